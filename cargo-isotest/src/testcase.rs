@@ -1,0 +1,36 @@
+//! Test binaries and the test cases in them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// One built artefact that holds tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TestBinary {
+    /// `pkg` for the unit tests of a library, `pkg::name` for an integration test, `pkg::bin/name`,
+    /// `pkg::example/name` and `pkg::bench/name` for the rest.
+    pub(crate) id: String,
+    /// The package's name.
+    pub(crate) package: String,
+    /// The executable, absolute.
+    pub(crate) path: PathBuf,
+    /// The working directory `cargo test` gives it.
+    pub(crate) directory: PathBuf,
+    /// The whole environment `cargo test` gives it.
+    pub(crate) environment: Vec<(OsString, OsString)>,
+    /// The `target.runner` of cargo's configuration, program first; empty without one.
+    pub(crate) runner: Vec<OsString>,
+}
+
+/// One named test in a test binary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TestCase {
+    /// The binary.
+    pub(crate) binary: Arc<TestBinary>,
+    /// The name the harness listed; the binary's own name if the binary runs whole.
+    pub(crate) name: String,
+    /// Whether the harness ignores it unless asked.
+    pub(crate) ignored: bool,
+    /// Whether the binary does not speak the harness protocol and is executed as one test.
+    pub(crate) whole: bool,
+}

@@ -1,0 +1,32 @@
+//! The report of one attempt: verdict, facts, figures and output.
+
+use crate::outcome::{Ending, Outcome};
+use crate::usage::Usage;
+
+/// What a workload wrote to one stream. The middle of a long output is counted, not kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Captured {
+    /// The first bytes.
+    pub head: Vec<u8>,
+    /// How many bytes after the head were dropped.
+    pub dropped: u64,
+    /// The last bytes, after the dropped ones.
+    pub tail: Vec<u8>,
+}
+
+/// One attempt's report.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// The verdict.
+    pub outcome: Outcome,
+    /// The facts; `None` if the workload never ran or its end was lost.
+    pub ending: Option<Ending>,
+    /// The figures.
+    pub usage: Usage,
+    /// Standard output.
+    pub stdout: Captured,
+    /// Standard error.
+    pub stderr: Captured,
+    /// What one should know before trusting verdict or figures, in the user's terms; empty as a rule.
+    pub remarks: Vec<String>,
+}

@@ -1,0 +1,3 @@
+//! One attempt in one sandbox.
+
+pub mod step;

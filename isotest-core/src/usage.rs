@@ -1,0 +1,136 @@
+//! What an attempt used: each figure with the file or call it came from, or `None` where it could not be had.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
+
+/// The kernel file or system call a figure was read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// cgroup v2 `memory.peak`.
+    MemoryPeak,
+    /// cgroup v1 `memory.max_usage_in_bytes`.
+    MemoryMaxUsage,
+    /// `memory.stat` of either version.
+    MemoryStat,
+    /// cgroup v2 `cpu.stat`.
+    CpuStat,
+    /// cgroup v1 `cpuacct.usage_user` and `cpuacct.usage_sys`.
+    CpuAcct,
+    /// `pids.peak` of either version.
+    PidsPeak,
+    /// cgroup v2 `io.stat`.
+    IoStat,
+    /// cgroup v1 `blkio.throttle.io_service_bytes`.
+    BlkioThrottle,
+    /// cgroup v2 `memory.events`.
+    MemoryEvents,
+    /// cgroup v1 `memory.oom_control`.
+    MemoryOomControl,
+    /// `getrusage(2)` of init's children, after the last of them was reaped.
+    Rusage,
+}
+
+impl Source {
+    /// The name under which the kernel knows it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MemoryPeak => "memory.peak",
+            Self::MemoryMaxUsage => "memory.max_usage_in_bytes",
+            Self::MemoryStat => "memory.stat",
+            Self::CpuStat => "cpu.stat",
+            Self::CpuAcct => "cpuacct.usage_user",
+            Self::PidsPeak => "pids.peak",
+            Self::IoStat => "io.stat",
+            Self::BlkioThrottle => "blkio.throttle.io_service_bytes",
+            Self::MemoryEvents => "memory.events",
+            Self::MemoryOomControl => "memory.oom_control",
+            Self::Rusage => "getrusage",
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A measurement and where it came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading<T> {
+    /// The figure as the kernel gave it.
+    pub value: T,
+    /// Where it was read.
+    pub source: Source,
+}
+
+/// What the memory consisted of when the attempt ended, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MemorySplit {
+    /// Private memory of processes.
+    pub anon: u64,
+    /// Page cache of files.
+    pub file: u64,
+    /// Files on tmpfs and shared memory.
+    pub shmem: u64,
+    /// Kernel memory; `None` where `memory.stat` does not tell.
+    pub kernel: Option<u64>,
+}
+
+/// Processor time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Cpu {
+    /// Time in user mode.
+    pub user: Duration,
+    /// Time in the kernel.
+    pub system: Duration,
+}
+
+/// Block device traffic in bytes. What the page cache or tmpfs served is not in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Io {
+    /// Bytes read.
+    pub read: u64,
+    /// Bytes written.
+    pub write: u64,
+}
+
+/// How long some task of the attempt had to wait for a resource (the `some total` of the pressure files).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pressure {
+    /// `cpu.pressure`.
+    pub cpu: Option<Duration>,
+    /// `memory.pressure`.
+    pub memory: Option<Duration>,
+    /// `io.pressure`.
+    pub io: Option<Duration>,
+}
+
+/// Out-of-memory events of an attempt's own cgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Oom {
+    /// Processes the kernel killed for want of memory.
+    pub kills: u64,
+    /// Whether the attempt's own limit was the one that was hit.
+    pub own_limit: bool,
+}
+
+/// Everything measured of one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// High-water mark of the memory charged to the attempt, in bytes.
+    pub memory_peak: Option<Reading<u64>>,
+    /// What was charged at the end.
+    pub memory_split: Option<Reading<MemorySplit>>,
+    /// Processor time of all processes, daemons included.
+    pub cpu: Option<Reading<Cpu>>,
+    /// Most processes and threads at once.
+    pub pids_peak: Option<Reading<u64>>,
+    /// Block I/O.
+    pub io: Option<Reading<Io>>,
+    /// Out-of-memory kills.
+    pub oom: Option<Reading<Oom>>,
+    /// Stall times.
+    pub pressure: Pressure,
+}
