@@ -1,8 +1,17 @@
-//! What will be done: pure decisions, made before anything happens.
+//! What will be done, as data: [`resolve`] decides it from what is wanted and what the host allows, and
+//! [`crate::sandbox`] obeys it.
 
+mod resolve;
+mod rootfs;
+
+pub use resolve::{Request, Resolved, resolve};
+pub use rootfs::Views;
+
+use crate::sandbox::step::Step;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What is executed inside a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,4 +26,191 @@ pub struct Workload {
     /// Its working directory, absolute.
     #[serde(with = "crate::wire::path")]
     pub directory: PathBuf,
+}
+
+/// The network of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Network {
+    /// A loopback interface that works and nothing else; a namespace nobody has used may be handed on.
+    Loopback,
+    /// The same, but fresh and owned by the attempt's own user namespace.
+    Own,
+    /// Fresh, and not even the loopback interface is up.
+    Down,
+    /// The host's.
+    Host,
+}
+
+/// What may be done through a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Access {
+    /// Reading and executing.
+    ReadOnly,
+    /// Everything; writes reach the host.
+    ReadWrite,
+    /// Reading and writing a device node.
+    Device,
+}
+
+/// One entry of the tree that becomes `/` of every attempt. Paths are absolute, as seen inside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Entry {
+    /// An empty directory.
+    Directory {
+        /// Where.
+        #[serde(with = "crate::wire::path")]
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// A symbolic link.
+    Symlink {
+        /// Where.
+        #[serde(with = "crate::wire::path")]
+        path: PathBuf,
+        /// What it says.
+        #[serde(with = "crate::wire::path")]
+        target: PathBuf,
+    },
+    /// A file or directory of the host.
+    Bind {
+        /// The host's path.
+        #[serde(with = "crate::wire::path")]
+        from: PathBuf,
+        /// Where.
+        #[serde(with = "crate::wire::path")]
+        to: PathBuf,
+        /// What may be done with it.
+        access: Access,
+        /// Whether the mounts below come along.
+        recursive: bool,
+    },
+    /// A sysfs of the zygote's own network namespace; the host's where that is refused. Read-only.
+    Sysfs {
+        /// Where.
+        #[serde(with = "crate::wire::path")]
+        path: PathBuf,
+    },
+    /// A small tmpfs of its own, writable while the tree is assembled.
+    Tmpfs {
+        /// Where.
+        #[serde(with = "crate::wire::path")]
+        path: PathBuf,
+    },
+}
+
+/// What a zygote prepares once, and every attempt it starts shares read-only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// The text of `uid_map` for every attempt.
+    pub uid_map: String,
+    /// The text of `gid_map` for every attempt.
+    pub gid_map: String,
+    /// Whether the zygote needs a user namespace of its own to be allowed to do its work.
+    pub outer_user: bool,
+    /// The network of the attempts.
+    pub network: Network,
+    /// `net.*` settings of the host that new network namespaces take over: path below `/proc/sys/net`, value.
+    pub net_settings: Vec<(String, String)>,
+    /// A directory of the host, never looked into, on which the zygote mounts its first tmpfs.
+    #[serde(with = "crate::wire::path")]
+    pub foothold: PathBuf,
+    /// The tree, parents before children.
+    pub tree: Vec<Entry>,
+    /// What every attempt adds for itself.
+    pub private: Private,
+    /// A step that reports a failure instead of being taken, so that tests see what each failure leads to.
+    pub failing: Option<Step>,
+}
+
+/// Something of the template's stash that every attempt sees at another place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// Where in the stash.
+    #[serde(with = "crate::wire::path")]
+    pub stash: PathBuf,
+    /// Where it is seen.
+    #[serde(with = "crate::wire::path")]
+    pub path: PathBuf,
+}
+
+/// What a [`Layer`] consists of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Content {
+    /// A directory of the attempt's own tmpfs.
+    Private {
+        /// Its permissions.
+        mode: u32,
+    },
+    /// A copy-on-write view of a directory in the stash.
+    CopyOnWrite {
+        /// The lower layer.
+        #[serde(with = "crate::wire::path")]
+        stash: PathBuf,
+    },
+    /// A mount in the stash, as it is.
+    Again {
+        /// That mount.
+        #[serde(with = "crate::wire::path")]
+        stash: PathBuf,
+    },
+}
+
+/// Something init mounts over the template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Where.
+    #[serde(with = "crate::wire::path")]
+    pub path: PathBuf,
+    /// What.
+    pub content: Content,
+}
+
+/// What init mounts for one attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Private {
+    /// The size of the attempt's tmpfs in bytes.
+    pub tmpfs_bytes: u64,
+    /// What covers the template, outermost first.
+    pub layers: Vec<Layer>,
+    /// The run's cgroup directory of each hierarchy; the attempt sees its own leaf of it.
+    pub cgroups: Vec<View>,
+    /// Parts of `/proc` that are made read-only, since only a user id guards them.
+    pub guarded_proc: Vec<String>,
+    /// The most changed paths that are listed by name.
+    pub changed_paths_most: usize,
+}
+
+/// The limits of one attempt. A limit is enforced by the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Bytes of memory; swap is then not allowed at all.
+    pub memory: Option<u64>,
+    /// Processes and threads at once.
+    pub pids: Option<u64>,
+}
+
+impl Limits {
+    /// Whether there is any.
+    pub const fn any(self) -> bool {
+        self.memory.is_some() || self.pids.is_some()
+    }
+}
+
+/// One attempt: what is executed, and within which bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SandboxPlan {
+    /// What is executed.
+    pub workload: Workload,
+    /// After this time it is told to end, and killed a moment later.
+    pub timeout: Option<Duration>,
+    /// Its limits.
+    pub limits: Limits,
+    /// Whether it gets a cgroup of its own. What only prepares a run (listing tests) is not measured, and what it
+    /// reads is charged to the supervisor.
+    pub measured: bool,
+    /// Whether the three standard descriptors are the supervisor's own.
+    pub inherit_stdio: bool,
+    /// How many bytes of each stream's beginning and of its end are kept.
+    pub output_bytes: usize,
 }

@@ -1,3 +1,20 @@
-//! One attempt in one sandbox.
+//! One attempt in one sandbox, from a plan to a record. Obeys; every decision was made in [`crate::plan`].
 
+mod attempt;
+mod cancel;
+mod capture;
+mod changes;
+mod channel;
+mod init;
+mod layers;
+mod leftovers;
+mod mounts;
+mod network;
+mod slot;
 pub mod step;
+mod tree;
+mod workload;
+pub(crate) mod zygote;
+
+pub use cancel::Cancel;
+pub use slot::Slot;

@@ -1,13 +1,195 @@
-//! The set-up actions of a sandbox, and how one of them failed.
+//! The set-up actions of a sandbox in the order in which they happen, and how one of them failed.
 
 use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
 use std::{fmt, io};
 
 /// One set-up action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
-    /// Start the workload's program.
+    /// Supervisor: start the zygote.
+    StartZygote,
+    /// Zygote: enter namespaces of its own.
+    UnshareZygote,
+    /// Zygote: map its user into its own user namespace.
+    MapZygote,
+    /// Zygote: become the first process of its own process id namespace.
+    ForkZygote,
+    /// Zygote: cut the propagation of mounts to and from the host.
+    CutPropagation,
+    /// Zygote: mount the tmpfs that becomes the root.
+    MountRoot,
+    /// Zygote: mount a `/proc` of its own, without which attempts may not mount theirs.
+    MountTemplateProc,
+    /// Zygote: fill the tree.
+    AssembleTree,
+    /// Zygote: make the tree its root and detach the host's.
+    PivotRoot,
+    /// Zygote: make the tree read-only.
+    SealTree,
+    /// Zygote: make a network namespace that may be handed on.
+    MakeNetwork,
+    /// Supervisor: make the attempt's cgroup.
+    CreateCgroup,
+    /// Zygote: start init in its new namespaces.
+    CloneInit,
+    /// Zygote: write init's `uid_map` and `gid_map`.
+    MapIds,
+    /// Init: arrange to die with its parent.
+    DieWithParent,
+    /// Init: mount the attempt's own tmpfs.
+    MountTmpfs,
+    /// Init: make the layers that cover the template.
+    MakeLayers,
+    /// Init: attach them.
+    AttachLayers,
+    /// Init: take over the host's network settings.
+    CopyNetSettings,
+    /// Init: raise the loopback interface.
+    RaiseLoopback,
+    /// Init: mount the attempt's `/proc`.
+    MountProc,
+    /// Init: make parts of it read-only.
+    GuardProc,
+    /// Init: mount the attempt's pseudo terminals.
+    MountDevpts,
+    /// Init: start the workload's process, in the version 2 cgroup.
+    CloneWorkload,
+    /// Workload: enter the version 1 cgroups.
+    JoinCgroup,
+    /// Workload: make its cgroup the root of what it sees.
+    UnshareCgroup,
+    /// Workload: leave session and terminal.
+    NewSession,
+    /// Workload: put the standard descriptors in place and mark all others close-on-exec.
+    PlaceDescriptors,
+    /// Workload: reset signals.
+    ResetSignals,
+    /// Workload: change to its directory.
+    ChangeDirectory,
+    /// Workload: execute its program.
     Exec,
+    /// Supervisor: wait for the end.
+    Supervise,
+}
+
+impl Step {
+    /// Every step that happens inside a process a test can look at, in order.
+    pub const ALL: [Self; 32] = [
+        Self::StartZygote,
+        Self::UnshareZygote,
+        Self::MapZygote,
+        Self::ForkZygote,
+        Self::CutPropagation,
+        Self::MountRoot,
+        Self::MountTemplateProc,
+        Self::AssembleTree,
+        Self::PivotRoot,
+        Self::SealTree,
+        Self::MakeNetwork,
+        Self::CreateCgroup,
+        Self::CloneInit,
+        Self::MapIds,
+        Self::DieWithParent,
+        Self::MountTmpfs,
+        Self::MakeLayers,
+        Self::AttachLayers,
+        Self::CopyNetSettings,
+        Self::RaiseLoopback,
+        Self::MountProc,
+        Self::GuardProc,
+        Self::MountDevpts,
+        Self::CloneWorkload,
+        Self::JoinCgroup,
+        Self::UnshareCgroup,
+        Self::NewSession,
+        Self::PlaceDescriptors,
+        Self::ResetSignals,
+        Self::ChangeDirectory,
+        Self::Exec,
+        Self::Supervise,
+    ];
+
+    /// Takes the step.
+    ///
+    /// # Errors
+    /// What `action` returned, with the step's name on it.
+    pub(crate) fn run<T, E: Into<io::Error>>(
+        self,
+        action: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, StepError> {
+        if FAILING.get() == Some(&self) {
+            return Err(self.failed(None, &io::Error::from_raw_os_error(libc::ECANCELED)));
+        }
+        action().map_err(|error| self.failed(None, &error.into()))
+    }
+
+    /// Takes the step, or a part of it, which concerns `subject`.
+    ///
+    /// # Errors
+    /// What `action` returned, with the step's name and the subject on it.
+    pub(crate) fn on<T, E: Into<io::Error>>(
+        self,
+        subject: impl fmt::Display,
+        action: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, StepError> {
+        self.run(action).map_err(|error| StepError { subject: Some(subject.to_string()), ..error })
+    }
+
+    /// The error that says this step failed.
+    pub(crate) fn failed(self, subject: Option<String>, error: &io::Error) -> StepError {
+        // An error without a number is one of our own making about what the kernel gave us.
+        StepError { step: self, errno: error.raw_os_error().unwrap_or(libc::EPROTO), subject }
+    }
+
+    /// What was attempted, as the object of "could not".
+    pub const fn action(self) -> &'static str {
+        match self {
+            Self::StartZygote => "start the process that makes sandboxes",
+            Self::UnshareZygote => "enter new namespaces",
+            Self::MapZygote => "map the user into a new user namespace",
+            Self::ForkZygote => "start the first process of a new pid namespace",
+            Self::CutPropagation => "cut mount propagation from the host",
+            Self::MountRoot => "mount the tmpfs root",
+            Self::MountTemplateProc => "mount a fresh /proc",
+            Self::AssembleTree => "show a part of the host in the new root",
+            Self::PivotRoot => "change to the new root",
+            Self::SealTree => "make the new root read-only",
+            Self::MakeNetwork => "make a network namespace with a loopback interface",
+            Self::CreateCgroup => "make a cgroup for the test",
+            Self::CloneInit => "start a process in new namespaces",
+            Self::MapIds => "map user and group ids into the user namespace",
+            Self::DieWithParent => "tie the sandbox's life to the runner's",
+            Self::MountTmpfs => "mount the test's own tmpfs",
+            Self::MakeLayers => "make a private or copy-on-write directory",
+            Self::AttachLayers => "mount a private or copy-on-write directory",
+            Self::CopyNetSettings => "take over a network setting of the host",
+            Self::RaiseLoopback => "raise the loopback interface",
+            Self::MountProc => "mount the test's own /proc",
+            Self::GuardProc => "make a part of /proc read-only",
+            Self::MountDevpts => "mount pseudo terminals",
+            Self::CloneWorkload => "start the test's process in its cgroup",
+            Self::JoinCgroup => "enter the test's cgroup",
+            Self::UnshareCgroup => "enter a new cgroup namespace",
+            Self::NewSession => "leave the terminal's session",
+            Self::PlaceDescriptors => "put the standard descriptors in place",
+            Self::ResetSignals => "reset signals",
+            Self::ChangeDirectory => "change to the test's directory",
+            Self::Exec => "execute the test binary",
+            Self::Supervise => "keep sight of the sandbox until its end",
+        }
+    }
+}
+
+/// The step that is to fail in this process and in those it starts.
+static FAILING: OnceLock<Step> = OnceLock::new();
+
+/// Makes `step` fail from now on.
+pub(crate) fn let_fail(step: Option<Step>) {
+    if let Some(step) = step {
+        // A process is told once; a second telling changes nothing.
+        let _ = FAILING.set(step);
+    }
 }
 
 /// A step failed, and what the kernel said.
@@ -21,13 +203,58 @@ pub struct StepError {
     pub subject: Option<String>,
 }
 
+impl StepError {
+    /// What the user can do about it, where we know.
+    pub fn hint(&self) -> Option<&'static str> {
+        let namespaces = matches!(
+            self.step,
+            Step::UnshareZygote
+                | Step::MapZygote
+                | Step::ForkZygote
+                | Step::CutPropagation
+                | Step::MountRoot
+                | Step::CloneInit
+        );
+        match (self.step, self.errno) {
+            (Step::MountTemplateProc | Step::MountProc, libc::EPERM) => Some(
+                "a container runtime has masked /proc: start the container with `--security-opt systempaths=unconfined` \
+                 or `--privileged`",
+            ),
+            (_, libc::EPERM | libc::EACCES) if namespaces => Some(
+                "user namespaces are refused here: on Ubuntu run `sudo sysctl -w \
+                 kernel.apparmor_restrict_unprivileged_userns=0`, on older Debian `sudo sysctl -w \
+                 kernel.unprivileged_userns_clone=1`; in a container add `--cap-add SYS_ADMIN --security-opt \
+                 seccomp=unconfined --security-opt apparmor=unconfined`",
+            ),
+            (_, libc::ENOSPC) if namespaces => Some(
+                "the limit of namespaces is reached: raise it with `sudo sysctl -w user.max_user_namespaces=10000` \
+                 (and likewise `user.max_mnt_namespaces`, `user.max_pid_namespaces`, `user.max_net_namespaces`)",
+            ),
+            (_, libc::ENOSYS) if namespaces => Some(
+                "the kernel or a seccomp filter lacks the call; in a container add `--security-opt seccomp=unconfined`",
+            ),
+            (Step::Exec, libc::ENOENT) => Some(
+                "the file or the interpreter it names is not there inside the sandbox; `--bind PATH` shows a further path",
+            ),
+            (Step::ChangeDirectory, libc::ENOENT) => {
+                Some("the directory is not there inside the sandbox; `--bind PATH` shows a further path")
+            }
+            (
+                Step::CreateCgroup | Step::JoinCgroup | Step::CloneWorkload,
+                libc::EACCES | libc::EPERM | libc::ENOENT,
+            ) => Some("the run's cgroup was changed by somebody else while the run went on"),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for StepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sandbox step {:?}", self.step)?;
+        write!(f, "could not {}", self.step.action())?;
         if let Some(subject) = &self.subject {
             write!(f, " (`{subject}`)")?;
         }
-        write!(f, ": {}", io::Error::from_raw_os_error(self.errno))
+        write!(f, ": {} [step {:?}]", io::Error::from_raw_os_error(self.errno), self.step)
     }
 }
 

@@ -1,0 +1,45 @@
+//! One command in one sandbox: the library in a few lines.
+#![expect(clippy::print_stdout, reason = "an example shows what it did")]
+
+use isotest_core::cgroup::Cgroups;
+use isotest_core::plan::{self, Limits, Network, Request, SandboxPlan, Views, Workload};
+use isotest_core::policy::Capability;
+use isotest_core::sandbox::{Cancel, Slot};
+use isotest_core::{host, stage};
+use std::error::Error;
+use std::{env, io};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    stage::enter();
+    let mut arguments = env::args_os().skip(1);
+    let program = arguments.next().ok_or("usage: run_one PROGRAM [ARGUMENT...]")?;
+    let host = host::probe::host()?;
+    let metrics = Capability::ALL.into_iter().filter(|capability| capability.is_metric());
+    let established = Cgroups::establish(&host, &metrics.collect::<Vec<_>>());
+    let directory = env::current_dir()?;
+    let views = Views { copy_on_write: vec![directory.clone()], ..Views::default() };
+    let cgroups = established.cgroups.views();
+    let request = Request { views: &views, network: Network::Loopback, jobs: 1, cgroups: &cgroups };
+    let resolved = plan::resolve(&request, &host);
+    let plan = SandboxPlan {
+        workload: Workload {
+            program: program.into(),
+            arguments: arguments.collect(),
+            environment: env::vars_os().collect(),
+            directory,
+        },
+        timeout: None,
+        limits: Limits::default(),
+        measured: true,
+        inherit_stdio: true,
+        output_bytes: 1 << 20,
+    };
+    let cancel = Cancel::new()?;
+    let mut slot = Slot::start(&resolved.template, &established.cgroups)?;
+    let record = slot.execute(&plan, &cancel).ok_or_else(|| io::Error::other("cancelled"))?;
+    println!("{:?}\n{:#?}\n{:#?}", record.outcome, record.ending, record.usage);
+    println!("missing {:?}, remarks {:?}", established.missing, resolved.remarks);
+    drop(slot);
+    established.cgroups.close()?;
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! The kernel's cgroup files, parsed. Pure.
+
+use crate::usage::{Cpu, Io, MemorySplit};
+use std::time::Duration;
+
+/// The value of `key` in a flat keyed file: one `key value` pair a line.
+pub(super) fn keyed(text: &str, key: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
+}
+
+/// `memory.stat` of version 2.
+pub(super) fn memory_split_v2(text: &str) -> Option<MemorySplit> {
+    let (file, shmem) = (keyed(text, "file")?, keyed(text, "shmem")?);
+    Some(MemorySplit {
+        anon: keyed(text, "anon")?,
+        // The kernel counts tmpfs as page cache too.
+        file: file.saturating_sub(shmem),
+        shmem,
+        kernel: keyed(text, "kernel"),
+    })
+}
+
+/// `memory.stat` of version 1, with all below it.
+pub(super) fn memory_split_v1(text: &str, kernel: Option<u64>) -> Option<MemorySplit> {
+    let (file, shmem) = (keyed(text, "total_cache")?, keyed(text, "total_shmem")?);
+    Some(MemorySplit { anon: keyed(text, "total_rss")?, file: file.saturating_sub(shmem), shmem, kernel })
+}
+
+/// `cpu.stat` of version 2.
+pub(super) fn cpu_v2(text: &str) -> Option<Cpu> {
+    let time = |key| keyed(text, key).map(Duration::from_micros);
+    Some(Cpu { user: time("user_usec")?, system: time("system_usec")? })
+}
+
+/// `io.stat` of version 2: the sum over all devices. An empty file says that there was no block I/O.
+pub(super) fn io_v2(text: &str) -> Io {
+    let sum = |key: &str| {
+        let fields = text.split_whitespace().filter_map(|field| field.strip_prefix(key)?.strip_prefix('='));
+        fields.filter_map(|value| value.parse::<u64>().ok()).sum()
+    };
+    Io { read: sum("rbytes"), write: sum("wbytes") }
+}
+
+/// `blkio.throttle.io_service_bytes` of version 1: lines of device, operation, bytes, and a total.
+pub(super) fn io_v1(text: &str) -> Io {
+    let sum = |operation: &str| {
+        let values = text.lines().filter_map(|line| {
+            let mut fields = line.split_whitespace();
+            let (_, found, value) = (fields.next()?, fields.next()?, fields.next()?);
+            if found == operation { value.parse::<u64>().ok() } else { None }
+        });
+        values.sum()
+    };
+    Io { read: sum("Read"), write: sum("Write") }
+}
+
+/// The total of the `some` line of a pressure file.
+pub(super) fn pressure(text: &str) -> Option<Duration> {
+    let some = text.lines().find(|line| line.starts_with("some "))?;
+    let total = some.split_whitespace().find_map(|field| field.strip_prefix("total="))?;
+    total.parse().ok().map(Duration::from_micros)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_a_whole_word() {
+        assert_eq!(keyed("oom 3\noom_kill 1\n", "oom"), Some(3));
+        assert_eq!(keyed("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n", "oom_kill"), Some(2));
+        assert_eq!(keyed("oom_kill 2", "kill"), None);
+    }
+
+    #[test]
+    fn tmpfs_is_not_counted_as_a_file() {
+        let split = memory_split_v2("anon 1\nfile 30\nkernel 5\nshmem 10\n");
+        assert_eq!(split, Some(MemorySplit { anon: 1, file: 20, shmem: 10, kernel: Some(5) }));
+        let split = memory_split_v1("cache 1\ntotal_cache 30\ntotal_rss 1\ntotal_shmem 10\n", None);
+        assert_eq!(split, Some(MemorySplit { anon: 1, file: 20, shmem: 10, kernel: None }));
+        assert_eq!(memory_split_v2("anon 1\n"), None);
+    }
+
+    #[test]
+    fn io_is_summed_over_devices() {
+        let v2 = "254:0 rbytes=100 wbytes=20 rios=1 wios=2 dbytes=9 dios=0\n8:0 rbytes=1 wbytes=2 rios=1\n";
+        assert_eq!(io_v2(v2), Io { read: 101, write: 22 });
+        assert_eq!(io_v2(""), Io::default());
+        let v1 = "254:0 Read 4096\n254:0 Write 100\n254:0 Sync 1\n254:0 Total 4196\n8:0 Read 4\nTotal 4200\n";
+        assert_eq!(io_v1(v1), Io { read: 4100, write: 100 });
+        assert_eq!(io_v1("Total 0\n"), Io::default());
+    }
+
+    #[test]
+    fn pressure_is_that_of_some() {
+        let text = "some avg10=0.00 avg60=0.00 avg300=0.00 total=5276\nfull avg10=0.00 total=7\n";
+        assert_eq!(pressure(text), Some(Duration::from_micros(5276)));
+        assert_eq!(pressure(""), None);
+    }
+
+    #[test]
+    fn cpu_needs_both_times() {
+        let cpu = cpu_v2("usage_usec 30\nuser_usec 10\nsystem_usec 20\n");
+        assert_eq!(cpu, Some(Cpu { user: Duration::from_micros(10), system: Duration::from_micros(20) }));
+        assert_eq!(cpu_v2("usage_usec 30\n"), None);
+    }
+}

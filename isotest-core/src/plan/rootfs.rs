@@ -1,0 +1,246 @@
+//! The tree that becomes `/`: which of the host's entries are seen, where writes go, and what is covered. Pure.
+
+use super::{Access, Content, Entry, Layer, Private, View};
+use crate::host::{Host, HostEntry, Kind};
+use std::path::{Path, PathBuf};
+
+/// The directories of a run. All paths are absolute and free of symbolic links.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Views {
+    /// Directories whose writes succeed and are thrown away.
+    pub copy_on_write: Vec<PathBuf>,
+    /// Further directories for temporary files, such as `$TMPDIR`.
+    pub temporary: Vec<PathBuf>,
+    /// `$XDG_RUNTIME_DIR`.
+    pub runtime: Option<PathBuf>,
+    /// Paths of the host seen read-only even where something private would cover them.
+    pub read_only: Vec<PathBuf>,
+    /// Paths of the host whose writes go through.
+    pub kept: Vec<PathBuf>,
+}
+
+/// Where the template keeps what attempts mount elsewhere. Every attempt covers it with its own `/dev/shm`.
+const STASH: &str = "/dev/shm";
+
+/// What stands in `/dev`, and nothing else.
+const NODES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
+/// Entries of `/run` through which a test could reach services of the host.
+const HIDDEN_IN_RUN: [&str; 9] =
+    ["user", "dbus", "docker", "containerd", "podman", "crio", "libpod", "buildkit", "isotest"];
+
+/// Parts of `/proc` that a process with user id 0 may write whatever its capabilities.
+const GUARDED_PROC: [&str; 5] = ["sys", "irq", "bus", "fs", "sysrq-trigger"];
+
+/// The tree, what each attempt adds, and what a reader of the report should know about it.
+#[derive(Debug)]
+pub(super) struct Rootfs {
+    pub(super) tree: Vec<Entry>,
+    pub(super) private: Private,
+    pub(super) remarks: Vec<String>,
+}
+
+/// Decides the whole tree.
+pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) -> Rootfs {
+    let mut tree = Vec::new();
+    host_entries(&mut tree, host);
+    run_entries(&mut tree, host, views);
+    devices(&mut tree);
+    system(&mut tree, cgroups);
+
+    let mut layers = Layers { tree, layers: private_directories(views, host), remarks: Vec::new() };
+    for root in outermost(&views.copy_on_write) {
+        layers.copy_on_write(root, host);
+    }
+    for path in &views.read_only {
+        layers.again(path, Access::ReadOnly);
+    }
+    for path in &views.kept {
+        layers.again(path, Access::ReadWrite);
+    }
+    let Layers { tree, mut layers, remarks } = layers;
+    layers.sort_by_key(|layer| layer.path.components().count());
+    let private = Private {
+        tmpfs_bytes: tmpfs_bytes(host.memory_total, jobs),
+        layers,
+        cgroups: cgroups.iter().enumerate().map(|(n, view)| cgroup_view(n, view)).collect(),
+        guarded_proc: if host.ids.uid == 0 { GUARDED_PROC.map(String::from).to_vec() } else { Vec::new() },
+        changed_paths_most: 200,
+    };
+    Rootfs { tree, private, remarks }
+}
+
+/// Half the machine's memory, shared among the jobs: a test that fills its `/tmp` finds it full before its
+/// neighbours find the machine out of memory.
+fn tmpfs_bytes(memory_total: u64, jobs: usize) -> u64 {
+    let jobs = u64::try_from(jobs.max(1)).unwrap_or(u64::MAX);
+    (memory_total / 2 / jobs).max(64 << 20)
+}
+
+/// The host's top-level entries: links as they are, empty directories as empty directories (a mount less), the
+/// rest bound.
+fn host_entries(tree: &mut Vec<Entry>, host: &Host) {
+    const OURS: [&str; 5] = ["proc", "sys", "dev", "run", "tmp"];
+    for name in OURS.into_iter().filter(|name| *name != "proc") {
+        let mode = if name == "tmp" { 0o1777 } else { 0o755 };
+        tree.push(Entry::Directory { path: Path::new("/").join(name), mode });
+    }
+    for entry in &host.root_entries {
+        if OURS.iter().any(|ours| entry.path == Path::new("/").join(ours)) {
+            continue;
+        }
+        tree.push(as_seen(entry));
+    }
+}
+
+fn as_seen(entry: &HostEntry) -> Entry {
+    let path = entry.path.clone();
+    match &entry.kind {
+        Kind::Symlink { target } => Entry::Symlink { path, target: target.clone() },
+        Kind::EmptyDirectory { mode } => Entry::Directory { path, mode: *mode },
+        Kind::Directory | Kind::File | Kind::Socket => {
+            Entry::Bind { from: path.clone(), to: path, access: Access::ReadOnly, recursive: true }
+        }
+    }
+}
+
+/// `/run` without sockets and without the directories of services.
+fn run_entries(tree: &mut Vec<Entry>, host: &Host, views: &Views) {
+    for entry in &host.run_entries {
+        let hidden = HIDDEN_IN_RUN.iter().any(|name| entry.path == Path::new("/run").join(name));
+        if !hidden && entry.kind != Kind::Socket {
+            tree.push(as_seen(entry));
+        }
+    }
+    let Some(runtime) = views.runtime.as_ref().filter(|path| path.starts_with("/run/user")) else { return };
+    for path in runtime.ancestors().collect::<Vec<_>>().into_iter().rev().skip(2) {
+        tree.push(Entry::Directory { path: path.to_path_buf(), mode: 0o755 });
+    }
+}
+
+fn devices(tree: &mut Vec<Entry>) {
+    for name in NODES {
+        let path = Path::new("/dev").join(name);
+        tree.push(Entry::Bind { from: path.clone(), to: path, access: Access::Device, recursive: false });
+    }
+    let links = [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+        ("ptmx", "pts/ptmx"),
+    ];
+    for (name, target) in links {
+        tree.push(Entry::Symlink { path: Path::new("/dev").join(name), target: target.into() });
+    }
+    for name in ["pts", "shm"] {
+        tree.push(Entry::Directory { path: Path::new("/dev").join(name), mode: 0o755 });
+    }
+}
+
+/// `/sys`, with a mount point for each cgroup hierarchy.
+fn system(tree: &mut Vec<Entry>, cgroups: &[View]) {
+    let top = Path::new("/sys/fs/cgroup");
+    tree.push(Entry::Sysfs { path: "/sys".into() });
+    if cgroups.iter().any(|view| view.path != top) {
+        tree.push(Entry::Tmpfs { path: top.into() });
+    }
+    for (n, view) in cgroups.iter().enumerate() {
+        if view.path != top {
+            tree.push(Entry::Directory { path: view.path.clone(), mode: 0o555 });
+        }
+        let to = cgroup_view(n, view).stash;
+        tree.push(Entry::Bind { from: view.stash.clone(), to, access: Access::ReadOnly, recursive: false });
+    }
+}
+
+fn cgroup_view(n: usize, view: &View) -> View {
+    View { stash: Path::new(STASH).join(format!("cgroup-{n}")), path: view.path.clone() }
+}
+
+/// `/tmp`, `/var/tmp`, `/dev/shm` and what else the environment names.
+fn private_directories(views: &Views, host: &Host) -> Vec<Layer> {
+    let mut paths: Vec<PathBuf> = vec!["/tmp".into(), "/dev/shm".into()];
+    if host.has_var_tmp {
+        paths.push("/var/tmp".into());
+    }
+    for path in views.temporary.iter().filter(|path| is_safe_to_cover(path)) {
+        if !paths.contains(path) {
+            paths.push(path.clone());
+        }
+    }
+    let layer = |path, mode| Layer { path, content: Content::Private { mode } };
+    let temporary = paths.into_iter().map(|path| layer(path, 0o1777));
+    temporary.chain(views.runtime.iter().map(|path| layer(path.clone(), 0o700))).collect()
+}
+
+/// Whether hiding the host's content of a directory leaves a system that works: never `/`, and never an ancestor of
+/// the system's own directories.
+fn is_safe_to_cover(path: &Path) -> bool {
+    const SYSTEM: [&str; 10] =
+        ["/usr", "/etc", "/proc", "/sys", "/dev", "/bin", "/lib", "/lib64", "/sbin", "/run"];
+    !SYSTEM.iter().any(|system| Path::new(system).starts_with(path))
+}
+
+/// The directories that are not below another of them.
+pub(super) fn outermost(paths: &[PathBuf]) -> Vec<&Path> {
+    let mut kept: Vec<&Path> = Vec::new();
+    let mut sorted: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    sorted.sort_by_key(|path| path.components().count());
+    for path in sorted {
+        if !kept.iter().any(|outer| path.starts_with(outer)) {
+            kept.push(path);
+        }
+    }
+    kept
+}
+
+/// The tree and the layers over it while they are decided: what a layer shows waits in the stash, since the layer's
+/// parent may cover the original.
+struct Layers {
+    tree: Vec<Entry>,
+    layers: Vec<Layer>,
+    remarks: Vec<String>,
+}
+
+impl Layers {
+    /// One copy-on-write directory. An overlay refuses a lower layer with mounts below it; root binds that layer
+    /// without them, which an ordinary user may not.
+    fn copy_on_write(&mut self, root: &Path, host: &Host) {
+        if !is_safe_to_cover(root) {
+            self.remarks.push(format!("`{}` is read-only: it holds the system itself", root.display()));
+            return;
+        }
+        let below: Vec<_> = host
+            .mount_points
+            .iter()
+            .filter(|path| path.starts_with(root) && path.as_path() != root)
+            .collect();
+        if let Some(first) = below.first().filter(|_| host.ids.uid != 0) {
+            self.remarks.push(format!(
+                "`{}` is read-only: `{}` is mounted below it, which only root can leave out of a copy-on-write view",
+                root.display(),
+                first.display(),
+            ));
+            self.again(root, Access::ReadOnly);
+            return;
+        }
+        let stash = self.stash(root, Access::ReadOnly, false);
+        self.layers.push(Layer { path: root.to_path_buf(), content: Content::CopyOnWrite { stash } });
+        for path in below {
+            self.again(path, Access::ReadOnly);
+        }
+    }
+
+    /// The host's own file or directory.
+    fn again(&mut self, path: &Path, access: Access) {
+        let stash = self.stash(path, access, true);
+        self.layers.push(Layer { path: path.to_path_buf(), content: Content::Again { stash } });
+    }
+
+    fn stash(&mut self, from: &Path, access: Access, recursive: bool) -> PathBuf {
+        let to = Path::new(STASH).join(format!("layer-{}", self.layers.len()));
+        self.tree.push(Entry::Bind { from: from.to_path_buf(), to: to.clone(), access, recursive });
+        to
+    }
+}

@@ -1,0 +1,70 @@
+//! What a workload changed below the copy-on-write directories, read from the upper layers.
+
+use super::layers::Upper;
+use crate::outcome::ChangedPaths;
+use nix::dir::{Dir, Type};
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
+use std::ffi::OsStr;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// The longest list in bytes: it travels in one message.
+const BYTES_MOST: usize = 48 << 10;
+
+/// Counts every file written and every path deleted, and lists the first `most` of them.
+pub(super) fn list(uppers: &[Upper], most: usize) -> ChangedPaths {
+    let mut changes = Changes { found: ChangedPaths::default(), bytes: 0, most };
+    for upper in uppers {
+        if let Ok(directory) = openat(&upper.directory, ".", FLAGS, Mode::empty()) {
+            changes.below(directory.as_fd(), &upper.path);
+        }
+    }
+    changes.found.paths.sort();
+    changes.found
+}
+
+const FLAGS: OFlag =
+    OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC).union(OFlag::O_NOFOLLOW);
+
+struct Changes {
+    found: ChangedPaths,
+    bytes: usize,
+    most: usize,
+}
+
+impl Changes {
+    fn below(&mut self, directory: impl AsFd, path: &Path) {
+        let Ok(mut listing) = Dir::openat(&directory, ".", FLAGS, Mode::empty()) else { return };
+        for entry in listing.iter().flatten() {
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
+            let path = path.join(name);
+            if entry.file_type() != Some(Type::Directory) {
+                self.add(&path);
+                continue;
+            }
+            // A directory is in the upper layer when it is new, or when something below it changed; only an empty
+            // one has nothing below to speak for it.
+            let before = self.found.count;
+            if let Ok(inside) = openat(&directory, name, FLAGS, Mode::empty()) {
+                self.below(inside, &path);
+            }
+            if self.found.count == before {
+                self.add(&path);
+            }
+        }
+    }
+
+    fn add(&mut self, path: &Path) {
+        self.found.count += 1;
+        let length = path.as_os_str().len();
+        if self.found.paths.len() < self.most && self.bytes + length <= BYTES_MOST {
+            self.bytes += length;
+            self.found.paths.push(path.to_path_buf());
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Who is still there: the processes of the sandbox besides init.
+
+use crate::outcome::LeftProcess;
+use nix::unistd::Pid;
+use procfs::process::{Process, all_processes};
+
+/// The most processes that are named; a fork bomb leaves thousands.
+const MOST: usize = 50;
+/// The longest command line that is shown.
+const COMMAND_LENGTH: usize = 200;
+
+fn others() -> impl Iterator<Item = Process> {
+    let processes = all_processes().into_iter().flatten().flatten();
+    processes.filter(|process| process.pid != 1)
+}
+
+/// Whether `pid` and init are the only processes.
+pub(super) fn is_alone(pid: Pid) -> bool {
+    others().all(|process| process.pid == pid.as_raw())
+}
+
+/// Names those that are alive.
+pub(super) fn list() -> Vec<LeftProcess> {
+    let alive = others().filter_map(|process| {
+        let stat = process.stat().ok()?;
+        if matches!(stat.state, 'Z' | 'X') {
+            return None;
+        }
+        let command = match process.cmdline().unwrap_or_default().join(" ") {
+            line if line.is_empty() => format!("[{}]", stat.comm),
+            line => line.chars().take(COMMAND_LENGTH).collect(),
+        };
+        Some(LeftProcess { pid: process.pid, command })
+    });
+    alive.take(MOST).collect()
+}

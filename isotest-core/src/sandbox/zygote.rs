@@ -1,0 +1,184 @@
+//! The process that starts sandboxes: single-threaded and small, so that its copies are cheap and may run ordinary
+//! Rust, and so that what it carries over to a workload (`ru_maxrss`) is next to nothing.
+
+use super::channel::{self, Order, Prepared, Report, Start};
+use super::network::{self, Pool};
+use super::step::{self, Step, StepError};
+use super::{init, tree};
+use crate::plan::{Network, Template};
+use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
+use crate::sys::signal;
+use crate::sys::wait::{Wait, any_child};
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::sys::socket::{MsgFlags, send};
+use nix::sys::wait::waitpid;
+use nix::unistd::{Pid, getegid, geteuid, pipe2, setsid};
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+/// Becomes a zygote that takes its orders from `orders`; returns when the supervisor is gone or nothing can be done.
+///
+/// # Errors
+/// When the orders themselves cannot be read or answered.
+pub(crate) fn serve(mut orders: UnixStream) -> io::Result<()> {
+    set_pdeathsig(Signal::SIGKILL)?;
+    // A session of its own: what the terminal sends to the supervisor's group is the supervisor's business.
+    setsid()?;
+    let Some((Order::Prepare(template), _)) = channel::receive(&mut orders)? else { return Ok(()) };
+    step::let_fail(template.failing);
+    let proof = SingleThreaded::verify()?;
+    match fork_into_namespaces(&proof, &template) {
+        Ok(Side::Child) => {}
+        Ok(Side::Parent(zygote)) => {
+            drop(orders);
+            waitpid(zygote, None)?;
+            return Ok(());
+        }
+        Err(error) => return channel::send(&mut orders, &Prepared::Err(error), &[]),
+    }
+    let mut zygote = match Zygote::prepare(proof, *template) {
+        Ok(zygote) => zygote,
+        Err(error) => return channel::send(&mut orders, &Prepared::Err(error), &[]),
+    };
+    channel::send(&mut orders, &Prepared::Ok(()), &[])?;
+    while let Some((order, descriptors)) = channel::receive(&mut orders)? {
+        let Order::Start(start) = order else { return Err(io::Error::other("a zygote prepares only once")) };
+        zygote.start(&start, descriptors)?;
+    }
+    Ok(())
+}
+
+/// Enters the zygote's own namespaces. The child is the first process of a pid namespace, so that its death is the
+/// death of all attempts it started.
+fn fork_into_namespaces(proof: &SingleThreaded, template: &Template) -> Result<Side, StepError> {
+    let (uid, gid) = (geteuid(), getegid());
+    let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID;
+    if template.outer_user {
+        flags |= CloneFlags::CLONE_NEWUSER;
+    }
+    if template.network != Network::Host {
+        flags |= CloneFlags::CLONE_NEWNET;
+    }
+    Step::UnshareZygote.run(|| unshare(flags))?;
+    if template.outer_user {
+        let write = |file: &str, text: &str| Step::MapZygote.on(file, || fs::write(file, text));
+        // Without it the kernel lets nobody map a group of its own (user_namespaces(7)).
+        write("/proc/self/setgroups", "deny")?;
+        write("/proc/self/uid_map", &format!("{uid} {uid} 1"))?;
+        write("/proc/self/gid_map", &format!("{gid} {gid} 1"))?;
+    }
+    Step::ForkZygote.run(|| clone3(proof, 0, None))
+}
+
+/// A zygote with its template in place.
+#[derive(Debug)]
+struct Zygote {
+    proof: SingleThreaded,
+    template: Template,
+    /// For [`Network::Loopback`].
+    pool: Option<Pool>,
+    /// Inits that have not been reaped.
+    running: HashSet<Pid>,
+}
+
+impl Zygote {
+    fn prepare(proof: SingleThreaded, mut template: Template) -> Result<Self, StepError> {
+        Step::DieWithParent.run(|| set_pdeathsig(Signal::SIGKILL))?;
+        tree::enter(&template)?;
+        if template.network != Network::Host {
+            template.net_settings = network::differing(&template.net_settings);
+        }
+        let pool = match template.network {
+            Network::Loopback => Some(Pool::with_current(template.net_settings.clone())?),
+            Network::Own | Network::Down | Network::Host => None,
+        };
+        Ok(Self { proof, template, pool, running: HashSet::new() })
+    }
+
+    /// Starts one attempt, or tells the supervisor why it could not.
+    fn start(&mut self, start: &Start, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+        self.reap()?;
+        let Some(control) = descriptors.first().map(OwnedFd::try_clone).transpose()? else {
+            return Err(io::Error::other("an attempt came without its control socket"));
+        };
+        if let Err(error) = self.clone_init(start, descriptors) {
+            report(control.as_fd(), &Report::Failed(error))?;
+        }
+        Ok(())
+    }
+
+    fn reap(&mut self) -> io::Result<()> {
+        while let Wait::Changed(pid, _) = any_child(libc::WNOHANG)? {
+            self.running.remove(&pid);
+        }
+        Ok(())
+    }
+
+    fn clone_init(&mut self, start: &Start, descriptors: Vec<OwnedFd>) -> Result<(), StepError> {
+        let place = match &mut self.pool {
+            Some(pool) => Some(pool.enter_unused(|init| !self.running.contains(&init))?),
+            None => None,
+        };
+        let (hold, release) = Step::CloneInit.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
+        match Step::CloneInit.run(|| clone3(&self.proof, self.namespaces().bits(), None))? {
+            Side::Child => {
+                drop(release);
+                init::run(&self.proof, &self.template, start, descriptors, &hold)
+            }
+            Side::Parent(init) => {
+                self.running.insert(init);
+                if let (Some(pool), Some(place)) = (&mut self.pool, place) {
+                    pool.lend(place, init);
+                }
+                drop(descriptors);
+                self.map_ids(init)?;
+                Step::MapIds.run(|| nix::unistd::write(&release, b"g").map(drop))
+            }
+        }
+    }
+
+    fn namespaces(&self) -> CloneFlags {
+        let mut flags = CloneFlags::CLONE_NEWUSER
+            | CloneFlags::CLONE_NEWPID
+            | CloneFlags::CLONE_NEWNS
+            | CloneFlags::CLONE_NEWIPC
+            | CloneFlags::CLONE_NEWUTS;
+        if matches!(self.template.network, Network::Own | Network::Down) {
+            flags |= CloneFlags::CLONE_NEWNET;
+        }
+        flags
+    }
+
+    /// Only a process of the parent user namespace may map more than one id, so it is done from here.
+    fn map_ids(&self, init: Pid) -> Result<(), StepError> {
+        for (file, map) in [("uid_map", &self.template.uid_map), ("gid_map", &self.template.gid_map)] {
+            Step::MapIds.on(file, || fs::write(format!("/proc/{init}/{file}"), map))?;
+        }
+        Ok(())
+    }
+}
+
+/// Sends a report over an attempt's control socket. A supervisor that has gone away wants none.
+pub(super) fn report(control: BorrowedFd<'_>, report: &Report) -> io::Result<()> {
+    let message = postcard::to_stdvec(report).map_err(io::Error::other)?;
+    match send(control.as_raw_fd(), &message, MsgFlags::MSG_NOSIGNAL) {
+        Ok(_) | Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Serves and ends the process without the exit handlers of the program it was re-executed from.
+pub(crate) fn run(orders: UnixStream) -> ! {
+    // Signals meant for the supervisor's process group reach it before it has a session of its own.
+    for interrupt in [libc::SIGINT, libc::SIGQUIT, libc::SIGHUP, libc::SIGTSTP] {
+        // Only signals that cannot be ignored refuse, and these can.
+        let _ = signal::ignore(interrupt);
+    }
+    exit_now(i32::from(serve(orders).is_err()))
+}

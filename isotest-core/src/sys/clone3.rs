@@ -1,0 +1,78 @@
+//! `clone3(2)`, used as a fork into new namespaces and into a cgroup.
+
+use nix::unistd::Pid;
+use std::io;
+use std::marker::PhantomData;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Proof that this process has one thread, so that its copies may run ordinary Rust: no lock of another thread
+/// can be held for ever in the copy.
+#[derive(Debug)]
+pub(crate) struct SingleThreaded(PhantomData<*const ()>);
+
+impl SingleThreaded {
+    /// Looks into `/proc/self/task`.
+    ///
+    /// # Errors
+    /// `EBUSY` if there is a second thread.
+    pub(crate) fn verify() -> io::Result<Self> {
+        let threads = std::fs::read_dir("/proc/self/task")?.count();
+        if threads == 1 { Ok(Self(PhantomData)) } else { Err(io::Error::from_raw_os_error(libc::EBUSY)) }
+    }
+}
+
+/// Which of the two returns this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The caller, with the new process's id.
+    Parent(Pid),
+    /// The new process.
+    Child,
+}
+
+/// Forks with clone3(2): the namespaces in `flags` are new, and with `cgroup` (an open cgroup v2 directory) the
+/// child is born inside it.
+///
+/// # Errors
+/// Those of clone3(2).
+pub(crate) fn clone3(
+    _proof: &SingleThreaded,
+    flags: i32,
+    cgroup: Option<BorrowedFd<'_>>,
+) -> io::Result<Side> {
+    let mut flags = u64::from(flags.cast_unsigned());
+    if cgroup.is_some() {
+        flags |= CLONE_INTO_CGROUP;
+    }
+    let arguments = libc::clone_args {
+        flags,
+        pidfd: 0,
+        child_tid: 0,
+        parent_tid: 0,
+        exit_signal: u64::from(libc::SIGCHLD.cast_unsigned()),
+        stack: 0,
+        stack_size: 0,
+        tls: 0,
+        set_tid: 0,
+        set_tid_size: 0,
+        cgroup: cgroup.map_or(0, |fd| u64::from(fd.as_raw_fd().cast_unsigned())),
+    };
+    // SAFETY: `arguments` is a valid clone_args of the size given and outlives the call. Without CLONE_VM and
+    // without a stack the child continues on a copy of this stack, as after fork(2); the proof says that no other
+    // thread existed whose locks the copy could inherit.
+    let returned =
+        unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<libc::clone_args>()) };
+    match super::checked(returned)? {
+        0 => Ok(Side::Child),
+        pid => Ok(Side::Parent(Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)))),
+    }
+}
+
+/// `CLONE_INTO_CGROUP`, which `libc` declares with a type too narrow for it on some targets.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// `_exit(2)`: ends this process at once, without the exit handlers that belong to the process it was copied from.
+pub(crate) fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit demands nothing of its caller.
+    unsafe { libc::_exit(code) }
+}

@@ -1,0 +1,16 @@
+//! The fence: the only `unsafe` of the workspace, one function per system call that `nix` lacks or marks unsafe.
+#![expect(unsafe_code, reason = "raw system calls live here and nowhere else")]
+
+pub(crate) mod clone3;
+pub(crate) mod fd;
+pub(crate) mod mount;
+pub(crate) mod net;
+pub(crate) mod signal;
+pub(crate) mod wait;
+
+use std::io;
+
+/// Turns the return value of a raw system call into a result.
+fn checked(returned: libc::c_long) -> io::Result<libc::c_long> {
+    if returned < 0 { Err(io::Error::last_os_error()) } else { Ok(returned) }
+}

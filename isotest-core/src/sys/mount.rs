@@ -1,0 +1,142 @@
+//! The mount calls on descriptors: `open_tree(2)`, `move_mount(2)`, `mount_setattr(2)`, `fsopen(2)`, `fsconfig(2)`,
+//! `fsmount(2)`.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
+
+/// `MOUNT_ATTR_*` bits.
+pub(crate) mod attr {
+    /// Read-only.
+    pub(crate) const RDONLY: u64 = 0x1;
+    /// Set-user-id bits have no effect.
+    pub(crate) const NOSUID: u64 = 0x2;
+    /// Device nodes cannot be opened.
+    pub(crate) const NODEV: u64 = 0x4;
+    /// Nothing can be executed.
+    pub(crate) const NOEXEC: u64 = 0x8;
+}
+
+const FSCONFIG_SET_FLAG: u32 = 0;
+const FSCONFIG_SET_STRING: u32 = 1;
+const FSCONFIG_CMD_CREATE: u32 = 6;
+const FSOPEN_CLOEXEC: u32 = 1;
+const FSMOUNT_CLOEXEC: u32 = 1;
+const MOVE_MOUNT_F_EMPTY_PATH: u32 = 0x4;
+const OPEN_TREE_CLONE: u32 = 1;
+
+#[repr(C)]
+struct MountAttr {
+    attr_set: u64,
+    attr_clr: u64,
+    propagation: u64,
+    userns_fd: u64,
+}
+
+fn owned(returned: libc::c_long) -> io::Result<OwnedFd> {
+    let fd = super::checked(returned)?;
+    let fd = i32::try_from(fd).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
+    // SAFETY: the kernel just returned this descriptor to us and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// open_tree(2) with `OPEN_TREE_CLONE`: a detached copy of the mount at `path`, with all below it if `recursive`.
+///
+/// # Errors
+/// Those of open_tree(2); `EINVAL` for a non-recursive copy with locked mounts below.
+pub(crate) fn open_tree_clone(path: &CStr, recursive: bool) -> io::Result<OwnedFd> {
+    let mut flags = OPEN_TREE_CLONE | libc::O_CLOEXEC.cast_unsigned();
+    if recursive {
+        flags |= libc::AT_RECURSIVE.cast_unsigned();
+    }
+    // SAFETY: `path` is a NUL-terminated string that outlives the call.
+    owned(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) })
+}
+
+/// move_mount(2): attaches the detached mount `mount` at `path`.
+///
+/// # Errors
+/// Those of move_mount(2).
+pub(crate) fn move_mount(mount: BorrowedFd<'_>, path: &CStr) -> io::Result<()> {
+    // SAFETY: both path arguments are NUL-terminated strings that outlive the call.
+    let returned = unsafe {
+        libc::syscall(
+            libc::SYS_move_mount,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            MOVE_MOUNT_F_EMPTY_PATH,
+        )
+    };
+    super::checked(returned).map(drop)
+}
+
+/// mount_setattr(2): adds the attributes `set` to `mount`, and to all below it if `recursive`.
+///
+/// # Errors
+/// Those of mount_setattr(2).
+pub(crate) fn mount_setattr(mount: BorrowedFd<'_>, set: u64, recursive: bool) -> io::Result<()> {
+    let attributes = MountAttr { attr_set: set, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    let mut flags = libc::AT_EMPTY_PATH;
+    if recursive {
+        flags |= libc::AT_RECURSIVE;
+    }
+    // SAFETY: the path is an empty NUL-terminated string, `attributes` has the layout of `struct mount_attr` and
+    // the size given; both outlive the call.
+    let returned = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &raw const attributes,
+            size_of::<MountAttr>(),
+        )
+    };
+    super::checked(returned).map(drop)
+}
+
+/// fsopen(2): a new file system of the type `kind`, to be configured.
+///
+/// # Errors
+/// Those of fsopen(2).
+pub(crate) fn fsopen(kind: &CStr) -> io::Result<OwnedFd> {
+    // SAFETY: `kind` is a NUL-terminated string that outlives the call.
+    owned(unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), FSOPEN_CLOEXEC) })
+}
+
+/// fsconfig(2) with `FSCONFIG_SET_STRING`, or `FSCONFIG_SET_FLAG` without a value.
+///
+/// # Errors
+/// Those of fsconfig(2).
+pub(crate) fn fsconfig(context: BorrowedFd<'_>, key: &CStr, value: Option<&CStr>) -> io::Result<()> {
+    let command = if value.is_some() { FSCONFIG_SET_STRING } else { FSCONFIG_SET_FLAG };
+    let value = value.map_or(ptr::null(), CStr::as_ptr);
+    // SAFETY: key and value are NUL-terminated strings that outlive the call; a flag takes no value.
+    let returned =
+        unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), command, key.as_ptr(), value, 0) };
+    super::checked(returned).map(drop)
+}
+
+/// fsconfig(2) with `FSCONFIG_CMD_CREATE`: makes the configured file system.
+///
+/// # Errors
+/// Those of fsconfig(2).
+pub(crate) fn fsconfig_create(context: BorrowedFd<'_>) -> io::Result<()> {
+    let none: *const libc::c_char = ptr::null();
+    // SAFETY: the command takes neither key nor value.
+    let returned =
+        unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), FSCONFIG_CMD_CREATE, none, none, 0) };
+    super::checked(returned).map(drop)
+}
+
+/// fsmount(2): a detached mount, with the attributes given, of the file system made.
+///
+/// # Errors
+/// Those of fsmount(2).
+pub(crate) fn fsmount(context: BorrowedFd<'_>, attributes: u64) -> io::Result<OwnedFd> {
+    // SAFETY: all arguments are plain numbers.
+    owned(unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), FSMOUNT_CLOEXEC, attributes) })
+}

@@ -1,0 +1,23 @@
+//! One ioctl: raising an interface (netdevice(7)).
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// `SIOCSIFFLAGS`: sets the flags of the interface `lo` to up and running.
+///
+/// # Errors
+/// Those of ioctl(2); `EPERM` without `CAP_NET_ADMIN` over the network namespace.
+pub(crate) fn raise_lo(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let mut name: [libc::c_char; libc::IFNAMSIZ] = [0; libc::IFNAMSIZ];
+    for (to, from) in name.iter_mut().zip(c"lo".to_bytes()) {
+        *to = from.cast_signed();
+    }
+    let flags = libc::IFF_UP | libc::IFF_RUNNING;
+    let request = libc::ifreq {
+        ifr_name: name,
+        ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_flags: libc::c_short::try_from(flags).unwrap_or(0x41) },
+    };
+    // SAFETY: SIOCSIFFLAGS reads an ifreq with name and flags filled in; `request` is one and outlives the call.
+    let returned = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
+    super::checked(returned.into()).map(drop)
+}
