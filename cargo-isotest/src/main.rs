@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod event;
+#[cfg(test)]
+mod sample;
 mod summary;
 mod testcase;
 
