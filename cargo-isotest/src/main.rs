@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod event;
+mod report;
 #[cfg(test)]
 mod sample;
 mod summary;
