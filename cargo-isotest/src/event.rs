@@ -1,6 +1,6 @@
 //! What happens in a run, in the order in which it happens. Reporters turn events into text.
 
-use crate::summary::Summary;
+use crate::summary::{Cancellation, Summary};
 use crate::testcase::{TestBinary, TestCase};
 use isotest_core::policy::Isolation;
 use isotest_core::record::Record;
@@ -18,6 +18,10 @@ pub(crate) enum Event<'a> {
         tests: usize,
         /// How many at once.
         jobs: usize,
+        /// The packages whose doctests are not run.
+        doctests_not_run: &'a [String],
+        /// The ids of the binaries that do not speak the harness protocol and run whole.
+        whole_binaries: &'a [String],
     },
     /// An attempt has started.
     AttemptStarted {
@@ -32,6 +36,11 @@ pub(crate) enum Event<'a> {
         attempt: u32,
         /// Its report.
         record: &'a Record,
+    },
+    /// No further attempt will start, and those that run are killed or, after a failure, awaited.
+    Cancelled {
+        /// Why.
+        by: Cancellation,
     },
     /// Nothing more will happen.
     RunFinished {

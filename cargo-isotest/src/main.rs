@@ -2,6 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod event;
+mod report;
+#[cfg(test)]
+mod sample;
 mod summary;
 mod testcase;
 

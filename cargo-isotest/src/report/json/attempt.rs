@@ -1,0 +1,285 @@
+//! The `attempt-finished` object.
+
+use super::microseconds;
+use crate::report::format::{captured, signal};
+use crate::testcase::TestCase;
+use isotest_core::outcome::{Ending, Exit, LeftProcess, Outcome};
+use isotest_core::record::Record;
+use isotest_core::usage::{Reading, Usage};
+use serde::Serialize;
+
+#[derive(Serialize)]
+pub(super) struct AttemptFinished<'a> {
+    binary_id: &'a str,
+    name: &'a str,
+    attempt: u32,
+    outcome: &'static str,
+    exit_code: Option<i32>,
+    signal: Option<String>,
+    wall_us: Option<u64>,
+    usage: UsageFields,
+    leaked: Option<Vec<Leaked<'a>>>,
+    changed_paths: Option<Vec<String>>,
+    changed_paths_count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<SandboxError>,
+    remarks: &'a [String],
+    #[serde(flatten)]
+    output: Option<Output>,
+}
+
+impl<'a> AttemptFinished<'a> {
+    pub(super) fn of(test: &'a TestCase, attempt: u32, record: &'a Record) -> Self {
+        let ending = record.ending.as_ref();
+        let exit = ending.map(|ending| ending.exit);
+        Self {
+            binary_id: &test.binary.id,
+            name: &test.name,
+            attempt,
+            outcome: record.outcome.as_str(),
+            exit_code: exit.and_then(exit_code),
+            signal: exit.and_then(signal_name),
+            wall_us: ending.map(|ending| microseconds(ending.wall)),
+            usage: UsageFields::of(&record.usage),
+            leaked: ending.map(|ending| ending.left_running.iter().map(Leaked::of).collect()),
+            changed_paths: ending.map(changed_paths),
+            changed_paths_count: ending.map(|ending| ending.changed.count),
+            error: SandboxError::of(&record.outcome),
+            remarks: &record.remarks,
+            output: (record.outcome != Outcome::Passed).then(|| Output::of(record)),
+        }
+    }
+}
+
+const fn exit_code(exit: Exit) -> Option<i32> {
+    match exit {
+        Exit::Code(code) => Some(code),
+        Exit::Signal(_) | Exit::Stopped(_) => None,
+    }
+}
+
+fn signal_name(exit: Exit) -> Option<String> {
+    match exit {
+        Exit::Code(_) => None,
+        Exit::Signal(number) | Exit::Stopped(number) => Some(signal(number)),
+    }
+}
+
+fn changed_paths(ending: &Ending) -> Vec<String> {
+    ending.changed.paths.iter().map(|path| path.to_string_lossy().into_owned()).collect()
+}
+
+fn source<T>(reading: Option<Reading<T>>) -> Option<&'static str> {
+    reading.map(|reading| reading.source.as_str())
+}
+
+/// What was not measured is `null`.
+#[derive(Serialize)]
+struct UsageFields {
+    memory_peak_bytes: Option<u64>,
+    memory_source: Option<&'static str>,
+    memory_anon_bytes: Option<u64>,
+    memory_file_bytes: Option<u64>,
+    memory_shmem_bytes: Option<u64>,
+    memory_kernel_bytes: Option<u64>,
+    memory_split_source: Option<&'static str>,
+    cpu_user_us: Option<u64>,
+    cpu_system_us: Option<u64>,
+    cpu_source: Option<&'static str>,
+    pids_peak: Option<u64>,
+    pids_source: Option<&'static str>,
+    io_read_bytes: Option<u64>,
+    io_write_bytes: Option<u64>,
+    io_source: Option<&'static str>,
+    oom_kills: Option<u64>,
+    oom_source: Option<&'static str>,
+    pressure_cpu_us: Option<u64>,
+    pressure_memory_us: Option<u64>,
+    pressure_io_us: Option<u64>,
+}
+
+impl UsageFields {
+    fn of(usage: &Usage) -> Self {
+        let split = usage.memory_split.map(|reading| reading.value);
+        let cpu = usage.cpu.map(|reading| reading.value);
+        let io = usage.io.map(|reading| reading.value);
+        Self {
+            memory_peak_bytes: usage.memory_peak.map(|reading| reading.value),
+            memory_source: source(usage.memory_peak),
+            memory_anon_bytes: split.map(|split| split.anon),
+            memory_file_bytes: split.map(|split| split.file),
+            memory_shmem_bytes: split.map(|split| split.shmem),
+            memory_kernel_bytes: split.and_then(|split| split.kernel),
+            memory_split_source: source(usage.memory_split),
+            cpu_user_us: cpu.map(|cpu| microseconds(cpu.user)),
+            cpu_system_us: cpu.map(|cpu| microseconds(cpu.system)),
+            cpu_source: source(usage.cpu),
+            pids_peak: usage.pids_peak.map(|reading| reading.value),
+            pids_source: source(usage.pids_peak),
+            io_read_bytes: io.map(|io| io.read),
+            io_write_bytes: io.map(|io| io.write),
+            io_source: source(usage.io),
+            oom_kills: usage.oom.map(|reading| reading.value.kills),
+            oom_source: source(usage.oom),
+            pressure_cpu_us: usage.pressure.cpu.map(microseconds),
+            pressure_memory_us: usage.pressure.memory.map(microseconds),
+            pressure_io_us: usage.pressure.io.map(microseconds),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Leaked<'a> {
+    pid: i32,
+    command: &'a str,
+}
+
+impl<'a> Leaked<'a> {
+    fn of(left: &'a LeftProcess) -> Self {
+        Self { pid: left.pid, command: &left.command }
+    }
+}
+
+#[derive(Serialize)]
+struct SandboxError {
+    step: String,
+    errno: i32,
+    message: String,
+}
+
+impl SandboxError {
+    fn of(outcome: &Outcome) -> Option<Self> {
+        let Outcome::NotIsolated(error) = outcome else {
+            return None;
+        };
+        Some(Self { step: format!("{:?}", error.step), errno: error.errno, message: error.to_string() })
+    }
+}
+
+#[derive(Serialize)]
+struct Output {
+    stdout: String,
+    stdout_dropped_bytes: u64,
+    stderr: String,
+    stderr_dropped_bytes: u64,
+}
+
+impl Output {
+    fn of(record: &Record) -> Self {
+        Self {
+            stdout: captured(&record.stdout),
+            stdout_dropped_bytes: record.stdout.dropped,
+            stderr: captured(&record.stderr),
+            stderr_dropped_bytes: record.stderr.dropped,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use isotest_core::record::Captured;
+    use serde_json::{Value, json, to_value};
+    use snapbox::{IntoData, assert_data_eq, str};
+
+    fn of(record: &Record) -> Value {
+        to_value(AttemptFinished::of(&sample::test("tour::parser", "mod::test"), 1, record)).unwrap()
+    }
+
+    #[test]
+    fn a_measured_failure_has_every_field() {
+        let (test, record) = (sample::test("tour", "fails"), sample::record(Outcome::Failed { code: 101 }));
+        let object = serde_json::to_string_pretty(&AttemptFinished::of(&test, 1, &record)).unwrap();
+        assert_data_eq!(
+            object,
+            str![[r#"
+{
+  "binary_id": "tour",
+  "name": "fails",
+  "attempt": 1,
+  "outcome": "failed",
+  "exit_code": 101,
+  "signal": null,
+  "wall_us": 4321,
+  "usage": {
+    "memory_peak_bytes": 734003,
+    "memory_source": "memory.max_usage_in_bytes",
+    "memory_anon_bytes": 500000,
+    "memory_file_bytes": 200000,
+    "memory_shmem_bytes": 4096,
+    "memory_kernel_bytes": null,
+    "memory_split_source": "memory.stat",
+    "cpu_user_us": 1500,
+    "cpu_system_us": 700,
+    "cpu_source": "cpuacct.usage_user",
+    "pids_peak": 1,
+    "pids_source": "pids.peak",
+    "io_read_bytes": 0,
+    "io_write_bytes": 8192,
+    "io_source": "blkio.throttle.io_service_bytes",
+    "oom_kills": 0,
+    "oom_source": "memory.oom_control",
+    "pressure_cpu_us": 12,
+    "pressure_memory_us": null,
+    "pressure_io_us": null
+  },
+  "leaked": [],
+  "changed_paths": [
+    "/t/a",
+    "/t/b"
+  ],
+  "changed_paths_count": 2,
+  "remarks": [],
+  "stdout": "",
+  "stdout_dropped_bytes": 0,
+  "stderr": "panicked at 'no'\n",
+  "stderr_dropped_bytes": 0
+}
+"#]]
+            .raw()
+        );
+    }
+
+    #[test]
+    fn outcomes_exit_codes_and_signals_stand_apart() {
+        let seen: Vec<_> = sample::outcomes()
+            .into_iter()
+            .map(|outcome| of(&sample::record(outcome)))
+            .map(|value| json!([value["outcome"], value["exit_code"], value["signal"]]))
+            .collect();
+        let expected = json!([
+            ["passed", 0, null],
+            ["failed", 101, null],
+            ["signaled", null, "SIGSEGV"],
+            ["timed-out", null, "SIGKILL"],
+            ["oom-killed", null, "SIGKILL"],
+            ["leaked", 0, null],
+            ["not-isolated", null, null],
+        ]);
+        assert_eq!(Value::from(seen), expected);
+    }
+
+    #[test]
+    fn unavailable_is_null_and_never_zero() {
+        let value = of(&sample::record(sample::not_isolated()));
+        let usage = value["usage"].as_object().unwrap();
+        assert!(usage.len() == 20 && usage.values().all(Value::is_null), "{usage:?}");
+        for field in ["wall_us", "leaked", "changed_paths", "changed_paths_count"] {
+            assert!(value[field].is_null(), "{field}");
+        }
+        assert_eq!(value["error"]["errno"], 2);
+        assert_eq!(value["error"]["step"], "Exec");
+    }
+
+    #[test]
+    fn output_is_there_only_if_the_attempt_did_not_pass() {
+        assert!(of(&sample::record(Outcome::Passed)).get("stdout").is_none());
+        let mut record = sample::record(Outcome::Leaked);
+        record.stdout = Captured { head: b"a\xff".to_vec(), dropped: 5, tail: b"z".to_vec() };
+        let value = of(&record);
+        assert_eq!(value["stdout"], "a\u{fffd}\n... 5 bytes left out ...\nz");
+        assert_eq!(value["stdout_dropped_bytes"], 5);
+        assert_eq!(value["leaked"], json!([{"pid": 7, "command": "sleep 30"}]));
+    }
+}

@@ -1,0 +1,281 @@
+//! Events as JSON, one object a line. The field names are a promise; [`SCHEMA`] changes when one is broken.
+
+mod attempt;
+
+use super::Reporter;
+use super::format::signal;
+use crate::event::Event;
+use crate::summary::{Cancellation, Counts, Summary};
+use attempt::AttemptFinished;
+use isotest_core::policy::{Capability, State};
+use serde::{Serialize, Serializer};
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// The version of the format. Fields may be added without changing it.
+const SCHEMA: u32 = 1;
+
+/// Writes JSON lines.
+pub(super) struct Json {
+    writer: Box<dyn Write + Send>,
+}
+
+impl Json {
+    pub(super) fn new(writer: Box<dyn Write + Send>) -> Self {
+        Self { writer }
+    }
+}
+
+impl Reporter for Json {
+    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+        let Some(line) = Line::of(event) else {
+            return Ok(());
+        };
+        let mut bytes = serde_json::to_vec(&line)?;
+        bytes.push(b'\n');
+        self.writer.write_all(&bytes)?;
+        self.writer.flush()
+    }
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+enum Line<'a> {
+    RunStarted(RunStarted<'a>),
+    AttemptFinished(Box<AttemptFinished<'a>>),
+    RunFinished(RunFinished<'a>),
+}
+
+impl<'a> Line<'a> {
+    fn of(event: &Event<'a>) -> Option<Self> {
+        match *event {
+            Event::RunStarted { isolation, tests, jobs, doctests_not_run, whole_binaries, .. } => {
+                Some(Self::RunStarted(RunStarted {
+                    schema: SCHEMA,
+                    isolation: States(&isolation.states),
+                    cgroup_layout: isolation.cgroup_layout,
+                    jobs,
+                    tests,
+                    doctests_not_run,
+                    whole_binaries,
+                    remarks: &isolation.remarks,
+                }))
+            }
+            Event::AttemptFinished { test, attempt, record } => {
+                Some(Self::AttemptFinished(Box::new(AttemptFinished::of(test, attempt, record))))
+            }
+            Event::RunFinished { summary } => Some(Self::RunFinished(RunFinished::of(summary))),
+            Event::AttemptStarted { .. } | Event::Cancelled { .. } => None,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RunStarted<'a> {
+    schema: u32,
+    isolation: States<'a>,
+    cgroup_layout: Option<&'static str>,
+    jobs: usize,
+    tests: usize,
+    doctests_not_run: &'a [String],
+    whole_binaries: &'a [String],
+    remarks: &'a [String],
+}
+
+/// An object with one member for each capability, in the order in which they are reported.
+struct States<'a>(&'a [(Capability, State)]);
+
+impl Serialize for States<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(
+            self.0.iter().map(|(capability, state)| (capability.as_str(), StateFields::of(state))),
+        )
+    }
+}
+
+#[derive(Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+enum StateFields<'a> {
+    InForce,
+    Missing { reason: &'a str },
+    Off,
+}
+
+impl<'a> StateFields<'a> {
+    fn of(state: &'a State) -> Self {
+        match state {
+            State::InForce => Self::InForce,
+            State::Missing(reason) => Self::Missing { reason },
+            State::Off => Self::Off,
+        }
+    }
+}
+
+fn microseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[derive(Serialize)]
+struct RunFinished<'a> {
+    counts: CountFields,
+    filtered_out: usize,
+    not_run: usize,
+    wall_us: u64,
+    memory_peak: Option<PeakFields<'a>>,
+    memory_unmeasured: usize,
+    cpu_us: Option<u64>,
+    cpu_unmeasured: usize,
+    cancelled: Option<CancelledFields>,
+}
+
+impl<'a> RunFinished<'a> {
+    fn of(summary: &'a Summary) -> Self {
+        let peak = summary.peak.as_ref().map(|peak| PeakFields {
+            bytes: peak.bytes,
+            binary_id: &peak.binary_id,
+            name: &peak.name,
+        });
+        Self {
+            counts: CountFields::of(summary),
+            filtered_out: summary.selection.filtered_out,
+            not_run: summary.not_run(),
+            wall_us: microseconds(summary.wall),
+            memory_peak: peak,
+            memory_unmeasured: summary.peak_unmeasured,
+            cpu_us: summary.cpu.map(microseconds),
+            cpu_unmeasured: summary.cpu_unmeasured,
+            cancelled: summary.cancelled.map(CancelledFields::of),
+        }
+    }
+}
+
+/// Counts under the words that are used for outcomes; skipped are the tests that the harness ignores.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct CountFields {
+    passed: usize,
+    failed: usize,
+    signaled: usize,
+    timed_out: usize,
+    oom_killed: usize,
+    leaked: usize,
+    not_isolated: usize,
+    skipped: usize,
+}
+
+impl CountFields {
+    fn of(summary: &Summary) -> Self {
+        let Counts { passed, failed, signaled, timed_out, oom_killed, leaked, not_isolated } = summary.counts;
+        let skipped = summary.selection.ignored;
+        Self { passed, failed, signaled, timed_out, oom_killed, leaked, not_isolated, skipped }
+    }
+}
+
+#[derive(Serialize)]
+struct PeakFields<'a> {
+    bytes: u64,
+    binary_id: &'a str,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+enum CancelledFields {
+    Signal { signal: String },
+    FailFast,
+}
+
+impl CancelledFields {
+    fn of(by: Cancellation) -> Self {
+        match by {
+            Cancellation::Signal(number) => Self::Signal { signal: signal(number) },
+            Cancellation::FailFast => Self::FailFast,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use crate::summary::Selection;
+    use serde_json::json;
+
+    fn line(event: &Event<'_>) -> String {
+        serde_json::to_string(&Line::of(event).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_run_starts_with_its_schema_and_its_isolation() {
+        let isolation = sample::isolation();
+        let text = line(&Event::RunStarted {
+            isolation: &isolation,
+            binaries: &[],
+            tests: 41,
+            jobs: 2,
+            doctests_not_run: &["tour".to_owned()],
+            whole_binaries: &["tour::custom".to_owned()],
+        });
+        let head = r#"{"type":"run-started","schema":1,"isolation":{"user":{"state":"in-force"},"pid":{"#;
+        let io = r#""io":{"state":"missing","reason":"no blkio controller"},"pressure":{"state":"off"}}"#;
+        let tail = r#","cgroup_layout":"v1","jobs":2,"tests":41,"doctests_not_run":["tour"],"#;
+        assert!(text.starts_with(head), "{text}");
+        assert!(text.contains(&format!("{io}{tail}")), "{text}");
+        let end = r#""whole_binaries":["tour::custom"],"remarks":["`/home/a/nfs` is read-only"]}"#;
+        assert!(text.ends_with(end), "{text}");
+    }
+
+    #[test]
+    fn a_run_finishes_with_a_count_for_each_outcome() {
+        let mut summary = Summary::new(Selection { selected: 9, ignored: 2, filtered_out: 3 }, false);
+        for outcome in sample::outcomes() {
+            summary.add(&sample::test("tour", "t"), &sample::record(outcome));
+        }
+        summary.wall = Duration::from_micros(1_234_567);
+        summary.cancelled = Some(Cancellation::Signal(2));
+        let text = line(&Event::RunFinished { summary: &summary });
+        let expected = json!({
+            "type": "run-finished",
+            "counts": {
+                "passed": 1, "failed": 1, "signaled": 1, "timed-out": 1,
+                "oom-killed": 1, "leaked": 1, "not-isolated": 1, "skipped": 2,
+            },
+            "filtered_out": 3,
+            "not_run": 2,
+            "wall_us": 1_234_567,
+            "memory_peak": {"bytes": 734_003, "binary_id": "tour", "name": "t"},
+            "memory_unmeasured": 0,
+            "cpu_us": 13_200,
+            "cpu_unmeasured": 0,
+            "cancelled": {"by": "signal", "signal": "SIGINT"},
+        });
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), expected);
+    }
+
+    #[test]
+    fn nothing_measured_is_null() {
+        let text = line(&Event::RunFinished { summary: &Summary::default() });
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for field in ["memory_peak", "cpu_us", "cancelled"] {
+            assert!(value.as_object().unwrap()[field].is_null(), "{field}");
+        }
+    }
+
+    #[test]
+    fn each_event_is_one_line() {
+        let written = sample::Written::default();
+        let mut json = Json::new(Box::new(written.clone()));
+        let (test, mut record) = (sample::test("tour", "a\nb"), sample::record(sample::not_isolated()));
+        record.stdout.head = b"x\ny\r\n\xff\x1b[2J".to_vec();
+        json.event(&Event::AttemptStarted { test: &test }).unwrap();
+        json.event(&Event::AttemptFinished { test: &test, attempt: 1, record: &record }).unwrap();
+        json.event(&Event::RunFinished { summary: &Summary::default() }).unwrap();
+        let lines = written.text();
+        assert!(lines.ends_with('\n') && !lines.contains('\x1b'));
+        let types: Vec<_> = lines
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["type"].clone())
+            .collect();
+        assert_eq!(types, ["attempt-finished", "run-finished"]);
+    }
+}

@@ -1,0 +1,136 @@
+//! Tests and records for tests that need finished attempts.
+
+use crate::testcase::{TestBinary, TestCase};
+use isotest_core::outcome::{ChangedPaths, Ending, Exit, LeftProcess, Outcome};
+use isotest_core::policy::{Capability, Isolation, State};
+use isotest_core::record::{Captured, Record};
+use isotest_core::sandbox::step::{Step, StepError};
+use isotest_core::usage::{Cpu, Io, MemorySplit, Oom, Pressure, Reading, Source, Usage};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A stream that keeps what is written to it.
+#[derive(Clone, Default)]
+pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Written {
+    /// All of it so far.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A binary with nothing but an id.
+pub(crate) fn binary(id: &str) -> Arc<TestBinary> {
+    Arc::new(TestBinary {
+        id: id.to_owned(),
+        package: "tour".to_owned(),
+        path: PathBuf::from("/t/bin"),
+        directory: PathBuf::from("/t"),
+        environment: Vec::new(),
+        runner: Vec::new(),
+    })
+}
+
+/// A test of such a binary.
+pub(crate) fn test(id: &str, name: &str) -> TestCase {
+    TestCase { binary: binary(id), name: name.to_owned(), ignored: false, whole: false }
+}
+
+/// A sandbox that failed.
+pub(crate) fn not_isolated() -> Outcome {
+    Outcome::NotIsolated(StepError { step: Step::Exec, errno: 2, subject: Some("/t/bin".to_owned()) })
+}
+
+/// Each outcome once.
+pub(crate) fn outcomes() -> Vec<Outcome> {
+    vec![
+        Outcome::Passed,
+        Outcome::Failed { code: 101 },
+        Outcome::Signaled { signal: 11 },
+        Outcome::TimedOut,
+        Outcome::OomKilled,
+        Outcome::Leaked,
+        not_isolated(),
+    ]
+}
+
+fn exit(outcome: &Outcome) -> Exit {
+    match outcome {
+        Outcome::Failed { code } => Exit::Code(*code),
+        Outcome::Signaled { signal } => Exit::Signal(*signal),
+        Outcome::TimedOut | Outcome::OomKilled => Exit::Signal(9),
+        Outcome::Passed | Outcome::Leaked | Outcome::NotIsolated(_) => Exit::Code(0),
+    }
+}
+
+fn ending(outcome: &Outcome) -> Ending {
+    let leaked = LeftProcess { pid: 7, command: "sleep 30".to_owned() };
+    Ending {
+        exit: exit(outcome),
+        wall: Duration::from_micros(4_321),
+        timed_out: *outcome == Outcome::TimedOut,
+        left_running: if *outcome == Outcome::Leaked { vec![leaked] } else { Vec::new() },
+        changed: ChangedPaths { count: 2, paths: vec!["/t/a".into(), "/t/b".into()] },
+        children: Cpu::default(),
+    }
+}
+
+/// Every figure measured.
+pub(crate) fn usage() -> Usage {
+    let split = MemorySplit { anon: 500_000, file: 200_000, shmem: 4096, kernel: None };
+    let cpu = Cpu { user: Duration::from_micros(1_500), system: Duration::from_micros(700) };
+    Usage {
+        memory_peak: Some(Reading { value: 734_003, source: Source::MemoryMaxUsage }),
+        memory_split: Some(Reading { value: split, source: Source::MemoryStat }),
+        cpu: Some(Reading { value: cpu, source: Source::CpuAcct }),
+        pids_peak: Some(Reading { value: 1, source: Source::PidsPeak }),
+        io: Some(Reading { value: Io { read: 0, write: 8192 }, source: Source::BlkioThrottle }),
+        oom: Some(Reading { value: Oom { kills: 0, own_limit: false }, source: Source::MemoryOomControl }),
+        pressure: Pressure { cpu: Some(Duration::from_micros(12)), memory: None, io: None },
+    }
+}
+
+/// A record with this outcome, its facts to match, and all figures unless it never ran.
+pub(crate) fn record(outcome: Outcome) -> Record {
+    let ran = !matches!(outcome, Outcome::NotIsolated(_));
+    let mut usage = if ran { usage() } else { Usage::default() };
+    if outcome == Outcome::OomKilled {
+        let value = Oom { kills: 1, own_limit: true };
+        usage.oom = Some(Reading { value, source: Source::MemoryOomControl });
+    }
+    Record {
+        ending: ran.then(|| ending(&outcome)),
+        usage,
+        stdout: Captured::default(),
+        stderr: Captured { head: b"panicked at 'no'\n".to_vec(), ..Captured::default() },
+        remarks: Vec::new(),
+        outcome,
+    }
+}
+
+/// Everything in force but block I/O, which is missing, and pressure, which is off.
+pub(crate) fn isolation() -> Isolation {
+    let state = |capability| match capability {
+        Capability::Io => State::Missing("no blkio controller".to_owned()),
+        Capability::Pressure => State::Off,
+        _ => State::InForce,
+    };
+    Isolation {
+        states: Capability::ALL.map(|capability| (capability, state(capability))).to_vec(),
+        cgroup_layout: Some("v1"),
+        remarks: vec!["`/home/a/nfs` is read-only".to_owned()],
+    }
+}
