@@ -13,7 +13,7 @@ use crate::sys::wait::{Change, Wait, any_child};
 use crate::usage::Cpu;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::prctl::{set_dumpable, set_pdeathsig};
+use nix::sys::prctl::{set_dumpable, set_name, set_pdeathsig};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -108,12 +108,13 @@ fn attempt(
 /// effect has closed the pipe instead.
 fn die_with_parent(hold: &OwnedFd) -> io::Result<()> {
     set_pdeathsig(Signal::SIGKILL)?;
-    // A process that is not dumpable cannot be looked into, not even by a workload with all capabilities.
-    set_dumpable(false)?;
     if read(hold, &mut [0])? == 0 {
         exit_now(1)
     }
-    Ok(())
+    // A process that is not dumpable cannot be looked into, not even by a workload with all capabilities; nor can
+    // its id maps be written, so it is done after that.
+    set_dumpable(false)?;
+    Ok(set_name(c"isotest-init")?)
 }
 
 /// The sandbox, step by step.
@@ -241,7 +242,7 @@ fn everybody(signal: Signal) -> io::Result<()> {
 /// Gives what is left a moment, notes what is still there then, and kills it.
 fn clear(signals: &SignalFd) -> io::Result<Vec<LeftProcess>> {
     let deadline = Instant::now() + LEFTOVER_GRACE;
-    while kill(Pid::from_raw(-1), None).is_ok() {
+    while anybody() {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
@@ -252,10 +253,18 @@ fn clear(signals: &SignalFd) -> io::Result<Vec<LeftProcess>> {
         while signals.read_signal()?.is_some() {}
         while matches!(any_child(libc::WNOHANG)?, Wait::Changed(..)) {}
     }
-    let left = leftovers::list();
-    everybody(Signal::SIGKILL)?;
+    let mut left = Vec::new();
+    if anybody() {
+        left = leftovers::list();
+        everybody(Signal::SIGKILL)?;
+    }
     while any_child(0)? != Wait::NoChildren {}
     Ok(left)
+}
+
+/// Whether init is not alone in the sandbox.
+fn anybody() -> bool {
+    kill(Pid::from_raw(-1), None).is_ok()
 }
 
 fn children_cpu() -> io::Result<Cpu> {

@@ -42,7 +42,8 @@ fn execute(workload: &Workload, descriptors: &Descriptors) -> Result<Infallible,
     Step::NewSession.run(setsid)?;
     Step::PlaceDescriptors.run(|| place(&descriptors.stdio))?;
     Step::ResetSignals.run(|| -> io::Result<()> {
-        signal::reset_dispositions()?;
+        // The zygote has reset all others.
+        signal::reset(libc::SIGPIPE)?;
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
         set_dumpable(true)?;
         Ok(())

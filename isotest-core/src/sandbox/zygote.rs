@@ -30,6 +30,9 @@ pub(crate) fn serve(mut orders: UnixStream) -> io::Result<()> {
     set_pdeathsig(Signal::SIGKILL)?;
     // A session of its own: what the terminal sends to the supervisor's group is the supervisor's business.
     setsid()?;
+    // What the supervisor was told to ignore is not for its tests to inherit.
+    signal::reset_all()?;
+    signal::ignore_pipe()?;
     let Some((Order::Prepare(template), _)) = channel::receive(&mut orders)? else { return Ok(()) };
     step::let_fail(template.failing);
     let proof = SingleThreaded::verify()?;
@@ -175,10 +178,5 @@ pub(super) fn report(control: BorrowedFd<'_>, report: &Report) -> io::Result<()>
 
 /// Serves and ends the process without the exit handlers of the program it was re-executed from.
 pub(crate) fn run(orders: UnixStream) -> ! {
-    // Signals meant for the supervisor's process group reach it before it has a session of its own.
-    for interrupt in [libc::SIGINT, libc::SIGQUIT, libc::SIGHUP, libc::SIGTSTP] {
-        // Only signals that cannot be ignored refuse, and these can.
-        let _ = signal::ignore(interrupt);
-    }
     exit_now(i32::from(serve(orders).is_err()))
 }

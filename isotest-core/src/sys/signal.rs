@@ -5,24 +5,33 @@ use std::io;
 /// `signal(2)` with `SIG_DFL` for every signal whose disposition can be changed.
 ///
 /// # Errors
-/// None in practice: signals that cannot be changed are passed over.
-pub(crate) fn reset_dispositions() -> io::Result<()> {
-    for signal in 1..=libc::SIGRTMAX() {
-        // SAFETY: SIG_DFL installs no code; the process is about to execute another program.
-        let previous = unsafe { libc::signal(signal, libc::SIG_DFL) };
-        if previous == libc::SIG_ERR && io::Error::last_os_error().raw_os_error() != Some(libc::EINVAL) {
-            return Err(io::Error::last_os_error());
-        }
-    }
-    Ok(())
+/// Those of signal(2) but `EINVAL`, which says that a signal cannot be changed.
+pub(crate) fn reset_all() -> io::Result<()> {
+    (1..=libc::SIGRTMAX()).try_for_each(reset)
 }
 
-/// `signal(2)` with `SIG_IGN`.
+/// The same for one signal.
 ///
 /// # Errors
-/// `EINVAL` for a signal that cannot be ignored.
-pub(crate) fn ignore(signal: libc::c_int) -> io::Result<()> {
+/// Those of signal(2) but `EINVAL`.
+pub(crate) fn reset(signal: libc::c_int) -> io::Result<()> {
+    // SAFETY: SIG_DFL installs no code that would have to be fit for a signal handler.
+    let previous = unsafe { libc::signal(signal, libc::SIG_DFL) };
+    if previous != libc::SIG_ERR {
+        return Ok(());
+    }
+    match io::Error::last_os_error() {
+        error if error.raw_os_error() == Some(libc::EINVAL) => Ok(()),
+        error => Err(error),
+    }
+}
+
+/// `SIGPIPE` is ignored, as every Rust program has it.
+///
+/// # Errors
+/// Those of signal(2).
+pub(crate) fn ignore_pipe() -> io::Result<()> {
     // SAFETY: SIG_IGN installs no code.
-    let previous = unsafe { libc::signal(signal, libc::SIG_IGN) };
+    let previous = unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     if previous == libc::SIG_ERR { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
