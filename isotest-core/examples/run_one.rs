@@ -3,7 +3,7 @@
 
 use isotest_core::cgroup::Cgroups;
 use isotest_core::plan::{self, Limits, Network, Request, SandboxPlan, Views, Workload};
-use isotest_core::policy::Capability;
+use isotest_core::policy::{Capability, Policy};
 use isotest_core::sandbox::{Cancel, Slot};
 use isotest_core::{host, stage};
 use std::error::Error;
@@ -19,7 +19,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let directory = env::current_dir()?;
     let views = Views { copy_on_write: vec![directory.clone()], ..Views::default() };
     let cgroups = established.cgroups.views();
-    let request = Request { views: &views, network: Network::Loopback, jobs: 1, cgroups: &cgroups };
+    let request = Request {
+        policy: &Policy::default(),
+        views: &views,
+        network: Network::Loopback,
+        jobs: 1,
+        cgroups: established.cgroups.figures(&cgroups, &established.missing),
+    };
     let resolved = plan::resolve(&request, &host);
     let plan = SandboxPlan {
         workload: Workload {
@@ -38,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut slot = Slot::start(&resolved.template, &established.cgroups)?;
     let record = slot.execute(&plan, &cancel).ok_or_else(|| io::Error::other("cancelled"))?;
     println!("{:?}\n{:#?}\n{:#?}", record.outcome, record.ending, record.usage);
-    println!("missing {:?}, remarks {:?}", established.missing, resolved.remarks);
+    println!("{:#?}", resolved.isolation);
     drop(slot);
     established.cgroups.close()?;
     Ok(())

@@ -137,8 +137,8 @@ impl Default for Policy {
 impl Policy {
     /// The default policy with what was asked for laid over it.
     ///
-    /// A capability that cannot exist without one that is switched off is switched off with it, unless it was asked
-    /// for itself.
+    /// # Errors
+    /// When one capability is asked for at two levels, or one that everything else is built on is switched off.
     pub fn of(wishes: &[(Capability, Level)]) -> Result<Self, PolicyError> {
         let mut policy = Self::default();
         for (index, &(capability, level)) in wishes.iter().enumerate() {
@@ -146,28 +146,17 @@ impl Policy {
             if let Some(&(_, first)) = earlier.filter(|(_, first)| *first != level) {
                 return Err(PolicyError::TwoLevels { capability, first, second: level });
             }
+            if level == Level::Off && capability.is_foundation() {
+                return Err(PolicyError::Foundation { capability });
+            }
             policy.levels[capability as usize] = level;
         }
-        policy.follow_what_is_off(wishes)?;
         Ok(policy)
     }
 
     /// How much it is wanted.
     pub const fn level(&self, capability: Capability) -> Level {
         self.levels[capability as usize]
-    }
-
-    // `Capability::ALL` names what is needed before what needs it, so one pass is enough.
-    fn follow_what_is_off(&mut self, wishes: &[(Capability, Level)]) -> Result<(), PolicyError> {
-        for capability in Capability::ALL {
-            let missing = capability.needs().filter(|&needed| self.level(needed) == Level::Off);
-            let Some(needed) = missing.filter(|_| self.level(capability) != Level::Off) else { continue };
-            if let Some(&(_, level)) = wishes.iter().find(|(wished, _)| *wished == capability) {
-                return Err(PolicyError::NeedsOther { capability, level, needed });
-            }
-            self.levels[capability as usize] = Level::Off;
-        }
-        Ok(())
     }
 }
 
@@ -188,24 +177,9 @@ impl Capability {
         }
     }
 
-    /// What it cannot exist without.
-    const fn needs(self) -> Option<Self> {
-        match self {
-            Self::Rootfs => Some(Self::Mount),
-            Self::CopyOnWrite => Some(Self::Rootfs),
-            Self::User
-            | Self::Pid
-            | Self::Mount
-            | Self::Net
-            | Self::Ipc
-            | Self::Uts
-            | Self::Cgroup
-            | Self::Memory
-            | Self::Cpu
-            | Self::Pids
-            | Self::Io
-            | Self::Pressure => None,
-        }
+    /// Whether the other capabilities are built on it.
+    const fn is_foundation(self) -> bool {
+        matches!(self, Self::User | Self::Pid | Self::Mount | Self::Rootfs)
     }
 }
 
@@ -239,15 +213,11 @@ pub enum PolicyError {
         /// What was said then.
         second: Level,
     },
-    /// A capability is wanted without what it is built on.
-    #[error("`{capability}` is `{level}`, but it cannot be had while `{needed}` is `off`")]
-    NeedsOther {
+    /// What the rest is built on cannot be switched off.
+    #[error("`{capability}` cannot be `off`: the rest of the sandbox is built on it")]
+    Foundation {
         /// The capability.
         capability: Capability,
-        /// What was said of it.
-        level: Level,
-        /// What it is built on.
-        needed: Capability,
     },
 }
 
@@ -283,20 +253,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_built_on_mounts_goes_with_them() {
-        let policy = Policy::of(&[(Capability::Mount, Level::Off)]).unwrap();
-        assert_eq!(policy.level(Capability::Rootfs), Level::Off);
-        assert_eq!(policy.level(Capability::CopyOnWrite), Level::Off);
-    }
-
-    #[test]
-    fn a_wish_is_never_dropped_silently() {
-        let wishes = [(Capability::CopyOnWrite, Level::Prefer), (Capability::Mount, Level::Off)];
-        let error = Policy::of(&wishes).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "`copy-on-write` is `prefer`, but it cannot be had while `rootfs` is `off`"
-        );
+    fn what_the_rest_is_built_on_stays() {
+        let error = Policy::of(&[(Capability::Mount, Level::Off)]).unwrap_err();
+        assert_eq!(error.to_string(), "`mount` cannot be `off`: the rest of the sandbox is built on it");
+        assert!(Policy::of(&[(Capability::Mount, Level::Require)]).is_ok());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::leaf::Leaf;
 use super::{Hierarchy, sweep};
 use crate::host::{CgroupMount, Host};
-use crate::plan::{Limits, View};
+use crate::plan::{Figures, Limits, View};
 use crate::policy::Capability;
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -68,13 +68,21 @@ impl Cgroups {
         {
             missing.push((Capability::Pressure, "the kernel keeps no pressure figures here".into()));
         }
-        missing.retain(|(capability, _)| wanted.contains(capability) && !cgroups.serves(*capability));
+        missing.retain(|(capability, _)| {
+            // Init accounts for its children, so processor time is always had.
+            *capability != Capability::Cpu && wanted.contains(capability) && !cgroups.serves(*capability)
+        });
         Established { cgroups, missing }
     }
 
     /// Whether a metric is measured.
     pub fn serves(&self, capability: Capability) -> bool {
         self.hierarchies.iter().any(|hierarchy| hierarchy.serves.contains(&capability))
+    }
+
+    /// What [`crate::plan::resolve`] must know; `views` are those of [`Cgroups::views`].
+    pub fn figures<'a>(&self, views: &'a [View], missing: &'a [(Capability, String)]) -> Figures<'a> {
+        Figures { layout: self.layout(), views, missing }
     }
 
     /// `v1`, `v2` or `hybrid`; `None` without any.

@@ -4,9 +4,10 @@
 mod resolve;
 mod rootfs;
 
-pub use resolve::{Request, Resolved, resolve};
+pub use resolve::{Figures, Request, Resolved, resolve};
 pub use rootfs::Views;
 
+use crate::policy::Capability;
 use crate::sandbox::step::Step;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -110,6 +111,8 @@ pub struct Template {
     pub outer_user: bool,
     /// The network of the attempts.
     pub network: Network,
+    /// Namespaces that attempts share with the host, since they were switched off.
+    pub shared: Vec<Capability>,
     /// `net.*` settings of the host that new network namespaces take over: path below `/proc/sys/net`, value.
     pub net_settings: Vec<(String, String)>,
     /// A directory of the host, never looked into, on which the zygote mounts its first tmpfs.

@@ -1,22 +1,36 @@
 //! What is wanted and what the host allows, resolved into one [`Template`] for the run. Pure.
 
-use super::rootfs::{self, Views};
+use super::rootfs::{self, Rootfs, Views};
 use super::{Network, Template, View};
 use crate::host::{Host, Ids, Kind};
+use crate::policy::{Capability, Isolation, Level, Policy, State};
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What is wanted of every sandbox of a run.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
+    /// How much each capability is wanted.
+    pub policy: &'a Policy,
     /// The directories that matter.
     pub views: &'a Views,
     /// The network.
     pub network: Network,
     /// How many attempts at once.
     pub jobs: usize,
-    /// The run's own cgroup directory of each hierarchy, and where tests look for it.
-    pub cgroups: &'a [View],
+    /// What cgroups there are.
+    pub cgroups: Figures<'a>,
+}
+
+/// What the run's cgroups give.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Figures<'a> {
+    /// `v1`, `v2`, `hybrid` or none.
+    pub layout: Option<&'static str>,
+    /// The run's own directory of each hierarchy, and where tests look for it.
+    pub views: &'a [View],
+    /// The metrics that are wanted and cannot be had, and why.
+    pub missing: &'a [(Capability, String)],
 }
 
 /// The decisions of a run.
@@ -24,28 +38,72 @@ pub struct Request<'a> {
 pub struct Resolved {
     /// What zygotes prepare.
     pub template: Template,
-    /// What a reader of the report must know.
-    pub remarks: Vec<String>,
+    /// What holds.
+    pub isolation: Isolation,
+    /// What is required and cannot be had, and why. With anything in it the run must not start.
+    pub unmet: Vec<(Capability, String)>,
 }
 
 /// Decides what every sandbox of a run looks like.
 pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
-    let rootfs = rootfs::rootfs(request.views, host, request.cgroups, request.jobs);
-    let root = host.ids.uid == 0;
-    // What a user with all capabilities does to a namespace leaves no trace in counters, so root's is never shared.
-    let network = if root && request.network == Network::Loopback { Network::Own } else { request.network };
+    let is_off = |capability: &Capability| request.policy.level(*capability) == Level::Off;
+    let mut views = request.views.clone();
+    if is_off(&Capability::CopyOnWrite) {
+        views.copy_on_write.clear();
+    }
+    let rootfs = rootfs::rootfs(&views, host, request.cgroups.views, request.jobs);
+    let states = states(request, &rootfs);
+    let unmet = states.iter().filter_map(|(capability, state)| match state {
+        State::Missing(reason) if request.policy.level(*capability) == Level::Require => {
+            Some((*capability, reason.clone()))
+        }
+        State::Missing(_) | State::InForce | State::Off => None,
+    });
+    let unmet = unmet.collect();
+    let shared = [Capability::Ipc, Capability::Uts, Capability::Cgroup];
     let template = Template {
         uid_map: id_map(host.ids.uid, &host.ids.uid_extents, &host.ids),
         gid_map: id_map(host.ids.gid, &host.ids.gid_extents, &host.ids),
-        outer_user: !root,
-        network,
+        outer_user: host.ids.uid != 0,
+        network: network(request, host),
+        shared: shared.into_iter().filter(is_off).collect(),
         net_settings: host.net_settings.clone(),
         foothold: foothold(host),
         tree: rootfs.tree,
         private: rootfs.private,
         failing: None,
     };
-    Resolved { template, remarks: rootfs.remarks }
+    let isolation = Isolation { states, cgroup_layout: request.cgroups.layout, remarks: rootfs.remarks };
+    Resolved { template, isolation, unmet }
+}
+
+/// What a user with all capabilities does to a namespace leaves no trace in counters, so root's is never shared.
+fn network(request: &Request<'_>, host: &Host) -> Network {
+    if request.policy.level(Capability::Net) == Level::Off {
+        return Network::Host;
+    }
+    let root = host.ids.uid == 0;
+    if root && request.network == Network::Loopback { Network::Own } else { request.network }
+}
+
+/// Namespaces and root either are had or stop the run when the first sandbox is made; views and figures may be
+/// missing.
+fn states(request: &Request<'_>, rootfs: &Rootfs) -> Vec<(Capability, State)> {
+    let state = |capability| {
+        if request.policy.level(capability) == Level::Off {
+            return State::Off;
+        }
+        if capability == Capability::Net && request.network == Network::Host {
+            return State::Off;
+        }
+        let missing = request.cgroups.missing.iter().find(|(other, _)| *other == capability);
+        match (missing, &rootfs.not_copied) {
+            (Some((_, reason)), _) => State::Missing(reason.clone()),
+            (None, Some(reason)) if capability == Capability::CopyOnWrite => State::Missing(reason.clone()),
+            (None, _) => State::InForce,
+        }
+    };
+    Capability::ALL.into_iter().map(|capability| (capability, state(capability))).collect()
 }
 
 /// Everybody is mapped to itself: an ordinary user alone, root with every id it has.
@@ -65,7 +123,7 @@ fn id_map(own: u32, extents: &[(u32, u32)], ids: &Ids) -> String {
 fn foothold(host: &Host) -> PathBuf {
     const CANDIDATES: [&str; 4] = ["/tmp", "/mnt", "/run", "/var"];
     let is_directory = |path: &str| {
-        let kind = host.root_entries.iter().find(|entry| entry.path == std::path::Path::new(path));
+        let kind = host.root_entries.iter().find(|entry| entry.path == Path::new(path));
         kind.is_some_and(|entry| matches!(entry.kind, Kind::Directory | Kind::EmptyDirectory { .. }))
     };
     CANDIDATES.into_iter().find(|path| is_directory(path)).unwrap_or("/proc").into()

@@ -38,6 +38,8 @@ pub(super) struct Rootfs {
     pub(super) tree: Vec<Entry>,
     pub(super) private: Private,
     pub(super) remarks: Vec<String>,
+    /// Why a directory that should be copy-on-write is read-only, if one is.
+    pub(super) not_copied: Option<String>,
 }
 
 /// Decides the whole tree.
@@ -48,7 +50,7 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
     devices(&mut tree);
     system(&mut tree, cgroups);
 
-    let mut layers = Layers { tree, layers: private_directories(views, host), remarks: Vec::new() };
+    let mut layers = Layers { tree, covering: private_directories(views, host), not_copied: Vec::new() };
     for root in outermost(&views.copy_on_write) {
         layers.copy_on_write(root, host);
     }
@@ -58,7 +60,7 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
     for path in &views.kept {
         layers.again(path, Access::ReadWrite);
     }
-    let Layers { tree, mut layers, remarks } = layers;
+    let Layers { tree, covering: mut layers, not_copied } = layers;
     layers.sort_by_key(|layer| layer.path.components().count());
     let private = Private {
         tmpfs_bytes: tmpfs_bytes(host.memory_total, jobs),
@@ -67,7 +69,7 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
         guarded_proc: if host.ids.uid == 0 { GUARDED_PROC.map(String::from).to_vec() } else { Vec::new() },
         changed_paths_most: 200,
     };
-    Rootfs { tree, private, remarks }
+    Rootfs { tree, private, remarks: Vec::new(), not_copied: not_copied.into_iter().next() }
 }
 
 /// Half the machine's memory, shared among the jobs: a test that fills its `/tmp` finds it full before its
@@ -199,8 +201,8 @@ pub(super) fn outermost(paths: &[PathBuf]) -> Vec<&Path> {
 /// parent may cover the original.
 struct Layers {
     tree: Vec<Entry>,
-    layers: Vec<Layer>,
-    remarks: Vec<String>,
+    covering: Vec<Layer>,
+    not_copied: Vec<String>,
 }
 
 impl Layers {
@@ -208,7 +210,7 @@ impl Layers {
     /// without them, which an ordinary user may not.
     fn copy_on_write(&mut self, root: &Path, host: &Host) {
         if !is_safe_to_cover(root) {
-            self.remarks.push(format!("`{}` is read-only: it holds the system itself", root.display()));
+            self.not_copied.push(format!("`{}` is read-only: it holds the system itself", root.display()));
             return;
         }
         let below: Vec<_> = host
@@ -217,7 +219,7 @@ impl Layers {
             .filter(|path| path.starts_with(root) && path.as_path() != root)
             .collect();
         if let Some(first) = below.first().filter(|_| host.ids.uid != 0) {
-            self.remarks.push(format!(
+            self.not_copied.push(format!(
                 "`{}` is read-only: `{}` is mounted below it, which only root can leave out of a copy-on-write view",
                 root.display(),
                 first.display(),
@@ -226,7 +228,7 @@ impl Layers {
             return;
         }
         let stash = self.stash(root, Access::ReadOnly, false);
-        self.layers.push(Layer { path: root.to_path_buf(), content: Content::CopyOnWrite { stash } });
+        self.covering.push(Layer { path: root.to_path_buf(), content: Content::CopyOnWrite { stash } });
         for path in below {
             self.again(path, Access::ReadOnly);
         }
@@ -235,11 +237,11 @@ impl Layers {
     /// The host's own file or directory.
     fn again(&mut self, path: &Path, access: Access) {
         let stash = self.stash(path, access, true);
-        self.layers.push(Layer { path: path.to_path_buf(), content: Content::Again { stash } });
+        self.covering.push(Layer { path: path.to_path_buf(), content: Content::Again { stash } });
     }
 
     fn stash(&mut self, from: &Path, access: Access, recursive: bool) -> PathBuf {
-        let to = Path::new(STASH).join(format!("layer-{}", self.layers.len()));
+        let to = Path::new(STASH).join(format!("layer-{}", self.covering.len()));
         self.tree.push(Entry::Bind { from: from.to_path_buf(), to: to.clone(), access, recursive });
         to
     }

@@ -88,7 +88,7 @@ fn attempt(
     let born = Instant::now();
     let cgroup = descriptors.cgroup.as_ref().map(AsFd::as_fd);
     let pid = match Step::CloneWorkload.run(|| clone3(proof, 0, cgroup))? {
-        Side::Child => workload::run(&start.workload, &descriptors, &error_end),
+        Side::Child => workload::run(template, &start.workload, &descriptors, &error_end),
         Side::Parent(pid) => pid,
     };
     drop((error_end, descriptors));

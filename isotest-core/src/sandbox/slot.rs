@@ -71,13 +71,14 @@ impl<'run> Slot<'run> {
 
 /// The record of an attempt that had no sandbox.
 pub(super) fn not_isolated(error: StepError) -> Record {
+    let remarks = error.hint().map(str::to_owned).into_iter().collect();
     Record {
         outcome: Outcome::NotIsolated(error),
         ending: None,
         usage: Usage::default(),
         stdout: crate::record::Captured::default(),
         stderr: crate::record::Captured::default(),
-        remarks: Vec::new(),
+        remarks,
     }
 }
 

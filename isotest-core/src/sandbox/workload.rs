@@ -3,7 +3,8 @@
 
 use super::init::Descriptors;
 use super::step::{Step, StepError};
-use crate::plan::Workload;
+use crate::plan::{Template, Workload};
+use crate::policy::Capability;
 use crate::sys::clone3::exit_now;
 use crate::sys::{fd, signal};
 use nix::sched::{CloneFlags, unshare};
@@ -17,8 +18,13 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 
 /// Executes the workload, or says over `errors` why not.
-pub(super) fn run(workload: &Workload, descriptors: &Descriptors, errors: &OwnedFd) -> ! {
-    let Err(error) = execute(workload, descriptors);
+pub(super) fn run(
+    template: &Template,
+    workload: &Workload,
+    descriptors: &Descriptors,
+    errors: &OwnedFd,
+) -> ! {
+    let Err(error) = execute(template, workload, descriptors);
     if let Ok(message) = postcard::to_stdvec(&error) {
         // Init takes an unreadable message for what it is: a failure that could not be told.
         let _ = write(errors, &message);
@@ -33,12 +39,18 @@ pub(super) fn error(errors: &OwnedFd) -> Option<StepError> {
     postcard::from_bytes(message.get(..length)?).ok()
 }
 
-fn execute(workload: &Workload, descriptors: &Descriptors) -> Result<Infallible, StepError> {
+fn execute(
+    template: &Template,
+    workload: &Workload,
+    descriptors: &Descriptors,
+) -> Result<Infallible, StepError> {
     for tasks in &descriptors.tasks {
         // A single-threaded process that moves itself is moved at once; a process id would wait for a grace period.
         Step::JoinCgroup.run(|| write(tasks, b"0"))?;
     }
-    Step::UnshareCgroup.run(|| unshare(CloneFlags::CLONE_NEWCGROUP))?;
+    if !template.shared.contains(&Capability::Cgroup) {
+        Step::UnshareCgroup.run(|| unshare(CloneFlags::CLONE_NEWCGROUP))?;
+    }
     Step::NewSession.run(setsid)?;
     Step::PlaceDescriptors.run(|| place(&descriptors.stdio))?;
     Step::ResetSignals.run(|| -> io::Result<()> {

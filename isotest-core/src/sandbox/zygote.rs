@@ -6,6 +6,7 @@ use super::network::{self, Pool};
 use super::step::{self, Step, StepError};
 use super::{init, tree};
 use crate::plan::{Network, Template};
+use crate::policy::Capability;
 use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
 use crate::sys::signal;
 use crate::sys::wait::{Wait, any_child};
@@ -147,11 +148,14 @@ impl Zygote {
     }
 
     fn namespaces(&self) -> CloneFlags {
-        let mut flags = CloneFlags::CLONE_NEWUSER
-            | CloneFlags::CLONE_NEWPID
-            | CloneFlags::CLONE_NEWNS
-            | CloneFlags::CLONE_NEWIPC
-            | CloneFlags::CLONE_NEWUTS;
+        let mut flags = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
+        for (capability, flag) in
+            [(Capability::Ipc, CloneFlags::CLONE_NEWIPC), (Capability::Uts, CloneFlags::CLONE_NEWUTS)]
+        {
+            if !self.template.shared.contains(&capability) {
+                flags |= flag;
+            }
+        }
         if matches!(self.template.network, Network::Own | Network::Down) {
             flags |= CloneFlags::CLONE_NEWNET;
         }
