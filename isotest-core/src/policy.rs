@@ -119,3 +119,190 @@ pub struct Isolation {
     /// Anything else a reader of the report must know, such as directories that are read-only.
     pub remarks: Vec<String>,
 }
+
+/// A level for each capability.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// In the order of [`Capability::ALL`].
+    levels: [Level; Capability::ALL.len()],
+}
+
+impl Default for Policy {
+    /// Walls are required, figures and the copy-on-write views preferred.
+    fn default() -> Self {
+        Self { levels: Capability::ALL.map(Capability::default_level) }
+    }
+}
+
+impl Policy {
+    /// The default policy with what was asked for laid over it.
+    ///
+    /// A capability that cannot exist without one that is switched off is switched off with it, unless it was asked
+    /// for itself.
+    pub fn of(wishes: &[(Capability, Level)]) -> Result<Self, PolicyError> {
+        let mut policy = Self::default();
+        for (index, &(capability, level)) in wishes.iter().enumerate() {
+            let earlier = wishes[..index].iter().find(|(other, _)| *other == capability);
+            if let Some(&(_, first)) = earlier.filter(|(_, first)| *first != level) {
+                return Err(PolicyError::TwoLevels { capability, first, second: level });
+            }
+            policy.levels[capability as usize] = level;
+        }
+        policy.follow_what_is_off(wishes)?;
+        Ok(policy)
+    }
+
+    /// How much it is wanted.
+    pub const fn level(&self, capability: Capability) -> Level {
+        self.levels[capability as usize]
+    }
+
+    // `Capability::ALL` names what is needed before what needs it, so one pass is enough.
+    fn follow_what_is_off(&mut self, wishes: &[(Capability, Level)]) -> Result<(), PolicyError> {
+        for capability in Capability::ALL {
+            let missing = capability.needs().filter(|&needed| self.level(needed) == Level::Off);
+            let Some(needed) = missing.filter(|_| self.level(capability) != Level::Off) else { continue };
+            if let Some(&(_, level)) = wishes.iter().find(|(wished, _)| *wished == capability) {
+                return Err(PolicyError::NeedsOther { capability, level, needed });
+            }
+            self.levels[capability as usize] = Level::Off;
+        }
+        Ok(())
+    }
+}
+
+impl Capability {
+    const fn default_level(self) -> Level {
+        match self {
+            Self::User
+            | Self::Pid
+            | Self::Mount
+            | Self::Net
+            | Self::Ipc
+            | Self::Uts
+            | Self::Cgroup
+            | Self::Rootfs => Level::Require,
+            Self::CopyOnWrite | Self::Memory | Self::Cpu | Self::Pids | Self::Io | Self::Pressure => {
+                Level::Prefer
+            }
+        }
+    }
+
+    /// What it cannot exist without.
+    const fn needs(self) -> Option<Self> {
+        match self {
+            Self::Rootfs => Some(Self::Mount),
+            Self::CopyOnWrite => Some(Self::Rootfs),
+            Self::User
+            | Self::Pid
+            | Self::Mount
+            | Self::Net
+            | Self::Ipc
+            | Self::Uts
+            | Self::Cgroup
+            | Self::Memory
+            | Self::Cpu
+            | Self::Pids
+            | Self::Io
+            | Self::Pressure => None,
+        }
+    }
+}
+
+impl Level {
+    /// Its word on the command line and in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Require => "require",
+            Self::Prefer => "prefer",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The wishes contradict each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// One capability at two levels.
+    #[error("`{capability}` cannot be both `{first}` and `{second}`")]
+    TwoLevels {
+        /// The capability.
+        capability: Capability,
+        /// What was said first.
+        first: Level,
+        /// What was said then.
+        second: Level,
+    },
+    /// A capability is wanted without what it is built on.
+    #[error("`{capability}` is `{level}`, but it cannot be had while `{needed}` is `off`")]
+    NeedsOther {
+        /// The capability.
+        capability: Capability,
+        /// What was said of it.
+        level: Level,
+        /// What it is built on.
+        needed: Capability,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indices_follow_the_order_of_all() {
+        for (index, capability) in Capability::ALL.into_iter().enumerate() {
+            assert_eq!(capability as usize, index);
+        }
+    }
+
+    #[test]
+    fn walls_are_required_and_figures_preferred() {
+        let policy = Policy::of(&[]).unwrap();
+        assert_eq!(policy, Policy::default());
+        for capability in Capability::ALL {
+            let wall = !capability.is_metric() && capability != Capability::CopyOnWrite;
+            let expected = if wall { Level::Require } else { Level::Prefer };
+            assert_eq!(policy.level(capability), expected, "{capability}");
+        }
+    }
+
+    #[test]
+    fn a_wish_changes_one_level_only() {
+        let policy = Policy::of(&[(Capability::Net, Level::Off)]).unwrap();
+        for capability in Capability::ALL.into_iter().filter(|&capability| capability != Capability::Net) {
+            assert_eq!(policy.level(capability), Policy::default().level(capability), "{capability}");
+        }
+        assert_eq!(policy.level(Capability::Net), Level::Off);
+    }
+
+    #[test]
+    fn what_is_built_on_mounts_goes_with_them() {
+        let policy = Policy::of(&[(Capability::Mount, Level::Off)]).unwrap();
+        assert_eq!(policy.level(Capability::Rootfs), Level::Off);
+        assert_eq!(policy.level(Capability::CopyOnWrite), Level::Off);
+    }
+
+    #[test]
+    fn a_wish_is_never_dropped_silently() {
+        let wishes = [(Capability::CopyOnWrite, Level::Prefer), (Capability::Mount, Level::Off)];
+        let error = Policy::of(&wishes).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`copy-on-write` is `prefer`, but it cannot be had while `rootfs` is `off`"
+        );
+    }
+
+    #[test]
+    fn two_levels_for_one_capability_are_a_contradiction() {
+        let error = Policy::of(&[(Capability::Memory, Level::Off), (Capability::Memory, Level::Require)]);
+        assert_eq!(error.unwrap_err().to_string(), "`memory` cannot be both `off` and `require`");
+        assert!(Policy::of(&[(Capability::Memory, Level::Off), (Capability::Memory, Level::Off)]).is_ok());
+    }
+}
