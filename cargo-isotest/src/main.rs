@@ -1,7 +1,11 @@
 //! `cargo isotest`: every test of a cargo project in its own sandbox.
 #![forbid(unsafe_code)]
 
+mod caller;
+mod cli;
 mod event;
+mod select;
+mod settings;
 mod summary;
 mod testcase;
 
