@@ -3,6 +3,7 @@
 
 mod caller;
 mod cli;
+mod discover;
 mod event;
 mod select;
 mod settings;
