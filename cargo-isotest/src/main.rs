@@ -4,7 +4,9 @@
 mod caller;
 mod cli;
 mod discover;
+mod error;
 mod event;
+mod exit;
 mod select;
 mod settings;
 mod summary;
