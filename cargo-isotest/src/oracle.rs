@@ -184,10 +184,22 @@ fn cargo_gives_the_same_environment_under_its_configuration() {
 }
 
 #[test]
-fn cargo_gives_a_plain_member_the_same_environment() {
+fn cargo_gives_a_member_that_inherits_its_fields_the_same_environment() {
     let mut oracle = Oracle::new("surroundings", &[]);
     let runner = oracle.runner();
     oracle.run_by(&runner);
+    oracle.check(&["-p", "plain"], 1);
+}
+
+#[test]
+fn cargo_keeps_a_library_path_that_begins_with_its_own() {
+    let mut oracle = Oracle::new("surroundings", &[]);
+    let runner = oracle.runner();
+    oracle.run_by(&runner);
+    let environment = oracle.build(&["-p", "plain"]).binaries[0].environment.clone();
+    let own = environment.into_iter().find(|(name, _)| name == "LD_LIBRARY_PATH").unwrap().1;
+    let longer = own.into_string().unwrap() + ":/opt/more";
+    oracle.caller.environment.push(("LD_LIBRARY_PATH".into(), longer.into()));
     oracle.check(&["-p", "plain"], 1);
 }
 

@@ -22,7 +22,10 @@ const EXIT_CODES: &str = "Exit codes:
 /// Executes every test of a cargo project in its own sandbox and reports what each one used
 #[derive(Debug, Parser)]
 #[command(name = "cargo-isotest", bin_name = "cargo isotest", version, after_help = EXIT_CODES)]
-#[command(disable_help_subcommand = true)]
+#[command(
+    disable_help_subcommand = true,
+    override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]"
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) verb: Option<Verb>,
