@@ -1,0 +1,121 @@
+//! Builds the tests with cargo and says what came of it.
+
+use crate::binaries::{self, Built};
+use crate::caller::Caller;
+use crate::cli::CargoArgs;
+use crate::environment::{CargoConfig, Surroundings};
+use crate::error::{Error, Stage};
+use crate::project::Project;
+use crate::testcase::TestBinary;
+use crate::tool;
+use cargo_metadata::Message;
+use std::ffi::{OsStr, OsString};
+use std::io::{BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+/// Everything that was built.
+#[derive(Debug)]
+pub(crate) struct Build {
+    /// The test binaries, in the order in which `cargo test` executes them.
+    pub(crate) binaries: Vec<Arc<TestBinary>>,
+    /// The directories that belong to the project.
+    pub(crate) directories: Directories,
+    /// Packages whose documentation tests `cargo test` would execute, and we do not.
+    pub(crate) untested_documentation: Vec<String>,
+}
+
+/// The directories that belong to the project, absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Directories {
+    /// The workspace.
+    pub(crate) workspace: PathBuf,
+    /// The packages with test binaries; most are below the workspace.
+    pub(crate) packages: Vec<PathBuf>,
+    /// The target directory.
+    pub(crate) target: PathBuf,
+    /// The directory of intermediate files; as a rule the target directory.
+    pub(crate) build: PathBuf,
+}
+
+impl Build {
+    /// Builds.
+    pub(crate) fn of(arguments: &CargoArgs, caller: &Caller) -> Result<Self, Error> {
+        let caller = &with_cargo(caller)?;
+        let cargo = caller.variable("CARGO").unwrap_or(OsStr::new("cargo"));
+        let mut project = Project::of(cargo, arguments, caller)?;
+        let built = Built::of(compile(cargo, arguments, caller)?);
+        if built.names_packages_outside(&project) {
+            project = Project::with_dependencies(cargo, arguments, caller)?;
+        }
+        let config = CargoConfig::load(caller, &arguments.manifest.config)?;
+        let surroundings = Surroundings::new(&project, &built, config, caller);
+        let binaries = binaries::of(&built, &project, &surroundings)?;
+        Ok(Self {
+            directories: Directories::of(&project, &binaries),
+            untested_documentation: built.untested_documentation(&project, arguments),
+            binaries,
+        })
+    }
+}
+
+impl Directories {
+    fn of(project: &Project, binaries: &[Arc<TestBinary>]) -> Self {
+        let mut packages: Vec<_> = binaries.iter().map(|binary| binary.directory.clone()).collect();
+        packages.sort();
+        packages.dedup();
+        Self {
+            workspace: project.workspace.clone(),
+            packages,
+            target: project.target.clone().into(),
+            build: project.build.clone().into(),
+        }
+    }
+}
+
+// Cargo tells every process it starts where it is. Called without cargo, we find out: behind rustup's proxy of the same
+// name is the one of the toolchain.
+fn with_cargo(caller: &Caller) -> Result<Caller, Error> {
+    let mut caller = caller.clone();
+    if caller.variable("CARGO").is_none() {
+        let mut rustc = caller.command("rustc");
+        let sysroot =
+            tool::answer(rustc.args(["--print", "sysroot"]), "rustc --print sysroot", Stage::Metadata)?;
+        let cargo = Path::new(sysroot.trim_end()).join("bin/cargo");
+        if cargo.exists() {
+            caller.environment.push(("CARGO".into(), cargo.into()));
+        }
+    }
+    Ok(caller)
+}
+
+fn compile(cargo: &OsStr, arguments: &CargoArgs, caller: &Caller) -> Result<Vec<Message>, Error> {
+    let program: OsString = cargo.into();
+    let mut command = caller.command(cargo);
+    command
+        .args(["test", "--no-run", "--message-format", "json-render-diagnostics"])
+        .args(arguments.arguments());
+    command.stdout(Stdio::piped());
+    let started = command.spawn();
+    let mut child =
+        started.map_err(|source| Error::Start { program: program.clone(), stage: Stage::Build, source })?;
+    let messages =
+        child.stdout.take().map_or_else(|| Ok(Vec::new()), |stdout| read_messages(BufReader::new(stdout)));
+    let unreadable =
+        |source: std::io::Error| Error::Answer { program, stage: Stage::Build, source: source.into() };
+    let status = child.wait().map_err(unreadable.clone())?;
+    if status.success() { messages.map_err(unreadable) } else { Err(Error::Build(status)) }
+}
+
+// Whatever is not a message was meant for the user.
+fn read_messages(stdout: impl std::io::BufRead) -> std::io::Result<Vec<Message>> {
+    let mut messages = Vec::new();
+    for message in Message::parse_stream(stdout) {
+        match message? {
+            Message::TextLine(line) => writeln!(anstream::stderr(), "{line}")?,
+            message => messages.push(message),
+        }
+    }
+    Ok(messages)
+}

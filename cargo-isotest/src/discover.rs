@@ -1,0 +1,250 @@
+//! The protocol of test harnesses: how they are asked for their tests, and how for one of them.
+
+use crate::testcase::{TestBinary, TestCase};
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The two questions: all tests, and the ignored ones among them.
+pub(crate) const LIST_ARGUMENTS: [&[&str]; 2] =
+    [&["--list", "--format", "terse"], &["--list", "--format", "terse", "--ignored"]];
+
+/// What a binary answered to one of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answer<'a> {
+    /// All of its standard output.
+    pub(crate) stdout: &'a [u8],
+    /// Whether it exited with 0.
+    pub(crate) success: bool,
+}
+
+/// The tests of a binary.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Listing {
+    /// It speaks the protocol; its tests in the order in which it named them.
+    Tests(Vec<TestCase>),
+    /// It does not, and is executed as one test.
+    Whole(TestCase, WholeReason),
+}
+
+/// Why a binary is executed as one test.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WholeReason {
+    /// It exited with an error.
+    #[error("it did not exit with 0 when asked for its tests")]
+    Refused,
+    /// It wrote something else.
+    #[error("asked for its tests it wrote `{0}`")]
+    OtherOutput(String),
+    /// It has a harness of its own, which wrote nothing.
+    #[error("it has no standard harness and named no test when asked for them")]
+    Silent,
+}
+
+/// What the two answers, in the order of [`LIST_ARGUMENTS`], say.
+pub(crate) fn listing(binary: &Arc<TestBinary>, answers: [Answer<'_>; 2]) -> Listing {
+    let [all, ignored] = match answers.map(names) {
+        [Ok(all), Ok(ignored)] => [all, ignored],
+        [Err(reason), _] | [_, Err(reason)] => return Listing::Whole(TestCase::whole(binary), reason),
+    };
+    if all.is_empty() && ignored.is_empty() && !binary.harness {
+        return Listing::Whole(TestCase::whole(binary), WholeReason::Silent);
+    }
+    Listing::Tests(merge(binary, &all, &ignored))
+}
+
+// Some harnesses leave ignored tests out of the first answer. A name selects every test that bears it, so it is kept once.
+fn merge(binary: &Arc<TestBinary>, all: &[&OsStr], ignored: &[&OsStr]) -> Vec<TestCase> {
+    let is_ignored: HashSet<_> = ignored.iter().collect();
+    let mut seen = HashSet::new();
+    let names = all.iter().chain(ignored).filter(|name| seen.insert(**name));
+    names
+        .map(|name| TestCase { ignored: is_ignored.contains(name), ..TestCase::named(binary, name) })
+        .collect()
+}
+
+fn names(answer: Answer<'_>) -> Result<Vec<&OsStr>, WholeReason> {
+    if !answer.success {
+        return Err(WholeReason::Refused);
+    }
+    let lines = answer.stdout.split(|&byte| byte == b'\n');
+    let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty());
+    lines.map(|line| name(line).ok_or_else(|| WholeReason::OtherOutput(excerpt(line)))).collect()
+}
+
+fn name(line: &[u8]) -> Option<&OsStr> {
+    // The standard harness says `benchmark`, libtest-mimic `bench`.
+    let kinds = [&b": test"[..], b": benchmark", b": bench"];
+    let name = kinds.iter().find_map(|kind| line.strip_suffix(*kind))?;
+    (!name.is_empty()).then(|| OsStr::from_bytes(name))
+}
+
+fn excerpt(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    let mut shown: String = text.chars().take(60).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(60).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Program and arguments that execute the binary with these arguments, by its runner if it has one.
+pub(crate) fn command(
+    binary: &TestBinary,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> (&Path, Vec<OsString>) {
+    match binary.runner.split_first() {
+        None => (&binary.path, arguments.into_iter().collect()),
+        Some((program, first)) => {
+            let path = binary.path.clone().into_os_string();
+            let arguments = first.iter().cloned().chain([path]).chain(arguments).collect();
+            (Path::new(program), arguments)
+        }
+    }
+}
+
+/// The arguments that make the harness execute this test and no other.
+pub(crate) fn arguments(test: &TestCase) -> Vec<OsString> {
+    if test.whole {
+        return Vec::new();
+    }
+    let mut arguments: Vec<OsString> = Vec::new();
+    if test.ignored {
+        arguments.push("--ignored".into());
+    }
+    // After `--` even a name that begins with a dash is a name.
+    if test.raw_name.as_bytes().starts_with(b"-") {
+        arguments.extend(["--exact", "--nocapture", "--"].map(OsString::from));
+        arguments.push(test.raw_name.clone());
+    } else {
+        arguments.extend(["--exact".into(), test.raw_name.clone(), "--nocapture".into()]);
+    }
+    arguments
+}
+
+/// Whether the harness said at once that it executes nothing.
+///
+/// Only its own first line counts: whatever a test writes comes after it.
+pub(crate) fn executed_no_test(stdout_head: &[u8]) -> bool {
+    let mut lines = stdout_head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.find(|line| !line.is_empty()) == Some(b"running 0 tests")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binary(harness: bool) -> Arc<TestBinary> {
+        Arc::new(TestBinary {
+            name: "probe".into(),
+            harness,
+            path: "/t/probe-1".into(),
+            ..TestBinary::default()
+        })
+    }
+
+    fn answer(stdout: &[u8]) -> Answer<'_> {
+        Answer { stdout, success: true }
+    }
+
+    fn tests(all: &[u8], ignored: &[u8]) -> Vec<(String, bool)> {
+        match listing(&binary(true), [answer(all), answer(ignored)]) {
+            Listing::Tests(tests) => tests.into_iter().map(|test| (test.name, test.ignored)).collect(),
+            Listing::Whole(_, reason) => panic!("{reason}"),
+        }
+    }
+
+    fn reason(harness: bool, all: Answer<'_>, ignored: Answer<'_>) -> WholeReason {
+        match listing(&binary(harness), [all, ignored]) {
+            Listing::Tests(tests) => panic!("{tests:?}"),
+            Listing::Whole(test, reason) => {
+                assert!(test.whole && test.name == "probe" && arguments(&test).is_empty());
+                reason
+            }
+        }
+    }
+
+    #[test]
+    fn tests_and_benchmarks_keep_their_order() {
+        let listed = tests(b"b::z: test\na: benchmark\nc: bench\nb::a: test\n", b"b::a: test\n");
+        let expected = [("b::z", false), ("a", false), ("c", false), ("b::a", true)];
+        assert_eq!(listed, expected.map(|(name, ignored)| (name.into(), ignored)));
+    }
+
+    #[test]
+    fn an_ignored_test_missing_from_the_first_answer_is_added() {
+        assert_eq!(tests(b"a: test\n", b"b: test\n"), [("a".into(), false), ("b".into(), true)]);
+    }
+
+    #[test]
+    fn a_name_listed_twice_is_one_test() {
+        assert_eq!(tests(b"a: test\na: test\n", b""), [("a".into(), false)]);
+    }
+
+    #[test]
+    fn names_may_hold_spaces_colons_and_the_word_test() {
+        let listed = tests("two words: test: test\nü: case 1: test\r\n".as_bytes(), b"");
+        assert_eq!(listed, [("two words: test".into(), false), ("ü: case 1".into(), false)]);
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf8_is_handed_back_byte_for_byte() {
+        let Listing::Tests(tests) = listing(&binary(true), [answer(b"a\xff: test\n"), answer(b"")]) else {
+            panic!()
+        };
+        assert_eq!(tests[0].name, "a\u{fffd}");
+        assert_eq!(arguments(&tests[0])[1].as_bytes(), b"a\xff");
+    }
+
+    #[test]
+    fn a_standard_harness_without_tests_is_empty() {
+        assert_eq!(tests(b"", b""), []);
+    }
+
+    #[test]
+    fn a_binary_that_does_not_speak_the_protocol_runs_whole() {
+        let refused = Answer { stdout: b"a: test\n", success: false };
+        assert_eq!(reason(true, refused, answer(b"")), WholeReason::Refused);
+        assert_eq!(reason(true, answer(b"a: test\n"), refused), WholeReason::Refused);
+        assert_eq!(reason(false, answer(b""), answer(b"")), WholeReason::Silent);
+        let chatty = answer(b"a: test\nall is well\n");
+        assert_eq!(reason(true, chatty, answer(b"")), WholeReason::OtherOutput("all is well".into()));
+        assert_eq!(reason(true, answer(b": test\n"), answer(b"")), WholeReason::OtherOutput(": test".into()));
+    }
+
+    #[test]
+    fn a_long_or_hostile_line_is_shown_in_part() {
+        assert_eq!(excerpt(&[b'x'; 100]), "x".repeat(60) + "…");
+        assert_eq!(excerpt(b"\x1b[2J\xff"), " [2J\u{fffd}");
+    }
+
+    #[test]
+    fn one_test_is_asked_for_by_its_whole_name() {
+        let test = TestCase::named(&binary(true), "m::a".as_ref());
+        assert_eq!(arguments(&test), ["--exact", "m::a", "--nocapture"]);
+        let ignored = TestCase { ignored: true, ..test };
+        assert_eq!(arguments(&ignored), ["--ignored", "--exact", "m::a", "--nocapture"]);
+        let dashed = TestCase::named(&binary(true), "--a".as_ref());
+        assert_eq!(arguments(&dashed), ["--exact", "--nocapture", "--", "--a"]);
+    }
+
+    #[test]
+    fn a_runner_comes_first() {
+        let plain = binary(true);
+        assert_eq!(command(&plain, ["a".into()]), (Path::new("/t/probe-1"), vec!["a".into()]));
+        let emulated = TestBinary { runner: vec!["qemu".into(), "-L".into()], ..(*plain).clone() };
+        let expected = ["-L", "/t/probe-1", "a"].map(OsString::from).to_vec();
+        assert_eq!(command(&emulated, ["a".into()]), (Path::new("qemu"), expected));
+    }
+
+    #[test]
+    fn only_the_harness_can_say_that_nothing_ran() {
+        assert!(executed_no_test(b"\nrunning 0 tests\n\ntest result: ok. 0 passed"));
+        assert!(executed_no_test(b"running 0 tests\r\n"));
+        assert!(!executed_no_test(b"\nrunning 1 test\nrunning 0 tests\n"));
+        assert!(!executed_no_test(b"a running 0 tests\n"));
+        assert!(!executed_no_test(b""));
+    }
+}

@@ -1,0 +1,208 @@
+//! What stops a run, in the user's terms. A failed test is not among it: that is an outcome.
+
+use crate::settings::SettingsError;
+use isotest_core::policy::Capability;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::{fmt, io};
+
+/// What stops a run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The command line.
+    #[error(transparent)]
+    Usage(#[from] SettingsError),
+    /// The directory we were called in is gone.
+    #[error("cannot tell the current directory")]
+    NoDirectory(#[source] io::Error),
+    /// A tool could not be started.
+    #[error("cannot start `{}`", .program.display())]
+    Start {
+        /// The program.
+        program: OsString,
+        /// What it was needed for.
+        stage: Stage,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A tool failed and said why on its standard error.
+    #[error("{task} failed ({status}): {}", cause(.said))]
+    Tool {
+        /// What it was asked to do.
+        task: &'static str,
+        /// How it ended.
+        status: ExitStatus,
+        /// What it said.
+        said: String,
+    },
+    /// A tool answered something we do not understand.
+    #[error("cannot read the answer of `{}`", .program.display())]
+    Answer {
+        /// The program.
+        program: OsString,
+        /// What it was needed for.
+        stage: Stage,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A manifest or a file of cargo's configuration.
+    #[error("cannot read {what}")]
+    File {
+        /// What it is, with its path.
+        what: String,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The package of a test binary is missing from cargo's metadata.
+    #[error("cargo built a test of `{0}` but its metadata does not name that package")]
+    UnknownPackage(String),
+    /// A test binary is not where cargo's metadata says that it builds.
+    #[error("cargo built `{}` outside the target directory `{}`", .binary.display(), .target.display())]
+    OutsideTarget {
+        /// The binary.
+        binary: PathBuf,
+        /// The target directory.
+        target: PathBuf,
+    },
+    /// Cargo has already said why.
+    #[error("the build failed ({0})")]
+    Build(ExitStatus),
+    /// A binary could not be asked for its tests.
+    #[error("cannot list the tests of `{binary_id}`: {why}")]
+    Listing {
+        /// The binary.
+        binary_id: String,
+        /// What happened, such as a time limit that ran out.
+        why: String,
+    },
+    /// Nothing to execute.
+    #[error("no test to execute: {}", left_out(*.filtered, *.ignored))]
+    NoTests {
+        /// How many were left out by their names.
+        filtered: usize,
+        /// How many because they are ignored.
+        ignored: usize,
+    },
+    /// Something required cannot be had.
+    #[error("this host cannot isolate as required: {}", Missing(.0))]
+    CannotIsolate(Vec<(Capability, String)>),
+}
+
+/// What a tool is needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Knowing the project.
+    Metadata,
+    /// Building its tests.
+    Build,
+}
+
+impl Error {
+    /// What to do about it, if that is not plain from the error itself.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Usage(_) => Some("`cargo isotest --help` names all flags".into()),
+            Self::NoDirectory(_) => Some("change to a directory that exists".into()),
+            Self::Start { .. } => {
+                Some("install Rust with cargo, or name cargo in the environment variable CARGO".into())
+            }
+            Self::Listing { binary_id, .. } => Some(format!(
+                "see what `cargo test` says of `{binary_id}` when given `-- --list --format terse`"
+            )),
+            Self::NoTests { ignored: 1.., .. } => {
+                Some("`--run-ignored all` executes ignored tests too".into())
+            }
+            Self::NoTests { filtered: 1.., .. } => Some("`cargo isotest list` names the tests".into()),
+            Self::CannotIsolate(missing) => Some(format!("go on without by `--prefer {}`", Words(missing))),
+            Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
+            Self::Tool { .. }
+            | Self::Answer { .. }
+            | Self::File { .. }
+            | Self::UnknownPackage(_)
+            | Self::Build(_)
+            | Self::NoTests { .. } => None,
+        }
+    }
+
+    /// The error and its causes in one line.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+// Cargo begins with the same word as we do.
+fn cause(said: &str) -> &str {
+    let said = said.trim();
+    said.strip_prefix("error: ").unwrap_or(said)
+}
+
+fn left_out(filtered: usize, ignored: usize) -> String {
+    match (filtered, ignored) {
+        (0, 0) => "the selected targets have none".into(),
+        (filtered, 0) => format!("{filtered} left out by their names"),
+        (0, ignored) => format!("{ignored} ignored"),
+        (filtered, ignored) => format!("{filtered} left out by their names, {ignored} ignored"),
+    }
+}
+
+struct Missing<'a>(&'a [(Capability, String)]);
+
+impl fmt::Display for Missing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (capability, reason)) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}no `{capability}` ({reason})")?;
+        }
+        Ok(())
+    }
+}
+
+struct Words<'a>(&'a [(Capability, String)]);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (capability, _)) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "," };
+            write!(f, "{separator}{capability}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_follow_in_one_line() {
+        let source = io::Error::from_raw_os_error(2);
+        let error = Error::Start { program: "cargo".into(), stage: Stage::Build, source };
+        assert_eq!(error.chain(), "cannot start `cargo`: No such file or directory (os error 2)");
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_reason_and_a_way_out() {
+        let missing = vec![(Capability::User, "refused".into()), (Capability::Net, "full".into())];
+        let error = Error::CannotIsolate(missing);
+        assert_eq!(
+            error.to_string(),
+            "this host cannot isolate as required: no `user` (refused); no `net` (full)"
+        );
+        assert_eq!(error.hint().unwrap(), "go on without by `--prefer user,net`");
+    }
+
+    #[test]
+    fn an_empty_run_says_where_the_tests_went() {
+        let text = |filtered, ignored| Error::NoTests { filtered, ignored }.to_string();
+        assert_eq!(text(0, 0), "no test to execute: the selected targets have none");
+        assert_eq!(text(2, 1), "no test to execute: 2 left out by their names, 1 ignored");
+    }
+}

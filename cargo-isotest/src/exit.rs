@@ -1,0 +1,105 @@
+//! How the process ends.
+
+use crate::error::{Error, Stage};
+use std::process::ExitCode;
+
+/// The exit codes. What has no code of its own ends by the signal that caused it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// Every test that was executed passed.
+    Ok = 0,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// There was no test to execute.
+    NoTests = 4,
+    /// A bug of ours.
+    Bug = 70,
+    /// This host cannot give what is required.
+    CannotIsolate = 97,
+    /// An attempt has no verdict, because its sandbox could not be set up or was lost.
+    NotIsolated = 98,
+    /// A test failed.
+    TestsFailed = 100,
+    /// The build failed.
+    BuildFailed = 101,
+    /// Cargo's metadata or configuration could not be had.
+    Metadata = 102,
+    /// A binary could not be asked for its tests.
+    Listing = 104,
+}
+
+impl Exit {
+    /// Of a run that was not stopped.
+    pub(crate) const fn of_run(any_not_isolated: bool, any_failed: bool) -> Self {
+        match (any_not_isolated, any_failed) {
+            (true, _) => Self::NotIsolated,
+            (false, true) => Self::TestsFailed,
+            (false, false) => Self::Ok,
+        }
+    }
+
+    /// The one that counts where both hold: the lower number, but anything before success.
+    pub(crate) const fn worse(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Ok, exit) | (exit, Self::Ok) => exit,
+            (this, other) => {
+                if (this as u8) <= (other as u8) {
+                    this
+                } else {
+                    other
+                }
+            }
+        }
+    }
+}
+
+impl From<&Error> for Exit {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Usage(_) => Self::Usage,
+            Error::Start { stage: Stage::Build, .. }
+            | Error::Answer { stage: Stage::Build, .. }
+            | Error::Build(_) => Self::BuildFailed,
+            Error::NoDirectory(_)
+            | Error::Start { stage: Stage::Metadata, .. }
+            | Error::Answer { stage: Stage::Metadata, .. }
+            | Error::Tool { .. }
+            | Error::File { .. }
+            | Error::UnknownPackage(_)
+            | Error::OutsideTarget { .. } => Self::Metadata,
+            Error::Listing { .. } => Self::Listing,
+            Error::NoTests { .. } => Self::NoTests,
+            Error::CannotIsolate(_) => Self::CannotIsolate,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_graver_end_counts() {
+        let order = [Exit::Bug, Exit::CannotIsolate, Exit::NotIsolated, Exit::TestsFailed, Exit::Ok];
+        for (index, &grave) in order.iter().enumerate() {
+            for &other in &order[index..] {
+                assert_eq!(grave.worse(other), grave);
+                assert_eq!(other.worse(grave), grave);
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_without_verdict_is_graver_than_a_failed_one() {
+        assert_eq!(Exit::of_run(true, true), Exit::NotIsolated);
+        assert_eq!(Exit::of_run(false, true), Exit::TestsFailed);
+        assert_eq!(Exit::of_run(false, false), Exit::Ok);
+    }
+}

@@ -1,0 +1,78 @@
+//! Which targets bring a test harness of their own. Only manifests tell.
+
+use crate::error::Error;
+use cargo_metadata::{Target, TargetKind};
+use serde::Deserialize;
+use std::fs;
+use std::path::Path;
+
+/// What a manifest says of its targets' harnesses.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Harnesses {
+    lib: Option<WrittenTarget>,
+    #[serde(default)]
+    bin: Vec<WrittenTarget>,
+    #[serde(default)]
+    test: Vec<WrittenTarget>,
+    #[serde(default)]
+    bench: Vec<WrittenTarget>,
+    #[serde(default)]
+    example: Vec<WrittenTarget>,
+}
+
+#[derive(Debug, Deserialize)]
+struct WrittenTarget {
+    name: Option<String>,
+    harness: Option<bool>,
+}
+
+impl Harnesses {
+    /// Reads the manifest.
+    pub(crate) fn of(manifest: &Path) -> Result<Self, Error> {
+        let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::File {
+            what: format!("the manifest `{}`", manifest.display()),
+            source,
+        };
+        let text = fs::read_to_string(manifest).map_err(|error| unreadable(error.into()))?;
+        toml::from_str(&text).map_err(|error| unreadable(error.into()))
+    }
+
+    /// Whether the target is given the standard harness.
+    pub(crate) fn is_standard(&self, target: &Target) -> bool {
+        let list = match target.kind.first() {
+            Some(TargetKind::Bin) => &self.bin,
+            Some(TargetKind::Test) => &self.test,
+            Some(TargetKind::Bench) => &self.bench,
+            Some(TargetKind::Example) => &self.example,
+            _ => return self.lib.as_ref().and_then(|lib| lib.harness).unwrap_or(true),
+        };
+        let written = list.iter().find(|written| written.name.as_deref() == Some(&target.name));
+        written.and_then(|written| written.harness).unwrap_or(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_has_the_standard_harness_unless_its_own_table_says_otherwise() {
+        let manifest: Harnesses = toml::from_str(
+            "[lib]\nharness = false\n[[test]]\nname = 'a'\nharness = false\n[[test]]\nname = 'b'\n[[bench]]\nname = 'c'",
+        )
+        .unwrap();
+        for (kind, name, expected) in [
+            ("lib", "a", false),
+            ("test", "a", false),
+            ("test", "b", true),
+            ("test", "c", true),
+            ("bench", "a", true),
+            ("bin", "a", true),
+        ] {
+            let target =
+                serde_json::json!({ "name": name, "kind": [kind], "src_path": "/a.rs", "crate_types": [] });
+            let target = serde_json::from_value(target).unwrap();
+            assert_eq!(manifest.is_standard(&target), expected, "{kind} {name}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Which of the listed tests are executed.
+
+use crate::cli::RunIgnored;
+use crate::testcase::TestCase;
+
+/// What the user asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Selection {
+    /// One of these must fit, if there are any.
+    pub(crate) filters: Vec<String>,
+    /// None of these may fit.
+    pub(crate) skips: Vec<String>,
+    /// Whether filters and skips are whole names rather than parts of them.
+    pub(crate) exact: bool,
+    /// What to do with ignored tests.
+    pub(crate) ignored: RunIgnored,
+}
+
+/// The tests to execute, in the order in which they were listed, and how many were left out.
+#[derive(Debug, Default)]
+pub(crate) struct Selected {
+    /// The tests.
+    pub(crate) tests: Vec<TestCase>,
+    /// Left out by names, or as not ignored when only ignored tests were asked for.
+    pub(crate) filtered: usize,
+    /// Left out because they are ignored, though their names fit.
+    pub(crate) ignored: usize,
+}
+
+enum Choice {
+    Taken,
+    Filtered,
+    Ignored,
+}
+
+impl Selection {
+    /// Chooses.
+    pub(crate) fn choose(&self, tests: impl IntoIterator<Item = TestCase>) -> Selected {
+        let mut selected = Selected::default();
+        for test in tests {
+            match self.choice(&test) {
+                Choice::Taken => selected.tests.push(test),
+                Choice::Filtered => selected.filtered += 1,
+                Choice::Ignored => selected.ignored += 1,
+            }
+        }
+        selected
+    }
+
+    fn choice(&self, test: &TestCase) -> Choice {
+        let wanted = self.filters.is_empty() || self.any_fits(&self.filters, &test.name);
+        if !wanted || self.any_fits(&self.skips, &test.name) {
+            return Choice::Filtered;
+        }
+        match (self.ignored, test.ignored) {
+            (RunIgnored::All, _) | (RunIgnored::Default, false) | (RunIgnored::Only, true) => Choice::Taken,
+            (RunIgnored::Default, true) => Choice::Ignored,
+            (RunIgnored::Only, false) => Choice::Filtered,
+        }
+    }
+
+    fn any_fits(&self, filters: &[String], name: &str) -> bool {
+        filters.iter().any(|filter| if self.exact { name == filter } else { name.contains(filter.as_str()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testcase::TestBinary;
+    use std::sync::Arc;
+
+    fn check(selection: &Selection, expected: &[&str], filtered: usize, ignored: usize) {
+        let binary = Arc::new(TestBinary::default());
+        let listed = [("m::b", false), ("m::a", false), ("m::ab", true), ("n", true)];
+        let tests =
+            listed.map(|(name, ignored)| TestCase { ignored, ..TestCase::named(&binary, name.as_ref()) });
+        let selected = selection.choose(tests);
+        let names: Vec<_> = selected.tests.iter().map(|test| test.name.as_str()).collect();
+        assert_eq!((names.as_slice(), selected.filtered, selected.ignored), (expected, filtered, ignored));
+    }
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|&word| word.into()).collect()
+    }
+
+    #[test]
+    fn without_wishes_all_but_ignored_tests_are_taken_in_their_order() {
+        check(&Selection::default(), &["m::b", "m::a"], 0, 2);
+    }
+
+    #[test]
+    fn any_filter_may_fit_a_part_of_the_name() {
+        check(&Selection { filters: words(&["a", "n"]), ..Selection::default() }, &["m::a"], 1, 2);
+    }
+
+    #[test]
+    fn a_skip_wins_over_a_filter() {
+        let selection = Selection { filters: words(&["m::"]), skips: words(&["b"]), ..Selection::default() };
+        check(&selection, &["m::a"], 3, 0);
+    }
+
+    #[test]
+    fn exact_filters_and_skips_are_whole_names() {
+        let selection =
+            Selection { filters: words(&["m::a", "m::b", "m"]), exact: true, ..Selection::default() };
+        check(&selection, &["m::b", "m::a"], 2, 0);
+        let selection = Selection { skips: words(&["m::a", "m"]), exact: true, ..Selection::default() };
+        check(&selection, &["m::b"], 1, 2);
+    }
+
+    #[test]
+    fn ignored_tests_are_taken_when_asked_for() {
+        check(&Selection { ignored: RunIgnored::Only, ..Selection::default() }, &["m::ab", "n"], 2, 0);
+        check(
+            &Selection { ignored: RunIgnored::All, ..Selection::default() },
+            &["m::b", "m::a", "m::ab", "n"],
+            0,
+            0,
+        );
+    }
+}

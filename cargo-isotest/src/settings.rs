@@ -1,0 +1,377 @@
+//! What holds in this run: the command line and the environment, validated.
+
+use crate::caller::Caller;
+use crate::cli::{
+    CargoArgs, Cli, ExecutionArgs, Flags, LibtestWords, MessageFormat, Network, PolicyArgs, RunIgnored,
+    SandboxArgs, TestArgs, UnknownWord, Verb, Words,
+};
+use crate::select::Selection;
+use isotest_core::policy::{Capability, Level, Policy, PolicyError};
+use std::ffi::{OsStr, OsString};
+use std::num::NonZeroUsize;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+/// Everything a run needs to know.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// What is to be done.
+    pub(crate) task: Task,
+    /// What cargo is told.
+    pub(crate) cargo: CargoArgs,
+    /// Which tests.
+    pub(crate) selection: Selection,
+    /// How they are executed.
+    pub(crate) execution: Execution,
+    /// In what.
+    pub(crate) sandbox: SandboxSettings,
+    /// The format of standard output.
+    pub(crate) message_format: MessageFormat,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Execute the selected tests.
+    Execute,
+    /// Only name them.
+    List,
+}
+
+/// How tests are executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Execution {
+    /// How many at once.
+    pub(crate) jobs: NonZeroUsize,
+    /// Whether no further test starts once one has failed.
+    pub(crate) fail_fast: bool,
+    /// Whether output is captured; otherwise tests have our standard streams.
+    pub(crate) capture: bool,
+    /// After how long a test is killed.
+    pub(crate) timeout: Option<Duration>,
+    /// Whether a test that leaves a process running has failed.
+    pub(crate) fail_on_leak: bool,
+}
+
+/// What tests see and may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SandboxSettings {
+    /// How much each capability is wanted.
+    pub(crate) policy: Policy,
+    /// The network.
+    pub(crate) network: Network,
+    /// The memory limit in bytes.
+    pub(crate) memory_limit: Option<u64>,
+    /// The limit of processes and threads.
+    pub(crate) pids_limit: Option<u64>,
+    /// What is shown of the host besides the default.
+    pub(crate) binds: Vec<Bind>,
+    /// What is written through to the host.
+    pub(crate) keeps: Vec<PathBuf>,
+}
+
+/// A file or directory of the host that tests see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bind {
+    /// Absolute.
+    pub(crate) path: PathBuf,
+    /// Whether tests may change it.
+    pub(crate) writable: bool,
+}
+
+/// The command line asks for something that makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    /// A word after `--`.
+    #[error(transparent)]
+    Word(#[from] UnknownWord),
+    /// Contradicting wishes.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// A duration of zero.
+    #[error("`--timeout 0s` leaves no test any time")]
+    ZeroTimeout,
+    /// A limit of zero.
+    #[error("`--memory-limit 0` leaves no test any memory")]
+    ZeroMemory,
+    /// `--ignored` with `--include-ignored`, or either with another `--run-ignored`.
+    #[error("`{first}` and `{second}` contradict each other")]
+    Contradiction {
+        /// What was said first.
+        first: &'static str,
+        /// What was said then.
+        second: &'static str,
+    },
+    /// A path of `--bind` or `--keep`.
+    #[error("`{flag} {}` does not exist", path.display())]
+    NoSuchPath {
+        /// The flag.
+        flag: &'static str,
+        /// The path, absolute.
+        path: PathBuf,
+    },
+    /// `RUST_TEST_THREADS`.
+    #[error("the environment variable `RUST_TEST_THREADS` is `{}`, which is not a number above 0", .0.display())]
+    TestThreads(OsString),
+}
+
+impl Settings {
+    /// What holds if this was typed and the caller is this one.
+    pub(crate) fn of(cli: Cli, caller: &Caller) -> Result<Self, SettingsError> {
+        let (task, words) = match cli.verb {
+            None => (Task::Execute, cli.words),
+            Some(Verb::List(words)) => (Task::List, words),
+        };
+        let Flags { tests, execution, sandbox, policy, report, cargo } = cli.flags;
+        let Words { filters, of_harness } = words;
+        let words = LibtestWords::read(&of_harness)?;
+        Ok(Self {
+            task,
+            cargo,
+            execution: Execution::of(&execution, &words, caller)?,
+            selection: selection(filters, tests, words)?,
+            sandbox: SandboxSettings::of(&sandbox, &policy, caller)?,
+            message_format: report.message_format,
+        })
+    }
+}
+
+fn selection(filters: Vec<String>, tests: TestArgs, words: LibtestWords) -> Result<Selection, SettingsError> {
+    Ok(Selection {
+        ignored: run_ignored(tests.run_ignored, &words)?,
+        filters: filters.into_iter().chain(words.filters).collect(),
+        skips: tests.skip.into_iter().chain(words.skip).collect(),
+        exact: tests.exact || words.exact,
+    })
+}
+
+fn run_ignored(flag: Option<RunIgnored>, words: &LibtestWords) -> Result<RunIgnored, SettingsError> {
+    let words = [
+        (words.ignored.ignored, "-- --ignored", RunIgnored::Only),
+        (words.ignored.include_ignored, "-- --include-ignored", RunIgnored::All),
+    ];
+    let flag = flag.map(|which| match which {
+        RunIgnored::Default => ("--run-ignored default", which),
+        RunIgnored::Only => ("--run-ignored only", which),
+        RunIgnored::All => ("--run-ignored all", which),
+    });
+    let said = words.into_iter().filter(|(given, ..)| *given).map(|(_, word, which)| (word, which));
+    let mut said = flag.into_iter().chain(said);
+    let Some((first, which)) = said.next() else { return Ok(RunIgnored::default()) };
+    match said.find(|(_, other)| *other != which) {
+        Some((second, _)) => Err(SettingsError::Contradiction { first, second }),
+        None => Ok(which),
+    }
+}
+
+impl Execution {
+    fn of(typed: &ExecutionArgs, words: &LibtestWords, caller: &Caller) -> Result<Self, SettingsError> {
+        let timeout = typed.timeout.map(Duration::from);
+        if timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return Err(SettingsError::ZeroTimeout);
+        }
+        let capture = !(typed.no_capture || words.no_capture);
+        let jobs = match typed.jobs.or(words.test_threads) {
+            Some(jobs) => jobs,
+            None => default_jobs(capture, caller)?,
+        };
+        Ok(Self { jobs, fail_fast: typed.fail_fast, capture, timeout, fail_on_leak: typed.fail_on_leak })
+    }
+}
+
+// Several tests at one terminal could not be told apart.
+fn default_jobs(capture: bool, caller: &Caller) -> Result<NonZeroUsize, SettingsError> {
+    if let Some(threads) = caller.variable("RUST_TEST_THREADS") {
+        let number = threads.to_str().and_then(|threads| threads.parse().ok());
+        return number.ok_or_else(|| SettingsError::TestThreads(threads.to_owned()));
+    }
+    Ok(if capture { available_parallelism().unwrap_or(NonZeroUsize::MIN) } else { NonZeroUsize::MIN })
+}
+
+impl SandboxSettings {
+    fn of(typed: &SandboxArgs, policy: &PolicyArgs, caller: &Caller) -> Result<Self, SettingsError> {
+        let memory_limit = typed.memory_limit.map(|size| size.as_u64());
+        if memory_limit == Some(0) {
+            return Err(SettingsError::ZeroMemory);
+        }
+        let policy = Policy::of(&wishes(typed, policy))?;
+        let network = if policy.level(Capability::Net) == Level::Off { Network::Host } else { typed.network };
+        let binds = typed.bind.iter().map(|text| bind(text, caller)).collect::<Result<_, _>>()?;
+        let keeps = typed.keep.iter().map(|path| existing("--keep", path, caller));
+        let keeps = keeps.chain(coverage_directory(caller).map(Ok)).collect::<Result<_, _>>()?;
+        Ok(Self { policy, network, memory_limit, pids_limit: typed.pids_limit, binds, keeps })
+    }
+}
+
+// A limit requires what it measures, and the host's network is no network namespace.
+fn wishes(sandbox: &SandboxArgs, policy: &PolicyArgs) -> Vec<(Capability, Level)> {
+    let typed =
+        [(&policy.require, Level::Require), (&policy.prefer, Level::Prefer), (&policy.off, Level::Off)];
+    let typed =
+        typed.into_iter().flat_map(|(list, level)| list.iter().map(move |&capability| (capability, level)));
+    let implied = [
+        sandbox.memory_limit.map(|_| (Capability::Memory, Level::Require)),
+        sandbox.pids_limit.map(|_| (Capability::Pids, Level::Require)),
+        network_wish(sandbox.network),
+    ];
+    typed.chain(implied.into_iter().flatten()).collect()
+}
+
+fn network_wish(network: Network) -> Option<(Capability, Level)> {
+    match network {
+        Network::Loopback => None,
+        Network::Own | Network::None => Some((Capability::Net, Level::Require)),
+        Network::Host => Some((Capability::Net, Level::Off)),
+    }
+}
+
+// Only a last `:ro` or `:rw` is ours; a path may hold colons.
+fn bind(text: &OsStr, caller: &Caller) -> Result<Bind, SettingsError> {
+    let bytes = text.as_bytes();
+    let (path, writable) = match (bytes.strip_suffix(b":ro"), bytes.strip_suffix(b":rw")) {
+        (Some(path), _) => (path, false),
+        (_, Some(path)) => (path, true),
+        (None, None) => (bytes, false),
+    };
+    let path = existing("--bind", Path::new(OsStr::from_bytes(path)), caller)?;
+    Ok(Bind { path, writable })
+}
+
+fn existing(flag: &'static str, path: &Path, caller: &Caller) -> Result<PathBuf, SettingsError> {
+    let path = caller.absolute(path);
+    if path.symlink_metadata().is_ok() { Ok(path) } else { Err(SettingsError::NoSuchPath { flag, path }) }
+}
+
+// Instrumented tests write their profiles there when they end; thrown away, they would be missed.
+fn coverage_directory(caller: &Caller) -> Option<PathBuf> {
+    let directory = Path::new(caller.variable("LLVM_PROFILE_FILE")?).parent()?;
+    (directory.is_absolute() && directory.is_dir()).then(|| directory.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings_with(environment: &[(&str, &str)], arguments: &[&str]) -> Result<Settings, SettingsError> {
+        let words = std::iter::once("cargo-isotest").chain(arguments.iter().copied()).map(OsString::from);
+        let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Settings::of(Cli::read(words).unwrap(), &Caller { environment, directory: "/usr".into() })
+    }
+
+    fn settings(arguments: &[&str]) -> Result<Settings, SettingsError> {
+        settings_with(&[], arguments)
+    }
+
+    fn refusal(arguments: &[&str]) -> String {
+        settings(arguments).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn words_before_and_after_the_dashes_are_one_selection() {
+        let selection = settings(&["a", "--skip", "b", "--", "c", "--skip", "d", "--exact", "--ignored"])
+            .unwrap()
+            .selection;
+        assert_eq!(selection.filters, ["a", "c"]);
+        assert_eq!(selection.skips, ["b", "d"]);
+        assert!(selection.exact);
+        assert_eq!(selection.ignored, RunIgnored::Only);
+    }
+
+    #[test]
+    fn ignored_tests_are_wanted_in_one_way_only() {
+        assert!(settings(&["--run-ignored", "all", "--", "--include-ignored"]).is_ok());
+        let text = refusal(&["--run-ignored", "all", "--", "--ignored"]);
+        assert_eq!(text, "`--run-ignored all` and `-- --ignored` contradict each other");
+        let text = refusal(&["--", "--ignored", "--include-ignored"]);
+        assert_eq!(text, "`-- --ignored` and `-- --include-ignored` contradict each other");
+    }
+
+    #[test]
+    fn jobs_come_from_the_nearest_source() {
+        let threads = [("RUST_TEST_THREADS", "3")];
+        let jobs = |environment: &[_], arguments: &[&str]| {
+            settings_with(environment, arguments).unwrap().execution.jobs.get()
+        };
+        assert_eq!(jobs(&threads, &["-j", "5", "--", "--test-threads", "4"]), 5);
+        assert_eq!(jobs(&threads, &["--", "--test-threads", "4"]), 4);
+        assert_eq!(jobs(&threads, &["--no-capture"]), 3);
+        assert_eq!(jobs(&[], &["--", "--nocapture"]), 1);
+        assert_eq!(jobs(&[], &[]), available_parallelism().unwrap().get());
+        assert!(settings_with(&[("RUST_TEST_THREADS", "0")], &[]).is_err());
+    }
+
+    #[test]
+    fn a_limit_requires_its_figure() {
+        let level =
+            |arguments: &[&str], capability| settings(arguments).unwrap().sandbox.policy.level(capability);
+        assert_eq!(level(&[], Capability::Memory), Level::Prefer);
+        assert_eq!(level(&["--memory-limit", "1MiB"], Capability::Memory), Level::Require);
+        assert_eq!(level(&["--pids-limit", "9"], Capability::Pids), Level::Require);
+        assert_eq!(
+            refusal(&["--memory-limit", "1MiB", "--off", "memory"]),
+            "`memory` cannot be both `off` and `require`"
+        );
+        assert_eq!(settings(&["--memory-limit", "1MiB"]).unwrap().sandbox.memory_limit, Some(1 << 20));
+    }
+
+    #[test]
+    fn the_host_s_network_and_no_namespace_are_the_same_thing() {
+        let sandbox = settings(&["--off", "net"]).unwrap().sandbox;
+        assert_eq!(sandbox.network, Network::Host);
+        let sandbox = settings(&["--network", "host"]).unwrap().sandbox;
+        assert_eq!(sandbox.policy.level(Capability::Net), Level::Off);
+        assert_eq!(
+            refusal(&["--network", "own", "--off", "net"]),
+            "`net` cannot be both `off` and `require`"
+        );
+    }
+
+    #[test]
+    fn a_bind_is_read_only_unless_told_otherwise() {
+        let binds =
+            settings(&["--bind", "lib", "--bind", "/usr/bin:ro", "--bind", "bin:rw"]).unwrap().sandbox.binds;
+        let bind = |path: &str, writable| Bind { path: path.into(), writable };
+        assert_eq!(binds, [bind("/usr/lib", false), bind("/usr/bin", false), bind("/usr/bin", true)]);
+    }
+
+    #[test]
+    fn a_path_may_hold_colons() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a:b");
+        std::fs::write(&path, "").unwrap();
+        let binds = settings(&["--bind", path.to_str().unwrap()]).unwrap().sandbox.binds;
+        assert_eq!(binds, [Bind { path, writable: false }]);
+    }
+
+    #[test]
+    fn a_path_must_exist() {
+        assert_eq!(refusal(&["--bind", "nowhere:rw"]), "`--bind /usr/nowhere` does not exist");
+        assert_eq!(refusal(&["--keep", "nowhere"]), "`--keep /usr/nowhere` does not exist");
+    }
+
+    #[test]
+    fn coverage_profiles_are_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let pattern = directory.path().join("%p.profraw");
+        let environment = [("LLVM_PROFILE_FILE", pattern.to_str().unwrap())];
+        assert_eq!(settings_with(&environment, &[]).unwrap().sandbox.keeps, [directory.path()]);
+    }
+
+    #[test]
+    fn zero_is_no_limit() {
+        assert_eq!(refusal(&["--timeout", "0s"]), "`--timeout 0s` leaves no test any time");
+        assert_eq!(refusal(&["--memory-limit", "0"]), "`--memory-limit 0` leaves no test any memory");
+        assert_eq!(
+            settings(&["--timeout", "1m 5s"]).unwrap().execution.timeout,
+            Some(Duration::from_secs(65))
+        );
+    }
+
+    #[test]
+    fn list_is_a_task_of_its_own() {
+        assert_eq!(settings(&["list"]).unwrap().task, Task::List);
+        assert_eq!(settings(&["--", "list"]).unwrap().task, Task::Execute);
+    }
+}
