@@ -1,11 +1,18 @@
 //! What stops a run, in the user's terms. A failed test is not among it: that is an outcome.
 
 use crate::settings::SettingsError;
+use anstyle::{AnsiColor, Style};
 use isotest_core::policy::Capability;
+use isotest_core::sandbox::step::StepError;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::{fmt, io};
+
+/// How the word `error` is set.
+pub(crate) const STYLE: Style = AnsiColor::BrightRed.on_default().bold();
+/// How the word `hint` is set.
+pub(crate) const HINT_STYLE: Style = AnsiColor::BrightCyan.on_default().bold();
 
 /// What stops a run.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +94,15 @@ pub(crate) enum Error {
     /// Something required cannot be had.
     #[error("this host cannot isolate as required: {}", Missing(.0))]
     CannotIsolate(Vec<(Capability, String)>),
+    /// What the host is could not be read, or it has run out of something.
+    #[error("cannot prepare sandboxes on this host")]
+    Host(#[source] io::Error),
+    /// A sandbox could not be made.
+    #[error("this host cannot isolate tests")]
+    Sandbox(#[source] StepError),
+    /// A signal came before the first test.
+    #[error("interrupted by a signal ({0})")]
+    Interrupted(i32),
 }
 
 /// What a tool is needed for.
@@ -116,7 +132,10 @@ impl Error {
             Self::NoTests { filtered: 1.., .. } => Some("`cargo isotest list` names the tests".into()),
             Self::CannotIsolate(missing) => Some(format!("go on without by `--prefer {}`", Words(missing))),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
-            Self::Tool { .. }
+            Self::Sandbox(error) => error.hint().map(str::to_owned),
+            Self::Host(_)
+            | Self::Interrupted(_)
+            | Self::Tool { .. }
             | Self::Answer { .. }
             | Self::File { .. }
             | Self::UnknownPackage(_)

@@ -1,6 +1,9 @@
 //! How the process ends.
 
 use crate::error::{Error, Stage};
+use crate::interrupt;
+use signal_hook::consts::SIGPIPE;
+use std::io;
 use std::process::ExitCode;
 
 /// The exit codes. What has no code of its own ends by the signal that caused it.
@@ -38,18 +41,41 @@ impl Exit {
             (false, false) => Self::Ok,
         }
     }
+}
 
-    /// The one that counts where both hold: the lower number, but anything before success.
-    pub(crate) const fn worse(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Ok, exit) | (exit, Self::Ok) => exit,
-            (this, other) => {
-                if (this as u8) <= (other as u8) {
-                    this
-                } else {
-                    other
-                }
+/// The end of the process: an exit code, or the signal that ended the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// An exit code.
+    Exit(Exit),
+    /// A signal, passed on to whoever waits for this process.
+    Signal(i32),
+}
+
+impl End {
+    /// Of a run whose report could not be written. A reader that has gone away ends us as it ends any program.
+    pub(crate) fn unwritten(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe { Self::Signal(SIGPIPE) } else { Self::Exit(Exit::Bug) }
+    }
+
+    /// Ends the process, or says with which code it is to end.
+    pub(crate) fn take(self) -> ExitCode {
+        match self {
+            Self::Exit(exit) => exit.into(),
+            Self::Signal(signal) => {
+                interrupt::end_by(signal);
+                // Still here: the signal is blocked, and a shell would say it so.
+                ExitCode::from(128_u8.saturating_add(u8::try_from(signal).unwrap_or(u8::MAX)))
             }
+        }
+    }
+}
+
+impl From<&Error> for End {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Interrupted(signal) => Self::Signal(*signal),
+            other => Self::Exit(Exit::from(other)),
         }
     }
 }
@@ -57,6 +83,7 @@ impl Exit {
 impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
+            Error::Interrupted(_) => Self::Bug,
             Error::Usage(_) => Self::Usage,
             Error::Start { stage: Stage::Build, .. }
             | Error::Answer { stage: Stage::Build, .. }
@@ -70,7 +97,7 @@ impl From<&Error> for Exit {
             | Error::OutsideTarget { .. } => Self::Metadata,
             Error::Listing { .. } => Self::Listing,
             Error::NoTests { .. } => Self::NoTests,
-            Error::CannotIsolate(_) => Self::CannotIsolate,
+            Error::CannotIsolate(_) | Error::Host(_) | Error::Sandbox(_) => Self::CannotIsolate,
         }
     }
 }
@@ -84,17 +111,6 @@ impl From<Exit> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_graver_end_counts() {
-        let order = [Exit::Bug, Exit::CannotIsolate, Exit::NotIsolated, Exit::TestsFailed, Exit::Ok];
-        for (index, &grave) in order.iter().enumerate() {
-            for &other in &order[index..] {
-                assert_eq!(grave.worse(other), grave);
-                assert_eq!(other.worse(grave), grave);
-            }
-        }
-    }
 
     #[test]
     fn a_run_without_verdict_is_graver_than_a_failed_one() {

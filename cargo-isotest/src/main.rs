@@ -11,16 +11,63 @@ mod error;
 mod event;
 mod exit;
 mod harness;
+mod interrupt;
+mod isolation;
+mod list;
+mod listing;
 #[cfg(test)]
 mod oracle;
 mod project;
 mod report;
+mod run;
 #[cfg(test)]
 mod sample;
+mod schedule;
 mod select;
 mod settings;
 mod summary;
 mod testcase;
 mod tool;
+mod update;
+mod warm;
+mod workers;
 
-fn main() {}
+use caller::Caller;
+use cli::Cli;
+use error::Error;
+use exit::{End, Exit};
+use settings::Settings;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    isotest_core::stage::enter();
+    let end = match Cli::read(std::env::args_os()) {
+        Ok(cli) => run(cli).unwrap_or_else(|error| {
+            tell(&error);
+            End::from(&error)
+        }),
+        Err(error) => {
+            // Help and version are errors to clap, too; where they cannot be written there is nobody to tell.
+            let _ = error.print();
+            End::Exit(if error.use_stderr() { Exit::Usage } else { Exit::Ok })
+        }
+    };
+    end.take()
+}
+
+fn run(cli: Cli) -> Result<End, Error> {
+    let caller = Caller::of_this_process().map_err(Error::NoDirectory)?;
+    let settings = Settings::of(cli, &caller)?;
+    let build = build::Build::of(&settings.cargo, &caller)?;
+    run::execute(&settings, &build, &caller)
+}
+
+fn tell(error: &Error) {
+    let mut stderr = anstream::stderr();
+    // Where standard error is closed there is nobody to tell.
+    let _ = writeln!(stderr, "{}error{}: {}", error::STYLE, anstyle::Reset, error.chain());
+    if let Some(hint) = error.hint() {
+        let _ = writeln!(stderr, " {}hint{}: {hint}", error::HINT_STYLE, anstyle::Reset);
+    }
+}

@@ -34,19 +34,12 @@ impl Write for Written {
 
 /// A binary with nothing but an id.
 pub(crate) fn binary(id: &str) -> Arc<TestBinary> {
-    Arc::new(TestBinary {
-        id: id.to_owned(),
-        package: "tour".to_owned(),
-        path: PathBuf::from("/t/bin"),
-        directory: PathBuf::from("/t"),
-        environment: Vec::new(),
-        runner: Vec::new(),
-    })
+    Arc::new(TestBinary { id: id.to_owned(), package: "tour".to_owned(), ..TestBinary::default() })
 }
 
 /// A test of such a binary.
 pub(crate) fn test(id: &str, name: &str) -> TestCase {
-    TestCase { binary: binary(id), name: name.to_owned(), ignored: false, whole: false }
+    TestCase::named(&binary(id), name.as_ref())
 }
 
 /// A sandbox that failed.

@@ -6,6 +6,7 @@ use crate::cli::{
     SandboxArgs, TestArgs, UnknownWord, Verb, Words,
 };
 use crate::select::Selection;
+use anstream::ColorChoice;
 use isotest_core::policy::{Capability, Level, Policy, PolicyError};
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
@@ -29,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) sandbox: SandboxSettings,
     /// The format of standard output.
     pub(crate) message_format: MessageFormat,
+    /// Whether to use colour; undecided, the streams are asked.
+    pub(crate) color: ColorChoice,
 }
 
 /// What is to be done.
@@ -128,6 +131,7 @@ impl Settings {
         let Words { filters, of_harness } = words;
         let words = LibtestWords::read(&of_harness)?;
         Ok(Self {
+            color: color(&cargo, caller),
             task,
             cargo,
             execution: Execution::of(&execution, &words, caller)?,
@@ -135,6 +139,18 @@ impl Settings {
             sandbox: SandboxSettings::of(&sandbox, &policy, caller)?,
             message_format: report.message_format,
         })
+    }
+}
+
+/// The flag, or else the variable cargo has for it.
+fn color(cargo: &CargoArgs, caller: &Caller) -> ColorChoice {
+    let word = cargo.output.color.map(|color| color.to_string());
+    let word =
+        word.or_else(|| caller.variable("CARGO_TERM_COLOR").and_then(OsStr::to_str).map(str::to_owned));
+    match word.as_deref() {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
     }
 }
 

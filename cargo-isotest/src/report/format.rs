@@ -44,7 +44,7 @@ pub(super) fn plural(count: usize, word: &str) -> String {
 }
 
 /// A signal's name, such as `SIGSEGV` or `SIGRTMIN+3`.
-pub(super) fn signal(number: i32) -> String {
+pub(crate) fn signal(number: i32) -> String {
     let real_time = libc::SIGRTMIN()..=libc::SIGRTMAX();
     match Signal::try_from(number) {
         Ok(signal) => signal.as_str().to_owned(),

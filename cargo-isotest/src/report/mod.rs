@@ -9,6 +9,9 @@ mod line;
 mod opening;
 mod progress;
 
+pub(crate) use format::signal as signal_name;
+
+use crate::cli::MessageFormat;
 use crate::event::Event;
 use anstream::{AutoStream, ColorChoice};
 use console::Term;
@@ -57,16 +60,6 @@ impl Reporter for Reporters {
     fn tick(&mut self) -> io::Result<()> {
         self.each(|reporter| reporter.tick())
     }
-}
-
-/// Which format standard output carries.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum MessageFormat {
-    /// Text for people.
-    #[default]
-    Human,
-    /// One JSON object a line; the text for people is then on standard error.
-    Json,
 }
 
 /// What the user wants of the reports.

@@ -1,0 +1,37 @@
+//! Signals that end the run: the first ends it in order, the second at once.
+
+use crate::workers::News;
+use isotest_core::sandbox::Cancel;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+use signal_hook::low_level::emulate_default_handler;
+use std::io;
+use std::sync::mpsc::Sender;
+use std::thread::Scope;
+
+/// Watches for signals until the handle is closed.
+pub(crate) fn watch<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    cancel: &'scope Cancel,
+    tell: Sender<News>,
+) -> io::Result<Handle> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let handle = signals.handle();
+    scope.spawn(move || {
+        for signal in signals.forever() {
+            if cancel.is_thrown() {
+                end_by(signal);
+            }
+            cancel.throw();
+            // A supervisor that no longer listens is about to end the run anyway.
+            let _ = tell.send(News::Interrupted(signal));
+        }
+    });
+    Ok(handle)
+}
+
+/// Ends this process by the signal, as if it had never been caught: whoever waits for it sees what happened.
+pub(crate) fn end_by(signal: i32) {
+    // It fails only for signals that do not end a process, and those are not caught here.
+    let _ = emulate_default_handler(signal);
+}

@@ -1,0 +1,108 @@
+//! The sandboxes of a run: what the host allows, what was asked for, and what follows for every attempt.
+
+use crate::build::Directories;
+use crate::caller::Caller;
+use crate::cli;
+use crate::error::Error;
+use crate::settings::{SandboxSettings, Settings};
+use crate::update;
+use isotest_core::cgroup::{Cgroups, Established};
+use isotest_core::host;
+use isotest_core::plan::{self, Limits, Network, Request, Template, Views};
+use isotest_core::policy::{Capability, Isolation, Level};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Everything attempts have in common.
+#[derive(Debug)]
+pub(crate) struct Sandboxes {
+    /// What every zygote prepares.
+    pub(crate) template: Template,
+    /// The run's cgroups.
+    pub(crate) cgroups: Cgroups,
+    /// What is in force.
+    pub(crate) isolation: Isolation,
+    /// The limits of every attempt.
+    pub(crate) limits: Limits,
+}
+
+impl Sandboxes {
+    /// Reads the host, makes the run's cgroups and decides.
+    pub(crate) fn prepare(
+        settings: &Settings,
+        directories: &Directories,
+        caller: &Caller,
+    ) -> Result<Self, Error> {
+        let host = host::probe::host().map_err(Error::Host)?;
+        let sandbox = &settings.sandbox;
+        let wanted = Capability::ALL
+            .into_iter()
+            .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off);
+        let Established { cgroups, missing } = Cgroups::establish(&host, &wanted.collect::<Vec<_>>());
+        let cgroup_views = cgroups.views();
+        let request = Request {
+            policy: &sandbox.policy,
+            views: &views(sandbox, directories, caller),
+            network: network(sandbox.network),
+            jobs: settings.execution.jobs.get(),
+            cgroups: cgroups.figures(&cgroup_views, &missing),
+        };
+        let resolved = plan::resolve(&request, &host);
+        if !resolved.unmet.is_empty() {
+            close(cgroups);
+            return Err(Error::CannotIsolate(resolved.unmet));
+        }
+        let mut isolation = resolved.isolation;
+        isolation.remarks.extend(update::remark(caller, &sandbox.keeps));
+        let limits = Limits { memory: sandbox.memory_limit, pids: sandbox.pids_limit };
+        Ok(Self { template: resolved.template, cgroups, isolation, limits })
+    }
+
+    /// Leaves the host as it was. Every slot must be gone.
+    pub(crate) fn close(self) {
+        close(self.cgroups);
+    }
+}
+
+/// What cannot be removed now is removed by the next run in the same place.
+fn close(cgroups: Cgroups) {
+    let _ = cgroups.close();
+}
+
+const fn network(typed: cli::Network) -> Network {
+    match typed {
+        cli::Network::Loopback => Network::Loopback,
+        cli::Network::Own => Network::Own,
+        cli::Network::Host => Network::Host,
+        cli::Network::None => Network::Down,
+    }
+}
+
+/// The directories tests write to under `cargo test`, and what else the environment names. Those that do not exist
+/// cannot be written to, here or there.
+fn views(sandbox: &SandboxSettings, directories: &Directories, caller: &Caller) -> Views {
+    let variable = |name| caller.variable(name).map(Path::new).filter(|path| path.is_absolute());
+    let homes = ["HOME", "CARGO_HOME", "RUSTUP_HOME"].into_iter().filter_map(variable);
+    let project = [&directories.workspace, &directories.target, &directories.build];
+    let project = project.into_iter().chain(&directories.packages).map(PathBuf::as_path);
+    let binds = sandbox.binds.iter().filter(|bind| !bind.writable).map(|bind| bind.path.as_path());
+    let writable = sandbox.binds.iter().filter(|bind| bind.writable).map(|bind| bind.path.as_path());
+    let keeps = sandbox.keeps.iter().map(PathBuf::as_path);
+    Views {
+        copy_on_write: real(project.chain(homes)),
+        temporary: real(variable("TMPDIR").into_iter()),
+        runtime: real(variable("XDG_RUNTIME_DIR").into_iter()).pop(),
+        read_only: real(binds),
+        kept: real(writable.chain(keeps)),
+    }
+}
+
+fn real<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<PathBuf> {
+    let mut real: Vec<PathBuf> = Vec::new();
+    for path in paths.filter_map(|path| fs::canonicalize(path).ok()) {
+        if !real.contains(&path) {
+            real.push(path);
+        }
+    }
+    real
+}

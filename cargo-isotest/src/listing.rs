@@ -1,0 +1,114 @@
+//! Asks every test binary for its tests, inside a sandbox and with a time limit.
+
+use crate::discover::{self, Answer, LIST_ARGUMENTS, Listing};
+use crate::error::Error;
+use crate::testcase::{TestBinary, TestCase};
+use crate::workers::{Flow, News, Workers};
+use isotest_core::outcome::{Exit, Outcome};
+use isotest_core::plan::{Limits, SandboxPlan, Workload};
+use isotest_core::record::Record;
+use isotest_core::sandbox::step::Step;
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// No binary needs longer to name its tests.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+/// The longest list.
+const OUTPUT_BYTES: usize = 64 << 20;
+
+/// The tests of all binaries, and which binaries have no list.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    /// The tests, in the order of the binaries.
+    pub(crate) tests: Vec<TestCase>,
+    /// The ids of the binaries that run whole.
+    pub(crate) whole: Vec<String>,
+}
+
+/// Asks all of them.
+///
+/// # Errors
+/// The first binary that could not be asked, or what stopped the asking.
+pub(crate) fn list(workers: &Workers, binaries: &[Arc<TestBinary>]) -> Result<Listed, Error> {
+    let questions = LIST_ARGUMENTS.len();
+    let mut records: Vec<Option<Record>> = vec![None; binaries.len() * questions];
+    let mut interrupted = None;
+    let plan = |n: usize| question(&binaries[n / questions], LIST_ARGUMENTS[n % questions]);
+    workers.execute_all(records.len(), plan, |news| match news {
+        Some(News::Finished(n, record)) => {
+            records[n] = record.map(|record| *record);
+            Flow::On
+        }
+        Some(News::Interrupted(signal)) => {
+            interrupted = Some(signal);
+            Flow::NoMore
+        }
+        Some(News::Ready(_) | News::Started(_)) | None => Flow::On,
+    });
+    if let Some(signal) = interrupted {
+        return Err(Error::Interrupted(signal));
+    }
+    let mut listed = Listed::default();
+    for (binary, records) in binaries.iter().zip(records.chunks(questions)) {
+        match listing(binary, records)? {
+            Listing::Tests(tests) => listed.tests.extend(tests),
+            Listing::Whole(test, _) => {
+                listed.whole.push(binary.id.clone());
+                listed.tests.push(test);
+            }
+        }
+    }
+    Ok(listed)
+}
+
+fn question(binary: &TestBinary, arguments: &[&str]) -> SandboxPlan {
+    let (program, arguments) = discover::command(binary, arguments.iter().map(OsString::from));
+    SandboxPlan {
+        workload: Workload {
+            program: program.to_owned(),
+            arguments,
+            environment: binary.environment.clone(),
+            directory: binary.directory.clone(),
+        },
+        timeout: Some(TIME_LIMIT),
+        limits: Limits::default(),
+        // What it reads of binary and libraries is then charged to nobody's test.
+        measured: false,
+        inherit_stdio: false,
+        output_bytes: OUTPUT_BYTES,
+    }
+}
+
+fn listing(binary: &Arc<TestBinary>, records: &[Option<Record>]) -> Result<Listing, Error> {
+    let [Some(all), Some(ignored)] = records else {
+        return Err(failed(binary, "it was not asked".to_owned()));
+    };
+    Ok(discover::listing(binary, [answer(binary, all)?, answer(binary, ignored)?]))
+}
+
+fn answer<'record>(binary: &TestBinary, record: &'record Record) -> Result<Answer<'record>, Error> {
+    let why = match &record.outcome {
+        Outcome::NotIsolated(error) if matches!(error.step, Step::Exec | Step::ChangeDirectory) => {
+            error.to_string()
+        }
+        Outcome::NotIsolated(error) => return Err(Error::Sandbox(error.clone())),
+        Outcome::TimedOut => format!("it did not end within {} s", TIME_LIMIT.as_secs()),
+        Outcome::Signaled { signal } => {
+            format!("it was ended by signal {}", crate::report::signal_name(*signal))
+        }
+        Outcome::OomKilled => "it was killed for want of memory".to_owned(),
+        Outcome::Passed | Outcome::Failed { .. } | Outcome::Leaked if record.stdout.dropped > 0 => {
+            "its list of tests is too long".to_owned()
+        }
+        Outcome::Passed | Outcome::Failed { .. } | Outcome::Leaked => {
+            let exit = record.ending.as_ref().map(|ending| ending.exit);
+            return Ok(Answer { stdout: &record.stdout.head, success: exit == Some(Exit::Code(0)) });
+        }
+    };
+    Err(failed(binary, why))
+}
+
+fn failed(binary: &TestBinary, why: String) -> Error {
+    Error::Listing { binary_id: binary.id.clone(), why }
+}

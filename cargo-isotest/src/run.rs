@@ -1,0 +1,134 @@
+//! One run from what was built to how the process ends.
+
+use crate::build::Build;
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::event::Event;
+use crate::exit::{End, Exit};
+use crate::interrupt;
+use crate::isolation::Sandboxes;
+use crate::list;
+use crate::listing::{self, Listed};
+use crate::report::{self, ReportSettings, Reporter, Reporters};
+use crate::schedule::{Finished, Schedule};
+use crate::select::Selected;
+use crate::settings::{Settings, Task};
+use crate::summary::{Cancellation, Selection};
+use crate::testcase::TestBinary;
+use crate::warm;
+use crate::workers::{Unready, Workers};
+use isotest_core::sandbox::Cancel;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+/// Prepares the sandboxes, does what is asked in them, and leaves the host as it was.
+///
+/// # Errors
+/// What stops the run.
+pub(crate) fn execute(settings: &Settings, build: &Build, caller: &Caller) -> Result<End, Error> {
+    let sandboxes = Sandboxes::prepare(settings, &build.directories, caller)?;
+    let cancel = Cancel::new().map_err(Error::Host)?;
+    let end = thread::scope(|scope| {
+        let jobs = settings.execution.jobs.get();
+        let (workers, tell) = Workers::start(scope, &sandboxes, &cancel, jobs);
+        let watch = interrupt::watch(scope, &cancel, tell).map_err(Error::Host)?;
+        let run = Run { settings, build, sandboxes: &sandboxes, workers: &workers };
+        let end = run.execute();
+        watch.close();
+        end
+    });
+    sandboxes.close();
+    end
+}
+
+struct Run<'run> {
+    settings: &'run Settings,
+    build: &'run Build,
+    sandboxes: &'run Sandboxes,
+    workers: &'run Workers,
+}
+
+impl Run<'_> {
+    fn execute(&self) -> Result<End, Error> {
+        let directories = &self.build.directories;
+        warm::page_cache(&self.build.binaries, &directories.workspace, &directories.target);
+        self.workers.ready().map_err(|unready| match unready {
+            Unready::Failed(error) => Error::Sandbox(error),
+            Unready::Interrupted(signal) => Error::Interrupted(signal),
+        })?;
+        let Listed { tests, whole } = listing::list(self.workers, &self.build.binaries)?;
+        let selected = self.settings.selection.choose(tests);
+        if selected.tests.is_empty() {
+            return Err(Error::NoTests { filtered: selected.filtered, ignored: selected.ignored });
+        }
+        match self.settings.task {
+            Task::List => {
+                let written = list::write(&selected.tests, self.settings.message_format, io::stdout().lock());
+                Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(Exit::Ok)))
+            }
+            Task::Execute => Ok(self.execute_tests(&selected, &whole)),
+        }
+    }
+
+    fn execute_tests(&self, selected: &Selected, whole: &[String]) -> End {
+        let mut reporters = self.reporters();
+        let binaries = binaries_of(selected);
+        let whole: Vec<String> =
+            whole.iter().filter(|id| binaries.iter().any(|binary| binary.id == **id)).cloned().collect();
+        let started = reporters.event(&Event::RunStarted {
+            isolation: &self.sandboxes.isolation,
+            binaries: &binaries,
+            tests: selected.tests.len(),
+            jobs: self.settings.execution.jobs.get(),
+            doctests_not_run: &self.build.untested_documentation,
+            whole_binaries: &whole,
+        });
+        if let Err(error) = started {
+            return End::unwritten(&error);
+        }
+        let schedule = Schedule {
+            tests: &selected.tests,
+            execution: &self.settings.execution,
+            sandboxes: self.sandboxes,
+        };
+        let selection = Selection {
+            selected: selected.tests.len(),
+            ignored: selected.ignored,
+            filtered_out: selected.filtered,
+        };
+        end_of(&schedule.execute(self.workers, selection, &mut reporters))
+    }
+
+    fn reporters(&self) -> Reporters {
+        let cargo = &self.settings.cargo.output;
+        report::open(ReportSettings {
+            format: self.settings.message_format,
+            color: self.settings.color,
+            verbose: cargo.verbose > 0,
+            no_capture: !self.settings.execution.capture,
+            leaks_fail: self.settings.execution.fail_on_leak,
+        })
+    }
+}
+
+fn binaries_of(selected: &Selected) -> Vec<Arc<TestBinary>> {
+    let mut binaries: Vec<Arc<TestBinary>> = Vec::new();
+    for test in &selected.tests {
+        // Tests of one binary stand together.
+        if binaries.last().is_none_or(|last| !Arc::ptr_eq(last, &test.binary)) {
+            binaries.push(Arc::clone(&test.binary));
+        }
+    }
+    binaries
+}
+
+fn end_of(finished: &Finished) -> End {
+    if let Some(Cancellation::Signal(signal)) = finished.summary.cancelled {
+        return End::Signal(signal);
+    }
+    if let Some(error) = &finished.unwritten {
+        return End::unwritten(error);
+    }
+    End::Exit(Exit::of_run(finished.summary.any_not_isolated(), finished.summary.any_failed()))
+}

@@ -1,0 +1,141 @@
+//! Executes the selected tests and tells the reporters.
+
+use crate::discover;
+use crate::event::Event;
+use crate::isolation::Sandboxes;
+use crate::report::{Reporter, Reporters};
+use crate::settings::Execution;
+use crate::summary::{Cancellation, Selection, Summary};
+use crate::testcase::TestCase;
+use crate::workers::{Flow, News, Workers};
+use isotest_core::outcome::Outcome;
+use isotest_core::plan::{SandboxPlan, Workload};
+use isotest_core::record::{Captured, Record};
+use std::io;
+use std::time::Instant;
+
+/// What is kept of the beginning, and as much of the end, of each stream of a test.
+const OUTPUT_BYTES: usize = 512 << 10;
+
+/// The tests of a run and how they are executed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Schedule<'run> {
+    /// The tests, in order.
+    pub(crate) tests: &'run [TestCase],
+    /// How.
+    pub(crate) execution: &'run Execution,
+    /// In what.
+    pub(crate) sandboxes: &'run Sandboxes,
+}
+
+/// How a run went.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// The counts.
+    pub(crate) summary: Summary,
+    /// The first failure to write a report; nothing was executed after it.
+    pub(crate) unwritten: Option<io::Error>,
+}
+
+impl Schedule<'_> {
+    /// Executes the tests until the last, the first failure if that is to end it, or a signal.
+    pub(crate) fn execute(
+        self,
+        workers: &Workers,
+        selection: Selection,
+        reporters: &mut Reporters,
+    ) -> Finished {
+        let started = Instant::now();
+        let summary = Summary::new(selection, self.execution.fail_on_leak);
+        let mut run = Run { schedule: self, reporters, summary, unwritten: None };
+        workers.execute_all(self.tests.len(), |n| self.plan(&self.tests[n]), |news| run.hear(news));
+        let Run { mut summary, mut unwritten, reporters, .. } = run;
+        summary.wall = started.elapsed();
+        if unwritten.is_none() {
+            unwritten = reporters.event(&Event::RunFinished { summary: &summary }).err();
+        }
+        Finished { summary, unwritten }
+    }
+
+    fn plan(self, test: &TestCase) -> SandboxPlan {
+        let (program, arguments) = discover::command(&test.binary, discover::arguments(test));
+        SandboxPlan {
+            workload: Workload {
+                program: program.to_owned(),
+                arguments,
+                environment: test.binary.environment.clone(),
+                directory: test.binary.directory.clone(),
+            },
+            timeout: self.execution.timeout,
+            limits: self.sandboxes.limits,
+            measured: true,
+            inherit_stdio: !self.execution.capture,
+            output_bytes: OUTPUT_BYTES,
+        }
+    }
+}
+
+struct Run<'run> {
+    schedule: Schedule<'run>,
+    reporters: &'run mut Reporters,
+    summary: Summary,
+    unwritten: Option<io::Error>,
+}
+
+impl Run<'_> {
+    fn hear(&mut self, news: Option<News>) -> Flow {
+        let told = match news {
+            None => self.reporters.tick().map(|()| Flow::On),
+            Some(News::Ready(_) | News::Finished(_, None)) => Ok(Flow::On),
+            Some(News::Started(n)) => {
+                let event = Event::AttemptStarted { test: &self.schedule.tests[n] };
+                self.reporters.event(&event).map(|()| Flow::On)
+            }
+            Some(News::Finished(n, Some(record))) => self.finished(n, *record),
+            Some(News::Interrupted(signal)) => self.cancelled(Cancellation::Signal(signal)),
+        };
+        told.unwrap_or_else(|error| {
+            self.unwritten.get_or_insert(error);
+            Flow::NoMore
+        })
+    }
+
+    fn finished(&mut self, n: usize, mut record: Record) -> io::Result<Flow> {
+        let test = &self.schedule.tests[n];
+        judge(test, &mut record);
+        self.summary.add(test, &record);
+        self.reporters.event(&Event::AttemptFinished { test, attempt: 1, record: &record })?;
+        let ends_run = self.schedule.execution.fail_fast && self.summary.is_failure(&record.outcome);
+        if ends_run && self.summary.cancelled.is_none() {
+            return self.cancelled(Cancellation::FailFast);
+        }
+        Ok(Flow::On)
+    }
+
+    fn cancelled(&mut self, by: Cancellation) -> io::Result<Flow> {
+        self.summary.cancelled = Some(by);
+        self.reporters.event(&Event::Cancelled { by })?;
+        Ok(Flow::NoMore)
+    }
+}
+
+/// What only somebody who knows test harnesses can say of a record.
+fn judge(test: &TestCase, record: &mut Record) {
+    let passed = matches!(record.outcome, Outcome::Passed | Outcome::Leaked);
+    if passed && !test.whole && discover::executed_no_test(&record.stdout.head) {
+        record.outcome = Outcome::Failed { code: 0 };
+        record.remarks.push("the harness exited with 0 but executed no test".to_owned());
+    }
+    if !passed && [&record.stdout, &record.stderr].into_iter().any(speaks_of_overflow) {
+        record.remarks.push(
+            "os error 75: a file whose owner or group is not yours cannot be changed in a copy-on-write directory; \
+             `--keep PATH` lets the test change the file itself"
+                .to_owned(),
+        );
+    }
+}
+
+fn speaks_of_overflow(output: &Captured) -> bool {
+    let says = |text: &[u8]| text.windows(b"os error 75".len()).any(|part| part == b"os error 75");
+    says(&output.head) || says(&output.tail)
+}

@@ -1,0 +1,180 @@
+//! One thread for each job slot. They take attempts from one queue and tell what becomes of them.
+
+use crate::environment;
+use crate::isolation::Sandboxes;
+use isotest_core::plan::SandboxPlan;
+use isotest_core::record::Record;
+use isotest_core::sandbox::step::StepError;
+use isotest_core::sandbox::{Cancel, Slot};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Scope;
+use std::time::Duration;
+
+/// An attempt to be executed, and the number by which it is known here.
+#[derive(Debug)]
+pub(crate) struct Order {
+    /// The number.
+    pub(crate) id: usize,
+    /// What to do.
+    pub(crate) plan: SandboxPlan,
+}
+
+/// What the supervisor is told.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// A slot is ready, or could not be made.
+    Ready(Result<(), StepError>),
+    /// A slot has taken an attempt from the queue.
+    Started(usize),
+    /// An attempt has ended; without a record it was cancelled.
+    Finished(usize, Option<Box<Record>>),
+    /// A signal has come.
+    Interrupted(i32),
+}
+
+/// How to go on after some news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// As before.
+    On,
+    /// What has not started does not start any more.
+    NoMore,
+}
+
+/// How often the listener hears from [`Workers::execute_all`] while nothing happens.
+const TICK: Duration = Duration::from_millis(100);
+
+/// The slots of a run. They end when this is dropped and the queue is empty.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    queue: SyncSender<Order>,
+    news: Receiver<News>,
+    jobs: usize,
+    /// Orders that are still in the queue are answered, and not executed.
+    stopped: Arc<AtomicBool>,
+}
+
+impl Workers {
+    /// Starts `jobs` threads, each of which makes a slot. What is sent by the sender returned arrives with the news.
+    pub(crate) fn start<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        sandboxes: &'scope Sandboxes,
+        cancel: &'scope Cancel,
+        jobs: usize,
+    ) -> (Self, Sender<News>) {
+        let (queue, orders) = sync_channel(jobs);
+        let (tell, news) = channel();
+        let orders = Arc::new(Mutex::new(orders));
+        let stopped = Arc::new(AtomicBool::new(false));
+        for number in 0..jobs {
+            let worker = Worker {
+                number,
+                sandboxes,
+                cancel,
+                orders: Arc::clone(&orders),
+                stopped: Arc::clone(&stopped),
+                tell: tell.clone(),
+            };
+            scope.spawn(move || worker.work());
+        }
+        (Self { queue, news, jobs, stopped }, tell)
+    }
+
+    /// Waits until every slot is ready.
+    ///
+    /// # Errors
+    /// The step in which the first one failed; a signal that came first.
+    pub(crate) fn ready(&self) -> Result<(), Unready> {
+        for _ in 0..self.jobs {
+            match self.news.recv() {
+                Ok(News::Ready(Err(error))) => return Err(Unready::Failed(error)),
+                Ok(News::Interrupted(signal)) => return Err(Unready::Interrupted(signal)),
+                Ok(News::Ready(Ok(())) | News::Started(_) | News::Finished(..)) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Executes the attempts 0 to `total`, each by its plan, and passes on what is heard of them, or `None` now and
+    /// then while nothing is. Returns when none is running.
+    pub(crate) fn execute_all(
+        &self,
+        total: usize,
+        plan: impl Fn(usize) -> SandboxPlan,
+        mut hear: impl FnMut(Option<News>) -> Flow,
+    ) {
+        let (mut ordered, mut ended) = (0, 0);
+        let mut last = total;
+        loop {
+            // The queue is as long as there are slots, so that none waits for the next plan.
+            while ordered < last && ordered - ended < 2 * self.jobs {
+                // Slots that are gone have said why.
+                let _ = self.queue.send(Order { id: ordered, plan: plan(ordered) });
+                ordered += 1;
+            }
+            if ordered == ended {
+                return;
+            }
+            let news = match self.news.recv_timeout(TICK) {
+                Ok(news) => Some(news),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            ended += usize::from(matches!(news, Some(News::Finished(..))));
+            if hear(news) == Flow::NoMore {
+                self.stopped.store(true, Ordering::SeqCst);
+                last = ordered;
+            }
+        }
+    }
+}
+
+/// Why there are no slots.
+#[derive(Debug)]
+pub(crate) enum Unready {
+    /// A step of making one failed.
+    Failed(StepError),
+    /// A signal came.
+    Interrupted(i32),
+}
+
+struct Worker<'run> {
+    number: usize,
+    sandboxes: &'run Sandboxes,
+    cancel: &'run Cancel,
+    orders: Arc<Mutex<Receiver<Order>>>,
+    stopped: Arc<AtomicBool>,
+    tell: Sender<News>,
+}
+
+impl Worker<'_> {
+    fn work(self) {
+        let mut slot = match Slot::start(&self.sandboxes.template, &self.sandboxes.cgroups) {
+            Ok(slot) => slot,
+            Err(error) => return self.tell(News::Ready(Err(error))),
+        };
+        self.tell(News::Ready(Ok(())));
+        while let Some(Order { id, mut plan }) = self.next() {
+            if self.stopped.load(Ordering::SeqCst) || self.cancel.is_thrown() {
+                self.tell(News::Finished(id, None));
+                continue;
+            }
+            self.tell(News::Started(id));
+            let additions = environment::additions(self.number);
+            plan.workload.environment.extend(additions.map(|(name, value)| (name.to_owned(), value)));
+            let record = slot.execute(&plan, self.cancel);
+            self.tell(News::Finished(id, record.map(Box::new)));
+        }
+    }
+
+    fn next(&self) -> Option<Order> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+    }
+
+    fn tell(&self, news: News) {
+        // A supervisor that no longer listens is about to end the run.
+        let _ = self.tell.send(news);
+    }
+}
