@@ -57,7 +57,8 @@ impl Cgroups {
                     Some(Ok(())) => {}
                     Some(Err(reason)) => missing.push((capability, reason)),
                     None => {
-                        missing.push((capability, cgroups.why_not_unified(unified, controller, &missing)))
+                        let reason = cgroups.why_not_unified(unified, controller, &missing);
+                        missing.push((capability, reason));
                     }
                 }
             }

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// What is executed inside a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workload {
-    /// The file to execute, absolute.
+    /// The file to execute: absolute, or a bare name that is looked for in `PATH`.
     #[serde(with = "crate::wire::path")]
     pub program: PathBuf,
     /// Its arguments, without its own name.

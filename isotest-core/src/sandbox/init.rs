@@ -28,17 +28,21 @@ use std::time::{Duration, Instant};
 /// How long what the workload has left behind may take to end by itself before it counts as left running.
 const LEFTOVER_GRACE: Duration = Duration::from_millis(100);
 
+/// What init is told by the zygote it is a copy of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Errand<'zygote> {
+    pub(super) proof: &'zygote SingleThreaded,
+    pub(super) template: &'zygote Template,
+    pub(super) start: &'zygote Start,
+    /// Readable once the id maps are written.
+    pub(super) hold: &'zygote OwnedFd,
+}
+
 /// Everything, from the first instruction to the last.
-pub(super) fn run(
-    proof: &SingleThreaded,
-    template: &Template,
-    start: &Start,
-    descriptors: Vec<OwnedFd>,
-    hold: &OwnedFd,
-) -> ! {
-    let mut descriptors = Descriptors::new(descriptors, start.born_in_cgroup);
+pub(super) fn run(errand: Errand<'_>, descriptors: Vec<OwnedFd>) -> ! {
+    let mut descriptors = Descriptors::new(descriptors, errand.start.born_in_cgroup);
     let Some(control) = descriptors.control.take() else { exit_now(1) };
-    let report = match attempt(proof, template, start, descriptors, hold, &control) {
+    let report = match attempt(errand, descriptors, &control) {
         Ok(ending) => Report::Ended(ending),
         Err(error) => Report::Failed(error),
     };
@@ -73,14 +77,8 @@ impl Descriptors {
     }
 }
 
-fn attempt(
-    proof: &SingleThreaded,
-    template: &Template,
-    start: &Start,
-    descriptors: Descriptors,
-    hold: &OwnedFd,
-    control: &OwnedFd,
-) -> Result<Ending, StepError> {
+fn attempt(errand: Errand<'_>, descriptors: Descriptors, control: &OwnedFd) -> Result<Ending, StepError> {
+    let Errand { proof, template, start, hold } = errand;
     Step::DieWithParent.run(|| die_with_parent(hold))?;
     let uppers = set_up(template, start)?;
     let signals = Step::CloneWorkload.run(watch_children)?;

@@ -10,7 +10,7 @@ use crate::sys::{fd, signal};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::set_dumpable;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
-use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, read, setsid, write};
+use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, execvpe, read, setsid, write};
 use std::convert::Infallible;
 use std::ffi::CString;
 use std::io;
@@ -82,6 +82,10 @@ fn exec(workload: &Workload) -> io::Result<Infallible> {
     let mut environment = Vec::with_capacity(workload.environment.len());
     for (name, value) in &workload.environment {
         environment.push(c_string(&[name.as_bytes(), b"=", value.as_bytes()].concat())?);
+    }
+    // A runner of cargo's configuration may be named without its directory.
+    if workload.program.components().count() == 1 {
+        return Ok(execvpe(&program, &arguments, &environment)?);
     }
     Ok(execve(&program, &arguments, &environment)?)
 }

@@ -2,9 +2,10 @@
 //! Rust, and so that what it carries over to a workload (`ru_maxrss`) is next to nothing.
 
 use super::channel::{self, Order, Prepared, Report, Start};
+use super::init::{self, Errand};
 use super::network::{self, Pool};
 use super::step::{self, Step, StepError};
-use super::{init, tree};
+use super::tree;
 use crate::plan::{Network, Template};
 use crate::policy::Capability;
 use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
@@ -133,7 +134,8 @@ impl Zygote {
         match Step::CloneInit.run(|| clone3(&self.proof, self.namespaces().bits(), None))? {
             Side::Child => {
                 drop(release);
-                init::run(&self.proof, &self.template, start, descriptors, &hold)
+                let (proof, template, hold) = (&self.proof, &self.template, &hold);
+                init::run(Errand { proof, template, start, hold }, descriptors)
             }
             Side::Parent(init) => {
                 self.running.insert(init);
