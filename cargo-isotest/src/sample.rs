@@ -7,7 +7,6 @@ use isotest_core::record::{Captured, Record};
 use isotest_core::sandbox::step::{Step, StepError};
 use isotest_core::usage::{Cpu, Io, MemorySplit, Oom, Pressure, Reading, Source, Usage};
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

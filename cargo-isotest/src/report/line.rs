@@ -195,7 +195,7 @@ mod tests {
         LEAK [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
              left running, and killed: sleep 30 (pid 7)
 NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accepts_empty_input
-             no verdict: sandbox step Exec (`/t/bin`): No such file or directory (os error 2)
+             no verdict: could not execute the test binary (`/t/bin`): No such file or directory (os error 2) [step Exec]
 
 "#]]
         );
