@@ -22,7 +22,7 @@ fi
 here=$(cd "$(dirname "$0")" && pwd)
 uid=${ISOTEST_CI_UID:-61234}
 name=isotest-ci-$$
-home=$(mktemp -d /var/tmp/isotest-ci-home.XXXXXX)
+home=$(mktemp -d /home/isotest-ci.XXXXXX)
 cgroups=()
 
 # The directory of the caller's own cgroup in the hierarchy of a v1 controller, or of v2 for an empty name.
