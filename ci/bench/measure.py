@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 
-from project import generate, list_tests
+import project as trivial
 
 HERE = pathlib.Path(__file__).resolve().parent
 AS_USER = HERE.parent / "host/as-user.sh"
@@ -68,6 +68,7 @@ class Bench:
         self.triple = re.search(r"^host: (.*)$", output(["rustc", "-vV"]), re.MULTILINE)[1]
         self.isotest = (self.bin / "cargo-isotest").is_file() and self.speaks(self.bin / "cargo-isotest")
         self.project = self.prepared("root", options.tests)
+        self.test_list = trivial.list_tests(self.project, options.tests)
         self.rows = self.available_rows()
 
     def speaks(self, isotest):
@@ -76,8 +77,8 @@ class Bench:
 
     def prepared(self, owner, size):
         """A project of `size` tests, built, which belongs to its owner."""
-        project = generate(self.directory / owner / f"trivial-{size}", size)
-        output(["cargo", "test", "--no-run", "--quiet", "--manifest-path", project / "Cargo.toml"])
+        project = trivial.copy(self.directory / owner / f"trivial-{size}")
+        output(["cargo", "test", "--no-run", "--quiet", "--manifest-path", project / "Cargo.toml"], size)
         if owner == "user":
             subprocess.run(["chown", "-R", f"{UID}:{UID}", project], check=True)
         return project
@@ -98,7 +99,7 @@ class Bench:
         return {name: command for name, command in rows.items() if not self.options.only or name in self.options.only}
 
     def floor(self, jobs):
-        return [self.bin / "floor", str(jobs), list_tests(self.project)]
+        return [self.bin / "floor", str(jobs), self.test_list]
 
     def nextest(self, jobs):
         return ["cargo", "nextest", "run", "--manifest-path", self.project / "Cargo.toml", "--no-fail-fast", f"--jobs={jobs}",
@@ -133,7 +134,7 @@ class Bench:
         log.touch()
         log.chmod(0o666)
         session = [AS_USER] if name == "isotest user" else []
-        line = output([*session, self.bin / "stopwatch", mode, log, *command], self.directory)
+        line = output([*session, self.bin / "stopwatch", mode, log, *command], size, self.directory)
         wall, peak, status = map(int, line.split())
         text = log.read_text(errors="replace")
         if status != 0 or not re.search(rf"\b{size} (tests )?run: {size} passed", text):
@@ -148,8 +149,9 @@ class Bench:
         return {"tests": size, "wall_ms_per_test": wall * 1000 / size, "peak_kib": peak}
 
 
-def output(command, directory=None):
-    done = subprocess.run(list(map(str, command)), cwd=directory, text=True, stdout=subprocess.PIPE)
+def output(command, size=0, directory=None):
+    done = subprocess.run(list(map(str, command)), cwd=directory, env=trivial.environment(size), text=True,
+                          stdout=subprocess.PIPE)
     if done.returncode != 0:
         sys.exit(f"error: `{' '.join(map(str, command))}` ended with {done.returncode}")
     return done.stdout

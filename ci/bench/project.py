@@ -1,38 +1,40 @@
-"""The project that the bench executes: trivial tests in four binaries."""
+"""The project that the bench executes: `fixtures/projects/trivial`, in as many tests as asked for."""
 
 import json
+import os
+import pathlib
+import shutil
 import subprocess
 
-BINARIES = 4
+TRIVIAL = pathlib.Path(__file__).resolve().parents[2] / "fixtures/projects/trivial"
 
 
-def generate(directory, size):
-    """Writes a project of `size` tests that pass and do nothing, unless it is there already."""
-    manifest = directory / "Cargo.toml"
-    if not manifest.exists():
-        (directory / "tests").mkdir(parents=True, exist_ok=True)
-        (directory / "src").mkdir(exist_ok=True)
-        (directory / "src/lib.rs").write_text("//! Nothing: the tests are what counts.\n")
-        for index in range(BINARIES):
-            names = range(index, size, BINARIES)
-            text = "".join(f"#[test]\nfn test_{name:05}() {{}}\n" for name in names)
-            (directory / f"tests/binary_{index}.rs").write_text(text)
-        # The target tables leave the library without a test binary of its own.
-        manifest.write_text('[package]\nname = "trivial"\nversion = "0.0.0"\nedition = "2024"\n'
-                            '[lib]\ntest = false\ndoctest = false\n[workspace]\n')
+def copy(directory):
+    """A copy of the project at its present state; what was built of it before stays."""
+    shutil.copytree(TRIVIAL, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target"), copy_function=renew)
     return directory
 
 
-def list_tests(directory):
+def renew(source, target):
+    """Copies a file unless it is there already, so that nothing looks newer than what was built from it."""
+    source, target = pathlib.Path(source), pathlib.Path(target)
+    if not target.exists() or target.read_bytes() != source.read_bytes():
+        shutil.copy(source, target)
+
+
+def environment(size):
+    """The project's build script generates this many tests. Every command on it must say so, or cargo builds it again."""
+    return os.environ | {"TRIVIAL_TESTS": str(size)}
+
+
+def list_tests(directory, size):
     """A file with a test binary and a test name in each line, with a tab between them."""
-    path = directory / "tests.tsv"
-    if not path.exists():
-        build = subprocess.run(["cargo", "test", "--no-run", "--quiet", "--message-format=json"], cwd=directory,
-                               text=True, stdout=subprocess.PIPE, check=True)
-        messages = [json.loads(line) for line in build.stdout.splitlines()]
-        binaries = [message["executable"] for message in messages if message.get("executable")]
-        lines = [f"{binary}\t{name}\n" for binary in binaries for name in names_in(binary)]
-        path.write_text("".join(lines))
+    command = ["cargo", "test", "--no-run", "--quiet", "--message-format=json"]
+    build = subprocess.run(command, cwd=directory, env=environment(size), text=True, stdout=subprocess.PIPE, check=True)
+    messages = [json.loads(line) for line in build.stdout.splitlines()]
+    binaries = [message["executable"] for message in messages if message.get("executable")]
+    path = directory.with_name(directory.name + ".tsv")
+    path.write_text("".join(f"{binary}\t{name}\n" for binary in binaries for name in names_in(binary)))
     return path
 
 
