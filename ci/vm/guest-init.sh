@@ -2,7 +2,7 @@
 # PID 1 of the guest: mounts what a machine has, runs /isotest-vm/command, reports its exit status, and switches off.
 # Serial ports: ttyS0 console, ttyS1 the command's standard output, ttyS2 its standard error, ttyS3 its exit status.
 
-# The kernel's command line becomes our environment as far as it has `name=value` words: user, root_on.
+# The kernel puts the `name=value` words of its command line into our environment: user, root_on.
 PATH=/bin:/sbin
 export PATH
 
@@ -27,7 +27,6 @@ mount_all() {
     mount -t devpts -o nosuid,noexec,gid=5,mode=620,ptmxmode=666 devpts /dev/pts
     mount -t tmpfs -o nosuid,nodev,mode=1777 shm /dev/shm
     mount -t tmpfs -o nosuid,nodev,mode=755 run /run
-    mount -t tmpfs -o nosuid,nodev,mode=1777 tmp /tmp
     mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 /sys/fs/cgroup
     ln -sf /proc/self/fd /dev/fd
     ln -sf /proc/self/fd/0 /dev/stdin

@@ -33,6 +33,13 @@ if [ $# -eq 0 ]; then
     exit 2
 fi
 
+for path in "${copies[@]}"; do
+    if [ ! -e "$path" ]; then
+        echo "error: nothing to copy at \`$path\`" >&2
+        exit 2
+    fi
+done
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
