@@ -130,10 +130,12 @@ def compare(project, isotest):
         fetch(project)
         update(project)
         expected = run_cargo_test(project, build(project))
-        report["tests"] = len(expected)
         report["failed"] = sorted(test for test, verdict in expected.items() if verdict == "failed")
         if isotest:
-            report["problems"] = differences(expected, run_isotest(project, isotest), project.differences)
+            seen, skipped = run_isotest(project, isotest)
+            report["problems"] = differences(expected, seen, project.differences)
+            report["problems"] += miscounted(expected, seen, skipped)
+        report["tests"] = len(expected)
     except CheckError as error:
         report["problems"].append(str(error))
     return report
@@ -213,20 +215,26 @@ def logged(text):
 
 
 def run_isotest(project, isotest):
-    """Verdicts by (binary id, test name)."""
+    """Verdicts by (binary id, test name), and how many tests it says it skipped."""
     command = [str(isotest), "isotest", "--message-format", "json", "--no-fail-fast", "-j", str(project.jobs),
                *project.targets, *project.arguments]
     events = [json.loads(line) for line in project.run(command, accept=(0, 100)).stdout.splitlines()]
     if not events or events[-1]["type"] != "run-finished":
         raise CheckError("cargo isotest's output does not end with `run-finished`")
     attempts = [event for event in events if event["type"] == "attempt-finished"]
-    return {(event["binary_id"], event["name"]): OUTCOMES.get(event["outcome"], event["outcome"]) for event in attempts}
+    verdicts = {(event["binary_id"], event["name"]): OUTCOMES.get(event["outcome"], event["outcome"]) for event in attempts}
+    return verdicts, events[-1]["counts"]["skipped"]
+
+
+def miscounted(expected, seen, skipped):
+    """An ignored test has no attempt, so only their number can be compared."""
+    ignored = sum(verdict == "ignored" for test, verdict in expected.items() if test not in seen)
+    return [] if skipped == ignored else [f"cargo test ignored {ignored} tests, cargo isotest skipped {skipped}"]
 
 
 def differences(expected, seen, known):
     """What differs and is not listed, and what is listed and does not differ."""
     pairs = {test: (expected.get(test, "absent"), seen.get(test, "absent")) for test in expected.keys() | seen.keys()}
-    # An ignored test has no attempt.
     found = {test: pair for test, pair in pairs.items() if pair[0] != pair[1] and pair != ("ignored", "absent")}
     wrong = [f"{binary} {test}: cargo test {pair[0]}, cargo isotest {pair[1]}"
              for (binary, test), pair in sorted(found.items()) if known.get((binary, test)) != pair]

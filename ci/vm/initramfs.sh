@@ -27,7 +27,7 @@ modules() {
 }
 
 guest_files() {
-    mkdir -p "$staging"/{dev,etc,home/user,modules,newroot,proc,root,run,sys,tmp,usr/{bin,sbin,lib,lib64},var/tmp,isotest-vm}
+    mkdir -p "$staging"/{dev,etc,home/user,mnt/disk,modules,newroot,proc,root,run,sys,tmp,usr/{bin,sbin,lib,lib64},var/tmp,isotest-vm}
     local directory applet
     for directory in bin sbin lib lib64; do ln -s "usr/$directory" "$staging/$directory"; done
     chmod 1777 "$staging"/tmp "$staging"/var/tmp
@@ -39,7 +39,7 @@ guest_files() {
     printf '127.0.0.1 localhost guest\n::1 localhost\n' >"$staging/etc/hosts"
     printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n' >"$staging/etc/passwd"
     printf 'root:x:0:\ntty:x:5:\nuser:x:1000:\nnogroup:x:65534:\n' >"$staging/etc/group"
-    modules overlay | awk '!seen[$0]++' | while read -r file; do
+    modules overlay virtio_pci virtio_blk | awk '!seen[$0]++' | while read -r file; do
         cp "$file" "$staging/modules/"
         basename "$file" >>"$staging/modules/order"
     done

@@ -10,6 +10,7 @@
 #     --memory MEGABYTES  the guest's memory (1024)
 #     --timeout SECONDS   how long all of it may take (300)
 #
+# The guest has a root on tmpfs and an ext4 disk of 256 MiB at /mnt/disk, both empty and thrown away.
 # Standard output, standard error and the exit status are the command's. If there is no exit status, the guest's console
 # is printed and the exit status is 125.
 set -euo pipefail
@@ -57,6 +58,10 @@ quoted() {
 kernel=$("$here/kernel.sh")
 "$here/initramfs.sh" "$kernel" "$work/command" "$work/initramfs" "${copies[@]}"
 
+# Sparse; nothing of it is kept.
+truncate -s 256M "$work/disk"
+/sbin/mke2fs -q -F -t ext4 "$work/disk"
+
 ports=(
     -chardev "file,id=console,path=$work/console" -serial chardev:console
     -chardev file,id=out,path=/dev/fd/3 -serial chardev:out
@@ -67,6 +72,7 @@ machine=(
     -nodefaults -no-reboot -display none -monitor none
     -accel tcg,thread=multi -cpu max -smp 2 -m "$memory"
     -kernel "$(echo "$kernel"/boot/vmlinuz-*)" -initrd "$work/initramfs"
+    -drive "file=$work/disk,format=raw,if=virtio,cache=unsafe"
     -append "console=ttyS0 loglevel=4 panic=-1 user=$user root_on=$root_on"
 )
 # Through pipes, because QEMU would truncate a file and make a terminal non-blocking.
