@@ -9,6 +9,9 @@ mod supervisors;
 mod ipc;
 mod namespaces;
 mod network;
+mod rootfs;
+mod surroundings;
+mod writes;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use sandboxed::Suite;
@@ -35,6 +38,9 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("namespaces", namespaces::PROMISES),
         ("network", network::PROMISES),
         ("ipc", ipc::PROMISES),
+        ("rootfs", rootfs::PROMISES),
+        ("writes", writes::PROMISES),
+        ("surroundings", surroundings::PROMISES),
     ];
     let trial = |(group, promises): (&'static str, &'static [promise::Promise])| {
         promises.iter().map(move |promise| promise.trial(group, suite))

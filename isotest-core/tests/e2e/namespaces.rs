@@ -20,7 +20,10 @@ fn each_one(suite: &Suite) -> Kept {
     let script = "\"$0\" namespaces && exec \"$0\" sleep 500";
     let arguments = ["-c", script, text(&suite.probe)?];
     let ([one, other], together) = suite.at_once(&wish, [&arguments, &arguments])?;
-    assert!(together > Duration::ZERO, "numbers of namespaces are used again: they must exist at the same time");
+    assert!(
+        together > Duration::ZERO,
+        "numbers of namespaces are used again: they must exist at the same time"
+    );
     let host = suite.outside(&["namespaces"])?;
     for name in ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup"] {
         let (one, other, host) = (one.did()?.fact(name)?, other.did()?.fact(name)?, host.did()?.fact(name)?);

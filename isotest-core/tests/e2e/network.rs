@@ -135,7 +135,9 @@ fn no_raw_sockets(suite: &Suite) -> Kept {
 }
 
 fn root_owns_its_network(suite: &Suite) -> Kept {
-    for arguments in [&["raw_socket"][..], &["packet_socket"], &["add_link", "probe0", "bridge"], &["lo_down"]] {
+    for arguments in
+        [&["raw_socket"][..], &["packet_socket"], &["add_link", "probe0", "bridge"], &["lo_down"]]
+    {
         suite.inside(arguments)?.did()?;
     }
     // Control: nothing of it is left for the next one.

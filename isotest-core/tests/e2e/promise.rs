@@ -77,10 +77,13 @@ impl Need {
             Self::Root => (suite.is_root(), "only root has it".to_owned()),
             Self::User => (!suite.is_root(), "not for root".to_owned()),
             Self::Measured(metric) => (suite.cgroups.serves(metric), suite.why_missing(metric)),
-            Self::NotMeasured(metric) => (!suite.cgroups.serves(metric), format!("{metric} is measured here")),
-            Self::V1 => {
-                (suite.cgroups.layout().is_some_and(|layout| layout != "v2"), "no version 1 hierarchy".to_owned())
+            Self::NotMeasured(metric) => {
+                (!suite.cgroups.serves(metric), format!("{metric} is measured here"))
             }
+            Self::V1 => (
+                suite.cgroups.layout().is_some_and(|layout| layout != "v2"),
+                "no version 1 hierarchy".to_owned(),
+            ),
             Self::Cgroup => (suite.cgroups.layout().is_some(), "no cgroups may be made here".to_owned()),
             Self::BlockDevice => (suite.block_device(), "no directory on a block device".to_owned()),
         };

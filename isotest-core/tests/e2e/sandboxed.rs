@@ -55,6 +55,13 @@ impl Suite {
         Ok(Self { host, cgroups, missing, probe: probe()?, order: RwLock::new(()) })
     }
 
+    /// The same in a process that need not measure.
+    pub(crate) fn without_cgroups() -> Result<Self, Failed> {
+        let host = host::probe::host()?;
+        let (cgroups, missing) = (Cgroups::default(), Vec::new());
+        Ok(Self { host, cgroups, missing, probe: find_probe()?, order: RwLock::new(()) })
+    }
+
     /// Says what the trials are decided by.
     #[expect(clippy::print_stderr, reason = "what was not measured must be seen")]
     pub(crate) fn describe(&self) {
@@ -77,7 +84,8 @@ impl Suite {
     /// Why a metric cannot be had.
     pub(crate) fn why_missing(&self, metric: Capability) -> String {
         let reason = self.missing.iter().find(|(missing, _)| *missing == metric);
-        reason.map_or_else(|| format!("{metric} is not measured"), |(_, reason)| format!("{metric}: {reason}"))
+        reason
+            .map_or_else(|| format!("{metric} is not measured"), |(_, reason)| format!("{metric}: {reason}"))
     }
 
     /// Whether [`Suite::scratch`] is on a block device.
@@ -163,7 +171,8 @@ impl Suite {
             earliest_end = [earliest_end, Some(start + wall)].into_iter().flatten().min();
             attempts.push(attempt);
         }
-        let together = latest_birth.zip(earliest_end).map(|(birth, end)| end.saturating_duration_since(birth));
+        let together =
+            latest_birth.zip(earliest_end).map(|(birth, end)| end.saturating_duration_since(birth));
         let attempts = attempts.try_into().map_err(|_| "an attempt is missing")?;
         Ok((attempts, together.unwrap_or_default()))
     }
@@ -347,14 +356,22 @@ pub(crate) fn eventually(patience: Duration, mut holds: impl FnMut() -> bool) ->
 /// The probe of this build. Cargo, where it is at hand, makes sure that it is there and as new as its sources.
 fn probe() -> Result<PathBuf, Failed> {
     let own = env::current_exe()?;
-    let dependencies = own.parent().ok_or("the suite has no directory")?;
-    let built = dependencies.parent().filter(|_| dependencies.ends_with("deps"));
-    if let (Some(cargo), Some(directory)) = (env::var_os("CARGO"), built) {
+    if let (Some(cargo), Some(directory)) = (env::var_os("CARGO"), built_in(&own)) {
         build_probe(Path::new(&cargo), directory)?;
     }
-    let candidates = [Some(dependencies), built].into_iter().flatten().map(|directory| directory.join("probe"));
-    let found = candidates.into_iter().find(|path| path.exists());
+    find_probe()
+}
+
+fn find_probe() -> Result<PathBuf, Failed> {
+    let own = env::current_exe()?;
+    let mut candidates = [own.parent(), built_in(&own)].into_iter().flatten().map(|path| path.join("probe"));
+    let found = candidates.find(|path| path.exists());
     found.ok_or_else(|| "no `probe` beside this program; build it with `cargo build -p probes`".into())
+}
+
+/// Where cargo puts programs, if it built this one.
+fn built_in(own: &Path) -> Option<&Path> {
+    own.parent().filter(|directory| directory.ends_with("deps"))?.parent()
 }
 
 fn build_probe(cargo: &Path, directory: &Path) -> Result<(), Failed> {

@@ -2,6 +2,7 @@
 //! terminal, one in namespaces where it may change what the suite may not.
 
 use crate::sandboxed::{Seen, Suite};
+use crate::{rootfs, surroundings};
 use libtest_mimic::Failed;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
@@ -18,7 +19,12 @@ const MARK: &str = "--as-supervisor";
 /// A part that this program plays: its name, and what it does with its arguments.
 type Part = (&'static str, fn(&[OsString]) -> Result<(), Failed>);
 
-const PARTS: &[Part] = &[("unshared", unshared)];
+const PARTS: &[Part] = &[
+    ("unshared", unshared),
+    ("inside", surroundings::inside),
+    ("on_a_terminal", surroundings::on_a_terminal),
+    ("with_submount", rootfs::with_submount),
+];
 
 /// Plays the part that the command line names; `None` if it names none.
 #[expect(clippy::print_stderr, reason = "the suite reads there what failed")]
@@ -52,7 +58,9 @@ impl Suite {
 }
 
 fn unshared(arguments: &[OsString]) -> Result<(), Failed> {
-    let [flags, program, arguments @ ..] = arguments else { return Err("flags and a program are needed".into()) };
+    let [flags, program, arguments @ ..] = arguments else {
+        return Err("flags and a program are needed".into());
+    };
     let flags = flags.to_str().and_then(|flags| flags.parse().ok()).ok_or("flags are a number")?;
     enter(CloneFlags::from_bits_retain(flags))?;
     Err(Command::new(program).args(arguments).exec().into())
