@@ -108,11 +108,12 @@ fn attempt(
 /// effect has closed the pipe instead.
 fn die_with_parent(hold: &OwnedFd) -> io::Result<()> {
     set_pdeathsig(Signal::SIGKILL)?;
-    // A process that is not dumpable cannot be looked into, not even by a workload with all capabilities.
-    set_dumpable(false)?;
     if read(hold, &mut [0])? == 0 {
         exit_now(1)
     }
+    // A process that is not dumpable cannot be looked into, not even by a workload with all capabilities. Only now:
+    // its `/proc` files belong to root then, and the zygote of an ordinary user could not write the maps.
+    set_dumpable(false)?;
     Ok(())
 }
 

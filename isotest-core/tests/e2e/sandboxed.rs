@@ -214,11 +214,15 @@ impl Wish {
     /// One attempt.
     pub(crate) fn attempt(&self, slot: &mut Slot<'_>, arguments: &[&str]) -> Result<Attempt, Failed> {
         let record = slot.execute(&self.plan(arguments), &Cancel::new()?).ok_or("it was cancelled")?;
+        let not_isolated = match &record.outcome {
+            Outcome::NotIsolated(error) => error.to_string().into_bytes(),
+            _ => Vec::new(),
+        };
         let seen = Seen {
             what: format!("inside, {} {arguments:?}", self.program.display()),
             exit: record.ending.as_ref().map(|ending| ending.exit),
             stdout: [record.stdout.head.as_slice(), &record.stdout.tail].concat(),
-            stderr: [record.stderr.head.as_slice(), &record.stderr.tail].concat(),
+            stderr: [record.stderr.head.as_slice(), &record.stderr.tail, &not_isolated].concat(),
         };
         Ok(Attempt { seen, record })
     }

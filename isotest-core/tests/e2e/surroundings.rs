@@ -96,7 +96,8 @@ fn no_terminal(_: &Suite) -> Kept {
 pub(crate) fn on_a_terminal(_: &[OsString]) -> Kept {
     let suite = Suite::without_cgroups()?;
     setsid()?;
-    let pair = openpty(None, None)?;
+    // Never closed: that would hang up this very session.
+    let pair = Box::leak(Box::new(openpty(None, None)?));
     // A session leader without a terminal gets the one it opens.
     let _terminal = OpenOptions::new().read(true).write(true).open(ttyname(&pair.slave)?)?;
     suite.outside(&["tty"])?.did()?;
