@@ -6,10 +6,15 @@ mod promise;
 mod sandboxed;
 mod supervisors;
 
+mod bad_days;
+mod deadlines;
+mod ends;
 mod ipc;
 mod namespaces;
 mod network;
+mod rights;
 mod rootfs;
+mod steps;
 mod surroundings;
 mod writes;
 
@@ -41,6 +46,11 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("rootfs", rootfs::PROMISES),
         ("writes", writes::PROMISES),
         ("surroundings", surroundings::PROMISES),
+        ("rights", rights::PROMISES),
+        ("ends", ends::PROMISES),
+        ("deadlines", deadlines::PROMISES),
+        ("bad_days", bad_days::PROMISES),
+        ("steps", steps::PROMISES),
     ];
     let trial = |(group, promises): (&'static str, &'static [promise::Promise])| {
         promises.iter().map(move |promise| promise.trial(group, suite))

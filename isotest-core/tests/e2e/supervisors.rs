@@ -2,7 +2,7 @@
 //! terminal, one in namespaces where it may change what the suite may not.
 
 use crate::sandboxed::{Seen, Suite};
-use crate::{rootfs, surroundings};
+use crate::{rootfs, steps, surroundings};
 use libtest_mimic::Failed;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
@@ -24,6 +24,7 @@ const PARTS: &[Part] = &[
     ("inside", surroundings::inside),
     ("on_a_terminal", surroundings::on_a_terminal),
     ("with_submount", rootfs::with_submount),
+    ("without_descriptors", steps::without_descriptors),
 ];
 
 /// Plays the part that the command line names; `None` if it names none.
