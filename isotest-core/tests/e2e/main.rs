@@ -12,6 +12,7 @@ mod ends;
 mod ipc;
 mod namespaces;
 mod network;
+mod peaks;
 mod rights;
 mod rootfs;
 mod steps;
@@ -51,6 +52,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("deadlines", deadlines::PROMISES),
         ("bad_days", bad_days::PROMISES),
         ("steps", steps::PROMISES),
+        ("peaks", peaks::PROMISES),
     ];
     let trial = |(group, promises): (&'static str, &'static [promise::Promise])| {
         promises.iter().map(move |promise| promise.trial(group, suite))
