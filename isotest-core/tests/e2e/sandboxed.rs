@@ -4,7 +4,7 @@ use isotest_core::cgroup::Cgroups;
 use isotest_core::host::{self, Host};
 use isotest_core::outcome::{Ending, Exit, Outcome};
 use isotest_core::plan::{self, Limits, Network, Request, SandboxPlan, Template, Views, Workload};
-use isotest_core::policy::Capability;
+use isotest_core::policy::{Capability, Policy};
 use isotest_core::record::Record;
 use isotest_core::sandbox::{Cancel, Slot};
 use libtest_mimic::Failed;
@@ -122,7 +122,13 @@ impl Suite {
         // A probe in a temporary directory would be covered by the attempt's own.
         views.read_only.push(self.probe.clone());
         let cgroups = self.cgroups.views();
-        let request = Request { views: &views, network: wish.network, jobs: 2, cgroups: &cgroups };
+        let request = Request {
+            policy: &Policy::default(),
+            views: &views,
+            network: wish.network,
+            jobs: 2,
+            cgroups: self.cgroups.figures(&cgroups, &self.missing),
+        };
         plan::resolve(&request, &self.host).template
     }
 
