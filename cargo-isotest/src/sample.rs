@@ -5,7 +5,7 @@ use isotest_core::outcome::{ChangedPaths, Ending, Exit, LeftProcess, Outcome};
 use isotest_core::policy::{Capability, Isolation, State};
 use isotest_core::record::{Captured, Record};
 use isotest_core::sandbox::step::{Step, StepError};
-use isotest_core::usage::{Cpu, Io, MemorySplit, Oom, Pressure, Reading, Source, Usage};
+use isotest_core::usage::{Children, Cpu, Io, MemorySplit, Oom, Pressure, Reading, Source, Usage};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -76,7 +76,7 @@ fn ending(outcome: &Outcome) -> Ending {
         timed_out: *outcome == Outcome::TimedOut,
         left_running: if *outcome == Outcome::Leaked { vec![leaked] } else { Vec::new() },
         changed: ChangedPaths { count: 2, paths: vec!["/t/a".into(), "/t/b".into()] },
-        children: Cpu::default(),
+        children: Children::default(),
     }
 }
 

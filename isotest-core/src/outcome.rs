@@ -1,7 +1,7 @@
 //! How an attempt ended ([`Ending`], facts) and what that means ([`Outcome`], the verdict).
 
 use crate::sandbox::step::StepError;
-use crate::usage::{Cpu, Usage};
+use crate::usage::{Children, Usage};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,8 +49,8 @@ pub struct Ending {
     pub left_running: Vec<LeftProcess>,
     /// What it wrote.
     pub changed: ChangedPaths,
-    /// Processor time of every process in the sandbox but init, by `getrusage(2)`.
-    pub children: Cpu,
+    /// What every process in the sandbox but init used, as far as its parent is told.
+    pub children: Children,
 }
 
 /// The verdict on one attempt.

@@ -27,7 +27,8 @@ pub enum Source {
     MemoryEvents,
     /// cgroup v1 `memory.oom_control`.
     MemoryOomControl,
-    /// `getrusage(2)` of init's children, after the last of them was reaped.
+    /// `getrusage(2)` of init's children, after the last of them was reaped: processor time, and the blocks that
+    /// processes asked to be read or written, in units of 512 bytes.
     Rusage,
 }
 
@@ -88,12 +89,21 @@ pub struct Cpu {
 }
 
 /// Block device traffic in bytes. What the page cache or tmpfs served is not in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Io {
     /// Bytes read.
     pub read: u64,
     /// Bytes written.
     pub write: u64,
+}
+
+/// What `getrusage(2)` tells of every process of a sandbox but init.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Children {
+    /// Processor time.
+    pub cpu: Cpu,
+    /// Block I/O; `None` where the kernel does not account for it.
+    pub io: Option<Io>,
 }
 
 /// How long some task of the attempt had to wait for a resource (the `some total` of the pressure files).
@@ -133,4 +143,13 @@ pub struct Usage {
     pub oom: Option<Reading<Oom>>,
     /// Stall times.
     pub pressure: Pressure,
+}
+
+impl Usage {
+    /// Fills what no cgroup gave from what init's accounts say.
+    pub(crate) fn complete_from(&mut self, children: Children) {
+        let source = Source::Rusage;
+        self.cpu.get_or_insert(Reading { value: children.cpu, source });
+        self.io = self.io.or_else(|| children.io.map(|value| Reading { value, source }));
+    }
 }

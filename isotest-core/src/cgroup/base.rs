@@ -50,8 +50,10 @@ impl Cgroups {
         }
         for (capability, controller) in CONTROLLERS {
             if wanted.contains(&capability) && !cgroups.serves(capability) {
-                let mount =
-                    host.cgroups.iter().find(|mount| mount.controllers.iter().any(|c| c == controller));
+                let mount = host.cgroups.iter().find(|mount| {
+                    let counts = capability != Capability::Io || mount.counts_io;
+                    counts && mount.controllers.iter().any(|carried| carried == controller)
+                });
                 let added = mount.map(|mount| cgroups.add_v1(mount, capability, host.ids.uid));
                 match added {
                     Some(Ok(())) => {}
@@ -70,8 +72,13 @@ impl Cgroups {
             missing.push((Capability::Pressure, "the kernel keeps no pressure figures here".into()));
         }
         missing.retain(|(capability, _)| {
-            // Init accounts for its children, so processor time is always had.
-            *capability != Capability::Cpu && wanted.contains(capability) && !cgroups.serves(*capability)
+            // Init accounts for its children.
+            let accounted = match capability {
+                Capability::Cpu => true,
+                Capability::Io => host.accounts_for_io,
+                _ => false,
+            };
+            !accounted && wanted.contains(capability) && !cgroups.serves(*capability)
         });
         Established { cgroups, missing }
     }

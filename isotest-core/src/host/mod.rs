@@ -56,6 +56,9 @@ pub struct CgroupMount {
     pub own: PathBuf,
     /// Whether it is the version 2 hierarchy.
     pub unified: bool,
+    /// Whether its block I/O figures count anything: recent kernels keep those of version 1 only while some cgroup
+    /// is throttled.
+    pub counts_io: bool,
     /// The version 1 controllers it carries; empty for version 2, whose controllers are in `cgroup.controllers`.
     pub controllers: Vec<String>,
 }
@@ -77,6 +80,8 @@ pub struct Host {
     pub memory_total: u64,
     /// Settings of the network namespace that tests notice: path below `/proc/sys/net`, value.
     pub net_settings: Vec<(String, String)>,
+    /// Whether the kernel accounts for the I/O of processes.
+    pub accounts_for_io: bool,
     /// The cgroup hierarchies.
     pub cgroups: Vec<CgroupMount>,
 }

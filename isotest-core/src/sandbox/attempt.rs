@@ -7,7 +7,7 @@ use super::step::{Step, StepError};
 use crate::outcome::{Ending, Exit, Outcome};
 use crate::plan::{Limits, SandboxPlan, Workload};
 use crate::record::{Captured, Record};
-use crate::usage::{Reading, Source, Usage};
+use crate::usage::Usage;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io;
@@ -138,7 +138,7 @@ impl Attempt {
         }
         let (outcome, ending) = match end.unwrap_or_else(lost) {
             Ok(ending) => {
-                usage.cpu.get_or_insert(Reading { value: ending.children, source: Source::Rusage });
+                usage.complete_from(ending.children);
                 (Outcome::of(&ending, &usage), Some(ending))
             }
             Err(error) => {

@@ -10,7 +10,7 @@ use crate::plan::{Network, Template, Workload};
 use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
 use crate::sys::mount::attr;
 use crate::sys::wait::{Change, Wait, any_child};
-use crate::usage::Cpu;
+use crate::usage::{Children, Cpu, Io};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::{set_dumpable, set_name, set_pdeathsig};
@@ -27,6 +27,9 @@ use std::time::{Duration, Instant};
 
 /// How long what the workload has left behind may take to end by itself before it counts as left running.
 const LEFTOVER_GRACE: Duration = Duration::from_millis(100);
+
+/// The unit of `ru_inblock` and `ru_oublock`.
+const BLOCK_BYTES: u64 = 512;
 
 /// What init is told by the zygote it is a copy of.
 #[derive(Debug, Clone, Copy)]
@@ -103,7 +106,7 @@ fn attempt(
     }
     let changed = changes::list(&uppers, template.private.changed_paths_most);
     let exit = watch.exit.unwrap_or(Exit::Code(0));
-    let children = Step::Supervise.run(children_cpu)?;
+    let children = Step::Supervise.run(children)?;
     Ok(Ending { exit, wall: watch.wall, timed_out: watch.timed_out, left_running, changed, children })
 }
 
@@ -278,9 +281,13 @@ fn anybody() -> bool {
     kill(Pid::from_raw(-1), None).is_ok()
 }
 
-fn children_cpu() -> io::Result<Cpu> {
+/// The accounts of the dead. Without accounting for I/O the kernel fills in zeros, which would be no measurement.
+fn children() -> io::Result<Children> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    Ok(Cpu { user: duration(usage.user_time()), system: duration(usage.system_time()) })
+    let cpu = Cpu { user: duration(usage.user_time()), system: duration(usage.system_time()) };
+    let bytes = |blocks: i64| u64::try_from(blocks).unwrap_or_default().saturating_mul(BLOCK_BYTES);
+    let io = Io { read: bytes(usage.block_reads()), write: bytes(usage.block_writes()) };
+    Ok(Children { cpu, io: Path::new("/proc/self/io").exists().then_some(io) })
 }
 
 fn duration(time: TimeVal) -> Duration {
