@@ -174,6 +174,12 @@ pub struct Layer {
 pub struct Private {
     /// The size of the attempt's tmpfs in bytes.
     pub tmpfs_bytes: u64,
+    /// A mount of the template with all that attempts take from it; a layer covers it.
+    #[serde(with = "crate::wire::path")]
+    pub stash: PathBuf,
+    /// Empty directories of the template in each of which a zygote may keep a place to write for one attempt.
+    #[serde(with = "crate::wire::paths")]
+    pub stores: Vec<PathBuf>,
     /// What covers the template, outermost first.
     pub layers: Vec<Layer>,
     /// The run's cgroup directory of each hierarchy; the attempt sees its own leaf of it.

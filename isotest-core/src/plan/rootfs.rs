@@ -22,6 +22,9 @@ pub struct Views {
 /// Where the template keeps what attempts mount elsewhere. Every attempt covers it with its own `/dev/shm`.
 const STASH: &str = "/dev/shm";
 
+/// A zygote has an attempt that runs, one that is being prepared, and some whose last process is on its way out.
+const STORES: usize = 8;
+
 /// What stands in `/dev`, and nothing else.
 const NODES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
@@ -48,6 +51,8 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
     host_entries(&mut tree, host);
     run_entries(&mut tree, host, views);
     devices(&mut tree);
+    let stores: Vec<PathBuf> = (0..STORES).map(|n| Path::new(STASH).join(format!("store-{n}"))).collect();
+    tree.extend(stores.iter().map(|path| Entry::Directory { path: path.clone(), mode: 0o755 }));
     system(&mut tree, cgroups);
 
     let mut layers = Layers { tree, covering: private_directories(views, host), not_copied: Vec::new() };
@@ -64,6 +69,8 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
     layers.sort_by_key(|layer| layer.path.components().count());
     let private = Private {
         tmpfs_bytes: tmpfs_bytes(host.memory_total, jobs),
+        stash: STASH.into(),
+        stores,
         layers,
         cgroups: cgroups.iter().enumerate().map(|(n, view)| cgroup_view(n, view)).collect(),
         guarded_proc: if host.ids.uid == 0 { GUARDED_PROC.map(String::from).to_vec() } else { Vec::new() },
@@ -135,9 +142,10 @@ fn devices(tree: &mut Vec<Entry>) {
     for (name, target) in links {
         tree.push(Entry::Symlink { path: Path::new("/dev").join(name), target: target.into() });
     }
-    for name in ["pts", "shm"] {
-        tree.push(Entry::Directory { path: Path::new("/dev").join(name), mode: 0o755 });
+    for path in ["/dev/pts", STASH] {
+        tree.push(Entry::Directory { path: path.into(), mode: 0o755 });
     }
+    tree.push(Entry::Tmpfs { path: STASH.into() });
 }
 
 /// `/sys`, with a mount point for each cgroup hierarchy.

@@ -19,12 +19,18 @@ const TERMINATE_GRACE: Duration = Duration::from_secs(2);
 /// If init has not reported the end this long after it was told to kill everything, the sandbox counts as lost.
 const KILL_GRACE: Duration = Duration::from_secs(10);
 
+/// For so long after its start output may wait in the pipes: most tests are over by then, and a supervisor that wakes
+/// for each of their lines takes the processor from them.
+const QUIET: Duration = Duration::from_millis(10);
+
 /// An attempt from its start to its record.
 #[derive(Debug)]
 pub struct Attempt {
     /// `None` if there never was one.
     sandbox: Option<Sandbox>,
     limits: Limits,
+    /// Until when its output is not looked at.
+    quiet_until: Instant,
     /// When the next thing happens to it, and what.
     next: Option<(Instant, Urge)>,
     end: Option<Result<Ending, StepError>>,
@@ -52,13 +58,20 @@ impl Attempt {
     /// Starts the workload in its sandbox.
     pub(super) fn start(mut sandbox: Sandbox, plan: &SandboxPlan) -> Self {
         sandbox.go(&plan.workload);
-        let next = plan.timeout.map(|timeout| (Instant::now() + timeout, Urge::Terminate));
-        Self { sandbox: Some(sandbox), limits: plan.limits, next, end: None }
+        let now = Instant::now();
+        let next = plan.timeout.map(|timeout| (now + timeout, Urge::Terminate));
+        Self { sandbox: Some(sandbox), limits: plan.limits, quiet_until: now + QUIET, next, end: None }
     }
 
     /// An attempt for which there was no sandbox.
     pub(super) fn without_sandbox(error: StepError) -> Self {
-        Self { sandbox: None, limits: Limits::default(), next: None, end: Some(Err(error)) }
+        Self {
+            sandbox: None,
+            limits: Limits::default(),
+            quiet_until: Instant::now(),
+            next: None,
+            end: Some(Err(error)),
+        }
     }
 
     /// Whether it has ended as a test that passes does.
@@ -84,11 +97,13 @@ impl Attempt {
     /// Waits for one thing to happen and does what follows from it.
     fn step(&mut self, cancel: &Cancel) -> io::Result<Waited> {
         let (next, Some(sandbox)) = (self.next, &mut self.sandbox) else { return Ok(Waited::Ended) };
-        let left = next.map(|(at, _)| at.saturating_duration_since(Instant::now()));
+        let now = Instant::now();
+        let left = next.map(|(at, _)| at.saturating_duration_since(now));
         if let (Some((_, urge)), Some(Duration::ZERO)) = (next, left) {
             return self.urge(urge);
         }
-        let Woken { reported, cancelled, has_output } = sleep(sandbox, cancel, left)?;
+        let quiet = self.quiet_until.saturating_duration_since(now);
+        let Woken { reported, cancelled, has_output } = sleep(sandbox, cancel, left, quiet)?;
         if cancelled {
             return Ok(Waited::Cancelled);
         }
@@ -157,7 +172,9 @@ struct Woken {
     has_output: bool,
 }
 
-fn sleep(sandbox: &Sandbox, cancel: &Cancel, left: Option<Duration>) -> io::Result<Woken> {
+/// Waits until something happens or `left` is over; while it is `quiet`, output is nothing that happens.
+fn sleep(sandbox: &Sandbox, cancel: &Cancel, left: Option<Duration>, quiet: Duration) -> io::Result<Woken> {
+    let left = if quiet.is_zero() { left } else { Some(left.map_or(quiet, |left| left.min(quiet))) };
     let timeout = left.map_or(PollTimeout::NONE, |left| {
         // Rounded up, so that it does not wake a moment too early again and again.
         PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
@@ -166,8 +183,10 @@ fn sleep(sandbox: &Sandbox, cancel: &Cancel, left: Option<Duration>) -> io::Resu
         PollFd::new(sandbox.control.as_fd(), PollFlags::POLLIN),
         PollFd::new(cancel.descriptor(), PollFlags::POLLIN),
     ];
-    let open = sandbox.streams.iter().filter_map(|stream| stream.pipe.as_ref());
-    sources.extend(open.map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+    if quiet.is_zero() {
+        let open = sandbox.streams.iter().filter_map(|stream| stream.pipe.as_ref());
+        sources.extend(open.map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+    }
     match poll(&mut sources, timeout) {
         Ok(_) | Err(Errno::EINTR) => {}
         Err(error) => return Err(error.into()),

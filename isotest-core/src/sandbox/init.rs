@@ -37,6 +37,8 @@ pub(super) struct Errand<'zygote> {
     pub(super) proof: &'zygote SingleThreaded,
     pub(super) template: &'zygote Template,
     pub(super) start: &'zygote Start,
+    /// The attempt's place to write.
+    pub(super) store: &'zygote Path,
     /// Readable once the id maps are written.
     pub(super) hold: &'zygote OwnedFd,
 }
@@ -85,9 +87,9 @@ fn attempt(
     descriptors: Descriptors,
     control: &mut UnixStream,
 ) -> Result<Ending, StepError> {
-    let Errand { proof, template, start, hold } = errand;
+    let Errand { proof, template, start, store, hold } = errand;
     Step::DieWithParent.run(|| die_with_parent(hold))?;
-    let uppers = set_up(template, start)?;
+    let uppers = set_up(template, start, store)?;
     let signals = Step::CloneWorkload.run(watch_children)?;
     let Some(workload) = Step::Supervise.run(|| workload_from(control))? else { exit_now(0) };
     let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
@@ -124,8 +126,8 @@ fn die_with_parent(hold: &OwnedFd) -> io::Result<()> {
 }
 
 /// The sandbox, step by step.
-fn set_up(template: &Template, start: &Start) -> Result<Vec<Upper>, StepError> {
-    let uppers = layers::mount(&template.private, start.leaf.as_deref())?;
+fn set_up(template: &Template, start: &Start, store: &Path) -> Result<Vec<Upper>, StepError> {
+    let uppers = layers::mount(&template.private, store, start.leaf.as_deref())?;
     if matches!(template.network, Network::Own | Network::Down) {
         network::write_settings(&template.net_settings)?;
     }
@@ -149,10 +151,10 @@ fn set_up(template: &Template, start: &Start) -> Result<Vec<Upper>, StepError> {
 }
 
 fn guard(path: &Path) -> io::Result<()> {
-    if !path.exists() {
-        return Ok(());
-    }
-    let part = mounts::detached_copy(path, false)?;
+    let part = match mounts::detached_copy(path, false) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        copied => copied?,
+    };
     mounts::restrict(&part, attr::RDONLY, false)?;
     mounts::attach(&part, path)
 }

@@ -13,6 +13,7 @@ mod network;
 mod prepared;
 mod slot;
 pub mod step;
+mod stores;
 mod tree;
 mod workload;
 pub(crate) mod zygote;

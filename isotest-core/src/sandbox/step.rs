@@ -31,16 +31,16 @@ pub enum Step {
     MakeNetwork,
     /// Supervisor: make the attempt's cgroup.
     CreateCgroup,
+    /// Zygote: mount the tmpfs of the attempt's place to write.
+    MountTmpfs,
+    /// Zygote: make the layers that cover the template. Init: take them.
+    MakeLayers,
     /// Zygote: start init in its new namespaces.
     CloneInit,
     /// Zygote: write init's `uid_map` and `gid_map`.
     MapIds,
     /// Init: arrange to die with its parent.
     DieWithParent,
-    /// Init: mount the attempt's own tmpfs.
-    MountTmpfs,
-    /// Init: make the layers that cover the template.
-    MakeLayers,
     /// Init: attach them.
     AttachLayers,
     /// Init: take over the host's network settings.
@@ -88,11 +88,11 @@ impl Step {
         Self::SealTree,
         Self::MakeNetwork,
         Self::CreateCgroup,
+        Self::MountTmpfs,
+        Self::MakeLayers,
         Self::CloneInit,
         Self::MapIds,
         Self::DieWithParent,
-        Self::MountTmpfs,
-        Self::MakeLayers,
         Self::AttachLayers,
         Self::CopyNetSettings,
         Self::RaiseLoopback,

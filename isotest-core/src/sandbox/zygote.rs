@@ -5,6 +5,7 @@ use super::channel::{self, Order, Prepared, Report, Start};
 use super::init::{self, Errand};
 use super::network::{self, Pool};
 use super::step::{self, Step, StepError};
+use super::stores::Stores;
 use super::tree;
 use crate::plan::{Network, Template};
 use crate::policy::Capability;
@@ -86,6 +87,7 @@ struct Zygote {
     template: Template,
     /// For [`Network::Loopback`].
     pool: Option<Pool>,
+    stores: Stores,
     /// Inits that have not been reaped.
     running: HashSet<Pid>,
 }
@@ -101,7 +103,8 @@ impl Zygote {
             Network::Loopback => Some(Pool::with_current(template.net_settings.clone())?),
             Network::Own | Network::Down | Network::Host => None,
         };
-        Ok(Self { proof, template, pool, running: HashSet::new() })
+        let stores = Stores::new(&template.private, template.outer_user);
+        Ok(Self { proof, template, pool, stores, running: HashSet::new() })
     }
 
     /// Starts one attempt, or tells the supervisor why it could not.
@@ -125,20 +128,21 @@ impl Zygote {
     }
 
     fn clone_init(&mut self, start: &Start, descriptors: Vec<OwnedFd>) -> Result<(), StepError> {
-        let place = match &mut self.pool {
-            Some(pool) => Some(pool.enter_unused(|init| !self.running.contains(&init))?),
-            None => None,
-        };
+        let gone = |init| !self.running.contains(&init);
+        let network = self.pool.as_mut().map(|pool| pool.enter_unused(gone)).transpose()?;
+        let place = self.stores.unused(&self.template.private, gone)?;
         let (hold, release) = Step::CloneInit.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
         match Step::CloneInit.run(|| clone3(&self.proof, self.namespaces().bits(), None))? {
             Side::Child => {
                 drop(release);
                 let (proof, template, hold) = (&self.proof, &self.template, &hold);
-                init::run(Errand { proof, template, start, hold }, descriptors)
+                let Some(store) = template.private.stores.get(place) else { exit_now(1) };
+                init::run(Errand { proof, template, start, store, hold }, descriptors)
             }
             Side::Parent(init) => {
                 self.running.insert(init);
-                if let (Some(pool), Some(place)) = (&mut self.pool, place) {
+                self.stores.lend(place, init);
+                if let (Some(pool), Some(place)) = (&mut self.pool, network) {
                     pool.lend(place, init);
                 }
                 drop(descriptors);

@@ -1,0 +1,195 @@
+//! Where attempts write: a tmpfs each, with their private directories and the upper layers of their copy-on-write
+//! views. A store that nobody has written to is handed on, since mounting and unmounting one costs as much as
+//! executing a small test.
+
+use super::mounts;
+use super::step::{Step, StepError};
+use crate::plan::{Content, Layer, Private};
+use crate::sys::mount::attr;
+use nix::mount::{MntFlags, umount2};
+use nix::unistd::Pid;
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The stores of one zygote.
+#[derive(Debug)]
+pub(super) struct Stores {
+    /// Whether attributes of upper layers must go where a user namespace may write them.
+    user_attributes: bool,
+    stores: Vec<Option<Store>>,
+}
+
+#[derive(Debug)]
+struct Store {
+    /// The directories attempts see, and how they looked when nobody had seen them.
+    directories: Vec<(File, Look)>,
+    /// The init of the attempt that has it, or had it last.
+    user: Option<Pid>,
+}
+
+/// What shows whether a directory was touched. An entry anywhere below an upper layer has its parents copied up to
+/// the layer's own directory, so that one tells for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Look {
+    mode: u32,
+    owner: (u32, u32),
+    links: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stores {
+    /// No store yet, and room for as many as the template has directories for.
+    pub(super) fn new(private: &Private, user_attributes: bool) -> Self {
+        Self { user_attributes, stores: private.stores.iter().map(|_| None).collect() }
+    }
+
+    /// The place of a store that nobody has written to. `gone` tells whether an init has been reaped.
+    ///
+    /// # Errors
+    /// When a new one is needed and cannot be made; `EBUSY` if all are in use.
+    pub(super) fn unused(
+        &mut self,
+        private: &Private,
+        gone: impl Fn(Pid) -> bool,
+    ) -> Result<usize, StepError> {
+        let mut room = None;
+        for (place, (store, path)) in self.stores.iter_mut().zip(&private.stores).enumerate() {
+            match store {
+                Some(used) if used.user.is_some_and(|user| !gone(user)) => {}
+                Some(left) if left.is_untouched() => return Ok(place),
+                Some(_) => {
+                    Step::MountTmpfs.on(path.display(), || umount2(path, MntFlags::MNT_DETACH))?;
+                    *store = None;
+                    room = room.or(Some((place, path)));
+                }
+                None => room = room.or(Some((place, path))),
+            }
+        }
+        let busy = || io::Error::from_raw_os_error(libc::EBUSY);
+        let (place, path) = Step::MountTmpfs.run(|| room.ok_or_else(busy))?;
+        let made = Store::make(private, path, self.user_attributes)?;
+        if let Some(store) = self.stores.get_mut(place) {
+            *store = Some(made);
+        }
+        Ok(place)
+    }
+
+    /// Notes who has the store at `place`.
+    pub(super) fn lend(&mut self, place: usize, init: Pid) {
+        if let Some(Some(store)) = self.stores.get_mut(place) {
+            store.user = Some(init);
+        }
+    }
+}
+
+/// The directory in a store that the layer number `n` is made of.
+pub(super) fn private_directory(store: &Path, n: usize) -> PathBuf {
+    store.join(format!("private-{n}"))
+}
+
+/// The upper layer of the copy-on-write view number `n` of a store.
+pub(super) fn upper(store: &Path, n: usize) -> PathBuf {
+    store.join(format!("upper-{n}"))
+}
+
+/// The copy-on-write view number `n` itself.
+pub(super) fn view(store: &Path, n: usize) -> PathBuf {
+    store.join(format!("view-{n}"))
+}
+
+impl Store {
+    fn make(private: &Private, path: &Path, user_attributes: bool) -> Result<Self, StepError> {
+        let tmpfs = || mounts::attach(&mounts::tmpfs(Some(private.tmpfs_bytes))?, path);
+        Step::MountTmpfs.on(path.display(), tmpfs)?;
+        let mut made = Vec::new();
+        for (n, layer) in private.layers.iter().enumerate() {
+            made.extend(Step::MakeLayers.on(layer.path.display(), || make(path, n, layer, user_attributes))?);
+        }
+        let look = |path: PathBuf| -> io::Result<_> {
+            let directory = File::open(path)?;
+            let look = Look::at(&directory)?;
+            Ok((directory, look))
+        };
+        let directories = Step::MountTmpfs.run(|| made.into_iter().map(look).collect::<io::Result<_>>())?;
+        Ok(Self { directories, user: None })
+    }
+
+    fn is_untouched(&self) -> bool {
+        self.directories.iter().all(|(directory, look)| Look::at(directory).is_ok_and(|now| now == *look))
+    }
+}
+
+impl Look {
+    fn at(directory: &File) -> io::Result<Self> {
+        let meta = directory.metadata()?;
+        Ok(Self {
+            mode: meta.mode(),
+            owner: (meta.uid(), meta.gid()),
+            links: meta.nlink(),
+            size: meta.size(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+        })
+    }
+}
+
+/// Makes what a layer needs in the store, and gives the directory in which writes would show.
+fn make(store: &Path, n: usize, layer: &Layer, user_attributes: bool) -> io::Result<Option<PathBuf>> {
+    match &layer.content {
+        Content::Private { mode } => {
+            let directory = private_directory(store, n);
+            mounts::make_directory(&directory, *mode)?;
+            Ok(Some(directory))
+        }
+        Content::CopyOnWrite { stash } => {
+            let upper = upper(store, n);
+            make_like(&upper, stash)?;
+            let work = store.join(format!("work-{n}"));
+            mounts::make_directory(&work, 0o700)?;
+            let view = view(store, n);
+            mounts::make_directory(&view, 0o755)?;
+            mounts::attach(&overlay([stash, &upper, &work], user_attributes)?, &view)?;
+            Ok(Some(upper))
+        }
+        Content::Again { .. } => Ok(None),
+    }
+}
+
+/// The root of an overlay has the permissions and owner of its upper layer.
+fn make_like(upper: &Path, lower: &Path) -> io::Result<()> {
+    let lower = fs::metadata(lower)?;
+    mounts::make_directory(upper, lower.permissions().mode() & 0o7777)?;
+    let made = fs::metadata(upper)?;
+    if (made.uid(), made.gid()) == (lower.uid(), lower.gid()) {
+        return Ok(());
+    }
+    match std::os::unix::fs::chown(upper, Some(lower.uid()), Some(lower.gid())) {
+        // An owner without an id in this namespace cannot be had; the directory is then ours.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EPERM | libc::EOVERFLOW)) => {
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+fn overlay([lower, upper, work]: [&Path; 3], user_attributes: bool) -> io::Result<OwnedFd> {
+    let (lower, upper, work): (CString, CString, CString) =
+        (mounts::c_path(lower)?, mounts::c_path(upper)?, mounts::c_path(work)?);
+    let mut options = vec![
+        (c"lowerdir", Some(lower.as_c_str())),
+        (c"upperdir", Some(upper.as_c_str())),
+        (c"workdir", Some(work.as_c_str())),
+        // Device and inode numbers stay those of one file system, as programs expect of a directory tree.
+        (c"xino", Some(c"on")),
+    ];
+    if user_attributes {
+        options.push((c"userxattr", None));
+    }
+    mounts::new_file_system(c"overlay", &options, attr::NOSUID | attr::NODEV)
+}
