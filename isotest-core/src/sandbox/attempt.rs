@@ -157,6 +157,8 @@ impl Attempt {
                 (Outcome::of(&ending, &usage), Some(ending))
             }
             Err(error) => {
+                // What was never executed has used nothing that could be measured.
+                usage = Usage::default();
                 remarks.extend(error.hint().map(str::to_owned));
                 (Outcome::NotIsolated(error), None)
             }

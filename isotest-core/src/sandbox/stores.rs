@@ -49,20 +49,21 @@ impl Stores {
         Self { user_attributes, stores: private.stores.iter().map(|_| None).collect() }
     }
 
-    /// The place of a store that nobody has written to. `gone` tells whether an init has been reaped.
+    /// The place of a store that nobody has written to; `None` if all are in use. `gone` tells whether an init has
+    /// been reaped.
     ///
     /// # Errors
-    /// When a new one is needed and cannot be made; `EBUSY` if all are in use.
+    /// When a new one is needed and cannot be made.
     pub(super) fn unused(
         &mut self,
         private: &Private,
         gone: impl Fn(Pid) -> bool,
-    ) -> Result<usize, StepError> {
+    ) -> Result<Option<usize>, StepError> {
         let mut room = None;
         for (place, (store, path)) in self.stores.iter_mut().zip(&private.stores).enumerate() {
             match store {
                 Some(used) if used.user.is_some_and(|user| !gone(user)) => {}
-                Some(left) if left.is_untouched() => return Ok(place),
+                Some(left) if left.is_untouched() => return Ok(Some(place)),
                 Some(_) => {
                     Step::MountTmpfs.on(path.display(), || umount2(path, MntFlags::MNT_DETACH))?;
                     *store = None;
@@ -71,13 +72,12 @@ impl Stores {
                 None => room = room.or(Some((place, path))),
             }
         }
-        let busy = || io::Error::from_raw_os_error(libc::EBUSY);
-        let (place, path) = Step::MountTmpfs.run(|| room.ok_or_else(busy))?;
+        let Some((place, path)) = room else { return Ok(None) };
         let made = Store::make(private, path, self.user_attributes)?;
         if let Some(store) = self.stores.get_mut(place) {
             *store = Some(made);
         }
-        Ok(place)
+        Ok(Some(place))
     }
 
     /// Notes who has the store at `place`.

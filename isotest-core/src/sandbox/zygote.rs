@@ -128,9 +128,9 @@ impl Zygote {
     }
 
     fn clone_init(&mut self, start: &Start, descriptors: Vec<OwnedFd>) -> Result<(), StepError> {
+        let place = self.unused_store()?;
         let gone = |init| !self.running.contains(&init);
         let network = self.pool.as_mut().map(|pool| pool.enter_unused(gone)).transpose()?;
-        let place = self.stores.unused(&self.template.private, gone)?;
         let (hold, release) = Step::CloneInit.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
         match Step::CloneInit.run(|| clone3(&self.proof, self.namespaces().bits(), None))? {
             Side::Child => {
@@ -148,6 +148,19 @@ impl Zygote {
                 drop(descriptors);
                 self.map_ids(init)?;
                 Step::MapIds.run(|| nix::unistd::write(&release, b"g").map(drop))
+            }
+        }
+    }
+
+    /// Those in use are, but for two, of inits on their way out: it is worth waiting for one.
+    fn unused_store(&mut self) -> Result<usize, StepError> {
+        loop {
+            let gone = |init| !self.running.contains(&init);
+            if let Some(place) = self.stores.unused(&self.template.private, gone)? {
+                return Ok(place);
+            }
+            if let Wait::Changed(pid, _) = Step::MountTmpfs.run(|| any_child(0))? {
+                self.running.remove(&pid);
             }
         }
     }
