@@ -1,0 +1,192 @@
+//! One call of the built program.
+
+use crate::host::{self, MARK};
+use crate::project::Project;
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+/// A call that has not been made.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// The command, to be changed as a test needs it.
+    pub(crate) command: Command,
+    mark: String,
+}
+
+/// A call that was made.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// The supervisor.
+    pub(crate) child: Child,
+    /// How its processes are known.
+    pub(crate) mark: String,
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// How the process ended.
+    pub(crate) status: ExitStatus,
+    /// Standard output, as text.
+    pub(crate) stdout: String,
+    /// Standard error, as text.
+    pub(crate) stderr: String,
+}
+
+/// What a run said as JSON.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    /// The first object.
+    pub(crate) started: Value,
+    /// One object for each attempt.
+    pub(crate) attempts: Vec<Value>,
+    /// The last object.
+    pub(crate) finished: Value,
+}
+
+/// Calls the program for a project.
+pub(crate) fn isotest(project: &Project) -> Call {
+    let call = bare();
+    let manifest = project.manifest();
+    call.arguments([OsStr::new("--manifest-path"), manifest.as_os_str()])
+        .arguments([OsStr::new("--target-dir"), project.target.as_os_str()])
+}
+
+/// Calls the program without any argument.
+pub(crate) fn bare() -> Call {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let mark = format!("{}-{}", std::process::id(), CALLS.fetch_add(1, Ordering::Relaxed));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-isotest"));
+    command.arg("isotest").env_clear().env(MARK, &mark).env("RUST_BACKTRACE", "0");
+    for name in ["PATH", "HOME", "TMPDIR", "RUSTUP_TOOLCHAIN", "CARGO"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    // So that a test may be given another home.
+    for (name, usual) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+        let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(usual));
+        let value = std::env::var_os(name).map(PathBuf::from).or(home);
+        if let Some(value) = value.filter(|path| path.is_dir()) {
+            command.env(name, value);
+        }
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Call { command, mark }
+}
+
+impl Call {
+    /// With these arguments, too.
+    pub(crate) fn arguments(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// With this variable.
+    pub(crate) fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// From this directory.
+    pub(crate) fn within(mut self, directory: &Path) -> Self {
+        self.command.current_dir(directory);
+        self
+    }
+
+    /// Starts it.
+    pub(crate) fn start(mut self) -> Running {
+        Running { child: self.command.spawn().unwrap(), mark: self.mark }
+    }
+
+    /// Waits for its end. Nothing of it may be left.
+    pub(crate) fn run(self) -> Ended {
+        let running = self.start();
+        let (pid, mark) = (running.child.id(), running.mark.clone());
+        let ended = running.end();
+        let cgroups = host::cgroups_of(pid);
+        assert!(cgroups.is_empty(), "{cgroups:?} is left\n{}", ended.stdout);
+        let processes = host::processes_marked(&mark);
+        assert!(processes.is_empty(), "{processes:?} is left\n{}", ended.stdout);
+        ended
+    }
+
+    /// The same, with the report as JSON.
+    pub(crate) fn lines(self) -> (Ended, Lines) {
+        let ended = self.arguments(["--message-format", "json"]).run();
+        let lines = Lines::of(&ended);
+        (ended, lines)
+    }
+}
+
+impl Running {
+    /// Reads everything and waits.
+    pub(crate) fn end(mut self) -> Ended {
+        let mut stderr = self.child.stderr.take();
+        let said = thread::spawn(move || text(stderr.as_mut()));
+        let stdout = text(self.child.stdout.as_mut());
+        let status = self.child.wait().unwrap();
+        Ended { status, stdout, stderr: said.join().unwrap() }
+    }
+}
+
+fn text(stream: Option<&mut impl Read>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(stream) = stream {
+        stream.read_to_end(&mut bytes).unwrap();
+    }
+    String::from_utf8(bytes).expect("what we write is text, whatever tests write")
+}
+
+impl Ended {
+    /// Asserts the exit code.
+    #[track_caller]
+    pub(crate) fn with_code(self, code: i32) -> Self {
+        assert_eq!(self.status.code(), Some(code), "{self:#?}");
+        self
+    }
+
+    /// The line of a test in the text for humans, without its figures.
+    #[track_caller]
+    pub(crate) fn word(&self, name: &str) -> &str {
+        let line = self.stdout.lines().find(|line| line.ends_with(&format!("  {name}")));
+        line.unwrap_or_else(|| panic!("no line for `{name}` in\n{}", self.stdout)).split_whitespace().next().unwrap()
+    }
+}
+
+impl Lines {
+    fn of(ended: &Ended) -> Self {
+        let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let mut objects: Vec<Value> = ended.stdout.lines().map(parse).collect();
+        assert!(objects.len() >= 2, "{ended:#?}");
+        let started = objects.remove(0);
+        let finished = objects.pop().unwrap();
+        assert_eq!(started["type"], "run-started");
+        assert_eq!(finished["type"], "run-finished", "{ended:#?}");
+        assert!(objects.iter().all(|object| object["type"] == "attempt-finished"));
+        Self { started, attempts: objects, finished }
+    }
+
+    /// The attempt at a test.
+    #[track_caller]
+    pub(crate) fn attempt(&self, binary_id: &str, name: &str) -> &Value {
+        let is_it = |attempt: &&Value| attempt["binary_id"] == binary_id && attempt["name"] == name;
+        self.attempts.iter().find(is_it).unwrap_or_else(|| panic!("no attempt at {binary_id} {name}"))
+    }
+
+    /// The verdict on a test.
+    #[track_caller]
+    pub(crate) fn outcome(&self, binary_id: &str, name: &str) -> &str {
+        self.attempt(binary_id, name)["outcome"].as_str().unwrap()
+    }
+
+    /// Whether a capability was in force.
+    pub(crate) fn holds(&self, capability: &str) -> bool {
+        self.started["isolation"][capability]["state"] == "in-force"
+    }
+}

@@ -1,0 +1,78 @@
+//! How the process ends, and what it says then.
+
+use crate::call::{bare, isotest};
+use crate::project::Project;
+use std::fs;
+
+#[test]
+fn all_passed() {
+    isotest(&Project::fixture("passing")).run().with_code(0);
+}
+
+#[test]
+fn nonsense_on_the_command_line() {
+    let ended = isotest(&Project::fixture("passing")).arguments(["--require", "gravity"]).run().with_code(2);
+    for word in ["user", "copy-on-write", "memory", "pressure"] {
+        assert!(ended.stderr.contains(word), "{}", ended.stderr);
+    }
+    assert_eq!(ended.stdout, "");
+    let ended = isotest(&Project::fixture("passing")).arguments(["--timeout", "0s"]).run().with_code(2);
+    assert!(ended.stderr.starts_with("error: `--timeout 0s` leaves no test any time\n"), "{}", ended.stderr);
+}
+
+#[test]
+fn no_manifest() {
+    let empty = tempfile::tempdir().unwrap();
+    let ended = bare().within(empty.path()).run().with_code(102);
+    assert!(ended.stderr.contains("could not find `Cargo.toml`"), "{}", ended.stderr);
+    let ended = bare().arguments(["--manifest-path", "/nowhere/Cargo.toml"]).run().with_code(102);
+    assert!(ended.stderr.contains("/nowhere/Cargo.toml"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_project_that_does_not_build() {
+    let ended = isotest(&Project::fixture("does_not_build")).run().with_code(101);
+    assert!(ended.stderr.contains("error[E0308]: mismatched types"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("--> src/lib.rs:"), "{}", ended.stderr);
+    assert_eq!(ended.stdout, "");
+}
+
+#[test]
+fn a_name_that_no_test_has() {
+    let ended = isotest(&Project::fixture("passing")).arguments(["no_such_test"]).run().with_code(4);
+    assert!(ended.stderr.contains("no test to execute: 2 left out by their names"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("hint: `cargo isotest list` names the tests"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_binary_that_cannot_list_its_tests() {
+    let unlistable = Project::fixture("unlistable");
+    let ended = isotest(&unlistable).arguments(["--test", "crashes"]).run().with_code(104);
+    let expected = "cannot list the tests of `unlistable::crashes`: it was ended by signal SIGABRT";
+    assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+}
+
+#[test]
+fn a_binary_that_is_no_program() {
+    let place = tempfile::tempdir().unwrap();
+    let passing = Project::copied("passing", place.path());
+    isotest(&passing).arguments(["list"]).run().with_code(0);
+    for text in ["", "not a program"] {
+        fs::write(passing.binary("outside"), text).unwrap();
+        let ended = isotest(&passing).run().with_code(104);
+        assert!(ended.stderr.contains("`passing::outside`"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("Exec format error"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn cargo_reports_as_it_does_by_itself() {
+    let place = tempfile::tempdir().unwrap();
+    let files = [
+        ("Cargo.toml", "[package]\nname = \"warned\"\nedition = \"2024\"\n[workspace]\n"),
+        ("src/lib.rs", "fn nobody_calls() {}\n#[test]\nfn passes() {}\n"),
+    ];
+    let ended = isotest(&Project::written(place.path(), &files)).run().with_code(0);
+    assert!(ended.stderr.contains("warning: function `nobody_calls` is never used"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("    Finished `test` profile"), "{}", ended.stderr);
+}

@@ -1,0 +1,60 @@
+//! What the host looks like: cgroups, processes and mounts, compared before and after a run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// By this variable the processes of one call are known.
+pub(crate) const MARK: &str = "ISOTEST_CALL";
+
+/// Longer than anything takes that happens at all.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The cgroups of the run of this supervisor.
+pub(crate) fn cgroups_of(pid: u32) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    collect(Path::new("/sys/fs/cgroup"), 5, &format!("isotest-{pid}-"), &mut found);
+    found
+}
+
+fn collect(directory: &Path, depth: usize, prefix: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            found.push(entry.path());
+        } else if depth > 0 {
+            collect(&entry.path(), depth - 1, prefix, found);
+        }
+    }
+}
+
+/// The command lines of the processes that were started with this mark.
+pub(crate) fn processes_marked(mark: &str) -> Vec<String> {
+    let marked = format!("{MARK}={mark}");
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        if environment.split(|&byte| byte == 0).any(|variable| variable == marked.as_bytes()) {
+            let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            found.push(String::from_utf8_lossy(&line).replace('\0', " "));
+        }
+    }
+    found
+}
+
+/// The mounts of the namespace we are in.
+pub(crate) fn mounts() -> String {
+    fs::read_to_string("/proc/self/mountinfo").unwrap()
+}
+
+/// Waits for something that comes about, or for so long that it never will.
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,20 @@
+//! Tests of the built program on whole projects, seen from outside: its output, how it ends, and what it leaves.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what goes wrong here is a failed test"
+)]
+
+mod adversaries;
+mod bad_days;
+mod call;
+mod exit_codes;
+mod files;
+mod host;
+mod interrupt;
+mod json;
+mod outcomes;
+mod project;
+mod projects;
+mod selection;

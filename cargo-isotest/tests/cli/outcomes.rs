@@ -1,0 +1,91 @@
+//! Every test of the projects ends as fixtures/README.md says.
+
+use crate::call::isotest;
+use crate::project::Project;
+use serde_json::json;
+
+#[test]
+fn the_tour_ends_as_its_description_says() {
+    let (ended, lines) = isotest(&Project::fixture("tour")).lines();
+    assert_eq!(ended.status.code(), Some(100), "{ended:#?}");
+    assert_eq!(lines.attempts.len(), 22);
+    for attempt in &lines.attempts {
+        let expected = match attempt["name"].as_str().unwrap() {
+            "rejects_nul" => "failed",
+            "leaves_a_process_behind" => "leaked",
+            _ => "passed",
+        };
+        assert_eq!(attempt["outcome"], expected, "{attempt}");
+        assert_eq!(attempt["exit_code"], if expected == "failed" { 101 } else { 0 }, "{attempt}");
+        assert!(attempt["wall_us"].as_u64().unwrap() > 0);
+    }
+    assert_eq!(lines.finished["counts"]["skipped"], 1);
+    let leaked = &lines.attempt("tour::processes", "leaves_a_process_behind")["leaked"];
+    assert_eq!(leaked[0]["command"], "sleep 60", "{leaked}");
+    assert_eq!(lines.started["doctests_not_run"], json!(["tour"]));
+}
+
+#[test]
+fn figures_stand_beside_the_outcome() {
+    let (_, lines) = isotest(&Project::fixture("tour")).arguments(["big_index", "four_processes"]).lines();
+    let index = &lines.attempt("tour::index", "builds_big_index")["usage"];
+    let processes = &lines.attempt("tour::processes", "adds_up_in_four_processes")["usage"];
+    if lines.holds("memory") {
+        let peak = index["memory_peak_bytes"].as_u64().unwrap();
+        assert!((200 << 20..210 << 20).contains(&peak), "{index}");
+        assert_eq!(lines.finished["memory_peak"]["bytes"], peak);
+    } else {
+        assert!(index["memory_peak_bytes"].is_null());
+    }
+    if lines.holds("pids") {
+        assert_eq!(processes["pids_peak"], 6, "four workers, the test and the thread of the harness");
+    }
+    assert!(index["cpu_user_us"].as_u64().unwrap() > 0, "processor time is always had");
+}
+
+#[test]
+fn harnesses_of_other_kinds_are_executed() {
+    let (ended, lines) = isotest(&Project::fixture("custom_harness")).lines();
+    assert_eq!(ended.status.code(), Some(100));
+    assert_eq!(lines.outcome("custom_harness::whole_passes", "whole_passes"), "passed");
+    assert_eq!(lines.outcome("custom_harness::whole_fails", "whole_fails"), "failed");
+    assert_eq!(lines.attempt("custom_harness::whole_fails", "whole_fails")["exit_code"], 3);
+    assert_eq!(lines.outcome("custom_harness::mimic", "passes"), "passed");
+    assert_eq!(lines.outcome("custom_harness::mimic", "fails"), "failed");
+    assert_eq!(lines.attempts.len(), 4);
+    let mut whole: Vec<_> = lines.started["whole_binaries"].as_array().unwrap().clone();
+    whole.sort_by_key(ToString::to_string);
+    assert_eq!(whole, ["custom_harness::whole_fails", "custom_harness::whole_passes"]);
+    assert!(ended.stderr.contains("custom_harness::whole_passes does not speak the test harness protocol"));
+}
+
+#[test]
+fn a_harness_that_executes_nothing_has_failed() {
+    let (ended, lines) = isotest(&Project::fixture("zero_tests")).lines();
+    assert_eq!(ended.status.code(), Some(100));
+    let ghost = lines.attempt("zero_tests::haunted", "ghost");
+    assert_eq!((&ghost["outcome"], &ghost["exit_code"]), (&json!("failed"), &json!(0)));
+    assert!(ended.stderr.contains("executed no test"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_leak_fails_if_it_is_to() {
+    let tour = Project::fixture("tour");
+    let leaks = || isotest(&tour).arguments(["leaves_a_process_behind"]);
+    assert_eq!(leaks().run().with_code(0).word("leaves_a_process_behind"), "LEAK");
+    let ended = leaks().arguments(["--fail-on-leak"]).run().with_code(100);
+    assert_eq!(ended.word("leaves_a_process_behind"), "LEAK-FAIL");
+    assert!(ended.stdout.contains("left running, and killed: sleep 60 (pid "), "{}", ended.stdout);
+}
+
+#[test]
+fn a_test_over_its_memory_limit_is_named_so() {
+    let call = isotest(&Project::fixture("tour")).arguments(["--test", "index", "--memory-limit", "100M"]);
+    let (ended, lines) = call.lines();
+    assert_eq!(ended.status.code(), Some(100), "{ended:#?}");
+    assert_eq!(lines.outcome("tour::index", "builds_big_index"), "oom-killed");
+    assert_eq!(lines.outcome("tour::index", "marks_where_words_begin"), "passed");
+    assert_eq!(lines.attempt("tour::index", "builds_big_index")["signal"], "SIGKILL");
+    assert_eq!(lines.finished["counts"]["oom-killed"], 1);
+    assert!(ended.stderr.contains("it reached its memory limit"), "{}", ended.stderr);
+}
