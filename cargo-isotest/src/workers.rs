@@ -5,7 +5,7 @@ use crate::isolation::Sandboxes;
 use isotest_core::plan::SandboxPlan;
 use isotest_core::record::Record;
 use isotest_core::sandbox::step::StepError;
-use isotest_core::sandbox::{Cancel, Slot};
+use isotest_core::sandbox::{Attempt, Cancel, Slot};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -156,21 +156,52 @@ impl Worker<'_> {
             Err(error) => return self.tell(News::Ready(Err(error))),
         };
         self.tell(News::Ready(Ok(())));
-        while let Some(Order { id, mut plan }) = self.next() {
-            if self.stopped.load(Ordering::SeqCst) || self.cancel.is_thrown() {
-                self.tell(News::Finished(id, None));
+        let mut launched = None;
+        loop {
+            let Some((id, mut attempt)) = launched.take() else {
+                let Some(order) = self.next() else { return };
+                launched = self.launch(&mut slot, order);
                 continue;
+            };
+            if !slot.wait(&mut attempt, self.cancel) {
+                return self.cancelled(id);
             }
-            self.tell(News::Started(id));
-            let additions = environment::additions(self.number);
-            plan.workload.environment.extend(additions.map(|(name, value)| (name.to_owned(), value)));
-            let record = slot.execute(&plan, self.cancel);
-            self.tell(News::Finished(id, record.map(Box::new)));
+            // The next one runs while the figures of this one are read; after a failure there may be no next one.
+            if attempt.has_exited_well() {
+                launched = self.try_next().and_then(|order| self.launch(&mut slot, order));
+            }
+            self.tell(News::Finished(id, Some(Box::new(attempt.finish()))));
+        }
+    }
+
+    /// Starts an attempt, unless none may start any more.
+    fn launch(&self, slot: &mut Slot<'_>, order: Order) -> Option<(usize, Attempt)> {
+        let Order { id, mut plan } = order;
+        if self.stopped.load(Ordering::SeqCst) || self.cancel.is_thrown() {
+            self.tell(News::Finished(id, None));
+            return None;
+        }
+        self.tell(News::Started(id));
+        let additions = environment::additions(self.number);
+        plan.workload.environment.extend(additions.map(|(name, value)| (name.to_owned(), value)));
+        Some((id, slot.launch(&plan)))
+    }
+
+    /// What has been ordered will not be executed.
+    fn cancelled(&self, id: usize) {
+        self.tell(News::Finished(id, None));
+        while let Some(Order { id, .. }) = self.next() {
+            self.tell(News::Finished(id, None));
         }
     }
 
     fn next(&self) -> Option<Order> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+    }
+
+    /// An order that is there already; none while another slot is at the queue.
+    fn try_next(&self) -> Option<Order> {
+        self.orders.try_lock().ok()?.try_recv().ok()
     }
 
     fn tell(&self, news: News) {

@@ -21,6 +21,7 @@ const BOLD: Style = Style::new().bold();
 /// Below the text of a line, right of its status word.
 const INDENT: &str = "             ";
 const SHOWN_PATHS: usize = 5;
+const SHOWN_PROCESSES: usize = 5;
 
 /// One attempt that has ended.
 #[derive(Debug, Clone, Copy)]
@@ -129,8 +130,11 @@ fn out_of_memory(usage: &Usage) -> String {
 }
 
 fn left_running(left: &[LeftProcess]) -> Option<String> {
-    let named: Vec<_> =
-        left.iter().map(|left| format!("{} (pid {})", word(&left.command), left.pid)).collect();
+    let name = |left: &LeftProcess| format!("{} (pid {})", word(&left.command), left.pid);
+    let mut named: Vec<_> = left.iter().take(SHOWN_PROCESSES).map(name).collect();
+    if named.len() < left.len() {
+        named.push("...".to_owned());
+    }
     (!named.is_empty()).then(|| format!("left running, and killed: {}", named.join(", ")))
 }
 

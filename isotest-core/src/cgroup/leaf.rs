@@ -148,13 +148,8 @@ impl Place {
         remove_if_there(&self.outer)
     }
 
-    /// A file, with as few system calls as it takes: this is done ten times an attempt.
     fn text(&self, file: &str) -> Option<String> {
-        let mut file = File::open(self.outer.join(file)).ok()?;
-        let mut text = vec![0; FILE_BYTES];
-        let length = file.read(&mut text).ok()?;
-        text.truncate(length);
-        String::from_utf8(text).ok()
+        text_of(&self.outer.join(file))
     }
 
     fn number(&self, file: &str, source: Source) -> Option<Reading<u64>> {
@@ -182,7 +177,11 @@ impl Place {
         } else {
             ("memory.oom_control", Source::MemoryOomControl)
         };
-        let kills = parse::keyed(&self.text(file)?, "oom_kill")?;
+        let mut kills = parse::keyed(&self.text(file)?, "oom_kill")?;
+        if !self.unified && self.inner != self.outer {
+            // Version 1 counts a kill only in the directory of the process that was killed.
+            kills += parse::keyed(&text_of(&self.inner.join(file))?, "oom_kill")?;
+        }
         // A kill is the attempt's own doing only if its own limit was hit; the machine may have been short.
         let own_limit = kills > 0 && limits.memory.is_some() && self.hit_own_limit();
         Some(Reading { value: Oom { kills, own_limit }, source })
@@ -220,6 +219,15 @@ impl Place {
         let total = |file| self.text(file).as_deref().and_then(parse::pressure);
         Pressure { cpu: total("cpu.pressure"), memory: total("memory.pressure"), io: total("io.pressure") }
     }
+}
+
+/// A file, with as few system calls as it takes: this is done ten times an attempt.
+fn text_of(file: &Path) -> Option<String> {
+    let mut file = File::open(file).ok()?;
+    let mut text = vec![0; FILE_BYTES];
+    let length = file.read(&mut text).ok()?;
+    text.truncate(length);
+    String::from_utf8(text).ok()
 }
 
 fn remove_if_there(directory: &Path) -> io::Result<()> {

@@ -11,6 +11,11 @@ pub(super) struct Setting {
     pub(super) optional: bool,
 }
 
+/// Memory and swap together may be this much more than memory alone. That sum is charged first, and its refusals are
+/// not counted by every kernel: with room for the largest allocation that may end in a kill, it is the limit of memory
+/// that refuses.
+const SWAP_BYTES: u64 = 64 << 10;
+
 /// What to write, in order, into a directory of a hierarchy that serves `capability`.
 pub(super) fn settings(limits: Limits, capability: Capability, unified: bool) -> Vec<Setting> {
     let required = |file, value: u64| Setting { file, value: value.to_string(), optional: false };
@@ -28,7 +33,7 @@ pub(super) fn settings(limits: Limits, capability: Capability, unified: bool) ->
             vec![
                 required("memory.limit_in_bytes", bytes),
                 // Memory and swap together; may not be below the former. Absent without swap accounting.
-                optional("memory.memsw.limit_in_bytes", bytes),
+                optional("memory.memsw.limit_in_bytes", bytes.saturating_add(SWAP_BYTES)),
             ]
         }),
         (Capability::Pids, _) => limits.pids.map(|pids| required("pids.max", pids)).into_iter().collect(),
@@ -52,7 +57,7 @@ mod tests {
     fn a_memory_limit_forbids_swap() {
         let expected = [("memory.max", "4096"), ("memory.swap.max", "0"), ("memory.oom.group", "1")];
         assert_eq!(files(Capability::Memory, true), expected.map(|(file, text)| (file, text.to_owned())));
-        let expected = [("memory.limit_in_bytes", "4096"), ("memory.memsw.limit_in_bytes", "4096")];
+        let expected = [("memory.limit_in_bytes", "4096"), ("memory.memsw.limit_in_bytes", "69632")];
         assert_eq!(files(Capability::Memory, false), expected.map(|(file, text)| (file, text.to_owned())));
     }
 

@@ -13,12 +13,15 @@ use std::path::Path;
 /// The longest list in bytes: it travels in one message.
 const BYTES_MOST: usize = 48 << 10;
 
+/// Below this depth a directory is one change, whatever is in it: each level costs descriptors and stack.
+const DEPTH_MOST: usize = 100;
+
 /// Counts every file written and every path deleted, and lists the first `most` of them.
 pub(super) fn list(uppers: &[Upper], most: usize) -> ChangedPaths {
     let mut changes = Changes { found: ChangedPaths::default(), bytes: 0, most };
     for upper in uppers {
         if let Ok(directory) = openat(&upper.directory, ".", FLAGS, Mode::empty()) {
-            changes.below(directory.as_fd(), &upper.path);
+            changes.below(directory.as_fd(), &upper.path, DEPTH_MOST);
         }
     }
     changes.found.paths.sort();
@@ -35,7 +38,7 @@ struct Changes {
 }
 
 impl Changes {
-    fn below(&mut self, directory: impl AsFd, path: &Path) {
+    fn below(&mut self, directory: impl AsFd, path: &Path, depth: usize) {
         let Ok(mut listing) = Dir::openat(&directory, ".", FLAGS, Mode::empty()) else { return };
         for entry in listing.iter().flatten() {
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
@@ -50,8 +53,9 @@ impl Changes {
             // A directory is in the upper layer when it is new, or when something below it changed; only an empty
             // one has nothing below to speak for it.
             let before = self.found.count;
-            if let Ok(inside) = openat(&directory, name, FLAGS, Mode::empty()) {
-                self.below(inside, &path);
+            let inside = openat(&directory, name, FLAGS, Mode::empty());
+            if let (Ok(inside), Some(depth)) = (inside, depth.checked_sub(1)) {
+                self.below(inside, &path, depth);
             }
             if self.found.count == before {
                 self.add(&path);

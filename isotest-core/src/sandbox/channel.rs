@@ -2,7 +2,7 @@
 
 use super::step::StepError;
 use crate::outcome::Ending;
-use crate::plan::{Template, Workload};
+use crate::plan::Template;
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use serde::de::DeserializeOwned;
@@ -16,19 +16,17 @@ use std::os::unix::net::UnixStream;
 pub(crate) enum Order {
     /// Build this template. The answer is a [`Prepared`].
     Prepare(Box<Template>),
-    /// Start an attempt. Its descriptors come along, see [`Start`].
-    Start(Box<Start>),
+    /// Start an init. The descriptors of its attempt come along, see [`Start`].
+    Start(Start),
 }
 
 /// The zygote's answer to [`Order::Prepare`].
 pub(crate) type Prepared = Result<(), StepError>;
 
-/// One attempt. With it travel, in this order: the control socket, standard input, output and error, the
+/// One sandbox. With it travel, in this order: the control socket, standard input, output and error, the
 /// version 2 cgroup directory if `born_in_cgroup`, and one `tasks` file for each version 1 hierarchy.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Start {
-    /// What is executed.
-    pub(crate) workload: Workload,
     /// The attempt's directory below each of the run's cgroup directories; without one it is not measured.
     pub(crate) leaf: Option<String>,
     /// Whether a version 2 cgroup directory comes along.
@@ -44,10 +42,16 @@ pub(crate) enum Report {
     Ended(Ending),
 }
 
-/// From the supervisor to init: end the workload by SIGTERM, since its time is over.
-pub(crate) const TERMINATE: u8 = b't';
-/// From the supervisor to init: kill everything in the sandbox.
-pub(crate) const KILL: u8 = b'k';
+/// From the supervisor to init. The workload is sent borrowed and received owned.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Command<W> {
+    /// Execute this. It is said once, and first.
+    Go(W),
+    /// End the workload by SIGTERM, since its time is over.
+    Terminate,
+    /// Kill everything in the sandbox.
+    Kill,
+}
 
 /// More than the longest list of descriptors that is sent.
 const DESCRIPTORS_MOST: usize = 16;

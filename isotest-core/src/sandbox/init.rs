@@ -1,12 +1,12 @@
 //! PID 1 of one attempt: sets the sandbox up, starts the workload, sees what it leaves behind, and by exiting makes
 //! the kernel end the rest.
 
-use super::channel::{KILL, Report, Start, TERMINATE};
+use super::channel::{self, Command, Report, Start};
 use super::layers::{self, Upper};
 use super::step::{Step, StepError};
-use super::{changes, leftovers, mounts, network, workload, zygote};
+use super::{changes, leftovers, mounts, network, workload};
 use crate::outcome::{Ending, Exit, LeftProcess};
-use crate::plan::{Network, Template};
+use crate::plan::{Network, Template, Workload};
 use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
 use crate::sys::mount::attr;
 use crate::sys::wait::{Change, Wait, any_child};
@@ -17,11 +17,11 @@ use nix::sys::prctl::{set_dumpable, set_name, set_pdeathsig};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::socket::{MsgFlags, recv};
 use nix::sys::time::TimeVal;
 use nix::unistd::{Pid, pipe2, read};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -41,15 +41,15 @@ pub(super) struct Errand<'zygote> {
 /// Everything, from the first instruction to the last.
 pub(super) fn run(errand: Errand<'_>, descriptors: Vec<OwnedFd>) -> ! {
     let mut descriptors = Descriptors::new(descriptors, errand.start.born_in_cgroup);
-    let Some(control) = descriptors.control.take() else { exit_now(1) };
-    let report = match attempt(errand, descriptors, &control) {
+    let Some(mut control) = descriptors.control.take().map(UnixStream::from) else { exit_now(1) };
+    let report = match attempt(errand, descriptors, &mut control) {
         Ok(ending) => Report::Ended(ending),
         Err(error) => Report::Failed(error),
     };
-    let sent = zygote::report(control.as_fd(), &report);
+    let sent = channel::send(&mut control, &report, &[]);
     // The tmpfs of this sandbox is charged to the attempt's cgroup until init is gone: it stays until the
     // supervisor has read the figures and closed its side.
-    let _ = recv(control.as_raw_fd(), &mut [0], MsgFlags::empty());
+    while let Ok(Some(_)) = channel::receive::<Command<Workload>>(&mut control) {}
     exit_now(i32::from(sent.is_err()))
 }
 
@@ -77,16 +77,21 @@ impl Descriptors {
     }
 }
 
-fn attempt(errand: Errand<'_>, descriptors: Descriptors, control: &OwnedFd) -> Result<Ending, StepError> {
+fn attempt(
+    errand: Errand<'_>,
+    descriptors: Descriptors,
+    control: &mut UnixStream,
+) -> Result<Ending, StepError> {
     let Errand { proof, template, start, hold } = errand;
     Step::DieWithParent.run(|| die_with_parent(hold))?;
     let uppers = set_up(template, start)?;
     let signals = Step::CloneWorkload.run(watch_children)?;
+    let Some(workload) = Step::Supervise.run(|| workload_from(control))? else { exit_now(0) };
     let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
     let born = Instant::now();
     let cgroup = descriptors.cgroup.as_ref().map(AsFd::as_fd);
     let pid = match Step::CloneWorkload.run(|| clone3(proof, 0, cgroup))? {
-        Side::Child => workload::run(template, &start.workload, &descriptors, &error_end),
+        Side::Child => workload::run(template, &workload, &descriptors, &error_end),
         Side::Parent(pid) => pid,
     };
     drop((error_end, descriptors));
@@ -149,6 +154,15 @@ fn guard(path: &Path) -> io::Result<()> {
     mounts::attach(&part, path)
 }
 
+/// Waits for the workload; `None` if the sandbox is not needed.
+fn workload_from(control: &mut UnixStream) -> io::Result<Option<Workload>> {
+    match channel::receive::<Command<Workload>>(control)? {
+        None => Ok(None),
+        Some((Command::Go(workload), _)) => Ok(Some(workload)),
+        Some((Command::Terminate | Command::Kill, _)) => Err(io::Error::other("there is no workload yet")),
+    }
+}
+
 /// From here on the ends of children wait in a descriptor.
 fn watch_children() -> io::Result<SignalFd> {
     let mut children = SigSet::empty();
@@ -168,7 +182,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn until_end(&mut self, control: &OwnedFd, signals: &SignalFd) -> io::Result<()> {
+    fn until_end(&mut self, control: &mut UnixStream, signals: &SignalFd) -> io::Result<()> {
         while self.exit.is_none() {
             let mut sources = [
                 PollFd::new(signals.as_fd(), PollFlags::POLLIN),
@@ -214,17 +228,16 @@ impl Watch {
         }
     }
 
-    fn obey(&mut self, control: &OwnedFd) -> io::Result<()> {
-        let mut command = [0];
-        match (recv(control.as_raw_fd(), &mut command, MsgFlags::empty())?, command) {
-            (0, _) => exit_now(1),
-            (_, [TERMINATE]) => {
+    fn obey(&mut self, control: &mut UnixStream) -> io::Result<()> {
+        match channel::receive::<Command<Workload>>(control)? {
+            None => exit_now(1),
+            Some((Command::Terminate, _)) => {
                 self.timed_out = true;
                 everybody(Signal::SIGTERM)?;
                 everybody(Signal::SIGCONT)
             }
-            (_, [KILL]) => everybody(Signal::SIGKILL),
-            (_, _) => Ok(()),
+            Some((Command::Kill, _)) => everybody(Signal::SIGKILL),
+            Some((Command::Go(_), _)) => Err(io::Error::other("there is one workload to a sandbox")),
         }
     }
 }

@@ -10,11 +10,13 @@ mod layers;
 mod leftovers;
 mod mounts;
 mod network;
+mod prepared;
 mod slot;
 pub mod step;
 mod tree;
 mod workload;
 pub(crate) mod zygote;
 
+pub use attempt::Attempt;
 pub use cancel::Cancel;
 pub use slot::Slot;

@@ -1,27 +1,28 @@
 //! A job slot: one zygote and, one after the other, the attempts it starts.
 
-use super::attempt::{self, Attempt};
+use super::attempt::{Attempt, Waited};
 use super::cancel::Cancel;
 use super::channel::{self, Order, Prepared};
+use super::prepared::{Kind, Sandbox};
 use super::step::{Step, StepError};
 use crate::cgroup::Cgroups;
-use crate::outcome::Outcome;
 use crate::plan::{SandboxPlan, Template};
 use crate::record::Record;
 use crate::stage;
-use crate::usage::Usage;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-/// A zygote that is ready to start attempts. It dies with the thread that started it.
+/// A zygote that is ready to start attempts, and the sandbox for the next of them. It dies with the thread that
+/// started it.
 #[derive(Debug)]
 pub struct Slot<'run> {
     template: &'run Template,
     cgroups: &'run Cgroups,
     zygote: Zygote,
+    ready: Option<Sandbox>,
 }
 
 impl<'run> Slot<'run> {
@@ -30,55 +31,68 @@ impl<'run> Slot<'run> {
     /// # Errors
     /// The step that failed.
     pub fn start(template: &'run Template, cgroups: &'run Cgroups) -> Result<Self, StepError> {
-        Ok(Self { template, cgroups, zygote: Zygote::start(template)? })
+        Ok(Self { template, cgroups, zygote: Zygote::start(template)?, ready: None })
     }
 
     /// Executes one attempt; `None` if `cancel` was thrown first. Whatever the attempt does to its sandbox, the next
-    /// one gets a new one.
+    /// one has another.
     pub fn execute(&mut self, plan: &SandboxPlan, cancel: &Cancel) -> Option<Record> {
-        if cancel.is_thrown() {
-            return None;
-        }
-        let attempt = match Attempt::start(plan, self.cgroups, &mut self.zygote.orders) {
-            Ok(attempt) => attempt,
-            Err(error) => return Some(self.lost(error)),
+        let mut attempt = self.launch(plan);
+        if self.wait(&mut attempt, cancel) { Some(attempt.finish()) } else { None }
+    }
+
+    /// Starts an attempt, and then has the next sandbox made while it runs.
+    pub fn launch(&mut self, plan: &SandboxPlan) -> Attempt {
+        let kind = Kind::from(plan);
+        let ready = self.ready.take_if(|sandbox| sandbox.kind == kind).map_or_else(|| self.order(kind), Ok);
+        let attempt = match ready {
+            Ok(sandbox) => Attempt::start(sandbox, plan),
+            Err(error) => return Attempt::without_sandbox(error),
         };
-        match attempt.until_end(plan, cancel) {
-            attempt::End::Recorded(record) => Some(*record),
-            attempt::End::Lost(attempt, error) => {
-                // What cannot be told to end ends with its zygote.
-                let record = self.lost(error);
-                attempt.remove();
-                Some(record)
+        self.discard_ready();
+        // What fails now fails again, and is told, when it is needed.
+        self.ready = self.order(kind).ok();
+        attempt
+    }
+
+    /// Waits for the attempt's end; false if `cancel` was thrown first, and then the slot has ended, too.
+    pub fn wait(&mut self, attempt: &mut Attempt, cancel: &Cancel) -> bool {
+        match attempt.wait(cancel) {
+            Waited::Ended => true,
+            Waited::Lost => {
+                // What cannot be told to end ends with its zygote. Without a new one the next attempt says why.
+                self.end();
+                if let Ok(zygote) = Zygote::start(self.template) {
+                    self.zygote = zygote;
+                }
+                true
             }
-            attempt::End::Cancelled(attempt) => {
-                self.zygote.kill();
-                attempt.remove();
-                None
+            Waited::Cancelled => {
+                self.end();
+                false
             }
         }
     }
 
-    /// Replaces the zygote. If that fails, so will the next attempt, and say why.
-    fn lost(&mut self, error: StepError) -> Record {
+    fn order(&mut self, kind: Kind) -> Result<Sandbox, StepError> {
+        Sandbox::order(kind, self.cgroups, &mut self.zygote.orders)
+    }
+
+    fn end(&mut self) {
         self.zygote.kill();
-        if let Ok(zygote) = Zygote::start(self.template) {
-            self.zygote = zygote;
+        self.discard_ready();
+    }
+
+    fn discard_ready(&mut self) {
+        if let Some(sandbox) = self.ready.take() {
+            sandbox.end();
         }
-        not_isolated(error)
     }
 }
 
-/// The record of an attempt that had no sandbox.
-pub(super) fn not_isolated(error: StepError) -> Record {
-    let remarks = error.hint().map(str::to_owned).into_iter().collect();
-    Record {
-        outcome: Outcome::NotIsolated(error),
-        ending: None,
-        usage: Usage::default(),
-        stdout: crate::record::Captured::default(),
-        stderr: crate::record::Captured::default(),
-        remarks,
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -11,17 +11,15 @@ use crate::policy::Capability;
 use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
 use crate::sys::signal;
 use crate::sys::wait::{Wait, any_child};
-use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
-use nix::sys::socket::{MsgFlags, send};
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, getegid, geteuid, pipe2, setsid};
 use std::collections::HashSet;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
 /// Becomes a zygote that takes its orders from `orders`; returns when the supervisor is gone or nothing can be done.
@@ -113,7 +111,8 @@ impl Zygote {
             return Err(io::Error::other("an attempt came without its control socket"));
         };
         if let Err(error) = self.clone_init(start, descriptors) {
-            report(control.as_fd(), &Report::Failed(error))?;
+            // A supervisor that has gone away wants no report.
+            let _ = channel::send(&mut UnixStream::from(control), &Report::Failed(error), &[]);
         }
         Ok(())
     }
@@ -170,15 +169,6 @@ impl Zygote {
             Step::MapIds.on(file, || fs::write(format!("/proc/{init}/{file}"), map))?;
         }
         Ok(())
-    }
-}
-
-/// Sends a report over an attempt's control socket. A supervisor that has gone away wants none.
-pub(super) fn report(control: BorrowedFd<'_>, report: &Report) -> io::Result<()> {
-    let message = postcard::to_stdvec(report).map_err(io::Error::other)?;
-    match send(control.as_raw_fd(), &message, MsgFlags::MSG_NOSIGNAL) {
-        Ok(_) | Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -1,0 +1,199 @@
+"""The measuring half of `ci/bench.sh`: times rows of commands that execute the same trivial tests, and compares them."""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+
+import project as trivial
+
+HERE = pathlib.Path(__file__).resolve().parent
+AS_USER = HERE.parent / "host/as-user.sh"
+UID = int(os.environ.get("ISOTEST_CI_UID", "61234"))
+# The most a row may cost, as a share of another row of the same round.
+ALLOWED = {("isotest user", "nextest"): 0.8, ("isotest root", "nextest"): 1.0,
+           ("isotest user", "nextest+bwrap"): 0.35, ("isotest root", "nextest+bwrap"): 0.35}
+ALLOWED_PEAK_KIB = 64 * 1024
+# Wall time per test at the largest size, as a share of that at the middle one. More is not linear.
+ALLOWED_GROWTH = 1.25
+
+
+def main():
+    options = parse_arguments()
+    bench = Bench(options)
+    result = {"tests": options.tests, "rounds": options.rounds, "rows": [], "ratios": [], "scaling": []}
+    for jobs in options.jobs:
+        walls = bench.interleaved(jobs)
+        result["rows"] += [row(name, jobs, values) for name, values in walls.items()]
+        result["ratios"] += ratios(jobs, walls)
+    print_rows(result)
+    if options.sizes and bench.isotest:
+        result["scaling"] = [bench.scale(size) for size in options.sizes]
+        print_scaling(result["scaling"])
+    report = bench.directory / "bench.json"
+    report.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"\nwritten to {report}")
+    missed = misses(result) if bench.isotest else ["there is no cargo-isotest"]
+    for miss in missed:
+        print(f"missed: {miss}")
+    sys.exit(1 if options.enforce and missed else 0)
+
+
+def parse_arguments():
+    numbers = lambda text: [int(number) for number in text.split(",") if number]
+    parser = argparse.ArgumentParser(prog="ci/bench.sh", description="measure cargo isotest against what people use today")
+    parser.add_argument("--directory", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--tests", type=int, default=1000, help="trivial tests in four binaries (1000)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of all rows (5)")
+    parser.add_argument("--jobs", type=numbers, default=[1, 2], metavar="N,..", help="tests at once (1,2)")
+    parser.add_argument("--sizes", type=numbers, default=[100, 1000, 10000], metavar="N,..",
+                        help="numbers of tests of the scaling section; empty for none (100,1000,10000)")
+    parser.add_argument("--only", action="append", default=[], metavar="ROW", help="only this row (repeatable)")
+    parser.add_argument("--enforce", action="store_true", help="fail if a ratio, the memory or the growth is over its limit")
+    return parser.parse_args()
+
+
+class Bench:
+    """The built projects and the rows that execute their tests."""
+
+    def __init__(self, options):
+        self.options = options
+        self.directory = options.directory
+        self.bin = self.directory / "bin"
+        self.triple = re.search(r"^host: (.*)$", output(["rustc", "-vV"]), re.MULTILINE)[1]
+        self.isotest = (self.bin / "cargo-isotest").is_file() and self.speaks(self.bin / "cargo-isotest")
+        self.project = self.prepared("root", options.tests)
+        self.test_list = trivial.list_tests(self.project, options.tests)
+        self.rows = self.available_rows()
+
+    def speaks(self, isotest):
+        """A binary that does not know `--version` is not yet the subcommand."""
+        return "isotest" in subprocess.run([isotest, "isotest", "--version"], text=True, capture_output=True).stdout
+
+    def prepared(self, owner, size):
+        """A project of `size` tests, built, which belongs to its owner."""
+        project = trivial.copy(self.directory / owner / f"trivial-{size}")
+        output(["cargo", "test", "--no-run", "--quiet", "--manifest-path", project / "Cargo.toml"], size)
+        if owner == "user":
+            subprocess.run(["chown", "-R", f"{UID}:{UID}", project], check=True)
+        return project
+
+    def available_rows(self):
+        """Each row's name and the command that executes all tests, given the number of jobs."""
+        rows = {"floor": self.floor}
+        if shutil.which("cargo-nextest"):
+            rows["nextest"] = self.nextest
+            if shutil.which("bwrap"):
+                rows["nextest+bwrap"] = self.nextest_bwrap
+        if self.isotest:
+            self.user_project = self.prepared("user", self.options.tests)
+            rows |= {"isotest root": self.isotest_root, "isotest user": self.isotest_user}
+        for name in ("nextest", "nextest+bwrap", "isotest root", "isotest user"):
+            if name not in rows:
+                print(f"warning: no row `{name}`: {name.split('+')[-1].split()[0]} is missing", file=sys.stderr)
+        return {name: command for name, command in rows.items() if not self.options.only or name in self.options.only}
+
+    def floor(self, jobs):
+        return [self.bin / "floor", str(jobs), self.test_list]
+
+    def nextest(self, jobs):
+        return ["cargo", "nextest", "run", "--manifest-path", self.project / "Cargo.toml", "--no-fail-fast", f"--jobs={jobs}",
+                "--status-level=none", "--final-status-level=none", "--show-progress=none"]
+
+    def nextest_bwrap(self, jobs):
+        sandbox = f"bwrap --unshare-all --die-with-parent --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp --bind {self.project} {self.project}"
+        return ["env", f"CARGO_TARGET_{self.triple.upper().replace('-', '_')}_RUNNER={sandbox}", *self.nextest(jobs)]
+
+    def isotest_root(self, jobs, project=None):
+        return [self.bin / "cargo-isotest", "isotest", "--manifest-path", (project or self.project) / "Cargo.toml",
+                "--no-fail-fast", f"--jobs={jobs}"]
+
+    def isotest_user(self, jobs):
+        return self.isotest_root(jobs, self.user_project)
+
+    def interleaved(self, jobs):
+        """The walls of each row in seconds, one a round. The rows take turns in going first; a round before is not counted."""
+        names = list(self.rows)
+        walls = {name: [] for name in names}
+        for round_number in range(self.options.rounds + 1):
+            shift = round_number % len(names)
+            for name in names[shift:] + names[:shift]:
+                wall, _ = self.measure(name, self.rows[name](jobs), self.options.tests)
+                if round_number > 0:
+                    walls[name].append(wall)
+        return walls
+
+    def measure(self, name, command, size, mode="time"):
+        """Wall time in seconds and peak memory in KiB; stops everything if not all tests passed."""
+        log = self.directory / "output"
+        log.touch()
+        log.chmod(0o666)
+        session = [AS_USER] if name == "isotest user" else []
+        line = output([*session, self.bin / "stopwatch", mode, log, *command], size, self.directory)
+        wall, peak, status = map(int, line.split())
+        text = log.read_text(errors="replace")
+        if status != 0 or not re.search(rf"\b{size} (tests )?run: {size} passed", text):
+            sys.exit(f"error: row `{name}` ended with {status} and did not pass {size} tests; the end of its output:\n{text[-2000:]}")
+        return wall / 1e6, peak
+
+    def scale(self, size):
+        project = self.prepared("root", size)
+        command = self.isotest_root(max(self.options.jobs), project)
+        self.measure("isotest root", command, size)
+        wall, peak = self.measure("isotest root", command, size, "peak")
+        return {"tests": size, "wall_ms_per_test": wall * 1000 / size, "peak_kib": peak}
+
+
+def output(command, size=0, directory=None):
+    done = subprocess.run(list(map(str, command)), cwd=directory, env=trivial.environment(size), text=True,
+                          stdout=subprocess.PIPE)
+    if done.returncode != 0:
+        sys.exit(f"error: `{' '.join(map(str, command))}` ended with {done.returncode}")
+    return done.stdout
+
+
+def row(name, jobs, walls):
+    return {"row": name, "jobs": jobs, "wall_s": walls}
+
+
+def ratios(jobs, walls):
+    """Ratios of rows of the same round: neighbours in time saw the same machine."""
+    pairs = [pair for pair in ALLOWED if pair[0] in walls and pair[1] in walls]
+    return [{"row": row, "of": of, "jobs": jobs, "allowed": ALLOWED[row, of],
+             "median": statistics.median(a / b for a, b in zip(walls[row], walls[of]))} for row, of in pairs]
+
+
+def print_rows(result):
+    print(f"wall time per test in ms, {result['tests']} tests in four binaries, {result['rounds']} rounds")
+    print(f"{'row':15} {'jobs':>4} {'min':>8} {'median':>8} {'max':>8}")
+    for entry in result["rows"]:
+        each = [wall * 1000 / result["tests"] for wall in entry["wall_s"]]
+        print(f"{entry['row']:15} {entry['jobs']:4} {min(each):8.3f} {statistics.median(each):8.3f} {max(each):8.3f}")
+    for entry in result["ratios"]:
+        print(f"{entry['row']} / {entry['of']}, {entry['jobs']} jobs: {entry['median']:.2f} (allowed {entry['allowed']})")
+
+
+def print_scaling(scaling):
+    print("\nhow it grows, as root")
+    for entry in scaling:
+        print(f"{entry['tests']:6} tests  {entry['wall_ms_per_test']:8.3f} ms a test  supervisor's peak {entry['peak_kib'] / 1024:6.1f} MiB")
+
+
+def misses(result):
+    """What is over its limit, in words."""
+    found = [f"{entry['row']} / {entry['of']} with {entry['jobs']} jobs is {entry['median']:.2f}, allowed is {entry['allowed']}"
+             for entry in result["ratios"] if entry["median"] > entry["allowed"]]
+    found += [f"the supervisor takes {entry['peak_kib']} KiB for {entry['tests']} tests, allowed is {ALLOWED_PEAK_KIB}"
+              for entry in result["scaling"] if entry["peak_kib"] > ALLOWED_PEAK_KIB]
+    growing = [entry["wall_ms_per_test"] for entry in result["scaling"]]
+    if len(growing) > 2 and growing[-1] > ALLOWED_GROWTH * growing[-2]:
+        found.append(f"a test takes {growing[-1] / growing[-2]:.2f} times as long in the largest run, allowed is {ALLOWED_GROWTH}")
+    return found
+
+
+main()

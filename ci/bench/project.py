@@ -1,0 +1,43 @@
+"""The project that the bench executes: `fixtures/projects/trivial`, in as many tests as asked for."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+TRIVIAL = pathlib.Path(__file__).resolve().parents[2] / "fixtures/projects/trivial"
+
+
+def copy(directory):
+    """A copy of the project at its present state; what was built of it before stays."""
+    shutil.copytree(TRIVIAL, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target"), copy_function=renew)
+    return directory
+
+
+def renew(source, target):
+    """Copies a file unless it is there already, so that nothing looks newer than what was built from it."""
+    source, target = pathlib.Path(source), pathlib.Path(target)
+    if not target.exists() or target.read_bytes() != source.read_bytes():
+        shutil.copy(source, target)
+
+
+def environment(size):
+    """The project's build script generates this many tests. Every command on it must say so, or cargo builds it again."""
+    return os.environ | {"TRIVIAL_TESTS": str(size)}
+
+
+def list_tests(directory, size):
+    """A file with a test binary and a test name in each line, with a tab between them."""
+    command = ["cargo", "test", "--no-run", "--quiet", "--message-format=json"]
+    build = subprocess.run(command, cwd=directory, env=environment(size), text=True, stdout=subprocess.PIPE, check=True)
+    messages = [json.loads(line) for line in build.stdout.splitlines()]
+    binaries = [message["executable"] for message in messages if message.get("executable")]
+    path = directory.with_name(directory.name + ".tsv")
+    path.write_text("".join(f"{binary}\t{name}\n" for binary in binaries for name in names_in(binary)))
+    return path
+
+
+def names_in(binary):
+    listed = subprocess.run([binary, "--list", "--format=terse"], text=True, stdout=subprocess.PIPE, check=True)
+    return [line.removesuffix(": test") for line in listed.stdout.splitlines() if line.endswith(": test")]

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Runs checks by name: ci/check.sh NAME..
+# README.md beside this file says what each of them proves.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+ci=$PWD/ci
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+everything=(fmt lint doc test e2e user vm real bench tidy)
+
+check_fmt() {
+    cargo fmt --all --check
+    rustfmt --edition 2024 --check ci/bench/*.rs
+}
+
+check_lint() {
+    cargo clippy --workspace --all-targets -- -D warnings
+    find ci .ci -type f \( -name '*.sh' -o -name run \) -exec bash -n {} \;
+}
+
+check_doc() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+}
+
+check_test() {
+    cargo test --workspace
+}
+
+check_tidy() {
+    cargo test --package isotest-core --test tidy
+}
+
+check_e2e() {
+    cargo build --workspace --bins
+    cargo test --package isotest-core --test e2e
+}
+
+# Builds the end-to-end tests and what they execute, and prints the test binary's path.
+e2e_binary() {
+    cargo build --workspace --bins >&2
+    cargo test --package isotest-core --test e2e --no-run --message-format=json |
+        python3 -c 'import json, sys; print(*(m["executable"] for m in map(json.loads, sys.stdin) if m.get("executable")))'
+}
+
+check_user() {
+    local binary
+    binary=$(e2e_binary)
+    CARGO_MANIFEST_DIR=$PWD/isotest-core "$ci/host/as-user.sh" env -C isotest-core "$binary"
+}
+
+check_vm() {
+    local binary user
+    binary=$(e2e_binary)
+    for user in "" --as-user; do
+        echo "in the guest, ${user:-as root}"
+        # shellcheck disable=SC2086 # no word if it is empty
+        "$ci/vm/run.sh" $user --timeout 600 --copy "$binary" --copy "$target/debug/probe" --copy "$PWD/isotest-core/Cargo.toml" \
+            --env CI=true --env "CARGO_MANIFEST_DIR=$PWD/isotest-core" -- sh -c 'cd "$CARGO_MANIFEST_DIR" && exec "$0"' "$binary"
+    done
+}
+
+check_real() {
+    cargo build --release --package cargo-isotest
+    "$ci/real-projects.py"
+}
+
+# ISOTEST_BENCH_OPTIONS: options of ci/bench.sh.
+check_bench() {
+    # shellcheck disable=SC2086 # several words
+    "$ci/bench.sh" ${ISOTEST_BENCH_OPTIONS:-}
+}
+
+# What a check proves, in the words of README.md's table.
+promise() {
+    sed -n "s/^| \`$1\` | \([^|]*\) |.*/\1/p" "$ci/README.md"
+}
+
+if [ $# -eq 0 ]; then
+    echo "usage: ci/check.sh NAME..   (${everything[*]} all)" >&2
+    exit 2
+fi
+names=("$@")
+[ "$*" != all ] || names=("${everything[@]}")
+for name in "${names[@]}"; do
+    if [ "$(type -t "check_$name")" != function ]; then
+        echo "error: there is no check \`$name\`; there are ${everything[*]}" >&2
+        exit 2
+    fi
+done
+for name in "${names[@]}"; do
+    echo "== $name: $(promise "$name")"
+    # In a shell of its own, since -e is off in a function that is tested.
+    bash -euo pipefail -c "$(declare -f "check_$name" e2e_binary); ci=$ci target=$target; check_$name" || {
+        echo "== $name: failed" >&2
+        exit 1
+    }
+done

@@ -1,0 +1,163 @@
+//! A sandbox that is set up, or being set up, and waits for its workload: the next one is made while the present
+//! workload runs.
+
+use super::capture::Capture;
+use super::channel::{self, Command, Order, Start};
+use super::step::{Step, StepError};
+use crate::cgroup::{Cgroups, Leaf};
+use crate::plan::{Limits, SandboxPlan, Workload};
+use crate::usage::Usage;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::unistd::{dup, pipe2, read};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+/// What must be known of an attempt before its sandbox is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kind {
+    limits: Limits,
+    measured: bool,
+    inherit_stdio: bool,
+    output_bytes: usize,
+}
+
+impl From<&SandboxPlan> for Kind {
+    fn from(plan: &SandboxPlan) -> Self {
+        let SandboxPlan { limits, measured, inherit_stdio, output_bytes, .. } = *plan;
+        Self { limits, measured, inherit_stdio, output_bytes }
+    }
+}
+
+/// One sandbox, seen from outside.
+#[derive(Debug)]
+pub(super) struct Sandbox {
+    pub(super) kind: Kind,
+    leaf: Option<Leaf>,
+    pub(super) control: UnixStream,
+    pub(super) streams: [Stream; 2],
+}
+
+/// Standard output or error of the workload.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// `None` once it has ended, or if the workload has the supervisor's own.
+    pub(super) pipe: Option<OwnedFd>,
+    pub(super) capture: Capture,
+}
+
+impl Sandbox {
+    /// Makes the cgroup and orders a zygote to do the rest. What goes wrong there is reported over `control`.
+    ///
+    /// # Errors
+    /// The step that failed here.
+    pub(super) fn order(kind: Kind, cgroups: &Cgroups, orders: &mut UnixStream) -> Result<Self, StepError> {
+        let leaf =
+            if kind.measured { Step::CreateCgroup.run(|| cgroups.create_leaf(kind.limits))? } else { None };
+        match Self::send(kind, leaf.as_ref(), orders) {
+            Ok((control, pipes)) => {
+                let streams = pipes.map(|pipe| Stream { pipe, capture: Capture::new(kind.output_bytes) });
+                Ok(Self { kind, leaf, control, streams })
+            }
+            Err(error) => {
+                remove(leaf.as_ref());
+                Err(error)
+            }
+        }
+    }
+
+    fn send(
+        kind: Kind,
+        leaf: Option<&Leaf>,
+        orders: &mut UnixStream,
+    ) -> Result<(UnixStream, [Option<OwnedFd>; 2]), StepError> {
+        let (control, theirs) = Step::StartZygote.run(UnixStream::pair)?;
+        let Wiring { outside, inside } = Step::StartZygote.run(|| wire(kind))?;
+        let (directory, tasks) = match leaf {
+            Some(leaf) => Step::CreateCgroup.run(|| leaf.entrances())?,
+            None => (None, Vec::new()),
+        };
+        let start =
+            Start { leaf: leaf.map(|leaf| leaf.name().to_owned()), born_in_cgroup: directory.is_some() };
+        let mut descriptors = vec![theirs.as_fd()];
+        descriptors.extend(inside.iter().chain(&directory).chain(&tasks).map(AsFd::as_fd));
+        Step::StartZygote.run(|| channel::send(orders, &Order::Start(start), &descriptors))?;
+        Ok((control, outside))
+    }
+
+    /// Starts the workload.
+    pub(super) fn go(&mut self, workload: &Workload) {
+        // An init that has failed has said so before it went.
+        let _ = channel::send(&mut self.control, &Command::Go(workload), &[]);
+    }
+
+    /// Reads what is there of its output, without waiting; a stream at its end is closed.
+    pub(super) fn take_output(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 16 << 10];
+        for stream in &mut self.streams {
+            while let Some(pipe) = &stream.pipe {
+                match read(pipe, &mut buffer) {
+                    Ok(0) => stream.pipe = None,
+                    Ok(length) => {
+                        stream.capture.push(buffer.get(..length).unwrap_or_default());
+                        // A full pipe is taken in turns with the other stream and with the clock.
+                        if length < buffer.len() {
+                            break;
+                        }
+                    }
+                    Err(Errno::EAGAIN) => break,
+                    Err(Errno::EINTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it was to have a cgroup of its own and has none.
+    pub(super) const fn lacks_cgroup(&self) -> bool {
+        self.leaf.is_none()
+    }
+
+    /// The figures. Every process of the workload must be gone.
+    pub(super) fn usage(&self) -> Usage {
+        self.leaf.as_ref().map_or_else(Usage::default, Leaf::usage)
+    }
+
+    /// Lets init go, and removes the cgroup. Every process of the workload must be gone.
+    pub(super) fn end(self) -> [Capture; 2] {
+        let Self { leaf, control, streams, .. } = self;
+        drop(control);
+        remove(leaf.as_ref());
+        streams.map(|stream| stream.capture)
+    }
+}
+
+/// A leaf that cannot be removed now is removed with the run's directory, or swept by the next run.
+fn remove(leaf: Option<&Leaf>) {
+    if let Some(leaf) = leaf {
+        let _ = leaf.remove();
+    }
+}
+
+/// The standard descriptors: what the workload gets, and the ends that stay here.
+struct Wiring {
+    outside: [Option<OwnedFd>; 2],
+    inside: Vec<OwnedFd>,
+}
+
+fn wire(kind: Kind) -> io::Result<Wiring> {
+    if kind.inherit_stdio {
+        let inside = vec![dup(io::stdin())?, dup(io::stdout())?, dup(io::stderr())?];
+        return Ok(Wiring { outside: [None, None], inside });
+    }
+    let null = OwnedFd::from(File::open("/dev/null")?);
+    let (stdout, stdout_inside) = pipe2(OFlag::O_CLOEXEC)?;
+    let (stderr, stderr_inside) = pipe2(OFlag::O_CLOEXEC)?;
+    for pipe in [&stdout, &stderr] {
+        fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    }
+    Ok(Wiring { outside: [Some(stdout), Some(stderr)], inside: vec![null, stdout_inside, stderr_inside] })
+}

@@ -1,0 +1,150 @@
+//! Programs that do what harm they can: each ends in a verdict of its own, and neither a neighbour that runs at the
+//! same time nor the next attempt nor the host is touched.
+
+use crate::ends::{ends_soon, unique_pause};
+use crate::namespaces::unique;
+use crate::promise::{Kept, Need, Promise};
+use crate::sandboxed::{Attempt, Seen, Suite, Wish, text};
+use crate::supervisors;
+use isotest_core::outcome::Outcome;
+use isotest_core::plan::Limits;
+use isotest_core::policy::Capability;
+use libtest_mimic::Failed;
+use nix::sched::CloneFlags;
+use std::fs;
+use std::process::Command;
+
+pub(crate) const PROMISES: &[Promise] = &[
+    Promise::new("what_kills_its_parent_kills_nobody", kills_parent),
+    Promise::new("what_kills_all_kills_only_its_own", kills_all),
+    Promise::new("what_unmounts_all_it_can_sees_no_more_of_the_host", unmounts),
+    Promise::new("what_fills_tmp_fills_its_own", fills_tmp),
+    Promise::new("what_forks_without_end_meets_its_limit", forks).needs(&[Need::Measured(Capability::Pids)]),
+    Promise::new("a_limit_that_cannot_be_set_is_told", limit_is_told)
+        .needs(&[Need::NotMeasured(Capability::Pids), Need::NotMeasured(Capability::Memory)]),
+    Promise::new("what_ends_by_a_fault_harms_nobody", faults),
+];
+
+/// Executes the probe beside a neighbour that does a bit of everything, and an innocent one after it.
+fn beside_a_neighbour(suite: &Suite, wish: Wish, arguments: &[&str]) -> Result<Attempt, Failed> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    let probe = text(&suite.probe)?;
+    let good =
+        "\"$0\" write /tmp/file && \"$0\" echo_loopback v4 && \"$0\" burn_cpu 300 && \"$0\" read /tmp/file";
+    let bad = [&["-c", "exec \"$0\" \"$@\"", probe], arguments].concat();
+    let shell = wish.clone().program("/bin/sh");
+    let ([bad, neighbour], _) = suite.at_once(&shell, [&bad, &["-c", good, probe]])?;
+    neighbour.outcome(&Outcome::Passed)?;
+    suite.inside_with(&wish, &["exit", "0"])?.outcome(&Outcome::Passed)?;
+    assert_eq!(fs::read_to_string("/proc/self/mountinfo")?, mounts);
+    Ok(bad)
+}
+
+fn kills_parent(suite: &Suite) -> Kept {
+    beside_a_neighbour(suite, suite.wish(), &["kill_parent"])?.outcome(&Outcome::Passed)?;
+    let mut shell = Command::new("/bin/sh");
+    shell.env("ISOTEST", "1").args(["-c", "\"$0\" kill_parent; :"]).arg(&suite.probe);
+    assert!(Seen::of(&mut shell)?.did().is_err(), "control: a parent outside dies");
+    Ok(())
+}
+
+fn kills_all(suite: &Suite) -> Kept {
+    let pause = unique_pause();
+    let script = "\"$0\" sleep $1 & exec \"$0\" kill_all";
+    let arguments = ["-c", script, text(&suite.probe)?, &pause];
+    let inside = suite.inside_with(&suite.wish().program("/bin/sh"), &arguments)?;
+    inside.outcome(&Outcome::Passed)?;
+    assert!(ends_soon(&pause));
+    // With nobody else there, there is nobody to kill.
+    beside_a_neighbour(suite, suite.wish(), &["kill_all"])?.refused("ESRCH")?;
+    // Outside, it would end the suite: the control has a pid namespace for its victim.
+    let script = "\"$0\" -c '\"$1\" sleep 30000 & \"$1\" kill_all; wait $!; echo \"victim $?\"' sh \"$1\"; :";
+    let flags = (CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUSER).bits().to_string();
+    let mut command = supervisors::command("unshared")?;
+    command.env("ISOTEST", "1").arg(flags).args(["/bin/sh", "-c", script, "/bin/sh"]).arg(&suite.probe);
+    assert_eq!(Seen::of(&mut command)?.fact("victim")?, "137", "control");
+    Ok(())
+}
+
+fn unmounts(suite: &Suite) -> Kept {
+    let name = unique("unmounts");
+    let _bystander = suite.running_outside(&["abstract_listen", &name, "30000"])?;
+    let inside = beside_a_neighbour(suite, suite.wish(), &["unmount_everything"])?;
+    if suite.is_root() {
+        inside.did()?
+    } else {
+        inside.refused("")?
+    };
+    let file = tempfile::NamedTempFile::new_in("/tmp")?;
+    let script = "\"$0\" unmount_everything >/dev/null 2>&1
+        for process in /proc/[0-9]*; do tr '\\0' '\\n' < $process/cmdline; done
+        for directory in / /usr /etc /var /sys /dev; do \"$0\" write $directory/isotest-e2e; done
+        ls -a /tmp /dev/shm /run";
+    let shell = suite.wish().program("/bin/sh");
+    let inside = suite.inside_with(&shell, &["-c", script, text(&suite.probe)?])?;
+    let seen = String::from_utf8_lossy(&inside.stdout).into_owned() + &inside.stderr();
+    assert!(!seen.contains(&name), "it sees a process of the host: {seen}");
+    assert!(!seen.contains("written"), "it could write: {seen}");
+    let name = file.path().file_name().and_then(|name| name.to_str()).ok_or("no name")?;
+    assert!(!seen.contains(name), "it sees the host's /tmp: {seen}");
+    // Outside, the host would lose its mounts: the control loses those of a namespace of its own.
+    let mut command = supervisors::command("unshared")?;
+    let flags = (CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUSER).bits().to_string();
+    let script = "\"$0\" mount_tmpfs /tmp && exec \"$0\" unmount_everything";
+    command.env("ISOTEST", "1").arg(flags).args(["/bin/sh", "-c", script]).arg(&suite.probe);
+    Seen::of(&mut command)?.did()?;
+    Ok(())
+}
+
+fn fills_tmp(suite: &Suite) -> Kept {
+    const MIB: u64 = 1 << 20;
+    let wish = suite.wish();
+    let mut template = suite.template(&wish);
+    template.private.tmpfs_bytes = 16 * MIB;
+    let mut slot = suite.slot(&template)?;
+    for directory in ["/tmp", "/dev/shm"] {
+        let path = format!("{directory}/fill");
+        let inside = wish.attempt(&mut slot, &["fill_until_full", &path, "64"])?;
+        let written: u64 = inside.did()?.fact("written")?.parse()?;
+        assert!(written <= 16 * MIB && written > 12 * MIB, "{written}");
+    }
+    // Left full, and the next one finds its own empty.
+    wish.attempt(&mut slot, &["fill", "/tmp/fill", "67108864"])?.refused("ENOSPC")?;
+    wish.attempt(&mut slot, &["fill", "/tmp/fill", "8388608"])?.did()?;
+    let scratch = tempfile::tempdir()?;
+    let path = scratch.path().join("fill");
+    assert!(suite.outside(&["fill_until_full", text(&path)?, "64"])?.did().is_err(), "control");
+    beside_a_neighbour(suite, suite.wish(), &["fill", "/tmp/fill", "33554432"])?.did()?;
+    Ok(())
+}
+
+fn forks(suite: &Suite) -> Kept {
+    let wish = Wish { limits: Limits { pids: Some(64), memory: None }, ..suite.wish() };
+    let bomb = beside_a_neighbour(suite, wish.clone(), &["fork_bomb"])?;
+    bomb.refused("EAGAIN")?;
+    bomb.outcome(&Outcome::Failed { code: 1 })?;
+    let peak = bomb.record.usage.pids_peak.ok_or("no peak of processes")?.value;
+    assert!((60..=64).contains(&peak), "{peak}");
+    assert!(!bomb.ending()?.left_running.is_empty());
+    suite.inside_with(&wish, &["spawn_many", "80", "10"])?.refused("EAGAIN")?;
+    suite.inside(&["spawn_many", "80", "10"])?.did()?;
+    Ok(())
+}
+
+fn limit_is_told(suite: &Suite) -> Kept {
+    let told = |limits| -> Result<bool, Failed> {
+        let inside = suite.inside_with(&Wish { limits, ..suite.wish() }, &["exit", "0"])?;
+        Ok(inside.record.remarks.iter().any(|remark| remark.contains("limits were not in force")))
+    };
+    assert!(told(Limits { pids: Some(64), memory: None })?);
+    assert!(told(Limits { pids: None, memory: Some(64 << 20) })?);
+    assert!(!told(Limits::default())?, "control");
+    Ok(())
+}
+
+fn faults(suite: &Suite) -> Kept {
+    for (fault, signal) in [("segfault", 11), ("abort", 6)] {
+        beside_a_neighbour(suite, suite.wish(), &[fault])?.outcome(&Outcome::Signaled { signal })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! What a sandbox promises, on the real kernel: one promise a trial, each with its control, the same probe outside,
+//! which must break the promise. Which trials apply is decided by what the host gives; the others are listed as
+//! ignored, with the reason in their names. A machine that cannot isolate fails.
+
+mod promise;
+mod sandboxed;
+mod supervisors;
+
+mod bad_days;
+mod deadlines;
+mod ends;
+mod ipc;
+mod namespaces;
+mod network;
+mod peaks;
+mod rights;
+mod rootfs;
+mod steps;
+mod surroundings;
+mod writes;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use sandboxed::Suite;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+fn main() -> Result<ExitCode, Failed> {
+    isotest_core::stage::enter();
+    if let Some(code) = supervisors::run_as_one() {
+        return Ok(code);
+    }
+    let arguments = Arguments::from_args();
+    let suite = Arc::new(Suite::prepare()?);
+    if !arguments.list {
+        suite.describe();
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials(&suite));
+    Arc::into_inner(suite).ok_or("a trial is still running")?.close()?;
+    Ok(conclusion.exit_code())
+}
+
+fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
+    let groups = [
+        ("namespaces", namespaces::PROMISES),
+        ("network", network::PROMISES),
+        ("ipc", ipc::PROMISES),
+        ("rootfs", rootfs::PROMISES),
+        ("writes", writes::PROMISES),
+        ("surroundings", surroundings::PROMISES),
+        ("rights", rights::PROMISES),
+        ("ends", ends::PROMISES),
+        ("deadlines", deadlines::PROMISES),
+        ("bad_days", bad_days::PROMISES),
+        ("steps", steps::PROMISES),
+        ("peaks", peaks::PROMISES),
+    ];
+    let trial = |(group, promises): (&'static str, &'static [promise::Promise])| {
+        promises.iter().map(move |promise| promise.trial(group, suite))
+    };
+    groups.into_iter().flat_map(trial).collect()
+}

@@ -1,0 +1,147 @@
+//! A loopback interface that works, of one's own, and nothing else.
+
+use crate::namespaces::unique;
+use crate::promise::{Kept, Need, Promise};
+use crate::sandboxed::{Suite, Wish, text};
+use isotest_core::plan::Network;
+use nix::sched::CloneFlags;
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::time::Duration;
+
+pub(crate) const PROMISES: &[Promise] = &[
+    Promise::new("lo_works_in_both_families", lo_works),
+    Promise::new("lo_is_the_only_interface", lo_is_alone),
+    Promise::new("two_attempts_bind_the_same_port_at_once", same_port_at_once),
+    Promise::new("a_listener_of_the_host_is_out_of_reach", host_listener_is_out_of_reach),
+    Promise::new("an_abstract_socket_of_the_host_is_out_of_reach", abstract_socket_is_out_of_reach),
+    Promise::new("a_network_that_was_used_is_not_handed_on", used_is_not_handed_on),
+    Promise::new("without_loopback_nothing_connects", down_is_down),
+    Promise::new("the_hosts_network_can_be_had", host_network),
+    Promise::new("a_user_has_no_raw_sockets", no_raw_sockets).needs(&[Need::User]),
+    Promise::new("root_has_raw_sockets_and_links_of_its_own", root_owns_its_network).needs(&[Need::Root]),
+];
+
+fn over(suite: &Suite, network: Network) -> Wish {
+    Wish { network, ..suite.wish() }
+}
+
+fn lo_works(suite: &Suite) -> Kept {
+    for network in [Network::Loopback, Network::Own] {
+        for family in ["v4", "v6"] {
+            suite.inside_with(&over(suite, network), &["echo_loopback", family])?.did()?;
+            // Control: a new network namespace as the kernel makes it.
+            let control = suite.unshared(CloneFlags::CLONE_NEWNET, &["echo_loopback", family])?;
+            assert!(control.did().is_err(), "lo is up by itself");
+        }
+    }
+    Ok(())
+}
+
+fn lo_is_alone(suite: &Suite) -> Kept {
+    let inside = suite.inside(&["interfaces"])?;
+    let interfaces = inside.did()?.facts("interface");
+    assert!(interfaces.iter().all(|line| line.starts_with("lo ")), "{interfaces:?}");
+    for address in ["127.0.0.1", "::1"] {
+        let line = interfaces.iter().find(|line| line.contains(address)).ok_or("an address is missing")?;
+        assert!(line.contains("IFF_UP") && line.contains("IFF_RUNNING"), "{line}");
+    }
+    // Control: what makes a further interface also lists it. The host need not have one.
+    let control = suite.unshared(CloneFlags::CLONE_NEWNET, &["add_link", "probe0", "bridge", "keep"])?;
+    control.did()?;
+    Ok(())
+}
+
+fn same_port_at_once(suite: &Suite) -> Kept {
+    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let port = taken.local_addr()?.port().to_string();
+    let bind: &[&str] = &["bind", &port, "v4", "1000"];
+    let (attempts, together) = suite.at_once(&suite.wish(), [bind, bind])?;
+    for attempt in &attempts {
+        attempt.did()?;
+    }
+    assert!(together > Duration::from_millis(500), "at the same time for {together:?} only");
+    suite.outside(&["bind", &port, "v4", "0"])?.refused("EADDRINUSE")?;
+    Ok(())
+}
+
+fn host_listener_is_out_of_reach(suite: &Suite) -> Kept {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let port = listener.local_addr()?.port().to_string();
+    suite.inside(&["connect", "127.0.0.1", &port])?.refused("ECONNREFUSED")?;
+    suite.outside(&["connect", "127.0.0.1", &port])?.did()?;
+    Ok(())
+}
+
+fn abstract_socket_is_out_of_reach(suite: &Suite) -> Kept {
+    let name = unique("abstract");
+    let _listening = suite.running_outside(&["abstract_listen", &name, "30000"])?;
+    suite.inside(&["abstract_connect", &name])?.refused("ECONNREFUSED")?;
+    suite.outside(&["abstract_connect", &name])?.did()?;
+    Ok(())
+}
+
+fn used_is_not_handed_on(suite: &Suite) -> Kept {
+    const ATTEMPTS: usize = 8;
+    let wish = suite.wish();
+    let mut template = suite.template(&wish);
+    // Root's networks are never handed on; the pool that would do it is the same.
+    template.network = Network::Loopback;
+    let mut slot = suite.slot(&template)?;
+    // Control: those that nobody used are handed on.
+    let mut networks = BTreeSet::new();
+    for _ in 0..ATTEMPTS {
+        networks.insert(wish.attempt(&mut slot, &["namespaces"])?.did()?.fact("net")?);
+    }
+    assert!(networks.len() < ATTEMPTS, "{networks:?}");
+    let shell = wish.program("/bin/sh");
+    let script = "\"$0\" read /proc/self/net/dev && exec \"$0\" echo_loopback v4";
+    let mut packets = BTreeSet::new();
+    for _ in 0..ATTEMPTS {
+        let attempt = shell.attempt(&mut slot, &["-c", script, text(&suite.probe)?])?;
+        let figures = String::from_utf8_lossy(&attempt.did()?.stdout).into_owned();
+        let lo = figures.lines().find(|line| line.trim_start().starts_with("lo:"));
+        packets.insert(lo.ok_or("no figures of lo")?.to_owned());
+    }
+    assert_eq!(packets.len(), 1, "some saw the packets of others: {packets:?}");
+    Ok(())
+}
+
+fn down_is_down(suite: &Suite) -> Kept {
+    let control = suite.outside(&["echo_loopback", "v4"])?;
+    control.did()?;
+    assert!(suite.inside_with(&over(suite, Network::Down), &["echo_loopback", "v4"])?.did().is_err());
+    Ok(())
+}
+
+fn host_network(suite: &Suite) -> Kept {
+    let outside = suite.outside(&["namespaces"])?.did()?.fact("net")?;
+    let host = suite.inside_with(&over(suite, Network::Host), &["namespaces"])?;
+    assert_eq!(host.did()?.fact("net")?, outside);
+    assert_ne!(suite.inside(&["namespaces"])?.did()?.fact("net")?, outside, "control");
+    Ok(())
+}
+
+fn no_raw_sockets(suite: &Suite) -> Kept {
+    for network in [Network::Loopback, Network::Own] {
+        for socket in ["raw_socket", "packet_socket"] {
+            suite.inside_with(&over(suite, network), &[socket])?.refused("EPERM")?;
+            // An ordinary user has none outside either: the control owns its network.
+            suite.unshared(CloneFlags::CLONE_NEWNET, &[socket])?.did()?;
+        }
+    }
+    suite.inside(&["lo_down"])?.refused("EPERM")?;
+    Ok(())
+}
+
+fn root_owns_its_network(suite: &Suite) -> Kept {
+    for arguments in
+        [&["raw_socket"][..], &["packet_socket"], &["add_link", "probe0", "bridge"], &["lo_down"]]
+    {
+        suite.inside(arguments)?.did()?;
+    }
+    // Control: nothing of it is left for the next one.
+    suite.inside(&["echo_loopback", "v4"])?.did()?;
+    suite.inside_with(&over(suite, Network::Host), &["add_link", "probe0", "bridge"])?.refused("EPERM")?;
+    Ok(())
+}

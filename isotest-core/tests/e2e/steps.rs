@@ -1,0 +1,144 @@
+//! Every step of the set-up, failing once: the attempt has no verdict but the step's name, and the next one is well.
+
+use crate::promise::{Kept, Need, Promise};
+use crate::sandboxed::{Suite, Wish};
+use crate::supervisors;
+use isotest_core::outcome::Outcome;
+use isotest_core::plan::{Limits, Network};
+use isotest_core::policy::Capability;
+use isotest_core::sandbox::step::{Step, StepError};
+use isotest_core::sandbox::{Cancel, Slot};
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, setrlimit};
+use std::ffi::OsString;
+use std::fs;
+
+pub(crate) const PROMISES: &[Promise] = &[
+    Promise::new("each_that_fails_is_named", each),
+    Promise::new("entering_version_1_cgroups_that_fails_is_named", |suite| fails(suite, Step::JoinCgroup))
+        .needs(&[Need::V1]),
+    Promise::new("a_zygote_that_cannot_be_started_is_named", no_zygote),
+    Promise::new("a_cgroup_that_cannot_be_made_is_named", no_cgroup)
+        .needs(&[Need::Measured(Capability::Pids)]),
+    Promise::new("a_missing_program_is_named", missing_program),
+    Promise::new("a_program_that_cannot_be_executed_is_named", not_a_program),
+    Promise::new("a_missing_directory_is_named", missing_directory),
+];
+
+/// Taken by the supervisor, where nothing is injected, or only where version 1 is; tried by other trials.
+const NOT_INJECTED: [Step; 3] = [Step::StartZygote, Step::CreateCgroup, Step::JoinCgroup];
+
+fn each(suite: &Suite) -> Kept {
+    for step in Step::ALL.into_iter().filter(|step| !NOT_INJECTED.contains(step)) {
+        fails(suite, step)?;
+    }
+    Ok(())
+}
+
+fn fails(suite: &Suite, step: Step) -> Kept {
+    let wish = suite.wish();
+    let mut template = suite.template(&wish);
+    let healthy = template.clone();
+    template.failing = Some(step);
+    // Some steps are taken only by some callers or on some hosts: what makes them necessary is added.
+    match step {
+        Step::MapZygote => template.outer_user = true,
+        Step::MakeNetwork => template.network = Network::Loopback,
+        Step::RaiseLoopback => template.network = Network::Own,
+        Step::CopyNetSettings => {
+            // A value that a new namespace does not have by itself.
+            template.net_settings.push(("core/somaxconn".into(), "4321".into()));
+        }
+        Step::GuardProc => template.private.guarded_proc.push("sys".into()),
+        _ => {}
+    }
+    let error = match Slot::start(&template, &suite.cgroups) {
+        Err(error) => error,
+        Ok(mut slot) => {
+            let record = slot.execute(&wish.plan(&["exit", "0"]), &Cancel::new()?).ok_or("cancelled")?;
+            assert!(record.ending.is_none(), "{step:?}: {record:?}");
+            match record.outcome {
+                Outcome::NotIsolated(error) => error,
+                outcome => return Err(format!("{step:?} failed, and the outcome was {outcome:?}").into()),
+            }
+        }
+    };
+    let subject = error.subject.clone();
+    assert_eq!(error, StepError { step, errno: Errno::ECANCELED as i32, subject });
+    assert!(error.to_string().contains(&format!("{step:?}")), "{error}");
+    wish.attempt(&mut suite.slot(&healthy)?, &["exit", "0"])?.outcome(&Outcome::Passed)
+}
+
+fn not_isolated(
+    suite: &Suite,
+    wish: &Wish,
+    step: Step,
+    errno: Errno,
+) -> Result<StepError, libtest_mimic::Failed> {
+    let template = suite.template(wish);
+    let mut slot = suite.slot(&template)?;
+    let record = slot.execute(&wish.plan(&["exit", "0"]), &Cancel::new()?).ok_or("cancelled")?;
+    let Outcome::NotIsolated(error) = record.outcome else {
+        return Err(format!("expected {step:?}, got {:?}", record.outcome).into());
+    };
+    assert_eq!((error.step, error.errno), (step, errno as i32), "{error}");
+    // The same slot, and the next one, go on.
+    suite.wish().attempt(&mut slot, &["exit", "0"])?.outcome(&Outcome::Passed)?;
+    Ok(error)
+}
+
+fn no_zygote(_: &Suite) -> Kept {
+    crate::sandboxed::Seen::of(&mut supervisors::command("without_descriptors")?)?.did()?;
+    Ok(())
+}
+
+/// A supervisor that may open no further descriptor.
+pub(crate) fn without_descriptors(_: &[OsString]) -> Kept {
+    let suite = Suite::without_cgroups()?;
+    let template = suite.template(&suite.wish());
+    let open = u64::try_from(fs::read_dir("/proc/self/fd")?.count())?;
+    // One of those counted was the directory itself.
+    setrlimit(Resource::RLIMIT_NOFILE, open - 1, 65_536.min(hard_limit()?))?;
+    let refused = Slot::start(&template, &suite.cgroups);
+    setrlimit(Resource::RLIMIT_NOFILE, hard_limit()?.min(1024), hard_limit()?)?;
+    let Err(error) = refused else { return Err("a zygote was started".into()) };
+    assert_eq!((error.step, error.errno), (Step::StartZygote, Errno::EMFILE as i32), "{error}");
+    suite.inside(&["exit", "0"])?.outcome(&Outcome::Passed)
+}
+
+fn hard_limit() -> Result<u64, Errno> {
+    nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE).map(|(_, hard)| hard)
+}
+
+fn no_cgroup(suite: &Suite) -> Kept {
+    // More processes than the kernel can count.
+    let wish = Wish { limits: Limits { pids: Some(i64::MAX.unsigned_abs()), memory: None }, ..suite.wish() };
+    let template = suite.template(&wish);
+    let mut slot = suite.slot(&template)?;
+    let record = slot.execute(&wish.plan(&["exit", "0"]), &Cancel::new()?).ok_or("cancelled")?;
+    let Outcome::NotIsolated(error) = record.outcome else {
+        return Err(format!("{:?}", record.outcome).into());
+    };
+    assert_eq!((error.step, error.errno), (Step::CreateCgroup, Errno::EINVAL as i32), "{error}");
+    suite.wish().attempt(&mut slot, &["exit", "0"])?.outcome(&Outcome::Passed)
+}
+
+fn missing_program(suite: &Suite) -> Kept {
+    let wish = suite.wish().program("/nonexistent/program");
+    let error = not_isolated(suite, &wish, Step::Exec, Errno::ENOENT)?;
+    assert_eq!(error.subject.as_deref(), Some("/nonexistent/program"));
+    assert!(error.hint().is_some());
+    Ok(())
+}
+
+fn not_a_program(suite: &Suite) -> Kept {
+    not_isolated(suite, &suite.wish().program("/etc/passwd"), Step::Exec, Errno::EACCES)?;
+    Ok(())
+}
+
+fn missing_directory(suite: &Suite) -> Kept {
+    let wish = Wish { directory: "/nonexistent".into(), ..suite.wish() };
+    let error = not_isolated(suite, &wish, Step::ChangeDirectory, Errno::ENOENT)?;
+    assert_eq!(error.subject.as_deref(), Some("/nonexistent"));
+    Ok(())
+}

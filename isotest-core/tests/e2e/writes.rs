@@ -1,0 +1,201 @@
+//! Writes that work and vanish, and those that are kept.
+
+use crate::promise::{Kept, Promise};
+use crate::sandboxed::{Suite, Wish, text};
+use isotest_core::plan::Views;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+pub(crate) const PROMISES: &[Promise] = &[
+    Promise::new("every_kind_of_change_works_and_vanishes_and_is_listed", changes_vanish),
+    Promise::new("a_long_list_of_changes_is_counted", long_lists_are_counted),
+    Promise::new("nothing_is_listed_where_nothing_changed", nothing_is_listed),
+    Promise::new("names_with_spaces_newlines_and_backslashes", odd_names),
+    Promise::new("a_directory_behind_a_symbolic_link", behind_a_link),
+    Promise::new("a_workspace_below_tmp", below_tmp),
+    Promise::new("temporary_directories_are_private_and_executable", temporary_directories),
+    Promise::new("a_kept_directory_is_written_through", kept),
+    Promise::new("a_working_directory_in_a_workspace", working_directory),
+    Promise::new("mounts_of_the_host_stay_as_they_were", mounts_stay),
+];
+
+fn copying(suite: &Suite, directory: &Path) -> Wish {
+    let views = Views { copy_on_write: vec![directory.into()], ..Views::default() };
+    Wish { views, ..suite.wish() }
+}
+
+fn changes_vanish(suite: &Suite) -> Kept {
+    let scratch = suite.scratch()?;
+    let path = |name: &str| scratch.path().join(name);
+    let (old, new, below) = (path("old"), path("new"), path("directory"));
+    let inner = below.join("inner");
+    fs::create_dir(&below)?;
+    let (old, new, inner) = (text(&old)?, text(&new)?, text(&inner)?);
+    let attempts: [(&[&str], &[&str]); 9] = [
+        (&["write", new], &[new]),
+        (&["write", inner], &[inner]),
+        (&["append", old], &[old]),
+        (&["chmod", old, "600"], &[old]),
+        (&["hard_link", old, new], &[new, old]),
+        (&["symlink", old, new], &[new]),
+        (&["rename", old, new], &[new, old]),
+        (&["mkdir", new], &[new]),
+        (&["remove", old], &[old]),
+    ];
+    fs::write(old, "there")?;
+    let listing = || suite.outside(&["list_directory", text(scratch.path())?]);
+    let before = listing()?.stdout;
+    for (arguments, expected) in attempts {
+        let inside = suite.inside_with(&copying(suite, scratch.path()), arguments)?;
+        inside.did()?;
+        assert_eq!((fs::read(old)?, listing()?.stdout), (b"there".to_vec(), before.clone()), "{arguments:?}");
+        let changed = &inside.ending()?.changed;
+        let expected: Vec<_> = expected.iter().map(PathBuf::from).collect();
+        assert_eq!((&changed.paths, changed.count), (&expected, expected.len().try_into()?), "{arguments:?}");
+    }
+    suite.outside(&["append", old])?.did()?;
+    assert_ne!(fs::read(old)?, b"there", "control");
+    Ok(())
+}
+
+fn long_lists_are_counted(suite: &Suite) -> Kept {
+    let scratch = suite.scratch()?;
+    let wish = Wish { directory: scratch.path().into(), ..copying(suite, scratch.path()) }.program("/bin/sh");
+    let script = "n=0; while [ $n -lt 1000 ]; do : > file-$n; n=$((n+1)); done";
+    let inside = suite.inside_with(&wish, &["-c", script])?;
+    let changed = &inside.ending()?.changed;
+    assert_eq!((inside.did().is_ok(), changed.count), (true, 1000));
+    assert!(changed.paths.len() < 1000 && changed.paths.len() > 100, "{}", changed.paths.len());
+    assert_eq!(fs::read_dir(scratch.path())?.count(), 0);
+    Ok(())
+}
+
+fn nothing_is_listed(suite: &Suite) -> Kept {
+    let scratch = suite.scratch()?;
+    let file = scratch.path().join("file");
+    fs::write(&file, "there")?;
+    let inside = suite.inside_with(&copying(suite, scratch.path()), &["read", text(&file)?])?;
+    inside.did()?;
+    assert_eq!(inside.ending()?.changed.count, 0);
+    Ok(())
+}
+
+fn odd_names(suite: &Suite) -> Kept {
+    let scratch = suite.scratch()?;
+    for name in ["a space", "a\nnewline", "a\\backslash", "a\ttab,comma:colon", "\\040", "ünï", "#~%"] {
+        let directory = scratch.path().join(name);
+        fs::create_dir(&directory)?;
+        let file = directory.join(name);
+        let wish = Wish { directory: directory.clone(), ..copying(suite, &directory) };
+        let inside = suite.inside_with(&wish, &["write", text(&file)?])?;
+        inside.did()?;
+        assert_eq!(inside.ending()?.changed.paths, [file.as_path()]);
+        assert!(!file.exists());
+        suite.outside(&["write", text(&file)?])?.did()?;
+        assert!(file.exists(), "control");
+    }
+    Ok(())
+}
+
+fn behind_a_link(suite: &Suite) -> Kept {
+    let scratch = suite.scratch()?;
+    let (real, link) = (scratch.path().join("real"), scratch.path().join("link"));
+    fs::create_dir(&real)?;
+    symlink("real", &link)?;
+    let views = Views {
+        copy_on_write: vec![real.clone()],
+        read_only: vec![scratch.path().into()],
+        ..Views::default()
+    };
+    let wish = Wish { views, ..suite.wish() };
+    let inside = suite.inside_with(&wish, &["write", text(&link.join("file"))?])?;
+    inside.did()?;
+    assert_eq!(inside.ending()?.changed.paths, [real.join("file")]);
+    assert!(!real.join("file").exists());
+    suite.inside_with(&wish, &["write", text(&scratch.path().join("beside"))?])?.refused("EROFS")?;
+    suite.outside(&["write", text(&link.join("file"))?])?.did()?;
+    assert!(real.join("file").exists(), "control");
+    Ok(())
+}
+
+fn below_tmp(suite: &Suite) -> Kept {
+    let workspace = tempfile::tempdir_in("/tmp")?;
+    let neighbour = tempfile::NamedTempFile::new_in("/tmp")?;
+    let file = workspace.path().join("file");
+    fs::write(&file, "there")?;
+    let wish = copying(suite, workspace.path());
+    assert_eq!(suite.inside_with(&wish, &["read", text(&file)?])?.did()?.stdout, b"there");
+    let inside = suite.inside_with(&wish, &["append", text(&file)?])?;
+    inside.did()?;
+    assert_eq!(inside.ending()?.changed.paths, [file.as_path()]);
+    assert_eq!(fs::read(&file)?, b"there");
+    suite.inside_with(&wish, &["exists", text(neighbour.path())?])?.refused("ENOENT")?;
+    suite.inside_with(&wish, &["write", "/tmp/beside"])?.did()?;
+    suite.outside(&["exists", text(neighbour.path())?])?.did()?;
+    Ok(())
+}
+
+fn temporary_directories(suite: &Suite) -> Kept {
+    for directory in ["/tmp", "/var/tmp", "/dev/shm"] {
+        if !Path::new(directory).is_dir() {
+            continue;
+        }
+        let of_the_host = tempfile::NamedTempFile::new_in(directory)?;
+        let path = text(of_the_host.path())?;
+        suite.inside(&["exists", path])?.refused("ENOENT")?;
+        suite.outside(&["exists", path])?.did()?;
+        suite.inside(&["exec_from", directory])?.did()?;
+        let new = format!("{directory}/{}", crate::namespaces::unique("new"));
+        let inside = suite.inside(&["write", &new])?;
+        inside.did()?;
+        assert_eq!(inside.ending()?.changed.count, 0, "private directories have nothing to list");
+        assert!(!Path::new(&new).exists());
+        let written = suite.outside(&["write", &new]);
+        let control = Path::new(&new).exists();
+        fs::remove_file(&new)?;
+        written?.did()?;
+        assert!(control, "control");
+        let stat = suite.inside(&["stat", directory])?;
+        assert_eq!(stat.did()?.fact("mode")?.trim_start_matches('0'), "1777");
+    }
+    Ok(())
+}
+
+fn kept(suite: &Suite) -> Kept {
+    let scratch = suite.scratch()?;
+    let (whole, kept) = (scratch.path(), scratch.path().join("kept"));
+    fs::create_dir(&kept)?;
+    let views = Views { copy_on_write: vec![whole.into()], kept: vec![kept.clone()], ..Views::default() };
+    let wish = Wish { views, ..suite.wish() };
+    suite.inside_with(&wish, &["write", text(&kept.join("file"))?])?.did()?;
+    assert!(kept.join("file").exists());
+    suite.inside_with(&wish, &["write", text(&whole.join("file"))?])?.did()?;
+    assert!(!whole.join("file").exists(), "control");
+    Ok(())
+}
+
+fn working_directory(suite: &Suite) -> Kept {
+    let scratch = suite.scratch()?;
+    // Something that is neither file nor directory must not be in the way.
+    mkfifo(&scratch.path().join("fifo"), Mode::S_IRUSR)?;
+    let wish = Wish { directory: scratch.path().into(), ..copying(suite, scratch.path()) };
+    assert_eq!(suite.inside_with(&wish, &["cwd"])?.did()?.fact("cwd")?, text(scratch.path())?);
+    suite.inside_with(&wish, &["write", "relative"])?.did()?;
+    assert!(!scratch.path().join("relative").exists());
+    Ok(())
+}
+
+/// That a mount would be seen in mountinfo is shown where a supervisor makes one.
+fn mounts_stay(suite: &Suite) -> Kept {
+    let scratch = suite.scratch()?;
+    let before = fs::read_to_string("/proc/self/mountinfo")?;
+    for _ in 0..3 {
+        suite.inside_with(&copying(suite, scratch.path()), &["exit", "0"])?.did()?;
+    }
+    assert_eq!(fs::read_to_string("/proc/self/mountinfo")?, before);
+    assert_ne!(suite.inside(&["mounts"])?.did()?.stdout, before.as_bytes(), "control: inside it is another");
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! House rules that clippy cannot check, over the sources of the whole workspace.
+#![expect(clippy::expect_used, reason = "a test ends where it cannot go on")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lines a file may have before its tests.
+const MOST_LINES: usize = 399;
+/// Names that say nothing.
+const VAGUE: [&str; 6] = ["utils", "util", "helpers", "common", "manager", "imp"];
+/// What a module that only computes does not name.
+const EFFECTS: [&str; 4] = ["fs", "process", "env", "net"];
+/// The modules that only compute. A name that ends in `/` stands for all below it.
+const PURE: [&str; 17] = [
+    "isotest-core/src/cgroup/limits.rs",
+    "isotest-core/src/cgroup/parse.rs",
+    "isotest-core/src/host/mod.rs",
+    "isotest-core/src/outcome.rs",
+    "isotest-core/src/plan/",
+    "isotest-core/src/policy.rs",
+    "isotest-core/src/record.rs",
+    "isotest-core/src/sandbox/step.rs",
+    "isotest-core/src/usage.rs",
+    "isotest-core/src/wire.rs",
+    "cargo-isotest/src/event.rs",
+    "cargo-isotest/src/exit.rs",
+    "cargo-isotest/src/report/format.rs",
+    "cargo-isotest/src/report/json/",
+    "cargo-isotest/src/select.rs",
+    "cargo-isotest/src/summary.rs",
+    "cargo-isotest/src/testcase.rs",
+];
+
+/// A source file: its path from the workspace's root, and its text.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// The text up to the tests in the file.
+    fn product(&self) -> &str {
+        self.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
+    }
+
+    /// The lines with comments and string literals blanked out, since those may speak of anything.
+    fn code(&self) -> Vec<String> {
+        self.product().lines().map(without_strings).map(|line| without_comment(&line).to_owned()).collect()
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    check(|source| {
+        let head = source.text.trim_start_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
+        (!head.starts_with("//! ")).then(|| "does not begin with `//!`".to_owned()).into_iter().collect()
+    });
+}
+
+#[test]
+fn no_file_is_too_long() {
+    check(|source| {
+        let lines = source.product().lines().count();
+        (lines > MOST_LINES)
+            .then(|| format!("has {lines} lines before its tests, {MOST_LINES} are allowed"))
+            .into_iter()
+            .collect()
+    });
+}
+
+#[test]
+fn unsafe_code_stays_behind_the_fence() {
+    check(|source| {
+        let fenced = source.path.starts_with("isotest-core/src/sys/") || source.path.starts_with("fixtures/");
+        if fenced { Vec::new() } else { lines_with(source, |line| words(line).any(|word| word == "unsafe")) }
+    });
+}
+
+#[test]
+fn pure_modules_name_no_effects() {
+    check(|source| if is_pure(&source.path) { lines_with(source, names_an_effect) } else { Vec::new() });
+}
+
+#[test]
+fn pure_modules_exist() {
+    let sources = sources();
+    let named = |prefix: &str| sources.iter().any(|source| source.path.starts_with(prefix));
+    let missing: Vec<&str> = PURE.into_iter().filter(|name| !named(name)).collect();
+    assert!(missing.is_empty(), "listed as pure, but not there: {missing:?}");
+}
+
+#[test]
+fn names_say_something() {
+    check(|source| {
+        let vague = source.path.trim_end_matches(".rs").split('/').find(|part| VAGUE.contains(part));
+        let mut found: Vec<String> = vague.map(|part| format!("is named `{part}`")).into_iter().collect();
+        found.extend(lines_with(source, |line| line.contains("fn get_")));
+        found
+    });
+}
+
+#[test]
+fn no_test_is_ignored() {
+    check(|source| {
+        // In fixtures, ignored tests are the subject.
+        if source.path.starts_with("fixtures/") {
+            return Vec::new();
+        }
+        let lines = source.text.lines().map(without_strings).enumerate();
+        lines
+            .filter(|(_, line)| line.trim_start().starts_with("#[ignore"))
+            .map(|(index, _)| format!("line {}: ignored", index + 1))
+            .collect()
+    });
+}
+
+/// Applies a rule to every source file and fails with all that it found.
+fn check(rule: impl Fn(&Source) -> Vec<String>) {
+    let sources = sources();
+    assert!(sources.len() > 10, "only {} source files were found", sources.len());
+    let found: Vec<String> = sources
+        .iter()
+        .flat_map(|source| rule(source).into_iter().map(|text| format!("{}: {text}", source.path)))
+        .collect();
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+fn lines_with(source: &Source, is_wrong: impl Fn(&str) -> bool) -> Vec<String> {
+    let code = source.code();
+    let wrong = code.iter().enumerate().filter(|(_, line)| is_wrong(line));
+    wrong.map(|(index, line)| format!("line {}: {}", index + 1, line.trim())).collect()
+}
+
+fn is_pure(path: &str) -> bool {
+    PURE.iter().any(|name| path == *name || (name.ends_with('/') && path.starts_with(name)))
+}
+
+/// Whether a line names an effect of the standard library or a system call, alone or in a group of imports.
+fn names_an_effect(line: &str) -> bool {
+    if calls_the_system(line) {
+        return true;
+    }
+    let Some((_, rest)) = line.split_once("std::") else { return false };
+    let named = if rest.starts_with('{') { rest } else { rest.split("::").next().unwrap_or(rest) };
+    words(named).any(|word| EFFECTS.contains(&word))
+}
+
+/// Whether a line names a function of the C library or a module of `nix`. Error numbers, types and `Signal` are data.
+fn calls_the_system(line: &str) -> bool {
+    let after =
+        |prefix| words_before_paths(line).filter(move |(word, _)| *word == prefix).map(|(_, rest)| rest);
+    let data = |rest: &str| rest.starts_with("libc") || rest.starts_with("sys::signal::Signal");
+    let function = |rest: &str| rest.starts_with(char::is_lowercase) && !rest.starts_with("c_");
+    !after("nix").all(data) || after("libc").any(function)
+}
+
+/// Each word that stands before `::`, and what comes after that.
+fn words_before_paths(line: &str) -> impl Iterator<Item = (&str, &str)> {
+    line.match_indices("::").map(|(at, found)| {
+        let word = line[..at].rsplit(|c: char| !c.is_alphanumeric() && c != '_').next();
+        (word.unwrap_or_default(), &line[at + found.len()..])
+    })
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
+}
+
+/// A line with the content of its string literals left out. Strings over several lines are not followed.
+fn without_strings(line: &str) -> String {
+    let mut inside = false;
+    let mut escaped = false;
+    let mut kept = String::new();
+    for c in line.replace("'\"'", "' '").chars() {
+        let quote = c == '"' && !escaped;
+        escaped = inside && c == '\\' && !escaped;
+        if quote {
+            inside = !inside;
+        }
+        if quote || !inside {
+            kept.push(c);
+        }
+    }
+    kept
+}
+
+fn without_comment(line: &str) -> &str {
+    line.split("//").next().unwrap_or(line)
+}
+
+/// The Rust sources of the workspace's members and of the checks.
+fn sources() -> Vec<Source> {
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace").to_owned();
+    let mut files = Vec::new();
+    for directory in ["cargo-isotest", "isotest-core", "fixtures/probes", "ci"] {
+        collect(&root.join(directory), &mut files);
+    }
+    files.sort();
+    let read = |path: PathBuf| Source {
+        text: fs::read_to_string(&path).expect("a source file is text"),
+        path: path.strip_prefix(&root).expect("it lies below the root").to_string_lossy().into_owned(),
+    };
+    files.into_iter().map(read).collect()
+}
+
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in
+        fs::read_dir(directory).expect("the directory is there").map(|entry| entry.expect("it can be read"))
+    {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
