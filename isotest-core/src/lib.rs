@@ -19,19 +19,21 @@
 //!    it for ever.
 //! 2. [`host::probe::host`] reads what this machine is. [`Cgroups::establish`](cgroup::Cgroups::establish) makes the
 //!    run's cgroup directories, as many as can be had, and removes those of runs that were killed.
-//! 3. [`plan::resolve`] turns what is wanted ([`Policy`](policy::Policy), [`Views`](plan::Views)) and what there is
+//! 3. [`plan::resolve()`] turns what is wanted ([`Policy`](policy::Policy), [`Views`](plan::Views)) and what there is
 //!    ([`Host`](host::Host), [`Figures`](plan::Figures)) into a [`Template`](plan::Template) for every attempt, the
 //!    [`Isolation`](policy::Isolation) in force, and a list of what is required and missing. It decides everything,
 //!    and does nothing.
 //! 4. [`Slot::start`](sandbox::Slot::start) re-executes the program as a zygote. The zygote enters namespaces of its
 //!    own, assembles the template's tree in a tmpfs, pivots into it, and detaches the tree of the host. This happens
 //!    once for each slot.
-//! 5. [`Slot::execute`](sandbox::Slot::execute) makes the attempt's cgroup and orders the zygote to start init in
-//!    new namespaces. Init mounts what is the attempt's own, starts the workload, and waits.
+//! 5. [`Slot::launch`](sandbox::Slot::launch) hands the workload to a sandbox: a cgroup, and an init that the zygote has
+//!    started in new namespaces and that has mounted what is the attempt's own. While the workload runs, the sandbox
+//!    for the next one is made. [`Slot::wait`](sandbox::Slot::wait) watches output, time and end.
 //! 6. When the workload has ended, init gives what it left behind a moment, names what is still there, kills it,
-//!    looks at what was written, and reports an [`Ending`](outcome::Ending). It stays until the supervisor has read
-//!    the [`Usage`](usage::Usage) from the cgroup: its tmpfs is charged there. Both together give the
-//!    [`Outcome`](outcome::Outcome) and the [`Record`](record::Record).
+//!    looks at what was written, and reports an [`Ending`](outcome::Ending). It stays until
+//!    [`Attempt::finish`](sandbox::Attempt::finish) has read the [`Usage`](usage::Usage) from the cgroup: its tmpfs is
+//!    charged there. Both together give the [`Outcome`](outcome::Outcome) and the [`Record`](record::Record). No
+//!    sandbox is used twice.
 //! 7. [`Cancel::throw`](sandbox::Cancel::throw), from any thread, kills every attempt.
 //!    [`Cgroups::close`](cgroup::Cgroups::close), when the slots are gone, leaves the host as it was.
 //!
@@ -59,15 +61,15 @@
 //! - [`host`]: what this machine is. [`host::probe`] reads it and changes nothing.
 //!
 //! Decisions, pure:
-//! - [`plan`]: the types of a plan, and [`plan::resolve`]; the tree that becomes `/` is decided in `plan/rootfs.rs`.
+//! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`.
 //!
 //! Effects:
 //! - [`cgroup`]: `base` makes and removes the directories of a run, `leaf` those of an attempt; `sweep` removes what
 //!   the dead left. `parse` and `limits` are pure.
-//! - [`sandbox`]: `slot` starts zygotes and `attempt` watches one attempt from outside. `zygote`, `tree` and `network`
-//!   are the zygote's work; `init`, `layers`, `leftovers` and `changes` are init's; `workload` is the last stretch
-//!   before execve. `channel` is what they say to each other. [`sandbox::step::Step`] names every action in the order
-//!   in which it happens.
+//! - [`sandbox`]: outside, `slot` starts zygotes, `prepared` holds a sandbox that waits for its workload, and `attempt`
+//!   watches one to its end. `zygote`, `tree` and `network` are the zygote's work; `init`, `layers`, `leftovers` and
+//!   `changes` are init's; `workload` is the last stretch before execve. `channel` is what they say to each other.
+//!   [`Step`](sandbox::step::Step) names every action in the order in which it happens.
 //! - [`stage`]: the re-execution hook.
 //! - [`wire`]: paths on the wire, byte for byte.
 //! - [`sys`]: the fence around `unsafe`.
