@@ -1,4 +1,90 @@
-//! One attempt of one test in one throwaway sandbox.
+//! One attempt of one test in one throwaway sandbox: namespaces, a cgroup of its own, a root made of tmpfs, and what
+//! it used.
+//!
+//! This crate knows nothing of cargo or test harnesses. It never prints and never ends the process of its caller.
+//! `examples/run_one.rs` is the whole of it in use.
+//!
+//! # Theory of operation
+//!
+//! Four kinds of process:
+//!
+//! ```text
+//! supervisor                  the calling program; may have threads; is never in a sandbox
+//!  └─ zygote, one per slot    the same program, re-executed; one thread, and small
+//!      └─ init                PID 1 of one attempt; outside the attempt's cgroup
+//!          └─ workload        born inside the cgroup; then execve
+//! ```
+//!
+//! 1. The first line of the supervisor's `main` is [`stage::enter`]. A process that was started as a zygote stays in
+//!    it for ever.
+//! 2. [`host::probe::host`] reads what this machine is. [`Cgroups::establish`](cgroup::Cgroups::establish) makes the
+//!    run's cgroup directories, as many as can be had, and removes those of runs that were killed.
+//! 3. [`plan::resolve()`] turns what is wanted ([`Policy`](policy::Policy), [`Views`](plan::Views)) and what there is
+//!    ([`Host`](host::Host), [`Figures`](plan::Figures)) into a [`Template`](plan::Template) for every attempt, the
+//!    [`Isolation`](policy::Isolation) in force, and a list of what is required and missing. It decides everything,
+//!    and does nothing.
+//! 4. [`Slot::start`](sandbox::Slot::start) re-executes the program as a zygote. The zygote enters namespaces of its
+//!    own, assembles the template's tree in a tmpfs, pivots into it, and detaches the tree of the host. This happens
+//!    once for each slot.
+//! 5. [`Slot::launch`](sandbox::Slot::launch) hands the workload to a sandbox: a cgroup, and an init that the zygote has
+//!    started in new namespaces and that has mounted what is the attempt's own. While the workload runs, the sandbox
+//!    for the next one is made. [`Slot::wait`](sandbox::Slot::wait) watches output, time and end.
+//! 6. When the workload has ended, init gives what it left behind a moment, names what is still there, kills it,
+//!    looks at what was written, and reports an [`Ending`](outcome::Ending). It stays until
+//!    [`Attempt::finish`](sandbox::Attempt::finish) has read the [`Usage`](usage::Usage) from the cgroup: its tmpfs is
+//!    charged there. Both together give the [`Outcome`](outcome::Outcome) and the [`Record`](record::Record). No
+//!    sandbox is used twice.
+//! 7. [`Cancel::throw`](sandbox::Cancel::throw), from any thread, kills every attempt.
+//!    [`Cgroups::close`](cgroup::Cgroups::close), when the slots are gone, leaves the host as it was.
+//!
+//! Why it is so:
+//!
+//! - **A zygote**, because a process with threads cannot enter a user namespace, and after a fork in one nothing that
+//!   allocates may run. A small process is also cheap to copy, and `ru_maxrss` of what it starts is not its own.
+//! - **An init**, because a test that is PID 1 behaves differently: signals without a handler are ignored, and it reaps
+//!   strangers. Init also sees what is left running.
+//! - **Born inside the cgroup**, because moving a process by its id waits for a grace period of the kernel. In
+//!   version 2 the workload is cloned into its cgroup; in version 1 it moves itself while it has one thread.
+//! - **Set-up is not measured**: it happens in zygote and init, outside the attempt's cgroup.
+//! - **Errors have a channel of their own**: a [`StepError`](sandbox::step::StepError) travels over a socket, so an
+//!   exit status is always the workload's.
+//! - **Nobody outlives the supervisor**: every process asks for a signal when its parent dies, and checks that it did not
+//!   ask too late.
+//!
+//! # Code map
+//!
+//! Data, pure:
+//! - [`policy`]: what is wanted of each capability, and what holds.
+//! - [`usage`]: what was measured, each figure with its source.
+//! - [`outcome`]: how an attempt ended, and the verdict that follows.
+//! - [`record`]: one attempt's report.
+//! - [`host`]: what this machine is. [`host::probe`] reads it and changes nothing.
+//!
+//! Decisions, pure:
+//! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`.
+//!
+//! Effects:
+//! - [`cgroup`]: `base` makes and removes the directories of a run, `leaf` those of an attempt; `sweep` removes what
+//!   the dead left. `parse` and `limits` are pure.
+//! - [`sandbox`]: outside, `slot` starts zygotes, `prepared` holds a sandbox that waits for its workload, and `attempt`
+//!   watches one to its end. `zygote`, `tree` and `network` are the zygote's work; `init`, `layers`, `leftovers` and
+//!   `changes` are init's; `workload` is the last stretch before execve. `channel` is what they say to each other.
+//!   [`Step`](sandbox::step::Step) names every action in the order in which it happens.
+//! - [`stage`]: the re-execution hook.
+//! - [`wire`]: paths on the wire, byte for byte.
+//! - [`sys`]: the fence around `unsafe`.
+//!
+//! # Invariants
+//!
+//! - Pure modules name neither the file system, processes, environment, network nor system calls.
+//! - `unsafe` stands in [`sys`] only, one system call a function.
+//! - [`plan`] decides and [`sandbox`] obeys: whatever is optional in a sandbox is a field of the
+//!   [`Template`](plan::Template) or of the [`SandboxPlan`](plan::SandboxPlan).
+//! - A figure is a measurement with its source, or `None`; never a guess, and zero only if zero was measured.
+//! - A sandbox that could not be had is [`Outcome::NotIsolated`](outcome::Outcome::NotIsolated). The workload is not
+//!   executed without it.
+//! - Which cgroup hierarchy serves a metric is decided by which files exist, never by the kernel's version.
+//! - Who makes something on the host removes it; what a killed run leaves is named so that the next one can tell.
 
 pub mod cgroup;
 pub mod host;

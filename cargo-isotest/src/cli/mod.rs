@@ -106,7 +106,7 @@ pub(crate) struct ExecutionArgs {
     /// How many tests are executed at once [default: one for each processor]
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
-    /// Execute all tests, whatever fails [default]
+    /// Execute all tests, whatever fails (the default)
     #[arg(long, overrides_with = "fail_fast")]
     pub(crate) no_fail_fast: bool,
     /// Start no further test once one has failed

@@ -1,5 +1,5 @@
-//! What will be done, as data: [`resolve`] decides it from what is wanted and what the host allows, and
-//! [`crate::sandbox`] obeys it.
+//! What will be done, as data: [`resolve()`] decides it from what is wanted and what the host allows,
+//! and [`crate::sandbox`] obeys it.
 
 mod resolve;
 mod rootfs;
