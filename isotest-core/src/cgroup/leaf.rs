@@ -93,7 +93,11 @@ impl Leaf {
                 match capability {
                     Capability::Memory => place.read_memory(self.limits, &mut usage),
                     Capability::Cpu => usage.cpu = place.cpu(),
-                    Capability::Pids => usage.pids_peak = place.number("pids.peak", Source::PidsPeak),
+                    Capability::Pids => {
+                        usage.pids_peak = place.number("pids.peak", Source::PidsPeak);
+                        let events = self.limits.pids.and_then(|_| place.text("pids.events"));
+                        usage.pids_refused = events.and_then(|text| parse::keyed(&text, "max"));
+                    }
                     Capability::Io => usage.io = place.io(),
                     Capability::Pressure => usage.pressure = place.pressure(),
                     Capability::User

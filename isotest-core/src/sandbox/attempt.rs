@@ -151,6 +151,15 @@ impl Attempt {
             }
             [stdout, stderr] = sandbox.end().map(super::capture::Capture::finish);
         }
+        if let Some(kills) = usage.oom.filter(|oom| oom.value.kills > 0 && !oom.value.own_limit) {
+            remarks.push(format!(
+                "the kernel killed {} of its processes for want of memory, though at no limit of its own",
+                kills.value.kills
+            ));
+        }
+        if let Some(refused @ 1..) = usage.pids_refused {
+            remarks.push(format!("at its limit of processes, {refused} were refused"));
+        }
         let (outcome, ending) = match end.unwrap_or_else(lost) {
             Ok(ending) => {
                 usage.complete_from(ending.children);
