@@ -137,6 +137,17 @@ pub struct View {
     pub path: PathBuf,
 }
 
+/// A symbolic link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Where it is.
+    #[serde(with = "crate::wire::path")]
+    pub path: PathBuf,
+    /// What it says.
+    #[serde(with = "crate::wire::path")]
+    pub target: PathBuf,
+}
+
 /// What a [`Layer`] consists of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Content {
@@ -144,6 +155,8 @@ pub enum Content {
     Private {
         /// Its permissions.
         mode: u32,
+        /// What is in it from the beginning.
+        links: Vec<Link>,
     },
     /// A copy-on-write view of a directory in the stash.
     CopyOnWrite {
