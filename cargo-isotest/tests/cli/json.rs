@@ -4,7 +4,16 @@ use crate::call::isotest;
 use crate::project::Project;
 
 const MEMBERS: [&str; 11] = [
-    "type", "binary_id", "name", "attempt", "outcome", "exit_code", "signal", "wall_us", "usage", "leaked",
+    "type",
+    "binary_id",
+    "name",
+    "attempt",
+    "outcome",
+    "exit_code",
+    "signal",
+    "wall_us",
+    "usage",
+    "leaked",
     "changed_paths",
 ];
 const FIGURES: [&str; 8] = [
