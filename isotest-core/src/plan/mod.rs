@@ -113,6 +113,8 @@ pub struct Template {
     pub network: Network,
     /// Namespaces that attempts share with the host, since they were switched off.
     pub shared: Vec<Capability>,
+    /// Figures that were switched off.
+    pub unmeasured: Vec<Capability>,
     /// `net.*` settings of the host that new network namespaces take over: path below `/proc/sys/net`, value.
     pub net_settings: Vec<(String, String)>,
     /// A directory of the host, never looked into, on which the zygote mounts its first tmpfs.
