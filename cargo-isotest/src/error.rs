@@ -130,11 +130,7 @@ impl Error {
                 Some("`--run-ignored all` executes ignored tests too".into())
             }
             Self::NoTests { filtered: 1.., .. } => Some("`cargo isotest list` names the tests".into()),
-            Self::CannotIsolate(missing) => Some(format!(
-                "have a cgroup delegated, for example by `systemd-run --user --scope -p Delegate=yes cargo isotest`, or \
-                 go on without by `--prefer {}` and without limits on it",
-                Words(missing)
-            )),
+            Self::CannotIsolate(missing) => Some(remedy(missing)),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
             Self::Sandbox(error) => error.hint().map(str::to_owned),
             Self::Host(_)
@@ -159,6 +155,16 @@ impl Error {
         }
         text
     }
+}
+
+// A figure is required only where somebody asks for it or for a limit of it, and then it cannot be only preferred.
+fn remedy(missing: &[(Capability, String)]) -> String {
+    if missing.iter().any(|(capability, _)| capability.is_metric()) {
+        return "start it in a cgroup that this user may divide, as `systemd-run --user --scope --property Delegate=yes \
+                cargo isotest` does, or leave out the limit or the `--require` that needs it"
+            .into();
+    }
+    format!("go on without by `--prefer {}`", Words(missing))
 }
 
 // Cargo begins with the same word as we do.
@@ -219,7 +225,9 @@ mod tests {
             error.to_string(),
             "this host cannot isolate as required: no `user` (refused); no `net` (full)"
         );
-        assert!(error.hint().unwrap().contains("`--prefer user,net`"));
+        assert_eq!(error.hint().unwrap(), "go on without by `--prefer user,net`");
+        let hint = Error::CannotIsolate(vec![(Capability::Memory, "no cgroup".into())]).hint().unwrap();
+        assert!(hint.contains("Delegate=yes") && !hint.contains("--prefer"), "{hint}");
     }
 
     #[test]

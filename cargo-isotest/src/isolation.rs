@@ -4,11 +4,12 @@ use crate::build::Directories;
 use crate::caller::Caller;
 use crate::cli;
 use crate::error::Error;
+use crate::links;
 use crate::settings::{SandboxSettings, Settings};
 use crate::update;
 use isotest_core::cgroup::{Cgroups, Established};
 use isotest_core::host;
-use isotest_core::plan::{self, Limits, Network, Request, Template, Views};
+use isotest_core::plan::{self, Limits, Link, Network, Request, Template, Views};
 use isotest_core::policy::{Capability, Isolation, Level};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -88,13 +89,26 @@ fn views(sandbox: &SandboxSettings, directories: &Directories, caller: &Caller) 
     let binds = sandbox.binds.iter().filter(|bind| !bind.writable).map(|bind| bind.path.as_path());
     let writable = sandbox.binds.iter().filter(|bind| bind.writable).map(|bind| bind.path.as_path());
     let keeps = sandbox.keeps.iter().map(PathBuf::as_path);
+    let copied: Vec<_> = project.chain(homes).collect();
+    let named = copied.iter().copied().chain(binds.clone()).chain(writable.clone()).chain(keeps.clone());
     Views {
-        copy_on_write: real(project.chain(homes)),
+        links: links(named),
+        copy_on_write: real(copied.into_iter()),
         temporary: real(variable("TMPDIR").into_iter()),
         runtime: real(variable("XDG_RUNTIME_DIR").into_iter()).pop(),
         read_only: real(binds),
         kept: real(writable.chain(keeps)),
     }
+}
+
+fn links<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<Link> {
+    let mut links: Vec<Link> = Vec::new();
+    for link in paths.flat_map(links::on_the_way_to) {
+        if !links.contains(&link) {
+            links.push(link);
+        }
+    }
+    links
 }
 
 fn real<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<PathBuf> {

@@ -1,6 +1,7 @@
 //! The list of the selected tests, as text or as JSON lines.
 
 use crate::cli::MessageFormat;
+use crate::report;
 use crate::testcase::TestCase;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -25,7 +26,7 @@ pub(crate) fn write(tests: &[TestCase], format: MessageFormat, mut to: impl Writ
         match format {
             MessageFormat::Human => {
                 let ignored = if test.ignored { " (ignored)" } else { "" };
-                writeln!(to, "{} {}{ignored}", test.binary.id, test.name)?;
+                writeln!(to, "{}{ignored}", report::title(test))?;
             }
             MessageFormat::Json => {
                 let line = Line {

@@ -35,7 +35,7 @@ pub(crate) fn list(workers: &Workers, binaries: &[Arc<TestBinary>]) -> Result<Li
     let mut records: Vec<Option<Record>> = vec![None; binaries.len() * questions];
     let mut interrupted = None;
     let plan = |n: usize| question(&binaries[n / questions], LIST_ARGUMENTS[n % questions]);
-    workers.execute_all(records.len(), plan, |news| match news {
+    workers.execute_all(records.len(), workers.jobs(), plan, |news| match news {
         Some(News::Finished(n, record)) => {
             records[n] = record.map(|record| *record);
             Flow::On

@@ -13,6 +13,7 @@ mod exit;
 mod harness;
 mod interrupt;
 mod isolation;
+mod links;
 mod list;
 mod listing;
 #[cfg(test)]

@@ -48,7 +48,9 @@ impl Schedule<'_> {
         let started = Instant::now();
         let summary = Summary::new(selection, self.execution.fail_on_leak);
         let mut run = Run { schedule: self, reporters, summary, unwritten: None };
-        workers.execute_all(self.tests.len(), |n| self.plan(&self.tests[n]), |news| run.hear(news));
+        // An order for each slot, so that none waits for the next plan, but none that a failure would have prevented.
+        let ahead = if self.execution.fail_fast { 0 } else { workers.jobs() };
+        workers.execute_all(self.tests.len(), ahead, |n| self.plan(&self.tests[n]), |news| run.hear(news));
         let Run { mut summary, mut unwritten, reporters, .. } = run;
         summary.wall = started.elapsed();
         if unwritten.is_none() {

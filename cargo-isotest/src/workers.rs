@@ -97,19 +97,25 @@ impl Workers {
         Ok(())
     }
 
+    /// How many slots there are.
+    pub(crate) const fn jobs(&self) -> usize {
+        self.jobs
+    }
+
     /// Executes the attempts 0 to `total`, each by its plan, and passes on what is heard of them, or `None` now and
-    /// then while nothing is. Returns when none is running.
+    /// then while nothing is. Returns when none is running. So many as `ahead` are ordered beyond those that can be
+    /// running: they start whatever is still to be heard of earlier ones.
     pub(crate) fn execute_all(
         &self,
         total: usize,
+        ahead: usize,
         plan: impl Fn(usize) -> SandboxPlan,
         mut hear: impl FnMut(Option<News>) -> Flow,
     ) {
         let (mut ordered, mut ended) = (0, 0);
         let mut last = total;
         loop {
-            // The queue is as long as there are slots, so that none waits for the next plan.
-            while ordered < last && ordered - ended < 2 * self.jobs {
+            while ordered < last && ordered - ended < self.jobs + ahead {
                 // Slots that are gone have said why.
                 let _ = self.queue.send(Order { id: ordered, plan: plan(ordered) });
                 ordered += 1;

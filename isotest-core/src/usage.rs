@@ -100,9 +100,9 @@ pub struct Io {
 /// What `getrusage(2)` tells of every process of a sandbox but init.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Children {
-    /// Processor time.
-    pub cpu: Cpu,
-    /// Block I/O; `None` where the kernel does not account for it.
+    /// Processor time; `None` where it was switched off.
+    pub cpu: Option<Cpu>,
+    /// Block I/O; `None` where it was switched off or the kernel does not account for it.
     pub io: Option<Io>,
 }
 
@@ -151,7 +151,7 @@ impl Usage {
     /// Fills what no cgroup gave from what init's accounts say.
     pub(crate) fn complete_from(&mut self, children: Children) {
         let source = Source::Rusage;
-        self.cpu.get_or_insert(Reading { value: children.cpu, source });
+        self.cpu = self.cpu.or_else(|| children.cpu.map(|value| Reading { value, source }));
         self.io = self.io.or_else(|| children.io.map(|value| Reading { value, source }));
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn headed(style: Style, head: &str, rest: &str) -> String {
 }
 
 /// A test's binary and name.
-pub(super) fn title(test: &TestCase) -> String {
+pub(crate) fn title(test: &TestCase) -> String {
     format!("{} {}", word(&test.binary.id), word(&test.name))
 }
 

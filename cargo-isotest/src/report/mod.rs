@@ -10,6 +10,7 @@ mod opening;
 mod progress;
 
 pub(crate) use format::signal as signal_name;
+pub(crate) use line::title;
 
 use crate::cli::MessageFormat;
 use crate::event::Event;

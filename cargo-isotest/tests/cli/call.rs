@@ -3,7 +3,7 @@
 use crate::host::{self, MARK};
 use crate::project::Project;
 use serde_json::Value;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -13,8 +13,9 @@ use std::thread;
 /// A call that has not been made.
 #[derive(Debug)]
 pub(crate) struct Call {
-    /// The command, to be changed as a test needs it.
+    /// The command without its arguments, to be changed as a test needs it.
     pub(crate) command: Command,
+    arguments: Vec<OsString>,
     mark: String,
 }
 
@@ -62,7 +63,7 @@ pub(crate) fn bare() -> Call {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     let mark = format!("{}-{}", std::process::id(), CALLS.fetch_add(1, Ordering::Relaxed));
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-isotest"));
-    command.arg("isotest").env_clear().env(MARK, &mark).env("RUST_BACKTRACE", "0");
+    command.env_clear().env(MARK, &mark).env("RUST_BACKTRACE", "0");
     for name in ["PATH", "HOME", "TMPDIR", "RUSTUP_TOOLCHAIN", "CARGO"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
@@ -77,13 +78,13 @@ pub(crate) fn bare() -> Call {
         }
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Call { command, mark }
+    Call { command, arguments: Vec::new(), mark }
 }
 
 impl Call {
     /// With these arguments, too.
     pub(crate) fn arguments(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
-        self.command.args(arguments);
+        self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
         self
     }
 
@@ -101,7 +102,8 @@ impl Call {
 
     /// Starts it.
     pub(crate) fn start(mut self) -> Running {
-        Running { child: self.command.spawn().unwrap(), mark: self.mark }
+        let child = self.command.arg("isotest").args(self.arguments).spawn().unwrap();
+        Running { child, mark: self.mark }
     }
 
     /// Waits for its end. Nothing of it may be left.
@@ -117,10 +119,20 @@ impl Call {
     }
 
     /// The same, with the report as JSON.
-    pub(crate) fn lines(self) -> (Ended, Lines) {
-        let ended = self.arguments(["--message-format", "json"]).run();
+    pub(crate) fn lines(mut self) -> (Ended, Lines) {
+        // First, since what follows `--` is no flag of ours.
+        self.arguments.splice(..0, ["--message-format", "json"].map(OsString::from));
+        let ended = self.run();
         let lines = Lines::of(&ended);
         (ended, lines)
+    }
+}
+
+impl Drop for Running {
+    /// A test that fails leaves nothing running.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -155,7 +167,10 @@ impl Ended {
     #[track_caller]
     pub(crate) fn word(&self, name: &str) -> &str {
         let line = self.stdout.lines().find(|line| line.ends_with(&format!("  {name}")));
-        line.unwrap_or_else(|| panic!("no line for `{name}` in\n{}", self.stdout)).split_whitespace().next().unwrap()
+        line.unwrap_or_else(|| panic!("no line for `{name}` in\n{}", self.stdout))
+            .split_whitespace()
+            .next()
+            .unwrap()
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 /// A package with one test, whose body this is.
 fn with_test(place: &Path, body: &str) -> Project {
     let test = format!(
-        "use std::{{fs, io::Write, net::*, path::*}};\n#[test]\nfn it() -> Result<(), Box<dyn std::error::Error>> {{\n{body}\nOk(())\n}}\n"
+        "#![allow(unused_imports)]\nuse std::{{fs, net::*}};\n#[test]\nfn it() -> Result<(), Box<dyn std::error::Error>> {{\n{body}\nOk(())\n}}\n"
     );
     let manifest = "[package]\nname = \"one\"\nedition = \"2024\"\n[lib]\ndoctest = false\n[workspace]\n";
     Project::written(place, &[("Cargo.toml", manifest), ("src/lib.rs", &test)])
@@ -90,10 +90,12 @@ fn a_runner_runs_inside() {
     fs::write(&runner, script).unwrap();
     fs::set_permissions(&runner, fs::Permissions::from_mode(0o755)).unwrap();
     let project = with_test(&place.path().join("project"), "");
-    let triple = TRIPLE;
+    let config = format!("target.'cfg(all())'.runner = '{}'", runner.display());
+    fs::create_dir(project.directory.join(".cargo")).unwrap();
+    fs::write(project.directory.join(".cargo/config.toml"), config).unwrap();
     let call = with_flags(&project, &["--keep", kept.path().to_str().unwrap()])
         .arguments(["--bind", place.path().to_str().unwrap()])
-        .variable(&format!("CARGO_TARGET_{triple}_RUNNER"), &runner);
+        .within(&project.directory);
     call.run().with_code(0);
     let log = fs::read_to_string(log).unwrap();
     let ours = fs::read_link("/proc/self/ns/pid").unwrap();

@@ -4,7 +4,16 @@ use crate::call::isotest;
 use crate::project::Project;
 
 const MEMBERS: [&str; 11] = [
-    "type", "binary_id", "name", "attempt", "outcome", "exit_code", "signal", "wall_us", "usage", "leaked",
+    "type",
+    "binary_id",
+    "name",
+    "attempt",
+    "outcome",
+    "exit_code",
+    "signal",
+    "wall_us",
+    "usage",
+    "leaked",
     "changed_paths",
 ];
 const FIGURES: [&str; 8] = [
@@ -35,19 +44,21 @@ fn objects_go_to_standard_output_and_text_to_standard_error() {
 
 #[test]
 fn a_figure_that_is_switched_off_is_null_and_said_to_be_off() {
-    let call = isotest(&Project::fixture("passing")).arguments(["--off", "memory,io,pids"]);
+    let call = isotest(&Project::fixture("passing")).arguments(["--off", "memory,io,pids,cpu"]);
     let (ended, lines) = call.lines();
     assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
-    for capability in ["memory", "io", "pids"] {
+    for capability in ["memory", "io", "pids", "cpu"] {
         assert_eq!(lines.started["isolation"][capability]["state"], "off");
     }
     for attempt in &lines.attempts {
-        for figure in ["memory_peak_bytes", "memory_source", "oom_kills", "pids_peak", "io_read_bytes"] {
+        for figure in
+            ["memory_peak_bytes", "memory_source", "oom_kills", "pids_peak", "io_read_bytes", "cpu_user_us"]
+        {
             assert!(attempt["usage"][figure].is_null(), "{figure} in {attempt}");
         }
     }
     assert!(lines.finished["memory_peak"].is_null());
-    assert!(ended.stderr.contains("         Off memory pids io\n"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("         Off memory cpu pids io\n"), "{}", ended.stderr);
 }
 
 #[test]

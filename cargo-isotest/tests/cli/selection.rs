@@ -61,7 +61,8 @@ fn the_first_failure_ends_the_run_if_it_is_to() {
 #[test]
 fn tests_can_be_listed_without_being_executed() {
     let tour = Project::fixture("tour");
-    let ended = isotest(&tour).arguments(["list", "--test", "parser", "--run-ignored", "all", "nul", "novel"]);
+    let ended =
+        isotest(&tour).arguments(["list", "--test", "parser", "--run-ignored", "all", "nul", "novel"]);
     let ended = ended.run().with_code(0);
     assert_eq!(ended.stdout, "tour::parser reads_a_very_long_novel (ignored)\ntour::parser rejects_nul\n");
     let ended = isotest(&tour).arguments(["list", "--message-format", "json", "nul"]).run().with_code(0);

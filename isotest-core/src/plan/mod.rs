@@ -113,6 +113,8 @@ pub struct Template {
     pub network: Network,
     /// Namespaces that attempts share with the host, since they were switched off.
     pub shared: Vec<Capability>,
+    /// Figures that were switched off.
+    pub unmeasured: Vec<Capability>,
     /// `net.*` settings of the host that new network namespaces take over: path below `/proc/sys/net`, value.
     pub net_settings: Vec<(String, String)>,
     /// A directory of the host, never looked into, on which the zygote mounts its first tmpfs.
@@ -137,6 +139,17 @@ pub struct View {
     pub path: PathBuf,
 }
 
+/// A symbolic link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Where it is.
+    #[serde(with = "crate::wire::path")]
+    pub path: PathBuf,
+    /// What it says.
+    #[serde(with = "crate::wire::path")]
+    pub target: PathBuf,
+}
+
 /// What a [`Layer`] consists of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Content {
@@ -144,6 +157,8 @@ pub enum Content {
     Private {
         /// Its permissions.
         mode: u32,
+        /// What is in it from the beginning.
+        links: Vec<Link>,
     },
     /// A copy-on-write view of a directory in the stash.
     CopyOnWrite {

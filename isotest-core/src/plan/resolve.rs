@@ -68,6 +68,7 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
         outer_user: host.ids.uid != 0,
         network: network(request, host),
         shared: shared.into_iter().filter(is_off).collect(),
+        unmeasured: Capability::ALL.into_iter().filter(|one| one.is_metric() && is_off(one)).collect(),
         net_settings: host.net_settings.clone(),
         foothold: foothold(host),
         tree: rootfs.tree,

@@ -1,10 +1,10 @@
 //! The tree that becomes `/`: which of the host's entries are seen, where writes go, and what is covered. Pure.
 
-use super::{Access, Content, Entry, Layer, Private, View};
+use super::{Access, Content, Entry, Layer, Link, Private, View};
 use crate::host::{Host, HostEntry, Kind};
 use std::path::{Path, PathBuf};
 
-/// The directories of a run. All paths are absolute and free of symbolic links.
+/// The directories of a run. All paths are absolute and free of symbolic links; a link's own path ends in one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Views {
     /// Directories whose writes succeed and are thrown away.
@@ -17,6 +17,8 @@ pub struct Views {
     pub read_only: Vec<PathBuf>,
     /// Paths of the host whose writes go through.
     pub kept: Vec<PathBuf>,
+    /// Symbolic links by which tests may call any of these.
+    pub links: Vec<Link>,
 }
 
 /// Where the template keeps what attempts mount elsewhere. Every attempt covers it with its own `/dev/shm`.
@@ -67,6 +69,7 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
     }
     let Layers { tree, covering: mut layers, not_copied } = layers;
     layers.sort_by_key(|layer| layer.path.components().count());
+    add_links(&mut layers, &views.links);
     let private = Private {
         tmpfs_bytes: tmpfs_bytes(host.memory_total, jobs),
         stash: STASH.into(),
@@ -77,6 +80,16 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
         changed_paths_most: 200,
     };
     Rootfs { tree, private, remarks: Vec::new(), not_copied: not_copied.into_iter().next() }
+}
+
+/// What the host has as a link below a directory that is now private is no longer there; elsewhere it is.
+fn add_links(layers: &mut [Layer], links: &[Link]) {
+    for link in links {
+        let innermost = layers.iter_mut().rfind(|layer| link.path.starts_with(&layer.path));
+        if let Some(Layer { content: Content::Private { links, .. }, .. }) = innermost {
+            links.push(link.clone());
+        }
+    }
 }
 
 /// Half the machine's memory, shared among the jobs: a test that fills its `/tmp` finds it full before its
@@ -179,7 +192,7 @@ fn private_directories(views: &Views, host: &Host) -> Vec<Layer> {
             paths.push(path.clone());
         }
     }
-    let layer = |path, mode| Layer { path, content: Content::Private { mode } };
+    let layer = |path, mode| Layer { path, content: Content::Private { mode, links: Vec::new() } };
     let temporary = paths.into_iter().map(|path| layer(path, 0o1777));
     temporary.chain(views.runtime.iter().map(|path| layer(path.clone(), 0o700))).collect()
 }

@@ -8,6 +8,7 @@ use super::watch::{self, Watch};
 use super::{changes, mounts, network, workload};
 use crate::outcome::{Ending, Exit};
 use crate::plan::{Network, Template};
+use crate::policy::Capability;
 use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
 use crate::sys::mount::attr;
 use crate::usage::{Children, Cpu, Io};
@@ -102,7 +103,7 @@ fn attempt(
     }
     let changed = changes::list(&uppers, template.private.changed_paths_most);
     let exit = watch.exit.unwrap_or(Exit::Code(0));
-    let children = Step::Supervise.run(children)?;
+    let children = Step::Supervise.run(|| children(&template.unmeasured))?;
     Ok(Ending { exit, wall: watch.wall, timed_out: watch.timed_out, left_running, changed, children })
 }
 
@@ -163,12 +164,14 @@ fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<
 }
 
 /// The accounts of the dead. Without accounting for I/O the kernel fills in zeros, which would be no measurement.
-fn children() -> io::Result<Children> {
+fn children(unmeasured: &[Capability]) -> io::Result<Children> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let cpu = Cpu { user: duration(usage.user_time()), system: duration(usage.system_time()) };
     let bytes = |blocks: i64| u64::try_from(blocks).unwrap_or_default().saturating_mul(BLOCK_BYTES);
     let io = Io { read: bytes(usage.block_reads()), write: bytes(usage.block_writes()) };
-    Ok(Children { cpu, io: Path::new("/proc/self/io").exists().then_some(io) })
+    let is_wanted = |capability| !unmeasured.contains(&capability);
+    let counts_io = is_wanted(Capability::Io) && Path::new("/proc/self/io").exists();
+    Ok(Children { cpu: is_wanted(Capability::Cpu).then_some(cpu), io: counts_io.then_some(io) })
 }
 
 fn duration(time: TimeVal) -> Duration {

@@ -10,10 +10,18 @@ use crate::plan::{SandboxPlan, Template};
 use crate::record::Record;
 use crate::stage;
 use std::io;
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// A zygote that has not ended this long after it was told to is killed.
+const END_GRACE: Duration = Duration::from_secs(10);
+/// How often it is looked at until then.
+const END_INTERVAL: Duration = Duration::from_micros(500);
 
 /// A zygote that is ready to start attempts, and the sandbox for the next of them. It dies with the thread that
 /// started it.
@@ -131,8 +139,15 @@ impl Zygote {
         }
     }
 
+    /// Ends it and waits until nothing of its attempts is left. It may be dead already.
     fn kill(&mut self) {
-        // It may be dead already; waiting for it also waits for its attempts, which die before it does.
+        // Without anybody to take orders from it goes, and the process that waits for it goes only after it, when the
+        // kernel has ended everything in its pid namespace. Killed at once, that process could not wait.
+        let _ = self.orders.shutdown(Shutdown::Both);
+        let deadline = Instant::now() + END_GRACE;
+        while matches!(self.process.try_wait(), Ok(None)) && Instant::now() < deadline {
+            sleep(END_INTERVAL);
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -4,7 +4,7 @@
 
 use super::mounts;
 use super::step::{Step, StepError};
-use crate::plan::{Content, Layer, Private};
+use crate::plan::{Content, Layer, Link, Private};
 use crate::sys::mount::attr;
 use nix::mount::{MntFlags, umount2};
 use nix::unistd::Pid;
@@ -142,9 +142,10 @@ impl Look {
 /// Makes what a layer needs in the store, and gives the directory in which writes would show.
 fn make(store: &Path, n: usize, layer: &Layer, user_attributes: bool) -> io::Result<Option<PathBuf>> {
     match &layer.content {
-        Content::Private { mode } => {
+        Content::Private { mode, links } => {
             let directory = private_directory(store, n);
             mounts::make_directory(&directory, *mode)?;
+            links.iter().try_for_each(|link| make_link(&directory, &layer.path, link))?;
             Ok(Some(directory))
         }
         Content::CopyOnWrite { stash } => {
@@ -159,6 +160,14 @@ fn make(store: &Path, n: usize, layer: &Layer, user_attributes: bool) -> io::Res
         }
         Content::Again { .. } => Ok(None),
     }
+}
+
+/// Makes a link in the directory that is seen at `seen`.
+fn make_link(directory: &Path, seen: &Path, link: &Link) -> io::Result<()> {
+    let Ok(below) = link.path.strip_prefix(seen) else { return Ok(()) };
+    let path = directory.join(below);
+    fs::create_dir_all(path.parent().unwrap_or(directory))?;
+    std::os::unix::fs::symlink(&link.target, path)
 }
 
 /// The root of an overlay has the permissions and owner of its upper layer.

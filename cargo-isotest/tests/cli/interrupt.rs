@@ -1,0 +1,120 @@
+//! The end that comes from outside: signals to the supervisor, and readers that go away.
+
+use crate::call::{Call, Running, isotest};
+use crate::host;
+use crate::project::Project;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Write, pipe};
+use std::os::unix::process::ExitStatusExt;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// A run in which two tests pass, and then two never end: one ignores SIGTERM, the other has stopped.
+fn endless() -> Call {
+    let call = isotest(&Project::fixture("bad_days"));
+    call.arguments(["-j", "2", "--test", "neighbours", "--test", "ignores_sigterm", "--test", "stops_itself"])
+}
+
+fn signal(running: &Running, signal: Signal) {
+    kill(Pid::from_raw(running.child.id().try_into().unwrap()), signal).unwrap();
+}
+
+/// Waits until a test of this name is being executed.
+fn wait_for(running: &Running, name: &str) {
+    host::wait_until(name, || {
+        host::processes_marked(&running.mark).iter().any(|line| line.contains(&format!(" --exact {name} ")))
+    });
+}
+
+/// A pipe that takes no further byte.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = pipe().unwrap();
+    let size = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
+    writer.write_all(&vec![0; size.try_into().unwrap()]).unwrap();
+    (reader, writer)
+}
+
+fn wait_until_gone(running: &Running) {
+    host::wait_until("the end of all processes", || host::processes_marked(&running.mark).is_empty());
+}
+
+#[test]
+fn a_signal_ends_the_run_in_order() {
+    for sent in [Signal::SIGINT, Signal::SIGTERM] {
+        let running = endless().start();
+        wait_for(&running, "ignores");
+        wait_for(&running, "stops");
+        let (pid, mark) = (running.child.id(), running.mark.clone());
+        signal(&running, sent);
+        let ended = running.end();
+        assert_eq!(ended.status.signal(), Some(sent as i32), "{ended:#?}");
+        assert_eq!((ended.word("computes"), ended.word("writes_to_tmp")), ("PASS", "PASS"));
+        assert!(ended.stdout.contains(&format!("   Cancelled by {sent}, ")), "{}", ended.stdout);
+        assert!(ended.stdout.contains("     Summary "), "{}", ended.stdout);
+        assert_eq!(host::processes_marked(&mark), [""; 0]);
+        assert_eq!(host::cgroups_of(pid), [""; 0].map(std::path::PathBuf::from));
+    }
+}
+
+#[test]
+fn a_second_signal_is_immediate() {
+    // With nobody to take its objects the run cannot end in order; the text for humans comes before each.
+    let (_reader, writer) = full_pipe();
+    let mut call = isotest(&Project::fixture("passing")).arguments(["--message-format", "json"]);
+    call.command.stdout(writer);
+    let mut running = call.start();
+    let mut text = BufReader::new(running.child.stderr.take().unwrap()).lines();
+    assert!(text.any(|line| line.unwrap().contains("   Isolation ")));
+    signal(&running, Signal::SIGINT);
+    sleep(Duration::from_millis(500));
+    assert!(running.child.try_wait().unwrap().is_none(), "it cannot have ended in order");
+    signal(&running, Signal::SIGINT);
+    let status = running.child.wait().unwrap();
+    assert_eq!(status.signal(), Some(Signal::SIGINT as i32));
+    wait_until_gone(&running);
+}
+
+#[test]
+fn a_signal_while_binaries_are_asked_for_their_tests() {
+    let running = isotest(&Project::fixture("unlistable")).arguments(["--test", "hangs"]).start();
+    host::wait_until("the list", || {
+        host::processes_marked(&running.mark)
+            .iter()
+            .any(|line| line.contains("hangs-") && line.contains(" --list "))
+    });
+    let (pid, mark) = (running.child.id(), running.mark.clone());
+    signal(&running, Signal::SIGINT);
+    let ended = running.end();
+    assert_eq!(ended.status.signal(), Some(Signal::SIGINT as i32), "{ended:#?}");
+    assert_eq!((host::processes_marked(&mark).len(), host::cgroups_of(pid).len()), (0, 0));
+}
+
+#[test]
+fn nothing_outlives_a_supervisor_that_is_killed() {
+    let mut running = endless().start();
+    wait_for(&running, "stops");
+    let pid = running.child.id();
+    running.child.kill().unwrap();
+    running.child.wait().unwrap();
+    wait_until_gone(&running);
+    // The next run, whatever it does, removes what is left.
+    isotest(&Project::fixture("passing")).run().with_code(0);
+    let left = host::cgroups_of(pid);
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_run() {
+    for format in ["human", "json"] {
+        let mut running = endless().arguments(["--message-format", format, "--timeout", "20s"]).start();
+        let (pid, mark) = (running.child.id(), running.mark.clone());
+        let mut first = String::new();
+        BufReader::new(running.child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        assert!(!first.is_empty());
+        let ended = running.end();
+        assert_eq!(ended.status.signal(), Some(Signal::SIGPIPE as i32), "{format}: {ended:#?}");
+        assert_eq!((host::processes_marked(&mark).len(), host::cgroups_of(pid).len()), (0, 0));
+    }
+}
