@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 const TERMINATE_GRACE: Duration = Duration::from_secs(2);
 /// If init has not reported the end this long after it was told to kill everything, the sandbox counts as lost.
 const KILL_GRACE: Duration = Duration::from_secs(10);
+/// A workload that is not born this long after the order to start has its time counted all the same.
+const BIRTH_GRACE: Duration = Duration::from_secs(30);
 
 /// For so long after its start output may wait in the pipes: most tests are over by then, and a supervisor that wakes
 /// for each of their lines takes the processor from them.
@@ -29,6 +31,8 @@ pub struct Attempt {
     /// `None` if there never was one.
     sandbox: Option<Sandbox>,
     limits: Limits,
+    /// For how long the workload may run.
+    timeout: Option<Duration>,
     /// Until when its output is not looked at.
     quiet_until: Instant,
     /// When the next thing happens to it, and what.
@@ -57,10 +61,12 @@ pub(super) enum Waited {
 impl Attempt {
     /// Starts the workload in its sandbox.
     pub(super) fn start(mut sandbox: Sandbox, plan: &SandboxPlan) -> Self {
-        sandbox.go(&plan.workload);
+        let timeout = plan.timeout;
+        sandbox.go(&plan.workload, timeout.is_some());
         let now = Instant::now();
-        let next = plan.timeout.map(|timeout| (now + timeout, Urge::Terminate));
-        Self { sandbox: Some(sandbox), limits: plan.limits, quiet_until: now + QUIET, next, end: None }
+        let next = timeout.map(|timeout| (now + BIRTH_GRACE + timeout, Urge::Terminate));
+        let (limits, quiet_until) = (plan.limits, now + QUIET);
+        Self { sandbox: Some(sandbox), limits, timeout, quiet_until, next, end: None }
     }
 
     /// An attempt for which there was no sandbox.
@@ -68,6 +74,7 @@ impl Attempt {
         Self {
             sandbox: None,
             limits: Limits::default(),
+            timeout: None,
             quiet_until: Instant::now(),
             next: None,
             end: Some(Err(error)),
@@ -112,11 +119,15 @@ impl Attempt {
         }
         if reported {
             let report = channel::receive::<Report>(&mut sandbox.control)?;
-            self.end = match report {
+            match report {
                 None => return Err(io::Error::from_raw_os_error(libc::ECHILD)),
-                Some((Report::Failed(error), _)) => Some(Err(error)),
-                Some((Report::Ended(ending), _)) => Some(Ok(ending)),
-            };
+                // The set-up of the sandbox is not the workload's time.
+                Some((Report::Born, _)) => {
+                    self.next = self.timeout.map(|timeout| (Instant::now() + timeout, Urge::Terminate));
+                }
+                Some((Report::Failed(error), _)) => self.end = Some(Err(error)),
+                Some((Report::Ended(ending), _)) => self.end = Some(Ok(ending)),
+            }
         }
         Ok(Waited::Ended)
     }

@@ -36,6 +36,8 @@ pub(crate) struct Start {
 /// From init, or for want of one from its zygote, to the supervisor, over the attempt's control socket.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Report {
+    /// The workload's process is there; said only if the supervisor asked for it.
+    Born,
     /// The workload was never executed.
     Failed(StepError),
     /// The workload has ended and nothing is left of it.
@@ -46,7 +48,12 @@ pub(crate) enum Report {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Command<W> {
     /// Execute this. It is said once, and first.
-    Go(W),
+    Go {
+        /// What to execute.
+        workload: W,
+        /// Whether to report its birth.
+        tell: bool,
+    },
     /// End the workload by SIGTERM, since its time is over.
     Terminate,
     /// Kill everything in the sandbox.

@@ -91,7 +91,7 @@ fn attempt(
     Step::DieWithParent.run(|| die_with_parent(hold))?;
     let uppers = set_up(template, start, store)?;
     let signals = Step::CloneWorkload.run(watch_children)?;
-    let Some(workload) = Step::Supervise.run(|| workload_from(control))? else { exit_now(0) };
+    let Some((workload, tell)) = Step::Supervise.run(|| workload_from(control))? else { exit_now(0) };
     let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
     let born = Instant::now();
     let cgroup = descriptors.cgroup.as_ref().map(AsFd::as_fd);
@@ -100,6 +100,9 @@ fn attempt(
         Side::Parent(pid) => pid,
     };
     drop((error_end, descriptors));
+    if tell {
+        Step::Supervise.run(|| channel::send(control, &Report::Born, &[]))?;
+    }
     let mut watch = Watch { pid, born, exit: None, wall: Duration::ZERO, timed_out: false };
     Step::Supervise.run(|| watch.until_end(control, &signals))?;
     let left_running = Step::Supervise.run(|| clear(&signals))?;
@@ -159,11 +162,11 @@ fn guard(path: &Path) -> io::Result<()> {
     mounts::attach(&part, path)
 }
 
-/// Waits for the workload; `None` if the sandbox is not needed.
-fn workload_from(control: &mut UnixStream) -> io::Result<Option<Workload>> {
+/// Waits for the workload, and whether to tell of its birth; `None` if the sandbox is not needed.
+fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Workload, bool)>> {
     match channel::receive::<Command<Workload>>(control)? {
         None => Ok(None),
-        Some((Command::Go(workload), _)) => Ok(Some(workload)),
+        Some((Command::Go { workload, tell }, _)) => Ok(Some((workload, tell))),
         Some((Command::Terminate | Command::Kill, _)) => Err(io::Error::other("there is no workload yet")),
     }
 }
@@ -242,7 +245,7 @@ impl Watch {
                 everybody(Signal::SIGCONT)
             }
             Some((Command::Kill, _)) => everybody(Signal::SIGKILL),
-            Some((Command::Go(_), _)) => Err(io::Error::other("there is one workload to a sandbox")),
+            Some((Command::Go { .. }, _)) => Err(io::Error::other("there is one workload to a sandbox")),
         }
     }
 }

@@ -87,10 +87,10 @@ impl Sandbox {
         Ok((control, outside))
     }
 
-    /// Starts the workload.
-    pub(super) fn go(&mut self, workload: &Workload) {
+    /// Starts the workload, and if told to `tell`, has its birth reported.
+    pub(super) fn go(&mut self, workload: &Workload, tell: bool) {
         // An init that has failed has said so before it went.
-        let _ = channel::send(&mut self.control, &Command::Go(workload), &[]);
+        let _ = channel::send(&mut self.control, &Command::Go { workload, tell }, &[]);
     }
 
     /// Reads what is there of its output, without waiting; a stream at its end is closed.
