@@ -43,9 +43,13 @@ e2e_binary() {
 }
 
 check_user() {
-    local binary
+    local binary cgroups
     binary=$(e2e_binary)
-    CARGO_MANIFEST_DIR=$PWD/isotest-core "$ci/host/as-user.sh" env -C isotest-core "$binary"
+    for cgroups in "" --no-cgroups; do
+        echo "as an ordinary user, ${cgroups:-with cgroups}"
+        # shellcheck disable=SC2086 # no word if it is empty
+        CARGO_MANIFEST_DIR=$PWD/isotest-core "$ci/host/as-user.sh" $cgroups env -C isotest-core "$binary"
+    done
 }
 
 check_vm() {
