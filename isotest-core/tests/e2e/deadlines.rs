@@ -19,7 +19,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("what_ends_in_time_is_not_disturbed", in_time),
 ];
 
-const SHORT: Duration = Duration::from_millis(250);
+const SHORT: Duration = Duration::from_millis(500);
 const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
 const SIGSTOP: i32 = 19;
