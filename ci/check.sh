@@ -43,9 +43,13 @@ e2e_binary() {
 }
 
 check_user() {
-    local binary
+    local binary cgroups
     binary=$(e2e_binary)
-    CARGO_MANIFEST_DIR=$PWD/isotest-core "$ci/host/as-user.sh" env -C isotest-core "$binary"
+    for cgroups in "" --no-cgroups; do
+        echo "as an ordinary user, ${cgroups:-with cgroups}"
+        # shellcheck disable=SC2086 # no word if it is empty
+        CARGO_MANIFEST_DIR=$PWD/isotest-core "$ci/host/as-user.sh" $cgroups env -C isotest-core "$binary"
+    done
 }
 
 check_vm() {
@@ -55,7 +59,7 @@ check_vm() {
         echo "in the guest, ${user:-as root}"
         # shellcheck disable=SC2086 # no word if it is empty
         "$ci/vm/run.sh" $user --timeout 600 --copy "$binary" --copy "$target/debug/probe" --copy "$PWD/isotest-core/Cargo.toml" \
-            --env CI=true --env "CARGO_MANIFEST_DIR=$PWD/isotest-core" -- sh -c 'cd "$CARGO_MANIFEST_DIR" && exec "$0"' "$binary"
+            --env CI=true --env TMPDIR=/mnt/disk --env "CARGO_MANIFEST_DIR=$PWD/isotest-core" -- sh -c 'cd "$CARGO_MANIFEST_DIR" && exec "$0"' "$binary"
     done
 }
 

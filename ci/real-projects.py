@@ -84,8 +84,8 @@ class Project:
         self.targets = entry.get("targets", [])
         self.whole = entry.get("whole", [])
         self.updates = entry.get("update", {})
-        self.differences = {(known["binary"], known["test"]): (known["cargo"], known["isotest"])
-                            for known in entry.get("difference", [])}
+        self.differences = {(known["binary"], test): (known["cargo"], known["isotest"])
+                            for known in entry.get("difference", []) for test in known["tests"]}
         self.jobs = jobs
         ours = ("CARGO_TARGET_DIR", "CARGO_MANIFEST_DIR")
         self.environment = {name: value for name, value in os.environ.items() if name not in ours} | entry.get("env", {})

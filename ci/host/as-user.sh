@@ -1,18 +1,23 @@
 #!/usr/bin/env bash
 # Runs a command as an ordinary user who owns a cgroup subtree, on a machine where the caller is root.
 #
-#     ci/host/as-user.sh COMMAND [ARGUMENT..]
+#     ci/host/as-user.sh [--no-cgroups] COMMAND [ARGUMENT..]
 #
 # The user has no entry in /etc/passwd (uid and gid 61234, or ISOTEST_CI_UID), no group, no capability, and an empty
 # home directory. In each cgroup hierarchy that isotest measures, a directory below the caller's own cgroup is created,
-# handed over, and the command is started in it. All of that is removed when the command has ended, however it ended;
-# what it left running is killed. If the Rust toolchain or the working directory lies in a home directory the user may
+# handed over, and the command is started in it; with --no-cgroups it is not handed over, so the user may create none.
+# All of that is removed when the command has ended, however it ended; what it left running is killed. If the Rust toolchain or the working directory lies in a home directory the user may
 # not enter, the command sees them at the same place all the same, in a mount namespace of its own.
 set -euo pipefail
 
 if [ "$(id -u)" != 0 ]; then
     echo "error: only root can hand a cgroup subtree over: run it with sudo" >&2
     exit 1
+fi
+handed_over=true
+if [ "${1:-}" = --no-cgroups ]; then
+    handed_over=false
+    shift
 fi
 if [ $# -eq 0 ]; then
     echo "error: no command given" >&2
@@ -48,6 +53,7 @@ hand_over() {
     directory=$parent/$name
     [ -d "$directory" ] || mkdir "$directory"
     cgroups+=("$directory")
+    $handed_over || return 0
     for file in "" /cgroup.procs /cgroup.subtree_control /cgroup.threads /tasks; do
         [ ! -e "$directory$file" ] || chown "$uid:$uid" "$directory$file"
     done

@@ -38,8 +38,10 @@ guest_files() {
     echo guest >"$staging/etc/hostname"
     printf '127.0.0.1 localhost guest\n::1 localhost\n' >"$staging/etc/hosts"
     printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n' >"$staging/etc/passwd"
+    printf 'root:*:::::::\nuser:*:::::::\n' >"$staging/etc/shadow"
+    chmod 600 "$staging/etc/shadow"
     printf 'root:x:0:\ntty:x:5:\nuser:x:1000:\nnogroup:x:65534:\n' >"$staging/etc/group"
-    modules overlay virtio_pci virtio_blk | awk '!seen[$0]++' | while read -r file; do
+    modules overlay virtio_pci virtio_blk bridge | awk '!seen[$0]++' | while read -r file; do
         cp "$file" "$staging/modules/"
         basename "$file" >>"$staging/modules/order"
     done

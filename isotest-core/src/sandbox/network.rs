@@ -25,12 +25,12 @@ pub(super) fn differing(settings: &[(String, String)]) -> Vec<(String, String)> 
     settings.iter().filter(differs).cloned().collect()
 }
 
-/// Writes settings into the current network namespace.
+/// Writes settings into the current network namespace. Not every kernel has all of them in the namespaces of users.
 ///
 /// # Errors
 /// The setting that was refused.
 pub(super) fn write_settings(settings: &[(String, String)]) -> Result<(), StepError> {
-    for (name, value) in settings {
+    for (name, value) in settings.iter().filter(|(name, _)| setting(name).exists()) {
         Step::CopyNetSettings.on(name, || fs::write(setting(name), value))?;
     }
     Ok(())

@@ -18,6 +18,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("a_network_that_was_used_is_not_handed_on", used_is_not_handed_on),
     Promise::new("without_loopback_nothing_connects", down_is_down),
     Promise::new("the_hosts_network_can_be_had", host_network),
+    Promise::new("settings_of_the_host_are_taken_over", settings_are_taken_over),
     Promise::new("a_user_has_no_raw_sockets", no_raw_sockets).needs(&[Need::User]),
     Promise::new("root_has_raw_sockets_and_links_of_its_own", root_owns_its_network).needs(&[Need::Root]),
 ];
@@ -119,6 +120,23 @@ fn host_network(suite: &Suite) -> Kept {
     let host = suite.inside_with(&over(suite, Network::Host), &["namespaces"])?;
     assert_eq!(host.did()?.fact("net")?, outside);
     assert_ne!(suite.inside(&["namespaces"])?.did()?.fact("net")?, outside, "control");
+    Ok(())
+}
+
+fn settings_are_taken_over(suite: &Suite) -> Kept {
+    let read: &[&str] = &["read", "/proc/sys/net/ipv4/ip_unprivileged_port_start"];
+    for network in [Network::Loopback, Network::Own] {
+        let wish = over(suite, network);
+        let mut template = suite.template(&wish);
+        // The former is in the networks of users since Linux 6.9 only; those without it are no failure.
+        for name in ["core/somaxconn", "ipv4/ip_unprivileged_port_start"] {
+            template.net_settings.retain(|(known, _)| known != name);
+            template.net_settings.push((name.into(), "4321".into()));
+        }
+        let value = wish.attempt(&mut suite.slot(&template)?, read)?;
+        assert_eq!(value.did()?.stdout, b"4321\n");
+        assert_ne!(suite.inside_with(&wish, read)?.did()?.stdout, b"4321\n", "control");
+    }
     Ok(())
 }
 

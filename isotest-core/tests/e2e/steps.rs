@@ -47,7 +47,7 @@ fn fails(suite: &Suite, step: Step) -> Kept {
         Step::RaiseLoopback => template.network = Network::Own,
         Step::CopyNetSettings => {
             // A value that a new namespace does not have by itself.
-            template.net_settings.push(("core/somaxconn".into(), "4321".into()));
+            template.net_settings.push(("ipv4/ip_unprivileged_port_start".into(), "4321".into()));
         }
         Step::GuardProc => template.private.guarded_proc.push("sys".into()),
         _ => {}

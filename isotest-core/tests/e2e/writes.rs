@@ -4,6 +4,7 @@ use crate::promise::{Kept, Promise};
 use crate::sandboxed::{Suite, Wish, text};
 use isotest_core::plan::Views;
 use nix::sys::stat::Mode;
+use nix::sys::utsname::uname;
 use nix::unistd::mkfifo;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("every_kind_of_change_works_and_vanishes_and_is_listed", changes_vanish),
+    Promise::new("a_directory_removed_and_made_again_is_empty", made_again),
     Promise::new("a_long_list_of_changes_is_counted", long_lists_are_counted),
     Promise::new("nothing_is_listed_where_nothing_changed", nothing_is_listed),
     Promise::new("names_with_spaces_newlines_and_backslashes", odd_names),
@@ -59,6 +61,32 @@ fn changes_vanish(suite: &Suite) -> Kept {
     suite.outside(&["append", old])?.did()?;
     assert_ne!(fs::read(old)?, b"there", "control");
     Ok(())
+}
+
+fn made_again(suite: &Suite) -> Kept {
+    let scratch = suite.scratch()?;
+    let directory = scratch.path().join("directory");
+    fs::create_dir(&directory)?;
+    fs::write(directory.join("file"), "there")?;
+    let wish = Wish { directory: scratch.path().into(), ..copying(suite, scratch.path()) }.program("/bin/sh");
+    let inside = suite.inside_with(&wish, &["-c", "rm -r directory && mkdir directory && ls directory"])?;
+    // What hides the old one is an attribute, which tmpfs keeps for users since Linux 6.6: without it the new one
+    // is refused.
+    let refused = String::from_utf8_lossy(&inside.stderr).contains("Input/output error");
+    if suite.is_root() || kernel()? >= (6, 6) || !refused {
+        inside.did()?;
+    }
+    assert_eq!(String::from_utf8_lossy(&inside.stdout), "");
+    let listing = suite.outside(&["list_directory", text(&directory)?])?;
+    assert_eq!(listing.fact("entry")?, "file", "control");
+    Ok(())
+}
+
+fn kernel() -> Result<(u32, u32), libtest_mimic::Failed> {
+    let name = uname()?.release().to_string_lossy().into_owned();
+    let mut numbers = name.split(|separator: char| !separator.is_ascii_digit());
+    let mut next = || numbers.next().ok_or("no version");
+    Ok((next()?.parse()?, next()?.parse()?))
 }
 
 fn long_lists_are_counted(suite: &Suite) -> Kept {
