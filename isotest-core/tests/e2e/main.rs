@@ -2,6 +2,7 @@
 //! which must break the promise. Which trials apply is decided by what the host gives; the others are listed as
 //! ignored, with the reason in their names. A machine that cannot isolate fails.
 
+mod probe;
 mod promise;
 mod sandboxed;
 mod supervisors;

@@ -1,5 +1,6 @@
 //! The probe, executed inside sandboxes and, for control, outside.
 
+use crate::probe;
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::{self, Host};
 use isotest_core::outcome::{Ending, Exit, Outcome};
@@ -52,14 +53,14 @@ impl Suite {
         let metrics: Vec<_> = Capability::ALL.into_iter().filter(|metric| metric.is_metric()).collect();
         let established = Cgroups::establish(&host, &metrics);
         let (cgroups, missing) = (established.cgroups, established.missing);
-        Ok(Self { host, cgroups, missing, probe: probe()?, order: RwLock::new(()) })
+        Ok(Self { host, cgroups, missing, probe: probe::built()?, order: RwLock::new(()) })
     }
 
     /// The same in a process that need not measure.
     pub(crate) fn without_cgroups() -> Result<Self, Failed> {
         let host = host::probe::host()?;
         let (cgroups, missing) = (Cgroups::default(), Vec::new());
-        Ok(Self { host, cgroups, missing, probe: find_probe()?, order: RwLock::new(()) })
+        Ok(Self { host, cgroups, missing, probe: probe::find()?, order: RwLock::new(()) })
     }
 
     /// Says what the trials are decided by.
@@ -361,41 +362,4 @@ pub(crate) fn eventually(patience: Duration, mut holds: impl FnMut() -> bool) ->
         thread::sleep(Duration::from_millis(5));
     }
     true
-}
-
-/// The probe of this build. Cargo, where it is at hand, makes sure that it is there and as new as its sources.
-fn probe() -> Result<PathBuf, Failed> {
-    let own = env::current_exe()?;
-    if let (Some(cargo), Some(directory)) = (env::var_os("CARGO"), built_in(&own)) {
-        build_probe(Path::new(&cargo), directory)?;
-    }
-    find_probe()
-}
-
-fn find_probe() -> Result<PathBuf, Failed> {
-    let own = env::current_exe()?;
-    let mut candidates = [own.parent(), built_in(&own)].into_iter().flatten().map(|path| path.join("probe"));
-    let found = candidates.find(|path| path.exists());
-    found.ok_or_else(|| "no `probe` beside this program; build it with `cargo build -p probes`".into())
-}
-
-/// Where cargo puts programs, if it built this one.
-fn built_in(own: &Path) -> Option<&Path> {
-    own.parent().filter(|directory| directory.ends_with("deps"))?.parent()
-}
-
-fn build_probe(cargo: &Path, directory: &Path) -> Result<(), Failed> {
-    let target = directory.parent().ok_or("no target directory")?;
-    let profile = match directory.file_name().and_then(|name| name.to_str()) {
-        Some("debug") | None => "dev",
-        Some(name) => name,
-    };
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
-    let status = Command::new(cargo)
-        .args(["build", "--quiet", "--package", "probes", "--profile", profile, "--target-dir"])
-        .arg(target)
-        .arg("--manifest-path")
-        .arg(manifest)
-        .status()?;
-    if status.success() { Ok(()) } else { Err("the probe does not build".into()) }
 }
