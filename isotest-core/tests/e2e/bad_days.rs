@@ -4,7 +4,8 @@
 use crate::ends::{ends_soon, unique_pause};
 use crate::namespaces::unique;
 use crate::promise::{Kept, Need, Promise};
-use crate::sandboxed::{Attempt, Seen, Suite, Wish, text};
+use crate::sandboxed::{Suite, Wish};
+use crate::seen::{Attempt, Seen, text};
 use crate::supervisors;
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::Limits;

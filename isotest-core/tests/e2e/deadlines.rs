@@ -2,8 +2,10 @@
 
 use crate::ends::{exit, is_alive, unique_pause};
 use crate::promise::{Kept, Promise};
-use crate::sandboxed::{Suite, Wish, eventually};
+use crate::sandboxed::{Suite, Wish};
+use crate::seen::{Attempt, eventually};
 use isotest_core::outcome::{Exit, Outcome};
+use libtest_mimic::Failed;
 use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -43,6 +45,18 @@ fn times_out(suite: &Suite, arguments: &[&str], signal: i32) -> Kept {
     Ok(())
 }
 
+/// The same for what says when it is ready for the end of its time; on a slow machine that takes longer.
+fn times_out_when_ready(suite: &Suite, wish: &Wish, arguments: &[&str]) -> Result<Attempt, Failed> {
+    for timeout in [1, 4, 16].map(|factor| SHORT * factor) {
+        let inside = suite.inside_with(&Wish { timeout: Some(timeout), ..wish.clone() }, arguments)?;
+        inside.outcome(&Outcome::TimedOut)?;
+        if inside.stdout.starts_with(b"ready") {
+            return Ok(inside);
+        }
+    }
+    Err("it was never ready".into())
+}
+
 fn sleeper(suite: &Suite) -> Kept {
     let pause = unique_pause();
     times_out(suite, &["sleep", &pause], SIGTERM)?;
@@ -63,7 +77,8 @@ fn computer(suite: &Suite) -> Kept {
 
 fn ignorer(suite: &Suite) -> Kept {
     let pause = unique_pause();
-    times_out(suite, &["ignore_sigterm", &pause], SIGKILL)?;
+    let inside = times_out_when_ready(suite, &suite.wish(), &["ignore_sigterm", &pause])?;
+    assert_eq!(exit(&inside)?, Exit::Signal(SIGKILL));
     assert!(!is_alive(&pause));
     // Control: outside, the polite signal is ignored.
     let outside = suite.running_outside(&["ignore_sigterm", "30000"])?;
@@ -73,17 +88,16 @@ fn ignorer(suite: &Suite) -> Kept {
     Ok(())
 }
 
-fn is_running(pid: u32) -> Result<bool, libtest_mimic::Failed> {
+fn is_running(pid: u32) -> Result<bool, Failed> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let state = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next());
     Ok(matches!(state, Some("R" | "S")))
 }
 
 fn listener(suite: &Suite) -> Kept {
-    let script = "trap 'echo goodbye; exit 3' TERM; while :; do sleep 0.05; done";
-    let inside = suite.inside_with(&within(suite, SHORT).program("/bin/sh"), &["-c", script])?;
-    inside.outcome(&Outcome::TimedOut)?;
-    assert_eq!((exit(&inside)?, inside.stdout.as_slice()), (Exit::Code(3), &b"goodbye\n"[..]));
+    let script = "trap 'echo goodbye; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
+    let inside = times_out_when_ready(suite, &suite.wish().program("/bin/sh"), &["-c", script])?;
+    assert_eq!((exit(&inside)?, inside.stdout.as_slice()), (Exit::Code(3), &b"ready\ngoodbye\n"[..]));
     Ok(())
 }
 
@@ -97,7 +111,7 @@ fn stops_for_good(suite: &Suite) -> Kept {
     let mut outside = Command::new(&suite.probe).args(["stop_self", "0"]).stdin(Stdio::null()).spawn()?;
     let file = format!("/proc/{}/stat", outside.id());
     let stopped = eventually(Duration::from_secs(5), || {
-        fs::read_to_string(&file).is_ok_and(|stat| stat.contains(") T "))
+        fs::read_to_string(&file).is_ok_and(|text| text.contains(") T "))
     });
     outside.kill()?;
     outside.wait()?;

@@ -1,7 +1,8 @@
 //! How a workload's end is told, and what becomes of what it leaves behind.
 
 use crate::promise::{Kept, Promise};
-use crate::sandboxed::{Attempt, Seen, Suite, eventually, text};
+use crate::sandboxed::Suite;
+use crate::seen::{Attempt, Seen, eventually, text};
 use crate::supervisors;
 use isotest_core::outcome::{Exit, Outcome};
 use libtest_mimic::Failed;

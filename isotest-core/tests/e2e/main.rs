@@ -2,15 +2,18 @@
 //! which must break the promise. Which trials apply is decided by what the host gives; the others are listed as
 //! ignored, with the reason in their names. A machine that cannot isolate fails.
 
-mod probe;
+mod built;
 mod promise;
 mod sandboxed;
+mod seen;
 mod supervisors;
 
 mod bad_days;
 mod deadlines;
 mod ends;
 mod ipc;
+mod killed;
+mod many;
 mod namespaces;
 mod network;
 mod peaks;
@@ -54,6 +57,8 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("bad_days", bad_days::PROMISES),
         ("steps", steps::PROMISES),
         ("peaks", peaks::PROMISES),
+        ("killed", killed::PROMISES),
+        ("many", many::PROMISES),
     ];
     let trial = |(group, promises): (&'static str, &'static [promise::Promise])| {
         promises.iter().map(move |promise| promise.trial(group, suite))

@@ -1,7 +1,8 @@
 //! Every namespace is the attempt's own.
 
 use crate::promise::{Kept, Need, Promise};
-use crate::sandboxed::{Suite, text};
+use crate::sandboxed::Suite;
+use crate::seen::text;
 use nix::sched::CloneFlags;
 use nix::unistd::gethostname;
 use std::time::Duration;
@@ -17,13 +18,16 @@ pub(crate) const PROMISES: &[Promise] = &[
 
 fn each_one(suite: &Suite) -> Kept {
     let wish = suite.wish().program("/bin/sh");
-    let script = "\"$0\" namespaces && exec \"$0\" sleep 500";
-    let arguments = ["-c", script, text(&suite.probe)?];
-    let ([one, other], together) = suite.at_once(&wish, [&arguments, &arguments])?;
-    assert!(
-        together > Duration::ZERO,
-        "numbers of namespaces are used again: they must exist at the same time"
-    );
+    let script = "\"$0\" namespaces && exec \"$0\" sleep $1";
+    let mut seen = None;
+    // Numbers of namespaces are used again: they must exist at the same time.
+    let together = suite.at_once_for(Duration::from_millis(10), |pause| {
+        let arguments = ["-c", script, text(&suite.probe)?, pause];
+        let (attempts, together) = suite.at_once(&wish, [&arguments, &arguments])?;
+        seen = Some(attempts);
+        Ok(together)
+    })?;
+    let Some([one, other]) = seen.filter(|_| together) else { return Err("never at the same time".into()) };
     let host = suite.outside(&["namespaces"])?;
     for name in ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup"] {
         let (one, other, host) = (one.did()?.fact(name)?, other.did()?.fact(name)?, host.did()?.fact(name)?);

@@ -1,7 +1,8 @@
 //! The figures are right. The control of a figure is another amount: outside, there is nothing to read it from.
 
 use crate::promise::{Kept, Need, Promise};
-use crate::sandboxed::{Attempt, Suite, Wish, text};
+use crate::sandboxed::{Suite, Wish};
+use crate::seen::{Attempt, text};
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::{Limits, Views};
 use isotest_core::policy::Capability::{Cpu, Memory, Pids, Pressure};

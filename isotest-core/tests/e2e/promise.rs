@@ -3,7 +3,7 @@
 use crate::sandboxed::Suite;
 use isotest_core::policy::Capability;
 use libtest_mimic::{Failed, Trial};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// `Ok` if the promise is kept inside and broken outside.
 pub(crate) type Kept = Result<(), Failed>;
@@ -60,11 +60,12 @@ impl Promise {
         }
         let suite = Arc::clone(suite);
         Trial::test(name, move || {
+            // A trial that failed has left nothing behind that would be in the way of others.
             if self.alone {
-                let _alone = suite.order.write()?;
+                let _alone = suite.order.write().unwrap_or_else(PoisonError::into_inner);
                 return (self.holds)(&suite);
             }
-            let _with_others = suite.order.read()?;
+            let _with_others = suite.order.read().unwrap_or_else(PoisonError::into_inner);
             (self.holds)(&suite)
         })
     }

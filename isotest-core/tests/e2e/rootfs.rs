@@ -1,8 +1,9 @@
 //! What is seen of the host, and that it cannot be written.
 
 use crate::promise::{Kept, Need, Promise};
-use crate::sandboxed::Seen;
-use crate::sandboxed::{Suite, Wish, text};
+use crate::sandboxed::{Suite, Wish};
+use crate::seen::Seen;
+use crate::seen::text;
 use crate::supervisors;
 use isotest_core::plan::Views;
 use libtest_mimic::Failed;

@@ -1,25 +1,22 @@
 //! The probe, executed inside sandboxes and, for control, outside.
 
-use crate::probe;
+use crate::built::{find_probe, probe};
+use crate::seen::{Attempt, Running, Seen};
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::{self, Host};
-use isotest_core::outcome::{Ending, Exit, Outcome};
 use isotest_core::plan::{self, Limits, Network, Request, SandboxPlan, Template, Views, Workload};
 use isotest_core::policy::{Capability, Policy};
-use isotest_core::record::Record;
 use isotest_core::sandbox::{Cancel, Slot};
 use libtest_mimic::Failed;
-use std::collections::BTreeMap;
+use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::ops::Deref;
-use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::io;
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::{Barrier, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, io};
 use tempfile::TempDir;
 
 /// What all trials share.
@@ -49,18 +46,27 @@ pub(crate) struct Wish {
 impl Suite {
     /// Looks at the host, makes the run's cgroups, and builds the probe.
     pub(crate) fn prepare() -> Result<Self, Failed> {
+        Self::with_cgroups(probe()?)
+    }
+
+    /// The same in a supervisor that this suite starts.
+    pub(crate) fn of_a_supervisor() -> Result<Self, Failed> {
+        Self::with_cgroups(find_probe()?)
+    }
+
+    fn with_cgroups(probe: PathBuf) -> Result<Self, Failed> {
         let host = host::probe::host()?;
         let metrics: Vec<_> = Capability::ALL.into_iter().filter(|metric| metric.is_metric()).collect();
         let established = Cgroups::establish(&host, &metrics);
         let (cgroups, missing) = (established.cgroups, established.missing);
-        Ok(Self { host, cgroups, missing, probe: probe::built()?, order: RwLock::new(()) })
+        Ok(Self { host, cgroups, missing, probe, order: RwLock::new(()) })
     }
 
-    /// The same in a process that need not measure.
+    /// The same in a supervisor that need not measure.
     pub(crate) fn without_cgroups() -> Result<Self, Failed> {
         let host = host::probe::host()?;
         let (cgroups, missing) = (Cgroups::default(), Vec::new());
-        Ok(Self { host, cgroups, missing, probe: probe::find()?, order: RwLock::new(()) })
+        Ok(Self { host, cgroups, missing, probe: find_probe()?, order: RwLock::new(()) })
     }
 
     /// Says what the trials are decided by.
@@ -96,11 +102,14 @@ impl Suite {
         self.scratch().and_then(|scratch| Ok(fs::metadata(scratch.path())?.dev() >> 8 != 0)).unwrap_or(false)
     }
 
-    /// A new directory of the caller's own on the host, outside of `/tmp` if there is such a place.
+    /// A new directory of the caller's own on the host, outside of `/tmp` if there is such a place. The environment
+    /// may name a better one.
     #[expect(clippy::unused_self, reason = "what trials need comes from the suite")]
     pub(crate) fn scratch(&self) -> io::Result<TempDir> {
-        let made = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"));
-        made.or_else(|_| tempfile::tempdir())
+        let named = env::var_os("ISOTEST_E2E_SCRATCH").map(PathBuf::from);
+        let places = [named, Some(env!("CARGO_TARGET_TMPDIR").into())].into_iter().flatten();
+        let mut made = places.filter_map(|place| tempfile::tempdir_in(place).ok());
+        made.next().map_or_else(tempfile::tempdir, Ok)
     }
 
     /// The probe without any options.
@@ -184,6 +193,22 @@ impl Suite {
         Ok((attempts, together.unwrap_or_default()))
     }
 
+    /// Whether attempts that last for a given number of milliseconds, as text, ran together for as long as `wanted`,
+    /// which `ran_together` tells. On a slow machine they must last longer for that.
+    #[expect(clippy::unused_self, reason = "it belongs beside `at_once`")]
+    pub(crate) fn at_once_for(
+        &self,
+        wanted: Duration,
+        mut ran_together: impl FnMut(&str) -> Result<Duration, Failed>,
+    ) -> Result<bool, Failed> {
+        for pause in ["1000", "4000", "16000"] {
+            if ran_together(pause)? >= wanted {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The probe on the host.
     pub(crate) fn outside(&self, arguments: &[&str]) -> Result<Seen, Failed> {
         Seen::of(Command::new(&self.probe).args(arguments))
@@ -221,145 +246,6 @@ impl Wish {
     /// One attempt.
     pub(crate) fn attempt(&self, slot: &mut Slot<'_>, arguments: &[&str]) -> Result<Attempt, Failed> {
         let record = slot.execute(&self.plan(arguments), &Cancel::new()?).ok_or("it was cancelled")?;
-        let not_isolated = match &record.outcome {
-            Outcome::NotIsolated(error) => error.to_string().into_bytes(),
-            _ => Vec::new(),
-        };
-        let seen = Seen {
-            what: format!("inside, {} {arguments:?}", self.program.display()),
-            exit: record.ending.as_ref().map(|ending| ending.exit),
-            stdout: [record.stdout.head.as_slice(), &record.stdout.tail].concat(),
-            stderr: [record.stderr.head.as_slice(), &record.stderr.tail, &not_isolated].concat(),
-        };
-        Ok(Attempt { seen, record })
+        Ok(Attempt::of(format!("inside, {} {arguments:?}", self.program.display()), record))
     }
-}
-
-/// What a probe did and said.
-#[derive(Debug)]
-pub(crate) struct Seen {
-    what: String,
-    pub(crate) exit: Option<Exit>,
-    pub(crate) stdout: Vec<u8>,
-    pub(crate) stderr: Vec<u8>,
-}
-
-/// What a probe did and said inside, and what was recorded of it.
-#[derive(Debug)]
-pub(crate) struct Attempt {
-    seen: Seen,
-    pub(crate) record: Record,
-}
-
-impl Deref for Attempt {
-    type Target = Seen;
-
-    fn deref(&self) -> &Seen {
-        &self.seen
-    }
-}
-
-impl Attempt {
-    pub(crate) fn ending(&self) -> Result<&Ending, Failed> {
-        let outcome = &self.record.outcome;
-        self.record.ending.as_ref().ok_or_else(|| format!("{}: {outcome:?}", self.what).into())
-    }
-
-    /// Fails unless this is the verdict.
-    pub(crate) fn outcome(&self, expected: &Outcome) -> Result<(), Failed> {
-        if self.record.outcome == *expected { Ok(()) } else { Err(self.unlike(&format!("{expected:?}"))) }
-    }
-}
-
-impl Seen {
-    /// Executes a command to its end.
-    pub(crate) fn of(command: &mut Command) -> Result<Self, Failed> {
-        let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output()?;
-        let exit = status.code().map(Exit::Code).or(status.signal().map(Exit::Signal));
-        Ok(Self { what: format!("outside, {command:?}"), exit, stdout, stderr })
-    }
-
-    /// Fails unless the probe did what it is for.
-    pub(crate) fn did(&self) -> Result<&Self, Failed> {
-        if self.exit == Some(Exit::Code(0)) { Ok(self) } else { Err(self.unlike("done")) }
-    }
-
-    /// Fails unless the system refused with this error.
-    pub(crate) fn refused(&self, errno: &str) -> Result<&Self, Failed> {
-        let refused = self.exit == Some(Exit::Code(1)) && self.stderr().contains(errno);
-        if refused { Ok(self) } else { Err(self.unlike(errno)) }
-    }
-
-    /// What it was instead.
-    pub(crate) fn unlike(&self, expected: &str) -> Failed {
-        let (stdout, stderr) = (String::from_utf8_lossy(&self.stdout), self.stderr());
-        format!("{}: expected {expected}, got {:?}\n{stdout}\n{stderr}", self.what, self.exit).into()
-    }
-
-    pub(crate) fn stderr(&self) -> String {
-        String::from_utf8_lossy(&self.stderr).into_owned()
-    }
-
-    /// The values of all lines with this key.
-    pub(crate) fn facts(&self, key: &str) -> Vec<String> {
-        let text = String::from_utf8_lossy(&self.stdout);
-        let lines = text.lines().filter_map(|line| line.split_once(' '));
-        lines.filter(|(name, _)| *name == key).map(|(_, value)| value.to_owned()).collect()
-    }
-
-    /// The value of the line with this key.
-    pub(crate) fn fact(&self, key: &str) -> Result<String, Failed> {
-        self.facts(key).into_iter().next().ok_or_else(|| self.unlike(&format!("a line `{key}`")))
-    }
-
-    /// Every line as key and value.
-    pub(crate) fn all_facts(&self) -> BTreeMap<String, String> {
-        let text = String::from_utf8_lossy(&self.stdout);
-        let lines = text.lines().filter_map(|line| line.split_once(' '));
-        lines.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
-    }
-}
-
-/// A process of the host that ends when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Running(std::process::Child);
-
-impl Running {
-    /// Starts it and waits for its first line.
-    pub(crate) fn start(command: &mut Command) -> Result<Self, Failed> {
-        let mut running = Self(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?);
-        let mut line = String::new();
-        let stdout = running.0.stdout.as_mut().ok_or("no stdout")?;
-        io::BufRead::read_line(&mut io::BufReader::new(stdout), &mut line)?;
-        if line.is_empty() { Err(format!("{command:?} said nothing").into()) } else { Ok(running) }
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.0.id()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A path as an argument of a probe.
-pub(crate) fn text(path: &Path) -> Result<&str, Failed> {
-    path.to_str().ok_or_else(|| format!("`{}` is not UTF-8", path.display()).into())
-}
-
-/// Asks again and again, for as long as `patience` lasts.
-pub(crate) fn eventually(patience: Duration, mut holds: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + patience;
-    while !holds() {
-        if Instant::now() > deadline {
-            return false;
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    true
 }

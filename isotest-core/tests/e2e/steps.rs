@@ -88,7 +88,7 @@ fn not_isolated(
 }
 
 fn no_zygote(_: &Suite) -> Kept {
-    crate::sandboxed::Seen::of(&mut supervisors::command("without_descriptors")?)?.did()?;
+    crate::seen::Seen::of(&mut supervisors::command("without_descriptors")?)?.did()?;
     Ok(())
 }
 

@@ -1,8 +1,9 @@
 //! This program executed once more, as a supervisor in surroundings of its own: one that is killed, one with a
 //! terminal, one in namespaces where it may change what the suite may not.
 
-use crate::sandboxed::{Seen, Suite};
-use crate::{rootfs, steps, surroundings};
+use crate::sandboxed::Suite;
+use crate::seen::Seen;
+use crate::{killed, many, rootfs, steps, surroundings};
 use libtest_mimic::Failed;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
@@ -24,6 +25,9 @@ const PARTS: &[Part] = &[
     ("inside", surroundings::inside),
     ("on_a_terminal", surroundings::on_a_terminal),
     ("with_submount", rootfs::with_submount),
+    ("long_attempt", killed::long_attempt),
+    ("establish", killed::establish),
+    ("many_attempts", many::many_attempts),
     ("without_descriptors", steps::without_descriptors),
 ];
 

@@ -1,7 +1,8 @@
 //! What a program finds at its start: descriptors, signals, terminal, environment.
 
 use crate::promise::{Kept, Promise};
-use crate::sandboxed::{Seen, Suite, Wish, text};
+use crate::sandboxed::{Suite, Wish};
+use crate::seen::{Seen, text};
 use crate::supervisors;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::openpty;

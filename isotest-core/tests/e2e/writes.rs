@@ -1,7 +1,8 @@
 //! Writes that work and vanish, and those that are kept.
 
 use crate::promise::{Kept, Promise};
-use crate::sandboxed::{Suite, Wish, text};
+use crate::sandboxed::{Suite, Wish};
+use crate::seen::text;
 use isotest_core::plan::Views;
 use nix::sys::stat::Mode;
 use nix::sys::utsname::uname;

@@ -1,21 +1,20 @@
-//! Where the probe is, and that it is as new as its sources.
+//! The probe of this build.
 
 use libtest_mimic::Failed;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The probe of this build. Cargo, where it is at hand, makes sure that it is there and as new as its sources.
-pub(crate) fn built() -> Result<PathBuf, Failed> {
+/// Cargo, where it is at hand, makes sure that it is there and as new as its sources.
+pub(crate) fn probe() -> Result<PathBuf, Failed> {
     let own = env::current_exe()?;
     if let (Some(cargo), Some(directory)) = (env::var_os("CARGO"), built_in(&own)) {
         build_probe(Path::new(&cargo), directory)?;
     }
-    find()
+    find_probe()
 }
 
-/// The probe beside this program.
-pub(crate) fn find() -> Result<PathBuf, Failed> {
+pub(crate) fn find_probe() -> Result<PathBuf, Failed> {
     let own = env::current_exe()?;
     let mut candidates = [own.parent(), built_in(&own)].into_iter().flatten().map(|path| path.join("probe"));
     let found = candidates.find(|path| path.exists());

@@ -1,0 +1,192 @@
+//! Nothing outlives a supervisor that is killed, nor an attempt that is cancelled.
+
+use crate::ends::{is_alive, unique_pause};
+use crate::promise::{Kept, Promise};
+use crate::sandboxed::Suite;
+use crate::seen::{Running, eventually};
+use crate::supervisors;
+use isotest_core::sandbox::Cancel;
+use libtest_mimic::Failed;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+pub(crate) const PROMISES: &[Promise] = &[
+    Promise::new("within_a_second_of_a_kill_no_process_is_left_and_the_next_run_sweeps", killed).alone(),
+    Promise::new("a_cancelled_attempt_ends_at_once", cancelled),
+];
+
+/// Long enough to see it, and shorter than anything it does by itself.
+const SECOND: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn killed(suite: &Suite) -> Kept {
+    let pause = unique_pause();
+    let base = Base::beside(suite, "e2e-killed")?;
+    let mut supervisor = Running::start(base.command("long_attempt")?.arg(&pause))?;
+    let mut directories = Vec::new();
+    for _ in suite.cgroups.views() {
+        directories.push(PathBuf::from(supervisor.line()?));
+    }
+    let workload = |processes: &BTreeSet<Process>| processes.iter().filter(|one| one.has(&pause)).count();
+    let started = eventually(PATIENCE, || workload(&descendants(supervisor.pid())) == 3);
+    let processes = descendants(supervisor.pid());
+    assert!(started, "control: no workload in {processes:?}");
+    supervisor.kill()?;
+    let left = || processes.iter().filter(|process| process.is_alive()).collect::<Vec<_>>();
+    assert!(eventually(SECOND, || left().is_empty()), "still alive: {:?}", left());
+    drop(supervisor);
+
+    let existing = |directories: &[PathBuf]| directories.iter().filter(|path| path.exists()).count();
+    assert_eq!(existing(&directories), directories.len(), "control: they are there until swept");
+    base.release_controllers();
+    crate::seen::Seen::of(&mut base.command("establish")?)?.did()?;
+    assert_eq!(existing(&directories), 0, "{directories:?}");
+    base.remove()
+}
+
+/// A supervisor with an attempt that lasts; says where its cgroups are and executes.
+#[expect(clippy::print_stdout, reason = "the suite reads there where the cgroups are")]
+pub(crate) fn long_attempt(arguments: &[OsString]) -> Kept {
+    let [base, pause] = arguments else { return Err("a cgroup and a pause are needed".into()) };
+    enter(Path::new(base))?;
+    let suite = Suite::of_a_supervisor()?;
+    println!("supervisor {}", std::process::id());
+    for view in suite.cgroups.views() {
+        println!("{}", view.stash.display());
+    }
+    let pause = pause.to_str().ok_or("a pause is a number")?;
+    let script = "\"$0\" daemon \"$1\"; \"$0\" ignore_sigterm \"$1\" & exec \"$0\" sleep \"$1\"";
+    let arguments = ["-c", script, crate::seen::text(&suite.probe)?, pause];
+    suite.inside_with(&suite.wish().program("/bin/sh"), &arguments)?;
+    Err("the attempt ended".into())
+}
+
+/// A supervisor that makes its cgroups and removes them.
+pub(crate) fn establish(arguments: &[OsString]) -> Kept {
+    let [base] = arguments else { return Err("a cgroup is needed".into()) };
+    enter(Path::new(base))?;
+    Ok(Suite::of_a_supervisor()?.close()?)
+}
+
+/// Where a supervisor beside this one may make cgroups: in version 1 it is where this one does, in version 2 only
+/// a cgroup of its own may both hold it and be handed controllers.
+pub(crate) struct Base(Option<PathBuf>);
+
+impl Base {
+    /// A new one of that name, if one is needed.
+    pub(crate) fn beside(suite: &Suite, name: &str) -> Result<Self, Failed> {
+        let moved = suite.cgroups.views().into_iter().find(|view| view.stash.join("supervisor").exists());
+        let base = moved.map(|view| view.stash.join(name));
+        if let Some(base) = &base {
+            fs::create_dir(base)?;
+        }
+        Ok(Self(base))
+    }
+
+    /// A supervisor that finds its base as first argument.
+    pub(crate) fn command(&self, part: &str) -> Result<Command, Failed> {
+        let mut command = supervisors::command(part)?;
+        command.arg(self.0.as_deref().unwrap_or(Path::new("")));
+        Ok(command)
+    }
+
+    /// Makes the base habitable after its supervisor was killed, as whoever starts a supervisor there must: a
+    /// cgroup that hands controllers on takes no process.
+    fn release_controllers(&self) {
+        let Some(base) = &self.0 else { return };
+        let runs = fs::read_dir(base).into_iter().flatten().flatten().map(|entry| entry.path());
+        for directory in runs.chain([base.clone()]) {
+            let control = directory.join("cgroup.subtree_control");
+            for controller in fs::read_to_string(&control).unwrap_or_default().split_whitespace() {
+                // What is refused is seen when the next supervisor cannot enter.
+                let _ = fs::write(&control, format!("-{controller}"));
+            }
+        }
+    }
+
+    /// Removes it; nothing may be in it.
+    pub(crate) fn remove(self) -> Kept {
+        Ok(self.0.map_or(Ok(()), fs::remove_dir)?)
+    }
+}
+
+/// Enters the cgroup that the suite has made for this supervisor.
+pub(crate) fn enter(base: &Path) -> Kept {
+    if base.as_os_str().is_empty() { Ok(()) } else { Ok(fs::write(base.join("cgroup.procs"), "0")?) }
+}
+
+/// A process of the host.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Process {
+    pid: u32,
+    parent: u32,
+    start: u64,
+    /// Whether it has ended and waits for its parent, here the host's first process, to notice.
+    ended: bool,
+}
+
+impl Process {
+    fn read(pid: u32) -> Option<Self> {
+        let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields: Vec<_> = line.rsplit(')').next()?.split_whitespace().collect();
+        // proc_pid_stat(5), counted from the state, which is the third.
+        let (state, parent, born) = (fields.first()?, fields.get(1)?, fields.get(19)?);
+        let ended = matches!(*state, "Z" | "X");
+        Some(Self { pid, parent: parent.parse().ok()?, start: born.parse().ok()?, ended })
+    }
+
+    /// Whether it has this argument.
+    fn has(&self, argument: &str) -> bool {
+        let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        line.split(|byte| *byte == 0).any(|word| word == argument.as_bytes())
+    }
+
+    /// Whether this very process is alive, not another one with its number.
+    fn is_alive(&self) -> bool {
+        Self::read(self.pid).is_some_and(|process| process.start == self.start && !process.ended)
+    }
+}
+
+/// Children, and theirs.
+pub(crate) fn descendants(pid: u32) -> BTreeSet<Process> {
+    let all: Vec<_> = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| Process::read(entry.file_name().to_str()?.parse().ok()?))
+        .collect();
+    let mut found = BTreeSet::new();
+    let mut parents = vec![pid];
+    while let Some(parent) = parents.pop() {
+        for child in all.iter().filter(|process| process.parent == parent) {
+            parents.push(child.pid);
+            found.insert(child.clone());
+        }
+    }
+    found
+}
+
+fn cancelled(suite: &Suite) -> Kept {
+    let (wish, pause) = (suite.wish(), unique_pause());
+    let template = suite.template(&wish);
+    let cancel = Cancel::new()?;
+    let plan = wish.plan(&["ignore_sigterm", &pause]);
+    let record = thread::scope(|scope| -> Result<_, Failed> {
+        let attempt = scope.spawn(|| Ok::<_, Failed>(suite.slot(&template)?.execute(&plan, &cancel)));
+        let started = eventually(PATIENCE, || is_alive(&pause));
+        cancel.throw();
+        let gone = eventually(SECOND, || !is_alive(&pause));
+        assert!(started && gone, "started {started}, gone {gone}");
+        attempt.join().map_err(|_| "a thread panicked")?
+    })?;
+    assert!(record.is_none(), "{record:?}");
+    assert!(suite.slot(&template)?.execute(&wish.plan(&["exit", "0"]), &cancel).is_none());
+    // Control: without the switch it goes on to its end.
+    wish.attempt(&mut suite.slot(&template)?, &["exit", "0"])?.did()?;
+    Ok(())
+}
