@@ -89,6 +89,7 @@ pub(crate) fn usage() -> Usage {
         memory_split: Some(Reading { value: split, source: Source::MemoryStat }),
         cpu: Some(Reading { value: cpu, source: Source::CpuAcct }),
         pids_peak: Some(Reading { value: 1, source: Source::PidsPeak }),
+        pids_refused: None,
         io: Some(Reading { value: Io { read: 0, write: 8192 }, source: Source::BlkioThrottle }),
         oom: Some(Reading { value: Oom { kills: 0, own_limit: false }, source: Source::MemoryOomControl }),
         pressure: Pressure { cpu: Some(Duration::from_micros(12)), memory: None, io: None },

@@ -128,16 +128,27 @@ fn judge(test: &TestCase, record: &mut Record) {
         record.outcome = Outcome::Failed { code: 0 };
         record.remarks.push("the harness exited with 0 but executed no test".to_owned());
     }
-    if !passed && [&record.stdout, &record.stderr].into_iter().any(speaks_of_overflow) {
-        record.remarks.push(
-            "os error 75: a file whose owner or group is not yours cannot be changed in a copy-on-write directory; \
-             `--keep PATH` lets the test change the file itself"
-                .to_owned(),
-        );
+    if !passed {
+        let outputs = [&record.stdout, &record.stderr];
+        let told = TELLTALES.iter().filter(|(words, _)| words.iter().any(|words| says(outputs, words)));
+        record.remarks.extend(told.map(|(_, remark)| (*remark).to_owned()));
     }
 }
 
-fn speaks_of_overflow(output: &Captured) -> bool {
-    let says = |text: &[u8]| text.windows(b"os error 75".len()).any(|part| part == b"os error 75");
-    says(&output.head) || says(&output.tail)
+/// What failed tests say when it is the sandbox that they fail of, and what the user should know then.
+const TELLTALES: [(&[&str], &str); 2] = [
+    (
+        &["os error 75", "Os { code: 75,"],
+        "os error 75: a file whose owner or group is not yours cannot be changed in a copy-on-write directory; \
+         `--keep PATH` lets the test change the file itself",
+    ),
+    (
+        &["os error 101", "Os { code: 101,", "Temporary failure in name resolution"],
+        "the network of a test is 127.0.0.1 and ::1 only; `--network host` gives it the host's",
+    ),
+];
+
+fn says(outputs: [&Captured; 2], words: &str) -> bool {
+    let holds = |text: &[u8]| text.windows(words.len()).any(|part| part == words.as_bytes());
+    outputs.into_iter().any(|output| holds(&output.head) || holds(&output.tail))
 }

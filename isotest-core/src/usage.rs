@@ -137,6 +137,8 @@ pub struct Usage {
     pub cpu: Option<Reading<Cpu>>,
     /// Most processes and threads at once.
     pub pids_peak: Option<Reading<u64>>,
+    /// How often a further process or thread was refused, if their number was limited (`pids.events`).
+    pub pids_refused: Option<u64>,
     /// Block I/O.
     pub io: Option<Reading<Io>>,
     /// Out-of-memory kills.

@@ -5,10 +5,11 @@ use super::{Hierarchy, sweep};
 use crate::host::{CgroupMount, Host};
 use crate::plan::{Figures, Limits, View};
 use crate::policy::Capability;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where the supervisor itself moves, since a version 2 cgroup that hands controllers on may hold no processes.
@@ -171,7 +172,8 @@ impl Cgroups {
             }
         }
         let mount_point = mount.mount_point.clone();
-        self.hierarchies.push(Hierarchy { unified: true, run, mount_point, serves });
+        let handle = opened(&run)?;
+        self.hierarchies.push(Hierarchy { unified: true, run, handle, mount_point, serves });
         Ok(())
     }
 
@@ -185,7 +187,8 @@ impl Cgroups {
         let run =
             run.ok_or_else(|| format!("no permission to create a cgroup in `{}`", mount.own.display()))?;
         let mount_point = mount.mount_point.clone();
-        self.hierarchies.push(Hierarchy { unified: false, run, mount_point, serves: vec![capability] });
+        let (handle, serves) = (opened(&run)?, vec![capability]);
+        self.hierarchies.push(Hierarchy { unified: false, run, handle, mount_point, serves });
         Ok(())
     }
 
@@ -272,6 +275,10 @@ fn make_run(base: &Path) -> io::Result<PathBuf> {
     let run = base.join(sweep::name_of_run()?);
     fs::create_dir(&run)?;
     Ok(run)
+}
+
+fn opened(run: &Path) -> Result<Arc<File>, String> {
+    File::open(run).map(Arc::new).map_err(|error| refused("open", run, &error))
 }
 
 fn refused(what: &str, path: &Path, error: &io::Error) -> String {

@@ -4,10 +4,14 @@ use super::{Hierarchy, limits, parse};
 use crate::plan::Limits;
 use crate::policy::Capability;
 use crate::usage::{Cpu, Io, Oom, Pressure, Reading, Source, Usage};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The directory, below the one that carries the limit, in which the workload lives and which is the root of its
@@ -17,13 +21,18 @@ const INNER: &str = "test";
 /// The kernel gives these files whole in one read; none is longer.
 const FILE_BYTES: usize = 16 << 10;
 
-/// One attempt's directory in one hierarchy.
+/// One attempt's directory in one hierarchy. Everything is reached through descriptors: the way down from the root is
+/// longer than what is done at its end.
 #[derive(Debug)]
 struct Place {
-    /// Where limits are set and figures are read.
-    outer: PathBuf,
-    /// Where the workload lives; the same without limits.
-    inner: PathBuf,
+    /// The run's directory.
+    run: Arc<File>,
+    /// The name, in the run's directory, of the one where limits are set and figures are read.
+    id: String,
+    /// That directory.
+    outer: File,
+    /// Where the workload lives, if that is another one.
+    inner: Option<File>,
     unified: bool,
     serves: Vec<Capability>,
 }
@@ -45,20 +54,14 @@ impl Leaf {
         let name = if limits.any() { format!("{id}/{INNER}") } else { id.to_owned() };
         let mut leaf = Self { name, places: Vec::new(), limits };
         for hierarchy in hierarchies {
-            let outer = hierarchy.run.join(id);
-            let place = Place {
-                inner: hierarchy.run.join(&leaf.name),
-                outer,
-                unified: hierarchy.unified,
-                serves: hierarchy.serves.clone(),
-            };
-            if let Err(error) = place.create(limits) {
-                leaf.places.push(place);
-                // The first failure is the one worth telling; what cannot be removed now is swept by the next run.
-                let _ = leaf.remove();
-                return Err(error);
+            match Place::create(hierarchy, id, limits) {
+                Ok(place) => leaf.places.push(place),
+                Err(error) => {
+                    // The first failure is the one worth telling; what cannot be removed now is swept by the next run.
+                    let _ = leaf.remove();
+                    return Err(error);
+                }
             }
-            leaf.places.push(place);
         }
         Ok(leaf)
     }
@@ -76,10 +79,11 @@ impl Leaf {
         let mut directory = None;
         let mut tasks = Vec::new();
         for place in &self.places {
+            let inner = place.inner.as_ref().unwrap_or(&place.outer);
             if place.unified {
-                directory = Some(File::open(&place.inner)?.into());
+                directory = Some(inner.try_clone()?.into());
             } else {
-                tasks.push(OpenOptions::new().write(true).open(place.inner.join("tasks"))?.into());
+                tasks.push(openat(inner, "tasks", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?);
             }
         }
         Ok((directory, tasks))
@@ -93,7 +97,11 @@ impl Leaf {
                 match capability {
                     Capability::Memory => place.read_memory(self.limits, &mut usage),
                     Capability::Cpu => usage.cpu = place.cpu(),
-                    Capability::Pids => usage.pids_peak = place.number("pids.peak", Source::PidsPeak),
+                    Capability::Pids => {
+                        usage.pids_peak = place.number("pids.peak", Source::PidsPeak);
+                        let events = self.limits.pids.and_then(|_| place.text("pids.events"));
+                        usage.pids_refused = events.and_then(|text| parse::keyed(&text, "max"));
+                    }
                     Capability::Io => usage.io = place.io(),
                     Capability::Pressure => usage.pressure = place.pressure(),
                     Capability::User
@@ -125,31 +133,49 @@ impl Leaf {
 }
 
 impl Place {
-    fn create(&self, limits: Limits) -> io::Result<()> {
-        fs::create_dir(&self.outer)?;
+    /// Makes the directory and sets the limits; nothing is left behind if one is refused.
+    fn create(hierarchy: &Hierarchy, id: &str, limits: Limits) -> io::Result<Self> {
+        let run = Arc::clone(&hierarchy.handle);
+        let outer = make_directory(&run, id)?;
+        let (unified, serves) = (hierarchy.unified, hierarchy.serves.clone());
+        let mut place = Self { run, id: id.to_owned(), outer, inner: None, unified, serves };
+        match place.limit(limits) {
+            Ok(()) => Ok(place),
+            Err(error) => {
+                // As above: the failure to tell is the first.
+                let _ = place.remove();
+                Err(error)
+            }
+        }
+    }
+
+    fn limit(&mut self, limits: Limits) -> io::Result<()> {
         for capability in &self.serves {
             for setting in limits::settings(limits, *capability, self.unified) {
-                let file = self.outer.join(setting.file);
-                match fs::write(&file, &setting.value) {
-                    Err(error) if setting.optional && error.kind() == io::ErrorKind::NotFound => {}
-                    // A cgroup file that does not exist cannot be created, which is refused with EACCES or EPERM.
-                    Err(_) if setting.optional && !file.exists() => {}
-                    done => done?,
+                let file =
+                    openat(&self.outer, setting.file, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty());
+                match file {
+                    Err(Errno::ENOENT) if setting.optional => {}
+                    Err(error) => return Err(error.into()),
+                    Ok(file) => File::from(file).write_all(setting.value.as_bytes())?,
                 }
             }
         }
-        if self.inner == self.outer { Ok(()) } else { fs::create_dir(&self.inner) }
+        if limits.any() {
+            self.inner = Some(make_directory(&self.outer, INNER)?);
+        }
+        Ok(())
     }
 
     fn remove(&self) -> io::Result<()> {
-        if self.inner != self.outer {
-            remove_if_there(&self.inner)?;
+        if self.inner.is_some() {
+            remove_if_there(&self.outer, INNER)?;
         }
-        remove_if_there(&self.outer)
+        remove_if_there(&self.run, &self.id)
     }
 
     fn text(&self, file: &str) -> Option<String> {
-        text_of(&self.outer.join(file))
+        text_of(&self.outer, file)
     }
 
     fn number(&self, file: &str, source: Source) -> Option<Reading<u64>> {
@@ -178,9 +204,9 @@ impl Place {
             ("memory.oom_control", Source::MemoryOomControl)
         };
         let mut kills = parse::keyed(&self.text(file)?, "oom_kill")?;
-        if !self.unified && self.inner != self.outer {
+        if let Some(inner) = self.inner.as_ref().filter(|_| !self.unified) {
             // Version 1 counts a kill only in the directory of the process that was killed.
-            kills += parse::keyed(&text_of(&self.inner.join(file))?, "oom_kill")?;
+            kills += parse::keyed(&text_of(inner, file)?, "oom_kill")?;
         }
         // A kill is the attempt's own doing only if its own limit was hit; the machine may have been short.
         let own_limit = kills > 0 && limits.memory.is_some() && self.hit_own_limit();
@@ -222,17 +248,23 @@ impl Place {
 }
 
 /// A file, with as few system calls as it takes: this is done ten times an attempt.
-fn text_of(file: &Path) -> Option<String> {
-    let mut file = File::open(file).ok()?;
+fn text_of(directory: &File, file: &str) -> Option<String> {
+    let file = openat(directory, file, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
     let mut text = vec![0; FILE_BYTES];
-    let length = file.read(&mut text).ok()?;
+    let length = File::from(file).read(&mut text).ok()?;
     text.truncate(length);
     String::from_utf8(text).ok()
 }
 
-fn remove_if_there(directory: &Path) -> io::Result<()> {
-    match fs::remove_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
+fn make_directory(parent: &File, name: &str) -> io::Result<File> {
+    mkdirat(parent, name, Mode::from_bits_truncate(0o755))?;
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    Ok(openat(parent, name, flags, Mode::empty())?.into())
+}
+
+fn remove_if_there(parent: &File, name: &str) -> io::Result<()> {
+    match unlinkat(parent, name, UnlinkatFlags::RemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }

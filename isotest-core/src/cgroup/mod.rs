@@ -11,7 +11,9 @@ pub use base::{Cgroups, Established};
 pub use leaf::Leaf;
 
 use crate::policy::Capability;
+use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// One hierarchy in which the run has a directory.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(crate) struct Hierarchy {
     pub(crate) unified: bool,
     /// The run's directory in it.
     pub(crate) run: PathBuf,
+    /// The same, opened.
+    pub(crate) handle: Arc<File>,
     /// Where it is mounted, which is also where tests look for it.
     pub(crate) mount_point: PathBuf,
     /// What is measured and limited here.

@@ -49,7 +49,8 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
     let is_off = |capability: &Capability| request.policy.level(*capability) == Level::Off;
     let mut views = request.views.clone();
     if is_off(&Capability::CopyOnWrite) {
-        views.copy_on_write.clear();
+        // They are still seen, even where something private covers their place.
+        views.read_only.append(&mut views.copy_on_write);
     }
     let rootfs = rootfs::rootfs(&views, host, request.cgroups.views, request.jobs);
     let states = states(request, &rootfs);

@@ -255,10 +255,15 @@ impl Layers {
         }
     }
 
-    /// The host's own file or directory.
+    /// The host's own file or directory. Where nothing private covers it, the template shows it.
     fn again(&mut self, path: &Path, access: Access) {
-        let stash = self.stash(path, access, true);
-        self.covering.push(Layer { path: path.to_path_buf(), content: Content::Again { stash } });
+        if self.covering.iter().any(|layer| path.starts_with(&layer.path)) {
+            let stash = self.stash(path, access, true);
+            self.covering.push(Layer { path: path.to_path_buf(), content: Content::Again { stash } });
+        } else {
+            let (from, to) = (path.to_path_buf(), path.to_path_buf());
+            self.tree.push(Entry::Bind { from, to, access, recursive: true });
+        }
     }
 
     fn stash(&mut self, from: &Path, access: Access, recursive: bool) -> PathBuf {

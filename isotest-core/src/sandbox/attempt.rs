@@ -5,7 +5,7 @@ use super::channel::{self, Command, Report};
 use super::prepared::Sandbox;
 use super::step::{Step, StepError};
 use crate::outcome::{Ending, Exit, Outcome};
-use crate::plan::{Limits, SandboxPlan, Workload};
+use crate::plan::{Limits, SandboxPlan};
 use crate::record::{Captured, Record};
 use crate::usage::Usage;
 use nix::errno::Errno;
@@ -14,8 +14,9 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// After SIGTERM at the end of its time, a workload may put its things in order for this long.
-const TERMINATE_GRACE: Duration = Duration::from_secs(2);
+/// Init watches the time of its workload. This long after that time it should have reported the end, even on a
+/// machine that is very busy.
+const REPORT_GRACE: Duration = Duration::from_mins(1);
 /// If init has not reported the end this long after it was told to kill everything, the sandbox counts as lost.
 const KILL_GRACE: Duration = Duration::from_secs(10);
 
@@ -38,7 +39,6 @@ pub struct Attempt {
 
 #[derive(Debug, Clone, Copy)]
 enum Urge {
-    Terminate,
     Kill,
     GiveUp,
 }
@@ -57,10 +57,10 @@ pub(super) enum Waited {
 impl Attempt {
     /// Starts the workload in its sandbox.
     pub(super) fn start(mut sandbox: Sandbox, plan: &SandboxPlan) -> Self {
-        sandbox.go(&plan.workload);
+        let end = sandbox.go(&plan.workload, plan.timeout).err().map(Err);
         let now = Instant::now();
-        let next = plan.timeout.map(|timeout| (now + timeout, Urge::Terminate));
-        Self { sandbox: Some(sandbox), limits: plan.limits, quiet_until: now + QUIET, next, end: None }
+        let next = plan.timeout.map(|timeout| (now + timeout + REPORT_GRACE, Urge::Kill));
+        Self { sandbox: Some(sandbox), limits: plan.limits, quiet_until: now + QUIET, next, end }
     }
 
     /// An attempt for which there was no sandbox.
@@ -122,15 +122,13 @@ impl Attempt {
     }
 
     fn urge(&mut self, urge: Urge) -> io::Result<Waited> {
-        let (command, (grace, then)): (Command<&Workload>, _) = match urge {
-            Urge::Terminate => (Command::Terminate, (TERMINATE_GRACE, Urge::Kill)),
-            Urge::Kill => (Command::Kill, (KILL_GRACE, Urge::GiveUp)),
+        match urge {
+            Urge::Kill => self.next = Some((Instant::now() + KILL_GRACE, Urge::GiveUp)),
             Urge::GiveUp => return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),
-        };
-        self.next = Some((Instant::now() + grace, then));
+        }
         if let Some(sandbox) = &mut self.sandbox {
             // An init that has just gone is noticed by the next wait.
-            let _ = channel::send(&mut sandbox.control, &command, &[]);
+            let _ = channel::send(&mut sandbox.control, &Command::Kill, &[]);
         }
         Ok(Waited::Ended)
     }
@@ -150,6 +148,15 @@ impl Attempt {
                 remarks.push("its limits were not in force".to_owned());
             }
             [stdout, stderr] = sandbox.end().map(super::capture::Capture::finish);
+        }
+        if let Some(kills) = usage.oom.filter(|oom| oom.value.kills > 0 && !oom.value.own_limit) {
+            remarks.push(format!(
+                "the kernel killed {} of its processes for want of memory, though at no limit of its own",
+                kills.value.kills
+            ));
+        }
+        if let Some(refused @ 1..) = usage.pids_refused {
+            remarks.push(format!("at its limit of processes, {refused} were refused"));
         }
         let (outcome, ending) = match end.unwrap_or_else(lost) {
             Ok(ending) => {

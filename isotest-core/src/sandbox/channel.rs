@@ -2,14 +2,17 @@
 
 use super::step::StepError;
 use crate::outcome::Ending;
-use crate::plan::Template;
+use crate::plan::{Template, Workload};
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::ffi::{CStr, OsStr};
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 /// From the supervisor to a zygote.
 #[derive(Debug, Serialize, Deserialize)]
@@ -42,15 +45,86 @@ pub(crate) enum Report {
     Ended(Ending),
 }
 
-/// From the supervisor to init. The workload is sent borrowed and received owned.
+/// From the supervisor to init.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Command<W> {
-    /// Execute this. It is said once, and first.
-    Go(W),
-    /// End the workload by SIGTERM, since its time is over.
-    Terminate,
+pub(crate) enum Command {
+    /// Execute this, and end it by SIGTERM when this time is over. It is said once, and first.
+    Go(Packed, Option<Duration>),
     /// Kill everything in the sandbox.
     Kill,
+}
+
+/// A workload as execve(2) wants it: strings one behind the other, each with its NUL. Nothing has to be taken apart
+/// and put together again for each of a hundred variables.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Packed {
+    #[serde(with = "crate::wire::bytes")]
+    program: Vec<u8>,
+    #[serde(with = "crate::wire::bytes")]
+    arguments: Vec<u8>,
+    #[serde(with = "crate::wire::bytes")]
+    environment: Vec<u8>,
+    #[serde(with = "crate::wire::bytes")]
+    directory: Vec<u8>,
+}
+
+impl Packed {
+    /// The workload, packed.
+    ///
+    /// # Errors
+    /// `EINVAL` if a string holds a NUL.
+    pub(crate) fn new(workload: &Workload) -> io::Result<Self> {
+        let one = |text: &OsStr| packed([&[text.as_bytes()][..]].into_iter());
+        let program = one(workload.program.as_os_str())?;
+        let mut arguments = program.clone();
+        arguments.extend(packed(workload.arguments.iter().map(|text| [text.as_bytes()]))?);
+        let variables = workload.environment.iter();
+        let environment = packed(variables.map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()]))?;
+        Ok(Self { program, arguments, environment, directory: one(workload.directory.as_os_str())? })
+    }
+
+    /// The file to execute.
+    pub(crate) fn program(&self) -> &CStr {
+        first(&self.program)
+    }
+
+    /// Its working directory.
+    pub(crate) fn directory(&self) -> &CStr {
+        first(&self.directory)
+    }
+
+    /// Its arguments, its name first.
+    pub(crate) fn arguments(&self) -> Vec<&CStr> {
+        strings(&self.arguments)
+    }
+
+    /// Its environment.
+    pub(crate) fn environment(&self) -> Vec<&CStr> {
+        strings(&self.environment)
+    }
+}
+
+fn packed<'a, P: AsRef<[&'a [u8]]>>(texts: impl Iterator<Item = P>) -> io::Result<Vec<u8>> {
+    let mut packed = Vec::new();
+    for text in texts {
+        for part in text.as_ref() {
+            if part.contains(&0) {
+                return Err(io::Error::from_raw_os_error(libc::EINVAL));
+            }
+            packed.extend_from_slice(part);
+        }
+        packed.push(0);
+    }
+    Ok(packed)
+}
+
+fn first(packed: &[u8]) -> &CStr {
+    CStr::from_bytes_until_nul(packed).unwrap_or_default()
+}
+
+fn strings(packed: &[u8]) -> Vec<&CStr> {
+    let pieces = packed.split_inclusive(|byte| *byte == 0);
+    pieces.filter_map(|piece| CStr::from_bytes_with_nul(piece).ok()).collect()
 }
 
 /// More than the longest list of descriptors that is sent.
@@ -98,4 +172,26 @@ fn owned_descriptors(messages: impl Iterator<Item = ControlMessageOwned>) -> Vec
         _ => None,
     });
     rights.flatten().map(crate::sys::fd::received).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workload_is_packed_as_execve_wants_it() -> io::Result<()> {
+        let workload = Workload {
+            program: "/bin/a b".into(),
+            arguments: vec!["".into(), "x=y".into()],
+            environment: vec![("A".into(), "1=2".into()), ("B".into(), "".into())],
+            directory: "/".into(),
+        };
+        let packed = Packed::new(&workload)?;
+        assert_eq!((packed.program(), packed.directory()), (c"/bin/a b", c"/"));
+        assert_eq!(packed.arguments(), [c"/bin/a b", c"", c"x=y"]);
+        assert_eq!(packed.environment(), [c"A=1=2", c"B="]);
+        let error = Packed::new(&Workload { program: "a\0b".into(), ..workload }).map(drop);
+        assert_eq!(error.map_err(|error| error.raw_os_error()), Err(Some(libc::EINVAL)));
+        Ok(())
+    }
 }

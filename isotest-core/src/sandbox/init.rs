@@ -1,33 +1,27 @@
 //! PID 1 of one attempt: sets the sandbox up, starts the workload, sees what it leaves behind, and by exiting makes
 //! the kernel end the rest.
 
-use super::channel::{self, Command, Report, Start};
+use super::channel::{self, Command, Packed, Report, Start};
 use super::layers::{self, Upper};
 use super::step::{Step, StepError};
-use super::{changes, leftovers, mounts, network, workload};
-use crate::outcome::{Ending, Exit, LeftProcess};
-use crate::plan::{Network, Template, Workload};
+use super::watch::{self, Watch};
+use super::{changes, mounts, network, workload};
+use crate::outcome::{Ending, Exit};
+use crate::plan::{Network, Template};
 use crate::policy::Capability;
 use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
 use crate::sys::mount::attr;
-use crate::sys::wait::{Change, Wait, any_child};
 use crate::usage::{Children, Cpu, Io};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::{set_dumpable, set_name, set_pdeathsig};
 use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::Signal;
 use nix::sys::time::TimeVal;
-use nix::unistd::{Pid, pipe2, read};
+use nix::unistd::{pipe2, read};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// How long what the workload has left behind may take to end by itself before it counts as left running.
-const LEFTOVER_GRACE: Duration = Duration::from_millis(100);
 
 /// The unit of `ru_inblock` and `ru_oublock`.
 const BLOCK_BYTES: u64 = 512;
@@ -55,7 +49,7 @@ pub(super) fn run(errand: Errand<'_>, descriptors: Vec<OwnedFd>) -> ! {
     let sent = channel::send(&mut control, &report, &[]);
     // The tmpfs of this sandbox is charged to the attempt's cgroup until init is gone: it stays until the
     // supervisor has read the figures and closed its side.
-    while let Ok(Some(_)) = channel::receive::<Command<Workload>>(&mut control) {}
+    while let Ok(Some(_)) = channel::receive::<Command>(&mut control) {}
     exit_now(i32::from(sent.is_err()))
 }
 
@@ -91,8 +85,8 @@ fn attempt(
     let Errand { proof, template, start, store, hold } = errand;
     Step::DieWithParent.run(|| die_with_parent(hold))?;
     let uppers = set_up(template, start, store)?;
-    let signals = Step::CloneWorkload.run(watch_children)?;
-    let Some(workload) = Step::Supervise.run(|| workload_from(control))? else { exit_now(0) };
+    let signals = Step::CloneWorkload.run(watch::children)?;
+    let Some((workload, timeout)) = Step::Supervise.run(|| workload_from(control))? else { exit_now(0) };
     let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
     let born = Instant::now();
     let cgroup = descriptors.cgroup.as_ref().map(AsFd::as_fd);
@@ -101,9 +95,9 @@ fn attempt(
         Side::Parent(pid) => pid,
     };
     drop((error_end, descriptors));
-    let mut watch = Watch { pid, born, exit: None, wall: Duration::ZERO, timed_out: false };
+    let mut watch = Watch::new(pid, born, timeout);
     Step::Supervise.run(|| watch.until_end(control, &signals))?;
-    let left_running = Step::Supervise.run(|| clear(&signals))?;
+    let left_running = Step::Supervise.run(|| watch::clear(&signals))?;
     if let Some(error) = workload::error(&errors) {
         return Err(error);
     }
@@ -161,127 +155,12 @@ fn guard(path: &Path) -> io::Result<()> {
 }
 
 /// Waits for the workload; `None` if the sandbox is not needed.
-fn workload_from(control: &mut UnixStream) -> io::Result<Option<Workload>> {
-    match channel::receive::<Command<Workload>>(control)? {
+fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<Duration>)>> {
+    match channel::receive::<Command>(control)? {
         None => Ok(None),
-        Some((Command::Go(workload), _)) => Ok(Some(workload)),
-        Some((Command::Terminate | Command::Kill, _)) => Err(io::Error::other("there is no workload yet")),
+        Some((Command::Go(workload, timeout), _)) => Ok(Some((workload, timeout))),
+        Some((Command::Kill, _)) => Err(io::Error::other("there is no workload yet")),
     }
-}
-
-/// From here on the ends of children wait in a descriptor.
-fn watch_children() -> io::Result<SignalFd> {
-    let mut children = SigSet::empty();
-    children.add(Signal::SIGCHLD);
-    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&children), None)?;
-    Ok(SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?)
-}
-
-/// The wait for the workload's end.
-#[derive(Debug)]
-struct Watch {
-    pid: Pid,
-    born: Instant,
-    exit: Option<Exit>,
-    wall: Duration,
-    timed_out: bool,
-}
-
-impl Watch {
-    fn until_end(&mut self, control: &mut UnixStream, signals: &SignalFd) -> io::Result<()> {
-        while self.exit.is_none() {
-            let mut sources = [
-                PollFd::new(signals.as_fd(), PollFlags::POLLIN),
-                PollFd::new(control.as_fd(), PollFlags::POLLIN),
-            ];
-            if let Err(error) = poll(&mut sources, PollTimeout::NONE) {
-                if error != Errno::EINTR {
-                    return Err(error.into());
-                }
-                continue;
-            }
-            let [child, command] = sources.map(|source| source.any().unwrap_or(false));
-            if child {
-                while signals.read_signal()?.is_some() {}
-                self.reap()?;
-            }
-            if command && self.exit.is_none() {
-                self.obey(control)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn reap(&mut self) -> io::Result<()> {
-        while let Wait::Changed(pid, change) = any_child(libc::WNOHANG | libc::WUNTRACED)? {
-            match change {
-                Change::Exited(code) => self.ended(pid, Exit::Code(code)),
-                Change::Signaled(signal) => self.ended(pid, Exit::Signal(signal)),
-                // With nothing left that could continue it, it would wait for ever.
-                Change::Stopped(signal) if pid == self.pid && leftovers::is_alone(pid) => {
-                    self.ended(pid, Exit::Stopped(signal));
-                }
-                Change::Stopped(_) => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn ended(&mut self, pid: Pid, exit: Exit) {
-        if pid == self.pid && self.exit.is_none() {
-            self.exit = Some(exit);
-            self.wall = self.born.elapsed();
-        }
-    }
-
-    fn obey(&mut self, control: &mut UnixStream) -> io::Result<()> {
-        match channel::receive::<Command<Workload>>(control)? {
-            None => exit_now(1),
-            Some((Command::Terminate, _)) => {
-                self.timed_out = true;
-                everybody(Signal::SIGTERM)?;
-                everybody(Signal::SIGCONT)
-            }
-            Some((Command::Kill, _)) => everybody(Signal::SIGKILL),
-            Some((Command::Go(_), _)) => Err(io::Error::other("there is one workload to a sandbox")),
-        }
-    }
-}
-
-/// Signals every process of the sandbox but init.
-fn everybody(signal: Signal) -> io::Result<()> {
-    match kill(Pid::from_raw(-1), signal) {
-        Ok(()) | Err(Errno::ESRCH) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Gives what is left a moment, notes what is still there then, and kills it.
-fn clear(signals: &SignalFd) -> io::Result<Vec<LeftProcess>> {
-    let deadline = Instant::now() + LEFTOVER_GRACE;
-    while anybody() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break;
-        }
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-        // Interrupted or not, what counts is who is still there.
-        let _ = poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], timeout);
-        while signals.read_signal()?.is_some() {}
-        while matches!(any_child(libc::WNOHANG)?, Wait::Changed(..)) {}
-    }
-    let mut left = Vec::new();
-    if anybody() {
-        left = leftovers::list();
-        everybody(Signal::SIGKILL)?;
-    }
-    while any_child(0)? != Wait::NoChildren {}
-    Ok(left)
-}
-
-/// Whether init is not alone in the sandbox.
-fn anybody() -> bool {
-    kill(Pid::from_raw(-1), None).is_ok()
 }
 
 /// The accounts of the dead. Without accounting for I/O the kernel fills in zeros, which would be no measurement.

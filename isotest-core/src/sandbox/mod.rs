@@ -15,6 +15,7 @@ mod slot;
 pub mod step;
 mod stores;
 mod tree;
+mod watch;
 mod workload;
 pub(crate) mod zygote;
 

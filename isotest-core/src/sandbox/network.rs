@@ -8,6 +8,7 @@ use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// Raises `lo`; the kernel then gives it 127.0.0.1 and ::1.
@@ -43,6 +44,7 @@ fn setting(name: &str) -> std::path::PathBuf {
 #[derive(Debug)]
 struct Namespace {
     handle: File,
+    traces: Traces,
     /// Packets `lo` had carried when it was made: the kernel itself may send some while it comes up.
     packets: u64,
     /// The init of the attempt that has it, or had it last.
@@ -82,7 +84,9 @@ impl Pool {
         Step::MakeNetwork.run(|| -> io::Result<()> {
             raise_loopback()?;
             let handle = File::open("/proc/self/ns/net")?;
-            self.namespaces.push(Namespace { handle, packets: loopback_packets()?, user: None });
+            let traces = Traces::of_current()?;
+            let packets = traces.loopback_packets()?;
+            self.namespaces.push(Namespace { handle, traces, packets, user: None });
             Ok(())
         })
     }
@@ -99,12 +103,11 @@ impl Pool {
                 place += 1;
                 continue;
             }
-            let trace = Step::MakeNetwork.run(|| -> io::Result<_> {
-                setns(&namespace.handle, CloneFlags::CLONE_NEWNET)?;
-                if namespace.user.is_none() { Ok(Trace::None) } else { trace(namespace.packets) }
-            })?;
-            match trace {
-                Trace::None => return Ok(place),
+            match Step::MakeNetwork.run(|| namespace.traces.since(namespace.packets))? {
+                Trace::None => {
+                    let enter = || setns(&namespace.handle, CloneFlags::CLONE_NEWNET);
+                    return Step::MakeNetwork.run(enter).map(|()| place);
+                }
                 Trace::Sockets => place += 1,
                 Trace::Lasting => drop(self.namespaces.remove(place)),
             }
@@ -122,21 +125,47 @@ impl Pool {
     }
 }
 
-/// Looks at the current namespace: packets on `lo`, sockets, IPv6 flow labels.
-fn trace(packets_before: u64) -> io::Result<Trace> {
-    let labels = fs::read_to_string("/proc/self/net/ip6_flowlabel").unwrap_or_default();
-    if loopback_packets()? != packets_before || labels.lines().count() > 1 {
-        return Ok(Trace::Lasting);
-    }
-    let sockets = fs::read_to_string("/proc/self/net/sockstat")?;
-    Ok(if sockets.lines().next() == Some("sockets: used 0") { Trace::None } else { Trace::Sockets })
+/// The files of `/proc/net` that show a namespace's use. What is opened in a namespace keeps telling of it.
+#[derive(Debug)]
+struct Traces {
+    interfaces: File,
+    sockets: File,
+    /// Absent without IPv6.
+    flow_labels: Option<File>,
 }
 
-/// The packets `lo` has received (proc_pid_net(5), `dev`).
-fn loopback_packets() -> io::Result<u64> {
-    let interfaces = fs::read_to_string("/proc/self/net/dev")?;
-    let lo = interfaces.lines().find_map(|line| line.trim_start().strip_prefix("lo:"));
-    let packets =
-        lo.and_then(|figures| figures.split_whitespace().nth(1)).and_then(|figure| figure.parse().ok());
-    packets.ok_or_else(|| io::Error::from_raw_os_error(libc::EPROTO))
+impl Traces {
+    fn of_current() -> io::Result<Self> {
+        Ok(Self {
+            interfaces: File::open("/proc/self/net/dev")?,
+            sockets: File::open("/proc/self/net/sockstat")?,
+            flow_labels: File::open("/proc/self/net/ip6_flowlabel").ok(),
+        })
+    }
+
+    /// Looks at packets on `lo`, sockets and IPv6 flow labels.
+    fn since(&self, packets_before: u64) -> io::Result<Trace> {
+        let labels = self.flow_labels.as_ref().map(text).transpose()?.unwrap_or_default();
+        if self.loopback_packets()? != packets_before || labels.lines().count() > 1 {
+            return Ok(Trace::Lasting);
+        }
+        let unused = text(&self.sockets)?.lines().next() == Some("sockets: used 0");
+        Ok(if unused { Trace::None } else { Trace::Sockets })
+    }
+
+    /// The packets `lo` has received (proc_pid_net(5), `dev`).
+    fn loopback_packets(&self) -> io::Result<u64> {
+        let interfaces = text(&self.interfaces)?;
+        let lo = interfaces.lines().find_map(|line| line.trim_start().strip_prefix("lo:"));
+        let packets = lo.and_then(|figures| figures.split_whitespace().nth(1)?.parse().ok());
+        packets.ok_or_else(|| io::Error::from_raw_os_error(libc::EPROTO))
+    }
+}
+
+/// The file from its beginning. More than fits stands there only once something was used.
+fn text(file: &File) -> io::Result<String> {
+    let mut text = vec![0; 4096];
+    let length = file.read_at(&mut text, 0)?;
+    text.truncate(length);
+    String::from_utf8(text).map_err(io::Error::other)
 }

@@ -2,7 +2,7 @@
 //! workload runs.
 
 use super::capture::Capture;
-use super::channel::{self, Command, Order, Start};
+use super::channel::{self, Command, Order, Packed, Start};
 use super::step::{Step, StepError};
 use crate::cgroup::{Cgroups, Leaf};
 use crate::plan::{Limits, SandboxPlan, Workload};
@@ -14,6 +14,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 /// What must be known of an attempt before its sandbox is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,9 +89,14 @@ impl Sandbox {
     }
 
     /// Starts the workload.
-    pub(super) fn go(&mut self, workload: &Workload) {
+    ///
+    /// # Errors
+    /// When it cannot be executed by anybody.
+    pub(super) fn go(&mut self, workload: &Workload, timeout: Option<Duration>) -> Result<(), StepError> {
+        let packed = Step::Exec.on(workload.program.display(), || Packed::new(workload))?;
         // An init that has failed has said so before it went.
-        let _ = channel::send(&mut self.control, &Command::Go(workload), &[]);
+        let _ = channel::send(&mut self.control, &Command::Go(packed, timeout), &[]);
+        Ok(())
     }
 
     /// Reads what is there of its output, without waiting; a stream at its end is closed.

@@ -1,9 +1,10 @@
 //! The workload's process from its birth inside the attempt's cgroup to execve. What happens here is measured, so
 //! there is as little of it as possible.
 
+use super::channel::Packed;
 use super::init::Descriptors;
 use super::step::{Step, StepError};
-use crate::plan::{Template, Workload};
+use crate::plan::Template;
 use crate::policy::Capability;
 use crate::sys::clone3::exit_now;
 use crate::sys::{fd, signal};
@@ -12,18 +13,11 @@ use nix::sys::prctl::set_dumpable;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, execvpe, read, setsid, write};
 use std::convert::Infallible;
-use std::ffi::CString;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
 
 /// Executes the workload, or says over `errors` why not.
-pub(super) fn run(
-    template: &Template,
-    workload: &Workload,
-    descriptors: &Descriptors,
-    errors: &OwnedFd,
-) -> ! {
+pub(super) fn run(template: &Template, workload: &Packed, descriptors: &Descriptors, errors: &OwnedFd) -> ! {
     let Err(error) = execute(template, workload, descriptors);
     if let Ok(message) = postcard::to_stdvec(&error) {
         // Init takes an unreadable message for what it is: a failure that could not be told.
@@ -41,7 +35,7 @@ pub(super) fn error(errors: &OwnedFd) -> Option<StepError> {
 
 fn execute(
     template: &Template,
-    workload: &Workload,
+    workload: &Packed,
     descriptors: &Descriptors,
 ) -> Result<Infallible, StepError> {
     for tasks in &descriptors.tasks {
@@ -60,8 +54,9 @@ fn execute(
         set_dumpable(true)?;
         Ok(())
     })?;
-    Step::ChangeDirectory.on(workload.directory.display(), || chdir(&workload.directory))?;
-    Step::Exec.on(workload.program.display(), || exec(workload))
+    let (directory, program) = (workload.directory(), workload.program());
+    Step::ChangeDirectory.on(directory.to_string_lossy(), || chdir(directory))?;
+    Step::Exec.on(program.to_string_lossy(), || exec(workload))
 }
 
 fn place(stdio: &[OwnedFd]) -> io::Result<()> {
@@ -73,23 +68,15 @@ fn place(stdio: &[OwnedFd]) -> io::Result<()> {
     fd::close_on_exec_from(3)
 }
 
-fn exec(workload: &Workload) -> io::Result<Infallible> {
-    let program = c_string(workload.program.as_os_str().as_bytes())?;
-    let mut arguments = vec![program.clone()];
-    for argument in &workload.arguments {
-        arguments.push(c_string(argument.as_bytes())?);
-    }
-    let mut environment = Vec::with_capacity(workload.environment.len());
-    for (name, value) in &workload.environment {
-        environment.push(c_string(&[name.as_bytes(), b"=", value.as_bytes()].concat())?);
-    }
+fn exec(workload: &Packed) -> io::Result<Infallible> {
+    let (program, arguments, environment) =
+        (workload.program(), workload.arguments(), workload.environment());
     // A runner of cargo's configuration may be named without its directory.
-    if workload.program.components().count() == 1 {
-        return Ok(execvpe(&program, &arguments, &environment)?);
-    }
-    Ok(execve(&program, &arguments, &environment)?)
-}
-
-fn c_string(bytes: &[u8]) -> io::Result<CString> {
-    CString::new(bytes).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
+    let is_bare_name = !program.to_bytes().contains(&b'/');
+    let executed = if is_bare_name {
+        execvpe(program, &arguments, &environment)
+    } else {
+        execve(program, &arguments, &environment)
+    };
+    Ok(executed?)
 }

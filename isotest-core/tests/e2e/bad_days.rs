@@ -26,7 +26,7 @@ pub(crate) const PROMISES: &[Promise] = &[
 ];
 
 /// Executes the probe beside a neighbour that does a bit of everything, and an innocent one after it.
-fn beside_a_neighbour(suite: &Suite, wish: Wish, arguments: &[&str]) -> Result<Attempt, Failed> {
+fn beside_a_neighbour(suite: &Suite, wish: &Wish, arguments: &[&str]) -> Result<Attempt, Failed> {
     let mounts = fs::read_to_string("/proc/self/mountinfo")?;
     let probe = text(&suite.probe)?;
     let good =
@@ -35,13 +35,13 @@ fn beside_a_neighbour(suite: &Suite, wish: Wish, arguments: &[&str]) -> Result<A
     let shell = wish.clone().program("/bin/sh");
     let ([bad, neighbour], _) = suite.at_once(&shell, [&bad, &["-c", good, probe]])?;
     neighbour.outcome(&Outcome::Passed)?;
-    suite.inside_with(&wish, &["exit", "0"])?.outcome(&Outcome::Passed)?;
+    suite.inside_with(wish, &["exit", "0"])?.outcome(&Outcome::Passed)?;
     assert_eq!(fs::read_to_string("/proc/self/mountinfo")?, mounts);
     Ok(bad)
 }
 
 fn kills_parent(suite: &Suite) -> Kept {
-    beside_a_neighbour(suite, suite.wish(), &["kill_parent"])?.outcome(&Outcome::Passed)?;
+    beside_a_neighbour(suite, &suite.wish(), &["kill_parent"])?.outcome(&Outcome::Passed)?;
     let mut shell = Command::new("/bin/sh");
     shell.env("ISOTEST", "1").args(["-c", "\"$0\" kill_parent; :"]).arg(&suite.probe);
     assert!(Seen::of(&mut shell)?.did().is_err(), "control: a parent outside dies");
@@ -56,7 +56,7 @@ fn kills_all(suite: &Suite) -> Kept {
     inside.outcome(&Outcome::Passed)?;
     assert!(ends_soon(&pause));
     // With nobody else there, there is nobody to kill.
-    beside_a_neighbour(suite, suite.wish(), &["kill_all"])?.refused("ESRCH")?;
+    beside_a_neighbour(suite, &suite.wish(), &["kill_all"])?.refused("ESRCH")?;
     // Outside, it would end the suite: the control has a pid namespace for its victim.
     let script = "\"$0\" -c '\"$1\" sleep 30000 & \"$1\" kill_all; wait $!; echo \"victim $?\"' sh \"$1\"; :";
     let flags = (CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUSER).bits().to_string();
@@ -69,7 +69,7 @@ fn kills_all(suite: &Suite) -> Kept {
 fn unmounts(suite: &Suite) -> Kept {
     let name = unique("unmounts");
     let _bystander = suite.running_outside(&["abstract_listen", &name, "30000"])?;
-    let inside = beside_a_neighbour(suite, suite.wish(), &["unmount_everything"])?;
+    let inside = beside_a_neighbour(suite, &suite.wish(), &["unmount_everything"])?;
     if suite.is_root() {
         inside.did()?
     } else {
@@ -114,13 +114,13 @@ fn fills_tmp(suite: &Suite) -> Kept {
     let scratch = tempfile::tempdir()?;
     let path = scratch.path().join("fill");
     assert!(suite.outside(&["fill_until_full", text(&path)?, "64"])?.did().is_err(), "control");
-    beside_a_neighbour(suite, suite.wish(), &["fill", "/tmp/fill", "33554432"])?.did()?;
+    beside_a_neighbour(suite, &suite.wish(), &["fill", "/tmp/fill", "33554432"])?.did()?;
     Ok(())
 }
 
 fn forks(suite: &Suite) -> Kept {
     let wish = Wish { limits: Limits { pids: Some(64), memory: None }, ..suite.wish() };
-    let bomb = beside_a_neighbour(suite, wish.clone(), &["fork_bomb"])?;
+    let bomb = beside_a_neighbour(suite, &wish, &["fork_bomb"])?;
     bomb.refused("EAGAIN")?;
     bomb.outcome(&Outcome::Failed { code: 1 })?;
     let peak = bomb.record.usage.pids_peak.ok_or("no peak of processes")?.value;
@@ -144,7 +144,7 @@ fn limit_is_told(suite: &Suite) -> Kept {
 
 fn faults(suite: &Suite) -> Kept {
     for (fault, signal) in [("segfault", 11), ("abort", 6)] {
-        beside_a_neighbour(suite, suite.wish(), &[fault])?.outcome(&Outcome::Signaled { signal })?;
+        beside_a_neighbour(suite, &suite.wish(), &[fault])?.outcome(&Outcome::Signaled { signal })?;
     }
     Ok(())
 }

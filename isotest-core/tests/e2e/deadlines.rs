@@ -95,9 +95,9 @@ fn stops_for_good(suite: &Suite) -> Kept {
     assert!(start.elapsed() < Duration::from_secs(5));
     // Control: outside, it stays stopped.
     let mut outside = Command::new(&suite.probe).args(["stop_self", "0"]).stdin(Stdio::null()).spawn()?;
-    let stat = format!("/proc/{}/stat", outside.id());
+    let file = format!("/proc/{}/stat", outside.id());
     let stopped = eventually(Duration::from_secs(5), || {
-        fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T "))
+        fs::read_to_string(&file).is_ok_and(|stat| stat.contains(") T "))
     });
     outside.kill()?;
     outside.wait()?;

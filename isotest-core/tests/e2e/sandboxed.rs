@@ -348,7 +348,7 @@ impl Drop for Running {
 
 /// A path as an argument of a probe.
 pub(crate) fn text(path: &Path) -> Result<&str, Failed> {
-    path.to_str().ok_or_else(|| format!("{path:?} is not UTF-8").into())
+    path.to_str().ok_or_else(|| format!("`{}` is not UTF-8", path.display()).into())
 }
 
 /// Asks again and again, for as long as `patience` lasts.

@@ -1,0 +1,161 @@
+//! The wait for a workload's end, and what is done about those it leaves behind.
+
+use super::channel::{self, Command};
+use super::leftovers;
+use crate::outcome::{Exit, LeftProcess};
+use crate::sys::clone3::exit_now;
+use crate::sys::wait::{Change, Wait, any_child};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::Pid;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// After SIGTERM at the end of its time, a workload may put its things in order for this long.
+const TERMINATE_GRACE: Duration = Duration::from_secs(2);
+
+/// How long what the workload has left behind may take to end by itself before it counts as left running.
+const LEFTOVER_GRACE: Duration = Duration::from_millis(100);
+
+/// From here on the ends of children wait in a descriptor.
+pub(super) fn children() -> io::Result<SignalFd> {
+    let mut children = SigSet::empty();
+    children.add(Signal::SIGCHLD);
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&children), None)?;
+    Ok(SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?)
+}
+
+/// The wait for the workload's end.
+#[derive(Debug)]
+pub(super) struct Watch {
+    pid: Pid,
+    born: Instant,
+    /// When it is told to end, and if it has been told, when it is killed.
+    deadline: Option<Instant>,
+    pub(super) exit: Option<Exit>,
+    /// From its birth to its end.
+    pub(super) wall: Duration,
+    /// Whether its time ran out first.
+    pub(super) timed_out: bool,
+}
+
+impl Watch {
+    /// Of the workload `pid`, which was born at `born` and has so much time.
+    pub(super) fn new(pid: Pid, born: Instant, timeout: Option<Duration>) -> Self {
+        let deadline = timeout.map(|timeout| born + timeout);
+        Self { pid, born, deadline, exit: None, wall: Duration::ZERO, timed_out: false }
+    }
+
+    pub(super) fn until_end(&mut self, control: &mut UnixStream, signals: &SignalFd) -> io::Result<()> {
+        while self.exit.is_none() {
+            let mut sources = [
+                PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+                PollFd::new(control.as_fd(), PollFlags::POLLIN),
+            ];
+            let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            // Rounded up, so that it does not wake a moment too early again and again.
+            let timeout = left.map_or(PollTimeout::NONE, |left| {
+                PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
+            });
+            match poll(&mut sources, timeout) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let [child, command] = sources.map(|source| source.any().unwrap_or(false));
+            if child {
+                while signals.read_signal()?.is_some() {}
+                self.reap()?;
+            }
+            if command && self.exit.is_none() {
+                obey(control)?;
+            }
+            self.mind_the_time()?;
+        }
+        Ok(())
+    }
+
+    /// First a chance to end in order, then none.
+    fn mind_the_time(&mut self) -> io::Result<()> {
+        if self.exit.is_some() || self.deadline.is_none_or(|deadline| Instant::now() < deadline) {
+            return Ok(());
+        }
+        if self.timed_out {
+            self.deadline = None;
+            return everybody(Signal::SIGKILL);
+        }
+        self.timed_out = true;
+        self.deadline = Some(Instant::now() + TERMINATE_GRACE);
+        everybody(Signal::SIGTERM)?;
+        everybody(Signal::SIGCONT)
+    }
+
+    fn reap(&mut self) -> io::Result<()> {
+        while let Wait::Changed(pid, change) = any_child(libc::WNOHANG | libc::WUNTRACED)? {
+            match change {
+                Change::Exited(code) => self.ended(pid, Exit::Code(code)),
+                Change::Signaled(signal) => self.ended(pid, Exit::Signal(signal)),
+                // With nothing left that could continue it, it would wait for ever.
+                Change::Stopped(signal) if pid == self.pid && leftovers::is_alone(pid) => {
+                    self.ended(pid, Exit::Stopped(signal));
+                }
+                Change::Stopped(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self, pid: Pid, exit: Exit) {
+        if pid == self.pid && self.exit.is_none() {
+            self.exit = Some(exit);
+            self.wall = self.born.elapsed();
+        }
+    }
+}
+
+fn obey(control: &mut UnixStream) -> io::Result<()> {
+    match channel::receive::<Command>(control)? {
+        None => exit_now(1),
+        Some((Command::Kill, _)) => everybody(Signal::SIGKILL),
+        Some((Command::Go(..), _)) => Err(io::Error::other("there is one workload to a sandbox")),
+    }
+}
+
+/// Signals every process of the sandbox but init.
+fn everybody(signal: Signal) -> io::Result<()> {
+    match kill(Pid::from_raw(-1), signal) {
+        Ok(()) | Err(Errno::ESRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Gives what is left a moment, notes what is still there then, and kills it.
+pub(super) fn clear(signals: &SignalFd) -> io::Result<Vec<LeftProcess>> {
+    let deadline = Instant::now() + LEFTOVER_GRACE;
+    while anybody() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+        // Interrupted or not, what counts is who is still there.
+        let _ = poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], timeout);
+        while signals.read_signal()?.is_some() {}
+        while matches!(any_child(libc::WNOHANG)?, Wait::Changed(..)) {}
+    }
+    let mut left = Vec::new();
+    if anybody() {
+        left = leftovers::list();
+        everybody(Signal::SIGKILL)?;
+    }
+    while any_child(0)? != Wait::NoChildren {}
+    Ok(left)
+}
+
+/// Whether init is not alone in the sandbox.
+fn anybody() -> bool {
+    kill(Pid::from_raw(-1), None).is_ok()
+}
