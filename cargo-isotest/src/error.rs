@@ -229,7 +229,7 @@ mod tests {
         );
         assert_eq!(error.hint().unwrap(), "go on without by `--prefer user,net`");
         let hint = Error::CannotIsolate(vec![(Capability::Memory, "no cgroup".into())]).hint().unwrap();
-        assert!(hint.contains("Delegate=yes") && !hint.contains("--prefer"), "{hint}");
+        assert!(hint.contains("Delegate=yes") && hint.contains("without limits on it"), "{hint}");
     }
 
     #[test]
