@@ -149,7 +149,7 @@ const TELLTALES: [(&[&str], &str); 3] = [
     ),
     (
         &["os error 101", "Os { code: 101,", "Temporary failure in name resolution"],
-        "the network of a test is 127.0.0.1 and ::1 only; `--network host` gives it the host's",
+        "tests do not reach the host's network; `--network host` gives it to them",
     ),
 ];
 
