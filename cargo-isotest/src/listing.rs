@@ -30,7 +30,7 @@ pub(crate) struct Listed {
 ///
 /// # Errors
 /// The first binary that could not be asked, or what stopped the asking.
-pub(crate) fn list(workers: &Workers, binaries: &[Arc<TestBinary>]) -> Result<Listed, Error> {
+pub(crate) fn list(workers: &Workers<'_>, binaries: &[Arc<TestBinary>]) -> Result<Listed, Error> {
     let questions = LIST_ARGUMENTS.len();
     let mut records: Vec<Option<Record>> = vec![None; binaries.len() * questions];
     let mut interrupted = None;

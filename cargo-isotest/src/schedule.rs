@@ -41,7 +41,7 @@ impl Schedule<'_> {
     /// Executes the tests until the last, the first failure if that is to end it, or a signal.
     pub(crate) fn execute(
         self,
-        workers: &Workers,
+        workers: &Workers<'_>,
         selection: Selection,
         reporters: &mut Reporters,
     ) -> Finished {
@@ -98,7 +98,7 @@ impl Run<'_> {
         };
         told.unwrap_or_else(|error| {
             self.unwritten.get_or_insert(error);
-            Flow::NoMore
+            Flow::End
         })
     }
 
