@@ -61,9 +61,7 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
     tree.extend(missing_home(views).map(|path| Entry::Directory { path: path.clone(), mode: 0o700 }));
 
     let mut layers = Layers { tree, covering: private_directories(views, host), not_copied: Vec::new() };
-    for root in outermost(&views.copy_on_write) {
-        layers.copy_on_write(root, host);
-    }
+    layers.copy_on_write(&views.copy_on_write, host);
     for path in &views.read_only {
         layers.again(path, Access::ReadOnly);
     }
@@ -82,7 +80,8 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
         guarded_proc: if host.ids.uid == 0 { GUARDED_PROC.map(String::from).to_vec() } else { Vec::new() },
         changed_paths_most: 200,
     };
-    Rootfs { tree, private, remarks: Vec::new(), not_copied: not_copied.into_iter().next() }
+    let mut not_copied = not_copied.into_iter();
+    Rootfs { tree, private, not_copied: not_copied.next(), remarks: not_copied.collect() }
 }
 
 /// What the host has as a link below a directory that is now private is no longer there; elsewhere it is.
@@ -214,6 +213,23 @@ fn is_safe_to_cover(path: &Path) -> bool {
     !SYSTEM.iter().any(|system| Path::new(system).starts_with(path))
 }
 
+/// Why a directory cannot be copy-on-write. An overlay refuses a lower layer with mounts below it; root binds that
+/// layer without them, which an ordinary user may not.
+fn obstacle(root: &Path, host: &Host) -> Option<String> {
+    if !is_safe_to_cover(root) {
+        return Some("it holds the system itself".to_owned());
+    }
+    let first = mounts_below(root, host).next().filter(|_| host.ids.uid != 0)?;
+    Some(format!(
+        "`{}` is mounted below it, which only root can leave out of a copy-on-write view",
+        first.display()
+    ))
+}
+
+fn mounts_below<'host>(root: &Path, host: &'host Host) -> impl Iterator<Item = &'host PathBuf> {
+    host.mount_points.iter().filter(move |path| path.starts_with(root) && path.as_path() != root)
+}
+
 /// The directories that are not below another of them.
 pub(super) fn outermost(paths: &[PathBuf]) -> Vec<&Path> {
     let mut kept: Vec<&Path> = Vec::new();
@@ -236,31 +252,28 @@ struct Layers {
 }
 
 impl Layers {
-    /// One copy-on-write directory. An overlay refuses a lower layer with mounts below it; root binds that layer
-    /// without them, which an ordinary user may not.
-    fn copy_on_write(&mut self, root: &Path, host: &Host) {
-        if !is_safe_to_cover(root) {
-            self.not_copied.push(format!("`{}` is read-only: it holds the system itself", root.display()));
-            return;
+    /// The copy-on-write directories: of those that can be had, the outermost. One that cannot does not cost those
+    /// within it.
+    fn copy_on_write(&mut self, roots: &[PathBuf], host: &Host) {
+        let (mut able, mut unable) = (Vec::new(), Vec::new());
+        for root in roots {
+            match obstacle(root, host) {
+                None => able.push(root.clone()),
+                Some(obstacle) => {
+                    unable.push(root.clone());
+                    self.not_copied.push(format!("`{}` is read-only: {obstacle}", root.display()));
+                }
+            }
         }
-        let below: Vec<_> = host
-            .mount_points
-            .iter()
-            .filter(|path| path.starts_with(root) && path.as_path() != root)
-            .collect();
-        if let Some(first) = below.first().filter(|_| host.ids.uid != 0) {
-            self.not_copied.push(format!(
-                "`{}` is read-only: `{}` is mounted below it, which only root can leave out of a copy-on-write view",
-                root.display(),
-                first.display(),
-            ));
+        for root in outermost(&unable) {
             self.again(root, Access::ReadOnly);
-            return;
         }
-        let stash = self.stash(root, Access::ReadOnly, false);
-        self.covering.push(Layer { path: root.to_path_buf(), content: Content::CopyOnWrite { stash } });
-        for path in below {
-            self.again(path, Access::ReadOnly);
+        for root in outermost(&able) {
+            let stash = self.stash(root, Access::ReadOnly, false);
+            self.covering.push(Layer { path: root.to_path_buf(), content: Content::CopyOnWrite { stash } });
+            for path in mounts_below(root, host) {
+                self.again(path, Access::ReadOnly);
+            }
         }
     }
 
@@ -279,5 +292,68 @@ impl Layers {
         let to = Path::new(STASH).join(format!("layer-{}", self.covering.len()));
         self.tree.push(Entry::Bind { from: from.to_path_buf(), to: to.clone(), access, recursive });
         to
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Ids;
+
+    fn host(uid: u32, mount_points: &[&str]) -> Host {
+        Host {
+            ids: Ids { uid, gid: uid, uid_extents: Vec::new(), gid_extents: Vec::new() },
+            root_entries: Vec::new(),
+            run_entries: Vec::new(),
+            has_var_tmp: true,
+            mount_points: mount_points.iter().map(PathBuf::from).collect(),
+            memory_total: 1 << 30,
+            net_settings: Vec::new(),
+            accounts_for_io: true,
+            cgroups: Vec::new(),
+        }
+    }
+
+    fn copied(roots: &[&str], host: &Host) -> (Vec<PathBuf>, bool) {
+        let copy_on_write = roots.iter().map(PathBuf::from).collect();
+        let made = rootfs(&Views { copy_on_write, ..Views::default() }, host, &[], 1);
+        let is_copied = |layer: &Layer| matches!(layer.content, Content::CopyOnWrite { .. });
+        let layers = made.private.layers.into_iter().filter(is_copied);
+        (layers.map(|layer| layer.path).collect(), made.not_copied.is_none())
+    }
+
+    #[test]
+    fn only_the_outermost_directory_is_copied() {
+        let roots = ["/home/u/project/target", "/home/u", "/home/u/project"];
+        assert_eq!(copied(&roots, &host(1000, &["/", "/home"])), (vec!["/home/u".into()], true));
+    }
+
+    #[test]
+    fn a_mount_in_the_home_of_a_user_does_not_cost_the_project() {
+        let roots = ["/home/u", "/home/u/project", "/home/u/project/target"];
+        let mounts = ["/", "/home/u/remote"];
+        assert_eq!(copied(&roots, &host(1000, &mounts)), (vec!["/home/u/project".into()], false));
+        assert_eq!(copied(&roots, &host(0, &mounts)), (vec!["/home/u".into()], true));
+    }
+
+    #[test]
+    fn the_system_is_never_covered() {
+        for root in ["/", "/usr"] {
+            assert_eq!(copied(&[root], &host(0, &["/"])), (Vec::new(), false));
+        }
+    }
+
+    #[test]
+    fn what_lies_deeper_is_mounted_later() {
+        let views = Views {
+            copy_on_write: vec!["/tmp/project".into()],
+            kept: vec!["/tmp/project/snapshots".into()],
+            ..Views::default()
+        };
+        let rootfs = rootfs(&views, &host(0, &["/"]), &[], 1);
+        let depths: Vec<_> =
+            rootfs.private.layers.iter().map(|layer| layer.path.components().count()).collect();
+        assert!(depths.is_sorted(), "{depths:?}");
+        assert_eq!(rootfs.private.layers.last().map(|layer| layer.path.clone()), views.kept.first().cloned());
     }
 }
