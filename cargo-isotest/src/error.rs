@@ -157,14 +157,16 @@ impl Error {
     }
 }
 
-// A figure is required only where somebody asks for it or for a limit of it, and then it cannot be only preferred.
 fn remedy(missing: &[(Capability, String)]) -> String {
-    if missing.iter().any(|(capability, _)| capability.is_metric()) {
-        return "start it in a cgroup that this user may divide, as `systemd-run --user --scope --property Delegate=yes \
-                cargo isotest` does, or leave out the limit or the `--require` that needs it"
-            .into();
+    let without = format!("go on without by `--prefer {}`", Words(missing));
+    if !missing.iter().any(|(capability, _)| capability.is_metric()) {
+        return without;
     }
-    format!("go on without by `--prefer {}`", Words(missing))
+    // A limit requires its figure, which can then not be only preferred.
+    format!(
+        "have a cgroup delegated, for example by `systemd-run --user --scope -p Delegate=yes cargo isotest`, or \
+         {without} and without limits on it"
+    )
 }
 
 // Cargo begins with the same word as we do.
@@ -227,7 +229,7 @@ mod tests {
         );
         assert_eq!(error.hint().unwrap(), "go on without by `--prefer user,net`");
         let hint = Error::CannotIsolate(vec![(Capability::Memory, "no cgroup".into())]).hint().unwrap();
-        assert!(hint.contains("Delegate=yes") && !hint.contains("--prefer"), "{hint}");
+        assert!(hint.contains("Delegate=yes") && hint.contains("without limits on it"), "{hint}");
     }
 
     #[test]

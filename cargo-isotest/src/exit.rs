@@ -1,10 +1,8 @@
 //! How the process ends.
 
 use crate::error::{Error, Stage};
-use crate::interrupt;
 use signal_hook::consts::SIGPIPE;
 use std::io;
-use std::process::ExitCode;
 
 /// The exit codes. What has no code of its own ends by the signal that caused it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,18 +55,6 @@ impl End {
     pub(crate) fn unwritten(error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe { Self::Signal(SIGPIPE) } else { Self::Exit(Exit::Bug) }
     }
-
-    /// Ends the process, or says with which code it is to end.
-    pub(crate) fn take(self) -> ExitCode {
-        match self {
-            Self::Exit(exit) => exit.into(),
-            Self::Signal(signal) => {
-                interrupt::end_by(signal);
-                // Still here: the signal is blocked, and a shell would say it so.
-                ExitCode::from(128_u8.saturating_add(u8::try_from(signal).unwrap_or(u8::MAX)))
-            }
-        }
-    }
 }
 
 impl From<&Error> for End {
@@ -99,12 +85,6 @@ impl From<&Error> for Exit {
             Error::NoTests { .. } => Self::NoTests,
             Error::CannotIsolate(_) | Error::Host(_) | Error::Sandbox(_) => Self::CannotIsolate,
         }
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
     }
 }
 

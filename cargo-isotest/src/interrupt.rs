@@ -2,6 +2,7 @@
 
 use crate::workers::News;
 use isotest_core::sandbox::Cancel;
+use procfs::process::Process;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::emulate_default_handler;
@@ -15,7 +16,8 @@ pub(crate) fn watch<'scope>(
     cancel: &'scope Cancel,
     tell: Sender<News>,
 ) -> io::Result<Handle> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let mut signals =
+        Signals::new([SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal)))?;
     let handle = signals.handle();
     scope.spawn(move || {
         for signal in signals.forever() {
@@ -28,6 +30,12 @@ pub(crate) fn watch<'scope>(
         }
     });
     Ok(handle)
+}
+
+/// Whether whoever started us had this signal ignored, as nohup(1) does. Then it stays so.
+fn is_ignored(signal: i32) -> bool {
+    let status = Process::myself().and_then(|process| process.status());
+    status.is_ok_and(|status| status.sigign >> (signal - 1) & 1 == 1)
 }
 
 /// Ends this process by the signal, as if it had never been caught: whoever waits for it sees what happened.

@@ -96,6 +96,7 @@ fn views(sandbox: &SandboxSettings, directories: &Directories, caller: &Caller) 
         copy_on_write: real(copied.into_iter()),
         temporary: real(variable("TMPDIR").into_iter()),
         runtime: real(variable("XDG_RUNTIME_DIR").into_iter()).pop(),
+        missing_home: variable("HOME").filter(|home| !home.exists()).map(Path::to_path_buf),
         read_only: real(binds),
         kept: real(writable.chain(keeps)),
     }

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 /// No binary needs longer to name its tests.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
-/// The longest list.
-const OUTPUT_BYTES: usize = 64 << 20;
+/// The longest list, of some 100,000 tests; a binary that prints without end must not cost more.
+const OUTPUT_BYTES: usize = 8 << 20;
 
 /// The tests of all binaries, and which binaries have no list.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(crate) struct Listed {
 ///
 /// # Errors
 /// The first binary that could not be asked, or what stopped the asking.
-pub(crate) fn list(workers: &Workers, binaries: &[Arc<TestBinary>]) -> Result<Listed, Error> {
+pub(crate) fn list(workers: &Workers<'_>, binaries: &[Arc<TestBinary>]) -> Result<Listed, Error> {
     let questions = LIST_ARGUMENTS.len();
     let mut records: Vec<Option<Record>> = vec![None; binaries.len() * questions];
     let mut interrupted = None;
@@ -98,7 +98,7 @@ fn answer<'record>(binary: &TestBinary, record: &'record Record) -> Result<Answe
             format!("it was ended by signal {}", crate::report::signal_name(*signal))
         }
         Outcome::OomKilled => "it was killed for want of memory".to_owned(),
-        Outcome::Passed | Outcome::Failed { .. } | Outcome::Leaked if record.stdout.dropped > 0 => {
+        Outcome::Passed | Outcome::Failed { .. } | Outcome::Leaked if !record.stdout.tail.is_empty() => {
             "its list of tests is too long".to_owned()
         }
         Outcome::Passed | Outcome::Failed { .. } | Outcome::Leaked => {

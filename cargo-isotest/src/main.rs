@@ -54,7 +54,7 @@ fn main() -> ExitCode {
             End::Exit(if error.use_stderr() { Exit::Usage } else { Exit::Ok })
         }
     };
-    end.take()
+    take(end)
 }
 
 fn run(cli: Cli) -> Result<End, Error> {
@@ -62,6 +62,17 @@ fn run(cli: Cli) -> Result<End, Error> {
     let settings = Settings::of(cli, &caller)?;
     let build = build::Build::of(&settings.cargo, &caller)?;
     run::execute(&settings, &build, &caller)
+}
+
+fn take(end: End) -> ExitCode {
+    match end {
+        End::Exit(exit) => ExitCode::from(exit as u8),
+        End::Signal(signal) => {
+            interrupt::end_by(signal);
+            // Still here: the signal is blocked, and a shell would say it so.
+            ExitCode::from(128_u8.saturating_add(u8::try_from(signal).unwrap_or(u8::MAX)))
+        }
+    }
 }
 
 fn tell(error: &Error) {

@@ -46,7 +46,7 @@ struct Run<'run> {
     settings: &'run Settings,
     build: &'run Build,
     sandboxes: &'run Sandboxes,
-    workers: &'run Workers,
+    workers: &'run Workers<'run>,
 }
 
 impl Run<'_> {

@@ -41,7 +41,7 @@ impl Schedule<'_> {
     /// Executes the tests until the last, the first failure if that is to end it, or a signal.
     pub(crate) fn execute(
         self,
-        workers: &Workers,
+        workers: &Workers<'_>,
         selection: Selection,
         reporters: &mut Reporters,
     ) -> Finished {
@@ -98,7 +98,7 @@ impl Run<'_> {
         };
         told.unwrap_or_else(|error| {
             self.unwritten.get_or_insert(error);
-            Flow::NoMore
+            Flow::End
         })
     }
 
@@ -136,15 +136,20 @@ fn judge(test: &TestCase, record: &mut Record) {
 }
 
 /// What failed tests say when it is the sandbox that they fail of, and what the user should know then.
-const TELLTALES: [(&[&str], &str); 2] = [
+const TELLTALES: [(&[&str], &str); 3] = [
     (
         &["os error 75", "Os { code: 75,"],
         "os error 75: a file whose owner or group is not yours cannot be changed in a copy-on-write directory; \
          `--keep PATH` lets the test change the file itself",
     ),
     (
+        &["os error 5)", "Os { code: 5,"],
+        "os error 5: before Linux 6.6 only root can remove a directory in a copy-on-write directory that is not new; \
+         `--keep PATH` lets the test change the directory itself",
+    ),
+    (
         &["os error 101", "Os { code: 101,", "Temporary failure in name resolution"],
-        "the network of a test is 127.0.0.1 and ::1 only; `--network host` gives it the host's",
+        "tests do not reach the host's network; `--network host` gives it to them",
     ),
 ];
 

@@ -41,6 +41,8 @@ pub(crate) enum Flow {
     On,
     /// What has not started does not start any more.
     NoMore,
+    /// Nor does anybody want to hear of what is running: it is killed.
+    End,
 }
 
 /// How often the listener hears from [`Workers::execute_all`] while nothing happens.
@@ -48,7 +50,8 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// The slots of a run. They end when this is dropped and the queue is empty.
 #[derive(Debug)]
-pub(crate) struct Workers {
+pub(crate) struct Workers<'run> {
+    cancel: &'run Cancel,
     queue: SyncSender<Order>,
     news: Receiver<News>,
     jobs: usize,
@@ -56,12 +59,12 @@ pub(crate) struct Workers {
     stopped: Arc<AtomicBool>,
 }
 
-impl Workers {
+impl<'run> Workers<'run> {
     /// Starts `jobs` threads, each of which makes a slot. What is sent by the sender returned arrives with the news.
-    pub(crate) fn start<'scope>(
-        scope: &'scope Scope<'scope, '_>,
-        sandboxes: &'scope Sandboxes,
-        cancel: &'scope Cancel,
+    pub(crate) fn start(
+        scope: &'run Scope<'run, '_>,
+        sandboxes: &'run Sandboxes,
+        cancel: &'run Cancel,
         jobs: usize,
     ) -> (Self, Sender<News>) {
         let (queue, orders) = sync_channel(jobs);
@@ -79,7 +82,7 @@ impl Workers {
             };
             scope.spawn(move || worker.work());
         }
-        (Self { queue, news, jobs, stopped }, tell)
+        (Self { cancel, queue, news, jobs, stopped }, tell)
     }
 
     /// Waits until every slot is ready.
@@ -129,10 +132,12 @@ impl Workers {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             ended += usize::from(matches!(news, Some(News::Finished(..))));
-            if hear(news) == Flow::NoMore {
-                self.stopped.store(true, Ordering::SeqCst);
-                last = ordered;
+            match hear(news) {
+                Flow::On => continue,
+                Flow::NoMore => self.stopped.store(true, Ordering::SeqCst),
+                Flow::End => self.cancel.throw(),
             }
+            last = ordered;
         }
     }
 }

@@ -25,10 +25,13 @@
 //!    and does nothing.
 //! 4. [`Slot::start`](sandbox::Slot::start) re-executes the program as a zygote. The zygote enters namespaces of its
 //!    own, assembles the template's tree in a tmpfs, pivots into it, and detaches the tree of the host. This happens
-//!    once for each slot.
+//!    once for each slot. A zygote also keeps a few stores, places to write for one attempt each, and, for callers
+//!    other than root, network namespaces.
 //! 5. [`Slot::launch`](sandbox::Slot::launch) hands the workload to a sandbox: a cgroup, and an init that the zygote has
-//!    started in new namespaces and that has mounted what is the attempt's own. While the workload runs, the sandbox
-//!    for the next one is made. [`Slot::wait`](sandbox::Slot::wait) watches output, time and end.
+//!    started in new namespaces and that has mounted what is the attempt's own. Init was told nothing of the workload
+//!    until now; it comes over the attempt's control socket, and so do the order to end it and init's report. While
+//!    the workload runs, the sandbox for the next one is made. [`Slot::wait`](sandbox::Slot::wait) watches output,
+//!    time and end.
 //! 6. When the workload has ended, init gives what it left behind a moment, names what is still there, kills it,
 //!    looks at what was written, and reports an [`Ending`](outcome::Ending). It stays until
 //!    [`Attempt::finish`](sandbox::Attempt::finish) has read the [`Usage`](usage::Usage) from the cgroup: its tmpfs is
@@ -45,6 +48,10 @@
 //!   strangers. Init also sees what is left running.
 //! - **Born inside the cgroup**, because moving a process by its id waits for a grace period of the kernel. In
 //!   version 2 the workload is cloned into its cgroup; in version 1 it moves itself while it has one thread.
+//! - **A sandbox ahead**, because set-up then happens while the present workload runs, and the next one starts at once.
+//! - **Handed on if untouched**, because making and destroying an overlay or a network namespace costs as much as
+//!   a small test. Only a store that looks as it was made, and a network namespace in which no packet and no socket is
+//!   left, serves again; anything else is thrown away.
 //! - **Set-up is not measured**: it happens in zygote and init, outside the attempt's cgroup.
 //! - **Errors have a channel of their own**: a [`StepError`](sandbox::step::StepError) travels over a socket, so an
 //!   exit status is always the workload's.
@@ -67,8 +74,9 @@
 //! - [`cgroup`]: `base` makes and removes the directories of a run, `leaf` those of an attempt; `sweep` removes what
 //!   the dead left. `parse` and `limits` are pure.
 //! - [`sandbox`]: outside, `slot` starts zygotes, `prepared` holds a sandbox that waits for its workload, and `attempt`
-//!   watches one to its end. `zygote`, `tree` and `network` are the zygote's work; `init`, `layers`, `leftovers` and
-//!   `changes` are init's; `workload` is the last stretch before execve. `channel` is what they say to each other.
+//!   watches one to its end. `zygote`, `tree`, `stores` and `network` are the zygote's work; `init`, `layers`, `watch`,
+//!   `leftovers` and `changes` are init's; `workload` is the last stretch before execve. `channel` is what they say to
+//!   each other.
 //!   [`Step`](sandbox::step::Step) names every action in the order in which it happens.
 //! - [`stage`]: the re-execution hook.
 //! - [`wire`]: paths on the wire, byte for byte.

@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Write, pipe};
 use std::os::unix::process::ExitStatusExt;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A run in which two tests pass, and then two never end: one ignores SIGTERM, the other has stopped.
 fn endless() -> Call {
@@ -38,6 +38,13 @@ fn full_pipe() -> (PipeReader, PipeWriter) {
 
 fn wait_until_gone(running: &Running) {
     host::wait_until("the end of all processes", || host::processes_marked(&running.mark).is_empty());
+}
+
+/// Whatever it does itself.
+fn next_run_removes_what_is_left(pid: u32) {
+    isotest(&Project::fixture("passing")).run().with_code(0);
+    let left = host::cgroups_of(pid);
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
@@ -74,6 +81,7 @@ fn a_second_signal_is_immediate() {
     let status = running.child.wait().unwrap();
     assert_eq!(status.signal(), Some(Signal::SIGINT as i32));
     wait_until_gone(&running);
+    next_run_removes_what_is_left(running.child.id());
 }
 
 #[test]
@@ -99,22 +107,21 @@ fn nothing_outlives_a_supervisor_that_is_killed() {
     running.child.kill().unwrap();
     running.child.wait().unwrap();
     wait_until_gone(&running);
-    // The next run, whatever it does, removes what is left.
-    isotest(&Project::fixture("passing")).run().with_code(0);
-    let left = host::cgroups_of(pid);
-    assert!(left.is_empty(), "{left:?}");
+    next_run_removes_what_is_left(pid);
 }
 
 #[test]
 fn a_reader_that_goes_away_ends_the_run() {
     for format in ["human", "json"] {
-        let mut running = endless().arguments(["--message-format", format, "--timeout", "20s"]).start();
+        let began = Instant::now();
+        let mut running = endless().arguments(["--message-format", format]).start();
         let (pid, mark) = (running.child.id(), running.mark.clone());
         let mut first = String::new();
         BufReader::new(running.child.stdout.take().unwrap()).read_line(&mut first).unwrap();
         assert!(!first.is_empty());
         let ended = running.end();
         assert_eq!(ended.status.signal(), Some(Signal::SIGPIPE as i32), "{format}: {ended:#?}");
+        assert!(began.elapsed() < Duration::from_secs(30), "by itself it would have lasted a minute");
         assert_eq!((host::processes_marked(&mark).len(), host::cgroups_of(pid).len()), (0, 0));
     }
 }

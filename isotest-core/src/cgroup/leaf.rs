@@ -99,8 +99,8 @@ impl Leaf {
                     Capability::Cpu => usage.cpu = place.cpu(),
                     Capability::Pids => {
                         usage.pids_peak = place.number("pids.peak", Source::PidsPeak);
-                        let events = self.limits.pids.and_then(|_| place.text("pids.events"));
-                        usage.pids_refused = events.and_then(|text| parse::keyed(&text, "max"));
+                        usage.pids_refused =
+                            self.limits.pids.and_then(|_| place.events("pids.events", "max"));
                     }
                     Capability::Io => usage.io = place.io(),
                     Capability::Pressure => usage.pressure = place.pressure(),
@@ -183,6 +183,15 @@ impl Place {
         Some(Reading { value, source })
     }
 
+    /// A count of events. Version 1 counts one only in the directory of the process it happened to.
+    fn events(&self, file: &str, key: &str) -> Option<u64> {
+        let outer = parse::keyed(&self.text(file)?, key)?;
+        match self.inner.as_ref().filter(|_| !self.unified) {
+            Some(inner) => Some(outer + parse::keyed(&text_of(inner, file)?, key)?),
+            None => Some(outer),
+        }
+    }
+
     fn read_memory(&self, limits: Limits, usage: &mut Usage) {
         let stat = self.text("memory.stat");
         let split = if self.unified {
@@ -203,11 +212,7 @@ impl Place {
         } else {
             ("memory.oom_control", Source::MemoryOomControl)
         };
-        let mut kills = parse::keyed(&self.text(file)?, "oom_kill")?;
-        if let Some(inner) = self.inner.as_ref().filter(|_| !self.unified) {
-            // Version 1 counts a kill only in the directory of the process that was killed.
-            kills += parse::keyed(&text_of(inner, file)?, "oom_kill")?;
-        }
+        let kills = self.events(file, "oom_kill")?;
         // A kill is the attempt's own doing only if its own limit was hit; the machine may have been short.
         let own_limit = kills > 0 && limits.memory.is_some() && self.hit_own_limit();
         Some(Reading { value: Oom { kills, own_limit }, source })

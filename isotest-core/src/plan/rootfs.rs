@@ -17,6 +17,8 @@ pub struct Views {
     pub read_only: Vec<PathBuf>,
     /// Paths of the host whose writes go through.
     pub kept: Vec<PathBuf>,
+    /// A home directory that is not there: attempts have an empty one, if it can be made in `/`.
+    pub missing_home: Option<PathBuf>,
     /// Symbolic links by which tests may call any of these.
     pub links: Vec<Link>,
 }
@@ -56,6 +58,7 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
     let stores: Vec<PathBuf> = (0..STORES).map(|n| Path::new(STASH).join(format!("store-{n}"))).collect();
     tree.extend(stores.iter().map(|path| Entry::Directory { path: path.clone(), mode: 0o755 }));
     system(&mut tree, cgroups);
+    tree.extend(missing_home(views).map(|path| Entry::Directory { path: path.clone(), mode: 0o700 }));
 
     let mut layers = Layers { tree, covering: private_directories(views, host), not_copied: Vec::new() };
     for root in outermost(&views.copy_on_write) {
@@ -194,7 +197,13 @@ fn private_directories(views: &Views, host: &Host) -> Vec<Layer> {
     }
     let layer = |path, mode| Layer { path, content: Content::Private { mode, links: Vec::new() } };
     let temporary = paths.into_iter().map(|path| layer(path, 0o1777));
-    temporary.chain(views.runtime.iter().map(|path| layer(path.clone(), 0o700))).collect()
+    let own = views.runtime.iter().chain(missing_home(views)).map(|path| layer(path.clone(), 0o700));
+    temporary.chain(own).collect()
+}
+
+/// Elsewhere there is no place for it: what the host shows is read-only.
+fn missing_home(views: &Views) -> impl Iterator<Item = &PathBuf> {
+    views.missing_home.iter().filter(|home| home.parent() == Some(Path::new("/")))
 }
 
 /// Whether hiding the host's content of a directory leaves a system that works: never `/`, and never an ancestor of

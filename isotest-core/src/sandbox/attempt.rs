@@ -156,7 +156,8 @@ impl Attempt {
             ));
         }
         if let Some(refused @ 1..) = usage.pids_refused {
-            remarks.push(format!("at its limit of processes, {refused} were refused"));
+            remarks
+                .push(format!("at its limit of processes and threads, the kernel refused it {refused} more"));
         }
         let (outcome, ending) = match end.unwrap_or_else(lost) {
             Ok(ending) => {

@@ -4,8 +4,9 @@ use super::mounts;
 use super::step::{Step, StepError};
 use crate::plan::{Access, Entry, Template};
 use crate::sys::mount::attr;
+use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::unistd::{chdir, pivot_root};
+use nix::unistd::{chdir, chroot, pivot_root};
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
@@ -48,9 +49,21 @@ fn step_back(foothold: &Path) -> io::Result<()> {
     let host = foothold.join(HOST.trim_start_matches('/'));
     fs::create_dir(&host)?;
     fs::create_dir(foothold.join(ROOT.trim_start_matches('/')))?;
-    pivot_root(foothold, &host)?;
+    match pivot_root(foothold, &host) {
+        Err(Errno::EINVAL) => cover_root(foothold, &host)?,
+        done => done?,
+    }
     chdir("/")?;
     mounts::attach(&mounts::tmpfs(None)?, Path::new(ROOT))
+}
+
+/// The root of an initramfs cannot be pivoted away (pivot_root(2), "NOTES"): it is shown as a copy below the new
+/// root, which then covers it.
+fn cover_root(foothold: &Path, host: &Path) -> io::Result<()> {
+    mounts::attach(&mounts::detached_copy(Path::new("/"), true)?, host)?;
+    chdir(foothold)?;
+    mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)?;
+    Ok(chroot(".")?)
 }
 
 fn pivot() -> io::Result<()> {
