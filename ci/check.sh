@@ -32,7 +32,7 @@ check_tidy() {
 
 check_e2e() {
     cargo build --workspace --bins
-    cargo test --package isotest-core --test e2e
+    ISOTEST_E2E_ATTEMPTS=${ISOTEST_E2E_ATTEMPTS:-10000} cargo test --package isotest-core --test e2e
 }
 
 # Builds the end-to-end tests and what they execute, and prints the test binary's path.
@@ -59,7 +59,7 @@ check_vm() {
         echo "in the guest, ${user:-as root}"
         # shellcheck disable=SC2086 # no word if it is empty
         "$ci/vm/run.sh" $user --timeout 600 --copy "$binary" --copy "$target/debug/probe" --copy "$PWD/isotest-core/Cargo.toml" \
-            --env CI=true --env TMPDIR=/mnt/disk --env "CARGO_MANIFEST_DIR=$PWD/isotest-core" -- sh -c 'cd "$CARGO_MANIFEST_DIR" && exec "$0"' "$binary"
+            --env CI=true --env ISOTEST_E2E_ATTEMPTS=300 --env TMPDIR=/mnt/disk --env "CARGO_MANIFEST_DIR=$PWD/isotest-core" -- sh -c 'cd "$CARGO_MANIFEST_DIR" && exec "$0"' "$binary"
     done
 }
 

@@ -102,14 +102,11 @@ impl Suite {
         self.scratch().and_then(|scratch| Ok(fs::metadata(scratch.path())?.dev() >> 8 != 0)).unwrap_or(false)
     }
 
-    /// A new directory of the caller's own on the host, outside of `/tmp` if there is such a place. The environment
-    /// may name a better one.
+    /// A new directory of the caller's own on the host, outside of `/tmp` if there is such a place.
     #[expect(clippy::unused_self, reason = "what trials need comes from the suite")]
     pub(crate) fn scratch(&self) -> io::Result<TempDir> {
-        let named = env::var_os("ISOTEST_E2E_SCRATCH").map(PathBuf::from);
-        let places = [named, Some(env!("CARGO_TARGET_TMPDIR").into())].into_iter().flatten();
-        let mut made = places.filter_map(|place| tempfile::tempdir_in(place).ok());
-        made.next().map_or_else(tempfile::tempdir, Ok)
+        let made = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+        made.or_else(|_| tempfile::tempdir())
     }
 
     /// The probe without any options.
