@@ -9,6 +9,7 @@ use crate::cgroup::Cgroups;
 use crate::plan::{SandboxPlan, Template};
 use crate::record::Record;
 use crate::stage;
+use std::collections::VecDeque;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
@@ -23,14 +24,18 @@ const END_GRACE: Duration = Duration::from_secs(10);
 /// How often it is looked at until then.
 const END_INTERVAL: Duration = Duration::from_micros(500);
 
-/// A zygote that is ready to start attempts, and the sandbox for the next of them. It dies with the thread that
+/// How many sandboxes wait for their workloads: with one, a slot would stand still whenever making the next took longer
+/// than the present test.
+const AHEAD: usize = 2;
+
+/// A zygote that is ready to start attempts, and the sandboxes for the next of them. It dies with the thread that
 /// started it.
 #[derive(Debug)]
 pub struct Slot<'run> {
     template: &'run Template,
     cgroups: &'run Cgroups,
     zygote: Zygote,
-    ready: Option<Sandbox>,
+    ready: VecDeque<Sandbox>,
 }
 
 impl<'run> Slot<'run> {
@@ -39,7 +44,7 @@ impl<'run> Slot<'run> {
     /// # Errors
     /// The step that failed.
     pub fn start(template: &'run Template, cgroups: &'run Cgroups) -> Result<Self, StepError> {
-        Ok(Self { template, cgroups, zygote: Zygote::start(template)?, ready: None })
+        Ok(Self { template, cgroups, zygote: Zygote::start(template)?, ready: VecDeque::new() })
     }
 
     /// Executes one attempt; `None` if `cancel` was thrown first. Whatever the attempt does to its sandbox, the next
@@ -52,14 +57,18 @@ impl<'run> Slot<'run> {
     /// Starts an attempt, and then has the next sandbox made while it runs.
     pub fn launch(&mut self, plan: &SandboxPlan) -> Attempt {
         let kind = Kind::from(plan);
-        let ready = self.ready.take_if(|sandbox| sandbox.kind == kind).map_or_else(|| self.order(kind), Ok);
-        let attempt = match ready {
+        if self.ready.front().is_some_and(|sandbox| sandbox.kind != kind) {
+            self.discard_ready();
+        }
+        let attempt = match self.ready.pop_front().map_or_else(|| self.order(kind), Ok) {
             Ok(sandbox) => Attempt::start(sandbox, plan),
             Err(error) => return Attempt::without_sandbox(error),
         };
-        self.discard_ready();
-        // What fails now fails again, and is told, when it is needed.
-        self.ready = self.order(kind).ok();
+        while self.ready.len() < AHEAD {
+            // What fails now fails again, and is told, when it is needed.
+            let Ok(sandbox) = self.order(kind) else { break };
+            self.ready.push_back(sandbox);
+        }
         attempt
     }
 
@@ -92,7 +101,7 @@ impl<'run> Slot<'run> {
     }
 
     fn discard_ready(&mut self) {
-        if let Some(sandbox) = self.ready.take() {
+        for sandbox in self.ready.drain(..) {
             sandbox.end();
         }
     }
