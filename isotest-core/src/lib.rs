@@ -30,7 +30,7 @@
 //! 5. [`Slot::launch`](sandbox::Slot::launch) hands the workload to a sandbox: a cgroup, and an init that the zygote has
 //!    started in new namespaces and that has mounted what is the attempt's own. Init was told nothing of the workload
 //!    until now; it comes over the attempt's control socket, and so do the order to end it and init's report. While
-//!    the workload runs, the sandbox for the next one is made. [`Slot::wait`](sandbox::Slot::wait) watches output,
+//!    the workload runs, the sandboxes for the next ones are made. [`Slot::wait`](sandbox::Slot::wait) watches output,
 //!    time and end.
 //! 6. When the workload has ended, init gives what it left behind a moment, names what is still there, kills it,
 //!    looks at what was written, and reports an [`Ending`](outcome::Ending). It stays until

@@ -1,4 +1,4 @@
-//! A sandbox that is set up, or being set up, and waits for its workload: the next one is made while the present
+//! A sandbox that is set up, or being set up, and waits for its workload: the next ones are made while the present
 //! workload runs.
 
 use super::capture::Capture;

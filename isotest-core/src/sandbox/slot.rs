@@ -54,7 +54,7 @@ impl<'run> Slot<'run> {
         if self.wait(&mut attempt, cancel) { Some(attempt.finish()) } else { None }
     }
 
-    /// Starts an attempt, and then has the next sandbox made while it runs.
+    /// Starts an attempt, and then has the sandboxes for the next ones made while it runs.
     pub fn launch(&mut self, plan: &SandboxPlan) -> Attempt {
         let kind = Kind::from(plan);
         if self.ready.front().is_some_and(|sandbox| sandbox.kind != kind) {
