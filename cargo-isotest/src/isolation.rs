@@ -34,8 +34,10 @@ impl Sandboxes {
         directories: &Directories,
         caller: &Caller,
     ) -> Result<Self, Error> {
-        let host = host::probe::host().map_err(Error::Host)?;
+        let mut host = host::probe::host().map_err(Error::Host)?;
         let sandbox = &settings.sandbox;
+        let views = views(sandbox, directories, caller);
+        host.originals = host::originals::read(&views.copy_on_write, &host);
         let wanted = Capability::ALL
             .into_iter()
             .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off);
@@ -43,7 +45,7 @@ impl Sandboxes {
         let cgroup_views = cgroups.views();
         let request = Request {
             policy: &sandbox.policy,
-            views: &views(sandbox, directories, caller),
+            views: &views,
             network: network(sandbox.network),
             jobs: settings.execution.jobs.get(),
             cgroups: cgroups.figures(&cgroup_views, &missing),

@@ -65,10 +65,12 @@
 //! - [`usage`]: what was measured, each figure with its source.
 //! - [`outcome`]: how an attempt ended, and the verdict that follows.
 //! - [`record`]: one attempt's report.
-//! - [`host`]: what this machine is. [`host::probe`] reads it and changes nothing.
+//! - [`host`]: what this machine is. [`host::probe`] reads it, [`host::originals`] looks at the directories that are to
+//!   be copy-on-write; both change nothing.
 //!
 //! Decisions, pure:
-//! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`.
+//! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`,
+//!   and what becomes of a user's directory with something mounted below it in `plan/descend.rs`.
 //!
 //! Effects:
 //! - [`cgroup`]: `base` makes and removes the directories of a run, `leaf` those of an attempt; `sweep` removes what

@@ -1,8 +1,9 @@
 //! What this machine is and allows, as data. [`probe`] reads it.
 
+pub mod originals;
 pub mod probe;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What an entry of a directory is, as far as building a root of it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,4 +85,80 @@ pub struct Host {
     pub accounts_for_io: bool,
     /// The cgroup hierarchies.
     pub cgroups: Vec<CgroupMount>,
+    /// What the directories that are to be copy-on-write look like, as [`originals::read`] finds them.
+    pub originals: Originals,
+}
+
+impl Host {
+    /// What is mounted below a directory, without what is mounted below that again.
+    pub fn mounts_below<'host>(&'host self, directory: &'host Path) -> impl Iterator<Item = &'host Path> {
+        let below = move |path: &Path| path.starts_with(directory) && path != directory;
+        let covered =
+            move |path: &Path| path.ancestors().skip(1).any(|outer| below(outer) && self.mounts(outer));
+        let points = self.mount_points.iter().map(PathBuf::as_path);
+        points.filter(move |path| below(path) && !covered(path))
+    }
+
+    fn mounts(&self, path: &Path) -> bool {
+        self.mount_points.iter().any(|point| point == path)
+    }
+}
+
+/// What directories that are to be copy-on-write look like, as far as a plan depends on it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Originals {
+    /// Those on the way from one of them to something that is mounted below it. What cannot be read is not here.
+    pub listings: Vec<Listing>,
+}
+
+/// A directory and what stands in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// Absolute.
+    pub directory: PathBuf,
+    /// Its permissions.
+    pub mode: u32,
+    /// Absolute paths, in order.
+    pub entries: Vec<(PathBuf, Original)>,
+}
+
+/// What an entry of a [`Listing`] is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Original {
+    /// A directory with something in it or on it, or one we may not look into.
+    Directory,
+    /// A directory with nothing in it.
+    EmptyDirectory {
+        /// Its permissions.
+        mode: u32,
+    },
+    /// A symbolic link.
+    Symlink {
+        /// What it says.
+        target: PathBuf,
+    },
+    /// A regular file we may read.
+    File {
+        /// How long it is.
+        bytes: u64,
+    },
+    /// Anything else.
+    Other,
+}
+
+/// A host with nothing on it, for tests of plans.
+#[cfg(test)]
+pub(crate) fn sample(uid: u32) -> Host {
+    Host {
+        ids: Ids { uid, gid: uid, uid_extents: Vec::new(), gid_extents: Vec::new() },
+        root_entries: Vec::new(),
+        run_entries: Vec::new(),
+        has_var_tmp: true,
+        mount_points: Vec::new(),
+        memory_total: 1 << 30,
+        net_settings: Vec::new(),
+        accounts_for_io: true,
+        cgroups: Vec::new(),
+        originals: Originals::default(),
+    }
 }

@@ -1,6 +1,7 @@
 //! What will be done, as data: [`resolve()`] decides it from what is wanted and what the host allows,
 //! and [`crate::sandbox`] obeys it.
 
+mod descend;
 mod resolve;
 mod rootfs;
 
@@ -72,6 +73,21 @@ pub enum Entry {
         /// What it says.
         #[serde(with = "crate::wire::path")]
         target: PathBuf,
+    },
+    /// An empty file.
+    File {
+        /// Where.
+        #[serde(with = "crate::wire::path")]
+        path: PathBuf,
+    },
+    /// A file as it was on the host when the zygote was started.
+    Copy {
+        /// The host's path.
+        #[serde(with = "crate::wire::path")]
+        from: PathBuf,
+        /// Where.
+        #[serde(with = "crate::wire::path")]
+        to: PathBuf,
     },
     /// A file or directory of the host.
     Bind {

@@ -20,6 +20,7 @@ mod peaks;
 mod rights;
 mod rootfs;
 mod steps;
+mod submounts;
 mod surroundings;
 mod writes;
 
@@ -49,6 +50,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("network", network::PROMISES),
         ("ipc", ipc::PROMISES),
         ("rootfs", rootfs::PROMISES),
+        ("submounts", submounts::PROMISES),
         ("writes", writes::PROMISES),
         ("surroundings", surroundings::PROMISES),
         ("rights", rights::PROMISES),
