@@ -48,6 +48,27 @@ pub struct Ids {
     pub gid_extents: Vec<(u32, u32)>,
 }
 
+impl Ids {
+    /// Whether an owner and a group have ids in a sandbox: an ordinary user's own, and all that root has.
+    pub fn maps(&self, uid: u32, gid: u32) -> bool {
+        let among = |id: u32, extents: &[(u32, u32)]| {
+            extents
+                .iter()
+                .any(|(first, length)| id.checked_sub(*first).is_some_and(|offset| offset < *length))
+        };
+        if self.uid != 0 {
+            return (uid, gid) == (self.uid, self.gid);
+        }
+        among(uid, &self.uid_extents) && among(gid, &self.gid_extents)
+    }
+
+    /// Whether every owner and group has.
+    pub fn maps_everybody(&self) -> bool {
+        let everybody = [(0, u32::MAX)];
+        self.uid == 0 && self.uid_extents == everybody && self.gid_extents == everybody
+    }
+}
+
 /// A cgroup hierarchy as this process sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CgroupMount {
@@ -109,6 +130,19 @@ impl Host {
 pub struct Originals {
     /// Those on the way from one of them to something that is mounted below it. What cannot be read is not here.
     pub listings: Vec<Listing>,
+    /// What the caller may change on the host, but not through a copy-on-write view.
+    pub foreign: Vec<Foreign>,
+    /// Whether a directory that is not new cannot be removed from the caller's views.
+    pub keeps_directories: bool,
+}
+
+/// What belongs to a user or group that has no id inside: the kernel copies it for nobody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// The first path found.
+    pub path: PathBuf,
+    /// How many more there are among those that were looked at.
+    pub more: usize,
 }
 
 /// A directory and what stands in it.
@@ -160,5 +194,30 @@ pub(crate) fn sample(uid: u32) -> Host {
         accounts_for_io: true,
         cgroups: Vec::new(),
         originals: Originals::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ordinary_user_is_mapped_alone() {
+        let ids =
+            Ids { uid_extents: vec![(0, u32::MAX)], gid_extents: vec![(0, u32::MAX)], ..sample(1000).ids };
+        assert!(ids.maps(1000, 1000) && !ids.maps(1000, 100) && !ids.maps(0, 1000));
+        let ids = Ids { uid: 0, uid_extents: vec![(0, 1), (1000, 10)], ..ids };
+        assert!(ids.maps(0, 0) && ids.maps(1009, 5) && !ids.maps(1010, 5) && !ids.maps(1, 5));
+    }
+
+    #[test]
+    fn of_nested_mounts_the_outer_is_told() {
+        let mount_points = ["/", "/w/a", "/w/a/b", "/wide", "/w"].map(PathBuf::from).to_vec();
+        let host = Host { mount_points, ..sample(0) };
+        let below =
+            |path: &str| host.mounts_below(Path::new(path)).map(Path::to_path_buf).collect::<Vec<_>>();
+        assert_eq!(below("/w"), [Path::new("/w/a")]);
+        assert_eq!(below("/w/a"), [Path::new("/w/a/b")]);
+        assert!(below("/w/a/b").is_empty());
     }
 }

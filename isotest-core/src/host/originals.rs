@@ -1,19 +1,74 @@
 //! Looks at the directories that are to be copy-on-write, as far as a plan depends on what is in them. Changes nothing.
 
-use super::{Host, Listing, Original, Originals};
+use super::{Foreign, Host, Listing, Original, Originals};
+use crate::sys::fd::set_attribute;
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{AccessFlags, access};
-use std::fs::{self, DirEntry};
+use std::collections::VecDeque;
+use std::fs::{self, DirEntry, Metadata};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// A directory with more entries is not worth descending into.
 const ENTRIES_MOST: usize = 2000;
 
-/// Looks at `roots`. Where nothing is mounted below them, nothing is read.
+/// So many entries of each directory are looked at for their owners: where one is another's, others are as a rule.
+const OWNERS_MOST: usize = 256;
+
+/// Looks at `roots`.
 pub fn read(roots: &[PathBuf], host: &Host) -> Originals {
     let ways = ways_to_mounts(roots, host);
-    Originals { listings: ways.iter().filter_map(|directory| listing(directory, host).ok()).collect() }
+    let looked_at = if host.ids.maps_everybody() { &[] } else { roots };
+    let mut foreign: Vec<_> = looked_at.iter().filter_map(|root| foreign(root, roots, host)).collect();
+    // What lies on the way to several roots is found for each.
+    foreign.sort_by(|a, b| a.path.cmp(&b.path));
+    foreign.dedup_by(|a, b| a.path == b.path);
+    Originals {
+        listings: ways.iter().filter_map(|directory| listing(directory, host).ok()).collect(),
+        foreign,
+        keeps_directories: host.ids.uid != 0 && !tmpfs_keeps_attributes(),
+    }
+}
+
+/// An overlay hides a directory that was removed behind an attribute; those of an ordinary user are on a tmpfs, which
+/// keeps attributes of users in recent kernels.
+fn tmpfs_keeps_attributes() -> bool {
+    let file = memfd_create(c"isotest", MFdFlags::MFD_CLOEXEC);
+    file.is_ok_and(|file| set_attribute(file.as_fd(), c"user.isotest").is_ok())
+}
+
+/// What cannot be copied on the way from the outermost root to `root` and, as far as the caller may change it, in it.
+/// Roots themselves are never copied.
+fn foreign(root: &Path, roots: &[PathBuf], host: &Host) -> Option<Foreign> {
+    let is_foreign = |meta: &Metadata| !host.ids.maps(meta.uid(), meta.gid());
+    let outermost =
+        roots.iter().filter(|outer| root.starts_with(outer)).min_by_key(|outer| outer.as_os_str().len())?;
+    let way = root.ancestors().take_while(|path| path != outermost);
+    let mut found: Vec<PathBuf> = way
+        .filter(|path| fs::symlink_metadata(path).is_ok_and(|meta| is_foreign(&meta)))
+        .map(Path::to_path_buf)
+        .collect();
+    let (mut directories, mut left) = (VecDeque::from([root.to_path_buf()]), OWNERS_MOST);
+    while let Some(directory) = directories.pop_front() {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten().take(left) {
+            left -= 1;
+            let path = entry.path();
+            if host.mounts(&path) || roots.contains(&path) {
+                continue;
+            }
+            let Ok(meta) = entry.metadata() else { continue };
+            if is_foreign(&meta) && !meta.is_symlink() && access(&path, AccessFlags::W_OK).is_ok() {
+                found.push(path.clone());
+            }
+            if meta.is_dir() {
+                directories.push_back(path);
+            }
+        }
+    }
+    let more = found.len().saturating_sub(1);
+    found.into_iter().min().map(|path| Foreign { path, more })
 }
 
 /// The directories from each root down to what is mounted below it. Root needs to know nothing of them: it may leave

@@ -162,7 +162,11 @@ mod tests {
 
     fn host(listings: Vec<Listing>) -> Host {
         let mount_points = vec!["/".into(), "/home/u/data/disk".into()];
-        Host { mount_points, originals: Originals { listings }, ..crate::host::sample(1000) }
+        Host {
+            mount_points,
+            originals: Originals { listings, ..Originals::default() },
+            ..crate::host::sample(1000)
+        }
     }
 
     fn of(host: &Host, wanted: &[&str]) -> Result<Descent, &'static str> {

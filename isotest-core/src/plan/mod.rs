@@ -4,6 +4,7 @@
 mod descend;
 mod resolve;
 mod rootfs;
+mod uncopied;
 
 pub use resolve::{Figures, Request, Resolved, resolve};
 pub use rootfs::Views;

@@ -383,7 +383,8 @@ mod tests {
         let entry = |path: &str| (PathBuf::from(path), Original::Directory);
         let entries = vec![entry("/home/u/project"), entry("/home/u/remote")];
         let listings = vec![Listing { directory: "/home/u".into(), mode: 0o755, entries }];
-        let listed = Host { originals: Originals { listings }, ..host(1000, &mounts) };
+        let listed =
+            Host { originals: Originals { listings, ..Originals::default() }, ..host(1000, &mounts) };
         assert_eq!(copied(&roots, &listed), (vec!["/home/u".into(), "/home/u/project".into()], true));
     }
 

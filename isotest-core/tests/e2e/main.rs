@@ -7,10 +7,12 @@ mod promise;
 mod sandboxed;
 mod seen;
 mod supervisors;
+mod users;
 
 mod bad_days;
 mod deadlines;
 mod ends;
+mod foreign;
 mod ipc;
 mod killed;
 mod many;
@@ -52,6 +54,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("rootfs", rootfs::PROMISES),
         ("submounts", submounts::PROMISES),
         ("writes", writes::PROMISES),
+        ("foreign", foreign::PROMISES),
         ("surroundings", surroundings::PROMISES),
         ("rights", rights::PROMISES),
         ("ends", ends::PROMISES),

@@ -4,16 +4,15 @@ use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::seen::{Seen, text};
 use crate::supervisors;
+use crate::users::{as_user, hand_over, play};
 use isotest_core::plan::Views;
 use isotest_core::policy::{Capability, State};
 use libtest_mimic::Failed;
 use nix::mount::{MsFlags, mount};
 use nix::sched::CloneFlags;
-use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, lchown, symlink};
-use std::os::unix::process::CommandExt;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,27 +21,15 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("a_home_with_many_directories_and_a_mount_is_seen_whole", of_many).needs(&[Need::Root]),
 ];
 
-/// Somebody without an entry in `/etc/passwd`.
-const USER: u32 = 61_234;
-
 /// Directories beside the mount, more than become views of their own.
 const MANY: usize = 40;
 
 fn of_a_user(_: &Suite) -> Kept {
-    as_user("user_beside_mount")
+    as_user("mounts_for_a_user", "user_beside_mount")
 }
 
 fn of_many(_: &Suite) -> Kept {
-    as_user("user_beside_many")
-}
-
-/// Plays `part` as an ordinary user, below whose directory root has mounted something.
-fn as_user(part: &str) -> Kept {
-    let parent = if Path::new("/home").is_dir() { "/home" } else { "/tmp" };
-    let place = tempfile::Builder::new().prefix("isotest-e2e-").tempdir_in(parent)?;
-    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755))?;
-    Seen::of(supervisors::command("mounts_for_a_user")?.arg(part).arg(place.path()))?.did()?;
-    Ok(())
+    as_user("mounts_for_a_user", "user_beside_many")
 }
 
 /// Root, which mounts something and hands all of the directory over.
@@ -51,9 +38,6 @@ pub(crate) fn mounts_for_a_user(arguments: &[OsString]) -> Kept {
     let place = Path::new(place);
     supervisors::enter(CloneFlags::CLONE_NEWNS)?;
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
-    let (program, probe) = (place.join("program"), place.join("probe"));
-    fs::copy(env::current_exe()?, &program)?;
-    fs::copy(crate::built::find_probe()?, &probe)?;
     let root = place.join("root");
     for directory in ["way/disk", "way/beside", "directory", "empty"] {
         fs::create_dir_all(root.join(directory))?;
@@ -70,20 +54,7 @@ pub(crate) fn mounts_for_a_user(arguments: &[OsString]) -> Kept {
     mount(Some("tmpfs"), &root.join("way/disk"), Some("tmpfs"), MsFlags::empty(), None::<&str>)?;
     fs::write(root.join("way/disk/file"), "mounted")?;
     hand_over(&root.join("way/disk"))?;
-    let mut command = Command::new(program);
-    let command = command.args(["--as-supervisor".as_ref(), part.as_os_str(), root.as_os_str()]);
-    Seen::of(command.uid(USER).gid(USER).current_dir("/"))?.did()?;
-    Ok(())
-}
-
-fn hand_over(path: &Path) -> Kept {
-    if path.is_dir() && !path.is_symlink() {
-        for entry in fs::read_dir(path)? {
-            hand_over(&entry?.path())?;
-        }
-    }
-    lchown(path, Some(USER), Some(USER))?;
-    Ok(())
+    play(part, place, &root)
 }
 
 fn wish(suite: &Suite, root: &Path, wanted: &[PathBuf]) -> Wish {

@@ -3,7 +3,7 @@
 
 use crate::sandboxed::Suite;
 use crate::seen::Seen;
-use crate::{killed, many, rootfs, steps, submounts, surroundings};
+use crate::{foreign, killed, many, rootfs, steps, submounts, surroundings};
 use libtest_mimic::Failed;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
@@ -28,6 +28,8 @@ const PARTS: &[Part] = &[
     ("mounts_for_a_user", submounts::mounts_for_a_user),
     ("user_beside_mount", submounts::user_beside_mount),
     ("user_beside_many", submounts::user_beside_many),
+    ("files_of_others", foreign::files_of_others),
+    ("user_with_files_of_others", foreign::user_with_files_of_others),
     ("long_attempt", killed::long_attempt),
     ("establish", killed::establish),
     ("many_attempts", many::many_attempts),
