@@ -27,19 +27,37 @@ use std::thread;
 /// # Errors
 /// What stops the run.
 pub(crate) fn execute(settings: &Settings, build: &Build, caller: &Caller) -> Result<End, Error> {
-    let sandboxes = Sandboxes::prepare(settings, &build.directories, caller)?;
+    let mut refused = Vec::new();
+    loop {
+        let sandboxes = Sandboxes::prepare(settings, &build.directories, caller, &refused)?;
+        let end = execute_in(&sandboxes, settings, build);
+        let again = match &end {
+            Err(Error::Sandbox(error)) => sandboxes
+                .template
+                .refused_view(error)
+                .map(|path| (path.to_path_buf(), io::Error::from_raw_os_error(error.errno).to_string())),
+            _ => None,
+        };
+        sandboxes.close();
+        match again {
+            // Of what cannot be copied on this file system or where it is, another plan does without.
+            Some(again) if !refused.contains(&again) => refused.push(again),
+            _ => return end,
+        }
+    }
+}
+
+fn execute_in(sandboxes: &Sandboxes, settings: &Settings, build: &Build) -> Result<End, Error> {
     let cancel = Cancel::new().map_err(Error::Host)?;
-    let end = thread::scope(|scope| {
+    thread::scope(|scope| {
         let jobs = settings.execution.jobs.get();
-        let (workers, tell) = Workers::start(scope, &sandboxes, &cancel, jobs);
+        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, jobs);
         let watch = interrupt::watch(scope, &cancel, tell).map_err(Error::Host)?;
-        let run = Run { settings, build, sandboxes: &sandboxes, workers: &workers };
+        let run = Run { settings, build, sandboxes, workers: &workers };
         let end = run.execute();
         watch.close();
         end
-    });
-    sandboxes.close();
-    end
+    })
 }
 
 struct Run<'run> {

@@ -15,6 +15,7 @@ mod host;
 mod interrupt;
 mod json;
 mod outcomes;
+mod places;
 mod project;
 mod projects;
 mod selection;

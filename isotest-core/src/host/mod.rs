@@ -130,10 +130,20 @@ impl Host {
 pub struct Originals {
     /// Those on the way from one of them to something that is mounted below it. What cannot be read is not here.
     pub listings: Vec<Listing>,
+    /// Those of which the kernel has refused a copy-on-write view, and what it said.
+    pub refused: Vec<(PathBuf, String)>,
     /// What the caller may change on the host, but not through a copy-on-write view.
     pub foreign: Vec<Foreign>,
     /// Whether a directory that is not new cannot be removed from the caller's views.
     pub keeps_directories: bool,
+}
+
+impl Originals {
+    /// What the kernel said when it refused a view of this directory.
+    pub(crate) fn refusal(&self, directory: &Path) -> Option<&str> {
+        let refused = self.refused.iter().find(|(path, _)| path == directory);
+        refused.map(|(_, error)| error.as_str())
+    }
 }
 
 /// What belongs to a user or group that has no id inside: the kernel copies it for nobody.

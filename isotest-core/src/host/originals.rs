@@ -27,6 +27,7 @@ pub fn read(roots: &[PathBuf], host: &Host) -> Originals {
     foreign.dedup_by(|a, b| a.path == b.path);
     Originals {
         listings: ways.iter().filter_map(|directory| listing(directory, host).ok()).collect(),
+        refused: Vec::new(),
         foreign,
         keeps_directories: host.ids.uid != 0 && !tmpfs_keeps_attributes(),
     }

@@ -10,10 +10,10 @@ pub use resolve::{Figures, Request, Resolved, resolve};
 pub use rootfs::Views;
 
 use crate::policy::Capability;
-use crate::sandbox::step::Step;
+use crate::sandbox::step::{Step, StepError};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What is executed inside a sandbox.
@@ -143,6 +143,16 @@ pub struct Template {
     pub private: Private,
     /// A step that reports a failure instead of being taken, so that tests see what each failure leads to.
     pub failing: Option<Step>,
+}
+
+impl Template {
+    /// The directory of which a copy-on-write view was refused, if that is what `error` says.
+    pub fn refused_view(&self, error: &StepError) -> Option<&Path> {
+        let subject = error.subject.as_deref().filter(|_| error.step == Step::MakeLayers)?;
+        let mut views =
+            self.private.layers.iter().filter(|layer| matches!(layer.content, Content::CopyOnWrite { .. }));
+        views.find(|layer| layer.path.to_string_lossy() == subject).map(|layer| layer.path.as_path())
+    }
 }
 
 /// Something of the template's stash that every attempt sees at another place.

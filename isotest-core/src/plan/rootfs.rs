@@ -270,8 +270,11 @@ impl Layers {
                 self.not_copied
                     .push(format!("`{}` is read-only: it holds the system itself", root.display()));
                 self.copy_on_write(&beneath, host);
+            } else if let Some(error) = host.originals.refusal(root) {
+                self.refused(root, error);
+                self.copy_on_write(&beneath, host);
             } else if host.ids.uid == 0 || host.mounts_below(root).next().is_none() {
-                self.view(root);
+                self.view(root, host);
                 host.mounts_below(root).for_each(|mount| self.mounted(mount, &inner, host));
             } else {
                 match descend(root, &self.next_in_stash(), &inner, host) {
@@ -285,7 +288,17 @@ impl Layers {
         }
     }
 
-    fn view(&mut self, root: &Path) {
+    fn refused(&mut self, root: &Path, error: &str) {
+        let name = root.display();
+        self.not_copied
+            .push(format!("`{name}` is read-only: the kernel makes no copy-on-write view of it ({error})"));
+        self.again(root, Access::ReadOnly);
+    }
+
+    fn view(&mut self, root: &Path, host: &Host) {
+        if let Some(error) = host.originals.refusal(root) {
+            return self.refused(root, error);
+        }
         let stash = self.stash(root, Access::ReadOnly, false);
         self.covering.push(Layer { path: root.to_path_buf(), content: Content::CopyOnWrite { stash } });
     }
@@ -305,7 +318,7 @@ impl Layers {
         let content = Content::CopyOnWrite { stash: self.next_in_stash() };
         self.tree.extend(descent.lower);
         self.covering.push(Layer { path: root.to_path_buf(), content });
-        descent.views.iter().for_each(|view| self.view(view));
+        descent.views.iter().for_each(|view| self.view(view, host));
         descent.read_only.iter().for_each(|path| self.again(path, Access::ReadOnly));
         descent.mounts.iter().for_each(|mount| self.mounted(mount, roots, host));
         if descent.excess > 0 {
