@@ -9,6 +9,7 @@
 mod adversaries;
 mod bad_days;
 mod call;
+mod closure;
 mod exit_codes;
 mod files;
 mod host;
