@@ -51,8 +51,7 @@ struct Run<'run> {
 
 impl Run<'_> {
     fn execute(&self) -> Result<End, Error> {
-        let directories = &self.build.directories;
-        warm::page_cache(&self.build.binaries, &directories.workspace, &directories.target);
+        warm::page_cache(self.build);
         self.workers.ready().map_err(|unready| match unready {
             Unready::Failed(error) => Error::Sandbox(error),
             Unready::Interrupted(signal) => Error::Interrupted(signal),

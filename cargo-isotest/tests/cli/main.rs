@@ -19,3 +19,4 @@ mod outcomes;
 mod project;
 mod projects;
 mod selection;
+mod warm;

@@ -5,6 +5,8 @@ use super::resolve::Library;
 use super::search::{Flavour, Linker};
 use super::{Facts, cache};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -17,18 +19,21 @@ const INDEX: &str = "/etc/ld.so.cache";
 const MUSL_DEFAULTS: &str = "/lib:/usr/local/lib:/usr/lib";
 
 /// Files by the paths at which a program sees them.
-#[derive(Debug)]
+///
+/// What was read of a file once is not read again.
+#[derive(Debug, Default)]
 pub struct Files {
     /// The tree that is `/`, open; `None` is the host's.
     root: Option<(PathBuf, File)>,
     /// Directories and files of the host that the program sees at their own paths all the same.
     shared: Vec<PathBuf>,
+    read: RefCell<HashMap<PathBuf, Option<(PathBuf, Facts)>>>,
 }
 
 impl Files {
     /// Those of the host.
-    pub const fn of_host() -> Self {
-        Self { root: None, shared: Vec::new() }
+    pub fn of_host() -> Self {
+        Self::default()
     }
 
     /// Those below `root`, except that what is below `shared` is the host's. Links are followed as if `root` were `/`.
@@ -38,7 +43,7 @@ impl Files {
     pub fn of_tree(root: &Path, shared: Vec<PathBuf>) -> io::Result<Self> {
         let root = root.canonicalize()?;
         let opened = File::open(&root)?;
-        Ok(Self { root: Some((root, opened)), shared })
+        Ok(Self { root: Some((root, opened)), shared, ..Self::default() })
     }
 
     /// Opens a file and says where it really is.
@@ -144,7 +149,12 @@ impl Files {
 
 impl Library for Files {
     fn at(&self, path: &Path) -> Option<(PathBuf, Facts)> {
-        self.read(path).ok()
+        if let Some(known) = self.read.borrow().get(path) {
+            return known.clone();
+        }
+        let read = self.read(path).ok();
+        self.read.borrow_mut().insert(path.to_owned(), read.clone());
+        read
     }
 }
 
