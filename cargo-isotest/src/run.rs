@@ -69,8 +69,7 @@ struct Run<'run> {
 
 impl Run<'_> {
     fn execute(&self) -> Result<End, Error> {
-        let directories = &self.build.directories;
-        warm::page_cache(&self.build.binaries, &directories.workspace, &directories.target);
+        warm::page_cache(self.build);
         self.workers.ready().map_err(|unready| match unready {
             Unready::Failed(error) => Error::Sandbox(error),
             Unready::Interrupted(signal) => Error::Interrupted(signal),
@@ -80,12 +79,12 @@ impl Run<'_> {
         if selected.tests.is_empty() {
             return Err(Error::NoTests { filtered: selected.filtered, ignored: selected.ignored });
         }
-        match self.settings.task {
+        match &self.settings.task {
             Task::List => {
                 let written = list::write(&selected.tests, self.settings.message_format, io::stdout().lock());
                 Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(Exit::Ok)))
             }
-            Task::Execute => Ok(self.execute_tests(&selected, &whole)),
+            Task::Execute | Task::Closure(_) => Ok(self.execute_tests(&selected, &whole)),
         }
     }
 

@@ -72,6 +72,10 @@
 //! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`,
 //!   and what becomes of a user's directory with something mounted below it in `plan/descend.rs`.
 //!
+//! Reading, changing nothing:
+//! - [`closure`]: the loader and libraries of a program. `elf` and `files` read; `cache`, `search`, `resolve` and `lacks`
+//!   are pure.
+//!
 //! Effects:
 //! - [`cgroup`]: `base` makes and removes the directories of a run, `leaf` those of an attempt; `sweep` removes what
 //!   the dead left. `parse` and `limits` are pure.
@@ -97,6 +101,7 @@
 //! - Who makes something on the host removes it; what a killed run leaves is named so that the next one can tell.
 
 pub mod cgroup;
+pub mod closure;
 pub mod host;
 pub mod outcome;
 pub mod plan;

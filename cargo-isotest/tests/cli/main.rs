@@ -9,6 +9,7 @@
 mod adversaries;
 mod bad_days;
 mod call;
+mod closure;
 mod exit_codes;
 mod files;
 mod host;
@@ -19,3 +20,4 @@ mod places;
 mod project;
 mod projects;
 mod selection;
+mod warm;
