@@ -16,7 +16,7 @@ with_parents() {
     path=$(realpath "$(dirname "$path")")/$(basename "$path")
     parent=$(dirname "$path")
     [ "$parent" = / ] || with_parents "$parent"
-    echo "${path#/}"
+    echo "$path"
 }
 
 copied_files() {
@@ -25,7 +25,7 @@ copied_files() {
         with_parents "$path"
         # The target of a symlink goes with it, so that the name leads somewhere.
         if [ -L "$path" ]; then with_parents "$(realpath "$path")"; fi
-        find "$(realpath "$path")" -mindepth 1 2>/dev/null | sed 's|^/||'
+        find "$(realpath "$path")" -mindepth 1 2>/dev/null
         find "$(realpath "$path")" -type f -perm -u+x | while read -r file; do
             libraries "$file" | while read -r library; do
                 with_parents "$library"
@@ -35,4 +35,4 @@ copied_files() {
     done
 }
 
-copied_files "$@" | awk '!seen[$0]++'
+copied_files "$@" | sed 's|^/*||' | awk '!seen[$0]++'

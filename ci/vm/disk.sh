@@ -29,8 +29,8 @@ ln -s ../isotest-vm.service "$staging/etc/systemd/system/multi-user.target.wants
 
 if [ $# -gt 0 ]; then
     # What the Debian has it keeps.
-    "$here/copies.sh" "$@" | tar -c -C / --no-recursion -T - |
-        tar -x -C "$staging" --skip-old-files --no-overwrite-dir
+    "$here/copies.sh" "$@" | while read -r path; do [ -e "$staging/$path" ] || echo "$path"; done |
+        tar -c -C / --no-recursion -T - | tar -x -C "$staging"
     # A user must get to what was copied, whosever home it comes from.
     for path in "$@"; do
         path=$(realpath -s "$path")

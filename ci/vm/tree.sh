@@ -19,10 +19,11 @@ if ! cmp -s "$0" "$tree.complete"; then
     mkdir -p "$cache"
     said=$(mktemp)
     trap 'rm -f "$said"' EXIT
-    # A terminal on the console would take it from the kernel.
+    # A terminal on the console would take it from the kernel. What is shown to a guest may lie in a root's home.
     mmdebstrap --mode=root --variant=minbase --include="$packages" --skip=output/dev \
         --customize-hook='chroot "$1" useradd --uid 1000 --create-home --shell /bin/bash user' \
         --customize-hook='echo "user ALL=(ALL) NOPASSWD: ALL" >"$1/etc/sudoers.d/user"' \
+        --customize-hook='chmod go+x "$1/root"' \
         --customize-hook='echo guest >"$1/etc/hostname"' \
         --customize-hook='printf "127.0.0.1 localhost guest\n::1 localhost\n" >"$1/etc/hosts"' \
         --customize-hook='systemctl --root="$1" mask --quiet getty@.service serial-getty@.service apt-daily.timer apt-daily-upgrade.timer' \
