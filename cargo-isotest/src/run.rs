@@ -62,13 +62,11 @@ impl Run<'_> {
         if selected.tests.is_empty() {
             return Err(Error::NoTests { filtered: selected.filtered, ignored: selected.ignored });
         }
-        match self.settings.task {
-            Task::List => {
-                let written = list::write(&selected.tests, self.settings.message_format, io::stdout().lock());
-                Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(Exit::Ok)))
-            }
-            Task::Execute => Ok(self.execute_tests(&selected, &whole)),
+        if self.settings.task == Task::List {
+            let written = list::write(&selected.tests, self.settings.message_format, io::stdout().lock());
+            return Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(Exit::Ok)));
         }
+        Ok(self.execute_tests(&selected, &whole))
     }
 
     fn execute_tests(&self, selected: &Selected, whole: &[String]) -> End {

@@ -9,6 +9,8 @@
 mod adversaries;
 mod bad_days;
 mod call;
+mod exec;
+mod exec_terminal;
 mod exit_codes;
 mod files;
 mod host;
@@ -18,3 +20,4 @@ mod outcomes;
 mod project;
 mod projects;
 mod selection;
+mod terminal;
