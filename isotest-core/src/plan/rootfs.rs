@@ -1,7 +1,7 @@
 //! The tree that becomes `/`: which of the host's entries are seen, where writes go, and what is covered. Pure.
 
 use super::{Access, Content, Entry, Layer, Link, Private, View};
-use crate::host::{Host, HostEntry, Kind};
+use crate::host::{CgroupMount, Host, HostEntry, Kind};
 use std::path::{Path, PathBuf};
 
 /// The directories of a run. All paths are absolute and free of symbolic links; a link's own path ends in one.
@@ -57,7 +57,7 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
     devices(&mut tree);
     let stores: Vec<PathBuf> = (0..STORES).map(|n| Path::new(STASH).join(format!("store-{n}"))).collect();
     tree.extend(stores.iter().map(|path| Entry::Directory { path: path.clone(), mode: 0o755 }));
-    system(&mut tree, cgroups);
+    system(&mut tree, cgroups, host);
     tree.extend(missing_home(views).map(|path| Entry::Directory { path: path.clone(), mode: 0o700 }));
 
     let mut layers = Layers { tree, covering: private_directories(views, host), not_copied: Vec::new() };
@@ -164,10 +164,11 @@ fn devices(tree: &mut Vec<Entry>) {
 }
 
 /// `/sys`, with a mount point for each cgroup hierarchy.
-fn system(tree: &mut Vec<Entry>, cgroups: &[View]) {
+fn system(tree: &mut Vec<Entry>, cgroups: &[View], host: &Host) {
     let top = Path::new("/sys/fs/cgroup");
+    let share = processor_share(cgroups, host).filter(|mount| mount.mount_point.parent() == Some(top));
     tree.push(Entry::Sysfs { path: "/sys".into() });
-    if cgroups.iter().any(|view| view.path != top) {
+    if share.is_some() || cgroups.iter().any(|view| view.path != top) {
         tree.push(Entry::Tmpfs { path: top.into() });
     }
     for (n, view) in cgroups.iter().enumerate() {
@@ -177,6 +178,20 @@ fn system(tree: &mut Vec<Entry>, cgroups: &[View]) {
         let to = cgroup_view(n, view).stash;
         tree.push(Entry::Bind { from: view.stash.clone(), to, access: Access::ReadOnly, recursive: false });
     }
+    if let Some(mount) = share {
+        let (from, to) = (mount.own.clone(), mount.mount_point.clone());
+        tree.push(Entry::Directory { path: to.clone(), mode: 0o555 });
+        tree.push(Entry::Bind { from, to, access: Access::ReadOnly, recursive: false });
+    }
+}
+
+/// The version 1 hierarchy that divides processor time, where attempts have no cgroup of their own. They find the
+/// caller's, as they do outside: every harness asks it for its number of threads, and one that does not find it where
+/// it is looked for first searches all mounts.
+fn processor_share<'host>(cgroups: &[View], host: &'host Host) -> Option<&'host CgroupMount> {
+    let carries_cpu = |mount: &&CgroupMount| mount.controllers.iter().any(|controller| controller == "cpu");
+    let mount = host.cgroups.iter().find(carries_cpu)?;
+    (!cgroups.iter().any(|view| view.path == mount.mount_point)).then_some(mount)
 }
 
 fn cgroup_view(n: usize, view: &View) -> View {

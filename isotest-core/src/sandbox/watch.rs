@@ -50,7 +50,7 @@ impl Watch {
     /// Of the workload `pid`, which was born at `born` and has so much time.
     pub(super) fn new(pid: Pid, born: Instant, timeout: Option<Duration>, attended: bool) -> Self {
         if attended {
-            // It does so itself, too: whichever is first, a signal to the group finds it. The second is refused.
+            // It does so itself, too: whichever is first, a signal to the group finds it. The second may be refused.
             let _ = setpgid(pid, pid);
         }
         let deadline = timeout.map(|timeout| born + timeout);
