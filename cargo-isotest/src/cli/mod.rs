@@ -1,9 +1,11 @@
 //! What was typed. Nothing is computed here; [`crate::settings`] says what holds.
 
 mod cargo;
+mod exec;
 mod libtest;
 
 pub(crate) use cargo::CargoArgs;
+pub(crate) use exec::ExecArgs;
 pub(crate) use libtest::{LibtestWords, UnknownWord};
 
 use bytesize::ByteSize;
@@ -25,6 +27,7 @@ const EXIT_CODES: &str = "Exit codes:
 #[command(
     disable_help_subcommand = true,
     override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]\n       \
+                      cargo isotest exec [OPTIONS] -- COMMAND...\n       \
                       cargo isotest closure [OPTIONS] BINARY"
 )]
 pub(crate) struct Cli {
@@ -47,6 +50,8 @@ pub(crate) enum Verb {
         #[arg(value_name = "BINARY")]
         binary: PathBuf,
     },
+    /// Execute a command in a sandbox like a test's
+    Exec(ExecArgs),
 }
 
 /// What has no name.
