@@ -1,5 +1,6 @@
 //! One attempt as text: its line, what else is to be said about it, and what it printed; pure.
 
+use super::autopsy;
 use super::format::{captured, cpu, memory, plural, signal, status};
 use super::harmless::{block, word};
 use crate::testcase::TestCase;
@@ -61,9 +62,10 @@ impl Attempt<'_> {
         let mut lines: Vec<String> = cause(self.record).into_iter().collect();
         if let Some(ending) = &self.record.ending {
             lines.extend(left_running(&ending.left_running));
-            if verbose {
-                lines.extend(thrown_away(ending));
-            }
+        }
+        lines.extend(self.record.autopsy.iter().flat_map(autopsy::lines));
+        if let Some(ending) = self.record.ending.as_ref().filter(|_| verbose) {
+            lines.extend(thrown_away(ending));
         }
         lines.extend(self.record.remarks.iter().map(|remark| format!("note: {}", word(remark))));
         lines.iter().flat_map(|line| [INDENT, line, "\n"]).collect()

@@ -1,5 +1,6 @@
 //! Events become text: one file per format, and the choice of where each format goes.
 
+mod autopsy;
 mod closing;
 mod format;
 mod harmless;
@@ -8,6 +9,7 @@ mod json;
 mod line;
 mod opening;
 mod progress;
+mod waits;
 
 pub(crate) use format::signal as signal_name;
 pub(crate) use line::title;

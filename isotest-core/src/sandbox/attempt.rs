@@ -5,8 +5,9 @@ use super::channel::{self, Command, Report};
 use super::prepared::Sandbox;
 use super::step::{Step, StepError};
 use crate::outcome::{Ending, Exit, Outcome};
+use crate::picture::{self, Extent};
 use crate::plan::{Limits, SandboxPlan};
-use crate::record::{Captured, Record};
+use crate::record::{Autopsy, Captured, Moment, Record};
 use crate::usage::Usage;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -34,6 +35,7 @@ pub struct Attempt {
     quiet_until: Instant,
     /// When the next thing happens to it, and what.
     next: Option<(Instant, Urge)>,
+    autopsy: Option<Result<Autopsy, String>>,
     end: Option<Result<Ending, StepError>>,
 }
 
@@ -60,7 +62,14 @@ impl Attempt {
         let end = sandbox.go(&plan.workload, plan.timeout).err().map(Err);
         let now = Instant::now();
         let next = plan.timeout.map(|timeout| (now + timeout + REPORT_GRACE, Urge::Kill));
-        Self { sandbox: Some(sandbox), limits: plan.limits, quiet_until: now + QUIET, next, end }
+        Self {
+            sandbox: Some(sandbox),
+            limits: plan.limits,
+            quiet_until: now + QUIET,
+            next,
+            autopsy: None,
+            end,
+        }
     }
 
     /// An attempt for which there was no sandbox.
@@ -70,6 +79,7 @@ impl Attempt {
             limits: Limits::default(),
             quiet_until: Instant::now(),
             next: None,
+            autopsy: None,
             end: Some(Err(error)),
         }
     }
@@ -79,10 +89,10 @@ impl Attempt {
         matches!(&self.end, Some(Ok(ending)) if ending.exit == Exit::Code(0) && !ending.timed_out)
     }
 
-    /// Watches it to its end.
-    pub(super) fn wait(&mut self, cancel: &Cancel) -> Waited {
+    /// Watches it to its end; its init is below the process `zygote`.
+    pub(super) fn wait(&mut self, cancel: &Cancel, zygote: i32) -> Waited {
         while self.end.is_none() {
-            match self.step(cancel) {
+            match self.step(cancel, zygote) {
                 Ok(Waited::Ended) => {}
                 Ok(other) => return other,
                 Err(error) => {
@@ -95,7 +105,7 @@ impl Attempt {
     }
 
     /// Waits for one thing to happen and does what follows from it.
-    fn step(&mut self, cancel: &Cancel) -> io::Result<Waited> {
+    fn step(&mut self, cancel: &Cancel, zygote: i32) -> io::Result<Waited> {
         let (next, Some(sandbox)) = (self.next, &mut self.sandbox) else { return Ok(Waited::Ended) };
         let now = Instant::now();
         let left = next.map(|(at, _)| at.saturating_duration_since(now));
@@ -112,11 +122,16 @@ impl Attempt {
         }
         if reported {
             let report = channel::receive::<Report>(&mut sandbox.control)?;
-            self.end = match report {
+            match report {
                 None => return Err(io::Error::from_raw_os_error(libc::ECHILD)),
-                Some((Report::Failed(error), _)) => Some(Err(error)),
-                Some((Report::Ended(ending), _)) => Some(Ok(ending)),
-            };
+                Some((Report::Failed(error), _)) => self.end = Some(Err(error)),
+                Some((Report::Ended(ending), _)) => self.end = Some(Ok(ending)),
+                Some((Report::About(moment), _)) => {
+                    self.autopsy = Some(look(zygote, moment));
+                    // An init that has just gone is noticed by the next wait.
+                    let _ = channel::send(&mut sandbox.control, &Command::GoOn, &[]);
+                }
+            }
         }
         Ok(Waited::Ended)
     }
@@ -135,7 +150,7 @@ impl Attempt {
 
     /// Reads the figures and lets the sandbox go. Call it when the attempt has been waited for.
     pub fn finish(self) -> Record {
-        let Self { sandbox, limits, end, .. } = self;
+        let Self { sandbox, limits, autopsy, end, .. } = self;
         let lost = || Err(Step::Supervise.failed(None, &io::Error::from_raw_os_error(libc::ECANCELED)));
         let (mut usage, mut remarks) = (Usage::default(), Vec::new());
         let (mut stdout, mut stderr) = (Captured::default(), Captured::default());
@@ -159,6 +174,9 @@ impl Attempt {
             remarks
                 .push(format!("at its limit of processes and threads, the kernel refused it {refused} more"));
         }
+        let autopsy = autopsy.and_then(|taken| {
+            taken.map_err(|why| remarks.push(format!("there is no picture of what was running: {why}"))).ok()
+        });
         let (outcome, ending) = match end.unwrap_or_else(lost) {
             Ok(ending) => {
                 usage.complete_from(ending.children);
@@ -171,8 +189,17 @@ impl Attempt {
                 (Outcome::NotIsolated(error), None)
             }
         };
-        Record { outcome, ending, usage, stdout, stderr, remarks }
+        Record { outcome, ending, usage, stdout, stderr, autopsy, remarks }
     }
+}
+
+/// Takes the picture of what is about to be killed.
+fn look(zygote: i32, moment: Moment) -> Result<Autopsy, String> {
+    let taken = picture::init_below(zygote).and_then(|init| {
+        let init = init.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
+        picture::take(init, Extent::Full)
+    });
+    taken.map(|picture| Autopsy { moment, picture }).map_err(|error| error.to_string())
 }
 
 /// What woke the supervisor.

@@ -3,6 +3,7 @@
 use super::step::StepError;
 use crate::outcome::Ending;
 use crate::plan::{Template, Workload};
+use crate::record::Moment;
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use serde::de::DeserializeOwned;
@@ -43,6 +44,8 @@ pub(crate) enum Report {
     Failed(StepError),
     /// The workload has ended and nothing is left of it.
     Ended(Ending),
+    /// What runs is about to be killed. Init waits for [`Command::GoOn`], so that it can be looked at.
+    About(Moment),
 }
 
 /// From the supervisor to init.
@@ -52,6 +55,8 @@ pub(crate) enum Command {
     Go(Packed, Option<Duration>),
     /// Kill everything in the sandbox.
     Kill,
+    /// What [`Report::About`] spoke of has been looked at.
+    GoOn,
 }
 
 /// A workload as execve(2) wants it: strings one behind the other, each with its NUL. Nothing has to be taken apart

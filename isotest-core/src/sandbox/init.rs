@@ -97,7 +97,7 @@ fn attempt(
     drop((error_end, descriptors));
     let mut watch = Watch::new(pid, born, timeout);
     Step::Supervise.run(|| watch.until_end(control, &signals))?;
-    let left_running = Step::Supervise.run(|| watch::clear(&signals))?;
+    let left_running = Step::Supervise.run(|| watch.clear(control, &signals))?;
     if let Some(error) = workload::error(&errors) {
         return Err(error);
     }
@@ -159,7 +159,7 @@ fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<
     match channel::receive::<Command>(control)? {
         None => Ok(None),
         Some((Command::Go(workload, timeout), _)) => Ok(Some((workload, timeout))),
-        Some((Command::Kill, _)) => Err(io::Error::other("there is no workload yet")),
+        Some((Command::Kill | Command::GoOn, _)) => Err(io::Error::other("there is no workload yet")),
     }
 }
 

@@ -74,7 +74,7 @@ impl<'run> Slot<'run> {
 
     /// Waits for the attempt's end; false if `cancel` was thrown first, and then the slot has ended, too.
     pub fn wait(&mut self, attempt: &mut Attempt, cancel: &Cancel) -> bool {
-        match attempt.wait(cancel) {
+        match attempt.wait(cancel, self.zygote()) {
             Waited::Ended => true,
             Waited::Lost => {
                 // What cannot be told to end ends with its zygote. Without a new one the next attempt says why.
@@ -89,6 +89,11 @@ impl<'run> Slot<'run> {
                 false
             }
         }
+    }
+
+    /// The process that was started as the zygote. It changes when a zygote is lost.
+    pub fn zygote(&self) -> i32 {
+        self.zygote.process.id().cast_signed()
     }
 
     fn order(&mut self, kind: Kind) -> Result<Sandbox, StepError> {
