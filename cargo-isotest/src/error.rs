@@ -2,6 +2,7 @@
 
 use crate::settings::SettingsError;
 use anstyle::{AnsiColor, Style};
+use isotest_core::closure::ElfError;
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::step::StepError;
 use std::ffi::OsString;
@@ -75,6 +76,14 @@ pub(crate) enum Error {
     /// Cargo has already said why.
     #[error("the build failed ({0})")]
     Build(ExitStatus),
+    /// A file whose libraries were asked for.
+    #[error("cannot tell what `{}` needs", .program.display())]
+    Closure {
+        /// The file.
+        program: PathBuf,
+        /// What it is instead.
+        source: ElfError,
+    },
     /// A binary could not be asked for its tests.
     #[error("cannot list the tests of `{binary_id}`: {why}")]
     Listing {
@@ -135,6 +144,7 @@ impl Error {
             Self::Sandbox(error) => error.hint().map(str::to_owned),
             Self::Host(_)
             | Self::Interrupted(_)
+            | Self::Closure { .. }
             | Self::Tool { .. }
             | Self::Answer { .. }
             | Self::File { .. }

@@ -70,7 +70,7 @@ impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
             Error::Interrupted(_) => Self::Bug,
-            Error::Usage(_) => Self::Usage,
+            Error::Usage(_) | Error::Closure { .. } => Self::Usage,
             Error::Start { stage: Stage::Build, .. }
             | Error::Answer { stage: Stage::Build, .. }
             | Error::Build(_) => Self::BuildFailed,

@@ -28,14 +28,19 @@ pub(crate) struct Sandboxes {
 }
 
 impl Sandboxes {
-    /// Reads the host, makes the run's cgroups and decides.
+    /// Reads the host, makes the run's cgroups and decides; `refused` are the directories of which the kernel makes no
+    /// copy-on-write views, and what it said.
     pub(crate) fn prepare(
         settings: &Settings,
         directories: &Directories,
         caller: &Caller,
+        refused: &[(PathBuf, String)],
     ) -> Result<Self, Error> {
-        let host = host::probe::host().map_err(Error::Host)?;
+        let mut host = host::probe::host().map_err(Error::Host)?;
         let sandbox = &settings.sandbox;
+        let views = views(sandbox, directories, caller);
+        host.originals = host::originals::read(&views.copy_on_write, &host);
+        host.originals.refused = refused.to_vec();
         let wanted = Capability::ALL
             .into_iter()
             .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off);
@@ -43,7 +48,7 @@ impl Sandboxes {
         let cgroup_views = cgroups.views();
         let request = Request {
             policy: &sandbox.policy,
-            views: &views(sandbox, directories, caller),
+            views: &views,
             network: network(sandbox.network),
             jobs: settings.execution.jobs.get(),
             cgroups: cgroups.figures(&cgroup_views, &missing),

@@ -5,6 +5,7 @@ mod binaries;
 mod build;
 mod caller;
 mod cli;
+mod closure;
 mod discover;
 mod environment;
 mod error;
@@ -37,7 +38,7 @@ use caller::Caller;
 use cli::Cli;
 use error::Error;
 use exit::{End, Exit};
-use settings::Settings;
+use settings::{Settings, Task};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -60,6 +61,9 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<End, Error> {
     let caller = Caller::of_this_process().map_err(Error::NoDirectory)?;
     let settings = Settings::of(cli, &caller)?;
+    if let Task::Closure(program) = &settings.task {
+        return closure::show(program, settings.message_format, &caller);
+    }
     let build = build::Build::of(&settings.cargo, &caller)?;
     run::execute(&settings, &build, &caller)
 }

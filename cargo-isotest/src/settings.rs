@@ -35,12 +35,14 @@ pub(crate) struct Settings {
 }
 
 /// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Task {
     /// Execute the selected tests.
     Execute,
     /// Only name them.
     List,
+    /// Nothing with tests: show what this program needs.
+    Closure(PathBuf),
 }
 
 /// How tests are executed.
@@ -126,6 +128,7 @@ impl Settings {
         let (task, words) = match cli.verb {
             None => (Task::Execute, cli.words),
             Some(Verb::List(words)) => (Task::List, words),
+            Some(Verb::Closure { binary }) => (Task::Closure(caller.absolute(&binary)), cli.words),
         };
         let Flags { tests, execution, sandbox, policy, report, cargo } = cli.flags;
         let Words { filters, of_harness } = words;

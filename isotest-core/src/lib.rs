@@ -70,12 +70,18 @@
 //! - [`usage`]: what was measured, each figure with its source.
 //! - [`outcome`]: how an attempt ended, and the verdict that follows.
 //! - [`record`]: one attempt's report.
-//! - [`picture`]: what runs in an attempt, as `/proc` shows it. Its files `take`, `census`, `full` and `descriptors`
-//!   read; `waits` says what follows.
-//! - [`host`]: what this machine is. [`host::probe`] reads it and changes nothing.
+//! - [`host`]: what this machine is. [`host::probe`] reads it, [`host::originals`] looks at the directories that are to
+//!   be copy-on-write; both change nothing.
 //!
 //! Decisions, pure:
-//! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`.
+//! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`,
+//!   and what becomes of a user's directory with something mounted below it in `plan/descend.rs`.
+//!
+//! Reading, changing nothing:
+//! - [`closure`]: the loader and libraries of a program. `elf` and `files` read; `cache`, `search`, `resolve` and `lacks`
+//!   are pure.
+//! - [`picture`]: what runs in an attempt, as `/proc` shows it. Its files `take`, `census`, `full` and `descriptors`
+//!   read; `waits` says what follows.
 //!
 //! Effects:
 //! - [`cgroup`]: `base` makes and removes the directories of a run, `leaf` those of an attempt; `sweep` removes what
@@ -102,6 +108,7 @@
 //! - Who makes something on the host removes it; what a killed run leaves is named so that the next one can tell.
 
 pub mod cgroup;
+pub mod closure;
 pub mod host;
 pub mod outcome;
 pub mod picture;

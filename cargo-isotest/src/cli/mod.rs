@@ -24,7 +24,8 @@ const EXIT_CODES: &str = "Exit codes:
 #[command(name = "cargo-isotest", bin_name = "cargo isotest", version, after_help = EXIT_CODES)]
 #[command(
     disable_help_subcommand = true,
-    override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]"
+    override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]\n       \
+                      cargo isotest closure [OPTIONS] BINARY"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -40,6 +41,12 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// List the tests that would be executed; `-- list` executes those with `list` in their names
     List(Words),
+    /// Show which loader and libraries a program needs, and where they are, without executing it
+    Closure {
+        /// The program or library
+        #[arg(value_name = "BINARY")]
+        binary: PathBuf,
+    },
 }
 
 /// What has no name.

@@ -9,8 +9,9 @@ use super::{changes, mounts, network, workload};
 use crate::outcome::{Ending, Exit};
 use crate::plan::{Network, Template};
 use crate::policy::Capability;
-use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
+use crate::sys::clone3::{SingleThreaded, exit_now};
 use crate::sys::mount::attr;
+use crate::sys::spawn::spawn;
 use crate::usage::{Children, Cpu, Io};
 use nix::sys::prctl::{set_dumpable, set_name, set_pdeathsig};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -90,10 +91,8 @@ fn attempt(
     let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
     let born = Instant::now();
     let cgroup = descriptors.cgroup.as_ref().map(AsFd::as_fd);
-    let pid = match Step::CloneWorkload.run(|| clone3(proof, 0, cgroup))? {
-        Side::Child => workload::run(template, &workload, &descriptors, &error_end),
-        Side::Parent(pid) => pid,
-    };
+    let pid = Step::CloneWorkload
+        .run(|| spawn(proof, cgroup, || workload::run(template, &workload, &descriptors, &error_end)))?;
     drop((error_end, descriptors));
     let mut watch = Watch::new(pid, born, timeout);
     Step::Supervise.run(|| watch.until_end(control, &signals))?;

@@ -9,7 +9,6 @@ use crate::policy::Capability;
 use crate::sys::clone3::exit_now;
 use crate::sys::{fd, signal};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::prctl::set_dumpable;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, execvpe, read, setsid, write};
 use std::convert::Infallible;
@@ -51,7 +50,6 @@ fn execute(
         // The zygote has reset all others.
         signal::reset(libc::SIGPIPE)?;
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
-        set_dumpable(true)?;
         Ok(())
     })?;
     let (directory, program) = (workload.directory(), workload.program());
