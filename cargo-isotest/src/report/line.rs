@@ -1,5 +1,6 @@
 //! One attempt as text: its line, what else is to be said about it, and what it printed; pure.
 
+use super::autopsy;
 use super::format::{captured, cpu, memory, plural, signal, status};
 use super::harmless::{block, word};
 use crate::testcase::TestCase;
@@ -69,14 +70,15 @@ impl Attempt<'_> {
     }
 }
 
-/// What it left behind, if `verbose` also in files, and the remarks on it.
+/// What it left behind, if `verbose` also in files, what was seen of it before it was killed, and the remarks on it.
 pub(super) fn consequences(record: &Record, verbose: bool) -> String {
     let mut lines = Vec::new();
     if let Some(ending) = &record.ending {
         lines.extend(left_running(&ending.left_running));
-        if verbose {
-            lines.extend(thrown_away(ending));
-        }
+    }
+    lines.extend(record.autopsy.iter().flat_map(autopsy::lines));
+    if let Some(ending) = record.ending.as_ref().filter(|_| verbose) {
+        lines.extend(thrown_away(ending));
     }
     lines.extend(record.remarks.iter().map(|remark| format!("note: {}", word(remark))));
     lines.iter().map(|line| indented(line)).collect()

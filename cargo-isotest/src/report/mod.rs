@@ -1,5 +1,6 @@
 //! Events become text: one file per format, and the choice of where each format goes.
 
+mod autopsy;
 mod closing;
 mod command;
 mod format;
@@ -9,6 +10,7 @@ mod json;
 mod line;
 mod opening;
 mod progress;
+mod waits;
 
 pub(crate) use command::{after as after_command, before as before_command};
 pub(crate) use format::signal as signal_name;

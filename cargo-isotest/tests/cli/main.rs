@@ -7,6 +7,7 @@
 )]
 
 mod adversaries;
+mod autopsy;
 mod bad_days;
 mod call;
 mod closure;

@@ -6,8 +6,9 @@ use super::channel::{self, Command, Report};
 use super::prepared::Sandbox;
 use super::step::{Step, StepError};
 use crate::outcome::{Ending, Exit, Outcome};
+use crate::picture::{self, Extent};
 use crate::plan::{Limits, SandboxPlan};
-use crate::record::{Captured, Record};
+use crate::record::{Autopsy, Captured, Moment, Record};
 use crate::usage::Usage;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -30,6 +31,8 @@ const QUIET: Duration = Duration::from_millis(10);
 pub struct Attempt {
     /// `None` if there never was one.
     pub(super) sandbox: Option<Sandbox>,
+    /// The process that was started as its zygote.
+    zygote: i32,
     limits: Limits,
     /// Until when its output is not looked at.
     quiet_until: Instant,
@@ -37,6 +40,7 @@ pub struct Attempt {
     next: Option<(Instant, Urge)>,
     /// The outer side of its terminal, if it has one.
     pub(super) terminal: Option<OwnedFd>,
+    autopsy: Option<Result<Autopsy, String>>,
     end: Option<Result<Ending, StepError>>,
 }
 
@@ -58,8 +62,8 @@ pub(super) enum Waited {
 }
 
 impl Attempt {
-    /// Starts the workload in its sandbox.
-    pub(super) fn start(mut sandbox: Sandbox, plan: &SandboxPlan) -> Self {
+    /// Starts the workload in its sandbox, whose init is below the process `zygote`.
+    pub(super) fn start(mut sandbox: Sandbox, zygote: i32, plan: &SandboxPlan) -> Self {
         let opened = attended::terminal(&mut sandbox);
         let gone = opened.and_then(|terminal| sandbox.go(&plan.workload, plan.timeout).map(|()| terminal));
         let (terminal, end) = match gone {
@@ -68,17 +72,28 @@ impl Attempt {
         };
         let now = Instant::now();
         let next = plan.timeout.map(|timeout| (now + timeout + REPORT_GRACE, Urge::Kill));
-        Self { sandbox: Some(sandbox), limits: plan.limits, quiet_until: now + QUIET, next, terminal, end }
+        Self {
+            sandbox: Some(sandbox),
+            zygote,
+            limits: plan.limits,
+            quiet_until: now + QUIET,
+            next,
+            terminal,
+            autopsy: None,
+            end,
+        }
     }
 
     /// An attempt for which there was no sandbox.
     pub(super) fn without_sandbox(error: StepError) -> Self {
         Self {
             sandbox: None,
+            zygote: 0,
             limits: Limits::default(),
             quiet_until: Instant::now(),
             next: None,
             terminal: None,
+            autopsy: None,
             end: Some(Err(error)),
         }
     }
@@ -137,6 +152,11 @@ impl Attempt {
         match report.ok_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))?.0 {
             Report::Failed(error) => self.end = Some(Err(error)),
             Report::Ended(ending) => self.end = Some(Ok(ending)),
+            Report::About(moment) => {
+                self.autopsy = Some(look(self.zygote, moment));
+                // An init that has just gone is noticed by the next wait.
+                let _ = channel::send(&mut sandbox.control, &Command::GoOn, &[]);
+            }
             Report::Stopped(signal) => return Ok(Some(signal)),
             Report::Terminal => return Err(io::Error::other("there is one terminal to a sandbox")),
         }
@@ -167,7 +187,7 @@ impl Attempt {
 
     /// Reads the figures and lets the sandbox go. Call it when the attempt has been waited for.
     pub fn finish(self) -> Record {
-        let Self { sandbox, limits, end, .. } = self;
+        let Self { sandbox, limits, autopsy, end, .. } = self;
         let lost = || Err(Step::Supervise.failed(None, &io::Error::from_raw_os_error(libc::ECANCELED)));
         let (mut usage, mut remarks) = (Usage::default(), Vec::new());
         let (mut stdout, mut stderr) = (Captured::default(), Captured::default());
@@ -191,6 +211,9 @@ impl Attempt {
             remarks
                 .push(format!("at its limit of processes and threads, the kernel refused it {refused} more"));
         }
+        let autopsy = autopsy.and_then(|taken| {
+            taken.map_err(|why| remarks.push(format!("there is no picture of what was running: {why}"))).ok()
+        });
         let (outcome, ending) = match end.unwrap_or_else(lost) {
             Ok(ending) => {
                 usage.complete_from(ending.children);
@@ -203,8 +226,17 @@ impl Attempt {
                 (Outcome::NotIsolated(error), None)
             }
         };
-        Record { outcome, ending, usage, stdout, stderr, remarks }
+        Record { outcome, ending, usage, stdout, stderr, autopsy, remarks }
     }
+}
+
+/// Takes the picture of what is about to be killed.
+fn look(zygote: i32, moment: Moment) -> Result<Autopsy, String> {
+    let taken = picture::init_below(zygote).and_then(|init| {
+        let init = init.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
+        picture::take(init, Extent::Full)
+    });
+    taken.map(|picture| Autopsy { moment, picture }).map_err(|error| error.to_string())
 }
 
 /// What woke the supervisor.

@@ -4,7 +4,7 @@ use super::microseconds;
 use crate::report::format::{captured, signal};
 use crate::testcase::TestCase;
 use isotest_core::outcome::{Ending, Exit, LeftProcess, Outcome};
-use isotest_core::record::Record;
+use isotest_core::record::{Autopsy, Record};
 use isotest_core::usage::{Reading, Usage};
 use serde::Serialize;
 
@@ -28,6 +28,8 @@ pub(super) struct Facts<'a> {
     wall_us: Option<u64>,
     usage: UsageFields,
     leaked: Option<Vec<Leaked<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    autopsy: Option<&'a Autopsy>,
     changed_paths: Option<Vec<String>>,
     changed_paths_count: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +60,7 @@ impl<'a> Facts<'a> {
             wall_us: ending.map(|ending| microseconds(ending.wall)),
             usage: UsageFields::of(&record.usage),
             leaked: ending.map(|ending| ending.left_running.iter().map(Leaked::of).collect()),
+            autopsy: record.autopsy.as_ref(),
             changed_paths: ending.map(changed_paths),
             changed_paths_count: ending.map(|ending| ending.changed.count),
             error: SandboxError::of(&record.outcome),
