@@ -27,6 +27,9 @@ pub struct Record {
     pub stdout: Captured,
     /// Standard error.
     pub stderr: Captured,
+    /// Why figures and limits are not to be trusted, if they are not: it did not stay in its cgroup, or a limit did not
+    /// stay as it was set.
+    pub suspect: Option<String>,
     /// What one should know before trusting verdict or figures, in the user's terms; empty as a rule.
     pub remarks: Vec<String>,
 }

@@ -59,6 +59,8 @@ impl Attempt<'_> {
     /// What else is to be said, one indented line each; empty as a rule.
     pub(super) fn details(&self, verbose: bool) -> String {
         let mut lines: Vec<String> = cause(self.record).into_iter().collect();
+        let distrust = |why: &String| format!("suspect: {}; do not trust its figures", word(why));
+        lines.extend(self.record.suspect.as_ref().map(distrust));
         if let Some(ending) = &self.record.ending {
             lines.extend(left_running(&ending.left_running));
             if verbose {
@@ -243,6 +245,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
         let value = Oom { kills: 4, own_limit: true };
         oom.usage.oom = Some(Reading { value, source: Source::MemoryEvents });
         let mut remarked = sample::record(Outcome::Passed);
+        remarked.suspect = Some("it left its cgroup".to_owned());
         remarked.remarks = vec!["errno 75\nmeans a foreign owner".to_owned()];
         let all = [
             show(&stopped, false, false),
@@ -263,6 +266,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
    LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
              left running, and killed: sleep 30 (pid 7)
         PASS [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+             suspect: it left its cgroup; do not trust its figures
              2 changed files thrown away: /t/a, /t/b
              note: errno 75␊means a foreign owner
 
