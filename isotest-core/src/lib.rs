@@ -70,6 +70,7 @@
 //! - [`usage`]: what was measured, each figure with its source.
 //! - [`outcome`]: how an attempt ended, and the verdict that follows.
 //! - [`record`]: one attempt's report.
+//! - [`suspect`]: whether its figures can be its own.
 //! - [`host`]: what this machine is. [`host::probe`] reads it, [`host::originals`] looks at the directories that are to
 //!   be copy-on-write; both change nothing.
 //!
@@ -105,7 +106,8 @@
 //! - A figure is a measurement with its source, or `None`; never a guess, and zero only if zero was measured.
 //! - A sandbox that could not be had is [`Outcome::NotIsolated`](outcome::Outcome::NotIsolated). The workload is not
 //!   executed without it.
-//! - Which cgroup hierarchy serves a metric is decided by which files exist, never by the kernel's version.
+//! - Which cgroup hierarchy serves a metric is decided by which files exist, never by the kernel's version. A file that is
+//!   gone at the end of an attempt is [`Outcome::NotIsolated`](outcome::Outcome::NotIsolated), not a missing figure.
 //! - Who makes something on the host removes it; what a killed run leaves is named so that the next one can tell.
 
 pub mod cgroup;
@@ -118,6 +120,7 @@ pub mod policy;
 pub mod record;
 pub mod sandbox;
 pub mod stage;
+mod suspect;
 mod sys;
 pub mod usage;
 pub mod wire;

@@ -11,7 +11,7 @@ const VAGUE: [&str; 6] = ["utils", "util", "helpers", "common", "manager", "imp"
 /// What a module that only computes does not name.
 const EFFECTS: [&str; 4] = ["fs", "process", "env", "net"];
 /// The modules that only compute. A name that ends in `/` stands for all below it.
-const PURE: [&str; 24] = [
+const PURE: [&str; 25] = [
     "isotest-core/src/cgroup/limits.rs",
     "isotest-core/src/cgroup/parse.rs",
     "isotest-core/src/closure/cache.rs",
@@ -25,6 +25,7 @@ const PURE: [&str; 24] = [
     "isotest-core/src/policy.rs",
     "isotest-core/src/record.rs",
     "isotest-core/src/sandbox/step.rs",
+    "isotest-core/src/suspect.rs",
     "isotest-core/src/usage.rs",
     "isotest-core/src/wire.rs",
     "cargo-isotest/src/event.rs",

@@ -10,6 +10,7 @@ mod adversaries;
 mod autopsy;
 mod bad_days;
 mod call;
+mod cgroups;
 mod closure;
 mod exec;
 mod exec_terminal;
