@@ -20,7 +20,9 @@ mod listing;
 #[cfg(test)]
 mod oracle;
 mod project;
+mod ps;
 mod report;
+mod roster;
 mod run;
 #[cfg(test)]
 mod sample;
@@ -61,8 +63,10 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<End, Error> {
     let caller = Caller::of_this_process().map_err(Error::NoDirectory)?;
     let settings = Settings::of(cli, &caller)?;
-    if let Task::Closure(program) = &settings.task {
-        return closure::show(program, settings.message_format, &caller);
+    match &settings.task {
+        Task::Closure(program) => return closure::show(program, settings.message_format, &caller),
+        Task::Ps(args) => return ps::show(args, settings.message_format),
+        Task::Execute | Task::List => {}
     }
     let build = build::Build::of(&settings.cargo, &caller)?;
     run::execute(&settings, &build, &caller)

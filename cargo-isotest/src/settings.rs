@@ -2,8 +2,8 @@
 
 use crate::caller::Caller;
 use crate::cli::{
-    CargoArgs, Cli, ExecutionArgs, Flags, LibtestWords, MessageFormat, Network, PolicyArgs, RunIgnored,
-    SandboxArgs, TestArgs, UnknownWord, Verb, Words,
+    CargoArgs, Cli, ExecutionArgs, Flags, LibtestWords, MessageFormat, Network, PolicyArgs, PsArgs,
+    RunIgnored, SandboxArgs, TestArgs, UnknownWord, Verb, Words,
 };
 use crate::select::Selection;
 use anstream::ColorChoice;
@@ -43,6 +43,8 @@ pub(crate) enum Task {
     List,
     /// Nothing with tests: show what this program needs.
     Closure(PathBuf),
+    /// Nothing with tests: show what is running.
+    Ps(PsArgs),
 }
 
 /// How tests are executed.
@@ -129,6 +131,7 @@ impl Settings {
             None => (Task::Execute, cli.words),
             Some(Verb::List(words)) => (Task::List, words),
             Some(Verb::Closure { binary }) => (Task::Closure(caller.absolute(&binary)), cli.words),
+            Some(Verb::Ps(args)) => (Task::Ps(args), cli.words),
         };
         let Flags { tests, execution, sandbox, policy, report, cargo } = cli.flags;
         let Words { filters, of_harness } = words;

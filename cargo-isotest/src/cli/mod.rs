@@ -2,9 +2,11 @@
 
 mod cargo;
 mod libtest;
+mod ps;
 
 pub(crate) use cargo::CargoArgs;
 pub(crate) use libtest::{LibtestWords, UnknownWord};
+pub(crate) use ps::PsArgs;
 
 use bytesize::ByteSize;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -25,7 +27,8 @@ const EXIT_CODES: &str = "Exit codes:
 #[command(
     disable_help_subcommand = true,
     override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]\n       \
-                      cargo isotest closure [OPTIONS] BINARY"
+                      cargo isotest closure [OPTIONS] BINARY\n       \
+                      cargo isotest ps [--full] [--watch] [ATTEMPT]"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -47,6 +50,8 @@ pub(crate) enum Verb {
         #[arg(value_name = "BINARY")]
         binary: PathBuf,
     },
+    /// Show the runs on this machine, their attempts, and the processes in each, from another terminal
+    Ps(PsArgs),
 }
 
 /// What has no name.

@@ -11,8 +11,11 @@ mod opening;
 mod progress;
 mod waits;
 
-pub(crate) use format::signal as signal_name;
+pub(crate) use autopsy::gap;
+pub(crate) use format::{cpu, memory, plural, signal as signal_name};
+pub(crate) use harmless::word;
 pub(crate) use line::title;
+pub(crate) use waits::Words;
 
 use crate::cli::MessageFormat;
 use crate::event::Event;

@@ -20,5 +20,6 @@ mod outcomes;
 mod places;
 mod project;
 mod projects;
+mod ps;
 mod selection;
 mod warm;
