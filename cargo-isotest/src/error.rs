@@ -123,6 +123,17 @@ pub(crate) enum Error {
     /// A sandbox could not be made.
     #[error("this host cannot isolate tests")]
     Sandbox(#[source] StepError),
+    /// A command was not executed.
+    #[error("{0}")]
+    Execute(StepError),
+    /// A file we were told to write.
+    #[error("cannot write `{}`", .path.display())]
+    Unwritten {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A signal came before the first test.
     #[error("interrupted by a signal ({0})")]
     Interrupted(i32),
@@ -157,8 +168,9 @@ impl Error {
             Self::NoAttempt { .. } => Some("`cargo isotest ps` names those that are running".into()),
             Self::ManyAttempts { .. } => Some("name one of them by its id".into()),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
-            Self::Sandbox(error) => error.hint().map(str::to_owned),
+            Self::Sandbox(error) | Self::Execute(error) => error.hint().map(str::to_owned),
             Self::Host(_)
+            | Self::Unwritten { .. }
             | Self::Interrupted(_)
             | Self::Closure { .. }
             | Self::Tool { .. }

@@ -10,6 +10,7 @@ mod discover;
 mod environment;
 mod error;
 mod event;
+mod exec;
 mod exit;
 mod harness;
 mod interrupt;
@@ -64,17 +65,20 @@ fn run(cli: Cli) -> Result<End, Error> {
     let caller = Caller::of_this_process().map_err(Error::NoDirectory)?;
     let settings = Settings::of(cli, &caller)?;
     match &settings.task {
-        Task::Closure(program) => return closure::show(program, settings.message_format, &caller),
-        Task::Ps(args) => return ps::show(args, settings.message_format),
-        Task::Execute | Task::List => {}
+        Task::Execute | Task::List => {
+            let build = build::Build::of(&settings.cargo, &caller)?;
+            run::execute(&settings, &build, &caller)
+        }
+        Task::Exec(command) => exec::execute(command, &settings, &caller),
+        Task::Closure(program) => closure::show(program, settings.message_format, &caller),
+        Task::Ps(args) => ps::show(args, settings.message_format),
     }
-    let build = build::Build::of(&settings.cargo, &caller)?;
-    run::execute(&settings, &build, &caller)
 }
 
 fn take(end: End) -> ExitCode {
     match end {
         End::Exit(exit) => ExitCode::from(exit as u8),
+        End::Command(status) => ExitCode::from(status),
         End::Signal(signal) => {
             interrupt::end_by(signal);
             // Still here: the signal is blocked, and a shell would say it so.

@@ -28,24 +28,7 @@ use std::thread;
 /// # Errors
 /// What stops the run.
 pub(crate) fn execute(settings: &Settings, build: &Build, caller: &Caller) -> Result<End, Error> {
-    let mut refused = Vec::new();
-    loop {
-        let sandboxes = Sandboxes::prepare(settings, &build.directories, caller, &refused)?;
-        let end = execute_in(&sandboxes, settings, build);
-        let again = match &end {
-            Err(Error::Sandbox(error)) => sandboxes
-                .template
-                .refused_view(error)
-                .map(|path| (path.to_path_buf(), io::Error::from_raw_os_error(error.errno).to_string())),
-            _ => None,
-        };
-        sandboxes.close();
-        match again {
-            // Of what cannot be copied on this file system or where it is, another plan does without.
-            Some(again) if !refused.contains(&again) => refused.push(again),
-            _ => return end,
-        }
-    }
+    Sandboxes::with(settings, &build.directories, caller, |sandboxes| execute_in(sandboxes, settings, build))
 }
 
 fn execute_in(sandboxes: &Sandboxes, settings: &Settings, build: &Build) -> Result<End, Error> {
@@ -86,13 +69,11 @@ impl Run<'_> {
         if selected.tests.is_empty() {
             return Err(Error::NoTests { filtered: selected.filtered, ignored: selected.ignored });
         }
-        match &self.settings.task {
-            Task::List => {
-                let written = list::write(&selected.tests, self.settings.message_format, io::stdout().lock());
-                Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(Exit::Ok)))
-            }
-            Task::Execute | Task::Closure(_) | Task::Ps(_) => Ok(self.execute_tests(&selected, &whole)),
+        if self.settings.task == Task::List {
+            let written = list::write(&selected.tests, self.settings.message_format, io::stdout().lock());
+            return Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(Exit::Ok)));
         }
+        Ok(self.execute_tests(&selected, &whole))
     }
 
     fn execute_tests(&self, selected: &Selected, whole: &[String]) -> End {

@@ -1,10 +1,12 @@
 //! What was typed. Nothing is computed here; [`crate::settings`] says what holds.
 
 mod cargo;
+mod exec;
 mod libtest;
 mod ps;
 
 pub(crate) use cargo::CargoArgs;
+pub(crate) use exec::ExecArgs;
 pub(crate) use libtest::{LibtestWords, UnknownWord};
 pub(crate) use ps::PsArgs;
 
@@ -27,8 +29,9 @@ const EXIT_CODES: &str = "Exit codes:
 #[command(
     disable_help_subcommand = true,
     override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]\n       \
-                      cargo isotest closure [OPTIONS] BINARY\n       \
-                      cargo isotest ps [--full] [--watch] [ATTEMPT]"
+                      cargo isotest exec [OPTIONS] -- COMMAND...\n       \
+                      cargo isotest ps [--full] [--watch] [ATTEMPT]\n       \
+                      cargo isotest closure [OPTIONS] BINARY"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -50,6 +53,8 @@ pub(crate) enum Verb {
         #[arg(value_name = "BINARY")]
         binary: PathBuf,
     },
+    /// Execute a command in a sandbox like a test's
+    Exec(ExecArgs),
     /// Show the runs on this machine, their attempts, and the processes in each, from another terminal
     Ps(PsArgs),
 }

@@ -2,6 +2,7 @@
 
 mod autopsy;
 mod closing;
+mod command;
 mod format;
 mod harmless;
 mod human;
@@ -12,8 +13,10 @@ mod progress;
 mod waits;
 
 pub(crate) use autopsy::gap;
+pub(crate) use command::{after as after_command, before as before_command};
 pub(crate) use format::{cpu, memory, plural, signal as signal_name};
 pub(crate) use harmless::word;
+pub(crate) use json::command as command_as_json;
 pub(crate) use line::title;
 pub(crate) use waits::Words;
 

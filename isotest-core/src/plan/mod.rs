@@ -248,6 +248,21 @@ impl Limits {
     }
 }
 
+/// The workload is a command somebody attends to: it takes signals, and that it stops is told instead of being its end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attended {
+    /// Which of the standard descriptors are a terminal of the sandbox instead of the supervisor's own. It begins as
+    /// the supervisor's terminal is.
+    pub terminal: [bool; 3],
+}
+
+impl Attended {
+    /// Whether there is a terminal.
+    pub fn has_terminal(self) -> bool {
+        self.terminal.contains(&true)
+    }
+}
+
 /// One attempt: what is executed, and within which bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxPlan {
@@ -262,6 +277,8 @@ pub struct SandboxPlan {
     pub measured: bool,
     /// Whether the three standard descriptors are the supervisor's own.
     pub inherit_stdio: bool,
+    /// For a command somebody attends to. It needs `inherit_stdio`.
+    pub attended: Option<Attended>,
     /// How many bytes of each stream's beginning and of its end are kept.
     pub output_bytes: usize,
 }

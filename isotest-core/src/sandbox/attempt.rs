@@ -1,5 +1,6 @@
 //! One attempt, watched from outside: its output, its time, its end, its figures.
 
+use super::attended;
 use super::cancel::Cancel;
 use super::channel::{self, Command, Report};
 use super::prepared::Sandbox;
@@ -12,7 +13,7 @@ use crate::usage::Usage;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// Init watches the time of its workload. This long after that time it should have reported the end, even on a
@@ -29,12 +30,16 @@ const QUIET: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Attempt {
     /// `None` if there never was one.
-    sandbox: Option<Sandbox>,
+    pub(super) sandbox: Option<Sandbox>,
+    /// The process that was started as its zygote.
+    zygote: i32,
     limits: Limits,
     /// Until when its output is not looked at.
     quiet_until: Instant,
     /// When the next thing happens to it, and what.
     next: Option<(Instant, Urge)>,
+    /// The outer side of its terminal, if it has one.
+    pub(super) terminal: Option<OwnedFd>,
     autopsy: Option<Result<Autopsy, String>>,
     end: Option<Result<Ending, StepError>>,
 }
@@ -57,16 +62,23 @@ pub(super) enum Waited {
 }
 
 impl Attempt {
-    /// Starts the workload in its sandbox.
-    pub(super) fn start(mut sandbox: Sandbox, plan: &SandboxPlan) -> Self {
-        let end = sandbox.go(&plan.workload, plan.timeout).err().map(Err);
+    /// Starts the workload in its sandbox, whose init is below the process `zygote`.
+    pub(super) fn start(mut sandbox: Sandbox, zygote: i32, plan: &SandboxPlan) -> Self {
+        let opened = attended::terminal(&mut sandbox);
+        let gone = opened.and_then(|terminal| sandbox.go(&plan.workload, plan.timeout).map(|()| terminal));
+        let (terminal, end) = match gone {
+            Ok(terminal) => (terminal, None),
+            Err(error) => (None, Some(Err(error))),
+        };
         let now = Instant::now();
         let next = plan.timeout.map(|timeout| (now + timeout + REPORT_GRACE, Urge::Kill));
         Self {
             sandbox: Some(sandbox),
+            zygote,
             limits: plan.limits,
             quiet_until: now + QUIET,
             next,
+            terminal,
             autopsy: None,
             end,
         }
@@ -76,12 +88,19 @@ impl Attempt {
     pub(super) fn without_sandbox(error: StepError) -> Self {
         Self {
             sandbox: None,
+            zygote: 0,
             limits: Limits::default(),
             quiet_until: Instant::now(),
             next: None,
+            terminal: None,
             autopsy: None,
             end: Some(Err(error)),
         }
+    }
+
+    /// Whether there never was a sandbox for it.
+    pub(super) const fn is_without_sandbox(&self) -> bool {
+        self.sandbox.is_none()
     }
 
     /// Whether it has ended as a test that passes does.
@@ -89,14 +108,14 @@ impl Attempt {
         matches!(&self.end, Some(Ok(ending)) if ending.exit == Exit::Code(0) && !ending.timed_out)
     }
 
-    /// Watches it to its end; its init is below the process `zygote`.
-    pub(super) fn wait(&mut self, cancel: &Cancel, zygote: i32) -> Waited {
+    /// Watches it to its end.
+    pub(super) fn wait(&mut self, cancel: &Cancel) -> Waited {
         while self.end.is_none() {
-            match self.step(cancel, zygote) {
+            match self.step(cancel) {
                 Ok(Waited::Ended) => {}
                 Ok(other) => return other,
                 Err(error) => {
-                    self.end = Some(Err(Step::Supervise.failed(None, &error)));
+                    self.lose(&error);
                     return Waited::Lost;
                 }
             }
@@ -105,7 +124,7 @@ impl Attempt {
     }
 
     /// Waits for one thing to happen and does what follows from it.
-    fn step(&mut self, cancel: &Cancel, zygote: i32) -> io::Result<Waited> {
+    fn step(&mut self, cancel: &Cancel) -> io::Result<Waited> {
         let (next, Some(sandbox)) = (self.next, &mut self.sandbox) else { return Ok(Waited::Ended) };
         let now = Instant::now();
         let left = next.map(|(at, _)| at.saturating_duration_since(now));
@@ -121,19 +140,37 @@ impl Attempt {
             sandbox.take_output()?;
         }
         if reported {
-            let report = channel::receive::<Report>(&mut sandbox.control)?;
-            match report {
-                None => return Err(io::Error::from_raw_os_error(libc::ECHILD)),
-                Some((Report::Failed(error), _)) => self.end = Some(Err(error)),
-                Some((Report::Ended(ending), _)) => self.end = Some(Ok(ending)),
-                Some((Report::About(moment), _)) => {
-                    self.autopsy = Some(look(zygote, moment));
-                    // An init that has just gone is noticed by the next wait.
-                    let _ = channel::send(&mut sandbox.control, &Command::GoOn, &[]);
-                }
-            }
+            self.take_report()?;
         }
         Ok(Waited::Ended)
+    }
+
+    /// Reads what init reports; the signal, if it is that the workload was stopped.
+    pub(super) fn take_report(&mut self) -> io::Result<Option<i32>> {
+        let Some(sandbox) = &mut self.sandbox else { return Ok(None) };
+        let report = channel::receive::<Report>(&mut sandbox.control)?;
+        match report.ok_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))?.0 {
+            Report::Failed(error) => self.end = Some(Err(error)),
+            Report::Ended(ending) => self.end = Some(Ok(ending)),
+            Report::About(moment) => {
+                self.autopsy = Some(look(self.zygote, moment));
+                // An init that has just gone is noticed by the next wait.
+                let _ = channel::send(&mut sandbox.control, &Command::GoOn, &[]);
+            }
+            Report::Stopped(signal) => return Ok(Some(signal)),
+            Report::Terminal => return Err(io::Error::other("there is one terminal to a sandbox")),
+        }
+        Ok(None)
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// It is lost for this reason.
+    pub(super) fn lose(&mut self, error: &io::Error) {
+        self.end = Some(Err(Step::Supervise.failed(None, error)));
     }
 
     fn urge(&mut self, urge: Urge) -> io::Result<Waited> {

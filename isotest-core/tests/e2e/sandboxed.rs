@@ -242,6 +242,7 @@ impl Wish {
             limits: self.limits,
             measured: self.measured,
             inherit_stdio: false,
+            attended: None,
             output_bytes: 1 << 20,
         }
     }
