@@ -21,7 +21,9 @@ mod listing;
 #[cfg(test)]
 mod oracle;
 mod project;
+mod ps;
 mod report;
+mod roster;
 mod run;
 #[cfg(test)]
 mod sample;
@@ -69,6 +71,7 @@ fn run(cli: Cli) -> Result<End, Error> {
         }
         Task::Exec(command) => exec::execute(command, &settings, &caller),
         Task::Closure(program) => closure::show(program, settings.message_format, &caller),
+        Task::Ps(args) => ps::show(args, settings.message_format),
     }
 }
 

@@ -23,6 +23,7 @@ mod outcomes;
 mod places;
 mod project;
 mod projects;
+mod ps;
 mod selection;
 mod terminal;
 mod warm;
