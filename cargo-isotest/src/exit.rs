@@ -83,7 +83,7 @@ impl From<&Error> for Exit {
             | Error::OutsideTarget { .. } => Self::Metadata,
             Error::Listing { .. } => Self::Listing,
             Error::NoTests { .. } => Self::NoTests,
-            Error::CannotIsolate(_) | Error::Host(_) | Error::Sandbox(_) => Self::CannotIsolate,
+            Error::CannotIsolate { .. } | Error::Host(_) | Error::Sandbox(_) => Self::CannotIsolate,
         }
     }
 }

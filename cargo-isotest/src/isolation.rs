@@ -5,11 +5,12 @@ use crate::caller::Caller;
 use crate::cli;
 use crate::error::Error;
 use crate::links;
+use crate::remedy::{self, Obstacle, Place};
 use crate::settings::{SandboxSettings, Settings};
 use crate::update;
 use isotest_core::cgroup::{Cgroups, Established};
-use isotest_core::host;
-use isotest_core::plan::{self, Limits, Link, Network, Request, Template, Views};
+use isotest_core::host::{Host, probe};
+use isotest_core::plan::{self, Limits, Link, Network, Request, Resolved, Template, Views};
 use isotest_core::policy::{Capability, Isolation, Level};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,8 +35,67 @@ impl Sandboxes {
         directories: &Directories,
         caller: &Caller,
     ) -> Result<Self, Error> {
-        let host = host::probe::host().map_err(Error::Host)?;
         let sandbox = &settings.sandbox;
+        let jobs = settings.execution.jobs.get();
+        let Decided { host, cgroups, resolved } = Decided::of(sandbox, jobs, directories, caller)?;
+        if !resolved.unmet.is_empty() {
+            close(cgroups);
+            return Err(unmet(resolved.unmet.into_iter().map(Obstacle::from).collect(), &host));
+        }
+        let mut isolation = resolved.isolation;
+        isolation.remarks.extend(update::remark(caller, &sandbox.keeps));
+        let limits = Limits { memory: sandbox.memory_limit, pids: sandbox.pids_limit };
+        Ok(Self { template: resolved.template, cgroups, isolation, limits })
+    }
+
+    /// A sandbox that could not be made, explained by everything that is refused; any other error as it is.
+    pub(crate) fn explained(&self, error: Error) -> Error {
+        let Error::Sandbox(first) = error else { return error };
+        let refusals = probe::refusals(&self.template, &first);
+        match probe::host() {
+            Ok(host) if !refusals.is_empty() => {
+                unmet(refusals.into_iter().map(Obstacle::from).collect(), &host)
+            }
+            _ => Error::Sandbox(first),
+        }
+    }
+
+    /// Leaves the host as it was. Every slot must be gone.
+    pub(crate) fn close(self) {
+        close(self.cgroups);
+    }
+}
+
+fn unmet(obstacles: Vec<Obstacle>, host: &Host) -> Error {
+    let surroundings = probe::surroundings(host);
+    let remedies =
+        remedy::remedies(&obstacles, Place { surroundings: &surroundings, cgroups: &host.cgroups });
+    Error::CannotIsolate { obstacles, remedies }
+}
+
+/// What this host is, and what follows from it.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    /// The host.
+    pub(crate) host: Host,
+    /// The cgroups that were made. Whoever has them closes them.
+    pub(crate) cgroups: Cgroups,
+    /// The decisions.
+    pub(crate) resolved: Resolved,
+}
+
+impl Decided {
+    /// Reads the host, makes cgroups and decides.
+    ///
+    /// # Errors
+    /// When the host cannot be read.
+    pub(crate) fn of(
+        sandbox: &SandboxSettings,
+        jobs: usize,
+        directories: &Directories,
+        caller: &Caller,
+    ) -> Result<Self, Error> {
+        let host = probe::host().map_err(Error::Host)?;
         let wanted = Capability::ALL
             .into_iter()
             .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off);
@@ -45,28 +105,16 @@ impl Sandboxes {
             policy: &sandbox.policy,
             views: &views(sandbox, directories, caller),
             network: network(sandbox.network),
-            jobs: settings.execution.jobs.get(),
+            jobs,
             cgroups: cgroups.figures(&cgroup_views, &missing),
         };
         let resolved = plan::resolve(&request, &host);
-        if !resolved.unmet.is_empty() {
-            close(cgroups);
-            return Err(Error::CannotIsolate(resolved.unmet));
-        }
-        let mut isolation = resolved.isolation;
-        isolation.remarks.extend(update::remark(caller, &sandbox.keeps));
-        let limits = Limits { memory: sandbox.memory_limit, pids: sandbox.pids_limit };
-        Ok(Self { template: resolved.template, cgroups, isolation, limits })
-    }
-
-    /// Leaves the host as it was. Every slot must be gone.
-    pub(crate) fn close(self) {
-        close(self.cgroups);
+        Ok(Self { host, cgroups, resolved })
     }
 }
 
 /// What cannot be removed now is removed by the next run in the same place.
-fn close(cgroups: Cgroups) {
+pub(crate) fn close(cgroups: Cgroups) {
     let _ = cgroups.close();
 }
 

@@ -6,6 +6,7 @@ mod build;
 mod caller;
 mod cli;
 mod discover;
+mod doctor;
 mod environment;
 mod error;
 mod event;
@@ -19,6 +20,7 @@ mod listing;
 #[cfg(test)]
 mod oracle;
 mod project;
+mod remedy;
 mod report;
 mod run;
 #[cfg(test)]
@@ -37,7 +39,7 @@ use caller::Caller;
 use cli::Cli;
 use error::Error;
 use exit::{End, Exit};
-use settings::Settings;
+use settings::{Settings, Task};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -60,6 +62,9 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<End, Error> {
     let caller = Caller::of_this_process().map_err(Error::NoDirectory)?;
     let settings = Settings::of(cli, &caller)?;
+    if settings.task == Task::Doctor {
+        return doctor::execute(&settings, &caller);
+    }
     let build = build::Build::of(&settings.cargo, &caller)?;
     run::execute(&settings, &build, &caller)
 }
@@ -79,6 +84,9 @@ fn tell(error: &Error) {
     let mut stderr = anstream::stderr();
     // Where standard error is closed there is nobody to tell.
     let _ = writeln!(stderr, "{}error{}: {}", error::STYLE, anstyle::Reset, error.chain());
+    if let Error::CannotIsolate { remedies, .. } = error {
+        let _ = write!(stderr, "{}", doctor::remedies(remedies));
+    }
     if let Some(hint) = error.hint() {
         let _ = writeln!(stderr, " {}hint{}: {hint}", error::HINT_STYLE, anstyle::Reset);
     }

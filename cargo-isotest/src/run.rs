@@ -38,6 +38,7 @@ pub(crate) fn execute(settings: &Settings, build: &Build, caller: &Caller) -> Re
         watch.close();
         end
     });
+    let end = end.map_err(|error| sandboxes.explained(error));
     sandboxes.close();
     end
 }
@@ -67,7 +68,7 @@ impl Run<'_> {
                 let written = list::write(&selected.tests, self.settings.message_format, io::stdout().lock());
                 Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(Exit::Ok)))
             }
-            Task::Execute => Ok(self.execute_tests(&selected, &whole)),
+            Task::Execute | Task::Doctor => Ok(self.execute_tests(&selected, &whole)),
         }
     }
 

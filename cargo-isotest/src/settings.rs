@@ -41,6 +41,8 @@ pub(crate) enum Task {
     Execute,
     /// Only name them.
     List,
+    /// Only find out what this host allows; nothing is built.
+    Doctor,
 }
 
 /// How tests are executed.
@@ -126,6 +128,7 @@ impl Settings {
         let (task, words) = match cli.verb {
             None => (Task::Execute, cli.words),
             Some(Verb::List(words)) => (Task::List, words),
+            Some(Verb::Doctor) => (Task::Doctor, Words::default()),
         };
         let Flags { tests, execution, sandbox, policy, report, cargo } = cli.flags;
         let Words { filters, of_harness } = words;

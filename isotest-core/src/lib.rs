@@ -65,7 +65,8 @@
 //! - [`usage`]: what was measured, each figure with its source.
 //! - [`outcome`]: how an attempt ended, and the verdict that follows.
 //! - [`record`]: one attempt's report.
-//! - [`host`]: what this machine is. [`host::probe`] reads it and changes nothing.
+//! - [`host`]: what this machine is; [`host::surroundings`]: what may explain a refusal. [`host::probe`] reads both, and
+//!   tries what can only be tried: a whole attempt, and after a failure each part of a sandbox alone. It changes nothing.
 //!
 //! Decisions, pure:
 //! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`.
@@ -76,7 +77,7 @@
 //! - [`sandbox`]: outside, `slot` starts zygotes, `prepared` holds a sandbox that waits for its workload, and `attempt`
 //!   watches one to its end. `zygote`, `tree`, `stores` and `network` are the zygote's work; `init`, `layers`, `watch`,
 //!   `leftovers` and `changes` are init's; `workload` is the last stretch before execve. `channel` is what they say to
-//!   each other.
+//!   each other, `part` one thing tried alone by a zygote that is good for nothing else.
 //!   [`Step`](sandbox::step::Step) names every action in the order in which it happens.
 //! - [`stage`]: the re-execution hook.
 //! - [`wire`]: paths on the wire, byte for byte.

@@ -11,10 +11,11 @@ const VAGUE: [&str; 6] = ["utils", "util", "helpers", "common", "manager", "imp"
 /// What a module that only computes does not name.
 const EFFECTS: [&str; 4] = ["fs", "process", "env", "net"];
 /// The modules that only compute. A name that ends in `/` stands for all below it.
-const PURE: [&str; 17] = [
+const PURE: [&str; 19] = [
     "isotest-core/src/cgroup/limits.rs",
     "isotest-core/src/cgroup/parse.rs",
     "isotest-core/src/host/mod.rs",
+    "isotest-core/src/host/surroundings.rs",
     "isotest-core/src/outcome.rs",
     "isotest-core/src/plan/",
     "isotest-core/src/policy.rs",
@@ -24,6 +25,7 @@ const PURE: [&str; 17] = [
     "isotest-core/src/wire.rs",
     "cargo-isotest/src/event.rs",
     "cargo-isotest/src/exit.rs",
+    "cargo-isotest/src/remedy.rs",
     "cargo-isotest/src/report/format.rs",
     "cargo-isotest/src/report/json/",
     "cargo-isotest/src/select.rs",

@@ -24,7 +24,7 @@ const EXIT_CODES: &str = "Exit codes:
 #[command(name = "cargo-isotest", bin_name = "cargo isotest", version, after_help = EXIT_CODES)]
 #[command(
     disable_help_subcommand = true,
-    override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]"
+    override_usage = "cargo isotest [list|doctor] [OPTIONS] [FILTER]... [-- WORDS...]"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -40,6 +40,8 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// List the tests that would be executed; `-- list` executes those with `list` in their names
     List(Words),
+    /// Find out what this host allows, and what can be done about the rest; needs no project
+    Doctor,
 }
 
 /// What has no name.

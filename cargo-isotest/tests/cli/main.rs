@@ -9,6 +9,7 @@
 mod adversaries;
 mod bad_days;
 mod call;
+mod doctor;
 mod exit_codes;
 mod files;
 mod host;

@@ -1,7 +1,10 @@
 //! What this machine is and allows, as data. [`probe`] reads it.
 
 pub mod probe;
+pub mod surroundings;
 
+use crate::policy::Capability;
+use crate::sandbox::step::StepError;
 use std::path::PathBuf;
 
 /// What an entry of a directory is, as far as building a root of it goes.
@@ -84,4 +87,21 @@ pub struct Host {
     pub accounts_for_io: bool,
     /// The cgroup hierarchies.
     pub cgroups: Vec<CgroupMount>,
+}
+
+/// Something the host refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What cannot be had without it.
+    pub capability: Capability,
+    /// What was tried, and what the kernel said.
+    pub error: StepError,
+}
+
+impl Refusal {
+    /// Whether it is about a namespace, without which whatever stands on it is refused as well.
+    pub const fn is_namespace(&self) -> bool {
+        !self.capability.is_metric()
+            && !matches!(self.capability, Capability::Rootfs | Capability::CopyOnWrite)
+    }
 }

@@ -1,5 +1,6 @@
 //! The set-up actions of a sandbox in the order in which they happen, and how one of them failed.
 
+use crate::policy::Capability;
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 use std::{fmt, io};
@@ -140,6 +141,38 @@ impl Step {
     pub(crate) fn failed(self, subject: Option<String>, error: &io::Error) -> StepError {
         // An error without a number is one of our own making about what the kernel gave us.
         StepError { step: self, errno: error.raw_os_error().unwrap_or(libc::EPROTO), subject }
+    }
+
+    /// What cannot be had where the host refuses the step; `None` if it is about something else.
+    pub const fn capability(self) -> Option<Capability> {
+        Some(match self {
+            Self::UnshareZygote | Self::MapZygote | Self::CloneInit | Self::MapIds => Capability::User,
+            Self::ForkZygote => Capability::Pid,
+            Self::CutPropagation | Self::MountRoot => Capability::Mount,
+            Self::MakeNetwork | Self::CopyNetSettings | Self::RaiseLoopback => Capability::Net,
+            Self::UnshareCgroup => Capability::Cgroup,
+            Self::MakeLayers => Capability::CopyOnWrite,
+            Self::MountTemplateProc
+            | Self::AssembleTree
+            | Self::PivotRoot
+            | Self::SealTree
+            | Self::MountTmpfs
+            | Self::AttachLayers
+            | Self::MountProc
+            | Self::GuardProc
+            | Self::MountDevpts => Capability::Rootfs,
+            Self::StartZygote
+            | Self::CreateCgroup
+            | Self::DieWithParent
+            | Self::CloneWorkload
+            | Self::JoinCgroup
+            | Self::NewSession
+            | Self::PlaceDescriptors
+            | Self::ResetSignals
+            | Self::ChangeDirectory
+            | Self::Exec
+            | Self::Supervise => return None,
+        })
     }
 
     /// What was attempted, as the object of "could not".
