@@ -99,16 +99,30 @@ impl Decided {
         let wanted = Capability::ALL
             .into_iter()
             .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off);
-        let Established { cgroups, missing } = Cgroups::establish(&host, &wanted.collect::<Vec<_>>());
+        let Established { cgroups, mut missing } = Cgroups::establish(&host, &wanted.collect::<Vec<_>>());
         let cgroup_views = cgroups.views();
-        let request = Request {
-            policy: &sandbox.policy,
-            views: &views(sandbox, directories, caller),
-            network: network(sandbox.network),
-            jobs,
-            cgroups: cgroups.figures(&cgroup_views, &missing),
+        let views = views(sandbox, directories, caller);
+        let resolve = |missing: &[(Capability, String)]| {
+            let request = Request {
+                policy: &sandbox.policy,
+                views: &views,
+                network: network(sandbox.network),
+                jobs,
+                cgroups: cgroups.figures(&cgroup_views, missing),
+            };
+            plan::resolve(&request, &host)
         };
-        let resolved = plan::resolve(&request, &host);
+        let mut resolved = resolve(&missing);
+        // Those that are required are tried by the first sandbox.
+        let preferred = Capability::ALL.map(|capability| (capability, sandbox.policy.level(capability)));
+        let preferred = preferred.into_iter().filter(|(_, level)| *level == Level::Prefer);
+        let preferred: Vec<_> = preferred.map(|(capability, _)| capability).collect();
+        let refused = probe::refused_namespaces(&resolved.template, &preferred);
+        if !refused.is_empty() {
+            missing
+                .extend(refused.into_iter().map(|refusal| (refusal.capability, refusal.error.to_string())));
+            resolved = resolve(&missing);
+        }
         Ok(Self { host, cgroups, resolved })
     }
 }

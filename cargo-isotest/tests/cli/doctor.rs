@@ -68,14 +68,36 @@ fn a_limit_of_namespaces_is_named_with_what_lifts_it() {
     }
 }
 
-#[test]
-fn a_run_names_every_refusal_and_the_same_remedies() {
+/// A script that executes the tests of a built project with these flags.
+fn execution(flags: &str) -> String {
     let passing = Project::fixture("passing");
     isotest(&passing).run().with_code(0);
-    let both = "echo 0 >/proc/sys/user/max_ipc_namespaces && cd DIRECTORY && exec $0 --target-dir TARGET";
-    let script = both
-        .replace("DIRECTORY", passing.directory.to_str().unwrap())
-        .replace("TARGET", passing.target.to_str().unwrap());
+    let (directory, target) = (passing.directory.display(), passing.target.display());
+    format!("cd {directory} && exec $0 --target-dir {target} {flags}")
+}
+
+#[test]
+fn a_preferred_namespace_that_is_refused_is_said_to_be_missing() {
+    let script = execution("--prefer net,uts --message-format json");
+    for (setting, missing) in [("max_uts_namespaces", "uts"), ("max_net_namespaces", "net")] {
+        let ended = limited(setting, &script).with_code(0);
+        let started: Value = serde_json::from_str(ended.stdout.lines().next().unwrap()).unwrap();
+        for capability in ["net", "uts", "ipc"] {
+            let state = &started["isolation"][capability];
+            let expected = if capability == missing { "missing" } else { "in-force" };
+            assert_eq!(state["state"], expected, "{capability}: {state}");
+        }
+        let line =
+            format!("     Missing {missing}: could not enter new namespaces (`{missing}`): No space left");
+        assert!(ended.stderr.contains(&line), "{}", ended.stderr);
+    }
+    let ended = limited("max_uts_namespaces", &execution("--require uts")).with_code(97);
+    assert!(ended.stderr.contains("no `uts` (could not enter"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_run_names_every_refusal_and_the_same_remedies() {
+    let script = format!("echo 0 >/proc/sys/user/max_ipc_namespaces && {}", execution(""));
     let ended = limited("max_uts_namespaces", &script).with_code(97);
     for text in [
         "error: this host cannot isolate as required: no `ipc` (could not enter new namespaces (`ipc`): No space left",

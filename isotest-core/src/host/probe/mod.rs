@@ -5,7 +5,7 @@ mod surroundings;
 mod whole;
 
 pub use surroundings::surroundings;
-pub use whole::{attempt, refusals};
+pub use whole::{attempt, refusals, refused_namespaces};
 
 use super::{CgroupMount, Host, HostEntry, Ids, Kind};
 use nix::unistd::{getegid, geteuid};

@@ -73,6 +73,18 @@ pub fn refusals(template: &Template, first: &StepError) -> Vec<Refusal> {
     found
 }
 
+/// Which of these namespaces are refused. What the rest of the sandbox is built on is not among those that can be asked
+/// for.
+pub fn refused_namespaces(template: &Template, asked: &[Capability]) -> Vec<Refusal> {
+    let optional = [Capability::Net, Capability::Ipc, Capability::Uts, Capability::Cgroup];
+    let asked = optional.into_iter().filter(|capability| asked.contains(capability));
+    let refusal = |capability| {
+        let error = part::try_alone(Part::Namespace(capability), template).err()?;
+        Some(Refusal { capability, error })
+    };
+    asked.filter_map(refusal).collect()
+}
+
 fn wants(template: &Template, capability: Capability) -> bool {
     match capability {
         Capability::Net => template.network != Network::Host,
