@@ -5,11 +5,13 @@ mod binaries;
 mod build;
 mod caller;
 mod cli;
+mod closure;
 mod discover;
 mod doctor;
 mod environment;
 mod error;
 mod event;
+mod exec;
 mod exit;
 mod harness;
 mod interrupt;
@@ -62,16 +64,21 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<End, Error> {
     let caller = Caller::of_this_process().map_err(Error::NoDirectory)?;
     let settings = Settings::of(cli, &caller)?;
-    if settings.task == Task::Doctor {
-        return doctor::execute(&settings, &caller);
+    match &settings.task {
+        Task::Execute | Task::List => {
+            let build = build::Build::of(&settings.cargo, &caller)?;
+            run::execute(&settings, &build, &caller)
+        }
+        Task::Exec(command) => exec::execute(command, &settings, &caller),
+        Task::Doctor => doctor::execute(&settings, &caller),
+        Task::Closure(program) => closure::show(program, settings.message_format, &caller),
     }
-    let build = build::Build::of(&settings.cargo, &caller)?;
-    run::execute(&settings, &build, &caller)
 }
 
 fn take(end: End) -> ExitCode {
     match end {
         End::Exit(exit) => ExitCode::from(exit as u8),
+        End::Command(status) => ExitCode::from(status),
         End::Signal(signal) => {
             interrupt::end_by(signal);
             // Still here: the signal is blocked, and a shell would say it so.

@@ -66,16 +66,23 @@
 //! - [`outcome`]: how an attempt ended, and the verdict that follows.
 //! - [`record`]: one attempt's report.
 //! - [`host`]: what this machine is; [`host::surroundings`]: what may explain a refusal. [`host::probe`] reads both, and
-//!   tries what can only be tried: a whole attempt, and after a failure each part of a sandbox alone. It changes nothing.
+//!   tries what can only be tried: a whole attempt, and after a failure each part of a sandbox alone.
+//!   [`host::originals`] looks at the directories that are to be copy-on-write. All of them change nothing.
 //!
 //! Decisions, pure:
-//! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`.
+//! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`,
+//!   and what becomes of a user's directory with something mounted below it in `plan/descend.rs`.
+//!
+//! Reading, changing nothing:
+//! - [`closure`]: the loader and libraries of a program. `elf` and `files` read; `cache`, `search`, `resolve` and `lacks`
+//!   are pure.
 //!
 //! Effects:
 //! - [`cgroup`]: `base` makes and removes the directories of a run, `leaf` those of an attempt; `sweep` removes what
 //!   the dead left. `parse` and `limits` are pure.
 //! - [`sandbox`]: outside, `slot` starts zygotes, `prepared` holds a sandbox that waits for its workload, and `attempt`
-//!   watches one to its end. `zygote`, `tree`, `stores` and `network` are the zygote's work; `init`, `layers`, `watch`,
+//!   watches one to its end; `attended` is for a command to which somebody attends, who passes on signals and sees it stop,
+//!   and `terminal` opens one for it. `zygote`, `tree`, `stores` and `network` are the zygote's work; `init`, `layers`, `watch`,
 //!   `leftovers` and `changes` are init's; `workload` is the last stretch before execve. `channel` is what they say to
 //!   each other, `part` one thing tried alone by a zygote that is good for nothing else.
 //!   [`Step`](sandbox::step::Step) names every action in the order in which it happens.
@@ -96,6 +103,7 @@
 //! - Who makes something on the host removes it; what a killed run leaves is named so that the next one can tell.
 
 pub mod cgroup;
+pub mod closure;
 pub mod host;
 pub mod outcome;
 pub mod plan;

@@ -9,14 +9,15 @@ use crate::caller::Caller;
 use crate::cli::MessageFormat;
 use crate::error::Error;
 use crate::exit::{End, Exit};
-use crate::isolation::{Decided, close};
+use crate::isolation::{self, Decided};
 use crate::remedy::{self, Obstacle, Place, Remedy};
 use crate::settings::{Bind, SandboxSettings, Settings};
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::host::{Refusal, probe};
-use isotest_core::plan::{Limits, SandboxPlan, Template, Workload};
+use isotest_core::plan::{Limits, SandboxPlan, Template, Views, Workload};
 use isotest_core::policy::{Capability, Level, Policy, State};
+use isotest_core::record::Record;
 use isotest_core::sandbox::step::StepError;
 use isotest_core::usage::Usage;
 use std::io::{self, Write};
@@ -73,8 +74,7 @@ fn diagnose(sandbox: &SandboxSettings, caller: &Caller) -> Result<Diagnosis, Err
     let program = std::env::current_exe().map_err(Error::Host)?;
     let mut sandbox = sandbox.clone();
     sandbox.binds.push(Bind { path: program.clone(), writable: false });
-    let Decided { host, cgroups, resolved } = Decided::of(&sandbox, 1, &directories, caller)?;
-    let surroundings = probe::surroundings(&host);
+    let views = isolation::views(&sandbox, &directories, caller);
     let plan = SandboxPlan {
         workload: Workload {
             program,
@@ -85,22 +85,46 @@ fn diagnose(sandbox: &SandboxSettings, caller: &Caller) -> Result<Diagnosis, Err
         timeout: Some(TIMEOUT),
         limits: LIMITS,
         measured: true,
+        attended: None,
         inherit_stdio: false,
         output_bytes: 1 << 10,
     };
-    let attempted = probe::attempt(&resolved.template, &cgroups, &plan).map_err(Error::Host)?;
+    let (Decided { host, cgroups, resolved }, attempted) = attempt(&sandbox, &views, &plan)?;
+    let surroundings = probe::surroundings(&host);
     let (usage, refusals) = match attempted {
         Ok(record) => (record.usage, Vec::new()),
         Err(error) => (figures_alone(&cgroups), refusals(&resolved.template, error)),
     };
     let layout = cgroups.layout();
-    close(cgroups);
+    isolation::close(cgroups);
     let conditions = conditions(&resolved.isolation.states, &usage, &refusals);
     let place = Place { surroundings: &surroundings, cgroups: &host.cgroups };
     let remedies = remedy::remedies(&obstacles(&resolved.isolation.states, refusals), place);
     let met =
         conditions.iter().all(|(capability, condition)| is_enough(&sandbox.policy, *capability, condition));
     Ok(Diagnosis { surroundings, cgroup_layout: layout, conditions, remedies, met })
+}
+
+/// Executes the plan; where the kernel refuses a copy-on-write view, by another plan that does without, as a run does.
+fn attempt(
+    sandbox: &SandboxSettings,
+    views: &Views,
+    plan: &SandboxPlan,
+) -> Result<(Decided, Result<Record, StepError>), Error> {
+    let mut refused = Vec::new();
+    loop {
+        let decided = Decided::of(sandbox, 1, views, &refused)?;
+        let template = &decided.resolved.template;
+        let attempted = probe::attempt(template, &decided.cgroups, plan).map_err(Error::Host)?;
+        let again = attempted.as_ref().err().and_then(|error| isolation::refused_view(template, error));
+        match again.filter(|again| !refused.contains(again)) {
+            Some(again) => {
+                refused.push(again);
+                isolation::close(decided.cgroups);
+            }
+            None => return Ok((decided, attempted)),
+        }
+    }
 }
 
 /// What the kernel refused, or for want of that the failure itself.

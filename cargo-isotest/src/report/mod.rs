@@ -1,6 +1,7 @@
 //! Events become text: one file per format, and the choice of where each format goes.
 
 mod closing;
+mod command;
 mod format;
 mod harmless;
 mod human;
@@ -9,7 +10,9 @@ pub(crate) mod line;
 mod opening;
 mod progress;
 
+pub(crate) use command::{after as after_command, before as before_command};
 pub(crate) use format::signal as signal_name;
+pub(crate) use json::command as command_as_json;
 pub(crate) use line::title;
 
 use crate::cli::MessageFormat;

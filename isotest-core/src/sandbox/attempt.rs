@@ -1,5 +1,6 @@
 //! One attempt, watched from outside: its output, its time, its end, its figures.
 
+use super::attended;
 use super::cancel::Cancel;
 use super::channel::{self, Command, Report};
 use super::prepared::Sandbox;
@@ -11,7 +12,7 @@ use crate::usage::Usage;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// Init watches the time of its workload. This long after that time it should have reported the end, even on a
@@ -28,12 +29,14 @@ const QUIET: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Attempt {
     /// `None` if there never was one.
-    sandbox: Option<Sandbox>,
+    pub(super) sandbox: Option<Sandbox>,
     limits: Limits,
     /// Until when its output is not looked at.
     quiet_until: Instant,
     /// When the next thing happens to it, and what.
     next: Option<(Instant, Urge)>,
+    /// The outer side of its terminal, if it has one.
+    pub(super) terminal: Option<OwnedFd>,
     end: Option<Result<Ending, StepError>>,
 }
 
@@ -57,10 +60,15 @@ pub(super) enum Waited {
 impl Attempt {
     /// Starts the workload in its sandbox.
     pub(super) fn start(mut sandbox: Sandbox, plan: &SandboxPlan) -> Self {
-        let end = sandbox.go(&plan.workload, plan.timeout).err().map(Err);
+        let opened = attended::terminal(&mut sandbox);
+        let gone = opened.and_then(|terminal| sandbox.go(&plan.workload, plan.timeout).map(|()| terminal));
+        let (terminal, end) = match gone {
+            Ok(terminal) => (terminal, None),
+            Err(error) => (None, Some(Err(error))),
+        };
         let now = Instant::now();
         let next = plan.timeout.map(|timeout| (now + timeout + REPORT_GRACE, Urge::Kill));
-        Self { sandbox: Some(sandbox), limits: plan.limits, quiet_until: now + QUIET, next, end }
+        Self { sandbox: Some(sandbox), limits: plan.limits, quiet_until: now + QUIET, next, terminal, end }
     }
 
     /// An attempt for which there was no sandbox.
@@ -70,8 +78,14 @@ impl Attempt {
             limits: Limits::default(),
             quiet_until: Instant::now(),
             next: None,
+            terminal: None,
             end: Some(Err(error)),
         }
+    }
+
+    /// Whether there never was a sandbox for it.
+    pub(super) const fn is_without_sandbox(&self) -> bool {
+        self.sandbox.is_none()
     }
 
     /// Whether it has ended as a test that passes does.
@@ -86,7 +100,7 @@ impl Attempt {
                 Ok(Waited::Ended) => {}
                 Ok(other) => return other,
                 Err(error) => {
-                    self.end = Some(Err(Step::Supervise.failed(None, &error)));
+                    self.lose(&error);
                     return Waited::Lost;
                 }
             }
@@ -111,14 +125,32 @@ impl Attempt {
             sandbox.take_output()?;
         }
         if reported {
-            let report = channel::receive::<Report>(&mut sandbox.control)?;
-            self.end = match report {
-                None => return Err(io::Error::from_raw_os_error(libc::ECHILD)),
-                Some((Report::Failed(error), _)) => Some(Err(error)),
-                Some((Report::Ended(ending), _)) => Some(Ok(ending)),
-            };
+            self.take_report()?;
         }
         Ok(Waited::Ended)
+    }
+
+    /// Reads what init reports; the signal, if it is that the workload was stopped.
+    pub(super) fn take_report(&mut self) -> io::Result<Option<i32>> {
+        let Some(sandbox) = &mut self.sandbox else { return Ok(None) };
+        let report = channel::receive::<Report>(&mut sandbox.control)?;
+        match report.ok_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))?.0 {
+            Report::Failed(error) => self.end = Some(Err(error)),
+            Report::Ended(ending) => self.end = Some(Ok(ending)),
+            Report::Stopped(signal) => return Ok(Some(signal)),
+            Report::Terminal => return Err(io::Error::other("there is one terminal to a sandbox")),
+        }
+        Ok(None)
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// It is lost for this reason.
+    pub(super) fn lose(&mut self, error: &io::Error) {
+        self.end = Some(Err(Step::Supervise.failed(None, error)));
     }
 
     fn urge(&mut self, urge: Urge) -> io::Result<Waited> {

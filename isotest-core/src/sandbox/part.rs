@@ -102,7 +102,7 @@ impl Part {
 /// A process in a user namespace as that of every attempt, with its ids mapped.
 fn map_ids(proof: &SingleThreaded, template: &Template) -> Result<(), StepError> {
     let (hold, release) = Step::CloneInit.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
-    match Step::CloneInit.run(|| clone3(proof, CloneFlags::CLONE_NEWUSER.bits(), None))? {
+    match Step::CloneInit.run(|| clone3(proof, CloneFlags::CLONE_NEWUSER.bits()))? {
         Side::Child => {
             drop(release);
             let released = read(&hold, &mut [0]);

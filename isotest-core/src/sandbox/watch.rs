@@ -1,15 +1,16 @@
 //! The wait for a workload's end, and what is done about those it leaves behind.
 
-use super::channel::{self, Command};
+use super::channel::{self, Command, Report};
 use super::leftovers;
 use crate::outcome::{Exit, LeftProcess};
 use crate::sys::clone3::exit_now;
+use crate::sys::signal;
 use crate::sys::wait::{Change, Wait, any_child};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, setpgid};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -41,13 +42,19 @@ pub(super) struct Watch {
     pub(super) wall: Duration,
     /// Whether its time ran out first.
     pub(super) timed_out: bool,
+    /// Whether somebody attends to it, who is told that it has stopped and may let it go on.
+    attended: bool,
 }
 
 impl Watch {
     /// Of the workload `pid`, which was born at `born` and has so much time.
-    pub(super) fn new(pid: Pid, born: Instant, timeout: Option<Duration>) -> Self {
+    pub(super) fn new(pid: Pid, born: Instant, timeout: Option<Duration>, attended: bool) -> Self {
+        if attended {
+            // It does so itself, too: whichever is first, a signal to the group finds it. The second may be refused.
+            let _ = setpgid(pid, pid);
+        }
         let deadline = timeout.map(|timeout| born + timeout);
-        Self { pid, born, deadline, exit: None, wall: Duration::ZERO, timed_out: false }
+        Self { pid, born, deadline, exit: None, wall: Duration::ZERO, timed_out: false, attended }
     }
 
     pub(super) fn until_end(&mut self, control: &mut UnixStream, signals: &SignalFd) -> io::Result<()> {
@@ -68,10 +75,10 @@ impl Watch {
             let [child, command] = sources.map(|source| source.any().unwrap_or(false));
             if child {
                 while signals.read_signal()?.is_some() {}
-                self.reap()?;
+                self.reap(control)?;
             }
             if command && self.exit.is_none() {
-                obey(control)?;
+                self.obey(control)?;
             }
             self.mind_the_time()?;
         }
@@ -93,11 +100,14 @@ impl Watch {
         everybody(Signal::SIGCONT)
     }
 
-    fn reap(&mut self) -> io::Result<()> {
+    fn reap(&mut self, control: &mut UnixStream) -> io::Result<()> {
         while let Wait::Changed(pid, change) = any_child(libc::WNOHANG | libc::WUNTRACED)? {
             match change {
                 Change::Exited(code) => self.ended(pid, Exit::Code(code)),
                 Change::Signaled(signal) => self.ended(pid, Exit::Signal(signal)),
+                Change::Stopped(signal) if pid == self.pid && self.attended => {
+                    channel::send(control, &Report::Stopped(signal), &[])?;
+                }
                 // With nothing left that could continue it, it would wait for ever.
                 Change::Stopped(signal) if pid == self.pid && leftovers::is_alone(pid) => {
                     self.ended(pid, Exit::Stopped(signal));
@@ -114,13 +124,19 @@ impl Watch {
             self.wall = self.born.elapsed();
         }
     }
-}
 
-fn obey(control: &mut UnixStream) -> io::Result<()> {
-    match channel::receive::<Command>(control)? {
-        None => exit_now(1),
-        Some((Command::Kill, _)) => everybody(Signal::SIGKILL),
-        Some((Command::Go(..), _)) => Err(io::Error::other("there is one workload to a sandbox")),
+    fn obey(&self, control: &mut UnixStream) -> io::Result<()> {
+        match channel::receive::<Command>(control)? {
+            None => exit_now(1),
+            Some((Command::Kill, _)) => everybody(Signal::SIGKILL),
+            Some((Command::Signal { signal, group }, _)) => {
+                let pid = self.pid.as_raw();
+                // What has just ended takes no signal any more.
+                let _ = signal::send(if group { -pid } else { pid }, signal);
+                Ok(())
+            }
+            Some((Command::Go(..), _)) => Err(io::Error::other("there is one workload to a sandbox")),
+        }
     }
 }
 

@@ -13,6 +13,15 @@ pub(super) struct AttemptFinished<'a> {
     binary_id: &'a str,
     name: &'a str,
     attempt: u32,
+    #[serde(flatten)]
+    facts: Facts<'a>,
+    #[serde(flatten)]
+    output: Option<Output>,
+}
+
+/// What tests and commands have in common.
+#[derive(Serialize)]
+pub(super) struct Facts<'a> {
     outcome: &'static str,
     exit_code: Option<i32>,
     signal: Option<String>,
@@ -24,18 +33,25 @@ pub(super) struct AttemptFinished<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<SandboxError>,
     remarks: &'a [String],
-    #[serde(flatten)]
-    output: Option<Output>,
 }
 
 impl<'a> AttemptFinished<'a> {
     pub(super) fn of(test: &'a TestCase, attempt: u32, record: &'a Record) -> Self {
-        let ending = record.ending.as_ref();
-        let exit = ending.map(|ending| ending.exit);
         Self {
             binary_id: &test.binary.id,
             name: &test.name,
             attempt,
+            facts: Facts::of(record),
+            output: (record.outcome != Outcome::Passed).then(|| Output::of(record)),
+        }
+    }
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn of(record: &'a Record) -> Self {
+        let ending = record.ending.as_ref();
+        let exit = ending.map(|ending| ending.exit);
+        Self {
             outcome: record.outcome.as_str(),
             exit_code: exit.and_then(exit_code),
             signal: exit.and_then(signal_name),
@@ -46,7 +62,6 @@ impl<'a> AttemptFinished<'a> {
             changed_paths_count: ending.map(|ending| ending.changed.count),
             error: SandboxError::of(&record.outcome),
             remarks: &record.remarks,
-            output: (record.outcome != Outcome::Passed).then(|| Output::of(record)),
         }
     }
 }

@@ -7,7 +7,7 @@ mod whole;
 pub use surroundings::surroundings;
 pub use whole::{attempt, refusals, refused_namespaces};
 
-use super::{CgroupMount, Host, HostEntry, Ids, Kind};
+use super::{CgroupMount, Host, HostEntry, Ids, Kind, Originals};
 use nix::unistd::{getegid, geteuid};
 use procfs::process::{MountInfo, Process};
 use procfs::{Current, ProcError};
@@ -45,6 +45,7 @@ pub fn host() -> io::Result<Host> {
         net_settings: net_settings(ids.gid),
         accounts_for_io: Path::new("/proc/self/io").exists(),
         cgroups: cgroups(&myself, &mounts)?,
+        originals: Originals::default(),
         ids,
     })
 }
