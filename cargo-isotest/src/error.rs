@@ -2,6 +2,7 @@
 
 use crate::settings::SettingsError;
 use anstyle::{AnsiColor, Style};
+use isotest_core::closure::ElfError;
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::step::StepError;
 use std::ffi::OsString;
@@ -75,6 +76,14 @@ pub(crate) enum Error {
     /// Cargo has already said why.
     #[error("the build failed ({0})")]
     Build(ExitStatus),
+    /// A file whose libraries were asked for.
+    #[error("cannot tell what `{}` needs", .program.display())]
+    Closure {
+        /// The file.
+        program: PathBuf,
+        /// What it is instead.
+        source: ElfError,
+    },
     /// A binary could not be asked for its tests.
     #[error("cannot list the tests of `{binary_id}`: {why}")]
     Listing {
@@ -100,6 +109,17 @@ pub(crate) enum Error {
     /// A sandbox could not be made.
     #[error("this host cannot isolate tests")]
     Sandbox(#[source] StepError),
+    /// A command was not executed.
+    #[error("{0}")]
+    Execute(StepError),
+    /// A file we were told to write.
+    #[error("cannot write `{}`", .path.display())]
+    Unwritten {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A signal came before the first test.
     #[error("interrupted by a signal ({0})")]
     Interrupted(i32),
@@ -132,9 +152,11 @@ impl Error {
             Self::NoTests { filtered: 1.., .. } => Some("`cargo isotest list` names the tests".into()),
             Self::CannotIsolate(missing) => Some(remedy(missing)),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
-            Self::Sandbox(error) => error.hint().map(str::to_owned),
+            Self::Sandbox(error) | Self::Execute(error) => error.hint().map(str::to_owned),
             Self::Host(_)
+            | Self::Unwritten { .. }
             | Self::Interrupted(_)
+            | Self::Closure { .. }
             | Self::Tool { .. }
             | Self::Answer { .. }
             | Self::File { .. }

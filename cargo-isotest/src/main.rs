@@ -5,10 +5,12 @@ mod binaries;
 mod build;
 mod caller;
 mod cli;
+mod closure;
 mod discover;
 mod environment;
 mod error;
 mod event;
+mod exec;
 mod exit;
 mod harness;
 mod interrupt;
@@ -37,7 +39,7 @@ use caller::Caller;
 use cli::Cli;
 use error::Error;
 use exit::{End, Exit};
-use settings::Settings;
+use settings::{Settings, Task};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -60,13 +62,20 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<End, Error> {
     let caller = Caller::of_this_process().map_err(Error::NoDirectory)?;
     let settings = Settings::of(cli, &caller)?;
-    let build = build::Build::of(&settings.cargo, &caller)?;
-    run::execute(&settings, &build, &caller)
+    match &settings.task {
+        Task::Execute | Task::List => {
+            let build = build::Build::of(&settings.cargo, &caller)?;
+            run::execute(&settings, &build, &caller)
+        }
+        Task::Exec(command) => exec::execute(command, &settings, &caller),
+        Task::Closure(program) => closure::show(program, settings.message_format, &caller),
+    }
 }
 
 fn take(end: End) -> ExitCode {
     match end {
         End::Exit(exit) => ExitCode::from(exit as u8),
+        End::Command(status) => ExitCode::from(status),
         End::Signal(signal) => {
             interrupt::end_by(signal);
             // Still here: the signal is blocked, and a shell would say it so.

@@ -27,19 +27,20 @@ use std::thread;
 /// # Errors
 /// What stops the run.
 pub(crate) fn execute(settings: &Settings, build: &Build, caller: &Caller) -> Result<End, Error> {
-    let sandboxes = Sandboxes::prepare(settings, &build.directories, caller)?;
+    Sandboxes::with(settings, &build.directories, caller, |sandboxes| execute_in(sandboxes, settings, build))
+}
+
+fn execute_in(sandboxes: &Sandboxes, settings: &Settings, build: &Build) -> Result<End, Error> {
     let cancel = Cancel::new().map_err(Error::Host)?;
-    let end = thread::scope(|scope| {
+    thread::scope(|scope| {
         let jobs = settings.execution.jobs.get();
-        let (workers, tell) = Workers::start(scope, &sandboxes, &cancel, jobs);
+        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, jobs);
         let watch = interrupt::watch(scope, &cancel, tell).map_err(Error::Host)?;
-        let run = Run { settings, build, sandboxes: &sandboxes, workers: &workers };
+        let run = Run { settings, build, sandboxes, workers: &workers };
         let end = run.execute();
         watch.close();
         end
-    });
-    sandboxes.close();
-    end
+    })
 }
 
 struct Run<'run> {
@@ -51,8 +52,7 @@ struct Run<'run> {
 
 impl Run<'_> {
     fn execute(&self) -> Result<End, Error> {
-        let directories = &self.build.directories;
-        warm::page_cache(&self.build.binaries, &directories.workspace, &directories.target);
+        warm::page_cache(self.build);
         self.workers.ready().map_err(|unready| match unready {
             Unready::Failed(error) => Error::Sandbox(error),
             Unready::Interrupted(signal) => Error::Interrupted(signal),
@@ -62,13 +62,11 @@ impl Run<'_> {
         if selected.tests.is_empty() {
             return Err(Error::NoTests { filtered: selected.filtered, ignored: selected.ignored });
         }
-        match self.settings.task {
-            Task::List => {
-                let written = list::write(&selected.tests, self.settings.message_format, io::stdout().lock());
-                Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(Exit::Ok)))
-            }
-            Task::Execute => Ok(self.execute_tests(&selected, &whole)),
+        if self.settings.task == Task::List {
+            let written = list::write(&selected.tests, self.settings.message_format, io::stdout().lock());
+            return Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(Exit::Ok)));
         }
+        Ok(self.execute_tests(&selected, &whole))
     }
 
     fn execute_tests(&self, selected: &Selected, whole: &[String]) -> End {

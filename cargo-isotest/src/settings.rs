@@ -2,8 +2,8 @@
 
 use crate::caller::Caller;
 use crate::cli::{
-    CargoArgs, Cli, ExecutionArgs, Flags, LibtestWords, MessageFormat, Network, PolicyArgs, RunIgnored,
-    SandboxArgs, TestArgs, UnknownWord, Verb, Words,
+    CargoArgs, Cli, ExecArgs, ExecutionArgs, Flags, LibtestWords, MessageFormat, Network, PolicyArgs,
+    RunIgnored, SandboxArgs, TestArgs, UnknownWord, Verb, Words,
 };
 use crate::select::Selection;
 use anstream::ColorChoice;
@@ -35,12 +35,27 @@ pub(crate) struct Settings {
 }
 
 /// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Task {
     /// Execute the selected tests.
     Execute,
     /// Only name them.
     List,
+    /// Nothing with tests: show what this program needs.
+    Closure(PathBuf),
+    /// Execute a command.
+    Exec(Command),
+}
+
+/// A command that is no test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Command {
+    /// A path, or a name that is looked for in `PATH`.
+    pub(crate) program: PathBuf,
+    /// Without its own name.
+    pub(crate) arguments: Vec<OsString>,
+    /// Where its figures go.
+    pub(crate) usage_json: Option<PathBuf>,
 }
 
 /// How tests are executed.
@@ -126,6 +141,8 @@ impl Settings {
         let (task, words) = match cli.verb {
             None => (Task::Execute, cli.words),
             Some(Verb::List(words)) => (Task::List, words),
+            Some(Verb::Closure { binary }) => (Task::Closure(caller.absolute(&binary)), cli.words),
+            Some(Verb::Exec(typed)) => (Task::Exec(Command::of(typed, caller)), Words::default()),
         };
         let Flags { tests, execution, sandbox, policy, report, cargo } = cli.flags;
         let Words { filters, of_harness } = words;
@@ -139,6 +156,18 @@ impl Settings {
             sandbox: SandboxSettings::of(&sandbox, &policy, caller)?,
             message_format: report.message_format,
         })
+    }
+}
+
+impl Command {
+    fn of(typed: ExecArgs, caller: &Caller) -> Self {
+        let ExecArgs { usage_json, command } = typed;
+        let mut words = command.into_iter();
+        Self {
+            program: words.next().unwrap_or_default().into(),
+            arguments: words.collect(),
+            usage_json: usage_json.map(|path| caller.absolute(&path)),
+        }
     }
 }
 

@@ -11,11 +11,16 @@ const VAGUE: [&str; 6] = ["utils", "util", "helpers", "common", "manager", "imp"
 /// What a module that only computes does not name.
 const EFFECTS: [&str; 4] = ["fs", "process", "env", "net"];
 /// The modules that only compute. A name that ends in `/` stands for all below it.
-const PURE: [&str; 17] = [
+const PURE: [&str; 24] = [
     "isotest-core/src/cgroup/limits.rs",
     "isotest-core/src/cgroup/parse.rs",
+    "isotest-core/src/closure/cache.rs",
+    "isotest-core/src/closure/lacks.rs",
+    "isotest-core/src/closure/resolve.rs",
+    "isotest-core/src/closure/search.rs",
     "isotest-core/src/host/mod.rs",
     "isotest-core/src/outcome.rs",
+    "isotest-core/src/picture/waits.rs",
     "isotest-core/src/plan/",
     "isotest-core/src/policy.rs",
     "isotest-core/src/record.rs",
@@ -24,8 +29,10 @@ const PURE: [&str; 17] = [
     "isotest-core/src/wire.rs",
     "cargo-isotest/src/event.rs",
     "cargo-isotest/src/exit.rs",
+    "cargo-isotest/src/report/autopsy.rs",
     "cargo-isotest/src/report/format.rs",
     "cargo-isotest/src/report/json/",
+    "cargo-isotest/src/report/waits.rs",
     "cargo-isotest/src/select.rs",
     "cargo-isotest/src/summary.rs",
     "cargo-isotest/src/testcase.rs",

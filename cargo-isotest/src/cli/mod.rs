@@ -1,9 +1,11 @@
 //! What was typed. Nothing is computed here; [`crate::settings`] says what holds.
 
 mod cargo;
+mod exec;
 mod libtest;
 
 pub(crate) use cargo::CargoArgs;
+pub(crate) use exec::ExecArgs;
 pub(crate) use libtest::{LibtestWords, UnknownWord};
 
 use bytesize::ByteSize;
@@ -24,7 +26,9 @@ const EXIT_CODES: &str = "Exit codes:
 #[command(name = "cargo-isotest", bin_name = "cargo isotest", version, after_help = EXIT_CODES)]
 #[command(
     disable_help_subcommand = true,
-    override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]"
+    override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]\n       \
+                      cargo isotest exec [OPTIONS] -- COMMAND...\n       \
+                      cargo isotest closure [OPTIONS] BINARY"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -40,6 +44,14 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// List the tests that would be executed; `-- list` executes those with `list` in their names
     List(Words),
+    /// Show which loader and libraries a program needs, and where they are, without executing it
+    Closure {
+        /// The program or library
+        #[arg(value_name = "BINARY")]
+        binary: PathBuf,
+    },
+    /// Execute a command in a sandbox like a test's
+    Exec(ExecArgs),
 }
 
 /// What has no name.

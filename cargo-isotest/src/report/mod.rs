@@ -1,6 +1,8 @@
 //! Events become text: one file per format, and the choice of where each format goes.
 
+mod autopsy;
 mod closing;
+mod command;
 mod format;
 mod harmless;
 mod human;
@@ -8,8 +10,11 @@ mod json;
 mod line;
 mod opening;
 mod progress;
+mod waits;
 
+pub(crate) use command::{after as after_command, before as before_command};
 pub(crate) use format::signal as signal_name;
+pub(crate) use json::command as command_as_json;
 pub(crate) use line::title;
 
 use crate::cli::MessageFormat;

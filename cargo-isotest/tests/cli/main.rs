@@ -7,14 +7,21 @@
 )]
 
 mod adversaries;
+mod autopsy;
 mod bad_days;
 mod call;
+mod closure;
+mod exec;
+mod exec_terminal;
 mod exit_codes;
 mod files;
 mod host;
 mod interrupt;
 mod json;
 mod outcomes;
+mod places;
 mod project;
 mod projects;
 mod selection;
+mod terminal;
+mod warm;

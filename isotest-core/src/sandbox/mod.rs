@@ -1,6 +1,7 @@
 //! One attempt in one sandbox, from a plan to a record. Obeys; every decision was made in [`crate::plan`].
 
 mod attempt;
+mod attended;
 mod cancel;
 mod capture;
 mod changes;
@@ -14,11 +15,14 @@ mod prepared;
 mod slot;
 pub mod step;
 mod stores;
+mod terminal;
 mod tree;
 mod watch;
 mod workload;
 pub(crate) mod zygote;
 
 pub use attempt::Attempt;
+pub use attended::Heard;
 pub use cancel::Cancel;
 pub use slot::Slot;
+pub use terminal::resize_like;

@@ -56,20 +56,29 @@ impl<'run> Slot<'run> {
 
     /// Starts an attempt, and then has the sandboxes for the next ones made while it runs.
     pub fn launch(&mut self, plan: &SandboxPlan) -> Attempt {
-        let kind = Kind::from(plan);
-        if self.ready.front().is_some_and(|sandbox| sandbox.kind != kind) {
-            self.discard_ready();
+        let attempt = self.launch_last(plan);
+        if attempt.is_without_sandbox() {
+            return attempt;
         }
-        let attempt = match self.ready.pop_front().map_or_else(|| self.order(kind), Ok) {
-            Ok(sandbox) => Attempt::start(sandbox, plan),
-            Err(error) => return Attempt::without_sandbox(error),
-        };
+        let kind = Kind::from(plan);
         while self.ready.len() < AHEAD {
             // What fails now fails again, and is told, when it is needed.
             let Ok(sandbox) = self.order(kind) else { break };
             self.ready.push_back(sandbox);
         }
         attempt
+    }
+
+    /// Starts an attempt after which no other like it is expected.
+    pub fn launch_last(&mut self, plan: &SandboxPlan) -> Attempt {
+        let kind = Kind::from(plan);
+        if self.ready.front().is_some_and(|sandbox| sandbox.kind != kind) {
+            self.discard_ready();
+        }
+        match self.ready.pop_front().map_or_else(|| self.order(kind), Ok) {
+            Ok(sandbox) => Attempt::start(sandbox, self.zygote(), plan),
+            Err(error) => Attempt::without_sandbox(error),
+        }
     }
 
     /// Waits for the attempt's end; false if `cancel` was thrown first, and then the slot has ended, too.
@@ -89,6 +98,11 @@ impl<'run> Slot<'run> {
                 false
             }
         }
+    }
+
+    /// The process that was started as the zygote. It changes when a zygote is lost.
+    pub fn zygote(&self) -> i32 {
+        self.zygote.process.id().cast_signed()
     }
 
     fn order(&mut self, kind: Kind) -> Result<Sandbox, StepError> {

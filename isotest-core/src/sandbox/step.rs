@@ -53,13 +53,15 @@ pub enum Step {
     GuardProc,
     /// Init: mount the attempt's pseudo terminals.
     MountDevpts,
+    /// Init: open the terminal of a command somebody attends to.
+    OpenTerminal,
     /// Init: start the workload's process, in the version 2 cgroup.
     CloneWorkload,
     /// Workload: enter the version 1 cgroups.
     JoinCgroup,
     /// Workload: make its cgroup the root of what it sees.
     UnshareCgroup,
-    /// Workload: leave session and terminal.
+    /// Workload: leave session and terminal; or make a process group, to which the terminal then belongs.
     NewSession,
     /// Workload: put the standard descriptors in place and mark all others close-on-exec.
     PlaceDescriptors,
@@ -75,7 +77,7 @@ pub enum Step {
 
 impl Step {
     /// Every step that happens inside a process a test can look at, in order.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::StartZygote,
         Self::UnshareZygote,
         Self::MapZygote,
@@ -99,6 +101,7 @@ impl Step {
         Self::MountProc,
         Self::GuardProc,
         Self::MountDevpts,
+        Self::OpenTerminal,
         Self::CloneWorkload,
         Self::JoinCgroup,
         Self::UnshareCgroup,
@@ -168,6 +171,7 @@ impl Step {
             Self::MountProc => "mount the test's own /proc",
             Self::GuardProc => "make a part of /proc read-only",
             Self::MountDevpts => "mount pseudo terminals",
+            Self::OpenTerminal => "open a pseudo terminal",
             Self::CloneWorkload => "start the test's process in its cgroup",
             Self::JoinCgroup => "enter the test's cgroup",
             Self::UnshareCgroup => "enter a new cgroup namespace",
@@ -175,7 +179,7 @@ impl Step {
             Self::PlaceDescriptors => "put the standard descriptors in place",
             Self::ResetSignals => "reset signals",
             Self::ChangeDirectory => "change to the test's directory",
-            Self::Exec => "execute the test binary",
+            Self::Exec => "execute the program",
             Self::Supervise => "keep sight of the sandbox until its end",
         }
     }

@@ -77,7 +77,7 @@ fn fork_into_namespaces(proof: &SingleThreaded, template: &Template) -> Result<S
         write("/proc/self/uid_map", &format!("{uid} {uid} 1"))?;
         write("/proc/self/gid_map", &format!("{gid} {gid} 1"))?;
     }
-    Step::ForkZygote.run(|| clone3(proof, 0, None))
+    Step::ForkZygote.run(|| clone3(proof, 0))
 }
 
 /// A zygote with its template in place.
@@ -103,7 +103,9 @@ impl Zygote {
             Network::Loopback => Some(Pool::with_current(template.net_settings.clone())?),
             Network::Own | Network::Down | Network::Host => None,
         };
-        let stores = Stores::new(&template.private, template.outer_user);
+        let mut stores = Stores::new(&template.private, template.outer_user);
+        // The first one is made now, so that what the kernel refuses is known before there is any attempt.
+        stores.unused(&template.private, |_| true)?;
         Ok(Self { proof, template, pool, stores, running: HashSet::new() })
     }
 
@@ -132,7 +134,7 @@ impl Zygote {
         let gone = |init| !self.running.contains(&init);
         let network = self.pool.as_mut().map(|pool| pool.enter_unused(gone)).transpose()?;
         let (hold, release) = Step::CloneInit.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
-        match Step::CloneInit.run(|| clone3(&self.proof, self.namespaces().bits(), None))? {
+        match Step::CloneInit.run(|| clone3(&self.proof, self.namespaces().bits()))? {
             Side::Child => {
                 drop(release);
                 let (proof, template, hold) = (&self.proof, &self.template, &hold);

@@ -7,10 +7,12 @@ mod promise;
 mod sandboxed;
 mod seen;
 mod supervisors;
+mod users;
 
 mod bad_days;
 mod deadlines;
 mod ends;
+mod foreign;
 mod ipc;
 mod killed;
 mod many;
@@ -20,6 +22,7 @@ mod peaks;
 mod rights;
 mod rootfs;
 mod steps;
+mod submounts;
 mod surroundings;
 mod writes;
 
@@ -49,7 +52,9 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("network", network::PROMISES),
         ("ipc", ipc::PROMISES),
         ("rootfs", rootfs::PROMISES),
+        ("submounts", submounts::PROMISES),
         ("writes", writes::PROMISES),
+        ("foreign", foreign::PROMISES),
         ("surroundings", surroundings::PROMISES),
         ("rights", rights::PROMISES),
         ("ends", ends::PROMISES),

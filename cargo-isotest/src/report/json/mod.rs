@@ -1,6 +1,9 @@
 //! Events as JSON, one object a line. The field names are a promise; [`SCHEMA`] changes when one is broken.
 
 mod attempt;
+mod command;
+
+pub(crate) use command::command;
 
 use super::Reporter;
 use super::format::signal;
