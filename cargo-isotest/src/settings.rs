@@ -41,6 +41,8 @@ pub(crate) enum Task {
     Execute,
     /// Only name them.
     List,
+    /// Only find out what this host allows; nothing is built.
+    Doctor,
     /// Nothing with tests: show what this program needs.
     Closure(PathBuf),
     /// Nothing with tests: show what is running.
@@ -146,6 +148,7 @@ impl Settings {
             Some(Verb::Closure { binary }) => (Task::Closure(caller.absolute(&binary)), cli.words),
             Some(Verb::Ps(args)) => (Task::Ps(args), cli.words),
             Some(Verb::Exec(typed)) => (Task::Exec(Command::of(typed, caller)), Words::default()),
+            Some(Verb::Doctor) => (Task::Doctor, Words::default()),
         };
         let Flags { tests, execution, sandbox, policy, report, cargo } = cli.flags;
         let Words { filters, of_harness } = words;

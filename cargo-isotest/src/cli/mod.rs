@@ -31,7 +31,8 @@ const EXIT_CODES: &str = "Exit codes:
     override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]\n       \
                       cargo isotest exec [OPTIONS] -- COMMAND...\n       \
                       cargo isotest ps [--full] [--watch] [ATTEMPT]\n       \
-                      cargo isotest closure [OPTIONS] BINARY"
+                      cargo isotest closure [OPTIONS] BINARY\n       \
+                      cargo isotest doctor [OPTIONS]"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -57,6 +58,8 @@ pub(crate) enum Verb {
     Exec(ExecArgs),
     /// Show the runs on this machine, their attempts, and the processes in each, from another terminal
     Ps(PsArgs),
+    /// Find out what this host allows, and what can be done about the rest; needs no project
+    Doctor,
 }
 
 /// What has no name.

@@ -71,8 +71,14 @@ fn attended(workload: Workload, settings: &Settings, sandboxes: &Sandboxes) -> R
         attend::until_end(&mut attempt, &signals).map_err(Error::Host)?;
         roster.ended(0);
         let record = attempt.finish();
-        say(settings, &report::after_command(&record));
-        Ok(record)
+        match record.outcome {
+            // Another plan may do without, or what the host refuses is told.
+            Outcome::NotIsolated(error) if error.step.capability().is_some() => Err(Error::Sandbox(error)),
+            _ => {
+                say(settings, &report::after_command(&record));
+                Ok(record)
+            }
+        }
     })
 }
 
