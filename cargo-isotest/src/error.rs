@@ -1,6 +1,7 @@
 //! What stops a run, in the user's terms. A failed test is not among it: that is an outcome.
 
 use crate::settings::SettingsError;
+use crate::workers::Unready;
 use anstyle::{AnsiColor, Style};
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::step::StepError;
@@ -91,6 +92,14 @@ pub(crate) enum Error {
         /// How many because they are ignored.
         ignored: usize,
     },
+    /// One test was asked for, and these have that in their names.
+    #[error("`{filter}` names {} tests: {}", .names.len(), some(.names))]
+    SeveralTests {
+        /// What was asked for.
+        filter: String,
+        /// The tests.
+        names: Vec<String>,
+    },
     /// Something required cannot be had.
     #[error("this host cannot isolate as required: {}", Missing(.0))]
     CannotIsolate(Vec<(Capability, String)>),
@@ -125,6 +134,15 @@ pub(crate) enum Stage {
     Build,
 }
 
+impl From<Unready> for Error {
+    fn from(unready: Unready) -> Self {
+        match unready {
+            Unready::Failed(error) => Self::Sandbox(error),
+            Unready::Interrupted(signal) => Self::Interrupted(signal),
+        }
+    }
+}
+
 impl Error {
     /// What to do about it, if that is not plain from the error itself.
     pub(crate) fn hint(&self) -> Option<String> {
@@ -141,6 +159,9 @@ impl Error {
                 Some("`--run-ignored all` executes ignored tests too".into())
             }
             Self::NoTests { filtered: 1.., .. } => Some("`cargo isotest list` names the tests".into()),
+            Self::SeveralTests { .. } => {
+                Some("give a whole name; `-p`, `--lib` and `--test` choose among test binaries".into())
+            }
             Self::CannotIsolate(missing) => Some(remedy(missing)),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
             Self::Sandbox(error) | Self::Execute(error) => error.hint().map(str::to_owned),
@@ -185,6 +206,11 @@ fn remedy(missing: &[(Capability, String)]) -> String {
 fn cause(said: &str) -> &str {
     let said = said.trim();
     said.strip_prefix("error: ").unwrap_or(said)
+}
+
+fn some(names: &[String]) -> String {
+    let shown = names.iter().take(5).cloned();
+    shown.chain((names.len() > 5).then(|| "...".to_owned())).collect::<Vec<_>>().join(", ")
 }
 
 fn left_out(filtered: usize, ignored: usize) -> String {

@@ -89,7 +89,7 @@ impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
             Error::Interrupted(_) | Error::Unwritten { .. } => Self::Bug,
-            Error::Usage(_) => Self::Usage,
+            Error::Usage(_) | Error::SeveralTests { .. } => Self::Usage,
             Error::Start { stage: Stage::Build, .. }
             | Error::Answer { stage: Stage::Build, .. }
             | Error::Build(_) => Self::BuildFailed,

@@ -11,12 +11,14 @@ mod error;
 mod event;
 mod exec;
 mod exit;
+mod explain;
 mod harness;
 mod interrupt;
 mod isolation;
 mod links;
 mod list;
 mod listing;
+mod one;
 #[cfg(test)]
 mod oracle;
 mod project;
@@ -67,6 +69,7 @@ fn run(cli: Cli) -> Result<End, Error> {
             run::execute(&settings, &build, &caller)
         }
         Task::Exec(command) => exec::execute(command, &settings, &caller),
+        Task::Explain(command) => explain::execute(command.as_ref(), &settings, &caller),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::settings::{Settings, Task};
 use crate::summary::{Cancellation, Selection};
 use crate::testcase::TestBinary;
 use crate::warm;
-use crate::workers::{Unready, Workers};
+use crate::workers::Workers;
 use isotest_core::sandbox::Cancel;
 use std::io;
 use std::sync::Arc;
@@ -53,10 +53,7 @@ impl Run<'_> {
     fn execute(&self) -> Result<End, Error> {
         let directories = &self.build.directories;
         warm::page_cache(&self.build.binaries, &directories.workspace, &directories.target);
-        self.workers.ready().map_err(|unready| match unready {
-            Unready::Failed(error) => Error::Sandbox(error),
-            Unready::Interrupted(signal) => Error::Interrupted(signal),
-        })?;
+        self.workers.ready().map_err(Error::from)?;
         let Listed { tests, whole } = listing::list(self.workers, &self.build.binaries)?;
         let selected = self.settings.selection.choose(tests);
         if selected.tests.is_empty() {

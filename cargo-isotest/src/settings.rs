@@ -2,8 +2,8 @@
 
 use crate::caller::Caller;
 use crate::cli::{
-    CargoArgs, Cli, ExecArgs, ExecutionArgs, Flags, LibtestWords, MessageFormat, Network, PolicyArgs,
-    RunIgnored, SandboxArgs, TestArgs, UnknownWord, Verb, Words,
+    CargoArgs, Cli, ExecArgs, ExecutionArgs, ExplainArgs, Flags, LibtestWords, MessageFormat, Network,
+    PolicyArgs, RunIgnored, SandboxArgs, TestArgs, UnknownWord, Verb, Words,
 };
 use crate::select::Selection;
 use anstream::ColorChoice;
@@ -43,6 +43,8 @@ pub(crate) enum Task {
     List,
     /// Execute a command.
     Exec(Command),
+    /// Explain how the one selected test is executed, or this command.
+    Explain(Option<Command>),
 }
 
 /// A command that is no test.
@@ -140,18 +142,24 @@ impl Settings {
             None => (Task::Execute, cli.words),
             Some(Verb::List(words)) => (Task::List, words),
             Some(Verb::Exec(typed)) => (Task::Exec(Command::of(typed, caller)), Words::default()),
+            Some(Verb::Explain(ExplainArgs { named, command })) => {
+                let command = ExecArgs { usage_json: None, command };
+                let words = Words { filters: named.into_iter().collect(), ..Words::default() };
+                let is_test = command.command.is_empty();
+                (Task::Explain((!is_test).then(|| Command::of(command, caller))), words)
+            }
         };
         let Flags { tests, execution, sandbox, policy, report, cargo } = cli.flags;
         let Words { filters, of_harness } = words;
         let words = LibtestWords::read(&of_harness)?;
         Ok(Self {
             color: color(&cargo, caller),
-            task,
             cargo,
-            execution: Execution::of(&execution, &words, caller)?,
+            execution: Execution::of(&execution, &words, caller)?.for_task(&task),
             selection: selection(filters, tests, words)?,
             sandbox: SandboxSettings::of(&sandbox, &policy, caller)?,
             message_format: report.message_format,
+            task,
         })
     }
 }
@@ -209,6 +217,12 @@ fn run_ignored(flag: Option<RunIgnored>, words: &LibtestWords) -> Result<RunIgno
 }
 
 impl Execution {
+    /// A command has no neighbour.
+    fn for_task(self, task: &Task) -> Self {
+        let is_alone = matches!(task, Task::Exec(_) | Task::Explain(Some(_)));
+        Self { jobs: if is_alone { NonZeroUsize::MIN } else { self.jobs }, ..self }
+    }
+
     fn of(typed: &ExecutionArgs, words: &LibtestWords, caller: &Caller) -> Result<Self, SettingsError> {
         let timeout = typed.timeout.map(Duration::from);
         if timeout.is_some_and(|timeout| timeout.is_zero()) {

@@ -69,6 +69,7 @@
 //!
 //! Decisions, pure:
 //! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`.
+//!   [`plan::explain`] is a plan as shell commands, to be read.
 //!
 //! Effects:
 //! - [`cgroup`]: `base` makes and removes the directories of a run, `leaf` those of an attempt; `sweep` removes what

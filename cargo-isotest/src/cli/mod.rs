@@ -5,7 +5,7 @@ mod exec;
 mod libtest;
 
 pub(crate) use cargo::CargoArgs;
-pub(crate) use exec::ExecArgs;
+pub(crate) use exec::{ExecArgs, ExplainArgs};
 pub(crate) use libtest::{LibtestWords, UnknownWord};
 
 use bytesize::ByteSize;
@@ -26,7 +26,7 @@ const EXIT_CODES: &str = "Exit codes:
 #[command(name = "cargo-isotest", bin_name = "cargo isotest", version, after_help = EXIT_CODES)]
 #[command(
     disable_help_subcommand = true,
-    override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]\n       cargo isotest exec [OPTIONS] -- COMMAND..."
+    override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]\n       cargo isotest exec [OPTIONS] -- COMMAND...\n       cargo isotest explain [OPTIONS] TEST | -- COMMAND..."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -44,6 +44,8 @@ pub(crate) enum Verb {
     List(Words),
     /// Execute a command in a sandbox like a test's
     Exec(ExecArgs),
+    /// Print how a test or a command is executed, as a shell script
+    Explain(ExplainArgs),
 }
 
 /// What has no name.

@@ -50,20 +50,36 @@ fn workload(command: &Command, caller: &Caller) -> Workload {
     }
 }
 
-/// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
-fn attended(workload: Workload, settings: &Settings, sandboxes: &Sandboxes) -> Result<Record, Error> {
-    say(settings, &report::before_command(&sandboxes.isolation));
-    let signals = Signals::take().map_err(Error::Host)?;
-    let mut slot = Slot::start(&sandboxes.template, &sandboxes.cgroups).map_err(Error::Sandbox)?;
-    let mut attempt = slot.launch_last(&SandboxPlan {
+/// How a command is executed, but for what follows from somebody's attending to it.
+pub(crate) fn unattended(
+    command: &Command,
+    settings: &Settings,
+    sandboxes: &Sandboxes,
+    caller: &Caller,
+) -> SandboxPlan {
+    plan(workload(command, caller), settings, sandboxes)
+}
+
+fn plan(workload: Workload, settings: &Settings, sandboxes: &Sandboxes) -> SandboxPlan {
+    SandboxPlan {
         workload,
         timeout: settings.execution.timeout,
         limits: sandboxes.limits,
         measured: true,
         inherit_stdio: true,
-        attended: Some(Attended { terminal: terminal() }),
+        attended: None,
         output_bytes: 0,
-    });
+    }
+}
+
+/// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
+fn attended(workload: Workload, settings: &Settings, sandboxes: &Sandboxes) -> Result<Record, Error> {
+    say(settings, &report::before_command(&sandboxes.isolation));
+    let signals = Signals::take().map_err(Error::Host)?;
+    let mut slot = Slot::start(&sandboxes.template, &sandboxes.cgroups).map_err(Error::Sandbox)?;
+    let plan = plan(workload, settings, sandboxes);
+    let attended = Some(Attended { terminal: terminal() });
+    let mut attempt = slot.launch_last(&SandboxPlan { attended, ..plan });
     attend::until_end(&mut attempt, &signals).map_err(Error::Host)?;
     let record = attempt.finish();
     say(settings, &report::after_command(&record));

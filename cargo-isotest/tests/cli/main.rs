@@ -12,6 +12,7 @@ mod call;
 mod exec;
 mod exec_terminal;
 mod exit_codes;
+mod explain;
 mod files;
 mod host;
 mod interrupt;

@@ -1,6 +1,7 @@
 //! What will be done, as data: [`resolve()`] decides it from what is wanted and what the host allows,
 //! and [`crate::sandbox`] obeys it.
 
+pub mod explain;
 mod resolve;
 mod rootfs;
 
