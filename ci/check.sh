@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 ci=$PWD/ci
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-everything=(fmt lint doc test e2e user vm real bench tidy)
+everything=(fmt lint doc test e2e closure user vm real bench tidy)
 
 check_fmt() {
     cargo fmt --all --check
@@ -33,6 +33,12 @@ check_tidy() {
 check_e2e() {
     cargo build --workspace --bins
     ISOTEST_E2E_ATTEMPTS=${ISOTEST_E2E_ATTEMPTS:-10000} cargo test --package isotest-core --test e2e
+}
+
+check_closure() {
+    cargo test --package isotest-core --test closure
+    cargo build --package cargo-isotest
+    "$ci/closure.sh" "$target/debug/cargo-isotest"
 }
 
 # Builds the end-to-end tests and what they execute, and prints the test binary's path.

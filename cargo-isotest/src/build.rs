@@ -20,6 +20,8 @@ use std::sync::Arc;
 pub(crate) struct Build {
     /// The test binaries, in the order in which `cargo test` executes them.
     pub(crate) binaries: Vec<Arc<TestBinary>>,
+    /// The programs that were built for them to start.
+    pub(crate) programs: Vec<PathBuf>,
     /// The directories that belong to the project.
     pub(crate) directories: Directories,
     /// Packages whose documentation tests `cargo test` would execute, and we do not.
@@ -55,6 +57,7 @@ impl Build {
         Ok(Self {
             directories: Directories::of(&project, &binaries),
             untested_documentation: built.untested_documentation(&project, arguments),
+            programs: built.programs,
             binaries,
         })
     }

@@ -3,6 +3,7 @@
 use crate::settings::SettingsError;
 use crate::workers::Unready;
 use anstyle::{AnsiColor, Style};
+use isotest_core::closure::ElfError;
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::step::StepError;
 use std::ffi::OsString;
@@ -76,6 +77,28 @@ pub(crate) enum Error {
     /// Cargo has already said why.
     #[error("the build failed ({0})")]
     Build(ExitStatus),
+    /// A file whose libraries were asked for.
+    #[error("cannot tell what `{}` needs", .program.display())]
+    Closure {
+        /// The file.
+        program: PathBuf,
+        /// What it is instead.
+        source: ElfError,
+    },
+    /// An attempt that is not running.
+    #[error("no attempt `{wanted}` of yours is running")]
+    NoAttempt {
+        /// What was asked for.
+        wanted: String,
+    },
+    /// A test that is running more than once.
+    #[error("`{wanted}` is running more than once: {}", .ids.join(", "))]
+    ManyAttempts {
+        /// What was asked for.
+        wanted: String,
+        /// The attempts it may be.
+        ids: Vec<String>,
+    },
     /// A binary could not be asked for its tests.
     #[error("cannot list the tests of `{binary_id}`: {why}")]
     Listing {
@@ -163,11 +186,14 @@ impl Error {
                 Some("give a whole name; `-p`, `--lib` and `--test` choose among test binaries".into())
             }
             Self::CannotIsolate(missing) => Some(remedy(missing)),
+            Self::NoAttempt { .. } => Some("`cargo isotest ps` names those that are running".into()),
+            Self::ManyAttempts { .. } => Some("name one of them by its id".into()),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
             Self::Sandbox(error) | Self::Execute(error) => error.hint().map(str::to_owned),
             Self::Host(_)
             | Self::Unwritten { .. }
             | Self::Interrupted(_)
+            | Self::Closure { .. }
             | Self::Tool { .. }
             | Self::Answer { .. }
             | Self::File { .. }

@@ -13,6 +13,7 @@ use crate::schedule;
 use crate::settings::{Command, Settings};
 use isotest_core::plan::SandboxPlan;
 use isotest_core::plan::explain::{Explained, explain};
+use isotest_core::sandbox::Slot;
 use std::io::{self, Write};
 
 /// Writes the script for a command, or for the one selected test.
@@ -30,36 +31,32 @@ pub(crate) fn execute(command: Option<&Command>, settings: &Settings, caller: &C
 
 fn of_command(command: &Command, settings: &Settings, caller: &Caller) -> Result<String, Error> {
     let directories = Directories::around(&settings.cargo, caller)?;
-    let sandboxes = Sandboxes::prepare(settings, &directories, caller)?;
-    let plan = exec::unattended(command, settings, &sandboxes, caller);
     let title = format!("`{}`", command.program.display());
-    Ok(script(&title, &plan, sandboxes, caller))
+    Sandboxes::with(settings, &directories, caller, |sandboxes| {
+        // What the kernel refuses is no plan.
+        drop(Slot::start(&sandboxes.template, &sandboxes.cgroups).map_err(Error::Sandbox)?);
+        let plan = exec::unattended(command, settings, sandboxes, caller);
+        Ok(script(&title, &plan, sandboxes, caller))
+    })
 }
 
 fn of_test(settings: &Settings, caller: &Caller) -> Result<String, Error> {
     let build = Build::of(&settings.cargo, caller)?;
-    let sandboxes = Sandboxes::prepare(settings, &build.directories, caller)?;
-    let test = match one::test(settings, &build, &sandboxes) {
-        Ok(test) => test,
-        Err(error) => {
-            sandboxes.close();
-            return Err(error);
-        }
-    };
-    let mut plan = schedule::plan(&test, &settings.execution, sandboxes.limits);
-    let additions = environment::additions(0).map(|(name, value)| (name.to_owned(), value));
-    plan.workload.environment.extend(additions);
-    Ok(script(&format!("the test `{}`", report::title(&test)), &plan, sandboxes, caller))
+    Sandboxes::with(settings, &build.directories, caller, |sandboxes| {
+        let test = one::test(settings, &build, sandboxes)?;
+        let mut plan = schedule::plan(&test, &settings.execution, sandboxes.limits);
+        let additions = environment::additions(0).map(|(name, value)| (name.to_owned(), value));
+        plan.workload.environment.extend(additions);
+        Ok(script(&format!("the test `{}`", report::title(&test)), &plan, sandboxes, caller))
+    })
 }
 
-fn script(title: &str, plan: &SandboxPlan, sandboxes: Sandboxes, caller: &Caller) -> String {
-    let text = explain(&Explained {
+fn script(title: &str, plan: &SandboxPlan, sandboxes: &Sandboxes, caller: &Caller) -> String {
+    explain(&Explained {
         title,
         template: &sandboxes.template,
         plan,
         hierarchies: &sandboxes.cgroups.places(),
         environment: &caller.environment,
-    });
-    sandboxes.close();
-    text
+    })
 }

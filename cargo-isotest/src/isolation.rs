@@ -12,6 +12,7 @@ use isotest_core::host;
 use isotest_core::plan::{self, Limits, Link, Network, Request, Template, Views};
 use isotest_core::policy::{Capability, Isolation, Level};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Everything attempts have in common.
@@ -28,14 +29,43 @@ pub(crate) struct Sandboxes {
 }
 
 impl Sandboxes {
-    /// Reads the host, makes the run's cgroups and decides.
-    pub(crate) fn prepare(
+    /// Prepares them, works in them, and leaves the host as it was. Where the kernel refuses a copy-on-write view of a
+    /// directory, on its file system or where it is, another plan does without.
+    ///
+    /// # Errors
+    /// What keeps them from being prepared, and those of `work`, in which every slot must have come and gone.
+    pub(crate) fn with<T>(
         settings: &Settings,
         directories: &Directories,
         caller: &Caller,
+        work: impl Fn(&Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut refused = Vec::new();
+        loop {
+            let sandboxes = Self::prepare(settings, directories, caller, &refused)?;
+            let done = work(&sandboxes);
+            let again = done.as_ref().err().and_then(|error| sandboxes.refused_view(error));
+            close(sandboxes.cgroups);
+            match again {
+                Some(again) if !refused.contains(&again) => refused.push(again),
+                _ => return done,
+            }
+        }
+    }
+
+    /// Reads the host, makes the run's cgroups and decides; `refused` are the directories of which the kernel makes no
+    /// copy-on-write views, and what it said.
+    fn prepare(
+        settings: &Settings,
+        directories: &Directories,
+        caller: &Caller,
+        refused: &[(PathBuf, String)],
     ) -> Result<Self, Error> {
-        let host = host::probe::host().map_err(Error::Host)?;
+        let mut host = host::probe::host().map_err(Error::Host)?;
         let sandbox = &settings.sandbox;
+        let views = views(sandbox, directories, caller);
+        host.originals = host::originals::read(&views.copy_on_write, &host);
+        host.originals.refused = refused.to_vec();
         let wanted = Capability::ALL
             .into_iter()
             .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off);
@@ -43,7 +73,7 @@ impl Sandboxes {
         let cgroup_views = cgroups.views();
         let request = Request {
             policy: &sandbox.policy,
-            views: &views(sandbox, directories, caller),
+            views: &views,
             network: network(sandbox.network),
             jobs: settings.execution.jobs.get(),
             cgroups: cgroups.figures(&cgroup_views, &missing),
@@ -59,9 +89,10 @@ impl Sandboxes {
         Ok(Self { template: resolved.template, cgroups, isolation, limits })
     }
 
-    /// Leaves the host as it was. Every slot must be gone.
-    pub(crate) fn close(self) {
-        close(self.cgroups);
+    fn refused_view(&self, error: &Error) -> Option<(PathBuf, String)> {
+        let Error::Sandbox(error) = error else { return None };
+        let path = self.template.refused_view(error)?;
+        Some((path.to_path_buf(), io::Error::from_raw_os_error(error.errno).to_string()))
     }
 }
 

@@ -5,6 +5,7 @@ mod binaries;
 mod build;
 mod caller;
 mod cli;
+mod closure;
 mod discover;
 mod environment;
 mod error;
@@ -22,7 +23,9 @@ mod one;
 #[cfg(test)]
 mod oracle;
 mod project;
+mod ps;
 mod report;
+mod roster;
 mod run;
 #[cfg(test)]
 mod sample;
@@ -70,6 +73,8 @@ fn run(cli: Cli) -> Result<End, Error> {
         }
         Task::Exec(command) => exec::execute(command, &settings, &caller),
         Task::Explain(command) => explain::execute(command.as_ref(), &settings, &caller),
+        Task::Closure(program) => closure::show(program, settings.message_format, &caller),
+        Task::Ps(args) => ps::show(args, settings.message_format),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::interrupt;
 use crate::isolation::Sandboxes;
 use crate::listing::{self, Listed};
 use crate::report;
+use crate::roster::Roster;
 use crate::select::Selection;
 use crate::settings::Settings;
 use crate::testcase::TestCase;
@@ -20,9 +21,9 @@ use std::thread;
 /// When there is none or more than one, or a binary cannot be asked.
 pub(crate) fn test(settings: &Settings, build: &Build, sandboxes: &Sandboxes) -> Result<TestCase, Error> {
     let cancel = Cancel::new().map_err(Error::Host)?;
+    let roster = Roster::new(settings.execution.jobs.get());
     let Listed { tests, .. } = thread::scope(|scope| {
-        let jobs = settings.execution.jobs.get();
-        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, jobs);
+        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster);
         let watch = interrupt::watch(scope, &cancel, tell).map_err(Error::Host)?;
         let listed = workers.ready().map_err(Error::from);
         let listed = listed.and_then(|()| listing::list(&workers, &build.binaries));

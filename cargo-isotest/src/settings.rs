@@ -3,7 +3,7 @@
 use crate::caller::Caller;
 use crate::cli::{
     CargoArgs, Cli, ExecArgs, ExecutionArgs, ExplainArgs, Flags, LibtestWords, MessageFormat, Network,
-    PolicyArgs, RunIgnored, SandboxArgs, TestArgs, UnknownWord, Verb, Words,
+    PolicyArgs, PsArgs, RunIgnored, SandboxArgs, TestArgs, UnknownWord, Verb, Words,
 };
 use crate::select::Selection;
 use anstream::ColorChoice;
@@ -41,6 +41,10 @@ pub(crate) enum Task {
     Execute,
     /// Only name them.
     List,
+    /// Nothing with tests: show what this program needs.
+    Closure(PathBuf),
+    /// Nothing with tests: show what is running.
+    Ps(PsArgs),
     /// Execute a command.
     Exec(Command),
     /// Explain how the one selected test is executed, or this command.
@@ -141,6 +145,8 @@ impl Settings {
         let (task, words) = match cli.verb {
             None => (Task::Execute, cli.words),
             Some(Verb::List(words)) => (Task::List, words),
+            Some(Verb::Closure { binary }) => (Task::Closure(caller.absolute(&binary)), cli.words),
+            Some(Verb::Ps(args)) => (Task::Ps(args), cli.words),
             Some(Verb::Exec(typed)) => (Task::Exec(Command::of(typed, caller)), Words::default()),
             Some(Verb::Explain(ExplainArgs { named, command })) => {
                 let command = ExecArgs { usage_json: None, command };

@@ -3,10 +3,12 @@
 mod cargo;
 mod exec;
 mod libtest;
+mod ps;
 
 pub(crate) use cargo::CargoArgs;
 pub(crate) use exec::{ExecArgs, ExplainArgs};
 pub(crate) use libtest::{LibtestWords, UnknownWord};
+pub(crate) use ps::PsArgs;
 
 use bytesize::ByteSize;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -26,7 +28,11 @@ const EXIT_CODES: &str = "Exit codes:
 #[command(name = "cargo-isotest", bin_name = "cargo isotest", version, after_help = EXIT_CODES)]
 #[command(
     disable_help_subcommand = true,
-    override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]\n       cargo isotest exec [OPTIONS] -- COMMAND...\n       cargo isotest explain [OPTIONS] TEST | -- COMMAND..."
+    override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]\n       \
+                      cargo isotest exec [OPTIONS] -- COMMAND...\n       \
+                      cargo isotest explain [OPTIONS] TEST | -- COMMAND...\n       \
+                      cargo isotest ps [--full] [--watch] [ATTEMPT]\n       \
+                      cargo isotest closure [OPTIONS] BINARY"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -42,10 +48,18 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// List the tests that would be executed; `-- list` executes those with `list` in their names
     List(Words),
+    /// Show which loader and libraries a program needs, and where they are, without executing it
+    Closure {
+        /// The program or library
+        #[arg(value_name = "BINARY")]
+        binary: PathBuf,
+    },
     /// Execute a command in a sandbox like a test's
     Exec(ExecArgs),
     /// Print how a test or a command is executed, as a shell script
     Explain(ExplainArgs),
+    /// Show the runs on this machine, their attempts, and the processes in each, from another terminal
+    Ps(PsArgs),
 }
 
 /// What has no name.

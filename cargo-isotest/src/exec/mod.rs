@@ -30,10 +30,9 @@ use std::path::PathBuf;
 pub(crate) fn execute(command: &Command, settings: &Settings, caller: &Caller) -> Result<End, Error> {
     let directories = Directories::around(&settings.cargo, caller)?;
     let usage_json = command.usage_json.as_ref().map(UsageFile::create).transpose()?;
-    let sandboxes = Sandboxes::prepare(settings, &directories, caller)?;
-    let record = attended(workload(command, caller), settings, &sandboxes);
-    sandboxes.close();
-    let record = record?;
+    let record = Sandboxes::with(settings, &directories, caller, |sandboxes| {
+        attended(workload(command, caller), settings, sandboxes)
+    })?;
     usage_json.map_or(Ok(()), |file| file.write(&record))?;
     end(&record, settings)
 }
@@ -74,9 +73,9 @@ fn plan(workload: Workload, settings: &Settings, sandboxes: &Sandboxes) -> Sandb
 
 /// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
 fn attended(workload: Workload, settings: &Settings, sandboxes: &Sandboxes) -> Result<Record, Error> {
-    say(settings, &report::before_command(&sandboxes.isolation));
     let signals = Signals::take().map_err(Error::Host)?;
     let mut slot = Slot::start(&sandboxes.template, &sandboxes.cgroups).map_err(Error::Sandbox)?;
+    say(settings, &report::before_command(&sandboxes.isolation));
     let plan = plan(workload, settings, sandboxes);
     let attended = Some(Attended { terminal: terminal() });
     let mut attempt = slot.launch_last(&SandboxPlan { attended, ..plan });

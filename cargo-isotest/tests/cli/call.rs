@@ -3,6 +3,7 @@
 use crate::host::{self, MARK};
 use crate::project::Project;
 use crate::terminal::Terminal;
+use nix::unistd::Uid;
 use serde_json::Value;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
@@ -57,6 +58,23 @@ pub(crate) fn isotest(project: &Project) -> Call {
     let manifest = project.manifest();
     call.arguments([OsStr::new("--manifest-path"), manifest.as_os_str()])
         .arguments([OsStr::new("--target-dir"), project.target.as_os_str()])
+}
+
+/// Calls the program for a project in a mount namespace of its own, in which `script` has been executed first, by root
+/// or whoever looks like it there. Another script follows; if it fails, the call ends with its status.
+pub(crate) fn isotest_between(script: &str, then: &str, project: &Project) -> Call {
+    let shell = format!("set -e\n{script}\nset +e\n\"$@\"\nstatus=$?\nset -e\n{then}\nexit $status");
+    let mut call = isotest(project);
+    let mut command = Command::new("unshare");
+    if !Uid::effective().is_root() {
+        command.arg("--map-root-user");
+    }
+    command.args(["--mount", "--propagation", "private", "sh", "-c", &shell, "sh"]);
+    command.arg(call.command.get_program());
+    command.env_clear().envs(call.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    call.command = command;
+    call
 }
 
 /// Calls the program without any argument.
@@ -191,7 +209,8 @@ impl Ended {
 }
 
 impl Lines {
-    fn of(ended: &Ended) -> Self {
+    /// What a run said that has ended.
+    pub(crate) fn of(ended: &Ended) -> Self {
         let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let mut objects: Vec<Value> = ended.stdout.lines().map(parse).collect();
         assert!(objects.len() >= 2, "{ended:#?}");

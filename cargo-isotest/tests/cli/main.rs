@@ -7,8 +7,11 @@
 )]
 
 mod adversaries;
+mod autopsy;
 mod bad_days;
 mod call;
+mod cgroups;
+mod closure;
 mod exec;
 mod exec_terminal;
 mod exit_codes;
@@ -18,7 +21,10 @@ mod host;
 mod interrupt;
 mod json;
 mod outcomes;
+mod places;
 mod project;
 mod projects;
+mod ps;
 mod selection;
 mod terminal;
+mod warm;

@@ -1,6 +1,6 @@
 //! Reads [`Host`] from `/proc`, `/sys` and the root directory. Changes nothing.
 
-use super::{CgroupMount, Host, HostEntry, Ids, Kind};
+use super::{CgroupMount, Host, HostEntry, Ids, Kind, Originals};
 use nix::unistd::{getegid, geteuid};
 use procfs::process::{MountInfo, Process};
 use procfs::{Current, ProcError};
@@ -38,6 +38,7 @@ pub fn host() -> io::Result<Host> {
         net_settings: net_settings(ids.gid),
         accounts_for_io: Path::new("/proc/self/io").exists(),
         cgroups: cgroups(&myself, &mounts)?,
+        originals: Originals::default(),
         ids,
     })
 }

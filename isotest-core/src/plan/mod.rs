@@ -1,18 +1,20 @@
 //! What will be done, as data: [`resolve()`] decides it from what is wanted and what the host allows,
 //! and [`crate::sandbox`] obeys it.
 
+mod descend;
 pub mod explain;
 mod resolve;
 mod rootfs;
+mod uncopied;
 
 pub use resolve::{Figures, Request, Resolved, resolve};
 pub use rootfs::Views;
 
 use crate::policy::Capability;
-use crate::sandbox::step::Step;
+use crate::sandbox::step::{Step, StepError};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What is executed inside a sandbox.
@@ -74,6 +76,21 @@ pub enum Entry {
         #[serde(with = "crate::wire::path")]
         target: PathBuf,
     },
+    /// An empty file.
+    File {
+        /// Where.
+        #[serde(with = "crate::wire::path")]
+        path: PathBuf,
+    },
+    /// A file as it was on the host when the zygote was started.
+    Copy {
+        /// The host's path.
+        #[serde(with = "crate::wire::path")]
+        from: PathBuf,
+        /// Where.
+        #[serde(with = "crate::wire::path")]
+        to: PathBuf,
+    },
     /// A file or directory of the host.
     Bind {
         /// The host's path.
@@ -127,6 +144,16 @@ pub struct Template {
     pub private: Private,
     /// A step that reports a failure instead of being taken, so that tests see what each failure leads to.
     pub failing: Option<Step>,
+}
+
+impl Template {
+    /// The directory of which a copy-on-write view was refused, if that is what `error` says.
+    pub fn refused_view(&self, error: &StepError) -> Option<&Path> {
+        let subject = error.subject.as_deref().filter(|_| error.step == Step::MakeLayers)?;
+        let mut views =
+            self.private.layers.iter().filter(|layer| matches!(layer.content, Content::CopyOnWrite { .. }));
+        views.find(|layer| layer.path.to_string_lossy() == subject).map(|layer| layer.path.as_path())
+    }
 }
 
 /// Something of the template's stash that every attempt sees at another place.

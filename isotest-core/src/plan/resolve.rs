@@ -1,6 +1,7 @@
 //! What is wanted and what the host allows, resolved into one [`Template`] for the run. Pure.
 
 use super::rootfs::{self, Rootfs, Views};
+use super::uncopied;
 use super::{Network, Template, View};
 use crate::host::{Host, Ids, Kind};
 use crate::policy::{Capability, Isolation, Level, Policy, State};
@@ -75,7 +76,11 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
         private: rootfs.private,
         failing: None,
     };
-    let isolation = Isolation { states, cgroup_layout: request.cgroups.layout, remarks: rootfs.remarks };
+    let mut remarks = rootfs.remarks;
+    if !views.copy_on_write.is_empty() {
+        remarks.extend(uncopied::remarks(&host.originals, &views.kept));
+    }
+    let isolation = Isolation { states, cgroup_layout: request.cgroups.layout, remarks };
     Resolved { template, isolation, unmet }
 }
 

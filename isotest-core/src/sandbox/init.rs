@@ -109,7 +109,7 @@ fn attempt(
     drop((error_end, descriptors));
     let mut watch = Watch::new(pid, born, timeout, start.attended.is_some());
     Step::Supervise.run(|| watch.until_end(control, &signals))?;
-    let left_running = Step::Supervise.run(|| watch::clear(&signals))?;
+    let left_running = Step::Supervise.run(|| watch.clear(control, &signals))?;
     drop(terminal);
     if let Some(error) = workload::error(&errors) {
         return Err(error);
@@ -172,7 +172,7 @@ fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<
     match channel::receive::<Command>(control)? {
         None => Ok(None),
         Some((Command::Go(workload, timeout), _)) => Ok(Some((workload, timeout))),
-        Some((Command::Kill | Command::Signal { .. }, _)) => {
+        Some((Command::Kill | Command::Signal { .. } | Command::GoOn, _)) => {
             Err(io::Error::other("there is no workload yet"))
         }
     }
@@ -186,7 +186,8 @@ fn children(unmeasured: &[Capability]) -> io::Result<Children> {
     let io = Io { read: bytes(usage.block_reads()), write: bytes(usage.block_writes()) };
     let is_wanted = |capability| !unmeasured.contains(&capability);
     let counts_io = is_wanted(Capability::Io) && Path::new("/proc/self/io").exists();
-    Ok(Children { cpu: is_wanted(Capability::Cpu).then_some(cpu), io: counts_io.then_some(io) })
+    let faults = u64::try_from(usage.minor_page_faults() + usage.major_page_faults()).unwrap_or_default();
+    Ok(Children { cpu: is_wanted(Capability::Cpu).then_some(cpu), io: counts_io.then_some(io), faults })
 }
 
 fn duration(time: TimeVal) -> Duration {

@@ -103,7 +103,9 @@ impl Zygote {
             Network::Loopback => Some(Pool::with_current(template.net_settings.clone())?),
             Network::Own | Network::Down | Network::Host => None,
         };
-        let stores = Stores::new(&template.private, template.outer_user);
+        let mut stores = Stores::new(&template.private, template.outer_user);
+        // The first one is made now, so that what the kernel refuses is known before there is any attempt.
+        stores.unused(&template.private, |_| true)?;
         Ok(Self { proof, template, pool, stores, running: HashSet::new() })
     }
 

@@ -7,10 +7,12 @@ mod promise;
 mod sandboxed;
 mod seen;
 mod supervisors;
+mod users;
 
 mod bad_days;
 mod deadlines;
 mod ends;
+mod foreign;
 mod ipc;
 mod killed;
 mod many;
@@ -20,7 +22,9 @@ mod peaks;
 mod rights;
 mod rootfs;
 mod steps;
+mod submounts;
 mod surroundings;
+mod suspects;
 mod writes;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -49,7 +53,9 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("network", network::PROMISES),
         ("ipc", ipc::PROMISES),
         ("rootfs", rootfs::PROMISES),
+        ("submounts", submounts::PROMISES),
         ("writes", writes::PROMISES),
+        ("foreign", foreign::PROMISES),
         ("surroundings", surroundings::PROMISES),
         ("rights", rights::PROMISES),
         ("ends", ends::PROMISES),
@@ -57,6 +63,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("bad_days", bad_days::PROMISES),
         ("steps", steps::PROMISES),
         ("peaks", peaks::PROMISES),
+        ("suspects", suspects::PROMISES),
         ("killed", killed::PROMISES),
         ("many", many::PROMISES),
     ];

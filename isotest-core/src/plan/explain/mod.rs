@@ -176,7 +176,7 @@ fn attempt(lines: &mut Lines, explained: &Explained<'_>) {
         lines.say("This network belongs to this user namespace: root inside may configure it.");
         network(lines, template);
     }
-    if let Some(guarded) = words::list(template.private.guarded_proc.iter()) {
+    if let Some(guarded) = words::list(template.private.guarded_proc.iter().map(quoted)) {
         lines.blank();
         lines.say("Of /proc, what is guarded by nothing but the user id 0.");
         lines.run(&format!("for part in {guarded}; do"));

@@ -40,6 +40,8 @@ struct Site<'a> {
 enum Kind {
     Directory(u32),
     Symlink,
+    File,
+    Copy,
     Bind(Access, bool),
     Sysfs,
     Tmpfs,
@@ -101,16 +103,8 @@ impl<'a> Site<'a> {
 
     fn group(&self, lines: &mut Lines, kind: Kind, group: &[&Entry]) {
         match kind {
-            Kind::Directory(mode) => {
-                let paths = list(group.iter().map(|entry| self.unquoted(place_of(entry))));
-                lines.run(&format!("mkdir -p -m {mode:o} {}", paths.unwrap_or_default()));
-            }
-            Kind::Symlink => {
-                for entry in group {
-                    if let Entry::Symlink { path, target } = entry {
-                        lines.run(&format!("ln -s {} {}", quoted(target), self.new_path(path)));
-                    }
-                }
+            Kind::Directory(_) | Kind::Symlink | Kind::File | Kind::Copy => {
+                self.plain(lines, kind, group, |path| self.new_path(path));
             }
             Kind::Bind(access, recursive) => {
                 lines.blank();
@@ -123,7 +117,9 @@ impl<'a> Site<'a> {
             }
             Kind::Sysfs if self.template.outer_user && self.template.network == Network::Host => {
                 lines.blank();
-                lines.say("A /sys of one's own is for those who own the network in it: this is the host's, read-only.");
+                lines.say(
+                    "Only who owns the network may have a /sys of its own: this is the host's, read-only.",
+                );
                 self.binds(lines, Access::ReadOnly, true, group);
             }
             Kind::Sysfs => {
@@ -143,20 +139,44 @@ impl<'a> Site<'a> {
         }
     }
 
-    fn unquoted(&self, path: &Path) -> OsString {
-        let mut joined = OsString::from(&self.new);
-        joined.push(path);
-        joined
+    /// What is no mount; `at` says by which word each is placed.
+    fn plain(&self, lines: &mut Lines, kind: Kind, group: &[&Entry], at: impl Fn(&Path) -> String) {
+        let places = || list(group.iter().map(|entry| at(place_of(entry)))).unwrap_or_default();
+        match kind {
+            Kind::Directory(mode) => lines.run(&format!("mkdir -p -m {mode:o} {}", places())),
+            Kind::File => lines.run(&format!("touch {}", places())),
+            _ => {}
+        }
+        for entry in group {
+            match entry {
+                Entry::Symlink { path, target } => {
+                    lines.run(&format!("ln -s {} {}", quoted(target), at(path)));
+                }
+                Entry::Copy { from, to } => {
+                    lines.run(&format!("cp -p {} {}", self.host_path(from), at(to)));
+                }
+                _ => {}
+            }
+        }
     }
 
     fn binds(&self, lines: &mut Lines, access: Access, recursive: bool, group: &[&Entry]) {
         let Self { host, new, .. } = self;
-        let paths = list(group.iter().map(|entry| place_of(entry)));
-        lines.run(&format!("for path in {}; do", paths.unwrap_or_default()));
-        for line in bound(access, recursive, &format!("\"{host}$path\""), &format!("\"{new}$path\"")) {
-            lines.run(&format!("    {line}"));
+        let elsewhere = |entry: &Entry| matches!(entry, Entry::Bind { from, to, .. } if from != to);
+        let paths = list(group.iter().filter(|entry| !elsewhere(entry)).map(|entry| quoted(place_of(entry))));
+        if let Some(paths) = paths {
+            lines.run(&format!("for path in {paths}; do"));
+            for line in bound(access, recursive, &format!("\"{host}$path\""), &format!("\"{new}$path\"")) {
+                lines.run(&format!("    {line}"));
+            }
+            lines.run("done");
         }
-        lines.run("done");
+        for entry in group.iter().filter(|entry| elsewhere(entry)) {
+            let Entry::Bind { from, to, .. } = entry else { continue };
+            for line in bound(access, recursive, &self.host_path(from), &self.new_path(to)) {
+                lines.run(&line);
+            }
+        }
     }
 
     fn layer(&self, lines: &mut Lines, n: usize, layer: &Layer) {
@@ -181,10 +201,10 @@ impl<'a> Site<'a> {
                     "{}: every write works, and goes to the upper of two layers.",
                     shown.escape_debug()
                 ));
-                self.copy_on_write(lines, n, &self.source(stash).0, &place);
+                self.copy_on_write(lines, n, stash, &place);
             }
             Content::Again { stash } => {
-                let (from, access) = self.source(stash);
+                let Some((from, access)) = self.shown(stash) else { return };
                 lines.say("Something of the host's within.");
                 for line in bound(access, true, &self.host_path(&from), &place) {
                     lines.run(&line);
@@ -193,12 +213,11 @@ impl<'a> Site<'a> {
         }
     }
 
-    fn copy_on_write(&self, lines: &mut Lines, n: usize, from: &Path, place: &str) {
+    fn copy_on_write(&self, lines: &mut Lines, n: usize, stash: &Path, place: &str) {
         let own = &self.own;
         let [lower, upper, work] = ["lower", "upper", "work"].map(|part| format!("{own}/{part}-{n}"));
         lines.run(&format!("mkdir {lower} {upper} {work}"));
-        lines.run(&format!("mount --bind {} {lower}", self.host_path(from)));
-        lines.run(&format!("mount -o remount,bind,ro,nosuid,nodev {lower}"));
+        self.lower(lines, stash, &lower);
         lines.run(&format!(
             "chmod --reference={lower} {upper}; chown --reference={lower} {upper} 2> /dev/null || true"
         ));
@@ -208,13 +227,32 @@ impl<'a> Site<'a> {
         lines.run(&format!("    -o lowerdir={lower},upperdir={upper},workdir={work} overlay {place}"));
     }
 
+    /// The lower layer: the host's directory without what is mounted below it, or what stands for one where an
+    /// ordinary user may not have that.
+    fn lower(&self, lines: &mut Lines, stash: &Path, lower: &str) {
+        if let Some((from, _)) = self.shown(stash) {
+            lines.run(&format!("mount --bind {} {lower}", self.host_path(&from)));
+            lines.run(&format!("mount -o remount,bind,ro,nosuid,nodev {lower}"));
+            return;
+        }
+        lines
+            .say("With something mounted below, the kernel lets only root have the host's as the lower one.");
+        let parts = self.template.tree.iter().filter(|entry| place_of(entry).starts_with(stash));
+        let at = |path: &Path| match path.strip_prefix(stash) {
+            Ok(below) if below != Path::new("") => joined(lower, &Path::new("/").join(below)),
+            _ => lower.to_owned(),
+        };
+        for (kind, group) in grouped(parts) {
+            self.plain(lines, kind, &group, at);
+        }
+    }
+
     /// What of the host an entry of the stash shows.
-    fn source(&self, stash: &Path) -> (PathBuf, Access) {
-        let found = self.template.tree.iter().find_map(|entry| match entry {
+    fn shown(&self, stash: &Path) -> Option<(PathBuf, Access)> {
+        self.template.tree.iter().find_map(|entry| match entry {
             Entry::Bind { from, to, access, .. } if to == stash => Some((from.clone(), *access)),
             _ => None,
-        });
-        found.unwrap_or_else(|| (stash.to_path_buf(), Access::ReadOnly))
+        })
     }
 
     fn devpts(&self, lines: &mut Lines) {
@@ -231,8 +269,9 @@ impl<'a> Site<'a> {
         }
         lines.say("Of the cgroups, its own.");
         for view in &self.template.private.cgroups {
-            let run = self.source(&view.stash).0;
-            let Some(cgroup) = cgroups.iter().find(|cgroup| cgroup.has_run_in(&run)) else { continue };
+            let run = self.shown(&view.stash).map(|(from, _)| from);
+            let cgroup = cgroups.iter().find(|cgroup| run.as_ref().is_some_and(|run| cgroup.has_run_in(run)));
+            let Some(cgroup) = cgroup else { continue };
             let place = self.new_path(&view.path);
             lines.run(&format!("mount --bind \"{}\" {place}", cgroup.leaf()));
             lines.run(&format!("mount -o remount,bind,ro,nosuid,nodev {place}"));
@@ -306,6 +345,8 @@ fn place_of(entry: &Entry) -> &Path {
     match entry {
         Entry::Directory { path, .. }
         | Entry::Symlink { path, .. }
+        | Entry::File { path }
+        | Entry::Copy { to: path, .. }
         | Entry::Bind { to: path, .. }
         | Entry::Sysfs { path }
         | Entry::Tmpfs { path } => path,
@@ -316,6 +357,8 @@ fn kind(entry: &Entry) -> Kind {
     match entry {
         Entry::Directory { mode, .. } => Kind::Directory(*mode),
         Entry::Symlink { .. } => Kind::Symlink,
+        Entry::File { .. } => Kind::File,
+        Entry::Copy { .. } => Kind::Copy,
         Entry::Bind { access, recursive, .. } => Kind::Bind(*access, *recursive),
         Entry::Sysfs { .. } => Kind::Sysfs,
         Entry::Tmpfs { .. } => Kind::Tmpfs,

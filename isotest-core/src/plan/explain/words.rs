@@ -60,12 +60,12 @@ fn escaped(bytes: &[u8]) -> String {
     escaped
 }
 
-/// Several words, on as many lines as they need; `None` for none.
-pub(super) fn list(words: impl Iterator<Item = impl AsRef<OsStr>>) -> Option<String> {
+/// Several words, quoted already, on as many lines as they need; `None` for none.
+pub(super) fn list(words: impl Iterator<Item = String>) -> Option<String> {
     const COLUMNS: usize = 90;
     let mut list = String::new();
     let mut column = 0;
-    for word in words.map(quoted) {
+    for word in words {
         column += word.len() + 1;
         if !list.is_empty() {
             list += if column > COLUMNS { " \\\n        " } else { " " };
