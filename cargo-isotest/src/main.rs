@@ -32,6 +32,7 @@ mod sample;
 mod schedule;
 mod select;
 mod settings;
+mod shell;
 mod summary;
 mod testcase;
 mod tool;
@@ -72,6 +73,7 @@ fn run(cli: Cli) -> Result<End, Error> {
             run::execute(&settings, &build, &caller)
         }
         Task::Exec(command) => exec::execute(command, &settings, &caller),
+        Task::Shell { of_test } => shell::execute(*of_test, &settings, &caller),
         Task::Explain(command) => explain::execute(command.as_ref(), &settings, &caller),
         Task::Closure(program) => closure::show(program, settings.message_format, &caller),
         Task::Ps(args) => ps::show(args, settings.message_format),

@@ -3,7 +3,7 @@
 use crate::caller::Caller;
 use crate::cli::{
     CargoArgs, Cli, ExecArgs, ExecutionArgs, ExplainArgs, Flags, LibtestWords, MessageFormat, Network,
-    PolicyArgs, PsArgs, RunIgnored, SandboxArgs, TestArgs, UnknownWord, Verb, Words,
+    PolicyArgs, PsArgs, RunIgnored, SandboxArgs, ShellArgs, TestArgs, UnknownWord, Verb, Words,
 };
 use crate::select::Selection;
 use anstream::ColorChoice;
@@ -47,6 +47,11 @@ pub(crate) enum Task {
     Ps(PsArgs),
     /// Execute a command.
     Exec(Command),
+    /// Open a shell in the sandbox of the one selected test, or in one of the project.
+    Shell {
+        /// Whether a test was named.
+        of_test: bool,
+    },
     /// Explain how the one selected test is executed, or this command.
     Explain(Option<Command>),
 }
@@ -148,11 +153,13 @@ impl Settings {
             Some(Verb::Closure { binary }) => (Task::Closure(caller.absolute(&binary)), cli.words),
             Some(Verb::Ps(args)) => (Task::Ps(args), cli.words),
             Some(Verb::Exec(typed)) => (Task::Exec(Command::of(typed, caller)), Words::default()),
+            Some(Verb::Shell(ShellArgs { named })) => {
+                (Task::Shell { of_test: named.is_some() }, Words::filtering(named))
+            }
             Some(Verb::Explain(ExplainArgs { named, command })) => {
                 let command = ExecArgs { usage_json: None, command };
-                let words = Words { filters: named.into_iter().collect(), ..Words::default() };
                 let is_test = command.command.is_empty();
-                (Task::Explain((!is_test).then(|| Command::of(command, caller))), words)
+                (Task::Explain((!is_test).then(|| Command::of(command, caller))), Words::filtering(named))
             }
         };
         let Flags { tests, execution, sandbox, policy, report, cargo } = cli.flags;
@@ -225,7 +232,8 @@ fn run_ignored(flag: Option<RunIgnored>, words: &LibtestWords) -> Result<RunIgno
 impl Execution {
     /// A command has no neighbour.
     fn for_task(self, task: &Task) -> Self {
-        let is_alone = matches!(task, Task::Exec(_) | Task::Explain(Some(_)));
+        let is_alone =
+            matches!(task, Task::Exec(_) | Task::Explain(Some(_)) | Task::Shell { of_test: false });
         Self { jobs: if is_alone { NonZeroUsize::MIN } else { self.jobs }, ..self }
     }
 

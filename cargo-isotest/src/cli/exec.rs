@@ -16,6 +16,14 @@ pub(crate) struct ExecArgs {
     pub(crate) command: Vec<OsString>,
 }
 
+/// Whose sandbox a shell is opened in.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ShellArgs {
+    /// A test, by its name or by a part of it that no other name has [default: none, but the project]
+    #[arg(value_name = "TEST")]
+    pub(crate) named: Option<String>,
+}
+
 /// A test or a command to be explained.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ExplainArgs {

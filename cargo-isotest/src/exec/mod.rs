@@ -38,7 +38,7 @@ pub(crate) fn execute(command: &Command, settings: &Settings, caller: &Caller) -
 }
 
 /// The caller's environment and directory, and what tests are told, too.
-fn workload(command: &Command, caller: &Caller) -> Workload {
+pub(crate) fn workload(command: &Command, caller: &Caller) -> Workload {
     let mut environment = caller.environment.clone();
     environment.extend(environment::additions(0).map(|(name, value)| (name.to_owned(), value)));
     Workload {
@@ -72,7 +72,11 @@ fn plan(workload: Workload, settings: &Settings, sandboxes: &Sandboxes) -> Sandb
 }
 
 /// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
-fn attended(workload: Workload, settings: &Settings, sandboxes: &Sandboxes) -> Result<Record, Error> {
+pub(crate) fn attended(
+    workload: Workload,
+    settings: &Settings,
+    sandboxes: &Sandboxes,
+) -> Result<Record, Error> {
     let signals = Signals::take().map_err(Error::Host)?;
     let mut slot = Slot::start(&sandboxes.template, &sandboxes.cgroups).map_err(Error::Sandbox)?;
     say(settings, &report::before_command(&sandboxes.isolation));
@@ -95,7 +99,7 @@ fn terminal() -> [bool; 3] {
     }
 }
 
-fn say(settings: &Settings, text: &str) {
+pub(crate) fn say(settings: &Settings, text: &str) {
     if !settings.cargo.output.quiet {
         // Where standard error is closed there is nobody to tell.
         let _ = AutoStream::new(io::stderr(), settings.color).write_all(text.as_bytes());
@@ -103,7 +107,7 @@ fn say(settings: &Settings, text: &str) {
 }
 
 /// How we end when the command has.
-fn end(record: &Record, settings: &Settings) -> Result<End, Error> {
+pub(crate) fn end(record: &Record, settings: &Settings) -> Result<End, Error> {
     match (&record.outcome, record.ending.as_ref().map(|ending| ending.exit)) {
         (Outcome::NotIsolated(error), _) => Err(Error::Execute(error.clone())),
         (Outcome::TimedOut, _) => Ok(End::Exit(Exit::TimedOut)),

@@ -26,5 +26,6 @@ mod project;
 mod projects;
 mod ps;
 mod selection;
+mod shell;
 mod terminal;
 mod warm;

@@ -13,7 +13,9 @@ use crate::policy::Capability;
 use cgroups::Cgroup;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use words::{Lines, quoted};
+use words::Lines;
+
+pub use words::quoted;
 
 /// A hierarchy in which an attempt has a cgroup.
 #[derive(Debug, Clone, PartialEq, Eq)]

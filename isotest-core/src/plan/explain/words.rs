@@ -36,8 +36,8 @@ impl Lines {
     }
 }
 
-/// One word, whatever is in it.
-pub(super) fn quoted(word: impl AsRef<OsStr>) -> String {
+/// One word of a shell's command line, whatever is in it.
+pub fn quoted(word: impl AsRef<OsStr>) -> String {
     let bytes = word.as_ref().as_bytes();
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(byte);
     match std::str::from_utf8(bytes) {
