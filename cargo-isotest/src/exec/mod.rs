@@ -41,7 +41,7 @@ pub(crate) fn execute(command: &Command, settings: &Settings, caller: &Caller) -
 }
 
 /// The caller's environment and directory, and what tests are told, too.
-fn workload(command: &Command, caller: &Caller) -> Workload {
+pub(crate) fn workload(command: &Command, caller: &Caller) -> Workload {
     let mut environment = caller.environment.clone();
     environment.extend(environment::additions(0).map(|(name, value)| (name.to_owned(), value)));
     Workload {
@@ -52,8 +52,22 @@ fn workload(command: &Command, caller: &Caller) -> Workload {
     }
 }
 
+/// How a command is executed, but for what follows from somebody's attending to it.
+pub(crate) fn unattended(
+    command: &Command,
+    settings: &Settings,
+    sandboxes: &Sandboxes,
+    caller: &Caller,
+) -> SandboxPlan {
+    plan(workload(command, caller), settings, sandboxes)
+}
+
 /// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
-fn attended(workload: Workload, settings: &Settings, sandboxes: &Sandboxes) -> Result<Record, Error> {
+pub(crate) fn attended(
+    workload: Workload,
+    settings: &Settings,
+    sandboxes: &Sandboxes,
+) -> Result<Record, Error> {
     let signals = Signals::take().map_err(Error::Host)?;
     let roster = Roster::new(1);
     roster.expect(std::iter::once(("exec", line(&workload).as_str())));
@@ -66,7 +80,9 @@ fn attended(workload: Workload, settings: &Settings, sandboxes: &Sandboxes) -> R
         let mut isolation = sandboxes.isolation.clone();
         isolation.remarks.extend(Listener::remark(&listener));
         say(settings, &report::before_command(&isolation));
-        let mut attempt = slot.launch_last(&plan(workload, settings, sandboxes));
+        let plan = plan(workload, settings, sandboxes);
+        let attended = Some(Attended { terminal: terminal() });
+        let mut attempt = slot.launch_last(&SandboxPlan { attended, ..plan });
         roster.started(0, 0, slot.zygote());
         attend::until_end(&mut attempt, &signals).map_err(Error::Host)?;
         roster.ended(0);
@@ -89,7 +105,7 @@ fn plan(workload: Workload, settings: &Settings, sandboxes: &Sandboxes) -> Sandb
         limits: sandboxes.limits,
         measured: true,
         inherit_stdio: true,
-        attended: Some(Attended { terminal: terminal() }),
+        attended: None,
         output_bytes: 0,
     }
 }
@@ -111,7 +127,7 @@ fn terminal() -> [bool; 3] {
     }
 }
 
-fn say(settings: &Settings, text: &str) {
+pub(crate) fn say(settings: &Settings, text: &str) {
     if !settings.cargo.output.quiet {
         // Where standard error is closed there is nobody to tell.
         let _ = AutoStream::new(io::stderr(), settings.color).write_all(text.as_bytes());
@@ -119,7 +135,7 @@ fn say(settings: &Settings, text: &str) {
 }
 
 /// How we end when the command has.
-fn end(record: &Record, settings: &Settings) -> Result<End, Error> {
+pub(crate) fn end(record: &Record, settings: &Settings) -> Result<End, Error> {
     match (&record.outcome, record.ending.as_ref().map(|ending| ending.exit)) {
         (Outcome::NotIsolated(error), _) => Err(Error::Execute(error.clone())),
         (Outcome::TimedOut, _) => Ok(End::Exit(Exit::TimedOut)),
