@@ -61,6 +61,8 @@ fn step_back(foothold: &Path) -> io::Result<()> {
 /// root, which then covers it.
 fn cover_root(foothold: &Path, host: &Path) -> io::Result<()> {
     mounts::attach(&mounts::detached_copy(Path::new("/"), true)?, host)?;
+    // In the copy the foothold, too, is a copy, over what the host has there.
+    umount2(&host.join(foothold.strip_prefix("/").unwrap_or(foothold)), MntFlags::MNT_DETACH)?;
     chdir(foothold)?;
     mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)?;
     Ok(chroot(".")?)
