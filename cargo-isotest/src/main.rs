@@ -7,6 +7,7 @@ mod caller;
 mod cli;
 mod closure;
 mod discover;
+mod doctor;
 mod environment;
 mod error;
 mod event;
@@ -21,7 +22,10 @@ mod listing;
 #[cfg(test)]
 mod oracle;
 mod project;
+mod ps;
+mod remedy;
 mod report;
+mod roster;
 mod run;
 #[cfg(test)]
 mod sample;
@@ -68,7 +72,9 @@ fn run(cli: Cli) -> Result<End, Error> {
             run::execute(&settings, &build, &caller)
         }
         Task::Exec(command) => exec::execute(command, &settings, &caller),
+        Task::Doctor => doctor::execute(&settings, &caller),
         Task::Closure(program) => closure::show(program, settings.message_format, &caller),
+        Task::Ps(args) => ps::show(args, settings.message_format),
     }
 }
 
@@ -88,6 +94,9 @@ fn tell(error: &Error) {
     let mut stderr = anstream::stderr();
     // Where standard error is closed there is nobody to tell.
     let _ = writeln!(stderr, "{}error{}: {}", error::STYLE, anstyle::Reset, error.chain());
+    if let Error::CannotIsolate { remedies, .. } = error {
+        let _ = write!(stderr, "{}", doctor::remedies(remedies));
+    }
     if let Some(hint) = error.hint() {
         let _ = writeln!(stderr, " {}hint{}: {hint}", error::HINT_STYLE, anstyle::Reset);
     }

@@ -93,6 +93,7 @@ pub(crate) fn usage() -> Usage {
         cpu: Some(Reading { value: cpu, source: Source::CpuAcct }),
         pids_peak: Some(Reading { value: 1, source: Source::PidsPeak }),
         pids_refused: None,
+        faults_most: None,
         io: Some(Reading { value: Io { read: 0, write: 8192 }, source: Source::BlkioThrottle }),
         oom: Some(Reading { value: Oom { kills: 0, own_limit: false }, source: Source::MemoryOomControl }),
         pressure: Pressure { cpu: Some(Duration::from_micros(12)), memory: None, io: None },
@@ -113,6 +114,7 @@ pub(crate) fn record(outcome: Outcome) -> Record {
         stdout: Captured::default(),
         stderr: Captured { head: b"panicked at 'no'\n".to_vec(), ..Captured::default() },
         autopsy: None,
+        suspect: None,
         remarks: Vec::new(),
         outcome,
     }

@@ -2,7 +2,7 @@
 
 use crate::caller::Caller;
 use crate::cli::{
-    CargoArgs, Cli, ExecArgs, ExecutionArgs, Flags, LibtestWords, MessageFormat, Network, PolicyArgs,
+    CargoArgs, Cli, ExecArgs, ExecutionArgs, Flags, LibtestWords, MessageFormat, Network, PolicyArgs, PsArgs,
     RunIgnored, SandboxArgs, TestArgs, UnknownWord, Verb, Words,
 };
 use crate::select::Selection;
@@ -41,8 +41,12 @@ pub(crate) enum Task {
     Execute,
     /// Only name them.
     List,
+    /// Only find out what this host allows; nothing is built.
+    Doctor,
     /// Nothing with tests: show what this program needs.
     Closure(PathBuf),
+    /// Nothing with tests: show what is running.
+    Ps(PsArgs),
     /// Execute a command.
     Exec(Command),
 }
@@ -142,7 +146,9 @@ impl Settings {
             None => (Task::Execute, cli.words),
             Some(Verb::List(words)) => (Task::List, words),
             Some(Verb::Closure { binary }) => (Task::Closure(caller.absolute(&binary)), cli.words),
+            Some(Verb::Ps(args)) => (Task::Ps(args), cli.words),
             Some(Verb::Exec(typed)) => (Task::Exec(Command::of(typed, caller)), Words::default()),
+            Some(Verb::Doctor) => (Task::Doctor, Words::default()),
         };
         let Flags { tests, execution, sandbox, policy, report, cargo } = cli.flags;
         let Words { filters, of_harness } = words;

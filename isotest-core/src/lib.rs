@@ -70,8 +70,10 @@
 //! - [`usage`]: what was measured, each figure with its source.
 //! - [`outcome`]: how an attempt ended, and the verdict that follows.
 //! - [`record`]: one attempt's report.
-//! - [`host`]: what this machine is. [`host::probe`] reads it, [`host::originals`] looks at the directories that are to
-//!   be copy-on-write; both change nothing.
+//! - [`suspect`]: whether its figures can be its own.
+//! - [`host`]: what this machine is; [`host::surroundings`]: what may explain a refusal. [`host::probe`] reads both, and
+//!   tries what can only be tried: a whole attempt, and after a failure each part of a sandbox alone.
+//!   [`host::originals`] looks at the directories that are to be copy-on-write. All of them change nothing.
 //!
 //! Decisions, pure:
 //! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`,
@@ -90,7 +92,7 @@
 //!   watches one to its end; `attended` is for a command to which somebody attends, who passes on signals and sees it stop,
 //!   and `terminal` opens one for it. `zygote`, `tree`, `stores` and `network` are the zygote's work; `init`, `layers`, `watch`,
 //!   `leftovers` and `changes` are init's; `workload` is the last stretch before execve. `channel` is what they say to
-//!   each other.
+//!   each other, `part` one thing tried alone by a zygote that is good for nothing else.
 //!   [`Step`](sandbox::step::Step) names every action in the order in which it happens.
 //! - [`stage`]: the re-execution hook.
 //! - [`wire`]: paths on the wire, byte for byte.
@@ -105,7 +107,8 @@
 //! - A figure is a measurement with its source, or `None`; never a guess, and zero only if zero was measured.
 //! - A sandbox that could not be had is [`Outcome::NotIsolated`](outcome::Outcome::NotIsolated). The workload is not
 //!   executed without it.
-//! - Which cgroup hierarchy serves a metric is decided by which files exist, never by the kernel's version.
+//! - Which cgroup hierarchy serves a metric is decided by which files exist, never by the kernel's version. A file that is
+//!   gone at the end of an attempt is [`Outcome::NotIsolated`](outcome::Outcome::NotIsolated), not a missing figure.
 //! - Who makes something on the host removes it; what a killed run leaves is named so that the next one can tell.
 
 pub mod cgroup;
@@ -118,6 +121,7 @@ pub mod policy;
 pub mod record;
 pub mod sandbox;
 pub mod stage;
+mod suspect;
 mod sys;
 pub mod usage;
 pub mod wire;

@@ -51,6 +51,9 @@ pub struct Record {
     pub stderr: Captured,
     /// What was there when its time ran out or it left something running.
     pub autopsy: Option<Autopsy>,
+    /// Why figures and limits are not to be trusted, if they are not: it did not stay in its cgroup, or a limit did not
+    /// stay as it was set.
+    pub suspect: Option<String>,
     /// What one should know before trusting verdict or figures, in the user's terms; empty as a rule.
     pub remarks: Vec<String>,
 }

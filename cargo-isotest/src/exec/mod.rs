@@ -65,6 +65,13 @@ fn attended(workload: Workload, settings: &Settings, sandboxes: &Sandboxes) -> R
     });
     attend::until_end(&mut attempt, &signals).map_err(Error::Host)?;
     let record = attempt.finish();
+    match record.outcome {
+        // Another plan may do without, or what the host refuses is told.
+        Outcome::NotIsolated(error) if error.step.capability().is_some() => {
+            return Err(Error::Sandbox(error));
+        }
+        _ => {}
+    }
     say(settings, &report::after_command(&record));
     Ok(record)
 }

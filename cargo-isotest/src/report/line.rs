@@ -10,11 +10,11 @@ use isotest_core::record::{Captured, Record};
 use isotest_core::usage::Usage;
 use std::path::PathBuf;
 
-pub(super) const HEAD: Style = AnsiColor::Cyan.on_default().bold();
-pub(super) const NOTE: Style = AnsiColor::Blue.on_default().bold();
-pub(super) const WARN: Style = AnsiColor::Yellow.on_default().bold();
-pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
-pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const HEAD: Style = AnsiColor::Cyan.on_default().bold();
+pub(crate) const NOTE: Style = AnsiColor::Blue.on_default().bold();
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 const LOST: Style = AnsiColor::Magenta.on_default().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
@@ -33,7 +33,7 @@ pub(super) struct Attempt<'a> {
 }
 
 /// A line that begins with a word in the status column.
-pub(super) fn headed(style: Style, head: &str, rest: &str) -> String {
+pub(crate) fn headed(style: Style, head: &str, rest: &str) -> String {
     format!("{style}{head:>12}{style:#} {rest}\n")
 }
 
@@ -70,9 +70,10 @@ impl Attempt<'_> {
     }
 }
 
-/// What it left behind, if `verbose` also in files, what was seen of it before it was killed, and the remarks on it.
+/// Why not to trust its figures, what it left behind, if `verbose` also in files, what was seen of it before it was killed, and the remarks on it.
 pub(super) fn consequences(record: &Record, verbose: bool) -> String {
-    let mut lines = Vec::new();
+    let distrust = |why: &String| format!("suspect: {}; do not trust its figures", word(why));
+    let mut lines: Vec<String> = record.suspect.iter().map(distrust).collect();
     if let Some(ending) = &record.ending {
         lines.extend(left_running(&ending.left_running));
     }
@@ -255,6 +256,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
         let value = Oom { kills: 4, own_limit: true };
         oom.usage.oom = Some(Reading { value, source: Source::MemoryEvents });
         let mut remarked = sample::record(Outcome::Passed);
+        remarked.suspect = Some("it left its cgroup".to_owned());
         remarked.remarks = vec!["errno 75\nmeans a foreign owner".to_owned()];
         let all = [
             show(&stopped, false, false),
@@ -275,6 +277,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
    LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
              left running, and killed: sleep 30 (pid 7)
         PASS [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+             suspect: it left its cgroup; do not trust its figures
              2 changed files thrown away: /t/a, /t/b
              note: errno 75␊means a foreign owner
 

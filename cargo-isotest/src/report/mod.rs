@@ -7,15 +7,18 @@ mod format;
 mod harmless;
 mod human;
 mod json;
-mod line;
+pub(crate) mod line;
 mod opening;
 mod progress;
 mod waits;
 
+pub(crate) use autopsy::gap;
 pub(crate) use command::{after as after_command, before as before_command};
-pub(crate) use format::signal as signal_name;
+pub(crate) use format::{cpu, memory, plural, signal as signal_name};
+pub(crate) use harmless::word;
 pub(crate) use json::command as command_as_json;
 pub(crate) use line::title;
+pub(crate) use waits::Words;
 
 use crate::cli::MessageFormat;
 use crate::event::Event;

@@ -73,13 +73,12 @@ impl Words<'_> {
         match &descriptor.target {
             Target::File { path } => word(&path.to_string_lossy()),
             Target::Pipe { peers, .. } => {
-                let end = if descriptor.reads { "written to" } else { "read" };
-                let peers: Vec<Peer> =
-                    peers.iter().filter(|peer| !is(**peer, process, descriptor)).copied().collect();
-                if peers.is_empty() {
-                    return format!("a pipe that nobody here has {end}");
+                let others = peers.iter().filter(|peer| !is(**peer, process, descriptor)).copied();
+                match others.collect::<Vec<_>>().as_slice() {
+                    [] if descriptor.reads => "a pipe that nobody inside writes to".to_owned(),
+                    [] => "a pipe that nobody inside reads".to_owned(),
+                    others => format!("a pipe, other end {}", self.holders(others)),
                 }
-                format!("a pipe, other end {}", self.holders(&peers))
             }
             Target::Socket { entry: None, .. } => "a socket".to_owned(),
             Target::Socket { entry: Some(entry), peers, .. } => {

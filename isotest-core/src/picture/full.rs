@@ -71,19 +71,24 @@ fn mounts(seen: &process::Process, gaps: &mut Gaps) -> Vec<Mount> {
 }
 
 fn mount(info: MountInfo) -> Mount {
-    let options = info.mount_options.into_iter().chain(info.super_options);
-    let mut options: Vec<_> = options
-        .map(|(name, value)| value.map_or_else(|| name.clone(), |value| format!("{name}={value}")))
-        .collect();
-    options.sort_unstable();
-    options.dedup();
     Mount {
         path: info.mount_point,
         root: info.root,
         file_system: info.fs_type,
         source: info.mount_source,
-        options,
+        options: options(info.mount_options),
+        file_system_options: options(info.super_options),
     }
+}
+
+fn options(options: impl IntoIterator<Item = (String, Option<String>)>) -> Vec<String> {
+    let texts = options.into_iter().map(|(name, value)| match value {
+        Some(value) => format!("{name}={value}"),
+        None => name,
+    });
+    let mut texts: Vec<_> = texts.collect();
+    texts.sort_unstable();
+    texts
 }
 
 fn limits(limits: &Limits) -> BTreeMap<&'static str, Limit> {

@@ -275,6 +275,8 @@ pub struct Mount {
     pub source: Option<String>,
     /// Its options, sorted.
     pub options: Vec<String>,
+    /// Those of its file system, which all its mounts have in common.
+    pub file_system_options: Vec<String>,
 }
 
 impl Picture {

@@ -9,6 +9,7 @@ use crate::outcome::{Ending, Exit, Outcome};
 use crate::picture::{self, Extent};
 use crate::plan::{Limits, SandboxPlan};
 use crate::record::{Autopsy, Captured, Moment, Record};
+use crate::suspect;
 use crate::usage::Usage;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -189,10 +190,11 @@ impl Attempt {
     pub fn finish(self) -> Record {
         let Self { sandbox, limits, autopsy, end, .. } = self;
         let lost = || Err(Step::Supervise.failed(None, &io::Error::from_raw_os_error(libc::ECANCELED)));
-        let (mut usage, mut remarks) = (Usage::default(), Vec::new());
+        let (mut read, mut changed_limit, mut remarks) = (Ok(Usage::default()), None, Vec::new());
         let (mut stdout, mut stderr) = (Captured::default(), Captured::default());
         if let Some(mut sandbox) = sandbox {
-            usage = sandbox.usage();
+            read = sandbox.usage();
+            changed_limit = sandbox.changed_limit();
             if let Err(error) = sandbox.take_output() {
                 remarks.push(format!("the end of its output could not be read: {error}"));
             }
@@ -201,33 +203,44 @@ impl Attempt {
             }
             [stdout, stderr] = sandbox.end().map(super::capture::Capture::finish);
         }
-        if let Some(kills) = usage.oom.filter(|oom| oom.value.kills > 0 && !oom.value.own_limit) {
-            remarks.push(format!(
-                "the kernel killed {} of its processes for want of memory, though at no limit of its own",
-                kills.value.kills
-            ));
-        }
-        if let Some(refused @ 1..) = usage.pids_refused {
-            remarks
-                .push(format!("at its limit of processes and threads, the kernel refused it {refused} more"));
-        }
         let autopsy = autopsy.and_then(|taken| {
             taken.map_err(|why| remarks.push(format!("there is no picture of what was running: {why}"))).ok()
         });
-        let (outcome, ending) = match end.unwrap_or_else(lost) {
-            Ok(ending) => {
+        let ended = end.unwrap_or_else(lost).and_then(|ending| Ok((ending, read?)));
+        let (outcome, ending, usage, suspect) = match ended {
+            Ok((ending, mut usage)) => {
+                let suspect = changed_limit.or_else(|| suspect::moved(&usage, &ending.children));
+                if let (Some(oom), Some(_)) = (&mut usage.oom, &suspect) {
+                    // Whose limit it was that was hit cannot be said.
+                    oom.value.own_limit = false;
+                }
+                remarks.extend(of_kernel(&usage));
                 usage.complete_from(ending.children);
-                (Outcome::of(&ending, &usage), Some(ending))
+                (Outcome::of(&ending, &usage), Some(ending), usage, suspect)
             }
             Err(error) => {
                 // What was never executed has used nothing that could be measured.
-                usage = Usage::default();
                 remarks.extend(error.hint().map(str::to_owned));
-                (Outcome::NotIsolated(error), None)
+                (Outcome::NotIsolated(error), None, Usage::default(), None)
             }
         };
-        Record { outcome, ending, usage, stdout, stderr, autopsy, remarks }
+        Record { outcome, ending, usage, stdout, stderr, autopsy, suspect, remarks }
     }
+}
+
+/// What the kernel did to it that its figures do not say.
+fn of_kernel(usage: &Usage) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if let Some(kills) = usage.oom.filter(|oom| oom.value.kills > 0 && !oom.value.own_limit) {
+        remarks.push(format!(
+            "the kernel killed {} of its processes for want of memory, though at no limit of its own",
+            kills.value.kills
+        ));
+    }
+    if let Some(refused @ 1..) = usage.pids_refused {
+        remarks.push(format!("at its limit of processes and threads, the kernel refused it {refused} more"));
+    }
+    remarks
 }
 
 /// Takes the picture of what is about to be killed.

@@ -186,7 +186,8 @@ fn children(unmeasured: &[Capability]) -> io::Result<Children> {
     let io = Io { read: bytes(usage.block_reads()), write: bytes(usage.block_writes()) };
     let is_wanted = |capability| !unmeasured.contains(&capability);
     let counts_io = is_wanted(Capability::Io) && Path::new("/proc/self/io").exists();
-    Ok(Children { cpu: is_wanted(Capability::Cpu).then_some(cpu), io: counts_io.then_some(io) })
+    let faults = u64::try_from(usage.minor_page_faults() + usage.major_page_faults()).unwrap_or_default();
+    Ok(Children { cpu: is_wanted(Capability::Cpu).then_some(cpu), io: counts_io.then_some(io), faults })
 }
 
 fn duration(time: TimeVal) -> Duration {

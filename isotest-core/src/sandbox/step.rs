@@ -1,5 +1,6 @@
 //! The set-up actions of a sandbox in the order in which they happen, and how one of them failed.
 
+use crate::policy::Capability;
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 use std::{fmt, io};
@@ -73,11 +74,13 @@ pub enum Step {
     Exec,
     /// Supervisor: wait for the end.
     Supervise,
+    /// Supervisor: read the figures from the attempt's cgroup.
+    ReadFigures,
 }
 
 impl Step {
     /// Every step that happens inside a process a test can look at, in order.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::StartZygote,
         Self::UnshareZygote,
         Self::MapZygote,
@@ -111,6 +114,7 @@ impl Step {
         Self::ChangeDirectory,
         Self::Exec,
         Self::Supervise,
+        Self::ReadFigures,
     ];
 
     /// Takes the step.
@@ -143,6 +147,40 @@ impl Step {
     pub(crate) fn failed(self, subject: Option<String>, error: &io::Error) -> StepError {
         // An error without a number is one of our own making about what the kernel gave us.
         StepError { step: self, errno: error.raw_os_error().unwrap_or(libc::EPROTO), subject }
+    }
+
+    /// What cannot be had where the host refuses the step; `None` if it is about something else.
+    pub const fn capability(self) -> Option<Capability> {
+        Some(match self {
+            Self::UnshareZygote | Self::MapZygote | Self::CloneInit | Self::MapIds => Capability::User,
+            Self::ForkZygote => Capability::Pid,
+            Self::CutPropagation | Self::MountRoot => Capability::Mount,
+            Self::MakeNetwork | Self::CopyNetSettings | Self::RaiseLoopback => Capability::Net,
+            Self::UnshareCgroup => Capability::Cgroup,
+            Self::MakeLayers => Capability::CopyOnWrite,
+            Self::MountTemplateProc
+            | Self::AssembleTree
+            | Self::PivotRoot
+            | Self::SealTree
+            | Self::MountTmpfs
+            | Self::AttachLayers
+            | Self::MountProc
+            | Self::GuardProc
+            | Self::MountDevpts => Capability::Rootfs,
+            Self::StartZygote
+            | Self::CreateCgroup
+            | Self::DieWithParent
+            | Self::CloneWorkload
+            | Self::JoinCgroup
+            | Self::OpenTerminal
+            | Self::NewSession
+            | Self::PlaceDescriptors
+            | Self::ResetSignals
+            | Self::ChangeDirectory
+            | Self::Exec
+            | Self::Supervise
+            | Self::ReadFigures => return None,
+        })
     }
 
     /// What was attempted, as the object of "could not".
@@ -181,6 +219,7 @@ impl Step {
             Self::ChangeDirectory => "change to the test's directory",
             Self::Exec => "execute the program",
             Self::Supervise => "keep sight of the sandbox until its end",
+            Self::ReadFigures => "read what the test used from its cgroup",
         }
     }
 }
@@ -208,35 +247,9 @@ pub struct StepError {
 }
 
 impl StepError {
-    /// What the user can do about it, where we know.
+    /// What the user can do about it, where it is not the host that refuses.
     pub fn hint(&self) -> Option<&'static str> {
-        let namespaces = matches!(
-            self.step,
-            Step::UnshareZygote
-                | Step::MapZygote
-                | Step::ForkZygote
-                | Step::CutPropagation
-                | Step::MountRoot
-                | Step::CloneInit
-        );
         match (self.step, self.errno) {
-            (Step::MountTemplateProc | Step::MountProc, libc::EPERM) => Some(
-                "a container runtime has masked /proc: start the container with `--security-opt systempaths=unconfined` \
-                 or `--privileged`",
-            ),
-            (_, libc::EPERM | libc::EACCES) if namespaces => Some(
-                "user namespaces are refused here: on Ubuntu run `sudo sysctl -w \
-                 kernel.apparmor_restrict_unprivileged_userns=0`, on older Debian `sudo sysctl -w \
-                 kernel.unprivileged_userns_clone=1`; in a container add `--cap-add SYS_ADMIN --security-opt \
-                 seccomp=unconfined --security-opt apparmor=unconfined`",
-            ),
-            (_, libc::ENOSPC) if namespaces => Some(
-                "the limit of namespaces is reached: raise it with `sudo sysctl -w user.max_user_namespaces=10000` \
-                 (and likewise `user.max_mnt_namespaces`, `user.max_pid_namespaces`, `user.max_net_namespaces`)",
-            ),
-            (_, libc::ENOSYS) if namespaces => Some(
-                "the kernel or a seccomp filter lacks the call; in a container add `--security-opt seccomp=unconfined`",
-            ),
             (Step::Exec, libc::ENOENT) => Some(
                 "the file or the interpreter it names is not there inside the sandbox; `--bind PATH` shows a further path",
             ),
@@ -244,9 +257,12 @@ impl StepError {
                 Some("the directory is not there inside the sandbox; `--bind PATH` shows a further path")
             }
             (
-                Step::CreateCgroup | Step::JoinCgroup | Step::CloneWorkload,
-                libc::EACCES | libc::EPERM | libc::ENOENT,
-            ) => Some("the run's cgroup was changed by somebody else while the run went on"),
+                Step::CreateCgroup | Step::JoinCgroup | Step::CloneWorkload | Step::ReadFigures,
+                libc::EACCES | libc::EPERM | libc::ENOENT | libc::ENODEV | libc::EOPNOTSUPP,
+            ) => Some(
+                "somebody else has removed the run's cgroup, or turned a controller off, while the run went on; a cgroup \
+                 of your own that nobody else manages helps: `systemd-run --user --scope -p Delegate=yes`",
+            ),
             _ => None,
         }
     }

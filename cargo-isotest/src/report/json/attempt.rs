@@ -34,6 +34,7 @@ pub(super) struct Facts<'a> {
     changed_paths_count: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<SandboxError>,
+    suspect: Option<&'a str>,
     remarks: &'a [String],
 }
 
@@ -64,6 +65,7 @@ impl<'a> Facts<'a> {
             changed_paths: ending.map(changed_paths),
             changed_paths_count: ending.map(|ending| ending.changed.count),
             error: SandboxError::of(&record.outcome),
+            suspect: record.suspect.as_deref(),
             remarks: &record.remarks,
         }
     }
@@ -205,12 +207,14 @@ mod tests {
         to_value(AttemptFinished::of(&sample::test("tour::parser", "mod::test"), 1, record)).unwrap()
     }
 
+    fn text(record: &Record) -> String {
+        serde_json::to_string_pretty(&AttemptFinished::of(&sample::test("tour", "fails"), 1, record)).unwrap()
+    }
+
     #[test]
     fn a_measured_failure_has_every_field() {
-        let (test, record) = (sample::test("tour", "fails"), sample::record(Outcome::Failed { code: 101 }));
-        let object = serde_json::to_string_pretty(&AttemptFinished::of(&test, 1, &record)).unwrap();
         assert_data_eq!(
-            object,
+            text(&sample::record(Outcome::Failed { code: 101 })),
             str![[r#"
 {
   "binary_id": "tour",
@@ -248,6 +252,7 @@ mod tests {
     "/t/b"
   ],
   "changed_paths_count": 2,
+  "suspect": null,
   "remarks": [],
   "stdout": "",
   "stdout_dropped_bytes": 0,
