@@ -21,9 +21,7 @@ const ROOT: &str = "/root";
 /// # Errors
 /// The step that failed.
 pub(super) fn enter(template: &Template) -> Result<(), StepError> {
-    Step::CutPropagation.run(|| {
-        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
-    })?;
+    cut_propagation()?;
     Step::MountRoot.on(template.foothold.display(), || step_back(&template.foothold))?;
     Step::MountTemplateProc.run(|| {
         mounts::make_directory(&inside(Path::new("/proc")), 0o555)?;
@@ -40,6 +38,16 @@ pub(super) fn enter(template: &Template) -> Result<(), StepError> {
         }
     }
     Step::SealTree.run(|| seal(Path::new("/")))
+}
+
+/// Keeps what is mounted from here on from the host. Root's new namespaces share their mounts with it, where systemd
+/// made it so.
+///
+/// # Errors
+/// The step that failed.
+pub(super) fn cut_propagation() -> Result<(), StepError> {
+    Step::CutPropagation
+        .run(|| mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>))
 }
 
 /// Moves to a root of its own from which the host's whole tree is seen below [`HOST`], so that nothing mounted
