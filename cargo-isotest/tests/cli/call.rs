@@ -209,7 +209,8 @@ impl Ended {
 }
 
 impl Lines {
-    fn of(ended: &Ended) -> Self {
+    /// What a call has written.
+    pub(crate) fn of(ended: &Ended) -> Self {
         let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let mut objects: Vec<Value> = ended.stdout.lines().map(parse).collect();
         assert!(objects.len() >= 2, "{ended:#?}");
