@@ -85,6 +85,20 @@ pub(crate) enum Error {
         /// What it is instead.
         source: ElfError,
     },
+    /// An attempt that is not running.
+    #[error("no attempt `{wanted}` of yours is running")]
+    NoAttempt {
+        /// What was asked for.
+        wanted: String,
+    },
+    /// A test that is running more than once.
+    #[error("`{wanted}` is running more than once: {}", .ids.join(", "))]
+    ManyAttempts {
+        /// What was asked for.
+        wanted: String,
+        /// The attempts it may be.
+        ids: Vec<String>,
+    },
     /// A binary could not be asked for its tests.
     #[error("cannot list the tests of `{binary_id}`: {why}")]
     Listing {
@@ -157,6 +171,8 @@ impl Error {
             }
             Self::NoTests { filtered: 1.., .. } => Some("`cargo isotest list` names the tests".into()),
             Self::CannotIsolate { obstacles, .. } => Some(go_on_without(obstacles)),
+            Self::NoAttempt { .. } => Some("`cargo isotest ps` names those that are running".into()),
+            Self::ManyAttempts { .. } => Some("name one of them by its id".into()),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
             Self::Sandbox(error) | Self::Execute(error) => error.hint().map(str::to_owned),
             Self::Host(_)

@@ -14,7 +14,7 @@ pub(crate) enum Exit {
     Ok = 0,
     /// The command line makes no sense.
     Usage = 2,
-    /// There was no test to execute.
+    /// There was no test to execute, or no such attempt.
     NoTests = 4,
     /// A bug of ours.
     Bug = 70,
@@ -89,7 +89,7 @@ impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
             Error::Interrupted(_) | Error::Unwritten { .. } => Self::Bug,
-            Error::Usage(_) | Error::Closure { .. } => Self::Usage,
+            Error::Usage(_) | Error::Closure { .. } | Error::ManyAttempts { .. } => Self::Usage,
             Error::Start { stage: Stage::Build, .. }
             | Error::Answer { stage: Stage::Build, .. }
             | Error::Build(_) => Self::BuildFailed,
@@ -101,7 +101,7 @@ impl From<&Error> for Exit {
             | Error::UnknownPackage(_)
             | Error::OutsideTarget { .. } => Self::Metadata,
             Error::Listing { .. } => Self::Listing,
-            Error::NoTests { .. } => Self::NoTests,
+            Error::NoTests { .. } | Error::NoAttempt { .. } => Self::NoTests,
             Error::CannotIsolate { .. } | Error::Host(_) | Error::Sandbox(_) => Self::CannotIsolate,
             Error::Execute(error) => Self::of_command(error),
         }

@@ -22,8 +22,10 @@ mod listing;
 #[cfg(test)]
 mod oracle;
 mod project;
+mod ps;
 mod remedy;
 mod report;
+mod roster;
 mod run;
 #[cfg(test)]
 mod sample;
@@ -72,6 +74,7 @@ fn run(cli: Cli) -> Result<End, Error> {
         Task::Exec(command) => exec::execute(command, &settings, &caller),
         Task::Doctor => doctor::execute(&settings, &caller),
         Task::Closure(program) => closure::show(program, settings.message_format, &caller),
+        Task::Ps(args) => ps::show(args, settings.message_format),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::isolation::Sandboxes;
 use crate::list;
 use crate::listing::{self, Listed};
 use crate::report::{self, ReportSettings, Reporter, Reporters};
+use crate::roster::{Listener, Roster};
 use crate::schedule::{Finished, Schedule};
 use crate::select::Selected;
 use crate::settings::{Settings, Task};
@@ -32,11 +33,15 @@ pub(crate) fn execute(settings: &Settings, build: &Build, caller: &Caller) -> Re
 
 fn execute_in(sandboxes: &Sandboxes, settings: &Settings, build: &Build) -> Result<End, Error> {
     let cancel = Cancel::new().map_err(Error::Host)?;
+    let roster = Roster::new(settings.execution.jobs.get());
     thread::scope(|scope| {
-        let jobs = settings.execution.jobs.get();
-        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, jobs);
+        let listener = Listener::open();
+        if let Ok(listener) = &listener {
+            listener.serve(scope, &roster);
+        }
+        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster);
         let watch = interrupt::watch(scope, &cancel, tell).map_err(Error::Host)?;
-        let run = Run { settings, build, sandboxes, workers: &workers };
+        let run = Run { settings, build, sandboxes, workers: &workers, roster: &roster, listener: &listener };
         let end = run.execute();
         watch.close();
         end
@@ -48,6 +53,8 @@ struct Run<'run> {
     build: &'run Build,
     sandboxes: &'run Sandboxes,
     workers: &'run Workers<'run>,
+    roster: &'run Roster,
+    listener: &'run io::Result<Listener>,
 }
 
 impl Run<'_> {
@@ -74,8 +81,14 @@ impl Run<'_> {
         let binaries = binaries_of(selected);
         let whole: Vec<String> =
             whole.iter().filter(|id| binaries.iter().any(|binary| binary.id == **id)).cloned().collect();
+        self.roster.expect(&selected.tests);
+        let mut isolation = self.sandboxes.isolation.clone();
+        let unlisted = self.listener.as_ref().err();
+        isolation
+            .remarks
+            .extend(unlisted.map(|error| format!("`cargo isotest ps` does not find this run: {error}")));
         let started = reporters.event(&Event::RunStarted {
-            isolation: &self.sandboxes.isolation,
+            isolation: &isolation,
             binaries: &binaries,
             tests: selected.tests.len(),
             jobs: self.settings.execution.jobs.get(),

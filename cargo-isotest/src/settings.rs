@@ -2,7 +2,7 @@
 
 use crate::caller::Caller;
 use crate::cli::{
-    CargoArgs, Cli, ExecArgs, ExecutionArgs, Flags, LibtestWords, MessageFormat, Network, PolicyArgs,
+    CargoArgs, Cli, ExecArgs, ExecutionArgs, Flags, LibtestWords, MessageFormat, Network, PolicyArgs, PsArgs,
     RunIgnored, SandboxArgs, TestArgs, UnknownWord, Verb, Words,
 };
 use crate::select::Selection;
@@ -45,6 +45,8 @@ pub(crate) enum Task {
     Doctor,
     /// Nothing with tests: show what this program needs.
     Closure(PathBuf),
+    /// Nothing with tests: show what is running.
+    Ps(PsArgs),
     /// Execute a command.
     Exec(Command),
 }
@@ -144,6 +146,7 @@ impl Settings {
             None => (Task::Execute, cli.words),
             Some(Verb::List(words)) => (Task::List, words),
             Some(Verb::Closure { binary }) => (Task::Closure(caller.absolute(&binary)), cli.words),
+            Some(Verb::Ps(args)) => (Task::Ps(args), cli.words),
             Some(Verb::Exec(typed)) => (Task::Exec(Command::of(typed, caller)), Words::default()),
             Some(Verb::Doctor) => (Task::Doctor, Words::default()),
         };

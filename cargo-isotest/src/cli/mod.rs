@@ -3,10 +3,12 @@
 mod cargo;
 mod exec;
 mod libtest;
+mod ps;
 
 pub(crate) use cargo::CargoArgs;
 pub(crate) use exec::ExecArgs;
 pub(crate) use libtest::{LibtestWords, UnknownWord};
+pub(crate) use ps::PsArgs;
 
 use bytesize::ByteSize;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -28,6 +30,7 @@ const EXIT_CODES: &str = "Exit codes:
     disable_help_subcommand = true,
     override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]\n       \
                       cargo isotest exec [OPTIONS] -- COMMAND...\n       \
+                      cargo isotest ps [--full] [--watch] [ATTEMPT]\n       \
                       cargo isotest closure [OPTIONS] BINARY\n       \
                       cargo isotest doctor [OPTIONS]"
 )]
@@ -53,6 +56,8 @@ pub(crate) enum Verb {
     },
     /// Execute a command in a sandbox like a test's
     Exec(ExecArgs),
+    /// Show the runs on this machine, their attempts, and the processes in each, from another terminal
+    Ps(PsArgs),
     /// Find out what this host allows, and what can be done about the rest; needs no project
     Doctor,
 }

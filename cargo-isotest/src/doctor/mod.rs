@@ -140,7 +140,7 @@ fn refusals(template: &Template, first: StepError) -> Vec<Refusal> {
 /// Where nothing can be executed, a cgroup is made, limited and read all the same.
 fn figures_alone(cgroups: &Cgroups) -> Usage {
     let Ok(Some(leaf)) = cgroups.create_leaf(LIMITS) else { return Usage::default() };
-    let usage = leaf.usage();
+    let usage = leaf.usage().unwrap_or_default();
     // What cannot be removed now is removed with the run's directory.
     let _ = leaf.remove();
     usage

@@ -1,5 +1,6 @@
 //! One attempt as text: its line, what else is to be said about it, and what it printed; pure.
 
+use super::autopsy;
 use super::format::{captured, cpu, marked, memory, plural, round_memory, signal, status};
 use super::harmless::{block, word};
 use crate::testcase::TestCase;
@@ -69,14 +70,16 @@ impl Attempt<'_> {
     }
 }
 
-/// What it left behind, if `verbose` also in files, and the remarks on it.
+/// Why not to trust its figures, what it left behind, if `verbose` also in files, what was seen of it before it was killed, and the remarks on it.
 pub(super) fn consequences(record: &Record, verbose: bool) -> String {
-    let mut lines = Vec::new();
+    let distrust = |why: &String| format!("suspect: {}; do not trust its figures", word(why));
+    let mut lines: Vec<String> = record.suspect.iter().map(distrust).collect();
     if let Some(ending) = &record.ending {
         lines.extend(left_running(&ending.left_running));
-        if verbose {
-            lines.extend(thrown_away(ending));
-        }
+    }
+    lines.extend(record.autopsy.iter().flat_map(autopsy::lines));
+    if let Some(ending) = record.ending.as_ref().filter(|_| verbose) {
+        lines.extend(thrown_away(ending));
     }
     lines.extend(record.remarks.iter().map(|remark| format!("note: {}", word(remark))));
     lines.iter().map(|line| indented(line)).collect()
@@ -261,6 +264,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
         let value = Oom { kills: 4, own_limit: true };
         oom.usage.oom = Some(Reading { value, source: Source::MemoryEvents });
         let mut remarked = sample::record(Outcome::Passed);
+        remarked.suspect = Some("it left its cgroup".to_owned());
         remarked.remarks = vec!["errno 75\nmeans a foreign owner".to_owned()];
         let all = [
             show(&stopped, false, false),
@@ -281,6 +285,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
    LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
              left running, and killed: sleep 30 (pid 7)
         PASS [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+             suspect: it left its cgroup; do not trust its figures
              2 changed files thrown away: /t/a, /t/b
              note: errno 75␊means a foreign owner
 

@@ -209,7 +209,7 @@ impl Ended {
 }
 
 impl Lines {
-    /// What a call has written.
+    /// What a run said that has ended.
     pub(crate) fn of(ended: &Ended) -> Self {
         let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let mut objects: Vec<Value> = ended.stdout.lines().map(parse).collect();

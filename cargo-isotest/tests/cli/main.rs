@@ -7,8 +7,10 @@
 )]
 
 mod adversaries;
+mod autopsy;
 mod bad_days;
 mod call;
+mod cgroups;
 mod closure;
 mod confined;
 mod doctor;
@@ -23,6 +25,7 @@ mod outcomes;
 mod places;
 mod project;
 mod projects;
+mod ps;
 mod selection;
 mod terminal;
 mod uncounted;

@@ -63,7 +63,7 @@ pub(super) fn terminal(sandbox: &mut Sandbox) -> Result<Option<OwnedFd>, StepErr
     match report {
         Some((Report::Terminal, descriptors)) => Ok(descriptors.into_iter().next()),
         Some((Report::Failed(error), _)) => Err(error),
-        None | Some((Report::Ended(_) | Report::Stopped(_), _)) => {
+        None | Some((Report::Ended(_) | Report::Stopped(_) | Report::About(_), _)) => {
             Err(Step::Supervise.failed(None, &io::Error::from_raw_os_error(libc::ECHILD)))
         }
     }

@@ -4,6 +4,7 @@ use super::part::Part;
 use super::step::StepError;
 use crate::outcome::Ending;
 use crate::plan::{Attended, Template, Workload};
+use crate::record::Moment;
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use serde::de::DeserializeOwned;
@@ -54,6 +55,8 @@ pub(crate) enum Report {
     Terminal,
     /// A workload somebody attends to was stopped by this signal.
     Stopped(i32),
+    /// What runs is about to be killed. Init waits for [`Command::GoOn`], so that it can be looked at.
+    About(Moment),
 }
 
 /// From the supervisor to init.
@@ -70,6 +73,8 @@ pub(crate) enum Command {
         /// Whether to all of the group.
         group: bool,
     },
+    /// What [`Report::About`] spoke of has been looked at.
+    GoOn,
 }
 
 /// A workload as execve(2) wants it: strings one behind the other, each with its NUL. Nothing has to be taken apart

@@ -113,7 +113,7 @@ fn attempt(
     let mut watch = Watch::new(pid, born, timeout, start.attended.is_some());
     watch.sampler = sampler;
     Step::Supervise.run(|| watch.until_end(control, &signals))?;
-    let left_running = Step::Supervise.run(|| watch::clear(&signals))?;
+    let left_running = Step::Supervise.run(|| watch.clear(control, &signals))?;
     drop(terminal);
     if let Some(error) = workload::error(&errors) {
         return Err(error);
@@ -176,7 +176,7 @@ fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<
     match channel::receive::<Command>(control)? {
         None => Ok(None),
         Some((Command::Go(workload, timeout), _)) => Ok(Some((workload, timeout))),
-        Some((Command::Kill | Command::Signal { .. }, _)) => {
+        Some((Command::Kill | Command::Signal { .. } | Command::GoOn, _)) => {
             Err(io::Error::other("there is no workload yet"))
         }
     }
@@ -195,6 +195,7 @@ fn children(unmeasured: &[Capability], sampler: Option<&Sampler>) -> io::Result<
         io: counts_io.then_some(io),
         memory: sampler.and_then(|sampler| sampler.memory(&usage)),
         pids: sampler.and_then(Sampler::pids),
+        faults: u64::try_from(usage.minor_page_faults() + usage.major_page_faults()).unwrap_or_default(),
     })
 }
 

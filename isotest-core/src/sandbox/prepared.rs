@@ -133,8 +133,16 @@ impl Sandbox {
     }
 
     /// The figures. Every process of the workload must be gone.
-    pub(super) fn usage(&self) -> Usage {
-        self.leaf.as_ref().map_or_else(Usage::default, Leaf::usage)
+    ///
+    /// # Errors
+    /// When they are gone, too.
+    pub(super) fn usage(&self) -> Result<Usage, StepError> {
+        self.leaf.as_ref().map_or_else(|| Ok(Usage::default()), Leaf::usage)
+    }
+
+    /// Which limit somebody has changed.
+    pub(super) fn changed_limit(&self) -> Option<String> {
+        self.leaf.as_ref().and_then(Leaf::changed_limit)
     }
 
     /// Lets init go, and removes the cgroup. Every process of the workload must be gone.

@@ -76,7 +76,7 @@ impl<'run> Slot<'run> {
             self.discard_ready();
         }
         match self.ready.pop_front().map_or_else(|| self.order(kind), Ok) {
-            Ok(sandbox) => Attempt::start(sandbox, plan),
+            Ok(sandbox) => Attempt::start(sandbox, self.zygote(), plan),
             Err(error) => Attempt::without_sandbox(error),
         }
     }
@@ -98,6 +98,11 @@ impl<'run> Slot<'run> {
                 false
             }
         }
+    }
+
+    /// The process that was started as the zygote. It changes when a zygote is lost.
+    pub fn zygote(&self) -> i32 {
+        self.zygote.process.id().cast_signed()
     }
 
     fn order(&mut self, kind: Kind) -> Result<Sandbox, StepError> {

@@ -74,11 +74,13 @@ pub enum Step {
     Exec,
     /// Supervisor: wait for the end.
     Supervise,
+    /// Supervisor: read the figures from the attempt's cgroup.
+    ReadFigures,
 }
 
 impl Step {
     /// Every step that happens inside a process a test can look at, in order.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::StartZygote,
         Self::UnshareZygote,
         Self::MapZygote,
@@ -112,6 +114,7 @@ impl Step {
         Self::ChangeDirectory,
         Self::Exec,
         Self::Supervise,
+        Self::ReadFigures,
     ];
 
     /// Takes the step.
@@ -175,7 +178,8 @@ impl Step {
             | Self::ResetSignals
             | Self::ChangeDirectory
             | Self::Exec
-            | Self::Supervise => return None,
+            | Self::Supervise
+            | Self::ReadFigures => return None,
         })
     }
 
@@ -215,6 +219,7 @@ impl Step {
             Self::ChangeDirectory => "change to the test's directory",
             Self::Exec => "execute the program",
             Self::Supervise => "keep sight of the sandbox until its end",
+            Self::ReadFigures => "read what the test used from its cgroup",
         }
     }
 }
@@ -252,9 +257,12 @@ impl StepError {
                 Some("the directory is not there inside the sandbox; `--bind PATH` shows a further path")
             }
             (
-                Step::CreateCgroup | Step::JoinCgroup | Step::CloneWorkload,
-                libc::EACCES | libc::EPERM | libc::ENOENT,
-            ) => Some("the run's cgroup was changed by somebody else while the run went on"),
+                Step::CreateCgroup | Step::JoinCgroup | Step::CloneWorkload | Step::ReadFigures,
+                libc::EACCES | libc::EPERM | libc::ENOENT | libc::ENODEV | libc::EOPNOTSUPP,
+            ) => Some(
+                "somebody else has removed the run's cgroup, or turned a controller off, while the run went on; a cgroup \
+                 of your own that nobody else manages helps: `systemd-run --user --scope -p Delegate=yes`",
+            ),
             _ => None,
         }
     }

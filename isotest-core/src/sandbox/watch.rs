@@ -4,6 +4,7 @@ use super::channel::{self, Command, Report};
 use super::leftovers;
 use super::sampler::Sampler;
 use crate::outcome::{Exit, LeftProcess};
+use crate::record::Moment;
 use crate::sys::clone3::exit_now;
 use crate::sys::signal;
 use crate::sys::wait::{Change, Wait, any_child};
@@ -19,6 +20,9 @@ use std::time::{Duration, Instant};
 
 /// After SIGTERM at the end of its time, a workload may put its things in order for this long.
 const TERMINATE_GRACE: Duration = Duration::from_secs(2);
+
+/// How long the supervisor may look at what is about to be killed.
+const LOOK_GRACE: Duration = Duration::from_secs(10);
 
 /// How long what the workload has left behind may take to end by itself before it counts as left running.
 const LEFTOVER_GRACE: Duration = Duration::from_millis(100);
@@ -93,7 +97,7 @@ impl Watch {
             if command && self.exit.is_none() {
                 self.obey(control)?;
             }
-            self.mind_the_time()?;
+            self.mind_the_time(control)?;
             if let Some(sampler) = self.sampler.as_mut().filter(|_| self.exit.is_none()) {
                 sampler.look();
             }
@@ -102,7 +106,7 @@ impl Watch {
     }
 
     /// First a chance to end in order, then none.
-    fn mind_the_time(&mut self) -> io::Result<()> {
+    fn mind_the_time(&mut self, control: &mut UnixStream) -> io::Result<()> {
         if self.exit.is_some() || self.deadline.is_none_or(|deadline| Instant::now() < deadline) {
             return Ok(());
         }
@@ -111,6 +115,7 @@ impl Watch {
             return everybody(Signal::SIGKILL);
         }
         self.timed_out = true;
+        self.let_look(control, Moment::TimeOut)?;
         self.deadline = Some(Instant::now() + TERMINATE_GRACE);
         everybody(Signal::SIGTERM)?;
         everybody(Signal::SIGCONT)
@@ -151,7 +156,47 @@ impl Watch {
                 let _ = signal::send(if group { -pid } else { pid }, signal);
                 Ok(())
             }
+            // It was looked at for too long, and has not been waited for.
+            Some((Command::GoOn, _)) => Ok(()),
             Some((Command::Go(..), _)) => Err(io::Error::other("there is one workload to a sandbox")),
+        }
+    }
+
+    /// Gives what is left a moment, notes what is still there then, and kills it.
+    pub(super) fn clear(&self, control: &mut UnixStream, signals: &SignalFd) -> io::Result<Vec<LeftProcess>> {
+        let deadline = Instant::now() + LEFTOVER_GRACE;
+        while anybody() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+            // Interrupted or not, what counts is who is still there.
+            let _ = poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], timeout);
+            while signals.read_signal()?.is_some() {}
+            while matches!(any_child(libc::WNOHANG)?, Wait::Changed(..)) {}
+        }
+        let mut left = Vec::new();
+        if anybody() {
+            left = leftovers::list();
+            // After a timeout the picture that counts has been taken.
+            if !self.timed_out {
+                self.let_look(control, Moment::LeftRunning)?;
+            }
+            everybody(Signal::SIGKILL)?;
+        }
+        while any_child(0)? != Wait::NoChildren {}
+        Ok(left)
+    }
+
+    /// Lets the supervisor look at what is about to be killed: it sees more of it than init, whose `/proc` is the workload's,
+    /// too, and it knows the processes by the ids they have outside.
+    fn let_look(&self, control: &mut UnixStream, moment: Moment) -> io::Result<()> {
+        channel::send(control, &Report::About(moment), &[])?;
+        let timeout = PollTimeout::try_from(LOOK_GRACE).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(control.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(0) | Err(_) => Ok(()),
+            Ok(_) => self.obey(control),
         }
     }
 }
@@ -162,29 +207,6 @@ fn everybody(signal: Signal) -> io::Result<()> {
         Ok(()) | Err(Errno::ESRCH) => Ok(()),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Gives what is left a moment, notes what is still there then, and kills it.
-pub(super) fn clear(signals: &SignalFd) -> io::Result<Vec<LeftProcess>> {
-    let deadline = Instant::now() + LEFTOVER_GRACE;
-    while anybody() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break;
-        }
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-        // Interrupted or not, what counts is who is still there.
-        let _ = poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], timeout);
-        while signals.read_signal()?.is_some() {}
-        while matches!(any_child(libc::WNOHANG)?, Wait::Changed(..)) {}
-    }
-    let mut left = Vec::new();
-    if anybody() {
-        left = leftovers::list();
-        everybody(Signal::SIGKILL)?;
-    }
-    while any_child(0)? != Wait::NoChildren {}
-    Ok(left)
 }
 
 /// Whether init is not alone in the sandbox.

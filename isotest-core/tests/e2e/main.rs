@@ -24,6 +24,7 @@ mod rootfs;
 mod steps;
 mod submounts;
 mod surroundings;
+mod suspects;
 mod writes;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -62,6 +63,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("bad_days", bad_days::PROMISES),
         ("steps", steps::PROMISES),
         ("peaks", peaks::PROMISES),
+        ("suspects", suspects::PROMISES),
         ("killed", killed::PROMISES),
         ("many", many::PROMISES),
     ];

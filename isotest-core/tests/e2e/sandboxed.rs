@@ -250,6 +250,8 @@ impl Wish {
     /// One attempt.
     pub(crate) fn attempt(&self, slot: &mut Slot<'_>, arguments: &[&str]) -> Result<Attempt, Failed> {
         let record = slot.execute(&self.plan(arguments), &Cancel::new()?).ok_or("it was cancelled")?;
+        // Whatever a workload does, the accounts of what nobody moved agree.
+        assert_eq!(record.suspect, None, "{arguments:?}");
         Ok(Attempt::of(format!("inside, {} {arguments:?}", self.program.display()), record))
     }
 }

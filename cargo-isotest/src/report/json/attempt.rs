@@ -4,7 +4,7 @@ use super::microseconds;
 use crate::report::format::{captured, signal};
 use crate::testcase::TestCase;
 use isotest_core::outcome::{Ending, Exit, LeftProcess, Outcome};
-use isotest_core::record::Record;
+use isotest_core::record::{Autopsy, Record};
 use isotest_core::usage::{Reading, Usage};
 use serde::Serialize;
 
@@ -28,10 +28,13 @@ pub(super) struct Facts<'a> {
     wall_us: Option<u64>,
     usage: UsageFields,
     leaked: Option<Vec<Leaked<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    autopsy: Option<&'a Autopsy>,
     changed_paths: Option<Vec<String>>,
     changed_paths_count: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<SandboxError>,
+    suspect: Option<&'a str>,
     remarks: &'a [String],
 }
 
@@ -58,9 +61,11 @@ impl<'a> Facts<'a> {
             wall_us: ending.map(|ending| microseconds(ending.wall)),
             usage: UsageFields::of(&record.usage),
             leaked: ending.map(|ending| ending.left_running.iter().map(Leaked::of).collect()),
+            autopsy: record.autopsy.as_ref(),
             changed_paths: ending.map(changed_paths),
             changed_paths_count: ending.map(|ending| ending.changed.count),
             error: SandboxError::of(&record.outcome),
+            suspect: record.suspect.as_deref(),
             remarks: &record.remarks,
         }
     }
@@ -210,16 +215,13 @@ mod tests {
         to_value(AttemptFinished::of(&sample::test("tour::parser", "mod::test"), 1, record)).unwrap()
     }
 
-    fn pretty(record: &Record) -> String {
-        let test = sample::test("tour", "fails");
-        serde_json::to_string_pretty(&AttemptFinished::of(&test, 1, record)).unwrap()
+    fn text(record: &Record) -> String {
+        serde_json::to_string_pretty(&AttemptFinished::of(&sample::test("tour", "fails"), 1, record)).unwrap()
     }
 
     #[test]
     fn a_measured_failure_has_every_field() {
-        assert_data_eq!(
-            pretty(&sample::record(Outcome::Failed { code: 101 })),
-            str![[r#"
+        let expected = str![[r#"
 {
   "binary_id": "tour",
   "name": "fails",
@@ -258,15 +260,15 @@ mod tests {
     "/t/b"
   ],
   "changed_paths_count": 2,
+  "suspect": null,
   "remarks": [],
   "stdout": "",
   "stdout_dropped_bytes": 0,
   "stderr": "panicked at 'no'\n",
   "stderr_dropped_bytes": 0
 }
-"#]]
-            .raw()
-        );
+"#]];
+        assert_data_eq!(text(&sample::record(Outcome::Failed { code: 101 })), expected.raw());
     }
 
     #[test]
