@@ -1,5 +1,6 @@
 //! What stops a run, in the user's terms. A failed test is not among it: that is an outcome.
 
+use crate::remedy::{Obstacle, Remedy};
 use crate::settings::SettingsError;
 use crate::workers::Unready;
 use anstyle::{AnsiColor, Style};
@@ -124,8 +125,13 @@ pub(crate) enum Error {
         names: Vec<String>,
     },
     /// Something required cannot be had.
-    #[error("this host cannot isolate as required: {}", Missing(.0))]
-    CannotIsolate(Vec<(Capability, String)>),
+    #[error("this host cannot isolate as required: {}", Missing(.obstacles))]
+    CannotIsolate {
+        /// What, and why.
+        obstacles: Vec<Obstacle>,
+        /// What can be done about it.
+        remedies: Vec<Remedy>,
+    },
     /// What the host is could not be read, or it has run out of something.
     #[error("cannot prepare sandboxes on this host")]
     Host(#[source] io::Error),
@@ -185,7 +191,7 @@ impl Error {
             Self::SeveralTests { .. } => {
                 Some("give a whole name; `-p`, `--lib` and `--test` choose among test binaries".into())
             }
-            Self::CannotIsolate(missing) => Some(remedy(missing)),
+            Self::CannotIsolate { obstacles, .. } => Some(go_on_without(obstacles)),
             Self::NoAttempt { .. } => Some("`cargo isotest ps` names those that are running".into()),
             Self::ManyAttempts { .. } => Some("name one of them by its id".into()),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
@@ -216,16 +222,15 @@ impl Error {
     }
 }
 
-fn remedy(missing: &[(Capability, String)]) -> String {
-    let without = format!("go on without by `--prefer {}`", Words(missing));
-    if !missing.iter().any(|(capability, _)| capability.is_metric()) {
-        return without;
+/// Only what is not the ground of everything else can be done without.
+fn go_on_without(obstacles: &[Obstacle]) -> String {
+    let optional = |capability: Capability| capability.is_metric() || capability == Capability::CopyOnWrite;
+    if !obstacles.iter().all(|obstacle| optional(obstacle.capability)) {
+        return "`cargo isotest doctor` shows everything this host allows".into();
     }
     // A limit requires its figure, which can then not be only preferred.
-    format!(
-        "have a cgroup delegated, for example by `systemd-run --user --scope -p Delegate=yes cargo isotest`, or \
-         {without} and without limits on it"
-    )
+    let without = Words(obstacles);
+    format!("go on without by `--prefer {without}`, and without limits on it")
 }
 
 // Cargo begins with the same word as we do.
@@ -248,11 +253,11 @@ fn left_out(filtered: usize, ignored: usize) -> String {
     }
 }
 
-struct Missing<'a>(&'a [(Capability, String)]);
+struct Missing<'a>(&'a [Obstacle]);
 
 impl fmt::Display for Missing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (capability, reason)) in self.0.iter().enumerate() {
+        for (index, Obstacle { capability, reason, .. }) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}no `{capability}` ({reason})")?;
         }
@@ -260,13 +265,13 @@ impl fmt::Display for Missing<'_> {
     }
 }
 
-struct Words<'a>(&'a [(Capability, String)]);
+struct Words<'a>(&'a [Obstacle]);
 
 impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (capability, _)) in self.0.iter().enumerate() {
+        for (index, obstacle) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "," };
-            write!(f, "{separator}{capability}")?;
+            write!(f, "{separator}{}", obstacle.capability)?;
         }
         Ok(())
     }
@@ -285,15 +290,18 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named_with_its_reason_and_a_way_out() {
-        let missing = vec![(Capability::User, "refused".into()), (Capability::Net, "full".into())];
-        let error = Error::CannotIsolate(missing);
+        let lacking = |missing: &[(Capability, &str)]| {
+            let obstacles = missing.iter().map(|(capability, why)| (*capability, (*why).to_owned()).into());
+            Error::CannotIsolate { obstacles: obstacles.collect(), remedies: Vec::new() }
+        };
+        let error = lacking(&[(Capability::User, "refused"), (Capability::Net, "full")]);
         assert_eq!(
             error.to_string(),
             "this host cannot isolate as required: no `user` (refused); no `net` (full)"
         );
-        assert_eq!(error.hint().unwrap(), "go on without by `--prefer user,net`");
-        let hint = Error::CannotIsolate(vec![(Capability::Memory, "no cgroup".into())]).hint().unwrap();
-        assert!(hint.contains("Delegate=yes") && hint.contains("without limits on it"), "{hint}");
+        assert!(error.hint().unwrap().contains("cargo isotest doctor"));
+        let hint = lacking(&[(Capability::Memory, "no cgroup"), (Capability::Io, "none")]).hint().unwrap();
+        assert_eq!(hint, "go on without by `--prefer memory,io`, and without limits on it");
     }
 
     #[test]

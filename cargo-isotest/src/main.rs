@@ -7,6 +7,7 @@ mod caller;
 mod cli;
 mod closure;
 mod discover;
+mod doctor;
 mod environment;
 mod error;
 mod event;
@@ -24,6 +25,7 @@ mod one;
 mod oracle;
 mod project;
 mod ps;
+mod remedy;
 mod report;
 mod roster;
 mod run;
@@ -75,6 +77,7 @@ fn run(cli: Cli) -> Result<End, Error> {
         Task::Exec(command) => exec::execute(command, &settings, &caller),
         Task::Shell { of_test } => shell::execute(*of_test, &settings, &caller),
         Task::Explain(command) => explain::execute(command.as_ref(), &settings, &caller),
+        Task::Doctor => doctor::execute(&settings, &caller),
         Task::Closure(program) => closure::show(program, settings.message_format, &caller),
         Task::Ps(args) => ps::show(args, settings.message_format),
     }
@@ -96,6 +99,9 @@ fn tell(error: &Error) {
     let mut stderr = anstream::stderr();
     // Where standard error is closed there is nobody to tell.
     let _ = writeln!(stderr, "{}error{}: {}", error::STYLE, anstyle::Reset, error.chain());
+    if let Error::CannotIsolate { remedies, .. } = error {
+        let _ = write!(stderr, "{}", doctor::remedies(remedies));
+    }
     if let Some(hint) = error.hint() {
         let _ = writeln!(stderr, " {}hint{}: {hint}", error::HINT_STYLE, anstyle::Reset);
     }

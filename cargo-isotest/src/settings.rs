@@ -41,6 +41,8 @@ pub(crate) enum Task {
     Execute,
     /// Only name them.
     List,
+    /// Only find out what this host allows; nothing is built.
+    Doctor,
     /// Nothing with tests: show what this program needs.
     Closure(PathBuf),
     /// Nothing with tests: show what is running.
@@ -161,6 +163,7 @@ impl Settings {
                 let is_test = command.command.is_empty();
                 (Task::Explain((!is_test).then(|| Command::of(command, caller))), Words::filtering(named))
             }
+            Some(Verb::Doctor) => (Task::Doctor, Words::default()),
         };
         let Flags { tests, execution, sandbox, policy, report, cargo } = cli.flags;
         let Words { filters, of_harness } = words;

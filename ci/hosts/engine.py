@@ -12,13 +12,15 @@ import subprocess
 import tempfile
 import time
 
-from ran import Ran
+import ran
 
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = pathlib.Path(os.environ.get("ISOTEST_VM_CACHE") or
                      pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "isotest-vm")
 PACKAGES = ["docker.io", "containerd", "runc", "libdevmapper1.02.1"]
-# What all of it needs is on every Debian, or in the packages.
+# Of these, what it takes to run a container.
+PROGRAMS = ["usr/sbin/dockerd", "usr/bin/docker", "usr/bin/containerd", "usr/bin/containerd-shim-runc-v2", "usr/sbin/runc",
+            "usr/bin/runc", "lib/x86_64-linux-gnu"]
 LIBRARIES = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"]
 PATIENCE = 60
 
@@ -71,10 +73,8 @@ class Engine:
 
     def run(self, words, flags=(), seconds=PATIENCE):
         """Runs a command in a container without network, removed afterwards."""
-        command = ["docker", "run", "--rm", "--network", "none", *flags, "debian", *map(str, words)]
-        done = subprocess.run(command, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, check=False, timeout=seconds)
-        return Ran(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+        command = ["docker", "run", "--rm", "--network", "none", *flags, "debian", *words]
+        return ran.run(command, seconds, env=self._environment)
 
     def _start(self):
         options = {"bridge": "none", "iptables": False, "ip6tables": False, "cgroup-parent": f"/{self._cgroups}",

@@ -1,7 +1,6 @@
 """Runs commands in a guest of `ci/vm/`, one boot for all of them, and brings back what each of them said."""
 
 import io
-import os
 import pathlib
 import subprocess
 import tarfile

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import subprocess
 
 
 @dataclasses.dataclass
@@ -14,6 +15,13 @@ class Ran:
 
     def __str__(self):
         return f"exit status {self.status}\n--- stdout\n{self.stdout[-6000:]}\n--- stderr\n{self.stderr[-6000:]}"
+
+
+def run(words, seconds, **settings):
+    """Runs a command of this machine, for so long at most."""
+    done = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, check=False, timeout=seconds, **settings)
+    return Ran(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
 
 class Report:
@@ -31,6 +39,10 @@ class Report:
     def state(self, capability):
         """`in-force`, `off` or `missing`."""
         return self.started["isolation"][capability]["state"]
+
+    def outcomes(self):
+        """Name of each test, and what became of it."""
+        return {attempt["name"]: attempt["outcome"] for attempt in self.attempts}
 
     def figures(self, name):
         """This figure of every attempt."""

@@ -1,6 +1,6 @@
-"""What is run on every host: this build of `cargo isotest`, a project whose outcomes are known, and the end-to-end tests.
+"""What is run on every host: this build of `cargo isotest`, projects whose outcomes are known, and the end-to-end tests.
 
-The project is built here, at the path it has on the host under test, where nothing can or need be built any more.
+Projects are built here, at the path they have on the host under test, where nothing can or need be built any more.
 """
 
 import json
@@ -13,14 +13,14 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CORE = ROOT / "isotest-core"
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve()
-PROJECT = TARGET / "hosts/tour"
+PROJECTS = TARGET / "hosts"
 ISOTEST = TARGET / "debug/cargo-isotest"
-# The ordinary user of guests and containers; the project is theirs.
+# The ordinary user of guests and containers; projects are theirs.
 UID = 1000
 
 NAMESPACES = ["user", "pid", "mount", "net", "ipc", "uts", "cgroup"]
 FILES = ["rootfs", "copy-on-write"]
-# Verdicts on the project, whatever the host.
+# Verdicts on the tour, whatever the host.
 COUNTS = {"passed": 20, "failed": 1, "signaled": 0, "timed-out": 0, "oom-killed": 0, "leaked": 1, "not-isolated": 0, "skipped": 1}
 TESTS_FAILED = 100
 CANNOT_ISOLATE = 97
@@ -44,43 +44,42 @@ class Subject:
         self._end_to_end = next(executable for executable in built if executable)
         sysroot = subprocess.run(["rustc", "--print", "sysroot"], check=True, stdout=subprocess.PIPE, text=True).stdout
         self._toolchain = pathlib.Path(sysroot.strip()).resolve()
-        build_project()
+        self.tour = project("tour")
+
+    def programs(self):
+        """What a host must have for the end-to-end tests, at the same paths."""
+        return [self._end_to_end, TARGET / "debug/probe", CORE / "Cargo.toml"]
 
     def files(self):
-        """What a host must have, at the same paths."""
+        """The same for all that can be run: projects need cargo."""
         libraries = [path for path in (self._toolchain / "lib").iterdir() if path.is_file()]
-        return [PROJECT, ISOTEST, self._end_to_end, TARGET / "debug/probe", CORE / "Cargo.toml",
-                self._toolchain / "bin/cargo", self._toolchain / "bin/rustc", *libraries]
+        return [*self.programs(), self.tour, ISOTEST, self._toolchain / "bin/cargo", self._toolchain / "bin/rustc", *libraries]
 
     def directories(self):
         """The same for a host that shares directories with this one: those to read and those to write."""
-        return [TARGET / "debug", self._toolchain, CORE], [PROJECT]
+        return [TARGET / "debug", self._toolchain, CORE], [PROJECTS]
 
-    def isotest(self, *flags):
-        """The words of a call for the project that reports in JSON."""
-        return [*self.cargo_isotest(), "--manifest-path", PROJECT / "Cargo.toml", "--offline",
-                "--message-format", "json", *flags]
-
-    def cargo_isotest(self):
-        """The words of a call without any flag."""
-        # Cargo builds nothing anew for the same PATH only where build scripts do not look at it; here are none.
-        return ["env", f"PATH={self._toolchain}/bin:/usr/sbin:/usr/bin:/sbin:/bin", ISOTEST, "isotest"]
+    def isotest(self, *flags, directory=None):
+        """The words of a call for a project, the tour by default, that reports in JSON."""
+        return ["env", "--unset=CARGO_TARGET_DIR", f"PATH={self._toolchain}/bin:/usr/sbin:/usr/bin:/sbin:/bin", ISOTEST, "isotest",
+                "--manifest-path", (directory or self.tour) / "Cargo.toml", "--offline", "--message-format", "json", *flags]
 
     def end_to_end(self, *words, attempts=50):
         """The words of a call of the end-to-end tests."""
-        return ["env", "-C", CORE, "CI=true", f"CARGO_MANIFEST_DIR={CORE}", f"ISOTEST_E2E_ATTEMPTS={attempts}",
+        # Not every `env` can change the directory.
+        return ["sh", "-c", 'cd "$0" && exec "$@"', CORE, "env", "CI=true", f"CARGO_MANIFEST_DIR={CORE}", f"ISOTEST_E2E_ATTEMPTS={attempts}",
                 self._end_to_end, *words]
 
 
-def build_project():
-    """Copies the project out of the repository and builds its tests in it, as the user's own."""
-    source = ROOT / "fixtures/projects/tour"
-    PROJECT.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(source, PROJECT, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target"))
-    cargo("test", "--quiet", "--no-run", "--offline", "--manifest-path", str(PROJECT / "Cargo.toml"))
-    for directory, _, names in os.walk(PROJECT):
-        for path in [directory, *(os.path.join(directory, name) for name in names)]:
+def project(name):
+    """Copies a project out of the repository and builds its tests in it, as the user's own."""
+    directory = PROJECTS / name
+    shutil.copytree(ROOT / "fixtures/projects" / name, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target"))
+    cargo("test", "--quiet", "--no-run", "--offline", "--manifest-path", str(directory / "Cargo.toml"))
+    for place, _, names in os.walk(directory):
+        for path in [place, *(os.path.join(place, name) for name in names)]:
             os.chown(path, UID, UID, follow_symlinks=False)
+    return directory
 
 
 def line(words):

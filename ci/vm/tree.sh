@@ -7,7 +7,7 @@ set -euo pipefail
 
 cache=${ISOTEST_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/isotest-vm}
 tree=$cache/debian
-packages=apparmor,bubblewrap,dbus,dbus-user-session,kmod,libpam-systemd,sudo,systemd,systemd-sysv
+packages=apparmor,bubblewrap,dbus,dbus-user-session,kmod,libpam-systemd,procps,sudo,systemd,systemd-sysv
 
 if [ "$(id -u)" != 0 ]; then
     echo "error: only root can make the files of a system: run it with sudo" >&2

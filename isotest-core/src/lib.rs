@@ -71,8 +71,9 @@
 //! - [`outcome`]: how an attempt ended, and the verdict that follows.
 //! - [`record`]: one attempt's report.
 //! - [`suspect`]: whether its figures can be its own.
-//! - [`host`]: what this machine is. [`host::probe`] reads it, [`host::originals`] looks at the directories that are to
-//!   be copy-on-write; both change nothing.
+//! - [`host`]: what this machine is; [`host::surroundings`]: what may explain a refusal. [`host::probe`] reads both, and
+//!   tries what can only be tried: a whole attempt, and after a failure each part of a sandbox alone.
+//!   [`host::originals`] looks at the directories that are to be copy-on-write. All of them change nothing.
 //!
 //! Decisions, pure:
 //! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`,
@@ -92,7 +93,7 @@
 //!   watches one to its end; `attended` is for a command to which somebody attends, who passes on signals and sees it stop,
 //!   and `terminal` opens one for it. `zygote`, `tree`, `stores` and `network` are the zygote's work; `init`, `layers`, `watch`,
 //!   `leftovers` and `changes` are init's; `workload` is the last stretch before execve. `channel` is what they say to
-//!   each other.
+//!   each other, `part` one thing tried alone by a zygote that is good for nothing else.
 //!   [`Step`](sandbox::step::Step) names every action in the order in which it happens.
 //! - [`stage`]: the re-execution hook.
 //! - [`wire`]: paths on the wire, byte for byte.

@@ -33,7 +33,8 @@ const EXIT_CODES: &str = "Exit codes:
                       cargo isotest shell [OPTIONS] [TEST]\n       \
                       cargo isotest explain [OPTIONS] TEST | -- COMMAND...\n       \
                       cargo isotest ps [--full] [--watch] [ATTEMPT]\n       \
-                      cargo isotest closure [OPTIONS] BINARY"
+                      cargo isotest closure [OPTIONS] BINARY\n       \
+                      cargo isotest doctor [OPTIONS]"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -63,6 +64,8 @@ pub(crate) enum Verb {
     Explain(ExplainArgs),
     /// Show the runs on this machine, their attempts, and the processes in each, from another terminal
     Ps(PsArgs),
+    /// Find out what this host allows, and what can be done about the rest; needs no project
+    Doctor,
 }
 
 /// What has no name.

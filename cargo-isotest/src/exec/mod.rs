@@ -85,6 +85,13 @@ pub(crate) fn attended(
     let mut attempt = slot.launch_last(&SandboxPlan { attended, ..plan });
     attend::until_end(&mut attempt, &signals).map_err(Error::Host)?;
     let record = attempt.finish();
+    match record.outcome {
+        // Another plan may do without, or what the host refuses is told.
+        Outcome::NotIsolated(error) if error.step.capability().is_some() => {
+            return Err(Error::Sandbox(error));
+        }
+        _ => {}
+    }
     say(settings, &report::after_command(&record));
     Ok(record)
 }

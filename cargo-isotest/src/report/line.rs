@@ -10,11 +10,11 @@ use isotest_core::record::{Captured, Record};
 use isotest_core::usage::Usage;
 use std::path::PathBuf;
 
-pub(super) const HEAD: Style = AnsiColor::Cyan.on_default().bold();
-pub(super) const NOTE: Style = AnsiColor::Blue.on_default().bold();
-pub(super) const WARN: Style = AnsiColor::Yellow.on_default().bold();
-pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
-pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const HEAD: Style = AnsiColor::Cyan.on_default().bold();
+pub(crate) const NOTE: Style = AnsiColor::Blue.on_default().bold();
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 const LOST: Style = AnsiColor::Magenta.on_default().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
@@ -33,7 +33,7 @@ pub(super) struct Attempt<'a> {
 }
 
 /// A line that begins with a word in the status column.
-pub(super) fn headed(style: Style, head: &str, rest: &str) -> String {
+pub(crate) fn headed(style: Style, head: &str, rest: &str) -> String {
     format!("{style}{head:>12}{style:#} {rest}\n")
 }
 

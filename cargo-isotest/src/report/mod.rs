@@ -7,7 +7,7 @@ mod format;
 mod harmless;
 mod human;
 mod json;
-mod line;
+pub(crate) mod line;
 mod opening;
 mod progress;
 mod waits;

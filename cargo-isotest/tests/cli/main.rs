@@ -12,6 +12,7 @@ mod bad_days;
 mod call;
 mod cgroups;
 mod closure;
+mod doctor;
 mod exec;
 mod exec_terminal;
 mod exit_codes;

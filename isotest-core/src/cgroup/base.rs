@@ -198,8 +198,8 @@ impl Cgroups {
             return Ok(());
         }
         let run = bases(&mount.own, uid).into_iter().find_map(|base| make_run(&base).ok());
-        let run =
-            run.ok_or_else(|| format!("no permission to create a cgroup in `{}`", mount.own.display()))?;
+        let run = run.map_or_else(|| make_run(&mount.own), Ok);
+        let run = run.map_err(|error| refused("create a cgroup in", &mount.own, &error))?;
         let mount_point = mount.mount_point.clone();
         let (handle, serves, processors) = (opened(&run)?, vec![capability], processors());
         self.hierarchies.push(Hierarchy { unified: false, run, handle, mount_point, serves, processors });

@@ -1,5 +1,6 @@
 //! What supervisor, zygote and init say to each other, and how it travels.
 
+use super::part::Part;
 use super::step::StepError;
 use crate::outcome::Ending;
 use crate::plan::{Attended, Template, Workload};
@@ -20,11 +21,13 @@ use std::time::Duration;
 pub(crate) enum Order {
     /// Build this template. The answer is a [`Prepared`].
     Prepare(Box<Template>),
+    /// Try this part of it instead, and end. The answer is a [`Prepared`].
+    Try(Part, Box<Template>),
     /// Start an init. The descriptors of its attempt come along, see [`Start`].
     Start(Start),
 }
 
-/// The zygote's answer to [`Order::Prepare`].
+/// The zygote's answer to [`Order::Prepare`] and [`Order::Try`].
 pub(crate) type Prepared = Result<(), StepError>;
 
 /// One sandbox. With it travel, in this order: the control socket, standard input, output and error, the

@@ -11,6 +11,7 @@ mod layers;
 mod leftovers;
 mod mounts;
 mod network;
+pub(crate) mod part;
 mod prepared;
 mod slot;
 pub mod step;

@@ -44,7 +44,7 @@ impl<'run> Slot<'run> {
     /// # Errors
     /// The step that failed.
     pub fn start(template: &'run Template, cgroups: &'run Cgroups) -> Result<Self, StepError> {
-        Ok(Self { template, cgroups, zygote: Zygote::start(template)?, ready: VecDeque::new() })
+        Ok(Self { template, cgroups, zygote: prepared(template)?, ready: VecDeque::new() })
     }
 
     /// Executes one attempt; `None` if `cancel` was thrown first. Whatever the attempt does to its sandbox, the next
@@ -88,7 +88,7 @@ impl<'run> Slot<'run> {
             Waited::Lost => {
                 // What cannot be told to end ends with its zygote. Without a new one the next attempt says why.
                 self.end();
-                if let Ok(zygote) = Zygote::start(self.template) {
+                if let Ok(zygote) = prepared(self.template) {
                     self.zygote = zygote;
                 }
                 true
@@ -127,14 +127,22 @@ impl Drop for Slot<'_> {
     }
 }
 
+fn prepared(template: &Template) -> Result<Zygote, StepError> {
+    Zygote::start(&Order::Prepare(Box::new(template.clone())))
+}
+
 #[derive(Debug)]
-struct Zygote {
+pub(super) struct Zygote {
     process: Child,
     orders: UnixStream,
 }
 
 impl Zygote {
-    fn start(template: &Template) -> Result<Self, StepError> {
+    /// Starts one and waits until it has carried out its first order.
+    ///
+    /// # Errors
+    /// What it answered, or why it could not be asked.
+    pub(super) fn start(first: &Order) -> Result<Self, StepError> {
         let (mut orders, theirs) = Step::StartZygote.run(UnixStream::pair)?;
         let process = Step::StartZygote.on("/proc/self/exe", || {
             Command::new("/proc/self/exe")
@@ -149,7 +157,7 @@ impl Zygote {
         })?;
         let mut zygote = Self { process, orders: Step::StartZygote.run(|| orders.try_clone())? };
         let prepared = Step::StartZygote.run(|| -> io::Result<Prepared> {
-            channel::send(&mut orders, &Order::Prepare(Box::new(template.clone())), &[])?;
+            channel::send(&mut orders, first, &[])?;
             let answer = channel::receive::<Prepared>(&mut orders)?;
             answer.map(|(prepared, _)| prepared).ok_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))
         });

@@ -1,5 +1,6 @@
 //! The set-up actions of a sandbox in the order in which they happen, and how one of them failed.
 
+use crate::policy::Capability;
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 use std::{fmt, io};
@@ -148,6 +149,40 @@ impl Step {
         StepError { step: self, errno: error.raw_os_error().unwrap_or(libc::EPROTO), subject }
     }
 
+    /// What cannot be had where the host refuses the step; `None` if it is about something else.
+    pub const fn capability(self) -> Option<Capability> {
+        Some(match self {
+            Self::UnshareZygote | Self::MapZygote | Self::CloneInit | Self::MapIds => Capability::User,
+            Self::ForkZygote => Capability::Pid,
+            Self::CutPropagation | Self::MountRoot => Capability::Mount,
+            Self::MakeNetwork | Self::CopyNetSettings | Self::RaiseLoopback => Capability::Net,
+            Self::UnshareCgroup => Capability::Cgroup,
+            Self::MakeLayers => Capability::CopyOnWrite,
+            Self::MountTemplateProc
+            | Self::AssembleTree
+            | Self::PivotRoot
+            | Self::SealTree
+            | Self::MountTmpfs
+            | Self::AttachLayers
+            | Self::MountProc
+            | Self::GuardProc
+            | Self::MountDevpts => Capability::Rootfs,
+            Self::StartZygote
+            | Self::CreateCgroup
+            | Self::DieWithParent
+            | Self::CloneWorkload
+            | Self::JoinCgroup
+            | Self::OpenTerminal
+            | Self::NewSession
+            | Self::PlaceDescriptors
+            | Self::ResetSignals
+            | Self::ChangeDirectory
+            | Self::Exec
+            | Self::Supervise
+            | Self::ReadFigures => return None,
+        })
+    }
+
     /// What was attempted, as the object of "could not".
     pub const fn action(self) -> &'static str {
         match self {
@@ -212,35 +247,9 @@ pub struct StepError {
 }
 
 impl StepError {
-    /// What the user can do about it, where we know.
+    /// What the user can do about it, where it is not the host that refuses.
     pub fn hint(&self) -> Option<&'static str> {
-        let namespaces = matches!(
-            self.step,
-            Step::UnshareZygote
-                | Step::MapZygote
-                | Step::ForkZygote
-                | Step::CutPropagation
-                | Step::MountRoot
-                | Step::CloneInit
-        );
         match (self.step, self.errno) {
-            (Step::MountTemplateProc | Step::MountProc, libc::EPERM) => Some(
-                "a container runtime has masked /proc: start the container with `--security-opt systempaths=unconfined` \
-                 or `--privileged`",
-            ),
-            (_, libc::EPERM | libc::EACCES) if namespaces => Some(
-                "user namespaces are refused here: on Ubuntu run `sudo sysctl -w \
-                 kernel.apparmor_restrict_unprivileged_userns=0`, on older Debian `sudo sysctl -w \
-                 kernel.unprivileged_userns_clone=1`; in a container add `--cap-add SYS_ADMIN --security-opt \
-                 seccomp=unconfined --security-opt apparmor=unconfined`",
-            ),
-            (_, libc::ENOSPC) if namespaces => Some(
-                "the limit of namespaces is reached: raise it with `sudo sysctl -w user.max_user_namespaces=10000` \
-                 (and likewise `user.max_mnt_namespaces`, `user.max_pid_namespaces`, `user.max_net_namespaces`)",
-            ),
-            (_, libc::ENOSYS) if namespaces => Some(
-                "the kernel or a seccomp filter lacks the call; in a container add `--security-opt seccomp=unconfined`",
-            ),
             (Step::Exec, libc::ENOENT) => Some(
                 "the file or the interpreter it names is not there inside the sandbox; `--bind PATH` shows a further path",
             ),
