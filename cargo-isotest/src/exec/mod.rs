@@ -14,9 +14,9 @@ use crate::report;
 use crate::settings::{Command, Settings};
 use anstream::AutoStream;
 use isotest_core::outcome::{self, Outcome};
-use isotest_core::plan::{Attended, SandboxPlan, Workload};
+use isotest_core::plan::{Attended, Limits, SandboxPlan, Workload};
 use isotest_core::record::Record;
-use isotest_core::sandbox::Slot;
+use isotest_core::sandbox::{Attempt, Running, Slot};
 use nix::sys::resource::{Resource, setrlimit};
 use signals::Signals;
 use std::fs::File;
@@ -56,14 +56,14 @@ pub(crate) fn unattended(
     sandboxes: &Sandboxes,
     caller: &Caller,
 ) -> SandboxPlan {
-    plan(workload(command, caller), settings, sandboxes)
+    plan(workload(command, caller), settings, sandboxes.limits)
 }
 
-fn plan(workload: Workload, settings: &Settings, sandboxes: &Sandboxes) -> SandboxPlan {
+fn plan(workload: Workload, settings: &Settings, limits: Limits) -> SandboxPlan {
     SandboxPlan {
         workload,
         timeout: settings.execution.timeout,
-        limits: sandboxes.limits,
+        limits,
         measured: true,
         inherit_stdio: true,
         attended: None,
@@ -80,10 +80,23 @@ pub(crate) fn attended(
     let signals = Signals::take().map_err(Error::Host)?;
     let mut slot = Slot::start(&sandboxes.template, &sandboxes.cgroups).map_err(Error::Sandbox)?;
     say(settings, &report::before_command(&sandboxes.isolation));
-    let plan = plan(workload, settings, sandboxes);
-    let attended = Some(Attended { terminal: terminal() });
-    let mut attempt = slot.launch_last(&SandboxPlan { attended, ..plan });
-    attend::until_end(&mut attempt, &signals).map_err(Error::Host)?;
+    let plan = attended_by_us(plan(workload, settings, sandboxes.limits));
+    finish(slot.launch_last(&plan), settings, &signals)
+}
+
+/// The same in a sandbox that is running already.
+pub(crate) fn guest(workload: Workload, settings: &Settings, running: &Running) -> Result<Record, Error> {
+    let signals = Signals::take().map_err(Error::Host)?;
+    let plan = attended_by_us(plan(workload, settings, Limits::default()));
+    finish(running.enter(&plan), settings, &signals)
+}
+
+fn attended_by_us(plan: SandboxPlan) -> SandboxPlan {
+    SandboxPlan { attended: Some(Attended { terminal: terminal() }), ..plan }
+}
+
+fn finish(mut attempt: Attempt, settings: &Settings, signals: &Signals) -> Result<Record, Error> {
+    attend::until_end(&mut attempt, signals).map_err(Error::Host)?;
     let record = attempt.finish();
     match record.outcome {
         // Another plan may do without, or what the host refuses is told.
