@@ -92,6 +92,12 @@ pub(crate) enum Error {
         /// What was asked for.
         wanted: String,
     },
+    /// An attempt ended while somebody was in its sandbox, or about to be.
+    #[error("`{wanted}` has ended, and with it everything in its sandbox")]
+    AttemptEnded {
+        /// What was asked for.
+        wanted: String,
+    },
     /// A test that is running more than once.
     #[error("`{wanted}` is running more than once: {}", .ids.join(", "))]
     ManyAttempts {
@@ -192,7 +198,9 @@ impl Error {
                 Some("give a whole name; `-p`, `--lib` and `--test` choose among test binaries".into())
             }
             Self::CannotIsolate { obstacles, .. } => Some(go_on_without(obstacles)),
-            Self::NoAttempt { .. } => Some("`cargo isotest ps` names those that are running".into()),
+            Self::NoAttempt { .. } | Self::AttemptEnded { .. } => {
+                Some("`cargo isotest ps` names those that are running".into())
+            }
             Self::ManyAttempts { .. } => Some("name one of them by its id".into()),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
             Self::Sandbox(error) | Self::Execute(error) => error.hint().map(str::to_owned),

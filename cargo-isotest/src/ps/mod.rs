@@ -69,6 +69,16 @@ struct Line<'a> {
     runs: &'a [Run],
 }
 
+/// The process that is PID 1 of the one attempt that is called so and is running.
+///
+/// # Errors
+/// When there is not exactly one.
+pub(crate) fn init_of(wanted: &str) -> Result<i32, Error> {
+    let runs = look::runs(Extent::Tree, Some(wanted))?;
+    let init = runs.iter().flat_map(|run| &run.attempts).find_map(|attempt| attempt.init);
+    init.ok_or_else(|| Error::NoAttempt { wanted: wanted.to_owned() })
+}
+
 /// Shows what is running, once or again and again.
 ///
 /// # Errors

@@ -26,7 +26,8 @@ pub(crate) const PROMISES: &[Promise] = &[
 ];
 
 /// Taken by the supervisor, where nothing is injected, or only where version 1 is; tried by other trials.
-const NOT_INJECTED: [Step; 4] = [Step::StartZygote, Step::CreateCgroup, Step::JoinCgroup, Step::ReadFigures];
+const NOT_INJECTED: [Step; 5] =
+    [Step::StartZygote, Step::CreateCgroup, Step::JoinCgroup, Step::ReadFigures, Step::Join];
 
 fn each(suite: &Suite) -> Kept {
     for step in Step::ALL.into_iter().filter(|step| !NOT_INJECTED.contains(step)) {
