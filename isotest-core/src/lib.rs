@@ -78,6 +78,7 @@
 //! Decisions, pure:
 //! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`,
 //!   and what becomes of a user's directory with something mounted below it in `plan/descend.rs`.
+//!   [`plan::explain`] is a plan as shell commands, to be read.
 //!
 //! Reading, changing nothing:
 //! - [`closure`]: the loader and libraries of a program. `elf` and `files` read; `cache`, `search`, `resolve` and `lacks`

@@ -3,7 +3,7 @@
 use super::leaf::Leaf;
 use super::{Hierarchy, sweep};
 use crate::host::{CgroupMount, Host};
-use crate::plan::{Figures, Limits, View};
+use crate::plan::{Figures, Limits, View, explain};
 use crate::policy::Capability;
 use crate::usage::Source;
 use nix::unistd::{SysconfVar, sysconf};
@@ -121,6 +121,18 @@ impl Cgroups {
             path: hierarchy.mount_point.clone(),
         };
         self.hierarchies.iter().map(view).collect()
+    }
+
+    /// Where a person would make an attempt's cgroups.
+    pub fn places(&self) -> Vec<explain::Hierarchy> {
+        let moved = self.moved.as_ref();
+        let place = |hierarchy: &Hierarchy| explain::Hierarchy {
+            base: hierarchy.run.parent().unwrap_or(&hierarchy.run).to_path_buf(),
+            unified: hierarchy.unified,
+            serves: hierarchy.serves.clone(),
+            enabled: moved.filter(|_| hierarchy.unified).map_or_else(Vec::new, |moved| moved.enabled.clone()),
+        };
+        self.hierarchies.iter().map(place).collect()
     }
 
     /// Makes a cgroup for one attempt; `None` where no hierarchy could be had.

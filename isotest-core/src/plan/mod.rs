@@ -2,6 +2,7 @@
 //! and [`crate::sandbox`] obeys it.
 
 mod descend;
+pub mod explain;
 mod resolve;
 mod rootfs;
 mod uncopied;
