@@ -26,7 +26,10 @@ def setUpModule():
         return f'command=$({command}); echo "$command" >&2; eval "${{command%cargo isotest}} {required}"'
 
     ran = guest.run({
-        "refused": required,
+        "by_itself": required,
+        "root_by_itself": f"sudo {required}",
+        # From here on nobody can ask the manager but by the advice.
+        "refused": f"sudo chmod a-x /usr/bin/busctl; {required}",
         "session_advised": advised("refused", 1),
         "agent_advised": advised("refused", 2),
         "session": line([*SESSION, *subject.isotest()]),
@@ -48,6 +51,10 @@ class Session(rows.Row):
         self.assertNotIn(None, report.figures("memory_peak_bytes"))
         self.assertEqual(set(report.figures("memory_source")), {"memory.peak"})
 
+    def test_a_scope_is_had_without_being_asked_for(self):
+        report = self.assert_isolates(ran["by_itself"], ["memory", "cpu", "pids", "pressure"])
+        self.assertEqual(set(report.figures("memory_source")), {"memory.peak"})
+
     def test_io_is_not_delegated_and_not_guessed(self):
         report = self.assert_isolates(ran["session"], [])
         self.assertNotIn("io.stat", report.figures("io_source"))
@@ -57,6 +64,7 @@ class Session(rows.Row):
 
     def test_the_advice_helps(self):
         self.assertEqual((ran["refused"].status, ran["refused"].stdout), (CANNOT_ISOLATE, ""), f"{ran['refused']}")
+        self.assertIn("systemd gave no other: could not execute `busctl`: Permission denied", ran["refused"].stderr)
         self.assert_isolates(ran["session_advised"], ["memory", "pids"])
         self.assert_isolates(ran["agent_advised"], ["memory", "pids", "io"])
 
@@ -79,6 +87,9 @@ class Agent(rows.Row):
 
 class Root(rows.Row):
     """Root's shell stands in the way of dividing its cgroup."""
+
+    def test_a_scope_is_had_without_being_asked_for(self):
+        self.assert_isolates(ran["root_by_itself"], ["memory", "cpu", "pids", "io", "pressure"])
 
     def test_the_advice_helps(self):
         refused = ran["root_refused"]
