@@ -2,6 +2,7 @@
 
 use crate::remedy::{Obstacle, Remedy};
 use crate::settings::SettingsError;
+use crate::workers::Unready;
 use anstyle::{AnsiColor, Style};
 use isotest_core::closure::ElfError;
 use isotest_core::policy::Capability;
@@ -115,6 +116,14 @@ pub(crate) enum Error {
         /// How many because they are ignored.
         ignored: usize,
     },
+    /// One test was asked for, and these have that in their names.
+    #[error("`{filter}` names {} tests: {}", .names.len(), some(.names))]
+    SeveralTests {
+        /// What was asked for.
+        filter: String,
+        /// The tests.
+        names: Vec<String>,
+    },
     /// Something required cannot be had.
     #[error("this host cannot isolate as required: {}", Missing(.obstacles))]
     CannotIsolate {
@@ -154,6 +163,15 @@ pub(crate) enum Stage {
     Build,
 }
 
+impl From<Unready> for Error {
+    fn from(unready: Unready) -> Self {
+        match unready {
+            Unready::Failed(error) => Self::Sandbox(error),
+            Unready::Interrupted(signal) => Self::Interrupted(signal),
+        }
+    }
+}
+
 impl Error {
     /// What to do about it, if that is not plain from the error itself.
     pub(crate) fn hint(&self) -> Option<String> {
@@ -170,6 +188,9 @@ impl Error {
                 Some("`--run-ignored all` executes ignored tests too".into())
             }
             Self::NoTests { filtered: 1.., .. } => Some("`cargo isotest list` names the tests".into()),
+            Self::SeveralTests { .. } => {
+                Some("give a whole name; `-p`, `--lib` and `--test` choose among test binaries".into())
+            }
             Self::CannotIsolate { obstacles, .. } => Some(go_on_without(obstacles)),
             Self::NoAttempt { .. } => Some("`cargo isotest ps` names those that are running".into()),
             Self::ManyAttempts { .. } => Some("name one of them by its id".into()),
@@ -216,6 +237,11 @@ fn go_on_without(obstacles: &[Obstacle]) -> String {
 fn cause(said: &str) -> &str {
     let said = said.trim();
     said.strip_prefix("error: ").unwrap_or(said)
+}
+
+fn some(names: &[String]) -> String {
+    let shown = names.iter().take(5).cloned();
+    shown.chain((names.len() > 5).then(|| "...".to_owned())).collect::<Vec<_>>().join(", ")
 }
 
 fn left_out(filtered: usize, ignored: usize) -> String {

@@ -89,7 +89,10 @@ impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
             Error::Interrupted(_) | Error::Unwritten { .. } => Self::Bug,
-            Error::Usage(_) | Error::Closure { .. } | Error::ManyAttempts { .. } => Self::Usage,
+            Error::Usage(_)
+            | Error::SeveralTests { .. }
+            | Error::Closure { .. }
+            | Error::ManyAttempts { .. } => Self::Usage,
             Error::Start { stage: Stage::Build, .. }
             | Error::Answer { stage: Stage::Build, .. }
             | Error::Build(_) => Self::BuildFailed,

@@ -13,12 +13,14 @@ mod error;
 mod event;
 mod exec;
 mod exit;
+mod explain;
 mod harness;
 mod interrupt;
 mod isolation;
 mod links;
 mod list;
 mod listing;
+mod one;
 #[cfg(test)]
 mod oracle;
 mod project;
@@ -32,6 +34,7 @@ mod sample;
 mod schedule;
 mod select;
 mod settings;
+mod shell;
 mod summary;
 mod testcase;
 mod tool;
@@ -73,6 +76,8 @@ fn run(cli: Cli) -> Result<End, Error> {
         }
         Task::Exec(command) => exec::execute(command, &settings, &caller),
         Task::Doctor => doctor::execute(&settings, &caller),
+        Task::Shell { of_test } => shell::execute(*of_test, &settings, &caller),
+        Task::Explain(command) => explain::execute(command.as_ref(), &settings, &caller),
         Task::Closure(program) => closure::show(program, settings.message_format, &caller),
         Task::Ps(args) => ps::show(args, settings.message_format),
     }

@@ -17,7 +17,7 @@ use crate::settings::{Settings, Task};
 use crate::summary::{Cancellation, Selection};
 use crate::testcase::TestBinary;
 use crate::warm;
-use crate::workers::{Unready, Workers};
+use crate::workers::Workers;
 use isotest_core::sandbox::Cancel;
 use std::io;
 use std::sync::Arc;
@@ -60,10 +60,7 @@ struct Run<'run> {
 impl Run<'_> {
     fn execute(&self) -> Result<End, Error> {
         warm::page_cache(self.build);
-        self.workers.ready().map_err(|unready| match unready {
-            Unready::Failed(error) => Error::Sandbox(error),
-            Unready::Interrupted(signal) => Error::Interrupted(signal),
-        })?;
+        self.workers.ready().map_err(Error::from)?;
         let Listed { tests, whole } = listing::list(self.workers, &self.build.binaries)?;
         let selected = self.settings.selection.choose(tests);
         if selected.tests.is_empty() {
@@ -81,12 +78,10 @@ impl Run<'_> {
         let binaries = binaries_of(selected);
         let whole: Vec<String> =
             whole.iter().filter(|id| binaries.iter().any(|binary| binary.id == **id)).cloned().collect();
-        self.roster.expect(&selected.tests);
+        let tests = selected.tests.iter();
+        self.roster.expect(tests.map(|test| (test.binary.id.as_str(), test.name.as_str())));
         let mut isolation = self.sandboxes.isolation.clone();
-        let unlisted = self.listener.as_ref().err();
-        isolation
-            .remarks
-            .extend(unlisted.map(|error| format!("`cargo isotest ps` does not find this run: {error}")));
+        isolation.remarks.extend(Listener::remark(self.listener));
         let started = reporters.event(&Event::RunStarted {
             isolation: &isolation,
             binaries: &binaries,

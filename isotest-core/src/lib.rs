@@ -78,6 +78,7 @@
 //! Decisions, pure:
 //! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`,
 //!   and what becomes of a user's directory with something mounted below it in `plan/descend.rs`.
+//!   [`plan::explain`] is a plan as shell commands, to be read.
 //!
 //! Reading, changing nothing:
 //! - [`closure`]: the loader and libraries of a program. `elf` and `files` read; `cache`, `search`, `resolve` and `lacks`
@@ -91,7 +92,7 @@
 //! - [`sandbox`]: outside, `slot` starts zygotes, `prepared` holds a sandbox that waits for its workload, and `attempt`
 //!   watches one to its end; `attended` is for a command to which somebody attends, who passes on signals and sees it stop,
 //!   and `terminal` opens one for it. `zygote`, `tree`, `stores` and `network` are the zygote's work; `init`, `layers`, `watch`,
-//!   `leftovers` and `changes` are init's; `workload` is the last stretch before execve. `channel` is what they say to
+//!   `sampler`, `leftovers` and `changes` are init's; `workload` is the last stretch before execve. `channel` is what they say to
 //!   each other, `part` one thing tried alone by a zygote that is good for nothing else.
 //!   [`Step`](sandbox::step::Step) names every action in the order in which it happens.
 //! - [`stage`]: the re-execution hook.

@@ -1,4 +1,4 @@
-//! What is said of a command that is no test.
+//! What is said of a command that is no test, or of one test.
 
 use clap::Args;
 use std::ffi::OsString;
@@ -13,6 +13,25 @@ pub(crate) struct ExecArgs {
     pub(crate) usage_json: Option<PathBuf>,
     /// A program and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// Whose sandbox a shell is opened in.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ShellArgs {
+    /// A test, by its name or by a part of it that no other name has [default: none, but the project]
+    #[arg(value_name = "TEST")]
+    pub(crate) named: Option<String>,
+}
+
+/// A test or a command to be explained.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExplainArgs {
+    /// A test, by its name or by a part of it that no other name has
+    #[arg(value_name = "TEST", required_unless_present = "command", conflicts_with = "command")]
+    pub(crate) named: Option<String>,
+    /// A command, as for `exec`
+    #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
 

@@ -6,7 +6,7 @@ mod libtest;
 mod ps;
 
 pub(crate) use cargo::CargoArgs;
-pub(crate) use exec::ExecArgs;
+pub(crate) use exec::{ExecArgs, ExplainArgs, ShellArgs};
 pub(crate) use libtest::{LibtestWords, UnknownWord};
 pub(crate) use ps::PsArgs;
 
@@ -30,6 +30,8 @@ const EXIT_CODES: &str = "Exit codes:
     disable_help_subcommand = true,
     override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]\n       \
                       cargo isotest exec [OPTIONS] -- COMMAND...\n       \
+                      cargo isotest shell [OPTIONS] [TEST]\n       \
+                      cargo isotest explain [OPTIONS] TEST | -- COMMAND...\n       \
                       cargo isotest ps [--full] [--watch] [ATTEMPT]\n       \
                       cargo isotest closure [OPTIONS] BINARY\n       \
                       cargo isotest doctor [OPTIONS]"
@@ -56,6 +58,10 @@ pub(crate) enum Verb {
     },
     /// Execute a command in a sandbox like a test's
     Exec(ExecArgs),
+    /// Open a shell in a test's sandbox, or in one of the project
+    Shell(ShellArgs),
+    /// Print how a test or a command is executed, as a shell script
+    Explain(ExplainArgs),
     /// Show the runs on this machine, their attempts, and the processes in each, from another terminal
     Ps(PsArgs),
     /// Find out what this host allows, and what can be done about the rest; needs no project
@@ -72,6 +78,13 @@ pub(crate) struct Words {
     /// --nocapture and --test-threads
     #[arg(last = true, value_name = "WORDS")]
     pub(crate) of_harness: Vec<OsString>,
+}
+
+impl Words {
+    /// At most one filter.
+    pub(crate) fn filtering(filter: Option<String>) -> Self {
+        Self { filters: filter.into_iter().collect(), ..Self::default() }
+    }
 }
 
 /// All flags, in the order of the help text. They may stand before and after a verb.

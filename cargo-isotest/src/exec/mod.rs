@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::isolation::Sandboxes;
 use crate::report;
+use crate::roster::{Listener, Roster};
 use crate::settings::{Command, Settings};
 use anstream::AutoStream;
 use isotest_core::outcome::{self, Outcome};
@@ -19,9 +20,11 @@ use isotest_core::record::Record;
 use isotest_core::sandbox::Slot;
 use nix::sys::resource::{Resource, setrlimit};
 use signals::Signals;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::thread;
 
 /// Executes it in a sandbox whose copy-on-write directories are those of the project, or the one we are called in.
 ///
@@ -38,7 +41,7 @@ pub(crate) fn execute(command: &Command, settings: &Settings, caller: &Caller) -
 }
 
 /// The caller's environment and directory, and what tests are told, too.
-fn workload(command: &Command, caller: &Caller) -> Workload {
+pub(crate) fn workload(command: &Command, caller: &Caller) -> Workload {
     let mut environment = caller.environment.clone();
     environment.extend(environment::additions(0).map(|(name, value)| (name.to_owned(), value)));
     Workload {
@@ -49,31 +52,69 @@ fn workload(command: &Command, caller: &Caller) -> Workload {
     }
 }
 
+/// How a command is executed, but for what follows from somebody's attending to it.
+pub(crate) fn unattended(
+    command: &Command,
+    settings: &Settings,
+    sandboxes: &Sandboxes,
+    caller: &Caller,
+) -> SandboxPlan {
+    plan(workload(command, caller), settings, sandboxes)
+}
+
 /// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
-fn attended(workload: Workload, settings: &Settings, sandboxes: &Sandboxes) -> Result<Record, Error> {
+pub(crate) fn attended(
+    workload: Workload,
+    settings: &Settings,
+    sandboxes: &Sandboxes,
+) -> Result<Record, Error> {
     let signals = Signals::take().map_err(Error::Host)?;
-    let mut slot = Slot::start(&sandboxes.template, &sandboxes.cgroups).map_err(Error::Sandbox)?;
-    say(settings, &report::before_command(&sandboxes.isolation));
-    let mut attempt = slot.launch_last(&SandboxPlan {
+    let roster = Roster::new(1);
+    roster.expect(std::iter::once(("exec", line(&workload).as_str())));
+    thread::scope(|scope| {
+        let listener = Listener::open();
+        if let Ok(listener) = &listener {
+            listener.serve(scope, &roster);
+        }
+        let mut slot = Slot::start(&sandboxes.template, &sandboxes.cgroups).map_err(Error::Sandbox)?;
+        let mut isolation = sandboxes.isolation.clone();
+        isolation.remarks.extend(Listener::remark(&listener));
+        say(settings, &report::before_command(&isolation));
+        let plan = plan(workload, settings, sandboxes);
+        let attended = Some(Attended { terminal: terminal() });
+        let mut attempt = slot.launch_last(&SandboxPlan { attended, ..plan });
+        roster.started(0, 0, slot.zygote());
+        attend::until_end(&mut attempt, &signals).map_err(Error::Host)?;
+        roster.ended(0);
+        let record = attempt.finish();
+        match record.outcome {
+            // Another plan may do without, or what the host refuses is told.
+            Outcome::NotIsolated(error) if error.step.capability().is_some() => Err(Error::Sandbox(error)),
+            _ => {
+                say(settings, &report::after_command(&record));
+                Ok(record)
+            }
+        }
+    })
+}
+
+fn plan(workload: Workload, settings: &Settings, sandboxes: &Sandboxes) -> SandboxPlan {
+    SandboxPlan {
         workload,
         timeout: settings.execution.timeout,
         limits: sandboxes.limits,
         measured: true,
         inherit_stdio: true,
-        attended: Some(Attended { terminal: terminal() }),
+        attended: None,
         output_bytes: 0,
-    });
-    attend::until_end(&mut attempt, &signals).map_err(Error::Host)?;
-    let record = attempt.finish();
-    match record.outcome {
-        // Another plan may do without, or what the host refuses is told.
-        Outcome::NotIsolated(error) if error.step.capability().is_some() => {
-            return Err(Error::Sandbox(error));
-        }
-        _ => {}
     }
-    say(settings, &report::after_command(&record));
-    Ok(record)
+}
+
+/// The command as a shell would show it, without quotes.
+fn line(workload: &Workload) -> String {
+    let words = workload.arguments.iter().map(OsString::as_os_str);
+    let words = std::iter::once(workload.program.as_os_str()).chain(words);
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
 /// A terminal of its own stands for the caller's where the command both reads and writes that. In a pipeline the
@@ -86,7 +127,7 @@ fn terminal() -> [bool; 3] {
     }
 }
 
-fn say(settings: &Settings, text: &str) {
+pub(crate) fn say(settings: &Settings, text: &str) {
     if !settings.cargo.output.quiet {
         // Where standard error is closed there is nobody to tell.
         let _ = AutoStream::new(io::stderr(), settings.color).write_all(text.as_bytes());
@@ -94,7 +135,7 @@ fn say(settings: &Settings, text: &str) {
 }
 
 /// How we end when the command has.
-fn end(record: &Record, settings: &Settings) -> Result<End, Error> {
+pub(crate) fn end(record: &Record, settings: &Settings) -> Result<End, Error> {
     match (&record.outcome, record.ending.as_ref().map(|ending| ending.exit)) {
         (Outcome::NotIsolated(error), _) => Err(Error::Execute(error.clone())),
         (Outcome::TimedOut, _) => Ok(End::Exit(Exit::TimedOut)),

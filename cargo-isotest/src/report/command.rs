@@ -1,7 +1,10 @@
 //! A command that is no test as text: what its sandbox lacks before it, its end and its figures after it; pure.
 
 use super::format::signal;
-use super::line::{BAD, DIM, GOOD, WARN, consequences, duration, figures, headed, indented, out_of_memory};
+use super::harmless::word;
+use super::line::{
+    BAD, DIM, GOOD, HEAD, WARN, consequences, duration, figures, headed, indented, out_of_memory,
+};
 use super::opening::shortcomings;
 use isotest_core::outcome::{Exit, Outcome};
 use isotest_core::policy::Isolation;
@@ -10,6 +13,12 @@ use isotest_core::record::Record;
 /// What is to be said before it starts; nothing if all that is wanted is in force.
 pub(crate) fn before(isolation: &Isolation) -> String {
     shortcomings(isolation)
+}
+
+/// What is to be said of a shell before it starts: whose sandbox it is in, and the command that would be executed there.
+pub(crate) fn shell(whose: &str, command: Option<&str>) -> String {
+    let command = command.map(|command| indented(&word(command)));
+    headed(HEAD, "Shell", whose) + &command.unwrap_or_default()
 }
 
 /// What is to be said when it has ended. Why it was not executed is an error and said elsewhere.

@@ -13,7 +13,7 @@ mod progress;
 mod waits;
 
 pub(crate) use autopsy::gap;
-pub(crate) use command::{after as after_command, before as before_command};
+pub(crate) use command::{after as after_command, before as before_command, shell as before_shell};
 pub(crate) use format::{cpu, memory, plural, signal as signal_name};
 pub(crate) use harmless::word;
 pub(crate) use json::command as command_as_json;

@@ -5,10 +5,10 @@ use crate::policy::Capability;
 
 /// A file and what is written into it. An optional file is one that not every kernel has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Setting {
-    pub(super) file: &'static str,
-    pub(super) value: String,
-    pub(super) optional: bool,
+pub(crate) struct Setting {
+    pub(crate) file: &'static str,
+    pub(crate) value: String,
+    pub(crate) optional: bool,
 }
 
 /// Memory and swap together may be this much more than memory alone. That sum is charged first, and its refusals are
@@ -17,7 +17,7 @@ pub(super) struct Setting {
 const SWAP_BYTES: u64 = 64 << 10;
 
 /// What to write, in order, into a directory of a hierarchy that serves `capability`.
-pub(super) fn settings(limits: Limits, capability: Capability, unified: bool) -> Vec<Setting> {
+pub(crate) fn settings(limits: Limits, capability: Capability, unified: bool) -> Vec<Setting> {
     let required = |file, value: u64| Setting { file, value: value.to_string(), optional: false };
     let optional = |file, value: u64| Setting { file, value: value.to_string(), optional: true };
     match (capability, unified) {

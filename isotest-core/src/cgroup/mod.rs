@@ -10,6 +10,9 @@ mod sweep;
 pub use base::{Cgroups, Established};
 pub use leaf::Leaf;
 
+pub(crate) use leaf::INNER;
+pub(crate) use limits::{Setting, settings};
+
 use crate::policy::Capability;
 use std::fs::File;
 use std::path::PathBuf;
