@@ -87,8 +87,8 @@
 //!   read; `waits` says what follows.
 //!
 //! Effects:
-//! - [`cgroup`]: `base` makes and removes the directories of a run, `leaf` those of an attempt; `sweep` removes what
-//!   the dead left. `parse` and `limits` are pure.
+//! - [`cgroup`]: `base` makes and removes the directories of a run, `leaf` those of an attempt; `scope` asks
+//!   systemd for a place to make them in; `sweep` removes what the dead left. `parse` and `limits` are pure.
 //! - [`sandbox`]: outside, `slot` starts zygotes, `prepared` holds a sandbox that waits for its workload, and `attempt`
 //!   watches one to its end; `attended` is for a command to which somebody attends, who passes on signals and sees it stop,
 //!   and `terminal` opens one for it. `zygote`, `tree`, `stores` and `network` are the zygote's work; `init`, `layers`, `watch`,

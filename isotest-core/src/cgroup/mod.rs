@@ -5,6 +5,7 @@ mod base;
 mod leaf;
 mod limits;
 mod parse;
+pub mod scope;
 mod sweep;
 
 pub use base::{Cgroups, Established};
