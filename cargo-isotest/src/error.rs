@@ -94,6 +94,9 @@ pub(crate) enum Error {
     /// Something required cannot be had.
     #[error("this host cannot isolate as required: {}", Missing(.0))]
     CannotIsolate(Vec<(Capability, String)>),
+    /// A limit cannot be enforced.
+    #[error("this host cannot limit as required: {}", Missing(.0))]
+    CannotLimit(Vec<(String, String)>),
     /// What the host is could not be read, or it has run out of something.
     #[error("cannot prepare sandboxes on this host")]
     Host(#[source] io::Error),
@@ -131,6 +134,11 @@ impl Error {
             }
             Self::NoTests { filtered: 1.., .. } => Some("`cargo isotest list` names the tests".into()),
             Self::CannotIsolate(missing) => Some(remedy(missing)),
+            Self::CannotLimit(_) => Some(
+                "have a cgroup delegated with the controllers that this needs, for example by `sudo systemd-run --scope \
+                 -p Delegate=yes --uid=$(id -u) --gid=$(id -g) cargo isotest`, or go on without that limit"
+                    .into(),
+            ),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
             Self::Sandbox(error) => error.hint().map(str::to_owned),
             Self::Host(_)
@@ -184,9 +192,9 @@ fn left_out(filtered: usize, ignored: usize) -> String {
     }
 }
 
-struct Missing<'a>(&'a [(Capability, String)]);
+struct Missing<'a, T>(&'a [(T, String)]);
 
-impl fmt::Display for Missing<'_> {
+impl<T: fmt::Display> fmt::Display for Missing<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (capability, reason)) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };

@@ -83,7 +83,9 @@ impl From<&Error> for Exit {
             | Error::OutsideTarget { .. } => Self::Metadata,
             Error::Listing { .. } => Self::Listing,
             Error::NoTests { .. } => Self::NoTests,
-            Error::CannotIsolate(_) | Error::Host(_) | Error::Sandbox(_) => Self::CannotIsolate,
+            Error::CannotIsolate(_) | Error::CannotLimit(_) | Error::Host(_) | Error::Sandbox(_) => {
+                Self::CannotIsolate
+            }
         }
     }
 }

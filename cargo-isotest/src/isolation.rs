@@ -8,7 +8,7 @@ use crate::links;
 use crate::settings::{SandboxSettings, Settings};
 use crate::update;
 use isotest_core::cgroup::{Cgroups, Established};
-use isotest_core::host;
+use isotest_core::host::{self, Host};
 use isotest_core::plan::{self, Limits, Link, Network, Request, Template, Views};
 use isotest_core::policy::{Capability, Isolation, Level};
 use std::fs;
@@ -44,7 +44,8 @@ impl Sandboxes {
         let wanted = Capability::ALL
             .into_iter()
             .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off);
-        let Established { cgroups, missing } = Cgroups::establish(&host, &wanted.collect::<Vec<_>>());
+        let Established { mut cgroups, missing } = Cgroups::establish(&host, &wanted.collect::<Vec<_>>());
+        let unlimited = unlimited(&mut cgroups, &sandbox.limits, &host);
         let cgroup_views = cgroups.views();
         let request = Request {
             policy: &sandbox.policy,
@@ -58,16 +59,26 @@ impl Sandboxes {
             close(cgroups);
             return Err(Error::CannotIsolate(resolved.unmet));
         }
+        if !unlimited.is_empty() {
+            close(cgroups);
+            return Err(Error::CannotLimit(unlimited));
+        }
         let mut isolation = resolved.isolation;
         isolation.remarks.extend(update::remark(caller, &sandbox.keeps));
-        let limits = Limits { memory: sandbox.memory_limit, pids: sandbox.pids_limit };
-        Ok(Self { template: resolved.template, cgroups, isolation, limits })
+        Ok(Self { template: resolved.template, cgroups, isolation, limits: sandbox.limits.clone() })
     }
 
     /// Leaves the host as it was. Every slot must be gone.
     pub(crate) fn close(self) {
         close(self.cgroups);
     }
+}
+
+/// What is to be limited and cannot be, and why.
+fn unlimited(cgroups: &mut Cgroups, limits: &Limits, host: &Host) -> Vec<(String, String)> {
+    let unmet = cgroups.prepare_limits(limits, host).into_iter();
+    let of_cgroups = unmet.map(|(control, reason)| (control.controller(true).to_owned(), reason));
+    of_cgroups.chain(host::bounds::unmet(&limits.process)).collect()
 }
 
 /// What cannot be removed now is removed by the next run in the same place.

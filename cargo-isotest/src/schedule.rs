@@ -69,7 +69,7 @@ impl Schedule<'_> {
                 directory: test.binary.directory.clone(),
             },
             timeout: self.execution.timeout,
-            limits: self.sandboxes.limits,
+            limits: self.sandboxes.limits.clone(),
             measured: true,
             inherit_stdio: !self.execution.capture,
             output_bytes: OUTPUT_BYTES,

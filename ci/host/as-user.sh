@@ -79,7 +79,7 @@ take_back() {
 
 trap take_back EXIT
 chown "$uid:$uid" "$home"
-for controller in memory pids cpuacct blkio ""; do
+for controller in memory pids cpuacct cpu blkio ""; do
     parent=$(own_cgroup "$controller")
     [ -z "$parent" ] || hand_over "$parent"
 done

@@ -75,7 +75,7 @@
 //!
 //! Effects:
 //! - [`cgroup`]: `base` makes and removes the directories of a run, `leaf` those of an attempt; `sweep` removes what
-//!   the dead left. `parse` and `limits` are pure.
+//!   the dead left; `control` takes the controllers into use that limits need. `parse` and `limits` are pure.
 //! - [`sandbox`]: outside, `slot` starts zygotes, `prepared` holds a sandbox that waits for its workload, and `attempt`
 //!   watches one to its end. `zygote`, `tree`, `stores` and `network` are the zygote's work; `init`, `layers`, `watch`,
 //!   `leftovers` and `changes` are init's; `workload` is the last stretch before execve. `channel` is what they say to

@@ -15,6 +15,7 @@ mod files;
 mod host;
 mod interrupt;
 mod json;
+mod limits;
 mod outcomes;
 mod places;
 mod project;

@@ -61,7 +61,7 @@ impl Attempt {
         let end = sandbox.go(&plan.workload, plan.timeout).err().map(Err);
         let now = Instant::now();
         let next = plan.timeout.map(|timeout| (now + timeout + REPORT_GRACE, Urge::Kill));
-        Self { sandbox: Some(sandbox), limits: plan.limits, quiet_until: now + QUIET, next, end }
+        Self { sandbox: Some(sandbox), limits: plan.limits.clone(), quiet_until: now + QUIET, next, end }
     }
 
     /// An attempt for which there was no sandbox.

@@ -60,13 +60,13 @@ impl<'run> Slot<'run> {
         if self.ready.front().is_some_and(|sandbox| sandbox.kind != kind) {
             self.discard_ready();
         }
-        let attempt = match self.ready.pop_front().map_or_else(|| self.order(kind), Ok) {
+        let attempt = match self.ready.pop_front().map_or_else(|| self.order(&kind), Ok) {
             Ok(sandbox) => Attempt::start(sandbox, plan),
             Err(error) => return Attempt::without_sandbox(error),
         };
         while self.ready.len() < AHEAD {
             // What fails now fails again, and is told, when it is needed.
-            let Ok(sandbox) = self.order(kind) else { break };
+            let Ok(sandbox) = self.order(&kind) else { break };
             self.ready.push_back(sandbox);
         }
         attempt
@@ -91,7 +91,7 @@ impl<'run> Slot<'run> {
         }
     }
 
-    fn order(&mut self, kind: Kind) -> Result<Sandbox, StepError> {
+    fn order(&mut self, kind: &Kind) -> Result<Sandbox, StepError> {
         Sandbox::order(kind, self.cgroups, &mut self.zygote.orders)
     }
 

@@ -67,6 +67,8 @@ pub enum Step {
     ResetSignals,
     /// Workload: change to its directory.
     ChangeDirectory,
+    /// Workload: limit itself.
+    LimitProcess,
     /// Workload: execute its program.
     Exec,
     /// Supervisor: wait for the end.
@@ -77,7 +79,7 @@ pub enum Step {
 
 impl Step {
     /// Every step that happens inside a process a test can look at, in order.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::StartZygote,
         Self::UnshareZygote,
         Self::MapZygote,
@@ -108,6 +110,7 @@ impl Step {
         Self::PlaceDescriptors,
         Self::ResetSignals,
         Self::ChangeDirectory,
+        Self::LimitProcess,
         Self::Exec,
         Self::Supervise,
         Self::ReadFigures,
@@ -178,6 +181,7 @@ impl Step {
             Self::PlaceDescriptors => "put the standard descriptors in place",
             Self::ResetSignals => "reset signals",
             Self::ChangeDirectory => "change to the test's directory",
+            Self::LimitProcess => "limit the test's process",
             Self::Exec => "execute the test binary",
             Self::Supervise => "keep sight of the sandbox until its end",
             Self::ReadFigures => "read what the test used from its cgroup",
