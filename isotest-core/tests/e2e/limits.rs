@@ -2,12 +2,12 @@
 
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
-use crate::seen::{Attempt, text};
+use crate::seen::{Attempt, eventually, text};
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::{Control, Limits, ProcessLimits, Rlimit, Views};
 use isotest_core::policy::Capability;
 use libtest_mimic::Failed;
-use std::sync::Barrier;
+use std::fs;
 use std::thread;
 use std::time::Duration;
 
@@ -55,41 +55,55 @@ fn half_a_processor(suite: &Suite) -> Kept {
     Ok(())
 }
 
-fn weights(suite: &Suite) -> Kept {
+/// Says that it is there, waits until all are, and computes until it is told to end.
+const COMPUTE: &str = "> \"$0/there-$1\"; while [ ! -e \"$0/go\" ]; do sleep 0.1; done
+    while [ ! -e \"$0/stop\" ]; do :; done";
+
+/// The processor time that two attempts with these weights use on one processor, at the same time.
+fn shared(suite: &Suite, weights: [u32; 2]) -> Result<[f64; 2], Failed> {
     const TIME: Duration = Duration::from_secs(4);
-    let together = Barrier::new(2);
-    let first = *first_processors(suite)?.first().ok_or("no processor")?;
-    let used = |weight: Option<u32>| -> Result<f64, Failed> {
+    let first = first_processor(suite)?;
+    let scratch = suite.scratch()?;
+    let place = scratch.path();
+    let used = |number: usize, weight| -> Result<f64, Failed> {
         let process = ProcessLimits { cpus: vec![first], ..ProcessLimits::default() };
-        let limits = Limits { cpu_weight: weight, process, ..Limits::default() };
-        let wish = Wish { timeout: Some(TIME), ..limited(suite, limits) }.program("/bin/sh");
-        let template = suite.template(&wish);
-        let slot = suite.slot(&template);
-        together.wait();
-        let inside = wish.attempt(&mut slot?, &["-c", "while :; do :; done"])?;
-        let cpu = inside.record.usage.cpu.ok_or("no processor time")?.value;
+        let limits = Limits { cpu_weight: Some(weight), process, ..Limits::default() };
+        let views = Views { kept: vec![place.into()], ..Views::default() };
+        let wish = Wish { views, ..limited(suite, limits) }.program("/bin/sh");
+        let inside = suite.inside_with(&wish, &["-c", COMPUTE, text(place)?, &number.to_string()])?;
+        let cpu = inside.did().and(Ok(inside.record.usage.cpu.ok_or("no processor time")?.value))?;
         Ok((cpu.user + cpu.system).as_secs_f64())
     };
-    let ratio = |weights: [Option<u32>; 2]| -> Result<f64, Failed> {
-        let [light, heavy] = thread::scope(|scope| {
-            weights.map(|weight| scope.spawn(move || used(weight))).map(thread::ScopedJoinHandle::join)
-        });
+    thread::scope(|scope| {
+        let [one, other] =
+            [(0, weights[0]), (1, weights[1])].map(|(n, weight)| scope.spawn(move || used(n, weight)));
+        let there =
+            eventually(Duration::from_secs(30), || (0..2).all(|n| place.join(format!("there-{n}")).exists()));
+        let told = fs::write(place.join("go"), "");
+        thread::sleep(TIME);
+        let told = told.and(fs::write(place.join("stop"), ""));
         let failed = |_| "a thread panicked";
-        Ok(heavy.map_err(failed)?? / light.map_err(failed)??)
-    };
-    let weighted = ratio([Some(100), Some(300)])?;
+        let used = [one.join().map_err(failed)??, other.join().map_err(failed)??];
+        told?;
+        if there { Ok(used) } else { Err("they were not there in time".into()) }
+    })
+}
+
+fn weights(suite: &Suite) -> Kept {
+    let ratio = |weights| shared(suite, weights).map(|[light, heavy]| heavy / light);
+    let weighted = ratio([100, 300])?;
     assert!((3.0 * 0.85..3.0 * 1.15).contains(&weighted), "{weighted}");
-    let even = ratio([Some(100), Some(100)])?;
+    let even = ratio([100, 100])?;
     assert!((0.85..1.15).contains(&even), "control: {even}");
     Ok(())
 }
 
-/// The processors on which we may run.
-fn first_processors(suite: &Suite) -> Result<Vec<usize>, Failed> {
+/// One of those on which we may run.
+fn first_processor(suite: &Suite) -> Result<usize, Failed> {
     let status = suite.outside(&["read", "/proc/self/status"])?;
     let list = allowed(&String::from_utf8_lossy(&status.did()?.stdout))?;
     let first = list.split([',', '-']).next().ok_or("no list")?;
-    Ok(vec![first.parse()?])
+    Ok(first.parse()?)
 }
 
 fn allowed(status: &str) -> Result<String, Failed> {
@@ -98,14 +112,14 @@ fn allowed(status: &str) -> Result<String, Failed> {
 }
 
 fn processors(suite: &Suite) -> Kept {
-    let cpus = first_processors(suite)?;
-    let process = ProcessLimits { cpus: cpus.clone(), ..ProcessLimits::default() };
+    let first = first_processor(suite)?;
+    let process = ProcessLimits { cpus: vec![first], ..ProcessLimits::default() };
     let wish = limited(suite, Limits { process, ..Limits::default() });
     let seen = |attempt: &Attempt| allowed(&String::from_utf8_lossy(&attempt.did()?.stdout));
     let arguments = ["read", "/proc/self/status"];
-    assert_eq!(seen(&suite.inside_with(&wish, &arguments)?)?, cpus[0].to_string());
+    assert_eq!(seen(&suite.inside_with(&wish, &arguments)?)?, first.to_string());
     if thread::available_parallelism()?.get() > 1 {
-        assert_ne!(seen(&suite.inside(&arguments)?)?, cpus[0].to_string(), "control");
+        assert_ne!(seen(&suite.inside(&arguments)?)?, first.to_string(), "control");
     }
     Ok(())
 }
