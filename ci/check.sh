@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 ci=$PWD/ci
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-everything=(fmt lint doc test e2e user vm real bench tidy)
+everything=(fmt lint doc test e2e closure user vm real bench tidy)
 
 check_fmt() {
     cargo fmt --all --check
@@ -35,6 +35,12 @@ check_e2e() {
     ISOTEST_E2E_ATTEMPTS=${ISOTEST_E2E_ATTEMPTS:-10000} cargo test --package isotest-core --test e2e
 }
 
+check_closure() {
+    cargo test --package isotest-core --test closure
+    cargo build --package cargo-isotest
+    "$ci/closure.sh" "$target/debug/cargo-isotest"
+}
+
 # Builds the end-to-end tests and what they execute, and prints the test binary's path.
 e2e_binary() {
     cargo build --workspace --bins >&2
@@ -61,6 +67,16 @@ check_vm() {
         "$ci/vm/run.sh" $user --timeout 600 --copy "$binary" --copy "$target/debug/probe" --copy "$PWD/isotest-core/Cargo.toml" \
             --env CI=true --env ISOTEST_E2E_ATTEMPTS=300 --env TMPDIR=/mnt/disk --env "CARGO_MANIFEST_DIR=$PWD/isotest-core" -- sh -c 'cd "$CARGO_MANIFEST_DIR" && exec "$0"' "$binary"
     done
+}
+
+# To its end, so that each host has its verdict.
+check_hosts() {
+    local host failed=0
+    for host in systemd container privileged refused initramfs swap nested; do
+        echo "on the host: $(sed -n '2s/^"""\(.*\)"""$/\1/p' "$ci/hosts/$host.py")"
+        "$ci/hosts/$host.py" || failed=1
+    done
+    return "$failed"
 }
 
 check_real() {

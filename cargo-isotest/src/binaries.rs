@@ -9,6 +9,7 @@ use crate::testcase::TestBinary;
 use cargo_metadata::camino::Utf8Path;
 use cargo_metadata::{Artifact, BuildScript, Message, Package, PackageId, Target, TargetKind};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What of the messages concerns us.
@@ -16,6 +17,8 @@ use std::sync::Arc;
 pub(crate) struct Built {
     /// The test executables, in the order in which they were finished.
     tests: Vec<Artifact>,
+    /// The packages' own programs, which integration tests may start.
+    pub(crate) programs: Vec<PathBuf>,
     /// What the build scripts said.
     pub(crate) scripts: Vec<BuildScript>,
 }
@@ -30,6 +33,9 @@ impl Built {
                     if artifact.profile.test && artifact.executable.is_some() =>
                 {
                     built.tests.push(artifact);
+                }
+                Message::CompilerArtifact(artifact) if artifact.target.is_bin() => {
+                    built.programs.extend(artifact.executable.map(PathBuf::from));
                 }
                 Message::BuildScriptExecuted(script) => built.scripts.push(script),
                 _ => {}

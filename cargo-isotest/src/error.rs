@@ -1,7 +1,10 @@
 //! What stops a run, in the user's terms. A failed test is not among it: that is an outcome.
 
+use crate::remedy::{Obstacle, Remedy};
 use crate::settings::SettingsError;
+use crate::workers::Unready;
 use anstyle::{AnsiColor, Style};
+use isotest_core::closure::ElfError;
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::step::StepError;
 use std::ffi::OsString;
@@ -75,6 +78,28 @@ pub(crate) enum Error {
     /// Cargo has already said why.
     #[error("the build failed ({0})")]
     Build(ExitStatus),
+    /// A file whose libraries were asked for.
+    #[error("cannot tell what `{}` needs", .program.display())]
+    Closure {
+        /// The file.
+        program: PathBuf,
+        /// What it is instead.
+        source: ElfError,
+    },
+    /// An attempt that is not running.
+    #[error("no attempt `{wanted}` of yours is running")]
+    NoAttempt {
+        /// What was asked for.
+        wanted: String,
+    },
+    /// A test that is running more than once.
+    #[error("`{wanted}` is running more than once: {}", .ids.join(", "))]
+    ManyAttempts {
+        /// What was asked for.
+        wanted: String,
+        /// The attempts it may be.
+        ids: Vec<String>,
+    },
     /// A binary could not be asked for its tests.
     #[error("cannot list the tests of `{binary_id}`: {why}")]
     Listing {
@@ -91,11 +116,24 @@ pub(crate) enum Error {
         /// How many because they are ignored.
         ignored: usize,
     },
+    /// One test was asked for, and these have that in their names.
+    #[error("`{filter}` names {} tests: {}", .names.len(), some(.names))]
+    SeveralTests {
+        /// What was asked for.
+        filter: String,
+        /// The tests.
+        names: Vec<String>,
+    },
     /// Something required cannot be had.
-    #[error("this host cannot isolate as required: {}", Missing(.0))]
-    CannotIsolate(Vec<(Capability, String)>),
+    #[error("this host cannot isolate as required: {}", Missing(.obstacles))]
+    CannotIsolate {
+        /// What, and why.
+        obstacles: Vec<Obstacle>,
+        /// What can be done about it.
+        remedies: Vec<Remedy>,
+    },
     /// A limit cannot be enforced.
-    #[error("this host cannot limit as required: {}", Missing(.0))]
+    #[error("this host cannot limit as required: {}", unlimited(.0))]
     CannotLimit(Vec<(String, String)>),
     /// What the host is could not be read, or it has run out of something.
     #[error("cannot prepare sandboxes on this host")]
@@ -103,6 +141,17 @@ pub(crate) enum Error {
     /// A sandbox could not be made.
     #[error("this host cannot isolate tests")]
     Sandbox(#[source] StepError),
+    /// A command was not executed.
+    #[error("{0}")]
+    Execute(StepError),
+    /// A file we were told to write.
+    #[error("cannot write `{}`", .path.display())]
+    Unwritten {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A signal came before the first test.
     #[error("interrupted by a signal ({0})")]
     Interrupted(i32),
@@ -115,6 +164,15 @@ pub(crate) enum Stage {
     Metadata,
     /// Building its tests.
     Build,
+}
+
+impl From<Unready> for Error {
+    fn from(unready: Unready) -> Self {
+        match unready {
+            Unready::Failed(error) => Self::Sandbox(error),
+            Unready::Interrupted(signal) => Self::Interrupted(signal),
+        }
+    }
 }
 
 impl Error {
@@ -133,16 +191,23 @@ impl Error {
                 Some("`--run-ignored all` executes ignored tests too".into())
             }
             Self::NoTests { filtered: 1.., .. } => Some("`cargo isotest list` names the tests".into()),
-            Self::CannotIsolate(missing) => Some(remedy(missing)),
+            Self::SeveralTests { .. } => {
+                Some("give a whole name; `-p`, `--lib` and `--test` choose among test binaries".into())
+            }
+            Self::CannotIsolate { obstacles, .. } => Some(go_on_without(obstacles)),
             Self::CannotLimit(_) => Some(
                 "have a cgroup delegated with the controllers that this needs, for example by `sudo systemd-run --scope \
                  -p Delegate=yes --uid=$(id -u) --gid=$(id -g) cargo isotest`, or go on without that limit"
                     .into(),
             ),
+            Self::NoAttempt { .. } => Some("`cargo isotest ps` names those that are running".into()),
+            Self::ManyAttempts { .. } => Some("name one of them by its id".into()),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
-            Self::Sandbox(error) => error.hint().map(str::to_owned),
+            Self::Sandbox(error) | Self::Execute(error) => error.hint().map(str::to_owned),
             Self::Host(_)
+            | Self::Unwritten { .. }
             | Self::Interrupted(_)
+            | Self::Closure { .. }
             | Self::Tool { .. }
             | Self::Answer { .. }
             | Self::File { .. }
@@ -165,22 +230,26 @@ impl Error {
     }
 }
 
-fn remedy(missing: &[(Capability, String)]) -> String {
-    let without = format!("go on without by `--prefer {}`", Words(missing));
-    if !missing.iter().any(|(capability, _)| capability.is_metric()) {
-        return without;
+/// Only what is not the ground of everything else can be done without.
+fn go_on_without(obstacles: &[Obstacle]) -> String {
+    let optional = |capability: Capability| capability.is_metric() || capability == Capability::CopyOnWrite;
+    if !obstacles.iter().all(|obstacle| optional(obstacle.capability)) {
+        return "`cargo isotest doctor` shows everything this host allows".into();
     }
     // A limit requires its figure, which can then not be only preferred.
-    format!(
-        "have a cgroup delegated, for example by `systemd-run --user --scope -p Delegate=yes cargo isotest`, or \
-         {without} and without limits on it"
-    )
+    let without = Words(obstacles);
+    format!("go on without by `--prefer {without}`, and without limits on it")
 }
 
 // Cargo begins with the same word as we do.
 fn cause(said: &str) -> &str {
     let said = said.trim();
     said.strip_prefix("error: ").unwrap_or(said)
+}
+
+fn some(names: &[String]) -> String {
+    let shown = names.iter().take(5).cloned();
+    shown.chain((names.len() > 5).then(|| "...".to_owned())).collect::<Vec<_>>().join(", ")
 }
 
 fn left_out(filtered: usize, ignored: usize) -> String {
@@ -192,11 +261,16 @@ fn left_out(filtered: usize, ignored: usize) -> String {
     }
 }
 
-struct Missing<'a, T>(&'a [(T, String)]);
+/// Each limit that cannot be had, and why.
+fn unlimited(unmet: &[(String, String)]) -> String {
+    unmet.iter().map(|(limit, reason)| format!("no `{limit}` ({reason})")).collect::<Vec<_>>().join("; ")
+}
 
-impl<T: fmt::Display> fmt::Display for Missing<'_, T> {
+struct Missing<'a>(&'a [Obstacle]);
+
+impl fmt::Display for Missing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (capability, reason)) in self.0.iter().enumerate() {
+        for (index, Obstacle { capability, reason, .. }) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}no `{capability}` ({reason})")?;
         }
@@ -204,13 +278,13 @@ impl<T: fmt::Display> fmt::Display for Missing<'_, T> {
     }
 }
 
-struct Words<'a>(&'a [(Capability, String)]);
+struct Words<'a>(&'a [Obstacle]);
 
 impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (capability, _)) in self.0.iter().enumerate() {
+        for (index, obstacle) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "," };
-            write!(f, "{separator}{capability}")?;
+            write!(f, "{separator}{}", obstacle.capability)?;
         }
         Ok(())
     }
@@ -229,15 +303,18 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named_with_its_reason_and_a_way_out() {
-        let missing = vec![(Capability::User, "refused".into()), (Capability::Net, "full".into())];
-        let error = Error::CannotIsolate(missing);
+        let lacking = |missing: &[(Capability, &str)]| {
+            let obstacles = missing.iter().map(|(capability, why)| (*capability, (*why).to_owned()).into());
+            Error::CannotIsolate { obstacles: obstacles.collect(), remedies: Vec::new() }
+        };
+        let error = lacking(&[(Capability::User, "refused"), (Capability::Net, "full")]);
         assert_eq!(
             error.to_string(),
             "this host cannot isolate as required: no `user` (refused); no `net` (full)"
         );
-        assert_eq!(error.hint().unwrap(), "go on without by `--prefer user,net`");
-        let hint = Error::CannotIsolate(vec![(Capability::Memory, "no cgroup".into())]).hint().unwrap();
-        assert!(hint.contains("Delegate=yes") && hint.contains("without limits on it"), "{hint}");
+        assert!(error.hint().unwrap().contains("cargo isotest doctor"));
+        let hint = lacking(&[(Capability::Memory, "no cgroup"), (Capability::Io, "none")]).hint().unwrap();
+        assert_eq!(hint, "go on without by `--prefer memory,io`, and without limits on it");
     }
 
     #[test]

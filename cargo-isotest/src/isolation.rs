@@ -5,13 +5,16 @@ use crate::caller::Caller;
 use crate::cli;
 use crate::error::Error;
 use crate::links;
+use crate::remedy::{self, Obstacle, Place};
 use crate::settings::{SandboxSettings, Settings};
 use crate::update;
 use isotest_core::cgroup::{Cgroups, Established};
-use isotest_core::host::{self, Host};
-use isotest_core::plan::{self, Limits, Link, Network, Request, Template, Views};
+use isotest_core::host::{Host, bounds, originals, probe};
+use isotest_core::plan::{self, Limits, Link, Network, Request, Resolved, Template, Views};
 use isotest_core::policy::{Capability, Isolation, Level};
+use isotest_core::sandbox::step::StepError;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Everything attempts have in common.
@@ -28,37 +31,49 @@ pub(crate) struct Sandboxes {
 }
 
 impl Sandboxes {
+    /// Prepares them, works in them, and leaves the host as it was. Where the kernel refuses a copy-on-write view of a
+    /// directory, on its file system or where it is, another plan does without.
+    ///
+    /// # Errors
+    /// What keeps them from being prepared, and those of `work`, in which every slot must have come and gone.
+    pub(crate) fn with<T>(
+        settings: &Settings,
+        directories: &Directories,
+        caller: &Caller,
+        work: impl Fn(&Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut refused = Vec::new();
+        loop {
+            let sandboxes = Self::prepare(settings, directories, caller, &refused)?;
+            let done = work(&sandboxes);
+            let again = done.as_ref().err().and_then(|error| sandboxes.refused_view(error));
+            let retry = again.filter(|again| !refused.contains(again));
+            let done = if retry.is_none() { done.map_err(|error| sandboxes.explained(error)) } else { done };
+            close(sandboxes.cgroups);
+            match retry {
+                Some(again) => refused.push(again),
+                None => return done,
+            }
+        }
+    }
+
     /// Reads the host, makes the run's cgroups and decides; `refused` are the directories of which the kernel makes no
     /// copy-on-write views, and what it said.
-    pub(crate) fn prepare(
+    fn prepare(
         settings: &Settings,
         directories: &Directories,
         caller: &Caller,
         refused: &[(PathBuf, String)],
     ) -> Result<Self, Error> {
-        let mut host = host::probe::host().map_err(Error::Host)?;
         let sandbox = &settings.sandbox;
+        let jobs = settings.execution.jobs.get();
         let views = views(sandbox, directories, caller);
-        host.originals = host::originals::read(&views.copy_on_write, &host);
-        host.originals.refused = refused.to_vec();
-        let wanted = Capability::ALL
-            .into_iter()
-            .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off);
-        let Established { mut cgroups, missing } = Cgroups::establish(&host, &wanted.collect::<Vec<_>>());
-        let unlimited = unlimited(&mut cgroups, &sandbox.limits, &host);
-        let cgroup_views = cgroups.views();
-        let request = Request {
-            policy: &sandbox.policy,
-            views: &views,
-            network: network(sandbox.network),
-            jobs: settings.execution.jobs.get(),
-            cgroups: cgroups.figures(&cgroup_views, &missing),
-        };
-        let resolved = plan::resolve(&request, &host);
+        let Decided { host, mut cgroups, resolved } = Decided::of(sandbox, jobs, &views, refused)?;
         if !resolved.unmet.is_empty() {
             close(cgroups);
-            return Err(Error::CannotIsolate(resolved.unmet));
+            return Err(unmet(resolved.unmet.into_iter().map(Obstacle::from).collect(), &host));
         }
+        let unlimited = unlimited(&mut cgroups, &sandbox.limits, &host);
         if !unlimited.is_empty() {
             close(cgroups);
             return Err(Error::CannotLimit(unlimited));
@@ -68,9 +83,89 @@ impl Sandboxes {
         Ok(Self { template: resolved.template, cgroups, isolation, limits: sandbox.limits.clone() })
     }
 
-    /// Leaves the host as it was. Every slot must be gone.
-    pub(crate) fn close(self) {
-        close(self.cgroups);
+    /// A sandbox that could not be made, explained by everything that is refused; any other error as it is.
+    fn explained(&self, error: Error) -> Error {
+        let Error::Sandbox(first) = error else { return error };
+        let refusals = probe::refusals(&self.template, &first);
+        match probe::host() {
+            Ok(host) if !refusals.is_empty() => {
+                unmet(refusals.into_iter().map(Obstacle::from).collect(), &host)
+            }
+            _ => Error::Sandbox(first),
+        }
+    }
+
+    fn refused_view(&self, error: &Error) -> Option<(PathBuf, String)> {
+        let Error::Sandbox(error) = error else { return None };
+        refused_view(&self.template, error)
+    }
+}
+
+/// The directory of which no copy-on-write view was made, and what the kernel said, if that is what failed.
+pub(crate) fn refused_view(template: &Template, error: &StepError) -> Option<(PathBuf, String)> {
+    let path = template.refused_view(error)?;
+    Some((path.to_path_buf(), io::Error::from_raw_os_error(error.errno).to_string()))
+}
+
+fn unmet(obstacles: Vec<Obstacle>, host: &Host) -> Error {
+    let surroundings = probe::surroundings(host);
+    let remedies =
+        remedy::remedies(&obstacles, Place { surroundings: &surroundings, cgroups: &host.cgroups });
+    Error::CannotIsolate { obstacles, remedies }
+}
+
+/// What this host is, and what follows from it.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    /// The host.
+    pub(crate) host: Host,
+    /// The cgroups that were made. Whoever has them closes them.
+    pub(crate) cgroups: Cgroups,
+    /// The decisions.
+    pub(crate) resolved: Resolved,
+}
+
+impl Decided {
+    /// Reads the host, makes cgroups and decides; `refused` are the directories of which the kernel makes no
+    /// copy-on-write views, and what it said.
+    ///
+    /// # Errors
+    /// When the host cannot be read.
+    pub(crate) fn of(
+        sandbox: &SandboxSettings,
+        jobs: usize,
+        views: &Views,
+        refused: &[(PathBuf, String)],
+    ) -> Result<Self, Error> {
+        let mut host = probe::host().map_err(Error::Host)?;
+        host.originals = originals::read(&views.copy_on_write, &host);
+        host.originals.refused = refused.to_vec();
+        let wanted = Capability::ALL
+            .into_iter()
+            .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off);
+        let Established { cgroups, mut missing } = Cgroups::establish(&host, &wanted.collect::<Vec<_>>());
+        let cgroup_views = cgroups.views();
+        let resolve = |missing: &[(Capability, String)]| {
+            let request = Request {
+                policy: &sandbox.policy,
+                views,
+                network: network(sandbox.network),
+                jobs,
+                cgroups: cgroups.figures(&cgroup_views, missing),
+            };
+            plan::resolve(&request, &host)
+        };
+        let mut resolved = resolve(&missing);
+        // Those that are required are tried by the first sandbox.
+        let preferred = Capability::ALL.map(|capability| (capability, sandbox.policy.level(capability)));
+        let preferred = preferred.into_iter().filter(|(_, level)| *level == Level::Prefer);
+        let preferred: Vec<_> = preferred.map(|(capability, _)| capability).collect();
+        let absent = probe::refused_namespaces(&resolved.template, &preferred);
+        if !absent.is_empty() {
+            missing.extend(absent.into_iter().map(|refusal| (refusal.capability, refusal.error.to_string())));
+            resolved = resolve(&missing);
+        }
+        Ok(Self { host, cgroups, resolved })
     }
 }
 
@@ -78,11 +173,11 @@ impl Sandboxes {
 fn unlimited(cgroups: &mut Cgroups, limits: &Limits, host: &Host) -> Vec<(String, String)> {
     let unmet = cgroups.prepare_limits(limits, host).into_iter();
     let of_cgroups = unmet.map(|(control, reason)| (control.controller(true).to_owned(), reason));
-    of_cgroups.chain(host::bounds::unmet(&limits.process)).collect()
+    of_cgroups.chain(bounds::unmet(&limits.process)).collect()
 }
 
 /// What cannot be removed now is removed by the next run in the same place.
-fn close(cgroups: Cgroups) {
+pub(crate) fn close(cgroups: Cgroups) {
     let _ = cgroups.close();
 }
 
@@ -97,7 +192,7 @@ const fn network(typed: cli::Network) -> Network {
 
 /// The directories tests write to under `cargo test`, and what else the environment names. Those that do not exist
 /// cannot be written to, here or there.
-fn views(sandbox: &SandboxSettings, directories: &Directories, caller: &Caller) -> Views {
+pub(crate) fn views(sandbox: &SandboxSettings, directories: &Directories, caller: &Caller) -> Views {
     let variable = |name| caller.variable(name).map(Path::new).filter(|path| path.is_absolute());
     let homes = ["HOME", "CARGO_HOME", "RUSTUP_HOME"].into_iter().filter_map(variable);
     let project = [&directories.workspace, &directories.target, &directories.build];

@@ -5,27 +5,36 @@ mod binaries;
 mod build;
 mod caller;
 mod cli;
+mod closure;
 mod discover;
+mod doctor;
 mod environment;
 mod error;
 mod event;
+mod exec;
 mod exit;
+mod explain;
 mod harness;
 mod interrupt;
 mod isolation;
 mod links;
 mod list;
 mod listing;
+mod one;
 #[cfg(test)]
 mod oracle;
 mod project;
+mod ps;
+mod remedy;
 mod report;
+mod roster;
 mod run;
 #[cfg(test)]
 mod sample;
 mod schedule;
 mod select;
 mod settings;
+mod shell;
 mod summary;
 mod testcase;
 mod tool;
@@ -37,7 +46,7 @@ use caller::Caller;
 use cli::Cli;
 use error::Error;
 use exit::{End, Exit};
-use settings::Settings;
+use settings::{Settings, Task};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -60,13 +69,24 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<End, Error> {
     let caller = Caller::of_this_process().map_err(Error::NoDirectory)?;
     let settings = Settings::of(cli, &caller)?;
-    let build = build::Build::of(&settings.cargo, &caller)?;
-    run::execute(&settings, &build, &caller)
+    match &settings.task {
+        Task::Execute | Task::List => {
+            let build = build::Build::of(&settings.cargo, &caller)?;
+            run::execute(&settings, &build, &caller)
+        }
+        Task::Exec(command) => exec::execute(command, &settings, &caller),
+        Task::Doctor => doctor::execute(&settings, &caller),
+        Task::Shell { of_test } => shell::execute(*of_test, &settings, &caller),
+        Task::Explain(command) => explain::execute(command.as_ref(), &settings, &caller),
+        Task::Closure(program) => closure::show(program, settings.message_format, &caller),
+        Task::Ps(args) => ps::show(args, settings.message_format),
+    }
 }
 
 fn take(end: End) -> ExitCode {
     match end {
         End::Exit(exit) => ExitCode::from(exit as u8),
+        End::Command(status) => ExitCode::from(status),
         End::Signal(signal) => {
             interrupt::end_by(signal);
             // Still here: the signal is blocked, and a shell would say it so.
@@ -79,6 +99,9 @@ fn tell(error: &Error) {
     let mut stderr = anstream::stderr();
     // Where standard error is closed there is nobody to tell.
     let _ = writeln!(stderr, "{}error{}: {}", error::STYLE, anstyle::Reset, error.chain());
+    if let Error::CannotIsolate { remedies, .. } = error {
+        let _ = write!(stderr, "{}", doctor::remedies(remedies));
+    }
     if let Some(hint) = error.hint() {
         let _ = writeln!(stderr, " {}hint{}: {hint}", error::HINT_STYLE, anstyle::Reset);
     }

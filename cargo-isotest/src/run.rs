@@ -10,13 +10,14 @@ use crate::isolation::Sandboxes;
 use crate::list;
 use crate::listing::{self, Listed};
 use crate::report::{self, ReportSettings, Reporter, Reporters};
+use crate::roster::{Listener, Roster};
 use crate::schedule::{Finished, Schedule};
 use crate::select::Selected;
 use crate::settings::{Settings, Task};
 use crate::summary::{Cancellation, Selection};
 use crate::testcase::TestBinary;
 use crate::warm;
-use crate::workers::{Unready, Workers};
+use crate::workers::Workers;
 use isotest_core::sandbox::Cancel;
 use std::io;
 use std::sync::Arc;
@@ -27,33 +28,20 @@ use std::thread;
 /// # Errors
 /// What stops the run.
 pub(crate) fn execute(settings: &Settings, build: &Build, caller: &Caller) -> Result<End, Error> {
-    let mut refused = Vec::new();
-    loop {
-        let sandboxes = Sandboxes::prepare(settings, &build.directories, caller, &refused)?;
-        let end = execute_in(&sandboxes, settings, build);
-        let again = match &end {
-            Err(Error::Sandbox(error)) => sandboxes
-                .template
-                .refused_view(error)
-                .map(|path| (path.to_path_buf(), io::Error::from_raw_os_error(error.errno).to_string())),
-            _ => None,
-        };
-        sandboxes.close();
-        match again {
-            // Of what cannot be copied on this file system or where it is, another plan does without.
-            Some(again) if !refused.contains(&again) => refused.push(again),
-            _ => return end,
-        }
-    }
+    Sandboxes::with(settings, &build.directories, caller, |sandboxes| execute_in(sandboxes, settings, build))
 }
 
 fn execute_in(sandboxes: &Sandboxes, settings: &Settings, build: &Build) -> Result<End, Error> {
     let cancel = Cancel::new().map_err(Error::Host)?;
+    let roster = Roster::new(settings.execution.jobs.get());
     thread::scope(|scope| {
-        let jobs = settings.execution.jobs.get();
-        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, jobs);
+        let listener = Listener::open();
+        if let Ok(listener) = &listener {
+            listener.serve(scope, &roster);
+        }
+        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster);
         let watch = interrupt::watch(scope, &cancel, tell).map_err(Error::Host)?;
-        let run = Run { settings, build, sandboxes, workers: &workers };
+        let run = Run { settings, build, sandboxes, workers: &workers, roster: &roster, listener: &listener };
         let end = run.execute();
         watch.close();
         end
@@ -65,28 +53,24 @@ struct Run<'run> {
     build: &'run Build,
     sandboxes: &'run Sandboxes,
     workers: &'run Workers<'run>,
+    roster: &'run Roster,
+    listener: &'run io::Result<Listener>,
 }
 
 impl Run<'_> {
     fn execute(&self) -> Result<End, Error> {
-        let directories = &self.build.directories;
-        warm::page_cache(&self.build.binaries, &directories.workspace, &directories.target);
-        self.workers.ready().map_err(|unready| match unready {
-            Unready::Failed(error) => Error::Sandbox(error),
-            Unready::Interrupted(signal) => Error::Interrupted(signal),
-        })?;
+        warm::page_cache(self.build);
+        self.workers.ready().map_err(Error::from)?;
         let Listed { tests, whole } = listing::list(self.workers, &self.build.binaries)?;
         let selected = self.settings.selection.choose(tests);
         if selected.tests.is_empty() {
             return Err(Error::NoTests { filtered: selected.filtered, ignored: selected.ignored });
         }
-        match self.settings.task {
-            Task::List => {
-                let written = list::write(&selected.tests, self.settings.message_format, io::stdout().lock());
-                Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(Exit::Ok)))
-            }
-            Task::Execute => Ok(self.execute_tests(&selected, &whole)),
+        if self.settings.task == Task::List {
+            let written = list::write(&selected.tests, self.settings.message_format, io::stdout().lock());
+            return Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(Exit::Ok)));
         }
+        Ok(self.execute_tests(&selected, &whole))
     }
 
     fn execute_tests(&self, selected: &Selected, whole: &[String]) -> End {
@@ -94,8 +78,12 @@ impl Run<'_> {
         let binaries = binaries_of(selected);
         let whole: Vec<String> =
             whole.iter().filter(|id| binaries.iter().any(|binary| binary.id == **id)).cloned().collect();
+        let tests = selected.tests.iter();
+        self.roster.expect(tests.map(|test| (test.binary.id.as_str(), test.name.as_str())));
+        let mut isolation = self.sandboxes.isolation.clone();
+        isolation.remarks.extend(Listener::remark(self.listener));
         let started = reporters.event(&Event::RunStarted {
-            isolation: &self.sandboxes.isolation,
+            isolation: &isolation,
             binaries: &binaries,
             tests: selected.tests.len(),
             jobs: self.settings.execution.jobs.get(),

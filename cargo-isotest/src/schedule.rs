@@ -9,7 +9,7 @@ use crate::summary::{Cancellation, Selection, Summary};
 use crate::testcase::TestCase;
 use crate::workers::{Flow, News, Workers};
 use isotest_core::outcome::Outcome;
-use isotest_core::plan::{SandboxPlan, Workload};
+use isotest_core::plan::{Limits, SandboxPlan, Workload};
 use isotest_core::record::{Captured, Record};
 use std::io;
 use std::time::Instant;
@@ -50,7 +50,8 @@ impl Schedule<'_> {
         let mut run = Run { schedule: self, reporters, summary, unwritten: None };
         // An order for each slot, so that none waits for the next plan, but none that a failure would have prevented.
         let ahead = if self.execution.fail_fast { 0 } else { workers.jobs() };
-        workers.execute_all(self.tests.len(), ahead, |n| self.plan(&self.tests[n]), |news| run.hear(news));
+        let plan = |n: usize| plan(&self.tests[n], self.execution, &self.sandboxes.limits);
+        workers.execute_all(self.tests.len(), ahead, plan, |news| run.hear(news));
         let Run { mut summary, mut unwritten, reporters, .. } = run;
         summary.wall = started.elapsed();
         if unwritten.is_none() {
@@ -58,22 +59,24 @@ impl Schedule<'_> {
         }
         Finished { summary, unwritten }
     }
+}
 
-    fn plan(self, test: &TestCase) -> SandboxPlan {
-        let (program, arguments) = discover::command(&test.binary, discover::arguments(test));
-        SandboxPlan {
-            workload: Workload {
-                program: program.to_owned(),
-                arguments,
-                environment: test.binary.environment.clone(),
-                directory: test.binary.directory.clone(),
-            },
-            timeout: self.execution.timeout,
-            limits: self.sandboxes.limits.clone(),
-            measured: true,
-            inherit_stdio: !self.execution.capture,
-            output_bytes: OUTPUT_BYTES,
-        }
+/// How a test is executed.
+pub(crate) fn plan(test: &TestCase, execution: &Execution, limits: &Limits) -> SandboxPlan {
+    let (program, arguments) = discover::command(&test.binary, discover::arguments(test));
+    SandboxPlan {
+        workload: Workload {
+            program: program.to_owned(),
+            arguments,
+            environment: test.binary.environment.clone(),
+            directory: test.binary.directory.clone(),
+        },
+        timeout: execution.timeout,
+        limits: limits.clone(),
+        measured: true,
+        inherit_stdio: !execution.capture,
+        attended: None,
+        output_bytes: OUTPUT_BYTES,
     }
 }
 

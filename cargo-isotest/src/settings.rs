@@ -2,8 +2,8 @@
 
 use crate::caller::Caller;
 use crate::cli::{
-    CargoArgs, Cli, ExecutionArgs, Flags, LibtestWords, MessageFormat, Network, PolicyArgs, RunIgnored,
-    SandboxArgs, TestArgs, UnknownWord, Verb, Words,
+    CargoArgs, Cli, ExecArgs, ExecutionArgs, ExplainArgs, Flags, LibtestWords, MessageFormat, Network,
+    PolicyArgs, PsArgs, RunIgnored, SandboxArgs, ShellArgs, TestArgs, UnknownWord, Verb, Words,
 };
 use crate::select::Selection;
 use anstream::ColorChoice;
@@ -36,12 +36,38 @@ pub(crate) struct Settings {
 }
 
 /// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Task {
     /// Execute the selected tests.
     Execute,
     /// Only name them.
     List,
+    /// Only find out what this host allows; nothing is built.
+    Doctor,
+    /// Nothing with tests: show what this program needs.
+    Closure(PathBuf),
+    /// Nothing with tests: show what is running.
+    Ps(PsArgs),
+    /// Execute a command.
+    Exec(Command),
+    /// Open a shell in the sandbox of the one selected test, or in one of the project.
+    Shell {
+        /// Whether a test was named.
+        of_test: bool,
+    },
+    /// Explain how the one selected test is executed, or this command.
+    Explain(Option<Command>),
+}
+
+/// A command that is no test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Command {
+    /// A path, or a name that is looked for in `PATH`.
+    pub(crate) program: PathBuf,
+    /// Without its own name.
+    pub(crate) arguments: Vec<OsString>,
+    /// Where its figures go.
+    pub(crate) usage_json: Option<PathBuf>,
 }
 
 /// How tests are executed.
@@ -122,19 +148,43 @@ impl Settings {
         let (task, words) = match cli.verb {
             None => (Task::Execute, cli.words),
             Some(Verb::List(words)) => (Task::List, words),
+            Some(Verb::Closure { binary }) => (Task::Closure(caller.absolute(&binary)), cli.words),
+            Some(Verb::Ps(args)) => (Task::Ps(args), cli.words),
+            Some(Verb::Exec(typed)) => (Task::Exec(Command::of(typed, caller)), Words::default()),
+            Some(Verb::Doctor) => (Task::Doctor, Words::default()),
+            Some(Verb::Shell(ShellArgs { named })) => {
+                (Task::Shell { of_test: named.is_some() }, Words::filtering(named))
+            }
+            Some(Verb::Explain(ExplainArgs { named, command })) => {
+                let command = ExecArgs { usage_json: None, command };
+                let is_test = command.command.is_empty();
+                (Task::Explain((!is_test).then(|| Command::of(command, caller))), Words::filtering(named))
+            }
         };
         let Flags { tests, execution, sandbox, limits, policy, report, cargo } = cli.flags;
         let Words { filters, of_harness } = words;
         let words = LibtestWords::read(&of_harness)?;
         Ok(Self {
             color: color(&cargo, caller),
-            task,
             cargo,
-            execution: Execution::of(&execution, &words, caller)?,
+            execution: Execution::of(&execution, &words, caller)?.for_task(&task),
             selection: selection(filters, tests, words)?,
             sandbox: SandboxSettings::of(&sandbox, limits.limits(), &policy, caller)?,
             message_format: report.message_format,
+            task,
         })
+    }
+}
+
+impl Command {
+    fn of(typed: ExecArgs, caller: &Caller) -> Self {
+        let ExecArgs { usage_json, command } = typed;
+        let mut words = command.into_iter();
+        Self {
+            program: words.next().unwrap_or_default().into(),
+            arguments: words.collect(),
+            usage_json: usage_json.map(|path| caller.absolute(&path)),
+        }
     }
 }
 
@@ -179,6 +229,13 @@ fn run_ignored(flag: Option<RunIgnored>, words: &LibtestWords) -> Result<RunIgno
 }
 
 impl Execution {
+    /// A command has no neighbour.
+    fn for_task(self, task: &Task) -> Self {
+        let is_alone =
+            matches!(task, Task::Exec(_) | Task::Explain(Some(_)) | Task::Shell { of_test: false });
+        Self { jobs: if is_alone { NonZeroUsize::MIN } else { self.jobs }, ..self }
+    }
+
     fn of(typed: &ExecutionArgs, words: &LibtestWords, caller: &Caller) -> Result<Self, SettingsError> {
         let timeout = typed.timeout.map(Duration::from);
         if timeout.is_some_and(|timeout| timeout.is_zero()) {

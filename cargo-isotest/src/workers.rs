@@ -2,6 +2,7 @@
 
 use crate::environment;
 use crate::isolation::Sandboxes;
+use crate::roster::Roster;
 use isotest_core::plan::SandboxPlan;
 use isotest_core::record::Record;
 use isotest_core::sandbox::step::StepError;
@@ -60,13 +61,14 @@ pub(crate) struct Workers<'run> {
 }
 
 impl<'run> Workers<'run> {
-    /// Starts `jobs` threads, each of which makes a slot. What is sent by the sender returned arrives with the news.
+    /// Starts a thread for each slot of the roster, which makes it. What is sent by the sender returned arrives with the news.
     pub(crate) fn start(
         scope: &'run Scope<'run, '_>,
         sandboxes: &'run Sandboxes,
         cancel: &'run Cancel,
-        jobs: usize,
+        roster: &'run Roster,
     ) -> (Self, Sender<News>) {
+        let jobs = roster.jobs();
         let (queue, orders) = sync_channel(jobs);
         let (tell, news) = channel();
         let orders = Arc::new(Mutex::new(orders));
@@ -76,6 +78,7 @@ impl<'run> Workers<'run> {
                 number,
                 sandboxes,
                 cancel,
+                roster,
                 orders: Arc::clone(&orders),
                 stopped: Arc::clone(&stopped),
                 tell: tell.clone(),
@@ -155,6 +158,7 @@ struct Worker<'run> {
     number: usize,
     sandboxes: &'run Sandboxes,
     cancel: &'run Cancel,
+    roster: &'run Roster,
     orders: Arc<Mutex<Receiver<Order>>>,
     stopped: Arc<AtomicBool>,
     tell: Sender<News>,
@@ -177,6 +181,7 @@ impl Worker<'_> {
             if !slot.wait(&mut attempt, self.cancel) {
                 return self.cancelled(id);
             }
+            self.roster.ended(self.number);
             // The next one runs while the figures of this one are read; after a failure there may be no next one.
             if attempt.has_exited_well() {
                 launched = self.try_next().and_then(|order| self.launch(&mut slot, order));
@@ -195,7 +200,9 @@ impl Worker<'_> {
         self.tell(News::Started(id));
         let additions = environment::additions(self.number);
         plan.workload.environment.extend(additions.map(|(name, value)| (name.to_owned(), value)));
-        Some((id, slot.launch(&plan)))
+        let attempt = slot.launch(&plan);
+        self.roster.started(self.number, id, slot.zygote());
+        Some((id, attempt))
     }
 
     /// What has been ordered will not be executed.

@@ -1,12 +1,16 @@
 //! What was typed. Nothing is computed here; [`crate::settings`] says what holds.
 
 mod cargo;
+mod exec;
 mod libtest;
 mod limits;
+mod ps;
 
 pub(crate) use cargo::CargoArgs;
+pub(crate) use exec::{ExecArgs, ExplainArgs, ShellArgs};
 pub(crate) use libtest::{LibtestWords, UnknownWord};
 pub(crate) use limits::LimitArgs;
+pub(crate) use ps::PsArgs;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -25,7 +29,13 @@ const EXIT_CODES: &str = "Exit codes:
 #[command(name = "cargo-isotest", bin_name = "cargo isotest", version, after_help = EXIT_CODES)]
 #[command(
     disable_help_subcommand = true,
-    override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]"
+    override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]\n       \
+                      cargo isotest exec [OPTIONS] -- COMMAND...\n       \
+                      cargo isotest shell [OPTIONS] [TEST]\n       \
+                      cargo isotest explain [OPTIONS] TEST | -- COMMAND...\n       \
+                      cargo isotest ps [--full] [--watch] [ATTEMPT]\n       \
+                      cargo isotest closure [OPTIONS] BINARY\n       \
+                      cargo isotest doctor [OPTIONS]"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -41,6 +51,22 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// List the tests that would be executed; `-- list` executes those with `list` in their names
     List(Words),
+    /// Show which loader and libraries a program needs, and where they are, without executing it
+    Closure {
+        /// The program or library
+        #[arg(value_name = "BINARY")]
+        binary: PathBuf,
+    },
+    /// Execute a command in a sandbox like a test's
+    Exec(ExecArgs),
+    /// Open a shell in a test's sandbox, or in one of the project
+    Shell(ShellArgs),
+    /// Print how a test or a command is executed, as a shell script
+    Explain(ExplainArgs),
+    /// Show the runs on this machine, their attempts, and the processes in each, from another terminal
+    Ps(PsArgs),
+    /// Find out what this host allows, and what can be done about the rest; needs no project
+    Doctor,
 }
 
 /// What has no name.
@@ -53,6 +79,13 @@ pub(crate) struct Words {
     /// --nocapture and --test-threads
     #[arg(last = true, value_name = "WORDS")]
     pub(crate) of_harness: Vec<OsString>,
+}
+
+impl Words {
+    /// At most one filter.
+    pub(crate) fn filtering(filter: Option<String>) -> Self {
+        Self { filters: filter.into_iter().collect(), ..Self::default() }
+    }
 }
 
 /// All flags, in the order of the help text. They may stand before and after a verb.

@@ -2,6 +2,7 @@
 
 use crate::host::{self, MARK};
 use crate::project::Project;
+use crate::terminal::Terminal;
 use nix::unistd::Uid;
 use serde_json::Value;
 use std::ffi::{OsStr, OsString};
@@ -115,6 +116,21 @@ impl Call {
     /// From this directory.
     pub(crate) fn within(mut self, directory: &Path) -> Self {
         self.command.current_dir(directory);
+        self
+    }
+
+    /// On a terminal, as a job of a shell that executes `script`, in which `"$@"` is the call. A shell's job has a
+    /// process group of its own, which the terminal's keys reach.
+    pub(crate) fn on(mut self, terminal: &Terminal, script: &str) -> Self {
+        let call = std::mem::replace(&mut self.command, Command::new("setsid"));
+        // With the terminal as that of a new session.
+        self.command.args(["--ctty", "--wait", "sh", "-mc", script, "sh"]).arg(call.get_program());
+        self.command.env_clear().envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        if let Some(directory) = call.get_current_dir() {
+            self.command.current_dir(directory);
+        }
+        let [stdin, stdout, stderr] = terminal.descriptors();
+        self.command.stdin(stdin).stdout(stdout).stderr(stderr);
         self
     }
 

@@ -13,8 +13,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The cgroups of the run of this supervisor.
 pub(crate) fn cgroups_of(pid: u32) -> Vec<PathBuf> {
+    cgroups_named(&format!("isotest-{pid}-"))
+}
+
+/// The cgroups whose names begin like this.
+pub(crate) fn cgroups_named(prefix: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    collect(Path::new("/sys/fs/cgroup"), 5, &format!("isotest-{pid}-"), &mut found);
+    collect(Path::new("/sys/fs/cgroup"), 5, prefix, &mut found);
     found
 }
 

@@ -7,10 +7,17 @@
 )]
 
 mod adversaries;
+mod autopsy;
 mod bad_days;
 mod call;
 mod cgroups;
+mod closure;
+mod confined;
+mod doctor;
+mod exec;
+mod exec_terminal;
 mod exit_codes;
+mod explain;
 mod files;
 mod host;
 mod interrupt;
@@ -20,4 +27,9 @@ mod outcomes;
 mod places;
 mod project;
 mod projects;
+mod ps;
 mod selection;
+mod shell;
+mod terminal;
+mod uncounted;
+mod warm;

@@ -3,8 +3,9 @@
 use super::leaf::Leaf;
 use super::{Hierarchy, sweep};
 use crate::host::{CgroupMount, Host};
-use crate::plan::{Figures, Limits, View};
+use crate::plan::{Figures, Limits, View, explain};
 use crate::policy::Capability;
+use crate::usage::Source;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -24,6 +25,8 @@ pub struct Cgroups {
     /// The numbers of the block devices, where their traffic is limited.
     pub(super) devices: Vec<String>,
     next: AtomicU64,
+    /// What stands for peaks of which this kernel keeps no account.
+    sampled: Vec<Source>,
 }
 
 /// The supervisor left `base`, and these controllers were enabled there for its children.
@@ -92,8 +95,8 @@ impl Cgroups {
     }
 
     /// What [`crate::plan::resolve`] must know; `views` are those of [`Cgroups::views`].
-    pub fn figures<'a>(&self, views: &'a [View], missing: &'a [(Capability, String)]) -> Figures<'a> {
-        Figures { layout: self.layout(), views, missing }
+    pub fn figures<'a>(&'a self, views: &'a [View], missing: &'a [(Capability, String)]) -> Figures<'a> {
+        Figures { layout: self.layout(), views, missing, sampled: &self.sampled }
     }
 
     /// `v1`, `v2` or `hybrid`; `None` without any.
@@ -115,6 +118,20 @@ impl Cgroups {
             path: hierarchy.mount_point.clone(),
         };
         self.hierarchies.iter().map(view).collect()
+    }
+
+    /// Where a person would make an attempt's cgroups.
+    pub fn places(&self) -> Vec<explain::Hierarchy> {
+        let moved = self.moved.as_ref();
+        let place = |hierarchy: &Hierarchy| explain::Hierarchy {
+            base: hierarchy.run.parent().unwrap_or(&hierarchy.run).to_path_buf(),
+            unified: hierarchy.unified,
+            serves: hierarchy.serves.clone(),
+            controls: hierarchy.controls.clone(),
+            devices: self.devices.clone(),
+            enabled: moved.filter(|_| hierarchy.unified).map_or_else(Vec::new, |moved| moved.enabled.clone()),
+        };
+        self.hierarchies.iter().map(place).collect()
     }
 
     /// Makes a cgroup for one attempt; `None` where no hierarchy could be had.
@@ -170,6 +187,7 @@ impl Cgroups {
             for (capability, controller) in controllers {
                 if moved.enable(controller, &run) {
                     serves.push(capability);
+                    self.sampled.extend(instead_of_peak(capability, &run));
                 }
             }
         }
@@ -191,8 +209,8 @@ impl Cgroups {
             return Ok(&mut self.hierarchies[known]);
         }
         let run = bases(&mount.own, uid).into_iter().find_map(|base| make_run(&base).ok());
-        let run =
-            run.ok_or_else(|| format!("no permission to create a cgroup in `{}`", mount.own.display()))?;
+        let run = run.map_or_else(|| make_run(&mount.own), Ok);
+        let run = run.map_err(|error| refused("create a cgroup in", &mount.own, &error))?;
         let mount_point = mount.mount_point.clone();
         let handle = opened(&run)?;
         self.hierarchies.push(Hierarchy::new(false, run, handle, mount_point, Vec::new()));
@@ -257,6 +275,16 @@ impl Moved {
         }
         fs::write(self.base.join("cgroup.procs"), "0")
     }
+}
+
+/// What stands for a peak that the kernel does not keep in a directory beside those of the attempts.
+fn instead_of_peak(capability: Capability, run: &Path) -> Option<Source> {
+    let (peak, current) = match capability {
+        Capability::Memory => (Source::MemoryPeak, Source::MemoryCurrent),
+        Capability::Pids => (Source::PidsPeak, Source::PidsCurrent),
+        _ => return None,
+    };
+    (!run.join(peak.as_str()).exists()).then_some(current)
 }
 
 pub(super) fn move_supervisor(base: &Path, run: &Path) -> Result<Moved, String> {

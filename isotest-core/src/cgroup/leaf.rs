@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// The directory, below the one that carries the limit, in which the workload lives and which is the root of its
 /// cgroup namespace: a workload with all capabilities may change what it sees, so it does not see its limit.
-const INNER: &str = "test";
+pub(crate) const INNER: &str = "test";
 
 /// The kernel gives these files whole in one read; none is longer.
 const FILE_BYTES: usize = 16 << 10;

@@ -6,11 +6,11 @@ use std::fmt;
 /// A file and what is written into it. An optional file is one that not every kernel has. What holds only for the
 /// processes of the very directory is set where they live.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Setting {
-    pub(super) file: &'static str,
-    pub(super) value: String,
-    pub(super) optional: bool,
-    pub(super) innermost: bool,
+pub(crate) struct Setting {
+    pub(crate) file: &'static str,
+    pub(crate) value: String,
+    pub(crate) optional: bool,
+    pub(crate) innermost: bool,
 }
 
 /// Memory and swap together may be this much more than memory alone. That sum is charged first, and its refusals are
@@ -23,7 +23,7 @@ const PERIOD_US: u64 = 100_000;
 
 /// What to write, in order, into a directory of a hierarchy that has `control`. `devices` are the numbers of the block
 /// devices.
-pub(super) fn settings(limits: &Limits, control: Control, unified: bool, devices: &[String]) -> Vec<Setting> {
+pub(crate) fn settings(limits: &Limits, control: Control, unified: bool, devices: &[String]) -> Vec<Setting> {
     match control {
         Control::Memory => memory(limits, unified),
         Control::Pids => limits.pids.map(|pids| required("pids.max", pids)).into_iter().collect(),

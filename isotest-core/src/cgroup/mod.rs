@@ -11,6 +11,9 @@ mod sweep;
 pub use base::{Cgroups, Established};
 pub use leaf::Leaf;
 
+pub(crate) use leaf::INNER;
+pub(crate) use limits::{Setting, settings};
+
 use crate::plan::Control;
 use crate::policy::Capability;
 use nix::unistd::{SysconfVar, sysconf};

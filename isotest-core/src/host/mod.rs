@@ -3,7 +3,10 @@
 pub mod bounds;
 pub mod originals;
 pub mod probe;
+pub mod surroundings;
 
+use crate::policy::Capability;
+use crate::sandbox::step::StepError;
 use std::path::{Path, PathBuf};
 
 /// What an entry of a directory is, as far as building a root of it goes.
@@ -189,6 +192,23 @@ pub enum Original {
     },
     /// Anything else.
     Other,
+}
+
+/// Something the host refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What cannot be had without it.
+    pub capability: Capability,
+    /// What was tried, and what the kernel said.
+    pub error: StepError,
+}
+
+impl Refusal {
+    /// Whether it is about a namespace, without which whatever stands on it is refused as well.
+    pub const fn is_namespace(&self) -> bool {
+        !self.capability.is_metric()
+            && !matches!(self.capability, Capability::Rootfs | Capability::CopyOnWrite)
+    }
 }
 
 /// A host with nothing on it, for tests of plans.

@@ -2,6 +2,7 @@
 //! and [`crate::sandbox`] obeys it.
 
 mod descend;
+pub mod explain;
 mod limits;
 mod resolve;
 mod rootfs;
@@ -13,6 +14,7 @@ pub use rootfs::Views;
 
 use crate::policy::Capability;
 use crate::sandbox::step::{Step, StepError};
+use crate::usage::Source;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -134,6 +136,8 @@ pub struct Template {
     pub shared: Vec<Capability>,
     /// Figures that were switched off.
     pub unmeasured: Vec<Capability>,
+    /// Peaks that are looked at now and then, since the kernel keeps no account of them.
+    pub sampled: Vec<Source>,
     /// `net.*` settings of the host that new network namespaces take over: path below `/proc/sys/net`, value.
     pub net_settings: Vec<(String, String)>,
     /// A directory of the host, never looked into, on which the zygote mounts its first tmpfs.
@@ -234,6 +238,21 @@ pub struct Private {
     pub changed_paths_most: usize,
 }
 
+/// The workload is a command somebody attends to: it takes signals, and that it stops is told instead of being its end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attended {
+    /// Which of the standard descriptors are a terminal of the sandbox instead of the supervisor's own. It begins as
+    /// the supervisor's terminal is.
+    pub terminal: [bool; 3],
+}
+
+impl Attended {
+    /// Whether there is a terminal.
+    pub fn has_terminal(self) -> bool {
+        self.terminal.contains(&true)
+    }
+}
+
 /// One attempt: what is executed, and within which bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxPlan {
@@ -248,6 +267,8 @@ pub struct SandboxPlan {
     pub measured: bool,
     /// Whether the three standard descriptors are the supervisor's own.
     pub inherit_stdio: bool,
+    /// For a command somebody attends to. It needs `inherit_stdio`.
+    pub attended: Option<Attended>,
     /// How many bytes of each stream's beginning and of its end are kept.
     pub output_bytes: usize,
 }

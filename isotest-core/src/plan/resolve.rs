@@ -5,6 +5,7 @@ use super::uncopied;
 use super::{Network, Template, View};
 use crate::host::{Host, Ids, Kind};
 use crate::policy::{Capability, Isolation, Level, Policy, State};
+use crate::usage::Source;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,12 @@ pub struct Request<'a> {
     pub cgroups: Figures<'a>,
 }
 
+impl Request<'_> {
+    fn lacks(&self, capability: Capability) -> bool {
+        self.cgroups.missing.iter().any(|(other, _)| *other == capability)
+    }
+}
+
 /// What the run's cgroups give.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Figures<'a> {
@@ -30,7 +37,9 @@ pub struct Figures<'a> {
     pub layout: Option<&'static str>,
     /// The run's own directory of each hierarchy, and where tests look for it.
     pub views: &'a [View],
-    /// The metrics that are wanted and cannot be had, and why.
+    /// What of the kernel's current figures stands for a peak of which it keeps no account.
+    pub sampled: &'a [Source],
+    /// What is wanted and cannot be had, and why: metrics, and namespaces that were tried.
     pub missing: &'a [(Capability, String)],
 }
 
@@ -62,14 +71,22 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
         State::Missing(_) | State::InForce | State::Off => None,
     });
     let unmet = unmet.collect();
+    let states = states.into_iter().map(|(capability, state)| match state {
+        State::Missing(reason) if capability == Capability::Memory => {
+            (capability, State::Missing(format!("{reason}; its peaks are sampled instead, and approximate")))
+        }
+        other => (capability, other),
+    });
+    let states = states.collect();
     let shared = [Capability::Ipc, Capability::Uts, Capability::Cgroup];
     let template = Template {
         uid_map: id_map(host.ids.uid, &host.ids.uid_extents, &host.ids),
         gid_map: id_map(host.ids.gid, &host.ids.gid_extents, &host.ids),
         outer_user: host.ids.uid != 0,
         network: network(request, host),
-        shared: shared.into_iter().filter(is_off).collect(),
+        shared: shared.into_iter().filter(|one| is_off(one) || request.lacks(*one)).collect(),
         unmeasured: Capability::ALL.into_iter().filter(|one| one.is_metric() && is_off(one)).collect(),
+        sampled: sampled(request),
         net_settings: host.net_settings.clone(),
         foothold: foothold(host),
         tree: rootfs.tree,
@@ -80,21 +97,29 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
     if !views.copy_on_write.is_empty() {
         remarks.extend(uncopied::remarks(&host.originals, &views.kept));
     }
+    remarks.extend(request.cgroups.sampled.iter().map(|source| {
+        format!("this kernel keeps no such peak: `{source}` is looked at now and then, which is approximate")
+    }));
     let isolation = Isolation { states, cgroup_layout: request.cgroups.layout, remarks };
     Resolved { template, isolation, unmet }
 }
 
+/// Without a cgroup the memory of processes is looked at.
+fn sampled(request: &Request<'_>) -> Vec<Source> {
+    let of_processes = request.lacks(Capability::Memory).then_some(Source::SmapsRollup);
+    request.cgroups.sampled.iter().copied().chain(of_processes).collect()
+}
+
 /// What a user with all capabilities does to a namespace leaves no trace in counters, so root's is never shared.
 fn network(request: &Request<'_>, host: &Host) -> Network {
-    if request.policy.level(Capability::Net) == Level::Off {
+    if request.policy.level(Capability::Net) == Level::Off || request.lacks(Capability::Net) {
         return Network::Host;
     }
     let root = host.ids.uid == 0;
     if root && request.network == Network::Loopback { Network::Own } else { request.network }
 }
 
-/// Namespaces and root either are had or stop the run when the first sandbox is made; views and figures may be
-/// missing.
+/// Namespaces and root that were not found missing either are had or stop the run when the first sandbox is made.
 fn states(request: &Request<'_>, rootfs: &Rootfs) -> Vec<(Capability, State)> {
     let state = |capability| {
         if request.policy.level(capability) == Level::Off {

@@ -7,6 +7,7 @@ pub(crate) mod mount;
 pub(crate) mod net;
 pub(crate) mod signal;
 pub(crate) mod spawn;
+pub(crate) mod terminal;
 pub(crate) mod wait;
 
 use std::io;

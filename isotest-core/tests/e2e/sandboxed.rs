@@ -246,6 +246,7 @@ impl Wish {
             limits: self.limits.clone(),
             measured: self.measured,
             inherit_stdio: false,
+            attended: None,
             output_bytes: 1 << 20,
         }
     }

@@ -4,7 +4,7 @@ use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::supervisors;
 use isotest_core::outcome::Outcome;
-use isotest_core::plan::{Limits, Network, Rlimit};
+use isotest_core::plan::{Attended, Limits, Network, Rlimit};
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::step::{Step, StepError};
 use isotest_core::sandbox::{Cancel, Slot};
@@ -58,7 +58,12 @@ fn fails(suite: &Suite, step: Step) -> Kept {
     let error = match Slot::start(&template, &suite.cgroups) {
         Err(error) => error,
         Ok(mut slot) => {
-            let record = slot.execute(&wish.plan(&["exit", "0"]), &Cancel::new()?).ok_or("cancelled")?;
+            let mut plan = wish.plan(&["exit", "0"]);
+            if step == Step::OpenTerminal {
+                plan.inherit_stdio = true;
+                plan.attended = Some(Attended { terminal: [true; 3] });
+            }
+            let record = slot.execute(&plan, &Cancel::new()?).ok_or("cancelled")?;
             assert!(record.ending.is_none(), "{step:?}: {record:?}");
             match record.outcome {
                 Outcome::NotIsolated(error) => error,

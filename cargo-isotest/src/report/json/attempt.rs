@@ -4,7 +4,7 @@ use super::microseconds;
 use crate::report::format::{captured, signal};
 use crate::testcase::TestCase;
 use isotest_core::outcome::{Ending, Exit, LeftProcess, Outcome};
-use isotest_core::record::Record;
+use isotest_core::record::{Autopsy, Record};
 use isotest_core::usage::{Reading, Usage};
 use serde::Serialize;
 
@@ -13,42 +13,60 @@ pub(super) struct AttemptFinished<'a> {
     binary_id: &'a str,
     name: &'a str,
     attempt: u32,
+    #[serde(flatten)]
+    facts: Facts<'a>,
+    #[serde(flatten)]
+    output: Option<Output>,
+}
+
+/// What tests and commands have in common.
+#[derive(Serialize)]
+pub(super) struct Facts<'a> {
     outcome: &'static str,
     exit_code: Option<i32>,
     signal: Option<String>,
     wall_us: Option<u64>,
     usage: UsageFields,
     leaked: Option<Vec<Leaked<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    autopsy: Option<&'a Autopsy>,
     changed_paths: Option<Vec<String>>,
     changed_paths_count: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<SandboxError>,
     suspect: Option<&'a str>,
     remarks: &'a [String],
-    #[serde(flatten)]
-    output: Option<Output>,
 }
 
 impl<'a> AttemptFinished<'a> {
     pub(super) fn of(test: &'a TestCase, attempt: u32, record: &'a Record) -> Self {
-        let ending = record.ending.as_ref();
-        let exit = ending.map(|ending| ending.exit);
         Self {
             binary_id: &test.binary.id,
             name: &test.name,
             attempt,
+            facts: Facts::of(record),
+            output: (record.outcome != Outcome::Passed).then(|| Output::of(record)),
+        }
+    }
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn of(record: &'a Record) -> Self {
+        let ending = record.ending.as_ref();
+        let exit = ending.map(|ending| ending.exit);
+        Self {
             outcome: record.outcome.as_str(),
             exit_code: exit.and_then(exit_code),
             signal: exit.and_then(signal_name),
             wall_us: ending.map(|ending| microseconds(ending.wall)),
             usage: UsageFields::of(&record.usage),
             leaked: ending.map(|ending| ending.left_running.iter().map(Leaked::of).collect()),
+            autopsy: record.autopsy.as_ref(),
             changed_paths: ending.map(changed_paths),
             changed_paths_count: ending.map(|ending| ending.changed.count),
             error: SandboxError::of(&record.outcome),
             suspect: record.suspect.as_deref(),
             remarks: &record.remarks,
-            output: (record.outcome != Outcome::Passed).then(|| Output::of(record)),
         }
     }
 }
@@ -75,11 +93,16 @@ fn source<T>(reading: Option<Reading<T>>) -> Option<&'static str> {
     reading.map(|reading| reading.source.as_str())
 }
 
+fn approximate<T>(reading: Option<Reading<T>>) -> Option<bool> {
+    reading.map(|reading| reading.source.is_approximate())
+}
+
 /// What was not measured is `null`.
 #[derive(Serialize)]
 struct UsageFields {
     memory_peak_bytes: Option<u64>,
     memory_source: Option<&'static str>,
+    memory_approximate: Option<bool>,
     memory_anon_bytes: Option<u64>,
     memory_file_bytes: Option<u64>,
     memory_shmem_bytes: Option<u64>,
@@ -90,6 +113,7 @@ struct UsageFields {
     cpu_source: Option<&'static str>,
     pids_peak: Option<u64>,
     pids_source: Option<&'static str>,
+    pids_approximate: Option<bool>,
     io_read_bytes: Option<u64>,
     io_write_bytes: Option<u64>,
     io_source: Option<&'static str>,
@@ -108,6 +132,7 @@ impl UsageFields {
         Self {
             memory_peak_bytes: usage.memory_peak.map(|reading| reading.value),
             memory_source: source(usage.memory_peak),
+            memory_approximate: approximate(usage.memory_peak),
             memory_anon_bytes: split.map(|split| split.anon),
             memory_file_bytes: split.map(|split| split.file),
             memory_shmem_bytes: split.map(|split| split.shmem),
@@ -118,6 +143,7 @@ impl UsageFields {
             cpu_source: source(usage.cpu),
             pids_peak: usage.pids_peak.map(|reading| reading.value),
             pids_source: source(usage.pids_peak),
+            pids_approximate: approximate(usage.pids_peak),
             io_read_bytes: io.map(|io| io.read),
             io_write_bytes: io.map(|io| io.write),
             io_source: source(usage.io),
@@ -195,9 +221,7 @@ mod tests {
 
     #[test]
     fn a_measured_failure_has_every_field() {
-        assert_data_eq!(
-            text(&sample::record(Outcome::Failed { code: 101 })),
-            str![[r#"
+        let expected = str![[r#"
 {
   "binary_id": "tour",
   "name": "fails",
@@ -209,6 +233,7 @@ mod tests {
   "usage": {
     "memory_peak_bytes": 734003,
     "memory_source": "memory.max_usage_in_bytes",
+    "memory_approximate": false,
     "memory_anon_bytes": 500000,
     "memory_file_bytes": 200000,
     "memory_shmem_bytes": 4096,
@@ -219,6 +244,7 @@ mod tests {
     "cpu_source": "cpuacct.usage_user",
     "pids_peak": 1,
     "pids_source": "pids.peak",
+    "pids_approximate": false,
     "io_read_bytes": 0,
     "io_write_bytes": 8192,
     "io_source": "blkio.throttle.io_service_bytes",
@@ -241,9 +267,8 @@ mod tests {
   "stderr": "panicked at 'no'\n",
   "stderr_dropped_bytes": 0
 }
-"#]]
-            .raw()
-        );
+"#]];
+        assert_data_eq!(text(&sample::record(Outcome::Failed { code: 101 })), expected.raw());
     }
 
     #[test]
@@ -269,7 +294,7 @@ mod tests {
     fn unavailable_is_null_and_never_zero() {
         let value = of(&sample::record(sample::not_isolated()));
         let usage = value["usage"].as_object().unwrap();
-        assert!(usage.len() == 20 && usage.values().all(Value::is_null), "{usage:?}");
+        assert!(usage.len() == 22 && usage.values().all(Value::is_null), "{usage:?}");
         for field in ["wall_us", "leaked", "changed_paths", "changed_paths_count"] {
             assert!(value[field].is_null(), "{field}");
         }

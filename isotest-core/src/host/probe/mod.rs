@@ -1,4 +1,11 @@
-//! Reads [`Host`] from `/proc`, `/sys` and the root directory. Changes nothing.
+//! Reads [`Host`] from `/proc`, `/sys` and the root directory, and tries in processes that are thrown away what can only
+//! be tried. Changes nothing.
+
+mod surroundings;
+mod whole;
+
+pub use surroundings::surroundings;
+pub use whole::{attempt, refusals, refused_namespaces};
 
 use super::{CgroupMount, Host, HostEntry, Ids, Kind, Originals};
 use nix::unistd::{getegid, geteuid};

@@ -1,0 +1,62 @@
+//! `explain`: how a test or a command is executed, as a shell script.
+
+use crate::build::{Build, Directories};
+use crate::caller::Caller;
+use crate::environment;
+use crate::error::Error;
+use crate::exec;
+use crate::exit::{End, Exit};
+use crate::isolation::Sandboxes;
+use crate::one;
+use crate::report;
+use crate::schedule;
+use crate::settings::{Command, Settings};
+use isotest_core::plan::SandboxPlan;
+use isotest_core::plan::explain::{Explained, explain};
+use isotest_core::sandbox::Slot;
+use std::io::{self, Write};
+
+/// Writes the script for a command, or for the one selected test.
+///
+/// # Errors
+/// What keeps it from being planned.
+pub(crate) fn execute(command: Option<&Command>, settings: &Settings, caller: &Caller) -> Result<End, Error> {
+    let script = match command {
+        Some(command) => of_command(command, settings, caller),
+        None => of_test(settings, caller),
+    }?;
+    let written = io::stdout().lock().write_all(script.as_bytes());
+    Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(Exit::Ok)))
+}
+
+fn of_command(command: &Command, settings: &Settings, caller: &Caller) -> Result<String, Error> {
+    let directories = Directories::around(&settings.cargo, caller)?;
+    let title = format!("`{}`", command.program.display());
+    Sandboxes::with(settings, &directories, caller, |sandboxes| {
+        // What the kernel refuses is no plan.
+        drop(Slot::start(&sandboxes.template, &sandboxes.cgroups).map_err(Error::Sandbox)?);
+        let plan = exec::unattended(command, settings, sandboxes, caller);
+        Ok(script(&title, &plan, sandboxes, caller))
+    })
+}
+
+fn of_test(settings: &Settings, caller: &Caller) -> Result<String, Error> {
+    let build = Build::of(&settings.cargo, caller)?;
+    Sandboxes::with(settings, &build.directories, caller, |sandboxes| {
+        let test = one::test(settings, &build, sandboxes)?;
+        let mut plan = schedule::plan(&test, &settings.execution, &sandboxes.limits);
+        let additions = environment::additions(0).map(|(name, value)| (name.to_owned(), value));
+        plan.workload.environment.extend(additions);
+        Ok(script(&format!("the test `{}`", report::title(&test)), &plan, sandboxes, caller))
+    })
+}
+
+fn script(title: &str, plan: &SandboxPlan, sandboxes: &Sandboxes, caller: &Caller) -> String {
+    explain(&Explained {
+        title,
+        template: &sandboxes.template,
+        plan,
+        hierarchies: &sandboxes.cgroups.places(),
+        environment: &caller.environment,
+    })
+}

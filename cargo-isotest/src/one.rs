@@ -1,0 +1,72 @@
+//! The one test that was named: built, and found among all.
+
+use crate::build::Build;
+use crate::cli::RunIgnored;
+use crate::error::Error;
+use crate::interrupt;
+use crate::isolation::Sandboxes;
+use crate::listing::{self, Listed};
+use crate::report;
+use crate::roster::Roster;
+use crate::select::Selection;
+use crate::settings::Settings;
+use crate::testcase::TestCase;
+use crate::workers::Workers;
+use isotest_core::sandbox::Cancel;
+use std::thread;
+
+/// Asks the test binaries for their tests and chooses the one whose name was given, whole or in part.
+///
+/// # Errors
+/// When there is none or more than one, or a binary cannot be asked.
+pub(crate) fn test(settings: &Settings, build: &Build, sandboxes: &Sandboxes) -> Result<TestCase, Error> {
+    let cancel = Cancel::new().map_err(Error::Host)?;
+    let roster = Roster::new(settings.execution.jobs.get());
+    let Listed { tests, .. } = thread::scope(|scope| {
+        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster);
+        let watch = interrupt::watch(scope, &cancel, tell).map_err(Error::Host)?;
+        let listed = workers.ready().map_err(Error::from);
+        let listed = listed.and_then(|()| listing::list(&workers, &build.binaries));
+        watch.close();
+        listed
+    })?;
+    // A test that is named is meant, ignored or not.
+    let selection = Selection { ignored: RunIgnored::All, ..settings.selection.clone() };
+    let selected = selection.choose(tests);
+    choose(selected.tests, &selection.filters, selected.filtered)
+}
+
+fn choose(mut tests: Vec<TestCase>, filters: &[String], filtered: usize) -> Result<TestCase, Error> {
+    if tests.iter().filter(|test| filters.contains(&test.name)).count() == 1 {
+        tests.retain(|test| filters.contains(&test.name));
+    }
+    match (tests.pop(), tests.is_empty()) {
+        (Some(test), true) => Ok(test),
+        (None, _) => Err(Error::NoTests { filtered, ignored: 0 }),
+        (Some(last), false) => {
+            tests.push(last);
+            let names = tests.iter().map(report::title).collect();
+            Err(Error::SeveralTests { filter: filters.join(" "), names })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    fn chosen(names: &[&str], filter: &str) -> Result<String, String> {
+        let tests = names.iter().map(|name| sample::test("tour", name)).collect();
+        choose(tests, &[filter.to_owned()], 3).map(|test| test.name).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_whole_name_is_preferred_to_a_part_of_one() {
+        assert_eq!(chosen(&["reads", "reads_twice"], "reads"), Ok("reads".to_owned()));
+        assert_eq!(chosen(&["reads_twice"], "reads"), Ok("reads_twice".to_owned()));
+        let several = "`read` names 2 tests: tour reads, tour reads_twice";
+        assert_eq!(chosen(&["reads", "reads_twice"], "read"), Err(several.to_owned()));
+        assert!(chosen(&[], "read").unwrap_err().contains("3 left out by their names"));
+    }
+}

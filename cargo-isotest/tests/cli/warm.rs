@@ -1,0 +1,63 @@
+//! Who pays for the first reading of a file: nobody's test.
+
+use crate::call::isotest;
+use crate::project::Project;
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+use std::fs::{self, File};
+use std::path::Path;
+
+/// Drops a file from the page cache.
+fn cool(path: &Path) {
+    let file = File::open(path).unwrap();
+    // Only what is on the disk can be dropped.
+    file.sync_all().unwrap();
+    posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).unwrap();
+}
+
+/// The memory peak of the one test that is executed, in bytes; `None` where it is not measured.
+fn peak(project: &Project, flags: &[&str], program: Option<&Path>) -> Option<u64> {
+    let mut call = isotest(project).arguments(flags);
+    if let Some(program) = program {
+        call = call.variable("PROGRAM", program);
+    }
+    let (ended, lines) = call.lines();
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    lines.attempts[0]["usage"]["memory_peak_bytes"].as_u64()
+}
+
+/// A peak is an upper bound by so much.
+fn slack() -> u64 {
+    let processors = std::thread::available_parallelism().unwrap().get();
+    (256 << 10) * u64::try_from(processors).unwrap()
+}
+
+#[test]
+fn a_program_that_a_test_starts_is_not_read_at_its_expense() {
+    let tour = Project::fixture("tour");
+    let one = ["--test", "files", "counts_the_words_of_a_file"];
+    let Some(warm) = peak(&tour, &one, None) else { return };
+    cool(&tour.target.join("debug/tour"));
+    let cooled = peak(&tour, &one, None).unwrap();
+    assert!(cooled < warm + slack() + (256 << 10), "{cooled} bytes after it was dropped, {warm} before");
+    assert!(cooled < (1 << 20) + slack(), "{cooled} bytes");
+}
+
+#[test]
+fn what_is_no_part_of_the_project_is_paid_for() {
+    let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let test = "#[test]\nfn it() {\n\
+        let program = std::env::var_os(\"PROGRAM\").unwrap_or(env!(\"CARGO_BIN_EXE_one\").into());\n\
+        assert!(std::process::Command::new(program).status().unwrap().success());\n}\n";
+    let manifest = "[package]\nname = \"one\"\nedition = \"2024\"\n[workspace]\n";
+    let files = [("Cargo.toml", manifest), ("src/main.rs", "fn main() {}\n"), ("tests/it.rs", test)];
+    let project = Project::written(&place.path().join("one"), &files);
+    let one = ["--test", "it"];
+    let Some(_) = peak(&project, &one, None) else { return };
+    let own = project.target.join("debug/one");
+    let copy = place.path().join("copy");
+    fs::copy(&own, &copy).unwrap();
+    cool(&own);
+    cool(&copy);
+    let (own, copy) = (peak(&project, &one, None).unwrap(), peak(&project, &one, Some(&copy)).unwrap());
+    assert!(copy > own + slack() + (512 << 10), "{copy} bytes with a cold program, {own} with its own");
+}

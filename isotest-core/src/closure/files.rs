@@ -1,0 +1,183 @@
+//! The files a loader would see: those of the host, or of a tree that becomes the root of a program.
+
+use super::elf::{self, ElfError};
+use super::resolve::Library;
+use super::search::{Flavour, Linker};
+use super::{Facts, cache};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+const INDEX: &str = "/etc/ld.so.cache";
+/// Where musl looks unless a file says otherwise.
+const MUSL_DEFAULTS: &str = "/lib:/usr/local/lib:/usr/lib";
+
+/// Files by the paths at which a program sees them.
+///
+/// What was read of a file once is not read again.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// The tree that is `/`, open; `None` is the host's.
+    root: Option<(PathBuf, File)>,
+    /// Directories and files of the host that the program sees at their own paths all the same.
+    shared: Vec<PathBuf>,
+    read: RefCell<HashMap<PathBuf, Option<(PathBuf, Facts)>>>,
+}
+
+impl Files {
+    /// Those of the host.
+    pub fn of_host() -> Self {
+        Self::default()
+    }
+
+    /// Those below `root`, except that what is below `shared` is the host's. Links are followed as if `root` were `/`.
+    ///
+    /// # Errors
+    /// When `root` cannot be opened.
+    pub fn of_tree(root: &Path, shared: Vec<PathBuf>) -> io::Result<Self> {
+        let root = root.canonicalize()?;
+        let opened = File::open(&root)?;
+        Ok(Self { root: Some((root, opened)), shared, ..Self::default() })
+    }
+
+    /// Opens a file and says where it really is.
+    fn open(&self, path: &Path) -> io::Result<(File, PathBuf)> {
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        let tree = self.root.as_ref().filter(|_| !self.shared.iter().any(|shared| path.starts_with(shared)));
+        let file = match tree {
+            None => {
+                use std::os::unix::fs::OpenOptionsExt;
+                File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?
+            }
+            Some((_, root)) => {
+                let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT);
+                File::from(openat2(root, path, how)?)
+            }
+        };
+        if !file.metadata()?.is_file() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        let real = fs::read_link(Path::new("/proc/self/fd").join(file.as_raw_fd().to_string()))?;
+        let below = tree.and_then(|(root, _)| real.strip_prefix(root).ok());
+        let real = below.map_or_else(|| real.clone(), |below| Path::new("/").join(below));
+        Ok((file, real))
+    }
+
+    /// Where a file really is, and what it says of itself.
+    pub(super) fn read(&self, path: &Path) -> Result<(PathBuf, Facts), ElfError> {
+        let (file, real) = self.open(path)?;
+        Ok((real, elf::facts(&file)?))
+    }
+
+    /// The loader of a program with these facts.
+    pub(super) fn linker(&self, facts: &Facts, library_path: Option<&OsStr>) -> Linker {
+        let library_path = library_path.into_iter().flat_map(|path| {
+            path.as_bytes()
+                .split(|byte| matches!(byte, b':' | b';'))
+                .map(|part| OsStr::from_bytes(part).into())
+        });
+        let library_path = library_path.filter(|path: &PathBuf| path.is_absolute()).collect();
+        let name = facts.interpreter.as_deref().and_then(Path::file_name).unwrap_or_default();
+        match name.to_string_lossy().strip_prefix("ld-musl-") {
+            Some(rest) => self.musl(rest.trim_end_matches(".so.1"), library_path),
+            None => self.glibc(facts, library_path),
+        }
+    }
+
+    fn glibc(&self, facts: &Facts, library_path: Vec<PathBuf>) -> Linker {
+        let (lib, defaults) = self.glibc_directories(facts);
+        let mut index = Vec::new();
+        if let Ok((mut file, _)) = self.open(Path::new(INDEX)) {
+            // What cannot be read is an index of nothing.
+            let _ = file.read_to_end(&mut index);
+        }
+        Linker {
+            flavour: Flavour::Glibc,
+            library_path,
+            configuration: (!index.is_empty()).then(|| INDEX.into()),
+            index: cache::entries(&index),
+            defaults,
+            levels: levels(),
+            lib,
+            platform: std::env::consts::ARCH,
+        }
+    }
+
+    /// What glibc was built for shows in where its loader really is: `/usr/lib/x86_64-linux-gnu` on Debian,
+    /// `/usr/lib64` on most others.
+    fn glibc_directories(&self, facts: &Facts) -> (String, Vec<PathBuf>) {
+        let real = facts.interpreter.as_deref().and_then(|path| self.open(path).ok()).map(|(_, real)| real);
+        let directory = real.as_deref().and_then(Path::parent).map(Path::to_path_buf);
+        let fallback = if facts.kind.is_64_bit { "lib64" } else { "lib" };
+        let directory = directory.unwrap_or_else(|| Path::new("/").join(fallback));
+        let below =
+            directory.strip_prefix("/usr").or_else(|_| directory.strip_prefix("/")).unwrap_or(&directory);
+        if !below.starts_with("lib") && !below.starts_with("lib64") && !below.starts_with("lib32") {
+            return (fallback.into(), vec![directory]);
+        }
+        let mut defaults = vec![Path::new("/").join(below), Path::new("/usr").join(below)];
+        if below.components().count() > 1 {
+            defaults.extend(["/lib".into(), "/usr/lib".into()]);
+        }
+        (below.display().to_string(), defaults)
+    }
+
+    fn musl(&self, architecture: &str, library_path: Vec<PathBuf>) -> Linker {
+        let configuration = PathBuf::from(format!("/etc/ld-musl-{architecture}.path"));
+        let mut text = String::new();
+        let read = self.open(&configuration).and_then(|(mut file, _)| file.read_to_string(&mut text));
+        let text = if read.is_ok() { text.as_str() } else { MUSL_DEFAULTS };
+        let defaults = text.split([':', '\n']).filter(|path| !path.is_empty()).map(PathBuf::from).collect();
+        Linker {
+            flavour: Flavour::Musl,
+            library_path,
+            index: Vec::new(),
+            configuration: read.is_ok().then_some(configuration),
+            defaults,
+            levels: &[],
+            lib: String::new(),
+            platform: std::env::consts::ARCH,
+        }
+    }
+}
+
+impl Library for Files {
+    fn at(&self, path: &Path) -> Option<(PathBuf, Facts)> {
+        if let Some(known) = self.read.borrow().get(path) {
+            return known.clone();
+        }
+        let read = self.read(path).ok();
+        self.read.borrow_mut().insert(path.to_owned(), read.clone());
+        read
+    }
+}
+
+/// The subdirectories of `glibc-hwcaps` for this processor, best first.
+#[cfg(target_arch = "x86_64")]
+fn levels() -> &'static [&'static str] {
+    use std::arch::is_x86_feature_detected as has;
+    const ALL: [&str; 3] = ["x86-64-v4", "x86-64-v3", "x86-64-v2"];
+    let v2 = has!("cmpxchg16b") && has!("popcnt") && has!("sse4.2") && has!("ssse3");
+    let v3 = v2 && has!("avx2") && has!("bmi1") && has!("bmi2") && has!("f16c");
+    let v3 = v3 && has!("fma") && has!("lzcnt") && has!("movbe");
+    let v4 = v3 && has!("avx512f") && has!("avx512bw") && has!("avx512cd") && has!("avx512dq");
+    let v4 = v4 && has!("avx512vl");
+    match (v4, v3, v2) {
+        (true, ..) => &ALL,
+        (_, true, _) => &ALL[1..],
+        (.., true) => &ALL[2..],
+        _ => &[],
+    }
+}
+
+/// The subdirectories of `glibc-hwcaps` for this processor: none are known.
+#[cfg(not(target_arch = "x86_64"))]
+fn levels() -> &'static [&'static str] {
+    &[]
+}

@@ -1,0 +1,180 @@
+//! Where a loader looks for a library, in order. Pure.
+
+use super::Facts;
+use super::cache::Entry;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
+
+/// The names musl has built in, behind `lib`: whoever needs one of these gets the loader itself.
+const IN_MUSL: [&str; 7] = ["c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet."];
+
+/// Which loader it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flavour {
+    /// That of the GNU C library.
+    Glibc,
+    /// That of musl.
+    Musl,
+}
+
+/// A loader and what it is told by everything but the objects themselves.
+#[derive(Debug)]
+pub(super) struct Linker {
+    pub(super) flavour: Flavour,
+    /// `LD_LIBRARY_PATH`.
+    pub(super) library_path: Vec<PathBuf>,
+    /// The index, of glibc only.
+    pub(super) index: Vec<Entry>,
+    /// The file that gave the index or, with musl, the default directories.
+    pub(super) configuration: Option<PathBuf>,
+    /// The default directories.
+    pub(super) defaults: Vec<PathBuf>,
+    /// Subdirectories of `glibc-hwcaps` for this processor, best first.
+    pub(super) levels: &'static [&'static str],
+    /// What `$LIB` and `$PLATFORM` stand for.
+    pub(super) lib: String,
+    pub(super) platform: &'static str,
+}
+
+/// An object as far as the search for what it needs is concerned.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seeker<'a> {
+    pub(super) facts: &'a Facts,
+    /// `$ORIGIN`.
+    pub(super) origin: &'a Path,
+}
+
+/// A path at which a library may be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub(super) path: PathBuf,
+    /// Whether it came from the index.
+    pub(super) by_index: bool,
+}
+
+impl Linker {
+    /// Whether the name means the loader itself.
+    pub(super) fn is_own_name(&self, name: &OsStr) -> bool {
+        let name = name.as_bytes().strip_prefix(b"lib");
+        self.flavour == Flavour::Musl
+            && name.is_some_and(|name| IN_MUSL.iter().any(|own| name.starts_with(own.as_bytes())))
+    }
+
+    /// Every place where the library `name` is looked for. `chain` is the object that needs it, the one that needed
+    /// that, and so on up to the program.
+    pub(super) fn candidates(&self, name: &OsStr, chain: &[Seeker<'_>]) -> Vec<Candidate> {
+        if name.as_bytes().contains(&b'/') {
+            return vec![Candidate { path: name.into(), by_index: false }];
+        }
+        let mut found = Vec::new();
+        match self.flavour {
+            Flavour::Glibc => self.as_glibc(name, chain, &mut found),
+            Flavour::Musl => {
+                let of_objects = chain.iter().flat_map(|seeker| {
+                    let path = seeker.facts.runpath.as_deref().or(seeker.facts.rpath.as_deref());
+                    self.expanded(path, seeker.origin)
+                });
+                let directories = self.library_path.iter().cloned().chain(of_objects);
+                found.extend(
+                    directories.chain(self.defaults.clone()).map(|directory| plain(&directory, name)),
+                );
+            }
+        }
+        found
+    }
+
+    fn as_glibc(&self, name: &OsStr, chain: &[Seeker<'_>], found: &mut Vec<Candidate>) {
+        let Some(seeker) = chain.first() else { return };
+        let mut directories = Vec::new();
+        if seeker.facts.runpath.is_none() {
+            // An object with the newer kind has its older one ignored.
+            for one in chain.iter().filter(|one| one.facts.runpath.is_none()) {
+                directories.extend(self.expanded(one.facts.rpath.as_deref(), one.origin));
+            }
+        }
+        directories.extend(self.library_path.iter().cloned());
+        directories.extend(self.expanded(seeker.facts.runpath.as_deref(), seeker.origin));
+        found.extend(directories.iter().flat_map(|directory| self.in_directory(directory, name)));
+        if seeker.facts.skips_defaults {
+            return;
+        }
+        let mut indexed: Vec<_> = self
+            .index
+            .iter()
+            .filter(|entry| entry.name == name.as_bytes())
+            .filter_map(|entry| Some((self.rank(&entry.path)?, &entry.path)))
+            .collect();
+        indexed.sort_by_key(|(rank, _)| *rank);
+        found.extend(indexed.iter().map(|(_, path)| Candidate { path: (*path).clone(), by_index: true }));
+        found.extend(self.defaults.iter().flat_map(|directory| self.in_directory(directory, name)));
+    }
+
+    fn in_directory<'a>(
+        &'a self,
+        directory: &'a Path,
+        name: &'a OsStr,
+    ) -> impl Iterator<Item = Candidate> + 'a {
+        let level = move |level| Candidate {
+            path: directory.join("glibc-hwcaps").join(level).join(name),
+            by_index: false,
+        };
+        self.levels.iter().map(level).chain([plain(directory, name)])
+    }
+
+    /// The better the processor must be, the lower; `None` if it must be better than it is.
+    fn rank(&self, path: &Path) -> Option<usize> {
+        let mut parts = path.components().map(Component::as_os_str);
+        if !parts.any(|part| part == "glibc-hwcaps") {
+            return Some(self.levels.len());
+        }
+        let level = parts.next()?;
+        self.levels.iter().position(|known| level == *known)
+    }
+
+    /// The directories of a run path with its variables replaced. One that cannot be told is left out.
+    fn expanded(&self, path: Option<&OsStr>, origin: &Path) -> Vec<PathBuf> {
+        let parts = path.into_iter().flat_map(|path| path.as_bytes().split(|byte| *byte == b':'));
+        let parts = parts.filter_map(|part| self.replaced(part, origin)).map(PathBuf::from);
+        parts.filter(|directory| directory.is_absolute()).collect()
+    }
+
+    fn replaced(&self, text: &[u8], origin: &Path) -> Option<OsString> {
+        let mut replaced = Vec::new();
+        let mut rest = text;
+        while let Some((&byte, tail)) = rest.split_first() {
+            if byte != b'$' {
+                replaced.push(byte);
+                rest = tail;
+                continue;
+            }
+            let (value, name): (&[u8], &[u8]) = if let Some(name) = variable(tail, b"ORIGIN") {
+                (origin.as_os_str().as_bytes(), name)
+            } else if let Some(name) = variable(tail, b"LIB").filter(|_| self.flavour == Flavour::Glibc) {
+                (self.lib.as_bytes(), name)
+            } else if let Some(name) = variable(tail, b"PLATFORM").filter(|_| self.flavour == Flavour::Glibc)
+            {
+                (self.platform.as_bytes(), name)
+            } else {
+                return None;
+            };
+            replaced.extend_from_slice(value);
+            rest = name;
+        }
+        Some(OsString::from_vec(replaced))
+    }
+}
+
+/// What comes after the variable `name` or `{name}`, if that is next.
+fn variable<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    if let Some(inside) = text.strip_prefix(b"{") {
+        return inside.strip_prefix(name)?.strip_prefix(b"}");
+    }
+    let rest = text.strip_prefix(name)?;
+    let goes_on = rest.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    (!goes_on).then_some(rest)
+}
+
+fn plain(directory: &Path, name: &OsStr) -> Candidate {
+    Candidate { path: directory.join(name), by_index: false }
+}
