@@ -88,7 +88,8 @@
 //!
 //! Effects:
 //! - [`cgroup`]: `base` makes and removes the directories of a run, `leaf` those of an attempt; `scope` asks
-//!   systemd for a place to make them in; `sweep` removes what the dead left. `parse` and `limits` are pure.
+//!   systemd for a place to make them in; `control` takes the controllers into use that limits need; `sweep` removes
+//!   what the dead left. `parse` and `limits` are pure.
 //! - [`sandbox`]: outside, `slot` starts zygotes, `prepared` holds a sandbox that waits for its workload, and `attempt`
 //!   watches one to its end; `attended` is for a command to which somebody attends, who passes on signals and sees it
 //!   stop, `terminal` opens one for it, and with `join` and `guest` it enters a sandbox that is running. `zygote`,

@@ -59,7 +59,7 @@ pub(crate) fn unattended(
     sandboxes: &Sandboxes,
     caller: &Caller,
 ) -> SandboxPlan {
-    plan(workload(command, caller), settings, sandboxes.limits)
+    plan(workload(command, caller), settings, sandboxes.limits.clone())
 }
 
 /// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
@@ -80,7 +80,7 @@ pub(crate) fn attended(
         let mut isolation = sandboxes.isolation.clone();
         isolation.remarks.extend(Listener::remark(&listener));
         say(settings, &report::before_command(&isolation));
-        let attempt = slot.launch_last(&attended_by_us(plan(workload, settings, sandboxes.limits)));
+        let attempt = slot.launch_last(&attended_by_us(plan(workload, settings, sandboxes.limits.clone())));
         roster.started(0, 0, slot.zygote());
         let record = finish(attempt, settings, &signals);
         roster.ended(0);

@@ -79,7 +79,7 @@ impl Attempt {
         Self {
             sandbox: Some(sandbox),
             zygote,
-            limits: plan.limits,
+            limits: plan.limits.clone(),
             quiet_until: now + QUIET,
             next,
             terminal,
