@@ -2,7 +2,7 @@
 
 use crate::settings::SettingsError;
 use anstyle::{AnsiColor, Style};
-use isotest_core::closure::ElfError;
+use isotest_core::closure::{ElfError, Lack};
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::step::StepError;
 use std::ffi::OsString;
@@ -84,6 +84,17 @@ pub(crate) enum Error {
         /// What it is instead.
         source: ElfError,
     },
+    /// A root that is not the host's.
+    #[error("cannot use `{}` as a root", .path.display())]
+    Root {
+        /// Where it should be.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Test binaries that the root cannot execute.
+    #[error("not every test binary can be executed in this root: {}", CannotRun(.0))]
+    CannotRun(Vec<(String, Vec<Lack>)>),
     /// A binary could not be asked for its tests.
     #[error("cannot list the tests of `{binary_id}`: {why}")]
     Listing {
@@ -140,11 +151,17 @@ impl Error {
             }
             Self::NoTests { filtered: 1.., .. } => Some("`cargo isotest list` names the tests".into()),
             Self::CannotIsolate(missing) => Some(remedy(missing)),
+            Self::CannotRun(_) => Some(
+                "build for what the root has, for example statically with `--target x86_64-unknown-linux-musl`, or \
+                 install there what is missing"
+                    .into(),
+            ),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
             Self::Sandbox(error) => error.hint().map(str::to_owned),
             Self::Host(_)
             | Self::Interrupted(_)
             | Self::Closure { .. }
+            | Self::Root { .. }
             | Self::Tool { .. }
             | Self::Answer { .. }
             | Self::File { .. }
@@ -201,6 +218,21 @@ impl fmt::Display for Missing<'_> {
         for (index, (capability, reason)) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}no `{capability}` ({reason})")?;
+        }
+        Ok(())
+    }
+}
+
+struct CannotRun<'a>(&'a [(String, Vec<Lack>)]);
+
+impl fmt::Display for CannotRun<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (binary_id, lacks)) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}`{binary_id}`")?;
+            for (index, lack) in lacks.iter().enumerate() {
+                write!(f, "{} {lack}", if index == 0 { ":" } else { "," })?;
+            }
         }
         Ok(())
     }

@@ -81,9 +81,11 @@ impl From<&Error> for Exit {
             | Error::File { .. }
             | Error::UnknownPackage(_)
             | Error::OutsideTarget { .. } => Self::Metadata,
-            Error::Listing { .. } => Self::Listing,
+            Error::Listing { .. } | Error::CannotRun(_) => Self::Listing,
             Error::NoTests { .. } => Self::NoTests,
-            Error::CannotIsolate(_) | Error::Host(_) | Error::Sandbox(_) => Self::CannotIsolate,
+            Error::CannotIsolate(_) | Error::Host(_) | Error::Sandbox(_) | Error::Root { .. } => {
+                Self::CannotIsolate
+            }
         }
     }
 }

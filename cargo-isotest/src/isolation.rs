@@ -1,24 +1,28 @@
 //! The sandboxes of a run: what the host allows, what was asked for, and what follows for every attempt.
 
-use crate::build::Directories;
+use crate::build::Build;
 use crate::caller::Caller;
 use crate::cli;
 use crate::error::Error;
 use crate::links;
-use crate::settings::{SandboxSettings, Settings};
+use crate::root::{self, Rooted};
+use crate::settings::{BindAccess, SandboxSettings, Settings};
+use crate::testcase::TestBinary;
 use crate::update;
 use isotest_core::cgroup::{Cgroups, Established};
 use isotest_core::host;
-use isotest_core::plan::{self, Limits, Link, Network, Request, Template, Views};
+use isotest_core::plan::{self, Limits, Link, Network, Request, Resolved, Template, Views};
 use isotest_core::policy::{Capability, Isolation, Level};
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fs, iter};
 
 /// Everything attempts have in common.
 #[derive(Debug)]
 pub(crate) struct Sandboxes {
-    /// What every zygote prepares.
-    pub(crate) template: Template,
+    /// What zygotes prepare: the same for all binaries, or for each its own.
+    pub(crate) templates: Vec<Template>,
+    binaries: Vec<Arc<TestBinary>>,
     /// The run's cgroups.
     pub(crate) cgroups: Cgroups,
     /// What is in force.
@@ -29,34 +33,46 @@ pub(crate) struct Sandboxes {
 
 impl Sandboxes {
     /// Reads the host, makes the run's cgroups and decides.
-    pub(crate) fn prepare(
-        settings: &Settings,
-        directories: &Directories,
-        caller: &Caller,
-    ) -> Result<Self, Error> {
-        let host = host::probe::host().map_err(Error::Host)?;
+    pub(crate) fn prepare(settings: &Settings, build: &Build, caller: &Caller) -> Result<Self, Error> {
         let sandbox = &settings.sandbox;
+        let roots = root::of(sandbox, build, caller)?;
+        let host = host::probe::host().map_err(Error::Host)?;
         let wanted = Capability::ALL
             .into_iter()
             .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off);
         let Established { cgroups, missing } = Cgroups::establish(&host, &wanted.collect::<Vec<_>>());
         let cgroup_views = cgroups.views();
-        let request = Request {
-            policy: &sandbox.policy,
-            views: &views(sandbox, directories, caller),
-            network: network(sandbox.network),
-            jobs: settings.execution.jobs.get(),
-            cgroups: cgroups.figures(&cgroup_views, &missing),
+        let mut resolved = roots.iter().map(|rooted| {
+            let request = Request {
+                policy: &sandbox.policy,
+                root: &rooted.root,
+                views: &views(sandbox, rooted, caller),
+                network: network(sandbox.network),
+                jobs: settings.execution.jobs.get(),
+                cgroups: cgroups.figures(&cgroup_views, &missing),
+            };
+            plan::resolve(&request, &host)
+        });
+        // They differ in files only.
+        let Some(Resolved { template, mut isolation, unmet }) = resolved.next() else {
+            return Err(Error::NoTests { filtered: 0, ignored: 0 });
         };
-        let resolved = plan::resolve(&request, &host);
-        if !resolved.unmet.is_empty() {
+        let templates: Vec<_> = iter::once(template).chain(resolved.map(|other| other.template)).collect();
+        if !unmet.is_empty() {
             close(cgroups);
-            return Err(Error::CannotIsolate(resolved.unmet));
+            return Err(Error::CannotIsolate(unmet));
         }
-        let mut isolation = resolved.isolation;
         isolation.remarks.extend(update::remark(caller, &sandbox.keeps));
         let limits = Limits { memory: sandbox.memory_limit, pids: sandbox.pids_limit };
-        Ok(Self { template: resolved.template, cgroups, isolation, limits })
+        Ok(Self { templates, binaries: build.binaries.clone(), cgroups, isolation, limits })
+    }
+
+    /// Which of the templates attempts at a binary's tests have.
+    pub(crate) fn template_for(&self, binary: &Arc<TestBinary>) -> usize {
+        if self.templates.len() == 1 {
+            return 0;
+        }
+        self.binaries.iter().position(|other| Arc::ptr_eq(other, binary)).unwrap_or_default()
     }
 
     /// Leaves the host as it was. Every slot must be gone.
@@ -81,22 +97,23 @@ const fn network(typed: cli::Network) -> Network {
 
 /// The directories tests write to under `cargo test`, and what else the environment names. Those that do not exist
 /// cannot be written to, here or there.
-fn views(sandbox: &SandboxSettings, directories: &Directories, caller: &Caller) -> Views {
+fn views(sandbox: &SandboxSettings, rooted: &Rooted, caller: &Caller) -> Views {
     let variable = |name| caller.variable(name).map(Path::new).filter(|path| path.is_absolute());
-    let homes = ["HOME", "CARGO_HOME", "RUSTUP_HOME"].into_iter().filter_map(variable);
-    let project = [&directories.workspace, &directories.target, &directories.build];
-    let project = project.into_iter().chain(&directories.packages).map(PathBuf::as_path);
-    let binds = sandbox.binds.iter().filter(|bind| !bind.writable).map(|bind| bind.path.as_path());
-    let writable = sandbox.binds.iter().filter(|bind| bind.writable).map(|bind| bind.path.as_path());
+    let bound = |access| {
+        let binds = sandbox.binds.iter().filter(move |bind| bind.access == access);
+        binds.map(|bind| bind.path.as_path())
+    };
+    let (binds, writable) = (bound(BindAccess::ReadOnly), bound(BindAccess::ReadWrite));
     let keeps = sandbox.keeps.iter().map(PathBuf::as_path);
-    let copied: Vec<_> = project.chain(homes).collect();
+    let copied = rooted.directories.iter().map(PathBuf::as_path);
+    let copied: Vec<_> = copied.chain(bound(BindAccess::CopyOnWrite)).collect();
     let named = copied.iter().copied().chain(binds.clone()).chain(writable.clone()).chain(keeps.clone());
     Views {
         links: links(named),
         copy_on_write: real(copied.into_iter()),
         temporary: real(variable("TMPDIR").into_iter()),
         runtime: real(variable("XDG_RUNTIME_DIR").into_iter()).pop(),
-        missing_home: variable("HOME").filter(|home| !home.exists()).map(Path::to_path_buf),
+        missing_home: rooted.missing_home.clone(),
         read_only: real(binds),
         kept: real(writable.chain(keeps)),
     }

@@ -21,6 +21,7 @@ mod listing;
 mod oracle;
 mod project;
 mod report;
+mod root;
 mod run;
 #[cfg(test)]
 mod sample;

@@ -27,7 +27,7 @@ use std::thread;
 /// # Errors
 /// What stops the run.
 pub(crate) fn execute(settings: &Settings, build: &Build, caller: &Caller) -> Result<End, Error> {
-    let sandboxes = Sandboxes::prepare(settings, &build.directories, caller)?;
+    let sandboxes = Sandboxes::prepare(settings, build, caller)?;
     let cancel = Cancel::new().map_err(Error::Host)?;
     let end = thread::scope(|scope| {
         let jobs = settings.execution.jobs.get();
@@ -56,7 +56,7 @@ impl Run<'_> {
             Unready::Failed(error) => Error::Sandbox(error),
             Unready::Interrupted(signal) => Error::Interrupted(signal),
         })?;
-        let Listed { tests, whole } = listing::list(self.workers, &self.build.binaries)?;
+        let Listed { tests, whole } = listing::list(self.workers, self.sandboxes, &self.build.binaries)?;
         let selected = self.settings.selection.choose(tests);
         if selected.tests.is_empty() {
             return Err(Error::NoTests { filtered: selected.filtered, ignored: selected.ignored });

@@ -7,7 +7,7 @@ use crate::report::{Reporter, Reporters};
 use crate::settings::Execution;
 use crate::summary::{Cancellation, Selection, Summary};
 use crate::testcase::TestCase;
-use crate::workers::{Flow, News, Workers};
+use crate::workers::{Flow, Job, News, Workers};
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::{SandboxPlan, Workload};
 use isotest_core::record::{Captured, Record};
@@ -59,9 +59,9 @@ impl Schedule<'_> {
         Finished { summary, unwritten }
     }
 
-    fn plan(self, test: &TestCase) -> SandboxPlan {
+    fn plan(self, test: &TestCase) -> Job {
         let (program, arguments) = discover::command(&test.binary, discover::arguments(test));
-        SandboxPlan {
+        let plan = SandboxPlan {
             workload: Workload {
                 program: program.to_owned(),
                 arguments,
@@ -73,7 +73,8 @@ impl Schedule<'_> {
             measured: true,
             inherit_stdio: !self.execution.capture,
             output_bytes: OUTPUT_BYTES,
-        }
+        };
+        Job { template: self.sandboxes.template_for(&test.binary), plan }
     }
 }
 

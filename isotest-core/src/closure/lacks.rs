@@ -80,8 +80,10 @@ impl Closure {
 fn runs(native: Kind, other: Kind) -> bool {
     use elf::abi::{EM_386, EM_AARCH64, EM_ARM, EM_X86_64};
     let older = [(EM_X86_64, EM_386), (EM_AARCH64, EM_ARM)];
-    native.is_little_endian == other.is_little_endian
-        && (native.machine == other.machine || older.contains(&(native.machine, other.machine)))
+    // Of a machine that is not in the list nothing is known.
+    native.machine == 0
+        || native.is_little_endian == other.is_little_endian
+            && (native.machine == other.machine || older.contains(&(native.machine, other.machine)))
 }
 
 impl fmt::Display for Lack {

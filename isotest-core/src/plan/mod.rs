@@ -2,9 +2,11 @@
 //! and [`crate::sandbox`] obeys it.
 
 mod resolve;
+mod root;
 mod rootfs;
 
 pub use resolve::{Figures, Request, Resolved, resolve};
+pub use root::{Minimal, Root, Tree};
 pub use rootfs::Views;
 
 use crate::policy::Capability;

@@ -1,5 +1,6 @@
 //! What is wanted and what the host allows, resolved into one [`Template`] for the run. Pure.
 
+use super::root::{self, Root, Tree};
 use super::rootfs::{self, Rootfs, Views};
 use super::{Network, Template, View};
 use crate::host::{Host, Ids, Kind};
@@ -12,6 +13,8 @@ use std::path::{Path, PathBuf};
 pub struct Request<'a> {
     /// How much each capability is wanted.
     pub policy: &'a Policy,
+    /// What becomes `/`.
+    pub root: &'a Root,
     /// The directories that matter.
     pub views: &'a Views,
     /// The network.
@@ -48,11 +51,18 @@ pub struct Resolved {
 pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
     let is_off = |capability: &Capability| request.policy.level(*capability) == Level::Off;
     let mut views = request.views.clone();
+    let mut root = request.root.clone();
     if is_off(&Capability::CopyOnWrite) {
+        if let Root::Tree(Tree { copy_on_write, .. }) = &mut root {
+            *copy_on_write = false;
+        }
         // They are still seen, even where something private covers their place.
         views.read_only.append(&mut views.copy_on_write);
     }
-    let rootfs = rootfs::rootfs(&views, host, request.cgroups.views, request.jobs);
+    let rootfs = match &root {
+        Root::Host => rootfs::rootfs(&views, host, request.cgroups.views, request.jobs),
+        other => root::rootfs(other, &views, host, request.cgroups.views, request.jobs),
+    };
     let states = states(request, &rootfs);
     let unmet = states.iter().filter_map(|(capability, state)| match state {
         State::Missing(reason) if request.policy.level(*capability) == Level::Require => {

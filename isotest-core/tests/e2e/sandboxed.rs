@@ -4,7 +4,7 @@ use crate::built::{find_probe, probe};
 use crate::seen::{Attempt, Running, Seen};
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::{self, Host};
-use isotest_core::plan::{self, Limits, Network, Request, SandboxPlan, Template, Views, Workload};
+use isotest_core::plan::{self, Limits, Network, Request, Root, SandboxPlan, Template, Views, Workload};
 use isotest_core::policy::{Capability, Policy};
 use isotest_core::sandbox::{Cancel, Slot};
 use libtest_mimic::Failed;
@@ -34,6 +34,7 @@ pub(crate) struct Suite {
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {
     pub(crate) program: PathBuf,
+    pub(crate) root: Root,
     pub(crate) views: Views,
     pub(crate) network: Network,
     pub(crate) limits: Limits,
@@ -113,6 +114,7 @@ impl Suite {
     pub(crate) fn wish(&self) -> Wish {
         Wish {
             program: self.probe.clone(),
+            root: Root::Host,
             views: Views::default(),
             network: Network::Loopback,
             limits: Limits::default(),
@@ -131,6 +133,7 @@ impl Suite {
         let cgroups = self.cgroups.views();
         let request = Request {
             policy: &Policy::default(),
+            root: &wish.root,
             views: &views,
             network: wish.network,
             jobs: 2,
