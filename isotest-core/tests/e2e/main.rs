@@ -19,6 +19,7 @@ mod network;
 mod peaks;
 mod rights;
 mod rootfs;
+mod roots;
 mod steps;
 mod surroundings;
 mod writes;
@@ -49,6 +50,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("network", network::PROMISES),
         ("ipc", ipc::PROMISES),
         ("rootfs", rootfs::PROMISES),
+        ("roots", roots::PROMISES),
         ("writes", writes::PROMISES),
         ("surroundings", surroundings::PROMISES),
         ("rights", rights::PROMISES),
