@@ -5,7 +5,7 @@ use crate::caller::Caller;
 use crate::cli;
 use crate::error::Error;
 use crate::links;
-use crate::root::{self, Rooted};
+use crate::root::{self, Image, Rooted};
 use crate::settings::{BindAccess, SandboxSettings, Settings};
 use crate::testcase::TestBinary;
 use crate::update;
@@ -22,6 +22,8 @@ use std::{fs, iter};
 pub(crate) struct Sandboxes {
     /// What zygotes prepare: the same for all binaries, or for each its own.
     pub(crate) templates: Vec<Template>,
+    /// What the image says that the root was made from.
+    pub(crate) image: Image,
     binaries: Vec<Arc<TestBinary>>,
     /// The run's cgroups.
     pub(crate) cgroups: Cgroups,
@@ -36,13 +38,16 @@ impl Sandboxes {
     pub(crate) fn prepare(settings: &Settings, build: &Build, caller: &Caller) -> Result<Self, Error> {
         let sandbox = &settings.sandbox;
         let roots = root::of(sandbox, build, caller)?;
+        let Some((first, others)) = roots.split_first() else {
+            return Err(Error::NoTests { filtered: 0, ignored: 0 });
+        };
         let host = host::probe::host().map_err(Error::Host)?;
         let wanted = Capability::ALL
             .into_iter()
             .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off);
         let Established { cgroups, missing } = Cgroups::establish(&host, &wanted.collect::<Vec<_>>());
         let cgroup_views = cgroups.views();
-        let mut resolved = roots.iter().map(|rooted| {
+        let resolve = |rooted: &Rooted| {
             let request = Request {
                 policy: &sandbox.policy,
                 root: &rooted.root,
@@ -52,19 +57,20 @@ impl Sandboxes {
                 cgroups: cgroups.figures(&cgroup_views, &missing),
             };
             plan::resolve(&request, &host)
-        });
-        // They differ in files only.
-        let Some(Resolved { template, mut isolation, unmet }) = resolved.next() else {
-            return Err(Error::NoTests { filtered: 0, ignored: 0 });
         };
-        let templates: Vec<_> = iter::once(template).chain(resolved.map(|other| other.template)).collect();
+        let Resolved { template, mut isolation, unmet } = resolve(first);
+        // They differ in files only.
+        let others = others.iter().map(|rooted| resolve(rooted).template);
+        let templates = iter::once(template).chain(others).collect();
         if !unmet.is_empty() {
             close(cgroups);
             return Err(Error::CannotIsolate(unmet));
         }
         isolation.remarks.extend(update::remark(caller, &sandbox.keeps));
+        isolation.remarks.extend(first.remarks.iter().cloned());
         let limits = Limits { memory: sandbox.memory_limit, pids: sandbox.pids_limit };
-        Ok(Self { templates, binaries: build.binaries.clone(), cgroups, isolation, limits })
+        let (image, binaries) = (first.image.clone(), build.binaries.clone());
+        Ok(Self { templates, image, binaries, cgroups, isolation, limits })
     }
 
     /// Which of the templates attempts at a binary's tests have.

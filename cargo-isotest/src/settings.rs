@@ -279,7 +279,9 @@ fn root(typed: &RootArgs, caller: &Caller) -> Result<RootWord, SettingsError> {
     }
     Ok(match &typed.root {
         RootWord::Directory(path) => RootWord::Directory(existing("--root", path, caller)?),
-        other => other.clone(),
+        RootWord::Tar(path) => RootWord::Tar(existing("--root", path, caller)?),
+        RootWord::Oci(path) => RootWord::Oci(existing("--root", path, caller)?),
+        RootWord::Host | RootWord::Minimal => typed.root.clone(),
     })
 }
 

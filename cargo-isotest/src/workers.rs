@@ -2,6 +2,7 @@
 
 use crate::environment;
 use crate::isolation::Sandboxes;
+use crate::root;
 use isotest_core::plan::SandboxPlan;
 use isotest_core::record::Record;
 use isotest_core::sandbox::step::StepError;
@@ -211,6 +212,7 @@ impl<'run> Worker<'run> {
         self.tell(News::Started(id));
         let additions = environment::additions(self.number);
         plan.workload.environment.extend(additions.map(|(name, value)| (name.to_owned(), value)));
+        root::complete(&mut plan.workload.environment, &self.sandboxes.image);
         let attempt = match self.sandboxes.templates.get(template).map_or(Ok(()), |other| slot.enter(other)) {
             Ok(()) => slot.launch(&plan),
             Err(error) => Attempt::without_sandbox(error),

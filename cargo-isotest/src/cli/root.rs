@@ -9,8 +9,9 @@ use std::path::PathBuf;
 /// What stands in the place of the host's root.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RootArgs {
-    /// What becomes `/`: `host`; `minimal`, the test binary with its libraries and its package; or the root file system
-    /// in `dir:PATH`, whose changes are thrown away
+    /// What becomes `/`: `host`; `minimal`, the test binary with its libraries and its package; or a root file system,
+    /// changes of which are thrown away, in a directory (`dir:PATH`), an archive (`tar:PATH`) or an image of containers
+    /// (`oci:PATH`, a layout or what `docker save` writes)
     #[arg(long, value_name = "ROOT", default_value = "host", value_parser = word())]
     pub(crate) root: RootWord,
     /// With `--root minimal`, do not show the package's own directory either
@@ -28,6 +29,10 @@ pub(crate) enum RootWord {
     Minimal,
     /// A directory.
     Directory(PathBuf),
+    /// An archive.
+    Tar(PathBuf),
+    /// An image of containers, as a directory or as an archive.
+    Oci(PathBuf),
 }
 
 impl RootWord {
@@ -43,7 +48,9 @@ impl RootWord {
             return Ok(Self::Minimal);
         }
         let directory = path(b"dir:").map(Self::Directory);
-        directory.ok_or_else(|| "it is one of `host`, `minimal` and `dir:PATH`".to_owned())
+        let archive = path(b"tar:").map(Self::Tar).or_else(|| path(b"oci:").map(Self::Oci));
+        let known = "it is one of `host`, `minimal`, `dir:PATH`, `tar:PATH` and `oci:PATH`";
+        directory.or(archive).ok_or_else(|| known.to_owned())
     }
 }
 

@@ -1,0 +1,344 @@
+//! Images of containers: an OCI image layout (image-layout.md of the OCI image specification), or what `docker save`
+//! writes. Either may be a directory or an archive of one.
+
+use super::packed::{self, Digesting};
+use super::unpack::{Limits, UnpackError, Unpacking, Whiteouts};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// No manifest and no configuration is longer.
+const JSON_BYTES_MOST: u64 = 16 << 20;
+/// An index may name further ones so deep.
+const INDEXES_MOST: usize = 4;
+
+/// What an image says of how its programs are to be executed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Image {
+    /// Variables.
+    pub(crate) environment: Vec<(String, String)>,
+    /// The user, by name or number.
+    pub(crate) user: Option<String>,
+    /// The working directory.
+    pub(crate) directory: Option<String>,
+}
+
+/// Why an image cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ImageError {
+    /// A file that belongs to it.
+    #[error("its file `{name}` cannot be read: {source}")]
+    File {
+        /// The file, by its path in the image.
+        name: String,
+        /// What is wrong.
+        source: io::Error,
+    },
+    /// It is something else.
+    #[error("it has neither `index.json` nor `manifest.json`, so it is no image")]
+    NotAnImage,
+    /// There is none, or none for this machine.
+    #[error("it has no image for {0}")]
+    NoneFor(String),
+    /// There are several.
+    #[error("it holds several images: {0}")]
+    Several(String),
+    /// A digest that is none, or not of the one kind that is understood.
+    #[error("`{0}` is no sha256 digest")]
+    NoDigest(String),
+    /// A file whose content is not what it should be.
+    #[error("its file `{name}` has the digest {found} and should have {expected}")]
+    Changed {
+        /// The file.
+        name: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A layer.
+    #[error("in its layer `{name}`: {source}")]
+    Layer {
+        /// The file.
+        name: String,
+        /// What is wrong with it.
+        source: UnpackError,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+struct Index {
+    manifests: Vec<Descriptor>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Descriptor {
+    #[serde(rename = "mediaType", default)]
+    media_type: String,
+    digest: String,
+    platform: Option<Platform>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Platform {
+    architecture: String,
+    os: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Manifest {
+    config: Descriptor,
+    layers: Vec<Descriptor>,
+}
+
+/// An element of `manifest.json`.
+#[derive(Debug, Deserialize)]
+struct Saved {
+    #[serde(rename = "Config")]
+    config: String,
+    #[serde(rename = "RepoTags", default)]
+    tags: Option<Vec<String>>,
+    #[serde(rename = "Layers")]
+    layers: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Configuration {
+    #[serde(default)]
+    architecture: String,
+    #[serde(default)]
+    config: Option<Execution>,
+    rootfs: LayerDigests,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Execution {
+    #[serde(rename = "Env", default)]
+    environment: Option<Vec<String>>,
+    #[serde(rename = "User", default)]
+    user: Option<String>,
+    #[serde(rename = "WorkingDir", default)]
+    directory: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LayerDigests {
+    diff_ids: Vec<String>,
+}
+
+/// The files of an image.
+#[derive(Debug)]
+pub(super) struct Opened {
+    directory: File,
+    /// The digest of its configuration, which names those of all its layers.
+    pub(super) digest: String,
+    pub(super) image: Image,
+    layers: Vec<Layer>,
+}
+
+#[derive(Debug)]
+struct Layer {
+    file: String,
+    /// Of the file as it is, if the image says so.
+    packed: Option<String>,
+    /// Of its content.
+    content: String,
+}
+
+impl Opened {
+    /// Reads everything but the layers.
+    pub(super) fn of(directory: &Path) -> Result<Self, ImageError> {
+        let directory = File::open(directory).map_err(|source| file_error(".", source))?;
+        let (config, layers) = match json::<Index>(&directory, "index.json") {
+            Ok(index) => from_layout(&directory, index)?,
+            Err(ImageError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                saved(&directory)?
+            }
+            Err(error) => return Err(error),
+        };
+        let text = bytes(&directory, &config)?;
+        let digest = packed::digest(text.as_slice()).map_err(|source| file_error(&config, source))?;
+        let configuration: Configuration = parse(&config, &text)?;
+        check_architecture(&configuration.architecture)?;
+        let contents = configuration.rootfs.diff_ids;
+        if contents.len() != layers.len() {
+            let source = io::Error::other(format!("it names {} layers of {}", contents.len(), layers.len()));
+            return Err(file_error(&config, source));
+        }
+        let layers = layers
+            .into_iter()
+            .zip(contents)
+            .map(|((file, packed), content)| Ok(Layer { file, packed, content: hex(&content)?.to_owned() }));
+        let layers = layers.collect::<Result<_, ImageError>>()?;
+        Ok(Self { directory, digest, image: image(configuration.config.unwrap_or_default()), layers })
+    }
+
+    /// Unpacks the layers, one over the other, each as it should be. Returns how many device nodes were left out.
+    pub(super) fn unpack(&self, into: &Path) -> Result<u64, ImageError> {
+        let layer = |name: &str| {
+            let name = name.to_owned();
+            move |source| ImageError::Layer { name, source }
+        };
+        let failed = |source| UnpackError::Write { path: into.to_owned(), source };
+        let mut unpacking =
+            Unpacking::new(into, Limits::default()).map_err(failed).map_err(layer("all of them"))?;
+        for Layer { file: name, packed, content } in &self.layers {
+            let file = open(&self.directory, name).map_err(|source| file_error(name, source))?;
+            let (file, packed_digest) = Digesting::new(file);
+            let read = |error| layer(name)(UnpackError::Read(error));
+            let (mut from, content_digest) = Digesting::new(packed::content(file).map_err(read)?);
+            unpacking.archive(&mut from, Whiteouts::Honoured).map_err(layer(name))?;
+            // An archive is padded at its end.
+            io::copy(&mut from, &mut io::sink()).map_err(read)?;
+            drop(from);
+            same(name, content, &content_digest.hex())?;
+            if let Some(packed) = packed {
+                same(name, packed, &packed_digest.hex())?;
+            }
+        }
+        unpacking.finish().map_err(layer("all of them"))
+    }
+}
+
+/// The configuration's file, and each layer's with its digest.
+type Files = (String, Vec<(String, Option<String>)>);
+
+fn from_layout(directory: &File, index: Index) -> Result<Files, ImageError> {
+    let mut index = index;
+    for _ in 0..INDEXES_MOST {
+        let chosen = choose(index.manifests)?;
+        let name = blob(&chosen.digest)?;
+        let text = verified(directory, &name, hex(&chosen.digest)?)?;
+        if chosen.media_type.contains("index") || chosen.media_type.contains("manifest.list") {
+            index = parse(&name, &text)?;
+            continue;
+        }
+        let manifest: Manifest = parse(&name, &text)?;
+        let config = blob(&manifest.config.digest)?;
+        verified(directory, &config, hex(&manifest.config.digest)?)?;
+        let layers = manifest
+            .layers
+            .iter()
+            .map(|layer| Ok((blob(&layer.digest)?, Some(hex(&layer.digest)?.to_owned()))));
+        return Ok((config, layers.collect::<Result<_, ImageError>>()?));
+    }
+    Err(ImageError::NotAnImage)
+}
+
+/// The one there is, or the one for this machine.
+fn choose(manifests: Vec<Descriptor>) -> Result<Descriptor, ImageError> {
+    let fits = |descriptor: &Descriptor| {
+        let platform = descriptor.platform.as_ref();
+        platform.is_none_or(|platform| platform.os == "linux" && platform.architecture == architecture())
+    };
+    let mut fitting: Vec<_> = manifests.into_iter().filter(fits).collect();
+    match (fitting.pop(), fitting.len()) {
+        (None, _) => Err(ImageError::NoneFor(format!("linux/{}", architecture()))),
+        (Some(one), 0) => Ok(one),
+        (Some(last), _) => {
+            let names: Vec<_> = fitting.iter().chain([&last]).map(|one| one.digest.clone()).collect();
+            Err(ImageError::Several(names.join(", ")))
+        }
+    }
+}
+
+fn saved(directory: &File) -> Result<Files, ImageError> {
+    let images = match json::<Vec<Saved>>(directory, "manifest.json") {
+        Err(ImageError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Err(ImageError::NotAnImage);
+        }
+        images => images?,
+    };
+    match <[Saved; 1]>::try_from(images) {
+        Ok([image]) => Ok((image.config, image.layers.into_iter().map(|layer| (layer, None)).collect())),
+        Err(images) if images.is_empty() => Err(ImageError::NoneFor("anybody".into())),
+        Err(images) => {
+            let tags = images.into_iter().flat_map(|image| image.tags.unwrap_or_default());
+            Err(ImageError::Several(tags.collect::<Vec<_>>().join(", ")))
+        }
+    }
+}
+
+/// The name that images have for this machine's processor.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "x86" => "386",
+        "aarch64" => "arm64",
+        "powerpc64" => "ppc64le",
+        other => other,
+    }
+}
+
+fn check_architecture(of_image: &str) -> Result<(), ImageError> {
+    if of_image.is_empty() || of_image == architecture() {
+        return Ok(());
+    }
+    Err(ImageError::NoneFor(format!("{}; it is for {of_image}", architecture())))
+}
+
+fn image(execution: Execution) -> Image {
+    let variables = execution.environment.unwrap_or_default();
+    let variable = |text: String| text.split_once('=').map(|(name, value)| (name.into(), value.into()));
+    let some = |text: Option<String>| text.filter(|text| !text.is_empty());
+    Image {
+        environment: variables.into_iter().filter_map(variable).collect(),
+        user: some(execution.user),
+        directory: some(execution.directory),
+    }
+}
+
+fn hex(digest: &str) -> Result<&str, ImageError> {
+    let is_hex = |text: &&str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    digest.strip_prefix("sha256:").filter(is_hex).ok_or_else(|| ImageError::NoDigest(digest.to_owned()))
+}
+
+fn blob(digest: &str) -> Result<String, ImageError> {
+    Ok(format!("blobs/sha256/{}", hex(digest)?))
+}
+
+fn same(name: &str, expected: &str, found: &str) -> Result<(), ImageError> {
+    if expected == found {
+        return Ok(());
+    }
+    let (expected, found) = (expected.to_owned(), found.to_owned());
+    Err(ImageError::Changed { name: name.to_owned(), expected, found })
+}
+
+fn file_error(name: &str, source: io::Error) -> ImageError {
+    ImageError::File { name: name.to_owned(), source }
+}
+
+/// A file of the image; links in it do not lead out of it.
+fn open(directory: &File, name: &str) -> io::Result<File> {
+    let how = OpenHow::new()
+        .flags(OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
+        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    let file = File::from(openat2(directory, name, how)?);
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no file")) }
+}
+
+fn bytes(directory: &File, name: &str) -> Result<Vec<u8>, ImageError> {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        open(directory, name)?.take(JSON_BYTES_MOST).read_to_end(&mut text)?;
+        Ok(text)
+    };
+    read().map_err(|source| file_error(name, source))
+}
+
+fn verified(directory: &File, name: &str, expected: &str) -> Result<Vec<u8>, ImageError> {
+    let text = bytes(directory, name)?;
+    let found = packed::digest(text.as_slice()).map_err(|source| file_error(name, source))?;
+    same(name, expected, &found).map(|()| text)
+}
+
+fn json<T: serde::de::DeserializeOwned>(directory: &File, name: &str) -> Result<T, ImageError> {
+    parse(name, &bytes(directory, name)?)
+}
+
+fn parse<T: serde::de::DeserializeOwned>(name: &str, text: &[u8]) -> Result<T, ImageError> {
+    serde_json::from_slice(text).map_err(|error| file_error(name, error.into()))
+}
