@@ -23,6 +23,7 @@
 //!    ([`Host`](host::Host), [`Figures`](plan::Figures)) into a [`Template`](plan::Template) for every attempt, the
 //!    [`Isolation`](policy::Isolation) in force, and a list of what is required and missing. It decides everything,
 //!    and does nothing.
+//!    What becomes `/` is a [`Root`](plan::Root); from here on nobody knows which.
 //! 4. [`Slot::start`](sandbox::Slot::start) re-executes the program as a zygote. The zygote enters namespaces of its
 //!    own, assembles the template's tree in a tmpfs, pivots into it, and detaches the tree of the host. This happens
 //!    once for each slot. A zygote also keeps a few stores, places to write for one attempt each, and, for callers
@@ -68,7 +69,8 @@
 //! - [`host`]: what this machine is. [`host::probe`] reads it and changes nothing.
 //!
 //! Decisions, pure:
-//! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`.
+//! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`
+//!   for the host's root and in `plan/root.rs` for others.
 //!
 //! Reading, changing nothing:
 //! - [`closure`]: the loader and libraries of a program. `elf` and `files` read; `cache`, `search`, `resolve` and `lacks`

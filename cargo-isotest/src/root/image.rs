@@ -342,3 +342,160 @@ fn json<T: serde::de::DeserializeOwned>(directory: &File, name: &str) -> Result<
 fn parse<T: serde::de::DeserializeOwned>(name: &str, text: &[u8]) -> Result<T, ImageError> {
     serde_json::from_slice(text).map_err(|error| file_error(name, error.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::unpack::tests::Written;
+    use super::*;
+    use serde_json::json;
+    use std::fs;
+    use std::path::PathBuf;
+
+    /// An image of two layers, as it is being written.
+    struct Place(tempfile::TempDir);
+
+    impl Place {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn write(&self, name: &str, content: &[u8]) -> String {
+            let path = self.path(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+            packed::digest(content).unwrap()
+        }
+
+        fn blob(&self, content: &[u8]) -> String {
+            let digest = packed::digest(content).unwrap();
+            self.write(&format!("blobs/sha256/{digest}"), content);
+            format!("sha256:{digest}")
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+
+        fn unpack(&self) -> Result<Image, ImageError> {
+            let opened = Opened::of(self.0.path())?;
+            let root = self.path("root");
+            fs::create_dir(&root).unwrap();
+            opened.unpack(&root)?;
+            Ok(opened.image)
+        }
+
+        /// A layout; gives the names of the layers' blobs.
+        fn layout(&self, architecture: &str) -> Vec<String> {
+            let layers: Vec<String> = layers().iter().map(|layer| self.blob(layer)).collect();
+            let config = self.blob(configuration(architecture, &layers).to_string().as_bytes());
+            let descriptor = |digest: &String| json!({ "digest": digest, "mediaType": "layer", "size": 1 });
+            let layers_json: Vec<_> = layers.iter().map(descriptor).collect();
+            let manifest = json!({ "config": descriptor(&config), "layers": layers_json });
+            let manifest = self.blob(manifest.to_string().as_bytes());
+            let foreign =
+                json!({ "digest": "sha256:0", "platform": { "os": "linux", "architecture": "pdp11" } });
+            let inner = json!({ "manifests": [foreign, descriptor(&manifest)] }).to_string();
+            let mut inner = descriptor(&self.blob(inner.as_bytes()));
+            inner["mediaType"] = json!("application/vnd.oci.image.index.v1+json");
+            self.write("index.json", json!({ "manifests": [inner] }).to_string().as_bytes());
+            layers.iter().map(|layer| blob(layer).unwrap()).collect()
+        }
+    }
+
+    fn layers() -> [Vec<u8>; 2] {
+        let first = Written::default().file("kept", "first").file("gone", "first").end();
+        [first, Written::default().file("new", "second").file(".wh.gone", "").end()]
+    }
+
+    fn configuration(architecture: &str, layers: &[String]) -> serde_json::Value {
+        json!({
+            "architecture": architecture,
+            "config": { "Env": ["PATH=/opt/bin", "A=1=2", "broken"], "User": "app", "WorkingDir": "/srv" },
+            "rootfs": { "diff_ids": layers }
+        })
+    }
+
+    #[track_caller]
+    fn is_whole(place: &Place, image: &Image) {
+        let names: Vec<_> =
+            fs::read_dir(place.path("root")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(names.len() == 2 && names.iter().all(|name| name != "gone"), "{names:?}");
+        let expected = [("PATH", "/opt/bin"), ("A", "1=2")].map(|(name, value)| (name.into(), value.into()));
+        assert_eq!(image.environment, expected);
+        assert_eq!((image.user.as_deref(), image.directory.as_deref()), (Some("app"), Some("/srv")));
+    }
+
+    #[test]
+    fn a_layout_is_unpacked_layer_by_layer() {
+        let place = Place::new();
+        place.layout(architecture());
+        is_whole(&place, &place.unpack().unwrap());
+    }
+
+    #[test]
+    fn what_docker_saves_is_the_same() {
+        let place = Place::new();
+        let digests: Vec<_> = layers()
+            .iter()
+            .enumerate()
+            .map(|(n, layer)| format!("sha256:{}", place.write(&format!("{n}/layer.tar"), layer)))
+            .collect();
+        place.write("c.json", configuration(architecture(), &digests).to_string().as_bytes());
+        let saved =
+            json!([{ "Config": "c.json", "RepoTags": ["a:b"], "Layers": ["0/layer.tar", "1/layer.tar"] }]);
+        place.write("manifest.json", saved.to_string().as_bytes());
+        is_whole(&place, &place.unpack().unwrap());
+    }
+
+    #[test]
+    fn a_layer_that_is_not_what_it_should_be_is_refused() {
+        let place = Place::new();
+        let layers = place.layout(architecture());
+        place.write(&layers[1], &Written::default().file("new", "another").end());
+        let message = place.unpack().unwrap_err().to_string();
+        assert!(message.starts_with(&format!("its file `{}` has the digest ", layers[1])), "{message}");
+        let place = Place::new();
+        let layers = place.layout(architecture());
+        fs::remove_file(place.path(&layers[0])).unwrap();
+        let message = place.unpack().unwrap_err().to_string();
+        assert!(message.starts_with(&format!("its file `{}` cannot be read: ", layers[0])), "{message}");
+    }
+
+    #[test]
+    fn a_file_of_the_image_is_not_one_of_the_host() {
+        let place = Place::new();
+        let saved = json!([{ "Config": "../../../../../../etc/passwd", "Layers": [] }]);
+        place.write("manifest.json", saved.to_string().as_bytes());
+        let message = place.unpack().unwrap_err().to_string();
+        assert!(message.contains("No such file or directory"), "{message}");
+        std::os::unix::fs::symlink("/etc/passwd", place.path("c.json")).unwrap();
+        let saved = json!([{ "Config": "c.json", "Layers": [] }]);
+        place.write("manifest.json", saved.to_string().as_bytes());
+        let message = place.unpack().unwrap_err().to_string();
+        assert!(message.contains("No such file or directory"), "{message}");
+    }
+
+    #[test]
+    fn another_machine_s_image_is_refused() {
+        let place = Place::new();
+        place.layout("pdp11");
+        let message = place.unpack().unwrap_err().to_string();
+        assert!(message.ends_with("; it is for pdp11"), "{message}");
+        let place = Place::new();
+        let foreign = json!({ "digest": "sha256:0", "platform": { "os": "linux", "architecture": "pdp11" } });
+        place.write("index.json", json!({ "manifests": [foreign] }).to_string().as_bytes());
+        let message = place.unpack().unwrap_err().to_string();
+        assert_eq!(message, format!("it has no image for linux/{}", architecture()));
+    }
+
+    #[test]
+    fn what_is_no_image_or_more_than_one_is_said() {
+        let place = Place::new();
+        let message = place.unpack().unwrap_err().to_string();
+        assert_eq!(message, "it has neither `index.json` nor `manifest.json`, so it is no image");
+        let saved = |tag: &str| json!({ "Config": "c.json", "RepoTags": [tag], "Layers": [] });
+        place.write("manifest.json", json!([saved("a:1"), saved("a:2")]).to_string().as_bytes());
+        let message = place.unpack().unwrap_err().to_string();
+        assert_eq!(message, "it holds several images: a:1, a:2");
+    }
+}
