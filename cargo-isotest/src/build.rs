@@ -64,6 +64,24 @@ impl Build {
 }
 
 impl Directories {
+    /// Those of the project we are called in, which is not built; outside of one, the directory we are called in.
+    pub(crate) fn around(arguments: &CargoArgs, caller: &Caller) -> Result<Self, Error> {
+        let here = caller.directory.clone();
+        let in_project = here.ancestors().any(|directory| directory.join("Cargo.toml").is_file());
+        if !in_project && !arguments.manifest.is_named() {
+            return Ok(Self {
+                workspace: here.clone(),
+                packages: Vec::new(),
+                target: here.clone(),
+                build: here,
+            });
+        }
+        let caller = &with_cargo(caller)?;
+        let cargo = caller.variable("CARGO").unwrap_or(OsStr::new("cargo"));
+        let Project { workspace, target, build, .. } = Project::of(cargo, arguments, caller)?;
+        Ok(Self { workspace, packages: vec![here], target: target.into(), build: build.into() })
+    }
+
     fn of(project: &Project, binaries: &[Arc<TestBinary>]) -> Self {
         let mut packages: Vec<_> = binaries.iter().map(|binary| binary.directory.clone()).collect();
         packages.sort();

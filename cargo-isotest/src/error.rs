@@ -1,5 +1,6 @@
 //! What stops a run, in the user's terms. A failed test is not among it: that is an outcome.
 
+use crate::remedy::{Obstacle, Remedy};
 use crate::settings::SettingsError;
 use anstyle::{AnsiColor, Style};
 use isotest_core::closure::{ElfError, Lack};
@@ -95,6 +96,20 @@ pub(crate) enum Error {
     /// Test binaries that the root cannot execute.
     #[error("not every test binary can be executed in this root: {}", CannotRun(.0))]
     CannotRun(Vec<(String, Vec<Lack>)>),
+    /// An attempt that is not running.
+    #[error("no attempt `{wanted}` of yours is running")]
+    NoAttempt {
+        /// What was asked for.
+        wanted: String,
+    },
+    /// A test that is running more than once.
+    #[error("`{wanted}` is running more than once: {}", .ids.join(", "))]
+    ManyAttempts {
+        /// What was asked for.
+        wanted: String,
+        /// The attempts it may be.
+        ids: Vec<String>,
+    },
     /// A binary could not be asked for its tests.
     #[error("cannot list the tests of `{binary_id}`: {why}")]
     Listing {
@@ -112,14 +127,30 @@ pub(crate) enum Error {
         ignored: usize,
     },
     /// Something required cannot be had.
-    #[error("this host cannot isolate as required: {}", Missing(.0))]
-    CannotIsolate(Vec<(Capability, String)>),
+    #[error("this host cannot isolate as required: {}", Missing(.obstacles))]
+    CannotIsolate {
+        /// What, and why.
+        obstacles: Vec<Obstacle>,
+        /// What can be done about it.
+        remedies: Vec<Remedy>,
+    },
     /// What the host is could not be read, or it has run out of something.
     #[error("cannot prepare sandboxes on this host")]
     Host(#[source] io::Error),
     /// A sandbox could not be made.
     #[error("this host cannot isolate tests")]
     Sandbox(#[source] StepError),
+    /// A command was not executed.
+    #[error("{0}")]
+    Execute(StepError),
+    /// A file we were told to write.
+    #[error("cannot write `{}`", .path.display())]
+    Unwritten {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A signal came before the first test.
     #[error("interrupted by a signal ({0})")]
     Interrupted(i32),
@@ -150,15 +181,18 @@ impl Error {
                 Some("`--run-ignored all` executes ignored tests too".into())
             }
             Self::NoTests { filtered: 1.., .. } => Some("`cargo isotest list` names the tests".into()),
-            Self::CannotIsolate(missing) => Some(remedy(missing)),
             Self::CannotRun(_) => Some(
                 "build for what the root has, for example statically with `--target x86_64-unknown-linux-musl`, or \
                  install there what is missing"
                     .into(),
             ),
+            Self::CannotIsolate { obstacles, .. } => Some(go_on_without(obstacles)),
+            Self::NoAttempt { .. } => Some("`cargo isotest ps` names those that are running".into()),
+            Self::ManyAttempts { .. } => Some("name one of them by its id".into()),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
-            Self::Sandbox(error) => error.hint().map(str::to_owned),
+            Self::Sandbox(error) | Self::Execute(error) => error.hint().map(str::to_owned),
             Self::Host(_)
+            | Self::Unwritten { .. }
             | Self::Interrupted(_)
             | Self::Closure { .. }
             | Self::Root { .. }
@@ -184,16 +218,15 @@ impl Error {
     }
 }
 
-fn remedy(missing: &[(Capability, String)]) -> String {
-    let without = format!("go on without by `--prefer {}`", Words(missing));
-    if !missing.iter().any(|(capability, _)| capability.is_metric()) {
-        return without;
+/// Only what is not the ground of everything else can be done without.
+fn go_on_without(obstacles: &[Obstacle]) -> String {
+    let optional = |capability: Capability| capability.is_metric() || capability == Capability::CopyOnWrite;
+    if !obstacles.iter().all(|obstacle| optional(obstacle.capability)) {
+        return "`cargo isotest doctor` shows everything this host allows".into();
     }
     // A limit requires its figure, which can then not be only preferred.
-    format!(
-        "have a cgroup delegated, for example by `systemd-run --user --scope -p Delegate=yes cargo isotest`, or \
-         {without} and without limits on it"
-    )
+    let without = Words(obstacles);
+    format!("go on without by `--prefer {without}`, and without limits on it")
 }
 
 // Cargo begins with the same word as we do.
@@ -211,11 +244,11 @@ fn left_out(filtered: usize, ignored: usize) -> String {
     }
 }
 
-struct Missing<'a>(&'a [(Capability, String)]);
+struct Missing<'a>(&'a [Obstacle]);
 
 impl fmt::Display for Missing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (capability, reason)) in self.0.iter().enumerate() {
+        for (index, Obstacle { capability, reason, .. }) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}no `{capability}` ({reason})")?;
         }
@@ -238,13 +271,13 @@ impl fmt::Display for CannotRun<'_> {
     }
 }
 
-struct Words<'a>(&'a [(Capability, String)]);
+struct Words<'a>(&'a [Obstacle]);
 
 impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (capability, _)) in self.0.iter().enumerate() {
+        for (index, obstacle) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "," };
-            write!(f, "{separator}{capability}")?;
+            write!(f, "{separator}{}", obstacle.capability)?;
         }
         Ok(())
     }
@@ -263,15 +296,18 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named_with_its_reason_and_a_way_out() {
-        let missing = vec![(Capability::User, "refused".into()), (Capability::Net, "full".into())];
-        let error = Error::CannotIsolate(missing);
+        let lacking = |missing: &[(Capability, &str)]| {
+            let obstacles = missing.iter().map(|(capability, why)| (*capability, (*why).to_owned()).into());
+            Error::CannotIsolate { obstacles: obstacles.collect(), remedies: Vec::new() }
+        };
+        let error = lacking(&[(Capability::User, "refused"), (Capability::Net, "full")]);
         assert_eq!(
             error.to_string(),
             "this host cannot isolate as required: no `user` (refused); no `net` (full)"
         );
-        assert_eq!(error.hint().unwrap(), "go on without by `--prefer user,net`");
-        let hint = Error::CannotIsolate(vec![(Capability::Memory, "no cgroup".into())]).hint().unwrap();
-        assert!(hint.contains("Delegate=yes") && hint.contains("without limits on it"), "{hint}");
+        assert!(error.hint().unwrap().contains("cargo isotest doctor"));
+        let hint = lacking(&[(Capability::Memory, "no cgroup"), (Capability::Io, "none")]).hint().unwrap();
+        assert_eq!(hint, "go on without by `--prefer memory,io`, and without limits on it");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! How the process ends.
 
 use crate::error::{Error, Stage};
+use isotest_core::sandbox::step::{Step, StepError};
+use nix::libc;
 use signal_hook::consts::SIGPIPE;
 use std::io;
 
@@ -12,7 +14,7 @@ pub(crate) enum Exit {
     Ok = 0,
     /// The command line makes no sense.
     Usage = 2,
-    /// There was no test to execute.
+    /// There was no test to execute, or no such attempt.
     NoTests = 4,
     /// A bug of ours.
     Bug = 70,
@@ -28,6 +30,12 @@ pub(crate) enum Exit {
     Metadata = 102,
     /// A binary could not be asked for its tests.
     Listing = 104,
+    /// A command's time ran out; as timeout(1) says it.
+    TimedOut = 124,
+    /// A command cannot be executed; as a shell says it.
+    NotExecutable = 126,
+    /// There is no such command; as a shell says it.
+    NotFound = 127,
 }
 
 impl Exit {
@@ -39,6 +47,15 @@ impl Exit {
             (false, false) => Self::Ok,
         }
     }
+
+    /// Of a command that was not executed.
+    pub(crate) const fn of_command(error: &StepError) -> Self {
+        match (error.step, error.errno) {
+            (Step::Exec, libc::ENOENT) => Self::NotFound,
+            (Step::Exec, _) => Self::NotExecutable,
+            _ => Self::NotIsolated,
+        }
+    }
 }
 
 /// The end of the process: an exit code, or the signal that ended the run.
@@ -46,6 +63,8 @@ impl Exit {
 pub(crate) enum End {
     /// An exit code.
     Exit(Exit),
+    /// The exit status of a command.
+    Command(u8),
     /// A signal, passed on to whoever waits for this process.
     Signal(i32),
 }
@@ -69,8 +88,8 @@ impl From<&Error> for End {
 impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Interrupted(_) => Self::Bug,
-            Error::Usage(_) | Error::Closure { .. } => Self::Usage,
+            Error::Interrupted(_) | Error::Unwritten { .. } => Self::Bug,
+            Error::Usage(_) | Error::Closure { .. } | Error::ManyAttempts { .. } => Self::Usage,
             Error::Start { stage: Stage::Build, .. }
             | Error::Answer { stage: Stage::Build, .. }
             | Error::Build(_) => Self::BuildFailed,
@@ -82,10 +101,11 @@ impl From<&Error> for Exit {
             | Error::UnknownPackage(_)
             | Error::OutsideTarget { .. } => Self::Metadata,
             Error::Listing { .. } | Error::CannotRun(_) => Self::Listing,
-            Error::NoTests { .. } => Self::NoTests,
-            Error::CannotIsolate(_) | Error::Host(_) | Error::Sandbox(_) | Error::Root { .. } => {
+            Error::NoTests { .. } | Error::NoAttempt { .. } => Self::NoTests,
+            Error::CannotIsolate { .. } | Error::Host(_) | Error::Sandbox(_) | Error::Root { .. } => {
                 Self::CannotIsolate
             }
+            Error::Execute(error) => Self::of_command(error),
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn watch<'scope>(
 }
 
 /// Whether whoever started us had this signal ignored, as nohup(1) does. Then it stays so.
-fn is_ignored(signal: i32) -> bool {
+pub(crate) fn is_ignored(signal: i32) -> bool {
     let status = Process::myself().and_then(|process| process.status());
     status.is_ok_and(|status| status.sigign >> (signal - 1) & 1 == 1)
 }

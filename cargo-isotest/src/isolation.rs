@@ -1,26 +1,29 @@
 //! The sandboxes of a run: what the host allows, what was asked for, and what follows for every attempt.
 
-use crate::build::Build;
 use crate::caller::Caller;
 use crate::cli;
 use crate::error::Error;
 use crate::links;
-use crate::root::{self, Image, Rooted};
+use crate::remedy::{self, Obstacle, Place};
+use crate::root::{Image, Rooted, Roots};
 use crate::settings::{BindAccess, SandboxSettings, Settings};
 use crate::testcase::TestBinary;
 use crate::update;
 use isotest_core::cgroup::{Cgroups, Established};
-use isotest_core::host;
-use isotest_core::plan::{self, Limits, Link, Network, Request, Resolved, Template, Views};
+use isotest_core::host::{Host, originals, probe};
+use isotest_core::plan::{self, Limits, Link, Network, Request, Resolved, Root, Template, Views};
 use isotest_core::policy::{Capability, Isolation, Level};
+use isotest_core::sandbox::step::StepError;
+use std::fs;
+use std::io;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{fs, iter};
 
 /// Everything attempts have in common.
 #[derive(Debug)]
 pub(crate) struct Sandboxes {
-    /// What zygotes prepare: the same for all binaries, or for each its own.
+    /// What zygotes prepare: the same for all binaries, or for each its own. There is at least one.
     pub(crate) templates: Vec<Template>,
     /// What the image says that the root was made from.
     pub(crate) image: Image,
@@ -34,42 +37,54 @@ pub(crate) struct Sandboxes {
 }
 
 impl Sandboxes {
-    /// Reads the host, makes the run's cgroups and decides.
-    pub(crate) fn prepare(settings: &Settings, build: &Build, caller: &Caller) -> Result<Self, Error> {
-        let sandbox = &settings.sandbox;
-        let roots = root::of(sandbox, build, caller)?;
-        let Some((first, others)) = roots.split_first() else {
-            return Err(Error::NoTests { filtered: 0, ignored: 0 });
-        };
-        let host = host::probe::host().map_err(Error::Host)?;
-        let wanted = Capability::ALL
-            .into_iter()
-            .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off);
-        let Established { cgroups, missing } = Cgroups::establish(&host, &wanted.collect::<Vec<_>>());
-        let cgroup_views = cgroups.views();
-        let resolve = |rooted: &Rooted| {
-            let request = Request {
-                policy: &sandbox.policy,
-                root: &rooted.root,
-                views: &views(sandbox, rooted, caller),
-                network: network(sandbox.network),
-                jobs: settings.execution.jobs.get(),
-                cgroups: cgroups.figures(&cgroup_views, &missing),
-            };
-            plan::resolve(&request, &host)
-        };
-        let Resolved { template, mut isolation, unmet } = resolve(first);
-        // They differ in files only.
-        let others = others.iter().map(|rooted| resolve(rooted).template);
-        let templates = iter::once(template).chain(others).collect();
-        if !unmet.is_empty() {
-            close(cgroups);
-            return Err(Error::CannotIsolate(unmet));
+    /// Prepares them, works in them, and leaves the host as it was. Where the kernel refuses a copy-on-write view of a
+    /// directory, on its file system or where it is, another plan does without.
+    ///
+    /// # Errors
+    /// What keeps them from being prepared, and those of `work`, in which every slot must have come and gone.
+    pub(crate) fn with<T>(
+        settings: &Settings,
+        roots: &Roots,
+        caller: &Caller,
+        work: impl Fn(&Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut refused = Vec::new();
+        loop {
+            let sandboxes = Self::prepare(settings, roots, caller, &refused)?;
+            let done = work(&sandboxes);
+            let again = done.as_ref().err().and_then(|error| sandboxes.refused_view(error));
+            let retry = again.filter(|again| !refused.contains(again));
+            let done = if retry.is_none() { done.map_err(|error| sandboxes.explained(error)) } else { done };
+            close(sandboxes.cgroups);
+            match retry {
+                Some(again) => refused.push(again),
+                None => return done,
+            }
         }
+    }
+
+    /// Reads the host, makes the run's cgroups and decides; `refused` are the directories of which the kernel makes no
+    /// copy-on-write views, and what it said.
+    fn prepare(
+        settings: &Settings,
+        roots: &Roots,
+        caller: &Caller,
+        refused: &[(PathBuf, String)],
+    ) -> Result<Self, Error> {
+        let sandbox = &settings.sandbox;
+        let jobs = settings.execution.jobs.get();
+        let shown: Vec<_> = roots.each.iter().map(|rooted| Shown::of(sandbox, rooted, caller)).collect();
+        let Decided { host, cgroups, resolved, others } = Decided::of(sandbox, jobs, &shown, refused)?;
+        if !resolved.unmet.is_empty() {
+            close(cgroups);
+            return Err(unmet(resolved.unmet.into_iter().map(Obstacle::from).collect(), &host));
+        }
+        let mut isolation = resolved.isolation;
         isolation.remarks.extend(update::remark(caller, &sandbox.keeps));
-        isolation.remarks.extend(first.remarks.iter().cloned());
+        isolation.remarks.extend(roots.remarks.iter().cloned());
         let limits = Limits { memory: sandbox.memory_limit, pids: sandbox.pids_limit };
-        let (image, binaries) = (first.image.clone(), build.binaries.clone());
+        let templates = iter::once(resolved.template).chain(others).collect();
+        let (image, binaries) = (roots.image.clone(), roots.binaries.clone());
         Ok(Self { templates, image, binaries, cgroups, isolation, limits })
     }
 
@@ -81,14 +96,116 @@ impl Sandboxes {
         self.binaries.iter().position(|other| Arc::ptr_eq(other, binary)).unwrap_or_default()
     }
 
-    /// Leaves the host as it was. Every slot must be gone.
-    pub(crate) fn close(self) {
-        close(self.cgroups);
+    /// A sandbox that could not be made, explained by everything that is refused; any other error as it is.
+    fn explained(&self, error: Error) -> Error {
+        let Error::Sandbox(first) = error else { return error };
+        let refusals = self.templates.first().map(|template| probe::refusals(template, &first));
+        let refusals = refusals.unwrap_or_default();
+        match probe::host() {
+            Ok(host) if !refusals.is_empty() => {
+                unmet(refusals.into_iter().map(Obstacle::from).collect(), &host)
+            }
+            _ => Error::Sandbox(first),
+        }
+    }
+
+    fn refused_view(&self, error: &Error) -> Option<(PathBuf, String)> {
+        let Error::Sandbox(error) = error else { return None };
+        self.templates.iter().find_map(|template| refused_view(template, error))
+    }
+}
+
+/// The directory of which no copy-on-write view was made, and what the kernel said, if that is what failed.
+pub(crate) fn refused_view(template: &Template, error: &StepError) -> Option<(PathBuf, String)> {
+    let path = template.refused_view(error)?;
+    Some((path.to_path_buf(), io::Error::from_raw_os_error(error.errno).to_string()))
+}
+
+fn unmet(obstacles: Vec<Obstacle>, host: &Host) -> Error {
+    let surroundings = probe::surroundings(host);
+    let remedies =
+        remedy::remedies(&obstacles, Place { surroundings: &surroundings, cgroups: &host.cgroups });
+    Error::CannotIsolate { obstacles, remedies }
+}
+
+/// A root, and what of the host is seen in it.
+#[derive(Debug)]
+pub(crate) struct Shown<'a> {
+    root: &'a Root,
+    views: Views,
+}
+
+impl<'a> Shown<'a> {
+    /// What is seen in this root.
+    pub(crate) fn of(sandbox: &SandboxSettings, rooted: &'a Rooted, caller: &Caller) -> Self {
+        Self { root: &rooted.root, views: views(sandbox, rooted, caller) }
+    }
+}
+
+/// What this host is, and what follows from it.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    /// The host.
+    pub(crate) host: Host,
+    /// The cgroups that were made. Whoever has them closes them.
+    pub(crate) cgroups: Cgroups,
+    /// The decisions for the first root.
+    pub(crate) resolved: Resolved,
+    /// The templates for further ones, which differ in files only.
+    pub(crate) others: Vec<Template>,
+}
+
+impl Decided {
+    /// Reads the host, makes cgroups and decides; `refused` are the directories of which the kernel makes no
+    /// copy-on-write views, and what it said.
+    ///
+    /// # Errors
+    /// When the host cannot be read.
+    pub(crate) fn of(
+        sandbox: &SandboxSettings,
+        jobs: usize,
+        shown: &[Shown<'_>],
+        refused: &[(PathBuf, String)],
+    ) -> Result<Self, Error> {
+        let Some((first, others)) = shown.split_first() else {
+            return Err(Error::NoTests { filtered: 0, ignored: 0 });
+        };
+        let host = probe::host().map_err(Error::Host)?;
+        let wanted = Capability::ALL
+            .into_iter()
+            .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off);
+        let Established { cgroups, mut missing } = Cgroups::establish(&host, &wanted.collect::<Vec<_>>());
+        let cgroup_views = cgroups.views();
+        let resolve = |Shown { root, views }: &Shown<'_>, missing: &[(Capability, String)]| {
+            let request = Request {
+                policy: &sandbox.policy,
+                root,
+                views,
+                network: network(sandbox.network),
+                jobs,
+                cgroups: cgroups.figures(&cgroup_views, missing),
+            };
+            let mut originals = originals::read(&views.copy_on_write, &host);
+            originals.refused = refused.to_vec();
+            plan::resolve(&request, &Host { originals, ..host.clone() })
+        };
+        let mut resolved = resolve(first, &missing);
+        // Those that are required are tried by the first sandbox.
+        let preferred = Capability::ALL.map(|capability| (capability, sandbox.policy.level(capability)));
+        let preferred = preferred.into_iter().filter(|(_, level)| *level == Level::Prefer);
+        let preferred: Vec<_> = preferred.map(|(capability, _)| capability).collect();
+        let absent = probe::refused_namespaces(&resolved.template, &preferred);
+        if !absent.is_empty() {
+            missing.extend(absent.into_iter().map(|refusal| (refusal.capability, refusal.error.to_string())));
+            resolved = resolve(first, &missing);
+        }
+        let others = others.iter().map(|shown| resolve(shown, &missing).template).collect();
+        Ok(Self { host, cgroups, resolved, others })
     }
 }
 
 /// What cannot be removed now is removed by the next run in the same place.
-fn close(cgroups: Cgroups) {
+pub(crate) fn close(cgroups: Cgroups) {
     let _ = cgroups.close();
 }
 

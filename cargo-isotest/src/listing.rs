@@ -87,6 +87,7 @@ fn question(binary: &TestBinary, arguments: &[&str]) -> SandboxPlan {
         // What it reads of binary and libraries is then charged to nobody's test.
         measured: false,
         inherit_stdio: false,
+        attended: None,
         output_bytes: OUTPUT_BYTES,
     }
 }

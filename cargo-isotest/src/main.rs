@@ -7,9 +7,11 @@ mod caller;
 mod cli;
 mod closure;
 mod discover;
+mod doctor;
 mod environment;
 mod error;
 mod event;
+mod exec;
 mod exit;
 mod harness;
 mod interrupt;
@@ -20,8 +22,11 @@ mod listing;
 #[cfg(test)]
 mod oracle;
 mod project;
+mod ps;
+mod remedy;
 mod report;
 mod root;
+mod roster;
 mod run;
 #[cfg(test)]
 mod sample;
@@ -62,16 +67,22 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<End, Error> {
     let caller = Caller::of_this_process().map_err(Error::NoDirectory)?;
     let settings = Settings::of(cli, &caller)?;
-    if let Task::Closure(program) = &settings.task {
-        return closure::show(program, settings.message_format, &caller);
+    match &settings.task {
+        Task::Execute | Task::List => {
+            let build = build::Build::of(&settings.cargo, &caller)?;
+            run::execute(&settings, &build, &caller)
+        }
+        Task::Exec(command) => exec::execute(command, &settings, &caller),
+        Task::Doctor => doctor::execute(&settings, &caller),
+        Task::Closure(program) => closure::show(program, settings.message_format, &caller),
+        Task::Ps(args) => ps::show(args, settings.message_format),
     }
-    let build = build::Build::of(&settings.cargo, &caller)?;
-    run::execute(&settings, &build, &caller)
 }
 
 fn take(end: End) -> ExitCode {
     match end {
         End::Exit(exit) => ExitCode::from(exit as u8),
+        End::Command(status) => ExitCode::from(status),
         End::Signal(signal) => {
             interrupt::end_by(signal);
             // Still here: the signal is blocked, and a shell would say it so.
@@ -84,6 +95,9 @@ fn tell(error: &Error) {
     let mut stderr = anstream::stderr();
     // Where standard error is closed there is nobody to tell.
     let _ = writeln!(stderr, "{}error{}: {}", error::STYLE, anstyle::Reset, error.chain());
+    if let Error::CannotIsolate { remedies, .. } = error {
+        let _ = write!(stderr, "{}", doctor::remedies(remedies));
+    }
     if let Some(hint) = error.hint() {
         let _ = writeln!(stderr, " {}hint{}: {hint}", error::HINT_STYLE, anstyle::Reset);
     }

@@ -10,6 +10,8 @@ use crate::isolation::Sandboxes;
 use crate::list;
 use crate::listing::{self, Listed};
 use crate::report::{self, ReportSettings, Reporter, Reporters};
+use crate::root;
+use crate::roster::{Listener, Roster};
 use crate::schedule::{Finished, Schedule};
 use crate::select::Selected;
 use crate::settings::{Settings, Task};
@@ -27,19 +29,25 @@ use std::thread;
 /// # Errors
 /// What stops the run.
 pub(crate) fn execute(settings: &Settings, build: &Build, caller: &Caller) -> Result<End, Error> {
-    let sandboxes = Sandboxes::prepare(settings, build, caller)?;
+    let roots = root::of_tests(&settings.sandbox, build, caller)?;
+    Sandboxes::with(settings, &roots, caller, |sandboxes| execute_in(sandboxes, settings, build))
+}
+
+fn execute_in(sandboxes: &Sandboxes, settings: &Settings, build: &Build) -> Result<End, Error> {
     let cancel = Cancel::new().map_err(Error::Host)?;
-    let end = thread::scope(|scope| {
-        let jobs = settings.execution.jobs.get();
-        let (workers, tell) = Workers::start(scope, &sandboxes, &cancel, jobs);
+    let roster = Roster::new(settings.execution.jobs.get());
+    thread::scope(|scope| {
+        let listener = Listener::open();
+        if let Ok(listener) = &listener {
+            listener.serve(scope, &roster);
+        }
+        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster);
         let watch = interrupt::watch(scope, &cancel, tell).map_err(Error::Host)?;
-        let run = Run { settings, build, sandboxes: &sandboxes, workers: &workers };
+        let run = Run { settings, build, sandboxes, workers: &workers, roster: &roster, listener: &listener };
         let end = run.execute();
         watch.close();
         end
-    });
-    sandboxes.close();
-    end
+    })
 }
 
 struct Run<'run> {
@@ -47,6 +55,8 @@ struct Run<'run> {
     build: &'run Build,
     sandboxes: &'run Sandboxes,
     workers: &'run Workers<'run>,
+    roster: &'run Roster,
+    listener: &'run io::Result<Listener>,
 }
 
 impl Run<'_> {
@@ -61,13 +71,11 @@ impl Run<'_> {
         if selected.tests.is_empty() {
             return Err(Error::NoTests { filtered: selected.filtered, ignored: selected.ignored });
         }
-        match &self.settings.task {
-            Task::List => {
-                let written = list::write(&selected.tests, self.settings.message_format, io::stdout().lock());
-                Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(Exit::Ok)))
-            }
-            Task::Execute | Task::Closure(_) => Ok(self.execute_tests(&selected, &whole)),
+        if self.settings.task == Task::List {
+            let written = list::write(&selected.tests, self.settings.message_format, io::stdout().lock());
+            return Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(Exit::Ok)));
         }
+        Ok(self.execute_tests(&selected, &whole))
     }
 
     fn execute_tests(&self, selected: &Selected, whole: &[String]) -> End {
@@ -75,8 +83,14 @@ impl Run<'_> {
         let binaries = binaries_of(selected);
         let whole: Vec<String> =
             whole.iter().filter(|id| binaries.iter().any(|binary| binary.id == **id)).cloned().collect();
+        self.roster.expect(&selected.tests);
+        let mut isolation = self.sandboxes.isolation.clone();
+        let unlisted = self.listener.as_ref().err();
+        isolation
+            .remarks
+            .extend(unlisted.map(|error| format!("`cargo isotest ps` does not find this run: {error}")));
         let started = reporters.event(&Event::RunStarted {
-            isolation: &self.sandboxes.isolation,
+            isolation: &isolation,
             binaries: &binaries,
             tests: selected.tests.len(),
             jobs: self.settings.execution.jobs.get(),

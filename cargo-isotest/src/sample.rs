@@ -2,6 +2,9 @@
 
 use crate::testcase::{TestBinary, TestCase};
 use isotest_core::outcome::{ChangedPaths, Ending, Exit, LeftProcess, Outcome};
+use isotest_core::picture::{
+    Descriptor, Details, Peer, Picture, Process, SystemCall, Target, Thread, Unseen, Wait, WaitsFor,
+};
 use isotest_core::policy::{Capability, Isolation, State};
 use isotest_core::record::{Captured, Record};
 use isotest_core::sandbox::step::{Step, StepError};
@@ -90,6 +93,7 @@ pub(crate) fn usage() -> Usage {
         cpu: Some(Reading { value: cpu, source: Source::CpuAcct }),
         pids_peak: Some(Reading { value: 1, source: Source::PidsPeak }),
         pids_refused: None,
+        faults_most: None,
         io: Some(Reading { value: Io { read: 0, write: 8192 }, source: Source::BlkioThrottle }),
         oom: Some(Reading { value: Oom { kills: 0, own_limit: false }, source: Source::MemoryOomControl }),
         pressure: Pressure { cpu: Some(Duration::from_micros(12)), memory: None, io: None },
@@ -109,8 +113,73 @@ pub(crate) fn record(outcome: Outcome) -> Record {
         usage,
         stdout: Captured::default(),
         stderr: Captured { head: b"panicked at 'no'\n".to_vec(), ..Captured::default() },
+        autopsy: None,
+        suspect: None,
         remarks: Vec::new(),
         outcome,
+    }
+}
+
+/// A process without anything to look into.
+pub(crate) fn process((pid, parent): (i32, i32), command: &[&str], threads: Vec<Thread>) -> Process {
+    Process {
+        pid,
+        inside: Some(pid - 1000),
+        parent,
+        name: "name".to_owned(),
+        state: "sleeping".to_owned(),
+        command: command.iter().map(|&word| word.to_owned()).collect(),
+        cpu_us: 3_000,
+        memory_bytes: Some(734_003),
+        age_us: 1_250_000,
+        threads,
+        details: None,
+    }
+}
+
+/// A thread in a system call with this first argument.
+pub(crate) fn thread(tid: i32, name: &str, call: &'static str, waits_for: WaitsFor) -> Thread {
+    let system_call = Some(SystemCall { number: 1, name: Some(call), arguments: [0; 6] });
+    let channel = Some(format!("{call}_wait"));
+    let wait = Wait { channel, system_call, waits_for: Some(waits_for), stack: None };
+    Thread {
+        tid,
+        inside: Some(tid - 1000),
+        name: name.to_owned(),
+        state: "sleeping".to_owned(),
+        cpu_us: 0,
+        age_us: 1_250_000,
+        wait: Some(wait),
+    }
+}
+
+/// A test that reads from a child, which sleeps; not all of it could be seen.
+pub(crate) fn picture() -> Picture {
+    let pipe = |fd, writes: bool, peer| Descriptor {
+        fd,
+        reads: !writes,
+        writes,
+        target: Target::Pipe { inode: 9, peers: vec![peer] },
+    };
+    let with = |process, descriptor| Process {
+        details: Some(Details { descriptors: Some(vec![descriptor]), ..Details::default() }),
+        ..process
+    };
+    let threads = vec![
+        thread(1002, "t-0123", "futex", WaitsFor::Futex { address: 0x7f00, ends: None }),
+        thread(1003, "reads", "read", WaitsFor::Descriptors { descriptors: vec![3] }),
+    ];
+    let test = process((1002, 1001), &["/t/t-0123", "--exact", "reads"], threads);
+    let child =
+        process((1004, 1002), &["sleep", "60"], vec![thread(1004, "sleep", "nanosleep", WaitsFor::Time)]);
+    let gap = |what: &str| Unseen { what: what.to_owned(), why: "permission denied".to_owned(), count: 3 };
+    Picture {
+        processes: vec![
+            with(test, pipe(3, false, Peer { pid: 1004, fd: 1 })),
+            with(child, pipe(1, true, Peer { pid: 1002, fd: 3 })),
+        ],
+        mount_namespaces: Vec::new(),
+        unseen: vec![gap("stack"), gap("wchan")],
     }
 }
 

@@ -72,6 +72,7 @@ impl Schedule<'_> {
             limits: self.sandboxes.limits,
             measured: true,
             inherit_stdio: !self.execution.capture,
+            attended: None,
             output_bytes: OUTPUT_BYTES,
         };
         Job { template: self.sandboxes.template_for(&test.binary), plan }

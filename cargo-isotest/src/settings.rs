@@ -2,8 +2,8 @@
 
 use crate::caller::Caller;
 use crate::cli::{
-    CargoArgs, Cli, ExecutionArgs, Flags, LibtestWords, MessageFormat, Network, PolicyArgs, RootArgs,
-    RootWord, RunIgnored, SandboxArgs, TestArgs, UnknownWord, Verb, Words,
+    CargoArgs, Cli, ExecArgs, ExecutionArgs, Flags, LibtestWords, MessageFormat, Network, PolicyArgs, PsArgs,
+    RootArgs, RootWord, RunIgnored, SandboxArgs, TestArgs, UnknownWord, Verb, Words,
 };
 use crate::select::Selection;
 use anstream::ColorChoice;
@@ -41,8 +41,25 @@ pub(crate) enum Task {
     Execute,
     /// Only name them.
     List,
+    /// Only find out what this host allows; nothing is built.
+    Doctor,
     /// Nothing with tests: show what this program needs.
     Closure(PathBuf),
+    /// Nothing with tests: show what is running.
+    Ps(PsArgs),
+    /// Execute a command.
+    Exec(Command),
+}
+
+/// A command that is no test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Command {
+    /// A path, or a name that is looked for in `PATH`.
+    pub(crate) program: PathBuf,
+    /// Without its own name.
+    pub(crate) arguments: Vec<OsString>,
+    /// Where its figures go.
+    pub(crate) usage_json: Option<PathBuf>,
 }
 
 /// How tests are executed.
@@ -147,6 +164,9 @@ impl Settings {
             None => (Task::Execute, cli.words),
             Some(Verb::List(words)) => (Task::List, words),
             Some(Verb::Closure { binary }) => (Task::Closure(caller.absolute(&binary)), cli.words),
+            Some(Verb::Ps(args)) => (Task::Ps(args), cli.words),
+            Some(Verb::Exec(typed)) => (Task::Exec(Command::of(typed, caller)), Words::default()),
+            Some(Verb::Doctor) => (Task::Doctor, Words::default()),
         };
         let Flags { tests, execution, sandbox, policy, report, cargo } = cli.flags;
         let Words { filters, of_harness } = words;
@@ -160,6 +180,18 @@ impl Settings {
             sandbox: SandboxSettings::of(&sandbox, &policy, caller)?,
             message_format: report.message_format,
         })
+    }
+}
+
+impl Command {
+    fn of(typed: ExecArgs, caller: &Caller) -> Self {
+        let ExecArgs { usage_json, command } = typed;
+        let mut words = command.into_iter();
+        Self {
+            program: words.next().unwrap_or_default().into(),
+            arguments: words.collect(),
+            usage_json: usage_json.map(|path| caller.absolute(&path)),
+        }
     }
 }
 

@@ -90,6 +90,8 @@ pub(crate) struct Summary {
     pub(crate) leaks_fail: bool,
     /// What became of it.
     pub(crate) counts: Counts,
+    /// How many attempts have figures that are not to be trusted.
+    pub(crate) suspect: usize,
     /// The highest memory peak; `None` if none was measured.
     pub(crate) peak: Option<HighestPeak>,
     /// How many attempts were executed without a memory peak being measured.
@@ -113,6 +115,7 @@ impl Summary {
     /// Takes a test's last attempt into account.
     pub(crate) fn add(&mut self, test: &TestCase, record: &Record) {
         self.counts.add(&record.outcome);
+        self.suspect += usize::from(record.suspect.is_some());
         if record.ending.is_some() {
             self.add_peak(test, record);
             self.add_cpu(record);
@@ -248,7 +251,9 @@ mod tests {
         let mut summary = Summary::default();
         let mut record = sample::record(Outcome::Passed);
         record.usage = Usage::default();
+        record.suspect = Some("it left its cgroup".to_owned());
         summary.add(&sample::test("a", "b"), &record);
+        assert_eq!(summary.suspect, 1);
         assert_eq!((summary.cpu, &summary.peak), (None, &None));
         assert_eq!((summary.cpu_unmeasured, summary.peak_unmeasured), (1, 1));
 

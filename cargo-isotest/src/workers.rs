@@ -3,6 +3,7 @@
 use crate::environment;
 use crate::isolation::Sandboxes;
 use crate::root;
+use crate::roster::Roster;
 use isotest_core::plan::SandboxPlan;
 use isotest_core::record::Record;
 use isotest_core::sandbox::step::StepError;
@@ -70,13 +71,14 @@ pub(crate) struct Workers<'run> {
 }
 
 impl<'run> Workers<'run> {
-    /// Starts `jobs` threads, each of which makes a slot. What is sent by the sender returned arrives with the news.
+    /// Starts a thread for each slot of the roster, which makes it. What is sent by the sender returned arrives with the news.
     pub(crate) fn start(
         scope: &'run Scope<'run, '_>,
         sandboxes: &'run Sandboxes,
         cancel: &'run Cancel,
-        jobs: usize,
+        roster: &'run Roster,
     ) -> (Self, Sender<News>) {
+        let jobs = roster.jobs();
         let (queue, orders) = sync_channel(jobs);
         let (tell, news) = channel();
         let orders = Arc::new(Mutex::new(orders));
@@ -86,6 +88,7 @@ impl<'run> Workers<'run> {
                 number,
                 sandboxes,
                 cancel,
+                roster,
                 orders: Arc::clone(&orders),
                 stopped: Arc::clone(&stopped),
                 tell: tell.clone(),
@@ -165,6 +168,7 @@ struct Worker<'run> {
     number: usize,
     sandboxes: &'run Sandboxes,
     cancel: &'run Cancel,
+    roster: &'run Roster,
     orders: Arc<Mutex<Receiver<Order>>>,
     stopped: Arc<AtomicBool>,
     tell: Sender<News>,
@@ -191,6 +195,7 @@ impl<'run> Worker<'run> {
             if !slot.wait(&mut attempt, self.cancel) {
                 return self.cancelled(id);
             }
+            self.roster.ended(self.number);
             // The next one runs while the figures of this one are read; after a failure there may be no next one. In
             // another template it would cost this one its init.
             if attempt.has_exited_well() {
@@ -217,6 +222,7 @@ impl<'run> Worker<'run> {
             Ok(()) => slot.launch(&plan),
             Err(error) => Attempt::without_sandbox(error),
         };
+        self.roster.started(self.number, id, slot.zygote());
         Some((id, attempt))
     }
 

@@ -1,8 +1,8 @@
 #!/bin/sh
-# PID 1 of the guest: mounts what a machine has, runs /isotest-vm/command, reports its exit status, and switches off.
-# Serial ports: ttyS0 console, ttyS1 the command's standard output, ttyS2 its standard error, ttyS3 its exit status.
+# PID 1 of the guest: mounts what a machine has, runs the command, and switches off; or hands over to the init of the
+# disk.
 
-# The kernel puts the `name=value` words of its command line into our environment: user, root_on.
+# The kernel puts the `name=value` words of its command line into our environment: root_on.
 PATH=/bin:/sbin
 export PATH
 
@@ -17,6 +17,15 @@ enter_real_root() {
     done
     mkdir -p /newroot/proc /newroot/sys /newroot/dev
     in_real_root=1 exec switch_root /newroot /init
+}
+
+# Modules stay loaded when the initramfs is gone.
+enter_disk() {
+    mount -t devtmpfs dev /dev
+    load_modules
+    mount -t ext4 /dev/vda /newroot
+    mount --move /dev /newroot/dev
+    exec switch_root /newroot /sbin/init
 }
 
 mount_all() {
@@ -45,44 +54,10 @@ mount_disk() {
     chmod 1777 /mnt/disk
 }
 
-# As a service manager does it: a directory that belongs to the user, with the files that make it theirs to divide.
-delegate() {
-    mkdir "$1"
-    chown 1000:1000 "$1" "$1/cgroup.procs" "$1/cgroup.subtree_control" "$1/cgroup.threads"
-}
-
-run_as_root() {
-    HOME=/root USER=root exec /isotest-vm/command
-}
-
-run_as_user() {
-    delegate /sys/fs/cgroup/user
-    echo 0 >/sys/fs/cgroup/user/cgroup.procs
-    mkdir -p /run/user/1000
-    chown 1000:1000 /run/user/1000
-    chmod 700 /run/user/1000
-    HOME=/home/user USER=user XDG_RUNTIME_DIR=/run/user/1000 exec su -p user -s /bin/sh -c 'cd; exec /isotest-vm/command'
-}
-
-# The command writes to pipes, not to terminals, and what it wrote is carried over before the guest is switched off.
-run_command() {
-    mkfifo /run/out /run/err
-    stty -F /dev/ttyS1 raw
-    stty -F /dev/ttyS2 raw
-    cat /run/out >/dev/ttyS1 & out=$!
-    cat /run/err >/dev/ttyS2 & err=$!
-    (cd /root && "run_as_$user") </dev/null >/run/out 2>/run/err
-    status=$?
-    # Something the command left running may still hold the pipes.
-    (sleep 10; kill $out $err) 2>/dev/null &
-    wait $out $err
-    echo "$status" >/dev/ttyS3
-    sync
-}
-
-if [ "$root_on" = tmpfs ] && [ -z "$in_real_root" ]; then
-    enter_real_root
-fi
+case $root_on in
+disk) enter_disk ;;
+tmpfs) [ -n "$in_real_root" ] || enter_real_root ;;
+esac
 mount_all
 load_modules
 mount_disk
@@ -90,6 +65,6 @@ chmod 755 /
 for controller in memory pids cpu io; do echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control; done
 ip link set lo up
 hostname guest
-run_command
+/isotest-vm/run
 # The machine is started with -no-reboot, so this ends it.
 reboot -f

@@ -46,37 +46,8 @@ guest_files() {
         basename "$file" >>"$staging/modules/order"
     done
     install -m 755 "$here/guest-init.sh" "$staging/init"
+    install -m 755 "$here/guest-command.sh" "$staging/isotest-vm/run"
     install -m 755 "$command" "$staging/isotest-vm/command"
-}
-
-# The shared libraries and the loader of an executable; nothing for what is no dynamic executable.
-libraries() {
-    ldd "$1" 2>/dev/null | grep -o '/[^ ]*' || true
-}
-
-# A path, with its directories' symlinks resolved, and each directory above it.
-with_parents() {
-    local path=$1 parent
-    path=$(realpath "$(dirname "$path")")/$(basename "$path")
-    parent=$(dirname "$path")
-    [ "$parent" = / ] || with_parents "$parent"
-    echo "${path#/}"
-}
-
-copied_files() {
-    local path file library
-    for path in "$@"; do
-        with_parents "$path"
-        # The target of a symlink goes with it, so that the name leads somewhere.
-        if [ -L "$path" ]; then with_parents "$(realpath "$path")"; fi
-        find "$(realpath "$path")" -mindepth 1 2>/dev/null | sed 's|^/||'
-        find "$(realpath "$path")" -type f -perm -u+x | while read -r file; do
-            libraries "$file" | while read -r library; do
-                with_parents "$library"
-                with_parents "$(realpath "$library")"
-            done
-        done
-    done
 }
 
 archive() {
@@ -87,6 +58,6 @@ guest_files
 (cd "$staging" && find . -mindepth 1 | sed 's|^\./||' | archive) >"$output"
 if [ $# -gt 0 ]; then
     # Directories the guest has already keep the guest's mode.
-    copied_files "$@" | awk '!seen[$0]++' | grep -vxE 'usr|usr/(bin|sbin|lib|lib64)|etc|root|home|tmp|var|var/tmp|run' >"$staging/list"
+    "$here/copies.sh" "$@" | grep -vxE 'usr|usr/(bin|sbin|lib|lib64)|etc|root|home|tmp|var|var/tmp|run' >"$staging/list"
     (cd / && archive) <"$staging/list" >>"$output"
 fi

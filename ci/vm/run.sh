@@ -6,11 +6,13 @@
 #     --copy PATH         a file or directory to have at the same path in the guest, with the libraries it needs (repeatable)
 #     --env NAME=VALUE    a variable for the command (repeatable)
 #     --as-user           run as uid 1000 in a cgroup that is handed over to it, instead of as root
+#     --systemd           boot a Debian from a disk, with systemd; --as-user then logs in, and gets a session
 #     --initramfs-root    stay on the initramfs, where pivot_root(2) is refused, instead of moving to a tmpfs
 #     --memory MEGABYTES  the guest's memory (1024)
 #     --timeout SECONDS   how long all of it may take (300)
 #
-# The guest has a root on tmpfs and an ext4 disk of 256 MiB at /mnt/disk, both empty and thrown away.
+# The guest has a root on tmpfs and an ext4 disk of 256 MiB at /mnt/disk, both empty and thrown away; or, with
+# --systemd, a root on a disk that is thrown away.
 # Standard output, standard error and the exit status are the command's. If there is no exit status, the guest's console
 # is printed and the exit status is 125.
 set -euo pipefail
@@ -22,6 +24,7 @@ while [ $# -gt 0 ]; do
     --copy) copies+=("$(realpath -s "$2")"); shift 2 ;;
     --env) variables+=("$2"); shift 2 ;;
     --as-user) user=user; shift ;;
+    --systemd) root_on=disk; shift ;;
     --initramfs-root) root_on=initramfs; shift ;;
     --memory) memory=$2; shift 2 ;;
     --timeout) limit=$2; shift 2 ;;
@@ -56,11 +59,16 @@ quoted() {
 } >"$work/command"
 
 kernel=$("$here/kernel.sh")
-"$here/initramfs.sh" "$kernel" "$work/command" "$work/initramfs" "${copies[@]}"
-
-# Sparse; nothing of it is kept.
-truncate -s 256M "$work/disk"
-/sbin/mke2fs -q -F -t ext4 "$work/disk"
+# Disks are sparse; nothing of them is kept.
+if [ "$root_on" = disk ]; then
+    tree=$("$here/tree.sh")
+    "$here/initramfs.sh" "$kernel" "$work/command" "$work/initramfs"
+    "$here/disk.sh" "$tree" "$work/command" "$work/disk" "${copies[@]}"
+else
+    "$here/initramfs.sh" "$kernel" "$work/command" "$work/initramfs" "${copies[@]}"
+    truncate -s 256M "$work/disk"
+    /sbin/mke2fs -q -F -t ext4 "$work/disk"
+fi
 
 ports=(
     -chardev "file,id=console,path=$work/console" -serial chardev:console

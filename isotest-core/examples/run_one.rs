@@ -39,6 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         limits: Limits::default(),
         measured: true,
         inherit_stdio: true,
+        attended: None,
         output_bytes: 1 << 20,
     };
     let cancel = Cancel::new()?;

@@ -38,6 +38,8 @@
 //!    [`Attempt::finish`](sandbox::Attempt::finish) has read the [`Usage`](usage::Usage) from the cgroup: its tmpfs is
 //!    charged there. Both together give the [`Outcome`](outcome::Outcome) and the [`Record`](record::Record). No
 //!    sandbox is used twice.
+//!    Before it kills anything, at the end of the time or of the workload, init waits until the supervisor has taken a
+//!    [`Picture`](picture::Picture) of it.
 //! 7. [`Cancel::throw`](sandbox::Cancel::throw), from any thread, kills every attempt.
 //!    [`Cgroups::close`](cgroup::Cgroups::close), when the slots are gone, leaves the host as it was.
 //!
@@ -54,6 +56,9 @@
 //!   a small test. Only a store that looks as it was made, and a network namespace in which no packet and no socket is
 //!   left, serves again; anything else is thrown away.
 //! - **Set-up is not measured**: it happens in zygote and init, outside the attempt's cgroup.
+//! - **Looked at from outside**: init's `/proc` is the workload's, too, which may have covered it; the supervisor sees the ids
+//!   of the machine and, as root, kernel stacks. An ordinary user has all capabilities over the user namespaces it made, so
+//!   that `/proc` shows it every process in them but init.
 //! - **Errors have a channel of their own**: a [`StepError`](sandbox::step::StepError) travels over a socket, so an
 //!   exit status is always the workload's.
 //! - **Nobody outlives the supervisor**: every process asks for a signal when its parent dies, and checks that it did not
@@ -66,23 +71,30 @@
 //! - [`usage`]: what was measured, each figure with its source.
 //! - [`outcome`]: how an attempt ended, and the verdict that follows.
 //! - [`record`]: one attempt's report.
-//! - [`host`]: what this machine is. [`host::probe`] reads it and changes nothing.
+//! - [`suspect`]: whether its figures can be its own.
+//! - [`host`]: what this machine is; [`host::surroundings`]: what may explain a refusal. [`host::probe`] reads both, and
+//!   tries what can only be tried: a whole attempt, and after a failure each part of a sandbox alone.
+//!   [`host::originals`] looks at the directories that are to be copy-on-write. All of them change nothing.
 //!
 //! Decisions, pure:
-//! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`
-//!   for the host's root and in `plan/root.rs` for others.
+//! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`,
+//!   and what becomes of a user's directory with something mounted below it in `plan/descend.rs`; roots other than the
+//!   host's in `plan/root.rs`.
 //!
 //! Reading, changing nothing:
 //! - [`closure`]: the loader and libraries of a program. `elf` and `files` read; `cache`, `search`, `resolve` and `lacks`
 //!   are pure.
+//! - [`picture`]: what runs in an attempt, as `/proc` shows it. Its files `take`, `census`, `full` and `descriptors`
+//!   read; `waits` says what follows.
 //!
 //! Effects:
 //! - [`cgroup`]: `base` makes and removes the directories of a run, `leaf` those of an attempt; `sweep` removes what
 //!   the dead left. `parse` and `limits` are pure.
 //! - [`sandbox`]: outside, `slot` starts zygotes, `prepared` holds a sandbox that waits for its workload, and `attempt`
-//!   watches one to its end. `zygote`, `tree`, `stores` and `network` are the zygote's work; `init`, `layers`, `watch`,
+//!   watches one to its end; `attended` is for a command to which somebody attends, who passes on signals and sees it stop,
+//!   and `terminal` opens one for it. `zygote`, `tree`, `stores` and `network` are the zygote's work; `init`, `layers`, `watch`,
 //!   `leftovers` and `changes` are init's; `workload` is the last stretch before execve. `channel` is what they say to
-//!   each other.
+//!   each other, `part` one thing tried alone by a zygote that is good for nothing else.
 //!   [`Step`](sandbox::step::Step) names every action in the order in which it happens.
 //! - [`stage`]: the re-execution hook.
 //! - [`wire`]: paths on the wire, byte for byte.
@@ -97,18 +109,21 @@
 //! - A figure is a measurement with its source, or `None`; never a guess, and zero only if zero was measured.
 //! - A sandbox that could not be had is [`Outcome::NotIsolated`](outcome::Outcome::NotIsolated). The workload is not
 //!   executed without it.
-//! - Which cgroup hierarchy serves a metric is decided by which files exist, never by the kernel's version.
+//! - Which cgroup hierarchy serves a metric is decided by which files exist, never by the kernel's version. A file that is
+//!   gone at the end of an attempt is [`Outcome::NotIsolated`](outcome::Outcome::NotIsolated), not a missing figure.
 //! - Who makes something on the host removes it; what a killed run leaves is named so that the next one can tell.
 
 pub mod cgroup;
 pub mod closure;
 pub mod host;
 pub mod outcome;
+pub mod picture;
 pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod sandbox;
 pub mod stage;
+mod suspect;
 mod sys;
 pub mod usage;
 pub mod wire;

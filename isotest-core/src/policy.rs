@@ -138,7 +138,7 @@ impl Policy {
     /// The default policy with what was asked for laid over it.
     ///
     /// # Errors
-    /// When one capability is asked for at two levels, or one that everything else is built on is switched off.
+    /// When one capability is asked for at two levels, or one that everything else is built on is not required.
     pub fn of(wishes: &[(Capability, Level)]) -> Result<Self, PolicyError> {
         let mut policy = Self::default();
         for (index, &(capability, level)) in wishes.iter().enumerate() {
@@ -146,8 +146,8 @@ impl Policy {
             if let Some(&(_, first)) = earlier.filter(|(_, first)| *first != level) {
                 return Err(PolicyError::TwoLevels { capability, first, second: level });
             }
-            if level == Level::Off && capability.is_foundation() {
-                return Err(PolicyError::Foundation { capability });
+            if level != Level::Require && capability.is_foundation() {
+                return Err(PolicyError::Foundation { capability, level });
             }
             policy.levels[capability as usize] = level;
         }
@@ -213,11 +213,13 @@ pub enum PolicyError {
         /// What was said then.
         second: Level,
     },
-    /// What the rest is built on cannot be switched off.
-    #[error("`{capability}` cannot be `off`: the rest of the sandbox is built on it")]
+    /// What the rest is built on cannot be done without.
+    #[error("`{capability}` cannot be `{level}`: the rest of the sandbox is built on it")]
     Foundation {
         /// The capability.
         capability: Capability,
+        /// What was said.
+        level: Level,
     },
 }
 
@@ -256,6 +258,7 @@ mod tests {
     fn what_the_rest_is_built_on_stays() {
         let error = Policy::of(&[(Capability::Mount, Level::Off)]).unwrap_err();
         assert_eq!(error.to_string(), "`mount` cannot be `off`: the rest of the sandbox is built on it");
+        assert!(Policy::of(&[(Capability::Mount, Level::Prefer)]).is_err());
         assert!(Policy::of(&[(Capability::Mount, Level::Require)]).is_ok());
     }
 

@@ -1,7 +1,9 @@
 //! The report of one attempt: verdict, facts, figures and output.
 
 use crate::outcome::{Ending, Outcome};
+use crate::picture::Picture;
 use crate::usage::Usage;
+use serde::{Deserialize, Serialize};
 
 /// What a workload wrote to one stream. The middle of a long output is counted, not kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,6 +14,26 @@ pub struct Captured {
     pub dropped: u64,
     /// The last bytes, after the dropped ones.
     pub tail: Vec<u8>,
+}
+
+/// When an attempt is looked at because something is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// Its time had run out, and nothing had been told to end.
+    TimeOut,
+    /// The workload had ended, and something was still running.
+    LeftRunning,
+}
+
+/// What an attempt looked like just before it was killed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Autopsy {
+    /// When.
+    pub moment: Moment,
+    /// What was there.
+    #[serde(flatten)]
+    pub picture: Picture,
 }
 
 /// One attempt's report.
@@ -27,6 +49,11 @@ pub struct Record {
     pub stdout: Captured,
     /// Standard error.
     pub stderr: Captured,
+    /// What was there when its time ran out or it left something running.
+    pub autopsy: Option<Autopsy>,
+    /// Why figures and limits are not to be trusted, if they are not: it did not stay in its cgroup, or a limit did not
+    /// stay as it was set.
+    pub suspect: Option<String>,
     /// What one should know before trusting verdict or figures, in the user's terms; empty as a rule.
     pub remarks: Vec<String>,
 }

@@ -1,5 +1,6 @@
 //! What an attempt used: each figure with the file or call it came from, or `None` where it could not be had.
 
+use crate::policy::Capability;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -104,6 +105,8 @@ pub struct Children {
     pub cpu: Option<Cpu>,
     /// Block I/O; `None` where it was switched off or the kernel does not account for it.
     pub io: Option<Io>,
+    /// Page faults, with and without I/O.
+    pub faults: u64,
 }
 
 /// How long some task of the attempt had to wait for a resource (the `some total` of the pressure files).
@@ -133,6 +136,8 @@ pub struct Usage {
     pub memory_peak: Option<Reading<u64>>,
     /// What was charged at the end.
     pub memory_split: Option<Reading<MemorySplit>>,
+    /// So many page faults at most were counted in the cgroup: those of `memory.stat`, and what it may be behind by.
+    pub faults_most: Option<u64>,
     /// Processor time of all processes, daemons included.
     pub cpu: Option<Reading<Cpu>>,
     /// Most processes and threads at once.
@@ -148,6 +153,18 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Whether there is any figure of a metric.
+    pub(crate) fn has(&self, metric: Capability) -> bool {
+        match metric {
+            Capability::Memory => self.memory_peak.is_some(),
+            Capability::Cpu => self.cpu.is_some(),
+            Capability::Pids => self.pids_peak.is_some(),
+            Capability::Io => self.io.is_some(),
+            Capability::Pressure => self.pressure != Pressure::default(),
+            _ => false,
+        }
+    }
+
     /// Fills what no cgroup gave from what init's accounts say.
     pub(crate) fn complete_from(&mut self, children: Children) {
         let source = Source::Rusage;

@@ -188,6 +188,11 @@ impl CompilationArgs {
 }
 
 impl ManifestArgs {
+    /// Whether a project was named.
+    pub(crate) const fn is_named(&self) -> bool {
+        self.manifest.manifest_path.is_some()
+    }
+
     fn append(&self, line: &mut Line) {
         line.values("--manifest-path", self.manifest.manifest_path.as_slice());
         line.flag("--locked", self.locked);

@@ -1,11 +1,15 @@
 //! What was typed. Nothing is computed here; [`crate::settings`] says what holds.
 
 mod cargo;
+mod exec;
 mod libtest;
+mod ps;
 mod root;
 
 pub(crate) use cargo::CargoArgs;
+pub(crate) use exec::ExecArgs;
 pub(crate) use libtest::{LibtestWords, UnknownWord};
+pub(crate) use ps::PsArgs;
 pub(crate) use root::{RootArgs, RootWord};
 
 use bytesize::ByteSize;
@@ -27,7 +31,10 @@ const EXIT_CODES: &str = "Exit codes:
 #[command(
     disable_help_subcommand = true,
     override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]\n       \
-                      cargo isotest closure [OPTIONS] BINARY"
+                      cargo isotest exec [OPTIONS] -- COMMAND...\n       \
+                      cargo isotest ps [--full] [--watch] [ATTEMPT]\n       \
+                      cargo isotest closure [OPTIONS] BINARY\n       \
+                      cargo isotest doctor [OPTIONS]"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -49,6 +56,12 @@ pub(crate) enum Verb {
         #[arg(value_name = "BINARY")]
         binary: PathBuf,
     },
+    /// Execute a command in a sandbox like a test's
+    Exec(ExecArgs),
+    /// Show the runs on this machine, their attempts, and the processes in each, from another terminal
+    Ps(PsArgs),
+    /// Find out what this host allows, and what can be done about the rest; needs no project
+    Doctor,
 }
 
 /// What has no name.

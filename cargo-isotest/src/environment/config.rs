@@ -95,12 +95,11 @@ impl CargoConfig {
         self.files.rustc().path.as_os_str()
     }
 
-    /// The runner for this triple, the host's if there is none; program first, empty without one.
-    pub(crate) fn runner(&self, triple: Option<&str>) -> Result<Vec<OsString>, Error> {
+    /// The runner for this triple; program first, empty without one.
+    pub(crate) fn runner(&self, triple: &str) -> Result<Vec<OsString>, Error> {
         let failed = |error: cargo_config2::Error| {
             unreadable("the `target.runner` of cargo's configuration".into(), error.into())
         };
-        let triple = triple.map_or_else(|| self.files.host_triple(), Ok).map_err(failed)?;
         let runner = match self.runners.get(triple) {
             Some(runner) => Some(runner.clone()),
             None => self.files.runner(triple).map_err(failed)?,
@@ -210,10 +209,10 @@ mod tests {
     fn a_runner_is_a_line_or_a_list_of_words() {
         for runner in ["'bin/emulate -L  lib'", "['bin/emulate', '-L', 'lib']"] {
             let config = load(&[&format!("target.other.runner={runner}")]).unwrap();
-            assert_eq!(config.runner(Some("other")).unwrap(), ["/bin/emulate", "-L", "lib"]);
+            assert_eq!(config.runner("other").unwrap(), ["/bin/emulate", "-L", "lib"]);
         }
         let config = load(&["target.other.runner='emulate'"]).unwrap();
-        assert_eq!(config.runner(Some("other")).unwrap(), ["emulate"]);
+        assert_eq!(config.runner("other").unwrap(), ["emulate"]);
     }
 
     #[test]

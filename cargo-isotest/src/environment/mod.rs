@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::env::{join_paths, split_paths};
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
@@ -51,7 +51,17 @@ impl<'a> Surroundings<'a> {
 
     /// The runner of cargo's configuration, program first; empty without one.
     pub(crate) fn runner(&self, place: &Place) -> Result<Vec<OsString>, Error> {
-        self.config.runner(place.triple.as_deref())
+        match &place.triple {
+            Some(triple) => self.config.runner(triple),
+            None => self.config.runner(&self.host_triple()?),
+        }
+    }
+
+    // A standard library is at `lib/rustlib/TRIPLE/lib`, and has to be asked for anyway.
+    fn host_triple(&self) -> Result<String, Error> {
+        let library = self.standard_library(None)?;
+        let triple = library.parent().and_then(Path::file_name).unwrap_or_default();
+        Ok(triple.to_string_lossy().into_owned())
     }
 
     /// The whole environment `cargo test` gives this target of the package.

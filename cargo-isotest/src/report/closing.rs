@@ -54,6 +54,7 @@ fn counts(summary: &Summary) -> String {
         (counts.oom_killed, "out of memory"),
         (failed_leaks, "leaked"),
         (counts.not_isolated, "not isolated"),
+        (summary.suspect, "with figures not to be trusted"),
         (selection.ignored, "ignored"),
         (selection.filtered_out, "filtered out"),
         (summary.not_run(), "not run"),
@@ -137,7 +138,8 @@ mod tests {
             not_isolated: 7,
         };
         let selection = Selection { selected: 40, ignored: 8, filtered_out: 9 };
-        let mut summary = Summary { counts, selection, cancelled: Some(Cancellation::Signal(2)), ..tour() };
+        let cancelled = Some(Cancellation::Signal(2));
+        let mut summary = Summary { counts, selection, cancelled, suspect: 1, ..tour() };
         let leaks_pass = lines(&summary);
         summary.leaks_fail = true;
         summary.cancelled = Some(Cancellation::FailFast);
@@ -145,9 +147,9 @@ mod tests {
             plain(&(leaks_pass + &lines(&summary))),
             str![[r#"
    Cancelled by SIGINT, 12 tests not run
-     Summary [  1.2s] 28 run: 7 passed (6 leaked), 2 failed, 3 ended by a signal, 4 timed out, 5 out of memory, 7 not isolated, 8 ignored, 9 filtered out, 12 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
+     Summary [  1.2s] 28 run: 7 passed (6 leaked), 2 failed, 3 ended by a signal, 4 timed out, 5 out of memory, 7 not isolated, 1 with figures not to be trusted, 8 ignored, 9 filtered out, 12 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
    Cancelled after a failure, 12 tests not run; `--no-fail-fast` runs them all
-     Summary [  1.2s] 28 run: 1 passed, 2 failed, 3 ended by a signal, 4 timed out, 5 out of memory, 6 leaked, 7 not isolated, 8 ignored, 9 filtered out, 12 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
+     Summary [  1.2s] 28 run: 1 passed, 2 failed, 3 ended by a signal, 4 timed out, 5 out of memory, 6 leaked, 7 not isolated, 1 with figures not to be trusted, 8 ignored, 9 filtered out, 12 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
 
 "#]]
         );

@@ -9,7 +9,7 @@ use std::time::Duration;
 const MEBIBYTE: u64 = 1 << 20;
 
 /// Bytes in MiB with one decimal, rounded; in GiB once that would need more than ten columns.
-pub(super) fn memory(bytes: u64) -> String {
+pub(crate) fn memory(bytes: u64) -> String {
     let (unit, name) = if bytes < 9_999 * MEBIBYTE { (MEBIBYTE, "MiB") } else { (1024 * MEBIBYTE, "GiB") };
     let tenths = (u128::from(bytes) * 10 + u128::from(unit / 2)) / u128::from(unit);
     format!("{}.{} {name}", tenths / 10, tenths % 10)
@@ -24,7 +24,7 @@ pub(super) fn round_memory(bytes: u64) -> String {
 }
 
 /// Processor time of one attempt, rounded: in milliseconds while they fit.
-pub(super) fn cpu(time: Duration) -> String {
+pub(crate) fn cpu(time: Duration) -> String {
     let milliseconds = (time.as_micros() + 500) / 1000;
     if milliseconds < 10_000 { format!("{milliseconds} ms") } else { seconds(time) }
 }
@@ -39,7 +39,7 @@ fn seconds(time: Duration) -> String {
 }
 
 /// `1 test`, `2 tests`; for words that take an s.
-pub(super) fn plural(count: usize, word: &str) -> String {
+pub(crate) fn plural(count: usize, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 

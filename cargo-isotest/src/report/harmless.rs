@@ -17,7 +17,7 @@ pub(super) fn block(text: &str) -> String {
 }
 
 /// A name or a message on one line, without any layout or colour of its own.
-pub(super) fn word(text: &str) -> String {
+pub(crate) fn word(text: &str) -> String {
     let mut cleaner = Cleaner { clean: String::with_capacity(text.len()), keeps_layout: false };
     for (index, line) in text.split('\n').enumerate() {
         if 0 < index {

@@ -180,7 +180,7 @@ mod tests {
         LEAK [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_2
              left running, and killed: sleep 30 (pid 7)
 NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
-             no verdict: could not execute the test binary (`/t/bin`): No such file or directory (os error 2) [step Exec]
+             no verdict: could not execute the program (`/t/bin`): No such file or directory (os error 2) [step Exec]
   --- stderr of tour test_3 ---
     panicked at 'no'
   Not passed 2 tests:
@@ -218,7 +218,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
     panicked at 'no'
        Start tour test_3
 NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
-             no verdict: could not execute the test binary (`/t/bin`): No such file or directory (os error 2) [step Exec]
+             no verdict: could not execute the program (`/t/bin`): No such file or directory (os error 2) [step Exec]
   --- stderr of tour test_3 ---
     panicked at 'no'
   Not passed 3 tests:

@@ -1,5 +1,6 @@
 //! One attempt as text: its line, what else is to be said about it, and what it printed; pure.
 
+use super::autopsy;
 use super::format::{captured, cpu, memory, plural, signal, status};
 use super::harmless::{block, word};
 use crate::testcase::TestCase;
@@ -9,13 +10,13 @@ use isotest_core::record::{Captured, Record};
 use isotest_core::usage::Usage;
 use std::path::PathBuf;
 
-pub(super) const HEAD: Style = AnsiColor::Cyan.on_default().bold();
-pub(super) const NOTE: Style = AnsiColor::Blue.on_default().bold();
-pub(super) const WARN: Style = AnsiColor::Yellow.on_default().bold();
-pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
-pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const HEAD: Style = AnsiColor::Cyan.on_default().bold();
+pub(crate) const NOTE: Style = AnsiColor::Blue.on_default().bold();
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 const LOST: Style = AnsiColor::Magenta.on_default().bold();
-const DIM: Style = Style::new().dimmed();
+pub(super) const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
 
 /// Below the text of a line, right of its status word.
@@ -32,7 +33,7 @@ pub(super) struct Attempt<'a> {
 }
 
 /// A line that begins with a word in the status column.
-pub(super) fn headed(style: Style, head: &str, rest: &str) -> String {
+pub(crate) fn headed(style: Style, head: &str, rest: &str) -> String {
     format!("{style}{head:>12}{style:#} {rest}\n")
 }
 
@@ -58,15 +59,8 @@ impl Attempt<'_> {
 
     /// What else is to be said, one indented line each; empty as a rule.
     pub(super) fn details(&self, verbose: bool) -> String {
-        let mut lines: Vec<String> = cause(self.record).into_iter().collect();
-        if let Some(ending) = &self.record.ending {
-            lines.extend(left_running(&ending.left_running));
-            if verbose {
-                lines.extend(thrown_away(ending));
-            }
-        }
-        lines.extend(self.record.remarks.iter().map(|remark| format!("note: {}", word(remark))));
-        lines.iter().flat_map(|line| [INDENT, line, "\n"]).collect()
+        let cause = cause(self.record);
+        cause.map_or_else(String::new, |cause| indented(&cause)) + &consequences(self.record, verbose)
     }
 
     /// What it printed, each stream below a heading of its own.
@@ -74,6 +68,25 @@ impl Attempt<'_> {
         let stream = |name, output| stream(name, output, self.test);
         stream("stdout", &self.record.stdout) + &stream("stderr", &self.record.stderr)
     }
+}
+
+/// Why not to trust its figures, what it left behind, if `verbose` also in files, what was seen of it before it was killed, and the remarks on it.
+pub(super) fn consequences(record: &Record, verbose: bool) -> String {
+    let distrust = |why: &String| format!("suspect: {}; do not trust its figures", word(why));
+    let mut lines: Vec<String> = record.suspect.iter().map(distrust).collect();
+    if let Some(ending) = &record.ending {
+        lines.extend(left_running(&ending.left_running));
+    }
+    lines.extend(record.autopsy.iter().flat_map(autopsy::lines));
+    if let Some(ending) = record.ending.as_ref().filter(|_| verbose) {
+        lines.extend(thrown_away(ending));
+    }
+    lines.extend(record.remarks.iter().map(|remark| format!("note: {}", word(remark))));
+    lines.iter().map(|line| indented(line)).collect()
+}
+
+pub(super) fn indented(line: &str) -> String {
+    format!("{INDENT}{line}\n")
 }
 
 fn style(outcome: &Outcome, leaks_fail: bool) -> Style {
@@ -89,7 +102,7 @@ fn style(outcome: &Outcome, leaks_fail: bool) -> Style {
     }
 }
 
-fn duration(ending: Option<&Ending>) -> String {
+pub(super) fn duration(ending: Option<&Ending>) -> String {
     let Some(ending) = ending else {
         return format!("[{:>8}]", "-");
     };
@@ -99,7 +112,7 @@ fn duration(ending: Option<&Ending>) -> String {
 }
 
 /// Memory, processor time and processes in fixed columns; what was not measured is a dash.
-fn figures(usage: &Usage) -> String {
+pub(super) fn figures(usage: &Usage) -> String {
     let unknown = || "-".to_owned();
     let peak = usage.memory_peak.map_or_else(unknown, |peak| memory(peak.value));
     let time = usage.cpu.map_or_else(unknown, |time| cpu(time.value.user + time.value.system));
@@ -123,7 +136,7 @@ fn cause(record: &Record) -> Option<String> {
     }
 }
 
-fn out_of_memory(usage: &Usage) -> String {
+pub(super) fn out_of_memory(usage: &Usage) -> String {
     let kills = usage.oom.map_or(0, |oom| usize::try_from(oom.value.kills).unwrap_or(usize::MAX));
     let killed = if kills == 1 { "1 process".to_owned() } else { format!("{kills} processes") };
     format!("it reached its memory limit, and the kernel killed {killed}")
@@ -199,7 +212,7 @@ mod tests {
         LEAK [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
              left running, and killed: sleep 30 (pid 7)
 NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accepts_empty_input
-             no verdict: could not execute the test binary (`/t/bin`): No such file or directory (os error 2) [step Exec]
+             no verdict: could not execute the program (`/t/bin`): No such file or directory (os error 2) [step Exec]
 
 "#]]
         );
@@ -243,6 +256,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
         let value = Oom { kills: 4, own_limit: true };
         oom.usage.oom = Some(Reading { value, source: Source::MemoryEvents });
         let mut remarked = sample::record(Outcome::Passed);
+        remarked.suspect = Some("it left its cgroup".to_owned());
         remarked.remarks = vec!["errno 75\nmeans a foreign owner".to_owned()];
         let all = [
             show(&stopped, false, false),
@@ -263,6 +277,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
    LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
              left running, and killed: sleep 30 (pid 7)
         PASS [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+             suspect: it left its cgroup; do not trust its figures
              2 changed files thrown away: /t/a, /t/b
              note: errno 75␊means a foreign owner
 

@@ -1,16 +1,24 @@
 //! Events become text: one file per format, and the choice of where each format goes.
 
+mod autopsy;
 mod closing;
+mod command;
 mod format;
 mod harmless;
 mod human;
 mod json;
-mod line;
+pub(crate) mod line;
 mod opening;
 mod progress;
+mod waits;
 
-pub(crate) use format::signal as signal_name;
+pub(crate) use autopsy::gap;
+pub(crate) use command::{after as after_command, before as before_command};
+pub(crate) use format::{cpu, memory, plural, signal as signal_name};
+pub(crate) use harmless::word;
+pub(crate) use json::command as command_as_json;
 pub(crate) use line::title;
+pub(crate) use waits::Words;
 
 use crate::cli::MessageFormat;
 use crate::event::Event;

@@ -25,6 +25,22 @@ pub(super) fn lines(event: &Event<'_>) -> String {
         return String::new();
     };
     let mut text = headed(HEAD, "Isolation", &in_force(isolation, *jobs));
+    text += &shortcomings(isolation);
+    if !doctests_not_run.is_empty() {
+        text +=
+            &headed(NOTE, "Note", &format!("doctests are not run: {}", word(&doctests_not_run.join(", "))));
+    }
+    for binary in *whole_binaries {
+        let note =
+            format!("{} does not speak the test harness protocol and runs whole, as one test", word(binary));
+        text += &headed(NOTE, "Note", &note);
+    }
+    text
+}
+
+/// What is missing or switched off, and what else a reader must know.
+pub(super) fn shortcomings(isolation: &Isolation) -> String {
+    let mut text = String::new();
     for (capability, state) in &isolation.states {
         if let State::Missing(reason) = state {
             text += &headed(WARN, "Missing", &format!("{capability}: {}", word(reason)));
@@ -36,15 +52,6 @@ pub(super) fn lines(event: &Event<'_>) -> String {
     }
     for remark in &isolation.remarks {
         text += &headed(NOTE, "Note", &word(remark));
-    }
-    if !doctests_not_run.is_empty() {
-        text +=
-            &headed(NOTE, "Note", &format!("doctests are not run: {}", word(&doctests_not_run.join(", "))));
-    }
-    for binary in *whole_binaries {
-        let note =
-            format!("{} does not speak the test harness protocol and runs whole, as one test", word(binary));
-        text += &headed(NOTE, "Note", &note);
     }
     text
 }

@@ -345,7 +345,7 @@ fn parse<T: serde::de::DeserializeOwned>(name: &str, text: &[u8]) -> Result<T, I
 
 #[cfg(test)]
 mod tests {
-    use super::super::unpack::tests::Written;
+    use super::super::written::Written;
     use super::*;
     use serde_json::json;
     use std::fs;

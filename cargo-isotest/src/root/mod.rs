@@ -5,6 +5,8 @@ mod kept;
 mod metered;
 mod packed;
 mod unpack;
+#[cfg(test)]
+mod written;
 
 pub(crate) use image::Image;
 
@@ -22,7 +24,9 @@ use kept::{Kept, Notes};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use unpack::{Limits, UnpackError, Unpacking, Whiteouts};
 
 /// A root, and what of the host is copy-on-write in it.
@@ -34,9 +38,18 @@ pub(crate) struct Rooted {
     pub(crate) directories: Vec<PathBuf>,
     /// The home directory, if it is not there.
     pub(crate) missing_home: Option<PathBuf>,
-    /// What the image it was made from says.
+}
+
+/// The roots of a run.
+#[derive(Debug)]
+pub(crate) struct Roots {
+    /// One root for all binaries, or one for each of them.
+    pub(crate) each: Vec<Rooted>,
+    /// The binaries, in that order.
+    pub(crate) binaries: Vec<Arc<TestBinary>>,
+    /// What the image they were made from says.
     pub(crate) image: Image,
-    /// What a reader of the report should know about it.
+    /// What a reader of the report should know about them.
     pub(crate) remarks: Vec<String>,
 }
 
@@ -54,22 +67,68 @@ pub(crate) enum RootError {
     Image(#[from] ImageError),
 }
 
-/// One root for all binaries, or one for each of them, in their order.
+/// The roots for tests.
 ///
 /// # Errors
-/// When it is none, or some binary cannot be executed in it.
-pub(crate) fn of(sandbox: &SandboxSettings, build: &Build, caller: &Caller) -> Result<Vec<Rooted>, Error> {
-    match &sandbox.root {
-        RootWord::Host => Ok(vec![host(&build.directories, caller)]),
-        RootWord::Minimal => minimal(sandbox, build, caller),
+/// When one cannot be had, or some binary cannot be executed in it.
+pub(crate) fn of_tests(sandbox: &SandboxSettings, build: &Build, caller: &Caller) -> Result<Roots, Error> {
+    if sandbox.root == RootWord::Minimal {
+        return minimal(sandbox, &build.binaries, caller);
+    }
+    let roots = one(&sandbox.root, &build.directories, caller)?;
+    roots.each.iter().try_for_each(|rooted| check(rooted, sandbox, &build.binaries))?;
+    Ok(Roots { binaries: build.binaries.clone(), ..roots })
+}
+
+/// The root for a command that is no test.
+///
+/// # Errors
+/// When it cannot be had.
+pub(crate) fn of_command(
+    sandbox: &SandboxSettings,
+    directories: &Directories,
+    program: &Path,
+    caller: &Caller,
+) -> Result<Roots, Error> {
+    if sandbox.root != RootWord::Minimal {
+        return one(&sandbox.root, directories, caller);
+    }
+    let path = caller.variable("PATH").unwrap_or_default();
+    let is_bare_name = !program.as_os_str().as_bytes().contains(&b'/');
+    let mut candidates = std::env::split_paths(path).map(|directory| directory.join(program));
+    let found = candidates.find(|path| is_bare_name && path.is_file());
+    let binary = TestBinary {
+        id: program.display().to_string(),
+        path: found.unwrap_or_else(|| caller.absolute(program)),
+        directory: caller.directory.clone(),
+        environment: caller.environment.clone(),
+        ..TestBinary::default()
+    };
+    minimal(sandbox, &[Arc::new(binary)], caller)
+}
+
+/// A root that all binaries share.
+fn one(word: &RootWord, directories: &Directories, caller: &Caller) -> Result<Roots, Error> {
+    let roots = |rooted, image, remarks| Roots { each: vec![rooted], binaries: Vec::new(), image, remarks };
+    match word {
+        RootWord::Host | RootWord::Minimal => {
+            Ok(roots(of_host(directories, caller), Image::default(), Vec::new()))
+        }
         RootWord::Directory(path) | RootWord::Tar(path) | RootWord::Oci(path) => {
             let failed = |error: RootError| Error::Root { path: path.clone(), source: error.into() };
-            let kept = unpacked(&sandbox.root, path, &build.directories.target).map_err(failed)?;
-            let rooted = tree(kept, build, caller).map_err(|error| failed(error.into()))?;
-            check(&rooted, sandbox, build)?;
-            Ok(vec![rooted])
+            let kept = unpacked(word, path, &store(directories, caller)).map_err(failed)?;
+            let rooted = tree(&kept, directories, caller).map_err(|error| failed(error.into()))?;
+            Ok(roots(rooted, kept.notes.image.clone(), remarks(&kept)))
         }
     }
+}
+
+/// Where unpacked roots are kept: below the target directory, or for want of a project below the home directory.
+fn store(directories: &Directories, caller: &Caller) -> PathBuf {
+    let cache =
+        path(caller, "XDG_CACHE_HOME").or_else(|| path(caller, "HOME").map(|home| home.join(".cache")));
+    let is_no_project = directories.target == directories.workspace;
+    cache.filter(|_| is_no_project).unwrap_or_else(|| directories.target.clone())
 }
 
 /// The directory in which the root is.
@@ -106,33 +165,29 @@ fn unpack(archive: &Path, into: &Path) -> Result<u64, RootError> {
     Ok(unpacking.finish()?)
 }
 
-fn host(directories: &Directories, caller: &Caller) -> Rooted {
+/// The host's, as tests see it by default.
+pub(crate) fn of_host(directories: &Directories, caller: &Caller) -> Rooted {
     let homes = ["HOME", "CARGO_HOME", "RUSTUP_HOME"].into_iter().filter_map(|name| path(caller, name));
     Rooted {
         root: Root::Host,
         directories: project(directories).chain(homes).collect(),
         missing_home: path(caller, "HOME").filter(|home| !home.exists()),
-        image: Image::default(),
-        remarks: Vec::new(),
     }
 }
 
-fn tree(kept: Kept, build: &Build, caller: &Caller) -> io::Result<Rooted> {
+fn tree(kept: &Kept, directories: &Directories, caller: &Caller) -> io::Result<Rooted> {
     let directory = kept.path.canonicalize()?;
     let entries = probe::tree(&directory)?;
     let is_there = |home: &PathBuf| home.strip_prefix("/").is_ok_and(|home| directory.join(home).is_dir());
     Ok(Rooted {
-        remarks: remarks(&directory, &kept.notes),
-        image: kept.notes.image,
         missing_home: path(caller, "HOME").filter(|home| !is_there(home)),
         root: Root::Tree(Tree { path: directory, entries, copy_on_write: true }),
-        directories: project(&build.directories).collect(),
+        directories: project(directories).collect(),
     })
 }
 
-fn remarks(directory: &Path, Notes { image, nodes }: &Notes) -> Vec<String> {
-    let mut remarks =
-        vec![format!("tests see the root file system in `{}`, not the host's", directory.display())];
+fn remarks(Kept { path, notes: Notes { image, nodes } }: &Kept) -> Vec<String> {
+    let mut remarks = vec![format!("the root file system in `{}` is seen, not the host's", path.display())];
     if *nodes > 0 {
         remarks.push(format!("{nodes} device nodes and named pipes of the archive were left out"));
     }
@@ -164,10 +219,10 @@ pub(crate) fn complete(environment: &mut Vec<(OsString, OsString)>, image: &Imag
     }
 }
 
-fn minimal(sandbox: &SandboxSettings, build: &Build, caller: &Caller) -> Result<Vec<Rooted>, Error> {
+fn minimal(sandbox: &SandboxSettings, binaries: &[Arc<TestBinary>], caller: &Caller) -> Result<Roots, Error> {
     let files = Files::of_host();
     let (mut roots, mut lacking) = (Vec::new(), Vec::new());
-    for binary in &build.binaries {
+    for binary in binaries {
         let closure = closure(binary, &files)?;
         let lacks = closure.lacks(Kind::native());
         if !lacks.is_empty() {
@@ -183,24 +238,25 @@ fn minimal(sandbox: &SandboxSettings, build: &Build, caller: &Caller) -> Result<
             }),
             directories: shown.into_iter().collect(),
             missing_home: path(caller, "HOME"),
-            image: Image::default(),
-            remarks: vec![
-                "tests see nothing of the host but their binary, its libraries, and what is bound".into(),
-            ],
         });
     }
-    if lacking.is_empty() { Ok(roots) } else { Err(Error::CannotRun(lacking)) }
+    if !lacking.is_empty() {
+        return Err(Error::CannotRun(lacking));
+    }
+    let remark = "nothing of the host is seen but the program, its libraries, and what is bound";
+    let (binaries, image) = (binaries.to_vec(), Image::default());
+    Ok(Roots { each: roots, binaries, image, remarks: vec![remark.into()] })
 }
 
 /// A binary that a runner executes need not be one for this machine.
-fn check(rooted: &Rooted, sandbox: &SandboxSettings, build: &Build) -> Result<(), Error> {
+fn check(rooted: &Rooted, sandbox: &SandboxSettings, binaries: &[Arc<TestBinary>]) -> Result<(), Error> {
     let Root::Tree(Tree { path: root, .. }) = &rooted.root else { return Ok(()) };
     let binds = sandbox.binds.iter().map(|bind| bind.path.clone()).chain(sandbox.keeps.iter().cloned());
     let shared = rooted.directories.iter().cloned().chain(binds).collect();
     let files = Files::of_tree(root, shared)
         .map_err(|error| Error::Root { path: root.clone(), source: error.into() })?;
     let mut lacking = Vec::new();
-    for binary in build.binaries.iter().filter(|binary| binary.runner.is_empty()) {
+    for binary in binaries.iter().filter(|binary| binary.runner.is_empty()) {
         let lacks: Vec<Lack> = closure(binary, &files)?.lacks(Kind::native());
         if !lacks.is_empty() {
             lacking.push((binary.id.clone(), lacks));

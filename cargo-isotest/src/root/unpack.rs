@@ -397,59 +397,10 @@ fn times(modified: u64) -> FileTimes {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
+    use super::super::written::Written;
     use super::*;
     use std::os::unix::fs::MetadataExt;
-
-    /// An archive whose names are written as they are given, whatever they are.
-    #[derive(Default)]
-    pub(in super::super) struct Written(Vec<u8>);
-
-    impl Written {
-        pub(in super::super) fn entry(self, kind: EntryType, name: &str, link: &str, content: &[u8]) -> Self {
-            self.sized(kind, (name, link), content, content.len())
-        }
-
-        /// The same, with a size that need not be that of the content.
-        fn sized(mut self, kind: EntryType, (name, link): (&str, &str), content: &[u8], size: usize) -> Self {
-            let mut header = Header::new_gnu();
-            let old = header.as_old_mut();
-            old.name[..name.len()].copy_from_slice(name.as_bytes());
-            old.linkname[..link.len()].copy_from_slice(link.as_bytes());
-            header.set_entry_type(kind);
-            header.set_mode(if kind == EntryType::Directory { 0o755 } else { 0o644 });
-            header.set_mtime(1000);
-            header.set_uid(0);
-            header.set_gid(0);
-            header.set_size(size.try_into().unwrap());
-            header.set_cksum();
-            self.0.extend_from_slice(header.as_bytes());
-            self.0.extend_from_slice(content);
-            self.0.resize(self.0.len().next_multiple_of(512), 0);
-            self
-        }
-
-        pub(in super::super) fn file(self, name: &str, content: &str) -> Self {
-            self.entry(EntryType::Regular, name, "", content.as_bytes())
-        }
-
-        pub(in super::super) fn directory(self, name: &str) -> Self {
-            self.entry(EntryType::Directory, name, "", b"")
-        }
-
-        pub(in super::super) fn symlink(self, name: &str, target: &str) -> Self {
-            self.entry(EntryType::Symlink, name, target, b"")
-        }
-
-        fn hard_link(self, name: &str, target: &str) -> Self {
-            self.entry(EntryType::Link, name, target, b"")
-        }
-
-        pub(in super::super) fn end(mut self) -> Vec<u8> {
-            self.0.extend_from_slice(&[0; 1024]);
-            self.0
-        }
-    }
 
     const SMALL: Limits = Limits { entries: 100, bytes: 10_000, depth: 20 };
 
@@ -629,6 +580,7 @@ pub(super) mod tests {
             .file("becomes_directory", "first")
             .end();
         let second = Written::default()
+            .directory("becomes_directory")
             .file("replaced", "second")
             .file(".wh.deleted", "")
             .file("a/.wh.deleted", "")
@@ -640,7 +592,6 @@ pub(super) mod tests {
             .file("never/.wh.there", "")
             .file(".wh..wh.aufs", "")
             .end();
-        let second = Written::default().directory("becomes_directory").0.into_iter().chain(second).collect();
         place.unpack(&[first, second], Whiteouts::Honoured).unwrap();
         assert_eq!((place.read("replaced").as_str(), place.read("a/kept").as_str()), ("second", "first"));
         for gone in ["deleted", "a/deleted", "emptied/old", "emptied/inner/old", "never", ".wh..wh.aufs"] {

@@ -2,6 +2,8 @@
 
 use crate::host::{self, MARK};
 use crate::project::Project;
+use crate::terminal::Terminal;
+use nix::unistd::Uid;
 use serde_json::Value;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
@@ -58,6 +60,23 @@ pub(crate) fn isotest(project: &Project) -> Call {
         .arguments([OsStr::new("--target-dir"), project.target.as_os_str()])
 }
 
+/// Calls the program for a project in a mount namespace of its own, in which `script` has been executed first, by root
+/// or whoever looks like it there. Another script follows; if it fails, the call ends with its status.
+pub(crate) fn isotest_between(script: &str, then: &str, project: &Project) -> Call {
+    let shell = format!("set -e\n{script}\nset +e\n\"$@\"\nstatus=$?\nset -e\n{then}\nexit $status");
+    let mut call = isotest(project);
+    let mut command = Command::new("unshare");
+    if !Uid::effective().is_root() {
+        command.arg("--map-root-user");
+    }
+    command.args(["--mount", "--propagation", "private", "sh", "-c", &shell, "sh"]);
+    command.arg(call.command.get_program());
+    command.env_clear().envs(call.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    call.command = command;
+    call
+}
+
 /// Calls the program without any argument.
 pub(crate) fn bare() -> Call {
     static CALLS: AtomicU32 = AtomicU32::new(0);
@@ -97,6 +116,21 @@ impl Call {
     /// From this directory.
     pub(crate) fn within(mut self, directory: &Path) -> Self {
         self.command.current_dir(directory);
+        self
+    }
+
+    /// On a terminal, as a job of a shell that executes `script`, in which `"$@"` is the call. A shell's job has a
+    /// process group of its own, which the terminal's keys reach.
+    pub(crate) fn on(mut self, terminal: &Terminal, script: &str) -> Self {
+        let call = std::mem::replace(&mut self.command, Command::new("setsid"));
+        // With the terminal as that of a new session.
+        self.command.args(["--ctty", "--wait", "sh", "-mc", script, "sh"]).arg(call.get_program());
+        self.command.env_clear().envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        if let Some(directory) = call.get_current_dir() {
+            self.command.current_dir(directory);
+        }
+        let [stdin, stdout, stderr] = terminal.descriptors();
+        self.command.stdin(stdin).stdout(stdout).stderr(stderr);
         self
     }
 
@@ -175,7 +209,8 @@ impl Ended {
 }
 
 impl Lines {
-    fn of(ended: &Ended) -> Self {
+    /// What a run said that has ended.
+    pub(crate) fn of(ended: &Ended) -> Self {
         let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let mut objects: Vec<Value> = ended.stdout.lines().map(parse).collect();
         assert!(objects.len() >= 2, "{ended:#?}");

@@ -7,16 +7,24 @@
 )]
 
 mod adversaries;
+mod autopsy;
 mod bad_days;
 mod call;
+mod cgroups;
 mod closure;
+mod doctor;
+mod exec;
+mod exec_terminal;
 mod exit_codes;
 mod files;
 mod host;
 mod interrupt;
 mod json;
 mod outcomes;
+mod places;
 mod project;
 mod projects;
+mod ps;
 mod selection;
+mod terminal;
 mod warm;

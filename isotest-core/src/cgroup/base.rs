@@ -5,6 +5,7 @@ use super::{Hierarchy, sweep};
 use crate::host::{CgroupMount, Host};
 use crate::plan::{Figures, Limits, View};
 use crate::policy::Capability;
+use nix::unistd::{SysconfVar, sysconf};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -173,7 +174,8 @@ impl Cgroups {
         }
         let mount_point = mount.mount_point.clone();
         let handle = opened(&run)?;
-        self.hierarchies.push(Hierarchy { unified: true, run, handle, mount_point, serves });
+        let processors = processors();
+        self.hierarchies.push(Hierarchy { unified: true, run, handle, mount_point, serves, processors });
         Ok(())
     }
 
@@ -184,11 +186,11 @@ impl Cgroups {
             return Ok(());
         }
         let run = bases(&mount.own, uid).into_iter().find_map(|base| make_run(&base).ok());
-        let run =
-            run.ok_or_else(|| format!("no permission to create a cgroup in `{}`", mount.own.display()))?;
+        let run = run.map_or_else(|| make_run(&mount.own), Ok);
+        let run = run.map_err(|error| refused("create a cgroup in", &mount.own, &error))?;
         let mount_point = mount.mount_point.clone();
-        let (handle, serves) = (opened(&run)?, vec![capability]);
-        self.hierarchies.push(Hierarchy { unified: false, run, handle, mount_point, serves });
+        let (handle, serves, processors) = (opened(&run)?, vec![capability], processors());
+        self.hierarchies.push(Hierarchy { unified: false, run, handle, mount_point, serves, processors });
         Ok(())
     }
 
@@ -279,6 +281,12 @@ fn make_run(base: &Path) -> io::Result<PathBuf> {
 
 fn opened(run: &Path) -> Result<Arc<File>, String> {
     File::open(run).map(Arc::new).map_err(|error| refused("open", run, &error))
+}
+
+/// Those that may be online at some time; where nobody knows, more than there are.
+fn processors() -> u64 {
+    let number = sysconf(SysconfVar::_NPROCESSORS_CONF).ok().flatten();
+    number.and_then(|number| u64::try_from(number).ok()).unwrap_or(1024)
 }
 
 fn refused(what: &str, path: &Path, error: &io::Error) -> String {

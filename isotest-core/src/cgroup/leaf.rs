@@ -3,6 +3,7 @@
 use super::{Hierarchy, limits, parse};
 use crate::plan::Limits;
 use crate::policy::Capability;
+use crate::sandbox::step::{Step, StepError};
 use crate::usage::{Cpu, Io, Oom, Pressure, Reading, Source, Usage};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
@@ -35,6 +36,10 @@ struct Place {
     inner: Option<File>,
     unified: bool,
     serves: Vec<Capability>,
+    /// The limits as the kernel repeated them when they were set, each with its file.
+    set: Vec<(&'static str, String)>,
+    /// How many processors the machine has.
+    processors: u64,
 }
 
 /// The cgroup of one attempt.
@@ -90,33 +95,53 @@ impl Leaf {
     }
 
     /// Reads every figure. Call it when the attempt's last process has ended.
-    pub fn usage(&self) -> Usage {
+    ///
+    /// # Errors
+    /// When a file is gone from which one was to be read.
+    pub fn usage(&self) -> Result<Usage, StepError> {
         let mut usage = Usage::default();
         for place in &self.places {
-            for capability in &place.serves {
-                match capability {
-                    Capability::Memory => place.read_memory(self.limits, &mut usage),
-                    Capability::Cpu => usage.cpu = place.cpu(),
-                    Capability::Pids => {
-                        usage.pids_peak = place.number("pids.peak", Source::PidsPeak);
-                        usage.pids_refused =
-                            self.limits.pids.and_then(|_| place.events("pids.events", "max"));
-                    }
-                    Capability::Io => usage.io = place.io(),
-                    Capability::Pressure => usage.pressure = place.pressure(),
-                    Capability::User
-                    | Capability::Pid
-                    | Capability::Mount
-                    | Capability::Net
-                    | Capability::Ipc
-                    | Capability::Uts
-                    | Capability::Cgroup
-                    | Capability::Rootfs
-                    | Capability::CopyOnWrite => {}
-                }
+            self.read(place, &mut usage);
+            for capability in place.serves.iter().filter(|capability| !usage.has(**capability)) {
+                let file = witness(*capability, place.unified);
+                Step::ReadFigures.on(file, || place.open(file))?;
             }
         }
-        usage
+        Ok(usage)
+    }
+
+    /// Which limit is not what it was when it was set, if one is not. Call it when the attempt's last process has ended.
+    pub fn changed_limit(&self) -> Option<String> {
+        let mut set = self.places.iter().flat_map(|place| place.set.iter().map(move |set| (place, set)));
+        set.find_map(|(place, (file, set))| {
+            let now = place.text(file).unwrap_or_default();
+            let (set, now) = (set.trim(), now.trim());
+            (set != now).then(|| format!("its limit `{file}` was changed from {set} to {now}"))
+        })
+    }
+
+    fn read(&self, place: &Place, usage: &mut Usage) {
+        for capability in &place.serves {
+            match capability {
+                Capability::Memory => place.read_memory(self.limits, usage),
+                Capability::Cpu => usage.cpu = place.cpu(),
+                Capability::Pids => {
+                    usage.pids_peak = place.number("pids.peak", Source::PidsPeak);
+                    usage.pids_refused = self.limits.pids.and_then(|_| place.events("pids.events", "max"));
+                }
+                Capability::Io => usage.io = place.io(),
+                Capability::Pressure => usage.pressure = place.pressure(),
+                Capability::User
+                | Capability::Pid
+                | Capability::Mount
+                | Capability::Net
+                | Capability::Ipc
+                | Capability::Uts
+                | Capability::Cgroup
+                | Capability::Rootfs
+                | Capability::CopyOnWrite => {}
+            }
+        }
     }
 
     /// Removes the directories. Call it when the attempt's last process has ended.
@@ -138,7 +163,8 @@ impl Place {
         let run = Arc::clone(&hierarchy.handle);
         let outer = make_directory(&run, id)?;
         let (unified, serves) = (hierarchy.unified, hierarchy.serves.clone());
-        let mut place = Self { run, id: id.to_owned(), outer, inner: None, unified, serves };
+        let (set, processors) = (Vec::new(), hierarchy.processors);
+        let mut place = Self { run, id: id.to_owned(), outer, inner: None, unified, serves, set, processors };
         match place.limit(limits) {
             Ok(()) => Ok(place),
             Err(error) => {
@@ -157,7 +183,10 @@ impl Place {
                 match file {
                     Err(Errno::ENOENT) if setting.optional => {}
                     Err(error) => return Err(error.into()),
-                    Ok(file) => File::from(file).write_all(setting.value.as_bytes())?,
+                    Ok(file) => {
+                        File::from(file).write_all(setting.value.as_bytes())?;
+                        self.set.push((setting.file, self.text(setting.file).unwrap_or_default()));
+                    }
                 }
             }
         }
@@ -172,6 +201,16 @@ impl Place {
             remove_if_there(&self.outer, INNER)?;
         }
         remove_if_there(&self.run, &self.id)
+    }
+
+    fn open(&self, file: &str) -> io::Result<OwnedFd> {
+        Ok(openat(&self.outer, file, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?)
+    }
+
+    /// The kernel adds up what the processors have counted when it is worth its while, and at most so much later.
+    fn faults_most(&self, stat: Option<&str>, key: &str) -> Option<u64> {
+        const BEHIND: u64 = 64;
+        Some(parse::keyed(stat?, key)? + BEHIND * self.processors)
     }
 
     fn text(&self, file: &str) -> Option<String> {
@@ -196,9 +235,11 @@ impl Place {
         let stat = self.text("memory.stat");
         let split = if self.unified {
             usage.memory_peak = self.number("memory.peak", Source::MemoryPeak);
+            usage.faults_most = self.faults_most(stat.as_deref(), "pgfault");
             stat.as_deref().and_then(parse::memory_split_v2)
         } else {
             usage.memory_peak = self.number("memory.max_usage_in_bytes", Source::MemoryMaxUsage);
+            usage.faults_most = self.faults_most(stat.as_deref(), "total_pgfault");
             let kernel = self.text("memory.kmem.usage_in_bytes").and_then(|text| text.trim().parse().ok());
             stat.as_deref().and_then(|text| parse::memory_split_v1(text, kernel))
         };
@@ -249,6 +290,19 @@ impl Place {
     fn pressure(&self) -> Pressure {
         let total = |file| self.text(file).as_deref().and_then(parse::pressure);
         Pressure { cpu: total("cpu.pressure"), memory: total("memory.pressure"), io: total("io.pressure") }
+    }
+}
+
+/// A file that is there, whatever the kernel, if what serves this metric is.
+const fn witness(capability: Capability, unified: bool) -> &'static str {
+    match (capability, unified) {
+        (Capability::Memory, _) => "memory.stat",
+        (Capability::Pids, _) => "pids.current",
+        (Capability::Io, true) => "io.stat",
+        (Capability::Io, false) => "blkio.throttle.io_service_bytes",
+        (Capability::Cpu, false) => "cpuacct.usage",
+        (Capability::Pressure, _) => "memory.pressure",
+        (_, _) => "cpu.stat",
     }
 }
 

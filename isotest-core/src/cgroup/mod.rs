@@ -28,4 +28,6 @@ pub(crate) struct Hierarchy {
     pub(crate) mount_point: PathBuf,
     /// What is measured and limited here.
     pub(crate) serves: Vec<Capability>,
+    /// How many processors the machine has.
+    pub(crate) processors: u64,
 }

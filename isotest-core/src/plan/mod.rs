@@ -1,19 +1,21 @@
 //! What will be done, as data: [`resolve()`] decides it from what is wanted and what the host allows,
 //! and [`crate::sandbox`] obeys it.
 
+mod descend;
 mod resolve;
 mod root;
 mod rootfs;
+mod uncopied;
 
 pub use resolve::{Figures, Request, Resolved, resolve};
 pub use root::{Minimal, Root, Tree};
 pub use rootfs::Views;
 
 use crate::policy::Capability;
-use crate::sandbox::step::Step;
+use crate::sandbox::step::{Step, StepError};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What is executed inside a sandbox.
@@ -75,6 +77,21 @@ pub enum Entry {
         #[serde(with = "crate::wire::path")]
         target: PathBuf,
     },
+    /// An empty file.
+    File {
+        /// Where.
+        #[serde(with = "crate::wire::path")]
+        path: PathBuf,
+    },
+    /// A file as it was on the host when the zygote was started.
+    Copy {
+        /// The host's path.
+        #[serde(with = "crate::wire::path")]
+        from: PathBuf,
+        /// Where.
+        #[serde(with = "crate::wire::path")]
+        to: PathBuf,
+    },
     /// A file or directory of the host.
     Bind {
         /// The host's path.
@@ -128,6 +145,16 @@ pub struct Template {
     pub private: Private,
     /// A step that reports a failure instead of being taken, so that tests see what each failure leads to.
     pub failing: Option<Step>,
+}
+
+impl Template {
+    /// The directory of which a copy-on-write view was refused, if that is what `error` says.
+    pub fn refused_view(&self, error: &StepError) -> Option<&Path> {
+        let subject = error.subject.as_deref().filter(|_| error.step == Step::MakeLayers)?;
+        let mut views =
+            self.private.layers.iter().filter(|layer| matches!(layer.content, Content::CopyOnWrite { .. }));
+        views.find(|layer| layer.path.to_string_lossy() == subject).map(|layer| layer.path.as_path())
+    }
 }
 
 /// Something of the template's stash that every attempt sees at another place.
@@ -223,6 +250,21 @@ impl Limits {
     }
 }
 
+/// The workload is a command somebody attends to: it takes signals, and that it stops is told instead of being its end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attended {
+    /// Which of the standard descriptors are a terminal of the sandbox instead of the supervisor's own. It begins as
+    /// the supervisor's terminal is.
+    pub terminal: [bool; 3],
+}
+
+impl Attended {
+    /// Whether there is a terminal.
+    pub fn has_terminal(self) -> bool {
+        self.terminal.contains(&true)
+    }
+}
+
 /// One attempt: what is executed, and within which bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxPlan {
@@ -237,6 +279,8 @@ pub struct SandboxPlan {
     pub measured: bool,
     /// Whether the three standard descriptors are the supervisor's own.
     pub inherit_stdio: bool,
+    /// For a command somebody attends to. It needs `inherit_stdio`.
+    pub attended: Option<Attended>,
     /// How many bytes of each stream's beginning and of its end are kept.
     pub output_bytes: usize,
 }

@@ -2,6 +2,7 @@
 
 use super::root::{self, Root, Tree};
 use super::rootfs::{self, Rootfs, Views};
+use super::uncopied;
 use super::{Network, Template, View};
 use crate::host::{Host, Ids, Kind};
 use crate::policy::{Capability, Isolation, Level, Policy, State};
@@ -25,6 +26,12 @@ pub struct Request<'a> {
     pub cgroups: Figures<'a>,
 }
 
+impl Request<'_> {
+    fn lacks(&self, capability: Capability) -> bool {
+        self.cgroups.missing.iter().any(|(other, _)| *other == capability)
+    }
+}
+
 /// What the run's cgroups give.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Figures<'a> {
@@ -32,7 +39,7 @@ pub struct Figures<'a> {
     pub layout: Option<&'static str>,
     /// The run's own directory of each hierarchy, and where tests look for it.
     pub views: &'a [View],
-    /// The metrics that are wanted and cannot be had, and why.
+    /// What is wanted and cannot be had, and why: metrics, and namespaces that were tried.
     pub missing: &'a [(Capability, String)],
 }
 
@@ -77,7 +84,7 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
         gid_map: id_map(host.ids.gid, &host.ids.gid_extents, &host.ids),
         outer_user: host.ids.uid != 0,
         network: network(request, host),
-        shared: shared.into_iter().filter(is_off).collect(),
+        shared: shared.into_iter().filter(|one| is_off(one) || request.lacks(*one)).collect(),
         unmeasured: Capability::ALL.into_iter().filter(|one| one.is_metric() && is_off(one)).collect(),
         net_settings: host.net_settings.clone(),
         foothold: foothold(host),
@@ -85,21 +92,24 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
         private: rootfs.private,
         failing: None,
     };
-    let isolation = Isolation { states, cgroup_layout: request.cgroups.layout, remarks: rootfs.remarks };
+    let mut remarks = rootfs.remarks;
+    if !views.copy_on_write.is_empty() {
+        remarks.extend(uncopied::remarks(&host.originals, &views.kept));
+    }
+    let isolation = Isolation { states, cgroup_layout: request.cgroups.layout, remarks };
     Resolved { template, isolation, unmet }
 }
 
 /// What a user with all capabilities does to a namespace leaves no trace in counters, so root's is never shared.
 fn network(request: &Request<'_>, host: &Host) -> Network {
-    if request.policy.level(Capability::Net) == Level::Off {
+    if request.policy.level(Capability::Net) == Level::Off || request.lacks(Capability::Net) {
         return Network::Host;
     }
     let root = host.ids.uid == 0;
     if root && request.network == Network::Loopback { Network::Own } else { request.network }
 }
 
-/// Namespaces and root either are had or stop the run when the first sandbox is made; views and figures may be
-/// missing.
+/// Namespaces and root that were not found missing either are had or stop the run when the first sandbox is made.
 fn states(request: &Request<'_>, rootfs: &Rootfs) -> Vec<(Capability, State)> {
     let state = |capability| {
         if request.policy.level(capability) == Level::Off {

@@ -43,8 +43,8 @@ pub(super) fn rootfs(root: &Root, views: &Views, host: &Host, cgroups: &[View], 
     let mut tree = Vec::new();
     rootfs::own_directories(&mut tree);
     rootfs::devices(&mut tree);
-    rootfs::system(&mut tree, cgroups);
-    let mut layers = Layers { tree, covering: own(views, host), not_copied: Vec::new() };
+    rootfs::system(&mut tree, cgroups, host);
+    let mut layers = Layers { tree, covering: own(views, host), ..Layers::default() };
     match root {
         Root::Host => {}
         Root::Minimal(minimal) => layers.minimal(minimal),
@@ -102,7 +102,8 @@ impl Layers {
             let from = path.strip_prefix("/").map_or_else(|_| tree.path.clone(), |name| tree.path.join(name));
             // The kernel refuses ordinary users a view that leaves out what is mounted below.
             let has_mounts = host.mount_points.iter().any(|point| point.starts_with(&from));
-            let is_refused = has_mounts && host.ids.uid != 0;
+            let refusal = host.originals.refusal(path);
+            let is_refused = has_mounts && host.ids.uid != 0 || refusal.is_some();
             match kind {
                 Kind::Symlink { target } => {
                     self.tree.push(Entry::Symlink { path: path.clone(), target: target.clone() });
@@ -116,8 +117,9 @@ impl Layers {
                 }
                 Kind::Directory | Kind::EmptyDirectory { .. } | Kind::File => {
                     if is_refused && tree.copy_on_write {
-                        let text = "is read-only: something is mounted in it, which only root can leave out";
-                        self.not_copied.push(format!("`{}` {text}", from.display()));
+                        let why =
+                            refusal.unwrap_or("something is mounted in it, which only root can leave out");
+                        self.not_copied.push(format!("`{}` is read-only: {why}", from.display()));
                     }
                     let to = path.clone();
                     self.tree.push(Entry::Bind { from, to, access: Access::ReadOnly, recursive: true });
@@ -143,7 +145,10 @@ impl Layers {
         way.pop();
         for path in way.into_iter().rev() {
             let is_here = |entry: &Entry| match entry {
-                Entry::Directory { path: other, .. } | Entry::Symlink { path: other, .. } => other == path,
+                Entry::Directory { path: other, .. }
+                | Entry::Symlink { path: other, .. }
+                | Entry::File { path: other }
+                | Entry::Copy { to: other, .. } => other == path,
                 Entry::Bind { to, .. } => to.starts_with(path) || path.starts_with(to),
                 Entry::Sysfs { path: other } | Entry::Tmpfs { path: other } => path.starts_with(other),
             };
@@ -157,20 +162,11 @@ impl Layers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::Ids;
+    use crate::host::sample;
 
     fn host(uid: u32, mount_points: &[&str]) -> Host {
-        Host {
-            ids: Ids { uid, gid: uid, uid_extents: Vec::new(), gid_extents: Vec::new() },
-            root_entries: vec![HostEntry { path: "/host".into(), kind: Kind::Directory }],
-            run_entries: Vec::new(),
-            has_var_tmp: false,
-            mount_points: mount_points.iter().map(PathBuf::from).collect(),
-            memory_total: 1 << 30,
-            net_settings: Vec::new(),
-            accounts_for_io: true,
-            cgroups: Vec::new(),
-        }
+        let root_entries = vec![HostEntry { path: "/host".into(), kind: Kind::Directory }];
+        Host { root_entries, mount_points: mount_points.iter().map(PathBuf::from).collect(), ..sample(uid) }
     }
 
     fn tree(copy_on_write: bool) -> Root {

@@ -1,7 +1,8 @@
 //! The tree that becomes `/`: which of the host's entries are seen, where writes go, and what is covered. Pure.
 
+use super::descend::{Descent, descend};
 use super::{Access, Content, Entry, Layer, Link, Private, View};
-use crate::host::{Host, HostEntry, Kind};
+use crate::host::{CgroupMount, Host, HostEntry, Kind};
 use std::path::{Path, PathBuf};
 
 /// The directories of a run. All paths are absolute and free of symbolic links; a link's own path ends in one.
@@ -59,10 +60,10 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
     host_entries(&mut tree, host);
     run_entries(&mut tree, host, views);
     devices(&mut tree);
-    system(&mut tree, cgroups);
+    system(&mut tree, cgroups, host);
     tree.extend(missing_home(views).map(|path| Entry::Directory { path: path.clone(), mode: 0o700 }));
 
-    let mut layers = Layers { tree, covering: private_directories(views, host), not_copied: Vec::new() };
+    let mut layers = Layers { tree, covering: private_directories(views, host), ..Layers::default() };
     layers.copy_on_write(&views.copy_on_write, host);
     for path in &views.read_only {
         layers.again(path, Access::ReadOnly);
@@ -75,6 +76,20 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
 
 fn stores() -> impl Iterator<Item = PathBuf> {
     (0..STORES).map(|n| Path::new(STASH).join(format!("store-{n}")))
+}
+
+/// What is read-only because it is mounted within a copy-on-write directory.
+fn mounted(mounts: &[PathBuf]) -> Option<String> {
+    const NAMED: usize = 3;
+    let names: Vec<_> = mounts.iter().take(NAMED).map(|path| format!("`{}`", path.display())).collect();
+    let more = match mounts.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let (are, each) = if mounts.len() == 1 { ("is", "it is") } else { ("are", "each is") };
+    (!names.is_empty()).then(|| {
+        format!("{}{more} {are} read-only: {each} mounted below a copy-on-write directory", names.join(", "))
+    })
 }
 
 /// What the host has as a link below a directory that is now private is no longer there; elsewhere it is.
@@ -161,10 +176,11 @@ pub(super) fn devices(tree: &mut Vec<Entry>) {
 }
 
 /// `/sys`, with a mount point for each cgroup hierarchy.
-pub(super) fn system(tree: &mut Vec<Entry>, cgroups: &[View]) {
+pub(super) fn system(tree: &mut Vec<Entry>, cgroups: &[View], host: &Host) {
     let top = Path::new("/sys/fs/cgroup");
+    let share = processor_share(cgroups, host).filter(|mount| mount.mount_point.parent() == Some(top));
     tree.push(Entry::Sysfs { path: "/sys".into() });
-    if cgroups.iter().any(|view| view.path != top) {
+    if share.is_some() || cgroups.iter().any(|view| view.path != top) {
         tree.push(Entry::Tmpfs { path: top.into() });
     }
     for (n, view) in cgroups.iter().enumerate() {
@@ -174,6 +190,20 @@ pub(super) fn system(tree: &mut Vec<Entry>, cgroups: &[View]) {
         let to = cgroup_view(n, view).stash;
         tree.push(Entry::Bind { from: view.stash.clone(), to, access: Access::ReadOnly, recursive: false });
     }
+    if let Some(mount) = share {
+        let (from, to) = (mount.own.clone(), mount.mount_point.clone());
+        tree.push(Entry::Directory { path: to.clone(), mode: 0o555 });
+        tree.push(Entry::Bind { from, to, access: Access::ReadOnly, recursive: false });
+    }
+}
+
+/// The version 1 hierarchy that divides processor time, where attempts have no cgroup of their own. They find the
+/// caller's, as they do outside: every harness asks it for its number of threads, and one that does not find it where
+/// it is looked for first searches all mounts.
+fn processor_share<'host>(cgroups: &[View], host: &'host Host) -> Option<&'host CgroupMount> {
+    let carries_cpu = |mount: &&CgroupMount| mount.controllers.iter().any(|controller| controller == "cpu");
+    let mount = host.cgroups.iter().find(carries_cpu)?;
+    (!cgroups.iter().any(|view| view.path == mount.mount_point)).then_some(mount)
 }
 
 fn cgroup_view(n: usize, view: &View) -> View {
@@ -210,23 +240,6 @@ fn is_safe_to_cover(path: &Path) -> bool {
     !SYSTEM.iter().any(|system| Path::new(system).starts_with(path))
 }
 
-/// Why a directory cannot be copy-on-write. An overlay refuses a lower layer with mounts below it; root binds that
-/// layer without them, which an ordinary user may not.
-fn obstacle(root: &Path, host: &Host) -> Option<String> {
-    if !is_safe_to_cover(root) {
-        return Some("it holds the system itself".to_owned());
-    }
-    let first = mounts_below(root, host).next().filter(|_| host.ids.uid != 0)?;
-    Some(format!(
-        "`{}` is mounted below it, which only root can leave out of a copy-on-write view",
-        first.display()
-    ))
-}
-
-fn mounts_below<'host>(root: &Path, host: &'host Host) -> impl Iterator<Item = &'host PathBuf> {
-    host.mount_points.iter().filter(move |path| path.starts_with(root) && path.as_path() != root)
-}
-
 /// The directories that are not below another of them.
 pub(super) fn outermost(paths: &[PathBuf]) -> Vec<&Path> {
     let mut kept: Vec<&Path> = Vec::new();
@@ -240,18 +253,27 @@ pub(super) fn outermost(paths: &[PathBuf]) -> Vec<&Path> {
     kept
 }
 
+fn within(outer: &Path, paths: &[PathBuf]) -> Vec<PathBuf> {
+    paths.iter().filter(|path| path.starts_with(outer)).cloned().collect()
+}
+
 /// The tree and the layers over it while they are decided: what a layer shows waits in the stash, since the layer's
 /// parent may cover the original.
+#[derive(Default)]
 pub(super) struct Layers {
     pub(super) tree: Vec<Entry>,
     pub(super) covering: Vec<Layer>,
     pub(super) not_copied: Vec<String>,
+    /// Mounts below copy-on-write directories that are read-only.
+    pub(super) mounts: Vec<PathBuf>,
+    pub(super) remarks: Vec<String>,
 }
 
 impl Layers {
     /// All decided.
-    pub(super) fn finish(self, views: &Views, host: &Host, cgroups: &[View], jobs: usize) -> Rootfs {
-        let Self { tree, covering: mut layers, not_copied } = self;
+    pub(super) fn finish(mut self, views: &Views, host: &Host, cgroups: &[View], jobs: usize) -> Rootfs {
+        self.mounts.retain(|mount| !views.kept.iter().any(|kept| mount.starts_with(kept)));
+        let Self { tree, covering: mut layers, not_copied, mounts, remarks } = self;
         layers.sort_by_key(|layer| layer.path.components().count());
         add_links(&mut layers, &views.links);
         let private = Private {
@@ -268,32 +290,89 @@ impl Layers {
             changed_paths_most: 200,
         };
         let mut not_copied = not_copied.into_iter();
-        Rootfs { tree, private, not_copied: not_copied.next(), remarks: not_copied.collect() }
+        let first = not_copied.next();
+        let remarks = not_copied.chain(remarks).chain(mounted(&mounts)).collect();
+        Rootfs { tree, private, not_copied: first, remarks }
     }
 
-    /// The copy-on-write directories: of those that can be had, the outermost. One that cannot does not cost those
-    /// within it.
+    /// The outermost of the copy-on-write directories. One that cannot be had does not cost those within it.
     pub(super) fn copy_on_write(&mut self, roots: &[PathBuf], host: &Host) {
-        let (mut able, mut unable) = (Vec::new(), Vec::new());
-        for root in roots {
-            match obstacle(root, host) {
-                None => able.push(root.clone()),
-                Some(obstacle) => {
-                    unable.push(root.clone());
-                    self.not_copied.push(format!("`{}` is read-only: {obstacle}", root.display()));
+        for root in outermost(roots) {
+            let inner = within(root, roots);
+            let beneath: Vec<_> = inner.iter().filter(|path| *path != root).cloned().collect();
+            if !is_safe_to_cover(root) {
+                self.not_copied
+                    .push(format!("`{}` is read-only: it holds the system itself", root.display()));
+                self.copy_on_write(&beneath, host);
+            } else if let Some(error) = host.originals.refusal(root) {
+                self.refused(root, error);
+                self.copy_on_write(&beneath, host);
+            } else if host.ids.uid == 0 || host.mounts_below(root).next().is_none() {
+                self.view(root, host);
+                host.mounts_below(root).for_each(|mount| self.mounted(mount, &inner, host));
+            } else {
+                match descend(root, &self.next_in_stash(), &inner, host) {
+                    Ok(descent) => self.descend(root, descent, &inner, host),
+                    Err(why) => {
+                        self.not_descended(root, why, host);
+                        self.copy_on_write(&beneath, host);
+                    }
                 }
             }
         }
-        for root in outermost(&unable) {
-            self.again(root, Access::ReadOnly);
+    }
+
+    fn refused(&mut self, root: &Path, error: &str) {
+        let name = root.display();
+        self.not_copied
+            .push(format!("`{name}` is read-only: the kernel makes no copy-on-write view of it ({error})"));
+        self.again(root, Access::ReadOnly);
+    }
+
+    fn view(&mut self, root: &Path, host: &Host) {
+        if let Some(error) = host.originals.refusal(root) {
+            return self.refused(root, error);
         }
-        for root in outermost(&able) {
-            let stash = self.stash(root, Access::ReadOnly, false);
-            self.covering.push(Layer { path: root.to_path_buf(), content: Content::CopyOnWrite { stash } });
-            for path in mounts_below(root, host) {
-                self.again(path, Access::ReadOnly);
-            }
+        let stash = self.stash(root, Access::ReadOnly, false);
+        self.covering.push(Layer { path: root.to_path_buf(), content: Content::CopyOnWrite { stash } });
+    }
+
+    /// Something mounted below a copy-on-write directory; some of `roots` may lie in it.
+    fn mounted(&mut self, mount: &Path, roots: &[PathBuf], host: &Host) {
+        let inner = within(mount, roots);
+        if !inner.iter().any(|path| path == mount) {
+            self.again(mount, Access::ReadOnly);
+            self.mounts.push(mount.to_path_buf());
         }
+        self.copy_on_write(&inner, host);
+    }
+
+    /// An ordinary user's directory with something mounted below it; `roots` are that and those within it.
+    fn descend(&mut self, root: &Path, descent: Descent, roots: &[PathBuf], host: &Host) {
+        let content = Content::CopyOnWrite { stash: self.next_in_stash() };
+        self.tree.extend(descent.lower);
+        self.covering.push(Layer { path: root.to_path_buf(), content });
+        descent.views.iter().for_each(|view| self.view(view, host));
+        descent.read_only.iter().for_each(|path| self.again(path, Access::ReadOnly));
+        descent.mounts.iter().for_each(|mount| self.mounted(mount, roots, host));
+        if descent.excess > 0 {
+            self.remarks.push(format!(
+                "{} entries of `{}` and below it are read-only: something is mounted there, and they are too many or too \
+                 large to be copied",
+                descent.excess,
+                root.display()
+            ));
+        }
+    }
+
+    fn not_descended(&mut self, root: &Path, why: &str, host: &Host) {
+        let mount = host.mounts_below(root).next().unwrap_or(root).display();
+        let name = root.display();
+        self.not_copied.push(format!(
+            "`{name}` is read-only: `{mount}` is mounted below it, which only root can leave out of a copy-on-write view, \
+             {why}"
+        ));
+        self.again(root, Access::ReadOnly);
     }
 
     /// The host's own file or directory. Where nothing private covers it, the template shows it.
@@ -307,8 +386,12 @@ impl Layers {
         }
     }
 
+    fn next_in_stash(&self) -> PathBuf {
+        Path::new(STASH).join(format!("layer-{}", self.covering.len()))
+    }
+
     pub(super) fn stash(&mut self, from: &Path, access: Access, recursive: bool) -> PathBuf {
-        let to = Path::new(STASH).join(format!("layer-{}", self.covering.len()));
+        let to = self.next_in_stash();
         self.tree.push(Entry::Bind { from: from.to_path_buf(), to: to.clone(), access, recursive });
         to
     }
@@ -317,20 +400,10 @@ impl Layers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::Ids;
+    use crate::host::{Listing, Original, Originals, sample};
 
     fn host(uid: u32, mount_points: &[&str]) -> Host {
-        Host {
-            ids: Ids { uid, gid: uid, uid_extents: Vec::new(), gid_extents: Vec::new() },
-            root_entries: Vec::new(),
-            run_entries: Vec::new(),
-            has_var_tmp: true,
-            mount_points: mount_points.iter().map(PathBuf::from).collect(),
-            memory_total: 1 << 30,
-            net_settings: Vec::new(),
-            accounts_for_io: true,
-            cgroups: Vec::new(),
-        }
+        Host { mount_points: mount_points.iter().map(PathBuf::from).collect(), ..sample(uid) }
     }
 
     fn copied(roots: &[&str], host: &Host) -> (Vec<PathBuf>, bool) {
@@ -351,8 +424,33 @@ mod tests {
     fn a_mount_in_the_home_of_a_user_does_not_cost_the_project() {
         let roots = ["/home/u", "/home/u/project", "/home/u/project/target"];
         let mounts = ["/", "/home/u/remote"];
-        assert_eq!(copied(&roots, &host(1000, &mounts)), (vec!["/home/u/project".into()], false));
         assert_eq!(copied(&roots, &host(0, &mounts)), (vec!["/home/u".into()], true));
+        // Where the home directory cannot be listed, it is all that is lost.
+        assert_eq!(copied(&roots, &host(1000, &mounts)), (vec!["/home/u/project".into()], false));
+        let entry = |path: &str| (PathBuf::from(path), Original::Directory);
+        let entries = vec![entry("/home/u/project"), entry("/home/u/remote")];
+        let listings = vec![Listing { directory: "/home/u".into(), mode: 0o755, entries }];
+        let listed =
+            Host { originals: Originals { listings, ..Originals::default() }, ..host(1000, &mounts) };
+        assert_eq!(copied(&roots, &listed), (vec!["/home/u".into(), "/home/u/project".into()], true));
+    }
+
+    #[test]
+    fn a_project_on_a_mount_of_its_own_is_copied() {
+        let roots = ["/root", "/root/project"];
+        let mounts = ["/", "/root/project", "/root/project/data"];
+        let paths: Vec<PathBuf> = roots.iter().map(PathBuf::from).collect();
+        assert_eq!(copied(&roots, &host(0, &mounts)), (paths, true));
+    }
+
+    #[test]
+    fn what_is_mounted_is_said() {
+        let views = Views { copy_on_write: vec!["/w".into()], ..Views::default() };
+        let remarks = |views: &Views| rootfs(views, &host(0, &["/", "/w/a", "/w/b"]), &[], 1).remarks;
+        let text = "`/w/a`, `/w/b` are read-only: each is mounted below a copy-on-write directory";
+        assert_eq!(remarks(&views), [text]);
+        let kept = Views { kept: vec!["/w/b".into()], ..views };
+        assert_eq!(remarks(&kept), ["`/w/a` is read-only: it is mounted below a copy-on-write directory"]);
     }
 
     #[test]

@@ -1,17 +1,20 @@
 //! One attempt, watched from outside: its output, its time, its end, its figures.
 
+use super::attended;
 use super::cancel::Cancel;
 use super::channel::{self, Command, Report};
 use super::prepared::Sandbox;
 use super::step::{Step, StepError};
 use crate::outcome::{Ending, Exit, Outcome};
+use crate::picture::{self, Extent};
 use crate::plan::{Limits, SandboxPlan};
-use crate::record::{Captured, Record};
+use crate::record::{Autopsy, Captured, Moment, Record};
+use crate::suspect;
 use crate::usage::Usage;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// Init watches the time of its workload. This long after that time it should have reported the end, even on a
@@ -28,12 +31,17 @@ const QUIET: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Attempt {
     /// `None` if there never was one.
-    sandbox: Option<Sandbox>,
+    pub(super) sandbox: Option<Sandbox>,
+    /// The process that was started as its zygote.
+    zygote: i32,
     limits: Limits,
     /// Until when its output is not looked at.
     quiet_until: Instant,
     /// When the next thing happens to it, and what.
     next: Option<(Instant, Urge)>,
+    /// The outer side of its terminal, if it has one.
+    pub(super) terminal: Option<OwnedFd>,
+    autopsy: Option<Result<Autopsy, String>>,
     end: Option<Result<Ending, StepError>>,
 }
 
@@ -55,23 +63,45 @@ pub(super) enum Waited {
 }
 
 impl Attempt {
-    /// Starts the workload in its sandbox.
-    pub(super) fn start(mut sandbox: Sandbox, plan: &SandboxPlan) -> Self {
-        let end = sandbox.go(&plan.workload, plan.timeout).err().map(Err);
+    /// Starts the workload in its sandbox, whose init is below the process `zygote`.
+    pub(super) fn start(mut sandbox: Sandbox, zygote: i32, plan: &SandboxPlan) -> Self {
+        let opened = attended::terminal(&mut sandbox);
+        let gone = opened.and_then(|terminal| sandbox.go(&plan.workload, plan.timeout).map(|()| terminal));
+        let (terminal, end) = match gone {
+            Ok(terminal) => (terminal, None),
+            Err(error) => (None, Some(Err(error))),
+        };
         let now = Instant::now();
         let next = plan.timeout.map(|timeout| (now + timeout + REPORT_GRACE, Urge::Kill));
-        Self { sandbox: Some(sandbox), limits: plan.limits, quiet_until: now + QUIET, next, end }
+        Self {
+            sandbox: Some(sandbox),
+            zygote,
+            limits: plan.limits,
+            quiet_until: now + QUIET,
+            next,
+            terminal,
+            autopsy: None,
+            end,
+        }
     }
 
     /// An attempt for which there was no sandbox.
     pub fn without_sandbox(error: StepError) -> Self {
         Self {
             sandbox: None,
+            zygote: 0,
             limits: Limits::default(),
             quiet_until: Instant::now(),
             next: None,
+            terminal: None,
+            autopsy: None,
             end: Some(Err(error)),
         }
+    }
+
+    /// Whether there never was a sandbox for it.
+    pub(super) const fn is_without_sandbox(&self) -> bool {
+        self.sandbox.is_none()
     }
 
     /// Whether it has ended as a test that passes does.
@@ -86,7 +116,7 @@ impl Attempt {
                 Ok(Waited::Ended) => {}
                 Ok(other) => return other,
                 Err(error) => {
-                    self.end = Some(Err(Step::Supervise.failed(None, &error)));
+                    self.lose(&error);
                     return Waited::Lost;
                 }
             }
@@ -111,14 +141,37 @@ impl Attempt {
             sandbox.take_output()?;
         }
         if reported {
-            let report = channel::receive::<Report>(&mut sandbox.control)?;
-            self.end = match report {
-                None => return Err(io::Error::from_raw_os_error(libc::ECHILD)),
-                Some((Report::Failed(error), _)) => Some(Err(error)),
-                Some((Report::Ended(ending), _)) => Some(Ok(ending)),
-            };
+            self.take_report()?;
         }
         Ok(Waited::Ended)
+    }
+
+    /// Reads what init reports; the signal, if it is that the workload was stopped.
+    pub(super) fn take_report(&mut self) -> io::Result<Option<i32>> {
+        let Some(sandbox) = &mut self.sandbox else { return Ok(None) };
+        let report = channel::receive::<Report>(&mut sandbox.control)?;
+        match report.ok_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))?.0 {
+            Report::Failed(error) => self.end = Some(Err(error)),
+            Report::Ended(ending) => self.end = Some(Ok(ending)),
+            Report::About(moment) => {
+                self.autopsy = Some(look(self.zygote, moment));
+                // An init that has just gone is noticed by the next wait.
+                let _ = channel::send(&mut sandbox.control, &Command::GoOn, &[]);
+            }
+            Report::Stopped(signal) => return Ok(Some(signal)),
+            Report::Terminal => return Err(io::Error::other("there is one terminal to a sandbox")),
+        }
+        Ok(None)
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// It is lost for this reason.
+    pub(super) fn lose(&mut self, error: &io::Error) {
+        self.end = Some(Err(Step::Supervise.failed(None, error)));
     }
 
     fn urge(&mut self, urge: Urge) -> io::Result<Waited> {
@@ -135,12 +188,13 @@ impl Attempt {
 
     /// Reads the figures and lets the sandbox go. Call it when the attempt has been waited for.
     pub fn finish(self) -> Record {
-        let Self { sandbox, limits, end, .. } = self;
+        let Self { sandbox, limits, autopsy, end, .. } = self;
         let lost = || Err(Step::Supervise.failed(None, &io::Error::from_raw_os_error(libc::ECANCELED)));
-        let (mut usage, mut remarks) = (Usage::default(), Vec::new());
+        let (mut read, mut changed_limit, mut remarks) = (Ok(Usage::default()), None, Vec::new());
         let (mut stdout, mut stderr) = (Captured::default(), Captured::default());
         if let Some(mut sandbox) = sandbox {
-            usage = sandbox.usage();
+            read = sandbox.usage();
+            changed_limit = sandbox.changed_limit();
             if let Err(error) = sandbox.take_output() {
                 remarks.push(format!("the end of its output could not be read: {error}"));
             }
@@ -149,30 +203,53 @@ impl Attempt {
             }
             [stdout, stderr] = sandbox.end().map(super::capture::Capture::finish);
         }
-        if let Some(kills) = usage.oom.filter(|oom| oom.value.kills > 0 && !oom.value.own_limit) {
-            remarks.push(format!(
-                "the kernel killed {} of its processes for want of memory, though at no limit of its own",
-                kills.value.kills
-            ));
-        }
-        if let Some(refused @ 1..) = usage.pids_refused {
-            remarks
-                .push(format!("at its limit of processes and threads, the kernel refused it {refused} more"));
-        }
-        let (outcome, ending) = match end.unwrap_or_else(lost) {
-            Ok(ending) => {
+        let autopsy = autopsy.and_then(|taken| {
+            taken.map_err(|why| remarks.push(format!("there is no picture of what was running: {why}"))).ok()
+        });
+        let ended = end.unwrap_or_else(lost).and_then(|ending| Ok((ending, read?)));
+        let (outcome, ending, usage, suspect) = match ended {
+            Ok((ending, mut usage)) => {
+                let suspect = changed_limit.or_else(|| suspect::moved(&usage, &ending.children));
+                if let (Some(oom), Some(_)) = (&mut usage.oom, &suspect) {
+                    // Whose limit it was that was hit cannot be said.
+                    oom.value.own_limit = false;
+                }
+                remarks.extend(of_kernel(&usage));
                 usage.complete_from(ending.children);
-                (Outcome::of(&ending, &usage), Some(ending))
+                (Outcome::of(&ending, &usage), Some(ending), usage, suspect)
             }
             Err(error) => {
                 // What was never executed has used nothing that could be measured.
-                usage = Usage::default();
                 remarks.extend(error.hint().map(str::to_owned));
-                (Outcome::NotIsolated(error), None)
+                (Outcome::NotIsolated(error), None, Usage::default(), None)
             }
         };
-        Record { outcome, ending, usage, stdout, stderr, remarks }
+        Record { outcome, ending, usage, stdout, stderr, autopsy, suspect, remarks }
     }
+}
+
+/// What the kernel did to it that its figures do not say.
+fn of_kernel(usage: &Usage) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if let Some(kills) = usage.oom.filter(|oom| oom.value.kills > 0 && !oom.value.own_limit) {
+        remarks.push(format!(
+            "the kernel killed {} of its processes for want of memory, though at no limit of its own",
+            kills.value.kills
+        ));
+    }
+    if let Some(refused @ 1..) = usage.pids_refused {
+        remarks.push(format!("at its limit of processes and threads, the kernel refused it {refused} more"));
+    }
+    remarks
+}
+
+/// Takes the picture of what is about to be killed.
+fn look(zygote: i32, moment: Moment) -> Result<Autopsy, String> {
+    let taken = picture::init_below(zygote).and_then(|init| {
+        let init = init.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
+        picture::take(init, Extent::Full)
+    });
+    taken.map(|picture| Autopsy { moment, picture }).map_err(|error| error.to_string())
 }
 
 /// What woke the supervisor.

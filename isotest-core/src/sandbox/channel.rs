@@ -1,8 +1,10 @@
 //! What supervisor, zygote and init say to each other, and how it travels.
 
+use super::part::Part;
 use super::step::StepError;
 use crate::outcome::Ending;
-use crate::plan::{Template, Workload};
+use crate::plan::{Attended, Template, Workload};
+use crate::record::Moment;
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use serde::de::DeserializeOwned;
@@ -19,11 +21,13 @@ use std::time::Duration;
 pub(crate) enum Order {
     /// Build this template. The answer is a [`Prepared`].
     Prepare(Box<Template>),
+    /// Try this part of it instead, and end. The answer is a [`Prepared`].
+    Try(Part, Box<Template>),
     /// Start an init. The descriptors of its attempt come along, see [`Start`].
     Start(Start),
 }
 
-/// The zygote's answer to [`Order::Prepare`].
+/// The zygote's answer to [`Order::Prepare`] and [`Order::Try`].
 pub(crate) type Prepared = Result<(), StepError>;
 
 /// One sandbox. With it travel, in this order: the control socket, standard input, output and error, the
@@ -34,6 +38,8 @@ pub(crate) struct Start {
     pub(crate) leaf: Option<String>,
     /// Whether a version 2 cgroup directory comes along.
     pub(crate) born_in_cgroup: bool,
+    /// For a command somebody attends to.
+    pub(crate) attended: Option<Attended>,
 }
 
 /// From init, or for want of one from its zygote, to the supervisor, over the attempt's control socket.
@@ -43,6 +49,12 @@ pub(crate) enum Report {
     Failed(StepError),
     /// The workload has ended and nothing is left of it.
     Ended(Ending),
+    /// The terminal of a workload somebody attends to is open; its other side comes along. It is said once, and first.
+    Terminal,
+    /// A workload somebody attends to was stopped by this signal.
+    Stopped(i32),
+    /// What runs is about to be killed. Init waits for [`Command::GoOn`], so that it can be looked at.
+    About(Moment),
 }
 
 /// From the supervisor to init.
@@ -52,6 +64,15 @@ pub(crate) enum Command {
     Go(Packed, Option<Duration>),
     /// Kill everything in the sandbox.
     Kill,
+    /// Send this signal to the workload's process, or to its whole process group.
+    Signal {
+        /// Its number.
+        signal: i32,
+        /// Whether to all of the group.
+        group: bool,
+    },
+    /// What [`Report::About`] spoke of has been looked at.
+    GoOn,
 }
 
 /// A workload as execve(2) wants it: strings one behind the other, each with its NUL. Nothing has to be taken apart

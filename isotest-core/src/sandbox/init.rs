@@ -4,13 +4,15 @@
 use super::channel::{self, Command, Packed, Report, Start};
 use super::layers::{self, Upper};
 use super::step::{Step, StepError};
+use super::terminal::{self, Terminal};
 use super::watch::{self, Watch};
 use super::{changes, mounts, network, workload};
 use crate::outcome::{Ending, Exit};
 use crate::plan::{Network, Template};
 use crate::policy::Capability;
-use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
+use crate::sys::clone3::{SingleThreaded, exit_now};
 use crate::sys::mount::attr;
+use crate::sys::spawn::spawn;
 use crate::usage::{Children, Cpu, Io};
 use nix::sys::prctl::{set_dumpable, set_name, set_pdeathsig};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -40,7 +42,7 @@ pub(super) struct Errand<'zygote> {
 
 /// Everything, from the first instruction to the last.
 pub(super) fn run(errand: Errand<'_>, descriptors: Vec<OwnedFd>) -> ! {
-    let mut descriptors = Descriptors::new(descriptors, errand.start.born_in_cgroup);
+    let mut descriptors = Descriptors::new(descriptors, errand.start);
     let Some(mut control) = descriptors.control.take().map(UnixStream::from) else { exit_now(1) };
     let report = match attempt(errand, descriptors, &mut control) {
         Ok(ending) => Report::Ended(ending),
@@ -63,41 +65,52 @@ pub(super) struct Descriptors {
     cgroup: Option<OwnedFd>,
     /// The `tasks` file of each version 1 hierarchy.
     pub(super) tasks: Vec<OwnedFd>,
+    /// Whether the workload is a command somebody attends to.
+    pub(super) attended: bool,
+    /// Its terminal.
+    pub(super) terminal: Option<Terminal>,
 }
 
 impl Descriptors {
-    fn new(descriptors: Vec<OwnedFd>, born_in_cgroup: bool) -> Self {
+    fn new(descriptors: Vec<OwnedFd>, start: &Start) -> Self {
         let mut rest = descriptors.into_iter();
         Self {
             control: rest.next(),
             stdio: rest.by_ref().take(3).collect(),
-            cgroup: if born_in_cgroup { rest.next() } else { None },
+            cgroup: if start.born_in_cgroup { rest.next() } else { None },
             tasks: rest.collect(),
+            attended: start.attended.is_some(),
+            terminal: None,
         }
     }
 }
 
 fn attempt(
     errand: Errand<'_>,
-    descriptors: Descriptors,
+    mut descriptors: Descriptors,
     control: &mut UnixStream,
 ) -> Result<Ending, StepError> {
     let Errand { proof, template, start, store, hold } = errand;
     Step::DieWithParent.run(|| die_with_parent(hold))?;
     let uppers = set_up(template, start, store)?;
+    if let Some(attended) = start.attended {
+        let open = || terminal::lead_session(attended, &descriptors.stdio, control);
+        descriptors.terminal = Step::OpenTerminal.run(open)?;
+    }
     let signals = Step::CloneWorkload.run(watch::children)?;
     let Some((workload, timeout)) = Step::Supervise.run(|| workload_from(control))? else { exit_now(0) };
     let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
     let born = Instant::now();
     let cgroup = descriptors.cgroup.as_ref().map(AsFd::as_fd);
-    let pid = match Step::CloneWorkload.run(|| clone3(proof, 0, cgroup))? {
-        Side::Child => workload::run(template, &workload, &descriptors, &error_end),
-        Side::Parent(pid) => pid,
-    };
+    let pid = Step::CloneWorkload
+        .run(|| spawn(proof, cgroup, || workload::run(template, &workload, &descriptors, &error_end)))?;
+    // Kept open, so that nobody on the other side takes a program that reopens it for one that has ended.
+    let terminal = descriptors.terminal.take();
     drop((error_end, descriptors));
-    let mut watch = Watch::new(pid, born, timeout);
+    let mut watch = Watch::new(pid, born, timeout, start.attended.is_some());
     Step::Supervise.run(|| watch.until_end(control, &signals))?;
-    let left_running = Step::Supervise.run(|| watch::clear(&signals))?;
+    let left_running = Step::Supervise.run(|| watch.clear(control, &signals))?;
+    drop(terminal);
     if let Some(error) = workload::error(&errors) {
         return Err(error);
     }
@@ -159,7 +172,9 @@ fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<
     match channel::receive::<Command>(control)? {
         None => Ok(None),
         Some((Command::Go(workload, timeout), _)) => Ok(Some((workload, timeout))),
-        Some((Command::Kill, _)) => Err(io::Error::other("there is no workload yet")),
+        Some((Command::Kill | Command::Signal { .. } | Command::GoOn, _)) => {
+            Err(io::Error::other("there is no workload yet"))
+        }
     }
 }
 
@@ -171,7 +186,8 @@ fn children(unmeasured: &[Capability]) -> io::Result<Children> {
     let io = Io { read: bytes(usage.block_reads()), write: bytes(usage.block_writes()) };
     let is_wanted = |capability| !unmeasured.contains(&capability);
     let counts_io = is_wanted(Capability::Io) && Path::new("/proc/self/io").exists();
-    Ok(Children { cpu: is_wanted(Capability::Cpu).then_some(cpu), io: counts_io.then_some(io) })
+    let faults = u64::try_from(usage.minor_page_faults() + usage.major_page_faults()).unwrap_or_default();
+    Ok(Children { cpu: is_wanted(Capability::Cpu).then_some(cpu), io: counts_io.then_some(io), faults })
 }
 
 fn duration(time: TimeVal) -> Duration {

@@ -5,7 +5,7 @@ use super::capture::Capture;
 use super::channel::{self, Command, Order, Packed, Start};
 use super::step::{Step, StepError};
 use crate::cgroup::{Cgroups, Leaf};
-use crate::plan::{Limits, SandboxPlan, Workload};
+use crate::plan::{Attended, Limits, SandboxPlan, Workload};
 use crate::usage::Usage;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -22,13 +22,14 @@ pub(super) struct Kind {
     limits: Limits,
     measured: bool,
     inherit_stdio: bool,
+    pub(super) attended: Option<Attended>,
     output_bytes: usize,
 }
 
 impl From<&SandboxPlan> for Kind {
     fn from(plan: &SandboxPlan) -> Self {
-        let SandboxPlan { limits, measured, inherit_stdio, output_bytes, .. } = *plan;
-        Self { limits, measured, inherit_stdio, output_bytes }
+        let SandboxPlan { limits, measured, inherit_stdio, attended, output_bytes, .. } = *plan;
+        Self { limits, measured, inherit_stdio, attended, output_bytes }
     }
 }
 
@@ -80,8 +81,11 @@ impl Sandbox {
             Some(leaf) => Step::CreateCgroup.run(|| leaf.entrances())?,
             None => (None, Vec::new()),
         };
-        let start =
-            Start { leaf: leaf.map(|leaf| leaf.name().to_owned()), born_in_cgroup: directory.is_some() };
+        let start = Start {
+            leaf: leaf.map(|leaf| leaf.name().to_owned()),
+            born_in_cgroup: directory.is_some(),
+            attended: kind.attended,
+        };
         let mut descriptors = vec![theirs.as_fd()];
         descriptors.extend(inside.iter().chain(&directory).chain(&tasks).map(AsFd::as_fd));
         Step::StartZygote.run(|| channel::send(orders, &Order::Start(start), &descriptors))?;
@@ -128,8 +132,16 @@ impl Sandbox {
     }
 
     /// The figures. Every process of the workload must be gone.
-    pub(super) fn usage(&self) -> Usage {
-        self.leaf.as_ref().map_or_else(Usage::default, Leaf::usage)
+    ///
+    /// # Errors
+    /// When they are gone, too.
+    pub(super) fn usage(&self) -> Result<Usage, StepError> {
+        self.leaf.as_ref().map_or_else(|| Ok(Usage::default()), Leaf::usage)
+    }
+
+    /// Which limit somebody has changed.
+    pub(super) fn changed_limit(&self) -> Option<String> {
+        self.leaf.as_ref().and_then(Leaf::changed_limit)
     }
 
     /// Lets init go, and removes the cgroup. Every process of the workload must be gone.

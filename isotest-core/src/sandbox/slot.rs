@@ -44,7 +44,7 @@ impl<'run> Slot<'run> {
     /// # Errors
     /// The step that failed.
     pub fn start(template: &'run Template, cgroups: &'run Cgroups) -> Result<Self, StepError> {
-        Ok(Self { template, cgroups, zygote: Zygote::start(template)?, ready: VecDeque::new() })
+        Ok(Self { template, cgroups, zygote: prepared(template)?, ready: VecDeque::new() })
     }
 
     /// From here on attempts have this template. That costs a new zygote if it is another than before.
@@ -54,7 +54,7 @@ impl<'run> Slot<'run> {
     pub fn enter(&mut self, template: &'run Template) -> Result<(), StepError> {
         if !std::ptr::eq(self.template, template) {
             self.end();
-            self.zygote = Zygote::start(template)?;
+            self.zygote = prepared(template)?;
             self.template = template;
         }
         Ok(())
@@ -69,20 +69,29 @@ impl<'run> Slot<'run> {
 
     /// Starts an attempt, and then has the sandboxes for the next ones made while it runs.
     pub fn launch(&mut self, plan: &SandboxPlan) -> Attempt {
-        let kind = Kind::from(plan);
-        if self.ready.front().is_some_and(|sandbox| sandbox.kind != kind) {
-            self.discard_ready();
+        let attempt = self.launch_last(plan);
+        if attempt.is_without_sandbox() {
+            return attempt;
         }
-        let attempt = match self.ready.pop_front().map_or_else(|| self.order(kind), Ok) {
-            Ok(sandbox) => Attempt::start(sandbox, plan),
-            Err(error) => return Attempt::without_sandbox(error),
-        };
+        let kind = Kind::from(plan);
         while self.ready.len() < AHEAD {
             // What fails now fails again, and is told, when it is needed.
             let Ok(sandbox) = self.order(kind) else { break };
             self.ready.push_back(sandbox);
         }
         attempt
+    }
+
+    /// Starts an attempt after which no other like it is expected.
+    pub fn launch_last(&mut self, plan: &SandboxPlan) -> Attempt {
+        let kind = Kind::from(plan);
+        if self.ready.front().is_some_and(|sandbox| sandbox.kind != kind) {
+            self.discard_ready();
+        }
+        match self.ready.pop_front().map_or_else(|| self.order(kind), Ok) {
+            Ok(sandbox) => Attempt::start(sandbox, self.zygote(), plan),
+            Err(error) => Attempt::without_sandbox(error),
+        }
     }
 
     /// Waits for the attempt's end; false if `cancel` was thrown first, and then the slot has ended, too.
@@ -92,7 +101,7 @@ impl<'run> Slot<'run> {
             Waited::Lost => {
                 // What cannot be told to end ends with its zygote. Without a new one the next attempt says why.
                 self.end();
-                if let Ok(zygote) = Zygote::start(self.template) {
+                if let Ok(zygote) = prepared(self.template) {
                     self.zygote = zygote;
                 }
                 true
@@ -102,6 +111,11 @@ impl<'run> Slot<'run> {
                 false
             }
         }
+    }
+
+    /// The process that was started as the zygote. It changes when a zygote is lost.
+    pub fn zygote(&self) -> i32 {
+        self.zygote.process.id().cast_signed()
     }
 
     fn order(&mut self, kind: Kind) -> Result<Sandbox, StepError> {
@@ -126,14 +140,22 @@ impl Drop for Slot<'_> {
     }
 }
 
+fn prepared(template: &Template) -> Result<Zygote, StepError> {
+    Zygote::start(&Order::Prepare(Box::new(template.clone())))
+}
+
 #[derive(Debug)]
-struct Zygote {
+pub(super) struct Zygote {
     process: Child,
     orders: UnixStream,
 }
 
 impl Zygote {
-    fn start(template: &Template) -> Result<Self, StepError> {
+    /// Starts one and waits until it has carried out its first order.
+    ///
+    /// # Errors
+    /// What it answered, or why it could not be asked.
+    pub(super) fn start(first: &Order) -> Result<Self, StepError> {
         let (mut orders, theirs) = Step::StartZygote.run(UnixStream::pair)?;
         let process = Step::StartZygote.on("/proc/self/exe", || {
             Command::new("/proc/self/exe")
@@ -148,7 +170,7 @@ impl Zygote {
         })?;
         let mut zygote = Self { process, orders: Step::StartZygote.run(|| orders.try_clone())? };
         let prepared = Step::StartZygote.run(|| -> io::Result<Prepared> {
-            channel::send(&mut orders, &Order::Prepare(Box::new(template.clone())), &[])?;
+            channel::send(&mut orders, first, &[])?;
             let answer = channel::receive::<Prepared>(&mut orders)?;
             answer.map(|(prepared, _)| prepared).ok_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))
         });

@@ -1,5 +1,6 @@
 //! The set-up actions of a sandbox in the order in which they happen, and how one of them failed.
 
+use crate::policy::Capability;
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 use std::{fmt, io};
@@ -53,13 +54,15 @@ pub enum Step {
     GuardProc,
     /// Init: mount the attempt's pseudo terminals.
     MountDevpts,
+    /// Init: open the terminal of a command somebody attends to.
+    OpenTerminal,
     /// Init: start the workload's process, in the version 2 cgroup.
     CloneWorkload,
     /// Workload: enter the version 1 cgroups.
     JoinCgroup,
     /// Workload: make its cgroup the root of what it sees.
     UnshareCgroup,
-    /// Workload: leave session and terminal.
+    /// Workload: leave session and terminal; or make a process group, to which the terminal then belongs.
     NewSession,
     /// Workload: put the standard descriptors in place and mark all others close-on-exec.
     PlaceDescriptors,
@@ -71,11 +74,13 @@ pub enum Step {
     Exec,
     /// Supervisor: wait for the end.
     Supervise,
+    /// Supervisor: read the figures from the attempt's cgroup.
+    ReadFigures,
 }
 
 impl Step {
     /// Every step that happens inside a process a test can look at, in order.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::StartZygote,
         Self::UnshareZygote,
         Self::MapZygote,
@@ -99,6 +104,7 @@ impl Step {
         Self::MountProc,
         Self::GuardProc,
         Self::MountDevpts,
+        Self::OpenTerminal,
         Self::CloneWorkload,
         Self::JoinCgroup,
         Self::UnshareCgroup,
@@ -108,6 +114,7 @@ impl Step {
         Self::ChangeDirectory,
         Self::Exec,
         Self::Supervise,
+        Self::ReadFigures,
     ];
 
     /// Takes the step.
@@ -142,6 +149,40 @@ impl Step {
         StepError { step: self, errno: error.raw_os_error().unwrap_or(libc::EPROTO), subject }
     }
 
+    /// What cannot be had where the host refuses the step; `None` if it is about something else.
+    pub const fn capability(self) -> Option<Capability> {
+        Some(match self {
+            Self::UnshareZygote | Self::MapZygote | Self::CloneInit | Self::MapIds => Capability::User,
+            Self::ForkZygote => Capability::Pid,
+            Self::CutPropagation | Self::MountRoot => Capability::Mount,
+            Self::MakeNetwork | Self::CopyNetSettings | Self::RaiseLoopback => Capability::Net,
+            Self::UnshareCgroup => Capability::Cgroup,
+            Self::MakeLayers => Capability::CopyOnWrite,
+            Self::MountTemplateProc
+            | Self::AssembleTree
+            | Self::PivotRoot
+            | Self::SealTree
+            | Self::MountTmpfs
+            | Self::AttachLayers
+            | Self::MountProc
+            | Self::GuardProc
+            | Self::MountDevpts => Capability::Rootfs,
+            Self::StartZygote
+            | Self::CreateCgroup
+            | Self::DieWithParent
+            | Self::CloneWorkload
+            | Self::JoinCgroup
+            | Self::OpenTerminal
+            | Self::NewSession
+            | Self::PlaceDescriptors
+            | Self::ResetSignals
+            | Self::ChangeDirectory
+            | Self::Exec
+            | Self::Supervise
+            | Self::ReadFigures => return None,
+        })
+    }
+
     /// What was attempted, as the object of "could not".
     pub const fn action(self) -> &'static str {
         match self {
@@ -168,6 +209,7 @@ impl Step {
             Self::MountProc => "mount the test's own /proc",
             Self::GuardProc => "make a part of /proc read-only",
             Self::MountDevpts => "mount pseudo terminals",
+            Self::OpenTerminal => "open a pseudo terminal",
             Self::CloneWorkload => "start the test's process in its cgroup",
             Self::JoinCgroup => "enter the test's cgroup",
             Self::UnshareCgroup => "enter a new cgroup namespace",
@@ -175,8 +217,9 @@ impl Step {
             Self::PlaceDescriptors => "put the standard descriptors in place",
             Self::ResetSignals => "reset signals",
             Self::ChangeDirectory => "change to the test's directory",
-            Self::Exec => "execute the test binary",
+            Self::Exec => "execute the program",
             Self::Supervise => "keep sight of the sandbox until its end",
+            Self::ReadFigures => "read what the test used from its cgroup",
         }
     }
 }
@@ -204,35 +247,9 @@ pub struct StepError {
 }
 
 impl StepError {
-    /// What the user can do about it, where we know.
+    /// What the user can do about it, where it is not the host that refuses.
     pub fn hint(&self) -> Option<&'static str> {
-        let namespaces = matches!(
-            self.step,
-            Step::UnshareZygote
-                | Step::MapZygote
-                | Step::ForkZygote
-                | Step::CutPropagation
-                | Step::MountRoot
-                | Step::CloneInit
-        );
         match (self.step, self.errno) {
-            (Step::MountTemplateProc | Step::MountProc, libc::EPERM) => Some(
-                "a container runtime has masked /proc: start the container with `--security-opt systempaths=unconfined` \
-                 or `--privileged`",
-            ),
-            (_, libc::EPERM | libc::EACCES) if namespaces => Some(
-                "user namespaces are refused here: on Ubuntu run `sudo sysctl -w \
-                 kernel.apparmor_restrict_unprivileged_userns=0`, on older Debian `sudo sysctl -w \
-                 kernel.unprivileged_userns_clone=1`; in a container add `--cap-add SYS_ADMIN --security-opt \
-                 seccomp=unconfined --security-opt apparmor=unconfined`",
-            ),
-            (_, libc::ENOSPC) if namespaces => Some(
-                "the limit of namespaces is reached: raise it with `sudo sysctl -w user.max_user_namespaces=10000` \
-                 (and likewise `user.max_mnt_namespaces`, `user.max_pid_namespaces`, `user.max_net_namespaces`)",
-            ),
-            (_, libc::ENOSYS) if namespaces => Some(
-                "the kernel or a seccomp filter lacks the call; in a container add `--security-opt seccomp=unconfined`",
-            ),
             (Step::Exec, libc::ENOENT) => Some(
                 "the file or the interpreter it names is not there inside the sandbox; `--bind PATH` shows a further path",
             ),
@@ -240,9 +257,12 @@ impl StepError {
                 Some("the directory is not there inside the sandbox; `--bind PATH` shows a further path")
             }
             (
-                Step::CreateCgroup | Step::JoinCgroup | Step::CloneWorkload,
-                libc::EACCES | libc::EPERM | libc::ENOENT,
-            ) => Some("the run's cgroup was changed by somebody else while the run went on"),
+                Step::CreateCgroup | Step::JoinCgroup | Step::CloneWorkload | Step::ReadFigures,
+                libc::EACCES | libc::EPERM | libc::ENOENT | libc::ENODEV | libc::EOPNOTSUPP,
+            ) => Some(
+                "somebody else has removed the run's cgroup, or turned a controller off, while the run went on; a cgroup \
+                 of your own that nobody else manages helps: `systemd-run --user --scope -p Delegate=yes`",
+            ),
             _ => None,
         }
     }

@@ -235,7 +235,7 @@ fn make_like(upper: &Path, lower: &Path) -> io::Result<()> {
     }
 }
 
-fn overlay([lower, upper, work]: [&Path; 3], user_attributes: bool) -> io::Result<OwnedFd> {
+pub(super) fn overlay([lower, upper, work]: [&Path; 3], user_attributes: bool) -> io::Result<OwnedFd> {
     let (lower, upper, work): (CString, CString, CString) =
         (mounts::c_path(lower)?, mounts::c_path(upper)?, mounts::c_path(work)?);
     let mut options = vec![

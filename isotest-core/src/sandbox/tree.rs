@@ -84,6 +84,8 @@ fn path_of(entry: &Entry) -> &Path {
     match entry {
         Entry::Directory { path, .. }
         | Entry::Symlink { path, .. }
+        | Entry::File { path }
+        | Entry::Copy { to: path, .. }
         | Entry::Bind { to: path, .. }
         | Entry::Sysfs { path }
         | Entry::Tmpfs { path } => path,
@@ -102,10 +104,25 @@ fn place(entry: &Entry) -> io::Result<()> {
     match entry {
         Entry::Directory { path, mode } => mounts::make_directory(&inside(path), *mode),
         Entry::Symlink { path, target } => symlink(target, inside(path)),
+        Entry::File { path } => fs::File::create_new(inside(path)).map(drop),
+        Entry::Copy { from, to } => copy(&below(HOST, from), &inside(to)),
         Entry::Bind { from, to, access, recursive } => bind(from, to, *access, *recursive),
         Entry::Sysfs { path } => sysfs(path),
         Entry::Tmpfs { path } => mounts::attach(&mounts::tmpfs(None)?, &inside(path)),
     }
+}
+
+/// With its permissions and its time.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::copy(from, to) {
+        // As below.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        copied => copied?,
+    };
+    let modified = fs::metadata(from)?.modified()?;
+    // A file without the permission to write is one all the same.
+    let times = fs::FileTimes::new().set_modified(modified);
+    fs::File::open(to)?.set_times(times)
 }
 
 fn bind(from: &Path, to: &Path, access: Access, recursive: bool) -> io::Result<()> {
@@ -114,7 +131,8 @@ fn bind(from: &Path, to: &Path, access: Access, recursive: bool) -> io::Result<(
         Ok(meta) => meta.is_dir(),
         // What has vanished since the host was read has nothing to show.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
+        // A file system that somebody else has mounted for themselves does not even tell what its root is.
+        Err(_) => true,
     };
     let mount = mounts::detached_copy(&from, recursive)?;
     let attributes = match access {

@@ -1,15 +1,17 @@
 //! The wait for a workload's end, and what is done about those it leaves behind.
 
-use super::channel::{self, Command};
+use super::channel::{self, Command, Report};
 use super::leftovers;
 use crate::outcome::{Exit, LeftProcess};
+use crate::record::Moment;
 use crate::sys::clone3::exit_now;
+use crate::sys::signal;
 use crate::sys::wait::{Change, Wait, any_child};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, setpgid};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -17,6 +19,9 @@ use std::time::{Duration, Instant};
 
 /// After SIGTERM at the end of its time, a workload may put its things in order for this long.
 const TERMINATE_GRACE: Duration = Duration::from_secs(2);
+
+/// How long the supervisor may look at what is about to be killed.
+const LOOK_GRACE: Duration = Duration::from_secs(10);
 
 /// How long what the workload has left behind may take to end by itself before it counts as left running.
 const LEFTOVER_GRACE: Duration = Duration::from_millis(100);
@@ -41,13 +46,19 @@ pub(super) struct Watch {
     pub(super) wall: Duration,
     /// Whether its time ran out first.
     pub(super) timed_out: bool,
+    /// Whether somebody attends to it, who is told that it has stopped and may let it go on.
+    attended: bool,
 }
 
 impl Watch {
     /// Of the workload `pid`, which was born at `born` and has so much time.
-    pub(super) fn new(pid: Pid, born: Instant, timeout: Option<Duration>) -> Self {
+    pub(super) fn new(pid: Pid, born: Instant, timeout: Option<Duration>, attended: bool) -> Self {
+        if attended {
+            // It does so itself, too: whichever is first, a signal to the group finds it. The second may be refused.
+            let _ = setpgid(pid, pid);
+        }
         let deadline = timeout.map(|timeout| born + timeout);
-        Self { pid, born, deadline, exit: None, wall: Duration::ZERO, timed_out: false }
+        Self { pid, born, deadline, exit: None, wall: Duration::ZERO, timed_out: false, attended }
     }
 
     pub(super) fn until_end(&mut self, control: &mut UnixStream, signals: &SignalFd) -> io::Result<()> {
@@ -68,18 +79,18 @@ impl Watch {
             let [child, command] = sources.map(|source| source.any().unwrap_or(false));
             if child {
                 while signals.read_signal()?.is_some() {}
-                self.reap()?;
+                self.reap(control)?;
             }
             if command && self.exit.is_none() {
-                obey(control)?;
+                self.obey(control)?;
             }
-            self.mind_the_time()?;
+            self.mind_the_time(control)?;
         }
         Ok(())
     }
 
     /// First a chance to end in order, then none.
-    fn mind_the_time(&mut self) -> io::Result<()> {
+    fn mind_the_time(&mut self, control: &mut UnixStream) -> io::Result<()> {
         if self.exit.is_some() || self.deadline.is_none_or(|deadline| Instant::now() < deadline) {
             return Ok(());
         }
@@ -88,16 +99,20 @@ impl Watch {
             return everybody(Signal::SIGKILL);
         }
         self.timed_out = true;
+        self.let_look(control, Moment::TimeOut)?;
         self.deadline = Some(Instant::now() + TERMINATE_GRACE);
         everybody(Signal::SIGTERM)?;
         everybody(Signal::SIGCONT)
     }
 
-    fn reap(&mut self) -> io::Result<()> {
+    fn reap(&mut self, control: &mut UnixStream) -> io::Result<()> {
         while let Wait::Changed(pid, change) = any_child(libc::WNOHANG | libc::WUNTRACED)? {
             match change {
                 Change::Exited(code) => self.ended(pid, Exit::Code(code)),
                 Change::Signaled(signal) => self.ended(pid, Exit::Signal(signal)),
+                Change::Stopped(signal) if pid == self.pid && self.attended => {
+                    channel::send(control, &Report::Stopped(signal), &[])?;
+                }
                 // With nothing left that could continue it, it would wait for ever.
                 Change::Stopped(signal) if pid == self.pid && leftovers::is_alone(pid) => {
                     self.ended(pid, Exit::Stopped(signal));
@@ -114,13 +129,59 @@ impl Watch {
             self.wall = self.born.elapsed();
         }
     }
-}
 
-fn obey(control: &mut UnixStream) -> io::Result<()> {
-    match channel::receive::<Command>(control)? {
-        None => exit_now(1),
-        Some((Command::Kill, _)) => everybody(Signal::SIGKILL),
-        Some((Command::Go(..), _)) => Err(io::Error::other("there is one workload to a sandbox")),
+    fn obey(&self, control: &mut UnixStream) -> io::Result<()> {
+        match channel::receive::<Command>(control)? {
+            None => exit_now(1),
+            Some((Command::Kill, _)) => everybody(Signal::SIGKILL),
+            Some((Command::Signal { signal, group }, _)) => {
+                let pid = self.pid.as_raw();
+                // What has just ended takes no signal any more.
+                let _ = signal::send(if group { -pid } else { pid }, signal);
+                Ok(())
+            }
+            // It was looked at for too long, and has not been waited for.
+            Some((Command::GoOn, _)) => Ok(()),
+            Some((Command::Go(..), _)) => Err(io::Error::other("there is one workload to a sandbox")),
+        }
+    }
+
+    /// Gives what is left a moment, notes what is still there then, and kills it.
+    pub(super) fn clear(&self, control: &mut UnixStream, signals: &SignalFd) -> io::Result<Vec<LeftProcess>> {
+        let deadline = Instant::now() + LEFTOVER_GRACE;
+        while anybody() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+            // Interrupted or not, what counts is who is still there.
+            let _ = poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], timeout);
+            while signals.read_signal()?.is_some() {}
+            while matches!(any_child(libc::WNOHANG)?, Wait::Changed(..)) {}
+        }
+        let mut left = Vec::new();
+        if anybody() {
+            left = leftovers::list();
+            // After a timeout the picture that counts has been taken.
+            if !self.timed_out {
+                self.let_look(control, Moment::LeftRunning)?;
+            }
+            everybody(Signal::SIGKILL)?;
+        }
+        while any_child(0)? != Wait::NoChildren {}
+        Ok(left)
+    }
+
+    /// Lets the supervisor look at what is about to be killed: it sees more of it than init, whose `/proc` is the workload's,
+    /// too, and it knows the processes by the ids they have outside.
+    fn let_look(&self, control: &mut UnixStream, moment: Moment) -> io::Result<()> {
+        channel::send(control, &Report::About(moment), &[])?;
+        let timeout = PollTimeout::try_from(LOOK_GRACE).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(control.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(0) | Err(_) => Ok(()),
+            Ok(_) => self.obey(control),
+        }
     }
 }
 
@@ -130,29 +191,6 @@ fn everybody(signal: Signal) -> io::Result<()> {
         Ok(()) | Err(Errno::ESRCH) => Ok(()),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Gives what is left a moment, notes what is still there then, and kills it.
-pub(super) fn clear(signals: &SignalFd) -> io::Result<Vec<LeftProcess>> {
-    let deadline = Instant::now() + LEFTOVER_GRACE;
-    while anybody() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break;
-        }
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-        // Interrupted or not, what counts is who is still there.
-        let _ = poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], timeout);
-        while signals.read_signal()?.is_some() {}
-        while matches!(any_child(libc::WNOHANG)?, Wait::Changed(..)) {}
-    }
-    let mut left = Vec::new();
-    if anybody() {
-        left = leftovers::list();
-        everybody(Signal::SIGKILL)?;
-    }
-    while any_child(0)? != Wait::NoChildren {}
-    Ok(left)
 }
 
 /// Whether init is not alone in the sandbox.

@@ -4,17 +4,19 @@
 use super::channel::Packed;
 use super::init::Descriptors;
 use super::step::{Step, StepError};
+use super::terminal::Terminal;
 use crate::plan::Template;
 use crate::policy::Capability;
 use crate::sys::clone3::exit_now;
 use crate::sys::{fd, signal};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::prctl::set_dumpable;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
-use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, execvpe, read, setsid, write};
+use nix::unistd::{
+    Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, execvpe, read, setpgid, setsid, write,
+};
 use std::convert::Infallible;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 /// Executes the workload, or says over `errors` why not.
 pub(super) fn run(template: &Template, workload: &Packed, descriptors: &Descriptors, errors: &OwnedFd) -> ! {
@@ -45,13 +47,12 @@ fn execute(
     if !template.shared.contains(&Capability::Cgroup) {
         Step::UnshareCgroup.run(|| unshare(CloneFlags::CLONE_NEWCGROUP))?;
     }
-    Step::NewSession.run(setsid)?;
-    Step::PlaceDescriptors.run(|| place(&descriptors.stdio))?;
+    Step::NewSession.run(|| session(descriptors))?;
+    Step::PlaceDescriptors.run(|| place(descriptors))?;
     Step::ResetSignals.run(|| -> io::Result<()> {
         // The zygote has reset all others.
         signal::reset(libc::SIGPIPE)?;
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
-        set_dumpable(true)?;
         Ok(())
     })?;
     let (directory, program) = (workload.directory(), workload.program());
@@ -59,8 +60,24 @@ fn execute(
     Step::Exec.on(program.to_string_lossy(), || exec(workload))
 }
 
-fn place(stdio: &[OwnedFd]) -> io::Result<()> {
-    if let [input, output, error] = stdio {
+/// A test has a session of its own. A command somebody attends to is a job in init's: the terminal's stop signals would
+/// be lost on a session of its own, in which nobody could continue it.
+fn session(descriptors: &Descriptors) -> io::Result<()> {
+    if !descriptors.attended {
+        setsid()?;
+        return Ok(());
+    }
+    let own = Pid::from_raw(0);
+    setpgid(own, own)?;
+    descriptors.terminal.as_ref().map_or(Ok(()), Terminal::give_to_this_group)
+}
+
+fn place(descriptors: &Descriptors) -> io::Result<()> {
+    let terminal = descriptors.terminal.as_ref();
+    let placed = descriptors.stdio.iter().enumerate().map(|(number, own)| {
+        terminal.and_then(|terminal| terminal.instead_of(number)).unwrap_or_else(|| own.as_fd())
+    });
+    if let [input, output, error] = placed.collect::<Vec<_>>().as_slice() {
         dup2_stdin(input)?;
         dup2_stdout(output)?;
         dup2_stderr(error)?;

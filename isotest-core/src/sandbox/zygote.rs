@@ -34,9 +34,13 @@ pub(crate) fn serve(mut orders: UnixStream) -> io::Result<()> {
     // What the supervisor was told to ignore is not for its tests to inherit.
     signal::reset_all()?;
     signal::ignore_pipe()?;
-    let Some((Order::Prepare(template), _)) = channel::receive(&mut orders)? else { return Ok(()) };
-    step::let_fail(template.failing);
     let proof = SingleThreaded::verify()?;
+    let template = match channel::receive(&mut orders)? {
+        Some((Order::Prepare(template), _)) => template,
+        Some((Order::Try(part, template), _)) => return part.answer(&proof, &template, orders),
+        Some((Order::Start(_), _)) | None => return Ok(()),
+    };
+    step::let_fail(template.failing);
     match fork_into_namespaces(&proof, &template) {
         Ok(Side::Child) => {}
         Ok(Side::Parent(zygote)) => {
@@ -61,23 +65,35 @@ pub(crate) fn serve(mut orders: UnixStream) -> io::Result<()> {
 /// Enters the zygote's own namespaces. The child is the first process of a pid namespace, so that its death is the
 /// death of all attempts it started.
 fn fork_into_namespaces(proof: &SingleThreaded, template: &Template) -> Result<Side, StepError> {
-    let (uid, gid) = (geteuid(), getegid());
     let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID;
-    if template.outer_user {
-        flags |= CloneFlags::CLONE_NEWUSER;
-    }
     if template.network != Network::Host {
         flags |= CloneFlags::CLONE_NEWNET;
     }
-    Step::UnshareZygote.run(|| unshare(flags))?;
-    if template.outer_user {
+    fork_into(proof, "mount pid net", flags, template.outer_user)
+}
+
+/// Forks into new namespaces, which `subject` names; those of a caller without capabilities belong to a user namespace
+/// in which it has them.
+pub(super) fn fork_into(
+    proof: &SingleThreaded,
+    subject: &str,
+    mut flags: CloneFlags,
+    outer_user: bool,
+) -> Result<Side, StepError> {
+    let (uid, gid) = (geteuid(), getegid());
+    let and_user = if outer_user && subject != "user" { "user " } else { "" };
+    if outer_user {
+        flags |= CloneFlags::CLONE_NEWUSER;
+    }
+    Step::UnshareZygote.on(format_args!("{and_user}{subject}"), || unshare(flags))?;
+    if outer_user {
         let write = |file: &str, text: &str| Step::MapZygote.on(file, || fs::write(file, text));
         // Without it the kernel lets nobody map a group of its own (user_namespaces(7)).
         write("/proc/self/setgroups", "deny")?;
         write("/proc/self/uid_map", &format!("{uid} {uid} 1"))?;
         write("/proc/self/gid_map", &format!("{gid} {gid} 1"))?;
     }
-    Step::ForkZygote.run(|| clone3(proof, 0, None))
+    Step::ForkZygote.run(|| clone3(proof, 0))
 }
 
 /// A zygote with its template in place.
@@ -103,7 +119,9 @@ impl Zygote {
             Network::Loopback => Some(Pool::with_current(template.net_settings.clone())?),
             Network::Own | Network::Down | Network::Host => None,
         };
-        let stores = Stores::new(&template.private, template.outer_user);
+        let mut stores = Stores::new(&template.private, template.outer_user);
+        // The first one is made now, so that what the kernel refuses is known before there is any attempt.
+        stores.unused(&template.private, |_| true)?;
         Ok(Self { proof, template, pool, stores, running: HashSet::new() })
     }
 
@@ -132,7 +150,7 @@ impl Zygote {
         let gone = |init| !self.running.contains(&init);
         let network = self.pool.as_mut().map(|pool| pool.enter_unused(gone)).transpose()?;
         let (hold, release) = Step::CloneInit.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
-        match Step::CloneInit.run(|| clone3(&self.proof, self.namespaces().bits(), None))? {
+        match Step::CloneInit.run(|| clone3(&self.proof, self.namespaces().bits()))? {
             Side::Child => {
                 drop(release);
                 let (proof, template, hold) = (&self.proof, &self.template, &hold);
@@ -146,7 +164,7 @@ impl Zygote {
                     pool.lend(place, init);
                 }
                 drop(descriptors);
-                self.map_ids(init)?;
+                map_ids(&self.template, init)?;
                 Step::MapIds.run(|| nix::unistd::write(&release, b"g").map(drop))
             }
         }
@@ -179,14 +197,14 @@ impl Zygote {
         }
         flags
     }
+}
 
-    /// Only a process of the parent user namespace may map more than one id, so it is done from here.
-    fn map_ids(&self, init: Pid) -> Result<(), StepError> {
-        for (file, map) in [("uid_map", &self.template.uid_map), ("gid_map", &self.template.gid_map)] {
-            Step::MapIds.on(file, || fs::write(format!("/proc/{init}/{file}"), map))?;
-        }
-        Ok(())
+/// Only a process of the parent user namespace may map more than one id, so it is done from here.
+pub(super) fn map_ids(template: &Template, init: Pid) -> Result<(), StepError> {
+    for (file, map) in [("uid_map", &template.uid_map), ("gid_map", &template.gid_map)] {
+        Step::MapIds.on(file, || fs::write(format!("/proc/{init}/{file}"), map))?;
     }
+    Ok(())
 }
 
 /// Serves and ends the process without the exit handlers of the program it was re-executed from.

@@ -1,4 +1,4 @@
-//! `clone3(2)`, used as a fork into new namespaces and into a cgroup.
+//! `clone3(2)`, used as a fork into new namespaces.
 
 use nix::unistd::Pid;
 use std::io;
@@ -30,22 +30,32 @@ pub(crate) enum Side {
     Child,
 }
 
-/// Forks with clone3(2): the namespaces in `flags` are new, and with `cgroup` (an open cgroup v2 directory) the
-/// child is born inside it.
+/// Forks with clone3(2): the namespaces in `flags` are new.
 ///
 /// # Errors
 /// Those of clone3(2).
-pub(crate) fn clone3(
-    _proof: &SingleThreaded,
-    flags: i32,
-    cgroup: Option<BorrowedFd<'_>>,
-) -> io::Result<Side> {
-    let mut flags = u64::from(flags.cast_unsigned());
-    if cgroup.is_some() {
-        flags |= CLONE_INTO_CGROUP;
+pub(crate) fn clone3(proof: &SingleThreaded, flags: i32) -> io::Result<Side> {
+    fork(proof, &arguments(flags, None))
+}
+
+pub(super) fn fork(_proof: &SingleThreaded, arguments: &libc::clone_args) -> io::Result<Side> {
+    // SAFETY: `arguments` is a valid clone_args of the size given. Without CLONE_VM and without a stack the child
+    // continues on a copy of this stack, as after fork(2); the proof says that no other thread existed whose locks
+    // the copy could inherit.
+    let returned = unsafe {
+        libc::syscall(libc::SYS_clone3, std::ptr::from_ref(arguments), size_of::<libc::clone_args>())
+    };
+    match super::checked(returned)? {
+        0 => Ok(Side::Child),
+        pid => Ok(Side::Parent(Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)))),
     }
-    let arguments = libc::clone_args {
-        flags,
+}
+
+/// With `cgroup` (an open cgroup v2 directory) the child is born inside it.
+pub(super) fn arguments(flags: i32, cgroup: Option<BorrowedFd<'_>>) -> libc::clone_args {
+    let into_cgroup = if cgroup.is_some() { CLONE_INTO_CGROUP } else { 0 };
+    libc::clone_args {
+        flags: u64::from(flags.cast_unsigned()) | into_cgroup,
         pidfd: 0,
         child_tid: 0,
         parent_tid: 0,
@@ -56,15 +66,6 @@ pub(crate) fn clone3(
         set_tid: 0,
         set_tid_size: 0,
         cgroup: cgroup.map_or(0, |fd| u64::from(fd.as_raw_fd().cast_unsigned())),
-    };
-    // SAFETY: `arguments` is a valid clone_args of the size given and outlives the call. Without CLONE_VM and
-    // without a stack the child continues on a copy of this stack, as after fork(2); the proof says that no other
-    // thread existed whose locks the copy could inherit.
-    let returned =
-        unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<libc::clone_args>()) };
-    match super::checked(returned)? {
-        0 => Ok(Side::Child),
-        pid => Ok(Side::Parent(Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)))),
     }
 }
 

@@ -1,7 +1,8 @@
-//! Descriptors: `close_range(2)` and taking over a number that was inherited.
+//! Descriptors: `close_range(2)`, `fsetxattr(2)`, and taking over a number that was inherited.
 
+use std::ffi::CStr;
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// Marks every descriptor from `first` on close-on-exec (close_range(2) with `CLOSE_RANGE_CLOEXEC`).
 ///
@@ -31,4 +32,14 @@ pub(crate) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
 pub(crate) fn received(number: RawFd) -> OwnedFd {
     // SAFETY: the kernel made this descriptor for the one who called recvmsg, and nobody else knows its number.
     unsafe { OwnedFd::from_raw_fd(number) }
+}
+
+/// fsetxattr(2): gives a file an attribute without a value.
+///
+/// # Errors
+/// Those of fsetxattr(2); `EOPNOTSUPP` if the file system keeps no such attributes.
+pub(crate) fn set_attribute(file: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+    // SAFETY: `name` is a NUL-terminated string that outlives the call; of a value without length nothing is read.
+    let returned = unsafe { libc::fsetxattr(file.as_raw_fd(), name.as_ptr(), std::ptr::null(), 0, 0) };
+    super::checked(returned.into()).map(drop)
 }

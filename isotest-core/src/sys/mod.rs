@@ -6,6 +6,8 @@ pub(crate) mod fd;
 pub(crate) mod mount;
 pub(crate) mod net;
 pub(crate) mod signal;
+pub(crate) mod spawn;
+pub(crate) mod terminal;
 pub(crate) mod wait;
 
 use std::io;

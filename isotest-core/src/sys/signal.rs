@@ -1,4 +1,4 @@
-//! Signal dispositions back to their defaults, as a program expects them at its start.
+//! Signal dispositions back to their defaults, as a program expects them at its start; and sending signals.
 
 use std::io;
 
@@ -24,6 +24,15 @@ pub(crate) fn reset(signal: libc::c_int) -> io::Result<()> {
         error if error.raw_os_error() == Some(libc::EINVAL) => Ok(()),
         error => Err(error),
     }
+}
+
+/// kill(2) with any signal number: the `nix` crate's knows no real-time signals.
+///
+/// # Errors
+/// Those of kill(2).
+pub(crate) fn send(pid: libc::pid_t, signal: libc::c_int) -> io::Result<()> {
+    // SAFETY: kill demands nothing of its caller.
+    super::checked(unsafe { libc::kill(pid, signal) }.into()).map(drop)
 }
 
 /// `SIGPIPE` is ignored, as every Rust program has it.

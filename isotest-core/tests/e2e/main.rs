@@ -7,10 +7,12 @@ mod promise;
 mod sandboxed;
 mod seen;
 mod supervisors;
+mod users;
 
 mod bad_days;
 mod deadlines;
 mod ends;
+mod foreign;
 mod ipc;
 mod killed;
 mod many;
@@ -21,7 +23,9 @@ mod rights;
 mod rootfs;
 mod roots;
 mod steps;
+mod submounts;
 mod surroundings;
+mod suspects;
 mod writes;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -51,7 +55,9 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("ipc", ipc::PROMISES),
         ("rootfs", rootfs::PROMISES),
         ("roots", roots::PROMISES),
+        ("submounts", submounts::PROMISES),
         ("writes", writes::PROMISES),
+        ("foreign", foreign::PROMISES),
         ("surroundings", surroundings::PROMISES),
         ("rights", rights::PROMISES),
         ("ends", ends::PROMISES),
@@ -59,6 +65,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("bad_days", bad_days::PROMISES),
         ("steps", steps::PROMISES),
         ("peaks", peaks::PROMISES),
+        ("suspects", suspects::PROMISES),
         ("killed", killed::PROMISES),
         ("many", many::PROMISES),
     ];

@@ -16,7 +16,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("two_attempts_bind_the_same_port_at_once", same_port_at_once),
     Promise::new("a_listener_of_the_host_is_out_of_reach", host_listener_is_out_of_reach),
     Promise::new("an_abstract_socket_of_the_host_is_out_of_reach", abstract_socket_is_out_of_reach),
-    Promise::new("a_network_that_was_used_is_not_handed_on", used_is_not_handed_on),
+    Promise::new("a_network_that_was_used_is_not_handed_on", used_is_not_handed_on).needs(&[Need::User]),
     Promise::new("without_loopback_nothing_connects", down_is_down),
     Promise::new("the_hosts_network_can_be_had", host_network),
     Promise::new("settings_of_the_host_are_taken_over", settings_are_taken_over),
@@ -87,9 +87,7 @@ fn abstract_socket_is_out_of_reach(suite: &Suite) -> Kept {
 fn used_is_not_handed_on(suite: &Suite) -> Kept {
     const ATTEMPTS: usize = 8;
     let wish = suite.wish();
-    let mut template = suite.template(&wish);
-    // Root's networks are never handed on; the pool that would do it is the same.
-    template.network = Network::Loopback;
+    let template = suite.template(&wish);
     let mut slot = suite.slot(&template)?;
     // Control: those that nobody used are handed on.
     let mut networks = BTreeSet::new();

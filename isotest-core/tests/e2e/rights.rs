@@ -138,7 +138,8 @@ fn limit_stays(suite: &Suite) -> Kept {
     Ok(())
 }
 
-fn leaves(suite: &Suite) -> Vec<PathBuf> {
+/// The directories of all attempts, and of sandboxes that wait for theirs.
+pub(crate) fn leaves(suite: &Suite) -> Vec<PathBuf> {
     let inside =
         suite.cgroups.views().into_iter().flat_map(|view| fs::read_dir(view.stash)).flatten().flatten();
     let directories = inside.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));

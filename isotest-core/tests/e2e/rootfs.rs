@@ -83,9 +83,9 @@ fn mounts(seen: &Seen) -> Result<Vec<Mount>, Failed> {
 
 fn is_writable_host(mount: &Mount) -> bool {
     let private = match mount.kind.as_str() {
-        "tmpfs" => ["/tmp", "/var/tmp", "/dev/shm"].contains(&mount.point.as_str()),
         "overlay" | "proc" | "devpts" => true,
-        // The nodes that are there are those that `dev_is_exact` lists.
+        "tmpfs" if ["/tmp", "/var/tmp", "/dev/shm"].contains(&mount.point.as_str()) => true,
+        // The nodes that are there are those that `dev_is_exact` lists. In a container they are on a tmpfs, too.
         _ => mount.point.starts_with("/dev/"),
     };
     !private && !mount.options.iter().any(|option| option == "ro")

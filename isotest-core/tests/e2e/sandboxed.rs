@@ -4,7 +4,9 @@ use crate::built::{find_probe, probe};
 use crate::seen::{Attempt, Running, Seen};
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::{self, Host};
-use isotest_core::plan::{self, Limits, Network, Request, Root, SandboxPlan, Template, Views, Workload};
+use isotest_core::plan::{
+    self, Limits, Network, Request, Resolved, Root, SandboxPlan, Template, Views, Workload,
+};
 use isotest_core::policy::{Capability, Policy};
 use isotest_core::sandbox::{Cancel, Slot};
 use libtest_mimic::Failed;
@@ -127,6 +129,11 @@ impl Suite {
 
     /// What a zygote prepares for this wish.
     pub(crate) fn template(&self, wish: &Wish) -> Template {
+        self.resolved(wish).template
+    }
+
+    /// What is decided for this wish.
+    pub(crate) fn resolved(&self, wish: &Wish) -> Resolved {
         let mut views = wish.views.clone();
         // A probe in a temporary directory would be covered by the attempt's own.
         views.read_only.push(self.probe.clone());
@@ -139,7 +146,8 @@ impl Suite {
             jobs: 2,
             cgroups: self.cgroups.figures(&cgroups, &self.missing),
         };
-        plan::resolve(&request, &self.host).template
+        let originals = host::originals::read(&views.copy_on_write, &self.host);
+        plan::resolve(&request, &Host { originals, ..self.host.clone() })
     }
 
     /// A zygote for the calling thread.
@@ -239,6 +247,7 @@ impl Wish {
             limits: self.limits,
             measured: self.measured,
             inherit_stdio: false,
+            attended: None,
             output_bytes: 1 << 20,
         }
     }
@@ -246,6 +255,8 @@ impl Wish {
     /// One attempt.
     pub(crate) fn attempt(&self, slot: &mut Slot<'_>, arguments: &[&str]) -> Result<Attempt, Failed> {
         let record = slot.execute(&self.plan(arguments), &Cancel::new()?).ok_or("it was cancelled")?;
+        // Whatever a workload does, the accounts of what nobody moved agree.
+        assert_eq!(record.suspect, None, "{arguments:?}");
         Ok(Attempt::of(format!("inside, {} {arguments:?}", self.program.display()), record))
     }
 }

@@ -4,7 +4,7 @@ use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::supervisors;
 use isotest_core::outcome::Outcome;
-use isotest_core::plan::{Limits, Network};
+use isotest_core::plan::{Attended, Limits, Network};
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::step::{Step, StepError};
 use isotest_core::sandbox::{Cancel, Slot};
@@ -26,7 +26,7 @@ pub(crate) const PROMISES: &[Promise] = &[
 ];
 
 /// Taken by the supervisor, where nothing is injected, or only where version 1 is; tried by other trials.
-const NOT_INJECTED: [Step; 3] = [Step::StartZygote, Step::CreateCgroup, Step::JoinCgroup];
+const NOT_INJECTED: [Step; 4] = [Step::StartZygote, Step::CreateCgroup, Step::JoinCgroup, Step::ReadFigures];
 
 fn each(suite: &Suite) -> Kept {
     for step in Step::ALL.into_iter().filter(|step| !NOT_INJECTED.contains(step)) {
@@ -55,7 +55,12 @@ fn fails(suite: &Suite, step: Step) -> Kept {
     let error = match Slot::start(&template, &suite.cgroups) {
         Err(error) => error,
         Ok(mut slot) => {
-            let record = slot.execute(&wish.plan(&["exit", "0"]), &Cancel::new()?).ok_or("cancelled")?;
+            let mut plan = wish.plan(&["exit", "0"]);
+            if step == Step::OpenTerminal {
+                plan.inherit_stdio = true;
+                plan.attended = Some(Attended { terminal: [true; 3] });
+            }
+            let record = slot.execute(&plan, &Cancel::new()?).ok_or("cancelled")?;
             assert!(record.ending.is_none(), "{step:?}: {record:?}");
             match record.outcome {
                 Outcome::NotIsolated(error) => error,

@@ -3,7 +3,7 @@
 
 use crate::sandboxed::Suite;
 use crate::seen::Seen;
-use crate::{killed, many, rootfs, steps, surroundings};
+use crate::{foreign, killed, many, rootfs, steps, submounts, surroundings};
 use libtest_mimic::Failed;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
@@ -25,6 +25,11 @@ const PARTS: &[Part] = &[
     ("inside", surroundings::inside),
     ("on_a_terminal", surroundings::on_a_terminal),
     ("with_submount", rootfs::with_submount),
+    ("mounts_for_a_user", submounts::mounts_for_a_user),
+    ("user_beside_mount", submounts::user_beside_mount),
+    ("user_beside_many", submounts::user_beside_many),
+    ("files_of_others", foreign::files_of_others),
+    ("user_with_files_of_others", foreign::user_with_files_of_others),
     ("long_attempt", killed::long_attempt),
     ("establish", killed::establish),
     ("many_attempts", many::many_attempts),

@@ -4,7 +4,7 @@ use super::microseconds;
 use crate::report::format::{captured, signal};
 use crate::testcase::TestCase;
 use isotest_core::outcome::{Ending, Exit, LeftProcess, Outcome};
-use isotest_core::record::Record;
+use isotest_core::record::{Autopsy, Record};
 use isotest_core::usage::{Reading, Usage};
 use serde::Serialize;
 
@@ -13,40 +13,60 @@ pub(super) struct AttemptFinished<'a> {
     binary_id: &'a str,
     name: &'a str,
     attempt: u32,
+    #[serde(flatten)]
+    facts: Facts<'a>,
+    #[serde(flatten)]
+    output: Option<Output>,
+}
+
+/// What tests and commands have in common.
+#[derive(Serialize)]
+pub(super) struct Facts<'a> {
     outcome: &'static str,
     exit_code: Option<i32>,
     signal: Option<String>,
     wall_us: Option<u64>,
     usage: UsageFields,
     leaked: Option<Vec<Leaked<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    autopsy: Option<&'a Autopsy>,
     changed_paths: Option<Vec<String>>,
     changed_paths_count: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<SandboxError>,
+    suspect: Option<&'a str>,
     remarks: &'a [String],
-    #[serde(flatten)]
-    output: Option<Output>,
 }
 
 impl<'a> AttemptFinished<'a> {
     pub(super) fn of(test: &'a TestCase, attempt: u32, record: &'a Record) -> Self {
-        let ending = record.ending.as_ref();
-        let exit = ending.map(|ending| ending.exit);
         Self {
             binary_id: &test.binary.id,
             name: &test.name,
             attempt,
+            facts: Facts::of(record),
+            output: (record.outcome != Outcome::Passed).then(|| Output::of(record)),
+        }
+    }
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn of(record: &'a Record) -> Self {
+        let ending = record.ending.as_ref();
+        let exit = ending.map(|ending| ending.exit);
+        Self {
             outcome: record.outcome.as_str(),
             exit_code: exit.and_then(exit_code),
             signal: exit.and_then(signal_name),
             wall_us: ending.map(|ending| microseconds(ending.wall)),
             usage: UsageFields::of(&record.usage),
             leaked: ending.map(|ending| ending.left_running.iter().map(Leaked::of).collect()),
+            autopsy: record.autopsy.as_ref(),
             changed_paths: ending.map(changed_paths),
             changed_paths_count: ending.map(|ending| ending.changed.count),
             error: SandboxError::of(&record.outcome),
+            suspect: record.suspect.as_deref(),
             remarks: &record.remarks,
-            output: (record.outcome != Outcome::Passed).then(|| Output::of(record)),
         }
     }
 }
@@ -187,12 +207,14 @@ mod tests {
         to_value(AttemptFinished::of(&sample::test("tour::parser", "mod::test"), 1, record)).unwrap()
     }
 
+    fn text(record: &Record) -> String {
+        serde_json::to_string_pretty(&AttemptFinished::of(&sample::test("tour", "fails"), 1, record)).unwrap()
+    }
+
     #[test]
     fn a_measured_failure_has_every_field() {
-        let (test, record) = (sample::test("tour", "fails"), sample::record(Outcome::Failed { code: 101 }));
-        let object = serde_json::to_string_pretty(&AttemptFinished::of(&test, 1, &record)).unwrap();
         assert_data_eq!(
-            object,
+            text(&sample::record(Outcome::Failed { code: 101 })),
             str![[r#"
 {
   "binary_id": "tour",
@@ -230,6 +252,7 @@ mod tests {
     "/t/b"
   ],
   "changed_paths_count": 2,
+  "suspect": null,
   "remarks": [],
   "stdout": "",
   "stdout_dropped_bytes": 0,

@@ -1,6 +1,9 @@
 //! Events as JSON, one object a line. The field names are a promise; [`SCHEMA`] changes when one is broken.
 
 mod attempt;
+mod command;
+
+pub(crate) use command::command;
 
 use super::Reporter;
 use super::format::signal;
@@ -118,6 +121,7 @@ fn microseconds(time: Duration) -> u64 {
 #[derive(Serialize)]
 struct RunFinished<'a> {
     counts: CountFields,
+    suspect: usize,
     filtered_out: usize,
     not_run: usize,
     wall_us: u64,
@@ -137,6 +141,7 @@ impl<'a> RunFinished<'a> {
         });
         Self {
             counts: CountFields::of(summary),
+            suspect: summary.suspect,
             filtered_out: summary.selection.filtered_out,
             not_run: summary.not_run(),
             wall_us: microseconds(summary.wall),
@@ -240,6 +245,7 @@ mod tests {
                 "passed": 1, "failed": 1, "signaled": 1, "timed-out": 1,
                 "oom-killed": 1, "leaked": 1, "not-isolated": 1, "skipped": 2,
             },
+            "suspect": 0,
             "filtered_out": 3,
             "not_run": 2,
             "wall_us": 1_234_567,

@@ -1,6 +1,13 @@
-//! Reads [`Host`] from `/proc`, `/sys` and the root directory. Changes nothing.
+//! Reads [`Host`] from `/proc`, `/sys` and the root directory, and tries in processes that are thrown away what can only
+//! be tried. Changes nothing.
 
-use super::{CgroupMount, Host, HostEntry, Ids, Kind};
+mod surroundings;
+mod whole;
+
+pub use surroundings::surroundings;
+pub use whole::{attempt, refusals, refused_namespaces};
+
+use super::{CgroupMount, Host, HostEntry, Ids, Kind, Originals};
 use nix::unistd::{getegid, geteuid};
 use procfs::process::{MountInfo, Process};
 use procfs::{Current, ProcError};
@@ -38,6 +45,7 @@ pub fn host() -> io::Result<Host> {
         net_settings: net_settings(ids.gid),
         accounts_for_io: Path::new("/proc/self/io").exists(),
         cgroups: cgroups(&myself, &mounts)?,
+        originals: Originals::default(),
         ids,
     })
 }

@@ -1,0 +1,113 @@
+//! Attends to a command until its end: passes on signals, keys and the window's size, and stops with it.
+
+use super::screen::Screen;
+use super::signals::{self, Received, Signals};
+use isotest_core::sandbox::{Attempt, Heard};
+use nix::errno::Errno;
+use nix::libc::{SIGCHLD, SIGCONT, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io;
+use std::os::fd::AsFd;
+
+/// How often we look whether we have come to the foreground: a shell does not tell a job that it continued in the
+/// background before.
+const LOOK_MILLISECONDS: u16 = 200;
+
+/// Returns when it has ended and everything it wrote to its terminal was shown.
+pub(super) fn until_end(attempt: &mut Attempt, signals: &Signals) -> io::Result<()> {
+    let screen = attempt.terminal().map(|inner| Screen::open(io::stdin().as_fd(), inner)).transpose()?;
+    let mut watch = Watch { attempt, signals, screen };
+    while watch.step()? {}
+    Ok(())
+}
+
+struct Watch<'a> {
+    attempt: &'a mut Attempt,
+    signals: &'a Signals,
+    screen: Option<Screen>,
+}
+
+/// What woke us.
+struct Woken {
+    heard: bool,
+    signaled: bool,
+    keys: bool,
+}
+
+impl Watch<'_> {
+    /// Waits for one thing and does what follows from it; false at the end.
+    fn step(&mut self) -> io::Result<bool> {
+        let Woken { heard, signaled, keys } = self.wait()?;
+        if let Some(screen) = self.screen.as_mut().filter(|_| keys) {
+            screen.pass_on();
+        }
+        if signaled {
+            while let Some(signal) = self.signals.next()? {
+                self.pass_on(signal);
+            }
+        }
+        if self.screen.as_ref().is_some_and(Screen::is_waiting) {
+            self.screen.as_mut().map_or(Ok(()), Screen::take)?;
+        }
+        if heard {
+            match self.attempt.hear() {
+                Heard::Stopped(signal) => self.stop(signal)?,
+                Heard::Lost => return Ok(false),
+                Heard::Ended => {
+                    if let Some(screen) = self.screen.take() {
+                        screen.close();
+                    }
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn wait(&self) -> io::Result<Woken> {
+        let Some(attempt) = self.attempt.descriptor() else {
+            return Ok(Woken { heard: true, signaled: false, keys: false });
+        };
+        let mut sources = vec![
+            PollFd::new(attempt, PollFlags::POLLIN),
+            PollFd::new(self.signals.descriptor(), PollFlags::POLLIN),
+        ];
+        sources.extend(self.screen.as_ref().and_then(Screen::source));
+        let is_waiting = self.screen.as_ref().is_some_and(Screen::is_waiting);
+        let timeout = if is_waiting { LOOK_MILLISECONDS.into() } else { PollTimeout::NONE };
+        match poll(&mut sources, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut woken = sources.iter().map(|source| source.any() == Some(true));
+        let mut next = || woken.next() == Some(true);
+        // What was reported before this call is read at once, and no longer seen by waiting.
+        Ok(Woken { heard: next() || self.attempt.has_ended(), signaled: next(), keys: next() })
+    }
+
+    fn pass_on(&mut self, signal: Received) {
+        match signal.number {
+            SIGCHLD | SIGURG => {}
+            // Of our own doings with the terminal.
+            SIGTTIN | SIGTTOU if signal.to_group => {}
+            SIGWINCH => self.screen.as_ref().map_or((), Screen::resize),
+            SIGCONT => self.attempt.signal(SIGCONT, true),
+            number => self.attempt.signal(number, signal.to_group),
+        }
+    }
+
+    /// The command has stopped: so do we, and whoever is in the terminal's foreground with us, until somebody lets us
+    /// go on. Where nobody could, a key's signal does not stop us, and the command goes on, as it would there.
+    fn stop(&mut self, signal: i32) -> io::Result<()> {
+        if let Some(screen) = &mut self.screen {
+            screen.give_back();
+        }
+        signals::stop(signal, self.screen.is_some())?;
+        if let Some(screen) = &mut self.screen {
+            screen.take()?;
+            screen.resize();
+        }
+        self.attempt.signal(SIGCONT, true);
+        Ok(())
+    }
+}

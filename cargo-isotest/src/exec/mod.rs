@@ -1,0 +1,137 @@
+//! `exec`: a command that is no test, in a sandbox like a test's, attended to by whoever called.
+
+mod attend;
+mod screen;
+mod signals;
+
+use crate::build::Directories;
+use crate::caller::Caller;
+use crate::environment;
+use crate::error::Error;
+use crate::exit::{End, Exit};
+use crate::isolation::Sandboxes;
+use crate::report;
+use crate::root;
+use crate::settings::{Command, Settings};
+use anstream::AutoStream;
+use isotest_core::outcome::{self, Outcome};
+use isotest_core::plan::{Attended, SandboxPlan, Workload};
+use isotest_core::record::Record;
+use isotest_core::sandbox::Slot;
+use nix::sys::resource::{Resource, setrlimit};
+use signals::Signals;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+
+/// Executes it in a sandbox whose copy-on-write directories are those of the project, or the one we are called in.
+///
+/// # Errors
+/// What keeps it from being executed.
+pub(crate) fn execute(command: &Command, settings: &Settings, caller: &Caller) -> Result<End, Error> {
+    let directories = Directories::around(&settings.cargo, caller)?;
+    let usage_json = command.usage_json.as_ref().map(UsageFile::create).transpose()?;
+    let roots = root::of_command(&settings.sandbox, &directories, &command.program, caller)?;
+    let record = Sandboxes::with(settings, &roots, caller, |sandboxes| {
+        attended(workload(command, caller, sandboxes), settings, sandboxes)
+    })?;
+    usage_json.map_or(Ok(()), |file| file.write(&record))?;
+    end(&record, settings)
+}
+
+/// The caller's environment and directory, and what tests are told, too.
+fn workload(command: &Command, caller: &Caller, sandboxes: &Sandboxes) -> Workload {
+    let mut environment = caller.environment.clone();
+    environment.extend(environment::additions(0).map(|(name, value)| (name.to_owned(), value)));
+    root::complete(&mut environment, &sandboxes.image);
+    Workload {
+        program: command.program.clone(),
+        arguments: command.arguments.clone(),
+        environment,
+        directory: caller.directory.clone(),
+    }
+}
+
+/// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
+fn attended(workload: Workload, settings: &Settings, sandboxes: &Sandboxes) -> Result<Record, Error> {
+    let signals = Signals::take().map_err(Error::Host)?;
+    let Some(template) = sandboxes.templates.first() else {
+        return Err(Error::NoTests { filtered: 0, ignored: 0 });
+    };
+    let mut slot = Slot::start(template, &sandboxes.cgroups).map_err(Error::Sandbox)?;
+    say(settings, &report::before_command(&sandboxes.isolation));
+    let mut attempt = slot.launch_last(&SandboxPlan {
+        workload,
+        timeout: settings.execution.timeout,
+        limits: sandboxes.limits,
+        measured: true,
+        inherit_stdio: true,
+        attended: Some(Attended { terminal: terminal() }),
+        output_bytes: 0,
+    });
+    attend::until_end(&mut attempt, &signals).map_err(Error::Host)?;
+    let record = attempt.finish();
+    match record.outcome {
+        // Another plan may do without, or what the host refuses is told.
+        Outcome::NotIsolated(error) if error.step.capability().is_some() => {
+            return Err(Error::Sandbox(error));
+        }
+        _ => {}
+    }
+    say(settings, &report::after_command(&record));
+    Ok(record)
+}
+
+/// A terminal of its own stands for the caller's where the command both reads and writes that. In a pipeline the
+/// caller's is shared with others and stays what it is.
+fn terminal() -> [bool; 3] {
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        [true, true, io::stderr().is_terminal()]
+    } else {
+        [false; 3]
+    }
+}
+
+fn say(settings: &Settings, text: &str) {
+    if !settings.cargo.output.quiet {
+        // Where standard error is closed there is nobody to tell.
+        let _ = AutoStream::new(io::stderr(), settings.color).write_all(text.as_bytes());
+    }
+}
+
+/// How we end when the command has.
+fn end(record: &Record, settings: &Settings) -> Result<End, Error> {
+    match (&record.outcome, record.ending.as_ref().map(|ending| ending.exit)) {
+        (Outcome::NotIsolated(error), _) => Err(Error::Execute(error.clone())),
+        (Outcome::TimedOut, _) => Ok(End::Exit(Exit::TimedOut)),
+        (Outcome::Leaked, _) if settings.execution.fail_on_leak => Ok(End::Exit(Exit::TestsFailed)),
+        (_, Some(outcome::Exit::Signal(signal) | outcome::Exit::Stopped(signal))) => {
+            // Of the command's end there is no core file of ours to be kept; a limit that cannot be lowered stays.
+            let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+            Ok(End::Signal(signal))
+        }
+        (_, Some(outcome::Exit::Code(status))) => Ok(End::Command(u8::try_from(status).unwrap_or(u8::MAX))),
+        (_, None) => Ok(End::Exit(Exit::Bug)),
+    }
+}
+
+/// The file for what a command used.
+struct UsageFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl UsageFile {
+    /// Before the command is executed: what cannot be written is better known then.
+    fn create(path: &PathBuf) -> Result<Self, Error> {
+        let file = File::create(path).map_err(|source| Error::Unwritten { path: path.clone(), source })?;
+        Ok(Self { path: path.clone(), file })
+    }
+
+    fn write(self, record: &Record) -> Result<(), Error> {
+        let Self { path, mut file } = self;
+        let line = report::command_as_json(record).map_err(io::Error::from);
+        let written = line.and_then(|line| file.write_all(line.as_bytes()));
+        written.map_err(|source| Error::Unwritten { path, source })
+    }
+}

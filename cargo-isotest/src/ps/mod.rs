@@ -1,0 +1,113 @@
+//! `cargo isotest ps`: what is running now, seen from another terminal.
+
+mod details;
+mod look;
+mod text;
+
+use crate::cli::{MessageFormat, PsArgs};
+use crate::error::Error;
+use crate::exit::{End, Exit};
+use console::Term;
+use isotest_core::picture::{Extent, Picture};
+use serde::Serialize;
+use std::io::{self, IsTerminal, Write};
+use std::thread::sleep;
+use std::time::Duration;
+
+/// The version of the JSON. Fields may be added without changing it.
+const SCHEMA: u32 = 1;
+/// How long `--watch` waits between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A run that is going on.
+#[derive(Debug, Serialize)]
+struct Run {
+    /// Its supervisor.
+    pid: i32,
+    /// The user it belongs to.
+    uid: u32,
+    /// How it was called.
+    command: Option<Vec<String>>,
+    /// Where.
+    directory: Option<String>,
+    /// Since its start, in microseconds.
+    age_us: Option<u64>,
+    /// How many attempts at once.
+    jobs: Option<usize>,
+    /// How many tests are selected.
+    tests: Option<usize>,
+    /// How many of them have ended.
+    ended: Option<usize>,
+    /// Those that are running.
+    attempts: Vec<Attempt>,
+    /// Why nothing more is known.
+    trouble: Option<String>,
+}
+
+/// An attempt that is running.
+#[derive(Debug, Serialize)]
+struct Attempt {
+    /// What it is called on the command line, as long as it runs: the supervisor's id, a dot, and its number in the run.
+    id: String,
+    /// Its test's binary.
+    binary_id: String,
+    /// Its test's name.
+    name: String,
+    /// The process that is PID 1 inside.
+    init: Option<i32>,
+    /// All others.
+    picture: Option<Picture>,
+    /// Why there is no picture.
+    trouble: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    schema: u32,
+    runs: &'a [Run],
+}
+
+/// Shows what is running, once or again and again.
+///
+/// # Errors
+/// When an attempt was asked for that is not running.
+pub(crate) fn show(args: &PsArgs, format: MessageFormat) -> Result<End, Error> {
+    let extent = if args.full { Extent::Full } else { Extent::Tree };
+    let mut seen = false;
+    loop {
+        let runs = match look::runs(extent, args.attempt.as_deref()) {
+            // What was watched has ended.
+            Err(Error::NoAttempt { .. }) if seen => return Ok(End::Exit(Exit::Ok)),
+            runs => runs?,
+        };
+        if let Err(error) = write(&runs, args, format, seen) {
+            return Ok(End::unwritten(&error));
+        }
+        if !args.watch {
+            return Ok(End::Exit(Exit::Ok));
+        }
+        seen = true;
+        sleep(PAUSE);
+    }
+}
+
+fn write(runs: &[Run], args: &PsArgs, format: MessageFormat, again: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match format {
+        MessageFormat::Json => {
+            serde_json::to_writer(&mut out, &Line { kind: "runs", schema: SCHEMA, runs })?;
+            writeln!(out)?;
+        }
+        MessageFormat::Human => {
+            if args.watch && out.is_terminal() {
+                Term::stdout().clear_screen()?;
+            } else if again {
+                writeln!(out)?;
+            }
+            out.write_all(text::of(runs).as_bytes())?;
+        }
+    }
+    out.flush()
+}

@@ -1,0 +1,365 @@
+//! What can be done about what a host refuses: commands that can be pasted. Pure; the one place where they stand.
+
+use isotest_core::host::surroundings::Surroundings;
+use isotest_core::host::{CgroupMount, Refusal};
+use isotest_core::policy::Capability;
+use isotest_core::sandbox::step::{Step, StepError};
+use nix::libc;
+use std::path::Path;
+
+/// Something that cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Obstacle {
+    /// What.
+    pub(crate) capability: Capability,
+    /// Why, as the kernel gave it.
+    pub(crate) reason: String,
+    /// The step that failed, if it was one.
+    pub(crate) error: Option<StepError>,
+}
+
+impl From<Refusal> for Obstacle {
+    fn from(Refusal { capability, error }: Refusal) -> Self {
+        Self { capability, reason: error.to_string(), error: Some(error) }
+    }
+}
+
+impl From<(Capability, String)> for Obstacle {
+    fn from((capability, reason): (Capability, String)) -> Self {
+        Self { capability, reason, error: None }
+    }
+}
+
+/// One way to have what is missing. Where several serve the same capability, each of them is enough.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remedy {
+    /// What it brings.
+    pub(crate) serves: Vec<Capability>,
+    /// What is in the way and what lifts it.
+    pub(crate) why: String,
+    /// Commands, one after the other; none where there is no command for it.
+    pub(crate) commands: Vec<String>,
+}
+
+/// The host, as far as it matters for what can be done.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// Who we are and what is around us.
+    pub(crate) surroundings: &'a Surroundings,
+    /// The cgroup hierarchies.
+    pub(crate) cgroups: &'a [CgroupMount],
+}
+
+/// What can be done about all of these.
+pub(crate) fn remedies(obstacles: &[Obstacle], place: Place<'_>) -> Vec<Remedy> {
+    let mut remedies: Vec<Remedy> = Vec::new();
+    let measures = obstacles.iter().any(|obstacle| obstacle.capability.is_metric());
+    for obstacle in obstacles {
+        for (why, commands) in place.ways(obstacle, measures) {
+            match remedies.iter_mut().find(|other| other.why == why && other.commands == commands) {
+                Some(same) if same.serves.contains(&obstacle.capability) => {}
+                Some(same) => same.serves.push(obstacle.capability),
+                None => remedies.push(Remedy { serves: vec![obstacle.capability], why, commands }),
+            }
+        }
+    }
+    remedies
+}
+
+/// Why, and by which commands.
+type Way = (String, Vec<String>);
+
+fn way(why: impl Into<String>, commands: impl IntoIterator<Item = String>) -> Way {
+    (why.into(), commands.into_iter().collect())
+}
+
+impl Place<'_> {
+    fn ways(self, obstacle: &Obstacle, measures: bool) -> Vec<Way> {
+        let Some(error) = &obstacle.error else {
+            return if obstacle.capability.is_metric() { self.figures(obstacle) } else { Vec::new() };
+        };
+        match error.errno {
+            libc::ENOSPC if obstacle.capability != Capability::Rootfs => {
+                vec![self.limit(obstacle.capability)]
+            }
+            libc::EPERM | libc::EACCES | libc::ENOSYS if self.is_contained() => {
+                vec![self.container(measures)]
+            }
+            libc::EPERM | libc::EACCES => self.permission(error),
+            libc::ENOSYS if self.surroundings.seccomp => vec![way(
+                "a seccomp filter answers as if the kernel had no such call: start the command without that filter",
+                [],
+            )],
+            libc::ENOSYS | libc::ENODEV => vec![way(
+                "the kernel does not have it: Linux 5.12 or newer with user namespaces and overlayfs is needed",
+                [],
+            )],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether a container's walls are around us. Root without the capability has been put into one by somebody, whoever
+    /// it was; one that filters no calls and hides nothing is not what refuses.
+    fn is_contained(self) -> bool {
+        let Surroundings { container, uid, can_administer, seccomp, masked_proc, .. } = self.surroundings;
+        (container.is_some() && (*seccomp || !masked_proc.is_empty())) || (*uid == 0 && !can_administer)
+    }
+
+    fn sudo(self) -> &'static str {
+        if self.surroundings.uid == 0 { "" } else { "sudo " }
+    }
+
+    fn limit(self, capability: Capability) -> Way {
+        let is_zero = |name: &str| self.surroundings.setting(name) == Some("0");
+        let of_user = "user.max_user_namespaces";
+        let name = match capability {
+            _ if is_zero(of_user) => of_user,
+            Capability::Pid => "user.max_pid_namespaces",
+            Capability::Mount => "user.max_mnt_namespaces",
+            Capability::Net => "user.max_net_namespaces",
+            Capability::Ipc => "user.max_ipc_namespaces",
+            Capability::Uts => "user.max_uts_namespaces",
+            Capability::Cgroup => "user.max_cgroup_namespaces",
+            _ => of_user,
+        };
+        let value = self.surroundings.setting(name).unwrap_or("unknown");
+        let why = format!("so many namespaces are not allowed (`{name}` is {value}): raise the limit");
+        way(why, [format!("{}sysctl -w {name}=15000", self.sudo())])
+    }
+
+    fn permission(self, error: &StepError) -> Vec<Way> {
+        let Surroundings { uid, masked_proc, seccomp, apparmor, .. } = self.surroundings;
+        let sysctl = |setting: &str| format!("{}sysctl -w {setting}", self.sudo());
+        if *uid != 0 && self.surroundings.setting("kernel.unprivileged_userns_clone") == Some("0") {
+            let why =
+                "the kernel lets only root make user namespaces (`kernel.unprivileged_userns_clone` is 0)";
+            return vec![way(why, [sysctl("kernel.unprivileged_userns_clone=1")])];
+        }
+        let restriction = "kernel.apparmor_restrict_unprivileged_userns";
+        if *uid != 0 && self.surroundings.setting(restriction).is_some_and(|value| value != "0") {
+            let why =
+                "AppArmor takes the rights of a user namespace from programs without a profile of their own";
+            return vec![
+                way(format!("{why}: give this program one"), [self.profile(true)]),
+                way(format!("{why}: lift that for all"), [sysctl(&format!("{restriction}=0"))]),
+            ];
+        }
+        if matches!(error.step, Step::MountTemplateProc | Step::MountProc) && !masked_proc.is_empty() {
+            let paths: Vec<_> = masked_proc.iter().map(|path| path.to_string_lossy()).collect();
+            let why =
+                "mounts hide parts of /proc, and then the kernel lets nobody mount another: take them away";
+            return vec![way(why, [format!("{}umount {}", self.sudo(), paths.join(" "))])];
+        }
+        if let Some(profile) = apparmor.as_ref().filter(|profile| *profile != "unconfined") {
+            let why = format!("the AppArmor profile of this program may refuse it (`{profile}`): replace it");
+            return vec![way(why, [self.profile(false)])];
+        }
+        let who = if *seccomp { "the seccomp filter that is in force here, or " } else { "" };
+        let why = format!(
+            "{who}another security policy, such as Landlock or SELinux, refuses it: start the command"
+        );
+        vec![way(format!("{why} outside of it"), [])]
+    }
+
+    /// A profile that confines nothing. Where user namespaces are restricted, a rule grants them.
+    fn profile(self, restricted: bool) -> String {
+        let program = self.surroundings.program.display();
+        let (abi, rule) = if restricted { ("'abi <abi/4.0>,' ", " '  userns,'") } else { ("", "") };
+        let sudo = self.sudo();
+        let file = "/etc/apparmor.d/cargo-isotest";
+        format!(
+            "printf '%s\\n' {abi}'include <tunables/global>' 'profile cargo-isotest \"{program}\" \
+             flags=(unconfined) {{'{rule} '}}' | {sudo}tee {file} && {sudo}apparmor_parser -r {file}"
+        )
+    }
+
+    /// The same flags whatever the engine refused: each of its walls alone is enough to fail.
+    fn container(self, measures: bool) -> Way {
+        let why = "the container is too tight: start it with";
+        let cgroup = " --cgroupns host --volume /sys/fs/cgroup:/sys/fs/cgroup:rw";
+        let cgroup = if measures { cgroup } else { "" };
+        match self.surroundings.container.as_deref() {
+            Some("kubernetes") => way(
+                "the container is too tight: give it this in the pod's manifest",
+                ["securityContext: { privileged: true }".to_owned()],
+            ),
+            Some("podman") => way(
+                why,
+                [format!(
+                    "podman run --cap-add SYS_ADMIN --security-opt seccomp=unconfined \
+                     --security-opt apparmor=unconfined --security-opt unmask=ALL{cgroup}"
+                )],
+            ),
+            _ => way(
+                why,
+                [format!(
+                    "docker run --cap-add SYS_ADMIN --security-opt seccomp=unconfined \
+                     --security-opt apparmor=unconfined --security-opt systempaths=unconfined{cgroup}"
+                )],
+            ),
+        }
+    }
+
+    fn figures(self, obstacle: &Obstacle) -> Vec<Way> {
+        let Surroundings { uid, systemd, user_manager, .. } = self.surroundings;
+        if self.cgroups.is_empty() {
+            let command = format!("{}mount -t cgroup2 none /sys/fs/cgroup", self.sudo());
+            return vec![way("there are no cgroups: mount them", [command])];
+        }
+        if obstacle.capability == Capability::Pressure && obstacle.reason.contains("the kernel keeps no") {
+            return vec![way("the kernel does not account for pressure: boot it with `psi=1`", [])];
+        }
+        if self.is_contained() {
+            return vec![self.container(true)];
+        }
+        let scope = "systemd-run --scope -p Delegate=yes";
+        match (*systemd, *uid) {
+            (true, 0) => vec![way("have a cgroup delegated", [format!("{scope} cargo isotest")])],
+            (true, _) => {
+                let own = format!("systemd-run --user {} cargo isotest", &scope["systemd-run ".len()..]);
+                let agent = format!(
+                    "sudo -E {scope} -p User=$(id -u) --uid=$(id -u) --gid=$(id -g) env \"PATH=$PATH\" cargo isotest"
+                );
+                let of_own = user_manager.then(|| way("have a cgroup delegated", [own]));
+                of_own.into_iter().chain([way("have root delegate a cgroup", [agent])]).collect()
+            }
+            (false, 0) => vec![self.alone()],
+            (false, _) => vec![self.handed_over()],
+        }
+    }
+
+    /// For root, whose shell stands in the way: a version 2 cgroup divides only what no process is in.
+    fn alone(self) -> Way {
+        let own = self.cgroups.iter().find(|mount| mount.unified).map(|mount| mount.own.display());
+        let commands = own.map(|own| {
+            format!(
+                "mkdir -p {own}/isotest-shell; for p in $(cat {own}/cgroup.procs); do echo $p \
+                 >{own}/isotest-shell/cgroup.procs; done"
+            )
+        });
+        way("other processes are in this cgroup: move them aside", commands)
+    }
+
+    /// A directory of the user's own in every hierarchy. In version 2 the user must also be in it.
+    fn handed_over(self) -> Way {
+        const MEASURING: [&str; 4] = ["memory", "pids", "cpuacct", "blkio"];
+        let Surroundings { uid, gid, .. } = self.surroundings;
+        let mut commands = Vec::new();
+        for mount in self.cgroups {
+            let own = mount.own.display();
+            if mount.unified {
+                let top = mount.mount_point.join("isotest");
+                commands.push(unified(&mount.mount_point, &top, (*uid, *gid)));
+            } else if mount.controllers.iter().any(|name| MEASURING.contains(&name.as_str())) {
+                commands.push(format!("sudo mkdir -p {own}/isotest && sudo chown {uid}:{gid} {own}/isotest"));
+            }
+        }
+        way("have root hand a cgroup over to this user", commands)
+    }
+}
+
+/// The shell in which it is typed moves below the directory, whose controllers are then for its other children.
+fn unified(root: &Path, top: &Path, (uid, gid): (u32, u32)) -> String {
+    let (root, top) = (root.display(), top.display());
+    format!(
+        "sudo sh -c \"for c in memory pids cpu io; do echo +\\$c >{root}/cgroup.subtree_control; done 2>/dev/null; mkdir -p \
+         {top}/shell && cd {top} && chown {uid}:{gid} . cgroup.procs cgroup.subtree_control cgroup.threads shell \
+         shell/cgroup.procs && echo $$ >shell/cgroup.procs\""
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(capability: Capability, step: Step, errno: i32) -> Obstacle {
+        Refusal { capability, error: StepError { step, errno, subject: None } }.into()
+    }
+
+    fn commands(obstacles: &[Obstacle], surroundings: &Surroundings) -> Vec<String> {
+        let own = "/sys/fs/cgroup/user.slice".into();
+        let mount_point = "/sys/fs/cgroup".into();
+        let mount = CgroupMount { mount_point, own, unified: true, counts_io: true, controllers: Vec::new() };
+        let remedies = remedies(obstacles, Place { surroundings, cgroups: &[mount] });
+        remedies.into_iter().flat_map(|remedy| remedy.commands).collect()
+    }
+
+    fn user() -> Surroundings {
+        Surroundings {
+            uid: 1000,
+            gid: 1000,
+            program: "/opt/a b/cargo-isotest".into(),
+            ..Surroundings::default()
+        }
+    }
+
+    #[test]
+    fn a_setting_that_refuses_is_the_one_that_is_changed() {
+        let obstacle = refused(Capability::User, Step::UnshareZygote, libc::EPERM);
+        let settings = vec![("kernel.unprivileged_userns_clone", "0".to_owned())];
+        let found = commands(std::slice::from_ref(&obstacle), &Surroundings { settings, ..user() });
+        assert_eq!(found, ["sudo sysctl -w kernel.unprivileged_userns_clone=1"]);
+        let settings = vec![("kernel.unprivileged_userns_clone", "1".to_owned())];
+        assert_eq!(commands(&[obstacle], &Surroundings { settings, ..user() }), [""; 0]);
+    }
+
+    #[test]
+    fn a_limit_of_zero_user_namespaces_is_the_limit_of_all() {
+        let settings = |name| vec![(name, "0".to_owned())];
+        for (name, setting) in [
+            ("user.max_user_namespaces", "user.max_user_namespaces"),
+            ("user.max_net_namespaces", "user.max_net_namespaces"),
+        ] {
+            let obstacle = refused(Capability::Net, Step::UnshareZygote, libc::ENOSPC);
+            let surroundings = Surroundings { settings: settings(name), ..user() };
+            assert_eq!(commands(&[obstacle], &surroundings), [format!("sudo sysctl -w {setting}=15000")]);
+        }
+    }
+
+    #[test]
+    fn apparmor_is_told_of_this_program_or_lifted_for_all() {
+        let settings = vec![("kernel.apparmor_restrict_unprivileged_userns", "1".to_owned())];
+        let obstacle = refused(Capability::User, Step::MapZygote, libc::EACCES);
+        let found = commands(&[obstacle], &Surroundings { settings, ..user() });
+        assert!(found[0].contains("'profile cargo-isotest \"/opt/a b/cargo-isotest\" flags=(unconfined) {'"));
+        assert!(found[0].contains("'  userns,'"), "{}", found[0]);
+        assert_eq!(found[1..], ["sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"]);
+    }
+
+    #[test]
+    fn one_call_of_the_container_engine_lifts_all_its_walls() {
+        let obstacles = [
+            refused(Capability::User, Step::UnshareZygote, libc::EPERM),
+            refused(Capability::Rootfs, Step::MountTemplateProc, libc::EPERM),
+            refused(Capability::Pid, Step::ForkZygote, libc::ENOSYS),
+            (Capability::Memory, "Read-only file system".to_owned()).into(),
+        ];
+        let surroundings = Surroundings { container: Some("docker".into()), seccomp: true, ..user() };
+        let remedies = remedies(&obstacles[..3], Place { surroundings: &surroundings, cgroups: &[] });
+        assert_eq!(remedies.len(), 1);
+        assert_eq!(remedies[0].serves, [Capability::User, Capability::Rootfs, Capability::Pid]);
+        let found = commands(&obstacles, &surroundings);
+        assert_eq!(found.len(), 1, "{found:?}");
+        for flag in ["SYS_ADMIN", "seccomp=", "apparmor=", "systempaths=", "/sys/fs/cgroup:rw"] {
+            assert!(found[0].contains(flag), "{flag}");
+        }
+    }
+
+    #[test]
+    fn a_cgroup_comes_from_systemd_where_there_is_one() {
+        let memory = [Obstacle::from((Capability::Memory, "not delegated".to_owned()))];
+        let systemd = Surroundings { systemd: true, user_manager: true, ..user() };
+        let found = commands(&memory, &systemd);
+        assert_eq!(found[0], "systemd-run --user --scope -p Delegate=yes cargo isotest");
+        assert!(found[1].starts_with("sudo -E systemd-run --scope "), "{}", found[1]);
+        let found = commands(&memory, &user());
+        assert!(found[0].contains("chown 1000:1000 ."), "{}", found[0]);
+    }
+
+    #[test]
+    fn root_needs_no_sudo() {
+        let obstacle = refused(Capability::Net, Step::UnshareZygote, libc::ENOSPC);
+        let root = Surroundings { can_administer: true, ..Surroundings::default() };
+        assert_eq!(commands(&[obstacle], &root), ["sysctl -w user.max_net_namespaces=15000"]);
+    }
+}

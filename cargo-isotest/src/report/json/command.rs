@@ -1,0 +1,41 @@
+//! The object of a command that is no test.
+
+use super::SCHEMA;
+use super::attempt::Facts;
+use isotest_core::record::Record;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct CommandFinished<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    schema: u32,
+    #[serde(flatten)]
+    facts: Facts<'a>,
+}
+
+/// What came of a command, as one line.
+///
+/// # Errors
+/// None that could be provoked; serde has its own opinion of that.
+pub(crate) fn command(record: &Record) -> serde_json::Result<String> {
+    let object = CommandFinished { kind: "command-finished", schema: SCHEMA, facts: Facts::of(record) };
+    serde_json::to_string(&object).map(|line| line + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use isotest_core::outcome::Outcome;
+    use serde_json::Value;
+
+    #[test]
+    fn a_command_has_the_fields_of_an_attempt_without_its_name_and_output() {
+        let line = command(&sample::record(Outcome::Failed { code: 3 })).unwrap();
+        let object: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&object["type"], &object["schema"]), (&"command-finished".into(), &1.into()));
+        assert_eq!((&object["exit_code"], &object["usage"]["pids_peak"]), (&3.into(), &1.into()));
+        assert!(object.get("name").is_none() && object.get("stdout").is_none(), "{line}");
+    }
+}

@@ -1,0 +1,84 @@
+//! Finding the runs on this machine and asking them.
+
+use super::serve::PREFIX;
+use super::{Answer, SCHEMA};
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use nix::unistd::geteuid;
+use procfs::FromRead;
+use procfs::net::UnixNetEntries;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Read};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
+use std::time::Duration;
+
+/// A run that has not answered after so long has been stopped, or its machine is very busy.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// More than any answer has.
+const ANSWER_BYTES: u64 = 64 << 20;
+
+/// A run that was asked.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// What the kernel says of the process at the other end: its id, as seen from here, and its user.
+    pub(crate) pid: i32,
+    /// Its user.
+    pub(crate) uid: u32,
+    /// What it said, or why it is not known.
+    pub(crate) answer: Result<Answer, String>,
+}
+
+/// Asks all runs in this network namespace that belong to the caller; root asks those of everybody.
+///
+/// # Errors
+/// When the kernel's table of sockets cannot be read.
+pub(crate) fn ask_all() -> io::Result<Vec<Asked>> {
+    let table = fs::read("/proc/self/net/unix")?;
+    // A path of somebody else's socket need not be UTF-8.
+    let table = UnixNetEntries::from_read(String::from_utf8_lossy(&table).as_bytes());
+    let entries = table.map_err(io::Error::other)?.0.into_iter();
+    // Connections that wait to be taken have the name, too.
+    let names: BTreeSet<_> = entries.filter_map(|entry| name(&entry.path?.to_string_lossy())).collect();
+    let mut asked: Vec<_> = names.iter().filter_map(|name| ask(name).ok().flatten()).collect();
+    asked.sort_by_key(|asked| asked.pid);
+    Ok(asked)
+}
+
+fn name(path: &str) -> Option<String> {
+    let name = path.strip_prefix('@')?;
+    name.starts_with(PREFIX).then(|| name.to_owned())
+}
+
+/// `None` if it is none of the caller's business.
+fn ask(name: &str) -> io::Result<Option<Asked>> {
+    let stream = UnixStream::connect_addr(&SocketAddr::from_abstract_name(name)?)?;
+    let peer = getsockopt(&stream, PeerCredentials)?;
+    let me = geteuid();
+    if !me.is_root() && peer.uid() != me.as_raw() {
+        return Ok(None);
+    }
+    let answer = match read(&stream) {
+        Ok(answer) if answer.is_empty() => return Ok(None),
+        Ok(answer) => understand(&answer),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err("it does not answer; it may have been stopped".to_owned())
+        }
+        Err(error) => Err(format!("it does not answer: {error}")),
+    };
+    Ok(Some(Asked { pid: peer.pid(), uid: peer.uid(), answer }))
+}
+
+fn read(stream: &UnixStream) -> io::Result<Vec<u8>> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_BYTES).read_to_end(&mut answer)?;
+    Ok(answer)
+}
+
+fn understand(answer: &[u8]) -> Result<Answer, String> {
+    match serde_json::from_slice::<Answer>(answer) {
+        Ok(answer) if answer.schema == SCHEMA => Ok(answer),
+        Ok(_) | Err(_) => Err("it is of another version of this program".to_owned()),
+    }
+}

@@ -1,0 +1,70 @@
+//! Answering whoever asks what is running. The socket has a name without a file: it is gone when the process is.
+
+use super::Roster;
+use nix::sys::socket::{Shutdown, getsockopt, shutdown, sockopt::PeerCredentials};
+use nix::unistd::geteuid;
+use procfs::process::Process;
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::sync::Arc;
+use std::thread::{Scope, sleep};
+use std::time::Duration;
+
+/// What the names of the sockets begin with; pid and start time of the supervisor follow.
+pub(super) const PREFIX: &str = "isotest-run/";
+
+/// Who does not read the answer for so long does not get it.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The pause after a connection that could not be taken, such as for want of descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The socket of a run. When this is dropped, nobody is answered any more.
+#[derive(Debug)]
+pub(crate) struct Listener(Arc<UnixListener>);
+
+impl Listener {
+    /// Takes the name of this process's run.
+    ///
+    /// # Errors
+    /// When somebody else has taken it, or sockets cannot be made.
+    pub(crate) fn open() -> io::Result<Self> {
+        let stat = Process::myself().and_then(|process| process.stat()).map_err(io::Error::other)?;
+        let name = format!("{PREFIX}{}-{}", stat.pid, stat.starttime);
+        let address = SocketAddr::from_abstract_name(name)?;
+        Ok(Self(Arc::new(UnixListener::bind_addr(&address)?)))
+    }
+
+    /// Answers, in a thread of its own.
+    pub(crate) fn serve<'scope>(&self, scope: &'scope Scope<'scope, '_>, roster: &'scope Roster) {
+        let listener = Arc::clone(&self.0);
+        scope.spawn(move || {
+            loop {
+                match listener.accept() {
+                    // Who goes away before the end of the answer has not wanted it.
+                    Ok((stream, _)) => drop(answer(stream, roster)),
+                    Err(error) if error.raw_os_error() == Some(nix::libc::EINVAL) => return,
+                    Err(_) => sleep(PAUSE),
+                }
+            }
+        });
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // It wakes who waits for connections, and there is nothing else to be done.
+        let _ = shutdown(self.0.as_raw_fd(), Shutdown::Both);
+    }
+}
+
+/// Only the owner of the run, or root, is told anything.
+fn answer(mut stream: UnixStream, roster: &Roster) -> io::Result<()> {
+    let uid = getsockopt(&stream, PeerCredentials)?.uid();
+    if uid != 0 && uid != geteuid().as_raw() {
+        return Ok(());
+    }
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(&serde_json::to_vec(&roster.answer())?)
+}

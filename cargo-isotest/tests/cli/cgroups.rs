@@ -1,0 +1,104 @@
+//! Somebody outside meddles with the cgroups of a run.
+
+use crate::call::{Ended, Lines, isotest};
+use crate::host::{cgroups_of, wait_until};
+use crate::project::Project;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each test is there for a while, and some are only prepared.
+const SLEEP: &str = r"
+fn be() { std::thread::sleep(std::time::Duration::from_millis(700)); }
+#[test] fn a() { be() }
+#[test] fn b() { be() }
+#[test] fn c() { be() }
+#[test] fn d() { be() }
+";
+
+const COMPUTES: &str =
+    "#[test] fn a() { let began = std::time::Instant::now(); while began.elapsed().as_secs() < 2 {} }";
+
+const MANIFEST: &str =
+    "[package]\nname = \"watched\"\nedition = \"2024\"\n[lib]\ndoctest = false\n[workspace]\n";
+
+/// A run, with which somebody meddles as soon as its first test is there.
+fn meddled(place: &Path, tests: &str, meddle: impl FnOnce(&[PathBuf])) -> (Ended, Lines) {
+    let project = Project::written(place, &[("Cargo.toml", MANIFEST), ("src/lib.rs", tests)]);
+    let running = isotest(&project).arguments(["--message-format", "json", "-j", "1"]).start();
+    let pid = running.child.id();
+    let mut leaves = Vec::new();
+    wait_until("a test is in its cgroup", || {
+        leaves = cgroups_of(pid).iter().flat_map(|run| directories(run)).collect();
+        leaves.iter().any(|leaf| is_inhabited(leaf))
+    });
+    meddle(&leaves);
+    let ended = running.end();
+    let lines = Lines::of(&ended);
+    assert!(cgroups_of(pid).is_empty());
+    (ended, lines)
+}
+
+fn directories(run: &Path) -> Vec<PathBuf> {
+    let inside = fs::read_dir(run).into_iter().flatten().flatten().map(|entry| entry.path());
+    inside.filter(|path| path.is_dir() && !path.ends_with("supervisor")).collect()
+}
+
+fn is_inhabited(leaf: &Path) -> bool {
+    fs::read_to_string(leaf.join("cgroup.procs")).is_ok_and(|processes| !processes.is_empty())
+}
+
+/// Whether the caller can have cgroups here at all.
+fn has_cgroups(place: &Path) -> bool {
+    let project = Project::written(place, &[("Cargo.toml", MANIFEST), ("src/lib.rs", "#[test] fn it() {}")]);
+    isotest(&project).lines().1.started["cgroup_layout"].is_string()
+}
+
+#[test]
+fn tests_whose_cgroup_somebody_removes_have_no_verdict_and_the_run_says_so() {
+    let place = tempfile::tempdir().unwrap();
+    if !has_cgroups(&place.path().join("control")) {
+        return;
+    }
+    let (ended, lines) = meddled(place.path(), SLEEP, |leaves| {
+        for leaf in leaves.iter().filter(|leaf| !is_inhabited(leaf)) {
+            // One that is about to be inhabited stays.
+            let _ = fs::remove_dir(leaf);
+        }
+    });
+    assert_eq!(ended.status.code(), Some(98), "{ended:#?}");
+    let lost: Vec<_> = lines.attempts.iter().filter(|attempt| attempt["outcome"] == "not-isolated").collect();
+    assert!((1..=2).contains(&lost.len()), "{:#?}", lines.attempts);
+    assert_eq!(lines.finished["counts"]["passed"], 4 - lost.len(), "the others are as before: {ended:#?}");
+    for attempt in lost {
+        let message = attempt["error"]["message"].as_str().unwrap();
+        assert!(message.contains("cgroup"), "{message}");
+    }
+    assert!(ended.stderr.contains("somebody else has removed the run's cgroup"), "{}", ended.stderr);
+    let (ended, _) = meddled(place.path(), SLEEP, |_| ());
+    assert_eq!(ended.status.code(), Some(0), "control: {ended:#?}");
+}
+
+#[test]
+fn a_test_that_somebody_moves_is_marked_as_suspect() {
+    let place = tempfile::tempdir().unwrap();
+    if !has_cgroups(&place.path().join("control")) {
+        return;
+    }
+    let move_out = |leaves: &[PathBuf]| {
+        for leaf in leaves.iter().filter(|leaf| is_inhabited(leaf)) {
+            let elsewhere = leaf.with_file_name("elsewhere");
+            fs::create_dir(&elsewhere).unwrap();
+            for process in fs::read_to_string(leaf.join("cgroup.procs")).unwrap().lines() {
+                fs::write(elsewhere.join("cgroup.procs"), process).unwrap();
+            }
+        }
+    };
+    let (ended, lines) = meddled(place.path(), COMPUTES, move_out);
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    assert_eq!(lines.finished["suspect"], 1, "{ended:#?}");
+    assert!(lines.attempts[0]["suspect"].as_str().unwrap().starts_with("it left its cgroup"));
+    assert!(ended.stderr.contains("suspect: it left its cgroup"), "{}", ended.stderr);
+    let (_, lines) = meddled(place.path(), COMPUTES, |_| ());
+    assert_eq!(lines.finished["suspect"], 0, "control");
+    assert!(lines.attempts[0]["suspect"].is_null(), "control");
+}

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Inside a container as Docker makes it by default, and with the flags that lift its refusals."""
+
+import re
+import subprocess
+import unittest
+
+import engine
+import rows
+import subject
+from subject import CANNOT_ISOLATE, Subject
+
+TREE = subject.ROOT / "ci/vm/tree.sh"
+SYS_ADMIN = ["--cap-add", "SYS_ADMIN"]
+SECCOMP = ["--security-opt", "seccomp=unconfined"]
+APPARMOR = ["--security-opt", "apparmor=unconfined"]
+SYSTEM_PATHS = ["--security-opt", "systempaths=unconfined"]
+CGROUPS = ["--cgroupns", "host", "-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw"]
+# What suffices.
+UNCONFINED = [*SYS_ADMIN, *SECCOMP, *APPARMOR]
+UNCONFINED_USER = [*SECCOMP, *APPARMOR, *SYSTEM_PATHS]
+AS_USER = ["--user", f"{subject.UID}:{subject.UID}", "--env", "HOME=/home/user"]
+ADVICE = re.compile(r"--(?:cap-add|security-opt) [\w=]+")
+
+
+def setUpModule():
+    global docker, tried
+    tried = Subject()
+    tree = subprocess.run([TREE], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    docker = unittest.enterModuleContext(engine.Engine(engine.unpacked(), tree))
+
+
+def run(words, *flags):
+    """Runs words in a container that shares what was built."""
+    read, written = tried.directories()
+    shared = [f"{path}:{path}:ro" for path in read] + [f"{path}:{path}" for path in written]
+    return docker.run(words, [*(word for share in shared for word in ("-v", share)), *flags], seconds=300)
+
+
+class Default(rows.Row):
+    """Masked /proc, read-only cgroupfs, no CAP_SYS_ADMIN, a seccomp filter that refuses unshare and mount."""
+
+    def assert_refused(self, *flags):
+        ran = run(tried.isotest(), *flags)
+        self.assertEqual((ran.status, ran.stdout), (CANNOT_ISOLATE, ""), f"{flags} {ran}")
+        return ran.stderr
+
+    def assert_advice_helps(self, *flags):
+        """Taking the advice, and that which follows then, if any, leads to full isolation."""
+        taken = set()
+        while advice := set(ADVICE.findall(self.assert_refused(*flags))) - taken:
+            taken |= advice
+            words = [word for flag in sorted(taken) for word in flag.split()]
+            ran = run(tried.isotest(), *flags, *words)
+            if ran.status != CANNOT_ISOLATE:
+                return self.assert_isolates(ran, [])
+            flags = [*flags, *words]
+        return self.fail(f"no further advice after {taken}")
+
+    def test_it_is_refused(self):
+        self.assertIn("UnshareZygote", self.assert_refused())
+        self.assertIn("UnshareZygote", self.assert_refused(*AS_USER))
+
+    def test_what_lifts_only_some_of_the_refusals_is_refused(self):
+        for flags in SYS_ADMIN, SECCOMP, SYSTEM_PATHS, [*SECCOMP, *SYSTEM_PATHS]:
+            self.assert_refused(*flags)
+        for flags in SYS_ADMIN, SECCOMP, SYSTEM_PATHS, [*SYS_ADMIN, *SECCOMP]:
+            self.assert_refused(*AS_USER, *flags)
+
+    def test_a_masked_proc_is_named(self):
+        refusal = self.assert_refused(*AS_USER, *SECCOMP, *APPARMOR)
+        self.assertIn("systempaths=unconfined", refusal)
+
+    def test_the_advice_helps(self):
+        self.assert_advice_helps()
+
+    def test_the_advice_helps_a_user(self):
+        self.assert_advice_helps(*AS_USER)
+
+
+class Unconfined(rows.Row):
+    """The flags that lift the refusals, and the machine's cgroups."""
+
+    def test_everything_is_in_force_and_measured(self):
+        report = self.assert_isolates(run(tried.isotest(), *UNCONFINED, *CGROUPS), ["memory", "cpu", "pids", "io"])
+        self.assertNotIn(None, report.figures("memory_peak_bytes"))
+        self.assertNotIn(None, report.figures("pids_peak"))
+
+    def test_without_the_cgroups_it_is_said_what_is_missing(self):
+        report = self.assert_isolates(run(tried.isotest(), *UNCONFINED), ["cpu"], missing=["memory", "pids"])
+        self.assertEqual(set(report.figures("memory_peak_bytes")), {None})
+
+    def test_a_user_needs_no_capability(self):
+        self.assert_isolates(run(tried.isotest(), *UNCONFINED_USER, *AS_USER), ["cpu"], missing=["memory", "pids"])
+
+    def test_every_promise_is_kept(self):
+        self.assert_keeps_promises(run(tried.end_to_end(), *UNCONFINED, *CGROUPS), 95)
+
+
+if __name__ == "__main__":
+    rows.main()

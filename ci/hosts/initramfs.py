@@ -1,0 +1,30 @@
+#!/usr/bin/env python3
+"""Root on an initramfs, whose root directory pivot_root(2) refuses, in a guest."""
+
+import guest
+import rows
+from subject import Subject, line
+
+REFUSED = "mkdir -p /tmp/new && mount -t tmpfs new /tmp/new && mkdir /tmp/new/old && pivot_root /tmp/new /tmp/new/old"
+
+
+def setUpModule():
+    global ran
+    subject = Subject()
+    ran = guest.run({"pivot_root": f"unshare -m sh -c '{REFUSED}'", "end_to_end": line(subject.end_to_end())},
+                    "--initramfs-root", files=subject.programs())
+
+
+class Initramfs(rows.Row):
+    """There is another way to a root of one's own."""
+
+    def test_pivot_root_is_refused(self):
+        self.assertNotEqual(ran["pivot_root"].status, 0)
+        self.assertIn("Invalid argument", ran["pivot_root"].stderr)
+
+    def test_every_promise_is_kept(self):
+        self.assert_keeps_promises(ran["end_to_end"], 95)
+
+
+if __name__ == "__main__":
+    rows.main()

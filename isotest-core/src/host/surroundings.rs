@@ -1,0 +1,56 @@
+//! Where this process runs, as far as it helps to say what could be done about a refusal. Nothing here decides what can
+//! be had: that is tried. [`super::probe::surroundings`] reads it.
+
+use std::path::PathBuf;
+
+/// Settings of the kernel by which user namespaces are refused, as they are named for sysctl(8).
+pub const SETTINGS: [&str; 9] = [
+    "kernel.unprivileged_userns_clone",
+    "kernel.apparmor_restrict_unprivileged_userns",
+    "user.max_user_namespaces",
+    "user.max_pid_namespaces",
+    "user.max_mnt_namespaces",
+    "user.max_net_namespaces",
+    "user.max_ipc_namespaces",
+    "user.max_uts_namespaces",
+    "user.max_cgroup_namespaces",
+];
+
+/// Facts about this process and the machine around it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact")]
+pub struct Surroundings {
+    /// The kernel's release, to be shown.
+    pub kernel: String,
+    /// Effective user id.
+    pub uid: u32,
+    /// Effective group id.
+    pub gid: u32,
+    /// What seems to run the container we are in: `docker`, `podman`, `kubernetes` or another word.
+    pub container: Option<String>,
+    /// Whether it is the Windows subsystem for Linux.
+    pub wsl: bool,
+    /// Whether a seccomp filter is in force, which may answer in the kernel's place.
+    pub seccomp: bool,
+    /// Whether this process has CAP_SYS_ADMIN in its user namespace.
+    pub can_administer: bool,
+    /// What is mounted over parts of `/proc`.
+    pub masked_proc: Vec<PathBuf>,
+    /// Those of [`SETTINGS`] that exist, and their values.
+    pub settings: Vec<(&'static str, String)>,
+    /// Under which AppArmor profile this process runs; `None` without AppArmor.
+    pub apparmor: Option<String>,
+    /// Whether systemd manages this machine.
+    pub systemd: bool,
+    /// Whether a systemd manager of this user's own can be reached.
+    pub user_manager: bool,
+    /// This program.
+    pub program: PathBuf,
+}
+
+impl Surroundings {
+    /// The value of a setting, if it exists.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.iter().find(|(other, _)| *other == name).map(|(_, value)| value.as_str())
+    }
+}

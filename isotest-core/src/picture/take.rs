@@ -1,0 +1,202 @@
+//! Taking a picture: the tree of processes and threads.
+
+use super::census::Census;
+use super::full::{self, Surroundings};
+use super::unseen::{Gaps, why};
+use super::{Picture, Process, Thread};
+use procfs::process::{self, Stat, Status};
+use procfs::{Current, FromRead, ProcError, ProcResult, Uptime};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How much is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Processes and threads.
+    Tree,
+    /// And everything else `/proc` says of each.
+    Full,
+}
+
+/// The most processes in a picture.
+const PROCESSES_MOST: usize = 500;
+/// The most threads in a picture.
+const THREADS_MOST: usize = 2000;
+/// What has not been looked at after so much time is left out.
+const TIME_MOST: Duration = Duration::from_secs(2);
+
+/// Takes a picture of all descendants of `init`, which is not in it.
+///
+/// # Errors
+/// When init is gone or `/proc` cannot be read.
+pub fn take(init: i32, extent: Extent) -> ProcResult<Picture> {
+    let outer = read::<Status>(&process::Process::new(init)?, "status")?.nspid;
+    let census = Census::take()?;
+    let mut camera = Camera {
+        extent,
+        level: outer.map_or(usize::MAX, |ids| ids.len().saturating_sub(1)),
+        now: Uptime::current()?.uptime_duration(),
+        until: Instant::now() + TIME_MOST,
+        threads: 0,
+        gaps: Gaps::default(),
+        surroundings: Surroundings::default(),
+    };
+    let mut processes = Vec::new();
+    for (pid, parent) in census.descendants(init) {
+        if processes.len() >= PROCESSES_MOST {
+            camera.gaps.note("process", format!("only {PROCESSES_MOST} are looked at"));
+        } else if Instant::now() >= camera.until {
+            camera.gaps.note("process", "there was no time left for it");
+        } else {
+            match camera.process(pid, parent) {
+                Ok(process) => processes.push(process),
+                Err(error) => camera.gaps.note("process", why(&error)),
+            }
+        }
+    }
+    let Camera { gaps, surroundings, .. } = camera;
+    let mount_namespaces = surroundings.finish(&mut processes);
+    Ok(Picture { processes, mount_namespaces, unseen: gaps.list() })
+}
+
+struct Camera {
+    extent: Extent,
+    /// Which of the ids in `NSpid` is the one inside.
+    level: usize,
+    /// Since the machine was started.
+    now: Duration,
+    until: Instant,
+    /// How many are in the picture.
+    threads: usize,
+    gaps: Gaps,
+    surroundings: Surroundings,
+}
+
+impl Camera {
+    fn process(&mut self, pid: i32, parent: i32) -> ProcResult<Process> {
+        let seen = process::Process::new(pid)?;
+        let stat = seen.stat()?;
+        let status = read::<Status>(&seen, "status")?;
+        let is_alive = !matches!(stat.state, 'Z' | 'X');
+        let command =
+            if is_alive { self.gaps.seen("cmdline", read::<Bytes>(&seen, "cmdline")) } else { None };
+        let threads = self.threads(pid, is_alive);
+        let mut details = None;
+        if is_alive && self.extent == Extent::Full {
+            details = Some(full::details(&seen, &status, &mut self.surroundings, &mut self.gaps));
+        }
+        Ok(Process {
+            pid,
+            inside: self.inside(&status),
+            parent,
+            state: state(&status),
+            command: command.map(|bytes| bytes.strings()).unwrap_or_default(),
+            cpu_us: cpu_us(&stat),
+            memory_bytes: status.vmrss.map(|kibibytes| kibibytes << 10),
+            age_us: self.age_us(&stat),
+            name: stat.comm,
+            threads,
+            details,
+        })
+    }
+
+    fn threads(&mut self, pid: i32, is_alive: bool) -> Vec<Thread> {
+        let directory = PathBuf::from(format!("/proc/{pid}/task"));
+        let ids = std::fs::read_dir(&directory).map_err(ProcError::from);
+        let ids = self.gaps.seen("task", ids).into_iter().flatten().flatten();
+        let mut ids: Vec<i32> = ids.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        ids.sort_unstable();
+        let mut threads = Vec::new();
+        for tid in ids {
+            if self.threads >= THREADS_MOST {
+                self.gaps.note("thread", format!("only {THREADS_MOST} are looked at"));
+            } else if Instant::now() >= self.until {
+                self.gaps.note("thread", "there was no time left for it");
+            } else {
+                match self.thread(&directory, tid, is_alive) {
+                    Ok(thread) => threads.push(thread),
+                    Err(error) => self.gaps.note("thread", why(&error)),
+                }
+            }
+        }
+        self.threads += threads.len();
+        full::name_awaited_threads(&mut threads);
+        threads
+    }
+
+    fn thread(&mut self, directory: &Path, tid: i32, is_alive: bool) -> ProcResult<Thread> {
+        // What `/proc` has of a thread has the same names as what it has of a process.
+        let seen = process::Process::new_with_root(directory.join(tid.to_string()))?;
+        let stat = seen.stat()?;
+        let status = read::<Status>(&seen, "status")?;
+        let is_wanted = is_alive && self.extent == Extent::Full;
+        Ok(Thread {
+            tid,
+            inside: self.inside(&status),
+            state: state(&status),
+            cpu_us: cpu_us(&stat),
+            age_us: self.age_us(&stat),
+            name: stat.comm,
+            wait: is_wanted.then(|| full::wait(&seen, &mut self.gaps)),
+        })
+    }
+
+    fn inside(&self, status: &Status) -> Option<i32> {
+        status.nspid.as_ref()?.get(self.level).copied()
+    }
+
+    fn age_us(&self, stat: &Stat) -> u64 {
+        u64::try_from(self.now.as_micros()).unwrap_or(u64::MAX).saturating_sub(ticks(stat.starttime))
+    }
+}
+
+fn cpu_us(stat: &Stat) -> u64 {
+    ticks(stat.utime + stat.stime)
+}
+
+/// Ticks of the clock in microseconds.
+fn ticks(count: u64) -> u64 {
+    count.saturating_mul(1_000_000 / procfs::ticks_per_second())
+}
+
+/// `S (sleeping)` in words.
+fn state(status: &Status) -> String {
+    let words = status.state.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    words.unwrap_or(&status.state).to_owned()
+}
+
+/// A file of `/proc/PID`, where names and paths need not be UTF-8.
+pub(super) fn read<T: FromRead>(process: &process::Process, file: &str) -> ProcResult<T> {
+    let Bytes(bytes) = process.read(file)?;
+    T::from_read(String::from_utf8_lossy(&bytes).as_bytes())
+}
+
+/// A file as it is.
+#[derive(Debug)]
+pub(super) struct Bytes(Vec<u8>);
+
+impl Bytes {
+    /// As strings that each end in a NUL.
+    pub(super) fn strings(&self) -> Vec<String> {
+        let bytes = self.0.strip_suffix(&[0]).unwrap_or(&self.0);
+        let strings = bytes.split(|byte| *byte == 0);
+        if bytes.is_empty() {
+            return Vec::new();
+        }
+        strings.map(|string| String::from_utf8_lossy(string).into_owned()).collect()
+    }
+
+    /// As lines without what is around them.
+    pub(super) fn lines(&self) -> Vec<String> {
+        String::from_utf8_lossy(&self.0).lines().map(|line| line.trim().to_owned()).collect()
+    }
+}
+
+impl FromRead for Bytes {
+    fn from_read<R: Read>(mut reader: R) -> ProcResult<Self> {
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+}

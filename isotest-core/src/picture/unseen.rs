@@ -1,0 +1,37 @@
+//! Counting what could not be seen.
+
+use super::Unseen;
+use procfs::{ProcError, ProcResult};
+use std::collections::BTreeMap;
+
+/// What could not be seen so far: the same thing for the same reason is counted.
+#[derive(Debug, Default)]
+pub(super) struct Gaps(BTreeMap<(&'static str, String), u64>);
+
+impl Gaps {
+    /// Takes a result apart, and notes why if it is none.
+    pub(super) fn seen<T>(&mut self, what: &'static str, result: ProcResult<T>) -> Option<T> {
+        result.map_err(|error| self.note(what, why(&error))).ok()
+    }
+
+    /// Notes one thing.
+    pub(super) fn note(&mut self, what: &'static str, why: impl Into<String>) {
+        *self.0.entry((what, why.into())).or_default() += 1;
+    }
+
+    /// All of it.
+    pub(super) fn list(self) -> Vec<Unseen> {
+        let gaps = self.0.into_iter();
+        gaps.map(|((what, why), count)| Unseen { what: what.to_owned(), why, count }).collect()
+    }
+}
+
+/// In words that are the same for every process.
+pub(super) fn why(error: &ProcError) -> String {
+    match error {
+        ProcError::PermissionDenied(_) => "permission denied".to_owned(),
+        ProcError::NotFound(_) => "gone, or not known to this kernel".to_owned(),
+        ProcError::Io(error, _) => error.to_string(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,45 @@
+//! What copy-on-write views cannot do although the host could, said before a test meets it. Pure.
+
+use crate::host::{Foreign, Originals};
+use std::path::PathBuf;
+
+/// One remark for each thing that cannot be done; writes to `kept` directories reach the host and can.
+pub(super) fn remarks(originals: &Originals, kept: &[PathBuf]) -> Vec<String> {
+    let is_kept = |foreign: &&Foreign| kept.iter().any(|path| foreign.path.starts_with(path));
+    let foreign = originals.foreign.iter().filter(|foreign| !is_kept(foreign)).map(|foreign| {
+        let path = foreign.path.display();
+        let (more, belong) = match foreign.more {
+            0 => (String::new(), "belongs"),
+            more => (format!(" and {more} more"), "belong"),
+        };
+        format!(
+            "`{path}`{more} {belong} to another user or group: in a copy-on-write directory, changes of it and in it fail \
+             with EOVERFLOW (os error 75); `--keep PATH` lets tests change it itself"
+        )
+    });
+    let directories = originals.keeps_directories.then(|| {
+        "this kernel lets only root remove directories that are not new from a copy-on-write directory; others get EIO \
+         (os error 5); `--keep PATH` lets tests remove them themselves"
+            .to_owned()
+    });
+    foreign.chain(directories).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_can_be_changed() {
+        let foreign = |path: &str, more| Foreign { path: path.into(), more };
+        let found = vec![foreign("/w/a", 0), foreign("/w/b", 2)];
+        let originals = Originals { foreign: found, ..Originals::default() };
+        let said = remarks(&originals, &[]);
+        assert!(said[0].starts_with("`/w/a` belongs to another"), "{said:?}");
+        assert!(said[1].starts_with("`/w/b` and 2 more belong to another"), "{said:?}");
+        assert_eq!(remarks(&originals, &["/w/a".into()]), said[1..]);
+        assert_eq!(remarks(&Originals::default(), &[]), [""; 0]);
+        let old = Originals { keeps_directories: true, ..Originals::default() };
+        assert!(remarks(&old, &[])[0].contains("os error 5"));
+    }
+}

@@ -1,0 +1,77 @@
+//! Whether an attempt was in its cgroup until its end. Pure.
+//!
+//! Runners of continuous integration, and others who think that a process is theirs, move processes to cgroups of their
+//! own. A look at the end costs every attempt, and in version 1 comes too late: the dead belong to no cgroup. But the
+//! kernel keeps two accounts of everything that init's children did, one by parentage and one by cgroup, and both have
+//! been read anyway. What the first has and the second has not was done elsewhere. The reverse proves nothing, since a
+//! parent is not told of every child.
+
+use crate::usage::{Children, Cpu, Source, Usage};
+use std::time::Duration;
+
+/// How far apart the accounts of one attempt are, besides a hundredth: what the workload does before it has entered a
+/// version 1 cgroup.
+const CPU_APART: Duration = Duration::from_millis(1);
+const FAULTS_APART: u64 = 16;
+
+/// Why the attempt cannot have been in its cgroup all the time; `None` if it can.
+pub(crate) fn moved(usage: &Usage, children: &Children) -> Option<String> {
+    let time = |cpu: Cpu| cpu.user + cpu.system;
+    // Those of version 1 are counted in ticks.
+    let cpu =
+        usage.cpu.filter(|reading| reading.source == Source::CpuStat).map(|reading| time(reading.value));
+    if let (Some(inside), Some(all)) = (cpu, children.cpu.map(time))
+        && inside + inside / 100 + CPU_APART < all
+    {
+        return Some(format!(
+            "it left its cgroup, where {inside:.1?} of its {all:.1?} of processor time were counted"
+        ));
+    }
+    let inside = usage.faults_most?;
+    let all = children.faults;
+    (inside + inside / 100 + FAULTS_APART < all)
+        .then(|| format!("it left its cgroup, where {inside} of its {all} page faults were counted at most"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::usage::Reading;
+
+    fn cpu(milliseconds: u64) -> Cpu {
+        Cpu { user: Duration::from_millis(milliseconds), system: Duration::from_millis(3) }
+    }
+
+    fn usage(milliseconds: u64, source: Source, faults: Option<u64>) -> Usage {
+        let cpu = Some(Reading { value: cpu(milliseconds), source });
+        Usage { cpu, faults_most: faults, ..Usage::default() }
+    }
+
+    fn children(milliseconds: u64, faults: u64) -> Children {
+        Children { cpu: Some(cpu(milliseconds)), faults, ..Children::default() }
+    }
+
+    #[test]
+    fn accounts_that_agree_prove_nothing() {
+        for (inside, all) in [
+            (usage(100, Source::CpuStat, Some(200)), children(101, 215)),
+            (
+                // Children of whom no parent was told.
+                usage(900, Source::CpuStat, Some(9000)),
+                children(2, 30),
+            ),
+        ] {
+            assert_eq!(moved(&inside, &all), None);
+        }
+        assert_eq!(moved(&Usage::default(), &children(100, 100)), None);
+        assert_eq!(moved(&usage(0, Source::CpuAcct, None), &children(100, 100)), None);
+    }
+
+    #[test]
+    fn what_was_done_elsewhere_is_told() {
+        let by_time = moved(&usage(20, Source::CpuStat, Some(200)), &children(25, 200)).unwrap();
+        assert_eq!(by_time, "it left its cgroup, where 23.0ms of its 28.0ms of processor time were counted");
+        let by_faults = moved(&usage(20, Source::CpuAcct, Some(200)), &children(25, 300)).unwrap();
+        assert_eq!(by_faults, "it left its cgroup, where 200 of its 300 page faults were counted at most");
+    }
+}
