@@ -25,6 +25,7 @@ mod places;
 mod project;
 mod projects;
 mod ps;
+mod roots;
 mod selection;
 mod terminal;
 mod warm;
