@@ -47,6 +47,19 @@ impl<'run> Slot<'run> {
         Ok(Self { template, cgroups, zygote: prepared(template)?, ready: VecDeque::new() })
     }
 
+    /// From here on attempts have this template. That costs a new zygote if it is another than before.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn enter(&mut self, template: &'run Template) -> Result<(), StepError> {
+        if !std::ptr::eq(self.template, template) {
+            self.end();
+            self.zygote = prepared(template)?;
+            self.template = template;
+        }
+        Ok(())
+    }
+
     /// Executes one attempt; `None` if `cancel` was thrown first. Whatever the attempt does to its sandbox, the next
     /// one has another.
     pub fn execute(&mut self, plan: &SandboxPlan, cancel: &Cancel) -> Option<Record> {
