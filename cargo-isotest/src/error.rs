@@ -92,6 +92,12 @@ pub(crate) enum Error {
         /// What was asked for.
         wanted: String,
     },
+    /// An attempt ended while somebody was in its sandbox, or about to be.
+    #[error("`{wanted}` has ended, and with it everything in its sandbox")]
+    AttemptEnded {
+        /// What was asked for.
+        wanted: String,
+    },
     /// A test that is running more than once.
     #[error("`{wanted}` is running more than once: {}", .ids.join(", "))]
     ManyAttempts {
@@ -200,7 +206,9 @@ impl Error {
                  -p Delegate=yes --uid=$(id -u) --gid=$(id -g) cargo isotest`, or go on without that limit"
                     .into(),
             ),
-            Self::NoAttempt { .. } => Some("`cargo isotest ps` names those that are running".into()),
+            Self::NoAttempt { .. } | Self::AttemptEnded { .. } => {
+                Some("`cargo isotest ps` names those that are running".into())
+            }
             Self::ManyAttempts { .. } => Some("name one of them by its id".into()),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
             Self::Sandbox(error) | Self::Execute(error) => error.hint().map(str::to_owned),

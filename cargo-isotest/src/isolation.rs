@@ -8,7 +8,7 @@ use crate::links;
 use crate::remedy::{self, Obstacle, Place};
 use crate::settings::{SandboxSettings, Settings};
 use crate::update;
-use isotest_core::cgroup::{Cgroups, Established};
+use isotest_core::cgroup::{Cgroups, Established, scope};
 use isotest_core::host::{Host, bounds, originals, probe};
 use isotest_core::plan::{self, Limits, Link, Network, Request, Resolved, Template, Views};
 use isotest_core::policy::{Capability, Isolation, Level};
@@ -114,6 +114,26 @@ fn unmet(obstacles: Vec<Obstacle>, host: &Host) -> Error {
     Error::CannotIsolate { obstacles, remedies }
 }
 
+/// The host, and cgroups on it. Where none count what is wanted, systemd is asked for one that does.
+fn established(wanted: &[Capability]) -> Result<(Host, Established), Error> {
+    let host = probe::host().map_err(Error::Host)?;
+    let established = Cgroups::establish(&host, wanted);
+    if !scope::may_help(&host, &established.missing) {
+        return Ok((host, established));
+    }
+    close(established.cgroups);
+    let entered = scope::enter(host.ids.uid);
+    let host = probe::host().map_err(Error::Host)?;
+    let mut established = Cgroups::establish(&host, wanted);
+    if let Err(why) = entered {
+        for (_, reason) in &mut established.missing {
+            reason.push_str("; systemd gave no other: ");
+            reason.push_str(&why);
+        }
+    }
+    Ok((host, established))
+}
+
 /// What this host is, and what follows from it.
 #[derive(Debug)]
 pub(crate) struct Decided {
@@ -137,13 +157,13 @@ impl Decided {
         views: &Views,
         refused: &[(PathBuf, String)],
     ) -> Result<Self, Error> {
-        let mut host = probe::host().map_err(Error::Host)?;
+        let wanted: Vec<_> = Capability::ALL
+            .into_iter()
+            .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off)
+            .collect();
+        let (mut host, Established { cgroups, mut missing }) = established(&wanted)?;
         host.originals = originals::read(&views.copy_on_write, &host);
         host.originals.refused = refused.to_vec();
-        let wanted = Capability::ALL
-            .into_iter()
-            .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off);
-        let Established { cgroups, mut missing } = Cgroups::establish(&host, &wanted.collect::<Vec<_>>());
         let cgroup_views = cgroups.views();
         let resolve = |missing: &[(Capability, String)]| {
             let request = Request {

@@ -55,6 +55,13 @@ pub(crate) enum Task {
         /// Whether a test was named.
         of_test: bool,
     },
+    /// Execute a command, or open a shell, in the sandbox of an attempt that is running.
+    Join {
+        /// What the attempt was called.
+        attempt: String,
+        /// The command; the shell without one.
+        command: Option<Command>,
+    },
     /// Explain how the one selected test is executed, or this command.
     Explain(Option<Command>),
 }
@@ -150,13 +157,16 @@ impl Settings {
             Some(Verb::List(words)) => (Task::List, words),
             Some(Verb::Closure { binary }) => (Task::Closure(caller.absolute(&binary)), cli.words),
             Some(Verb::Ps(args)) => (Task::Ps(args), cli.words),
-            Some(Verb::Exec(typed)) => (Task::Exec(Command::of(typed, caller)), Words::default()),
+            Some(Verb::Exec(typed)) => (Task::exec(typed, caller), Words::default()),
             Some(Verb::Doctor) => (Task::Doctor, Words::default()),
-            Some(Verb::Shell(ShellArgs { named })) => {
+            Some(Verb::Shell(ShellArgs { join: Some(attempt), .. })) => {
+                (Task::Join { attempt, command: None }, Words::default())
+            }
+            Some(Verb::Shell(ShellArgs { named, join: None })) => {
                 (Task::Shell { of_test: named.is_some() }, Words::filtering(named))
             }
             Some(Verb::Explain(ExplainArgs { named, command })) => {
-                let command = ExecArgs { usage_json: None, command };
+                let command = ExecArgs { usage_json: None, join: None, command };
                 let is_test = command.command.is_empty();
                 (Task::Explain((!is_test).then(|| Command::of(command, caller))), Words::filtering(named))
             }
@@ -176,9 +186,20 @@ impl Settings {
     }
 }
 
+impl Task {
+    fn exec(mut typed: ExecArgs, caller: &Caller) -> Self {
+        let join = typed.join.take();
+        let command = Command::of(typed, caller);
+        match join {
+            Some(attempt) => Self::Join { attempt, command: Some(command) },
+            None => Self::Exec(command),
+        }
+    }
+}
+
 impl Command {
     fn of(typed: ExecArgs, caller: &Caller) -> Self {
-        let ExecArgs { usage_json, command } = typed;
+        let ExecArgs { usage_json, command, .. } = typed;
         let mut words = command.into_iter();
         Self {
             program: words.next().unwrap_or_default().into(),

@@ -46,7 +46,7 @@ pub(crate) fn execute(of_test: bool, settings: &Settings, caller: &Caller) -> Re
 }
 
 /// The caller's shell.
-fn shell(caller: &Caller) -> &OsStr {
+pub(crate) fn shell(caller: &Caller) -> &OsStr {
     caller.variable("SHELL").filter(|shell| !shell.is_empty()).unwrap_or(OsStr::new("/bin/sh"))
 }
 

@@ -21,6 +21,7 @@ mod explain;
 mod files;
 mod host;
 mod interrupt;
+mod join;
 mod json;
 mod limits;
 mod outcomes;

@@ -25,13 +25,17 @@ pub struct Cgroups {
     /// The numbers of the block devices, where their traffic is limited.
     pub(super) devices: Vec<String>,
     next: AtomicU64,
+    /// The controllers that are there and were refused, and what the kernel said.
+    refused: Vec<(&'static str, String)>,
     /// What stands for peaks of which this kernel keeps no account.
     sampled: Vec<Source>,
 }
 
-/// The supervisor left `base`, and these controllers were enabled there for its children.
+/// The supervisor left its cgroup, and these controllers were enabled in `base` for its children.
 #[derive(Debug)]
 pub(super) struct Moved {
+    /// Where it was.
+    home: PathBuf,
     base: PathBuf,
     enabled: Vec<&'static str>,
 }
@@ -163,31 +167,29 @@ impl Cgroups {
     }
 
     fn add_unified(&mut self, mount: &CgroupMount, wanted: &[Capability]) -> Result<(), String> {
-        let base = &mount.own;
+        let base = &unified_base(mount, wanted);
         // Processes are born in the leaves, which the kernel allows to those who may move processes within `base`.
         OpenOptions::new()
             .write(true)
             .open(base.join("cgroup.procs"))
             .map_err(|error| refused("write", &base.join("cgroup.procs"), &error))?;
         let run = make_run(base).map_err(|error| refused("create a cgroup in", base, &error))?;
-        let controllers: Vec<_> = fs::read_to_string(base.join("cgroup.controllers"))
-            .unwrap_or_default()
-            .split_whitespace()
-            .filter_map(|name| UNIFIED.into_iter().find(|(_, controller)| *controller == name))
-            .filter(|(capability, _)| wanted.contains(capability))
-            .collect();
+        let controllers = controllers(base, wanted);
         let mut serves = vec![Capability::Cpu];
         if run.join("memory.pressure").exists() {
             serves.push(Capability::Pressure);
         }
         serves.retain(|capability| wanted.contains(capability));
         if !controllers.is_empty() {
-            let moved = move_supervisor(base, &run)?;
+            let moved = move_supervisor(&mount.own, base, &run)?;
             let moved = self.moved.insert(moved);
             for (capability, controller) in controllers {
-                if moved.enable(controller, &run) {
-                    serves.push(capability);
-                    self.sampled.extend(instead_of_peak(capability, &run));
+                match moved.enable(controller, &run) {
+                    Ok(()) => {
+                        serves.push(capability);
+                        self.sampled.extend(instead_of_peak(capability, &run));
+                    }
+                    Err(reason) => self.refused.push((controller, reason)),
                 }
             }
         }
@@ -208,8 +210,8 @@ impl Cgroups {
         if let Some(known) = known {
             return Ok(&mut self.hierarchies[known]);
         }
-        let run = bases(&mount.own, uid).into_iter().find_map(|base| make_run(&base).ok());
-        let run = run.map_or_else(|| make_run(&mount.own), Ok);
+        let handed_over = || handed_over(&mount.own, uid).find_map(|base| make_run(&base).ok());
+        let run = make_run(&mount.own).or_else(|error| handed_over().ok_or(error));
         let run = run.map_err(|error| refused("create a cgroup in", &mount.own, &error))?;
         let mount_point = mount.mount_point.clone();
         let handle = opened(&run)?;
@@ -229,11 +231,8 @@ impl Cgroups {
         {
             return reason.clone();
         }
-        if self.moved.is_some() {
-            let base = mount.own.display();
-            return format!(
-                "the `{controller}` controller could not be enabled in `{base}`, or other processes are in it"
-            );
+        if let Some((_, reason)) = self.refused.iter().find(|(refused, _)| *refused == controller) {
+            return reason.clone();
         }
         format!("the `{controller}` controller is not delegated to `{}`", mount.own.display())
     }
@@ -253,15 +252,18 @@ const UNIFIED: [(Capability, &str); 3] =
 
 impl Moved {
     /// Enables a controller for the run's leaves, one write each, since one refusal would refuse all.
-    pub(super) fn enable(&mut self, controller: &'static str, run: &Path) -> bool {
+    pub(super) fn enable(&mut self, controller: &'static str, run: &Path) -> Result<(), String> {
+        let write = |directory: &Path| {
+            let error = fs::write(directory.join("cgroup.subtree_control"), format!("+{controller}")).err();
+            let what = format!("enable the `{controller}` controller in");
+            error.map_or(Ok(()), |error| Err(refused(&what, directory, &error)))
+        };
         let own = fs::read_to_string(self.base.join("cgroup.subtree_control")).unwrap_or_default();
         if !own.split_whitespace().any(|enabled| enabled == controller) {
-            if fs::write(self.base.join("cgroup.subtree_control"), format!("+{controller}")).is_err() {
-                return false;
-            }
+            write(&self.base)?;
             self.enabled.push(controller);
         }
-        fs::write(run.join("cgroup.subtree_control"), format!("+{controller}")).is_ok()
+        write(run)
     }
 
     /// Moves the supervisor back. A controller that another run has come to need stays enabled.
@@ -273,7 +275,7 @@ impl Moved {
         for controller in &self.enabled {
             let _ = fs::write(self.base.join("cgroup.subtree_control"), format!("-{controller}"));
         }
-        fs::write(self.base.join("cgroup.procs"), "0")
+        fs::write(self.home.join("cgroup.procs"), "0")
     }
 }
 
@@ -287,22 +289,40 @@ fn instead_of_peak(capability: Capability, run: &Path) -> Option<Source> {
     (!run.join(peak.as_str()).exists()).then_some(current)
 }
 
-pub(super) fn move_supervisor(base: &Path, run: &Path) -> Result<Moved, String> {
+pub(super) fn move_supervisor(home: &Path, base: &Path, run: &Path) -> Result<Moved, String> {
     let leaf = run.join(SUPERVISOR);
     let moved = fs::create_dir(&leaf).and_then(|()| fs::write(leaf.join("cgroup.procs"), "0"));
     moved.map_err(|error| refused("move this process to", &leaf, &error))?;
-    Ok(Moved { base: base.to_path_buf(), enabled: Vec::new() })
+    Ok(Moved { home: home.to_path_buf(), base: base.to_path_buf(), enabled: Vec::new() })
 }
 
-/// The own cgroup, and those directly below it that somebody has given to this user.
-fn bases(own: &Path, uid: u32) -> Vec<PathBuf> {
-    let mut bases = vec![own.to_path_buf()];
-    for entry in fs::read_dir(own).into_iter().flatten().flatten() {
-        if uid != 0 && entry.metadata().is_ok_and(|meta| meta.is_dir() && meta.uid() == uid) {
-            bases.push(entry.path());
-        }
-    }
-    bases
+/// The controllers of a version 2 cgroup that are wanted.
+fn controllers(base: &Path, wanted: &[Capability]) -> Vec<(Capability, &'static str)> {
+    let there = fs::read_to_string(base.join("cgroup.controllers")).unwrap_or_default();
+    let wanted = UNIFIED.into_iter().filter(|(capability, _)| wanted.contains(capability));
+    wanted.filter(|(_, controller)| there.split_whitespace().any(|name| name == *controller)).collect()
+}
+
+/// The own cgroup in version 2, or the one around it: a cgroup in which other processes stay hands no controllers on, and
+/// whoever was handed a subtree over may be in a part of it. What systemd manages is left to it.
+fn unified_base(mount: &CgroupMount, wanted: &[Capability]) -> PathBuf {
+    let own = &mount.own;
+    let around = own.parent().filter(|_| own != &mount.mount_point).unwrap_or(own);
+    let processes = |directory: &Path| fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+    let alone = processes(own).lines().all(|pid| pid == std::process::id().to_string());
+    let may_move = || OpenOptions::new().write(true).open(around.join("cgroup.procs")).is_ok();
+    let managed = || Path::new("/run/systemd/system").is_dir();
+    // Processes in the root are in nobody's way.
+    let is_free = || around == mount.mount_point || processes(around).is_empty();
+    let needed = !alone && !controllers(around, wanted).is_empty();
+    if needed && may_move() && is_free() && !managed() { around.to_owned() } else { own.clone() }
+}
+
+/// The cgroups directly below the own one that somebody has given to this user.
+fn handed_over(own: &Path, uid: u32) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(own).into_iter().flatten().flatten();
+    let is_given = move |meta: fs::Metadata| uid != 0 && meta.is_dir() && meta.uid() == uid;
+    entries.filter(move |entry| entry.metadata().is_ok_and(is_given)).map(|entry| entry.path())
 }
 
 fn make_run(base: &Path) -> io::Result<PathBuf> {

@@ -69,20 +69,16 @@ impl Cgroups {
         let mount = host.cgroups.iter().find(|mount| mount.unified);
         let hierarchy = self.hierarchies.iter_mut().find(|hierarchy| hierarchy.unified);
         let (Some(mount), Some(hierarchy)) = (mount, hierarchy) else { return Ok(false) };
-        let offered = fs::read_to_string(mount.own.join("cgroup.controllers")).unwrap_or_default();
+        let base = hierarchy.run.parent().unwrap_or(&hierarchy.run);
+        let offered = fs::read_to_string(base.join("cgroup.controllers")).unwrap_or_default();
         if !offered.split_whitespace().any(|one| one == name) {
             return Ok(false);
         }
-        if self.moved.is_none() {
-            self.moved = Some(move_supervisor(&mount.own, &hierarchy.run)?);
-        }
-        let enabled = self.moved.as_mut().is_some_and(|moved| moved.enable(name, &hierarchy.run));
-        if !enabled {
-            let base = mount.own.display();
-            return Err(format!(
-                "the `{name}` controller could not be enabled in `{base}`, or other processes are in it"
-            ));
-        }
+        let moved = match &mut self.moved {
+            Some(moved) => moved,
+            none => none.insert(move_supervisor(&mount.own, base, &hierarchy.run)?),
+        };
+        moved.enable(name, &hierarchy.run)?;
         hierarchy.controls.push(control);
         Ok(true)
     }

@@ -6,6 +6,7 @@ mod control;
 mod leaf;
 mod limits;
 mod parse;
+pub mod scope;
 mod sweep;
 
 pub use base::{Cgroups, Established};

@@ -55,6 +55,8 @@ pub(crate) enum Report {
     Terminal,
     /// A workload somebody attends to was stopped by this signal.
     Stopped(i32),
+    /// A guest's workload was not in the cgroup of the attempt, for this reason. It is said just before its end.
+    Uncounted(StepError),
     /// What runs is about to be killed. Init waits for [`Command::GoOn`], so that it can be looked at.
     About(Moment),
 }

@@ -70,6 +70,12 @@ impl Sandbox {
         }
     }
 
+    /// One that was not made here: what a guest of it has to say comes over `control`.
+    pub(super) fn of_guest(plan: &SandboxPlan, control: UnixStream) -> Self {
+        let stream = || Stream { pipe: None, capture: Capture::new(0) };
+        Self { kind: Kind::from(plan), leaf: None, control, streams: [stream(), stream()] }
+    }
+
     fn send(
         kind: &Kind,
         leaf: Option<&Leaf>,

@@ -56,6 +56,8 @@ pub enum Step {
     GuardProc,
     /// Init: mount the attempt's pseudo terminals.
     MountDevpts,
+    /// Guest: enter the namespaces of a sandbox that is running.
+    Join,
     /// Init: open the terminal of a command somebody attends to.
     OpenTerminal,
     /// Init: start the workload's process, in the version 2 cgroup.
@@ -84,7 +86,7 @@ pub enum Step {
 
 impl Step {
     /// Every step that happens inside a process a test can look at, in order.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::StartZygote,
         Self::UnshareZygote,
         Self::MapZygote,
@@ -109,6 +111,7 @@ impl Step {
         Self::MountProc,
         Self::GuardProc,
         Self::MountDevpts,
+        Self::Join,
         Self::OpenTerminal,
         Self::CloneWorkload,
         Self::JoinCgroup,
@@ -179,6 +182,7 @@ impl Step {
             | Self::DieWithParent
             | Self::CloneWorkload
             | Self::JoinCgroup
+            | Self::Join
             | Self::OpenTerminal
             | Self::NewSession
             | Self::PlaceDescriptors
@@ -218,6 +222,7 @@ impl Step {
             Self::MountProc => "mount the test's own /proc",
             Self::GuardProc => "make a part of /proc read-only",
             Self::MountDevpts => "mount pseudo terminals",
+            Self::Join => "enter the sandbox",
             Self::OpenTerminal => "open a pseudo terminal",
             Self::CloneWorkload => "start the test's process in its cgroup",
             Self::JoinCgroup => "enter the test's cgroup",

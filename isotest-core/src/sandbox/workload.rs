@@ -6,8 +6,7 @@ use super::init::Descriptors;
 use super::step::{Step, StepError};
 use super::terminal::Terminal;
 use crate::host::bounds::resource;
-use crate::plan::{ProcessLimits, Template};
-use crate::policy::Capability;
+use crate::plan::ProcessLimits;
 use crate::sys::clone3::exit_now;
 use crate::sys::{fd, signal};
 use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
@@ -20,9 +19,9 @@ use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-/// Executes the workload, or says over `errors` why not.
-pub(super) fn run(template: &Template, workload: &Packed, descriptors: &Descriptors, errors: &OwnedFd) -> ! {
-    let Err(error) = execute(template, workload, descriptors);
+/// Executes the workload, with `own_cgroup` in a new cgroup namespace, or says over `errors` why not.
+pub(super) fn run(own_cgroup: bool, workload: &Packed, descriptors: &Descriptors, errors: &OwnedFd) -> ! {
+    let Err(error) = execute(own_cgroup, workload, descriptors);
     if let Ok(message) = postcard::to_stdvec(&error) {
         // Init takes an unreadable message for what it is: a failure that could not be told.
         let _ = write(errors, &message);
@@ -37,16 +36,12 @@ pub(super) fn error(errors: &OwnedFd) -> Option<StepError> {
     postcard::from_bytes(message.get(..length)?).ok()
 }
 
-fn execute(
-    template: &Template,
-    workload: &Packed,
-    descriptors: &Descriptors,
-) -> Result<Infallible, StepError> {
+fn execute(own_cgroup: bool, workload: &Packed, descriptors: &Descriptors) -> Result<Infallible, StepError> {
     for tasks in &descriptors.tasks {
         // A single-threaded process that moves itself is moved at once; a process id would wait for a grace period.
         Step::JoinCgroup.run(|| write(tasks, b"0"))?;
     }
-    if !template.shared.contains(&Capability::Cgroup) {
+    if own_cgroup {
         Step::UnshareCgroup.run(|| unshare(CloneFlags::CLONE_NEWCGROUP))?;
     }
     Step::NewSession.run(|| session(descriptors))?;

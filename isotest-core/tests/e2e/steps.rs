@@ -28,8 +28,14 @@ pub(crate) const PROMISES: &[Promise] = &[
 ];
 
 /// Taken by the supervisor, where nothing is injected, or only where there are cgroups; tried by other trials.
-const NOT_INJECTED: [Step; 5] =
-    [Step::StartZygote, Step::CreateCgroup, Step::ShowCgroup, Step::JoinCgroup, Step::ReadFigures];
+const NOT_INJECTED: [Step; 6] = [
+    Step::StartZygote,
+    Step::CreateCgroup,
+    Step::ShowCgroup,
+    Step::JoinCgroup,
+    Step::ReadFigures,
+    Step::Join,
+];
 
 fn each(suite: &Suite) -> Kept {
     for step in Step::ALL.into_iter().filter(|step| !NOT_INJECTED.contains(step)) {
