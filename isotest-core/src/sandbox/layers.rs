@@ -34,7 +34,7 @@ pub(super) fn mount(private: &Private, store: &Path, leaf: Option<&str>) -> Resu
     }
     if let Some(leaf) = leaf {
         for view in &private.cgroups {
-            let mount = Step::MakeLayers
+            let mount = Step::ShowCgroup
                 .on(view.path.display(), || mounts::detached_copy(&view.stash.join(leaf), false))?;
             taken.push((mount, view.path.as_path()));
         }
