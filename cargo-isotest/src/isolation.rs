@@ -9,7 +9,7 @@ use crate::remedy::{self, Obstacle, Place};
 use crate::settings::{SandboxSettings, Settings};
 use crate::update;
 use isotest_core::cgroup::{Cgroups, Established, scope};
-use isotest_core::host::{Host, originals, probe};
+use isotest_core::host::{Host, bounds, originals, probe};
 use isotest_core::plan::{self, Limits, Link, Network, Request, Resolved, Template, Views};
 use isotest_core::policy::{Capability, Isolation, Level};
 use isotest_core::sandbox::step::StepError;
@@ -68,15 +68,19 @@ impl Sandboxes {
         let sandbox = &settings.sandbox;
         let jobs = settings.execution.jobs.get();
         let views = views(sandbox, directories, caller);
-        let Decided { host, cgroups, resolved } = Decided::of(sandbox, jobs, &views, refused)?;
+        let Decided { host, mut cgroups, resolved } = Decided::of(sandbox, jobs, &views, refused)?;
         if !resolved.unmet.is_empty() {
             close(cgroups);
             return Err(unmet(resolved.unmet.into_iter().map(Obstacle::from).collect(), &host));
         }
+        let unlimited = unlimited(&mut cgroups, &sandbox.limits, &host);
+        if !unlimited.is_empty() {
+            close(cgroups);
+            return Err(Error::CannotLimit(unlimited));
+        }
         let mut isolation = resolved.isolation;
         isolation.remarks.extend(update::remark(caller, &sandbox.keeps));
-        let limits = Limits { memory: sandbox.memory_limit, pids: sandbox.pids_limit };
-        Ok(Self { template: resolved.template, cgroups, isolation, limits })
+        Ok(Self { template: resolved.template, cgroups, isolation, limits: sandbox.limits.clone() })
     }
 
     /// A sandbox that could not be made, explained by everything that is refused; any other error as it is.
@@ -183,6 +187,13 @@ impl Decided {
         }
         Ok(Self { host, cgroups, resolved })
     }
+}
+
+/// What is to be limited and cannot be, and why.
+fn unlimited(cgroups: &mut Cgroups, limits: &Limits, host: &Host) -> Vec<(String, String)> {
+    let unmet = cgroups.prepare_limits(limits, host).into_iter();
+    let of_cgroups = unmet.map(|(control, reason)| (control.controller(true).to_owned(), reason));
+    of_cgroups.chain(bounds::unmet(&limits.process)).collect()
 }
 
 /// What cannot be removed now is removed by the next run in the same place.

@@ -17,6 +17,7 @@ mod explain;
 mod harness;
 mod interrupt;
 mod isolation;
+mod join;
 mod links;
 mod list;
 mod listing;
@@ -77,6 +78,7 @@ fn run(cli: Cli) -> Result<End, Error> {
         Task::Exec(command) => exec::execute(command, &settings, &caller),
         Task::Doctor => doctor::execute(&settings, &caller),
         Task::Shell { of_test } => shell::execute(*of_test, &settings, &caller),
+        Task::Join { attempt, command } => join::execute(attempt, command.as_ref(), &settings, &caller),
         Task::Explain(command) => explain::execute(command.as_ref(), &settings, &caller),
         Task::Closure(program) => closure::show(program, settings.message_format, &caller),
         Task::Ps(args) => ps::show(args, settings.message_format),

@@ -7,6 +7,7 @@ use crate::cli::{
 };
 use crate::select::Selection;
 use anstream::ColorChoice;
+use isotest_core::plan::Limits;
 use isotest_core::policy::{Capability, Level, Policy, PolicyError};
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
@@ -54,6 +55,13 @@ pub(crate) enum Task {
         /// Whether a test was named.
         of_test: bool,
     },
+    /// Execute a command, or open a shell, in the sandbox of an attempt that is running.
+    Join {
+        /// What the attempt was called.
+        attempt: String,
+        /// The command; the shell without one.
+        command: Option<Command>,
+    },
     /// Explain how the one selected test is executed, or this command.
     Explain(Option<Command>),
 }
@@ -91,10 +99,8 @@ pub(crate) struct SandboxSettings {
     pub(crate) policy: Policy,
     /// The network.
     pub(crate) network: Network,
-    /// The memory limit in bytes.
-    pub(crate) memory_limit: Option<u64>,
-    /// The limit of processes and threads.
-    pub(crate) pids_limit: Option<u64>,
+    /// How much a test may use.
+    pub(crate) limits: Limits,
     /// What is shown of the host besides the default.
     pub(crate) binds: Vec<Bind>,
     /// What is written through to the host.
@@ -122,9 +128,6 @@ pub(crate) enum SettingsError {
     /// A duration of zero.
     #[error("`--timeout 0s` leaves no test any time")]
     ZeroTimeout,
-    /// A limit of zero.
-    #[error("`--memory-limit 0` leaves no test any memory")]
-    ZeroMemory,
     /// `--ignored` with `--include-ignored`, or either with another `--run-ignored`.
     #[error("`{first}` and `{second}` contradict each other")]
     Contradiction {
@@ -154,18 +157,21 @@ impl Settings {
             Some(Verb::List(words)) => (Task::List, words),
             Some(Verb::Closure { binary }) => (Task::Closure(caller.absolute(&binary)), cli.words),
             Some(Verb::Ps(args)) => (Task::Ps(args), cli.words),
-            Some(Verb::Exec(typed)) => (Task::Exec(Command::of(typed, caller)), Words::default()),
+            Some(Verb::Exec(typed)) => (Task::exec(typed, caller), Words::default()),
             Some(Verb::Doctor) => (Task::Doctor, Words::default()),
-            Some(Verb::Shell(ShellArgs { named })) => {
+            Some(Verb::Shell(ShellArgs { join: Some(attempt), .. })) => {
+                (Task::Join { attempt, command: None }, Words::default())
+            }
+            Some(Verb::Shell(ShellArgs { named, join: None })) => {
                 (Task::Shell { of_test: named.is_some() }, Words::filtering(named))
             }
             Some(Verb::Explain(ExplainArgs { named, command })) => {
-                let command = ExecArgs { usage_json: None, command };
+                let command = ExecArgs { usage_json: None, join: None, command };
                 let is_test = command.command.is_empty();
                 (Task::Explain((!is_test).then(|| Command::of(command, caller))), Words::filtering(named))
             }
         };
-        let Flags { tests, execution, sandbox, policy, report, cargo } = cli.flags;
+        let Flags { tests, execution, sandbox, limits, policy, report, cargo } = cli.flags;
         let Words { filters, of_harness } = words;
         let words = LibtestWords::read(&of_harness)?;
         Ok(Self {
@@ -173,16 +179,27 @@ impl Settings {
             cargo,
             execution: Execution::of(&execution, &words, caller)?.for_task(&task),
             selection: selection(filters, tests, words)?,
-            sandbox: SandboxSettings::of(&sandbox, &policy, caller)?,
+            sandbox: SandboxSettings::of(&sandbox, limits.limits(), &policy, caller)?,
             message_format: report.message_format,
             task,
         })
     }
 }
 
+impl Task {
+    fn exec(mut typed: ExecArgs, caller: &Caller) -> Self {
+        let join = typed.join.take();
+        let command = Command::of(typed, caller);
+        match join {
+            Some(attempt) => Self::Join { attempt, command: Some(command) },
+            None => Self::Exec(command),
+        }
+    }
+}
+
 impl Command {
     fn of(typed: ExecArgs, caller: &Caller) -> Self {
-        let ExecArgs { usage_json, command } = typed;
+        let ExecArgs { usage_json, command, .. } = typed;
         let mut words = command.into_iter();
         Self {
             program: words.next().unwrap_or_default().into(),
@@ -264,29 +281,30 @@ fn default_jobs(capture: bool, caller: &Caller) -> Result<NonZeroUsize, Settings
 }
 
 impl SandboxSettings {
-    fn of(typed: &SandboxArgs, policy: &PolicyArgs, caller: &Caller) -> Result<Self, SettingsError> {
-        let memory_limit = typed.memory_limit.map(|size| size.as_u64());
-        if memory_limit == Some(0) {
-            return Err(SettingsError::ZeroMemory);
-        }
-        let policy = Policy::of(&wishes(typed, policy))?;
+    fn of(
+        typed: &SandboxArgs,
+        limits: Limits,
+        policy: &PolicyArgs,
+        caller: &Caller,
+    ) -> Result<Self, SettingsError> {
+        let policy = Policy::of(&wishes(typed, &limits, policy))?;
         let network = if policy.level(Capability::Net) == Level::Off { Network::Host } else { typed.network };
         let binds = typed.bind.iter().map(|text| bind(text, caller)).collect::<Result<_, _>>()?;
         let keeps = typed.keep.iter().map(|path| existing("--keep", path, caller));
         let keeps = keeps.chain(coverage_directory(caller).map(Ok)).collect::<Result<_, _>>()?;
-        Ok(Self { policy, network, memory_limit, pids_limit: typed.pids_limit, binds, keeps })
+        Ok(Self { policy, network, limits, binds, keeps })
     }
 }
 
 // A limit requires what it measures, and the host's network is no network namespace.
-fn wishes(sandbox: &SandboxArgs, policy: &PolicyArgs) -> Vec<(Capability, Level)> {
+fn wishes(sandbox: &SandboxArgs, limits: &Limits, policy: &PolicyArgs) -> Vec<(Capability, Level)> {
     let typed =
         [(&policy.require, Level::Require), (&policy.prefer, Level::Prefer), (&policy.off, Level::Off)];
     let typed =
         typed.into_iter().flat_map(|(list, level)| list.iter().map(move |&capability| (capability, level)));
     let implied = [
-        sandbox.memory_limit.map(|_| (Capability::Memory, Level::Require)),
-        sandbox.pids_limit.map(|_| (Capability::Pids, Level::Require)),
+        limits.memory.map(|_| (Capability::Memory, Level::Require)),
+        limits.pids.map(|_| (Capability::Pids, Level::Require)),
         network_wish(sandbox.network),
     ];
     typed.chain(implied.into_iter().flatten()).collect()
@@ -386,7 +404,7 @@ mod tests {
             refusal(&["--memory-limit", "1MiB", "--off", "memory"]),
             "`memory` cannot be both `off` and `require`"
         );
-        assert_eq!(settings(&["--memory-limit", "1MiB"]).unwrap().sandbox.memory_limit, Some(1 << 20));
+        assert_eq!(settings(&["--memory-limit", "1MiB"]).unwrap().sandbox.limits.memory, Some(1 << 20));
     }
 
     #[test]
@@ -435,7 +453,6 @@ mod tests {
     #[test]
     fn zero_is_no_limit() {
         assert_eq!(refusal(&["--timeout", "0s"]), "`--timeout 0s` leaves no test any time");
-        assert_eq!(refusal(&["--memory-limit", "0"]), "`--memory-limit 0` leaves no test any memory");
         assert_eq!(
             settings(&["--timeout", "1m 5s"]).unwrap().execution.timeout,
             Some(Duration::from_secs(65))

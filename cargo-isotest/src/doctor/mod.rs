@@ -24,7 +24,9 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 /// Limits that the trial keeps to, so that writing them is tried, too.
-const LIMITS: Limits = Limits { memory: Some(1 << 30), pids: Some(1000) };
+fn limits() -> Limits {
+    Limits { memory: Some(1 << 30), pids: Some(1000), ..Limits::default() }
+}
 
 /// Nothing of the trial takes longer, even on a machine that is very busy.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -83,7 +85,7 @@ fn diagnose(sandbox: &SandboxSettings, caller: &Caller) -> Result<Diagnosis, Err
             directory: "/".into(),
         },
         timeout: Some(TIMEOUT),
-        limits: LIMITS,
+        limits: limits(),
         measured: true,
         attended: None,
         inherit_stdio: false,
@@ -139,7 +141,7 @@ fn refusals(template: &Template, first: StepError) -> Vec<Refusal> {
 
 /// Where nothing can be executed, a cgroup is made, limited and read all the same.
 fn figures_alone(cgroups: &Cgroups) -> Usage {
-    let Ok(Some(leaf)) = cgroups.create_leaf(LIMITS) else { return Usage::default() };
+    let Ok(Some(leaf)) = cgroups.create_leaf(&limits()) else { return Usage::default() };
     let usage = leaf.usage().unwrap_or_default();
     // What cannot be removed now is removed with the run's directory.
     let _ = leaf.remove();

@@ -54,6 +54,8 @@ pub enum Step {
     GuardProc,
     /// Init: mount the attempt's pseudo terminals.
     MountDevpts,
+    /// Guest: enter the namespaces of a sandbox that is running.
+    Join,
     /// Init: open the terminal of a command somebody attends to.
     OpenTerminal,
     /// Init: start the workload's process, in the version 2 cgroup.
@@ -70,6 +72,8 @@ pub enum Step {
     ResetSignals,
     /// Workload: change to its directory.
     ChangeDirectory,
+    /// Workload: limit itself.
+    LimitProcess,
     /// Workload: execute its program.
     Exec,
     /// Supervisor: wait for the end.
@@ -80,7 +84,7 @@ pub enum Step {
 
 impl Step {
     /// Every step that happens inside a process a test can look at, in order.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::StartZygote,
         Self::UnshareZygote,
         Self::MapZygote,
@@ -104,6 +108,7 @@ impl Step {
         Self::MountProc,
         Self::GuardProc,
         Self::MountDevpts,
+        Self::Join,
         Self::OpenTerminal,
         Self::CloneWorkload,
         Self::JoinCgroup,
@@ -112,6 +117,7 @@ impl Step {
         Self::PlaceDescriptors,
         Self::ResetSignals,
         Self::ChangeDirectory,
+        Self::LimitProcess,
         Self::Exec,
         Self::Supervise,
         Self::ReadFigures,
@@ -172,11 +178,13 @@ impl Step {
             | Self::DieWithParent
             | Self::CloneWorkload
             | Self::JoinCgroup
+            | Self::Join
             | Self::OpenTerminal
             | Self::NewSession
             | Self::PlaceDescriptors
             | Self::ResetSignals
             | Self::ChangeDirectory
+            | Self::LimitProcess
             | Self::Exec
             | Self::Supervise
             | Self::ReadFigures => return None,
@@ -209,6 +217,7 @@ impl Step {
             Self::MountProc => "mount the test's own /proc",
             Self::GuardProc => "make a part of /proc read-only",
             Self::MountDevpts => "mount pseudo terminals",
+            Self::Join => "enter the sandbox",
             Self::OpenTerminal => "open a pseudo terminal",
             Self::CloneWorkload => "start the test's process in its cgroup",
             Self::JoinCgroup => "enter the test's cgroup",
@@ -217,6 +226,7 @@ impl Step {
             Self::PlaceDescriptors => "put the standard descriptors in place",
             Self::ResetSignals => "reset signals",
             Self::ChangeDirectory => "change to the test's directory",
+            Self::LimitProcess => "limit the test's process",
             Self::Exec => "execute the program",
             Self::Supervise => "keep sight of the sandbox until its end",
             Self::ReadFigures => "read what the test used from its cgroup",

@@ -4,7 +4,7 @@ use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::supervisors;
 use isotest_core::outcome::Outcome;
-use isotest_core::plan::{Attended, Limits, Network};
+use isotest_core::plan::{Attended, Limits, Network, Rlimit};
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::step::{Step, StepError};
 use isotest_core::sandbox::{Cancel, Slot};
@@ -26,7 +26,8 @@ pub(crate) const PROMISES: &[Promise] = &[
 ];
 
 /// Taken by the supervisor, where nothing is injected, or only where version 1 is; tried by other trials.
-const NOT_INJECTED: [Step; 4] = [Step::StartZygote, Step::CreateCgroup, Step::JoinCgroup, Step::ReadFigures];
+const NOT_INJECTED: [Step; 5] =
+    [Step::StartZygote, Step::CreateCgroup, Step::JoinCgroup, Step::ReadFigures, Step::Join];
 
 fn each(suite: &Suite) -> Kept {
     for step in Step::ALL.into_iter().filter(|step| !NOT_INJECTED.contains(step)) {
@@ -36,7 +37,10 @@ fn each(suite: &Suite) -> Kept {
 }
 
 fn fails(suite: &Suite, step: Step) -> Kept {
-    let wish = suite.wish();
+    let mut wish = suite.wish();
+    if step == Step::LimitProcess {
+        wish.limits.process.rlimits.push((Rlimit::Core, 0, 0));
+    }
     let mut template = suite.template(&wish);
     let healthy = template.clone();
     template.failing = Some(step);
@@ -117,7 +121,8 @@ fn hard_limit() -> Result<u64, Errno> {
 
 fn no_cgroup(suite: &Suite) -> Kept {
     // More processes than the kernel can count.
-    let wish = Wish { limits: Limits { pids: Some(i64::MAX.unsigned_abs()), memory: None }, ..suite.wish() };
+    let wish =
+        Wish { limits: Limits { pids: Some(i64::MAX.unsigned_abs()), ..Limits::default() }, ..suite.wish() };
     let template = suite.template(&wish);
     let mut slot = suite.slot(&template)?;
     let record = slot.execute(&wish.plan(&["exit", "0"]), &Cancel::new()?).ok_or("cancelled")?;

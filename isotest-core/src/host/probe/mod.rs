@@ -148,6 +148,17 @@ fn contains_group(range: &str, gid: u32) -> bool {
     matches!((bounds.next(), bounds.next()), (Some(low), Some(high)) if (low..=high).contains(&gid))
 }
 
+/// The cgroups of a process, or of this one, and where they are seen here.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub(crate) fn cgroups_of(pid: Option<i32>) -> io::Result<Vec<CgroupMount>> {
+    let myself = Process::myself().map_err(io_error)?;
+    let mounts = myself.mountinfo().map_err(io_error)?.0;
+    let process = pid.map_or(Ok(myself), Process::new).map_err(io_error)?;
+    cgroups(&process, &mounts)
+}
+
 fn cgroups(myself: &Process, mounts: &[MountInfo]) -> io::Result<Vec<CgroupMount>> {
     let memberships = myself.cgroups().map_err(io_error)?.0;
     let mut found: Vec<CgroupMount> = Vec::new();
