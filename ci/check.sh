@@ -69,6 +69,16 @@ check_vm() {
     done
 }
 
+# To its end, so that each host has its verdict.
+check_hosts() {
+    local host failed=0
+    for host in systemd container privileged refused initramfs swap nested; do
+        echo "on the host: $(sed -n '2s/^"""\(.*\)"""$/\1/p' "$ci/hosts/$host.py")"
+        "$ci/hosts/$host.py" || failed=1
+    done
+    return "$failed"
+}
+
 check_real() {
     cargo build --release --package cargo-isotest
     "$ci/real-projects.py"

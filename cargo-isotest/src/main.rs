@@ -76,10 +76,10 @@ fn run(cli: Cli) -> Result<End, Error> {
             run::execute(&settings, &build, &caller)
         }
         Task::Exec(command) => exec::execute(command, &settings, &caller),
+        Task::Doctor => doctor::execute(&settings, &caller),
         Task::Shell { of_test } => shell::execute(*of_test, &settings, &caller),
         Task::Join { attempt, command } => join::execute(attempt, command.as_ref(), &settings, &caller),
         Task::Explain(command) => explain::execute(command.as_ref(), &settings, &caller),
-        Task::Doctor => doctor::execute(&settings, &caller),
         Task::Closure(program) => closure::show(program, settings.message_format, &caller),
         Task::Ps(args) => ps::show(args, settings.message_format),
     }

@@ -244,16 +244,16 @@ impl Place<'_> {
     fn handed_over(self) -> Way {
         const MEASURING: [&str; 4] = ["memory", "pids", "cpuacct", "blkio"];
         let Surroundings { uid, gid, .. } = self.surroundings;
-        let mut commands = Vec::new();
-        for mount in self.cgroups {
-            let own = mount.own.display();
-            if mount.unified {
-                let top = mount.mount_point.join("isotest");
-                commands.push(unified(&mount.mount_point, &top, (*uid, *gid)));
-            } else if mount.controllers.iter().any(|name| MEASURING.contains(&name.as_str())) {
-                commands.push(format!("sudo mkdir -p {own}/isotest && sudo chown {uid}:{gid} {own}/isotest"));
-            }
-        }
+        let measures =
+            |mount: &&CgroupMount| mount.controllers.iter().any(|name| MEASURING.contains(&name.as_str()));
+        let own: Vec<_> =
+            self.cgroups.iter().filter(measures).map(|mount| mount.own.join("isotest")).collect();
+        let own = own.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        let v1 = format!("sudo mkdir -p {own} && sudo chown {uid}:{gid} {own}");
+        let v2 = self.cgroups.iter().find(|mount| mount.unified);
+        let v2 =
+            v2.map(|mount| unified(&mount.mount_point, &mount.mount_point.join("isotest"), (*uid, *gid)));
+        let commands = (!own.is_empty()).then_some(v1).into_iter().chain(v2);
         way("have root hand a cgroup over to this user", commands)
     }
 }

@@ -78,12 +78,10 @@ impl Run<'_> {
         let binaries = binaries_of(selected);
         let whole: Vec<String> =
             whole.iter().filter(|id| binaries.iter().any(|binary| binary.id == **id)).cloned().collect();
-        self.roster.expect(&selected.tests);
+        let tests = selected.tests.iter();
+        self.roster.expect(tests.map(|test| (test.binary.id.as_str(), test.name.as_str())));
         let mut isolation = self.sandboxes.isolation.clone();
-        let unlisted = self.listener.as_ref().err();
-        isolation
-            .remarks
-            .extend(unlisted.map(|error| format!("`cargo isotest ps` does not find this run: {error}")));
+        isolation.remarks.extend(Listener::remark(self.listener));
         let started = reporters.event(&Event::RunStarted {
             isolation: &isolation,
             binaries: &binaries,

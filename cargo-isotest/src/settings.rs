@@ -162,6 +162,7 @@ impl Settings {
             Some(Verb::Closure { binary }) => (Task::Closure(caller.absolute(&binary)), cli.words),
             Some(Verb::Ps(args)) => (Task::Ps(args), cli.words),
             Some(Verb::Exec(typed)) => (Task::exec(typed, caller), Words::default()),
+            Some(Verb::Doctor) => (Task::Doctor, Words::default()),
             Some(Verb::Shell(ShellArgs { join: Some(attempt), .. })) => {
                 (Task::Join { attempt, command: None }, Words::default())
             }
@@ -173,7 +174,6 @@ impl Settings {
                 let is_test = command.command.is_empty();
                 (Task::Explain((!is_test).then(|| Command::of(command, caller))), Words::filtering(named))
             }
-            Some(Verb::Doctor) => (Task::Doctor, Words::default()),
         };
         let Flags { tests, execution, sandbox, policy, report, cargo } = cli.flags;
         let Words { filters, of_harness } = words;

@@ -66,6 +66,8 @@ impl Counts {
 pub(crate) struct HighestPeak {
     /// The peak.
     pub(crate) bytes: u64,
+    /// Whether it is only about right.
+    pub(crate) approximate: bool,
     /// The test's binary.
     pub(crate) binary_id: String,
     /// The test's name.
@@ -130,6 +132,7 @@ impl Summary {
         if self.peak.as_ref().is_none_or(|peak| peak.bytes < reading.value) {
             self.peak = Some(HighestPeak {
                 bytes: reading.value,
+                approximate: reading.source.is_approximate(),
                 binary_id: test.binary.id.clone(),
                 name: test.name.clone(),
             });
@@ -242,7 +245,8 @@ mod tests {
             record.usage.memory_peak = Some(Reading { value, source: Source::MemoryPeak });
             summary.add(&sample::test("bin", name), &record);
         }
-        let expected = HighestPeak { bytes: 9, binary_id: "bin".into(), name: "high".into() };
+        let expected =
+            HighestPeak { bytes: 9, approximate: false, binary_id: "bin".into(), name: "high".into() };
         assert_eq!(summary.peak, Some(expected));
     }
 

@@ -5,15 +5,16 @@ import guest
 import rows
 from subject import CANNOT_ISOLATE, ISOTEST, Subject, line
 
-# The advice of the refusal before, taken as it stands; what another kernel would need is not known to this one.
-TAKE_ADVICE = "grep -o 'sysctl -w [a-z_.]*=[0-9]*' $d/{refusal}.stderr | while read -r words; do sudo $words >&2; done"
+# The commands that the refusal before gave, pasted as they stand.
+TAKE_ADVICE = r"sed -n 's/^ \{{13\}}//p' $d/{refusal}.stderr | sh >&2"
 # As on a machine where only programs with a profile may use user namespaces: the namespace is made, and useless.
 PROFILE = """
-profile isotest {program} flags=(attach_disconnected) {{
+profile cargo-isotest {program} flags=(attach_disconnected) {{
   file, network, mount, umount, pivot_root, signal, ptrace, unix, dbus,
   {rules}
 }}
 """
+MOUNTS = "cut -d' ' -f5 /proc/self/mountinfo"
 NO_MAP = "capability, audit deny @{PROC}/*/uid_map w,"
 NO_CAPABILITY = "audit deny capability,"
 
@@ -25,10 +26,11 @@ def setUpModule():
 
     def confined(rules):
         profile = "#include <tunables/global>" + PROFILE.format(program=ISOTEST, rules=rules)
-        load = f"echo {line([profile])} >/tmp/profile && sudo apparmor_parser --replace /tmp/profile"
-        return f"{load} && {isotest}; status=$?; sudo apparmor_parser --remove /tmp/profile; exit $status"
+        load = "sudo tee /etc/apparmor.d/cargo-isotest && sudo apparmor_parser --replace /etc/apparmor.d/cargo-isotest"
+        return f"echo {line([profile])} | ({load}) >&2 && {isotest}"
 
     ran = guest.run({
+        "mounts_before": MOUNTS,
         "control": isotest,
         "clone": f"sudo sysctl -q -w kernel.unprivileged_userns_clone=0; {isotest}",
         "clone_advised": f"{TAKE_ADVICE.format(refusal='clone')}; {isotest}",
@@ -36,7 +38,10 @@ def setUpModule():
         "limit_root": f"sudo {isotest}",
         "limit_advised": f"{TAKE_ADVICE.format(refusal='limit')}; {isotest}",
         "map": confined(NO_MAP),
+        "map_advised": f"{TAKE_ADVICE.format(refusal='map')}; {isotest}",
         "capability": confined(NO_CAPABILITY),
+        "capability_advised": f"{TAKE_ADVICE.format(refusal='capability')}; {isotest}",
+        "mounts_after": MOUNTS,
     }, "--systemd", "--as-user", files=subject.files())
 
 
@@ -63,11 +68,18 @@ class Refused(rows.Row):
     def test_the_advice_helps_where_there_are_none(self):
         self.assert_isolates(ran["limit_advised"], ["cpu"])
 
+    def test_the_hosts_mounts_are_as_they_were(self):
+        self.assertEqual(ran["mounts_before"], ran["mounts_after"], f"{ran['mounts_after']}")
+
     def test_apparmor_refuses_the_maps(self):
-        self.assert_refused("map", "apparmor")
+        self.assert_refused("map", f'profile cargo-isotest "{ISOTEST}"')
 
     def test_apparmor_refuses_capabilities(self):
-        self.assert_refused("capability", "apparmor")
+        self.assert_refused("capability", f'profile cargo-isotest "{ISOTEST}"')
+
+    def test_the_advice_helps_against_apparmor(self):
+        self.assert_isolates(ran["map_advised"], ["cpu"])
+        self.assert_isolates(ran["capability_advised"], ["cpu"])
 
 
 if __name__ == "__main__":

@@ -61,8 +61,15 @@ class Subject:
 
     def isotest(self, *flags, directory=None):
         """The words of a call for a project, the tour by default, that reports in JSON."""
-        return ["env", "--unset=CARGO_TARGET_DIR", f"PATH={self._toolchain}/bin:/usr/sbin:/usr/bin:/sbin:/bin", ISOTEST, "isotest",
-                "--manifest-path", (directory or self.tour) / "Cargo.toml", "--offline", "--message-format", "json", *flags]
+        return [*self._program(), "--manifest-path", (directory or self.tour) / "Cargo.toml", "--offline", "--message-format", "json", *flags]
+
+    def doctor(self, *flags):
+        """The words that ask what a host allows."""
+        return [*self._program(), "doctor", *flags]
+
+    def _program(self):
+        path = f"PATH={self._toolchain}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        return ["env", "--unset=CARGO_TARGET_DIR", path, ISOTEST, "isotest"]
 
     def end_to_end(self, *words, attempts=50):
         """The words of a call of the end-to-end tests."""

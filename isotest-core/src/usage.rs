@@ -28,6 +28,14 @@ pub enum Source {
     MemoryEvents,
     /// cgroup v1 `memory.oom_control`.
     MemoryOomControl,
+    /// cgroup v2 `memory.current`, looked at now and then.
+    MemoryCurrent,
+    /// cgroup v2 `pids.current`, looked at now and then.
+    PidsCurrent,
+    /// The proportional set sizes in `/proc/PID/smaps_rollup` of all processes together, looked at now and then.
+    SmapsRollup,
+    /// The resident set of the largest single process, of which the kernel keeps the peak (`ru_maxrss` of getrusage(2)).
+    MaxRss,
     /// `getrusage(2)` of init's children, after the last of them was reaped: processor time, and the blocks that
     /// processes asked to be read or written, in units of 512 bytes.
     Rusage,
@@ -47,8 +55,18 @@ impl Source {
             Self::BlkioThrottle => "blkio.throttle.io_service_bytes",
             Self::MemoryEvents => "memory.events",
             Self::MemoryOomControl => "memory.oom_control",
+            Self::MemoryCurrent => "memory.current",
+            Self::PidsCurrent => "pids.current",
+            Self::SmapsRollup => "smaps_rollup",
+            Self::MaxRss => "ru_maxrss",
             Self::Rusage => "getrusage",
         }
+    }
+
+    /// Whether a figure from here is only about right: what came and went between two looks is not in it, nor, without a
+    /// cgroup, what is not in any process's memory.
+    pub const fn is_approximate(self) -> bool {
+        matches!(self, Self::MemoryCurrent | Self::PidsCurrent | Self::SmapsRollup | Self::MaxRss)
     }
 }
 
@@ -59,7 +77,7 @@ impl fmt::Display for Source {
 }
 
 /// A measurement and where it came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading<T> {
     /// The figure as the kernel gave it.
     pub value: T,
@@ -98,13 +116,17 @@ pub struct Io {
     pub write: u64,
 }
 
-/// What `getrusage(2)` tells of every process of a sandbox but init.
+/// What init knows of every other process of its sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Children {
     /// Processor time; `None` where it was switched off.
     pub cpu: Option<Cpu>,
     /// Block I/O; `None` where it was switched off or the kernel does not account for it.
     pub io: Option<Io>,
+    /// The peak of memory, where it had to be sampled.
+    pub memory: Option<Reading<u64>>,
+    /// The peak of processes and threads, where it had to be sampled.
+    pub pids: Option<Reading<u64>>,
     /// Page faults, with and without I/O.
     pub faults: u64,
 }
@@ -168,6 +190,8 @@ impl Usage {
     /// Fills what no cgroup gave from what init's accounts say.
     pub(crate) fn complete_from(&mut self, children: Children) {
         let source = Source::Rusage;
+        self.memory_peak = self.memory_peak.or(children.memory);
+        self.pids_peak = self.pids_peak.or(children.pids);
         self.cpu = self.cpu.or_else(|| children.cpu.map(|value| Reading { value, source }));
         self.io = self.io.or_else(|| children.io.map(|value| Reading { value, source }));
     }

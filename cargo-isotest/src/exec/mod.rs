@@ -11,17 +11,20 @@ use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::isolation::Sandboxes;
 use crate::report;
+use crate::roster::{Listener, Roster};
 use crate::settings::{Command, Settings};
 use anstream::AutoStream;
 use isotest_core::outcome::{self, Outcome};
 use isotest_core::plan::{Attended, Limits, SandboxPlan, Workload};
 use isotest_core::record::Record;
-use isotest_core::sandbox::{Attempt, Running, Slot};
+use isotest_core::sandbox::{Running, Slot};
 use nix::sys::resource::{Resource, setrlimit};
 use signals::Signals;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::thread;
 
 /// Executes it in a sandbox whose copy-on-write directories are those of the project, or the one we are called in.
 ///
@@ -59,6 +62,55 @@ pub(crate) fn unattended(
     plan(workload(command, caller), settings, sandboxes.limits)
 }
 
+/// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
+pub(crate) fn attended(
+    workload: Workload,
+    settings: &Settings,
+    sandboxes: &Sandboxes,
+) -> Result<Record, Error> {
+    let signals = Signals::take().map_err(Error::Host)?;
+    let roster = Roster::new(1);
+    roster.expect(std::iter::once(("exec", line(&workload).as_str())));
+    thread::scope(|scope| {
+        let listener = Listener::open();
+        if let Ok(listener) = &listener {
+            listener.serve(scope, &roster);
+        }
+        let mut slot = Slot::start(&sandboxes.template, &sandboxes.cgroups).map_err(Error::Sandbox)?;
+        let mut isolation = sandboxes.isolation.clone();
+        isolation.remarks.extend(Listener::remark(&listener));
+        say(settings, &report::before_command(&isolation));
+        let mut attempt = slot.launch_last(&attended_by_us(plan(workload, settings, sandboxes.limits)));
+        roster.started(0, 0, slot.zygote());
+        attend::until_end(&mut attempt, &signals).map_err(Error::Host)?;
+        roster.ended(0);
+        told(attempt.finish(), settings)
+    })
+}
+
+/// The same in a sandbox that is running already.
+pub(crate) fn guest(workload: Workload, settings: &Settings, running: &Running) -> Result<Record, Error> {
+    let signals = Signals::take().map_err(Error::Host)?;
+    let mut attempt = running.enter(&attended_by_us(plan(workload, settings, Limits::default())));
+    attend::until_end(&mut attempt, &signals).map_err(Error::Host)?;
+    told(attempt.finish(), settings)
+}
+
+fn attended_by_us(plan: SandboxPlan) -> SandboxPlan {
+    SandboxPlan { attended: Some(Attended { terminal: terminal() }), ..plan }
+}
+
+fn told(record: Record, settings: &Settings) -> Result<Record, Error> {
+    match record.outcome {
+        // Another plan may do without, or what the host refuses is told.
+        Outcome::NotIsolated(error) if error.step.capability().is_some() => Err(Error::Sandbox(error)),
+        _ => {
+            say(settings, &report::after_command(&record));
+            Ok(record)
+        }
+    }
+}
+
 fn plan(workload: Workload, settings: &Settings, limits: Limits) -> SandboxPlan {
     SandboxPlan {
         workload,
@@ -71,42 +123,11 @@ fn plan(workload: Workload, settings: &Settings, limits: Limits) -> SandboxPlan 
     }
 }
 
-/// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
-pub(crate) fn attended(
-    workload: Workload,
-    settings: &Settings,
-    sandboxes: &Sandboxes,
-) -> Result<Record, Error> {
-    let signals = Signals::take().map_err(Error::Host)?;
-    let mut slot = Slot::start(&sandboxes.template, &sandboxes.cgroups).map_err(Error::Sandbox)?;
-    say(settings, &report::before_command(&sandboxes.isolation));
-    let plan = attended_by_us(plan(workload, settings, sandboxes.limits));
-    finish(slot.launch_last(&plan), settings, &signals)
-}
-
-/// The same in a sandbox that is running already.
-pub(crate) fn guest(workload: Workload, settings: &Settings, running: &Running) -> Result<Record, Error> {
-    let signals = Signals::take().map_err(Error::Host)?;
-    let plan = attended_by_us(plan(workload, settings, Limits::default()));
-    finish(running.enter(&plan), settings, &signals)
-}
-
-fn attended_by_us(plan: SandboxPlan) -> SandboxPlan {
-    SandboxPlan { attended: Some(Attended { terminal: terminal() }), ..plan }
-}
-
-fn finish(mut attempt: Attempt, settings: &Settings, signals: &Signals) -> Result<Record, Error> {
-    attend::until_end(&mut attempt, signals).map_err(Error::Host)?;
-    let record = attempt.finish();
-    match record.outcome {
-        // Another plan may do without, or what the host refuses is told.
-        Outcome::NotIsolated(error) if error.step.capability().is_some() => {
-            return Err(Error::Sandbox(error));
-        }
-        _ => {}
-    }
-    say(settings, &report::after_command(&record));
-    Ok(record)
+/// The command as a shell would show it, without quotes.
+fn line(workload: &Workload) -> String {
+    let words = workload.arguments.iter().map(OsString::as_os_str);
+    let words = std::iter::once(workload.program.as_os_str()).chain(words);
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
 /// A terminal of its own stands for the caller's where the command both reads and writes that. In a pipeline the

@@ -23,7 +23,7 @@ fn run(run: &Run) -> String {
     let jobs = run.jobs.map(|jobs| plural(jobs, "job"));
     let tests = run.tests.zip(run.ended).map(|(tests, ended)| match tests {
         0 => "no test yet".to_owned(),
-        tests => format!("{ended} of {} ended", plural(tests, "test")),
+        tests => format!("{ended} of {tests} ended"),
     });
     let facts: Vec<_> = [directory, age, jobs, tests, run.trouble.clone()].into_iter().flatten().collect();
     let attempts: String = run.attempts.iter().map(attempt).collect();
@@ -142,7 +142,7 @@ mod tests {
             of(&[a_run(), unknown]),
             str![[r#"
 Run 1000 of user 0  cargo-isotest isotest
-    in /work, for 2h 3m 4s, 2 jobs, 1 of 3 tests ended
+    in /work, for 2h 3m 4s, 2 jobs, 1 of 3 ended
   Attempt 1000.3  tour reads
        PID  INSIDE  STATE           CPU     MEMORY       AGE  COMMAND
       1002       2  sleeping       3 ms    0.7 MiB     1.2 s  /t/t-0123 --exact reads

@@ -1,6 +1,6 @@
 //! What a run says after its last test; pure.
 
-use super::format::{plural, round_memory, signal, total_cpu};
+use super::format::{marked, plural, round_memory, signal, total_cpu};
 use super::harmless::word;
 use super::line::{BAD, GOOD, WARN, headed};
 use crate::summary::{Cancellation, Summary};
@@ -73,7 +73,7 @@ fn peak(summary: &Summary) -> String {
     summary.peak.as_ref().map_or_else(
         || "-".to_owned(),
         |peak| {
-            let bytes = round_memory(peak.bytes);
+            let bytes = marked(round_memory(peak.bytes), peak.approximate);
             let bound = bound(summary.peak_unmeasured);
             format!("{bound}{bytes} ({} {})", word(&peak.binary_id), word(&peak.name))
         },
@@ -102,6 +102,7 @@ mod tests {
     fn tour() -> Summary {
         let peak = HighestPeak {
             bytes: 611 << 20,
+            approximate: false,
             binary_id: "tour::index".into(),
             name: "builds_big_index".into(),
         };

@@ -23,6 +23,11 @@ pub(super) fn round_memory(bytes: u64) -> String {
     memory(bytes)
 }
 
+/// A figure that is only about right says so.
+pub(super) fn marked(text: String, approximate: bool) -> String {
+    if approximate { format!("~{text}") } else { text }
+}
+
 /// Processor time of one attempt, rounded: in milliseconds while they fit.
 pub(crate) fn cpu(time: Duration) -> String {
     let milliseconds = (time.as_micros() + 500) / 1000;

@@ -1,7 +1,7 @@
 //! One attempt as text: its line, what else is to be said about it, and what it printed; pure.
 
 use super::autopsy;
-use super::format::{captured, cpu, memory, plural, signal, status};
+use super::format::{captured, cpu, marked, memory, plural, round_memory, signal, status};
 use super::harmless::{block, word};
 use crate::testcase::TestCase;
 use anstyle::{AnsiColor, Style};
@@ -114,9 +114,17 @@ pub(super) fn duration(ending: Option<&Ending>) -> String {
 /// Memory, processor time and processes in fixed columns; what was not measured is a dash.
 pub(super) fn figures(usage: &Usage) -> String {
     let unknown = || "-".to_owned();
-    let peak = usage.memory_peak.map_or_else(unknown, |peak| memory(peak.value));
+    let peak = usage.memory_peak.map_or_else(unknown, |peak| {
+        if peak.source.is_approximate() {
+            format!("~{}", round_memory(peak.value))
+        } else {
+            memory(peak.value)
+        }
+    });
     let time = usage.cpu.map_or_else(unknown, |time| cpu(time.value.user + time.value.system));
-    let count = usage.pids_peak.map_or_else(unknown, |peak| peak.value.to_string());
+    let count = usage
+        .pids_peak
+        .map_or_else(unknown, |peak| marked(peak.value.to_string(), peak.source.is_approximate()));
     let noun = if usage.pids_peak.is_some_and(|peak| peak.value > 1) { "procs" } else { "proc" };
     format!(" {peak:>10} {time:>7} cpu {count:>3} {noun:<5}")
 }

@@ -8,15 +8,15 @@ pub(crate) use answer::{Answer, Present, SCHEMA};
 pub(crate) use ask::{Asked, ask_all};
 pub(crate) use serve::Listener;
 
-use crate::testcase::{TestBinary, TestCase};
 use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The attempts of a run. An attempt costs two locks that nobody else holds, unless somebody asks.
 #[derive(Debug)]
 pub(crate) struct Roster {
-    tests: OnceLock<Vec<(Arc<TestBinary>, String)>>,
+    /// Binary and name of each.
+    tests: OnceLock<Vec<(String, String)>>,
     slots: Vec<Mutex<Option<Entry>>>,
     ended: AtomicUsize,
 }
@@ -39,11 +39,12 @@ impl Roster {
         self.slots.len()
     }
 
-    /// From now on attempts are those of these tests, by their places. What ran before only prepared the run.
-    pub(crate) fn expect(&self, tests: &[TestCase]) {
-        let names = tests.iter().map(|test| (Arc::clone(&test.binary), test.name.clone())).collect();
+    /// From now on attempts are those of these tests, by their places: binaries and names. What ran before only prepared
+    /// the run.
+    pub(crate) fn expect<'a>(&self, tests: impl Iterator<Item = (&'a str, &'a str)>) {
+        let tests = tests.map(|(binary_id, name)| (binary_id.to_owned(), name.to_owned()));
         // There is one selection to a run.
-        let _ = self.tests.set(names);
+        let _ = self.tests.set(tests.collect());
         self.ended.store(0, Ordering::Relaxed);
     }
 
@@ -70,8 +71,8 @@ impl Roster {
         let entries =
             self.slots.iter().filter_map(|slot| *slot.lock().unwrap_or_else(PoisonError::into_inner));
         let attempts = entries.filter_map(|Entry { test, zygote }| {
-            let (binary, name) = tests?.get(test)?;
-            Some(Present { number: test + 1, zygote, binary_id: binary.id.clone(), name: name.clone() })
+            let (binary_id, name) = tests?.get(test)?.clone();
+            Some(Present { number: test + 1, zygote, binary_id, name })
         });
         Answer {
             schema: SCHEMA,
@@ -87,7 +88,6 @@ impl Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
 
     #[test]
     fn only_attempts_of_tests_are_told_and_only_while_they_run() {
@@ -95,7 +95,7 @@ mod tests {
         roster.started(0, 0, 7);
         assert_eq!(roster.answer().attempts, [], "a binary that is asked for its tests is no attempt");
         roster.ended(0);
-        roster.expect(&[sample::test("tour", "a"), sample::test("tour::it", "b")]);
+        roster.expect([("tour", "a"), ("tour::it", "b")].into_iter());
         assert_eq!((roster.answer().tests, roster.answer().ended), (2, 0));
         roster.started(1, 1, 8);
         let present = Present { number: 2, zygote: 8, binary_id: "tour::it".into(), name: "b".into() };

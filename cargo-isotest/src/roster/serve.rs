@@ -36,6 +36,12 @@ impl Listener {
         Ok(Self(Arc::new(UnixListener::bind_addr(&address)?)))
     }
 
+    /// What the user should know if it could not be opened.
+    pub(crate) fn remark(opened: &io::Result<Self>) -> Option<String> {
+        let error = opened.as_ref().err()?;
+        Some(format!("`cargo isotest ps` does not find this run: {error}"))
+    }
+
     /// Answers, in a thread of its own.
     pub(crate) fn serve<'scope>(&self, scope: &'scope Scope<'scope, '_>, roster: &'scope Roster) {
         let listener = Arc::clone(&self.0);

@@ -2,9 +2,9 @@
 //! advises helps.
 
 use crate::call::{Call, Ended, bare, isotest};
+use crate::confined::{self, execution};
 use crate::project::Project;
 use serde_json::Value;
-use std::process::{Command, Stdio};
 
 /// What the doctor said as JSON.
 fn diagnosis(ended: &Ended) -> Value {
@@ -41,14 +41,9 @@ fn what_is_switched_off_is_not_missed() {
     }
 }
 
-/// A shell that is root in a user namespace of its own, in which a limit of namespaces holds for this shell alone.
+/// In which a limit of namespaces holds for this shell alone.
 fn limited(setting: &str, script: &str) -> Ended {
-    let lower = format!("echo 0 >/proc/sys/user/{setting} && {script}");
-    let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user", "sh", "-c", &lower, env!("CARGO_BIN_EXE_cargo-isotest")]);
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ended { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
+    confined::shell(&format!("echo 0 >/proc/sys/user/{setting} && {script}"))
 }
 
 #[test]
@@ -68,17 +63,10 @@ fn a_limit_of_namespaces_is_named_with_what_lifts_it() {
     }
 }
 
-/// A script that executes the tests of a built project with these flags.
-fn execution(flags: &str) -> String {
-    let passing = Project::fixture("passing");
-    isotest(&passing).run().with_code(0);
-    let (directory, target) = (passing.directory.display(), passing.target.display());
-    format!("cd {directory} && exec $0 --target-dir {target} {flags}")
-}
-
 #[test]
 fn a_preferred_namespace_that_is_refused_is_said_to_be_missing() {
-    let script = execution("--prefer net,uts --message-format json");
+    let passing = Project::fixture("passing");
+    let script = execution(&passing, "--prefer net,uts --message-format json");
     for (setting, missing) in [("max_uts_namespaces", "uts"), ("max_net_namespaces", "net")] {
         let ended = limited(setting, &script).with_code(0);
         let started: Value = serde_json::from_str(ended.stdout.lines().next().unwrap()).unwrap();
@@ -91,13 +79,14 @@ fn a_preferred_namespace_that_is_refused_is_said_to_be_missing() {
             format!("     Missing {missing}: could not enter new namespaces (`{missing}`): No space left");
         assert!(ended.stderr.contains(&line), "{}", ended.stderr);
     }
-    let ended = limited("max_uts_namespaces", &execution("--require uts")).with_code(97);
+    let ended = limited("max_uts_namespaces", &execution(&passing, "--require uts")).with_code(97);
     assert!(ended.stderr.contains("no `uts` (could not enter"), "{}", ended.stderr);
 }
 
 #[test]
 fn a_run_names_every_refusal_and_the_same_remedies() {
-    let script = format!("echo 0 >/proc/sys/user/max_ipc_namespaces && {}", execution(""));
+    let passing = Project::fixture("passing");
+    let script = format!("echo 0 >/proc/sys/user/max_ipc_namespaces && {}", execution(&passing, ""));
     let ended = limited("max_uts_namespaces", &script).with_code(97);
     for text in [
         "error: this host cannot isolate as required: no `ipc` (could not enter new namespaces (`ipc`): No space left",

@@ -102,6 +102,20 @@ fn runs_and_attempts_and_their_processes_are_seen_from_elsewhere() {
 }
 
 #[test]
+fn a_command_is_seen_like_a_test() {
+    let running = bare().arguments(["exec", "--", "sleep", "60"]).start();
+    host::wait_until("a command that sleeps", || {
+        seen(&running, &[]).is_some_and(|run| {
+            list(&run, "attempts").iter().any(|attempt| {
+                let processes = attempt["picture"]["processes"].as_array();
+                let sleeps = processes.is_some_and(|all| all[0]["command"] == json!(["sleep", "60"]));
+                attempt["name"] == "sleep 60" && sleeps
+            })
+        })
+    });
+}
+
+#[test]
 fn one_attempt_is_seen_in_full() {
     let running = hanging();
     let run = wait_for(&running);

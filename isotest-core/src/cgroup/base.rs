@@ -5,6 +5,7 @@ use super::{Hierarchy, sweep};
 use crate::host::{CgroupMount, Host};
 use crate::plan::{Figures, Limits, View, explain};
 use crate::policy::Capability;
+use crate::usage::Source;
 use nix::unistd::{SysconfVar, sysconf};
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -23,6 +24,8 @@ pub struct Cgroups {
     /// What [`Cgroups::close`] has to undo in the version 2 hierarchy.
     moved: Option<Moved>,
     next: AtomicU64,
+    /// What stands for peaks of which this kernel keeps no account.
+    sampled: Vec<Source>,
 }
 
 /// The supervisor left `base`, and these controllers were enabled there for its children.
@@ -91,8 +94,8 @@ impl Cgroups {
     }
 
     /// What [`crate::plan::resolve`] must know; `views` are those of [`Cgroups::views`].
-    pub fn figures<'a>(&self, views: &'a [View], missing: &'a [(Capability, String)]) -> Figures<'a> {
-        Figures { layout: self.layout(), views, missing }
+    pub fn figures<'a>(&'a self, views: &'a [View], missing: &'a [(Capability, String)]) -> Figures<'a> {
+        Figures { layout: self.layout(), views, missing, sampled: &self.sampled }
     }
 
     /// `v1`, `v2` or `hybrid`; `None` without any.
@@ -181,6 +184,7 @@ impl Cgroups {
             for (capability, controller) in controllers {
                 if moved.enable(controller, &run) {
                     serves.push(capability);
+                    self.sampled.extend(instead_of_peak(capability, &run));
                 }
             }
         }
@@ -264,6 +268,16 @@ impl Moved {
         }
         fs::write(self.base.join("cgroup.procs"), "0")
     }
+}
+
+/// What stands for a peak that the kernel does not keep in a directory beside those of the attempts.
+fn instead_of_peak(capability: Capability, run: &Path) -> Option<Source> {
+    let (peak, current) = match capability {
+        Capability::Memory => (Source::MemoryPeak, Source::MemoryCurrent),
+        Capability::Pids => (Source::PidsPeak, Source::PidsCurrent),
+        _ => return None,
+    };
+    (!run.join(peak.as_str()).exists()).then_some(current)
 }
 
 fn move_supervisor(base: &Path, run: &Path) -> Result<Moved, String> {

@@ -12,6 +12,7 @@ pub use rootfs::Views;
 
 use crate::policy::Capability;
 use crate::sandbox::step::{Step, StepError};
+use crate::usage::Source;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -133,6 +134,8 @@ pub struct Template {
     pub shared: Vec<Capability>,
     /// Figures that were switched off.
     pub unmeasured: Vec<Capability>,
+    /// Peaks that are looked at now and then, since the kernel keeps no account of them.
+    pub sampled: Vec<Source>,
     /// `net.*` settings of the host that new network namespaces take over: path below `/proc/sys/net`, value.
     pub net_settings: Vec<(String, String)>,
     /// A directory of the host, never looked into, on which the zygote mounts its first tmpfs.

@@ -5,6 +5,7 @@ use super::uncopied;
 use super::{Network, Template, View};
 use crate::host::{Host, Ids, Kind};
 use crate::policy::{Capability, Isolation, Level, Policy, State};
+use crate::usage::Source;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,8 @@ pub struct Figures<'a> {
     pub layout: Option<&'static str>,
     /// The run's own directory of each hierarchy, and where tests look for it.
     pub views: &'a [View],
+    /// What of the kernel's current figures stands for a peak of which it keeps no account.
+    pub sampled: &'a [Source],
     /// What is wanted and cannot be had, and why: metrics, and namespaces that were tried.
     pub missing: &'a [(Capability, String)],
 }
@@ -68,6 +71,13 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
         State::Missing(_) | State::InForce | State::Off => None,
     });
     let unmet = unmet.collect();
+    let states = states.into_iter().map(|(capability, state)| match state {
+        State::Missing(reason) if capability == Capability::Memory => {
+            (capability, State::Missing(format!("{reason}; its peaks are sampled instead, and approximate")))
+        }
+        other => (capability, other),
+    });
+    let states = states.collect();
     let shared = [Capability::Ipc, Capability::Uts, Capability::Cgroup];
     let template = Template {
         uid_map: id_map(host.ids.uid, &host.ids.uid_extents, &host.ids),
@@ -76,6 +86,7 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
         network: network(request, host),
         shared: shared.into_iter().filter(|one| is_off(one) || request.lacks(*one)).collect(),
         unmeasured: Capability::ALL.into_iter().filter(|one| one.is_metric() && is_off(one)).collect(),
+        sampled: sampled(request),
         net_settings: host.net_settings.clone(),
         foothold: foothold(host),
         tree: rootfs.tree,
@@ -86,8 +97,17 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
     if !views.copy_on_write.is_empty() {
         remarks.extend(uncopied::remarks(&host.originals, &views.kept));
     }
+    remarks.extend(request.cgroups.sampled.iter().map(|source| {
+        format!("this kernel keeps no such peak: `{source}` is looked at now and then, which is approximate")
+    }));
     let isolation = Isolation { states, cgroup_layout: request.cgroups.layout, remarks };
     Resolved { template, isolation, unmet }
+}
+
+/// Without a cgroup the memory of processes is looked at.
+fn sampled(request: &Request<'_>) -> Vec<Source> {
+    let of_processes = request.lacks(Capability::Memory).then_some(Source::SmapsRollup);
+    request.cgroups.sampled.iter().copied().chain(of_processes).collect()
 }
 
 /// What a user with all capabilities does to a namespace leaves no trace in counters, so root's is never shared.

@@ -38,6 +38,8 @@ pub(crate) struct Start {
     pub(crate) leaf: Option<String>,
     /// Whether a version 2 cgroup directory comes along.
     pub(crate) born_in_cgroup: bool,
+    /// Whether what it uses is of interest.
+    pub(crate) measured: bool,
     /// For a command somebody attends to.
     pub(crate) attended: Option<Attended>,
 }

@@ -76,7 +76,7 @@ impl Guest<'_> {
         if let Some(error) = uncounted {
             Step::Supervise.run(|| channel::send(control, &Report::Uncounted(error), &[]))?;
         }
-        let children = Step::Supervise.run(|| init::children(&[]))?;
+        let children = Step::Supervise.run(|| init::children(&[], None))?;
         let changed = ChangedPaths::default();
         Ok(Ending { exit, wall, timed_out: false, left_running: Vec::new(), changed, children })
     }

@@ -3,6 +3,7 @@
 
 use super::channel::{self, Command, Packed, Report, Start};
 use super::layers::{self, Upper};
+use super::sampler::Sampler;
 use super::step::{Step, StepError};
 use super::terminal::{self, Terminal};
 use super::watch::{self, Watch};
@@ -112,8 +113,11 @@ fn attempt(
         .run(|| spawn(proof, cgroup, || workload::run(own_cgroup, &workload, &descriptors, &error_end)))?;
     // Kept open, so that nobody on the other side takes a program that reopens it for one that has ended.
     let terminal = descriptors.terminal.take();
+    let sources = if start.measured { template.sampled.as_slice() } else { &[] };
+    let sampler = Sampler::new(sources, descriptors.cgroup.as_ref());
     drop((error_end, descriptors));
     let mut watch = Watch::new(pid, born, timeout, start.attended.is_some());
+    watch.sampler = sampler;
     Step::Supervise.run(|| watch.until_end(control, &signals))?;
     let left_running = Step::Supervise.run(|| watch.clear(control, &signals))?;
     drop(terminal);
@@ -122,7 +126,7 @@ fn attempt(
     }
     let changed = changes::list(&uppers, template.private.changed_paths_most);
     let exit = watch.exit.unwrap_or(Exit::Code(0));
-    let children = Step::Supervise.run(|| children(&template.unmeasured))?;
+    let children = Step::Supervise.run(|| children(&template.unmeasured, watch.sampler.as_ref()))?;
     Ok(Ending { exit, wall: watch.wall, timed_out: watch.timed_out, left_running, changed, children })
 }
 
@@ -185,15 +189,20 @@ pub(super) fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Pack
 }
 
 /// The accounts of the dead. Without accounting for I/O the kernel fills in zeros, which would be no measurement.
-pub(super) fn children(unmeasured: &[Capability]) -> io::Result<Children> {
+pub(super) fn children(unmeasured: &[Capability], sampler: Option<&Sampler>) -> io::Result<Children> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let cpu = Cpu { user: duration(usage.user_time()), system: duration(usage.system_time()) };
     let bytes = |blocks: i64| u64::try_from(blocks).unwrap_or_default().saturating_mul(BLOCK_BYTES);
     let io = Io { read: bytes(usage.block_reads()), write: bytes(usage.block_writes()) };
     let is_wanted = |capability| !unmeasured.contains(&capability);
     let counts_io = is_wanted(Capability::Io) && Path::new("/proc/self/io").exists();
-    let faults = u64::try_from(usage.minor_page_faults() + usage.major_page_faults()).unwrap_or_default();
-    Ok(Children { cpu: is_wanted(Capability::Cpu).then_some(cpu), io: counts_io.then_some(io), faults })
+    Ok(Children {
+        cpu: is_wanted(Capability::Cpu).then_some(cpu),
+        io: counts_io.then_some(io),
+        memory: sampler.and_then(|sampler| sampler.memory(&usage)),
+        pids: sampler.and_then(Sampler::pids),
+        faults: u64::try_from(usage.minor_page_faults() + usage.major_page_faults()).unwrap_or_default(),
+    })
 }
 
 fn duration(time: TimeVal) -> Duration {

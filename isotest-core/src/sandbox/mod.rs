@@ -15,6 +15,7 @@ mod mounts;
 mod network;
 pub(crate) mod part;
 mod prepared;
+mod sampler;
 mod slot;
 pub mod step;
 mod stores;

@@ -94,7 +94,10 @@ impl Part {
                 mounts::new_file_system(c"proc", &[], attr::NOSUID | attr::NODEV | attr::NOEXEC).map(drop)
             }),
             Self::Tree => tree::enter(template),
-            Self::Overlay => Step::MakeLayers.on("overlay", || overlay(template)),
+            Self::Overlay => {
+                tree::cut_propagation()?;
+                Step::MakeLayers.on("overlay", || overlay(template))
+            }
         }
     }
 }

@@ -90,6 +90,7 @@ impl Sandbox {
         let start = Start {
             leaf: leaf.map(|leaf| leaf.name().to_owned()),
             born_in_cgroup: directory.is_some(),
+            measured: kind.measured,
             attended: kind.attended,
         };
         let mut descriptors = vec![theirs.as_fd()];

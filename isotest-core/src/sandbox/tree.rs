@@ -21,9 +21,7 @@ const ROOT: &str = "/root";
 /// # Errors
 /// The step that failed.
 pub(super) fn enter(template: &Template) -> Result<(), StepError> {
-    Step::CutPropagation.run(|| {
-        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
-    })?;
+    cut_propagation()?;
     Step::MountRoot.on(template.foothold.display(), || step_back(&template.foothold))?;
     Step::MountTemplateProc.run(|| {
         mounts::make_directory(&inside(Path::new("/proc")), 0o555)?;
@@ -40,6 +38,16 @@ pub(super) fn enter(template: &Template) -> Result<(), StepError> {
         }
     }
     Step::SealTree.run(|| seal(Path::new("/")))
+}
+
+/// Keeps what is mounted from here on from the host. Root's new namespaces share their mounts with it, where systemd
+/// made it so.
+///
+/// # Errors
+/// The step that failed.
+pub(super) fn cut_propagation() -> Result<(), StepError> {
+    Step::CutPropagation
+        .run(|| mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>))
 }
 
 /// Moves to a root of its own from which the host's whole tree is seen below [`HOST`], so that nothing mounted
@@ -61,6 +69,8 @@ fn step_back(foothold: &Path) -> io::Result<()> {
 /// root, which then covers it.
 fn cover_root(foothold: &Path, host: &Path) -> io::Result<()> {
     mounts::attach(&mounts::detached_copy(Path::new("/"), true)?, host)?;
+    // In the copy the foothold, too, is a copy, over what the host has there.
+    umount2(&host.join(foothold.strip_prefix("/").unwrap_or(foothold)), MntFlags::MNT_DETACH)?;
     chdir(foothold)?;
     mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)?;
     Ok(chroot(".")?)

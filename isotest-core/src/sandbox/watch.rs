@@ -2,6 +2,7 @@
 
 use super::channel::{self, Command, Report};
 use super::leftovers;
+use super::sampler::Sampler;
 use crate::outcome::{Exit, LeftProcess};
 use crate::record::Moment;
 use crate::sys::clone3::exit_now;
@@ -48,6 +49,8 @@ pub(super) struct Watch {
     pub(super) timed_out: bool,
     /// Whether somebody attends to it, who is told that it has stopped and may let it go on.
     attended: bool,
+    /// Where peaks have to be sampled.
+    pub(super) sampler: Option<Sampler>,
 }
 
 impl Watch {
@@ -58,7 +61,16 @@ impl Watch {
             let _ = setpgid(pid, pid);
         }
         let deadline = timeout.map(|timeout| born + timeout);
-        Self { pid, born, deadline, exit: None, wall: Duration::ZERO, timed_out: false, attended }
+        Self {
+            pid,
+            born,
+            deadline,
+            exit: None,
+            wall: Duration::ZERO,
+            timed_out: false,
+            attended,
+            sampler: None,
+        }
     }
 
     pub(super) fn until_end(&mut self, control: &mut UnixStream, signals: &SignalFd) -> io::Result<()> {
@@ -67,7 +79,8 @@ impl Watch {
                 PollFd::new(signals.as_fd(), PollFlags::POLLIN),
                 PollFd::new(control.as_fd(), PollFlags::POLLIN),
             ];
-            let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let next = self.deadline.into_iter().chain(self.sampler.as_ref().map(Sampler::next)).min();
+            let left = next.map(|next| next.saturating_duration_since(Instant::now()));
             // Rounded up, so that it does not wake a moment too early again and again.
             let timeout = left.map_or(PollTimeout::NONE, |left| {
                 PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
@@ -85,6 +98,9 @@ impl Watch {
                 self.obey(control)?;
             }
             self.mind_the_time(control)?;
+            if let Some(sampler) = self.sampler.as_mut().filter(|_| self.exit.is_none()) {
+                sampler.look();
+            }
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ mod many;
 mod namespaces;
 mod network;
 mod peaks;
+mod pictures;
 mod rights;
 mod rootfs;
 mod steps;
@@ -60,6 +61,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("rights", rights::PROMISES),
         ("ends", ends::PROMISES),
         ("deadlines", deadlines::PROMISES),
+        ("pictures", pictures::PROMISES),
         ("bad_days", bad_days::PROMISES),
         ("steps", steps::PROMISES),
         ("peaks", peaks::PROMISES),

@@ -29,10 +29,8 @@ pub(crate) const PROMISES: &[Promise] = &[
         .needs(&[Need::Measured(Memory), Need::BlockDevice]),
     Promise::new("what_is_written_through_is_counted", written_through).needs(&[Need::BlockDevice]),
     Promise::new("stalls_are_told", stalls).needs(&[Need::Measured(Pressure)]),
-    Promise::new("no_memory_figure_where_there_is_no_cgroup", |suite| {
-        none(suite, "memory", |record| record.usage.memory_peak.is_none() && record.usage.oom.is_none())
-    })
-    .needs(&[Need::NotMeasured(Memory)]),
+    Promise::new("memory_without_a_cgroup_is_sampled_and_marked", sampled)
+        .needs(&[Need::NotMeasured(Memory)]),
     Promise::new("no_count_of_processes_where_there_is_no_cgroup", |suite| {
         none(suite, "pids", |record| record.usage.pids_peak.is_none())
     })
@@ -259,6 +257,28 @@ fn none(suite: &Suite, metric: &str, is_none: fn(&isotest_core::record::Record) 
         return Ok(());
     }
     Err(inside.unlike(&format!("no figure of {metric}, not {:?}", inside.record.usage)))
+}
+
+fn sampled(suite: &Suite) -> Kept {
+    let read = |arguments: &[&str]| -> Result<_, Failed> {
+        let inside = suite.inside(arguments)?;
+        inside.did()?;
+        assert!(inside.record.usage.oom.is_none() && inside.record.usage.memory_split.is_none());
+        Ok(inside.record.usage.memory_peak.ok_or("no figure")?)
+    };
+    // What is too short to be seen is known by its largest process, what is long by all of them.
+    let alone = read(&["allocate", "50"])?;
+    let together = read(&["allocate_in_children", "4", "50", "300"])?;
+    for (found, mebibytes) in [(alone, 50), (together, 200)] {
+        assert!(found.source.is_approximate(), "{found:?}");
+        assert!(
+            (mebibytes * MIB..(mebibytes + 10) * MIB).contains(&found.value),
+            "{mebibytes} MiB: {found:?}"
+        );
+    }
+    assert_eq!(together.source, Source::SmapsRollup);
+    assert!(read(&["exit", "0"])?.value < 10 * MIB, "control");
+    Ok(())
 }
 
 fn unmeasured(suite: &Suite) -> Kept {

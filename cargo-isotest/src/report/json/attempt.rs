@@ -93,11 +93,16 @@ fn source<T>(reading: Option<Reading<T>>) -> Option<&'static str> {
     reading.map(|reading| reading.source.as_str())
 }
 
+fn approximate<T>(reading: Option<Reading<T>>) -> Option<bool> {
+    reading.map(|reading| reading.source.is_approximate())
+}
+
 /// What was not measured is `null`.
 #[derive(Serialize)]
 struct UsageFields {
     memory_peak_bytes: Option<u64>,
     memory_source: Option<&'static str>,
+    memory_approximate: Option<bool>,
     memory_anon_bytes: Option<u64>,
     memory_file_bytes: Option<u64>,
     memory_shmem_bytes: Option<u64>,
@@ -108,6 +113,7 @@ struct UsageFields {
     cpu_source: Option<&'static str>,
     pids_peak: Option<u64>,
     pids_source: Option<&'static str>,
+    pids_approximate: Option<bool>,
     io_read_bytes: Option<u64>,
     io_write_bytes: Option<u64>,
     io_source: Option<&'static str>,
@@ -126,6 +132,7 @@ impl UsageFields {
         Self {
             memory_peak_bytes: usage.memory_peak.map(|reading| reading.value),
             memory_source: source(usage.memory_peak),
+            memory_approximate: approximate(usage.memory_peak),
             memory_anon_bytes: split.map(|split| split.anon),
             memory_file_bytes: split.map(|split| split.file),
             memory_shmem_bytes: split.map(|split| split.shmem),
@@ -136,6 +143,7 @@ impl UsageFields {
             cpu_source: source(usage.cpu),
             pids_peak: usage.pids_peak.map(|reading| reading.value),
             pids_source: source(usage.pids_peak),
+            pids_approximate: approximate(usage.pids_peak),
             io_read_bytes: io.map(|io| io.read),
             io_write_bytes: io.map(|io| io.write),
             io_source: source(usage.io),
@@ -213,9 +221,7 @@ mod tests {
 
     #[test]
     fn a_measured_failure_has_every_field() {
-        assert_data_eq!(
-            text(&sample::record(Outcome::Failed { code: 101 })),
-            str![[r#"
+        let expected = str![[r#"
 {
   "binary_id": "tour",
   "name": "fails",
@@ -227,6 +233,7 @@ mod tests {
   "usage": {
     "memory_peak_bytes": 734003,
     "memory_source": "memory.max_usage_in_bytes",
+    "memory_approximate": false,
     "memory_anon_bytes": 500000,
     "memory_file_bytes": 200000,
     "memory_shmem_bytes": 4096,
@@ -237,6 +244,7 @@ mod tests {
     "cpu_source": "cpuacct.usage_user",
     "pids_peak": 1,
     "pids_source": "pids.peak",
+    "pids_approximate": false,
     "io_read_bytes": 0,
     "io_write_bytes": 8192,
     "io_source": "blkio.throttle.io_service_bytes",
@@ -259,9 +267,8 @@ mod tests {
   "stderr": "panicked at 'no'\n",
   "stderr_dropped_bytes": 0
 }
-"#]]
-            .raw()
-        );
+"#]];
+        assert_data_eq!(text(&sample::record(Outcome::Failed { code: 101 })), expected.raw());
     }
 
     #[test]
@@ -287,7 +294,7 @@ mod tests {
     fn unavailable_is_null_and_never_zero() {
         let value = of(&sample::record(sample::not_isolated()));
         let usage = value["usage"].as_object().unwrap();
-        assert!(usage.len() == 20 && usage.values().all(Value::is_null), "{usage:?}");
+        assert!(usage.len() == 22 && usage.values().all(Value::is_null), "{usage:?}");
         for field in ["wall_us", "leaked", "changed_paths", "changed_paths_count"] {
             assert!(value[field].is_null(), "{field}");
         }

@@ -136,6 +136,7 @@ impl<'a> RunFinished<'a> {
     fn of(summary: &'a Summary) -> Self {
         let peak = summary.peak.as_ref().map(|peak| PeakFields {
             bytes: peak.bytes,
+            approximate: peak.approximate,
             binary_id: &peak.binary_id,
             name: &peak.name,
         });
@@ -179,6 +180,7 @@ impl CountFields {
 #[derive(Serialize)]
 struct PeakFields<'a> {
     bytes: u64,
+    approximate: bool,
     binary_id: &'a str,
     name: &'a str,
 }
@@ -249,7 +251,7 @@ mod tests {
             "filtered_out": 3,
             "not_run": 2,
             "wall_us": 1_234_567,
-            "memory_peak": {"bytes": 734_003, "binary_id": "tour", "name": "t"},
+            "memory_peak": {"bytes": 734_003, "approximate": false, "binary_id": "tour", "name": "t"},
             "memory_unmeasured": 0,
             "cpu_us": 13_200,
             "cpu_unmeasured": 0,

@@ -1,0 +1,137 @@
+//! Peaks of which the kernel keeps no account, looked at now and then while the workload runs. What comes and goes between
+//! two looks is missed, so that such a figure is marked wherever it is told.
+
+use crate::usage::{Reading, Source};
+use nix::fcntl::{OFlag, openat};
+use nix::sys::resource::Usage as ResourceUsage;
+use nix::sys::stat::Mode;
+use procfs::process::Process;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+/// How often.
+const INTERVAL: Duration = Duration::from_millis(10);
+/// Looking may take this part of the time, and is done less often where it takes longer: the kernel walks through all
+/// memory of a process.
+const SHARE: u32 = 20;
+
+/// The highest values seen so far.
+#[derive(Debug)]
+pub(super) struct Sampler {
+    peaks: Vec<Reading<u64>>,
+    cgroup: Option<OwnedFd>,
+    next: Instant,
+}
+
+impl Sampler {
+    /// Of these sources, the version 2 directory among them; `None` if there is nothing to be looked at.
+    pub(super) fn new(sources: &[Source], cgroup: Option<&OwnedFd>) -> Option<Self> {
+        let peaks = sources.iter().map(|&source| Reading { value: 0, source }).collect::<Vec<_>>();
+        let cgroup = cgroup.and_then(|directory| directory.try_clone().ok());
+        (!peaks.is_empty()).then(|| Self { peaks, cgroup, next: Instant::now() + INTERVAL })
+    }
+
+    /// When it is to look again.
+    pub(super) const fn next(&self) -> Instant {
+        self.next
+    }
+
+    /// Looks, if it is time.
+    pub(super) fn look(&mut self) {
+        let began = Instant::now();
+        if began < self.next {
+            return;
+        }
+        for peak in &mut self.peaks {
+            let value = match peak.source {
+                Source::SmapsRollup => memory_of_processes(),
+                source => self.cgroup.as_ref().and_then(|cgroup| number(cgroup, source.as_str())),
+            };
+            peak.value = peak.value.max(value.unwrap_or(0));
+        }
+        self.next = Instant::now() + INTERVAL.max(began.elapsed() * SHARE);
+    }
+
+    /// The peak of memory. The kernel does keep the most that any single process has ever had: a short one, or one that
+    /// grew between two looks, is known by that.
+    pub(super) fn memory(&self, dead: &ResourceUsage) -> Option<Reading<u64>> {
+        let seen = self.of(&[Source::MemoryCurrent, Source::SmapsRollup])?;
+        if seen.source == Source::MemoryCurrent {
+            return Some(seen).filter(|seen| seen.value > 0);
+        }
+        let alone = u64::try_from(dead.max_rss()).unwrap_or_default() << 10;
+        let alone = Reading { value: alone, source: Source::MaxRss };
+        let most = if seen.value < alone.value { alone } else { seen };
+        Some(most).filter(|most| most.value > 0)
+    }
+
+    /// The peak of processes and threads.
+    pub(super) fn pids(&self) -> Option<Reading<u64>> {
+        self.of(&[Source::PidsCurrent]).filter(|seen| seen.value > 0)
+    }
+
+    fn of(&self, sources: &[Source]) -> Option<Reading<u64>> {
+        self.peaks.iter().copied().find(|peak| sources.contains(&peak.source))
+    }
+}
+
+/// What all processes of the sandbox but init have in memory, each page that several share counted in parts.
+fn memory_of_processes() -> Option<u64> {
+    let mut sum = 0;
+    for entry in fs::read_dir("/proc").ok()?.flatten() {
+        let pid = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
+        if let Some(pid) = pid.filter(|pid| *pid != 1) {
+            // One that has just ended has no memory any more.
+            sum += memory_of(pid).unwrap_or(0);
+        }
+    }
+    Some(sum)
+}
+
+fn memory_of(pid: i32) -> Option<u64> {
+    let rollup = Process::new(pid).ok()?.smaps_rollup().ok()?;
+    rollup.memory_map_rollup.into_iter().next()?.extension.map.get("Pss").copied()
+}
+
+fn number(directory: &OwnedFd, file: &str) -> Option<u64> {
+    let file = openat(directory, file, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
+    let mut text = String::new();
+    File::from(file).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::resource::{UsageWho, getrusage};
+    use std::io;
+
+    #[test]
+    fn the_highest_of_the_current_figures_stands_for_the_peak() -> io::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let handle = OwnedFd::from(File::open(directory.path())?);
+        let sources = [Source::MemoryCurrent, Source::PidsCurrent];
+        let mut sampler =
+            Sampler::new(&sources, Some(&handle)).ok_or_else(|| io::Error::other("no sampler"))?;
+        let dead = getrusage(UsageWho::RUSAGE_SELF)?;
+        assert_eq!((sampler.memory(&dead), sampler.pids()), (None, None), "nothing was seen yet");
+        for (memory, pids) in [(4096, 2), (8192, 1), (12, 3)] {
+            fs::write(directory.path().join("memory.current"), format!("{memory}\n"))?;
+            fs::write(directory.path().join("pids.current"), format!("{pids}\n"))?;
+            sampler.next = Instant::now();
+            sampler.look();
+        }
+        let reading = |value, source| Some(Reading { value, source });
+        assert_eq!(sampler.memory(&dead), reading(8192, Source::MemoryCurrent));
+        assert_eq!(sampler.pids(), reading(3, Source::PidsCurrent));
+        assert!(sampler.next() > Instant::now(), "not again at once");
+        Ok(())
+    }
+
+    #[test]
+    fn nothing_to_look_at_is_no_sampler() {
+        assert!(Sampler::new(&[], None).is_none());
+    }
+}
