@@ -4,7 +4,7 @@ use crate::remedy::{Obstacle, Remedy};
 use crate::settings::SettingsError;
 use crate::workers::Unready;
 use anstyle::{AnsiColor, Style};
-use isotest_core::closure::ElfError;
+use isotest_core::closure::{ElfError, Lack};
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::step::StepError;
 use std::ffi::OsString;
@@ -86,9 +86,26 @@ pub(crate) enum Error {
         /// What it is instead.
         source: ElfError,
     },
+    /// A root that is not the host's.
+    #[error("cannot use `{}` as a root", .path.display())]
+    Root {
+        /// Where it should be.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Test binaries that the root cannot execute.
+    #[error("not every test binary can be executed in this root: {}", CannotRun(.0))]
+    CannotRun(Vec<(String, Vec<Lack>)>),
     /// An attempt that is not running.
     #[error("no attempt `{wanted}` of yours is running")]
     NoAttempt {
+        /// What was asked for.
+        wanted: String,
+    },
+    /// An attempt ended while somebody was in its sandbox, or about to be.
+    #[error("`{wanted}` has ended, and with it everything in its sandbox")]
+    AttemptEnded {
         /// What was asked for.
         wanted: String,
     },
@@ -132,6 +149,9 @@ pub(crate) enum Error {
         /// What can be done about it.
         remedies: Vec<Remedy>,
     },
+    /// A limit cannot be enforced.
+    #[error("this host cannot limit as required: {}", unlimited(.0))]
+    CannotLimit(Vec<(String, String)>),
     /// What the host is could not be read, or it has run out of something.
     #[error("cannot prepare sandboxes on this host")]
     Host(#[source] io::Error),
@@ -191,8 +211,20 @@ impl Error {
             Self::SeveralTests { .. } => {
                 Some("give a whole name; `-p`, `--lib` and `--test` choose among test binaries".into())
             }
+            Self::CannotRun(_) => Some(
+                "build for what the root has, for example statically with `--target x86_64-unknown-linux-musl`, or \
+                 install there what is missing"
+                    .into(),
+            ),
             Self::CannotIsolate { obstacles, .. } => Some(go_on_without(obstacles)),
-            Self::NoAttempt { .. } => Some("`cargo isotest ps` names those that are running".into()),
+            Self::CannotLimit(_) => Some(
+                "have a cgroup delegated with the controllers that this needs, for example by `sudo systemd-run --scope \
+                 -p Delegate=yes --uid=$(id -u) --gid=$(id -g) cargo isotest`, or go on without that limit"
+                    .into(),
+            ),
+            Self::NoAttempt { .. } | Self::AttemptEnded { .. } => {
+                Some("`cargo isotest ps` names those that are running".into())
+            }
             Self::ManyAttempts { .. } => Some("name one of them by its id".into()),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
             Self::Sandbox(error) | Self::Execute(error) => error.hint().map(str::to_owned),
@@ -200,6 +232,7 @@ impl Error {
             | Self::Unwritten { .. }
             | Self::Interrupted(_)
             | Self::Closure { .. }
+            | Self::Root { .. }
             | Self::Tool { .. }
             | Self::Answer { .. }
             | Self::File { .. }
@@ -253,6 +286,11 @@ fn left_out(filtered: usize, ignored: usize) -> String {
     }
 }
 
+/// Each limit that cannot be had, and why.
+fn unlimited(unmet: &[(String, String)]) -> String {
+    unmet.iter().map(|(limit, reason)| format!("no `{limit}` ({reason})")).collect::<Vec<_>>().join("; ")
+}
+
 struct Missing<'a>(&'a [Obstacle]);
 
 impl fmt::Display for Missing<'_> {
@@ -260,6 +298,21 @@ impl fmt::Display for Missing<'_> {
         for (index, Obstacle { capability, reason, .. }) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}no `{capability}` ({reason})")?;
+        }
+        Ok(())
+    }
+}
+
+struct CannotRun<'a>(&'a [(String, Vec<Lack>)]);
+
+impl fmt::Display for CannotRun<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (binary_id, lacks)) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}`{binary_id}`")?;
+            for (index, lack) in lacks.iter().enumerate() {
+                write!(f, "{} {lack}", if index == 0 { ":" } else { "," })?;
+            }
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ mod explain;
 mod harness;
 mod interrupt;
 mod isolation;
+mod join;
 mod links;
 mod list;
 mod listing;
@@ -27,6 +28,7 @@ mod project;
 mod ps;
 mod remedy;
 mod report;
+mod root;
 mod roster;
 mod run;
 #[cfg(test)]
@@ -77,6 +79,7 @@ fn run(cli: Cli) -> Result<End, Error> {
         Task::Exec(command) => exec::execute(command, &settings, &caller),
         Task::Doctor => doctor::execute(&settings, &caller),
         Task::Shell { of_test } => shell::execute(*of_test, &settings, &caller),
+        Task::Join { attempt, command } => join::execute(attempt, command.as_ref(), &settings, &caller),
         Task::Explain(command) => explain::execute(command.as_ref(), &settings, &caller),
         Task::Closure(program) => closure::show(program, settings.message_format, &caller),
         Task::Ps(args) => ps::show(args, settings.message_format),

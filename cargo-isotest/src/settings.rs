@@ -3,10 +3,12 @@
 use crate::caller::Caller;
 use crate::cli::{
     CargoArgs, Cli, ExecArgs, ExecutionArgs, ExplainArgs, Flags, LibtestWords, MessageFormat, Network,
-    PolicyArgs, PsArgs, RunIgnored, SandboxArgs, ShellArgs, TestArgs, UnknownWord, Verb, Words,
+    PolicyArgs, PsArgs, RootArgs, RootWord, RunIgnored, SandboxArgs, ShellArgs, TestArgs, UnknownWord, Verb,
+    Words,
 };
 use crate::select::Selection;
 use anstream::ColorChoice;
+use isotest_core::plan::Limits;
 use isotest_core::policy::{Capability, Level, Policy, PolicyError};
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
@@ -54,6 +56,13 @@ pub(crate) enum Task {
         /// Whether a test was named.
         of_test: bool,
     },
+    /// Execute a command, or open a shell, in the sandbox of an attempt that is running.
+    Join {
+        /// What the attempt was called.
+        attempt: String,
+        /// The command; the shell without one.
+        command: Option<Command>,
+    },
     /// Explain how the one selected test is executed, or this command.
     Explain(Option<Command>),
 }
@@ -91,10 +100,12 @@ pub(crate) struct SandboxSettings {
     pub(crate) policy: Policy,
     /// The network.
     pub(crate) network: Network,
-    /// The memory limit in bytes.
-    pub(crate) memory_limit: Option<u64>,
-    /// The limit of processes and threads.
-    pub(crate) pids_limit: Option<u64>,
+    /// How much a test may use.
+    pub(crate) limits: Limits,
+    /// What becomes `/`.
+    pub(crate) root: RootWord,
+    /// Whether not even the package is seen in a minimal root.
+    pub(crate) hide_package: bool,
     /// What is shown of the host besides the default.
     pub(crate) binds: Vec<Bind>,
     /// What is written through to the host.
@@ -106,8 +117,19 @@ pub(crate) struct SandboxSettings {
 pub(crate) struct Bind {
     /// Absolute.
     pub(crate) path: PathBuf,
-    /// Whether tests may change it.
-    pub(crate) writable: bool,
+    /// What becomes of changes.
+    pub(crate) access: BindAccess,
+}
+
+/// What becomes of a test's changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BindAccess {
+    /// They are refused.
+    ReadOnly,
+    /// They succeed and are thrown away.
+    CopyOnWrite,
+    /// They reach the host.
+    ReadWrite,
 }
 
 /// The command line asks for something that makes no sense.
@@ -122,9 +144,9 @@ pub(crate) enum SettingsError {
     /// A duration of zero.
     #[error("`--timeout 0s` leaves no test any time")]
     ZeroTimeout,
-    /// A limit of zero.
-    #[error("`--memory-limit 0` leaves no test any memory")]
-    ZeroMemory,
+    /// `--hide-package` where it is not shown for itself.
+    #[error("`--hide-package` goes with `--root minimal` only")]
+    HidesPackage,
     /// `--ignored` with `--include-ignored`, or either with another `--run-ignored`.
     #[error("`{first}` and `{second}` contradict each other")]
     Contradiction {
@@ -154,18 +176,21 @@ impl Settings {
             Some(Verb::List(words)) => (Task::List, words),
             Some(Verb::Closure { binary }) => (Task::Closure(caller.absolute(&binary)), cli.words),
             Some(Verb::Ps(args)) => (Task::Ps(args), cli.words),
-            Some(Verb::Exec(typed)) => (Task::Exec(Command::of(typed, caller)), Words::default()),
+            Some(Verb::Exec(typed)) => (Task::exec(typed, caller), Words::default()),
             Some(Verb::Doctor) => (Task::Doctor, Words::default()),
-            Some(Verb::Shell(ShellArgs { named })) => {
+            Some(Verb::Shell(ShellArgs { join: Some(attempt), .. })) => {
+                (Task::Join { attempt, command: None }, Words::default())
+            }
+            Some(Verb::Shell(ShellArgs { named, join: None })) => {
                 (Task::Shell { of_test: named.is_some() }, Words::filtering(named))
             }
             Some(Verb::Explain(ExplainArgs { named, command })) => {
-                let command = ExecArgs { usage_json: None, command };
+                let command = ExecArgs { usage_json: None, join: None, command };
                 let is_test = command.command.is_empty();
                 (Task::Explain((!is_test).then(|| Command::of(command, caller))), Words::filtering(named))
             }
         };
-        let Flags { tests, execution, sandbox, policy, report, cargo } = cli.flags;
+        let Flags { tests, execution, sandbox, limits, policy, report, cargo } = cli.flags;
         let Words { filters, of_harness } = words;
         let words = LibtestWords::read(&of_harness)?;
         Ok(Self {
@@ -173,16 +198,27 @@ impl Settings {
             cargo,
             execution: Execution::of(&execution, &words, caller)?.for_task(&task),
             selection: selection(filters, tests, words)?,
-            sandbox: SandboxSettings::of(&sandbox, &policy, caller)?,
+            sandbox: SandboxSettings::of(&sandbox, limits.limits(), &policy, caller)?,
             message_format: report.message_format,
             task,
         })
     }
 }
 
+impl Task {
+    fn exec(mut typed: ExecArgs, caller: &Caller) -> Self {
+        let join = typed.join.take();
+        let command = Command::of(typed, caller);
+        match join {
+            Some(attempt) => Self::Join { attempt, command: Some(command) },
+            None => Self::Exec(command),
+        }
+    }
+}
+
 impl Command {
     fn of(typed: ExecArgs, caller: &Caller) -> Self {
-        let ExecArgs { usage_json, command } = typed;
+        let ExecArgs { usage_json, command, .. } = typed;
         let mut words = command.into_iter();
         Self {
             program: words.next().unwrap_or_default().into(),
@@ -264,29 +300,31 @@ fn default_jobs(capture: bool, caller: &Caller) -> Result<NonZeroUsize, Settings
 }
 
 impl SandboxSettings {
-    fn of(typed: &SandboxArgs, policy: &PolicyArgs, caller: &Caller) -> Result<Self, SettingsError> {
-        let memory_limit = typed.memory_limit.map(|size| size.as_u64());
-        if memory_limit == Some(0) {
-            return Err(SettingsError::ZeroMemory);
-        }
-        let policy = Policy::of(&wishes(typed, policy))?;
+    fn of(
+        typed: &SandboxArgs,
+        limits: Limits,
+        policy: &PolicyArgs,
+        caller: &Caller,
+    ) -> Result<Self, SettingsError> {
+        let policy = Policy::of(&wishes(typed, &limits, policy))?;
         let network = if policy.level(Capability::Net) == Level::Off { Network::Host } else { typed.network };
         let binds = typed.bind.iter().map(|text| bind(text, caller)).collect::<Result<_, _>>()?;
         let keeps = typed.keep.iter().map(|path| existing("--keep", path, caller));
         let keeps = keeps.chain(coverage_directory(caller).map(Ok)).collect::<Result<_, _>>()?;
-        Ok(Self { policy, network, memory_limit, pids_limit: typed.pids_limit, binds, keeps })
+        let (root, hide_package) = (root(&typed.root, caller)?, typed.root.hide_package);
+        Ok(Self { policy, network, limits, root, hide_package, binds, keeps })
     }
 }
 
 // A limit requires what it measures, and the host's network is no network namespace.
-fn wishes(sandbox: &SandboxArgs, policy: &PolicyArgs) -> Vec<(Capability, Level)> {
+fn wishes(sandbox: &SandboxArgs, limits: &Limits, policy: &PolicyArgs) -> Vec<(Capability, Level)> {
     let typed =
         [(&policy.require, Level::Require), (&policy.prefer, Level::Prefer), (&policy.off, Level::Off)];
     let typed =
         typed.into_iter().flat_map(|(list, level)| list.iter().map(move |&capability| (capability, level)));
     let implied = [
-        sandbox.memory_limit.map(|_| (Capability::Memory, Level::Require)),
-        sandbox.pids_limit.map(|_| (Capability::Pids, Level::Require)),
+        limits.memory.map(|_| (Capability::Memory, Level::Require)),
+        limits.pids.map(|_| (Capability::Pids, Level::Require)),
         network_wish(sandbox.network),
     ];
     typed.chain(implied.into_iter().flatten()).collect()
@@ -300,16 +338,27 @@ fn network_wish(network: Network) -> Option<(Capability, Level)> {
     }
 }
 
-// Only a last `:ro` or `:rw` is ours; a path may hold colons.
+fn root(typed: &RootArgs, caller: &Caller) -> Result<RootWord, SettingsError> {
+    if typed.hide_package && typed.root != RootWord::Minimal {
+        return Err(SettingsError::HidesPackage);
+    }
+    Ok(match &typed.root {
+        RootWord::Directory(path) => RootWord::Directory(existing("--root", path, caller)?),
+        RootWord::Tar(path) => RootWord::Tar(existing("--root", path, caller)?),
+        RootWord::Oci(path) => RootWord::Oci(existing("--root", path, caller)?),
+        RootWord::Host | RootWord::Minimal => typed.root.clone(),
+    })
+}
+
+// Only a last `:ro`, `:cow` or `:rw` is ours; a path may hold colons.
 fn bind(text: &OsStr, caller: &Caller) -> Result<Bind, SettingsError> {
     let bytes = text.as_bytes();
-    let (path, writable) = match (bytes.strip_suffix(b":ro"), bytes.strip_suffix(b":rw")) {
-        (Some(path), _) => (path, false),
-        (_, Some(path)) => (path, true),
-        (None, None) => (bytes, false),
-    };
+    let words: [(&[u8], _); 3] =
+        [(b":ro", BindAccess::ReadOnly), (b":cow", BindAccess::CopyOnWrite), (b":rw", BindAccess::ReadWrite)];
+    let said = words.into_iter().find_map(|(word, access)| Some((bytes.strip_suffix(word)?, access)));
+    let (path, access) = said.unwrap_or((bytes, BindAccess::ReadOnly));
     let path = existing("--bind", Path::new(OsStr::from_bytes(path)), caller)?;
-    Ok(Bind { path, writable })
+    Ok(Bind { path, access })
 }
 
 fn existing(flag: &'static str, path: &Path, caller: &Caller) -> Result<PathBuf, SettingsError> {
@@ -386,7 +435,7 @@ mod tests {
             refusal(&["--memory-limit", "1MiB", "--off", "memory"]),
             "`memory` cannot be both `off` and `require`"
         );
-        assert_eq!(settings(&["--memory-limit", "1MiB"]).unwrap().sandbox.memory_limit, Some(1 << 20));
+        assert_eq!(settings(&["--memory-limit", "1MiB"]).unwrap().sandbox.limits.memory, Some(1 << 20));
     }
 
     #[test]
@@ -404,9 +453,18 @@ mod tests {
     #[test]
     fn a_bind_is_read_only_unless_told_otherwise() {
         let binds =
-            settings(&["--bind", "lib", "--bind", "/usr/bin:ro", "--bind", "bin:rw"]).unwrap().sandbox.binds;
-        let bind = |path: &str, writable| Bind { path: path.into(), writable };
-        assert_eq!(binds, [bind("/usr/lib", false), bind("/usr/bin", false), bind("/usr/bin", true)]);
+            settings(&["--bind", "lib", "--bind", "/usr/bin:ro", "--bind", "bin:rw", "--bind", "lib:cow"])
+                .unwrap()
+                .sandbox
+                .binds;
+        let bind = |path: &str, access| Bind { path: path.into(), access };
+        let expected = [
+            bind("/usr/lib", BindAccess::ReadOnly),
+            bind("/usr/bin", BindAccess::ReadOnly),
+            bind("/usr/bin", BindAccess::ReadWrite),
+            bind("/usr/lib", BindAccess::CopyOnWrite),
+        ];
+        assert_eq!(binds, expected);
     }
 
     #[test]
@@ -415,13 +473,23 @@ mod tests {
         let path = directory.path().join("a:b");
         std::fs::write(&path, "").unwrap();
         let binds = settings(&["--bind", path.to_str().unwrap()]).unwrap().sandbox.binds;
-        assert_eq!(binds, [Bind { path, writable: false }]);
+        assert_eq!(binds, [Bind { path, access: BindAccess::ReadOnly }]);
     }
 
     #[test]
     fn a_path_must_exist() {
         assert_eq!(refusal(&["--bind", "nowhere:rw"]), "`--bind /usr/nowhere` does not exist");
         assert_eq!(refusal(&["--keep", "nowhere"]), "`--keep /usr/nowhere` does not exist");
+    }
+
+    #[test]
+    fn a_root_is_told_by_its_first_word() {
+        let root = |text| settings(&["--root", text]).unwrap().sandbox.root;
+        assert_eq!(settings(&[]).unwrap().sandbox.root, RootWord::Host);
+        assert_eq!(root("minimal"), RootWord::Minimal);
+        assert_eq!(root("dir:lib"), RootWord::Directory("/usr/lib".into()));
+        assert_eq!(refusal(&["--root", "dir:nowhere"]), "`--root /usr/nowhere` does not exist");
+        assert_eq!(refusal(&["--hide-package"]), "`--hide-package` goes with `--root minimal` only");
     }
 
     #[test]
@@ -435,7 +503,6 @@ mod tests {
     #[test]
     fn zero_is_no_limit() {
         assert_eq!(refusal(&["--timeout", "0s"]), "`--timeout 0s` leaves no test any time");
-        assert_eq!(refusal(&["--memory-limit", "0"]), "`--memory-limit 0` leaves no test any memory");
         assert_eq!(
             settings(&["--timeout", "1m 5s"]).unwrap().execution.timeout,
             Some(Duration::from_secs(65))

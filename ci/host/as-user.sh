@@ -15,7 +15,7 @@ if [ "$(id -u)" != 0 ]; then
     echo "error: only root can hand a cgroup subtree over: run it with sudo" >&2
     exit 1
 fi
-handed_over=true hierarchies=(memory pids cpuacct blkio "")
+handed_over=true hierarchies=(memory pids cpuacct cpu blkio "")
 case ${1:-} in
 --no-cgroups) handed_over=false; shift ;;
 --v1-only) unset 'hierarchies[-1]'; shift ;;

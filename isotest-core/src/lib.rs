@@ -23,6 +23,7 @@
 //!    ([`Host`](host::Host), [`Figures`](plan::Figures)) into a [`Template`](plan::Template) for every attempt, the
 //!    [`Isolation`](policy::Isolation) in force, and a list of what is required and missing. It decides everything,
 //!    and does nothing.
+//!    What becomes `/` is a [`Root`](plan::Root); from here on nobody knows which.
 //! 4. [`Slot::start`](sandbox::Slot::start) re-executes the program as a zygote. The zygote enters namespaces of its
 //!    own, assembles the template's tree in a tmpfs, pivots into it, and detaches the tree of the host. This happens
 //!    once for each slot. A zygote also keeps a few stores, places to write for one attempt each, and, for callers
@@ -77,8 +78,8 @@
 //!
 //! Decisions, pure:
 //! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`,
-//!   and what becomes of a user's directory with something mounted below it in `plan/descend.rs`.
-//!   [`plan::explain`] is a plan as shell commands, to be read.
+//!   and what becomes of a user's directory with something mounted below it in `plan/descend.rs`; roots other than the
+//!   host's in `plan/root.rs`. [`plan::explain`] is a plan as shell commands, to be read.
 //!
 //! Reading, changing nothing:
 //! - [`closure`]: the loader and libraries of a program. `elf` and `files` read; `cache`, `search`, `resolve` and `lacks`
@@ -88,12 +89,14 @@
 //!
 //! Effects:
 //! - [`cgroup`]: `base` makes and removes the directories of a run, `leaf` those of an attempt; `scope` asks
-//!   systemd for a place to make them in; `sweep` removes what the dead left. `parse` and `limits` are pure.
+//!   systemd for a place to make them in; `control` takes the controllers into use that limits need; `sweep` removes
+//!   what the dead left. `parse` and `limits` are pure.
 //! - [`sandbox`]: outside, `slot` starts zygotes, `prepared` holds a sandbox that waits for its workload, and `attempt`
-//!   watches one to its end; `attended` is for a command to which somebody attends, who passes on signals and sees it stop,
-//!   and `terminal` opens one for it. `zygote`, `tree`, `stores` and `network` are the zygote's work; `init`, `layers`, `watch`,
-//!   `sampler`, `leftovers` and `changes` are init's; `workload` is the last stretch before execve. `channel` is what they say to
-//!   each other, `part` one thing tried alone by a zygote that is good for nothing else.
+//!   watches one to its end; `attended` is for a command to which somebody attends, who passes on signals and sees it
+//!   stop, `terminal` opens one for it, and with `join` and `guest` it enters a sandbox that is running. `zygote`,
+//!   `tree`, `stores` and `network` are the zygote's work; `init`, `layers`, `watch`, `sampler`, `leftovers` and
+//!   `changes` are init's; `workload` is the last stretch before execve. `channel` is what they say to each other, `part`
+//!   one thing tried alone by a zygote that is good for nothing else.
 //!   [`Step`](sandbox::step::Step) names every action in the order in which it happens.
 //! - [`stage`]: the re-execution hook.
 //! - [`wire`]: paths on the wire, byte for byte.

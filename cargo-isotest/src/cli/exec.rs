@@ -4,13 +4,20 @@ use clap::Args;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// What is decided when a sandbox is made.
+const WITH_A_SANDBOX_OF_ITS_OWN: [&str; 9] =
+    ["timeout", "bind", "keep", "network", "memory_limit", "pids_limit", "require", "prefer", "off"];
+
 /// A command for a sandbox.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXIT_STATUS)]
 pub(crate) struct ExecArgs {
     /// Write what it used to this file, as JSON
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "join")]
     pub(crate) usage_json: Option<PathBuf>,
+    /// Enter the sandbox of this attempt, which `cargo isotest ps` names, instead of one of its own
+    #[arg(long, value_name = "ATTEMPT", conflicts_with_all = WITH_A_SANDBOX_OF_ITS_OWN)]
+    pub(crate) join: Option<String>,
     /// A program and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
@@ -20,8 +27,11 @@ pub(crate) struct ExecArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ShellArgs {
     /// A test, by its name or by a part of it that no other name has [default: none, but the project]
-    #[arg(value_name = "TEST")]
+    #[arg(value_name = "TEST", conflicts_with = "join")]
     pub(crate) named: Option<String>,
+    /// Enter the sandbox of this attempt, which `cargo isotest ps` names, instead of one of its own
+    #[arg(long, value_name = "ATTEMPT", conflicts_with_all = WITH_A_SANDBOX_OF_ITS_OWN)]
+    pub(crate) join: Option<String>,
 }
 
 /// A test or a command to be explained.

@@ -3,14 +3,17 @@
 mod cargo;
 mod exec;
 mod libtest;
+mod limits;
 mod ps;
+mod root;
 
 pub(crate) use cargo::CargoArgs;
 pub(crate) use exec::{ExecArgs, ExplainArgs, ShellArgs};
 pub(crate) use libtest::{LibtestWords, UnknownWord};
+pub(crate) use limits::LimitArgs;
 pub(crate) use ps::PsArgs;
+pub(crate) use root::{RootArgs, RootWord};
 
-use bytesize::ByteSize;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use isotest_core::policy::Capability;
@@ -97,6 +100,8 @@ pub(crate) struct Flags {
     #[command(flatten)]
     pub(crate) sandbox: SandboxArgs,
     #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
     pub(crate) report: ReportArgs,
@@ -160,8 +165,10 @@ pub(crate) struct ExecutionArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sandbox")]
 pub(crate) struct SandboxArgs {
-    /// Show tests this file or directory of the host, read-only unless `:rw` follows
-    #[arg(long, value_name = "PATH[:ro|rw]")]
+    #[command(flatten)]
+    pub(crate) root: RootArgs,
+    /// Show tests this file or directory of the host: read-only, copy-on-write with `:cow`, or with `:rw` itself
+    #[arg(long, value_name = "PATH[:ro|cow|rw]")]
     pub(crate) bind: Vec<OsString>,
     /// Keep what tests write to this file or directory
     #[arg(long, value_name = "PATH")]
@@ -169,12 +176,6 @@ pub(crate) struct SandboxArgs {
     /// The network of a test
     #[arg(long, value_name = "KIND", value_enum, default_value_t)]
     pub(crate) network: Network,
-    /// Kill a test that uses more memory, e.g. `64MiB`
-    #[arg(long, value_name = "SIZE")]
-    pub(crate) memory_limit: Option<ByteSize>,
-    /// Refuse a test more processes and threads than this
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) pids_limit: Option<u64>,
 }
 
 /// The network a test is given.
@@ -319,7 +320,6 @@ mod tests {
             &["--jobs", "0"][..],
             &["--timeout", "soon"],
             &["--memory-limit", "much"],
-            &["--pids-limit", "0"],
             &["--network", "wifi"],
             &["--unknown"],
         ] {

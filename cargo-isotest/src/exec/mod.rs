@@ -11,13 +11,14 @@ use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::isolation::Sandboxes;
 use crate::report;
+use crate::root;
 use crate::roster::{Listener, Roster};
 use crate::settings::{Command, Settings};
 use anstream::AutoStream;
 use isotest_core::outcome::{self, Outcome};
-use isotest_core::plan::{Attended, SandboxPlan, Workload};
+use isotest_core::plan::{Attended, Limits, SandboxPlan, Template, Workload};
 use isotest_core::record::Record;
-use isotest_core::sandbox::Slot;
+use isotest_core::sandbox::{Running, Slot};
 use nix::sys::resource::{Resource, setrlimit};
 use signals::Signals;
 use std::ffi::{OsStr, OsString};
@@ -33,17 +34,19 @@ use std::thread;
 pub(crate) fn execute(command: &Command, settings: &Settings, caller: &Caller) -> Result<End, Error> {
     let directories = Directories::around(&settings.cargo, caller)?;
     let usage_json = command.usage_json.as_ref().map(UsageFile::create).transpose()?;
-    let record = Sandboxes::with(settings, &directories, caller, |sandboxes| {
-        attended(workload(command, caller), settings, sandboxes)
+    let roots = root::of_command(&settings.sandbox, &directories, &command.program, caller)?;
+    let record = Sandboxes::with(settings, &roots, caller, |sandboxes| {
+        attended(workload(command, caller, sandboxes), sandboxes.template(), settings, sandboxes)
     })?;
     usage_json.map_or(Ok(()), |file| file.write(&record))?;
     end(&record, settings)
 }
 
 /// The caller's environment and directory, and what tests are told, too.
-pub(crate) fn workload(command: &Command, caller: &Caller) -> Workload {
+pub(crate) fn workload(command: &Command, caller: &Caller, sandboxes: &Sandboxes) -> Workload {
     let mut environment = caller.environment.clone();
     environment.extend(environment::additions(0).map(|(name, value)| (name.to_owned(), value)));
+    root::complete(&mut environment, &sandboxes.image);
     Workload {
         program: command.program.clone(),
         arguments: command.arguments.clone(),
@@ -59,12 +62,13 @@ pub(crate) fn unattended(
     sandboxes: &Sandboxes,
     caller: &Caller,
 ) -> SandboxPlan {
-    plan(workload(command, caller), settings, sandboxes)
+    plan(workload(command, caller, sandboxes), settings, sandboxes.limits.clone())
 }
 
 /// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
 pub(crate) fn attended(
     workload: Workload,
+    template: &Template,
     settings: &Settings,
     sandboxes: &Sandboxes,
 ) -> Result<Record, Error> {
@@ -76,33 +80,23 @@ pub(crate) fn attended(
         if let Ok(listener) = &listener {
             listener.serve(scope, &roster);
         }
-        let mut slot = Slot::start(&sandboxes.template, &sandboxes.cgroups).map_err(Error::Sandbox)?;
+        let mut slot = Slot::start(template, &sandboxes.cgroups).map_err(Error::Sandbox)?;
         let mut isolation = sandboxes.isolation.clone();
         isolation.remarks.extend(Listener::remark(&listener));
         say(settings, &report::before_command(&isolation));
-        let plan = plan(workload, settings, sandboxes);
-        let attended = Some(Attended { terminal: terminal() });
-        let mut attempt = slot.launch_last(&SandboxPlan { attended, ..plan });
+        let attempt = slot.launch_last(&attended_by_us(plan(workload, settings, sandboxes.limits.clone())));
         roster.started(0, 0, slot.zygote());
-        attend::until_end(&mut attempt, &signals).map_err(Error::Host)?;
+        let record = finish(attempt, settings, &signals);
         roster.ended(0);
-        let record = attempt.finish();
-        match record.outcome {
-            // Another plan may do without, or what the host refuses is told.
-            Outcome::NotIsolated(error) if error.step.capability().is_some() => Err(Error::Sandbox(error)),
-            _ => {
-                say(settings, &report::after_command(&record));
-                Ok(record)
-            }
-        }
+        record
     })
 }
 
-fn plan(workload: Workload, settings: &Settings, sandboxes: &Sandboxes) -> SandboxPlan {
+fn plan(workload: Workload, settings: &Settings, limits: Limits) -> SandboxPlan {
     SandboxPlan {
         workload,
         timeout: settings.execution.timeout,
-        limits: sandboxes.limits,
+        limits,
         measured: true,
         inherit_stdio: true,
         attended: None,
@@ -115,6 +109,30 @@ fn line(workload: &Workload) -> String {
     let words = workload.arguments.iter().map(OsString::as_os_str);
     let words = std::iter::once(workload.program.as_os_str()).chain(words);
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+}
+
+/// The same in a sandbox that is running already.
+pub(crate) fn guest(workload: Workload, settings: &Settings, running: &Running) -> Result<Record, Error> {
+    let signals = Signals::take().map_err(Error::Host)?;
+    let plan = attended_by_us(plan(workload, settings, Limits::default()));
+    finish(running.enter(&plan), settings, &signals)
+}
+
+fn attended_by_us(plan: SandboxPlan) -> SandboxPlan {
+    SandboxPlan { attended: Some(Attended { terminal: terminal() }), ..plan }
+}
+
+fn finish(mut attempt: Attempt, settings: &Settings, signals: &Signals) -> Result<Record, Error> {
+    attend::until_end(&mut attempt, signals).map_err(Error::Host)?;
+    let record = attempt.finish();
+    match record.outcome {
+        // Another plan may do without, or what the host refuses is told.
+        Outcome::NotIsolated(error) if error.step.capability().is_some() => Err(Error::Sandbox(error)),
+        _ => {
+            say(settings, &report::after_command(&record));
+            Ok(record)
+        }
+    }
 }
 
 /// A terminal of its own stands for the caller's where the command both reads and writes that. In a pipeline the

@@ -6,7 +6,6 @@ use crate::host::{CgroupMount, Host};
 use crate::plan::{Figures, Limits, View, explain};
 use crate::policy::Capability;
 use crate::usage::Source;
-use nix::unistd::{SysconfVar, sysconf};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -20,9 +19,11 @@ const SUPERVISOR: &str = "supervisor";
 /// The cgroup directories of a run.
 #[derive(Debug, Default)]
 pub struct Cgroups {
-    hierarchies: Vec<Hierarchy>,
+    pub(super) hierarchies: Vec<Hierarchy>,
     /// What [`Cgroups::close`] has to undo in the version 2 hierarchy.
-    moved: Option<Moved>,
+    pub(super) moved: Option<Moved>,
+    /// The numbers of the block devices, where their traffic is limited.
+    pub(super) devices: Vec<String>,
     next: AtomicU64,
     /// The controllers that are there and were refused, and what the kernel said.
     refused: Vec<(&'static str, String)>,
@@ -32,7 +33,7 @@ pub struct Cgroups {
 
 /// The supervisor left its cgroup, and these controllers were enabled in `base` for its children.
 #[derive(Debug)]
-struct Moved {
+pub(super) struct Moved {
     /// Where it was.
     home: PathBuf,
     base: PathBuf,
@@ -130,6 +131,8 @@ impl Cgroups {
             base: hierarchy.run.parent().unwrap_or(&hierarchy.run).to_path_buf(),
             unified: hierarchy.unified,
             serves: hierarchy.serves.clone(),
+            controls: hierarchy.controls.clone(),
+            devices: self.devices.clone(),
             enabled: moved.filter(|_| hierarchy.unified).map_or_else(Vec::new, |moved| moved.enabled.clone()),
         };
         self.hierarchies.iter().map(place).collect()
@@ -139,12 +142,12 @@ impl Cgroups {
     ///
     /// # Errors
     /// When a directory cannot be made or a limit is refused.
-    pub fn create_leaf(&self, limits: Limits) -> io::Result<Option<Leaf>> {
+    pub fn create_leaf(&self, limits: &Limits) -> io::Result<Option<Leaf>> {
         if self.hierarchies.is_empty() {
             return Ok(None);
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed).to_string();
-        Leaf::create(&self.hierarchies, &id, limits).map(Some)
+        Leaf::create(&self.hierarchies, &id, limits, &self.devices).map(Some)
     }
 
     /// Leaves the host's cgroups as they were. Call it when every zygote is gone.
@@ -192,24 +195,28 @@ impl Cgroups {
         }
         let mount_point = mount.mount_point.clone();
         let handle = opened(&run)?;
-        let processors = processors();
-        self.hierarchies.push(Hierarchy { unified: true, run, handle, mount_point, serves, processors });
+        self.hierarchies.push(Hierarchy::new(true, run, handle, mount_point, serves));
         Ok(())
     }
 
     fn add_v1(&mut self, mount: &CgroupMount, capability: Capability, uid: u32) -> Result<(), String> {
-        let shared = self.hierarchies.iter_mut().find(|hierarchy| hierarchy.mount_point == mount.mount_point);
-        if let Some(shared) = shared {
-            shared.serves.push(capability);
-            return Ok(());
+        self.v1(mount, uid)?.serve(capability);
+        Ok(())
+    }
+
+    /// The hierarchy of a version 1 mount, with a directory of the run in it.
+    pub(super) fn v1(&mut self, mount: &CgroupMount, uid: u32) -> Result<&mut Hierarchy, String> {
+        let known = self.hierarchies.iter().position(|hierarchy| hierarchy.mount_point == mount.mount_point);
+        if let Some(known) = known {
+            return Ok(&mut self.hierarchies[known]);
         }
         let handed_over = || handed_over(&mount.own, uid).find_map(|base| make_run(&base).ok());
         let run = make_run(&mount.own).or_else(|error| handed_over().ok_or(error));
         let run = run.map_err(|error| refused("create a cgroup in", &mount.own, &error))?;
         let mount_point = mount.mount_point.clone();
-        let (handle, serves, processors) = (opened(&run)?, vec![capability], processors());
-        self.hierarchies.push(Hierarchy { unified: false, run, handle, mount_point, serves, processors });
-        Ok(())
+        let handle = opened(&run)?;
+        self.hierarchies.push(Hierarchy::new(false, run, handle, mount_point, Vec::new()));
+        Ok(self.hierarchies.last_mut().ok_or("no hierarchy")?)
     }
 
     /// Why a controller without a version 1 hierarchy is not served by version 2.
@@ -245,7 +252,7 @@ const UNIFIED: [(Capability, &str); 3] =
 
 impl Moved {
     /// Enables a controller for the run's leaves, one write each, since one refusal would refuse all.
-    fn enable(&mut self, controller: &'static str, run: &Path) -> Result<(), String> {
+    pub(super) fn enable(&mut self, controller: &'static str, run: &Path) -> Result<(), String> {
         let write = |directory: &Path| {
             let error = fs::write(directory.join("cgroup.subtree_control"), format!("+{controller}")).err();
             let what = format!("enable the `{controller}` controller in");
@@ -282,7 +289,7 @@ fn instead_of_peak(capability: Capability, run: &Path) -> Option<Source> {
     (!run.join(peak.as_str()).exists()).then_some(current)
 }
 
-fn move_supervisor(home: &Path, base: &Path, run: &Path) -> Result<Moved, String> {
+pub(super) fn move_supervisor(home: &Path, base: &Path, run: &Path) -> Result<Moved, String> {
     let leaf = run.join(SUPERVISOR);
     let moved = fs::create_dir(&leaf).and_then(|()| fs::write(leaf.join("cgroup.procs"), "0"));
     moved.map_err(|error| refused("move this process to", &leaf, &error))?;
@@ -327,12 +334,6 @@ fn make_run(base: &Path) -> io::Result<PathBuf> {
 
 fn opened(run: &Path) -> Result<Arc<File>, String> {
     File::open(run).map(Arc::new).map_err(|error| refused("open", run, &error))
-}
-
-/// Those that may be online at some time; where nobody knows, more than there are.
-fn processors() -> u64 {
-    let number = sysconf(SysconfVar::_NPROCESSORS_CONF).ok().flatten();
-    number.and_then(|number| u64::try_from(number).ok()).unwrap_or(1024)
 }
 
 fn refused(what: &str, path: &Path, error: &io::Error) -> String {

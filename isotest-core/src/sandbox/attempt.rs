@@ -3,6 +3,7 @@
 use super::attended;
 use super::cancel::Cancel;
 use super::channel::{self, Command, Report};
+use super::leftovers;
 use super::prepared::Sandbox;
 use super::step::{Step, StepError};
 use crate::outcome::{Ending, Exit, Outcome};
@@ -42,6 +43,8 @@ pub struct Attempt {
     /// The outer side of its terminal, if it has one.
     pub(super) terminal: Option<OwnedFd>,
     autopsy: Option<Result<Autopsy, String>>,
+    /// Why a guest is not counted.
+    uncounted: Option<StepError>,
     end: Option<Result<Ending, StepError>>,
 }
 
@@ -76,17 +79,18 @@ impl Attempt {
         Self {
             sandbox: Some(sandbox),
             zygote,
-            limits: plan.limits,
+            limits: plan.limits.clone(),
             quiet_until: now + QUIET,
             next,
             terminal,
             autopsy: None,
+            uncounted: None,
             end,
         }
     }
 
     /// An attempt for which there was no sandbox.
-    pub(super) fn without_sandbox(error: StepError) -> Self {
+    pub fn without_sandbox(error: StepError) -> Self {
         Self {
             sandbox: None,
             zygote: 0,
@@ -95,6 +99,7 @@ impl Attempt {
             next: None,
             terminal: None,
             autopsy: None,
+            uncounted: None,
             end: Some(Err(error)),
         }
     }
@@ -152,13 +157,22 @@ impl Attempt {
         let report = channel::receive::<Report>(&mut sandbox.control)?;
         match report.ok_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))?.0 {
             Report::Failed(error) => self.end = Some(Err(error)),
-            Report::Ended(ending) => self.end = Some(Ok(ending)),
+            Report::Ended(mut ending) => {
+                // A workload with all capabilities may have left init no `/proc` to find them in.
+                if let (true, Some(Ok(autopsy))) = (ending.left_running.is_empty(), &self.autopsy)
+                    && autopsy.moment == Moment::LeftRunning
+                {
+                    ending.left_running = leftovers::seen_in(&autopsy.picture);
+                }
+                self.end = Some(Ok(ending));
+            }
             Report::About(moment) => {
                 self.autopsy = Some(look(self.zygote, moment));
                 // An init that has just gone is noticed by the next wait.
                 let _ = channel::send(&mut sandbox.control, &Command::GoOn, &[]);
             }
             Report::Stopped(signal) => return Ok(Some(signal)),
+            Report::Uncounted(error) => self.uncounted = Some(error),
             Report::Terminal => return Err(io::Error::other("there is one terminal to a sandbox")),
         }
         Ok(None)
@@ -188,7 +202,7 @@ impl Attempt {
 
     /// Reads the figures and lets the sandbox go. Call it when the attempt has been waited for.
     pub fn finish(self) -> Record {
-        let Self { sandbox, limits, autopsy, end, .. } = self;
+        let Self { sandbox, limits, autopsy, uncounted, end, .. } = self;
         let lost = || Err(Step::Supervise.failed(None, &io::Error::from_raw_os_error(libc::ECANCELED)));
         let (mut read, mut changed_limit, mut remarks) = (Ok(Usage::default()), None, Vec::new());
         let (mut stdout, mut stderr) = (Captured::default(), Captured::default());
@@ -206,6 +220,9 @@ impl Attempt {
         let autopsy = autopsy.and_then(|taken| {
             taken.map_err(|why| remarks.push(format!("there is no picture of what was running: {why}"))).ok()
         });
+        remarks.extend(
+            uncounted.map(|error| format!("what this used is not counted with the attempt: {error}")),
+        );
         let ended = end.unwrap_or_else(lost).and_then(|ending| Ok((ending, read?)));
         let (outcome, ending, usage, suspect) = match ended {
             Ok((ending, mut usage)) => {

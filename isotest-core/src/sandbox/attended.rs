@@ -63,8 +63,6 @@ pub(super) fn terminal(sandbox: &mut Sandbox) -> Result<Option<OwnedFd>, StepErr
     match report {
         Some((Report::Terminal, descriptors)) => Ok(descriptors.into_iter().next()),
         Some((Report::Failed(error), _)) => Err(error),
-        None | Some((Report::Ended(_) | Report::Stopped(_) | Report::About(_), _)) => {
-            Err(Step::Supervise.failed(None, &io::Error::from_raw_os_error(libc::ECHILD)))
-        }
+        None | Some(_) => Err(Step::Supervise.failed(None, &io::Error::from_raw_os_error(libc::ECHILD))),
     }
 }

@@ -84,6 +84,11 @@ impl Descriptors {
             terminal: None,
         }
     }
+
+    /// Those of a guest.
+    pub(super) const fn of_guest(stdio: Vec<OwnedFd>, terminal: Option<Terminal>) -> Self {
+        Self { control: None, stdio, cgroup: None, tasks: Vec::new(), attended: true, terminal }
+    }
 }
 
 fn attempt(
@@ -103,8 +108,9 @@ fn attempt(
     let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
     let born = Instant::now();
     let cgroup = descriptors.cgroup.as_ref().map(AsFd::as_fd);
+    let own_cgroup = !template.shared.contains(&Capability::Cgroup);
     let pid = Step::CloneWorkload
-        .run(|| spawn(proof, cgroup, || workload::run(template, &workload, &descriptors, &error_end)))?;
+        .run(|| spawn(proof, cgroup, || workload::run(own_cgroup, &workload, &descriptors, &error_end)))?;
     // Kept open, so that nobody on the other side takes a program that reopens it for one that has ended.
     let terminal = descriptors.terminal.take();
     let sources = if start.measured { template.sampled.as_slice() } else { &[] };
@@ -118,7 +124,7 @@ fn attempt(
     if let Some(error) = workload::error(&errors) {
         return Err(error);
     }
-    let changed = changes::list(&uppers, template.private.changed_paths_most);
+    let changed = changes::list(&uppers, &template.private);
     let exit = watch.exit.unwrap_or(Exit::Code(0));
     let children = Step::Supervise.run(|| children(&template.unmeasured, watch.sampler.as_ref()))?;
     Ok(Ending { exit, wall: watch.wall, timed_out: watch.timed_out, left_running, changed, children })
@@ -172,7 +178,7 @@ fn guard(path: &Path) -> io::Result<()> {
 }
 
 /// Waits for the workload; `None` if the sandbox is not needed.
-fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<Duration>)>> {
+pub(super) fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<Duration>)>> {
     match channel::receive::<Command>(control)? {
         None => Ok(None),
         Some((Command::Go(workload, timeout), _)) => Ok(Some((workload, timeout))),
@@ -183,7 +189,7 @@ fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<
 }
 
 /// The accounts of the dead. Without accounting for I/O the kernel fills in zeros, which would be no measurement.
-fn children(unmeasured: &[Capability], sampler: Option<&Sampler>) -> io::Result<Children> {
+pub(super) fn children(unmeasured: &[Capability], sampler: Option<&Sampler>) -> io::Result<Children> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let cpu = Cpu { user: duration(usage.user_time()), system: duration(usage.system_time()) };
     let bytes = |blocks: i64| u64::try_from(blocks).unwrap_or_default().saturating_mul(BLOCK_BYTES);

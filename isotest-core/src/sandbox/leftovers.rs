@@ -1,8 +1,10 @@
 //! Who is still there: the processes of the sandbox besides init.
 
 use crate::outcome::LeftProcess;
+use crate::picture::Picture;
 use nix::unistd::Pid;
 use procfs::process::{Process, all_processes};
+use std::collections::HashMap;
 
 /// The most processes that are named; a fork bomb leaves thousands.
 const MOST: usize = 50;
@@ -19,18 +21,45 @@ pub(super) fn is_alone(pid: Pid) -> bool {
     others().all(|process| process.pid == pid.as_raw())
 }
 
-/// Names those that are alive.
+/// Names those that are alive, but for guests, whose first process has no parent in here, and what they started.
 pub(super) fn list() -> Vec<LeftProcess> {
-    let alive = others().filter_map(|process| {
-        let stat = process.stat().ok()?;
-        if matches!(stat.state, 'Z' | 'X') {
-            return None;
-        }
+    let seen: Vec<_> =
+        others().filter_map(|process| process.stat().ok().map(|stat| (process, stat))).collect();
+    let parents = seen.iter().map(|(_, stat)| (stat.pid, stat.ppid)).collect();
+    let alive = seen.iter().filter(|(_, stat)| !matches!(stat.state, 'Z' | 'X'));
+    let left = alive.filter(|(_, stat)| !is_guest(stat.pid, &parents)).map(|(process, stat)| {
         let command = match process.cmdline().unwrap_or_default().join(" ") {
             line if line.is_empty() => format!("[{}]", stat.comm),
-            line => line.chars().take(COMMAND_LENGTH).collect(),
+            line => short(&line),
         };
-        Some(LeftProcess { pid: process.pid, command })
+        LeftProcess { pid: process.pid, command }
     });
-    alive.take(MOST).collect()
+    left.take(MOST).collect()
+}
+
+/// Whether the line of ancestors does not lead to init.
+fn is_guest(pid: i32, parents: &HashMap<i32, i32>) -> bool {
+    let mut pid = pid;
+    while let Some(&parent) = parents.get(&pid) {
+        if parent == 0 {
+            return true;
+        }
+        pid = parent;
+    }
+    false
+}
+
+/// The same from outside, where nobody can have covered `/proc`.
+pub(super) fn seen_in(picture: &Picture) -> Vec<LeftProcess> {
+    let alive =
+        picture.processes.iter().filter(|process| !matches!(process.state.as_str(), "zombie" | "dead"));
+    let named = alive.map(|process| LeftProcess {
+        pid: process.inside.unwrap_or(process.pid),
+        command: short(&process.line()),
+    });
+    named.take(MOST).collect()
+}
+
+fn short(line: &str) -> String {
+    line.chars().take(COMMAND_LENGTH).collect()
 }

@@ -47,6 +47,20 @@ impl<'run> Slot<'run> {
         Ok(Self { template, cgroups, zygote: prepared(template)?, ready: VecDeque::new() })
     }
 
+    /// From here on attempts have this template. That costs a new zygote if it is another than before.
+    ///
+    /// # Errors
+    /// The step that failed; attempts then have the template they had.
+    pub fn enter(&mut self, template: &'run Template) -> Result<(), StepError> {
+        if !std::ptr::eq(self.template, template) {
+            let zygote = prepared(template)?;
+            self.end();
+            self.zygote = zygote;
+            self.template = template;
+        }
+        Ok(())
+    }
+
     /// Executes one attempt; `None` if `cancel` was thrown first. Whatever the attempt does to its sandbox, the next
     /// one has another.
     pub fn execute(&mut self, plan: &SandboxPlan, cancel: &Cancel) -> Option<Record> {
@@ -63,7 +77,7 @@ impl<'run> Slot<'run> {
         let kind = Kind::from(plan);
         while self.ready.len() < AHEAD {
             // What fails now fails again, and is told, when it is needed.
-            let Ok(sandbox) = self.order(kind) else { break };
+            let Ok(sandbox) = self.order(&kind) else { break };
             self.ready.push_back(sandbox);
         }
         attempt
@@ -75,7 +89,7 @@ impl<'run> Slot<'run> {
         if self.ready.front().is_some_and(|sandbox| sandbox.kind != kind) {
             self.discard_ready();
         }
-        match self.ready.pop_front().map_or_else(|| self.order(kind), Ok) {
+        match self.ready.pop_front().map_or_else(|| self.order(&kind), Ok) {
             Ok(sandbox) => Attempt::start(sandbox, self.zygote(), plan),
             Err(error) => Attempt::without_sandbox(error),
         }
@@ -100,12 +114,12 @@ impl<'run> Slot<'run> {
         }
     }
 
-    /// The process that was started as the zygote. It changes when a zygote is lost.
+    /// The process that was started as the zygote. It changes with the template, and when a zygote is lost.
     pub fn zygote(&self) -> i32 {
         self.zygote.process.id().cast_signed()
     }
 
-    fn order(&mut self, kind: Kind) -> Result<Sandbox, StepError> {
+    fn order(&mut self, kind: &Kind) -> Result<Sandbox, StepError> {
         Sandbox::order(kind, self.cgroups, &mut self.zygote.orders)
     }
 

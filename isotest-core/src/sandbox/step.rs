@@ -42,6 +42,8 @@ pub enum Step {
     MapIds,
     /// Init: arrange to die with its parent.
     DieWithParent,
+    /// Init: take the attempt's own cgroup, to be seen where cgroups are looked for.
+    ShowCgroup,
     /// Init: attach them.
     AttachLayers,
     /// Init: take over the host's network settings.
@@ -54,6 +56,8 @@ pub enum Step {
     GuardProc,
     /// Init: mount the attempt's pseudo terminals.
     MountDevpts,
+    /// Guest: enter the namespaces of a sandbox that is running.
+    Join,
     /// Init: open the terminal of a command somebody attends to.
     OpenTerminal,
     /// Init: start the workload's process, in the version 2 cgroup.
@@ -70,6 +74,8 @@ pub enum Step {
     ResetSignals,
     /// Workload: change to its directory.
     ChangeDirectory,
+    /// Workload: limit itself.
+    LimitProcess,
     /// Workload: execute its program.
     Exec,
     /// Supervisor: wait for the end.
@@ -80,7 +86,7 @@ pub enum Step {
 
 impl Step {
     /// Every step that happens inside a process a test can look at, in order.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 37] = [
         Self::StartZygote,
         Self::UnshareZygote,
         Self::MapZygote,
@@ -98,12 +104,14 @@ impl Step {
         Self::CloneInit,
         Self::MapIds,
         Self::DieWithParent,
+        Self::ShowCgroup,
         Self::AttachLayers,
         Self::CopyNetSettings,
         Self::RaiseLoopback,
         Self::MountProc,
         Self::GuardProc,
         Self::MountDevpts,
+        Self::Join,
         Self::OpenTerminal,
         Self::CloneWorkload,
         Self::JoinCgroup,
@@ -112,6 +120,7 @@ impl Step {
         Self::PlaceDescriptors,
         Self::ResetSignals,
         Self::ChangeDirectory,
+        Self::LimitProcess,
         Self::Exec,
         Self::Supervise,
         Self::ReadFigures,
@@ -163,6 +172,7 @@ impl Step {
             | Self::PivotRoot
             | Self::SealTree
             | Self::MountTmpfs
+            | Self::ShowCgroup
             | Self::AttachLayers
             | Self::MountProc
             | Self::GuardProc
@@ -172,11 +182,13 @@ impl Step {
             | Self::DieWithParent
             | Self::CloneWorkload
             | Self::JoinCgroup
+            | Self::Join
             | Self::OpenTerminal
             | Self::NewSession
             | Self::PlaceDescriptors
             | Self::ResetSignals
             | Self::ChangeDirectory
+            | Self::LimitProcess
             | Self::Exec
             | Self::Supervise
             | Self::ReadFigures => return None,
@@ -203,12 +215,14 @@ impl Step {
             Self::DieWithParent => "tie the sandbox's life to the runner's",
             Self::MountTmpfs => "mount the test's own tmpfs",
             Self::MakeLayers => "make a private or copy-on-write directory",
+            Self::ShowCgroup => "show the test its own cgroup",
             Self::AttachLayers => "mount a private or copy-on-write directory",
             Self::CopyNetSettings => "take over a network setting of the host",
             Self::RaiseLoopback => "raise the loopback interface",
             Self::MountProc => "mount the test's own /proc",
             Self::GuardProc => "make a part of /proc read-only",
             Self::MountDevpts => "mount pseudo terminals",
+            Self::Join => "enter the sandbox",
             Self::OpenTerminal => "open a pseudo terminal",
             Self::CloneWorkload => "start the test's process in its cgroup",
             Self::JoinCgroup => "enter the test's cgroup",
@@ -217,6 +231,7 @@ impl Step {
             Self::PlaceDescriptors => "put the standard descriptors in place",
             Self::ResetSignals => "reset signals",
             Self::ChangeDirectory => "change to the test's directory",
+            Self::LimitProcess => "limit the test's process",
             Self::Exec => "execute the program",
             Self::Supervise => "keep sight of the sandbox until its end",
             Self::ReadFigures => "read what the test used from its cgroup",
@@ -257,7 +272,11 @@ impl StepError {
                 Some("the directory is not there inside the sandbox; `--bind PATH` shows a further path")
             }
             (
-                Step::CreateCgroup | Step::JoinCgroup | Step::CloneWorkload | Step::ReadFigures,
+                Step::CreateCgroup
+                | Step::ShowCgroup
+                | Step::JoinCgroup
+                | Step::CloneWorkload
+                | Step::ReadFigures,
                 libc::EACCES | libc::EPERM | libc::ENOENT | libc::ENODEV | libc::EOPNOTSUPP,
             ) => Some(
                 "somebody else has removed the run's cgroup, or turned a controller off, while the run went on; a cgroup \

@@ -5,11 +5,12 @@ use super::channel::Packed;
 use super::init::Descriptors;
 use super::step::{Step, StepError};
 use super::terminal::Terminal;
-use crate::plan::Template;
-use crate::policy::Capability;
+use crate::host::bounds::resource;
+use crate::plan::ProcessLimits;
 use crate::sys::clone3::exit_now;
 use crate::sys::{fd, signal};
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
+use nix::sys::resource::setrlimit;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{
     Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, execvpe, read, setpgid, setsid, write,
@@ -18,9 +19,9 @@ use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-/// Executes the workload, or says over `errors` why not.
-pub(super) fn run(template: &Template, workload: &Packed, descriptors: &Descriptors, errors: &OwnedFd) -> ! {
-    let Err(error) = execute(template, workload, descriptors);
+/// Executes the workload, with `own_cgroup` in a new cgroup namespace, or says over `errors` why not.
+pub(super) fn run(own_cgroup: bool, workload: &Packed, descriptors: &Descriptors, errors: &OwnedFd) -> ! {
+    let Err(error) = execute(own_cgroup, workload, descriptors);
     if let Ok(message) = postcard::to_stdvec(&error) {
         // Init takes an unreadable message for what it is: a failure that could not be told.
         let _ = write(errors, &message);
@@ -35,16 +36,12 @@ pub(super) fn error(errors: &OwnedFd) -> Option<StepError> {
     postcard::from_bytes(message.get(..length)?).ok()
 }
 
-fn execute(
-    template: &Template,
-    workload: &Packed,
-    descriptors: &Descriptors,
-) -> Result<Infallible, StepError> {
+fn execute(own_cgroup: bool, workload: &Packed, descriptors: &Descriptors) -> Result<Infallible, StepError> {
     for tasks in &descriptors.tasks {
         // A single-threaded process that moves itself is moved at once; a process id would wait for a grace period.
         Step::JoinCgroup.run(|| write(tasks, b"0"))?;
     }
-    if !template.shared.contains(&Capability::Cgroup) {
+    if own_cgroup {
         Step::UnshareCgroup.run(|| unshare(CloneFlags::CLONE_NEWCGROUP))?;
     }
     Step::NewSession.run(|| session(descriptors))?;
@@ -57,7 +54,23 @@ fn execute(
     })?;
     let (directory, program) = (workload.directory(), workload.program());
     Step::ChangeDirectory.on(directory.to_string_lossy(), || chdir(directory))?;
+    if workload.limits.any() {
+        Step::LimitProcess.run(|| limit(&workload.limits))?;
+    }
     Step::Exec.on(program.to_string_lossy(), || exec(workload))
+}
+
+/// Last of all, so that no limit is in the way of what comes before.
+fn limit(limits: &ProcessLimits) -> io::Result<()> {
+    if !limits.cpus.is_empty() {
+        let mut set = CpuSet::new();
+        limits.cpus.iter().try_for_each(|number| set.set(*number))?;
+        sched_setaffinity(Pid::from_raw(0), &set)?;
+    }
+    for (limit, soft, hard) in &limits.rlimits {
+        setrlimit(resource(*limit), *soft, *hard)?;
+    }
+    Ok(())
 }
 
 /// A test has a session of its own. A command somebody attends to is a job in init's: the terminal's stop signals would

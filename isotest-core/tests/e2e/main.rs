@@ -15,6 +15,7 @@ mod ends;
 mod foreign;
 mod ipc;
 mod killed;
+mod limits;
 mod many;
 mod namespaces;
 mod network;
@@ -22,6 +23,7 @@ mod peaks;
 mod pictures;
 mod rights;
 mod rootfs;
+mod roots;
 mod steps;
 mod submounts;
 mod surroundings;
@@ -54,6 +56,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("network", network::PROMISES),
         ("ipc", ipc::PROMISES),
         ("rootfs", rootfs::PROMISES),
+        ("roots", roots::PROMISES),
         ("submounts", submounts::PROMISES),
         ("writes", writes::PROMISES),
         ("foreign", foreign::PROMISES),
@@ -65,6 +68,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("bad_days", bad_days::PROMISES),
         ("steps", steps::PROMISES),
         ("peaks", peaks::PROMISES),
+        ("limits", limits::PROMISES),
         ("suspects", suspects::PROMISES),
         ("killed", killed::PROMISES),
         ("many", many::PROMISES),

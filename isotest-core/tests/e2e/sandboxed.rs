@@ -4,7 +4,9 @@ use crate::built::{find_probe, probe};
 use crate::seen::{Attempt, Running, Seen};
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::{self, Host};
-use isotest_core::plan::{self, Limits, Network, Request, Resolved, SandboxPlan, Template, Views, Workload};
+use isotest_core::plan::{
+    self, Control, Limits, Network, Request, Resolved, Root, SandboxPlan, Template, Views, Workload,
+};
 use isotest_core::policy::{Capability, Policy};
 use isotest_core::sandbox::{Cancel, Slot};
 use libtest_mimic::Failed;
@@ -34,6 +36,7 @@ pub(crate) struct Suite {
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {
     pub(crate) program: PathBuf,
+    pub(crate) root: Root,
     pub(crate) views: Views,
     pub(crate) network: Network,
     pub(crate) limits: Limits,
@@ -58,7 +61,9 @@ impl Suite {
         let host = host::probe::host()?;
         let metrics: Vec<_> = Capability::ALL.into_iter().filter(|metric| metric.is_metric()).collect();
         let established = Cgroups::establish(&host, &metrics);
-        let (cgroups, missing) = (established.cgroups, established.missing);
+        let (mut cgroups, missing) = (established.cgroups, established.missing);
+        // What cannot be had is what some trials do not apply for.
+        let _ = cgroups.control(&Control::ALL, &host);
         Ok(Self { host, cgroups, missing, probe, order: RwLock::new(()) })
     }
 
@@ -113,6 +118,7 @@ impl Suite {
     pub(crate) fn wish(&self) -> Wish {
         Wish {
             program: self.probe.clone(),
+            root: Root::Host,
             views: Views::default(),
             network: Network::Loopback,
             limits: Limits::default(),
@@ -136,6 +142,7 @@ impl Suite {
         let cgroups = self.cgroups.views();
         let request = Request {
             policy: &Policy::default(),
+            root: &wish.root,
             views: &views,
             network: wish.network,
             jobs: 2,
@@ -239,7 +246,7 @@ impl Wish {
                 directory: self.directory.clone(),
             },
             timeout: self.timeout,
-            limits: self.limits,
+            limits: self.limits.clone(),
             measured: self.measured,
             inherit_stdio: false,
             attended: None,

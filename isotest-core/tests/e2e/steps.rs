@@ -4,7 +4,7 @@ use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::supervisors;
 use isotest_core::outcome::Outcome;
-use isotest_core::plan::{Attended, Limits, Network};
+use isotest_core::plan::{Attended, Limits, Network, Rlimit};
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::step::{Step, StepError};
 use isotest_core::sandbox::{Cancel, Slot};
@@ -17,6 +17,8 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("each_that_fails_is_named", each),
     Promise::new("entering_version_1_cgroups_that_fails_is_named", |suite| fails(suite, Step::JoinCgroup))
         .needs(&[Need::V1]),
+    Promise::new("showing_its_cgroup_that_fails_is_named", |suite| fails(suite, Step::ShowCgroup))
+        .needs(&[Need::Cgroup]),
     Promise::new("a_zygote_that_cannot_be_started_is_named", no_zygote),
     Promise::new("a_cgroup_that_cannot_be_made_is_named", no_cgroup)
         .needs(&[Need::Measured(Capability::Pids)]),
@@ -25,8 +27,15 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("a_missing_directory_is_named", missing_directory),
 ];
 
-/// Taken by the supervisor, where nothing is injected, or only where version 1 is; tried by other trials.
-const NOT_INJECTED: [Step; 4] = [Step::StartZygote, Step::CreateCgroup, Step::JoinCgroup, Step::ReadFigures];
+/// Taken by the supervisor, where nothing is injected, or only where there are cgroups; tried by other trials.
+const NOT_INJECTED: [Step; 6] = [
+    Step::StartZygote,
+    Step::CreateCgroup,
+    Step::ShowCgroup,
+    Step::JoinCgroup,
+    Step::ReadFigures,
+    Step::Join,
+];
 
 fn each(suite: &Suite) -> Kept {
     for step in Step::ALL.into_iter().filter(|step| !NOT_INJECTED.contains(step)) {
@@ -36,7 +45,10 @@ fn each(suite: &Suite) -> Kept {
 }
 
 fn fails(suite: &Suite, step: Step) -> Kept {
-    let wish = suite.wish();
+    let mut wish = suite.wish();
+    if step == Step::LimitProcess {
+        wish.limits.process.rlimits.push((Rlimit::Core, 0, 0));
+    }
     let mut template = suite.template(&wish);
     let healthy = template.clone();
     template.failing = Some(step);
@@ -117,7 +129,8 @@ fn hard_limit() -> Result<u64, Errno> {
 
 fn no_cgroup(suite: &Suite) -> Kept {
     // More processes than the kernel can count.
-    let wish = Wish { limits: Limits { pids: Some(i64::MAX.unsigned_abs()), memory: None }, ..suite.wish() };
+    let wish =
+        Wish { limits: Limits { pids: Some(i64::MAX.unsigned_abs()), ..Limits::default() }, ..suite.wish() };
     let template = suite.template(&wish);
     let mut slot = suite.slot(&template)?;
     let record = slot.execute(&wish.plan(&["exit", "0"]), &Cancel::new()?).ok_or("cancelled")?;

@@ -80,6 +80,20 @@ fn extents(map: &str) -> Vec<(u32, u32)> {
         .collect()
 }
 
+/// What stands in a directory of the host that becomes `/`, by its path inside.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn tree(directory: &Path) -> io::Result<Vec<HostEntry>> {
+    let mut entries = entries(directory)?;
+    for entry in &mut entries {
+        if let Ok(below) = entry.path.strip_prefix(directory) {
+            entry.path = Path::new("/").join(below);
+        }
+    }
+    Ok(entries)
+}
+
 fn entries(directory: &Path) -> io::Result<Vec<HostEntry>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(directory)? {
@@ -146,6 +160,17 @@ fn net_settings(gid: u32) -> Vec<(String, String)> {
 fn contains_group(range: &str, gid: u32) -> bool {
     let mut bounds = range.split_whitespace().filter_map(|bound| bound.parse::<u32>().ok());
     matches!((bounds.next(), bounds.next()), (Some(low), Some(high)) if (low..=high).contains(&gid))
+}
+
+/// The cgroups of a process, or of this one, and where they are seen here.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub(crate) fn cgroups_of(pid: Option<i32>) -> io::Result<Vec<CgroupMount>> {
+    let myself = Process::myself().map_err(io_error)?;
+    let mounts = myself.mountinfo().map_err(io_error)?.0;
+    let process = pid.map_or(Ok(myself), Process::new).map_err(io_error)?;
+    cgroups(&process, &mounts)
 }
 
 fn cgroups(myself: &Process, mounts: &[MountInfo]) -> io::Result<Vec<CgroupMount>> {
