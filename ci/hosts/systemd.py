@@ -11,20 +11,20 @@ SESSION = [*DELEGATED, "--user"]
 NOT_OWNED = ["sudo", *DELEGATED, f"--uid={UID}", f"--gid={UID}"]
 AGENT = [*NOT_OWNED, "-p", f"User={UID}"]
 # What does not need the session's cgroups is shown by the check `vm`, for the same user and kernel.
-ELSEWHERE = ["network", "ipc", "rootfs", "writes", "submounts", "surroundings", "ends", "deadlines", "steps"]
+ELSEWHERE = ["network", "ipc", "rootfs", "writes", "submounts", "surroundings", "ends", "deadlines", "steps",
+             "pictures"]
 
 
 def setUpModule():
     global ran
     subject = Subject()
-    skips = [word for group in ELSEWHERE for word in ("--skip", f"{group}::")]
     required = line(subject.isotest("--require", "memory,pids"))
     # The last command of the advice, with this program for the one that would be found in the PATH.
     advice = r"command=$(sed -n 's/^ \{13\}//p' $d/refused.stderr | tail -n 1)"
     ran = guest.run({
         "session": required,
         "session_by_hand": line([*SESSION, *subject.isotest()]),
-        "session_end_to_end": line([*SESSION, *subject.end_to_end(*skips)]),
+        "session_end_to_end": line([*SESSION, *subject.end_to_end(without=ELSEWHERE)]),
         "agent": line([*AGENT, *subject.isotest()]),
         "agent_peaks": line([*AGENT, *subject.end_to_end("peaks::")]),
         "root": f"sudo {required}",
@@ -32,7 +32,7 @@ def setUpModule():
         "not_owned": line([*NOT_OWNED, *subject.isotest()]),
         "refused": required,
         "advised": f'{advice}; echo "$command" >&2; eval "${{command%cargo isotest}} {required}"',
-        "scopes": "systemctl list-units --no-legend --plain 'isotest-*'",
+        "scopes": "systemctl list-units --no-legend --plain 'isotest-*.scope'",
     }, "--systemd", "--as-user", files=subject.files())
 
 
