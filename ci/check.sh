@@ -72,7 +72,7 @@ check_vm() {
 # To its end, so that each host has its verdict.
 check_hosts() {
     local host failed=0
-    for host in systemd container privileged refused initramfs swap nested; do
+    for host in handed_over systemd container privileged refused initramfs swap nested; do
         echo "on the host: $(sed -n '2s/^"""\(.*\)"""$/\1/p' "$ci/hosts/$host.py")"
         "$ci/hosts/$host.py" || failed=1
     done

@@ -138,6 +138,9 @@ pub(crate) enum Error {
         /// What can be done about it.
         remedies: Vec<Remedy>,
     },
+    /// A limit cannot be enforced.
+    #[error("this host cannot limit as required: {}", unlimited(.0))]
+    CannotLimit(Vec<(String, String)>),
     /// What the host is could not be read, or it has run out of something.
     #[error("cannot prepare sandboxes on this host")]
     Host(#[source] io::Error),
@@ -198,6 +201,11 @@ impl Error {
                 Some("give a whole name; `-p`, `--lib` and `--test` choose among test binaries".into())
             }
             Self::CannotIsolate { obstacles, .. } => Some(go_on_without(obstacles)),
+            Self::CannotLimit(_) => Some(
+                "have a cgroup delegated with the controllers that this needs, for example by `sudo systemd-run --scope \
+                 -p Delegate=yes --uid=$(id -u) --gid=$(id -g) cargo isotest`, or go on without that limit"
+                    .into(),
+            ),
             Self::NoAttempt { .. } | Self::AttemptEnded { .. } => {
                 Some("`cargo isotest ps` names those that are running".into())
             }
@@ -259,6 +267,11 @@ fn left_out(filtered: usize, ignored: usize) -> String {
         (0, ignored) => format!("{ignored} ignored"),
         (filtered, ignored) => format!("{filtered} left out by their names, {ignored} ignored"),
     }
+}
+
+/// Each limit that cannot be had, and why.
+fn unlimited(unmet: &[(String, String)]) -> String {
+    unmet.iter().map(|(limit, reason)| format!("no `{limit}` ({reason})")).collect::<Vec<_>>().join("; ")
 }
 
 struct Missing<'a>(&'a [Obstacle]);

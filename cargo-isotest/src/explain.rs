@@ -44,7 +44,7 @@ fn of_test(settings: &Settings, caller: &Caller) -> Result<String, Error> {
     let build = Build::of(&settings.cargo, caller)?;
     Sandboxes::with(settings, &build.directories, caller, |sandboxes| {
         let test = one::test(settings, &build, sandboxes)?;
-        let mut plan = schedule::plan(&test, &settings.execution, sandboxes.limits);
+        let mut plan = schedule::plan(&test, &settings.execution, &sandboxes.limits);
         let additions = environment::additions(0).map(|(name, value)| (name.to_owned(), value));
         plan.workload.environment.extend(additions);
         Ok(script(&format!("the test `{}`", report::title(&test)), &plan, sandboxes, caller))

@@ -8,8 +8,8 @@ use crate::links;
 use crate::remedy::{self, Obstacle, Place};
 use crate::settings::{SandboxSettings, Settings};
 use crate::update;
-use isotest_core::cgroup::{Cgroups, Established};
-use isotest_core::host::{Host, originals, probe};
+use isotest_core::cgroup::{Cgroups, Established, scope};
+use isotest_core::host::{Host, bounds, originals, probe};
 use isotest_core::plan::{self, Limits, Link, Network, Request, Resolved, Template, Views};
 use isotest_core::policy::{Capability, Isolation, Level};
 use isotest_core::sandbox::step::StepError;
@@ -68,15 +68,19 @@ impl Sandboxes {
         let sandbox = &settings.sandbox;
         let jobs = settings.execution.jobs.get();
         let views = views(sandbox, directories, caller);
-        let Decided { host, cgroups, resolved } = Decided::of(sandbox, jobs, &views, refused)?;
+        let Decided { host, mut cgroups, resolved } = Decided::of(sandbox, jobs, &views, refused)?;
         if !resolved.unmet.is_empty() {
             close(cgroups);
             return Err(unmet(resolved.unmet.into_iter().map(Obstacle::from).collect(), &host));
         }
+        let unlimited = unlimited(&mut cgroups, &sandbox.limits, &host);
+        if !unlimited.is_empty() {
+            close(cgroups);
+            return Err(Error::CannotLimit(unlimited));
+        }
         let mut isolation = resolved.isolation;
         isolation.remarks.extend(update::remark(caller, &sandbox.keeps));
-        let limits = Limits { memory: sandbox.memory_limit, pids: sandbox.pids_limit };
-        Ok(Self { template: resolved.template, cgroups, isolation, limits })
+        Ok(Self { template: resolved.template, cgroups, isolation, limits: sandbox.limits.clone() })
     }
 
     /// A sandbox that could not be made, explained by everything that is refused; any other error as it is.
@@ -110,6 +114,26 @@ fn unmet(obstacles: Vec<Obstacle>, host: &Host) -> Error {
     Error::CannotIsolate { obstacles, remedies }
 }
 
+/// The host, and cgroups on it. Where none count what is wanted, systemd is asked for one that does.
+fn established(wanted: &[Capability]) -> Result<(Host, Established), Error> {
+    let host = probe::host().map_err(Error::Host)?;
+    let established = Cgroups::establish(&host, wanted);
+    if !scope::may_help(&host, &established.missing) {
+        return Ok((host, established));
+    }
+    close(established.cgroups);
+    let entered = scope::enter(host.ids.uid);
+    let host = probe::host().map_err(Error::Host)?;
+    let mut established = Cgroups::establish(&host, wanted);
+    if let Err(why) = entered {
+        for (_, reason) in &mut established.missing {
+            reason.push_str("; systemd gave no other: ");
+            reason.push_str(&why);
+        }
+    }
+    Ok((host, established))
+}
+
 /// What this host is, and what follows from it.
 #[derive(Debug)]
 pub(crate) struct Decided {
@@ -133,13 +157,13 @@ impl Decided {
         views: &Views,
         refused: &[(PathBuf, String)],
     ) -> Result<Self, Error> {
-        let mut host = probe::host().map_err(Error::Host)?;
+        let wanted: Vec<_> = Capability::ALL
+            .into_iter()
+            .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off)
+            .collect();
+        let (mut host, Established { cgroups, mut missing }) = established(&wanted)?;
         host.originals = originals::read(&views.copy_on_write, &host);
         host.originals.refused = refused.to_vec();
-        let wanted = Capability::ALL
-            .into_iter()
-            .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off);
-        let Established { cgroups, mut missing } = Cgroups::establish(&host, &wanted.collect::<Vec<_>>());
         let cgroup_views = cgroups.views();
         let resolve = |missing: &[(Capability, String)]| {
             let request = Request {
@@ -163,6 +187,13 @@ impl Decided {
         }
         Ok(Self { host, cgroups, resolved })
     }
+}
+
+/// What is to be limited and cannot be, and why.
+fn unlimited(cgroups: &mut Cgroups, limits: &Limits, host: &Host) -> Vec<(String, String)> {
+    let unmet = cgroups.prepare_limits(limits, host).into_iter();
+    let of_cgroups = unmet.map(|(control, reason)| (control.controller(true).to_owned(), reason));
+    of_cgroups.chain(bounds::unmet(&limits.process)).collect()
 }
 
 /// What cannot be removed now is removed by the next run in the same place.

@@ -50,7 +50,7 @@ impl Schedule<'_> {
         let mut run = Run { schedule: self, reporters, summary, unwritten: None };
         // An order for each slot, so that none waits for the next plan, but none that a failure would have prevented.
         let ahead = if self.execution.fail_fast { 0 } else { workers.jobs() };
-        let plan = |n: usize| plan(&self.tests[n], self.execution, self.sandboxes.limits);
+        let plan = |n: usize| plan(&self.tests[n], self.execution, &self.sandboxes.limits);
         workers.execute_all(self.tests.len(), ahead, plan, |news| run.hear(news));
         let Run { mut summary, mut unwritten, reporters, .. } = run;
         summary.wall = started.elapsed();
@@ -62,7 +62,7 @@ impl Schedule<'_> {
 }
 
 /// How a test is executed.
-pub(crate) fn plan(test: &TestCase, execution: &Execution, limits: Limits) -> SandboxPlan {
+pub(crate) fn plan(test: &TestCase, execution: &Execution, limits: &Limits) -> SandboxPlan {
     let (program, arguments) = discover::command(&test.binary, discover::arguments(test));
     SandboxPlan {
         workload: Workload {
@@ -72,7 +72,7 @@ pub(crate) fn plan(test: &TestCase, execution: &Execution, limits: Limits) -> Sa
             directory: test.binary.directory.clone(),
         },
         timeout: execution.timeout,
-        limits,
+        limits: limits.clone(),
         measured: true,
         inherit_stdio: !execution.capture,
         attended: None,

@@ -7,6 +7,7 @@ use crate::cli::{
 };
 use crate::select::Selection;
 use anstream::ColorChoice;
+use isotest_core::plan::Limits;
 use isotest_core::policy::{Capability, Level, Policy, PolicyError};
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
@@ -98,10 +99,8 @@ pub(crate) struct SandboxSettings {
     pub(crate) policy: Policy,
     /// The network.
     pub(crate) network: Network,
-    /// The memory limit in bytes.
-    pub(crate) memory_limit: Option<u64>,
-    /// The limit of processes and threads.
-    pub(crate) pids_limit: Option<u64>,
+    /// How much a test may use.
+    pub(crate) limits: Limits,
     /// What is shown of the host besides the default.
     pub(crate) binds: Vec<Bind>,
     /// What is written through to the host.
@@ -129,9 +128,6 @@ pub(crate) enum SettingsError {
     /// A duration of zero.
     #[error("`--timeout 0s` leaves no test any time")]
     ZeroTimeout,
-    /// A limit of zero.
-    #[error("`--memory-limit 0` leaves no test any memory")]
-    ZeroMemory,
     /// `--ignored` with `--include-ignored`, or either with another `--run-ignored`.
     #[error("`{first}` and `{second}` contradict each other")]
     Contradiction {
@@ -175,7 +171,7 @@ impl Settings {
                 (Task::Explain((!is_test).then(|| Command::of(command, caller))), Words::filtering(named))
             }
         };
-        let Flags { tests, execution, sandbox, policy, report, cargo } = cli.flags;
+        let Flags { tests, execution, sandbox, limits, policy, report, cargo } = cli.flags;
         let Words { filters, of_harness } = words;
         let words = LibtestWords::read(&of_harness)?;
         Ok(Self {
@@ -183,7 +179,7 @@ impl Settings {
             cargo,
             execution: Execution::of(&execution, &words, caller)?.for_task(&task),
             selection: selection(filters, tests, words)?,
-            sandbox: SandboxSettings::of(&sandbox, &policy, caller)?,
+            sandbox: SandboxSettings::of(&sandbox, limits.limits(), &policy, caller)?,
             message_format: report.message_format,
             task,
         })
@@ -285,29 +281,30 @@ fn default_jobs(capture: bool, caller: &Caller) -> Result<NonZeroUsize, Settings
 }
 
 impl SandboxSettings {
-    fn of(typed: &SandboxArgs, policy: &PolicyArgs, caller: &Caller) -> Result<Self, SettingsError> {
-        let memory_limit = typed.memory_limit.map(|size| size.as_u64());
-        if memory_limit == Some(0) {
-            return Err(SettingsError::ZeroMemory);
-        }
-        let policy = Policy::of(&wishes(typed, policy))?;
+    fn of(
+        typed: &SandboxArgs,
+        limits: Limits,
+        policy: &PolicyArgs,
+        caller: &Caller,
+    ) -> Result<Self, SettingsError> {
+        let policy = Policy::of(&wishes(typed, &limits, policy))?;
         let network = if policy.level(Capability::Net) == Level::Off { Network::Host } else { typed.network };
         let binds = typed.bind.iter().map(|text| bind(text, caller)).collect::<Result<_, _>>()?;
         let keeps = typed.keep.iter().map(|path| existing("--keep", path, caller));
         let keeps = keeps.chain(coverage_directory(caller).map(Ok)).collect::<Result<_, _>>()?;
-        Ok(Self { policy, network, memory_limit, pids_limit: typed.pids_limit, binds, keeps })
+        Ok(Self { policy, network, limits, binds, keeps })
     }
 }
 
 // A limit requires what it measures, and the host's network is no network namespace.
-fn wishes(sandbox: &SandboxArgs, policy: &PolicyArgs) -> Vec<(Capability, Level)> {
+fn wishes(sandbox: &SandboxArgs, limits: &Limits, policy: &PolicyArgs) -> Vec<(Capability, Level)> {
     let typed =
         [(&policy.require, Level::Require), (&policy.prefer, Level::Prefer), (&policy.off, Level::Off)];
     let typed =
         typed.into_iter().flat_map(|(list, level)| list.iter().map(move |&capability| (capability, level)));
     let implied = [
-        sandbox.memory_limit.map(|_| (Capability::Memory, Level::Require)),
-        sandbox.pids_limit.map(|_| (Capability::Pids, Level::Require)),
+        limits.memory.map(|_| (Capability::Memory, Level::Require)),
+        limits.pids.map(|_| (Capability::Pids, Level::Require)),
         network_wish(sandbox.network),
     ];
     typed.chain(implied.into_iter().flatten()).collect()
@@ -407,7 +404,7 @@ mod tests {
             refusal(&["--memory-limit", "1MiB", "--off", "memory"]),
             "`memory` cannot be both `off` and `require`"
         );
-        assert_eq!(settings(&["--memory-limit", "1MiB"]).unwrap().sandbox.memory_limit, Some(1 << 20));
+        assert_eq!(settings(&["--memory-limit", "1MiB"]).unwrap().sandbox.limits.memory, Some(1 << 20));
     }
 
     #[test]
@@ -456,7 +453,6 @@ mod tests {
     #[test]
     fn zero_is_no_limit() {
         assert_eq!(refusal(&["--timeout", "0s"]), "`--timeout 0s` leaves no test any time");
-        assert_eq!(refusal(&["--memory-limit", "0"]), "`--memory-limit 0` leaves no test any memory");
         assert_eq!(
             settings(&["--timeout", "1m 5s"]).unwrap().execution.timeout,
             Some(Duration::from_secs(65))

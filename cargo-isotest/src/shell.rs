@@ -25,7 +25,7 @@ pub(crate) fn execute(of_test: bool, settings: &Settings, caller: &Caller) -> Re
         let build = Build::of(&settings.cargo, caller)?;
         Sandboxes::with(settings, &build.directories, caller, |sandboxes| {
             let test = one::test(settings, &build, sandboxes)?;
-            let mut workload = schedule::plan(&test, &settings.execution, sandboxes.limits).workload;
+            let mut workload = schedule::plan(&test, &settings.execution, &sandboxes.limits).workload;
             let additions = environment::additions(0).map(|(name, value)| (name.to_owned(), value));
             workload.environment.extend(additions);
             let command = line(&workload);

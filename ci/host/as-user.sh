@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Runs a command as an ordinary user who owns a cgroup subtree, on a machine where the caller is root.
 #
-#     ci/host/as-user.sh [--no-cgroups] COMMAND [ARGUMENT..]
+#     ci/host/as-user.sh [--no-cgroups | --v1-only] COMMAND [ARGUMENT..]
 #
 # The user has no entry in /etc/passwd (uid and gid 61234, or ISOTEST_CI_UID), no group, no capability, and an empty
 # home directory. In each cgroup hierarchy that isotest measures, a directory below the caller's own cgroup is created,
-# handed over, and the command is started in it; with --no-cgroups it is not handed over, so the user may create none.
+# handed over, and the command is started in it; with --no-cgroups it is not handed over, so the user may create none;
+# with --v1-only that of version 2 is left out.
 # All of that is removed when the command has ended, however it ended; what it left running is killed. If the Rust toolchain or the working directory lies in a home directory the user may
 # not enter, the command sees them at the same place all the same, in a mount namespace of its own.
 set -euo pipefail
@@ -14,11 +15,11 @@ if [ "$(id -u)" != 0 ]; then
     echo "error: only root can hand a cgroup subtree over: run it with sudo" >&2
     exit 1
 fi
-handed_over=true
-if [ "${1:-}" = --no-cgroups ]; then
-    handed_over=false
-    shift
-fi
+handed_over=true hierarchies=(memory pids cpuacct cpu blkio "")
+case ${1:-} in
+--no-cgroups) handed_over=false; shift ;;
+--v1-only) unset 'hierarchies[-1]'; shift ;;
+esac
 if [ $# -eq 0 ]; then
     echo "error: no command given" >&2
     exit 2
@@ -79,7 +80,7 @@ take_back() {
 
 trap take_back EXIT
 chown "$uid:$uid" "$home"
-for controller in memory pids cpuacct blkio ""; do
+for controller in "${hierarchies[@]}"; do
     parent=$(own_cgroup "$controller")
     [ -z "$parent" ] || hand_over "$parent"
 done

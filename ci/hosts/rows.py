@@ -49,6 +49,10 @@ class Result(unittest.TestResult):
         super().addError(test, err)
         self.tell(test, "FAILED", self.errors[-1][1])
 
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.tell(test, f"ignored, {reason}")
+
     def tell(self, test, verdict, why=""):
         # A host that cannot be had is told by the class of its tests.
         name = test.id().removeprefix("__main__.") if isinstance(test, unittest.TestCase) else str(test)

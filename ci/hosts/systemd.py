@@ -19,34 +19,34 @@ def setUpModule():
     subject = Subject()
     skips = [word for group in ELSEWHERE for word in ("--skip", f"{group}::")]
     required = line(subject.isotest("--require", "memory,pids"))
-
-    def advised(refusal, nth):
-        """Pastes one of the commands that the line before was advised, with this program for the one in the PATH."""
-        command = rf"sed -n 's/^ \{{13\}}//p' $d/{refusal}.stderr | sed -n {nth}p"
-        return f'command=$({command}); echo "$command" >&2; eval "${{command%cargo isotest}} {required}"'
-
+    # The last command of the advice, with this program for the one that would be found in the PATH.
+    advice = r"command=$(sed -n 's/^ \{13\}//p' $d/refused.stderr | tail -n 1)"
     ran = guest.run({
-        "refused": required,
-        "session_advised": advised("refused", 1),
-        "agent_advised": advised("refused", 2),
-        "session": line([*SESSION, *subject.isotest()]),
+        "session": required,
+        "session_by_hand": line([*SESSION, *subject.isotest()]),
         "session_end_to_end": line([*SESSION, *subject.end_to_end(*skips)]),
         "agent": line([*AGENT, *subject.isotest()]),
-        "not_owned": line([*NOT_OWNED, *subject.isotest()]),
         "agent_peaks": line([*AGENT, *subject.end_to_end("peaks::")]),
-        "root_refused": f"sudo {required}",
-        "root_advised": "sudo d=$d sh -c " + line([advised("root_refused", 1)]),
+        "root": f"sudo {required}",
+        "session_ends": "sudo systemctl stop user@1000.service",
+        "not_owned": line([*NOT_OWNED, *subject.isotest()]),
+        "refused": required,
+        "advised": f'{advice}; echo "$command" >&2; eval "${{command%cargo isotest}} {required}"',
+        "scopes": "systemctl list-units --no-legend --plain 'isotest-*'",
     }, "--systemd", "--as-user", files=subject.files())
 
 
 class Session(rows.Row):
-    """`user@1000.service` delegates memory, pids and cpu."""
+    """`user@1000.service` delegates memory, pids and cpu, to whoever asks it."""
 
-    def test_everything_delegated_is_measured(self):
+    def test_everything_delegated_is_measured_unasked(self):
         report = self.assert_isolates(ran["session"], ["memory", "cpu", "pids", "pressure"])
         self.assertEqual(report.started["cgroup_layout"], "v2")
         self.assertNotIn(None, report.figures("memory_peak_bytes"))
         self.assertEqual(set(report.figures("memory_source")), {"memory.peak"})
+
+    def test_a_scope_that_the_user_asked_for_is_used(self):
+        self.assert_isolates(ran["session_by_hand"], ["memory", "cpu", "pids", "pressure"])
 
     def test_io_is_not_delegated_and_not_guessed(self):
         report = self.assert_isolates(ran["session"], [])
@@ -54,11 +54,6 @@ class Session(rows.Row):
 
     def test_what_the_session_gives_keeps_the_promises(self):
         self.assert_keeps_promises(ran["session_end_to_end"], 20)
-
-    def test_the_advice_helps(self):
-        self.assertEqual((ran["refused"].status, ran["refused"].stdout), (CANNOT_ISOLATE, ""), f"{ran['refused']}")
-        self.assert_isolates(ran["session_advised"], ["memory", "pids"])
-        self.assert_isolates(ran["agent_advised"], ["memory", "pids", "io"])
 
 
 class Agent(rows.Row):
@@ -69,21 +64,26 @@ class Agent(rows.Row):
         self.assertEqual(set(report.figures("io_source")), {"io.stat"})
         self.assertEqual(set(report.figures("memory_source")), {"memory.peak"})
 
+    def test_peaks_are_what_was_used(self):
+        self.assert_keeps_promises(ran["agent_peaks"], 8)
+
     def test_a_scope_that_is_not_owned_is_told(self):
         report = self.assert_isolates(ran["not_owned"], ["cpu"], missing=["memory", "pids", "pressure"])
         self.assertIn("Permission denied", report.started["isolation"]["memory"]["reason"])
 
-    def test_peaks_are_what_was_used(self):
-        self.assert_keeps_promises(ran["agent_peaks"], 8)
+    def test_the_advice_helps_without_a_session(self):
+        self.assertEqual((ran["refused"].status, ran["refused"].stdout), (CANNOT_ISOLATE, ""), f"{ran['refused']}")
+        self.assert_isolates(ran["advised"], ["memory", "cpu", "pids", "io", "pressure"])
 
 
 class Root(rows.Row):
-    """Root's shell stands in the way of dividing its cgroup."""
+    """Root's shell stands in the way of dividing its cgroup, and the system's manager gives another one."""
 
-    def test_the_advice_helps(self):
-        refused = ran["root_refused"]
-        self.assertEqual((refused.status, refused.stdout), (CANNOT_ISOLATE, ""), f"{refused}")
-        self.assert_isolates(ran["root_advised"], ["memory", "cpu", "pids", "io", "pressure"])
+    def test_everything_is_measured_unasked(self):
+        self.assert_isolates(ran["root"], ["memory", "cpu", "pids", "io", "pressure"])
+
+    def test_no_scope_is_left(self):
+        self.assertEqual((ran["scopes"].status, ran["scopes"].stdout), (0, ""), f"{ran['scopes']}")
 
 
 if __name__ == "__main__":

@@ -87,14 +87,15 @@
 //!   read; `waits` says what follows.
 //!
 //! Effects:
-//! - [`cgroup`]: `base` makes and removes the directories of a run, `leaf` those of an attempt; `sweep` removes what
-//!   the dead left. `parse` and `limits` are pure.
+//! - [`cgroup`]: `base` makes and removes the directories of a run, `leaf` those of an attempt; `scope` asks
+//!   systemd for a place to make them in; `control` takes the controllers into use that limits need; `sweep` removes
+//!   what the dead left. `parse` and `limits` are pure.
 //! - [`sandbox`]: outside, `slot` starts zygotes, `prepared` holds a sandbox that waits for its workload, and `attempt`
 //!   watches one to its end; `attended` is for a command to which somebody attends, who passes on signals and sees it
 //!   stop, `terminal` opens one for it, and with `join` and `guest` it enters a sandbox that is running. `zygote`,
 //!   `tree`, `stores` and `network` are the zygote's work; `init`, `layers`, `watch`, `sampler`, `leftovers` and
-//!   `changes` are init's; `workload` is the last stretch before execve. `channel` is what they say to each other, `part` one thing
-//!   tried alone by a zygote that is good for nothing else.
+//!   `changes` are init's; `workload` is the last stretch before execve. `channel` is what they say to each other, `part`
+//!   one thing tried alone by a zygote that is good for nothing else.
 //!   [`Step`](sandbox::step::Step) names every action in the order in which it happens.
 //! - [`stage`]: the re-execution hook.
 //! - [`wire`]: paths on the wire, byte for byte.

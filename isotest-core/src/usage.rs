@@ -24,6 +24,8 @@ pub enum Source {
     IoStat,
     /// cgroup v1 `blkio.throttle.io_service_bytes`.
     BlkioThrottle,
+    /// cgroup v2 `cpu.pressure`, which stands for the other two as well.
+    CpuPressure,
     /// cgroup v2 `memory.events`.
     MemoryEvents,
     /// cgroup v1 `memory.oom_control`.
@@ -53,6 +55,7 @@ impl Source {
             Self::PidsPeak => "pids.peak",
             Self::IoStat => "io.stat",
             Self::BlkioThrottle => "blkio.throttle.io_service_bytes",
+            Self::CpuPressure => "cpu.pressure",
             Self::MemoryEvents => "memory.events",
             Self::MemoryOomControl => "memory.oom_control",
             Self::MemoryCurrent => "memory.current",

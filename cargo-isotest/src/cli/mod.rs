@@ -3,14 +3,15 @@
 mod cargo;
 mod exec;
 mod libtest;
+mod limits;
 mod ps;
 
 pub(crate) use cargo::CargoArgs;
 pub(crate) use exec::{ExecArgs, ExplainArgs, ShellArgs};
 pub(crate) use libtest::{LibtestWords, UnknownWord};
+pub(crate) use limits::LimitArgs;
 pub(crate) use ps::PsArgs;
 
-use bytesize::ByteSize;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use isotest_core::policy::Capability;
@@ -97,6 +98,8 @@ pub(crate) struct Flags {
     #[command(flatten)]
     pub(crate) sandbox: SandboxArgs,
     #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
     pub(crate) report: ReportArgs,
@@ -169,12 +172,6 @@ pub(crate) struct SandboxArgs {
     /// The network of a test
     #[arg(long, value_name = "KIND", value_enum, default_value_t)]
     pub(crate) network: Network,
-    /// Kill a test that uses more memory, e.g. `64MiB`
-    #[arg(long, value_name = "SIZE")]
-    pub(crate) memory_limit: Option<ByteSize>,
-    /// Refuse a test more processes and threads than this
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) pids_limit: Option<u64>,
 }
 
 /// The network a test is given.
@@ -319,7 +316,6 @@ mod tests {
             &["--jobs", "0"][..],
             &["--timeout", "soon"],
             &["--memory-limit", "much"],
-            &["--pids-limit", "0"],
             &["--network", "wifi"],
             &["--unknown"],
         ] {

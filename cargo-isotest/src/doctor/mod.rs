@@ -19,12 +19,14 @@ use isotest_core::plan::{Limits, SandboxPlan, Template, Views, Workload};
 use isotest_core::policy::{Capability, Level, Policy, State};
 use isotest_core::record::Record;
 use isotest_core::sandbox::step::StepError;
-use isotest_core::usage::Usage;
+use isotest_core::usage::{Source, Usage};
 use std::io::{self, Write};
 use std::time::Duration;
 
 /// Limits that the trial keeps to, so that writing them is tried, too.
-const LIMITS: Limits = Limits { memory: Some(1 << 30), pids: Some(1000) };
+fn limits() -> Limits {
+    Limits { memory: Some(1 << 30), pids: Some(1000), ..Limits::default() }
+}
 
 /// Nothing of the trial takes longer, even on a machine that is very busy.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -83,7 +85,7 @@ fn diagnose(sandbox: &SandboxSettings, caller: &Caller) -> Result<Diagnosis, Err
             directory: "/".into(),
         },
         timeout: Some(TIMEOUT),
-        limits: LIMITS,
+        limits: limits(),
         measured: true,
         attended: None,
         inherit_stdio: false,
@@ -139,7 +141,7 @@ fn refusals(template: &Template, first: StepError) -> Vec<Refusal> {
 
 /// Where nothing can be executed, a cgroup is made, limited and read all the same.
 fn figures_alone(cgroups: &Cgroups) -> Usage {
-    let Ok(Some(leaf)) = cgroups.create_leaf(LIMITS) else { return Usage::default() };
+    let Ok(Some(leaf)) = cgroups.create_leaf(&limits()) else { return Usage::default() };
     let usage = leaf.usage().unwrap_or_default();
     // What cannot be removed now is removed with the run's directory.
     let _ = leaf.remove();
@@ -172,7 +174,10 @@ fn conditions(
             },
             State::InForce if !capability.is_metric() => Condition::Ok(None),
             State::InForce => match source(usage, capability) {
-                Some(source) => Condition::Ok(Some(source)),
+                Some(source) if source.is_approximate() => {
+                    Condition::Degraded(format!("sampled from `{source}`, and approximate"))
+                }
+                Some(source) => Condition::Ok(Some(source.as_str())),
                 None if refusals.is_empty() => Condition::Missing("the kernel gives no figure".to_owned()),
                 None => Condition::Missing("nothing could be executed to be measured".to_owned()),
             },
@@ -194,13 +199,13 @@ fn needed(capability: Capability, refusals: &[Refusal]) -> Option<Capability> {
 }
 
 /// Where a figure was read.
-fn source(usage: &Usage, capability: Capability) -> Option<&'static str> {
+fn source(usage: &Usage, capability: Capability) -> Option<Source> {
     match capability {
-        Capability::Memory => usage.memory_peak.map(|reading| reading.source.as_str()),
-        Capability::Cpu => usage.cpu.map(|reading| reading.source.as_str()),
-        Capability::Pids => usage.pids_peak.map(|reading| reading.source.as_str()),
-        Capability::Io => usage.io.map(|reading| reading.source.as_str()),
-        Capability::Pressure => usage.pressure.cpu.map(|_| "cpu.pressure"),
+        Capability::Memory => usage.memory_peak.map(|reading| reading.source),
+        Capability::Cpu => usage.cpu.map(|reading| reading.source),
+        Capability::Pids => usage.pids_peak.map(|reading| reading.source),
+        Capability::Io => usage.io.map(|reading| reading.source),
+        Capability::Pressure => usage.pressure.cpu.map(|_| Source::CpuPressure),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Condition, Diagnosis};
 use crate::remedy::Remedy;
+use crate::report::harmless::word;
 use crate::report::line::{BAD, GOOD, HEAD, NOTE, WARN, headed};
 use anstream::{AutoStream, ColorChoice};
 use isotest_core::host::surroundings::Surroundings;
@@ -25,8 +26,10 @@ pub(super) fn human(diagnosis: &Diagnosis) -> String {
         text += &match condition {
             Condition::Ok(None) => headed(GOOD, "ok", capability.as_str()),
             Condition::Ok(Some(source)) => headed(GOOD, "ok", &format!("{capability} ({source})")),
-            Condition::Degraded(reason) => headed(WARN, "degraded", &format!("{capability}: {reason}")),
-            Condition::Missing(reason) => headed(BAD, "missing", &format!("{capability}: {reason}")),
+            Condition::Degraded(reason) => {
+                headed(WARN, "degraded", &format!("{capability}: {}", word(reason)))
+            }
+            Condition::Missing(reason) => headed(BAD, "missing", &format!("{capability}: {}", word(reason))),
             Condition::Off => headed(NOTE, "off", capability.as_str()),
         };
     }
@@ -44,8 +47,8 @@ pub(crate) fn remedies(remedies: &[Remedy]) -> String {
     let mut text = String::new();
     for Remedy { serves, why, commands } in remedies {
         let names: Vec<_> = serves.iter().map(|capability| capability.as_str()).collect();
-        text += &headed(HEAD, "Remedy", &format!("for {}: {why}", names.join(", ")));
-        text.extend(commands.iter().flat_map(|command| [INDENT, command, "\n"]));
+        text += &headed(HEAD, "Remedy", &format!("for {}: {}", names.join(", "), word(why)));
+        text.extend(commands.iter().map(|command| format!("{INDENT}{}\n", word(command))));
     }
     text
 }

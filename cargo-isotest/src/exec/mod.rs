@@ -17,7 +17,7 @@ use anstream::AutoStream;
 use isotest_core::outcome::{self, Outcome};
 use isotest_core::plan::{Attended, Limits, SandboxPlan, Workload};
 use isotest_core::record::Record;
-use isotest_core::sandbox::{Running, Slot};
+use isotest_core::sandbox::{Attempt, Running, Slot};
 use nix::sys::resource::{Resource, setrlimit};
 use signals::Signals;
 use std::ffi::{OsStr, OsString};
@@ -59,7 +59,7 @@ pub(crate) fn unattended(
     sandboxes: &Sandboxes,
     caller: &Caller,
 ) -> SandboxPlan {
-    plan(workload(command, caller), settings, sandboxes.limits)
+    plan(workload(command, caller), settings, sandboxes.limits.clone())
 }
 
 /// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
@@ -80,35 +80,12 @@ pub(crate) fn attended(
         let mut isolation = sandboxes.isolation.clone();
         isolation.remarks.extend(Listener::remark(&listener));
         say(settings, &report::before_command(&isolation));
-        let mut attempt = slot.launch_last(&attended_by_us(plan(workload, settings, sandboxes.limits)));
+        let attempt = slot.launch_last(&attended_by_us(plan(workload, settings, sandboxes.limits.clone())));
         roster.started(0, 0, slot.zygote());
-        attend::until_end(&mut attempt, &signals).map_err(Error::Host)?;
+        let record = finish(attempt, settings, &signals);
         roster.ended(0);
-        told(attempt.finish(), settings)
+        record
     })
-}
-
-/// The same in a sandbox that is running already.
-pub(crate) fn guest(workload: Workload, settings: &Settings, running: &Running) -> Result<Record, Error> {
-    let signals = Signals::take().map_err(Error::Host)?;
-    let mut attempt = running.enter(&attended_by_us(plan(workload, settings, Limits::default())));
-    attend::until_end(&mut attempt, &signals).map_err(Error::Host)?;
-    told(attempt.finish(), settings)
-}
-
-fn attended_by_us(plan: SandboxPlan) -> SandboxPlan {
-    SandboxPlan { attended: Some(Attended { terminal: terminal() }), ..plan }
-}
-
-fn told(record: Record, settings: &Settings) -> Result<Record, Error> {
-    match record.outcome {
-        // Another plan may do without, or what the host refuses is told.
-        Outcome::NotIsolated(error) if error.step.capability().is_some() => Err(Error::Sandbox(error)),
-        _ => {
-            say(settings, &report::after_command(&record));
-            Ok(record)
-        }
-    }
 }
 
 fn plan(workload: Workload, settings: &Settings, limits: Limits) -> SandboxPlan {
@@ -128,6 +105,30 @@ fn line(workload: &Workload) -> String {
     let words = workload.arguments.iter().map(OsString::as_os_str);
     let words = std::iter::once(workload.program.as_os_str()).chain(words);
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+}
+
+/// The same in a sandbox that is running already.
+pub(crate) fn guest(workload: Workload, settings: &Settings, running: &Running) -> Result<Record, Error> {
+    let signals = Signals::take().map_err(Error::Host)?;
+    let plan = attended_by_us(plan(workload, settings, Limits::default()));
+    finish(running.enter(&plan), settings, &signals)
+}
+
+fn attended_by_us(plan: SandboxPlan) -> SandboxPlan {
+    SandboxPlan { attended: Some(Attended { terminal: terminal() }), ..plan }
+}
+
+fn finish(mut attempt: Attempt, settings: &Settings, signals: &Signals) -> Result<Record, Error> {
+    attend::until_end(&mut attempt, signals).map_err(Error::Host)?;
+    let record = attempt.finish();
+    match record.outcome {
+        // Another plan may do without, or what the host refuses is told.
+        Outcome::NotIsolated(error) if error.step.capability().is_some() => Err(Error::Sandbox(error)),
+        _ => {
+            say(settings, &report::after_command(&record));
+            Ok(record)
+        }
+    }
 }
 
 /// A terminal of its own stands for the caller's where the command both reads and writes that. In a pipeline the

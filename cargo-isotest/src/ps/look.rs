@@ -12,7 +12,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// When the machine does not tell, or there is not exactly one such attempt.
-pub(super) fn runs(extent: Extent, wanted: Option<&str>) -> Result<Vec<Run>, Error> {
+pub(crate) fn runs(extent: Extent, wanted: Option<&str>) -> Result<Vec<Run>, Error> {
     let asked = ask_all().map_err(Error::Host)?;
     let is_wanted = |present: &Present, pid| wanted.is_none_or(|wanted| is(wanted, present, pid));
     let mut runs: Vec<_> = asked.iter().map(|asked| run(asked, extent, &is_wanted)).collect();

@@ -1,7 +1,7 @@
 //! `cargo isotest ps`: what is running now, seen from another terminal.
 
 mod details;
-mod look;
+pub(crate) mod look;
 mod text;
 
 use crate::cli::{MessageFormat, PsArgs};
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// A run that is going on.
 #[derive(Debug, Serialize)]
-struct Run {
+pub(crate) struct Run {
     /// Its supervisor.
     pid: i32,
     /// The user it belongs to.
@@ -39,14 +39,14 @@ struct Run {
     /// How many of them have ended.
     ended: Option<usize>,
     /// Those that are running.
-    attempts: Vec<Attempt>,
+    pub(crate) attempts: Vec<Attempt>,
     /// Why nothing more is known.
     trouble: Option<String>,
 }
 
 /// An attempt that is running.
 #[derive(Debug, Serialize)]
-struct Attempt {
+pub(crate) struct Attempt {
     /// What it is called on the command line, as long as it runs: the supervisor's id, a dot, and its number in the run.
     id: String,
     /// Its test's binary.
@@ -54,7 +54,7 @@ struct Attempt {
     /// Its test's name.
     name: String,
     /// The process that is PID 1 inside.
-    init: Option<i32>,
+    pub(crate) init: Option<i32>,
     /// All others.
     picture: Option<Picture>,
     /// Why there is no picture.

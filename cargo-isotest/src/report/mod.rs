@@ -4,7 +4,7 @@ mod autopsy;
 mod closing;
 mod command;
 mod format;
-mod harmless;
+pub(crate) mod harmless;
 mod human;
 mod json;
 pub(crate) mod line;

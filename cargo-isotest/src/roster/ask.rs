@@ -11,12 +11,12 @@ use std::fs;
 use std::io::{self, Read};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A run that has not answered after so long has been stopped, or its machine is very busy.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// More than any answer has.
-const ANSWER_BYTES: u64 = 64 << 20;
+const ANSWER_BYTES: usize = 64 << 20;
 
 /// A run that was asked.
 #[derive(Debug)]
@@ -69,10 +69,21 @@ fn ask(name: &str) -> io::Result<Option<Asked>> {
     Ok(Some(Asked { pid: peer.pid(), uid: peer.uid(), answer }))
 }
 
-fn read(stream: &UnixStream) -> io::Result<Vec<u8>> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let mut answer = Vec::new();
-    stream.take(ANSWER_BYTES).read_to_end(&mut answer)?;
+fn read(mut stream: &UnixStream) -> io::Result<Vec<u8>> {
+    let until = Instant::now() + PATIENCE;
+    let (mut answer, mut part) = (Vec::new(), [0; 16 << 10]);
+    while answer.len() < ANSWER_BYTES {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            // Whoever answers byte by byte does not get more time.
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut part)? {
+            0 => break,
+            length => answer.extend_from_slice(part.get(..length).unwrap_or_default()),
+        }
+    }
     Ok(answer)
 }
 

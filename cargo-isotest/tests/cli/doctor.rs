@@ -84,6 +84,28 @@ fn a_preferred_namespace_that_is_refused_is_said_to_be_missing() {
 }
 
 #[test]
+fn a_masked_proc_is_named_and_uncovering_it_helps() {
+    let mask = "mount --bind /dev/null /proc/uptime";
+    let script = format!("{mask} && exec $0 doctor --message-format json");
+    let found = diagnosis(&confined::shell(&script).with_code(97));
+    let reason = found["capabilities"]["rootfs"]["reason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("could not mount a fresh /proc: Operation not permitted (os error 1)"),
+        "{reason}"
+    );
+    let masked = found["host"]["masked_proc"].as_array().unwrap();
+    assert!(masked.iter().any(|path| path == "/proc/uptime"), "{masked:?}");
+    let remedy =
+        found["remedies"].as_array().unwrap().iter().find(|remedy| remedy["for"][0] == "rootfs").unwrap();
+    let command = remedy["commands"][0].as_str().unwrap();
+    assert!(
+        command.contains("umount /proc/uptime") || command.contains("systempaths=unconfined"),
+        "{command}"
+    );
+    confined::shell(&format!("{mask} && umount /proc/uptime && exec $0 doctor")).with_code(0);
+}
+
+#[test]
 fn a_run_names_every_refusal_and_the_same_remedies() {
     let passing = Project::fixture("passing");
     let script = format!("echo 0 >/proc/sys/user/max_ipc_namespaces && {}", execution(&passing, ""));

@@ -23,6 +23,7 @@ mod host;
 mod interrupt;
 mod join;
 mod json;
+mod limits;
 mod outcomes;
 mod places;
 mod project;

@@ -172,6 +172,19 @@ fn what_is_watched_is_shown_until_it_ends() {
 }
 
 #[test]
+fn a_run_that_does_not_answer_is_named() {
+    let running = hanging();
+    wait_for(&running);
+    let pid = Pid::from_raw(running.child.id().try_into().unwrap());
+    kill(pid, Signal::SIGSTOP).unwrap();
+    let run = seen(&running, &[]).unwrap();
+    kill(pid, Signal::SIGCONT).unwrap();
+    assert_eq!(run["trouble"], "it does not answer; it may have been stopped");
+    assert_eq!((&run["jobs"], list(&run, "attempts").len()), (&Value::Null, 0));
+    assert_eq!(wait_for(&running)["trouble"], Value::Null);
+}
+
+#[test]
 fn only_its_owner_and_root_see_a_run() {
     let running = hanging();
     wait_for(&running);

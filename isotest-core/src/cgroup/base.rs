@@ -6,7 +6,6 @@ use crate::host::{CgroupMount, Host};
 use crate::plan::{Figures, Limits, View, explain};
 use crate::policy::Capability;
 use crate::usage::Source;
-use nix::unistd::{SysconfVar, sysconf};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -20,17 +19,23 @@ const SUPERVISOR: &str = "supervisor";
 /// The cgroup directories of a run.
 #[derive(Debug, Default)]
 pub struct Cgroups {
-    hierarchies: Vec<Hierarchy>,
+    pub(super) hierarchies: Vec<Hierarchy>,
     /// What [`Cgroups::close`] has to undo in the version 2 hierarchy.
-    moved: Option<Moved>,
+    pub(super) moved: Option<Moved>,
+    /// The numbers of the block devices, where their traffic is limited.
+    pub(super) devices: Vec<String>,
     next: AtomicU64,
+    /// The controllers that are there and were refused, and what the kernel said.
+    refused: Vec<(&'static str, String)>,
     /// What stands for peaks of which this kernel keeps no account.
     sampled: Vec<Source>,
 }
 
-/// The supervisor left `base`, and these controllers were enabled there for its children.
+/// The supervisor left its cgroup, and these controllers were enabled in `base` for its children.
 #[derive(Debug)]
-struct Moved {
+pub(super) struct Moved {
+    /// Where it was.
+    home: PathBuf,
     base: PathBuf,
     enabled: Vec<&'static str>,
 }
@@ -126,6 +131,8 @@ impl Cgroups {
             base: hierarchy.run.parent().unwrap_or(&hierarchy.run).to_path_buf(),
             unified: hierarchy.unified,
             serves: hierarchy.serves.clone(),
+            controls: hierarchy.controls.clone(),
+            devices: self.devices.clone(),
             enabled: moved.filter(|_| hierarchy.unified).map_or_else(Vec::new, |moved| moved.enabled.clone()),
         };
         self.hierarchies.iter().map(place).collect()
@@ -135,12 +142,12 @@ impl Cgroups {
     ///
     /// # Errors
     /// When a directory cannot be made or a limit is refused.
-    pub fn create_leaf(&self, limits: Limits) -> io::Result<Option<Leaf>> {
+    pub fn create_leaf(&self, limits: &Limits) -> io::Result<Option<Leaf>> {
         if self.hierarchies.is_empty() {
             return Ok(None);
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed).to_string();
-        Leaf::create(&self.hierarchies, &id, limits).map(Some)
+        Leaf::create(&self.hierarchies, &id, limits, &self.devices).map(Some)
     }
 
     /// Leaves the host's cgroups as they were. Call it when every zygote is gone.
@@ -160,54 +167,56 @@ impl Cgroups {
     }
 
     fn add_unified(&mut self, mount: &CgroupMount, wanted: &[Capability]) -> Result<(), String> {
-        let base = &mount.own;
+        let base = &unified_base(mount, wanted);
         // Processes are born in the leaves, which the kernel allows to those who may move processes within `base`.
         OpenOptions::new()
             .write(true)
             .open(base.join("cgroup.procs"))
             .map_err(|error| refused("write", &base.join("cgroup.procs"), &error))?;
         let run = make_run(base).map_err(|error| refused("create a cgroup in", base, &error))?;
-        let controllers: Vec<_> = fs::read_to_string(base.join("cgroup.controllers"))
-            .unwrap_or_default()
-            .split_whitespace()
-            .filter_map(|name| UNIFIED.into_iter().find(|(_, controller)| *controller == name))
-            .filter(|(capability, _)| wanted.contains(capability))
-            .collect();
+        let controllers = controllers(base, wanted);
         let mut serves = vec![Capability::Cpu];
         if run.join("memory.pressure").exists() {
             serves.push(Capability::Pressure);
         }
         serves.retain(|capability| wanted.contains(capability));
         if !controllers.is_empty() {
-            let moved = move_supervisor(base, &run)?;
+            let moved = move_supervisor(&mount.own, base, &run)?;
             let moved = self.moved.insert(moved);
             for (capability, controller) in controllers {
-                if moved.enable(controller, &run) {
-                    serves.push(capability);
-                    self.sampled.extend(instead_of_peak(capability, &run));
+                match moved.enable(controller, &run) {
+                    Ok(()) => {
+                        serves.push(capability);
+                        self.sampled.extend(instead_of_peak(capability, &run));
+                    }
+                    Err(reason) => self.refused.push((controller, reason)),
                 }
             }
         }
         let mount_point = mount.mount_point.clone();
         let handle = opened(&run)?;
-        let processors = processors();
-        self.hierarchies.push(Hierarchy { unified: true, run, handle, mount_point, serves, processors });
+        self.hierarchies.push(Hierarchy::new(true, run, handle, mount_point, serves));
         Ok(())
     }
 
     fn add_v1(&mut self, mount: &CgroupMount, capability: Capability, uid: u32) -> Result<(), String> {
-        let shared = self.hierarchies.iter_mut().find(|hierarchy| hierarchy.mount_point == mount.mount_point);
-        if let Some(shared) = shared {
-            shared.serves.push(capability);
-            return Ok(());
+        self.v1(mount, uid)?.serve(capability);
+        Ok(())
+    }
+
+    /// The hierarchy of a version 1 mount, with a directory of the run in it.
+    pub(super) fn v1(&mut self, mount: &CgroupMount, uid: u32) -> Result<&mut Hierarchy, String> {
+        let known = self.hierarchies.iter().position(|hierarchy| hierarchy.mount_point == mount.mount_point);
+        if let Some(known) = known {
+            return Ok(&mut self.hierarchies[known]);
         }
-        let run = bases(&mount.own, uid).into_iter().find_map(|base| make_run(&base).ok());
-        let run = run.map_or_else(|| make_run(&mount.own), Ok);
+        let handed_over = || handed_over(&mount.own, uid).find_map(|base| make_run(&base).ok());
+        let run = make_run(&mount.own).or_else(|error| handed_over().ok_or(error));
         let run = run.map_err(|error| refused("create a cgroup in", &mount.own, &error))?;
         let mount_point = mount.mount_point.clone();
-        let (handle, serves, processors) = (opened(&run)?, vec![capability], processors());
-        self.hierarchies.push(Hierarchy { unified: false, run, handle, mount_point, serves, processors });
-        Ok(())
+        let handle = opened(&run)?;
+        self.hierarchies.push(Hierarchy::new(false, run, handle, mount_point, Vec::new()));
+        Ok(self.hierarchies.last_mut().ok_or("no hierarchy")?)
     }
 
     /// Why a controller without a version 1 hierarchy is not served by version 2.
@@ -222,11 +231,8 @@ impl Cgroups {
         {
             return reason.clone();
         }
-        if self.moved.is_some() {
-            let base = mount.own.display();
-            return format!(
-                "the `{controller}` controller could not be enabled in `{base}`, or other processes are in it"
-            );
+        if let Some((_, reason)) = self.refused.iter().find(|(refused, _)| *refused == controller) {
+            return reason.clone();
         }
         format!("the `{controller}` controller is not delegated to `{}`", mount.own.display())
     }
@@ -246,15 +252,18 @@ const UNIFIED: [(Capability, &str); 3] =
 
 impl Moved {
     /// Enables a controller for the run's leaves, one write each, since one refusal would refuse all.
-    fn enable(&mut self, controller: &'static str, run: &Path) -> bool {
+    pub(super) fn enable(&mut self, controller: &'static str, run: &Path) -> Result<(), String> {
+        let write = |directory: &Path| {
+            let error = fs::write(directory.join("cgroup.subtree_control"), format!("+{controller}")).err();
+            let what = format!("enable the `{controller}` controller in");
+            error.map_or(Ok(()), |error| Err(refused(&what, directory, &error)))
+        };
         let own = fs::read_to_string(self.base.join("cgroup.subtree_control")).unwrap_or_default();
         if !own.split_whitespace().any(|enabled| enabled == controller) {
-            if fs::write(self.base.join("cgroup.subtree_control"), format!("+{controller}")).is_err() {
-                return false;
-            }
+            write(&self.base)?;
             self.enabled.push(controller);
         }
-        fs::write(run.join("cgroup.subtree_control"), format!("+{controller}")).is_ok()
+        write(run)
     }
 
     /// Moves the supervisor back. A controller that another run has come to need stays enabled.
@@ -266,7 +275,7 @@ impl Moved {
         for controller in &self.enabled {
             let _ = fs::write(self.base.join("cgroup.subtree_control"), format!("-{controller}"));
         }
-        fs::write(self.base.join("cgroup.procs"), "0")
+        fs::write(self.home.join("cgroup.procs"), "0")
     }
 }
 
@@ -280,22 +289,40 @@ fn instead_of_peak(capability: Capability, run: &Path) -> Option<Source> {
     (!run.join(peak.as_str()).exists()).then_some(current)
 }
 
-fn move_supervisor(base: &Path, run: &Path) -> Result<Moved, String> {
+pub(super) fn move_supervisor(home: &Path, base: &Path, run: &Path) -> Result<Moved, String> {
     let leaf = run.join(SUPERVISOR);
     let moved = fs::create_dir(&leaf).and_then(|()| fs::write(leaf.join("cgroup.procs"), "0"));
     moved.map_err(|error| refused("move this process to", &leaf, &error))?;
-    Ok(Moved { base: base.to_path_buf(), enabled: Vec::new() })
+    Ok(Moved { home: home.to_path_buf(), base: base.to_path_buf(), enabled: Vec::new() })
 }
 
-/// The own cgroup, and those directly below it that somebody has given to this user.
-fn bases(own: &Path, uid: u32) -> Vec<PathBuf> {
-    let mut bases = vec![own.to_path_buf()];
-    for entry in fs::read_dir(own).into_iter().flatten().flatten() {
-        if uid != 0 && entry.metadata().is_ok_and(|meta| meta.is_dir() && meta.uid() == uid) {
-            bases.push(entry.path());
-        }
-    }
-    bases
+/// The controllers of a version 2 cgroup that are wanted.
+fn controllers(base: &Path, wanted: &[Capability]) -> Vec<(Capability, &'static str)> {
+    let there = fs::read_to_string(base.join("cgroup.controllers")).unwrap_or_default();
+    let wanted = UNIFIED.into_iter().filter(|(capability, _)| wanted.contains(capability));
+    wanted.filter(|(_, controller)| there.split_whitespace().any(|name| name == *controller)).collect()
+}
+
+/// The own cgroup in version 2, or the one around it: a cgroup in which other processes stay hands no controllers on, and
+/// whoever was handed a subtree over may be in a part of it. What systemd manages is left to it.
+fn unified_base(mount: &CgroupMount, wanted: &[Capability]) -> PathBuf {
+    let own = &mount.own;
+    let around = own.parent().filter(|_| own != &mount.mount_point).unwrap_or(own);
+    let processes = |directory: &Path| fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+    let alone = processes(own).lines().all(|pid| pid == std::process::id().to_string());
+    let may_move = || OpenOptions::new().write(true).open(around.join("cgroup.procs")).is_ok();
+    let managed = || Path::new("/run/systemd/system").is_dir();
+    // Processes in the root are in nobody's way.
+    let is_free = || around == mount.mount_point || processes(around).is_empty();
+    let needed = !alone && !controllers(around, wanted).is_empty();
+    if needed && may_move() && is_free() && !managed() { around.to_owned() } else { own.clone() }
+}
+
+/// The cgroups directly below the own one that somebody has given to this user.
+fn handed_over(own: &Path, uid: u32) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(own).into_iter().flatten().flatten();
+    let is_given = move |meta: fs::Metadata| uid != 0 && meta.is_dir() && meta.uid() == uid;
+    entries.filter(move |entry| entry.metadata().is_ok_and(is_given)).map(|entry| entry.path())
 }
 
 fn make_run(base: &Path) -> io::Result<PathBuf> {
@@ -307,12 +334,6 @@ fn make_run(base: &Path) -> io::Result<PathBuf> {
 
 fn opened(run: &Path) -> Result<Arc<File>, String> {
     File::open(run).map(Arc::new).map_err(|error| refused("open", run, &error))
-}
-
-/// Those that may be online at some time; where nobody knows, more than there are.
-fn processors() -> u64 {
-    let number = sysconf(SysconfVar::_NPROCESSORS_CONF).ok().flatten();
-    number.and_then(|number| u64::try_from(number).ok()).unwrap_or(1024)
 }
 
 fn refused(what: &str, path: &Path, error: &io::Error) -> String {

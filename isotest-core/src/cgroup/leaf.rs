@@ -1,6 +1,7 @@
 //! The cgroup of one attempt: made, entered by descriptors, read, removed.
 
-use super::{Hierarchy, limits, parse};
+use super::limits::{self, Setting};
+use super::{Hierarchy, parse};
 use crate::plan::Limits;
 use crate::policy::Capability;
 use crate::sandbox::step::{Step, StepError};
@@ -36,8 +37,8 @@ struct Place {
     inner: Option<File>,
     unified: bool,
     serves: Vec<Capability>,
-    /// The limits as the kernel repeated them when they were set, each with its file.
-    set: Vec<(&'static str, String)>,
+    /// The limits, with their values as the kernel repeated them.
+    set: Vec<Setting>,
     /// How many processors the machine has.
     processors: u64,
 }
@@ -55,11 +56,16 @@ impl Leaf {
     ///
     /// # Errors
     /// When a directory cannot be made or a limit is refused; nothing is left behind then.
-    pub(super) fn create(hierarchies: &[Hierarchy], id: &str, limits: Limits) -> io::Result<Self> {
+    pub(super) fn create(
+        hierarchies: &[Hierarchy],
+        id: &str,
+        limits: &Limits,
+        devices: &[String],
+    ) -> io::Result<Self> {
         let name = if limits.any() { format!("{id}/{INNER}") } else { id.to_owned() };
-        let mut leaf = Self { name, places: Vec::new(), limits };
+        let mut leaf = Self { name, places: Vec::new(), limits: limits.clone() };
         for hierarchy in hierarchies {
-            match Place::create(hierarchy, id, limits) {
+            match Place::create(hierarchy, id, limits, devices) {
                 Ok(place) => leaf.places.push(place),
                 Err(error) => {
                     // The first failure is the one worth telling; what cannot be removed now is swept by the next run.
@@ -113,9 +119,9 @@ impl Leaf {
     /// Which limit is not what it was when it was set, if one is not. Call it when the attempt's last process has ended.
     pub fn changed_limit(&self) -> Option<String> {
         let mut set = self.places.iter().flat_map(|place| place.set.iter().map(move |set| (place, set)));
-        set.find_map(|(place, (file, set))| {
-            let now = place.text(file).unwrap_or_default();
-            let (set, now) = (set.trim(), now.trim());
+        set.find_map(|(place, set)| {
+            let now = text_of(place.directory(set), set.file).unwrap_or_default();
+            let (file, set, now) = (set.file, set.value.trim(), now.trim());
             (set != now).then(|| format!("its limit `{file}` was changed from {set} to {now}"))
         })
     }
@@ -123,7 +129,7 @@ impl Leaf {
     fn read(&self, place: &Place, usage: &mut Usage) {
         for capability in &place.serves {
             match capability {
-                Capability::Memory => place.read_memory(self.limits, usage),
+                Capability::Memory => place.read_memory(&self.limits, usage),
                 Capability::Cpu => usage.cpu = place.cpu(),
                 Capability::Pids => {
                     usage.pids_peak = place.number("pids.peak", Source::PidsPeak);
@@ -159,13 +165,15 @@ impl Leaf {
 
 impl Place {
     /// Makes the directory and sets the limits; nothing is left behind if one is refused.
-    fn create(hierarchy: &Hierarchy, id: &str, limits: Limits) -> io::Result<Self> {
+    fn create(hierarchy: &Hierarchy, id: &str, limits: &Limits, devices: &[String]) -> io::Result<Self> {
         let run = Arc::clone(&hierarchy.handle);
         let outer = make_directory(&run, id)?;
         let (unified, serves) = (hierarchy.unified, hierarchy.serves.clone());
         let (set, processors) = (Vec::new(), hierarchy.processors);
         let mut place = Self { run, id: id.to_owned(), outer, inner: None, unified, serves, set, processors };
-        match place.limit(limits) {
+        let settings = hierarchy.controls.iter();
+        let settings = settings.flat_map(|control| limits::settings(limits, *control, unified, devices));
+        match place.limit(settings, limits.any()) {
             Ok(()) => Ok(place),
             Err(error) => {
                 // As above: the failure to tell is the first.
@@ -175,25 +183,22 @@ impl Place {
         }
     }
 
-    fn limit(&mut self, limits: Limits) -> io::Result<()> {
-        for capability in &self.serves {
-            for setting in limits::settings(limits, *capability, self.unified) {
-                let file =
-                    openat(&self.outer, setting.file, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty());
-                match file {
-                    Err(Errno::ENOENT) if setting.optional => {}
-                    Err(error) => return Err(error.into()),
-                    Ok(file) => {
-                        File::from(file).write_all(setting.value.as_bytes())?;
-                        self.set.push((setting.file, self.text(setting.file).unwrap_or_default()));
-                    }
-                }
-            }
-        }
-        if limits.any() {
+    fn limit(&mut self, settings: impl Iterator<Item = Setting>, nested: bool) -> io::Result<()> {
+        if nested {
             self.inner = Some(make_directory(&self.outer, INNER)?);
         }
+        for mut setting in settings {
+            let directory = self.directory(&setting);
+            if set(directory, &setting)? {
+                setting.value = text_of(directory, setting.file).unwrap_or_default();
+                self.set.push(setting);
+            }
+        }
         Ok(())
+    }
+
+    fn directory(&self, setting: &Setting) -> &File {
+        self.inner.as_ref().filter(|_| setting.innermost).unwrap_or(&self.outer)
     }
 
     fn remove(&self) -> io::Result<()> {
@@ -231,7 +236,7 @@ impl Place {
         }
     }
 
-    fn read_memory(&self, limits: Limits, usage: &mut Usage) {
+    fn read_memory(&self, limits: &Limits, usage: &mut Usage) {
         let stat = self.text("memory.stat");
         let split = if self.unified {
             usage.memory_peak = self.number("memory.peak", Source::MemoryPeak);
@@ -247,7 +252,7 @@ impl Place {
         usage.oom = self.oom(limits);
     }
 
-    fn oom(&self, limits: Limits) -> Option<Reading<Oom>> {
+    fn oom(&self, limits: &Limits) -> Option<Reading<Oom>> {
         let (file, source) = if self.unified {
             ("memory.events", Source::MemoryEvents)
         } else {
@@ -293,6 +298,15 @@ impl Place {
     }
 }
 
+/// Writes a limit; false if the kernel has no such file and need not have it.
+pub(super) fn set(directory: &File, setting: &Setting) -> io::Result<bool> {
+    match openat(directory, setting.file, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty()) {
+        Err(Errno::ENOENT) if setting.optional => Ok(false),
+        Err(error) => Err(error.into()),
+        Ok(file) => File::from(file).write_all(setting.value.as_bytes()).map(|()| true),
+    }
+}
+
 /// A file that is there, whatever the kernel, if what serves this metric is.
 const fn witness(capability: Capability, unified: bool) -> &'static str {
     match (capability, unified) {
@@ -315,13 +329,13 @@ fn text_of(directory: &File, file: &str) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
-fn make_directory(parent: &File, name: &str) -> io::Result<File> {
+pub(super) fn make_directory(parent: &File, name: &str) -> io::Result<File> {
     mkdirat(parent, name, Mode::from_bits_truncate(0o755))?;
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     Ok(openat(parent, name, flags, Mode::empty())?.into())
 }
 
-fn remove_if_there(parent: &File, name: &str) -> io::Result<()> {
+pub(super) fn remove_if_there(parent: &File, name: &str) -> io::Result<()> {
     match unlinkat(parent, name, UnlinkatFlags::RemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => Ok(()),
         Err(error) => Err(error.into()),

@@ -2,9 +2,11 @@
 //! Which hierarchy serves which metric is decided by which files exist, never by the kernel's version.
 
 mod base;
+mod control;
 mod leaf;
 mod limits;
 mod parse;
+pub mod scope;
 mod sweep;
 
 pub use base::{Cgroups, Established};
@@ -13,7 +15,9 @@ pub use leaf::Leaf;
 pub(crate) use leaf::INNER;
 pub(crate) use limits::{Setting, settings};
 
+use crate::plan::Control;
 use crate::policy::Capability;
+use nix::unistd::{SysconfVar, sysconf};
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,8 +33,44 @@ pub(crate) struct Hierarchy {
     pub(crate) handle: Arc<File>,
     /// Where it is mounted, which is also where tests look for it.
     pub(crate) mount_point: PathBuf,
-    /// What is measured and limited here.
+    /// What is measured here.
     pub(crate) serves: Vec<Capability>,
+    /// What is limited here.
+    pub(crate) controls: Vec<Control>,
     /// How many processors the machine has.
     pub(crate) processors: u64,
+}
+
+impl Hierarchy {
+    pub(crate) fn new(
+        unified: bool,
+        run: PathBuf,
+        handle: Arc<File>,
+        mount_point: PathBuf,
+        serves: Vec<Capability>,
+    ) -> Self {
+        let processors = processors();
+        let mut new =
+            Self { unified, run, handle, mount_point, serves: Vec::new(), controls: Vec::new(), processors };
+        for capability in serves {
+            new.serve(capability);
+        }
+        new
+    }
+
+    /// From now on this metric is served here, and what goes with it can be limited.
+    fn serve(&mut self, capability: Capability) {
+        self.serves.push(capability);
+        match capability {
+            Capability::Memory => self.controls.push(Control::Memory),
+            Capability::Pids => self.controls.push(Control::Pids),
+            _ => {}
+        }
+    }
+}
+
+/// Those that may be online at some time; where nobody knows, more than there are.
+fn processors() -> u64 {
+    let number = sysconf(SysconfVar::_NPROCESSORS_CONF).ok().flatten();
+    number.and_then(|number| u64::try_from(number).ok()).unwrap_or(1024)
 }

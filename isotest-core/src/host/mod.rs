@@ -1,5 +1,6 @@
 //! What this machine is and allows, as data. [`probe`] reads it.
 
+pub mod bounds;
 pub mod originals;
 pub mod probe;
 pub mod surroundings;

@@ -3,10 +3,12 @@
 
 mod descend;
 pub mod explain;
+mod limits;
 mod resolve;
 mod rootfs;
 mod uncopied;
 
+pub use limits::{Control, Limits, ProcessLimits, Rlimit};
 pub use resolve::{Figures, Request, Resolved, resolve};
 pub use rootfs::Views;
 
@@ -234,22 +236,6 @@ pub struct Private {
     pub guarded_proc: Vec<String>,
     /// The most changed paths that are listed by name.
     pub changed_paths_most: usize,
-}
-
-/// The limits of one attempt. A limit is enforced by the kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Limits {
-    /// Bytes of memory; swap is then not allowed at all.
-    pub memory: Option<u64>,
-    /// Processes and threads at once.
-    pub pids: Option<u64>,
-}
-
-impl Limits {
-    /// Whether there is any.
-    pub const fn any(self) -> bool {
-        self.memory.is_some() || self.pids.is_some()
-    }
 }
 
 /// The workload is a command somebody attends to: it takes signals, and that it stops is told instead of being its end.

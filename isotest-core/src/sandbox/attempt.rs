@@ -3,6 +3,7 @@
 use super::attended;
 use super::cancel::Cancel;
 use super::channel::{self, Command, Report};
+use super::leftovers;
 use super::prepared::Sandbox;
 use super::step::{Step, StepError};
 use crate::outcome::{Ending, Exit, Outcome};
@@ -78,7 +79,7 @@ impl Attempt {
         Self {
             sandbox: Some(sandbox),
             zygote,
-            limits: plan.limits,
+            limits: plan.limits.clone(),
             quiet_until: now + QUIET,
             next,
             terminal,
@@ -156,7 +157,15 @@ impl Attempt {
         let report = channel::receive::<Report>(&mut sandbox.control)?;
         match report.ok_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))?.0 {
             Report::Failed(error) => self.end = Some(Err(error)),
-            Report::Ended(ending) => self.end = Some(Ok(ending)),
+            Report::Ended(mut ending) => {
+                // A workload with all capabilities may have left init no `/proc` to find them in.
+                if let (true, Some(Ok(autopsy))) = (ending.left_running.is_empty(), &self.autopsy)
+                    && autopsy.moment == Moment::LeftRunning
+                {
+                    ending.left_running = leftovers::seen_in(&autopsy.picture);
+                }
+                self.end = Some(Ok(ending));
+            }
             Report::About(moment) => {
                 self.autopsy = Some(look(self.zygote, moment));
                 // An init that has just gone is noticed by the next wait.

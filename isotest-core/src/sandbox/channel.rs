@@ -3,7 +3,7 @@
 use super::part::Part;
 use super::step::StepError;
 use crate::outcome::Ending;
-use crate::plan::{Attended, Template, Workload};
+use crate::plan::{Attended, ProcessLimits, Template, Workload};
 use crate::record::Moment;
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
@@ -91,21 +91,24 @@ pub(crate) struct Packed {
     environment: Vec<u8>,
     #[serde(with = "crate::wire::bytes")]
     directory: Vec<u8>,
+    /// What its process may use at most.
+    pub(crate) limits: ProcessLimits,
 }
 
 impl Packed {
-    /// The workload, packed.
+    /// The workload and the limits of its process, packed.
     ///
     /// # Errors
     /// `EINVAL` if a string holds a NUL.
-    pub(crate) fn new(workload: &Workload) -> io::Result<Self> {
+    pub(crate) fn new(workload: &Workload, limits: ProcessLimits) -> io::Result<Self> {
         let one = |text: &OsStr| packed([&[text.as_bytes()][..]].into_iter());
         let program = one(workload.program.as_os_str())?;
         let mut arguments = program.clone();
         arguments.extend(packed(workload.arguments.iter().map(|text| [text.as_bytes()]))?);
         let variables = workload.environment.iter();
         let environment = packed(variables.map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()]))?;
-        Ok(Self { program, arguments, environment, directory: one(workload.directory.as_os_str())? })
+        let directory = one(workload.directory.as_os_str())?;
+        Ok(Self { program, arguments, environment, directory, limits })
     }
 
     /// The file to execute.
@@ -211,11 +214,12 @@ mod tests {
             environment: vec![("A".into(), "1=2".into()), ("B".into(), "".into())],
             directory: "/".into(),
         };
-        let packed = Packed::new(&workload)?;
+        let packed = Packed::new(&workload, ProcessLimits::default())?;
         assert_eq!((packed.program(), packed.directory()), (c"/bin/a b", c"/"));
         assert_eq!(packed.arguments(), [c"/bin/a b", c"", c"x=y"]);
         assert_eq!(packed.environment(), [c"A=1=2", c"B="]);
-        let error = Packed::new(&Workload { program: "a\0b".into(), ..workload }).map(drop);
+        let workload = Workload { program: "a\0b".into(), ..workload };
+        let error = Packed::new(&workload, ProcessLimits::default()).map(drop);
         assert_eq!(error.map_err(|error| error.raw_os_error()), Err(Some(libc::EINVAL)));
         Ok(())
     }

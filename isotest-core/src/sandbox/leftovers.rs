@@ -1,6 +1,7 @@
 //! Who is still there: the processes of the sandbox besides init.
 
 use crate::outcome::LeftProcess;
+use crate::picture::Picture;
 use nix::unistd::Pid;
 use procfs::process::{Process, all_processes};
 use std::collections::HashMap;
@@ -29,7 +30,7 @@ pub(super) fn list() -> Vec<LeftProcess> {
     let left = alive.filter(|(_, stat)| !is_guest(stat.pid, &parents)).map(|(process, stat)| {
         let command = match process.cmdline().unwrap_or_default().join(" ") {
             line if line.is_empty() => format!("[{}]", stat.comm),
-            line => line.chars().take(COMMAND_LENGTH).collect(),
+            line => short(&line),
         };
         LeftProcess { pid: process.pid, command }
     });
@@ -46,4 +47,19 @@ fn is_guest(pid: i32, parents: &HashMap<i32, i32>) -> bool {
         pid = parent;
     }
     false
+}
+
+/// The same from outside, where nobody can have covered `/proc`.
+pub(super) fn seen_in(picture: &Picture) -> Vec<LeftProcess> {
+    let alive =
+        picture.processes.iter().filter(|process| !matches!(process.state.as_str(), "zombie" | "dead"));
+    let named = alive.map(|process| LeftProcess {
+        pid: process.inside.unwrap_or(process.pid),
+        command: short(&process.line()),
+    });
+    named.take(MOST).collect()
+}
+
+fn short(line: &str) -> String {
+    line.chars().take(COMMAND_LENGTH).collect()
 }

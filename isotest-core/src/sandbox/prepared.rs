@@ -17,7 +17,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 /// What must be known of an attempt before its sandbox is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kind {
     limits: Limits,
     measured: bool,
@@ -28,8 +28,8 @@ pub(super) struct Kind {
 
 impl From<&SandboxPlan> for Kind {
     fn from(plan: &SandboxPlan) -> Self {
-        let SandboxPlan { limits, measured, inherit_stdio, attended, output_bytes, .. } = *plan;
-        Self { limits, measured, inherit_stdio, attended, output_bytes }
+        let SandboxPlan { measured, inherit_stdio, attended, output_bytes, .. } = *plan;
+        Self { limits: plan.limits.clone(), measured, inherit_stdio, attended, output_bytes }
     }
 }
 
@@ -55,13 +55,13 @@ impl Sandbox {
     ///
     /// # Errors
     /// The step that failed here.
-    pub(super) fn order(kind: Kind, cgroups: &Cgroups, orders: &mut UnixStream) -> Result<Self, StepError> {
+    pub(super) fn order(kind: &Kind, cgroups: &Cgroups, orders: &mut UnixStream) -> Result<Self, StepError> {
         let leaf =
-            if kind.measured { Step::CreateCgroup.run(|| cgroups.create_leaf(kind.limits))? } else { None };
+            if kind.measured { Step::CreateCgroup.run(|| cgroups.create_leaf(&kind.limits))? } else { None };
         match Self::send(kind, leaf.as_ref(), orders) {
             Ok((control, pipes)) => {
                 let streams = pipes.map(|pipe| Stream { pipe, capture: Capture::new(kind.output_bytes) });
-                Ok(Self { kind, leaf, control, streams })
+                Ok(Self { kind: kind.clone(), leaf, control, streams })
             }
             Err(error) => {
                 remove(leaf.as_ref());
@@ -77,7 +77,7 @@ impl Sandbox {
     }
 
     fn send(
-        kind: Kind,
+        kind: &Kind,
         leaf: Option<&Leaf>,
         orders: &mut UnixStream,
     ) -> Result<(UnixStream, [Option<OwnedFd>; 2]), StepError> {
@@ -104,7 +104,8 @@ impl Sandbox {
     /// # Errors
     /// When it cannot be executed by anybody.
     pub(super) fn go(&mut self, workload: &Workload, timeout: Option<Duration>) -> Result<(), StepError> {
-        let packed = Step::Exec.on(workload.program.display(), || Packed::new(workload))?;
+        let limits = self.kind.limits.process.clone();
+        let packed = Step::Exec.on(workload.program.display(), || Packed::new(workload, limits))?;
         // An init that has failed has said so before it went.
         let _ = channel::send(&mut self.control, &Command::Go(packed, timeout), &[]);
         Ok(())
@@ -173,7 +174,7 @@ struct Wiring {
     inside: Vec<OwnedFd>,
 }
 
-fn wire(kind: Kind) -> io::Result<Wiring> {
+fn wire(kind: &Kind) -> io::Result<Wiring> {
     if kind.inherit_stdio {
         let inside = vec![dup(io::stdin())?, dup(io::stdout())?, dup(io::stderr())?];
         return Ok(Wiring { outside: [None, None], inside });

@@ -63,7 +63,7 @@ impl<'run> Slot<'run> {
         let kind = Kind::from(plan);
         while self.ready.len() < AHEAD {
             // What fails now fails again, and is told, when it is needed.
-            let Ok(sandbox) = self.order(kind) else { break };
+            let Ok(sandbox) = self.order(&kind) else { break };
             self.ready.push_back(sandbox);
         }
         attempt
@@ -75,7 +75,7 @@ impl<'run> Slot<'run> {
         if self.ready.front().is_some_and(|sandbox| sandbox.kind != kind) {
             self.discard_ready();
         }
-        match self.ready.pop_front().map_or_else(|| self.order(kind), Ok) {
+        match self.ready.pop_front().map_or_else(|| self.order(&kind), Ok) {
             Ok(sandbox) => Attempt::start(sandbox, self.zygote(), plan),
             Err(error) => Attempt::without_sandbox(error),
         }
@@ -105,7 +105,7 @@ impl<'run> Slot<'run> {
         self.zygote.process.id().cast_signed()
     }
 
-    fn order(&mut self, kind: Kind) -> Result<Sandbox, StepError> {
+    fn order(&mut self, kind: &Kind) -> Result<Sandbox, StepError> {
         Sandbox::order(kind, self.cgroups, &mut self.zygote.orders)
     }
 

@@ -72,6 +72,8 @@ pub enum Step {
     ResetSignals,
     /// Workload: change to its directory.
     ChangeDirectory,
+    /// Workload: limit itself.
+    LimitProcess,
     /// Workload: execute its program.
     Exec,
     /// Supervisor: wait for the end.
@@ -82,7 +84,7 @@ pub enum Step {
 
 impl Step {
     /// Every step that happens inside a process a test can look at, in order.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::StartZygote,
         Self::UnshareZygote,
         Self::MapZygote,
@@ -115,6 +117,7 @@ impl Step {
         Self::PlaceDescriptors,
         Self::ResetSignals,
         Self::ChangeDirectory,
+        Self::LimitProcess,
         Self::Exec,
         Self::Supervise,
         Self::ReadFigures,
@@ -181,6 +184,7 @@ impl Step {
             | Self::PlaceDescriptors
             | Self::ResetSignals
             | Self::ChangeDirectory
+            | Self::LimitProcess
             | Self::Exec
             | Self::Supervise
             | Self::ReadFigures => return None,
@@ -222,6 +226,7 @@ impl Step {
             Self::PlaceDescriptors => "put the standard descriptors in place",
             Self::ResetSignals => "reset signals",
             Self::ChangeDirectory => "change to the test's directory",
+            Self::LimitProcess => "limit the test's process",
             Self::Exec => "execute the program",
             Self::Supervise => "keep sight of the sandbox until its end",
             Self::ReadFigures => "read what the test used from its cgroup",

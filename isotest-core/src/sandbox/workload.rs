@@ -5,9 +5,12 @@ use super::channel::Packed;
 use super::init::Descriptors;
 use super::step::{Step, StepError};
 use super::terminal::Terminal;
+use crate::host::bounds::resource;
+use crate::plan::ProcessLimits;
 use crate::sys::clone3::exit_now;
 use crate::sys::{fd, signal};
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
+use nix::sys::resource::setrlimit;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{
     Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, execvpe, read, setpgid, setsid, write,
@@ -51,7 +54,23 @@ fn execute(own_cgroup: bool, workload: &Packed, descriptors: &Descriptors) -> Re
     })?;
     let (directory, program) = (workload.directory(), workload.program());
     Step::ChangeDirectory.on(directory.to_string_lossy(), || chdir(directory))?;
+    if workload.limits.any() {
+        Step::LimitProcess.run(|| limit(&workload.limits))?;
+    }
     Step::Exec.on(program.to_string_lossy(), || exec(workload))
+}
+
+/// Last of all, so that no limit is in the way of what comes before.
+fn limit(limits: &ProcessLimits) -> io::Result<()> {
+    if !limits.cpus.is_empty() {
+        let mut set = CpuSet::new();
+        limits.cpus.iter().try_for_each(|number| set.set(*number))?;
+        sched_setaffinity(Pid::from_raw(0), &set)?;
+    }
+    for (limit, soft, hard) in &limits.rlimits {
+        setrlimit(resource(*limit), *soft, *hard)?;
+    }
+    Ok(())
 }
 
 /// A test has a session of its own. A command somebody attends to is a job in init's: the terminal's stop signals would

@@ -120,7 +120,7 @@ fn fills_tmp(suite: &Suite) -> Kept {
 }
 
 fn forks(suite: &Suite) -> Kept {
-    let wish = Wish { limits: Limits { pids: Some(64), memory: None }, ..suite.wish() };
+    let wish = Wish { limits: Limits { pids: Some(64), ..Limits::default() }, ..suite.wish() };
     let bomb = beside_a_neighbour(suite, &wish, &["fork_bomb"])?;
     bomb.refused("EAGAIN")?;
     bomb.outcome(&Outcome::Failed { code: 1 })?;
@@ -137,8 +137,8 @@ fn limit_is_told(suite: &Suite) -> Kept {
         let inside = suite.inside_with(&Wish { limits, ..suite.wish() }, &["exit", "0"])?;
         Ok(inside.record.remarks.iter().any(|remark| remark.contains("limits were not in force")))
     };
-    assert!(told(Limits { pids: Some(64), memory: None })?);
-    assert!(told(Limits { pids: None, memory: Some(64 << 20) })?);
+    assert!(told(Limits { pids: Some(64), ..Limits::default() })?);
+    assert!(told(Limits { memory: Some(64 << 20), ..Limits::default() })?);
     assert!(!told(Limits::default())?, "control");
     Ok(())
 }

@@ -15,6 +15,7 @@ mod ends;
 mod foreign;
 mod ipc;
 mod killed;
+mod limits;
 mod many;
 mod namespaces;
 mod network;
@@ -65,6 +66,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("bad_days", bad_days::PROMISES),
         ("steps", steps::PROMISES),
         ("peaks", peaks::PROMISES),
+        ("limits", limits::PROMISES),
         ("suspects", suspects::PROMISES),
         ("killed", killed::PROMISES),
         ("many", many::PROMISES),

@@ -142,7 +142,7 @@ fn see_what_would_be_left(suite: &Suite, before: &Traces) -> Kept {
     );
     drop(slot);
     if suite.cgroups.layout().is_some() {
-        let leaves: Vec<_> = (0..2 * FEW).map(|_| suite.cgroups.create_leaf(Limits::default())).collect();
+        let leaves: Vec<_> = (0..2 * FEW).map(|_| suite.cgroups.create_leaf(&Limits::default())).collect();
         let seen = !Traces::now(suite)?.is_little_more_than(before);
         for leaf in leaves {
             leaf?.ok_or("no leaf")?.remove()?;

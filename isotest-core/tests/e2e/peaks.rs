@@ -182,7 +182,7 @@ fn threads(suite: &Suite) -> Kept {
 }
 
 fn limited(suite: &Suite, views: Views) -> Wish {
-    Wish { limits: Limits { memory: Some(64 * MIB), pids: None }, views, ..suite.wish() }
+    Wish { limits: Limits { memory: Some(64 * MIB), ..Limits::default() }, views, ..suite.wish() }
 }
 
 fn oom(suite: &Suite) -> Kept {

@@ -15,7 +15,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("all_its_processes_are_seen", family),
     Promise::new("what_it_leaves_running_is_seen", leftovers),
     Promise::new("of_a_crowd_the_rest_is_counted", crowd),
-    Promise::new("who_covers_proc_hides_nothing", covered).needs(&[Need::Root]),
+    Promise::new("who_covers_proc_hides_nobody", covered).needs(&[Need::Root]),
 ];
 
 const LONG: &str = "60000";
@@ -119,5 +119,9 @@ fn covered(suite: &Suite) -> Kept {
     let picture = when_ready(suite, &wish, &["-c", script], "ready 0\n")?;
     let process = only(&picture)?;
     assert_eq!((process.command[0].as_str(), process.inside), ("sleep", Some(2)));
+    let script = "mount -t tmpfs none /proc && { sleep 60 >/dev/null 2>&1 & }";
+    let inside = suite.inside_with(&wish, &["-c", script])?;
+    inside.outcome(&Outcome::Leaked)?;
+    assert_eq!(inside.ending()?.left_running[0].command, "sleep 60");
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! A promise as a trial of the suite.
 
 use crate::sandboxed::Suite;
+use isotest_core::plan::Control;
 use isotest_core::policy::Capability;
 use libtest_mimic::{Failed, Trial};
 use std::sync::{Arc, PoisonError};
@@ -34,6 +35,10 @@ pub(crate) enum Need {
     Cgroup,
     /// Files of the caller's can be on a block device.
     BlockDevice,
+    /// It can be limited.
+    Limited(Control),
+    /// There is swap.
+    Swap,
 }
 
 impl Promise {
@@ -86,8 +91,18 @@ impl Need {
                 "no version 1 hierarchy".to_owned(),
             ),
             Self::Cgroup => (suite.cgroups.layout().is_some(), "no cgroups may be made here".to_owned()),
+            Self::Limited(control) => {
+                let name = control.controller(true);
+                (suite.cgroups.can(control), format!("the {name} controller is not handed on here"))
+            }
+            Self::Swap => (has_swap(), "no swap here".to_owned()),
             Self::BlockDevice => (suite.block_device(), "no directory on a block device".to_owned()),
         };
         (!given).then_some(lacking)
     }
+}
+
+fn has_swap() -> bool {
+    // The first line is a heading.
+    std::fs::read_to_string("/proc/swaps").is_ok_and(|swaps| swaps.lines().count() > 1)
 }

@@ -93,7 +93,10 @@ fn cgroup_namespace(suite: &Suite) -> Kept {
         let text = String::from_utf8_lossy(&seen.did()?.stdout).into_owned();
         Ok(text.lines().map(str::to_owned).collect())
     };
-    let limited = Wish { limits: Limits { pids: Some(64), memory: Some(256 << 20) }, ..suite.wish() };
+    let limited = Wish {
+        limits: Limits { pids: Some(64), memory: Some(256 << 20), ..Limits::default() },
+        ..suite.wish()
+    };
     for wish in [suite.wish(), limited] {
         let inside = paths(&*suite.inside_with(&wish, &["cgroup"])?)?;
         assert!(!inside.is_empty() && inside.iter().all(|line| line.ends_with(":/")), "{inside:?}");
@@ -132,7 +135,7 @@ fn limit_stays(suite: &Suite) -> Kept {
         echo max > /tmp/cgroup/pids.max
         exec \"$0\" spawn_many 80 10";
     let arguments = ["-c", script, text(&suite.probe)?];
-    let limited = Wish { limits: Limits { pids: Some(64), memory: None }, ..suite.wish() };
+    let limited = Wish { limits: Limits { pids: Some(64), ..Limits::default() }, ..suite.wish() };
     suite.inside_with(&limited.program("/bin/sh"), &arguments)?.refused("EAGAIN")?;
     suite.inside_with(&suite.wish().program("/bin/sh"), &arguments)?.did()?;
     Ok(())
@@ -148,7 +151,8 @@ pub(crate) fn leaves(suite: &Suite) -> Vec<PathBuf> {
 
 fn cgroup_is_removed(suite: &Suite) -> Kept {
     assert_eq!(leaves(suite), [] as [PathBuf; 0]);
-    for limits in [Limits::default(), Limits { pids: Some(64), memory: Some(256 << 20) }] {
+    for limits in [Limits::default(), Limits { pids: Some(64), memory: Some(256 << 20), ..Limits::default() }]
+    {
         let wish = Wish { limits, ..suite.wish() };
         let seen = thread::scope(|scope| {
             let attempt = scope

@@ -4,7 +4,9 @@ use crate::built::{find_probe, probe};
 use crate::seen::{Attempt, Running, Seen};
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::{self, Host};
-use isotest_core::plan::{self, Limits, Network, Request, Resolved, SandboxPlan, Template, Views, Workload};
+use isotest_core::plan::{
+    self, Control, Limits, Network, Request, Resolved, SandboxPlan, Template, Views, Workload,
+};
 use isotest_core::policy::{Capability, Policy};
 use isotest_core::sandbox::{Cancel, Slot};
 use libtest_mimic::Failed;
@@ -58,7 +60,9 @@ impl Suite {
         let host = host::probe::host()?;
         let metrics: Vec<_> = Capability::ALL.into_iter().filter(|metric| metric.is_metric()).collect();
         let established = Cgroups::establish(&host, &metrics);
-        let (cgroups, missing) = (established.cgroups, established.missing);
+        let (mut cgroups, missing) = (established.cgroups, established.missing);
+        // What cannot be had is what some trials do not apply for.
+        let _ = cgroups.control(&Control::ALL, &host);
         Ok(Self { host, cgroups, missing, probe, order: RwLock::new(()) })
     }
 
@@ -239,7 +243,7 @@ impl Wish {
                 directory: self.directory.clone(),
             },
             timeout: self.timeout,
-            limits: self.limits,
+            limits: self.limits.clone(),
             measured: self.measured,
             inherit_stdio: false,
             attended: None,

@@ -4,7 +4,7 @@ use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::supervisors;
 use isotest_core::outcome::Outcome;
-use isotest_core::plan::{Attended, Limits, Network};
+use isotest_core::plan::{Attended, Limits, Network, Rlimit};
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::step::{Step, StepError};
 use isotest_core::sandbox::{Cancel, Slot};
@@ -37,7 +37,10 @@ fn each(suite: &Suite) -> Kept {
 }
 
 fn fails(suite: &Suite, step: Step) -> Kept {
-    let wish = suite.wish();
+    let mut wish = suite.wish();
+    if step == Step::LimitProcess {
+        wish.limits.process.rlimits.push((Rlimit::Core, 0, 0));
+    }
     let mut template = suite.template(&wish);
     let healthy = template.clone();
     template.failing = Some(step);
@@ -118,7 +121,8 @@ fn hard_limit() -> Result<u64, Errno> {
 
 fn no_cgroup(suite: &Suite) -> Kept {
     // More processes than the kernel can count.
-    let wish = Wish { limits: Limits { pids: Some(i64::MAX.unsigned_abs()), memory: None }, ..suite.wish() };
+    let wish =
+        Wish { limits: Limits { pids: Some(i64::MAX.unsigned_abs()), ..Limits::default() }, ..suite.wish() };
     let template = suite.template(&wish);
     let mut slot = suite.slot(&template)?;
     let record = slot.execute(&wish.plan(&["exit", "0"]), &Cancel::new()?).ok_or("cancelled")?;

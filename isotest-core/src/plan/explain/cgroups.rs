@@ -3,6 +3,7 @@
 use super::words::{Lines, quoted};
 use super::{Hierarchy, SandboxPlan};
 use crate::cgroup::{INNER, Setting, settings};
+use crate::plan::Control;
 use crate::policy::Capability;
 use std::path::Path;
 
@@ -23,9 +24,10 @@ impl<'a> Cgroup<'a> {
     pub(super) fn of_all(hierarchies: &'a [Hierarchy], plan: &SandboxPlan) -> Vec<Self> {
         let measured = hierarchies.iter().filter(|_| plan.measured).enumerate();
         let cgroup = |(n, hierarchy): (usize, &'a Hierarchy)| {
-            let settings = |serves: &Capability| settings(plan.limits, *serves, hierarchy.unified);
+            let settings =
+                |control: &Control| settings(&plan.limits, *control, hierarchy.unified, &hierarchy.devices);
             Cgroup {
-                settings: hierarchy.serves.iter().flat_map(settings).collect(),
+                settings: hierarchy.controls.iter().flat_map(settings).collect(),
                 is_limited: plan.limits.any(),
                 hierarchy,
                 door: FIRST_DOOR + n,
@@ -36,8 +38,9 @@ impl<'a> Cgroup<'a> {
 
     /// What the script calls the run's directory in this hierarchy.
     fn run(&self) -> &'static str {
-        match self.hierarchy.serves.first() {
-            Some(capability) if !self.hierarchy.unified => capability.as_str(),
+        match (self.hierarchy.serves.first(), self.hierarchy.controls.first()) {
+            (Some(capability), _) if !self.hierarchy.unified => capability.as_str(),
+            (None, Some(control)) if !self.hierarchy.unified => control.controller(false),
             _ => "cgroup2",
         }
     }
@@ -58,11 +61,11 @@ impl<'a> Cgroup<'a> {
     }
 
     fn controllers(&self) -> Vec<&'static str> {
-        let named = [(Capability::Memory, "memory"), (Capability::Pids, "pids"), (Capability::Io, "io")];
-        let is_handed_on = |(capability, _): &(Capability, &str)| {
-            self.hierarchy.unified && self.hierarchy.serves.contains(capability)
+        let is_handed_on = |control: &Control| {
+            let measures_io = *control == Control::Io && self.hierarchy.serves.contains(&Capability::Io);
+            self.hierarchy.unified && (measures_io || self.hierarchy.controls.contains(control))
         };
-        named.into_iter().filter(is_handed_on).map(|(_, name)| name).collect()
+        Control::ALL.into_iter().filter(is_handed_on).map(|control| control.controller(true)).collect()
     }
 
     /// Whether the run's directory of this hierarchy is this one.
@@ -96,16 +99,17 @@ pub(super) fn make(lines: &mut Lines, cgroups: &[Cgroup<'_>]) {
         hand_on(lines, cgroup);
     }
     lines.run(&format!("mkdir {}", each(cgroups.iter().map(Cgroup::outer))));
-    for cgroup in cgroups {
-        for Setting { file, value, optional } in &cgroup.settings {
-            let path = format!("\"{}/{file}\"", cgroup.outer());
-            let check = if *optional { format!("[ ! -e {path} ] || ") } else { String::new() };
-            lines.run(&format!("{check}echo {value} > {path}"));
-        }
-    }
     if is_limited {
         lines.say("Who lives one directory below a limit does not see it, and cannot lift it.");
         lines.run(&format!("mkdir {}", each(cgroups.iter().map(Cgroup::leaf))));
+    }
+    for cgroup in cgroups {
+        for Setting { file, value, optional, innermost } in &cgroup.settings {
+            let directory = if *innermost { cgroup.leaf() } else { cgroup.outer() };
+            let path = format!("\"{directory}/{file}\"");
+            let check = if *optional { format!("[ ! -e {path} ] || ") } else { String::new() };
+            lines.run(&format!("{check}echo {value} > {path}"));
+        }
     }
     lines.run("trap clean_up EXIT");
     lines.blank();

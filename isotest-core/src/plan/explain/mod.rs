@@ -8,7 +8,7 @@ mod rootfs;
 mod words;
 mod workload;
 
-use super::{Network, SandboxPlan, Template};
+use super::{Control, Network, SandboxPlan, Template};
 use crate::policy::Capability;
 use cgroups::Cgroup;
 use std::ffi::OsString;
@@ -24,8 +24,12 @@ pub struct Hierarchy {
     pub base: PathBuf,
     /// Whether it is version 2.
     pub unified: bool,
-    /// What is measured and limited here.
+    /// What is measured here.
     pub serves: Vec<Capability>,
+    /// What is limited here.
+    pub controls: Vec<Control>,
+    /// The numbers of the block devices.
+    pub devices: Vec<String>,
     /// The controllers of version 2 that `base` must hand on and does not by itself.
     pub enabled: Vec<&'static str>,
 }

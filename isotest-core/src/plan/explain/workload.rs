@@ -3,6 +3,7 @@
 use super::cgroups::Cgroup;
 use super::words::{Lines, quoted};
 use super::{Explained, SandboxPlan};
+use crate::plan::ProcessLimits;
 use crate::policy::Capability;
 use std::ffi::{OsStr, OsString};
 
@@ -40,6 +41,7 @@ pub(super) fn workload(lines: &mut Lines, explained: &Explained<'_>, cgroups: &[
         "No terminal (setsid), and no right that a program of this user would not have by itself (setpriv).",
     );
     command.push("setsid setpriv --ambient-caps=-all --inh-caps=-all".to_owned());
+    command.extend(process_limits(&plan.limits.process));
     if !is_same(&plan.workload.environment, environment) {
         lines.say("Of its environment, what is not in yours.");
     }
@@ -47,6 +49,24 @@ pub(super) fn workload(lines: &mut Lines, explained: &Explained<'_>, cgroups: &[
     command.push(program(plan));
     lines.run(&command.join(" \\\n        "));
     lines.top("}");
+}
+
+/// The programs that set them for what follows, if there is any.
+fn process_limits(limits: &ProcessLimits) -> Vec<String> {
+    let mut commands = Vec::new();
+    if !limits.cpus.is_empty() {
+        let numbers: Vec<_> = limits.cpus.iter().map(ToString::to_string).collect();
+        commands.push(format!("taskset --cpu-list {}", numbers.join(",")));
+    }
+    if !limits.rlimits.is_empty() {
+        let value = |value: &u64| if *value == u64::MAX { "unlimited".to_owned() } else { value.to_string() };
+        let set = limits
+            .rlimits
+            .iter()
+            .map(|(limit, soft, hard)| format!("--{limit}={}:{}", value(soft), value(hard)));
+        commands.push(format!("prlimit {}", set.collect::<Vec<_>>().join(" ")));
+    }
+    commands
 }
 
 fn is_same(own: &[(OsString, OsString)], given: &[(OsString, OsString)]) -> bool {

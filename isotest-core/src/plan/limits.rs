@@ -1,0 +1,183 @@
+//! What an attempt may use at most. Pure.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The limits of one attempt. A limit is enforced by the kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Bytes of memory.
+    pub memory: Option<u64>,
+    /// Bytes of swap besides, if memory is limited; without it, none are allowed then.
+    pub swap: Option<u64>,
+    /// Processes and threads at once.
+    pub pids: Option<u64>,
+    /// Processor time in thousandths of one processor.
+    pub cpu: Option<u32>,
+    /// The share of processor time where there is not enough, from 1 to 10,000; 100 is usual.
+    pub cpu_weight: Option<u32>,
+    /// Bytes a second that may be read from each block device, and as many that may be written.
+    pub io: Option<u64>,
+    /// What holds for each process by itself.
+    pub process: ProcessLimits,
+}
+
+/// Limits that a process has and hands on, without a cgroup. A workload may narrow them further, and extend `cpus`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProcessLimits {
+    /// The numbers of the processors it runs on; none for all.
+    pub cpus: Vec<usize>,
+    /// Resource limits: which, the soft one, the hard one.
+    pub rlimits: Vec<(Rlimit, u64, u64)>,
+}
+
+impl ProcessLimits {
+    /// Whether there is any.
+    pub fn any(&self) -> bool {
+        !(self.cpus.is_empty() && self.rlimits.is_empty())
+    }
+}
+
+/// A controller that limits, whatever the version of cgroups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// Memory and swap.
+    Memory,
+    /// Processes and threads.
+    Pids,
+    /// Processor time.
+    Cpu,
+    /// Block I/O.
+    Io,
+}
+
+impl Control {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Memory, Self::Pids, Self::Cpu, Self::Io];
+
+    /// The kernel's name of it.
+    pub const fn controller(self, unified: bool) -> &'static str {
+        match (self, unified) {
+            (Self::Memory, _) => "memory",
+            (Self::Pids, _) => "pids",
+            (Self::Cpu, _) => "cpu",
+            (Self::Io, true) => "io",
+            (Self::Io, false) => "blkio",
+        }
+    }
+}
+
+impl Limits {
+    /// Whether there is any that a cgroup enforces.
+    pub fn any(&self) -> bool {
+        !self.controls().is_empty()
+    }
+
+    /// The controllers that enforce them.
+    pub fn controls(&self) -> Vec<Control> {
+        Control::ALL.into_iter().filter(|control| self.needs(*control)).collect()
+    }
+
+    const fn needs(&self, control: Control) -> bool {
+        match control {
+            Control::Memory => self.memory.is_some(),
+            Control::Pids => self.pids.is_some(),
+            Control::Cpu => self.cpu.is_some() || self.cpu_weight.is_some(),
+            Control::Io => self.io.is_some(),
+        }
+    }
+}
+
+/// A resource limit of setrlimit(2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rlimit {
+    /// `RLIMIT_AS`, bytes of address space.
+    As,
+    /// `RLIMIT_CORE`, bytes of a core dump.
+    Core,
+    /// `RLIMIT_CPU`, seconds of processor time.
+    Cpu,
+    /// `RLIMIT_DATA`, bytes of data.
+    Data,
+    /// `RLIMIT_FSIZE`, bytes of a file.
+    Fsize,
+    /// `RLIMIT_MEMLOCK`, bytes of locked memory.
+    Memlock,
+    /// `RLIMIT_MSGQUEUE`, bytes of message queues.
+    Msgqueue,
+    /// `RLIMIT_NICE`, the ceiling of 20 minus the nice value.
+    Nice,
+    /// `RLIMIT_NOFILE`, one more than the highest descriptor.
+    Nofile,
+    /// `RLIMIT_NPROC`, processes of the user.
+    Nproc,
+    /// `RLIMIT_RTPRIO`, the ceiling of the real-time priority.
+    Rtprio,
+    /// `RLIMIT_RTTIME`, microseconds of real-time scheduling.
+    Rttime,
+    /// `RLIMIT_SIGPENDING`, queued signals.
+    Sigpending,
+    /// `RLIMIT_STACK`, bytes of stack.
+    Stack,
+}
+
+impl Rlimit {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::As,
+        Self::Core,
+        Self::Cpu,
+        Self::Data,
+        Self::Fsize,
+        Self::Memlock,
+        Self::Msgqueue,
+        Self::Nice,
+        Self::Nofile,
+        Self::Nproc,
+        Self::Rtprio,
+        Self::Rttime,
+        Self::Sigpending,
+        Self::Stack,
+    ];
+
+    /// Its name, as in limits.conf(5) and prlimit(1).
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::As => "as",
+            Self::Core => "core",
+            Self::Cpu => "cpu",
+            Self::Data => "data",
+            Self::Fsize => "fsize",
+            Self::Memlock => "memlock",
+            Self::Msgqueue => "msgqueue",
+            Self::Nice => "nice",
+            Self::Nofile => "nofile",
+            Self::Nproc => "nproc",
+            Self::Rtprio => "rtprio",
+            Self::Rttime => "rttime",
+            Self::Sigpending => "sigpending",
+            Self::Stack => "stack",
+        }
+    }
+}
+
+impl fmt::Display for Rlimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_limited_needs_a_controller() {
+        assert!(!Limits::default().any());
+        let process = ProcessLimits { cpus: Vec::new(), rlimits: vec![(Rlimit::Nofile, 64, 64)] };
+        assert!(process.any() && !ProcessLimits::default().any());
+        assert!(!Limits { process, ..Limits::default() }.any());
+        let limits = Limits { cpu_weight: Some(1), io: Some(1), ..Limits::default() };
+        assert_eq!(limits.controls(), [Control::Cpu, Control::Io]);
+    }
+}
