@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 ci=$PWD/ci
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-everything=(fmt lint doc test e2e closure user vm real bench tidy)
+everything=(fmt lint doc test e2e closure roots user vm real bench tidy)
 
 check_fmt() {
     cargo fmt --all --check
@@ -39,6 +39,11 @@ check_closure() {
     cargo test --package isotest-core --test closure
     cargo build --package cargo-isotest
     "$ci/closure.sh" "$target/debug/cargo-isotest"
+}
+
+check_roots() {
+    cargo build --package cargo-isotest
+    "$ci/roots.sh" "$target/debug/cargo-isotest"
 }
 
 # Builds the end-to-end tests and what they execute, and prints the test binary's path.

@@ -4,7 +4,7 @@ use crate::remedy::{Obstacle, Remedy};
 use crate::settings::SettingsError;
 use crate::workers::Unready;
 use anstyle::{AnsiColor, Style};
-use isotest_core::closure::ElfError;
+use isotest_core::closure::{ElfError, Lack};
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::step::StepError;
 use std::ffi::OsString;
@@ -86,6 +86,17 @@ pub(crate) enum Error {
         /// What it is instead.
         source: ElfError,
     },
+    /// A root that is not the host's.
+    #[error("cannot use `{}` as a root", .path.display())]
+    Root {
+        /// Where it should be.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Test binaries that the root cannot execute.
+    #[error("not every test binary can be executed in this root: {}", CannotRun(.0))]
+    CannotRun(Vec<(String, Vec<Lack>)>),
     /// An attempt that is not running.
     #[error("no attempt `{wanted}` of yours is running")]
     NoAttempt {
@@ -200,6 +211,11 @@ impl Error {
             Self::SeveralTests { .. } => {
                 Some("give a whole name; `-p`, `--lib` and `--test` choose among test binaries".into())
             }
+            Self::CannotRun(_) => Some(
+                "build for what the root has, for example statically with `--target x86_64-unknown-linux-musl`, or \
+                 install there what is missing"
+                    .into(),
+            ),
             Self::CannotIsolate { obstacles, .. } => Some(go_on_without(obstacles)),
             Self::CannotLimit(_) => Some(
                 "have a cgroup delegated with the controllers that this needs, for example by `sudo systemd-run --scope \
@@ -216,6 +232,7 @@ impl Error {
             | Self::Unwritten { .. }
             | Self::Interrupted(_)
             | Self::Closure { .. }
+            | Self::Root { .. }
             | Self::Tool { .. }
             | Self::Answer { .. }
             | Self::File { .. }
@@ -281,6 +298,21 @@ impl fmt::Display for Missing<'_> {
         for (index, Obstacle { capability, reason, .. }) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}no `{capability}` ({reason})")?;
+        }
+        Ok(())
+    }
+}
+
+struct CannotRun<'a>(&'a [(String, Vec<Lack>)]);
+
+impl fmt::Display for CannotRun<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (binary_id, lacks)) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}`{binary_id}`")?;
+            for (index, lack) in lacks.iter().enumerate() {
+                write!(f, "{} {lack}", if index == 0 { ":" } else { "," })?;
+            }
         }
         Ok(())
     }

@@ -103,11 +103,13 @@ impl From<&Error> for Exit {
             | Error::File { .. }
             | Error::UnknownPackage(_)
             | Error::OutsideTarget { .. } => Self::Metadata,
-            Error::Listing { .. } => Self::Listing,
+            Error::Listing { .. } | Error::CannotRun(_) => Self::Listing,
             Error::NoTests { .. } | Error::NoAttempt { .. } | Error::AttemptEnded { .. } => Self::NoTests,
-            Error::CannotIsolate { .. } | Error::CannotLimit(_) | Error::Host(_) | Error::Sandbox(_) => {
-                Self::CannotIsolate
-            }
+            Error::CannotIsolate { .. }
+            | Error::CannotLimit(_)
+            | Error::Host(_)
+            | Error::Sandbox(_)
+            | Error::Root { .. } => Self::CannotIsolate,
             Error::Execute(error) => Self::of_command(error),
         }
     }

@@ -9,10 +9,11 @@ use crate::exit::{End, Exit};
 use crate::isolation::Sandboxes;
 use crate::one;
 use crate::report;
+use crate::root;
 use crate::schedule;
 use crate::settings::{Command, Settings};
-use isotest_core::plan::SandboxPlan;
 use isotest_core::plan::explain::{Explained, explain};
+use isotest_core::plan::{SandboxPlan, Template};
 use isotest_core::sandbox::Slot;
 use std::io::{self, Write};
 
@@ -32,29 +33,40 @@ pub(crate) fn execute(command: Option<&Command>, settings: &Settings, caller: &C
 fn of_command(command: &Command, settings: &Settings, caller: &Caller) -> Result<String, Error> {
     let directories = Directories::around(&settings.cargo, caller)?;
     let title = format!("`{}`", command.program.display());
-    Sandboxes::with(settings, &directories, caller, |sandboxes| {
+    let roots = root::of_command(&settings.sandbox, &directories, &command.program, caller)?;
+    Sandboxes::with(settings, &roots, caller, |sandboxes| {
         // What the kernel refuses is no plan.
-        drop(Slot::start(&sandboxes.template, &sandboxes.cgroups).map_err(Error::Sandbox)?);
+        drop(Slot::start(sandboxes.template(), &sandboxes.cgroups).map_err(Error::Sandbox)?);
         let plan = exec::unattended(command, settings, sandboxes, caller);
-        Ok(script(&title, &plan, sandboxes, caller))
+        Ok(script(&title, &plan, sandboxes.template(), sandboxes, caller))
     })
 }
 
 fn of_test(settings: &Settings, caller: &Caller) -> Result<String, Error> {
     let build = Build::of(&settings.cargo, caller)?;
-    Sandboxes::with(settings, &build.directories, caller, |sandboxes| {
+    let roots = root::of_tests(&settings.sandbox, &build, caller)?;
+    Sandboxes::with(settings, &roots, caller, |sandboxes| {
         let test = one::test(settings, &build, sandboxes)?;
         let mut plan = schedule::plan(&test, &settings.execution, &sandboxes.limits);
         let additions = environment::additions(0).map(|(name, value)| (name.to_owned(), value));
         plan.workload.environment.extend(additions);
-        Ok(script(&format!("the test `{}`", report::title(&test)), &plan, sandboxes, caller))
+        root::complete(&mut plan.workload.environment, &sandboxes.image);
+        let title = format!("the test `{}`", report::title(&test));
+        let template = &sandboxes.templates[sandboxes.template_for(&test.binary)];
+        Ok(script(&title, &plan, template, sandboxes, caller))
     })
 }
 
-fn script(title: &str, plan: &SandboxPlan, sandboxes: &Sandboxes, caller: &Caller) -> String {
+fn script(
+    title: &str,
+    plan: &SandboxPlan,
+    template: &Template,
+    sandboxes: &Sandboxes,
+    caller: &Caller,
+) -> String {
     explain(&Explained {
         title,
-        template: &sandboxes.template,
+        template,
         plan,
         hierarchies: &sandboxes.cgroups.places(),
         environment: &caller.environment,

@@ -1,27 +1,33 @@
 //! The sandboxes of a run: what the host allows, what was asked for, and what follows for every attempt.
 
-use crate::build::Directories;
 use crate::caller::Caller;
 use crate::cli;
 use crate::error::Error;
 use crate::links;
 use crate::remedy::{self, Obstacle, Place};
-use crate::settings::{SandboxSettings, Settings};
+use crate::root::{Image, Rooted, Roots};
+use crate::settings::{BindAccess, SandboxSettings, Settings};
+use crate::testcase::TestBinary;
 use crate::update;
 use isotest_core::cgroup::{Cgroups, Established, scope};
 use isotest_core::host::{Host, bounds, originals, probe};
-use isotest_core::plan::{self, Limits, Link, Network, Request, Resolved, Template, Views};
+use isotest_core::plan::{self, Limits, Link, Network, Request, Resolved, Root, Template, Views};
 use isotest_core::policy::{Capability, Isolation, Level};
 use isotest_core::sandbox::step::StepError;
 use std::fs;
 use std::io;
+use std::iter;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Everything attempts have in common.
 #[derive(Debug)]
 pub(crate) struct Sandboxes {
-    /// What every zygote prepares.
-    pub(crate) template: Template,
+    /// What zygotes prepare: the same for all binaries, or for each its own. There is at least one.
+    pub(crate) templates: Vec<Template>,
+    /// What the image says that the root was made from.
+    pub(crate) image: Image,
+    binaries: Vec<Arc<TestBinary>>,
     /// The run's cgroups.
     pub(crate) cgroups: Cgroups,
     /// What is in force.
@@ -38,13 +44,13 @@ impl Sandboxes {
     /// What keeps them from being prepared, and those of `work`, in which every slot must have come and gone.
     pub(crate) fn with<T>(
         settings: &Settings,
-        directories: &Directories,
+        roots: &Roots,
         caller: &Caller,
         work: impl Fn(&Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut refused = Vec::new();
         loop {
-            let sandboxes = Self::prepare(settings, directories, caller, &refused)?;
+            let sandboxes = Self::prepare(settings, roots, caller, &refused)?;
             let done = work(&sandboxes);
             let again = done.as_ref().err().and_then(|error| sandboxes.refused_view(error));
             let retry = again.filter(|again| !refused.contains(again));
@@ -61,14 +67,14 @@ impl Sandboxes {
     /// copy-on-write views, and what it said.
     fn prepare(
         settings: &Settings,
-        directories: &Directories,
+        roots: &Roots,
         caller: &Caller,
         refused: &[(PathBuf, String)],
     ) -> Result<Self, Error> {
         let sandbox = &settings.sandbox;
         let jobs = settings.execution.jobs.get();
-        let views = views(sandbox, directories, caller);
-        let Decided { host, mut cgroups, resolved } = Decided::of(sandbox, jobs, &views, refused)?;
+        let shown: Vec<_> = roots.each.iter().map(|rooted| Shown::of(sandbox, rooted, caller)).collect();
+        let Decided { host, mut cgroups, resolved, others } = Decided::of(sandbox, jobs, &shown, refused)?;
         if !resolved.unmet.is_empty() {
             close(cgroups);
             return Err(unmet(resolved.unmet.into_iter().map(Obstacle::from).collect(), &host));
@@ -80,13 +86,31 @@ impl Sandboxes {
         }
         let mut isolation = resolved.isolation;
         isolation.remarks.extend(update::remark(caller, &sandbox.keeps));
-        Ok(Self { template: resolved.template, cgroups, isolation, limits: sandbox.limits.clone() })
+        isolation.remarks.extend(roots.remarks.iter().cloned());
+        let limits = sandbox.limits.clone();
+        let templates = iter::once(resolved.template).chain(others).collect();
+        let (image, binaries) = (roots.image.clone(), roots.binaries.clone());
+        Ok(Self { templates, image, binaries, cgroups, isolation, limits })
+    }
+
+    /// The first of the templates, and the only one for a command that is no test.
+    pub(crate) fn template(&self) -> &Template {
+        &self.templates[0]
+    }
+
+    /// Which of the templates attempts at a binary's tests have.
+    pub(crate) fn template_for(&self, binary: &Arc<TestBinary>) -> usize {
+        if self.templates.len() == 1 {
+            return 0;
+        }
+        self.binaries.iter().position(|other| Arc::ptr_eq(other, binary)).unwrap_or_default()
     }
 
     /// A sandbox that could not be made, explained by everything that is refused; any other error as it is.
     fn explained(&self, error: Error) -> Error {
         let Error::Sandbox(first) = error else { return error };
-        let refusals = probe::refusals(&self.template, &first);
+        let refusals = self.templates.first().map(|template| probe::refusals(template, &first));
+        let refusals = refusals.unwrap_or_default();
         match probe::host() {
             Ok(host) if !refusals.is_empty() => {
                 unmet(refusals.into_iter().map(Obstacle::from).collect(), &host)
@@ -97,7 +121,7 @@ impl Sandboxes {
 
     fn refused_view(&self, error: &Error) -> Option<(PathBuf, String)> {
         let Error::Sandbox(error) = error else { return None };
-        refused_view(&self.template, error)
+        self.templates.iter().find_map(|template| refused_view(template, error))
     }
 }
 
@@ -134,6 +158,20 @@ fn established(wanted: &[Capability]) -> Result<(Host, Established), Error> {
     Ok((host, established))
 }
 
+/// A root, and what of the host is seen in it.
+#[derive(Debug)]
+pub(crate) struct Shown<'a> {
+    root: &'a Root,
+    views: Views,
+}
+
+impl<'a> Shown<'a> {
+    /// What is seen in this root.
+    pub(crate) fn of(sandbox: &SandboxSettings, rooted: &'a Rooted, caller: &Caller) -> Self {
+        Self { root: &rooted.root, views: views(sandbox, rooted, caller) }
+    }
+}
+
 /// What this host is, and what follows from it.
 #[derive(Debug)]
 pub(crate) struct Decided {
@@ -141,8 +179,10 @@ pub(crate) struct Decided {
     pub(crate) host: Host,
     /// The cgroups that were made. Whoever has them closes them.
     pub(crate) cgroups: Cgroups,
-    /// The decisions.
+    /// The decisions for the first root.
     pub(crate) resolved: Resolved,
+    /// The templates for further ones, which differ in files only.
+    pub(crate) others: Vec<Template>,
 }
 
 impl Decided {
@@ -154,28 +194,32 @@ impl Decided {
     pub(crate) fn of(
         sandbox: &SandboxSettings,
         jobs: usize,
-        views: &Views,
+        shown: &[Shown<'_>],
         refused: &[(PathBuf, String)],
     ) -> Result<Self, Error> {
+        let Some((first, others)) = shown.split_first() else {
+            return Err(Error::NoTests { filtered: 0, ignored: 0 });
+        };
         let wanted: Vec<_> = Capability::ALL
             .into_iter()
             .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off)
             .collect();
-        let (mut host, Established { cgroups, mut missing }) = established(&wanted)?;
-        host.originals = originals::read(&views.copy_on_write, &host);
-        host.originals.refused = refused.to_vec();
+        let (host, Established { cgroups, mut missing }) = established(&wanted)?;
         let cgroup_views = cgroups.views();
-        let resolve = |missing: &[(Capability, String)]| {
+        let resolve = |Shown { root, views }: &Shown<'_>, missing: &[(Capability, String)]| {
             let request = Request {
                 policy: &sandbox.policy,
+                root,
                 views,
                 network: network(sandbox.network),
                 jobs,
                 cgroups: cgroups.figures(&cgroup_views, missing),
             };
-            plan::resolve(&request, &host)
+            let mut originals = originals::read(&views.copy_on_write, &host);
+            originals.refused = refused.to_vec();
+            plan::resolve(&request, &Host { originals, ..host.clone() })
         };
-        let mut resolved = resolve(&missing);
+        let mut resolved = resolve(first, &missing);
         // Those that are required are tried by the first sandbox.
         let preferred = Capability::ALL.map(|capability| (capability, sandbox.policy.level(capability)));
         let preferred = preferred.into_iter().filter(|(_, level)| *level == Level::Prefer);
@@ -183,9 +227,10 @@ impl Decided {
         let absent = probe::refused_namespaces(&resolved.template, &preferred);
         if !absent.is_empty() {
             missing.extend(absent.into_iter().map(|refusal| (refusal.capability, refusal.error.to_string())));
-            resolved = resolve(&missing);
+            resolved = resolve(first, &missing);
         }
-        Ok(Self { host, cgroups, resolved })
+        let others = others.iter().map(|shown| resolve(shown, &missing).template).collect();
+        Ok(Self { host, cgroups, resolved, others })
     }
 }
 
@@ -212,22 +257,23 @@ const fn network(typed: cli::Network) -> Network {
 
 /// The directories tests write to under `cargo test`, and what else the environment names. Those that do not exist
 /// cannot be written to, here or there.
-pub(crate) fn views(sandbox: &SandboxSettings, directories: &Directories, caller: &Caller) -> Views {
+fn views(sandbox: &SandboxSettings, rooted: &Rooted, caller: &Caller) -> Views {
     let variable = |name| caller.variable(name).map(Path::new).filter(|path| path.is_absolute());
-    let homes = ["HOME", "CARGO_HOME", "RUSTUP_HOME"].into_iter().filter_map(variable);
-    let project = [&directories.workspace, &directories.target, &directories.build];
-    let project = project.into_iter().chain(&directories.packages).map(PathBuf::as_path);
-    let binds = sandbox.binds.iter().filter(|bind| !bind.writable).map(|bind| bind.path.as_path());
-    let writable = sandbox.binds.iter().filter(|bind| bind.writable).map(|bind| bind.path.as_path());
+    let bound = |access| {
+        let binds = sandbox.binds.iter().filter(move |bind| bind.access == access);
+        binds.map(|bind| bind.path.as_path())
+    };
+    let (binds, writable) = (bound(BindAccess::ReadOnly), bound(BindAccess::ReadWrite));
     let keeps = sandbox.keeps.iter().map(PathBuf::as_path);
-    let copied: Vec<_> = project.chain(homes).collect();
+    let copied = rooted.directories.iter().map(PathBuf::as_path);
+    let copied: Vec<_> = copied.chain(bound(BindAccess::CopyOnWrite)).collect();
     let named = copied.iter().copied().chain(binds.clone()).chain(writable.clone()).chain(keeps.clone());
     Views {
         links: links(named),
         copy_on_write: real(copied.into_iter()),
         temporary: real(variable("TMPDIR").into_iter()),
         runtime: real(variable("XDG_RUNTIME_DIR").into_iter()).pop(),
-        missing_home: variable("HOME").filter(|home| !home.exists()).map(Path::to_path_buf),
+        missing_home: rooted.missing_home.clone(),
         read_only: real(binds),
         kept: real(writable.chain(keeps)),
     }

@@ -2,8 +2,9 @@
 
 use crate::discover::{self, Answer, LIST_ARGUMENTS, Listing};
 use crate::error::Error;
+use crate::isolation::Sandboxes;
 use crate::testcase::{TestBinary, TestCase};
-use crate::workers::{Flow, News, Workers};
+use crate::workers::{Flow, Job, News, Workers};
 use isotest_core::outcome::{Exit, Outcome};
 use isotest_core::plan::{Limits, SandboxPlan, Workload};
 use isotest_core::record::Record;
@@ -30,11 +31,21 @@ pub(crate) struct Listed {
 ///
 /// # Errors
 /// The first binary that could not be asked, or what stopped the asking.
-pub(crate) fn list(workers: &Workers<'_>, binaries: &[Arc<TestBinary>]) -> Result<Listed, Error> {
+pub(crate) fn list(
+    workers: &Workers<'_>,
+    sandboxes: &Sandboxes,
+    binaries: &[Arc<TestBinary>],
+) -> Result<Listed, Error> {
     let questions = LIST_ARGUMENTS.len();
     let mut records: Vec<Option<Record>> = vec![None; binaries.len() * questions];
     let mut interrupted = None;
-    let plan = |n: usize| question(&binaries[n / questions], LIST_ARGUMENTS[n % questions]);
+    let plan = |n: usize| {
+        let binary = &binaries[n / questions];
+        Job {
+            template: sandboxes.template_for(binary),
+            plan: question(binary, LIST_ARGUMENTS[n % questions]),
+        }
+    };
     workers.execute_all(records.len(), workers.jobs(), plan, |news| match news {
         Some(News::Finished(n, record)) => {
             records[n] = record.map(|record| *record);

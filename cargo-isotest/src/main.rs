@@ -28,6 +28,7 @@ mod project;
 mod ps;
 mod remedy;
 mod report;
+mod root;
 mod roster;
 mod run;
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(crate) fn test(settings: &Settings, build: &Build, sandboxes: &Sandboxes) ->
         let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster);
         let watch = interrupt::watch(scope, &cancel, tell).map_err(Error::Host)?;
         let listed = workers.ready().map_err(Error::from);
-        let listed = listed.and_then(|()| listing::list(&workers, &build.binaries));
+        let listed = listed.and_then(|()| listing::list(&workers, sandboxes, &build.binaries));
         watch.close();
         listed
     })?;

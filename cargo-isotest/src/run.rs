@@ -10,6 +10,7 @@ use crate::isolation::Sandboxes;
 use crate::list;
 use crate::listing::{self, Listed};
 use crate::report::{self, ReportSettings, Reporter, Reporters};
+use crate::root;
 use crate::roster::{Listener, Roster};
 use crate::schedule::{Finished, Schedule};
 use crate::select::Selected;
@@ -28,7 +29,8 @@ use std::thread;
 /// # Errors
 /// What stops the run.
 pub(crate) fn execute(settings: &Settings, build: &Build, caller: &Caller) -> Result<End, Error> {
-    Sandboxes::with(settings, &build.directories, caller, |sandboxes| execute_in(sandboxes, settings, build))
+    let roots = root::of_tests(&settings.sandbox, build, caller)?;
+    Sandboxes::with(settings, &roots, caller, |sandboxes| execute_in(sandboxes, settings, build))
 }
 
 fn execute_in(sandboxes: &Sandboxes, settings: &Settings, build: &Build) -> Result<End, Error> {
@@ -61,7 +63,7 @@ impl Run<'_> {
     fn execute(&self) -> Result<End, Error> {
         warm::page_cache(self.build);
         self.workers.ready().map_err(Error::from)?;
-        let Listed { tests, whole } = listing::list(self.workers, &self.build.binaries)?;
+        let Listed { tests, whole } = listing::list(self.workers, self.sandboxes, &self.build.binaries)?;
         let selected = self.settings.selection.choose(tests);
         if selected.tests.is_empty() {
             return Err(Error::NoTests { filtered: selected.filtered, ignored: selected.ignored });

@@ -7,7 +7,7 @@ use crate::report::{Reporter, Reporters};
 use crate::settings::Execution;
 use crate::summary::{Cancellation, Selection, Summary};
 use crate::testcase::TestCase;
-use crate::workers::{Flow, News, Workers};
+use crate::workers::{Flow, Job, News, Workers};
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::{Limits, SandboxPlan, Workload};
 use isotest_core::record::{Captured, Record};
@@ -50,8 +50,12 @@ impl Schedule<'_> {
         let mut run = Run { schedule: self, reporters, summary, unwritten: None };
         // An order for each slot, so that none waits for the next plan, but none that a failure would have prevented.
         let ahead = if self.execution.fail_fast { 0 } else { workers.jobs() };
-        let plan = |n: usize| plan(&self.tests[n], self.execution, &self.sandboxes.limits);
-        workers.execute_all(self.tests.len(), ahead, plan, |news| run.hear(news));
+        let job = |n: usize| {
+            let test = &self.tests[n];
+            let plan = plan(test, self.execution, &self.sandboxes.limits);
+            Job { template: self.sandboxes.template_for(&test.binary), plan }
+        };
+        workers.execute_all(self.tests.len(), ahead, job, |news| run.hear(news));
         let Run { mut summary, mut unwritten, reporters, .. } = run;
         summary.wall = started.elapsed();
         if unwritten.is_none() {

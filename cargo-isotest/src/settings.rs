@@ -3,7 +3,8 @@
 use crate::caller::Caller;
 use crate::cli::{
     CargoArgs, Cli, ExecArgs, ExecutionArgs, ExplainArgs, Flags, LibtestWords, MessageFormat, Network,
-    PolicyArgs, PsArgs, RunIgnored, SandboxArgs, ShellArgs, TestArgs, UnknownWord, Verb, Words,
+    PolicyArgs, PsArgs, RootArgs, RootWord, RunIgnored, SandboxArgs, ShellArgs, TestArgs, UnknownWord, Verb,
+    Words,
 };
 use crate::select::Selection;
 use anstream::ColorChoice;
@@ -101,6 +102,10 @@ pub(crate) struct SandboxSettings {
     pub(crate) network: Network,
     /// How much a test may use.
     pub(crate) limits: Limits,
+    /// What becomes `/`.
+    pub(crate) root: RootWord,
+    /// Whether not even the package is seen in a minimal root.
+    pub(crate) hide_package: bool,
     /// What is shown of the host besides the default.
     pub(crate) binds: Vec<Bind>,
     /// What is written through to the host.
@@ -112,8 +117,19 @@ pub(crate) struct SandboxSettings {
 pub(crate) struct Bind {
     /// Absolute.
     pub(crate) path: PathBuf,
-    /// Whether tests may change it.
-    pub(crate) writable: bool,
+    /// What becomes of changes.
+    pub(crate) access: BindAccess,
+}
+
+/// What becomes of a test's changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BindAccess {
+    /// They are refused.
+    ReadOnly,
+    /// They succeed and are thrown away.
+    CopyOnWrite,
+    /// They reach the host.
+    ReadWrite,
 }
 
 /// The command line asks for something that makes no sense.
@@ -128,6 +144,9 @@ pub(crate) enum SettingsError {
     /// A duration of zero.
     #[error("`--timeout 0s` leaves no test any time")]
     ZeroTimeout,
+    /// `--hide-package` where it is not shown for itself.
+    #[error("`--hide-package` goes with `--root minimal` only")]
+    HidesPackage,
     /// `--ignored` with `--include-ignored`, or either with another `--run-ignored`.
     #[error("`{first}` and `{second}` contradict each other")]
     Contradiction {
@@ -292,7 +311,8 @@ impl SandboxSettings {
         let binds = typed.bind.iter().map(|text| bind(text, caller)).collect::<Result<_, _>>()?;
         let keeps = typed.keep.iter().map(|path| existing("--keep", path, caller));
         let keeps = keeps.chain(coverage_directory(caller).map(Ok)).collect::<Result<_, _>>()?;
-        Ok(Self { policy, network, limits, binds, keeps })
+        let (root, hide_package) = (root(&typed.root, caller)?, typed.root.hide_package);
+        Ok(Self { policy, network, limits, root, hide_package, binds, keeps })
     }
 }
 
@@ -318,16 +338,27 @@ fn network_wish(network: Network) -> Option<(Capability, Level)> {
     }
 }
 
-// Only a last `:ro` or `:rw` is ours; a path may hold colons.
+fn root(typed: &RootArgs, caller: &Caller) -> Result<RootWord, SettingsError> {
+    if typed.hide_package && typed.root != RootWord::Minimal {
+        return Err(SettingsError::HidesPackage);
+    }
+    Ok(match &typed.root {
+        RootWord::Directory(path) => RootWord::Directory(existing("--root", path, caller)?),
+        RootWord::Tar(path) => RootWord::Tar(existing("--root", path, caller)?),
+        RootWord::Oci(path) => RootWord::Oci(existing("--root", path, caller)?),
+        RootWord::Host | RootWord::Minimal => typed.root.clone(),
+    })
+}
+
+// Only a last `:ro`, `:cow` or `:rw` is ours; a path may hold colons.
 fn bind(text: &OsStr, caller: &Caller) -> Result<Bind, SettingsError> {
     let bytes = text.as_bytes();
-    let (path, writable) = match (bytes.strip_suffix(b":ro"), bytes.strip_suffix(b":rw")) {
-        (Some(path), _) => (path, false),
-        (_, Some(path)) => (path, true),
-        (None, None) => (bytes, false),
-    };
+    let words: [(&[u8], _); 3] =
+        [(b":ro", BindAccess::ReadOnly), (b":cow", BindAccess::CopyOnWrite), (b":rw", BindAccess::ReadWrite)];
+    let said = words.into_iter().find_map(|(word, access)| Some((bytes.strip_suffix(word)?, access)));
+    let (path, access) = said.unwrap_or((bytes, BindAccess::ReadOnly));
     let path = existing("--bind", Path::new(OsStr::from_bytes(path)), caller)?;
-    Ok(Bind { path, writable })
+    Ok(Bind { path, access })
 }
 
 fn existing(flag: &'static str, path: &Path, caller: &Caller) -> Result<PathBuf, SettingsError> {
@@ -422,9 +453,18 @@ mod tests {
     #[test]
     fn a_bind_is_read_only_unless_told_otherwise() {
         let binds =
-            settings(&["--bind", "lib", "--bind", "/usr/bin:ro", "--bind", "bin:rw"]).unwrap().sandbox.binds;
-        let bind = |path: &str, writable| Bind { path: path.into(), writable };
-        assert_eq!(binds, [bind("/usr/lib", false), bind("/usr/bin", false), bind("/usr/bin", true)]);
+            settings(&["--bind", "lib", "--bind", "/usr/bin:ro", "--bind", "bin:rw", "--bind", "lib:cow"])
+                .unwrap()
+                .sandbox
+                .binds;
+        let bind = |path: &str, access| Bind { path: path.into(), access };
+        let expected = [
+            bind("/usr/lib", BindAccess::ReadOnly),
+            bind("/usr/bin", BindAccess::ReadOnly),
+            bind("/usr/bin", BindAccess::ReadWrite),
+            bind("/usr/lib", BindAccess::CopyOnWrite),
+        ];
+        assert_eq!(binds, expected);
     }
 
     #[test]
@@ -433,13 +473,23 @@ mod tests {
         let path = directory.path().join("a:b");
         std::fs::write(&path, "").unwrap();
         let binds = settings(&["--bind", path.to_str().unwrap()]).unwrap().sandbox.binds;
-        assert_eq!(binds, [Bind { path, writable: false }]);
+        assert_eq!(binds, [Bind { path, access: BindAccess::ReadOnly }]);
     }
 
     #[test]
     fn a_path_must_exist() {
         assert_eq!(refusal(&["--bind", "nowhere:rw"]), "`--bind /usr/nowhere` does not exist");
         assert_eq!(refusal(&["--keep", "nowhere"]), "`--keep /usr/nowhere` does not exist");
+    }
+
+    #[test]
+    fn a_root_is_told_by_its_first_word() {
+        let root = |text| settings(&["--root", text]).unwrap().sandbox.root;
+        assert_eq!(settings(&[]).unwrap().sandbox.root, RootWord::Host);
+        assert_eq!(root("minimal"), RootWord::Minimal);
+        assert_eq!(root("dir:lib"), RootWord::Directory("/usr/lib".into()));
+        assert_eq!(refusal(&["--root", "dir:nowhere"]), "`--root /usr/nowhere` does not exist");
+        assert_eq!(refusal(&["--hide-package"]), "`--hide-package` goes with `--root minimal` only");
     }
 
     #[test]

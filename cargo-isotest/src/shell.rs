@@ -9,6 +9,7 @@ use crate::exit::End;
 use crate::isolation::Sandboxes;
 use crate::one;
 use crate::report;
+use crate::root;
 use crate::schedule;
 use crate::settings::{Command, Settings};
 use isotest_core::plan::Workload;
@@ -23,23 +24,28 @@ use std::path::{Path, PathBuf};
 pub(crate) fn execute(of_test: bool, settings: &Settings, caller: &Caller) -> Result<End, Error> {
     let record = if of_test {
         let build = Build::of(&settings.cargo, caller)?;
-        Sandboxes::with(settings, &build.directories, caller, |sandboxes| {
+        let roots = root::of_tests(&settings.sandbox, &build, caller)?;
+        Sandboxes::with(settings, &roots, caller, |sandboxes| {
             let test = one::test(settings, &build, sandboxes)?;
             let mut workload = schedule::plan(&test, &settings.execution, &sandboxes.limits).workload;
             let additions = environment::additions(0).map(|(name, value)| (name.to_owned(), value));
             workload.environment.extend(additions);
+            root::complete(&mut workload.environment, &sandboxes.image);
             let command = line(&workload);
             let whose = format!("in the sandbox of {}, which would execute", report::title(&test));
             exec::say(settings, &report::before_shell(&whose, Some(&command.to_string_lossy())));
-            exec::attended(with_history(workload, caller, &command), settings, sandboxes)
+            let template = &sandboxes.templates[sandboxes.template_for(&test.binary)];
+            exec::attended(with_history(workload, caller, &command), template, settings, sandboxes)
         })?
     } else {
         let directories = Directories::around(&settings.cargo, caller)?;
         let program = shell(caller).into();
         let command = Command { program, arguments: Vec::new(), usage_json: None };
-        Sandboxes::with(settings, &directories, caller, |sandboxes| {
+        let roots = root::of_command(&settings.sandbox, &directories, &command.program, caller)?;
+        Sandboxes::with(settings, &roots, caller, |sandboxes| {
             exec::say(settings, &report::before_shell("in a sandbox of its own", None));
-            exec::attended(exec::workload(&command, caller), settings, sandboxes)
+            let workload = exec::workload(&command, caller, sandboxes);
+            exec::attended(workload, sandboxes.template(), settings, sandboxes)
         })?
     };
     exec::end(&record, settings)

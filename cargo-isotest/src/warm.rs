@@ -2,10 +2,11 @@
 //! nobody's test.
 
 use crate::build::Build;
+use crate::root::library_path;
 use isotest_core::closure::{Closure, Files};
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -18,9 +19,9 @@ const BYTES_MOST: u64 = 64 << 20;
 /// for the target directory.
 pub(crate) fn page_cache(build: &Build) {
     let mut ahead = Ahead::default();
-    let tests = build.binaries.iter().map(|binary| (&binary.path, library_path(&binary.environment)));
+    let tests = build.binaries.iter().map(|binary| (&binary.path, library_path(binary)));
     // Tests pass their environment on.
-    let inherited = build.binaries.first().and_then(|binary| library_path(&binary.environment));
+    let inherited = build.binaries.first().and_then(|binary| library_path(binary));
     let programs = build.programs.iter().map(|program| (program, inherited));
     let programs: Vec<_> = tests.chain(programs).collect();
     for file in programs.iter().filter_map(|(path, _)| File::open(path).ok()) {
@@ -40,11 +41,6 @@ fn libraries(programs: &[(&PathBuf, Option<&OsStr>)], ahead: &mut Ahead) {
             }
         }
     }
-}
-
-fn library_path(environment: &[(OsString, OsString)]) -> Option<&OsStr> {
-    let variable = environment.iter().find(|(name, _)| name == "LD_LIBRARY_PATH");
-    variable.map(|(_, value)| value.as_os_str())
 }
 
 fn workspace(workspace: &Path, target: &Path, ahead: &mut Ahead) {

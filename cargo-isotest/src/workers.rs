@@ -2,6 +2,7 @@
 
 use crate::environment;
 use crate::isolation::Sandboxes;
+use crate::root;
 use crate::roster::Roster;
 use isotest_core::plan::SandboxPlan;
 use isotest_core::record::Record;
@@ -18,6 +19,15 @@ use std::time::Duration;
 pub(crate) struct Order {
     /// The number.
     pub(crate) id: usize,
+    /// What to do.
+    pub(crate) job: Job,
+}
+
+/// An attempt and the template it is executed in.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// The template's number.
+    pub(crate) template: usize,
     /// What to do.
     pub(crate) plan: SandboxPlan,
 }
@@ -108,14 +118,14 @@ impl<'run> Workers<'run> {
         self.jobs
     }
 
-    /// Executes the attempts 0 to `total`, each by its plan, and passes on what is heard of them, or `None` now and
+    /// Executes the attempts 0 to `total`, each by its job, and passes on what is heard of them, or `None` now and
     /// then while nothing is. Returns when none is running. So many as `ahead` are ordered beyond those that can be
     /// running: they start whatever is still to be heard of earlier ones.
     pub(crate) fn execute_all(
         &self,
         total: usize,
         ahead: usize,
-        plan: impl Fn(usize) -> SandboxPlan,
+        job: impl Fn(usize) -> Job,
         mut hear: impl FnMut(Option<News>) -> Flow,
     ) {
         let (mut ordered, mut ended) = (0, 0);
@@ -123,7 +133,7 @@ impl<'run> Workers<'run> {
         loop {
             while ordered < last && ordered - ended < self.jobs + ahead {
                 // Slots that are gone have said why.
-                let _ = self.queue.send(Order { id: ordered, plan: plan(ordered) });
+                let _ = self.queue.send(Order { id: ordered, job: job(ordered) });
                 ordered += 1;
             }
             if ordered == ended {
@@ -164,17 +174,20 @@ struct Worker<'run> {
     tell: Sender<News>,
 }
 
-impl Worker<'_> {
+impl<'run> Worker<'run> {
     fn work(self) {
-        let mut slot = match Slot::start(&self.sandboxes.template, &self.sandboxes.cgroups) {
+        let mut slot = match Slot::start(self.sandboxes.template(), &self.sandboxes.cgroups) {
             Ok(slot) => slot,
             Err(error) => return self.tell(News::Ready(Err(error))),
         };
         self.tell(News::Ready(Ok(())));
+        let mut template = 0;
         let mut launched = None;
+        let mut taken = None;
         loop {
             let Some((id, mut attempt)) = launched.take() else {
-                let Some(order) = self.next() else { return };
+                let Some(order) = taken.take().or_else(|| self.next()) else { return };
+                template = order.job.template;
                 launched = self.launch(&mut slot, order);
                 continue;
             };
@@ -182,17 +195,20 @@ impl Worker<'_> {
                 return self.cancelled(id);
             }
             self.roster.ended(self.number);
-            // The next one runs while the figures of this one are read; after a failure there may be no next one.
+            // The next one runs while the figures of this one are read; after a failure there may be no next one. In
+            // another template it would cost this one its init.
             if attempt.has_exited_well() {
-                launched = self.try_next().and_then(|order| self.launch(&mut slot, order));
+                taken = self.try_next();
+                let next = taken.take_if(|order| order.job.template == template);
+                launched = next.and_then(|order| self.launch(&mut slot, order));
             }
             self.tell(News::Finished(id, Some(Box::new(attempt.finish()))));
         }
     }
 
     /// Starts an attempt, unless none may start any more.
-    fn launch(&self, slot: &mut Slot<'_>, order: Order) -> Option<(usize, Attempt)> {
-        let Order { id, mut plan } = order;
+    fn launch(&self, slot: &mut Slot<'run>, order: Order) -> Option<(usize, Attempt)> {
+        let Order { id, job: Job { template, mut plan } } = order;
         if self.stopped.load(Ordering::SeqCst) || self.cancel.is_thrown() {
             self.tell(News::Finished(id, None));
             return None;
@@ -200,7 +216,11 @@ impl Worker<'_> {
         self.tell(News::Started(id));
         let additions = environment::additions(self.number);
         plan.workload.environment.extend(additions.map(|(name, value)| (name.to_owned(), value)));
-        let attempt = slot.launch(&plan);
+        root::complete(&mut plan.workload.environment, &self.sandboxes.image);
+        let attempt = match self.sandboxes.templates.get(template).map_or(Ok(()), |other| slot.enter(other)) {
+            Ok(()) => slot.launch(&plan),
+            Err(error) => Attempt::without_sandbox(error),
+        };
         self.roster.started(self.number, id, slot.zygote());
         Some((id, attempt))
     }

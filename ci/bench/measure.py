@@ -17,7 +17,8 @@ AS_USER = HERE.parent / "host/as-user.sh"
 UID = int(os.environ.get("ISOTEST_CI_UID", "61234"))
 # The most a row may cost, as a share of another row of the same round.
 ALLOWED = {("isotest user", "nextest"): 0.8, ("isotest root", "nextest"): 1.0,
-           ("isotest user", "nextest+bwrap"): 0.35, ("isotest root", "nextest+bwrap"): 0.35}
+           ("isotest user", "nextest+bwrap"): 0.35, ("isotest root", "nextest+bwrap"): 0.35,
+           ("isotest tree", "isotest root"): 1.5, ("isotest minimal", "isotest root"): 1.5}
 ALLOWED_PEAK_KIB = 64 * 1024
 # Wall time per test at the largest size, as a share of that at the middle one. More is not linear.
 ALLOWED_GROWTH = 1.25
@@ -92,7 +93,11 @@ class Bench:
                 rows["nextest+bwrap"] = self.nextest_bwrap
         if self.isotest:
             self.user_project = self.prepared("user", self.options.tests)
-            rows |= {"isotest root": self.isotest_root, "isotest user": self.isotest_user}
+            rows |= {"isotest root": self.isotest_root, "isotest user": self.isotest_user,
+                     "isotest minimal": lambda jobs: [*self.isotest_root(jobs), "--root", "minimal"]}
+            if shutil.which("mmdebstrap"):
+                tree = output([HERE.parent / "roots/tree.sh"]).strip()
+                rows["isotest tree"] = lambda jobs: [*self.isotest_root(jobs), "--root", f"dir:{tree}"]
         for name in ("nextest", "nextest+bwrap", "isotest root", "isotest user"):
             if name not in rows:
                 print(f"warning: no row `{name}`: {name.split('+')[-1].split()[0]} is missing", file=sys.stderr)

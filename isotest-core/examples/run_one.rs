@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, reason = "an example shows what it did")]
 
 use isotest_core::cgroup::Cgroups;
-use isotest_core::plan::{self, Limits, Network, Request, SandboxPlan, Views, Workload};
+use isotest_core::plan::{self, Limits, Network, Request, Root, SandboxPlan, Views, Workload};
 use isotest_core::policy::{Capability, Policy};
 use isotest_core::sandbox::{Cancel, Slot};
 use isotest_core::{host, stage};
@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let cgroups = established.cgroups.views();
     let request = Request {
         policy: &Policy::default(),
+        root: &Root::Host,
         views: &views,
         network: Network::Loopback,
         jobs: 1,

@@ -23,6 +23,7 @@
 //!    ([`Host`](host::Host), [`Figures`](plan::Figures)) into a [`Template`](plan::Template) for every attempt, the
 //!    [`Isolation`](policy::Isolation) in force, and a list of what is required and missing. It decides everything,
 //!    and does nothing.
+//!    What becomes `/` is a [`Root`](plan::Root); from here on nobody knows which.
 //! 4. [`Slot::start`](sandbox::Slot::start) re-executes the program as a zygote. The zygote enters namespaces of its
 //!    own, assembles the template's tree in a tmpfs, pivots into it, and detaches the tree of the host. This happens
 //!    once for each slot. A zygote also keeps a few stores, places to write for one attempt each, and, for callers
@@ -77,8 +78,8 @@
 //!
 //! Decisions, pure:
 //! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`,
-//!   and what becomes of a user's directory with something mounted below it in `plan/descend.rs`.
-//!   [`plan::explain`] is a plan as shell commands, to be read.
+//!   and what becomes of a user's directory with something mounted below it in `plan/descend.rs`; roots other than the
+//!   host's in `plan/root.rs`. [`plan::explain`] is a plan as shell commands, to be read.
 //!
 //! Reading, changing nothing:
 //! - [`closure`]: the loader and libraries of a program. `elf` and `files` read; `cache`, `search`, `resolve` and `lacks`

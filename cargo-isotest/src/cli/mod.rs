@@ -5,12 +5,14 @@ mod exec;
 mod libtest;
 mod limits;
 mod ps;
+mod root;
 
 pub(crate) use cargo::CargoArgs;
 pub(crate) use exec::{ExecArgs, ExplainArgs, ShellArgs};
 pub(crate) use libtest::{LibtestWords, UnknownWord};
 pub(crate) use limits::LimitArgs;
 pub(crate) use ps::PsArgs;
+pub(crate) use root::{RootArgs, RootWord};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -163,8 +165,10 @@ pub(crate) struct ExecutionArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sandbox")]
 pub(crate) struct SandboxArgs {
-    /// Show tests this file or directory of the host, read-only unless `:rw` follows
-    #[arg(long, value_name = "PATH[:ro|rw]")]
+    #[command(flatten)]
+    pub(crate) root: RootArgs,
+    /// Show tests this file or directory of the host: read-only, copy-on-write with `:cow`, or with `:rw` itself
+    #[arg(long, value_name = "PATH[:ro|cow|rw]")]
     pub(crate) bind: Vec<OsString>,
     /// Keep what tests write to this file or directory
     #[arg(long, value_name = "PATH")]

@@ -9,13 +9,14 @@ use crate::caller::Caller;
 use crate::cli::MessageFormat;
 use crate::error::Error;
 use crate::exit::{End, Exit};
-use crate::isolation::{self, Decided};
+use crate::isolation::{self, Decided, Shown};
 use crate::remedy::{self, Obstacle, Place, Remedy};
-use crate::settings::{Bind, SandboxSettings, Settings};
+use crate::root;
+use crate::settings::{Bind, BindAccess, SandboxSettings, Settings};
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::host::{Refusal, probe};
-use isotest_core::plan::{Limits, SandboxPlan, Template, Views, Workload};
+use isotest_core::plan::{Limits, SandboxPlan, Template, Workload};
 use isotest_core::policy::{Capability, Level, Policy, State};
 use isotest_core::record::Record;
 use isotest_core::sandbox::step::StepError;
@@ -75,8 +76,9 @@ fn diagnose(sandbox: &SandboxSettings, caller: &Caller) -> Result<Diagnosis, Err
         Directories { workspace: here.clone(), packages: Vec::new(), target: here.clone(), build: here };
     let program = std::env::current_exe().map_err(Error::Host)?;
     let mut sandbox = sandbox.clone();
-    sandbox.binds.push(Bind { path: program.clone(), writable: false });
-    let views = isolation::views(&sandbox, &directories, caller);
+    sandbox.binds.push(Bind { path: program.clone(), access: BindAccess::ReadOnly });
+    let rooted = root::of_host(&directories, caller);
+    let shown = [Shown::of(&sandbox, &rooted, caller)];
     let plan = SandboxPlan {
         workload: Workload {
             program,
@@ -91,7 +93,7 @@ fn diagnose(sandbox: &SandboxSettings, caller: &Caller) -> Result<Diagnosis, Err
         inherit_stdio: false,
         output_bytes: 1 << 10,
     };
-    let (Decided { host, cgroups, resolved }, attempted) = attempt(&sandbox, &views, &plan)?;
+    let (Decided { host, cgroups, resolved, .. }, attempted) = attempt(&sandbox, &shown, &plan)?;
     let surroundings = probe::surroundings(&host);
     let (usage, refusals) = match attempted {
         Ok(record) => (record.usage, Vec::new()),
@@ -110,12 +112,12 @@ fn diagnose(sandbox: &SandboxSettings, caller: &Caller) -> Result<Diagnosis, Err
 /// Executes the plan; where the kernel refuses a copy-on-write view, by another plan that does without, as a run does.
 fn attempt(
     sandbox: &SandboxSettings,
-    views: &Views,
+    shown: &[Shown<'_>],
     plan: &SandboxPlan,
 ) -> Result<(Decided, Result<Record, StepError>), Error> {
     let mut refused = Vec::new();
     loop {
-        let decided = Decided::of(sandbox, 1, views, &refused)?;
+        let decided = Decided::of(sandbox, 1, shown, &refused)?;
         let template = &decided.resolved.template;
         let attempted = probe::attempt(template, &decided.cgroups, plan).map_err(Error::Host)?;
         let again = attempted.as_ref().err().and_then(|error| isolation::refused_view(template, error));

@@ -11,11 +11,12 @@ use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::isolation::Sandboxes;
 use crate::report;
+use crate::root;
 use crate::roster::{Listener, Roster};
 use crate::settings::{Command, Settings};
 use anstream::AutoStream;
 use isotest_core::outcome::{self, Outcome};
-use isotest_core::plan::{Attended, Limits, SandboxPlan, Workload};
+use isotest_core::plan::{Attended, Limits, SandboxPlan, Template, Workload};
 use isotest_core::record::Record;
 use isotest_core::sandbox::{Attempt, Running, Slot};
 use nix::sys::resource::{Resource, setrlimit};
@@ -33,17 +34,19 @@ use std::thread;
 pub(crate) fn execute(command: &Command, settings: &Settings, caller: &Caller) -> Result<End, Error> {
     let directories = Directories::around(&settings.cargo, caller)?;
     let usage_json = command.usage_json.as_ref().map(UsageFile::create).transpose()?;
-    let record = Sandboxes::with(settings, &directories, caller, |sandboxes| {
-        attended(workload(command, caller), settings, sandboxes)
+    let roots = root::of_command(&settings.sandbox, &directories, &command.program, caller)?;
+    let record = Sandboxes::with(settings, &roots, caller, |sandboxes| {
+        attended(workload(command, caller, sandboxes), sandboxes.template(), settings, sandboxes)
     })?;
     usage_json.map_or(Ok(()), |file| file.write(&record))?;
     end(&record, settings)
 }
 
 /// The caller's environment and directory, and what tests are told, too.
-pub(crate) fn workload(command: &Command, caller: &Caller) -> Workload {
+pub(crate) fn workload(command: &Command, caller: &Caller, sandboxes: &Sandboxes) -> Workload {
     let mut environment = caller.environment.clone();
     environment.extend(environment::additions(0).map(|(name, value)| (name.to_owned(), value)));
+    root::complete(&mut environment, &sandboxes.image);
     Workload {
         program: command.program.clone(),
         arguments: command.arguments.clone(),
@@ -59,12 +62,13 @@ pub(crate) fn unattended(
     sandboxes: &Sandboxes,
     caller: &Caller,
 ) -> SandboxPlan {
-    plan(workload(command, caller), settings, sandboxes.limits.clone())
+    plan(workload(command, caller, sandboxes), settings, sandboxes.limits.clone())
 }
 
 /// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
 pub(crate) fn attended(
     workload: Workload,
+    template: &Template,
     settings: &Settings,
     sandboxes: &Sandboxes,
 ) -> Result<Record, Error> {
@@ -76,7 +80,7 @@ pub(crate) fn attended(
         if let Ok(listener) = &listener {
             listener.serve(scope, &roster);
         }
-        let mut slot = Slot::start(&sandboxes.template, &sandboxes.cgroups).map_err(Error::Sandbox)?;
+        let mut slot = Slot::start(template, &sandboxes.cgroups).map_err(Error::Sandbox)?;
         let mut isolation = sandboxes.isolation.clone();
         isolation.remarks.extend(Listener::remark(&listener));
         say(settings, &report::before_command(&isolation));

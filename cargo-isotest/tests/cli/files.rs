@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 /// A package with one test, whose body this is.
-fn with_test(place: &Path, body: &str) -> Project {
+pub(crate) fn with_test(place: &Path, body: &str) -> Project {
     let test = format!(
         "#![allow(unused_imports)]\nuse std::{{fs, net::*}};\n#[test]\nfn it() -> Result<(), Box<dyn std::error::Error>> {{\n{body}\nOk(())\n}}\n"
     );

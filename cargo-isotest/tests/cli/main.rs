@@ -29,6 +29,7 @@ mod places;
 mod project;
 mod projects;
 mod ps;
+mod roots;
 mod selection;
 mod shell;
 mod terminal;

@@ -3,7 +3,7 @@
 use super::elf::{self, ElfError};
 use super::resolve::Library;
 use super::search::{Flavour, Linker};
-use super::{Facts, cache};
+use super::{Facts, Kind, cache};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -144,6 +144,25 @@ impl Files {
             lib: String::new(),
             platform: std::env::consts::ARCH,
         }
+    }
+}
+
+impl Kind {
+    /// That of this program, and so of the machine it is executed on.
+    pub fn native() -> Self {
+        use ::elf::abi::{EM_386, EM_AARCH64, EM_ARM, EM_PPC64, EM_RISCV, EM_S390, EM_X86_64};
+        let machine = match std::env::consts::ARCH {
+            "x86_64" => EM_X86_64,
+            "x86" => EM_386,
+            "aarch64" => EM_AARCH64,
+            "arm" => EM_ARM,
+            "riscv64" => EM_RISCV,
+            "powerpc64" => EM_PPC64,
+            "s390x" => EM_S390,
+            _ => 0,
+        };
+        let is_64_bit = cfg!(target_pointer_width = "64");
+        Self { is_64_bit, is_little_endian: cfg!(target_endian = "little"), machine }
     }
 }
 

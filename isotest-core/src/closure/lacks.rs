@@ -44,14 +44,14 @@ impl Closure {
         if !runs(native, program.facts.kind) {
             return vec![Lack::Processor { machine: program.facts.kind.machine }];
         }
-        let missing = self.missing().map(|(user, name)| {
-            let is_loader = user.facts.interpreter.as_deref().is_some_and(|path| path.as_os_str() == name);
-            if is_loader {
-                Lack::Loader { path: name.into() }
-            } else {
-                Lack::Library { name: name.to_owned(), user: user.path.clone() }
-            }
-        });
+        let loader = program.facts.interpreter.as_deref();
+        if let Some(path) = loader.filter(|path| self.missing().any(|(_, name)| path.as_os_str() == name)) {
+            // Whatever else is missing would have been found by it.
+            return vec![Lack::Loader { path: path.to_owned() }];
+        }
+        let missing = self.missing();
+        let missing =
+            missing.map(|(user, name)| Lack::Library { name: name.to_owned(), user: user.path.clone() });
         missing.chain(self.versions()).collect()
     }
 
@@ -80,8 +80,10 @@ impl Closure {
 fn runs(native: Kind, other: Kind) -> bool {
     use elf::abi::{EM_386, EM_AARCH64, EM_ARM, EM_X86_64};
     let older = [(EM_X86_64, EM_386), (EM_AARCH64, EM_ARM)];
-    native.is_little_endian == other.is_little_endian
-        && (native.machine == other.machine || older.contains(&(native.machine, other.machine)))
+    // Of a machine that is not in the list nothing is known.
+    native.machine == 0
+        || native.is_little_endian == other.is_little_endian
+            && (native.machine == other.machine || older.contains(&(native.machine, other.machine)))
 }
 
 impl fmt::Display for Lack {
@@ -102,6 +104,66 @@ impl fmt::Display for Lack {
                 let name = elf::to_str::e_machine_to_human_str(*machine);
                 write!(f, "it is for another processor ({})", name.unwrap_or("unknown"))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Facts, Need, Object};
+    use super::*;
+
+    const NATIVE: Kind = Kind { is_64_bit: true, is_little_endian: true, machine: elf::abi::EM_X86_64 };
+
+    fn object(path: &str, facts: Facts, needs: &[(&str, Option<usize>)]) -> Object {
+        let needs = needs.iter().map(|(name, found)| Need { name: name.into(), found: *found }).collect();
+        Object { path: path.into(), real: path.into(), by_index: false, facts, needs }
+    }
+
+    fn lacks(objects: Vec<Object>) -> Vec<String> {
+        let closure = Closure { objects, configuration: None };
+        closure.lacks(NATIVE).iter().map(ToString::to_string).collect()
+    }
+
+    fn program() -> Facts {
+        let needed = vec![("libc".into(), vec!["C_1".into(), "C_2".into()])];
+        let interpreter = Some("/lib/ld".into());
+        Facts { kind: NATIVE, interpreter, versions_needed: needed, ..Facts::default() }
+    }
+
+    fn libc(versions: &[&str]) -> Object {
+        let versions_defined = versions.iter().map(OsString::from).collect();
+        object("/lib/libc", Facts { versions_defined, ..Facts::default() }, &[])
+    }
+
+    #[test]
+    fn without_a_loader_nothing_else_is_missed() {
+        let program = object("/p", program(), &[("/lib/ld", None), ("libc", None)]);
+        assert_eq!(lacks(vec![program]), ["its loader `/lib/ld` is not there"]);
+    }
+
+    #[test]
+    fn an_older_library_lacks_versions() {
+        let with = |libc: Object| {
+            let loader = object("/lib/ld", Facts::default(), &[]);
+            let program = object("/p", program(), &[("/lib/ld", Some(1)), ("libc", Some(2)), ("libx", None)]);
+            lacks(vec![program, loader, libc])
+        };
+        let missing = "`libx`, which `/p` needs, is not there";
+        assert_eq!(with(libc(&["C_1", "C_2"])), [missing]);
+        assert_eq!(with(libc(&[])), [missing], "a library without versions has them all");
+        assert_eq!(
+            with(libc(&["C_1"])),
+            [missing, "`/p` needs `C_2`, which `/lib/libc` there is too old to have"]
+        );
+    }
+
+    #[test]
+    fn code_for_another_processor_is_told() {
+        for (machine, expected) in [(elf::abi::EM_AARCH64, 1), (elf::abi::EM_386, 0)] {
+            let kind = Kind { machine, ..NATIVE };
+            let facts = Facts { kind, ..Facts::default() };
+            assert_eq!(lacks(vec![object("/p", facts, &[])]).len(), expected);
         }
     }
 }

@@ -5,11 +5,13 @@ mod descend;
 pub mod explain;
 mod limits;
 mod resolve;
+mod root;
 mod rootfs;
 mod uncopied;
 
 pub use limits::{Control, Limits, ProcessLimits, Rlimit};
 pub use resolve::{Figures, Request, Resolved, resolve};
+pub use root::{Minimal, Root, Tree};
 pub use rootfs::Views;
 
 use crate::policy::Capability;

@@ -1,5 +1,6 @@
 //! What is wanted and what the host allows, resolved into one [`Template`] for the run. Pure.
 
+use super::root::{self, Root, Tree};
 use super::rootfs::{self, Rootfs, Views};
 use super::uncopied;
 use super::{Network, Template, View};
@@ -14,6 +15,8 @@ use std::path::{Path, PathBuf};
 pub struct Request<'a> {
     /// How much each capability is wanted.
     pub policy: &'a Policy,
+    /// What becomes `/`.
+    pub root: &'a Root,
     /// The directories that matter.
     pub views: &'a Views,
     /// The network.
@@ -57,12 +60,11 @@ pub struct Resolved {
 /// Decides what every sandbox of a run looks like.
 pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
     let is_off = |capability: &Capability| request.policy.level(*capability) == Level::Off;
-    let mut views = request.views.clone();
-    if is_off(&Capability::CopyOnWrite) {
-        // They are still seen, even where something private covers their place.
-        views.read_only.append(&mut views.copy_on_write);
-    }
-    let rootfs = rootfs::rootfs(&views, host, request.cgroups.views, request.jobs);
+    let (root, views) = seen(request, is_off(&Capability::CopyOnWrite));
+    let rootfs = match &root {
+        Root::Host => rootfs::rootfs(&views, host, request.cgroups.views, request.jobs),
+        other => root::rootfs(other, &views, host, request.cgroups.views, request.jobs),
+    };
     let states = states(request, &rootfs);
     let unmet = states.iter().filter_map(|(capability, state)| match state {
         State::Missing(reason) if request.policy.level(*capability) == Level::Require => {
@@ -102,6 +104,19 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
     }));
     let isolation = Isolation { states, cgroup_layout: request.cgroups.layout, remarks };
     Resolved { template, isolation, unmet }
+}
+
+/// The root and what is seen in it; `uncopied`, with nothing copy-on-write.
+fn seen(request: &Request<'_>, uncopied: bool) -> (Root, Views) {
+    let (mut root, mut views) = (request.root.clone(), request.views.clone());
+    if uncopied {
+        if let Root::Tree(Tree { copy_on_write, .. }) = &mut root {
+            *copy_on_write = false;
+        }
+        // They are still seen, even where something private covers their place.
+        views.read_only.append(&mut views.copy_on_write);
+    }
+    (root, views)
 }
 
 /// Without a cgroup the memory of processes is looked at.

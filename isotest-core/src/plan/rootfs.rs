@@ -37,6 +37,9 @@ const NODES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 const HIDDEN_IN_RUN: [&str; 9] =
     ["user", "dbus", "docker", "containerd", "podman", "crio", "libpod", "buildkit", "isotest"];
 
+/// The top-level directories that are never the host's.
+pub(super) const OURS: [&str; 5] = ["proc", "sys", "dev", "run", "tmp"];
+
 /// Parts of `/proc` that a process with user id 0 may write whatever its capabilities.
 const GUARDED_PROC: [&str; 5] = ["sys", "irq", "bus", "fs", "sysrq-trigger"];
 
@@ -53,11 +56,10 @@ pub(super) struct Rootfs {
 /// Decides the whole tree.
 pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) -> Rootfs {
     let mut tree = Vec::new();
+    own_directories(&mut tree);
     host_entries(&mut tree, host);
     run_entries(&mut tree, host, views);
     devices(&mut tree);
-    let stores: Vec<PathBuf> = (0..STORES).map(|n| Path::new(STASH).join(format!("store-{n}"))).collect();
-    tree.extend(stores.iter().map(|path| Entry::Directory { path: path.clone(), mode: 0o755 }));
     system(&mut tree, cgroups, host);
     tree.extend(missing_home(views).map(|path| Entry::Directory { path: path.clone(), mode: 0o700 }));
 
@@ -69,23 +71,11 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
     for path in &views.kept {
         layers.again(path, Access::ReadWrite);
     }
-    layers.mounts.retain(|mount| !views.kept.iter().any(|kept| mount.starts_with(kept)));
-    let Layers { tree, covering: mut layers, not_copied, mounts, remarks } = layers;
-    layers.sort_by_key(|layer| layer.path.components().count());
-    add_links(&mut layers, &views.links);
-    let private = Private {
-        tmpfs_bytes: tmpfs_bytes(host.memory_total, jobs),
-        stash: STASH.into(),
-        stores,
-        layers,
-        cgroups: cgroups.iter().enumerate().map(|(n, view)| cgroup_view(n, view)).collect(),
-        guarded_proc: if host.ids.uid == 0 { GUARDED_PROC.map(String::from).to_vec() } else { Vec::new() },
-        changed_paths_most: 200,
-    };
-    let mut not_copied = not_copied.into_iter();
-    let first = not_copied.next();
-    let remarks = not_copied.chain(remarks).chain(mounted(&mounts)).collect();
-    Rootfs { tree, private, not_copied: first, remarks }
+    layers.finish(views, host, cgroups, jobs)
+}
+
+fn stores() -> impl Iterator<Item = PathBuf> {
+    (0..STORES).map(|n| Path::new(STASH).join(format!("store-{n}")))
 }
 
 /// What is read-only because it is mounted within a copy-on-write directory.
@@ -122,16 +112,19 @@ fn tmpfs_bytes(memory_total: u64, jobs: usize) -> u64 {
 /// The host's top-level entries: links as they are, empty directories as empty directories (a mount less), the
 /// rest bound.
 fn host_entries(tree: &mut Vec<Entry>, host: &Host) {
-    const OURS: [&str; 5] = ["proc", "sys", "dev", "run", "tmp"];
-    for name in OURS.into_iter().filter(|name| *name != "proc") {
-        let mode = if name == "tmp" { 0o1777 } else { 0o755 };
-        tree.push(Entry::Directory { path: Path::new("/").join(name), mode });
-    }
     for entry in &host.root_entries {
         if OURS.iter().any(|ours| entry.path == Path::new("/").join(ours)) {
             continue;
         }
         tree.push(as_seen(entry));
+    }
+}
+
+/// The directories for [`OURS`]; that of `/proc` is there already.
+pub(super) fn own_directories(tree: &mut Vec<Entry>) {
+    for name in OURS.into_iter().filter(|name| *name != "proc") {
+        let mode = if name == "tmp" { 0o1777 } else { 0o755 };
+        tree.push(Entry::Directory { path: Path::new("/").join(name), mode });
     }
 }
 
@@ -160,7 +153,7 @@ fn run_entries(tree: &mut Vec<Entry>, host: &Host, views: &Views) {
     }
 }
 
-fn devices(tree: &mut Vec<Entry>) {
+pub(super) fn devices(tree: &mut Vec<Entry>) {
     for name in NODES {
         let path = Path::new("/dev").join(name);
         tree.push(Entry::Bind { from: path.clone(), to: path, access: Access::Device, recursive: false });
@@ -179,10 +172,11 @@ fn devices(tree: &mut Vec<Entry>) {
         tree.push(Entry::Directory { path: path.into(), mode: 0o755 });
     }
     tree.push(Entry::Tmpfs { path: STASH.into() });
+    tree.extend(stores().map(|path| Entry::Directory { path, mode: 0o755 }));
 }
 
 /// `/sys`, with a mount point for each cgroup hierarchy.
-fn system(tree: &mut Vec<Entry>, cgroups: &[View], host: &Host) {
+pub(super) fn system(tree: &mut Vec<Entry>, cgroups: &[View], host: &Host) {
     let top = Path::new("/sys/fs/cgroup");
     let share = processor_share(cgroups, host).filter(|mount| mount.mount_point.parent() == Some(top));
     tree.push(Entry::Sysfs { path: "/sys".into() });
@@ -217,7 +211,7 @@ fn cgroup_view(n: usize, view: &View) -> View {
 }
 
 /// `/tmp`, `/var/tmp`, `/dev/shm` and what else the environment names.
-fn private_directories(views: &Views, host: &Host) -> Vec<Layer> {
+pub(super) fn private_directories(views: &Views, host: &Host) -> Vec<Layer> {
     let mut paths: Vec<PathBuf> = vec!["/tmp".into(), "/dev/shm".into()];
     if host.has_var_tmp {
         paths.push("/var/tmp".into());
@@ -266,18 +260,43 @@ fn within(outer: &Path, paths: &[PathBuf]) -> Vec<PathBuf> {
 /// The tree and the layers over it while they are decided: what a layer shows waits in the stash, since the layer's
 /// parent may cover the original.
 #[derive(Default)]
-struct Layers {
-    tree: Vec<Entry>,
-    covering: Vec<Layer>,
-    not_copied: Vec<String>,
+pub(super) struct Layers {
+    pub(super) tree: Vec<Entry>,
+    pub(super) covering: Vec<Layer>,
+    pub(super) not_copied: Vec<String>,
     /// Mounts below copy-on-write directories that are read-only.
-    mounts: Vec<PathBuf>,
-    remarks: Vec<String>,
+    pub(super) mounts: Vec<PathBuf>,
+    pub(super) remarks: Vec<String>,
 }
 
 impl Layers {
+    /// All decided.
+    pub(super) fn finish(mut self, views: &Views, host: &Host, cgroups: &[View], jobs: usize) -> Rootfs {
+        self.mounts.retain(|mount| !views.kept.iter().any(|kept| mount.starts_with(kept)));
+        let Self { tree, covering: mut layers, not_copied, mounts, remarks } = self;
+        layers.sort_by_key(|layer| layer.path.components().count());
+        add_links(&mut layers, &views.links);
+        let private = Private {
+            tmpfs_bytes: tmpfs_bytes(host.memory_total, jobs),
+            stash: STASH.into(),
+            stores: stores().collect(),
+            layers,
+            cgroups: cgroups.iter().enumerate().map(|(n, view)| cgroup_view(n, view)).collect(),
+            guarded_proc: if host.ids.uid == 0 {
+                GUARDED_PROC.map(String::from).to_vec()
+            } else {
+                Vec::new()
+            },
+            changed_paths_most: 200,
+        };
+        let mut not_copied = not_copied.into_iter();
+        let first = not_copied.next();
+        let remarks = not_copied.chain(remarks).chain(mounted(&mounts)).collect();
+        Rootfs { tree, private, not_copied: first, remarks }
+    }
+
     /// The outermost of the copy-on-write directories. One that cannot be had does not cost those within it.
-    fn copy_on_write(&mut self, roots: &[PathBuf], host: &Host) {
+    pub(super) fn copy_on_write(&mut self, roots: &[PathBuf], host: &Host) {
         for root in outermost(roots) {
             let inner = within(root, roots);
             let beneath: Vec<_> = inner.iter().filter(|path| *path != root).cloned().collect();
@@ -357,7 +376,7 @@ impl Layers {
     }
 
     /// The host's own file or directory. Where nothing private covers it, the template shows it.
-    fn again(&mut self, path: &Path, access: Access) {
+    pub(super) fn again(&mut self, path: &Path, access: Access) {
         if self.covering.iter().any(|layer| path.starts_with(&layer.path)) {
             let stash = self.stash(path, access, true);
             self.covering.push(Layer { path: path.to_path_buf(), content: Content::Again { stash } });
@@ -371,7 +390,7 @@ impl Layers {
         Path::new(STASH).join(format!("layer-{}", self.covering.len()))
     }
 
-    fn stash(&mut self, from: &Path, access: Access, recursive: bool) -> PathBuf {
+    pub(super) fn stash(&mut self, from: &Path, access: Access, recursive: bool) -> PathBuf {
         let to = self.next_in_stash();
         self.tree.push(Entry::Bind { from: from.to_path_buf(), to: to.clone(), access, recursive });
         to

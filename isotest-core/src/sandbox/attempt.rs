@@ -90,7 +90,7 @@ impl Attempt {
     }
 
     /// An attempt for which there was no sandbox.
-    pub(super) fn without_sandbox(error: StepError) -> Self {
+    pub fn without_sandbox(error: StepError) -> Self {
         Self {
             sandbox: None,
             zygote: 0,

@@ -124,7 +124,7 @@ fn attempt(
     if let Some(error) = workload::error(&errors) {
         return Err(error);
     }
-    let changed = changes::list(&uppers, template.private.changed_paths_most);
+    let changed = changes::list(&uppers, &template.private);
     let exit = watch.exit.unwrap_or(Exit::Code(0));
     let children = Step::Supervise.run(|| children(&template.unmeasured, watch.sampler.as_ref()))?;
     Ok(Ending { exit, wall: watch.wall, timed_out: watch.timed_out, left_running, changed, children })

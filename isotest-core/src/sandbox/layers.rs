@@ -34,7 +34,7 @@ pub(super) fn mount(private: &Private, store: &Path, leaf: Option<&str>) -> Resu
     }
     if let Some(leaf) = leaf {
         for view in &private.cgroups {
-            let mount = Step::MakeLayers
+            let mount = Step::ShowCgroup
                 .on(view.path.display(), || mounts::detached_copy(&view.stash.join(leaf), false))?;
             taken.push((mount, view.path.as_path()));
         }
@@ -45,7 +45,7 @@ pub(super) fn mount(private: &Private, store: &Path, leaf: Option<&str>) -> Resu
         mounts::restrict(&File::open(&private.stash)?.into(), attr::RDONLY, true)
     })?;
     for (mount, path) in taken {
-        Step::AttachLayers.on(path.display(), || attach(&mount, path))?;
+        Step::AttachLayers.on(path.display(), || mounts::attach(&mount, path))?;
     }
     Ok(uppers)
 }
@@ -59,17 +59,5 @@ fn take(n: usize, layer: &Layer, store: &Path, uppers: &mut Vec<Upper>) -> io::R
             mounts::detached_copy(&stores::view(store, n), false)
         }
         Content::Again { stash } => mounts::detached_copy(stash, true),
-    }
-}
-
-fn attach(mount: &OwnedFd, path: &Path) -> io::Result<()> {
-    match mounts::attach(mount, path) {
-        // Below a private directory nothing is there yet.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let is_directory = File::from(mount.try_clone()?).metadata()?.is_dir();
-            mounts::make_mount_point(path, is_directory)?;
-            mounts::attach(mount, path)
-        }
-        done => done,
     }
 }

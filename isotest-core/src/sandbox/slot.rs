@@ -47,6 +47,20 @@ impl<'run> Slot<'run> {
         Ok(Self { template, cgroups, zygote: prepared(template)?, ready: VecDeque::new() })
     }
 
+    /// From here on attempts have this template. That costs a new zygote if it is another than before.
+    ///
+    /// # Errors
+    /// The step that failed; attempts then have the template they had.
+    pub fn enter(&mut self, template: &'run Template) -> Result<(), StepError> {
+        if !std::ptr::eq(self.template, template) {
+            let zygote = prepared(template)?;
+            self.end();
+            self.zygote = zygote;
+            self.template = template;
+        }
+        Ok(())
+    }
+
     /// Executes one attempt; `None` if `cancel` was thrown first. Whatever the attempt does to its sandbox, the next
     /// one has another.
     pub fn execute(&mut self, plan: &SandboxPlan, cancel: &Cancel) -> Option<Record> {
@@ -100,7 +114,7 @@ impl<'run> Slot<'run> {
         }
     }
 
-    /// The process that was started as the zygote. It changes when a zygote is lost.
+    /// The process that was started as the zygote. It changes with the template, and when a zygote is lost.
     pub fn zygote(&self) -> i32 {
         self.zygote.process.id().cast_signed()
     }

@@ -42,6 +42,8 @@ pub enum Step {
     MapIds,
     /// Init: arrange to die with its parent.
     DieWithParent,
+    /// Init: take the attempt's own cgroup, to be seen where cgroups are looked for.
+    ShowCgroup,
     /// Init: attach them.
     AttachLayers,
     /// Init: take over the host's network settings.
@@ -84,7 +86,7 @@ pub enum Step {
 
 impl Step {
     /// Every step that happens inside a process a test can look at, in order.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::StartZygote,
         Self::UnshareZygote,
         Self::MapZygote,
@@ -102,6 +104,7 @@ impl Step {
         Self::CloneInit,
         Self::MapIds,
         Self::DieWithParent,
+        Self::ShowCgroup,
         Self::AttachLayers,
         Self::CopyNetSettings,
         Self::RaiseLoopback,
@@ -169,6 +172,7 @@ impl Step {
             | Self::PivotRoot
             | Self::SealTree
             | Self::MountTmpfs
+            | Self::ShowCgroup
             | Self::AttachLayers
             | Self::MountProc
             | Self::GuardProc
@@ -211,6 +215,7 @@ impl Step {
             Self::DieWithParent => "tie the sandbox's life to the runner's",
             Self::MountTmpfs => "mount the test's own tmpfs",
             Self::MakeLayers => "make a private or copy-on-write directory",
+            Self::ShowCgroup => "show the test its own cgroup",
             Self::AttachLayers => "mount a private or copy-on-write directory",
             Self::CopyNetSettings => "take over a network setting of the host",
             Self::RaiseLoopback => "raise the loopback interface",
@@ -267,7 +272,11 @@ impl StepError {
                 Some("the directory is not there inside the sandbox; `--bind PATH` shows a further path")
             }
             (
-                Step::CreateCgroup | Step::JoinCgroup | Step::CloneWorkload | Step::ReadFigures,
+                Step::CreateCgroup
+                | Step::ShowCgroup
+                | Step::JoinCgroup
+                | Step::CloneWorkload
+                | Step::ReadFigures,
                 libc::EACCES | libc::EPERM | libc::ENOENT | libc::ENODEV | libc::EOPNOTSUPP,
             ) => Some(
                 "somebody else has removed the run's cgroup, or turned a controller off, while the run went on; a cgroup \

@@ -109,7 +109,8 @@ impl Store {
         Step::MountTmpfs.on(path.display(), tmpfs)?;
         let mut made = Vec::new();
         for (n, layer) in private.layers.iter().enumerate() {
-            made.extend(Step::MakeLayers.on(layer.path.display(), || make(path, n, layer, user_attributes))?);
+            let making = Making { store: path, n, layers: &private.layers, user_attributes };
+            made.extend(Step::MakeLayers.on(layer.path.display(), || making.make(layer))?);
         }
         let look = |path: PathBuf| -> io::Result<_> {
             let directory = File::open(path)?;
@@ -139,26 +140,73 @@ impl Look {
     }
 }
 
-/// Makes what a layer needs in the store, and gives the directory in which writes would show.
-fn make(store: &Path, n: usize, layer: &Layer, user_attributes: bool) -> io::Result<Option<PathBuf>> {
-    match &layer.content {
-        Content::Private { mode, links } => {
-            let directory = private_directory(store, n);
-            mounts::make_directory(&directory, *mode)?;
-            links.iter().try_for_each(|link| make_link(&directory, &layer.path, link))?;
-            Ok(Some(directory))
+/// The layer number `n` on its way into a store.
+#[derive(Clone, Copy)]
+struct Making<'a> {
+    store: &'a Path,
+    n: usize,
+    layers: &'a [Layer],
+    user_attributes: bool,
+}
+
+impl Making<'_> {
+    /// Makes what the layer needs in the store, and gives the directories in which writes would show.
+    fn make(self, layer: &Layer) -> io::Result<Vec<PathBuf>> {
+        let Self { store, n, .. } = self;
+        match &layer.content {
+            Content::Private { mode, links } => {
+                let directory = private_directory(store, n);
+                mounts::make_directory(&directory, *mode)?;
+                links.iter().try_for_each(|link| make_link(&directory, &layer.path, link))?;
+                self.with_room(layer, directory, None)
+            }
+            Content::CopyOnWrite { stash } => {
+                let upper = upper(store, n);
+                make_like(&upper, stash)?;
+                let watched = self.with_room(layer, upper.clone(), Some(stash))?;
+                let work = store.join(format!("work-{n}"));
+                mounts::make_directory(&work, 0o700)?;
+                let view = view(store, n);
+                mounts::make_directory(&view, 0o755)?;
+                mounts::attach(&overlay([stash, &upper, &work], self.user_attributes)?, &view)?;
+                Ok(watched)
+            }
+            Content::Again { .. } => Ok(Vec::new()),
         }
-        Content::CopyOnWrite { stash } => {
-            let upper = upper(store, n);
-            make_like(&upper, stash)?;
-            let work = store.join(format!("work-{n}"));
-            mounts::make_directory(&work, 0o700)?;
-            let view = view(store, n);
-            mounts::make_directory(&view, 0o755)?;
-            mounts::attach(&overlay([stash, &upper, &work], user_attributes)?, &view)?;
-            Ok(Some(upper))
+    }
+
+    /// Makes mount points for the layers that lie in this one, as far as the lower layer has none. Gives `directory`
+    /// and all that were made in it.
+    fn with_room(self, layer: &Layer, directory: PathBuf, lower: Option<&Path>) -> io::Result<Vec<PathBuf>> {
+        let mut made = Vec::new();
+        for inner in self.layers.iter().filter(|inner| self.is_innermost_around(inner)) {
+            let Ok(below) = inner.path.strip_prefix(&layer.path) else { continue };
+            if lower.is_some_and(|lower| lower.join(below).exists()) {
+                continue;
+            }
+            let is_directory = match &inner.content {
+                Content::Private { .. } | Content::CopyOnWrite { .. } => true,
+                Content::Again { stash } => fs::metadata(stash)?.is_dir(),
+            };
+            let mut way: Vec<&Path> = below.ancestors().skip(1).collect();
+            way.pop();
+            for step in way.into_iter().rev() {
+                match lower.map(|lower| lower.join(step)).filter(|path| path.is_dir()) {
+                    Some(original) => make_like(&directory.join(step), &original)?,
+                    None => mounts::make_mount_point(&directory.join(step), true)?,
+                }
+                made.push(directory.join(step));
+            }
+            mounts::make_mount_point(&directory.join(below), is_directory)?;
         }
-        Content::Again { .. } => Ok(None),
+        made.push(directory);
+        Ok(made)
+    }
+
+    /// Whether the mount point of `inner` is to be made in this layer. Those further out come first.
+    fn is_innermost_around(self, inner: &Layer) -> bool {
+        let holds = |outer: &Layer| outer.path != inner.path && inner.path.starts_with(&outer.path);
+        self.layers.iter().rposition(holds) == Some(self.n)
     }
 }
 

@@ -49,10 +49,13 @@ fn half_a_processor(suite: &Suite) -> Kept {
         half >= Duration::from_millis(500) && tenth >= Duration::from_millis(2800),
         "{half:?}, {tenth:?}"
     );
-    // On a busy machine it may have to wait without any limit, too, but not for so long.
-    let free = took(Limits::default())?;
-    assert!(free < tenth / 2, "control: {free:?}");
-    Ok(())
+    // On a busy machine it may have to wait without any limit, too, but not always for so long.
+    for _ in 0..10 {
+        if took(Limits::default())? < tenth / 2 {
+            return Ok(());
+        }
+    }
+    Err("control: without a limit it takes as long".into())
 }
 
 /// Says that it is there, waits until all are, and computes until it is told to end.

@@ -23,6 +23,7 @@ mod peaks;
 mod pictures;
 mod rights;
 mod rootfs;
+mod roots;
 mod steps;
 mod submounts;
 mod surroundings;
@@ -55,6 +56,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("network", network::PROMISES),
         ("ipc", ipc::PROMISES),
         ("rootfs", rootfs::PROMISES),
+        ("roots", roots::PROMISES),
         ("submounts", submounts::PROMISES),
         ("writes", writes::PROMISES),
         ("foreign", foreign::PROMISES),

@@ -5,7 +5,7 @@ use crate::seen::{Attempt, Running, Seen};
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::{self, Host};
 use isotest_core::plan::{
-    self, Control, Limits, Network, Request, Resolved, SandboxPlan, Template, Views, Workload,
+    self, Control, Limits, Network, Request, Resolved, Root, SandboxPlan, Template, Views, Workload,
 };
 use isotest_core::policy::{Capability, Policy};
 use isotest_core::sandbox::{Cancel, Slot};
@@ -36,6 +36,7 @@ pub(crate) struct Suite {
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {
     pub(crate) program: PathBuf,
+    pub(crate) root: Root,
     pub(crate) views: Views,
     pub(crate) network: Network,
     pub(crate) limits: Limits,
@@ -117,6 +118,7 @@ impl Suite {
     pub(crate) fn wish(&self) -> Wish {
         Wish {
             program: self.probe.clone(),
+            root: Root::Host,
             views: Views::default(),
             network: Network::Loopback,
             limits: Limits::default(),
@@ -140,6 +142,7 @@ impl Suite {
         let cgroups = self.cgroups.views();
         let request = Request {
             policy: &Policy::default(),
+            root: &wish.root,
             views: &views,
             network: wish.network,
             jobs: 2,

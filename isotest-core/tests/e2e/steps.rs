@@ -17,6 +17,8 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("each_that_fails_is_named", each),
     Promise::new("entering_version_1_cgroups_that_fails_is_named", |suite| fails(suite, Step::JoinCgroup))
         .needs(&[Need::V1]),
+    Promise::new("showing_its_cgroup_that_fails_is_named", |suite| fails(suite, Step::ShowCgroup))
+        .needs(&[Need::Cgroup]),
     Promise::new("a_zygote_that_cannot_be_started_is_named", no_zygote),
     Promise::new("a_cgroup_that_cannot_be_made_is_named", no_cgroup)
         .needs(&[Need::Measured(Capability::Pids)]),
@@ -25,9 +27,15 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("a_missing_directory_is_named", missing_directory),
 ];
 
-/// Taken by the supervisor, where nothing is injected, or only where version 1 is; tried by other trials.
-const NOT_INJECTED: [Step; 5] =
-    [Step::StartZygote, Step::CreateCgroup, Step::JoinCgroup, Step::ReadFigures, Step::Join];
+/// Taken by the supervisor, where nothing is injected, or only where there are cgroups; tried by other trials.
+const NOT_INJECTED: [Step; 6] = [
+    Step::StartZygote,
+    Step::CreateCgroup,
+    Step::ShowCgroup,
+    Step::JoinCgroup,
+    Step::ReadFigures,
+    Step::Join,
+];
 
 fn each(suite: &Suite) -> Kept {
     for step in Step::ALL.into_iter().filter(|step| !NOT_INJECTED.contains(step)) {

@@ -170,7 +170,7 @@ fn gone_before(suite: &Suite) -> Kept {
     assert!(!ready.is_empty());
     remove_empty(&ready);
     let error = no_verdict(execute(&["exit", "0"])?)?;
-    assert!([Step::CloneWorkload, Step::JoinCgroup].contains(&error.step), "{error}");
+    assert!([Step::ShowCgroup, Step::CloneWorkload, Step::JoinCgroup].contains(&error.step), "{error}");
     assert!([Errno::ENODEV, Errno::ENOENT].contains(&Errno::from_raw(error.errno)), "{error}");
     assert!(error.hint().is_some());
     for _ in 0..3 {

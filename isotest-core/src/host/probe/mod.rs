@@ -80,6 +80,20 @@ fn extents(map: &str) -> Vec<(u32, u32)> {
         .collect()
 }
 
+/// What stands in a directory of the host that becomes `/`, by its path inside.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn tree(directory: &Path) -> io::Result<Vec<HostEntry>> {
+    let mut entries = entries(directory)?;
+    for entry in &mut entries {
+        if let Ok(below) = entry.path.strip_prefix(directory) {
+            entry.path = Path::new("/").join(below);
+        }
+    }
+    Ok(entries)
+}
+
 fn entries(directory: &Path) -> io::Result<Vec<HostEntry>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(directory)? {

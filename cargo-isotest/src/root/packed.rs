@@ -1,0 +1,178 @@
+//! Reads what is packed: plain, by gzip or by zstd, told apart by how it begins; and tells its digest.
+
+use flate2::read::MultiGzDecoder;
+use ruzstd::decoding::StreamingDecoder;
+use sha2::{Digest as _, Sha256};
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::io::{self, BufRead, BufReader, Read};
+use std::rc::Rc;
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// Packers that nobody asked for, so that they are named rather than taken for something broken.
+const OTHERS: [(&[u8], &str); 2] = [(&[0xfd, b'7', b'z', b'X', b'Z'], "xz"), (b"BZh", "bzip2")];
+
+/// The largest part of a zstd stream that must be kept in memory.
+const WINDOW_BYTES_MOST: u64 = 128 << 20;
+
+/// A reader of the content.
+///
+/// # Errors
+/// When it is packed in another way, or cannot be read.
+pub(super) fn content<'a>(from: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    let mut from = BufReader::with_capacity(256 << 10, from);
+    let head = from.fill_buf()?;
+    if head.starts_with(GZIP) {
+        return Ok(Box::new(MultiGzDecoder::new(from)));
+    }
+    if head.starts_with(ZSTD) {
+        return Ok(Box::new(Frames { current: None, from: Some(from) }));
+    }
+    if let Some((_, name)) = OTHERS.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Err(io::Error::other(format!("it is packed by {name}; plain, gzip and zstd are understood")));
+    }
+    Ok(Box::new(from))
+}
+
+type Frame<R> = StreamingDecoder<R, ruzstd::decoding::FrameDecoder>;
+
+/// A zstd stream may consist of several frames.
+struct Frames<R: Read> {
+    current: Option<Box<Frame<R>>>,
+    /// Between two frames.
+    from: Option<R>,
+}
+
+impl<R: BufRead> Read for Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(frame) = &mut self.current {
+                let length = frame.read(buffer)?;
+                if length > 0 || buffer.is_empty() {
+                    return Ok(length);
+                }
+                self.from = self.current.take().map(|frame| frame.into_inner());
+            }
+            let Some(mut from) = self.from.take() else { return Ok(0) };
+            if from.fill_buf()?.is_empty() {
+                self.from = Some(from);
+                return Ok(0);
+            }
+            let frame = StreamingDecoder::new_with_max_window_size(from, WINDOW_BYTES_MOST);
+            self.current = Some(Box::new(frame.map_err(io::Error::other)?));
+        }
+    }
+}
+
+/// The digest of all that has been read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Digest(Rc<RefCell<Sha256>>);
+
+impl Digest {
+    /// In hexadecimal digits.
+    pub(super) fn hex(&self) -> String {
+        let digest = self.0.borrow().clone().finalize();
+        digest.iter().fold(String::new(), |mut text, byte| {
+            // Writing to a string does not fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+}
+
+/// A reader that keeps the digest of what passes through.
+#[derive(Debug)]
+pub(super) struct Digesting<R> {
+    from: R,
+    digest: Digest,
+}
+
+impl<R> Digesting<R> {
+    /// The reader, and the digest of what has been read from it.
+    pub(super) fn new(from: R) -> (Self, Digest) {
+        let digest = Digest::default();
+        (Self { from, digest: digest.clone() }, digest)
+    }
+}
+
+impl<R: Read> Read for Digesting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.from.read(buffer)?;
+        self.digest.0.borrow_mut().update(buffer.get(..length).unwrap_or_default());
+        Ok(length)
+    }
+}
+
+/// The digest of everything that is left to be read.
+///
+/// # Errors
+/// Those of reading.
+pub(super) fn digest(from: impl Read) -> io::Result<String> {
+    let (mut from, digest) = Digesting::new(from);
+    let mut buffer = vec![0; 256 << 10];
+    while from.read(&mut buffer)? > 0 {}
+    Ok(digest.hex())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+    use std::io::Write as _;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(text: &[u8]) -> Vec<u8> {
+        compress_to_vec(text, CompressionLevel::Fastest)
+    }
+
+    fn read(packed: &[u8]) -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        content(packed)?.read_to_end(&mut text)?;
+        Ok(text)
+    }
+
+    #[test]
+    fn each_way_of_packing_is_told_by_its_beginning() {
+        for packed in [b"text".to_vec(), gzip(b"text"), zstd(b"text")] {
+            assert_eq!(read(&packed).unwrap(), b"text");
+        }
+        assert_eq!(read(b"").unwrap(), b"");
+    }
+
+    #[test]
+    fn a_stream_may_have_several_members() {
+        assert_eq!(read(&[gzip(b"a"), gzip(b"b")].concat()).unwrap(), b"ab");
+        assert_eq!(read(&[zstd(b"a"), zstd(b"b")].concat()).unwrap(), b"ab");
+    }
+
+    #[test]
+    fn a_stream_that_is_cut_off_is_an_error() {
+        let text = vec![b'x'; 100_000];
+        for packed in [gzip(&text), zstd(&text)] {
+            assert!(read(&packed[..packed.len() - 5]).is_err());
+        }
+    }
+
+    #[test]
+    fn other_ways_are_named() {
+        let error = read(&[0xfd, b'7', b'z', b'X', b'Z', 0]).unwrap_err();
+        assert_eq!(error.to_string(), "it is packed by xz; plain, gzip and zstd are understood");
+    }
+
+    #[test]
+    fn the_digest_is_of_what_was_read() {
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(digest(&b"abc"[..]).unwrap(), expected);
+        let (mut from, digest) = Digesting::new(&b"abc"[..]);
+        io::copy(&mut from, &mut io::sink()).unwrap();
+        assert_eq!(digest.hex(), expected);
+    }
+}

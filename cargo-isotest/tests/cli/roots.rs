@@ -1,0 +1,84 @@
+//! Roots other than the host's, as far as the command line is concerned.
+
+use crate::call::{bare, isotest};
+use crate::files::with_test;
+use std::fs;
+
+#[test]
+fn in_a_minimal_root_only_what_is_named_is_there() {
+    let place = tempfile::tempdir().unwrap();
+    let project = with_test(place.path(), "fs::read(\"/etc/passwd\")?;\nfs::read(\"Cargo.toml\")?;");
+    let call = |flags: &[&str]| isotest(&project).arguments(flags);
+    call(&[]).run().with_code(0);
+    let ended = call(&["--root", "minimal"]).run().with_code(100);
+    assert!(ended.stdout.contains("No such file or directory"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("nothing of the host is seen but"), "{}", ended.stdout);
+    call(&["--root", "minimal", "--bind", "/etc/passwd"]).run().with_code(0);
+    let hidden = ["--root", "minimal", "--bind", "/etc/passwd", "--hide-package"];
+    call(&hidden).run().with_code(100);
+}
+
+#[test]
+fn each_binary_has_a_minimal_root_of_its_own() {
+    let place = tempfile::tempdir().unwrap();
+    let target = "std::env::var(\"OTHER\").unwrap()";
+    let project = with_test(place.path(), &format!("assert!(fs::metadata({target}).is_err());"));
+    fs::create_dir(place.path().join("tests")).unwrap();
+    fs::write(place.path().join("tests/other.rs"), "#[test]\nfn other() {}\n").unwrap();
+    // With the package its target directory is seen, too, and all binaries in it.
+    let call = |flags: &[&str]| isotest(&project).arguments(flags);
+    call(&["list"]).run().with_code(0);
+    let other = project.binary("other");
+    let run = |flags: &[&str]| call(flags).variable("OTHER", &other).run();
+    run(&["--root", "minimal", "--hide-package"]).with_code(0);
+    run(&["--root", "minimal"]).with_code(100);
+}
+
+#[test]
+fn a_bound_directory_may_be_copied() {
+    let (place, shared) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let shown = shared.path().to_str().unwrap();
+    fs::write(shared.path().join("given"), "by the host").unwrap();
+    let project = with_test(place.path(), &format!("fs::write(\"{shown}/given\", \"by the test\")?;"));
+    for root in ["host", "minimal"] {
+        let call = |bind: &str| isotest(&project).arguments(["--root", root, "--bind", bind]);
+        call(&format!("{shown}:cow")).run().with_code(0);
+        call(shown).run().with_code(100);
+    }
+    assert_eq!(fs::read_to_string(shared.path().join("given")).unwrap(), "by the host");
+}
+
+#[test]
+fn what_cannot_be_a_root_is_said_before_any_test() {
+    let (place, empty) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let project = with_test(place.path(), "");
+    let call = |root: String| isotest(&project).arguments(["--root".to_owned(), root]).run();
+    let path = |name: &str| empty.path().join(name).display().to_string();
+    let ended = call("flat:earth".into()).with_code(2);
+    assert!(
+        ended.stderr.contains("`host`, `minimal`, `dir:PATH`, `tar:PATH` and `oci:PATH`"),
+        "{}",
+        ended.stderr
+    );
+    let ended = call(format!("dir:{}", path("nowhere"))).with_code(2);
+    assert!(ended.stderr.contains("does not exist"), "{}", ended.stderr);
+    let ended = call(format!("dir:{}", path(""))).with_code(104);
+    assert!(ended.stderr.contains("`one`: its loader `/"), "{}", ended.stderr);
+    fs::write(path("archive"), "no archive").unwrap();
+    for (kind, expected) in [("tar", "the archive is cut off"), ("oci", "the archive is cut off")] {
+        let ended = call(format!("{kind}:{}", path("archive"))).with_code(97);
+        assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    }
+    let left: Vec<_> = fs::read_dir(project.target.join("isotest/roots")).unwrap().flatten().collect();
+    assert!(left.iter().all(|entry| entry.path().extension().is_some_and(|end| end == "lock")), "{left:?}");
+}
+
+#[test]
+fn a_command_may_have_a_root_of_its_own() {
+    let place = tempfile::tempdir().unwrap();
+    let call = |flags: &[&str]| bare().within(place.path()).arguments(["exec"]).arguments(flags);
+    call(&["--", "/bin/ls", "/etc/passwd"]).run().with_code(0);
+    call(&["--root", "minimal", "--", "/bin/ls", "/etc/passwd"]).run().with_code(2);
+    let ended = call(&["--root", "minimal", "--", "ls", "/"]).run().with_code(0);
+    assert!(ended.stdout.contains("proc\n") && !ended.stdout.contains("etc\n"), "{}", ended.stdout);
+}
