@@ -19,6 +19,7 @@ mod isolation;
 mod links;
 mod list;
 mod listing;
+mod missing;
 #[cfg(test)]
 mod oracle;
 mod project;

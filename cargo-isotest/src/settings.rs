@@ -92,6 +92,8 @@ pub(crate) struct SandboxSettings {
     pub(crate) root: RootWord,
     /// Whether not even the package is seen in a minimal root.
     pub(crate) hide_package: bool,
+    /// Whether the paths are told that tests look for and that are not there.
+    pub(crate) trace_missing: bool,
     /// What is shown of the host besides the default.
     pub(crate) binds: Vec<Bind>,
     /// What is written through to the host.
@@ -277,6 +279,7 @@ impl SandboxSettings {
             pids_limit: typed.pids_limit,
             root: root(&typed.root, caller)?,
             hide_package: typed.root.hide_package,
+            trace_missing: typed.root.trace_missing,
             binds,
             keeps,
         })

@@ -70,6 +70,8 @@ pub enum Step {
     ResetSignals,
     /// Workload: change to its directory.
     ChangeDirectory,
+    /// Workload: be asked about paths.
+    TracePaths,
     /// Workload: execute its program.
     Exec,
     /// Supervisor: wait for the end.
@@ -80,7 +82,7 @@ pub enum Step {
 
 impl Step {
     /// Every step that happens inside a process a test can look at, in order.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::StartZygote,
         Self::UnshareZygote,
         Self::MapZygote,
@@ -112,6 +114,7 @@ impl Step {
         Self::PlaceDescriptors,
         Self::ResetSignals,
         Self::ChangeDirectory,
+        Self::TracePaths,
         Self::Exec,
         Self::Supervise,
         Self::ReadFigures,
@@ -177,6 +180,7 @@ impl Step {
             | Self::PlaceDescriptors
             | Self::ResetSignals
             | Self::ChangeDirectory
+            | Self::TracePaths
             | Self::Exec
             | Self::Supervise
             | Self::ReadFigures => return None,
@@ -217,6 +221,7 @@ impl Step {
             Self::PlaceDescriptors => "put the standard descriptors in place",
             Self::ResetSignals => "reset signals",
             Self::ChangeDirectory => "change to the test's directory",
+            Self::TracePaths => "trace the paths that are looked for",
             Self::Exec => "execute the program",
             Self::Supervise => "keep sight of the sandbox until its end",
             Self::ReadFigures => "read what the test used from its cgroup",

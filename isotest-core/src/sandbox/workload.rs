@@ -5,6 +5,7 @@ use super::channel::Packed;
 use super::init::Descriptors;
 use super::step::{Step, StepError};
 use super::terminal::Terminal;
+use super::trace;
 use crate::plan::Template;
 use crate::policy::Capability;
 use crate::sys::clone3::exit_now;
@@ -57,6 +58,9 @@ fn execute(
     })?;
     let (directory, program) = (workload.directory(), workload.program());
     Step::ChangeDirectory.on(directory.to_string_lossy(), || chdir(directory))?;
+    if let Some(follower) = &descriptors.follower {
+        Step::TracePaths.run(|| trace::begin(follower))?;
+    }
     Step::Exec.on(program.to_string_lossy(), || exec(workload))
 }
 
