@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// What is decided when a sandbox is made.
-const WITH_A_SANDBOX_OF_ITS_OWN: [&str; 15] = [
+const WITH_A_SANDBOX_OF_ITS_OWN: [&str; 16] = [
     "timeout",
+    "root",
     "bind",
     "keep",
     "network",
