@@ -5,8 +5,23 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// What is decided when a sandbox is made.
-const WITH_A_SANDBOX_OF_ITS_OWN: [&str; 9] =
-    ["timeout", "bind", "keep", "network", "memory_limit", "pids_limit", "require", "prefer", "off"];
+const WITH_A_SANDBOX_OF_ITS_OWN: [&str; 15] = [
+    "timeout",
+    "bind",
+    "keep",
+    "network",
+    "memory_limit",
+    "swap_limit",
+    "cpu_limit",
+    "cpu_weight",
+    "cpus",
+    "pids_limit",
+    "io_limit",
+    "rlimit",
+    "require",
+    "prefer",
+    "off",
+];
 
 /// A command for a sandbox.
 #[derive(Debug, Clone, Args)]

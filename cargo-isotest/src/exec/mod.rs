@@ -18,7 +18,7 @@ use anstream::AutoStream;
 use isotest_core::outcome::{self, Outcome};
 use isotest_core::plan::{Attended, Limits, SandboxPlan, Template, Workload};
 use isotest_core::record::Record;
-use isotest_core::sandbox::{Running, Slot};
+use isotest_core::sandbox::{Attempt, Running, Slot};
 use nix::sys::resource::{Resource, setrlimit};
 use signals::Signals;
 use std::ffi::{OsStr, OsString};
