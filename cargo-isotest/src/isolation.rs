@@ -212,6 +212,7 @@ impl Decided {
                 root,
                 views,
                 network: network(sandbox.network),
+                trace_missing: sandbox.trace_missing,
                 jobs,
                 cgroups: cgroups.figures(&cgroup_views, missing),
             };

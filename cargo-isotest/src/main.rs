@@ -21,6 +21,7 @@ mod join;
 mod links;
 mod list;
 mod listing;
+mod missing;
 mod one;
 #[cfg(test)]
 mod oracle;

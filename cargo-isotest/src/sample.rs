@@ -78,6 +78,7 @@ fn ending(outcome: &Outcome) -> Ending {
         wall: Duration::from_micros(4_321),
         timed_out: *outcome == Outcome::TimedOut,
         left_running: if *outcome == Outcome::Leaked { vec![leaked] } else { Vec::new() },
+        missing_paths: Vec::new(),
         changed: ChangedPaths { count: 2, paths: vec!["/t/a".into(), "/t/b".into()] },
         children: Children::default(),
     }

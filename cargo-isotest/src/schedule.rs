@@ -3,6 +3,7 @@
 use crate::discover;
 use crate::event::Event;
 use crate::isolation::Sandboxes;
+use crate::missing;
 use crate::report::{Reporter, Reporters};
 use crate::settings::Execution;
 use crate::summary::{Cancellation, Selection, Summary};
@@ -135,6 +136,7 @@ fn judge(test: &TestCase, record: &mut Record) {
         record.outcome = Outcome::Failed { code: 0 };
         record.remarks.push("the harness exited with 0 but executed no test".to_owned());
     }
+    missing::remark(record);
     if !passed {
         let outputs = [&record.stdout, &record.stderr];
         let told = TELLTALES.iter().filter(|(words, _)| words.iter().any(|words| says(outputs, words)));

@@ -106,6 +106,8 @@ pub(crate) struct SandboxSettings {
     pub(crate) root: RootWord,
     /// Whether not even the package is seen in a minimal root.
     pub(crate) hide_package: bool,
+    /// Whether the paths are told that tests look for and that are not there.
+    pub(crate) trace_missing: bool,
     /// What is shown of the host besides the default.
     pub(crate) binds: Vec<Bind>,
     /// What is written through to the host.
@@ -312,7 +314,8 @@ impl SandboxSettings {
         let keeps = typed.keep.iter().map(|path| existing("--keep", path, caller));
         let keeps = keeps.chain(coverage_directory(caller).map(Ok)).collect::<Result<_, _>>()?;
         let (root, hide_package) = (root(&typed.root, caller)?, typed.root.hide_package);
-        Ok(Self { policy, network, limits, root, hide_package, binds, keeps })
+        let trace_missing = typed.root.trace_missing;
+        Ok(Self { policy, network, limits, root, hide_package, trace_missing, binds, keeps })
     }
 }
 

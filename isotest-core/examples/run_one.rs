@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         root: &Root::Host,
         views: &views,
         network: Network::Loopback,
+        trace_missing: false,
         jobs: 1,
         cgroups: established.cgroups.figures(&cgroups, &established.missing),
     };

@@ -94,9 +94,9 @@
 //! - [`sandbox`]: outside, `slot` starts zygotes, `prepared` holds a sandbox that waits for its workload, and `attempt`
 //!   watches one to its end; `attended` is for a command to which somebody attends, who passes on signals and sees it
 //!   stop, `terminal` opens one for it, and with `join` and `guest` it enters a sandbox that is running. `zygote`,
-//!   `tree`, `stores` and `network` are the zygote's work; `init`, `layers`, `watch`, `sampler`, `leftovers` and
-//!   `changes` are init's; `workload` is the last stretch before execve. `channel` is what they say to each other, `part`
-//!   one thing tried alone by a zygote that is good for nothing else.
+//!   `tree`, `stores` and `network` are the zygote's work; `init`, `layers`, `watch`, `sampler`, `leftovers`, `changes`
+//!   and `trace` are init's; `workload` is the last stretch before execve. `channel` is what they say to each other,
+//!   `part` one thing tried alone by a zygote that is good for nothing else.
 //!   [`Step`](sandbox::step::Step) names every action in the order in which it happens.
 //! - [`stage`]: the re-execution hook.
 //! - [`wire`]: paths on the wire, byte for byte.

@@ -49,6 +49,9 @@ pub struct Ending {
     pub left_running: Vec<LeftProcess>,
     /// What it wrote.
     pub changed: ChangedPaths,
+    /// The first of the paths it looked for that were not there, in order, if that was wanted.
+    #[serde(with = "crate::wire::paths")]
+    pub missing_paths: Vec<PathBuf>,
     /// What every process in the sandbox but init used, as far as its parent is told.
     pub children: Children,
 }

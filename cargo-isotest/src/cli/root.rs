@@ -17,6 +17,9 @@ pub(crate) struct RootArgs {
     /// With `--root minimal`, do not show the package's own directory either
     #[arg(long)]
     pub(crate) hide_package: bool,
+    /// Name the paths that a test looked for, that are not there, and that the host has; slows every test down
+    #[arg(long)]
+    pub(crate) trace_missing: bool,
 }
 
 /// A value of `--root`.

@@ -10,6 +10,7 @@ use crate::environment;
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::isolation::Sandboxes;
+use crate::missing;
 use crate::report;
 use crate::root;
 use crate::roster::{Listener, Roster};
@@ -124,7 +125,8 @@ fn attended_by_us(plan: SandboxPlan) -> SandboxPlan {
 
 fn finish(mut attempt: Attempt, settings: &Settings, signals: &Signals) -> Result<Record, Error> {
     attend::until_end(&mut attempt, signals).map_err(Error::Host)?;
-    let record = attempt.finish();
+    let mut record = attempt.finish();
+    missing::remark(&mut record);
     match record.outcome {
         // Another plan may do without, or what the host refuses is told.
         Outcome::NotIsolated(error) if error.step.capability().is_some() => Err(Error::Sandbox(error)),

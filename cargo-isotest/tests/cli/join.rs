@@ -129,7 +129,9 @@ fn a_shell_may_be_opened_in_a_running_test_on_a_terminal_of_its_own() {
 
 #[test]
 fn what_is_decided_when_a_sandbox_is_made_cannot_be_asked_of_one_that_runs() {
-    for flags in [&["--memory-limit", "1GiB"][..], &["--network", "host"], &["--timeout", "1s"]] {
+    for flags in
+        [&["--memory-limit", "1GiB"][..], &["--network", "host"], &["--timeout", "1s"], &["--cpus", "0"]]
+    {
         let mut call = bare().arguments(["exec", "--join", "1.1"]).arguments(flags).arguments(["--", "true"]);
         call.command.stdin(Stdio::null());
         call.run().with_code(2);

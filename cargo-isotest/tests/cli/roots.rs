@@ -19,6 +19,26 @@ fn in_a_minimal_root_only_what_is_named_is_there() {
 }
 
 #[test]
+fn what_a_test_looked_for_is_named_if_asked_for() {
+    let place = tempfile::tempdir().unwrap();
+    let body = "let _ = fs::read(\"/etc/passwd\");\nlet _ = fs::read(\"/etc/nobody has it\");";
+    let project = with_test(place.path(), body);
+    let call = |flags: &[&str]| isotest(&project).arguments(["--root", "minimal"]).arguments(flags);
+    let (ended, lines) = call(&["--trace-missing"]).lines();
+    let attempt = lines.attempt("one", "it");
+    let missing: Vec<_> =
+        attempt["missing_paths"].as_array().unwrap().iter().map(|path| path.as_str()).collect();
+    assert!(missing.contains(&Some("/etc/passwd")), "{missing:?}");
+    assert!(!missing.iter().any(|path| path.unwrap().contains("nobody")), "{missing:?}");
+    assert!(ended.stderr.contains("looked for, and only the host has: "), "{}", ended.stderr);
+    let (_, lines) = call(&[]).lines();
+    assert!(lines.attempt("one", "it").get("missing_paths").is_none());
+    let (_, lines) = call(&["--trace-missing", "--bind", "/etc/passwd"]).lines();
+    let text = lines.attempt("one", "it").to_string();
+    assert!(!text.contains("/etc/passwd"), "{text}");
+}
+
+#[test]
 fn each_binary_has_a_minimal_root_of_its_own() {
     let place = tempfile::tempdir().unwrap();
     let target = "std::env::var(\"OTHER\").unwrap()";

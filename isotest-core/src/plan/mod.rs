@@ -149,6 +149,8 @@ pub struct Template {
     pub tree: Vec<Entry>,
     /// What every attempt adds for itself.
     pub private: Private,
+    /// Whether the paths are noted that processes look for and that are not there.
+    pub trace_missing: bool,
     /// A step that reports a failure instead of being taken, so that tests see what each failure leads to.
     pub failing: Option<Step>,
 }

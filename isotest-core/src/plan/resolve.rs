@@ -21,6 +21,8 @@ pub struct Request<'a> {
     pub views: &'a Views,
     /// The network.
     pub network: Network,
+    /// Whether the paths are noted that processes look for and that are not there.
+    pub trace_missing: bool,
     /// How many attempts at once.
     pub jobs: usize,
     /// What cgroups there are.
@@ -93,6 +95,7 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
         foothold: foothold(host),
         tree: rootfs.tree,
         private: rootfs.private,
+        trace_missing: request.trace_missing,
         failing: None,
     };
     let mut remarks = rootfs.remarks;

@@ -78,7 +78,8 @@ impl Guest<'_> {
         }
         let children = Step::Supervise.run(|| init::children(&[], None))?;
         let changed = ChangedPaths::default();
-        Ok(Ending { exit, wall, timed_out: false, left_running: Vec::new(), changed, children })
+        let (left_running, missing_paths) = (Vec::new(), Vec::new());
+        Ok(Ending { exit, wall, timed_out: false, left_running, changed, missing_paths, children })
     }
 
     /// In version 2 it depends on the cgroup this process comes from, too, whether it may.

@@ -6,12 +6,13 @@ use super::layers::{self, Upper};
 use super::sampler::Sampler;
 use super::step::{Step, StepError};
 use super::terminal::{self, Terminal};
+use super::trace::Trace;
 use super::watch::{self, Watch};
 use super::{changes, mounts, network, workload};
 use crate::outcome::{Ending, Exit};
 use crate::plan::{Network, Template};
 use crate::policy::Capability;
-use crate::sys::clone3::{SingleThreaded, exit_now};
+use crate::sys::clone3::{Side, SingleThreaded, clone_apart, exit_now};
 use crate::sys::mount::attr;
 use crate::sys::spawn::spawn;
 use crate::usage::{Children, Cpu, Io};
@@ -19,9 +20,10 @@ use nix::sys::prctl::{set_dumpable, set_name, set_pdeathsig};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeVal;
-use nix::unistd::{pipe2, read};
+use nix::unistd::{Pid, pipe2, read};
+use std::convert::Infallible;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -70,6 +72,8 @@ pub(super) struct Descriptors {
     pub(super) attended: bool,
     /// Its terminal.
     pub(super) terminal: Option<Terminal>,
+    /// Who is asked about the paths it looks for.
+    pub(super) follower: Option<UnixStream>,
 }
 
 impl Descriptors {
@@ -82,12 +86,21 @@ impl Descriptors {
             tasks: rest.collect(),
             attended: start.attended.is_some(),
             terminal: None,
+            follower: None,
         }
     }
 
     /// Those of a guest.
     pub(super) const fn of_guest(stdio: Vec<OwnedFd>, terminal: Option<Terminal>) -> Self {
-        Self { control: None, stdio, cgroup: None, tasks: Vec::new(), attended: true, terminal }
+        Self {
+            control: None,
+            stdio,
+            cgroup: None,
+            tasks: Vec::new(),
+            attended: true,
+            terminal,
+            follower: None,
+        }
     }
 }
 
@@ -96,7 +109,7 @@ fn attempt(
     mut descriptors: Descriptors,
     control: &mut UnixStream,
 ) -> Result<Ending, StepError> {
-    let Errand { proof, template, start, store, hold } = errand;
+    let Errand { template, start, store, hold, .. } = errand;
     Step::DieWithParent.run(|| die_with_parent(hold))?;
     let uppers = set_up(template, start, store)?;
     if let Some(attended) = start.attended {
@@ -105,17 +118,24 @@ fn attempt(
     }
     let signals = Step::CloneWorkload.run(watch::children)?;
     let Some((workload, timeout)) = Step::Supervise.run(|| workload_from(control))? else { exit_now(0) };
+    let traced = if template.trace_missing { Some(Step::TracePaths.run(UnixStream::pair)?) } else { None };
+    let begins = traced.map(|(begins, follower)| {
+        descriptors.follower = Some(follower);
+        begins
+    });
     let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
     let born = Instant::now();
     let cgroup = descriptors.cgroup.as_ref().map(AsFd::as_fd);
     let own_cgroup = !template.shared.contains(&Capability::Cgroup);
-    let pid = Step::CloneWorkload
-        .run(|| spawn(proof, cgroup, || workload::run(own_cgroup, &workload, &descriptors, &error_end)))?;
+    let run = || workload::run(own_cgroup, &workload, &descriptors, &error_end);
+    let pid = Step::CloneWorkload.run(|| clone_workload(errand, cgroup, run))?;
     // Kept open, so that nobody on the other side takes a program that reopens it for one that has ended.
     let terminal = descriptors.terminal.take();
     let sources = if start.measured { template.sampled.as_slice() } else { &[] };
     let sampler = Sampler::new(sources, descriptors.cgroup.as_ref());
     drop((error_end, descriptors));
+    // From here on nothing is cloned, so that there may be a thread.
+    let trace = begins.map(|begins| Step::TracePaths.run(|| Trace::follow(begins))).transpose()?;
     let mut watch = Watch::new(pid, born, timeout, start.attended.is_some());
     watch.sampler = sampler;
     Step::Supervise.run(|| watch.until_end(control, &signals))?;
@@ -127,7 +147,25 @@ fn attempt(
     let changed = changes::list(&uppers, &template.private);
     let exit = watch.exit.unwrap_or(Exit::Code(0));
     let children = Step::Supervise.run(|| children(&template.unmeasured, watch.sampler.as_ref()))?;
-    Ok(Ending { exit, wall: watch.wall, timed_out: watch.timed_out, left_running, changed, children })
+    let missing_paths = trace.map(|trace| trace.paths()).unwrap_or_default();
+    let Watch { wall, timed_out, .. } = watch;
+    Ok(Ending { exit, wall, timed_out, left_running, changed, missing_paths, children })
+}
+
+/// The execve of a workload that is traced waits for an answer, and who gives it must not wait for that.
+#[expect(unreachable_code, reason = "a match without arms is how the child's branch gets its type")]
+fn clone_workload(
+    Errand { proof, template, .. }: Errand<'_>,
+    cgroup: Option<BorrowedFd<'_>>,
+    run: impl FnOnce() -> Infallible,
+) -> io::Result<Pid> {
+    if !template.trace_missing {
+        return spawn(proof, cgroup, run);
+    }
+    match clone_apart(proof, cgroup)? {
+        Side::Child => match run() {},
+        Side::Parent(pid) => Ok(pid),
+    }
 }
 
 /// Waits for the zygote to write the id maps. A zygote that died before the request for its death signal took

@@ -20,6 +20,7 @@ mod slot;
 pub mod step;
 mod stores;
 mod terminal;
+mod trace;
 mod tree;
 mod watch;
 mod workload;

@@ -74,6 +74,8 @@ pub enum Step {
     ResetSignals,
     /// Workload: change to its directory.
     ChangeDirectory,
+    /// Workload: be asked about paths.
+    TracePaths,
     /// Workload: limit itself.
     LimitProcess,
     /// Workload: execute its program.
@@ -86,7 +88,7 @@ pub enum Step {
 
 impl Step {
     /// Every step that happens inside a process a test can look at, in order.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::StartZygote,
         Self::UnshareZygote,
         Self::MapZygote,
@@ -120,6 +122,7 @@ impl Step {
         Self::PlaceDescriptors,
         Self::ResetSignals,
         Self::ChangeDirectory,
+        Self::TracePaths,
         Self::LimitProcess,
         Self::Exec,
         Self::Supervise,
@@ -188,6 +191,7 @@ impl Step {
             | Self::PlaceDescriptors
             | Self::ResetSignals
             | Self::ChangeDirectory
+            | Self::TracePaths
             | Self::LimitProcess
             | Self::Exec
             | Self::Supervise
@@ -231,6 +235,7 @@ impl Step {
             Self::PlaceDescriptors => "put the standard descriptors in place",
             Self::ResetSignals => "reset signals",
             Self::ChangeDirectory => "change to the test's directory",
+            Self::TracePaths => "trace the paths that are looked for",
             Self::LimitProcess => "limit the test's process",
             Self::Exec => "execute the program",
             Self::Supervise => "keep sight of the sandbox until its end",

@@ -5,6 +5,7 @@ use super::channel::Packed;
 use super::init::Descriptors;
 use super::step::{Step, StepError};
 use super::terminal::Terminal;
+use super::trace;
 use crate::host::bounds::resource;
 use crate::plan::ProcessLimits;
 use crate::sys::clone3::exit_now;
@@ -54,6 +55,9 @@ fn execute(own_cgroup: bool, workload: &Packed, descriptors: &Descriptors) -> Re
     })?;
     let (directory, program) = (workload.directory(), workload.program());
     Step::ChangeDirectory.on(directory.to_string_lossy(), || chdir(directory))?;
+    if let Some(follower) = &descriptors.follower {
+        Step::TracePaths.run(|| trace::begin(follower))?;
+    }
     if workload.limits.any() {
         Step::LimitProcess.run(|| limit(&workload.limits))?;
     }

@@ -6,6 +6,7 @@ pub(crate) mod fd;
 pub(crate) mod mount;
 pub(crate) mod net;
 pub(crate) mod pidfd;
+pub(crate) mod seccomp;
 pub(crate) mod signal;
 pub(crate) mod spawn;
 pub(crate) mod terminal;

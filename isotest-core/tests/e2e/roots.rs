@@ -20,6 +20,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("a_directory_of_the_host_is_seen_where_the_tree_has_none", a_place_of_its_own),
     Promise::new("the_sandbox_s_own_directories_are_not_the_tree_s", own_directories),
     Promise::new("a_minimal_root_has_what_was_named_and_nothing_else", minimal_has_nothing_else),
+    Promise::new("what_is_looked_for_and_not_there_is_named", missing_paths),
     Promise::new("a_slot_changes_its_root_between_attempts", another_root),
 ];
 
@@ -207,6 +208,27 @@ fn minimal_has_nothing_else(suite: &Suite) -> Kept {
     }
     suite.outside(&["exists", "/bin/sh"])?.did()?;
     suite.inside(&["exists", "/bin/sh"])?.did()?;
+    Ok(())
+}
+
+fn missing_paths(suite: &Suite) -> Kept {
+    let wish = Wish { root: minimal(suite, &[])?, trace_missing: true, ..suite.wish() };
+    let named = |wish: &Wish, arguments: &[&str]| -> Result<_, Failed> {
+        Ok(suite.inside_with(wish, arguments)?.ending()?.missing_paths.clone())
+    };
+    let looked_for = |wish: &Wish, path: &str| -> Result<bool, Failed> {
+        Ok(named(wish, &["read", path])?.iter().any(|missing| missing == Path::new(path)))
+    };
+    assert!(looked_for(&wish, "/etc/passwd")?);
+    let in_directory = Wish { directory: "/a/directory".into(), ..wish.clone() };
+    let relative = named(&in_directory, &["read", "there/is/none"])?;
+    assert!(relative.contains(&"/a/directory/there/is/none".into()), "{relative:?}");
+    assert!(named(&wish, &["exec_missing"])?.len() > named(&wish, &["exit", "0"])?.len());
+    // What is there, what is made, and what nobody was to note.
+    let with_file = Wish { root: minimal(suite, &[Path::new("/etc/passwd")])?, ..wish.clone() };
+    assert!(!looked_for(&with_file, "/etc/passwd")?);
+    assert!(!named(&wish, &["write", "/tmp/new"])?.contains(&"/tmp/new".into()));
+    assert!(named(&Wish { trace_missing: false, ..wish }, &["read", "/etc/passwd"])?.is_empty());
     Ok(())
 }
 

@@ -39,6 +39,7 @@ pub(crate) struct Wish {
     pub(crate) root: Root,
     pub(crate) views: Views,
     pub(crate) network: Network,
+    pub(crate) trace_missing: bool,
     pub(crate) limits: Limits,
     pub(crate) timeout: Option<Duration>,
     pub(crate) environment: Vec<(OsString, OsString)>,
@@ -121,6 +122,7 @@ impl Suite {
             root: Root::Host,
             views: Views::default(),
             network: Network::Loopback,
+            trace_missing: false,
             limits: Limits::default(),
             timeout: None,
             environment: vec![("ISOTEST".into(), "1".into()), ("PATH".into(), "/usr/bin:/bin".into())],
@@ -145,6 +147,7 @@ impl Suite {
             root: &wish.root,
             views: &views,
             network: wish.network,
+            trace_missing: wish.trace_missing,
             jobs: 2,
             cgroups: self.cgroups.figures(&cgroups, &self.missing),
         };

@@ -61,6 +61,7 @@ fn fails(suite: &Suite, step: Step) -> Kept {
             // A value that a new namespace does not have by itself.
             template.net_settings.push(("ipv4/ip_unprivileged_port_start".into(), "4321".into()));
         }
+        Step::TracePaths => template.trace_missing = true,
         Step::GuardProc => template.private.guarded_proc.push("sys".into()),
         _ => {}
     }

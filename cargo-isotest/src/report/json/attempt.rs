@@ -32,6 +32,8 @@ pub(super) struct Facts<'a> {
     autopsy: Option<&'a Autopsy>,
     changed_paths: Option<Vec<String>>,
     changed_paths_count: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing_paths: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<SandboxError>,
     suspect: Option<&'a str>,
@@ -64,6 +66,7 @@ impl<'a> Facts<'a> {
             autopsy: record.autopsy.as_ref(),
             changed_paths: ending.map(changed_paths),
             changed_paths_count: ending.map(|ending| ending.changed.count),
+            missing_paths: ending.map(missing_paths).unwrap_or_default(),
             error: SandboxError::of(&record.outcome),
             suspect: record.suspect.as_deref(),
             remarks: &record.remarks,
@@ -83,6 +86,10 @@ fn signal_name(exit: Exit) -> Option<String> {
         Exit::Code(_) => None,
         Exit::Signal(number) | Exit::Stopped(number) => Some(signal(number)),
     }
+}
+
+fn missing_paths(ending: &Ending) -> Vec<String> {
+    ending.missing_paths.iter().map(|path| path.to_string_lossy().into_owned()).collect()
 }
 
 fn changed_paths(ending: &Ending) -> Vec<String> {

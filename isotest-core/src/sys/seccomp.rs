@@ -1,0 +1,46 @@
+//! seccomp(2) with a listener, and what the listener answers (seccomp_unotify(2)).
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// seccomp(2): gives this process and all it starts a filter, and returns the listener of those calls it asks about.
+///
+/// # Errors
+/// Those of seccomp(2); `EBUSY` if there is a listener already.
+pub(crate) fn listen(filter: &[libc::sock_filter]) -> io::Result<OwnedFd> {
+    let length = u16::try_from(filter.len()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+    let program = libc::sock_fprog { len: length, filter: filter.as_ptr().cast_mut() };
+    let (mode, flags) = (libc::SECCOMP_SET_MODE_FILTER, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER);
+    // SAFETY: `program` names as many instructions as it says, which the kernel only reads, and outlives the call.
+    let returned = unsafe { libc::syscall(libc::SYS_seccomp, mode, flags, &raw const program) };
+    let fd = super::checked(returned)?;
+    let fd = i32::try_from(fd).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
+    // SAFETY: the call has just returned this descriptor, so that nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// ioctl(2) with `SECCOMP_IOCTL_NOTIF_RECV`: waits for a call that is asked about.
+///
+/// # Errors
+/// `ENOENT` if who made it is gone; others when nobody is left to be heard of.
+pub(crate) fn receive(listener: BorrowedFd<'_>) -> io::Result<libc::seccomp_notif> {
+    let data = libc::seccomp_data { nr: 0, arch: 0, instruction_pointer: 0, args: [0; 6] };
+    let mut call = libc::seccomp_notif { id: 0, pid: 0, flags: 0, data };
+    // SAFETY: the kernel writes one `seccomp_notif`, which `call` is and has to be zero before.
+    let returned =
+        unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut call) };
+    super::checked(returned.into()).map(|_| call)
+}
+
+/// ioctl(2) with `SECCOMP_IOCTL_NOTIF_SEND`: lets the call go on as if nobody had asked.
+///
+/// # Errors
+/// `ENOENT` if who made it is gone.
+pub(crate) fn go_on(listener: BorrowedFd<'_>, id: u64) -> io::Result<()> {
+    let flags = u32::try_from(libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE).unwrap_or(1);
+    let answer = libc::seccomp_notif_resp { id, val: 0, error: 0, flags };
+    // SAFETY: the kernel reads one `seccomp_notif_resp`, which `answer` is.
+    let returned =
+        unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const answer) };
+    super::checked(returned.into()).map(drop)
+}
