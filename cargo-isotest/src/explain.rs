@@ -2,7 +2,6 @@
 
 use crate::build::{Build, Directories};
 use crate::caller::Caller;
-use crate::environment;
 use crate::error::Error;
 use crate::exec;
 use crate::exit::{End, Exit};
@@ -10,7 +9,6 @@ use crate::isolation::Sandboxes;
 use crate::one;
 use crate::report;
 use crate::root;
-use crate::schedule;
 use crate::settings::{Command, Settings};
 use isotest_core::plan::explain::{Explained, explain};
 use isotest_core::plan::{SandboxPlan, Template};
@@ -47,12 +45,8 @@ fn of_test(settings: &Settings, caller: &Caller) -> Result<String, Error> {
     let roots = root::of_tests(&settings.sandbox, &build, caller)?;
     Sandboxes::with(settings, &roots, caller, |sandboxes| {
         let test = one::test(settings, &build, sandboxes)?;
-        let mut plan = schedule::plan(&test, &settings.execution, &sandboxes.limits);
-        let additions = environment::additions(0).map(|(name, value)| (name.to_owned(), value));
-        plan.workload.environment.extend(additions);
-        root::complete(&mut plan.workload.environment, &sandboxes.image);
+        let (plan, template) = one::plan(&test, settings, sandboxes);
         let title = format!("the test `{}`", report::title(&test));
-        let template = &sandboxes.templates[sandboxes.template_for(&test.binary)];
         Ok(script(&title, &plan, template, sandboxes, caller))
     })
 }

@@ -1,17 +1,21 @@
-//! The one test that was named: built, and found among all.
+//! The one test that was named: found among all, and how it would be executed.
 
 use crate::build::Build;
 use crate::cli::RunIgnored;
+use crate::environment;
 use crate::error::Error;
 use crate::interrupt;
 use crate::isolation::Sandboxes;
 use crate::listing::{self, Listed};
 use crate::report;
+use crate::root;
 use crate::roster::Roster;
+use crate::schedule;
 use crate::select::Selection;
 use crate::settings::Settings;
 use crate::testcase::TestCase;
 use crate::workers::Workers;
+use isotest_core::plan::{SandboxPlan, Template};
 use isotest_core::sandbox::Cancel;
 use std::thread;
 
@@ -34,6 +38,19 @@ pub(crate) fn test(settings: &Settings, build: &Build, sandboxes: &Sandboxes) ->
     let selection = Selection { ignored: RunIgnored::All, ..settings.selection.clone() };
     let selected = selection.choose(tests);
     choose(selected.tests, &selection.filters, selected.filtered)
+}
+
+/// How it would be executed in the first job slot, and in what.
+pub(crate) fn plan<'run>(
+    test: &TestCase,
+    settings: &Settings,
+    sandboxes: &'run Sandboxes,
+) -> (SandboxPlan, &'run Template) {
+    let mut plan = schedule::plan(test, &settings.execution, &sandboxes.limits);
+    let additions = environment::additions(0).map(|(name, value)| (name.to_owned(), value));
+    plan.workload.environment.extend(additions);
+    root::complete(&mut plan.workload.environment, &sandboxes.image);
+    (plan, &sandboxes.templates[sandboxes.template_for(&test.binary)])
 }
 
 fn choose(mut tests: Vec<TestCase>, filters: &[String], filtered: usize) -> Result<TestCase, Error> {

@@ -2,7 +2,6 @@
 
 use crate::build::{Build, Directories};
 use crate::caller::Caller;
-use crate::environment;
 use crate::error::Error;
 use crate::exec;
 use crate::exit::End;
@@ -10,10 +9,9 @@ use crate::isolation::Sandboxes;
 use crate::one;
 use crate::report;
 use crate::root;
-use crate::schedule;
 use crate::settings::{Command, Settings};
-use isotest_core::plan::Workload;
 use isotest_core::plan::explain::quoted;
+use isotest_core::plan::{SandboxPlan, Workload};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -27,14 +25,10 @@ pub(crate) fn execute(of_test: bool, settings: &Settings, caller: &Caller) -> Re
         let roots = root::of_tests(&settings.sandbox, &build, caller)?;
         Sandboxes::with(settings, &roots, caller, |sandboxes| {
             let test = one::test(settings, &build, sandboxes)?;
-            let mut workload = schedule::plan(&test, &settings.execution, &sandboxes.limits).workload;
-            let additions = environment::additions(0).map(|(name, value)| (name.to_owned(), value));
-            workload.environment.extend(additions);
-            root::complete(&mut workload.environment, &sandboxes.image);
+            let (SandboxPlan { workload, .. }, template) = one::plan(&test, settings, sandboxes);
             let command = line(&workload);
             let whose = format!("in the sandbox of {}, which would execute", report::title(&test));
             exec::say(settings, &report::before_shell(&whose, Some(&command.to_string_lossy())));
-            let template = &sandboxes.templates[sandboxes.template_for(&test.binary)];
             exec::attended(with_history(workload, caller, &command), template, settings, sandboxes)
         })?
     } else {

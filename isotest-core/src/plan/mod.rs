@@ -123,6 +123,21 @@ pub enum Entry {
     },
 }
 
+impl Entry {
+    /// Where it stands.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Directory { path, .. }
+            | Self::Symlink { path, .. }
+            | Self::File { path }
+            | Self::Copy { to: path, .. }
+            | Self::Bind { to: path, .. }
+            | Self::Sysfs { path }
+            | Self::Tmpfs { path } => path,
+        }
+    }
+}
+
 /// What a zygote prepares once, and every attempt it starts shares read-only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Template {

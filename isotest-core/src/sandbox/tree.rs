@@ -29,7 +29,7 @@ pub(super) fn enter(template: &Template) -> Result<(), StepError> {
         mounts::attach(&proc, &inside(Path::new("/proc")))
     })?;
     for entry in &template.tree {
-        Step::AssembleTree.on(path_of(entry).display(), || place(entry))?;
+        Step::AssembleTree.on(entry.path().display(), || place(entry))?;
     }
     Step::PivotRoot.run(pivot)?;
     for entry in &template.tree {
@@ -88,18 +88,6 @@ fn pivot() -> io::Result<()> {
 fn seal(path: &Path) -> io::Result<()> {
     let mount = fs::File::open(path)?.into();
     mounts::restrict(&mount, attr::RDONLY, false)
-}
-
-fn path_of(entry: &Entry) -> &Path {
-    match entry {
-        Entry::Directory { path, .. }
-        | Entry::Symlink { path, .. }
-        | Entry::File { path }
-        | Entry::Copy { to: path, .. }
-        | Entry::Bind { to: path, .. }
-        | Entry::Sysfs { path }
-        | Entry::Tmpfs { path } => path,
-    }
 }
 
 fn inside(path: &Path) -> PathBuf {

@@ -52,7 +52,7 @@ impl<'a> Site<'a> {
         let room = template.foothold.display();
         // Any other directory of the host.
         let others = ["/mnt", "/media", "/srv", "/opt", "/var", "/home"].map(Path::new);
-        let is_there = |path: &&Path| template.tree.iter().any(|entry| place_of(entry) == *path);
+        let is_there = |path: &&Path| template.tree.iter().any(|entry| entry.path() == *path);
         let host = others.into_iter().filter(|path| *path != template.foothold).find(is_there);
         Self {
             template,
@@ -92,7 +92,7 @@ impl<'a> Site<'a> {
     fn entries(&self, lines: &mut Lines) {
         let stash = &self.template.private.stash;
         let is_shown = |entry: &&Entry| {
-            let place = place_of(entry);
+            let place = entry.path();
             let is_stash = place == stash && !matches!(entry, Entry::Directory { .. });
             !is_stash && (place == stash || !place.starts_with(stash))
         };
@@ -126,13 +126,13 @@ impl<'a> Site<'a> {
                 lines.blank();
                 lines.say("/sys shows the interfaces of this network namespace only.");
                 for entry in group {
-                    let place = self.new_path(place_of(entry));
+                    let place = self.new_path(entry.path());
                     lines.run(&format!("mount -t sysfs -o ro,nosuid,nodev,noexec sysfs {place}"));
                 }
             }
             Kind::Tmpfs => {
                 for entry in group {
-                    let place = self.new_path(place_of(entry));
+                    let place = self.new_path(entry.path());
                     lines.run(&format!("mount -t tmpfs -o nosuid,nodev,size=1m,mode=755 tmpfs {place}"));
                 }
             }
@@ -141,7 +141,7 @@ impl<'a> Site<'a> {
 
     /// What is no mount; `at` says by which word each is placed.
     fn plain(&self, lines: &mut Lines, kind: Kind, group: &[&Entry], at: impl Fn(&Path) -> String) {
-        let places = || list(group.iter().map(|entry| at(place_of(entry)))).unwrap_or_default();
+        let places = || list(group.iter().map(|entry| at(entry.path()))).unwrap_or_default();
         match kind {
             Kind::Directory(mode) => lines.run(&format!("mkdir -p -m {mode:o} {}", places())),
             Kind::File => lines.run(&format!("touch {}", places())),
@@ -163,7 +163,7 @@ impl<'a> Site<'a> {
     fn binds(&self, lines: &mut Lines, access: Access, recursive: bool, group: &[&Entry]) {
         let Self { host, new, .. } = self;
         let elsewhere = |entry: &Entry| matches!(entry, Entry::Bind { from, to, .. } if from != to);
-        let paths = list(group.iter().filter(|entry| !elsewhere(entry)).map(|entry| quoted(place_of(entry))));
+        let paths = list(group.iter().filter(|entry| !elsewhere(entry)).map(|entry| quoted(entry.path())));
         if let Some(paths) = paths {
             lines.run(&format!("for path in {paths}; do"));
             for line in bound(access, recursive, &format!("\"{host}$path\""), &format!("\"{new}$path\"")) {
@@ -237,7 +237,7 @@ impl<'a> Site<'a> {
         }
         lines
             .say("With something mounted below, the kernel lets only root have the host's as the lower one.");
-        let parts = self.template.tree.iter().filter(|entry| place_of(entry).starts_with(stash));
+        let parts = self.template.tree.iter().filter(|entry| entry.path().starts_with(stash));
         let at = |path: &Path| match path.strip_prefix(stash) {
             Ok(below) if below != Path::new("") => joined(lower, &Path::new("/").join(below)),
             _ => lower.to_owned(),
@@ -302,8 +302,8 @@ fn grouped<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<(Kind, Vec<&'a E
     let mut groups: Vec<(Kind, Vec<&Entry>)> = Vec::new();
     for entry in entries {
         let kind = kind(entry);
-        let place = place_of(entry);
-        let holds = |other: &&Entry| place.starts_with(place_of(other)) && place_of(other) != place;
+        let place = entry.path();
+        let holds = |other: &&Entry| place.starts_with(other.path()) && other.path() != place;
         let last_holder = groups.iter().rposition(|(_, group)| group.iter().any(&holds));
         let from = last_holder.unwrap_or_default();
         match groups.iter_mut().skip(from).find(|(other, _)| *other == kind) {
@@ -339,18 +339,6 @@ fn joined(top: &str, path: &Path) -> String {
     let mut joined = OsString::from(top);
     joined.push(path);
     quoted(joined)
-}
-
-fn place_of(entry: &Entry) -> &Path {
-    match entry {
-        Entry::Directory { path, .. }
-        | Entry::Symlink { path, .. }
-        | Entry::File { path }
-        | Entry::Copy { to: path, .. }
-        | Entry::Bind { to: path, .. }
-        | Entry::Sysfs { path }
-        | Entry::Tmpfs { path } => path,
-    }
 }
 
 fn kind(entry: &Entry) -> Kind {
