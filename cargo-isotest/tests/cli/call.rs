@@ -5,11 +5,14 @@ use crate::project::Project;
 use crate::terminal::Terminal;
 use nix::unistd::Uid;
 use serde_json::Value;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT};
+use signal_hook::flag::register_conditional_default;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Once};
 use std::thread;
 
 /// A call that has not been made.
@@ -80,6 +83,7 @@ pub(crate) fn isotest_between(script: &str, then: &str, project: &Project) -> Ca
 /// Calls the program without any argument.
 pub(crate) fn bare() -> Call {
     static CALLS: AtomicU32 = AtomicU32::new(0);
+    catch_signals();
     let mark = format!("{}-{}", std::process::id(), CALLS.fetch_add(1, Ordering::Relaxed));
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-isotest"));
     command.env_clear().env(MARK, &mark).env("RUST_BACKTRACE", "0");
@@ -98,6 +102,16 @@ pub(crate) fn bare() -> Call {
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Call { command, arguments: Vec::new(), mark }
+}
+
+/// Whoever started the tests in the background may have signals ignored, which is inherited. What is caught is not.
+fn catch_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGHUP, SIGINT, SIGQUIT] {
+            register_conditional_default(signal, Arc::new(AtomicBool::new(true))).unwrap();
+        }
+    });
 }
 
 impl Call {
