@@ -48,28 +48,26 @@ impl Sandboxes {
         caller: &Caller,
         work: impl Fn(&Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut refused = Vec::new();
+        let mut refused = RefusedViews::default();
         loop {
             let sandboxes = Self::prepare(settings, roots, caller, &refused)?;
-            let done = work(&sandboxes);
-            let again = done.as_ref().err().and_then(|error| sandboxes.refused_view(error));
-            let retry = again.filter(|again| !refused.contains(again));
-            let done = if retry.is_none() { done.map_err(|error| sandboxes.explained(error)) } else { done };
+            let done = match work(&sandboxes) {
+                Err(Error::Sandbox(error)) if refused.learn(&sandboxes.templates, &error) => None,
+                done => Some(done.map_err(|error| sandboxes.explained(error))),
+            };
             close(sandboxes.cgroups);
-            match retry {
-                Some(again) => refused.push(again),
-                None => return done,
+            if let Some(done) = done {
+                return done;
             }
         }
     }
 
-    /// Reads the host, makes the run's cgroups and decides; `refused` are the directories of which the kernel makes no
-    /// copy-on-write views, and what it said.
+    /// Reads the host, makes the run's cgroups and decides.
     fn prepare(
         settings: &Settings,
         roots: &Roots,
         caller: &Caller,
-        refused: &[(PathBuf, String)],
+        refused: &RefusedViews,
     ) -> Result<Self, Error> {
         let sandbox = &settings.sandbox;
         let jobs = settings.execution.jobs.get();
@@ -109,8 +107,7 @@ impl Sandboxes {
     /// A sandbox that could not be made, explained by everything that is refused; any other error as it is.
     fn explained(&self, error: Error) -> Error {
         let Error::Sandbox(first) = error else { return error };
-        let refusals = self.templates.first().map(|template| probe::refusals(template, &first));
-        let refusals = refusals.unwrap_or_default();
+        let refusals = probe::refusals(self.template(), &first);
         match probe::host() {
             Ok(host) if !refusals.is_empty() => {
                 unmet(refusals.into_iter().map(Obstacle::from).collect(), &host)
@@ -118,17 +115,23 @@ impl Sandboxes {
             _ => Error::Sandbox(first),
         }
     }
-
-    fn refused_view(&self, error: &Error) -> Option<(PathBuf, String)> {
-        let Error::Sandbox(error) = error else { return None };
-        self.templates.iter().find_map(|template| refused_view(template, error))
-    }
 }
 
-/// The directory of which no copy-on-write view was made, and what the kernel said, if that is what failed.
-pub(crate) fn refused_view(template: &Template, error: &StepError) -> Option<(PathBuf, String)> {
-    let path = template.refused_view(error)?;
-    Some((path.to_path_buf(), io::Error::from_raw_os_error(error.errno).to_string()))
+/// The directories of which the kernel makes no copy-on-write views, and what it said.
+#[derive(Debug, Default)]
+pub(crate) struct RefusedViews(Vec<(PathBuf, String)>);
+
+impl RefusedViews {
+    /// Whether this failure tells of one that was not known; then it is.
+    pub(crate) fn learn(&mut self, templates: &[Template], error: &StepError) -> bool {
+        let Some(path) = templates.iter().find_map(|template| template.refused_view(error)) else {
+            return false;
+        };
+        let told = (path.to_path_buf(), io::Error::from_raw_os_error(error.errno).to_string());
+        let is_new = !self.0.contains(&told);
+        self.0.extend(is_new.then_some(told));
+        is_new
+    }
 }
 
 fn unmet(obstacles: Vec<Obstacle>, host: &Host) -> Error {
@@ -186,8 +189,7 @@ pub(crate) struct Decided {
 }
 
 impl Decided {
-    /// Reads the host, makes cgroups and decides; `refused` are the directories of which the kernel makes no
-    /// copy-on-write views, and what it said.
+    /// Reads the host, makes cgroups and decides.
     ///
     /// # Errors
     /// When the host cannot be read.
@@ -195,7 +197,7 @@ impl Decided {
         sandbox: &SandboxSettings,
         jobs: usize,
         shown: &[Shown<'_>],
-        refused: &[(PathBuf, String)],
+        refused: &RefusedViews,
     ) -> Result<Self, Error> {
         let Some((first, others)) = shown.split_first() else {
             return Err(Error::NoTests { filtered: 0, ignored: 0 });
@@ -217,7 +219,7 @@ impl Decided {
                 cgroups: cgroups.figures(&cgroup_views, missing),
             };
             let mut originals = originals::read(&views.copy_on_write, &host);
-            originals.refused = refused.to_vec();
+            originals.refused.clone_from(&refused.0);
             plan::resolve(&request, &Host { originals, ..host.clone() })
         };
         let mut resolved = resolve(first, &missing);

@@ -9,7 +9,7 @@ use crate::caller::Caller;
 use crate::cli::MessageFormat;
 use crate::error::Error;
 use crate::exit::{End, Exit};
-use crate::isolation::{self, Decided, Shown};
+use crate::isolation::{self, Decided, RefusedViews, Shown};
 use crate::remedy::{self, Obstacle, Place, Remedy};
 use crate::root;
 use crate::settings::{Bind, BindAccess, SandboxSettings, Settings};
@@ -22,6 +22,7 @@ use isotest_core::record::Record;
 use isotest_core::sandbox::step::StepError;
 use isotest_core::usage::{Source, Usage};
 use std::io::{self, Write};
+use std::slice;
 use std::time::Duration;
 
 /// Limits that the trial keeps to, so that writing them is tried, too.
@@ -115,18 +116,16 @@ fn attempt(
     shown: &[Shown<'_>],
     plan: &SandboxPlan,
 ) -> Result<(Decided, Result<Record, StepError>), Error> {
-    let mut refused = Vec::new();
+    let mut refused = RefusedViews::default();
     loop {
         let decided = Decided::of(sandbox, 1, shown, &refused)?;
         let template = &decided.resolved.template;
         let attempted = probe::attempt(template, &decided.cgroups, plan).map_err(Error::Host)?;
-        let again = attempted.as_ref().err().and_then(|error| isolation::refused_view(template, error));
-        match again.filter(|again| !refused.contains(again)) {
-            Some(again) => {
-                refused.push(again);
+        match &attempted {
+            Err(error) if refused.learn(slice::from_ref(template), error) => {
                 isolation::close(decided.cgroups);
             }
-            None => return Ok((decided, attempted)),
+            _ => return Ok((decided, attempted)),
         }
     }
 }

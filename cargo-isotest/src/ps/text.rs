@@ -113,7 +113,7 @@ mod tests {
             pid: 1000,
             uid: 0,
             command: Some(vec!["cargo-isotest".to_owned(), "isotest".to_owned()]),
-            directory: Some("/work".to_owned()),
+            directory: Some("/code".to_owned()),
             age_us: Some(7_384_000_000),
             jobs: Some(2),
             tests: Some(3),
@@ -142,7 +142,7 @@ mod tests {
             of(&[a_run(), unknown]),
             str![[r#"
 Run 1000 of user 0  cargo-isotest isotest
-    in /work, for 2h 3m 4s, 2 jobs, 1 of 3 ended
+    in /code, for 2h 3m 4s, 2 jobs, 1 of 3 ended
   Attempt 1000.3  tour reads
        PID  INSIDE  STATE           CPU     MEMORY       AGE  COMMAND
       1002       2  sleeping       3 ms    0.7 MiB     1.2 s  /t/t-0123 --exact reads

@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn every_layer_has_a_place() {
         let views = Views {
-            copy_on_write: vec!["/work/project".into(), "/usr/src/project".into()],
+            copy_on_write: vec!["/code/project".into(), "/usr/src/project".into()],
             missing_home: Some("/away/home".into()),
             ..Views::default()
         };
@@ -234,7 +234,7 @@ mod tests {
                 |entry| matches!(entry, Entry::Directory { path: other, .. } if other == Path::new(path)),
             )
         };
-        for path in ["/work", "/work/project", "/usr/src", "/away/home", "/var", "/var/tmp", "/x", "/x/y"] {
+        for path in ["/code", "/code/project", "/usr/src", "/away/home", "/var", "/var/tmp", "/x", "/x/y"] {
             assert!(is_made(path), "{path}");
         }
     }
