@@ -20,7 +20,7 @@ const SHARE: u32 = 20;
 /// The highest values seen so far.
 #[derive(Debug)]
 pub(super) struct Sampler {
-    peaks: Vec<Reading<u64>>,
+    peaks: Vec<(Source, Option<u64>)>,
     cgroup: Option<OwnedFd>,
     next: Instant,
 }
@@ -28,7 +28,7 @@ pub(super) struct Sampler {
 impl Sampler {
     /// Of these sources, the version 2 directory among them; `None` if there is nothing to be looked at.
     pub(super) fn new(sources: &[Source], cgroup: Option<&OwnedFd>) -> Option<Self> {
-        let peaks = sources.iter().map(|&source| Reading { value: 0, source }).collect::<Vec<_>>();
+        let peaks: Vec<_> = sources.iter().map(|&source| (source, None)).collect();
         let cgroup = cgroup.and_then(|directory| directory.try_clone().ok());
         (!peaks.is_empty()).then(|| Self { peaks, cgroup, next: Instant::now() + INTERVAL })
     }
@@ -44,12 +44,12 @@ impl Sampler {
         if began < self.next {
             return;
         }
-        for peak in &mut self.peaks {
-            let value = match peak.source {
+        for (source, peak) in &mut self.peaks {
+            let value = match source {
                 Source::SmapsRollup => memory_of_processes(),
                 source => self.cgroup.as_ref().and_then(|cgroup| number(cgroup, source.as_str())),
             };
-            peak.value = peak.value.max(value.unwrap_or(0));
+            *peak = (*peak).max(value);
         }
         self.next = Instant::now() + INTERVAL.max(began.elapsed() * SHARE);
     }
@@ -57,37 +57,33 @@ impl Sampler {
     /// The peak of memory. The kernel does keep the most that any single process has ever had: a short one, or one that
     /// grew between two looks, is known by that.
     pub(super) fn memory(&self, dead: &ResourceUsage) -> Option<Reading<u64>> {
-        let seen = self.of(&[Source::MemoryCurrent, Source::SmapsRollup])?;
-        if seen.source == Source::MemoryCurrent {
-            return Some(seen).filter(|seen| seen.value > 0);
+        if let Some(seen) = self.peak(Source::MemoryCurrent) {
+            return Some(seen);
         }
-        let alone = u64::try_from(dead.max_rss()).unwrap_or_default() << 10;
-        let alone = Reading { value: alone, source: Source::MaxRss };
-        let most = if seen.value < alone.value { alone } else { seen };
-        Some(most).filter(|most| most.value > 0)
+        self.peaks.iter().find(|(source, _)| *source == Source::SmapsRollup)?;
+        let alone = u64::try_from(dead.max_rss()).ok().filter(|kibibytes| *kibibytes > 0);
+        let alone = alone.map(|kibibytes| Reading { value: kibibytes << 10, source: Source::MaxRss });
+        alone.into_iter().chain(self.peak(Source::SmapsRollup)).max_by_key(|reading| reading.value)
     }
 
     /// The peak of processes and threads.
     pub(super) fn pids(&self) -> Option<Reading<u64>> {
-        self.of(&[Source::PidsCurrent]).filter(|seen| seen.value > 0)
+        self.peak(Source::PidsCurrent)
     }
 
-    fn of(&self, sources: &[Source]) -> Option<Reading<u64>> {
-        self.peaks.iter().copied().find(|peak| sources.contains(&peak.source))
+    /// The highest value of a source, if there was one.
+    fn peak(&self, source: Source) -> Option<Reading<u64>> {
+        let (_, value) = self.peaks.iter().find(|(other, _)| *other == source)?;
+        value.map(|value| Reading { value, source })
     }
 }
 
 /// What all processes of the sandbox but init have in memory, each page that several share counted in parts.
 fn memory_of_processes() -> Option<u64> {
-    let mut sum = 0;
-    for entry in fs::read_dir("/proc").ok()?.flatten() {
-        let pid = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
-        if let Some(pid) = pid.filter(|pid| *pid != 1) {
-            // One that has just ended has no memory any more.
-            sum += memory_of(pid).unwrap_or(0);
-        }
-    }
-    Some(sum)
+    let entries = fs::read_dir("/proc").ok()?.flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    // One that has just ended has no memory any more; where none could be looked at, nothing is known.
+    pids.filter(|pid| *pid != 1).filter_map(memory_of).reduce(|sum, memory| sum + memory)
 }
 
 fn memory_of(pid: i32) -> Option<u64> {
