@@ -155,7 +155,9 @@ fn processor_time(suite: &Suite) -> Kept {
             "{arguments:?}: {used:?}, and it says {told:?} itself, end {end:?}"
         );
     }
-    let idle = used(&suite.inside(&["sleep", "500"])?)?;
+    // Whatever an emulated processor is busy with only adds to it.
+    let idle = || used(&suite.inside(&["sleep", "500"])?);
+    let idle = idle()?.min(idle()?).min(idle()?);
     assert!(idle < BURNT / 2 + end, "control: {idle:?}");
     Ok(())
 }
