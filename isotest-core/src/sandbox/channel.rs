@@ -169,10 +169,11 @@ pub(crate) fn send<T: Serialize>(
     let raw: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
     let rights = [ControlMessage::ScmRights(&raw)];
     let control: &[ControlMessage<'_>] = if raw.is_empty() { &[] } else { &rights };
-    let sent =
-        sendmsg::<()>(to.as_raw_fd(), &[IoSlice::new(&length)], control, MsgFlags::MSG_NOSIGNAL, None)?;
+    // In one piece: a receiver that were woken by the length would only wait for the rest.
+    let parts = [IoSlice::new(&length), IoSlice::new(&body)];
+    let sent = sendmsg::<()>(to.as_raw_fd(), &parts, control, MsgFlags::MSG_NOSIGNAL, None)?;
     to.write_all(length.get(sent..).unwrap_or_default())?;
-    to.write_all(&body)
+    to.write_all(body.get(sent.saturating_sub(length.len())..).unwrap_or_default())
 }
 
 /// Reads one message; `None` when the other side is gone.
