@@ -53,14 +53,24 @@ e2e_binary() {
         python3 -c 'import json, sys; print(*(m["executable"] for m in map(json.loads, sys.stdin) if m.get("executable")))'
 }
 
+# The kernel's list of network namespaces is root's to read, and it is the users' that are handed on.
 check_user() {
-    local binary cgroups
+    local binary cgroups before after try
+    networks() { awk '$1 == "net_namespace" { print $2 }' /proc/slabinfo; }
     binary=$(e2e_binary)
+    before=$(networks)
     for cgroups in "" --no-cgroups; do
         echo "as an ordinary user, ${cgroups:-with cgroups}"
         # shellcheck disable=SC2086 # no word if it is empty
         CARGO_MANIFEST_DIR=$PWD/isotest-core "$ci/host/as-user.sh" $cgroups env -C isotest-core "$binary"
     done
+    for try in {1..50}; do
+        after=$(networks)
+        [ "$after" -lt $((before + 100)) ] && return
+        sleep 0.2
+    done
+    echo "error: there were $before network namespaces, and $try looks later there are $after" >&2
+    return 1
 }
 
 check_vm() {
