@@ -14,6 +14,8 @@ use std::{fmt, io};
 
 /// How the word `error` is set.
 pub(crate) const STYLE: Style = AnsiColor::BrightRed.on_default().bold();
+/// How the word `warning` is set.
+pub(crate) const WARNING_STYLE: Style = AnsiColor::BrightYellow.on_default().bold();
 /// How the word `hint` is set.
 pub(crate) const HINT_STYLE: Style = AnsiColor::BrightCyan.on_default().bold();
 

@@ -1,9 +1,10 @@
-//! Removing what runs that were killed have left: a run's directory names the process it belonged to.
+//! Making a run's directory, and removing what runs that were killed have left: it names the process it belongs to.
 
 use procfs::process::Process;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What the names of a run's directories begin with.
 const PREFIX: &str = "isotest-";
@@ -17,6 +18,24 @@ pub(super) fn name_of_run() -> io::Result<String> {
     Ok(format!("{PREFIX}{}-{}", myself.pid, myself.starttime))
 }
 
+/// Makes this run's directory below `base`, and removes what dead runs have left there.
+///
+/// # Errors
+/// When it cannot be made or opened; nothing is left behind then.
+pub(super) fn make_run(base: &Path) -> io::Result<(PathBuf, Arc<File>)> {
+    sweep(base);
+    let run = base.join(name_of_run()?);
+    fs::create_dir(&run)?;
+    match File::open(&run) {
+        Ok(handle) => Ok((run, Arc::new(handle))),
+        Err(error) => {
+            // The failure to tell is the first; what cannot be removed now is swept by the next run.
+            let _ = fs::remove_dir(&run);
+            Err(error)
+        }
+    }
+}
+
 /// Whether the process that made the directory of this name is gone; `None` if no run made it.
 fn is_stale(name: &str) -> Option<bool> {
     let (pid, start) = name.strip_prefix(PREFIX)?.split_once('-')?;
@@ -27,7 +46,7 @@ fn is_stale(name: &str) -> Option<bool> {
 
 /// Removes the directories of dead runs below `base`. What cannot be removed is left: it may belong to another pid
 /// namespace or another user.
-pub(super) fn sweep(base: &Path) {
+fn sweep(base: &Path) {
     for entry in fs::read_dir(base).into_iter().flatten().flatten() {
         if entry.file_name().to_str().and_then(is_stale) == Some(true) {
             let _ = remove_tree(&entry.path());
