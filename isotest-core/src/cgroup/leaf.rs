@@ -20,7 +20,7 @@ use std::time::Duration;
 /// cgroup namespace: a workload with all capabilities may change what it sees, so it does not see its limit.
 pub(crate) const INNER: &str = "test";
 
-/// The kernel gives these files whole in one read; none is longer.
+/// The kernel gives these files whole in one read of so much. Only those with a line for each device may be longer.
 const FILE_BYTES: usize = 16 << 10;
 
 /// One attempt's directory in one hierarchy. Everything is reached through descriptors: the way down from the root is
@@ -329,9 +329,14 @@ const fn witness(capability: Capability, unified: bool) -> &'static str {
 /// A file, with as few system calls as it takes: this is done ten times an attempt.
 fn text_of(directory: &File, file: &str) -> Option<String> {
     let file = openat(directory, file, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
+    let mut file = File::from(file);
     let mut text = vec![0; FILE_BYTES];
-    let length = File::from(file).read(&mut text).ok()?;
-    text.truncate(length);
+    let length = file.read(&mut text).ok()?;
+    if length == FILE_BYTES {
+        file.read_to_end(&mut text).ok()?;
+    } else {
+        text.truncate(length);
+    }
     String::from_utf8(text).ok()
 }
 
@@ -368,6 +373,19 @@ mod tests {
             set: Vec::new(),
             processors: 1,
         })
+    }
+
+    #[test]
+    fn block_io_is_summed_over_all_of_very_many_devices() -> io::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let place = place(directory.path(), true)?;
+        for devices in [1, 1000] {
+            let lines = (0..devices).map(|minor| format!("259:{minor} rbytes=1 wbytes=2 rios=1 wios=1\n"));
+            fs::write(directory.path().join("io.stat"), lines.collect::<String>())?;
+            let summed = place.io().map(|io| (io.value.read, io.value.write));
+            assert_eq!(summed, Some((devices, 2 * devices)));
+        }
+        Ok(())
     }
 
     #[test]
