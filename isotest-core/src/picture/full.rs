@@ -1,7 +1,7 @@
 //! What a full picture has besides the tree.
 
 use super::descriptors::{self, Sockets};
-use super::take::{Bytes, read};
+use super::take::{Bytes, STRINGS_MOST, beginning};
 use super::unseen::Gaps;
 use super::{Capabilities, Details, Limit, Mount, MountNamespace, Process, Thread, Wait, WaitsFor, waits};
 use procfs::ProcResult;
@@ -11,6 +11,9 @@ use std::os::unix::fs::FileExt;
 
 /// The most descriptors of one poll(2) that are told.
 const POLLED_MOST: usize = 32;
+
+/// So much is read of the mounts of one namespace.
+const MOUNTS_MOST: usize = 256 << 10;
 
 /// What processes share, and is looked at once.
 #[derive(Debug, Default)]
@@ -49,9 +52,12 @@ pub(super) fn details(
     Details {
         exe: gaps.seen("exe", seen.exe()),
         cwd: gaps.seen("cwd", seen.cwd()),
-        environ: gaps.seen("environ", seen.environ()).map(|variables| {
-            let text = |bytes: std::ffi::OsString| bytes.to_string_lossy().into_owned();
-            variables.into_iter().map(|(name, value)| (text(name), text(value))).collect()
+        environ: beginning(seen, "environ", (STRINGS_MOST, 0), gaps).map(|variables| {
+            let variables = variables.strings().into_iter();
+            let pair = |variable: String| {
+                variable.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
+            };
+            variables.filter_map(pair).collect()
         }),
         descriptors: descriptors::of(seen, tables, gaps),
         limits: gaps.seen("limits", seen.limits()).as_ref().map(limits),
@@ -66,7 +72,8 @@ fn namespaces(seen: &process::Process) -> ProcResult<BTreeMap<String, u64>> {
 }
 
 fn mounts(seen: &process::Process, gaps: &mut Gaps) -> Vec<Mount> {
-    let infos = gaps.seen("mountinfo", read::<MountInfos>(seen, "mountinfo"));
+    let lines = beginning(seen, "mountinfo", (MOUNTS_MOST, b'\n'), gaps);
+    let infos = lines.and_then(|lines| gaps.seen("mountinfo", lines.parsed::<MountInfos>()));
     infos.map(|MountInfos(infos)| infos.into_iter().map(mount).collect()).unwrap_or_default()
 }
 
