@@ -4,10 +4,12 @@ use super::descriptors::{self, Sockets};
 use super::take::{Bytes, STRINGS_MOST, beginning};
 use super::unseen::Gaps;
 use super::{Capabilities, Details, Limit, Mount, MountNamespace, Process, Thread, Wait, WaitsFor, waits};
+use crate::host::probe::unescaped;
 use procfs::ProcResult;
 use procfs::process::{self, LimitValue, Limits, MountInfo, MountInfos, Status};
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 /// The most descriptors of one poll(2) that are told.
 const POLLED_MOST: usize = 32;
@@ -78,11 +80,12 @@ fn mounts(seen: &process::Process, gaps: &mut Gaps) -> Vec<Mount> {
 }
 
 fn mount(info: MountInfo) -> Mount {
+    let plain = |word: String| unescaped(Path::new(&word)).to_string_lossy().into_owned();
     Mount {
-        path: info.mount_point,
-        root: info.root,
+        path: unescaped(&info.mount_point),
+        root: plain(info.root),
         file_system: info.fs_type,
-        source: info.mount_source,
+        source: info.mount_source.map(plain),
         options: options(info.mount_options),
         file_system_options: options(info.super_options),
     }
@@ -169,5 +172,19 @@ pub(super) fn name_awaited_threads(threads: &mut [Thread]) {
         if let Some(WaitsFor::Futex { ends, .. }) = &mut wait.waits_for {
             *ends = ends.filter(|tid| known.contains(tid));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounts_are_named_as_they_are() -> ProcResult<()> {
+        let line = r"36 35 98:0 /r\040t /a\040b\134 rw,noatime - ext4 /dev/d\011k rw";
+        let mount = mount(MountInfo::from_line(line)?);
+        assert_eq!((mount.path.as_path(), mount.root.as_str()), (Path::new(r"/a b\"), "/r t"));
+        assert_eq!(mount.source.as_deref(), Some("/dev/d\tk"));
+        Ok(())
     }
 }
