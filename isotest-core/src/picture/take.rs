@@ -151,16 +151,16 @@ impl Camera {
     }
 
     fn age_us(&self, stat: &Stat) -> u64 {
-        u64::try_from(self.now.as_micros()).unwrap_or(u64::MAX).saturating_sub(ticks(stat.starttime))
+        u64::try_from(self.now.as_micros()).unwrap_or(u64::MAX).saturating_sub(ticks_us(stat.starttime))
     }
 }
 
 fn cpu_us(stat: &Stat) -> u64 {
-    ticks(stat.utime + stat.stime)
+    ticks_us(stat.utime + stat.stime)
 }
 
-/// Ticks of the clock in microseconds.
-fn ticks(count: u64) -> u64 {
+/// Ticks of the clock, in which `/proc/PID/stat` counts, in microseconds.
+pub fn ticks_us(count: u64) -> u64 {
     count.saturating_mul(1_000_000 / procfs::ticks_per_second())
 }
 
