@@ -5,6 +5,7 @@ use crate::settings::SettingsError;
 use crate::workers::Unready;
 use anstyle::{AnsiColor, Style};
 use isotest_core::closure::{ElfError, Lack};
+use isotest_core::enumerate::and_more;
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::step::StepError;
 use std::ffi::OsString;
@@ -14,6 +15,8 @@ use std::{fmt, io};
 
 /// How the word `error` is set.
 pub(crate) const STYLE: Style = AnsiColor::BrightRed.on_default().bold();
+/// How the word `warning` is set.
+pub(crate) const WARNING_STYLE: Style = AnsiColor::BrightYellow.on_default().bold();
 /// How the word `hint` is set.
 pub(crate) const HINT_STYLE: Style = AnsiColor::BrightCyan.on_default().bold();
 
@@ -273,8 +276,8 @@ fn cause(said: &str) -> &str {
 }
 
 fn some(names: &[String]) -> String {
-    let shown = names.iter().take(5).cloned();
-    shown.chain((names.len() > 5).then(|| "...".to_owned())).collect::<Vec<_>>().join(", ")
+    let shown = &names[..names.len().min(5)];
+    shown.join(", ") + &and_more(names.len() - shown.len())
 }
 
 fn left_out(filtered: usize, ignored: usize) -> String {

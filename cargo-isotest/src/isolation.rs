@@ -2,7 +2,7 @@
 
 use crate::caller::Caller;
 use crate::cli;
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::links;
 use crate::remedy::{self, Obstacle, Place};
 use crate::root::{Image, Rooted, Roots};
@@ -15,7 +15,7 @@ use isotest_core::plan::{self, Limits, Link, Network, Request, Resolved, Root, T
 use isotest_core::policy::{Capability, Isolation, Level};
 use isotest_core::sandbox::step::StepError;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -244,9 +244,17 @@ fn unlimited(cgroups: &mut Cgroups, limits: &Limits, host: &Host) -> Vec<(String
     of_cgroups.chain(bounds::unmet(&limits.process)).collect()
 }
 
-/// What cannot be removed now is removed by the next run in the same place.
+/// Leaves the host's cgroups as they were, or says what is left.
 pub(crate) fn close(cgroups: Cgroups) {
-    let _ = cgroups.close();
+    if let Err(why) = cgroups.close() {
+        // Where standard error is closed there is nobody to tell.
+        let _ = writeln!(
+            anstream::stderr(),
+            "{STYLE}warning{STYLE:#}: the host's cgroups are not as they were: {why}; the next run in the same place \
+             removes what this one leaves",
+            STYLE = error::WARNING_STYLE
+        );
+    }
 }
 
 const fn network(typed: cli::Network) -> Network {

@@ -1,5 +1,6 @@
 //! What a test looked for and did not find, although the host has it.
 
+use isotest_core::enumerate;
 use isotest_core::record::Record;
 
 /// So many paths are named in the text; all are in the JSON.
@@ -13,11 +14,6 @@ pub(crate) fn remark(record: &mut Record) {
     if paths.is_empty() {
         return;
     }
-    let names: Vec<_> = paths.iter().take(NAMED_MOST).map(|path| format!("`{}`", path.display())).collect();
-    let more = match paths.len().saturating_sub(NAMED_MOST) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let names = names.join(", ");
-    record.remarks.push(format!("looked for, and only the host has: {names}{more}; `--bind PATH` shows it"));
+    let names = enumerate::paths(paths, NAMED_MOST);
+    record.remarks.push(format!("looked for, and only the host has: {names}; `--bind PATH` shows it"));
 }

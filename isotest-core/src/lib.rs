@@ -71,6 +71,7 @@
 //! - [`usage`]: what was measured, each figure with its source.
 //! - [`outcome`]: how an attempt ended, and the verdict that follows.
 //! - [`record`]: one attempt's report.
+//! - [`enumerate`]: the first of many, in a sentence.
 //! - [`suspect`]: whether its figures can be its own.
 //! - [`host`]: what this machine is; [`host::surroundings`]: what may explain a refusal. [`host::probe`] reads both, and
 //!   tries what can only be tried: a whole attempt, and after a failure each part of a sandbox alone.
@@ -117,6 +118,7 @@
 
 pub mod cgroup;
 pub mod closure;
+pub mod enumerate;
 pub mod host;
 pub mod outcome;
 pub mod picture;

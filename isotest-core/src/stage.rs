@@ -16,7 +16,7 @@ pub fn enter() {
         return;
     }
     // The supervisor's socket is standard input: that number is always there and never inherited by accident.
-    match sys::fd::inherited(0) {
+    match sys::fd::standard_input() {
         Ok(socket) => zygote::run(UnixStream::from(socket)),
         Err(_) => sys::clone3::exit_now(1),
     }

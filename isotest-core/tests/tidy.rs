@@ -18,6 +18,7 @@ const PURE: &[&str] = &[
     "isotest-core/src/closure/lacks.rs",
     "isotest-core/src/closure/resolve.rs",
     "isotest-core/src/closure/search.rs",
+    "isotest-core/src/enumerate.rs",
     "isotest-core/src/host/mod.rs",
     "isotest-core/src/host/surroundings.rs",
     "isotest-core/src/outcome.rs",

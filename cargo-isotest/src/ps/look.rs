@@ -69,7 +69,7 @@ fn run(asked: &Asked, extent: Extent, is_wanted: &impl Fn(&Present, i32) -> bool
 }
 
 fn age_us(process: &Process) -> Option<u64> {
-    let start = process.stat().ok()?.starttime.saturating_mul(1_000_000 / procfs::ticks_per_second());
+    let start = picture::ticks_us(process.stat().ok()?.starttime);
     let now: Duration = Uptime::current().ok()?.uptime_duration();
     Some(u64::try_from(now.as_micros()).unwrap_or(u64::MAX).saturating_sub(start))
 }

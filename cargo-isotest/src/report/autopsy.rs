@@ -3,6 +3,7 @@
 use super::format::plural;
 use super::harmless::word;
 use super::waits::Words;
+use isotest_core::enumerate::and_more;
 use isotest_core::picture::{Picture, Process, Thread, Unseen};
 use isotest_core::record::{Autopsy, Moment};
 
@@ -79,8 +80,7 @@ fn names(words: Words<'_>, threads: &[&Thread]) -> String {
         shown.map(|thread| format!("{} ({})", word(&thread.name), words.tid(thread))).collect();
     let more = threads.len() - shown.len();
     let noun = if threads.len() == 1 { "thread" } else { "threads" };
-    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
-    format!("{noun} {}{rest}", shown.join(", "))
+    format!("{noun} {}{}", shown.join(", "), and_more(more))
 }
 
 /// What is missing above.

@@ -5,6 +5,7 @@ use crate::host::{cgroups_of, wait_until};
 use crate::project::Project;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Each test is there for a while, and some are only prepared.
 const SLEEP: &str = r"
@@ -103,4 +104,43 @@ fn a_test_that_somebody_moves_is_marked_as_suspect() {
     let (_, lines) = meddled(place.path(), COMPUTES, |_| ());
     assert_eq!(lines.finished["suspect"], 0, "control");
     assert!(lines.attempts[0]["suspect"].is_null(), "control");
+}
+
+#[test]
+fn cgroups_that_cannot_be_removed_are_told() {
+    let place = tempfile::tempdir().unwrap();
+    if !has_cgroups(&place.path().join("control")) {
+        return;
+    }
+    let project =
+        Project::written(&place.path().join("it"), &[("Cargo.toml", MANIFEST), ("src/lib.rs", SLEEP)]);
+    let run = |occupy: &mut dyn FnMut(&Path)| {
+        let running = isotest(&project).start();
+        let mut runs = Vec::new();
+        wait_until("the run has its cgroups", || {
+            runs = cgroups_of(running.child.id());
+            runs.iter().flat_map(|run| directories(run)).any(|leaf| is_inhabited(&leaf))
+        });
+        occupy(&runs[0]);
+        let ended = running.end();
+        assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+        (ended, runs[0].clone())
+    };
+    let mut stranger = None;
+    let (ended, left) = run(&mut |run| {
+        let elsewhere = run.join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        let child = stranger.insert(Command::new("sleep").arg("60").spawn().unwrap());
+        fs::write(elsewhere.join("cgroup.procs"), child.id().to_string()).unwrap();
+    });
+    let mut stranger = stranger.unwrap();
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    fs::remove_dir(left.join("elsewhere")).unwrap();
+    fs::remove_dir(&left).unwrap();
+    let told =
+        format!("warning: the host's cgroups are not as they were: could not remove `{}`", left.display());
+    assert!(ended.stderr.contains(&told), "{}", ended.stderr);
+    let (ended, left) = run(&mut |_| ());
+    assert!(!ended.stderr.contains("warning") && !left.exists(), "control: {}", ended.stderr);
 }

@@ -6,11 +6,10 @@ use crate::host::{CgroupMount, Host};
 use crate::plan::{Figures, Limits, View, explain};
 use crate::policy::Capability;
 use crate::usage::Source;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where the supervisor itself moves, since a version 2 cgroup that hands controllers on may hold no processes.
@@ -153,15 +152,16 @@ impl Cgroups {
     /// Leaves the host's cgroups as they were. Call it when every zygote is gone.
     ///
     /// # Errors
-    /// The first thing that could not be undone.
-    pub fn close(self) -> io::Result<()> {
+    /// The first thing that could not be undone, in words; the others are undone.
+    pub fn close(self) -> Result<(), String> {
         let mut result = Ok(());
         let unified = self.hierarchies.iter().find(|hierarchy| hierarchy.unified);
         if let (Some(moved), Some(hierarchy)) = (&self.moved, unified) {
             result = result.and(moved.undo(&hierarchy.run));
         }
-        for hierarchy in &self.hierarchies {
-            result = result.and(sweep::remove_tree(&hierarchy.run));
+        for Hierarchy { run, .. } in &self.hierarchies {
+            let removed = unless(io::ErrorKind::NotFound, sweep::remove_tree(run));
+            result = result.and(removed.map_err(|error| refused("remove", run, &error)));
         }
         result
     }
@@ -173,7 +173,8 @@ impl Cgroups {
             .write(true)
             .open(base.join("cgroup.procs"))
             .map_err(|error| refused("write", &base.join("cgroup.procs"), &error))?;
-        let run = make_run(base).map_err(|error| refused("create a cgroup in", base, &error))?;
+        let (run, handle) =
+            sweep::make_run(base).map_err(|error| refused("create a cgroup in", base, &error))?;
         let controllers = controllers(base, wanted);
         let mut serves = vec![Capability::Cpu];
         if run.join("memory.pressure").exists() {
@@ -181,7 +182,10 @@ impl Cgroups {
         }
         serves.retain(|capability| wanted.contains(capability));
         if !controllers.is_empty() {
-            let moved = move_supervisor(&mount.own, base, &run)?;
+            let moved = move_supervisor(&mount.own, base, &run).inspect_err(|_| {
+                // The failure to tell is the first; what cannot be removed now is swept by the next run.
+                let _ = sweep::remove_tree(&run);
+            })?;
             let moved = self.moved.insert(moved);
             for (capability, controller) in controllers {
                 match moved.enable(controller, &run) {
@@ -194,7 +198,6 @@ impl Cgroups {
             }
         }
         let mount_point = mount.mount_point.clone();
-        let handle = opened(&run)?;
         self.hierarchies.push(Hierarchy::new(true, run, handle, mount_point, serves));
         Ok(())
     }
@@ -210,11 +213,10 @@ impl Cgroups {
         if let Some(known) = known {
             return Ok(&mut self.hierarchies[known]);
         }
-        let handed_over = || handed_over(&mount.own, uid).find_map(|base| make_run(&base).ok());
-        let run = make_run(&mount.own).or_else(|error| handed_over().ok_or(error));
-        let run = run.map_err(|error| refused("create a cgroup in", &mount.own, &error))?;
+        let handed_over = || handed_over(&mount.own, uid).find_map(|base| sweep::make_run(&base).ok());
+        let made = sweep::make_run(&mount.own).or_else(|error| handed_over().ok_or(error));
+        let (run, handle) = made.map_err(|error| refused("create a cgroup in", &mount.own, &error))?;
         let mount_point = mount.mount_point.clone();
-        let handle = opened(&run)?;
         self.hierarchies.push(Hierarchy::new(false, run, handle, mount_point, Vec::new()));
         Ok(self.hierarchies.last_mut().ok_or("no hierarchy")?)
     }
@@ -267,15 +269,22 @@ impl Moved {
     }
 
     /// Moves the supervisor back. A controller that another run has come to need stays enabled.
-    fn undo(&self, run: &Path) -> io::Result<()> {
+    fn undo(&self, run: &Path) -> Result<(), String> {
+        let disable = |directory: &Path, controller: &str| {
+            let written = fs::write(directory.join("cgroup.subtree_control"), format!("-{controller}"));
+            let what = format!("disable the `{controller}` controller in");
+            unless(io::ErrorKind::ResourceBusy, written).map_err(|error| refused(&what, directory, &error))
+        };
         let enabled = fs::read_to_string(run.join("cgroup.subtree_control")).unwrap_or_default();
+        let mut result = Ok(());
         for controller in enabled.split_whitespace() {
-            let _ = fs::write(run.join("cgroup.subtree_control"), format!("-{controller}"));
+            result = result.and(disable(run, controller));
         }
         for controller in &self.enabled {
-            let _ = fs::write(self.base.join("cgroup.subtree_control"), format!("-{controller}"));
+            result = result.and(disable(&self.base, controller));
         }
-        fs::write(self.home.join("cgroup.procs"), "0")
+        let back = fs::write(self.home.join("cgroup.procs"), "0");
+        result.and(back.map_err(|error| refused("move this process back to", &self.home, &error)))
     }
 }
 
@@ -325,17 +334,69 @@ fn handed_over(own: &Path, uid: u32) -> impl Iterator<Item = PathBuf> {
     entries.filter(move |entry| entry.metadata().is_ok_and(is_given)).map(|entry| entry.path())
 }
 
-fn make_run(base: &Path) -> io::Result<PathBuf> {
-    sweep::sweep(base);
-    let run = base.join(sweep::name_of_run()?);
-    fs::create_dir(&run)?;
-    Ok(run)
-}
-
-fn opened(run: &Path) -> Result<Arc<File>, String> {
-    File::open(run).map(Arc::new).map_err(|error| refused("open", run, &error))
+/// A failure of this kind is none.
+fn unless(kind: io::ErrorKind, result: io::Result<()>) -> io::Result<()> {
+    result.or_else(|error| if error.kind() == kind { Ok(()) } else { Err(error) })
 }
 
 fn refused(what: &str, path: &Path, error: &io::Error) -> String {
     format!("could not {what} `{}`: {error}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory so deep that the kernel takes the path of the run's directory in it, and not that of the
+    /// supervisor's below that, which would have more than 4095 bytes.
+    fn deep(directory: &Path) -> io::Result<PathBuf> {
+        const RUN_BYTES: usize = 4086;
+        let wanted = RUN_BYTES - sweep::name_of_run()?.len() - "/".len();
+        let mut deep = directory.to_path_buf();
+        while wanted - deep.as_os_str().len() > 200 {
+            deep.push("d".repeat(100));
+        }
+        deep.push("d".repeat(wanted - deep.as_os_str().len() - "/".len()));
+        fs::create_dir_all(&deep)?;
+        Ok(deep)
+    }
+
+    #[test]
+    fn a_supervisor_that_cannot_move_leaves_no_directory() -> io::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let (shallow, deep) = (directory.path().join("s"), deep(directory.path())?);
+        fs::create_dir(&shallow)?;
+        let add = |own: &Path| -> io::Result<_> {
+            fs::write(own.join("cgroup.procs"), "")?;
+            fs::write(own.join("cgroup.controllers"), "pids")?;
+            let mut cgroups = Cgroups::default();
+            let mount_point = own.to_path_buf();
+            let own = own.to_path_buf();
+            let mount =
+                CgroupMount { mount_point, own, unified: true, counts_io: true, controllers: Vec::new() };
+            let added = cgroups.add_unified(&mount, &[Capability::Pids]);
+            Ok((added, fs::read_dir(&mount.own)?.count()))
+        };
+        let (added, left) = add(&deep)?;
+        assert!(added.is_err_and(|why| why.contains("could not move this process")));
+        assert_eq!(left, 2, "the two files");
+        let (added, left) = add(&shallow)?;
+        assert_eq!((added, left), (Ok(()), 4), "control: with the run's directory and what it enables");
+        Ok(())
+    }
+
+    #[test]
+    fn what_cannot_be_undone_is_told() -> io::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let base = directory.path().to_path_buf();
+        let moved = |home: &str| Moved { home: base.join(home), base: base.clone(), enabled: vec!["pids"] };
+        assert_eq!(moved("").undo(&base), Ok(()), "control");
+        let stuck = moved("gone").undo(&base);
+        assert!(stuck.is_err_and(|why| why.contains("could not move this process back to")));
+        fs::remove_file(base.join("cgroup.subtree_control"))?;
+        fs::create_dir(base.join("cgroup.subtree_control"))?;
+        let enabled = moved("").undo(&base);
+        assert!(enabled.is_err_and(|why| why.contains("could not disable the `pids` controller")));
+        Ok(())
+    }
 }

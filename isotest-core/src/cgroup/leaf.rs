@@ -20,7 +20,7 @@ use std::time::Duration;
 /// cgroup namespace: a workload with all capabilities may change what it sees, so it does not see its limit.
 pub(crate) const INNER: &str = "test";
 
-/// The kernel gives these files whole in one read; none is longer.
+/// The kernel gives these files whole in one read of so much. Only those with a line for each device may be longer.
 const FILE_BYTES: usize = 16 << 10;
 
 /// One attempt's directory in one hierarchy. Everything is reached through descriptors: the way down from the root is
@@ -187,13 +187,19 @@ impl Place {
         if nested {
             self.inner = Some(make_directory(&self.outer, INNER)?);
         }
-        for mut setting in settings {
-            let directory = self.directory(&setting);
-            if set(directory, &setting)? {
-                setting.value = text_of(directory, setting.file).unwrap_or_default();
-                self.set.push(setting);
+        let mut written: Vec<Setting> = Vec::new();
+        for setting in settings {
+            let is_set = set(self.directory(&setting), &setting)?;
+            let same = |known: &Setting| (known.file, known.innermost) == (setting.file, setting.innermost);
+            if is_set && !written.iter().any(same) {
+                written.push(setting);
             }
         }
+        // A file that names several devices is whole only now.
+        for setting in &mut written {
+            setting.value = text_of(self.directory(setting), setting.file).unwrap_or_default();
+        }
+        self.set = written;
         Ok(())
     }
 
@@ -323,9 +329,14 @@ const fn witness(capability: Capability, unified: bool) -> &'static str {
 /// A file, with as few system calls as it takes: this is done ten times an attempt.
 fn text_of(directory: &File, file: &str) -> Option<String> {
     let file = openat(directory, file, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
+    let mut file = File::from(file);
     let mut text = vec![0; FILE_BYTES];
-    let length = File::from(file).read(&mut text).ok()?;
-    text.truncate(length);
+    let length = file.read(&mut text).ok()?;
+    if length == FILE_BYTES {
+        file.read_to_end(&mut text).ok()?;
+    } else {
+        text.truncate(length);
+    }
     String::from_utf8(text).ok()
 }
 
@@ -339,5 +350,62 @@ pub(super) fn remove_if_there(parent: &File, name: &str) -> io::Result<()> {
     match unlinkat(parent, name, UnlinkatFlags::RemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => Ok(()),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Control;
+    use std::fs;
+    use std::path::Path;
+
+    /// What stands for an attempt's cgroup: files keep what is written to them, as those of the kernel do.
+    fn place(directory: &Path, unified: bool) -> io::Result<Place> {
+        let outer = File::open(directory)?;
+        Ok(Place {
+            run: Arc::new(outer.try_clone()?),
+            id: "1".to_owned(),
+            outer,
+            inner: None,
+            unified,
+            serves: Vec::new(),
+            set: Vec::new(),
+            processors: 1,
+        })
+    }
+
+    #[test]
+    fn block_io_is_summed_over_all_of_very_many_devices() -> io::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let place = place(directory.path(), true)?;
+        for devices in [1, 1000] {
+            let lines = (0..devices).map(|minor| format!("259:{minor} rbytes=1 wbytes=2 rios=1 wios=1\n"));
+            fs::write(directory.path().join("io.stat"), lines.collect::<String>())?;
+            let summed = place.io().map(|io| (io.value.read, io.value.write));
+            assert_eq!(summed, Some((devices, 2 * devices)));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn limits_of_several_devices_in_one_file_are_not_taken_for_changes() -> io::Result<()> {
+        let limits = Limits { io: Some(1000), ..Limits::default() };
+        let devices = ["8:0".to_owned(), "259:16".to_owned()];
+        let files = ["io.max", "blkio.throttle.read_bps_device", "blkio.throttle.write_bps_device"];
+        for (unified, written) in [(true, &files[..1]), (false, &files[1..])] {
+            let directory = tempfile::tempdir()?;
+            for file in written {
+                fs::write(directory.path().join(file), "")?;
+            }
+            let mut place = place(directory.path(), unified)?;
+            place.limit(limits::settings(&limits, Control::Io, unified, &devices).into_iter(), false)?;
+            assert_eq!(place.set.len(), written.len());
+            let leaf = Leaf { name: "1".to_owned(), places: vec![place], limits: limits.clone() };
+            assert_eq!(leaf.changed_limit(), None);
+            fs::write(directory.path().join(written[0]), "259:16 1")?;
+            assert!(leaf.changed_limit().is_some_and(|what| what.contains(written[0])), "control");
+        }
+        Ok(())
     }
 }

@@ -1,16 +1,21 @@
 //! What a full picture has besides the tree.
 
 use super::descriptors::{self, Sockets};
-use super::take::{Bytes, read};
+use super::take::{Bytes, STRINGS_MOST, beginning};
 use super::unseen::Gaps;
 use super::{Capabilities, Details, Limit, Mount, MountNamespace, Process, Thread, Wait, WaitsFor, waits};
+use crate::host::probe::unescaped;
 use procfs::ProcResult;
 use procfs::process::{self, LimitValue, Limits, MountInfo, MountInfos, Status};
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 /// The most descriptors of one poll(2) that are told.
 const POLLED_MOST: usize = 32;
+
+/// So much is read of the mounts of one namespace.
+const MOUNTS_MOST: usize = 256 << 10;
 
 /// What processes share, and is looked at once.
 #[derive(Debug, Default)]
@@ -49,9 +54,12 @@ pub(super) fn details(
     Details {
         exe: gaps.seen("exe", seen.exe()),
         cwd: gaps.seen("cwd", seen.cwd()),
-        environ: gaps.seen("environ", seen.environ()).map(|variables| {
-            let text = |bytes: std::ffi::OsString| bytes.to_string_lossy().into_owned();
-            variables.into_iter().map(|(name, value)| (text(name), text(value))).collect()
+        environ: beginning(seen, "environ", (STRINGS_MOST, 0), gaps).map(|variables| {
+            let variables = variables.strings().into_iter();
+            let pair = |variable: String| {
+                variable.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
+            };
+            variables.filter_map(pair).collect()
         }),
         descriptors: descriptors::of(seen, tables, gaps),
         limits: gaps.seen("limits", seen.limits()).as_ref().map(limits),
@@ -66,16 +74,18 @@ fn namespaces(seen: &process::Process) -> ProcResult<BTreeMap<String, u64>> {
 }
 
 fn mounts(seen: &process::Process, gaps: &mut Gaps) -> Vec<Mount> {
-    let infos = gaps.seen("mountinfo", read::<MountInfos>(seen, "mountinfo"));
+    let lines = beginning(seen, "mountinfo", (MOUNTS_MOST, b'\n'), gaps);
+    let infos = lines.and_then(|lines| gaps.seen("mountinfo", lines.parsed::<MountInfos>()));
     infos.map(|MountInfos(infos)| infos.into_iter().map(mount).collect()).unwrap_or_default()
 }
 
 fn mount(info: MountInfo) -> Mount {
+    let plain = |word: String| unescaped(Path::new(&word)).to_string_lossy().into_owned();
     Mount {
-        path: info.mount_point,
-        root: info.root,
+        path: unescaped(&info.mount_point),
+        root: plain(info.root),
         file_system: info.fs_type,
-        source: info.mount_source,
+        source: info.mount_source.map(plain),
         options: options(info.mount_options),
         file_system_options: options(info.super_options),
     }
@@ -162,5 +172,19 @@ pub(super) fn name_awaited_threads(threads: &mut [Thread]) {
         if let Some(WaitsFor::Futex { ends, .. }) = &mut wait.waits_for {
             *ends = ends.filter(|tid| known.contains(tid));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounts_are_named_as_they_are() -> ProcResult<()> {
+        let line = r"36 35 98:0 /r\040t /a\040b\134 rw,noatime - ext4 /dev/d\011k rw";
+        let mount = mount(MountInfo::from_line(line)?);
+        assert_eq!((mount.path.as_path(), mount.root.as_str()), (Path::new(r"/a b\"), "/r t"));
+        assert_eq!(mount.source.as_deref(), Some("/dev/d\tk"));
+        Ok(())
     }
 }

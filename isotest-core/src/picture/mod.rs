@@ -11,7 +11,7 @@ mod unseen;
 mod waits;
 
 pub use census::init_below;
-pub use take::{Extent, take};
+pub use take::{Extent, take, ticks_us};
 
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;

@@ -23,6 +23,8 @@ pub enum Extent {
 const PROCESSES_MOST: usize = 500;
 /// The most threads in a picture.
 const THREADS_MOST: usize = 2000;
+/// So much of what a process was started with is looked at: it may be megabytes of each.
+pub(super) const STRINGS_MOST: usize = 64 << 10;
 /// What has not been looked at after so much time is left out.
 const TIME_MOST: Duration = Duration::from_secs(2);
 
@@ -79,8 +81,10 @@ impl Camera {
         let stat = seen.stat()?;
         let status = read::<Status>(&seen, "status")?;
         let is_alive = !matches!(stat.state, 'Z' | 'X');
-        let command =
-            if is_alive { self.gaps.seen("cmdline", read::<Bytes>(&seen, "cmdline")) } else { None };
+        let mut command = None;
+        if is_alive {
+            command = beginning(&seen, "cmdline", (STRINGS_MOST, 0), &mut self.gaps);
+        }
         let threads = self.threads(pid, is_alive);
         let mut details = None;
         if is_alive && self.extent == Extent::Full {
@@ -147,16 +151,16 @@ impl Camera {
     }
 
     fn age_us(&self, stat: &Stat) -> u64 {
-        u64::try_from(self.now.as_micros()).unwrap_or(u64::MAX).saturating_sub(ticks(stat.starttime))
+        u64::try_from(self.now.as_micros()).unwrap_or(u64::MAX).saturating_sub(ticks_us(stat.starttime))
     }
 }
 
 fn cpu_us(stat: &Stat) -> u64 {
-    ticks(stat.utime + stat.stime)
+    ticks_us(stat.utime + stat.stime)
 }
 
-/// Ticks of the clock in microseconds.
-fn ticks(count: u64) -> u64 {
+/// Ticks of the clock, in which `/proc/PID/stat` counts, in microseconds.
+pub fn ticks_us(count: u64) -> u64 {
     count.saturating_mul(1_000_000 / procfs::ticks_per_second())
 }
 
@@ -168,8 +172,29 @@ fn state(status: &Status) -> String {
 
 /// A file of `/proc/PID`, where names and paths need not be UTF-8.
 pub(super) fn read<T: FromRead>(process: &process::Process, file: &str) -> ProcResult<T> {
-    let Bytes(bytes) = process.read(file)?;
-    T::from_read(String::from_utf8_lossy(&bytes).as_bytes())
+    process.read::<_, Bytes>(file)?.parsed()
+}
+
+/// A file of `/proc/PID`, without what comes after the last `end` if it has more than `most` bytes, which is noted.
+pub(super) fn beginning(
+    process: &process::Process,
+    file: &'static str,
+    (most, end): (usize, u8),
+    gaps: &mut Gaps,
+) -> Option<Bytes> {
+    let read = || -> ProcResult<Vec<u8>> {
+        let mut bytes = Vec::new();
+        process.open_relative(file)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let mut bytes = gaps.seen(file, read())?;
+    if bytes.len() > most {
+        gaps.note(file, format!("only its first {} KiB are looked at", most >> 10));
+        bytes.truncate(most);
+        let whole = bytes.iter().rposition(|byte| *byte == end);
+        bytes.truncate(whole.map_or(0, |last| last + 1));
+    }
+    Some(Bytes(bytes))
 }
 
 /// A file as it is.
@@ -187,6 +212,11 @@ impl Bytes {
         strings.map(|string| String::from_utf8_lossy(string).into_owned()).collect()
     }
 
+    /// As what they say.
+    pub(super) fn parsed<T: FromRead>(&self) -> ProcResult<T> {
+        T::from_read(String::from_utf8_lossy(&self.0).as_bytes())
+    }
+
     /// As lines without what is around them.
     pub(super) fn lines(&self) -> Vec<String> {
         String::from_utf8_lossy(&self.0).lines().map(|line| line.trim().to_owned()).collect()
@@ -198,5 +228,43 @@ impl FromRead for Bytes {
         let mut bytes = Vec::new();
         reader.read_to_end(&mut bytes)?;
         Ok(Self(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn of_very_much_only_the_beginning_is_kept() -> Result<(), Box<dyn Error>> {
+        let much = "x".repeat(STRINGS_MOST);
+        let init = i32::try_from(std::process::id())?;
+        for (long, command) in
+            [("", vec!["sh", "-c", "read _", ""]), (much.as_str(), vec!["sh", "-c", "read _"])]
+        {
+            let mut waiting = Command::new("sh");
+            waiting.args(["-c", "read _", long]).env_clear().envs([("A", "1"), ("B", long)]);
+            let mut waiting = waiting.stdin(Stdio::piped()).spawn()?;
+            let picture = take(init, Extent::Full);
+            waiting.kill()?;
+            waiting.wait()?;
+            let picture = picture?;
+            let process = picture.process(i32::try_from(waiting.id())?).ok_or("not seen")?;
+            assert_eq!(process.command, command);
+            let environ = process.details.as_ref().and_then(|details| details.environ.as_ref());
+            let environ = environ.ok_or("no environment")?;
+            assert_eq!(environ.get("A").map(String::as_str), Some("1"));
+            assert_eq!(environ.contains_key("B"), long.is_empty());
+            let is_noted = |file| {
+                picture
+                    .unseen
+                    .iter()
+                    .any(|gap| gap.what == file && gap.why == "only its first 64 KiB are looked at")
+            };
+            assert_eq!(["cmdline", "environ"].map(is_noted), [!long.is_empty(); 2]);
+        }
+        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::descend::{Descent, descend};
 use super::{Access, Content, Entry, Layer, Link, Private, View};
+use crate::enumerate;
 use crate::host::{CgroupMount, Host, HostEntry, Kind};
 use std::path::{Path, PathBuf};
 
@@ -81,15 +82,10 @@ fn stores() -> impl Iterator<Item = PathBuf> {
 /// What is read-only because it is mounted within a copy-on-write directory.
 fn mounted(mounts: &[PathBuf]) -> Option<String> {
     const NAMED: usize = 3;
-    let names: Vec<_> = mounts.iter().take(NAMED).map(|path| format!("`{}`", path.display())).collect();
-    let more = match mounts.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+    let names = enumerate::paths(mounts, NAMED);
     let (are, each) = if mounts.len() == 1 { ("is", "it is") } else { ("are", "each is") };
-    (!names.is_empty()).then(|| {
-        format!("{}{more} {are} read-only: {each} mounted below a copy-on-write directory", names.join(", "))
-    })
+    (!mounts.is_empty())
+        .then(|| format!("{names} {are} read-only: {each} mounted below a copy-on-write directory"))
 }
 
 /// What the host has as a link below a directory that is now private is no longer there; elsewhere it is.

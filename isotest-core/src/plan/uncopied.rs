@@ -1,5 +1,6 @@
 //! What copy-on-write views cannot do although the host could, said before a test meets it. Pure.
 
+use crate::enumerate::and_more;
 use crate::host::{Foreign, Originals};
 use std::path::PathBuf;
 
@@ -8,10 +9,8 @@ pub(super) fn remarks(originals: &Originals, kept: &[PathBuf]) -> Vec<String> {
     let is_kept = |foreign: &&Foreign| kept.iter().any(|path| foreign.path.starts_with(path));
     let foreign = originals.foreign.iter().filter(|foreign| !is_kept(foreign)).map(|foreign| {
         let path = foreign.path.display();
-        let (more, belong) = match foreign.more {
-            0 => (String::new(), "belongs"),
-            more => (format!(" and {more} more"), "belong"),
-        };
+        let belong = if foreign.more == 0 { "belongs" } else { "belong" };
+        let more = and_more(foreign.more);
         format!(
             "`{path}`{more} {belong} to another user or group: in a copy-on-write directory, changes of it and in it fail \
              with EOVERFLOW (os error 75); `--keep PATH` lets tests change it itself"

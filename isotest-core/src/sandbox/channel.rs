@@ -5,13 +5,13 @@ use super::step::StepError;
 use crate::outcome::Ending;
 use crate::plan::{Attended, ProcessLimits, Template, Workload};
 use crate::record::Moment;
-use nix::cmsg_space;
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+use crate::sys;
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::ffi::{CStr, OsStr};
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::io::{self, IoSlice, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -155,9 +155,6 @@ fn strings(packed: &[u8]) -> Vec<&CStr> {
     pieces.filter_map(|piece| CStr::from_bytes_with_nul(piece).ok()).collect()
 }
 
-/// More than the longest list of descriptors that is sent.
-const DESCRIPTORS_MOST: usize = 16;
-
 /// Writes one message with its descriptors.
 pub(crate) fn send<T: Serialize>(
     to: &mut UnixStream,
@@ -179,13 +176,7 @@ pub(crate) fn send<T: Serialize>(
 /// Reads one message; `None` when the other side is gone.
 pub(crate) fn receive<T: DeserializeOwned>(from: &mut UnixStream) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
     let mut length = [0; 4];
-    let mut space = cmsg_space!([RawFd; DESCRIPTORS_MOST]);
-    let (received, descriptors) = {
-        let mut parts = [IoSliceMut::new(&mut length)];
-        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-        let message = recvmsg::<()>(from.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
-        (message.bytes, owned_descriptors(message.cmsgs()?))
-    };
+    let (received, descriptors) = sys::fd::receive(from.as_fd(), &mut length)?;
     if received == 0 {
         return Ok(None);
     }
@@ -193,14 +184,6 @@ pub(crate) fn receive<T: DeserializeOwned>(from: &mut UnixStream) -> io::Result<
     let mut body = vec![0; usize::try_from(u32::from_le_bytes(length)).map_err(io::Error::other)?];
     from.read_exact(&mut body)?;
     Ok(Some((postcard::from_bytes(&body).map_err(io::Error::other)?, descriptors)))
-}
-
-fn owned_descriptors(messages: impl Iterator<Item = ControlMessageOwned>) -> Vec<OwnedFd> {
-    let rights = messages.filter_map(|message| match message {
-        ControlMessageOwned::ScmRights(descriptors) => Some(descriptors),
-        _ => None,
-    });
-    rights.flatten().map(crate::sys::fd::received).collect()
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// Every step that happens inside a process a test can look at, in order.
+    /// Every step, in order.
     pub const ALL: [Self; 38] = [
         Self::StartZygote,
         Self::UnshareZygote,

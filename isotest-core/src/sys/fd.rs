@@ -1,8 +1,11 @@
-//! Descriptors: `close_range(2)`, `fsetxattr(2)`, and taking over a number that was inherited.
+//! Descriptors: `close_range(2)`, `recvmsg(2)`, `fsetxattr(2)`, and taking over the one that was inherited.
 
+use nix::cmsg_space;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use std::ffi::CStr;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Marks every descriptor from `first` on close-on-exec (close_range(2) with `CLOSE_RANGE_CLOEXEC`).
 ///
@@ -15,23 +18,41 @@ pub(crate) fn close_on_exec_from(first: u32) -> io::Result<()> {
     super::checked(returned).map(drop)
 }
 
-/// Takes ownership of a descriptor this process was started with.
+/// Takes ownership of the standard input this process was started with.
 ///
 /// # Errors
-/// `EBADF` if it is not open.
-pub(crate) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
+/// `EBADF` if it is not open, or was taken before.
+pub(crate) fn standard_input() -> io::Result<OwnedFd> {
+    static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+    if IS_TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
     // SAFETY: F_GETFD reads a flag and demands nothing.
-    let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
+    let flags = unsafe { libc::fcntl(libc::STDIN_FILENO, libc::F_GETFD) };
     super::checked(flags.into())?;
-    // SAFETY: the descriptor is open, and a process start hands its descriptors to nobody else; the one caller
-    // asks once for the number its parent told it.
-    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+    // SAFETY: the descriptor is open, a process start hands it to nobody else, and this line is reached once.
+    Ok(unsafe { OwnedFd::from_raw_fd(libc::STDIN_FILENO) })
 }
 
-/// Takes ownership of a descriptor that recvmsg(2) has just put into this process.
-pub(crate) fn received(number: RawFd) -> OwnedFd {
-    // SAFETY: the kernel made this descriptor for the one who called recvmsg, and nobody else knows its number.
-    unsafe { OwnedFd::from_raw_fd(number) }
+/// More than the longest list of descriptors that is sent.
+const DESCRIPTORS_MOST: usize = 16;
+
+/// recvmsg(2): how many bytes have come, and the descriptors that came with them, which are closed on exec.
+///
+/// # Errors
+/// Those of recvmsg(2); `ENOBUFS` if there were more than 16 descriptors.
+pub(crate) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let mut space = cmsg_space!([RawFd; DESCRIPTORS_MOST]);
+    let mut parts = [IoSliceMut::new(bytes)];
+    let message =
+        recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
+    let rights = message.cmsgs()?.filter_map(|message| match message {
+        ControlMessageOwned::ScmRights(descriptors) => Some(descriptors),
+        _ => None,
+    });
+    // SAFETY: the kernel made these descriptors for this very call, and nobody else knows their numbers.
+    let owned = rights.flatten().map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect();
+    Ok((message.bytes, owned))
 }
 
 /// fsetxattr(2): gives a file an attribute without a value.

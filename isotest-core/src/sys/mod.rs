@@ -13,8 +13,20 @@ pub(crate) mod terminal;
 pub(crate) mod wait;
 
 use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
 
 /// Turns the return value of a raw system call into a result.
 fn checked(returned: libc::c_long) -> io::Result<libc::c_long> {
     if returned < 0 { Err(io::Error::last_os_error()) } else { Ok(returned) }
+}
+
+/// Turns the return value of a raw system call that makes a descriptor into a result.
+///
+/// # Safety
+/// The call has just made it for the caller, so that nobody else owns it.
+unsafe fn owned(returned: libc::c_long) -> io::Result<OwnedFd> {
+    let fd = checked(returned)?;
+    let fd = i32::try_from(fd).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
+    // SAFETY: the caller's promise.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

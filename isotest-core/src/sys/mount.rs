@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
 
 /// `MOUNT_ATTR_*` bits.
@@ -34,13 +34,6 @@ struct MountAttr {
     userns_fd: u64,
 }
 
-fn owned(returned: libc::c_long) -> io::Result<OwnedFd> {
-    let fd = super::checked(returned)?;
-    let fd = i32::try_from(fd).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
-    // SAFETY: the kernel just returned this descriptor to us and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
 /// open_tree(2) with `OPEN_TREE_CLONE`: a detached copy of the mount at `path`, with all below it if `recursive`.
 ///
 /// # Errors
@@ -51,7 +44,9 @@ pub(crate) fn open_tree_clone(path: &CStr, recursive: bool) -> io::Result<OwnedF
         flags |= libc::AT_RECURSIVE.cast_unsigned();
     }
     // SAFETY: `path` is a NUL-terminated string that outlives the call.
-    owned(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) })
+    let returned = unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) };
+    // SAFETY: the call has just made this descriptor.
+    unsafe { super::owned(returned) }
 }
 
 /// move_mount(2): attaches the detached mount `mount` at `path`.
@@ -104,7 +99,9 @@ pub(crate) fn mount_setattr(mount: BorrowedFd<'_>, set: u64, recursive: bool) ->
 /// Those of fsopen(2).
 pub(crate) fn fsopen(kind: &CStr) -> io::Result<OwnedFd> {
     // SAFETY: `kind` is a NUL-terminated string that outlives the call.
-    owned(unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), FSOPEN_CLOEXEC) })
+    let returned = unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), FSOPEN_CLOEXEC) };
+    // SAFETY: the call has just made this descriptor.
+    unsafe { super::owned(returned) }
 }
 
 /// fsconfig(2) with `FSCONFIG_SET_STRING`, or `FSCONFIG_SET_FLAG` without a value.
@@ -138,5 +135,8 @@ pub(crate) fn fsconfig_create(context: BorrowedFd<'_>) -> io::Result<()> {
 /// Those of fsmount(2).
 pub(crate) fn fsmount(context: BorrowedFd<'_>, attributes: u64) -> io::Result<OwnedFd> {
     // SAFETY: all arguments are plain numbers.
-    owned(unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), FSMOUNT_CLOEXEC, attributes) })
+    let returned =
+        unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), FSMOUNT_CLOEXEC, attributes) };
+    // SAFETY: the call has just made this descriptor.
+    unsafe { super::owned(returned) }
 }

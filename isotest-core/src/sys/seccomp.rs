@@ -1,7 +1,7 @@
 //! seccomp(2) with a listener, and what the listener answers (seccomp_unotify(2)).
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// seccomp(2): gives this process and all it starts a filter, and returns the listener of those calls it asks about.
 ///
@@ -13,10 +13,8 @@ pub(crate) fn listen(filter: &[libc::sock_filter]) -> io::Result<OwnedFd> {
     let (mode, flags) = (libc::SECCOMP_SET_MODE_FILTER, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER);
     // SAFETY: `program` names as many instructions as it says, which the kernel only reads, and outlives the call.
     let returned = unsafe { libc::syscall(libc::SYS_seccomp, mode, flags, &raw const program) };
-    let fd = super::checked(returned)?;
-    let fd = i32::try_from(fd).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
-    // SAFETY: the call has just returned this descriptor, so that nobody else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    // SAFETY: the call has just made this descriptor.
+    unsafe { super::owned(returned) }
 }
 
 /// ioctl(2) with `SECCOMP_IOCTL_NOTIF_RECV`: waits for a call that is asked about.

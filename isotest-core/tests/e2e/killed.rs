@@ -1,12 +1,14 @@
 //! Nothing outlives a supervisor that is killed, nor an attempt that is cancelled.
 
 use crate::ends::{is_alive, unique_pause};
-use crate::promise::{Kept, Promise};
+use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::Suite;
-use crate::seen::{Running, eventually};
+use crate::seen::{Running, Seen, eventually};
 use crate::supervisors;
+use isotest_core::plan::Limits;
 use isotest_core::sandbox::Cancel;
 use libtest_mimic::Failed;
+use nix::sched::CloneFlags;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
@@ -17,6 +19,9 @@ use std::time::Duration;
 
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("within_a_second_of_a_kill_no_process_is_left_and_the_next_run_sweeps", killed).alone(),
+    Promise::new("a_run_in_another_pid_namespace_leaves_these_cgroups_alone", seen_from_elsewhere)
+        .needs(&[Need::V1])
+        .alone(),
     Promise::new("a_cancelled_attempt_ends_at_once", cancelled),
 ];
 
@@ -44,7 +49,7 @@ fn killed(suite: &Suite) -> Kept {
     let existing = |directories: &[PathBuf]| directories.iter().filter(|path| path.exists()).count();
     assert_eq!(existing(&directories), directories.len(), "control: they are there until swept");
     base.release_controllers();
-    crate::seen::Seen::of(&mut base.command("establish")?)?.did()?;
+    Seen::of(&mut base.command("establish")?)?.did()?;
     assert_eq!(existing(&directories), 0, "{directories:?}");
     base.remove()
 }
@@ -169,6 +174,33 @@ pub(crate) fn descendants(pid: u32) -> BTreeSet<Process> {
         }
     }
     found
+}
+
+/// In version 2, two runs share a cgroup only where it has no controllers.
+fn seen_from_elsewhere(suite: &Suite) -> Kept {
+    const OWN_PROC: &str = "mount -t proc proc /proc && exec \"$@\"";
+    let leaf = suite.cgroups.create_leaf(&Limits::default())?.ok_or("no cgroup")?;
+    let runs = suite.cgroups.views().into_iter().map(|view| view.stash);
+    let runs: Vec<_> = runs.filter(|run| !run.join("supervisor").exists()).collect();
+    // Of a run that is dead, wherever it is seen from.
+    let dead: Vec<_> = runs.iter().map(|run| run.with_file_name("isotest-0-1")).collect();
+    for directory in &dead {
+        fs::create_dir(directory)?;
+    }
+    let flags = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
+    let mut command = supervisors::command("unshared")?;
+    command.arg(flags.bits().to_string()).args(["/bin/sh", "-c", "\"$@\"; exit $?", "sh"]);
+    command.args(["/bin/sh", "-c", OWN_PROC, "sh"]);
+    let establish = supervisors::command("establish")?;
+    command.arg(establish.get_program()).args(establish.get_args()).arg("");
+    let established = Seen::of(&mut command);
+    let left = runs.iter().filter(|run| run.join(leaf.name()).exists()).count();
+    let swept = dead.iter().filter(|directory| fs::remove_dir(directory).is_err()).count();
+    leaf.remove()?;
+    established?.did()?;
+    assert_eq!(swept, dead.len(), "control: it sweeps here");
+    assert_eq!(left, runs.len());
+    Ok(())
 }
 
 fn cancelled(suite: &Suite) -> Kept {

@@ -86,7 +86,7 @@ impl Suite {
     }
 
     /// Leaves the host's cgroups as they were.
-    pub(crate) fn close(self) -> io::Result<()> {
+    pub(crate) fn close(self) -> Result<(), String> {
         self.cgroups.close()
     }
 

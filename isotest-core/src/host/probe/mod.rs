@@ -122,8 +122,8 @@ fn kind(path: &Path) -> io::Result<Kind> {
     Ok(if empty { Kind::EmptyDirectory { mode } } else { Kind::Directory })
 }
 
-/// A path of mountinfo, in which space, tab, newline and backslash are octal (proc_pid_mountinfo(5)).
-fn unescaped(path: &Path) -> PathBuf {
+/// A path or word of mountinfo, in which space, tab, newline and backslash are octal (proc_pid_mountinfo(5)).
+pub(crate) fn unescaped(path: &Path) -> PathBuf {
     let bytes = path.as_os_str().as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
