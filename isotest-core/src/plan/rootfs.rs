@@ -58,19 +58,12 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
     let mut tree = Vec::new();
     own_directories(&mut tree);
     host_entries(&mut tree, host);
-    run_entries(&mut tree, host, views);
+    run_entries(&mut tree, host);
     devices(&mut tree);
     system(&mut tree, cgroups, host);
     tree.extend(missing_home(views).map(|path| Entry::Directory { path: path.clone(), mode: 0o700 }));
 
-    let mut layers = Layers { tree, covering: private_directories(views, host), ..Layers::default() };
-    layers.copy_on_write(&views.copy_on_write, host);
-    for path in &views.read_only {
-        layers.again(path, Access::ReadOnly);
-    }
-    for path in &views.kept {
-        layers.again(path, Access::ReadWrite);
-    }
+    let layers = Layers { tree, covering: private_directories(views, host), ..Layers::default() };
     layers.finish(views, host, cgroups, jobs)
 }
 
@@ -140,16 +133,12 @@ fn as_seen(entry: &HostEntry) -> Entry {
 }
 
 /// `/run` without sockets and without the directories of services.
-fn run_entries(tree: &mut Vec<Entry>, host: &Host, views: &Views) {
+fn run_entries(tree: &mut Vec<Entry>, host: &Host) {
     for entry in &host.run_entries {
         let hidden = HIDDEN_IN_RUN.iter().any(|name| entry.path == Path::new("/run").join(name));
         if !hidden && entry.kind != Kind::Socket {
             tree.push(as_seen(entry));
         }
-    }
-    let Some(runtime) = views.runtime.as_ref().filter(|path| path.starts_with("/run/user")) else { return };
-    for path in runtime.ancestors().collect::<Vec<_>>().into_iter().rev().skip(2) {
-        tree.push(Entry::Directory { path: path.to_path_buf(), mode: 0o755 });
     }
 }
 
@@ -270,8 +259,12 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// All decided.
+    /// Adds the views, a place for each layer, and all is decided.
     pub(super) fn finish(mut self, views: &Views, host: &Host, cgroups: &[View], jobs: usize) -> Rootfs {
+        self.copy_on_write(&views.copy_on_write, host);
+        views.read_only.iter().for_each(|path| self.again(path, Access::ReadOnly));
+        views.kept.iter().for_each(|path| self.again(path, Access::ReadWrite));
+        self.make_room();
         self.mounts.retain(|mount| !views.kept.iter().any(|kept| mount.starts_with(kept)));
         let Self { tree, covering: mut layers, not_copied, mounts, remarks } = self;
         layers.sort_by_key(|layer| layer.path.components().count());
@@ -296,7 +289,7 @@ impl Layers {
     }
 
     /// The outermost of the copy-on-write directories. One that cannot be had does not cost those within it.
-    pub(super) fn copy_on_write(&mut self, roots: &[PathBuf], host: &Host) {
+    fn copy_on_write(&mut self, roots: &[PathBuf], host: &Host) {
         for root in outermost(roots) {
             let inner = within(root, roots);
             let beneath: Vec<_> = inner.iter().filter(|path| *path != root).cloned().collect();
@@ -375,14 +368,19 @@ impl Layers {
         self.again(root, Access::ReadOnly);
     }
 
-    /// The host's own file or directory. Where nothing private covers it, the template shows it.
-    pub(super) fn again(&mut self, path: &Path, access: Access) {
-        if self.covering.iter().any(|layer| path.starts_with(&layer.path)) {
-            let stash = self.stash(path, access, true);
-            self.covering.push(Layer { path: path.to_path_buf(), content: Content::Again { stash } });
+    /// The host's own file or directory, with what is mounted below.
+    fn again(&mut self, path: &Path, access: Access) {
+        self.show(path, path, access, true);
+    }
+
+    /// What the host has at `from`, at `to`. Where nothing private covers that, the template shows it.
+    pub(super) fn show(&mut self, from: &Path, to: &Path, access: Access, recursive: bool) {
+        if self.covering.iter().any(|layer| to.starts_with(&layer.path)) {
+            let stash = self.stash(from, access, recursive);
+            self.covering.push(Layer { path: to.to_path_buf(), content: Content::Again { stash } });
         } else {
-            let (from, to) = (path.to_path_buf(), path.to_path_buf());
-            self.tree.push(Entry::Bind { from, to, access, recursive: true });
+            let (from, to) = (from.to_path_buf(), to.to_path_buf());
+            self.tree.push(Entry::Bind { from, to, access, recursive });
         }
     }
 
