@@ -1,7 +1,7 @@
 //! The tree that becomes `/`: which of the host's entries are seen, where writes go, and what is covered. Pure.
 
 use super::descend::{Descent, descend};
-use super::{Access, Content, Entry, Layer, Link, Private, View};
+use super::{Access, Content, Entry, Layer, Link, NAMES_BYTES, Private, View};
 use crate::host::{CgroupMount, Host, HostEntry, Kind};
 use std::path::{Path, PathBuf};
 
@@ -160,7 +160,7 @@ pub(super) fn devices(tree: &mut Vec<Entry>) {
     for path in ["/dev/pts", STASH] {
         tree.push(Entry::Directory { path: path.into(), mode: 0o755 });
     }
-    tree.push(Entry::Tmpfs { path: STASH.into() });
+    tree.push(Entry::Tmpfs { path: STASH.into(), bytes: NAMES_BYTES });
     tree.extend(stores().map(|path| Entry::Directory { path, mode: 0o755 }));
 }
 
@@ -170,7 +170,7 @@ pub(super) fn system(tree: &mut Vec<Entry>, cgroups: &[View], host: &Host) {
     let share = processor_share(cgroups, host).filter(|mount| mount.mount_point.parent() == Some(top));
     tree.push(Entry::Sysfs { path: "/sys".into() });
     if share.is_some() || cgroups.iter().any(|view| view.path != top) {
-        tree.push(Entry::Tmpfs { path: top.into() });
+        tree.push(Entry::Tmpfs { path: top.into(), bytes: NAMES_BYTES });
     }
     for (n, view) in cgroups.iter().enumerate() {
         if view.path != top {
@@ -344,6 +344,7 @@ impl Layers {
     fn descend(&mut self, root: &Path, descent: Descent, roots: &[PathBuf], host: &Host) {
         let content = Content::CopyOnWrite { stash: self.next_in_stash() };
         self.tree.extend(descent.lower);
+        self.widen_stash(descent.room);
         self.covering.push(Layer { path: root.to_path_buf(), content });
         descent.views.iter().for_each(|view| self.view(view, host));
         descent.read_only.iter().for_each(|path| self.again(path, Access::ReadOnly));
@@ -355,6 +356,16 @@ impl Layers {
                 descent.excess,
                 root.display()
             ));
+        }
+    }
+
+    fn widen_stash(&mut self, room: u64) {
+        for entry in &mut self.tree {
+            if let Entry::Tmpfs { path, bytes } = entry
+                && path == Path::new(STASH)
+            {
+                *bytes += room;
+            }
         }
     }
 

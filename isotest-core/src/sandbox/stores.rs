@@ -105,7 +105,7 @@ pub(super) fn view(store: &Path, n: usize) -> PathBuf {
 
 impl Store {
     fn make(private: &Private, path: &Path, user_attributes: bool) -> Result<Self, StepError> {
-        let tmpfs = || mounts::attach(&mounts::tmpfs(Some(private.tmpfs_bytes))?, path);
+        let tmpfs = || mounts::attach(&mounts::tmpfs(private.tmpfs_bytes)?, path);
         Step::MountTmpfs.on(path.display(), tmpfs)?;
         let mut made = Vec::new();
         for (n, layer) in private.layers.iter().enumerate() {

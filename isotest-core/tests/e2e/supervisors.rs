@@ -28,6 +28,7 @@ const PARTS: &[Part] = &[
     ("mounts_for_a_user", submounts::mounts_for_a_user),
     ("user_beside_mount", submounts::user_beside_mount),
     ("user_beside_many", submounts::user_beside_many),
+    ("user_beside_much", submounts::user_beside_much),
     ("files_of_others", foreign::files_of_others),
     ("user_with_files_of_others", foreign::user_with_files_of_others),
     ("long_attempt", killed::long_attempt),
