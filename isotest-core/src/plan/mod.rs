@@ -7,6 +7,7 @@ mod limits;
 mod resolve;
 mod root;
 mod rootfs;
+mod run;
 mod uncopied;
 
 pub use limits::{Control, Limits, ProcessLimits, Rlimit};

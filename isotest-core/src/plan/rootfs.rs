@@ -1,6 +1,7 @@
 //! The tree that becomes `/`: which of the host's entries are seen, where writes go, and what is covered. Pure.
 
 use super::descend::{Descent, descend};
+use super::run;
 use super::{Access, Content, Entry, Layer, Link, NAMES_BYTES, Private, View};
 use crate::host::{CgroupMount, Host, HostEntry, Kind};
 use std::path::{Path, PathBuf};
@@ -33,10 +34,6 @@ const STORES: usize = 8;
 /// What stands in `/dev`, and nothing else.
 const NODES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
-/// Entries of `/run` through which a test could reach services of the host.
-const HIDDEN_IN_RUN: [&str; 9] =
-    ["user", "dbus", "docker", "containerd", "podman", "crio", "libpod", "buildkit", "isotest"];
-
 /// The top-level directories that are never the host's.
 pub(super) const OURS: [&str; 5] = ["proc", "sys", "dev", "run", "tmp"];
 
@@ -58,12 +55,13 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
     let mut tree = Vec::new();
     own_directories(&mut tree);
     host_entries(&mut tree, host);
-    run_entries(&mut tree, host);
+    let run = host.run_entries.as_ref().map(|entries| tree.extend(run::seen(entries)));
     devices(&mut tree);
     system(&mut tree, cgroups, host);
     tree.extend(missing_home(views).map(|path| Entry::Directory { path: path.clone(), mode: 0o700 }));
 
-    let layers = Layers { tree, covering: private_directories(views, host), ..Layers::default() };
+    let mut layers = Layers { tree, covering: private_directories(views, host), ..Layers::default() };
+    layers.remarks.extend(run.err().map(|error| format!("`/run` is empty: it cannot be read ({error})")));
     layers.finish(views, host, cgroups, jobs)
 }
 
@@ -121,23 +119,13 @@ pub(super) fn own_directories(tree: &mut Vec<Entry>) {
     }
 }
 
-fn as_seen(entry: &HostEntry) -> Entry {
+pub(super) fn as_seen(entry: &HostEntry) -> Entry {
     let path = entry.path.clone();
     match &entry.kind {
         Kind::Symlink { target } => Entry::Symlink { path, target: target.clone() },
         Kind::EmptyDirectory { mode } => Entry::Directory { path, mode: *mode },
         Kind::Directory | Kind::File | Kind::Socket => {
             Entry::Bind { from: path.clone(), to: path, access: Access::ReadOnly, recursive: true }
-        }
-    }
-}
-
-/// `/run` without sockets and without the directories of services.
-fn run_entries(tree: &mut Vec<Entry>, host: &Host) {
-    for entry in &host.run_entries {
-        let hidden = HIDDEN_IN_RUN.iter().any(|name| entry.path == Path::new("/run").join(name));
-        if !hidden && entry.kind != Kind::Socket {
-            tree.push(as_seen(entry));
         }
     }
 }

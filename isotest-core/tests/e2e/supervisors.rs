@@ -25,6 +25,8 @@ const PARTS: &[Part] = &[
     ("inside", surroundings::inside),
     ("on_a_terminal", surroundings::on_a_terminal),
     ("with_submount", rootfs::with_submount),
+    ("hides_run", rootfs::hides_run),
+    ("user_without_run", rootfs::user_without_run),
     ("mounts_for_a_user", submounts::mounts_for_a_user),
     ("user_beside_mount", submounts::user_beside_mount),
     ("user_beside_many", submounts::user_beside_many),
