@@ -278,12 +278,13 @@ fn views(sandbox: &SandboxSettings, rooted: &Rooted, caller: &Caller) -> Views {
     let keeps = sandbox.keeps.iter().map(PathBuf::as_path);
     let copied = rooted.directories.iter().map(PathBuf::as_path);
     let copied: Vec<_> = copied.chain(bound(BindAccess::CopyOnWrite)).collect();
+    let (temporary, runtime) = (variable("TMPDIR"), variable("XDG_RUNTIME_DIR"));
     let named = copied.iter().copied().chain(binds.clone()).chain(writable.clone()).chain(keeps.clone());
     Views {
-        links: links(named),
+        links: links(named.chain(temporary).chain(runtime)),
         copy_on_write: real(copied.into_iter()),
-        temporary: real(variable("TMPDIR").into_iter()),
-        runtime: real(variable("XDG_RUNTIME_DIR").into_iter()).pop(),
+        temporary: real(temporary.into_iter()),
+        runtime: real(runtime.into_iter()).pop(),
         missing_home: rooted.missing_home.clone(),
         read_only: real(binds),
         kept: real(writable.chain(keeps)),

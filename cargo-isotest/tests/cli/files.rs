@@ -1,6 +1,6 @@
 //! What tests see and change of the host's files and network, as far as it can be told from outside.
 
-use crate::call::{Call, isotest};
+use crate::call::{Call, isotest, isotest_between};
 use crate::project::Project;
 use std::fs;
 use std::net::TcpListener;
@@ -36,6 +36,27 @@ fn a_bound_directory_is_seen_and_written_as_told() {
     assert!(!made.exists());
     with_flags(&project, &["--bind", &format!("{shown}:rw")]).run().with_code(0);
     assert_eq!(fs::read_to_string(&made).unwrap(), "by the test");
+}
+
+#[test]
+fn temporary_directories_behind_links_are_there() {
+    let place = tempfile::tempdir().unwrap();
+    let links = tempfile::tempdir_in("/tmp").unwrap();
+    for name in ["TMPDIR", "XDG_RUNTIME_DIR"] {
+        let (link, real) = (links.path().join(name), links.path().join(format!("real-{name}")));
+        fs::create_dir(&real).unwrap();
+        symlink(&real, &link).unwrap();
+        let body = format!("fs::write(std::env::var(\"{name}\")? + \"/made\", \"by the test\")?;");
+        let project = with_test(&place.path().join(name), &body);
+        let then = "test ! -e \"$REAL/made\" || exit 98
+            cargo test --quiet --target-dir \"$T\" >/dev/null && test -e \"$REAL/made\" || exit 99";
+        let call = isotest_between("cd \"$W\"", then, &project)
+            .variable("W", &project.directory)
+            .variable("T", &project.target)
+            .variable("REAL", &real)
+            .variable(name, &link);
+        call.run().with_code(0);
+    }
 }
 
 #[test]

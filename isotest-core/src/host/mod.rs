@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// What an entry of a directory is, as far as building a root of it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// A directory with something in it, or one we may not look into.
+    /// A directory with something in it, or one we may not look into or even at.
     Directory,
     /// A directory with nothing in it.
     EmptyDirectory {
@@ -96,8 +96,8 @@ pub struct Host {
     pub ids: Ids,
     /// What stands in `/`.
     pub root_entries: Vec<HostEntry>,
-    /// What stands in `/run`.
-    pub run_entries: Vec<HostEntry>,
+    /// What stands in `/run`, or why that is not known.
+    pub run_entries: Result<Vec<HostEntry>, String>,
     /// Whether `/var/tmp` is a directory (a link to another temporary directory needs nothing).
     pub has_var_tmp: bool,
     /// Every mount point.
@@ -217,7 +217,7 @@ pub(crate) fn sample(uid: u32) -> Host {
     Host {
         ids: Ids { uid, gid: uid, uid_extents: Vec::new(), gid_extents: Vec::new() },
         root_entries: Vec::new(),
-        run_entries: Vec::new(),
+        run_entries: Ok(Vec::new()),
         has_var_tmp: true,
         mount_points: Vec::new(),
         memory_total: 1 << 30,

@@ -15,12 +15,16 @@ const VIEWS_MOST: usize = 32;
 const MOUNTS_MOST: usize = 128;
 /// The most that is copied of files, which every zygote keeps in memory.
 const COPIED_BYTES_MOST: u64 = 16 << 20;
+/// The largest page of any machine: a copy takes whole ones.
+const PAGE_BYTES_MOST: u64 = 64 << 10;
 
 /// What stands for one directory.
 #[derive(Debug, Default)]
 pub(super) struct Descent {
     /// What the lower layer consists of.
     pub(super) lower: Vec<Entry>,
+    /// The room that the copies in it take, in bytes.
+    pub(super) room: u64,
     /// The directories that are views of their own.
     pub(super) views: Vec<PathBuf>,
     /// What is mounted.
@@ -134,6 +138,7 @@ impl Parts<'_> {
         for (bytes, path) in &self.files {
             copied += bytes;
             self.descent.lower.push(if copied <= COPIED_BYTES_MOST {
+                self.descent.room += bytes.next_multiple_of(PAGE_BYTES_MOST);
                 Entry::Copy { from: path.to_path_buf(), to: way.at(path) }
             } else {
                 uncopied.push(*path);
@@ -219,6 +224,7 @@ mod tests {
         let descent = of(&host, &[]).unwrap();
         let is_copied = |entry: &&Entry| matches!(entry, Entry::Copy { .. });
         assert_eq!(descent.lower.iter().filter(is_copied).count(), 2);
+        assert_eq!(descent.room, 2 * PAGE_BYTES_MOST);
         assert_eq!((descent.read_only, descent.excess), (vec!["/home/u/a".into()], 1));
     }
 

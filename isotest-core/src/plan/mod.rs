@@ -7,6 +7,7 @@ mod limits;
 mod resolve;
 mod root;
 mod rootfs;
+mod run;
 mod uncopied;
 
 pub use limits::{Control, Limits, ProcessLimits, Rlimit};
@@ -60,6 +61,9 @@ pub enum Access {
     /// Reading and writing a device node.
     Device,
 }
+
+/// Room for a tmpfs that holds names only, in bytes.
+pub(crate) const NAMES_BYTES: u64 = 1 << 20;
 
 /// One entry of the tree that becomes `/` of every attempt. Paths are absolute, as seen inside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,11 +119,13 @@ pub enum Entry {
         #[serde(with = "crate::wire::path")]
         path: PathBuf,
     },
-    /// A small tmpfs of its own, writable while the tree is assembled.
+    /// A tmpfs of its own, writable while the tree is assembled.
     Tmpfs {
         /// Where.
         #[serde(with = "crate::wire::path")]
         path: PathBuf,
+        /// The most it can hold.
+        bytes: u64,
     },
 }
 
@@ -133,7 +139,7 @@ impl Entry {
             | Self::Copy { to: path, .. }
             | Self::Bind { to: path, .. }
             | Self::Sysfs { path }
-            | Self::Tmpfs { path } => path,
+            | Self::Tmpfs { path, .. } => path,
         }
     }
 }

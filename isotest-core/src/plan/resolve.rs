@@ -109,10 +109,10 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
     Resolved { template, isolation, unmet }
 }
 
-/// The root and what is seen in it; `uncopied`, with nothing copy-on-write.
-fn seen(request: &Request<'_>, uncopied: bool) -> (Root, Views) {
+/// The root and what is seen in it; `read_only`, with nothing copy-on-write.
+fn seen(request: &Request<'_>, read_only: bool) -> (Root, Views) {
     let (mut root, mut views) = (request.root.clone(), request.views.clone());
-    if uncopied {
+    if read_only {
         if let Root::Tree(Tree { copy_on_write, .. }) = &mut root {
             *copy_on_write = false;
         }

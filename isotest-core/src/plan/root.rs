@@ -50,14 +50,6 @@ pub(super) fn rootfs(root: &Root, views: &Views, host: &Host, cgroups: &[View], 
         Root::Minimal(minimal) => layers.minimal(minimal),
         Root::Tree(tree) => layers.tree(tree, host),
     }
-    layers.copy_on_write(&views.copy_on_write, host);
-    for path in &views.read_only {
-        layers.again(path, Access::ReadOnly);
-    }
-    for path in &views.kept {
-        layers.again(path, Access::ReadWrite);
-    }
-    layers.make_room();
     layers.finish(views, host, cgroups, jobs)
 }
 
@@ -80,13 +72,7 @@ fn private(path: PathBuf, mode: u32) -> Layer {
 impl Layers {
     fn minimal(&mut self, minimal: &Minimal) {
         for (from, to) in &minimal.files {
-            if self.covering.iter().any(|layer| to.starts_with(&layer.path)) {
-                let stash = self.stash(from, Access::ReadOnly, false);
-                self.covering.push(Layer { path: to.clone(), content: Content::Again { stash } });
-            } else {
-                let (from, to) = (from.clone(), to.clone());
-                self.tree.push(Entry::Bind { from, to, access: Access::ReadOnly, recursive: false });
-            }
+            self.show(from, to, Access::ReadOnly, false);
         }
         for directory in &minimal.directories {
             self.directories_to(directory);
@@ -130,7 +116,7 @@ impl Layers {
     }
 
     /// A place for each layer that is not below another; those are made with the other.
-    fn make_room(&mut self) {
+    pub(super) fn make_room(&mut self) {
         let paths: Vec<PathBuf> = self.covering.iter().map(|layer| layer.path.clone()).collect();
         for path in paths {
             if !self.covering.iter().any(|layer| path != layer.path && path.starts_with(&layer.path)) {
@@ -150,7 +136,7 @@ impl Layers {
                 | Entry::File { path: other }
                 | Entry::Copy { to: other, .. } => other == path,
                 Entry::Bind { to, .. } => to.starts_with(path) || path.starts_with(to),
-                Entry::Sysfs { path: other } | Entry::Tmpfs { path: other } => path.starts_with(other),
+                Entry::Sysfs { path: other } | Entry::Tmpfs { path: other, .. } => path.starts_with(other),
             };
             if !self.tree.iter().any(is_here) {
                 self.tree.push(Entry::Directory { path: path.to_owned(), mode: 0o755 });

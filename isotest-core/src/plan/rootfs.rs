@@ -1,7 +1,8 @@
 //! The tree that becomes `/`: which of the host's entries are seen, where writes go, and what is covered. Pure.
 
 use super::descend::{Descent, descend};
-use super::{Access, Content, Entry, Layer, Link, Private, View};
+use super::run;
+use super::{Access, Content, Entry, Layer, Link, NAMES_BYTES, Private, View};
 use crate::enumerate;
 use crate::host::{CgroupMount, Host, HostEntry, Kind};
 use std::path::{Path, PathBuf};
@@ -34,10 +35,6 @@ const STORES: usize = 8;
 /// What stands in `/dev`, and nothing else.
 const NODES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
-/// Entries of `/run` through which a test could reach services of the host.
-const HIDDEN_IN_RUN: [&str; 9] =
-    ["user", "dbus", "docker", "containerd", "podman", "crio", "libpod", "buildkit", "isotest"];
-
 /// The top-level directories that are never the host's.
 pub(super) const OURS: [&str; 5] = ["proc", "sys", "dev", "run", "tmp"];
 
@@ -59,19 +56,13 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
     let mut tree = Vec::new();
     own_directories(&mut tree);
     host_entries(&mut tree, host);
-    run_entries(&mut tree, host, views);
+    let run = host.run_entries.as_ref().map(|entries| tree.extend(run::seen(entries)));
     devices(&mut tree);
     system(&mut tree, cgroups, host);
     tree.extend(missing_home(views).map(|path| Entry::Directory { path: path.clone(), mode: 0o700 }));
 
     let mut layers = Layers { tree, covering: private_directories(views, host), ..Layers::default() };
-    layers.copy_on_write(&views.copy_on_write, host);
-    for path in &views.read_only {
-        layers.again(path, Access::ReadOnly);
-    }
-    for path in &views.kept {
-        layers.again(path, Access::ReadWrite);
-    }
+    layers.remarks.extend(run.err().map(|error| format!("`/run` is empty: it cannot be read ({error})")));
     layers.finish(views, host, cgroups, jobs)
 }
 
@@ -124,7 +115,7 @@ pub(super) fn own_directories(tree: &mut Vec<Entry>) {
     }
 }
 
-fn as_seen(entry: &HostEntry) -> Entry {
+pub(super) fn as_seen(entry: &HostEntry) -> Entry {
     let path = entry.path.clone();
     match &entry.kind {
         Kind::Symlink { target } => Entry::Symlink { path, target: target.clone() },
@@ -132,20 +123,6 @@ fn as_seen(entry: &HostEntry) -> Entry {
         Kind::Directory | Kind::File | Kind::Socket => {
             Entry::Bind { from: path.clone(), to: path, access: Access::ReadOnly, recursive: true }
         }
-    }
-}
-
-/// `/run` without sockets and without the directories of services.
-fn run_entries(tree: &mut Vec<Entry>, host: &Host, views: &Views) {
-    for entry in &host.run_entries {
-        let hidden = HIDDEN_IN_RUN.iter().any(|name| entry.path == Path::new("/run").join(name));
-        if !hidden && entry.kind != Kind::Socket {
-            tree.push(as_seen(entry));
-        }
-    }
-    let Some(runtime) = views.runtime.as_ref().filter(|path| path.starts_with("/run/user")) else { return };
-    for path in runtime.ancestors().collect::<Vec<_>>().into_iter().rev().skip(2) {
-        tree.push(Entry::Directory { path: path.to_path_buf(), mode: 0o755 });
     }
 }
 
@@ -167,7 +144,7 @@ pub(super) fn devices(tree: &mut Vec<Entry>) {
     for path in ["/dev/pts", STASH] {
         tree.push(Entry::Directory { path: path.into(), mode: 0o755 });
     }
-    tree.push(Entry::Tmpfs { path: STASH.into() });
+    tree.push(Entry::Tmpfs { path: STASH.into(), bytes: NAMES_BYTES });
     tree.extend(stores().map(|path| Entry::Directory { path, mode: 0o755 }));
 }
 
@@ -177,7 +154,7 @@ pub(super) fn system(tree: &mut Vec<Entry>, cgroups: &[View], host: &Host) {
     let share = processor_share(cgroups, host).filter(|mount| mount.mount_point.parent() == Some(top));
     tree.push(Entry::Sysfs { path: "/sys".into() });
     if share.is_some() || cgroups.iter().any(|view| view.path != top) {
-        tree.push(Entry::Tmpfs { path: top.into() });
+        tree.push(Entry::Tmpfs { path: top.into(), bytes: NAMES_BYTES });
     }
     for (n, view) in cgroups.iter().enumerate() {
         if view.path != top {
@@ -266,8 +243,12 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// All decided.
+    /// Adds the views, a place for each layer, and all is decided.
     pub(super) fn finish(mut self, views: &Views, host: &Host, cgroups: &[View], jobs: usize) -> Rootfs {
+        self.copy_on_write(&views.copy_on_write, host);
+        views.read_only.iter().for_each(|path| self.again(path, Access::ReadOnly));
+        views.kept.iter().for_each(|path| self.again(path, Access::ReadWrite));
+        self.make_room();
         self.mounts.retain(|mount| !views.kept.iter().any(|kept| mount.starts_with(kept)));
         let Self { tree, covering: mut layers, not_copied, mounts, remarks } = self;
         layers.sort_by_key(|layer| layer.path.components().count());
@@ -292,7 +273,7 @@ impl Layers {
     }
 
     /// The outermost of the copy-on-write directories. One that cannot be had does not cost those within it.
-    pub(super) fn copy_on_write(&mut self, roots: &[PathBuf], host: &Host) {
+    fn copy_on_write(&mut self, roots: &[PathBuf], host: &Host) {
         for root in outermost(roots) {
             let inner = within(root, roots);
             let beneath: Vec<_> = inner.iter().filter(|path| *path != root).cloned().collect();
@@ -347,6 +328,7 @@ impl Layers {
     fn descend(&mut self, root: &Path, descent: Descent, roots: &[PathBuf], host: &Host) {
         let content = Content::CopyOnWrite { stash: self.next_in_stash() };
         self.tree.extend(descent.lower);
+        self.widen_stash(descent.room);
         self.covering.push(Layer { path: root.to_path_buf(), content });
         descent.views.iter().for_each(|view| self.view(view, host));
         descent.read_only.iter().for_each(|path| self.again(path, Access::ReadOnly));
@@ -361,6 +343,16 @@ impl Layers {
         }
     }
 
+    fn widen_stash(&mut self, room: u64) {
+        for entry in &mut self.tree {
+            if let Entry::Tmpfs { path, bytes } = entry
+                && path == Path::new(STASH)
+            {
+                *bytes += room;
+            }
+        }
+    }
+
     fn not_descended(&mut self, root: &Path, why: &str, host: &Host) {
         let mount = host.mounts_below(root).next().unwrap_or(root).display();
         let name = root.display();
@@ -371,14 +363,19 @@ impl Layers {
         self.again(root, Access::ReadOnly);
     }
 
-    /// The host's own file or directory. Where nothing private covers it, the template shows it.
-    pub(super) fn again(&mut self, path: &Path, access: Access) {
-        if self.covering.iter().any(|layer| path.starts_with(&layer.path)) {
-            let stash = self.stash(path, access, true);
-            self.covering.push(Layer { path: path.to_path_buf(), content: Content::Again { stash } });
+    /// The host's own file or directory, with what is mounted below.
+    fn again(&mut self, path: &Path, access: Access) {
+        self.show(path, path, access, true);
+    }
+
+    /// What the host has at `from`, at `to`. Where nothing private covers that, the template shows it.
+    pub(super) fn show(&mut self, from: &Path, to: &Path, access: Access, recursive: bool) {
+        if self.covering.iter().any(|layer| to.starts_with(&layer.path)) {
+            let stash = self.stash(from, access, recursive);
+            self.covering.push(Layer { path: to.to_path_buf(), content: Content::Again { stash } });
         } else {
-            let (from, to) = (path.to_path_buf(), path.to_path_buf());
-            self.tree.push(Entry::Bind { from, to, access, recursive: true });
+            let (from, to) = (from.to_path_buf(), to.to_path_buf());
+            self.tree.push(Entry::Bind { from, to, access, recursive });
         }
     }
 

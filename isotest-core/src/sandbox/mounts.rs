@@ -43,9 +43,9 @@ pub(super) fn new_file_system(
     mount::fsmount(context.as_fd(), attributes)
 }
 
-/// A tmpfs, detached. Without a size it holds names only.
-pub(super) fn tmpfs(bytes: Option<u64>) -> io::Result<OwnedFd> {
-    let size = CString::new(bytes.unwrap_or(1 << 20).to_string())?;
+/// A tmpfs that can hold so much, detached.
+pub(super) fn tmpfs(bytes: u64) -> io::Result<OwnedFd> {
+    let size = CString::new(bytes.to_string())?;
     let options = [(c"size", Some(size.as_c_str())), (c"mode", Some(c"0755"))];
     new_file_system(c"tmpfs", &options, attr::NOSUID | attr::NODEV)
 }

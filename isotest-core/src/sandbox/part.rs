@@ -5,7 +5,7 @@ use super::channel::{self, Order, Prepared};
 use super::slot::Zygote;
 use super::step::{Step, StepError};
 use super::{mounts, network, stores, tree, zygote};
-use crate::plan::Template;
+use crate::plan::{NAMES_BYTES, Template};
 use crate::policy::Capability;
 use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
 use crate::sys::mount::attr;
@@ -123,7 +123,7 @@ fn map_ids(proof: &SingleThreaded, template: &Template) -> Result<(), StepError>
 
 fn overlay(template: &Template) -> io::Result<()> {
     let place = &template.foothold;
-    mounts::attach(&mounts::tmpfs(None)?, place)?;
+    mounts::attach(&mounts::tmpfs(NAMES_BYTES)?, place)?;
     let directory = |name: &str| -> io::Result<_> {
         let path = place.join(name);
         mounts::make_directory(&path, 0o755)?;

@@ -105,7 +105,7 @@ pub(super) fn view(store: &Path, n: usize) -> PathBuf {
 
 impl Store {
     fn make(private: &Private, path: &Path, user_attributes: bool) -> Result<Self, StepError> {
-        let tmpfs = || mounts::attach(&mounts::tmpfs(Some(private.tmpfs_bytes))?, path);
+        let tmpfs = || mounts::attach(&mounts::tmpfs(private.tmpfs_bytes)?, path);
         Step::MountTmpfs.on(path.display(), tmpfs)?;
         let mut made = Vec::new();
         for (n, layer) in private.layers.iter().enumerate() {
@@ -157,8 +157,12 @@ impl Making<'_> {
             Content::Private { mode, links } => {
                 let directory = private_directory(store, n);
                 mounts::make_directory(&directory, *mode)?;
-                links.iter().try_for_each(|link| make_link(&directory, &layer.path, link))?;
-                self.with_room(layer, directory, None)
+                let mut watched = Vec::new();
+                for link in links {
+                    watched.extend(make_link(&directory, &layer.path, link)?);
+                }
+                watched.extend(self.with_room(layer, directory, None)?);
+                Ok(watched)
             }
             Content::CopyOnWrite { stash } => {
                 let upper = upper(store, n);
@@ -210,12 +214,15 @@ impl Making<'_> {
     }
 }
 
-/// Makes a link in the directory that is seen at `seen`.
-fn make_link(directory: &Path, seen: &Path, link: &Link) -> io::Result<()> {
-    let Ok(below) = link.path.strip_prefix(seen) else { return Ok(()) };
+/// Makes a link in the directory that is seen at `seen`, and gives the directories on the way to it.
+fn make_link(directory: &Path, seen: &Path, link: &Link) -> io::Result<Vec<PathBuf>> {
+    let Ok(below) = link.path.strip_prefix(seen) else { return Ok(Vec::new()) };
     let path = directory.join(below);
+    let way = path.ancestors().skip(1).take_while(|step| *step != directory);
+    let way: Vec<_> = way.map(Path::to_path_buf).collect();
     fs::create_dir_all(path.parent().unwrap_or(directory))?;
-    std::os::unix::fs::symlink(&link.target, path)
+    std::os::unix::fs::symlink(&link.target, path)?;
+    Ok(way)
 }
 
 /// The root of an overlay has the permissions and owner of its upper layer.

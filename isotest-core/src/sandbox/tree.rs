@@ -2,7 +2,7 @@
 
 use super::mounts;
 use super::step::{Step, StepError};
-use crate::plan::{Access, Entry, Template};
+use crate::plan::{Access, Entry, NAMES_BYTES, Template};
 use crate::sys::mount::attr;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -33,7 +33,7 @@ pub(super) fn enter(template: &Template) -> Result<(), StepError> {
     }
     Step::PivotRoot.run(pivot)?;
     for entry in &template.tree {
-        if let Entry::Tmpfs { path } = entry {
+        if let Entry::Tmpfs { path, .. } = entry {
             Step::SealTree.on(path.display(), || seal(path))?;
         }
     }
@@ -53,7 +53,7 @@ pub(super) fn cut_propagation() -> Result<(), StepError> {
 /// Moves to a root of its own from which the host's whole tree is seen below [`HOST`], so that nothing mounted
 /// from here on covers any of it.
 fn step_back(foothold: &Path) -> io::Result<()> {
-    mounts::attach(&mounts::tmpfs(None)?, foothold)?;
+    mounts::attach(&mounts::tmpfs(NAMES_BYTES)?, foothold)?;
     let host = foothold.join(HOST.trim_start_matches('/'));
     fs::create_dir(&host)?;
     fs::create_dir(foothold.join(ROOT.trim_start_matches('/')))?;
@@ -62,7 +62,7 @@ fn step_back(foothold: &Path) -> io::Result<()> {
         done => done?,
     }
     chdir("/")?;
-    mounts::attach(&mounts::tmpfs(None)?, Path::new(ROOT))
+    mounts::attach(&mounts::tmpfs(NAMES_BYTES)?, Path::new(ROOT))
 }
 
 /// The root of an initramfs cannot be pivoted away (pivot_root(2), "NOTES"): it is shown as a copy below the new
@@ -106,7 +106,7 @@ fn place(entry: &Entry) -> io::Result<()> {
         Entry::Copy { from, to } => copy(&below(HOST, from), &inside(to)),
         Entry::Bind { from, to, access, recursive } => bind(from, to, *access, *recursive),
         Entry::Sysfs { path } => sysfs(path),
-        Entry::Tmpfs { path } => mounts::attach(&mounts::tmpfs(None)?, &inside(path)),
+        Entry::Tmpfs { path, bytes } => mounts::attach(&mounts::tmpfs(*bytes)?, &inside(path)),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::sandboxed::{Suite, Wish};
 use crate::seen::Seen;
 use crate::seen::text;
 use crate::supervisors;
+use crate::users::{as_user, play};
 use isotest_core::plan::Views;
 use libtest_mimic::Failed;
 use nix::mount::{MsFlags, mount};
@@ -21,6 +22,8 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("only_private_mounts_are_writable_and_none_honours_setuid", every_mount),
     Promise::new("a_directory_of_the_host_is_read_only", host_directory_is_read_only),
     Promise::new("what_is_mounted_below_is_read_only_too", submounts),
+    Promise::new("a_run_directory_that_cannot_be_read_is_said_to_be_empty", unreadable_run)
+        .needs(&[Need::Root]),
     Promise::new("root_cannot_make_the_host_writable_again", no_remount).needs(&[Need::Root]),
     Promise::new("a_user_cannot_mount", no_mount).needs(&[Need::User]),
     Promise::new("sysctls_cannot_be_written", sysctls).needs(&[Need::Root]),
@@ -186,6 +189,31 @@ pub(crate) fn with_submount(arguments: &[OsString]) -> Kept {
     }
     suite.inside_with(&Wish { views: copied, ..suite.wish() }, &["write", text(&beside)?])?.did()?;
     assert!(!beside.exists());
+    Ok(())
+}
+
+fn unreadable_run(_: &Suite) -> Kept {
+    as_user("hides_run", "user_without_run")
+}
+
+/// Root, which mounts a `/run` that a user may not read.
+pub(crate) fn hides_run(arguments: &[OsString]) -> Kept {
+    let [part, place] = arguments else { return Err("a part and a directory are needed".into()) };
+    supervisors::enter(CloneFlags::CLONE_NEWNS)?;
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
+    mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), Some("mode=0711"))?;
+    fs::write("/run/file", "there")?;
+    play(part, Path::new(place), Path::new("/run/file"))
+}
+
+pub(crate) fn user_without_run(arguments: &[OsString]) -> Kept {
+    let [file] = arguments else { return Err("one file is needed".into()) };
+    let suite = Suite::without_cgroups()?;
+    let remarks = suite.resolved(&suite.wish()).isolation.remarks;
+    let said = |remark: &String| remark.starts_with("`/run` is empty: it cannot be read (Permission denied");
+    assert!(remarks.iter().any(said), "{remarks:?}");
+    suite.inside(&["read", text(Path::new(file))?])?.refused("ENOENT")?;
+    suite.outside(&["read", text(Path::new(file))?])?.did()?;
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use std::process::Command;
 
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("a_mount_below_it_costs_a_user_only_the_mount", of_a_user).needs(&[Need::Root]),
+    Promise::new("files_beside_a_mount_are_copied_however_many", of_much).needs(&[Need::Root]),
     Promise::new("a_home_with_many_directories_and_a_mount_is_seen_whole", of_many).needs(&[Need::Root]),
 ];
 
@@ -30,6 +31,10 @@ fn of_a_user(_: &Suite) -> Kept {
 
 fn of_many(_: &Suite) -> Kept {
     as_user("mounts_for_a_user", "user_beside_many")
+}
+
+fn of_much(_: &Suite) -> Kept {
+    as_user("mounts_for_a_user", "user_beside_much")
 }
 
 /// Root, which mounts something and hands all of the directory over.
@@ -90,6 +95,29 @@ pub(crate) fn user_beside_mount(arguments: &[OsString]) -> Kept {
     suite.outside(&["append", &file])?.did()?;
     suite.outside(&["append", text(&root.join("file"))?])?.did()?;
     assert_ne!(look(root)?, before, "control");
+    Ok(())
+}
+
+/// More files than a tmpfs for names has pages, and one that is larger than it.
+pub(crate) fn user_beside_much(arguments: &[OsString]) -> Kept {
+    let [root] = arguments else { return Err("one directory is needed".into()) };
+    let root = Path::new(root);
+    let large = root.join("way/large");
+    fs::write(&large, vec![b'x'; 2 << 20])?;
+    for n in 0..300 {
+        fs::write(root.join(format!("way/small-{n}")), "there")?;
+    }
+    let suite = Suite::without_cgroups()?;
+    let wish = wish(&suite, root, &[]);
+    let inside = |arguments: &[&str]| suite.inside_with(&wish, arguments);
+    assert_eq!(inside(&["read", text(&large)?])?.did()?.stdout.len(), 2 << 20);
+    for file in [large, root.join("way/small-0"), root.join("way/small-299")] {
+        let before = fs::read(&file)?;
+        inside(&["append", text(&file)?])?.did()?;
+        assert_eq!(fs::read(&file)?, before);
+        suite.outside(&["append", text(&file)?])?.did()?;
+        assert_ne!(fs::read(&file)?, before, "control");
+    }
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use crate::promise::{Kept, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::seen::text;
-use isotest_core::plan::Views;
+use isotest_core::plan::{Link, Views};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use std::fs;
@@ -17,6 +17,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("nothing_is_listed_where_nothing_changed", nothing_is_listed),
     Promise::new("names_with_spaces_newlines_and_backslashes", odd_names),
     Promise::new("a_directory_behind_a_symbolic_link", behind_a_link),
+    Promise::new("beside_a_symbolic_link_nothing_is_left", beside_a_link),
     Promise::new("a_workspace_below_tmp", below_tmp),
     Promise::new("temporary_directories_are_private_and_executable", temporary_directories),
     Promise::new("a_kept_directory_is_written_through", kept),
@@ -145,6 +146,28 @@ fn behind_a_link(suite: &Suite) -> Kept {
     suite.inside_with(&wish, &["write", text(&scratch.path().join("beside"))?])?.refused("EROFS")?;
     suite.outside(&["write", text(&link.join("file"))?])?.did()?;
     assert!(real.join("file").exists(), "control");
+    Ok(())
+}
+
+/// Both attempts have the same zygote, which hands on what nobody has written to.
+fn beside_a_link(suite: &Suite) -> Kept {
+    let scratch = suite.scratch()?;
+    let place = tempfile::tempdir_in("/tmp")?;
+    let (link, file) = (place.path().join("way/link"), place.path().join("way/file"));
+    let links = vec![Link { path: link.clone(), target: scratch.path().into() }];
+    let wish = Wish { views: Views { links, ..copying(suite, scratch.path()).views }, ..suite.wish() };
+    let template = suite.template(&wish);
+    let mut slot = suite.slot(&template)?;
+    // Of several stores, some attempt has one that another had before.
+    for _ in 0..4 {
+        wish.attempt(&mut slot, &["list_directory", text(&link)?])?.did()?;
+        wish.attempt(&mut slot, &["exists", text(&file)?])?.refused("ENOENT")?;
+        wish.attempt(&mut slot, &["write", text(&file)?])?.did()?;
+    }
+    for beside in [&["mkdir", text(file.parent().ok_or("it has a parent")?)?], &["write", text(&file)?]] {
+        suite.outside(beside)?.did()?;
+    }
+    suite.outside(&["exists", text(&file)?])?.did()?;
     Ok(())
 }
 

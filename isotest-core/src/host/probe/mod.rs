@@ -38,7 +38,7 @@ pub fn host() -> io::Result<Host> {
     let ids = ids()?;
     Ok(Host {
         root_entries: entries(Path::new("/"))?,
-        run_entries: entries(Path::new("/run")).unwrap_or_default(),
+        run_entries: unless_missing(entries(Path::new("/run"))).map_err(|error| error.to_string()),
         has_var_tmp: fs::symlink_metadata("/var/tmp").is_ok_and(|meta| meta.is_dir()),
         mount_points: mounts.iter().map(|mount| unescaped(&mount.mount_point)).collect(),
         memory_total: procfs::Meminfo::current().map_err(io_error)?.mem_total,
@@ -95,14 +95,27 @@ pub fn tree(directory: &Path) -> io::Result<Vec<HostEntry>> {
 }
 
 fn entries(directory: &Path) -> io::Result<Vec<HostEntry>> {
-    let mut entries = Vec::new();
+    let mut paths = Vec::new();
     for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let kind = kind(&entry.path())?;
-        entries.push(HostEntry { path: entry.path(), kind });
+        paths.push(entry?.path());
     }
-    entries.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(entries)
+    paths.sort();
+    Ok(paths.into_iter().filter_map(entry).collect())
+}
+
+/// `None` where it has vanished since its directory was read.
+fn entry(path: PathBuf) -> Option<HostEntry> {
+    let kind = match kind(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        // As a rule a file system that somebody else has mounted for themselves.
+        Err(_) => Kind::Directory,
+        Ok(kind) => kind,
+    };
+    Some(HostEntry { path, kind })
+}
+
+fn unless_missing<T: Default>(read: io::Result<T>) -> io::Result<T> {
+    read.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(T::default()) } else { Err(error) })
 }
 
 fn kind(path: &Path) -> io::Result<Kind> {
@@ -227,6 +240,18 @@ mod tests {
         ] {
             assert_eq!(unescaped(Path::new(given)), Path::new(expected));
         }
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_costs_nothing_else() {
+        let place = tempfile::tempdir().unwrap();
+        assert_eq!(entry(place.path().join("vanished")), None);
+        let file = place.path().join("file");
+        fs::write(&file, "").unwrap();
+        // An error that root gets, too.
+        let refused = file.join("below");
+        let expected = HostEntry { path: refused.clone(), kind: Kind::Directory };
+        assert_eq!(entry(refused), Some(expected));
     }
 
     #[test]

@@ -44,7 +44,7 @@ enum Kind {
     Copy,
     Bind(Access, bool),
     Sysfs,
-    Tmpfs,
+    Tmpfs(u64),
 }
 
 impl<'a> Site<'a> {
@@ -130,10 +130,10 @@ impl<'a> Site<'a> {
                     lines.run(&format!("mount -t sysfs -o ro,nosuid,nodev,noexec sysfs {place}"));
                 }
             }
-            Kind::Tmpfs => {
+            Kind::Tmpfs(bytes) => {
                 for entry in group {
                     let place = self.new_path(entry.path());
-                    lines.run(&format!("mount -t tmpfs -o nosuid,nodev,size=1m,mode=755 tmpfs {place}"));
+                    lines.run(&format!("mount -t tmpfs -o nosuid,nodev,size={bytes},mode=755 tmpfs {place}"));
                 }
             }
         }
@@ -283,7 +283,7 @@ impl<'a> Site<'a> {
         let Self { new, .. } = self;
         let stash = &self.template.private.stash;
         let tmpfs = self.template.tree.iter().filter_map(|entry| match entry {
-            Entry::Tmpfs { path } if path != stash => Some(self.new_path(path)),
+            Entry::Tmpfs { path, .. } if path != stash => Some(self.new_path(path)),
             _ => None,
         });
         lines.say("Nothing in the tree itself is written any more. It becomes /, and the host's is let go.");
@@ -349,6 +349,6 @@ fn kind(entry: &Entry) -> Kind {
         Entry::Copy { .. } => Kind::Copy,
         Entry::Bind { access, recursive, .. } => Kind::Bind(*access, *recursive),
         Entry::Sysfs { .. } => Kind::Sysfs,
-        Entry::Tmpfs { .. } => Kind::Tmpfs,
+        Entry::Tmpfs { bytes, .. } => Kind::Tmpfs(*bytes),
     }
 }
