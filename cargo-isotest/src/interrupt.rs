@@ -10,12 +10,22 @@ use std::io;
 use std::sync::mpsc::Sender;
 use std::thread::Scope;
 
-/// Watches for signals until the handle is closed.
+/// Signals are watched for until this is dropped, however that comes about: a thread waits for them.
+#[derive(Debug)]
+pub(crate) struct Watch(Handle);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Watches for signals.
 pub(crate) fn watch<'scope>(
     scope: &'scope Scope<'scope, '_>,
     cancel: &'scope Cancel,
     tell: Sender<News>,
-) -> io::Result<Handle> {
+) -> io::Result<Watch> {
     let mut signals =
         Signals::new([SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal)))?;
     let handle = signals.handle();
@@ -29,7 +39,7 @@ pub(crate) fn watch<'scope>(
             let _ = tell.send(News::Interrupted(signal));
         }
     });
-    Ok(handle)
+    Ok(Watch(handle))
 }
 
 /// Whether whoever started us had this signal ignored, as nohup(1) does. Then it stays so.

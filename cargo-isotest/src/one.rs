@@ -28,11 +28,9 @@ pub(crate) fn test(settings: &Settings, build: &Build, sandboxes: &Sandboxes) ->
     let roster = Roster::new(settings.execution.jobs.get());
     let Listed { tests, .. } = thread::scope(|scope| {
         let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster);
-        let watch = interrupt::watch(scope, &cancel, tell).map_err(Error::Host)?;
-        let listed = workers.ready().map_err(Error::from);
-        let listed = listed.and_then(|()| listing::list(&workers, sandboxes, &build.binaries));
-        watch.close();
-        listed
+        let _watch = interrupt::watch(scope, &cancel, tell).map_err(Error::Host)?;
+        workers.ready().map_err(Error::from)?;
+        listing::list(&workers, sandboxes, &build.binaries)
     })?;
     // A test that is named is meant, ignored or not.
     let selection = Selection { ignored: RunIgnored::All, ..settings.selection.clone() };

@@ -42,11 +42,9 @@ fn execute_in(sandboxes: &Sandboxes, settings: &Settings, build: &Build) -> Resu
             listener.serve(scope, &roster);
         }
         let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster);
-        let watch = interrupt::watch(scope, &cancel, tell).map_err(Error::Host)?;
+        let _watch = interrupt::watch(scope, &cancel, tell).map_err(Error::Host)?;
         let run = Run { settings, build, sandboxes, workers: &workers, roster: &roster, listener: &listener };
-        let end = run.execute();
-        watch.close();
-        end
+        run.execute()
     })
 }
 
