@@ -61,3 +61,29 @@ fn what_is_no_part_of_the_project_is_paid_for() {
     let (own, copy) = (peak(&project, &one, None).unwrap(), peak(&project, &one, Some(&copy)).unwrap());
     assert!(copy > own + slack() + (512 << 10), "{copy} bytes with a cold program, {own} with its own");
 }
+
+#[test]
+fn a_large_program_is_read_ahead_to_its_end() {
+    const BYTES: u64 = 24 << 20;
+    let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let test = "#[test]\nfn it() {\n\
+        let program = std::env::var_os(\"PROGRAM\").unwrap_or(env!(\"CARGO_BIN_EXE_one\").into());\n\
+        assert!(std::process::Command::new(program).status().unwrap().success());\n}\n";
+    let program = "static LARGE: &[u8] = include_bytes!(\"large\");\n\
+        fn main() {\nlet pages = LARGE.iter().step_by(4096);\n\
+        assert!(pages.map(|byte| u64::from(*byte)).sum::<u64>() > 1000);\n}\n";
+    let manifest = "[package]\nname = \"one\"\nedition = \"2024\"\n[workspace]\n";
+    let files = [("Cargo.toml", manifest), ("src/main.rs", program), ("tests/it.rs", test)];
+    let project = Project::written(&place.path().join("one"), &files);
+    fs::write(place.path().join("one/src/large"), vec![1; BYTES.try_into().unwrap()]).unwrap();
+    let one = ["--test", "it"];
+    let Some(_) = peak(&project, &one, None) else { return };
+    let own = project.target.join("debug/one");
+    let copy = place.path().join("copy");
+    fs::copy(&own, &copy).unwrap();
+    cool(&own);
+    cool(&copy);
+    let (own, copy) = (peak(&project, &one, None).unwrap(), peak(&project, &one, Some(&copy)).unwrap());
+    assert!(copy > BYTES, "{copy} bytes with a cold program, so it is not read as a whole");
+    assert!(own < (2 << 20) + slack(), "{own} bytes with its own");
+}
