@@ -1,6 +1,7 @@
 //! Who pays for the first reading of a file: nobody's test.
 
 use crate::call::isotest;
+use crate::host;
 use crate::project::Project;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use std::fs::{self, File};
@@ -35,7 +36,9 @@ fn slack() -> u64 {
 fn a_program_that_a_test_starts_is_not_read_at_its_expense() {
     let tour = Project::fixture("tour");
     let one = ["--test", "files", "counts_the_words_of_a_file"];
-    let Some(warm) = peak(&tour, &one, None) else { return };
+    let Some(warm) = peak(&tour, &one, None) else {
+        return host::skip_without_cgroups("a program of the project");
+    };
     cool(&tour.target.join("debug/tour"));
     let cooled = peak(&tour, &one, None).unwrap();
     assert!(cooled < warm + slack() + (256 << 10), "{cooled} bytes after it was dropped, {warm} before");
@@ -52,7 +55,9 @@ fn what_is_no_part_of_the_project_is_paid_for() {
     let files = [("Cargo.toml", manifest), ("src/main.rs", "fn main() {}\n"), ("tests/it.rs", test)];
     let project = Project::written(&place.path().join("one"), &files);
     let one = ["--test", "it"];
-    let Some(_) = peak(&project, &one, None) else { return };
+    let Some(_) = peak(&project, &one, None) else {
+        return host::skip_without_cgroups("a program from elsewhere");
+    };
     let own = project.target.join("debug/one");
     let copy = place.path().join("copy");
     fs::copy(&own, &copy).unwrap();
@@ -77,7 +82,9 @@ fn a_large_program_is_read_ahead_to_its_end() {
     let project = Project::written(&place.path().join("one"), &files);
     fs::write(place.path().join("one/src/large"), vec![1; BYTES.try_into().unwrap()]).unwrap();
     let one = ["--test", "it"];
-    let Some(_) = peak(&project, &one, None) else { return };
+    let Some(_) = peak(&project, &one, None) else {
+        return host::skip_without_cgroups("a large program");
+    };
     let own = project.target.join("debug/one");
     let copy = place.path().join("copy");
     fs::copy(&own, &copy).unwrap();
