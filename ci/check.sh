@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 ci=$PWD/ci
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-everything=(fmt lint doc test e2e closure roots user vm real bench tidy)
+everything=(fmt lint doc test e2e closure roots user vm hosts real bench tidy)
 
 check_fmt() {
     cargo fmt --all --check

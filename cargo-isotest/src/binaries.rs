@@ -92,7 +92,7 @@ pub(crate) fn of(
 
 type Test<'a> = (&'a Package, &'a Artifact, &'a Utf8Path);
 
-// Cargo sorts by package, then kind, then name; the path sorts what was built for several targets.
+/// The tests that were built. Cargo sorts by package, then kind, then name; the path sorts what was built for several targets.
 fn in_order<'a>(built: &'a Built, project: &'a Project) -> Result<Vec<Test<'a>>, Error> {
     let mut tests = Vec::new();
     for test in &built.tests {

@@ -95,8 +95,8 @@ impl Directories {
     }
 }
 
-// Cargo tells every process it starts where it is. Called without cargo, we find out: behind rustup's proxy of the same
-// name is the one of the toolchain.
+/// The caller, with `CARGO` in its environment. Cargo tells every process it starts where it is. Called without cargo, we
+/// find out: behind rustup's proxy of the same name is the one of the toolchain.
 fn with_cargo(caller: &Caller) -> Result<Caller, Error> {
     let mut caller = caller.clone();
     if caller.variable("CARGO").is_none() {
@@ -129,7 +129,7 @@ fn compile(cargo: &OsStr, arguments: &CargoArgs, caller: &Caller) -> Result<Vec<
     if status.success() { messages.map_err(unreadable) } else { Err(Error::Build(status)) }
 }
 
-// Whatever is not a message was meant for the user.
+/// The messages of cargo's output. Whatever is not a message was meant for the user.
 fn read_messages(stdout: impl std::io::BufRead) -> std::io::Result<Vec<Message>> {
     let mut messages = Vec::new();
     for message in Message::parse_stream(stdout) {

@@ -55,7 +55,8 @@ pub(crate) fn listing(binary: &Arc<TestBinary>, answers: [Answer<'_>; 2]) -> Lis
     Listing::Tests(merge(binary, &all, &ignored))
 }
 
-// Some harnesses leave ignored tests out of the first answer. A name selects every test that bears it, so it is kept once.
+/// The tests of both answers. Some harnesses leave ignored tests out of the first. A name selects every test that bears it,
+/// so it is kept once.
 fn merge(binary: &Arc<TestBinary>, all: &[&OsStr], ignored: &[&OsStr]) -> Vec<TestCase> {
     let is_ignored: HashSet<_> = ignored.iter().collect();
     let mut seen = HashSet::new();

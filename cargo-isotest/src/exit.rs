@@ -12,7 +12,7 @@ use std::io;
 pub(crate) enum Exit {
     /// Every test that was executed passed.
     Ok = 0,
-    /// The command line makes no sense.
+    /// The command line makes no sense, or the root it names is none.
     Usage = 2,
     /// There was no test to execute, or no such attempt.
     NoTests = 4,
@@ -92,6 +92,7 @@ impl From<&Error> for Exit {
             Error::Usage(_)
             | Error::SeveralTests { .. }
             | Error::Closure { .. }
+            | Error::Root { .. }
             | Error::ManyAttempts { .. } => Self::Usage,
             Error::Start { stage: Stage::Build, .. }
             | Error::Answer { stage: Stage::Build, .. }
@@ -105,11 +106,9 @@ impl From<&Error> for Exit {
             | Error::OutsideTarget { .. } => Self::Metadata,
             Error::Listing { .. } | Error::CannotRun(_) => Self::Listing,
             Error::NoTests { .. } | Error::NoAttempt { .. } | Error::AttemptEnded { .. } => Self::NoTests,
-            Error::CannotIsolate { .. }
-            | Error::CannotLimit(_)
-            | Error::Host(_)
-            | Error::Sandbox(_)
-            | Error::Root { .. } => Self::CannotIsolate,
+            Error::CannotIsolate { .. } | Error::CannotLimit(_) | Error::Host(_) | Error::Sandbox(_) => {
+                Self::CannotIsolate
+            }
             Error::Execute(error) => Self::of_command(error),
         }
     }

@@ -5,6 +5,7 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::exec;
 use crate::exit::{End, Exit};
+use crate::interrupt::Interrupts;
 use crate::isolation::Sandboxes;
 use crate::one;
 use crate::report;
@@ -43,8 +44,9 @@ fn of_command(command: &Command, settings: &Settings, caller: &Caller) -> Result
 fn of_test(settings: &Settings, caller: &Caller) -> Result<String, Error> {
     let build = Build::of(&settings.cargo, caller)?;
     let roots = root::of_tests(&settings.sandbox, &build, caller)?;
+    let interrupts = Interrupts::take().map_err(Error::Host)?;
     Sandboxes::with(settings, &roots, caller, |sandboxes| {
-        let test = one::test(settings, &build, sandboxes)?;
+        let test = one::test(settings, &build, sandboxes, &interrupts)?;
         let (plan, template) = one::plan(&test, settings, sandboxes);
         let title = format!("the test `{}`", report::title(&test));
         Ok(script(&title, &plan, template, sandboxes, caller))

@@ -4,32 +4,72 @@ use crate::workers::News;
 use isotest_core::sandbox::Cancel;
 use procfs::process::Process;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag::register_conditional_default;
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::emulate_default_handler;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread::Scope;
 
-/// Watches for signals until the handle is closed.
-pub(crate) fn watch<'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    cancel: &'scope Cancel,
-    tell: Sender<News>,
-) -> io::Result<Handle> {
-    let mut signals =
-        Signals::new([SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal)))?;
-    let handle = signals.handle();
-    scope.spawn(move || {
-        for signal in signals.forever() {
-            if cancel.is_thrown() {
-                end_by(signal);
-            }
-            cancel.throw();
-            // A supervisor that no longer listens is about to end the run anyway.
-            let _ = tell.send(News::Interrupted(signal));
+/// What signals do to this process. Once one of them has been watched for, it would be swallowed whenever nobody does: its
+/// default does not come back by itself.
+#[derive(Debug)]
+pub(crate) struct Interrupts {
+    signals: Vec<i32>,
+    /// Whether they end the process at once.
+    at_once: Arc<AtomicBool>,
+}
+
+/// Signals are watched for until this is dropped, however that comes about: a thread waits for them.
+#[derive(Debug)]
+pub(crate) struct Watch<'a> {
+    handle: Handle,
+    interrupts: &'a Interrupts,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        // First, so that no signal comes in between.
+        self.interrupts.at_once.store(true, Ordering::SeqCst);
+        self.handle.close();
+    }
+}
+
+impl Interrupts {
+    /// Before the first watch. Signals end the process at once, as they do by default.
+    pub(crate) fn take() -> io::Result<Self> {
+        let signals: Vec<_> = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|it| !is_ignored(*it)).collect();
+        let at_once = Arc::new(AtomicBool::new(true));
+        for signal in &signals {
+            register_conditional_default(*signal, Arc::clone(&at_once))?;
         }
-    });
-    Ok(handle)
+        Ok(Self { signals, at_once })
+    }
+
+    /// Watches for them.
+    pub(crate) fn watch<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        cancel: &'scope Cancel,
+        tell: Sender<News>,
+    ) -> io::Result<Watch<'scope>> {
+        let mut signals = Signals::new(&self.signals)?;
+        let handle = signals.handle();
+        self.at_once.store(false, Ordering::SeqCst);
+        scope.spawn(move || {
+            for signal in signals.forever() {
+                if cancel.is_thrown() {
+                    end_by(signal);
+                }
+                cancel.throw();
+                // A supervisor that no longer listens is about to end the run anyway.
+                let _ = tell.send(News::Interrupted(signal));
+            }
+        });
+        Ok(Watch { handle, interrupts: self })
+    }
 }
 
 /// Whether whoever started us had this signal ignored, as nohup(1) does. Then it stays so.

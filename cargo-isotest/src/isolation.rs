@@ -17,6 +17,7 @@ use isotest_core::sandbox::step::StepError;
 use std::fs;
 use std::io::{self, Write};
 use std::iter;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -51,13 +52,14 @@ impl Sandboxes {
         let mut refused = RefusedViews::default();
         loop {
             let sandboxes = Self::prepare(settings, roots, caller, &refused)?;
-            let done = match work(&sandboxes) {
-                Err(Error::Sandbox(error)) if refused.learn(&sandboxes.templates, &error) => None,
-                done => Some(done.map_err(|error| sandboxes.explained(error))),
+            // Even a bug of ours leaves no cgroups.
+            let done = match catch_unwind(AssertUnwindSafe(|| work(&sandboxes))) {
+                Ok(Err(Error::Sandbox(error))) if refused.learn(&sandboxes.templates, &error) => None,
+                worked => Some(worked.map(|done| done.map_err(|error| sandboxes.explained(error)))),
             };
             close(sandboxes.cgroups);
-            if let Some(done) = done {
-                return done;
+            if let Some(worked) = done {
+                return worked.unwrap_or_else(|panic| resume_unwind(panic));
             }
         }
     }

@@ -51,11 +51,12 @@ use error::Error;
 use exit::{End, Exit};
 use settings::{Settings, Task};
 use std::io::Write;
+use std::panic::{UnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     isotest_core::stage::enter();
-    let end = match Cli::read(std::env::args_os()) {
+    take(or_bug(|| match Cli::read(std::env::args_os()) {
         Ok(cli) => run(cli).unwrap_or_else(|error| {
             tell(&error);
             End::from(&error)
@@ -65,8 +66,21 @@ fn main() -> ExitCode {
             let _ = error.print();
             End::Exit(if error.use_stderr() { Exit::Usage } else { Exit::Ok })
         }
-    };
-    take(end)
+    }))
+}
+
+/// A panic has said where it happened, but by itself it would end with the code of a build that failed.
+fn or_bug(work: impl FnOnce() -> End + UnwindSafe) -> End {
+    catch_unwind(work).unwrap_or_else(|_| {
+        let mut stderr = anstream::stderr();
+        // Where standard error is closed there is nobody to tell.
+        let _ =
+            writeln!(stderr, "{}error{}: cargo-isotest has a bug, see above", error::STYLE, anstyle::Reset);
+        let hint =
+            "please report it to those who maintain cargo-isotest, with these lines and the command line";
+        let _ = writeln!(stderr, " {}hint{}: {hint}", error::HINT_STYLE, anstyle::Reset);
+        End::Exit(Exit::Bug)
+    })
 }
 
 fn run(cli: Cli) -> Result<End, Error> {
@@ -108,5 +122,17 @@ fn tell(error: &Error) {
     }
     if let Some(hint) = error.hint() {
         let _ = writeln!(stderr, " {}hint{}: {hint}", error::HINT_STYLE, anstyle::Reset);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::resume_unwind;
+
+    #[test]
+    fn a_panic_is_a_bug_and_no_failed_build() {
+        assert_eq!(or_bug(|| resume_unwind(Box::new("a bug"))), End::Exit(Exit::Bug));
+        assert_eq!(or_bug(|| End::Command(3)), End::Command(3));
     }
 }

@@ -4,7 +4,7 @@ use crate::build::Build;
 use crate::cli::RunIgnored;
 use crate::environment;
 use crate::error::Error;
-use crate::interrupt;
+use crate::interrupt::Interrupts;
 use crate::isolation::Sandboxes;
 use crate::listing::{self, Listed};
 use crate::report;
@@ -23,16 +23,19 @@ use std::thread;
 ///
 /// # Errors
 /// When there is none or more than one, or a binary cannot be asked.
-pub(crate) fn test(settings: &Settings, build: &Build, sandboxes: &Sandboxes) -> Result<TestCase, Error> {
+pub(crate) fn test(
+    settings: &Settings,
+    build: &Build,
+    sandboxes: &Sandboxes,
+    interrupts: &Interrupts,
+) -> Result<TestCase, Error> {
     let cancel = Cancel::new().map_err(Error::Host)?;
     let roster = Roster::new(settings.execution.jobs.get());
     let Listed { tests, .. } = thread::scope(|scope| {
         let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster);
-        let watch = interrupt::watch(scope, &cancel, tell).map_err(Error::Host)?;
-        let listed = workers.ready().map_err(Error::from);
-        let listed = listed.and_then(|()| listing::list(&workers, sandboxes, &build.binaries));
-        watch.close();
-        listed
+        let _watch = interrupts.watch(scope, &cancel, tell).map_err(Error::Host)?;
+        workers.ready().map_err(Error::from)?;
+        listing::list(&workers, sandboxes, &build.binaries)
     })?;
     // A test that is named is meant, ignored or not.
     let selection = Selection { ignored: RunIgnored::All, ..settings.selection.clone() };

@@ -5,7 +5,7 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::event::Event;
 use crate::exit::{End, Exit};
-use crate::interrupt;
+use crate::interrupt::Interrupts;
 use crate::isolation::Sandboxes;
 use crate::list;
 use crate::listing::{self, Listed};
@@ -30,10 +30,16 @@ use std::thread;
 /// What stops the run.
 pub(crate) fn execute(settings: &Settings, build: &Build, caller: &Caller) -> Result<End, Error> {
     let roots = root::of_tests(&settings.sandbox, build, caller)?;
-    Sandboxes::with(settings, &roots, caller, |sandboxes| execute_in(sandboxes, settings, build))
+    let interrupts = Interrupts::take().map_err(Error::Host)?;
+    Sandboxes::with(settings, &roots, caller, |sandboxes| execute_in(sandboxes, settings, build, &interrupts))
 }
 
-fn execute_in(sandboxes: &Sandboxes, settings: &Settings, build: &Build) -> Result<End, Error> {
+fn execute_in(
+    sandboxes: &Sandboxes,
+    settings: &Settings,
+    build: &Build,
+    interrupts: &Interrupts,
+) -> Result<End, Error> {
     let cancel = Cancel::new().map_err(Error::Host)?;
     let roster = Roster::new(settings.execution.jobs.get());
     thread::scope(|scope| {
@@ -42,11 +48,9 @@ fn execute_in(sandboxes: &Sandboxes, settings: &Settings, build: &Build) -> Resu
             listener.serve(scope, &roster);
         }
         let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster);
-        let watch = interrupt::watch(scope, &cancel, tell).map_err(Error::Host)?;
+        let _watch = interrupts.watch(scope, &cancel, tell).map_err(Error::Host)?;
         let run = Run { settings, build, sandboxes, workers: &workers, roster: &roster, listener: &listener };
-        let end = run.execute();
-        watch.close();
-        end
+        run.execute()
     })
 }
 

@@ -96,7 +96,7 @@ impl Run<'_> {
     fn hear(&mut self, news: Option<News>) -> Flow {
         let told = match news {
             None => self.reporters.tick().map(|()| Flow::On),
-            Some(News::Ready(_) | News::Finished(_, None)) => Ok(Flow::On),
+            Some(News::Ready(_) | News::Finished(_, None) | News::Panicked) => Ok(Flow::On),
             Some(News::Started(n)) => {
                 let event = Event::AttemptStarted { test: &self.schedule.tests[n] };
                 self.reporters.event(&event).map(|()| Flow::On)

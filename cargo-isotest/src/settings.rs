@@ -292,7 +292,7 @@ impl Execution {
     }
 }
 
-// Several tests at one terminal could not be told apart.
+/// How many tests are executed at once if nobody says so: several at one terminal could not be told apart.
 fn default_jobs(capture: bool, caller: &Caller) -> Result<NonZeroUsize, SettingsError> {
     if let Some(threads) = caller.variable("RUST_TEST_THREADS") {
         let number = threads.to_str().and_then(|threads| threads.parse().ok());
@@ -319,7 +319,7 @@ impl SandboxSettings {
     }
 }
 
-// A limit requires what it measures, and the host's network is no network namespace.
+/// What is wanted of each capability: a limit requires what it measures, and the host's network is no network namespace.
 fn wishes(sandbox: &SandboxArgs, limits: &Limits, policy: &PolicyArgs) -> Vec<(Capability, Level)> {
     let typed =
         [(&policy.require, Level::Require), (&policy.prefer, Level::Prefer), (&policy.off, Level::Off)];
@@ -353,7 +353,7 @@ fn root(typed: &RootArgs, caller: &Caller) -> Result<RootWord, SettingsError> {
     })
 }
 
-// Only a last `:ro`, `:cow` or `:rw` is ours; a path may hold colons.
+/// The value of `--bind`. Only a last `:ro`, `:cow` or `:rw` is ours; a path may hold colons.
 fn bind(text: &OsStr, caller: &Caller) -> Result<Bind, SettingsError> {
     let bytes = text.as_bytes();
     let words: [(&[u8], _); 3] =
@@ -369,7 +369,7 @@ fn existing(flag: &'static str, path: &Path, caller: &Caller) -> Result<PathBuf,
     if path.symlink_metadata().is_ok() { Ok(path) } else { Err(SettingsError::NoSuchPath { flag, path }) }
 }
 
-// Instrumented tests write their profiles there when they end; thrown away, they would be missed.
+/// Where instrumented tests write their profiles when they end; thrown away, they would be missed.
 fn coverage_directory(caller: &Caller) -> Option<PathBuf> {
     let directory = Path::new(caller.variable("LLVM_PROFILE_FILE")?).parent()?;
     (directory.is_absolute() && directory.is_dir()).then(|| directory.to_owned())

@@ -5,6 +5,7 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::exec;
 use crate::exit::End;
+use crate::interrupt::Interrupts;
 use crate::isolation::Sandboxes;
 use crate::one;
 use crate::report;
@@ -23,8 +24,9 @@ pub(crate) fn execute(of_test: bool, settings: &Settings, caller: &Caller) -> Re
     let record = if of_test {
         let build = Build::of(&settings.cargo, caller)?;
         let roots = root::of_tests(&settings.sandbox, &build, caller)?;
+        let interrupts = Interrupts::take().map_err(Error::Host)?;
         Sandboxes::with(settings, &roots, caller, |sandboxes| {
-            let test = one::test(settings, &build, sandboxes)?;
+            let test = one::test(settings, &build, sandboxes, &interrupts)?;
             let (SandboxPlan { workload, .. }, template) = one::plan(&test, settings, sandboxes);
             let command = line(&workload);
             let whose = format!("in the sandbox of {}, which would execute", report::title(&test));

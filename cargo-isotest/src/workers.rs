@@ -8,10 +8,11 @@ use isotest_core::plan::SandboxPlan;
 use isotest_core::record::Record;
 use isotest_core::sandbox::step::StepError;
 use isotest_core::sandbox::{Attempt, Cancel, Slot};
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::Scope;
+use std::thread::{self, Scope};
 use std::time::Duration;
 
 /// An attempt to be executed, and the number by which it is known here.
@@ -43,6 +44,8 @@ pub(crate) enum News {
     Finished(usize, Option<Box<Record>>),
     /// A signal has come.
     Interrupted(i32),
+    /// A bug of ours has ended a slot's thread, whose orders nobody answers any more.
+    Panicked,
 }
 
 /// How to go on after some news.
@@ -93,7 +96,11 @@ impl<'run> Workers<'run> {
                 stopped: Arc::clone(&stopped),
                 tell: tell.clone(),
             };
-            scope.spawn(move || worker.work());
+            let alarm = Alarm { cancel, tell: tell.clone() };
+            scope.spawn(move || {
+                let _alarm = alarm;
+                worker.work();
+            });
         }
         (Self { cancel, queue, news, jobs, stopped }, tell)
     }
@@ -102,11 +109,15 @@ impl<'run> Workers<'run> {
     ///
     /// # Errors
     /// The step in which the first one failed; a signal that came first.
+    ///
+    /// # Panics
+    /// When a slot's thread has.
     pub(crate) fn ready(&self) -> Result<(), Unready> {
         for _ in 0..self.jobs {
             match self.news.recv() {
                 Ok(News::Ready(Err(error))) => return Err(Unready::Failed(error)),
                 Ok(News::Interrupted(signal)) => return Err(Unready::Interrupted(signal)),
+                Ok(News::Panicked) => go_down(),
                 Ok(News::Ready(Ok(())) | News::Started(_) | News::Finished(..)) | Err(_) => {}
             }
         }
@@ -121,6 +132,9 @@ impl<'run> Workers<'run> {
     /// Executes the attempts 0 to `total`, each by its job, and passes on what is heard of them, or `None` now and
     /// then while nothing is. Returns when none is running. So many as `ahead` are ordered beyond those that can be
     /// running: they start whatever is still to be heard of earlier ones.
+    ///
+    /// # Panics
+    /// When a slot's thread has.
     pub(crate) fn execute_all(
         &self,
         total: usize,
@@ -140,6 +154,7 @@ impl<'run> Workers<'run> {
                 return;
             }
             let news = match self.news.recv_timeout(TICK) {
+                Ok(News::Panicked) => go_down(),
                 Ok(news) => Some(news),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -162,6 +177,27 @@ pub(crate) enum Unready {
     Failed(StepError),
     /// A signal came.
     Interrupted(i32),
+}
+
+/// Goes the way of the thread that has panicked, and said why: without its answers the run has no true end.
+fn go_down() -> ! {
+    resume_unwind(Box::new("the thread of a job slot panicked"))
+}
+
+/// Tells of a panic of the thread that has it, and ends what the others are doing.
+struct Alarm<'run> {
+    cancel: &'run Cancel,
+    tell: Sender<News>,
+}
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.cancel.throw();
+            // A supervisor that no longer listens goes down with the threads it waits for.
+            let _ = self.tell.send(News::Panicked);
+        }
+    }
 }
 
 struct Worker<'run> {
@@ -253,5 +289,59 @@ impl<'run> Worker<'run> {
     fn tell(&self, news: News) {
         // A supervisor that no longer listens is about to end the run.
         let _ = self.tell.send(news);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use crate::schedule;
+    use crate::settings::Execution;
+    use isotest_core::plan::Limits;
+    use std::num::NonZeroUsize;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// Waits for what a slot does whose thread panics. A second sender is held, as it is while signals are watched for.
+    fn with_a_panic<T>(wait: impl FnOnce(&Workers<'_>) -> T) -> (thread::Result<T>, bool) {
+        let cancel = Cancel::new().unwrap();
+        let (queue, orders) = sync_channel(1);
+        let (tell, news) = channel();
+        let workers =
+            Workers { cancel: &cancel, queue, news, jobs: 1, stopped: Arc::new(AtomicBool::new(false)) };
+        let waited = thread::scope(|scope| {
+            let alarm = Alarm { cancel: &cancel, tell: tell.clone() };
+            let slot = scope.spawn(move || {
+                let _alarm = alarm;
+                // With it the orders are lost that it has not answered.
+                let _orders = orders;
+                resume_unwind(Box::new("a bug"))
+            });
+            let waited = catch_unwind(AssertUnwindSafe(|| wait(&workers)));
+            assert!(slot.join().is_err());
+            waited
+        });
+        drop(tell);
+        (waited, cancel.is_thrown())
+    }
+
+    fn job(_: usize) -> Job {
+        let test = sample::test("tour", "reads");
+        let execution = Execution {
+            jobs: NonZeroUsize::MIN,
+            fail_fast: false,
+            capture: true,
+            timeout: None,
+            fail_on_leak: false,
+        };
+        Job { template: 0, plan: schedule::plan(&test, &execution, &Limits::default()) }
+    }
+
+    #[test]
+    fn a_panic_of_a_slot_ends_the_run() {
+        let (ready, cancelled) = with_a_panic(|workers| workers.ready().is_ok());
+        assert!((ready.is_err(), cancelled) == (true, true));
+        let (executed, cancelled) = with_a_panic(|workers| workers.execute_all(3, 0, job, |_| Flow::On));
+        assert!((executed.is_err(), cancelled) == (true, true));
     }
 }

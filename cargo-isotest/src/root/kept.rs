@@ -4,8 +4,9 @@
 use super::image::Image;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// A root, and what came with it.
@@ -35,9 +36,9 @@ pub(super) fn root<E: From<io::Error>>(
     unpack: impl FnOnce(&Path, &Path) -> Result<Notes, E>,
 ) -> Result<Kept, E> {
     let roots = target.join("isotest/roots");
+    close(&roots)?;
     let complete = roots.join(name);
     if !complete.is_dir() {
-        fs::create_dir_all(&roots)?;
         let lock = File::create(roots.join(format!("{name}.lock")))?;
         // Two runs that begin at once unpack it once.
         let _lock =
@@ -49,6 +50,25 @@ pub(super) fn root<E: From<io::Error>>(
     let notes = fs::read(complete.join(NOTES))?;
     let notes = serde_json::from_slice(&notes).map_err(io::Error::from)?;
     Ok(Kept { path: complete.join(ROOT), notes })
+}
+
+/// Makes the directory of all roots, in which nobody else may look. A root has the owners and permissions of its archive,
+/// which comes from strangers: a program in it that becomes its owner when it is executed does nothing in a sandbox,
+/// where no mount lets it, but on the host anybody could execute it.
+fn close(roots: &Path) -> io::Result<()> {
+    fs::create_dir_all(roots.parent().unwrap_or(roots))?;
+    match DirBuilder::new().mode(0o700).create(roots) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    if fs::metadata(roots)?.permissions().mode() & 0o077 != 0 {
+        let closed = fs::set_permissions(roots, Permissions::from_mode(0o700));
+        closed.map_err(|error| {
+            let what = format!("`{}` cannot be closed to other users ({error}); remove it", roots.display());
+            io::Error::new(error.kind(), what)
+        })?;
+    }
+    Ok(())
 }
 
 fn make<E: From<io::Error>>(
@@ -77,5 +97,23 @@ fn remove(directory: &Path) -> io::Result<()> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_else_may_look_at_roots() {
+        let place = tempfile::tempdir().unwrap();
+        let roots = place.path().join("isotest/roots");
+        let mode = || fs::metadata(&roots).unwrap().permissions().mode() & 0o7777;
+        let kept = || root::<io::Error>(place.path(), "tar-1", |_, _| Ok(Notes::default())).unwrap();
+        assert!(kept().path.is_dir());
+        assert_eq!(mode(), 0o700);
+        fs::set_permissions(&roots, Permissions::from_mode(0o755)).unwrap();
+        assert!(kept().path.is_dir());
+        assert_eq!(mode(), 0o700, "one that was made wider");
     }
 }

@@ -2,15 +2,16 @@
 
 use super::serve::PREFIX;
 use super::{Answer, SCHEMA};
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use nix::sys::socket::sockopt::PeerCredentials;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, getsockopt, socket};
 use nix::unistd::geteuid;
 use procfs::FromRead;
 use procfs::net::UnixNetEntries;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixStream};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// A run that has not answered after so long has been stopped, or its machine is very busy.
@@ -50,9 +51,19 @@ fn name(path: &str) -> Option<String> {
     name.starts_with(PREFIX).then(|| name.to_owned())
 }
 
+/// Whoever has a name like a run's may let connections wait for ever. Then nobody can tell whose it is, and it is left out.
+fn connect(name: &str) -> io::Result<UnixStream> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    nix::sys::socket::connect(socket.as_raw_fd(), &UnixAddr::new_abstract(name.as_bytes())?)?;
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
 /// `None` if it is none of the caller's business.
 fn ask(name: &str) -> io::Result<Option<Asked>> {
-    let stream = UnixStream::connect_addr(&SocketAddr::from_abstract_name(name)?)?;
+    let stream = connect(name)?;
     let peer = getsockopt(&stream, PeerCredentials)?;
     let me = geteuid();
     if !me.is_root() && peer.uid() != me.as_raw() {
@@ -91,5 +102,27 @@ fn understand(answer: &[u8]) -> Result<Answer, String> {
     match serde_json::from_slice::<Answer>(answer) {
         Ok(answer) if answer.schema == SCHEMA => Ok(answer),
         Ok(_) | Err(_) => Err("it is of another version of this program".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::socket::{Backlog, bind, listen};
+    use std::process;
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    #[test]
+    fn whoever_takes_no_connection_is_not_waited_for() {
+        let name = format!("isotest-test/full-{}", process::id());
+        let listener = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        bind(listener.as_raw_fd(), &UnixAddr::new_abstract(name.as_bytes()).unwrap()).unwrap();
+        listen(&listener, Backlog::new(0).unwrap()).unwrap();
+        let _waiting = connect(&name).unwrap();
+        let (tell, told) = channel();
+        thread::spawn(move || tell.send(ask(&name).map(|asked| asked.is_some())));
+        let asked = told.recv_timeout(PATIENCE).expect("an answer in time");
+        assert_eq!(asked.unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 }

@@ -1,7 +1,7 @@
 //! Somebody outside meddles with the cgroups of a run.
 
 use crate::call::{Ended, Lines, isotest};
-use crate::host::{cgroups_of, wait_until};
+use crate::host::{cgroups_of, skip_without_cgroups, wait_until};
 use crate::project::Project;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ fn has_cgroups(place: &Path) -> bool {
 fn tests_whose_cgroup_somebody_removes_have_no_verdict_and_the_run_says_so() {
     let place = tempfile::tempdir().unwrap();
     if !has_cgroups(&place.path().join("control")) {
-        return;
+        return skip_without_cgroups("removed cgroups");
     }
     let (ended, lines) = meddled(place.path(), SLEEP, |leaves| {
         for leaf in leaves.iter().filter(|leaf| !is_inhabited(leaf)) {
@@ -85,7 +85,7 @@ fn tests_whose_cgroup_somebody_removes_have_no_verdict_and_the_run_says_so() {
 fn a_test_that_somebody_moves_is_marked_as_suspect() {
     let place = tempfile::tempdir().unwrap();
     if !has_cgroups(&place.path().join("control")) {
-        return;
+        return skip_without_cgroups("a test that is moved");
     }
     let move_out = |leaves: &[PathBuf]| {
         for leaf in leaves.iter().filter(|leaf| is_inhabited(leaf)) {

@@ -1,6 +1,8 @@
 //! What the host looks like: cgroups, processes and mounts, compared before and after a run.
 
+use nix::unistd::{AccessFlags, Uid, access};
 use std::fs;
+use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -62,4 +64,15 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(began.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
         sleep(Duration::from_millis(20));
     }
+}
+
+/// Says that nothing can be measured here, and that it is not tried for that. Root has cgroups wherever they can be made.
+pub(crate) fn skip_without_cgroups(what: &str) {
+    let mount = Path::new("/sys/fs/cgroup");
+    let hierarchies = fs::read_dir(mount).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut places = hierarchies.chain([mount.to_owned()]).map(|place| place.join("cgroup.procs"));
+    let can_be_made = places.any(|processes| access(&processes, AccessFlags::W_OK).is_ok());
+    assert!(!(Uid::effective().is_root() && can_be_made), "{what}: without cgroups");
+    // Not by a macro, which would keep it from whoever executes the tests.
+    let _ = writeln!(stderr(), "skipped without cgroups: {what}");
 }

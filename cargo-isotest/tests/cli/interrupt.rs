@@ -6,6 +6,7 @@ use crate::project::Project;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::fs;
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Write, pipe};
 use std::os::unix::process::ExitStatusExt;
 use std::thread::sleep;
@@ -79,6 +80,44 @@ fn a_second_signal_is_immediate() {
     assert!(running.child.try_wait().unwrap().is_none(), "it cannot have ended in order");
     signal(&running, Signal::SIGINT);
     let status = running.child.wait().unwrap();
+    assert_eq!(status.signal(), Some(Signal::SIGINT as i32));
+    wait_until_gone(&running);
+    next_run_removes_what_is_left(running.child.id());
+}
+
+fn children(pid: i32) -> Vec<i32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let children = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let children: Vec<_> = children.collect();
+    children.iter().flat_map(|pids| pids.split_whitespace()).map(|pid| pid.parse().unwrap()).collect()
+}
+
+/// Whether a test of this name is executed by this process or one below it.
+fn executes(pid: i32, name: &str) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&line).contains(&format!("--exact\0{name}\0"))
+        || children(pid).into_iter().any(|child| executes(child, name))
+}
+
+#[test]
+fn a_second_signal_is_immediate_when_everything_but_a_slot_has_ended() {
+    let call = isotest(&Project::fixture("bad_days"));
+    let mut running = call.arguments(["-j", "2", "--test", "ignores_sigterm"]).start();
+    wait_for(&running, "ignores");
+    let zygotes = children(running.child.id().try_into().unwrap());
+    let idle: Vec<_> = zygotes.into_iter().filter(|zygote| !executes(*zygote, "ignores")).collect();
+    assert_eq!(idle.len(), 1, "{idle:?}");
+    // It is given ten seconds to end, and does not.
+    kill(Pid::from_raw(idle[0]), Signal::SIGSTOP).unwrap();
+    signal(&running, Signal::SIGINT);
+    let mut text = BufReader::new(running.child.stdout.take().unwrap()).lines();
+    assert!(text.any(|line| line.unwrap().contains("     Summary ")));
+    sleep(Duration::from_millis(500));
+    assert!(running.child.try_wait().unwrap().is_none(), "it cannot have ended in order");
+    signal(&running, Signal::SIGINT);
+    let began = Instant::now();
+    let status = running.child.wait().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert_eq!(status.signal(), Some(Signal::SIGINT as i32));
     wait_until_gone(&running);
     next_run_removes_what_is_left(running.child.id());

@@ -1,6 +1,7 @@
 //! Who pays for the first reading of a file: nobody's test.
 
 use crate::call::isotest;
+use crate::host;
 use crate::project::Project;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use std::fs::{self, File};
@@ -35,7 +36,9 @@ fn slack() -> u64 {
 fn a_program_that_a_test_starts_is_not_read_at_its_expense() {
     let tour = Project::fixture("tour");
     let one = ["--test", "files", "counts_the_words_of_a_file"];
-    let Some(warm) = peak(&tour, &one, None) else { return };
+    let Some(warm) = peak(&tour, &one, None) else {
+        return host::skip_without_cgroups("a program of the project");
+    };
     cool(&tour.target.join("debug/tour"));
     let cooled = peak(&tour, &one, None).unwrap();
     assert!(cooled < warm + slack() + (256 << 10), "{cooled} bytes after it was dropped, {warm} before");
@@ -52,7 +55,9 @@ fn what_is_no_part_of_the_project_is_paid_for() {
     let files = [("Cargo.toml", manifest), ("src/main.rs", "fn main() {}\n"), ("tests/it.rs", test)];
     let project = Project::written(&place.path().join("one"), &files);
     let one = ["--test", "it"];
-    let Some(_) = peak(&project, &one, None) else { return };
+    let Some(_) = peak(&project, &one, None) else {
+        return host::skip_without_cgroups("a program from elsewhere");
+    };
     let own = project.target.join("debug/one");
     let copy = place.path().join("copy");
     fs::copy(&own, &copy).unwrap();
@@ -60,4 +65,32 @@ fn what_is_no_part_of_the_project_is_paid_for() {
     cool(&copy);
     let (own, copy) = (peak(&project, &one, None).unwrap(), peak(&project, &one, Some(&copy)).unwrap());
     assert!(copy > own + slack() + (512 << 10), "{copy} bytes with a cold program, {own} with its own");
+}
+
+#[test]
+fn a_large_program_is_read_ahead_to_its_end() {
+    const BYTES: u64 = 24 << 20;
+    let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let test = "#[test]\nfn it() {\n\
+        let program = std::env::var_os(\"PROGRAM\").unwrap_or(env!(\"CARGO_BIN_EXE_one\").into());\n\
+        assert!(std::process::Command::new(program).status().unwrap().success());\n}\n";
+    let program = "static LARGE: &[u8] = include_bytes!(\"large\");\n\
+        fn main() {\nlet pages = LARGE.iter().step_by(4096);\n\
+        assert!(pages.map(|byte| u64::from(*byte)).sum::<u64>() > 1000);\n}\n";
+    let manifest = "[package]\nname = \"one\"\nedition = \"2024\"\n[workspace]\n";
+    let files = [("Cargo.toml", manifest), ("src/main.rs", program), ("tests/it.rs", test)];
+    let project = Project::written(&place.path().join("one"), &files);
+    fs::write(place.path().join("one/src/large"), vec![1; BYTES.try_into().unwrap()]).unwrap();
+    let one = ["--test", "it"];
+    let Some(_) = peak(&project, &one, None) else {
+        return host::skip_without_cgroups("a large program");
+    };
+    let own = project.target.join("debug/one");
+    let copy = place.path().join("copy");
+    fs::copy(&own, &copy).unwrap();
+    cool(&own);
+    cool(&copy);
+    let (own, copy) = (peak(&project, &one, None).unwrap(), peak(&project, &one, Some(&copy)).unwrap());
+    assert!(copy > BYTES, "{copy} bytes with a cold program, so it is not read as a whole");
+    assert!(own < (2 << 20) + slack(), "{own} bytes with its own");
 }
