@@ -9,10 +9,11 @@ use crate::project::Project;
 use crate::testcase::TestBinary;
 use crate::tool;
 use cargo_metadata::Message;
+use isotest_core::reaper::Reaped;
 use std::ffi::{OsStr, OsString};
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 /// Everything that was built.
@@ -44,6 +45,11 @@ pub(crate) struct Directories {
 impl Build {
     /// Builds.
     pub(crate) fn of(arguments: &CargoArgs, caller: &Caller) -> Result<Self, Error> {
+        Self::by(compile, arguments, caller)
+    }
+
+    /// Builds by what is called to do so.
+    pub(crate) fn by(compile: Compile, arguments: &CargoArgs, caller: &Caller) -> Result<Self, Error> {
         let caller = &with_cargo(caller)?;
         let cargo = caller.variable("CARGO").unwrap_or(OsStr::new("cargo"));
         let mut project = Project::of(cargo, arguments, caller)?;
@@ -111,26 +117,32 @@ fn with_cargo(caller: &Caller) -> Result<Caller, Error> {
     Ok(caller)
 }
 
+/// How the tests are built: by this cargo, with these arguments.
+pub(crate) type Compile = fn(&OsStr, &CargoArgs, &Caller) -> Result<Vec<Message>, Error>;
+
+/// What makes of cargo the command that builds.
+pub(crate) fn no_run(mut cargo: Command, arguments: &CargoArgs) -> Command {
+    cargo.args(["test", "--no-run", "--message-format", "json-render-diagnostics"]);
+    cargo.args(arguments.arguments()).stdout(Stdio::piped());
+    cargo
+}
+
 fn compile(cargo: &OsStr, arguments: &CargoArgs, caller: &Caller) -> Result<Vec<Message>, Error> {
     let program: OsString = cargo.into();
-    let mut command = caller.command(cargo);
-    command
-        .args(["test", "--no-run", "--message-format", "json-render-diagnostics"])
-        .args(arguments.arguments());
-    command.stdout(Stdio::piped());
-    let started = command.spawn();
-    let mut child =
+    // It may build for long, and nobody watches for signals yet.
+    let started = Reaped::start(no_run(caller.reaped_command(cargo), arguments));
+    let mut building =
         started.map_err(|source| Error::Start { program: program.clone(), stage: Stage::Build, source })?;
     let messages =
-        child.stdout.take().map_or_else(|| Ok(Vec::new()), |stdout| read_messages(BufReader::new(stdout)));
+        building.stdout().map_or_else(|| Ok(Vec::new()), |stdout| read_messages(BufReader::new(stdout)));
     let unreadable =
         |source: std::io::Error| Error::Answer { program, stage: Stage::Build, source: source.into() };
-    let status = child.wait().map_err(unreadable.clone())?;
+    let status = building.wait().map_err(unreadable.clone())?;
     if status.success() { messages.map_err(unreadable) } else { Err(Error::Build(status)) }
 }
 
-/// The messages of cargo's output. Whatever is not a message was meant for the user.
-fn read_messages(stdout: impl std::io::BufRead) -> std::io::Result<Vec<Message>> {
+/// What [`no_run`] wrote. Whatever is not a message was meant for the user.
+pub(crate) fn read_messages(stdout: impl std::io::BufRead) -> std::io::Result<Vec<Message>> {
     let mut messages = Vec::new();
     for message in Message::parse_stream(stdout) {
         match message? {

@@ -1,5 +1,6 @@
 //! The environment and the directory in which we were called, and in which cargo is called in turn.
 
+use isotest_core::reaper;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -32,7 +33,15 @@ impl Caller {
 
     /// A command that is given this environment and directory, and no input.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = Command::new(program);
+        self.given_to(Command::new(program))
+    }
+
+    /// The same, of which nothing outlives us.
+    pub(crate) fn reaped_command(&self, program: impl AsRef<OsStr>) -> Command {
+        self.given_to(reaper::command(program))
+    }
+
+    fn given_to(&self, mut command: Command) -> Command {
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(&self.directory).stdin(Stdio::null());
         command

@@ -1,16 +1,18 @@
 //! What we find out about a project, compared with what cargo and cargo-nextest say of it.
 
-use crate::build::Build;
+use crate::build::{self, Build};
 use crate::caller::Caller;
-use crate::cli::Cli;
+use crate::cli::{CargoArgs, Cli};
 use crate::discover::{self, Answer, LIST_ARGUMENTS, Listing};
+use crate::error::Error;
 use crate::testcase::TestBinary;
+use cargo_metadata::Message;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -77,7 +79,7 @@ impl Oracle {
 
     fn build(&self, flags: &[&str]) -> Build {
         let words = ["cargo-isotest", "--offline"].iter().chain(flags).map(OsString::from);
-        Build::of(&Cli::read(words).unwrap().flags.cargo, &self.caller)
+        Build::by(compile, &Cli::read(words).unwrap().flags.cargo, &self.caller)
             .unwrap_or_else(|error| panic!("{}", error.chain()))
     }
 
@@ -100,6 +102,16 @@ impl Oracle {
             assert_eq!(&Process::of(ours), theirs, "{}", ours.id);
         }
     }
+}
+
+/// Without a reaper: executed once more, this program is none.
+fn compile(cargo: &OsStr, arguments: &CargoArgs, caller: &Caller) -> Result<Vec<Message>, Error> {
+    let mut command = build::no_run(caller.command(cargo), arguments);
+    let output = command.stderr(Stdio::inherit()).output().map_err(Error::Host)?;
+    if !output.status.success() {
+        return Err(Error::Build(output.status));
+    }
+    build::read_messages(output.stdout.as_slice()).map_err(Error::Host)
 }
 
 fn host() -> String {

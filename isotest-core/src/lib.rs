@@ -99,6 +99,7 @@
 //!   and `trace` are init's; `workload` is the last stretch before execve. `channel` is what they say to each other,
 //!   `part` one thing tried alone by a zygote that is good for nothing else.
 //!   [`Step`](sandbox::step::Step) names every action in the order in which it happens.
+//! - [`reaper`]: a command that is no workload, and of which nothing outlives the supervisor.
 //! - [`stage`]: the re-execution hook.
 //! - [`wire`]: paths on the wire, byte for byte.
 //! - [`sys`]: the fence around `unsafe`.
@@ -124,6 +125,7 @@ pub mod outcome;
 pub mod picture;
 pub mod plan;
 pub mod policy;
+pub mod reaper;
 pub mod record;
 pub mod sandbox;
 pub mod stage;

@@ -1,23 +1,30 @@
-//! Re-execution: the same program becomes a zygote when it is started as one.
+//! Re-execution: the same program becomes a zygote, or a reaper, when it is started as one.
 
 use crate::sandbox::zygote;
-use crate::sys;
+use crate::{reaper, sys};
 use std::env;
 use std::os::unix::net::UnixStream;
 
 /// The name under which a zygote is started (`argv[0]`).
 pub(crate) const ZYGOTE: &str = "isotest-zygote";
+/// The name under which a reaper is started.
+pub(crate) const REAPER: &str = "isotest-reaper";
 
-/// Becomes a zygote, and never returns, if this process was started as one. Must be the first line of `main` of
-/// every program that executes sandboxes: a zygote has one thread and nothing of the program's own set-up.
+/// Becomes a zygote or a reaper, and never returns, if this process was started as one. Must be the first line of
+/// `main` of every program that executes sandboxes: such a process has one thread and nothing of the program's own
+/// set-up.
 pub fn enter() {
-    let is_zygote = env::args_os().next().is_some_and(|name| name == ZYGOTE);
-    if !is_zygote {
+    let name = env::args_os().next().unwrap_or_default();
+    let become_it: fn(UnixStream) -> ! = if name == ZYGOTE {
+        zygote::run
+    } else if name == REAPER {
+        reaper::run
+    } else {
         return;
-    }
+    };
     // The supervisor's socket is standard input: that number is always there and never inherited by accident.
     match sys::fd::standard_input() {
-        Ok(socket) => zygote::run(UnixStream::from(socket)),
+        Ok(socket) => become_it(UnixStream::from(socket)),
         Err(_) => sys::clone3::exit_now(1),
     }
 }

@@ -40,13 +40,20 @@ fn collect(directory: &Path, depth: usize, prefix: &str, found: &mut Vec<PathBuf
 
 /// The command lines of the processes that were started with this mark.
 pub(crate) fn processes_marked(mark: &str) -> Vec<String> {
+    states_marked(mark).into_iter().map(|(line, _)| line).collect()
+}
+
+/// The same, each with its state as a letter of proc_pid_stat(5).
+pub(crate) fn states_marked(mark: &str) -> Vec<(String, char)> {
     let marked = format!("{MARK}={mark}");
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
         if environment.split(|&byte| byte == 0).any(|variable| variable == marked.as_bytes()) {
             let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            found.push(String::from_utf8_lossy(&line).replace('\0', " "));
+            let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+            found.push((String::from_utf8_lossy(&line).replace('\0', " "), state.unwrap_or('X')));
         }
     }
     found

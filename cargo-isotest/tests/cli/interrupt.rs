@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Write, pipe};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -147,6 +147,59 @@ fn nothing_outlives_a_supervisor_that_is_killed() {
     running.child.wait().unwrap();
     wait_until_gone(&running);
     next_run_removes_what_is_left(pid);
+}
+
+#[test]
+fn nothing_outlives_a_supervisor_that_is_ended_while_cargo_builds() {
+    let place = tempfile::tempdir().unwrap();
+    let manifest = "[package]\nname = \"slow\"\nedition = \"2024\"\n[workspace]\n";
+    // Neither is a child of cargo's: the one is in a session of its own, the other's parent ends at once.
+    let build = r#"fn main() {
+        let sh = |script: &str| std::process::Command::new("sh").args(["-c", script]).status().unwrap();
+        sh("sleep 300 & setsid sleep 301");
+    }"#;
+    let files = [("Cargo.toml", manifest), ("build.rs", build), ("src/lib.rs", "#[test] fn passes() {}")];
+    let project = Project::written(place.path(), &files);
+    let sleeping = |running: &Running| {
+        let marked = host::processes_marked(&running.mark);
+        marked.iter().filter(|line| line.starts_with("sleep ")).count()
+    };
+    for sent in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGINT] {
+        let mut running = isotest(&project).start();
+        host::wait_until("the build script", || sleeping(&running) == 2);
+        signal(&running, sent);
+        assert_eq!(running.child.wait().unwrap().signal(), Some(sent as i32));
+        wait_until_gone(&running);
+    }
+}
+
+#[test]
+fn a_key_stops_and_continues_a_build() {
+    let place = tempfile::tempdir().unwrap();
+    let manifest = "[package]\nname = \"slow\"\nedition = \"2024\"\n[workspace]\n";
+    let build = r#"fn main() { std::process::Command::new("sleep").arg("302").status().unwrap(); }"#;
+    let files = [("Cargo.toml", manifest), ("build.rs", build), ("src/lib.rs", "#[test] fn passes() {}")];
+    let mut call = isotest(&Project::written(place.path(), &files));
+    call.command.process_group(0);
+    let mut running = call.start();
+    let states = || host::states_marked(&running.mark);
+    host::wait_until("the build script", || states().iter().any(|(line, _)| line == "sleep 302 "));
+    let group = |signal| kill(Pid::from_raw(-i32::try_from(running.child.id()).unwrap()), signal).unwrap();
+    // What a key sends goes to the whole group. The reaper alone goes on.
+    let are_stopped = |wanted: bool| {
+        let states = states();
+        let mut others = states.iter().filter(|(line, _)| !line.starts_with("isotest-reaper "));
+        others.all(|(_, state)| (*state == 'T') == wanted)
+    };
+    group(Signal::SIGTSTP);
+    host::wait_until("the stop", || are_stopped(true));
+    group(Signal::SIGCONT);
+    host::wait_until("the continuation", || are_stopped(false));
+    group(Signal::SIGTSTP);
+    host::wait_until("the second stop", || are_stopped(true));
+    running.child.kill().unwrap();
+    running.child.wait().unwrap();
+    wait_until_gone(&running);
 }
 
 #[test]

@@ -1,0 +1,148 @@
+//! A command of which nothing outlives this process, however that ends: what the command starts becomes, when it is
+//! orphaned, a child of a small process that kills it all once we are gone.
+//!
+//! The process is no leader of a group: keys of the terminal reach the command as if we had started it ourselves.
+
+use crate::sandbox::channel;
+use crate::stage;
+use crate::sys::clone3::exit_now;
+use crate::sys::signal;
+use crate::sys::wait::{Wait, any_child};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl::set_child_subreaper;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use procfs::process::all_processes;
+use serde::{Deserialize, Serialize};
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+
+/// From the reaper to whoever started it.
+#[derive(Debug, Serialize, Deserialize)]
+enum News {
+    /// The command runs, or could not be started for this error number. It is said once, and first.
+    Started(Result<(), i32>),
+    /// The command has ended, with this status as wait(2) gives it.
+    Ended(i32),
+}
+
+/// A running command, and its reaper.
+#[derive(Debug)]
+pub struct Reaped {
+    reaper: Child,
+    news: UnixStream,
+}
+
+/// A command to be given arguments, environment, directory and outputs, and then to [`Reaped::start`]. It has no input.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0(stage::REAPER).arg(program);
+    command
+}
+
+impl Reaped {
+    /// Starts a command made by [`command`].
+    ///
+    /// # Errors
+    /// Why the command, or its reaper, could not be started.
+    pub fn start(mut command: Command) -> io::Result<Self> {
+        let (mut news, theirs) = UnixStream::pair()?;
+        let reaper = command.stdin(OwnedFd::from(theirs)).spawn()?;
+        // It holds their end, and the reaper's is to be the only one.
+        drop(command);
+        match channel::receive(&mut news)? {
+            Some((News::Started(Ok(())), _)) => Ok(Self { reaper, news }),
+            Some((News::Started(Err(errno)), _)) => Err(io::Error::from_raw_os_error(errno)),
+            Some((News::Ended(_), _)) | None => Err(Errno::ECHILD.into()),
+        }
+    }
+
+    /// What the command writes, if its output was to be a pipe.
+    pub fn stdout(&mut self) -> Option<ChildStdout> {
+        self.reaper.stdout.take()
+    }
+
+    /// Waits for the end of the command. What it left running goes on, as it does without a reaper.
+    ///
+    /// # Errors
+    /// Those of the socket by which it is told.
+    pub fn wait(mut self) -> io::Result<ExitStatus> {
+        let news = channel::receive(&mut self.news)?;
+        let reaper = self.reaper.wait()?;
+        match news {
+            Some((News::Ended(status), _)) => Ok(ExitStatus::from_raw(status)),
+            Some((News::Started(_), _)) | None => Ok(reaper),
+        }
+    }
+}
+
+/// Is the reaper: what it is to execute stands in its own arguments.
+pub(crate) fn run(mut news: UnixStream) -> ! {
+    let reaped = reap(&mut news, env::args_os().skip(1));
+    exit_now(i32::from(reaped.is_err()))
+}
+
+fn reap(news: &mut UnixStream, mut words: impl Iterator<Item = OsString>) -> io::Result<()> {
+    set_child_subreaper(true)?;
+    let mut command = Command::new(words.next().unwrap_or_default());
+    let mut child = match command.args(words).stdin(Stdio::null()).spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
+            return channel::send(news, &News::Started(Err(errno)), &[]);
+        }
+    };
+    // Only now, since they are inherited. What ends or stops the others by a key must leave this process to kill them.
+    SigSet::all().thread_block()?;
+    let children = SignalFd::with_flags(
+        &SigSet::from_iter([Signal::SIGCHLD]),
+        SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK,
+    )?;
+    // Who is not there to hear it is seen to be gone below.
+    let _ = channel::send(news, &News::Started(Ok(())), &[]);
+    while !is_gone(news, &children)? {
+        if let Some(status) = child.try_wait()? {
+            return channel::send(news, &News::Ended(status.into_raw()), &[]);
+        }
+    }
+    let _ = child.kill();
+    kill_all()
+}
+
+/// Waits until a child may have ended, or our starter has: it says nothing, so that there is nothing to read but its end.
+fn is_gone(news: &UnixStream, children: &SignalFd) -> io::Result<bool> {
+    let mut sources =
+        [PollFd::new(news.as_fd(), PollFlags::POLLIN), PollFd::new(children.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut sources, PollTimeout::NONE) {
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    while children.read_signal()?.is_some() {}
+    Ok(sources[0].any().unwrap_or(false))
+}
+
+/// Kills the children until there are none: with each that ends, those it had become ours.
+fn kill_all() -> io::Result<()> {
+    let own = i32::try_from(std::process::id()).map_err(io::Error::other)?;
+    loop {
+        let processes = all_processes().map_err(io::Error::other)?.flatten();
+        for child in processes.filter(|process| process.stat().is_ok_and(|stat| stat.ppid == own)) {
+            // One that has ended meanwhile is still ours to wait for, and so is its id; another user's is waited for.
+            let _ = signal::send(child.pid, libc::SIGKILL);
+        }
+        let mut flags = 0;
+        loop {
+            match any_child(flags)? {
+                Wait::NoChildren => return Ok(()),
+                Wait::Nothing => break,
+                Wait::Changed(..) => flags = libc::WNOHANG,
+            }
+        }
+    }
+}
