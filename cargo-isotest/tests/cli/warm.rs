@@ -45,52 +45,46 @@ fn a_program_that_a_test_starts_is_not_read_at_its_expense() {
     assert!(cooled < (1 << 20) + slack(), "{cooled} bytes");
 }
 
-#[test]
-fn what_is_no_part_of_the_project_is_paid_for() {
+/// The peaks of a test that starts a program of its project, and of one that starts a copy from elsewhere, neither of them
+/// in the page cache; `None` where they are not measured.
+fn own_and_copy(program: &str, files: &[(&str, &[u8])]) -> Option<(u64, u64)> {
     let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let test = "#[test]\nfn it() {\n\
         let program = std::env::var_os(\"PROGRAM\").unwrap_or(env!(\"CARGO_BIN_EXE_one\").into());\n\
         assert!(std::process::Command::new(program).status().unwrap().success());\n}\n";
     let manifest = "[package]\nname = \"one\"\nedition = \"2024\"\n[workspace]\n";
-    let files = [("Cargo.toml", manifest), ("src/main.rs", "fn main() {}\n"), ("tests/it.rs", test)];
-    let project = Project::written(&place.path().join("one"), &files);
+    let sources = [("Cargo.toml", manifest), ("src/main.rs", program), ("tests/it.rs", test)];
+    let project = Project::written(&place.path().join("one"), &sources);
+    for (name, bytes) in files {
+        fs::write(place.path().join("one").join(name), bytes).unwrap();
+    }
     let one = ["--test", "it"];
-    let Some(_) = peak(&project, &one, None) else {
-        return host::skip_without_cgroups("a program from elsewhere");
-    };
+    peak(&project, &one, None)?;
     let own = project.target.join("debug/one");
     let copy = place.path().join("copy");
     fs::copy(&own, &copy).unwrap();
     cool(&own);
     cool(&copy);
-    let (own, copy) = (peak(&project, &one, None).unwrap(), peak(&project, &one, Some(&copy)).unwrap());
+    Some((peak(&project, &one, None).unwrap(), peak(&project, &one, Some(&copy)).unwrap()))
+}
+
+#[test]
+fn what_is_no_part_of_the_project_is_paid_for() {
+    let Some((own, copy)) = own_and_copy("fn main() {}\n", &[]) else {
+        return host::skip_without_cgroups("a program from elsewhere");
+    };
     assert!(copy > own + slack() + (512 << 10), "{copy} bytes with a cold program, {own} with its own");
 }
 
 #[test]
 fn a_large_program_is_read_ahead_to_its_end() {
-    const BYTES: u64 = 24 << 20;
-    let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let test = "#[test]\nfn it() {\n\
-        let program = std::env::var_os(\"PROGRAM\").unwrap_or(env!(\"CARGO_BIN_EXE_one\").into());\n\
-        assert!(std::process::Command::new(program).status().unwrap().success());\n}\n";
+    const BYTES: usize = 24 << 20;
     let program = "static LARGE: &[u8] = include_bytes!(\"large\");\n\
         fn main() {\nlet pages = LARGE.iter().step_by(4096);\n\
         assert!(pages.map(|byte| u64::from(*byte)).sum::<u64>() > 1000);\n}\n";
-    let manifest = "[package]\nname = \"one\"\nedition = \"2024\"\n[workspace]\n";
-    let files = [("Cargo.toml", manifest), ("src/main.rs", program), ("tests/it.rs", test)];
-    let project = Project::written(&place.path().join("one"), &files);
-    fs::write(place.path().join("one/src/large"), vec![1; BYTES.try_into().unwrap()]).unwrap();
-    let one = ["--test", "it"];
-    let Some(_) = peak(&project, &one, None) else {
+    let Some((own, copy)) = own_and_copy(program, &[("src/large", &vec![1; BYTES])]) else {
         return host::skip_without_cgroups("a large program");
     };
-    let own = project.target.join("debug/one");
-    let copy = place.path().join("copy");
-    fs::copy(&own, &copy).unwrap();
-    cool(&own);
-    cool(&copy);
-    let (own, copy) = (peak(&project, &one, None).unwrap(), peak(&project, &one, Some(&copy)).unwrap());
-    assert!(copy > BYTES, "{copy} bytes with a cold program, so it is not read as a whole");
+    assert!(copy > BYTES as u64, "{copy} bytes with a cold program, so it is not read as a whole");
     assert!(own < (2 << 20) + slack(), "{own} bytes with its own");
 }
