@@ -101,6 +101,7 @@
 //!   [`Step`](sandbox::step::Step) names every action in the order in which it happens.
 //! - [`reaper`]: a command that is no workload, and of which nothing outlives the supervisor.
 //! - [`stage`]: the re-execution hook.
+//! - `messages`: how these processes speak to each other.
 //! - [`wire`]: paths on the wire, byte for byte.
 //! - [`sys`]: the fence around `unsafe`.
 //!
@@ -121,6 +122,7 @@ pub mod cgroup;
 pub mod closure;
 pub mod enumerate;
 pub mod host;
+mod messages;
 pub mod outcome;
 pub mod picture;
 pub mod plan;

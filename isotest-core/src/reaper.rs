@@ -3,7 +3,7 @@
 //!
 //! The process is no leader of a group: keys of the terminal reach the command as if we had started it ourselves.
 
-use crate::sandbox::channel;
+use crate::messages;
 use crate::stage;
 use crate::sys::clone3::exit_now;
 use crate::sys::signal;
@@ -56,7 +56,7 @@ impl Reaped {
         let reaper = command.stdin(OwnedFd::from(theirs)).spawn()?;
         // It holds their end, and the reaper's is to be the only one.
         drop(command);
-        match channel::receive(&mut news)? {
+        match messages::receive(&mut news)? {
             Some((News::Started(Ok(())), _)) => Ok(Self { reaper, news }),
             Some((News::Started(Err(errno)), _)) => Err(io::Error::from_raw_os_error(errno)),
             Some((News::Ended(_), _)) | None => Err(Errno::ECHILD.into()),
@@ -73,7 +73,7 @@ impl Reaped {
     /// # Errors
     /// Those of the socket by which it is told.
     pub fn wait(mut self) -> io::Result<ExitStatus> {
-        let news = channel::receive(&mut self.news)?;
+        let news = messages::receive(&mut self.news)?;
         let reaper = self.reaper.wait()?;
         match news {
             Some((News::Ended(status), _)) => Ok(ExitStatus::from_raw(status)),
@@ -95,7 +95,7 @@ fn reap(news: &mut UnixStream, mut words: impl Iterator<Item = OsString>) -> io:
         Ok(child) => child,
         Err(error) => {
             let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
-            return channel::send(news, &News::Started(Err(errno)), &[]);
+            return messages::send(news, &News::Started(Err(errno)), &[]);
         }
     };
     // Only now, since they are inherited. What ends or stops the others by a key must leave this process to kill them.
@@ -105,10 +105,10 @@ fn reap(news: &mut UnixStream, mut words: impl Iterator<Item = OsString>) -> io:
         SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK,
     )?;
     // Who is not there to hear it is seen to be gone below.
-    let _ = channel::send(news, &News::Started(Ok(())), &[]);
+    let _ = messages::send(news, &News::Started(Ok(())), &[]);
     while !is_gone(news, &children)? {
         if let Some(status) = child.try_wait()? {
-            return channel::send(news, &News::Ended(status.into_raw()), &[]);
+            return messages::send(news, &News::Ended(status.into_raw()), &[]);
         }
     }
     let _ = child.kill();

@@ -5,7 +5,7 @@ mod attended;
 mod cancel;
 mod capture;
 mod changes;
-pub(crate) mod channel;
+mod channel;
 mod guest;
 mod init;
 mod join;
