@@ -225,7 +225,6 @@ impl<'run> Worker<'run> {
                 let Some(order) = taken.take().or_else(|| self.next()) else { return };
                 template = order.job.template;
                 launched = self.launch(&mut slot, order);
-                self.tell_of_start(launched.as_ref());
                 continue;
             };
             if !slot.wait(&mut attempt, self.cancel) {
@@ -239,9 +238,7 @@ impl<'run> Worker<'run> {
                 let next = taken.take_if(|order| order.job.template == template);
                 launched = next.and_then(|order| self.launch(&mut slot, order));
             }
-            // Told one after the other, the two wake the supervisor once.
             self.tell(News::Finished(id, Some(Box::new(attempt.finish()))));
-            self.tell_of_start(launched.as_ref());
         }
     }
 
@@ -252,6 +249,8 @@ impl<'run> Worker<'run> {
             self.tell(News::Finished(id, None));
             return None;
         }
+        // Before it has any output of its own, which may go to the same terminal.
+        self.tell(News::Started(id));
         let additions = environment::additions(self.number);
         plan.workload.environment.extend(additions.map(|(name, value)| (name.to_owned(), value)));
         root::complete(&mut plan.workload.environment, &self.sandboxes.image);
@@ -261,12 +260,6 @@ impl<'run> Worker<'run> {
         };
         self.roster.started(self.number, id, slot.zygote());
         Some((id, attempt))
-    }
-
-    fn tell_of_start(&self, launched: Option<&(usize, Attempt)>) {
-        if let Some((id, _)) = launched {
-            self.tell(News::Started(*id));
-        }
     }
 
     /// What has been ordered will not be executed.
