@@ -242,7 +242,7 @@ impl Place<'_> {
 
     /// A directory of the user's own in every hierarchy. In version 2 the user must also be in it.
     fn handed_over(self) -> Way {
-        const MEASURING: [&str; 4] = ["memory", "pids", "cpuacct", "blkio"];
+        const MEASURING: [&str; 3] = ["memory", "pids", "cpuacct"];
         let Surroundings { uid, gid, .. } = self.surroundings;
         let measures =
             |mount: &&CgroupMount| mount.controllers.iter().any(|name| MEASURING.contains(&name.as_str()));
@@ -279,7 +279,7 @@ mod tests {
     fn commands(obstacles: &[Obstacle], surroundings: &Surroundings) -> Vec<String> {
         let own = "/sys/fs/cgroup/user.slice".into();
         let mount_point = "/sys/fs/cgroup".into();
-        let mount = CgroupMount { mount_point, own, unified: true, counts_io: true, controllers: Vec::new() };
+        let mount = CgroupMount { mount_point, own, unified: true, controllers: Vec::new() };
         let remedies = remedies(obstacles, Place { surroundings, cgroups: &[mount] });
         remedies.into_iter().flat_map(|remedy| remedy.commands).collect()
     }

@@ -95,7 +95,7 @@ pub(crate) fn usage() -> Usage {
         pids_peak: Some(Reading { value: 1, source: Source::PidsPeak }),
         pids_refused: None,
         faults_most: None,
-        io: Some(Reading { value: Io { read: 0, write: 8192 }, source: Source::BlkioThrottle }),
+        io: Some(Reading { value: Io { read: 0, write: 8192 }, source: Source::Rusage }),
         oom: Some(Reading { value: Oom { kills: 0, own_limit: false }, source: Source::MemoryOomControl }),
         pressure: Pressure { cpu: Some(Duration::from_micros(12)), memory: None, io: None },
     }
@@ -187,7 +187,7 @@ pub(crate) fn picture() -> Picture {
 /// Everything in force but block I/O, which is missing, and pressure, which is off.
 pub(crate) fn isolation() -> Isolation {
     let state = |capability| match capability {
-        Capability::Io => State::Missing("no blkio controller".to_owned()),
+        Capability::Io => State::Missing("no io controller".to_owned()),
         Capability::Pressure => State::Off,
         _ => State::InForce,
     };

@@ -22,8 +22,6 @@ pub enum Source {
     PidsPeak,
     /// cgroup v2 `io.stat`.
     IoStat,
-    /// cgroup v1 `blkio.throttle.io_service_bytes`.
-    BlkioThrottle,
     /// cgroup v2 `cpu.pressure`, which stands for the other two as well.
     CpuPressure,
     /// cgroup v2 `memory.events`.
@@ -39,7 +37,8 @@ pub enum Source {
     /// The resident set of the largest single process, of which the kernel keeps the peak (`ru_maxrss` of getrusage(2)).
     MaxRss,
     /// `getrusage(2)` of init's children, after the last of them was reaped: processor time, and the blocks that
-    /// processes asked to be read or written, in units of 512 bytes.
+    /// processes asked to be read or written, in units of 512 bytes. The children of a process that ignores `SIGCHLD`
+    /// are not in it.
     Rusage,
 }
 
@@ -54,7 +53,6 @@ impl Source {
             Self::CpuAcct => "cpuacct.usage_user",
             Self::PidsPeak => "pids.peak",
             Self::IoStat => "io.stat",
-            Self::BlkioThrottle => "blkio.throttle.io_service_bytes",
             Self::CpuPressure => "cpu.pressure",
             Self::MemoryEvents => "memory.events",
             Self::MemoryOomControl => "memory.oom_control",

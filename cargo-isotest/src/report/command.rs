@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_sandbox_that_lacks_something_says_so() {
         let text = anstream::adapter::strip_str(&before(&sample::isolation())).to_string();
-        assert!(text.contains("Missing io: no blkio controller"), "{text}");
+        assert!(text.contains("Missing io: no io controller"), "{text}");
         assert!(text.contains("Off pressure"), "{text}");
         assert_eq!(before(&Isolation::default()), "");
     }

@@ -170,7 +170,7 @@ mod tests {
             run(HumanSettings::default(), false),
             str![[r#"
    Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory pids cpu · 2 jobs
-     Missing io: no blkio controller
+     Missing io: no io controller
          Off pressure
         Note `/home/a/nfs` is read-only
         PASS [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_0
@@ -199,7 +199,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
             run(settings, false),
             str![[r#"
    Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory pids cpu · 2 jobs
-     Missing io: no blkio controller
+     Missing io: no io controller
          Off pressure
         Note `/home/a/nfs` is read-only
        Start tour test_0

@@ -131,7 +131,7 @@ mod tests {
             plain(&sample::isolation(), 1, &doctests, &["tour::custom".to_owned()]),
             str![[r#"
    Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory pids cpu · 1 job
-     Missing io: no blkio controller
+     Missing io: no io controller
          Off pressure
         Note `/home/a/nfs` is read-only
         Note doctests are not run: tour, tour-macros

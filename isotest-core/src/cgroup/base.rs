@@ -59,10 +59,8 @@ impl Cgroups {
         }
         for (capability, controller) in CONTROLLERS {
             if wanted.contains(&capability) && !cgroups.serves(capability) {
-                let mount = host.cgroups.iter().find(|mount| {
-                    let counts = capability != Capability::Io || mount.counts_io;
-                    counts && mount.controllers.iter().any(|carried| carried == controller)
-                });
+                let carries = |mount: &&CgroupMount| mount.controllers.iter().any(|one| one == controller);
+                let mount = host.cgroups.iter().find(carries);
                 let added = mount.map(|mount| cgroups.add_v1(mount, capability, host.ids.uid));
                 match added {
                     Some(Ok(())) => {}
@@ -80,15 +78,12 @@ impl Cgroups {
         {
             missing.push((Capability::Pressure, "the kernel keeps no pressure figures here".into()));
         }
-        missing.retain(|(capability, _)| {
-            // Init accounts for its children.
-            let accounted = match capability {
-                Capability::Cpu => true,
-                Capability::Io => host.accounts_for_io,
-                _ => false,
-            };
-            !accounted && wanted.contains(capability) && !cgroups.serves(*capability)
-        });
+        // Init accounts for its children.
+        missing.retain(|(capability, _)| *capability != Capability::Cpu);
+        if !host.accounts_for_io {
+            missing.push((Capability::Io, "the kernel does not account for the I/O of processes".into()));
+        }
+        missing.retain(|(capability, _)| wanted.contains(capability) && !cgroups.serves(*capability));
         Established { cgroups, missing }
     }
 
@@ -240,13 +235,10 @@ impl Cgroups {
     }
 }
 
-/// What each metric needs in version 1.
-const CONTROLLERS: [(Capability, &str); 4] = [
-    (Capability::Memory, "memory"),
-    (Capability::Pids, "pids"),
-    (Capability::Io, "blkio"),
-    (Capability::Cpu, "cpuacct"),
-];
+/// What each metric needs in version 1. Its `blkio` does not count what is written back later, which is nearly all that
+/// is written, and on recent kernels nothing at all unless something is throttled; init's accounts do.
+const CONTROLLERS: [(Capability, &str); 3] =
+    [(Capability::Memory, "memory"), (Capability::Pids, "pids"), (Capability::Cpu, "cpuacct")];
 
 /// What needs a controller in version 2.
 const UNIFIED: [(Capability, &str); 3] =
@@ -372,8 +364,7 @@ mod tests {
             let mut cgroups = Cgroups::default();
             let mount_point = own.to_path_buf();
             let own = own.to_path_buf();
-            let mount =
-                CgroupMount { mount_point, own, unified: true, counts_io: true, controllers: Vec::new() };
+            let mount = CgroupMount { mount_point, own, unified: true, controllers: Vec::new() };
             let added = cgroups.add_unified(&mount, &[Capability::Pids]);
             Ok((added, fs::read_dir(&mount.own)?.count()))
         };

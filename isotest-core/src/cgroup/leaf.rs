@@ -289,13 +289,8 @@ impl Place {
     }
 
     fn io(&self) -> Option<Reading<Io>> {
-        if self.unified {
-            let value = parse::io_v2(&self.text("io.stat")?);
-            return Some(Reading { value, source: Source::IoStat });
-        }
-        let file = "blkio.throttle.io_service_bytes";
-        let text = self.text(&format!("{file}_recursive")).or_else(|| self.text(file))?;
-        Some(Reading { value: parse::io_v1(&text), source: Source::BlkioThrottle })
+        let value = parse::io_v2(&self.text("io.stat")?);
+        Some(Reading { value, source: Source::IoStat })
     }
 
     fn pressure(&self) -> Pressure {
@@ -318,8 +313,7 @@ const fn witness(capability: Capability, unified: bool) -> &'static str {
     match (capability, unified) {
         (Capability::Memory, _) => "memory.stat",
         (Capability::Pids, _) => "pids.current",
-        (Capability::Io, true) => "io.stat",
-        (Capability::Io, false) => "blkio.throttle.io_service_bytes",
+        (Capability::Io, _) => "io.stat",
         (Capability::Cpu, false) => "cpuacct.usage",
         (Capability::Pressure, _) => "memory.pressure",
         (_, _) => "cpu.stat",

@@ -41,19 +41,6 @@ pub(super) fn io_v2(text: &str) -> Io {
     Io { read: sum("rbytes"), write: sum("wbytes") }
 }
 
-/// `blkio.throttle.io_service_bytes` of version 1: lines of device, operation, bytes, and a total.
-pub(super) fn io_v1(text: &str) -> Io {
-    let sum = |operation: &str| {
-        let values = text.lines().filter_map(|line| {
-            let mut fields = line.split_whitespace();
-            let (_, found, value) = (fields.next()?, fields.next()?, fields.next()?);
-            if found == operation { value.parse::<u64>().ok() } else { None }
-        });
-        values.sum()
-    };
-    Io { read: sum("Read"), write: sum("Write") }
-}
-
 /// The total of the `some` line of a pressure file.
 pub(super) fn pressure(text: &str) -> Option<Duration> {
     let some = text.lines().find(|line| line.starts_with("some "))?;
@@ -86,9 +73,6 @@ mod tests {
         let v2 = "254:0 rbytes=100 wbytes=20 rios=1 wios=2 dbytes=9 dios=0\n8:0 rbytes=1 wbytes=2 rios=1\n";
         assert_eq!(io_v2(v2), Io { read: 101, write: 22 });
         assert_eq!(io_v2(""), Io::default());
-        let v1 = "254:0 Read 4096\n254:0 Write 100\n254:0 Sync 1\n254:0 Total 4196\n8:0 Read 4\nTotal 4200\n";
-        assert_eq!(io_v1(v1), Io { read: 4100, write: 100 });
-        assert_eq!(io_v1("Total 0\n"), Io::default());
     }
 
     #[test]

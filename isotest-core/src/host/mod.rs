@@ -82,9 +82,6 @@ pub struct CgroupMount {
     pub own: PathBuf,
     /// Whether it is the version 2 hierarchy.
     pub unified: bool,
-    /// Whether its block I/O figures count anything: recent kernels keep those of version 1 only while some cgroup
-    /// is throttled.
-    pub counts_io: bool,
     /// The version 1 controllers it carries; empty for version 2, whose controllers are in `cgroup.controllers`.
     pub controllers: Vec<String>,
 }

@@ -5,7 +5,7 @@ use crate::sandboxed::{Suite, Wish};
 use crate::seen::{Attempt, text};
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::{Limits, Views};
-use isotest_core::policy::Capability::{Cpu, Memory, Pids, Pressure};
+use isotest_core::policy::Capability::{Cpu, Io, Memory, Pids, Pressure};
 use isotest_core::usage::Source;
 use libtest_mimic::Failed;
 use nix::unistd::{SysconfVar, sysconf};
@@ -28,6 +28,8 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("page_cache_over_the_limit_is_no_oom", page_cache)
         .needs(&[Need::Measured(Memory), Need::BlockDevice]),
     Promise::new("what_is_written_through_is_counted", written_through).needs(&[Need::BlockDevice]),
+    Promise::new("what_is_written_back_later_is_counted_without_io_stat", written_back)
+        .needs(&[Need::NotMeasured(Io), Need::BlockDevice]),
     Promise::new("stalls_are_told", stalls).needs(&[Need::Measured(Pressure)]),
     Promise::new("memory_without_a_cgroup_is_sampled_and_marked", sampled)
         .needs(&[Need::NotMeasured(Memory)]),
@@ -227,6 +229,15 @@ fn page_cache(suite: &Suite) -> Kept {
 }
 
 fn written_through(suite: &Suite) -> Kept {
+    written(suite, "fsync_write")
+}
+
+fn written_back(suite: &Suite) -> Kept {
+    written(suite, "fill")
+}
+
+/// With this probe, to a block device.
+fn written(suite: &Suite, probe: &str) -> Kept {
     let scratch = suite.scratch()?;
     let file = scratch.path().join("file");
     let views = Views { kept: vec![scratch.path().into()], ..Views::default() };
@@ -235,7 +246,7 @@ fn written_through(suite: &Suite) -> Kept {
         let inside = suite.inside_with(&wish, arguments)?;
         Ok(inside.did().and(Ok(inside.record.usage.io.ok_or("no figure")?.value))?.write)
     };
-    let bytes = written(&["fsync_write", text(&file)?, &(8 * MIB).to_string()])?;
+    let bytes = written(&[probe, text(&file)?, &(8 * MIB).to_string()])?;
     assert!((8 * MIB..10 * MIB).contains(&bytes), "{bytes}");
     assert!(written(&["tmpfs_write", "/tmp/file", "8"])? < MIB, "control");
     Ok(())

@@ -254,7 +254,7 @@ mod tests {
     "pids_approximate": false,
     "io_read_bytes": 0,
     "io_write_bytes": 8192,
-    "io_source": "blkio.throttle.io_service_bytes",
+    "io_source": "getrusage",
     "oom_kills": 0,
     "oom_source": "memory.oom_control",
     "pressure_cpu_us": 12,

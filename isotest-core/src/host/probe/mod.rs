@@ -206,16 +206,9 @@ fn cgroups(myself: &Process, mounts: &[MountInfo]) -> io::Result<Vec<CgroupMount
         let mount_point = unescaped(&mount.mount_point);
         let Some(own) = directory_of(&membership.pathname, &mount.root, &mount_point) else { continue };
         let controllers = if unified { Vec::new() } else { membership.controllers.clone() };
-        let counts_io = unified || counts_io(&mount_point);
-        found.push(CgroupMount { mount_point, own, unified, counts_io, controllers });
+        found.push(CgroupMount { mount_point, own, unified, controllers });
     }
     Ok(found)
-}
-
-/// A machine that has booted has read from some device: figures without a line for one count nothing.
-fn counts_io(mount_point: &Path) -> bool {
-    let figures = fs::read_to_string(mount_point.join("blkio.throttle.io_service_bytes")).unwrap_or_default();
-    figures.lines().any(|line| !line.starts_with("Total"))
 }
 
 /// Where the cgroup `path` is seen below a mount of the part `root` of its hierarchy; `None` when it lies outside.
