@@ -3,7 +3,7 @@
 use crate::binaries::{self, Built};
 use crate::caller::Caller;
 use crate::cli::CargoArgs;
-use crate::environment::{CargoConfig, Surroundings};
+use crate::environment::{CargoConfig, StandardLibraries, Surroundings};
 use crate::error::{Error, Stage};
 use crate::project::Project;
 use crate::testcase::TestBinary;
@@ -52,13 +52,14 @@ impl Build {
     pub(crate) fn by(compile: Compile, arguments: &CargoArgs, caller: &Caller) -> Result<Self, Error> {
         let caller = &with_cargo(caller)?;
         let cargo = caller.variable("CARGO").unwrap_or(OsStr::new("cargo"));
+        let config = &CargoConfig::load(caller, &arguments.manifest.config)?;
+        let libraries = &StandardLibraries::of(config.rustc(), caller);
         let mut project = Project::of(cargo, arguments, caller)?;
         let built = Built::of(compile(cargo, arguments, caller)?);
         if built.names_packages_outside(&project) {
             project = Project::with_dependencies(cargo, arguments, caller)?;
         }
-        let config = CargoConfig::load(caller, &arguments.manifest.config)?;
-        let surroundings = Surroundings::new(&project, &built, config, caller);
+        let surroundings = Surroundings::new(&project, &built, config, libraries, caller);
         let binaries = binaries::of(&built, &project, &surroundings)?;
         Ok(Self {
             directories: Directories::of(&project, &binaries),

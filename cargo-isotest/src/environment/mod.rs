@@ -1,20 +1,20 @@
 //! The environment that `cargo test` gives a test binary, and what we add to it.
 
 mod config;
+mod libraries;
 mod place;
 
 pub(crate) use config::CargoConfig;
+pub(crate) use libraries::StandardLibraries;
 pub(crate) use place::Place;
 
 use crate::binaries::Built;
 use crate::caller::Caller;
-use crate::error::{Error, Stage};
+use crate::error::Error;
 use crate::project::Project;
-use crate::tool;
 use cargo_metadata::camino::Utf8Path;
 use cargo_metadata::{BuildScript, Package, Target, TargetKind};
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::env::{join_paths, split_paths};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -28,9 +28,9 @@ type Variables = BTreeMap<OsString, OsString>;
 pub(crate) struct Surroundings<'a> {
     project: &'a Project,
     scripts: &'a [BuildScript],
-    config: CargoConfig,
+    config: &'a CargoConfig,
+    libraries: &'a StandardLibraries<'a>,
     caller: &'a Caller,
-    standard_libraries: RefCell<HashMap<Option<String>, PathBuf>>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -38,10 +38,11 @@ impl<'a> Surroundings<'a> {
     pub(crate) fn new(
         project: &'a Project,
         built: &'a Built,
-        config: CargoConfig,
+        config: &'a CargoConfig,
+        libraries: &'a StandardLibraries<'a>,
         caller: &'a Caller,
     ) -> Self {
-        Self { project, scripts: &built.scripts, config, caller, standard_libraries: RefCell::default() }
+        Self { project, scripts: &built.scripts, config, libraries, caller }
     }
 
     /// Where cargo built this executable.
@@ -59,7 +60,7 @@ impl<'a> Surroundings<'a> {
 
     // A standard library is at `lib/rustlib/TRIPLE/lib`, and has to be asked for anyway.
     fn host_triple(&self) -> Result<String, Error> {
-        let library = self.standard_library(None)?;
+        let library = self.libraries.get(None)?;
         let triple = library.parent().and_then(Path::file_name).unwrap_or_default();
         Ok(triple.to_string_lossy().into_owned())
     }
@@ -106,7 +107,7 @@ impl<'a> Surroundings<'a> {
         let mut path: Vec<PathBuf> = self.linked_directories(place).into_iter().map(PathBuf::from).collect();
         path.push(place.output.clone().into());
         path.push(place.intermediate.join("deps").into());
-        path.push(self.standard_library(place.triple.as_ref())?);
+        path.push(self.libraries.get(place.triple.as_ref())?);
         let callers: Vec<_> =
             self.caller.variable(LIBRARY_PATH).map(split_paths).into_iter().flatten().collect();
         let path =
@@ -125,19 +126,6 @@ impl<'a> Surroundings<'a> {
             .map(|path| without_kind(path))
             .filter(|path| path.starts_with(&place.output))
             .collect()
-    }
-
-    fn standard_library(&self, triple: Option<&String>) -> Result<PathBuf, Error> {
-        if let Some(known) = self.standard_libraries.borrow().get(&triple.cloned()) {
-            return Ok(known.clone());
-        }
-        let mut command = self.caller.command(self.config.rustc());
-        command.args(["--print", "target-libdir"]);
-        command.args(triple.into_iter().flat_map(|triple| ["--target", triple]));
-        let text = tool::answer(&mut command, "rustc --print target-libdir", Stage::Metadata)?;
-        let directory = PathBuf::from(text.trim_end());
-        self.standard_libraries.borrow_mut().insert(triple.cloned(), directory.clone());
-        Ok(directory)
     }
 }
 
