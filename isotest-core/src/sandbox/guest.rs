@@ -17,7 +17,7 @@ use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::{Pid, dup, pipe2};
+use nix::unistd::{Pid, dup, pipe2, setsid};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -57,7 +57,8 @@ impl Guest<'_> {
         Step::Join.run(|| setns(self.process, self.namespaces))?;
         // Entering a user namespace has cleared it, if it was asked for before.
         Step::DieWithParent.run(|| set_pdeathsig(Signal::SIGKILL))?;
-        let open = || terminal::lead_session(self.attended, &stdio, control);
+        Step::NewSession.run(setsid)?;
+        let open = || terminal::open_for(self.attended, &stdio, control);
         let terminal = Step::OpenTerminal.run(open)?;
         let mut descriptors = Descriptors::of_guest(stdio, terminal);
         let Some((workload, _)) = Step::Supervise.run(|| init::workload_from(control))? else { exit_now(0) };

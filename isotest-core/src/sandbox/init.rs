@@ -20,7 +20,7 @@ use nix::sys::prctl::{set_dumpable, set_name, set_pdeathsig};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeVal;
-use nix::unistd::{Pid, pipe2, read};
+use nix::unistd::{Pid, pipe2, read, setsid};
 use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -112,8 +112,9 @@ fn attempt(
     let Errand { template, start, store, hold, .. } = errand;
     Step::DieWithParent.run(|| die_with_parent(hold))?;
     let uppers = set_up(template, start, store)?;
+    Step::NewSession.run(setsid)?;
     if let Some(attended) = start.attended {
-        let open = || terminal::lead_session(attended, &descriptors.stdio, control);
+        let open = || terminal::open_for(attended, &descriptors.stdio, control);
         descriptors.terminal = Step::OpenTerminal.run(open)?;
     }
     let signals = Step::CloneWorkload.run(watch::children)?;

@@ -58,6 +58,9 @@ pub enum Step {
     MountDevpts,
     /// Guest: enter the namespaces of a sandbox that is running.
     Join,
+    /// Init: leave session and terminal. The workload of a test is a member of this session, and leads neither it nor a
+    /// process group, as it would not below `cargo test`.
+    NewSession,
     /// Init: open the terminal of a command somebody attends to.
     OpenTerminal,
     /// Init: start the workload's process, in the version 2 cgroup.
@@ -66,8 +69,8 @@ pub enum Step {
     JoinCgroup,
     /// Workload: make its cgroup the root of what it sees.
     UnshareCgroup,
-    /// Workload: leave session and terminal; or make a process group, to which the terminal then belongs.
-    NewSession,
+    /// Workload somebody attends to: make a process group, to which the terminal then belongs.
+    NewGroup,
     /// Workload: put the standard descriptors in place and mark all others close-on-exec.
     PlaceDescriptors,
     /// Workload: reset signals.
@@ -88,7 +91,7 @@ pub enum Step {
 
 impl Step {
     /// Every step, in order.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::StartZygote,
         Self::UnshareZygote,
         Self::MapZygote,
@@ -114,11 +117,12 @@ impl Step {
         Self::GuardProc,
         Self::MountDevpts,
         Self::Join,
+        Self::NewSession,
         Self::OpenTerminal,
         Self::CloneWorkload,
         Self::JoinCgroup,
         Self::UnshareCgroup,
-        Self::NewSession,
+        Self::NewGroup,
         Self::PlaceDescriptors,
         Self::ResetSignals,
         Self::ChangeDirectory,
@@ -186,8 +190,9 @@ impl Step {
             | Self::CloneWorkload
             | Self::JoinCgroup
             | Self::Join
-            | Self::OpenTerminal
             | Self::NewSession
+            | Self::OpenTerminal
+            | Self::NewGroup
             | Self::PlaceDescriptors
             | Self::ResetSignals
             | Self::ChangeDirectory
@@ -227,11 +232,12 @@ impl Step {
             Self::GuardProc => "make a part of /proc read-only",
             Self::MountDevpts => "mount pseudo terminals",
             Self::Join => "enter the sandbox",
+            Self::NewSession => "leave the terminal's session",
             Self::OpenTerminal => "open a pseudo terminal",
             Self::CloneWorkload => "start the test's process in its cgroup",
             Self::JoinCgroup => "enter the test's cgroup",
             Self::UnshareCgroup => "enter a new cgroup namespace",
-            Self::NewSession => "leave the terminal's session",
+            Self::NewGroup => "make a process group",
             Self::PlaceDescriptors => "put the standard descriptors in place",
             Self::ResetSignals => "reset signals",
             Self::ChangeDirectory => "change to the test's directory",

@@ -8,7 +8,7 @@ use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::Mode;
 use nix::sys::termios::{SetArg, tcgetattr, tcsetattr};
-use nix::unistd::{getpid, setsid, tcsetpgrp};
+use nix::unistd::{getpid, tcsetpgrp};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -20,14 +20,13 @@ pub(super) struct Terminal {
     instead_of: [bool; 3],
 }
 
-/// Makes init the leader of a session, and if there is to be a terminal, opens it and sends its outer side to the
-/// supervisor. A command is then a job of that session, as it is of a shell's.
-pub(super) fn lead_session(
+/// If there is to be a terminal, opens it and sends its outer side to the supervisor. This process must lead a session; a
+/// command is then a job of it, as it is of a shell's.
+pub(super) fn open_for(
     attended: Attended,
     stdio: &[OwnedFd],
     control: &mut UnixStream,
 ) -> io::Result<Option<Terminal>> {
-    setsid()?;
     if !attended.has_terminal() {
         return Ok(None);
     }

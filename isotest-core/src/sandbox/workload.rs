@@ -13,9 +13,7 @@ use crate::sys::{fd, signal};
 use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
 use nix::sys::resource::setrlimit;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
-use nix::unistd::{
-    Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, execvpe, read, setpgid, setsid, write,
-};
+use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, execvpe, read, setpgid, write};
 use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -45,7 +43,9 @@ fn execute(own_cgroup: bool, workload: &Packed, descriptors: &Descriptors) -> Re
     if own_cgroup {
         Step::UnshareCgroup.run(|| unshare(CloneFlags::CLONE_NEWCGROUP))?;
     }
-    Step::NewSession.run(|| session(descriptors))?;
+    if descriptors.attended {
+        Step::NewGroup.run(|| lead_group(descriptors.terminal.as_ref()))?;
+    }
     Step::PlaceDescriptors.run(|| place(descriptors))?;
     Step::ResetSignals.run(|| -> io::Result<()> {
         // The zygote has reset all others.
@@ -77,16 +77,11 @@ fn limit(limits: &ProcessLimits) -> io::Result<()> {
     Ok(())
 }
 
-/// A test has a session of its own. A command somebody attends to is a job in init's: the terminal's stop signals would
-/// be lost on a session of its own, in which nobody could continue it.
-fn session(descriptors: &Descriptors) -> io::Result<()> {
-    if !descriptors.attended {
-        setsid()?;
-        return Ok(());
-    }
+/// A command somebody attends to is a job of init's session: alone in one, the terminal's stop signals would be lost on it.
+fn lead_group(terminal: Option<&Terminal>) -> io::Result<()> {
     let own = Pid::from_raw(0);
     setpgid(own, own)?;
-    descriptors.terminal.as_ref().map_or(Ok(()), Terminal::give_to_this_group)
+    terminal.map_or(Ok(()), Terminal::give_to_this_group)
 }
 
 fn place(descriptors: &Descriptors) -> io::Result<()> {

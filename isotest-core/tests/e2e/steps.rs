@@ -69,7 +69,7 @@ fn fails(suite: &Suite, step: Step) -> Kept {
         Err(error) => error,
         Ok(mut slot) => {
             let mut plan = wish.plan(&["exit", "0"]);
-            if step == Step::OpenTerminal {
+            if matches!(step, Step::OpenTerminal | Step::NewGroup) {
                 plan.inherit_stdio = true;
                 plan.attended = Some(Attended { terminal: [true; 3] });
             }

@@ -4,6 +4,7 @@ use crate::promise::{Kept, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::seen::{Seen, text};
 use crate::supervisors;
+use isotest_core::outcome::Exit;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::openpty;
 use nix::sys::signal::{SigSet, Signal};
@@ -19,6 +20,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("no_signal_is_blocked", signals_are_not_blocked),
     Promise::new("no_signal_is_ignored", signals_are_not_ignored),
     Promise::new("there_is_no_controlling_terminal", no_terminal),
+    Promise::new("it_leads_neither_session_nor_process_group", no_leader),
     Promise::new("the_environment_is_the_one_given", environment),
     Promise::new("the_mode_mask_is_the_callers", mode_mask).alone(),
     Promise::new("resource_limits_are_the_callers", resource_limits),
@@ -104,7 +106,17 @@ pub(crate) fn on_a_terminal(_: &[OsString]) -> Kept {
     suite.outside(&["tty"])?.did()?;
     let inside = suite.inside(&["tty"])?;
     inside.refused("ENXIO")?;
-    assert_eq!(inside.fact("session_leader")?, "true");
+    Ok(())
+}
+
+/// Below cargo, too, a test is one of many in a session and a process group.
+fn no_leader(suite: &Suite) -> Kept {
+    suite.inside(&["hang_up"])?.did()?;
+    // One that leads a process group could not do what this begins with.
+    let hung_up = Exit::Signal(Signal::SIGHUP as i32);
+    for leader in [&*suite.inside(&["hang_up", "leader"])?, &suite.outside(&["hang_up", "leader"])?] {
+        assert_eq!(leader.exit, Some(hung_up), "control: {:?}", leader.unlike("a hang-up").message());
+    }
     Ok(())
 }
 

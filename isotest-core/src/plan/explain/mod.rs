@@ -122,8 +122,9 @@ fn prepare(lines: &mut Lines, explained: &Explained<'_>, cgroups: &[Cgroup<'_>])
     }
     lines.blank();
     lines.say("Into namespaces that are this test's alone. Nobody is anybody in a user namespace until ids are mapped.");
+    lines.say("Process 1 leads a session without a terminal (setsid), of which the program is a member.");
     lines.run(&format!("unshare {} --mount-proc --keep-caps \\", namespaces(template)));
-    lines.run(&format!("    {AGAIN} attempt \"$name\" <&0 &"));
+    lines.run(&format!("    setsid {AGAIN} attempt \"$name\" <&0 &"));
     lines.say("Who may: a process of the namespace outside.");
     lines.run("until [ \"$(readlink /proc/$!/ns/user)\" != \"$(readlink /proc/self/ns/user)\" ]; do sleep 0.01; done");
     for (file, map) in [("uid_map", &template.uid_map), ("gid_map", &template.gid_map)] {

@@ -1,4 +1,4 @@
-//! The last stretch: into the cgroup, out of the terminal's session, and execve.
+//! The last stretch: into the cgroup, and execve.
 
 use super::cgroups::Cgroup;
 use super::words::{Lines, quoted};
@@ -37,10 +37,8 @@ pub(super) fn workload(lines: &mut Lines, explained: &Explained<'_>, cgroups: &[
         lines.say("The cgroup it is in now is / to it (unshare --cgroup).");
         command.push("exec unshare --cgroup".to_owned());
     }
-    lines.say(
-        "No terminal (setsid), and no right that a program of this user would not have by itself (setpriv).",
-    );
-    command.push("setsid setpriv --ambient-caps=-all --inh-caps=-all".to_owned());
+    lines.say("No right that a program of this user would not have by itself (setpriv).");
+    command.push("setpriv --ambient-caps=-all --inh-caps=-all".to_owned());
     command.extend(process_limits(&plan.limits.process));
     if !is_same(&plan.workload.environment, environment) {
         lines.say("Of its environment, what is not in yours.");
