@@ -53,7 +53,7 @@ impl Build {
         let caller = &with_cargo(caller)?;
         let cargo = caller.variable("CARGO").unwrap_or(OsStr::new("cargo"));
         let config = &CargoConfig::load(caller, &arguments.manifest.config)?;
-        let libraries = &StandardLibraries::of(config.rustc(), caller);
+        let libraries = &StandardLibraries::of(config, caller);
         let mut project = Project::of(cargo, arguments, caller)?;
         let built = Built::of(compile(cargo, arguments, caller)?);
         if built.names_packages_outside(&project) {

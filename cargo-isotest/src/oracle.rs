@@ -216,6 +216,15 @@ fn cargo_keeps_a_library_path_that_begins_with_its_own() {
 }
 
 #[test]
+fn cargo_gives_the_same_environment_with_a_wrapped_compiler() {
+    // A wrapper is given the compiler and its arguments, and `env` executes them.
+    let mut oracle = Oracle::new("surroundings", &[("RUSTC_WRAPPER", "/usr/bin/env")]);
+    let runner = oracle.runner();
+    oracle.run_by(&runner);
+    oracle.check(&["-p", "plain"], 1);
+}
+
+#[test]
 fn documentation_that_is_not_tested_is_named() {
     let oracle = Oracle::new("surroundings", &[]);
     assert_eq!(oracle.build(&["--workspace"]).untested_documentation, ["macros", "surroundings"]);

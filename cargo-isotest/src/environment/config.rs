@@ -6,9 +6,10 @@ use crate::error::Error;
 use cargo_config2::{Config, PathAndArgs, ResolveOptions};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Cargo's configuration as it holds for the caller.
 #[derive(Debug)]
@@ -90,9 +91,12 @@ impl CargoConfig {
         Ok(config)
     }
 
-    /// The `rustc` in use.
-    pub(crate) fn rustc(&self) -> &OsStr {
-        self.files.rustc().path.as_os_str()
+    /// The `rustc` in use; if it is wrapped, the wrapper, with `rustc` as its first argument.
+    pub(crate) fn rustc(&self, caller: &Caller) -> Command {
+        let rustc = self.files.rustc();
+        let mut command = caller.command(&rustc.path);
+        command.args(&rustc.args);
+        command
     }
 
     /// The runner for this triple; program first, empty without one.

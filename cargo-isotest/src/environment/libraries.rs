@@ -1,11 +1,11 @@
 //! Where rustc has its standard libraries.
 
+use super::CargoConfig;
 use crate::caller::Caller;
 use crate::error::{Error, Stage};
 use crate::tool;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread::{self, JoinHandle};
@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 /// Those of one compiler, which is asked once for each.
 #[derive(Debug)]
 pub(crate) struct StandardLibraries<'a> {
-    rustc: &'a OsStr,
+    config: &'a CargoConfig,
     caller: &'a Caller,
     /// The answer for the host, unless it has been taken.
     ahead: RefCell<Option<JoinHandle<Result<PathBuf, Error>>>>,
@@ -21,12 +21,12 @@ pub(crate) struct StandardLibraries<'a> {
 }
 
 impl<'a> StandardLibraries<'a> {
-    /// Of this compiler. That of the host is needed as a rule, and asked for at once, beside whatever else is going on.
-    pub(crate) fn of(rustc: &'a OsStr, caller: &'a Caller) -> Self {
-        let mut command = question(rustc, caller, None);
+    /// Of the compiler in use. That of the host is needed as a rule, and asked for at once, beside whatever else is going on.
+    pub(crate) fn of(config: &'a CargoConfig, caller: &'a Caller) -> Self {
+        let mut command = question(config, caller, None);
         // Without a thread to spare it is asked for when it is needed.
         let ahead = thread::Builder::new().spawn(move || directory(&mut command)).ok();
-        Self { rustc, caller, ahead: RefCell::new(ahead), known: RefCell::default() }
+        Self { config, caller, ahead: RefCell::new(ahead), known: RefCell::default() }
     }
 
     /// The one for this triple, or for the host.
@@ -36,7 +36,7 @@ impl<'a> StandardLibraries<'a> {
         }
         let ahead = if triple.is_none() { self.ahead.take() } else { None };
         let asked = ahead.and_then(|asked| asked.join().ok());
-        let found = asked.unwrap_or_else(|| directory(&mut question(self.rustc, self.caller, triple)))?;
+        let found = asked.unwrap_or_else(|| directory(&mut question(self.config, self.caller, triple)))?;
         self.known.borrow_mut().insert(triple.cloned(), found.clone());
         Ok(found)
     }
@@ -49,8 +49,8 @@ impl Drop for StandardLibraries<'_> {
     }
 }
 
-fn question(rustc: &OsStr, caller: &Caller, triple: Option<&String>) -> Command {
-    let mut command = caller.command(rustc);
+fn question(config: &CargoConfig, caller: &Caller, triple: Option<&String>) -> Command {
+    let mut command = config.rustc(caller);
     command.args(["--print", "target-libdir"]);
     command.args(triple.into_iter().flat_map(|triple| ["--target", triple]));
     command
