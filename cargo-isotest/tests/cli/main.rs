@@ -32,6 +32,7 @@ mod ps;
 mod roots;
 mod selection;
 mod shell;
+mod slots;
 mod terminal;
 mod uncounted;
 mod warm;
