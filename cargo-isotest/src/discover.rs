@@ -125,12 +125,40 @@ pub(crate) fn arguments(test: &TestCase) -> Vec<OsString> {
     arguments
 }
 
-/// Whether the harness said at once that it executes nothing.
+/// How many tests a harness said that it executes, as far as that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Announced {
+    /// None at all.
+    Nothing,
+    /// The one it was asked for, as a rule.
+    Tests,
+    /// It said nothing of it.
+    Unsaid,
+}
+
+/// What the beginning of its standard output says.
 ///
-/// Only its own first line counts: whatever a test writes comes after it.
-pub(crate) fn executed_no_test(stdout_head: &[u8]) -> bool {
-    let mut lines = stdout_head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
-    lines.find(|line| !line.is_empty()) == Some(b"running 0 tests")
+/// The first line that tells a number decides: what a test writes comes after it. A harness of another kind need not write
+/// such a line, and then it may be that of a harness its test has started; but that one was not asked to leave anything out.
+pub(crate) fn announced(binary: &TestBinary, stdout_head: &[u8]) -> Announced {
+    let lines = stdout_head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut lines = lines.filter(|line| !line.is_empty());
+    match lines.find_map(number_announced) {
+        None => Announced::Unsaid,
+        Some(b"0") if binary.harness || lines.next().is_some_and(leaves_out_tests) => Announced::Nothing,
+        Some(_) => Announced::Tests,
+    }
+}
+
+fn number_announced(line: &[u8]) -> Option<&[u8]> {
+    let rest = line.strip_prefix(b"running ")?;
+    let number = rest.strip_suffix(b" tests").or_else(|| rest.strip_suffix(b" test"))?;
+    (!number.is_empty() && number.iter().all(u8::is_ascii_digit)).then_some(number)
+}
+
+fn leaves_out_tests(result: &[u8]) -> bool {
+    let holds = |words: &[u8]| result.windows(words.len()).any(|part| part == words);
+    result.starts_with(b"test result: ") && holds(b" filtered out") && !holds(b" 0 filtered out")
 }
 
 #[cfg(test)]
@@ -241,11 +269,27 @@ mod tests {
     }
 
     #[test]
-    fn only_the_harness_can_say_that_nothing_ran() {
-        assert!(executed_no_test(b"\nrunning 0 tests\n\ntest result: ok. 0 passed"));
-        assert!(executed_no_test(b"running 0 tests\r\n"));
-        assert!(!executed_no_test(b"\nrunning 1 test\nrunning 0 tests\n"));
-        assert!(!executed_no_test(b"a running 0 tests\n"));
-        assert!(!executed_no_test(b""));
+    fn the_first_line_that_tells_a_number_of_tests_decides() {
+        let says = |stdout| announced(&binary(true), stdout);
+        assert_eq!(says(b"\nrunning 0 tests\n\ntest result: ok. 0 passed"), Announced::Nothing);
+        assert_eq!(says(b"running 0 tests\r\n"), Announced::Nothing);
+        assert_eq!(says(b"loading\nrunning on: metal\n\nrunning 0 tests\n"), Announced::Nothing);
+        assert_eq!(says(b"\nrunning 1 test\nrunning 0 tests\n"), Announced::Tests);
+        assert_eq!(says(b"a running 0 tests\nrunning  tests\nrunning x tests\n"), Announced::Unsaid);
+        assert_eq!(says(b""), Announced::Unsaid);
+    }
+
+    #[test]
+    fn a_harness_of_another_kind_has_to_say_that_it_left_the_test_out() {
+        let says = |result: &str| {
+            announced(&binary(false), format!("ready\nrunning 0 tests\n\n{result}\n").as_bytes())
+        };
+        let left_out =
+            "test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 1 filtered out; finished in 0.00s";
+        assert_eq!(says(left_out), Announced::Nothing);
+        assert_eq!(says(&left_out.replace("1 filtered", "10 filtered")), Announced::Nothing);
+        // A test executed `cargo test` where there is none.
+        assert_eq!(says(&left_out.replace("1 filtered", "0 filtered")), Announced::Tests);
+        assert_eq!(says("that is all"), Announced::Tests);
     }
 }

@@ -1,6 +1,6 @@
 //! Executes the selected tests and tells the reporters.
 
-use crate::discover;
+use crate::discover::{self, Announced};
 use crate::event::Event;
 use crate::isolation::Sandboxes;
 use crate::missing;
@@ -112,7 +112,7 @@ impl Run<'_> {
 
     fn finished(&mut self, n: usize, mut record: Record) -> io::Result<Flow> {
         let test = &self.schedule.tests[n];
-        judge(test, &mut record);
+        judge(test, self.schedule.execution.capture, &mut record);
         self.summary.add(test, &record);
         self.reporters.event(&Event::AttemptFinished { test, attempt: 1, record: &record })?;
         let ends_run = self.schedule.execution.fail_fast && self.summary.is_failure(&record.outcome);
@@ -130,11 +130,22 @@ impl Run<'_> {
 }
 
 /// What only somebody who knows test harnesses can say of a record.
-fn judge(test: &TestCase, record: &mut Record) {
+fn judge(test: &TestCase, captured: bool, record: &mut Record) {
     let passed = matches!(record.outcome, Outcome::Passed | Outcome::Leaked);
-    if passed && !test.whole && discover::executed_no_test(&record.stdout.head) {
-        record.outcome = Outcome::Failed { code: 0 };
-        record.remarks.push("the harness exited with 0 but executed no test".to_owned());
+    if passed && captured && !test.whole {
+        match discover::announced(&test.binary, &record.stdout.head) {
+            Announced::Nothing => {
+                record.outcome = Outcome::Failed { code: 0 };
+                record.remarks.push("the harness exited with 0 but executed no test".to_owned());
+            }
+            // Cargo would let it pass, too; but the standard harness always says it.
+            Announced::Unsaid if test.binary.harness => {
+                record
+                    .remarks
+                    .push("the harness exited with 0 but did not say that it executed a test".to_owned());
+            }
+            Announced::Tests | Announced::Unsaid => {}
+        }
     }
     missing::remark(record);
     if !passed {

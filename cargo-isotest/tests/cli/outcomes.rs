@@ -69,6 +69,32 @@ fn a_harness_that_executes_nothing_has_failed() {
 }
 
 #[test]
+fn what_stands_before_the_harness_s_own_words_hides_nothing() {
+    let (ended, lines) = isotest(&Project::fixture("zero_tests")).arguments(["--test", "preceded"]).lines();
+    assert_eq!(ended.status.code(), Some(100), "{ended:#?}");
+    let verdicts = ["ghost", "silent", "starts_another"].map(|name| {
+        let attempt = lines.attempt("zero_tests::preceded", name);
+        (attempt["outcome"].as_str().unwrap(), attempt["remarks"].as_array().unwrap().len())
+    });
+    assert_eq!(verdicts, [("failed", 1), ("passed", 0), ("passed", 0)]);
+}
+
+#[test]
+fn a_standard_harness_that_never_spoke_is_remarked_on() {
+    let place = tempfile::tempdir().unwrap();
+    // What a constructor does comes before the harness.
+    let text = "extern \"C\" fn leave() {\n    if std::env::args().any(|argument| argument == \"--exact\") {\n        \
+        std::process::exit(0);\n    }\n}\n#[used]\n#[link_section = \".init_array\"]\n\
+        static LEAVE: extern \"C\" fn() = leave;\n#[test]\nfn fails() {\n    panic!();\n}\n";
+    let manifest = "[package]\nname = \"hasty\"\nedition = \"2021\"\n[workspace]\n";
+    let project = Project::written(place.path(), &[("Cargo.toml", manifest), ("src/lib.rs", text)]);
+    let (ended, lines) = isotest(&project).lines();
+    assert_eq!((ended.status.code(), lines.outcome("hasty", "fails")), (Some(0), "passed"), "{ended:#?}");
+    let remarks = &lines.attempt("hasty", "fails")["remarks"];
+    assert_eq!(remarks, &json!(["the harness exited with 0 but did not say that it executed a test"]));
+}
+
+#[test]
 fn a_leak_fails_if_it_is_to() {
     let tour = Project::fixture("tour");
     let leaks = || isotest(&tour).arguments(["leaves_a_process_behind"]);
