@@ -16,8 +16,10 @@ pub(crate) const LIST_ARGUMENTS: [&[&str]; 2] =
 pub(crate) struct Answer<'a> {
     /// All of its standard output.
     pub(crate) stdout: &'a [u8],
-    /// Whether it exited with 0.
-    pub(crate) success: bool,
+    /// The end of its standard error.
+    pub(crate) stderr: &'a [u8],
+    /// The status it exited with.
+    pub(crate) code: i32,
 }
 
 /// The tests of a binary.
@@ -32,9 +34,9 @@ pub(crate) enum Listing {
 /// Why a binary is executed as one test.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WholeReason {
-    /// It exited with an error.
-    #[error("it did not exit with 0 when asked for its tests")]
-    Refused,
+    /// It has a harness of its own, which exited with an error.
+    #[error("asked for its tests {0}")]
+    Refused(#[from] Refusal),
     /// It wrote something else.
     #[error("asked for its tests it wrote `{0}`")]
     OtherOutput(String),
@@ -43,16 +45,55 @@ pub(crate) enum WholeReason {
     Silent,
 }
 
+/// An answer that is an error.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it exited with status {code}{}", last_words(.said.as_ref()))]
+pub(crate) struct Refusal {
+    /// The status.
+    code: i32,
+    /// The last line of its standard error.
+    said: Option<String>,
+}
+
+fn last_words(said: Option<&String>) -> String {
+    said.map_or_else(String::new, |said| format!(", its last words being `{said}`"))
+}
+
+/// A binary that is executed as one test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WholeBinary {
+    /// Its id.
+    pub(crate) id: String,
+    /// Why.
+    pub(crate) reason: WholeReason,
+}
+
 /// What the two answers, in the order of [`LIST_ARGUMENTS`], say.
-pub(crate) fn listing(binary: &Arc<TestBinary>, answers: [Answer<'_>; 2]) -> Listing {
-    let [all, ignored] = match answers.map(names) {
-        [Ok(all), Ok(ignored)] => [all, ignored],
-        [Err(reason), _] | [_, Err(reason)] => return Listing::Whole(TestCase::whole(binary), reason),
-    };
-    if all.is_empty() && ignored.is_empty() && !binary.harness {
-        return Listing::Whole(TestCase::whole(binary), WholeReason::Silent);
+///
+/// # Errors
+/// When the standard harness ended with an error: it knows the question.
+pub(crate) fn listing(binary: &Arc<TestBinary>, answers: [Answer<'_>; 2]) -> Result<Listing, Refusal> {
+    let whole = |reason| Ok(Listing::Whole(TestCase::whole(binary), reason));
+    match answers.iter().find_map(refusal) {
+        Some(refusal) if binary.harness => return Err(refusal),
+        Some(refusal) => return whole(refusal.into()),
+        None => {}
     }
-    Listing::Tests(merge(binary, &all, &ignored))
+    let [all, ignored] = answers.map(lines);
+    let names_none = all.names.is_empty() && ignored.names.is_empty();
+    match all.foreign.or(ignored.foreign) {
+        // Runners write lines of their own, and so does what is executed before the standard harness. Where there is
+        // nothing else, something else has taken its place.
+        Some(line) if names_none || !binary.harness => whole(WholeReason::OtherOutput(excerpt(line))),
+        None if names_none && !binary.harness => whole(WholeReason::Silent),
+        _ => Ok(Listing::Tests(merge(binary, &all.names, &ignored.names))),
+    }
+}
+
+fn refusal(answer: &Answer<'_>) -> Option<Refusal> {
+    let mut lines = answer.stderr.rsplit(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let said = lines.find(|line| !line.is_empty()).map(excerpt);
+    (answer.code != 0).then_some(Refusal { code: answer.code, said })
 }
 
 /// The tests of both answers. Some harnesses leave ignored tests out of the first. A name selects every test that bears it,
@@ -66,13 +107,24 @@ fn merge(binary: &Arc<TestBinary>, all: &[&OsStr], ignored: &[&OsStr]) -> Vec<Te
         .collect()
 }
 
-fn names(answer: Answer<'_>) -> Result<Vec<&OsStr>, WholeReason> {
-    if !answer.success {
-        return Err(WholeReason::Refused);
+/// The lines of an answer: the names in it, and the first line that names no test.
+#[derive(Debug, Default)]
+struct Lines<'a> {
+    names: Vec<&'a OsStr>,
+    foreign: Option<&'a [u8]>,
+}
+
+fn lines(answer: Answer<'_>) -> Lines<'_> {
+    let mut lines = Lines::default();
+    for line in answer.stdout.split(|&byte| byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        match name(line) {
+            Some(name) => lines.names.push(name),
+            None if line.is_empty() => {}
+            None => lines.foreign = lines.foreign.or(Some(line)),
+        }
     }
-    let lines = answer.stdout.split(|&byte| byte == b'\n');
-    let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty());
-    lines.map(|line| name(line).ok_or_else(|| WholeReason::OtherOutput(excerpt(line)))).collect()
+    lines
 }
 
 fn name(line: &[u8]) -> Option<&OsStr> {
@@ -175,18 +227,18 @@ mod tests {
     }
 
     fn answer(stdout: &[u8]) -> Answer<'_> {
-        Answer { stdout, success: true }
+        Answer { stdout, stderr: b"", code: 0 }
     }
 
     fn tests(all: &[u8], ignored: &[u8]) -> Vec<(String, bool)> {
-        match listing(&binary(true), [answer(all), answer(ignored)]) {
+        match listing(&binary(true), [answer(all), answer(ignored)]).unwrap() {
             Listing::Tests(tests) => tests.into_iter().map(|test| (test.name, test.ignored)).collect(),
             Listing::Whole(_, reason) => panic!("{reason}"),
         }
     }
 
     fn reason(harness: bool, all: Answer<'_>, ignored: Answer<'_>) -> WholeReason {
-        match listing(&binary(harness), [all, ignored]) {
+        match listing(&binary(harness), [all, ignored]).unwrap() {
             Listing::Tests(tests) => panic!("{tests:?}"),
             Listing::Whole(test, reason) => {
                 assert!(test.whole && test.name == "probe" && arguments(&test).is_empty());
@@ -220,9 +272,8 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_utf8_is_handed_back_byte_for_byte() {
-        let Listing::Tests(tests) = listing(&binary(true), [answer(b"a\xff: test\n"), answer(b"")]) else {
-            panic!()
-        };
+        let listing = listing(&binary(true), [answer(b"a\xff: test\n"), answer(b"")]);
+        let Ok(Listing::Tests(tests)) = listing else { panic!() };
         assert_eq!(tests[0].name, "a\u{fffd}");
         assert_eq!(arguments(&tests[0])[1].as_bytes(), b"a\xff");
     }
@@ -233,14 +284,37 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_that_does_not_speak_the_protocol_runs_whole() {
-        let refused = Answer { stdout: b"a: test\n", success: false };
-        assert_eq!(reason(true, refused, answer(b"")), WholeReason::Refused);
-        assert_eq!(reason(true, answer(b"a: test\n"), refused), WholeReason::Refused);
+    fn a_harness_of_another_kind_that_does_not_speak_the_protocol_runs_whole() {
+        let refused = Answer { stdout: b"a: test\n", stderr: b"hm\nno such flag\n\n", code: 3 };
+        let refusal = WholeReason::Refused(Refusal { code: 3, said: Some("no such flag".into()) });
+        assert_eq!(reason(false, refused, answer(b"")), refusal);
+        assert_eq!(reason(false, answer(b"a: test\n"), refused), refusal);
+        let text = "asked for its tests it exited with status 3, its last words being `no such flag`";
+        assert_eq!(refusal.to_string(), text);
         assert_eq!(reason(false, answer(b""), answer(b"")), WholeReason::Silent);
         let chatty = answer(b"a: test\nall is well\n");
-        assert_eq!(reason(true, chatty, answer(b"")), WholeReason::OtherOutput("all is well".into()));
-        assert_eq!(reason(true, answer(b": test\n"), answer(b"")), WholeReason::OtherOutput(": test".into()));
+        assert_eq!(reason(false, chatty, answer(b"")), WholeReason::OtherOutput("all is well".into()));
+        assert_eq!(
+            reason(false, answer(b": test\n"), answer(b"")),
+            WholeReason::OtherOutput(": test".into())
+        );
+    }
+
+    #[test]
+    fn lines_of_a_runner_do_not_hide_the_list_of_a_standard_harness() {
+        let banner = b"booting\n";
+        assert_eq!(tests(b"booting\na: test\nb: test\ndone\n", banner).len(), 2);
+        assert_eq!(tests(banner, b"booting\nb: test\n"), [("b".into(), true)]);
+        // Nor are they a list: a framework that took the harness's place would execute nothing.
+        assert_eq!(reason(true, answer(banner), answer(banner)), WholeReason::OtherOutput("booting".into()));
+    }
+
+    #[test]
+    fn a_standard_harness_that_fails_has_no_tests_to_run() {
+        let refused = Answer { stdout: b"", stderr: b"", code: 3 };
+        for answers in [[refused, answer(b"")], [answer(b"a: test\n"), refused]] {
+            assert_eq!(listing(&binary(true), answers).unwrap_err().to_string(), "it exited with status 3");
+        }
     }
 
     #[test]

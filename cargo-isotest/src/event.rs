@@ -1,5 +1,6 @@
 //! What happens in a run, in the order in which it happens. Reporters turn events into text.
 
+use crate::discover::WholeBinary;
 use crate::summary::{Cancellation, Summary};
 use crate::testcase::{TestBinary, TestCase};
 use isotest_core::policy::Isolation;
@@ -20,8 +21,8 @@ pub(crate) enum Event<'a> {
         jobs: usize,
         /// The packages whose doctests are not run.
         doctests_not_run: &'a [String],
-        /// The ids of the binaries that do not speak the harness protocol and run whole.
-        whole_binaries: &'a [String],
+        /// The binaries that do not speak the harness protocol and run whole.
+        whole_binaries: &'a [WholeBinary],
     },
     /// An attempt has started.
     AttemptStarted {

@@ -1,13 +1,13 @@
 //! Asks every test binary for its tests, inside a sandbox and with a time limit.
 
-use crate::discover::{self, Answer, LIST_ARGUMENTS, Listing};
+use crate::discover::{self, Answer, LIST_ARGUMENTS, Listing, WholeBinary};
 use crate::error::Error;
 use crate::isolation::Sandboxes;
 use crate::testcase::{TestBinary, TestCase};
 use crate::workers::{Flow, Job, News, Workers};
-use isotest_core::outcome::{Exit, Outcome};
+use isotest_core::outcome::Outcome;
 use isotest_core::plan::{Limits, SandboxPlan, Workload};
-use isotest_core::record::Record;
+use isotest_core::record::{Captured, Record};
 use isotest_core::sandbox::step::Step;
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -23,8 +23,8 @@ const OUTPUT_BYTES: usize = 8 << 20;
 pub(crate) struct Listed {
     /// The tests, in the order of the binaries.
     pub(crate) tests: Vec<TestCase>,
-    /// The ids of the binaries that run whole.
-    pub(crate) whole: Vec<String>,
+    /// The binaries that run whole.
+    pub(crate) whole: Vec<WholeBinary>,
 }
 
 /// Asks all of them.
@@ -64,8 +64,8 @@ pub(crate) fn list(
     for (binary, records) in binaries.iter().zip(records.chunks(questions)) {
         match listing(binary, records)? {
             Listing::Tests(tests) => listed.tests.extend(tests),
-            Listing::Whole(test, _) => {
-                listed.whole.push(binary.id.clone());
+            Listing::Whole(test, reason) => {
+                listed.whole.push(WholeBinary { id: binary.id.clone(), reason });
                 listed.tests.push(test);
             }
         }
@@ -96,7 +96,8 @@ fn listing(binary: &Arc<TestBinary>, records: &[Option<Record>]) -> Result<Listi
     let [Some(all), Some(ignored)] = records else {
         return Err(failed(binary, "it was not asked".to_owned()));
     };
-    Ok(discover::listing(binary, [answer(binary, all)?, answer(binary, ignored)?]))
+    let answers = [answer(binary, all)?, answer(binary, ignored)?];
+    discover::listing(binary, answers).map_err(|refusal| failed(binary, refusal.to_string()))
 }
 
 fn answer<'record>(binary: &TestBinary, record: &'record Record) -> Result<Answer<'record>, Error> {
@@ -113,12 +114,15 @@ fn answer<'record>(binary: &TestBinary, record: &'record Record) -> Result<Answe
         Outcome::Passed | Outcome::Failed { .. } | Outcome::Leaked if !record.stdout.tail.is_empty() => {
             "its list of tests is too long".to_owned()
         }
-        Outcome::Passed | Outcome::Failed { .. } | Outcome::Leaked => {
-            let exit = record.ending.as_ref().map(|ending| ending.exit);
-            return Ok(Answer { stdout: &record.stdout.head, success: exit == Some(Exit::Code(0)) });
-        }
+        Outcome::Passed | Outcome::Leaked => return Ok(said(record, 0)),
+        Outcome::Failed { code } => return Ok(said(record, *code)),
     };
     Err(failed(binary, why))
+}
+
+fn said(record: &Record, code: i32) -> Answer<'_> {
+    let Captured { head, tail, .. } = &record.stderr;
+    Answer { stdout: &record.stdout.head, stderr: if tail.is_empty() { head } else { tail }, code }
 }
 
 fn failed(binary: &TestBinary, why: String) -> Error {

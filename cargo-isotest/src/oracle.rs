@@ -256,9 +256,12 @@ fn names(binary: &Arc<TestBinary>) -> BTreeMap<String, bool> {
             .envs(binary.environment.iter().cloned());
         command.output().unwrap()
     });
-    let answers =
-        outputs.each_ref().map(|output| Answer { stdout: &output.stdout, success: output.status.success() });
-    match discover::listing(binary, answers) {
+    let answers = outputs.each_ref().map(|output| Answer {
+        stdout: &output.stdout,
+        stderr: &output.stderr,
+        code: output.status.code().unwrap(),
+    });
+    match discover::listing(binary, answers).unwrap() {
         Listing::Tests(tests) => tests.into_iter().map(|test| (test.name, test.ignored)).collect(),
         Listing::Whole(test, reason) => {
             assert_eq!((test.name.as_str(), reason), ("custom", discover::WholeReason::Silent));

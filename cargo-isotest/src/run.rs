@@ -2,6 +2,7 @@
 
 use crate::build::Build;
 use crate::caller::Caller;
+use crate::discover::WholeBinary;
 use crate::error::Error;
 use crate::event::Event;
 use crate::exit::{End, Exit};
@@ -79,11 +80,11 @@ impl Run<'_> {
         Ok(self.execute_tests(&selected, &whole))
     }
 
-    fn execute_tests(&self, selected: &Selected, whole: &[String]) -> End {
+    fn execute_tests(&self, selected: &Selected, whole: &[WholeBinary]) -> End {
         let mut reporters = self.reporters();
         let binaries = binaries_of(selected);
-        let whole: Vec<String> =
-            whole.iter().filter(|id| binaries.iter().any(|binary| binary.id == **id)).cloned().collect();
+        let is_selected = |whole: &&WholeBinary| binaries.iter().any(|binary| binary.id == whole.id);
+        let whole: Vec<WholeBinary> = whole.iter().filter(is_selected).cloned().collect();
         let tests = selected.tests.iter();
         self.roster.expect(tests.map(|test| (test.binary.id.as_str(), test.name.as_str())));
         let mut isolation = self.sandboxes.isolation.clone();

@@ -31,8 +31,11 @@ pub(super) fn lines(event: &Event<'_>) -> String {
             &headed(NOTE, "Note", &format!("doctests are not run: {}", word(&doctests_not_run.join(", "))));
     }
     for binary in *whole_binaries {
-        let note =
-            format!("{} does not speak the test harness protocol and runs whole, as one test", word(binary));
+        let note = format!(
+            "{} does not speak the test harness protocol and runs whole, as one test: {}",
+            word(&binary.id),
+            word(&binary.reason.to_string())
+        );
         text += &headed(NOTE, "Note", &note);
     }
     text
@@ -95,6 +98,7 @@ fn switched_off(isolation: &Isolation) -> String {
 #[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
+    use crate::discover::{WholeBinary, WholeReason};
     use crate::sample;
     use snapbox::{assert_data_eq, str};
 
@@ -102,7 +106,7 @@ mod tests {
         isolation: &Isolation,
         jobs: usize,
         doctests_not_run: &[String],
-        whole_binaries: &[String],
+        whole_binaries: &[WholeBinary],
     ) -> String {
         let event =
             Event::RunStarted { isolation, binaries: &[], tests: 1, jobs, doctests_not_run, whole_binaries };
@@ -127,15 +131,17 @@ mod tests {
     #[test]
     fn what_is_missing_or_off_or_worth_knowing_is_a_line_each() {
         let doctests = ["tour".to_owned(), "tour-macros".to_owned()];
+        let reason = WholeReason::OtherOutput("all is well".to_owned());
+        let whole = [WholeBinary { id: "tour::custom".to_owned(), reason }];
         assert_data_eq!(
-            plain(&sample::isolation(), 1, &doctests, &["tour::custom".to_owned()]),
+            plain(&sample::isolation(), 1, &doctests, &whole),
             str![[r#"
    Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory pids cpu · 1 job
      Missing io: no io controller
          Off pressure
         Note `/home/a/nfs` is read-only
         Note doctests are not run: tour, tour-macros
-        Note tour::custom does not speak the test harness protocol and runs whole, as one test
+        Note tour::custom does not speak the test harness protocol and runs whole, as one test: asked for its tests it wrote `all is well`
 
 "#]]
         );

@@ -53,6 +53,16 @@ fn a_binary_that_cannot_list_its_tests() {
 }
 
 #[test]
+fn a_standard_harness_that_is_not_reached() {
+    let unlistable = Project::fixture("unlistable");
+    let ended = isotest(&unlistable).arguments(["--test", "refuses"]).run().with_code(104);
+    let expected = "cannot list the tests of `unlistable::refuses`: it exited with status 3, its last words being \
+                    `no configuration`";
+    assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    assert_eq!(ended.stdout, "");
+}
+
+#[test]
 fn a_binary_that_is_no_program() {
     let place = tempfile::tempdir().unwrap();
     let passing = Project::copied("passing", place.path());

@@ -107,7 +107,8 @@ fn a_runner_runs_inside() {
     let (place, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let log = kept.path().join("log");
     let runner = place.path().join("runner");
-    let script = format!("#!/bin/sh\nreadlink /proc/self/ns/pid >> '{}'\nexec \"$@\"\n", log.display());
+    let script =
+        format!("#!/bin/sh\necho entering\nreadlink /proc/self/ns/pid >> '{}'\nexec \"$@\"\n", log.display());
     fs::write(&runner, script).unwrap();
     fs::set_permissions(&runner, fs::Permissions::from_mode(0o755)).unwrap();
     let project = with_test(&place.path().join("project"), "");
@@ -117,7 +118,12 @@ fn a_runner_runs_inside() {
     let call = with_flags(&project, &["--keep", kept.path().to_str().unwrap()])
         .arguments(["--bind", place.path().to_str().unwrap()])
         .within(&project.directory);
-    call.run().with_code(0);
+    let ended = call.run().with_code(0);
+    assert!(
+        !ended.stdout.contains("runs whole"),
+        "a word of the runner is none of the list: {}",
+        ended.stdout
+    );
     let log = fs::read_to_string(log).unwrap();
     let ours = fs::read_link("/proc/self/ns/pid").unwrap();
     assert!(log.lines().count() >= 3, "two lists and a test, but {log:?}");

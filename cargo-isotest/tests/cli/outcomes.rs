@@ -56,7 +56,14 @@ fn harnesses_of_other_kinds_are_executed() {
     let mut whole: Vec<_> = lines.started["whole_binaries"].as_array().unwrap().clone();
     whole.sort_by_key(ToString::to_string);
     assert_eq!(whole, ["custom_harness::whole_fails", "custom_harness::whole_passes"]);
-    assert!(ended.stderr.contains("custom_harness::whole_passes does not speak the test harness protocol"));
+    let note = "custom_harness::whole_passes does not speak the test harness protocol and runs whole, as one test: \
+                asked for its tests it wrote `all of it is well`\n";
+    assert!(ended.stderr.contains(note), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("status 3, its last words being `some of it is not well`\n"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl<'a> Line<'a> {
                     jobs,
                     tests,
                     doctests_not_run,
-                    whole_binaries,
+                    whole_binaries: whole_binaries.iter().map(|binary| binary.id.as_str()).collect(),
                     remarks: &isolation.remarks,
                 }))
             }
@@ -81,7 +81,7 @@ struct RunStarted<'a> {
     jobs: usize,
     tests: usize,
     doctests_not_run: &'a [String],
-    whole_binaries: &'a [String],
+    whole_binaries: Vec<&'a str>,
     remarks: &'a [String],
 }
 
@@ -204,6 +204,7 @@ impl CancelledFields {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::discover::{WholeBinary, WholeReason};
     use crate::sample;
     use crate::summary::Selection;
     use serde_json::json;
@@ -221,7 +222,7 @@ mod tests {
             tests: 41,
             jobs: 2,
             doctests_not_run: &["tour".to_owned()],
-            whole_binaries: &["tour::custom".to_owned()],
+            whole_binaries: &[WholeBinary { id: "tour::custom".to_owned(), reason: WholeReason::Silent }],
         });
         let head = r#"{"type":"run-started","schema":1,"isolation":{"user":{"state":"in-force"},"pid":{"#;
         let io = r#""io":{"state":"missing","reason":"no io controller"},"pressure":{"state":"off"}}"#;
