@@ -129,12 +129,14 @@ pub(crate) enum Error {
         why: String,
     },
     /// Nothing to execute.
-    #[error("no test to execute: {}", left_out(*.filtered, *.ignored))]
+    #[error("no test to execute: {}", left_out(*.filtered, *.ignored, .doctests))]
     NoTests {
         /// How many were left out by their names.
         filtered: usize,
         /// How many because they are ignored.
         ignored: usize,
+        /// The packages whose doctests are not run.
+        doctests: Vec<String>,
     },
     /// One test was asked for, and these have that in their names.
     #[error("`{filter}` names {} tests: {}", .names.len(), some(.names))]
@@ -211,6 +213,9 @@ impl Error {
                 Some("`--run-ignored all` executes ignored tests too".into())
             }
             Self::NoTests { filtered: 1.., .. } => Some("`cargo isotest list` names the tests".into()),
+            Self::NoTests { doctests, .. } if !doctests.is_empty() => {
+                Some("`cargo test --doc` runs doctests, without a sandbox".into())
+            }
             Self::SeveralTests { .. } => {
                 Some("give a whole name; `-p`, `--lib` and `--test` choose among test binaries".into())
             }
@@ -280,9 +285,12 @@ fn some(names: &[String]) -> String {
     shown.join(", ") + &and_more(names.len() - shown.len())
 }
 
-fn left_out(filtered: usize, ignored: usize) -> String {
+fn left_out(filtered: usize, ignored: usize, doctests: &[String]) -> String {
     match (filtered, ignored) {
-        (0, 0) => "the selected targets have none".into(),
+        (0, 0) if doctests.is_empty() => "the selected targets have none".into(),
+        (0, 0) => {
+            format!("the selected targets have none; doctests are not run: {}", doctests.join(", "))
+        }
         (filtered, 0) => format!("{filtered} left out by their names"),
         (0, ignored) => format!("{ignored} ignored"),
         (filtered, ignored) => format!("{filtered} left out by their names, {ignored} ignored"),
@@ -362,8 +370,17 @@ mod tests {
 
     #[test]
     fn an_empty_run_says_where_the_tests_went() {
-        let text = |filtered, ignored| Error::NoTests { filtered, ignored }.to_string();
+        let error = |filtered, ignored, doctests: &[&str]| {
+            let doctests = doctests.iter().map(|&name| name.to_owned()).collect();
+            Error::NoTests { filtered, ignored, doctests }
+        };
+        let text = |filtered, ignored| error(filtered, ignored, &[]).to_string();
         assert_eq!(text(0, 0), "no test to execute: the selected targets have none");
         assert_eq!(text(2, 1), "no test to execute: 2 left out by their names, 1 ignored");
+        let documented = error(0, 0, &["tour", "tour-macros"]);
+        let expected =
+            "no test to execute: the selected targets have none; doctests are not run: tour, tour-macros";
+        assert_eq!(documented.to_string(), expected);
+        assert!(documented.hint().unwrap().contains("cargo test --doc"));
     }
 }

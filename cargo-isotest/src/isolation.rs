@@ -202,7 +202,7 @@ impl Decided {
         refused: &RefusedViews,
     ) -> Result<Self, Error> {
         let Some((first, others)) = shown.split_first() else {
-            return Err(Error::NoTests { filtered: 0, ignored: 0 });
+            return Err(Error::NoTests { filtered: 0, ignored: 0, doctests: Vec::new() });
         };
         let wanted: Vec<_> = Capability::ALL
             .into_iter()

@@ -62,7 +62,7 @@ fn choose(mut tests: Vec<TestCase>, filters: &[String], filtered: usize) -> Resu
     }
     match (tests.pop(), tests.is_empty()) {
         (Some(test), true) => Ok(test),
-        (None, _) => Err(Error::NoTests { filtered, ignored: 0 }),
+        (None, _) => Err(Error::NoTests { filtered, ignored: 0, doctests: Vec::new() }),
         (Some(last), false) => {
             tests.push(last);
             let names = tests.iter().map(report::title).collect();

@@ -71,7 +71,11 @@ impl Run<'_> {
         let Listed { tests, whole } = listing::list(self.workers, self.sandboxes, &self.build.binaries)?;
         let selected = self.settings.selection.choose(tests);
         if selected.tests.is_empty() {
-            return Err(Error::NoTests { filtered: selected.filtered, ignored: selected.ignored });
+            return Err(Error::NoTests {
+                filtered: selected.filtered,
+                ignored: selected.ignored,
+                doctests: self.build.untested_documentation.clone(),
+            });
         }
         if self.settings.task == Task::List {
             let written = list::write(&selected.tests, self.settings.message_format, io::stdout().lock());

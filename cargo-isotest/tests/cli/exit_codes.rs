@@ -45,6 +45,20 @@ fn a_name_that_no_test_has() {
 }
 
 #[test]
+fn nothing_but_doctests() {
+    let place = tempfile::tempdir().unwrap();
+    let manifest = "[package]\nname = \"told\"\nedition = \"2024\"\n[workspace]\n";
+    let text = "/// ```\n/// told::counts();\n/// ```\npub fn counts() {}\n";
+    let told = Project::written(place.path(), &[("Cargo.toml", manifest), ("src/lib.rs", text)]);
+    let ended = isotest(&told).run().with_code(4);
+    let expected = "error: no test to execute: the selected targets have none; doctests are not run: told\n";
+    assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    assert!(ended.stderr.contains("hint: `cargo test --doc` runs doctests"), "{}", ended.stderr);
+    let ended = isotest(&told).arguments(["--lib"]).run().with_code(4);
+    assert!(!ended.stderr.contains("doctests"), "cargo would not run them either: {}", ended.stderr);
+}
+
+#[test]
 fn a_binary_that_cannot_list_its_tests() {
     let unlistable = Project::fixture("unlistable");
     let ended = isotest(&unlistable).arguments(["--test", "crashes"]).run().with_code(104);
