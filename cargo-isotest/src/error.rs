@@ -175,7 +175,7 @@ pub(crate) enum Error {
         source: io::Error,
     },
     /// A signal came before the first test.
-    #[error("interrupted by a signal ({0})")]
+    #[error("interrupted by {}", crate::report::signal_name(*.0))]
     Interrupted(i32),
 }
 

@@ -125,17 +125,20 @@ fn a_second_signal_is_immediate_when_everything_but_a_slot_has_ended() {
 
 #[test]
 fn a_signal_while_binaries_are_asked_for_their_tests() {
-    let running = isotest(&Project::fixture("unlistable")).arguments(["--test", "hangs"]).start();
-    host::wait_until("the list", || {
-        host::processes_marked(&running.mark)
-            .iter()
-            .any(|line| line.contains("hangs-") && line.contains(" --list "))
-    });
-    let (pid, mark) = (running.child.id(), running.mark.clone());
-    signal(&running, Signal::SIGINT);
-    let ended = running.end();
-    assert_eq!(ended.status.signal(), Some(Signal::SIGINT as i32), "{ended:#?}");
-    assert_eq!((host::processes_marked(&mark).len(), host::cgroups_of(pid).len()), (0, 0));
+    for sent in [Signal::SIGINT, Signal::SIGTERM] {
+        let running = isotest(&Project::fixture("unlistable")).arguments(["--test", "hangs"]).start();
+        host::wait_until("the list", || {
+            host::processes_marked(&running.mark)
+                .iter()
+                .any(|line| line.contains("hangs-") && line.contains(" --list "))
+        });
+        let (pid, mark) = (running.child.id(), running.mark.clone());
+        signal(&running, sent);
+        let ended = running.end();
+        assert_eq!(ended.status.signal(), Some(sent as i32), "{ended:#?}");
+        assert!(ended.stderr.contains(&format!("error: interrupted by {sent}\n")), "{}", ended.stderr);
+        assert_eq!((host::processes_marked(&mark).len(), host::cgroups_of(pid).len()), (0, 0));
+    }
 }
 
 #[test]
