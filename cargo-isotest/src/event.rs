@@ -38,6 +38,11 @@ pub(crate) enum Event<'a> {
         /// Its report.
         record: &'a Record,
     },
+    /// An attempt was killed with the run, and has no report.
+    AttemptInterrupted {
+        /// Of this test.
+        test: &'a TestCase,
+    },
     /// No further attempt will start, and those that run are killed or, after a failure, awaited.
     Cancelled {
         /// Why.

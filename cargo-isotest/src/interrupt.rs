@@ -63,9 +63,10 @@ impl Interrupts {
                 if cancel.is_thrown() {
                     end_by(signal);
                 }
-                cancel.throw();
-                // A supervisor that no longer listens is about to end the run anyway.
+                // First, so that why tests are killed is known before they are. A supervisor that no longer listens is
+                // about to end the run anyway.
                 let _ = tell.send(News::Interrupted(signal));
+                cancel.throw();
             }
         });
         Ok(Watch { handle, interrupts: self })

@@ -55,7 +55,7 @@ pub(crate) fn list(
             interrupted = Some(signal);
             Flow::NoMore
         }
-        Some(News::Ready(_) | News::Started(_) | News::Panicked) | None => Flow::On,
+        Some(News::Ready(_) | News::Started(_) | News::Killed(_) | News::Panicked) | None => Flow::On,
     });
     if let Some(signal) = interrupted {
         return Err(Error::Interrupted(signal));

@@ -102,6 +102,11 @@ impl Run<'_> {
                 self.reporters.event(&event).map(|()| Flow::On)
             }
             Some(News::Finished(n, Some(record))) => self.finished(n, *record),
+            Some(News::Killed(n)) => {
+                let test = &self.schedule.tests[n];
+                self.summary.interrupted.push(test.clone());
+                self.reporters.event(&Event::AttemptInterrupted { test }).map(|()| Flow::On)
+            }
             Some(News::Interrupted(signal)) => self.cancelled(Cancellation::Signal(signal)),
         };
         told.unwrap_or_else(|error| {

@@ -92,6 +92,8 @@ pub(crate) struct Summary {
     pub(crate) leaks_fail: bool,
     /// What became of it.
     pub(crate) counts: Counts,
+    /// The tests that were being executed when the run was cancelled, and were killed.
+    pub(crate) interrupted: Vec<TestCase>,
     /// How many attempts have figures that are not to be trusted.
     pub(crate) suspect: usize,
     /// The highest memory peak; `None` if none was measured.
@@ -175,9 +177,9 @@ impl Summary {
         0 < self.counts.not_isolated
     }
 
-    /// How many selected tests were never finished.
+    /// How many selected tests were never started.
     pub(crate) const fn not_run(&self) -> usize {
-        self.selection.selected.saturating_sub(self.counts.total())
+        self.selection.selected.saturating_sub(self.counts.total() + self.interrupted.len())
     }
 }
 

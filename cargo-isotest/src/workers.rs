@@ -40,8 +40,10 @@ pub(crate) enum News {
     Ready(Result<(), StepError>),
     /// A slot has taken an attempt from the queue.
     Started(usize),
-    /// An attempt has ended; without a record it was cancelled.
+    /// An attempt has ended; without a record it was never started.
     Finished(usize, Option<Box<Record>>),
+    /// An attempt was killed because nobody wants to hear of it any more.
+    Killed(usize),
     /// A signal has come.
     Interrupted(i32),
     /// A bug of ours has ended a slot's thread, whose orders nobody answers any more.
@@ -118,7 +120,8 @@ impl<'run> Workers<'run> {
                 Ok(News::Ready(Err(error))) => return Err(Unready::Failed(error)),
                 Ok(News::Interrupted(signal)) => return Err(Unready::Interrupted(signal)),
                 Ok(News::Panicked) => go_down(),
-                Ok(News::Ready(Ok(())) | News::Started(_) | News::Finished(..)) | Err(_) => {}
+                Ok(News::Ready(Ok(())) | News::Started(_) | News::Finished(..) | News::Killed(_))
+                | Err(_) => {}
             }
         }
         Ok(())
@@ -159,7 +162,7 @@ impl<'run> Workers<'run> {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            ended += usize::from(matches!(news, Some(News::Finished(..))));
+            ended += usize::from(matches!(news, Some(News::Finished(..) | News::Killed(_))));
             match hear(news) {
                 Flow::On => continue,
                 Flow::NoMore => self.stopped.store(true, Ordering::SeqCst),
@@ -228,7 +231,8 @@ impl<'run> Worker<'run> {
                 continue;
             };
             if !slot.wait(&mut attempt, self.cancel) {
-                return self.cancelled(id);
+                self.tell(News::Killed(id));
+                return self.cancelled();
             }
             self.roster.ended(self.number);
             // The next one runs while the figures of this one are read; after a failure there may be no next one. In
@@ -263,8 +267,7 @@ impl<'run> Worker<'run> {
     }
 
     /// What has been ordered will not be executed.
-    fn cancelled(&self, id: usize) {
-        self.tell(News::Finished(id, None));
+    fn cancelled(&self) {
         while let Some(Order { id, .. }) = self.next() {
             self.tell(News::Finished(id, None));
         }

@@ -20,7 +20,7 @@ pub(super) fn cancelling(by: Cancellation) -> String {
 pub(super) fn lines(summary: &Summary) -> String {
     let mut text = String::new();
     if let Some(by) = summary.cancelled {
-        text += &headed(WARN, "Cancelled", &cancelled(by, summary.not_run()));
+        text += &headed(WARN, "Cancelled", &cancelled(by, summary));
     }
     let style = if summary.any_failed() || summary.any_not_isolated() { BAD } else { GOOD };
     let rest = format!(
@@ -33,10 +33,13 @@ pub(super) fn lines(summary: &Summary) -> String {
     text + &headed(style, "Summary", &rest)
 }
 
-fn cancelled(by: Cancellation, not_run: usize) -> String {
-    let left = plural(not_run, "test");
+fn cancelled(by: Cancellation, summary: &Summary) -> String {
+    let left = plural(summary.not_run(), "test");
     match by {
-        Cancellation::Signal(number) => format!("by {}, {left} not run", signal(number)),
+        Cancellation::Signal(number) => {
+            let killed = plural(summary.interrupted.len(), "test");
+            format!("by {}, {killed} interrupted, {left} not run", signal(number))
+        }
         Cancellation::FailFast => format!("after a failure, {left} not run; `--no-fail-fast` runs them all"),
     }
 }
@@ -57,6 +60,7 @@ fn counts(summary: &Summary) -> String {
         (summary.suspect, "with figures not to be trusted"),
         (selection.ignored, "ignored"),
         (selection.filtered_out, "filtered out"),
+        (summary.interrupted.len(), "interrupted"),
         (summary.not_run(), "not run"),
     ];
     parts
@@ -91,6 +95,7 @@ fn cpu(summary: &Summary) -> String {
 #[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
+    use crate::sample;
     use crate::summary::{Counts, HighestPeak, Selection};
     use snapbox::{assert_data_eq, str};
     use std::time::Duration;
@@ -140,17 +145,18 @@ mod tests {
         };
         let selection = Selection { selected: 40, ignored: 8, filtered_out: 9 };
         let cancelled = Some(Cancellation::Signal(2));
-        let mut summary = Summary { counts, selection, cancelled, suspect: 1, ..tour() };
+        let interrupted = vec![sample::test("tour", "slow"), sample::test("tour", "slower")];
+        let mut summary = Summary { counts, selection, cancelled, interrupted, suspect: 1, ..tour() };
         let leaks_pass = lines(&summary);
         summary.leaks_fail = true;
         summary.cancelled = Some(Cancellation::FailFast);
         assert_data_eq!(
             plain(&(leaks_pass + &lines(&summary))),
             str![[r#"
-   Cancelled by SIGINT, 12 tests not run
-     Summary [  1.2s] 28 run: 7 passed (6 leaked), 2 failed, 3 ended by a signal, 4 timed out, 5 out of memory, 7 not isolated, 1 with figures not to be trusted, 8 ignored, 9 filtered out, 12 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
-   Cancelled after a failure, 12 tests not run; `--no-fail-fast` runs them all
-     Summary [  1.2s] 28 run: 1 passed, 2 failed, 3 ended by a signal, 4 timed out, 5 out of memory, 6 leaked, 7 not isolated, 1 with figures not to be trusted, 8 ignored, 9 filtered out, 12 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
+   Cancelled by SIGINT, 2 tests interrupted, 10 tests not run
+     Summary [  1.2s] 28 run: 7 passed (6 leaked), 2 failed, 3 ended by a signal, 4 timed out, 5 out of memory, 7 not isolated, 1 with figures not to be trusted, 8 ignored, 9 filtered out, 2 interrupted, 10 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
+   Cancelled after a failure, 10 tests not run; `--no-fail-fast` runs them all
+     Summary [  1.2s] 28 run: 1 passed, 2 failed, 3 ended by a signal, 4 timed out, 5 out of memory, 6 leaked, 7 not isolated, 1 with figures not to be trusted, 8 ignored, 9 filtered out, 2 interrupted, 10 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
 
 "#]]
         );

@@ -1,7 +1,7 @@
 //! Events as text for people.
 
 use super::format::plural;
-use super::line::{Attempt, NOTE, WARN, headed, title};
+use super::line::{Attempt, NOTE, WARN, headed, interrupted, title};
 use super::progress::{Running, Screen};
 use super::{Reporter, closing, opening};
 use crate::event::Event;
@@ -57,6 +57,10 @@ impl Human {
             Event::AttemptFinished { test, attempt, record } => {
                 self.finished(&Attempt { test, number: *attempt, record })
             }
+            Event::AttemptInterrupted { test } => {
+                self.running.finish(test, false);
+                interrupted(test, self.id_width)
+            }
             Event::Cancelled { by } => closing::cancelling(*by),
             Event::RunFinished { summary } => self.repeated() + &closing::lines(summary),
         }
@@ -93,6 +97,7 @@ impl Reporter for Human {
             Event::RunStarted { .. }
             | Event::AttemptStarted { .. }
             | Event::AttemptFinished { .. }
+            | Event::AttemptInterrupted { .. }
             | Event::Cancelled { .. } => self.screen.show(&self.running, now),
         }
         self.screen.write(&text)
@@ -226,6 +231,24 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
    LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_2
 NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
      Summary [  1.2s] 4 run: 1 passed, 1 failed, 1 leaked, 1 not isolated · peak 0.7 MiB (tour test_0) · cpu 7 ms
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn what_is_killed_with_the_run_is_named() {
+        let written = sample::Written::default();
+        let mut human =
+            Human::new(Screen::new(Box::new(written.clone()), false, None), HumanSettings::default());
+        let test = sample::test("tour", "slow");
+        for event in [Event::AttemptStarted { test: &test }, Event::AttemptInterrupted { test: &test }] {
+            human.event(&event).unwrap();
+        }
+        assert_data_eq!(
+            written.text(),
+            str![[r#"
+ INTERRUPTED [       -]          -       - cpu   - proc   tour  slow
 
 "#]]
         );

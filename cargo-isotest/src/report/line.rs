@@ -47,13 +47,7 @@ impl Attempt<'_> {
     pub(super) fn line(&self, id_width: usize, leaks_fail: bool) -> String {
         let Record { outcome, ending, usage, .. } = self.record;
         let again = if self.number > 1 { format!(" (attempt {})", self.number) } else { String::new() };
-        let rest = format!(
-            "{}{DIM}{}{DIM:#}  {:id_width$}  {BOLD}{}{BOLD:#}{again}",
-            duration(ending.as_ref()),
-            figures(usage),
-            word(&self.test.binary.id),
-            word(&self.test.name),
-        );
+        let rest = columns(ending.as_ref(), usage, self.test, id_width) + &again;
         headed(style(outcome, leaks_fail), &status(outcome, leaks_fail), &rest)
     }
 
@@ -68,6 +62,21 @@ impl Attempt<'_> {
         let stream = |name, output| stream(name, output, self.test);
         stream("stdout", &self.record.stdout) + &stream("stderr", &self.record.stderr)
     }
+}
+
+/// The line of an attempt that was killed with its run: nothing of it was measured.
+pub(super) fn interrupted(test: &TestCase, id_width: usize) -> String {
+    headed(WARN, "INTERRUPTED", &columns(None, &Usage::default(), test, id_width))
+}
+
+fn columns(ending: Option<&Ending>, usage: &Usage, test: &TestCase, id_width: usize) -> String {
+    format!(
+        "{}{DIM}{}{DIM:#}  {:id_width$}  {BOLD}{}{BOLD:#}",
+        duration(ending),
+        figures(usage),
+        word(&test.binary.id),
+        word(&test.name),
+    )
 }
 
 /// Why not to trust its figures, what it left behind, if `verbose` also in files, what was seen of it before it was killed, and the remarks on it.

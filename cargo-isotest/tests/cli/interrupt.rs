@@ -1,6 +1,6 @@
 //! The end that comes from outside: signals to the supervisor, and readers that go away.
 
-use crate::call::{Call, Running, isotest};
+use crate::call::{Call, Lines, Running, isotest};
 use crate::host;
 use crate::project::Project;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -59,11 +59,30 @@ fn a_signal_ends_the_run_in_order() {
         let ended = running.end();
         assert_eq!(ended.status.signal(), Some(sent as i32), "{ended:#?}");
         assert_eq!((ended.word("computes"), ended.word("writes_to_tmp")), ("PASS", "PASS"));
-        assert!(ended.stdout.contains(&format!("   Cancelled by {sent}, ")), "{}", ended.stdout);
+        assert_eq!((ended.word("ignores"), ended.word("stops")), ("INTERRUPTED", "INTERRUPTED"));
+        let cancelled = format!("   Cancelled by {sent}, 2 tests interrupted, 0 tests not run\n");
+        assert!(ended.stdout.contains(&cancelled), "{}", ended.stdout);
         assert!(ended.stdout.contains("     Summary "), "{}", ended.stdout);
         assert_eq!(host::processes_marked(&mark), [""; 0]);
         assert_eq!(host::cgroups_of(pid), [""; 0].map(std::path::PathBuf::from));
     }
+}
+
+#[test]
+fn programs_are_told_which_tests_a_signal_killed() {
+    // The last test has no slot.
+    let call = endless().arguments(["--test", "terminates_itself", "--message-format", "json"]);
+    let running = call.start();
+    wait_for(&running, "ignores");
+    wait_for(&running, "stops");
+    signal(&running, Signal::SIGTERM);
+    let lines = Lines::of(&running.end());
+    let interrupted = lines.finished["interrupted"].as_array().unwrap();
+    let mut names: Vec<_> = interrupted.iter().map(|test| test["name"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["ignores", "stops"]);
+    assert!(interrupted.iter().all(|test| test["binary_id"].as_str().unwrap().starts_with("bad_days::")));
+    assert_eq!((lines.attempts.len(), &lines.finished["not_run"]), (2, &1.into()));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::Reporter;
 use super::format::signal;
 use crate::event::Event;
 use crate::summary::{Cancellation, Counts, Summary};
+use crate::testcase::TestCase;
 use attempt::AttemptFinished;
 use isotest_core::policy::{Capability, State};
 use serde::{Serialize, Serializer};
@@ -68,7 +69,7 @@ impl<'a> Line<'a> {
                 Some(Self::AttemptFinished(Box::new(AttemptFinished::of(test, attempt, record))))
             }
             Event::RunFinished { summary } => Some(Self::RunFinished(RunFinished::of(summary))),
-            Event::AttemptStarted { .. } | Event::Cancelled { .. } => None,
+            Event::AttemptStarted { .. } | Event::AttemptInterrupted { .. } | Event::Cancelled { .. } => None,
         }
     }
 }
@@ -123,6 +124,7 @@ struct RunFinished<'a> {
     counts: CountFields,
     suspect: usize,
     filtered_out: usize,
+    interrupted: Vec<InterruptedFields<'a>>,
     not_run: usize,
     wall_us: u64,
     memory_peak: Option<PeakFields<'a>>,
@@ -144,6 +146,7 @@ impl<'a> RunFinished<'a> {
             counts: CountFields::of(summary),
             suspect: summary.suspect,
             filtered_out: summary.selection.filtered_out,
+            interrupted: summary.interrupted.iter().map(InterruptedFields::of).collect(),
             not_run: summary.not_run(),
             wall_us: microseconds(summary.wall),
             memory_peak: peak,
@@ -152,6 +155,18 @@ impl<'a> RunFinished<'a> {
             cpu_unmeasured: summary.cpu_unmeasured,
             cancelled: summary.cancelled.map(CancelledFields::of),
         }
+    }
+}
+
+#[derive(Serialize)]
+struct InterruptedFields<'a> {
+    binary_id: &'a str,
+    name: &'a str,
+}
+
+impl<'a> InterruptedFields<'a> {
+    fn of(test: &'a TestCase) -> Self {
+        Self { binary_id: &test.binary.id, name: &test.name }
     }
 }
 
@@ -241,6 +256,7 @@ mod tests {
         }
         summary.wall = Duration::from_micros(1_234_567);
         summary.cancelled = Some(Cancellation::Signal(2));
+        summary.interrupted = vec![sample::test("tour", "slow")];
         let text = line(&Event::RunFinished { summary: &summary });
         let expected = json!({
             "type": "run-finished",
@@ -250,7 +266,8 @@ mod tests {
             },
             "suspect": 0,
             "filtered_out": 3,
-            "not_run": 2,
+            "interrupted": [{"binary_id": "tour", "name": "slow"}],
+            "not_run": 1,
             "wall_us": 1_234_567,
             "memory_peak": {"bytes": 734_003, "approximate": false, "binary_id": "tour", "name": "t"},
             "memory_unmeasured": 0,
