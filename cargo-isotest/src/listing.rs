@@ -13,8 +13,6 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// No binary needs longer to name its tests.
-const TIME_LIMIT: Duration = Duration::from_mins(1);
 /// The longest list, of some 100,000 tests; a binary that prints without end must not cost more.
 const OUTPUT_BYTES: usize = 8 << 20;
 
@@ -27,7 +25,7 @@ pub(crate) struct Listed {
     pub(crate) whole: Vec<WholeBinary>,
 }
 
-/// Asks all of them.
+/// Asks all of them, each twice. An answer may take as long as the time limit.
 ///
 /// # Errors
 /// The first binary that could not be asked, or what stopped the asking.
@@ -35,6 +33,7 @@ pub(crate) fn list(
     workers: &Workers<'_>,
     sandboxes: &Sandboxes,
     binaries: &[Arc<TestBinary>],
+    time_limit: Duration,
 ) -> Result<Listed, Error> {
     let questions = LIST_ARGUMENTS.len();
     let mut records: Vec<Option<Record>> = vec![None; binaries.len() * questions];
@@ -43,7 +42,7 @@ pub(crate) fn list(
         let binary = &binaries[n / questions];
         Job {
             template: sandboxes.template_for(binary),
-            plan: question(binary, LIST_ARGUMENTS[n % questions]),
+            plan: question(binary, LIST_ARGUMENTS[n % questions], time_limit),
         }
     };
     workers.execute_all(records.len(), workers.jobs(), plan, |news| match news {
@@ -62,7 +61,7 @@ pub(crate) fn list(
     }
     let mut listed = Listed::default();
     for (binary, records) in binaries.iter().zip(records.chunks(questions)) {
-        match listing(binary, records)? {
+        match listing(binary, records, time_limit)? {
             Listing::Tests(tests) => listed.tests.extend(tests),
             Listing::Whole(test, reason) => {
                 listed.whole.push(WholeBinary { id: binary.id.clone(), reason });
@@ -73,7 +72,7 @@ pub(crate) fn list(
     Ok(listed)
 }
 
-fn question(binary: &TestBinary, arguments: &[&str]) -> SandboxPlan {
+fn question(binary: &TestBinary, arguments: &[&str], time_limit: Duration) -> SandboxPlan {
     let (program, arguments) = discover::command(binary, arguments.iter().map(OsString::from));
     SandboxPlan {
         workload: Workload {
@@ -82,7 +81,7 @@ fn question(binary: &TestBinary, arguments: &[&str]) -> SandboxPlan {
             environment: binary.environment.clone(),
             directory: binary.directory.clone(),
         },
-        timeout: Some(TIME_LIMIT),
+        timeout: Some(time_limit),
         limits: Limits::default(),
         // What it reads of binary and libraries is then charged to nobody's test.
         measured: false,
@@ -92,21 +91,32 @@ fn question(binary: &TestBinary, arguments: &[&str]) -> SandboxPlan {
     }
 }
 
-fn listing(binary: &Arc<TestBinary>, records: &[Option<Record>]) -> Result<Listing, Error> {
+fn listing(
+    binary: &Arc<TestBinary>,
+    records: &[Option<Record>],
+    time_limit: Duration,
+) -> Result<Listing, Error> {
     let [Some(all), Some(ignored)] = records else {
         return Err(failed(binary, "it was not asked".to_owned()));
     };
-    let answers = [answer(binary, all)?, answer(binary, ignored)?];
+    let answers = [answer(binary, all, time_limit)?, answer(binary, ignored, time_limit)?];
     discover::listing(binary, answers).map_err(|refusal| failed(binary, refusal.to_string()))
 }
 
-fn answer<'record>(binary: &TestBinary, record: &'record Record) -> Result<Answer<'record>, Error> {
+fn answer<'record>(
+    binary: &TestBinary,
+    record: &'record Record,
+    time_limit: Duration,
+) -> Result<Answer<'record>, Error> {
     let why = match &record.outcome {
         Outcome::NotIsolated(error) if matches!(error.step, Step::Exec | Step::ChangeDirectory) => {
             error.to_string()
         }
         Outcome::NotIsolated(error) => return Err(Error::Sandbox(error.clone())),
-        Outcome::TimedOut => format!("it did not end within {} s", TIME_LIMIT.as_secs()),
+        Outcome::TimedOut => {
+            let time_limit = humantime::format_duration(time_limit);
+            format!("it did not end within {time_limit}, the time of `--list-timeout`")
+        }
         Outcome::Signaled { signal } => {
             format!("it was ended by signal {}", crate::report::signal_name(*signal))
         }

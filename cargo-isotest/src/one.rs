@@ -35,7 +35,7 @@ pub(crate) fn test(
         let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster);
         let _watch = interrupts.watch(scope, &cancel, tell).map_err(Error::Host)?;
         workers.ready().map_err(Error::from)?;
-        listing::list(&workers, sandboxes, &build.binaries)
+        listing::list(&workers, sandboxes, &build.binaries, settings.execution.list_timeout)
     })?;
     // A test that is named is meant, ignored or not.
     let selection = Selection { ignored: RunIgnored::All, ..settings.selection.clone() };

@@ -68,7 +68,12 @@ impl Run<'_> {
     fn execute(&self) -> Result<End, Error> {
         warm::page_cache(self.build);
         self.workers.ready().map_err(Error::from)?;
-        let Listed { tests, whole } = listing::list(self.workers, self.sandboxes, &self.build.binaries)?;
+        let Listed { tests, whole } = listing::list(
+            self.workers,
+            self.sandboxes,
+            &self.build.binaries,
+            self.settings.execution.list_timeout,
+        )?;
         let selected = self.settings.selection.choose(tests);
         if selected.tests.is_empty() {
             return Err(Error::NoTests {

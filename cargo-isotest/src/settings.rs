@@ -89,6 +89,8 @@ pub(crate) struct Execution {
     pub(crate) capture: bool,
     /// After how long a test is killed.
     pub(crate) timeout: Option<Duration>,
+    /// After how long a binary is killed that is asked for its tests.
+    pub(crate) list_timeout: Duration,
     /// Whether a test that leaves a process running has failed.
     pub(crate) fail_on_leak: bool,
 }
@@ -146,6 +148,9 @@ pub(crate) enum SettingsError {
     /// A duration of zero.
     #[error("`--timeout 0s` leaves no test any time")]
     ZeroTimeout,
+    /// The same for the list of tests.
+    #[error("`--list-timeout 0s` leaves no test binary any time")]
+    ZeroListTimeout,
     /// `--hide-package` where it is not shown for itself.
     #[error("`--hide-package` goes with `--root minimal` only")]
     HidesPackage,
@@ -283,12 +288,17 @@ impl Execution {
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(SettingsError::ZeroTimeout);
         }
+        let list_timeout = Duration::from(typed.list_timeout);
+        if list_timeout.is_zero() {
+            return Err(SettingsError::ZeroListTimeout);
+        }
         let capture = !(typed.no_capture || words.no_capture);
         let jobs = match typed.jobs.or(words.test_threads) {
             Some(jobs) => jobs,
             None => default_jobs(capture, caller)?,
         };
-        Ok(Self { jobs, fail_fast: typed.fail_fast, capture, timeout, fail_on_leak: typed.fail_on_leak })
+        let ExecutionArgs { fail_fast, fail_on_leak, .. } = *typed;
+        Ok(Self { jobs, fail_fast, capture, timeout, list_timeout, fail_on_leak })
     }
 }
 
@@ -506,6 +516,8 @@ mod tests {
     #[test]
     fn zero_is_no_limit() {
         assert_eq!(refusal(&["--timeout", "0s"]), "`--timeout 0s` leaves no test any time");
+        let expected = "`--list-timeout 0s` leaves no test binary any time";
+        assert_eq!(refusal(&["--list-timeout", "0s"]), expected);
         assert_eq!(
             settings(&["--timeout", "1m 5s"]).unwrap().execution.timeout,
             Some(Duration::from_secs(65))

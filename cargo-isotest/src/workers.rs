@@ -328,6 +328,7 @@ mod tests {
             fail_fast: false,
             capture: true,
             timeout: None,
+            list_timeout: Duration::from_mins(1),
             fail_on_leak: false,
         };
         Job { template: 0, plan: schedule::plan(&test, &execution, &Limits::default()) }

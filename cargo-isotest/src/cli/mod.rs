@@ -156,6 +156,9 @@ pub(crate) struct ExecutionArgs {
     /// Kill a test that takes longer, e.g. `90s` or `2m 30s`
     #[arg(long, value_name = "TIME")]
     pub(crate) timeout: Option<humantime::Duration>,
+    /// How long a test binary may take to list its tests
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    pub(crate) list_timeout: humantime::Duration,
     /// A test that leaves a process running has failed
     #[arg(long)]
     pub(crate) fail_on_leak: bool,

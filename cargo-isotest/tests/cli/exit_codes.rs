@@ -3,6 +3,7 @@
 use crate::call::{bare, isotest};
 use crate::project::Project;
 use std::fs;
+use std::time::{Duration, Instant};
 
 #[test]
 fn all_passed() {
@@ -63,6 +64,18 @@ fn a_binary_that_cannot_list_its_tests() {
     let unlistable = Project::fixture("unlistable");
     let ended = isotest(&unlistable).arguments(["--test", "crashes"]).run().with_code(104);
     let expected = "cannot list the tests of `unlistable::crashes`: it was ended by signal SIGABRT";
+    assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+}
+
+#[test]
+fn a_binary_that_takes_too_long_to_list_its_tests() {
+    let unlistable = Project::fixture("unlistable");
+    let call = isotest(&unlistable).arguments(["--test", "hangs", "--list-timeout", "1s"]);
+    let began = Instant::now();
+    let ended = call.run().with_code(104);
+    assert!(began.elapsed() < Duration::from_mins(1), "as long as without the flag");
+    let expected = "cannot list the tests of `unlistable::hangs`: it did not end within 1s, the time of \
+                    `--list-timeout`";
     assert!(ended.stderr.contains(expected), "{}", ended.stderr);
 }
 
