@@ -97,7 +97,11 @@ pub(crate) fn usage() -> Usage {
         faults_most: None,
         io: Some(Reading { value: Io { read: 0, write: 8192 }, source: Source::Rusage }),
         oom: Some(Reading { value: Oom { kills: 0, own_limit: false }, source: Source::MemoryOomControl }),
-        pressure: Pressure { cpu: Some(Duration::from_micros(12)), memory: None, io: None },
+        pressure: Pressure {
+            cpu: Some(Reading { value: Duration::from_micros(12), source: Source::CpuPressure }),
+            memory: None,
+            io: None,
+        },
     }
 }
 

@@ -22,8 +22,12 @@ pub enum Source {
     PidsPeak,
     /// cgroup v2 `io.stat`.
     IoStat,
-    /// cgroup v2 `cpu.pressure`, which stands for the other two as well.
+    /// cgroup v2 `cpu.pressure`.
     CpuPressure,
+    /// cgroup v2 `memory.pressure`.
+    MemoryPressure,
+    /// cgroup v2 `io.pressure`.
+    IoPressure,
     /// cgroup v2 `memory.events`.
     MemoryEvents,
     /// cgroup v1 `memory.oom_control`.
@@ -54,6 +58,8 @@ impl Source {
             Self::PidsPeak => "pids.peak",
             Self::IoStat => "io.stat",
             Self::CpuPressure => "cpu.pressure",
+            Self::MemoryPressure => "memory.pressure",
+            Self::IoPressure => "io.pressure",
             Self::MemoryEvents => "memory.events",
             Self::MemoryOomControl => "memory.oom_control",
             Self::MemoryCurrent => "memory.current",
@@ -135,12 +141,12 @@ pub struct Children {
 /// How long some task of the attempt had to wait for a resource (the `some total` of the pressure files).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pressure {
-    /// `cpu.pressure`.
-    pub cpu: Option<Duration>,
-    /// `memory.pressure`.
-    pub memory: Option<Duration>,
-    /// `io.pressure`.
-    pub io: Option<Duration>,
+    /// A processor.
+    pub cpu: Option<Reading<Duration>>,
+    /// Memory.
+    pub memory: Option<Reading<Duration>>,
+    /// Block I/O.
+    pub io: Option<Reading<Duration>>,
 }
 
 /// Out-of-memory events of an attempt's own cgroup.

@@ -206,7 +206,7 @@ fn source(usage: &Usage, capability: Capability) -> Option<Source> {
         Capability::Cpu => usage.cpu.map(|reading| reading.source),
         Capability::Pids => usage.pids_peak.map(|reading| reading.source),
         Capability::Io => usage.io.map(|reading| reading.source),
-        Capability::Pressure => usage.pressure.cpu.map(|_| Source::CpuPressure),
+        Capability::Pressure => usage.pressure.cpu.map(|reading| reading.source),
         _ => None,
     }
 }

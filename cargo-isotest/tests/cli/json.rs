@@ -27,6 +27,18 @@ const FIGURES: [&str; 8] = [
     "oom_kills",
 ];
 
+/// Each with the member that says where it was read.
+const SOURCES: [(&str, &str); 8] = [
+    ("memory_peak_bytes", "memory_source"),
+    ("memory_anon_bytes", "memory_split_source"),
+    ("cpu_user_us", "cpu_source"),
+    ("pids_peak", "pids_source"),
+    ("io_read_bytes", "io_source"),
+    ("pressure_cpu_us", "pressure_cpu_source"),
+    ("pressure_memory_us", "pressure_memory_source"),
+    ("pressure_io_us", "pressure_io_source"),
+];
+
 #[test]
 fn objects_go_to_standard_output_and_text_to_standard_error() {
     let (ended, lines) = isotest(&Project::fixture("tour")).arguments(["--test", "parser"]).lines();
@@ -40,6 +52,17 @@ fn objects_go_to_standard_output_and_text_to_standard_error() {
     let counts = lines.finished["counts"].as_object().unwrap();
     let total: u64 = counts.values().map(|count| count.as_u64().unwrap()).sum();
     assert_eq!(total, 6, "{counts:?}");
+}
+
+#[test]
+fn every_figure_has_a_source() {
+    let (_, lines) = isotest(&Project::fixture("passing")).lines();
+    for attempt in &lines.attempts {
+        let usage = &attempt["usage"];
+        for (figure, source) in SOURCES {
+            assert_eq!(usage[figure].is_number(), usage[source].is_string(), "{figure} in {usage}");
+        }
+    }
 }
 
 #[test]

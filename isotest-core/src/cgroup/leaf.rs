@@ -294,8 +294,15 @@ impl Place {
     }
 
     fn pressure(&self) -> Pressure {
-        let total = |file| self.text(file).as_deref().and_then(parse::pressure);
-        Pressure { cpu: total("cpu.pressure"), memory: total("memory.pressure"), io: total("io.pressure") }
+        let total = |source: Source| {
+            let value = parse::pressure(&self.text(source.as_str())?)?;
+            Some(Reading { value, source })
+        };
+        Pressure {
+            cpu: total(Source::CpuPressure),
+            memory: total(Source::MemoryPressure),
+            io: total(Source::IoPressure),
+        }
     }
 }
 

@@ -255,8 +255,14 @@ fn written(suite: &Suite, probe: &str) -> Kept {
 fn stalls(suite: &Suite) -> Kept {
     // More threads than processors: some of them must wait.
     let inside = suite.inside(&["burn_cpu_threads", "16", "40"])?;
-    let stalled = inside.record.usage.pressure.cpu.ok_or("no figure")?;
-    let idle = suite.inside(&["sleep", "200"])?.record.usage.pressure.cpu.ok_or("no figure")?;
+    let pressure = inside.record.usage.pressure;
+    let stalled = pressure.cpu.ok_or("no figure")?.value;
+    let idle = suite.inside(&["sleep", "200"])?.record.usage.pressure.cpu.ok_or("no figure")?.value;
+    for (reading, file) in
+        [(pressure.cpu, "cpu.pressure"), (pressure.memory, "memory.pressure"), (pressure.io, "io.pressure")]
+    {
+        assert!(reading.is_none_or(|reading| reading.source.as_str() == file), "{reading:?}");
+    }
     assert!(stalled > Duration::from_millis(20) && idle < stalled, "{stalled:?}, control {idle:?}");
     Ok(())
 }

@@ -127,8 +127,11 @@ struct UsageFields {
     oom_kills: Option<u64>,
     oom_source: Option<&'static str>,
     pressure_cpu_us: Option<u64>,
+    pressure_cpu_source: Option<&'static str>,
     pressure_memory_us: Option<u64>,
+    pressure_memory_source: Option<&'static str>,
     pressure_io_us: Option<u64>,
+    pressure_io_source: Option<&'static str>,
 }
 
 impl UsageFields {
@@ -136,6 +139,7 @@ impl UsageFields {
         let split = usage.memory_split.map(|reading| reading.value);
         let cpu = usage.cpu.map(|reading| reading.value);
         let io = usage.io.map(|reading| reading.value);
+        let pressure = usage.pressure;
         Self {
             memory_peak_bytes: usage.memory_peak.map(|reading| reading.value),
             memory_source: source(usage.memory_peak),
@@ -156,9 +160,12 @@ impl UsageFields {
             io_source: source(usage.io),
             oom_kills: usage.oom.map(|reading| reading.value.kills),
             oom_source: source(usage.oom),
-            pressure_cpu_us: usage.pressure.cpu.map(microseconds),
-            pressure_memory_us: usage.pressure.memory.map(microseconds),
-            pressure_io_us: usage.pressure.io.map(microseconds),
+            pressure_cpu_us: pressure.cpu.map(|reading| microseconds(reading.value)),
+            pressure_cpu_source: source(pressure.cpu),
+            pressure_memory_us: pressure.memory.map(|reading| microseconds(reading.value)),
+            pressure_memory_source: source(pressure.memory),
+            pressure_io_us: pressure.io.map(|reading| microseconds(reading.value)),
+            pressure_io_source: source(pressure.io),
         }
     }
 }
@@ -216,7 +223,7 @@ mod tests {
     use crate::sample;
     use isotest_core::record::Captured;
     use serde_json::{Value, json, to_value};
-    use snapbox::{IntoData, assert_data_eq, str};
+    use snapbox::{IntoData, assert_data_eq};
 
     fn of(record: &Record) -> Value {
         to_value(AttemptFinished::of(&sample::test("tour::parser", "mod::test"), 1, record)).unwrap()
@@ -226,10 +233,7 @@ mod tests {
         serde_json::to_string_pretty(&AttemptFinished::of(&sample::test("tour", "fails"), 1, record)).unwrap()
     }
 
-    #[test]
-    fn a_measured_failure_has_every_field() {
-        let expected = str![[r#"
-{
+    const EVERY_FIELD: &str = r#"{
   "binary_id": "tour",
   "name": "fails",
   "attempt": 1,
@@ -258,8 +262,11 @@ mod tests {
     "oom_kills": 0,
     "oom_source": "memory.oom_control",
     "pressure_cpu_us": 12,
+    "pressure_cpu_source": "cpu.pressure",
     "pressure_memory_us": null,
-    "pressure_io_us": null
+    "pressure_memory_source": null,
+    "pressure_io_us": null,
+    "pressure_io_source": null
   },
   "leaked": [],
   "changed_paths": [
@@ -273,9 +280,11 @@ mod tests {
   "stdout_dropped_bytes": 0,
   "stderr": "panicked at 'no'\n",
   "stderr_dropped_bytes": 0
-}
-"#]];
-        assert_data_eq!(text(&sample::record(Outcome::Failed { code: 101 })), expected.raw());
+}"#;
+
+    #[test]
+    fn a_measured_failure_has_every_field() {
+        assert_data_eq!(text(&sample::record(Outcome::Failed { code: 101 })), EVERY_FIELD.raw());
     }
 
     #[test]
@@ -301,7 +310,7 @@ mod tests {
     fn unavailable_is_null_and_never_zero() {
         let value = of(&sample::record(sample::not_isolated()));
         let usage = value["usage"].as_object().unwrap();
-        assert!(usage.len() == 22 && usage.values().all(Value::is_null), "{usage:?}");
+        assert!(usage.len() == 25 && usage.values().all(Value::is_null), "{usage:?}");
         for field in ["wall_us", "leaked", "changed_paths", "changed_paths_count"] {
             assert!(value[field].is_null(), "{field}");
         }
