@@ -51,8 +51,12 @@ struct Oracle {
 
 impl Oracle {
     fn new(project: &str, environment: &[(&str, &str)]) -> Self {
-        let scratch = tempfile::tempdir().unwrap();
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/projects").join(project);
+        Self::within(&directory, environment)
+    }
+
+    fn within(directory: &Path, environment: &[(&str, &str)]) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
         let ours = FROM_CARGO.iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?)));
         let mut caller = Caller { environment: ours.collect(), directory: directory.canonicalize().unwrap() };
         caller.environment.extend(environment.iter().map(|(name, value)| (name.into(), value.into())));
@@ -78,16 +82,21 @@ impl Oracle {
     }
 
     fn build(&self, flags: &[&str]) -> Build {
+        self.try_build(flags).unwrap_or_else(|error| panic!("{}", error.chain()))
+    }
+
+    fn try_build(&self, flags: &[&str]) -> Result<Build, Error> {
         let words = ["cargo-isotest", "--offline"].iter().chain(flags).map(OsString::from);
         Build::by(compile, &Cli::read(words).unwrap().flags.cargo, &self.caller)
-            .unwrap_or_else(|error| panic!("{}", error.chain()))
     }
 
     /// The processes that `cargo test` starts, in their order.
     fn processes(&self, flags: &[&str]) -> Vec<Process> {
         let output = self.cargo().arg("test").args(flags).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let dump = fs::read(self.scratch.path().join("dump")).unwrap();
+        let path = self.scratch.path().join("dump");
+        let dump = fs::read(&path).unwrap();
+        fs::remove_file(path).unwrap();
         let items: Vec<_> = dump.split(|&byte| byte == 0).collect();
         let records = items.split(|item| item.is_empty()).filter(|record| !record.is_empty());
         records.map(Process::read).collect()
@@ -193,6 +202,64 @@ fn cargo_gives_the_same_environment_under_its_configuration() {
         "env.FORCED_OVER_CALLER.value='argument'",
     ];
     oracle.check(&flags, 6);
+}
+
+/// A runner of this name, for a triple or a `cfg(...)`.
+fn named(oracle: &Oracle, key: &str, name: &str) -> String {
+    format!("target.\"{key}\".runner=\"{} {name}\"", oracle.runner())
+}
+
+#[test]
+fn cargo_takes_the_same_of_several_runners() {
+    let place = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| fs::write(place.path().join(path), text).unwrap();
+    for directory in ["src", ".cargo"] {
+        fs::create_dir(place.path().join(directory)).unwrap();
+    }
+    write(
+        "Cargo.toml",
+        "[package]\nname = \"runs\"\nedition = \"2024\"\n[lib]\ndoctest = false\n[workspace]\n",
+    );
+    write("src/lib.rs", "");
+    let mut oracle = Oracle::within(place.path(), &[("RUSTFLAGS", "--cfg special")]);
+    let host = host();
+    // In a file; on the command line, of which the last holds.
+    let cases: [(&[&str], &[&str]); 10] = [
+        (&[], &["cfg(unix)"]),
+        (&[], &["cfg(debug_assertions)"]),
+        (&[], &["cfg(windows)", "cfg(not)", "cfg(all(unix, not(windows)))"]),
+        (&[], &["cfg(special)"]),
+        (&[], &["cfg(unix)", "cfg(unix)"]),
+        (&[], &[&host, "cfg(unix)"]),
+        (&["cfg(unix)"], &["cfg(unix)"]),
+        (&["cfg(unix)"], &["cfg(windows)"]),
+        (&[&host], &["cfg(unix)"]),
+        (&[&host, "cfg(unix)"], &["cfg(unix)", &host]),
+    ];
+    let check = |oracle: &Oracle, (file, line): (&[&str], &[&str])| {
+        let in_file = file.iter().map(|key| named(oracle, key, "--file") + "\n");
+        write(".cargo/config.toml", &in_file.collect::<String>());
+        let line =
+            line.iter().enumerate().map(|(number, key)| named(oracle, key, &format!("--line={number}")));
+        let line: Vec<_> = line.flat_map(|config| ["--config".to_owned(), config]).collect();
+        oracle.check(&line.iter().map(String::as_str).collect::<Vec<_>>(), 1);
+    };
+    for case in cases {
+        check(&oracle, case);
+    }
+    let runner = oracle.runner() + " --variable";
+    oracle.run_by(&runner);
+    check(&oracle, (&[], &["cfg(unix)"]));
+    check(&oracle, (&[], &["cfg(unix)", &host]));
+}
+
+#[test]
+fn cargo_refuses_two_runners_that_match() {
+    let oracle = Oracle::new("surroundings", &[]);
+    let two = [named(&oracle, "cfg(unix)", "--one"), named(&oracle, "cfg(all())", "--two")];
+    let flags = ["-p", "plain", "--config", &two[0], "--config", &two[1]];
+    assert!(!oracle.cargo().args(["test", "--no-run"]).args(flags).output().unwrap().status.success());
+    assert!(matches!(oracle.try_build(&flags), Err(Error::Build(_))));
 }
 
 #[test]

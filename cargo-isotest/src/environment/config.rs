@@ -2,10 +2,13 @@
 
 use super::Variables;
 use crate::caller::Caller;
-use crate::error::Error;
-use cargo_config2::{Config, PathAndArgs, ResolveOptions};
+use crate::error::{Error, Stage};
+use crate::tool;
+use cargo_config2::{Config, PathAndArgs, ResolveOptions, de};
+use cargo_metadata::cargo_platform::{Cfg, CfgExpr};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +19,12 @@ use std::process::Command;
 pub(crate) struct CargoConfig {
     files: Config,
     variables: BTreeMap<OsString, Value>,
+    /// Those of `--config`, by triple or `cfg(...)`.
     runners: BTreeMap<String, PathAndArgs>,
+    /// The triples for which files name a runner; known only if there is one for a `cfg(...)` above.
+    named: BTreeSet<String>,
+    /// What the compiler sets for a triple.
+    set: RefCell<BTreeMap<String, Vec<Cfg>>>,
 }
 
 /// A value of `[env]`, its path resolved.
@@ -79,7 +87,13 @@ impl CargoConfig {
                 Value { text: value.value.clone(), force: value.force, relative: value.relative },
             )
         });
-        let mut config = Self { variables: of_files.collect(), runners: BTreeMap::new(), files };
+        let mut config = Self {
+            variables: of_files.collect(),
+            runners: BTreeMap::new(),
+            named: BTreeSet::new(),
+            set: RefCell::default(),
+            files,
+        };
         let mut overrides = BTreeMap::new();
         for argument in arguments {
             config.read(argument, caller, &mut overrides)?;
@@ -87,6 +101,9 @@ impl CargoConfig {
         for (name, by) in overrides {
             let value = by.over(config.variables.remove(&name));
             config.variables.extend(value.map(|value| (name, value)));
+        }
+        if config.runners.keys().any(|key| is_expression(key)) {
+            config.named = named(caller)?;
         }
         Ok(config)
     }
@@ -99,18 +116,50 @@ impl CargoConfig {
         command
     }
 
-    /// The runner for this triple; program first, empty without one.
-    pub(crate) fn runner(&self, triple: &str) -> Result<Vec<OsString>, Error> {
-        let failed = |error: cargo_config2::Error| {
-            unreadable("the `target.runner` of cargo's configuration".into(), error.into())
-        };
+    /// The runner for this triple; program first, empty without one. The triple itself goes before any `cfg(...)`; of
+    /// those that match, cargo has refused to build for two.
+    pub(crate) fn runner(&self, triple: &str, caller: &Caller) -> Result<Vec<OsString>, Error> {
         let runner = match self.runners.get(triple) {
             Some(runner) => Some(runner.clone()),
-            None => self.files.runner(triple).map_err(failed)?,
+            None => match self.matching(triple, caller)? {
+                Some(runner) => Some(runner.clone()),
+                None => self.files.runner(triple).map_err(unreadable_target)?,
+            },
         };
         Ok(runner
             .map(|runner| [runner.path.into()].into_iter().chain(runner.args).collect())
             .unwrap_or_default())
+    }
+
+    /// The runner for a `cfg(...)` that holds for this triple, unless one was named for the triple itself.
+    fn matching(&self, triple: &str, caller: &Caller) -> Result<Option<&PathAndArgs>, Error> {
+        let variable = triple.to_uppercase().replace(['-', '.'], "_");
+        let mut expressions = self.runners.iter().filter(|(key, _)| is_expression(key)).peekable();
+        if expressions.peek().is_none()
+            || self.named.contains(triple)
+            || caller.variable(&format!("CARGO_TARGET_{variable}_RUNNER")).is_some()
+        {
+            return Ok(None);
+        }
+        let mut known = self.set.borrow_mut();
+        let set = match known.get(triple) {
+            Some(set) => set,
+            None => known.entry(triple.to_owned()).or_insert(self.set_for(triple, caller)?),
+        };
+        Ok(expressions.find(|(key, _)| CfgExpr::matches_key(key, set)).map(|(_, runner)| runner))
+    }
+
+    fn set_for(&self, triple: &str, caller: &Caller) -> Result<Vec<Cfg>, Error> {
+        let flags = self.files.rustflags(triple).map_err(unreadable_target)?;
+        let mut command = self.rustc(caller);
+        command.args(["--print", "cfg", "--target", triple]);
+        command.args(flags.into_iter().flat_map(|flags| flags.flags));
+        let text = tool::answer(&mut command, "rustc --print cfg", Stage::Metadata)?;
+        text.lines().map(str::parse).collect::<Result<_, _>>().map_err(|error| Error::Answer {
+            program: command.get_program().into(),
+            stage: Stage::Metadata,
+            source: Box::new(error),
+        })
     }
 
     /// Adds the variables of `[env]`, which override the caller's only by force and those of cargo never.
@@ -146,11 +195,6 @@ impl CargoConfig {
     ) -> Result<(), Cause> {
         for (triple, WrittenTarget { runner }) in targets {
             let Some(runner) = runner else { continue };
-            if triple.starts_with("cfg(") {
-                return Err(
-                    format!("a runner for `{triple}` cannot be given here; name the target triple").into()
-                );
-            }
             self.runners.insert(triple, runner.resolve(directory)?);
         }
         Ok(())
@@ -196,6 +240,23 @@ impl WrittenRunner {
     }
 }
 
+/// Whether what follows `target.` is no triple.
+fn is_expression(key: &str) -> bool {
+    key.starts_with("cfg(")
+}
+
+/// The triples for which the files of cargo's configuration name a runner.
+fn named(caller: &Caller) -> Result<BTreeSet<String>, Error> {
+    let files = de::Config::load_with_cwd(&caller.directory)
+        .map_err(|error| unreadable("the configuration of cargo".into(), error.into()))?;
+    let with_runner = files.target.into_iter().filter(|(_, target)| target.runner.is_some());
+    Ok(with_runner.map(|(triple, _)| triple).collect())
+}
+
+fn unreadable_target(error: cargo_config2::Error) -> Error {
+    unreadable("the `target` tables of cargo's configuration".into(), error.into())
+}
+
 fn unreadable(what: String, source: Cause) -> Error {
     Error::File { what, source }
 }
@@ -204,28 +265,26 @@ fn unreadable(what: String, source: Cause) -> Error {
 mod tests {
     use super::*;
 
+    fn caller() -> Caller {
+        Caller { environment: Vec::new(), directory: "/".into() }
+    }
+
     fn load(arguments: &[&str]) -> Result<CargoConfig, Error> {
-        let caller = Caller { environment: Vec::new(), directory: "/".into() };
-        CargoConfig::load(&caller, &arguments.iter().map(|&argument| argument.into()).collect::<Vec<_>>())
+        CargoConfig::load(&caller(), &arguments.iter().map(|&argument| argument.into()).collect::<Vec<_>>())
     }
 
     #[test]
     fn a_runner_is_a_line_or_a_list_of_words() {
         for runner in ["'bin/emulate -L  lib'", "['bin/emulate', '-L', 'lib']"] {
             let config = load(&[&format!("target.other.runner={runner}")]).unwrap();
-            assert_eq!(config.runner("other").unwrap(), ["/bin/emulate", "-L", "lib"]);
+            assert_eq!(config.runner("other", &caller()).unwrap(), ["/bin/emulate", "-L", "lib"]);
         }
         let config = load(&["target.other.runner='emulate'"]).unwrap();
-        assert_eq!(config.runner("other").unwrap(), ["emulate"]);
+        assert_eq!(config.runner("other", &caller()).unwrap(), ["emulate"]);
     }
 
     #[test]
     fn a_runner_that_cannot_be_understood_is_refused() {
-        let text = load(&["target.'cfg(unix)'.runner='emulate'"]).unwrap_err().chain();
-        assert!(
-            text.ends_with("a runner for `cfg(unix)` cannot be given here; name the target triple"),
-            "{text}"
-        );
         assert!(load(&["target.other.runner=[]"]).unwrap_err().chain().ends_with("the runner is empty"));
     }
 

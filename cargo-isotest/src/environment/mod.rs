@@ -53,8 +53,8 @@ impl<'a> Surroundings<'a> {
     /// The runner of cargo's configuration, program first; empty without one.
     pub(crate) fn runner(&self, place: &Place) -> Result<Vec<OsString>, Error> {
         match &place.triple {
-            Some(triple) => self.config.runner(triple),
-            None => self.config.runner(&self.host_triple()?),
+            Some(triple) => self.config.runner(triple, self.caller),
+            None => self.config.runner(&self.host_triple()?, self.caller),
         }
     }
 

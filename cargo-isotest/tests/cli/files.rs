@@ -113,21 +113,26 @@ fn a_runner_runs_inside() {
     fs::set_permissions(&runner, fs::Permissions::from_mode(0o755)).unwrap();
     let project = with_test(&place.path().join("project"), "");
     let config = format!("target.'cfg(all())'.runner = '{}'", runner.display());
+    let file = project.directory.join(".cargo/config.toml");
     fs::create_dir(project.directory.join(".cargo")).unwrap();
-    fs::write(project.directory.join(".cargo/config.toml"), config).unwrap();
-    let call = with_flags(&project, &["--keep", kept.path().to_str().unwrap()])
-        .arguments(["--bind", place.path().to_str().unwrap()])
-        .within(&project.directory);
-    let ended = call.run().with_code(0);
-    assert!(
-        !ended.stdout.contains("runs whole"),
-        "a word of the runner is none of the list: {}",
-        ended.stdout
-    );
-    let log = fs::read_to_string(log).unwrap();
-    let ours = fs::read_link("/proc/self/ns/pid").unwrap();
-    assert!(log.lines().count() >= 3, "two lists and a test, but {log:?}");
-    assert!(log.lines().all(|namespace| namespace != ours.to_str().unwrap()), "{log}");
+    for on_command_line in [false, true] {
+        fs::write(&file, if on_command_line { "" } else { &config }).unwrap();
+        let call = with_flags(&project, &["--keep", kept.path().to_str().unwrap()])
+            .arguments(["--bind", place.path().to_str().unwrap()])
+            .arguments(on_command_line.then_some(["--config", &config]).into_iter().flatten())
+            .within(&project.directory);
+        let ended = call.run().with_code(0);
+        assert!(
+            !ended.stdout.contains("runs whole"),
+            "a word of the runner is none of the list: {}",
+            ended.stdout
+        );
+        let called = fs::read_to_string(&log).unwrap();
+        fs::remove_file(&log).unwrap();
+        let ours = fs::read_link("/proc/self/ns/pid").unwrap();
+        assert!(called.lines().count() >= 3, "two lists and a test, but {called:?}");
+        assert!(called.lines().all(|namespace| namespace != ours.to_str().unwrap()), "{called}");
+    }
 }
 
 #[test]
