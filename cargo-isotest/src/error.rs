@@ -7,8 +7,9 @@ use anstyle::{AnsiColor, Style};
 use isotest_core::closure::{ElfError, Lack};
 use isotest_core::enumerate::and_more;
 use isotest_core::policy::Capability;
+use isotest_core::sandbox::shortage;
 use isotest_core::sandbox::step::StepError;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::{fmt, io};
@@ -127,6 +128,8 @@ pub(crate) enum Error {
         binary_id: String,
         /// What happened, such as a time limit that ran out.
         why: String,
+        /// What to do about just that.
+        hint: Option<&'static str>,
     },
     /// Nothing to execute.
     #[error("no test to execute: {}", left_out(*.filtered, *.ignored, .doctests))]
@@ -203,10 +206,9 @@ impl Error {
         match self {
             Self::Usage(_) => Some("`cargo isotest --help` names all flags".into()),
             Self::NoDirectory(_) => Some("change to a directory that exists".into()),
-            Self::Start { .. } => {
-                Some("install Rust with cargo, or name cargo in the environment variable CARGO".into())
-            }
-            Self::Listing { binary_id, .. } => Some(format!(
+            Self::Start { program, source, .. } => Some(of_start(program, source)),
+            Self::Listing { hint: Some(hint), .. } => Some((*hint).into()),
+            Self::Listing { binary_id, hint: None, .. } => Some(format!(
                 "see what `cargo test` says of `{binary_id}` when given `-- --list --format terse`"
             )),
             Self::NoTests { ignored: 1.., .. } => {
@@ -235,9 +237,14 @@ impl Error {
             }
             Self::ManyAttempts { .. } => Some("name one of them by its id".into()),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
-            Self::Sandbox(error) | Self::Execute(error) => error.hint().map(str::to_owned),
-            Self::Host(_)
-            | Self::Unwritten { .. }
+            Self::Sandbox(error) | Self::Execute(error) => Some(error.hint().into()),
+            Self::Host(error) => Some(
+                error.raw_os_error().and_then(shortage).map_or_else(
+                    || "what a host allows is read from /proc and /sys, which must be mounted and may be read".into(),
+                    str::to_owned,
+                ),
+            ),
+            Self::Unwritten { .. }
             | Self::Interrupted(_)
             | Self::Closure { .. }
             | Self::Root { .. }
@@ -260,6 +267,23 @@ impl Error {
             cause = error.source();
         }
         text
+    }
+}
+
+/// What to do about a tool that could not be started.
+fn of_start(program: &OsStr, source: &io::Error) -> String {
+    if let Some(hint) = source.raw_os_error().and_then(shortage) {
+        return hint.into();
+    }
+    let program = program.display();
+    match source.kind() {
+        io::ErrorKind::NotFound => {
+            "install Rust with cargo, or name cargo in the environment variable CARGO".into()
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("look at the permissions of `{program}` and of the directories above it")
+        }
+        _ => format!("see whether `{program} --version` can be executed by hand"),
     }
 }
 
@@ -344,12 +368,39 @@ impl fmt::Display for Words<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::libc;
 
     #[test]
     fn causes_follow_in_one_line() {
         let source = io::Error::from_raw_os_error(2);
         let error = Error::Start { program: "cargo".into(), stage: Stage::Build, source };
         assert_eq!(error.chain(), "cannot start `cargo`: No such file or directory (os error 2)");
+    }
+
+    #[test]
+    fn a_tool_that_was_not_started_is_installed_only_if_it_is_not_there() {
+        let hint = |errno| {
+            let source = io::Error::from_raw_os_error(errno);
+            Error::Start { program: "cargo".into(), stage: Stage::Build, source }.hint().unwrap()
+        };
+        assert!(hint(libc::ENOENT).contains("install Rust"));
+        for (errno, says) in [
+            (libc::EAGAIN, "ulimit -u"),
+            (libc::EMFILE, "ulimit -n"),
+            (libc::EACCES, "permissions of `cargo`"),
+        ] {
+            assert!(hint(errno).contains(says) && !hint(errno).contains("install"), "{}", hint(errno));
+        }
+        assert!(
+            Error::Host(io::Error::from_raw_os_error(libc::EMFILE)).hint().unwrap().contains("ulimit -n")
+        );
+    }
+
+    #[test]
+    fn a_binary_that_could_not_be_executed_comes_with_what_helps() {
+        let listing = |hint| Error::Listing { binary_id: "tour".into(), why: String::new(), hint }.hint();
+        assert_eq!(listing(Some("chmod")).as_deref(), Some("chmod"));
+        assert!(listing(None).unwrap().contains("cargo test"));
     }
 
     #[test]

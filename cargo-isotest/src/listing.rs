@@ -110,7 +110,11 @@ fn answer<'record>(
 ) -> Result<Answer<'record>, Error> {
     let why = match &record.outcome {
         Outcome::NotIsolated(error) if matches!(error.step, Step::Exec | Step::ChangeDirectory) => {
-            error.to_string()
+            return Err(Error::Listing {
+                binary_id: binary.id.clone(),
+                why: error.to_string(),
+                hint: Some(error.hint()),
+            });
         }
         Outcome::NotIsolated(error) => return Err(Error::Sandbox(error.clone())),
         Outcome::TimedOut => {
@@ -136,5 +140,5 @@ fn said(record: &Record, code: i32) -> Answer<'_> {
 }
 
 fn failed(binary: &TestBinary, why: String) -> Error {
-    Error::Listing { binary_id: binary.id.clone(), why }
+    Error::Listing { binary_id: binary.id.clone(), why, hint: None }
 }

@@ -79,9 +79,7 @@ impl Place<'_> {
             return if obstacle.capability.is_metric() { self.figures(obstacle) } else { Vec::new() };
         };
         match error.errno {
-            libc::ENOSPC if obstacle.capability != Capability::Rootfs => {
-                vec![self.limit(obstacle.capability)]
-            }
+            libc::ENOSPC if error.step.makes_namespaces() => vec![self.limit(obstacle.capability)],
             libc::EPERM | libc::EACCES | libc::ENOSYS if self.is_contained() => {
                 vec![self.container(measures)]
             }
@@ -94,7 +92,7 @@ impl Place<'_> {
                 "the kernel does not have it: Linux 5.12 or newer with user namespaces and overlayfs is needed",
                 [],
             )],
-            _ => Vec::new(),
+            _ => error.known_hint().map(|hint| way(hint, [])).into_iter().collect(),
         }
     }
 
@@ -313,6 +311,20 @@ mod tests {
             let obstacle = refused(Capability::Net, Step::UnshareZygote, libc::ENOSPC);
             let surroundings = Surroundings { settings: settings(name), ..user() };
             assert_eq!(commands(&[obstacle], &surroundings), [format!("sudo sysctl -w {setting}=15000")]);
+        }
+    }
+
+    #[test]
+    fn what_is_full_or_short_is_told_apart_from_what_is_forbidden() {
+        for (capability, step, errno, says) in [
+            (Capability::Net, Step::MakeNetwork, libc::ENOSPC, "so many namespaces"),
+            (Capability::CopyOnWrite, Step::MakeLayers, libc::ENOSPC, "memory for files"),
+            (Capability::Mount, Step::MountRoot, libc::ENOSPC, "so many mounts"),
+            (Capability::User, Step::CloneInit, libc::EAGAIN, "ulimit -u"),
+        ] {
+            let obstacle = refused(capability, step, errno);
+            let found = remedies(&[obstacle], Place { surroundings: &user(), cgroups: &[] });
+            assert!(matches!(found.as_slice(), [only] if only.why.contains(says)), "{found:?}");
         }
     }
 

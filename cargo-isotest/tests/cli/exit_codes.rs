@@ -99,6 +99,7 @@ fn a_binary_that_is_no_program() {
         let ended = isotest(&passing).run().with_code(104);
         assert!(ended.stderr.contains("`passing::outside`"), "{}", ended.stderr);
         assert!(ended.stderr.contains("Exec format error"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("hint: it is no program for this machine"), "{}", ended.stderr);
     }
 }
 

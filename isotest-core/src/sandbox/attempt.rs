@@ -237,7 +237,7 @@ impl Attempt {
             }
             Err(error) => {
                 // What was never executed has used nothing that could be measured.
-                remarks.extend(error.hint().map(str::to_owned));
+                remarks.push(error.hint().to_owned());
                 (Outcome::NotIsolated(error), None, Usage::default(), None)
             }
         };

@@ -204,6 +204,11 @@ impl Step {
         })
     }
 
+    /// Whether the kernel counts namespaces in it, of which each user may have so many.
+    pub const fn makes_namespaces(self) -> bool {
+        matches!(self, Self::UnshareZygote | Self::CloneInit | Self::MakeNetwork | Self::UnshareCgroup)
+    }
+
     /// What was attempted, as the object of "could not".
     pub const fn action(self) -> &'static str {
         match self {
@@ -270,32 +275,6 @@ pub struct StepError {
     pub errno: i32,
     /// The file or directory concerned, if any.
     pub subject: Option<String>,
-}
-
-impl StepError {
-    /// What the user can do about it, where it is not the host that refuses.
-    pub fn hint(&self) -> Option<&'static str> {
-        match (self.step, self.errno) {
-            (Step::Exec, libc::ENOENT) => Some(
-                "the file or the interpreter it names is not there inside the sandbox; `--bind PATH` shows a further path",
-            ),
-            (Step::ChangeDirectory, libc::ENOENT) => {
-                Some("the directory is not there inside the sandbox; `--bind PATH` shows a further path")
-            }
-            (
-                Step::CreateCgroup
-                | Step::ShowCgroup
-                | Step::JoinCgroup
-                | Step::CloneWorkload
-                | Step::ReadFigures,
-                libc::EACCES | libc::EPERM | libc::ENOENT | libc::ENODEV | libc::EOPNOTSUPP,
-            ) => Some(
-                "somebody else has removed the run's cgroup, or turned a controller off, while the run went on; a cgroup \
-                 of your own that nobody else manages helps: `systemd-run --user --scope -p Delegate=yes`",
-            ),
-            _ => None,
-        }
-    }
 }
 
 impl fmt::Display for StepError {

@@ -76,7 +76,11 @@ fn fails(suite: &Suite, step: Step) -> Kept {
             let record = slot.execute(&plan, &Cancel::new()?).ok_or("cancelled")?;
             assert!(record.ending.is_none(), "{step:?}: {record:?}");
             match record.outcome {
-                Outcome::NotIsolated(error) => error,
+                Outcome::NotIsolated(error) => {
+                    // As reports show it.
+                    assert!(record.remarks.iter().any(|remark| remark == error.hint()), "{error}: no hint");
+                    error
+                }
                 outcome => return Err(format!("{step:?} failed, and the outcome was {outcome:?}").into()),
             }
         }
@@ -84,6 +88,7 @@ fn fails(suite: &Suite, step: Step) -> Kept {
     let subject = error.subject.clone();
     assert_eq!(error, StepError { step, errno: Errno::ECANCELED as i32, subject });
     assert!(error.to_string().contains(&format!("{step:?}")), "{error}");
+    assert!(!error.hint().is_empty(), "{error}");
     wish.attempt(&mut suite.slot(&healthy)?, &["exit", "0"])?.outcome(&Outcome::Passed)
 }
 
@@ -121,6 +126,7 @@ pub(crate) fn without_descriptors(_: &[OsString]) -> Kept {
     setrlimit(Resource::RLIMIT_NOFILE, hard_limit()?.min(1024), hard_limit()?)?;
     let Err(error) = refused else { return Err("a zygote was started".into()) };
     assert_eq!((error.step, error.errno), (Step::StartZygote, Errno::EMFILE as i32), "{error}");
+    assert!(error.hint().contains("ulimit -n"), "{}", error.hint());
     suite.inside(&["exit", "0"])?.outcome(&Outcome::Passed)
 }
 
@@ -139,6 +145,7 @@ fn no_cgroup(suite: &Suite) -> Kept {
         return Err(format!("{:?}", record.outcome).into());
     };
     assert_eq!((error.step, error.errno), (Step::CreateCgroup, Errno::EINVAL as i32), "{error}");
+    assert!(error.hint().contains("--pids-limit"), "{}", error.hint());
     suite.wish().attempt(&mut slot, &["exit", "0"])?.outcome(&Outcome::Passed)
 }
 
@@ -146,7 +153,7 @@ fn missing_program(suite: &Suite) -> Kept {
     let wish = suite.wish().program("/nonexistent/program");
     let error = not_isolated(suite, &wish, Step::Exec, Errno::ENOENT)?;
     assert_eq!(error.subject.as_deref(), Some("/nonexistent/program"));
-    assert!(error.hint().is_some());
+    assert!(error.hint().contains("--bind"), "{}", error.hint());
     Ok(())
 }
 
