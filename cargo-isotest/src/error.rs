@@ -163,6 +163,14 @@ pub(crate) enum Error {
     /// What the host is could not be read, or it has run out of something.
     #[error("cannot prepare sandboxes on this host")]
     Host(#[source] io::Error),
+    /// A thread was refused.
+    #[error("this host cannot isolate tests: cannot start a thread {task}")]
+    Thread {
+        /// What it was to do.
+        task: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A sandbox could not be made.
     #[error("this host cannot isolate tests")]
     Sandbox(#[source] StepError),
@@ -238,7 +246,7 @@ impl Error {
             Self::ManyAttempts { .. } => Some("name one of them by its id".into()),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
             Self::Sandbox(error) | Self::Execute(error) => Some(error.hint().into()),
-            Self::Host(error) => Some(
+            Self::Host(error) | Self::Thread { source: error, .. } => Some(
                 error.raw_os_error().and_then(shortage).map_or_else(
                     || "what a host allows is read from /proc and /sys, which must be mounted and may be read".into(),
                     str::to_owned,

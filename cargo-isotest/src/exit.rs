@@ -106,9 +106,11 @@ impl From<&Error> for Exit {
             | Error::OutsideTarget { .. } => Self::Metadata,
             Error::Listing { .. } | Error::CannotRun(_) => Self::Listing,
             Error::NoTests { .. } | Error::NoAttempt { .. } | Error::AttemptEnded { .. } => Self::NoTests,
-            Error::CannotIsolate { .. } | Error::CannotLimit(_) | Error::Host(_) | Error::Sandbox(_) => {
-                Self::CannotIsolate
-            }
+            Error::CannotIsolate { .. }
+            | Error::CannotLimit(_)
+            | Error::Host(_)
+            | Error::Thread { .. }
+            | Error::Sandbox(_) => Self::CannotIsolate,
             Error::Execute(error) => Self::of_command(error),
         }
     }

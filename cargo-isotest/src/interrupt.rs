@@ -1,5 +1,6 @@
 //! Signals that end the run: the first ends it in order, the second at once.
 
+use crate::error::Error;
 use crate::workers::News;
 use isotest_core::sandbox::Cancel;
 use procfs::process::Process;
@@ -11,7 +12,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::thread::Scope;
+use std::thread::{Builder, Scope};
 
 /// What signals do to this process. Once one of them has been watched for, it would be swallowed whenever nobody does: its
 /// default does not come back by itself.
@@ -49,16 +50,19 @@ impl Interrupts {
     }
 
     /// Watches for them.
+    ///
+    /// # Errors
+    /// When there is no descriptor or no thread for it. Signals then end the process at once, as before.
     pub(crate) fn watch<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         cancel: &'scope Cancel,
         tell: Sender<News>,
-    ) -> io::Result<Watch<'scope>> {
-        let mut signals = Signals::new(&self.signals)?;
-        let handle = signals.handle();
+    ) -> Result<Watch<'scope>, Error> {
+        let mut signals = Signals::new(&self.signals).map_err(Error::Host)?;
+        let watch = Watch { handle: signals.handle(), interrupts: self };
         self.at_once.store(false, Ordering::SeqCst);
-        scope.spawn(move || {
+        let wait = move || {
             for signal in signals.forever() {
                 if cancel.is_thrown() {
                     end_by(signal);
@@ -68,8 +72,10 @@ impl Interrupts {
                 let _ = tell.send(News::Interrupted(signal));
                 cancel.throw();
             }
-        });
-        Ok(Watch { handle, interrupts: self })
+        };
+        let started = Builder::new().spawn_scoped(scope, wait);
+        started.map_err(|source| Error::Thread { task: "that watches for signals", source })?;
+        Ok(watch)
     }
 }
 

@@ -32,8 +32,8 @@ pub(crate) fn test(
     let cancel = Cancel::new().map_err(Error::Host)?;
     let roster = Roster::new(settings.execution.jobs.get());
     let Listed { tests, .. } = thread::scope(|scope| {
-        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster);
-        let _watch = interrupts.watch(scope, &cancel, tell).map_err(Error::Host)?;
+        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster)?;
+        let _watch = interrupts.watch(scope, &cancel, tell)?;
         workers.ready().map_err(Error::from)?;
         listing::list(&workers, sandboxes, &build.binaries, settings.execution.list_timeout)
     })?;

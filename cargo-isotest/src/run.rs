@@ -44,12 +44,10 @@ fn execute_in(
     let cancel = Cancel::new().map_err(Error::Host)?;
     let roster = Roster::new(settings.execution.jobs.get());
     thread::scope(|scope| {
-        let listener = Listener::open();
-        if let Ok(listener) = &listener {
-            listener.serve(scope, &roster);
-        }
-        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster);
-        let _watch = interrupts.watch(scope, &cancel, tell).map_err(Error::Host)?;
+        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster)?;
+        let _watch = interrupts.watch(scope, &cancel, tell)?;
+        // Last, so that its thread is none that the others are then refused.
+        let listener = Listener::open(scope, &roster);
         let run = Run { settings, build, sandboxes, workers: &workers, roster: &roster, listener: &listener };
         run.execute()
     })

@@ -1,6 +1,7 @@
 //! One thread for each job slot. They take attempts from one queue and tell what becomes of them.
 
 use crate::environment;
+use crate::error::Error;
 use crate::isolation::Sandboxes;
 use crate::root;
 use crate::roster::Roster;
@@ -12,7 +13,7 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, Scope};
+use std::thread::{self, Builder, Scope};
 use std::time::Duration;
 
 /// An attempt to be executed, and the number by which it is known here.
@@ -77,12 +78,15 @@ pub(crate) struct Workers<'run> {
 
 impl<'run> Workers<'run> {
     /// Starts a thread for each slot of the roster, which makes it. What is sent by the sender returned arrives with the news.
+    ///
+    /// # Errors
+    /// When a thread is refused. Those that were started before it end by themselves.
     pub(crate) fn start(
         scope: &'run Scope<'run, '_>,
         sandboxes: &'run Sandboxes,
         cancel: &'run Cancel,
         roster: &'run Roster,
-    ) -> (Self, Sender<News>) {
+    ) -> Result<(Self, Sender<News>), Error> {
         let jobs = roster.jobs();
         let (queue, orders) = sync_channel(jobs);
         let (tell, news) = channel();
@@ -99,12 +103,14 @@ impl<'run> Workers<'run> {
                 tell: tell.clone(),
             };
             let alarm = Alarm { cancel, tell: tell.clone() };
-            scope.spawn(move || {
+            let work = move || {
                 let _alarm = alarm;
                 worker.work();
-            });
+            };
+            let started = Builder::new().spawn_scoped(scope, work);
+            started.map_err(|source| Error::Thread { task: "for a job slot", source })?;
         }
-        (Self { cancel, queue, news, jobs, stopped }, tell)
+        Ok((Self { cancel, queue, news, jobs, stopped }, tell))
     }
 
     /// Waits until every slot is ready.

@@ -2,6 +2,7 @@
 
 use super::screen::Screen;
 use super::signals::{self, Received, Signals};
+use crate::error::Error;
 use isotest_core::sandbox::{Attempt, Heard};
 use nix::errno::Errno;
 use nix::libc::{SIGCHLD, SIGCONT, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
@@ -14,10 +15,10 @@ use std::os::fd::AsFd;
 const LOOK_MILLISECONDS: u16 = 200;
 
 /// Returns when it has ended and everything it wrote to its terminal was shown.
-pub(super) fn until_end(attempt: &mut Attempt, signals: &Signals) -> io::Result<()> {
+pub(super) fn until_end(attempt: &mut Attempt, signals: &Signals) -> Result<(), Error> {
     let screen = attempt.terminal().map(|inner| Screen::open(io::stdin().as_fd(), inner)).transpose()?;
     let mut watch = Watch { attempt, signals, screen };
-    while watch.step()? {}
+    while watch.step().map_err(Error::Host)? {}
     Ok(())
 }
 

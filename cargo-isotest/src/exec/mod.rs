@@ -77,11 +77,8 @@ pub(crate) fn attended(
     let roster = Roster::new(1);
     roster.expect(std::iter::once(("exec", line(&workload).as_str())));
     thread::scope(|scope| {
-        let listener = Listener::open();
-        if let Ok(listener) = &listener {
-            listener.serve(scope, &roster);
-        }
         let mut slot = Slot::start(template, &sandboxes.cgroups).map_err(Error::Sandbox)?;
+        let listener = Listener::open(scope, &roster);
         let mut isolation = sandboxes.isolation.clone();
         isolation.remarks.extend(Listener::remark(&listener));
         say(settings, &report::before_command(&isolation));
@@ -124,7 +121,7 @@ fn attended_by_us(plan: SandboxPlan) -> SandboxPlan {
 }
 
 fn finish(mut attempt: Attempt, settings: &Settings, signals: &Signals) -> Result<Record, Error> {
-    attend::until_end(&mut attempt, signals).map_err(Error::Host)?;
+    attend::until_end(&mut attempt, signals)?;
     let mut record = attempt.finish();
     missing::remark(&mut record);
     match record.outcome {

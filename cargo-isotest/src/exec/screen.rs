@@ -1,6 +1,7 @@
 //! The caller's terminal while a command uses one of a sandbox in its place: keys go in as they are, the window's size
 //! follows, and whatever happens, the terminal is in the end as it was.
 
+use crate::error::Error;
 use isotest_core::sandbox::resize_like;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -9,7 +10,7 @@ use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::{getpgrp, read, tcgetpgrp, write};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::thread::{self, JoinHandle};
+use std::thread::{Builder, JoinHandle};
 
 /// Both terminals.
 #[derive(Debug)]
@@ -29,14 +30,20 @@ pub(super) struct Screen {
 
 impl Screen {
     /// Takes over the caller's terminal, if we are in its foreground.
-    pub(super) fn open(keys: BorrowedFd<'_>, inner: BorrowedFd<'_>) -> io::Result<Self> {
-        let keys = keys.try_clone_to_owned()?;
-        let inner = inner.try_clone_to_owned()?;
-        fcntl(&inner, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK))?;
-        let source = inner.try_clone()?;
-        let output = Some(thread::spawn(move || show(&source)));
-        let mut screen = Self { keys, inner, before: None, open: true, pending: Vec::new(), output };
-        screen.take()?;
+    ///
+    /// # Errors
+    /// When there is no descriptor or no thread for it.
+    pub(super) fn open(keys: BorrowedFd<'_>, inner: BorrowedFd<'_>) -> Result<Self, Error> {
+        let keys = keys.try_clone_to_owned().map_err(Error::Host)?;
+        let inner = inner.try_clone_to_owned().map_err(Error::Host)?;
+        let nonblocking = fcntl(&inner, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK));
+        nonblocking.map_err(|errno| Error::Host(errno.into()))?;
+        let source = inner.try_clone().map_err(Error::Host)?;
+        let started = Builder::new().spawn(move || show(&source));
+        let output = started.map_err(|source| Error::Thread { task: "that shows the terminal", source })?;
+        let (before, pending) = (None, Vec::new());
+        let mut screen = Self { keys, inner, before, open: true, pending, output: Some(output) };
+        screen.take().map_err(Error::Host)?;
         Ok(screen)
     }
 

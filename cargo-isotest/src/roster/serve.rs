@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::sync::Arc;
-use std::thread::{Scope, sleep};
+use std::thread::{Builder, Scope, sleep};
 use std::time::Duration;
 
 /// What the names of the sockets begin with; pid and start time of the supervisor follow.
@@ -25,27 +25,17 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Listener(Arc<UnixListener>);
 
 impl Listener {
-    /// Takes the name of this process's run.
+    /// Takes the name of this process's run and answers whoever asks, in a thread of its own.
     ///
     /// # Errors
-    /// When somebody else has taken it, or sockets cannot be made.
-    pub(crate) fn open() -> io::Result<Self> {
+    /// When somebody else has taken the name, or a socket or a thread is refused. A run can do without.
+    pub(crate) fn open<'scope>(scope: &'scope Scope<'scope, '_>, roster: &'scope Roster) -> io::Result<Self> {
         let stat = Process::myself().and_then(|process| process.stat()).map_err(io::Error::other)?;
         let name = format!("{PREFIX}{}-{}", stat.pid, stat.starttime);
         let address = SocketAddr::from_abstract_name(name)?;
-        Ok(Self(Arc::new(UnixListener::bind_addr(&address)?)))
-    }
-
-    /// What the user should know if it could not be opened.
-    pub(crate) fn remark(opened: &io::Result<Self>) -> Option<String> {
-        let error = opened.as_ref().err()?;
-        Some(format!("`cargo isotest ps` does not find this run: {error}"))
-    }
-
-    /// Answers, in a thread of its own.
-    pub(crate) fn serve<'scope>(&self, scope: &'scope Scope<'scope, '_>, roster: &'scope Roster) {
-        let listener = Arc::clone(&self.0);
-        scope.spawn(move || {
+        let listener = Arc::new(UnixListener::bind_addr(&address)?);
+        let opened = Self(Arc::clone(&listener));
+        let serve = move || {
             loop {
                 match listener.accept() {
                     // Who goes away before the end of the answer has not wanted it.
@@ -54,7 +44,15 @@ impl Listener {
                     Err(_) => sleep(PAUSE),
                 }
             }
-        });
+        };
+        Builder::new().spawn_scoped(scope, serve)?;
+        Ok(opened)
+    }
+
+    /// What the user should know if it could not be opened.
+    pub(crate) fn remark(opened: &io::Result<Self>) -> Option<String> {
+        let error = opened.as_ref().err()?;
+        Some(format!("`cargo isotest ps` does not find this run: {error}"))
     }
 }
 

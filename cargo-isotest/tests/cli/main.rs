@@ -29,6 +29,7 @@ mod places;
 mod project;
 mod projects;
 mod ps;
+mod refused;
 mod roots;
 mod selection;
 mod shell;
