@@ -246,12 +246,7 @@ impl Error {
             Self::ManyAttempts { .. } => Some("name one of them by its id".into()),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
             Self::Sandbox(error) | Self::Execute(error) => Some(error.hint().into()),
-            Self::Host(error) | Self::Thread { source: error, .. } => Some(
-                error.raw_os_error().and_then(shortage).map_or_else(
-                    || "what a host allows is read from /proc and /sys, which must be mounted and may be read".into(),
-                    str::to_owned,
-                ),
-            ),
+            Self::Host(error) | Self::Thread { source: error, .. } => Some(of_host(error).into()),
             Self::Unwritten { .. }
             | Self::Interrupted(_)
             | Self::Closure { .. }
@@ -276,6 +271,14 @@ impl Error {
         }
         text
     }
+}
+
+/// What to do about a host that could not be read, or gave no thread.
+fn of_host(error: &io::Error) -> &'static str {
+    error
+        .raw_os_error()
+        .and_then(shortage)
+        .unwrap_or("what a host allows is read from /proc and /sys, which must be mounted and may be read")
 }
 
 /// What to do about a tool that could not be started.
