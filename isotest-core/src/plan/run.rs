@@ -5,8 +5,7 @@ use crate::host::{HostEntry, Kind};
 use std::path::Path;
 
 /// Entries through which a test could reach services of the host.
-const HIDDEN: [&str; 9] =
-    ["user", "dbus", "docker", "containerd", "podman", "crio", "libpod", "buildkit", "isotest"];
+const HIDDEN: [&str; 8] = ["user", "dbus", "docker", "containerd", "podman", "crio", "libpod", "buildkit"];
 
 /// `/run` without sockets and without the directories of services.
 pub(super) fn seen(entries: &[HostEntry]) -> impl Iterator<Item = Entry> {
