@@ -6,6 +6,7 @@ use crate::project::Project;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::chown;
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -173,6 +174,40 @@ fn the_script_leads_to_the_same_namespaces_and_mounts() {
             assert_ne!(seen(&by_us), seen(&plain), "{flags:?}");
         }
     }
+}
+
+/// In a `/run` with a service: what is seen there outside, in a sandbox, and where the script leads.
+const BESIDE_A_SERVICE: &str = "mount -t tmpfs -o mode=755 run /run; mkdir -p /run/service/deep /run/service/empty; \
+    chmod 750 /run/service; echo there > /run/service/deep/file; ln -s deep/file /run/service/link; \
+    touch /run/service/deep/socket; mount --bind \"$2\" /run/service/deep/socket; sh -c \"$3\" > outside; \
+    \"$1\" isotest exec --quiet -- sh -c \"$3\" > by-us; \"$1\" isotest explain -- sh -c \"$3\" > script; sh script > by-script";
+
+#[test]
+fn the_script_shows_no_service_either() {
+    let caller = Caller::new(None);
+    let place = caller.place.path();
+    let _listening = UnixListener::bind(place.join("socket")).unwrap();
+    let mut call = caller.as_caller(bare());
+    let program = call.command.get_program().to_owned();
+    let variables: Vec<_> =
+        call.command.get_envs().filter_map(|(name, value)| Some((name, value?))).collect();
+    let mut command = Command::new("unshare");
+    command.env_clear().envs(variables).current_dir(place);
+    if !nix::unistd::geteuid().is_root() {
+        command.arg("--map-root-user");
+    }
+    let look = "cd /run; cat service/link; find service -exec stat -c '%A %u %g %N' {} + | sort";
+    command.args(["--mount", "sh", "-ec", BESIDE_A_SERVICE, "sh"]).arg(program).arg(place.join("socket"));
+    command.arg(look).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    call.command = command;
+    call.run().with_code(0);
+    let seen = |name: &str| fs::read_to_string(place.join(name)).unwrap();
+    assert!(seen("by-us").starts_with("there\n") && !seen("by-us").contains("socket"), "{}", seen("by-us"));
+    assert_eq!(seen("by-script"), seen("by-us"));
+    let is_no_socket = |line: &&str| !line.contains("socket");
+    let rest: Vec<_> = seen("outside").lines().filter(is_no_socket).map(str::to_owned).collect();
+    assert_eq!(rest, seen("by-us").lines().collect::<Vec<_>>());
+    assert!(seen("outside").contains("service/deep/socket"), "control");
 }
 
 #[test]

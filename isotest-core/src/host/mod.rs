@@ -7,6 +7,7 @@ pub mod surroundings;
 
 use crate::policy::Capability;
 use crate::sandbox::step::StepError;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What an entry of a directory is, as far as building a root of it goes.
@@ -37,6 +38,24 @@ pub struct HostEntry {
     pub path: PathBuf,
     /// What it is.
     pub kind: Kind,
+}
+
+/// The host's `/run`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Run {
+    /// What stands in it.
+    pub entries: Vec<HostEntry>,
+    /// The directories in it and below it that hold a socket somewhere, or may.
+    pub with_sockets: BTreeMap<PathBuf, WithSockets>,
+}
+
+/// A directory that holds a socket somewhere, or may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WithSockets {
+    /// Its permissions.
+    pub mode: u32,
+    /// What stands in it; nothing where we may enter it, but not look into it.
+    pub entries: Vec<HostEntry>,
 }
 
 /// Who we are.
@@ -94,7 +113,7 @@ pub struct Host {
     /// What stands in `/`.
     pub root_entries: Vec<HostEntry>,
     /// What stands in `/run`, or why that is not known.
-    pub run_entries: Result<Vec<HostEntry>, String>,
+    pub run: Result<Run, String>,
     /// Whether `/var/tmp` is a directory (a link to another temporary directory needs nothing).
     pub has_var_tmp: bool,
     /// Every mount point.
@@ -214,7 +233,7 @@ pub(crate) fn sample(uid: u32) -> Host {
     Host {
         ids: Ids { uid, gid: uid, uid_extents: Vec::new(), gid_extents: Vec::new() },
         root_entries: Vec::new(),
-        run_entries: Ok(Vec::new()),
+        run: Ok(Run::default()),
         has_var_tmp: true,
         mount_points: Vec::new(),
         memory_total: 1 << 30,

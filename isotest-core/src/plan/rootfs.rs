@@ -56,13 +56,14 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
     let mut tree = Vec::new();
     own_directories(&mut tree);
     host_entries(&mut tree, host);
-    let run = host.run_entries.as_ref().map(|entries| tree.extend(run::seen(entries)));
+    let run = run::seen(host);
+    tree.extend(run.tree);
     devices(&mut tree);
     system(&mut tree, cgroups, host);
     tree.extend(missing_home(views).map(|path| Entry::Directory { path: path.clone(), mode: 0o700 }));
 
     let mut layers = Layers { tree, covering: private_directories(views, host), ..Layers::default() };
-    layers.remarks.extend(run.err().map(|error| format!("`/run` is empty: it cannot be read ({error})")));
+    layers.remarks.extend(run.remark);
     layers.finish(views, host, cgroups, jobs)
 }
 

@@ -24,6 +24,7 @@ mod pictures;
 mod rights;
 mod rootfs;
 mod roots;
+mod services;
 mod steps;
 mod submounts;
 mod surroundings;
@@ -57,6 +58,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("ipc", ipc::PROMISES),
         ("rootfs", rootfs::PROMISES),
         ("roots", roots::PROMISES),
+        ("services", services::PROMISES),
         ("submounts", submounts::PROMISES),
         ("writes", writes::PROMISES),
         ("foreign", foreign::PROMISES),

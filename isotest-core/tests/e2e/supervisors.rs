@@ -3,7 +3,7 @@
 
 use crate::sandboxed::Suite;
 use crate::seen::Seen;
-use crate::{foreign, killed, many, rootfs, steps, submounts, surroundings};
+use crate::{foreign, killed, many, rootfs, services, steps, submounts, surroundings};
 use libtest_mimic::Failed;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
@@ -27,6 +27,9 @@ const PARTS: &[Part] = &[
     ("with_submount", rootfs::with_submount),
     ("hides_run", rootfs::hides_run),
     ("user_without_run", rootfs::user_without_run),
+    ("with_services", services::with_services),
+    ("services_for_a_user", services::services_for_a_user),
+    ("user_with_services", services::user_with_services),
     ("mounts_for_a_user", submounts::mounts_for_a_user),
     ("user_beside_mount", submounts::user_beside_mount),
     ("user_beside_many", submounts::user_beside_many),

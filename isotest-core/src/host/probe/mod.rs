@@ -1,6 +1,7 @@
 //! Reads [`Host`] from `/proc`, `/sys` and the root directory, and tries in processes that are thrown away what can only
 //! be tried. Changes nothing.
 
+mod run;
 mod surroundings;
 mod whole;
 
@@ -38,7 +39,7 @@ pub fn host() -> io::Result<Host> {
     let ids = ids()?;
     Ok(Host {
         root_entries: entries(Path::new("/"))?,
-        run_entries: unless_missing(entries(Path::new("/run"))).map_err(|error| error.to_string()),
+        run: unless_missing(run::read(&mounts)).map_err(|error| error.to_string()),
         has_var_tmp: fs::symlink_metadata("/var/tmp").is_ok_and(|meta| meta.is_dir()),
         mount_points: mounts.iter().map(|mount| unescaped(&mount.mount_point)).collect(),
         memory_total: procfs::Meminfo::current().map_err(io_error)?.mem_total,
