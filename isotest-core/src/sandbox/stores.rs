@@ -107,6 +107,14 @@ impl Store {
     fn make(private: &Private, path: &Path, user_attributes: bool) -> Result<Self, StepError> {
         let tmpfs = || mounts::attach(&mounts::tmpfs(private.tmpfs_bytes)?, path);
         Step::MountTmpfs.on(path.display(), tmpfs)?;
+        Self::furnish(private, path, user_attributes).inspect_err(|_| {
+            // Why it is not to be had is worth more than what is left of it.
+            let _ = umount2(path, MntFlags::MNT_DETACH);
+        })
+    }
+
+    /// Makes all layers in the tmpfs.
+    fn furnish(private: &Private, path: &Path, user_attributes: bool) -> Result<Self, StepError> {
         let mut made = Vec::new();
         for (n, layer) in private.layers.iter().enumerate() {
             let making = Making { store: path, n, layers: &private.layers, user_attributes };
@@ -256,4 +264,48 @@ pub(super) fn overlay([lower, upper, work]: [&Path; 3], user_attributes: bool) -
         options.push((c"userxattr", None));
     }
     mounts::new_file_system(c"overlay", &options, attr::NOSUID | attr::NODEV)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::mount::{MsFlags, mount};
+    use nix::sched::{CloneFlags, unshare};
+    use std::thread;
+
+    #[test]
+    fn a_store_that_is_not_finished_is_unmounted() {
+        if !nix::unistd::geteuid().is_root() {
+            // A thread cannot have a user namespace of its own, and others may not mount.
+            return;
+        }
+        let place = tempfile::tempdir().unwrap();
+        let layer = |content| Layer { path: "/layer".into(), content };
+        let privately = layer(Content::Private { mode: 0o700, links: Vec::new() });
+        let of_nothing = layer(Content::CopyOnWrite { stash: place.path().join("nothing") });
+        let mounted = |layers: Vec<Layer>| {
+            let private = Private {
+                tmpfs_bytes: 1 << 20,
+                stash: place.path().into(),
+                stores: vec![place.path().into()],
+                layers,
+                cgroups: Vec::new(),
+                guarded_proc: Vec::new(),
+                changed_paths_most: 0,
+            };
+            let made = Store::make(&private, place.path(), false);
+            let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+            (made.map(drop), mounts.contains(&*place.path().to_string_lossy()))
+        };
+        let in_namespace = || {
+            unshare(CloneFlags::CLONE_NEWNS).unwrap();
+            let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+            mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
+            let (failed, is_mounted) = mounted(vec![privately.clone(), of_nothing]);
+            let error = failed.unwrap_err();
+            assert_eq!((error.step, error.errno, is_mounted), (Step::MakeLayers, libc::ENOENT, false));
+            assert_eq!(mounted(vec![privately]), (Ok(()), true));
+        };
+        thread::scope(|scope| scope.spawn(in_namespace).join()).unwrap();
+    }
 }
