@@ -3,8 +3,8 @@
 use crate::caller::Caller;
 use crate::cli::{
     CargoArgs, Cli, ExecArgs, ExecutionArgs, ExplainArgs, Flags, LibtestWords, MessageFormat, Network,
-    PolicyArgs, PsArgs, RootArgs, RootWord, RunIgnored, SandboxArgs, ShellArgs, TestArgs, UnknownWord, Verb,
-    Words,
+    PolicyArgs, PsArgs, RootArgs, RootPath, RootWord, RunIgnored, SandboxArgs, ShellArgs, TestArgs,
+    UnknownWord, Verb, Words,
 };
 use crate::select::Selection;
 use anstream::ColorChoice;
@@ -356,9 +356,9 @@ fn root(typed: &RootArgs, caller: &Caller) -> Result<RootWord, SettingsError> {
         return Err(SettingsError::HidesPackage);
     }
     Ok(match &typed.root {
-        RootWord::Directory(path) => RootWord::Directory(existing("--root", path, caller)?),
-        RootWord::Tar(path) => RootWord::Tar(existing("--root", path, caller)?),
-        RootWord::Oci(path) => RootWord::Oci(existing("--root", path, caller)?),
+        RootWord::At(RootPath { kind, path }) => {
+            RootWord::At(RootPath { kind: *kind, path: existing("--root", path, caller)? })
+        }
         RootWord::Host | RootWord::Minimal => typed.root.clone(),
     })
 }
@@ -388,6 +388,7 @@ fn coverage_directory(caller: &Caller) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::RootKind;
 
     fn settings_with(environment: &[(&str, &str)], arguments: &[&str]) -> Result<Settings, SettingsError> {
         let words = std::iter::once("cargo-isotest").chain(arguments.iter().copied()).map(OsString::from);
@@ -500,7 +501,10 @@ mod tests {
         let root = |text| settings(&["--root", text]).unwrap().sandbox.root;
         assert_eq!(settings(&[]).unwrap().sandbox.root, RootWord::Host);
         assert_eq!(root("minimal"), RootWord::Minimal);
-        assert_eq!(root("dir:lib"), RootWord::Directory("/usr/lib".into()));
+        assert_eq!(
+            root("dir:lib"),
+            RootWord::At(RootPath { kind: RootKind::Directory, path: "/usr/lib".into() })
+        );
         assert_eq!(refusal(&["--root", "dir:nowhere"]), "`--root /usr/nowhere` does not exist");
         assert_eq!(refusal(&["--hide-package"]), "`--hide-package` goes with `--root minimal` only");
     }

@@ -12,7 +12,7 @@ pub(crate) use exec::{ExecArgs, ExplainArgs, ShellArgs};
 pub(crate) use libtest::{LibtestWords, UnknownWord};
 pub(crate) use limits::LimitArgs;
 pub(crate) use ps::PsArgs;
-pub(crate) use root::{RootArgs, RootWord};
+pub(crate) use root::{RootArgs, RootKind, RootPath, RootWord};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};

@@ -30,19 +30,35 @@ pub(crate) enum RootWord {
     Host,
     /// Next to nothing.
     Minimal,
+    /// A root file system.
+    At(RootPath),
+}
+
+/// A root file system of the host's files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RootPath {
+    /// What it is.
+    pub(crate) kind: RootKind,
+    /// Where it is.
+    pub(crate) path: PathBuf,
+}
+
+/// What a root file system is before it is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RootKind {
     /// A directory.
-    Directory(PathBuf),
+    Directory,
     /// An archive.
-    Tar(PathBuf),
+    Tar,
     /// An image of containers, as a directory or as an archive.
-    Oci(PathBuf),
+    Oci,
 }
 
 impl RootWord {
     fn read(text: &OsStr) -> Result<Self, String> {
-        let path = |prefix: &[u8]| {
+        let at = |prefix: &[u8], kind| {
             let path = text.as_bytes().strip_prefix(prefix).filter(|path| !path.is_empty())?;
-            Some(PathBuf::from(OsStr::from_bytes(path)))
+            Some(Self::At(RootPath { kind, path: OsStr::from_bytes(path).into() }))
         };
         if text == "host" {
             return Ok(Self::Host);
@@ -50,10 +66,10 @@ impl RootWord {
         if text == "minimal" {
             return Ok(Self::Minimal);
         }
-        let directory = path(b"dir:").map(Self::Directory);
-        let archive = path(b"tar:").map(Self::Tar).or_else(|| path(b"oci:").map(Self::Oci));
+        let kinds: [(&[u8], _); 3] =
+            [(b"dir:", RootKind::Directory), (b"tar:", RootKind::Tar), (b"oci:", RootKind::Oci)];
         let known = "it is one of `host`, `minimal`, `dir:PATH`, `tar:PATH` and `oci:PATH`";
-        directory.or(archive).ok_or_else(|| known.to_owned())
+        kinds.into_iter().find_map(|(prefix, kind)| at(prefix, kind)).ok_or_else(|| known.to_owned())
     }
 }
 

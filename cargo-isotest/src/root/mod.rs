@@ -12,7 +12,7 @@ pub(crate) use image::Image;
 
 use crate::build::{Build, Directories};
 use crate::caller::Caller;
-use crate::cli::RootWord;
+use crate::cli::{RootKind, RootPath, RootWord};
 use crate::error::Error;
 use crate::settings::SandboxSettings;
 use crate::testcase::TestBinary;
@@ -72,10 +72,11 @@ pub(crate) enum RootError {
 /// # Errors
 /// When one cannot be had, or some binary cannot be executed in it.
 pub(crate) fn of_tests(sandbox: &SandboxSettings, build: &Build, caller: &Caller) -> Result<Roots, Error> {
-    if sandbox.root == RootWord::Minimal {
-        return minimal(sandbox, &build.binaries, caller);
-    }
-    let roots = one(&sandbox.root, &build.directories, caller)?;
+    let roots = match &sandbox.root {
+        RootWord::Host => Roots::of_one(of_host(&build.directories, caller)),
+        RootWord::Minimal => return minimal(sandbox, &build.binaries, caller),
+        RootWord::At(at) => of_path(at, &build.directories, caller)?,
+    };
     roots.each.iter().try_for_each(|rooted| check(rooted, sandbox, &build.binaries))?;
     Ok(Roots { binaries: build.binaries.clone(), ..roots })
 }
@@ -90,37 +91,41 @@ pub(crate) fn of_command(
     program: &Path,
     caller: &Caller,
 ) -> Result<Roots, Error> {
-    if sandbox.root != RootWord::Minimal {
-        return one(&sandbox.root, directories, caller);
+    match &sandbox.root {
+        RootWord::Host => Ok(Roots::of_one(of_host(directories, caller))),
+        RootWord::Minimal => minimal(sandbox, &[Arc::new(command(program, caller))], caller),
+        RootWord::At(at) => of_path(at, directories, caller),
     }
+}
+
+/// A command as if it were a test binary.
+fn command(program: &Path, caller: &Caller) -> TestBinary {
     let path = caller.variable("PATH").unwrap_or_default();
     let is_bare_name = !program.as_os_str().as_bytes().contains(&b'/');
     let mut candidates = std::env::split_paths(path).map(|directory| directory.join(program));
     let found = candidates.find(|path| is_bare_name && path.is_file());
-    let binary = TestBinary {
+    TestBinary {
         id: program.display().to_string(),
         path: found.unwrap_or_else(|| caller.absolute(program)),
         directory: caller.directory.clone(),
         environment: caller.environment.clone(),
         ..TestBinary::default()
-    };
-    minimal(sandbox, &[Arc::new(binary)], caller)
+    }
 }
 
-/// A root that all binaries share.
-fn one(word: &RootWord, directories: &Directories, caller: &Caller) -> Result<Roots, Error> {
-    let roots = |rooted, image, remarks| Roots { each: vec![rooted], binaries: Vec::new(), image, remarks };
-    match word {
-        RootWord::Host | RootWord::Minimal => {
-            Ok(roots(of_host(directories, caller), Image::default(), Vec::new()))
-        }
-        RootWord::Directory(path) | RootWord::Tar(path) | RootWord::Oci(path) => {
-            let failed = |error: RootError| Error::Root { path: path.clone(), source: error.into() };
-            let kept = unpacked(word, path, &store(directories, caller)).map_err(failed)?;
-            let rooted = tree(&kept, directories, caller).map_err(|error| failed(error.into()))?;
-            Ok(roots(rooted, kept.notes.image.clone(), remarks(&kept)))
-        }
+impl Roots {
+    /// One that all binaries share.
+    fn of_one(rooted: Rooted) -> Self {
+        Self { each: vec![rooted], binaries: Vec::new(), image: Image::default(), remarks: Vec::new() }
     }
+}
+
+/// A root file system.
+fn of_path(at: &RootPath, directories: &Directories, caller: &Caller) -> Result<Roots, Error> {
+    let failed = |error: RootError| Error::Root { path: at.path.clone(), source: error.into() };
+    let kept = unpacked(at, &store(directories, caller)).map_err(failed)?;
+    let rooted = tree(&kept, directories, caller).map_err(|error| failed(error.into()))?;
+    Ok(Roots { image: kept.notes.image.clone(), remarks: remarks(&kept), ..Roots::of_one(rooted) })
 }
 
 /// Where unpacked roots are kept: below the target directory, or for want of a project below the home directory.
@@ -132,29 +137,27 @@ fn store(directories: &Directories, caller: &Caller) -> PathBuf {
 }
 
 /// The directory in which the root is.
-fn unpacked(word: &RootWord, path: &Path, target: &Path) -> Result<Kept, RootError> {
+fn unpacked(RootPath { kind, path }: &RootPath, target: &Path) -> Result<Kept, RootError> {
     let digest = || -> io::Result<String> { packed::digest(File::open(path)?) };
-    match word {
-        RootWord::Tar(_) => kept::root(target, &format!("tar-{}", digest()?), |root, _| {
+    match kind {
+        RootKind::Directory => Ok(Kept { path: path.clone(), notes: Notes::default() }),
+        RootKind::Tar => kept::root(target, &format!("tar-{}", digest()?), |root, _| {
             let nodes = unpack(path, root)?;
             Ok(Notes { nodes, image: Image::default() })
         }),
-        RootWord::Oci(_) if path.is_dir() => {
+        RootKind::Oci if path.is_dir() => {
             let opened = Opened::of(path)?;
             kept::root(target, &format!("oci-{}", opened.digest), |root, _| {
                 let nodes = opened.unpack(root)?;
                 Ok(Notes { nodes, image: opened.image.clone() })
             })
         }
-        RootWord::Oci(_) => kept::root(target, &format!("oci-{}", digest()?), |root, scratch| {
+        RootKind::Oci => kept::root(target, &format!("oci-{}", digest()?), |root, scratch| {
             unpack(path, scratch)?;
             let opened = Opened::of(scratch)?;
             let nodes = opened.unpack(root)?;
             Ok(Notes { nodes, image: opened.image })
         }),
-        RootWord::Host | RootWord::Minimal | RootWord::Directory(_) => {
-            Ok(Kept { path: path.to_owned(), notes: Notes::default() })
-        }
     }
 }
 
