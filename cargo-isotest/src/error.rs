@@ -98,6 +98,18 @@ pub(crate) enum Error {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A root that cannot be unpacked here.
+    #[error("cannot unpack `{}` below `{}`", .path.display(), .into.display())]
+    NoPlace {
+        /// What was to be unpacked.
+        path: PathBuf,
+        /// Where roots are kept.
+        into: PathBuf,
+        /// Why not.
+        why: io::ErrorKind,
+        /// The file, and what the system said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Test binaries that the root cannot execute.
     #[error("not every test binary can be executed in this root: {}", CannotRun(.0))]
     CannotRun(Vec<(String, Vec<Lack>)>),
@@ -245,6 +257,7 @@ impl Error {
             }
             Self::ManyAttempts { .. } => Some("name one of them by its id".into()),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
+            Self::NoPlace { why, .. } => place(*why).map(str::to_owned),
             Self::Sandbox(error) | Self::Execute(error) => Some(error.hint().into()),
             Self::Host(error) | Self::Thread { source: error, .. } => Some(of_host(error).into()),
             Self::Unwritten { .. }
@@ -307,6 +320,20 @@ fn go_on_without(obstacles: &[Obstacle]) -> String {
     // A limit requires its figure, which can then not be only preferred.
     let without = Words(obstacles);
     format!("go on without by `--prefer {without}`, and without limits on it")
+}
+
+/// How there is one for a root.
+const fn place(why: io::ErrorKind) -> Option<&'static str> {
+    match why {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
+            "make room there; roots are kept below the target directory, or without a project below `$XDG_CACHE_HOME`",
+        ),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Some(
+            "roots are kept below the target directory, or without a project below `$XDG_CACHE_HOME`: name one that you \
+             may write to",
+        ),
+        _ => None,
+    }
 }
 
 // Cargo begins with the same word as we do.

@@ -109,6 +109,7 @@ impl From<&Error> for Exit {
             Error::CannotIsolate { .. }
             | Error::CannotLimit(_)
             | Error::Host(_)
+            | Error::NoPlace { .. }
             | Error::Thread { .. }
             | Error::Sandbox(_) => Self::CannotIsolate,
             Error::Execute(error) => Self::of_command(error),

@@ -1,8 +1,9 @@
 //! Images of containers: an OCI image layout (image-layout.md of the OCI image specification), or what `docker save`
 //! writes. Either may be a directory or an archive of one.
 
+use super::error::UnpackError;
 use super::packed::{self, Digesting};
-use super::unpack::{Limits, UnpackError, Unpacking, Whiteouts};
+use super::unpack::{Limits, Unpacking, Whiteouts};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -66,6 +67,13 @@ pub(crate) enum ImageError {
         /// What is wrong with it.
         source: UnpackError,
     },
+}
+
+impl ImageError {
+    /// As for [`UnpackError::refusal`].
+    pub(super) fn refusal(&self) -> Option<&io::Error> {
+        if let Self::Layer { source, .. } = self { source.refusal() } else { None }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -181,9 +189,7 @@ impl Opened {
             let name = name.to_owned();
             move |source| ImageError::Layer { name, source }
         };
-        let failed = |source| UnpackError::Write { path: into.to_owned(), source };
-        let mut unpacking =
-            Unpacking::new(into, Limits::default()).map_err(failed).map_err(layer("all of them"))?;
+        let mut unpacking = Unpacking::new(into, Limits::default()).map_err(layer("all of them"))?;
         for Layer { file: name, packed, content } in &self.layers {
             let file = open(&self.directory, name).map_err(|source| file_error(name, source))?;
             let (file, packed_digest) = Digesting::new(file);

@@ -9,6 +9,21 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+/// Why roots cannot be kept.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` cannot be {what}: {source}", path.display())]
+pub(crate) struct KeepError {
+    path: PathBuf,
+    what: &'static str,
+    pub(super) source: io::Error,
+}
+
+impl KeepError {
+    fn of(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self { path: path.to_owned(), what, source }
+    }
+}
+
 /// A root, and what came with it.
 #[derive(Debug)]
 pub(super) struct Kept {
@@ -30,61 +45,70 @@ const NOTES: &str = "notes.json";
 
 /// The root with this name; `unpack` makes it if it is not there, and may use the second directory it is given for
 /// whatever else it needs. Nobody sees one that is not complete.
-pub(super) fn root<E: From<io::Error>>(
+///
+/// # Errors
+/// Those of `unpack`, and those of the files around what it makes.
+pub(super) fn root<E: From<KeepError>>(
     target: &Path,
     name: &str,
     unpack: impl FnOnce(&Path, &Path) -> Result<Notes, E>,
 ) -> Result<Kept, E> {
-    let roots = target.join("isotest/roots");
+    let roots = directory(target);
     close(&roots)?;
     let complete = roots.join(name);
     if !complete.is_dir() {
-        let lock = File::create(roots.join(format!("{name}.lock")))?;
+        let path = roots.join(format!("{name}.lock"));
+        let lock = File::create(&path).map_err(KeepError::of(&path, "written"))?;
         // Two runs that begin at once unpack it once.
-        let _lock =
-            Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, errno)| io::Error::from(errno))?;
+        let _lock = Flock::lock(lock, FlockArg::LockExclusive)
+            .map_err(|(_, errno)| KeepError::of(&path, "locked")(errno.into()))?;
         if !complete.is_dir() {
             make(&complete, &roots.join(format!("{name}.partial")), unpack)?;
         }
     }
-    let notes = fs::read(complete.join(NOTES))?;
-    let notes = serde_json::from_slice(&notes).map_err(io::Error::from)?;
-    Ok(Kept { path: complete.join(ROOT), notes })
+    let path = complete.join(NOTES);
+    let notes = fs::read(&path).and_then(|notes| Ok(serde_json::from_slice(&notes)?));
+    Ok(Kept { path: complete.join(ROOT), notes: notes.map_err(KeepError::of(&path, "read"))? })
+}
+
+/// The directory of all roots.
+pub(super) fn directory(target: &Path) -> PathBuf {
+    target.join("isotest/roots")
 }
 
 /// Makes the directory of all roots, in which nobody else may look. A root has the owners and permissions of its archive,
 /// which comes from strangers: a program in it that becomes its owner when it is executed does nothing in a sandbox,
 /// where no mount lets it, but on the host anybody could execute it.
-fn close(roots: &Path) -> io::Result<()> {
-    fs::create_dir_all(roots.parent().unwrap_or(roots))?;
-    match DirBuilder::new().mode(0o700).create(roots) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    if fs::metadata(roots)?.permissions().mode() & 0o077 != 0 {
+fn close(roots: &Path) -> Result<(), KeepError> {
+    let inner = || match DirBuilder::new().mode(0o700).create(roots) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => fs::metadata(roots),
+    };
+    let made = fs::create_dir_all(roots.parent().unwrap_or(roots)).and_then(|()| inner());
+    if made.map_err(KeepError::of(roots, "made"))?.permissions().mode() & 0o077 != 0 {
         let closed = fs::set_permissions(roots, Permissions::from_mode(0o700));
-        closed.map_err(|error| {
-            let what = format!("`{}` cannot be closed to other users ({error}); remove it", roots.display());
-            io::Error::new(error.kind(), what)
-        })?;
+        closed.map_err(KeepError::of(roots, "closed to other users"))?;
     }
     Ok(())
 }
 
-fn make<E: From<io::Error>>(
+fn make<E: From<KeepError>>(
     complete: &Path,
     partial: &Path,
     unpack: impl FnOnce(&Path, &Path) -> Result<Notes, E>,
 ) -> Result<(), E> {
-    // What a run that was killed has left.
-    remove(partial)?;
+    let failed = || KeepError::of(partial, "written");
     let (root, scratch) = (partial.join(ROOT), partial.join("scratch"));
-    fs::create_dir_all(&root)?;
-    fs::create_dir(&scratch)?;
+    // What a run that was killed has left.
+    remove(partial).map_err(KeepError::of(partial, "removed"))?;
+    fs::create_dir_all(&root).and_then(|()| fs::create_dir(&scratch)).map_err(failed())?;
     let made = unpack(&root, &scratch).and_then(|notes| {
-        fs::remove_dir_all(&scratch)?;
-        fs::write(partial.join(NOTES), serde_json::to_vec(&notes).map_err(io::Error::from)?)?;
-        Ok(fs::rename(partial, complete)?)
+        let finish = || -> io::Result<()> {
+            fs::remove_dir_all(&scratch)?;
+            fs::write(partial.join(NOTES), serde_json::to_vec(&notes)?)?;
+            fs::rename(partial, complete)
+        };
+        Ok(finish().map_err(failed())?)
     });
     if made.is_err() {
         // What is wrong with the archive is worth more than what is left of it.
@@ -109,7 +133,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let roots = place.path().join("isotest/roots");
         let mode = || fs::metadata(&roots).unwrap().permissions().mode() & 0o7777;
-        let kept = || root::<io::Error>(place.path(), "tar-1", |_, _| Ok(Notes::default())).unwrap();
+        let kept = || root::<KeepError>(place.path(), "tar-1", |_, _| Ok(Notes::default())).unwrap();
         assert!(kept().path.is_dir());
         assert_eq!(mode(), 0o700);
         fs::set_permissions(&roots, Permissions::from_mode(0o755)).unwrap();

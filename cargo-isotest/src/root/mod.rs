@@ -1,5 +1,6 @@
 //! What becomes `/`: the roots of a run, and whether the test binaries can be executed in them.
 
+mod error;
 mod image;
 mod kept;
 mod metered;
@@ -16,7 +17,8 @@ use crate::cli::{RootKind, RootPath, RootWord};
 use crate::error::Error;
 use crate::settings::SandboxSettings;
 use crate::testcase::TestBinary;
-use image::{ImageError, Opened};
+use error::RootError;
+use image::Opened;
 use isotest_core::closure::{Closure, ElfError, Files, Kind, Lack};
 use isotest_core::host::probe;
 use isotest_core::plan::{Minimal, Root, Tree};
@@ -27,7 +29,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use unpack::{Limits, UnpackError, Unpacking, Whiteouts};
+use unpack::{Limits, Unpacking, Whiteouts};
 
 /// A root, and what of the host is copy-on-write in it.
 #[derive(Debug)]
@@ -51,20 +53,6 @@ pub(crate) struct Roots {
     pub(crate) image: Image,
     /// What a reader of the report should know about them.
     pub(crate) remarks: Vec<String>,
-}
-
-/// Why an archive or image is no root.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RootError {
-    /// It cannot be read, or there is no room for it.
-    #[error(transparent)]
-    File(#[from] io::Error),
-    /// It is no archive of a root.
-    #[error(transparent)]
-    Archive(#[from] UnpackError),
-    /// It is no image.
-    #[error(transparent)]
-    Image(#[from] ImageError),
 }
 
 /// The roots for tests.
@@ -122,9 +110,16 @@ impl Roots {
 
 /// A root file system.
 fn of_path(at: &RootPath, directories: &Directories, caller: &Caller) -> Result<Roots, Error> {
-    let failed = |error: RootError| Error::Root { path: at.path.clone(), source: error.into() };
-    let kept = unpacked(at, &store(directories, caller)).map_err(failed)?;
-    let rooted = tree(&kept, directories, caller).map_err(|error| failed(error.into()))?;
+    let unusable = |error: RootError| Error::Root { path: at.path.clone(), source: error.into() };
+    let store = store(directories, caller);
+    let kept = unpacked(at, &store).map_err(|error| match error.refusal().map(io::Error::kind) {
+        Some(why) => {
+            let into = kept::directory(&store);
+            Error::NoPlace { path: at.path.clone(), into, why, source: error.into() }
+        }
+        None => unusable(error),
+    })?;
+    let rooted = tree(&kept, directories, caller).map_err(|error| unusable(error.into()))?;
     Ok(Roots { image: kept.notes.image.clone(), remarks: remarks(&kept), ..Roots::of_one(rooted) })
 }
 

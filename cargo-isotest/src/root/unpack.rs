@@ -1,6 +1,7 @@
 //! Unpacks archives into a directory that becomes a root, and nowhere else. Archives come from strangers: no name in
 //! one leads out of the directory, no link does, and none fills the disk.
 
+use super::error::UnpackError;
 use super::metered::Metered;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::unistd::geteuid;
@@ -33,48 +34,6 @@ impl Default for Limits {
 /// More than the headers of one entry have, with a path of the greatest length and all attributes.
 const HEADERS_BYTES_MOST: u64 = 1 << 20;
 
-/// Why an archive is not unpacked.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum UnpackError {
-    /// It cannot be read, or is no archive.
-    #[error("the archive cannot be read: {0}")]
-    Read(#[source] io::Error),
-    /// Its end is missing.
-    #[error("the archive is cut off")]
-    Truncated,
-    /// A name with `..` in it.
-    #[error("its entry `{}` leads out of the root", .0.display())]
-    ClimbsOut(PathBuf),
-    /// A hard link to something that is not there.
-    #[error("its hard link `{}` is to `{}`, which is not in it", link.display(), target.display())]
-    LinksOut {
-        /// The link.
-        link: PathBuf,
-        /// What it names.
-        target: PathBuf,
-    },
-    /// More entries than there may be.
-    #[error("it has more than {0} entries")]
-    TooMany(u64),
-    /// More content than there may be.
-    #[error("it unpacks to more than {0} bytes")]
-    TooLarge(u64),
-    /// Names or attributes of an entry that are longer than any file system takes.
-    #[error("an entry's name or attributes are too long")]
-    TooLong,
-    /// It has nothing in it.
-    #[error("it is empty")]
-    Empty,
-    /// The file system refused.
-    #[error("`{}` cannot be unpacked: {source}", path.display())]
-    Write {
-        /// The entry.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
 /// Whether names that begin with `.wh.` delete what earlier layers have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whiteouts {
@@ -99,9 +58,10 @@ pub(super) struct Unpacking {
 
 impl Unpacking {
     /// Into this directory.
-    pub(super) fn new(directory: &Path, limits: Limits) -> io::Result<Self> {
+    pub(super) fn new(directory: &Path, limits: Limits) -> Result<Self, UnpackError> {
+        let failed = |source| UnpackError::Write { path: directory.to_owned(), source };
         Ok(Self {
-            root: File::open(directory)?,
+            root: File::open(directory).map_err(failed)?,
             limits,
             left: limits,
             directories: BTreeMap::new(),
@@ -400,6 +360,7 @@ fn times(modified: u64) -> FileTimes {
 mod tests {
     use super::super::written::Written;
     use super::*;
+    use nix::errno::Errno;
     use std::os::unix::fs::MetadataExt;
 
     const SMALL: Limits = Limits { entries: 100, bytes: 10_000, depth: 20 };
@@ -624,5 +585,23 @@ mod tests {
         let archive = Written::default().file("a", "").file(".wh.a", "").end();
         place.unpack(&[archive], Whiteouts::None).unwrap();
         assert!(place.is_there("a") && place.is_there(".wh.a"));
+    }
+
+    #[test]
+    fn what_an_archive_asks_for_in_vain_is_no_refusal() {
+        let below_a_file = Written::default().file("a", "").file("a/b", "").end();
+        let below_itself = Written::default().symlink("a", "a").file("a/b", "").end();
+        for (archive, errno) in [(below_a_file, Errno::ENOTDIR), (below_itself, Errno::ELOOP)] {
+            let error = Place::new().unpack(&[archive], Whiteouts::None).unwrap_err();
+            assert!(
+                error.refusal().is_none()
+                    && error.to_string().ends_with(&format!("(os error {})", errno as i32)),
+                "{error}"
+            );
+        }
+        for errno in [Errno::ENOSPC, Errno::EACCES, Errno::EIO] {
+            let error = UnpackError::Write { path: "a".into(), source: errno.into() };
+            assert_eq!(error.refusal().and_then(io::Error::raw_os_error), Some(errno as i32));
+        }
     }
 }

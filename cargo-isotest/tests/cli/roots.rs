@@ -1,8 +1,9 @@
 //! Roots other than the host's, as far as the command line is concerned.
 
-use crate::call::{bare, isotest};
+use crate::call::{bare, isotest, isotest_between};
 use crate::files::with_test;
 use std::fs;
+use std::process::Command;
 
 #[test]
 fn in_a_minimal_root_only_what_is_named_is_there() {
@@ -91,6 +92,37 @@ fn what_cannot_be_a_root_is_said_before_any_test() {
     }
     let left: Vec<_> = fs::read_dir(project.target.join("isotest/roots")).unwrap().flatten().collect();
     assert!(left.iter().all(|entry| entry.path().extension().is_some_and(|end| end == "lock")), "{left:?}");
+}
+
+#[test]
+fn a_root_without_a_place_is_no_mistake_of_the_command_line() {
+    let (place, archived) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let project = with_test(place.path(), "");
+    fs::write(archived.path().join("large"), vec![b'x'; 1 << 20]).unwrap();
+    let archive = place.path().join("archive.tar");
+    let mut tar = Command::new("tar");
+    assert!(tar.arg("-cf").arg(&archive).arg("-C").arg(archived.path()).arg(".").status().unwrap().success());
+    let root = format!("tar:{}", archive.display());
+    let kept = project.target.join("isotest");
+    fs::create_dir_all(&kept).unwrap();
+    let call = |options: &str| {
+        let script = format!("mount -t tmpfs -o {options} tmpfs '{}'", kept.display());
+        isotest_between(&script, "", &project).arguments(["--root", &root]).run()
+    };
+    // The archive has nothing that tests need.
+    let control = call("size=4m").with_code(104);
+    assert!(control.stderr.contains("its loader"), "{}", control.stderr);
+    let full = call("size=64k").with_code(97);
+    let said = format!(
+        "cannot unpack `{}` below `{}`: `large` cannot be written: No space left on device (os error 28)",
+        archive.display(),
+        kept.join("roots").display()
+    );
+    assert!(full.stderr.contains(&said) && full.stderr.contains("hint: make room there"), "{}", full.stderr);
+    let refused = call("ro").with_code(97);
+    let said = format!("`{}` cannot be made: Read-only file system", kept.join("roots").display());
+    assert!(refused.stderr.contains(&said), "{}", refused.stderr);
+    assert!(refused.stderr.contains("name one that you may write to"), "{}", refused.stderr);
 }
 
 #[test]
