@@ -39,7 +39,7 @@ impl RootError {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UnpackError {
     /// It cannot be read, or is no archive.
-    #[error("the archive cannot be read: {0}")]
+    #[error("the archive cannot be read")]
     Read(#[source] io::Error),
     /// Its end is missing.
     #[error("the archive is cut off")]
@@ -68,7 +68,7 @@ pub(crate) enum UnpackError {
     #[error("it is empty")]
     Empty,
     /// The file system refused.
-    #[error("`{}` cannot be written: {source}", path.display())]
+    #[error("`{}` cannot be written", path.display())]
     Write {
         /// The entry.
         path: PathBuf,

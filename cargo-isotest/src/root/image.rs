@@ -30,7 +30,7 @@ pub(crate) struct Image {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImageError {
     /// A file that belongs to it.
-    #[error("its file `{name}` cannot be read: {source}")]
+    #[error("its file `{name}` cannot be read")]
     File {
         /// The file, by its path in the image.
         name: String,
@@ -60,7 +60,7 @@ pub(crate) enum ImageError {
         found: String,
     },
     /// A layer.
-    #[error("in its layer `{name}`: {source}")]
+    #[error("in its layer `{name}`")]
     Layer {
         /// The file.
         name: String,
@@ -353,6 +353,7 @@ fn parse<T: serde::de::DeserializeOwned>(name: &str, text: &[u8]) -> Result<T, I
 mod tests {
     use super::super::written::Written;
     use super::*;
+    use crate::error::chain;
     use serde_json::json;
     use std::fs;
     use std::path::PathBuf;
@@ -458,12 +459,12 @@ mod tests {
         let place = Place::new();
         let layers = place.layout(architecture());
         place.write(&layers[1], &Written::default().file("new", "another").end());
-        let message = place.unpack().unwrap_err().to_string();
+        let message = chain(&place.unpack().unwrap_err());
         assert!(message.starts_with(&format!("its file `{}` has the digest ", layers[1])), "{message}");
         let place = Place::new();
         let layers = place.layout(architecture());
         fs::remove_file(place.path(&layers[0])).unwrap();
-        let message = place.unpack().unwrap_err().to_string();
+        let message = chain(&place.unpack().unwrap_err());
         assert!(message.starts_with(&format!("its file `{}` cannot be read: ", layers[0])), "{message}");
     }
 
@@ -472,12 +473,12 @@ mod tests {
         let place = Place::new();
         let saved = json!([{ "Config": "../../../../../../etc/passwd", "Layers": [] }]);
         place.write("manifest.json", saved.to_string().as_bytes());
-        let message = place.unpack().unwrap_err().to_string();
+        let message = chain(&place.unpack().unwrap_err());
         assert!(message.contains("No such file or directory"), "{message}");
         std::os::unix::fs::symlink("/etc/passwd", place.path("c.json")).unwrap();
         let saved = json!([{ "Config": "c.json", "Layers": [] }]);
         place.write("manifest.json", saved.to_string().as_bytes());
-        let message = place.unpack().unwrap_err().to_string();
+        let message = chain(&place.unpack().unwrap_err());
         assert!(message.contains("No such file or directory"), "{message}");
     }
 
@@ -485,23 +486,23 @@ mod tests {
     fn another_machine_s_image_is_refused() {
         let place = Place::new();
         place.layout("pdp11");
-        let message = place.unpack().unwrap_err().to_string();
+        let message = chain(&place.unpack().unwrap_err());
         assert!(message.ends_with("; it is for pdp11"), "{message}");
         let place = Place::new();
         let foreign = json!({ "digest": "sha256:0", "platform": { "os": "linux", "architecture": "pdp11" } });
         place.write("index.json", json!({ "manifests": [foreign] }).to_string().as_bytes());
-        let message = place.unpack().unwrap_err().to_string();
+        let message = chain(&place.unpack().unwrap_err());
         assert_eq!(message, format!("it has no image for linux/{}", architecture()));
     }
 
     #[test]
     fn what_is_no_image_or_more_than_one_is_said() {
         let place = Place::new();
-        let message = place.unpack().unwrap_err().to_string();
+        let message = chain(&place.unpack().unwrap_err());
         assert_eq!(message, "it has neither `index.json` nor `manifest.json`, so it is no image");
         let saved = |tag: &str| json!({ "Config": "c.json", "RepoTags": [tag], "Layers": [] });
         place.write("manifest.json", json!([saved("a:1"), saved("a:2")]).to_string().as_bytes());
-        let message = place.unpack().unwrap_err().to_string();
+        let message = chain(&place.unpack().unwrap_err());
         assert_eq!(message, "it holds several images: a:1, a:2");
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// Why roots cannot be kept.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` cannot be {what}: {source}", path.display())]
+#[error("`{}` cannot be {what}", path.display())]
 pub(crate) struct KeepError {
     path: PathBuf,
     what: &'static str,

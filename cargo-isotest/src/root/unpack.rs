@@ -360,6 +360,7 @@ fn times(modified: u64) -> FileTimes {
 mod tests {
     use super::super::written::Written;
     use super::*;
+    use crate::error::chain;
     use nix::errno::Errno;
     use std::os::unix::fs::MetadataExt;
 
@@ -408,7 +409,7 @@ mod tests {
 
     fn error(archive: Vec<u8>) -> String {
         let place = Place::new();
-        let error = place.unpack(&[archive], Whiteouts::None).unwrap_err().to_string();
+        let error = chain(&place.unpack(&[archive], Whiteouts::None).unwrap_err());
         place.outside_is_untouched();
         error
     }
@@ -594,8 +595,7 @@ mod tests {
         for (archive, errno) in [(below_a_file, Errno::ENOTDIR), (below_itself, Errno::ELOOP)] {
             let error = Place::new().unpack(&[archive], Whiteouts::None).unwrap_err();
             assert!(
-                error.refusal().is_none()
-                    && error.to_string().ends_with(&format!("(os error {})", errno as i32)),
+                error.refusal().is_none() && chain(&error).ends_with(&format!("(os error {})", errno as i32)),
                 "{error}"
             );
         }

@@ -119,6 +119,7 @@ fn a_root_without_a_place_is_no_mistake_of_the_command_line() {
         kept.join("roots").display()
     );
     assert!(full.stderr.contains(&said) && full.stderr.contains("hint: make room there"), "{}", full.stderr);
+    assert_eq!(full.stderr.matches("os error 28").count(), 1, "{}", full.stderr);
     let refused = call("ro").with_code(97);
     let said = format!("`{}` cannot be made: Read-only file system", kept.join("roots").display());
     assert!(refused.stderr.contains(&said), "{}", refused.stderr);
