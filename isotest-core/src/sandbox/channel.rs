@@ -119,12 +119,12 @@ impl Packed {
     }
 
     /// Its arguments, its name first.
-    pub(crate) fn arguments(&self) -> Vec<&CStr> {
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = &CStr> {
         strings(&self.arguments)
     }
 
     /// Its environment.
-    pub(crate) fn environment(&self) -> Vec<&CStr> {
+    pub(crate) fn environment(&self) -> impl Iterator<Item = &CStr> {
         strings(&self.environment)
     }
 }
@@ -147,9 +147,9 @@ fn first(packed: &[u8]) -> &CStr {
     CStr::from_bytes_until_nul(packed).unwrap_or_default()
 }
 
-fn strings(packed: &[u8]) -> Vec<&CStr> {
+fn strings(packed: &[u8]) -> impl Iterator<Item = &CStr> {
     let pieces = packed.split_inclusive(|byte| *byte == 0);
-    pieces.filter_map(|piece| CStr::from_bytes_with_nul(piece).ok()).collect()
+    pieces.filter_map(|piece| CStr::from_bytes_with_nul(piece).ok())
 }
 
 #[cfg(test)]
@@ -166,8 +166,8 @@ mod tests {
         };
         let packed = Packed::new(&workload, ProcessLimits::default())?;
         assert_eq!((packed.program(), packed.directory()), (c"/bin/a b", c"/"));
-        assert_eq!(packed.arguments(), [c"/bin/a b", c"", c"x=y"]);
-        assert_eq!(packed.environment(), [c"A=1=2", c"B="]);
+        assert_eq!(packed.arguments().collect::<Vec<_>>(), [c"/bin/a b", c"", c"x=y"]);
+        assert_eq!(packed.environment().collect::<Vec<_>>(), [c"A=1=2", c"B="]);
         let workload = Workload { program: "a\0b".into(), ..workload };
         let error = Packed::new(&workload, ProcessLimits::default()).map(drop);
         assert_eq!(error.map_err(|error| error.raw_os_error()), Err(Some(libc::EINVAL)));

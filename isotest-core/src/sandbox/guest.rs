@@ -63,9 +63,10 @@ impl Guest<'_> {
         let mut descriptors = Descriptors::of_guest(stdio, terminal);
         let Some((workload, _)) = Step::Supervise.run(|| init::workload_from(control))? else { exit_now(0) };
         let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
+        let ready = workload::Ready::new(&workload);
         let born = Instant::now();
         let pid = Step::CloneWorkload
-            .run(|| spawn(&self.proof, None, || workload::run(false, &workload, &descriptors, &error_end)))?;
+            .run(|| spawn(&self.proof, None, || workload::run(false, &ready, &descriptors, &error_end)))?;
         let terminal = descriptors.terminal.take();
         drop((error_end, descriptors));
         let exit = Step::Supervise.run(|| until_end(pid, control, &signals))?;

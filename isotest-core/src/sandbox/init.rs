@@ -8,6 +8,7 @@ use super::step::{Step, StepError};
 use super::terminal::{self, Terminal};
 use super::trace::Trace;
 use super::watch::{self, Watch};
+use super::workload::Ready;
 use super::{changes, mounts, network, workload};
 use crate::outcome::{Ending, Exit};
 use crate::plan::{Network, Template};
@@ -125,10 +126,11 @@ fn attempt(
         begins
     });
     let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
+    let ready = Ready::new(&workload);
     let born = Instant::now();
     let cgroup = descriptors.cgroup.as_ref().map(AsFd::as_fd);
     let own_cgroup = !template.shared.contains(&Capability::Cgroup);
-    let run = || workload::run(own_cgroup, &workload, &descriptors, &error_end);
+    let run = || workload::run(own_cgroup, &ready, &descriptors, &error_end);
     let pid = Step::CloneWorkload.run(|| clone_workload(errand, cgroup, run))?;
     // Kept open, so that nobody on the other side takes a program that reopens it for one that has ended.
     let terminal = descriptors.terminal.take();

@@ -9,17 +9,34 @@ use super::trace;
 use crate::host::bounds::resource;
 use crate::plan::ProcessLimits;
 use crate::sys::clone3::exit_now;
+use crate::sys::exec::{Strings, exec};
 use crate::sys::{fd, signal};
 use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
 use nix::sys::resource::setrlimit;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
-use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, execvpe, read, setpgid, write};
+use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, read, setpgid, write};
 use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+/// A workload of which nothing is left to be made. Its process shares init's memory until execve: a page it needed there
+/// would be charged to init's cgroup, but counted among the faults of the workload.
+#[derive(Debug)]
+pub(super) struct Ready<'packed> {
+    packed: &'packed Packed,
+    arguments: Strings<'packed>,
+    environment: Strings<'packed>,
+}
+
+impl<'packed> Ready<'packed> {
+    pub(super) fn new(packed: &'packed Packed) -> Self {
+        let (arguments, environment) = (packed.arguments().collect(), packed.environment().collect());
+        Self { packed, arguments, environment }
+    }
+}
+
 /// Executes the workload, with `own_cgroup` in a new cgroup namespace, or says over `errors` why not.
-pub(super) fn run(own_cgroup: bool, workload: &Packed, descriptors: &Descriptors, errors: &OwnedFd) -> ! {
+pub(super) fn run(own_cgroup: bool, workload: &Ready<'_>, descriptors: &Descriptors, errors: &OwnedFd) -> ! {
     let Err(error) = execute(own_cgroup, workload, descriptors);
     if let Ok(message) = postcard::to_stdvec(&error) {
         // Init takes an unreadable message for what it is: a failure that could not be told.
@@ -35,7 +52,11 @@ pub(super) fn error(errors: &OwnedFd) -> Option<StepError> {
     postcard::from_bytes(message.get(..length)?).ok()
 }
 
-fn execute(own_cgroup: bool, workload: &Packed, descriptors: &Descriptors) -> Result<Infallible, StepError> {
+fn execute(
+    own_cgroup: bool,
+    workload: &Ready<'_>,
+    descriptors: &Descriptors,
+) -> Result<Infallible, StepError> {
     for tasks in &descriptors.tasks {
         // A single-threaded process that moves itself is moved at once; a process id would wait for a grace period.
         Step::JoinCgroup.run(|| write(tasks, b"0"))?;
@@ -53,15 +74,16 @@ fn execute(own_cgroup: bool, workload: &Packed, descriptors: &Descriptors) -> Re
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
         Ok(())
     })?;
-    let (directory, program) = (workload.directory(), workload.program());
+    let Ready { packed, arguments, environment } = workload;
+    let (directory, program) = (packed.directory(), packed.program());
     Step::ChangeDirectory.on(directory.to_string_lossy(), || chdir(directory))?;
     if let Some(follower) = &descriptors.follower {
         Step::TracePaths.run(|| trace::begin(follower))?;
     }
-    if workload.limits.any() {
-        Step::LimitProcess.run(|| limit(&workload.limits))?;
+    if packed.limits.any() {
+        Step::LimitProcess.run(|| limit(&packed.limits))?;
     }
-    Step::Exec.on(program.to_string_lossy(), || exec(workload))
+    Step::Exec.on(program.to_string_lossy(), || Err(exec(program, arguments, environment)))
 }
 
 /// Last of all, so that no limit is in the way of what comes before.
@@ -95,17 +117,4 @@ fn place(descriptors: &Descriptors) -> io::Result<()> {
         dup2_stderr(error)?;
     }
     fd::close_on_exec_from(3)
-}
-
-fn exec(workload: &Packed) -> io::Result<Infallible> {
-    let (program, arguments, environment) =
-        (workload.program(), workload.arguments(), workload.environment());
-    // A runner of cargo's configuration may be named without its directory.
-    let is_bare_name = !program.to_bytes().contains(&b'/');
-    let executed = if is_bare_name {
-        execvpe(program, &arguments, &environment)
-    } else {
-        execve(program, &arguments, &environment)
-    };
-    Ok(executed?)
 }

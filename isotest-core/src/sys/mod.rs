@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "raw system calls live here and nowhere else")]
 
 pub(crate) mod clone3;
+pub(crate) mod exec;
 pub(crate) mod fd;
 pub(crate) mod mount;
 pub(crate) mod net;

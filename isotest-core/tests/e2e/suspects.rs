@@ -18,6 +18,8 @@ use std::time::Duration;
 
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("what_is_moved_to_another_cgroup_is_suspect", moved).needs(&[Need::Cgroup]).alone(),
+    Promise::new("a_large_environment_is_not_suspect", large_environment)
+        .needs(&[Need::Measured(Capability::Memory)]),
     Promise::new("a_changed_limit_is_suspect_and_no_oom", changed_limit)
         .needs(&[Need::Measured(Capability::Memory)])
         .alone(),
@@ -92,6 +94,17 @@ fn moved(suite: &Suite) -> Kept {
         assert!(said.starts_with("it left its cgroup"), "{said}");
     }
     assert!(tried > 0);
+    Ok(())
+}
+
+/// Before execve the workload's process shares init's memory: what it needed there for each variable would be charged to init's
+/// cgroup.
+fn large_environment(suite: &Suite) -> Kept {
+    let mut wish = suite.wish();
+    wish.environment.extend((0..40_000).map(|number| (format!("V{number:05}").into(), "x".into())));
+    let inside = suite.inside_with(&wish, &["exit", "0"])?;
+    inside.outcome(&Outcome::Passed)?;
+    assert_eq!(inside.record.suspect, None);
     Ok(())
 }
 
