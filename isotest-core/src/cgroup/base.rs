@@ -49,7 +49,7 @@ pub struct Established {
 }
 
 impl Cgroups {
-    /// Makes the run's directories for the metrics in `wanted`, and removes what dead runs have left beside them.
+    /// Makes the run's directories for the metrics in `wanted`, and removes what dead runs have left in the same hierarchies.
     pub fn establish(host: &Host, wanted: &[Capability]) -> Established {
         let mut cgroups = Self::default();
         let mut missing = Vec::new();
@@ -168,8 +168,8 @@ impl Cgroups {
             .write(true)
             .open(base.join("cgroup.procs"))
             .map_err(|error| refused("write", &base.join("cgroup.procs"), &error))?;
-        let (run, handle) =
-            sweep::make_run(base).map_err(|error| refused("create a cgroup in", base, &error))?;
+        let (run, handle) = sweep::make_run(base, &mount.mount_point)
+            .map_err(|error| refused("create a cgroup in", base, &error))?;
         let controllers = controllers(base, wanted);
         let mut serves = vec![Capability::Cpu];
         if run.join("memory.pressure").exists() {
@@ -208,8 +208,9 @@ impl Cgroups {
         if let Some(known) = known {
             return Ok(&mut self.hierarchies[known]);
         }
-        let handed_over = || handed_over(&mount.own, uid).find_map(|base| sweep::make_run(&base).ok());
-        let made = sweep::make_run(&mount.own).or_else(|error| handed_over().ok_or(error));
+        let run_in = |base: &Path| sweep::make_run(base, &mount.mount_point);
+        let handed_over = || handed_over(&mount.own, uid).find_map(|base| run_in(&base).ok());
+        let made = run_in(&mount.own).or_else(|error| handed_over().ok_or(error));
         let (run, handle) = made.map_err(|error| refused("create a cgroup in", &mount.own, &error))?;
         let mount_point = mount.mount_point.clone();
         self.hierarchies.push(Hierarchy::new(false, run, handle, mount_point, Vec::new()));

@@ -1,7 +1,9 @@
 //! Making a run's directory, and removing what runs that were killed have left: it names the process it belongs to.
 
+use nix::unistd::{AccessFlags, access};
 use procfs::process::Process;
-use std::fs::{self, File};
+use std::collections::VecDeque;
+use std::fs::{self, DirEntry, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -9,6 +11,13 @@ use std::sync::Arc;
 
 /// What the names of a run's directories begin with.
 const PREFIX: &str = "isotest-";
+
+/// What the search for directories of dead runs may cost in one hierarchy, since there may be thousands of cgroups and every
+/// run begins with it. The unit is a look at a directory, about a microsecond.
+const COST_MOST: usize = 500;
+
+/// To read a directory costs so much more, with all its files.
+const COST_OF_READING: usize = 10;
 
 /// The name of this process's run directories.
 ///
@@ -19,13 +28,13 @@ pub(super) fn name_of_run() -> io::Result<String> {
     Ok(format!("{PREFIX}{}-{}", myself.pid, myself.starttime))
 }
 
-/// Makes this run's directory below `base`, and removes what dead runs have left there. It is kept from other runs for as
-/// long as it is open.
+/// Makes this run's directory below `base`, and removes what dead runs have left in that hierarchy. It is kept from other
+/// runs for as long as it is open.
 ///
 /// # Errors
 /// When it cannot be made or opened, or another run removes it at once; nothing is left behind then.
-pub(super) fn make_run(base: &Path) -> io::Result<(PathBuf, Arc<File>)> {
-    sweep(base);
+pub(super) fn make_run(base: &Path, mount_point: &Path) -> io::Result<(PathBuf, Arc<File>)> {
+    sweep(base, mount_point, COST_MOST);
     let run = base.join(name_of_run()?);
     fs::create_dir(&run)?;
     match locked(&run) {
@@ -58,16 +67,49 @@ fn is_stale(name: &str) -> Option<bool> {
     Some(alive.map_or(true, |stat| stat.starttime != start))
 }
 
-/// Removes the directories of dead runs below `base`. What cannot be removed is left: it may belong to another user.
-fn sweep(base: &Path) {
-    for entry in fs::read_dir(base).into_iter().flatten().flatten() {
-        let directory = entry.path();
-        if entry.file_name().to_str().and_then(is_stale) == Some(true)
-            && let Ok(_lock) = locked(&directory)
-        {
-            let _ = remove_tree(&directory);
+/// Removes the directories of dead runs, which may have been in other cgroups: those below `base`, and then those below
+/// the ones around it, as far as this process may write there. The nearest come first, since the search ends when it has cost
+/// `most`. What cannot be removed is left: it may belong to another user.
+fn sweep(base: &Path, mount_point: &Path, most: usize) {
+    let mut left = most;
+    let mut done = None;
+    let is_ours = |top: &&Path| top.starts_with(mount_point) && access(*top, AccessFlags::W_OK).is_ok();
+    for top in base.ancestors().take_while(is_ours) {
+        let mut waiting = VecDeque::from([top.to_path_buf()]);
+        while let Some(directory) = waiting.pop_front() {
+            for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+                if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    continue;
+                }
+                let path = entry.path();
+                match entry.file_name().to_str().and_then(is_stale) {
+                    Some(true) => remove_unless_locked(&path),
+                    // What is in there is its own.
+                    Some(false) => {}
+                    None if done == Some(path.as_path()) || left == 0 => {}
+                    None => {
+                        left -= 1;
+                        if has_directories(&entry) {
+                            left = left.saturating_sub(COST_OF_READING);
+                            waiting.push_back(path);
+                        }
+                    }
+                }
+            }
         }
+        done = Some(top);
     }
+}
+
+fn remove_unless_locked(run: &Path) {
+    if let Ok(_lock) = locked(run) {
+        let _ = remove_tree(run);
+    }
+}
+
+/// Most cgroups have none below them, which is told by their links, and sooner than by their dozens of files.
+fn has_directories(entry: &DirEntry) -> bool {
+    entry.metadata().is_ok_and(|meta| meta.nlink() != 2)
 }
 
 /// Removes a directory and those below it, innermost first.
@@ -107,12 +149,35 @@ mod tests {
         fs::create_dir_all(held.join("7"))?;
         fs::create_dir_all(left.join("7"))?;
         let handle = locked(&held)?;
-        let (run, own) = make_run(base.path())?;
+        let (run, own) = make_run(base.path(), base.path())?;
         assert!(held.join("7").exists() && !left.exists(), "control: what nobody holds is swept");
         assert!(locked(&run).is_err(), "the own one is held");
         drop((handle, own));
-        sweep(base.path());
+        sweep(base.path(), base.path(), 0);
         assert!(!held.exists() && run.exists());
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_near_is_swept_first_and_the_search_ends() -> io::Result<()> {
+        let place = tempfile::tempdir()?;
+        let mount_point = place.path().join("mount");
+        let base = mount_point.join("slice/own");
+        let left = ["slice/own", "slice/own/a/b", "slice", "slice/sibling", "", "other/c/d"]
+            .map(|parent| mount_point.join(parent).join("isotest-0-1"));
+        let outside = place.path().join("isotest-0-1");
+        let own = base.join(name_of_run()?);
+        let is_there = |most| -> io::Result<_> {
+            left.iter().chain([&outside, &own]).try_for_each(fs::create_dir_all)?;
+            sweep(&base, &mount_point, most);
+            assert!(outside.exists() && own.exists());
+            Ok(left.each_ref().map(|run| run.exists()))
+        };
+        assert_eq!(is_there(0)?, [false, true, false, true, false, true]);
+        assert_eq!(is_there(1)?, [false, true, false, true, false, true]);
+        assert_eq!(is_there(1 + COST_OF_READING + 1)?, [false, false, false, true, false, true]);
+        assert_eq!(is_there(2 * (1 + COST_OF_READING) + 1)?, [false, false, false, false, false, true]);
+        assert_eq!(is_there(COST_MOST)?, [false; 6]);
         Ok(())
     }
 }

@@ -10,15 +10,19 @@ use isotest_core::sandbox::Cancel;
 use libtest_mimic::Failed;
 use nix::sched::CloneFlags;
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("within_a_second_of_a_kill_no_process_is_left_and_the_next_run_sweeps", killed).alone(),
+    Promise::new("what_a_killed_run_left_in_another_cgroup_is_swept", left_elsewhere)
+        .needs(&[Need::Cgroup])
+        .alone(),
     Promise::new("a_run_in_another_pid_namespace_leaves_these_cgroups_alone", seen_from_elsewhere)
         .needs(&[Need::V1])
         .alone(),
@@ -32,11 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 fn killed(suite: &Suite) -> Kept {
     let pause = unique_pause();
     let base = Base::beside(suite, "e2e-killed")?;
-    let mut supervisor = Running::start(base.command("long_attempt")?.arg(&pause))?;
-    let mut directories = Vec::new();
-    for _ in suite.cgroups.views() {
-        directories.push(PathBuf::from(supervisor.line()?));
-    }
+    let (mut supervisor, directories) = started(suite, &base, &pause)?;
     let workload = |processes: &BTreeSet<Process>| processes.iter().filter(|one| one.has(&pause)).count();
     let started = eventually(PATIENCE, || workload(&descendants(supervisor.pid())) == 3);
     let processes = descendants(supervisor.pid());
@@ -46,7 +46,6 @@ fn killed(suite: &Suite) -> Kept {
     assert!(eventually(SECOND, || left().is_empty()), "still alive: {:?}", left());
     drop(supervisor);
 
-    let existing = |directories: &[PathBuf]| directories.iter().filter(|path| path.exists()).count();
     assert_eq!(existing(&directories), directories.len(), "control: they are there until swept");
     base.release_controllers();
     Seen::of(&mut base.command("establish")?)?.did()?;
@@ -54,11 +53,44 @@ fn killed(suite: &Suite) -> Kept {
     base.remove()
 }
 
+/// A supervisor with an attempt that lasts, and its directories.
+fn started(suite: &Suite, base: &Base, pause: &str) -> Result<(Running, Vec<PathBuf>), Failed> {
+    let mut supervisor = Running::start(base.command("long_attempt")?.arg(pause))?;
+    let lines = suite.cgroups.views().into_iter().map(|_| supervisor.line().map(PathBuf::from));
+    let directories = lines.collect::<Result<_, _>>()?;
+    Ok((supervisor, directories))
+}
+
+fn existing(directories: &[PathBuf]) -> usize {
+    directories.iter().filter(|path| path.exists()).count()
+}
+
+fn left_elsewhere(suite: &Suite) -> Kept {
+    let [killed, living, next] =
+        ["e2e-killed", "e2e-living", "e2e-next"].map(|name| Base::within(suite, name));
+    let (killed, living, next) = (killed?, living?, next?);
+    let (mut lives, kept) = started(suite, &living, &unique_pause())?;
+    let (mut supervisor, left) = started(suite, &killed, &unique_pause())?;
+    let processes = descendants(supervisor.pid());
+    supervisor.kill()?;
+    assert!(eventually(SECOND, || !processes.iter().any(Process::is_alive)), "{processes:?}");
+    drop(supervisor);
+    assert_eq!(existing(&left), left.len(), "control: they are there until swept");
+    let establish = || -> Kept { Seen::of(&mut next.command("establish")?)?.did().map(drop) };
+    establish()?;
+    assert_eq!(existing(&left), 0, "{left:?}");
+    assert_eq!(existing(&kept), kept.len(), "control: those of a run that lives are left alone");
+    lives.kill()?;
+    drop(lives);
+    assert!(eventually(SECOND, || establish().is_ok() && existing(&kept) == 0), "{kept:?}");
+    [killed, living, next].into_iter().try_for_each(Base::remove)
+}
+
 /// A supervisor with an attempt that lasts; says where its cgroups are and executes.
 #[expect(clippy::print_stdout, reason = "the suite reads there where the cgroups are")]
 pub(crate) fn long_attempt(arguments: &[OsString]) -> Kept {
-    let [base, pause] = arguments else { return Err("a cgroup and a pause are needed".into()) };
-    enter(Path::new(base))?;
+    let [bases, pause] = arguments else { return Err("cgroups and a pause are needed".into()) };
+    enter(bases)?;
     let suite = Suite::of_a_supervisor()?;
     println!("supervisor {}", std::process::id());
     for view in suite.cgroups.views() {
@@ -73,39 +105,48 @@ pub(crate) fn long_attempt(arguments: &[OsString]) -> Kept {
 
 /// A supervisor that makes its cgroups and removes them.
 pub(crate) fn establish(arguments: &[OsString]) -> Kept {
-    let [base] = arguments else { return Err("a cgroup is needed".into()) };
-    enter(Path::new(base))?;
+    let [bases] = arguments else { return Err("cgroups are needed".into()) };
+    enter(bases)?;
     Ok(Suite::of_a_supervisor()?.close()?)
 }
 
-/// Where a supervisor beside this one may make cgroups: in version 1 it is where this one does, in version 2 only
-/// a cgroup of its own may both hold it and be handed controllers.
-pub(crate) struct Base(Option<PathBuf>);
+/// The cgroups that a supervisor beside this one enters, one in a hierarchy.
+pub(crate) struct Base(Vec<PathBuf>);
 
 impl Base {
-    /// A new one of that name, if one is needed.
+    /// What it needs to make cgroups: in version 1 it may be where this one is, in version 2 only a cgroup of its own may
+    /// both hold it and be handed controllers.
     pub(crate) fn beside(suite: &Suite, name: &str) -> Result<Self, Failed> {
-        let moved = suite.cgroups.views().into_iter().find(|view| view.stash.join("supervisor").exists());
-        let base = moved.map(|view| view.stash.join(name));
-        if let Some(base) = &base {
-            fs::create_dir(base)?;
-        }
-        Ok(Self(base))
+        let views = suite.cgroups.views().into_iter().map(|view| view.stash);
+        Self::create(views.filter(|run| run.join("supervisor").exists()), name)
+    }
+
+    /// A new cgroup in every hierarchy.
+    fn within(suite: &Suite, name: &str) -> Result<Self, Failed> {
+        Self::create(suite.cgroups.views().into_iter().map(|view| view.stash), name)
+    }
+
+    fn create(runs: impl Iterator<Item = PathBuf>, name: &str) -> Result<Self, Failed> {
+        let bases: Vec<_> = runs.map(|run| run.join(name)).collect();
+        bases.iter().try_for_each(fs::create_dir)?;
+        Ok(Self(bases))
     }
 
     /// A supervisor that finds its base as first argument.
     pub(crate) fn command(&self, part: &str) -> Result<Command, Failed> {
         let mut command = supervisors::command(part)?;
-        command.arg(self.0.as_deref().unwrap_or(Path::new("")));
+        command.arg(env::join_paths(&self.0)?);
         Ok(command)
     }
 
     /// Makes the base habitable after its supervisor was killed, as whoever starts a supervisor there must: a
     /// cgroup that hands controllers on takes no process.
     fn release_controllers(&self) {
-        let Some(base) = &self.0 else { return };
-        let runs = fs::read_dir(base).into_iter().flatten().flatten().map(|entry| entry.path());
-        for directory in runs.chain([base.clone()]) {
+        let bases = self.0.iter().flat_map(|base| {
+            let runs = fs::read_dir(base).into_iter().flatten().flatten().map(|entry| entry.path());
+            runs.chain([base.clone()])
+        });
+        for directory in bases {
             let control = directory.join("cgroup.subtree_control");
             for controller in fs::read_to_string(&control).unwrap_or_default().split_whitespace() {
                 // What is refused is seen when the next supervisor cannot enter.
@@ -114,15 +155,16 @@ impl Base {
         }
     }
 
-    /// Removes it; nothing may be in it.
+    /// Removes them; nothing may be in them.
     pub(crate) fn remove(self) -> Kept {
-        Ok(self.0.map_or(Ok(()), fs::remove_dir)?)
+        Ok(self.0.iter().try_for_each(fs::remove_dir)?)
     }
 }
 
-/// Enters the cgroup that the suite has made for this supervisor.
-pub(crate) fn enter(base: &Path) -> Kept {
-    if base.as_os_str().is_empty() { Ok(()) } else { Ok(fs::write(base.join("cgroup.procs"), "0")?) }
+/// Enters the cgroups that the suite has made for this supervisor.
+pub(crate) fn enter(bases: &OsStr) -> Kept {
+    let mut bases = env::split_paths(bases).filter(|base| !base.as_os_str().is_empty());
+    Ok(bases.try_for_each(|base| fs::write(base.join("cgroup.procs"), "0"))?)
 }
 
 /// A process of the host.

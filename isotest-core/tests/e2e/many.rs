@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -42,9 +41,9 @@ fn nothing_is_left(suite: &Suite) -> Kept {
 
 /// A supervisor that executes very many attempts and compares before and after.
 pub(crate) fn many_attempts(arguments: &[OsString]) -> Kept {
-    let [base, attempts] = arguments else { return Err("a cgroup and a number are needed".into()) };
+    let [bases, attempts] = arguments else { return Err("cgroups and a number are needed".into()) };
     let attempts = attempts.to_str().and_then(|number| number.parse().ok()).ok_or("attempts are a number")?;
-    enter(Path::new(base))?;
+    enter(bases)?;
     // What would be left to the host's init is left to this process.
     set_child_subreaper(true)?;
     let suite = Suite::of_a_supervisor()?;
