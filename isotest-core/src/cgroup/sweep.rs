@@ -64,7 +64,8 @@ fn is_stale(name: &str) -> Option<bool> {
     let (pid, start) = name.strip_prefix(PREFIX)?.split_once('-')?;
     let (pid, start): (i32, u64) = (pid.parse().ok()?, start.parse().ok()?);
     let alive = Process::new(pid).and_then(|process| process.stat());
-    Some(alive.map_or(true, |stat| stat.starttime != start))
+    // One that waits to be reaped runs no more, and in some containers nobody ever reaps it.
+    Some(alive.map_or(true, |stat| stat.starttime != start || stat.state == 'Z'))
 }
 
 /// Removes the directories of dead runs, which may have been in other cgroups: those below `base`, and then those below
@@ -128,6 +129,10 @@ pub(super) fn remove_tree(directory: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::wait::{Id, WaitPidFlag, waitid};
+    use nix::unistd::Pid;
+    use std::error::Error;
+    use std::process::Command;
 
     #[test]
     fn a_run_is_stale_when_its_process_is_another_one() -> io::Result<()> {
@@ -138,6 +143,19 @@ mod tests {
         assert_eq!(is_stale("isotest-0-1"), Some(true));
         assert_eq!(is_stale("user.slice"), None);
         assert_eq!(is_stale("isotest-notes"), None);
+        Ok(())
+    }
+
+    #[test]
+    fn a_run_that_has_ended_is_stale_even_if_nobody_reaps_it() -> Result<(), Box<dyn Error>> {
+        let mut killed = Command::new("sleep").arg("60").spawn()?;
+        let pid = i32::try_from(killed.id())?;
+        let name = format!("{PREFIX}{pid}-{}", Process::new(pid)?.stat()?.starttime);
+        assert_eq!(is_stale(&name), Some(false), "control");
+        killed.kill()?;
+        waitid(Id::Pid(Pid::from_raw(pid)), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT)?;
+        assert_eq!(is_stale(&name), Some(true));
+        killed.wait()?;
         Ok(())
     }
 
