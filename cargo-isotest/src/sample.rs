@@ -164,7 +164,7 @@ pub(crate) fn picture() -> Picture {
         fd,
         reads: !writes,
         writes,
-        target: Target::Pipe { inode: 9, peers: vec![peer] },
+        target: Target::Pipe { inode: 9, peers: vec![peer], peers_more: 0 },
     };
     let with = |process, descriptor| Process {
         details: Some(Details { descriptors: Some(vec![descriptor]), ..Details::default() }),

@@ -15,7 +15,7 @@ const SHOWN_THREADS: usize = 3;
 const COMMAND_LENGTH: usize = 100;
 
 /// What the lines below would have shown.
-const SHOWN: [&str; 8] = ["process", "thread", "task", "cmdline", "fd", "mem", "syscall", "wchan"];
+const SHOWN: [&str; 9] = ["process", "details", "thread", "task", "cmdline", "fd", "mem", "syscall", "wchan"];
 
 /// The lines.
 pub(super) fn lines(autopsy: &Autopsy) -> Vec<String> {
@@ -135,7 +135,9 @@ not seen: wchan (3 times): permission denied
             |fd| sample::thread(2000 + fd, "r", "read", WaitsFor::Descriptors { descriptors: vec![fd] });
         processes.push(sample::process((2000, 1002), &[], (0..9).map(read).collect()));
         processes.extend((3000..3009).map(|pid| sample::process((pid, 2000), &["a\nb"], Vec::new())));
-        let picture = Picture { processes, ..Picture::default() };
+        let why = "the processes before it filled 4096 KiB".to_owned();
+        let unseen = vec![Unseen { what: "details".to_owned(), why, count: 9 }];
+        let picture = Picture { processes, unseen, ..Picture::default() };
         assert_data_eq!(
             of(Moment::LeftRunning, picture),
             str![[r#"
@@ -157,6 +159,7 @@ what the processes left running waited for:
       pid 2004 a␊b
       pid 2005 a␊b
   and 3 processes more
+not seen: details (9 times): the processes before it filled 4096 KiB
 
 "#]]
         );

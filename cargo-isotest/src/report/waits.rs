@@ -1,6 +1,7 @@
 //! What a thread waits for and what a descriptor is, in words; pure.
 
 use super::harmless::word;
+use isotest_core::enumerate::and_more;
 use isotest_core::picture::{Descriptor, Peer, Picture, Process, Socket, Target, Thread, WaitsFor};
 
 /// Words about a picture, in which processes have the ids they have inside or outside.
@@ -72,20 +73,20 @@ impl Words<'_> {
     pub(crate) fn descriptor(self, process: &Process, descriptor: &Descriptor) -> String {
         match &descriptor.target {
             Target::File { path } => word(&path.to_string_lossy()),
-            Target::Pipe { peers, .. } => {
+            Target::Pipe { peers, peers_more, .. } => {
                 let others = peers.iter().filter(|peer| !is(**peer, process, descriptor)).copied();
                 match others.collect::<Vec<_>>().as_slice() {
                     [] if descriptor.reads => "a pipe that nobody inside writes to".to_owned(),
                     [] => "a pipe that nobody inside reads".to_owned(),
-                    others => format!("a pipe, other end {}", self.holders(others)),
+                    others => format!("a pipe, other end {}", self.holders(others, *peers_more)),
                 }
             }
             Target::Socket { entry: None, .. } => "a socket".to_owned(),
-            Target::Socket { entry: Some(entry), peers, .. } => {
+            Target::Socket { entry: Some(entry), peers, peers_more, .. } => {
                 let other = if peers.is_empty() {
                     String::new()
                 } else {
-                    format!(", other end {}", self.holders(peers))
+                    format!(", other end {}", self.holders(peers, *peers_more))
                 };
                 socket(entry) + &other
             }
@@ -93,8 +94,8 @@ impl Words<'_> {
         }
     }
 
-    /// Processes by their ids, each once.
-    fn holders(self, peers: &[Peer]) -> String {
+    /// Processes by their ids, each once. Those who are not named may be the same again.
+    fn holders(self, peers: &[Peer], unnamed: usize) -> String {
         let mut pids: Vec<i32> = Vec::new();
         for peer in peers {
             let pid = self.picture.process(peer.pid).map_or(peer.pid, |process| self.pid(process));
@@ -103,10 +104,10 @@ impl Words<'_> {
             }
         }
         let shown: Vec<_> = pids.iter().take(SHOWN_HOLDERS).map(|pid| format!("pid {pid}")).collect();
-        let more = if pids.len() > shown.len() {
-            format!(" and {} more", pids.len() - shown.len())
-        } else {
-            String::new()
+        let more = match pids.len() - shown.len() {
+            more if unnamed == 0 => and_more(more),
+            0 => " and perhaps more".to_owned(),
+            more => format!(" and at least {more} more"),
         };
         shown.join(", ") + &more
     }
@@ -124,4 +125,27 @@ fn socket(entry: &Socket) -> String {
     let remote = remote.map(|address| format!(" to {address}")).unwrap_or_default();
     let path = path.as_ref().map(|path| format!(" {}", word(&path.to_string_lossy()))).unwrap_or_default();
     format!("{protocol}{local}{remote}{path}, {state}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn of_many_at_the_other_end_no_more_are_counted_than_are_known() {
+        let picture = sample::picture();
+        let words = Words { picture: &picture, inside: true };
+        let of = |pids: &[i32], peers_more| {
+            let peers = pids.iter().map(|pid| Peer { pid: *pid, fd: 1 }).collect();
+            let target = Target::Pipe { inode: 9, peers, peers_more };
+            let descriptor = Descriptor { fd: 3, reads: true, writes: false, target };
+            words.descriptor(&picture.processes[0], &descriptor)
+        };
+        let many = [11, 12, 13, 14, 15, 16];
+        let first = "a pipe, other end pid 11, pid 12, pid 13, pid 14, pid 15";
+        assert_eq!(of(&many, 0), format!("{first} and 1 more"));
+        assert_eq!(of(&many, 7), format!("{first} and at least 1 more"));
+        assert_eq!(of(&[11], 7), "a pipe, other end pid 11 and perhaps more");
+    }
 }

@@ -11,6 +11,8 @@ use std::net::SocketAddr;
 
 /// The most descriptors of one process.
 const MOST: usize = 1000;
+/// The most descriptors that are named at the other end of one.
+const PEERS_MOST: usize = 16;
 
 /// The sockets of one network namespace, by their numbers.
 #[derive(Debug, Default)]
@@ -108,14 +110,29 @@ pub(super) fn of(
     Some(descriptors)
 }
 
+/// How many bytes of text a descriptor is, or so, without its peers.
+pub(super) fn bytes(descriptor: &Descriptor) -> usize {
+    const FRAME: usize = 100;
+    let text = match &descriptor.target {
+        Target::File { path } => path.as_os_str().len(),
+        Target::Other { name } => name.len(),
+        Target::Pipe { .. } => 0,
+        Target::Socket { entry, .. } => {
+            let path = entry.as_ref().and_then(|entry| entry.path.as_ref());
+            FRAME + path.map_or(0, |path| path.as_os_str().len())
+        }
+    };
+    FRAME + text
+}
+
 fn descriptor(info: FDInfo, sockets: Option<&Sockets>) -> Descriptor {
     let mode = info.mode();
     let target = match info.target {
         FDTarget::Path(path) => Target::File { path },
-        FDTarget::Pipe(inode) => Target::Pipe { inode, peers: Vec::new() },
+        FDTarget::Pipe(inode) => Target::Pipe { inode, peers: Vec::new(), peers_more: 0 },
         FDTarget::Socket(inode) => {
             let entry = sockets.and_then(|sockets| sockets.entries.get(&inode).cloned());
-            Target::Socket { inode, entry, peers: Vec::new() }
+            Target::Socket { inode, entry, peers: Vec::new(), peers_more: 0 }
         }
         FDTarget::AnonInode(name) => Target::Other { name },
         FDTarget::MemFD(name) => Target::Other { name: format!("memfd:{name}") },
@@ -151,17 +168,21 @@ pub(super) fn find_peers(processes: &mut [Process], tables: &[Sockets]) {
             Target::File { .. } | Target::Other { .. } => {}
         }
     }
-    let of = |peers: &BTreeMap<u64, Vec<Peer>>, inode| peers.get(&inode).cloned().unwrap_or_default();
+    let of = |peers: &BTreeMap<u64, Vec<Peer>>, inode| {
+        let all = peers.get(&inode).map_or(&[][..], Vec::as_slice);
+        let named = all.get(..PEERS_MOST).unwrap_or(all);
+        (named.to_vec(), all.len() - named.len())
+    };
     for process in processes {
         let descriptors = process.details.iter_mut().filter_map(|details| details.descriptors.as_mut());
         for Descriptor { reads, target, .. } in descriptors.flatten() {
             match target {
-                Target::Pipe { inode, peers } => {
-                    *peers = of(if *reads { &writers } else { &readers }, *inode);
+                Target::Pipe { inode, peers, peers_more } => {
+                    (*peers, *peers_more) = of(if *reads { &writers } else { &readers }, *inode);
                 }
-                Target::Socket { inode, peers, .. } => {
+                Target::Socket { inode, peers, peers_more, .. } => {
                     let other = tables.iter().find_map(|table| table.other_end(*inode));
-                    *peers = other.map(|other| of(&holders, other)).unwrap_or_default();
+                    (*peers, *peers_more) = other.map(|other| of(&holders, other)).unwrap_or_default();
                 }
                 Target::File { .. } | Target::Other { .. } => {}
             }
@@ -174,4 +195,42 @@ fn all(processes: &[Process]) -> impl Iterator<Item = (i32, &Descriptor)> {
         let descriptors = process.details.iter().filter_map(|details| details.descriptors.as_ref());
         descriptors.flatten().map(|descriptor| (process.pid, descriptor))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::picture::Details;
+
+    #[test]
+    fn of_a_crowd_at_the_other_end_the_rest_is_counted() {
+        let end = |fd, writes: bool| {
+            let target = Target::Pipe { inode: 1, peers: Vec::new(), peers_more: 0 };
+            Descriptor { fd, reads: !writes, writes, target }
+        };
+        let process = |pid, descriptors| Process {
+            pid,
+            inside: None,
+            parent: 1,
+            name: String::new(),
+            state: String::new(),
+            command: Vec::new(),
+            cpu_us: 0,
+            memory_bytes: None,
+            age_us: 0,
+            threads: Vec::new(),
+            details: Some(Details { descriptors: Some(descriptors), ..Details::default() }),
+        };
+        for crowd in [PEERS_MOST, PEERS_MOST + 3] {
+            let mut processes = vec![process(2, vec![end(0, false)])];
+            processes.extend((0..crowd).map(|_| process(3, vec![end(1, true)])));
+            find_peers(&mut processes, &[]);
+            let of = |process: &Process| match &process.descriptor(process.pid - 2).map(|one| &one.target) {
+                Some(Target::Pipe { peers, peers_more, .. }) => Some((peers.len(), *peers_more)),
+                _ => None,
+            };
+            assert_eq!(of(&processes[0]), Some((PEERS_MOST, crowd - PEERS_MOST)));
+            assert_eq!(of(&processes[1]), Some((1, 0)));
+        }
+    }
 }

@@ -34,13 +34,14 @@ impl Surroundings {
     }
 }
 
-/// Everything but its threads.
+/// Everything but its threads, and how many bytes of text or so that is.
 pub(super) fn details(
     seen: &process::Process,
     status: &Status,
     surroundings: &mut Surroundings,
     gaps: &mut Gaps,
-) -> Details {
+) -> (Details, usize) {
+    let mut bytes = 0;
     let namespaces = gaps.seen("ns", namespaces(seen));
     let number = |kind| namespaces.as_ref().and_then(|all: &BTreeMap<String, u64>| all.get(kind).copied());
     let mut tables = None;
@@ -49,12 +50,17 @@ pub(super) fn details(
         tables = Some(&*known.or_insert_with(|| Sockets::seen_by(seen, gaps)));
     }
     if let Some(mount) = number("mnt") {
-        surroundings.mounts.entry(mount).or_insert_with(|| mounts(seen, gaps));
+        surroundings.mounts.entry(mount).or_insert_with(|| {
+            let lines = beginning(seen, "mountinfo", (MOUNTS_MOST, b'\n'), gaps);
+            bytes += lines.as_ref().map_or(0, Bytes::len);
+            mounts(lines, gaps)
+        });
     }
-    Details {
+    let details = Details {
         exe: gaps.seen("exe", seen.exe()),
         cwd: gaps.seen("cwd", seen.cwd()),
         environ: beginning(seen, "environ", (STRINGS_MOST, 0), gaps).map(|variables| {
+            bytes += variables.len();
             let variables = variables.strings().into_iter();
             let pair = |variable: String| {
                 variable.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -65,7 +71,10 @@ pub(super) fn details(
         limits: gaps.seen("limits", seen.limits()).as_ref().map(limits),
         capabilities: Some(capabilities(status)),
         namespaces,
-    }
+    };
+    let descriptors = details.descriptors.iter().flatten();
+    bytes += descriptors.map(descriptors::bytes).sum::<usize>();
+    (details, bytes)
 }
 
 fn namespaces(seen: &process::Process) -> ProcResult<BTreeMap<String, u64>> {
@@ -73,8 +82,7 @@ fn namespaces(seen: &process::Process) -> ProcResult<BTreeMap<String, u64>> {
     Ok(all.map(|one| (one.ns_type.to_string_lossy().into_owned(), one.identifier)).collect())
 }
 
-fn mounts(seen: &process::Process, gaps: &mut Gaps) -> Vec<Mount> {
-    let lines = beginning(seen, "mountinfo", (MOUNTS_MOST, b'\n'), gaps);
+fn mounts(lines: Option<Bytes>, gaps: &mut Gaps) -> Vec<Mount> {
     let infos = lines.and_then(|lines| gaps.seen("mountinfo", lines.parsed::<MountInfos>()));
     infos.map(|MountInfos(infos)| infos.into_iter().map(mount).collect()).unwrap_or_default()
 }

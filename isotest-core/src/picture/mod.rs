@@ -63,7 +63,7 @@ pub struct Process {
     pub age_us: u64,
     /// Its threads, the first of which has the id of the process.
     pub threads: Vec<Thread>,
-    /// The rest, in a full picture; a zombie has none.
+    /// The rest, in a full picture. A zombie has none, nor have processes after very much has been said of others.
     pub details: Option<Details>,
 }
 
@@ -211,6 +211,8 @@ pub enum Target {
         inode: u64,
         /// Who of the attempt has the other end; nobody, if that is outside or closed.
         peers: Vec<Peer>,
+        /// How many have it besides.
+        peers_more: usize,
     },
     /// A socket.
     Socket {
@@ -221,6 +223,8 @@ pub enum Target {
         entry: Option<Socket>,
         /// Who of the attempt has the other end of its connection, as far as that is told: not for Unix sockets.
         peers: Vec<Peer>,
+        /// How many have it besides.
+        peers_more: usize,
     },
     /// Anything else, such as an epoll or an event.
     Other {

@@ -25,6 +25,10 @@ const PROCESSES_MOST: usize = 500;
 const THREADS_MOST: usize = 2000;
 /// So much of what a process was started with is looked at: it may be megabytes of each.
 pub(super) const STRINGS_MOST: usize = 64 << 10;
+/// So much is kept of the processes of a picture before all that follow are looked at in short.
+const BYTES_MOST: usize = 4 << 20;
+/// So much of its arguments is looked at then.
+const ARGUMENTS_IN_SHORT: usize = 1 << 10;
 /// What has not been looked at after so much time is left out.
 const TIME_MOST: Duration = Duration::from_secs(2);
 
@@ -33,6 +37,10 @@ const TIME_MOST: Duration = Duration::from_secs(2);
 /// # Errors
 /// When init is gone or `/proc` cannot be read.
 pub fn take(init: i32, extent: Extent) -> ProcResult<Picture> {
+    take_within(init, extent, BYTES_MOST)
+}
+
+fn take_within(init: i32, extent: Extent, bytes: usize) -> ProcResult<Picture> {
     let outer = read::<Status>(&process::Process::new(init)?, "status")?.nspid;
     let census = Census::take()?;
     let mut camera = Camera {
@@ -41,6 +49,8 @@ pub fn take(init: i32, extent: Extent) -> ProcResult<Picture> {
         now: Uptime::current()?.uptime_duration(),
         until: Instant::now() + TIME_MOST,
         threads: 0,
+        bytes,
+        bytes_most: bytes,
         gaps: Gaps::default(),
         surroundings: Surroundings::default(),
     };
@@ -71,6 +81,9 @@ struct Camera {
     until: Instant,
     /// How many are in the picture.
     threads: usize,
+    /// How much may still be kept, and how much it was at first.
+    bytes: usize,
+    bytes_most: usize,
     gaps: Gaps,
     surroundings: Surroundings,
 }
@@ -81,15 +94,24 @@ impl Camera {
         let stat = seen.stat()?;
         let status = read::<Status>(&seen, "status")?;
         let is_alive = !matches!(stat.state, 'Z' | 'X');
+        let is_in_short = self.bytes == 0;
         let mut command = None;
         if is_alive {
-            command = beginning(&seen, "cmdline", (STRINGS_MOST, 0), &mut self.gaps);
+            let most = if is_in_short { ARGUMENTS_IN_SHORT } else { STRINGS_MOST };
+            command = beginning(&seen, "cmdline", (most, 0), &mut self.gaps);
         }
         let threads = self.threads(pid, is_alive);
         let mut details = None;
         if is_alive && self.extent == Extent::Full {
-            details = Some(full::details(&seen, &status, &mut self.surroundings, &mut self.gaps));
+            if is_in_short {
+                let why = format!("the processes before it filled {} KiB", self.bytes_most >> 10);
+                self.gaps.note("details", why);
+            } else {
+                details = Some(full::details(&seen, &status, &mut self.surroundings, &mut self.gaps));
+            }
         }
+        let kept = command.as_ref().map_or(0, Bytes::len) + details.as_ref().map_or(0, |(_, bytes)| *bytes);
+        self.bytes = self.bytes.saturating_sub(kept);
         Ok(Process {
             pid,
             inside: self.inside(&status),
@@ -101,7 +123,7 @@ impl Camera {
             age_us: self.age_us(&stat),
             name: stat.comm,
             threads,
-            details,
+            details: details.map(|(details, _)| details),
         })
     }
 
@@ -202,6 +224,10 @@ pub(super) fn beginning(
 pub(super) struct Bytes(Vec<u8>);
 
 impl Bytes {
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// As strings that each end in a NUL.
     pub(super) fn strings(&self) -> Vec<String> {
         let bytes = self.0.strip_suffix(&[0]).unwrap_or(&self.0);
@@ -236,6 +262,39 @@ mod tests {
     use super::*;
     use std::error::Error;
     use std::process::{Command, Stdio};
+
+    #[test]
+    fn after_very_much_processes_are_looked_at_in_short() -> Result<(), Box<dyn Error>> {
+        const SCRIPT: &str =
+            "for n in 1 2 3 4; do sh -c 'read _' $(printf %02000d $n) <&3 & done 3<&0; read _";
+        let mut parent = Command::new("sh");
+        parent.args(["-c", SCRIPT]).env_clear().env("A", "x".repeat(10 << 10));
+        let mut parent = parent.stdin(Stdio::piped()).spawn()?;
+        let pid = i32::try_from(parent.id())?;
+        let is_whole = |picture: &Picture| {
+            let ready = |process: &Process| process.command.len() == 4;
+            picture.processes.iter().filter(|process| ready(process)).count() == 4
+        };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !is_whole(&take(pid, Extent::Full)?) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let pictures = [BYTES_MOST, 1, 0].map(|bytes| take_within(pid, Extent::Full, bytes)).into_iter();
+        let pictures = pictures.collect::<ProcResult<Vec<_>>>();
+        parent.kill()?;
+        parent.wait()?;
+        for (picture, in_full) in pictures?.iter().zip([4, 1, 0]) {
+            assert_eq!(picture.processes.len(), 4);
+            let (full, short) = picture.processes.split_at(in_full);
+            assert!(full.iter().all(|process| process.details.is_some() && process.command.len() == 4));
+            assert!(short.iter().all(|process| process.details.is_none() && process.command.len() == 3));
+            let gaps = |what| picture.unseen.iter().filter(move |gap| gap.what == what);
+            let count = |what| gaps(what).map(|gap| gap.count).sum::<u64>();
+            let left_out = u64::try_from(short.len())?;
+            assert_eq!([count("details"), count("cmdline")], [left_out; 2], "{:?}", picture.unseen);
+        }
+        Ok(())
+    }
 
     #[test]
     fn of_very_much_only_the_beginning_is_kept() -> Result<(), Box<dyn Error>> {

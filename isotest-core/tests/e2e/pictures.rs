@@ -15,6 +15,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("all_its_processes_are_seen", family),
     Promise::new("what_it_leaves_running_is_seen", leftovers),
     Promise::new("of_a_crowd_the_rest_is_counted", crowd),
+    Promise::new("a_crowd_with_large_environments_has_a_picture_of_a_bounded_size", large_crowd),
     Promise::new("who_covers_proc_hides_nobody", covered).needs(&[Need::Root]),
 ];
 
@@ -119,6 +120,23 @@ fn crowd(suite: &Suite) -> Kept {
         }
     }
     Err(format!("of 601 processes {counted} were counted").into())
+}
+
+fn large_crowd(suite: &Suite) -> Kept {
+    const BYTES_MOST: usize = 6 << 20;
+    let mut wish = suite.wish();
+    wish.environment.extend((0..4).map(|n| (format!("V{n}").into(), "x".repeat(60 << 10).into())));
+    let picture = when_ready(suite, &wish, &["spawn_many", "400", LONG], "spawned 400")?;
+    let environments = picture.processes.iter().filter_map(|one| one.details.as_ref()?.environ.as_ref());
+    let bytes: usize = environments.clone().flatten().map(|(name, value)| name.len() + value.len()).sum();
+    assert!(bytes < BYTES_MOST, "{bytes}");
+    let left_out = picture.unseen.iter().filter(|unseen| unseen.what == "details");
+    let left_out = usize::try_from(left_out.map(|unseen| unseen.count).sum::<u64>())?;
+    assert_eq!(environments.count() + left_out, picture.processes.len());
+    // Control: the same crowd without the environments is seen whole.
+    let picture = when_ready(suite, &suite.wish(), &["spawn_many", "400", LONG], "spawned 400")?;
+    assert!(!is_said(&picture, "details") && picture.processes.iter().all(|one| one.details.is_some()));
+    Ok(())
 }
 
 fn covered(suite: &Suite) -> Kept {
