@@ -91,7 +91,7 @@ fn unmounts(suite: &Suite) -> Kept {
     // Outside, the host would lose its mounts: the control loses those of a namespace of its own.
     let mut command = supervisors::command("unshared")?;
     let flags = (CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUSER).bits().to_string();
-    let script = "\"$0\" mount_tmpfs /tmp && exec \"$0\" unmount_everything";
+    let script = "\"$0\" mount_tmpfs /sys && exec \"$0\" unmount_everything";
     command.env("ISOTEST", "1").arg(flags).args(["/bin/sh", "-c", script]).arg(&suite.probe);
     Seen::of(&mut command)?.did()?;
     Ok(())
