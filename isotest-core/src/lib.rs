@@ -102,6 +102,7 @@
 //! - [`reaper`]: a command that is no workload, and of which nothing outlives the supervisor.
 //! - [`stage`]: the re-execution hook.
 //! - `messages`: how these processes speak to each other.
+//! - `deadline`: until when is waited, as poll(2) takes it.
 //! - [`wire`]: paths on the wire, byte for byte.
 //! - [`sys`]: the fence around `unsafe`.
 //!
@@ -120,6 +121,7 @@
 
 pub mod cgroup;
 pub mod closure;
+mod deadline;
 pub mod enumerate;
 pub mod host;
 mod messages;

@@ -35,6 +35,17 @@ fn place() -> TempDir {
 }
 
 #[test]
+fn a_time_that_is_never_over_is_no_limit() {
+    let place = place();
+    for time in ["584542046090years", "9223372036854775807s", "300years"] {
+        for flag in ["--timeout", "--list-timeout"] {
+            let project = Project::written(place.path(), &[("Cargo.toml", MANIFEST), ("src/lib.rs", TESTS)]);
+            isotest(&project).arguments(["opens_files", flag, time]).run().with_code(0);
+        }
+    }
+}
+
+#[test]
 fn processor_time_is_limited_or_nothing_is_executed() {
     let place = place();
     let ended = call(place.path(), "computes", &["--message-format", "json", "--cpu-limit", "0.1"]).run();

@@ -6,6 +6,7 @@ use super::channel::{self, Command, Report};
 use super::leftovers;
 use super::prepared::Sandbox;
 use super::step::{Step, StepError};
+use crate::deadline;
 use crate::outcome::{Ending, Exit, Outcome};
 use crate::picture::{self, Extent};
 use crate::plan::{Limits, SandboxPlan};
@@ -75,7 +76,9 @@ impl Attempt {
             Err(error) => (None, Some(Err(error))),
         };
         let now = Instant::now();
-        let next = plan.timeout.map(|timeout| (now + timeout + REPORT_GRACE, Urge::Kill));
+        let late =
+            plan.timeout.and_then(|timeout| deadline::after(now, timeout.saturating_add(REPORT_GRACE)));
+        let next = late.map(|late| (late, Urge::Kill));
         Self {
             sandbox: Some(sandbox),
             zygote,
@@ -133,12 +136,14 @@ impl Attempt {
     fn step(&mut self, cancel: &Cancel) -> io::Result<Waited> {
         let (next, Some(sandbox)) = (self.next, &mut self.sandbox) else { return Ok(Waited::Ended) };
         let now = Instant::now();
-        let left = next.map(|(at, _)| at.saturating_duration_since(now));
-        if let (Some((_, urge)), Some(Duration::ZERO)) = (next, left) {
+        if let Some((_, urge)) = next.filter(|(at, _)| *at <= now) {
             return self.urge(urge);
         }
-        let quiet = self.quiet_until.saturating_duration_since(now);
-        let Woken { reported, cancelled, has_output } = sleep(sandbox, cancel, left, quiet)?;
+        let quiet_until = Some(self.quiet_until).filter(|until| *until > now);
+        let until = next.map(|(at, _)| at).into_iter().chain(quiet_until).min();
+        let timeout = deadline::timeout(until, now);
+        let Woken { reported, cancelled, has_output } =
+            sleep(sandbox, cancel, timeout, quiet_until.is_some())?;
         if cancelled {
             return Ok(Waited::Cancelled);
         }
@@ -276,18 +281,13 @@ struct Woken {
     has_output: bool,
 }
 
-/// Waits until something happens or `left` is over; while it is `quiet`, output is nothing that happens.
-fn sleep(sandbox: &Sandbox, cancel: &Cancel, left: Option<Duration>, quiet: Duration) -> io::Result<Woken> {
-    let left = if quiet.is_zero() { left } else { Some(left.map_or(quiet, |left| left.min(quiet))) };
-    let timeout = left.map_or(PollTimeout::NONE, |left| {
-        // Rounded up, so that it does not wake a moment too early again and again.
-        PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
-    });
+/// Waits until something happens or the time is over; while it is `quiet`, output is nothing that happens.
+fn sleep(sandbox: &Sandbox, cancel: &Cancel, timeout: PollTimeout, quiet: bool) -> io::Result<Woken> {
     let mut sources = vec![
         PollFd::new(sandbox.control.as_fd(), PollFlags::POLLIN),
         PollFd::new(cancel.descriptor(), PollFlags::POLLIN),
     ];
-    if quiet.is_zero() {
+    if !quiet {
         let open = sandbox.streams.iter().filter_map(|stream| stream.pipe.as_ref());
         sources.extend(open.map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
     }

@@ -3,6 +3,7 @@
 use super::channel::{self, Command, Report};
 use super::leftovers;
 use super::sampler::Sampler;
+use crate::deadline;
 use crate::outcome::{Exit, LeftProcess};
 use crate::record::Moment;
 use crate::sys::clone3::exit_now;
@@ -60,7 +61,7 @@ impl Watch {
             // It does so itself, too: whichever is first, a signal to the group finds it. The second may be refused.
             let _ = setpgid(pid, pid);
         }
-        let deadline = timeout.map(|timeout| born + timeout);
+        let deadline = timeout.and_then(|timeout| deadline::after(born, timeout));
         Self {
             pid,
             born,
@@ -80,12 +81,7 @@ impl Watch {
                 PollFd::new(control.as_fd(), PollFlags::POLLIN),
             ];
             let next = self.deadline.into_iter().chain(self.sampler.as_ref().map(Sampler::next)).min();
-            let left = next.map(|next| next.saturating_duration_since(Instant::now()));
-            // Rounded up, so that it does not wake a moment too early again and again.
-            let timeout = left.map_or(PollTimeout::NONE, |left| {
-                PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
-            });
-            match poll(&mut sources, timeout) {
+            match poll(&mut sources, deadline::timeout(next, Instant::now())) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -166,11 +162,11 @@ impl Watch {
     pub(super) fn clear(&self, control: &mut UnixStream, signals: &SignalFd) -> io::Result<Vec<LeftProcess>> {
         let deadline = Instant::now() + LEFTOVER_GRACE;
         while anybody() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let now = Instant::now();
+            if now >= deadline {
                 break;
             }
-            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+            let timeout = deadline::timeout(Some(deadline), now);
             // Interrupted or not, what counts is who is still there.
             let _ = poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], timeout);
             while signals.read_signal()?.is_some() {}

@@ -14,6 +14,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("what_sleeps_for_ever_is_terminated", sleeper),
     Promise::new("what_computes_for_ever_is_terminated", computer),
     Promise::new("what_ignores_sigterm_is_killed", ignorer),
+    Promise::new("a_time_beyond_the_clocks_is_no_limit", beyond_the_clock),
     Promise::new("what_listens_to_sigterm_may_say_goodbye", listener),
     Promise::new("what_stops_itself_for_good_ends_at_once", stops_for_good),
     Promise::new("what_somebody_continues_goes_on", is_continued),
@@ -73,6 +74,13 @@ fn sleeper(suite: &Suite) -> Kept {
 fn computer(suite: &Suite) -> Kept {
     times_out(suite, &["burn_cpu", "50000"], SIGTERM)?;
     times_out(suite, &["burn_cpu_threads", "4", "50000"], SIGTERM)
+}
+
+fn beyond_the_clock(suite: &Suite) -> Kept {
+    for timeout in [Duration::MAX, Duration::from_secs(u64::MAX / 2), Duration::from_secs(u64::MAX / 4)] {
+        suite.inside_with(&within(suite, timeout), &["exit", "0"])?.did()?;
+    }
+    Ok(())
 }
 
 fn ignorer(suite: &Suite) -> Kept {
