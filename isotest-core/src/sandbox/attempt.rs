@@ -214,7 +214,7 @@ impl Attempt {
         if let Some(mut sandbox) = sandbox {
             read = sandbox.usage();
             changed_limit = sandbox.changed_limit();
-            if let Err(error) = sandbox.take_output() {
+            if let Err(error) = sandbox.take_rest_of_output() {
                 remarks.push(format!("the end of its output could not be read: {error}"));
             }
             if limits.any() && sandbox.lacks_cgroup() {

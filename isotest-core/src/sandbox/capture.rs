@@ -28,6 +28,12 @@ impl Capture {
         self.dropped += u64::try_from(excess).unwrap_or(u64::MAX);
     }
 
+    /// How much of it is kept.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+
     /// Everything that was kept.
     pub(super) fn finish(self) -> Captured {
         Captured { head: self.head, dropped: self.dropped, tail: self.tail.into() }

@@ -42,12 +42,47 @@ pub(super) struct Sandbox {
     pub(super) streams: [Stream; 2],
 }
 
+/// So much of a stream is read at once: whoever writes without end shares the reader with the other stream, the clock, and
+/// signals. It is as much as a pipe holds by default.
+const TURN_BYTES: usize = 64 << 10;
+
 /// Standard output or error of the workload.
 #[derive(Debug)]
 pub(super) struct Stream {
     /// `None` once it has ended, or if the workload has the supervisor's own.
     pub(super) pipe: Option<OwnedFd>,
     pub(super) capture: Capture,
+}
+
+impl Stream {
+    /// Reads what is there, a turn at most; at its end it is closed. Says how much that was.
+    fn take(&mut self) -> io::Result<usize> {
+        let mut buffer = [0; 16 << 10];
+        let mut taken = 0;
+        while let Some(pipe) = self.pipe.as_ref().filter(|_| taken < TURN_BYTES) {
+            match read(pipe, &mut buffer) {
+                Ok(0) => self.pipe = None,
+                Ok(length) => {
+                    self.capture.push(buffer.get(..length).unwrap_or_default());
+                    taken += length;
+                    // There is hardly more.
+                    if length < buffer.len() {
+                        break;
+                    }
+                }
+                Err(Errno::EAGAIN) => break,
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(taken)
+    }
+
+    /// How much it holds at most.
+    fn capacity(&self) -> io::Result<usize> {
+        let Some(pipe) = &self.pipe else { return Ok(0) };
+        Ok(usize::try_from(fcntl(pipe, FcntlArg::F_GETPIPE_SZ)?).unwrap_or_default())
+    }
 }
 
 impl Sandbox {
@@ -111,23 +146,19 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Reads what is there of its output, without waiting; a stream at its end is closed.
+    /// Reads a turn of what is there of its output, without waiting.
     pub(super) fn take_output(&mut self) -> io::Result<()> {
-        let mut buffer = [0; 16 << 10];
+        self.streams.iter_mut().try_for_each(|stream| stream.take().map(drop))
+    }
+
+    /// Reads all that is left of it. Whoever outside has got hold of a stream does not keep this from ending.
+    pub(super) fn take_rest_of_output(&mut self) -> io::Result<()> {
         for stream in &mut self.streams {
-            while let Some(pipe) = &stream.pipe {
-                match read(pipe, &mut buffer) {
-                    Ok(0) => stream.pipe = None,
-                    Ok(length) => {
-                        stream.capture.push(buffer.get(..length).unwrap_or_default());
-                        // A full pipe is taken in turns with the other stream and with the clock.
-                        if length < buffer.len() {
-                            break;
-                        }
-                    }
-                    Err(Errno::EAGAIN) => break,
-                    Err(Errno::EINTR) => {}
-                    Err(error) => return Err(error.into()),
+            let mut left = stream.capacity()?;
+            while left > 0 {
+                match stream.take()? {
+                    0 => break,
+                    length => left = left.saturating_sub(length),
                 }
             }
         }
@@ -186,4 +217,44 @@ fn wire(kind: &Kind) -> io::Result<Wiring> {
         fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     }
     Ok(Wiring { outside: [Some(stdout), Some(stderr)], inside: vec![null, stdout_inside, stderr_inside] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn output_is_read_in_turns() -> io::Result<()> {
+        let (reader, mut writer) = io::pipe()?;
+        let pipe = OwnedFd::from(reader);
+        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        fcntl(&pipe, FcntlArg::F_SETPIPE_SZ(1 << 20))?;
+        writer.write_all(&vec![b'x'; 5 * TURN_BYTES])?;
+        let plan = SandboxPlan {
+            workload: Workload {
+                program: "/bin/true".into(),
+                arguments: Vec::new(),
+                environment: Vec::new(),
+                directory: "/".into(),
+            },
+            timeout: None,
+            limits: Limits::default(),
+            measured: false,
+            inherit_stdio: false,
+            attended: None,
+            output_bytes: 1 << 20,
+        };
+        let mut sandbox = Sandbox::of_guest(&plan, UnixStream::pair()?.0);
+        sandbox.streams[0] = Stream { pipe: Some(pipe), capture: Capture::new(1 << 20) };
+        sandbox.take_output()?;
+        assert_eq!(sandbox.streams[0].capture.len(), TURN_BYTES);
+        // Somebody still holds the other end.
+        sandbox.take_rest_of_output()?;
+        assert_eq!(sandbox.streams[0].capture.len(), 5 * TURN_BYTES);
+        drop(writer);
+        sandbox.take_output()?;
+        assert!(sandbox.streams[0].pipe.is_none());
+        Ok(())
+    }
 }

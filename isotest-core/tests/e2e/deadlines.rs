@@ -14,6 +14,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("what_sleeps_for_ever_is_terminated", sleeper),
     Promise::new("what_computes_for_ever_is_terminated", computer),
     Promise::new("what_ignores_sigterm_is_killed", ignorer),
+    Promise::new("what_prints_without_end_is_terminated", printer),
     Promise::new("a_time_beyond_the_clocks_is_no_limit", beyond_the_clock),
     Promise::new("what_listens_to_sigterm_may_say_goodbye", listener),
     Promise::new("what_stops_itself_for_good_ends_at_once", stops_for_good),
@@ -74,6 +75,15 @@ fn sleeper(suite: &Suite) -> Kept {
 fn computer(suite: &Suite) -> Kept {
     times_out(suite, &["burn_cpu", "50000"], SIGTERM)?;
     times_out(suite, &["burn_cpu_threads", "4", "50000"], SIGTERM)
+}
+
+fn printer(suite: &Suite) -> Kept {
+    let arguments = ["print_without_end"];
+    times_out(suite, &arguments, SIGTERM)?;
+    let inside = suite.inside_with(&within(suite, SHORT), &arguments)?;
+    let autopsy = inside.record.autopsy.as_ref().ok_or_else(|| inside.unlike("a picture"))?;
+    assert!(autopsy.picture.processes.iter().any(|process| process.name == "probe"), "{autopsy:?}");
+    Ok(())
 }
 
 fn beyond_the_clock(suite: &Suite) -> Kept {

@@ -5,7 +5,7 @@ use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::Suite;
 use crate::seen::{Running, Seen, eventually};
 use crate::supervisors;
-use isotest_core::plan::Limits;
+use isotest_core::plan::{Limits, SandboxPlan};
 use isotest_core::sandbox::Cancel;
 use libtest_mimic::Failed;
 use nix::sched::CloneFlags;
@@ -27,6 +27,7 @@ pub(crate) const PROMISES: &[Promise] = &[
         .needs(&[Need::V1])
         .alone(),
     Promise::new("a_cancelled_attempt_ends_at_once", cancelled),
+    Promise::new("an_attempt_that_prints_without_end_can_be_cancelled", cancelled_printer),
 ];
 
 /// Long enough to see it, and shorter than anything it does by itself.
@@ -248,19 +249,34 @@ fn seen_from_elsewhere(suite: &Suite) -> Kept {
 fn cancelled(suite: &Suite) -> Kept {
     let (wish, pause) = (suite.wish(), unique_pause());
     let template = suite.template(&wish);
+    cancel_when_alive(suite, &wish.plan(&["ignore_sigterm", &pause]), &pause)?;
+    // Control: without the switch it goes on to its end.
+    wish.attempt(&mut suite.slot(&template)?, &["exit", "0"])?.did()?;
+    Ok(())
+}
+
+fn cancelled_printer(suite: &Suite) -> Kept {
+    let pause = unique_pause();
+    let script = "\"$0\" print_without_end; exit 0";
+    let plan =
+        suite.wish().program("/bin/sh").plan(&["-c", script, crate::seen::text(&suite.probe)?, &pause]);
+    cancel_when_alive(suite, &plan, &pause)
+}
+
+/// Executes the plan until its workload, which has this argument, is there, and cancels it.
+fn cancel_when_alive(suite: &Suite, plan: &SandboxPlan, mark: &str) -> Kept {
+    let template = suite.template(&suite.wish());
     let cancel = Cancel::new()?;
-    let plan = wish.plan(&["ignore_sigterm", &pause]);
     let record = thread::scope(|scope| -> Result<_, Failed> {
-        let attempt = scope.spawn(|| Ok::<_, Failed>(suite.slot(&template)?.execute(&plan, &cancel)));
-        let started = eventually(PATIENCE, || is_alive(&pause));
+        let attempt = scope.spawn(|| Ok::<_, Failed>(suite.slot(&template)?.execute(plan, &cancel)));
+        let started = eventually(PATIENCE, || is_alive(mark));
+        thread::sleep(SECOND / 4);
         cancel.throw();
-        let gone = eventually(SECOND, || !is_alive(&pause));
+        let gone = eventually(SECOND, || !is_alive(mark));
         assert!(started && gone, "started {started}, gone {gone}");
         attempt.join().map_err(|_| "a thread panicked")?
     })?;
     assert!(record.is_none(), "{record:?}");
-    assert!(suite.slot(&template)?.execute(&wish.plan(&["exit", "0"]), &cancel).is_none());
-    // Control: without the switch it goes on to its end.
-    wish.attempt(&mut suite.slot(&template)?, &["exit", "0"])?.did()?;
+    assert!(suite.slot(&template)?.execute(plan, &cancel).is_none());
     Ok(())
 }
