@@ -16,9 +16,36 @@ fn others() -> impl Iterator<Item = Process> {
     processes.filter(|process| process.pid != 1)
 }
 
-/// Whether `pid` and init are the only processes.
-pub(super) fn is_alone(pid: Pid) -> bool {
-    others().all(|process| process.pid == pid.as_raw())
+/// Whether there is still somebody who can do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Liveliness {
+    /// The process itself.
+    Moves,
+    /// Others, or nobody knows.
+    OthersMove,
+    /// All have stopped or ended.
+    NobodyMoves,
+}
+
+/// Of `pid` and all others but init.
+pub(super) fn liveliness(pid: Pid) -> Liveliness {
+    let seen = others().filter_map(|process| process.stat().ok());
+    let states = seen.map(|stat| match stat.state {
+        // Only its first thread has ended.
+        'Z' if stat.num_threads > 1 => (stat.pid, 'R'),
+        state => (stat.pid, state),
+    });
+    liveliness_of(pid.as_raw(), &states.collect::<Vec<_>>())
+}
+
+fn liveliness_of(pid: i32, states: &[(i32, char)]) -> Liveliness {
+    let is_still = |state: char| matches!(state, 'T' | 'Z' | 'X');
+    match states.iter().find(|(other, _)| *other == pid) {
+        Some((_, state)) if !is_still(*state) => Liveliness::Moves,
+        Some(_) if states.iter().all(|(_, state)| is_still(*state)) => Liveliness::NobodyMoves,
+        // A workload with all capabilities may have covered `/proc`.
+        Some(_) | None => Liveliness::OthersMove,
+    }
 }
 
 /// Names those that are alive, but for guests, whose first process has no parent in here, and what they started.
@@ -62,4 +89,22 @@ pub(super) fn seen_in(picture: &Picture) -> Vec<LeftProcess> {
 
 fn short(line: &str) -> String {
     line.chars().take(COMMAND_LENGTH).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_moves_where_all_have_stopped_or_ended() {
+        let of = |others: &[(i32, char)]| liveliness_of(2, &[&[(2, 'T')], others].concat());
+        for others in [&[][..], &[(3, 'Z')], &[(3, 'T'), (4, 'X')]] {
+            assert_eq!(of(others), Liveliness::NobodyMoves);
+        }
+        for state in ['R', 'S', 'D', 't'] {
+            assert_eq!(of(&[(3, 'Z'), (4, state)]), Liveliness::OthersMove);
+            assert_eq!(liveliness_of(2, &[(2, state), (3, 'S')]), Liveliness::Moves);
+        }
+        assert_eq!(liveliness_of(2, &[]), Liveliness::OthersMove);
+    }
 }

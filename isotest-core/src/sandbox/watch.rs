@@ -1,7 +1,7 @@
 //! The wait for a workload's end, and what is done about those it leaves behind.
 
 use super::channel::{self, Command, Report};
-use super::leftovers;
+use super::leftovers::{self, Liveliness};
 use super::sampler::Sampler;
 use crate::deadline;
 use crate::outcome::{Exit, LeftProcess};
@@ -36,6 +36,17 @@ pub(super) fn children() -> io::Result<SignalFd> {
     Ok(SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?)
 }
 
+/// How often it is looked whether a workload that has stopped can still go on.
+const STOP_INTERVAL: Duration = Duration::from_millis(200);
+
+/// That the workload has stopped.
+#[derive(Debug, Clone, Copy)]
+struct Stop {
+    signal: i32,
+    /// When it is looked whether somebody could continue it.
+    look_again: Instant,
+}
+
 /// The wait for the workload's end.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -50,6 +61,8 @@ pub(super) struct Watch {
     pub(super) timed_out: bool,
     /// Whether somebody attends to it, who is told that it has stopped and may let it go on.
     attended: bool,
+    /// That it has stopped, if nobody attends to it.
+    stopped: Option<Stop>,
     /// Where peaks have to be sampled.
     pub(super) sampler: Option<Sampler>,
 }
@@ -70,6 +83,7 @@ impl Watch {
             wall: Duration::ZERO,
             timed_out: false,
             attended,
+            stopped: None,
             sampler: None,
         }
     }
@@ -80,7 +94,9 @@ impl Watch {
                 PollFd::new(signals.as_fd(), PollFlags::POLLIN),
                 PollFd::new(control.as_fd(), PollFlags::POLLIN),
             ];
-            let next = self.deadline.into_iter().chain(self.sampler.as_ref().map(Sampler::next)).min();
+            let look_again = self.stopped.map(|stop| stop.look_again);
+            let sample = self.sampler.as_ref().map(Sampler::next);
+            let next = [self.deadline, sample, look_again].into_iter().flatten().min();
             match poll(&mut sources, deadline::timeout(next, Instant::now())) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(error) => return Err(error.into()),
@@ -94,6 +110,7 @@ impl Watch {
                 self.obey(control)?;
             }
             self.mind_the_time(control)?;
+            self.mind_a_stop();
             if let Some(sampler) = self.sampler.as_mut().filter(|_| self.exit.is_none()) {
                 sampler.look();
             }
@@ -125,14 +142,26 @@ impl Watch {
                 Change::Stopped(signal) if pid == self.pid && self.attended => {
                     channel::send(control, &Report::Stopped(signal), &[])?;
                 }
-                // With nothing left that could continue it, it would wait for ever.
-                Change::Stopped(signal) if pid == self.pid && leftovers::is_alone(pid) => {
-                    self.ended(pid, Exit::Stopped(signal));
+                Change::Stopped(signal) if pid == self.pid => {
+                    self.stopped = Some(Stop { signal, look_again: Instant::now() });
                 }
                 Change::Stopped(_) => {}
             }
         }
         Ok(())
+    }
+
+    /// A workload that has stopped, with nothing left that could continue it, would wait for ever. Whoever could may end without
+    /// a word to init.
+    fn mind_a_stop(&mut self) {
+        let Some(stop) = self.stopped.filter(|stop| stop.look_again <= Instant::now()) else { return };
+        match leftovers::liveliness(self.pid) {
+            Liveliness::OthersMove => {
+                self.stopped = Some(Stop { look_again: Instant::now() + STOP_INTERVAL, ..stop });
+            }
+            Liveliness::Moves => self.stopped = None,
+            Liveliness::NobodyMoves => self.ended(self.pid, Exit::Stopped(stop.signal)),
+        }
     }
 
     fn ended(&mut self, pid: Pid, exit: Exit) {

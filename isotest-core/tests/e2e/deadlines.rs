@@ -18,6 +18,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("a_time_beyond_the_clocks_is_no_limit", beyond_the_clock),
     Promise::new("what_listens_to_sigterm_may_say_goodbye", listener),
     Promise::new("what_stops_itself_for_good_ends_at_once", stops_for_good),
+    Promise::new("what_stops_itself_beside_the_dead_ends_too", stops_beside_the_dead),
     Promise::new("what_somebody_continues_goes_on", is_continued),
     Promise::new("what_is_stopped_when_its_time_is_over_ends", stopped_at_deadline),
     Promise::new("what_ends_in_time_is_not_disturbed", in_time),
@@ -134,6 +135,16 @@ fn stops_for_good(suite: &Suite) -> Kept {
     outside.kill()?;
     outside.wait()?;
     assert!(stopped, "control");
+    Ok(())
+}
+
+/// Nobody is left who could continue it, at once or only when a child has ended.
+fn stops_beside_the_dead(suite: &Suite) -> Kept {
+    for arguments in [&["stop_beside_a_child", "0"][..], &["stop_beside_a_child", "700"], &["stop_group"]] {
+        let inside = suite.inside_with(&within(suite, Duration::from_secs(20)), arguments)?;
+        inside.outcome(&Outcome::Signaled { signal: SIGSTOP })?;
+        assert_eq!(exit(&inside)?, Exit::Stopped(SIGSTOP));
+    }
     Ok(())
 }
 
