@@ -116,6 +116,10 @@ fn answer<'record>(
                 hint: Some(error.hint()),
             });
         }
+        // The host could, until something was killed.
+        Outcome::NotIsolated(error) if error.step == Step::Supervise => {
+            return Err(Error::Execute(error.clone()));
+        }
         Outcome::NotIsolated(error) => return Err(Error::Sandbox(error.clone())),
         Outcome::TimedOut => {
             let time_limit = humantime::format_duration(time_limit);

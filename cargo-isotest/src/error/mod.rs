@@ -186,7 +186,7 @@ pub(crate) enum Error {
     /// A sandbox could not be made.
     #[error("this host cannot isolate tests")]
     Sandbox(#[source] StepError),
-    /// A command was not executed.
+    /// A command was not executed, or its sandbox was lost.
     #[error("{0}")]
     Execute(StepError),
     /// A file we were told to write.

@@ -160,6 +160,49 @@ fn a_signal_while_binaries_are_asked_for_their_tests() {
     }
 }
 
+/// The zygote below which a process has this in its command line: the process that makes its sandboxes, and dies with them.
+fn zygote_above(running: &Running, words: &str) -> Option<Pid> {
+    fn is_above(pid: i32, words: &str) -> bool {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).replace('\0', " ").contains(words)
+            || children(pid).into_iter().any(|child| is_above(child, words))
+    }
+    let started = children(running.child.id().try_into().unwrap());
+    let mut zygotes = started.into_iter().flat_map(children);
+    zygotes.find(|zygote| is_above(*zygote, words)).map(Pid::from_raw)
+}
+
+fn kill_zygote_above(running: &Running, words: &str) {
+    let mut zygote = None;
+    host::wait_until(words, || {
+        zygote = zygote_above(running, words);
+        zygote.is_some()
+    });
+    kill(zygote.unwrap(), Signal::SIGKILL).unwrap();
+}
+
+const ZYGOTE_KILLED: &str = "the process that makes sandboxes has been killed";
+
+#[test]
+fn a_zygote_that_is_killed_costs_one_test_its_verdict() {
+    let call = isotest(&Project::fixture("bad_days")).arguments(["-j", "1", "--timeout", "3s"]);
+    let running = call.arguments(["--test", "ignores_sigterm", "--test", "never_ends"]).start();
+    kill_zygote_above(&running, " --exact ignores ");
+    let ended = running.end().with_code(98);
+    assert_eq!((ended.word("ignores"), ended.word("waits")), ("NOT-ISOLATED", "TIMEOUT"), "{ended:#?}");
+    assert_eq!(ended.stdout.matches(ZYGOTE_KILLED).count(), 1, "{}", ended.stdout);
+}
+
+#[test]
+fn a_zygote_that_is_killed_while_binaries_are_asked_for_their_tests_ends_the_run() {
+    let call = isotest(&Project::fixture("unlistable")).arguments(["-j", "1", "--list-timeout", "2s"]);
+    let running = call.arguments(["--test", "hangs"]).start();
+    kill_zygote_above(&running, " --list ");
+    let ended = running.end().with_code(98);
+    assert_eq!(ended.stderr.matches(ZYGOTE_KILLED).count(), 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains(" hint: "), "{}", ended.stderr);
+}
+
 #[test]
 fn nothing_outlives_a_supervisor_that_is_killed() {
     let mut running = endless().start();

@@ -193,6 +193,11 @@ impl Attempt {
         self.end = Some(Err(Step::Supervise.failed(None, error)));
     }
 
+    /// It is lost with its zygote.
+    pub(super) fn lose_zygote(&mut self) {
+        self.end = Some(Err(StepError::zygote_killed()));
+    }
+
     fn urge(&mut self, urge: Urge) -> io::Result<Waited> {
         match urge {
             Urge::Kill => self.next = Some((Instant::now() + KILL_GRACE, Urge::GiveUp)),

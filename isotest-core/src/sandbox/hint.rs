@@ -174,8 +174,8 @@ const fn of_zygote(errno: i32) -> Option<&'static str> {
              forbids it",
         ),
         libc::ECHILD | libc::EPIPE | libc::ECONNRESET => Some(
-            "that process has ended all of a sudden: `dmesg` tells if the kernel killed it for want of \
-             memory; below valgrind or an emulator it is not this program, and cannot work",
+            "`dmesg` tells if the kernel killed that process for want of memory; below valgrind or an \
+             emulator it is not this program, and cannot work",
         ),
         _ => None,
     }
@@ -183,9 +183,14 @@ const fn of_zygote(errno: i32) -> Option<&'static str> {
 
 const fn of_supervision(errno: i32) -> Option<&'static str> {
     match errno {
+        libc::EOWNERDEAD => Some(
+            "another one serves what follows; `dmesg` tells if it was the kernel for want of memory, and \
+             doing less at once (`-j 1`) needs less; else somebody has sent it a signal, or it is a bug of \
+             ours, which please report",
+        ),
         libc::ECHILD | libc::EPIPE | libc::ECONNRESET => Some(
-            "process 1 of the sandbox is gone, which only something outside can have killed: `dmesg` \
-             tells if it was the kernel for want of memory, and doing less at once (`-j 1`) needs less",
+            "`dmesg` tells if it was the kernel for want of memory, and doing less at once (`-j 1`) needs \
+             less; else somebody has sent it a signal, or it is a bug of ours, which please report",
         ),
         libc::ETIMEDOUT => Some(
             "process 1 of the sandbox does not answer: it is stopped, or the machine is overloaded; doing \

@@ -21,7 +21,7 @@ use nix::sys::prctl::{set_dumpable, set_name, set_pdeathsig};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeVal;
-use nix::unistd::{Pid, pipe2, read, setsid};
+use nix::unistd::{Pid, dup2_stdin, pipe2, read, setsid};
 use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -48,6 +48,10 @@ pub(super) struct Errand<'zygote> {
 pub(super) fn run(errand: Errand<'_>, descriptors: Vec<OwnedFd>) -> ! {
     let mut descriptors = Descriptors::new(descriptors, errand.start);
     let Some(mut control) = descriptors.control.take().map(UnixStream::from) else { exit_now(1) };
+    // It was the zygote's socket, of which nobody is to hold a copy: by its end the zygote's is known.
+    if dup2_stdin(&control).is_err() {
+        exit_now(1);
+    }
     let report = match attempt(errand, descriptors, &mut control) {
         Ok(ending) => Report::Ended(ending),
         Err(error) => Report::Failed(error),

@@ -9,10 +9,11 @@ use crate::cgroup::Cgroups;
 use crate::plan::{SandboxPlan, Template};
 use crate::record::Record;
 use crate::stage;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::VecDeque;
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -91,6 +92,10 @@ impl<'run> Slot<'run> {
         }
         match self.ready.pop_front().map_or_else(|| self.order(&kind), Ok) {
             Ok(sandbox) => Attempt::start(sandbox, self.zygote(), plan),
+            Err(_) if self.zygote.is_gone() => {
+                self.renew();
+                Attempt::without_sandbox(StepError::zygote_killed())
+            }
             Err(error) => Attempt::without_sandbox(error),
         }
     }
@@ -100,11 +105,11 @@ impl<'run> Slot<'run> {
         match attempt.wait(cancel) {
             Waited::Ended => true,
             Waited::Lost => {
-                // What cannot be told to end ends with its zygote. Without a new one the next attempt says why.
-                self.end();
-                if let Ok(zygote) = prepared(self.template) {
-                    self.zygote = zygote;
+                if self.zygote.is_gone() {
+                    attempt.lose_zygote();
                 }
+                // What cannot be told to end ends with its zygote.
+                self.renew();
                 true
             }
             Waited::Cancelled => {
@@ -121,6 +126,14 @@ impl<'run> Slot<'run> {
 
     fn order(&mut self, kind: &Kind) -> Result<Sandbox, StepError> {
         Sandbox::order(kind, self.cgroups, &mut self.zygote.orders)
+    }
+
+    /// Another zygote for what follows. Without one the next attempt says why.
+    fn renew(&mut self) {
+        self.end();
+        if let Ok(zygote) = prepared(self.template) {
+            self.zygote = zygote;
+        }
     }
 
     fn end(&mut self) {
@@ -182,6 +195,12 @@ impl Zygote {
                 Err(error)
             }
         }
+    }
+
+    /// Whether it has ended, which by itself it does not. Its socket is closed before all below it are killed.
+    fn is_gone(&self) -> bool {
+        let mut orders = [PollFd::new(self.orders.as_fd(), PollFlags::POLLHUP)];
+        matches!(poll(&mut orders, PollTimeout::ZERO), Ok(1..))
     }
 
     /// Ends it and waits until nothing of its attempts is left. It may be dead already.

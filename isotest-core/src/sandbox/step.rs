@@ -277,13 +277,39 @@ pub struct StepError {
     pub subject: Option<String>,
 }
 
+impl StepError {
+    /// That the zygote was lost, and with it every sandbox below it.
+    pub(super) const fn zygote_killed() -> Self {
+        Self { step: Step::Supervise, errno: libc::EOWNERDEAD, subject: None }
+    }
+
+    /// Which process is gone, where the error number only says that nobody is at the other end.
+    const fn loss(&self) -> Option<&'static str> {
+        match (self.step, self.errno) {
+            (Step::Supervise, libc::EOWNERDEAD) => {
+                Some("the process that makes sandboxes has been killed, or has failed")
+            }
+            (Step::Supervise, libc::ECHILD | libc::EPIPE | libc::ECONNRESET) => {
+                Some("its first process has been killed, or has failed")
+            }
+            (Step::StartZygote, libc::ECHILD | libc::EPIPE | libc::ECONNRESET) => {
+                Some("it has ended all of a sudden")
+            }
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for StepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "could not {}", self.step.action())?;
         if let Some(subject) = &self.subject {
             write!(f, " (`{subject}`)")?;
         }
-        write!(f, ": {} [step {:?}]", io::Error::from_raw_os_error(self.errno), self.step)
+        match self.loss() {
+            Some(loss) => write!(f, ": {loss} [step {:?}]", self.step),
+            None => write!(f, ": {} [step {:?}]", io::Error::from_raw_os_error(self.errno), self.step),
+        }
     }
 }
 

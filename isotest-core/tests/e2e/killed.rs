@@ -5,10 +5,14 @@ use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::Suite;
 use crate::seen::{Running, Seen, eventually};
 use crate::supervisors;
+use isotest_core::outcome::Outcome;
 use isotest_core::plan::{Limits, SandboxPlan};
-use isotest_core::sandbox::Cancel;
+use isotest_core::record::Record;
+use isotest_core::sandbox::{Cancel, Slot};
 use libtest_mimic::Failed;
 use nix::sched::CloneFlags;
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
 use std::collections::BTreeSet;
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -26,6 +30,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("a_run_in_another_pid_namespace_leaves_these_cgroups_alone", seen_from_elsewhere)
         .needs(&[Need::V1])
         .alone(),
+    Promise::new("a_zygote_that_is_killed_costs_one_attempt_its_verdict", killed_zygote),
     Promise::new("a_cancelled_attempt_ends_at_once", cancelled),
     Promise::new("an_attempt_that_prints_without_end_can_be_cancelled", cancelled_printer),
 ];
@@ -243,6 +248,53 @@ fn seen_from_elsewhere(suite: &Suite) -> Kept {
     established?.did()?;
     assert_eq!(swept, dead.len(), "control: it sweeps here");
     assert_eq!(left, runs.len());
+    Ok(())
+}
+
+/// Both of its processes, while an attempt is running and while none is.
+fn killed_zygote(suite: &Suite) -> Kept {
+    let wish = suite.wish();
+    let template = suite.template(&wish);
+    let next = |slot: &mut Slot<'_>| wish.attempt(slot, &["exit", "0"])?.outcome(&Outcome::Passed);
+    for is_inner in [true, false] {
+        let mut slot = suite.slot(&template)?;
+        let pause = unique_pause();
+        let mut attempt = slot.launch(&wish.plan(&["sleep", &pause]));
+        assert!(eventually(PATIENCE, || is_alive(&pause)));
+        kill_zygote(&slot, is_inner)?;
+        assert!(slot.wait(&mut attempt, &Cancel::new()?));
+        was_told(&attempt.finish())?;
+        assert!(!is_alive(&pause));
+        next(&mut slot)?;
+        // Once more, when none is waiting for its workload.
+        let mut slot = suite.slot(&template)?;
+        kill_zygote(&slot, is_inner)?;
+        was_told(&slot.execute(&wish.plan(&["exit", "0"]), &Cancel::new()?).ok_or("cancelled")?)?;
+        next(&mut slot)?;
+    }
+    Ok(())
+}
+
+fn kill_zygote(slot: &Slot<'_>, is_inner: bool) -> Kept {
+    let outer = slot.zygote().cast_unsigned();
+    let inner = descendants(outer).into_iter().find(|process| process.parent == outer);
+    let inner = inner.ok_or("no zygote")?;
+    let pid = if is_inner { inner.pid } else { outer };
+    signal::kill(Pid::from_raw(pid.try_into()?), Signal::SIGKILL)?;
+    assert!(eventually(PATIENCE, || !inner.is_alive()));
+    Ok(())
+}
+
+/// In words, once, with what to do.
+fn was_told(record: &Record) -> Kept {
+    let Outcome::NotIsolated(error) = &record.outcome else {
+        return Err(format!("{:?}", record.outcome).into());
+    };
+    let said = error.to_string();
+    assert!(said.contains("the process that makes sandboxes has been killed"), "{said}");
+    assert!(!said.contains("os error"), "{said}");
+    assert_eq!(record.remarks, [error.hint()]);
+    assert!(error.hint().contains("`dmesg`"), "{}", error.hint());
     Ok(())
 }
 
