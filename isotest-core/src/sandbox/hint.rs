@@ -144,7 +144,10 @@ const fn of_exec(errno: i32) -> Option<&'static str> {
             "it is no program for this machine, nor a script that names its interpreter after `#!`"
         }
         libc::ETXTBSY => "somebody is writing to the file: call again when that is done",
-        libc::E2BIG => "arguments and environment are too long together: shorten them, or raise `ulimit -s`",
+        libc::E2BIG => {
+            "arguments and environment are too long together: shorten them, or raise what bounds them, \
+             `ulimit -s` or a `--memory-limit` that they do not fit into"
+        }
         libc::ENOMEM => {
             "memory is short, on the machine or under a limit of the test's own (`--memory-limit`, \
              `--rlimit as`)"

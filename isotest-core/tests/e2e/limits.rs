@@ -6,6 +6,7 @@ use crate::seen::{Attempt, eventually, text};
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::{Control, Limits, ProcessLimits, Rlimit, Views};
 use isotest_core::policy::Capability;
+use isotest_core::sandbox::step::Step;
 use libtest_mimic::Failed;
 use std::fs;
 use std::thread;
@@ -26,6 +27,8 @@ pub(crate) const PROMISES: &[Promise] = &[
         .needs(&[Need::Measured(Capability::Memory), Need::Swap])
         .alone(),
     Promise::new("a_resource_limit_is_that_of_every_process", resource_limits),
+    Promise::new("a_large_environment_fits_into_small_limits", large_environment)
+        .needs(&[Need::Measured(Capability::Memory), Need::Measured(Capability::Pids)]),
     Promise::new("a_limit_that_the_kernel_does_not_take_is_told_before", not_taken)
         .needs(&[Need::Limited(Control::Cpu)]),
 ];
@@ -173,4 +176,26 @@ fn not_taken(suite: &Suite) -> Kept {
     assert!(control == Control::Cpu && reason.contains("Invalid argument"), "{control:?}: {reason}");
     assert_eq!(suite.cgroups.try_limits(&Limits { cpu: Some(500), ..Limits::default() }), [], "control");
     Ok(())
+}
+
+/// Of what init makes ready before execve nothing counts against the limits of the workload; what execve takes does.
+fn large_environment(suite: &Suite) -> Kept {
+    let within = |memory| {
+        let mut wish = limited(suite, Limits { memory: Some(memory), pids: Some(1), ..Limits::default() });
+        wish.environment.extend((0..10).map(|n| (format!("V{n}").into(), "x".repeat(100 << 10).into())));
+        wish
+    };
+    let wish = within(8 * MIB);
+    let inside = suite.inside_with(&wish, &["env"])?;
+    inside.outcome(&Outcome::Passed)?;
+    assert!(inside.stdout.len() > 1000 << 10, "{}", inside.stdout.len());
+    suite.inside_with(&wish, &["exit", "3"])?.outcome(&Outcome::Failed { code: 3 })?;
+    suite.inside_with(&wish, &["spawn_many", "1", "10"])?.refused("EAGAIN")?;
+    suite.inside_with(&wish, &["allocate", "16"])?.outcome(&Outcome::OomKilled)?;
+    // Control: with less than it takes there is no program to be judged, and what follows is not harmed.
+    let inside = suite.inside_with(&within(MIB / 2), &["exit", "0"])?;
+    let Outcome::NotIsolated(error) = &inside.record.outcome else { return Err(inside.unlike("refused")) };
+    assert_eq!(error.step, Step::Exec, "{error}");
+    assert!(error.hint().contains("--memory-limit"), "{error}: {}", error.hint());
+    suite.inside_with(&wish, &["exit", "0"])?.outcome(&Outcome::Passed)
 }
