@@ -4,6 +4,7 @@ use crate::call::{Call, Running, bare, isotest};
 use crate::host;
 use crate::project::Project;
 use crate::terminal::Terminal;
+use nix::unistd::geteuid;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -84,8 +85,14 @@ fn a_guest_is_counted_with_the_test() {
     let processes =
         "n=0; for file in /sys/fs/cgroup/*/cgroup.procs; do grep -qx $$ $file && n=$((n+1)); done; echo $n";
     let entered: u32 = waiting.script(processes).run().stdout.trim().parse().unwrap();
-    if nix::unistd::geteuid().is_root() {
+    if geteuid().is_root() {
         assert!(entered > 0);
+    }
+    // What stays outside is not: from inside everybody is seen who is counted.
+    let counted = "cd /sys/fs/cgroup/pids && read all < pids.current && n=0 && \
+        while read one; do n=$((n+1)); done < tasks && test $all = $n";
+    if waiting.script("test -e /sys/fs/cgroup/pids/pids.current").run().status.success() {
+        waiting.script(counted).run().with_code(0);
     }
     waiting.end();
 }
@@ -109,6 +116,49 @@ fn a_guest_ends_with_the_test_and_does_not_count_as_left_behind() {
         "{}",
         late.stderr
     );
+}
+
+/// The processes inside that sleep for so many seconds.
+fn sleeping(waiting: &Waiting, seconds: &[&str]) -> usize {
+    let marked = host::processes_marked(&waiting.running.mark);
+    marked.iter().filter(|line| seconds.iter().any(|time| **line == format!("sleep {time} "))).count()
+}
+
+#[test]
+fn what_a_guest_started_ends_with_it() {
+    let waiting = Waiting::start();
+    // A child, one in a session of its own, and a grandchild whose parent has ended.
+    let script = "exec >/dev/null 2>&1; sleep 311 & setsid sleep 312 & (sleep 313 &); sleep 0.2";
+    waiting.script(script).run().with_code(0);
+    assert_eq!(sleeping(&waiting, &["311", "312", "313"]), 0);
+    waiting.end();
+}
+
+#[test]
+fn what_a_guest_started_ends_with_a_caller_that_is_killed() {
+    let waiting = Waiting::start();
+    let script = "exec >/dev/null 2>&1; setsid sleep 321 & (sleep 322 &); exec sleep 323";
+    let mut guest = waiting.script(script).start();
+    let count = || sleeping(&waiting, &["321", "322", "323"]);
+    host::wait_until("the guest", || count() == 3);
+    guest.child.kill().unwrap();
+    guest.child.wait().unwrap();
+    host::wait_until("its end", || count() == 0);
+    waiting.end();
+}
+
+#[test]
+fn a_test_cannot_look_into_what_makes_the_guest() {
+    let waiting = Waiting::start();
+    let look = "test $PPID -gt 1 && test -d /proc/$PPID && \
+        for file in environ exe cwd; do ls -l /proc/$1/$file >/dev/null && cat /proc/$1/environ; done | wc -c";
+    let seen = |of: &str| {
+        let text = look.replace("$1", of);
+        waiting.script(&text).run().with_code(0).stdout.trim().parse::<usize>().unwrap()
+    };
+    assert!(seen("$$") > 0, "control");
+    assert_eq!(seen("$PPID"), 0);
+    waiting.end();
 }
 
 #[test]

@@ -48,3 +48,11 @@ pub fn init_below(zygote: i32) -> ProcResult<Option<i32>> {
     let inits = census.children(zygote).iter().flat_map(|served| census.children(*served));
     Ok(inits.copied().find(|init| !census.children(*init).is_empty()))
 }
+
+/// All descendants of a process, parents first, each with its parent.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub(crate) fn below(pid: i32) -> ProcResult<Vec<(i32, i32)>> {
+    Ok(Census::take()?.descendants(pid))
+}

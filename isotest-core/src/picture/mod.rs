@@ -10,6 +10,7 @@ mod take;
 mod unseen;
 mod waits;
 
+pub(crate) use census::below;
 pub use census::init_below;
 pub use take::{Extent, take, ticks_us};
 
