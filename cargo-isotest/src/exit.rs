@@ -105,7 +105,10 @@ impl From<&Error> for Exit {
             | Error::UnknownPackage(_)
             | Error::OutsideTarget { .. } => Self::Metadata,
             Error::Listing { .. } | Error::CannotRun(_) => Self::Listing,
-            Error::NoTests { .. } | Error::NoAttempt { .. } | Error::AttemptEnded { .. } => Self::NoTests,
+            Error::NoTests { .. }
+            | Error::NoAttempt { .. }
+            | Error::NotOurs { .. }
+            | Error::AttemptEnded { .. } => Self::NoTests,
             Error::CannotIsolate { .. }
             | Error::CannotLimit(_)
             | Error::Host(_)

@@ -42,6 +42,7 @@ impl Error {
             Self::NoAttempt { .. } | Self::AttemptEnded { .. } => {
                 Some("`cargo isotest ps` names those that are running".into())
             }
+            Self::NotOurs { uid, .. } => Some(enter_as(*uid)),
             Self::ManyAttempts { .. } => Some("name one of them by its id".into()),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
             Self::NoPlace { why, .. } => place(*why).map(str::to_owned),
@@ -59,6 +60,11 @@ impl Error {
             | Self::NoTests { .. } => None,
         }
     }
+}
+
+/// How the attempt of another user is entered.
+fn enter_as(uid: u32) -> String {
+    format!("enter it as that user: `sudo -u '#{uid}' cargo isotest exec --join ..`")
 }
 
 /// What to do about a host that could not be read, or gave no thread.

@@ -119,6 +119,14 @@ pub(crate) enum Error {
         /// What was asked for.
         wanted: String,
     },
+    /// An attempt that root sees and does not enter.
+    #[error("`{wanted}` belongs to user {uid}, and what runs there could take over whoever enters it")]
+    NotOurs {
+        /// What was asked for.
+        wanted: String,
+        /// Whose it is.
+        uid: u32,
+    },
     /// An attempt ended while somebody was in its sandbox, or about to be.
     #[error("`{wanted}` has ended, and with it everything in its sandbox")]
     AttemptEnded {

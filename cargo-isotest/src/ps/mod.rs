@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::exit::{End, Exit};
 use console::Term;
 use isotest_core::picture::{Extent, Picture};
+use nix::unistd::geteuid;
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
 use std::thread::sleep;
@@ -72,9 +73,13 @@ struct Line<'a> {
 /// The process that is PID 1 of the one attempt that is called so and is running.
 ///
 /// # Errors
-/// When there is not exactly one.
+/// When there is not exactly one, or it is another user's.
 pub(crate) fn init_of(wanted: &str) -> Result<i32, Error> {
     let runs = look::runs(Extent::Tree, Some(wanted))?;
+    // What runs there could make root, who enters, do whatever it wants.
+    if let Some(run) = runs.iter().find(|run| run.uid != geteuid().as_raw()) {
+        return Err(Error::NotOurs { wanted: wanted.to_owned(), uid: run.uid });
+    }
     let init = runs.iter().flat_map(|run| &run.attempts).find_map(|attempt| attempt.init);
     init.ok_or_else(|| Error::NoAttempt { wanted: wanted.to_owned() })
 }

@@ -6,9 +6,14 @@ use crate::project::Project;
 use crate::terminal::Terminal;
 use nix::unistd::geteuid;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
+
+/// Somebody who is neither root nor the caller.
+const STRANGER: u32 = 61_235;
 
 /// A test that makes a file of its own, and ends when it is told to.
 struct Waiting {
@@ -159,6 +164,30 @@ fn a_test_cannot_look_into_what_makes_the_guest() {
     assert!(seen("$$") > 0, "control");
     assert_eq!(seen("$PPID"), 0);
     waiting.end();
+}
+
+#[test]
+fn root_does_not_enter_the_sandbox_of_another_user() {
+    if !geteuid().is_root() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = place.path().join("cargo-isotest");
+    fs::copy(env!("CARGO_BIN_EXE_cargo-isotest"), &program).unwrap();
+    let mut command = Command::new(&program);
+    command.args(["isotest", "exec", "--", "sleep", "60"]).current_dir("/").uid(STRANGER).gid(STRANGER);
+    command.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null()).stderr(Stdio::null());
+    let mut run = command.spawn().unwrap();
+    let id = format!("{}.1", run.id());
+    let sleeps = |text: &str| text.contains(&id) && text.contains("sleep");
+    host::wait_until("the command", || sleeps(&bare().arguments(["ps"]).run().stdout));
+    let joined = bare().arguments(["exec", "--join", &id, "--", "true"]).run();
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let joined = joined.with_code(4);
+    let expected = format!("error: `{id}` belongs to user {STRANGER}, ");
+    assert!(joined.stderr.contains(&expected), "{}", joined.stderr);
 }
 
 #[test]

@@ -237,8 +237,8 @@ const fn of_join(errno: i32) -> Option<&'static str> {
     match errno {
         libc::ESRCH => Some("`cargo isotest ps` names those that are running"),
         libc::EACCES | libc::EPERM => Some(
-            "only the user whose test it is, or root, may enter, and a container or \
-             `sysctl kernel.yama.ptrace_scope` may forbid it",
+            "only the user whose test it is may enter, and a container, a security policy or \
+             `sysctl kernel.yama.ptrace_scope` may forbid it; `cargo isotest exec` has a sandbox of its own",
         ),
         _ => None,
     }
@@ -318,7 +318,7 @@ mod tests {
             (Step::MakeLayers, libc::EBUSY, "--off copy-on-write"),
             (Step::MountProc, libc::EPERM, "cargo isotest doctor"),
             (Step::LimitProcess, libc::EPERM, "ulimit -aH"),
-            (Step::Join, libc::EPERM, "root"),
+            (Step::Join, libc::EPERM, "only the user"),
         ] {
             assert!(hint(step, errno).contains(says), "{step:?} {errno}: {}", hint(step, errno));
         }
