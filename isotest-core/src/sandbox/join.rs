@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::CloneFlags;
 use procfs::process::Process;
+use procfs::{ProcError, ProcResult};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -48,28 +49,29 @@ impl Running {
     /// The one in which `init`, an id as seen from here, is PID 1.
     ///
     /// # Errors
-    /// `ESRCH` if it has ended; others if it may not be looked into.
+    /// `ESRCH` if it has ended; others, with the file, if it may not be looked into.
     pub fn of(init: i32) -> Result<Self, StepError> {
-        Step::Join.on(format!("process {init}"), || Self::look_into(init))
+        let file = format!("/proc/{init}/task/{init}/children");
+        let children = look(&file, || fs::read_to_string(&file))?;
+        let pid = children.split_whitespace().next().and_then(|pid| pid.parse().ok());
+        Self::look_into(pid.ok_or_else(|| ended(init))?, init)
     }
 
-    fn look_into(init: i32) -> io::Result<Self> {
-        let ended = || io::Error::from(Errno::ESRCH);
-        let children = fs::read_to_string(format!("/proc/{init}/task/{init}/children"));
-        let children = children.map_err(|_| ended())?;
-        let pid = children.split_whitespace().next().and_then(|pid| pid.parse().ok()).ok_or_else(ended)?;
-        let handle = pidfd::open(pid)?;
-        let process = Process::new(pid).map_err(|_| ended())?;
+    fn look_into(pid: i32, init: i32) -> Result<Self, StepError> {
+        let file = |name: &str| format!("/proc/{pid}/{name}");
+        let handle = look(&file(""), || pidfd::open(pid))?;
+        let process = look(&file(""), || of_proc(Process::new(pid)))?;
         // The id may have been given to another process before it was opened.
-        if process.stat().map_err(|_| ended())?.ppid != init {
-            return Err(ended());
+        if look(&file("stat"), || of_proc(process.stat()))?.ppid != init {
+            return Err(ended(init));
         }
-        let directory = process.cwd().map_err(|_| io::Error::from(Errno::EACCES))?;
+        let directory = look(&file("cwd"), || fs::read_link(file("cwd")))?;
+        let environment = look(&file("environ"), || of_proc(process.environ()))?;
         Ok(Self {
             process: handle,
-            namespaces: namespaces(pid)?,
-            cgroups: cgroups(pid)?,
-            environment: process.environ().map_err(|_| io::Error::from(Errno::EACCES))?.into_iter().collect(),
+            namespaces: look(&file("ns"), || namespaces(pid))?,
+            cgroups: look(&file("cgroup"), || cgroups(pid))?,
+            environment: environment.into_iter().collect(),
             directory: if directory.to_string_lossy().ends_with(" (deleted)") {
                 "/".into()
             } else {
@@ -116,6 +118,31 @@ impl Running {
             Side::Parent(_) => Ok(Sandbox::of_guest(plan, control)),
         }
     }
+}
+
+/// That it is not there any more.
+fn ended(init: i32) -> StepError {
+    Step::Join.failed(Some(format!("process {init}")), &Errno::ESRCH.into())
+}
+
+/// Looks at something of a process. What is gone is so because the process is.
+fn look<T>(what: &str, seen: impl FnOnce() -> io::Result<T>) -> Result<T, StepError> {
+    Step::Join.on(what, || {
+        seen().map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Errno::ESRCH.into(),
+            _ => error,
+        })
+    })
+}
+
+/// What the system said.
+fn of_proc<T>(seen: ProcResult<T>) -> io::Result<T> {
+    seen.map_err(|error| match error {
+        ProcError::PermissionDenied(_) => Errno::EACCES.into(),
+        ProcError::NotFound(_) => Errno::ESRCH.into(),
+        ProcError::Io(error, _) => error,
+        other => io::Error::other(other),
+    })
 }
 
 fn namespaces(pid: i32) -> io::Result<CloneFlags> {

@@ -7,7 +7,7 @@ use isotest_core::outcome::Outcome;
 use isotest_core::plan::{Attended, Limits, Network, Rlimit};
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::step::{Step, StepError};
-use isotest_core::sandbox::{Cancel, Slot};
+use isotest_core::sandbox::{Cancel, Running, Slot};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
 use std::ffi::OsString;
@@ -20,6 +20,8 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("showing_its_cgroup_that_fails_is_named", |suite| fails(suite, Step::ShowCgroup))
         .needs(&[Need::Cgroup]),
     Promise::new("a_zygote_that_cannot_be_started_is_named", no_zygote),
+    Promise::new("a_sandbox_that_cannot_be_looked_into_is_named", not_joined),
+    Promise::new("a_sandbox_of_somebody_else_is_named", not_ones_own).needs(&[Need::User]),
     Promise::new("a_cgroup_that_cannot_be_made_is_named", no_cgroup)
         .needs(&[Need::Measured(Capability::Pids)]),
     Promise::new("a_missing_program_is_named", missing_program),
@@ -128,6 +130,35 @@ pub(crate) fn without_descriptors(_: &[OsString]) -> Kept {
     assert_eq!((error.step, error.errno), (Step::StartZygote, Errno::EMFILE as i32), "{error}");
     assert!(error.hint().contains("ulimit -n"), "{}", error.hint());
     suite.inside(&["exit", "0"])?.outcome(&Outcome::Passed)
+}
+
+fn not_joined(_: &Suite) -> Kept {
+    crate::seen::Seen::of(&mut supervisors::command("joins_without_descriptors")?)?.did()?;
+    Ok(())
+}
+
+/// It has not ended only because it cannot be seen.
+pub(crate) fn joins_without_descriptors(_: &[OsString]) -> Kept {
+    setrlimit(Resource::RLIMIT_NOFILE, 0, hard_limit()?)?;
+    let refused = Running::of(1);
+    setrlimit(Resource::RLIMIT_NOFILE, hard_limit()?.min(1024), hard_limit()?)?;
+    let Err(error) = refused else { return Err("it was entered".into()) };
+    assert_eq!((error.step, error.errno), (Step::Join, Errno::EMFILE as i32), "{error}");
+    assert_eq!(error.subject.as_deref(), Some("/proc/1/task/1/children"));
+    let error = Running::of(i32::MAX).err().ok_or("there is no such process")?;
+    assert_eq!((error.step, error.errno), (Step::Join, Errno::ESRCH as i32), "{error}");
+    Ok(())
+}
+
+fn not_ones_own(_: &Suite) -> Kept {
+    // The first ones of the machine, or of its container, or the kernel's.
+    let mut refused = [1, 2].into_iter().filter_map(|pid| Running::of(pid).err());
+    let error =
+        refused.find(|error| error.errno == Errno::EACCES as i32).ok_or("nothing is somebody else's")?;
+    assert_eq!(error.step, Step::Join);
+    assert!(error.subject.as_deref().is_some_and(|subject| subject.ends_with("/cwd")), "{error}");
+    assert!(error.hint().contains("only the user whose test it is"), "{}", error.hint());
+    Ok(())
 }
 
 fn hard_limit() -> Result<u64, Errno> {

@@ -40,6 +40,7 @@ const PARTS: &[Part] = &[
     ("establish", killed::establish),
     ("many_attempts", many::many_attempts),
     ("without_descriptors", steps::without_descriptors),
+    ("joins_without_descriptors", steps::joins_without_descriptors),
 ];
 
 /// Plays the part that the command line names; `None` if it names none.
