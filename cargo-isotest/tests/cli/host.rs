@@ -1,5 +1,6 @@
 //! What the host looks like: cgroups, processes and mounts, compared before and after a run.
 
+use crate::call::Ended;
 use nix::unistd::{AccessFlags, Uid, access};
 use std::fs;
 use std::io::{Write, stderr};
@@ -73,13 +74,54 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Says that nothing can be measured here, and that it is not tried for that. Root has cgroups wherever they can be made.
+/// Says that nothing can be measured here, and that it is not tried for that.
+#[track_caller]
 pub(crate) fn skip_without_cgroups(what: &str) {
+    has_no_cgroups();
+    // Not by a macro, which would keep it from whoever executes the tests.
+    let _ = writeln!(stderr(), "skipped without cgroups: {what}");
+}
+
+/// Whether a run was refused because a limit on this figure takes a cgroup. Then it has said so and executed nothing.
+#[track_caller]
+pub(crate) fn is_refused_without_cgroups(ended: &Ended, figure: &str) -> bool {
+    if ended.status.code() != Some(97) {
+        return false;
+    }
+    has_no_cgroups();
+    let said = [format!("no `{figure}` (could not "), format!("      Remedy for {figure}")];
+    assert!(said.iter().all(|words| ended.stderr.contains(words)), "{ended:#?}");
+    assert_eq!(ended.stdout, "");
+    true
+}
+
+/// Root has cgroups wherever they can be made, and others below one in which they may make some.
+#[track_caller]
+fn has_no_cgroups() {
+    let may_write = |path: &Path| access(path, AccessFlags::W_OK).is_ok();
     let mount = Path::new("/sys/fs/cgroup");
     let hierarchies = fs::read_dir(mount).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut places = hierarchies.chain([mount.to_owned()]).map(|place| place.join("cgroup.procs"));
-    let can_be_made = places.any(|processes| access(&processes, AccessFlags::W_OK).is_ok());
-    assert!(!(Uid::effective().is_root() && can_be_made), "{what}: without cgroups");
-    // Not by a macro, which would keep it from whoever executes the tests.
-    let _ = writeln!(stderr(), "skipped without cgroups: {what}");
+    assert!(
+        !(Uid::effective().is_root() && places.any(|processes| may_write(&processes))),
+        "without cgroups"
+    );
+    let handed_over = own_cgroup("memory").filter(|own| may_write(own));
+    assert_eq!(handed_over, None, "without cgroups");
+}
+
+/// Ours, in the hierarchy that has this controller.
+pub(crate) fn own_cgroup(controller: &str) -> Option<PathBuf> {
+    let text = fs::read_to_string("/proc/self/cgroup").unwrap();
+    let own = |controllers: &str, mount: &Path| {
+        let paths = text.lines().filter_map(|line| line.split_once(':')?.1.split_once(':'));
+        let path = paths.filter(|(names, _)| *names == controllers).map(|(_, path)| path).next()?;
+        Some(mount.join(path.trim_start_matches('/'))).filter(|path| path.is_dir())
+    };
+    let mount = Path::new("/sys/fs/cgroup");
+    let is_handed_on = |own: &PathBuf| {
+        let controllers = fs::read_to_string(own.join("cgroup.controllers")).unwrap_or_default();
+        controllers.split_whitespace().any(|name| name == controller)
+    };
+    own(controller, &mount.join(controller)).or_else(|| own("", mount).filter(is_handed_on))
 }

@@ -1,6 +1,7 @@
 //! So few processes and threads are allowed that some of ours are refused: the run ends in order and says what to do.
 
 use crate::call::{Call, Ended, bare, isotest};
+use crate::host::own_cgroup;
 use crate::project::Project;
 use nix::unistd::Uid;
 use std::fs;
@@ -35,7 +36,7 @@ impl Counted {
         if !Uid::effective().is_root() {
             return Some(Self { cgroup: None, place });
         }
-        let cgroup = own_cgroup().map(|own| own.join(place.path().file_name().unwrap()));
+        let cgroup = own_cgroup("pids").map(|own| own.join(place.path().file_name().unwrap()));
         if let Some(cgroup) = cgroup.filter(|cgroup| fs::create_dir(cgroup).is_ok()) {
             let counted = Self { cgroup: Some(cgroup.clone()), place };
             if cgroup.join("pids.max").exists() {
@@ -98,16 +99,6 @@ impl Counted {
             self.cgroup.as_ref().map(|cgroup| format!("echo max > '{}/pids.max'", cgroup.display()));
         self.call(call, &unlimited.unwrap_or_default()).run()
     }
-}
-
-/// Ours, in the hierarchy that counts processes.
-fn own_cgroup() -> Option<PathBuf> {
-    let text = fs::read_to_string("/proc/self/cgroup").unwrap();
-    let own = |controllers: &str, mount: &str| {
-        let path = text.lines().find_map(|line| line.split_once(':')?.1.strip_prefix(controllers))?;
-        Some(Path::new(mount).join(path.trim_start_matches('/')))
-    };
-    own("pids:", "/sys/fs/cgroup/pids").or_else(|| own(":", "/sys/fs/cgroup")).filter(|path| path.is_dir())
 }
 
 /// It has said what was refused, and what helps.
