@@ -163,9 +163,10 @@ fn judge(test: &TestCase, captured: bool, record: &mut Record) {
 /// What failed tests say when it is the sandbox that they fail of, and what the user should know then.
 const TELLTALES: [(&[&str], &str); 3] = [
     (
-        &["os error 75", "Os { code: 75,"],
-        "os error 75: a file whose owner or group is not yours cannot be changed in a copy-on-write directory; \
-         `--keep PATH` lets the test change the file itself",
+        // The last are the words of the C library, for programs that a test starts.
+        &["os error 75", "Os { code: 75,", "Value too large for defined data type"],
+        "os error 75: what belongs to another user or group cannot be changed in a copy-on-write directory, nor \
+         anything made in it; `--keep PATH` lets the test change it itself",
     ),
     (
         &["os error 5)", "Os { code: 5,"],

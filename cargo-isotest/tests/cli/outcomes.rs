@@ -1,6 +1,7 @@
 //! Every test of the projects ends as fixtures/README.md says.
 
 use crate::call::{Lines, isotest};
+use crate::files::with_test;
 use crate::host::is_refused_without_cgroups;
 use crate::project::Project;
 use serde_json::json;
@@ -108,6 +109,24 @@ fn a_standard_harness_that_never_spoke_is_remarked_on() {
     assert_eq!((ended.status.code(), lines.outcome("hasty", "fails")), (Some(0), "passed"), "{ended:#?}");
     let remarks = &lines.attempt("hasty", "fails")["remarks"];
     assert_eq!(remarks, &json!(["the harness exited with 0 but did not say that it executed a test"]));
+}
+
+#[test]
+fn a_failure_of_the_sandbox_s_own_is_explained() {
+    let place = tempfile::tempdir().unwrap();
+    let body = "panic!(\"{}\", std::env::var(\"WORDS\")?);";
+    let project = with_test(place.path(), body);
+    for (words, explained) in [
+        ("Os { code: 75, kind: Uncategorized }", Some("os error 75: ")),
+        ("sh: 1: cannot create a: Value too large for defined data type", Some("os error 75: ")),
+        ("Network is unreachable (os error 101)", Some("tests do not reach the host's network; ")),
+        ("Permission denied (os error 13)", None),
+    ] {
+        let (_, lines) = isotest(&project).variable("WORDS", words).lines();
+        let remarks = lines.attempts[0]["remarks"].as_array().unwrap();
+        let said = remarks.first().map(|remark| remark.as_str().unwrap());
+        assert_eq!(said.map(|said| said.starts_with(explained.unwrap_or_default())), explained.map(|_| true));
+    }
 }
 
 #[test]

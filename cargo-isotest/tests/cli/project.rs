@@ -1,5 +1,6 @@
 //! The projects tests are run of, and where they are built.
 
+use nix::unistd::Uid;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -16,10 +17,11 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// The project as it lies in the repository, built where all tests find it built.
+    /// The project as it lies in the repository, built where all tests find it built. Each user builds it, since what
+    /// belongs to another user cannot be changed in a copy-on-write directory.
     pub(crate) fn fixture(name: &str) -> Self {
         let directory = Path::new(FIXTURES).join(name).canonicalize().unwrap();
-        Self { directory, target: Path::new(BUILT).join(name) }
+        Self { directory, target: Path::new(&format!("{BUILT}-{}", Uid::effective())).join(name) }
     }
 
     /// A copy below `place`, with a target directory of its own in it.

@@ -31,7 +31,7 @@ fn the_command_of_the_test_is_one_key_away() {
     terminal.wait_for("test makes_a_scratch_file ... ok");
     terminal.keys(b"\x10\x10\x10\x10\n");
     terminal.wait_for("\r\ntyped before");
-    terminal.keys(b"rm Cargo.toml; exit 5\n");
+    terminal.keys(b"rm -f Cargo.toml; exit 5\n");
     terminal.wait_for("status 5");
     running.end();
     assert!(tour.join("Cargo.toml").exists());

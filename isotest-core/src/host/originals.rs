@@ -46,11 +46,8 @@ fn foreign(root: &Path, roots: &[PathBuf], host: &Host) -> Option<Foreign> {
     let is_foreign = |meta: &Metadata| !host.ids.maps(meta.uid(), meta.gid());
     let outermost =
         roots.iter().filter(|outer| root.starts_with(outer)).min_by_key(|outer| outer.as_os_str().len())?;
-    let way = root.ancestors().take_while(|path| path != outermost);
-    let mut found: Vec<PathBuf> = way
-        .filter(|path| fs::symlink_metadata(path).is_ok_and(|meta| is_foreign(&meta)))
-        .map(Path::to_path_buf)
-        .collect();
+    let may_change = |path: &Path| access(path, AccessFlags::W_OK).is_ok();
+    let (mut found, mut changeable) = (Vec::new(), may_change(root));
     let (mut directories, mut left) = (VecDeque::from([root.to_path_buf()]), OWNERS_MOST);
     while let Some(directory) = directories.pop_front() {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten().take(left) {
@@ -60,14 +57,20 @@ fn foreign(root: &Path, roots: &[PathBuf], host: &Host) -> Option<Foreign> {
                 continue;
             }
             let Ok(meta) = entry.metadata() else { continue };
-            if is_foreign(&meta) && !meta.is_symlink() && access(&path, AccessFlags::W_OK).is_ok() {
-                found.push(path.clone());
+            let is_foreign = is_foreign(&meta);
+            if (is_foreign || !changeable) && !meta.is_symlink() && may_change(&path) {
+                changeable = true;
+                found.extend(is_foreign.then(|| path.clone()));
             }
             if meta.is_dir() {
                 directories.push_back(path);
             }
         }
     }
+    // The way is copied with whatever is changed at its end.
+    let way = root.ancestors().take_while(|path| changeable && path != outermost);
+    let foreign_way = way.filter(|path| fs::symlink_metadata(path).is_ok_and(|meta| is_foreign(&meta)));
+    found.extend(foreign_way.map(Path::to_path_buf));
     let more = found.len().saturating_sub(1);
     found.into_iter().min().map(|path| Foreign { path, more })
 }

@@ -25,13 +25,16 @@ pub(crate) fn files_of_others(arguments: &[OsString]) -> Kept {
     let [part, place] = arguments else { return Err("a part and a directory are needed".into()) };
     let place = Path::new(place);
     let root = place.join("root");
-    let names = ["own", "of_group", "of_owner", "closed", "shared/own"];
-    fs::create_dir_all(root.join("shared"))?;
+    let names = ["own", "of_group", "of_owner", "closed", "shared/own", "read_only/closed", "around/own"];
+    for name in ["shared", "read_only", "around"] {
+        fs::create_dir_all(root.join(name))?;
+    }
     names.iter().try_for_each(|name| fs::write(root.join(name), "there"))?;
     hand_over(&root)?;
     chown(root.join("of_group"), None, Some(OTHERS))?;
     chown(root.join("shared"), None, Some(OTHERS))?;
-    for (name, mode) in [("of_owner", 0o666), ("closed", 0o644)] {
+    let closed = [("closed", 0o644), ("read_only/closed", 0o644), ("read_only", 0o755), ("around", 0o755)];
+    for (name, mode) in closed.into_iter().chain([("of_owner", 0o666)]) {
         chown(root.join(name), Some(0), None)?;
         fs::set_permissions(root.join(name), fs::Permissions::from_mode(mode))?;
     }
@@ -42,10 +45,12 @@ pub(crate) fn user_with_files_of_others(arguments: &[OsString]) -> Kept {
     let [root] = arguments else { return Err("one directory is needed".into()) };
     let root = Path::new(root);
     let suite = Suite::without_cgroups()?;
-    let wish = |kept: &[&str]| {
-        let kept = kept.iter().map(|name| root.join(name)).collect();
-        Wish { views: Views { copy_on_write: vec![root.into()], kept, ..Views::default() }, ..suite.wish() }
+    let viewed = |below: &[&str], kept: &[&str]| {
+        let join = |names: &[&str]| names.iter().map(|name| root.join(name)).collect::<Vec<_>>();
+        let copy_on_write = [vec![root.to_path_buf()], join(below)].concat();
+        Wish { views: Views { copy_on_write, kept: join(kept), ..Views::default() }, ..suite.wish() }
     };
+    let wish = |kept: &[&str]| viewed(&[], kept);
     let said = |wish: &Wish| {
         let remarks = suite.resolved(wish).isolation.remarks.into_iter();
         remarks.filter(|remark| remark.contains("os error 75")).collect::<Vec<_>>()
@@ -67,6 +72,13 @@ pub(crate) fn user_with_files_of_others(arguments: &[OsString]) -> Kept {
     suite.inside_with(&wish(&[]), &["append", text(&closed)?])?.refused("EACCES")?;
     suite.outside(&["append", text(&closed)?])?.refused("EACCES")?;
     suite.inside_with(&wish(&[]), &["append", text(&root.join("own"))?])?.did()?;
+    // Nor is a directory lost to which nothing leads but what may not be changed.
+    assert_eq!(said(&viewed(&["read_only"], &[])), remarks);
+    let around = said(&viewed(&["around"], &[]));
+    let of_around = format!("`{}` belongs to another user or group", root.join("around").display());
+    assert!(around.len() == 2 && around[0].starts_with(&of_around), "{around:?}");
+    suite.inside_with(&wish(&[]), &["append", text(&root.join("around/own"))?])?.refused("EOVERFLOW")?;
+    suite.outside(&["append", text(&root.join("around/own"))?])?.did()?;
 
     for name in ["of_group", "of_owner"] {
         fs::remove_file(root.join(name))?;
