@@ -46,23 +46,29 @@ check_roots() {
     "$ci/roots.sh" "$target/debug/cargo-isotest"
 }
 
-# Builds the end-to-end tests and what they execute, and prints the test binary's path.
-e2e_binary() {
+# Builds tests of a package and the programs that they execute, and prints the test binary's path.
+test_binary() {
     cargo build --workspace --bins >&2
-    cargo test --package isotest-core --test e2e --no-run --message-format=json |
-        python3 -c 'import json, sys; print(*(m["executable"] for m in map(json.loads, sys.stdin) if m.get("executable")))'
+    cargo test --package "$1" --test "$2" --no-run --message-format=json |
+        python3 -c 'import json, sys; print(*(m["executable"] for m in map(json.loads, sys.stdin) if m.get("profile", {}).get("test") and m["executable"]))'
 }
 
 # The kernel's list of network namespaces is root's to read, and it is the users' that are handed on.
 check_user() {
-    local binary cgroups before after try
+    local binary command cgroups before after try
     networks() { awk '$1 == "net_namespace" { print $2 }' /proc/slabinfo; }
-    binary=$(e2e_binary)
+    binary=$(test_binary isotest-core e2e)
+    command=$(test_binary cargo-isotest cli)
+    # Where each user builds the projects that are tested.
+    mkdir -p "$target/tmp"
+    chmod 1777 "$target/tmp"
     before=$(networks)
     for cgroups in "" --no-cgroups; do
         echo "as an ordinary user, ${cgroups:-with cgroups}"
         # shellcheck disable=SC2086 # no word if it is empty
         CARGO_MANIFEST_DIR=$PWD/isotest-core "$ci/host/as-user.sh" $cgroups env -C isotest-core "$binary"
+        # shellcheck disable=SC2086 # no word if it is empty
+        CARGO=$(command -v cargo) "$ci/host/as-user.sh" $cgroups env -C cargo-isotest "$command"
     done
     for try in {1..50}; do
         after=$(networks)
@@ -75,7 +81,7 @@ check_user() {
 
 check_vm() {
     local binary user
-    binary=$(e2e_binary)
+    binary=$(test_binary isotest-core e2e)
     for user in "" --as-user; do
         echo "in the guest, ${user:-as root}"
         # shellcheck disable=SC2086 # no word if it is empty
@@ -125,7 +131,7 @@ done
 for name in "${names[@]}"; do
     echo "== $name: $(promise "$name")"
     # In a shell of its own, since -e is off in a function that is tested.
-    bash -euo pipefail -c "$(declare -f "check_$name" e2e_binary); ci=$ci target=$target; check_$name" || {
+    bash -euo pipefail -c "$(declare -f "check_$name" test_binary); ci=$ci target=$target; check_$name" || {
         echo "== $name: failed" >&2
         exit 1
     }
