@@ -110,7 +110,7 @@ impl From<&Error> for Exit {
             | Error::NotOurs { .. }
             | Error::AttemptEnded { .. } => Self::NoTests,
             Error::CannotIsolate { .. }
-            | Error::CannotLimit(_)
+            | Error::CannotLimit { .. }
             | Error::Host(_)
             | Error::NoPlace { .. }
             | Error::Thread { .. }

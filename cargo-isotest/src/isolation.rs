@@ -10,8 +10,9 @@ use crate::settings::{BindAccess, SandboxSettings, Settings};
 use crate::testcase::TestBinary;
 use crate::update;
 use isotest_core::cgroup::{Cgroups, Established, scope};
+use isotest_core::host::surroundings::Surroundings;
 use isotest_core::host::{Host, bounds, originals, probe};
-use isotest_core::plan::{self, Limits, Link, Network, Request, Resolved, Root, Template, Views};
+use isotest_core::plan::{self, Control, Limits, Link, Network, Request, Resolved, Root, Template, Views};
 use isotest_core::policy::{Capability, Isolation, Level};
 use isotest_core::sandbox::step::StepError;
 use std::fs;
@@ -79,10 +80,9 @@ impl Sandboxes {
             close(cgroups);
             return Err(unmet(resolved.unmet.into_iter().map(Obstacle::from).collect(), &host));
         }
-        let unlimited = unlimited(&mut cgroups, &sandbox.limits, &host);
-        if !unlimited.is_empty() {
+        if let Some(error) = unlimited(&mut cgroups, &sandbox.limits, &host) {
             close(cgroups);
-            return Err(Error::CannotLimit(unlimited));
+            return Err(error);
         }
         let mut isolation = resolved.isolation;
         isolation.remarks.extend(update::remark(caller, &sandbox.keeps));
@@ -239,11 +239,28 @@ impl Decided {
     }
 }
 
-/// What is to be limited and cannot be, and why.
-fn unlimited(cgroups: &mut Cgroups, limits: &Limits, host: &Host) -> Vec<(String, String)> {
-    let unmet = cgroups.prepare_limits(limits, host).into_iter();
-    let of_cgroups = unmet.map(|(control, reason)| (control.controller(true).to_owned(), reason));
-    of_cgroups.chain(bounds::unmet(&limits.process)).collect()
+/// What is to be limited and cannot be, and why; `None` if all can.
+fn unlimited(cgroups: &mut Cgroups, limits: &Limits, host: &Host) -> Option<Error> {
+    let of_cgroups = cgroups.prepare_limits(limits, host);
+    // Where the controller can be had, it is the value that the kernel does not take.
+    let lacking = of_cgroups.iter().filter(|(control, _)| !cgroups.can(*control));
+    let lacking: Vec<_> = lacking.map(|(control, why)| (figure(*control), why.clone()).into()).collect();
+    // A user's own manager has handed on all that it has.
+    let surroundings = Surroundings { user_manager: false, ..probe::surroundings(host) };
+    let remedies = remedy::remedies(&lacking, Place { surroundings: &surroundings, cgroups: &host.cgroups });
+    let of_cgroups = of_cgroups.into_iter().map(|(control, why)| (control.controller(true).to_owned(), why));
+    let unmet: Vec<_> = of_cgroups.chain(bounds::unmet(&limits.process)).collect();
+    (!unmet.is_empty()).then_some(Error::CannotLimit { unmet, remedies })
+}
+
+/// What a controller measures besides.
+const fn figure(control: Control) -> Capability {
+    match control {
+        Control::Memory => Capability::Memory,
+        Control::Pids => Capability::Pids,
+        Control::Cpu => Capability::Cpu,
+        Control::Io => Capability::Io,
+    }
 }
 
 /// Leaves the host's cgroups as they were, or says what is left.

@@ -117,7 +117,7 @@ fn tell(error: &Error) {
     let mut stderr = anstream::stderr();
     // Where standard error is closed there is nobody to tell.
     let _ = writeln!(stderr, "{}error{}: {}", error::STYLE, anstyle::Reset, error.chain());
-    if let Error::CannotIsolate { remedies, .. } = error {
+    if let Error::CannotIsolate { remedies, .. } | Error::CannotLimit { remedies, .. } = error {
         let _ = write!(stderr, "{}", doctor::remedies(remedies));
     }
     if let Some(hint) = error.hint() {

@@ -240,12 +240,12 @@ impl Place<'_> {
 
     /// A directory of the user's own in every hierarchy. In version 2 the user must also be in it.
     fn handed_over(self) -> Way {
-        const MEASURING: [&str; 3] = ["memory", "pids", "cpuacct"];
+        const OF_USE: [&str; 5] = ["memory", "pids", "cpuacct", "cpu", "blkio"];
         let Surroundings { uid, gid, .. } = self.surroundings;
-        let measures =
-            |mount: &&CgroupMount| mount.controllers.iter().any(|name| MEASURING.contains(&name.as_str()));
+        let is_of_use =
+            |mount: &&CgroupMount| mount.controllers.iter().any(|name| OF_USE.contains(&name.as_str()));
         let own: Vec<_> =
-            self.cgroups.iter().filter(measures).map(|mount| mount.own.join("isotest")).collect();
+            self.cgroups.iter().filter(is_of_use).map(|mount| mount.own.join("isotest")).collect();
         let own = own.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>().join(" ");
         let v1 = format!("sudo mkdir -p {own} && sudo chown {uid}:{gid} {own}");
         let v2 = self.cgroups.iter().find(|mount| mount.unified);
@@ -366,6 +366,24 @@ mod tests {
         assert!(found[1].starts_with("sudo -E systemd-run --scope "), "{}", found[1]);
         let found = commands(&memory, &user());
         assert!(found[0].contains("chown 1000:1000 ."), "{}", found[0]);
+    }
+
+    #[test]
+    fn every_version_1_hierarchy_that_measures_or_limits_is_handed_over() {
+        let mount = |name: &str| CgroupMount {
+            mount_point: Path::new("/sys/fs/cgroup").join(name),
+            own: Path::new("/sys/fs/cgroup").join(name).join("a"),
+            unified: false,
+            controllers: vec![name.to_owned()],
+        };
+        let mounts = ["memory", "pids", "cpuacct", "cpu", "blkio", "freezer"].map(mount);
+        let limit = [Obstacle::from((Capability::Cpu, "no cgroup".to_owned()))];
+        let found = remedies(&limit, Place { surroundings: &user(), cgroups: &mounts });
+        let command = &found[0].commands[0];
+        for name in ["memory", "pids", "cpuacct", "cpu", "blkio"] {
+            assert_eq!(command.matches(&format!("/{name}/a/isotest")).count(), 2, "{name}: {command}");
+        }
+        assert!(!command.contains("freezer"), "{command}");
     }
 
     #[test]

@@ -34,11 +34,7 @@ impl Error {
                     .into(),
             ),
             Self::CannotIsolate { obstacles, .. } => Some(go_on_without(obstacles)),
-            Self::CannotLimit(_) => Some(
-                "have a cgroup delegated with the controllers that this needs, for example by `sudo systemd-run --scope \
-                 -p Delegate=yes --uid=$(id -u) --gid=$(id -g) cargo isotest`, or go on without that limit"
-                    .into(),
-            ),
+            Self::CannotLimit { .. } => Some("go on without that limit, or with another value of it".into()),
             Self::NoAttempt { .. } | Self::AttemptEnded { .. } => {
                 Some("`cargo isotest ps` names those that are running".into())
             }

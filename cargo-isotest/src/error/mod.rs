@@ -178,8 +178,13 @@ pub(crate) enum Error {
         remedies: Vec<Remedy>,
     },
     /// A limit cannot be enforced.
-    #[error("this host cannot limit as required: {}", unlimited(.0))]
-    CannotLimit(Vec<(String, String)>),
+    #[error("this host cannot limit as required: {}", unlimited(.unmet))]
+    CannotLimit {
+        /// What is to be limited, and why it cannot be.
+        unmet: Vec<(String, String)>,
+        /// What can be done about it.
+        remedies: Vec<Remedy>,
+    },
     /// What the host is could not be read, or it has run out of something.
     #[error("cannot prepare sandboxes on this host")]
     Host(#[source] io::Error),
