@@ -23,6 +23,8 @@ const CGROUPS: &str = "there may not be so many cgroups: the kernel has room for
 const REFUSED_LIMIT: &str = "the kernel does not take the value of a limit: choose another for \
     `--memory-limit`, `--swap-limit`, `--pids-limit`, `--cpu-limit`, `--cpu-weight` or `--io-limit`, \
     whichever was given";
+const SMALL_LIMIT: &str = "the kernel needs more memory for this cgroup than its limit allows: choose a larger \
+    `--memory-limit`; if there is none, somebody else has turned a controller on or off in the run's cgroup";
 const MEDDLED: &str = "somebody else has removed the run's cgroup, or turned a controller on or off, \
     while the run went on; a cgroup of your own that nobody else manages helps: \
     `systemd-run --user --scope -p Delegate=yes`";
@@ -125,6 +127,8 @@ const fn of_cgroup(step: Step, errno: i32) -> Option<&'static str> {
     match (step, errno) {
         (Step::CreateCgroup, libc::EAGAIN | libc::ENOSPC) => Some(CGROUPS),
         (Step::CreateCgroup, libc::EINVAL | libc::ERANGE) => Some(REFUSED_LIMIT),
+        // Version 1 refuses a limit below what is charged already.
+        (Step::CreateCgroup, libc::EBUSY) => Some(SMALL_LIMIT),
         (Step::ShowCgroup, libc::ENOSPC) => Some(MOUNTS),
         (_, libc::EACCES | libc::EPERM | libc::ENOENT | libc::ENODEV | libc::EOPNOTSUPP | libc::EBUSY) => {
             Some(MEDDLED)
@@ -311,6 +315,7 @@ mod tests {
             (Step::MountTmpfs, libc::ENOSPC, "fs.mount-max"),
             (Step::MakeLayers, libc::ENOSPC, "more of that memory"),
             (Step::CreateCgroup, libc::ENOSPC, "65535"),
+            (Step::CreateCgroup, libc::EBUSY, "larger `--memory-limit`"),
             (Step::OpenTerminal, libc::ENOSPC, "kernel.pty.max"),
             (Step::CloneWorkload, libc::EBUSY, "turned a controller"),
             (Step::CloneWorkload, libc::ENOMEM, "memory is short"),
