@@ -2,7 +2,8 @@
 
 use super::Error;
 use crate::remedy::Obstacle;
-use isotest_core::policy::Capability;
+use crate::settings::SettingsError;
+use isotest_core::policy::{Capability, PolicyError};
 use isotest_core::sandbox::shortage;
 use std::ffi::OsStr;
 use std::{fmt, io};
@@ -11,7 +12,7 @@ impl Error {
     /// What to do about it, if that is not plain from the error itself.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::Usage(_) => Some("`cargo isotest --help` names all flags".into()),
+            Self::Usage(error) => Some(of_usage(error).into()),
             Self::NoDirectory(_) => Some("change to a directory that exists".into()),
             Self::Start { program, source, .. } => Some(of_start(program, source)),
             Self::Listing { hint: Some(hint), .. } => Some((*hint).into()),
@@ -21,7 +22,11 @@ impl Error {
             Self::NoTests { ignored: 1.., .. } => {
                 Some("`--run-ignored all` executes ignored tests too".into())
             }
-            Self::NoTests { filtered: 1.., .. } => Some("`cargo isotest list` names the tests".into()),
+            Self::NoTests { filtered: 1.., .. } => Some(
+                "`cargo isotest list` names the tests; filters look at a test's name, and `--lib`, `--bin` and `--test` \
+                 choose the test binary before it"
+                    .into(),
+            ),
             Self::NoTests { doctests, .. } if !doctests.is_empty() => {
                 Some("`cargo test --doc` runs doctests, without a sandbox".into())
             }
@@ -61,6 +66,16 @@ impl Error {
 /// How the attempt of another user is entered.
 fn enter_as(uid: u32) -> String {
     format!("enter it as that user: `sudo -u '#{uid}' cargo isotest exec --join ..`")
+}
+
+/// What to do about a command line.
+const fn of_usage(error: &SettingsError) -> &'static str {
+    match error {
+        SettingsError::Policy(PolicyError::TwoLevels { .. }) => {
+            "a limit requires the figure that it limits, and `--network` says what becomes of `net`"
+        }
+        _ => "`cargo isotest --help` names all flags",
+    }
 }
 
 /// What to do about a host that could not be read, or gave no thread.

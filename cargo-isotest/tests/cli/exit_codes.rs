@@ -19,6 +19,9 @@ fn nonsense_on_the_command_line() {
     assert_eq!(ended.stdout, "");
     let ended = isotest(&Project::fixture("passing")).arguments(["--timeout", "0s"]).run().with_code(2);
     assert!(ended.stderr.starts_with("error: `--timeout 0s` leaves no test any time\n"), "{}", ended.stderr);
+    let both = ["--prefer", "memory", "--memory-limit", "1GiB"];
+    let ended = isotest(&Project::fixture("passing")).arguments(both).run().with_code(2);
+    assert!(ended.stderr.contains("hint: a limit requires the figure that it limits, "), "{}", ended.stderr);
 }
 
 #[test]
@@ -42,7 +45,8 @@ fn a_project_that_does_not_build() {
 fn a_name_that_no_test_has() {
     let ended = isotest(&Project::fixture("passing")).arguments(["no_such_test"]).run().with_code(4);
     assert!(ended.stderr.contains("no test to execute: 2 left out by their names"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("hint: `cargo isotest list` names the tests"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("hint: `cargo isotest list` names the tests; "), "{}", ended.stderr);
+    assert!(ended.stderr.contains(" `--test` choose the test binary "), "{}", ended.stderr);
 }
 
 #[test]
