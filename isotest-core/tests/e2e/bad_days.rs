@@ -67,6 +67,10 @@ fn kills_all(suite: &Suite) -> Kept {
     Ok(())
 }
 
+/// Asked without writing, which would change the host.
+const WRITABLE: &str =
+    "for directory in / /usr /etc /var /sys /dev; do test -w $directory && echo writable $directory; done";
+
 fn unmounts(suite: &Suite) -> Kept {
     let name = unique("unmounts");
     let _bystander = suite.running_outside(&["abstract_listen", &name, "30000"])?;
@@ -79,13 +83,17 @@ fn unmounts(suite: &Suite) -> Kept {
     let file = tempfile::NamedTempFile::new_in("/tmp")?;
     let script = "\"$0\" unmount_everything >/dev/null 2>&1
         for process in /proc/[0-9]*; do tr '\\0' '\\n' < $process/cmdline; done
-        for directory in / /usr /etc /var /sys /dev; do \"$0\" write $directory/isotest-e2e; done
         ls -a /tmp /dev/shm /run";
     let shell = suite.wish().program("/bin/sh");
-    let inside = suite.inside_with(&shell, &["-c", script, text(&suite.probe)?])?;
+    let script = format!("{script}; {WRITABLE}");
+    let inside = suite.inside_with(&shell, &["-c", &script, text(&suite.probe)?])?;
     let seen = String::from_utf8_lossy(&inside.stdout).into_owned() + &inside.stderr();
     assert!(!seen.contains(&name), "it sees a process of the host: {seen}");
-    assert!(!seen.contains("written"), "it could write: {seen}");
+    assert_eq!(inside.facts("writable"), [""; 0]);
+    if suite.is_root() {
+        let outside = Seen::of(Command::new("/bin/sh").args(["-c", WRITABLE]))?;
+        assert!(outside.facts("writable").contains(&"/usr".to_owned()), "control: {outside:?}");
+    }
     let name = file.path().file_name().and_then(|name| name.to_str()).ok_or("no name")?;
     assert!(!seen.contains(name), "it sees the host's /tmp: {seen}");
     // Outside, the host would lose its mounts: the control loses those of a namespace of its own.

@@ -3,6 +3,7 @@
 //! ignored, with the reason in their names. A machine that cannot isolate fails.
 
 mod built;
+mod mounts;
 mod promise;
 mod sandboxed;
 mod seen;

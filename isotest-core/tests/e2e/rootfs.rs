@@ -1,5 +1,6 @@
 //! What is seen of the host, and that it cannot be written.
 
+use crate::mounts::{Mount, Private, mounts};
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::seen::Seen;
@@ -7,14 +8,15 @@ use crate::seen::text;
 use crate::supervisors;
 use crate::users::{as_user, play};
 use isotest_core::plan::Views;
-use libtest_mimic::Failed;
 use nix::mount::{MsFlags, mount};
 use nix::pty::openpty;
 use nix::sched::CloneFlags;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("dev_has_what_programs_need_and_nothing_else", dev_is_exact),
@@ -22,6 +24,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("only_private_mounts_are_writable_and_none_honours_setuid", every_mount),
     Promise::new("a_directory_of_the_host_is_read_only", host_directory_is_read_only),
     Promise::new("what_is_mounted_below_is_read_only_too", submounts),
+    Promise::new("no_mount_of_a_sandbox_reaches_a_host_that_shares_its_mounts", no_propagation),
     Promise::new("a_run_directory_that_cannot_be_read_is_said_to_be_empty", unreadable_run)
         .needs(&[Need::Root]),
     Promise::new("root_cannot_make_the_host_writable_again", no_remount).needs(&[Need::Root]),
@@ -63,59 +66,23 @@ fn terminals_work(suite: &Suite) -> Kept {
     Ok(())
 }
 
-/// A line of mountinfo.
-struct Mount {
-    point: String,
-    options: Vec<String>,
-    kind: String,
-}
-
-fn mounts(seen: &Seen) -> Result<Vec<Mount>, Failed> {
-    let text = String::from_utf8_lossy(&seen.did()?.stdout).into_owned();
-    let line = |line: &str| {
-        let (mount, source) = line.split_once(" - ")?;
-        let mut fields = mount.split(' ').skip(4);
-        let point = fields.next()?.to_owned();
-        let options = fields.next()?.split(',').map(str::to_owned).collect();
-        Some(Mount { point, options, kind: source.split(' ').next()?.to_owned() })
-    };
-    text.lines()
-        .map(|text| line(text).ok_or_else(|| format!("not a line of mountinfo: {text}").into()))
-        .collect()
-}
-
-fn is_writable_host(mount: &Mount) -> bool {
-    let private = match mount.kind.as_str() {
-        "overlay" | "proc" | "devpts" => true,
-        "tmpfs" if ["/tmp", "/var/tmp", "/dev/shm"].contains(&mount.point.as_str()) => true,
-        // The nodes that are there are those that `dev_is_exact` lists. In a container they are on a tmpfs, too.
-        _ => mount.point.starts_with("/dev/"),
-    };
-    !private && !mount.options.iter().any(|option| option == "ro")
-}
-
-fn honours_setuid(mount: &Mount) -> bool {
-    !mount.options.iter().any(|option| option == "nosuid")
-}
-
 fn every_mount(suite: &Suite) -> Kept {
-    let scratch = suite.scratch()?;
-    let views = Views { copy_on_write: vec![scratch.path().into()], ..Views::default() };
-    let inside = suite.inside_with(&Wish { views, ..suite.wish() }, &["mounts"])?;
-    let inside = mounts(&inside)?;
+    let (workspace, home) = (suite.scratch()?, suite.scratch()?);
+    let copied = [workspace.path(), home.path()];
+    let views = Views { copy_on_write: copied.map(PathBuf::from).into(), ..Views::default() };
+    let wish = Wish { views, ..suite.wish() };
+    let inside = mounts(&*suite.inside_with(&wish, &["mounts"])?)?;
+    let private = Private::of(&inside, &suite.template(&wish).private.stores, &copied)?;
+    let is_of_host = |mount: &Mount| mount.is_writable() && !private.holds(mount);
     for mount in &inside {
-        assert!(
-            !is_writable_host(mount),
-            "{} ({}) is writable: {:?}",
-            mount.point,
-            mount.kind,
-            mount.options
-        );
-        assert!(!honours_setuid(mount), "{} ({}): {:?}", mount.point, mount.kind, mount.options);
+        assert!(!is_of_host(mount), "writable: {mount:?}");
+        assert!(!mount.honours_setuid(), "{mount:?}");
     }
-    assert!(inside.iter().any(|mount| mount.kind == "overlay" && Path::new(&mount.point) == scratch.path()));
+    for path in copied {
+        assert!(inside.iter().any(|mount| mount.is_overlay_at(path)), "{}", path.display());
+    }
     let outside = mounts(&suite.outside(&["mounts"])?)?;
-    assert!(outside.iter().any(is_writable_host) && outside.iter().any(honours_setuid), "control");
+    assert!(outside.iter().any(is_of_host) && outside.iter().any(Mount::honours_setuid), "control");
     Ok(())
 }
 
@@ -192,6 +159,39 @@ pub(crate) fn with_submount(arguments: &[OsString]) -> Kept {
     Ok(())
 }
 
+fn no_propagation(suite: &Suite) -> Kept {
+    let scratch = suite.scratch()?;
+    Seen::of(supervisors::command("sharing_mounts")?.arg(scratch.path()))?.did()?;
+    Ok(())
+}
+
+/// A supervisor that shares its mounts with the namespaces made of its own, as systemd has it.
+pub(crate) fn sharing_mounts(arguments: &[OsString]) -> Kept {
+    let [directory] = arguments else { return Err("one directory is needed".into()) };
+    let root = nix::unistd::geteuid().is_root();
+    supervisors::enter(if root { CloneFlags::empty() } else { CloneFlags::CLONE_NEWUSER })?;
+    supervisors::enter(CloneFlags::CLONE_NEWNS)?;
+    for propagation in [MsFlags::MS_PRIVATE, MsFlags::MS_SHARED] {
+        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | propagation, None::<&str>)?;
+    }
+    let before = fs::read_to_string("/proc/self/mountinfo")?;
+    let suite = Suite::without_cgroups()?;
+    let wish = suite.wish();
+    let template = suite.template(&wish);
+    let mut slot = suite.slot(&template)?;
+    for _ in 0..2 {
+        wish.attempt(&mut slot, &["mount_tmpfs", "/tmp"])?;
+        assert_eq!(fs::read_to_string("/proc/self/mountinfo")?, before);
+    }
+    drop(slot);
+    assert_eq!(fs::read_to_string("/proc/self/mountinfo")?, before);
+    // Control: a process in a mount namespace made of this one, which nothing has cut off.
+    let script = ["--mount", "--propagation", "unchanged", "mount", "-t", "tmpfs", "control"];
+    Seen::of(Command::new("unshare").args(script).arg(directory))?.did()?;
+    assert_ne!(fs::read_to_string("/proc/self/mountinfo")?, before, "control");
+    Ok(())
+}
+
 fn unreadable_run(_: &Suite) -> Kept {
     as_user("hides_run", "user_without_run")
 }
@@ -234,16 +234,31 @@ fn no_mount(suite: &Suite) -> Kept {
 }
 
 fn sysctls(suite: &Suite) -> Kept {
-    for file in ["/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/sys/vm/drop_caches"] {
-        if Path::new(file).exists() {
-            suite.inside(&["append", file])?.refused("EROFS")?;
+    let mut tried = Vec::new();
+    for part in ["sys/kernel", "sys/vm", "irq", "bus", "fs", "sysrq-trigger"] {
+        let Some(file) = first_writable(&Path::new("/proc").join(part)) else { continue };
+        // As a whole, not by the file's mode or the caller's capabilities.
+        suite.inside(&["open_for_writing", text(&file)?])?.refused("EROFS")?;
+        let outside = suite.outside(&["open_for_writing", text(&file)?])?;
+        // Containers have some of them read-only themselves.
+        if outside.refused("EROFS").is_err() {
+            outside.did()?;
         }
+        tried.push(file);
     }
-    // Outside, it would change the host; that root may is seen from the mode and from the mount.
-    let outside = mounts(&suite.outside(&["mounts"])?)?;
-    let proc = outside.iter().find(|mount| mount.point == "/proc").ok_or("no /proc")?;
-    assert!(!proc.options.iter().any(|option| option == "ro"), "control");
+    assert!(tried.iter().any(|file| file.starts_with("/proc/sys/kernel")), "{tried:?}");
     Ok(())
+}
+
+/// The first file at this place or below it whose owner may write to it.
+fn first_writable(place: &Path) -> Option<PathBuf> {
+    let meta = fs::symlink_metadata(place).ok()?;
+    if !meta.is_dir() {
+        return (meta.is_file() && meta.mode() & 0o200 != 0).then(|| place.to_owned());
+    }
+    let mut entries: Vec<_> = fs::read_dir(place).ok()?.flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    entries.iter().find_map(|entry| first_writable(entry))
 }
 
 fn init_is_closed(suite: &Suite) -> Kept {

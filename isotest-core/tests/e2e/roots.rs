@@ -197,12 +197,16 @@ fn minimal(suite: &Suite, files: &[&Path]) -> Result<Root, Failed> {
 }
 
 fn minimal_has_nothing_else(suite: &Suite) -> Kept {
-    let wish = Wish { root: minimal(suite, &[Path::new("/etc/passwd")])?, ..suite.wish() };
+    let scratch = suite.scratch()?;
+    let file = scratch.path().canonicalize()?.join("file");
+    fs::write(&file, "there")?;
+    let wish = Wish { root: minimal(suite, &[Path::new("/etc/passwd"), &file])?, ..suite.wish() };
     suite.inside_with(&wish, &["read", "/etc/passwd"])?.did()?;
     suite.inside_with(&wish, &["list_directory", "/a/directory"])?.did()?;
     let etc = suite.inside_with(&wish, &["list_directory", "/etc"])?;
     assert_eq!(String::from_utf8_lossy(&etc.did()?.stdout).lines().count(), 1);
-    suite.inside_with(&wish, &["write", "/etc/passwd"])?.refused("EROFS")?;
+    suite.inside_with(&wish, &["write", text(&file)?])?.refused("EROFS")?;
+    suite.outside(&["write", text(&file)?])?.did()?;
     for path in ["/bin/sh", "/usr/bin", "/etc/hostname", "/home", "/root"] {
         suite.inside_with(&wish, &["exists", path])?.refused("ENOENT")?;
     }

@@ -25,6 +25,7 @@ const PARTS: &[Part] = &[
     ("inside", surroundings::inside),
     ("on_a_terminal", surroundings::on_a_terminal),
     ("with_submount", rootfs::with_submount),
+    ("sharing_mounts", rootfs::sharing_mounts),
     ("hides_run", rootfs::hides_run),
     ("user_without_run", rootfs::user_without_run),
     ("with_services", services::with_services),
