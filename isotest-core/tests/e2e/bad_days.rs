@@ -7,17 +7,19 @@ use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::seen::{Attempt, Seen, text};
 use crate::supervisors;
-use isotest_core::outcome::Outcome;
+use isotest_core::outcome::{Exit, Outcome};
 use isotest_core::plan::Limits;
 use isotest_core::policy::Capability;
 use libtest_mimic::Failed;
 use nix::sched::CloneFlags;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("what_kills_its_parent_kills_nobody", kills_parent),
     Promise::new("what_kills_all_kills_only_its_own", kills_all),
+    Promise::new("what_signals_its_process_group_signals_only_its_own", signals_group),
     Promise::new("what_unmounts_all_it_can_sees_no_more_of_the_host", unmounts),
     Promise::new("what_fills_tmp_fills_its_own", fills_tmp),
     Promise::new("what_forks_without_end_meets_its_limit", forks).needs(&[Need::Measured(Capability::Pids)]),
@@ -25,6 +27,8 @@ pub(crate) const PROMISES: &[Promise] = &[
         .needs(&[Need::NotMeasured(Capability::Pids), Need::NotMeasured(Capability::Memory)]),
     Promise::new("what_ends_by_a_fault_harms_nobody", faults),
 ];
+
+const SIGTERM: i32 = 15;
 
 /// Executes the probe beside a neighbour that does a bit of everything, and an innocent one after it.
 fn beside_a_neighbour(suite: &Suite, wish: &Wish, arguments: &[&str]) -> Result<Attempt, Failed> {
@@ -70,6 +74,22 @@ fn kills_all(suite: &Suite) -> Kept {
 /// Asked without writing, which would change the host.
 const WRITABLE: &str =
     "for directory in / /usr /etc /var /sys /dev; do test -w $directory && echo writable $directory; done";
+
+/// Processes of a group need not see each other: it reaches over pid namespaces.
+fn signals_group(suite: &Suite) -> Kept {
+    let (wish, script) = (suite.wish(), ["-c", "/bin/sh -c 'kill -TERM 0'; echo survived"]);
+    let template = suite.template(&wish);
+    let mut slot = suite.slot(&template)?;
+    for _ in 0..3 {
+        let shell = wish.clone().program("/bin/sh");
+        shell.attempt(&mut slot, &script)?.outcome(&Outcome::Signaled { signal: SIGTERM })?;
+        wish.attempt(&mut slot, &["exit", "0"])?.outcome(&Outcome::Passed)?;
+    }
+    // Control: it does reach whoever is in the group.
+    let outside = Seen::of(Command::new("/bin/sh").args(script).process_group(0))?;
+    assert_eq!((outside.exit, outside.stdout.as_slice()), (Some(Exit::Signal(SIGTERM)), &[][..]), "control");
+    Ok(())
+}
 
 fn unmounts(suite: &Suite) -> Kept {
     let name = unique("unmounts");
