@@ -7,6 +7,7 @@ use crate::supervisors;
 use isotest_core::outcome::{Exit, Outcome};
 use libtest_mimic::Failed;
 use nix::sched::CloneFlags;
+use std::ffi::OsString;
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -82,11 +83,13 @@ fn waitpid_any(suite: &Suite) -> Kept {
     let inside =
         suite.inside_with(&suite.wish().program("/bin/sh"), &["-c", with_child, text(&suite.probe)?])?;
     inside.did()?;
-    // Control: the first process of a pid namespace gets orphans it never started.
-    let orphaned = "\"$0\" -c '(sleep 0.05 & ) ; exec \"$1\" waitpid_any' sh \"$1\"";
+    // Control: the first process of a pid namespace, which is what a workload without our init would be, gets an orphan
+    // it never started; inside, the same one is no child of the workload.
+    let orphaning = ["-c", "(sleep 0.3 &); exec \"$0\" waitpid_any", text(&suite.probe)?];
+    suite.inside_with(&suite.wish().program("/bin/sh"), &orphaning)?.refused("ECHILD")?;
     let mut command = supervisors::command("unshared")?;
     let flags = (CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUSER).bits().to_string();
-    command.arg(flags).args(["/bin/sh", "-c", &format!("{orphaned}; :"), "/bin/sh"]).arg(&suite.probe);
+    command.arg(flags).args(["/bin/sh", "-c", "/bin/sh \"$@\"; exit $?", "sh"]).args(orphaning);
     Seen::of(&mut command)?.did()?;
     Ok(())
 }
@@ -178,8 +181,15 @@ fn output(suite: &Suite) -> Kept {
     Ok(())
 }
 
-fn long_output(suite: &Suite) -> Kept {
+fn long_output(_: &Suite) -> Kept {
+    Seen::of(&mut supervisors::command("long_output")?)?.did()?;
+    Ok(())
+}
+
+/// A supervisor whose memory is for this alone.
+pub(crate) fn with_long_output(_: &[OsString]) -> Kept {
     const BYTES: u64 = 100_000_000;
+    let suite = Suite::without_cgroups()?;
     let inside = suite.inside(&["print", &BYTES.to_string()])?;
     let kept = &inside.did()?.stdout;
     assert_eq!(u64::try_from(kept.len())? + inside.record.stdout.dropped, BYTES);

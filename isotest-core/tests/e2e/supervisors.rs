@@ -3,7 +3,7 @@
 
 use crate::sandboxed::Suite;
 use crate::seen::Seen;
-use crate::{foreign, killed, many, rootfs, services, steps, submounts, surroundings};
+use crate::{ends, foreign, killed, many, rootfs, services, steps, submounts, surroundings};
 use libtest_mimic::Failed;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
@@ -42,6 +42,7 @@ const PARTS: &[Part] = &[
     ("many_attempts", many::many_attempts),
     ("without_descriptors", steps::without_descriptors),
     ("joins_without_descriptors", steps::joins_without_descriptors),
+    ("long_output", ends::with_long_output),
 ];
 
 /// Plays the part that the command line names; `None` if it names none.
