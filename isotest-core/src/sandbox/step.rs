@@ -314,3 +314,17 @@ impl fmt::Display for StepError {
 }
 
 impl std::error::Error for StepError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::de::value::{Error, StrDeserializer};
+
+    /// Whoever names a step that does not exist is told of all that do.
+    #[test]
+    fn every_step_is_among_all_in_order() {
+        let error = Step::deserialize(StrDeserializer::<Error>::new("none")).unwrap_err().to_string();
+        let (_, existing) = error.split_once("one of ").unwrap();
+        assert_eq!(existing, Step::ALL.map(|step| format!("`{step:?}`")).join(", "));
+    }
+}

@@ -57,6 +57,10 @@ impl Promise {
         Self { alone: true, ..self }
     }
 
+    pub(crate) const fn sentence(&self) -> &'static str {
+        self.sentence
+    }
+
     /// The trial; an ignored one where the promise does not apply.
     pub(crate) fn trial(&'static self, group: &str, suite: &Arc<Suite>) -> Trial {
         let name = format!("{group}::{}", self.sentence);

@@ -1,17 +1,21 @@
 //! Every step of the set-up, failing once: the attempt has no verdict but the step's name, and the next one is well.
 
+use crate::ends::unique_pause;
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
-use crate::supervisors;
+use crate::seen::{Seen, eventually};
+use crate::{supervisors, suspects};
 use isotest_core::outcome::Outcome;
+use isotest_core::picture;
 use isotest_core::plan::{Attended, Limits, Network, Rlimit};
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::step::{Step, StepError};
-use isotest_core::sandbox::{Cancel, Running, Slot};
+use isotest_core::sandbox::{Cancel, Heard, Running, Slot};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
 use std::ffi::OsString;
 use std::fs;
+use std::time::Duration;
 
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("each_that_fails_is_named", each),
@@ -24,24 +28,64 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("a_sandbox_of_somebody_else_is_named", not_ones_own).needs(&[Need::User]),
     Promise::new("a_cgroup_that_cannot_be_made_is_named", no_cgroup)
         .needs(&[Need::Measured(Capability::Pids)]),
+    Promise::new("entering_a_sandbox_that_has_ended_is_named", ended_sandbox),
     Promise::new("a_missing_program_is_named", missing_program),
     Promise::new("a_program_that_cannot_be_executed_is_named", not_a_program),
     Promise::new("a_missing_directory_is_named", missing_directory),
 ];
 
-/// Taken by the supervisor, where nothing is injected, or only where there are cgroups; tried by other trials.
-const NOT_INJECTED: [Step; 6] = [
-    Step::StartZygote,
-    Step::CreateCgroup,
-    Step::ShowCgroup,
-    Step::JoinCgroup,
-    Step::ReadFigures,
-    Step::Join,
-];
+/// The trial of what is taken by the supervisor, where nothing is injected, or only where there are cgroups.
+const fn trial_of_its_own(step: Step) -> Option<&'static str> {
+    match step {
+        Step::StartZygote => Some("a_zygote_that_cannot_be_started_is_named"),
+        Step::CreateCgroup => Some("a_cgroup_that_cannot_be_made_is_named"),
+        Step::ShowCgroup => Some("showing_its_cgroup_that_fails_is_named"),
+        Step::JoinCgroup => Some("entering_version_1_cgroups_that_fails_is_named"),
+        Step::Join => Some("entering_a_sandbox_that_has_ended_is_named"),
+        Step::ReadFigures => Some("without_its_figures_there_is_no_verdict"),
+        Step::UnshareZygote
+        | Step::MapZygote
+        | Step::ForkZygote
+        | Step::CutPropagation
+        | Step::MountRoot
+        | Step::MountTemplateProc
+        | Step::AssembleTree
+        | Step::PivotRoot
+        | Step::SealTree
+        | Step::MakeNetwork
+        | Step::MountTmpfs
+        | Step::MakeLayers
+        | Step::CloneInit
+        | Step::MapIds
+        | Step::DieWithParent
+        | Step::AttachLayers
+        | Step::CopyNetSettings
+        | Step::RaiseLoopback
+        | Step::MountProc
+        | Step::GuardProc
+        | Step::MountDevpts
+        | Step::NewSession
+        | Step::OpenTerminal
+        | Step::CloneWorkload
+        | Step::UnshareCgroup
+        | Step::NewGroup
+        | Step::PlaceDescriptors
+        | Step::ResetSignals
+        | Step::ChangeDirectory
+        | Step::TracePaths
+        | Step::LimitProcess
+        | Step::Exec
+        | Step::Supervise => None,
+    }
+}
 
 fn each(suite: &Suite) -> Kept {
-    for step in Step::ALL.into_iter().filter(|step| !NOT_INJECTED.contains(step)) {
-        fails(suite, step)?;
+    let others = || PROMISES.iter().chain(suspects::PROMISES);
+    for step in Step::ALL {
+        match trial_of_its_own(step) {
+            Some(trial) => assert!(others().any(|promise| promise.sentence() == trial), "no trial `{trial}`"),
+            None => fails(suite, step)?,
+        }
     }
     Ok(())
 }
@@ -113,7 +157,7 @@ fn not_isolated(
 }
 
 fn no_zygote(_: &Suite) -> Kept {
-    crate::seen::Seen::of(&mut supervisors::command("without_descriptors")?)?.did()?;
+    Seen::of(&mut supervisors::command("without_descriptors")?)?.did()?;
     Ok(())
 }
 
@@ -133,7 +177,7 @@ pub(crate) fn without_descriptors(_: &[OsString]) -> Kept {
 }
 
 fn not_joined(_: &Suite) -> Kept {
-    crate::seen::Seen::of(&mut supervisors::command("joins_without_descriptors")?)?.did()?;
+    Seen::of(&mut supervisors::command("joins_without_descriptors")?)?.did()?;
     Ok(())
 }
 
@@ -163,6 +207,49 @@ fn not_ones_own(_: &Suite) -> Kept {
 
 fn hard_limit() -> Result<u64, Errno> {
     nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE).map(|(_, hard)| hard)
+}
+
+fn ended_sandbox(_: &Suite) -> Kept {
+    Seen::of(&mut supervisors::command("late_guest")?)?.did()?;
+    Ok(())
+}
+
+/// A supervisor that has one thread, as one must who enters a sandbox.
+pub(crate) fn late_guest(_: &[OsString]) -> Kept {
+    let suite = Suite::without_cgroups()?;
+    let wish = suite.wish();
+    let template = suite.template(&wish);
+    let mut slot = suite.slot(&template)?;
+    let mut attempt = slot.launch_last(&wish.plan(&["sleep", &unique_pause()]));
+    let mut found = None;
+    let find = || {
+        found = picture::init_below(slot.zygote()).ok().flatten().filter(|init| Running::of(*init).is_ok());
+        found.is_some()
+    };
+    eventually(Duration::from_secs(20), find);
+    let init = found.ok_or("there is no sandbox to enter")?;
+    let running = Running::of(init)?;
+    let enter = || {
+        let mut guest = running.enter(&wish.plan(&["exit", "0"]));
+        while guest.hear() != Heard::Ended {}
+        guest.finish()
+    };
+    assert_eq!(enter().outcome, Outcome::Passed, "control");
+
+    attempt.signal(libc::SIGKILL, false);
+    assert!(slot.wait(&mut attempt, &Cancel::new()?));
+    assert_eq!(attempt.finish().outcome, Outcome::Signaled { signal: libc::SIGKILL });
+    let record = enter();
+    let Outcome::NotIsolated(within) = record.outcome else {
+        return Err(format!("{:?}", record.outcome).into());
+    };
+    assert!(record.remarks.iter().any(|remark| remark == within.hint()), "{:?}: no hint", record.remarks);
+    let before = Running::of(init).err().ok_or("what has ended is found")?;
+    for error in [within, before] {
+        assert_eq!((error.step, error.errno), (Step::Join, Errno::ESRCH as i32), "{error}");
+        assert!(!error.hint().is_empty(), "{error}");
+    }
+    wish.attempt(&mut slot, &["exit", "0"])?.outcome(&Outcome::Passed)
 }
 
 fn no_cgroup(suite: &Suite) -> Kept {

@@ -42,6 +42,7 @@ const PARTS: &[Part] = &[
     ("many_attempts", many::many_attempts),
     ("without_descriptors", steps::without_descriptors),
     ("joins_without_descriptors", steps::joins_without_descriptors),
+    ("late_guest", steps::late_guest),
     ("long_output", ends::with_long_output),
 ];
 
