@@ -177,10 +177,13 @@ impl Call {
 }
 
 impl Drop for Running {
-    /// A test that fails leaves nothing running.
+    /// A test that fails leaves nothing running. On a terminal the child is but the shell.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if thread::panicking() {
+            host::kill_marked(&self.mark);
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What the host looks like: cgroups, processes and mounts, compared before and after a run.
 
 use crate::call::Ended;
-use nix::unistd::{AccessFlags, Uid, access};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{AccessFlags, Pid, Uid, access};
 use std::fs;
 use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
@@ -39,6 +40,16 @@ fn collect(directory: &Path, depth: usize, prefix: &str, found: &mut Vec<PathBuf
     }
 }
 
+/// The directories in `/proc` of the processes that were started with this mark.
+fn marked(mark: &str) -> impl Iterator<Item = PathBuf> {
+    let marked = format!("{MARK}={mark}");
+    let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    processes.filter(move |process| {
+        let environment = fs::read(process.join("environ")).unwrap_or_default();
+        environment.split(|&byte| byte == 0).any(|variable| variable == marked.as_bytes())
+    })
+}
+
 /// The command lines of the processes that were started with this mark.
 pub(crate) fn processes_marked(mark: &str) -> Vec<String> {
     states_marked(mark).into_iter().map(|(line, _)| line).collect()
@@ -46,18 +57,22 @@ pub(crate) fn processes_marked(mark: &str) -> Vec<String> {
 
 /// The same, each with its state as a letter of proc_pid_stat(5).
 pub(crate) fn states_marked(mark: &str) -> Vec<(String, char)> {
-    let marked = format!("{MARK}={mark}");
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
-        if environment.split(|&byte| byte == 0).any(|variable| variable == marked.as_bytes()) {
-            let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-            let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
-            found.push((String::from_utf8_lossy(&line).replace('\0', " "), state.unwrap_or('X')));
-        }
+    let look = |process: PathBuf| {
+        let line = fs::read(process.join("cmdline")).unwrap_or_default();
+        let stat = fs::read_to_string(process.join("stat")).unwrap_or_default();
+        let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+        (String::from_utf8_lossy(&line).replace('\0', " "), state.unwrap_or('X'))
+    };
+    marked(mark).map(look).collect()
+}
+
+/// Kills them.
+pub(crate) fn kill_marked(mark: &str) {
+    let pids = marked(mark).filter_map(|process| process.file_name()?.to_str()?.parse().ok());
+    for pid in pids {
+        // One may have ended meanwhile.
+        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
-    found
 }
 
 /// The mounts of the namespace we are in.

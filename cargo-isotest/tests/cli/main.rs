@@ -26,6 +26,7 @@ mod json;
 mod limits;
 mod outcomes;
 mod places;
+mod progress;
 mod project;
 mod projects;
 mod ps;
