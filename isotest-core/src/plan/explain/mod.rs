@@ -67,6 +67,9 @@ pub fn explain(explained: &Explained<'_>) -> String {
 /// How the script is executed again inside: its path is out of sight there, but not its descriptor.
 const AGAIN: &str = "sh /proc/self/fd/9";
 
+/// The same for a shell that may begin before ids are mapped, in whose startup they may be.
+const AGAIN_UNMAPPED: &str = "$shell /proc/self/fd/9";
+
 /// For two commands that the `PATH` of a user does not reach everywhere.
 const WITH_SBIN: &str = "PATH=$PATH:/usr/sbin:/sbin";
 
@@ -123,8 +126,10 @@ fn prepare(lines: &mut Lines, explained: &Explained<'_>, cgroups: &[Cgroup<'_>])
     lines.blank();
     lines.say("Into namespaces that are this test's alone. Nobody is anybody in a user namespace until ids are mapped.");
     lines.say("Process 1 leads a session without a terminal (setsid), of which the program is a member.");
+    lines.say("A shell that sees its ids change while it starts would drop its rights, but with -p, if it knows that.");
+    lines.run("shell=\"sh -p\"; $shell -c : 2> /dev/null || shell=sh");
     lines.run(&format!("unshare {} --mount-proc --keep-caps \\", namespaces(template)));
-    lines.run(&format!("    setsid {AGAIN} attempt \"$name\" <&0 &"));
+    lines.run(&format!("    setsid {AGAIN_UNMAPPED} attempt \"$name\" <&0 &"));
     lines.say("Who may: a process of the namespace outside.");
     lines.run("until [ \"$(readlink /proc/$!/ns/user)\" != \"$(readlink /proc/self/ns/user)\" ]; do sleep 0.01; done");
     for (file, map) in [("uid_map", &template.uid_map), ("gid_map", &template.gid_map)] {
