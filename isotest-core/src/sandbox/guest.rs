@@ -64,7 +64,8 @@ impl Guest<'_> {
         // What the terminal sends to the caller's group is the caller's business.
         Step::NewSession.run(setsid)?;
         let doors = self.open_cgroups();
-        let outer = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWPID;
+        // A network that may be handed on is not the sandbox's: whoever is in its user namespace already may not enter it.
+        let outer = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNET;
         self.enter_namespaces(outer)?;
         let (alarm, held) = Step::Join.run(|| pipe2(OFlag::O_CLOEXEC))?;
         match Step::Join.run(|| clone3(&self.proof, 0))? {
