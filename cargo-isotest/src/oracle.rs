@@ -59,6 +59,8 @@ impl Oracle {
         let scratch = tempfile::tempdir().unwrap();
         let ours = FROM_CARGO.iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?)));
         let mut caller = Caller { environment: ours.collect(), directory: directory.canonicalize().unwrap() };
+        // A toolchain is the machine's: where one is missing, a test fails and fetches none.
+        caller.environment.push(("RUSTUP_AUTO_INSTALL".into(), "0".into()));
         caller.environment.extend(environment.iter().map(|(name, value)| (name.into(), value.into())));
         caller.environment.push(("CARGO_TARGET_DIR".into(), scratch.path().join("target").into()));
         caller.environment.push(("DUMP".into(), scratch.path().join("dump").into()));

@@ -87,6 +87,8 @@ pub(crate) fn bare() -> Call {
     let mark = format!("{}-{}", std::process::id(), CALLS.fetch_add(1, Ordering::Relaxed));
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-isotest"));
     command.env_clear().env(MARK, &mark).env("RUST_BACKTRACE", "0");
+    // A toolchain is the machine's: where one is missing, a test fails and fetches none.
+    command.env("RUSTUP_AUTO_INSTALL", "0");
     for name in ["PATH", "HOME", "TMPDIR", "RUSTUP_TOOLCHAIN", "CARGO"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
