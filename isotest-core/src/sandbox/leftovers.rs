@@ -19,7 +19,7 @@ fn others() -> impl Iterator<Item = Process> {
 /// Whether there is still somebody who can do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Liveliness {
-    /// The process itself.
+    /// The process itself, or it has ended.
     Moves,
     /// Others, or nobody knows.
     OthersMove,
@@ -29,6 +29,15 @@ pub(super) enum Liveliness {
 
 /// Of `pid` and all others but init.
 pub(super) fn liveliness(pid: Pid) -> Liveliness {
+    // They are looked at one after the other: one that is seen to have stopped may be continued by one that has ended when
+    // its turn comes. The second look sees what came of that.
+    match look(pid) {
+        Liveliness::NobodyMoves => look(pid),
+        seen => seen,
+    }
+}
+
+fn look(pid: Pid) -> Liveliness {
     let seen = others().filter_map(|process| process.stat().ok());
     let states = seen.map(|stat| match stat.state {
         // Only its first thread has ended.
@@ -41,7 +50,8 @@ pub(super) fn liveliness(pid: Pid) -> Liveliness {
 fn liveliness_of(pid: i32, states: &[(i32, char)]) -> Liveliness {
     let is_still = |state: char| matches!(state, 'T' | 'Z' | 'X');
     match states.iter().find(|(other, _)| *other == pid) {
-        Some((_, state)) if !is_still(*state) => Liveliness::Moves,
+        // If it has ended, that is soon heard.
+        Some((_, state)) if *state != 'T' => Liveliness::Moves,
         Some(_) if states.iter().all(|(_, state)| is_still(*state)) => Liveliness::NobodyMoves,
         // A workload with all capabilities may have covered `/proc`.
         Some(_) | None => Liveliness::OthersMove,
@@ -105,6 +115,7 @@ mod tests {
             assert_eq!(of(&[(3, 'Z'), (4, state)]), Liveliness::OthersMove);
             assert_eq!(liveliness_of(2, &[(2, state), (3, 'S')]), Liveliness::Moves);
         }
+        assert_eq!(liveliness_of(2, &[(2, 'Z'), (3, 'Z')]), Liveliness::Moves, "it went on, and to its end");
         assert_eq!(liveliness_of(2, &[]), Liveliness::OthersMove);
     }
 }
