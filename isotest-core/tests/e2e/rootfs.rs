@@ -16,7 +16,6 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("dev_has_what_programs_need_and_nothing_else", dev_is_exact),
@@ -186,8 +185,13 @@ pub(crate) fn sharing_mounts(arguments: &[OsString]) -> Kept {
     drop(slot);
     assert_eq!(fs::read_to_string("/proc/self/mountinfo")?, before);
     // Control: a process in a mount namespace made of this one, which nothing has cut off.
-    let script = ["--mount", "--propagation", "unchanged", "mount", "-t", "tmpfs", "control"];
-    Seen::of(Command::new("unshare").args(script).arg(directory))?.did()?;
+    let mut control = supervisors::command("unshared")?;
+    control
+        .arg(CloneFlags::CLONE_NEWNS.bits().to_string())
+        .arg(&suite.probe)
+        .arg("mount_tmpfs")
+        .arg(directory);
+    Seen::of(&mut control)?.did()?;
     assert_ne!(fs::read_to_string("/proc/self/mountinfo")?, before, "control");
     Ok(())
 }
