@@ -343,8 +343,8 @@ mod tests {
     #[test]
     fn a_panic_of_a_slot_ends_the_run() {
         let (ready, cancelled) = with_a_panic(|workers| workers.ready().is_ok());
-        assert!((ready.is_err(), cancelled) == (true, true));
+        assert_eq!((ready.is_err(), cancelled), (true, true));
         let (executed, cancelled) = with_a_panic(|workers| workers.execute_all(3, 0, job, |_| Flow::On));
-        assert!((executed.is_err(), cancelled) == (true, true));
+        assert_eq!((executed.is_err(), cancelled), (true, true));
     }
 }

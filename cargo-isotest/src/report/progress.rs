@@ -295,10 +295,10 @@ third line
         let now = Instant::now();
         let mut running = three_running(now);
         running.start(&sample::test("tour", "late"), now + SLOW);
-        assert!(running.newly_slow(now + SLOW).is_empty());
+        assert_eq!(running.newly_slow(now + SLOW), [""; 0]);
         let later = now + SLOW + Duration::from_secs(1);
         assert_eq!(running.newly_slow(later).len(), 3);
-        assert!(running.newly_slow(later).is_empty());
+        assert_eq!(running.newly_slow(later), [""; 0]);
     }
 
     #[test]

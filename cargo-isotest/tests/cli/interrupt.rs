@@ -275,7 +275,7 @@ fn a_reader_that_goes_away_ends_the_run() {
         let (pid, mark) = (running.child.id(), running.mark.clone());
         let mut first = String::new();
         BufReader::new(running.child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-        assert!(!first.is_empty());
+        assert_ne!(first, "");
         let ended = running.end();
         assert_eq!(ended.status.signal(), Some(Signal::SIGPIPE as i32), "{format}: {ended:#?}");
         assert!(began.elapsed() < Duration::from_secs(30), "by itself it would have lasted a minute");

@@ -43,8 +43,8 @@ fn new_format(file: &[u8]) -> Option<&[u8]> {
 fn in_new_format(file: &[u8]) -> Option<Vec<Entry>> {
     let count = number(file, NEW_MAGIC.len())?;
     let table = file.get(NEW_HEADER_BYTES..)?;
-    let entries = table.chunks_exact(NEW_ENTRY_BYTES).take(count);
-    let entries = entries.filter_map(|entry| {
+    let (entries, _) = table.as_chunks::<NEW_ENTRY_BYTES>();
+    let entries = entries.iter().take(count).filter_map(|entry| {
         let hwcap = u64::from_ne_bytes(entry.get(16..24)?.try_into().ok()?);
         if hwcap != 0 && hwcap & SUBDIRECTORY == 0 {
             return None;

@@ -152,11 +152,9 @@ impl Linker {
                 (origin.as_os_str().as_bytes(), name)
             } else if let Some(name) = variable(tail, b"LIB").filter(|_| self.flavour == Flavour::Glibc) {
                 (self.lib.as_bytes(), name)
-            } else if let Some(name) = variable(tail, b"PLATFORM").filter(|_| self.flavour == Flavour::Glibc)
-            {
-                (self.platform.as_bytes(), name)
             } else {
-                return None;
+                let name = variable(tail, b"PLATFORM").filter(|_| self.flavour == Flavour::Glibc)?;
+                (self.platform.as_bytes(), name)
             };
             replaced.extend_from_slice(value);
             rest = name;

@@ -89,7 +89,7 @@ pub(super) fn waits_for(call: &SystemCall) -> Option<WaitsFor> {
         "wait4" => WaitsFor::Child { pid: Some(as_int(first)).filter(|pid| *pid > 0) },
         "waitid" => {
             let [_, id, ..] = call.arguments;
-            WaitsFor::Child { pid: Some(as_int(id)).filter(|_| first == u64::from(libc::P_PID)) }
+            WaitsFor::Child { pid: (first == u64::from(libc::P_PID)).then_some(as_int(id)) }
         }
         "nanosleep" | "clock_nanosleep" => WaitsFor::Time,
         "pause" | "rt_sigsuspend" | "rt_sigtimedwait" => WaitsFor::Signal,

@@ -191,7 +191,7 @@ mod tests {
         let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
         assert_eq!(descent.views, paths(&["/home/u/data/beside", "/home/u/project"]));
         assert_eq!((descent.mounts, descent.excess), (paths(&["/home/u/data/disk"]), 0));
-        assert!(descent.read_only.is_empty());
+        assert_eq!(descent.read_only, paths(&[]));
         let directory = |path: &str, mode| Entry::Directory { path: path.into(), mode };
         let expected = [
             directory("/lower/", 0o700),

@@ -154,7 +154,7 @@ fn forks(suite: &Suite) -> Kept {
     bomb.outcome(&Outcome::Failed { code: 1 })?;
     let peak = bomb.record.usage.pids_peak.ok_or("no peak of processes")?.value;
     assert!((60..=64).contains(&peak), "{peak}");
-    assert!(!bomb.ending()?.left_running.is_empty());
+    assert_ne!(bomb.ending()?.left_running, []);
     suite.inside_with(&wish, &["spawn_many", "80", "10"])?.refused("EAGAIN")?;
     suite.inside(&["spawn_many", "80", "10"])?.did()?;
     Ok(())
