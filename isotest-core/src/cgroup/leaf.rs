@@ -218,9 +218,10 @@ impl Place {
         Ok(openat(&self.outer, file, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?)
     }
 
-    /// The kernel adds up what the processors have counted when it is worth its while, and at most so much later.
+    /// Every processor tells of 64 changes at a time, and the kernel adds up what they counted when it was told of more
+    /// than 64 for each of them (`memcg_rstat_updated` in mm/memcontrol.c).
     fn faults_most(&self, stat: Option<&str>, key: &str) -> Option<u64> {
-        const BEHIND: u64 = 64;
+        const BEHIND: u64 = 64 + 64;
         Some(parse::keyed(stat?, key)? + BEHIND * self.processors)
     }
 
