@@ -91,7 +91,9 @@ fn reaches_none() -> Kept {
         ..Views::default()
     };
     let wish = Wish { views, ..suite.wish() };
-    let inside = |arguments: &[&str]| suite.inside_with(&wish, arguments);
+    let template = suite.template(&wish);
+    let mut slot = suite.slot(&template)?;
+    let mut inside = |arguments: &[&str]| wish.attempt(&mut slot, arguments);
     for socket in SOCKETS {
         inside(&["unix_connect", socket])?.refused("ENOENT")?;
         suite.outside(&["unix_connect", socket])?.did()?;

@@ -171,7 +171,9 @@ pub(crate) fn user_beside_many(arguments: &[OsString]) -> Kept {
         remarks.iter().any(|remark| remark.contains("are read-only: something is mounted")),
         "{remarks:?}"
     );
-    let inside = |arguments: &[&str]| suite.inside_with(&wish, arguments);
+    let template = suite.template(&wish);
+    let mut slot = suite.slot(&template)?;
+    let mut inside = |arguments: &[&str]| wish.attempt(&mut slot, arguments);
     // What is wanted is copied however many others there are.
     inside(&["write", text(&last.join("new"))?])?.did()?;
     inside(&["write", text(&root.join("new"))?])?.did()?;
