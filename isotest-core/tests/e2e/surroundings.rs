@@ -5,11 +5,14 @@ use crate::sandboxed::{Suite, Wish};
 use crate::seen::{Seen, text};
 use crate::supervisors;
 use isotest_core::outcome::Exit;
+use libtest_mimic::Failed;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::openpty;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{setsid, ttyname};
+use nix::unistd::{Pid, getpgrp, getsid, setsid, ttyname};
+use procfs::FromRead;
+use procfs::process::Stat;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::process::Command;
@@ -20,6 +23,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("no_signal_is_blocked", signals_are_not_blocked),
     Promise::new("no_signal_is_ignored", signals_are_not_ignored),
     Promise::new("there_is_no_controlling_terminal", no_terminal),
+    Promise::new("its_session_is_the_attempts_own", own_session),
     Promise::new("it_leads_neither_session_nor_process_group", no_leader),
     Promise::new("the_environment_is_the_one_given", environment),
     Promise::new("the_mode_mask_is_the_callers", mode_mask).alone(),
@@ -73,7 +77,7 @@ fn signals_are_not_ignored(suite: &Suite) -> Kept {
         let seen =
             Seen::of(shell.args(["-c", "trap '' USR1 QUIT; exec \"$0\" \"$@\"", program]).args(arguments))?;
         let set = seen.did()?.fact("ignored_at_start")?;
-        Ok::<_, libtest_mimic::Failed>(u64::from_str_radix(&set, 16)?)
+        Ok::<_, Failed>(u64::from_str_radix(&set, 16)?)
     };
     let own = std::env::current_exe()?;
     assert_eq!(ignored(text(&own)?, &["--as-supervisor", "inside", "signals"])?, 0);
@@ -106,6 +110,21 @@ pub(crate) fn on_a_terminal(_: &[OsString]) -> Kept {
     suite.outside(&["tty"])?.did()?;
     let inside = suite.inside(&["tty"])?;
     inside.refused("ENXIO")?;
+    Ok(())
+}
+
+/// Led by init, which has joined no group either. The kernel shows those that are led from elsewhere as 0.
+fn own_session(suite: &Suite) -> Kept {
+    let stat = ["read", "/proc/self/stat"];
+    let (inside, outside) = (suite.inside(&stat)?, suite.outside(&stat)?);
+    let group_and_session = |seen: &Seen| -> Result<[i32; 2], Failed> {
+        let text = String::from_utf8_lossy(&seen.did()?.stdout).into_owned();
+        let stat = Stat::from_read(text.as_bytes())?;
+        Ok([stat.pgrp, stat.session])
+    };
+    assert_eq!(group_and_session(&inside)?, [1, 1]);
+    let callers = [getpgrp(), getsid(None)?].map(Pid::as_raw);
+    assert_eq!(group_and_session(&outside)?, callers, "control: outside they are the caller's");
     Ok(())
 }
 
