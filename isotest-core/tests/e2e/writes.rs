@@ -1,5 +1,6 @@
 //! Writes that work and vanish, and those that are kept.
 
+use crate::namespaces::unique;
 use crate::promise::{Kept, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::seen::text;
@@ -23,6 +24,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("a_kept_directory_is_written_through", kept),
     Promise::new("a_working_directory_in_a_workspace", working_directory),
     Promise::new("mounts_of_the_host_stay_as_they_were", mounts_stay),
+    Promise::new("nothing_is_left_for_later_attempts_in_the_slot", nothing_is_left),
 ];
 
 fn copying(suite: &Suite, directory: &Path) -> Wish {
@@ -198,7 +200,7 @@ fn temporary_directories(suite: &Suite) -> Kept {
         suite.inside(&["exists", path])?.refused("ENOENT")?;
         suite.outside(&["exists", path])?.did()?;
         suite.inside(&["exec_from", directory])?.did()?;
-        let new = format!("{directory}/{}", crate::namespaces::unique("new"));
+        let new = format!("{directory}/{}", unique("new"));
         let inside = suite.inside(&["write", &new])?;
         inside.did()?;
         assert_eq!(inside.ending()?.changed.count, 0, "private directories have nothing to list");
@@ -247,5 +249,24 @@ fn mounts_stay(suite: &Suite) -> Kept {
     }
     assert_eq!(fs::read_to_string("/proc/self/mountinfo")?, before);
     assert_ne!(suite.inside(&["mounts"])?.did()?.stdout, before.as_bytes(), "control: inside it is another");
+    Ok(())
+}
+
+/// More attempts than a slot has places to write.
+fn nothing_is_left(suite: &Suite) -> Kept {
+    let scratch = suite.scratch()?;
+    let views = Views { copy_on_write: vec![scratch.path().into()], ..Views::default() };
+    let wish = Wish { views, ..suite.wish() };
+    let template = suite.template(&wish);
+    let mut slot = suite.slot(&template)?;
+    let name = unique("left");
+    let places = ["/tmp", "/dev/shm", text(scratch.path())?].map(|place| format!("{place}/{name}"));
+    for _ in 0..2 * template.private.stores.len() {
+        for place in &places {
+            wish.attempt(&mut slot, &["mkdir", place])?.did()?;
+        }
+    }
+    suite.outside(&["mkdir", &places[2]])?.did()?;
+    suite.outside(&["mkdir", &places[2]])?.refused("EEXIST")?;
     Ok(())
 }
