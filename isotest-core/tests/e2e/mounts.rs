@@ -47,6 +47,12 @@ impl Mount {
         !self.options.iter().any(|option| option == "nosuid")
     }
 
+    /// Whether device nodes work on it that are not expected there.
+    pub(crate) fn honours_devices(&self) -> bool {
+        let is_expected = self.kind == "devpts" || DEVICES.contains(&self.point.as_str());
+        !is_expected && !self.options.iter().any(|option| option == "nodev")
+    }
+
     pub(crate) fn is_overlay_at(&self, path: &Path) -> bool {
         self.kind == "overlay" && Path::new(&self.point) == path
     }

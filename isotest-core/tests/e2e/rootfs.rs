@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("dev_has_what_programs_need_and_nothing_else", dev_is_exact),
     Promise::new("a_pseudo_terminal_can_be_opened", terminals_work),
-    Promise::new("only_private_mounts_are_writable_and_none_honours_setuid", every_mount),
+    Promise::new("only_private_mounts_are_writable_and_none_honours_setuid_or_devices", every_mount),
     Promise::new("a_directory_of_the_host_is_read_only", host_directory_is_read_only),
     Promise::new("what_is_mounted_below_is_read_only_too", submounts),
     Promise::new("no_mount_of_a_sandbox_reaches_a_host_that_shares_its_mounts", no_propagation),
@@ -75,13 +75,14 @@ fn every_mount(suite: &Suite) -> Kept {
     let is_of_host = |mount: &Mount| mount.is_writable() && !private.holds(mount);
     for mount in &inside {
         assert!(!is_of_host(mount), "writable: {mount:?}");
-        assert!(!mount.honours_setuid(), "{mount:?}");
+        assert!(!mount.honours_setuid() && !mount.honours_devices(), "{mount:?}");
     }
     for path in copied {
         assert!(inside.iter().any(|mount| mount.is_overlay_at(path)), "{}", path.display());
     }
     let outside = mounts(&suite.outside(&["mounts"])?)?;
     assert!(outside.iter().any(is_of_host) && outside.iter().any(Mount::honours_setuid), "control");
+    assert!(outside.iter().any(Mount::honours_devices), "control");
     Ok(())
 }
 
