@@ -11,7 +11,7 @@ target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 bench=$target/bench
 mkdir -p "$bench/bin"
 
-if cargo build --release --quiet --package cargo-isotest; then
+if cargo build --release --quiet --workspace --bins; then
     cp "$target/release/cargo-isotest" "$bench/bin/"
 else
     echo "warning: cargo-isotest does not build, its rows are left out" >&2

@@ -8,6 +8,8 @@ ci=$PWD/ci
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 everything=(fmt lint doc test e2e closure roots user vm hosts real bench tidy)
 
+# Cargo is always asked about the whole workspace: for one package it would choose other features, and build all again.
+
 check_fmt() {
     cargo fmt --all --check
     rustfmt --edition 2024 --check ci/bench/*.rs
@@ -27,32 +29,31 @@ check_test() {
 }
 
 check_tidy() {
-    cargo test --package isotest-core --test tidy
+    cargo test --workspace --test tidy
 }
 
 check_e2e() {
     cargo build --workspace --bins
-    ISOTEST_E2E_ATTEMPTS=${ISOTEST_E2E_ATTEMPTS:-10000} cargo test --package isotest-core --test e2e
+    ISOTEST_E2E_ATTEMPTS=${ISOTEST_E2E_ATTEMPTS:-10000} cargo test --workspace --test e2e
 }
 
 check_closure() {
-    cargo test --package isotest-core --test closure
-    cargo build --package cargo-isotest
+    cargo test --workspace --test closure
+    cargo build --workspace --bins
     "$ci/closure.sh" "$target/debug/cargo-isotest"
 }
 
 check_roots() {
-    cargo build --package cargo-isotest
+    cargo build --workspace --bins
     "$ci/roots.sh" "$target/debug/cargo-isotest"
 }
 
-# Builds tests of a package and the programs that they execute, with the flags of cargo that are named, and prints the test
-# binary's path.
+# Builds a test and the programs that it executes, with the flags of cargo that are named, and prints the test binary's path.
 test_binary() {
-    local package=$1 test=$2
-    shift 2
+    local test=$1
+    shift
     cargo build "$@" --workspace --bins >&2
-    cargo test "$@" --package "$package" --test "$test" --no-run --message-format=json |
+    cargo test "$@" --workspace --test "$test" --no-run --message-format=json |
         python3 -c 'import json, sys; print(*(m["executable"] for m in map(json.loads, sys.stdin) if m.get("profile", {}).get("test") and m["executable"]))'
 }
 
@@ -60,8 +61,8 @@ test_binary() {
 check_user() {
     local binary command cgroups before after try
     networks() { awk '$1 == "net_namespace" { print $2 }' /proc/slabinfo; }
-    binary=$(test_binary isotest-core e2e)
-    command=$(test_binary cargo-isotest cli)
+    binary=$(test_binary e2e)
+    command=$(test_binary cli)
     # Where each user builds the projects that are tested.
     mkdir -p "$target/tmp"
     chmod 1777 "$target/tmp"
@@ -85,7 +86,7 @@ check_user() {
 # Optimized, as users have it, which takes half the time under emulation.
 check_vm() {
     local binary user
-    binary=$(test_binary isotest-core e2e --release)
+    binary=$(test_binary e2e --release)
     for user in "" --as-user; do
         echo "in the guest, ${user:-as root}"
         # shellcheck disable=SC2086 # no word if it is empty
@@ -105,7 +106,7 @@ check_hosts() {
 }
 
 check_real() {
-    cargo build --release --package cargo-isotest
+    cargo build --release --workspace --bins
     "$ci/real-projects.py"
 }
 
