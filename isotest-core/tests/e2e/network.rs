@@ -13,6 +13,7 @@ use std::time::Duration;
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("lo_works_in_both_families", lo_works),
     Promise::new("lo_is_the_only_interface", lo_is_alone),
+    Promise::new("no_interface_of_the_host_is_seen_in_sys", sys_shows_lo),
     Promise::new("two_attempts_bind_the_same_port_at_once", same_port_at_once),
     Promise::new("a_listener_of_the_host_is_out_of_reach", host_listener_is_out_of_reach),
     Promise::new("an_abstract_socket_of_the_host_is_out_of_reach", abstract_socket_is_out_of_reach),
@@ -51,6 +52,18 @@ fn lo_is_alone(suite: &Suite) -> Kept {
     // Control: a network namespace as the kernel makes it has no address. The host's need not have more than `lo`.
     let control = suite.unshared(CloneFlags::CLONE_NEWNET, &["interfaces"])?;
     assert!(!control.did()?.facts("interface").iter().any(|line| line.contains("127.0.0.1")));
+    Ok(())
+}
+
+fn sys_shows_lo(suite: &Suite) -> Kept {
+    let inside = suite.inside(&["list_directory", "/sys/class/net"])?;
+    assert_eq!(inside.did()?.facts("entry"), ["lo"]);
+    // The host's `lo` has the same name.
+    let lo: &[&str] = &["stat", "/sys/class/net/lo/ifindex"];
+    let host = suite.outside(lo)?.did()?.fact("inode")?;
+    assert_ne!(suite.inside(lo)?.did()?.fact("inode")?, host);
+    // Control: who enters a network namespace goes on seeing what was mounted in another.
+    assert_eq!(suite.unshared(CloneFlags::CLONE_NEWNET, lo)?.did()?.fact("inode")?, host, "control");
     Ok(())
 }
 
