@@ -2,7 +2,7 @@
 
 use super::format::plural;
 use super::line::{Attempt, NOTE, WARN, headed, interrupted, title};
-use super::progress::{Running, Screen};
+use super::progress::{Running, SLOW, Screen};
 use super::{Reporter, closing, opening};
 use crate::event::Event;
 use crate::testcase::TestBinary;
@@ -107,8 +107,9 @@ impl Reporter for Human {
         let now = Instant::now();
         self.screen.show(&self.running, now);
         let slow = self.running.newly_slow(now);
+        let after = SLOW.as_secs_f64();
         let lines: String =
-            slow.iter().map(|title| headed(WARN, "Slow", &format!("[>  60.0s] {title}"))).collect();
+            slow.iter().map(|title| headed(WARN, "Slow", &format!("[>{after:>6.1}s] {title}"))).collect();
         self.screen.write(&lines)
     }
 }

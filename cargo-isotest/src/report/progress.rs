@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 /// After this time a running test is mentioned.
-const SLOW: Duration = Duration::from_mins(1);
+pub(super) const SLOW: Duration = Duration::from_mins(1);
 
 /// More often than this nobody can read a bar.
 const REFRESH: Duration = Duration::from_millis(40);
