@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
 # Runs checks by name: ci/check.sh NAME..
 # README.md beside this file says what each of them proves.
+# Cargo is always asked about the whole workspace: for one package it would choose other features, and build all again.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
 ci=$PWD/ci
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 everything=(fmt lint doc test e2e closure roots user vm hosts real bench tidy)
-
-# Cargo is always asked about the whole workspace: for one package it would choose other features, and build all again.
 
 check_fmt() {
     cargo fmt --all --check

@@ -51,7 +51,7 @@ pub(crate) fn with_services(_: &[OsString]) -> Kept {
 pub(crate) fn services_for_a_user(arguments: &[OsString]) -> Kept {
     let [part, place] = arguments else { return Err("a part and a directory are needed".into()) };
     let _listening = listen()?;
-    hand_over(Path::new("/run/service/work"))?;
+    hand_over(Path::new("/run/service/own"))?;
     play(part, Path::new(place), Path::new("/run"))
 }
 
@@ -64,7 +64,7 @@ fn listen() -> Result<Vec<UnixListener>, Failed> {
     supervisors::enter(CloneFlags::CLONE_NEWNS)?;
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
     mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), Some("mode=0755"))?;
-    fs::create_dir_all("/run/service/work")?;
+    fs::create_dir_all("/run/service/own")?;
     for path in SOCKETS.iter().chain(&REACHED).chain(&FILES) {
         fs::create_dir_all(Path::new(path).parent().unwrap_or(Path::new("/run")))?;
     }
@@ -86,7 +86,7 @@ fn listen() -> Result<Vec<UnixListener>, Failed> {
 fn reaches_none() -> Kept {
     let suite = Suite::without_cgroups()?;
     let views = Views {
-        copy_on_write: vec!["/run/service/work".into()],
+        copy_on_write: vec!["/run/service/own".into()],
         read_only: vec!["/run/asked".into()],
         ..Views::default()
     };
@@ -106,8 +106,8 @@ fn reaches_none() -> Kept {
         inside(&["append", file])?.refused("EROFS")?;
     }
     inside(&["write", "/run/service/beside"])?.refused("EROFS")?;
-    inside(&["write", "/run/service/work/new"])?.did()?;
-    assert!(!Path::new("/run/service/work/new").exists());
-    suite.outside(&["write", "/run/service/work/new"])?.did()?;
+    inside(&["write", "/run/service/own/new"])?.did()?;
+    assert!(!Path::new("/run/service/own/new").exists());
+    suite.outside(&["write", "/run/service/own/new"])?.did()?;
     Ok(())
 }
