@@ -64,10 +64,9 @@ fn kills_all(suite: &Suite) -> Kept {
     beside_a_neighbour(suite, &suite.wish(), &["kill_all"])?.refused("ESRCH")?;
     // Outside, it would end the suite: the control has a pid namespace for its victim.
     let script = "\"$0\" -c '\"$1\" sleep 30000 & \"$1\" kill_all; wait $!; echo \"victim $?\"' sh \"$1\"; :";
-    let flags = (CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUSER).bits().to_string();
-    let mut command = supervisors::command("unshared")?;
-    command.env("ISOTEST", "1").arg(flags).args(["/bin/sh", "-c", script, "/bin/sh"]).arg(&suite.probe);
-    assert_eq!(Seen::of(&mut command)?.fact("victim")?, "137", "control");
+    let mut shell = supervisors::in_new(CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUSER, "/bin/sh")?;
+    shell.env("ISOTEST", "1").args(["-c", script, "/bin/sh"]).arg(&suite.probe);
+    assert_eq!(Seen::of(&mut shell)?.fact("victim")?, "137", "control");
     Ok(())
 }
 
@@ -113,11 +112,9 @@ fn unmounts(suite: &Suite) -> Kept {
     let name = file.path().file_name().and_then(|name| name.to_str()).ok_or("no name")?;
     assert!(!seen.contains(name), "it sees the host's /tmp: {seen}");
     // Outside, the host would lose its mounts: the control loses those of a namespace of its own.
-    let mut command = supervisors::command("unshared")?;
-    let flags = (CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUSER).bits().to_string();
+    let mut shell = supervisors::in_new(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUSER, "/bin/sh")?;
     let script = "\"$0\" mount_tmpfs /sys && exec \"$0\" unmount_everything";
-    command.env("ISOTEST", "1").arg(flags).args(["/bin/sh", "-c", script]).arg(&suite.probe);
-    Seen::of(&mut command)?.did()?;
+    Seen::of(shell.env("ISOTEST", "1").args(["-c", script]).arg(&suite.probe))?.did()?;
     Ok(())
 }
 

@@ -40,10 +40,9 @@ fn exit_codes(suite: &Suite) -> Kept {
 
 /// How the probe ends as the first process of a pid namespace, which is what init is there for: the shell's `$?`.
 fn as_first_process(suite: &Suite, arguments: &[&str]) -> Result<String, Failed> {
-    let flags = (CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUSER).bits().to_string();
-    let mut command = supervisors::command("unshared")?;
-    command.arg(flags).args(["/bin/sh", "-c", "\"$@\"; echo \"status $?\"", "sh"]);
-    Seen::of(command.arg(&suite.probe).args(arguments))?.fact("status")
+    let mut shell = supervisors::in_new(CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUSER, "/bin/sh")?;
+    shell.args(["-c", "\"$@\"; echo \"status $?\"", "sh"]);
+    Seen::of(shell.arg(&suite.probe).args(arguments))?.fact("status")
 }
 
 fn abort(suite: &Suite) -> Kept {
@@ -87,10 +86,8 @@ fn waitpid_any(suite: &Suite) -> Kept {
     // it never started; inside, the same one is no child of the workload.
     let orphaning = ["-c", "(sleep 0.3 &); exec \"$0\" waitpid_any", text(&suite.probe)?];
     suite.inside_with(&suite.wish().program("/bin/sh"), &orphaning)?.refused("ECHILD")?;
-    let mut command = supervisors::command("unshared")?;
-    let flags = (CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUSER).bits().to_string();
-    command.arg(flags).args(["/bin/sh", "-c", "/bin/sh \"$@\"; exit $?", "sh"]).args(orphaning);
-    Seen::of(&mut command)?.did()?;
+    let mut shell = supervisors::in_new(CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUSER, "/bin/sh")?;
+    Seen::of(shell.args(["-c", "/bin/sh \"$@\"; exit $?", "sh"]).args(orphaning))?.did()?;
     Ok(())
 }
 

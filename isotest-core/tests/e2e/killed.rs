@@ -236,8 +236,8 @@ fn seen_from_elsewhere(suite: &Suite) -> Kept {
         fs::create_dir(directory)?;
     }
     let flags = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
-    let mut command = supervisors::command("unshared")?;
-    command.arg(flags.bits().to_string()).args(["/bin/sh", "-c", "\"$@\"; exit $?", "sh"]);
+    let mut command = supervisors::in_new(flags, "/bin/sh")?;
+    command.args(["-c", "\"$@\"; exit $?", "sh"]);
     command.args(["/bin/sh", "-c", OWN_PROC, "sh"]);
     let establish = supervisors::command("establish")?;
     command.arg(establish.get_program()).args(establish.get_args()).arg("");

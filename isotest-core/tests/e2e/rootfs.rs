@@ -186,13 +186,8 @@ pub(crate) fn sharing_mounts(arguments: &[OsString]) -> Kept {
     drop(slot);
     assert_eq!(fs::read_to_string("/proc/self/mountinfo")?, before);
     // Control: a process in a mount namespace made of this one, which nothing has cut off.
-    let mut control = supervisors::command("unshared")?;
-    control
-        .arg(CloneFlags::CLONE_NEWNS.bits().to_string())
-        .arg(&suite.probe)
-        .arg("mount_tmpfs")
-        .arg(directory);
-    Seen::of(&mut control)?.did()?;
+    let mut probe = supervisors::in_new(CloneFlags::CLONE_NEWNS, &suite.probe)?;
+    Seen::of(probe.arg("mount_tmpfs").arg(directory))?.did()?;
     assert_ne!(fs::read_to_string("/proc/self/mountinfo")?, before, "control");
     Ok(())
 }

@@ -8,7 +8,7 @@ use libtest_mimic::Failed;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -69,11 +69,17 @@ pub(crate) fn command(part: &str) -> io::Result<Command> {
     Ok(command)
 }
 
+/// A program on the host, for its arguments to be added, in new namespaces of its own.
+pub(crate) fn in_new(namespaces: CloneFlags, program: impl AsRef<OsStr>) -> io::Result<Command> {
+    let mut command = command("unshared")?;
+    command.arg(namespaces.bits().to_string()).arg(program);
+    Ok(command)
+}
+
 impl Suite {
     /// The probe on the host, with all capabilities in new namespaces of its own: what it changes is nobody's.
     pub(crate) fn unshared(&self, namespaces: CloneFlags, arguments: &[&str]) -> Result<Seen, Failed> {
-        let flags = (namespaces | CloneFlags::CLONE_NEWUSER).bits().to_string();
-        Seen::of(command("unshared")?.arg(flags).arg(&self.probe).args(arguments))
+        Seen::of(in_new(namespaces | CloneFlags::CLONE_NEWUSER, &self.probe)?.args(arguments))
     }
 }
 

@@ -8,6 +8,7 @@ use isotest_core::outcome::Exit;
 use libtest_mimic::Failed;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::openpty;
+use nix::sched::CloneFlags;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, getpgrp, getsid, setsid, ttyname};
@@ -178,10 +179,8 @@ fn not_the_first(suite: &Suite) -> Kept {
     assert_ne!(pid, "1");
     // Control: in a pid namespace without an init of ours, the probe is the first.
     let script = "\"$0\" pid; :";
-    let mut command = supervisors::command("unshared")?;
-    let flags = nix::sched::CloneFlags::CLONE_NEWPID | nix::sched::CloneFlags::CLONE_NEWUSER;
-    let control =
-        Seen::of(command.arg(flags.bits().to_string()).args(["/bin/sh", "-c", script]).arg(&suite.probe))?;
+    let mut shell = supervisors::in_new(CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUSER, "/bin/sh")?;
+    let control = Seen::of(shell.args(["-c", script]).arg(&suite.probe))?;
     assert_eq!(control.did()?.fact("pid")?, "1");
     Ok(())
 }
