@@ -13,16 +13,17 @@ use std::path::Path;
 /// Writes what the program needs to standard output.
 ///
 /// # Errors
-/// When it is not a program.
+/// When it is not a program, or what it needs cannot be written.
 pub(crate) fn show(program: &Path, format: MessageFormat, caller: &Caller) -> Result<End, Error> {
     let closure = Closure::of(program, caller.variable("LD_LIBRARY_PATH"), &Files::of_host());
     let closure = closure.map_err(|source| Error::Closure { program: program.to_owned(), source })?;
     let mut to = io::stdout().lock();
-    let written = match format {
+    match format {
         MessageFormat::Human => tree(&closure, &mut to),
         MessageFormat::Json => json(&closure, &mut to),
-    };
-    Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(Exit::Ok)))
+    }
+    .map_err(Error::Output)?;
+    Ok(End::Exit(Exit::Ok))
 }
 
 /// Each object below the first that needs it; what it needs in turn is shown once.

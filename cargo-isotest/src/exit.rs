@@ -16,7 +16,7 @@ pub(crate) enum Exit {
     Usage = 2,
     /// There was no test to execute, or no such attempt.
     NoTests = 4,
-    /// A bug of ours.
+    /// A bug of ours, or what was to be written could not be.
     Bug = 70,
     /// This host cannot give what is required.
     CannotIsolate = 97,
@@ -69,17 +69,12 @@ pub(crate) enum End {
     Signal(i32),
 }
 
-impl End {
-    /// Of a run whose report could not be written. A reader that has gone away ends us as it ends any program.
-    pub(crate) fn unwritten(error: &io::Error) -> Self {
-        if error.kind() == io::ErrorKind::BrokenPipe { Self::Signal(SIGPIPE) } else { Self::Exit(Exit::Bug) }
-    }
-}
-
 impl From<&Error> for End {
     fn from(error: &Error) -> Self {
         match error {
             Error::Interrupted(signal) => Self::Signal(*signal),
+            // A reader that has gone away ends us as it ends any program.
+            Error::Output(source) if source.kind() == io::ErrorKind::BrokenPipe => Self::Signal(SIGPIPE),
             other => Self::Exit(Exit::from(other)),
         }
     }
@@ -88,7 +83,7 @@ impl From<&Error> for End {
 impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Interrupted(_) | Error::Unwritten { .. } => Self::Bug,
+            Error::Interrupted(_) | Error::Unwritten { .. } | Error::Output(_) => Self::Bug,
             Error::Usage(_)
             | Error::SeveralTests { .. }
             | Error::Closure { .. }

@@ -19,14 +19,14 @@ use std::io::{self, Write};
 /// Writes the script for a command, or for the one selected test.
 ///
 /// # Errors
-/// What keeps it from being planned.
+/// What keeps it from being planned, or from being written.
 pub(crate) fn execute(command: Option<&Command>, settings: &Settings, caller: &Caller) -> Result<End, Error> {
     let script = match command {
         Some(command) => of_command(command, settings, caller),
         None => of_test(settings, caller),
     }?;
-    let written = io::stdout().lock().write_all(script.as_bytes());
-    Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(Exit::Ok)))
+    io::stdout().lock().write_all(script.as_bytes()).map_err(Error::Output)?;
+    Ok(End::Exit(Exit::Ok))
 }
 
 fn of_command(command: &Command, settings: &Settings, caller: &Caller) -> Result<String, Error> {

@@ -50,6 +50,7 @@ use cli::Cli;
 use error::Error;
 use exit::{End, Exit};
 use settings::{Settings, Task};
+use signal_hook::consts::SIGPIPE;
 use std::io::Write;
 use std::panic::{UnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -58,8 +59,12 @@ fn main() -> ExitCode {
     isotest_core::stage::enter();
     take(or_bug(|| match Cli::read(std::env::args_os()) {
         Ok(cli) => run(cli).unwrap_or_else(|error| {
-            tell(&error);
-            End::from(&error)
+            let end = End::from(&error);
+            // Whoever has gone away from our output does not want to hear of it.
+            if end != End::Signal(SIGPIPE) {
+                tell(&error);
+            }
+            end
         }),
         Err(error) => {
             // Help and version are errors to clap, too; where they cannot be written there is nobody to tell.

@@ -81,13 +81,14 @@ impl Run<'_> {
             });
         }
         if self.settings.task == Task::List {
-            let written = list::write(&selected.tests, self.settings.message_format, io::stdout().lock());
-            return Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(Exit::Ok)));
+            let format = self.settings.message_format;
+            list::write(&selected.tests, format, io::stdout().lock()).map_err(Error::Output)?;
+            return Ok(End::Exit(Exit::Ok));
         }
-        Ok(self.execute_tests(&selected, &whole))
+        self.execute_tests(&selected, &whole)
     }
 
-    fn execute_tests(&self, selected: &Selected, whole: &[WholeBinary]) -> End {
+    fn execute_tests(&self, selected: &Selected, whole: &[WholeBinary]) -> Result<End, Error> {
         let mut reporters = self.reporters();
         let binaries = binaries_of(selected);
         let is_selected = |whole: &&WholeBinary| binaries.iter().any(|binary| binary.id == whole.id);
@@ -104,9 +105,7 @@ impl Run<'_> {
             doctests_not_run: &self.build.untested_documentation,
             whole_binaries: &whole,
         });
-        if let Err(error) = started {
-            return End::unwritten(&error);
-        }
+        started.map_err(Error::Output)?;
         let schedule = Schedule {
             tests: &selected.tests,
             execution: &self.settings.execution,
@@ -117,7 +116,7 @@ impl Run<'_> {
             ignored: selected.ignored,
             filtered_out: selected.filtered,
         };
-        end_of(&schedule.execute(self.workers, selection, &mut reporters))
+        end_of(schedule.execute(self.workers, selection, &mut reporters))
     }
 
     fn reporters(&self) -> Reporters {
@@ -143,12 +142,12 @@ fn binaries_of(selected: &Selected) -> Vec<Arc<TestBinary>> {
     binaries
 }
 
-fn end_of(finished: &Finished) -> End {
-    if let Some(Cancellation::Signal(signal)) = finished.summary.cancelled {
-        return End::Signal(signal);
+fn end_of(Finished { summary, unwritten }: Finished) -> Result<End, Error> {
+    if let Some(Cancellation::Signal(signal)) = summary.cancelled {
+        return Ok(End::Signal(signal));
     }
-    if let Some(error) = &finished.unwritten {
-        return End::unwritten(error);
+    if let Some(error) = unwritten {
+        return Err(Error::Output(error));
     }
-    End::Exit(Exit::of_run(finished.summary.any_not_isolated(), finished.summary.any_failed()))
+    Ok(End::Exit(Exit::of_run(summary.any_not_isolated(), summary.any_failed())))
 }

@@ -60,15 +60,15 @@ struct Diagnosis {
 /// Tries and tells.
 ///
 /// # Errors
-/// When this host cannot even be looked at.
+/// When this host cannot even be looked at, or the diagnosis not be written.
 pub(crate) fn execute(settings: &Settings, caller: &Caller) -> Result<End, Error> {
     let diagnosis = diagnose(&settings.sandbox, caller)?;
-    let written = match settings.message_format {
+    match settings.message_format {
         MessageFormat::Human => write!(text::stdout(settings.color), "{}", text::human(&diagnosis)),
         MessageFormat::Json => text::json(&diagnosis, io::stdout()),
-    };
-    let exit = if diagnosis.met { Exit::Ok } else { Exit::CannotIsolate };
-    Ok(written.map_or_else(|error| End::unwritten(&error), |()| End::Exit(exit)))
+    }
+    .map_err(Error::Output)?;
+    Ok(End::Exit(if diagnosis.met { Exit::Ok } else { Exit::CannotIsolate }))
 }
 
 fn diagnose(sandbox: &SandboxSettings, caller: &Caller) -> Result<Diagnosis, Error> {

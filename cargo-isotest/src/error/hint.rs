@@ -50,6 +50,7 @@ impl Error {
             Self::Sandbox(error) | Self::Execute(error) => Some(error.hint().into()),
             Self::Host(error) | Self::Thread { source: error, .. } => Some(of_host(error).into()),
             Self::Unwritten { .. }
+            | Self::Output(_)
             | Self::Interrupted(_)
             | Self::Closure { .. }
             | Self::Root { .. }

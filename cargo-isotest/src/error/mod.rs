@@ -210,6 +210,9 @@ pub(crate) enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// What was asked for, or a report.
+    #[error("cannot write the output")]
+    Output(#[source] io::Error),
     /// A signal came before the first test.
     #[error("interrupted by {}", crate::report::signal_name(*.0))]
     Interrupted(i32),

@@ -87,7 +87,7 @@ pub(crate) fn init_of(wanted: &str) -> Result<i32, Error> {
 /// Shows what is running, once or again and again.
 ///
 /// # Errors
-/// When an attempt was asked for that is not running.
+/// When an attempt was asked for that is not running, or it cannot be written.
 pub(crate) fn show(args: &PsArgs, format: MessageFormat) -> Result<End, Error> {
     let extent = if args.full { Extent::Full } else { Extent::Tree };
     let mut seen = false;
@@ -97,9 +97,7 @@ pub(crate) fn show(args: &PsArgs, format: MessageFormat) -> Result<End, Error> {
             Err(Error::NoAttempt { .. }) if seen => return Ok(End::Exit(Exit::Ok)),
             runs => runs?,
         };
-        if let Err(error) = write(&runs, args, format, seen) {
-            return Ok(End::unwritten(&error));
-        }
+        write(&runs, args, format, seen).map_err(Error::Output)?;
         if !args.watch {
             return Ok(End::Exit(Exit::Ok));
         }

@@ -2,7 +2,7 @@
 
 use crate::call::{bare, isotest};
 use crate::project::Project;
-use std::fs;
+use std::fs::{self, File};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -22,6 +22,18 @@ fn nonsense_on_the_command_line() {
     let both = ["--prefer", "memory", "--memory-limit", "1GiB"];
     let ended = isotest(&Project::fixture("passing")).arguments(both).run().with_code(2);
     assert!(ended.stderr.contains("hint: a limit requires the figure that it limits, "), "{}", ended.stderr);
+}
+
+#[test]
+fn a_report_that_cannot_be_written() {
+    let passing = Project::fixture("passing");
+    for arguments in [&["--message-format", "human"][..], &["--message-format", "json"], &["list"]] {
+        let mut call = isotest(&passing).arguments(arguments);
+        call.command.stdout(File::create("/dev/full").unwrap());
+        let ended = call.run().with_code(70);
+        let expected = "error: cannot write the output: No space left on device (os error 28)\n";
+        assert_eq!(ended.stderr.matches(expected).count(), 1, "{arguments:?}: {}", ended.stderr);
+    }
 }
 
 #[test]

@@ -278,6 +278,7 @@ fn a_reader_that_goes_away_ends_the_run() {
         assert_ne!(first, "");
         let ended = running.end();
         assert_eq!(ended.status.signal(), Some(Signal::SIGPIPE as i32), "{format}: {ended:#?}");
+        assert!(!ended.stderr.contains("error:"), "{format}: {}", ended.stderr);
         assert!(began.elapsed() < Duration::from_secs(30), "by itself it would have lasted a minute");
         assert_eq!((host::processes_marked(&mark).len(), host::cgroups_of(pid).len()), (0, 0));
     }
