@@ -8,12 +8,15 @@ use serde_json::Value;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT};
 use signal_hook::flag::register_conditional_default;
 use std::ffi::{OsStr, OsString};
+use std::fs::{self, Permissions};
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Once};
 use std::thread;
+use tempfile::TempDir;
 
 /// A call that has not been made.
 #[derive(Debug)]
@@ -74,10 +77,38 @@ pub(crate) fn isotest_between(script: &str, then: &str, project: &Project) -> Ca
     }
     command.args(["--mount", "--propagation", "private", "sh", "-c", &shell, "sh"]);
     command.arg(call.command.get_program());
-    command.env_clear().envs(call.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    take_over(&mut command, &call.command);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     call.command = command;
     call
+}
+
+/// Has a command the variables and the working directory of another.
+fn take_over(command: &mut Command, other: &Command) {
+    command.env_clear().envs(other.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(directory) = other.get_current_dir() {
+        command.current_dir(directory);
+    }
+}
+
+/// A copy of the program that everybody may execute: the repository may lie where others do not get to.
+#[derive(Debug)]
+pub(crate) struct PublicCopy {
+    place: TempDir,
+}
+
+impl PublicCopy {
+    pub(crate) fn new() -> Self {
+        let place = tempfile::tempdir().unwrap();
+        fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
+        let copy = Self { place };
+        fs::copy(env!("CARGO_BIN_EXE_cargo-isotest"), copy.program()).unwrap();
+        copy
+    }
+
+    pub(crate) fn program(&self) -> PathBuf {
+        self.place.path().join("cargo-isotest")
+    }
 }
 
 /// Calls the program without any argument.
@@ -141,12 +172,17 @@ impl Call {
         let call = std::mem::replace(&mut self.command, Command::new("setsid"));
         // With the terminal as that of a new session.
         self.command.args(["--ctty", "--wait", "sh", "-mc", script, "sh"]).arg(call.get_program());
-        self.command.env_clear().envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        if let Some(directory) = call.get_current_dir() {
-            self.command.current_dir(directory);
-        }
+        take_over(&mut self.command, &call);
         let [stdin, stdout, stderr] = terminal.descriptors();
         self.command.stdin(stdin).stdout(stdout).stderr(stderr);
+        self
+    }
+
+    /// By this copy of the program.
+    pub(crate) fn by(mut self, program: &Path) -> Self {
+        let call = std::mem::replace(&mut self.command, Command::new(program));
+        take_over(&mut self.command, &call);
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         self
     }
 

@@ -1,6 +1,6 @@
 //! `explain`: the script it prints leads to what a sandbox is.
 
-use crate::call::{Call, Ended, bare, isotest};
+use crate::call::{Call, Ended, PublicCopy, bare, isotest};
 use crate::host;
 use crate::project::Project;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,16 +31,18 @@ type Mounts = BTreeMap<String, (String, String)>;
 struct Caller {
     uid: Option<u32>,
     place: tempfile::TempDir,
+    copy: PublicCopy,
 }
 
 impl Caller {
     fn new(uid: Option<u32>) -> Self {
         let place = tempfile::tempdir().unwrap();
         chown(place.path(), uid, uid).unwrap();
-        Self { uid, place }
+        Self { uid, place, copy: PublicCopy::new() }
     }
 
     fn as_caller(&self, call: Call) -> Call {
+        let call = call.by(&self.copy.program());
         let mut call = call.within(self.place.path()).variable("HOME", self.place.path());
         for name in ["CARGO_HOME", "RUSTUP_HOME"] {
             call.command.env_remove(name);

@@ -1,12 +1,11 @@
 //! `--join`: entering the sandbox of a test that is running.
 
-use crate::call::{Call, Running, bare, isotest};
+use crate::call::{Call, PublicCopy, Running, bare, isotest};
 use crate::host;
 use crate::project::Project;
 use crate::terminal::Terminal;
 use nix::unistd::geteuid;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -171,11 +170,8 @@ fn root_does_not_enter_the_sandbox_of_another_user() {
     if !geteuid().is_root() {
         return;
     }
-    let place = tempfile::tempdir().unwrap();
-    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let program = place.path().join("cargo-isotest");
-    fs::copy(env!("CARGO_BIN_EXE_cargo-isotest"), &program).unwrap();
-    let mut command = Command::new(&program);
+    let copy = PublicCopy::new();
+    let mut command = Command::new(copy.program());
     command.args(["isotest", "exec", "--", "sleep", "60"]).current_dir("/").uid(STRANGER).gid(STRANGER);
     command.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null()).stderr(Stdio::null());
     let mut run = command.spawn().unwrap();

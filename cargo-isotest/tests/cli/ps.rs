@@ -1,6 +1,6 @@
 //! What another terminal sees of a run.
 
-use crate::call::{Call, Running, bare, isotest};
+use crate::call::{Call, PublicCopy, Running, bare, isotest};
 use crate::host;
 use crate::project::Project;
 use nix::sys::signal::{Signal, kill};
@@ -8,7 +8,6 @@ use nix::unistd::{Pid, geteuid};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -188,12 +187,9 @@ fn a_run_that_does_not_answer_is_named() {
 fn only_its_owner_and_root_see_a_run() {
     let running = hanging();
     wait_for(&running);
-    let place = tempfile::tempdir().unwrap();
-    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let program = place.path().join("cargo-isotest");
-    fs::copy(env!("CARGO_BIN_EXE_cargo-isotest"), &program).unwrap();
+    let copy = PublicCopy::new();
     let said_to = |uid: u32| {
-        let mut command = Command::new(&program);
+        let mut command = Command::new(copy.program());
         command.args(["isotest", "ps"]).current_dir("/").uid(uid).gid(uid);
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };
