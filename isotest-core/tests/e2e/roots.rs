@@ -207,7 +207,11 @@ fn minimal_has_nothing_else(suite: &Suite) -> Kept {
     assert_eq!(String::from_utf8_lossy(&etc.did()?.stdout).lines().count(), 1);
     suite.inside_with(&wish, &["write", text(&file)?])?.refused("EROFS")?;
     suite.outside(&["write", text(&file)?])?.did()?;
-    for path in ["/bin/sh", "/usr/bin", "/etc/hostname", "/home", "/root"] {
+    // What is named may lie below some of them.
+    let is_above = |path: &&str| [&suite.probe, &file].iter().any(|named| named.starts_with(path));
+    for path in
+        ["/bin/sh", "/usr/bin", "/etc/hostname", "/home", "/root"].into_iter().filter(|path| !is_above(path))
+    {
         suite.inside_with(&wish, &["exists", path])?.refused("ENOENT")?;
     }
     suite.outside(&["exists", "/bin/sh"])?.did()?;
