@@ -7,6 +7,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+export CARGO_TARGET_DIR=$work/target
 mkdir -p src .cargo
 host=$(rustc -vV | sed -n 's/^host: //p')
 cat >.cargo/config.toml <<'END'

@@ -7,6 +7,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+export CARGO_TARGET_DIR=$work/target
 mkdir src benches
 cat >Cargo.toml <<'END'
 [package]
@@ -36,7 +37,7 @@ fn adds() -> u32 {
 END
 unset NEXTEST
 cargo test --no-run --bench sums 2>build.log || { cat build.log; exit 1; }
-binary=$(sed -n 's/.*(\(target.*\))$/\1/p' build.log)
+binary=$(sed -n 's/.*(\(.*\))$/\1/p' build.log)
 
 "$binary" --list --format terse >plain.log 2>&1 && plain=0 || plain=$?
 echo "without NEXTEST: exit status $plain"; cat plain.log

@@ -8,6 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/src" "$work/tests"
 cd "$work"
+export CARGO_TARGET_DIR=$work/target
 cat >Cargo.toml <<'END'
 [package]
 name = "patched"
@@ -32,7 +33,7 @@ use expect_test::expect;
 END
 cp original tests/t.rs
 cargo test --quiet --no-run --test t 2>build.log || { cat build.log; exit 1; }
-binary=$(cargo test --no-run --test t 2>&1 | sed -n 's/.*(\(target.*\))$/\1/p')
+binary=$(cargo test --no-run --test t 2>&1 | sed -n 's/.*(\(.*\))$/\1/p')
 # As cargo sets it; expect-test looks for the sources from there.
 export CARGO_MANIFEST_DIR=$work
 

@@ -7,6 +7,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+export CARGO_TARGET_DIR=$work/target
 mkdir src tests
 cat >Cargo.toml <<'END'
 [package]
@@ -44,7 +45,7 @@ fn second() {
 END
 unset NEXTEST_RUN_ID
 cargo test --no-run --test t 2>build.log || { cat build.log; exit 1; }
-binary=$(sed -n 's/.*(\(target.*\))$/\1/p' build.log)
+binary=$(sed -n 's/.*(\(.*\))$/\1/p' build.log)
 export CARGO_MANIFEST_DIR=$work INSTA_UPDATE=new INSTA_FORCE_PASS=1
 
 each() {

@@ -7,6 +7,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+export CARGO_TARGET_DIR=$work/target
 mkdir src
 cat >Cargo.toml <<'END'
 [package]
