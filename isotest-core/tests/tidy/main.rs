@@ -1,6 +1,10 @@
 //! House rules that clippy cannot check, over the sources of the whole workspace.
 #![expect(clippy::expect_used, reason = "a test ends where it cannot go on")]
 
+mod layers;
+mod names;
+mod tokens;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +32,9 @@ const PURE: &[&str] = &[
     "cargo-isotest/src/summary.rs",
     "cargo-isotest/src/testcase.rs",
 ];
+
+/// The crates whose pages state the layers of their modules.
+const LAYERED: [&str; 0] = [];
 
 /// A source file: its path from the workspace's root, and its text.
 struct Source {
@@ -85,6 +92,20 @@ fn pure_modules_exist() {
     let named = |prefix: &str| sources.iter().any(|source| source.path.starts_with(prefix));
     let missing: Vec<&str> = PURE.iter().copied().filter(|name| !named(name)).collect();
     assert!(missing.is_empty(), "listed as pure, but not there: {missing:?}");
+}
+
+#[test]
+fn modules_name_only_lower_layers() {
+    let sources = sources();
+    for name in LAYERED {
+        let prefix = format!("{name}/src/");
+        let below = sources.iter().filter_map(|source| {
+            let path = source.path.strip_prefix(&prefix)?.to_owned();
+            Some(layers::File { path, text: source.text.clone() })
+        });
+        let found = layers::violations(&below.collect::<Vec<_>>());
+        assert!(found.is_empty(), "{name}:\n{}", found.join("\n"));
+    }
 }
 
 #[test]
