@@ -15,7 +15,7 @@ use std::path::Path;
 /// # Errors
 /// When it is not a program, or what it needs cannot be written.
 pub(crate) fn show(program: &Path, format: MessageFormat, caller: &Caller) -> Result<End, Error> {
-    let closure = Closure::of(program, caller.variable("LD_LIBRARY_PATH"), &Files::of_host());
+    let closure = Files::of_host().closure(program, caller.variable("LD_LIBRARY_PATH"));
     let closure = closure.map_err(|source| Error::Closure { program: program.to_owned(), source })?;
     let mut to = io::stdout().lock();
     match format {

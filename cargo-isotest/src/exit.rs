@@ -1,7 +1,7 @@
 //! How the process ends.
 
 use crate::error::{Error, Stage};
-use isotest_core::sandbox::step::{Step, StepError};
+use isotest_core::step::{Step, StepError};
 use nix::libc;
 use signal_hook::consts::SIGPIPE;
 use std::io;

@@ -11,7 +11,7 @@ use crate::one;
 use crate::report;
 use crate::root;
 use crate::settings::{Command, Settings};
-use isotest_core::plan::explain::{Explained, explain};
+use isotest_core::explain::{Explained, explain};
 use isotest_core::plan::{SandboxPlan, Template};
 use isotest_core::sandbox::Slot;
 use std::io::{self, Write};

@@ -12,9 +12,11 @@ use crate::update;
 use isotest_core::cgroup::{Cgroups, Established, scope};
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::host::{Host, bounds, originals, probe};
-use isotest_core::plan::{self, Control, Limits, Link, Network, Request, Resolved, Root, Template, Views};
+use isotest_core::limits::{Control, Limits};
+use isotest_core::plan::{self, Link, Network, Request, Resolved, Root, Template, Views};
 use isotest_core::policy::{Capability, Isolation, Level};
-use isotest_core::sandbox::step::StepError;
+use isotest_core::step::StepError;
+use isotest_core::trial;
 use std::fs;
 use std::io::{self, Write};
 use std::iter;
@@ -109,7 +111,7 @@ impl Sandboxes {
     /// A sandbox that could not be made, explained by everything that is refused; any other error as it is.
     fn explained(&self, error: Error) -> Error {
         let Error::Sandbox(first) = error else { return error };
-        let refusals = probe::refusals(self.template(), &first);
+        let refusals = trial::refusals(self.template(), &first);
         match probe::host() {
             Ok(host) if !refusals.is_empty() => {
                 unmet(refusals.into_iter().map(Obstacle::from).collect(), &host)
@@ -229,7 +231,7 @@ impl Decided {
         let preferred = Capability::ALL.map(|capability| (capability, sandbox.policy.level(capability)));
         let preferred = preferred.into_iter().filter(|(_, level)| *level == Level::Prefer);
         let preferred: Vec<_> = preferred.map(|(capability, _)| capability).collect();
-        let absent = probe::refused_namespaces(&resolved.template, &preferred);
+        let absent = trial::refused_namespaces(&resolved.template, &preferred);
         if !absent.is_empty() {
             missing.extend(absent.into_iter().map(|refusal| (refusal.capability, refusal.error.to_string())));
             resolved = resolve(first, &missing);

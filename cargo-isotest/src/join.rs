@@ -11,7 +11,7 @@ use crate::shell;
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::Workload;
 use isotest_core::sandbox::Running;
-use isotest_core::sandbox::step::StepError;
+use isotest_core::step::StepError;
 use nix::errno::Errno;
 
 /// Executes the command, or the shell, with the environment and in the directory of the attempt's own process.

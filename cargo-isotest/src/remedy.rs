@@ -3,7 +3,7 @@
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::host::{CgroupMount, Refusal};
 use isotest_core::policy::Capability;
-use isotest_core::sandbox::step::{Step, StepError};
+use isotest_core::step::{Step, StepError};
 use nix::libc;
 use std::path::Path;
 

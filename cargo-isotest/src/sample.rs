@@ -2,12 +2,12 @@
 
 use crate::testcase::{TestBinary, TestCase};
 use isotest_core::outcome::{ChangedPaths, Ending, Exit, LeftProcess, Outcome};
-use isotest_core::picture::{
-    Descriptor, Details, Peer, Picture, Process, SystemCall, Target, Thread, Unseen, Wait, WaitsFor,
-};
 use isotest_core::policy::{Capability, Isolation, State};
 use isotest_core::record::{Captured, Record};
-use isotest_core::sandbox::step::{Step, StepError};
+use isotest_core::snapshot::{
+    Descriptor, Details, Peer, Picture, Process, SystemCall, Target, Thread, Unseen, Wait, WaitsFor,
+};
+use isotest_core::step::{Step, StepError};
 use isotest_core::usage::{Children, Cpu, Io, MemorySplit, Oom, Pressure, Reading, Source, Usage};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};

@@ -8,7 +8,7 @@ use crate::cli::{
 };
 use crate::select::Selection;
 use anstream::ColorChoice;
-use isotest_core::plan::Limits;
+use isotest_core::limits::Limits;
 use isotest_core::policy::{Capability, Level, Policy, PolicyError};
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;

@@ -11,7 +11,7 @@ use crate::one;
 use crate::report;
 use crate::root;
 use crate::settings::{Command, Settings};
-use isotest_core::plan::explain::quoted;
+use isotest_core::explain::quoted;
 use isotest_core::plan::{SandboxPlan, Workload};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 
 use crate::build::Build;
 use crate::root::library_path;
-use isotest_core::closure::{Closure, Files};
+use isotest_core::closure::Files;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -43,7 +43,7 @@ pub(crate) fn page_cache(build: &Build) {
 fn libraries(programs: &[(&PathBuf, Option<&OsStr>)], ahead: &mut Ahead, mut left: Left) {
     let files = Files::of_host();
     for (program, library_path) in programs {
-        let Ok(closure) = Closure::of(program, *library_path, &files) else { continue };
+        let Ok(closure) = files.closure(program, *library_path) else { continue };
         for library in closure.objects.iter().skip(1) {
             ahead.read(&library.real, &mut left);
         }

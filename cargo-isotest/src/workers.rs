@@ -7,8 +7,8 @@ use crate::root;
 use crate::roster::Roster;
 use isotest_core::plan::SandboxPlan;
 use isotest_core::record::Record;
-use isotest_core::sandbox::step::StepError;
 use isotest_core::sandbox::{Attempt, Cancel, Slot};
+use isotest_core::step::StepError;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
@@ -300,7 +300,7 @@ mod tests {
     use crate::sample;
     use crate::schedule;
     use crate::settings::Execution;
-    use isotest_core::plan::Limits;
+    use isotest_core::limits::Limits;
     use std::num::NonZeroUsize;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -2,7 +2,8 @@
 #![expect(clippy::print_stdout, reason = "an example shows what it did")]
 
 use isotest_core::cgroup::Cgroups;
-use isotest_core::plan::{self, Limits, Network, Request, Root, SandboxPlan, Views, Workload};
+use isotest_core::limits::Limits;
+use isotest_core::plan::{self, Network, Request, Root, SandboxPlan, Views, Workload};
 use isotest_core::policy::{Capability, Policy};
 use isotest_core::sandbox::{Cancel, Slot};
 use isotest_core::{host, stage};

@@ -39,7 +39,7 @@
 //!    charged there. Both together give the [`Outcome`](outcome::Outcome) and the [`Record`](record::Record). No
 //!    sandbox is used twice.
 //!    Before it kills anything, at the end of the time or of the workload, init waits until the supervisor has taken a
-//!    [`Picture`](picture::Picture) of it.
+//!    [`Picture`](snapshot::Picture) of it.
 //! 7. [`Cancel::throw`](sandbox::Cancel::throw), from any thread, kills every attempt.
 //!    [`Cgroups::close`](cgroup::Cgroups::close), when the slots are gone, leaves the host as it was.
 //!
@@ -59,52 +59,44 @@
 //! - **Looked at from outside**: init's `/proc` is the workload's, too, which may have covered it; the supervisor sees the ids
 //!   of the machine and, as root, kernel stacks. An ordinary user has all capabilities over the user namespaces it made, so
 //!   that `/proc` shows it every process in them but init.
-//! - **Errors have a channel of their own**: a [`StepError`](sandbox::step::StepError) travels over a socket, so an
+//! - **Errors have a channel of their own**: a [`StepError`](step::StepError) travels over a socket, so an
 //!   exit status is always the workload's.
 //! - **Nobody outlives the supervisor**: every process asks for a signal when its parent dies, and checks that it did not
 //!   ask too late.
 //!
-//! # Code map
+//! # Layers
 //!
-//! Data, pure:
-//! - [`policy`]: what is wanted of each capability, and what holds.
-//! - [`usage`]: what was measured, each figure with its source.
-//! - [`outcome`]: how an attempt ended, and the verdict that follows.
-//! - [`record`]: one attempt's report.
-//! - [`enumerate`]: the first of many, in a sentence.
-//! - [`suspect`]: whether its figures can be its own.
-//! - [`host`]: what this machine is; [`host::surroundings`]: what may explain a refusal. [`host::probe`] reads both, and
-//!   tries what can only be tried: a whole attempt, and after a failure each part of a sandbox alone.
-//!   [`host::originals`] looks at the directories that are to be copy-on-write. All of them change nothing.
+//! A module names only modules of lower layers; the `tidy` test reads this block.
 //!
-//! Decisions, pure:
-//! - [`plan`]: the types of a plan, and [`plan::resolve()`]; the tree that becomes `/` is decided in `plan/rootfs.rs`,
-//!   and what becomes of a user's directory with something mounted below it in `plan/descend.rs`; roots other than the
-//!   host's in `plan/root.rs`. [`plan::explain`] is a plan as shell commands, to be read.
+//! ```text
+//! layers, the highest first
+//! 7 stage trial
+//! 6 explain sandbox
+//! 5 cgroup record
+//! 4 plan snapshot
+//! 3 host outcome reaper suspect
+//! 2 messages step usage
+//! 1 closure deadline enumerate limits policy role sys wire
+//! ```
 //!
-//! Reading, changing nothing:
-//! - [`closure`]: the loader and libraries of a program. `elf` and `files` read; `cache`, `search`, `resolve` and `lacks`
-//!   are pure.
-//! - [`picture`]: what runs in an attempt, as `/proc` shows it. Its files `take`, `census`, `full` and `descriptors`
-//!   read; `waits` says what follows.
+//! What each does not know:
 //!
-//! Effects:
-//! - [`cgroup`]: `base` makes and removes the directories of a run, `leaf` those of an attempt; `scope` asks
-//!   systemd for a place to make them in; `control` takes the controllers into use that limits need; `sweep` removes
-//!   what the dead left. `parse` and `limits` are pure.
-//! - [`sandbox`]: outside, `slot` starts zygotes, `prepared` holds a sandbox that waits for its workload, and `attempt`
-//!   watches one to its end; `attended` is for a command to which somebody attends, who passes on signals and sees it
-//!   stop, `terminal` opens one for it, and with `join` and `guest` it enters a sandbox that is running. `zygote`,
-//!   `tree`, `stores` and `network` are the zygote's work; `init`, `layers`, `watch`, `sampler`, `leftovers`, `changes`
-//!   and `trace` are init's; `workload` is the last stretch before execve. `channel` is what they say to each other,
-//!   `part` one thing tried alone by a zygote that is good for nothing else.
-//!   [`Step`](sandbox::step::Step) names every action in the order in which it happens.
-//! - [`reaper`]: a command that is no workload, and of which nothing outlives the supervisor.
-//! - [`stage`]: the re-execution hook.
-//! - `messages`: how these processes speak to each other.
-//! - `deadline`: until when is waited, as poll(2) takes it.
-//! - [`wire`]: paths on the wire, byte for byte.
-//! - [`sys`]: the fence around `unsafe`.
+//! - **1, vocabulary**: [`policy`] and [`limits`] say what may be wanted, not whether a machine has it. [`closure`] knows
+//!   programs and libraries, and nothing of sandboxes. `role`, `deadline`, [`enumerate`] and [`wire`] know nobody who uses
+//!   them. [`sys`] knows system calls, and not what for.
+//! - **2**: [`step`] knows that a step failed and why, not how it is taken. [`usage`] knows figures and their sources, not
+//!   cgroups or `/proc`. `messages` knows how messages travel, not what they say.
+//! - **3**: [`host`] knows what this machine is, not what is wanted of it, and starts no process. [`outcome`] and `suspect`
+//!   judge facts and figures, and read none. [`reaper`] knows nothing of sandboxes.
+//! - **4**: [`plan`] decides and does nothing: it reads no file, and knows no cgroup but by what others tell. [`snapshot`]
+//!   reads what runs and changes nothing; it does not know what a sandbox is.
+//! - **5**: [`cgroup`] knows directories and figures, not the processes in them or how they were started. [`record`] knows
+//!   what an attempt came to, not how.
+//! - **6**: [`sandbox`] obeys a plan, and does not know what was wanted or why. [`explain`] shows the same plan, and does
+//!   not know how it is carried out.
+//! - **7**: [`stage`] knows which process this is to be. [`trial`] knows a sandbox from outside only.
+//!
+//! What stands inside a module is told at its head.
 //!
 //! # Invariants
 //!
@@ -123,17 +115,22 @@ pub mod cgroup;
 pub mod closure;
 mod deadline;
 pub mod enumerate;
+pub mod explain;
 pub mod host;
+pub mod limits;
 mod messages;
 pub mod outcome;
-pub mod picture;
 pub mod plan;
 pub mod policy;
 pub mod reaper;
 pub mod record;
+mod role;
 pub mod sandbox;
+pub mod snapshot;
 pub mod stage;
+pub mod step;
 mod suspect;
 mod sys;
+pub mod trial;
 pub mod usage;
 pub mod wire;

@@ -1,6 +1,6 @@
 //! How an attempt ended ([`Ending`], facts) and what that means ([`Outcome`], the verdict).
 
-use crate::sandbox::step::StepError;
+use crate::step::StepError;
 use crate::usage::{Children, Usage};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

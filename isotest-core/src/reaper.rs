@@ -4,7 +4,7 @@
 //! The process is no leader of a group: keys of the terminal reach the command as if we had started it ourselves.
 
 use crate::messages;
-use crate::stage;
+use crate::role;
 use crate::sys::clone3::exit_now;
 use crate::sys::signal;
 use crate::sys::wait::{Wait, any_child};
@@ -42,7 +42,7 @@ pub struct Reaped {
 /// A command to be given arguments, environment, directory and outputs, and then to [`Reaped::start`]. It has no input.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("/proc/self/exe");
-    command.arg0(stage::REAPER).arg(program);
+    command.arg0(role::REAPER).arg(program);
     command
 }
 

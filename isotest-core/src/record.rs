@@ -1,7 +1,7 @@
 //! The report of one attempt: verdict, facts, figures and output.
 
 use crate::outcome::{Ending, Outcome};
-use crate::picture::Picture;
+use crate::snapshot::Picture;
 use crate::usage::Usage;
 use serde::{Deserialize, Serialize};
 

@@ -1,14 +1,10 @@
 //! Re-execution: the same program becomes a zygote, or a reaper, when it is started as one.
 
+use crate::role::{REAPER, ZYGOTE};
 use crate::sandbox::zygote;
 use crate::{reaper, sys};
 use std::env;
 use std::os::unix::net::UnixStream;
-
-/// The name under which a zygote is started (`argv[0]`).
-pub(crate) const ZYGOTE: &str = "isotest-zygote";
-/// The name under which a reaper is started.
-pub(crate) const REAPER: &str = "isotest-reaper";
 
 /// Becomes a zygote or a reaper, and never returns, if this process was started as one. Must be the first line of
 /// `main` of every program that executes sandboxes: such a process has one thread and nothing of the program's own

@@ -1,7 +1,7 @@
 //! What is found without executing anything, against what `ldd` finds by executing the loader.
 #![expect(clippy::expect_used, reason = "a test ends where it cannot go on")]
 
-use isotest_core::closure::{Closure, Files};
+use isotest_core::closure::Files;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
@@ -43,7 +43,7 @@ fn by_ldd(program: &Path, library_path: Option<&OsStr>) -> Option<Libraries> {
 }
 
 fn by_us(program: &Path, library_path: Option<&OsStr>) -> Libraries {
-    let closure = Closure::of(program, library_path, &Files::of_host()).expect("it is an ELF file");
+    let closure = Files::of_host().closure(program, library_path).expect("it is an ELF file");
     Libraries {
         found: closure.objects.iter().skip(1).map(|object| object.real.clone()).collect(),
         missing: closure.missing().map(|(_, name)| name.to_string_lossy().into_owned()).collect(),

@@ -2,7 +2,7 @@
 
 use bytesize::ByteSize;
 use clap::Args;
-use isotest_core::plan::{Limits, ProcessLimits, Rlimit};
+use isotest_core::limits::{Limits, ProcessLimits, Rlimit};
 
 /// How much a test may use.
 #[derive(Debug, Clone, Default, Args)]

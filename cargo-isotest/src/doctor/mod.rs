@@ -16,10 +16,12 @@ use crate::settings::{Bind, BindAccess, SandboxSettings, Settings};
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::host::{Refusal, probe};
-use isotest_core::plan::{Limits, SandboxPlan, Template, Workload};
+use isotest_core::limits::Limits;
+use isotest_core::plan::{SandboxPlan, Template, Workload};
 use isotest_core::policy::{Capability, Level, Policy, State};
 use isotest_core::record::Record;
-use isotest_core::sandbox::step::StepError;
+use isotest_core::step::StepError;
+use isotest_core::trial;
 use isotest_core::usage::{Source, Usage};
 use std::io::{self, Write};
 use std::slice;
@@ -120,7 +122,7 @@ fn attempt(
     loop {
         let decided = Decided::of(sandbox, 1, shown, &refused)?;
         let template = &decided.resolved.template;
-        let attempted = probe::attempt(template, &decided.cgroups, plan).map_err(Error::Host)?;
+        let attempted = trial::attempt(template, &decided.cgroups, plan).map_err(Error::Host)?;
         match &attempted {
             Err(error) if refused.learn(slice::from_ref(template), error) => {
                 isolation::close(decided.cgroups);
@@ -132,7 +134,7 @@ fn attempt(
 
 /// What the kernel refused, or for want of that the failure itself.
 fn refusals(template: &Template, first: StepError) -> Vec<Refusal> {
-    let refusals = probe::refusals(template, &first);
+    let refusals = trial::refusals(template, &first);
     if refusals.is_empty() {
         vec![Refusal { capability: Capability::Rootfs, error: first }]
     } else {

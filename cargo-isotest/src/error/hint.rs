@@ -4,7 +4,7 @@ use super::Error;
 use crate::remedy::Obstacle;
 use crate::settings::SettingsError;
 use isotest_core::policy::{Capability, PolicyError};
-use isotest_core::sandbox::shortage;
+use isotest_core::step::shortage;
 use std::ffi::OsStr;
 use std::{fmt, io};
 

@@ -8,7 +8,7 @@ use crate::workers::Unready;
 use anstyle::{AnsiColor, Style};
 use isotest_core::closure::{ElfError, Lack};
 use isotest_core::enumerate::and_more;
-use isotest_core::sandbox::step::StepError;
+use isotest_core::step::StepError;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitStatus;

@@ -1,7 +1,7 @@
 //! What `--full` adds, one process after the other; pure.
 
 use crate::report::{Words, word};
-use isotest_core::picture::{Capabilities, Descriptor, Details, Limit, Mount, Process};
+use isotest_core::snapshot::{Capabilities, Descriptor, Details, Limit, Mount, Process};
 use std::path::PathBuf;
 
 /// All of it.

@@ -3,7 +3,7 @@
 use super::{Attempt, Run};
 use crate::error::Error;
 use crate::roster::{Answer, Asked, Present, ask_all};
-use isotest_core::picture::{self, Extent};
+use isotest_core::snapshot::{self, Extent};
 use procfs::process::Process;
 use procfs::{Current, Uptime};
 use std::time::Duration;
@@ -69,20 +69,21 @@ fn run(asked: &Asked, extent: Extent, is_wanted: &impl Fn(&Present, i32) -> bool
 }
 
 fn age_us(process: &Process) -> Option<u64> {
-    let start = picture::ticks_us(process.stat().ok()?.starttime);
+    let start = snapshot::ticks_us(process.stat().ok()?.starttime);
     let now: Duration = Uptime::current().ok()?.uptime_duration();
     Some(u64::try_from(now.as_micros()).unwrap_or(u64::MAX).saturating_sub(start))
 }
 
 fn look_into(present: &Present, pid: i32, extent: Extent, is_foreign: bool) -> Attempt {
-    let init = if is_foreign { Ok(None) } else { picture::init_below(present.zygote) };
+    let init = if is_foreign { Ok(None) } else { snapshot::init_below(present.zygote) };
     let (init, mut trouble) = match init {
         Ok(None) if !is_foreign => (None, Some("it has no process yet".to_owned())),
         Ok(init) => (init, None),
         Err(error) => (None, Some(error.to_string())),
     };
-    let picture = init
-        .and_then(|init| picture::take(init, extent).map_err(|error| trouble = Some(error.to_string())).ok());
+    let picture = init.and_then(|init| {
+        snapshot::take(init, extent).map_err(|error| trouble = Some(error.to_string())).ok()
+    });
     let Present { binary_id, name, .. } = present.clone();
     Attempt { id: id(pid, present), binary_id, name, init, picture, trouble }
 }

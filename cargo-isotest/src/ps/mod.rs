@@ -8,7 +8,7 @@ use crate::cli::{MessageFormat, PsArgs};
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use console::Term;
-use isotest_core::picture::{Extent, Picture};
+use isotest_core::snapshot::{Extent, Picture};
 use nix::unistd::geteuid;
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};

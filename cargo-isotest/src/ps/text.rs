@@ -2,7 +2,7 @@
 
 use super::{Attempt, Run, details};
 use crate::report::{Words, cpu, gap, memory, plural, word};
-use isotest_core::picture::{Picture, Process, Thread};
+use isotest_core::snapshot::{Picture, Process, Thread};
 use std::time::Duration;
 
 /// More threads of one process are only counted.
@@ -97,7 +97,7 @@ fn duration(microseconds: u64) -> String {
 mod tests {
     use super::*;
     use crate::sample;
-    use isotest_core::picture::WaitsFor;
+    use isotest_core::snapshot::WaitsFor;
     use snapbox::{assert_data_eq, str};
 
     fn a_run() -> Run {

@@ -4,8 +4,8 @@ use super::format::plural;
 use super::harmless::word;
 use super::waits::Words;
 use isotest_core::enumerate::and_more;
-use isotest_core::picture::{Picture, Process, Thread, Unseen};
 use isotest_core::record::{Autopsy, Moment};
+use isotest_core::snapshot::{Picture, Process, Thread, Unseen};
 
 const SHOWN_PROCESSES: usize = 8;
 /// Of those that wait for different things.
@@ -100,7 +100,7 @@ pub(crate) fn gap(Unseen { what, why, count }: &Unseen) -> String {
 mod tests {
     use super::*;
     use crate::sample;
-    use isotest_core::picture::WaitsFor;
+    use isotest_core::snapshot::WaitsFor;
     use snapbox::{assert_data_eq, str};
 
     fn of(moment: Moment, picture: Picture) -> String {

@@ -2,7 +2,7 @@
 
 use super::harmless::word;
 use isotest_core::enumerate::and_more;
-use isotest_core::picture::{Descriptor, Peer, Picture, Process, Socket, Target, Thread, WaitsFor};
+use isotest_core::snapshot::{Descriptor, Peer, Picture, Process, Socket, Target, Thread, WaitsFor};
 
 /// Words about a picture, in which processes have the ids they have inside or outside.
 #[derive(Debug, Clone, Copy)]

@@ -265,7 +265,8 @@ fn check(rooted: &Rooted, sandbox: &SandboxSettings, binaries: &[Arc<TestBinary>
 
 fn closure(binary: &TestBinary, files: &Files) -> Result<Closure, Error> {
     let library_path = library_path(binary);
-    Closure::of(&binary.path, library_path, files)
+    files
+        .closure(&binary.path, library_path)
         .map_err(|source: ElfError| Error::Closure { program: binary.path.clone(), source })
 }
 

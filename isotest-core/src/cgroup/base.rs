@@ -1,9 +1,10 @@
 //! The run's own cgroup directories: found by trying, prepared, and removed with everything as it was.
 
 use super::leaf::Leaf;
-use super::{Hierarchy, sweep};
+use super::{Hierarchy, Place, sweep};
 use crate::host::{CgroupMount, Host};
-use crate::plan::{Figures, Limits, View, explain};
+use crate::limits::Limits;
+use crate::plan::{Figures, View};
 use crate::policy::Capability;
 use crate::usage::Source;
 use std::fs::{self, OpenOptions};
@@ -119,9 +120,9 @@ impl Cgroups {
     }
 
     /// Where a person would make an attempt's cgroups.
-    pub fn places(&self) -> Vec<explain::Hierarchy> {
+    pub fn places(&self) -> Vec<Place> {
         let moved = self.moved.as_ref();
-        let place = |hierarchy: &Hierarchy| explain::Hierarchy {
+        let place = |hierarchy: &Hierarchy| Place {
             base: hierarchy.run.parent().unwrap_or(&hierarchy.run).to_path_buf(),
             unified: hierarchy.unified,
             serves: hierarchy.serves.clone(),

@@ -4,7 +4,7 @@ use super::base::{Cgroups, move_supervisor};
 use super::leaf::{make_directory, remove_if_there, set};
 use super::{Hierarchy, limits};
 use crate::host::Host;
-use crate::plan::{Control, Limits};
+use crate::limits::{Control, Limits};
 use std::fs;
 use std::io;
 

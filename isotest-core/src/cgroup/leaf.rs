@@ -2,9 +2,9 @@
 
 use super::limits::{self, Setting};
 use super::{Hierarchy, parse};
-use crate::plan::Limits;
+use crate::limits::Limits;
 use crate::policy::Capability;
-use crate::sandbox::step::{Step, StepError};
+use crate::step::{Step, StepError};
 use crate::usage::{Cpu, Io, Oom, Pressure, Reading, Source, Usage};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
@@ -358,7 +358,7 @@ pub(super) fn remove_if_there(parent: &File, name: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Control;
+    use crate::limits::Control;
     use std::fs;
     use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! Limits as the files and texts that set them. Pure.
 
-use crate::plan::{Control, Limits};
+use crate::limits::{Control, Limits};
 use std::fmt;
 
 /// A file and what is written into it. An optional file is one that not every kernel has. What holds only for the

@@ -15,12 +15,29 @@ pub use leaf::Leaf;
 pub(crate) use leaf::INNER;
 pub(crate) use limits::{Setting, settings};
 
-use crate::plan::Control;
+use crate::limits::Control;
 use crate::policy::Capability;
 use nix::unistd::{SysconfVar, sysconf};
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// A hierarchy in which an attempt has a cgroup, as a person would use it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The directory in which a run makes its own.
+    pub base: PathBuf,
+    /// Whether it is version 2.
+    pub unified: bool,
+    /// What is measured here.
+    pub serves: Vec<Capability>,
+    /// What is limited here.
+    pub controls: Vec<Control>,
+    /// The numbers of the block devices.
+    pub devices: Vec<String>,
+    /// The controllers of version 2 that `base` must hand on and does not by itself.
+    pub enabled: Vec<&'static str>,
+}
 
 /// One hierarchy in which the run has a directory.
 #[derive(Debug)]

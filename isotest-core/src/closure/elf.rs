@@ -1,6 +1,6 @@
 //! Reads from an ELF file what a dynamic linker would, by its program headers (elf(5)), and no more of it than that.
 
-use super::{Facts, Kind};
+use super::object::{Facts, Kind};
 use elf::abi::{
     DF_1_NODEFLIB, DT_FLAGS_1, DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_VERDEF,
     DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM, EI_NIDENT, PT_DYNAMIC, PT_INTERP, PT_LOAD, VER_FLG_WEAK,

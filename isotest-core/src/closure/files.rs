@@ -1,9 +1,10 @@
 //! The files a loader would see: those of the host, or of a tree that becomes the root of a program.
 
+use super::cache;
 use super::elf::{self, ElfError};
-use super::resolve::Library;
+use super::object::{Closure, Facts, Kind};
+use super::resolve::{self, Library};
 use super::search::{Flavour, Linker};
-use super::{Facts, Kind, cache};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -46,6 +47,17 @@ impl Files {
         Ok(Self { root: Some((root, opened)), shared, ..Self::default() })
     }
 
+    /// What `program`, an absolute path, needs where only these files are there and the environment has this
+    /// `LD_LIBRARY_PATH`. Empty entries of that would be the working directory and are passed over.
+    ///
+    /// # Errors
+    /// When the program is not there or not an ELF file. What is missing of the rest is no error: [`Closure::missing`].
+    pub fn closure(&self, program: &Path, library_path: Option<&OsStr>) -> Result<Closure, ElfError> {
+        let (real, facts) = self.read(program)?;
+        let linker = self.linker(&facts, library_path);
+        Ok(resolve::closure(program, real, facts, &linker, self))
+    }
+
     /// Opens a file and says where it really is.
     fn open(&self, path: &Path) -> io::Result<(File, PathBuf)> {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
@@ -70,13 +82,13 @@ impl Files {
     }
 
     /// Where a file really is, and what it says of itself.
-    pub(super) fn read(&self, path: &Path) -> Result<(PathBuf, Facts), ElfError> {
+    fn read(&self, path: &Path) -> Result<(PathBuf, Facts), ElfError> {
         let (file, real) = self.open(path)?;
         Ok((real, elf::facts(&file)?))
     }
 
     /// The loader of a program with these facts.
-    pub(super) fn linker(&self, facts: &Facts, library_path: Option<&OsStr>) -> Linker {
+    fn linker(&self, facts: &Facts, library_path: Option<&OsStr>) -> Linker {
         let library_path = library_path.into_iter().flat_map(|path| {
             path.as_bytes()
                 .split(|byte| matches!(byte, b':' | b';'))

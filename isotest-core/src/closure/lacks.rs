@@ -1,6 +1,6 @@
 //! Why a program cannot be executed where its closure was looked for. Pure.
 
-use super::{Closure, Kind};
+use super::object::{Closure, Kind};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
@@ -110,7 +110,7 @@ impl fmt::Display for Lack {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Facts, Need, Object};
+    use super::super::object::{Facts, Need, Object};
     use super::*;
 
     const NATIVE: Kind = Kind { is_64_bit: true, is_little_endian: true, machine: elf::abi::EM_X86_64 };

@@ -5,106 +5,11 @@ mod cache;
 mod elf;
 mod files;
 mod lacks;
+mod object;
 mod resolve;
 mod search;
 
 pub use elf::ElfError;
 pub use files::Files;
 pub use lacks::Lack;
-
-use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
-
-/// The kind of machine code in a file. A loader passes over libraries of another kind than its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Kind {
-    /// Whether it is of the 64-bit class.
-    pub is_64_bit: bool,
-    /// Its byte order.
-    pub is_little_endian: bool,
-    /// `EM_*` of elf(5).
-    pub machine: u16,
-}
-
-/// What an ELF file says of itself to a dynamic linker.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Facts {
-    /// Its machine code.
-    pub kind: Kind,
-    /// The loader it asks for (`PT_INTERP`).
-    pub interpreter: Option<PathBuf>,
-    /// Its own name as a library (`DT_SONAME`).
-    pub name: Option<OsString>,
-    /// The libraries it needs, in order (`DT_NEEDED`).
-    pub needed: Vec<OsString>,
-    /// Where it and what it needs look first, in the old manner (`DT_RPATH`).
-    pub rpath: Option<OsString>,
-    /// Where it alone looks, after `LD_LIBRARY_PATH` (`DT_RUNPATH`).
-    pub runpath: Option<OsString>,
-    /// Whether it forbids the index and the default directories (`DF_1_NODEFLIB`).
-    pub skips_defaults: bool,
-    /// The versions it needs of the symbols of each library.
-    pub versions_needed: Vec<(OsString, Vec<OsString>)>,
-    /// The versions of symbols it defines.
-    pub versions_defined: Vec<OsString>,
-}
-
-/// A library that is needed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Need {
-    /// By this name.
-    pub name: OsString,
-    /// Which of the closure's objects it is; `None` if it is missing.
-    pub found: Option<usize>,
-}
-
-/// A file of a closure.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Object {
-    /// The path at which it was found, links not followed.
-    pub path: PathBuf,
-    /// Where it really is.
-    pub real: PathBuf,
-    /// Whether only the index led to it, and not its directory.
-    pub by_index: bool,
-    /// What it says of itself.
-    pub facts: Facts,
-    /// The loader, if it is a program, and then its libraries.
-    pub needs: Vec<Need>,
-}
-
-/// A program with everything it needs to be started.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Closure {
-    /// The program, its loader if it has one, and then the libraries in the order in which they are loaded.
-    pub objects: Vec<Object>,
-    /// The configuration of the loader without which it would not find them all.
-    pub configuration: Option<PathBuf>,
-}
-
-impl Closure {
-    /// What `program`, an absolute path, needs where only `files` are there and the environment has this
-    /// `LD_LIBRARY_PATH`. Empty entries of that would be the working directory and are passed over.
-    ///
-    /// # Errors
-    /// When the program is not there or not an ELF file. What is missing of the rest is no error: [`Self::missing`].
-    pub fn of(program: &Path, library_path: Option<&OsStr>, files: &Files) -> Result<Self, ElfError> {
-        let (real, facts) = files.read(program)?;
-        let linker = files.linker(&facts, library_path);
-        Ok(resolve::closure(program, real, facts, &linker, files))
-    }
-
-    /// Every file, each once, by its path inside.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        let configuration = self.configuration.as_deref();
-        self.objects.iter().map(|object| object.path.as_path()).chain(configuration)
-    }
-
-    /// What was not found, with the object that needs it.
-    pub fn missing(&self) -> impl Iterator<Item = (&Object, &OsStr)> {
-        self.objects.iter().flat_map(|object| {
-            let missing = object.needs.iter().filter(|need| need.found.is_none());
-            missing.map(move |need| (object, need.name.as_os_str()))
-        })
-    }
-}
+pub use object::{Closure, Facts, Kind, Need, Object};

@@ -1,7 +1,7 @@
 //! The closure of a program, over facts that somebody else reads. Pure.
 
+use super::object::{Closure, Facts, Kind, Need, Object};
 use super::search::{Candidate, Linker, Seeker};
-use super::{Closure, Facts, Kind, Need, Object};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 

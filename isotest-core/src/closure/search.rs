@@ -1,7 +1,7 @@
 //! Where a loader looks for a library, in order. Pure.
 
-use super::Facts;
 use super::cache::Entry;
+use super::object::Facts;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};

@@ -1,6 +1,6 @@
 //! What limits of processes this process itself is bound by. Changes nothing.
 
-use crate::plan::{ProcessLimits, Rlimit};
+use crate::limits::{ProcessLimits, Rlimit};
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::unistd::Pid;

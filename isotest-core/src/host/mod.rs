@@ -6,7 +6,7 @@ pub mod probe;
 pub mod surroundings;
 
 use crate::policy::Capability;
-use crate::sandbox::step::StepError;
+use crate::step::StepError;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -2,21 +2,20 @@
 //! and [`crate::sandbox`] obeys it.
 
 mod descend;
-pub mod explain;
-mod limits;
 mod resolve;
 mod root;
 mod rootfs;
 mod run;
 mod uncopied;
 
-pub use limits::{Control, Limits, ProcessLimits, Rlimit};
 pub use resolve::{Figures, Request, Resolved, resolve};
 pub use root::{Minimal, Root, Tree};
 pub use rootfs::Views;
 
+use crate::host::{HostEntry, Kind};
+use crate::limits::Limits;
 use crate::policy::Capability;
-use crate::sandbox::step::{Step, StepError};
+use crate::step::{Step, StepError};
 use crate::usage::Source;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -140,6 +139,20 @@ impl Entry {
             | Self::Bind { to: path, .. }
             | Self::Sysfs { path }
             | Self::Tmpfs { path, .. } => path,
+        }
+    }
+}
+
+impl From<&HostEntry> for Entry {
+    /// What stands on the host as attempts see it.
+    fn from(entry: &HostEntry) -> Self {
+        let path = entry.path.clone();
+        match &entry.kind {
+            Kind::Symlink { target } => Self::Symlink { path, target: target.clone() },
+            Kind::EmptyDirectory { mode } => Self::Directory { path, mode: *mode },
+            Kind::Directory | Kind::File | Kind::Socket => {
+                Self::Bind { from: path.clone(), to: path, access: Access::ReadOnly, recursive: true }
+            }
         }
     }
 }

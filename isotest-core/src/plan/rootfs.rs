@@ -4,7 +4,7 @@ use super::descend::{Descent, descend};
 use super::run;
 use super::{Access, Content, Entry, Layer, Link, NAMES_BYTES, Private, View};
 use crate::enumerate;
-use crate::host::{CgroupMount, Host, HostEntry, Kind};
+use crate::host::{CgroupMount, Host};
 use std::path::{Path, PathBuf};
 
 /// The directories of a run. All paths are absolute and free of symbolic links; a link's own path ends in one.
@@ -104,7 +104,7 @@ fn host_entries(tree: &mut Vec<Entry>, host: &Host) {
         if OURS.iter().any(|ours| entry.path == Path::new("/").join(ours)) {
             continue;
         }
-        tree.push(as_seen(entry));
+        tree.push(Entry::from(entry));
     }
 }
 
@@ -113,17 +113,6 @@ pub(super) fn own_directories(tree: &mut Vec<Entry>) {
     for name in OURS.into_iter().filter(|name| *name != "proc") {
         let mode = if name == "tmp" { 0o1777 } else { 0o755 };
         tree.push(Entry::Directory { path: Path::new("/").join(name), mode });
-    }
-}
-
-pub(super) fn as_seen(entry: &HostEntry) -> Entry {
-    let path = entry.path.clone();
-    match &entry.kind {
-        Kind::Symlink { target } => Entry::Symlink { path, target: target.clone() },
-        Kind::EmptyDirectory { mode } => Entry::Directory { path, mode: *mode },
-        Kind::Directory | Kind::File | Kind::Socket => {
-            Entry::Bind { from: path.clone(), to: path, access: Access::ReadOnly, recursive: true }
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is seen of the host's `/run`. Pure.
 
-use super::{Entry, rootfs};
+use super::Entry;
 use crate::enumerate;
 use crate::host::{Host, HostEntry, Kind, Run, WithSockets};
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ impl<'a> Tree<'a> {
         match self.opened(entry) {
             Some(opened) => self.open(&entry.path, opened),
             None if entry.kind == Kind::Socket => {}
-            None => self.entries.push(rootfs::as_seen(entry)),
+            None => self.entries.push(Entry::from(entry)),
         }
     }
 

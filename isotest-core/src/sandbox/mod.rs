@@ -1,36 +1,29 @@
 //! One attempt in one sandbox, from a plan to a record. Obeys; every decision was made in [`crate::plan`].
+//!
+//! Each process has a folder. One that starts another by copying itself names what the copy does, and none names a
+//! process that starts it:
+//!
+//! ```text
+//! layers, the highest first
+//! 6 supervisor
+//! 5 zygote
+//! 4 init
+//! 3 workload
+//! 2 protocol
+//! 1 mounts network store_paths
+//! ```
+//!
+//! The supervisor meets zygote and init over sockets only; it starts a guest, which is a copy of itself.
 
-mod attempt;
-mod attended;
-mod cancel;
-mod capture;
-mod changes;
-mod channel;
-mod guest;
-mod hint;
 mod init;
-mod join;
-mod layers;
-mod leftovers;
 mod mounts;
 mod network;
-pub(crate) mod part;
-mod prepared;
-mod sampler;
-mod slot;
-pub mod step;
-mod stores;
-mod terminal;
-mod trace;
-mod tree;
-mod watch;
+pub(crate) mod protocol;
+mod store_paths;
+mod supervisor;
 mod workload;
 pub(crate) mod zygote;
 
-pub use attempt::Attempt;
-pub use attended::Heard;
-pub use cancel::Cancel;
-pub use hint::shortage;
-pub use join::Running;
-pub use slot::Slot;
-pub use terminal::resize_like;
+pub(crate) use supervisor::Zygote;
+pub use supervisor::{Attempt, Cancel, Heard, Running, Slot};
+pub use workload::terminal::resize_like;

@@ -3,10 +3,11 @@
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::seen::{Attempt, eventually, text};
+use isotest_core::limits::{Control, Limits, ProcessLimits, Rlimit};
 use isotest_core::outcome::Outcome;
-use isotest_core::plan::{Control, Limits, ProcessLimits, Rlimit, Views};
+use isotest_core::plan::Views;
 use isotest_core::policy::Capability;
-use isotest_core::sandbox::step::Step;
+use isotest_core::step::Step;
 use libtest_mimic::Failed;
 use std::fs;
 use std::thread;

@@ -3,8 +3,9 @@
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::seen::{Attempt, text};
+use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
-use isotest_core::plan::{Limits, Views};
+use isotest_core::plan::Views;
 use isotest_core::policy::Capability::{Cpu, Io, Memory, Pids, Pressure};
 use isotest_core::usage::Source;
 use libtest_mimic::Failed;

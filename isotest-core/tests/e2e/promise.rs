@@ -1,7 +1,7 @@
 //! A promise as a trial of the suite.
 
 use crate::sandboxed::Suite;
-use isotest_core::plan::Control;
+use isotest_core::limits::Control;
 use isotest_core::policy::Capability;
 use libtest_mimic::{Failed, Trial};
 use std::sync::{Arc, PoisonError};

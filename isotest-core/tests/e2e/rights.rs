@@ -3,7 +3,8 @@
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::seen::{Seen, text};
-use isotest_core::plan::{Limits, Views};
+use isotest_core::limits::Limits;
+use isotest_core::plan::Views;
 use isotest_core::policy::Capability;
 use libtest_mimic::Failed;
 use nix::sched::CloneFlags;

@@ -3,7 +3,7 @@
 use crate::promise::{Kept, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::seen::text;
-use isotest_core::closure::{Closure, Files};
+use isotest_core::closure::Files;
 use isotest_core::host::probe;
 use isotest_core::plan::{Minimal, Root, Tree, Views};
 use libtest_mimic::Failed;
@@ -70,7 +70,7 @@ impl Made {
 
 /// The probe's loader and libraries: where they are, and where they are looked for.
 fn libraries(suite: &Suite) -> Result<Vec<(PathBuf, PathBuf)>, Failed> {
-    let closure = Closure::of(&suite.probe, None, &Files::of_host())?;
+    let closure = Files::of_host().closure(&suite.probe, None)?;
     Ok(closure.objects.into_iter().skip(1).map(|object| (object.real, object.path)).collect())
 }
 

@@ -4,9 +4,8 @@ use crate::built::{find_probe, probe};
 use crate::seen::{Attempt, Running, Seen};
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::{self, Host};
-use isotest_core::plan::{
-    self, Control, Limits, Network, Request, Resolved, Root, SandboxPlan, Template, Views, Workload,
-};
+use isotest_core::limits::{Control, Limits};
+use isotest_core::plan::{self, Network, Request, Resolved, Root, SandboxPlan, Template, Views, Workload};
 use isotest_core::policy::{Capability, Policy};
 use isotest_core::sandbox::{Cancel, Slot};
 use libtest_mimic::Failed;

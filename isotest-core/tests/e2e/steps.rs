@@ -5,12 +5,13 @@ use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::seen::{Seen, eventually};
 use crate::{supervisors, suspects};
+use isotest_core::limits::{Limits, Rlimit};
 use isotest_core::outcome::Outcome;
-use isotest_core::picture;
-use isotest_core::plan::{Attended, Limits, Network, Rlimit};
+use isotest_core::plan::{Attended, Network};
 use isotest_core::policy::Capability;
-use isotest_core::sandbox::step::{Step, StepError};
 use isotest_core::sandbox::{Cancel, Heard, Running, Slot};
+use isotest_core::snapshot;
+use isotest_core::step::{Step, StepError};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
 use std::ffi::OsString;
@@ -223,7 +224,7 @@ pub(crate) fn late_guest(_: &[OsString]) -> Kept {
     let mut attempt = slot.launch_last(&wish.plan(&["sleep", &unique_pause()]));
     let mut found = None;
     let find = || {
-        found = picture::init_below(slot.zygote()).ok().flatten().filter(|init| Running::of(*init).is_ok());
+        found = snapshot::init_below(slot.zygote()).ok().flatten().filter(|init| Running::of(*init).is_ok());
         found.is_some()
     };
     eventually(Duration::from_secs(20), find);

@@ -1,22 +1,20 @@
-//! Reads [`Host`] from `/proc`, `/sys` and the root directory, and tries in processes that are thrown away what can only
-//! be tried. Changes nothing.
+//! Reads [`Host`] from `/proc`, `/sys` and the root directory. Changes nothing.
 
+mod entries;
+mod mountinfo;
 mod run;
 mod surroundings;
-mod whole;
 
+pub(crate) use mountinfo::unescaped;
 pub use surroundings::surroundings;
-pub use whole::{attempt, refusals, refused_namespaces};
 
-use super::{CgroupMount, Host, HostEntry, Ids, Kind, Originals};
+use super::{CgroupMount, Host, HostEntry, Ids, Originals};
+use entries::entries;
 use nix::unistd::{getegid, geteuid};
 use procfs::process::{MountInfo, Process};
 use procfs::{Current, ProcError};
-use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Settings a test may notice and a new network namespace does not take over by itself.
@@ -95,63 +93,8 @@ pub fn tree(directory: &Path) -> io::Result<Vec<HostEntry>> {
     Ok(entries)
 }
 
-fn entries(directory: &Path) -> io::Result<Vec<HostEntry>> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        paths.push(entry?.path());
-    }
-    paths.sort();
-    Ok(paths.into_iter().filter_map(entry).collect())
-}
-
-/// `None` where it has vanished since its directory was read.
-fn entry(path: PathBuf) -> Option<HostEntry> {
-    let kind = match kind(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        // As a rule a file system that somebody else has mounted for themselves.
-        Err(_) => Kind::Directory,
-        Ok(kind) => kind,
-    };
-    Some(HostEntry { path, kind })
-}
-
 fn unless_missing<T: Default>(read: io::Result<T>) -> io::Result<T> {
     read.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(T::default()) } else { Err(error) })
-}
-
-fn kind(path: &Path) -> io::Result<Kind> {
-    let meta = fs::symlink_metadata(path)?;
-    if meta.is_symlink() {
-        return Ok(Kind::Symlink { target: fs::read_link(path)? });
-    }
-    if meta.file_type().is_socket() {
-        return Ok(Kind::Socket);
-    }
-    if !meta.is_dir() {
-        return Ok(Kind::File);
-    }
-    // What we may not look into is not known to be empty.
-    let empty = fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_none());
-    let mode = meta.permissions().mode() & 0o7777;
-    Ok(if empty { Kind::EmptyDirectory { mode } } else { Kind::Directory })
-}
-
-/// A path or word of mountinfo, in which space, tab, newline and backslash are octal (proc_pid_mountinfo(5)).
-pub(crate) fn unescaped(path: &Path) -> PathBuf {
-    let bytes = path.as_os_str().as_bytes();
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some((&byte, tail)) = rest.split_first() {
-        let octal = tail.get(..3).filter(|_| byte == b'\\').and_then(octal);
-        plain.push(octal.unwrap_or(byte));
-        rest = if octal.is_some() { &tail[3..] } else { tail };
-    }
-    OsString::from_vec(plain).into()
-}
-
-fn octal(digits: &[u8]) -> Option<u8> {
-    let text = std::str::from_utf8(digits).ok()?;
-    u8::from_str_radix(text, 8).ok()
 }
 
 fn net_settings(gid: u32) -> Vec<(String, String)> {
@@ -222,31 +165,6 @@ fn directory_of(path: &str, root: &str, mount_point: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn mountinfo_paths_are_unescaped() {
-        for (given, expected) in [
-            ("/a", "/a"),
-            ("/with\\040space", "/with space"),
-            ("/back\\134slash", "/back\\slash"),
-            ("/new\\012line\\040", "/new\nline "),
-            ("/short\\04", "/short\\04"),
-        ] {
-            assert_eq!(unescaped(Path::new(given)), Path::new(expected));
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_looked_at_costs_nothing_else() {
-        let place = tempfile::tempdir().unwrap();
-        assert_eq!(entry(place.path().join("vanished")), None);
-        let file = place.path().join("file");
-        fs::write(&file, "").unwrap();
-        // An error that root gets, too.
-        let refused = file.join("below");
-        let expected = HostEntry { path: refused.clone(), kind: Kind::Directory };
-        assert_eq!(entry(refused), Some(expected));
-    }
 
     #[test]
     fn extents_are_read_from_every_line() {

@@ -1,6 +1,7 @@
 //! Looks through `/run` for sockets.
 
-use super::{entries, unescaped};
+use super::entries::entries;
+use super::mountinfo::unescaped;
 use crate::host::{HostEntry, Kind, Run, WithSockets};
 use nix::unistd::{AccessFlags, eaccess};
 use procfs::process::MountInfo;

@@ -1,0 +1,158 @@
+//! The cgroup of an attempt: directories, files that limit, and doors that stay open.
+
+use super::words::{Lines, quoted};
+use crate::cgroup::{INNER, Place, Setting, settings};
+use crate::limits::Control;
+use crate::plan::SandboxPlan;
+use crate::policy::Capability;
+use std::path::Path;
+
+/// Of these a shell has few: those with one digit, without the standard ones and the script.
+const FIRST_DOOR: usize = 3;
+
+/// The cgroup of an attempt in one hierarchy.
+#[derive(Debug)]
+pub(super) struct Cgroup<'a> {
+    hierarchy: &'a Place,
+    settings: Vec<Setting>,
+    is_limited: bool,
+    /// The descriptor by which it is entered.
+    pub(super) door: usize,
+}
+
+impl<'a> Cgroup<'a> {
+    pub(super) fn of_all(hierarchies: &'a [Place], plan: &SandboxPlan) -> Vec<Self> {
+        let measured = hierarchies.iter().filter(|_| plan.measured).enumerate();
+        let cgroup = |(n, hierarchy): (usize, &'a Place)| {
+            let settings =
+                |control: &Control| settings(&plan.limits, *control, hierarchy.unified, &hierarchy.devices);
+            Cgroup {
+                settings: hierarchy.controls.iter().flat_map(settings).collect(),
+                is_limited: plan.limits.any(),
+                hierarchy,
+                door: FIRST_DOOR + n,
+            }
+        };
+        measured.map(cgroup).collect()
+    }
+
+    /// What the script calls the run's directory in this hierarchy.
+    fn run(&self) -> &'static str {
+        match (self.hierarchy.serves.first(), self.hierarchy.controls.first()) {
+            (Some(capability), _) if !self.hierarchy.unified => capability.as_str(),
+            (None, Some(control)) if !self.hierarchy.unified => control.controller(false),
+            _ => "cgroup2",
+        }
+    }
+
+    /// Whether the run's directory hands controllers on, and then may hold no processes.
+    fn hands_on(&self) -> bool {
+        !self.controllers().is_empty()
+    }
+
+    /// Where limits are set.
+    fn outer(&self) -> String {
+        if self.hands_on() { format!("${}/0", self.run()) } else { format!("${}", self.run()) }
+    }
+
+    /// Where the workload lives.
+    pub(super) fn leaf(&self) -> String {
+        if self.is_limited { format!("{}/{INNER}", self.outer()) } else { self.outer() }
+    }
+
+    fn controllers(&self) -> Vec<&'static str> {
+        let is_handed_on = |control: &Control| {
+            let measures_io = *control == Control::Io && self.hierarchy.serves.contains(&Capability::Io);
+            self.hierarchy.unified && (measures_io || self.hierarchy.controls.contains(control))
+        };
+        Control::ALL.into_iter().filter(is_handed_on).map(|control| control.controller(true)).collect()
+    }
+
+    /// Whether the run's directory of this hierarchy is this one.
+    pub(super) fn has_run_in(&self, run: &Path) -> bool {
+        run.parent() == Some(&self.hierarchy.base)
+    }
+}
+
+/// Gives the directories short names.
+pub(super) fn name(lines: &mut Lines, cgroups: &[Cgroup<'_>]) {
+    for cgroup in cgroups {
+        lines.top(&format!("{}={}/$name", cgroup.run(), quoted(&cgroup.hierarchy.base)));
+    }
+}
+
+fn each(paths: impl Iterator<Item = String>) -> String {
+    paths.map(|path| format!("\"{path}\"")).collect::<Vec<_>>().join(" ")
+}
+
+/// Makes them, sets their limits and opens the doors.
+pub(super) fn make(lines: &mut Lines, cgroups: &[Cgroup<'_>]) {
+    if cgroups.is_empty() {
+        return;
+    }
+    let is_limited = cgroups.iter().any(|cgroup| cgroup.is_limited);
+    lines.blank();
+    lines.say(
+        "In a cgroup the kernel counts what its processes use together, and refuses what its files forbid.",
+    );
+    for cgroup in cgroups.iter().filter(|cgroup| cgroup.hands_on()) {
+        hand_on(lines, cgroup);
+    }
+    lines.run(&format!("mkdir {}", each(cgroups.iter().map(Cgroup::outer))));
+    if is_limited {
+        lines.say("Who lives one directory below a limit does not see it, and cannot lift it.");
+        lines.run(&format!("mkdir {}", each(cgroups.iter().map(Cgroup::leaf))));
+    }
+    for cgroup in cgroups {
+        for Setting { file, value, optional, innermost } in &cgroup.settings {
+            let directory = if *innermost { cgroup.leaf() } else { cgroup.outer() };
+            let path = format!("\"{directory}/{file}\"");
+            let check = if *optional { format!("[ ! -e {path} ] || ") } else { String::new() };
+            lines.run(&format!("{check}echo {value} > {path}"));
+        }
+    }
+    lines.run("trap clean_up EXIT");
+    lines.blank();
+    lines.say("Inside, these files will be read-only. Doors that are open now can still be used then.");
+    for cgroup in cgroups {
+        let file = if cgroup.hierarchy.unified { "cgroup.procs" } else { "tasks" };
+        lines.run(&format!("exec {}> \"{}/{file}\"", cgroup.door, cgroup.leaf()));
+    }
+}
+
+fn hand_on(lines: &mut Lines, cgroup: &Cgroup<'_>) {
+    let (run, base) = (cgroup.run(), quoted(&cgroup.hierarchy.base));
+    lines.say("In version 2, a cgroup that hands controllers on to others holds no process itself.");
+    lines.run(&format!("mkdir \"${run}\" \"${run}/supervisor\""));
+    lines.run(&format!("echo $$ > \"${run}/supervisor/cgroup.procs\""));
+    for controller in cgroup.controllers() {
+        if cgroup.hierarchy.enabled.contains(&controller) {
+            lines.run(&format!("echo +{controller} > {base}/cgroup.subtree_control"));
+        }
+        lines.run(&format!("echo +{controller} > \"${run}/cgroup.subtree_control\""));
+    }
+}
+
+/// The function that removes them, innermost first.
+pub(super) fn clean_up(lines: &mut Lines, cgroups: &[Cgroup<'_>]) {
+    if cgroups.is_empty() {
+        return;
+    }
+    lines.top("clean_up() {");
+    if cgroups.iter().any(|cgroup| cgroup.is_limited) {
+        lines.run(&format!("rmdir {}", each(cgroups.iter().map(Cgroup::leaf))));
+    }
+    lines.run(&format!("rmdir {}", each(cgroups.iter().map(Cgroup::outer))));
+    for cgroup in cgroups.iter().filter(|cgroup| cgroup.hands_on()) {
+        let (run, base) = (cgroup.run(), quoted(&cgroup.hierarchy.base));
+        for controller in cgroup.controllers() {
+            lines.run(&format!("echo -{controller} > \"${run}/cgroup.subtree_control\""));
+        }
+        for controller in &cgroup.hierarchy.enabled {
+            lines.run(&format!("echo -{controller} > {base}/cgroup.subtree_control"));
+        }
+        lines.run(&format!("echo $$ > {base}/cgroup.procs"));
+        lines.run(&format!("rmdir \"${run}/supervisor\" \"${run}\""));
+    }
+    lines.top("}");
+}

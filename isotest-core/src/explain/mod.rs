@@ -1,0 +1,173 @@
+//! A plan as the shell commands a person would type: a script that works, with a comment for each step. Pure.
+//!
+//! It is made from the same [`Template`] and [`SandboxPlan`] that are executed, and leads to the same namespaces,
+//! mounts and limits, though not by the same system calls: a shell has neither clone3 nor detached mounts.
+
+mod cgroups;
+mod rootfs;
+mod subject;
+mod words;
+mod workload;
+
+use crate::plan::{Network, Template};
+use crate::policy::Capability;
+use cgroups::Cgroup;
+use words::{Lines, WITH_SBIN};
+
+pub use subject::Explained;
+pub use words::quoted;
+
+/// The script.
+pub fn explain(explained: &Explained<'_>) -> String {
+    let cgroups = Cgroup::of_all(explained.hierarchies, explained.plan);
+    let mut lines = Lines::default();
+    head(&mut lines, explained.title, &cgroups);
+    outside(&mut lines, explained, &cgroups);
+    prepare(&mut lines, explained, &cgroups);
+    attempt(&mut lines, explained);
+    workload::workload(&mut lines, explained, &cgroups);
+    lines.blank();
+    lines.top("# Each of the four is this script again, one inside the other.");
+    lines.top("\"${1:-outside}\"");
+    lines.text()
+}
+
+/// How the script is executed again inside: its path is out of sight there, but not its descriptor.
+const AGAIN: &str = "sh /proc/self/fd/9";
+
+/// The same for a shell that may begin before ids are mapped, in whose startup they may be.
+const AGAIN_UNMAPPED: &str = "$shell /proc/self/fd/9";
+
+fn head(lines: &mut Lines, title: &str, cgroups: &[Cgroup<'_>]) {
+    lines.top("#!/bin/sh");
+    lines.top(&format!("# How `cargo isotest` executes {} here, as commands to type.", title.escape_debug()));
+    lines.top("#");
+    lines.top("# It is a script that works: save it, and execute it as the same user by `sh FILE`. It needs util-linux and");
+    lines.top("# iproute2. `cargo isotest` itself calls the kernel, and does 2. once for many tests.");
+    lines.top("set -eu");
+    lines.top("name=${2:-explained-$$}");
+    cgroups::name(lines, cgroups);
+    lines.blank();
+    lines.top("# Makes a place at $2 that $1 can be mounted on.");
+    lines.top("place() { [ -e \"$2\" ] || if [ -d \"$1\" ]; then mkdir -p \"$2\"; else touch \"$2\"; fi; }");
+}
+
+fn outside(lines: &mut Lines, explained: &Explained<'_>, cgroups: &[Cgroup<'_>]) {
+    lines.blank();
+    lines.top("# 1. Outside: a cgroup, and the way out of the host's namespaces.");
+    lines.top("outside() {");
+    lines.say("This script, to be read again where its path leads nowhere.");
+    lines.run("exec 9< \"$0\"");
+    cgroups::make(lines, cgroups);
+    lines.blank();
+    let mut unshare = "unshare".to_owned();
+    if explained.template.outer_user {
+        lines.say("In a user namespace of its own, an ordinary user is root, and may do all that follows.");
+        unshare += " --user --map-root-user";
+    }
+    lines.say("What is mounted from here on is seen from here on only. Processes see none but their own.");
+    unshare += " --mount --pid --fork --kill-child";
+    if explained.template.network != Network::Host {
+        lines.say("The network has no neighbour; its interfaces are all that the /sys of 2. will show.");
+        unshare += " --net";
+    }
+    lines.run(&format!("{unshare} \\"));
+    lines.run(&format!("    {AGAIN} prepare \"$name\""));
+    lines.top("}");
+    cgroups::clean_up(lines, cgroups);
+}
+
+fn prepare(lines: &mut Lines, explained: &Explained<'_>, cgroups: &[Cgroup<'_>]) {
+    let template = explained.template;
+    lines.blank();
+    lines.top("# 2. The tree that becomes /.");
+    lines.top("prepare() {");
+    rootfs::build(lines, template, cgroups);
+    if template.network == Network::Loopback {
+        lines.blank();
+        lines.say("127.0.0.1 answers once the loopback interface is up.");
+        network(lines, template);
+    }
+    lines.blank();
+    lines.say("Into namespaces that are this test's alone. Nobody is anybody in a user namespace until ids are mapped.");
+    lines.say("Process 1 leads a session without a terminal (setsid), of which the program is a member.");
+    lines.say("A shell that sees its ids change while it starts would drop its rights, but with -p, if it knows that.");
+    lines.run("shell=\"sh -p\"; $shell -c : 2> /dev/null || shell=sh");
+    lines.run(&format!("unshare {} --mount-proc --keep-caps \\", namespaces(template)));
+    lines.run(&format!("    setsid {AGAIN_UNMAPPED} attempt \"$name\" <&0 &"));
+    lines.say("Who may: a process of the namespace outside.");
+    lines.run("until [ \"$(readlink /proc/$!/ns/user)\" != \"$(readlink /proc/self/ns/user)\" ]; do sleep 0.01; done");
+    for (file, map) in [("uid_map", &template.uid_map), ("gid_map", &template.gid_map)] {
+        lines.run(&format!("echo {} > /proc/$!/{file}", quoted(seen_from_prepare(map, template.outer_user))));
+    }
+    lines.run("wait $!");
+    lines.top("}");
+}
+
+/// To mount(8) an ordinary user must be root, which it is in 2.; there, its own id is 0.
+fn seen_from_prepare(map: &str, outer_user: bool) -> String {
+    let line = |line: &str| match line.split_whitespace().collect::<Vec<_>>().as_slice() {
+        [inside, _, length] if outer_user => format!("{inside} 0 {length}"),
+        fields => fields.join(" "),
+    };
+    map.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn namespaces(template: &Template) -> String {
+    let mut flags = "--user --mount --pid --fork --kill-child".to_owned();
+    for (capability, flag) in [(Capability::Ipc, " --ipc"), (Capability::Uts, " --uts")] {
+        if !template.shared.contains(&capability) {
+            flags += flag;
+        }
+    }
+    if matches!(template.network, Network::Own | Network::Down) {
+        flags += " --net";
+    }
+    flags
+}
+
+fn network(lines: &mut Lines, template: &Template) {
+    if template.network != Network::Down {
+        lines.run(&format!("{WITH_SBIN} ip link set lo up"));
+    }
+    if template.net_settings.is_empty() {
+        return;
+    }
+    lines.say("What programs may notice is as on the host, so far as a new network has it at all.");
+    lines.run("cd /proc/sys/net");
+    for (name, value) in &template.net_settings {
+        lines.run(&format!("[ ! -w {0} ] || echo {1} > {0}", quoted(name), quoted(value.replace('\t', " "))));
+    }
+    lines.run("cd /");
+}
+
+fn attempt(lines: &mut Lines, explained: &Explained<'_>) {
+    let Explained { template, plan, .. } = explained;
+    lines.blank();
+    lines.top("# 3. Process 1 of the sandbox. When it ends, the kernel ends all others in it.");
+    lines.top("attempt() {");
+    lines.say("Who we are is known once both maps are written.");
+    lines.run("until read -r mapped < /proc/self/gid_map; do sleep 0.01; done");
+    if matches!(template.network, Network::Own | Network::Down) {
+        lines.blank();
+        lines.say("This network belongs to this user namespace: root inside may configure it.");
+        network(lines, template);
+    }
+    if let Some(guarded) = words::list(template.private.guarded_proc.iter().map(quoted)) {
+        lines.blank();
+        lines.say("Of /proc, what is guarded by nothing but the user id 0.");
+        lines.run(&format!("for part in {guarded}; do"));
+        lines.run("    [ -e \"/proc/$part\" ] || continue");
+        lines.run("    mount --bind \"/proc/$part\" \"/proc/$part\"");
+        lines.run("    mount -o remount,bind,ro \"/proc/$part\"");
+        lines.run("done");
+    }
+    lines.blank();
+    let limited = plan.timeout.map_or_else(String::new, |time| {
+        lines.say("When its time is over it is told to end, and two seconds later made to.");
+        format!("timeout --kill-after=2 {} ", time.as_secs_f64())
+    });
+    lines.say("As process 1 itself, a program would behave differently: signals without a handler do nothing to it.");
+    lines.run(&format!("{limited}{AGAIN} workload \"$name\""));
+    lines.top("}");
+}

@@ -1,0 +1,20 @@
+//! What is explained; pure.
+
+use crate::cgroup::Place;
+use crate::plan::{SandboxPlan, Template};
+use std::ffi::OsString;
+
+/// What is explained.
+#[derive(Debug, Clone, Copy)]
+pub struct Explained<'a> {
+    /// What a person would call it.
+    pub title: &'a str,
+    /// What a zygote prepares.
+    pub template: &'a Template,
+    /// The attempt.
+    pub plan: &'a SandboxPlan,
+    /// Where it has its cgroups.
+    pub hierarchies: &'a [Place],
+    /// The environment in which the script will be executed: what the workload finds in it is not said again.
+    pub environment: &'a [(OsString, OsString)],
+}

@@ -1,0 +1,229 @@
+//! The processes that enter a sandbox from outside. What init is to the workload the guest is to its own, and to what that
+//! starts, but it rules over nothing else. Its monitor stays outside the pid namespace, and kills what the guest has to leave:
+//! there it is seen whatever was done to the `/proc` inside.
+
+use super::{children, watch, workload_from};
+use crate::outcome::{ChangedPaths, Ending, Exit};
+use crate::plan::Attended;
+use crate::sandbox::protocol::channel::{self, Command, Report};
+use crate::sandbox::workload::descriptors::Descriptors;
+use crate::sandbox::workload::{self, terminal};
+use crate::snapshot;
+use crate::step::{Step, StepError};
+use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
+use crate::sys::spawn::spawn;
+use crate::sys::wait::{Change, Wait, any_child};
+use crate::sys::{pidfd, signal};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::prctl::{set_child_subreaper, set_dumpable, set_name, set_pdeathsig};
+use nix::sys::signal::Signal;
+use nix::sys::signalfd::SignalFd;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, dup, pipe2, read, setsid};
+use procfs::process::Process;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How often the monitor looks whether all are dead that it has killed.
+const KILL_INTERVAL: Duration = Duration::from_millis(1);
+
+/// What it is told by the process it is a copy of.
+#[derive(Debug)]
+pub(crate) struct Guest<'caller> {
+    pub(crate) proof: SingleThreaded,
+    /// A process inside.
+    pub(crate) process: &'caller OwnedFd,
+    pub(crate) namespaces: CloneFlags,
+    /// By these files its cgroups are entered.
+    pub(crate) cgroups: &'caller [PathBuf],
+    pub(crate) attended: Attended,
+}
+
+/// Everything, from the first instruction of the monitor to the last.
+pub(crate) fn run(guest: &Guest<'_>, mut control: UnixStream) -> ! {
+    let ended = guest.enter(&mut control).or_else(|error| {
+        let report = Report::Failed(error);
+        channel::send(&mut control, &report, &[])
+    });
+    exit_now(i32::from(ended.is_err()))
+}
+
+impl Guest<'_> {
+    /// Sends the guest in and waits for its end.
+    fn enter(&self, control: &mut UnixStream) -> Result<(), StepError> {
+        // A copy of the caller, who is outside, is not for those inside to look into.
+        Step::Join.run(|| set_dumpable(false))?;
+        Step::ResetSignals.run(|| signal::reset_all().and_then(|()| signal::ignore_pipe()))?;
+        // What the terminal sends to the caller's group is the caller's business.
+        Step::NewSession.run(setsid)?;
+        let doors = self.open_cgroups();
+        // A network that may be handed on is not the sandbox's: whoever is in its user namespace already may not enter it.
+        let outer = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNET;
+        self.enter_namespaces(outer)?;
+        let (alarm, held) = Step::Join.run(|| pipe2(OFlag::O_CLOEXEC))?;
+        match Step::Join.run(|| clone3(&self.proof, 0))? {
+            Side::Child => {
+                drop(alarm);
+                // The monitor itself is not counted.
+                let uncounted = doors.and_then(|doors| self.enter_cgroups(doors)).err();
+                let entered = self.enter_namespaces(outer.complement());
+                self.be(entered.map(|()| (uncounted, held)), control)
+            }
+            Side::Parent(guest) => {
+                drop((doors, held));
+                Step::Supervise.run(|| monitor(guest, &alarm))
+            }
+        }
+    }
+
+    /// Everything of the guest itself.
+    fn be(&self, entered: Result<(Option<StepError>, OwnedFd), StepError>, control: &mut UnixStream) -> ! {
+        let report = match entered.and_then(|(uncounted, held)| self.stay(uncounted, held, control)) {
+            Ok(ending) => Report::Ended(ending),
+            Err(error) => Report::Failed(error),
+        };
+        exit_now(i32::from(channel::send(control, &report, &[]).is_err()))
+    }
+
+    fn stay(
+        &self,
+        uncounted: Option<StepError>,
+        held: OwnedFd,
+        control: &mut UnixStream,
+    ) -> Result<Ending, StepError> {
+        // Without its monitor it could not end those it is to end.
+        Step::DieWithParent.run(|| set_pdeathsig(Signal::SIGKILL))?;
+        Step::DieWithParent.run(|| set_name(c"isotest-guest"))?;
+        // Those inside who lose their parents are init's, but for those it has started.
+        Step::Join.run(|| set_child_subreaper(true))?;
+        let signals = Step::CloneWorkload.run(watch::children)?;
+        let stdio = Step::Join.run(|| -> io::Result<Vec<OwnedFd>> {
+            Ok(vec![dup(io::stdin())?, dup(io::stdout())?, dup(io::stderr())?])
+        })?;
+        Step::NewSession.run(setsid)?;
+        let open = || terminal::open_for(self.attended, &stdio, control);
+        let terminal = Step::OpenTerminal.run(open)?;
+        let mut descriptors = Descriptors::of_guest(stdio, terminal);
+        let Some((workload, _)) = Step::Supervise.run(|| workload_from(control))? else { exit_now(0) };
+        let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(OFlag::O_CLOEXEC))?;
+        let ready = workload::Ready::new(&workload);
+        let born = Instant::now();
+        let pid = Step::CloneWorkload
+            .run(|| spawn(&self.proof, None, || workload::run(false, &ready, &descriptors, &error_end)))?;
+        let terminal = descriptors.terminal.take();
+        drop((error_end, descriptors));
+        let exit = Step::Supervise.run(|| until_end(pid, control, &signals));
+        let wall = born.elapsed();
+        drop(terminal);
+        Step::Supervise.run(|| end_all(held))?;
+        let exit = exit?;
+        if let Some(error) = workload::error(&errors) {
+            return Err(error);
+        }
+        if let Some(error) = uncounted {
+            Step::Supervise.run(|| channel::send(control, &Report::Uncounted(error), &[]))?;
+        }
+        let children = Step::Supervise.run(|| children(&[], None))?;
+        let changed = ChangedPaths::default();
+        let (left_running, missing_paths) = (Vec::new(), Vec::new());
+        Ok(Ending { exit, wall, timed_out: false, left_running, changed, missing_paths, children })
+    }
+
+    /// Those of its namespaces that are among these.
+    fn enter_namespaces(&self, these: CloneFlags) -> Result<(), StepError> {
+        let namespaces = self.namespaces & these;
+        if namespaces.is_empty() { Ok(()) } else { Step::Join.run(|| setns(self.process, namespaces)) }
+    }
+
+    /// Opened outside: with what it is allowed there, and from the cgroup it comes from, it may enter.
+    fn open_cgroups(&self) -> Result<Vec<File>, StepError> {
+        let open = |file: &PathBuf| OpenOptions::new().write(true).open(file);
+        let doors = self.cgroups.iter().map(|file| Step::JoinCgroup.on(file.display(), || open(file)));
+        doors.collect()
+    }
+
+    fn enter_cgroups(&self, doors: Vec<File>) -> Result<(), StepError> {
+        let mut doors = self.cgroups.iter().zip(doors);
+        doors.try_for_each(|(file, mut door)| Step::JoinCgroup.on(file.display(), || door.write_all(b"0")))
+    }
+}
+
+/// Waits until the guest asks for the end of all it has started, or is dead, and kills them until it has ended.
+fn monitor(guest: Pid, alarm: &OwnedFd) -> io::Result<()> {
+    // There is nothing to be read but its end.
+    let _ = read(alarm, &mut [0]);
+    while waitpid(guest, Some(WaitPidFlag::WNOHANG))? == WaitStatus::StillAlive {
+        for (pid, parent) in snapshot::below(guest.as_raw()).unwrap_or_default() {
+            let handle = pidfd::open(pid);
+            // Its id may have been another's before it was opened.
+            let is_same = Process::new(pid).and_then(|process| process.stat());
+            if let (Ok(handle), true) = (handle, is_same.is_ok_and(|stat| stat.ppid == parent)) {
+                // One that has just ended takes no signal.
+                let _ = pidfd::send(handle.as_fd(), libc::SIGKILL);
+            }
+        }
+        sleep(KILL_INTERVAL);
+    }
+    Ok(())
+}
+
+/// Has the monitor kill all that is left, and waits for their ends.
+fn end_all(held: OwnedFd) -> io::Result<()> {
+    drop(held);
+    while any_child(0)? != Wait::NoChildren {}
+    Ok(())
+}
+
+/// Waits for the workload's end, obeying meanwhile. Nobody else in the sandbox is ours to signal.
+fn until_end(pid: Pid, control: &mut UnixStream, signals: &SignalFd) -> io::Result<Exit> {
+    loop {
+        let mut sources = [
+            PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(control.as_fd(), PollFlags::POLLIN),
+        ];
+        match poll(&mut sources, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let [child, command] = sources.map(|source| source.any().unwrap_or(false));
+        if child {
+            while signals.read_signal()?.is_some() {}
+            while let Wait::Changed(changed, change) = any_child(libc::WNOHANG | libc::WUNTRACED)? {
+                match change {
+                    Change::Exited(status) if changed == pid => return Ok(Exit::Code(status)),
+                    Change::Signaled(signal) if changed == pid => return Ok(Exit::Signal(signal)),
+                    Change::Stopped(signal) if changed == pid => {
+                        channel::send(control, &Report::Stopped(signal), &[])?;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        if command {
+            obey(pid, control)?;
+        }
+    }
+}
+
+fn obey(pid: Pid, control: &mut UnixStream) -> io::Result<()> {
+    let pid = pid.as_raw();
+    let (to, signal) = match channel::receive::<Command>(control)? {
+        None => return Err(Errno::ECHILD.into()),
+        Some((Command::Signal { signal, group }, _)) => (if group { -pid } else { pid }, signal),
+        Some((Command::Kill, _)) => (-pid, libc::SIGKILL),
+        Some((Command::Go(..) | Command::GoOn, _)) => {
+            return Err(io::Error::other("there is one workload to a guest"));
+        }
+    };
+    // What has just ended takes no signal any more.
+    let _ = signal::send(to, signal);
+    Ok(())
+}

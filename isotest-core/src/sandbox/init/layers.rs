@@ -1,0 +1,63 @@
+//! What one attempt mounts over the template: its private directories, its copy-on-write views, its cgroup.
+
+use crate::plan::{Content, Layer, Private};
+use crate::sandbox::mounts;
+use crate::sandbox::store_paths;
+use crate::step::{Step, StepError};
+use crate::sys::mount::attr;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+/// The upper layer of one copy-on-write view: what was written is found in it.
+#[derive(Debug)]
+pub(super) struct Upper {
+    /// The directory, which nothing but this descriptor reaches any more.
+    pub(super) directory: File,
+    /// Where it is seen.
+    pub(super) path: PathBuf,
+}
+
+/// Mounts everything; `leaf` is the attempt's directory below each of the run's cgroup directories, and `store` its
+/// place to write.
+///
+/// # Errors
+/// The step that failed.
+pub(super) fn mount(private: &Private, store: &Path, leaf: Option<&str>) -> Result<Vec<Upper>, StepError> {
+    let mut uppers = Vec::new();
+    let mut taken = Vec::new();
+    // All are taken before the first is attached: what they cover may be what the next one is made of.
+    for (n, layer) in private.layers.iter().enumerate() {
+        let mount = Step::MakeLayers.on(layer.path.display(), || take(n, layer, store, &mut uppers))?;
+        taken.push((mount, layer.path.as_path()));
+    }
+    if let Some(leaf) = leaf {
+        for view in &private.cgroups {
+            let mount = Step::ShowCgroup
+                .on(view.path.display(), || mounts::detached_copy(&view.stash.join(leaf), false))?;
+            taken.push((mount, view.path.as_path()));
+        }
+    }
+    // Should a workload with all capabilities uncover the stash, the stores of other attempts in it are not to be
+    // written to.
+    Step::AttachLayers.on(private.stash.display(), || {
+        mounts::restrict(&File::open(&private.stash)?.into(), attr::RDONLY, true)
+    })?;
+    for (mount, path) in taken {
+        Step::AttachLayers.on(path.display(), || mounts::attach(&mount, path))?;
+    }
+    Ok(uppers)
+}
+
+fn take(n: usize, layer: &Layer, store: &Path, uppers: &mut Vec<Upper>) -> io::Result<OwnedFd> {
+    match &layer.content {
+        Content::Private { .. } => mounts::detached_copy(&store_paths::private_directory(store, n), false),
+        Content::CopyOnWrite { .. } => {
+            let directory = File::open(store_paths::upper(store, n))?;
+            uppers.push(Upper { directory, path: layer.path.clone() });
+            mounts::detached_copy(&store_paths::view(store, n), false)
+        }
+        Content::Again { stash } => mounts::detached_copy(stash, true),
+    }
+}

@@ -1,0 +1,121 @@
+//! Who is still there: the processes of the sandbox besides init.
+
+use crate::outcome::LeftProcess;
+use crate::snapshot::Picture;
+use nix::unistd::Pid;
+use procfs::process::{Process, all_processes};
+use std::collections::HashMap;
+
+/// The most processes that are named; a fork bomb leaves thousands.
+const MOST: usize = 50;
+/// The longest command line that is shown.
+const COMMAND_LENGTH: usize = 200;
+
+fn others() -> impl Iterator<Item = Process> {
+    let processes = all_processes().into_iter().flatten().flatten();
+    processes.filter(|process| process.pid != 1)
+}
+
+/// Whether there is still somebody who can do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Liveliness {
+    /// The process itself, or it has ended.
+    Moves,
+    /// Others, or nobody knows.
+    OthersMove,
+    /// All have stopped or ended.
+    NobodyMoves,
+}
+
+/// Of `pid` and all others but init.
+pub(super) fn liveliness(pid: Pid) -> Liveliness {
+    // They are looked at one after the other: one that is seen to have stopped may be continued by one that has ended when
+    // its turn comes. The second look sees what came of that.
+    match look(pid) {
+        Liveliness::NobodyMoves => look(pid),
+        seen => seen,
+    }
+}
+
+fn look(pid: Pid) -> Liveliness {
+    let seen = others().filter_map(|process| process.stat().ok());
+    let states = seen.map(|stat| match stat.state {
+        // Only its first thread has ended.
+        'Z' if stat.num_threads > 1 => (stat.pid, 'R'),
+        state => (stat.pid, state),
+    });
+    liveliness_of(pid.as_raw(), &states.collect::<Vec<_>>())
+}
+
+fn liveliness_of(pid: i32, states: &[(i32, char)]) -> Liveliness {
+    let is_still = |state: char| matches!(state, 'T' | 'Z' | 'X');
+    match states.iter().find(|(other, _)| *other == pid) {
+        // If it has ended, that is soon heard.
+        Some((_, state)) if *state != 'T' => Liveliness::Moves,
+        Some(_) if states.iter().all(|(_, state)| is_still(*state)) => Liveliness::NobodyMoves,
+        // A workload with all capabilities may have covered `/proc`.
+        Some(_) | None => Liveliness::OthersMove,
+    }
+}
+
+/// Names those that are alive, but for guests, whose first process has no parent in here, and what they started.
+pub(super) fn list() -> Vec<LeftProcess> {
+    let seen: Vec<_> =
+        others().filter_map(|process| process.stat().ok().map(|stat| (process, stat))).collect();
+    let parents = seen.iter().map(|(_, stat)| (stat.pid, stat.ppid)).collect();
+    let alive = seen.iter().filter(|(_, stat)| !matches!(stat.state, 'Z' | 'X'));
+    let left = alive.filter(|(_, stat)| !is_guest(stat.pid, &parents)).map(|(process, stat)| {
+        let command = match process.cmdline().unwrap_or_default().join(" ") {
+            line if line.is_empty() => format!("[{}]", stat.comm),
+            line => short(&line),
+        };
+        LeftProcess { pid: process.pid, command }
+    });
+    left.take(MOST).collect()
+}
+
+/// Whether the line of ancestors does not lead to init.
+fn is_guest(pid: i32, parents: &HashMap<i32, i32>) -> bool {
+    let mut pid = pid;
+    while let Some(&parent) = parents.get(&pid) {
+        if parent == 0 {
+            return true;
+        }
+        pid = parent;
+    }
+    false
+}
+
+/// The same from outside, where nobody can have covered `/proc`.
+pub(crate) fn seen_in(picture: &Picture) -> Vec<LeftProcess> {
+    let alive =
+        picture.processes.iter().filter(|process| !matches!(process.state.as_str(), "zombie" | "dead"));
+    let named = alive.map(|process| LeftProcess {
+        pid: process.inside.unwrap_or(process.pid),
+        command: short(&process.line()),
+    });
+    named.take(MOST).collect()
+}
+
+fn short(line: &str) -> String {
+    line.chars().take(COMMAND_LENGTH).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_moves_where_all_have_stopped_or_ended() {
+        let of = |others: &[(i32, char)]| liveliness_of(2, &[&[(2, 'T')], others].concat());
+        for others in [&[][..], &[(3, 'Z')], &[(3, 'T'), (4, 'X')]] {
+            assert_eq!(of(others), Liveliness::NobodyMoves);
+        }
+        for state in ['R', 'S', 'D', 't'] {
+            assert_eq!(of(&[(3, 'Z'), (4, state)]), Liveliness::OthersMove);
+            assert_eq!(liveliness_of(2, &[(2, state), (3, 'S')]), Liveliness::Moves);
+        }
+        assert_eq!(liveliness_of(2, &[(2, 'Z'), (3, 'Z')]), Liveliness::Moves, "it went on, and to its end");
+        assert_eq!(liveliness_of(2, &[]), Liveliness::OthersMove);
+    }
+}

@@ -1,0 +1,217 @@
+//! PID 1 of one attempt: sets the sandbox up, starts the workload, sees what it leaves behind, and by exiting makes
+//! the kernel end the rest.
+
+mod changes;
+pub(crate) mod guest;
+mod layers;
+pub(crate) mod leftovers;
+mod sampler;
+mod watch;
+
+use crate::outcome::{Ending, Exit};
+use crate::plan::{Network, Template};
+use crate::policy::Capability;
+use crate::sandbox::protocol::channel::{self, Command, Packed, Report, Start};
+use crate::sandbox::workload::descriptors::Descriptors;
+use crate::sandbox::workload::trace::Trace;
+use crate::sandbox::workload::{self, Ready, terminal};
+use crate::sandbox::{mounts, network};
+use crate::step::{Step, StepError};
+use crate::sys::clone3::{Side, SingleThreaded, clone_apart, exit_now};
+use crate::sys::mount::attr;
+use crate::sys::spawn::spawn;
+use crate::usage::{Children, Cpu, Io};
+use layers::Upper;
+use nix::sys::prctl::{set_dumpable, set_name, set_pdeathsig};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::Signal;
+use nix::sys::time::TimeVal;
+use nix::unistd::{Pid, dup2_stdin, pipe2, read, setsid};
+use sampler::Sampler;
+use std::convert::Infallible;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use watch::Watch;
+
+/// The unit of `ru_inblock` and `ru_oublock`.
+const BLOCK_BYTES: u64 = 512;
+
+/// What init is told by the zygote it is a copy of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Errand<'zygote> {
+    pub(crate) proof: &'zygote SingleThreaded,
+    pub(crate) template: &'zygote Template,
+    pub(crate) start: &'zygote Start,
+    /// The attempt's place to write.
+    pub(crate) store: &'zygote Path,
+    /// Readable once the id maps are written.
+    pub(crate) hold: &'zygote OwnedFd,
+}
+
+/// Everything, from the first instruction to the last.
+pub(crate) fn run(errand: Errand<'_>, descriptors: Vec<OwnedFd>) -> ! {
+    let mut descriptors = Descriptors::new(descriptors, errand.start);
+    let Some(mut control) = descriptors.control.take().map(UnixStream::from) else { exit_now(1) };
+    // It was the zygote's socket, of which nobody is to hold a copy: by its end the zygote's is known.
+    if dup2_stdin(&control).is_err() {
+        exit_now(1);
+    }
+    let report = match attempt(errand, descriptors, &mut control) {
+        Ok(ending) => Report::Ended(ending),
+        Err(error) => Report::Failed(error),
+    };
+    let sent = channel::send(&mut control, &report, &[]);
+    // The tmpfs of this sandbox is charged to the attempt's cgroup until init is gone: it stays until the
+    // supervisor has read the figures and closed its side.
+    while let Ok(Some(_)) = channel::receive::<Command>(&mut control) {}
+    exit_now(i32::from(sent.is_err()))
+}
+
+fn attempt(
+    errand: Errand<'_>,
+    mut descriptors: Descriptors,
+    control: &mut UnixStream,
+) -> Result<Ending, StepError> {
+    let Errand { template, start, store, hold, .. } = errand;
+    Step::DieWithParent.run(|| die_with_parent(hold))?;
+    let uppers = set_up(template, start, store)?;
+    Step::NewSession.run(setsid)?;
+    if let Some(attended) = start.attended {
+        let open = || terminal::open_for(attended, &descriptors.stdio, control);
+        descriptors.terminal = Step::OpenTerminal.run(open)?;
+    }
+    let signals = Step::CloneWorkload.run(watch::children)?;
+    let Some((workload, timeout)) = Step::Supervise.run(|| workload_from(control))? else { exit_now(0) };
+    let traced = if template.trace_missing { Some(Step::TracePaths.run(UnixStream::pair)?) } else { None };
+    let begins = traced.map(|(begins, follower)| {
+        descriptors.follower = Some(follower);
+        begins
+    });
+    let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
+    let ready = Ready::new(&workload);
+    let born = Instant::now();
+    let cgroup = descriptors.cgroup.as_ref().map(AsFd::as_fd);
+    let own_cgroup = !template.shared.contains(&Capability::Cgroup);
+    let run = || workload::run(own_cgroup, &ready, &descriptors, &error_end);
+    let pid = Step::CloneWorkload.run(|| clone_workload(errand, cgroup, run))?;
+    // Kept open, so that nobody on the other side takes a program that reopens it for one that has ended.
+    let terminal = descriptors.terminal.take();
+    let sources = if start.measured { template.sampled.as_slice() } else { &[] };
+    let sampler = Sampler::new(sources, descriptors.cgroup.as_ref());
+    drop((error_end, descriptors));
+    // From here on nothing is cloned, so that there may be a thread.
+    let trace = begins.map(|begins| Step::TracePaths.run(|| Trace::follow(begins))).transpose()?;
+    let mut watch = Watch::new(pid, born, timeout, start.attended.is_some());
+    watch.sampler = sampler;
+    Step::Supervise.run(|| watch.until_end(control, &signals))?;
+    let left_running = Step::Supervise.run(|| watch.clear(control, &signals))?;
+    drop(terminal);
+    if let Some(error) = workload::error(&errors) {
+        return Err(error);
+    }
+    let changed = changes::list(&uppers, &template.private);
+    let exit = watch.exit.unwrap_or(Exit::Code(0));
+    let children = Step::Supervise.run(|| children(&template.unmeasured, watch.sampler.as_ref()))?;
+    let missing_paths = trace.map(|trace| trace.paths()).unwrap_or_default();
+    let Watch { wall, timed_out, .. } = watch;
+    Ok(Ending { exit, wall, timed_out, left_running, changed, missing_paths, children })
+}
+
+/// The execve of a workload that is traced waits for an answer, and who gives it must not wait for that.
+#[expect(unreachable_code, reason = "a match without arms is how the child's branch gets its type")]
+fn clone_workload(
+    Errand { proof, template, .. }: Errand<'_>,
+    cgroup: Option<BorrowedFd<'_>>,
+    run: impl FnOnce() -> Infallible,
+) -> io::Result<Pid> {
+    if !template.trace_missing {
+        return spawn(proof, cgroup, run);
+    }
+    match clone_apart(proof, cgroup)? {
+        Side::Child => match run() {},
+        Side::Parent(pid) => Ok(pid),
+    }
+}
+
+/// Waits for the zygote to write the id maps. A zygote that died before the request for its death signal took
+/// effect has closed the pipe instead.
+fn die_with_parent(hold: &OwnedFd) -> io::Result<()> {
+    set_pdeathsig(Signal::SIGKILL)?;
+    if read(hold, &mut [0])? == 0 {
+        exit_now(1)
+    }
+    // A process that is not dumpable cannot be looked into, not even by a workload with all capabilities; nor can
+    // its id maps be written, so it is done after that.
+    set_dumpable(false)?;
+    Ok(set_name(c"isotest-init")?)
+}
+
+/// The sandbox, step by step.
+fn set_up(template: &Template, start: &Start, store: &Path) -> Result<Vec<Upper>, StepError> {
+    let uppers = layers::mount(&template.private, store, start.leaf.as_deref())?;
+    if matches!(template.network, Network::Own | Network::Down) {
+        network::write_settings(&template.net_settings)?;
+    }
+    if template.network == Network::Own {
+        Step::RaiseLoopback.run(network::raise_loopback)?;
+    }
+    Step::MountProc.run(|| {
+        let proc = mounts::new_file_system(c"proc", &[], attr::NOSUID | attr::NODEV | attr::NOEXEC)?;
+        mounts::attach(&proc, Path::new("/proc"))
+    })?;
+    for name in &template.private.guarded_proc {
+        let path = Path::new("/proc").join(name);
+        Step::GuardProc.on(path.display(), || guard(&path))?;
+    }
+    Step::MountDevpts.run(|| {
+        let options = [(c"ptmxmode", Some(c"0666")), (c"mode", Some(c"0620"))];
+        let devpts = mounts::new_file_system(c"devpts", &options, attr::NOSUID | attr::NOEXEC)?;
+        mounts::attach(&devpts, Path::new("/dev/pts"))
+    })?;
+    Ok(uppers)
+}
+
+fn guard(path: &Path) -> io::Result<()> {
+    let part = match mounts::detached_copy(path, false) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        copied => copied?,
+    };
+    mounts::restrict(&part, attr::RDONLY, false)?;
+    mounts::attach(&part, path)
+}
+
+/// Waits for the workload; `None` if the sandbox is not needed.
+fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<Duration>)>> {
+    match channel::receive::<Command>(control)? {
+        None => Ok(None),
+        Some((Command::Go(workload, timeout), _)) => Ok(Some((workload, timeout))),
+        Some((Command::Kill | Command::Signal { .. } | Command::GoOn, _)) => {
+            Err(io::Error::other("there is no workload yet"))
+        }
+    }
+}
+
+/// The accounts of the dead. Without accounting for I/O the kernel fills in zeros, which would be no measurement.
+fn children(unmeasured: &[Capability], sampler: Option<&Sampler>) -> io::Result<Children> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let cpu = Cpu { user: duration(usage.user_time()), system: duration(usage.system_time()) };
+    let bytes = |blocks: i64| u64::try_from(blocks).unwrap_or_default().saturating_mul(BLOCK_BYTES);
+    let io = Io { read: bytes(usage.block_reads()), write: bytes(usage.block_writes()) };
+    let is_wanted = |capability| !unmeasured.contains(&capability);
+    let counts_io = is_wanted(Capability::Io) && Path::new("/proc/self/io").exists();
+    Ok(Children {
+        cpu: is_wanted(Capability::Cpu).then_some(cpu),
+        io: counts_io.then_some(io),
+        memory: sampler.and_then(|sampler| sampler.memory(&usage)),
+        pids: sampler.and_then(Sampler::pids),
+        faults: u64::try_from(usage.minor_page_faults() + usage.major_page_faults()).unwrap_or_default(),
+    })
+}
+
+fn duration(time: TimeVal) -> Duration {
+    let seconds = u64::try_from(time.tv_sec()).unwrap_or_default();
+    Duration::from_secs(seconds) + Duration::from_micros(u64::try_from(time.tv_usec()).unwrap_or_default())
+}

@@ -1,0 +1,240 @@
+//! The wait for a workload's end, and what is done about those it leaves behind.
+
+use super::leftovers::{self, Liveliness};
+use super::sampler::Sampler;
+use crate::deadline;
+use crate::outcome::{Exit, LeftProcess};
+use crate::record::Moment;
+use crate::sandbox::protocol::channel::{self, Command, Report};
+use crate::sys::clone3::exit_now;
+use crate::sys::signal;
+use crate::sys::wait::{Change, Wait, any_child};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::{Pid, setpgid};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// After SIGTERM at the end of its time, a workload may put its things in order for this long.
+const TERMINATE_GRACE: Duration = Duration::from_secs(2);
+
+/// How long the supervisor may look at what is about to be killed.
+const LOOK_GRACE: Duration = Duration::from_secs(10);
+
+/// How long what the workload has left behind may take to end by itself before it counts as left running.
+const LEFTOVER_GRACE: Duration = Duration::from_millis(100);
+
+/// From here on the ends of children wait in a descriptor.
+pub(super) fn children() -> io::Result<SignalFd> {
+    let mut children = SigSet::empty();
+    children.add(Signal::SIGCHLD);
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&children), None)?;
+    Ok(SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?)
+}
+
+/// How often it is looked whether a workload that has stopped can still go on.
+const STOP_INTERVAL: Duration = Duration::from_millis(200);
+
+/// That the workload has stopped.
+#[derive(Debug, Clone, Copy)]
+struct Stop {
+    signal: i32,
+    /// When it is looked whether somebody could continue it.
+    look_again: Instant,
+}
+
+/// The wait for the workload's end.
+#[derive(Debug)]
+pub(super) struct Watch {
+    pid: Pid,
+    born: Instant,
+    /// When it is told to end, and if it has been told, when it is killed.
+    deadline: Option<Instant>,
+    pub(super) exit: Option<Exit>,
+    /// From its birth to its end.
+    pub(super) wall: Duration,
+    /// Whether its time ran out first.
+    pub(super) timed_out: bool,
+    /// Whether somebody attends to it, who is told that it has stopped and may let it go on.
+    attended: bool,
+    /// That it has stopped, if nobody attends to it.
+    stopped: Option<Stop>,
+    /// Where peaks have to be sampled.
+    pub(super) sampler: Option<Sampler>,
+}
+
+impl Watch {
+    /// Of the workload `pid`, which was born at `born` and has so much time.
+    pub(super) fn new(pid: Pid, born: Instant, timeout: Option<Duration>, attended: bool) -> Self {
+        if attended {
+            // It does so itself, too: whichever is first, a signal to the group finds it. The second may be refused.
+            let _ = setpgid(pid, pid);
+        }
+        let deadline = timeout.and_then(|timeout| deadline::after(born, timeout));
+        Self {
+            pid,
+            born,
+            deadline,
+            exit: None,
+            wall: Duration::ZERO,
+            timed_out: false,
+            attended,
+            stopped: None,
+            sampler: None,
+        }
+    }
+
+    pub(super) fn until_end(&mut self, control: &mut UnixStream, signals: &SignalFd) -> io::Result<()> {
+        while self.exit.is_none() {
+            let mut sources = [
+                PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+                PollFd::new(control.as_fd(), PollFlags::POLLIN),
+            ];
+            let look_again = self.stopped.map(|stop| stop.look_again);
+            let sample = self.sampler.as_ref().map(Sampler::next);
+            let next = [self.deadline, sample, look_again].into_iter().flatten().min();
+            match poll(&mut sources, deadline::timeout(next, Instant::now())) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let [child, command] = sources.map(|source| source.any().unwrap_or(false));
+            if child {
+                while signals.read_signal()?.is_some() {}
+                self.reap(control)?;
+            }
+            if command && self.exit.is_none() {
+                self.obey(control)?;
+            }
+            self.mind_the_time(control)?;
+            self.mind_a_stop();
+            if let Some(sampler) = self.sampler.as_mut().filter(|_| self.exit.is_none()) {
+                sampler.look();
+            }
+        }
+        Ok(())
+    }
+
+    /// First a chance to end in order, then none.
+    fn mind_the_time(&mut self, control: &mut UnixStream) -> io::Result<()> {
+        if self.exit.is_some() || self.deadline.is_none_or(|deadline| Instant::now() < deadline) {
+            return Ok(());
+        }
+        if self.timed_out {
+            self.deadline = None;
+            return everybody(Signal::SIGKILL);
+        }
+        self.timed_out = true;
+        self.let_look(control, Moment::TimeOut)?;
+        self.deadline = Some(Instant::now() + TERMINATE_GRACE);
+        everybody(Signal::SIGTERM)?;
+        everybody(Signal::SIGCONT)
+    }
+
+    fn reap(&mut self, control: &mut UnixStream) -> io::Result<()> {
+        while let Wait::Changed(pid, change) = any_child(libc::WNOHANG | libc::WUNTRACED)? {
+            match change {
+                Change::Exited(code) => self.ended(pid, Exit::Code(code)),
+                Change::Signaled(signal) => self.ended(pid, Exit::Signal(signal)),
+                Change::Stopped(signal) if pid == self.pid && self.attended => {
+                    channel::send(control, &Report::Stopped(signal), &[])?;
+                }
+                Change::Stopped(signal) if pid == self.pid => {
+                    self.stopped = Some(Stop { signal, look_again: Instant::now() });
+                }
+                Change::Stopped(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A workload that has stopped, with nothing left that could continue it, would wait for ever. Whoever could may end without
+    /// a word to init.
+    fn mind_a_stop(&mut self) {
+        let Some(stop) = self.stopped.filter(|stop| stop.look_again <= Instant::now()) else { return };
+        match leftovers::liveliness(self.pid) {
+            Liveliness::OthersMove => {
+                self.stopped = Some(Stop { look_again: Instant::now() + STOP_INTERVAL, ..stop });
+            }
+            Liveliness::Moves => self.stopped = None,
+            Liveliness::NobodyMoves => self.ended(self.pid, Exit::Stopped(stop.signal)),
+        }
+    }
+
+    fn ended(&mut self, pid: Pid, exit: Exit) {
+        if pid == self.pid && self.exit.is_none() {
+            self.exit = Some(exit);
+            self.wall = self.born.elapsed();
+        }
+    }
+
+    fn obey(&self, control: &mut UnixStream) -> io::Result<()> {
+        match channel::receive::<Command>(control)? {
+            None => exit_now(1),
+            Some((Command::Kill, _)) => everybody(Signal::SIGKILL),
+            Some((Command::Signal { signal, group }, _)) => {
+                let pid = self.pid.as_raw();
+                // What has just ended takes no signal any more.
+                let _ = signal::send(if group { -pid } else { pid }, signal);
+                Ok(())
+            }
+            // It was looked at for too long, and has not been waited for.
+            Some((Command::GoOn, _)) => Ok(()),
+            Some((Command::Go(..), _)) => Err(io::Error::other("there is one workload to a sandbox")),
+        }
+    }
+
+    /// Gives what is left a moment, notes what is still there then, and kills it.
+    pub(super) fn clear(&self, control: &mut UnixStream, signals: &SignalFd) -> io::Result<Vec<LeftProcess>> {
+        let deadline = Instant::now() + LEFTOVER_GRACE;
+        while anybody() {
+            let now = Instant::now();
+            if now >= deadline {
+                break;
+            }
+            let timeout = deadline::timeout(Some(deadline), now);
+            // Interrupted or not, what counts is who is still there.
+            let _ = poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], timeout);
+            while signals.read_signal()?.is_some() {}
+            while matches!(any_child(libc::WNOHANG)?, Wait::Changed(..)) {}
+        }
+        let mut left = Vec::new();
+        if anybody() {
+            left = leftovers::list();
+            // After a timeout the picture that counts has been taken.
+            if !self.timed_out {
+                self.let_look(control, Moment::LeftRunning)?;
+            }
+            everybody(Signal::SIGKILL)?;
+        }
+        while any_child(0)? != Wait::NoChildren {}
+        Ok(left)
+    }
+
+    /// Lets the supervisor look at what is about to be killed: it sees more of it than init, whose `/proc` is the workload's,
+    /// too, and it knows the processes by the ids they have outside.
+    fn let_look(&self, control: &mut UnixStream, moment: Moment) -> io::Result<()> {
+        channel::send(control, &Report::About(moment), &[])?;
+        let timeout = PollTimeout::try_from(LOOK_GRACE).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(control.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(0) | Err(_) => Ok(()),
+            Ok(_) => self.obey(control),
+        }
+    }
+}
+
+/// Signals every process of the sandbox but init.
+fn everybody(signal: Signal) -> io::Result<()> {
+    match kill(Pid::from_raw(-1), signal) {
+        Ok(()) | Err(Errno::ESRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether init is not alone in the sandbox.
+fn anybody() -> bool {
+    kill(Pid::from_raw(-1), None).is_ok()
+}

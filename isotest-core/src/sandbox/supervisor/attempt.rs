@@ -1,0 +1,351 @@
+//! One attempt, watched from outside: its output, its time, its end, its figures. Somebody who attends to it may wait
+//! for news together with other things, send signals, and use its terminal.
+
+use super::cancel::Cancel;
+use super::prepared::Sandbox;
+use crate::deadline;
+use crate::limits::Limits;
+use crate::outcome::{Ending, Exit, Outcome};
+use crate::plan::SandboxPlan;
+use crate::record::{Autopsy, Captured, Moment, Record};
+use crate::sandbox::init::leftovers;
+use crate::sandbox::protocol::channel::{self, Command, Report};
+use crate::snapshot::{self, Extent};
+use crate::step::{Step, StepError};
+use crate::suspect;
+use crate::usage::Usage;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// Init watches the time of its workload. This long after that time it should have reported the end, even on a
+/// machine that is very busy.
+const REPORT_GRACE: Duration = Duration::from_mins(1);
+/// If init has not reported the end this long after it was told to kill everything, the sandbox counts as lost.
+const KILL_GRACE: Duration = Duration::from_secs(10);
+
+/// For so long after its start output may wait in the pipes: most tests are over by then, and a supervisor that wakes
+/// for each of their lines takes the processor from them.
+const QUIET: Duration = Duration::from_millis(10);
+
+/// An attempt from its start to its record.
+#[derive(Debug)]
+pub struct Attempt {
+    /// `None` if there never was one.
+    sandbox: Option<Sandbox>,
+    /// The process that was started as its zygote.
+    zygote: i32,
+    limits: Limits,
+    /// Until when its output is not looked at.
+    quiet_until: Instant,
+    /// When the next thing happens to it, and what.
+    next: Option<(Instant, Urge)>,
+    /// The outer side of its terminal, if it has one.
+    terminal: Option<OwnedFd>,
+    autopsy: Option<Result<Autopsy, String>>,
+    /// Why a guest is not counted.
+    uncounted: Option<StepError>,
+    end: Option<Result<Ending, StepError>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Urge {
+    Kill,
+    GiveUp,
+}
+
+/// What became of an attempt that was waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waited {
+    /// It has ended, or was never there.
+    Ended,
+    /// Its sandbox does not answer.
+    Lost,
+    /// The whole run is to end.
+    Cancelled,
+}
+
+/// News of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// It has ended.
+    Ended,
+    /// Its sandbox does not answer. What is left of it ends with its slot.
+    Lost,
+    /// This signal stopped it; it goes on after SIGCONT.
+    Stopped(i32),
+}
+
+impl Attempt {
+    /// Starts the workload in its sandbox, whose init is below the process `zygote`.
+    pub(super) fn start(mut sandbox: Sandbox, zygote: i32, plan: &SandboxPlan) -> Self {
+        let opened = sandbox.terminal();
+        let gone = opened.and_then(|terminal| sandbox.go(&plan.workload, plan.timeout).map(|()| terminal));
+        let (terminal, end) = match gone {
+            Ok(terminal) => (terminal, None),
+            Err(error) => (None, Some(Err(error))),
+        };
+        let now = Instant::now();
+        let late =
+            plan.timeout.and_then(|timeout| deadline::after(now, timeout.saturating_add(REPORT_GRACE)));
+        let next = late.map(|late| (late, Urge::Kill));
+        Self {
+            sandbox: Some(sandbox),
+            zygote,
+            limits: plan.limits.clone(),
+            quiet_until: now + QUIET,
+            next,
+            terminal,
+            autopsy: None,
+            uncounted: None,
+            end,
+        }
+    }
+
+    /// An attempt for which there was no sandbox.
+    pub fn without_sandbox(error: StepError) -> Self {
+        Self {
+            sandbox: None,
+            zygote: 0,
+            limits: Limits::default(),
+            quiet_until: Instant::now(),
+            next: None,
+            terminal: None,
+            autopsy: None,
+            uncounted: None,
+            end: Some(Err(error)),
+        }
+    }
+
+    /// Whether there never was a sandbox for it.
+    pub(super) const fn is_without_sandbox(&self) -> bool {
+        self.sandbox.is_none()
+    }
+
+    /// Whether it has ended as a test that passes does.
+    pub fn has_exited_well(&self) -> bool {
+        matches!(&self.end, Some(Ok(ending)) if ending.exit == Exit::Code(0) && !ending.timed_out)
+    }
+
+    /// Watches it to its end.
+    pub(super) fn wait(&mut self, cancel: &Cancel) -> Waited {
+        while self.end.is_none() {
+            match self.step(cancel) {
+                Ok(Waited::Ended) => {}
+                Ok(other) => return other,
+                Err(error) => {
+                    self.lose(&error);
+                    return Waited::Lost;
+                }
+            }
+        }
+        Waited::Ended
+    }
+
+    /// Waits for one thing to happen and does what follows from it.
+    fn step(&mut self, cancel: &Cancel) -> io::Result<Waited> {
+        let (next, Some(sandbox)) = (self.next, &mut self.sandbox) else { return Ok(Waited::Ended) };
+        let now = Instant::now();
+        if let Some((_, urge)) = next.filter(|(at, _)| *at <= now) {
+            return self.urge(urge);
+        }
+        let quiet_until = Some(self.quiet_until).filter(|until| *until > now);
+        let until = next.map(|(at, _)| at).into_iter().chain(quiet_until).min();
+        let timeout = deadline::timeout(until, now);
+        let Woken { reported, cancelled, has_output } =
+            sleep(sandbox, cancel, timeout, quiet_until.is_some())?;
+        if cancelled {
+            return Ok(Waited::Cancelled);
+        }
+        if has_output {
+            sandbox.take_output()?;
+        }
+        if reported {
+            self.take_report()?;
+        }
+        Ok(Waited::Ended)
+    }
+
+    /// Reads what init reports; the signal, if it is that the workload was stopped.
+    fn take_report(&mut self) -> io::Result<Option<i32>> {
+        let Some(sandbox) = &mut self.sandbox else { return Ok(None) };
+        let report = channel::receive::<Report>(&mut sandbox.control)?;
+        match report.ok_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))?.0 {
+            Report::Failed(error) => self.end = Some(Err(error)),
+            Report::Ended(mut ending) => {
+                // A workload with all capabilities may have left init no `/proc` to find them in.
+                if let (true, Some(Ok(autopsy))) = (ending.left_running.is_empty(), &self.autopsy)
+                    && autopsy.moment == Moment::LeftRunning
+                {
+                    ending.left_running = leftovers::seen_in(&autopsy.picture);
+                }
+                self.end = Some(Ok(ending));
+            }
+            Report::About(moment) => {
+                self.autopsy = Some(look(self.zygote, moment));
+                // An init that has just gone is noticed by the next wait.
+                let _ = channel::send(&mut sandbox.control, &Command::GoOn, &[]);
+            }
+            Report::Stopped(signal) => return Ok(Some(signal)),
+            Report::Uncounted(error) => self.uncounted = Some(error),
+            Report::Terminal => return Err(io::Error::other("there is one terminal to a sandbox")),
+        }
+        Ok(None)
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// It is lost for this reason.
+    fn lose(&mut self, error: &io::Error) {
+        self.end = Some(Err(Step::Supervise.failed(None, error)));
+    }
+
+    /// It is lost with its zygote.
+    pub(super) fn lose_zygote(&mut self) {
+        self.end = Some(Err(StepError::zygote_killed()));
+    }
+
+    fn urge(&mut self, urge: Urge) -> io::Result<Waited> {
+        match urge {
+            Urge::Kill => self.next = Some((Instant::now() + KILL_GRACE, Urge::GiveUp)),
+            Urge::GiveUp => return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),
+        }
+        if let Some(sandbox) = &mut self.sandbox {
+            // An init that has just gone is noticed by the next wait.
+            let _ = channel::send(&mut sandbox.control, &Command::Kill, &[]);
+        }
+        Ok(Waited::Ended)
+    }
+
+    /// Reads the figures and lets the sandbox go. Call it when the attempt has been waited for.
+    pub fn finish(self) -> Record {
+        let Self { sandbox, limits, autopsy, uncounted, end, .. } = self;
+        let lost = || Err(Step::Supervise.failed(None, &io::Error::from_raw_os_error(libc::ECANCELED)));
+        let (mut read, mut changed_limit, mut remarks) = (Ok(Usage::default()), None, Vec::new());
+        let (mut stdout, mut stderr) = (Captured::default(), Captured::default());
+        if let Some(mut sandbox) = sandbox {
+            read = sandbox.usage();
+            changed_limit = sandbox.changed_limit();
+            if let Err(error) = sandbox.take_rest_of_output() {
+                remarks.push(format!("the end of its output could not be read: {error}"));
+            }
+            if limits.any() && sandbox.lacks_cgroup() {
+                remarks.push("its limits were not in force".to_owned());
+            }
+            [stdout, stderr] = sandbox.end().map(super::capture::Capture::finish);
+        }
+        let autopsy = autopsy.and_then(|taken| {
+            taken.map_err(|why| remarks.push(format!("there is no picture of what was running: {why}"))).ok()
+        });
+        remarks.extend(
+            uncounted.map(|error| format!("what this used is not counted with the attempt: {error}")),
+        );
+        let ended = end.unwrap_or_else(lost).and_then(|ending| Ok((ending, read?)));
+        let (outcome, ending, usage, suspect) = match ended {
+            Ok((ending, mut usage)) => {
+                let suspect = changed_limit.or_else(|| suspect::moved(&usage, &ending.children));
+                if let (Some(oom), Some(_)) = (&mut usage.oom, &suspect) {
+                    // Whose limit it was that was hit cannot be said.
+                    oom.value.own_limit = false;
+                }
+                remarks.extend(of_kernel(&usage));
+                usage.complete_from(ending.children);
+                (Outcome::of(&ending, &usage), Some(ending), usage, suspect)
+            }
+            Err(error) => {
+                // What was never executed has used nothing that could be measured.
+                remarks.push(error.hint().to_owned());
+                (Outcome::NotIsolated(error), None, Usage::default(), None)
+            }
+        };
+        Record { outcome, ending, usage, stdout, stderr, autopsy, suspect, remarks }
+    }
+
+    /// Readable when [`Attempt::hear`] has something to say; `None` if there never was a sandbox.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.sandbox.as_ref().map(|sandbox| sandbox.control.as_fd())
+    }
+
+    /// Waits for news.
+    pub fn hear(&mut self) -> Heard {
+        while !self.has_ended() {
+            match self.take_report() {
+                Ok(Some(signal)) => return Heard::Stopped(signal),
+                Ok(None) => {}
+                Err(error) => {
+                    self.lose(&error);
+                    return Heard::Lost;
+                }
+            }
+        }
+        Heard::Ended
+    }
+
+    /// The outer side of its terminal, if it has one.
+    pub fn terminal(&self) -> Option<BorrowedFd<'_>> {
+        self.terminal.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Sends a signal to the workload's process, or to all of its process group.
+    pub fn signal(&mut self, signal: i32, group: bool) {
+        if let Some(sandbox) = &mut self.sandbox {
+            // An init that has just gone is noticed by whoever hears of it.
+            let _ = channel::send(&mut sandbox.control, &Command::Signal { signal, group }, &[]);
+        }
+    }
+}
+
+/// What the kernel did to it that its figures do not say.
+fn of_kernel(usage: &Usage) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if let Some(kills) = usage.oom.filter(|oom| oom.value.kills > 0 && !oom.value.own_limit) {
+        remarks.push(format!(
+            "the kernel killed {} of its processes for want of memory, though at no limit of its own",
+            kills.value.kills
+        ));
+    }
+    if let Some(refused @ 1..) = usage.pids_refused {
+        remarks.push(format!("at its limit of processes and threads, the kernel refused it {refused} more"));
+    }
+    remarks
+}
+
+/// Takes the picture of what is about to be killed.
+fn look(zygote: i32, moment: Moment) -> Result<Autopsy, String> {
+    let taken = snapshot::init_below(zygote).and_then(|init| {
+        let init = init.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
+        snapshot::take(init, Extent::Full)
+    });
+    taken.map(|picture| Autopsy { moment, picture }).map_err(|error| error.to_string())
+}
+
+/// What woke the supervisor.
+struct Woken {
+    reported: bool,
+    cancelled: bool,
+    has_output: bool,
+}
+
+/// Waits until something happens or the time is over; while it is `quiet`, output is nothing that happens.
+fn sleep(sandbox: &Sandbox, cancel: &Cancel, timeout: PollTimeout, quiet: bool) -> io::Result<Woken> {
+    let mut sources = vec![
+        PollFd::new(sandbox.control.as_fd(), PollFlags::POLLIN),
+        PollFd::new(cancel.descriptor(), PollFlags::POLLIN),
+    ];
+    if !quiet {
+        let open = sandbox.streams.iter().filter_map(|stream| stream.pipe.as_ref());
+        sources.extend(open.map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+    }
+    match poll(&mut sources, timeout) {
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut woken = sources.iter().map(|source| source.any() == Some(true));
+    let (reported, cancelled) = (woken.next() == Some(true), woken.next() == Some(true));
+    Ok(Woken { reported, cancelled, has_output: woken.any(|woken| woken) })
+}

@@ -1,0 +1,165 @@
+//! Entering a sandbox that is running: a copy of this process goes in, and starts a workload there. It is nobody's child
+//! inside, so it is no part of what the attempt leaves behind; but what it uses is counted with the attempt.
+
+use super::attempt::Attempt;
+use super::prepared::Sandbox;
+use crate::host;
+use crate::plan::SandboxPlan;
+use crate::sandbox::init::guest::{self, Guest};
+use crate::step::{Step, StepError};
+use crate::sys::clone3::{Side, SingleThreaded, clone3};
+use crate::sys::pidfd;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::CloneFlags;
+use procfs::process::Process;
+use procfs::{ProcError, ProcResult};
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+/// The files below `/proc/PID/ns` and what they are entered by.
+const NAMESPACES: [(&str, CloneFlags); 7] = [
+    ("user", CloneFlags::CLONE_NEWUSER),
+    ("pid", CloneFlags::CLONE_NEWPID),
+    ("mnt", CloneFlags::CLONE_NEWNS),
+    ("net", CloneFlags::CLONE_NEWNET),
+    ("ipc", CloneFlags::CLONE_NEWIPC),
+    ("uts", CloneFlags::CLONE_NEWUTS),
+    ("cgroup", CloneFlags::CLONE_NEWCGROUP),
+];
+
+/// A sandbox that is running.
+#[derive(Debug)]
+pub struct Running {
+    /// A process of its workload: init itself lets nobody look into it.
+    process: OwnedFd,
+    /// Those that are not the caller's.
+    namespaces: CloneFlags,
+    /// By these files its cgroups are entered.
+    cgroups: Vec<PathBuf>,
+    environment: Vec<(OsString, OsString)>,
+    directory: PathBuf,
+}
+
+impl Running {
+    /// The one in which `init`, an id as seen from here, is PID 1.
+    ///
+    /// # Errors
+    /// `ESRCH` if it has ended; others, with the file, if it may not be looked into.
+    pub fn of(init: i32) -> Result<Self, StepError> {
+        let file = format!("/proc/{init}/task/{init}/children");
+        let children = look(&file, || fs::read_to_string(&file))?;
+        let pid = children.split_whitespace().next().and_then(|pid| pid.parse().ok());
+        Self::look_into(pid.ok_or_else(|| ended(init))?, init)
+    }
+
+    fn look_into(pid: i32, init: i32) -> Result<Self, StepError> {
+        let file = |name: &str| format!("/proc/{pid}/{name}");
+        let handle = look(&file(""), || pidfd::open(pid))?;
+        let process = look(&file(""), || of_proc(Process::new(pid)))?;
+        // The id may have been given to another process before it was opened.
+        if look(&file("stat"), || of_proc(process.stat()))?.ppid != init {
+            return Err(ended(init));
+        }
+        let directory = look(&file("cwd"), || fs::read_link(file("cwd")))?;
+        let environment = look(&file("environ"), || of_proc(process.environ()))?;
+        Ok(Self {
+            process: handle,
+            namespaces: look(&file("ns"), || namespaces(pid))?,
+            cgroups: look(&file("cgroup"), || cgroups(pid))?,
+            environment: environment.into_iter().collect(),
+            directory: if directory.to_string_lossy().ends_with(" (deleted)") {
+                "/".into()
+            } else {
+                directory
+            },
+        })
+    }
+
+    /// The environment its workload was started with.
+    pub fn environment(&self) -> &[(OsString, OsString)] {
+        &self.environment
+    }
+
+    /// The directory its workload is in.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Whether its workload has ended meanwhile, and with it everything in the sandbox.
+    pub fn has_ended(&self) -> bool {
+        let mut source = [PollFd::new(self.process.as_fd(), PollFlags::POLLIN)];
+        matches!(poll(&mut source, PollTimeout::ZERO), Ok(1..))
+    }
+
+    /// Executes a workload in it, to which somebody attends. The caller must have one thread. The attempt that is given
+    /// back is measured only so far as a parent is told of its children; limits are those of the sandbox.
+    pub fn enter(&self, plan: &SandboxPlan) -> Attempt {
+        match self.send_guest(plan) {
+            Ok(sandbox) => Attempt::start(sandbox, 0, plan),
+            Err(error) => Attempt::without_sandbox(error),
+        }
+    }
+
+    fn send_guest(&self, plan: &SandboxPlan) -> Result<Sandbox, StepError> {
+        let proof = Step::Join.run(SingleThreaded::verify)?;
+        let (control, theirs) = Step::Join.run(UnixStream::pair)?;
+        let Self { process, namespaces, cgroups, .. } = self;
+        let attended = plan.attended.unwrap_or_default();
+        match Step::Join.run(|| clone3(&proof, 0))? {
+            Side::Child => {
+                drop(control);
+                guest::run(&Guest { proof, process, namespaces: *namespaces, cgroups, attended }, theirs)
+            }
+            Side::Parent(_) => Ok(Sandbox::of_guest(plan, control)),
+        }
+    }
+}
+
+/// That it is not there any more.
+fn ended(init: i32) -> StepError {
+    Step::Join.failed(Some(format!("process {init}")), &Errno::ESRCH.into())
+}
+
+/// Looks at something of a process. What is gone is so because the process is.
+fn look<T>(what: &str, seen: impl FnOnce() -> io::Result<T>) -> Result<T, StepError> {
+    Step::Join.on(what, || {
+        seen().map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Errno::ESRCH.into(),
+            _ => error,
+        })
+    })
+}
+
+/// What the system said.
+fn of_proc<T>(seen: ProcResult<T>) -> io::Result<T> {
+    seen.map_err(|error| match error {
+        ProcError::PermissionDenied(_) => Errno::EACCES.into(),
+        ProcError::NotFound(_) => Errno::ESRCH.into(),
+        ProcError::Io(error, _) => error,
+        other => io::Error::other(other),
+    })
+}
+
+fn namespaces(pid: i32) -> io::Result<CloneFlags> {
+    let mut others = CloneFlags::empty();
+    for (file, flag) in NAMESPACES {
+        if fs::read_link(format!("/proc/{pid}/ns/{file}"))? != fs::read_link(format!("/proc/self/ns/{file}"))?
+        {
+            others |= flag;
+        }
+    }
+    Ok(others)
+}
+
+/// Those hierarchies in which it is where we are need no entering.
+fn cgroups(pid: i32) -> io::Result<Vec<PathBuf>> {
+    let (own, theirs) = (host::probe::cgroups_of(None)?, host::probe::cgroups_of(Some(pid))?);
+    let others = theirs.into_iter().filter(|theirs| !own.iter().any(|own| own.own == theirs.own));
+    let file = |unified| if unified { "cgroup.procs" } else { "tasks" };
+    Ok(others.map(|mount| mount.own.join(file(mount.unified))).collect())
+}

@@ -1,0 +1,14 @@
+//! The calling program: it orders sandboxes, watches what runs in them, and ends them.
+
+mod attempt;
+mod cancel;
+mod capture;
+mod join;
+mod prepared;
+mod slot;
+
+pub use attempt::{Attempt, Heard};
+pub use cancel::Cancel;
+pub use join::Running;
+pub use slot::Slot;
+pub(crate) use slot::Zygote;

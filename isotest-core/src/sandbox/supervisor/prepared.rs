@@ -1,0 +1,274 @@
+//! A sandbox that is set up, or being set up, and waits for its workload: the next ones are made while the present
+//! workload runs.
+
+use super::capture::Capture;
+use crate::cgroup::{Cgroups, Leaf};
+use crate::limits::Limits;
+use crate::plan::{Attended, SandboxPlan, Workload};
+use crate::sandbox::protocol::channel::{self, Command, Order, Packed, Report, Start};
+use crate::step::{Step, StepError};
+use crate::usage::Usage;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::unistd::{dup, pipe2, read};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+/// What must be known of an attempt before its sandbox is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Kind {
+    limits: Limits,
+    measured: bool,
+    inherit_stdio: bool,
+    attended: Option<Attended>,
+    output_bytes: usize,
+}
+
+impl From<&SandboxPlan> for Kind {
+    fn from(plan: &SandboxPlan) -> Self {
+        let SandboxPlan { measured, inherit_stdio, attended, output_bytes, .. } = *plan;
+        Self { limits: plan.limits.clone(), measured, inherit_stdio, attended, output_bytes }
+    }
+}
+
+/// One sandbox, seen from outside.
+#[derive(Debug)]
+pub(super) struct Sandbox {
+    pub(super) kind: Kind,
+    leaf: Option<Leaf>,
+    pub(super) control: UnixStream,
+    pub(super) streams: [Stream; 2],
+}
+
+/// So much of a stream is read at once: whoever writes without end shares the reader with the other stream, the clock, and
+/// signals. It is as much as a pipe holds by default.
+const TURN_BYTES: usize = 64 << 10;
+
+/// Standard output or error of the workload.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// `None` once it has ended, or if the workload has the supervisor's own.
+    pub(super) pipe: Option<OwnedFd>,
+    pub(super) capture: Capture,
+}
+
+impl Stream {
+    /// Reads what is there, a turn at most; at its end it is closed. Says how much that was.
+    fn take(&mut self) -> io::Result<usize> {
+        let mut buffer = [0; 16 << 10];
+        let mut taken = 0;
+        while let Some(pipe) = self.pipe.as_ref().filter(|_| taken < TURN_BYTES) {
+            match read(pipe, &mut buffer) {
+                Ok(0) => self.pipe = None,
+                Ok(length) => {
+                    self.capture.push(buffer.get(..length).unwrap_or_default());
+                    taken += length;
+                    // There is hardly more.
+                    if length < buffer.len() {
+                        break;
+                    }
+                }
+                Err(Errno::EAGAIN) => break,
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(taken)
+    }
+
+    /// How much it holds at most.
+    fn capacity(&self) -> io::Result<usize> {
+        let Some(pipe) = &self.pipe else { return Ok(0) };
+        Ok(usize::try_from(fcntl(pipe, FcntlArg::F_GETPIPE_SZ)?).unwrap_or_default())
+    }
+}
+
+impl Sandbox {
+    /// Makes the cgroup and orders a zygote to do the rest. What goes wrong there is reported over `control`.
+    ///
+    /// # Errors
+    /// The step that failed here.
+    pub(super) fn order(kind: &Kind, cgroups: &Cgroups, orders: &mut UnixStream) -> Result<Self, StepError> {
+        let leaf =
+            if kind.measured { Step::CreateCgroup.run(|| cgroups.create_leaf(&kind.limits))? } else { None };
+        match Self::send(kind, leaf.as_ref(), orders) {
+            Ok((control, pipes)) => {
+                let streams = pipes.map(|pipe| Stream { pipe, capture: Capture::new(kind.output_bytes) });
+                Ok(Self { kind: kind.clone(), leaf, control, streams })
+            }
+            Err(error) => {
+                remove(leaf.as_ref());
+                Err(error)
+            }
+        }
+    }
+
+    /// One that was not made here: what a guest of it has to say comes over `control`.
+    pub(super) fn of_guest(plan: &SandboxPlan, control: UnixStream) -> Self {
+        let stream = || Stream { pipe: None, capture: Capture::new(0) };
+        Self { kind: Kind::from(plan), leaf: None, control, streams: [stream(), stream()] }
+    }
+
+    fn send(
+        kind: &Kind,
+        leaf: Option<&Leaf>,
+        orders: &mut UnixStream,
+    ) -> Result<(UnixStream, [Option<OwnedFd>; 2]), StepError> {
+        let (control, theirs) = Step::StartZygote.run(UnixStream::pair)?;
+        let Wiring { outside, inside } = Step::StartZygote.run(|| wire(kind))?;
+        let (directory, tasks) = match leaf {
+            Some(leaf) => Step::CreateCgroup.run(|| leaf.entrances())?,
+            None => (None, Vec::new()),
+        };
+        let start = Start {
+            leaf: leaf.map(|leaf| leaf.name().to_owned()),
+            born_in_cgroup: directory.is_some(),
+            measured: kind.measured,
+            attended: kind.attended,
+        };
+        let mut descriptors = vec![theirs.as_fd()];
+        descriptors.extend(inside.iter().chain(&directory).chain(&tasks).map(AsFd::as_fd));
+        Step::StartZygote.run(|| channel::send(orders, &Order::Start(start), &descriptors))?;
+        Ok((control, outside))
+    }
+
+    /// Starts the workload.
+    ///
+    /// # Errors
+    /// When it cannot be executed by anybody.
+    pub(super) fn go(&mut self, workload: &Workload, timeout: Option<Duration>) -> Result<(), StepError> {
+        let limits = self.kind.limits.process.clone();
+        let packed = Step::Exec.on(workload.program.display(), || Packed::new(workload, limits))?;
+        // An init that has failed has said so before it went.
+        let _ = channel::send(&mut self.control, &Command::Go(packed, timeout), &[]);
+        Ok(())
+    }
+
+    /// Waits until the terminal is open, if it is to have one.
+    pub(super) fn terminal(&mut self) -> Result<Option<OwnedFd>, StepError> {
+        if !self.kind.attended.is_some_and(Attended::has_terminal) {
+            return Ok(None);
+        }
+        let report = Step::Supervise.run(|| channel::receive::<Report>(&mut self.control))?;
+        match report {
+            Some((Report::Terminal, descriptors)) => Ok(descriptors.into_iter().next()),
+            Some((Report::Failed(error), _)) => Err(error),
+            None | Some(_) => Err(Step::Supervise.failed(None, &io::Error::from_raw_os_error(libc::ECHILD))),
+        }
+    }
+
+    /// Reads a turn of what is there of its output, without waiting.
+    pub(super) fn take_output(&mut self) -> io::Result<()> {
+        self.streams.iter_mut().try_for_each(|stream| stream.take().map(drop))
+    }
+
+    /// Reads all that is left of it. Whoever outside has got hold of a stream does not keep this from ending.
+    pub(super) fn take_rest_of_output(&mut self) -> io::Result<()> {
+        for stream in &mut self.streams {
+            let mut left = stream.capacity()?;
+            while left > 0 {
+                match stream.take()? {
+                    0 => break,
+                    length => left = left.saturating_sub(length),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it was to have a cgroup of its own and has none.
+    pub(super) const fn lacks_cgroup(&self) -> bool {
+        self.leaf.is_none()
+    }
+
+    /// The figures. Every process of the workload must be gone.
+    ///
+    /// # Errors
+    /// When they are gone, too.
+    pub(super) fn usage(&self) -> Result<Usage, StepError> {
+        self.leaf.as_ref().map_or_else(|| Ok(Usage::default()), Leaf::usage)
+    }
+
+    /// Which limit somebody has changed.
+    pub(super) fn changed_limit(&self) -> Option<String> {
+        self.leaf.as_ref().and_then(Leaf::changed_limit)
+    }
+
+    /// Lets init go, and removes the cgroup. Every process of the workload must be gone.
+    pub(super) fn end(self) -> [Capture; 2] {
+        let Self { leaf, control, streams, .. } = self;
+        drop(control);
+        remove(leaf.as_ref());
+        streams.map(|stream| stream.capture)
+    }
+}
+
+/// A leaf that cannot be removed now is removed with the run's directory, or swept by the next run.
+fn remove(leaf: Option<&Leaf>) {
+    if let Some(leaf) = leaf {
+        let _ = leaf.remove();
+    }
+}
+
+/// The standard descriptors: what the workload gets, and the ends that stay here.
+struct Wiring {
+    outside: [Option<OwnedFd>; 2],
+    inside: Vec<OwnedFd>,
+}
+
+fn wire(kind: &Kind) -> io::Result<Wiring> {
+    if kind.inherit_stdio {
+        let inside = vec![dup(io::stdin())?, dup(io::stdout())?, dup(io::stderr())?];
+        return Ok(Wiring { outside: [None, None], inside });
+    }
+    let null = OwnedFd::from(File::open("/dev/null")?);
+    let (stdout, stdout_inside) = pipe2(OFlag::O_CLOEXEC)?;
+    let (stderr, stderr_inside) = pipe2(OFlag::O_CLOEXEC)?;
+    for pipe in [&stdout, &stderr] {
+        fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    }
+    Ok(Wiring { outside: [Some(stdout), Some(stderr)], inside: vec![null, stdout_inside, stderr_inside] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn output_is_read_in_turns() -> io::Result<()> {
+        let (reader, mut writer) = io::pipe()?;
+        let pipe = OwnedFd::from(reader);
+        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        fcntl(&pipe, FcntlArg::F_SETPIPE_SZ(1 << 20))?;
+        writer.write_all(&vec![b'x'; 5 * TURN_BYTES])?;
+        let plan = SandboxPlan {
+            workload: Workload {
+                program: "/bin/true".into(),
+                arguments: Vec::new(),
+                environment: Vec::new(),
+                directory: "/".into(),
+            },
+            timeout: None,
+            limits: Limits::default(),
+            measured: false,
+            inherit_stdio: false,
+            attended: None,
+            output_bytes: 1 << 20,
+        };
+        let mut sandbox = Sandbox::of_guest(&plan, UnixStream::pair()?.0);
+        sandbox.streams[0] = Stream { pipe: Some(pipe), capture: Capture::new(1 << 20) };
+        sandbox.take_output()?;
+        assert_eq!(sandbox.streams[0].capture.len(), TURN_BYTES);
+        // Somebody still holds the other end.
+        sandbox.take_rest_of_output()?;
+        assert_eq!(sandbox.streams[0].capture.len(), 5 * TURN_BYTES);
+        drop(writer);
+        sandbox.take_output()?;
+        assert!(sandbox.streams[0].pipe.is_none());
+        Ok(())
+    }
+}

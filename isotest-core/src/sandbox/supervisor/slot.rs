@@ -1,0 +1,224 @@
+//! A job slot: one zygote and, one after the other, the attempts it starts.
+
+use super::attempt::{Attempt, Waited};
+use super::cancel::Cancel;
+use super::prepared::{Kind, Sandbox};
+use crate::cgroup::Cgroups;
+use crate::plan::{SandboxPlan, Template};
+use crate::record::Record;
+use crate::role;
+use crate::sandbox::protocol::channel::{self, Order, Prepared};
+use crate::step::{Step, StepError};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::collections::VecDeque;
+use std::io;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// A zygote that has not ended this long after it was told to is killed.
+const END_GRACE: Duration = Duration::from_secs(10);
+/// How often it is looked at until then.
+const END_INTERVAL: Duration = Duration::from_micros(500);
+
+/// How many sandboxes wait for their workloads: with one, a slot would stand still whenever making the next took longer
+/// than the present test.
+const AHEAD: usize = 2;
+
+/// A zygote that is ready to start attempts, and the sandboxes for the next of them. It dies with the thread that
+/// started it.
+#[derive(Debug)]
+pub struct Slot<'run> {
+    template: &'run Template,
+    cgroups: &'run Cgroups,
+    zygote: Zygote,
+    ready: VecDeque<Sandbox>,
+}
+
+impl<'run> Slot<'run> {
+    /// Starts a zygote and waits until its template is in place. The calling thread must live as long as the slot.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn start(template: &'run Template, cgroups: &'run Cgroups) -> Result<Self, StepError> {
+        Ok(Self { template, cgroups, zygote: prepared(template)?, ready: VecDeque::new() })
+    }
+
+    /// From here on attempts have this template. That costs a new zygote if it is another than before.
+    ///
+    /// # Errors
+    /// The step that failed; attempts then have the template they had.
+    pub fn enter(&mut self, template: &'run Template) -> Result<(), StepError> {
+        if !std::ptr::eq(self.template, template) {
+            let zygote = prepared(template)?;
+            self.end();
+            self.zygote = zygote;
+            self.template = template;
+        }
+        Ok(())
+    }
+
+    /// Executes one attempt; `None` if `cancel` was thrown first. Whatever the attempt does to its sandbox, the next
+    /// one has another.
+    pub fn execute(&mut self, plan: &SandboxPlan, cancel: &Cancel) -> Option<Record> {
+        let mut attempt = self.launch(plan);
+        if self.wait(&mut attempt, cancel) { Some(attempt.finish()) } else { None }
+    }
+
+    /// Starts an attempt, and then has the sandboxes for the next ones made while it runs.
+    pub fn launch(&mut self, plan: &SandboxPlan) -> Attempt {
+        let attempt = self.launch_last(plan);
+        if attempt.is_without_sandbox() {
+            return attempt;
+        }
+        let kind = Kind::from(plan);
+        while self.ready.len() < AHEAD {
+            // What fails now fails again, and is told, when it is needed.
+            let Ok(sandbox) = self.order(&kind) else { break };
+            self.ready.push_back(sandbox);
+        }
+        attempt
+    }
+
+    /// Starts an attempt after which no other like it is expected.
+    pub fn launch_last(&mut self, plan: &SandboxPlan) -> Attempt {
+        let kind = Kind::from(plan);
+        if self.ready.front().is_some_and(|sandbox| sandbox.kind != kind) {
+            self.discard_ready();
+        }
+        match self.ready.pop_front().map_or_else(|| self.order(&kind), Ok) {
+            Ok(sandbox) => Attempt::start(sandbox, self.zygote(), plan),
+            Err(_) if self.zygote.is_gone() => {
+                self.renew();
+                Attempt::without_sandbox(StepError::zygote_killed())
+            }
+            Err(error) => Attempt::without_sandbox(error),
+        }
+    }
+
+    /// Waits for the attempt's end; false if `cancel` was thrown first, and then the slot has ended, too.
+    pub fn wait(&mut self, attempt: &mut Attempt, cancel: &Cancel) -> bool {
+        match attempt.wait(cancel) {
+            Waited::Ended => true,
+            Waited::Lost => {
+                if self.zygote.is_gone() {
+                    attempt.lose_zygote();
+                }
+                // What cannot be told to end ends with its zygote.
+                self.renew();
+                true
+            }
+            Waited::Cancelled => {
+                self.end();
+                false
+            }
+        }
+    }
+
+    /// The process that was started as the zygote. It changes with the template, and when a zygote is lost.
+    pub fn zygote(&self) -> i32 {
+        self.zygote.process.id().cast_signed()
+    }
+
+    fn order(&mut self, kind: &Kind) -> Result<Sandbox, StepError> {
+        Sandbox::order(kind, self.cgroups, &mut self.zygote.orders)
+    }
+
+    /// Another zygote for what follows. Without one the next attempt says why.
+    fn renew(&mut self) {
+        self.end();
+        if let Ok(zygote) = prepared(self.template) {
+            self.zygote = zygote;
+        }
+    }
+
+    fn end(&mut self) {
+        self.zygote.kill();
+        self.discard_ready();
+    }
+
+    fn discard_ready(&mut self) {
+        for sandbox in self.ready.drain(..) {
+            sandbox.end();
+        }
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn prepared(template: &Template) -> Result<Zygote, StepError> {
+    Zygote::start(&Order::Prepare(Box::new(template.clone())))
+}
+
+#[derive(Debug)]
+pub(crate) struct Zygote {
+    process: Child,
+    orders: UnixStream,
+}
+
+impl Zygote {
+    /// Starts one and waits until it has carried out its first order.
+    ///
+    /// # Errors
+    /// What it answered, or why it could not be asked.
+    pub(crate) fn start(first: &Order) -> Result<Self, StepError> {
+        let (mut orders, theirs) = Step::StartZygote.run(UnixStream::pair)?;
+        let process = Step::StartZygote.on("/proc/self/exe", || {
+            Command::new("/proc/self/exe")
+                .arg0(role::ZYGOTE)
+                // A zygote is no part of the program under test: it leaves no coverage profile, and no leak
+                // checker stops its copies.
+                .env("LLVM_PROFILE_FILE", "/dev/null")
+                .env("ASAN_OPTIONS", "detect_leaks=0")
+                .stdin(OwnedFd::from(theirs))
+                .stdout(Stdio::null())
+                .spawn()
+        })?;
+        let mut zygote = Self { process, orders: Step::StartZygote.run(|| orders.try_clone())? };
+        let prepared = Step::StartZygote.run(|| -> io::Result<Prepared> {
+            channel::send(&mut orders, first, &[])?;
+            let answer = channel::receive::<Prepared>(&mut orders)?;
+            answer.map(|(prepared, _)| prepared).ok_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))
+        });
+        match prepared.and_then(|prepared| prepared) {
+            Ok(()) => Ok(zygote),
+            Err(error) => {
+                zygote.kill();
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether it has ended, which by itself it does not. Its socket is closed before all below it are killed.
+    fn is_gone(&self) -> bool {
+        let mut orders = [PollFd::new(self.orders.as_fd(), PollFlags::POLLHUP)];
+        matches!(poll(&mut orders, PollTimeout::ZERO), Ok(1..))
+    }
+
+    /// Ends it and waits until nothing of its attempts is left. It may be dead already.
+    fn kill(&mut self) {
+        // Without anybody to take orders from it goes, and the process that waits for it goes only after it, when the
+        // kernel has ended everything in its pid namespace. Killed at once, that process could not wait.
+        let _ = self.orders.shutdown(Shutdown::Both);
+        let deadline = Instant::now() + END_GRACE;
+        while matches!(self.process.try_wait(), Ok(None)) && Instant::now() < deadline {
+            sleep(END_INTERVAL);
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Drop for Zygote {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,52 @@
+//! The descriptors a workload is started with.
+
+use super::terminal::Terminal;
+use crate::sandbox::protocol::channel::Start;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+
+/// What comes with a [`Start`].
+#[derive(Debug)]
+pub(crate) struct Descriptors {
+    pub(crate) control: Option<OwnedFd>,
+    /// Standard input, output and error.
+    pub(crate) stdio: Vec<OwnedFd>,
+    /// The version 2 cgroup directory.
+    pub(crate) cgroup: Option<OwnedFd>,
+    /// The `tasks` file of each version 1 hierarchy.
+    pub(crate) tasks: Vec<OwnedFd>,
+    /// Whether the workload is a command somebody attends to.
+    pub(crate) attended: bool,
+    /// Its terminal.
+    pub(crate) terminal: Option<Terminal>,
+    /// Who is asked about the paths it looks for.
+    pub(crate) follower: Option<UnixStream>,
+}
+
+impl Descriptors {
+    pub(crate) fn new(descriptors: Vec<OwnedFd>, start: &Start) -> Self {
+        let mut rest = descriptors.into_iter();
+        Self {
+            control: rest.next(),
+            stdio: rest.by_ref().take(3).collect(),
+            cgroup: if start.born_in_cgroup { rest.next() } else { None },
+            tasks: rest.collect(),
+            attended: start.attended.is_some(),
+            terminal: None,
+            follower: None,
+        }
+    }
+
+    /// Those of a guest.
+    pub(crate) const fn of_guest(stdio: Vec<OwnedFd>, terminal: Option<Terminal>) -> Self {
+        Self {
+            control: None,
+            stdio,
+            cgroup: None,
+            tasks: Vec::new(),
+            attended: true,
+            terminal,
+            follower: None,
+        }
+    }
+}

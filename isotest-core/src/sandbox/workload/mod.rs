@@ -1,0 +1,123 @@
+//! The workload's process from its birth inside the attempt's cgroup to execve. What happens here is measured, so
+//! there is as little of it as possible.
+
+pub(crate) mod descriptors;
+pub(crate) mod terminal;
+pub(crate) mod trace;
+
+use crate::host::bounds::resource;
+use crate::limits::ProcessLimits;
+use crate::sandbox::protocol::channel::Packed;
+use crate::step::{Step, StepError};
+use crate::sys::clone3::exit_now;
+use crate::sys::exec::{Strings, exec};
+use crate::sys::{fd, signal};
+use descriptors::Descriptors;
+use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
+use nix::sys::resource::setrlimit;
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, read, setpgid, write};
+use std::convert::Infallible;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use terminal::Terminal;
+
+/// A workload of which nothing is left to be made. Its process shares init's memory until execve: a page it needed there
+/// would be charged to init's cgroup, but counted among the faults of the workload.
+#[derive(Debug)]
+pub(crate) struct Ready<'packed> {
+    packed: &'packed Packed,
+    arguments: Strings<'packed>,
+    environment: Strings<'packed>,
+}
+
+impl<'packed> Ready<'packed> {
+    pub(crate) fn new(packed: &'packed Packed) -> Self {
+        let (arguments, environment) = (packed.arguments().collect(), packed.environment().collect());
+        Self { packed, arguments, environment }
+    }
+}
+
+/// Executes the workload, with `own_cgroup` in a new cgroup namespace, or says over `errors` why not.
+pub(crate) fn run(own_cgroup: bool, workload: &Ready<'_>, descriptors: &Descriptors, errors: &OwnedFd) -> ! {
+    let Err(error) = execute(own_cgroup, workload, descriptors);
+    if let Ok(message) = postcard::to_stdvec(&error) {
+        // Init takes an unreadable message for what it is: a failure that could not be told.
+        let _ = write(errors, &message);
+    }
+    exit_now(127)
+}
+
+/// What [`run`] said, once the workload's process has ended. Its end of the pipe closes when it executes.
+pub(crate) fn error(errors: &OwnedFd) -> Option<StepError> {
+    let mut message = [0; 8192];
+    let length = read(errors, &mut message).ok().filter(|length| *length > 0)?;
+    postcard::from_bytes(message.get(..length)?).ok()
+}
+
+fn execute(
+    own_cgroup: bool,
+    workload: &Ready<'_>,
+    descriptors: &Descriptors,
+) -> Result<Infallible, StepError> {
+    for tasks in &descriptors.tasks {
+        // A single-threaded process that moves itself is moved at once; a process id would wait for a grace period.
+        Step::JoinCgroup.run(|| write(tasks, b"0"))?;
+    }
+    if own_cgroup {
+        Step::UnshareCgroup.run(|| unshare(CloneFlags::CLONE_NEWCGROUP))?;
+    }
+    if descriptors.attended {
+        Step::NewGroup.run(|| lead_group(descriptors.terminal.as_ref()))?;
+    }
+    Step::PlaceDescriptors.run(|| place(descriptors))?;
+    Step::ResetSignals.run(|| -> io::Result<()> {
+        // The zygote has reset all others.
+        signal::reset(libc::SIGPIPE)?;
+        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+        Ok(())
+    })?;
+    let Ready { packed, arguments, environment } = workload;
+    let (directory, program) = (packed.directory(), packed.program());
+    Step::ChangeDirectory.on(directory.to_string_lossy(), || chdir(directory))?;
+    if let Some(follower) = &descriptors.follower {
+        Step::TracePaths.run(|| trace::begin(follower))?;
+    }
+    if packed.limits.any() {
+        Step::LimitProcess.run(|| limit(&packed.limits))?;
+    }
+    Step::Exec.on(program.to_string_lossy(), || Err(exec(program, arguments, environment)))
+}
+
+/// Last of all, so that no limit is in the way of what comes before.
+fn limit(limits: &ProcessLimits) -> io::Result<()> {
+    if !limits.cpus.is_empty() {
+        let mut set = CpuSet::new();
+        limits.cpus.iter().try_for_each(|number| set.set(*number))?;
+        sched_setaffinity(Pid::from_raw(0), &set)?;
+    }
+    for (limit, soft, hard) in &limits.rlimits {
+        setrlimit(resource(*limit), *soft, *hard)?;
+    }
+    Ok(())
+}
+
+/// A command somebody attends to is a job of init's session: alone in one, the terminal's stop signals would be lost on it.
+fn lead_group(terminal: Option<&Terminal>) -> io::Result<()> {
+    let own = Pid::from_raw(0);
+    setpgid(own, own)?;
+    terminal.map_or(Ok(()), Terminal::give_to_this_group)
+}
+
+fn place(descriptors: &Descriptors) -> io::Result<()> {
+    let terminal = descriptors.terminal.as_ref();
+    let placed = descriptors.stdio.iter().enumerate().map(|(number, own)| {
+        terminal.and_then(|terminal| terminal.instead_of(number)).unwrap_or_else(|| own.as_fd())
+    });
+    if let [input, output, error] = placed.collect::<Vec<_>>().as_slice() {
+        dup2_stdin(input)?;
+        dup2_stdout(output)?;
+        dup2_stderr(error)?;
+    }
+    fd::close_on_exec_from(3)
+}

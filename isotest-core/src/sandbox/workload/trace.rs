@@ -1,0 +1,176 @@
+//! Which paths the processes of an attempt look for and do not find. The kernel asks a thread of init about each call
+//! that names a path; whatever the answer is, the call goes on as if nobody had asked.
+
+use crate::sandbox::protocol::channel;
+use crate::sys::seccomp;
+use libc::{c_long, sock_filter};
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// The longest list in bytes: it travels in one message.
+const BYTES_MOST: usize = 48 << 10;
+/// The longest path (path_resolution(7)).
+const PATH_BYTES_MOST: usize = 4096;
+
+/// A call, and which of its arguments is the path. Where that is the second, the first is the directory it starts from.
+type Call = (c_long, usize);
+
+#[cfg(target_arch = "x86_64")]
+const ARCHITECTURE: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURE: u32 = 0xc000_00b7;
+/// Elsewhere no call is known, and none is asked about.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const ARCHITECTURE: u32 = 0;
+
+const CALLS: [Call; 8] = [
+    (libc::SYS_openat, 1),
+    (libc::SYS_openat2, 1),
+    (libc::SYS_newfstatat, 1),
+    (libc::SYS_statx, 1),
+    (libc::SYS_faccessat, 1),
+    (libc::SYS_readlinkat, 1),
+    (libc::SYS_execve, 0),
+    (libc::SYS_chdir, 0),
+];
+#[cfg(target_arch = "x86_64")]
+const OLD_CALLS: &[Call] = &[
+    (libc::SYS_open, 0),
+    (libc::SYS_stat, 0),
+    (libc::SYS_lstat, 0),
+    (libc::SYS_access, 0),
+    (libc::SYS_readlink, 0),
+];
+#[cfg(not(target_arch = "x86_64"))]
+const OLD_CALLS: &[Call] = &[];
+
+/// What has been looked for so far.
+#[derive(Debug, Default)]
+struct Missing {
+    paths: BTreeSet<PathBuf>,
+    bytes: usize,
+}
+
+/// A trace that is being followed.
+#[derive(Debug)]
+pub(crate) struct Trace(Arc<Mutex<Missing>>);
+
+/// From here on this process and all it starts are traced by whoever is at the other end.
+pub(crate) fn begin(follower: &UnixStream) -> io::Result<()> {
+    let listener = seccomp::listen(&filter())?;
+    channel::send(&mut follower.try_clone()?, &(), &[listener.as_fd()])
+}
+
+impl Trace {
+    /// Follows whoever [`begin`]s at the other end.
+    pub(crate) fn follow(mut begins: UnixStream) -> io::Result<Self> {
+        let missing = Arc::new(Mutex::new(Missing::default()));
+        let noted = Arc::clone(&missing);
+        let follow = move || {
+            // One that never began has failed and said so.
+            if let Ok(Some(((), listeners))) = channel::receive::<()>(&mut begins)
+                && let Some(listener) = listeners.into_iter().next()
+            {
+                answer(&listener, &noted);
+            }
+        };
+        thread::Builder::new().spawn(follow)?;
+        Ok(Self(missing))
+    }
+
+    /// What was looked for and not there, in order.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).paths.iter().cloned().collect()
+    }
+}
+
+/// Answers until nobody is left to be asked about.
+fn answer(listener: &OwnedFd, missing: &Mutex<Missing>) {
+    loop {
+        let call = match seccomp::receive(listener.as_fd()) {
+            Ok(call) => call,
+            // Whoever made the call has been killed meanwhile, or a signal came.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => continue,
+            Err(_) => return,
+        };
+        if let Some(path) = path_of(&call).filter(|path| is_missing(path)) {
+            missing.lock().unwrap_or_else(PoisonError::into_inner).note(path);
+        }
+        // The same.
+        let _ = seccomp::go_on(listener.as_fd(), call.id);
+    }
+}
+
+impl Missing {
+    fn note(&mut self, path: PathBuf) {
+        let length = path.as_os_str().len();
+        if self.bytes + length <= BYTES_MOST && self.paths.insert(path) {
+            self.bytes += length;
+        }
+    }
+}
+
+/// The path a call names, absolute.
+fn path_of(call: &libc::seccomp_notif) -> Option<PathBuf> {
+    let calls = CALLS.iter().chain(OLD_CALLS);
+    let (number, argument) = *calls.into_iter().find(|(number, _)| *number == c_long::from(call.data.nr))?;
+    let flags = call.data.args.get(argument + 1).copied().unwrap_or_default();
+    let creates = flags & u64::from(libc::O_CREAT.cast_unsigned()) != 0;
+    if creates && [CALLS[0].0, OLD_CALLS.first().map_or(-1, |call| call.0)].contains(&number) {
+        return None;
+    }
+    let process = Path::new("/proc").join(call.pid.to_string());
+    let mut text = vec![0; PATH_BYTES_MOST];
+    let length =
+        File::open(process.join("mem")).ok()?.read_at(&mut text, *call.data.args.get(argument)?).ok()?;
+    let end = text.get(..length)?.iter().position(|byte| *byte == 0).filter(|end| *end > 0)?;
+    let path = Path::new(OsStr::from_bytes(text.get(..end)?));
+    // Of a descriptor, the kernel looks at the lower half.
+    let from = if argument == 1 { call.data.args.first()? & 0xffff_ffff } else { u64::MAX };
+    let base = match i32::try_from(from) {
+        _ if path.is_absolute() => PathBuf::from("/"),
+        Ok(descriptor) => fs::read_link(process.join("fd").join(descriptor.to_string())).ok()?,
+        Err(_) => fs::read_link(process.join("cwd")).ok()?,
+    };
+    Some(base.join(path).components().collect())
+}
+
+/// As init sees it, which has the same mounts. What each process has of its own there cannot be told from here.
+fn is_missing(path: &Path) -> bool {
+    let missing = |error: io::Error| matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR));
+    !path.starts_with("/proc") && fs::metadata(path).is_err_and(missing)
+}
+
+/// Asks about [`CALLS`] and lets everything else pass.
+fn filter() -> Vec<sock_filter> {
+    const LOAD: u16 = 0x20;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    /// Where `struct seccomp_data` has them.
+    const NUMBER_AT: u32 = 0;
+    const ARCHITECTURE_AT: u32 = 4;
+    let instruction = |code, jt, jf, k| sock_filter { code, jt, jf, k };
+    let calls: Vec<_> = CALLS.iter().chain(OLD_CALLS).map(|(number, _)| *number).collect();
+    // There are fewer of them than a jump reaches.
+    let length = u8::try_from(calls.len()).unwrap_or_default();
+    let mut filter = vec![
+        instruction(LOAD, 0, 0, ARCHITECTURE_AT),
+        instruction(JUMP_IF_EQUAL, 0, length + 1, ARCHITECTURE),
+        instruction(LOAD, 0, 0, NUMBER_AT),
+    ];
+    for (left, number) in (1..=length).rev().zip(calls) {
+        filter.push(instruction(JUMP_IF_EQUAL, left, 0, u32::try_from(number).unwrap_or(u32::MAX)));
+    }
+    filter.push(instruction(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW));
+    filter.push(instruction(RETURN, 0, 0, libc::SECCOMP_RET_USER_NOTIF));
+    filter
+}

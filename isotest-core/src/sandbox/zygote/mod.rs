@@ -1,0 +1,186 @@
+//! The process that starts sandboxes: single-threaded and small, so that its copies are cheap and may run ordinary
+//! Rust, and so that what it carries over to a workload (`ru_maxrss`) is next to nothing.
+
+mod namespaces;
+mod network;
+mod part;
+mod stores;
+mod tree;
+
+use crate::plan::{Network, Template};
+use crate::policy::Capability;
+use crate::sandbox::init::{self, Errand};
+use crate::sandbox::protocol::channel::{self, Order, Prepared, Report, Start};
+use crate::step::{self, Step, StepError};
+use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
+use crate::sys::signal;
+use crate::sys::wait::{Wait, any_child};
+use namespaces::{fork_into, map_ids};
+use network::Pool;
+use nix::sched::CloneFlags;
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::sys::wait::waitpid;
+use nix::unistd::{Pid, pipe2, setsid};
+use std::collections::HashSet;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use stores::Stores;
+
+/// Becomes a zygote that takes its orders from `orders`; returns when the supervisor is gone or nothing can be done.
+///
+/// # Errors
+/// When the orders themselves cannot be read or answered.
+pub(crate) fn serve(mut orders: UnixStream) -> io::Result<()> {
+    set_pdeathsig(Signal::SIGKILL)?;
+    // A session of its own: what the terminal sends to the supervisor's group is the supervisor's business.
+    setsid()?;
+    // What the supervisor was told to ignore is not for its tests to inherit.
+    signal::reset_all()?;
+    signal::ignore_pipe()?;
+    let proof = SingleThreaded::verify()?;
+    let template = match channel::receive(&mut orders)? {
+        Some((Order::Prepare(template), _)) => template,
+        Some((Order::Try(part, template), _)) => return part::answer(part, &proof, &template, orders),
+        Some((Order::Start(_), _)) | None => return Ok(()),
+    };
+    step::let_fail(template.failing);
+    match fork_into_namespaces(&proof, &template) {
+        Ok(Side::Child) => {}
+        Ok(Side::Parent(zygote)) => {
+            drop(orders);
+            waitpid(zygote, None)?;
+            return Ok(());
+        }
+        Err(error) => return channel::send(&mut orders, &Prepared::Err(error), &[]),
+    }
+    let mut zygote = match Zygote::prepare(proof, *template) {
+        Ok(zygote) => zygote,
+        Err(error) => return channel::send(&mut orders, &Prepared::Err(error), &[]),
+    };
+    channel::send(&mut orders, &Prepared::Ok(()), &[])?;
+    while let Some((order, descriptors)) = channel::receive(&mut orders)? {
+        let Order::Start(start) = order else { return Err(io::Error::other("a zygote prepares only once")) };
+        zygote.start(&start, descriptors)?;
+    }
+    Ok(())
+}
+
+/// Enters the zygote's own namespaces. The child is the first process of a pid namespace, so that its death is the
+/// death of all attempts it started.
+fn fork_into_namespaces(proof: &SingleThreaded, template: &Template) -> Result<Side, StepError> {
+    let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID;
+    if template.network != Network::Host {
+        flags |= CloneFlags::CLONE_NEWNET;
+    }
+    fork_into(proof, "mount pid net", flags, template.outer_user)
+}
+
+/// A zygote with its template in place.
+#[derive(Debug)]
+struct Zygote {
+    proof: SingleThreaded,
+    template: Template,
+    /// For [`Network::Loopback`].
+    pool: Option<Pool>,
+    stores: Stores,
+    /// Inits that have not been reaped.
+    running: HashSet<Pid>,
+}
+
+impl Zygote {
+    fn prepare(proof: SingleThreaded, mut template: Template) -> Result<Self, StepError> {
+        Step::DieWithParent.run(|| set_pdeathsig(Signal::SIGKILL))?;
+        tree::enter(&template)?;
+        if template.network != Network::Host {
+            template.net_settings = crate::sandbox::network::differing(&template.net_settings);
+        }
+        let pool = match template.network {
+            Network::Loopback => Some(Pool::with_current(template.net_settings.clone())?),
+            Network::Own | Network::Down | Network::Host => None,
+        };
+        let mut stores = Stores::new(&template.private, template.outer_user);
+        // The first one is made now, so that what the kernel refuses is known before there is any attempt.
+        stores.unused(&template.private, |_| true)?;
+        Ok(Self { proof, template, pool, stores, running: HashSet::new() })
+    }
+
+    /// Starts one attempt, or tells the supervisor why it could not.
+    fn start(&mut self, start: &Start, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+        self.reap()?;
+        let Some(control) = descriptors.first().map(OwnedFd::try_clone).transpose()? else {
+            return Err(io::Error::other("an attempt came without its control socket"));
+        };
+        if let Err(error) = self.clone_init(start, descriptors) {
+            // A supervisor that has gone away wants no report.
+            let _ = channel::send(&mut UnixStream::from(control), &Report::Failed(error), &[]);
+        }
+        Ok(())
+    }
+
+    fn reap(&mut self) -> io::Result<()> {
+        while let Wait::Changed(pid, _) = any_child(libc::WNOHANG)? {
+            self.running.remove(&pid);
+        }
+        Ok(())
+    }
+
+    fn clone_init(&mut self, start: &Start, descriptors: Vec<OwnedFd>) -> Result<(), StepError> {
+        let place = self.unused_store()?;
+        let gone = |init| !self.running.contains(&init);
+        let network = self.pool.as_mut().map(|pool| pool.enter_unused(gone)).transpose()?;
+        let (hold, release) = Step::CloneInit.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
+        match Step::CloneInit.run(|| clone3(&self.proof, self.namespaces().bits()))? {
+            Side::Child => {
+                drop(release);
+                let (proof, template, hold) = (&self.proof, &self.template, &hold);
+                let Some(store) = template.private.stores.get(place) else { exit_now(1) };
+                init::run(Errand { proof, template, start, store, hold }, descriptors)
+            }
+            Side::Parent(init) => {
+                self.running.insert(init);
+                self.stores.lend(place, init);
+                if let (Some(pool), Some(place)) = (&mut self.pool, network) {
+                    pool.lend(place, init);
+                }
+                drop(descriptors);
+                map_ids(&self.template, init)?;
+                Step::MapIds.run(|| nix::unistd::write(&release, b"g").map(drop))
+            }
+        }
+    }
+
+    /// Those in use are, but for two, of inits on their way out: it is worth waiting for one.
+    fn unused_store(&mut self) -> Result<usize, StepError> {
+        loop {
+            let gone = |init| !self.running.contains(&init);
+            if let Some(place) = self.stores.unused(&self.template.private, gone)? {
+                return Ok(place);
+            }
+            if let Wait::Changed(pid, _) = Step::MountTmpfs.run(|| any_child(0))? {
+                self.running.remove(&pid);
+            }
+        }
+    }
+
+    fn namespaces(&self) -> CloneFlags {
+        let mut flags = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
+        for (capability, flag) in
+            [(Capability::Ipc, CloneFlags::CLONE_NEWIPC), (Capability::Uts, CloneFlags::CLONE_NEWUTS)]
+        {
+            if !self.template.shared.contains(&capability) {
+                flags |= flag;
+            }
+        }
+        if matches!(self.template.network, Network::Own | Network::Down) {
+            flags |= CloneFlags::CLONE_NEWNET;
+        }
+        flags
+    }
+}
+
+/// Serves and ends the process without the exit handlers of the program it was re-executed from.
+pub(crate) fn run(orders: UnixStream) -> ! {
+    exit_now(i32::from(serve(orders).is_err()))
+}

@@ -1,0 +1,40 @@
+//! Entering new namespaces, and mapping ids into them.
+
+use crate::plan::Template;
+use crate::step::{Step, StepError};
+use crate::sys::clone3::{Side, SingleThreaded, clone3};
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::{Pid, getegid, geteuid};
+use std::fs;
+
+/// Forks into new namespaces, which `subject` names; those of a caller without capabilities belong to a user namespace
+/// in which it has them.
+pub(super) fn fork_into(
+    proof: &SingleThreaded,
+    subject: &str,
+    mut flags: CloneFlags,
+    outer_user: bool,
+) -> Result<Side, StepError> {
+    let (uid, gid) = (geteuid(), getegid());
+    let and_user = if outer_user && subject != "user" { "user " } else { "" };
+    if outer_user {
+        flags |= CloneFlags::CLONE_NEWUSER;
+    }
+    Step::UnshareZygote.on(format_args!("{and_user}{subject}"), || unshare(flags))?;
+    if outer_user {
+        let write = |file: &str, text: &str| Step::MapZygote.on(file, || fs::write(file, text));
+        // Without it the kernel lets nobody map a group of its own (user_namespaces(7)).
+        write("/proc/self/setgroups", "deny")?;
+        write("/proc/self/uid_map", &format!("{uid} {uid} 1"))?;
+        write("/proc/self/gid_map", &format!("{gid} {gid} 1"))?;
+    }
+    Step::ForkZygote.run(|| clone3(proof, 0))
+}
+
+/// Only a process of the parent user namespace may map more than one id, so it is done from here.
+pub(super) fn map_ids(template: &Template, init: Pid) -> Result<(), StepError> {
+    for (file, map) in [("uid_map", &template.uid_map), ("gid_map", &template.gid_map)] {
+        Step::MapIds.on(file, || fs::write(format!("/proc/{init}/{file}"), map))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! One part of a sandbox tried without the others, in a process that is thrown away: a host that refuses several parts
+//! is then known by all of them, and not by the first alone.
+
+use super::{namespaces, stores, tree};
+use crate::plan::{NAMES_BYTES, Template};
+use crate::policy::Capability;
+use crate::sandbox::protocol::channel::{self, Prepared};
+use crate::sandbox::protocol::part::Part;
+use crate::sandbox::{mounts, network};
+use crate::step::{Step, StepError};
+use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
+use crate::sys::mount::attr;
+use nix::sched::CloneFlags;
+use nix::sys::wait::waitpid;
+use nix::unistd::{pipe2, read, write};
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+/// Tries a part in this process, which serves for nothing else afterwards, and answers to `orders`.
+///
+/// # Errors
+/// When the answer cannot be sent.
+pub(super) fn answer(
+    part: Part,
+    proof: &SingleThreaded,
+    template: &Template,
+    mut orders: UnixStream,
+) -> io::Result<()> {
+    let entered = namespaces::fork_into(proof, part.subject(), part.namespaces(), template.outer_user);
+    let tried = match entered {
+        Ok(Side::Parent(child)) => {
+            drop(orders);
+            waitpid(child, None)?;
+            return Ok(());
+        }
+        Ok(Side::Child) => attempt(part, proof, template),
+        Err(error) => Err(error),
+    };
+    channel::send::<Prepared>(&mut orders, &tried, &[])
+}
+
+fn attempt(part: Part, proof: &SingleThreaded, template: &Template) -> Result<(), StepError> {
+    match part {
+        Part::Namespace(Capability::User) => map_ids(proof, template),
+        Part::Namespace(Capability::Net) => Step::RaiseLoopback.run(network::raise_loopback),
+        Part::Namespace(_) => Ok(()),
+        Part::Proc => Step::MountTemplateProc.run(|| {
+            mounts::new_file_system(c"proc", &[], attr::NOSUID | attr::NODEV | attr::NOEXEC).map(drop)
+        }),
+        Part::Tree => tree::enter(template),
+        Part::Overlay => {
+            tree::cut_propagation()?;
+            Step::MakeLayers.on("overlay", || overlay(template))
+        }
+    }
+}
+
+/// A process in a user namespace as that of every attempt, with its ids mapped.
+fn map_ids(proof: &SingleThreaded, template: &Template) -> Result<(), StepError> {
+    let (hold, release) = Step::CloneInit.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
+    match Step::CloneInit.run(|| clone3(proof, CloneFlags::CLONE_NEWUSER.bits()))? {
+        Side::Child => {
+            drop(release);
+            let released = read(&hold, &mut [0]);
+            exit_now(i32::from(released.is_err()))
+        }
+        Side::Parent(child) => {
+            let mapped = namespaces::map_ids(template, child);
+            // A child that is gone needs no word.
+            let _ = write(&release, b"g");
+            Step::CloneInit.run(|| waitpid(child, None))?;
+            mapped
+        }
+    }
+}
+
+fn overlay(template: &Template) -> io::Result<()> {
+    let place = &template.foothold;
+    mounts::attach(&mounts::tmpfs(NAMES_BYTES)?, place)?;
+    let directory = |name: &str| -> io::Result<_> {
+        let path = place.join(name);
+        mounts::make_directory(&path, 0o755)?;
+        Ok(path)
+    };
+    let (lower, upper, work) = (directory("lower")?, directory("upper")?, directory("work")?);
+    let layers: [&Path; 3] = [&lower, &upper, &work];
+    stores::overlay(layers, template.outer_user).map(drop)
+}

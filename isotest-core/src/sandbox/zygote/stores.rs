@@ -1,0 +1,297 @@
+//! Where attempts write: a tmpfs each, with their private directories and the upper layers of their copy-on-write
+//! views. A store that nobody has written to is handed on, since mounting and unmounting one costs as much as
+//! executing a small test.
+
+use crate::plan::{Content, Layer, Link, Private};
+use crate::sandbox::mounts;
+use crate::sandbox::store_paths::{private_directory, upper, view};
+use crate::step::{Step, StepError};
+use crate::sys::mount::attr;
+use nix::mount::{MntFlags, umount2};
+use nix::unistd::Pid;
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The stores of one zygote.
+#[derive(Debug)]
+pub(super) struct Stores {
+    /// Whether attributes of upper layers must go where a user namespace may write them.
+    user_attributes: bool,
+    stores: Vec<Option<Store>>,
+}
+
+#[derive(Debug)]
+struct Store {
+    /// The directories attempts see, and how they looked when nobody had seen them.
+    directories: Vec<(File, Look)>,
+    /// The init of the attempt that has it, or had it last.
+    user: Option<Pid>,
+}
+
+/// What shows whether a directory was touched. An entry anywhere below an upper layer has its parents copied up to
+/// the layer's own directory, so that one tells for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Look {
+    mode: u32,
+    owner: (u32, u32),
+    links: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stores {
+    /// No store yet, and room for as many as the template has directories for.
+    pub(super) fn new(private: &Private, user_attributes: bool) -> Self {
+        Self { user_attributes, stores: private.stores.iter().map(|_| None).collect() }
+    }
+
+    /// The place of a store that nobody has written to; `None` if all are in use. `gone` tells whether an init has
+    /// been reaped.
+    ///
+    /// # Errors
+    /// When a new one is needed and cannot be made.
+    pub(super) fn unused(
+        &mut self,
+        private: &Private,
+        gone: impl Fn(Pid) -> bool,
+    ) -> Result<Option<usize>, StepError> {
+        let mut room = None;
+        for (place, (store, path)) in self.stores.iter_mut().zip(&private.stores).enumerate() {
+            match store {
+                Some(used) if used.user.is_some_and(|user| !gone(user)) => {}
+                Some(left) if left.is_untouched() => return Ok(Some(place)),
+                Some(_) => {
+                    Step::MountTmpfs.on(path.display(), || umount2(path, MntFlags::MNT_DETACH))?;
+                    *store = None;
+                    room = room.or(Some((place, path)));
+                }
+                None => room = room.or(Some((place, path))),
+            }
+        }
+        let Some((place, path)) = room else { return Ok(None) };
+        let made = Store::make(private, path, self.user_attributes)?;
+        if let Some(store) = self.stores.get_mut(place) {
+            *store = Some(made);
+        }
+        Ok(Some(place))
+    }
+
+    /// Notes who has the store at `place`.
+    pub(super) fn lend(&mut self, place: usize, init: Pid) {
+        if let Some(Some(store)) = self.stores.get_mut(place) {
+            store.user = Some(init);
+        }
+    }
+}
+
+impl Store {
+    fn make(private: &Private, path: &Path, user_attributes: bool) -> Result<Self, StepError> {
+        let tmpfs = || mounts::attach(&mounts::tmpfs(private.tmpfs_bytes)?, path);
+        Step::MountTmpfs.on(path.display(), tmpfs)?;
+        Self::furnish(private, path, user_attributes).inspect_err(|_| {
+            // Why it is not to be had is worth more than what is left of it.
+            let _ = umount2(path, MntFlags::MNT_DETACH);
+        })
+    }
+
+    /// Makes all layers in the tmpfs.
+    fn furnish(private: &Private, path: &Path, user_attributes: bool) -> Result<Self, StepError> {
+        let mut made = Vec::new();
+        for (n, layer) in private.layers.iter().enumerate() {
+            let making = Making { store: path, n, layers: &private.layers, user_attributes };
+            made.extend(Step::MakeLayers.on(layer.path.display(), || making.make(layer))?);
+        }
+        let look = |path: PathBuf| -> io::Result<_> {
+            let directory = File::open(path)?;
+            let look = Look::at(&directory)?;
+            Ok((directory, look))
+        };
+        let directories = Step::MountTmpfs.run(|| made.into_iter().map(look).collect::<io::Result<_>>())?;
+        Ok(Self { directories, user: None })
+    }
+
+    fn is_untouched(&self) -> bool {
+        self.directories.iter().all(|(directory, look)| Look::at(directory).is_ok_and(|now| now == *look))
+    }
+}
+
+impl Look {
+    fn at(directory: &File) -> io::Result<Self> {
+        let meta = directory.metadata()?;
+        Ok(Self {
+            mode: meta.mode(),
+            owner: (meta.uid(), meta.gid()),
+            links: meta.nlink(),
+            size: meta.size(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+        })
+    }
+}
+
+/// The layer number `n` on its way into a store.
+#[derive(Clone, Copy)]
+struct Making<'a> {
+    store: &'a Path,
+    n: usize,
+    layers: &'a [Layer],
+    user_attributes: bool,
+}
+
+impl Making<'_> {
+    /// Makes what the layer needs in the store, and gives the directories in which writes would show.
+    fn make(self, layer: &Layer) -> io::Result<Vec<PathBuf>> {
+        let Self { store, n, .. } = self;
+        match &layer.content {
+            Content::Private { mode, links } => {
+                let directory = private_directory(store, n);
+                mounts::make_directory(&directory, *mode)?;
+                let mut watched = Vec::new();
+                for link in links {
+                    watched.extend(make_link(&directory, &layer.path, link)?);
+                }
+                watched.extend(self.with_room(layer, directory, None)?);
+                Ok(watched)
+            }
+            Content::CopyOnWrite { stash } => {
+                let upper = upper(store, n);
+                make_like(&upper, stash)?;
+                let watched = self.with_room(layer, upper.clone(), Some(stash))?;
+                let work = store.join(format!("work-{n}"));
+                mounts::make_directory(&work, 0o700)?;
+                let view = view(store, n);
+                mounts::make_directory(&view, 0o755)?;
+                mounts::attach(&overlay([stash, &upper, &work], self.user_attributes)?, &view)?;
+                Ok(watched)
+            }
+            Content::Again { .. } => Ok(Vec::new()),
+        }
+    }
+
+    /// Makes mount points for the layers that lie in this one, as far as the lower layer has none. Gives `directory`
+    /// and all that were made in it.
+    fn with_room(self, layer: &Layer, directory: PathBuf, lower: Option<&Path>) -> io::Result<Vec<PathBuf>> {
+        let mut made = Vec::new();
+        for inner in self.layers.iter().filter(|inner| self.is_innermost_around(inner)) {
+            let Ok(below) = inner.path.strip_prefix(&layer.path) else { continue };
+            if lower.is_some_and(|lower| lower.join(below).exists()) {
+                continue;
+            }
+            let is_directory = match &inner.content {
+                Content::Private { .. } | Content::CopyOnWrite { .. } => true,
+                Content::Again { stash } => fs::metadata(stash)?.is_dir(),
+            };
+            let mut way: Vec<&Path> = below.ancestors().skip(1).collect();
+            way.pop();
+            for step in way.into_iter().rev() {
+                match lower.map(|lower| lower.join(step)).filter(|path| path.is_dir()) {
+                    Some(original) => make_like(&directory.join(step), &original)?,
+                    None => mounts::make_mount_point(&directory.join(step), true)?,
+                }
+                made.push(directory.join(step));
+            }
+            mounts::make_mount_point(&directory.join(below), is_directory)?;
+        }
+        made.push(directory);
+        Ok(made)
+    }
+
+    /// Whether the mount point of `inner` is to be made in this layer. Those further out come first.
+    fn is_innermost_around(self, inner: &Layer) -> bool {
+        let holds = |outer: &Layer| outer.path != inner.path && inner.path.starts_with(&outer.path);
+        self.layers.iter().rposition(holds) == Some(self.n)
+    }
+}
+
+/// Makes a link in the directory that is seen at `seen`, and gives the directories on the way to it.
+fn make_link(directory: &Path, seen: &Path, link: &Link) -> io::Result<Vec<PathBuf>> {
+    let Ok(below) = link.path.strip_prefix(seen) else { return Ok(Vec::new()) };
+    let path = directory.join(below);
+    let way = path.ancestors().skip(1).take_while(|step| *step != directory);
+    let way: Vec<_> = way.map(Path::to_path_buf).collect();
+    fs::create_dir_all(path.parent().unwrap_or(directory))?;
+    std::os::unix::fs::symlink(&link.target, path)?;
+    Ok(way)
+}
+
+/// The root of an overlay has the permissions and owner of its upper layer.
+fn make_like(upper: &Path, lower: &Path) -> io::Result<()> {
+    let lower = fs::metadata(lower)?;
+    mounts::make_directory(upper, lower.permissions().mode() & 0o7777)?;
+    let made = fs::metadata(upper)?;
+    if (made.uid(), made.gid()) == (lower.uid(), lower.gid()) {
+        return Ok(());
+    }
+    match std::os::unix::fs::chown(upper, Some(lower.uid()), Some(lower.gid())) {
+        // An owner without an id in this namespace cannot be had; the directory is then ours.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EPERM | libc::EOVERFLOW)) => {
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+pub(super) fn overlay([lower, upper, work]: [&Path; 3], user_attributes: bool) -> io::Result<OwnedFd> {
+    let (lower, upper, work): (CString, CString, CString) =
+        (mounts::c_path(lower)?, mounts::c_path(upper)?, mounts::c_path(work)?);
+    let mut options = vec![
+        (c"lowerdir", Some(lower.as_c_str())),
+        (c"upperdir", Some(upper.as_c_str())),
+        (c"workdir", Some(work.as_c_str())),
+        // Device and inode numbers stay those of one file system, as programs expect of a directory tree.
+        (c"xino", Some(c"on")),
+    ];
+    if user_attributes {
+        options.push((c"userxattr", None));
+    }
+    mounts::new_file_system(c"overlay", &options, attr::NOSUID | attr::NODEV)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::mount::{MsFlags, mount};
+    use nix::sched::{CloneFlags, unshare};
+    use std::thread;
+
+    #[test]
+    fn a_store_that_is_not_finished_is_unmounted() {
+        if !nix::unistd::geteuid().is_root() {
+            // A thread cannot have a user namespace of its own, and others may not mount.
+            return;
+        }
+        let place = tempfile::tempdir().unwrap();
+        let layer = |content| Layer { path: "/layer".into(), content };
+        let privately = layer(Content::Private { mode: 0o700, links: Vec::new() });
+        let of_nothing = layer(Content::CopyOnWrite { stash: place.path().join("nothing") });
+        let mounted = |layers: Vec<Layer>| {
+            let private = Private {
+                tmpfs_bytes: 1 << 20,
+                stash: place.path().into(),
+                stores: vec![place.path().into()],
+                layers,
+                cgroups: Vec::new(),
+                guarded_proc: Vec::new(),
+                changed_paths_most: 0,
+            };
+            let made = Store::make(&private, place.path(), false);
+            let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+            (made.map(drop), mounts.contains(&*place.path().to_string_lossy()))
+        };
+        let in_namespace = || {
+            unshare(CloneFlags::CLONE_NEWNS).unwrap();
+            let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+            mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
+            let (failed, is_mounted) = mounted(vec![privately.clone(), of_nothing]);
+            let error = failed.unwrap_err();
+            assert_eq!((error.step, error.errno, is_mounted), (Step::MakeLayers, libc::ENOENT, false));
+            assert_eq!(mounted(vec![privately]), (Ok(()), true));
+        };
+        thread::scope(|scope| scope.spawn(in_namespace).join()).unwrap();
+    }
+}

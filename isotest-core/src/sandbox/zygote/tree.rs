@@ -1,0 +1,156 @@
+//! The template: the tree that becomes `/` of every attempt, assembled once by each zygote.
+
+use crate::plan::{Access, Entry, NAMES_BYTES, Template};
+use crate::sandbox::mounts;
+use crate::step::{Step, StepError};
+use crate::sys::mount::attr;
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::unistd::{chdir, chroot, pivot_root};
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+/// Where the host's tree is, and where the new one grows, while both exist.
+const HOST: &str = "/host";
+const ROOT: &str = "/root";
+
+/// Assembles the tree and makes it this process's root; nothing of the host's tree is left but what it shows.
+///
+/// # Errors
+/// The step that failed.
+pub(super) fn enter(template: &Template) -> Result<(), StepError> {
+    cut_propagation()?;
+    Step::MountRoot.on(template.foothold.display(), || step_back(&template.foothold))?;
+    Step::MountTemplateProc.run(|| {
+        mounts::make_directory(&inside(Path::new("/proc")), 0o555)?;
+        let proc = mounts::new_file_system(c"proc", &[], attr::NOSUID | attr::NODEV | attr::NOEXEC)?;
+        mounts::attach(&proc, &inside(Path::new("/proc")))
+    })?;
+    for entry in &template.tree {
+        Step::AssembleTree.on(entry.path().display(), || place(entry))?;
+    }
+    Step::PivotRoot.run(pivot)?;
+    for entry in &template.tree {
+        if let Entry::Tmpfs { path, .. } = entry {
+            Step::SealTree.on(path.display(), || seal(path))?;
+        }
+    }
+    Step::SealTree.run(|| seal(Path::new("/")))
+}
+
+/// Keeps what is mounted from here on from the host. Root's new namespaces share their mounts with it, where systemd
+/// made it so.
+///
+/// # Errors
+/// The step that failed.
+pub(super) fn cut_propagation() -> Result<(), StepError> {
+    Step::CutPropagation
+        .run(|| mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>))
+}
+
+/// Moves to a root of its own from which the host's whole tree is seen below [`HOST`], so that nothing mounted
+/// from here on covers any of it.
+fn step_back(foothold: &Path) -> io::Result<()> {
+    mounts::attach(&mounts::tmpfs(NAMES_BYTES)?, foothold)?;
+    let host = foothold.join(HOST.trim_start_matches('/'));
+    fs::create_dir(&host)?;
+    fs::create_dir(foothold.join(ROOT.trim_start_matches('/')))?;
+    match pivot_root(foothold, &host) {
+        Err(Errno::EINVAL) => cover_root(foothold, &host)?,
+        done => done?,
+    }
+    chdir("/")?;
+    mounts::attach(&mounts::tmpfs(NAMES_BYTES)?, Path::new(ROOT))
+}
+
+/// The root of an initramfs cannot be pivoted away (pivot_root(2), "NOTES"): it is shown as a copy below the new
+/// root, which then covers it.
+fn cover_root(foothold: &Path, host: &Path) -> io::Result<()> {
+    mounts::attach(&mounts::detached_copy(Path::new("/"), true)?, host)?;
+    // In the copy the foothold, too, is a copy, over what the host has there.
+    umount2(&host.join(foothold.strip_prefix("/").unwrap_or(foothold)), MntFlags::MNT_DETACH)?;
+    chdir(foothold)?;
+    mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)?;
+    Ok(chroot(".")?)
+}
+
+fn pivot() -> io::Result<()> {
+    chdir(ROOT)?;
+    // The old root ends up over the new one, from where it is detached (pivot_root(2), "pivot_root(".", ".")").
+    pivot_root(".", ".")?;
+    umount2(".", MntFlags::MNT_DETACH)?;
+    chdir("/")?;
+    Ok(())
+}
+
+fn seal(path: &Path) -> io::Result<()> {
+    let mount = fs::File::open(path)?.into();
+    mounts::restrict(&mount, attr::RDONLY, false)
+}
+
+fn inside(path: &Path) -> PathBuf {
+    below(ROOT, path)
+}
+
+fn below(top: &str, path: &Path) -> PathBuf {
+    Path::new(top).join(path.strip_prefix("/").unwrap_or(path))
+}
+
+fn place(entry: &Entry) -> io::Result<()> {
+    match entry {
+        Entry::Directory { path, mode } => mounts::make_directory(&inside(path), *mode),
+        Entry::Symlink { path, target } => symlink(target, inside(path)),
+        Entry::File { path } => fs::File::create_new(inside(path)).map(drop),
+        Entry::Copy { from, to } => copy(&below(HOST, from), &inside(to)),
+        Entry::Bind { from, to, access, recursive } => bind(from, to, *access, *recursive),
+        Entry::Sysfs { path } => sysfs(path),
+        Entry::Tmpfs { path, bytes } => mounts::attach(&mounts::tmpfs(*bytes)?, &inside(path)),
+    }
+}
+
+/// With its permissions and its time.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::copy(from, to) {
+        // As below.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        copied => copied?,
+    };
+    let modified = fs::metadata(from)?.modified()?;
+    // A file without the permission to write is one all the same.
+    let times = fs::FileTimes::new().set_modified(modified);
+    fs::File::open(to)?.set_times(times)
+}
+
+fn bind(from: &Path, to: &Path, access: Access, recursive: bool) -> io::Result<()> {
+    let from = below(HOST, from);
+    let is_directory = match fs::metadata(&from) {
+        Ok(meta) => meta.is_dir(),
+        // What has vanished since the host was read has nothing to show.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        // A file system that somebody else has mounted for themselves does not even tell what its root is.
+        Err(_) => true,
+    };
+    let mount = mounts::detached_copy(&from, recursive)?;
+    let attributes = match access {
+        Access::ReadOnly => attr::RDONLY | attr::NOSUID | attr::NODEV,
+        Access::ReadWrite => attr::NOSUID | attr::NODEV,
+        Access::Device => attr::NOSUID | attr::NOEXEC,
+    };
+    mounts::restrict(&mount, attributes, recursive)?;
+    let to = inside(to);
+    mounts::make_mount_point(&to, is_directory)?;
+    mounts::attach(&mount, &to)
+}
+
+/// A sysfs of the zygote's own network namespace shows only its interfaces; the kernel refuses it to those who do
+/// not own that namespace.
+fn sysfs(path: &Path) -> io::Result<()> {
+    let attributes = attr::RDONLY | attr::NOSUID | attr::NODEV | attr::NOEXEC;
+    match mounts::new_file_system(c"sysfs", &[], attributes) {
+        Ok(mount) => mounts::attach(&mount, &inside(path)),
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => bind(path, path, Access::ReadOnly, true),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,236 @@
+//! Open descriptors: what each one is, and who has the other end.
+
+use super::files::read;
+use super::unseen::Gaps;
+use super::{Descriptor, Peer, Process, Socket, Target};
+use procfs::ProcResult;
+use procfs::net::{TcpNetEntry, UdpNetEntry, UnixNetEntries};
+use procfs::process::{self, FDInfo, FDPermissions, FDTarget};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// The most descriptors of one process.
+const MOST: usize = 1000;
+/// The most descriptors that are named at the other end of one.
+const PEERS_MOST: usize = 16;
+
+/// The sockets of one network namespace, by their numbers.
+#[derive(Debug, Default)]
+pub(super) struct Sockets {
+    entries: BTreeMap<u64, Socket>,
+    /// The number of the socket with this protocol and these two addresses.
+    connected: BTreeMap<(&'static str, SocketAddr, SocketAddr), u64>,
+}
+
+impl Sockets {
+    /// Those in the network namespace of a process.
+    pub(super) fn seen_by(process: &process::Process, gaps: &mut Gaps) -> Self {
+        let mut sockets = Self::default();
+        let inet = [("tcp", process.tcp()), ("tcp6", if_known(process.tcp6()))];
+        for (protocol, entries) in inet {
+            for entry in gaps.seen("net/tcp", entries).unwrap_or_default() {
+                let TcpNetEntry { inode, local_address, remote_address, state, .. } = entry;
+                sockets.add(protocol, inode, (local_address, remote_address), &format!("{state:?}"));
+            }
+        }
+        let inet = [("udp", process.udp()), ("udp6", if_known(process.udp6()))];
+        for (protocol, entries) in inet {
+            for entry in gaps.seen("net/udp", entries).unwrap_or_default() {
+                let UdpNetEntry { inode, local_address, remote_address, state, .. } = entry;
+                sockets.add(protocol, inode, (local_address, remote_address), &format!("{state:?}"));
+            }
+        }
+        let unix = gaps.seen("net/unix", read::<UnixNetEntries>(process, "net/unix"));
+        for entry in unix.map(|entries| entries.0).unwrap_or_default() {
+            let state = word(&format!("{:?}", entry.state));
+            let socket = Socket { protocol: "unix", local: None, remote: None, path: entry.path, state };
+            sockets.entries.insert(entry.inode, socket);
+        }
+        sockets
+    }
+
+    fn add(
+        &mut self,
+        protocol: &'static str,
+        inode: u64,
+        (local, remote): (SocketAddr, SocketAddr),
+        state: &str,
+    ) {
+        let is_connected = remote.port() != 0;
+        if is_connected {
+            self.connected.insert((protocol, local, remote), inode);
+        }
+        let remote = is_connected.then_some(remote);
+        let state = word(state);
+        self.entries.insert(inode, Socket { protocol, local: Some(local), remote, path: None, state });
+    }
+
+    /// The number of the socket at the other end.
+    fn other_end(&self, inode: u64) -> Option<u64> {
+        let Socket { protocol, local, remote, .. } = self.entries.get(&inode)?;
+        self.connected.get(&(*protocol, (*remote)?, (*local)?)).copied()
+    }
+}
+
+/// A kernel without IPv6 has no tables for it.
+fn if_known<T>(entries: ProcResult<Vec<T>>) -> ProcResult<Vec<T>> {
+    match entries {
+        Err(procfs::ProcError::NotFound(_)) => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+/// `FinWait1` as `fin-wait1`.
+fn word(name: &str) -> String {
+    let mut word = String::new();
+    for (index, letter) in name.chars().enumerate() {
+        if letter.is_uppercase() && 0 < index && !name.chars().all(char::is_uppercase) {
+            word.push('-');
+        }
+        word.extend(letter.to_lowercase());
+    }
+    word
+}
+
+/// The descriptors of a process, without their peers.
+pub(super) fn of(
+    process: &process::Process,
+    sockets: Option<&Sockets>,
+    gaps: &mut Gaps,
+) -> Option<Vec<Descriptor>> {
+    let mut descriptors = Vec::new();
+    for info in gaps.seen("fd", process.fd())? {
+        if descriptors.len() < MOST {
+            descriptors.extend(gaps.seen("fd", info).map(|info| descriptor(info, sockets)));
+        } else {
+            gaps.note("fd", format!("only {MOST} of a process are looked at"));
+        }
+    }
+    descriptors.sort_unstable_by_key(|descriptor| descriptor.fd);
+    Some(descriptors)
+}
+
+/// How many bytes of text a descriptor is, or so, without its peers.
+pub(super) fn bytes(descriptor: &Descriptor) -> usize {
+    const FRAME: usize = 100;
+    let text = match &descriptor.target {
+        Target::File { path } => path.as_os_str().len(),
+        Target::Other { name } => name.len(),
+        Target::Pipe { .. } => 0,
+        Target::Socket { entry, .. } => {
+            let path = entry.as_ref().and_then(|entry| entry.path.as_ref());
+            FRAME + path.map_or(0, |path| path.as_os_str().len())
+        }
+    };
+    FRAME + text
+}
+
+fn descriptor(info: FDInfo, sockets: Option<&Sockets>) -> Descriptor {
+    let mode = info.mode();
+    let target = match info.target {
+        FDTarget::Path(path) => Target::File { path },
+        FDTarget::Pipe(inode) => Target::Pipe { inode, peers: Vec::new(), peers_more: 0 },
+        FDTarget::Socket(inode) => {
+            let entry = sockets.and_then(|sockets| sockets.entries.get(&inode).cloned());
+            Target::Socket { inode, entry, peers: Vec::new(), peers_more: 0 }
+        }
+        FDTarget::AnonInode(name) => Target::Other { name },
+        FDTarget::MemFD(name) => Target::Other { name: format!("memfd:{name}") },
+        FDTarget::Net(inode) => Target::Other { name: format!("net:[{inode}]") },
+        FDTarget::Other(name, inode) => Target::Other { name: format!("{name}:[{inode}]") },
+        FDTarget::Unknown(name, rest) => Target::Other { name: format!("{name}:{rest}") },
+    };
+    Descriptor {
+        fd: info.fd,
+        reads: mode.contains(FDPermissions::READ),
+        writes: mode.contains(FDPermissions::WRITE),
+        target,
+    }
+}
+
+/// Says of each pipe and each connection who has the other end.
+pub(super) fn find_peers(processes: &mut [Process], tables: &[Sockets]) {
+    let mut readers: BTreeMap<u64, Vec<Peer>> = BTreeMap::new();
+    let mut writers: BTreeMap<u64, Vec<Peer>> = BTreeMap::new();
+    let mut holders: BTreeMap<u64, Vec<Peer>> = BTreeMap::new();
+    for (pid, descriptor) in all(processes) {
+        let peer = Peer { pid, fd: descriptor.fd };
+        match descriptor.target {
+            Target::Pipe { inode, .. } => {
+                if descriptor.reads {
+                    readers.entry(inode).or_default().push(peer);
+                }
+                if descriptor.writes {
+                    writers.entry(inode).or_default().push(peer);
+                }
+            }
+            Target::Socket { inode, .. } => holders.entry(inode).or_default().push(peer),
+            Target::File { .. } | Target::Other { .. } => {}
+        }
+    }
+    let of = |peers: &BTreeMap<u64, Vec<Peer>>, inode| {
+        let all = peers.get(&inode).map_or(&[][..], Vec::as_slice);
+        let named = all.get(..PEERS_MOST).unwrap_or(all);
+        (named.to_vec(), all.len() - named.len())
+    };
+    for process in processes {
+        let descriptors = process.details.iter_mut().filter_map(|details| details.descriptors.as_mut());
+        for Descriptor { reads, target, .. } in descriptors.flatten() {
+            match target {
+                Target::Pipe { inode, peers, peers_more } => {
+                    (*peers, *peers_more) = of(if *reads { &writers } else { &readers }, *inode);
+                }
+                Target::Socket { inode, peers, peers_more, .. } => {
+                    let other = tables.iter().find_map(|table| table.other_end(*inode));
+                    (*peers, *peers_more) = other.map(|other| of(&holders, other)).unwrap_or_default();
+                }
+                Target::File { .. } | Target::Other { .. } => {}
+            }
+        }
+    }
+}
+
+fn all(processes: &[Process]) -> impl Iterator<Item = (i32, &Descriptor)> {
+    processes.iter().flat_map(|process| {
+        let descriptors = process.details.iter().filter_map(|details| details.descriptors.as_ref());
+        descriptors.flatten().map(|descriptor| (process.pid, descriptor))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::Details;
+
+    #[test]
+    fn of_a_crowd_at_the_other_end_the_rest_is_counted() {
+        let end = |fd, writes: bool| {
+            let target = Target::Pipe { inode: 1, peers: Vec::new(), peers_more: 0 };
+            Descriptor { fd, reads: !writes, writes, target }
+        };
+        let process = |pid, descriptors| Process {
+            pid,
+            inside: None,
+            parent: 1,
+            name: String::new(),
+            state: String::new(),
+            command: Vec::new(),
+            cpu_us: 0,
+            memory_bytes: None,
+            age_us: 0,
+            threads: Vec::new(),
+            details: Some(Details { descriptors: Some(descriptors), ..Details::default() }),
+        };
+        for crowd in [PEERS_MOST, PEERS_MOST + 3] {
+            let mut processes = vec![process(2, vec![end(0, false)])];
+            processes.extend((0..crowd).map(|_| process(3, vec![end(1, true)])));
+            find_peers(&mut processes, &[]);
+            let of = |process: &Process| match &process.descriptor(process.pid - 2).map(|one| &one.target) {
+                Some(Target::Pipe { peers, peers_more, .. }) => Some((peers.len(), *peers_more)),
+                _ => None,
+            };
+            assert_eq!(of(&processes[0]), Some((PEERS_MOST, crowd - PEERS_MOST)));
+            assert_eq!(of(&processes[1]), Some((1, 0)));
+        }
+    }
+}
