@@ -1,6 +1,6 @@
 //! A plan as the shell commands a person would type: a script that works, with a comment for each step. Pure.
 //!
-//! It is made from the same [`Template`] and [`SandboxPlan`] that are executed, and leads to the same namespaces,
+//! It is made from the same [`Template`] and [`SandboxPlan`](crate::plan::SandboxPlan) that are executed, and leads to the same namespaces,
 //! mounts and limits, though not by the same system calls: a shell has neither clone3 nor detached mounts.
 
 mod cgroups;
