@@ -37,7 +37,7 @@ fn adds() -> u32 {
 END
 unset NEXTEST
 cargo test --no-run --bench sums 2>build.log || { cat build.log; exit 1; }
-binary=$(sed -n 's/.*(\(.*\))$/\1/p' build.log)
+binary=$(sed -n 's/^ *Executable .*(\(.*\))$/\1/p' build.log)
 
 "$binary" --list --format terse >plain.log 2>&1 && plain=0 || plain=$?
 echo "without NEXTEST: exit status $plain"; cat plain.log

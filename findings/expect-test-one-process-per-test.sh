@@ -33,7 +33,7 @@ use expect_test::expect;
 END
 cp original tests/t.rs
 cargo test --quiet --no-run --test t 2>build.log || { cat build.log; exit 1; }
-binary=$(cargo test --no-run --test t 2>&1 | sed -n 's/.*(\(.*\))$/\1/p')
+binary=$(cargo test --no-run --test t 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
 # As cargo sets it; expect-test looks for the sources from there.
 export CARGO_MANIFEST_DIR=$work
 

@@ -45,7 +45,7 @@ fn second() {
 END
 unset NEXTEST_RUN_ID
 cargo test --no-run --test t 2>build.log || { cat build.log; exit 1; }
-binary=$(sed -n 's/.*(\(.*\))$/\1/p' build.log)
+binary=$(sed -n 's/^ *Executable .*(\(.*\))$/\1/p' build.log)
 export CARGO_MANIFEST_DIR=$work INSTA_UPDATE=new INSTA_FORCE_PASS=1
 
 each() {
