@@ -1,54 +1,32 @@
 //! `cargo isotest`: every test of a cargo project in its own sandbox.
 #![forbid(unsafe_code)]
 
-mod binaries;
-mod build;
-mod caller;
+mod app;
+mod cargo;
 mod cli;
-mod closure;
-mod discover;
-mod doctor;
-mod environment;
 mod error;
-mod event;
-mod exec;
 mod exit;
-mod explain;
 mod harness;
-mod interrupt;
-mod isolation;
-mod join;
-mod links;
-mod list;
-mod listing;
-mod missing;
-mod one;
-#[cfg(test)]
-mod oracle;
-mod project;
-mod ps;
+mod invocation;
+mod registry;
 mod remedy;
 mod report;
-mod root;
-mod roster;
-mod run;
-#[cfg(test)]
-mod sample;
+mod sandboxes;
 mod schedule;
 mod select;
 mod settings;
-mod shell;
-mod summary;
 mod testcase;
-mod tool;
-mod update;
-mod warm;
-mod workers;
+#[cfg(test)]
+mod testing;
+mod text;
 
-use caller::Caller;
+use app::{closure, doctor, exec, explain, join, ps, run, shell};
+use cargo::build;
 use cli::Cli;
 use error::Error;
 use exit::{End, Exit};
+use invocation::Caller;
+use schedule::interrupt;
 use settings::{Settings, Task};
 use signal_hook::consts::SIGPIPE;
 use std::io::Write;

@@ -1,11 +1,11 @@
 //! What holds in this run: the command line and the environment, validated.
 
-use crate::caller::Caller;
 use crate::cli::{
     CargoArgs, Cli, ExecArgs, ExecutionArgs, ExplainArgs, Flags, LibtestWords, MessageFormat, Network,
     PolicyArgs, PsArgs, RootArgs, RootPath, RootWord, RunIgnored, SandboxArgs, ShellArgs, TestArgs,
     UnknownWord, Verb, Words,
 };
+use crate::invocation::Caller;
 use crate::select::Selection;
 use anstream::ColorChoice;
 use isotest_core::limits::Limits;

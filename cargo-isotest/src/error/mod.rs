@@ -3,8 +3,8 @@
 mod hint;
 
 use crate::remedy::{Obstacle, Remedy};
+use crate::schedule::slots::Unready;
 use crate::settings::SettingsError;
-use crate::workers::Unready;
 use anstyle::{AnsiColor, Style};
 use isotest_core::closure::{ElfError, Lack};
 use isotest_core::enumerate::and_more;
@@ -214,7 +214,7 @@ pub(crate) enum Error {
     #[error("cannot write the output")]
     Output(#[source] io::Error),
     /// A signal came before the first test.
-    #[error("interrupted by {}", crate::report::signal_name(*.0))]
+    #[error("interrupted by {}", crate::text::units::signal(*.0))]
     Interrupted(i32),
 }
 

@@ -1,32 +1,17 @@
 //! Events become text: one file per format, and the choice of where each format goes.
 
-mod autopsy;
-mod closing;
-mod command;
-mod format;
-pub(crate) mod harmless;
-mod human;
+pub(crate) mod human;
 mod json;
-pub(crate) mod line;
-mod opening;
-mod progress;
-mod waits;
 
-pub(crate) use autopsy::gap;
-pub(crate) use command::{after as after_command, before as before_command, shell as before_shell};
-pub(crate) use format::{cpu, memory, plural, signal as signal_name};
-pub(crate) use harmless::word;
+pub(crate) use human::{Words, after_command, before_command, before_shell, gap, title};
 pub(crate) use json::command as command_as_json;
-pub(crate) use line::title;
-pub(crate) use waits::Words;
 
 use crate::cli::MessageFormat;
-use crate::event::Event;
+use crate::schedule::events::Event;
 use anstream::{AutoStream, ColorChoice};
 use console::Term;
-use human::{Human, HumanSettings};
+use human::{Bar, Human, HumanSettings, Screen};
 use json::Json;
-use progress::{Bar, Screen};
 use std::io::{self, IsTerminal, Write};
 
 /// Writes events in one format.
@@ -129,7 +114,7 @@ fn shows_bar(settings: ReportSettings, is_terminal: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::Cancellation;
+    use crate::schedule::summary::Cancellation;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -25,11 +25,11 @@ const PURE: &[&str] = &[
     "isotest-core/src/step/",
     "isotest-core/src/usage.rs",
     "isotest-core/src/wire.rs",
-    "cargo-isotest/src/event.rs",
     "cargo-isotest/src/exit.rs",
     "cargo-isotest/src/report/json/",
+    "cargo-isotest/src/schedule/events.rs",
+    "cargo-isotest/src/schedule/summary.rs",
     "cargo-isotest/src/select.rs",
-    "cargo-isotest/src/summary.rs",
     "cargo-isotest/src/testcase.rs",
 ];
 

@@ -1,8 +1,8 @@
 //! The `attempt-finished` object.
 
 use super::microseconds;
-use crate::report::format::{captured, signal};
 use crate::testcase::TestCase;
+use crate::text::units::{captured, signal};
 use isotest_core::outcome::{Ending, Exit, LeftProcess, Outcome};
 use isotest_core::record::{Autopsy, Record};
 use isotest_core::usage::{Reading, Usage};
@@ -220,17 +220,18 @@ impl Output {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use crate::testing::builders;
     use isotest_core::record::Captured;
     use serde_json::{Value, json, to_value};
     use snapbox::{IntoData, assert_data_eq};
 
     fn of(record: &Record) -> Value {
-        to_value(AttemptFinished::of(&sample::test("tour::parser", "mod::test"), 1, record)).unwrap()
+        to_value(AttemptFinished::of(&builders::test("tour::parser", "mod::test"), 1, record)).unwrap()
     }
 
     fn text(record: &Record) -> String {
-        serde_json::to_string_pretty(&AttemptFinished::of(&sample::test("tour", "fails"), 1, record)).unwrap()
+        serde_json::to_string_pretty(&AttemptFinished::of(&builders::test("tour", "fails"), 1, record))
+            .unwrap()
     }
 
     const EVERY_FIELD: &str = r#"{
@@ -284,14 +285,14 @@ mod tests {
 
     #[test]
     fn a_measured_failure_has_every_field() {
-        assert_data_eq!(text(&sample::record(Outcome::Failed { code: 101 })), EVERY_FIELD.raw());
+        assert_data_eq!(text(&builders::record(Outcome::Failed { code: 101 })), EVERY_FIELD.raw());
     }
 
     #[test]
     fn outcomes_exit_codes_and_signals_stand_apart() {
-        let seen: Vec<_> = sample::outcomes()
+        let seen: Vec<_> = builders::outcomes()
             .into_iter()
-            .map(|outcome| of(&sample::record(outcome)))
+            .map(|outcome| of(&builders::record(outcome)))
             .map(|value| json!([value["outcome"], value["exit_code"], value["signal"]]))
             .collect();
         let expected = json!([
@@ -308,7 +309,7 @@ mod tests {
 
     #[test]
     fn unavailable_is_null_and_never_zero() {
-        let value = of(&sample::record(sample::not_isolated()));
+        let value = of(&builders::record(builders::not_isolated()));
         let usage = value["usage"].as_object().unwrap();
         assert!(usage.len() == 25 && usage.values().all(Value::is_null), "{usage:?}");
         for field in ["wall_us", "leaked", "changed_paths", "changed_paths_count"] {
@@ -320,8 +321,8 @@ mod tests {
 
     #[test]
     fn output_is_there_only_if_the_attempt_did_not_pass() {
-        assert!(of(&sample::record(Outcome::Passed)).get("stdout").is_none());
-        let mut record = sample::record(Outcome::Leaked);
+        assert!(of(&builders::record(Outcome::Passed)).get("stdout").is_none());
+        let mut record = builders::record(Outcome::Leaked);
         record.stdout = Captured { head: b"a\xff".to_vec(), dropped: 5, tail: b"z".to_vec() };
         let value = of(&record);
         assert_eq!(value["stdout"], "a\u{fffd}\n... 5 bytes left out ...\nz");

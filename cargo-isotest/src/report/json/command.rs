@@ -26,13 +26,13 @@ pub(crate) fn command(record: &Record) -> serde_json::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use crate::testing::builders;
     use isotest_core::outcome::Outcome;
     use serde_json::Value;
 
     #[test]
     fn a_command_has_the_fields_of_an_attempt_without_its_name_and_output() {
-        let line = command(&sample::record(Outcome::Failed { code: 3 })).unwrap();
+        let line = command(&builders::record(Outcome::Failed { code: 3 })).unwrap();
         let object: Value = serde_json::from_str(&line).unwrap();
         assert_eq!((&object["type"], &object["schema"]), (&"command-finished".into(), &1.into()));
         assert_eq!((&object["exit_code"], &object["usage"]["pids_peak"]), (&3.into(), &1.into()));

@@ -6,10 +6,10 @@ mod command;
 pub(crate) use command::command;
 
 use super::Reporter;
-use super::format::signal;
-use crate::event::Event;
-use crate::summary::{Cancellation, Counts, Summary};
+use crate::schedule::events::Event;
+use crate::schedule::summary::{Cancellation, Counts, Summary};
 use crate::testcase::TestCase;
+use crate::text::units::signal;
 use attempt::AttemptFinished;
 use isotest_core::policy::{Capability, State};
 use serde::{Serialize, Serializer};
@@ -219,9 +219,9 @@ impl CancelledFields {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::discover::{WholeBinary, WholeReason};
-    use crate::sample;
-    use crate::summary::Selection;
+    use crate::harness::libtest::{WholeBinary, WholeReason};
+    use crate::schedule::summary::Selection;
+    use crate::testing::builders;
     use serde_json::json;
 
     fn line(event: &Event<'_>) -> String {
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_run_starts_with_its_schema_and_its_isolation() {
-        let isolation = sample::isolation();
+        let isolation = builders::isolation();
         let text = line(&Event::RunStarted {
             isolation: &isolation,
             binaries: &[],
@@ -251,12 +251,12 @@ mod tests {
     #[test]
     fn a_run_finishes_with_a_count_for_each_outcome() {
         let mut summary = Summary::new(Selection { selected: 9, ignored: 2, filtered_out: 3 }, false);
-        for outcome in sample::outcomes() {
-            summary.add(&sample::test("tour", "t"), &sample::record(outcome));
+        for outcome in builders::outcomes() {
+            summary.add(&builders::test("tour", "t"), &builders::record(outcome));
         }
         summary.wall = Duration::from_micros(1_234_567);
         summary.cancelled = Some(Cancellation::Signal(2));
-        summary.interrupted = vec![sample::test("tour", "slow")];
+        summary.interrupted = vec![builders::test("tour", "slow")];
         let text = line(&Event::RunFinished { summary: &summary });
         let expected = json!({
             "type": "run-finished",
@@ -289,9 +289,9 @@ mod tests {
 
     #[test]
     fn each_event_is_one_line() {
-        let written = sample::Written::default();
+        let written = builders::Written::default();
         let mut json = Json::new(Box::new(written.clone()));
-        let (test, mut record) = (sample::test("tour", "a\nb"), sample::record(sample::not_isolated()));
+        let (test, mut record) = (builders::test("tour", "a\nb"), builders::record(builders::not_isolated()));
         record.stdout.head = b"x\ny\r\n\xff\x1b[2J".to_vec();
         json.event(&Event::AttemptStarted { test: &test }).unwrap();
         json.event(&Event::AttemptFinished { test: &test, attempt: 1, record: &record }).unwrap();

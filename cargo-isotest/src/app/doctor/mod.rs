@@ -1,0 +1,232 @@
+//! `cargo isotest doctor`: what this host allows, found out by trying, and what can be done about the rest.
+
+mod text;
+
+pub(crate) use text::remedies;
+
+use crate::cargo::build::Directories;
+use crate::cli::MessageFormat;
+use crate::error::Error;
+use crate::exit::{End, Exit};
+use crate::invocation::Caller;
+use crate::remedy::{self, Obstacle, Place, Remedy};
+use crate::sandboxes::roots;
+use crate::sandboxes::{self, Decided, RefusedViews, Shown};
+use crate::settings::{Bind, BindAccess, SandboxSettings, Settings};
+use isotest_core::cgroup::Cgroups;
+use isotest_core::host::surroundings::Surroundings;
+use isotest_core::host::{Refusal, probe};
+use isotest_core::limits::Limits;
+use isotest_core::plan::{SandboxPlan, Template, Workload};
+use isotest_core::policy::{Capability, Level, Policy, State};
+use isotest_core::record::Record;
+use isotest_core::step::StepError;
+use isotest_core::trial;
+use isotest_core::usage::{Source, Usage};
+use std::io::{self, Write};
+use std::slice;
+use std::time::Duration;
+
+/// Limits that the trial keeps to, so that writing them is tried, too.
+fn limits() -> Limits {
+    Limits { memory: Some(1 << 30), pids: Some(1000), ..Limits::default() }
+}
+
+/// Nothing of the trial takes longer, even on a machine that is very busy.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How a capability is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Condition {
+    /// It can be had; figures say where they come from.
+    Ok(Option<&'static str>),
+    /// Something less can be had.
+    Degraded(String),
+    /// It cannot be had.
+    Missing(String),
+    /// It is not wanted.
+    Off,
+}
+
+/// What was found out.
+#[derive(Debug)]
+struct Diagnosis {
+    surroundings: Surroundings,
+    cgroup_layout: Option<&'static str>,
+    conditions: Vec<(Capability, Condition)>,
+    remedies: Vec<Remedy>,
+    /// Whether everything that is required can be had.
+    met: bool,
+}
+
+/// Tries and tells.
+///
+/// # Errors
+/// When this host cannot even be looked at, or the diagnosis not be written.
+pub(crate) fn execute(settings: &Settings, caller: &Caller) -> Result<End, Error> {
+    let diagnosis = diagnose(&settings.sandbox, caller)?;
+    match settings.message_format {
+        MessageFormat::Human => write!(text::stdout(settings.color), "{}", text::human(&diagnosis)),
+        MessageFormat::Json => text::json(&diagnosis, io::stdout()),
+    }
+    .map_err(Error::Output)?;
+    Ok(End::Exit(if diagnosis.met { Exit::Ok } else { Exit::CannotIsolate }))
+}
+
+fn diagnose(sandbox: &SandboxSettings, caller: &Caller) -> Result<Diagnosis, Error> {
+    let here = caller.directory.clone();
+    let directories =
+        Directories { workspace: here.clone(), packages: Vec::new(), target: here.clone(), build: here };
+    let program = std::env::current_exe().map_err(Error::Host)?;
+    let mut sandbox = sandbox.clone();
+    sandbox.binds.push(Bind { path: program.clone(), access: BindAccess::ReadOnly });
+    let rooted = roots::of_host(&directories, caller);
+    let shown = [Shown::of(&sandbox, &rooted, caller)];
+    let plan = SandboxPlan {
+        workload: Workload {
+            program,
+            arguments: vec!["isotest".into(), "--version".into()],
+            environment: caller.environment.clone(),
+            directory: "/".into(),
+        },
+        timeout: Some(TIMEOUT),
+        limits: limits(),
+        measured: true,
+        attended: None,
+        inherit_stdio: false,
+        output_bytes: 1 << 10,
+    };
+    let (Decided { host, cgroups, resolved, .. }, attempted) = attempt(&sandbox, &shown, &plan)?;
+    let surroundings = probe::surroundings(&host);
+    let (usage, refusals) = match attempted {
+        Ok(record) => (record.usage, Vec::new()),
+        Err(error) => (figures_alone(&cgroups), refusals(&resolved.template, error)),
+    };
+    let layout = cgroups.layout();
+    sandboxes::close(cgroups);
+    let conditions = conditions(&resolved.isolation.states, &usage, &refusals);
+    let place = Place { surroundings: &surroundings, cgroups: &host.cgroups };
+    let remedies = remedy::remedies(&obstacles(&resolved.isolation.states, refusals), place);
+    let met =
+        conditions.iter().all(|(capability, condition)| is_enough(&sandbox.policy, *capability, condition));
+    Ok(Diagnosis { surroundings, cgroup_layout: layout, conditions, remedies, met })
+}
+
+/// Executes the plan; where the kernel refuses a copy-on-write view, by another plan that does without, as a run does.
+fn attempt(
+    sandbox: &SandboxSettings,
+    shown: &[Shown<'_>],
+    plan: &SandboxPlan,
+) -> Result<(Decided, Result<Record, StepError>), Error> {
+    let mut refused = RefusedViews::default();
+    loop {
+        let decided = Decided::of(sandbox, 1, shown, &refused)?;
+        let template = &decided.resolved.template;
+        let attempted = trial::attempt(template, &decided.cgroups, plan).map_err(Error::Host)?;
+        match &attempted {
+            Err(error) if refused.learn(slice::from_ref(template), error) => {
+                sandboxes::close(decided.cgroups);
+            }
+            _ => return Ok((decided, attempted)),
+        }
+    }
+}
+
+/// What the kernel refused, or for want of that the failure itself.
+fn refusals(template: &Template, first: StepError) -> Vec<Refusal> {
+    let refusals = trial::refusals(template, &first);
+    if refusals.is_empty() {
+        vec![Refusal { capability: Capability::Rootfs, error: first }]
+    } else {
+        refusals
+    }
+}
+
+/// Where nothing can be executed, a cgroup is made, limited and read all the same.
+fn figures_alone(cgroups: &Cgroups) -> Usage {
+    let Ok(Some(leaf)) = cgroups.create_leaf(&limits()) else { return Usage::default() };
+    let usage = leaf.usage().unwrap_or_default();
+    // What cannot be removed now is removed with the run's directory.
+    let _ = leaf.remove();
+    usage
+}
+
+fn conditions(
+    states: &[(Capability, State)],
+    usage: &Usage,
+    refusals: &[Refusal],
+) -> Vec<(Capability, Condition)> {
+    let condition = |capability, state: &State| {
+        let own = refusals.iter().filter(|refusal| refusal.capability == capability);
+        let own: Vec<String> = own.map(|refusal| refusal.error.to_string()).collect();
+        if !own.is_empty() {
+            return Condition::Missing(own.join("; "));
+        }
+        match state {
+            State::Off => Condition::Off,
+            _ if !capability.is_metric() && needed(capability, refusals).is_some() => {
+                let needed = needed(capability, refusals).map_or("", Capability::as_str);
+                Condition::Missing(format!("needs `{needed}`"))
+            }
+            State::Missing(reason) if capability == Capability::CopyOnWrite => {
+                Condition::Degraded(reason.clone())
+            }
+            State::Missing(reason) => match source(usage, capability) {
+                Some(_) => Condition::Degraded(reason.clone()),
+                None => Condition::Missing(reason.clone()),
+            },
+            State::InForce if !capability.is_metric() => Condition::Ok(None),
+            State::InForce => match source(usage, capability) {
+                Some(source) if source.is_approximate() => {
+                    Condition::Degraded(format!("sampled from `{source}`, and approximate"))
+                }
+                Some(source) => Condition::Ok(Some(source.as_str())),
+                None if refusals.is_empty() => Condition::Missing("the kernel gives no figure".to_owned()),
+                None => Condition::Missing("nothing could be executed to be measured".to_owned()),
+            },
+        }
+    };
+    states.iter().map(|(capability, state)| (*capability, condition(*capability, state))).collect()
+}
+
+/// What a wall stands on and is refused itself. It was not tried, then.
+fn needed(capability: Capability, refusals: &[Refusal]) -> Option<Capability> {
+    let stands_on: &[Capability] = match capability {
+        Capability::User => &[],
+        Capability::Rootfs | Capability::CopyOnWrite => {
+            &[Capability::User, Capability::Mount, Capability::Pid]
+        }
+        _ => &[Capability::User],
+    };
+    stands_on.iter().copied().find(|other| refusals.iter().any(|refusal| refusal.capability == *other))
+}
+
+/// Where a figure was read.
+fn source(usage: &Usage, capability: Capability) -> Option<Source> {
+    match capability {
+        Capability::Memory => usage.memory_peak.map(|reading| reading.source),
+        Capability::Cpu => usage.cpu.map(|reading| reading.source),
+        Capability::Pids => usage.pids_peak.map(|reading| reading.source),
+        Capability::Io => usage.io.map(|reading| reading.source),
+        Capability::Pressure => usage.pressure.cpu.map(|reading| reading.source),
+        _ => None,
+    }
+}
+
+/// What was tried and refused; what stands on it needs no remedy of its own.
+fn obstacles(states: &[(Capability, State)], refusals: Vec<Refusal>) -> Vec<Obstacle> {
+    let figures = states.iter().filter(|(capability, _)| capability.is_metric());
+    let figures = figures.filter_map(|(capability, state)| match state {
+        State::Missing(reason) => Some((*capability, reason.clone())),
+        State::InForce | State::Off => None,
+    });
+    let figures: Vec<_> = figures.map(Obstacle::from).collect();
+    refusals.into_iter().map(Obstacle::from).chain(figures).collect()
+}
+
+fn is_enough(policy: &Policy, capability: Capability, condition: &Condition) -> bool {
+    match condition {
+        Condition::Ok(_) | Condition::Off => true,
+        Condition::Degraded(_) | Condition::Missing(_) => policy.level(capability) != Level::Require,
+    }
+}

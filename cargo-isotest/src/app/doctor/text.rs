@@ -1,0 +1,178 @@
+//! A diagnosis as text and as JSON.
+
+use super::{Condition, Diagnosis};
+use crate::remedy::Remedy;
+use crate::report::human::line::{BAD, GOOD, HEAD, NOTE, WARN, headed};
+use crate::text::sanitize::word;
+use anstream::{AutoStream, ColorChoice};
+use isotest_core::host::surroundings::Surroundings;
+use isotest_core::policy::Capability;
+use serde::{Serialize, Serializer};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// Below the text of a line, right of its first word.
+const INDENT: &str = "             ";
+
+/// Standard output, coloured as wanted.
+pub(super) fn stdout(color: ColorChoice) -> AutoStream<io::Stdout> {
+    AutoStream::new(io::stdout(), color)
+}
+
+/// A line for each capability, then what can be done.
+pub(super) fn human(diagnosis: &Diagnosis) -> String {
+    let mut text = headed(HEAD, "Host", &host(diagnosis));
+    for (capability, condition) in &diagnosis.conditions {
+        text += &match condition {
+            Condition::Ok(None) => headed(GOOD, "ok", capability.as_str()),
+            Condition::Ok(Some(source)) => headed(GOOD, "ok", &format!("{capability} ({source})")),
+            Condition::Degraded(reason) => {
+                headed(WARN, "degraded", &format!("{capability}: {}", word(reason)))
+            }
+            Condition::Missing(reason) => headed(BAD, "missing", &format!("{capability}: {}", word(reason))),
+            Condition::Off => headed(NOTE, "off", capability.as_str()),
+        };
+    }
+    text += &remedies(&diagnosis.remedies);
+    let (style, verdict) = if diagnosis.met {
+        (GOOD, "tests can be executed here")
+    } else {
+        (BAD, "tests cannot be executed here: something is missing that is required")
+    };
+    text + &headed(style, "Verdict", verdict)
+}
+
+/// Each with its commands below it.
+pub(crate) fn remedies(remedies: &[Remedy]) -> String {
+    let mut text = String::new();
+    for Remedy { serves, why, commands } in remedies {
+        let names: Vec<_> = serves.iter().map(|capability| capability.as_str()).collect();
+        text += &headed(HEAD, "Remedy", &format!("for {}: {}", names.join(", "), word(why)));
+        text.extend(commands.iter().map(|command| format!("{INDENT}{}\n", word(command))));
+    }
+    text
+}
+
+fn host(diagnosis: &Diagnosis) -> String {
+    let Surroundings { kernel, uid, container, wsl, seccomp, masked_proc, .. } = &diagnosis.surroundings;
+    let mut facts = vec![format!("Linux {kernel}")];
+    facts.push(if *uid == 0 { "root".to_owned() } else { format!("user {uid}") });
+    facts.push(diagnosis.cgroup_layout.map_or("no cgroup".to_owned(), |layout| format!("cgroup {layout}")));
+    facts.extend(container.as_ref().map(|name| format!("container ({name})")));
+    facts.extend(wsl.then(|| "WSL".to_owned()));
+    facts.extend(seccomp.then(|| "seccomp filter".to_owned()));
+    facts.extend((!masked_proc.is_empty()).then(|| "masked /proc".to_owned()));
+    facts.join(" · ")
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    schema: u32,
+    host: HostFields<'a>,
+    capabilities: Conditions<'a>,
+    remedies: Vec<RemedyFields<'a>>,
+    can_execute: bool,
+}
+
+#[derive(Serialize)]
+struct HostFields<'a> {
+    kernel: &'a str,
+    uid: u32,
+    cgroup_layout: Option<&'static str>,
+    container: Option<&'a str>,
+    wsl: bool,
+    seccomp: bool,
+    masked_proc: &'a [PathBuf],
+    apparmor: Option<&'a str>,
+    systemd: bool,
+    #[serde(serialize_with = "as_map")]
+    settings: &'a [(&'static str, String)],
+}
+
+fn as_map<S: Serializer>(settings: &[(&'static str, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(settings.iter().map(|(name, value)| (name, value)))
+}
+
+/// An object with one member for each capability, in the order in which they are reported.
+struct Conditions<'a>(&'a [(Capability, Condition)]);
+
+impl Serialize for Conditions<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(
+            self.0.iter().map(|(capability, found)| (capability.as_str(), ConditionFields::of(found))),
+        )
+    }
+}
+
+#[derive(Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+enum ConditionFields<'a> {
+    Ok {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        source: Option<&'static str>,
+    },
+    Degraded {
+        reason: &'a str,
+    },
+    Missing {
+        reason: &'a str,
+    },
+    Off,
+}
+
+impl<'a> ConditionFields<'a> {
+    fn of(condition: &'a Condition) -> Self {
+        match condition {
+            Condition::Ok(source) => Self::Ok { source: *source },
+            Condition::Degraded(reason) => Self::Degraded { reason },
+            Condition::Missing(reason) => Self::Missing { reason },
+            Condition::Off => Self::Off,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RemedyFields<'a> {
+    #[serde(rename = "for")]
+    serves: Vec<&'static str>,
+    why: &'a str,
+    commands: &'a [String],
+}
+
+impl<'a> RemedyFields<'a> {
+    fn of(remedy: &'a Remedy) -> Self {
+        let Remedy { serves, why, commands } = remedy;
+        Self { serves: serves.iter().copied().map(Capability::as_str).collect(), why, commands }
+    }
+}
+
+/// One object on one line.
+///
+/// # Errors
+/// When `to` cannot be written.
+pub(super) fn json(diagnosis: &Diagnosis, mut to: impl Write) -> io::Result<()> {
+    let found = &diagnosis.surroundings;
+    let line = Line {
+        kind: "doctor",
+        schema: 1,
+        host: HostFields {
+            kernel: &found.kernel,
+            uid: found.uid,
+            cgroup_layout: diagnosis.cgroup_layout,
+            container: found.container.as_deref(),
+            wsl: found.wsl,
+            seccomp: found.seccomp,
+            masked_proc: &found.masked_proc,
+            apparmor: found.apparmor.as_deref(),
+            systemd: found.systemd,
+            settings: &found.settings,
+        },
+        capabilities: Conditions(&diagnosis.conditions),
+        remedies: diagnosis.remedies.iter().map(RemedyFields::of).collect(),
+        can_execute: diagnosis.met,
+    };
+    serde_json::to_writer(&mut to, &line)?;
+    writeln!(to)
+}

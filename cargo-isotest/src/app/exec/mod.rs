@@ -1,0 +1,190 @@
+//! `exec`: a command that is no test, in a sandbox like a test's, attended to by whoever called.
+
+mod attend;
+mod screen;
+mod signals;
+
+use crate::cargo::build::Directories;
+use crate::cargo::test_environment;
+use crate::error::Error;
+use crate::exit::{End, Exit};
+use crate::invocation::Caller;
+use crate::registry::{Listener, Roster};
+use crate::report;
+use crate::sandboxes::Sandboxes;
+use crate::sandboxes::missing_paths;
+use crate::sandboxes::roots;
+use crate::settings::{Command, Settings};
+use anstream::AutoStream;
+use isotest_core::limits::Limits;
+use isotest_core::outcome::{self, Outcome};
+use isotest_core::plan::{Attended, SandboxPlan, Template, Workload};
+use isotest_core::record::Record;
+use isotest_core::sandbox::{Attempt, Running, Slot};
+use nix::sys::resource::{Resource, setrlimit};
+use signals::Signals;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::thread;
+
+/// Executes it in a sandbox whose copy-on-write directories are those of the project, or the one we are called in.
+///
+/// # Errors
+/// What keeps it from being executed.
+pub(crate) fn execute(command: &Command, settings: &Settings, caller: &Caller) -> Result<End, Error> {
+    let directories = Directories::around(&settings.cargo, caller)?;
+    let usage_json = command.usage_json.as_ref().map(UsageFile::create).transpose()?;
+    let roots = roots::of_command(&settings.sandbox, &directories, &command.program, caller)?;
+    let record = Sandboxes::with(settings, &roots, caller, |sandboxes| {
+        attended(workload(command, caller, sandboxes), sandboxes.template(), settings, sandboxes)
+    })?;
+    usage_json.map_or(Ok(()), |file| file.write(&record))?;
+    end(&record, settings)
+}
+
+/// The caller's environment and directory, and what tests are told, too.
+pub(crate) fn workload(command: &Command, caller: &Caller, sandboxes: &Sandboxes) -> Workload {
+    let mut environment = caller.environment.clone();
+    environment.extend(test_environment::additions(0).map(|(name, value)| (name.to_owned(), value)));
+    roots::complete(&mut environment, &sandboxes.image);
+    Workload {
+        program: command.program.clone(),
+        arguments: command.arguments.clone(),
+        environment,
+        directory: caller.directory.clone(),
+    }
+}
+
+/// How a command is executed, but for what follows from somebody's attending to it.
+pub(crate) fn unattended(
+    command: &Command,
+    settings: &Settings,
+    sandboxes: &Sandboxes,
+    caller: &Caller,
+) -> SandboxPlan {
+    plan(workload(command, caller, sandboxes), settings, sandboxes.limits.clone())
+}
+
+/// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
+pub(crate) fn attended(
+    workload: Workload,
+    template: &Template,
+    settings: &Settings,
+    sandboxes: &Sandboxes,
+) -> Result<Record, Error> {
+    let signals = Signals::take().map_err(Error::Host)?;
+    let roster = Roster::new(1);
+    roster.expect(std::iter::once(("exec", line(&workload).as_str())));
+    thread::scope(|scope| {
+        let mut slot = Slot::start(template, &sandboxes.cgroups).map_err(Error::Sandbox)?;
+        let listener = Listener::open(scope, &roster);
+        let mut isolation = sandboxes.isolation.clone();
+        isolation.remarks.extend(Listener::remark(&listener));
+        say(settings, &report::before_command(&isolation));
+        let attempt = slot.launch_last(&attended_by_us(plan(workload, settings, sandboxes.limits.clone())));
+        roster.started(0, 0, slot.zygote());
+        let record = finish(attempt, settings, &signals);
+        roster.ended(0);
+        record
+    })
+}
+
+fn plan(workload: Workload, settings: &Settings, limits: Limits) -> SandboxPlan {
+    SandboxPlan {
+        workload,
+        timeout: settings.execution.timeout,
+        limits,
+        measured: true,
+        inherit_stdio: true,
+        attended: None,
+        output_bytes: 0,
+    }
+}
+
+/// The command as a shell would show it, without quotes.
+fn line(workload: &Workload) -> String {
+    let words = workload.arguments.iter().map(OsString::as_os_str);
+    let words = std::iter::once(workload.program.as_os_str()).chain(words);
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+}
+
+/// The same in a sandbox that is running already.
+pub(crate) fn guest(workload: Workload, settings: &Settings, running: &Running) -> Result<Record, Error> {
+    let signals = Signals::take().map_err(Error::Host)?;
+    let plan = attended_by_us(plan(workload, settings, Limits::default()));
+    finish(running.enter(&plan), settings, &signals)
+}
+
+fn attended_by_us(plan: SandboxPlan) -> SandboxPlan {
+    SandboxPlan { attended: Some(Attended { terminal: terminal() }), ..plan }
+}
+
+fn finish(mut attempt: Attempt, settings: &Settings, signals: &Signals) -> Result<Record, Error> {
+    attend::until_end(&mut attempt, signals)?;
+    let mut record = attempt.finish();
+    missing_paths::remark(&mut record);
+    match record.outcome {
+        // Another plan may do without, or what the host refuses is told.
+        Outcome::NotIsolated(error) if error.step.capability().is_some() => Err(Error::Sandbox(error)),
+        _ => {
+            say(settings, &report::after_command(&record));
+            Ok(record)
+        }
+    }
+}
+
+/// A terminal of its own stands for the caller's where the command both reads and writes that. In a pipeline the
+/// caller's is shared with others and stays what it is.
+fn terminal() -> [bool; 3] {
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        [true, true, io::stderr().is_terminal()]
+    } else {
+        [false; 3]
+    }
+}
+
+pub(crate) fn say(settings: &Settings, text: &str) {
+    if !settings.cargo.output.quiet {
+        // Where standard error is closed there is nobody to tell.
+        let _ = AutoStream::new(io::stderr(), settings.color).write_all(text.as_bytes());
+    }
+}
+
+/// How we end when the command has.
+pub(crate) fn end(record: &Record, settings: &Settings) -> Result<End, Error> {
+    match (&record.outcome, record.ending.as_ref().map(|ending| ending.exit)) {
+        (Outcome::NotIsolated(error), _) => Err(Error::Execute(error.clone())),
+        (Outcome::TimedOut, _) => Ok(End::Exit(Exit::TimedOut)),
+        (Outcome::Leaked, _) if settings.execution.fail_on_leak => Ok(End::Exit(Exit::TestsFailed)),
+        (_, Some(outcome::Exit::Signal(signal) | outcome::Exit::Stopped(signal))) => {
+            // Of the command's end there is no core file of ours to be kept; a limit that cannot be lowered stays.
+            let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+            Ok(End::Signal(signal))
+        }
+        (_, Some(outcome::Exit::Code(status))) => Ok(End::Command(u8::try_from(status).unwrap_or(u8::MAX))),
+        (_, None) => Ok(End::Exit(Exit::Bug)),
+    }
+}
+
+/// The file for what a command used.
+struct UsageFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl UsageFile {
+    /// Before the command is executed: what cannot be written is better known then.
+    fn create(path: &PathBuf) -> Result<Self, Error> {
+        let file = File::create(path).map_err(|source| Error::Unwritten { path: path.clone(), source })?;
+        Ok(Self { path: path.clone(), file })
+    }
+
+    fn write(self, record: &Record) -> Result<(), Error> {
+        let Self { path, mut file } = self;
+        let line = report::command_as_json(record).map_err(io::Error::from);
+        let written = line.and_then(|line| file.write_all(line.as_bytes()));
+        written.map_err(|source| Error::Unwritten { path, source })
+    }
+}

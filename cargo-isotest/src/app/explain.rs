@@ -1,0 +1,70 @@
+//! `explain`: how a test or a command is executed, as a shell script.
+
+use crate::app::exec;
+use crate::app::single;
+use crate::cargo::build::{Build, Directories};
+use crate::error::Error;
+use crate::exit::{End, Exit};
+use crate::invocation::Caller;
+use crate::report;
+use crate::sandboxes::Sandboxes;
+use crate::sandboxes::roots;
+use crate::schedule::interrupt::Interrupts;
+use crate::settings::{Command, Settings};
+use isotest_core::explain::{Explained, explain};
+use isotest_core::plan::{SandboxPlan, Template};
+use isotest_core::sandbox::Slot;
+use std::io::{self, Write};
+
+/// Writes the script for a command, or for the one selected test.
+///
+/// # Errors
+/// What keeps it from being planned, or from being written.
+pub(crate) fn execute(command: Option<&Command>, settings: &Settings, caller: &Caller) -> Result<End, Error> {
+    let script = match command {
+        Some(command) => of_command(command, settings, caller),
+        None => of_test(settings, caller),
+    }?;
+    io::stdout().lock().write_all(script.as_bytes()).map_err(Error::Output)?;
+    Ok(End::Exit(Exit::Ok))
+}
+
+fn of_command(command: &Command, settings: &Settings, caller: &Caller) -> Result<String, Error> {
+    let directories = Directories::around(&settings.cargo, caller)?;
+    let title = format!("`{}`", command.program.display());
+    let roots = roots::of_command(&settings.sandbox, &directories, &command.program, caller)?;
+    Sandboxes::with(settings, &roots, caller, |sandboxes| {
+        // What the kernel refuses is no plan.
+        drop(Slot::start(sandboxes.template(), &sandboxes.cgroups).map_err(Error::Sandbox)?);
+        let plan = exec::unattended(command, settings, sandboxes, caller);
+        Ok(script(&title, &plan, sandboxes.template(), sandboxes, caller))
+    })
+}
+
+fn of_test(settings: &Settings, caller: &Caller) -> Result<String, Error> {
+    let build = Build::of(&settings.cargo, caller)?;
+    let roots = roots::of_tests(&settings.sandbox, &build, caller)?;
+    let interrupts = Interrupts::take().map_err(Error::Host)?;
+    Sandboxes::with(settings, &roots, caller, |sandboxes| {
+        let test = single::test(settings, &build, sandboxes, &interrupts)?;
+        let (plan, template) = single::plan(&test, settings, sandboxes);
+        let title = format!("the test `{}`", report::title(&test));
+        Ok(script(&title, &plan, template, sandboxes, caller))
+    })
+}
+
+fn script(
+    title: &str,
+    plan: &SandboxPlan,
+    template: &Template,
+    sandboxes: &Sandboxes,
+    caller: &Caller,
+) -> String {
+    explain(&Explained {
+        title,
+        template,
+        plan,
+        hierarchies: &sandboxes.cgroups.places(),
+        environment: &caller.environment,
+    })
+}

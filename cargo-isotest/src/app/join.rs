@@ -1,0 +1,53 @@
+//! `--join`: a command or a shell in the sandbox of an attempt that is running.
+
+use crate::app::exec;
+use crate::app::ps;
+use crate::app::shell;
+use crate::error::Error;
+use crate::exit::End;
+use crate::invocation::Caller;
+use crate::report;
+use crate::settings::{Command, Settings};
+use isotest_core::outcome::Outcome;
+use isotest_core::plan::Workload;
+use isotest_core::sandbox::Running;
+use isotest_core::step::StepError;
+use nix::errno::Errno;
+
+/// Executes the command, or the shell, with the environment and in the directory of the attempt's own process.
+///
+/// # Errors
+/// When there is no such attempt, or it may not be entered, or it ends first.
+pub(crate) fn execute(
+    attempt: &str,
+    command: Option<&Command>,
+    settings: &Settings,
+    caller: &Caller,
+) -> Result<End, Error> {
+    let ended = || Error::AttemptEnded { wanted: attempt.to_owned() };
+    let refused = |error: StepError| {
+        if error.errno == Errno::ESRCH as i32 { ended() } else { Error::Execute(error) }
+    };
+    let running = Running::of(ps::init_of(attempt)?).map_err(refused)?;
+    if command.is_none() {
+        let whose = format!("in the sandbox of {attempt}, which is running");
+        exec::say(settings, &report::before_shell(&whose, None));
+    }
+    let record = exec::guest(workload(command, &running, caller), settings, &running)?;
+    match &record.outcome {
+        Outcome::NotIsolated(_) | Outcome::Signaled { .. } if running.has_ended() => Err(ended()),
+        _ => exec::end(&record, settings),
+    }
+}
+
+fn workload(command: Option<&Command>, running: &Running, caller: &Caller) -> Workload {
+    let (program, arguments) = match command {
+        Some(Command { program, arguments, .. }) => (program.clone(), arguments.clone()),
+        None => (shell::shell(caller).into(), Vec::new()),
+    };
+    let mut environment = running.environment().to_vec();
+    // The terminal is the caller's, not the test's.
+    environment.retain(|(name, _)| name != "TERM");
+    environment.extend(caller.variable("TERM").map(|term| ("TERM".into(), term.to_owned())));
+    Workload { program, arguments, environment, directory: running.directory().to_path_buf() }
+}

@@ -1,0 +1,12 @@
+//! What each subcommand does: one module each, and what several of them share.
+
+pub(crate) mod closure;
+pub(crate) mod doctor;
+pub(crate) mod exec;
+pub(crate) mod explain;
+pub(crate) mod join;
+mod list;
+pub(crate) mod ps;
+pub(crate) mod run;
+pub(crate) mod shell;
+mod single;

@@ -1,0 +1,190 @@
+//! What is running as text for people; pure.
+
+use super::{Attempt, Run, details};
+use crate::report::{Words, gap};
+use crate::text::sanitize::word;
+use crate::text::units::{cpu, memory, plural};
+use isotest_core::snapshot::{Picture, Process, Thread};
+use std::time::Duration;
+
+/// More threads of one process are only counted.
+const SHOWN_THREADS: usize = 20;
+
+/// All of it.
+pub(super) fn of(runs: &[Run]) -> String {
+    if runs.is_empty() {
+        return "Nothing of yours is running.\n".to_owned();
+    }
+    runs.iter().map(run).collect::<Vec<_>>().join("\n")
+}
+
+fn run(run: &Run) -> String {
+    let command = run.command.as_ref().map(|words| word(&words.join(" "))).unwrap_or_default();
+    let directory = run.directory.as_ref().map(|directory| format!("in {}", word(directory)));
+    let age = run.age_us.map(|age| format!("for {}", duration(age)));
+    let jobs = run.jobs.map(|jobs| plural(jobs, "job"));
+    let tests = run.tests.zip(run.ended).map(|(tests, ended)| match tests {
+        0 => "no test yet".to_owned(),
+        tests => format!("{ended} of {tests} ended"),
+    });
+    let facts: Vec<_> = [directory, age, jobs, tests, run.trouble.clone()].into_iter().flatten().collect();
+    let attempts: String = run.attempts.iter().map(attempt).collect();
+    format!("Run {} of user {}  {command}\n    {}\n{attempts}", run.pid, run.uid, facts.join(", "))
+}
+
+fn attempt(attempt: &Attempt) -> String {
+    let Attempt { id, binary_id, name, picture, trouble, .. } = attempt;
+    let trouble = trouble.as_ref().map(|trouble| format!("    {}\n", word(trouble))).unwrap_or_default();
+    let tree = picture.as_ref().map(tree).unwrap_or_default();
+    format!("  Attempt {id}  {} {}\n{trouble}{tree}", word(binary_id), word(name))
+}
+
+fn tree(picture: &Picture) -> String {
+    let heading = row(["PID", "INSIDE", "STATE", "CPU", "MEMORY", "AGE"], "COMMAND");
+    let mut parts = vec![heading];
+    parts.extend(picture.processes.iter().map(|process| rows(picture, process)));
+    if picture.processes.iter().any(|process| process.details.is_some()) {
+        parts.push(details::of(Words { picture, inside: false }));
+    }
+    parts.extend(picture.unseen.iter().map(|unseen| format!("    not seen: {}\n", gap(unseen))));
+    parts.concat()
+}
+
+fn rows(picture: &Picture, process: &Process) -> String {
+    let Process { pid, inside, state, cpu_us, memory_bytes, age_us, threads, .. } = process;
+    let indent = "  ".repeat(picture.depth(process));
+    let bytes = memory_bytes.map_or_else(|| "-".to_owned(), memory);
+    let mut parts = vec![row(
+        [&pid.to_string(), &number(*inside), state, &time(*cpu_us), &bytes, &duration(*age_us)],
+        &format!("{indent}{}", word(&process.line())),
+    )];
+    let others = threads.iter().filter(|thread| thread.tid != *pid);
+    parts.extend(others.clone().take(SHOWN_THREADS).map(|thread| {
+        let Thread { tid, inside, state, cpu_us, age_us, name, .. } = thread;
+        row(
+            [&tid.to_string(), &number(*inside), state, &time(*cpu_us), "", &duration(*age_us)],
+            &format!("{indent}  thread {}", word(name)),
+        )
+    }));
+    let more = others.count().saturating_sub(SHOWN_THREADS);
+    if 0 < more {
+        parts.push(row([""; 6], &format!("{indent}  and {more} threads more")));
+    }
+    parts.concat()
+}
+
+fn row([pid, inside, state, cpu, memory, age]: [&str; 6], command: &str) -> String {
+    format!("  {pid:>8} {inside:>7}  {state:<10} {cpu:>8} {memory:>10} {age:>9}  {command}\n")
+}
+
+fn number(id: Option<i32>) -> String {
+    id.map_or_else(|| "-".to_owned(), |id| id.to_string())
+}
+
+fn time(microseconds: u64) -> String {
+    cpu(Duration::from_micros(microseconds))
+}
+
+/// Seconds with a decimal as long as it says something.
+fn duration(microseconds: u64) -> String {
+    let time = Duration::from_micros(microseconds);
+    if time < Duration::from_mins(10) {
+        return format!("{:.1} s", time.as_secs_f64());
+    }
+    humantime::format_duration(Duration::from_secs(time.as_secs())).to_string()
+}
+
+#[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
+mod tests {
+    use super::*;
+    use crate::testing::builders;
+    use isotest_core::snapshot::WaitsFor;
+    use snapbox::{assert_data_eq, str};
+
+    fn a_run() -> Run {
+        let attempt = |picture, trouble: Option<&str>| Attempt {
+            id: "1000.3".to_owned(),
+            binary_id: "tour".to_owned(),
+            name: "reads\x1b[2J".to_owned(),
+            init: Some(1001),
+            picture,
+            trouble: trouble.map(str::to_owned),
+        };
+        Run {
+            pid: 1000,
+            uid: 0,
+            command: Some(vec!["cargo-isotest".to_owned(), "isotest".to_owned()]),
+            directory: Some("/code".to_owned()),
+            age_us: Some(7_384_000_000),
+            jobs: Some(2),
+            tests: Some(3),
+            ended: Some(1),
+            attempts: vec![
+                attempt(Some(builders::picture()), None),
+                attempt(None, Some("it has no process yet")),
+            ],
+            trouble: None,
+        }
+    }
+
+    #[test]
+    fn the_tree_and_what_full_adds() {
+        let unknown = Run {
+            command: None,
+            directory: None,
+            age_us: None,
+            jobs: None,
+            tests: None,
+            attempts: Vec::new(),
+            trouble: Some("it does not answer".to_owned()),
+            ..a_run()
+        };
+        assert_data_eq!(
+            of(&[a_run(), unknown]),
+            str![[r#"
+Run 1000 of user 0  cargo-isotest isotest
+    in /code, for 2h 3m 4s, 2 jobs, 1 of 3 ended
+  Attempt 1000.3  tour reads
+       PID  INSIDE  STATE           CPU     MEMORY       AGE  COMMAND
+      1002       2  sleeping       3 ms    0.7 MiB     1.2 s  /t/t-0123 --exact reads
+      1003       3  sleeping       0 ms                1.2 s    thread reads
+      1004       4  sleeping       3 ms    0.7 MiB     1.2 s    sleep 60
+    pid 1002 /t/t-0123 --exact reads
+      descriptors
+        3 r a pipe, other end pid 1004
+      threads
+        1002 t-0123 futex(0x7f00): a lock or a message [futex_wait]
+        1003 reads read(3): a pipe, other end pid 1004 [read_wait]
+    pid 1004 sleep 60
+      descriptors
+        1 w a pipe, other end pid 1002
+      threads
+        1004 sleep nanosleep: time [nanosleep_wait]
+    not seen: stack (3 times): permission denied
+    not seen: wchan (3 times): permission denied
+  Attempt 1000.3  tour reads
+    it has no process yet
+
+Run 1000 of user 0  
+    it does not answer
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn of_a_crowd_of_threads_the_rest_is_counted() {
+        let threads =
+            (1002..1302).map(|tid| builders::thread(tid, "w", "nanosleep", WaitsFor::Time)).collect();
+        let process = Process { memory_bytes: None, ..builders::process((1002, 1001), &["t"], threads) };
+        let text = rows(&Picture::default(), &process);
+        assert_eq!(text.lines().count(), 1 + SHOWN_THREADS + 1);
+        assert!(text.ends_with("  and 279 threads more\n"), "{text}");
+    }
+
+    #[test]
+    fn nothing_is_said_to_be_nothing() {
+        assert_eq!(of(&[]), "Nothing of yours is running.\n");
+    }
+}

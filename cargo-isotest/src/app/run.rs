@@ -1,0 +1,153 @@
+//! One run from what was built to how the process ends.
+
+use crate::app::list;
+use crate::cargo::build::Build;
+use crate::cargo::page_cache;
+use crate::error::Error;
+use crate::exit::{End, Exit};
+use crate::harness::ask::{self, Listed};
+use crate::harness::libtest::WholeBinary;
+use crate::invocation::Caller;
+use crate::registry::{Listener, Roster};
+use crate::report::{self, ReportSettings, Reporter, Reporters};
+use crate::sandboxes::Sandboxes;
+use crate::sandboxes::roots;
+use crate::schedule::events::Event;
+use crate::schedule::interrupt::Interrupts;
+use crate::schedule::slots::Workers;
+use crate::schedule::summary::{Cancellation, Selection};
+use crate::schedule::{Finished, Schedule};
+use crate::select::Selected;
+use crate::settings::{Settings, Task};
+use crate::testcase::TestBinary;
+use isotest_core::sandbox::Cancel;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+/// Prepares the sandboxes, does what is asked in them, and leaves the host as it was.
+///
+/// # Errors
+/// What stops the run.
+pub(crate) fn execute(settings: &Settings, build: &Build, caller: &Caller) -> Result<End, Error> {
+    let roots = roots::of_tests(&settings.sandbox, build, caller)?;
+    let interrupts = Interrupts::take().map_err(Error::Host)?;
+    Sandboxes::with(settings, &roots, caller, |sandboxes| execute_in(sandboxes, settings, build, &interrupts))
+}
+
+fn execute_in(
+    sandboxes: &Sandboxes,
+    settings: &Settings,
+    build: &Build,
+    interrupts: &Interrupts,
+) -> Result<End, Error> {
+    let cancel = Cancel::new().map_err(Error::Host)?;
+    let roster = Roster::new(settings.execution.jobs.get());
+    thread::scope(|scope| {
+        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster)?;
+        let _watch = interrupts.watch(scope, &cancel, tell)?;
+        // Last, so that its thread is none that the others are then refused.
+        let listener = Listener::open(scope, &roster);
+        let run = Run { settings, build, sandboxes, workers: &workers, roster: &roster, listener: &listener };
+        run.execute()
+    })
+}
+
+struct Run<'run> {
+    settings: &'run Settings,
+    build: &'run Build,
+    sandboxes: &'run Sandboxes,
+    workers: &'run Workers<'run>,
+    roster: &'run Roster,
+    listener: &'run io::Result<Listener>,
+}
+
+impl Run<'_> {
+    fn execute(&self) -> Result<End, Error> {
+        page_cache::page_cache(self.build);
+        self.workers.ready().map_err(Error::from)?;
+        let Listed { tests, whole } = ask::list(
+            self.workers,
+            self.sandboxes,
+            &self.build.binaries,
+            self.settings.execution.list_timeout,
+        )?;
+        let selected = self.settings.selection.choose(tests);
+        if selected.tests.is_empty() {
+            return Err(Error::NoTests {
+                filtered: selected.filtered,
+                ignored: selected.ignored,
+                doctests: self.build.untested_documentation.clone(),
+            });
+        }
+        if self.settings.task == Task::List {
+            let format = self.settings.message_format;
+            list::write(&selected.tests, format, io::stdout().lock()).map_err(Error::Output)?;
+            return Ok(End::Exit(Exit::Ok));
+        }
+        self.execute_tests(&selected, &whole)
+    }
+
+    fn execute_tests(&self, selected: &Selected, whole: &[WholeBinary]) -> Result<End, Error> {
+        let mut reporters = self.reporters();
+        let binaries = binaries_of(selected);
+        let is_selected = |whole: &&WholeBinary| binaries.iter().any(|binary| binary.id == whole.id);
+        let whole: Vec<WholeBinary> = whole.iter().filter(is_selected).cloned().collect();
+        let tests = selected.tests.iter();
+        self.roster.expect(tests.map(|test| (test.binary.id.as_str(), test.name.as_str())));
+        let mut isolation = self.sandboxes.isolation.clone();
+        isolation.remarks.extend(Listener::remark(self.listener));
+        let started = reporters.event(&Event::RunStarted {
+            isolation: &isolation,
+            binaries: &binaries,
+            tests: selected.tests.len(),
+            jobs: self.settings.execution.jobs.get(),
+            doctests_not_run: &self.build.untested_documentation,
+            whole_binaries: &whole,
+        });
+        started.map_err(Error::Output)?;
+        let schedule = Schedule {
+            tests: &selected.tests,
+            execution: &self.settings.execution,
+            sandboxes: self.sandboxes,
+        };
+        let selection = Selection {
+            selected: selected.tests.len(),
+            ignored: selected.ignored,
+            filtered_out: selected.filtered,
+        };
+        end_of(schedule.execute(self.workers, selection, &mut reporters))
+    }
+
+    fn reporters(&self) -> Reporters {
+        let cargo = &self.settings.cargo.output;
+        report::open(ReportSettings {
+            format: self.settings.message_format,
+            color: self.settings.color,
+            verbose: cargo.verbose > 0,
+            no_capture: !self.settings.execution.capture,
+            leaks_fail: self.settings.execution.fail_on_leak,
+        })
+    }
+}
+
+fn binaries_of(selected: &Selected) -> Vec<Arc<TestBinary>> {
+    let mut binaries: Vec<Arc<TestBinary>> = Vec::new();
+    for test in &selected.tests {
+        // Tests of one binary stand together.
+        if binaries.last().is_none_or(|last| !Arc::ptr_eq(last, &test.binary)) {
+            binaries.push(Arc::clone(&test.binary));
+        }
+    }
+    binaries
+}
+
+fn end_of(Finished { summary, unwritten }: Finished) -> Result<End, Error> {
+    if let Some(Cancellation::Signal(signal)) = summary.cancelled {
+        return Ok(End::Signal(signal));
+    }
+    if let Some(error) = unwritten {
+        return Err(Error::Output(error));
+    }
+    Ok(End::Exit(Exit::of_run(summary.any_not_isolated(), summary.any_failed())))
+}

@@ -1,0 +1,115 @@
+//! `shell`: an interactive shell where a test would be executed.
+
+use crate::app::exec;
+use crate::app::single;
+use crate::cargo::build::{Build, Directories};
+use crate::error::Error;
+use crate::exit::End;
+use crate::invocation::Caller;
+use crate::report;
+use crate::sandboxes::Sandboxes;
+use crate::sandboxes::roots;
+use crate::schedule::interrupt::Interrupts;
+use crate::settings::{Command, Settings};
+use isotest_core::explain::quoted;
+use isotest_core::plan::{SandboxPlan, Workload};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// Opens it in the sandbox of the selected test, or in one as `exec` makes it.
+///
+/// # Errors
+/// What keeps it from being executed.
+pub(crate) fn execute(of_test: bool, settings: &Settings, caller: &Caller) -> Result<End, Error> {
+    let record = if of_test {
+        let build = Build::of(&settings.cargo, caller)?;
+        let roots = roots::of_tests(&settings.sandbox, &build, caller)?;
+        let interrupts = Interrupts::take().map_err(Error::Host)?;
+        Sandboxes::with(settings, &roots, caller, |sandboxes| {
+            let test = single::test(settings, &build, sandboxes, &interrupts)?;
+            let (SandboxPlan { workload, .. }, template) = single::plan(&test, settings, sandboxes);
+            let command = line(&workload);
+            let whose = format!("in the sandbox of {}, which would execute", report::title(&test));
+            exec::say(settings, &report::before_shell(&whose, Some(&command.to_string_lossy())));
+            exec::attended(with_history(workload, caller, &command), template, settings, sandboxes)
+        })?
+    } else {
+        let directories = Directories::around(&settings.cargo, caller)?;
+        let program = shell(caller).into();
+        let command = Command { program, arguments: Vec::new(), usage_json: None };
+        let roots = roots::of_command(&settings.sandbox, &directories, &command.program, caller)?;
+        Sandboxes::with(settings, &roots, caller, |sandboxes| {
+            exec::say(settings, &report::before_shell("in a sandbox of its own", None));
+            let workload = exec::workload(&command, caller, sandboxes);
+            exec::attended(workload, sandboxes.template(), settings, sandboxes)
+        })?
+    };
+    exec::end(&record, settings)
+}
+
+/// The caller's shell.
+pub(crate) fn shell(caller: &Caller) -> &OsStr {
+    caller.variable("SHELL").filter(|shell| !shell.is_empty()).unwrap_or(OsStr::new("/bin/sh"))
+}
+
+/// The workload as it would be typed.
+fn line(workload: &Workload) -> OsString {
+    let words = std::iter::once(workload.program.as_os_str());
+    let words = words.chain(workload.arguments.iter().map(OsString::as_os_str)).map(quoted);
+    words.collect::<Vec<_>>().join(" ").into()
+}
+
+/// The shell in place of the workload. The command goes to the end of the shell's history, in the sandbox: one key brings
+/// it up.
+fn with_history(workload: Workload, caller: &Caller, command: &OsStr) -> Workload {
+    // Whether it could be written or not, the shell is what was asked for.
+    const START: &str = "printf '%s\\n' \"$1\" 2> /dev/null >> \"$2\"; exec \"$3\"";
+    let shell = shell(caller);
+    let Some(history) = history(Path::new(shell), caller) else {
+        return Workload { program: shell.into(), arguments: Vec::new(), ..workload };
+    };
+    let arguments =
+        [OsStr::new("-c"), OsStr::new(START), OsStr::new("sh"), command, history.as_os_str(), shell];
+    Workload { program: "/bin/sh".into(), arguments: arguments.map(OsStr::to_owned).to_vec(), ..workload }
+}
+
+/// The file in which a shell keeps what was typed; `None` for one that keeps nothing, or in a form of its own.
+fn history(shell: &Path, caller: &Caller) -> Option<PathBuf> {
+    let usual = match shell.file_name()?.to_str()? {
+        "bash" => ".bash_history",
+        "zsh" => ".zsh_history",
+        "ash" | "busybox" => ".ash_history",
+        "ksh" | "mksh" => ".sh_history",
+        _ => return None,
+    };
+    match caller.variable("HISTFILE") {
+        Some(file) => Some(file.into()),
+        None => Some(Path::new(caller.variable("HOME")?).join(usual)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(variables: &[(&str, &str)]) -> Caller {
+        let environment = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Caller { environment, directory: "/".into() }
+    }
+
+    #[test]
+    fn the_history_is_where_the_shell_looks_for_it() {
+        let home = caller(&[("HOME", "/home/a")]);
+        let both = caller(&[("HOME", "/home/a"), ("HISTFILE", "/home/a/typed")]);
+        assert_eq!(history(Path::new("/bin/bash"), &home), Some("/home/a/.bash_history".into()));
+        assert_eq!(history(Path::new("/bin/bash"), &both), Some("/home/a/typed".into()));
+        assert_eq!(history(Path::new("/bin/dash"), &both), None);
+    }
+
+    #[test]
+    fn without_a_shell_of_the_caller_s_it_is_sh() {
+        assert_eq!(shell(&caller(&[])), "/bin/sh");
+        assert_eq!(shell(&caller(&[("SHELL", "")])), "/bin/sh");
+        assert_eq!(shell(&caller(&[("SHELL", "/bin/bash")])), "/bin/bash");
+    }
+}

@@ -1,0 +1,92 @@
+//! The one test that was named: found among all, and how it would be executed.
+
+use crate::cargo::build::Build;
+use crate::cargo::test_environment;
+use crate::cli::RunIgnored;
+use crate::error::Error;
+use crate::harness::ask::{self, Listed};
+use crate::registry::Roster;
+use crate::report;
+use crate::sandboxes::Sandboxes;
+use crate::sandboxes::roots;
+use crate::schedule;
+use crate::schedule::interrupt::Interrupts;
+use crate::schedule::slots::Workers;
+use crate::select::Selection;
+use crate::settings::Settings;
+use crate::testcase::TestCase;
+use isotest_core::plan::{SandboxPlan, Template};
+use isotest_core::sandbox::Cancel;
+use std::thread;
+
+/// Asks the test binaries for their tests and chooses the one whose name was given, whole or in part.
+///
+/// # Errors
+/// When there is none or more than one, or a binary cannot be asked.
+pub(crate) fn test(
+    settings: &Settings,
+    build: &Build,
+    sandboxes: &Sandboxes,
+    interrupts: &Interrupts,
+) -> Result<TestCase, Error> {
+    let cancel = Cancel::new().map_err(Error::Host)?;
+    let roster = Roster::new(settings.execution.jobs.get());
+    let Listed { tests, .. } = thread::scope(|scope| {
+        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster)?;
+        let _watch = interrupts.watch(scope, &cancel, tell)?;
+        workers.ready().map_err(Error::from)?;
+        ask::list(&workers, sandboxes, &build.binaries, settings.execution.list_timeout)
+    })?;
+    // A test that is named is meant, ignored or not.
+    let selection = Selection { ignored: RunIgnored::All, ..settings.selection.clone() };
+    let selected = selection.choose(tests);
+    choose(selected.tests, &selection.filters, selected.filtered)
+}
+
+/// How it would be executed in the first job slot, and in what.
+pub(crate) fn plan<'run>(
+    test: &TestCase,
+    settings: &Settings,
+    sandboxes: &'run Sandboxes,
+) -> (SandboxPlan, &'run Template) {
+    let mut plan = schedule::plan(test, &settings.execution, &sandboxes.limits);
+    let additions = test_environment::additions(0).map(|(name, value)| (name.to_owned(), value));
+    plan.workload.environment.extend(additions);
+    roots::complete(&mut plan.workload.environment, &sandboxes.image);
+    (plan, &sandboxes.templates[sandboxes.template_for(&test.binary)])
+}
+
+fn choose(mut tests: Vec<TestCase>, filters: &[String], filtered: usize) -> Result<TestCase, Error> {
+    if tests.iter().filter(|test| filters.contains(&test.name)).count() == 1 {
+        tests.retain(|test| filters.contains(&test.name));
+    }
+    match (tests.pop(), tests.is_empty()) {
+        (Some(test), true) => Ok(test),
+        (None, _) => Err(Error::NoTests { filtered, ignored: 0, doctests: Vec::new() }),
+        (Some(last), false) => {
+            tests.push(last);
+            let names = tests.iter().map(report::title).collect();
+            Err(Error::SeveralTests { filter: filters.join(" "), names })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::builders;
+
+    fn chosen(names: &[&str], filter: &str) -> Result<String, String> {
+        let tests = names.iter().map(|name| builders::test("tour", name)).collect();
+        choose(tests, &[filter.to_owned()], 3).map(|test| test.name).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_whole_name_is_preferred_to_a_part_of_one() {
+        assert_eq!(chosen(&["reads", "reads_twice"], "reads"), Ok("reads".to_owned()));
+        assert_eq!(chosen(&["reads_twice"], "reads"), Ok("reads_twice".to_owned()));
+        let several = "`read` names 2 tests: tour reads, tour reads_twice";
+        assert_eq!(chosen(&["reads", "reads_twice"], "read"), Err(several.to_owned()));
+        assert!(chosen(&[], "read").unwrap_err().contains("3 left out by their names"));
+    }
+}

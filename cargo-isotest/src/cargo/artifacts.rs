@@ -1,0 +1,129 @@
+//! Cargo's messages about a build, as test binaries.
+
+use crate::cargo::manifest::Harnesses;
+use crate::cargo::metadata::Project;
+use crate::cargo::test_environment::Surroundings;
+use crate::cli::CargoArgs;
+use crate::error::Error;
+use crate::testcase::TestBinary;
+use cargo_metadata::camino::Utf8Path;
+use cargo_metadata::{Artifact, BuildScript, Message, Package, PackageId, Target, TargetKind};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What of the messages concerns us.
+#[derive(Debug, Default)]
+pub(crate) struct Built {
+    /// The test executables, in the order in which they were finished.
+    tests: Vec<Artifact>,
+    /// The packages' own programs, which integration tests may start.
+    pub(crate) programs: Vec<PathBuf>,
+    /// What the build scripts said.
+    pub(crate) scripts: Vec<BuildScript>,
+}
+
+impl Built {
+    /// Sorts the messages.
+    pub(crate) fn of(messages: Vec<Message>) -> Self {
+        let mut built = Self::default();
+        for message in messages {
+            match message {
+                Message::CompilerArtifact(artifact)
+                    if artifact.profile.test && artifact.executable.is_some() =>
+                {
+                    built.tests.push(artifact);
+                }
+                Message::CompilerArtifact(artifact) if artifact.target.is_bin() => {
+                    built.programs.extend(artifact.executable.map(PathBuf::from));
+                }
+                Message::BuildScriptExecuted(script) => built.scripts.push(script),
+                _ => {}
+            }
+        }
+        built
+    }
+
+    /// Whether some test is of a package that the metadata do not name.
+    pub(crate) fn names_packages_outside(&self, project: &Project) -> bool {
+        self.tests.iter().any(|test| project.package(&test.package_id).is_none())
+    }
+
+    /// The packages whose documentation `cargo test` would test, in the order of their names.
+    pub(crate) fn untested_documentation(&self, project: &Project, arguments: &CargoArgs) -> Vec<String> {
+        if arguments.targets.is_narrowed() {
+            return Vec::new();
+        }
+        let packages = self.tests.iter().filter_map(|test| project.package(&test.package_id));
+        let documented = packages.filter(|package| package.targets.iter().any(|target| target.doctest));
+        let mut names: Vec<_> = documented.map(|package| package.name.to_string()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+/// The test binaries in the order in which `cargo test` executes them.
+pub(crate) fn of(
+    built: &Built,
+    project: &Project,
+    surroundings: &Surroundings<'_>,
+) -> Result<Vec<Arc<TestBinary>>, Error> {
+    let mut harnesses: HashMap<&PackageId, Harnesses> = HashMap::new();
+    let mut binaries = Vec::new();
+    for (package, test, executable) in in_order(built, project)? {
+        if !harnesses.contains_key(&package.id) {
+            harnesses.insert(&package.id, Harnesses::of(package.manifest_path.as_std_path())?);
+        }
+        let place = surroundings.place(executable)?;
+        binaries.push(Arc::new(TestBinary {
+            id: id(&package.name, &test.target),
+            package: package.name.to_string(),
+            name: test.target.name.clone(),
+            harness: harnesses[&package.id].is_standard(&test.target),
+            path: executable.into(),
+            directory: package.manifest_path.parent().map(Into::into).unwrap_or_default(),
+            environment: surroundings.environment(package, &test.target, &place)?,
+            runner: surroundings.runner(&place)?,
+        }));
+    }
+    Ok(binaries)
+}
+
+type Test<'a> = (&'a Package, &'a Artifact, &'a Utf8Path);
+
+/// The tests that were built. Cargo sorts by package, then kind, then name; the path sorts what was built for several targets.
+fn in_order<'a>(built: &'a Built, project: &'a Project) -> Result<Vec<Test<'a>>, Error> {
+    let mut tests = Vec::new();
+    for test in &built.tests {
+        let package = project.package(&test.package_id);
+        let package = package.ok_or_else(|| Error::UnknownPackage(test.package_id.repr.clone()))?;
+        tests.extend(test.executable.as_deref().map(|executable| (package, test, executable)));
+    }
+    tests.sort_by_key(|(package, test, executable)| {
+        let package = (&package.name, &package.version, &package.id);
+        (package, rank(&test.target), &test.target.name, *executable)
+    });
+    Ok(tests)
+}
+
+fn rank(target: &Target) -> u8 {
+    match target.kind.first() {
+        Some(TargetKind::Bin) => 1,
+        Some(TargetKind::Test) => 2,
+        Some(TargetKind::Bench) => 3,
+        Some(TargetKind::Example) => 4,
+        _ => 0,
+    }
+}
+
+fn id(package: &str, target: &Target) -> String {
+    let name = &target.name;
+    match target.kind.first() {
+        Some(TargetKind::Bin) => format!("{package}::bin/{name}"),
+        Some(TargetKind::Test) => format!("{package}::{name}"),
+        Some(TargetKind::Bench) => format!("{package}::bench/{name}"),
+        Some(TargetKind::Example) => format!("{package}::example/{name}"),
+        _ => package.to_owned(),
+    }
+}

@@ -1,0 +1,12 @@
+//! What cargo says of a project, builds of it, and gives its tests.
+
+mod artifacts;
+pub(crate) mod build;
+mod command_output;
+mod configuration;
+mod manifest;
+mod metadata;
+mod output_directories;
+pub(crate) mod page_cache;
+mod standard_library;
+pub(crate) mod test_environment;

@@ -1,0 +1,130 @@
+//! Files that tests are about to read, read ahead: the first to touch a file pays for its page cache, which should be
+//! nobody's test.
+
+use crate::cargo::build::Build;
+use crate::sandboxes::roots::library_path;
+use isotest_core::closure::Files;
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The most files of the workspace that are looked at, and the most bytes that are read ahead; the same for libraries.
+const FILES_MOST: usize = 10_000;
+const BYTES_MOST: u64 = 64 << 20;
+/// The most bytes of programs: with their debug information they are large, and few tests read all of it.
+const PROGRAM_BYTES_MOST: u64 = 1 << 30;
+
+/// So much is asked for at once. The kernel silently reads no more at once than the larger of a device's `read_ahead_kb`
+/// and `max_sectors_kb` (force_page_cache_ra() in Linux's mm/readahead.c), and the former is 128 unless somebody changed
+/// it.
+const PIECE: i64 = 128 << 10;
+
+/// Reads ahead the test binaries and the programs they start, the libraries of both, and the workspace's own files but
+/// for the target directory.
+pub(crate) fn page_cache(build: &Build) {
+    let mut ahead = Ahead::default();
+    let tests = build.binaries.iter().map(|binary| (&binary.path, library_path(binary)));
+    // Tests pass their environment on.
+    let inherited = build.binaries.first().and_then(|binary| library_path(binary));
+    let programs = build.programs.iter().map(|program| (program, inherited));
+    let programs: Vec<_> = tests.chain(programs).collect();
+    let mut left = Left { files: FILES_MOST, bytes: PROGRAM_BYTES_MOST };
+    for (program, _) in &programs {
+        ahead.read(program, &mut left);
+    }
+    let left = Left { files: FILES_MOST, bytes: BYTES_MOST };
+    libraries(&programs, &mut ahead, left);
+    workspace(&build.directories.workspace, &build.directories.target, &mut ahead, left);
+}
+
+fn libraries(programs: &[(&PathBuf, Option<&OsStr>)], ahead: &mut Ahead, mut left: Left) {
+    let files = Files::of_host();
+    for (program, library_path) in programs {
+        let Ok(closure) = files.closure(program, *library_path) else { continue };
+        for library in closure.objects.iter().skip(1) {
+            ahead.read(&library.real, &mut left);
+        }
+    }
+}
+
+fn workspace(workspace: &Path, target: &Path, ahead: &mut Ahead, mut left: Left) {
+    let mut directories: Vec<PathBuf> = vec![workspace.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() && entry.path() != target && entry.file_name() != ".git" {
+                directories.push(entry.path());
+            } else if kind.is_file() {
+                ahead.read(&entry.path(), &mut left);
+            }
+            if left.files == 0 {
+                return;
+            }
+        }
+    }
+}
+
+/// What may still be looked at, and read ahead.
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    files: usize,
+    bytes: u64,
+}
+
+impl Left {
+    /// Takes a file's share; false if that much is no longer left. A smaller file may still have its own.
+    fn take(&mut self, size: u64) -> bool {
+        let Some(files) = self.files.checked_sub(1) else { return false };
+        self.files = files;
+        let bytes = self.bytes.checked_sub(size);
+        self.bytes = bytes.unwrap_or(self.bytes);
+        bytes.is_some()
+    }
+}
+
+/// The files that have been looked at, by device and inode.
+#[derive(Debug, Default)]
+struct Ahead(HashSet<(u64, u64)>);
+
+impl Ahead {
+    /// Reads a file ahead unless too little is left for it. One that cannot be read ahead is one that costs its first
+    /// reader a little more.
+    fn read(&mut self, path: &Path, left: &mut Left) {
+        let Ok(file) = File::open(path) else { return };
+        let Ok(meta) = file.metadata() else { return };
+        if !self.0.insert((meta.dev(), meta.ino())) || !left.take(meta.len()) {
+            return;
+        }
+        let mut offset = 0;
+        while u64::try_from(offset).is_ok_and(|offset| offset < meta.len()) {
+            let _ = posix_fadvise(&file, offset, PIECE, PosixFadviseAdvice::POSIX_FADV_WILLNEED);
+            offset += PIECE;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_too_large_leaves_room_for_smaller_ones() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        let mut left = Left { files: 4, bytes: 250 };
+        fs::write(path("large"), [1; 300]).unwrap();
+        let taken = ["large", "a", "b", "c", "d"].map(|name| {
+            if name != "large" {
+                fs::write(path(name), [1; 100]).unwrap();
+            }
+            let before = left.bytes;
+            Ahead::default().read(&path(name), &mut left);
+            before - left.bytes
+        });
+        assert_eq!(taken, [0, 100, 100, 0, 0]);
+        assert_eq!(left.files, 0);
+    }
+}

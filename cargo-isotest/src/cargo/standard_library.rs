@@ -1,0 +1,62 @@
+//! Where rustc has its standard libraries.
+
+use super::configuration::CargoConfig;
+use crate::cargo::command_output;
+use crate::error::{Error, Stage};
+use crate::invocation::Caller;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread::{self, JoinHandle};
+
+/// Those of one compiler, which is asked once for each.
+#[derive(Debug)]
+pub(crate) struct StandardLibraries<'a> {
+    config: &'a CargoConfig,
+    caller: &'a Caller,
+    /// The answer for the host, unless it has been taken.
+    ahead: RefCell<Option<JoinHandle<Result<PathBuf, Error>>>>,
+    known: RefCell<HashMap<Option<String>, PathBuf>>,
+}
+
+impl<'a> StandardLibraries<'a> {
+    /// Of the compiler in use. That of the host is needed as a rule, and asked for at once, beside whatever else is going on.
+    pub(crate) fn of(config: &'a CargoConfig, caller: &'a Caller) -> Self {
+        let mut command = question(config, caller, None);
+        // Without a thread to spare it is asked for when it is needed.
+        let ahead = thread::Builder::new().spawn(move || directory(&mut command)).ok();
+        Self { config, caller, ahead: RefCell::new(ahead), known: RefCell::default() }
+    }
+
+    /// The one for this triple, or for the host.
+    pub(crate) fn get(&self, triple: Option<&String>) -> Result<PathBuf, Error> {
+        if let Some(known) = self.known.borrow().get(&triple.cloned()) {
+            return Ok(known.clone());
+        }
+        let ahead = if triple.is_none() { self.ahead.take() } else { None };
+        let asked = ahead.and_then(|asked| asked.join().ok());
+        let found = asked.unwrap_or_else(|| directory(&mut question(self.config, self.caller, triple)))?;
+        self.known.borrow_mut().insert(triple.cloned(), found.clone());
+        Ok(found)
+    }
+}
+
+impl Drop for StandardLibraries<'_> {
+    /// No compiler is left behind that nobody waits for.
+    fn drop(&mut self) {
+        self.ahead.take().map(JoinHandle::join);
+    }
+}
+
+fn question(config: &CargoConfig, caller: &Caller, triple: Option<&String>) -> Command {
+    let mut command = config.rustc(caller);
+    command.args(["--print", "target-libdir"]);
+    command.args(triple.into_iter().flat_map(|triple| ["--target", triple]));
+    command
+}
+
+fn directory(question: &mut Command) -> Result<PathBuf, Error> {
+    let text = command_output::answer(question, "rustc --print target-libdir", Stage::Metadata)?;
+    Ok(PathBuf::from(text.trim_end()))
+}

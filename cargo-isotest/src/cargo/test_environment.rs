@@ -1,0 +1,180 @@
+//! The environment that `cargo test` gives a test binary, and what we add to it.
+
+use crate::cargo::artifacts::Built;
+use crate::cargo::configuration::CargoConfig;
+use crate::cargo::metadata::Project;
+use crate::cargo::output_directories::Place;
+use crate::cargo::standard_library::StandardLibraries;
+use crate::error::Error;
+use crate::invocation::Caller;
+use cargo_metadata::camino::Utf8Path;
+use cargo_metadata::{BuildScript, Package, Target, TargetKind};
+use std::collections::{BTreeMap, BTreeSet};
+use std::env::{join_paths, split_paths};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
+
+pub(super) type Variables = BTreeMap<OsString, OsString>;
+
+/// All that the environment of a test binary depends on, but the binary itself.
+#[derive(Debug)]
+pub(crate) struct Surroundings<'a> {
+    project: &'a Project,
+    scripts: &'a [BuildScript],
+    config: &'a CargoConfig,
+    libraries: &'a StandardLibraries<'a>,
+    caller: &'a Caller,
+}
+
+impl<'a> Surroundings<'a> {
+    /// Of one build.
+    pub(crate) fn new(
+        project: &'a Project,
+        built: &'a Built,
+        config: &'a CargoConfig,
+        libraries: &'a StandardLibraries<'a>,
+        caller: &'a Caller,
+    ) -> Self {
+        Self { project, scripts: &built.scripts, config, libraries, caller }
+    }
+
+    /// Where cargo built this executable.
+    pub(crate) fn place(&self, executable: &Utf8Path) -> Result<Place, Error> {
+        Place::of(executable, self.project)
+    }
+
+    /// The runner of cargo's configuration, program first; empty without one.
+    pub(crate) fn runner(&self, place: &Place) -> Result<Vec<OsString>, Error> {
+        match &place.triple {
+            Some(triple) => self.config.runner(triple, self.caller),
+            None => self.config.runner(&self.host_triple()?, self.caller),
+        }
+    }
+
+    // A standard library is at `lib/rustlib/TRIPLE/lib`, and has to be asked for anyway.
+    fn host_triple(&self) -> Result<String, Error> {
+        let library = self.libraries.get(None)?;
+        let triple = library.parent().and_then(Path::file_name).unwrap_or_default();
+        Ok(triple.to_string_lossy().into_owned())
+    }
+
+    /// The whole environment `cargo test` gives this target of the package.
+    pub(crate) fn environment(
+        &self,
+        package: &Package,
+        target: &Target,
+        place: &Place,
+    ) -> Result<Vec<(OsString, OsString)>, Error> {
+        let mut set = Variables::new();
+        set.insert(LIBRARY_PATH.into(), self.library_path(place)?);
+        set.extend(self.said_by_build_script(package, place));
+        set.extend(self.cargo_itself());
+        set.extend(of_package(package, self.project.rust_version(&package.id)));
+        self.config.add_to(&mut set, self.caller);
+        if matches!(target.kind.first(), Some(TargetKind::Test | TargetKind::Bench)) {
+            set.extend(programs(package, place));
+        }
+        let mut all: Variables = self.caller.environment.iter().cloned().collect();
+        all.extend(set);
+        Ok(all.into_iter().collect())
+    }
+
+    fn cargo_itself(&self) -> Option<(OsString, OsString)> {
+        self.caller.variable("CARGO").map(|cargo| ("CARGO".into(), cargo.to_owned()))
+    }
+
+    fn said_by_build_script(&self, package: &Package, place: &Place) -> Vec<(OsString, OsString)> {
+        // Built for both host and target, a package has two scripts; a script's directory is beside what it was for.
+        let mut scripts = self.scripts.iter().rev().filter(|script| script.package_id == package.id);
+        let Some(script) = scripts.find(|script| script.out_dir.starts_with(&place.intermediate)) else {
+            return Vec::new();
+        };
+        let out = ("OUT_DIR".into(), script.out_dir.clone().into());
+        std::iter::once(out)
+            .chain(script.env.iter().map(|(name, value)| (name.into(), value.into())))
+            .collect()
+    }
+
+    // What cargo found of the caller's path comes last, unless ours is its beginning already.
+    fn library_path(&self, place: &Place) -> Result<OsString, Error> {
+        let mut path: Vec<PathBuf> = self.linked_directories(place).into_iter().map(PathBuf::from).collect();
+        path.push(place.output.clone().into());
+        path.push(place.intermediate.join("deps").into());
+        path.push(self.libraries.get(place.triple.as_ref())?);
+        let callers: Vec<_> =
+            self.caller.variable(LIBRARY_PATH).map(split_paths).into_iter().flatten().collect();
+        let path =
+            if callers.starts_with(&path) { callers } else { path.into_iter().chain(callers).collect() };
+        join_paths(path).map_err(|error| Error::File {
+            what: format!("a path for `{LIBRARY_PATH}`"),
+            source: error.into(),
+        })
+    }
+
+    // Cargo sorts them with their kinds before them, and leaves out those that are not its own.
+    fn linked_directories(&self, place: &Place) -> Vec<&'a Utf8Path> {
+        let paths: BTreeSet<_> = self.scripts.iter().flat_map(|script| &script.linked_paths).collect();
+        paths
+            .into_iter()
+            .map(|path| without_kind(path))
+            .filter(|path| path.starts_with(&place.output))
+            .collect()
+    }
+}
+
+fn without_kind(path: &Utf8Path) -> &Utf8Path {
+    let kinds = ["native=", "crate=", "dependency=", "framework=", "all="];
+    kinds.iter().find_map(|kind| path.as_str().strip_prefix(kind)).map_or(path, Utf8Path::new)
+}
+
+fn of_package(package: &Package, rust_version: &str) -> Vec<(OsString, OsString)> {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let path = |value: Option<&Utf8Path>| value.map(Utf8Path::to_string).unwrap_or_default();
+    let version = &package.version;
+    [
+        ("CARGO_MANIFEST_DIR", path(package.manifest_path.parent())),
+        ("CARGO_MANIFEST_PATH", package.manifest_path.to_string()),
+        ("CARGO_PKG_AUTHORS", package.authors.join(":")),
+        ("CARGO_PKG_DESCRIPTION", text(&package.description)),
+        ("CARGO_PKG_HOMEPAGE", text(&package.homepage)),
+        ("CARGO_PKG_LICENSE", text(&package.license)),
+        ("CARGO_PKG_LICENSE_FILE", path(package.license_file.as_deref())),
+        ("CARGO_PKG_NAME", package.name.to_string()),
+        ("CARGO_PKG_README", path(package.readme.as_deref())),
+        ("CARGO_PKG_REPOSITORY", text(&package.repository)),
+        ("CARGO_PKG_RUST_VERSION", rust_version.to_owned()),
+        ("CARGO_PKG_VERSION", version.to_string()),
+        ("CARGO_PKG_VERSION_MAJOR", version.major.to_string()),
+        ("CARGO_PKG_VERSION_MINOR", version.minor.to_string()),
+        ("CARGO_PKG_VERSION_PATCH", version.patch.to_string()),
+        ("CARGO_PKG_VERSION_PRE", version.pre.to_string()),
+    ]
+    .map(|(name, value)| (name.into(), value.into()))
+    .into()
+}
+
+fn programs(package: &Package, place: &Place) -> Vec<(OsString, OsString)> {
+    let programs = package.targets.iter().filter(|target| target.is_bin());
+    let variable = |name: &str| (format!("CARGO_BIN_EXE_{name}").into(), place.output.join(name).into());
+    programs.map(|program| variable(&program.name)).collect()
+}
+
+/// What we add for the test that is executed in this job slot. Slots are counted from 0.
+///
+/// Tests that share a machine by cargo-nextest's variables find what is as true here: each has a process of its own, and
+/// no two that run at once have the same slot. `NEXTEST` itself is not set: some tests do something else where it is, and
+/// what passes under `cargo test` is to pass here.
+pub(crate) fn additions(slot: usize) -> [(&'static OsStr, OsString); 6] {
+    let slot = OsString::from(slot.to_string());
+    [
+        (OsStr::new("ISOTEST"), "1".into()),
+        (OsStr::new("ISOTEST_SLOT"), slot.clone()),
+        (OsStr::new("NEXTEST_EXECUTION_MODE"), "process-per-test".into()),
+        (OsStr::new("NEXTEST_TEST_GLOBAL_SLOT"), slot),
+        // As nextest says it of a test in no group.
+        (OsStr::new("NEXTEST_TEST_GROUP"), "@global".into()),
+        (OsStr::new("NEXTEST_TEST_GROUP_SLOT"), "none".into()),
+    ]
+}

@@ -1,0 +1,149 @@
+//! Asks every test binary for its tests, inside a sandbox and with a time limit.
+
+use crate::error::Error;
+use crate::harness::libtest::{self, Answer, LIST_ARGUMENTS, Listing, WholeBinary};
+use crate::sandboxes::Sandboxes;
+use crate::schedule::slots::{Flow, Job, News, Workers};
+use crate::testcase::{TestBinary, TestCase};
+use isotest_core::limits::Limits;
+use isotest_core::outcome::Outcome;
+use isotest_core::plan::{SandboxPlan, Workload};
+use isotest_core::record::{Captured, Record};
+use isotest_core::step::Step;
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The longest list, of some 100,000 tests; a binary that prints without end must not cost more.
+const OUTPUT_BYTES: usize = 8 << 20;
+
+/// The tests of all binaries, and which binaries have no list.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    /// The tests, in the order of the binaries.
+    pub(crate) tests: Vec<TestCase>,
+    /// The binaries that run whole.
+    pub(crate) whole: Vec<WholeBinary>,
+}
+
+/// Asks all of them, each twice. An answer may take as long as the time limit.
+///
+/// # Errors
+/// The first binary that could not be asked, or what stopped the asking.
+pub(crate) fn list(
+    workers: &Workers<'_>,
+    sandboxes: &Sandboxes,
+    binaries: &[Arc<TestBinary>],
+    time_limit: Duration,
+) -> Result<Listed, Error> {
+    let questions = LIST_ARGUMENTS.len();
+    let mut records: Vec<Option<Record>> = vec![None; binaries.len() * questions];
+    let mut interrupted = None;
+    let plan = |n: usize| {
+        let binary = &binaries[n / questions];
+        Job {
+            template: sandboxes.template_for(binary),
+            plan: question(binary, LIST_ARGUMENTS[n % questions], time_limit),
+        }
+    };
+    workers.execute_all(records.len(), workers.jobs(), plan, |news| match news {
+        Some(News::Finished(n, record)) => {
+            records[n] = record.map(|record| *record);
+            Flow::On
+        }
+        Some(News::Interrupted(signal)) => {
+            interrupted = Some(signal);
+            Flow::NoMore
+        }
+        Some(News::Ready(_) | News::Started(_) | News::Killed(_) | News::Panicked) | None => Flow::On,
+    });
+    if let Some(signal) = interrupted {
+        return Err(Error::Interrupted(signal));
+    }
+    let mut listed = Listed::default();
+    for (binary, records) in binaries.iter().zip(records.chunks(questions)) {
+        match listing(binary, records, time_limit)? {
+            Listing::Tests(tests) => listed.tests.extend(tests),
+            Listing::Whole(test, reason) => {
+                listed.whole.push(WholeBinary { id: binary.id.clone(), reason });
+                listed.tests.push(test);
+            }
+        }
+    }
+    Ok(listed)
+}
+
+fn question(binary: &TestBinary, arguments: &[&str], time_limit: Duration) -> SandboxPlan {
+    let (program, arguments) = libtest::command(binary, arguments.iter().map(OsString::from));
+    SandboxPlan {
+        workload: Workload {
+            program: program.to_owned(),
+            arguments,
+            environment: binary.environment.clone(),
+            directory: binary.directory.clone(),
+        },
+        timeout: Some(time_limit),
+        limits: Limits::default(),
+        // What it reads of binary and libraries is then charged to nobody's test.
+        measured: false,
+        inherit_stdio: false,
+        attended: None,
+        output_bytes: OUTPUT_BYTES,
+    }
+}
+
+fn listing(
+    binary: &Arc<TestBinary>,
+    records: &[Option<Record>],
+    time_limit: Duration,
+) -> Result<Listing, Error> {
+    let [Some(all), Some(ignored)] = records else {
+        return Err(failed(binary, "it was not asked".to_owned()));
+    };
+    let answers = [answer(binary, all, time_limit)?, answer(binary, ignored, time_limit)?];
+    libtest::listing(binary, answers).map_err(|refusal| failed(binary, refusal.to_string()))
+}
+
+fn answer<'record>(
+    binary: &TestBinary,
+    record: &'record Record,
+    time_limit: Duration,
+) -> Result<Answer<'record>, Error> {
+    let why = match &record.outcome {
+        Outcome::NotIsolated(error) if matches!(error.step, Step::Exec | Step::ChangeDirectory) => {
+            return Err(Error::Listing {
+                binary_id: binary.id.clone(),
+                why: error.to_string(),
+                hint: Some(error.hint()),
+            });
+        }
+        // The host could, until something was killed.
+        Outcome::NotIsolated(error) if error.step == Step::Supervise => {
+            return Err(Error::Execute(error.clone()));
+        }
+        Outcome::NotIsolated(error) => return Err(Error::Sandbox(error.clone())),
+        Outcome::TimedOut => {
+            let time_limit = humantime::format_duration(time_limit);
+            format!("it did not end within {time_limit}, the time of `--list-timeout`")
+        }
+        Outcome::Signaled { signal } => {
+            format!("it was ended by signal {}", crate::text::units::signal(*signal))
+        }
+        Outcome::OomKilled => "it was killed for want of memory".to_owned(),
+        Outcome::Passed | Outcome::Failed { .. } | Outcome::Leaked if !record.stdout.tail.is_empty() => {
+            "its list of tests is too long".to_owned()
+        }
+        Outcome::Passed | Outcome::Leaked => return Ok(said(record, 0)),
+        Outcome::Failed { code } => return Ok(said(record, *code)),
+    };
+    Err(failed(binary, why))
+}
+
+fn said(record: &Record, code: i32) -> Answer<'_> {
+    let Captured { head, tail, .. } = &record.stderr;
+    Answer { stdout: &record.stdout.head, stderr: if tail.is_empty() { head } else { tail }, code }
+}
+
+fn failed(binary: &TestBinary, why: String) -> Error {
+    Error::Listing { binary_id: binary.id.clone(), why, hint: None }
+}

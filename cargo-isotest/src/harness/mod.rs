@@ -1,0 +1,4 @@
+//! Test harnesses: how they are asked for their tests, and how for one of them.
+
+pub(crate) mod ask;
+pub(crate) mod libtest;

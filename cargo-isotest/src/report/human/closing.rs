@@ -1,0 +1,191 @@
+//! What a run says after its last test; pure.
+
+use super::line::{BAD, GOOD, WARN, headed};
+use crate::schedule::summary::{Cancellation, Summary};
+use crate::text::sanitize::word;
+use crate::text::units::{marked, plural, round_memory, signal, total_cpu};
+
+/// Said when the run is cancelled, before the tests that still run have ended.
+pub(super) fn cancelling(by: Cancellation) -> String {
+    let rest = match by {
+        Cancellation::Signal(number) => {
+            format!("on {}: no further test starts, running ones are killed", signal(number))
+        }
+        Cancellation::FailFast => "after a failure: no further test starts".to_owned(),
+    };
+    headed(WARN, "Cancelling", &rest)
+}
+
+/// The last lines of a run.
+pub(super) fn lines(summary: &Summary) -> String {
+    let mut text = String::new();
+    if let Some(by) = summary.cancelled {
+        text += &headed(WARN, "Cancelled", &cancelled(by, summary));
+    }
+    let style = if summary.any_failed() || summary.any_not_isolated() { BAD } else { GOOD };
+    let rest = format!(
+        "[{:>5.1}s] {} · peak {} · cpu {}",
+        summary.wall.as_secs_f64(),
+        counts(summary),
+        peak(summary),
+        cpu(summary)
+    );
+    text + &headed(style, "Summary", &rest)
+}
+
+fn cancelled(by: Cancellation, summary: &Summary) -> String {
+    let left = plural(summary.not_run(), "test");
+    match by {
+        Cancellation::Signal(number) => {
+            let killed = plural(summary.interrupted.len(), "test");
+            format!("by {}, {killed} interrupted, {left} not run", signal(number))
+        }
+        Cancellation::FailFast => format!("after a failure, {left} not run; `--no-fail-fast` runs them all"),
+    }
+}
+
+fn counts(summary: &Summary) -> String {
+    let (counts, selection) = (summary.counts, summary.selection);
+    let failed_leaks = summary.failed_leaks();
+    let passing_leaks = counts.leaked - failed_leaks;
+    let leaks = if passing_leaks == 0 { String::new() } else { format!(" ({passing_leaks} leaked)") };
+    let mut parts = vec![format!("{} passed{leaks}", counts.passed + passing_leaks)];
+    let others = [
+        (counts.failed, "failed"),
+        (counts.signaled, "ended by a signal"),
+        (counts.timed_out, "timed out"),
+        (counts.oom_killed, "out of memory"),
+        (failed_leaks, "leaked"),
+        (counts.not_isolated, "not isolated"),
+        (summary.suspect, "with figures not to be trusted"),
+        (selection.ignored, "ignored"),
+        (selection.filtered_out, "filtered out"),
+        (summary.interrupted.len(), "interrupted"),
+        (summary.not_run(), "not run"),
+    ];
+    parts
+        .extend(others.iter().filter(|(count, _)| 0 < *count).map(|(count, what)| format!("{count} {what}")));
+    format!("{} run: {}", counts.total(), parts.join(", "))
+}
+
+/// Where some attempts were not measured, what is known is a lower bound and says so.
+fn bound(unmeasured: usize) -> &'static str {
+    if unmeasured == 0 { "" } else { "at least " }
+}
+
+fn peak(summary: &Summary) -> String {
+    summary.peak.as_ref().map_or_else(
+        || "-".to_owned(),
+        |peak| {
+            let bytes = marked(round_memory(peak.bytes), peak.approximate);
+            let bound = bound(summary.peak_unmeasured);
+            format!("{bound}{bytes} ({} {})", word(&peak.binary_id), word(&peak.name))
+        },
+    )
+}
+
+fn cpu(summary: &Summary) -> String {
+    summary.cpu.map_or_else(
+        || "-".to_owned(),
+        |time| format!("{}{}", bound(summary.cpu_unmeasured), total_cpu(time)),
+    )
+}
+
+#[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
+mod tests {
+    use super::*;
+    use crate::schedule::summary::{Counts, HighestPeak, Selection};
+    use crate::testing::builders;
+    use snapbox::{assert_data_eq, str};
+    use std::time::Duration;
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    fn tour() -> Summary {
+        let peak = HighestPeak {
+            bytes: 611 << 20,
+            approximate: false,
+            binary_id: "tour::index".into(),
+            name: "builds_big_index".into(),
+        };
+        Summary {
+            selection: Selection { selected: 41, ..Selection::default() },
+            counts: Counts { passed: 40, failed: 1, ..Counts::default() },
+            peak: Some(peak),
+            cpu: Some(Duration::from_millis(3_120)),
+            wall: Duration::from_millis(1_234),
+            ..Summary::default()
+        }
+    }
+
+    #[test]
+    fn a_usual_run_is_one_line() {
+        assert_data_eq!(
+            plain(&lines(&tour())),
+            str![[r#"
+     Summary [  1.2s] 41 run: 40 passed, 1 failed · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn every_count_that_is_not_zero_is_told() {
+        let counts = Counts {
+            passed: 1,
+            failed: 2,
+            signaled: 3,
+            timed_out: 4,
+            oom_killed: 5,
+            leaked: 6,
+            not_isolated: 7,
+        };
+        let selection = Selection { selected: 40, ignored: 8, filtered_out: 9 };
+        let cancelled = Some(Cancellation::Signal(2));
+        let interrupted = vec![builders::test("tour", "slow"), builders::test("tour", "slower")];
+        let mut summary = Summary { counts, selection, cancelled, interrupted, suspect: 1, ..tour() };
+        let leaks_pass = lines(&summary);
+        summary.leaks_fail = true;
+        summary.cancelled = Some(Cancellation::FailFast);
+        assert_data_eq!(
+            plain(&(leaks_pass + &lines(&summary))),
+            str![[r#"
+   Cancelled by SIGINT, 2 tests interrupted, 10 tests not run
+     Summary [  1.2s] 28 run: 7 passed (6 leaked), 2 failed, 3 ended by a signal, 4 timed out, 5 out of memory, 7 not isolated, 1 with figures not to be trusted, 8 ignored, 9 filtered out, 2 interrupted, 10 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
+   Cancelled after a failure, 10 tests not run; `--no-fail-fast` runs them all
+     Summary [  1.2s] 28 run: 1 passed, 2 failed, 3 ended by a signal, 4 timed out, 5 out of memory, 6 leaked, 7 not isolated, 1 with figures not to be trusted, 8 ignored, 9 filtered out, 2 interrupted, 10 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn what_was_measured_in_part_is_a_lower_bound() {
+        let part = Summary { peak_unmeasured: 1, cpu_unmeasured: 1, ..tour() };
+        let none = Summary { peak: None, cpu: None, ..part.clone() };
+        assert_data_eq!(
+            plain(&(lines(&part) + &lines(&none))),
+            str![[r#"
+     Summary [  1.2s] 41 run: 40 passed, 1 failed · peak at least 611 MiB (tour::index builds_big_index) · cpu at least 3.1 s
+     Summary [  1.2s] 41 run: 40 passed, 1 failed · peak - · cpu -
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn a_cancellation_names_its_cause_at_once() {
+        let both = cancelling(Cancellation::Signal(15)) + &cancelling(Cancellation::FailFast);
+        assert_data_eq!(
+            plain(&both),
+            str![[r#"
+  Cancelling on SIGTERM: no further test starts, running ones are killed
+  Cancelling after a failure: no further test starts
+
+"#]]
+        );
+    }
+}

@@ -1,0 +1,83 @@
+//! A command that is no test as text: what its sandbox lacks before it, its end and its figures after it; pure.
+
+use super::line::{
+    BAD, DIM, GOOD, HEAD, WARN, consequences, duration, figures, headed, indented, out_of_memory,
+};
+use super::opening::shortcomings;
+use crate::text::sanitize::word;
+use crate::text::units::signal;
+use isotest_core::outcome::{Exit, Outcome};
+use isotest_core::policy::Isolation;
+use isotest_core::record::Record;
+
+/// What is to be said before it starts; nothing if all that is wanted is in force.
+pub(crate) fn before(isolation: &Isolation) -> String {
+    shortcomings(isolation)
+}
+
+/// What is to be said of a shell before it starts: whose sandbox it is in, and the command that would be executed there.
+pub(crate) fn shell(whose: &str, command: Option<&str>) -> String {
+    let command = command.map(|command| indented(&word(command)));
+    headed(HEAD, "Shell", whose) + &command.unwrap_or_default()
+}
+
+/// What is to be said when it has ended. Why it was not executed is an error and said elsewhere.
+pub(crate) fn after(record: &Record) -> String {
+    let Some(ending) = &record.ending else { return String::new() };
+    let (style, head) = match (&record.outcome, ending.exit) {
+        (Outcome::TimedOut, _) => (BAD, "TIMEOUT".to_owned()),
+        (Outcome::OomKilled, _) => (BAD, "OOM".to_owned()),
+        (_, Exit::Signal(number) | Exit::Stopped(number)) => (BAD, signal(number)),
+        (Outcome::Leaked, Exit::Code(code)) => (WARN, format!("Exit {code}")),
+        (_, Exit::Code(0)) => (GOOD, "Exit 0".to_owned()),
+        (_, Exit::Code(code)) => (BAD, format!("Exit {code}")),
+    };
+    let figures = format!("{}{DIM}{}{DIM:#}", duration(Some(ending)), figures(&record.usage).trim_end());
+    let mut text = headed(style, &head, &figures);
+    if record.outcome == Outcome::OomKilled {
+        text += &indented(&out_of_memory(&record.usage));
+    }
+    text + &consequences(record, true)
+}
+
+#[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
+mod tests {
+    use super::*;
+    use crate::testing::builders;
+    use snapbox::{assert_data_eq, str};
+
+    #[test]
+    fn each_end_has_a_word_and_the_figures() {
+        let texts: String =
+            builders::outcomes().into_iter().map(|outcome| after(&builders::record(outcome))).collect();
+        assert_data_eq!(
+            anstream::adapter::strip_str(&texts).to_string(),
+            str![[r#"
+      Exit 0 [  0.004s]    0.7 MiB    2 ms cpu   1 proc
+             2 changed files thrown away: /t/a, /t/b
+    Exit 101 [  0.004s]    0.7 MiB    2 ms cpu   1 proc
+             2 changed files thrown away: /t/a, /t/b
+     SIGSEGV [  0.004s]    0.7 MiB    2 ms cpu   1 proc
+             2 changed files thrown away: /t/a, /t/b
+     TIMEOUT [  0.004s]    0.7 MiB    2 ms cpu   1 proc
+             2 changed files thrown away: /t/a, /t/b
+         OOM [  0.004s]    0.7 MiB    2 ms cpu   1 proc
+             it reached its memory limit, and the kernel killed 1 process
+             2 changed files thrown away: /t/a, /t/b
+      Exit 0 [  0.004s]    0.7 MiB    2 ms cpu   1 proc
+             left running, and killed: sleep 30 (pid 7)
+             2 changed files thrown away: /t/a, /t/b
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn a_sandbox_that_lacks_something_says_so() {
+        let text = anstream::adapter::strip_str(&before(&builders::isolation())).to_string();
+        assert!(text.contains("Missing io: no io controller"), "{text}");
+        assert!(text.contains("Off pressure"), "{text}");
+        assert_eq!(before(&Isolation::default()), "");
+    }
+}

@@ -1,0 +1,351 @@
+//! One attempt as text: its line, what else is to be said about it, and what it printed; pure.
+
+use super::autopsy;
+use crate::testcase::TestCase;
+use crate::text::sanitize::{block, word};
+use crate::text::units::{captured, cpu, marked, memory, plural, round_memory, signal, status};
+use anstyle::{AnsiColor, Style};
+use isotest_core::outcome::{Ending, Exit, LeftProcess, Outcome};
+use isotest_core::record::{Captured, Record};
+use isotest_core::usage::Usage;
+use std::path::PathBuf;
+
+pub(crate) const HEAD: Style = AnsiColor::Cyan.on_default().bold();
+pub(crate) const NOTE: Style = AnsiColor::Blue.on_default().bold();
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+const LOST: Style = AnsiColor::Magenta.on_default().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+const BOLD: Style = Style::new().bold();
+
+/// Below the text of a line, right of its status word.
+const INDENT: &str = "             ";
+const SHOWN_PATHS: usize = 5;
+const SHOWN_PROCESSES: usize = 5;
+
+/// One attempt that has ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempt<'a> {
+    pub(super) test: &'a TestCase,
+    pub(super) number: u32,
+    pub(super) record: &'a Record,
+}
+
+/// A line that begins with a word in the status column.
+pub(crate) fn headed(style: Style, head: &str, rest: &str) -> String {
+    format!("{style}{head:>12}{style:#} {rest}\n")
+}
+
+/// A test's binary and name.
+pub(crate) fn title(test: &TestCase) -> String {
+    format!("{} {}", word(&test.binary.id), word(&test.name))
+}
+
+impl Attempt<'_> {
+    /// The attempt's line, binary ids padded to a width.
+    pub(super) fn line(&self, id_width: usize, leaks_fail: bool) -> String {
+        let Record { outcome, ending, usage, .. } = self.record;
+        let again = if self.number > 1 { format!(" (attempt {})", self.number) } else { String::new() };
+        let rest = columns(ending.as_ref(), usage, self.test, id_width) + &again;
+        headed(style(outcome, leaks_fail), &status(outcome, leaks_fail), &rest)
+    }
+
+    /// What else is to be said, one indented line each; empty as a rule.
+    pub(super) fn details(&self, verbose: bool) -> String {
+        let cause = cause(self.record);
+        cause.map_or_else(String::new, |cause| indented(&cause)) + &consequences(self.record, verbose)
+    }
+
+    /// What it printed, each stream below a heading of its own.
+    pub(super) fn output(&self) -> String {
+        let stream = |name, output| stream(name, output, self.test);
+        stream("stdout", &self.record.stdout) + &stream("stderr", &self.record.stderr)
+    }
+}
+
+/// The line of an attempt that was killed with its run: nothing of it was measured.
+pub(super) fn interrupted(test: &TestCase, id_width: usize) -> String {
+    headed(WARN, "INTERRUPTED", &columns(None, &Usage::default(), test, id_width))
+}
+
+fn columns(ending: Option<&Ending>, usage: &Usage, test: &TestCase, id_width: usize) -> String {
+    format!(
+        "{}{DIM}{}{DIM:#}  {:id_width$}  {BOLD}{}{BOLD:#}",
+        duration(ending),
+        figures(usage),
+        word(&test.binary.id),
+        word(&test.name),
+    )
+}
+
+/// Why not to trust its figures, what it left behind, if `verbose` also in files, what was seen of it before it was killed, and the remarks on it.
+pub(super) fn consequences(record: &Record, verbose: bool) -> String {
+    let distrust = |why: &String| format!("suspect: {}; do not trust its figures", word(why));
+    let mut lines: Vec<String> = record.suspect.iter().map(distrust).collect();
+    if let Some(ending) = &record.ending {
+        lines.extend(left_running(&ending.left_running));
+    }
+    lines.extend(record.autopsy.iter().flat_map(autopsy::lines));
+    if let Some(ending) = record.ending.as_ref().filter(|_| verbose) {
+        lines.extend(thrown_away(ending));
+    }
+    lines.extend(record.remarks.iter().map(|remark| format!("note: {}", word(remark))));
+    lines.iter().map(|line| indented(line)).collect()
+}
+
+pub(super) fn indented(line: &str) -> String {
+    format!("{INDENT}{line}\n")
+}
+
+fn style(outcome: &Outcome, leaks_fail: bool) -> Style {
+    match outcome {
+        Outcome::Passed => GOOD,
+        Outcome::Leaked if !leaks_fail => WARN,
+        Outcome::NotIsolated(_) => LOST,
+        Outcome::Failed { .. }
+        | Outcome::Signaled { .. }
+        | Outcome::TimedOut
+        | Outcome::OomKilled
+        | Outcome::Leaked => BAD,
+    }
+}
+
+pub(super) fn duration(ending: Option<&Ending>) -> String {
+    let Some(ending) = ending else {
+        return format!("[{:>8}]", "-");
+    };
+    let seconds = ending.wall.as_secs_f64();
+    let decimals = if seconds < 1000.0 { 3 } else { 1 };
+    format!("[{seconds:>7.decimals$}s]")
+}
+
+/// Memory, processor time and processes in fixed columns; what was not measured is a dash.
+pub(super) fn figures(usage: &Usage) -> String {
+    let unknown = || "-".to_owned();
+    let peak = usage.memory_peak.map_or_else(unknown, |peak| {
+        if peak.source.is_approximate() {
+            format!("~{}", round_memory(peak.value))
+        } else {
+            memory(peak.value)
+        }
+    });
+    let time = usage.cpu.map_or_else(unknown, |time| cpu(time.value.user + time.value.system));
+    let count = usage
+        .pids_peak
+        .map_or_else(unknown, |peak| marked(peak.value.to_string(), peak.source.is_approximate()));
+    let noun = if usage.pids_peak.is_some_and(|peak| peak.value > 1) { "procs" } else { "proc" };
+    format!(" {peak:>10} {time:>7} cpu {count:>3} {noun:<5}")
+}
+
+/// What the status word does not say.
+fn cause(record: &Record) -> Option<String> {
+    match (&record.outcome, record.ending.as_ref().map(|ending| ending.exit)) {
+        (Outcome::NotIsolated(error), _) => Some(format!("no verdict: {}", word(&error.to_string()))),
+        // 101 is how a panicking harness ends.
+        (Outcome::Failed { code }, _) if *code != 101 => Some(format!("it exited with status {code}")),
+        (Outcome::Signaled { .. }, Some(Exit::Stopped(number))) => {
+            Some(format!("{} stopped it, and nothing was left that could have continued it", signal(number)))
+        }
+        (Outcome::TimedOut, _) => Some("its time ran out, and it was killed".to_owned()),
+        (Outcome::OomKilled, _) => Some(out_of_memory(&record.usage)),
+        (Outcome::Passed | Outcome::Failed { .. } | Outcome::Signaled { .. } | Outcome::Leaked, _) => None,
+    }
+}
+
+pub(super) fn out_of_memory(usage: &Usage) -> String {
+    let kills = usage.oom.map_or(0, |oom| usize::try_from(oom.value.kills).unwrap_or(usize::MAX));
+    let killed = if kills == 1 { "1 process".to_owned() } else { format!("{kills} processes") };
+    format!("it reached its memory limit, and the kernel killed {killed}")
+}
+
+fn left_running(left: &[LeftProcess]) -> Option<String> {
+    let name = |left: &LeftProcess| format!("{} (pid {})", word(&left.command), left.pid);
+    let mut named: Vec<_> = left.iter().take(SHOWN_PROCESSES).map(name).collect();
+    if named.len() < left.len() {
+        named.push("...".to_owned());
+    }
+    (!named.is_empty()).then(|| format!("left running, and killed: {}", named.join(", ")))
+}
+
+fn thrown_away(ending: &Ending) -> Option<String> {
+    let count = usize::try_from(ending.changed.count).unwrap_or(usize::MAX);
+    let show = |path: &PathBuf| word(&path.to_string_lossy());
+    let mut paths: Vec<_> = ending.changed.paths.iter().take(SHOWN_PATHS).map(show).collect();
+    if paths.len() < count {
+        paths.push("...".to_owned());
+    }
+    (0 < count).then(|| format!("{} thrown away: {}", plural(count, "changed file"), paths.join(", ")))
+}
+
+fn stream(name: &str, output: &Captured, test: &TestCase) -> String {
+    let clean = block(&captured(output));
+    if clean.is_empty() {
+        return String::new();
+    }
+    // Indented, so that no test can write lines that look like ours.
+    let mut shown = format!("  {DIM}--- {name} of {} ---{DIM:#}\n", title(test));
+    for line in clean.lines() {
+        shown += if line.is_empty() { "" } else { "    " };
+        shown += line;
+        shown += "\n";
+    }
+    // A colour left on must not reach the next line.
+    shown + if clean.contains('\x1b') { "\x1b[0m" } else { "" }
+}
+
+#[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
+mod tests {
+    use super::*;
+    use crate::testing::builders;
+    use isotest_core::usage::{Cpu, Oom, Reading, Source};
+    use snapbox::{assert_data_eq, str};
+    use std::time::Duration;
+
+    fn show(record: &Record, leaks_fail: bool, verbose: bool) -> String {
+        let test = builders::test("tour::parser", "accepts_empty_input");
+        let attempt = Attempt { test: &test, number: 1, record };
+        let colored = attempt.line(14, leaks_fail) + &attempt.details(verbose);
+        anstream::adapter::strip_str(&colored).to_string()
+    }
+
+    #[test]
+    fn every_outcome_has_its_word_and_its_columns() {
+        let all: String = builders::outcomes()
+            .into_iter()
+            .map(|outcome| show(&builders::record(outcome), false, false))
+            .collect();
+        assert_data_eq!(
+            all,
+            str![[r#"
+        PASS [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+     SIGSEGV [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+     TIMEOUT [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+             its time ran out, and it was killed
+         OOM [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+             it reached its memory limit, and the kernel killed 1 process
+        LEAK [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+             left running, and killed: sleep 30 (pid 7)
+NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accepts_empty_input
+             no verdict: could not execute the program (`/t/bin`): No such file or directory (os error 2) [step Exec]
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn what_was_not_measured_is_a_dash() {
+        let mut record = builders::record(Outcome::Passed);
+        record.usage = Usage::default();
+        assert_data_eq!(
+            show(&record, false, false),
+            str![[r#"
+        PASS [  0.004s]          -       - cpu   - proc   tour::parser    accepts_empty_input
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn large_figures_keep_to_their_columns() {
+        let mut record = builders::record(Outcome::Passed);
+        record.usage.memory_peak = Some(Reading { value: 70_000 << 20, source: Source::MemoryPeak });
+        record.usage.pids_peak = Some(Reading { value: 128, source: Source::PidsPeak });
+        let time = Cpu { user: Duration::from_secs(7_000), system: Duration::ZERO };
+        record.usage.cpu = Some(Reading { value: time, source: Source::CpuStat });
+        record.ending = record.ending.map(|ending| Ending { wall: Duration::from_hours(1), ..ending });
+        assert_data_eq!(
+            show(&record, false, false),
+            str![[r#"
+        PASS [ 3600.0s]   68.4 GiB 7000.0 s cpu 128 procs  tour::parser    accepts_empty_input
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn what_the_word_does_not_say_stands_below() {
+        let mut stopped = builders::record(Outcome::Signaled { signal: 19 });
+        stopped.ending = stopped.ending.map(|ending| Ending { exit: Exit::Stopped(19), ..ending });
+        let mut oom = builders::record(Outcome::OomKilled);
+        let value = Oom { kills: 4, own_limit: true };
+        oom.usage.oom = Some(Reading { value, source: Source::MemoryEvents });
+        let mut remarked = builders::record(Outcome::Passed);
+        remarked.suspect = Some("it left its cgroup".to_owned());
+        remarked.remarks = vec!["errno 75\nmeans a foreign owner".to_owned()];
+        let all = [
+            show(&stopped, false, false),
+            show(&oom, false, false),
+            show(&builders::record(Outcome::Failed { code: 3 }), false, false),
+            show(&builders::record(Outcome::Leaked), true, false),
+            show(&remarked, false, true),
+        ];
+        assert_data_eq!(
+            all.concat(),
+            str![[r#"
+     SIGSTOP [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+             SIGSTOP stopped it, and nothing was left that could have continued it
+         OOM [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+             it reached its memory limit, and the kernel killed 4 processes
+        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+             it exited with status 3
+   LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+             left running, and killed: sleep 30 (pid 7)
+        PASS [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+             suspect: it left its cgroup; do not trust its figures
+             2 changed files thrown away: /t/a, /t/b
+             note: errno 75␊means a foreign owner
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn names_from_outside_cannot_break_the_line() {
+        let name = format!("{}\x1b[2K\x1b]0;t\x07\r\n", "n".repeat(100));
+        let test = builders::test("tour\x1b[1A", &name);
+        let record = builders::record(Outcome::Passed);
+        let attempt = Attempt { test: &test, number: 2, record: &record };
+        let line = anstream::adapter::strip_str(&attempt.line(4, false)).to_string();
+        assert_eq!(line.lines().count(), 1);
+        assert!(line.ends_with(&format!("  tour  {}␍␊ (attempt 2)\n", "n".repeat(100))), "{line:?}");
+    }
+
+    #[test]
+    fn output_is_indented_and_its_gap_and_its_colours_are_kept_in_bounds() {
+        let mut record = builders::record(Outcome::Failed { code: 101 });
+        record.stdout = Captured {
+            head: b"one\n\n     Summary [  0.1s] forged\n\xff\xfe".to_vec(),
+            dropped: 99_000_000,
+            tail: b"last \x1b[31mred".to_vec(),
+        };
+        let test = builders::test("tour", "shouts");
+        let output = Attempt { test: &test, number: 1, record: &record }.output();
+        assert!(output.contains("last \x1b[31mred\n\x1b[0m"), "{output:?}");
+        assert_data_eq!(
+            anstream::adapter::strip_str(&output).to_string(),
+            str![[r#"
+  --- stdout of tour shouts ---
+    one
+
+         Summary [  0.1s] forged
+    ��
+    ... 99000000 bytes left out ...
+    last red
+  --- stderr of tour shouts ---
+    panicked at 'no'
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn silence_has_no_heading() {
+        let mut record = builders::record(Outcome::TimedOut);
+        record.stderr = Captured::default();
+        let test = builders::test("tour", "silent");
+        assert_eq!(Attempt { test: &test, number: 1, record: &record }.output(), "");
+    }
+}

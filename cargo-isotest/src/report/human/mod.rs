@@ -1,0 +1,279 @@
+//! Events as text for people.
+
+mod autopsy;
+mod closing;
+mod command;
+pub(crate) mod line;
+mod opening;
+mod progress;
+mod waits;
+
+pub(crate) use autopsy::gap;
+pub(crate) use command::{after as after_command, before as before_command, shell as before_shell};
+pub(crate) use line::title;
+pub(super) use progress::{Bar, Screen};
+pub(crate) use waits::Words;
+
+use crate::report::Reporter;
+use crate::schedule::events::Event;
+use crate::testcase::TestBinary;
+use crate::text::units::plural;
+use console::measure_text_width;
+use isotest_core::outcome::Outcome;
+use line::{Attempt, NOTE, WARN, headed, interrupted};
+use progress::{Running, SLOW};
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Longer binary ids do not widen the column for all others.
+const WIDEST_ID: usize = 40;
+
+/// How much to say, and what counts as a failure.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct HumanSettings {
+    /// Say which changed files were thrown away.
+    pub(super) verbose: bool,
+    /// Tests write straight to the terminal: announce each, so that its output has a heading.
+    pub(super) no_capture: bool,
+    /// A leak is a failure.
+    pub(super) leaks_fail: bool,
+}
+
+/// Writes one line for each attempt, and more for those that did not pass.
+pub(super) struct Human {
+    screen: Screen,
+    settings: HumanSettings,
+    running: Running,
+    id_width: usize,
+    /// The lines of the tests that did not pass, to be repeated at the end.
+    bad_lines: Vec<String>,
+}
+
+impl Human {
+    pub(super) fn new(screen: Screen, settings: HumanSettings) -> Self {
+        let running = Running::new(Instant::now());
+        Self { screen, settings, running, id_width: 0, bad_lines: Vec::new() }
+    }
+
+    /// What is to be written about an event.
+    fn text(&mut self, event: &Event<'_>, now: Instant) -> String {
+        match event {
+            Event::RunStarted { binaries, tests, .. } => {
+                self.id_width = id_width(binaries);
+                self.running.expect(*tests, now);
+                opening::lines(event)
+            }
+            Event::AttemptStarted { test } => {
+                self.running.start(test, now);
+                if self.settings.no_capture { headed(NOTE, "Start", &title(test)) } else { String::new() }
+            }
+            Event::AttemptFinished { test, attempt, record } => {
+                self.finished(&Attempt { test, number: *attempt, record })
+            }
+            Event::AttemptInterrupted { test } => {
+                self.running.finish(test, false);
+                interrupted(test, self.id_width)
+            }
+            Event::Cancelled { by } => closing::cancelling(*by),
+            Event::RunFinished { summary } => self.repeated() + &closing::lines(summary),
+        }
+    }
+
+    fn finished(&mut self, attempt: &Attempt<'_>) -> String {
+        let HumanSettings { verbose, leaks_fail, .. } = self.settings;
+        let is_bad = is_bad(&attempt.record.outcome, leaks_fail);
+        self.running.finish(attempt.test, is_bad);
+        let line = attempt.line(self.id_width, leaks_fail);
+        let details = attempt.details(verbose);
+        if !is_bad {
+            return line + &details;
+        }
+        self.bad_lines.push(line.clone());
+        line + &details + &attempt.output()
+    }
+
+    fn repeated(&mut self) -> String {
+        if self.bad_lines.is_empty() {
+            return String::new();
+        }
+        let heading = headed(WARN, "Not passed", &format!("{}:", plural(self.bad_lines.len(), "test")));
+        heading + &std::mem::take(&mut self.bad_lines).concat()
+    }
+}
+
+impl Reporter for Human {
+    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+        let now = Instant::now();
+        let text = self.text(event, now);
+        match event {
+            Event::RunFinished { .. } => self.screen.close(),
+            Event::RunStarted { .. }
+            | Event::AttemptStarted { .. }
+            | Event::AttemptFinished { .. }
+            | Event::AttemptInterrupted { .. }
+            | Event::Cancelled { .. } => self.screen.show(&self.running, now),
+        }
+        self.screen.write(&text)
+    }
+
+    fn tick(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        self.screen.show(&self.running, now);
+        let slow = self.running.newly_slow(now);
+        let after = SLOW.as_secs_f64();
+        let lines: String =
+            slow.iter().map(|title| headed(WARN, "Slow", &format!("[>{after:>6.1}s] {title}"))).collect();
+        self.screen.write(&lines)
+    }
+}
+
+fn id_width(binaries: &[Arc<TestBinary>]) -> usize {
+    let widths = binaries.iter().map(|binary| measure_text_width(&binary.id));
+    widths.filter(|width| *width <= WIDEST_ID).max().unwrap_or(0)
+}
+
+const fn is_bad(outcome: &Outcome, leaks_fail: bool) -> bool {
+    match outcome {
+        Outcome::Passed => false,
+        Outcome::Leaked => leaks_fail,
+        Outcome::Failed { .. }
+        | Outcome::Signaled { .. }
+        | Outcome::TimedOut
+        | Outcome::OomKilled
+        | Outcome::NotIsolated(_) => true,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
+mod tests {
+    use super::*;
+    use crate::schedule::summary::{Selection, Summary};
+    use crate::testing::builders;
+    use snapbox::{assert_data_eq, str};
+    use std::time::Duration;
+
+    fn run(settings: HumanSettings, colored: bool) -> String {
+        let written = builders::Written::default();
+        let mut human = Human::new(Screen::new(Box::new(written.clone()), colored, None), settings);
+        let isolation = builders::isolation();
+        let binaries =
+            [builders::binary("tour"), builders::binary("tour::parser"), builders::binary(&"x".repeat(60))];
+        let outcomes =
+            [Outcome::Passed, Outcome::Failed { code: 101 }, Outcome::Leaked, builders::not_isolated()];
+        let mut summary =
+            Summary::new(Selection { selected: 4, ..Selection::default() }, settings.leaks_fail);
+        let mut tell = |event: Event<'_>| human.event(&event).unwrap();
+        tell(Event::RunStarted {
+            isolation: &isolation,
+            binaries: &binaries,
+            tests: 4,
+            jobs: 2,
+            doctests_not_run: &[],
+            whole_binaries: &[],
+        });
+        for (index, outcome) in outcomes.into_iter().enumerate() {
+            let (test, record) =
+                (builders::test("tour", &format!("test_{index}")), builders::record(outcome));
+            tell(Event::AttemptStarted { test: &test });
+            tell(Event::AttemptFinished { test: &test, attempt: 1, record: &record });
+            summary.add(&test, &record);
+        }
+        summary.wall = Duration::from_millis(1_200);
+        tell(Event::RunFinished { summary: &summary });
+        written.text()
+    }
+
+    #[test]
+    fn a_run_from_its_isolation_to_its_summary() {
+        assert_data_eq!(
+            run(HumanSettings::default(), false),
+            str![[r#"
+   Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory pids cpu · 2 jobs
+     Missing io: no io controller
+         Off pressure
+        Note `/home/a/nfs` is read-only
+        PASS [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_0
+        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_1
+  --- stderr of tour test_1 ---
+    panicked at 'no'
+        LEAK [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_2
+             left running, and killed: sleep 30 (pid 7)
+NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
+             no verdict: could not execute the program (`/t/bin`): No such file or directory (os error 2) [step Exec]
+  --- stderr of tour test_3 ---
+    panicked at 'no'
+  Not passed 2 tests:
+        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_1
+NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
+     Summary [  1.2s] 4 run: 2 passed (1 leaked), 1 failed, 1 not isolated · peak 0.7 MiB (tour test_0) · cpu 7 ms
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn told_to_say_more_it_announces_tests_and_lists_changed_files() {
+        let settings = HumanSettings { verbose: true, no_capture: true, leaks_fail: true };
+        assert_data_eq!(
+            run(settings, false),
+            str![[r#"
+   Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory pids cpu · 2 jobs
+     Missing io: no io controller
+         Off pressure
+        Note `/home/a/nfs` is read-only
+       Start tour test_0
+        PASS [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_0
+             2 changed files thrown away: /t/a, /t/b
+       Start tour test_1
+        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_1
+             2 changed files thrown away: /t/a, /t/b
+  --- stderr of tour test_1 ---
+    panicked at 'no'
+       Start tour test_2
+   LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_2
+             left running, and killed: sleep 30 (pid 7)
+             2 changed files thrown away: /t/a, /t/b
+  --- stderr of tour test_2 ---
+    panicked at 'no'
+       Start tour test_3
+NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
+             no verdict: could not execute the program (`/t/bin`): No such file or directory (os error 2) [step Exec]
+  --- stderr of tour test_3 ---
+    panicked at 'no'
+  Not passed 3 tests:
+        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_1
+   LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_2
+NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
+     Summary [  1.2s] 4 run: 1 passed, 1 failed, 1 leaked, 1 not isolated · peak 0.7 MiB (tour test_0) · cpu 7 ms
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn what_is_killed_with_the_run_is_named() {
+        let written = builders::Written::default();
+        let mut human =
+            Human::new(Screen::new(Box::new(written.clone()), false, None), HumanSettings::default());
+        let test = builders::test("tour", "slow");
+        for event in [Event::AttemptStarted { test: &test }, Event::AttemptInterrupted { test: &test }] {
+            human.event(&event).unwrap();
+        }
+        assert_data_eq!(
+            written.text(),
+            str![[r#"
+ INTERRUPTED [       -]          -       - cpu   - proc   tour  slow
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn colour_changes_no_character() {
+        let (plain, colored) = (run(HumanSettings::default(), false), run(HumanSettings::default(), true));
+        assert!(!plain.contains('\x1b') && colored.contains('\x1b'));
+        assert_eq!(anstream::adapter::strip_str(&colored).to_string(), plain);
+    }
+}

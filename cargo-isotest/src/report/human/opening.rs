@@ -1,0 +1,160 @@
+//! What a run says before its first test: the isolation in force, and whatever is missing.
+
+use super::line::{HEAD, NOTE, WARN, headed};
+use crate::schedule::events::Event;
+use crate::text::sanitize::word;
+use crate::text::units::plural;
+use isotest_core::policy::{Capability, Isolation, State};
+
+const NAMESPACES: [Capability; 7] = [
+    Capability::User,
+    Capability::Pid,
+    Capability::Mount,
+    Capability::Net,
+    Capability::Ipc,
+    Capability::Uts,
+    Capability::Cgroup,
+];
+/// In the order in which they stand on the isolation line.
+const METRICS: [Capability; 5] =
+    [Capability::Memory, Capability::Pids, Capability::Cpu, Capability::Io, Capability::Pressure];
+
+/// The lines for [`Event::RunStarted`]; nothing for other events.
+pub(super) fn lines(event: &Event<'_>) -> String {
+    let Event::RunStarted { isolation, jobs, doctests_not_run, whole_binaries, .. } = event else {
+        return String::new();
+    };
+    let mut text = headed(HEAD, "Isolation", &in_force(isolation, *jobs));
+    text += &shortcomings(isolation);
+    if !doctests_not_run.is_empty() {
+        text +=
+            &headed(NOTE, "Note", &format!("doctests are not run: {}", word(&doctests_not_run.join(", "))));
+    }
+    for binary in *whole_binaries {
+        let note = format!(
+            "{} does not speak the test harness protocol and runs whole, as one test: {}",
+            word(&binary.id),
+            word(&binary.reason.to_string())
+        );
+        text += &headed(NOTE, "Note", &note);
+    }
+    text
+}
+
+/// What is missing or switched off, and what else a reader must know.
+pub(super) fn shortcomings(isolation: &Isolation) -> String {
+    let mut text = String::new();
+    for (capability, state) in &isolation.states {
+        if let State::Missing(reason) = state {
+            text += &headed(WARN, "Missing", &format!("{capability}: {}", word(reason)));
+        }
+    }
+    let off = switched_off(isolation);
+    if !off.is_empty() {
+        text += &headed(WARN, "Off", &off);
+    }
+    for remark in &isolation.remarks {
+        text += &headed(NOTE, "Note", &word(remark));
+    }
+    text
+}
+
+fn in_force(isolation: &Isolation, jobs: usize) -> String {
+    [namespaces(isolation), rootfs(isolation), metrics(isolation), plural(jobs, "job")].join(" · ")
+}
+
+fn holds(isolation: &Isolation, capability: Capability) -> bool {
+    isolation.states.contains(&(capability, State::InForce))
+}
+
+fn names(isolation: &Isolation, among: &[Capability]) -> String {
+    let held = among.iter().filter(|capability| holds(isolation, **capability));
+    held.map(|capability| capability.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+fn namespaces(isolation: &Isolation) -> String {
+    let names = names(isolation, &NAMESPACES);
+    if names.is_empty() { "no namespaces".to_owned() } else { names }
+}
+
+fn rootfs(isolation: &Isolation) -> String {
+    let root = if holds(isolation, Capability::Rootfs) { "rootfs tmpfs" } else { "rootfs of the host" };
+    let view = if holds(isolation, Capability::CopyOnWrite) { ", copy-on-write" } else { "" };
+    format!("{root}{view}")
+}
+
+fn metrics(isolation: &Isolation) -> String {
+    let layout =
+        isolation.cgroup_layout.map_or_else(|| "no cgroup".to_owned(), |layout| format!("cgroup {layout}"));
+    format!("{layout} {}", names(isolation, &METRICS)).trim_end().to_owned()
+}
+
+fn switched_off(isolation: &Isolation) -> String {
+    let off = isolation.states.iter().filter(|(_, state)| *state == State::Off);
+    off.map(|(capability, _)| capability.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
+mod tests {
+    use super::*;
+    use crate::harness::libtest::{WholeBinary, WholeReason};
+    use crate::testing::builders;
+    use snapbox::{assert_data_eq, str};
+
+    fn plain(
+        isolation: &Isolation,
+        jobs: usize,
+        doctests_not_run: &[String],
+        whole_binaries: &[WholeBinary],
+    ) -> String {
+        let event =
+            Event::RunStarted { isolation, binaries: &[], tests: 1, jobs, doctests_not_run, whole_binaries };
+        anstream::adapter::strip_str(&lines(&event)).to_string()
+    }
+
+    #[test]
+    fn everything_in_force_is_one_line() {
+        let states = Capability::ALL.map(|capability| (capability, State::InForce));
+        // All but the last, pressure, which no line of v1 can hold.
+        let states = states[..states.len() - 1].to_vec();
+        let isolation = Isolation { states, cgroup_layout: Some("v1"), remarks: Vec::new() };
+        assert_data_eq!(
+            plain(&isolation, 2, &[], &[]),
+            str![[r#"
+   Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory pids cpu io · 2 jobs
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn what_is_missing_or_off_or_worth_knowing_is_a_line_each() {
+        let doctests = ["tour".to_owned(), "tour-macros".to_owned()];
+        let reason = WholeReason::OtherOutput("all is well".to_owned());
+        let whole = [WholeBinary { id: "tour::custom".to_owned(), reason }];
+        assert_data_eq!(
+            plain(&builders::isolation(), 1, &doctests, &whole),
+            str![[r#"
+   Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory pids cpu · 1 job
+     Missing io: no io controller
+         Off pressure
+        Note `/home/a/nfs` is read-only
+        Note doctests are not run: tour, tour-macros
+        Note tour::custom does not speak the test harness protocol and runs whole, as one test: asked for its tests it wrote `all is well`
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn nothing_in_force_is_said_in_words() {
+        assert_data_eq!(
+            plain(&Isolation::default(), 1, &[], &[]),
+            str![[r#"
+   Isolation no namespaces · rootfs of the host · no cgroup · 1 job
+
+"#]]
+        );
+    }
+}

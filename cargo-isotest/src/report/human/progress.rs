@@ -1,0 +1,318 @@
+//! What is running: the bar below the lines of a terminal, and the notice when a test takes long.
+
+use super::line::title;
+use crate::testcase::TestCase;
+use anstream::adapter::strip_str;
+use console::{Term, measure_text_width, truncate_str};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+/// After this time a running test is mentioned.
+pub(crate) const SLOW: Duration = Duration::from_mins(1);
+
+/// More often than this nobody can read a bar.
+const REFRESH: Duration = Duration::from_millis(40);
+
+/// Terminals that know synchronized output show what stands between these at once; others ignore them.
+const BEGIN_UPDATE: &[u8] = b"\x1b[?2026h";
+const END_UPDATE: &[u8] = b"\x1b[?2026l";
+
+const INDENT: usize = 13;
+
+/// The tests that run now, and how the run stands.
+#[derive(Debug)]
+pub(crate) struct Running {
+    began: Instant,
+    tests: Vec<RunningTest>,
+    total: usize,
+    done: usize,
+    failures: usize,
+}
+
+#[derive(Debug)]
+struct RunningTest {
+    title: String,
+    began: Instant,
+    told_slow: bool,
+}
+
+impl Running {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { began: now, tests: Vec::new(), total: 0, done: 0, failures: 0 }
+    }
+
+    /// So many tests are to be executed from now on.
+    pub(crate) fn expect(&mut self, total: usize, now: Instant) {
+        (self.total, self.began) = (total, now);
+    }
+
+    pub(crate) fn start(&mut self, test: &TestCase, now: Instant) {
+        self.tests.push(RunningTest { title: title(test), began: now, told_slow: false });
+    }
+
+    pub(crate) fn finish(&mut self, test: &TestCase, failed: bool) {
+        let title = title(test);
+        if let Some(index) = self.tests.iter().position(|running| running.title == title) {
+            self.tests.remove(index);
+        }
+        self.done += 1;
+        self.failures += usize::from(failed);
+    }
+
+    /// The titles of the tests that have become slow since this was last asked.
+    pub(crate) fn newly_slow(&mut self, now: Instant) -> Vec<String> {
+        let is_new = |test: &&mut RunningTest| !test.told_slow && SLOW < now.duration_since(test.began);
+        let slow = self.tests.iter_mut().filter(is_new);
+        slow.map(|test| {
+            test.told_slow = true;
+            test.title.clone()
+        })
+        .collect()
+    }
+
+    fn standing(&self, now: Instant) -> String {
+        let failures = if self.failures == 0 { String::new() } else { format!(", {} failed", self.failures) };
+        let elapsed = now.duration_since(self.began).as_secs_f64();
+        format!("{:>12} [{elapsed:>5.1}s] {}/{}{failures}", "Running", self.done, self.total)
+    }
+
+    /// As many titles as fit on one line, and how many more there are.
+    fn titles(&self, width: usize) -> String {
+        // No title with its separator is shorter than this, so more cannot fit.
+        let most = self.tests.len().min(width / 5).max(1);
+        let mut fewer = (1..=most).rev().map(|shown| self.first_titles(shown));
+        let fitting = fewer.find(|text| measure_text_width(text) <= width);
+        let text = fitting.unwrap_or_else(|| self.first_titles(1));
+        truncate_str(&text, width, "…").into_owned()
+    }
+
+    fn first_titles(&self, shown: usize) -> String {
+        let titles: Vec<_> = self.tests.iter().take(shown).map(|test| test.title.as_str()).collect();
+        let left = self.tests.len() - titles.len();
+        let more = if left == 0 { String::new() } else { format!(", {left} more") };
+        format!("{:INDENT$}{}{more}", "", titles.join(", "))
+    }
+}
+
+/// The bar: how the run stands, and below it what is running.
+pub(crate) struct Bar {
+    lines: ProgressBar,
+    width: Box<dyn Fn() -> usize + Send>,
+    shown: Option<Instant>,
+}
+
+impl Bar {
+    /// A bar on this terminal.
+    pub(crate) fn on(term: Term) -> Self {
+        let size = term.clone();
+        Self::drawn_by(ProgressDrawTarget::term(term, 20), Box::new(move || usize::from(size.size().1)))
+    }
+
+    fn drawn_by(target: ProgressDrawTarget, width: Box<dyn Fn() -> usize + Send>) -> Self {
+        let style = ProgressStyle::with_template("{prefix} {wide_bar}\n{msg}");
+        let style = style.map_or_else(|_| ProgressStyle::default_bar(), |style| style.progress_chars("━╸ "));
+        let lines = ProgressBar::with_draw_target(Some(0), target)
+            .with_style(style)
+            // A run that ends by an error drops the bar; its message then stands alone.
+            .with_finish(ProgressFinish::AndClear);
+        Self { lines, width, shown: None }
+    }
+
+    fn show(&mut self, running: &Running, now: Instant) {
+        if self.shown.is_some_and(|shown| now.duration_since(shown) < REFRESH) {
+            return;
+        }
+        self.shown = Some(now);
+        // A line that exactly fills the terminal would leave the cursor in doubt.
+        let width = (self.width)().saturating_sub(1);
+        self.lines.set_length(u64::try_from(running.total).unwrap_or(u64::MAX));
+        self.lines.set_position(u64::try_from(running.done).unwrap_or(u64::MAX));
+        self.lines.set_prefix(truncate_str(&running.standing(now), width, "…").into_owned());
+        self.lines.set_message(running.titles(width));
+    }
+}
+
+/// Where the human text goes, with or without a bar below it.
+pub(crate) struct Screen {
+    writer: Box<dyn Write + Send>,
+    colored: bool,
+    bar: Option<Bar>,
+}
+
+impl Screen {
+    pub(crate) fn new(writer: Box<dyn Write + Send>, colored: bool, bar: Option<Bar>) -> Self {
+        Self { writer, colored, bar }
+    }
+
+    /// Writes lines above the bar.
+    pub(crate) fn write(&mut self, text: &str) -> io::Result<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let plain;
+        let text = if self.colored {
+            text
+        } else {
+            plain = strip_str(text).to_string();
+            &plain
+        };
+        let writer = &mut self.writer;
+        let Some(bar) = &self.bar else {
+            return write_all(writer, &[text.as_bytes()]);
+        };
+        write_all(writer, &[BEGIN_UPDATE])?;
+        let written = bar.lines.suspend(|| write_all(writer, &[text.as_bytes()]));
+        written.and(write_all(writer, &[END_UPDATE]))
+    }
+
+    /// Draws the bar anew.
+    pub(crate) fn show(&mut self, running: &Running, now: Instant) {
+        if let Some(bar) = &mut self.bar {
+            bar.show(running, now);
+        }
+    }
+
+    /// Removes the bar for good.
+    pub(crate) fn close(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.lines.finish_and_clear();
+        }
+    }
+}
+
+fn write_all(writer: &mut dyn Write, parts: &[&[u8]]) -> io::Result<()> {
+    parts.iter().try_for_each(|part| writer.write_all(part))?;
+    writer.flush()
+}
+
+#[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
+mod tests {
+    use super::*;
+    use crate::testing::builders;
+    use indicatif::{InMemoryTerm, TermLike};
+    use snapbox::{assert_data_eq, str};
+
+    /// A terminal that also takes text, as the kernel's line discipline would pass it on.
+    #[derive(Clone)]
+    struct Terminal(InMemoryTerm);
+
+    impl Write for Terminal {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.write_str(&String::from_utf8_lossy(bytes).replace('\n', "\r\n"))?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.0.flush()
+        }
+    }
+
+    fn screen(columns: u16) -> (InMemoryTerm, Screen) {
+        let term = InMemoryTerm::new(12, columns);
+        let target = ProgressDrawTarget::term_like(Box::new(term.clone()));
+        let bar = Bar::drawn_by(target, Box::new(move || usize::from(columns)));
+        (term.clone(), Screen::new(Box::new(Terminal(term)), false, Some(bar)))
+    }
+
+    fn three_running(now: Instant) -> Running {
+        let mut running = Running::new(now);
+        running.expect(41, now);
+        for name in ["accepts_empty_input", "rejects_nul", "n".repeat(100).as_str()] {
+            running.start(&builders::test("tour::parser", name), now);
+        }
+        running
+    }
+
+    fn run_on(columns: u16) -> String {
+        let now = Instant::now();
+        let (term, mut screen) = screen(columns);
+        let mut running = three_running(now);
+        screen.show(&running, now);
+        screen.write("first line\n").unwrap();
+        running.finish(&builders::test("tour::parser", "rejects_nul"), true);
+        screen.show(&running, now + Duration::from_secs(3));
+        screen.write("second line\nthird line\n").unwrap();
+        term.contents()
+    }
+
+    #[test]
+    fn lines_stand_above_the_bar_on_80_columns() {
+        assert_data_eq!(
+            run_on(80),
+            str![[r#"
+first line
+second line
+third line
+     Running [  3.0s] 1/41, 1 failed ━╸
+             tour::parser accepts_empty_input, 1 more
+"#]]
+        );
+    }
+
+    #[test]
+    fn lines_stand_above_the_bar_on_40_columns() {
+        assert_data_eq!(
+            run_on(40),
+            str![[r#"
+first line
+second line
+third line
+     Running [  3.0s] 1/41, 1 failed ╸
+             tour::parser accepts_empt…
+"#]]
+        );
+    }
+
+    #[test]
+    fn no_line_of_the_bar_is_wider_than_any_terminal() {
+        let now = Instant::now();
+        let running = three_running(now);
+        for columns in 1..200 {
+            assert!(measure_text_width(&running.titles(columns)) <= columns, "{columns}");
+        }
+    }
+
+    #[test]
+    fn a_closed_or_abandoned_screen_has_no_bar_left() {
+        let now = Instant::now();
+        let (term, mut closed) = screen(80);
+        closed.show(&three_running(now), now);
+        assert!(term.contents().contains("Running"));
+        closed.close();
+        closed.write("the end\n").unwrap();
+        assert_eq!(term.contents(), "the end");
+
+        let (term, mut abandoned) = screen(80);
+        abandoned.show(&three_running(now), now);
+        drop(abandoned);
+        assert_eq!(term.contents(), "");
+    }
+
+    #[test]
+    fn a_test_becomes_slow_once() {
+        let now = Instant::now();
+        let mut running = three_running(now);
+        running.start(&builders::test("tour", "late"), now + SLOW);
+        assert_eq!(running.newly_slow(now + SLOW), [""; 0]);
+        let later = now + SLOW + Duration::from_secs(1);
+        assert_eq!(running.newly_slow(later).len(), 3);
+        assert_eq!(running.newly_slow(later), [""; 0]);
+    }
+
+    #[test]
+    fn a_closed_pipe_is_an_error() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let error = Screen::new(Box::new(Closed), false, None).write("line\n").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+}

@@ -1,0 +1,336 @@
+//! The sandboxes of a run: what the host allows, what was asked for, and what follows for every attempt.
+
+mod file_updates;
+mod links;
+pub(crate) mod missing_paths;
+pub(crate) mod roots;
+
+use crate::cli;
+use crate::error::{self, Error};
+use crate::invocation::Caller;
+use crate::remedy::{self, Obstacle, Place};
+use crate::sandboxes::roots::{Image, Rooted, Roots};
+use crate::settings::{BindAccess, SandboxSettings, Settings};
+use crate::testcase::TestBinary;
+use isotest_core::cgroup::{Cgroups, Established, scope};
+use isotest_core::host::surroundings::Surroundings;
+use isotest_core::host::{Host, bounds, originals, probe};
+use isotest_core::limits::{Control, Limits};
+use isotest_core::plan::{self, Link, Network, Request, Resolved, Root, Template, Views};
+use isotest_core::policy::{Capability, Isolation, Level};
+use isotest_core::step::StepError;
+use isotest_core::trial;
+use std::fs;
+use std::io::{self, Write};
+use std::iter;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Everything attempts have in common.
+#[derive(Debug)]
+pub(crate) struct Sandboxes {
+    /// What zygotes prepare: the same for all binaries, or for each its own. There is at least one.
+    pub(crate) templates: Vec<Template>,
+    /// What the image says that the root was made from.
+    pub(crate) image: Image,
+    binaries: Vec<Arc<TestBinary>>,
+    /// The run's cgroups.
+    pub(crate) cgroups: Cgroups,
+    /// What is in force.
+    pub(crate) isolation: Isolation,
+    /// The limits of every attempt.
+    pub(crate) limits: Limits,
+}
+
+impl Sandboxes {
+    /// Prepares them, works in them, and leaves the host as it was. Where the kernel refuses a copy-on-write view of a
+    /// directory, on its file system or where it is, another plan does without.
+    ///
+    /// # Errors
+    /// What keeps them from being prepared, and those of `work`, in which every slot must have come and gone.
+    pub(crate) fn with<T>(
+        settings: &Settings,
+        roots: &Roots,
+        caller: &Caller,
+        work: impl Fn(&Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut refused = RefusedViews::default();
+        loop {
+            let sandboxes = Self::prepare(settings, roots, caller, &refused)?;
+            // Even a bug of ours leaves no cgroups.
+            let done = match catch_unwind(AssertUnwindSafe(|| work(&sandboxes))) {
+                Ok(Err(Error::Sandbox(error))) if refused.learn(&sandboxes.templates, &error) => None,
+                worked => Some(worked.map(|done| done.map_err(|error| sandboxes.explained(error)))),
+            };
+            close(sandboxes.cgroups);
+            if let Some(worked) = done {
+                return worked.unwrap_or_else(|panic| resume_unwind(panic));
+            }
+        }
+    }
+
+    /// Reads the host, makes the run's cgroups and decides.
+    fn prepare(
+        settings: &Settings,
+        roots: &Roots,
+        caller: &Caller,
+        refused: &RefusedViews,
+    ) -> Result<Self, Error> {
+        let sandbox = &settings.sandbox;
+        let jobs = settings.execution.jobs.get();
+        let shown: Vec<_> = roots.each.iter().map(|rooted| Shown::of(sandbox, rooted, caller)).collect();
+        let Decided { host, mut cgroups, resolved, others } = Decided::of(sandbox, jobs, &shown, refused)?;
+        if !resolved.unmet.is_empty() {
+            close(cgroups);
+            return Err(unmet(resolved.unmet.into_iter().map(Obstacle::from).collect(), &host));
+        }
+        if let Some(error) = unlimited(&mut cgroups, &sandbox.limits, &host) {
+            close(cgroups);
+            return Err(error);
+        }
+        let mut isolation = resolved.isolation;
+        isolation.remarks.extend(file_updates::remark(caller, &sandbox.keeps));
+        isolation.remarks.extend(roots.remarks.iter().cloned());
+        let limits = sandbox.limits.clone();
+        let templates = iter::once(resolved.template).chain(others).collect();
+        let (image, binaries) = (roots.image.clone(), roots.binaries.clone());
+        Ok(Self { templates, image, binaries, cgroups, isolation, limits })
+    }
+
+    /// The first of the templates, and the only one for a command that is no test.
+    pub(crate) fn template(&self) -> &Template {
+        &self.templates[0]
+    }
+
+    /// Which of the templates attempts at a binary's tests have.
+    pub(crate) fn template_for(&self, binary: &Arc<TestBinary>) -> usize {
+        if self.templates.len() == 1 {
+            return 0;
+        }
+        self.binaries.iter().position(|other| Arc::ptr_eq(other, binary)).unwrap_or_default()
+    }
+
+    /// A sandbox that could not be made, explained by everything that is refused; any other error as it is.
+    fn explained(&self, error: Error) -> Error {
+        let Error::Sandbox(first) = error else { return error };
+        let refusals = trial::refusals(self.template(), &first);
+        match probe::host() {
+            Ok(host) if !refusals.is_empty() => {
+                unmet(refusals.into_iter().map(Obstacle::from).collect(), &host)
+            }
+            _ => Error::Sandbox(first),
+        }
+    }
+}
+
+/// The directories of which the kernel makes no copy-on-write views, and what it said.
+#[derive(Debug, Default)]
+pub(crate) struct RefusedViews(Vec<(PathBuf, String)>);
+
+impl RefusedViews {
+    /// Whether this failure tells of one that was not known; then it is.
+    pub(crate) fn learn(&mut self, templates: &[Template], error: &StepError) -> bool {
+        let Some(path) = templates.iter().find_map(|template| template.refused_view(error)) else {
+            return false;
+        };
+        let told = (path.to_path_buf(), io::Error::from_raw_os_error(error.errno).to_string());
+        let is_new = !self.0.contains(&told);
+        self.0.extend(is_new.then_some(told));
+        is_new
+    }
+}
+
+fn unmet(obstacles: Vec<Obstacle>, host: &Host) -> Error {
+    let surroundings = probe::surroundings(host);
+    let remedies =
+        remedy::remedies(&obstacles, Place { surroundings: &surroundings, cgroups: &host.cgroups });
+    Error::CannotIsolate { obstacles, remedies }
+}
+
+/// The host, and cgroups on it. Where none count what is wanted, systemd is asked for one that does.
+fn established(wanted: &[Capability]) -> Result<(Host, Established), Error> {
+    let host = probe::host().map_err(Error::Host)?;
+    let established = Cgroups::establish(&host, wanted);
+    if !scope::may_help(&host, &established.missing) {
+        return Ok((host, established));
+    }
+    close(established.cgroups);
+    let entered = scope::enter(host.ids.uid);
+    let host = probe::host().map_err(Error::Host)?;
+    let mut established = Cgroups::establish(&host, wanted);
+    if let Err(why) = entered {
+        for (_, reason) in &mut established.missing {
+            reason.push_str("; systemd gave no other: ");
+            reason.push_str(&why);
+        }
+    }
+    Ok((host, established))
+}
+
+/// A root, and what of the host is seen in it.
+#[derive(Debug)]
+pub(crate) struct Shown<'a> {
+    root: &'a Root,
+    views: Views,
+}
+
+impl<'a> Shown<'a> {
+    /// What is seen in this root.
+    pub(crate) fn of(sandbox: &SandboxSettings, rooted: &'a Rooted, caller: &Caller) -> Self {
+        Self { root: &rooted.root, views: views(sandbox, rooted, caller) }
+    }
+}
+
+/// What this host is, and what follows from it.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    /// The host.
+    pub(crate) host: Host,
+    /// The cgroups that were made. Whoever has them closes them.
+    pub(crate) cgroups: Cgroups,
+    /// The decisions for the first root.
+    pub(crate) resolved: Resolved,
+    /// The templates for further ones, which differ in files only.
+    pub(crate) others: Vec<Template>,
+}
+
+impl Decided {
+    /// Reads the host, makes cgroups and decides.
+    ///
+    /// # Errors
+    /// When the host cannot be read.
+    pub(crate) fn of(
+        sandbox: &SandboxSettings,
+        jobs: usize,
+        shown: &[Shown<'_>],
+        refused: &RefusedViews,
+    ) -> Result<Self, Error> {
+        let Some((first, others)) = shown.split_first() else {
+            return Err(Error::NoTests { filtered: 0, ignored: 0, doctests: Vec::new() });
+        };
+        let wanted: Vec<_> = Capability::ALL
+            .into_iter()
+            .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off)
+            .collect();
+        let (host, Established { cgroups, mut missing }) = established(&wanted)?;
+        let cgroup_views = cgroups.views();
+        let resolve = |Shown { root, views }: &Shown<'_>, missing: &[(Capability, String)]| {
+            let request = Request {
+                policy: &sandbox.policy,
+                root,
+                views,
+                network: network(sandbox.network),
+                trace_missing: sandbox.trace_missing,
+                jobs,
+                cgroups: cgroups.figures(&cgroup_views, missing),
+            };
+            let mut originals = originals::read(&views.copy_on_write, &host);
+            originals.refused.clone_from(&refused.0);
+            plan::resolve(&request, &Host { originals, ..host.clone() })
+        };
+        let mut resolved = resolve(first, &missing);
+        // Those that are required are tried by the first sandbox.
+        let preferred = Capability::ALL.map(|capability| (capability, sandbox.policy.level(capability)));
+        let preferred = preferred.into_iter().filter(|(_, level)| *level == Level::Prefer);
+        let preferred: Vec<_> = preferred.map(|(capability, _)| capability).collect();
+        let absent = trial::refused_namespaces(&resolved.template, &preferred);
+        if !absent.is_empty() {
+            missing.extend(absent.into_iter().map(|refusal| (refusal.capability, refusal.error.to_string())));
+            resolved = resolve(first, &missing);
+        }
+        let others = others.iter().map(|shown| resolve(shown, &missing).template).collect();
+        Ok(Self { host, cgroups, resolved, others })
+    }
+}
+
+/// What is to be limited and cannot be, and why; `None` if all can.
+fn unlimited(cgroups: &mut Cgroups, limits: &Limits, host: &Host) -> Option<Error> {
+    let of_cgroups = cgroups.prepare_limits(limits, host);
+    // Where the controller can be had, it is the value that the kernel does not take.
+    let lacking = of_cgroups.iter().filter(|(control, _)| !cgroups.can(*control));
+    let lacking: Vec<_> = lacking.map(|(control, why)| (figure(*control), why.clone()).into()).collect();
+    // A user's own manager has handed on all that it has.
+    let surroundings = Surroundings { user_manager: false, ..probe::surroundings(host) };
+    let remedies = remedy::remedies(&lacking, Place { surroundings: &surroundings, cgroups: &host.cgroups });
+    let of_cgroups = of_cgroups.into_iter().map(|(control, why)| (control.controller(true).to_owned(), why));
+    let unmet: Vec<_> = of_cgroups.chain(bounds::unmet(&limits.process)).collect();
+    (!unmet.is_empty()).then_some(Error::CannotLimit { unmet, remedies })
+}
+
+/// What a controller measures besides.
+const fn figure(control: Control) -> Capability {
+    match control {
+        Control::Memory => Capability::Memory,
+        Control::Pids => Capability::Pids,
+        Control::Cpu => Capability::Cpu,
+        Control::Io => Capability::Io,
+    }
+}
+
+/// Leaves the host's cgroups as they were, or says what is left.
+pub(crate) fn close(cgroups: Cgroups) {
+    if let Err(why) = cgroups.close() {
+        // Where standard error is closed there is nobody to tell.
+        let _ = writeln!(
+            anstream::stderr(),
+            "{STYLE}warning{STYLE:#}: the host's cgroups are not as they were: {why}; the next run in the same place \
+             removes what this one leaves",
+            STYLE = error::WARNING_STYLE
+        );
+    }
+}
+
+const fn network(typed: cli::Network) -> Network {
+    match typed {
+        cli::Network::Loopback => Network::Loopback,
+        cli::Network::Own => Network::Own,
+        cli::Network::Host => Network::Host,
+        cli::Network::None => Network::Down,
+    }
+}
+
+/// The directories tests write to under `cargo test`, and what else the environment names. Those that do not exist
+/// cannot be written to, here or there.
+fn views(sandbox: &SandboxSettings, rooted: &Rooted, caller: &Caller) -> Views {
+    let variable = |name| caller.variable(name).map(Path::new).filter(|path| path.is_absolute());
+    let bound = |access| {
+        let binds = sandbox.binds.iter().filter(move |bind| bind.access == access);
+        binds.map(|bind| bind.path.as_path())
+    };
+    let (binds, writable) = (bound(BindAccess::ReadOnly), bound(BindAccess::ReadWrite));
+    let keeps = sandbox.keeps.iter().map(PathBuf::as_path);
+    let copied = rooted.directories.iter().map(PathBuf::as_path);
+    let copied: Vec<_> = copied.chain(bound(BindAccess::CopyOnWrite)).collect();
+    let (temporary, runtime) = (variable("TMPDIR"), variable("XDG_RUNTIME_DIR"));
+    let named = copied.iter().copied().chain(binds.clone()).chain(writable.clone()).chain(keeps.clone());
+    Views {
+        links: links(named.chain(temporary).chain(runtime)),
+        copy_on_write: real(copied.into_iter()),
+        temporary: real(temporary.into_iter()),
+        runtime: real(runtime.into_iter()).pop(),
+        missing_home: rooted.missing_home.clone(),
+        read_only: real(binds),
+        kept: real(writable.chain(keeps)),
+    }
+}
+
+fn links<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<Link> {
+    let mut links: Vec<Link> = Vec::new();
+    for link in paths.flat_map(links::on_the_way_to) {
+        if !links.contains(&link) {
+            links.push(link);
+        }
+    }
+    links
+}
+
+fn real<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<PathBuf> {
+    let mut real: Vec<PathBuf> = Vec::new();
+    for path in paths.filter_map(|path| fs::canonicalize(path).ok()) {
+        if !real.contains(&path) {
+            real.push(path);
+        }
+    }
+    real
+}

@@ -1,0 +1,284 @@
+//! What becomes `/`: the roots of a run, and whether the test binaries can be executed in them.
+
+mod error;
+mod image;
+mod kept;
+mod metered;
+mod packed;
+mod unpack;
+
+pub(crate) use image::Image;
+
+use crate::cargo::build::{Build, Directories};
+use crate::cli::{RootKind, RootPath, RootWord};
+use crate::error::Error;
+use crate::invocation::Caller;
+use crate::settings::SandboxSettings;
+use crate::testcase::TestBinary;
+use error::RootError;
+use image::Opened;
+use isotest_core::closure::{Closure, ElfError, Files, Kind, Lack};
+use isotest_core::host::probe;
+use isotest_core::plan::{Minimal, Root, Tree};
+use kept::{Kept, Notes};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use unpack::{Limits, Unpacking, Whiteouts};
+
+/// A root, and what of the host is copy-on-write in it.
+#[derive(Debug)]
+pub(crate) struct Rooted {
+    /// The root.
+    pub(crate) root: Root,
+    /// The directories.
+    pub(crate) directories: Vec<PathBuf>,
+    /// The home directory, if it is not there.
+    pub(crate) missing_home: Option<PathBuf>,
+}
+
+/// The roots of a run.
+#[derive(Debug)]
+pub(crate) struct Roots {
+    /// One root for all binaries, or one for each of them.
+    pub(crate) each: Vec<Rooted>,
+    /// The binaries, in that order.
+    pub(crate) binaries: Vec<Arc<TestBinary>>,
+    /// What the image they were made from says.
+    pub(crate) image: Image,
+    /// What a reader of the report should know about them.
+    pub(crate) remarks: Vec<String>,
+}
+
+/// The roots for tests.
+///
+/// # Errors
+/// When one cannot be had, or some binary cannot be executed in it.
+pub(crate) fn of_tests(sandbox: &SandboxSettings, build: &Build, caller: &Caller) -> Result<Roots, Error> {
+    let roots = match &sandbox.root {
+        RootWord::Host => Roots::of_one(of_host(&build.directories, caller)),
+        RootWord::Minimal => return minimal(sandbox, &build.binaries, caller),
+        RootWord::At(at) => of_path(at, &build.directories, caller)?,
+    };
+    roots.each.iter().try_for_each(|rooted| check(rooted, sandbox, &build.binaries))?;
+    Ok(Roots { binaries: build.binaries.clone(), ..roots })
+}
+
+/// The root for a command that is no test.
+///
+/// # Errors
+/// When it cannot be had.
+pub(crate) fn of_command(
+    sandbox: &SandboxSettings,
+    directories: &Directories,
+    program: &Path,
+    caller: &Caller,
+) -> Result<Roots, Error> {
+    match &sandbox.root {
+        RootWord::Host => Ok(Roots::of_one(of_host(directories, caller))),
+        RootWord::Minimal => minimal(sandbox, &[Arc::new(command(program, caller))], caller),
+        RootWord::At(at) => of_path(at, directories, caller),
+    }
+}
+
+/// A command as if it were a test binary.
+fn command(program: &Path, caller: &Caller) -> TestBinary {
+    let path = caller.variable("PATH").unwrap_or_default();
+    let is_bare_name = !program.as_os_str().as_bytes().contains(&b'/');
+    let mut candidates = std::env::split_paths(path).map(|directory| directory.join(program));
+    let found = candidates.find(|path| is_bare_name && path.is_file());
+    TestBinary {
+        id: program.display().to_string(),
+        path: found.unwrap_or_else(|| caller.absolute(program)),
+        directory: caller.directory.clone(),
+        environment: caller.environment.clone(),
+        ..TestBinary::default()
+    }
+}
+
+impl Roots {
+    /// One that all binaries share.
+    fn of_one(rooted: Rooted) -> Self {
+        Self { each: vec![rooted], binaries: Vec::new(), image: Image::default(), remarks: Vec::new() }
+    }
+}
+
+/// A root file system.
+fn of_path(at: &RootPath, directories: &Directories, caller: &Caller) -> Result<Roots, Error> {
+    let unusable = |error: RootError| Error::Root { path: at.path.clone(), source: error.into() };
+    let store = store(directories, caller);
+    let kept = unpacked(at, &store).map_err(|error| match error.refusal().map(io::Error::kind) {
+        Some(why) => {
+            let into = kept::directory(&store);
+            Error::NoPlace { path: at.path.clone(), into, why, source: error.into() }
+        }
+        None => unusable(error),
+    })?;
+    let rooted = tree(&kept, directories, caller).map_err(|error| unusable(error.into()))?;
+    Ok(Roots { image: kept.notes.image.clone(), remarks: remarks(&kept), ..Roots::of_one(rooted) })
+}
+
+/// Where unpacked roots are kept: below the target directory, or for want of a project below the home directory.
+fn store(directories: &Directories, caller: &Caller) -> PathBuf {
+    let cache =
+        path(caller, "XDG_CACHE_HOME").or_else(|| path(caller, "HOME").map(|home| home.join(".cache")));
+    let is_no_project = directories.target == directories.workspace;
+    cache.filter(|_| is_no_project).unwrap_or_else(|| directories.target.clone())
+}
+
+/// The directory in which the root is.
+fn unpacked(RootPath { kind, path }: &RootPath, target: &Path) -> Result<Kept, RootError> {
+    let digest = || -> io::Result<String> { packed::digest(File::open(path)?) };
+    match kind {
+        RootKind::Directory => Ok(Kept { path: path.clone(), notes: Notes::default() }),
+        RootKind::Tar => kept::root(target, &format!("tar-{}", digest()?), |root, _| {
+            let nodes = unpack(path, root)?;
+            Ok(Notes { nodes, image: Image::default() })
+        }),
+        RootKind::Oci if path.is_dir() => {
+            let opened = Opened::of(path)?;
+            kept::root(target, &format!("oci-{}", opened.digest), |root, _| {
+                let nodes = opened.unpack(root)?;
+                Ok(Notes { nodes, image: opened.image.clone() })
+            })
+        }
+        RootKind::Oci => kept::root(target, &format!("oci-{}", digest()?), |root, scratch| {
+            unpack(path, scratch)?;
+            let opened = Opened::of(scratch)?;
+            let nodes = opened.unpack(root)?;
+            Ok(Notes { nodes, image: opened.image })
+        }),
+    }
+}
+
+/// Unpacks one archive, and returns how many device nodes were left out.
+fn unpack(archive: &Path, into: &Path) -> Result<u64, RootError> {
+    let mut unpacking = Unpacking::new(into, Limits::default())?;
+    unpacking.archive(packed::content(File::open(archive)?)?, Whiteouts::None)?;
+    Ok(unpacking.finish()?)
+}
+
+/// The host's, as tests see it by default.
+pub(crate) fn of_host(directories: &Directories, caller: &Caller) -> Rooted {
+    let homes = ["HOME", "CARGO_HOME", "RUSTUP_HOME"].into_iter().filter_map(|name| path(caller, name));
+    Rooted {
+        root: Root::Host,
+        directories: project(directories).chain(homes).collect(),
+        missing_home: path(caller, "HOME").filter(|home| !home.exists()),
+    }
+}
+
+fn tree(kept: &Kept, directories: &Directories, caller: &Caller) -> io::Result<Rooted> {
+    let directory = kept.path.canonicalize()?;
+    let entries = probe::tree(&directory)?;
+    let is_there = |home: &PathBuf| home.strip_prefix("/").is_ok_and(|home| directory.join(home).is_dir());
+    Ok(Rooted {
+        missing_home: path(caller, "HOME").filter(|home| !is_there(home)),
+        root: Root::Tree(Tree { path: directory, entries, copy_on_write: true }),
+        directories: project(directories).collect(),
+    })
+}
+
+fn remarks(Kept { path, notes: Notes { image, nodes } }: &Kept) -> Vec<String> {
+    let mut remarks = vec![format!("the root file system in `{}` is seen, not the host's", path.display())];
+    if *nodes > 0 {
+        remarks.push(format!("{nodes} device nodes and named pipes of the archive were left out"));
+    }
+    let names: Vec<_> = image.environment.iter().map(|(name, _)| name.as_str()).collect();
+    if !names.is_empty() {
+        let names = names.join(", ");
+        remarks.push(format!("the image sets {names}; of these, tests keep what they have but `PATH`"));
+    }
+    let user = image.user.iter().map(|user| format!("user `{user}`"));
+    let directory = image.directory.iter().map(|directory| format!("directory `{directory}`"));
+    let unused: Vec<_> = user.chain(directory).collect();
+    if !unused.is_empty() {
+        remarks.push(format!(
+            "the image's {} are for its own programs: tests keep theirs",
+            unused.join(" and ")
+        ));
+    }
+    remarks
+}
+
+/// Completes a test's environment by that of the image. The directories of programs are those of the root.
+pub(crate) fn complete(environment: &mut Vec<(OsString, OsString)>, image: &Image) {
+    for (name, value) in &image.environment {
+        match environment.iter_mut().find(|(other, _)| other == name.as_str()) {
+            Some((_, own)) if name == "PATH" => *own = value.into(),
+            Some(_) => {}
+            None => environment.push((name.into(), value.into())),
+        }
+    }
+}
+
+fn minimal(sandbox: &SandboxSettings, binaries: &[Arc<TestBinary>], caller: &Caller) -> Result<Roots, Error> {
+    let files = Files::of_host();
+    let (mut roots, mut lacking) = (Vec::new(), Vec::new());
+    for binary in binaries {
+        let closure = closure(binary, &files)?;
+        let lacks = closure.lacks(Kind::native());
+        if !lacks.is_empty() {
+            lacking.push((binary.id.clone(), lacks));
+        }
+        let real = closure.objects.iter().map(|object| (object.real.clone(), object.path.clone()));
+        let configuration = closure.configuration.iter().map(|path| (path.clone(), path.clone()));
+        let shown = if sandbox.hide_package { None } else { Some(binary.directory.clone()) };
+        roots.push(Rooted {
+            root: Root::Minimal(Minimal {
+                files: real.chain(configuration).collect(),
+                directories: vec![binary.directory.clone()],
+            }),
+            directories: shown.into_iter().collect(),
+            missing_home: path(caller, "HOME"),
+        });
+    }
+    if !lacking.is_empty() {
+        return Err(Error::CannotRun(lacking));
+    }
+    let remark = "nothing of the host is seen but the program, its libraries, and what is bound";
+    let (binaries, image) = (binaries.to_vec(), Image::default());
+    Ok(Roots { each: roots, binaries, image, remarks: vec![remark.into()] })
+}
+
+/// A binary that a runner executes need not be one for this machine.
+fn check(rooted: &Rooted, sandbox: &SandboxSettings, binaries: &[Arc<TestBinary>]) -> Result<(), Error> {
+    let Root::Tree(Tree { path: root, .. }) = &rooted.root else { return Ok(()) };
+    let binds = sandbox.binds.iter().map(|bind| bind.path.clone()).chain(sandbox.keeps.iter().cloned());
+    let shared = rooted.directories.iter().cloned().chain(binds).collect();
+    let files = Files::of_tree(root, shared)
+        .map_err(|error| Error::Root { path: root.clone(), source: error.into() })?;
+    let mut lacking = Vec::new();
+    for binary in binaries.iter().filter(|binary| binary.runner.is_empty()) {
+        let lacks: Vec<Lack> = closure(binary, &files)?.lacks(Kind::native());
+        if !lacks.is_empty() {
+            lacking.push((binary.id.clone(), lacks));
+        }
+    }
+    if lacking.is_empty() { Ok(()) } else { Err(Error::CannotRun(lacking)) }
+}
+
+fn closure(binary: &TestBinary, files: &Files) -> Result<Closure, Error> {
+    let library_path = library_path(binary);
+    files
+        .closure(&binary.path, library_path)
+        .map_err(|source: ElfError| Error::Closure { program: binary.path.clone(), source })
+}
+
+/// Where the environment of a binary's tests says that libraries are.
+pub(crate) fn library_path(binary: &TestBinary) -> Option<&OsStr> {
+    let variable = binary.environment.iter().find(|(name, _)| name == "LD_LIBRARY_PATH");
+    variable.map(|(_, value)| value.as_os_str())
+}
+
+fn project(directories: &Directories) -> impl Iterator<Item = PathBuf> {
+    let project = [&directories.workspace, &directories.target, &directories.build];
+    project.into_iter().chain(&directories.packages).cloned()
+}
+
+fn path(caller: &Caller, variable: &str) -> Option<PathBuf> {
+    caller.variable(variable).map(PathBuf::from).filter(|path| path.is_absolute())
+}

@@ -1,0 +1,56 @@
+//! What happens in a run, in the order in which it happens. Reporters turn events into text.
+
+use crate::harness::libtest::WholeBinary;
+use crate::schedule::summary::{Cancellation, Summary};
+use crate::testcase::{TestBinary, TestCase};
+use isotest_core::policy::Isolation;
+use isotest_core::record::Record;
+
+/// One happening.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Event<'a> {
+    /// The first attempt is about to start.
+    RunStarted {
+        /// What is in force.
+        isolation: &'a Isolation,
+        /// The binaries with at least one selected test.
+        binaries: &'a [std::sync::Arc<TestBinary>],
+        /// How many tests will be executed.
+        tests: usize,
+        /// How many at once.
+        jobs: usize,
+        /// The packages whose doctests are not run.
+        doctests_not_run: &'a [String],
+        /// The binaries that do not speak the harness protocol and run whole.
+        whole_binaries: &'a [WholeBinary],
+    },
+    /// An attempt has started.
+    AttemptStarted {
+        /// Of this test.
+        test: &'a TestCase,
+    },
+    /// An attempt has ended.
+    AttemptFinished {
+        /// Of this test.
+        test: &'a TestCase,
+        /// The first attempt is 1.
+        attempt: u32,
+        /// Its report.
+        record: &'a Record,
+    },
+    /// An attempt was killed with the run, and has no report.
+    AttemptInterrupted {
+        /// Of this test.
+        test: &'a TestCase,
+    },
+    /// No further attempt will start, and those that run are killed or, after a failure, awaited.
+    Cancelled {
+        /// Why.
+        by: Cancellation,
+    },
+    /// Nothing more will happen.
+    RunFinished {
+        /// The counts and peaks.
+        summary: &'a Summary,
+    },
+}

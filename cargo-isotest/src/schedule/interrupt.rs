@@ -1,0 +1,92 @@
+//! Signals that end the run: the first ends it in order, the second at once.
+
+use crate::error::Error;
+use crate::schedule::slots::News;
+use isotest_core::sandbox::Cancel;
+use procfs::process::Process;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag::register_conditional_default;
+use signal_hook::iterator::{Handle, Signals};
+use signal_hook::low_level::emulate_default_handler;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::thread::{Builder, Scope};
+
+/// What signals do to this process. Once one of them has been watched for, it would be swallowed whenever nobody does: its
+/// default does not come back by itself.
+#[derive(Debug)]
+pub(crate) struct Interrupts {
+    signals: Vec<i32>,
+    /// Whether they end the process at once.
+    at_once: Arc<AtomicBool>,
+}
+
+/// Signals are watched for until this is dropped, however that comes about: a thread waits for them.
+#[derive(Debug)]
+pub(crate) struct Watch<'a> {
+    handle: Handle,
+    interrupts: &'a Interrupts,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        // First, so that no signal comes in between.
+        self.interrupts.at_once.store(true, Ordering::SeqCst);
+        self.handle.close();
+    }
+}
+
+impl Interrupts {
+    /// Before the first watch. Signals end the process at once, as they do by default.
+    pub(crate) fn take() -> io::Result<Self> {
+        let signals: Vec<_> = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|it| !is_ignored(*it)).collect();
+        let at_once = Arc::new(AtomicBool::new(true));
+        for signal in &signals {
+            register_conditional_default(*signal, Arc::clone(&at_once))?;
+        }
+        Ok(Self { signals, at_once })
+    }
+
+    /// Watches for them.
+    ///
+    /// # Errors
+    /// When there is no descriptor or no thread for it. Signals then end the process at once, as before.
+    pub(crate) fn watch<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        cancel: &'scope Cancel,
+        tell: Sender<News>,
+    ) -> Result<Watch<'scope>, Error> {
+        let mut signals = Signals::new(&self.signals).map_err(Error::Host)?;
+        let watch = Watch { handle: signals.handle(), interrupts: self };
+        self.at_once.store(false, Ordering::SeqCst);
+        let wait = move || {
+            for signal in signals.forever() {
+                if cancel.is_thrown() {
+                    end_by(signal);
+                }
+                // First, so that why tests are killed is known before they are. A supervisor that no longer listens is
+                // about to end the run anyway.
+                let _ = tell.send(News::Interrupted(signal));
+                cancel.throw();
+            }
+        };
+        let started = Builder::new().spawn_scoped(scope, wait);
+        started.map_err(|source| Error::Thread { task: "that watches for signals", source })?;
+        Ok(watch)
+    }
+}
+
+/// Whether whoever started us had this signal ignored, as nohup(1) does. Then it stays so.
+pub(crate) fn is_ignored(signal: i32) -> bool {
+    let status = Process::myself().and_then(|process| process.status());
+    status.is_ok_and(|status| status.sigign >> (signal - 1) & 1 == 1)
+}
+
+/// Ends this process by the signal, as if it had never been caught: whoever waits for it sees what happened.
+pub(crate) fn end_by(signal: i32) {
+    // It fails only for signals that do not end a process, and those are not caught here.
+    let _ = emulate_default_handler(signal);
+}

@@ -1,0 +1,191 @@
+//! Executes the selected tests and tells the reporters.
+
+pub(crate) mod events;
+pub(crate) mod interrupt;
+pub(crate) mod slots;
+pub(crate) mod summary;
+
+use crate::harness::libtest::{self, Announced};
+use crate::report::{Reporter, Reporters};
+use crate::sandboxes::Sandboxes;
+use crate::sandboxes::missing_paths;
+use crate::schedule::events::Event;
+use crate::schedule::slots::{Flow, Job, News, Workers};
+use crate::schedule::summary::{Cancellation, Selection, Summary};
+use crate::settings::Execution;
+use crate::testcase::TestCase;
+use isotest_core::limits::Limits;
+use isotest_core::outcome::Outcome;
+use isotest_core::plan::{SandboxPlan, Workload};
+use isotest_core::record::{Captured, Record};
+use std::io;
+use std::time::Instant;
+
+/// What is kept of the beginning, and as much of the end, of each stream of a test.
+const OUTPUT_BYTES: usize = 512 << 10;
+
+/// The tests of a run and how they are executed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Schedule<'run> {
+    /// The tests, in order.
+    pub(crate) tests: &'run [TestCase],
+    /// How.
+    pub(crate) execution: &'run Execution,
+    /// In what.
+    pub(crate) sandboxes: &'run Sandboxes,
+}
+
+/// How a run went.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// The counts.
+    pub(crate) summary: Summary,
+    /// The first failure to write a report; nothing was executed after it.
+    pub(crate) unwritten: Option<io::Error>,
+}
+
+impl Schedule<'_> {
+    /// Executes the tests until the last, the first failure if that is to end it, or a signal.
+    pub(crate) fn execute(
+        self,
+        workers: &Workers<'_>,
+        selection: Selection,
+        reporters: &mut Reporters,
+    ) -> Finished {
+        let started = Instant::now();
+        let summary = Summary::new(selection, self.execution.fail_on_leak);
+        let mut run = Run { schedule: self, reporters, summary, unwritten: None };
+        // An order for each slot, so that none waits for the next plan, but none that a failure would have prevented.
+        let ahead = if self.execution.fail_fast { 0 } else { workers.jobs() };
+        let job = |n: usize| {
+            let test = &self.tests[n];
+            let plan = plan(test, self.execution, &self.sandboxes.limits);
+            Job { template: self.sandboxes.template_for(&test.binary), plan }
+        };
+        workers.execute_all(self.tests.len(), ahead, job, |news| run.hear(news));
+        let Run { mut summary, mut unwritten, reporters, .. } = run;
+        summary.wall = started.elapsed();
+        if unwritten.is_none() {
+            unwritten = reporters.event(&Event::RunFinished { summary: &summary }).err();
+        }
+        Finished { summary, unwritten }
+    }
+}
+
+/// How a test is executed.
+pub(crate) fn plan(test: &TestCase, execution: &Execution, limits: &Limits) -> SandboxPlan {
+    let (program, arguments) = libtest::command(&test.binary, libtest::arguments(test));
+    SandboxPlan {
+        workload: Workload {
+            program: program.to_owned(),
+            arguments,
+            environment: test.binary.environment.clone(),
+            directory: test.binary.directory.clone(),
+        },
+        timeout: execution.timeout,
+        limits: limits.clone(),
+        measured: true,
+        inherit_stdio: !execution.capture,
+        attended: None,
+        output_bytes: OUTPUT_BYTES,
+    }
+}
+
+struct Run<'run> {
+    schedule: Schedule<'run>,
+    reporters: &'run mut Reporters,
+    summary: Summary,
+    unwritten: Option<io::Error>,
+}
+
+impl Run<'_> {
+    fn hear(&mut self, news: Option<News>) -> Flow {
+        let told = match news {
+            None => self.reporters.tick().map(|()| Flow::On),
+            Some(News::Ready(_) | News::Finished(_, None) | News::Panicked) => Ok(Flow::On),
+            Some(News::Started(n)) => {
+                let event = Event::AttemptStarted { test: &self.schedule.tests[n] };
+                self.reporters.event(&event).map(|()| Flow::On)
+            }
+            Some(News::Finished(n, Some(record))) => self.finished(n, *record),
+            Some(News::Killed(n)) => {
+                let test = &self.schedule.tests[n];
+                self.summary.interrupted.push(test.clone());
+                self.reporters.event(&Event::AttemptInterrupted { test }).map(|()| Flow::On)
+            }
+            Some(News::Interrupted(signal)) => self.cancelled(Cancellation::Signal(signal)),
+        };
+        told.unwrap_or_else(|error| {
+            self.unwritten.get_or_insert(error);
+            Flow::End
+        })
+    }
+
+    fn finished(&mut self, n: usize, mut record: Record) -> io::Result<Flow> {
+        let test = &self.schedule.tests[n];
+        judge(test, self.schedule.execution.capture, &mut record);
+        self.summary.add(test, &record);
+        self.reporters.event(&Event::AttemptFinished { test, attempt: 1, record: &record })?;
+        let ends_run = self.schedule.execution.fail_fast && self.summary.is_failure(&record.outcome);
+        if ends_run && self.summary.cancelled.is_none() {
+            return self.cancelled(Cancellation::FailFast);
+        }
+        Ok(Flow::On)
+    }
+
+    fn cancelled(&mut self, by: Cancellation) -> io::Result<Flow> {
+        self.summary.cancelled = Some(by);
+        self.reporters.event(&Event::Cancelled { by })?;
+        Ok(Flow::NoMore)
+    }
+}
+
+/// What only somebody who knows test harnesses can say of a record.
+fn judge(test: &TestCase, captured: bool, record: &mut Record) {
+    let passed = matches!(record.outcome, Outcome::Passed | Outcome::Leaked);
+    if passed && captured && !test.whole {
+        match libtest::announced(&test.binary, &record.stdout.head) {
+            Announced::Nothing => {
+                record.outcome = Outcome::Failed { code: 0 };
+                record.remarks.push("the harness exited with 0 but executed no test".to_owned());
+            }
+            // Cargo would let it pass, too; but the standard harness always says it.
+            Announced::Unsaid if test.binary.harness => {
+                record
+                    .remarks
+                    .push("the harness exited with 0 but did not say that it executed a test".to_owned());
+            }
+            Announced::Tests | Announced::Unsaid => {}
+        }
+    }
+    missing_paths::remark(record);
+    if !passed {
+        let outputs = [&record.stdout, &record.stderr];
+        let told = TELLTALES.iter().filter(|(words, _)| words.iter().any(|words| says(outputs, words)));
+        record.remarks.extend(told.map(|(_, remark)| (*remark).to_owned()));
+    }
+}
+
+/// What failed tests say when it is the sandbox that they fail of, and what the user should know then.
+const TELLTALES: [(&[&str], &str); 3] = [
+    (
+        // The last are the words of the C library, for programs that a test starts.
+        &["os error 75", "Os { code: 75,", "Value too large for defined data type"],
+        "os error 75: what belongs to another user or group cannot be changed in a copy-on-write directory, nor \
+         anything made in it; `--keep PATH` lets the test change it itself",
+    ),
+    (
+        &["os error 5)", "Os { code: 5,"],
+        "os error 5: before Linux 6.6 only root can remove a directory in a copy-on-write directory that is not new; \
+         `--keep PATH` lets the test change the directory itself",
+    ),
+    (
+        &["os error 101", "Os { code: 101,", "Temporary failure in name resolution"],
+        "tests do not reach the host's network; `--network host` gives it to them",
+    ),
+];
+
+fn says(outputs: [&Captured; 2], words: &str) -> bool {
+    let holds = |text: &[u8]| text.windows(words.len()).any(|part| part == words.as_bytes());
+    outputs.into_iter().any(|output| holds(&output.head) || holds(&output.tail))
+}

@@ -1,0 +1,350 @@
+//! One thread for each job slot. They take attempts from one queue and tell what becomes of them.
+
+use crate::cargo::test_environment;
+use crate::error::Error;
+use crate::registry::Roster;
+use crate::sandboxes::Sandboxes;
+use crate::sandboxes::roots;
+use isotest_core::plan::SandboxPlan;
+use isotest_core::record::Record;
+use isotest_core::sandbox::{Attempt, Cancel, Slot};
+use isotest_core::step::StepError;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Builder, Scope};
+use std::time::Duration;
+
+/// An attempt to be executed, and the number by which it is known here.
+#[derive(Debug)]
+pub(crate) struct Order {
+    /// The number.
+    pub(crate) id: usize,
+    /// What to do.
+    pub(crate) job: Job,
+}
+
+/// An attempt and the template it is executed in.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// The template's number.
+    pub(crate) template: usize,
+    /// What to do.
+    pub(crate) plan: SandboxPlan,
+}
+
+/// What the supervisor is told.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// A slot is ready, or could not be made.
+    Ready(Result<(), StepError>),
+    /// A slot has taken an attempt from the queue.
+    Started(usize),
+    /// An attempt has ended; without a record it was never started.
+    Finished(usize, Option<Box<Record>>),
+    /// An attempt was killed because nobody wants to hear of it any more.
+    Killed(usize),
+    /// A signal has come.
+    Interrupted(i32),
+    /// A bug of ours has ended a slot's thread, whose orders nobody answers any more.
+    Panicked,
+}
+
+/// How to go on after some news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// As before.
+    On,
+    /// What has not started does not start any more.
+    NoMore,
+    /// Nor does anybody want to hear of what is running: it is killed.
+    End,
+}
+
+/// How often the listener hears from [`Workers::execute_all`] while nothing happens.
+const TICK: Duration = Duration::from_millis(100);
+
+/// The slots of a run. They end when this is dropped and the queue is empty.
+#[derive(Debug)]
+pub(crate) struct Workers<'run> {
+    cancel: &'run Cancel,
+    queue: SyncSender<Order>,
+    news: Receiver<News>,
+    jobs: usize,
+    /// Orders that are still in the queue are answered, and not executed.
+    stopped: Arc<AtomicBool>,
+}
+
+impl<'run> Workers<'run> {
+    /// Starts a thread for each slot of the roster, which makes it. What is sent by the sender returned arrives with the news.
+    ///
+    /// # Errors
+    /// When a thread is refused. Those that were started before it end by themselves.
+    pub(crate) fn start(
+        scope: &'run Scope<'run, '_>,
+        sandboxes: &'run Sandboxes,
+        cancel: &'run Cancel,
+        roster: &'run Roster,
+    ) -> Result<(Self, Sender<News>), Error> {
+        let jobs = roster.jobs();
+        let (queue, orders) = sync_channel(jobs);
+        let (tell, news) = channel();
+        let orders = Arc::new(Mutex::new(orders));
+        let stopped = Arc::new(AtomicBool::new(false));
+        for number in 0..jobs {
+            let worker = Worker {
+                number,
+                sandboxes,
+                cancel,
+                roster,
+                orders: Arc::clone(&orders),
+                stopped: Arc::clone(&stopped),
+                tell: tell.clone(),
+            };
+            let alarm = Alarm { cancel, tell: tell.clone() };
+            let work = move || {
+                let _alarm = alarm;
+                worker.work();
+            };
+            let started = Builder::new().spawn_scoped(scope, work);
+            started.map_err(|source| Error::Thread { task: "for a job slot", source })?;
+        }
+        Ok((Self { cancel, queue, news, jobs, stopped }, tell))
+    }
+
+    /// Waits until every slot is ready.
+    ///
+    /// # Errors
+    /// The step in which the first one failed; a signal that came first.
+    ///
+    /// # Panics
+    /// When a slot's thread has.
+    pub(crate) fn ready(&self) -> Result<(), Unready> {
+        for _ in 0..self.jobs {
+            match self.news.recv() {
+                Ok(News::Ready(Err(error))) => return Err(Unready::Failed(error)),
+                Ok(News::Interrupted(signal)) => return Err(Unready::Interrupted(signal)),
+                Ok(News::Panicked) => go_down(),
+                Ok(News::Ready(Ok(())) | News::Started(_) | News::Finished(..) | News::Killed(_))
+                | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// How many slots there are.
+    pub(crate) const fn jobs(&self) -> usize {
+        self.jobs
+    }
+
+    /// Executes the attempts 0 to `total`, each by its job, and passes on what is heard of them, or `None` now and
+    /// then while nothing is. Returns when none is running. So many as `ahead` are ordered beyond those that can be
+    /// running: they start whatever is still to be heard of earlier ones.
+    ///
+    /// # Panics
+    /// When a slot's thread has.
+    pub(crate) fn execute_all(
+        &self,
+        total: usize,
+        ahead: usize,
+        job: impl Fn(usize) -> Job,
+        mut hear: impl FnMut(Option<News>) -> Flow,
+    ) {
+        let (mut ordered, mut ended) = (0, 0);
+        let mut last = total;
+        loop {
+            while ordered < last && ordered - ended < self.jobs + ahead {
+                // Slots that are gone have said why.
+                let _ = self.queue.send(Order { id: ordered, job: job(ordered) });
+                ordered += 1;
+            }
+            if ordered == ended {
+                return;
+            }
+            let news = match self.news.recv_timeout(TICK) {
+                Ok(News::Panicked) => go_down(),
+                Ok(news) => Some(news),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            ended += usize::from(matches!(news, Some(News::Finished(..) | News::Killed(_))));
+            match hear(news) {
+                Flow::On => continue,
+                Flow::NoMore => self.stopped.store(true, Ordering::SeqCst),
+                Flow::End => self.cancel.throw(),
+            }
+            last = ordered;
+        }
+    }
+}
+
+/// Why there are no slots.
+#[derive(Debug)]
+pub(crate) enum Unready {
+    /// A step of making one failed.
+    Failed(StepError),
+    /// A signal came.
+    Interrupted(i32),
+}
+
+/// Goes the way of the thread that has panicked, and said why: without its answers the run has no true end.
+fn go_down() -> ! {
+    resume_unwind(Box::new("the thread of a job slot panicked"))
+}
+
+/// Tells of a panic of the thread that has it, and ends what the others are doing.
+struct Alarm<'run> {
+    cancel: &'run Cancel,
+    tell: Sender<News>,
+}
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.cancel.throw();
+            // A supervisor that no longer listens goes down with the threads it waits for.
+            let _ = self.tell.send(News::Panicked);
+        }
+    }
+}
+
+struct Worker<'run> {
+    number: usize,
+    sandboxes: &'run Sandboxes,
+    cancel: &'run Cancel,
+    roster: &'run Roster,
+    orders: Arc<Mutex<Receiver<Order>>>,
+    stopped: Arc<AtomicBool>,
+    tell: Sender<News>,
+}
+
+impl<'run> Worker<'run> {
+    fn work(self) {
+        let mut slot = match Slot::start(self.sandboxes.template(), &self.sandboxes.cgroups) {
+            Ok(slot) => slot,
+            Err(error) => return self.tell(News::Ready(Err(error))),
+        };
+        self.tell(News::Ready(Ok(())));
+        let mut template = 0;
+        let mut launched = None;
+        let mut taken = None;
+        loop {
+            let Some((id, mut attempt)) = launched.take() else {
+                let Some(order) = taken.take().or_else(|| self.next()) else { return };
+                template = order.job.template;
+                launched = self.launch(&mut slot, order);
+                continue;
+            };
+            if !slot.wait(&mut attempt, self.cancel) {
+                self.tell(News::Killed(id));
+                return self.cancelled();
+            }
+            self.roster.ended(self.number);
+            // The next one runs while the figures of this one are read; after a failure there may be no next one. In
+            // another template it would cost this one its init.
+            if attempt.has_exited_well() {
+                taken = self.try_next();
+                let next = taken.take_if(|order| order.job.template == template);
+                launched = next.and_then(|order| self.launch(&mut slot, order));
+            }
+            self.tell(News::Finished(id, Some(Box::new(attempt.finish()))));
+        }
+    }
+
+    /// Starts an attempt, unless none may start any more.
+    fn launch(&self, slot: &mut Slot<'run>, order: Order) -> Option<(usize, Attempt)> {
+        let Order { id, job: Job { template, mut plan } } = order;
+        if self.stopped.load(Ordering::SeqCst) || self.cancel.is_thrown() {
+            self.tell(News::Finished(id, None));
+            return None;
+        }
+        // Before it has any output of its own, which may go to the same terminal.
+        self.tell(News::Started(id));
+        let additions = test_environment::additions(self.number);
+        plan.workload.environment.extend(additions.map(|(name, value)| (name.to_owned(), value)));
+        roots::complete(&mut plan.workload.environment, &self.sandboxes.image);
+        let attempt = match self.sandboxes.templates.get(template).map_or(Ok(()), |other| slot.enter(other)) {
+            Ok(()) => slot.launch(&plan),
+            Err(error) => Attempt::without_sandbox(error),
+        };
+        self.roster.started(self.number, id, slot.zygote());
+        Some((id, attempt))
+    }
+
+    /// What has been ordered will not be executed.
+    fn cancelled(&self) {
+        while let Some(Order { id, .. }) = self.next() {
+            self.tell(News::Finished(id, None));
+        }
+    }
+
+    fn next(&self) -> Option<Order> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+    }
+
+    /// An order that is there already; none while another slot is at the queue.
+    fn try_next(&self) -> Option<Order> {
+        self.orders.try_lock().ok()?.try_recv().ok()
+    }
+
+    fn tell(&self, news: News) {
+        // A supervisor that no longer listens is about to end the run.
+        let _ = self.tell.send(news);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule;
+    use crate::settings::Execution;
+    use crate::testing::builders;
+    use isotest_core::limits::Limits;
+    use std::num::NonZeroUsize;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// Waits for what a slot does whose thread panics. A second sender is held, as it is while signals are watched for.
+    fn with_a_panic<T>(wait: impl FnOnce(&Workers<'_>) -> T) -> (thread::Result<T>, bool) {
+        let cancel = Cancel::new().unwrap();
+        let (queue, orders) = sync_channel(1);
+        let (tell, news) = channel();
+        let workers =
+            Workers { cancel: &cancel, queue, news, jobs: 1, stopped: Arc::new(AtomicBool::new(false)) };
+        let waited = thread::scope(|scope| {
+            let alarm = Alarm { cancel: &cancel, tell: tell.clone() };
+            let slot = scope.spawn(move || {
+                let _alarm = alarm;
+                // With it the orders are lost that it has not answered.
+                let _orders = orders;
+                resume_unwind(Box::new("a bug"))
+            });
+            let waited = catch_unwind(AssertUnwindSafe(|| wait(&workers)));
+            assert!(slot.join().is_err());
+            waited
+        });
+        drop(tell);
+        (waited, cancel.is_thrown())
+    }
+
+    fn job(_: usize) -> Job {
+        let test = builders::test("tour", "reads");
+        let execution = Execution {
+            jobs: NonZeroUsize::MIN,
+            fail_fast: false,
+            capture: true,
+            timeout: None,
+            list_timeout: Duration::from_mins(1),
+            fail_on_leak: false,
+        };
+        Job { template: 0, plan: schedule::plan(&test, &execution, &Limits::default()) }
+    }
+
+    #[test]
+    fn a_panic_of_a_slot_ends_the_run() {
+        let (ready, cancelled) = with_a_panic(|workers| workers.ready().is_ok());
+        assert_eq!((ready.is_err(), cancelled), (true, true));
+        let (executed, cancelled) = with_a_panic(|workers| workers.execute_all(3, 0, job, |_| Flow::On));
+        assert_eq!((executed.is_err(), cancelled), (true, true));
+    }
+}

@@ -1,0 +1,370 @@
+//! What we find out about a project, compared with what cargo and cargo-nextest say of it.
+
+use crate::cargo::build::{self, Build};
+use crate::cli::{CargoArgs, Cli};
+use crate::error::Error;
+use crate::harness::libtest::{self, Answer, LIST_ARGUMENTS, Listing};
+use crate::invocation::Caller;
+use crate::testcase::TestBinary;
+use cargo_metadata::Message;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+// `environ` is what cargo gave the shell; what the shell passes on is not quite that.
+const DUMP: &str = r#"
+{ readlink -n /proc/$$/cwd; printf '\0'
+  printf '%s\0' "$#" "$@"
+  cat /proc/$$/environ; printf '\0'; } >> "$DUMP"
+"#;
+
+/// A process that cargo started.
+#[derive(Debug, PartialEq, Eq)]
+struct Process {
+    directory: PathBuf,
+    arguments: Vec<OsString>,
+    environment: BTreeMap<OsString, OsString>,
+}
+
+// What cargo calls us with. It sets the last two for itself, unless they are set, and all it starts inherit them.
+const FROM_CARGO: [&str; 8] = [
+    "PATH",
+    "HOME",
+    "CARGO",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+];
+
+/// A fixture project, and a place for what is built of it.
+struct Oracle {
+    scratch: TempDir,
+    caller: Caller,
+}
+
+impl Oracle {
+    fn new(project: &str, environment: &[(&str, &str)]) -> Self {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/projects").join(project);
+        Self::within(&directory, environment)
+    }
+
+    fn within(directory: &Path, environment: &[(&str, &str)]) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let ours = FROM_CARGO.iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?)));
+        let mut caller = Caller { environment: ours.collect(), directory: directory.canonicalize().unwrap() };
+        // A toolchain is the machine's: where one is missing, a test fails and fetches none.
+        caller.environment.push(("RUSTUP_AUTO_INSTALL".into(), "0".into()));
+        caller.environment.extend(environment.iter().map(|(name, value)| (name.into(), value.into())));
+        caller.environment.push(("CARGO_TARGET_DIR".into(), scratch.path().join("target").into()));
+        caller.environment.push(("DUMP".into(), scratch.path().join("dump").into()));
+        fs::write(scratch.path().join("dump.sh"), DUMP).unwrap();
+        Self { scratch, caller }
+    }
+
+    fn cargo(&self) -> Command {
+        let mut command = self.caller.command(self.caller.variable("CARGO").unwrap());
+        command.arg("--offline");
+        command
+    }
+
+    fn runner(&self) -> String {
+        format!("sh {}", self.scratch.path().join("dump.sh").display())
+    }
+
+    fn run_by(&mut self, runner: &str) {
+        let name = format!("CARGO_TARGET_{}_RUNNER", host().to_uppercase().replace('-', "_"));
+        self.caller.environment.push((name.into(), runner.into()));
+    }
+
+    fn build(&self, flags: &[&str]) -> Build {
+        self.try_build(flags).unwrap_or_else(|error| panic!("{}", error.chain()))
+    }
+
+    fn try_build(&self, flags: &[&str]) -> Result<Build, Error> {
+        let words = ["cargo-isotest", "--offline"].iter().chain(flags).map(OsString::from);
+        Build::by(compile, &Cli::read(words).unwrap().flags.cargo, &self.caller)
+    }
+
+    /// The processes that `cargo test` starts, in their order.
+    fn processes(&self, flags: &[&str]) -> Vec<Process> {
+        let output = self.cargo().arg("test").args(flags).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let path = self.scratch.path().join("dump");
+        let dump = fs::read(&path).unwrap();
+        fs::remove_file(path).unwrap();
+        let items: Vec<_> = dump.split(|&byte| byte == 0).collect();
+        let records = items.split(|item| item.is_empty()).filter(|record| !record.is_empty());
+        records.map(Process::read).collect()
+    }
+
+    fn check(&self, flags: &[&str], binaries: usize) {
+        let ours = self.build(flags).binaries;
+        let theirs = self.processes(flags);
+        assert_eq!(ours.len(), binaries);
+        assert_eq!(ours.len(), theirs.len());
+        for (ours, theirs) in ours.iter().zip(&theirs) {
+            assert_eq!(&Process::of(ours), theirs, "{}", ours.id);
+        }
+    }
+}
+
+/// Without a reaper: executed once more, this program is none.
+fn compile(cargo: &OsStr, arguments: &CargoArgs, caller: &Caller) -> Result<Vec<Message>, Error> {
+    let mut command = build::no_run(caller.command(cargo), arguments);
+    let output = command.stderr(Stdio::inherit()).output().map_err(Error::Host)?;
+    if !output.status.success() {
+        return Err(Error::Build(output.status));
+    }
+    build::read_messages(output.stdout.as_slice()).map_err(Error::Host)
+}
+
+fn host() -> String {
+    format!("{}-unknown-linux-gnu", std::env::consts::ARCH)
+}
+
+impl Process {
+    fn read(record: &[&[u8]]) -> Self {
+        let count: usize = std::str::from_utf8(record[1]).unwrap().parse().unwrap();
+        let (arguments, environment) = record[2..].split_at(count);
+        let text = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+        let variable = |item: &&[u8]| {
+            let equals = item.iter().position(|&byte| byte == b'=').unwrap();
+            (text(&item[..equals]), text(&item[equals + 1..]))
+        };
+        Self {
+            directory: text(record[0]).into(),
+            arguments: arguments.iter().map(|argument| text(argument)).collect(),
+            environment: environment.iter().map(variable).collect(),
+        }
+    }
+
+    fn of(binary: &TestBinary) -> Self {
+        let (program, arguments) = libtest::command(binary, []);
+        assert_eq!(program, "sh");
+        Self {
+            directory: binary.directory.clone(),
+            // The shell keeps the name of its script for itself.
+            arguments: arguments[1..].to_vec(),
+            environment: binary.environment.iter().cloned().collect(),
+        }
+    }
+}
+
+#[test]
+fn cargo_gives_the_same_environment() {
+    let caller = [
+        ("NOT_OVER_CALLER", "caller"),
+        ("FORCED_OVER_CALLER", "caller"),
+        ("LD_LIBRARY_PATH", "/opt/one::/opt/two"),
+        ("CARGO_PKG_NAME", "caller"),
+        ("OUT_DIR", "caller"),
+    ];
+    let mut oracle = Oracle::new("surroundings", &caller);
+    let runner = oracle.runner() + " --flag";
+    oracle.run_by(&runner);
+    oracle.check(&["--workspace", "--all-targets"], 9);
+}
+
+#[test]
+fn cargo_gives_the_same_environment_to_another_target_and_profile() {
+    let oracle = Oracle::new("surroundings", &[("LD_LIBRARY_PATH", "")]);
+    let host = host();
+    let runner = format!("target.{host}.runner={:?}", oracle.runner());
+    let flags = ["--workspace", "--all-targets", "--release", "--target", &host, "--config", &runner];
+    oracle.check(&flags, 9);
+}
+
+#[test]
+fn cargo_gives_the_same_environment_under_its_configuration() {
+    let mut oracle = Oracle::new("surroundings", &[("FORCED_OVER_CALLER", "caller")]);
+    let runner = oracle.runner();
+    oracle.run_by(&runner);
+    let build = format!("build.build-dir={:?}", oracle.scratch.path().join("intermediate"));
+    let target = oracle.scratch.path().join("elsewhere");
+    let flags = [
+        "--tests",
+        "--config",
+        &build,
+        "--target-dir",
+        target.to_str().unwrap(),
+        "--config",
+        "env.FROM_CONFIG='argument'",
+        "--config",
+        "env.RELATIVE.value='here'",
+        "--config",
+        "env.RELATIVE.relative=true",
+        "--config",
+        "env.FORCED_OVER_CALLER.value='argument'",
+    ];
+    oracle.check(&flags, 6);
+}
+
+/// A runner of this name, for a triple or a `cfg(...)`.
+fn named(oracle: &Oracle, key: &str, name: &str) -> String {
+    format!("target.\"{key}\".runner=\"{} {name}\"", oracle.runner())
+}
+
+#[test]
+fn cargo_takes_the_same_of_several_runners() {
+    let place = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| fs::write(place.path().join(path), text).unwrap();
+    for directory in ["src", ".cargo"] {
+        fs::create_dir(place.path().join(directory)).unwrap();
+    }
+    write(
+        "Cargo.toml",
+        "[package]\nname = \"runs\"\nedition = \"2024\"\n[lib]\ndoctest = false\n[workspace]\n",
+    );
+    write("src/lib.rs", "");
+    let mut oracle = Oracle::within(place.path(), &[("RUSTFLAGS", "--cfg special")]);
+    let host = host();
+    // In a file; on the command line, of which the last holds.
+    let cases: [(&[&str], &[&str]); 10] = [
+        (&[], &["cfg(unix)"]),
+        (&[], &["cfg(debug_assertions)"]),
+        (&[], &["cfg(windows)", "cfg(not)", "cfg(all(unix, not(windows)))"]),
+        (&[], &["cfg(special)"]),
+        (&[], &["cfg(unix)", "cfg(unix)"]),
+        (&[], &[&host, "cfg(unix)"]),
+        (&["cfg(unix)"], &["cfg(unix)"]),
+        (&["cfg(unix)"], &["cfg(windows)"]),
+        (&[&host], &["cfg(unix)"]),
+        (&[&host, "cfg(unix)"], &["cfg(unix)", &host]),
+    ];
+    let check = |oracle: &Oracle, (file, line): (&[&str], &[&str])| {
+        let in_file = file.iter().map(|key| named(oracle, key, "--file") + "\n");
+        write(".cargo/config.toml", &in_file.collect::<String>());
+        let line =
+            line.iter().enumerate().map(|(number, key)| named(oracle, key, &format!("--line={number}")));
+        let line: Vec<_> = line.flat_map(|config| ["--config".to_owned(), config]).collect();
+        oracle.check(&line.iter().map(String::as_str).collect::<Vec<_>>(), 1);
+    };
+    for case in cases {
+        check(&oracle, case);
+    }
+    let runner = oracle.runner() + " --variable";
+    oracle.run_by(&runner);
+    check(&oracle, (&[], &["cfg(unix)"]));
+    check(&oracle, (&[], &["cfg(unix)", &host]));
+}
+
+#[test]
+fn cargo_refuses_two_runners_that_match() {
+    let oracle = Oracle::new("surroundings", &[]);
+    let two = [named(&oracle, "cfg(unix)", "--one"), named(&oracle, "cfg(all())", "--two")];
+    let flags = ["-p", "plain", "--config", &two[0], "--config", &two[1]];
+    assert!(!oracle.cargo().args(["test", "--no-run"]).args(flags).output().unwrap().status.success());
+    assert!(matches!(oracle.try_build(&flags), Err(Error::Build(_))));
+}
+
+#[test]
+fn cargo_gives_a_member_that_inherits_its_fields_the_same_environment() {
+    let mut oracle = Oracle::new("surroundings", &[]);
+    let runner = oracle.runner();
+    oracle.run_by(&runner);
+    oracle.check(&["-p", "plain"], 1);
+}
+
+#[test]
+fn cargo_keeps_a_library_path_that_begins_with_its_own() {
+    let mut oracle = Oracle::new("surroundings", &[]);
+    let runner = oracle.runner();
+    oracle.run_by(&runner);
+    let environment = oracle.build(&["-p", "plain"]).binaries[0].environment.clone();
+    let own = environment.into_iter().find(|(name, _)| name == "LD_LIBRARY_PATH").unwrap().1;
+    let longer = own.into_string().unwrap() + ":/opt/more";
+    oracle.caller.environment.push(("LD_LIBRARY_PATH".into(), longer.into()));
+    oracle.check(&["-p", "plain"], 1);
+}
+
+#[test]
+fn cargo_gives_the_same_environment_with_a_wrapped_compiler() {
+    // A wrapper is given the compiler and its arguments, and `env` executes them.
+    let mut oracle = Oracle::new("surroundings", &[("RUSTC_WRAPPER", "/usr/bin/env")]);
+    let runner = oracle.runner();
+    oracle.run_by(&runner);
+    oracle.check(&["-p", "plain"], 1);
+}
+
+#[test]
+fn documentation_that_is_not_tested_is_named() {
+    let oracle = Oracle::new("surroundings", &[]);
+    assert_eq!(oracle.build(&["--workspace"]).untested_documentation, ["macros", "surroundings"]);
+    assert_eq!(oracle.build(&["-p", "plain"]).untested_documentation, [""; 0]);
+    assert_eq!(oracle.build(&["--lib"]).untested_documentation, [""; 0]);
+}
+
+#[test]
+fn the_directories_of_a_project_are_known() {
+    let oracle = Oracle::new("surroundings", &[]);
+    let directories = oracle.build(&["-p", "plain", "-p", "surroundings", "--lib"]).directories;
+    let project = &oracle.caller.directory;
+    assert_eq!(&directories.workspace, project);
+    assert_eq!(directories.packages, [project.clone(), project.join("plain")]);
+    assert_eq!(directories.target, oracle.scratch.path().join("target"));
+    assert_eq!(directories.build, directories.target);
+}
+
+/// For each binary its tests, and whether they are ignored.
+type Names = BTreeMap<String, BTreeMap<String, bool>>;
+
+fn names(binary: &Arc<TestBinary>) -> BTreeMap<String, bool> {
+    let outputs = LIST_ARGUMENTS.map(|arguments| {
+        let mut command = Command::new(&binary.path);
+        command
+            .args(arguments)
+            .current_dir(&binary.directory)
+            .env_clear()
+            .envs(binary.environment.iter().cloned());
+        command.output().unwrap()
+    });
+    let answers = outputs.each_ref().map(|output| Answer {
+        stdout: &output.stdout,
+        stderr: &output.stderr,
+        code: output.status.code().unwrap(),
+    });
+    match libtest::listing(binary, answers).unwrap() {
+        Listing::Tests(tests) => tests.into_iter().map(|test| (test.name, test.ignored)).collect(),
+        Listing::Whole(test, reason) => {
+            assert_eq!((test.name.as_str(), reason), ("custom", libtest::WholeReason::Silent));
+            BTreeMap::new()
+        }
+    }
+}
+
+fn names_by_nextest(oracle: &Oracle, flags: &[&str]) -> Names {
+    let mut command = oracle.cargo();
+    let output = command.args(["nextest", "list", "--message-format", "json"]).args(flags).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let suites = list["rust-suites"].as_object().unwrap().iter();
+    let tests = |suite: &serde_json::Value| {
+        let tests = suite["testcases"].as_object().unwrap().iter();
+        tests.map(|(name, test)| (name.clone(), test["ignored"].as_bool().unwrap())).collect()
+    };
+    suites.map(|(id, suite)| (id.clone(), tests(suite))).collect()
+}
+
+#[test]
+fn nextest_names_the_same_binaries_and_tests() {
+    let oracle = Oracle::new("surroundings", &[]);
+    let flags = ["--workspace", "--all-targets"];
+    if !oracle.cargo().args(["nextest", "--version"]).output().unwrap().status.success() {
+        #[expect(clippy::print_stderr, reason = "a check that did not happen must be seen")]
+        {
+            eprintln!("SKIPPED: cargo-nextest is not installed, so nothing was compared with it");
+        }
+        return;
+    }
+    let ours: Names =
+        oracle.build(&flags).binaries.iter().map(|binary| (binary.id.clone(), names(binary))).collect();
+    assert_eq!(ours.len(), 9);
+    assert_eq!(ours, names_by_nextest(&oracle, &flags));
+}

@@ -1,0 +1,4 @@
+//! Text for terminals: figures in their units, and foreign text that cannot harm.
+
+pub(crate) mod sanitize;
+pub(crate) mod units;

@@ -1,0 +1,133 @@
+//! Figures, names and captured bytes as text; pure.
+
+use isotest_core::outcome::Outcome;
+use isotest_core::record::Captured;
+use nix::libc;
+use nix::sys::signal::Signal;
+use std::time::Duration;
+
+const MEBIBYTE: u64 = 1 << 20;
+
+/// Bytes in MiB with one decimal, rounded; in GiB once that would need more than ten columns.
+pub(crate) fn memory(bytes: u64) -> String {
+    let (unit, name) = if bytes < 9_999 * MEBIBYTE { (MEBIBYTE, "MiB") } else { (1024 * MEBIBYTE, "GiB") };
+    let tenths = (u128::from(bytes) * 10 + u128::from(unit / 2)) / u128::from(unit);
+    format!("{}.{} {name}", tenths / 10, tenths % 10)
+}
+
+/// The same, without the decimal where it says little.
+pub(crate) fn round_memory(bytes: u64) -> String {
+    if (100 * MEBIBYTE..9_999 * MEBIBYTE).contains(&bytes) {
+        return format!("{} MiB", (bytes + MEBIBYTE / 2) / MEBIBYTE);
+    }
+    memory(bytes)
+}
+
+/// A figure that is only about right says so.
+pub(crate) fn marked(text: String, approximate: bool) -> String {
+    if approximate { format!("~{text}") } else { text }
+}
+
+/// Processor time of one attempt, rounded: in milliseconds while they fit.
+pub(crate) fn cpu(time: Duration) -> String {
+    let milliseconds = (time.as_micros() + 500) / 1000;
+    if milliseconds < 10_000 { format!("{milliseconds} ms") } else { seconds(time) }
+}
+
+/// Processor time of a run: in seconds once it has lasted one.
+pub(crate) fn total_cpu(time: Duration) -> String {
+    if time < Duration::from_secs(1) { cpu(time) } else { seconds(time) }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+/// `1 test`, `2 tests`; for words that take an s.
+pub(crate) fn plural(count: usize, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+}
+
+/// A signal's name, such as `SIGSEGV` or `SIGRTMIN+3`.
+pub(crate) fn signal(number: i32) -> String {
+    let real_time = libc::SIGRTMIN()..=libc::SIGRTMAX();
+    match Signal::try_from(number) {
+        Ok(signal) => signal.as_str().to_owned(),
+        Err(_) if number == *real_time.start() => "SIGRTMIN".to_owned(),
+        Err(_) if real_time.contains(&number) => format!("SIGRTMIN+{}", number - real_time.start()),
+        Err(_) => format!("SIG{number}"),
+    }
+}
+
+/// The word at the head of an attempt's line.
+pub(crate) fn status(outcome: &Outcome, leaks_fail: bool) -> String {
+    match outcome {
+        Outcome::Passed => "PASS".to_owned(),
+        Outcome::Failed { .. } => "FAIL".to_owned(),
+        Outcome::Signaled { signal: number } => signal(*number),
+        Outcome::TimedOut => "TIMEOUT".to_owned(),
+        Outcome::OomKilled => "OOM".to_owned(),
+        Outcome::Leaked if leaks_fail => "LEAK-FAIL".to_owned(),
+        Outcome::Leaked => "LEAK".to_owned(),
+        Outcome::NotIsolated(_) => "NOT-ISOLATED".to_owned(),
+    }
+}
+
+/// Captured bytes as text; where the middle was dropped, a line says how much is left out.
+pub(crate) fn captured(output: &Captured) -> String {
+    if output.dropped == 0 {
+        // Joined first: a character may lie across the border.
+        return String::from_utf8_lossy(&[output.head.as_slice(), &output.tail].concat()).into_owned();
+    }
+    let head = String::from_utf8_lossy(&output.head);
+    let tail = String::from_utf8_lossy(&output.tail);
+    format!("{head}\n... {} bytes left out ...\n{tail}", output.dropped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_rounded_to_a_tenth_of_a_mebibyte() {
+        for (bytes, text) in [
+            (0, "0.0 MiB"),
+            (734_003, "0.7 MiB"),
+            (MEBIBYTE - 1, "1.0 MiB"),
+            (640_679_117, "611.0 MiB"),
+            (10_000 * MEBIBYTE, "9.8 GiB"),
+            (u64::MAX, "17179869184.0 GiB"),
+        ] {
+            assert_eq!(memory(bytes), text);
+        }
+        assert_eq!(round_memory(640_679_117), "611 MiB");
+        assert_eq!(round_memory(734_003), "0.7 MiB");
+    }
+
+    #[test]
+    fn processor_time_keeps_to_seven_columns_for_a_day() {
+        for (milliseconds, text) in
+            [(0, "0 ms"), (9999, "9999 ms"), (10_000, "10.0 s"), (86_400_000, "86400.0 s")]
+        {
+            assert_eq!(cpu(Duration::from_millis(milliseconds)), text);
+        }
+    }
+
+    #[test]
+    fn signals_are_named() {
+        let minimum = libc::SIGRTMIN();
+        assert_eq!(signal(11), "SIGSEGV");
+        assert_eq!(signal(6), "SIGABRT");
+        assert_eq!(signal(minimum), "SIGRTMIN");
+        assert_eq!(signal(minimum + 3), "SIGRTMIN+3");
+        assert_eq!(signal(libc::SIGRTMAX() + 1), format!("SIG{}", libc::SIGRTMAX() + 1));
+    }
+
+    #[test]
+    fn a_character_across_head_and_tail_is_whole_unless_bytes_are_missing() {
+        let mut output = Captured { head: b"na\xc3".to_vec(), dropped: 0, tail: b"\xafve".to_vec() };
+        assert_eq!(captured(&output), "naïve");
+        output.dropped = 7;
+        assert_eq!(captured(&output), "na\u{fffd}\n... 7 bytes left out ...\n\u{fffd}ve");
+    }
+}
