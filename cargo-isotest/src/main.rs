@@ -1,4 +1,42 @@
 //! `cargo isotest`: every test of a cargo project in its own sandbox.
+//!
+//! # Layers
+//!
+//! This file enters, has the command line read, and hands over to a module of `app`. A module names only modules of
+//! lower layers, and files do not name each other in a circle; the workspace's `tidy` test holds the sources against
+//! this block.
+//!
+//! ```text
+//! layers, each naming only those below it
+//! 11 app
+//! 10 report
+//! 9 schedule
+//! 8 sandboxes harness
+//! 7 cargo exit
+//! 6 error
+//! 5 settings
+//! 4 select
+//! 3 testcase cli
+//! 2 invocation registry remedy
+//! 1 text
+//! ```
+//!
+//! - `app` has a module for each subcommand. Only `app` puts the others together: a subcommand is the one place that
+//!   knows cargo, sandboxes, schedule and reports at once.
+//! - `report` turns events into text and JSON. It knows neither how attempts are executed nor in what order, only the
+//!   [events](schedule::events) of a run.
+//! - `schedule` executes attempts in the slots of a run and tells a reporter. It knows no output format, no subcommand
+//!   and nothing of cargo.
+//! - `sandboxes` makes the core's templates out of settings and project. It knows nothing of test harnesses, slots or
+//!   reports.
+//! - `harness` knows how a test binary is asked for its tests and for one of them. It knows neither what executes the
+//!   question nor in what.
+//! - `cargo` asks cargo what a project is, builds it, and works out what `cargo test` would give its tests. It knows
+//!   nothing of sandboxes.
+//! - `exit` says by which code or signal the process ends, `error` what stops a run. Neither knows how things are done.
+//! - `settings` is what holds, `select` which tests are meant, `cli` what was typed. None of them asks the host or cargo.
+//! - `registry` tells other processes which attempts are running. It knows tests by their names only.
+//! - `remedy`, `testcase`, `invocation` and `text` know nothing of each other but text.
 #![forbid(unsafe_code)]
 
 mod app;
@@ -32,6 +70,7 @@ use signal_hook::consts::SIGPIPE;
 use std::io::Write;
 use std::panic::{UnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use text::style;
 
 fn main() -> ExitCode {
     isotest_core::stage::enter();
@@ -58,10 +97,10 @@ fn or_bug(work: impl FnOnce() -> End + UnwindSafe) -> End {
         let mut stderr = anstream::stderr();
         // Where standard error is closed there is nobody to tell.
         let _ =
-            writeln!(stderr, "{}error{}: cargo-isotest has a bug, see above", error::STYLE, anstyle::Reset);
+            writeln!(stderr, "{}error{}: cargo-isotest has a bug, see above", style::ERROR, anstyle::Reset);
         let hint =
             "please report it to those who maintain cargo-isotest, with these lines and the command line";
-        let _ = writeln!(stderr, " {}hint{}: {hint}", error::HINT_STYLE, anstyle::Reset);
+        let _ = writeln!(stderr, " {}hint{}: {hint}", style::HINT, anstyle::Reset);
         End::Exit(Exit::Bug)
     })
 }
@@ -99,12 +138,12 @@ fn take(end: End) -> ExitCode {
 fn tell(error: &Error) {
     let mut stderr = anstream::stderr();
     // Where standard error is closed there is nobody to tell.
-    let _ = writeln!(stderr, "{}error{}: {}", error::STYLE, anstyle::Reset, error.chain());
+    let _ = writeln!(stderr, "{}error{}: {}", style::ERROR, anstyle::Reset, error.chain());
     if let Error::CannotIsolate { remedies, .. } | Error::CannotLimit { remedies, .. } = error {
         let _ = write!(stderr, "{}", doctor::remedies(remedies));
     }
     if let Some(hint) = error.hint() {
-        let _ = writeln!(stderr, " {}hint{}: {hint}", error::HINT_STYLE, anstyle::Reset);
+        let _ = writeln!(stderr, " {}hint{}: {hint}", style::HINT, anstyle::Reset);
     }
 }
 

@@ -26,6 +26,14 @@ pub(crate) struct TestBinary {
     pub(crate) runner: Vec<OsString>,
 }
 
+impl TestBinary {
+    /// Where the environment of the binary's tests says that libraries are.
+    pub(crate) fn library_path(&self) -> Option<&OsStr> {
+        let variable = self.environment.iter().find(|(name, _)| name == "LD_LIBRARY_PATH");
+        variable.map(|(_, value)| value.as_os_str())
+    }
+}
+
 /// One named test in a test binary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TestCase {

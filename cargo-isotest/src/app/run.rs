@@ -5,15 +5,15 @@ use crate::cargo::build::Build;
 use crate::cargo::page_cache;
 use crate::error::Error;
 use crate::exit::{End, Exit};
-use crate::harness::ask::{self, Listed};
 use crate::harness::libtest::WholeBinary;
 use crate::invocation::Caller;
 use crate::registry::{Listener, Roster};
-use crate::report::{self, ReportSettings, Reporter, Reporters};
+use crate::report::{self, ReportSettings, Reporters};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots;
-use crate::schedule::events::Event;
+use crate::schedule::events::{Event, Reporter};
 use crate::schedule::interrupt::Interrupts;
+use crate::schedule::listing::{self, Listed};
 use crate::schedule::slots::Workers;
 use crate::schedule::summary::{Cancellation, Selection};
 use crate::schedule::{Finished, Schedule};
@@ -66,7 +66,7 @@ impl Run<'_> {
     fn execute(&self) -> Result<End, Error> {
         page_cache::page_cache(self.build);
         self.workers.ready().map_err(Error::from)?;
-        let Listed { tests, whole } = ask::list(
+        let Listed { tests, whole } = listing::list(
             self.workers,
             self.sandboxes,
             &self.build.binaries,

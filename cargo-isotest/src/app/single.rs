@@ -1,16 +1,16 @@
 //! The one test that was named: found among all, and how it would be executed.
 
 use crate::cargo::build::Build;
-use crate::cargo::test_environment;
 use crate::cli::RunIgnored;
 use crate::error::Error;
-use crate::harness::ask::{self, Listed};
 use crate::registry::Roster;
 use crate::report;
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots;
 use crate::schedule;
 use crate::schedule::interrupt::Interrupts;
+use crate::schedule::listing::{self, Listed};
+use crate::schedule::slot_environment;
 use crate::schedule::slots::Workers;
 use crate::select::Selection;
 use crate::settings::Settings;
@@ -35,7 +35,7 @@ pub(crate) fn test(
         let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster)?;
         let _watch = interrupts.watch(scope, &cancel, tell)?;
         workers.ready().map_err(Error::from)?;
-        ask::list(&workers, sandboxes, &build.binaries, settings.execution.list_timeout)
+        listing::list(&workers, sandboxes, &build.binaries, settings.execution.list_timeout)
     })?;
     // A test that is named is meant, ignored or not.
     let selection = Selection { ignored: RunIgnored::All, ..settings.selection.clone() };
@@ -50,7 +50,7 @@ pub(crate) fn plan<'run>(
     sandboxes: &'run Sandboxes,
 ) -> (SandboxPlan, &'run Template) {
     let mut plan = schedule::plan(test, &settings.execution, &sandboxes.limits);
-    let additions = test_environment::additions(0).map(|(name, value)| (name.to_owned(), value));
+    let additions = slot_environment::additions(0).map(|(name, value)| (name.to_owned(), value));
     plan.workload.environment.extend(additions);
     roots::complete(&mut plan.workload.environment, &sandboxes.image);
     (plan, &sandboxes.templates[sandboxes.template_for(&test.binary)])

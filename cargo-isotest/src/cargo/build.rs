@@ -61,7 +61,7 @@ impl Build {
         if built.names_packages_outside(&project) {
             project = Project::with_dependencies(cargo, arguments, caller)?;
         }
-        let surroundings = Surroundings::new(&project, &built, config, libraries, caller);
+        let surroundings = Surroundings::new(&project, &built.scripts, config, libraries, caller);
         let binaries = artifacts::of(&built, &project, &surroundings)?;
         Ok(Self {
             directories: Directories::of(&project, &binaries),

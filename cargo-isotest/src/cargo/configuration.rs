@@ -1,6 +1,5 @@
 //! The `[env]` and `target.runner` of cargo's configuration: its files, its variables, and `--config`.
 
-use super::test_environment::Variables;
 use crate::cargo::command_output;
 use crate::error::{Error, Stage};
 use crate::invocation::Caller;
@@ -13,6 +12,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// Environment variables by their names.
+pub(super) type Variables = BTreeMap<OsString, OsString>;
 
 /// Cargo's configuration as it holds for the caller.
 #[derive(Debug)]

@@ -2,7 +2,6 @@
 //! nobody's test.
 
 use crate::cargo::build::Build;
-use crate::sandboxes::roots::library_path;
 use isotest_core::closure::Files;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use std::collections::HashSet;
@@ -26,9 +25,9 @@ const PIECE: i64 = 128 << 10;
 /// for the target directory.
 pub(crate) fn page_cache(build: &Build) {
     let mut ahead = Ahead::default();
-    let tests = build.binaries.iter().map(|binary| (&binary.path, library_path(binary)));
+    let tests = build.binaries.iter().map(|binary| (&binary.path, binary.library_path()));
     // Tests pass their environment on.
-    let inherited = build.binaries.first().and_then(|binary| library_path(binary));
+    let inherited = build.binaries.first().and_then(|binary| binary.library_path());
     let programs = build.programs.iter().map(|program| (program, inherited));
     let programs: Vec<_> = tests.chain(programs).collect();
     let mut left = Left { files: FILES_MOST, bytes: PROGRAM_BYTES_MOST };

@@ -1,7 +1,6 @@
-//! The environment that `cargo test` gives a test binary, and what we add to it.
+//! The environment that `cargo test` gives a test binary.
 
-use crate::cargo::artifacts::Built;
-use crate::cargo::configuration::CargoConfig;
+use crate::cargo::configuration::{CargoConfig, Variables};
 use crate::cargo::metadata::Project;
 use crate::cargo::output_directories::Place;
 use crate::cargo::standard_library::StandardLibraries;
@@ -9,14 +8,12 @@ use crate::error::Error;
 use crate::invocation::Caller;
 use cargo_metadata::camino::Utf8Path;
 use cargo_metadata::{BuildScript, Package, Target, TargetKind};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::env::{join_paths, split_paths};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
-
-pub(super) type Variables = BTreeMap<OsString, OsString>;
 
 /// All that the environment of a test binary depends on, but the binary itself.
 #[derive(Debug)]
@@ -32,12 +29,12 @@ impl<'a> Surroundings<'a> {
     /// Of one build.
     pub(crate) fn new(
         project: &'a Project,
-        built: &'a Built,
+        scripts: &'a [BuildScript],
         config: &'a CargoConfig,
         libraries: &'a StandardLibraries<'a>,
         caller: &'a Caller,
     ) -> Self {
-        Self { project, scripts: &built.scripts, config, libraries, caller }
+        Self { project, scripts, config, libraries, caller }
     }
 
     /// Where cargo built this executable.
@@ -159,22 +156,4 @@ fn programs(package: &Package, place: &Place) -> Vec<(OsString, OsString)> {
     let programs = package.targets.iter().filter(|target| target.is_bin());
     let variable = |name: &str| (format!("CARGO_BIN_EXE_{name}").into(), place.output.join(name).into());
     programs.map(|program| variable(&program.name)).collect()
-}
-
-/// What we add for the test that is executed in this job slot. Slots are counted from 0.
-///
-/// Tests that share a machine by cargo-nextest's variables find what is as true here: each has a process of its own, and
-/// no two that run at once have the same slot. `NEXTEST` itself is not set: some tests do something else where it is, and
-/// what passes under `cargo test` is to pass here.
-pub(crate) fn additions(slot: usize) -> [(&'static OsStr, OsString); 6] {
-    let slot = OsString::from(slot.to_string());
-    [
-        (OsStr::new("ISOTEST"), "1".into()),
-        (OsStr::new("ISOTEST_SLOT"), slot.clone()),
-        (OsStr::new("NEXTEST_EXECUTION_MODE"), "process-per-test".into()),
-        (OsStr::new("NEXTEST_TEST_GLOBAL_SLOT"), slot),
-        // As nextest says it of a test in no group.
-        (OsStr::new("NEXTEST_TEST_GROUP"), "@global".into()),
-        (OsStr::new("NEXTEST_TEST_GROUP_SLOT"), "none".into()),
-    ]
 }

@@ -3,9 +3,7 @@
 mod hint;
 
 use crate::remedy::{Obstacle, Remedy};
-use crate::schedule::slots::Unready;
 use crate::settings::SettingsError;
-use anstyle::{AnsiColor, Style};
 use isotest_core::closure::{ElfError, Lack};
 use isotest_core::enumerate::and_more;
 use isotest_core::step::StepError;
@@ -13,13 +11,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::{fmt, io};
-
-/// How the word `error` is set.
-pub(crate) const STYLE: Style = AnsiColor::BrightRed.on_default().bold();
-/// How the word `warning` is set.
-pub(crate) const WARNING_STYLE: Style = AnsiColor::BrightYellow.on_default().bold();
-/// How the word `hint` is set.
-pub(crate) const HINT_STYLE: Style = AnsiColor::BrightCyan.on_default().bold();
 
 /// What stops a run.
 #[derive(Debug, thiserror::Error)]
@@ -225,15 +216,6 @@ pub(crate) enum Stage {
     Metadata,
     /// Building its tests.
     Build,
-}
-
-impl From<Unready> for Error {
-    fn from(unready: Unready) -> Self {
-        match unready {
-            Unready::Failed(error) => Self::Sandbox(error),
-            Unready::Interrupted(signal) => Self::Interrupted(signal),
-        }
-    }
 }
 
 impl Error {

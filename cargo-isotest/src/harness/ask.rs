@@ -1,10 +1,8 @@
-//! Asks every test binary for its tests, inside a sandbox and with a time limit.
+//! How a test binary is asked for its tests, inside a sandbox and with a time limit, and what its answers mean.
 
 use crate::error::Error;
-use crate::harness::libtest::{self, Answer, LIST_ARGUMENTS, Listing, WholeBinary};
-use crate::sandboxes::Sandboxes;
-use crate::schedule::slots::{Flow, Job, News, Workers};
-use crate::testcase::{TestBinary, TestCase};
+use crate::harness::libtest::{self, Answer, Listing};
+use crate::testcase::TestBinary;
 use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::{SandboxPlan, Workload};
@@ -17,63 +15,8 @@ use std::time::Duration;
 /// The longest list, of some 100,000 tests; a binary that prints without end must not cost more.
 const OUTPUT_BYTES: usize = 8 << 20;
 
-/// The tests of all binaries, and which binaries have no list.
-#[derive(Debug, Default)]
-pub(crate) struct Listed {
-    /// The tests, in the order of the binaries.
-    pub(crate) tests: Vec<TestCase>,
-    /// The binaries that run whole.
-    pub(crate) whole: Vec<WholeBinary>,
-}
-
-/// Asks all of them, each twice. An answer may take as long as the time limit.
-///
-/// # Errors
-/// The first binary that could not be asked, or what stopped the asking.
-pub(crate) fn list(
-    workers: &Workers<'_>,
-    sandboxes: &Sandboxes,
-    binaries: &[Arc<TestBinary>],
-    time_limit: Duration,
-) -> Result<Listed, Error> {
-    let questions = LIST_ARGUMENTS.len();
-    let mut records: Vec<Option<Record>> = vec![None; binaries.len() * questions];
-    let mut interrupted = None;
-    let plan = |n: usize| {
-        let binary = &binaries[n / questions];
-        Job {
-            template: sandboxes.template_for(binary),
-            plan: question(binary, LIST_ARGUMENTS[n % questions], time_limit),
-        }
-    };
-    workers.execute_all(records.len(), workers.jobs(), plan, |news| match news {
-        Some(News::Finished(n, record)) => {
-            records[n] = record.map(|record| *record);
-            Flow::On
-        }
-        Some(News::Interrupted(signal)) => {
-            interrupted = Some(signal);
-            Flow::NoMore
-        }
-        Some(News::Ready(_) | News::Started(_) | News::Killed(_) | News::Panicked) | None => Flow::On,
-    });
-    if let Some(signal) = interrupted {
-        return Err(Error::Interrupted(signal));
-    }
-    let mut listed = Listed::default();
-    for (binary, records) in binaries.iter().zip(records.chunks(questions)) {
-        match listing(binary, records, time_limit)? {
-            Listing::Tests(tests) => listed.tests.extend(tests),
-            Listing::Whole(test, reason) => {
-                listed.whole.push(WholeBinary { id: binary.id.clone(), reason });
-                listed.tests.push(test);
-            }
-        }
-    }
-    Ok(listed)
-}
-
-fn question(binary: &TestBinary, arguments: &[&str], time_limit: Duration) -> SandboxPlan {
+/// The attempt in which `binary` is asked with these arguments.
+pub(crate) fn question(binary: &TestBinary, arguments: &[&str], time_limit: Duration) -> SandboxPlan {
     let (program, arguments) = libtest::command(binary, arguments.iter().map(OsString::from));
     SandboxPlan {
         workload: Workload {
@@ -92,7 +35,11 @@ fn question(binary: &TestBinary, arguments: &[&str], time_limit: Duration) -> Sa
     }
 }
 
-fn listing(
+/// The tests of `binary`, from the records of its questions.
+///
+/// # Errors
+/// When a question was not answered, or by an error of the standard harness.
+pub(crate) fn listing(
     binary: &Arc<TestBinary>,
     records: &[Option<Record>],
     time_limit: Duration,

@@ -1,7 +1,7 @@
 //! Finding the runs on this machine and asking them.
 
+use super::answer::{Answer, SCHEMA};
 use super::serve::PREFIX;
-use super::{Answer, SCHEMA};
 use nix::sys::socket::sockopt::PeerCredentials;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, getsockopt, socket};
 use nix::unistd::geteuid;

@@ -1,6 +1,6 @@
 //! Answering whoever asks what is running. The socket has a name without a file: it is gone when the process is.
 
-use super::Roster;
+use super::running::Roster;
 use nix::sys::socket::{Shutdown, getsockopt, shutdown, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
 use procfs::process::Process;

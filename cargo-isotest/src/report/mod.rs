@@ -7,23 +7,12 @@ pub(crate) use human::{Words, after_command, before_command, before_shell, gap, 
 pub(crate) use json::command as command_as_json;
 
 use crate::cli::MessageFormat;
-use crate::schedule::events::Event;
+use crate::schedule::events::{Event, Reporter};
 use anstream::{AutoStream, ColorChoice};
 use console::Term;
 use human::{Bar, Human, HumanSettings, Screen};
 use json::Json;
 use std::io::{self, IsTerminal, Write};
-
-/// Writes events in one format.
-pub(crate) trait Reporter: Send {
-    /// Writes what is to be said about an event.
-    fn event(&mut self, event: &Event<'_>) -> io::Result<()>;
-
-    /// Called now and then while nothing happens, several times a second.
-    fn tick(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// Hands every event to every reporter.
 #[derive(Default)]

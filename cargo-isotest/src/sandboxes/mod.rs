@@ -6,12 +6,13 @@ pub(crate) mod missing_paths;
 pub(crate) mod roots;
 
 use crate::cli;
-use crate::error::{self, Error};
+use crate::error::Error;
 use crate::invocation::Caller;
 use crate::remedy::{self, Obstacle, Place};
 use crate::sandboxes::roots::{Image, Rooted, Roots};
 use crate::settings::{BindAccess, SandboxSettings, Settings};
 use crate::testcase::TestBinary;
+use crate::text::style;
 use isotest_core::cgroup::{Cgroups, Established, scope};
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::host::{Host, bounds, originals, probe};
@@ -276,7 +277,7 @@ pub(crate) fn close(cgroups: Cgroups) {
             anstream::stderr(),
             "{STYLE}warning{STYLE:#}: the host's cgroups are not as they were: {why}; the next run in the same place \
              removes what this one leaves",
-            STYLE = error::WARNING_STYLE
+            STYLE = style::WARNING
         );
     }
 }

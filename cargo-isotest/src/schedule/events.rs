@@ -5,6 +5,7 @@ use crate::schedule::summary::{Cancellation, Summary};
 use crate::testcase::{TestBinary, TestCase};
 use isotest_core::policy::Isolation;
 use isotest_core::record::Record;
+use std::io;
 
 /// One happening.
 #[derive(Debug, Clone, Copy)]
@@ -53,4 +54,15 @@ pub(crate) enum Event<'a> {
         /// The counts and peaks.
         summary: &'a Summary,
     },
+}
+
+/// Writes events in one format.
+pub(crate) trait Reporter: Send {
+    /// Writes what is to be said about an event.
+    fn event(&mut self, event: &Event<'_>) -> io::Result<()>;
+
+    /// Called now and then while nothing happens, several times a second.
+    fn tick(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

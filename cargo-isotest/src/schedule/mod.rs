@@ -2,14 +2,15 @@
 
 pub(crate) mod events;
 pub(crate) mod interrupt;
+pub(crate) mod listing;
+pub(crate) mod slot_environment;
 pub(crate) mod slots;
 pub(crate) mod summary;
 
 use crate::harness::libtest::{self, Announced};
-use crate::report::{Reporter, Reporters};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::missing_paths;
-use crate::schedule::events::Event;
+use crate::schedule::events::{Event, Reporter};
 use crate::schedule::slots::{Flow, Job, News, Workers};
 use crate::schedule::summary::{Cancellation, Selection, Summary};
 use crate::settings::Execution;
@@ -50,7 +51,7 @@ impl Schedule<'_> {
         self,
         workers: &Workers<'_>,
         selection: Selection,
-        reporters: &mut Reporters,
+        reporters: &mut dyn Reporter,
     ) -> Finished {
         let started = Instant::now();
         let summary = Summary::new(selection, self.execution.fail_on_leak);
@@ -93,7 +94,7 @@ pub(crate) fn plan(test: &TestCase, execution: &Execution, limits: &Limits) -> S
 
 struct Run<'run> {
     schedule: Schedule<'run>,
-    reporters: &'run mut Reporters,
+    reporters: &'run mut dyn Reporter,
     summary: Summary,
     unwritten: Option<io::Error>,
 }

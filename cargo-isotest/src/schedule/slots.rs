@@ -1,10 +1,10 @@
 //! One thread for each job slot. They take attempts from one queue and tell what becomes of them.
 
-use crate::cargo::test_environment;
 use crate::error::Error;
 use crate::registry::Roster;
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots;
+use crate::schedule::slot_environment;
 use isotest_core::plan::SandboxPlan;
 use isotest_core::record::Record;
 use isotest_core::sandbox::{Attempt, Cancel, Slot};
@@ -188,6 +188,15 @@ pub(crate) enum Unready {
     Interrupted(i32),
 }
 
+impl From<Unready> for Error {
+    fn from(unready: Unready) -> Self {
+        match unready {
+            Unready::Failed(error) => Self::Sandbox(error),
+            Unready::Interrupted(signal) => Self::Interrupted(signal),
+        }
+    }
+}
+
 /// Goes the way of the thread that has panicked, and said why: without its answers the run has no true end.
 fn go_down() -> ! {
     resume_unwind(Box::new("the thread of a job slot panicked"))
@@ -261,7 +270,7 @@ impl<'run> Worker<'run> {
         }
         // Before it has any output of its own, which may go to the same terminal.
         self.tell(News::Started(id));
-        let additions = test_environment::additions(self.number);
+        let additions = slot_environment::additions(self.number);
         plan.workload.environment.extend(additions.map(|(name, value)| (name.to_owned(), value)));
         roots::complete(&mut plan.workload.environment, &self.sandboxes.image);
         let attempt = match self.sandboxes.templates.get(template).map_or(Ok(()), |other| slot.enter(other)) {

@@ -1,7 +1,5 @@
-//! Figures, names and captured bytes as text; pure.
+//! Figures in their units, and the names of signals; pure.
 
-use isotest_core::outcome::Outcome;
-use isotest_core::record::Captured;
 use nix::libc;
 use nix::sys::signal::Signal;
 use std::time::Duration;
@@ -59,31 +57,6 @@ pub(crate) fn signal(number: i32) -> String {
     }
 }
 
-/// The word at the head of an attempt's line.
-pub(crate) fn status(outcome: &Outcome, leaks_fail: bool) -> String {
-    match outcome {
-        Outcome::Passed => "PASS".to_owned(),
-        Outcome::Failed { .. } => "FAIL".to_owned(),
-        Outcome::Signaled { signal: number } => signal(*number),
-        Outcome::TimedOut => "TIMEOUT".to_owned(),
-        Outcome::OomKilled => "OOM".to_owned(),
-        Outcome::Leaked if leaks_fail => "LEAK-FAIL".to_owned(),
-        Outcome::Leaked => "LEAK".to_owned(),
-        Outcome::NotIsolated(_) => "NOT-ISOLATED".to_owned(),
-    }
-}
-
-/// Captured bytes as text; where the middle was dropped, a line says how much is left out.
-pub(crate) fn captured(output: &Captured) -> String {
-    if output.dropped == 0 {
-        // Joined first: a character may lie across the border.
-        return String::from_utf8_lossy(&[output.head.as_slice(), &output.tail].concat()).into_owned();
-    }
-    let head = String::from_utf8_lossy(&output.head);
-    let tail = String::from_utf8_lossy(&output.tail);
-    format!("{head}\n... {} bytes left out ...\n{tail}", output.dropped)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,13 +94,5 @@ mod tests {
         assert_eq!(signal(minimum), "SIGRTMIN");
         assert_eq!(signal(minimum + 3), "SIGRTMIN+3");
         assert_eq!(signal(libc::SIGRTMAX() + 1), format!("SIG{}", libc::SIGRTMAX() + 1));
-    }
-
-    #[test]
-    fn a_character_across_head_and_tail_is_whole_unless_bytes_are_missing() {
-        let mut output = Captured { head: b"na\xc3".to_vec(), dropped: 0, tail: b"\xafve".to_vec() };
-        assert_eq!(captured(&output), "naïve");
-        output.dropped = 7;
-        assert_eq!(captured(&output), "na\u{fffd}\n... 7 bytes left out ...\n\u{fffd}ve");
     }
 }

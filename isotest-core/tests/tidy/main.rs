@@ -34,7 +34,7 @@ const PURE: &[&str] = &[
 ];
 
 /// The crates whose pages state the layers of their modules.
-const LAYERED: [&str; 1] = ["isotest-core"];
+const LAYERED: [&str; 2] = ["isotest-core", "cargo-isotest"];
 
 /// A source file: its path from the workspace's root, and its text.
 struct Source {

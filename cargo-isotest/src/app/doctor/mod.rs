@@ -1,5 +1,6 @@
 //! `cargo isotest doctor`: what this host allows, found out by trying, and what can be done about the rest.
 
+mod diagnosis;
 mod text;
 
 pub(crate) use text::remedies;
@@ -9,12 +10,12 @@ use crate::cli::MessageFormat;
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::invocation::Caller;
-use crate::remedy::{self, Obstacle, Place, Remedy};
+use crate::remedy::{self, Obstacle, Place};
 use crate::sandboxes::roots;
 use crate::sandboxes::{self, Decided, RefusedViews, Shown};
 use crate::settings::{Bind, BindAccess, SandboxSettings, Settings};
+use diagnosis::{Condition, Diagnosis};
 use isotest_core::cgroup::Cgroups;
-use isotest_core::host::surroundings::Surroundings;
 use isotest_core::host::{Refusal, probe};
 use isotest_core::limits::Limits;
 use isotest_core::plan::{SandboxPlan, Template, Workload};
@@ -34,30 +35,6 @@ fn limits() -> Limits {
 
 /// Nothing of the trial takes longer, even on a machine that is very busy.
 const TIMEOUT: Duration = Duration::from_mins(1);
-
-/// How a capability is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Condition {
-    /// It can be had; figures say where they come from.
-    Ok(Option<&'static str>),
-    /// Something less can be had.
-    Degraded(String),
-    /// It cannot be had.
-    Missing(String),
-    /// It is not wanted.
-    Off,
-}
-
-/// What was found out.
-#[derive(Debug)]
-struct Diagnosis {
-    surroundings: Surroundings,
-    cgroup_layout: Option<&'static str>,
-    conditions: Vec<(Capability, Condition)>,
-    remedies: Vec<Remedy>,
-    /// Whether everything that is required can be had.
-    met: bool,
-}
 
 /// Tries and tells.
 ///

@@ -1,9 +1,9 @@
 //! A diagnosis as text and as JSON.
 
-use super::{Condition, Diagnosis};
+use super::diagnosis::{Condition, Diagnosis};
 use crate::remedy::Remedy;
-use crate::report::human::line::{BAD, GOOD, HEAD, NOTE, WARN, headed};
 use crate::text::sanitize::word;
+use crate::text::style::{BAD, GOOD, HEAD, NOTE, WARN, headed};
 use anstream::{AutoStream, ColorChoice};
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::policy::Capability;

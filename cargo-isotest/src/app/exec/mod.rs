@@ -5,7 +5,6 @@ mod screen;
 mod signals;
 
 use crate::cargo::build::Directories;
-use crate::cargo::test_environment;
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::invocation::Caller;
@@ -14,6 +13,7 @@ use crate::report;
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::missing_paths;
 use crate::sandboxes::roots;
+use crate::schedule::slot_environment;
 use crate::settings::{Command, Settings};
 use anstream::AutoStream;
 use isotest_core::limits::Limits;
@@ -47,7 +47,7 @@ pub(crate) fn execute(command: &Command, settings: &Settings, caller: &Caller) -
 /// The caller's environment and directory, and what tests are told, too.
 pub(crate) fn workload(command: &Command, caller: &Caller, sandboxes: &Sandboxes) -> Workload {
     let mut environment = caller.environment.clone();
-    environment.extend(test_environment::additions(0).map(|(name, value)| (name.to_owned(), value)));
+    environment.extend(slot_environment::additions(0).map(|(name, value)| (name.to_owned(), value)));
     roots::complete(&mut environment, &sandboxes.image);
     Workload {
         program: command.program.clone(),

@@ -1,12 +1,54 @@
 //! Looking at the runs on this machine.
 
-use super::{Attempt, Run};
 use crate::error::Error;
 use crate::registry::{Answer, Asked, Present, ask_all};
-use isotest_core::snapshot::{self, Extent};
+use isotest_core::snapshot::{self, Extent, Picture};
 use procfs::process::Process;
 use procfs::{Current, Uptime};
+use serde::Serialize;
 use std::time::Duration;
+
+/// A run that is going on.
+#[derive(Debug, Serialize)]
+pub(crate) struct Run {
+    /// Its supervisor.
+    pub(crate) pid: i32,
+    /// The user it belongs to.
+    pub(crate) uid: u32,
+    /// How it was called.
+    pub(crate) command: Option<Vec<String>>,
+    /// Where.
+    pub(crate) directory: Option<String>,
+    /// Since its start, in microseconds.
+    pub(crate) age_us: Option<u64>,
+    /// How many attempts at once.
+    pub(crate) jobs: Option<usize>,
+    /// How many tests are selected.
+    pub(crate) tests: Option<usize>,
+    /// How many of them have ended.
+    pub(crate) ended: Option<usize>,
+    /// Those that are running.
+    pub(crate) attempts: Vec<Attempt>,
+    /// Why nothing more is known.
+    pub(crate) trouble: Option<String>,
+}
+
+/// An attempt that is running.
+#[derive(Debug, Serialize)]
+pub(crate) struct Attempt {
+    /// What it is called on the command line, as long as it runs: the supervisor's id, a dot, and its number in the run.
+    pub(crate) id: String,
+    /// Its test's binary.
+    pub(crate) binary_id: String,
+    /// Its test's name.
+    pub(crate) name: String,
+    /// The process that is PID 1 inside.
+    pub(crate) init: Option<i32>,
+    /// All others.
+    pub(crate) picture: Option<Picture>,
+    /// Why there is no picture.
+    pub(crate) trouble: Option<String>,
+}
 
 /// All runs of the caller's, or of everybody if that is root; or the one with the attempt `wanted`, and only that.
 ///

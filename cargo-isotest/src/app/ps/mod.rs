@@ -8,7 +8,8 @@ use crate::cli::{MessageFormat, PsArgs};
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use console::Term;
-use isotest_core::snapshot::{Extent, Picture};
+use isotest_core::snapshot::Extent;
+use look::Run;
 use nix::unistd::geteuid;
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
@@ -19,48 +20,6 @@ use std::time::Duration;
 const SCHEMA: u32 = 1;
 /// How long `--watch` waits between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// A run that is going on.
-#[derive(Debug, Serialize)]
-pub(crate) struct Run {
-    /// Its supervisor.
-    pid: i32,
-    /// The user it belongs to.
-    uid: u32,
-    /// How it was called.
-    command: Option<Vec<String>>,
-    /// Where.
-    directory: Option<String>,
-    /// Since its start, in microseconds.
-    age_us: Option<u64>,
-    /// How many attempts at once.
-    jobs: Option<usize>,
-    /// How many tests are selected.
-    tests: Option<usize>,
-    /// How many of them have ended.
-    ended: Option<usize>,
-    /// Those that are running.
-    pub(crate) attempts: Vec<Attempt>,
-    /// Why nothing more is known.
-    trouble: Option<String>,
-}
-
-/// An attempt that is running.
-#[derive(Debug, Serialize)]
-pub(crate) struct Attempt {
-    /// What it is called on the command line, as long as it runs: the supervisor's id, a dot, and its number in the run.
-    id: String,
-    /// Its test's binary.
-    binary_id: String,
-    /// Its test's name.
-    name: String,
-    /// The process that is PID 1 inside.
-    pub(crate) init: Option<i32>,
-    /// All others.
-    picture: Option<Picture>,
-    /// Why there is no picture.
-    trouble: Option<String>,
-}
 
 #[derive(Serialize)]
 struct Line<'a> {

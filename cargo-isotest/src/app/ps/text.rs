@@ -1,6 +1,7 @@
 //! What is running as text for people; pure.
 
-use super::{Attempt, Run, details};
+use super::details;
+use super::look::{Attempt, Run};
 use crate::report::{Words, gap};
 use crate::text::sanitize::word;
 use crate::text::units::{cpu, memory, plural};

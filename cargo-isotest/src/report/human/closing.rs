@@ -1,8 +1,8 @@
 //! What a run says after its last test; pure.
 
-use super::line::{BAD, GOOD, WARN, headed};
 use crate::schedule::summary::{Cancellation, Summary};
 use crate::text::sanitize::word;
+use crate::text::style::{BAD, GOOD, WARN, headed};
 use crate::text::units::{marked, plural, round_memory, signal, total_cpu};
 
 /// Said when the run is cancelled, before the tests that still run have ended.

@@ -1,10 +1,9 @@
 //! A command that is no test as text: what its sandbox lacks before it, its end and its figures after it; pure.
 
-use super::line::{
-    BAD, DIM, GOOD, HEAD, WARN, consequences, duration, figures, headed, indented, out_of_memory,
-};
+use super::line::{consequences, duration, figures, indented, out_of_memory};
 use super::opening::shortcomings;
 use crate::text::sanitize::word;
+use crate::text::style::{BAD, DIM, GOOD, HEAD, WARN, headed};
 use crate::text::units::signal;
 use isotest_core::outcome::{Exit, Outcome};
 use isotest_core::policy::Isolation;

@@ -2,22 +2,15 @@
 
 use super::autopsy;
 use crate::testcase::TestCase;
+use crate::text::captured::captured;
 use crate::text::sanitize::{block, word};
-use crate::text::units::{captured, cpu, marked, memory, plural, round_memory, signal, status};
-use anstyle::{AnsiColor, Style};
+use crate::text::style::{BAD, BOLD, DIM, GOOD, LOST, WARN, headed};
+use crate::text::units::{cpu, marked, memory, plural, round_memory, signal};
+use anstyle::Style;
 use isotest_core::outcome::{Ending, Exit, LeftProcess, Outcome};
 use isotest_core::record::{Captured, Record};
 use isotest_core::usage::Usage;
 use std::path::PathBuf;
-
-pub(crate) const HEAD: Style = AnsiColor::Cyan.on_default().bold();
-pub(crate) const NOTE: Style = AnsiColor::Blue.on_default().bold();
-pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
-pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
-pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
-const LOST: Style = AnsiColor::Magenta.on_default().bold();
-pub(super) const DIM: Style = Style::new().dimmed();
-const BOLD: Style = Style::new().bold();
 
 /// Below the text of a line, right of its status word.
 const INDENT: &str = "             ";
@@ -30,11 +23,6 @@ pub(super) struct Attempt<'a> {
     pub(super) test: &'a TestCase,
     pub(super) number: u32,
     pub(super) record: &'a Record,
-}
-
-/// A line that begins with a word in the status column.
-pub(crate) fn headed(style: Style, head: &str, rest: &str) -> String {
-    format!("{style}{head:>12}{style:#} {rest}\n")
 }
 
 /// A test's binary and name.
@@ -67,6 +55,20 @@ impl Attempt<'_> {
 /// The line of an attempt that was killed with its run: nothing of it was measured.
 pub(super) fn interrupted(test: &TestCase, id_width: usize) -> String {
     headed(WARN, "INTERRUPTED", &columns(None, &Usage::default(), test, id_width))
+}
+
+/// The word at the head of an attempt's line.
+fn status(outcome: &Outcome, leaks_fail: bool) -> String {
+    match outcome {
+        Outcome::Passed => "PASS".to_owned(),
+        Outcome::Failed { .. } => "FAIL".to_owned(),
+        Outcome::Signaled { signal: number } => signal(*number),
+        Outcome::TimedOut => "TIMEOUT".to_owned(),
+        Outcome::OomKilled => "OOM".to_owned(),
+        Outcome::Leaked if leaks_fail => "LEAK-FAIL".to_owned(),
+        Outcome::Leaked => "LEAK".to_owned(),
+        Outcome::NotIsolated(_) => "NOT-ISOLATED".to_owned(),
+    }
 }
 
 fn columns(ending: Option<&Ending>, usage: &Usage, test: &TestCase, id_width: usize) -> String {

@@ -14,13 +14,13 @@ pub(crate) use line::title;
 pub(super) use progress::{Bar, Screen};
 pub(crate) use waits::Words;
 
-use crate::report::Reporter;
-use crate::schedule::events::Event;
+use crate::schedule::events::{Event, Reporter};
 use crate::testcase::TestBinary;
+use crate::text::style::{NOTE, WARN, headed};
 use crate::text::units::plural;
 use console::measure_text_width;
 use isotest_core::outcome::Outcome;
-use line::{Attempt, NOTE, WARN, headed, interrupted};
+use line::{Attempt, interrupted};
 use progress::{Running, SLOW};
 use std::io;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! What a run says before its first test: the isolation in force, and whatever is missing.
 
-use super::line::{HEAD, NOTE, WARN, headed};
 use crate::schedule::events::Event;
 use crate::text::sanitize::word;
+use crate::text::style::{HEAD, NOTE, WARN, headed};
 use crate::text::units::plural;
 use isotest_core::policy::{Capability, Isolation, State};
 

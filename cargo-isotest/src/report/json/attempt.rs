@@ -1,8 +1,9 @@
 //! The `attempt-finished` object.
 
-use super::microseconds;
+use super::schema::microseconds;
 use crate::testcase::TestCase;
-use crate::text::units::{captured, signal};
+use crate::text::captured::captured;
+use crate::text::units::signal;
 use isotest_core::outcome::{Ending, Exit, LeftProcess, Outcome};
 use isotest_core::record::{Autopsy, Record};
 use isotest_core::usage::{Reading, Usage};

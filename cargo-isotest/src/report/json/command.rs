@@ -1,7 +1,7 @@
 //! The object of a command that is no test.
 
-use super::SCHEMA;
 use super::attempt::Facts;
+use super::schema::SCHEMA;
 use isotest_core::record::Record;
 use serde::Serialize;
 

@@ -2,22 +2,19 @@
 
 mod attempt;
 mod command;
+mod schema;
 
 pub(crate) use command::command;
 
-use super::Reporter;
-use crate::schedule::events::Event;
+use crate::schedule::events::{Event, Reporter};
 use crate::schedule::summary::{Cancellation, Counts, Summary};
 use crate::testcase::TestCase;
 use crate::text::units::signal;
 use attempt::AttemptFinished;
 use isotest_core::policy::{Capability, State};
+use schema::{SCHEMA, microseconds};
 use serde::{Serialize, Serializer};
 use std::io::{self, Write};
-use std::time::Duration;
-
-/// The version of the format. Fields may be added without changing it.
-const SCHEMA: u32 = 1;
 
 /// Writes JSON lines.
 pub(super) struct Json {
@@ -113,10 +110,6 @@ impl<'a> StateFields<'a> {
             State::Off => Self::Off,
         }
     }
-}
-
-fn microseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[derive(Serialize)]
@@ -223,6 +216,7 @@ mod tests {
     use crate::schedule::summary::Selection;
     use crate::testing::builders;
     use serde_json::json;
+    use std::time::Duration;
 
     fn line(event: &Event<'_>) -> String {
         serde_json::to_string(&Line::of(event).unwrap()).unwrap()

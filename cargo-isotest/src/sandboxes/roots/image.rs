@@ -1,9 +1,8 @@
 //! Images of containers: an OCI image layout (image-layout.md of the OCI image specification), or what `docker save`
 //! writes. Either may be a directory or an archive of one.
 
-use super::error::UnpackError;
 use super::packed::{self, Digesting};
-use super::unpack::{Limits, Unpacking, Whiteouts};
+use super::unpack::{Limits, UnpackError, Unpacking, Whiteouts};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use serde::{Deserialize, Serialize};
 use std::fs::File;

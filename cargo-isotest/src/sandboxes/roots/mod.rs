@@ -1,9 +1,7 @@
 //! What becomes `/`: the roots of a run, and whether the test binaries can be executed in them.
 
-mod error;
 mod image;
 mod kept;
-mod metered;
 mod packed;
 mod unpack;
 
@@ -15,19 +13,18 @@ use crate::error::Error;
 use crate::invocation::Caller;
 use crate::settings::SandboxSettings;
 use crate::testcase::TestBinary;
-use error::RootError;
-use image::Opened;
+use image::{ImageError, Opened};
 use isotest_core::closure::{Closure, ElfError, Files, Kind, Lack};
 use isotest_core::host::probe;
 use isotest_core::plan::{Minimal, Root, Tree};
-use kept::{Kept, Notes};
-use std::ffi::{OsStr, OsString};
+use kept::{KeepError, Kept, Notes};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use unpack::{Limits, Unpacking, Whiteouts};
+use unpack::{Limits, UnpackError, Unpacking, Whiteouts};
 
 /// A root, and what of the host is copy-on-write in it.
 #[derive(Debug)]
@@ -51,6 +48,35 @@ pub(crate) struct Roots {
     pub(crate) image: Image,
     /// What a reader of the report should know about them.
     pub(crate) remarks: Vec<String>,
+}
+
+/// Why an archive or image is no root.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RootError {
+    /// It cannot be read.
+    #[error(transparent)]
+    File(#[from] io::Error),
+    /// There is no place for it.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
+    /// It is no archive of a root.
+    #[error(transparent)]
+    Archive(#[from] UnpackError),
+    /// It is no image.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+}
+
+impl RootError {
+    /// What the system said, if nothing is wrong with the root itself.
+    fn refusal(&self) -> Option<&io::Error> {
+        match self {
+            Self::File(_) => None,
+            Self::Keep(error) => Some(&error.source),
+            Self::Archive(error) => error.refusal(),
+            Self::Image(error) => error.refusal(),
+        }
+    }
 }
 
 /// The roots for tests.
@@ -262,16 +288,9 @@ fn check(rooted: &Rooted, sandbox: &SandboxSettings, binaries: &[Arc<TestBinary>
 }
 
 fn closure(binary: &TestBinary, files: &Files) -> Result<Closure, Error> {
-    let library_path = library_path(binary);
     files
-        .closure(&binary.path, library_path)
+        .closure(&binary.path, binary.library_path())
         .map_err(|source: ElfError| Error::Closure { program: binary.path.clone(), source })
-}
-
-/// Where the environment of a binary's tests says that libraries are.
-pub(crate) fn library_path(binary: &TestBinary) -> Option<&OsStr> {
-    let variable = binary.environment.iter().find(|(name, _)| name == "LD_LIBRARY_PATH");
-    variable.map(|(_, value)| value.as_os_str())
 }
 
 fn project(directories: &Directories) -> impl Iterator<Item = PathBuf> {

@@ -1,39 +1,8 @@
-//! Why something cannot be made a root: it is none, or the host has no place for it.
+//! Why an archive is not unpacked: it is no archive of a root, or the host has no place for it.
 
-use super::image::ImageError;
-use super::kept::KeepError;
 use nix::errno::Errno;
 use std::io;
 use std::path::PathBuf;
-
-/// Why an archive or image is no root.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RootError {
-    /// It cannot be read.
-    #[error(transparent)]
-    File(#[from] io::Error),
-    /// There is no place for it.
-    #[error(transparent)]
-    Keep(#[from] KeepError),
-    /// It is no archive of a root.
-    #[error(transparent)]
-    Archive(#[from] UnpackError),
-    /// It is no image.
-    #[error(transparent)]
-    Image(#[from] ImageError),
-}
-
-impl RootError {
-    /// What the system said, if nothing is wrong with the root itself.
-    pub(super) fn refusal(&self) -> Option<&io::Error> {
-        match self {
-            Self::File(_) => None,
-            Self::Keep(error) => Some(&error.source),
-            Self::Archive(error) => error.refusal(),
-            Self::Image(error) => error.refusal(),
-        }
-    }
-}
 
 /// Why an archive is not unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +48,7 @@ pub(crate) enum UnpackError {
 
 impl UnpackError {
     /// What the system said, if nothing is wrong with the archive: there is no room, or nobody may write there.
-    pub(super) fn refusal(&self) -> Option<&io::Error> {
+    pub(crate) fn refusal(&self) -> Option<&io::Error> {
         let Self::Write { source, .. } = self else { return None };
         let errno = Errno::from_raw(source.raw_os_error().unwrap_or_default());
         let by_archive = matches!(

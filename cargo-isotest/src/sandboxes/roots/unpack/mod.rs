@@ -1,8 +1,12 @@
 //! Unpacks archives into a directory that becomes a root, and nowhere else. Archives come from strangers: no name in
 //! one leads out of the directory, no link does, and none fills the disk.
 
-use super::error::UnpackError;
-use super::metered::Metered;
+mod error;
+mod metered;
+
+pub(crate) use error::UnpackError;
+
+use metered::Metered;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::unistd::geteuid;
 use std::collections::{BTreeMap, HashSet};

@@ -1,0 +1,67 @@
+//! Asks every test binary for its tests, in the slots of the run.
+
+use crate::error::Error;
+use crate::harness::ask;
+use crate::harness::libtest::{LIST_ARGUMENTS, Listing, WholeBinary};
+use crate::sandboxes::Sandboxes;
+use crate::schedule::slots::{Flow, Job, News, Workers};
+use crate::testcase::{TestBinary, TestCase};
+use isotest_core::record::Record;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The tests of all binaries, and which binaries have no list.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    /// The tests, in the order of the binaries.
+    pub(crate) tests: Vec<TestCase>,
+    /// The binaries that run whole.
+    pub(crate) whole: Vec<WholeBinary>,
+}
+
+/// Asks all of them, each twice. An answer may take as long as the time limit.
+///
+/// # Errors
+/// The first binary that could not be asked, or what stopped the asking.
+pub(crate) fn list(
+    workers: &Workers<'_>,
+    sandboxes: &Sandboxes,
+    binaries: &[Arc<TestBinary>],
+    time_limit: Duration,
+) -> Result<Listed, Error> {
+    let questions = LIST_ARGUMENTS.len();
+    let mut records: Vec<Option<Record>> = vec![None; binaries.len() * questions];
+    let mut interrupted = None;
+    let plan = |n: usize| {
+        let binary = &binaries[n / questions];
+        Job {
+            template: sandboxes.template_for(binary),
+            plan: ask::question(binary, LIST_ARGUMENTS[n % questions], time_limit),
+        }
+    };
+    workers.execute_all(records.len(), workers.jobs(), plan, |news| match news {
+        Some(News::Finished(n, record)) => {
+            records[n] = record.map(|record| *record);
+            Flow::On
+        }
+        Some(News::Interrupted(signal)) => {
+            interrupted = Some(signal);
+            Flow::NoMore
+        }
+        Some(News::Ready(_) | News::Started(_) | News::Killed(_) | News::Panicked) | None => Flow::On,
+    });
+    if let Some(signal) = interrupted {
+        return Err(Error::Interrupted(signal));
+    }
+    let mut listed = Listed::default();
+    for (binary, records) in binaries.iter().zip(records.chunks(questions)) {
+        match ask::listing(binary, records, time_limit)? {
+            Listing::Tests(tests) => listed.tests.extend(tests),
+            Listing::Whole(test, reason) => {
+                listed.whole.push(WholeBinary { id: binary.id.clone(), reason });
+                listed.tests.push(test);
+            }
+        }
+    }
+    Ok(listed)
+}

@@ -1,0 +1,32 @@
+//! Styles of words on a terminal, and the column that heads a line; pure.
+
+use anstyle::{AnsiColor, Style};
+
+/// How the word `error` is set.
+pub(crate) const ERROR: Style = AnsiColor::BrightRed.on_default().bold();
+/// How the word `warning` is set.
+pub(crate) const WARNING: Style = AnsiColor::BrightYellow.on_default().bold();
+/// How the word `hint` is set.
+pub(crate) const HINT: Style = AnsiColor::BrightCyan.on_default().bold();
+
+/// Style of a heading or of a word that begins a line of a report.
+pub(crate) const HEAD: Style = AnsiColor::Cyan.on_default().bold();
+/// Style of a word that begins a remark.
+pub(crate) const NOTE: Style = AnsiColor::Blue.on_default().bold();
+/// Style of a word that begins a line about something to look at.
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
+/// Style of the word for a success.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+/// Style of the word for a failure.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// Style of the word for an attempt without a verdict.
+pub(crate) const LOST: Style = AnsiColor::Magenta.on_default().bold();
+/// Style of what matters less.
+pub(crate) const DIM: Style = Style::new().dimmed();
+/// Style of a name that stands out.
+pub(crate) const BOLD: Style = Style::new().bold();
+
+/// A line that begins with a word in the status column.
+pub(crate) fn headed(style: Style, head: &str, rest: &str) -> String {
+    format!("{style}{head:>12}{style:#} {rest}\n")
+}
