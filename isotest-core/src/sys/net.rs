@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 pub(crate) fn raise_lo(socket: BorrowedFd<'_>) -> io::Result<()> {
     let mut name: [libc::c_char; libc::IFNAMSIZ] = [0; libc::IFNAMSIZ];
     for (to, from) in name.iter_mut().zip(c"lo".to_bytes()) {
-        *to = from.cast_signed();
+        *to = libc::c_char::from_ne_bytes([*from]);
     }
     let flags = libc::IFF_UP | libc::IFF_RUNNING;
     let request = libc::ifreq {
