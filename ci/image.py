@@ -1,14 +1,9 @@
-#!/usr/bin/env python3
-"""Makes images of containers from an archive: image.py ARCHIVE LAYOUT SAVED
+"""Images of containers, made from an archive."""
 
-LAYOUT is a directory, an OCI image layout with gzipped layers; SAVED a file as `docker save` writes it. In both the
-archive is the second of three layers: the first has what later ones hide, the third is empty but for whiteouts.
-"""
 import gzip
 import hashlib
 import io
 import json
-import sys
 import tarfile
 from pathlib import Path
 
@@ -27,7 +22,12 @@ def sha256(content):
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
-def main(source, layout, saved):
+def write(source, layout, saved):
+    """Writes an OCI image layout with gzipped layers, which is a directory, and a file as `docker save` writes it.
+
+    In both the archive is the second of three layers: the first has what later ones hide, the third is empty but for
+    whiteouts.
+    """
     layers = [
         archive({"etc/isotest-tree": b"hidden by a later layer\n", "etc/isotest-written": b"deleted by a later layer\n"}),
         Path(source).read_bytes(),
@@ -56,8 +56,5 @@ def main(source, layout, saved):
 
     names = [f"{n}/layer.tar" for n in range(len(layers))]
     manifest = [{"Config": "config.json", "RepoTags": ["tree:latest"], "Layers": names}]
-    files = {"manifest.json": json.dumps(manifest).encode(), "config.json": config} | dict(zip(names, layers))
+    files = {"manifest.json": json.dumps(manifest).encode(), "config.json": config} | dict(zip(names, layers, strict=True))
     Path(saved).write_bytes(archive(files))
-
-
-main(*sys.argv[1:])

@@ -6,7 +6,9 @@ import pathlib
 import shutil
 import subprocess
 
-TRIVIAL = pathlib.Path(__file__).resolve().parents[2] / "fixtures/projects/trivial"
+import places
+
+TRIVIAL = places.FIXTURES / "projects/trivial"
 
 
 def copy(directory):
@@ -24,7 +26,8 @@ def renew(source, target):
 
 def environment(size):
     """The project's build script generates this many tests. Every command on it must say so, or cargo builds it again."""
-    return os.environ | {"TRIVIAL_TESTS": str(size)}
+    inherited = {name: value for name, value in os.environ.items() if name != "CARGO_TARGET_DIR"}
+    return inherited | {"TRIVIAL_TESTS": str(size)}
 
 
 def list_tests(directory, size):

@@ -1,20 +1,33 @@
-"""The measuring half of `ci/bench.sh`: times rows of commands that execute the same trivial tests, and compares them."""
+"""What a test costs beside other runners, how its time and memory grow; fails only for what is enforced.
+
+In the gate that is the memory.
+
+Rows of commands execute the same trivial tests in one run, with the rounds interleaved: `cargo isotest`, `cargo nextest
+run`, that with bubblewrap around each test, and a bare spawn loop. Wall times are never judged, only ratios of rows of the
+same round.
+"""
 
 import argparse
+import itertools
 import json
 import os
-import pathlib
 import re
 import shutil
 import statistics
 import subprocess
-import sys
 
-import project as trivial
+import debian
+import places
+from bench import trivial
+from needs import FOR_TESTS, Needs
+from running import CheckError
 
-HERE = pathlib.Path(__file__).resolve().parent
-AS_USER = HERE.parent / "host/as-user.sh"
+NEEDS = Needs(debian=(*FOR_TESTS, "mmdebstrap"))
+# Ratios settle with few tests; they are for a quiet machine to judge.
+OF_THE_GATE = ["--tests", "200", "--enforce", "memory"]
+AS_USER = [places.CHECK, "as-user"]
 UID = int(os.environ.get("ISOTEST_CI_UID", "61234"))
+DIRECTORY = places.TARGET / "bench"
 # The most a row may cost, as a share of another row of the same round.
 ALLOWED = {("isotest user", "nextest"): 0.8, ("isotest root", "nextest"): 1.0,
            ("isotest user", "nextest+bwrap"): 0.35, ("isotest root", "nextest+bwrap"): 0.35,
@@ -24,31 +37,44 @@ ALLOWED_PEAK_KIB = 64 * 1024
 ALLOWED_GROWTH = 1.25
 
 
-def main():
-    options = parse_arguments()
-    bench = Bench(options)
+def check(run):
+    options = parse(run.options or (OF_THE_GATE if run.gate else []))
+    build(run)
+    bench = Bench(run, options)
     result = {"tests": options.tests, "rounds": options.rounds, "rows": [], "ratios": [], "scaling": []}
     for jobs in options.jobs:
         walls = bench.interleaved(jobs)
         result["rows"] += [row(name, jobs, values) for name, values in walls.items()]
         result["ratios"] += ratios(jobs, walls)
-    print_rows(result)
-    if options.sizes and bench.isotest:
+    tell_rows(run, result)
+    if options.sizes:
         result["scaling"] = [bench.scale(size) for size in options.sizes]
-        print_scaling(result["scaling"])
+        tell_scaling(run, result["scaling"])
     report = bench.directory / "bench.json"
     report.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"\nwritten to {report}")
+    run.say(f"\nwritten to {report}")
     missed = [(kind, miss) for kind, judge in JUDGES.items() for miss in judge(result)]
     for _, miss in missed:
-        print(f"missed: {miss}")
-    sys.exit(1 if any(kind in options.enforce for kind, _ in missed) else 0)
+        run.say(f"missed: {miss}")
+    enforced = [miss for kind, miss in missed if kind in options.enforce]
+    if enforced:
+        raise CheckError("; ".join(enforced))
 
 
-def parse_arguments():
-    numbers = lambda text: [int(number) for number in text.split(",") if number]
-    parser = argparse.ArgumentParser(prog="ci/bench.sh", description="measure cargo isotest against what people use today")
-    parser.add_argument("--directory", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+def build(run):
+    """All that is executed."""
+    run.cargo("build", "--release", "--quiet", "--workspace", "--bins")
+    (DIRECTORY / "bin").mkdir(parents=True, exist_ok=True)
+    shutil.copy2(places.RELEASE / "cargo-isotest", DIRECTORY / "bin")
+    for program in "floor", "stopwatch":
+        run.call(["rustc", "--edition", "2024", "-O", "-o", DIRECTORY / "bin" / program, places.CI / f"bench/{program}.rs"])
+
+
+def parse(arguments):
+    def numbers(text):
+        return [int(number) for number in text.split(",") if number]
+
+    parser = argparse.ArgumentParser(prog="ci/check bench --", description="measure cargo isotest against what people use today")
     parser.add_argument("--tests", type=int, default=1000, help="trivial tests in four binaries (1000)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of all rows (5)")
     parser.add_argument("--jobs", type=numbers, default=[1, 2], metavar="N,..", help="tests at once (1,2)")
@@ -57,25 +83,21 @@ def parse_arguments():
     parser.add_argument("--only", action="append", default=[], metavar="ROW", help="only this row (repeatable)")
     parser.add_argument("--enforce", action="append", default=[], choices=list(JUDGES),
                         help="fail if this is over its limit, or could not be measured (repeatable)")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 class Bench:
     """The built projects and the rows that execute their tests."""
 
-    def __init__(self, options):
+    def __init__(self, run, options):
+        self.run = run
         self.options = options
-        self.directory = options.directory
+        self.directory = DIRECTORY
         self.bin = self.directory / "bin"
         self.triple = re.search(r"^host: (.*)$", output(["rustc", "-vV"]), re.MULTILINE)[1]
-        self.isotest = (self.bin / "cargo-isotest").is_file() and self.speaks(self.bin / "cargo-isotest")
         self.project = self.prepared("root", options.tests)
         self.test_list = trivial.list_tests(self.project, options.tests)
         self.rows = self.available_rows()
-
-    def speaks(self, isotest):
-        """A binary that does not know `--version` is not yet the subcommand."""
-        return "isotest" in subprocess.run([isotest, "isotest", "--version"], text=True, capture_output=True).stdout
 
     def prepared(self, owner, size):
         """A project of `size` tests, built, which belongs to its owner."""
@@ -92,16 +114,15 @@ class Bench:
             rows["nextest"] = self.nextest
             if shutil.which("bwrap"):
                 rows["nextest+bwrap"] = self.nextest_bwrap
-        if self.isotest:
-            self.user_project = self.prepared("user", self.options.tests)
-            rows |= {"isotest root": self.isotest_root, "isotest user": self.isotest_user,
-                     "isotest minimal": lambda jobs: [*self.isotest_root(jobs), "--root", "minimal"]}
-            if shutil.which("mmdebstrap"):
-                tree = output([HERE.parent / "roots/tree.sh"]).strip()
-                rows["isotest tree"] = lambda jobs: [*self.isotest_root(jobs), "--root", f"dir:{tree}"]
-        for name in ("nextest", "nextest+bwrap", "isotest root", "isotest user"):
+        self.user_project = self.prepared("user", self.options.tests)
+        rows |= {"isotest root": self.isotest_root, "isotest user": self.isotest_user,
+                 "isotest minimal": lambda jobs: [*self.isotest_root(jobs), "--root", "minimal"]}
+        if shutil.which("mmdebstrap"):
+            tree = debian.root()
+            rows["isotest tree"] = lambda jobs: [*self.isotest_root(jobs), "--root", f"dir:{tree}"]
+        for name in "nextest", "nextest+bwrap":
             if name not in rows:
-                print(f"warning: no row `{name}`: {name.split('+')[-1].split()[0]} is missing", file=sys.stderr)
+                self.run.say(f"warning: no row `{name}`: {name.split('+')[-1]} is missing")
         return {name: command for name, command in rows.items() if not self.options.only or name in self.options.only}
 
     def floor(self, jobs):
@@ -112,7 +133,8 @@ class Bench:
                 "--status-level=none", "--final-status-level=none", "--show-progress=none"]
 
     def nextest_bwrap(self, jobs):
-        sandbox = f"bwrap --unshare-all --die-with-parent --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp --bind {self.project} {self.project}"
+        shown = "--ro-bind / / --dev /dev --proc /proc --tmpfs /tmp"
+        sandbox = f"bwrap --unshare-all --die-with-parent {shown} --bind {self.project} {self.project}"
         return ["env", f"CARGO_TARGET_{self.triple.upper().replace('-', '_')}_RUNNER={sandbox}", *self.nextest(jobs)]
 
     def isotest_root(self, jobs, project=None):
@@ -139,12 +161,12 @@ class Bench:
         log = self.directory / "output"
         log.touch()
         log.chmod(0o666)
-        session = [AS_USER] if name == "isotest user" else []
+        session = AS_USER if name == "isotest user" else []
         line = output([*session, self.bin / "stopwatch", mode, log, *command], size, self.directory)
         wall, peak, status = map(int, line.split())
         text = log.read_text(errors="replace")
         if status != 0 or not re.search(rf"\b{size} (tests )?run: {size} passed", text):
-            sys.exit(f"error: row `{name}` ended with {status} and did not pass {size} tests; the end of its output:\n{text[-2000:]}")
+            raise CheckError(f"row `{name}` ended with {status} and did not pass {size} tests; the end of its output:\n{text[-2000:]}")
         return wall / 1e6, peak
 
     def scale(self, size):
@@ -157,10 +179,10 @@ class Bench:
 
 
 def output(command, size=0, directory=None):
-    done = subprocess.run(list(map(str, command)), cwd=directory, env=trivial.environment(size), text=True,
+    done = subprocess.run(list(map(str, command)), check=False, cwd=directory, env=trivial.environment(size), text=True,
                           stdout=subprocess.PIPE)
     if done.returncode != 0:
-        sys.exit(f"error: `{' '.join(map(str, command))}` ended with {done.returncode}")
+        raise CheckError(f"`{' '.join(map(str, command))}` ended with {done.returncode}")
     return done.stdout
 
 
@@ -172,23 +194,24 @@ def ratios(jobs, walls):
     """Ratios of rows of the same round: neighbours in time saw the same machine."""
     pairs = [pair for pair in ALLOWED if pair[0] in walls and pair[1] in walls]
     return [{"row": row, "of": of, "jobs": jobs, "allowed": ALLOWED[row, of],
-             "median": statistics.median(a / b for a, b in zip(walls[row], walls[of]))} for row, of in pairs]
+             "median": statistics.median(a / b for a, b in zip(walls[row], walls[of], strict=True))} for row, of in pairs]
 
 
-def print_rows(result):
-    print(f"wall time per test in ms, {result['tests']} tests in four binaries, {result['rounds']} rounds")
-    print(f"{'row':15} {'jobs':>4} {'min':>8} {'median':>8} {'max':>8}")
+def tell_rows(run, result):
+    run.say(f"wall time per test in ms, {result['tests']} tests in four binaries, {result['rounds']} rounds")
+    run.say(f"{'row':15} {'jobs':>4} {'min':>8} {'median':>8} {'max':>8}")
     for entry in result["rows"]:
         each = [wall * 1000 / result["tests"] for wall in entry["wall_s"]]
-        print(f"{entry['row']:15} {entry['jobs']:4} {min(each):8.3f} {statistics.median(each):8.3f} {max(each):8.3f}")
+        run.say(f"{entry['row']:15} {entry['jobs']:4} {min(each):8.3f} {statistics.median(each):8.3f} {max(each):8.3f}")
     for entry in result["ratios"]:
-        print(f"{entry['row']} / {entry['of']}, {entry['jobs']} jobs: {entry['median']:.2f} (allowed {entry['allowed']})")
+        run.say(f"{entry['row']} / {entry['of']}, {entry['jobs']} jobs: {entry['median']:.2f} (allowed {entry['allowed']})")
 
 
-def print_scaling(scaling):
-    print("\nhow it grows, as root")
+def tell_scaling(run, scaling):
+    run.say("\nhow it grows, as root")
     for entry in scaling:
-        print(f"{entry['tests']:6} tests  {entry['wall_ms_per_test']:8.3f} ms a test  supervisor's peak {entry['peak_kib'] / 1024:6.1f} MiB")
+        peak = entry["peak_kib"] / 1024
+        run.say(f"{entry['tests']:6} tests  {entry['wall_ms_per_test']:8.3f} ms a test  supervisor's peak {peak:6.1f} MiB")
 
 
 def missed_ratios(result):
@@ -211,13 +234,10 @@ def missed_growth(result):
     if len(scaling) < 2:
         return ["how the time grows could not be measured"]
     grown = [(larger["tests"], larger["wall_ms_per_test"] / smaller["wall_ms_per_test"])
-             for smaller, larger in zip(scaling, scaling[1:])]
+             for smaller, larger in itertools.pairwise(scaling)]
     return [f"one of {tests} tests takes {growth:.2f} times as long as in the smaller run, allowed is {ALLOWED_GROWTH}"
             for tests, growth in grown if growth > ALLOWED_GROWTH]
 
 
 # What can be enforced.
 JUDGES = {"ratios": missed_ratios, "memory": missed_memory, "growth": missed_growth}
-
-
-main()

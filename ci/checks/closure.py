@@ -1,39 +1,62 @@
-#!/usr/bin/env bash
-# Compares what `cargo isotest closure` finds for programs of musl with what musl's loader says: ci/closure.sh PROGRAM
-# PROGRAM is the built cargo-isotest.
-set -euo pipefail
+"""What is said to be needed by every dynamic program in `/usr/bin` is what `ldd` says, and with musl what its loader says."""
 
-isotest=$1
-loader=$(echo /lib/ld-musl-*.so.1)
-place=$(mktemp -d)
-trap 'rm -rf "$place"' EXIT
-cd "$place"
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
 
-mkdir -p lib/inner
-echo 'int inner(void) { return 0; }' >inner.c
-echo 'int inner(void); int outer(void) { return inner(); }' >outer.c
-echo 'int outer(void); int main(void) { return outer(); }' >main.c
-musl-gcc -shared -fPIC -o lib/inner/libinner.so inner.c
-# Nothing of its own leads to what it needs: musl looks where the program says.
-musl-gcc -shared -fPIC -o lib/libouter.so outer.c -Llib/inner -linner
-# shellcheck disable=SC2016 # the loader's variable
-musl-gcc -o program main.c -Llib -louter -Wl,-rpath-link,lib/inner -Wl,-rpath,'$ORIGIN/lib:$ORIGIN/lib/inner'
+import places
+from needs import FOR_TESTS, Needs
+from running import CheckError
 
-compare() {
-    local expected found
-    expected=$("$loader" --list program | awk '$2 == "=>" {print $3}' | xargs realpath | sort -u)
-    found=$("$isotest" isotest closure --message-format json program |
-        python3 -c 'import json, sys; print(*(o["real_path"] for o in json.load(sys.stdin)["objects"][1:]), sep="\n")' | sort -u)
-    diff <(echo "$expected") <(echo "$found") || { echo "error: $1" >&2; exit 1; }
-    echo "$1: $(wc -l <<<"$found") libraries, as the loader says"
+NEEDS = Needs(debian=FOR_TESTS)
+SOURCES = {
+    "inner.c": "int inner(void) { return 0; }\n",
+    "outer.c": "int inner(void); int outer(void) { return inner(); }\n",
+    "main.c": "int outer(void); int main(void) { return outer(); }\n",
 }
 
-./program
-compare "run paths"
-mkdir other
-mv lib/inner/libinner.so other
-if ./program 2>/dev/null; then
-    echo "error: the library is still found" >&2
-    exit 1
-fi
-LD_LIBRARY_PATH=$place/other compare "LD_LIBRARY_PATH"
+
+def check(run):
+    run.cargo("test", "--workspace", "--test", "closure")
+    run.cargo("build", "--workspace", "--bins")
+    loaders = sorted(pathlib.Path("/lib").glob("ld-musl-*.so.1"))
+    if not loaders:
+        raise CheckError("there is no loader of musl: install musl-tools")
+    with tempfile.TemporaryDirectory() as made:
+        place = pathlib.Path(made).resolve()
+        build(run, place)
+        compare(run, "run paths", loaders[0], place)
+        (place / "other").mkdir()
+        (place / "lib/inner/libinner.so").rename(place / "other/libinner.so")
+        if subprocess.run([place / "program"], check=False, stderr=subprocess.DEVNULL).returncode == 0:
+            raise CheckError("the library is still found")
+        compare(run, "LD_LIBRARY_PATH", loaders[0], place, LD_LIBRARY_PATH=str(place / "other"))
+
+
+def build(run, place):
+    """A program that needs a library that needs another. Nothing of that library's own leads to what it needs: musl looks
+    where the program says."""
+    (place / "lib/inner").mkdir(parents=True)
+    for name, text in SOURCES.items():
+        (place / name).write_text(text)
+    run.call(["musl-gcc", "-shared", "-fPIC", "-o", "lib/inner/libinner.so", "inner.c"], cwd=place)
+    run.call(["musl-gcc", "-shared", "-fPIC", "-o", "lib/libouter.so", "outer.c", "-Llib/inner", "-linner"], cwd=place)
+    run.call(["musl-gcc", "-o", "program", "main.c", "-Llib", "-louter", "-Wl,-rpath-link,lib/inner",
+              "-Wl,-rpath,$ORIGIN/lib:$ORIGIN/lib/inner"], cwd=place)
+    run.call([place / "program"], cwd=place)
+
+
+def compare(run, what, loader, place, **variables):
+    environment = os.environ | variables
+    said = run.read([loader, "--list", "program"], cwd=place, env=environment)
+    expected = {os.path.realpath(place / path) for path in re.findall(r" => (\S+)", said)}
+    found = run.read([places.DEBUG / "cargo-isotest", "isotest", "closure", "--message-format", "json", "program"], cwd=place,
+                     env=environment)
+    found = {entry["real_path"] for entry in json.loads(found)["objects"][1:]}
+    if found != expected or not found:
+        raise CheckError(f"{what}: the loader says {sorted(expected)}, and cargo isotest {sorted(found)}")
+    run.say(f"{what}: {len(found)} libraries, as the loader says")
+    run.passed += 1

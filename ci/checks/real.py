@@ -1,28 +1,26 @@
-#!/usr/bin/env python3
-"""Runs released packages' own tests under `cargo test` and `cargo isotest` and compares them test by test.
+"""Released packages' own tests have the same names and verdicts as under `cargo test`.
 
-    ci/real-projects.py [--only NAME]... [--jobs N] [--cargo-test-only] [--list-failures]
-
-What is run and what may differ stands in `real-projects.toml`. Needs nothing but cargo and Python 3.11.
+What is run and what may differ stands in `real.toml`. Verdicts under `cargo test` are read from the harness's log file, one
+target at a time, because output of tests and verdicts share one terminal.
 """
 
 import argparse
+import contextlib
 import json
 import os
-import pathlib
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import tomllib
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-PROJECTS = pathlib.Path(os.environ.get("ISOTEST_REAL_PROJECTS") or CACHE / "isotest-real-projects")
-CARGO_HOME = pathlib.Path(os.environ.get("CARGO_HOME") or pathlib.Path.home() / ".cargo")
+import places
+from needs import FOR_TESTS, Needs
+from running import CheckError
+
+NEEDS = Needs(debian=FOR_TESTS)
+PROJECTS = places.cache("real-projects")
 TIME_LIMIT = 900
 
 # What harnesses write to `--logfile`: libtest `ok NAME`, libtest-mimic `test NAME ... ok`.
@@ -34,43 +32,30 @@ OUTCOMES = {"passed": "passed", "leaked": "passed", "skipped": "ignored",
             "failed": "failed", "signaled": "failed", "timed-out": "failed", "oom-killed": "failed"}
 
 
-def main():
-    options = parse_arguments()
-    projects = [Project(entry, options.jobs) for entry in tomllib.loads((HERE / "real-projects.toml").read_text())["project"]]
+def check(run):
+    run.cargo("build", "--release", "--workspace", "--bins")
+    options = parse(run.options)
+    entries = tomllib.loads((places.CI / "real.toml").read_text())["project"]
+    projects = [Project(entry, options.jobs) for entry in entries]
     unknown = set(options.only) - {project.name for project in projects}
     if unknown:
-        sys.exit(f"error: not in real-projects.toml: {', '.join(sorted(unknown))}")
-    isotest = None if options.cargo_test_only else isotest_binary()
+        raise CheckError(f"not in real.toml: {', '.join(sorted(unknown))}")
+    isotest = None if options.cargo_test_only else places.RELEASE / "cargo-isotest"
     reports = []
     for project in projects:
         if not options.only or project.name in options.only:
             reports.append(compare(project, isotest))
-            print(row(reports[-1]), flush=True)
-    sys.exit(conclude(reports, options))
+            run.say(row(reports[-1]))
+    conclude(run, reports, options)
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(description="compare `cargo test` and `cargo isotest` on released packages")
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="ci/check real --", description="compare `cargo test` and `cargo isotest` on released packages")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only this project (repeatable)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="jobs for building and for tests")
     parser.add_argument("--cargo-test-only", action="store_true", help="run the `cargo test` half alone")
     parser.add_argument("--list-failures", action="store_true", help="name the tests that fail under `cargo test`")
-    return parser.parse_args()
-
-
-def isotest_binary():
-    """The binary that `CARGO_ISOTEST` names, or what was built last for release, or else for debugging."""
-    named = os.environ.get("CARGO_ISOTEST")
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
-    candidates = [pathlib.Path(named)] if named else [target / "release/cargo-isotest", target / "debug/cargo-isotest"]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate.resolve()
-    sys.exit(f"error: no cargo-isotest at {' or '.join(map(str, candidates))}: run `cargo build --release` first")
-
-
-class CheckError(Exception):
-    """Something stopped the comparison of a project."""
+    return parser.parse_args(arguments)
 
 
 class Project:
@@ -111,10 +96,8 @@ class Project:
 
 def end_group(process):
     """Kills what the command left running."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 
@@ -150,7 +133,7 @@ def fetch(project):
         '[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2024"\n[workspace]\n'
         f'[dependencies]\n{project.name} = "={project.version}"\n')
     project.run(["cargo", "fetch", "--quiet"], directory=scratch)
-    sources = sorted(CARGO_HOME.glob(f"registry/src/*/{project.directory.name}"))
+    sources = sorted(places.cargo_home().glob(f"registry/src/*/{project.directory.name}"))
     if not sources:
         raise CheckError("cargo fetched it, but its source is not below $CARGO_HOME/registry/src")
     copy = project.directory.with_name(project.directory.name + ".incomplete")
@@ -253,18 +236,18 @@ def row(report):
     return f"{report['title']:24} {report['tests']:5} tests {len(report['failed']):4} failing under cargo test   {verdict}"
 
 
-def conclude(reports, options):
+def conclude(run, reports, options):
     for report in reports:
         for problem in report["problems"]:
-            print(f"  {report['title']}: {problem}")
+            run.say(f"  {report['title']}: {problem}")
         if options.list_failures:
             for binary, test in report["failed"]:
-                print(f"  {report['title']}: fails under cargo test: {binary} {test}")
+                run.say(f"  {report['title']}: fails under cargo test: {binary} {test}")
     total = sum(report["tests"] for report in reports)
     problems = sum(len(report["problems"]) for report in reports)
     done = "run under cargo test" if options.cargo_test_only else "compared"
-    print(f"{len(reports)} projects, {total} tests {done}, {problems} problems")
-    return 1 if problems or not total else 0
-
-
-main()
+    run.say(f"{len(reports)} projects, {total} tests {done}, {problems} problems")
+    run.passed += sum(not report["problems"] for report in reports)
+    run.failed += sum(bool(report["problems"]) for report in reports)
+    if not total:
+        raise CheckError("no test was compared")

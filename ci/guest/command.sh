@@ -34,7 +34,7 @@ cat /run/err >/dev/ttyS2 & err=$!
 (cd /root && "run_as_$user") </dev/null >/run/out 2>/run/err
 status=$?
 # Something the command left running may still hold the pipes.
-(sleep 10; kill $out $err) 2>/dev/null &
-wait $out $err
+(sleep 10; kill "$out" "$err") 2>/dev/null &
+wait "$out" "$err"
 echo "$status" >/dev/ttyS3
 sync

@@ -1,63 +1,132 @@
-#!/usr/bin/env bash
-# Writes an initramfs: busybox, kernel modules, the guest's init, a command, and files of this machine with the shared
-# libraries they need.
-#
-#     initramfs.sh KERNEL_DIRECTORY COMMAND_FILE OUTPUT [FILE_OR_DIRECTORY..]
-#
-# An initramfs may be several archives one after the other: first the guest's own files, then the copies.
-set -euo pipefail
+"""An initramfs: busybox, kernel modules, the guest's init, a command, and files of this machine."""
 
-here=$(cd "$(dirname "$0")" && pwd)
-kernel=$1 command=$2 output=$3
-shift 3
-staging=$(mktemp -d)
-trap 'rm -rf "$staging"' EXIT
+import os
+import pathlib
+import re
+import shutil
+import stat
+import subprocess
 
-# What the guest needs that the kernel has only as modules; each with what it depends on, dependencies first.
-modules() {
-    local name file needed
-    for name in "$@"; do
-        file=$(find "$kernel/lib/modules" -name "$name.ko" -o -name "${name//_/-}.ko")
-        [ -n "$file" ] || continue # built in
-        needed=$(grep -aoz '^depends=[^[:cntrl:]]*' "$file" | tr -d '\0')
-        IFS=, read -ra needed <<<"${needed#depends=}"
-        modules "${needed[@]}"
-        echo "$file"
-    done
+from guest import copies
+
+HERE = pathlib.Path(__file__).resolve().parent
+DIRECTORIES = ("dev", "etc", "home", "home/user", "mnt", "mnt/disk", "modules", "newroot", "proc", "root", "run", "sys", "tmp",
+               "usr", "usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "var", "var/tmp", "isotest-vm")
+MODES = {"tmp": 0o1777, "var/tmp": 0o1777, "root": 0o700}
+ETC = {
+    "hostname": "guest\n",
+    "hosts": "127.0.0.1 localhost guest\n::1 localhost\n",
+    "passwd": "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n",
+    "shadow": "root:*:::::::\nuser:*:::::::\n",
+    "group": "root:x:0:\ntty:x:5:\nuser:x:1000:\nnogroup:x:65534:\n",
 }
+# What the guest needs that a kernel may have only as modules.
+MODULES = ("overlay", "virtio_pci", "virtio_blk", "bridge")
 
-guest_files() {
-    mkdir -p "$staging"/{dev,etc,home/user,mnt/disk,modules,newroot,proc,root,run,sys,tmp,usr/{bin,sbin,lib,lib64},var/tmp,isotest-vm}
-    local directory applet
-    for directory in bin sbin lib lib64; do ln -s "usr/$directory" "$staging/$directory"; done
-    chmod 1777 "$staging"/tmp "$staging"/var/tmp
-    chmod 700 "$staging/root"
-    cp /bin/busybox "$staging/usr/bin/busybox"
-    for applet in $(busybox --list | grep -vx busybox); do ln -s busybox "$staging/usr/bin/$applet"; done
-    ln -s /proc/self/mounts "$staging/etc/mtab"
-    echo guest >"$staging/etc/hostname"
-    printf '127.0.0.1 localhost guest\n::1 localhost\n' >"$staging/etc/hosts"
-    printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n' >"$staging/etc/passwd"
-    printf 'root:*:::::::\nuser:*:::::::\n' >"$staging/etc/shadow"
-    chmod 600 "$staging/etc/shadow"
-    printf 'root:x:0:\ntty:x:5:\nuser:x:1000:\nnogroup:x:65534:\n' >"$staging/etc/group"
-    modules overlay virtio_pci virtio_blk bridge | awk '!seen[$0]++' | while read -r file; do
-        cp "$file" "$staging/modules/"
-        basename "$file" >>"$staging/modules/order"
-    done
-    install -m 755 "$here/guest-init.sh" "$staging/init"
-    install -m 755 "$here/guest-command.sh" "$staging/isotest-vm/run"
-    install -m 755 "$command" "$staging/isotest-vm/command"
-}
 
-archive() {
-    busybox cpio -o -H newc 2>/dev/null
-}
+class Archive:
+    """An archive as the kernel unpacks it (cpio, `newc`)."""
 
-guest_files
-(cd "$staging" && find . -mindepth 1 | sed 's|^\./||' | archive) >"$output"
-if [ $# -gt 0 ]; then
-    # Directories the guest has already keep the guest's mode.
-    "$here/copies.sh" "$@" | grep -vxE 'usr|usr/(bin|sbin|lib|lib64)|etc|root|home|tmp|var|var/tmp|run' >"$staging/list"
-    (cd / && archive) <"$staging/list" >>"$output"
-fi
+    def __init__(self, file):
+        self._file = file
+        self._count = 0
+        self._names = set()
+
+    def directory(self, name, mode=0o755):
+        self._names.add(name)
+        self._entry(name, stat.S_IFDIR | mode, 0)
+
+    def symlink(self, name, target):
+        self._names.add(name)
+        self._entry(name, stat.S_IFLNK | 0o777, len(target), target.encode())
+
+    def content(self, name, data, mode=0o644):
+        self._names.add(name)
+        self._entry(name, stat.S_IFREG | mode, len(data), data)
+
+    def copy(self, name):
+        """A file, directory or symlink of this machine, unless the archive has it."""
+        if name in self._names:
+            return
+        source = f"/{name}"
+        found = os.lstat(source)
+        if stat.S_ISDIR(found.st_mode):
+            self.directory(name, stat.S_IMODE(found.st_mode))
+        elif stat.S_ISLNK(found.st_mode):
+            self.symlink(name, os.readlink(source))
+        elif stat.S_ISREG(found.st_mode):
+            self._names.add(name)
+            with open(source, "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                self._entry(name, found.st_mode, size, None, found)
+                shutil.copyfileobj(file, self._file, 1 << 20)
+                self._pad(size)
+
+    def end(self):
+        self._entry("TRAILER!!!", 0, 0)
+
+    def _entry(self, name, mode, size, data=None, owner=None):
+        self._count += 1
+        name = name.encode() + b"\0"
+        uid, gid, mtime = (owner.st_uid, owner.st_gid, int(owner.st_mtime)) if owner else (0, 0, 0)
+        fields = (self._count, mode, uid, gid, 1, mtime, size, 0, 0, 0, 0, len(name), 0)
+        header = b"070701" + b"".join(b"%08X" % field for field in fields) + name
+        self._file.write(header + bytes(-len(header) % 4))
+        if data is not None:
+            self._file.write(data)
+            self._pad(size)
+
+    def _pad(self, size):
+        self._file.write(bytes(-size % 4))
+
+
+def write(path, kernel, command, paths=()):
+    """Writes it for a kernel's directory, a command's text, and files and directories with the libraries they need."""
+    with path.open("wb") as file:
+        archive = Archive(file)
+        for name in DIRECTORIES:
+            archive.directory(name, MODES.get(name, 0o755))
+        for name in "bin", "sbin", "lib", "lib64":
+            archive.symlink(name, f"usr/{name}")
+        add_busybox(archive)
+        archive.symlink("etc/mtab", "/proc/self/mounts")
+        for name, text in ETC.items():
+            archive.content(f"etc/{name}", text.encode(), 0o600 if name == "shadow" else 0o644)
+        modules = ordered_modules(kernel)
+        for module in modules:
+            archive.content(f"modules/{module.name}", module.read_bytes())
+        archive.content("modules/order", "".join(f"{module.name}\n" for module in modules).encode())
+        archive.content("init", (HERE / "init.sh").read_bytes(), 0o755)
+        archive.content("isotest-vm/run", (HERE / "command.sh").read_bytes(), 0o755)
+        archive.content("isotest-vm/command", command.encode(), 0o755)
+        # Directories the guest has already keep the guest's mode.
+        for name in copies.needed(paths):
+            archive.copy(name)
+        archive.end()
+
+
+def add_busybox(archive):
+    archive.content("usr/bin/busybox", pathlib.Path("/bin/busybox").read_bytes(), 0o755)
+    applets = subprocess.run(["busybox", "--list"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    for applet in applets:
+        if applet != "busybox":
+            archive.symlink(f"usr/bin/{applet}", "busybox")
+
+
+def ordered_modules(kernel):
+    """Each module with what it depends on, dependencies first."""
+    files = {file.stem.replace("-", "_"): file for file in (kernel / "lib/modules").rglob("*.ko")}
+    order = {}
+
+    def add(name):
+        # What is not there is built in.
+        file = files.get(name.replace("-", "_"))
+        if file and file not in order:
+            depends = re.search(rb"(?:^|\0)depends=([^\0]*)\0", file.read_bytes())
+            for needed in depends[1].decode().split(",") if depends and depends[1] else []:
+                add(needed)
+            order[file] = None
+
+    for name in MODULES:
+        add(name)
+    return list(order)

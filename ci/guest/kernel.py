@@ -1,22 +1,55 @@
-#!/usr/bin/env bash
-# Fetches Debian's cloud kernel with apt and unpacks it, without installing it: no boot loader, no initramfs, no hooks.
-# Prints the directory that holds boot/ and lib/modules/. ISOTEST_VM_CACHE says where it is kept.
-set -euo pipefail
+"""Kernels of distributions, fetched and unpacked without installing them: no boot loader, no initramfs, no hooks."""
 
-cache=${ISOTEST_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/isotest-vm}
-kernel=$cache/kernel
+import hashlib
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import urllib.request
 
-if [ ! -e "$kernel/complete" ]; then
-    package=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
-    if [ -z "$package" ]; then
-        echo "error: apt knows no linux-image-cloud-amd64: run \`apt-get update\`" >&2
-        exit 1
-    fi
-    rm -rf "$kernel"
-    mkdir -p "$kernel/download"
-    (cd "$kernel/download" && apt-get download -qq -o APT::Sandbox::User=root "$package") >&2
-    dpkg-deb -x "$kernel"/download/*.deb "$kernel"
-    rm -r "$kernel/download"
-    touch "$kernel/complete"
-fi
-echo "$kernel"
+import places
+from running import CheckError
+
+# Ubuntu 22.04's first one of those that are kept. Its drivers for a virtual machine are not modules.
+UBUNTU_5_15 = "http://archive.ubuntu.com/ubuntu/pool/main/l/linux/linux-image-unsigned-5.15.0-91-generic_5.15.0-91.101_amd64.deb"
+UBUNTU_5_15_SHA256 = "1a1d076a0736f6ffc2792cc83c40bd82001990a6a9c7af8f832bc0baca09e3be"
+
+
+def debian():
+    """The directory that holds boot/ and lib/modules/ of Debian's kernel for virtual machines."""
+    def download(place):
+        shown = subprocess.run(["apt-cache", "depends", "linux-image-cloud-amd64"], check=False, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True).stdout
+        package = re.search(r"^ *Depends: (linux-image-[0-9]\S*)", shown, re.MULTILINE)
+        if not package:
+            raise CheckError("apt knows no linux-image-cloud-amd64: run `apt-get update`")
+        subprocess.run(["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", package[1]], cwd=place, check=True,
+                       stdout=subprocess.DEVNULL)
+    return unpacked("kernel-debian", download)
+
+
+def ubuntu_5_15():
+    """The same of Ubuntu's kernel 5.15, which has no modules beside it."""
+    def download(place):
+        content = urllib.request.urlopen(UBUNTU_5_15, timeout=120).read()
+        if hashlib.sha256(content).hexdigest() != UBUNTU_5_15_SHA256:
+            raise CheckError(f"what came from {UBUNTU_5_15} is not what it was")
+        pathlib.Path(place, "kernel.deb").write_bytes(content)
+    return unpacked("kernel-ubuntu-5.15", download)
+
+
+def unpacked(name, download):
+    directory = places.cache(name)
+    if not (directory / "complete").exists():
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        with tempfile.TemporaryDirectory() as place:
+            download(place)
+            for package in pathlib.Path(place).glob("*.deb"):
+                subprocess.run(["dpkg-deb", "-x", package, directory], check=True)
+        (directory / "complete").touch()
+    return directory
+
+
+KERNELS = {"debian": debian, "ubuntu-5.15": ubuntu_5_15}

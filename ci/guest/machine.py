@@ -1,98 +1,130 @@
-#!/usr/bin/env bash
-# Runs a command in a machine of its own: Debian's kernel, pure cgroup v2, under software emulation (KVM is not needed).
-#
-#     ci/vm/run.sh [OPTION..] -- COMMAND [ARGUMENT..]
-#
-#     --copy PATH         a file or directory to have at the same path in the guest, with the libraries it needs (repeatable)
-#     --env NAME=VALUE    a variable for the command (repeatable)
-#     --as-user           run as uid 1000 in a cgroup that is handed over to it, instead of as root
-#     --systemd           boot a Debian from a disk, with systemd; --as-user then logs in, and gets a session
-#     --initramfs-root    stay on the initramfs, where pivot_root(2) is refused, instead of moving to a tmpfs
-#     --memory MEGABYTES  the guest's memory (1024)
-#     --timeout SECONDS   how long all of it may take (300)
-#
-# The guest has a root on tmpfs and an ext4 disk of 256 MiB at /mnt/disk, both empty and thrown away; or, with
-# --systemd, a root on a disk that is thrown away.
-# Standard output, standard error and the exit status are the command's. If there is no exit status, the guest's console
-# is printed and the exit status is 125.
-set -euo pipefail
+"""Runs a command in a machine of its own under software emulation, with another kernel (KVM is not needed).
 
-here=$(cd "$(dirname "$0")" && pwd)
-copies=() variables=() user=root root_on=tmpfs memory=1024 limit=300
-while [ $# -gt 0 ]; do
-    case $1 in
-    --copy) copies+=("$(realpath -s "$2")"); shift 2 ;;
-    --env) variables+=("$2"); shift 2 ;;
-    --as-user) user=user; shift ;;
-    --systemd) root_on=disk; shift ;;
-    --initramfs-root) root_on=initramfs; shift ;;
-    --memory) memory=$2; shift 2 ;;
-    --timeout) limit=$2; shift 2 ;;
-    --) shift; break ;;
-    *) echo "error: unknown option \`$1\`" >&2; exit 2 ;;
-    esac
-done
-if [ $# -eq 0 ]; then
-    echo "error: no command given after \`--\`" >&2
-    exit 2
-fi
+The guest has a root on tmpfs and an ext4 disk of 256 MiB at /mnt/disk, both empty and thrown away; or, with --systemd, a
+root on a disk that is thrown away. Standard output, standard error and the exit status are the command's. If there is no
+exit status, the guest's console is printed and the exit status is 125.
+"""
 
-for path in "${copies[@]}"; do
-    if [ ! -e "$path" ]; then
-        echo "error: nothing to copy at \`$path\`" >&2
-        exit 2
-    fi
-done
+import argparse
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+import threading
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+import debian
+from guest import disk, initramfs, kernel
+from running import CheckError
 
-quoted() {
-    local word
-    for word in "$@"; do printf " '%s'" "${word//\'/\'\\\'\'}"; done
-}
+NO_STATUS = 125
 
-{
-    echo '#!/bin/sh'
-    for variable in "${variables[@]}"; do echo "export ${variable%%=*}=$(quoted "${variable#*=}" | cut -c2-)"; done
-    echo "exec$(quoted "$@")"
-} >"$work/command"
 
-kernel=$("$here/kernel.sh")
-# Disks are sparse; nothing of them is kept.
-if [ "$root_on" = disk ]; then
-    tree=$("$here/tree.sh")
-    "$here/initramfs.sh" "$kernel" "$work/command" "$work/initramfs"
-    "$here/disk.sh" "$tree" "$work/command" "$work/disk" "${copies[@]}"
-else
-    "$here/initramfs.sh" "$kernel" "$work/command" "$work/initramfs" "${copies[@]}"
-    truncate -s 256M "$work/disk"
-    /sbin/mke2fs -q -F -t ext4 "$work/disk"
-fi
+def main(arguments):
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    options = parse(arguments[:at])
+    command = arguments[at + 1:]
+    if not command:
+        return told("no command given after `--`", 2)
+    copied = [os.path.abspath(path) for path in options.copy]
+    for path in copied:
+        if not os.path.lexists(path):
+            return told(f"nothing to copy at `{path}`", 2)
+    try:
+        with tempfile.TemporaryDirectory() as work:
+            return boot(options, script(options.env, command), copied, pathlib.Path(work))
+    except CheckError as error:
+        return told(error, NO_STATUS)
 
-ports=(
-    -chardev "file,id=console,path=$work/console" -serial chardev:console
-    -chardev file,id=out,path=/dev/fd/3 -serial chardev:out
-    -chardev file,id=err,path=/dev/fd/4 -serial chardev:err
-    -chardev "file,id=status,path=$work/status" -serial chardev:status
-)
-machine=(
-    -nodefaults -no-reboot -display none -monitor none
-    -accel tcg,thread=multi -cpu max -smp 2 -m "$memory"
-    -kernel "$(echo "$kernel"/boot/vmlinuz-*)" -initrd "$work/initramfs"
-    -drive "file=$work/disk,format=raw,if=virtio,cache=unsafe"
-    -append "console=ttyS0 loglevel=4 panic=-1 user=$user root_on=$root_on"
-)
-# Through pipes, because QEMU would truncate a file and make a terminal non-blocking.
-exec 3> >(exec cat) 4> >(exec cat >&2)
-timeout --kill-after 5 "$limit" qemu-system-x86_64 "${machine[@]}" "${ports[@]}" </dev/null || ended=$?
-exec 3>&- 4>&-
-wait
 
-status=$(tr -dc 0-9 2>/dev/null <"$work/status" || true)
-if [ -z "$status" ]; then
-    echo "error: the guest gave no exit status (qemu ended with ${ended:-0}); its console:" >&2
-    cat "$work/console" >&2 || true
-    exit 125
-fi
-exit "$status"
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="ci/check guest", usage="%(prog)s [OPTION..] -- COMMAND [ARGUMENT..]", description=__doc__)
+    parser.add_argument("--copy", action="append", default=[], metavar="PATH",
+                        help="a file or directory to have at the same path in the guest, with the libraries it needs (repeatable)")
+    parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable for the command (repeatable)")
+    parser.add_argument("--as-user", action="store_true", help="run as uid 1000 in a cgroup that is handed over, not as root")
+    root = parser.add_mutually_exclusive_group()
+    root.add_argument("--systemd", action="store_true",
+                      help="boot a Debian from a disk, with systemd; --as-user then logs in, and gets a session")
+    root.add_argument("--initramfs-root", action="store_true",
+                      help="stay on the initramfs, where pivot_root(2) is refused, instead of moving to a tmpfs")
+    parser.add_argument("--cgroups", choices=["v1", "v2", "hybrid"], default="v2", help="what is mounted without systemd (v2)")
+    parser.add_argument("--kernel", choices=list(kernel.KERNELS), default="debian", help="the guest's kernel (debian)")
+    parser.add_argument("--memory", type=int, default=1024, metavar="MEGABYTES", help="the guest's memory (1024)")
+    parser.add_argument("--timeout", type=int, default=300, metavar="SECONDS", help="how long all of it may take (300)")
+    return parser.parse_args(arguments)
+
+
+def told(what, status):
+    print(f"error: {what}", file=sys.stderr)
+    return status
+
+
+def script(variables, command):
+    """The command as a shell script."""
+    exports = [f"export {name}={shlex.quote(value)}" for name, _, value in (variable.partition("=") for variable in variables)]
+    return "\n".join(["#!/bin/sh", *exports, f"exec {shlex.join(command)}", ""])
+
+
+def boot(options, command, copied, work):
+    """Runs the machine to its end, and gives the command's exit status."""
+    files = kernel.KERNELS[options.kernel]()
+    root_on = "disk" if options.systemd else "initramfs" if options.initramfs_root else "tmpfs"
+    if options.systemd:
+        initramfs.write(work / "initramfs", files, command)
+        disk.write(work / "disk", debian.system(), command, copied)
+    else:
+        initramfs.write(work / "initramfs", files, command, copied)
+        disk.empty(work / "disk", 256)
+        subprocess.run(["/sbin/mke2fs", "-q", "-F", "-t", "ext4", work / "disk"], check=True)
+    words = f"user={'user' if options.as_user else 'root'} root_on={root_on} cgroups={options.cgroups}"
+    status, ended = execute([
+        "qemu-system-x86_64", "-nodefaults", "-no-reboot", "-display", "none", "-monitor", "none",
+        "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", str(options.memory),
+        "-kernel", str(next((files / "boot").glob("vmlinuz-*"))), "-initrd", f"{work}/initramfs",
+        "-drive", f"file={work}/disk,format=raw,if=virtio,cache=unsafe",
+        "-append", f"console=ttyS0 loglevel=4 panic=-1 {words}",
+    ], work, options.timeout)
+    if status is None:
+        console = work / "console"
+        print(f"error: the guest gave no exit status (qemu ended with {ended}); its console:", file=sys.stderr)
+        print(console.read_text(errors="replace") if console.exists() else "", file=sys.stderr)
+        return NO_STATUS
+    return status
+
+
+def execute(machine, work, seconds):
+    """Runs QEMU, carries over what the command writes, and gives the command's exit status and that of QEMU."""
+    # Through pipes, because QEMU would truncate a file and make a terminal non-blocking.
+    carriers, ends, ports = [], [], ["-chardev", f"file,id=console,path={work}/console", "-serial", "chardev:console"]
+    for name, descriptor in ("out", 1), ("err", 2):
+        read, write = os.pipe()
+        ends.append(write)
+        carriers.append(threading.Thread(target=carry, args=(read, descriptor)))
+        ports += ["-chardev", f"file,id={name},path=/dev/fd/{write}", "-serial", f"chardev:{name}"]
+    ports += ["-chardev", f"file,id=status,path={work}/status", "-serial", "chardev:status"]
+    process = subprocess.Popen([*machine, *ports], stdin=subprocess.DEVNULL, pass_fds=ends)
+    for end in ends:
+        os.close(end)
+    for carrier in carriers:
+        carrier.start()
+    try:
+        ended = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        ended = f"nothing in {seconds} seconds"
+    finally:
+        process.kill()
+        process.wait()
+        for carrier in carriers:
+            carrier.join()
+    told_status = work / "status"
+    digits = "".join(filter(str.isdigit, told_status.read_text(errors="replace"))) if told_status.exists() else ""
+    return int(digits) if digits else None, ended
+
+
+def carry(source, target):
+    while data := os.read(source, 1 << 16):
+        while data:
+            data = data[os.write(target, data):]
+    os.close(source)

@@ -1,17 +1,13 @@
-#!/usr/bin/env python3
 """Inside a container as Docker makes it by default, and with the flags that lift its refusals."""
 
 import re
 import shlex
-import subprocess
 import unittest
 
-import engine
-import rows
-import subject
-from subject import CANNOT_ISOLATE, Subject
+import debian
+from hosts import engine, rows, subject
+from hosts.subject import CANNOT_ISOLATE, Subject
 
-TREE = subject.ROOT / "ci/vm/tree.sh"
 SYS_ADMIN = ["--cap-add", "SYS_ADMIN"]
 SECCOMP = ["--security-opt", "seccomp=unconfined"]
 APPARMOR = ["--security-opt", "apparmor=unconfined"]
@@ -28,8 +24,7 @@ ADVICE = re.compile(r"^ +docker run (--.*)$", re.MULTILINE)
 def setUpModule():
     global docker, tried
     tried = Subject()
-    tree = subprocess.run([TREE], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    docker = unittest.enterModuleContext(engine.Engine(engine.unpacked(), tree))
+    docker = unittest.enterModuleContext(engine.Engine(engine.unpacked(), debian.system()))
 
 
 def run(words, *flags):
@@ -99,7 +94,3 @@ class Unconfined(rows.Row):
 
     def test_every_promise_is_kept(self):
         self.assert_keeps_promises(run(tried.end_to_end(), *UNCONFINED, *SYSTEM_PATHS, *CGROUPS), 95)
-
-
-if __name__ == "__main__":
-    rows.main()

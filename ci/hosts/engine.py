@@ -12,11 +12,9 @@ import subprocess
 import tempfile
 import time
 
-import ran
+import places
+from hosts import ran
 
-HERE = pathlib.Path(__file__).resolve().parent
-CACHE = pathlib.Path(os.environ.get("ISOTEST_VM_CACHE") or
-                     pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "isotest-vm")
 PACKAGES = ["docker.io", "containerd", "runc", "libdevmapper1.02.1"]
 # Of these, what it takes to run a container.
 PROGRAMS = ["usr/sbin/dockerd", "usr/bin/docker", "usr/bin/containerd", "usr/bin/containerd-shim-runc-v2", "usr/sbin/runc",
@@ -27,7 +25,7 @@ PATIENCE = 60
 
 def unpacked():
     """The directory with the engine's programs."""
-    directory = CACHE / "docker"
+    directory = places.cache("docker")
     if not (directory / "complete").exists():
         shutil.rmtree(directory, ignore_errors=True)
         with tempfile.TemporaryDirectory() as place:

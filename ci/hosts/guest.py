@@ -1,22 +1,21 @@
-"""Runs commands in a guest of `ci/vm/`, one boot for all of them, and brings back what each of them said."""
+"""Runs commands in a guest, one boot for all of them, and brings back what each of them said."""
 
 import io
-import pathlib
 import subprocess
 import tarfile
 
-from ran import Ran
+import places
+from hosts.ran import Ran
 
-RUN = pathlib.Path(__file__).resolve().parents[1] / "vm/run.sh"
 # Emulation, and possibly a busy machine.
 SECONDS = 900
 
 
 def run(lines, *options, files=(), seconds=SECONDS):
-    """Runs shell lines, name to text, one after the other. `options` are those of run.sh; `files` are copied."""
+    """Runs shell lines, name to text, one after the other. `options` are those of `ci/check guest`; `files` are copied."""
     copies = [word for path in files for word in ("--copy", str(path))]
-    command = [RUN, *options, *copies, "--timeout", str(seconds), "--", "sh", "-c", script(lines)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    command = [places.CHECK, "guest", *options, *copies, "--timeout", str(seconds), "--", "sh", "-c", script(lines)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode != 0:
         # With the guest's console, if it did not come to its end.
         raise AssertionError(f"the guest failed with {done.returncode}: {done.stderr.decode(errors='replace')}")

@@ -1,14 +1,13 @@
-#!/usr/bin/env python3
 """Ordinary users of this machine: one to whom a cgroup was handed over, all of it or a part, and one without."""
 
 import pathlib
 import unittest
 
-import ran
-import rows
-from subject import CANNOT_ISOLATE, ROOT, UID, Subject
+import places
+from hosts import ran, rows
+from hosts.subject import CANNOT_ISOLATE, UID, Subject
 
-AS_USER = ["env", f"ISOTEST_CI_UID={UID}", ROOT / "ci/host/as-user.sh"]
+AS_USER = ["env", f"ISOTEST_CI_UID={UID}", places.CHECK, "as-user"]
 V1 = any(" cgroup " in line and "memory" in line for line in pathlib.Path("/proc/self/mounts").read_text().splitlines())
 
 
@@ -43,7 +42,3 @@ class HandedOver(rows.Row):
             refused = isotest("--no-cgroups", flags=flags)
             self.assertEqual((refused.status, refused.stdout), (CANNOT_ISOLATE, ""), f"{refused}")
             self.assertIn("Remedy for memory: ", refused.stderr)
-
-
-if __name__ == "__main__":
-    rows.main()

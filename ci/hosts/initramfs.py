@@ -1,9 +1,7 @@
-#!/usr/bin/env python3
 """Root on an initramfs, whose root directory pivot_root(2) refuses, in a guest."""
 
-import guest
-import rows
-from subject import Subject, line
+from hosts import guest, rows
+from hosts.subject import Subject, line
 
 REFUSED = "mkdir -p /tmp/new && mount -t tmpfs new /tmp/new && mkdir /tmp/new/old && pivot_root /tmp/new /tmp/new/old"
 # What does not depend on the root is shown by the check `vm`, for the same kernel.
@@ -26,7 +24,3 @@ class Initramfs(rows.Row):
 
     def test_every_promise_that_depends_on_it_is_kept(self):
         self.assert_keeps_promises(ran["end_to_end"], 50)
-
-
-if __name__ == "__main__":
-    rows.main()

@@ -1,15 +1,13 @@
-#!/usr/bin/env python3
 """Sandboxes within a sandbox on this machine: `cargo isotest` and bubblewrap, in tests that `cargo isotest` runs."""
 
-import ran
-import rows
-import subject
-from ran import Report
-from subject import ISOTEST, ROOT, UID, Subject
+import places
+from hosts import ran, rows, subject
+from hosts.ran import Report
+from hosts.subject import ISOTEST, UID, Subject
 
-AS_USER = ["env", f"ISOTEST_CI_UID={UID}", ROOT / "ci/host/as-user.sh"]
-PASSED = {name: "passed" for name in ["tests::has_a_network_files_and_processes_of_its_own", "isotest", "bubblewrap",
-                                      "bubblewrap_with_a_proc_of_its_own"]}
+AS_USER = ["env", f"ISOTEST_CI_UID={UID}", places.CHECK, "as-user"]
+PASSED = dict.fromkeys(["tests::has_a_network_files_and_processes_of_its_own", "isotest", "bubblewrap",
+                        "bubblewrap_with_a_proc_of_its_own"], "passed")
 
 
 def setUpModule():
@@ -38,7 +36,3 @@ class Nested(rows.Row):
         self.assertEqual(report.outcomes(), PASSED | refused)
         said = next(attempt["stderr"] for attempt in report.attempts if attempt["name"] in refused)
         self.assertIn("Can't mount proc", said)
-
-
-if __name__ == "__main__":
-    rows.main()

@@ -1,15 +1,12 @@
-#!/usr/bin/env python3
 """Docker on pure cgroup v2 with AppArmor, in a guest: the default container, the flags, and `--privileged`."""
 
-import engine
-import guest
-import rows
-from container import CGROUPS, SECCOMP, SYS_ADMIN, UNCONFINED
-from subject import CANNOT_ISOLATE, Subject, line
+from hosts import engine, guest, rows
+from hosts.container import CGROUPS, SECCOMP, SYS_ADMIN, UNCONFINED
+from hosts.subject import CANNOT_ISOLATE, Subject, line
 
 # The image has directories only: what is in the guest's is shown to the container.
 SHOWN = ["/usr", "/etc", "/root"]
-START = f"""
+START = """
 mkdir -p /image/tmp /image/var/tmp /image/run && chmod 1777 /image/tmp /image/var/tmp
 for name in bin sbin lib lib64; do ln -s usr/$name /image/$name; done
 (dockerd --iptables=false --ip6tables=false --bridge=none >/log 2>&1 &)
@@ -31,8 +28,8 @@ def setUpModule():
 
     required = line(subject.isotest("--require", "memory,pids"))
 
-    def contained(*flags, words=subject.isotest()):
-        return f"{path}; {line([*docker, *flags, 'shell', *words])}"
+    def contained(*flags, words=()):
+        return f"{path}; {line([*docker, *flags, 'shell', *(words or subject.isotest())])}"
 
     ran = guest.run({
         "engine": f"{path}; {START}",
@@ -65,7 +62,7 @@ class Confined(rows.Row):
 class Lifted(rows.Row):
     """Without those refusals everything is in force, and measured where cgroups may be written."""
 
-    ALL = ["memory", "cpu", "pids", "io", "pressure"]
+    ALL = ("memory", "cpu", "pids", "io", "pressure")
 
     def test_with_the_flags_and_the_cgroups_of_the_host(self):
         self.assert_isolates(ran["unconfined"], self.ALL)
@@ -77,7 +74,3 @@ class Lifted(rows.Row):
     def test_the_advice_helps_where_a_shell_is_in_the_same_cgroup(self):
         self.assertIn("other processes are in this cgroup: move them aside", ran["beside_a_shell"].stderr)
         self.assert_isolates(ran["beside_a_shell"], self.ALL)
-
-
-if __name__ == "__main__":
-    rows.main()

@@ -19,8 +19,8 @@ class Ran:
 
 def run(words, seconds, **settings):
     """Runs a command of this machine, for so long at most."""
-    done = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, check=False, timeout=seconds, **settings)
+    done = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, capture_output=True,
+                          check=False, timeout=seconds, **settings)
     return Ran(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
 

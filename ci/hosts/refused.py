@@ -1,9 +1,7 @@
-#!/usr/bin/env python3
 """Machines that refuse user namespaces to ordinary users, each in its own way, in a guest; and what is advised there."""
 
-import guest
-import rows
-from subject import CANNOT_ISOLATE, ISOTEST, Subject, line
+from hosts import guest, rows
+from hosts.subject import CANNOT_ISOLATE, ISOTEST, Subject, line
 
 # The commands that the refusal before gave, pasted as they stand.
 TAKE_ADVICE = r"sed -n 's/^ \{{13\}}//p' $d/{refusal}.stderr | sh >&2"
@@ -80,7 +78,3 @@ class Refused(rows.Row):
     def test_the_advice_helps_against_apparmor(self):
         self.assert_isolates(ran["map_advised"], ["cpu"])
         self.assert_isolates(ran["capability_advised"], ["cpu"])
-
-
-if __name__ == "__main__":
-    rows.main()

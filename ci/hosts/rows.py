@@ -1,11 +1,10 @@
-"""What all rows of the matrix promise, and how their results are told: in the words of the standard test harness."""
+"""What all rows of the matrix promise, and how their results are told."""
 
 import re
-import sys
 import unittest
 
-import subject
-from ran import Report
+from hosts import subject
+from hosts.ran import Report
 
 
 class Row(unittest.TestCase):
@@ -33,39 +32,41 @@ class Row(unittest.TestCase):
 
 
 class Result(unittest.TestResult):
-    """Tells each promise as it is tried."""
+    """Tells each promise as it is tried, and counts it."""
 
-    passed = 0
+    def __init__(self, run):
+        super().__init__()
+        self._run = run
 
     def addSuccess(self, test):
-        self.passed += 1
-        self.tell(test, "ok")
+        self._run.passed += 1
+        self._tell(test, "holds")
 
     def addFailure(self, test, err):
         super().addFailure(test, err)
-        self.tell(test, "FAILED", self.failures[-1][1])
+        self._fail(test, self.failures[-1][1])
 
     def addError(self, test, err):
         super().addError(test, err)
-        self.tell(test, "FAILED", self.errors[-1][1])
+        self._fail(test, self.errors[-1][1])
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
-        self.tell(test, f"ignored, {reason}")
+        self._run.skip(name_of(test), reason)
 
-    def tell(self, test, verdict, why=""):
-        # A host that cannot be had is told by the class of its tests.
-        name = test.id().removeprefix("__main__.") if isinstance(test, unittest.TestCase) else str(test)
-        print(f"test {name} ... {verdict}", why, sep="\n" if why else "", flush=True)
+    def _fail(self, test, why):
+        self._run.failed += 1
+        self._tell(test, f"does not hold\n{why}")
+
+    def _tell(self, test, verdict):
+        self._run.say(f"{name_of(test)}: {verdict}")
 
 
-def main():
-    """Tries the promises of the calling script, or those that are named, and ends with 0 if all hold."""
-    names = sys.argv[1:] or None
-    loader = unittest.defaultTestLoader
-    tests = loader.loadTestsFromNames(names, sys.modules["__main__"]) if names else loader.loadTestsFromModule(sys.modules["__main__"])
-    result = Result()
-    tests.run(result)
-    failed = len(result.failures) + len(result.errors)
-    print(f"test result: {'FAILED' if failed else 'ok'}. {result.passed} passed; {failed} failed;")
-    sys.exit(1 if failed else 0)
+def name_of(test):
+    """Host, class and promise. A host that cannot be had is told by the class of its tests."""
+    return test.id().removeprefix("hosts.") if isinstance(test, unittest.TestCase) else str(test)
+
+
+def attempt(run, name):
+    """Tries the promises of a host's module, of a class in it, or one of them."""
+    unittest.defaultTestLoader.loadTestsFromName(name).run(Result(run))

@@ -10,11 +10,11 @@ import shlex
 import shutil
 import subprocess
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-CORE = ROOT / "isotest-core"
-TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve()
-PROJECTS = TARGET / "hosts"
-ISOTEST = TARGET / "debug/cargo-isotest"
+import places
+
+CORE = places.ROOT / "isotest-core"
+PROJECTS = places.TARGET / "hosts"
+ISOTEST = places.DEBUG / "cargo-isotest"
 # The ordinary user of guests and containers; projects are theirs.
 UID = 1000
 
@@ -30,14 +30,14 @@ CANNOT_ISOLATE = 97
 def cargo(*arguments, **environment):
     """Runs cargo in the repository and returns what it printed."""
     variables = {name: value for name, value in os.environ.items() if name != "CARGO_TARGET_DIR"} | environment
-    return subprocess.run(["cargo", *arguments], cwd=ROOT, env=variables, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(["cargo", *arguments], cwd=places.ROOT, env=variables, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 class Subject:
     """Everything that is built. Takes some seconds where it was built before."""
 
     def __init__(self):
-        target = {"CARGO_TARGET_DIR": str(TARGET)}
+        target = {"CARGO_TARGET_DIR": str(places.TARGET)}
         cargo("build", "--quiet", "--workspace", "--bins", **target)
         messages = cargo("test", "--package", "isotest-core", "--test", "e2e", "--no-run", "--quiet",
                          "--message-format=json", **target)
@@ -49,7 +49,7 @@ class Subject:
 
     def programs(self):
         """What a host must have for the end-to-end tests, at the same paths."""
-        return [self._end_to_end, TARGET / "debug/probe", CORE / "Cargo.toml"]
+        return [self._end_to_end, places.DEBUG / "probe", CORE / "Cargo.toml"]
 
     def files(self):
         """The same for all that can be run: projects need cargo."""
@@ -58,7 +58,7 @@ class Subject:
 
     def directories(self):
         """The same for a host that shares directories with this one: those to read and those to write."""
-        return [TARGET / "debug", self._toolchain, CORE], [PROJECTS]
+        return [places.DEBUG, self._toolchain, CORE], [PROJECTS]
 
     def isotest(self, *flags, directory=None):
         """The words of a call for a project, the tour by default, that reports in JSON."""
@@ -84,7 +84,7 @@ class Subject:
 def project(name):
     """Copies a project out of the repository and builds its tests in it, as the user's own."""
     directory = PROJECTS / name
-    shutil.copytree(ROOT / "fixtures/projects" / name, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target"))
+    shutil.copytree(places.FIXTURES / "projects" / name, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target"))
     cargo("test", "--quiet", "--no-run", "--offline", "--manifest-path", str(directory / "Cargo.toml"))
     for place, _, names in os.walk(directory):
         for path in [place, *(os.path.join(place, name) for name in names)]:

@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 """A machine with swap, in a guest: a memory limit holds all the same."""
 
-import guest
-import rows
-from ran import Report
-from subject import TARGET, Subject, line
+import places
+from hosts import guest, rows
+from hosts.ran import Report
+from hosts.subject import Subject, line
 
 SWAP_ON = "dd if=/dev/zero of=/swap bs=1M count=400 && chmod 600 /swap && mkswap /swap && swapon /swap && cat /proc/swaps"
 # A service manager's limit of memory is none of memory and swap together.
@@ -17,7 +16,7 @@ def setUpModule():
     subject = Subject()
     ran = guest.run({
         "swap": SWAP_ON,
-        "control": line([*CONTROL, TARGET / "debug/probe", "allocate", "200"]),
+        "control": line([*CONTROL, places.DEBUG / "probe", "allocate", "200"]),
         "limited": line([*DELEGATED, *subject.isotest("--memory-limit", "100MiB", "--test", "index")]),
         "unlimited": line([*DELEGATED, *subject.isotest("--test", "index")]),
     }, "--systemd", files=subject.files())
@@ -40,7 +39,3 @@ class Swap(rows.Row):
         report = Report(ran["unlimited"])
         self.assertEqual(set(report.outcomes().values()), {"passed"})
         self.assertGreater(max(report.figures("memory_peak_bytes")), 200 << 20)
-
-
-if __name__ == "__main__":
-    rows.main()

@@ -1,9 +1,7 @@
-#!/usr/bin/env python3
 """Pure cgroup v2 under systemd, in a guest: a user who has logged in, a CI agent without a session, and root."""
 
-import guest
-import rows
-from subject import CANNOT_ISOLATE, UID, Subject, line
+from hosts import guest, rows
+from hosts.subject import CANNOT_ISOLATE, UID, Subject, line
 
 DELEGATED = ["systemd-run", "--scope", "--quiet", "-p", "Delegate=yes"]
 SESSION = [*DELEGATED, "--user"]
@@ -84,7 +82,3 @@ class Root(rows.Row):
 
     def test_no_scope_is_left(self):
         self.assertEqual((ran["scopes"].status, ran["scopes"].stdout), (0, ""), f"{ran['scopes']}")
-
-
-if __name__ == "__main__":
-    rows.main()

@@ -1,0 +1,40 @@
+"""For an ordinary user, with cgroups handed over and without, each promise holds, and the program does what it is told."""
+
+import os
+import pathlib
+import shutil
+import time
+
+import places
+from needs import FOR_TESTS, Needs
+from running import CheckError
+
+NEEDS = Needs(debian=FOR_TESTS)
+# What of the machine's own may come in the meantime.
+SPARE_NETWORKS = 100
+
+
+def check(run):
+    end_to_end, command_line = run.test_binary("e2e"), run.test_binary("cli")
+    # Where each user builds the projects that are tested.
+    shared = places.TARGET / "tmp"
+    shared.mkdir(exist_ok=True)
+    shared.chmod(0o1777)
+    before = networks()
+    for cgroups in [], ["--no-cgroups"]:
+        run.say(f"as an ordinary user, {' '.join(cgroups) or 'with cgroups'}")
+        for crate, binary in ("isotest-core", end_to_end), ("cargo-isotest", command_line):
+            variables = {"CARGO_MANIFEST_DIR": str(places.ROOT / crate), "CARGO": shutil.which("cargo")}
+            run.call([places.CHECK, "as-user", *cgroups, "env", "-C", crate, binary], env=os.environ | variables)
+    for _ in range(50):
+        after = networks()
+        if after < before + SPARE_NETWORKS:
+            return
+        time.sleep(0.2)
+    raise CheckError(f"there were {before} network namespaces, and ten seconds later there are {after}")
+
+
+def networks():
+    """How many network namespaces there are. The kernel's list is root's to read, and it is the users' that are handed on."""
+    lines = pathlib.Path("/proc/slabinfo").read_text().splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("net_namespace ")), 0)

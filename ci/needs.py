@@ -1,0 +1,97 @@
+"""What checks need of the machine, and the one place where it is installed."""
+
+import dataclasses
+import hashlib
+import importlib.util
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import places
+from running import CheckError
+
+# Linters that PyPI has as programs, each at one version with the sums of its files.
+PINNED = places.CI / "tools.txt"
+# What Rust links with, whatever is checked.
+TO_BUILD = ("gcc", "libc6-dev")
+# What the tests of both crates execute, and what builds them.
+FOR_TESTS = ("bubblewrap", "busybox-static", "e2fsprogs", "gcc", "iproute2", "libc6-dev", "musl-tools", "util-linux", "zstd")
+FOR_GUESTS = ("busybox-static", "e2fsprogs", "qemu-system-x86")
+
+
+@dataclasses.dataclass(frozen=True)
+class Needs:
+    """Packages of Debian, components and targets of the Rust toolchain, whether packages are downloaded by apt later."""
+
+    debian: tuple = ()
+    components: tuple = ()
+    targets: tuple = ()
+    apt: bool = False
+
+
+def install(needs):
+    """Installs what is missing of it. Root calls it."""
+    install_packages(sorted({*TO_BUILD, *(package for need in needs for package in need.debian)}), any(need.apt for need in needs))
+    install_rust("component", sorted({component for need in needs for component in need.components}))
+    install_rust("target", sorted({target for need in needs for target in need.targets}))
+
+
+def install_packages(packages, lists_needed):
+    missing = [package for package in packages if not succeeds("dpkg", "-s", package)]
+    if missing or (lists_needed and not succeeds("apt-cache", "show", "linux-image-cloud-amd64")):
+        execute("apt-get", "update", "-qq")
+    if missing:
+        execute("apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing, DEBIAN_FRONTEND="noninteractive")
+
+
+def install_rust(kind, names):
+    """Adds components or targets. What cannot be fetched is for the check to tell that needs it."""
+    if names and not shutil.which("rustup"):
+        return
+    for name in names:
+        if not is_installed(kind, name):
+            subprocess.run(["rustup", kind, "add", name], check=False)
+
+
+def is_installed(kind, name):
+    """Whether the toolchain in use has a component or a target."""
+    if kind == "component":
+        return succeeds("cargo", {"rustfmt": "fmt"}.get(name, name), "--version")
+    return (sysroot() / "lib/rustlib" / name / "lib").is_dir()
+
+
+def sysroot():
+    """The directory of the toolchain in use."""
+    shown = subprocess.run(["rustc", "--print", "sysroot"], cwd=places.ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    return pathlib.Path(shown.stdout.strip())
+
+
+def tool(name):
+    """The path of a pinned linter; all of them are fetched the first time that one is asked for."""
+    pinned = PINNED.read_bytes()
+    directory = places.cache("tools") / hashlib.sha256(pinned).hexdigest()[:16]
+    if not (directory / "complete").exists():
+        shutil.rmtree(directory, ignore_errors=True)
+        if importlib.util.find_spec("ensurepip") is None and os.geteuid() == 0:
+            install_packages(["python3-venv"], False)
+        try:
+            execute(sys.executable, "-m", "venv", directory)
+            execute(directory / "bin/pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes",
+                    "--requirement", PINNED)
+        except subprocess.CalledProcessError as error:
+            raise CheckError(f"the linters of {PINNED.relative_to(places.ROOT)} could not be installed from PyPI: {error}") from error
+        (directory / "complete").touch()
+    return directory / "bin" / name
+
+
+def succeeds(*words):
+    """Whether a command, of which nothing is to be seen, ends well."""
+    return subprocess.run(words, check=False, cwd=places.ROOT, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
+
+
+def execute(*words, **variables):
+    """Executes a command that must end well."""
+    sys.stdout.flush()
+    subprocess.run([str(word) for word in words], env=os.environ | variables, stdin=subprocess.DEVNULL, check=True)
