@@ -11,9 +11,12 @@ import urllib.request
 import places
 from running import CheckError
 
-# Ubuntu 22.04's first one of those that are kept. Its drivers for a virtual machine are not modules.
-UBUNTU_5_15 = "http://archive.ubuntu.com/ubuntu/pool/main/l/linux/linux-image-unsigned-5.15.0-91-generic_5.15.0-91.101_amd64.deb"
-UBUNTU_5_15_SHA256 = "1a1d076a0736f6ffc2792cc83c40bd82001990a6a9c7af8f832bc0baca09e3be"
+# A kernel of Ubuntu 22.04 and its modules, with the sums of both packages.
+UBUNTU = "http://archive.ubuntu.com/ubuntu/pool/main/l/linux"
+UBUNTU_5_15 = {
+    "linux-image-unsigned-5.15.0-91-generic_5.15.0-91.101_amd64.deb": "1a1d076a0736f6ffc2792cc83c40bd82001990a6a9c7af8f832bc0baca09e3be",
+    "linux-modules-5.15.0-91-generic_5.15.0-91.101_amd64.deb": "bba5cbbbd1be846856bf3aa0214abd2d8bf171778c5d027c6e3d70ac346ce60b",
+}
 
 
 def debian():
@@ -30,12 +33,13 @@ def debian():
 
 
 def ubuntu_5_15():
-    """The same of Ubuntu's kernel 5.15, which has no modules beside it."""
+    """The same of Ubuntu's kernel 5.15."""
     def download(place):
-        content = urllib.request.urlopen(UBUNTU_5_15, timeout=120).read()
-        if hashlib.sha256(content).hexdigest() != UBUNTU_5_15_SHA256:
-            raise CheckError(f"what came from {UBUNTU_5_15} is not what it was")
-        pathlib.Path(place, "kernel.deb").write_bytes(content)
+        for name, expected in UBUNTU_5_15.items():
+            content = urllib.request.urlopen(f"{UBUNTU}/{name}", timeout=120).read()
+            if hashlib.sha256(content).hexdigest() != expected:
+                raise CheckError(f"what came from {UBUNTU}/{name} is not what it was")
+            pathlib.Path(place, name).write_bytes(content)
     return unpacked("kernel-ubuntu-5.15", download)
 
 

@@ -9,7 +9,7 @@ SESSION = [*DELEGATED, "--user"]
 NOT_OWNED = ["sudo", *DELEGATED, f"--uid={UID}", f"--gid={UID}"]
 AGENT = [*NOT_OWNED, "-p", f"User={UID}"]
 # What does not need the session's cgroups is shown by the check `vm`, for the same user and kernel.
-ELSEWHERE = ["network", "ipc", "rootfs", "writes", "submounts", "surroundings", "ends", "deadlines", "steps",
+ELSEWHERE = ["network", "ipc", "rootfs", "writes", "submounts", "surroundings", "endings", "deadlines", "steps",
              "pictures"]
 
 

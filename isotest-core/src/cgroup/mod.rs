@@ -6,6 +6,8 @@ mod control;
 mod leaf;
 mod limits;
 mod parse;
+#[cfg(test)]
+mod recorded;
 pub mod scope;
 mod sweep;
 

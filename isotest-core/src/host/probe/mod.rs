@@ -2,6 +2,8 @@
 
 mod entries;
 mod mountinfo;
+#[cfg(test)]
+mod recorded;
 mod run;
 mod surroundings;
 
@@ -12,7 +14,7 @@ use super::{CgroupMount, Host, HostEntry, Ids, Originals};
 use entries::entries;
 use nix::unistd::{getegid, geteuid};
 use procfs::process::{MountInfo, Process};
-use procfs::{Current, ProcError};
+use procfs::{Current, ProcError, ProcessCGroup};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -43,7 +45,7 @@ pub fn host() -> io::Result<Host> {
         memory_total: procfs::Meminfo::current().map_err(io_error)?.mem_total,
         net_settings: net_settings(ids.gid),
         accounts_for_io: Path::new("/proc/self/io").exists(),
-        cgroups: cgroups(&myself, &mounts)?,
+        cgroups: cgroups(&myself.cgroups().map_err(io_error)?.0, &mounts),
         originals: Originals::default(),
         ids,
     })
@@ -127,11 +129,10 @@ pub(crate) fn cgroups_of(pid: Option<i32>) -> io::Result<Vec<CgroupMount>> {
     let myself = Process::myself().map_err(io_error)?;
     let mounts = myself.mountinfo().map_err(io_error)?.0;
     let process = pid.map_or(Ok(myself), Process::new).map_err(io_error)?;
-    cgroups(&process, &mounts)
+    Ok(cgroups(&process.cgroups().map_err(io_error)?.0, &mounts))
 }
 
-fn cgroups(myself: &Process, mounts: &[MountInfo]) -> io::Result<Vec<CgroupMount>> {
-    let memberships = myself.cgroups().map_err(io_error)?.0;
+fn cgroups(memberships: &[ProcessCGroup], mounts: &[MountInfo]) -> Vec<CgroupMount> {
     let mut found: Vec<CgroupMount> = Vec::new();
     for mount in mounts {
         let unified = mount.fs_type == "cgroup2";
@@ -152,7 +153,7 @@ fn cgroups(myself: &Process, mounts: &[MountInfo]) -> io::Result<Vec<CgroupMount
         let controllers = if unified { Vec::new() } else { membership.controllers.clone() };
         found.push(CgroupMount { mount_point, own, unified, controllers });
     }
-    Ok(found)
+    found
 }
 
 /// Where the cgroup `path` is seen below a mount of the part `root` of its hierarchy; `None` when it lies outside.

@@ -1,0 +1,140 @@
+//! The parsers of cgroup files, over what kernels wrote into them (`fixtures/kernel`). In each recording 1 MiB was written
+//! to a tmpfs and 4 MiB to a disk, and more memory was asked for than the limit of 32 MiB allowed.
+
+use super::parse::{cpu_v2, io_v2, keyed, memory_split_v1, memory_split_v2, pressure};
+use crate::usage::MemorySplit;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const LIMIT: u64 = 32 << 20;
+const ON_TMPFS: u64 = 1 << 20;
+const ON_DISK: u64 = 4 << 20;
+
+/// The files of one version in a recording, and the kernel's version.
+struct Recording {
+    directory: PathBuf,
+    kernel: (u32, u32),
+}
+
+impl Recording {
+    fn text(&self, file: &str) -> Option<String> {
+        fs::read_to_string(self.directory.join(file)).ok()
+    }
+
+    fn needed(&self, file: &str) -> String {
+        self.text(file).unwrap_or_else(|| panic!("{} has no {file}", self.directory.display()))
+    }
+
+    fn number(&self, file: &str) -> Option<u64> {
+        self.text(file)?.trim().parse().ok()
+    }
+
+    /// Whether memory was accounted for in this version.
+    fn has_memory(&self) -> bool {
+        self.directory.join("memory.stat").exists()
+    }
+}
+
+/// The recordings that have files of a version: at least as many as were made.
+fn recordings(version: &str, at_least: usize) -> Vec<Recording> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/kernel");
+    let all = fs::read_dir(&top).unwrap().map(|entry| entry.unwrap().path());
+    let found: Vec<Recording> = all
+        .filter(|path| path.join(version).is_dir())
+        .map(|path| Recording { directory: path.join(version), kernel: kernel(&path) })
+        .collect();
+    assert!(found.len() >= at_least, "{} recordings of {version} in {}", found.len(), top.display());
+    found
+}
+
+fn kernel(recording: &Path) -> (u32, u32) {
+    let text = fs::read_to_string(recording.join("proc/osrelease")).unwrap();
+    let (major, minor) = text.trim().split_once('.').unwrap();
+    (major.parse().unwrap(), minor.parse().unwrap())
+}
+
+/// Each part is there, and together they are no more than was allowed.
+fn assert_parts(split: MemorySplit, place: &Path) {
+    let sum = split.anon + split.file + split.shmem + split.kernel.unwrap_or_default();
+    assert!(sum <= LIMIT, "{}: {split:?}", place.display());
+    assert!((ON_TMPFS..=2 * ON_TMPFS).contains(&split.shmem), "{}: {split:?}", place.display());
+}
+
+#[test]
+fn memory_of_version_2_is_split_in_its_parts() {
+    for recording in recordings("v2", 5).iter().filter(|recording| recording.has_memory()) {
+        let split = memory_split_v2(&recording.needed("memory.stat")).unwrap();
+        assert_parts(split, &recording.directory);
+        let tells = split.kernel.is_some();
+        assert_eq!(tells, recording.kernel >= (5, 18), "{}: {split:?}", recording.directory.display());
+    }
+}
+
+#[test]
+fn memory_of_version_1_is_split_in_its_parts() {
+    for recording in recordings("v1", 5) {
+        let kernel = recording.number("memory.kmem.usage_in_bytes");
+        let split = memory_split_v1(&recording.needed("memory.stat"), kernel).unwrap();
+        assert_parts(split, &recording.directory);
+    }
+}
+
+#[test]
+fn the_peak_of_memory_is_near_the_limit_where_the_kernel_keeps_it() {
+    for recording in recordings("v2", 5).iter().filter(|recording| recording.has_memory()) {
+        let peak = recording.number("memory.peak");
+        assert_eq!(peak.is_some(), recording.kernel >= (5, 19), "{}", recording.directory.display());
+        assert!(peak.is_none_or(|peak| (LIMIT / 2..=LIMIT).contains(&peak)), "{peak:?}");
+    }
+    for recording in recordings("v1", 5) {
+        let peak = recording.number("memory.max_usage_in_bytes").unwrap();
+        assert!((LIMIT / 2..=LIMIT).contains(&peak), "{}: {peak}", recording.directory.display());
+        assert!(recording.number("memory.failcnt").is_some_and(|hits| hits > 0));
+    }
+}
+
+#[test]
+fn the_process_that_was_killed_for_its_memory_is_counted() {
+    for recording in recordings("v2", 5).iter().filter(|recording| recording.has_memory()) {
+        assert_eq!(keyed(&recording.needed("memory.events"), "oom_kill"), Some(1));
+        assert!(keyed(&recording.needed("memory.events.local"), "oom").is_some_and(|hits| hits > 0));
+    }
+    for recording in recordings("v1", 5) {
+        assert_eq!(keyed(&recording.needed("memory.oom_control"), "oom_kill"), Some(1));
+    }
+}
+
+#[test]
+fn processor_time_is_that_of_the_work() {
+    for recording in recordings("v2", 5).iter().filter(|recording| recording.has_memory()) {
+        let text = recording.needed("cpu.stat");
+        let cpu = cpu_v2(&text).unwrap();
+        let whole = Duration::from_micros(keyed(&text, "usage_usec").unwrap());
+        assert!(!cpu.user.is_zero() && !cpu.system.is_zero(), "{cpu:?}");
+        assert!(whole.abs_diff(cpu.user + cpu.system) <= Duration::from_micros(1), "{whole:?} {cpu:?}");
+    }
+    for recording in recordings("v1", 5) {
+        for file in ["cpuacct.usage_user", "cpuacct.usage_sys"] {
+            assert!(recording.number(file).is_some_and(|nanoseconds| nanoseconds > 0), "{file}");
+        }
+    }
+}
+
+#[test]
+fn what_was_written_to_a_disk_is_counted_and_not_what_was_written_to_tmpfs() {
+    for recording in recordings("v2", 5).iter().filter(|recording| recording.has_memory()) {
+        let io = io_v2(&recording.needed("io.stat"));
+        assert!((ON_DISK..=2 * ON_DISK).contains(&io.write), "{}: {io:?}", recording.directory.display());
+    }
+}
+
+#[test]
+fn pressure_is_told_wherever_version_2_is_mounted() {
+    for recording in recordings("v2", 5) {
+        for file in ["cpu.pressure", "memory.pressure", "io.pressure"] {
+            let total = pressure(&recording.needed(file));
+            assert!(total.is_some(), "{}: {file}", recording.directory.display());
+        }
+    }
+}
