@@ -1,8 +1,8 @@
 //! Every test of the projects ends as fixtures/README.md says.
 
 use crate::call::{Lines, isotest};
-use crate::files::with_test;
 use crate::host::is_refused_without_cgroups;
+use crate::host_access::with_test;
 use crate::project::Project;
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! Roots other than the host's, as far as the command line is concerned.
 
 use crate::call::{bare, isotest, isotest_between};
-use crate::files::with_test;
+use crate::host_access::with_test;
 use std::fs;
 use std::process::Command;
 

@@ -1,11 +1,11 @@
 //! Programs that do what harm they can: each ends in a verdict of its own, and neither a neighbour that runs at the
 //! same time nor the next attempt nor the host is touched.
 
-use crate::ends::{ends_soon, unique_pause};
+use crate::endings::{ends_soon, unique_pause};
 use crate::namespaces::unique;
+use crate::observed::{Attempt, Seen, text};
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
-use crate::seen::{Attempt, Seen, text};
 use crate::supervisors;
 use isotest_core::limits::Limits;
 use isotest_core::outcome::{Exit, Outcome};

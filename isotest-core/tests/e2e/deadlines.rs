@@ -1,9 +1,9 @@
 //! What never ends is ended.
 
-use crate::ends::{exit, is_alive, unique_pause};
+use crate::endings::{exit, is_alive, unique_pause};
+use crate::observed::{Attempt, eventually};
 use crate::promise::{Kept, Promise};
 use crate::sandboxed::{Suite, Wish};
-use crate::seen::{Attempt, eventually};
 use isotest_core::outcome::{Exit, Outcome};
 use libtest_mimic::Failed;
 use std::fs;

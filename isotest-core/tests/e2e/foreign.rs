@@ -1,8 +1,8 @@
 //! Files of other owners and groups in a user's copy-on-write directory: what cannot be changed is said before.
 
+use crate::observed::text;
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
-use crate::seen::text;
 use crate::users::{USER, as_user, hand_over, play};
 use isotest_core::plan::Views;
 use std::ffi::OsString;

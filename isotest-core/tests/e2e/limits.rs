@@ -1,8 +1,8 @@
 //! Every limit has the effect that it is for. The control is the same without the limit.
 
+use crate::observed::{Attempt, eventually, text};
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
-use crate::seen::{Attempt, eventually, text};
 use isotest_core::limits::{Control, Limits, ProcessLimits, Rlimit};
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::Views;

@@ -2,22 +2,22 @@
 //! which must break the promise. Which trials apply is decided by what the host gives; the others are listed as
 //! ignored, with the reason in their names. A machine that cannot isolate fails.
 
-mod built;
 mod mounts;
+mod observed;
+mod probe_binary;
 mod promise;
 mod sandboxed;
-mod seen;
 mod supervisors;
 mod users;
 
 mod bad_days;
 mod deadlines;
-mod ends;
+mod endings;
 mod foreign;
 mod ipc;
-mod killed;
+mod killed_supervisors;
+mod leftovers;
 mod limits;
-mod many;
 mod namespaces;
 mod network;
 mod peaks;
@@ -65,7 +65,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("foreign", foreign::PROMISES),
         ("surroundings", surroundings::PROMISES),
         ("rights", rights::PROMISES),
-        ("ends", ends::PROMISES),
+        ("endings", endings::PROMISES),
         ("deadlines", deadlines::PROMISES),
         ("pictures", pictures::PROMISES),
         ("bad_days", bad_days::PROMISES),
@@ -73,8 +73,8 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("peaks", peaks::PROMISES),
         ("limits", limits::PROMISES),
         ("suspects", suspects::PROMISES),
-        ("killed", killed::PROMISES),
-        ("many", many::PROMISES),
+        ("killed_supervisors", killed_supervisors::PROMISES),
+        ("leftovers", leftovers::PROMISES),
     ];
     let trial = |(group, promises): (&'static str, &'static [promise::Promise])| {
         promises.iter().map(move |promise| promise.trial(group, suite))

@@ -1,6 +1,6 @@
 //! The mounts of a process, and which of them an attempt may write to.
 
-use crate::seen::Seen;
+use crate::observed::Seen;
 use libtest_mimic::Failed;
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
 //! Every namespace is the attempt's own.
 
+use crate::observed::text;
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::Suite;
-use crate::seen::text;
 use nix::sched::CloneFlags;
 use nix::unistd::gethostname;
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! A loopback interface that works, of one's own, and nothing else.
 
 use crate::namespaces::unique;
+use crate::observed::text;
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
-use crate::seen::text;
 use isotest_core::plan::Network;
 use nix::sched::CloneFlags;
 use std::collections::BTreeSet;

@@ -1,8 +1,8 @@
 //! The figures are right. The control of a figure is another amount: outside, there is nothing to read it from.
 
+use crate::observed::{Attempt, text};
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
-use crate::seen::{Attempt, text};
 use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::Views;

@@ -1,8 +1,8 @@
 //! What is about to be killed is looked at first.
 
+use crate::observed::Attempt;
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
-use crate::seen::Attempt;
 use isotest_core::outcome::Outcome;
 use isotest_core::record::Moment;
 use isotest_core::snapshot::{Picture, Process, WaitsFor};

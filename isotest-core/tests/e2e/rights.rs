@@ -1,8 +1,8 @@
 //! What a workload may do, and that it cannot get more.
 
+use crate::observed::{Seen, text};
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
-use crate::seen::{Seen, text};
 use isotest_core::limits::Limits;
 use isotest_core::plan::Views;
 use isotest_core::policy::Capability;
@@ -163,7 +163,7 @@ fn cgroup_is_removed(suite: &Suite) -> Kept {
         let seen = thread::scope(|scope| {
             let attempt = scope
                 .spawn(|| suite.inside_with(&wish, &["sleep", "500"]).map(|inside| inside.record.outcome));
-            let seen = crate::seen::eventually(Duration::from_secs(10), || !leaves(suite).is_empty());
+            let seen = crate::observed::eventually(Duration::from_secs(10), || !leaves(suite).is_empty());
             attempt.join().map(|outcome| (seen, outcome))
         });
         let (seen, outcome) = seen.map_err(|_| "a thread panicked")?;

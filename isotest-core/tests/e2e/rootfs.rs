@@ -1,10 +1,10 @@
 //! What is seen of the host, and that it cannot be written.
 
 use crate::mounts::{Mount, Private, mounts};
+use crate::observed::Seen;
+use crate::observed::text;
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
-use crate::seen::Seen;
-use crate::seen::text;
 use crate::supervisors;
 use crate::users::{as_user, play};
 use isotest_core::plan::Views;

@@ -1,8 +1,8 @@
 //! Roots other than the host's.
 
+use crate::observed::text;
 use crate::promise::{Kept, Promise};
 use crate::sandboxed::{Suite, Wish};
-use crate::seen::text;
 use isotest_core::closure::Files;
 use isotest_core::host::probe;
 use isotest_core::plan::{Minimal, Root, Tree, Views};

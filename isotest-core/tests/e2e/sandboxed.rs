@@ -1,7 +1,7 @@
 //! The probe, executed inside sandboxes and, for control, outside.
 
-use crate::built::{find_probe, probe};
-use crate::seen::{Attempt, Running, Seen};
+use crate::observed::{Attempt, Running, Seen};
+use crate::probe_binary::{find_probe, probe};
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::{self, Host};
 use isotest_core::limits::{Control, Limits};

@@ -1,8 +1,8 @@
 //! Services of the host that listen below `/run`: no sandbox reaches them.
 
+use crate::observed::Seen;
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
-use crate::seen::Seen;
 use crate::supervisors;
 use crate::users::{as_user, hand_over, play};
 use isotest_core::plan::Views;

@@ -1,9 +1,9 @@
 //! Every step of the set-up, failing once: the attempt has no verdict but the step's name, and the next one is well.
 
-use crate::ends::unique_pause;
+use crate::endings::unique_pause;
+use crate::observed::{Seen, eventually};
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
-use crate::seen::{Seen, eventually};
 use crate::{supervisors, suspects};
 use isotest_core::limits::{Limits, Rlimit};
 use isotest_core::outcome::Outcome;

@@ -1,8 +1,8 @@
 //! What is mounted below a copy-on-write directory: it is read-only, and nothing else is.
 
+use crate::observed::{Seen, text};
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
-use crate::seen::{Seen, text};
 use crate::supervisors;
 use crate::users::{as_user, hand_over, play};
 use isotest_core::plan::Views;

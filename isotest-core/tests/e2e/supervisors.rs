@@ -1,9 +1,11 @@
 //! This program executed once more, as a supervisor in surroundings of its own: one that is killed, one with a
 //! terminal, one in namespaces where it may change what the suite may not.
 
+use crate::observed::Seen;
 use crate::sandboxed::Suite;
-use crate::seen::Seen;
-use crate::{ends, foreign, killed, many, rootfs, services, steps, submounts, surroundings};
+use crate::{
+    endings, foreign, killed_supervisors, leftovers, rootfs, services, steps, submounts, surroundings,
+};
 use libtest_mimic::Failed;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
@@ -37,13 +39,13 @@ const PARTS: &[Part] = &[
     ("user_beside_much", submounts::user_beside_much),
     ("files_of_others", foreign::files_of_others),
     ("user_with_files_of_others", foreign::user_with_files_of_others),
-    ("long_attempt", killed::long_attempt),
-    ("establish", killed::establish),
-    ("many_attempts", many::many_attempts),
+    ("long_attempt", killed_supervisors::long_attempt),
+    ("establish", killed_supervisors::establish),
+    ("many_attempts", leftovers::many_attempts),
     ("without_descriptors", steps::without_descriptors),
     ("joins_without_descriptors", steps::joins_without_descriptors),
     ("late_guest", steps::late_guest),
-    ("long_output", ends::with_long_output),
+    ("long_output", endings::with_long_output),
 ];
 
 /// Plays the part that the command line names; `None` if it names none.

@@ -1,8 +1,8 @@
 //! What a program finds at its start: descriptors, signals, terminal, environment.
 
+use crate::observed::{Seen, text};
 use crate::promise::{Kept, Promise};
 use crate::sandboxed::{Suite, Wish};
-use crate::seen::{Seen, text};
 use crate::supervisors;
 use isotest_core::outcome::Exit;
 use libtest_mimic::Failed;

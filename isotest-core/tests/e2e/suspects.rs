@@ -1,9 +1,9 @@
 //! Somebody outside meddles with an attempt's cgroup: its figures are not passed off as measured.
 
+use crate::observed::eventually;
 use crate::promise::{Kept, Need, Promise};
 use crate::rights::leaves;
 use crate::sandboxed::{Suite, Wish};
-use crate::seen::eventually;
 use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::SandboxPlan;
@@ -37,7 +37,7 @@ const WORK: &str = "echo ready; sleep 2; \"$0\" burn_cpu 300 && exec \"$0\" allo
 
 fn plan(suite: &Suite, limits: Limits) -> Result<SandboxPlan, Failed> {
     let wish = Wish { limits, ..suite.wish() }.program("/bin/sh");
-    Ok(wish.plan(&["-c", WORK, crate::seen::text(&suite.probe)?]))
+    Ok(wish.plan(&["-c", WORK, crate::observed::text(&suite.probe)?]))
 }
 
 /// Executes an attempt, and does something to it as soon as it is there.

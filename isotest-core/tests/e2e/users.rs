@@ -1,7 +1,7 @@
 //! Ordinary users for whom root has prepared something.
 
+use crate::observed::Seen;
 use crate::promise::Kept;
-use crate::seen::Seen;
 use crate::supervisors;
 use std::env;
 use std::ffi::OsStr;
@@ -27,7 +27,7 @@ pub(crate) fn as_user(preparing: &str, part: &str) -> Kept {
 pub(crate) fn play(part: &OsStr, place: &Path, root: &Path) -> Kept {
     let (program, probe) = (place.join("program"), place.join("probe"));
     fs::copy(env::current_exe()?, &program)?;
-    fs::copy(crate::built::find_probe()?, &probe)?;
+    fs::copy(crate::probe_binary::find_probe()?, &probe)?;
     let mut command = Command::new(program);
     let command = command.args(["--as-supervisor".as_ref(), part, root.as_os_str()]);
     Seen::of(command.uid(USER).gid(USER).current_dir("/"))?.did()?;

@@ -1,9 +1,9 @@
 //! Writes that work and vanish, and those that are kept.
 
 use crate::namespaces::unique;
+use crate::observed::text;
 use crate::promise::{Kept, Promise};
 use crate::sandboxed::{Suite, Wish};
-use crate::seen::text;
 use isotest_core::plan::{Link, Views};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;

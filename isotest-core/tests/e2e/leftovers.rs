@@ -1,9 +1,9 @@
 //! Nothing is left of many attempts.
 
-use crate::killed::{Base, descendants, enter};
+use crate::killed_supervisors::{Base, descendants, enter};
+use crate::observed::{Seen, eventually};
 use crate::promise::{Kept, Promise};
 use crate::sandboxed::Suite;
-use crate::seen::{Seen, eventually};
 use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
 use libtest_mimic::Failed;

@@ -1,9 +1,9 @@
 //! Nothing outlives a supervisor that is killed, nor an attempt that is cancelled.
 
-use crate::ends::{is_alive, unique_pause};
+use crate::endings::{is_alive, unique_pause};
+use crate::observed::{Running, Seen, eventually};
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::Suite;
-use crate::seen::{Running, Seen, eventually};
 use crate::supervisors;
 use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
@@ -105,7 +105,7 @@ pub(crate) fn long_attempt(arguments: &[OsString]) -> Kept {
     }
     let pause = pause.to_str().ok_or("a pause is a number")?;
     let script = "\"$0\" daemon \"$1\"; \"$0\" ignore_sigterm \"$1\" & exec \"$0\" sleep \"$1\"";
-    let arguments = ["-c", script, crate::seen::text(&suite.probe)?, pause];
+    let arguments = ["-c", script, crate::observed::text(&suite.probe)?, pause];
     suite.inside_with(&suite.wish().program("/bin/sh"), &arguments)?;
     Err("the attempt ended".into())
 }
@@ -312,7 +312,7 @@ fn cancelled_printer(suite: &Suite) -> Kept {
     let pause = unique_pause();
     let script = "\"$0\" print_without_end; exit 0";
     let plan =
-        suite.wish().program("/bin/sh").plan(&["-c", script, crate::seen::text(&suite.probe)?, &pause]);
+        suite.wish().program("/bin/sh").plan(&["-c", script, crate::observed::text(&suite.probe)?, &pause]);
     cancel_when_alive(suite, &plan, &pause)
 }
 

@@ -1,8 +1,8 @@
 //! How a workload's end is told, and what becomes of what it leaves behind.
 
+use crate::observed::{Attempt, Seen, eventually, text};
 use crate::promise::{Kept, Promise};
 use crate::sandboxed::Suite;
-use crate::seen::{Attempt, Seen, eventually, text};
 use crate::supervisors;
 use isotest_core::outcome::{Exit, Outcome};
 use libtest_mimic::Failed;
