@@ -1,4 +1,4 @@
-"""Every dependency has a licence that is allowed, comes from the public registry of crates, and is there once, but for those that are listed.
+"""Every dependency has a licence that is allowed, comes from the registry of crates, and is there once, but for those that are listed.
 
 Advisories are in a Git repository of their own, which is asked where it can be had.
 """
