@@ -2,10 +2,11 @@
 
 mod answer;
 mod ask;
+mod place;
 mod running;
 mod serve;
 
-pub(crate) use answer::{Answer, Present};
-pub(crate) use ask::{Asked, ask_all};
+pub(crate) use answer::Present;
+pub(crate) use ask::{Asked, Found, ask};
 pub(crate) use running::Roster;
 pub(crate) use serve::Listener;

@@ -74,6 +74,7 @@ impl Roster {
             tests: tests.map_or(0, Vec::len),
             ended: tests.map_or(0, |_| self.ended.load(Ordering::Relaxed)),
             attempts: attempts.collect(),
+            more: 0,
         }
     }
 }

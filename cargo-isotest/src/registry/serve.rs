@@ -1,40 +1,42 @@
-//! Answering whoever asks what is running. The socket has a name without a file: it is gone when the process is.
+//! Answering whoever asks what is running.
 
+use super::ask;
+use super::place::{self, Opened};
 use super::running::Roster;
 use nix::sys::socket::{Shutdown, getsockopt, shutdown, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
 use procfs::process::Process;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::thread::{Builder, Scope, sleep};
 use std::time::Duration;
-
-/// What the names of the sockets begin with; pid and start time of the supervisor follow.
-pub(super) const PREFIX: &str = "isotest-run/";
 
 /// Who does not read the answer for so long does not get it.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The pause after a connection that could not be taken, such as for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How often another run may take the directory away, which ends with it, before we have a socket in it.
+const TRIES: usize = 10;
 
-/// The socket of a run. When this is dropped, nobody is answered any more.
+/// The socket of a run. When this is dropped, nobody is answered any more, and the socket is gone.
 #[derive(Debug)]
-pub(crate) struct Listener(Arc<UnixListener>);
+pub(crate) struct Listener {
+    listener: Arc<UnixListener>,
+    place: Opened,
+    name: String,
+}
 
 impl Listener {
-    /// Takes the name of this process's run and answers whoever asks, in a thread of its own.
+    /// Registers this process's run and answers whoever asks, in a thread of its own.
     ///
     /// # Errors
-    /// When somebody else has taken the name, or a socket or a thread is refused. A run can do without.
+    /// When there is no place that only this user can write to, or a socket or a thread is refused. A run can do without.
     pub(crate) fn open<'scope>(scope: &'scope Scope<'scope, '_>, roster: &'scope Roster) -> io::Result<Self> {
         let stat = Process::myself().and_then(|process| process.stat()).map_err(io::Error::other)?;
-        let name = format!("{PREFIX}{}-{}", stat.pid, stat.starttime);
-        let address = SocketAddr::from_abstract_name(name)?;
-        let listener = Arc::new(UnixListener::bind_addr(&address)?);
-        let opened = Self(Arc::clone(&listener));
+        let opened = Self::bind(place::name_of_run(stat.pid, stat.starttime))?;
+        let listener = Arc::clone(&opened.listener);
         let serve = move || {
             loop {
                 match listener.accept() {
@@ -49,6 +51,21 @@ impl Listener {
         Ok(opened)
     }
 
+    fn bind(name: String) -> io::Result<Self> {
+        let places = place::own(geteuid().as_raw());
+        let mut last = io::Error::from(io::ErrorKind::NotFound);
+        for _ in 0..TRIES {
+            let place = place::make_first(&places).map_err(io::Error::other)?;
+            remove_stale(&place)?;
+            match UnixListener::bind(place.entry(&name)) {
+                Ok(listener) => return Ok(Self { listener: Arc::new(listener), place, name }),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => last = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last)
+    }
+
     /// What the user should know if it could not be opened.
     pub(crate) fn remark(opened: &io::Result<Self>) -> Option<String> {
         let error = opened.as_ref().err()?;
@@ -59,8 +76,32 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         // It wakes who waits for connections, and there is nothing else to be done.
-        let _ = shutdown(self.0.as_raw_fd(), Shutdown::Both);
+        let _ = shutdown(self.listener.as_raw_fd(), Shutdown::Both);
+        self.place.remove(&self.name);
+        self.place.leave();
     }
+}
+
+/// Removes the sockets of runs that were killed: nobody listens, and no such process is seen. One in another pid namespace
+/// is not seen, but listens.
+fn remove_stale(place: &Opened) -> io::Result<()> {
+    for name in place.sockets()?.0 {
+        let is_there = || {
+            place::run_of_name(&name).is_some_and(|(pid, start)| {
+                let stat = Process::new(pid).and_then(|process| process.stat());
+                stat.is_ok_and(|stat| stat.starttime == start && stat.state != 'Z')
+            })
+        };
+        // It is not connected to for what it says, so nobody is waited for.
+        let is_refused = || {
+            let connected = ask::connect(&place.entry(&name));
+            connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+        };
+        if !is_there() && is_refused() {
+            place.remove(&name);
+        }
+    }
+    Ok(())
 }
 
 /// Only the owner of the run, or root, is told anything.
@@ -70,5 +111,5 @@ fn answer(mut stream: UnixStream, roster: &Roster) -> io::Result<()> {
         return Ok(());
     }
     stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(&serde_json::to_vec(&roster.answer())?)
+    stream.write_all(&roster.answer().in_bytes()?)
 }

@@ -31,6 +31,7 @@ mod project;
 mod projects;
 mod ps;
 mod refused;
+mod registry;
 mod roots;
 mod selection;
 mod shell;

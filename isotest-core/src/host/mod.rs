@@ -10,6 +10,10 @@ use crate::step::StepError;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// What the names of the directories in `/run` and `/tmp` begin with in which runs on this machine are found; the number of
+/// their user follows.
+pub const REGISTRY: &str = "isotest-";
+
 /// What an entry of a directory is, as far as building a root of it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {

@@ -2,7 +2,7 @@
 
 use super::Entry;
 use crate::enumerate;
-use crate::host::{Host, HostEntry, Kind, Run, WithSockets};
+use crate::host::{Host, HostEntry, Kind, REGISTRY, Run, WithSockets};
 use std::path::{Path, PathBuf};
 
 /// Entries of services, whether or not they have a socket there now.
@@ -32,13 +32,21 @@ pub(super) fn seen(host: &Host) -> Seen {
         }
     };
     let mut tree = Tree { run, entries: Vec::new(), mounts_left: MOUNTS_MOST, emptied: Vec::new() };
-    let shown = run.entries.iter().filter(|entry| !is_among(&HIDDEN, &entry.path));
+    let shown =
+        run.entries.iter().filter(|entry| !is_among(&HIDDEN, &entry.path) && !is_registry(&entry.path));
     shown.for_each(|entry| tree.add(entry));
     Seen { remark: emptied(&tree.emptied), tree: tree.entries }
 }
 
 fn is_among(names: &[&str], path: &Path) -> bool {
     names.iter().any(|name| path == Path::new("/run").join(name))
+}
+
+/// Whether runs are found in it, which come and go: it may have gone before it is bound.
+fn is_registry(path: &Path) -> bool {
+    let number =
+        path.strip_prefix("/run").ok().and_then(Path::to_str).and_then(|name| name.strip_prefix(REGISTRY));
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 fn emptied(directories: &[PathBuf]) -> Option<String> {

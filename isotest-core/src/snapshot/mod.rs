@@ -11,8 +11,8 @@ mod take;
 mod unseen;
 mod waits;
 
+pub use census::Census;
 pub(crate) use census::below;
-pub use census::init_below;
 pub use take::{Extent, take, ticks_us};
 
 use serde::{Serialize, Serializer};

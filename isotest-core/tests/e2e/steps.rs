@@ -10,7 +10,7 @@ use isotest_core::outcome::Outcome;
 use isotest_core::plan::{Attended, Network};
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::{Cancel, Heard, Running, Slot};
-use isotest_core::snapshot;
+use isotest_core::snapshot::Census;
 use isotest_core::step::{Step, StepError};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
@@ -224,7 +224,10 @@ pub(crate) fn late_guest(_: &[OsString]) -> Kept {
     let mut attempt = slot.launch_last(&wish.plan(&["sleep", &unique_pause()]));
     let mut found = None;
     let find = || {
-        found = snapshot::init_below(slot.zygote()).ok().flatten().filter(|init| Running::of(*init).is_ok());
+        found = Census::take()
+            .ok()
+            .and_then(|census| census.init_below(slot.zygote()))
+            .filter(|init| Running::of(*init).is_ok());
         found.is_some()
     };
     eventually(Duration::from_secs(20), find);

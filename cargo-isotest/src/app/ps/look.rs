@@ -1,12 +1,25 @@
-//! Looking at the runs on this machine.
+//! Looking at the runs on this machine. What a run tells is its user's word: of processes only those are looked into that
+//! the kernel shows to be that run's own.
 
 use crate::error::Error;
-use crate::registry::{Answer, Asked, Present, ask_all};
-use isotest_core::snapshot::{self, Extent, Picture};
+use crate::registry::{Asked, Found, Present, ask};
+use isotest_core::snapshot::{self, Census, Extent, Picture};
+use nix::unistd::geteuid;
 use procfs::process::Process;
 use procfs::{Current, Uptime};
 use serde::Serialize;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// So long the runs of another user may take to be looked into, and those of all others together.
+const EACH_OTHER: Duration = Duration::from_secs(1);
+const ALL_OTHERS: Duration = Duration::from_secs(10);
+/// So many attempts are shown of a run into which one cannot look.
+const TOLD_MOST: usize = 256;
+/// So many of those that are called alike are named.
+const IDS_MOST: usize = 10;
+/// Longer names of tests and binaries are cut.
+const NAME_BYTES: usize = 1024;
 
 /// A run that is going on.
 #[derive(Debug, Serialize)]
@@ -50,24 +63,55 @@ pub(crate) struct Attempt {
     pub(crate) trouble: Option<String>,
 }
 
-/// All runs of the caller's, or of everybody if that is root; or the one with the attempt `wanted`, and only that.
+/// What was seen.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// The runs.
+    pub(crate) runs: Vec<Run>,
+    /// Where runs may be that are not among them, and why.
+    pub(crate) remarks: Vec<String>,
+}
+
+/// All runs of the caller's, or of everybody if that is root; or the one with the attempt `wanted`, and only that. Where
+/// attempts of the caller's own are called so, those of others are not meant.
 ///
 /// # Errors
 /// When the machine does not tell, or there is not exactly one such attempt.
-pub(crate) fn runs(extent: Extent, wanted: Option<&str>) -> Result<Vec<Run>, Error> {
-    let asked = ask_all().map_err(Error::Host)?;
-    let is_wanted = |present: &Present, pid| wanted.is_none_or(|wanted| is(wanted, present, pid));
-    let mut runs: Vec<_> = asked.iter().map(|asked| run(asked, extent, &is_wanted)).collect();
-    forget_the_ended(&mut runs)?;
-    let Some(wanted) = wanted else { return Ok(runs) };
+pub(crate) fn runs(extent: Extent, wanted: Option<&str>) -> Result<Seen, Error> {
+    let Found { runs: mut asked, remarks } = ask(None);
+    if let Some(wanted) = wanted {
+        keep_wanted(&mut asked, wanted);
+    }
+    let mut look = Look::new(extent)?;
+    let mut runs: Vec<_> = asked.iter().map(|asked| look.run(asked)).collect();
+    forget_the_ended(&mut runs);
+    let Some(wanted) = wanted else { return Ok(Seen { runs, remarks }) };
     runs.retain(|run| !run.attempts.is_empty());
     let attempts = runs.iter().flat_map(|run| &run.attempts);
-    let ids: Vec<_> = attempts.map(|attempt| attempt.id.clone()).collect();
+    let mut ids: Vec<_> = attempts.map(|attempt| attempt.id.clone()).collect();
+    let more = ids.len().saturating_sub(IDS_MOST);
     match ids.len() {
         0 => Err(Error::NoAttempt { wanted: wanted.to_owned() }),
-        1 => Ok(runs),
-        _ => Err(Error::ManyAttempts { wanted: wanted.to_owned(), ids }),
+        1 => Ok(Seen { runs, remarks }),
+        2..=IDS_MOST => Err(Error::ManyAttempts { wanted: wanted.to_owned(), ids }),
+        _ => {
+            ids.truncate(IDS_MOST);
+            ids.push(format!("and {more} more"));
+            Err(Error::ManyAttempts { wanted: wanted.to_owned(), ids })
+        }
     }
+}
+
+fn keep_wanted(asked: &mut Vec<Asked>, wanted: &str) {
+    let me = geteuid().as_raw();
+    for Asked { pid, answer, .. } in asked.iter_mut() {
+        if let Ok(answer) = answer {
+            answer.attempts.retain(|present| is(wanted, present, *pid));
+        }
+    }
+    let has = |asked: &Asked| asked.answer.as_ref().is_ok_and(|answer| !answer.attempts.is_empty());
+    let is_ours = asked.iter().any(|asked| asked.uid == me && has(asked));
+    asked.retain(|asked| has(asked) && (asked.uid == me || !is_ours));
 }
 
 /// An attempt may be called by its id, or by the name of its test, with or without the binary before it.
@@ -80,34 +124,124 @@ fn id(pid: i32, present: &Present) -> String {
     format!("{pid}.{}", present.number)
 }
 
-fn run(asked: &Asked, extent: Extent, is_wanted: &impl Fn(&Present, i32) -> bool) -> Run {
-    let Asked { pid, uid, answer } = asked;
-    let (answer, mut trouble) = match answer {
-        Ok(answer) => (Some(answer), None),
-        Err(why) => (None, Some(why.clone())),
-    };
-    // Ids in another pid namespace say nothing here.
-    let is_foreign = answer.is_some_and(|answer| answer.pid != *pid);
-    if is_foreign {
-        trouble = Some("it is in another pid namespace, and cannot be looked into from here".to_owned());
+/// One look at all runs.
+struct Look {
+    extent: Extent,
+    census: Census,
+    /// How long each other user's runs have taken.
+    spent: BTreeMap<u32, Duration>,
+}
+
+impl Look {
+    fn new(extent: Extent) -> Result<Self, Error> {
+        let census = Census::take().map_err(|error| Error::Host(std::io::Error::other(error)))?;
+        Ok(Self { extent, census, spent: BTreeMap::new() })
     }
-    let supervisor = Process::new(*pid).ok().filter(|_| !is_foreign);
-    let directory = supervisor.as_ref().and_then(|process| process.cwd().ok());
-    let presents = answer.map(|answer| answer.attempts.as_slice()).unwrap_or_default();
-    let mut presents: Vec<_> = presents.iter().filter(|present| is_wanted(present, *pid)).collect();
-    presents.sort_by_key(|present| present.number);
-    Run {
-        pid: *pid,
-        uid: *uid,
-        command: supervisor.as_ref().and_then(|process| process.cmdline().ok()),
-        directory: directory.map(|directory| directory.to_string_lossy().into_owned()),
-        age_us: supervisor.as_ref().and_then(age_us),
-        jobs: answer.map(|answer| answer.jobs),
-        tests: answer.map(|answer| answer.tests),
-        ended: answer.map(|answer| answer.ended),
-        attempts: presents.iter().map(|present| look_into(present, *pid, extent, is_foreign)).collect(),
-        trouble,
+
+    fn run(&mut self, asked: &Asked) -> Run {
+        let Asked { pid, uid, answer } = asked;
+        let (answer, mut trouble) = match answer {
+            Ok(answer) => (Some(answer), None),
+            Err(why) => (None, Some(why.clone())),
+        };
+        let supervisor = Process::new(*pid).ok().filter(|process| is_of(process, *uid));
+        // Ids in another pid namespace say nothing here.
+        if answer.is_some_and(|answer| answer.pid != *pid) {
+            trouble = Some("it is in another pid namespace, and cannot be looked into from here".to_owned());
+        } else if answer.is_some() && supervisor.is_none() {
+            trouble = Some(format!("process {pid} is not one of user {uid}, and is not looked into"));
+        }
+        let supervisor = supervisor.filter(|_| answer.is_none() || trouble.is_none());
+        let directory = supervisor.as_ref().and_then(|process| process.cwd().ok());
+        let mut presents: Vec<_> = answer.iter().flat_map(|answer| &answer.attempts).collect();
+        presents.sort_by_key(|present| present.number);
+        let is_known = supervisor.is_some();
+        let (attempts, left_out) = self.attempts(&presents, (*pid, *uid), is_known);
+        if left_out > 0 && is_known {
+            trouble = Some(format!("{left_out} attempts are left out: their processes are not below it"));
+        }
+        if let Some(more) = answer.map(|answer| answer.more).filter(|more| *more > 0) {
+            trouble = Some(format!("{more} more attempts are running"));
+        }
+        Run {
+            pid: *pid,
+            uid: *uid,
+            command: supervisor.as_ref().and_then(|process| process.cmdline().ok()),
+            directory: directory.map(|directory| directory.to_string_lossy().into_owned()),
+            age_us: supervisor.as_ref().and_then(age_us),
+            jobs: answer.map(|answer| answer.jobs),
+            tests: answer.map(|answer| answer.tests),
+            ended: answer.map(|answer| answer.ended),
+            attempts,
+            trouble,
+        }
     }
+
+    /// Those whose zygote is below the supervisor, each zygote once, and how many are left out. If nothing is known of the
+    /// supervisor, nothing of them is looked into.
+    fn attempts(
+        &mut self,
+        presents: &[&Present],
+        (pid, uid): (i32, u32),
+        is_known: bool,
+    ) -> (Vec<Attempt>, usize) {
+        if !is_known {
+            let told = presents.iter().take(TOLD_MOST).map(|present| unseen(present, pid));
+            return (told.collect(), presents.len().saturating_sub(TOLD_MOST));
+        }
+        let below = self.census.descendants(pid).into_iter().map(|(pid, _)| pid);
+        let mut zygotes: BTreeSet<_> = below.collect();
+        let (own, others): (Vec<_>, Vec<_>) =
+            presents.iter().copied().partition(|present| zygotes.remove(&present.zygote));
+        let attempts = own.into_iter().map(|present| self.look_into(present, pid, uid)).collect();
+        (attempts, others.len())
+    }
+
+    fn look_into(&mut self, present: &Present, pid: i32, uid: u32) -> Attempt {
+        let mut attempt = unseen(present, pid);
+        let is_other = uid != geteuid().as_raw();
+        let spent = self.spent.get(&uid).copied().unwrap_or_default();
+        if is_other && (spent > EACH_OTHER || self.spent.values().sum::<Duration>() > ALL_OTHERS) {
+            attempt.trouble = Some("there was no time left to look into it".to_owned());
+            return attempt;
+        }
+        let began = Instant::now();
+        attempt.init = self.census.init_below(present.zygote);
+        match attempt.init.map(|init| snapshot::take(init, self.extent)) {
+            None => attempt.trouble = Some("it has no process yet".to_owned()),
+            Some(Ok(picture)) => attempt.picture = Some(picture),
+            Some(Err(error)) => attempt.trouble = Some(error.to_string()),
+        }
+        if is_other {
+            self.spent.insert(uid, spent + began.elapsed());
+        }
+        attempt
+    }
+}
+
+/// An attempt before it is looked into.
+fn unseen(present: &Present, pid: i32) -> Attempt {
+    let Present { binary_id, name, .. } = present;
+    Attempt {
+        id: id(pid, present),
+        binary_id: cut(binary_id),
+        name: cut(name),
+        init: None,
+        picture: None,
+        trouble: None,
+    }
+}
+
+fn cut(name: &str) -> String {
+    if name.len() <= NAME_BYTES {
+        return name.to_owned();
+    }
+    format!("{}...", &name[..name.floor_char_boundary(NAME_BYTES)])
+}
+
+/// Whether the process is this user's: the one that registered may have ended, and its id be another's.
+fn is_of(process: &Process, uid: u32) -> bool {
+    process.status().is_ok_and(|status| status.euid == uid)
 }
 
 fn age_us(process: &Process) -> Option<u64> {
@@ -116,33 +250,27 @@ fn age_us(process: &Process) -> Option<u64> {
     Some(u64::try_from(now.as_micros()).unwrap_or(u64::MAX).saturating_sub(start))
 }
 
-fn look_into(present: &Present, pid: i32, extent: Extent, is_foreign: bool) -> Attempt {
-    let init = if is_foreign { Ok(None) } else { snapshot::init_below(present.zygote) };
-    let (init, mut trouble) = match init {
-        Ok(None) if !is_foreign => (None, Some("it has no process yet".to_owned())),
-        Ok(init) => (init, None),
-        Err(error) => (None, Some(error.to_string())),
-    };
-    let picture = init.and_then(|init| {
-        snapshot::take(init, extent).map_err(|error| trouble = Some(error.to_string())).ok()
-    });
-    let Present { binary_id, name, .. } = present.clone();
-    Attempt { id: id(pid, present), binary_id, name, init, picture, trouble }
-}
-
-/// What was looked into was the attempt only if it is still running: its slot may have begun the next one.
-fn forget_the_ended(runs: &mut [Run]) -> Result<(), Error> {
-    if runs.iter().all(|run| run.attempts.is_empty()) {
-        return Ok(());
+/// What was looked into was the attempt only if it is still running, and with the same init: its slot may have begun the
+/// next one, and ids are given anew.
+fn forget_the_ended(runs: &mut [Run]) {
+    let with_attempts = runs.iter().filter(|run| !run.attempts.is_empty());
+    let pids: BTreeSet<_> = with_attempts.map(|run| run.pid).collect();
+    if pids.is_empty() {
+        return;
     }
-    let again = ask_all().map_err(Error::Host)?;
-    for run in runs {
-        let now = again.iter().find(|asked| asked.pid == run.pid);
-        let Some(Ok(Answer { attempts, .. })) = now.map(|asked| asked.answer.as_ref()) else {
-            run.attempts.clear();
-            continue;
-        };
-        run.attempts.retain(|attempt| attempts.iter().any(|present| id(run.pid, present) == attempt.id));
+    let again = ask(Some(pids)).runs;
+    let census = Census::take().ok();
+    for run in runs.iter_mut().filter(|run| !run.attempts.is_empty()) {
+        let same = again.iter().filter(|asked| (asked.pid, asked.uid) == (run.pid, run.uid));
+        let answers = same.filter_map(|asked| asked.answer.as_ref().ok());
+        let now: BTreeMap<_, _> = answers
+            .flat_map(|answer| &answer.attempts)
+            .map(|present| (id(run.pid, present), present.zygote))
+            .collect();
+        let still =
+            |zygote: i32, init| census.as_ref().is_some_and(|census| census.init_below(zygote) == init);
+        run.attempts.retain(|attempt| {
+            now.get(&attempt.id).is_some_and(|zygote| attempt.init.is_none() || still(*zygote, attempt.init))
+        });
     }
-    Ok(())
 }

@@ -7,6 +7,8 @@ mod text;
 use crate::cli::{MessageFormat, PsArgs};
 use crate::error::Error;
 use crate::exit::{End, Exit};
+use crate::text::sanitize::word;
+use crate::text::style;
 use console::Term;
 use isotest_core::snapshot::Extent;
 use look::Run;
@@ -34,7 +36,8 @@ struct Line<'a> {
 /// # Errors
 /// When there is not exactly one, or it is another user's.
 pub(crate) fn init_of(wanted: &str) -> Result<i32, Error> {
-    let runs = look::runs(Extent::Tree, Some(wanted))?;
+    let look::Seen { runs, remarks } = look::runs(Extent::Tree, Some(wanted))?;
+    say(&remarks);
     // What runs there could make root, who enters, do whatever it wants.
     if let Some(run) = runs.iter().find(|run| run.uid != geteuid().as_raw()) {
         return Err(Error::NotOurs { wanted: wanted.to_owned(), uid: run.uid });
@@ -50,18 +53,32 @@ pub(crate) fn init_of(wanted: &str) -> Result<i32, Error> {
 pub(crate) fn show(args: &PsArgs, format: MessageFormat) -> Result<End, Error> {
     let extent = if args.full { Extent::Full } else { Extent::Tree };
     let mut seen = false;
+    let mut said = Vec::new();
     loop {
-        let runs = match look::runs(extent, args.attempt.as_deref()) {
+        let look::Seen { runs, remarks } = match look::runs(extent, args.attempt.as_deref()) {
             // What was watched has ended.
             Err(Error::NoAttempt { .. }) if seen => return Ok(End::Exit(Exit::Ok)),
             runs => runs?,
         };
+        // Whoever watches is told once.
+        if said != remarks {
+            say(&remarks);
+            said = remarks;
+        }
         write(&runs, args, format, seen).map_err(Error::Output)?;
         if !args.watch {
             return Ok(End::Exit(Exit::Ok));
         }
         seen = true;
         sleep(PAUSE);
+    }
+}
+
+fn say(remarks: &[String]) {
+    let style = style::WARNING;
+    for remark in remarks {
+        // Where standard error is closed there is nobody to tell.
+        let _ = writeln!(anstream::stderr(), "{style}warning{style:#}: {}", word(remark));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::plan::SandboxPlan;
 use crate::record::{Autopsy, Captured, Moment, Record};
 use crate::sandbox::init::leftovers;
 use crate::sandbox::protocol::channel::{self, Command, Report};
-use crate::snapshot::{self, Extent};
+use crate::snapshot::{self, Census, Extent};
 use crate::step::{Step, StepError};
 use crate::suspect;
 use crate::usage::Usage;
@@ -317,7 +317,7 @@ fn of_kernel(usage: &Usage) -> Vec<String> {
 
 /// Takes the picture of what is about to be killed.
 fn look(zygote: i32, moment: Moment) -> Result<Autopsy, String> {
-    let taken = snapshot::init_below(zygote).and_then(|init| {
+    let taken = Census::take().map(|census| census.init_below(zygote)).and_then(|init| {
         let init = init.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
         snapshot::take(init, Extent::Full)
     });
