@@ -55,7 +55,7 @@ impl Cgroups {
         let mut cgroups = Self::default();
         let mut missing = Vec::new();
         let unified = host.cgroups.iter().find(|mount| mount.unified);
-        if let Some(Err(reason)) = unified.map(|mount| cgroups.add_unified(mount, wanted)) {
+        if let Some(Err(reason)) = unified.map(|mount| cgroups.add_unified(mount, wanted, host.ids.uid)) {
             missing.push((Capability::Pressure, reason));
         }
         for (capability, controller) in CONTROLLERS {
@@ -162,8 +162,8 @@ impl Cgroups {
         result
     }
 
-    fn add_unified(&mut self, mount: &CgroupMount, wanted: &[Capability]) -> Result<(), String> {
-        let base = &unified_base(mount, wanted);
+    fn add_unified(&mut self, mount: &CgroupMount, wanted: &[Capability], uid: u32) -> Result<(), String> {
+        let base = &unified_base(mount, wanted, (uid, Path::new("/run/systemd/system").is_dir()));
         // Processes are born in the leaves, which the kernel allows to those who may move processes within `base`.
         OpenOptions::new()
             .write(true)
@@ -306,19 +306,31 @@ fn controllers(base: &Path, wanted: &[Capability]) -> Vec<(Capability, &'static 
     wanted.filter(|(_, controller)| there.split_whitespace().any(|name| name == *controller)).collect()
 }
 
-/// The own cgroup in version 2, or the one around it: a cgroup in which other processes stay hands no controllers on, and
-/// whoever was handed a subtree over may be in a part of it. What systemd manages is left to it.
-fn unified_base(mount: &CgroupMount, wanted: &[Capability]) -> PathBuf {
+/// The own cgroup in version 2, or the nearest around it that divides more: a cgroup in which other processes stay hands no
+/// controllers on, and whoever was handed a subtree over may be in a part of it. What systemd manages is left to it.
+fn unified_base(mount: &CgroupMount, wanted: &[Capability], (uid, managed): (u32, bool)) -> PathBuf {
     let own = &mount.own;
-    let around = own.parent().filter(|_| own != &mount.mount_point).unwrap_or(own);
     let processes = |directory: &Path| fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
     let alone = processes(own).lines().all(|pid| pid == std::process::id().to_string());
-    let may_move = || OpenOptions::new().write(true).open(around.join("cgroup.procs")).is_ok();
-    let managed = || Path::new("/run/systemd/system").is_dir();
+    let has = if alone { controllers(own, wanted).len() } else { 0 };
+    let may_move = |place: &Path| OpenOptions::new().write(true).open(place.join("cgroup.procs")).is_ok();
+    let is_ours = |place: &Path| !managed || is_delegated(place, &mount.mount_point, uid);
     // Processes in the root are in nobody's way.
-    let is_free = || around == mount.mount_point || processes(around).is_empty();
-    let needed = !alone && !controllers(around, wanted).is_empty();
-    if needed && may_move() && is_free() && !managed() { around.to_owned() } else { own.clone() }
+    let is_free = |place: &Path| place == mount.mount_point || processes(place).is_empty();
+    let around = own.ancestors().skip(1).take_while(|place| place.starts_with(&mount.mount_point));
+    let mut around = around.take_while(|place| may_move(place) && is_ours(place));
+    let base = around.find(|place| is_free(place) && controllers(place, wanted).len() > has);
+    base.unwrap_or(own).to_owned()
+}
+
+/// Whether a cgroup is in a subtree that was given to this user, and is no service manager's: that has its own processes in
+/// `init.scope`, wherever it is, and nobody else makes cgroups where it does (systemd's CGROUP_DELEGATION).
+fn is_delegated(place: &Path, mount_point: &Path, uid: u32) -> bool {
+    let is_given = |place: &Path| fs::metadata(place).is_ok_and(|meta| meta.uid() == uid);
+    let given = place.ancestors().take_while(|place| place.starts_with(mount_point) && is_given(place));
+    let given: Vec<_> = given.collect();
+    // All that root sees belongs to root, and says nothing.
+    uid != 0 && !given.is_empty() && !given.iter().any(|place| place.join("init.scope").is_dir())
 }
 
 /// The cgroups directly below the own one that somebody has given to this user.
@@ -367,7 +379,7 @@ mod tests {
             let mount_point = own.to_path_buf();
             let own = own.to_path_buf();
             let mount = CgroupMount { mount_point, own, unified: true, controllers: Vec::new() };
-            let added = cgroups.add_unified(&mount, &[Capability::Pids]);
+            let added = cgroups.add_unified(&mount, &[Capability::Pids], 0);
             Ok((added, fs::read_dir(&mount.own)?.count()))
         };
         let (added, left) = add(&deep)?;
@@ -375,6 +387,64 @@ mod tests {
         assert_eq!(left, 2, "the two files");
         let (added, left) = add(&shallow)?;
         assert_eq!((added, left), (Ok(()), 4), "control: with the run's directory and what it enables");
+        Ok(())
+    }
+
+    /// A cgroup with these processes and controllers, in a hierarchy that is files.
+    fn cgroup(directory: &Path, processes: &str, controllers: &str) -> io::Result<()> {
+        fs::create_dir_all(directory)?;
+        fs::write(directory.join("cgroup.procs"), processes)?;
+        fs::write(directory.join("cgroup.controllers"), controllers)
+    }
+
+    #[test]
+    fn whoever_was_given_a_unit_and_is_in_a_part_of_it_climbs_to_what_was_given() -> io::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let mount_point = directory.path().join("mount");
+        let (slice, unit) =
+            (mount_point.join("system.slice"), mount_point.join("system.slice/agent.service"));
+        let (agent, job) = (unit.join("agent"), unit.join("agent/job"));
+        let me = format!("{}\n", std::process::id());
+        cgroup(&mount_point, "1\n", "memory pids")?;
+        cgroup(&slice, "", "memory pids")?;
+        cgroup(&unit, "", "memory pids")?;
+        cgroup(&agent, "", "")?;
+        cgroup(&job, &me, "")?;
+        const USER: u32 = 61_247;
+        let is_root = nix::unistd::geteuid().is_root();
+        let uid = if is_root { USER } else { nix::unistd::geteuid().as_raw() };
+        // As root the directories are given to another user; without, all of them are this user's, up to the mount.
+        for given in [&unit, &agent, &job] {
+            std::os::unix::fs::chown(given, Some(uid), None)?;
+        }
+        let wanted = [Capability::Memory, Capability::Pids];
+        let mount = |own: &Path| {
+            let own = own.to_path_buf();
+            CgroupMount { mount_point: mount_point.clone(), own, unified: true, controllers: Vec::new() }
+        };
+        let base = |own: &Path, managed| unified_base(&mount(own), &wanted, (uid, managed));
+        assert_eq!(base(&job, true), unit);
+        assert_eq!(base(&job, false), unit, "control: the same where nobody manages cgroups");
+        if is_root {
+            assert_eq!(
+                unified_base(&mount(&job), &wanted, (0, true)),
+                job,
+                "what is systemd's is left to it"
+            );
+            assert_eq!(base(&unit, true), unit, "nothing around it was given");
+            // Another process in the unit keeps it from handing controllers on, and around it is not ours.
+            cgroup(&unit, "1\n", "memory pids")?;
+            assert_eq!(base(&job, true), job);
+            cgroup(&unit, "", "memory pids")?;
+        }
+        // A user's own manager is one, too.
+        fs::create_dir(unit.join("init.scope"))?;
+        assert_eq!(base(&job, true), job);
+        fs::remove_dir(unit.join("init.scope"))?;
+        cgroup(&job, &me, "memory pids")?;
+        assert_eq!(base(&job, true), job, "control: alone and with everything, it stays");
+        cgroup(&job, &format!("{me}1\n"), "memory pids")?;
+        assert_eq!(base(&job, true), unit);
         Ok(())
     }
 

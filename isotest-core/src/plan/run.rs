@@ -120,6 +120,7 @@ mod tests {
     fn a_directory_with_sockets_is_another_without_them() {
         let entries = vec![
             entry("a", Kind::Directory),
+            entry("isotest-0", Kind::Directory),
             entry("link", Kind::Symlink { target: "a".into() }),
             entry("plain", Kind::Directory),
             entry("socket", Kind::Socket),
