@@ -67,12 +67,14 @@ pub(crate) enum End {
     Command(u8),
     /// A signal, passed on to whoever waits for this process.
     Signal(i32),
+    /// A signal that ended the run before it was finished.
+    Interrupted(i32),
 }
 
 impl From<&Error> for End {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Interrupted(signal) => Self::Signal(*signal),
+            Error::Interrupted(signal) => Self::Interrupted(*signal),
             // A reader that has gone away ends us as it ends any program.
             Error::Output(source) if source.kind() == io::ErrorKind::BrokenPipe => Self::Signal(SIGPIPE),
             other => Self::Exit(Exit::from(other)),

@@ -59,7 +59,6 @@ mod testing;
 mod text;
 
 use app::{closure, doctor, exec, explain, join, ps, run, shell};
-use cargo::build;
 use cli::Cli;
 use error::Error;
 use exit::{End, Exit};
@@ -109,10 +108,7 @@ fn run(cli: Cli) -> Result<End, Error> {
     let caller = Caller::of_this_process().map_err(Error::NoDirectory)?;
     let settings = Settings::of(cli, &caller)?;
     match &settings.task {
-        Task::Execute | Task::List => {
-            let build = build::Build::of(&settings.cargo, &caller)?;
-            run::execute(&settings, &build, &caller)
-        }
+        Task::Execute | Task::List => run::execute(&settings, &caller),
         Task::Exec(command) => exec::execute(command, &settings, &caller),
         Task::Doctor => doctor::execute(&settings, &caller),
         Task::Shell { of_test } => shell::execute(*of_test, &settings, &caller),
@@ -127,7 +123,8 @@ fn take(end: End) -> ExitCode {
     match end {
         End::Exit(exit) => ExitCode::from(exit as u8),
         End::Command(status) => ExitCode::from(status),
-        End::Signal(signal) => {
+        End::Interrupted(signal) if let Some(status) = interrupt::status(signal) => ExitCode::from(status),
+        End::Signal(signal) | End::Interrupted(signal) => {
             interrupt::end_by(signal);
             // Still here: the signal is blocked, and a shell would say it so.
             ExitCode::from(128_u8.saturating_add(u8::try_from(signal).unwrap_or(u8::MAX)))

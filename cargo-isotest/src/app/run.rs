@@ -25,13 +25,14 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-/// Prepares the sandboxes, does what is asked in them, and leaves the host as it was.
+/// Builds, prepares the sandboxes, does what is asked in them, and leaves the host as it was.
 ///
 /// # Errors
 /// What stops the run.
-pub(crate) fn execute(settings: &Settings, build: &Build, caller: &Caller) -> Result<End, Error> {
-    let roots = roots::of_tests(&settings.sandbox, build, caller)?;
+pub(crate) fn execute(settings: &Settings, caller: &Caller) -> Result<End, Error> {
     let interrupts = Interrupts::take().map_err(Error::Host)?;
+    let build = &Build::of(&settings.cargo, caller)?;
+    let roots = roots::of_tests(&settings.sandbox, build, caller)?;
     Sandboxes::with(settings, &roots, caller, |sandboxes| execute_in(sandboxes, settings, build, &interrupts))
 }
 
@@ -144,7 +145,7 @@ fn binaries_of(selected: &Selected) -> Vec<Arc<TestBinary>> {
 
 fn end_of(Finished { summary, unwritten }: Finished) -> Result<End, Error> {
     if let Some(Cancellation::Signal(signal)) = summary.cancelled {
-        return Ok(End::Signal(signal));
+        return Ok(End::Interrupted(signal));
     }
     if let Some(error) = unwritten {
         return Err(Error::Output(error));

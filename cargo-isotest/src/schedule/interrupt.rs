@@ -3,11 +3,12 @@
 use crate::error::Error;
 use crate::schedule::slots::News;
 use isotest_core::sandbox::Cancel;
+use nix::unistd::getppid;
 use procfs::process::Process;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag::register_conditional_default;
+use signal_hook::flag::{register_conditional_default, register_conditional_shutdown};
 use signal_hook::iterator::{Handle, Signals};
-use signal_hook::low_level::emulate_default_handler;
+use signal_hook::low_level::{emulate_default_handler, exit};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,12 +40,16 @@ impl Drop for Watch<'_> {
 }
 
 impl Interrupts {
-    /// Before the first watch. Signals end the process at once, as they do by default.
+    /// Before anything that takes long. Signals end the process at once, until they are watched for.
     pub(crate) fn take() -> io::Result<Self> {
         let signals: Vec<_> = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|it| !is_ignored(*it)).collect();
         let at_once = Arc::new(AtomicBool::new(true));
         for signal in &signals {
-            register_conditional_default(*signal, Arc::clone(&at_once))?;
+            let condition = Arc::clone(&at_once);
+            match status(*signal) {
+                Some(status) => register_conditional_shutdown(*signal, i32::from(status), condition)?,
+                None => register_conditional_default(*signal, condition)?,
+            };
         }
         Ok(Self { signals, at_once })
     }
@@ -65,7 +70,7 @@ impl Interrupts {
         let wait = move || {
             for signal in signals.forever() {
                 if cancel.is_thrown() {
-                    end_by(signal);
+                    end(signal);
                 }
                 // First, so that why tests are killed is known before they are. A supervisor that no longer listens is
                 // about to end the run anyway.
@@ -89,4 +94,27 @@ pub(crate) fn is_ignored(signal: i32) -> bool {
 pub(crate) fn end_by(signal: i32) {
     // It fails only for signals that do not end a process, and those are not caught here.
     let _ = emulate_default_handler(signal);
+}
+
+/// Ends this process because of a signal that ended the run.
+fn end(signal: i32) {
+    match status(signal) {
+        Some(status) => exit(i32::from(status)),
+        None => end_by(signal),
+    }
+}
+
+/// The exit status by which a run ends that was ended by this signal, as a shell would say it; `None` if it ends by the
+/// signal itself. A service manager takes the end by one of these signals for success (systemd.service(5),
+/// "SuccessExitStatus="), which a run that was not finished is not. A shell, however, must see that it was a key, or it
+/// goes on with its next command.
+pub(crate) fn status(signal: i32) -> Option<u8> {
+    let is_key = signal == SIGINT && !is_service();
+    if is_key { None } else { u8::try_from(signal).ok().and_then(|number| number.checked_add(128)) }
+}
+
+/// Whether a service manager waits for this process.
+fn is_service() -> bool {
+    let parent = Process::new(getppid().as_raw()).and_then(|process| process.stat());
+    parent.is_ok_and(|stat| stat.comm == "systemd")
 }

@@ -9,6 +9,7 @@ use nix::unistd::Pid;
 use std::fs;
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Write, pipe};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::ExitStatus;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -48,16 +49,29 @@ fn next_run_removes_what_is_left(pid: u32) {
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// How a process ended: by a status, or by a signal.
+fn end(status: ExitStatus) -> (Option<i32>, Option<i32>) {
+    (status.code(), status.signal())
+}
+
+/// How a run ends that was sent this signal. A service manager takes an end by SIGTERM for success.
+fn end_by(sent: Signal) -> (Option<i32>, Option<i32>) {
+    match sent {
+        Signal::SIGTERM | Signal::SIGHUP => (Some(128 + sent as i32), None),
+        _ => (None, Some(sent as i32)),
+    }
+}
+
 #[test]
 fn a_signal_ends_the_run_in_order() {
-    for sent in [Signal::SIGINT, Signal::SIGTERM] {
+    for sent in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let running = endless().start();
         wait_for(&running, "ignores");
         wait_for(&running, "stops");
         let (pid, mark) = (running.child.id(), running.mark.clone());
         signal(&running, sent);
         let ended = running.end();
-        assert_eq!(ended.status.signal(), Some(sent as i32), "{ended:#?}");
+        assert_eq!(end(ended.status), end_by(sent), "{ended:#?}");
         assert_eq!((ended.word("computes"), ended.word("writes_to_tmp")), ("PASS", "PASS"));
         assert_eq!((ended.word("ignores"), ended.word("stops")), ("INTERRUPTED", "INTERRUPTED"));
         let cancelled = format!("   Cancelled by {sent}, 2 tests interrupted, 0 tests not run\n");
@@ -154,7 +168,7 @@ fn a_signal_while_binaries_are_asked_for_their_tests() {
         let (pid, mark) = (running.child.id(), running.mark.clone());
         signal(&running, sent);
         let ended = running.end();
-        assert_eq!(ended.status.signal(), Some(sent as i32), "{ended:#?}");
+        assert_eq!(end(ended.status), end_by(sent), "{ended:#?}");
         assert!(ended.stderr.contains(&format!("error: interrupted by {sent}\n")), "{}", ended.stderr);
         assert_eq!((host::processes_marked(&mark).len(), host::cgroups_of(pid).len()), (0, 0));
     }
@@ -229,11 +243,11 @@ fn nothing_outlives_a_supervisor_that_is_ended_while_cargo_builds() {
         let marked = host::processes_marked(&running.mark);
         marked.iter().filter(|line| line.starts_with("sleep ")).count()
     };
-    for sent in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGINT] {
+    for sent in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         let mut running = isotest(&project).start();
         host::wait_until("the build script", || sleeping(&running) == 2);
         signal(&running, sent);
-        assert_eq!(running.child.wait().unwrap().signal(), Some(sent as i32));
+        assert_eq!(end(running.child.wait().unwrap()), end_by(sent));
         wait_until_gone(&running);
     }
 }

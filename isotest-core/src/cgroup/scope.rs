@@ -39,6 +39,9 @@ fn name() -> String {
 /// Why not, in which case nothing has happened.
 pub fn enter(uid: u32) -> Result<(), String> {
     let name = &name();
+    if uid != 0 {
+        outlives(&own_cgroup(), uid, || lingers(uid))?;
+    }
     let (bus, socket) = manager(uid)?;
     // A manager that does not see this process by its number would move another one.
     let stream = UnixStream::connect(&socket).map_err(|error| format!("`{}`: {error}", socket.display()))?;
@@ -67,6 +70,42 @@ fn manager(uid: u32) -> Result<(&'static str, PathBuf), String> {
     Ok(("--user", Path::new(&runtime).join("systemd/private")))
 }
 
+/// Whether the user's manager lives as long as a process in this cgroup: one in a login of the user's or below the manager
+/// itself, or of a user who lingers.
+///
+/// # Errors
+/// Why not, in words.
+fn outlives(cgroup: &str, uid: u32, lingers: impl FnOnce() -> Result<bool, String>) -> Result<(), String> {
+    let below = cgroup.strip_prefix(&format!("/user.slice/user-{uid}.slice/")).unwrap_or_default();
+    let unit = below.split('/').next().unwrap_or_default();
+    let is_session = unit.starts_with("session-") && unit.ends_with(".scope");
+    if is_session || unit == format!("user@{uid}.service") {
+        return Ok(());
+    }
+    let would_end = "in its scope this run would end with the user's last login, of which it is no part";
+    match lingers() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(format!("{would_end}: `loginctl enable-linger {uid}` keeps the user's manager")),
+        Err(why) => Err(format!("{would_end}, unless the user lingers, which is not known: {why}")),
+    }
+}
+
+/// Whether the manager of this user goes on without any login (org.freedesktop.login1(5)).
+fn lingers(uid: u32) -> Result<bool, String> {
+    let user = format!("/org/freedesktop/login1/user/_{uid}");
+    let property = ["get-property", "org.freedesktop.login1", &user, "org.freedesktop.login1.User", "Linger"];
+    is_true(&busctl("--system", &property)?)
+}
+
+/// A boolean as `busctl` writes it.
+fn is_true(said: &str) -> Result<bool, String> {
+    match said.trim() {
+        "b true" => Ok(true),
+        "b false" => Ok(false),
+        other => Err(format!("`busctl` said `{other}`")),
+    }
+}
+
 /// StartTransientUnit (org.freedesktop.systemd1(5)). A delegated scope goes on after an out-of-memory kill in it by
 /// default (systemd.scope(5), "OOMPolicy=").
 fn start(bus: &str, name: &str) -> Result<(), String> {
@@ -74,19 +113,88 @@ fn start(bus: &str, name: &str) -> Result<(), String> {
     let call = ["call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1"];
     let method = ["org.freedesktop.systemd1.Manager", "StartTransientUnit", "ssa(sv)a(sa(sv))", name, "fail"];
     let properties = ["3", "PIDs", "au", "1", &pid, "Delegate", "b", "true", "CollectMode", "s"];
+    busctl(bus, &[&call[..], &method, &properties, &["inactive-or-failed", "0"]].concat()).map(drop)
+}
+
+/// What `busctl` writes to standard output.
+fn busctl(bus: &str, arguments: &[&str]) -> Result<String, String> {
     let mut command = Command::new("busctl");
-    command.args([bus, "--timeout=5"]).args(call).args(method).args(properties);
-    let output = command.args(["inactive-or-failed", "0"]).stdin(Stdio::null()).output();
-    let output = output.map_err(|error| format!("could not execute `busctl`: {error}"))?;
+    command.args([bus, "--timeout=5"]).args(arguments).stdin(Stdio::null());
+    let output = command.output().map_err(|error| format!("could not execute `busctl`: {error}"))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
     Err(format!("`busctl`: {}", said.trim()))
 }
 
-/// Whether this process is in the cgroup of this name, in version 2.
+/// Whether this process is in the cgroup of this name.
 fn is_in(name: &str) -> bool {
+    own_cgroup().ends_with(name)
+}
+
+/// The cgroup of this process in version 2, as it is called in this namespace.
+fn own_cgroup() -> String {
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    own.lines().any(|line| line.starts_with("0::") && line.ends_with(name))
+    own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `busctl` writes.
+    const LINGERS: &str = "b true\n";
+    const DOES_NOT: &str = "b false\n";
+    const NO_SUCH_USER: &str = "`busctl`: Failed to get property Linger on interface org.freedesktop.login1.User: \
+         Unknown object '/org/freedesktop/login1/user/_1000'.";
+
+    fn said(cgroup: &str, answer: Result<&str, &str>) -> Result<(), String> {
+        outlives(cgroup, 1000, || is_true(answer.map_err(str::to_owned)?))
+    }
+
+    #[test]
+    fn whoever_ends_with_the_login_anyway_may_move() {
+        for cgroup in [
+            "/user.slice/user-1000.slice/session-3.scope",
+            "/user.slice/user-1000.slice/user@1000.service/app.slice/app-terminal.scope",
+            "/user.slice/user-1000.slice/user@1000.service/app.slice/run-1.scope/inner",
+        ] {
+            let outlived = outlives(cgroup, 1000, || Err("nobody is to be asked".to_owned()));
+            assert_eq!(outlived, Ok(()), "{cgroup}");
+        }
+    }
+
+    #[test]
+    fn whoever_does_not_moves_only_if_the_user_lingers() {
+        for cgroup in [
+            "/system.slice/agent.service",
+            "/system.slice/session-3.scope",
+            "/user.slice/user-0.slice/session-3.scope",
+            "/user.slice/user-10001.slice/session-3.scope",
+            "/user.slice/user-1000.slice/user@1001.service/app.slice",
+            "/user.slice/user-1000.slice/user-runtime-dir@1000.service",
+            "/",
+            "",
+        ] {
+            assert_eq!(said(cgroup, Ok(LINGERS)), Ok(()), "{cgroup}");
+            let why = said(cgroup, Ok(DOES_NOT)).unwrap_err();
+            assert!(
+                why.ends_with("`loginctl enable-linger 1000` keeps the user's manager"),
+                "{cgroup}: {why}"
+            );
+            let why = said(cgroup, Err(NO_SUCH_USER)).unwrap_err();
+            assert!(
+                why.contains("which is not known: `busctl`: Failed to get property Linger"),
+                "{cgroup}: {why}"
+            );
+        }
+    }
+
+    #[test]
+    fn any_other_answer_is_none() {
+        for said in ["", "b", "s \"true\"", "true", "b true\nb false"] {
+            assert!(is_true(said).is_err(), "{said}");
+        }
+    }
 }
