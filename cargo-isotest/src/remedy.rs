@@ -55,7 +55,7 @@ pub(crate) fn remedies(obstacles: &[Obstacle], place: Place<'_>) -> Vec<Remedy> 
     let mut remedies: Vec<Remedy> = Vec::new();
     let measures = obstacles.iter().any(|obstacle| obstacle.capability.is_metric());
     for obstacle in obstacles {
-        for (why, commands) in place.ways(obstacle, measures) {
+        for (why, commands) in place.ways(obstacle, measures).into_iter().map(|way| place.without_sudo(way)) {
             match remedies.iter_mut().find(|other| other.why == why && other.commands == commands) {
                 Some(same) if same.serves.contains(&obstacle.capability) => {}
                 Some(same) => same.serves.push(obstacle.capability),
@@ -94,6 +94,15 @@ impl Place<'_> {
             )],
             _ => error.known_hint().map(|hint| way(hint, [])).into_iter().collect(),
         }
+    }
+
+    /// Says where commands can be typed that `sudo` is refused for here.
+    fn without_sudo(self, (why, commands): Way) -> Way {
+        let Surroundings { uid, no_new_privs, .. } = self.surroundings;
+        let is_refused =
+            *uid != 0 && *no_new_privs && commands.iter().any(|command| command.starts_with("sudo "));
+        let elsewhere = "`sudo` is refused here, where no_new_privs is set: type it in another shell, and start the command there";
+        (if is_refused { format!("{why} ({elsewhere})") } else { why }, commands)
     }
 
     /// Whether a container's walls are around us. Root without the capability has been put into one by somebody, whoever
@@ -148,7 +157,7 @@ impl Place<'_> {
                 "mounts hide parts of /proc, and then the kernel lets nobody mount another: take them away";
             return vec![way(why, [format!("{}umount {}", self.sudo(), paths.join(" "))])];
         }
-        if let Some(profile) = apparmor.as_ref().filter(|profile| *profile != "unconfined") {
+        if let Some(profile) = apparmor.as_ref().filter(|label| confines(label)) {
             let why = format!("the AppArmor profile of this program may refuse it (`{profile}`): replace it");
             return vec![way(why, [self.profile(false)])];
         }
@@ -204,11 +213,21 @@ impl Place<'_> {
             let command = format!("{}mount -t cgroup2 none /sys/fs/cgroup", self.sudo());
             return vec![way("there are no cgroups: mount them", [command])];
         }
-        if obstacle.capability == Capability::Pressure && obstacle.reason.contains("the kernel keeps no") {
+        let has_unified = self.cgroups.iter().any(|mount| mount.unified);
+        let is_pressure = obstacle.capability == Capability::Pressure;
+        if is_pressure && has_unified && obstacle.reason.contains("the kernel keeps no") {
             return vec![way("the kernel does not account for pressure: boot it with `psi=1`", [])];
         }
         if self.is_contained() {
             return vec![self.container(true)];
+        }
+        if is_pressure && !has_unified {
+            let (sudo, place) = (self.sudo(), "/sys/fs/cgroup/unified");
+            let command = format!("{sudo}mkdir -p {place} && {sudo}mount -t cgroup2 none {place}");
+            return vec![way(
+                "only cgroup version 2 counts pressure, and it is not mounted: mount it",
+                [command],
+            )];
         }
         let scope = "systemd-run --scope -p Delegate=yes";
         match (*systemd, *uid) {
@@ -254,6 +273,12 @@ impl Place<'_> {
         let commands = (!own.is_empty()).then_some(v1).into_iter().chain(v2);
         way("have root hand a cgroup over to this user", commands)
     }
+}
+
+/// Whether an AppArmor label says that something is refused: a profile may confine nothing, or only complain
+/// (apparmor(7)).
+fn confines(label: &str) -> bool {
+    label != "unconfined" && !label.ends_with(" (unconfined)") && !label.ends_with(" (complain)")
 }
 
 /// The shell in which it is typed moves below the directory, whose controllers are then for its other children.
@@ -384,6 +409,54 @@ mod tests {
             assert_eq!(command.matches(&format!("/{name}/a/isotest")).count(), 2, "{name}: {command}");
         }
         assert!(!command.contains("freezer"), "{command}");
+    }
+
+    #[test]
+    fn a_profile_that_confines_nothing_refuses_nothing() {
+        let why = |label: &str| {
+            let surroundings = Surroundings { apparmor: Some(label.to_owned()), ..user() };
+            let obstacle = refused(Capability::User, Step::UnshareZygote, libc::EPERM);
+            let found = remedies(&[obstacle], Place { surroundings: &surroundings, cgroups: &[] });
+            found.into_iter().map(|remedy| remedy.why).collect::<String>()
+        };
+        for label in ["unconfined", "vscode (unconfined)", "trial (complain)"] {
+            assert!(!why(label).contains("AppArmor"), "{label}: {}", why(label));
+        }
+        assert!(why("docker-default (enforce)").contains("AppArmor"), "control");
+    }
+
+    #[test]
+    fn pressure_that_version_1_cannot_count_needs_version_2_and_no_other_kernel() {
+        let mount = |unified| CgroupMount {
+            mount_point: "/sys/fs/cgroup/x".into(),
+            own: "/sys/fs/cgroup/x".into(),
+            unified,
+            controllers: Vec::new(),
+        };
+        let reason = "the kernel keeps no pressure figures here".to_owned();
+        let obstacle = [Obstacle::from((Capability::Pressure, reason))];
+        let found = |unified| {
+            let mounts = [mount(unified)];
+            remedies(&obstacle, Place { surroundings: &user(), cgroups: &mounts })
+        };
+        assert!(!found(false)[0].why.contains("psi=1"), "{:?}", found(false));
+        assert!(found(false)[0].commands[0].contains("sudo mount -t cgroup2 none "), "{:?}", found(false));
+        assert!(found(true)[0].why.contains("psi=1"), "control: {:?}", found(true));
+    }
+
+    #[test]
+    fn sudo_that_is_refused_is_typed_elsewhere() {
+        let settings = vec![("user.max_net_namespaces", "0".to_owned())];
+        let obstacle = [refused(Capability::Net, Step::UnshareZygote, libc::ENOSPC)];
+        let why = |uid, no_new_privs| {
+            let surroundings = Surroundings { uid, no_new_privs, settings: settings.clone(), ..user() };
+            let surroundings = Surroundings { can_administer: uid == 0, ..surroundings };
+            remedies(&obstacle, Place { surroundings: &surroundings, cgroups: &[] })[0].why.clone()
+        };
+        assert!(why(1000, true).contains("`sudo` is refused here"), "{}", why(1000, true));
+        for (uid, no_new_privs) in [(1000, false), (0, true)] {
+            assert!(!why(uid, no_new_privs).contains("sudo"), "{}", why(uid, no_new_privs));
+        }
     }
 
     #[test]

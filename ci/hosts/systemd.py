@@ -8,9 +8,21 @@ SESSION = [*DELEGATED, "--user"]
 # The ids are those of the command, the property is the owner of the cgroup.
 NOT_OWNED = ["sudo", *DELEGATED, f"--uid={UID}", f"--gid={UID}"]
 AGENT = [*NOT_OWNED, "-p", f"User={UID}"]
+SERVICE = ["sudo", "systemd-run", "--quiet", "--wait", "--pipe", "-p", f"User={UID}"]
+DELEGATED_SERVICE = [*SERVICE, "-p", "Delegate=yes"]
+# What DelegateSubgroup= does (systemd 254), by hand: the command is in a part of what was given.
+IN_A_PART = "c=/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup); mkdir $c/agent; echo $$ >$c/agent/cgroup.procs; exec"
+# The runtime directory is there as long as somebody is logged in, and a service may know it.
+WITH_RUNTIME = [*SERVICE, "-E", f"XDG_RUNTIME_DIR=/run/user/{UID}"]
 # What does not need the session's cgroups is shown by the check `vm`, for the same user and kernel.
 ELSEWHERE = ["network", "ipc", "rootfs", "writes", "submounts", "surroundings", "endings", "deadlines", "steps",
              "pictures"]
+
+
+def stopped(words):
+    """Stops a service soon after its start, and shows what systemd thinks of its end."""
+    start = line(["sudo", "systemd-run", "--quiet", "--unit=ends", "-p", f"User={UID}", *words])
+    return f"{start}; sleep 4; sudo systemctl stop ends; systemctl show -p Result -p ExecMainStatus ends; sudo systemctl reset-failed ends || :"
 
 
 def setUpModule():
@@ -25,6 +37,12 @@ def setUpModule():
         "session_end_to_end": line([*SESSION, *subject.end_to_end(without=ELSEWHERE)]),
         "agent": line([*AGENT, *subject.isotest()]),
         "agent_peaks": line([*AGENT, *subject.end_to_end("peaks::")]),
+        "part": line([*DELEGATED_SERVICE, "sh", "-c", f"{IN_A_PART} {line(subject.isotest())}"]),
+        "service": line([*WITH_RUNTIME, *subject.isotest()]),
+        "lingering": f"sudo loginctl enable-linger {UID}; {line([*WITH_RUNTIME, *subject.isotest()])}; s=$?; "
+                     f"sudo loginctl disable-linger {UID}; exit $s",
+        "terminated": stopped(subject.isotest()),
+        "terminated_sleep": stopped(["sleep", "60"]),
         "root": f"sudo {required}",
         "session_ends": "sudo systemctl stop user@1000.service",
         "not_owned": line([*NOT_OWNED, *subject.isotest()]),
@@ -61,6 +79,18 @@ class Agent(rows.Row):
         report = self.assert_isolates(ran["agent"], ["memory", "cpu", "pids", "io", "pressure"])
         self.assertEqual(set(report.figures("io_source")), {"io.stat"})
         self.assertEqual(set(report.figures("memory_source")), {"memory.peak"})
+
+    def test_a_part_of_a_unit_that_is_the_users_is_measured(self):
+        self.assert_isolates(ran["part"], ["memory", "cpu", "pids", "io", "pressure"])
+
+    def test_a_service_stays_where_it_is_unless_the_user_lingers(self):
+        report = self.assert_isolates(ran["service"], ["cpu"], missing=["memory", "pids"])
+        self.assertIn(f"`loginctl enable-linger {UID}`", report.started["isolation"]["memory"]["reason"])
+        self.assert_isolates(ran["lingering"], ["memory", "cpu", "pids", "pressure"])
+
+    def test_a_service_that_is_stopped_has_not_succeeded(self):
+        self.assertEqual(ran["terminated"].stdout, "Result=exit-code\nExecMainStatus=143\n", f"{ran['terminated']}")
+        self.assertIn("Result=success\n", ran["terminated_sleep"].stdout, "control")
 
     def test_peaks_are_what_was_used(self):
         self.assert_keeps_promises(ran["agent_peaks"], 8)

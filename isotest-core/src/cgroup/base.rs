@@ -77,7 +77,11 @@ impl Cgroups {
             && !cgroups.serves(Capability::Pressure)
             && missing.is_empty()
         {
-            missing.push((Capability::Pressure, "the kernel keeps no pressure figures here".into()));
+            let why = match unified {
+                Some(_) => "the kernel keeps no pressure figures here",
+                None => "cgroup version 2, which alone counts it, is not mounted here",
+            };
+            missing.push((Capability::Pressure, why.into()));
         }
         // Init accounts for its children.
         missing.retain(|(capability, _)| *capability != Capability::Cpu);

@@ -34,6 +34,8 @@ pub struct Surroundings {
     pub seccomp: bool,
     /// Whether this process has CAP_SYS_ADMIN in its user namespace.
     pub can_administer: bool,
+    /// Whether no program can give this process more rights, so that sudo(8) is refused (`PR_SET_NO_NEW_PRIVS`).
+    pub no_new_privs: bool,
     /// What is mounted over parts of `/proc`.
     pub masked_proc: Vec<PathBuf>,
     /// Those of [`SETTINGS`] that exist, and their values.

@@ -20,6 +20,7 @@ pub fn surroundings(host: &Host) -> Surroundings {
         container: container(),
         wsl: kernel.to_lowercase().contains("microsoft"),
         seccomp: status.as_ref().is_some_and(|status| status.seccomp.is_some_and(|mode| mode > 0)),
+        no_new_privs: status.as_ref().is_some_and(|status| status.nonewprivs.is_some_and(|set| set > 0)),
         can_administer: status.is_some_and(|status| status.capeff & SYS_ADMIN != 0),
         masked_proc: masked_proc(&host.mount_points),
         settings: SETTINGS.into_iter().filter_map(|name| Some((name, setting(name)?))).collect(),
