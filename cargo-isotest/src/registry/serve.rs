@@ -23,7 +23,7 @@ const TRIES: usize = 10;
 /// The socket of a run. When this is dropped, nobody is answered any more, and the socket is gone.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    listener: Arc<UnixListener>,
+    socket: Arc<UnixListener>,
     place: Opened,
     name: String,
 }
@@ -36,7 +36,7 @@ impl Listener {
     pub(crate) fn open<'scope>(scope: &'scope Scope<'scope, '_>, roster: &'scope Roster) -> io::Result<Self> {
         let stat = Process::myself().and_then(|process| process.stat()).map_err(io::Error::other)?;
         let opened = Self::bind(place::name_of_run(stat.pid, stat.starttime))?;
-        let listener = Arc::clone(&opened.listener);
+        let listener = Arc::clone(&opened.socket);
         let serve = move || {
             loop {
                 match listener.accept() {
@@ -58,7 +58,7 @@ impl Listener {
             let place = place::make_first(&places).map_err(io::Error::other)?;
             remove_stale(&place)?;
             match UnixListener::bind(place.entry(&name)) {
-                Ok(listener) => return Ok(Self { listener: Arc::new(listener), place, name }),
+                Ok(listener) => return Ok(Self { socket: Arc::new(listener), place, name }),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => last = error,
                 Err(error) => return Err(error),
             }
@@ -76,7 +76,7 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         // It wakes who waits for connections, and there is nothing else to be done.
-        let _ = shutdown(self.listener.as_raw_fd(), Shutdown::Both);
+        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Both);
         self.place.remove(&self.name);
         self.place.leave();
     }

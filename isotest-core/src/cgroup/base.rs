@@ -394,6 +394,9 @@ mod tests {
         Ok(())
     }
 
+    /// Somebody who is neither root nor the caller.
+    const STRANGER: u32 = 61_247;
+
     /// A cgroup with these processes and controllers, in a hierarchy that is files.
     fn cgroup(directory: &Path, processes: &str, controllers: &str) -> io::Result<()> {
         fs::create_dir_all(directory)?;
@@ -414,9 +417,8 @@ mod tests {
         cgroup(&unit, "", "memory pids")?;
         cgroup(&agent, "", "")?;
         cgroup(&job, &me, "")?;
-        const USER: u32 = 61_247;
         let is_root = nix::unistd::geteuid().is_root();
-        let uid = if is_root { USER } else { nix::unistd::geteuid().as_raw() };
+        let uid = if is_root { STRANGER } else { nix::unistd::geteuid().as_raw() };
         // As root the directories are given to another user; without, all of them are this user's, up to the mount.
         for given in [&unit, &agent, &job] {
             std::os::unix::fs::chown(given, Some(uid), None)?;

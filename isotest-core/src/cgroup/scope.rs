@@ -78,7 +78,7 @@ fn manager(uid: u32) -> Result<(&'static str, PathBuf), String> {
 fn outlives(cgroup: &str, uid: u32, lingers: impl FnOnce() -> Result<bool, String>) -> Result<(), String> {
     let below = cgroup.strip_prefix(&format!("/user.slice/user-{uid}.slice/")).unwrap_or_default();
     let unit = below.split('/').next().unwrap_or_default();
-    let is_session = unit.starts_with("session-") && unit.ends_with(".scope");
+    let is_session = unit.strip_prefix("session-").is_some_and(|rest| rest.strip_suffix(".scope").is_some());
     if is_session || unit == format!("user@{uid}.service") {
         return Ok(());
     }

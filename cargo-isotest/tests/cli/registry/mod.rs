@@ -14,6 +14,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+/// Somebody who has no process.
+const UID: u32 = 61_246;
+
 /// As long as a run that does not answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -201,7 +204,6 @@ fn a_place_that_somebody_else_has_taken_is_told_by_the_run() {
     if !geteuid().is_root() {
         return;
     }
-    const UID: u32 = 61_246;
     let (copy, place) = (PublicCopy::new(), PathBuf::from(format!("/tmp/isotest-{UID}")));
     let said = || {
         let mut command = Command::new(copy.program());
