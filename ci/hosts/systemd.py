@@ -11,7 +11,7 @@ AGENT = [*NOT_OWNED, "-p", f"User={UID}"]
 SERVICE = ["sudo", "systemd-run", "--quiet", "--wait", "--pipe", "-p", f"User={UID}"]
 DELEGATED_SERVICE = [*SERVICE, "-p", "Delegate=yes"]
 # What DelegateSubgroup= does (systemd 254), by hand: the command is in a part of what was given.
-IN_A_PART = "c=/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup); mkdir $c/agent; echo $$ >$c/agent/cgroup.procs; exec"
+IN_A_PART = "c=/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup); mkdir $c/agent; echo 0 >$c/agent/cgroup.procs; cat /proc/self/cgroup >&2; exec"
 # The runtime directory is there as long as somebody is logged in, and a service may know it.
 WITH_RUNTIME = [*SERVICE, "-E", f"XDG_RUNTIME_DIR=/run/user/{UID}"]
 # What does not need the session's cgroups is shown by the check `vm`, for the same user and kernel.
@@ -81,6 +81,7 @@ class Agent(rows.Row):
         self.assertEqual(set(report.figures("memory_source")), {"memory.peak"})
 
     def test_a_part_of_a_unit_that_is_the_users_is_measured(self):
+        self.assertRegex(ran["part"].stderr, r"(?m)^0::/system\.slice/[^/]*\.service/agent$", f"control: {ran['part']}")
         self.assert_isolates(ran["part"], ["memory", "cpu", "pids", "io", "pressure"])
 
     def test_a_service_stays_where_it_is_unless_the_user_lingers(self):
