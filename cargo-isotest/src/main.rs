@@ -15,7 +15,7 @@
 //! 7 cargo exit
 //! 6 error
 //! 5 settings
-//! 4 select
+//! 4 select update
 //! 3 testcase cli
 //! 2 invocation registry remedy
 //! 1 text
@@ -36,6 +36,7 @@
 //! - `exit` says by which code or signal the process ends, `error` what stops a run. Neither knows how things are done.
 //! - `settings` is what holds, `select` which tests are meant, `cli` what was typed. None of them asks the host or cargo.
 //! - `registry` tells other processes which attempts are running. It knows tests by their names only.
+//! - `update` knows the tools by which tests update their sources, and how these are asked to.
 //! - `remedy`, `testcase`, `invocation` and `text` know nothing of each other but text.
 #![forbid(unsafe_code)]
 
@@ -57,6 +58,7 @@ mod testcase;
 #[cfg(test)]
 mod testing;
 mod text;
+mod update;
 
 use app::{closure, doctor, exec, explain, join, ps, run, shell};
 use cli::Cli;
@@ -108,7 +110,7 @@ fn run(cli: Cli) -> Result<End, Error> {
     let caller = Caller::of_this_process().map_err(Error::NoDirectory)?;
     let settings = Settings::of(cli, &caller)?;
     match &settings.task {
-        Task::Execute | Task::List => run::execute(&settings, &caller),
+        Task::Execute | Task::List => run::execute(settings, &caller),
         Task::Exec(command) => exec::execute(command, &settings, &caller),
         Task::Doctor => doctor::execute(&settings, &caller),
         Task::Shell { of_test } => shell::execute(*of_test, &settings, &caller),

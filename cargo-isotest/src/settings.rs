@@ -7,10 +7,12 @@ use crate::cli::{
 };
 use crate::invocation::Caller;
 use crate::select::Selection;
+use crate::update;
 use anstream::ColorChoice;
 use isotest_core::limits::Limits;
 use isotest_core::policy::{Capability, Level, Policy, PolicyError};
 use std::ffi::{OsStr, OsString};
+use std::iter;
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -93,6 +95,20 @@ pub(crate) struct Execution {
     pub(crate) list_timeout: Duration,
     /// Whether a test that leaves a process running has failed.
     pub(crate) fail_on_leak: bool,
+    /// What one process executes.
+    pub(crate) process: Process,
+}
+
+/// What one process executes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Process {
+    /// One test.
+    Test,
+    /// The selected tests of one binary, as `cargo test` executes them.
+    Binary {
+        /// How many at once, if that was said.
+        threads: Option<NonZeroUsize>,
+    },
 }
 
 /// What tests see and may use.
@@ -114,6 +130,19 @@ pub(crate) struct SandboxSettings {
     pub(crate) binds: Vec<Bind>,
     /// What is written through to the host.
     pub(crate) keeps: Vec<PathBuf>,
+    /// What is not, although it lies within that.
+    pub(crate) copied_within: Vec<PathBuf>,
+    /// What becomes of the caller's wish that tests update their sources.
+    pub(crate) update: Option<Update>,
+}
+
+/// What becomes of the wish that tests update their sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Update {
+    /// It is done, asked for by this variable.
+    Written(&'static str),
+    /// It is thrown away.
+    Discarded(&'static str),
 }
 
 /// A file or directory of the host that tests see.
@@ -200,15 +229,47 @@ impl Settings {
         let Flags { tests, execution, sandbox, limits, policy, report, cargo } = cli.flags;
         let Words { filters, of_harness } = words;
         let words = LibtestWords::read(&of_harness)?;
+        let update = Update::of(caller, &task, sandbox.discard_updates);
+        let threads = execution.jobs.or(words.test_threads);
         Ok(Self {
             color: color(&cargo, caller),
             cargo,
-            execution: Execution::of(&execution, &words, caller)?.for_task(&task),
+            execution: Execution::of(&execution, &words, caller)?.for_task(&task).for_update(update, threads),
             selection: selection(filters, tests, words)?,
-            sandbox: SandboxSettings::of(&sandbox, limits.limits(), &policy, caller)?,
+            sandbox: SandboxSettings {
+                update,
+                ..SandboxSettings::of(&sandbox, limits.limits(), &policy, caller)?
+            },
             message_format: report.message_format,
             task,
         })
+    }
+}
+
+impl Settings {
+    /// What holds of directories known only once the tests are built: where tests update their sources, these are written
+    /// through, but nothing that is built there.
+    pub(crate) fn for_project<'a>(
+        mut self,
+        sources: impl Iterator<Item = &'a PathBuf>,
+        built: [&'a PathBuf; 2],
+    ) -> Self {
+        if let Some(Update::Written(_)) = self.sandbox.update {
+            self.sandbox.keeps.extend(sources.cloned());
+            let is_within = |path: &&PathBuf| {
+                self.sandbox.keeps.iter().any(|kept| path.starts_with(kept) && *path != kept)
+            };
+            self.sandbox.copied_within = built.into_iter().filter(is_within).cloned().collect();
+        }
+        self
+    }
+}
+
+impl Update {
+    fn of(caller: &Caller, task: &Task, discard: bool) -> Option<Self> {
+        let variable = update::wish(caller)?;
+        let writes = *task == Task::Execute && !discard;
+        Some(if writes { Self::Written(variable) } else { Self::Discarded(variable) })
     }
 }
 
@@ -276,6 +337,16 @@ fn run_ignored(flag: Option<RunIgnored>, words: &LibtestWords) -> Result<RunIgno
 }
 
 impl Execution {
+    /// Tools that update files count on `cargo test`, which executes one binary after the other, each in one process.
+    fn for_update(self, update: Option<Update>, threads: Option<NonZeroUsize>) -> Self {
+        match update {
+            Some(Update::Written(_)) => {
+                Self { jobs: NonZeroUsize::MIN, process: Process::Binary { threads }, ..self }
+            }
+            Some(Update::Discarded(_)) | None => self,
+        }
+    }
+
     /// A command has no neighbour.
     fn for_task(self, task: &Task) -> Self {
         let is_alone =
@@ -298,7 +369,8 @@ impl Execution {
             None => default_jobs(capture, caller)?,
         };
         let ExecutionArgs { fail_fast, fail_on_leak, .. } = *typed;
-        Ok(Self { jobs, fail_fast, capture, timeout, list_timeout, fail_on_leak })
+        let process = Process::Test;
+        Ok(Self { jobs, fail_fast, capture, timeout, list_timeout, fail_on_leak, process })
     }
 }
 
@@ -325,7 +397,18 @@ impl SandboxSettings {
         let keeps = keeps.chain(coverage_directory(caller).map(Ok)).collect::<Result<_, _>>()?;
         let (root, hide_package) = (root(&typed.root, caller)?, typed.root.hide_package);
         let trace_missing = typed.root.trace_missing;
-        Ok(Self { policy, network, limits, root, hide_package, trace_missing, binds, keeps })
+        Ok(Self {
+            policy,
+            network,
+            limits,
+            root,
+            hide_package,
+            trace_missing,
+            binds,
+            keeps,
+            copied_within: Vec::new(),
+            update: None,
+        })
     }
 }
 
@@ -391,7 +474,7 @@ mod tests {
     use crate::cli::RootKind;
 
     fn settings_with(environment: &[(&str, &str)], arguments: &[&str]) -> Result<Settings, SettingsError> {
-        let words = std::iter::once("cargo-isotest").chain(arguments.iter().copied()).map(OsString::from);
+        let words = iter::once("cargo-isotest").chain(arguments.iter().copied()).map(OsString::from);
         let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
         Settings::of(Cli::read(words).unwrap(), &Caller { environment, directory: "/usr".into() })
     }
@@ -515,6 +598,34 @@ mod tests {
         let pattern = directory.path().join("%p.profraw");
         let environment = [("LLVM_PROFILE_FILE", pattern.to_str().unwrap())];
         assert_eq!(settings_with(&environment, &[]).unwrap().sandbox.keeps, [directory.path()]);
+    }
+
+    #[test]
+    fn tests_that_update_their_sources_share_a_process_and_write_them() {
+        let asked = [("UPDATE_EXPECT", "1"), ("RUST_TEST_THREADS", "3")];
+        let sources = ["/w", "/w/a", "/elsewhere"].map(PathBuf::from);
+        let (target, build) = (PathBuf::from("/w/target"), PathBuf::from("/build"));
+        let of = |arguments: &[&str]| {
+            let settings = settings_with(&asked, arguments).unwrap();
+            settings.for_project(sources.iter(), [&target, &build])
+        };
+        let Settings { execution, sandbox, .. } = of(&[]);
+        assert_eq!((execution.jobs.get(), execution.process), (1, Process::Binary { threads: None }));
+        assert_eq!(sandbox.update, Some(Update::Written("UPDATE_EXPECT")));
+        assert_eq!(sandbox.keeps, sources);
+        assert_eq!(sandbox.copied_within, [target.clone()]);
+        let threads = NonZeroUsize::new(2);
+        for arguments in [&["-j", "2"][..], &["--", "--test-threads", "2"]] {
+            assert_eq!(of(arguments).execution.process, Process::Binary { threads });
+        }
+        for arguments in [&["--discard-updates"][..], &["list"], &["shell"], &["exec", "--", "true"]] {
+            let Settings { execution, sandbox, .. } = of(arguments);
+            assert_eq!(execution.process, Process::Test, "{arguments:?}");
+            assert_eq!(sandbox.update, Some(Update::Discarded("UPDATE_EXPECT")));
+            assert_eq!((sandbox.keeps, sandbox.copied_within), (Vec::new(), Vec::new()));
+        }
+        assert_eq!(of(&["--discard-updates"]).execution.jobs.get(), 3);
+        assert_eq!(settings(&[]).unwrap().sandbox.update, None);
     }
 
     #[test]

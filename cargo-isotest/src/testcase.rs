@@ -4,6 +4,15 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// The run that tests are part of.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// A UUID that no other run has.
+    pub(crate) id: String,
+    /// The directory of the workspace's manifest.
+    pub(crate) workspace: PathBuf,
+}
+
 /// One built artefact that holds tests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TestBinary {
@@ -24,6 +33,8 @@ pub(crate) struct TestBinary {
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// The `target.runner` of cargo's configuration, program first; empty without one.
     pub(crate) runner: Vec<OsString>,
+    /// The run it is part of.
+    pub(crate) run: Arc<Run>,
 }
 
 impl TestBinary {
@@ -59,6 +70,11 @@ impl TestCase {
             ignored: false,
             whole: false,
         }
+    }
+
+    /// So many of a binary's tests that share a process, as if they were one.
+    pub(crate) fn together(binary: &Arc<TestBinary>, count: usize) -> Self {
+        Self::named(binary, format!("{count} tests in one process").as_ref())
     }
 
     /// The binary as one test.

@@ -6,6 +6,7 @@ use crate::cargo::page_cache;
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::harness::libtest::WholeBinary;
+use crate::harness::together::{self, Unit};
 use crate::invocation::Caller;
 use crate::registry::{Listener, Roster};
 use crate::report::{self, ReportSettings, Reporters};
@@ -22,6 +23,7 @@ use crate::settings::{Settings, Task};
 use crate::testcase::TestBinary;
 use isotest_core::sandbox::Cancel;
 use std::io;
+use std::iter;
 use std::sync::Arc;
 use std::thread;
 
@@ -29,9 +31,12 @@ use std::thread;
 ///
 /// # Errors
 /// What stops the run.
-pub(crate) fn execute(settings: &Settings, caller: &Caller) -> Result<End, Error> {
+pub(crate) fn execute(settings: Settings, caller: &Caller) -> Result<End, Error> {
     let interrupts = Interrupts::take().map_err(Error::Host)?;
     let build = &Build::of(&settings.cargo, caller)?;
+    let directories = &build.directories;
+    let sources = iter::once(&directories.workspace).chain(&directories.packages);
+    let settings = &settings.for_project(sources, [&directories.target, &directories.build]);
     let roots = roots::of_tests(&settings.sandbox, build, caller)?;
     Sandboxes::with(settings, &roots, caller, |sandboxes| execute_in(sandboxes, settings, build, &interrupts))
 }
@@ -67,12 +72,8 @@ impl Run<'_> {
     fn execute(&self) -> Result<End, Error> {
         page_cache::page_cache(self.build);
         self.workers.ready().map_err(Error::from)?;
-        let Listed { tests, whole } = listing::list(
-            self.workers,
-            self.sandboxes,
-            &self.build.binaries,
-            self.settings.execution.list_timeout,
-        )?;
+        let Listed { tests, whole } =
+            listing::list(self.workers, self.sandboxes, &self.build.binaries, &self.settings.execution)?;
         let selected = self.settings.selection.choose(tests);
         if selected.tests.is_empty() {
             return Err(Error::NoTests {
@@ -94,8 +95,9 @@ impl Run<'_> {
         let binaries = binaries_of(selected);
         let is_selected = |whole: &&WholeBinary| binaries.iter().any(|binary| binary.id == whole.id);
         let whole: Vec<WholeBinary> = whole.iter().filter(is_selected).cloned().collect();
-        let tests = selected.tests.iter();
-        self.roster.expect(tests.map(|test| (test.binary.id.as_str(), test.name.as_str())));
+        let units = together::units(&selected.tests, self.settings.execution.process);
+        let titles: Vec<_> = units.iter().map(Unit::title).collect();
+        self.roster.expect(titles.iter().map(|test| (test.binary.id.as_str(), test.name.as_str())));
         let mut isolation = self.sandboxes.isolation.clone();
         isolation.remarks.extend(Listener::remark(self.listener));
         let started = reporters.event(&Event::RunStarted {
@@ -108,7 +110,8 @@ impl Run<'_> {
         });
         started.map_err(Error::Output)?;
         let schedule = Schedule {
-            tests: &selected.tests,
+            units: &units,
+            wish: &self.settings.selection,
             execution: &self.settings.execution,
             sandboxes: self.sandboxes,
         };

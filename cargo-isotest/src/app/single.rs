@@ -35,7 +35,7 @@ pub(crate) fn test(
         let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster)?;
         let _watch = interrupts.watch(scope, &cancel, tell)?;
         workers.ready().map_err(Error::from)?;
-        listing::list(&workers, sandboxes, &build.binaries, settings.execution.list_timeout)
+        listing::list(&workers, sandboxes, &build.binaries, &settings.execution)
     })?;
     // A test that is named is meant, ignored or not.
     let selection = Selection { ignored: RunIgnored::All, ..settings.selection.clone() };
@@ -50,8 +50,7 @@ pub(crate) fn plan<'run>(
     sandboxes: &'run Sandboxes,
 ) -> (SandboxPlan, &'run Template) {
     let mut plan = schedule::plan(test, &settings.execution, &sandboxes.limits);
-    let additions = slot_environment::additions(0).map(|(name, value)| (name.to_owned(), value));
-    plan.workload.environment.extend(additions);
+    slot_environment::tell(&mut plan.workload.environment, slot_environment::of_slot(0, true));
     roots::complete(&mut plan.workload.environment, &sandboxes.image);
     (plan, &sandboxes.templates[sandboxes.template_for(&test.binary)])
 }

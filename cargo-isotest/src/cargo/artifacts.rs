@@ -5,12 +5,13 @@ use crate::cargo::metadata::Project;
 use crate::cargo::test_environment::Surroundings;
 use crate::cli::CargoArgs;
 use crate::error::Error;
-use crate::testcase::TestBinary;
+use crate::testcase::{Run, TestBinary};
 use cargo_metadata::camino::Utf8Path;
 use cargo_metadata::{Artifact, BuildScript, Message, Package, PackageId, Target, TargetKind};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::{fs, io};
 
 /// What of the messages concerns us.
 #[derive(Debug, Default)]
@@ -71,6 +72,7 @@ pub(crate) fn of(
 ) -> Result<Vec<Arc<TestBinary>>, Error> {
     let mut harnesses: HashMap<&PackageId, Harnesses> = HashMap::new();
     let mut binaries = Vec::new();
+    let run = Arc::new(run(project).map_err(Error::Host)?);
     for (package, test, executable) in in_order(built, project)? {
         if !harnesses.contains_key(&package.id) {
             harnesses.insert(&package.id, Harnesses::of(package.manifest_path.as_std_path())?);
@@ -85,9 +87,16 @@ pub(crate) fn of(
             directory: package.manifest_path.parent().map(Into::into).unwrap_or_default(),
             environment: surroundings.environment(package, &test.target, &place)?,
             runner: surroundings.runner(&place)?,
+            run: Arc::clone(&run),
         }));
     }
     Ok(binaries)
+}
+
+/// A run of the project's tests, by a name that the kernel gives to no other.
+fn run(project: &Project) -> io::Result<Run> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/uuid")?.trim_end().to_owned();
+    Ok(Run { id, workspace: project.workspace.clone() })
 }
 
 type Test<'a> = (&'a Package, &'a Artifact, &'a Utf8Path);

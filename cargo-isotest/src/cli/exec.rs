@@ -5,11 +5,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// What is decided when a sandbox is made.
-const WITH_A_SANDBOX_OF_ITS_OWN: [&str; 16] = [
+const WITH_A_SANDBOX_OF_ITS_OWN: [&str; 17] = [
     "timeout",
     "root",
     "bind",
     "keep",
+    "discard_updates",
     "network",
     "memory_limit",
     "swap_limit",

@@ -176,6 +176,9 @@ pub(crate) struct SandboxArgs {
     /// Keep what tests write to this file or directory
     #[arg(long, value_name = "PATH")]
     pub(crate) keep: Vec<PathBuf>,
+    /// Throw away what tests write although a variable such as `UPDATE_EXPECT` asks them to update files
+    #[arg(long)]
+    pub(crate) discard_updates: bool,
     /// The network of a test
     #[arg(long, value_name = "KIND", value_enum, default_value_t)]
     pub(crate) network: Network,

@@ -1,6 +1,5 @@
 //! The sandboxes of a run: what the host allows, what was asked for, and what follows for every attempt.
 
-mod file_updates;
 mod links;
 pub(crate) mod missing_paths;
 pub(crate) mod roots;
@@ -10,9 +9,10 @@ use crate::error::Error;
 use crate::invocation::Caller;
 use crate::remedy::{self, Obstacle, Place};
 use crate::sandboxes::roots::{Image, Rooted, Roots};
-use crate::settings::{BindAccess, SandboxSettings, Settings};
+use crate::settings::{BindAccess, SandboxSettings, Settings, Update};
 use crate::testcase::TestBinary;
 use crate::text::style;
+use crate::update;
 use isotest_core::cgroup::{Cgroups, Established, scope};
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::host::{Host, bounds, originals, probe};
@@ -91,7 +91,7 @@ impl Sandboxes {
             return Err(error);
         }
         let mut isolation = resolved.isolation;
-        isolation.remarks.extend(file_updates::remark(caller, &sandbox.keeps));
+        isolation.remarks.extend(remark(sandbox));
         isolation.remarks.extend(roots.remarks.iter().cloned());
         let limits = sandbox.limits.clone();
         let templates = iter::once(resolved.template).chain(others).collect();
@@ -291,6 +291,15 @@ const fn network(typed: cli::Network) -> Network {
     }
 }
 
+/// What is said of tests that are to update their sources.
+fn remark(sandbox: &SandboxSettings) -> Option<String> {
+    Some(match sandbox.update? {
+        Update::Written(variable) => update::written(variable),
+        Update::Discarded(variable) if sandbox.keeps.is_empty() => update::discarded(variable),
+        Update::Discarded(variable) => update::kept_in_part(variable),
+    })
+}
+
 /// The directories tests write to under `cargo test`, and what else the environment names. Those that do not exist
 /// cannot be written to, here or there.
 fn views(sandbox: &SandboxSettings, rooted: &Rooted, caller: &Caller) -> Views {
@@ -313,6 +322,7 @@ fn views(sandbox: &SandboxSettings, rooted: &Rooted, caller: &Caller) -> Views {
         missing_home: rooted.missing_home.clone(),
         read_only: real(binds),
         kept: real(writable.chain(keeps)),
+        copied_within: real(sandbox.copied_within.iter().map(PathBuf::as_path)),
     }
 }
 

@@ -39,6 +39,17 @@ pub(crate) enum Event<'a> {
         /// Its report.
         record: &'a Record,
     },
+    /// A process has ended in which several tests of a binary were executed.
+    ProcessFinished {
+        /// Its tests as one, named by their number.
+        process: &'a TestCase,
+        /// How many there were.
+        tests: usize,
+        /// Its report. The figures are its own, and those of no test.
+        record: &'a Record,
+        /// Whether what it wrote is to be shown, since no test's report tells of it.
+        shows_output: bool,
+    },
     /// An attempt was killed with the run, and has no report.
     AttemptInterrupted {
         /// Of this test.

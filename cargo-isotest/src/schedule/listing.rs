@@ -4,11 +4,12 @@ use crate::error::Error;
 use crate::harness::ask;
 use crate::harness::libtest::{LIST_ARGUMENTS, Listing, WholeBinary};
 use crate::sandboxes::Sandboxes;
+use crate::schedule::slot_environment;
 use crate::schedule::slots::{Flow, Job, News, Workers};
+use crate::settings::{Execution, Process};
 use crate::testcase::{TestBinary, TestCase};
 use isotest_core::record::Record;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The tests of all binaries, and which binaries have no list.
 #[derive(Debug, Default)]
@@ -27,17 +28,19 @@ pub(crate) fn list(
     workers: &Workers<'_>,
     sandboxes: &Sandboxes,
     binaries: &[Arc<TestBinary>],
-    time_limit: Duration,
+    execution: &Execution,
 ) -> Result<Listed, Error> {
+    let time_limit = execution.list_timeout;
     let questions = LIST_ARGUMENTS.len();
     let mut records: Vec<Option<Record>> = vec![None; binaries.len() * questions];
     let mut interrupted = None;
     let plan = |n: usize| {
         let binary = &binaries[n / questions];
-        Job {
-            template: sandboxes.template_for(binary),
-            plan: ask::question(binary, LIST_ARGUMENTS[n % questions], time_limit),
+        let mut plan = ask::question(binary, LIST_ARGUMENTS[n % questions], time_limit);
+        if execution.process == Process::Test {
+            slot_environment::tell(&mut plan.workload.environment, slot_environment::of_listing(binary));
         }
+        Job { template: sandboxes.template_for(binary), plan, is_test: false }
     };
     workers.execute_all(records.len(), workers.jobs(), plan, |news| match news {
         Some(News::Finished(n, record)) => {

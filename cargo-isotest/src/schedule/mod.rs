@@ -8,12 +8,14 @@ pub(crate) mod slots;
 pub(crate) mod summary;
 
 use crate::harness::libtest::{self, Announced};
+use crate::harness::together::{self, Unit};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::missing_paths;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::slots::{Flow, Job, News, Workers};
 use crate::schedule::summary::{Cancellation, Selection, Summary};
-use crate::settings::Execution;
+use crate::select;
+use crate::settings::{Execution, Process};
 use crate::testcase::TestCase;
 use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
@@ -28,8 +30,10 @@ const OUTPUT_BYTES: usize = 512 << 10;
 /// The tests of a run and how they are executed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Schedule<'run> {
-    /// The tests, in order.
-    pub(crate) tests: &'run [TestCase],
+    /// The tests, in order, as they are executed.
+    pub(crate) units: &'run [Unit<'run>],
+    /// By what they were selected.
+    pub(crate) wish: &'run select::Selection,
     /// How.
     pub(crate) execution: &'run Execution,
     /// In what.
@@ -46,6 +50,13 @@ pub(crate) struct Finished {
 }
 
 impl Schedule<'_> {
+    fn job(&self, n: usize) -> Job {
+        let unit = self.units[n];
+        let template = self.sandboxes.template_for(unit.binary());
+        let plan = plan_of(unit, self.execution, self.wish, &self.sandboxes.limits);
+        Job { template, plan, is_test: self.execution.process == Process::Test }
+    }
+
     /// Executes the tests until the last, the first failure if that is to end it, or a signal.
     pub(crate) fn execute(
         self,
@@ -58,12 +69,7 @@ impl Schedule<'_> {
         let mut run = Run { schedule: self, reporters, summary, unwritten: None };
         // An order for each slot, so that none waits for the next plan, but none that a failure would have prevented.
         let ahead = if self.execution.fail_fast { 0 } else { workers.jobs() };
-        let job = |n: usize| {
-            let test = &self.tests[n];
-            let plan = plan(test, self.execution, &self.sandboxes.limits);
-            Job { template: self.sandboxes.template_for(&test.binary), plan }
-        };
-        workers.execute_all(self.tests.len(), ahead, job, |news| run.hear(news));
+        workers.execute_all(self.units.len(), ahead, |n| self.job(n), |news| run.hear(news));
         let Run { mut summary, mut unwritten, reporters, .. } = run;
         summary.wall = started.elapsed();
         if unwritten.is_none() {
@@ -73,14 +79,18 @@ impl Schedule<'_> {
     }
 }
 
-/// How a test is executed.
+/// How a test is executed by itself.
 pub(crate) fn plan(test: &TestCase, execution: &Execution, limits: &Limits) -> SandboxPlan {
+    let mut environment = test.binary.environment.clone();
+    if execution.process == Process::Test {
+        slot_environment::tell(&mut environment, slot_environment::of_test(test, execution.jobs.get()));
+    }
     let (program, arguments) = libtest::command(&test.binary, libtest::arguments(test));
     SandboxPlan {
         workload: Workload {
             program: program.to_owned(),
             arguments,
-            environment: test.binary.environment.clone(),
+            environment,
             directory: test.binary.directory.clone(),
         },
         timeout: execution.timeout,
@@ -92,6 +102,24 @@ pub(crate) fn plan(test: &TestCase, execution: &Execution, limits: &Limits) -> S
     }
 }
 
+/// How the tests of a unit are executed. What those write that share a process is always read, for it tells of each.
+fn plan_of(unit: Unit<'_>, execution: &Execution, wish: &select::Selection, limits: &Limits) -> SandboxPlan {
+    let title = unit.title();
+    let plan = plan(&title, execution, limits);
+    let Process::Binary { threads } = execution.process else { return plan };
+    if unit.is_one_test() {
+        return plan;
+    }
+    let arguments = together::arguments(wish, threads, execution.capture);
+    let (_, arguments) = libtest::command(&title.binary, arguments);
+    SandboxPlan {
+        workload: Workload { arguments, ..plan.workload },
+        inherit_stdio: false,
+        output_bytes: together::OUTPUT_BYTES,
+        ..plan
+    }
+}
+
 struct Run<'run> {
     schedule: Schedule<'run>,
     reporters: &'run mut dyn Reporter,
@@ -99,20 +127,16 @@ struct Run<'run> {
     unwritten: Option<io::Error>,
 }
 
-impl Run<'_> {
+impl<'run> Run<'run> {
     fn hear(&mut self, news: Option<News>) -> Flow {
         let told = match news {
             None => self.reporters.tick().map(|()| Flow::On),
             Some(News::Ready(_) | News::Finished(_, None) | News::Panicked) => Ok(Flow::On),
-            Some(News::Started(n)) => {
-                let event = Event::AttemptStarted { test: &self.schedule.tests[n] };
-                self.reporters.event(&event).map(|()| Flow::On)
-            }
+            Some(News::Started(n)) => self.of_each(n, |test| Event::AttemptStarted { test }),
             Some(News::Finished(n, Some(record))) => self.finished(n, *record),
             Some(News::Killed(n)) => {
-                let test = &self.schedule.tests[n];
-                self.summary.interrupted.push(test.clone());
-                self.reporters.event(&Event::AttemptInterrupted { test }).map(|()| Flow::On)
+                self.summary.interrupted.extend(self.unit(n).tests().iter().cloned());
+                self.of_each(n, |test| Event::AttemptInterrupted { test })
             }
             Some(News::Interrupted(signal)) => self.cancelled(Cancellation::Signal(signal)),
         };
@@ -122,16 +146,52 @@ impl Run<'_> {
         })
     }
 
+    fn unit(&self, n: usize) -> Unit<'run> {
+        self.schedule.units[n]
+    }
+
+    fn of_each(&mut self, n: usize, event: impl Fn(&'run TestCase) -> Event<'run>) -> io::Result<Flow> {
+        self.unit(n).tests().iter().try_for_each(|test| self.reporters.event(&event(test)))?;
+        Ok(Flow::On)
+    }
+
     fn finished(&mut self, n: usize, mut record: Record) -> io::Result<Flow> {
-        let test = &self.schedule.tests[n];
-        judge(test, self.schedule.execution.capture, &mut record);
-        self.summary.add(test, &record);
-        self.reporters.event(&Event::AttemptFinished { test, attempt: 1, record: &record })?;
-        let ends_run = self.schedule.execution.fail_fast && self.summary.is_failure(&record.outcome);
-        if ends_run && self.summary.cancelled.is_none() {
+        let unit = self.unit(n);
+        let captured = self.schedule.execution.capture;
+        let mut ends_run = false;
+        if let [test] = unit.tests() {
+            judge(test, captured, &mut record);
+            ends_run = self.ended(test, &record)?;
+        } else {
+            missing_paths::remark(&mut record);
+            let records = together::records(unit.tests(), &record);
+            let explained = records.iter().any(|record| self.summary.is_failure(&record.outcome));
+            for (test, mut record) in unit.tests().iter().zip(records) {
+                explain(&mut record);
+                ends_run |= self.ended(test, &record)?;
+            }
+            let process = unit.title();
+            self.summary.add_process(&process, &record, explained);
+            ends_run |= !explained && self.summary.is_failure(&record.outcome);
+            let shows_output = !captured || !explained;
+            self.reporters.event(&Event::ProcessFinished {
+                process: &process,
+                tests: unit.tests().len(),
+                record: &record,
+                shows_output,
+            })?;
+        }
+        if ends_run && self.schedule.execution.fail_fast && self.summary.cancelled.is_none() {
             return self.cancelled(Cancellation::FailFast);
         }
         Ok(Flow::On)
+    }
+
+    /// Whether it failed.
+    fn ended(&mut self, test: &TestCase, record: &Record) -> io::Result<bool> {
+        self.summary.add(test, record);
+        self.reporters.event(&Event::AttemptFinished { test, attempt: 1, record })?;
+        Ok(self.summary.is_failure(&record.outcome))
     }
 
     fn cancelled(&mut self, by: Cancellation) -> io::Result<Flow> {
@@ -160,7 +220,12 @@ fn judge(test: &TestCase, captured: bool, record: &mut Record) {
         }
     }
     missing_paths::remark(record);
-    if !passed {
+    explain(record);
+}
+
+/// What the user should know of a test that says that something of the sandbox kept it from passing.
+fn explain(record: &mut Record) {
+    if !matches!(record.outcome, Outcome::Passed | Outcome::Leaked) {
         let outputs = [&record.stdout, &record.stderr];
         let told = TELLTALES.iter().filter(|(words, _)| words.iter().any(|words| says(outputs, words)));
         record.remarks.extend(told.map(|(_, remark)| (*remark).to_owned()));

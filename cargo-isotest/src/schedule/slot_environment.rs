@@ -1,21 +1,103 @@
-//! What the environment of a test says of the job slot it is executed in.
+//! What a test is told of its run by the variables of cargo-nextest, for tools that look for them.
+//!
+//! All are set that say something true of a run of ours: each test has a process of its own, and no two that run at once
+//! have the same slot. `NEXTEST` is not: some tests do something else where it is, and what passes under `cargo test` is to
+//! pass here. Nor are those that name a version or a profile of cargo-nextest, since none is at work.
 
-use std::ffi::{OsStr, OsString};
+use crate::testcase::{TestBinary, TestCase};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 
-/// What we add for the test that is executed in this job slot. Slots are counted from 0.
-///
-/// Tests that share a machine by cargo-nextest's variables find what is as true here: each has a process of its own, and
-/// no two that run at once have the same slot. `NEXTEST` itself is not set: some tests do something else where it is, and
-/// what passes under `cargo test` is to pass here.
-pub(crate) fn additions(slot: usize) -> [(&'static OsStr, OsString); 6] {
+/// Variables and their values.
+type Told = Vec<(OsString, OsString)>;
+
+/// What a binary is told that is asked for its tests.
+pub(crate) fn of_listing(binary: &TestBinary) -> Told {
+    told(binary, "list").collect()
+}
+
+/// What a test is told of which so many are executed at once, but for its slot.
+pub(crate) fn of_test(test: &TestCase, jobs: usize) -> Told {
+    let binary = &test.binary;
+    let attempt = format!("{}:{}$", binary.run.id, binary.id);
+    let mut attempt = OsString::from(attempt);
+    attempt.push(&test.raw_name);
+    let of_test = [
+        ("NEXTEST_RUN_MODE", "test".into()),
+        ("NEXTEST_TEST_NAME", test.raw_name.clone()),
+        ("NEXTEST_ATTEMPT", "1".into()),
+        ("NEXTEST_TOTAL_ATTEMPTS", "1".into()),
+        ("NEXTEST_ATTEMPT_ID", attempt),
+        ("NEXTEST_STRESS_CURRENT", "none".into()),
+        ("NEXTEST_STRESS_TOTAL", "none".into()),
+        ("NEXTEST_TEST_THREADS", jobs.to_string().into()),
+        // As it is said of a test in no group.
+        ("NEXTEST_TEST_GROUP", "@global".into()),
+        ("NEXTEST_TEST_GROUP_SLOT", "none".into()),
+    ];
+    told(binary, "run").chain(of_test.map(|(name, value)| (name.into(), value))).collect()
+}
+
+fn told(binary: &TestBinary, phase: &str) -> impl Iterator<Item = (OsString, OsString)> {
+    let path = binary.environment.iter().find(|(name, _)| name == "LD_LIBRARY_PATH");
+    let path = path.map(|(_, path)| (OsString::from("NEXTEST_LD_LIBRARY_PATH"), path.clone()));
+    let of_run: [(&str, OsString); 5] = [
+        ("NEXTEST_EXECUTION_MODE", "process-per-test".into()),
+        ("NEXTEST_RUN_ID", binary.run.id.clone().into()),
+        ("NEXTEST_WORKSPACE_ROOT", binary.run.workspace.clone().into()),
+        ("NEXTEST_BINARY_ID", binary.id.clone().into()),
+        ("NEXTEST_TEST_PHASE", phase.into()),
+    ];
+    of_run.map(|(name, value)| (name.into(), value)).into_iter().chain(path)
+}
+
+/// Sets variables, in place of what the caller may have been told of another run.
+pub(crate) fn tell(environment: &mut Told, told: Told) {
+    let is_told = |name: &OsString| {
+        let may_be = [&b"NEXTEST_"[..], b"ISOTEST"].iter().any(|first| name.as_bytes().starts_with(first));
+        may_be && told.iter().any(|(other, _)| other == name)
+    };
+    environment.retain(|(name, _)| !is_told(name));
+    environment.extend(told);
+}
+
+/// What is said of the job slot in which a command is executed. Slots are counted from 0. A test of a run is told by
+/// cargo-nextest's variable, too.
+pub(crate) fn of_slot(slot: usize, is_test: bool) -> Told {
     let slot = OsString::from(slot.to_string());
-    [
-        (OsStr::new("ISOTEST"), "1".into()),
-        (OsStr::new("ISOTEST_SLOT"), slot.clone()),
-        (OsStr::new("NEXTEST_EXECUTION_MODE"), "process-per-test".into()),
-        (OsStr::new("NEXTEST_TEST_GLOBAL_SLOT"), slot),
-        // As nextest says it of a test in no group.
-        (OsStr::new("NEXTEST_TEST_GROUP"), "@global".into()),
-        (OsStr::new("NEXTEST_TEST_GROUP_SLOT"), "none".into()),
-    ]
+    let ours = [("ISOTEST", OsString::from("1")), ("ISOTEST_SLOT", slot.clone())];
+    let theirs = is_test.then_some(("NEXTEST_TEST_GLOBAL_SLOT", slot));
+    ours.into_iter().chain(theirs).map(|(name, value)| (name.into(), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::builders;
+
+    #[test]
+    fn what_is_told_takes_the_place_of_what_the_caller_was_told() {
+        let named = |name: &str, value: &str| (OsString::from(name), OsString::from(value));
+        let mut environment = vec![
+            named("ISOTEST_SLOT", "7"),
+            named("NEXTEST_TEST_NAME", "outer"),
+            named("NEXTEST_PROFILE", "ci"),
+            named("HOME", "/root"),
+        ];
+        tell(&mut environment, of_test(&builders::test("tour", "inner"), 2));
+        tell(&mut environment, of_slot(1, true));
+        let values = |name: &str| -> Vec<_> {
+            environment.iter().filter(|(other, _)| other == name).map(|(_, value)| value.clone()).collect()
+        };
+        for (name, value) in [
+            ("ISOTEST_SLOT", "1"),
+            ("NEXTEST_TEST_GLOBAL_SLOT", "1"),
+            ("NEXTEST_TEST_NAME", "inner"),
+            ("NEXTEST_TEST_THREADS", "2"),
+            ("NEXTEST_PROFILE", "ci"),
+            ("HOME", "/root"),
+        ] {
+            assert_eq!(values(name), [OsString::from(value)], "{name}");
+        }
+    }
 }

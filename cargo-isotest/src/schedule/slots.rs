@@ -32,6 +32,8 @@ pub(crate) struct Job {
     pub(crate) template: usize,
     /// What to do.
     pub(crate) plan: SandboxPlan,
+    /// Whether it is one test, and nothing else.
+    pub(crate) is_test: bool,
 }
 
 /// What the supervisor is told.
@@ -263,15 +265,17 @@ impl<'run> Worker<'run> {
 
     /// Starts an attempt, unless none may start any more.
     fn launch(&self, slot: &mut Slot<'run>, order: Order) -> Option<(usize, Attempt)> {
-        let Order { id, job: Job { template, mut plan } } = order;
+        let Order { id, job: Job { template, mut plan, is_test } } = order;
         if self.stopped.load(Ordering::SeqCst) || self.cancel.is_thrown() {
             self.tell(News::Finished(id, None));
             return None;
         }
         // Before it has any output of its own, which may go to the same terminal.
         self.tell(News::Started(id));
-        let additions = slot_environment::additions(self.number);
-        plan.workload.environment.extend(additions.map(|(name, value)| (name.to_owned(), value)));
+        slot_environment::tell(
+            &mut plan.workload.environment,
+            slot_environment::of_slot(self.number, is_test),
+        );
         roots::complete(&mut plan.workload.environment, &self.sandboxes.image);
         let attempt = match self.sandboxes.templates.get(template).map_or(Ok(()), |other| slot.enter(other)) {
             Ok(()) => slot.launch(&plan),
@@ -307,7 +311,7 @@ impl<'run> Worker<'run> {
 mod tests {
     use super::*;
     use crate::schedule;
-    use crate::settings::Execution;
+    use crate::settings::{Execution, Process};
     use crate::testing::builders;
     use isotest_core::limits::Limits;
     use std::num::NonZeroUsize;
@@ -345,8 +349,9 @@ mod tests {
             timeout: None,
             list_timeout: Duration::from_mins(1),
             fail_on_leak: false,
+            process: Process::Test,
         };
-        Job { template: 0, plan: schedule::plan(&test, &execution, &Limits::default()) }
+        Job { template: 0, plan: schedule::plan(&test, &execution, &Limits::default()), is_test: true }
     }
 
     #[test]

@@ -92,6 +92,8 @@ pub(crate) struct Summary {
     pub(crate) leaks_fail: bool,
     /// What became of it.
     pub(crate) counts: Counts,
+    /// How many processes that executed several tests have failed although none of the tests has.
+    pub(crate) failed_processes: usize,
     /// The tests that were being executed when the run was cancelled, and were killed.
     pub(crate) interrupted: Vec<TestCase>,
     /// How many attempts have figures that are not to be trusted.
@@ -122,6 +124,16 @@ impl Summary {
         self.suspect += usize::from(record.suspect.is_some());
         if record.ending.is_some() {
             self.add_peak(test, record);
+            self.add_cpu(record);
+        }
+    }
+
+    /// Takes the process into account that executed several tests, `explained` if one of these tells of its failure.
+    pub(crate) fn add_process(&mut self, process: &TestCase, record: &Record, explained: bool) {
+        self.failed_processes += usize::from(!explained && self.is_failure(&record.outcome));
+        self.suspect += usize::from(record.suspect.is_some());
+        if record.ending.is_some() {
+            self.add_peak(process, record);
             self.add_cpu(record);
         }
     }
@@ -169,7 +181,8 @@ impl Summary {
     /// Whether any test failed.
     pub(crate) const fn any_failed(&self) -> bool {
         let counts = self.counts;
-        0 < counts.failed + counts.signaled + counts.timed_out + counts.oom_killed + self.failed_leaks()
+        let failed = counts.failed + counts.signaled + counts.timed_out + counts.oom_killed;
+        0 < failed + self.failed_leaks() + self.failed_processes
     }
 
     /// Whether any test is without a verdict because its sandbox failed.
@@ -229,6 +242,22 @@ mod tests {
         let told = of(vec![Outcome::Leaked, Outcome::Leaked], true);
         assert!(told.any_failed());
         assert_eq!(told.failed_leaks(), 2);
+    }
+
+    #[test]
+    fn a_process_gives_the_figures_and_fails_where_none_of_its_tests_has() {
+        let process = TestCase::together(&builders::binary("a"), 3);
+        let with = |outcome: Outcome, explained| {
+            let mut summary = Summary::new(Selection::default(), false);
+            summary.add_process(&process, &builders::record(outcome), explained);
+            summary
+        };
+        let passed = with(Outcome::Passed, false);
+        assert_eq!(passed.peak.as_ref().map(|peak| peak.name.as_str()), Some("3 tests in one process"));
+        assert!(passed.cpu.is_some() && !passed.any_failed() && passed.counts.total() == 0);
+        assert!(with(Outcome::Failed { code: 101 }, false).any_failed());
+        assert!(!with(Outcome::Failed { code: 101 }, true).any_failed(), "its test is counted");
+        assert!(!with(Outcome::Leaked, false).any_failed());
     }
 
     #[test]

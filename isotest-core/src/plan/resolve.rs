@@ -100,7 +100,7 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
     };
     let mut remarks = rootfs.remarks;
     if !views.copy_on_write.is_empty() {
-        remarks.extend(uncopied::remarks(&host.originals, &views.kept));
+        remarks.extend(uncopied::remarks(&host.originals, &views));
     }
     remarks.extend(request.cgroups.sampled.iter().map(|source| {
         format!("this kernel keeps no such peak: `{source}` is looked at now and then, which is approximate")

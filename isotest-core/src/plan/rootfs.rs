@@ -20,6 +20,8 @@ pub struct Views {
     pub read_only: Vec<PathBuf>,
     /// Paths of the host whose writes go through.
     pub kept: Vec<PathBuf>,
+    /// Directories within kept ones whose writes are thrown away all the same.
+    pub copied_within: Vec<PathBuf>,
     /// A home directory that is not there: attempts have an empty one, if it can be made in `/`.
     pub missing_home: Option<PathBuf>,
     /// Symbolic links by which tests may call any of these.
@@ -238,6 +240,7 @@ impl Layers {
         self.copy_on_write(&views.copy_on_write, host);
         views.read_only.iter().for_each(|path| self.again(path, Access::ReadOnly));
         views.kept.iter().for_each(|path| self.again(path, Access::ReadWrite));
+        self.copy_on_write(&views.copied_within, host);
         self.make_room();
         self.mounts.retain(|mount| !views.kept.iter().any(|kept| mount.starts_with(kept)));
         let Self { tree, covering: mut layers, not_copied, mounts, remarks } = self;
@@ -434,6 +437,22 @@ mod tests {
         assert_eq!(remarks(&views), [text]);
         let kept = Views { kept: vec!["/w/b".into()], ..views };
         assert_eq!(remarks(&kept), ["`/w/a` is read-only: it is mounted below a copy-on-write directory"]);
+    }
+
+    #[test]
+    fn what_is_copied_within_a_kept_directory_lies_over_it() {
+        let (project, target) = (PathBuf::from("/home/me/project"), PathBuf::from("/home/me/project/target"));
+        let views = Views {
+            copy_on_write: vec![project.clone(), target.clone()],
+            kept: vec![project.clone()],
+            copied_within: vec![target.clone()],
+            ..Views::default()
+        };
+        let layers = rootfs(&views, &host(0, &["/"]), &[], 1).private.layers;
+        let at = |path: &Path| layers.iter().rfind(|layer| layer.path == path).map(|layer| &layer.content);
+        assert!(matches!(at(&project), Some(Content::Again { .. })), "{layers:?}");
+        assert!(matches!(at(&target), Some(Content::CopyOnWrite { .. })), "{layers:?}");
+        assert_eq!(layers.last().map(|layer| &layer.path), Some(&target));
     }
 
     #[test]

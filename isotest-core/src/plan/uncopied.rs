@@ -1,12 +1,16 @@
 //! What copy-on-write views cannot do although the host could, said before a test meets it. Pure.
 
+use super::Views;
 use crate::enumerate::and_more;
 use crate::host::{Foreign, Originals};
 use std::path::PathBuf;
 
-/// One remark for each thing that cannot be done; writes to `kept` directories reach the host and can.
-pub(super) fn remarks(originals: &Originals, kept: &[PathBuf]) -> Vec<String> {
-    let is_kept = |foreign: &&Foreign| kept.iter().any(|path| foreign.path.starts_with(path));
+/// One remark for each thing that cannot be done; writes to kept directories reach the host and can.
+pub(super) fn remarks(originals: &Originals, views: &Views) -> Vec<String> {
+    let is_within =
+        |paths: &[PathBuf], foreign: &Foreign| paths.iter().any(|path| foreign.path.starts_with(path));
+    let is_kept =
+        |foreign: &&Foreign| is_within(&views.kept, foreign) && !is_within(&views.copied_within, foreign);
     let foreign = originals.foreign.iter().filter(|foreign| !is_kept(foreign)).map(|foreign| {
         let path = foreign.path.display();
         let belong = if foreign.more == 0 { "belongs" } else { "belong" };
@@ -33,12 +37,15 @@ mod tests {
         let foreign = |path: &str, more| Foreign { path: path.into(), more };
         let found = vec![foreign("/w/a", 0), foreign("/w/b", 2)];
         let originals = Originals { foreign: found, ..Originals::default() };
-        let said = remarks(&originals, &[]);
+        let said = remarks(&originals, &Views::default());
         assert!(said[0].starts_with("`/w/a` belongs to another"), "{said:?}");
         assert!(said[1].starts_with("`/w/b` and 2 more belong to another"), "{said:?}");
-        assert_eq!(remarks(&originals, &["/w/a".into()]), said[1..]);
-        assert_eq!(remarks(&Originals::default(), &[]), [""; 0]);
+        let kept = Views { kept: vec!["/w/a".into()], ..Views::default() };
+        assert_eq!(remarks(&originals, &kept), said[1..]);
+        let copied_again = Views { copied_within: vec!["/w/a".into()], ..kept };
+        assert_eq!(remarks(&originals, &copied_again), said);
+        assert_eq!(remarks(&Originals::default(), &Views::default()), [""; 0]);
         let old = Originals { keeps_directories: true, ..Originals::default() };
-        assert!(remarks(&old, &[])[0].contains("os error 5"));
+        assert!(remarks(&old, &Views::default())[0].contains("os error 5"));
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn execute(command: &Command, settings: &Settings, caller: &Caller) -
 /// The caller's environment and directory, and what tests are told, too.
 pub(crate) fn workload(command: &Command, caller: &Caller, sandboxes: &Sandboxes) -> Workload {
     let mut environment = caller.environment.clone();
-    environment.extend(slot_environment::additions(0).map(|(name, value)| (name.to_owned(), value)));
+    slot_environment::tell(&mut environment, slot_environment::of_slot(0, false));
     roots::complete(&mut environment, &sandboxes.image);
     Workload {
         program: command.program.clone(),

@@ -57,6 +57,7 @@ fn counts(summary: &Summary) -> String {
         (counts.oom_killed, "out of memory"),
         (failed_leaks, "leaked"),
         (counts.not_isolated, "not isolated"),
+        (summary.failed_processes, "processes failed though their tests passed"),
         (summary.suspect, "with figures not to be trusted"),
         (selection.ignored, "ignored"),
         (selection.filtered_out, "filtered out"),

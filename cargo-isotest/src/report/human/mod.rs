@@ -71,6 +71,9 @@ impl Human {
             Event::AttemptFinished { test, attempt, record } => {
                 self.finished(&Attempt { test, number: *attempt, record })
             }
+            Event::ProcessFinished { process, record, shows_output, .. } => {
+                self.process_finished(&Attempt { test: process, number: 1, record }, *shows_output)
+            }
             Event::AttemptInterrupted { test } => {
                 self.running.finish(test, false);
                 interrupted(test, self.id_width)
@@ -93,6 +96,13 @@ impl Human {
         line + &details + &attempt.output()
     }
 
+    fn process_finished(&self, attempt: &Attempt<'_>, shows_output: bool) -> String {
+        let HumanSettings { verbose, no_capture, leaks_fail } = self.settings;
+        let text = attempt.line(self.id_width, leaks_fail) + &attempt.details(verbose);
+        let shows_output = shows_output && (no_capture || is_bad(&attempt.record.outcome, leaks_fail));
+        if shows_output { text + &attempt.output() } else { text }
+    }
+
     fn repeated(&mut self) -> String {
         if self.bad_lines.is_empty() {
             return String::new();
@@ -111,6 +121,7 @@ impl Reporter for Human {
             Event::RunStarted { .. }
             | Event::AttemptStarted { .. }
             | Event::AttemptFinished { .. }
+            | Event::ProcessFinished { .. }
             | Event::AttemptInterrupted { .. }
             | Event::Cancelled { .. } => self.screen.show(&self.running, now),
         }

@@ -1,4 +1,4 @@
-//! The `attempt-finished` object.
+//! The `attempt-finished` and `process-finished` objects.
 
 use super::schema::microseconds;
 use crate::testcase::TestCase;
@@ -18,6 +18,28 @@ pub(super) struct AttemptFinished<'a> {
     facts: Facts<'a>,
     #[serde(flatten)]
     output: Option<Output>,
+}
+
+/// The process in which several tests of a binary were executed.
+#[derive(Serialize)]
+pub(super) struct ProcessFinished<'a> {
+    binary_id: &'a str,
+    tests: usize,
+    #[serde(flatten)]
+    facts: Facts<'a>,
+    #[serde(flatten)]
+    output: Option<Output>,
+}
+
+impl<'a> ProcessFinished<'a> {
+    pub(super) fn of(process: &'a TestCase, tests: usize, record: &'a Record) -> Self {
+        Self {
+            binary_id: &process.binary.id,
+            tests,
+            facts: Facts::of(record),
+            output: (record.outcome != Outcome::Passed).then(|| Output::of(record)),
+        }
+    }
 }
 
 /// What tests and commands have in common.

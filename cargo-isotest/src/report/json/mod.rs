@@ -10,7 +10,7 @@ use crate::schedule::events::{Event, Reporter};
 use crate::schedule::summary::{Cancellation, Counts, Summary};
 use crate::testcase::TestCase;
 use crate::text::units::signal;
-use attempt::AttemptFinished;
+use attempt::{AttemptFinished, ProcessFinished};
 use isotest_core::policy::{Capability, State};
 use schema::{SCHEMA, microseconds};
 use serde::{Serialize, Serializer};
@@ -44,6 +44,7 @@ impl Reporter for Json {
 enum Line<'a> {
     RunStarted(RunStarted<'a>),
     AttemptFinished(Box<AttemptFinished<'a>>),
+    ProcessFinished(Box<ProcessFinished<'a>>),
     RunFinished(RunFinished<'a>),
 }
 
@@ -64,6 +65,9 @@ impl<'a> Line<'a> {
             }
             Event::AttemptFinished { test, attempt, record } => {
                 Some(Self::AttemptFinished(Box::new(AttemptFinished::of(test, attempt, record))))
+            }
+            Event::ProcessFinished { process, tests, record, .. } => {
+                Some(Self::ProcessFinished(Box::new(ProcessFinished::of(process, tests, record))))
             }
             Event::RunFinished { summary } => Some(Self::RunFinished(RunFinished::of(summary))),
             Event::AttemptStarted { .. } | Event::AttemptInterrupted { .. } | Event::Cancelled { .. } => None,

@@ -1,0 +1,379 @@
+//! The tests of a binary in one process, as `cargo test` executes them: how the harness is asked for them, and what it says
+//! became of each. What was measured is the process's; of a test there is its verdict and what it wrote. Pure.
+
+use crate::cli::RunIgnored;
+use crate::select::Selection;
+use crate::settings::Process;
+use crate::testcase::{TestBinary, TestCase};
+use isotest_core::outcome::{Exit, Outcome};
+use isotest_core::record::{Captured, Record};
+use isotest_core::usage::Usage;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+/// What is kept of the beginning, and as much of the end, of each stream: the lines of some 100,000 tests.
+pub(crate) const OUTPUT_BYTES: usize = 8 << 20;
+
+/// Tests of one binary that are executed by one process; at least one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unit<'run>(&'run [TestCase]);
+
+impl<'run> Unit<'run> {
+    /// The tests.
+    pub(crate) const fn tests(self) -> &'run [TestCase] {
+        self.0
+    }
+
+    /// Whether there is no other test beside the first.
+    pub(crate) const fn is_one_test(self) -> bool {
+        self.0.len() == 1
+    }
+
+    /// Their binary.
+    pub(crate) fn binary(self) -> &'run Arc<TestBinary> {
+        &self.0[0].binary
+    }
+
+    /// The one test, or all of them as if they were one.
+    pub(crate) fn title(&self) -> Cow<'run, TestCase> {
+        match self.0 {
+            [test] => Cow::Borrowed(test),
+            tests => Cow::Owned(TestCase::together(self.binary(), tests.len())),
+        }
+    }
+}
+
+/// What the processes of a run execute. Tests of one binary stand together.
+pub(crate) fn units(tests: &[TestCase], process: Process) -> Vec<Unit<'_>> {
+    match process {
+        Process::Test => tests.chunks(1).map(Unit).collect(),
+        Process::Binary { .. } => {
+            tests.chunk_by(|one, next| Arc::ptr_eq(&one.binary, &next.binary)).map(Unit).collect()
+        }
+    }
+}
+
+/// The arguments that make the harness execute what was selected: the words of the selection, for they are the harness's
+/// own, and names could be too many.
+pub(crate) fn arguments(wish: &Selection, threads: Option<NonZeroUsize>, captured: bool) -> Vec<OsString> {
+    let mut arguments: Vec<String> = Vec::new();
+    match wish.ignored {
+        RunIgnored::Default => {}
+        RunIgnored::Only => arguments.push("--ignored".into()),
+        RunIgnored::All => arguments.push("--include-ignored".into()),
+    }
+    arguments.extend(wish.exact.then(|| "--exact".into()));
+    arguments.extend(wish.skips.iter().map(|skip| format!("--skip={skip}")));
+    arguments.extend(threads.map(|threads| format!("--test-threads={threads}")));
+    arguments.extend((!captured).then(|| "--nocapture".into()));
+    // After `--` even a filter that begins with a dash is a filter.
+    arguments.extend(wish.filters.iter().any(|filter| filter.starts_with('-')).then(|| "--".into()));
+    arguments.extend(wish.filters.iter().cloned());
+    arguments.into_iter().map(OsString::from).collect()
+}
+
+/// A record for each of the tests that this process was to execute.
+pub(crate) fn records(tests: &[TestCase], process: &Record) -> Vec<Record> {
+    let text = text(&process.stdout);
+    let said = Said::of(tests, process, &text);
+    tests.iter().map(|test| said.record(test, process)).collect()
+}
+
+/// What a harness said of its tests.
+struct Said<'a> {
+    /// Whether a test passed.
+    verdicts: HashMap<&'a str, bool>,
+    /// What tests wrote that failed.
+    outputs: HashMap<&'a str, String>,
+    /// Whether the tests of which it said nothing are those of which it never does.
+    is_silent: bool,
+}
+
+impl<'a> Said<'a> {
+    fn of(tests: &'a [TestCase], process: &Record, text: &str) -> Self {
+        let lines: Vec<&str> = text.lines().collect();
+        let names: HashSet<&str> = tests.iter().map(|test| test.name.as_str()).collect();
+        let end = End::of(&lines).filter(|end| end.fits(process));
+        let list = end.as_ref().map(|end| end.list);
+        let failed: HashSet<&'a str> = end
+            .iter()
+            .flat_map(|end| end.failed(&lines))
+            .filter_map(|name| names.get(name).copied())
+            .collect();
+        let told = end.is_some_and(|end| end.counts(tests.len(), failed.len()));
+        let verdicts: HashMap<&'a str, bool> = if told {
+            names.iter().map(|name| (*name, !failed.contains(name))).collect()
+        } else {
+            lines.iter().filter_map(|line| verdict(line, &names)).collect()
+        };
+        let is_standard = tests.iter().any(|test| test.binary.harness);
+        let is_silent = !is_standard && verdicts.is_empty() && list.is_none();
+        Self { outputs: outputs(&lines, list, &names), verdicts, is_silent }
+    }
+
+    fn record(&self, test: &TestCase, process: &Record) -> Record {
+        let ended_well = matches!(process.outcome, Outcome::Passed | Outcome::Leaked);
+        let outcome = match self.verdicts.get(test.name.as_str()) {
+            _ if matches!(process.outcome, Outcome::NotIsolated(_)) => process.outcome.clone(),
+            Some(true) => Outcome::Passed,
+            Some(false) => Outcome::Failed { code: 101 },
+            None if self.is_silent && ended_well => Outcome::Passed,
+            None if ended_well => Outcome::Failed { code: 0 },
+            None => process.outcome.clone(),
+        };
+        let is_isolated = !matches!(outcome, Outcome::NotIsolated(_));
+        let is_unsaid =
+            is_isolated && outcome != Outcome::Passed && !self.verdicts.contains_key(test.name.as_str());
+        let remark =
+            "the process that it shares with other tests of its binary ended without a word on this test";
+        let stdout = self.outputs.get(test.name.as_str()).filter(|_| outcome != Outcome::Passed);
+        Record {
+            outcome,
+            ending: None,
+            usage: Usage::default(),
+            stdout: stdout.map_or_else(Captured::default, |text| Captured {
+                head: text.clone().into_bytes(),
+                ..Captured::default()
+            }),
+            stderr: Captured::default(),
+            autopsy: None,
+            suspect: None,
+            remarks: if is_unsaid { vec![remark.to_owned()] } else { Vec::new() },
+        }
+    }
+}
+
+/// What a stream holds, without what was not kept of it.
+fn text(stream: &Captured) -> String {
+    let head = String::from_utf8_lossy(&stream.head);
+    let tail = String::from_utf8_lossy(&stream.tail);
+    // No line goes on after the gap.
+    let gap = if stream.dropped == 0 { "" } else { "\n" };
+    format!("{head}{gap}{tail}")
+}
+
+/// The last words of a harness that came to its end: which tests failed, and how many there were.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    /// The line of the result.
+    line: usize,
+    /// The line above the names of those that failed; that of the result if none did.
+    list: usize,
+    is_ok: bool,
+    passed: usize,
+    failed: usize,
+}
+
+impl End {
+    fn of(lines: &[&str]) -> Option<Self> {
+        let line = lines.iter().rposition(|line| line.starts_with("test result: "))?;
+        let (word, counts) = lines[line].strip_prefix("test result: ")?.split_once(". ")?;
+        let count = |what: &str| -> Option<usize> {
+            let mut counts = counts.split("; ").filter_map(|count| count.split_once(' '));
+            counts.find(|(_, of)| *of == what).and_then(|(number, _)| number.parse().ok())
+        };
+        // What is measured is a benchmark.
+        let passed = count("passed")? + count("measured").unwrap_or(0);
+        let list = lines[..line].iter().rposition(|line| *line == "failures:").unwrap_or(line);
+        Some(Self { line, list, is_ok: word == "ok", passed, failed: count("failed")? })
+    }
+
+    /// Whether the process ended as it would after these words.
+    fn fits(&self, process: &Record) -> bool {
+        let exit = process.ending.as_ref().map(|ending| ending.exit);
+        match exit {
+            Some(Exit::Code(code)) => (code == 0) == self.is_ok,
+            Some(Exit::Signal(_) | Exit::Stopped(_)) | None => false,
+        }
+    }
+
+    /// The names of the tests that failed.
+    fn failed<'l>(&self, lines: &[&'l str]) -> Vec<&'l str> {
+        lines[self.list..self.line].iter().filter_map(|line| line.strip_prefix("    ")).collect()
+    }
+
+    /// Whether it counts all of so many tests, and names those that failed.
+    const fn counts(&self, tests: usize, named: usize) -> bool {
+        self.passed + self.failed == tests && self.failed == named
+    }
+}
+
+/// What a line says of one of these tests.
+fn verdict<'a>(line: &str, names: &HashSet<&'a str>) -> Option<(&'a str, bool)> {
+    let rest = line.strip_prefix("test ")?;
+    let splits = rest.match_indices(" ... ").map(|(at, between)| (&rest[..at], &rest[at + between.len()..]));
+    splits.filter_map(|(name, word)| Some((known(name, names)?, word))).find_map(|(name, word)| {
+        let passed = ["ok", "ignored", "bench:"].iter().any(|good| word.starts_with(good));
+        (passed || word.starts_with("FAILED")).then_some((name, passed))
+    })
+}
+
+/// The test that a line names; the standard harness says it of those that should panic.
+fn known<'a>(name: &str, names: &HashSet<&'a str>) -> Option<&'a str> {
+    let name = name.trim_end();
+    let plain = name.strip_suffix(" - should panic").unwrap_or(name);
+    names.get(name).or_else(|| names.get(plain)).copied()
+}
+
+/// What tests that failed wrote, each below its name. The list of their names, if there is one, ends it.
+fn outputs<'a>(lines: &[&str], list: Option<usize>, names: &HashSet<&'a str>) -> HashMap<&'a str, String> {
+    let mut outputs: HashMap<&str, String> = HashMap::new();
+    let mut current = None;
+    for line in &lines[..list.unwrap_or(lines.len())] {
+        if let Some(name) = heading(line, names) {
+            current = Some(name);
+        } else if let Some(name) = current {
+            let output = outputs.entry(name).or_default();
+            output.push_str(line);
+            output.push('\n');
+        }
+    }
+    for output in outputs.values_mut() {
+        output.truncate(output.trim_end().len());
+        output.push('\n');
+    }
+    outputs
+}
+
+fn heading<'a>(line: &str, names: &HashSet<&'a str>) -> Option<&'a str> {
+    let name = line.strip_prefix("---- ")?.strip_suffix(" ----")?;
+    names.get(name.strip_suffix(" stdout").unwrap_or(name)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::builders;
+    use isotest_core::outcome::Ending;
+
+    const NAMES: [&str; 3] = ["a", "m::b", "c"];
+
+    fn tests(is_standard: bool) -> Vec<TestCase> {
+        let binary = Arc::new(TestBinary { harness: is_standard, ..TestBinary::default() });
+        NAMES.map(|name| TestCase::named(&binary, name.as_ref())).into()
+    }
+
+    fn process(outcome: Outcome, stdout: &str) -> Record {
+        let mut record = builders::record(outcome);
+        record.stdout.head = stdout.as_bytes().to_vec();
+        record
+    }
+
+    fn words(tests: &[TestCase], process: &Record) -> Vec<&'static str> {
+        records(tests, process).iter().map(|record| record.outcome.as_str()).collect()
+    }
+
+    fn result(word: &str, passed: usize, failed: usize) -> String {
+        format!(
+            "test result: {word}. {passed} passed; {failed} failed; 4 ignored; 0 measured; 9 filtered out; finished in 0.00s\n"
+        )
+    }
+
+    const FAILURES: &str = "\nfailures:\n\n---- m::b stdout ----\n\nthread 'm::b' panicked:\nfailures:\n    a\n\n\nfailures:\n    m::b\n\n";
+
+    #[test]
+    fn the_result_and_the_list_of_failures_tell_of_each_test_whatever_is_written_between() {
+        let passed = "running 3 tests\nnoise test a ... ok\ntest c ... garbage\nok\ntest m::b ... ok\n\n";
+        let all_passed = process(Outcome::Passed, &(passed.to_owned() + &result("ok", 3, 0)));
+        assert_eq!(words(&tests(true), &all_passed), ["passed"; 3]);
+        let text = passed.replace("m::b ... ok", "m::b ... FAILED") + FAILURES + &result("FAILED", 2, 1);
+        let failed = process(Outcome::Failed { code: 101 }, &text);
+        let records = records(&tests(true), &failed);
+        assert_eq!(words(&tests(true), &failed), ["passed", "failed", "passed"]);
+        assert_eq!(records[1].stdout.head, b"\nthread 'm::b' panicked:\nfailures:\n    a\n");
+        for record in &records {
+            assert_eq!(
+                (&record.ending, &record.usage),
+                (&None, &Usage::default()),
+                "the figures are of the process"
+            );
+            assert!(record.remarks.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_process_that_ends_midway_tells_of_those_that_had_ended() {
+        let text = "running 3 tests\ntest a ... ok\ntest m::b - should panic ... FAILED\ntest c ... ";
+        let aborted = process(Outcome::Signaled { signal: 6 }, text);
+        assert_eq!(words(&tests(true), &aborted), ["passed", "failed", "signaled"]);
+        let remarks = records(&tests(true), &aborted).remove(2).remarks;
+        assert!(remarks[0].contains("without a word on this test"), "{remarks:?}");
+        let left = process(Outcome::Passed, text);
+        assert_eq!(words(&tests(true), &left), ["passed", "failed", "failed"]);
+        let late = process(Outcome::TimedOut, &("test a ... ok\n".to_owned() + &result("ok", 3, 0)));
+        assert_eq!(words(&tests(true), &late), ["passed", "timed-out", "timed-out"]);
+    }
+
+    #[test]
+    fn a_result_that_does_not_fit_is_not_believed() {
+        // A test has started another harness, and then ended the process.
+        let text = "test a ... ok\n".to_owned() + &result("FAILED", 2, 1);
+        assert_eq!(words(&tests(true), &process(Outcome::Passed, &text)), ["passed", "failed", "failed"]);
+        let text = "test a ... ok\n".to_owned() + &result("ok", 2, 0);
+        assert_eq!(words(&tests(true), &process(Outcome::Passed, &text)), ["passed", "failed", "failed"]);
+    }
+
+    #[test]
+    fn what_was_not_kept_is_no_loss() {
+        let mut record = process(Outcome::Passed, "running 3 tests\ntest a ...");
+        record.stdout.dropped = 99;
+        record.stdout.tail = result("ok", 3, 0).into_bytes();
+        assert_eq!(words(&tests(true), &record), ["passed"; 3]);
+    }
+
+    #[test]
+    fn a_harness_of_another_kind_may_say_nothing() {
+        assert_eq!(words(&tests(false), &process(Outcome::Passed, "all is well\n")), ["passed"; 3]);
+        assert_eq!(words(&tests(true), &process(Outcome::Passed, "all is well\n")), ["failed"; 3]);
+        let failed = process(Outcome::Failed { code: 3 }, "something is wrong\n");
+        assert_eq!(words(&tests(false), &failed), ["failed"; 3]);
+        // libtest-mimic pads names, and says of a test only then that it is ignored.
+        let text =
+            "test a    ... ok\ntest m::b ... ignored\ntest c    ... ok\n\n".to_owned() + &result("ok", 2, 0);
+        assert_eq!(words(&tests(false), &process(Outcome::Passed, &text)), ["passed"; 3]);
+    }
+
+    #[test]
+    fn without_a_sandbox_there_is_no_verdict() {
+        let none = Record { ending: None::<Ending>, ..process(builders::not_isolated(), "") };
+        assert_eq!(words(&tests(true), &none), ["not-isolated"; 3]);
+    }
+
+    #[test]
+    fn the_harness_is_asked_by_the_words_of_the_selection() {
+        let of = |wish: &Selection, threads, captured| {
+            let words = arguments(wish, threads, captured);
+            words.into_iter().map(|word| word.into_string().unwrap()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(of(&Selection::default(), None, true), "");
+        let wish = Selection {
+            filters: vec!["a".into(), "b".into()],
+            skips: vec!["-c".into()],
+            exact: true,
+            ignored: RunIgnored::Only,
+        };
+        assert_eq!(
+            of(&wish, NonZeroUsize::new(2), false),
+            "--ignored --exact --skip=-c --test-threads=2 --nocapture a b"
+        );
+        let wish = Selection { filters: vec!["-a".into()], ignored: RunIgnored::All, ..Selection::default() };
+        assert_eq!(of(&wish, None, true), "--include-ignored -- -a");
+    }
+
+    #[test]
+    fn only_tests_of_one_binary_share_a_process() {
+        let (one, other) = (tests(true), tests(true));
+        let all: Vec<_> = one.into_iter().chain(other.into_iter().take(1)).collect();
+        let counts =
+            |process| -> Vec<_> { units(&all, process).iter().map(|unit| unit.tests().len()).collect() };
+        assert_eq!(counts(Process::Test), [1; 4]);
+        let together = Process::Binary { threads: None };
+        assert_eq!(counts(together), [3, 1]);
+        let units = units(&all, together);
+        assert_eq!(units[0].title().name, "3 tests in one process");
+        assert_eq!(units[1].title().name, "a");
+    }
+}
