@@ -54,6 +54,8 @@ pub(crate) struct Lines {
     pub(crate) started: Value,
     /// One object for each attempt.
     pub(crate) attempts: Vec<Value>,
+    /// One object for each process that executed several tests.
+    pub(crate) processes: Vec<Value>,
     /// The last object.
     pub(crate) finished: Value,
 }
@@ -273,8 +275,10 @@ impl Lines {
         let finished = objects.pop().unwrap();
         assert_eq!(started["type"], "run-started");
         assert_eq!(finished["type"], "run-finished", "{ended:#?}");
-        assert!(objects.iter().all(|object| object["type"] == "attempt-finished"));
-        Self { started, attempts: objects, finished }
+        let (processes, attempts): (Vec<_>, Vec<_>) =
+            objects.into_iter().partition(|object| object["type"] == "process-finished");
+        assert!(attempts.iter().all(|object| object["type"] == "attempt-finished"));
+        Self { started, attempts, processes, finished }
     }
 
     /// The attempt at a test.

@@ -38,4 +38,5 @@ mod shell;
 mod slots;
 mod terminal;
 mod uncounted;
+mod updates;
 mod warm;

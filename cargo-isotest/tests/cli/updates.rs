@@ -1,0 +1,244 @@
+//! Tests that update their own sources, as tools for snapshots do.
+
+use crate::call::{Call, Lines, isotest};
+use crate::project::Project;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// A tool as there are several: it replaces text at the line where that stood when the test was compiled, and notes in
+/// memory by how many lines it has moved the rest.
+const TOOL: &str = r##"
+use std::{env, fs, path::Path, sync::Mutex};
+
+static MOVED: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
+
+pub fn check(line: u32, expected: &str, actual: &str) {
+    if expected == actual {
+        return;
+    }
+    assert!(env::var_os("UPDATE_EXPECT").is_some(), "expected {expected:?}, got {actual:?}");
+    let mut moved = MOVED.lock().unwrap();
+    let line = line as usize;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/values.rs");
+    let text = fs::read_to_string(&path).unwrap();
+    let mut lines: Vec<String> = text.lines().map(String::from).collect();
+    let at = line - 1 + moved.iter().filter(|(above, _)| *above < line).map(|(_, by)| by).sum::<usize>();
+    lines[at] = lines[at].replacen("\"\"", &format!("\"{actual}\""), 1);
+    moved.push((line, actual.lines().count() - 1));
+    fs::write(&path, lines.join("\n") + "\n").unwrap();
+}
+"##;
+
+/// The value of `c`, written to where it belonged before that of `a` moved the rest, stands in the place of `b`.
+const VALUES: &str = r#"use tool::check;
+
+#[test]
+fn a() { check(line!(), "", "one\ntwo\nthree\nfour"); }
+
+#[test]
+fn b() { check(line!(), "", "five"); }
+
+#[test]
+fn c() { check(line!(), "", "six"); }
+"#;
+
+/// What a test writes beside its sources, and below the target directory; and what it is told of its process.
+const WRITES: &str = r#"
+#[test]
+fn writes() {
+    let told: Vec<_> = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("NEXTEST")).collect();
+    std::fs::write("beside", told.join(" ")).unwrap();
+    std::fs::write("target/below", "").unwrap();
+}
+
+#[test]
+fn writes_nothing() {}
+"#;
+
+const MANIFEST: &str =
+    "[package]\nname = \"tool\"\nedition = \"2024\"\n[lib]\ndoctest = false\ntest = false\n[workspace]\n";
+
+fn project(place: &Path) -> Project {
+    let files = [
+        ("Cargo.toml", MANIFEST),
+        ("src/lib.rs", TOOL),
+        ("tests/values.rs", VALUES),
+        ("tests/writes.rs", WRITES),
+    ];
+    Project::written(place, &files)
+}
+
+/// The program, called from the project's directory.
+fn called(project: &Project, variable: (&str, &str), arguments: &[&str]) -> Call {
+    isotest(project).within(&project.directory).variable(variable.0, variable.1).arguments(arguments)
+}
+
+fn values(project: &Project) -> String {
+    fs::read_to_string(project.directory.join("tests/values.rs")).unwrap()
+}
+
+#[test]
+fn sources_are_updated_as_under_cargo_test() {
+    let (place, plain) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (ours, cargos) = (project(place.path()), project(plain.path()));
+    let asked = ("UPDATE_EXPECT", "1");
+
+    let ended = called(&ours, asked, &["--no-fail-fast"]).run().with_code(0);
+    assert!(ended.stdout.contains("UPDATE_EXPECT asks tests to update files"), "{}", ended.stdout);
+    assert_eq!(ended.word("3 tests in one process"), "PASS");
+
+    let mut cargo = Command::new("cargo");
+    cargo.args(["test", "--quiet"]).current_dir(&cargos.directory).env(asked.0, asked.1);
+    let cargo = cargo.env_remove("CARGO_TARGET_DIR").output().unwrap();
+    assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
+    assert_ne!(values(&cargos), VALUES);
+    assert_eq!(values(&ours), values(&cargos));
+    // What is no source is thrown away, as ever.
+    for (project, is_kept) in [(&cargos, true), (&ours, false)] {
+        assert!(project.directory.join("beside").exists());
+        assert_eq!(project.target.join("below").exists(), is_kept);
+    }
+    let told = fs::read_to_string(ours.directory.join("beside")).unwrap();
+    assert_eq!(told, "", "no test has a process of its own");
+
+    let unasked = isotest(&ours).within(&ours.directory).run().with_code(0);
+    assert!(!unasked.stdout.contains("in one process"), "{}", unasked.stdout);
+}
+
+#[test]
+fn a_process_for_each_test_would_write_values_to_where_others_belong() {
+    let place = tempfile::tempdir().unwrap();
+    let project = project(place.path());
+    let asked = ("UPDATE_EXPECT", "1");
+    let ended = called(&project, asked, &["--discard-updates"]).run().with_code(0);
+    assert!(ended.stdout.contains("what they write is thrown away"), "{}", ended.stdout);
+    assert_eq!(ended.word("c"), "PASS");
+    assert_eq!(values(&project), VALUES);
+
+    let alone = ["--discard-updates", "--keep", "tests", "-j", "1", "--test", "values"];
+    let ended = called(&project, asked, &alone).run().with_code(0);
+    assert!(ended.stdout.contains("values to where others belong"), "{}", ended.stdout);
+    let text = values(&project);
+    assert!(
+        text.contains(r#"fn b() { check(line!(), "six", "five"); }"#),
+        "a control, which is wrong: {text}"
+    );
+}
+
+#[test]
+fn the_figures_are_of_the_process_and_verdicts_of_each_test() {
+    let place = tempfile::tempdir().unwrap();
+    let project = project(place.path());
+    let (ended, lines) = called(&project, ("BLESS", "1"), &["--test", "values"]).lines();
+    assert_eq!(ended.status.code(), Some(100), "nobody asked this tool to write: {ended:#?}");
+    for name in ["a", "b", "c"] {
+        let attempt = lines.attempt("tool::values", name);
+        assert_eq!(attempt["outcome"], "failed");
+        assert!(attempt["wall_us"].is_null() && attempt["usage"]["cpu_user_us"].is_null(), "{attempt}");
+        let said = attempt["stdout"].as_str().unwrap();
+        assert!(said.contains(&format!("thread '{name}'")) && said.contains("expected \"\""), "{said}");
+    }
+    let [process] = &lines.processes[..] else { panic!("{:?}", lines.processes) };
+    assert_eq!((&process["binary_id"], &process["tests"]), (&"tool::values".into(), &3.into()));
+    assert_eq!((&process["outcome"], &process["exit_code"]), (&"failed".into(), &101.into()));
+    assert!(process["wall_us"].is_u64() && process["usage"]["cpu_user_us"].is_u64(), "{process}");
+    assert_eq!(lines.finished["counts"]["failed"], 3);
+}
+
+/// Tests of which each ends in another way, some of them only if told.
+const ENDS: &str = r##"
+use std::{env::var_os, process::{Command, abort, exit}};
+
+#[test]
+fn a_passes() {
+    // By another program, whose output no harness captures.
+    Command::new("printf").arg("test b_fails ... ok\nnoise").status().unwrap();
+}
+
+#[test]
+fn b_fails() {
+    println!("before it failed");
+    panic!("as it does");
+}
+
+#[test]
+#[should_panic(expected = "as it should")]
+fn c_panics() {
+    panic!("as it should");
+}
+
+#[test]
+#[ignore = "slow"]
+fn d_is_ignored() {}
+
+#[test]
+fn e_may_end_all() {
+    match var_os("END").as_deref().and_then(|end| end.to_str()) {
+        Some("abort") => abort(),
+        Some("exit") => exit(0),
+        _ => {}
+    }
+}
+
+#[test]
+fn f_comes_last() {}
+"##;
+
+fn outcomes(lines: &Lines) -> Vec<(String, String)> {
+    let text = |attempt: &serde_json::Value, field: &str| attempt[field].as_str().unwrap().to_owned();
+    let mut outcomes: Vec<_> =
+        lines.attempts.iter().map(|attempt| (text(attempt, "name"), text(attempt, "outcome"))).collect();
+    outcomes.sort();
+    outcomes
+}
+
+fn ends(place: &Path) -> Project {
+    Project::written(place, &[("Cargo.toml", MANIFEST), ("src/lib.rs", ""), ("tests/ends.rs", ENDS)])
+}
+
+#[test]
+fn the_same_tests_are_selected_with_the_same_verdicts() {
+    let place = tempfile::tempdir().unwrap();
+    let project = ends(place.path());
+    let selections: [&[&str]; 6] = [
+        &[],
+        &["-j", "1"],
+        &["--run-ignored", "all", "--skip", "fails"],
+        &["--", "--ignored"],
+        &["--exact", "b_fails", "c_panics", "c_pan"],
+        &["a_", "c_"],
+    ];
+    for selection in selections {
+        let (alone, each) = isotest(&project).arguments(selection).lines();
+        let (together, all) = called(&project, ("BLESS", "1"), selection).lines();
+        assert_eq!(outcomes(&all), outcomes(&each), "{selection:?}\n{}", together.stderr);
+        assert_eq!(together.status.code(), alone.status.code(), "{selection:?}");
+        for count in ["passed", "failed", "skipped"] {
+            assert_eq!(all.finished["counts"][count], each.finished["counts"][count], "{selection:?}");
+        }
+    }
+}
+
+#[test]
+fn a_process_that_ends_midway_fails_the_tests_it_said_nothing_of() {
+    let place = tempfile::tempdir().unwrap();
+    let project = ends(place.path());
+    for (end, outcome) in [("abort", "signaled"), ("exit", "failed")] {
+        let call = called(&project, ("BLESS", "1"), &["-j", "1", "--skip", "b_fails"]).variable("END", end);
+        let (ended, lines) = call.lines();
+        assert_eq!(ended.status.code(), Some(100), "{ended:#?}");
+        assert_eq!(lines.outcome("tool::ends", "c_panics"), "passed");
+        for name in ["e_may_end_all", "f_comes_last"] {
+            let attempt = lines.attempt("tool::ends", name);
+            assert_eq!(attempt["outcome"], outcome, "{end}");
+            assert!(
+                attempt["remarks"][0].as_str().unwrap().contains("without a word on this test"),
+                "{attempt}"
+            );
+        }
+    }
+    let ended = called(&project, ("BLESS", "1"), &["--no-capture", "b_fails", "c_"]).run().with_code(100);
+    assert_eq!((ended.word("b_fails"), ended.word("c_panics")), ("FAIL", "PASS"));
+    assert!(ended.stdout.contains("before it failed"), "{}", ended.stdout);
+}
