@@ -66,9 +66,8 @@ fn is_continuous_integration(caller: &Caller) -> bool {
 /// What is said of a run whose tests update their sources.
 pub(crate) fn written(variable: &str) -> String {
     format!(
-        "{variable} asks tests to update files: what they write to the workspace is kept, and the tests of a binary share a \
-         process, as under `cargo test`, so that figures are of the process; `--discard-updates` or no {variable} gives \
-         each test a sandbox of its own and throws away what it writes"
+        "{variable} asks tests to update files: what they write to the workspace stays, and the tests of a binary share a \
+         process, as under `cargo test`; `--discard-updates` prevents both"
     )
 }
 

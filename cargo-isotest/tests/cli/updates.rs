@@ -8,7 +8,7 @@ use std::process::Command;
 
 /// A tool as there are several: it replaces text at the line where that stood when the test was compiled, and notes in
 /// memory by how many lines it has moved the rest.
-const TOOL: &str = r##"
+const TOOL: &str = r#"
 use std::{env, fs, path::Path, sync::Mutex};
 
 static MOVED: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
@@ -28,7 +28,7 @@ pub fn check(line: u32, expected: &str, actual: &str) {
     moved.push((line, actual.lines().count() - 1));
     fs::write(&path, lines.join("\n") + "\n").unwrap();
 }
-"##;
+"#;
 
 /// The value of `c`, written to where it belonged before that of `a` moved the rest, stands in the place of `b`.
 const VALUES: &str = r#"use tool::check;
@@ -147,7 +147,7 @@ fn the_figures_are_of_the_process_and_verdicts_of_each_test() {
 }
 
 /// Tests of which each ends in another way, some of them only if told.
-const ENDS: &str = r##"
+const ENDS: &str = r#"
 use std::{env::var_os, process::{Command, abort, exit}};
 
 #[test]
@@ -183,7 +183,7 @@ fn e_may_end_all() {
 
 #[test]
 fn f_comes_last() {}
-"##;
+"#;
 
 fn outcomes(lines: &Lines) -> Vec<(String, String)> {
     let text = |attempt: &serde_json::Value, field: &str| attempt[field].as_str().unwrap().to_owned();

@@ -119,6 +119,7 @@ impl<'a> StateFields<'a> {
 #[derive(Serialize)]
 struct RunFinished<'a> {
     counts: CountFields,
+    failed_processes: usize,
     suspect: usize,
     filtered_out: usize,
     interrupted: Vec<InterruptedFields<'a>>,
@@ -141,6 +142,7 @@ impl<'a> RunFinished<'a> {
         });
         Self {
             counts: CountFields::of(summary),
+            failed_processes: summary.failed_processes,
             suspect: summary.suspect,
             filtered_out: summary.selection.filtered_out,
             interrupted: summary.interrupted.iter().map(InterruptedFields::of).collect(),
@@ -262,6 +264,7 @@ mod tests {
                 "passed": 1, "failed": 1, "signaled": 1, "timed-out": 1,
                 "oom-killed": 1, "leaked": 1, "not-isolated": 1, "skipped": 2,
             },
+            "failed_processes": 0,
             "suspect": 0,
             "filtered_out": 3,
             "interrupted": [{"binary_id": "tour", "name": "slow"}],
