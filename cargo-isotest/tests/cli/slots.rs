@@ -113,8 +113,9 @@ fn a_test_is_told_what_nextest_would_tell_it() {
     }
     let names = |told: &BTreeMap<String, String>| told.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&ours), names(&theirs));
-    // Each has its own run, and hands on another search path for libraries.
-    let of_run = ["NEXTEST_RUN_ID", "NEXTEST_ATTEMPT_ID", "NEXTEST_LD_LIBRARY_PATH"];
+    // Each has its own run and slots, and hands on another search path for libraries.
+    let of_run =
+        ["NEXTEST_RUN_ID", "NEXTEST_ATTEMPT_ID", "NEXTEST_TEST_GLOBAL_SLOT", "NEXTEST_LD_LIBRARY_PATH"];
     for name in names(&ours).iter().filter(|name| !of_run.contains(&name.as_str())) {
         assert_eq!(ours[name], theirs[name], "{name}");
     }

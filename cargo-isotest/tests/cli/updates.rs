@@ -146,45 +146,6 @@ fn the_figures_are_of_the_process_and_verdicts_of_each_test() {
     assert_eq!(lines.finished["counts"]["failed"], 3);
 }
 
-/// Tests of which each ends in another way, some of them only if told.
-const ENDS: &str = r#"
-use std::{env::var_os, process::{Command, abort, exit}};
-
-#[test]
-fn a_passes() {
-    // By another program, whose output no harness captures.
-    Command::new("printf").arg("test b_fails ... ok\nnoise").status().unwrap();
-}
-
-#[test]
-fn b_fails() {
-    println!("before it failed");
-    panic!("as it does");
-}
-
-#[test]
-#[should_panic(expected = "as it should")]
-fn c_panics() {
-    panic!("as it should");
-}
-
-#[test]
-#[ignore = "slow"]
-fn d_is_ignored() {}
-
-#[test]
-fn e_may_end_all() {
-    match var_os("END").as_deref().and_then(|end| end.to_str()) {
-        Some("abort") => abort(),
-        Some("exit") => exit(0),
-        _ => {}
-    }
-}
-
-#[test]
-fn f_comes_last() {}
-"#;
-
 fn outcomes(lines: &Lines) -> Vec<(String, String)> {
     let text = |attempt: &serde_json::Value, field: &str| attempt[field].as_str().unwrap().to_owned();
     let mut outcomes: Vec<_> =
@@ -193,14 +154,10 @@ fn outcomes(lines: &Lines) -> Vec<(String, String)> {
     outcomes
 }
 
-fn ends(place: &Path) -> Project {
-    Project::written(place, &[("Cargo.toml", MANIFEST), ("src/lib.rs", ""), ("tests/ends.rs", ENDS)])
-}
-
 #[test]
 fn the_same_tests_are_selected_with_the_same_verdicts() {
     let place = tempfile::tempdir().unwrap();
-    let project = ends(place.path());
+    let project = Project::copied("ends", place.path());
     let selections: [&[&str]; 6] = [
         &[],
         &["-j", "1"],
@@ -223,14 +180,14 @@ fn the_same_tests_are_selected_with_the_same_verdicts() {
 #[test]
 fn a_process_that_ends_midway_fails_the_tests_it_said_nothing_of() {
     let place = tempfile::tempdir().unwrap();
-    let project = ends(place.path());
+    let project = Project::copied("ends", place.path());
     for (end, outcome) in [("abort", "signaled"), ("exit", "failed")] {
         let call = called(&project, ("BLESS", "1"), &["-j", "1", "--skip", "b_fails"]).variable("END", end);
         let (ended, lines) = call.lines();
         assert_eq!(ended.status.code(), Some(100), "{ended:#?}");
-        assert_eq!(lines.outcome("tool::ends", "c_panics"), "passed");
+        assert_eq!(lines.outcome("ends::ends", "c_panics"), "passed");
         for name in ["e_may_end_all", "f_comes_last"] {
-            let attempt = lines.attempt("tool::ends", name);
+            let attempt = lines.attempt("ends::ends", name);
             assert_eq!(attempt["outcome"], outcome, "{end}");
             assert!(
                 attempt["remarks"][0].as_str().unwrap().contains("without a word on this test"),
