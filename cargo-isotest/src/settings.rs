@@ -12,7 +12,6 @@ use anstream::ColorChoice;
 use isotest_core::limits::Limits;
 use isotest_core::policy::{Capability, Level, Policy, PolicyError};
 use std::ffi::{OsStr, OsString};
-use std::iter;
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -474,7 +473,7 @@ mod tests {
     use crate::cli::RootKind;
 
     fn settings_with(environment: &[(&str, &str)], arguments: &[&str]) -> Result<Settings, SettingsError> {
-        let words = iter::once("cargo-isotest").chain(arguments.iter().copied()).map(OsString::from);
+        let words = std::iter::once("cargo-isotest").chain(arguments.iter().copied()).map(OsString::from);
         let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
         Settings::of(Cli::read(words).unwrap(), &Caller { environment, directory: "/usr".into() })
     }
@@ -613,7 +612,7 @@ mod tests {
         assert_eq!((execution.jobs.get(), execution.process), (1, Process::Binary { threads: None }));
         assert_eq!(sandbox.update, Some(Update::Written("UPDATE_EXPECT")));
         assert_eq!(sandbox.keeps, sources);
-        assert_eq!(sandbox.copied_within, [target.clone()]);
+        assert_eq!(sandbox.copied_within, std::slice::from_ref(&target));
         let threads = NonZeroUsize::new(2);
         for arguments in [&["-j", "2"][..], &["--", "--test-threads", "2"]] {
             assert_eq!(of(arguments).execution.process, Process::Binary { threads });
