@@ -34,7 +34,9 @@
 //! - `cargo` asks cargo what a project is, builds it, and works out what `cargo test` would give its tests. It knows
 //!   nothing of sandboxes.
 //! - `exit` says by which code or signal the process ends, `error` what stops a run. Neither knows how things are done.
-//! - `settings` is what holds, `select` which tests are meant, `cli` what was typed. None of them asks the host or cargo.
+//! - `settings` is what holds and where each value came from, `select` which tests are meant, `cli` what was typed. None
+//!   of them asks the host or cargo. `cli` knows no default, no environment and nothing of `isotest_core`: `settings`
+//!   turns its words into the core's types.
 //! - `registry` tells other processes which attempts are running. It knows tests by their names only.
 //! - `update` knows the tools by which tests update their sources, and how these are asked to.
 //! - `remedy`, `testcase`, `invocation` and `text` know nothing of each other but text.
@@ -65,6 +67,7 @@ use cli::Cli;
 use error::Error;
 use exit::{End, Exit};
 use invocation::Caller;
+use isotest_core::policy::Capability;
 use schedule::interrupt;
 use settings::{Settings, Task};
 use signal_hook::consts::SIGPIPE;
@@ -75,7 +78,7 @@ use text::style;
 
 fn main() -> ExitCode {
     isotest_core::stage::enter();
-    take(or_bug(|| match Cli::read(std::env::args_os()) {
+    take(or_bug(|| match Cli::read(std::env::args_os(), &Capability::ALL.map(Capability::as_str)) {
         Ok(cli) => run(cli).unwrap_or_else(|error| {
             let end = End::from(&error);
             // Whoever has gone away from our output does not want to hear of it.
@@ -109,6 +112,7 @@ fn or_bug(work: impl FnOnce() -> End + UnwindSafe) -> End {
 fn run(cli: Cli) -> Result<End, Error> {
     let caller = Caller::of_this_process().map_err(Error::NoDirectory)?;
     let settings = Settings::of(cli, &caller)?;
+    settings.color.value.write_global();
     match &settings.task {
         Task::Execute | Task::List => run::execute(settings, &caller),
         Task::Exec(command) => exec::execute(command, &settings, &caller),
@@ -116,8 +120,8 @@ fn run(cli: Cli) -> Result<End, Error> {
         Task::Shell { of_test } => shell::execute(*of_test, &settings, &caller),
         Task::Join { attempt, command } => join::execute(attempt, command.as_ref(), &settings, &caller),
         Task::Explain(command) => explain::execute(command.as_ref(), &settings, &caller),
-        Task::Closure(program) => closure::show(program, settings.message_format, &caller),
-        Task::Ps(args) => ps::show(args, settings.message_format),
+        Task::Closure(program) => closure::show(program, settings.message_format.value, &caller),
+        Task::Ps(args) => ps::show(args, settings.message_format.value),
     }
 }
 

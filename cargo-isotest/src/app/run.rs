@@ -48,7 +48,7 @@ fn execute_in(
     interrupts: &Interrupts,
 ) -> Result<End, Error> {
     let cancel = Cancel::new().map_err(Error::Host)?;
-    let roster = Roster::new(settings.execution.jobs.get());
+    let roster = Roster::new(settings.execution.jobs.value.get());
     thread::scope(|scope| {
         let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster)?;
         let _watch = interrupts.watch(scope, &cancel, tell)?;
@@ -83,7 +83,7 @@ impl Run<'_> {
             });
         }
         if self.settings.task == Task::List {
-            let format = self.settings.message_format;
+            let format = self.settings.message_format.value;
             list::write(&selected.tests, format, io::stdout().lock()).map_err(Error::Output)?;
             return Ok(End::Exit(Exit::Ok));
         }
@@ -104,7 +104,7 @@ impl Run<'_> {
             isolation: &isolation,
             binaries: &binaries,
             tests: selected.tests.len(),
-            jobs: self.settings.execution.jobs.get(),
+            jobs: self.settings.execution.jobs.value.get(),
             doctests_not_run: &self.build.untested_documentation,
             whole_binaries: &whole,
         });
@@ -126,11 +126,11 @@ impl Run<'_> {
     fn reporters(&self) -> Reporters {
         let cargo = &self.settings.cargo.output;
         report::open(ReportSettings {
-            format: self.settings.message_format,
-            color: self.settings.color,
+            format: self.settings.message_format.value,
+            color: self.settings.color.value,
             verbose: cargo.verbose > 0,
-            no_capture: !self.settings.execution.capture,
-            leaks_fail: self.settings.execution.fail_on_leak,
+            no_capture: !self.settings.execution.capture.value,
+            leaks_fail: self.settings.execution.fail_on_leak.value,
         })
     }
 }

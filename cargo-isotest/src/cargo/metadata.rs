@@ -55,7 +55,7 @@ impl Project {
         let mut command = caller.command(cargo);
         command.args(["metadata", "--format-version", "1"]).args(more).args(arguments.metadata_arguments());
         // `cargo metadata` has no flag for it.
-        if let Some(directory) = &arguments.compilation.target_dir {
+        if let Some(directory) = &arguments.compilation.place.target_dir {
             command.env("CARGO_TARGET_DIR", caller.absolute(directory));
         }
         let text = answer(&mut command, "cargo metadata", Stage::Metadata)?;

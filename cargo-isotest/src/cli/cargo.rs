@@ -1,6 +1,7 @@
 //! The flags that are cargo's: understood so far as is needed, and handed on as they were given.
 
-use clap::{ArgAction, Args, ColorChoice};
+use super::report::OutputArgs;
+use clap::Args;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -19,20 +20,6 @@ pub(crate) struct CargoArgs {
     pub(crate) compilation: CompilationArgs,
     #[command(flatten)]
     pub(crate) manifest: ManifestArgs,
-}
-
-/// How much cargo and we say.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct OutputArgs {
-    /// Say more; twice: much more
-    #[arg(short, long, action = ArgAction::Count)]
-    pub(crate) verbose: u8,
-    /// Say less
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub(crate) quiet: bool,
-    /// When to use colour
-    #[arg(long, value_name = "WHEN", value_enum)]
-    pub(crate) color: Option<ColorChoice>,
 }
 
 /// Which targets of the packages are built.
@@ -85,12 +72,19 @@ pub(crate) struct CompilationArgs {
     /// Build for this target triple
     #[arg(long, value_name = "TRIPLE")]
     target: Vec<OsString>,
-    /// Where built files are kept
-    #[arg(long, value_name = "DIRECTORY")]
-    pub(crate) target_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
     /// How many build jobs cargo has at once
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     build_jobs: Option<OsString>,
+}
+
+/// Where built files are kept.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PlaceArgs {
+    /// Where built files are kept
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) target_dir: Option<PathBuf>,
 }
 
 /// Which project, and how cargo treats it.
@@ -120,7 +114,7 @@ impl CargoArgs {
     /// All of it as `cargo test` wants it.
     pub(crate) fn arguments(&self) -> Vec<OsString> {
         let mut line = Line::default();
-        self.output.append(&mut line);
+        self.append_output(&mut line);
         self.append_packages(&mut line);
         self.targets.append(&mut line);
         line.values("--features", &self.features.features);
@@ -138,20 +132,18 @@ impl CargoArgs {
         line.words
     }
 
+    fn append_output(&self, line: &mut Line) {
+        for _ in 0..self.output.verbose {
+            line.flag("--verbose", true);
+        }
+        line.flag("--quiet", self.output.quiet.quiet);
+        line.values("--color", self.output.color.color.map(|when| when.to_string()).as_slice());
+    }
+
     fn append_packages(&self, line: &mut Line) {
         line.values("--package", &self.packages.package);
         line.flag("--workspace", self.packages.workspace || self.packages.all);
         line.values("--exclude", &self.packages.exclude);
-    }
-}
-
-impl OutputArgs {
-    fn append(&self, line: &mut Line) {
-        for _ in 0..self.verbose {
-            line.flag("--verbose", true);
-        }
-        line.flag("--quiet", self.quiet);
-        line.values("--color", self.color.map(|when| when.to_string()).as_slice());
     }
 }
 
@@ -182,7 +174,7 @@ impl CompilationArgs {
         line.flag("--release", self.release);
         line.values("--profile", self.cargo_profile.as_slice());
         line.values("--target", &self.target);
-        line.values("--target-dir", self.target_dir.as_slice());
+        line.values("--target-dir", self.place.target_dir.as_slice());
         line.values("--jobs", self.build_jobs.as_slice());
     }
 }

@@ -2,7 +2,6 @@
 
 use bytesize::ByteSize;
 use clap::Args;
-use isotest_core::limits::{Limits, ProcessLimits, Rlimit};
 
 /// How much a test may use.
 #[derive(Debug, Clone, Default, Args)]
@@ -12,7 +11,7 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) memory_limit: Option<u64>,
     /// Let a test with a memory limit use so much swap besides [default: none]
-    #[arg(long, value_name = "SIZE", value_parser = size_or_zero, requires = "memory_limit")]
+    #[arg(long, value_name = "SIZE", value_parser = size_or_zero)]
     pub(crate) swap_limit: Option<u64>,
     /// Give a test no more processor time than so many processors have, e.g. `1.5`
     #[arg(long, value_name = "N", value_parser = thousandths)]
@@ -31,28 +30,23 @@ pub(crate) struct LimitArgs {
     pub(crate) io_limit: Option<u64>,
     /// A limit of setrlimit(2) for each process, e.g. `nofile=64`, or `nofile=64:128` for the soft and the hard one
     #[arg(long, value_name = "NAME=N", value_parser = rlimit)]
-    pub(crate) rlimit: Vec<(Rlimit, u64, u64)>,
+    pub(crate) rlimit: Vec<RlimitWords>,
 }
 
-impl LimitArgs {
-    /// What was typed, as limits.
-    pub(crate) fn limits(&self) -> Limits {
-        let cpus = self.cpus.clone().unwrap_or_default().0;
-        Limits {
-            memory: self.memory_limit,
-            swap: self.swap_limit,
-            pids: self.pids_limit,
-            cpu: self.cpu_limit,
-            cpu_weight: self.cpu_weight,
-            io: self.io_limit,
-            process: ProcessLimits { cpus, rlimits: self.rlimit.clone() },
-        }
-    }
+/// A value of `--rlimit`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RlimitWords {
+    /// The name of the resource, as it was typed.
+    pub(crate) name: String,
+    /// The soft limit.
+    pub(crate) soft: u64,
+    /// The hard limit.
+    pub(crate) hard: u64,
 }
 
-/// Their numbers, in order.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Processors(Vec<usize>);
+/// The numbers of processors, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Processors(pub(crate) Vec<usize>);
 
 /// More than the kernel can be asked about.
 const PROCESSORS_MOST: usize = 1024;
@@ -98,17 +92,14 @@ fn cpus(text: &str) -> Result<Processors, String> {
     Ok(Processors(numbers))
 }
 
-fn rlimit(text: &str) -> Result<(Rlimit, u64, u64), String> {
+fn rlimit(text: &str) -> Result<RlimitWords, String> {
     let (name, values) = text.split_once('=').ok_or("write NAME=N")?;
-    let limit = Rlimit::ALL.into_iter().find(|limit| limit.as_str() == name).ok_or_else(|| {
-        format!("no limit is named `{name}`; there are {}", Rlimit::ALL.map(Rlimit::as_str).join(", "))
-    })?;
     let (soft, hard) = values.split_once(':').unwrap_or((values, values));
     let (soft, hard) = (value(soft)?, value(hard)?);
     if soft > hard {
         return Err("the soft limit is above the hard one".to_owned());
     }
-    Ok((limit, soft, hard))
+    Ok(RlimitWords { name: name.to_owned(), soft, hard })
 }
 
 fn value(text: &str) -> Result<u64, String> {
@@ -130,44 +121,25 @@ mod tests {
         limits: LimitArgs,
     }
 
-    fn read(arguments: &[&str]) -> Result<Limits, clap::Error> {
+    fn read(arguments: &[&str]) -> Result<LimitArgs, clap::Error> {
         let arguments = std::iter::once("command").chain(arguments.iter().copied());
-        Command::try_parse_from(arguments).map(|command| command.limits.limits())
+        Command::try_parse_from(arguments).map(|command| command.limits)
     }
 
     #[test]
-    fn every_flag_is_a_limit() {
-        let typed = read(&[
-            "--memory-limit=1MiB",
-            "--swap-limit=0",
-            "--cpu-limit=1.5",
-            "--cpu-weight=512",
-            "--cpus=0-2,4",
-            "--pids-limit=9",
-            "--io-limit=2MiB",
-            "--rlimit=nofile=64",
-            "--rlimit=core=0:unlimited",
-        ]);
-        let typed = typed.unwrap();
-        let rlimits = vec![(Rlimit::Nofile, 64, 64), (Rlimit::Core, 0, u64::MAX)];
-        let expected = Limits {
-            memory: Some(1 << 20),
-            swap: Some(0),
-            pids: Some(9),
-            cpu: Some(1500),
-            cpu_weight: Some(512),
-            io: Some(2 << 20),
-            process: ProcessLimits { cpus: vec![0, 1, 2, 4], rlimits },
-        };
-        assert_eq!(typed, expected);
-        assert_eq!(read(&[]).unwrap(), Limits::default());
+    fn sizes_shares_and_lists_are_numbers() {
+        let typed = read(&["--memory-limit=1MiB", "--cpu-limit=1.5", "--cpus=4,0-2,1"]).unwrap();
+        assert_eq!((typed.memory_limit, typed.cpu_limit), (Some(1 << 20), Some(1500)));
+        assert_eq!(typed.cpus, Some(Processors(vec![0, 1, 2, 4])));
+        let typed = read(&["--rlimit=nofile=64", "--rlimit=core=0:unlimited"]).unwrap().rlimit;
+        let words = |name: &str, soft, hard| RlimitWords { name: name.to_owned(), soft, hard };
+        assert_eq!(typed, [words("nofile", 64, 64), words("core", 0, u64::MAX)]);
     }
 
     #[test]
     fn nonsense_says_what_is_wrong() {
         for (argument, complaint) in [
             ("--memory-limit=0", "nothing to use"),
-            ("--swap-limit=1MiB", "--memory-limit"),
             ("--cpu-limit=0", "0.01"),
             ("--cpu-limit=NaN", "0.01"),
             ("--cpu-weight=0", "1..=10000"),
@@ -175,7 +147,6 @@ mod tests {
             ("--cpus=2-1", "ends before it begins"),
             ("--cpus=5000", "no processor 5000"),
             ("--pids-limit=0", "1.."),
-            ("--rlimit=files=3", "there are as, core"),
             ("--rlimit=nofile", "NAME=N"),
             ("--rlimit=nofile=9:3", "above the hard one"),
             ("--rlimit=nofile=many", "neither a number nor"),

@@ -2,24 +2,33 @@
 
 mod cargo;
 mod exec;
+mod execution;
+mod flags;
 mod libtest;
 mod limits;
+mod place;
 mod ps;
+mod report;
 mod root;
+mod sandbox;
+mod selection;
 
 pub(crate) use cargo::CargoArgs;
-pub(crate) use exec::{ExecArgs, ExplainArgs, ShellArgs};
+pub(crate) use exec::{ClosureArgs, ExecArgs, ExplainArgs, ShellArgs};
+pub(crate) use execution::ExecutionArgs;
+pub(crate) use flags::Flags;
 pub(crate) use libtest::{LibtestWords, UnknownWord};
-pub(crate) use limits::LimitArgs;
+pub(crate) use limits::{LimitArgs, Processors, RlimitWords};
 pub(crate) use ps::PsArgs;
-pub(crate) use root::{RootArgs, RootKind, RootPath, RootWord};
+pub(crate) use report::MessageFormat;
+pub(crate) use root::{RootKind, RootPath, RootWord};
+pub(crate) use sandbox::{Network, PolicyArgs, SandboxArgs};
+pub(crate) use selection::{RunIgnored, SelectionArgs, Words};
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use isotest_core::policy::Capability;
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use flags::{DoctorFlags, ExecFlags, ExplainFlags, ListFlags, ReportFlags, ShellFlags};
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
-use std::path::PathBuf;
 
 const EXIT_CODES: &str = "Exit codes:
   0 passed, 2 usage, 4 no tests, 70 a bug of ours, 97 this host cannot isolate,
@@ -39,295 +48,278 @@ const EXIT_CODES: &str = "Exit codes:
                       cargo isotest closure [OPTIONS] BINARY\n       \
                       cargo isotest doctor [OPTIONS]"
 )]
-pub(crate) struct Cli {
+struct Typed {
     #[command(subcommand)]
-    pub(crate) verb: Option<Verb>,
+    verb: Option<Verb>,
     #[command(flatten)]
-    pub(crate) words: Words,
-    #[command(flatten)]
-    pub(crate) flags: Flags,
+    run: With<Words, Flags>,
 }
 
 /// What to do instead of executing tests.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Verb {
+enum Verb {
     /// List the tests that would be executed; `-- list` executes those with `list` in their names
-    List(Words),
+    List(With<Words, ListFlags>),
     /// Show which loader and libraries a program needs, and where they are, without executing it
-    Closure {
-        /// The program or library
-        #[arg(value_name = "BINARY")]
-        binary: PathBuf,
-    },
+    Closure(With<ClosureArgs, ReportFlags>),
     /// Execute a command in a sandbox like a test's
-    Exec(ExecArgs),
+    Exec(Box<With<ExecArgs, ExecFlags>>),
     /// Open a shell in a test's sandbox, or in one of the project
-    Shell(ShellArgs),
+    Shell(Box<With<ShellArgs, ShellFlags>>),
     /// Print how a test or a command is executed, as a shell script
-    Explain(ExplainArgs),
+    Explain(With<ExplainArgs, ExplainFlags>),
     /// Show the runs on this machine, their attempts, and the processes in each, from another terminal
-    Ps(PsArgs),
+    Ps(With<PsArgs, ReportFlags>),
     /// Find out what this host allows, and what can be done about the rest; needs no project
+    Doctor(DoctorFlags),
+}
+
+/// What a subcommand alone understands, and the flags it shares with others.
+#[derive(Debug, Args)]
+struct With<W: Args, F: Args> {
+    #[command(flatten)]
+    own: W,
+    #[command(flatten)]
+    flags: F,
+}
+
+/// What was typed.
+#[derive(Debug)]
+pub(crate) struct Cli {
+    /// What to do.
+    pub(crate) command: Command,
+    /// How; flags that the command does not take are absent.
+    pub(crate) flags: Flags,
+}
+
+/// What to do, and to what.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Execute tests.
+    Run(Words),
+    /// List them.
+    List(Words),
+    /// Show what a program needs.
+    Closure(ClosureArgs),
+    /// Execute a command.
+    Exec(ExecArgs),
+    /// Open a shell.
+    Shell(ShellArgs),
+    /// Print a script.
+    Explain(ExplainArgs),
+    /// Show what is running.
+    Ps(PsArgs),
+    /// Try the host.
     Doctor,
-}
-
-/// What has no name.
-#[derive(Debug, Default, Args)]
-pub(crate) struct Words {
-    /// Only tests with one of these texts in their names
-    #[arg(value_name = "FILTER")]
-    pub(crate) filters: Vec<String>,
-    /// Words of the standard test harness: name filters, --skip, --exact, --ignored, --include-ignored,
-    /// --nocapture and --test-threads
-    #[arg(last = true, value_name = "WORDS")]
-    pub(crate) of_harness: Vec<OsString>,
-}
-
-impl Words {
-    /// At most one filter.
-    pub(crate) fn filtering(filter: Option<String>) -> Self {
-        Self { filters: filter.into_iter().collect(), ..Self::default() }
-    }
-}
-
-/// All flags, in the order of the help text. They may stand before and after a verb.
-#[derive(Debug, Args)]
-pub(crate) struct Flags {
-    #[command(flatten)]
-    pub(crate) tests: TestArgs,
-    #[command(flatten)]
-    pub(crate) execution: ExecutionArgs,
-    #[command(flatten)]
-    pub(crate) sandbox: SandboxArgs,
-    #[command(flatten)]
-    pub(crate) limits: LimitArgs,
-    #[command(flatten)]
-    pub(crate) policy: PolicyArgs,
-    #[command(flatten)]
-    pub(crate) report: ReportArgs,
-    #[command(flatten)]
-    pub(crate) cargo: CargoArgs,
-}
-
-/// Which tests.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Tests")]
-pub(crate) struct TestArgs {
-    /// Filters and skips are whole names
-    #[arg(long)]
-    pub(crate) exact: bool,
-    /// Leave out tests with this text in their names
-    #[arg(long, value_name = "FILTER")]
-    pub(crate) skip: Vec<String>,
-    /// What to do with tests marked `#[ignore]`
-    #[arg(long, value_name = "WHICH", value_enum)]
-    pub(crate) run_ignored: Option<RunIgnored>,
-}
-
-/// Whether ignored tests are selected.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RunIgnored {
-    /// Leave them out
-    #[default]
-    Default,
-    /// Execute nothing else
-    Only,
-    /// Execute them too
-    All,
-}
-
-/// How tests are executed.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Execution")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
-pub(crate) struct ExecutionArgs {
-    /// How many tests are executed at once [default: one for each processor]
-    #[arg(short, long, value_name = "N")]
-    pub(crate) jobs: Option<NonZeroUsize>,
-    /// Execute all tests, whatever fails (the default)
-    #[arg(long, overrides_with = "fail_fast")]
-    pub(crate) no_fail_fast: bool,
-    /// Start no further test once one has failed
-    #[arg(long, overrides_with = "no_fail_fast")]
-    pub(crate) fail_fast: bool,
-    /// Let tests use the terminal; one at a time unless --jobs says otherwise
-    #[arg(long, alias = "nocapture")]
-    pub(crate) no_capture: bool,
-    /// Kill a test that takes longer, e.g. `90s` or `2m 30s`
-    #[arg(long, value_name = "TIME")]
-    pub(crate) timeout: Option<humantime::Duration>,
-    /// How long a test binary may take to list its tests
-    #[arg(long, value_name = "TIME", default_value = "60s")]
-    pub(crate) list_timeout: humantime::Duration,
-    /// A test that leaves a process running has failed
-    #[arg(long)]
-    pub(crate) fail_on_leak: bool,
-}
-
-/// What tests see and may use.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Sandbox")]
-pub(crate) struct SandboxArgs {
-    #[command(flatten)]
-    pub(crate) root: RootArgs,
-    /// Show tests this file or directory of the host: read-only, copy-on-write with `:cow`, or with `:rw` itself
-    #[arg(long, value_name = "PATH[:ro|cow|rw]")]
-    pub(crate) bind: Vec<OsString>,
-    /// Keep what tests write to this file or directory
-    #[arg(long, value_name = "PATH")]
-    pub(crate) keep: Vec<PathBuf>,
-    /// Throw away what tests write although a variable such as `UPDATE_EXPECT` asks them to update files
-    #[arg(long)]
-    pub(crate) discard_updates: bool,
-    /// The network of a test
-    #[arg(long, value_name = "KIND", value_enum, default_value_t)]
-    pub(crate) network: Network,
-}
-
-/// The network a test is given.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Network {
-    /// 127.0.0.1 and `::1`, shared with no running test
-    #[default]
-    Loopback,
-    /// As loopback, made for this test alone, which may configure it
-    Own,
-    /// That of the host
-    Host,
-    /// Nothing, not even 127.0.0.1
-    None,
-}
-
-/// How much each part of the sandbox is wanted.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Policy")]
-pub(crate) struct PolicyArgs {
-    /// Refuse to start where this cannot be had [default: the namespaces and rootfs]
-    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', value_parser = capability())]
-    pub(crate) require: Vec<Capability>,
-    /// Have this where possible, and say where it is not [default: all others]
-    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', value_parser = capability(), hide_possible_values = true)]
-    pub(crate) prefer: Vec<Capability>,
-    /// Do without this
-    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', value_parser = capability(), hide_possible_values = true)]
-    pub(crate) off: Vec<Capability>,
-}
-
-/// What is written.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Report")]
-pub(crate) struct ReportArgs {
-    /// The format of standard output; with `json` the text for humans goes to standard error
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-    pub(crate) message_format: MessageFormat,
-}
-
-/// A format of standard output.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum MessageFormat {
-    /// Text for humans
-    #[default]
-    Human,
-    /// One JSON object a line
-    Json,
 }
 
 impl Cli {
     /// Reads the arguments of the process, its own name first, with or without the `isotest` that cargo inserts.
-    pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+    /// `capabilities` are the words that `--require`, `--prefer` and `--off` know.
+    pub(crate) fn read(
+        arguments: impl IntoIterator<Item = OsString>,
+        capabilities: &[&'static str],
+    ) -> Result<Self, clap::Error> {
         let mut arguments: Vec<_> = arguments.into_iter().collect();
         if arguments.get(1).is_some_and(|first| first == "isotest") {
             arguments.remove(1);
         }
-        Self::from_arg_matches(&Self::definition().try_get_matches_from(arguments)?)
-    }
-
-    fn definition() -> Command {
-        Self::command().mut_args(|argument| {
-            let is_flag = !argument.is_positional();
-            argument.global(is_flag)
-        })
+        let definition = definition(capabilities);
+        let arguments = place::subcommand_first(&definition, arguments);
+        let matches = definition.clone().try_get_matches_from(&arguments);
+        let typed = matches.map_err(|error| place::refusal(definition, &arguments, error))?;
+        Typed::from_arg_matches(&typed).map(Self::from)
     }
 }
 
-fn capability() -> impl TypedValueParser<Value = Capability> {
-    PossibleValuesParser::new(Capability::ALL.map(Capability::as_str)).try_map(|word| {
-        Capability::ALL.into_iter().find(|capability| capability.as_str() == word).ok_or("no such capability")
-    })
+impl From<Typed> for Cli {
+    fn from(Typed { verb, run }: Typed) -> Self {
+        let (command, flags) = match verb {
+            None => (Command::Run(run.own), run.flags),
+            Some(Verb::List(typed)) => (Command::List(typed.own), typed.flags.into()),
+            Some(Verb::Closure(typed)) => (Command::Closure(typed.own), typed.flags.into()),
+            Some(Verb::Exec(typed)) => (Command::Exec(typed.own), typed.flags.into()),
+            Some(Verb::Shell(typed)) => (Command::Shell(typed.own), typed.flags.into()),
+            Some(Verb::Explain(typed)) => (Command::Explain(typed.own), typed.flags.into()),
+            Some(Verb::Ps(typed)) => (Command::Ps(typed.own), typed.flags.into()),
+            Some(Verb::Doctor(flags)) => (Command::Doctor, flags.into()),
+        };
+        Self { command, flags }
+    }
+}
+
+/// The headings of flags that are cargo's own, which only the long help shows.
+const OF_CARGO: [&str; 5] = ["Packages", "Targets", "Features", "Compilation", "Manifest"];
+
+/// All subcommands and flags, and the words they know.
+fn definition(capabilities: &[&'static str]) -> clap::Command {
+    let complete = |command: clap::Command| completed(command, capabilities);
+    complete(Typed::command()).mut_subcommands(complete)
+}
+
+fn completed(command: clap::Command, capabilities: &[&'static str]) -> clap::Command {
+    let is_cargo_s =
+        |argument: &Arg| argument.get_help_heading().is_some_and(|heading| OF_CARGO.contains(&heading));
+    let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let takes_cargo_s = command.get_arguments().any(is_cargo_s);
+    let hint = if takes_cargo_s { "Some of cargo's own flags are taken, too: see --help" } else { "" };
+    let short = [hint, &after].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n");
+    let command = command.mut_args(|argument| {
+        let is_hidden = is_cargo_s(&argument);
+        let argument = argument.hide_short_help(is_hidden);
+        match argument.get_id().as_str() {
+            "require" | "prefer" | "off" => {
+                argument.value_parser(PossibleValuesParser::new(capabilities.to_vec()))
+            }
+            _ => argument,
+        }
+    });
+    command.after_help(short).after_long_help(after)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const CAPABILITIES: [&str; 3] = ["net", "uts", "ipc"];
+
     fn read(arguments: &[&str]) -> Result<Cli, clap::Error> {
-        Cli::read(std::iter::once("cargo-isotest").chain(arguments.iter().copied()).map(OsString::from))
+        let arguments = std::iter::once("cargo-isotest").chain(arguments.iter().copied());
+        Cli::read(arguments.map(OsString::from), &CAPABILITIES)
+    }
+
+    fn words(cli: Cli) -> Words {
+        match cli.command {
+            Command::Run(words) => words,
+            other => panic!("not a run, but {other:?}"),
+        }
     }
 
     #[test]
     fn the_definition_is_consistent() {
-        Cli::definition().debug_assert();
+        definition(&CAPABILITIES).debug_assert();
+    }
+
+    #[test]
+    fn nothing_typed_is_nothing_but_absent() {
+        let flags = read(&[]).unwrap().flags;
+        assert_eq!(format!("{flags:?}"), format!("{:?}", Flags::default()));
     }
 
     #[test]
     fn both_ways_of_calling_are_the_same() {
         for arguments in [&["isotest", "--exact", "a"][..], &["--exact", "a"]] {
             let cli = read(arguments).unwrap();
-            assert_eq!(cli.words.filters, ["a"]);
-            assert!(cli.flags.tests.exact);
+            assert!(cli.flags.selection.names.exact);
+            assert_eq!(words(cli).filters, ["a"]);
         }
     }
 
     #[test]
-    fn flags_may_stand_on_both_sides_of_a_verb() {
+    fn flags_may_stand_on_both_sides_of_a_subcommand() {
         let cli =
             read(&["isotest", "-p", "a", "list", "--skip", "b", "--release", "c", "--", "--exact"]).unwrap();
-        let Some(Verb::List(words)) = cli.verb else { panic!("not a list") };
+        let Command::List(words) = cli.command else { panic!("not a list") };
         assert_eq!(words.filters, ["c"]);
         assert_eq!(words.of_harness, ["--exact"]);
-        assert_eq!(cli.flags.tests.skip, ["b"]);
+        assert_eq!(cli.flags.selection.names.skip, ["b"]);
         assert_eq!(cli.flags.cargo.arguments(), ["--package", "a", "--release"]);
     }
 
     #[test]
-    fn a_verb_is_a_filter_after_a_filter_or_dashes() {
-        for arguments in [&["a", "list"][..], &["--", "list"]] {
-            assert!(read(arguments).unwrap().verb.is_none());
+    fn flags_of_one_subcommand_may_stand_before_it_too() {
+        let cli = read(&["--full", "--color", "never", "ps", "--watch"]).unwrap();
+        let Command::Ps(ps) = cli.command else { panic!("not ps") };
+        assert!(ps.full && ps.watch);
+        let cli = read(&["--join", "1.1", "exec", "--", "true"]).unwrap();
+        let Command::Exec(exec) = cli.command else { panic!("no command") };
+        assert_eq!(exec.join.as_deref(), Some("1.1"));
+        let text = read(&["--join", "1.1", "--timeout", "1s", "exec", "--", "true"]).unwrap_err().to_string();
+        assert!(text.contains("'--join <ATTEMPT>' cannot be used with '--timeout <TIME>'"), "{text}");
+    }
+
+    #[test]
+    fn the_value_of_a_flag_is_no_subcommand() {
+        let cli = read(&["--skip", "ps", "--test", "doctor", "list", "a"]).unwrap();
+        assert_eq!(cli.flags.selection.names.skip, ["ps"]);
+        let Command::List(words) = cli.command else { panic!("not a list") };
+        assert_eq!(words.filters, ["a"]);
+    }
+
+    #[test]
+    fn a_subcommand_is_a_filter_after_a_filter_or_dashes() {
+        assert_eq!(words(read(&["a", "list"]).unwrap()).filters, ["a", "list"]);
+        assert_eq!(words(read(&["--", "list"]).unwrap()).of_harness, ["list"]);
+        assert_eq!(words(read(&["-p", "a", "--", "list"]).unwrap()).of_harness, ["list"]);
+    }
+
+    #[test]
+    fn what_follows_the_dashes_of_a_command_is_its_own() {
+        let cli = read(&["--timeout", "1s", "exec", "-q", "--", "ps", "--", "-j", "list"]).unwrap();
+        let Command::Exec(exec) = cli.command else { panic!("no command") };
+        assert_eq!(exec.command, ["ps", "--", "-j", "list"]);
+        assert!(cli.flags.execution.timeout.timeout.is_some() && cli.flags.cargo.output.quiet.quiet);
+    }
+
+    #[test]
+    fn a_flag_that_a_subcommand_does_not_take_says_which_do() {
+        for arguments in [&["ps", "--memory-limit", "5MiB"][..], &["--memory-limit=5MiB", "ps"]] {
+            let error = read(arguments).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            let text = error.to_string();
+            let said = "error: `cargo isotest ps` does not take `--memory-limit`; `cargo isotest`, `cargo isotest \
+                        exec`, `cargo isotest shell` and `cargo isotest explain` do\n";
+            assert!(text.starts_with(said), "{text}");
+            assert!(text.contains("Usage: cargo isotest ps "), "{text}");
         }
+        let said = |arguments| read(arguments).unwrap_err().to_string();
+        let text = said(&["--full", "a"]);
+        assert!(text.contains("`cargo isotest` does not take `--full`; `cargo isotest ps` does\n"), "{text}");
+        let text = said(&["closure", "-vj4", "/bin/true"]);
+        assert!(text.contains("`cargo isotest closure` does not take `-v`; "), "{text}");
+        let text = said(&["exec", "--nocapture", "--", "true"]);
+        assert!(text.contains("does not take `--nocapture`; `cargo isotest` and "), "{text}");
+        let text = said(&["doctor", "--gravity"]);
+        assert!(text.contains("unexpected argument '--gravity'"), "{text}");
     }
 
     #[test]
     fn an_unknown_capability_lists_those_that_exist() {
-        let error = read(&["--off", "net,nat"]).unwrap_err();
-        assert_eq!(error.exit_code(), 2);
-        let text = error.to_string();
-        for capability in Capability::ALL {
-            assert!(text.contains(capability.as_str()), "{text}");
+        for arguments in [&["--off", "net,nat"][..], &["doctor", "--off", "net,nat"]] {
+            let error = read(arguments).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            let text = error.to_string();
+            assert!(text.contains("[possible values: net, uts, ipc]"), "{text}");
         }
     }
 
     #[test]
     fn capabilities_come_in_lists_and_repeatedly() {
         let cli = read(&["--off", "net,uts", "--off", "ipc"]).unwrap();
-        assert_eq!(cli.flags.policy.off, [Capability::Net, Capability::Uts, Capability::Ipc]);
+        assert_eq!(cli.flags.policy.off, CAPABILITIES);
     }
 
     #[test]
     fn the_last_word_on_failing_fast_holds() {
-        let fast = |arguments: &[&str]| read(arguments).unwrap().flags.execution.fail_fast;
-        assert!(fast(&["--fail-fast"]));
-        assert!(fast(&["--no-fail-fast", "--fail-fast"]));
-        assert!(!fast(&["--fail-fast", "--no-fail-fast"]));
+        let said = |arguments: &[&str]| {
+            let execution = read(arguments).unwrap().flags.execution;
+            (execution.fail_fast, execution.no_fail_fast)
+        };
+        assert_eq!(said(&["--fail-fast"]), (true, false));
+        assert_eq!(said(&["--no-fail-fast", "--fail-fast"]), (true, false));
+        assert_eq!(said(&["--fail-fast", "--no-fail-fast"]), (false, true));
     }
 
     #[test]
     fn nonsense_is_a_usage_error() {
         for arguments in [
             &["--jobs", "0"][..],
+            &["--jobs", "0", "list"],
             &["--timeout", "soon"],
             &["--memory-limit", "much"],
             &["--network", "wifi"],
             &["--unknown"],
+            &["-q", "list", "-v"],
         ] {
             assert_eq!(read(arguments).unwrap_err().exit_code(), 2, "{arguments:?}");
         }

@@ -7,19 +7,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 /// What stands in the place of the host's root.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Sandbox")]
 pub(crate) struct RootArgs {
     /// What becomes `/`: `host`; `minimal`, the test binary with its libraries and its package; or a root file system,
     /// changes of which are thrown away, in a directory (`dir:PATH`), an archive (`tar:PATH`) or an image of containers
-    /// (`oci:PATH`, a layout or what `docker save` writes)
-    #[arg(long, value_name = "ROOT", default_value = "host", value_parser = word())]
-    pub(crate) root: RootWord,
+    /// (`oci:PATH`, a layout or what `docker save` writes) [default: host]
+    #[arg(long, value_name = "ROOT", value_parser = word())]
+    pub(crate) root: Option<RootWord>,
     /// With `--root minimal`, do not show the package's own directory either
     #[arg(long)]
     pub(crate) hide_package: bool,
-    /// Name the paths that a test looked for, that are not there, and that the host has; slows every test down
-    #[arg(long)]
-    pub(crate) trace_missing: bool,
 }
 
 /// A value of `--root`.

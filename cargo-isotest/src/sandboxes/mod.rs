@@ -79,21 +79,21 @@ impl Sandboxes {
         refused: &RefusedViews,
     ) -> Result<Self, Error> {
         let sandbox = &settings.sandbox;
-        let jobs = settings.execution.jobs.get();
+        let jobs = settings.execution.jobs.value.get();
         let shown: Vec<_> = roots.each.iter().map(|rooted| Shown::of(sandbox, rooted, caller)).collect();
         let Decided { host, mut cgroups, resolved, others } = Decided::of(sandbox, jobs, &shown, refused)?;
         if !resolved.unmet.is_empty() {
             close(cgroups);
             return Err(unmet(resolved.unmet.into_iter().map(Obstacle::from).collect(), &host));
         }
-        if let Some(error) = unlimited(&mut cgroups, &sandbox.limits, &host) {
+        let limits = sandbox.limits.limits();
+        if let Some(error) = unlimited(&mut cgroups, &limits, &host) {
             close(cgroups);
             return Err(error);
         }
         let mut isolation = resolved.isolation;
         isolation.remarks.extend(remark(sandbox));
         isolation.remarks.extend(roots.remarks.iter().cloned());
-        let limits = sandbox.limits.clone();
         let templates = iter::once(resolved.template).chain(others).collect();
         let (image, binaries) = (roots.image.clone(), roots.binaries.clone());
         Ok(Self { templates, image, binaries, cgroups, isolation, limits })
@@ -221,8 +221,8 @@ impl Decided {
                 policy: &sandbox.policy,
                 root,
                 views,
-                network: network(sandbox.network),
-                trace_missing: sandbox.trace_missing,
+                network: network(sandbox.network.value),
+                trace_missing: sandbox.trace_missing.value,
                 jobs,
                 cgroups: cgroups.figures(&cgroup_views, missing),
             };
@@ -305,11 +305,11 @@ fn remark(sandbox: &SandboxSettings) -> Option<String> {
 fn views(sandbox: &SandboxSettings, rooted: &Rooted, caller: &Caller) -> Views {
     let variable = |name| caller.variable(name).map(Path::new).filter(|path| path.is_absolute());
     let bound = |access| {
-        let binds = sandbox.binds.iter().filter(move |bind| bind.access == access);
-        binds.map(|bind| bind.path.as_path())
+        let binds = sandbox.binds.iter().filter(move |bind| bind.value.access == access);
+        binds.map(|bind| bind.value.path.as_path())
     };
     let (binds, writable) = (bound(BindAccess::ReadOnly), bound(BindAccess::ReadWrite));
-    let keeps = sandbox.keeps.iter().map(PathBuf::as_path);
+    let keeps = sandbox.keeps.iter().map(|keep| keep.value.as_path());
     let copied = rooted.directories.iter().map(PathBuf::as_path);
     let copied: Vec<_> = copied.chain(bound(BindAccess::CopyOnWrite)).collect();
     let (temporary, runtime) = (variable("TMPDIR"), variable("XDG_RUNTIME_DIR"));

@@ -30,7 +30,7 @@ pub(crate) fn list(
     binaries: &[Arc<TestBinary>],
     execution: &Execution,
 ) -> Result<Listed, Error> {
-    let time_limit = execution.list_timeout;
+    let time_limit = execution.list_timeout.value;
     let questions = LIST_ARGUMENTS.len();
     let mut records: Vec<Option<Record>> = vec![None; binaries.len() * questions];
     let mut interrupted = None;

@@ -65,10 +65,10 @@ impl Schedule<'_> {
         reporters: &mut dyn Reporter,
     ) -> Finished {
         let started = Instant::now();
-        let summary = Summary::new(selection, self.execution.fail_on_leak);
+        let summary = Summary::new(selection, self.execution.fail_on_leak.value);
         let mut run = Run { schedule: self, reporters, summary, unwritten: None };
         // An order for each slot, so that none waits for the next plan, but none that a failure would have prevented.
-        let ahead = if self.execution.fail_fast { 0 } else { workers.jobs() };
+        let ahead = if self.execution.fail_fast.value { 0 } else { workers.jobs() };
         workers.execute_all(self.units.len(), ahead, |n| self.job(n), |news| run.hear(news));
         let Run { mut summary, mut unwritten, reporters, .. } = run;
         summary.wall = started.elapsed();
@@ -83,7 +83,7 @@ impl Schedule<'_> {
 pub(crate) fn plan(test: &TestCase, execution: &Execution, limits: &Limits) -> SandboxPlan {
     let mut environment = test.binary.environment.clone();
     if execution.process == Process::Test {
-        slot_environment::tell(&mut environment, slot_environment::of_test(test, execution.jobs.get()));
+        slot_environment::tell(&mut environment, slot_environment::of_test(test, execution.jobs.value.get()));
     }
     let (program, arguments) = libtest::command(&test.binary, libtest::arguments(test));
     SandboxPlan {
@@ -93,10 +93,10 @@ pub(crate) fn plan(test: &TestCase, execution: &Execution, limits: &Limits) -> S
             environment,
             directory: test.binary.directory.clone(),
         },
-        timeout: execution.timeout,
+        timeout: execution.timeout.value,
         limits: limits.clone(),
         measured: true,
-        inherit_stdio: !execution.capture,
+        inherit_stdio: !execution.capture.value,
         attended: None,
         output_bytes: OUTPUT_BYTES,
     }
@@ -110,7 +110,7 @@ fn plan_of(unit: Unit<'_>, execution: &Execution, wish: &select::Selection, limi
     if unit.is_one_test() {
         return plan;
     }
-    let arguments = together::arguments(wish, threads, execution.capture);
+    let arguments = together::arguments(wish, threads, execution.capture.value);
     let (_, arguments) = libtest::command(&title.binary, arguments);
     SandboxPlan {
         workload: Workload { arguments, ..plan.workload },
@@ -157,7 +157,7 @@ impl<'run> Run<'run> {
 
     fn finished(&mut self, n: usize, mut record: Record) -> io::Result<Flow> {
         let unit = self.unit(n);
-        let captured = self.schedule.execution.capture;
+        let captured = self.schedule.execution.capture.value;
         let mut ends_run = false;
         if let [test] = unit.tests() {
             judge(test, captured, &mut record);
@@ -181,7 +181,7 @@ impl<'run> Run<'run> {
                 shows_output,
             })?;
         }
-        if ends_run && self.schedule.execution.fail_fast && self.summary.cancelled.is_none() {
+        if ends_run && self.schedule.execution.fail_fast.value && self.summary.cancelled.is_none() {
             return self.cancelled(Cancellation::FailFast);
         }
         Ok(Flow::On)

@@ -311,7 +311,7 @@ impl<'run> Worker<'run> {
 mod tests {
     use super::*;
     use crate::schedule;
-    use crate::settings::{Execution, Process};
+    use crate::settings::{Execution, Process, Setting};
     use crate::testing::builders;
     use isotest_core::limits::Limits;
     use std::num::NonZeroUsize;
@@ -343,12 +343,12 @@ mod tests {
     fn job(_: usize) -> Job {
         let test = builders::test("tour", "reads");
         let execution = Execution {
-            jobs: NonZeroUsize::MIN,
-            fail_fast: false,
-            capture: true,
-            timeout: None,
-            list_timeout: Duration::from_mins(1),
-            fail_on_leak: false,
+            jobs: Setting::default(NonZeroUsize::MIN),
+            fail_fast: Setting::default(false),
+            capture: Setting::default(true),
+            timeout: Setting::default(None),
+            list_timeout: Setting::default(Duration::from_mins(1)),
+            fail_on_leak: Setting::default(false),
             process: Process::Test,
         };
         Job { template: 0, plan: schedule::plan(&test, &execution, &Limits::default()), is_test: true }

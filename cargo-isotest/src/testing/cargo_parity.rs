@@ -89,7 +89,7 @@ impl Oracle {
 
     fn try_build(&self, flags: &[&str]) -> Result<Build, Error> {
         let words = ["cargo-isotest", "--offline"].iter().chain(flags).map(OsString::from);
-        Build::by(compile, &Cli::read(words).unwrap().flags.cargo, &self.caller)
+        Build::by(compile, &Cli::read(words, &[]).unwrap().flags.cargo, &self.caller)
     }
 
     /// The processes that `cargo test` starts, in their order.

@@ -13,7 +13,7 @@ use crate::invocation::Caller;
 use crate::remedy::{self, Obstacle, Place};
 use crate::sandboxes::roots;
 use crate::sandboxes::{self, Decided, RefusedViews, Shown};
-use crate::settings::{Bind, BindAccess, SandboxSettings, Settings};
+use crate::settings::{Bind, BindAccess, SandboxSettings, Setting, Settings};
 use diagnosis::{Condition, Diagnosis};
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::{Refusal, probe};
@@ -42,8 +42,8 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// When this host cannot even be looked at, or the diagnosis not be written.
 pub(crate) fn execute(settings: &Settings, caller: &Caller) -> Result<End, Error> {
     let diagnosis = diagnose(&settings.sandbox, caller)?;
-    match settings.message_format {
-        MessageFormat::Human => write!(text::stdout(settings.color), "{}", text::human(&diagnosis)),
+    match settings.message_format.value {
+        MessageFormat::Human => write!(text::stdout(settings.color.value), "{}", text::human(&diagnosis)),
         MessageFormat::Json => text::json(&diagnosis, io::stdout()),
     }
     .map_err(Error::Output)?;
@@ -56,7 +56,7 @@ fn diagnose(sandbox: &SandboxSettings, caller: &Caller) -> Result<Diagnosis, Err
         Directories { workspace: here.clone(), packages: Vec::new(), target: here.clone(), build: here };
     let program = std::env::current_exe().map_err(Error::Host)?;
     let mut sandbox = sandbox.clone();
-    sandbox.binds.push(Bind { path: program.clone(), access: BindAccess::ReadOnly });
+    sandbox.binds.push(Setting::default(Bind { path: program.clone(), access: BindAccess::ReadOnly }));
     let rooted = roots::of_host(&directories, caller);
     let shown = [Shown::of(&sandbox, &rooted, caller)];
     let plan = SandboxPlan {

@@ -94,7 +94,7 @@ pub(crate) fn attended(
 fn plan(workload: Workload, settings: &Settings, limits: Limits) -> SandboxPlan {
     SandboxPlan {
         workload,
-        timeout: settings.execution.timeout,
+        timeout: settings.execution.timeout.value,
         limits,
         measured: true,
         inherit_stdio: true,
@@ -146,9 +146,9 @@ fn terminal() -> [bool; 3] {
 }
 
 pub(crate) fn say(settings: &Settings, text: &str) {
-    if !settings.cargo.output.quiet {
+    if !settings.cargo.output.quiet.quiet {
         // Where standard error is closed there is nobody to tell.
-        let _ = AutoStream::new(io::stderr(), settings.color).write_all(text.as_bytes());
+        let _ = AutoStream::new(io::stderr(), settings.color.value).write_all(text.as_bytes());
     }
 }
 
@@ -157,7 +157,7 @@ pub(crate) fn end(record: &Record, settings: &Settings) -> Result<End, Error> {
     match (&record.outcome, record.ending.as_ref().map(|ending| ending.exit)) {
         (Outcome::NotIsolated(error), _) => Err(Error::Execute(error.clone())),
         (Outcome::TimedOut, _) => Ok(End::Exit(Exit::TimedOut)),
-        (Outcome::Leaked, _) if settings.execution.fail_on_leak => Ok(End::Exit(Exit::TestsFailed)),
+        (Outcome::Leaked, _) if settings.execution.fail_on_leak.value => Ok(End::Exit(Exit::TestsFailed)),
         (_, Some(outcome::Exit::Signal(signal) | outcome::Exit::Stopped(signal))) => {
             // Of the command's end there is no core file of ours to be kept; a limit that cannot be lowered stays.
             let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);

@@ -84,7 +84,7 @@ impl RootError {
 /// # Errors
 /// When one cannot be had, or some binary cannot be executed in it.
 pub(crate) fn of_tests(sandbox: &SandboxSettings, build: &Build, caller: &Caller) -> Result<Roots, Error> {
-    let roots = match &sandbox.root {
+    let roots = match &sandbox.root.value {
         RootWord::Host => Roots::of_one(of_host(&build.directories, caller)),
         RootWord::Minimal => return minimal(sandbox, &build.binaries, caller),
         RootWord::At(at) => of_path(at, &build.directories, caller)?,
@@ -103,7 +103,7 @@ pub(crate) fn of_command(
     program: &Path,
     caller: &Caller,
 ) -> Result<Roots, Error> {
-    match &sandbox.root {
+    match &sandbox.root.value {
         RootWord::Host => Ok(Roots::of_one(of_host(directories, caller))),
         RootWord::Minimal => minimal(sandbox, &[Arc::new(command(program, caller))], caller),
         RootWord::At(at) => of_path(at, directories, caller),
@@ -252,7 +252,7 @@ fn minimal(sandbox: &SandboxSettings, binaries: &[Arc<TestBinary>], caller: &Cal
         }
         let real = closure.objects.iter().map(|object| (object.real.clone(), object.path.clone()));
         let configuration = closure.configuration.iter().map(|path| (path.clone(), path.clone()));
-        let shown = if sandbox.hide_package { None } else { Some(binary.directory.clone()) };
+        let shown = if sandbox.hide_package.value { None } else { Some(binary.directory.clone()) };
         roots.push(Rooted {
             root: Root::Minimal(Minimal {
                 files: real.chain(configuration).collect(),
@@ -273,7 +273,8 @@ fn minimal(sandbox: &SandboxSettings, binaries: &[Arc<TestBinary>], caller: &Cal
 /// A binary that a runner executes need not be one for this machine.
 fn check(rooted: &Rooted, sandbox: &SandboxSettings, binaries: &[Arc<TestBinary>]) -> Result<(), Error> {
     let Root::Tree(Tree { path: root, .. }) = &rooted.root else { return Ok(()) };
-    let binds = sandbox.binds.iter().map(|bind| bind.path.clone()).chain(sandbox.keeps.iter().cloned());
+    let binds = sandbox.binds.iter().map(|bind| bind.value.path.clone());
+    let binds = binds.chain(sandbox.keeps.iter().map(|keep| keep.value.clone()));
     let shared = rooted.directories.iter().cloned().chain(binds).collect();
     let files = Files::of_tree(root, shared)
         .map_err(|error| Error::Root { path: root.clone(), source: error.into() })?;

@@ -1,0 +1,189 @@
+//! The flags of each subcommand: those of a run, or some of them.
+
+use super::cargo::{CargoArgs, ManifestArgs, PlaceArgs};
+use super::execution::{CaptureArgs, ExecutionArgs, JobArgs, LeakArgs, ListingArgs, TimeoutArgs};
+use super::limits::LimitArgs;
+use super::report::{ColorArgs, FormatArgs, OutputArgs, QuietArgs};
+use super::sandbox::{PolicyArgs, SandboxArgs, UpdateArgs, ViewArgs};
+use super::selection::{NameArgs, SelectionArgs};
+use clap::Args;
+
+/// All flags, in the order of the help text; those that a subcommand does not take are absent. A run takes them all.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Flags {
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(crate) execution: ExecutionArgs,
+    #[command(flatten)]
+    pub(crate) sandbox: SandboxArgs,
+    #[command(flatten)]
+    pub(crate) updates: UpdateArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) cargo: CargoArgs,
+}
+
+/// What `list` takes: it builds, and asks the test binaries in sandboxes, but executes no test.
+#[derive(Debug, Args)]
+pub(crate) struct ListFlags {
+    #[command(flatten)]
+    selection: SelectionArgs,
+    #[command(flatten)]
+    jobs: JobArgs,
+    #[command(flatten)]
+    listing: ListingArgs,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    format: FormatArgs,
+    #[command(flatten)]
+    cargo: CargoArgs,
+}
+
+/// What `exec` takes: of a project it needs the directories only.
+#[derive(Debug, Args)]
+pub(crate) struct ExecFlags {
+    #[command(flatten)]
+    timeout: TimeoutArgs,
+    #[command(flatten)]
+    leaks: LeakArgs,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    quiet: QuietArgs,
+    #[command(flatten)]
+    color: ColorArgs,
+    #[command(flatten)]
+    manifest: ManifestArgs,
+    #[command(flatten, next_help_heading = "Manifest")]
+    place: PlaceArgs,
+}
+
+/// What `shell` takes: it finds a test as a run does, and attends to its shell as `exec` does.
+#[derive(Debug, Args)]
+pub(crate) struct ShellFlags {
+    #[command(flatten)]
+    names: NameArgs,
+    #[command(flatten)]
+    jobs: JobArgs,
+    #[command(flatten)]
+    timeout: TimeoutArgs,
+    #[command(flatten)]
+    listing: ListingArgs,
+    #[command(flatten)]
+    leaks: LeakArgs,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    cargo: CargoArgs,
+}
+
+/// What `explain` takes: it finds a test as a run does, and executes neither test nor command.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainFlags {
+    #[command(flatten)]
+    names: NameArgs,
+    #[command(flatten)]
+    jobs: JobArgs,
+    #[command(flatten)]
+    capture: CaptureArgs,
+    #[command(flatten)]
+    timeout: TimeoutArgs,
+    #[command(flatten)]
+    listing: ListingArgs,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    cargo: CargoArgs,
+}
+
+/// What `doctor` takes: it tries a sandbox with the host's root, without a project.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorFlags {
+    #[command(flatten)]
+    views: ViewArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    report: ReportFlags,
+}
+
+/// What `ps` and `closure` take: they make no sandbox.
+#[derive(Debug, Args)]
+pub(crate) struct ReportFlags {
+    #[command(flatten)]
+    format: FormatArgs,
+    #[command(flatten)]
+    color: ColorArgs,
+}
+
+impl From<ListFlags> for Flags {
+    fn from(flags: ListFlags) -> Self {
+        let ListFlags { selection, jobs, listing, sandbox, policy, format, cargo } = flags;
+        let execution = ExecutionArgs { jobs, listing, ..ExecutionArgs::default() };
+        Self { selection, execution, sandbox, policy, format, cargo, ..Self::default() }
+    }
+}
+
+impl From<ExecFlags> for Flags {
+    fn from(flags: ExecFlags) -> Self {
+        let ExecFlags { timeout, leaks, sandbox, limits, policy, quiet, color, manifest, place } = flags;
+        let output = OutputArgs { quiet, color, ..OutputArgs::default() };
+        let mut cargo = CargoArgs { output, manifest, ..CargoArgs::default() };
+        cargo.compilation.place = place;
+        let execution = ExecutionArgs { timeout, leaks, ..ExecutionArgs::default() };
+        Self { execution, sandbox, limits, policy, cargo, ..Self::default() }
+    }
+}
+
+impl From<ShellFlags> for Flags {
+    fn from(flags: ShellFlags) -> Self {
+        let ShellFlags { names, jobs, timeout, listing, leaks, sandbox, limits, policy, cargo } = flags;
+        let selection = SelectionArgs { names, ..SelectionArgs::default() };
+        let execution = ExecutionArgs { jobs, timeout, listing, leaks, ..ExecutionArgs::default() };
+        Self { selection, execution, sandbox, limits, policy, cargo, ..Self::default() }
+    }
+}
+
+impl From<ExplainFlags> for Flags {
+    fn from(flags: ExplainFlags) -> Self {
+        let ExplainFlags { names, jobs, capture, timeout, listing, sandbox, limits, policy, cargo } = flags;
+        let selection = SelectionArgs { names, ..SelectionArgs::default() };
+        let execution = ExecutionArgs { jobs, capture, timeout, listing, ..ExecutionArgs::default() };
+        Self { selection, execution, sandbox, limits, policy, cargo, ..Self::default() }
+    }
+}
+
+impl From<DoctorFlags> for Flags {
+    fn from(DoctorFlags { views, policy, report }: DoctorFlags) -> Self {
+        let sandbox = SandboxArgs { views, ..SandboxArgs::default() };
+        Self { sandbox, policy, ..Self::from(report) }
+    }
+}
+
+impl From<ReportFlags> for Flags {
+    fn from(ReportFlags { format, color }: ReportFlags) -> Self {
+        let output = OutputArgs { color, ..OutputArgs::default() };
+        Self { format, cargo: CargoArgs { output, ..CargoArgs::default() }, ..Self::default() }
+    }
+}

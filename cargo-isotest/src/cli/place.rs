@@ -1,0 +1,86 @@
+//! Flags before and after a subcommand: each goes to the subcommand, which takes it or refuses it.
+
+use clap::builder::{Resettable, ValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command};
+use std::ffi::OsString;
+
+/// The arguments with those that stand before a subcommand moved behind its name.
+pub(super) fn subcommand_first(definition: &Command, mut arguments: Vec<OsString>) -> Vec<OsString> {
+    if let Some(at) = subcommand(definition, &arguments) {
+        arguments[1..=at].rotate_right(1);
+    }
+    arguments
+}
+
+/// Where the name of a subcommand is. What follows another word or `--` is no subcommand.
+fn subcommand(definition: &Command, arguments: &[OsString]) -> Option<usize> {
+    let before = Command::new("before").args(flags(definition)).disable_help_flag(true);
+    let before = before.allow_external_subcommands(true);
+    let before = before.external_subcommand_value_parser(ValueParser::os_string());
+    // Where these arguments are wrong, the whole definition says how.
+    let matches = before.try_get_matches_from(arguments).ok()?;
+    let (name, rest) = matches.subcommand()?;
+    let rest = rest.get_many::<OsString>("").into_iter().flatten().count();
+    let at = arguments.len().checked_sub(rest + 1)?;
+    let is_one = definition.find_subcommand(name).is_some() && arguments.get(at - 1)? != "--";
+    is_one.then_some(at)
+}
+
+/// The flags of all commands, each once, whatever they are at odds with.
+fn flags(definition: &Command) -> Vec<Arg> {
+    let commands = [definition].into_iter().chain(definition.get_subcommands());
+    let mut flags: Vec<Arg> = Vec::new();
+    for flag in commands.flat_map(Command::get_arguments).filter(|argument| !argument.is_positional()) {
+        if flags.iter().all(|known| known.get_id() != flag.get_id()) {
+            flags.push(flag.clone().conflicts_with(Resettable::Reset));
+        }
+    }
+    flags
+}
+
+/// What is said of a flag that this subcommand does not take and others do; any other error as it is.
+pub(super) fn refusal(mut definition: Command, arguments: &[OsString], error: clap::Error) -> clap::Error {
+    let (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+    else {
+        return error;
+    };
+    definition.build();
+    let takers = takers(&definition, flag);
+    if takers.is_empty() {
+        return error;
+    }
+    let named = arguments.get(1).and_then(|name| definition.find_subcommand(name)).cloned();
+    let mut refusing = named.unwrap_or(definition);
+    let why = format!("`{}` does not take `{flag}`; {}", called(&refusing), list(&takers));
+    refusing.error(ErrorKind::UnknownArgument, why)
+}
+
+fn called(command: &Command) -> String {
+    command.get_bin_name().unwrap_or(command.get_name()).to_owned()
+}
+
+/// The commands that take a flag.
+fn takers(definition: &Command, flag: &str) -> Vec<String> {
+    let commands = [definition].into_iter().chain(definition.get_subcommands());
+    let taking = commands.filter(|command| command.get_arguments().any(|argument| is_called(argument, flag)));
+    taking.map(called).collect()
+}
+
+fn is_called(argument: &Arg, flag: &str) -> bool {
+    let long = argument.get_long().into_iter().chain(argument.get_all_aliases().into_iter().flatten());
+    let is_long = flag.strip_prefix("--").is_some_and(|name| long.into_iter().any(|long| long == name));
+    let is_short = |name: &str| argument.get_short().is_some_and(|short| name.starts_with(short));
+    is_long || !flag.starts_with("--") && flag.strip_prefix('-').is_some_and(is_short)
+}
+
+/// The commands in one sentence.
+fn list(takers: &[String]) -> String {
+    let quoted: Vec<_> = takers.iter().map(|taker| format!("`{taker}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => format!("{last} does"),
+        Some((last, others)) => format!("{} and {last} do", others.join(", ")),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,59 @@
+//! What the environment says, as a layer.
+
+use super::error::SettingsError;
+use super::layer::Layer;
+use super::setting::{Origin, Setting};
+use crate::invocation::Caller;
+use crate::update;
+use anstream::ColorChoice;
+use std::ffi::OsStr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+/// The variable by which the standard harness is told how many tests it executes at once.
+const THREADS: &str = "RUST_TEST_THREADS";
+/// The variable of cargo's `--color`.
+const COLOR: &str = "CARGO_TERM_COLOR";
+/// The variable that says where instrumented programs write their profiles.
+const PROFILE: &str = "LLVM_PROFILE_FILE";
+
+/// What the variables say.
+pub(super) fn layer(caller: &Caller) -> Layer {
+    Layer {
+        jobs: jobs(caller),
+        update: update::wish(caller),
+        color: color(caller).map(|value| Setting { value, origin: Origin::Environment(COLOR) }),
+        keeps: coverage_directory(caller)
+            .map(|value| Setting { value, origin: Origin::Environment(PROFILE) })
+            .into_iter()
+            .collect(),
+        ..Layer::default()
+    }
+}
+
+fn jobs(caller: &Caller) -> Option<Result<Setting<NonZeroUsize>, SettingsError>> {
+    let threads = caller.variable(THREADS)?;
+    let number = threads.to_str().and_then(|threads| threads.parse().ok());
+    let number = number.map(|value| Setting { value, origin: Origin::Environment(THREADS) });
+    Some(number.ok_or_else(|| SettingsError::Variable {
+        name: THREADS,
+        value: threads.to_owned(),
+        expected: "a number above 0",
+    }))
+}
+
+/// Of a word that cargo does not know, cargo complains.
+fn color(caller: &Caller) -> Option<ColorChoice> {
+    match caller.variable(COLOR).and_then(OsStr::to_str)? {
+        "always" => Some(ColorChoice::Always),
+        "never" => Some(ColorChoice::Never),
+        "auto" => Some(ColorChoice::Auto),
+        _ => None,
+    }
+}
+
+/// Where instrumented tests write their profiles when they end; thrown away, they would be missed.
+fn coverage_directory(caller: &Caller) -> Option<PathBuf> {
+    let directory = Path::new(caller.variable(PROFILE)?).parent()?;
+    (directory.is_absolute() && directory.is_dir()).then(|| directory.to_owned())
+}

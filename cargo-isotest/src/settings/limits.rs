@@ -1,0 +1,99 @@
+//! How much a test may use, and who says so; pure.
+
+use super::error::SettingsError;
+use super::setting::{Origin, Setting};
+use crate::cli::{LimitArgs, Processors, RlimitWords};
+use isotest_core::limits::{Limits, ProcessLimits, Rlimit};
+
+/// How much a test may use. What is absent is not limited.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct LimitSettings {
+    pub(crate) memory: Option<Setting<u64>>,
+    pub(crate) swap: Option<Setting<u64>>,
+    pub(crate) pids: Option<Setting<u64>>,
+    pub(crate) cpu: Option<Setting<u32>>,
+    pub(crate) cpu_weight: Option<Setting<u32>>,
+    pub(crate) io: Option<Setting<u64>>,
+    pub(crate) cpus: Option<Setting<Vec<usize>>>,
+    pub(crate) rlimits: Vec<Setting<(Rlimit, u64, u64)>>,
+}
+
+impl LimitSettings {
+    /// The limits that were typed.
+    pub(super) fn typed(typed: LimitArgs) -> Result<Self, SettingsError> {
+        let LimitArgs {
+            memory_limit,
+            swap_limit,
+            cpu_limit,
+            cpu_weight,
+            cpus,
+            pids_limit,
+            io_limit,
+            rlimit: rlimits,
+        } = typed;
+        let cpus = cpus.map(|Processors(numbers)| Setting::flag("--cpus", numbers));
+        Ok(Self {
+            memory: memory_limit.map(|bytes| Setting::flag("--memory-limit", bytes)),
+            swap: swap_limit.map(|bytes| Setting::flag("--swap-limit", bytes)),
+            pids: pids_limit.map(|number| Setting::flag("--pids-limit", number)),
+            cpu: cpu_limit.map(|thousandths| Setting::flag("--cpu-limit", thousandths)),
+            cpu_weight: cpu_weight.map(|weight| Setting::flag("--cpu-weight", weight)),
+            io: io_limit.map(|bytes| Setting::flag("--io-limit", bytes)),
+            cpus,
+            rlimits: rlimits.into_iter().map(rlimit).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// These, and where they are silent those of a lower layer.
+    pub(super) fn or(self, lower: Self) -> Self {
+        let is_silent =
+            |limit: &Setting<(Rlimit, u64, u64)>| self.rlimits.iter().all(|own| own.value.0 != limit.value.0);
+        let others: Vec<_> = lower.rlimits.into_iter().filter(is_silent).collect();
+        Self {
+            memory: self.memory.or(lower.memory),
+            swap: self.swap.or(lower.swap),
+            pids: self.pids.or(lower.pids),
+            cpu: self.cpu.or(lower.cpu),
+            cpu_weight: self.cpu_weight.or(lower.cpu_weight),
+            io: self.io.or(lower.io),
+            cpus: self.cpus.or(lower.cpus),
+            rlimits: others.into_iter().chain(self.rlimits).collect(),
+        }
+    }
+
+    /// These, unless they make no sense together.
+    pub(super) fn checked(self) -> Result<Self, SettingsError> {
+        match (&self.memory, &self.swap) {
+            (None, Some(Setting { value, origin })) => {
+                Err(SettingsError::SwapAlone { origin: *origin, bytes: *value })
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// The values alone.
+    pub(crate) fn limits(&self) -> Limits {
+        let value = |limit: &Option<Setting<u64>>| limit.as_ref().map(|limit| limit.value);
+        Limits {
+            memory: value(&self.memory),
+            swap: value(&self.swap),
+            pids: value(&self.pids),
+            cpu: self.cpu.map(|limit| limit.value),
+            cpu_weight: self.cpu_weight.map(|limit| limit.value),
+            io: value(&self.io),
+            process: ProcessLimits {
+                cpus: self.cpus.as_ref().map(|cpus| cpus.value.clone()).unwrap_or_default(),
+                rlimits: self.rlimits.iter().map(|limit| limit.value).collect(),
+            },
+        }
+    }
+}
+
+fn rlimit(typed: RlimitWords) -> Result<Setting<(Rlimit, u64, u64)>, SettingsError> {
+    let RlimitWords { name, soft, hard } = typed;
+    let limit = Rlimit::ALL.into_iter().find(|limit| limit.as_str() == name);
+    let known = || Rlimit::ALL.map(Rlimit::as_str).to_vec();
+    let origin = Origin::Flag("--rlimit");
+    let limit = limit.ok_or_else(|| SettingsError::NoSuchRlimit { origin, name, known: known() })?;
+    Ok(Setting { value: (limit, soft, hard), origin })
+}

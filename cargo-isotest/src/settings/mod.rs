@@ -1,0 +1,781 @@
+//! What holds in this run, and from where each value came: the one place where what was typed, what the environment says
+//! and what holds by default meet.
+//!
+//! Each source is a [layer](layer::Layer) of values that it may be silent about. The layers are merged in one order, the
+//! highest first: flags, words for the test harness, the environment. What none of them speaks of has its default here.
+
+mod environment;
+mod error;
+mod layer;
+mod limits;
+mod paths;
+mod setting;
+mod typed;
+
+pub(crate) use error::SettingsError;
+pub(crate) use paths::{Bind, BindAccess};
+pub(crate) use setting::{Origin, Setting};
+
+use crate::cli::{
+    CargoArgs, Cli, ClosureArgs, Command as Typed, ExecArgs, ExplainArgs, LibtestWords, MessageFormat,
+    Network, PsArgs, RootWord, RunIgnored, ShellArgs, Words,
+};
+use crate::invocation::Caller;
+use crate::select::Selection;
+use anstream::ColorChoice;
+use isotest_core::policy::{Capability, Level, Policy};
+use layer::Layer;
+use limits::LimitSettings;
+use std::ffi::OsString;
+use std::mem::take;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+/// How long a binary may take to list its tests if nobody says so.
+const LIST_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Everything a run needs to know.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// What is to be done.
+    pub(crate) task: Task,
+    /// What cargo is told.
+    pub(crate) cargo: CargoArgs,
+    /// Which tests.
+    pub(crate) selection: Selection,
+    /// How they are executed.
+    pub(crate) execution: Execution,
+    /// In what.
+    pub(crate) sandbox: SandboxSettings,
+    /// The format of standard output.
+    pub(crate) message_format: Setting<MessageFormat>,
+    /// Whether to use colour; undecided, the streams are asked.
+    pub(crate) color: Setting<ColorChoice>,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Execute the selected tests.
+    Execute,
+    /// Only name them.
+    List,
+    /// Only find out what this host allows; nothing is built.
+    Doctor,
+    /// Nothing with tests: show what this program needs.
+    Closure(PathBuf),
+    /// Nothing with tests: show what is running.
+    Ps(PsArgs),
+    /// Execute a command.
+    Exec(Command),
+    /// Open a shell in the sandbox of the one selected test, or in one of the project.
+    Shell {
+        /// Whether a test was named.
+        of_test: bool,
+    },
+    /// Execute a command, or open a shell, in the sandbox of an attempt that is running.
+    Join {
+        /// What the attempt was called.
+        attempt: String,
+        /// The command; the shell without one.
+        command: Option<Command>,
+    },
+    /// Explain how the one selected test is executed, or this command.
+    Explain(Option<Command>),
+}
+
+/// A command that is no test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Command {
+    /// A path, or a name that is looked for in `PATH`.
+    pub(crate) program: PathBuf,
+    /// Without its own name.
+    pub(crate) arguments: Vec<OsString>,
+    /// Where its figures go.
+    pub(crate) usage_json: Option<PathBuf>,
+}
+
+/// How tests are executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Execution {
+    /// How many at once.
+    pub(crate) jobs: Setting<NonZeroUsize>,
+    /// Whether no further test starts once one has failed.
+    pub(crate) fail_fast: Setting<bool>,
+    /// Whether output is captured; otherwise tests have our standard streams.
+    pub(crate) capture: Setting<bool>,
+    /// After how long a test is killed.
+    pub(crate) timeout: Setting<Option<Duration>>,
+    /// After how long a binary is killed that is asked for its tests.
+    pub(crate) list_timeout: Setting<Duration>,
+    /// Whether a test that leaves a process running has failed.
+    pub(crate) fail_on_leak: Setting<bool>,
+    /// What one process executes.
+    pub(crate) process: Process,
+}
+
+/// What one process executes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Process {
+    /// One test.
+    Test,
+    /// The selected tests of one binary, as `cargo test` executes them.
+    Binary {
+        /// How many at once, if that was said.
+        threads: Option<NonZeroUsize>,
+    },
+}
+
+/// What tests see and may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SandboxSettings {
+    /// How much each capability is wanted.
+    pub(crate) policy: Policy,
+    /// The network.
+    pub(crate) network: Setting<Network>,
+    /// How much a test may use.
+    pub(crate) limits: LimitSettings,
+    /// What becomes `/`.
+    pub(crate) root: Setting<RootWord>,
+    /// Whether not even the package is seen in a minimal root.
+    pub(crate) hide_package: Setting<bool>,
+    /// Whether the paths are told that tests look for and that are not there.
+    pub(crate) trace_missing: Setting<bool>,
+    /// What is shown of the host besides the default.
+    pub(crate) binds: Vec<Setting<Bind>>,
+    /// What is written through to the host.
+    pub(crate) keeps: Vec<Setting<PathBuf>>,
+    /// What is not, although it lies within that.
+    pub(crate) copied_within: Vec<PathBuf>,
+    /// What becomes of the caller's wish that tests update their sources.
+    pub(crate) update: Option<Update>,
+}
+
+/// What becomes of the wish that tests update their sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Update {
+    /// It is done, asked for by this variable.
+    Written(&'static str),
+    /// It is thrown away.
+    Discarded(&'static str),
+}
+
+impl Settings {
+    /// What holds if this was typed and the caller is this one.
+    pub(crate) fn of(cli: Cli, caller: &Caller) -> Result<Self, SettingsError> {
+        let (task, Words { filters, of_harness }) = Task::of(cli.command, caller);
+        let cargo = cli.flags.cargo.clone();
+        let harness = typed::harness(LibtestWords::read(&of_harness)?)?;
+        let flags = typed::flags(cli.flags, filters, caller)?;
+        typed::without_contradiction(&flags, &harness)?;
+        Self::merged(task, cargo, [flags, harness, environment::layer(caller)])
+    }
+
+    /// What these layers say together, the highest first, and what holds besides.
+    fn merged(
+        task: Task,
+        cargo: CargoArgs,
+        layers: impl IntoIterator<Item = Layer>,
+    ) -> Result<Self, SettingsError> {
+        let mut layer = Layer::merged(layers);
+        let jobs = layer.jobs.take().filter(|_| task.is_of_tests()).transpose()?;
+        let update = Update::of(&layer, &task);
+        let execution = Execution::of(&layer, jobs, &task).for_update(update).checked()?;
+        let (message_format, color) = (layer.message_format, layer.color);
+        let selection = Selection {
+            filters: take(&mut layer.filters),
+            skips: take(&mut layer.skips),
+            exact: or(layer.exact, false).value,
+            ignored: or(layer.ignored, RunIgnored::default()).value,
+        };
+        Ok(Self {
+            task,
+            cargo,
+            selection,
+            execution,
+            sandbox: SandboxSettings { update, ..SandboxSettings::of(layer)? },
+            message_format: or(message_format, MessageFormat::default()),
+            color: or(color, ColorChoice::Auto),
+        })
+    }
+}
+
+impl Settings {
+    /// What holds of directories known only once the tests are built: where tests update their sources, these are written
+    /// through, but nothing that is built there.
+    pub(crate) fn for_project<'a>(
+        mut self,
+        sources: impl Iterator<Item = &'a PathBuf>,
+        built: [&'a PathBuf; 2],
+    ) -> Self {
+        if let Some(Update::Written(variable)) = self.sandbox.update {
+            let origin = Origin::Environment(variable);
+            self.sandbox.keeps.extend(sources.cloned().map(|value| Setting { value, origin }));
+            let is_within = |path: &&PathBuf| {
+                let mut kept = self.sandbox.keeps.iter().map(|kept| &kept.value);
+                kept.any(|kept| path.starts_with(kept) && *path != kept)
+            };
+            self.sandbox.copied_within = built.into_iter().filter(is_within).cloned().collect();
+        }
+        self
+    }
+}
+
+impl Update {
+    fn of(layer: &Layer, task: &Task) -> Option<Self> {
+        let variable = layer.update?;
+        let writes = *task == Task::Execute && !or(layer.discard_updates, false).value;
+        Some(if writes { Self::Written(variable) } else { Self::Discarded(variable) })
+    }
+}
+
+/// What was said, or else the default.
+fn or<T>(said: Option<Setting<T>>, default: T) -> Setting<T> {
+    said.unwrap_or(Setting::default(default))
+}
+
+impl Task {
+    /// What is to be done, and the words that choose tests for it.
+    fn of(typed: Typed, caller: &Caller) -> (Self, Words) {
+        match typed {
+            Typed::Run(words) => (Self::Execute, words),
+            Typed::List(words) => (Self::List, words),
+            Typed::Closure(ClosureArgs { binary }) => {
+                (Self::Closure(caller.absolute(&binary)), Words::default())
+            }
+            Typed::Exec(typed) => (Self::exec(typed, caller), Words::default()),
+            Typed::Shell(ShellArgs { join: Some(attempt), .. }) => {
+                (Self::Join { attempt, command: None }, Words::default())
+            }
+            Typed::Shell(ShellArgs { named, join: None }) => {
+                (Self::Shell { of_test: named.is_some() }, Words::filtering(named))
+            }
+            Typed::Explain(ExplainArgs { named, command }) => {
+                let command = ExecArgs { usage_json: None, join: None, command };
+                let is_test = command.command.is_empty();
+                (Self::Explain((!is_test).then(|| Command::of(command, caller))), Words::filtering(named))
+            }
+            Typed::Ps(args) => (Self::Ps(args), Words::default()),
+            Typed::Doctor => (Self::Doctor, Words::default()),
+        }
+    }
+
+    fn exec(mut typed: ExecArgs, caller: &Caller) -> Self {
+        let join = typed.join.take();
+        let command = Command::of(typed, caller);
+        match join {
+            Some(attempt) => Self::Join { attempt, command: Some(command) },
+            None => Self::Exec(command),
+        }
+    }
+
+    /// Whether test binaries are executed. A command has no neighbour.
+    const fn is_of_tests(&self) -> bool {
+        matches!(self, Self::Execute | Self::List | Self::Shell { of_test: true } | Self::Explain(None))
+    }
+}
+
+impl Command {
+    fn of(typed: ExecArgs, caller: &Caller) -> Self {
+        let ExecArgs { usage_json, command, .. } = typed;
+        let mut words = command.into_iter();
+        Self {
+            program: words.next().unwrap_or_default().into(),
+            arguments: words.collect(),
+            usage_json: usage_json.map(|path| caller.absolute(&path)),
+        }
+    }
+}
+
+impl Execution {
+    fn of(layer: &Layer, jobs: Option<Setting<NonZeroUsize>>, task: &Task) -> Self {
+        let capture = or(layer.capture, true);
+        Self {
+            jobs: jobs.unwrap_or_else(|| default_jobs(capture.value && task.is_of_tests())),
+            fail_fast: or(layer.fail_fast, false),
+            capture,
+            timeout: layer.timeout.map_or(Setting::default(None), |timeout| timeout.map(Some)),
+            list_timeout: or(layer.list_timeout, LIST_TIMEOUT),
+            fail_on_leak: or(layer.fail_on_leak, false),
+            process: Process::Test,
+        }
+    }
+
+    /// Tools that update files count on `cargo test`, which executes one binary after the other, each in one process. Of
+    /// the environment and of what holds by default that process knows itself.
+    fn for_update(self, update: Option<Update>) -> Self {
+        let Some(Update::Written(variable)) = update else { return self };
+        let threads = match self.jobs.origin {
+            Origin::Flag(_) | Origin::HarnessArgument(_) => Some(self.jobs.value),
+            Origin::Environment(_) | Origin::Default => None,
+        };
+        let jobs = Setting { value: NonZeroUsize::MIN, origin: Origin::Environment(variable) };
+        Self { jobs, process: Process::Binary { threads }, ..self }
+    }
+
+    /// This, unless no time is left.
+    fn checked(self) -> Result<Self, SettingsError> {
+        let Setting { value, origin } = self.timeout;
+        if value.is_some_and(|time| time.is_zero()) {
+            return Err(SettingsError::NoTime { origin, whose: "test" });
+        }
+        let Setting { value, origin } = self.list_timeout;
+        if value.is_zero() {
+            return Err(SettingsError::NoTime { origin, whose: "test binary" });
+        }
+        Ok(self)
+    }
+}
+
+/// How many tests are executed at once if nobody says so. Several at one terminal could not be told apart.
+fn default_jobs(may_be_several: bool) -> Setting<NonZeroUsize> {
+    let jobs = if may_be_several { available_parallelism().ok() } else { None };
+    Setting::default(jobs.unwrap_or(NonZeroUsize::MIN))
+}
+
+impl SandboxSettings {
+    fn of(layer: Layer) -> Result<Self, SettingsError> {
+        let network = or(layer.network, Network::default());
+        let limits = layer.limits.checked()?;
+        let policy = policy(&layer.levels, &limits, network.value)?;
+        let is_net_off = policy.level(Capability::Net) == Level::Off;
+        let (root, hide_package) = (or(layer.root, RootWord::default()), or(layer.hide_package, false));
+        if hide_package.value && root.value != RootWord::Minimal {
+            return Err(SettingsError::HidesPackage);
+        }
+        Ok(Self {
+            policy,
+            network: network.map(|network| if is_net_off { Network::Host } else { network }),
+            limits,
+            root,
+            hide_package,
+            trace_missing: or(layer.trace_missing, false),
+            binds: layer.binds,
+            keeps: layer.keeps,
+            copied_within: Vec::new(),
+            update: None,
+        })
+    }
+}
+
+/// How much each capability is wanted: a limit requires what it measures, and the host's network is no network namespace.
+fn policy(
+    said: &[Setting<(Capability, Level)>],
+    limits: &LimitSettings,
+    network: Network,
+) -> Result<Policy, SettingsError> {
+    let said = said.iter().map(|level| level.value);
+    let implied = [
+        limits.memory.map(|_| (Capability::Memory, Level::Require)),
+        limits.pids.map(|_| (Capability::Pids, Level::Require)),
+        network_wish(network),
+    ];
+    let wishes: Vec<_> = said.chain(implied.into_iter().flatten()).collect();
+    Ok(Policy::of(&wishes)?)
+}
+
+fn network_wish(network: Network) -> Option<(Capability, Level)> {
+    match network {
+        Network::Loopback => None,
+        Network::Own | Network::None => Some((Capability::Net, Level::Require)),
+        Network::Host => Some((Capability::Net, Level::Off)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{RootKind, RootPath};
+    use isotest_core::limits::{Limits, ProcessLimits, Rlimit};
+
+    fn settings_with(environment: &[(&str, &str)], arguments: &[&str]) -> Result<Settings, SettingsError> {
+        let words = std::iter::once("cargo-isotest").chain(arguments.iter().copied()).map(OsString::from);
+        let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let capabilities = Capability::ALL.map(Capability::as_str);
+        let caller = Caller { environment, directory: "/usr".into() };
+        Settings::of(Cli::read(words, &capabilities).unwrap(), &caller)
+    }
+
+    fn settings(arguments: &[&str]) -> Result<Settings, SettingsError> {
+        settings_with(&[], arguments)
+    }
+
+    fn refusal(arguments: &[&str]) -> String {
+        settings(arguments).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn words_before_and_after_the_dashes_are_one_selection() {
+        let selection = settings(&["a", "--skip", "b", "--", "c", "--skip", "d", "--exact", "--ignored"])
+            .unwrap()
+            .selection;
+        assert_eq!(selection.filters, ["a", "c"]);
+        assert_eq!(selection.skips, ["b", "d"]);
+        assert!(selection.exact);
+        assert_eq!(selection.ignored, RunIgnored::Only);
+    }
+
+    #[test]
+    fn ignored_tests_are_wanted_in_one_way_only() {
+        assert!(settings(&["--run-ignored", "all", "--", "--include-ignored"]).is_ok());
+        let text = refusal(&["--run-ignored", "all", "--", "--ignored"]);
+        assert_eq!(text, "`--run-ignored all` and `-- --ignored` contradict each other");
+        let text = refusal(&["--", "--ignored", "--include-ignored"]);
+        assert_eq!(text, "`-- --ignored` and `-- --include-ignored` contradict each other");
+    }
+
+    /// A source below the environment and above the defaults.
+    fn with_lower(arguments: &[&str], lower: Layer) -> Result<Settings, SettingsError> {
+        let words = std::iter::once("cargo-isotest").chain(arguments.iter().copied()).map(OsString::from);
+        let cli = Cli::read(words, &Capability::ALL.map(Capability::as_str)).unwrap();
+        let environment = vec![("RUST_TEST_THREADS".into(), "3".into())];
+        let caller = Caller { environment, directory: "/usr".into() };
+        let flags = typed::flags(cli.flags, Vec::new(), &caller).unwrap();
+        let layers = [flags, environment::layer(&caller), lower];
+        Settings::merged(Task::Execute, CargoArgs::default(), layers)
+    }
+
+    fn lower<T>(value: T) -> Setting<T> {
+        Setting { value, origin: Origin::Environment("LOWER") }
+    }
+
+    #[test]
+    fn every_flag_of_execution_is_a_setting() {
+        let settings = settings(&[
+            "-j5",
+            "--fail-fast",
+            "--no-capture",
+            "--timeout=1s",
+            "--list-timeout=2s",
+            "--fail-on-leak",
+            "--color=always",
+            "--message-format=json",
+        ])
+        .unwrap();
+        let expected = Execution {
+            jobs: Setting::flag("--jobs", NonZeroUsize::new(5).unwrap()),
+            fail_fast: Setting::flag("--fail-fast", true),
+            capture: Setting::flag("--no-capture", false),
+            timeout: Setting::flag("--timeout", Some(Duration::from_secs(1))),
+            list_timeout: Setting::flag("--list-timeout", Duration::from_secs(2)),
+            fail_on_leak: Setting::flag("--fail-on-leak", true),
+            process: Process::Test,
+        };
+        assert_eq!(settings.execution, expected);
+        assert_eq!(settings.color, Setting::flag("--color", ColorChoice::Always));
+        assert_eq!(settings.message_format, Setting::flag("--message-format", MessageFormat::Json));
+    }
+
+    #[test]
+    fn every_flag_of_the_sandbox_is_a_setting() {
+        let settings = settings(&[
+            "--root=minimal",
+            "--hide-package",
+            "--trace-missing",
+            "--bind=lib",
+            "--keep=bin",
+            "--network=own",
+        ])
+        .unwrap();
+        let SandboxSettings { root, hide_package, trace_missing, binds, keeps, network, .. } =
+            settings.sandbox;
+        assert_eq!(root, Setting::flag("--root", RootWord::Minimal));
+        assert_eq!(hide_package, Setting::flag("--hide-package", true));
+        assert_eq!(trace_missing, Setting::flag("--trace-missing", true));
+        assert_eq!(binds.first().map(|bind| bind.origin), Some(Origin::Flag("--bind")));
+        assert_eq!(keeps, [Setting::flag("--keep", PathBuf::from("/usr/bin"))]);
+        assert_eq!(network, Setting::flag("--network", Network::Own));
+    }
+
+    #[test]
+    fn every_flag_of_limits_is_a_limit() {
+        let limits = settings(&[
+            "--memory-limit=1MiB",
+            "--swap-limit=0",
+            "--cpu-limit=1.5",
+            "--cpu-weight=512",
+            "--cpus=0-2,4",
+            "--pids-limit=9",
+            "--io-limit=2MiB",
+            "--rlimit=nofile=64",
+            "--rlimit=core=0:unlimited",
+        ])
+        .unwrap()
+        .sandbox
+        .limits;
+        let rlimits = vec![(Rlimit::Nofile, 64, 64), (Rlimit::Core, 0, u64::MAX)];
+        let expected = Limits {
+            memory: Some(1 << 20),
+            swap: Some(0),
+            pids: Some(9),
+            cpu: Some(1500),
+            cpu_weight: Some(512),
+            io: Some(2 << 20),
+            process: ProcessLimits { cpus: vec![0, 1, 2, 4], rlimits },
+        };
+        assert_eq!(limits.limits(), expected);
+        assert_eq!(limits.memory, Some(Setting::flag("--memory-limit", 1 << 20)));
+        assert_eq!(limits.rlimits[0].origin, Origin::Flag("--rlimit"));
+        assert_eq!(settings(&[]).unwrap().sandbox.limits.limits(), Limits::default());
+    }
+
+    #[test]
+    fn words_for_the_harness_are_settings() {
+        let execution = settings(&["--", "--test-threads", "4", "--nocapture"]).unwrap().execution;
+        let jobs = NonZeroUsize::new(4).unwrap();
+        let origin = Origin::HarnessArgument("--test-threads");
+        assert_eq!(execution.jobs, Setting { value: jobs, origin });
+        assert_eq!(
+            execution.capture,
+            Setting { value: false, origin: Origin::HarnessArgument("--no-capture") }
+        );
+    }
+
+    #[test]
+    fn variables_are_settings() {
+        let environment = [("RUST_TEST_THREADS", "3"), ("CARGO_TERM_COLOR", "never")];
+        let settings = settings_with(&environment, &[]).unwrap();
+        let jobs = NonZeroUsize::new(3).unwrap();
+        assert_eq!(
+            settings.execution.jobs,
+            Setting { value: jobs, origin: Origin::Environment("RUST_TEST_THREADS") }
+        );
+        let origin = Origin::Environment("CARGO_TERM_COLOR");
+        assert_eq!(settings.color, Setting { value: ColorChoice::Never, origin });
+    }
+
+    #[test]
+    fn what_nobody_speaks_of_has_its_default() {
+        let settings = settings(&[]).unwrap();
+        let expected = Execution {
+            jobs: Setting::default(available_parallelism().unwrap()),
+            fail_fast: Setting::default(false),
+            capture: Setting::default(true),
+            timeout: Setting::default(None),
+            list_timeout: Setting::default(Duration::from_mins(1)),
+            fail_on_leak: Setting::default(false),
+            process: Process::Test,
+        };
+        assert_eq!(settings.execution, expected);
+        let sandbox = SandboxSettings {
+            policy: Policy::of(&[]).unwrap(),
+            network: Setting::default(Network::Loopback),
+            limits: LimitSettings::default(),
+            root: Setting::default(RootWord::Host),
+            hide_package: Setting::default(false),
+            trace_missing: Setting::default(false),
+            binds: Vec::new(),
+            keeps: Vec::new(),
+            copied_within: Vec::new(),
+            update: None,
+        };
+        assert_eq!(settings.sandbox, sandbox);
+        assert_eq!(settings.message_format, Setting::default(MessageFormat::Human));
+        assert_eq!(settings.color, Setting::default(ColorChoice::Auto));
+    }
+
+    #[test]
+    fn jobs_come_from_the_highest_source() {
+        let threads = [("RUST_TEST_THREADS", "3")];
+        let jobs = |environment: &[_], arguments: &[&str]| {
+            let jobs = settings_with(environment, arguments).unwrap().execution.jobs;
+            (jobs.value.get(), jobs.origin)
+        };
+        let flag = Origin::Flag("--jobs");
+        let word = Origin::HarnessArgument("--test-threads");
+        let variable = Origin::Environment("RUST_TEST_THREADS");
+        assert_eq!(jobs(&threads, &["-j", "5", "--", "--test-threads", "4"]), (5, flag));
+        assert_eq!(jobs(&threads, &["--", "--test-threads", "4"]), (4, word));
+        assert_eq!(jobs(&threads, &["--no-capture"]), (3, variable));
+        assert_eq!(jobs(&[], &["--", "--nocapture"]), (1, Origin::Default));
+        assert_eq!(jobs(&[("RUST_TEST_THREADS", "x")], &["-j", "5"]), (5, flag));
+        assert_eq!(jobs(&[("RUST_TEST_THREADS", "x")], &["exec", "--", "true"]), (1, Origin::Default));
+        let refused = settings_with(&[("RUST_TEST_THREADS", "x")], &[]).unwrap_err().to_string();
+        let expected = "the environment variable `RUST_TEST_THREADS` is `x`, which is not a number above 0";
+        assert_eq!(refused, expected);
+    }
+
+    #[test]
+    fn a_layer_below_the_environment_is_above_the_defaults() {
+        let said = |jobs, time| Layer {
+            jobs: Some(Ok(lower(jobs))),
+            timeout: Some(lower(time)),
+            fail_fast: Some(lower(true)),
+            ..Layer::default()
+        };
+        let seven = NonZeroUsize::new(7).unwrap();
+        let minute = Duration::from_mins(1);
+        let execution = with_lower(&["--no-fail-fast"], said(seven, minute)).unwrap().execution;
+        assert_eq!(execution.jobs.origin, Origin::Environment("RUST_TEST_THREADS"));
+        assert_eq!(execution.timeout, lower(Some(minute)));
+        assert_eq!(execution.fail_fast, Setting::flag("--no-fail-fast", false));
+        assert_eq!(execution.list_timeout.origin, Origin::Default);
+        let refused = with_lower(&[], said(seven, Duration::ZERO)).unwrap_err().to_string();
+        assert_eq!(refused, "`LOWER=0s` in the environment leaves no test any time");
+    }
+
+    #[test]
+    fn a_lower_layer_is_silent_on_what_a_flag_decides() {
+        let levels = vec![lower((Capability::Net, Level::Require)), lower((Capability::Io, Level::Off))];
+        let limits = LimitSettings {
+            memory: Some(lower(1)),
+            rlimits: vec![lower((Rlimit::Nofile, 9, 9)), lower((Rlimit::Core, 0, 0))],
+            ..LimitSettings::default()
+        };
+        let layer = Layer { limits, levels, ..Layer::default() };
+        let flags = ["--off", "net", "--rlimit", "nofile=64", "--swap-limit", "1KiB"];
+        let sandbox = with_lower(&flags, layer).unwrap().sandbox;
+        assert_eq!(sandbox.policy.level(Capability::Net), Level::Off);
+        assert_eq!(sandbox.policy.level(Capability::Io), Level::Off);
+        assert_eq!(sandbox.policy.level(Capability::Memory), Level::Require);
+        let limits = sandbox.limits.limits();
+        assert_eq!((limits.memory, limits.swap), (Some(1), Some(1024)));
+        assert_eq!(limits.process.rlimits, [(Rlimit::Core, 0, 0), (Rlimit::Nofile, 64, 64)]);
+    }
+
+    #[test]
+    fn a_limit_that_makes_no_sense_says_why() {
+        let text = refusal(&["--swap-limit", "1024"]);
+        let expected =
+            "`--swap-limit 1024` limits nothing without a limit on memory; give `--memory-limit`, too";
+        assert_eq!(text, expected);
+        let text = refusal(&["--rlimit", "files=3"]);
+        assert!(
+            text.starts_with("`--rlimit files`: no limit is named `files`; there are as, core"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_limit_requires_its_figure() {
+        let level =
+            |arguments: &[&str], capability| settings(arguments).unwrap().sandbox.policy.level(capability);
+        assert_eq!(level(&[], Capability::Memory), Level::Prefer);
+        assert_eq!(level(&["--memory-limit", "1MiB"], Capability::Memory), Level::Require);
+        assert_eq!(level(&["--pids-limit", "9"], Capability::Pids), Level::Require);
+        assert_eq!(
+            refusal(&["--memory-limit", "1MiB", "--off", "memory"]),
+            "`memory` cannot be both `off` and `require`"
+        );
+        assert_eq!(
+            settings(&["--memory-limit", "1MiB"]).unwrap().sandbox.limits.limits().memory,
+            Some(1 << 20)
+        );
+    }
+
+    #[test]
+    fn the_host_s_network_and_no_namespace_are_the_same_thing() {
+        let sandbox = settings(&["--off", "net"]).unwrap().sandbox;
+        assert_eq!(sandbox.network.value, Network::Host);
+        let sandbox = settings(&["--network", "host"]).unwrap().sandbox;
+        assert_eq!(sandbox.policy.level(Capability::Net), Level::Off);
+        assert_eq!(
+            refusal(&["--network", "own", "--off", "net"]),
+            "`net` cannot be both `off` and `require`"
+        );
+    }
+
+    #[test]
+    fn a_bind_is_read_only_unless_told_otherwise() {
+        let binds =
+            settings(&["--bind", "lib", "--bind", "/usr/bin:ro", "--bind", "bin:rw", "--bind", "lib:cow"])
+                .unwrap()
+                .sandbox
+                .binds;
+        let bind = |path: &str, access| Bind { path: path.into(), access };
+        let expected = [
+            bind("/usr/lib", BindAccess::ReadOnly),
+            bind("/usr/bin", BindAccess::ReadOnly),
+            bind("/usr/bin", BindAccess::ReadWrite),
+            bind("/usr/lib", BindAccess::CopyOnWrite),
+        ];
+        let binds: Vec<_> = binds.into_iter().map(|bind| bind.value).collect();
+        assert_eq!(binds, expected);
+    }
+
+    #[test]
+    fn a_path_may_hold_colons() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a:b");
+        std::fs::write(&path, "").unwrap();
+        let binds = settings(&["--bind", path.to_str().unwrap()]).unwrap().sandbox.binds;
+        assert_eq!(binds, [Setting::flag("--bind", Bind { path, access: BindAccess::ReadOnly })]);
+    }
+
+    #[test]
+    fn a_path_must_exist() {
+        assert_eq!(refusal(&["--bind", "nowhere:rw"]), "`--bind /usr/nowhere` does not exist");
+        assert_eq!(refusal(&["--keep", "nowhere"]), "`--keep /usr/nowhere` does not exist");
+    }
+
+    #[test]
+    fn a_root_is_told_by_its_first_word() {
+        let root = |text| settings(&["--root", text]).unwrap().sandbox.root.value;
+        assert_eq!(settings(&[]).unwrap().sandbox.root.value, RootWord::Host);
+        assert_eq!(root("minimal"), RootWord::Minimal);
+        assert_eq!(
+            root("dir:lib"),
+            RootWord::At(RootPath { kind: RootKind::Directory, path: "/usr/lib".into() })
+        );
+        assert_eq!(refusal(&["--root", "dir:nowhere"]), "`--root /usr/nowhere` does not exist");
+        assert_eq!(refusal(&["--hide-package"]), "`--hide-package` goes with `--root minimal` only");
+    }
+
+    #[test]
+    fn coverage_profiles_are_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let pattern = directory.path().join("%p.profraw");
+        let environment = [("LLVM_PROFILE_FILE", pattern.to_str().unwrap())];
+        let keeps = settings_with(&environment, &[]).unwrap().sandbox.keeps;
+        let origin = Origin::Environment("LLVM_PROFILE_FILE");
+        assert_eq!(keeps, [Setting { value: directory.path().to_owned(), origin }]);
+    }
+
+    #[test]
+    fn tests_that_update_their_sources_share_a_process_and_write_them() {
+        let asked = [("UPDATE_EXPECT", "1"), ("RUST_TEST_THREADS", "3")];
+        let sources = ["/w", "/w/a", "/elsewhere"].map(PathBuf::from);
+        let (target, build) = (PathBuf::from("/w/target"), PathBuf::from("/build"));
+        let of = |arguments: &[&str]| {
+            let settings = settings_with(&asked, arguments).unwrap();
+            settings.for_project(sources.iter(), [&target, &build])
+        };
+        let Settings { execution, sandbox, .. } = of(&[]);
+        assert_eq!((execution.jobs.value.get(), execution.process), (1, Process::Binary { threads: None }));
+        assert_eq!(sandbox.update, Some(Update::Written("UPDATE_EXPECT")));
+        let origin = Origin::Environment("UPDATE_EXPECT");
+        assert_eq!(sandbox.keeps, sources.clone().map(|value| Setting { value, origin }));
+        assert_eq!(sandbox.copied_within, std::slice::from_ref(&target));
+        let threads = NonZeroUsize::new(2);
+        for arguments in [&["-j", "2"][..], &["--", "--test-threads", "2"]] {
+            assert_eq!(of(arguments).execution.process, Process::Binary { threads });
+        }
+        for arguments in [&["--discard-updates"][..], &["list"], &["shell"], &["exec", "--", "true"]] {
+            let Settings { execution, sandbox, .. } = of(arguments);
+            assert_eq!(execution.process, Process::Test, "{arguments:?}");
+            assert_eq!(sandbox.update, Some(Update::Discarded("UPDATE_EXPECT")));
+            assert_eq!((sandbox.keeps, sandbox.copied_within), (Vec::new(), Vec::new()));
+        }
+        assert_eq!(of(&["--discard-updates"]).execution.jobs.value.get(), 3);
+        assert_eq!(settings(&[]).unwrap().sandbox.update, None);
+    }
+
+    #[test]
+    fn zero_is_no_limit() {
+        assert_eq!(refusal(&["--timeout", "0s"]), "`--timeout 0s` leaves no test any time");
+        let expected = "`--list-timeout 0s` leaves no test binary any time";
+        assert_eq!(refusal(&["--list-timeout", "0s"]), expected);
+        assert_eq!(
+            settings(&["--timeout", "1m 5s"]).unwrap().execution.timeout.value,
+            Some(Duration::from_secs(65))
+        );
+    }
+
+    #[test]
+    fn list_is_a_task_of_its_own() {
+        assert_eq!(settings(&["list"]).unwrap().task, Task::List);
+        assert_eq!(settings(&["--", "list"]).unwrap().task, Task::Execute);
+    }
+}

@@ -1,0 +1,67 @@
+//! The files of the host that were named.
+
+use super::error::SettingsError;
+use super::setting::{Origin, Setting};
+use crate::cli::{RootPath, RootWord};
+use crate::invocation::Caller;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// A file or directory of the host that tests see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bind {
+    /// Absolute.
+    pub(crate) path: PathBuf,
+    /// What becomes of changes.
+    pub(crate) access: BindAccess,
+}
+
+/// What becomes of a test's changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BindAccess {
+    /// They are refused.
+    ReadOnly,
+    /// They succeed and are thrown away.
+    CopyOnWrite,
+    /// They reach the host.
+    ReadWrite,
+}
+
+/// What becomes `/`, where that exists.
+pub(super) fn root(said: Setting<RootWord>, caller: &Caller) -> Result<Setting<RootWord>, SettingsError> {
+    let Setting { value, origin } = said;
+    let value = match value {
+        RootWord::At(RootPath { kind, path }) => {
+            let path = existing(origin, &path, caller)?.value;
+            RootWord::At(RootPath { kind, path })
+        }
+        RootWord::Host | RootWord::Minimal => value,
+    };
+    Ok(Setting { value, origin })
+}
+
+/// The value of `--bind`. Only a last `:ro`, `:cow` or `:rw` is ours; a path may hold colons.
+pub(super) fn bind(origin: Origin, text: &OsStr, caller: &Caller) -> Result<Setting<Bind>, SettingsError> {
+    let bytes = text.as_bytes();
+    let words: [(&[u8], _); 3] =
+        [(b":ro", BindAccess::ReadOnly), (b":cow", BindAccess::CopyOnWrite), (b":rw", BindAccess::ReadWrite)];
+    let said = words.into_iter().find_map(|(word, access)| Some((bytes.strip_suffix(word)?, access)));
+    let (path, access) = said.unwrap_or((bytes, BindAccess::ReadOnly));
+    let path = existing(origin, Path::new(OsStr::from_bytes(path)), caller)?;
+    Ok(path.map(|path| Bind { path, access }))
+}
+
+/// A path that must exist, absolute.
+pub(super) fn existing(
+    origin: Origin,
+    path: &Path,
+    caller: &Caller,
+) -> Result<Setting<PathBuf>, SettingsError> {
+    let path = caller.absolute(path);
+    if path.symlink_metadata().is_ok() {
+        Ok(Setting { value: path, origin })
+    } else {
+        Err(SettingsError::NoSuchPath { origin, path })
+    }
+}

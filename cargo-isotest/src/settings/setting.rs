@@ -1,0 +1,85 @@
+//! A value that holds, and where it came from; pure.
+
+use std::fmt;
+
+/// A value, and where it came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Setting<T> {
+    /// The value.
+    pub(crate) value: T,
+    /// Where it came from.
+    pub(crate) origin: Origin,
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A flag of ours, as in `--jobs`.
+    Flag(&'static str),
+    /// A word after `--`, as in `--test-threads`.
+    HarnessArgument(&'static str),
+    /// An environment variable.
+    Environment(&'static str),
+    /// Nobody said anything.
+    Default,
+}
+
+impl<T> Setting<T> {
+    /// A value that was given by a flag.
+    pub(crate) const fn flag(name: &'static str, value: T) -> Self {
+        Self { value, origin: Origin::Flag(name) }
+    }
+
+    /// What holds if nobody says anything.
+    pub(crate) const fn default(value: T) -> Self {
+        Self { value, origin: Origin::Default }
+    }
+
+    /// Another value of the same origin.
+    pub(crate) fn map<U>(self, value: impl FnOnce(T) -> U) -> Setting<U> {
+        Setting { value: value(self.value), origin: self.origin }
+    }
+}
+
+impl Origin {
+    /// How the value was written there.
+    pub(crate) const fn written<T: fmt::Display>(self, value: T) -> Written<T> {
+        Written { origin: self, value }
+    }
+}
+
+/// A value as it was written.
+#[derive(Debug)]
+pub(crate) struct Written<T> {
+    origin: Origin,
+    value: T,
+}
+
+impl<T: fmt::Display> fmt::Display for Written<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { origin, value } = self;
+        match origin {
+            Origin::Flag(name) => write!(f, "`{name} {value}`"),
+            Origin::HarnessArgument(name) => write!(f, "`-- {name} {value}`"),
+            Origin::Environment(name) => write!(f, "`{name}={value}` in the environment"),
+            Origin::Default => write!(f, "the default `{value}`"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_written_as_where_it_came_from() {
+        for (origin, expected) in [
+            (Origin::Flag("--jobs"), "`--jobs 3`"),
+            (Origin::HarnessArgument("--test-threads"), "`-- --test-threads 3`"),
+            (Origin::Environment("RUST_TEST_THREADS"), "`RUST_TEST_THREADS=3` in the environment"),
+            (Origin::Default, "the default `3`"),
+        ] {
+            assert_eq!(origin.written(3).to_string(), expected);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What was typed, as layers: the flags, and the words for the test harness.
+
+use super::error::SettingsError;
+use super::layer::Layer;
+use super::limits::LimitSettings;
+use super::paths;
+use super::setting::{Origin, Setting};
+use crate::cli::{ExecutionArgs, Flags, LibtestWords, PolicyArgs, RunIgnored, SandboxArgs, SelectionArgs};
+use crate::invocation::Caller;
+use anstream::ColorChoice;
+use isotest_core::policy::{Capability, Level};
+use std::time::Duration;
+
+/// What the flags say.
+pub(super) fn flags(flags: Flags, filters: Vec<String>, caller: &Caller) -> Result<Layer, SettingsError> {
+    let Flags { selection, execution, sandbox, updates, limits, policy, format, cargo } = flags;
+    let SelectionArgs { names, run_ignored } = selection;
+    let color = cargo.output.color.color.map(|color| match color {
+        clap::ColorChoice::Auto => ColorChoice::Auto,
+        clap::ColorChoice::Always => ColorChoice::Always,
+        clap::ColorChoice::Never => ColorChoice::Never,
+    });
+    let said = Layer {
+        filters,
+        skips: names.skip,
+        exact: given("--exact", names.exact),
+        ignored: run_ignored.map(|which| Setting::flag("--run-ignored", which)),
+        discard_updates: given("--discard-updates", updates.discard_updates),
+        limits: LimitSettings::typed(limits)?,
+        levels: levels(&policy)?,
+        message_format: format.message_format.map(|format| Setting::flag("--message-format", format)),
+        color: color.map(|color| Setting::flag("--color", color)),
+        ..Layer::default()
+    };
+    sandboxed(sandbox, executed(&execution, said), caller)
+}
+
+fn executed(typed: &ExecutionArgs, said: Layer) -> Layer {
+    let ExecutionArgs { jobs, no_fail_fast, fail_fast, capture, timeout, listing, leaks } = typed;
+    let fail_fast = given("--fail-fast", *fail_fast);
+    let no_fail_fast = given("--no-fail-fast", *no_fail_fast).map(negated);
+    Layer {
+        jobs: jobs.jobs.map(|jobs| Ok(Setting::flag("--jobs", jobs))),
+        fail_fast: fail_fast.or(no_fail_fast),
+        capture: given("--no-capture", capture.no_capture).map(negated),
+        timeout: timeout.timeout.map(|time| Setting::flag("--timeout", Duration::from(time))),
+        list_timeout: listing.list_timeout.map(|time| Setting::flag("--list-timeout", Duration::from(time))),
+        fail_on_leak: given("--fail-on-leak", leaks.fail_on_leak),
+        ..said
+    }
+}
+
+fn sandboxed(typed: SandboxArgs, said: Layer, caller: &Caller) -> Result<Layer, SettingsError> {
+    let SandboxArgs { root, views } = typed;
+    let chosen = root.root.map(|root| paths::root(Setting::flag("--root", root), caller));
+    let binds = views.bind.iter().map(|text| paths::bind(Origin::Flag("--bind"), text, caller));
+    let keeps = views.keep.iter().map(|path| paths::existing(Origin::Flag("--keep"), path, caller));
+    Ok(Layer {
+        root: chosen.transpose()?,
+        hide_package: given("--hide-package", root.hide_package),
+        trace_missing: given("--trace-missing", views.trace_missing),
+        binds: binds.collect::<Result<_, _>>()?,
+        keeps: keeps.collect::<Result<_, _>>()?,
+        network: views.network.map(|network| Setting::flag("--network", network)),
+        ..said
+    })
+}
+
+fn levels(policy: &PolicyArgs) -> Result<Vec<Setting<(Capability, Level)>>, SettingsError> {
+    let typed = [
+        (&policy.require, Level::Require, "--require"),
+        (&policy.prefer, Level::Prefer, "--prefer"),
+        (&policy.off, Level::Off, "--off"),
+    ];
+    let typed = typed.into_iter().flat_map(|(names, level, flag)| {
+        names.iter().map(move |name| Ok(Setting::flag(flag, (capability(name, flag)?, level))))
+    });
+    typed.collect()
+}
+
+fn capability(name: &str, flag: &'static str) -> Result<Capability, SettingsError> {
+    let found = Capability::ALL.into_iter().find(|capability| capability.as_str() == name);
+    found.ok_or_else(|| SettingsError::NoSuchCapability {
+        origin: Origin::Flag(flag),
+        name: name.to_owned(),
+        known: Capability::ALL.map(Capability::as_str).to_vec(),
+    })
+}
+
+/// What the words for the test harness say.
+pub(super) fn harness(words: LibtestWords) -> Result<Layer, SettingsError> {
+    let said = |name, value| Setting { value, origin: Origin::HarnessArgument(name) };
+    let only = words.ignored.ignored.then(|| said("--ignored", ()).map(|()| RunIgnored::Only));
+    let all = words.ignored.include_ignored.then(|| said("--include-ignored", ()).map(|()| RunIgnored::All));
+    let only_layer = Layer { ignored: only, ..Layer::default() };
+    without_contradiction(&only_layer, &Layer { ignored: all, ..Layer::default() })?;
+    Ok(Layer {
+        filters: words.filters,
+        skips: words.skip,
+        exact: words.exact.then(|| said("--exact", ()).map(|()| true)),
+        ignored: only.or(all),
+        jobs: words.test_threads.map(|jobs| Ok(said("--test-threads", ()).map(|()| jobs))),
+        capture: words.no_capture.then(|| said("--no-capture", ()).map(|()| false)),
+        ..Layer::default()
+    })
+}
+
+/// Ignored tests are wanted in one way: what was typed in two places is the same.
+pub(super) fn without_contradiction(first: &Layer, second: &Layer) -> Result<(), SettingsError> {
+    match (first.ignored, second.ignored) {
+        (Some(first), Some(second)) if first.value != second.value => {
+            Err(SettingsError::Contradiction { first: ignoring(first), second: ignoring(second) })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn ignoring(said: Setting<RunIgnored>) -> &'static str {
+    match (said.origin, said.value) {
+        (Origin::HarnessArgument(_), RunIgnored::Only) => "-- --ignored",
+        (Origin::HarnessArgument(_), _) => "-- --include-ignored",
+        (_, RunIgnored::Default) => "--run-ignored default",
+        (_, RunIgnored::Only) => "--run-ignored only",
+        (_, RunIgnored::All) => "--run-ignored all",
+    }
+}
+
+/// That a flag without a value was given.
+fn given(name: &'static str, is_given: bool) -> Option<Setting<bool>> {
+    is_given.then_some(Setting::flag(name, true))
+}
+
+fn negated(setting: Setting<bool>) -> Setting<bool> {
+    setting.map(|value| !value)
+}
