@@ -33,6 +33,9 @@ const PURE: &[&str] = &[
     "cargo-isotest/src/testcase.rs",
 ];
 
+/// Folders, and the crate that nothing below them names.
+const STRANGERS: [(&str, &str); 1] = [("cargo-isotest/src/cli/", "isotest_core")];
+
 /// The crates whose pages state the layers of their modules.
 const LAYERED: [&str; 2] = ["isotest-core", "cargo-isotest"];
 
@@ -81,6 +84,28 @@ fn pure_modules_exist() {
     let named = |prefix: &str| sources.iter().any(|source| source.path.starts_with(prefix));
     let missing: Vec<&str> = PURE.iter().copied().filter(|name| !named(name)).collect();
     assert!(missing.is_empty(), "listed as pure, but not there: {missing:?}");
+}
+
+#[test]
+fn the_command_line_names_nothing_of_the_core() {
+    for (folder, _) in STRANGERS {
+        assert!(sources().iter().any(|source| source.path.starts_with(folder)), "{folder} is not there");
+    }
+    check(strangers);
+}
+
+#[test]
+fn a_stranger_is_found_however_it_is_named() {
+    let planted = |path: &str, line: &str| {
+        let text = format!("//! Planted.\n{line}\n");
+        strangers(&Source { path: path.to_owned(), text }).len()
+    };
+    let own = "cargo-isotest/src/cli/mod.rs";
+    assert_eq!(planted(own, "use isotest_core::limits::Limits;"), 1);
+    assert_eq!(planted(own, "use {clap::Args, isotest_core as core};"), 1);
+    assert_eq!(planted(own, "    pub(crate) limits: isotest_core::limits::Limits,"), 1);
+    assert_eq!(planted(own, "// Nothing of `isotest_core`."), 0);
+    assert_eq!(planted("cargo-isotest/src/settings/mod.rs", "use isotest_core::limits::Limits;"), 0);
 }
 
 #[test]
@@ -137,6 +162,12 @@ fn lines_with(source: &Source, is_wrong: impl Fn(&str) -> bool) -> Vec<String> {
     let code = source.code();
     let wrong = code.iter().enumerate().filter(|(_, line)| is_wrong(line));
     wrong.map(|(index, line)| format!("line {}: {}", index + 1, line.trim())).collect()
+}
+
+/// The lines that name what is a stranger to the file.
+fn strangers(source: &Source) -> Vec<String> {
+    let of_folder = STRANGERS.iter().filter(|(folder, _)| source.path.starts_with(folder));
+    of_folder.flat_map(|(_, name)| lines_with(source, |line| words(line).any(|word| word == *name))).collect()
 }
 
 fn is_pure(Source { path, text }: &Source) -> bool {
