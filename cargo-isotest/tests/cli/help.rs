@@ -1,0 +1,88 @@
+//! The help pages, and what is said of flags that a subcommand does not take, at 80 columns.
+
+use crate::call::{Ended, bare};
+use snapbox::{Assert, Data, assert::DEFAULT_ACTION_ENV};
+use std::fmt::Write;
+use std::path::Path;
+
+const SUBCOMMANDS: [&str; 7] = ["list", "closure", "exec", "shell", "explain", "ps", "doctor"];
+
+/// More than most terminals show at once, and less than a page with flags that have no meaning there.
+const MOST_LINES: usize = 90;
+
+fn at_80_columns(arguments: &[&str]) -> Ended {
+    bare().variable("COLUMNS", "80").arguments(arguments).run()
+}
+
+fn is_as_kept(name: &str, text: String) {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/help");
+    let kept = Data::read_from(&place.join(name), None).raw();
+    Assert::new().action_env(DEFAULT_ACTION_ENV).eq(text, kept);
+}
+
+#[test]
+fn each_command_has_a_short_page_and_a_long_one() {
+    is_as_kept("short.txt", at_80_columns(&["-h"]).with_code(0).stdout);
+    is_as_kept("long.txt", at_80_columns(&["--help"]).with_code(0).stdout);
+    for name in SUBCOMMANDS {
+        let short = at_80_columns(&[name, "-h"]).with_code(0).stdout;
+        assert!(short.lines().count() < MOST_LINES, "{short}");
+        is_as_kept(&format!("{name}-short.txt"), short);
+        is_as_kept(&format!("{name}-long.txt"), at_80_columns(&[name, "--help"]).with_code(0).stdout);
+    }
+}
+
+#[test]
+fn no_subcommand_is_without_a_page() {
+    let text = at_80_columns(&["-h"]).with_code(0).stdout;
+    let listed = text.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names = listed.take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
+    let names: Vec<_> = names.filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(names, SUBCOMMANDS);
+}
+
+#[test]
+fn a_flag_without_meaning_is_refused_on_either_side() {
+    let mut said = String::new();
+    for line in [
+        "ps --memory-limit 5MiB",
+        "--memory-limit 5MiB ps",
+        "doctor -p foo",
+        "-p foo doctor",
+        "doctor --pids-limit 4",
+        "doctor --root minimal",
+        "closure -j 4 /bin/true",
+        "closure --timeout 1s /bin/true",
+        "list --fail-fast",
+        "list --memory-limit 5MiB",
+        "exec --message-format json -- true",
+        "exec --jobs 2 -- true",
+        "exec --discard-updates -- true",
+        "shell --no-capture",
+        "shell --run-ignored all test",
+        "explain --fail-on-leak -- true",
+        "--watch",
+        "--usage-json f shell",
+        "list --version",
+        "ps --gravity",
+        "exec --join 1.1 --timeout 1s -- true",
+    ] {
+        let ended = at_80_columns(&line.split(' ').collect::<Vec<_>>()).with_code(2);
+        assert_eq!(ended.stdout, "");
+        write!(said, "$ cargo isotest {line}\n{}\n", ended.stderr).unwrap();
+    }
+    is_as_kept("refused.txt", said);
+}
+
+#[test]
+fn a_flag_with_meaning_may_stand_on_either_side() {
+    let program = env!("CARGO_BIN_EXE_cargo-isotest");
+    for arguments in
+        [["--message-format", "json", "closure", program], ["closure", "--message-format", "json", program]]
+    {
+        let ended = at_80_columns(&arguments).with_code(0);
+        assert!(ended.stdout.starts_with(r#"{"type":"closure","#), "{}", ended.stdout);
+    }
+    let found = at_80_columns(&["--color", "never", "doctor", "--off", "memory"]).with_code(0).stdout;
+    assert!(found.contains("memory"), "{found}");
+}
