@@ -3,7 +3,7 @@
 use super::Error;
 use crate::remedy::Obstacle;
 use crate::settings::SettingsError;
-use isotest_core::policy::{Capability, PolicyError};
+use isotest_core::policy::Capability;
 use isotest_core::step::shortage;
 use std::ffi::OsStr;
 use std::{fmt, io};
@@ -72,7 +72,7 @@ fn enter_as(uid: u32) -> String {
 /// What to do about a command line.
 const fn of_usage(error: &SettingsError) -> &'static str {
     match error {
-        SettingsError::Policy(PolicyError::TwoLevels { .. }) => {
+        SettingsError::TwoLevels { .. } => {
             "a limit requires the figure that it limits, and `--network` says what becomes of `net`"
         }
         _ => "`cargo isotest --help` names all flags",

@@ -1,8 +1,8 @@
 //! What is wrong with what was asked for.
 
-use super::setting::Origin;
+use super::setting::{Origin, Setting};
 use crate::cli::UnknownWord;
-use isotest_core::policy::PolicyError;
+use isotest_core::policy::{Capability, Level, PolicyError};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -12,9 +12,22 @@ pub(crate) enum SettingsError {
     /// A word after `--`.
     #[error(transparent)]
     Word(#[from] UnknownWord),
-    /// Contradicting wishes.
+    /// A wish that cannot be granted.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// Contradicting wishes.
+    #[error(
+        "`{capability}` cannot be both `{}` ({}) and `{}` ({})",
+        first.value, first.origin, second.value, second.origin
+    )]
+    TwoLevels {
+        /// The capability.
+        capability: Capability,
+        /// What was said first.
+        first: Setting<Level>,
+        /// What was said then.
+        second: Setting<Level>,
+    },
     /// A duration of zero.
     #[error("{} leaves no {whose} any time", origin.written("0s"))]
     NoTime {

@@ -339,7 +339,7 @@ impl SandboxSettings {
     fn of(layer: Layer) -> Result<Self, SettingsError> {
         let network = or(layer.network, Network::default());
         let limits = layer.limits.checked()?;
-        let policy = policy(&layer.levels, &limits, network.value)?;
+        let policy = policy(&layer.levels, &limits, network)?;
         let is_net_off = policy.level(Capability::Net) == Level::Off;
         let (root, hide_package) = (or(layer.root, RootWord::default()), or(layer.hide_package, false));
         if hide_package.value && root.value != RootWord::Minimal {
@@ -364,24 +364,35 @@ impl SandboxSettings {
 fn policy(
     said: &[Setting<(Capability, Level)>],
     limits: &LimitSettings,
-    network: Network,
+    network: Setting<Network>,
 ) -> Result<Policy, SettingsError> {
-    let said = said.iter().map(|level| level.value);
     let implied = [
-        limits.memory.map(|_| (Capability::Memory, Level::Require)),
-        limits.pids.map(|_| (Capability::Pids, Level::Require)),
+        limits.memory.map(|limit| limit.map(|_| (Capability::Memory, Level::Require))),
+        limits.pids.map(|limit| limit.map(|_| (Capability::Pids, Level::Require))),
         network_wish(network),
     ];
-    let wishes: Vec<_> = said.chain(implied.into_iter().flatten()).collect();
-    Ok(Policy::of(&wishes)?)
+    let wishes: Vec<_> = said.iter().copied().chain(implied.into_iter().flatten()).collect();
+    let values: Vec<_> = wishes.iter().map(|wish| wish.value).collect();
+    Policy::of(&values).map_err(|error| contradiction(&wishes).unwrap_or(error.into()))
 }
 
-fn network_wish(network: Network) -> Option<(Capability, Level)> {
-    match network {
-        Network::Loopback => None,
-        Network::Own | Network::None => Some((Capability::Net, Level::Require)),
-        Network::Host => Some((Capability::Net, Level::Off)),
-    }
+/// The first two wishes for one capability that differ.
+fn contradiction(wishes: &[Setting<(Capability, Level)>]) -> Option<SettingsError> {
+    wishes.iter().enumerate().find_map(|(index, second)| {
+        let (capability, level) = second.value;
+        let first = wishes[..index].iter().find(|first| first.value.0 == capability)?;
+        let [first, second] = [first, second].map(|wish| wish.map(|(_, level)| level));
+        (first.value != level).then_some(SettingsError::TwoLevels { capability, first, second })
+    })
+}
+
+fn network_wish(network: Setting<Network>) -> Option<Setting<(Capability, Level)>> {
+    let level = match network.value {
+        Network::Loopback => return None,
+        Network::Own | Network::None => Level::Require,
+        Network::Host => Level::Off,
+    };
+    Some(network.map(|_| (Capability::Net, level)))
 }
 
 #[cfg(test)]
@@ -657,7 +668,7 @@ mod tests {
         assert_eq!(level(&["--pids-limit", "9"], Capability::Pids), Level::Require);
         assert_eq!(
             refusal(&["--memory-limit", "1MiB", "--off", "memory"]),
-            "`memory` cannot be both `off` and `require`"
+            "`memory` cannot be both `off` (`--off`) and `require` (`--memory-limit`)"
         );
         assert_eq!(
             settings(&["--memory-limit", "1MiB"]).unwrap().sandbox.limits.limits().memory,
@@ -673,7 +684,7 @@ mod tests {
         assert_eq!(sandbox.policy.level(Capability::Net), Level::Off);
         assert_eq!(
             refusal(&["--network", "own", "--off", "net"]),
-            "`net` cannot be both `off` and `require`"
+            "`net` cannot be both `off` (`--off`) and `require` (`--network`)"
         );
     }
 

@@ -48,6 +48,16 @@ impl Origin {
     }
 }
 
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) | Self::Environment(name) => write!(f, "`{name}`"),
+            Self::HarnessArgument(name) => write!(f, "`-- {name}`"),
+            Self::Default => f.write_str("by default"),
+        }
+    }
+}
+
 /// A value as it was written.
 #[derive(Debug)]
 pub(crate) struct Written<T> {
