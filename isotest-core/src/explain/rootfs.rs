@@ -43,6 +43,7 @@ enum Kind {
     Copy,
     Bind(Access, bool),
     Sysfs,
+    Proc,
     Tmpfs(u64),
 }
 
@@ -127,6 +128,12 @@ impl<'a> Site<'a> {
                 for entry in group {
                     let place = self.new_path(entry.path());
                     lines.run(&format!("mount -t sysfs -o ro,nosuid,nodev,noexec sysfs {place}"));
+                }
+            }
+            Kind::Proc => {
+                for entry in group {
+                    let place = self.new_path(entry.path());
+                    lines.run(&format!("mount -t proc -o ro,nosuid,nodev,noexec proc {place}"));
                 }
             }
             Kind::Tmpfs(bytes) => {
@@ -348,6 +355,7 @@ fn kind(entry: &Entry) -> Kind {
         Entry::Copy { .. } => Kind::Copy,
         Entry::Bind { access, recursive, .. } => Kind::Bind(*access, *recursive),
         Entry::Sysfs { .. } => Kind::Sysfs,
+        Entry::Proc { .. } => Kind::Proc,
         Entry::Tmpfs { bytes, .. } => Kind::Tmpfs(*bytes),
     }
 }

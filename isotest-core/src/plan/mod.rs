@@ -118,6 +118,13 @@ pub enum Entry {
         #[serde(with = "crate::wire::path")]
         path: PathBuf,
     },
+    /// A read-only proc of the zygote's own, which nobody sees. In a mount namespace without one that nothing covers the
+    /// kernel refuses every other, and by a read-only one it grants read-only ones.
+    Proc {
+        /// Where.
+        #[serde(with = "crate::wire::path")]
+        path: PathBuf,
+    },
     /// A tmpfs of its own, writable while the tree is assembled.
     Tmpfs {
         /// Where.
@@ -138,6 +145,7 @@ impl Entry {
             | Self::Copy { to: path, .. }
             | Self::Bind { to: path, .. }
             | Self::Sysfs { path }
+            | Self::Proc { path }
             | Self::Tmpfs { path, .. } => path,
         }
     }
@@ -270,7 +278,8 @@ pub struct Private {
     pub layers: Vec<Layer>,
     /// The run's cgroup directory of each hierarchy; the attempt sees its own leaf of it.
     pub cgroups: Vec<View>,
-    /// Parts of `/proc` that are made read-only, since only a user id guards them.
+    /// Parts of `/proc` that are made read-only, since only a user id guards them. With any of them, so is all else at its top
+    /// that may be written.
     pub guarded_proc: Vec<String>,
     /// The most changed paths that are listed by name.
     pub changed_paths_most: usize,

@@ -136,7 +136,9 @@ impl Layers {
                 | Entry::File { path: other }
                 | Entry::Copy { to: other, .. } => other == path,
                 Entry::Bind { to, .. } => to.starts_with(path) || path.starts_with(to),
-                Entry::Sysfs { path: other } | Entry::Tmpfs { path: other, .. } => path.starts_with(other),
+                Entry::Sysfs { path: other }
+                | Entry::Proc { path: other }
+                | Entry::Tmpfs { path: other, .. } => path.starts_with(other),
             };
             if !self.tree.iter().any(is_here) {
                 self.tree.push(Entry::Directory { path: path.to_owned(), mode: 0o755 });

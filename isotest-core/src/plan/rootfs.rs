@@ -243,8 +243,12 @@ impl Layers {
         self.copy_on_write(&views.copied_within, host);
         self.make_room();
         self.mounts.retain(|mount| !views.kept.iter().any(|kept| mount.starts_with(kept)));
-        let Self { tree, covering: mut layers, not_copied, mounts, remarks } = self;
+        let Self { mut tree, covering: mut layers, not_copied, mounts, remarks } = self;
         layers.sort_by_key(|layer| layer.path.components().count());
+        let guarded_proc = if host.ids.uid == 0 { &GUARDED_PROC[..] } else { &[] };
+        if !guarded_proc.is_empty() {
+            tree.push(Entry::Proc { path: Path::new(STASH).join("proc") });
+        }
         add_links(&mut layers, &views.links);
         let private = Private {
             tmpfs_bytes: tmpfs_bytes(host.memory_total, jobs),
@@ -252,11 +256,7 @@ impl Layers {
             stores: stores().collect(),
             layers,
             cgroups: cgroups.iter().enumerate().map(|(n, view)| cgroup_view(n, view)).collect(),
-            guarded_proc: if host.ids.uid == 0 {
-                GUARDED_PROC.map(String::from).to_vec()
-            } else {
-                Vec::new()
-            },
+            guarded_proc: guarded_proc.iter().copied().map(String::from).collect(),
             changed_paths_most: 200,
         };
         let mut not_copied = not_copied.into_iter();

@@ -43,6 +43,22 @@ pub(super) fn new_file_system(
     mount::fsmount(context.as_fd(), attributes)
 }
 
+/// A proc of this process's pid namespace, detached, and whether it is read-only: within the sandbox of a run of root the
+/// kernel gives no other.
+pub(super) fn proc() -> io::Result<(OwnedFd, bool)> {
+    match new_proc(0) {
+        Err(refused) if refused.raw_os_error() == Some(libc::EPERM) => {
+            new_proc(attr::RDONLY).map(|proc| (proc, true)).map_err(|_| refused)
+        }
+        made => made.map(|proc| (proc, false)),
+    }
+}
+
+/// A proc of this process's pid namespace with these attributes besides its own, detached.
+pub(super) fn new_proc(attributes: u64) -> io::Result<OwnedFd> {
+    new_file_system(c"proc", &[], attributes | attr::NOSUID | attr::NODEV | attr::NOEXEC)
+}
+
 /// A tmpfs that can hold so much, detached.
 pub(super) fn tmpfs(bytes: u64) -> io::Result<OwnedFd> {
     let size = CString::new(bytes.to_string())?;

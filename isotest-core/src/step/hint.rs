@@ -112,6 +112,7 @@ const fn mounts(step: Step) -> bool {
             | Step::AttachLayers
             | Step::MountProc
             | Step::GuardProc
+            | Step::UnshareInit
             | Step::MountDevpts
     )
 }
@@ -262,6 +263,7 @@ const fn usual(step: Step) -> &'static str {
         | Step::SealTree
         | Step::MountTmpfs
         | Step::CloneInit
+        | Step::UnshareInit
         | Step::MapIds
         | Step::AttachLayers
         | Step::MountProc

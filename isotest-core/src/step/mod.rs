@@ -40,8 +40,14 @@ pub enum Step {
     MountTmpfs,
     /// Zygote: make the layers that cover the template. Init: take them.
     MakeLayers,
-    /// Zygote: start init in its new namespaces.
+    /// Zygote: start init in a new pid namespace.
     CloneInit,
+    /// Init: mount the attempt's `/proc`.
+    MountProc,
+    /// Init: make parts of it read-only.
+    GuardProc,
+    /// Init: enter its other new namespaces.
+    UnshareInit,
     /// Zygote: write init's `uid_map` and `gid_map`.
     MapIds,
     /// Init: arrange to die with its parent.
@@ -54,10 +60,6 @@ pub enum Step {
     CopyNetSettings,
     /// Init: raise the loopback interface.
     RaiseLoopback,
-    /// Init: mount the attempt's `/proc`.
-    MountProc,
-    /// Init: make parts of it read-only.
-    GuardProc,
     /// Init: mount the attempt's pseudo terminals.
     MountDevpts,
     /// Guest: enter the namespaces of a sandbox that is running.
@@ -95,7 +97,7 @@ pub enum Step {
 
 impl Step {
     /// Every step, in order.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::StartZygote,
         Self::UnshareZygote,
         Self::MapZygote,
@@ -111,14 +113,15 @@ impl Step {
         Self::MountTmpfs,
         Self::MakeLayers,
         Self::CloneInit,
+        Self::MountProc,
+        Self::GuardProc,
+        Self::UnshareInit,
         Self::MapIds,
         Self::DieWithParent,
         Self::ShowCgroup,
         Self::AttachLayers,
         Self::CopyNetSettings,
         Self::RaiseLoopback,
-        Self::MountProc,
-        Self::GuardProc,
         Self::MountDevpts,
         Self::Join,
         Self::NewSession,
@@ -172,7 +175,9 @@ impl Step {
     /// What cannot be had where the host refuses the step; `None` if it is about something else.
     pub const fn capability(self) -> Option<Capability> {
         Some(match self {
-            Self::UnshareZygote | Self::MapZygote | Self::CloneInit | Self::MapIds => Capability::User,
+            Self::UnshareZygote | Self::MapZygote | Self::CloneInit | Self::UnshareInit | Self::MapIds => {
+                Capability::User
+            }
             Self::ForkZygote => Capability::Pid,
             Self::CutPropagation | Self::MountRoot => Capability::Mount,
             Self::MakeNetwork | Self::CopyNetSettings | Self::RaiseLoopback => Capability::Net,
@@ -210,7 +215,14 @@ impl Step {
 
     /// Whether the kernel counts namespaces in it, of which each user may have so many.
     pub const fn makes_namespaces(self) -> bool {
-        matches!(self, Self::UnshareZygote | Self::CloneInit | Self::MakeNetwork | Self::UnshareCgroup)
+        matches!(
+            self,
+            Self::UnshareZygote
+                | Self::CloneInit
+                | Self::UnshareInit
+                | Self::MakeNetwork
+                | Self::UnshareCgroup
+        )
     }
 
     /// What was attempted, as the object of "could not".
@@ -228,7 +240,8 @@ impl Step {
             Self::SealTree => "make the new root read-only",
             Self::MakeNetwork => "make a network namespace with a loopback interface",
             Self::CreateCgroup => "make a cgroup for the test",
-            Self::CloneInit => "start a process in new namespaces",
+            Self::CloneInit => "start the first process of a sandbox",
+            Self::UnshareInit => "enter the sandbox's new namespaces",
             Self::MapIds => "map user and group ids into the user namespace",
             Self::DieWithParent => "tie the sandbox's life to the runner's",
             Self::MountTmpfs => "mount the test's own tmpfs",

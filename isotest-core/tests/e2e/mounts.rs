@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// The device nodes of an attempt.
 const DEVICES: [&str; 6] = ["/dev/full", "/dev/null", "/dev/random", "/dev/tty", "/dev/urandom", "/dev/zero"];
 
+/// Where its place to write is.
+const STASH: &str = "/dev/shm";
+
 /// A line of mountinfo.
 #[derive(Debug)]
 pub(crate) struct Mount {
@@ -84,7 +87,7 @@ impl Private {
             "overlay" => {
                 let upper = mount.super_options.iter().find_map(|option| option.strip_prefix("upperdir="));
                 self.copied.iter().any(|path| mount.is_overlay_at(path))
-                    && upper.is_some_and(|upper| Path::new(upper).starts_with(&self.store))
+                    && upper.is_some_and(|upper| Path::new(STASH).join(upper).starts_with(&self.store))
             }
             "tmpfs" if ["/tmp", "/var/tmp", "/dev/shm"].contains(&mount.point.as_str()) => {
                 mount.device == self.device

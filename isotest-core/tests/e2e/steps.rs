@@ -57,6 +57,7 @@ const fn trial_of_its_own(step: Step) -> Option<&'static str> {
         | Step::MountTmpfs
         | Step::MakeLayers
         | Step::CloneInit
+        | Step::UnshareInit
         | Step::MapIds
         | Step::DieWithParent
         | Step::AttachLayers

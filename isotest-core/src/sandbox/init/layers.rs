@@ -4,7 +4,7 @@ use crate::plan::{Content, Layer, Private};
 use crate::sandbox::mounts;
 use crate::sandbox::store_paths;
 use crate::step::{Step, StepError};
-use crate::sys::mount::attr;
+use nix::unistd::chdir;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -39,11 +39,8 @@ pub(super) fn mount(private: &Private, store: &Path, leaf: Option<&str>) -> Resu
             taken.push((mount, view.path.as_path()));
         }
     }
-    // Should a workload with all capabilities uncover the stash, the stores of other attempts in it are not to be
-    // written to.
-    Step::AttachLayers.on(private.stash.display(), || {
-        mounts::restrict(&File::open(&private.stash)?.into(), attr::RDONLY, true)
-    })?;
+    // Out of the stash, which nobody but the zygote sees.
+    Step::AttachLayers.run(|| chdir("/"))?;
     for (mount, path) in taken {
         Step::AttachLayers.on(path.display(), || mounts::attach(&mount, path))?;
     }

@@ -22,15 +22,18 @@ use crate::sys::mount::attr;
 use crate::sys::spawn::spawn;
 use crate::usage::{Children, Cpu, Io};
 use layers::Upper;
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::{set_dumpable, set_name, set_pdeathsig};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeVal;
-use nix::unistd::{Pid, dup2_stdin, pipe2, read, setsid};
+use nix::unistd::{Pid, dup2_stdin, pipe2, read, setsid, write};
 use sampler::Sampler;
 use std::convert::Infallible;
+use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -47,19 +50,21 @@ pub(crate) struct Errand<'zygote> {
     pub(crate) start: &'zygote Start,
     /// The attempt's place to write.
     pub(crate) store: &'zygote Path,
+    /// The namespaces that init enters itself.
+    pub(crate) namespaces: CloneFlags,
     /// Readable once the id maps are written.
     pub(crate) hold: &'zygote OwnedFd,
 }
 
-/// Everything, from the first instruction to the last.
-pub(crate) fn run(errand: Errand<'_>, descriptors: Vec<OwnedFd>) -> ! {
+/// Everything, from the first instruction to the last. By `word` the zygote is told when there are ids to be mapped.
+pub(crate) fn run(errand: Errand<'_>, word: OwnedFd, descriptors: Vec<OwnedFd>) -> ! {
     let mut descriptors = Descriptors::new(descriptors, errand.start);
     let Some(mut control) = descriptors.control.take().map(UnixStream::from) else { exit_now(1) };
     // It was the zygote's socket, of which nobody is to hold a copy: by its end the zygote's is known.
     if dup2_stdin(&control).is_err() {
         exit_now(1);
     }
-    let report = match attempt(errand, descriptors, &mut control) {
+    let report = match attempt(errand, word, descriptors, &mut control) {
         Ok(ending) => Report::Ended(ending),
         Err(error) => Report::Failed(error),
     };
@@ -72,12 +77,14 @@ pub(crate) fn run(errand: Errand<'_>, descriptors: Vec<OwnedFd>) -> ! {
 
 fn attempt(
     errand: Errand<'_>,
+    word: OwnedFd,
     mut descriptors: Descriptors,
     control: &mut UnixStream,
 ) -> Result<Ending, StepError> {
     let Errand { template, start, store, hold, .. } = errand;
+    let settings = enter(errand, word)?;
     Step::DieWithParent.run(|| die_with_parent(hold))?;
-    let uppers = set_up(template, start, store)?;
+    let uppers = set_up(template, start, store, settings)?;
     Step::NewSession.run(setsid)?;
     if let Some(attended) = start.attended {
         let open = || terminal::open_for(attended, &descriptors.stdio, control);
@@ -136,6 +143,53 @@ fn clone_workload(
     }
 }
 
+/// Enters the attempt's namespaces, and gives the directory of the network's settings if any are to be written. Its `/proc` is
+/// mounted before, within the zygote's: what comes from another user namespace the kernel locks, with all that covers it, so
+/// that nobody in the attempt takes it off or changes it.
+fn enter(Errand { template, namespaces, .. }: Errand<'_>, word: OwnedFd) -> Result<Option<File>, StepError> {
+    let has_settings =
+        matches!(template.network, Network::Own | Network::Down) && !template.net_settings.is_empty();
+    let settings = has_settings.then(|| Step::CopyNetSettings.run(|| File::open(network::SETTINGS)));
+    let settings = settings.transpose()?;
+    // As the zygote's `/proc` shows it.
+    let number = Step::MountProc.run(|| fs::read_link("/proc/self"))?;
+    let is_read_only = Step::MountProc.run(|| -> io::Result<bool> {
+        let (proc, is_read_only) = mounts::proc()?;
+        mounts::attach(&proc, Path::new("/proc"))?;
+        Ok(is_read_only)
+    })?;
+    if !is_read_only && !template.private.guarded_proc.is_empty() {
+        guard_proc(template)?;
+    }
+    Step::UnshareInit.run(|| unshare(namespaces))?;
+    Step::UnshareInit.run(|| write(word, number.as_os_str().as_bytes()))?;
+    Ok(settings)
+}
+
+/// The settings of a network that is the attempt's own are its own.
+fn guard_proc(template: &Template) -> Result<(), StepError> {
+    let part = |path: &Path| match mounts::detached_copy(path, false) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        copied => copied.map(Some),
+    };
+    let settings = Path::new(network::SETTINGS);
+    let own = if template.network == Network::Host {
+        None
+    } else {
+        Step::GuardProc.on(settings.display(), || part(settings))?
+    };
+    for name in &template.private.guarded_proc {
+        let path = Path::new("/proc").join(name);
+        Step::GuardProc.on(path.display(), || {
+            let Some(part) = part(&path)? else { return Ok(()) };
+            mounts::restrict(&part, attr::RDONLY, false)?;
+            mounts::attach(&part, &path)
+        })?;
+    }
+    let attach = |own: OwnedFd| Step::GuardProc.on(settings.display(), || mounts::attach(&own, settings));
+    own.map_or(Ok(()), attach)
+}
+
 /// Waits for the zygote to write the id maps. A zygote that died before the request for its death signal took
 /// effect has closed the pipe instead.
 fn die_with_parent(hold: &OwnedFd) -> io::Result<()> {
@@ -150,21 +204,19 @@ fn die_with_parent(hold: &OwnedFd) -> io::Result<()> {
 }
 
 /// The sandbox, step by step.
-fn set_up(template: &Template, start: &Start, store: &Path) -> Result<Vec<Upper>, StepError> {
+fn set_up(
+    template: &Template,
+    start: &Start,
+    store: &Path,
+    settings: Option<File>,
+) -> Result<Vec<Upper>, StepError> {
     let uppers = layers::mount(&template.private, store, start.leaf.as_deref())?;
-    if matches!(template.network, Network::Own | Network::Down) {
-        network::write_settings(&template.net_settings)?;
+    if let Some(settings) = settings {
+        let directory = format!("/proc/self/fd/{}", settings.as_raw_fd());
+        network::write_settings(&template.net_settings, Path::new(&directory))?;
     }
     if template.network == Network::Own {
         Step::RaiseLoopback.run(network::raise_loopback)?;
-    }
-    Step::MountProc.run(|| {
-        let proc = mounts::new_file_system(c"proc", &[], attr::NOSUID | attr::NODEV | attr::NOEXEC)?;
-        mounts::attach(&proc, Path::new("/proc"))
-    })?;
-    for name in &template.private.guarded_proc {
-        let path = Path::new("/proc").join(name);
-        Step::GuardProc.on(path.display(), || guard(&path))?;
     }
     Step::MountDevpts.run(|| {
         let options = [(c"ptmxmode", Some(c"0666")), (c"mode", Some(c"0620"))];
@@ -172,15 +224,6 @@ fn set_up(template: &Template, start: &Start, store: &Path) -> Result<Vec<Upper>
         mounts::attach(&devpts, Path::new("/dev/pts"))
     })?;
     Ok(uppers)
-}
-
-fn guard(path: &Path) -> io::Result<()> {
-    let part = match mounts::detached_copy(path, false) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        copied => copied?,
-    };
-    mounts::restrict(&part, attr::RDONLY, false)?;
-    mounts::attach(&part, path)
 }
 
 /// Waits for the workload; `None` if the sandbox is not needed.

@@ -17,14 +17,18 @@ use crate::sys::signal;
 use crate::sys::wait::{Wait, any_child};
 use namespaces::{fork_into, map_ids};
 use network::Pool;
+use nix::fcntl::OFlag;
+use nix::mount::{MntFlags, umount2};
 use nix::sched::CloneFlags;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::sys::wait::waitpid;
-use nix::unistd::{Pid, pipe2, setsid};
+use nix::unistd::{Pid, pipe2, setsid, write};
 use std::collections::HashSet;
-use std::io;
+use std::fs::{self, DirEntry, File};
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use stores::Stores;
 
@@ -81,7 +85,10 @@ fn fork_into_namespaces(proof: &SingleThreaded, template: &Template) -> Result<S
 #[derive(Debug)]
 struct Zygote {
     proof: SingleThreaded,
+    /// From here on its stash is relative to where this process is.
     template: Template,
+    /// The root of its `/proc`, which those of attempts cover for a moment.
+    proc: File,
     /// For [`Network::Loopback`].
     pool: Option<Pool>,
     stores: Stores,
@@ -93,6 +100,11 @@ impl Zygote {
     fn prepare(proof: SingleThreaded, mut template: Template) -> Result<Self, StepError> {
         Step::DieWithParent.run(|| set_pdeathsig(Signal::SIGKILL))?;
         tree::enter(&template)?;
+        let proc = Step::MountTemplateProc.run(|| File::open("/proc"))?;
+        tree::hide_stash(&mut template.private)?;
+        if !template.private.guarded_proc.is_empty() {
+            Step::GuardProc.run(|| guard_all(&mut template.private.guarded_proc))?;
+        }
         if template.network != Network::Host {
             template.net_settings = crate::sandbox::network::differing(&template.net_settings);
         }
@@ -103,7 +115,7 @@ impl Zygote {
         let mut stores = Stores::new(&template.private, template.outer_user);
         // The first one is made now, so that what the kernel refuses is known before there is any attempt.
         stores.unused(&template.private, |_| true)?;
-        Ok(Self { proof, template, pool, stores, running: HashSet::new() })
+        Ok(Self { proof, template, proc, pool, stores, running: HashSet::new() })
     }
 
     /// Starts one attempt, or tells the supervisor why it could not.
@@ -130,13 +142,15 @@ impl Zygote {
         let place = self.unused_store()?;
         let gone = |init| !self.running.contains(&init);
         let network = self.pool.as_mut().map(|pool| pool.enter_unused(gone)).transpose()?;
-        let (hold, release) = Step::CloneInit.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
-        match Step::CloneInit.run(|| clone3(&self.proof, self.namespaces().bits()))? {
+        let (hold, release) = Step::CloneInit.run(|| pipe2(OFlag::O_CLOEXEC))?;
+        let (told, word) = Step::CloneInit.run(|| pipe2(OFlag::O_CLOEXEC))?;
+        match Step::CloneInit.run(|| clone3(&self.proof, CloneFlags::CLONE_NEWPID.bits()))? {
             Side::Child => {
-                drop(release);
+                drop((release, told));
                 let (proof, template, hold) = (&self.proof, &self.template, &hold);
                 let Some(store) = template.private.stores.get(place) else { exit_now(1) };
-                init::run(Errand { proof, template, start, store, hold }, descriptors)
+                let namespaces = self.namespaces();
+                init::run(Errand { proof, template, start, store, namespaces, hold }, word, descriptors)
             }
             Side::Parent(init) => {
                 self.running.insert(init);
@@ -144,11 +158,26 @@ impl Zygote {
                 if let (Some(pool), Some(place)) = (&mut self.pool, network) {
                     pool.lend(place, init);
                 }
-                drop(descriptors);
-                map_ids(&self.template, init)?;
-                Step::MapIds.run(|| nix::unistd::write(&release, b"g").map(drop))
+                drop((descriptors, word));
+                let mut number = String::new();
+                let told = Step::MapIds.run(|| File::from(told).read_to_string(&mut number));
+                // An init that does not say who it is says why, or is dead.
+                let mapped = told.and_then(|told| match told {
+                    0 => Ok(()),
+                    _ => map_ids(&self.template, &self.proc, &number)
+                        .and_then(|()| Step::MapIds.run(|| write(&release, b"g").map(drop))),
+                });
+                mapped.and(Step::MountProc.run(|| self.uncover_proc()))
             }
         }
+    }
+
+    /// Takes off what init has mounted over this process's `/proc`; it has its copy.
+    fn uncover_proc(&self) -> io::Result<()> {
+        if fs::metadata("/proc")?.dev() != self.proc.metadata()?.dev() {
+            umount2("/proc", MntFlags::MNT_DETACH)?;
+        }
+        Ok(())
     }
 
     /// Those in use are, but for two, of inits on their way out: it is worth waiting for one.
@@ -164,8 +193,10 @@ impl Zygote {
         }
     }
 
+    /// Those of an attempt, but for the pid namespace: that one is not owned by its user namespace, since only in it can be
+    /// mounted what this one owns.
     fn namespaces(&self) -> CloneFlags {
-        let mut flags = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
+        let mut flags = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS;
         for (capability, flag) in
             [(Capability::Ipc, CloneFlags::CLONE_NEWIPC), (Capability::Uts, CloneFlags::CLONE_NEWUTS)]
         {
@@ -178,6 +209,37 @@ impl Zygote {
         }
         flags
     }
+}
+
+/// Adds whatever else at the top of `/proc` may be written.
+fn guard_all(guarded: &mut Vec<String>) -> io::Result<()> {
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let is_process = name.parse::<u32>().is_ok();
+        if !is_process && name != PRESSURE && !guarded.contains(&name) && may_be_written(&entry)? {
+            guarded.push(name);
+        }
+    }
+    Ok(())
+}
+
+/// What is written to it ends with the descriptor.
+const PRESSURE: &str = "pressure";
+
+/// Whether it is a file that somebody may write, or holds one.
+fn may_be_written(entry: &DirEntry) -> io::Result<bool> {
+    const WRITABLE: u32 = 0o222;
+    let kind = entry.file_type()?;
+    if !kind.is_dir() {
+        return Ok(kind.is_file() && entry.metadata()?.mode() & WRITABLE != 0);
+    }
+    for entry in fs::read_dir(entry.path())? {
+        if may_be_written(&entry?)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Serves and ends the process without the exit handlers of the program it was re-executed from.

@@ -3,9 +3,12 @@
 use crate::plan::Template;
 use crate::step::{Step, StepError};
 use crate::sys::clone3::{Side, SingleThreaded, clone3};
+use nix::fcntl::{OFlag, openat};
 use nix::sched::{CloneFlags, unshare};
-use nix::unistd::{Pid, getegid, geteuid};
-use std::fs;
+use nix::sys::stat::Mode;
+use nix::unistd::{getegid, geteuid, write};
+use std::fs::{self, File};
+use std::io;
 
 /// Forks into new namespaces, which `subject` names; those of a caller without capabilities belong to a user namespace
 /// in which it has them.
@@ -31,10 +34,16 @@ pub(super) fn fork_into(
     Step::ForkZygote.run(|| clone3(proof, 0))
 }
 
-/// Only a process of the parent user namespace may map more than one id, so it is done from here.
-pub(super) fn map_ids(template: &Template, init: Pid) -> Result<(), StepError> {
+/// Only a process of the parent user namespace may map more than one id, so it is done from here. The process is named as
+/// `proc` shows it.
+pub(super) fn map_ids(template: &Template, proc: &File, process: &str) -> Result<(), StepError> {
     for (file, map) in [("uid_map", &template.uid_map), ("gid_map", &template.gid_map)] {
-        Step::MapIds.on(file, || fs::write(format!("/proc/{init}/{file}"), map))?;
+        Step::MapIds.on(file, || -> io::Result<()> {
+            let path = format!("{process}/{file}");
+            let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+            let map_file = openat(proc, path.as_str(), flags, Mode::empty())?;
+            Ok(write(map_file, map.as_bytes()).map(drop)?)
+        })?;
     }
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! Network namespaces for attempts: those that nobody has used are handed on.
 
-use crate::sandbox::network::{raise_loopback, write_settings};
+use crate::sandbox::network::{SETTINGS, raise_loopback, write_settings};
 use crate::step::{Step, StepError};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::Pid;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 /// A namespace that may be handed on.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ impl Pool {
     }
 
     fn adopt_current(&mut self) -> Result<(), StepError> {
-        write_settings(&self.settings)?;
+        write_settings(&self.settings, Path::new(SETTINGS))?;
         Step::MakeNetwork.run(|| -> io::Result<()> {
             raise_loopback()?;
             let handle = File::open("/proc/self/ns/net")?;

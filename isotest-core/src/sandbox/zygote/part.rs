@@ -9,10 +9,10 @@ use crate::sandbox::protocol::part::Part;
 use crate::sandbox::{mounts, network};
 use crate::step::{Step, StepError};
 use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
-use crate::sys::mount::attr;
 use nix::sched::CloneFlags;
 use nix::sys::wait::waitpid;
 use nix::unistd::{pipe2, read, write};
+use std::fs::File;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -45,9 +45,7 @@ fn attempt(part: Part, proof: &SingleThreaded, template: &Template) -> Result<()
         Part::Namespace(Capability::User) => map_ids(proof, template),
         Part::Namespace(Capability::Net) => Step::RaiseLoopback.run(network::raise_loopback),
         Part::Namespace(_) => Ok(()),
-        Part::Proc => Step::MountTemplateProc.run(|| {
-            mounts::new_file_system(c"proc", &[], attr::NOSUID | attr::NODEV | attr::NOEXEC).map(drop)
-        }),
+        Part::Proc => Step::MountTemplateProc.run(|| mounts::proc().map(drop)),
         Part::Tree => tree::enter(template),
         Part::Overlay => {
             tree::cut_propagation()?;
@@ -66,7 +64,8 @@ fn map_ids(proof: &SingleThreaded, template: &Template) -> Result<(), StepError>
             exit_now(i32::from(released.is_err()))
         }
         Side::Parent(child) => {
-            let mapped = namespaces::map_ids(template, child);
+            let proc = Step::MapIds.run(|| File::open("/proc"));
+            let mapped = proc.and_then(|proc| namespaces::map_ids(template, &proc, &child.to_string()));
             // A child that is gone needs no word.
             let _ = write(&release, b"g");
             Step::CloneInit.run(|| waitpid(child, None))?;

@@ -1,6 +1,6 @@
 //! The template: the tree that becomes `/` of every attempt, assembled once by each zygote.
 
-use crate::plan::{Access, Entry, NAMES_BYTES, Template};
+use crate::plan::{Access, Content, Entry, NAMES_BYTES, Private, Template};
 use crate::sandbox::mounts;
 use crate::step::{Step, StepError};
 use crate::sys::mount::attr;
@@ -23,11 +23,7 @@ const ROOT: &str = "/root";
 pub(super) fn enter(template: &Template) -> Result<(), StepError> {
     cut_propagation()?;
     Step::MountRoot.on(template.foothold.display(), || step_back(&template.foothold))?;
-    Step::MountTemplateProc.run(|| {
-        mounts::make_directory(&inside(Path::new("/proc")), 0o555)?;
-        let proc = mounts::new_file_system(c"proc", &[], attr::NOSUID | attr::NODEV | attr::NOEXEC)?;
-        mounts::attach(&proc, &inside(Path::new("/proc")))
-    })?;
+    Step::MountTemplateProc.run(|| mount_proc(&inside(Path::new("/proc"))))?;
     for entry in &template.tree {
         Step::AssembleTree.on(entry.path().display(), || place(entry))?;
     }
@@ -38,6 +34,44 @@ pub(super) fn enter(template: &Template) -> Result<(), StepError> {
         }
     }
     Step::SealTree.run(|| seal(Path::new("/")))
+}
+
+/// By a read-only proc no ids can be mapped: then the one that is there is shown again.
+fn mount_proc(path: &Path) -> io::Result<()> {
+    mounts::make_directory(path, 0o555)?;
+    let proc = match mounts::proc()? {
+        (_, true) => mounts::detached_copy(&below(HOST, Path::new("/proc")), true)?,
+        (proc, false) => proc,
+    };
+    mounts::attach(&proc, path)
+}
+
+/// Covers the stash, in which this process stays. In an attempt the cover is locked: nobody there sees the stores of others.
+/// From here on all paths in the stash are relative to it.
+///
+/// # Errors
+/// When it cannot be covered.
+pub(super) fn hide_stash(private: &mut Private) -> Result<(), StepError> {
+    let stash = private.stash.clone();
+    let relative = |path: &mut PathBuf| {
+        if let Ok(below) = path.strip_prefix(&stash) {
+            *path = below.to_path_buf();
+        }
+    };
+    private.stores.iter_mut().for_each(relative);
+    private.cgroups.iter_mut().for_each(|view| relative(&mut view.stash));
+    for layer in &mut private.layers {
+        match &mut layer.content {
+            Content::Private { .. } => {}
+            Content::CopyOnWrite { stash } | Content::Again { stash } => relative(stash),
+        }
+    }
+    Step::SealTree.on(stash.display(), || {
+        chdir(&stash)?;
+        let cover = mounts::tmpfs(NAMES_BYTES)?;
+        mounts::restrict(&cover, attr::RDONLY, false)?;
+        mounts::attach(&cover, &stash)
+    })
 }
 
 /// Keeps what is mounted from here on from the host. Root's new namespaces share their mounts with it, where systemd
@@ -106,6 +140,10 @@ fn place(entry: &Entry) -> io::Result<()> {
         Entry::Copy { from, to } => copy(&below(HOST, from), &inside(to)),
         Entry::Bind { from, to, access, recursive } => bind(from, to, *access, *recursive),
         Entry::Sysfs { path } => sysfs(path),
+        Entry::Proc { path } => {
+            mounts::make_directory(&inside(path), 0o555)?;
+            mounts::attach(&mounts::new_proc(attr::RDONLY)?, &inside(path))
+        }
         Entry::Tmpfs { path, bytes } => mounts::attach(&mounts::tmpfs(*bytes)?, &inside(path)),
     }
 }
