@@ -5,6 +5,8 @@ use super::{Step, StepError};
 const PROCESSES: &str = "no further process or thread may be started: raise the limit that is reached \
     (`ulimit -u`, `pids.max` of the cgroup, `sysctl kernel.pid_max kernel.threads-max`), or do less at \
     once (`-j 1`)";
+const KEYS: &str = "the kernel counts the keys of each user (`/proc/key-users`): raise `sysctl kernel.keys.maxkeys`, or do less \
+    at once (`-j 1`)";
 const MEMORY: &str = "memory is short, on the machine or in the cgroup this runs in: free some, raise \
     that cgroup's limit, or do less at once (`-j 1`)";
 const FILES: &str =
@@ -280,6 +282,7 @@ const fn usual(step: Step) -> &'static str {
         Step::Join => {
             "`cargo isotest ps` shows what is running; without `--join` there is a sandbox of its own"
         }
+        Step::NewKeyring => KEYS,
         Step::OpenTerminal => "in a pipeline, as with `| cat` behind it, no terminal is opened",
         Step::TracePaths => "leave out `--trace-missing`",
         Step::LimitProcess => "leave out `--rlimit` and `--cpus`, whichever was given",

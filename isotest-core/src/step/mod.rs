@@ -67,6 +67,8 @@ pub enum Step {
     /// Init: leave session and terminal. The workload of a test is a member of this session, and leads neither it nor a
     /// process group, as it would not below `cargo test`.
     NewSession,
+    /// Init: leave the session keyring of the caller, which no namespace isolates.
+    NewKeyring,
     /// Init: open the terminal of a command somebody attends to.
     OpenTerminal,
     /// Init: start the workload's process, in the version 2 cgroup.
@@ -97,7 +99,7 @@ pub enum Step {
 
 impl Step {
     /// Every step, in order.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::StartZygote,
         Self::UnshareZygote,
         Self::MapZygote,
@@ -125,6 +127,7 @@ impl Step {
         Self::MountDevpts,
         Self::Join,
         Self::NewSession,
+        Self::NewKeyring,
         Self::OpenTerminal,
         Self::CloneWorkload,
         Self::JoinCgroup,
@@ -200,6 +203,7 @@ impl Step {
             | Self::JoinCgroup
             | Self::Join
             | Self::NewSession
+            | Self::NewKeyring
             | Self::OpenTerminal
             | Self::NewGroup
             | Self::PlaceDescriptors
@@ -255,6 +259,7 @@ impl Step {
             Self::MountDevpts => "mount pseudo terminals",
             Self::Join => "enter the sandbox",
             Self::NewSession => "leave the terminal's session",
+            Self::NewKeyring => "make a session keyring",
             Self::OpenTerminal => "open a pseudo terminal",
             Self::CloneWorkload => "start the test's process in its cgroup",
             Self::JoinCgroup => "enter the test's cgroup",

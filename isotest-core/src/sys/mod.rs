@@ -4,6 +4,7 @@
 pub(crate) mod clone3;
 pub(crate) mod exec;
 pub(crate) mod fd;
+pub(crate) mod keyring;
 pub(crate) mod mount;
 pub(crate) mod net;
 pub(crate) mod pidfd;

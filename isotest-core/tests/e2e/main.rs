@@ -10,6 +10,7 @@ mod sandboxed;
 mod supervisors;
 mod users;
 
+mod adversary;
 mod bad_days;
 mod deadlines;
 mod endings;
@@ -65,6 +66,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("foreign", foreign::PROMISES),
         ("surroundings", surroundings::PROMISES),
         ("rights", rights::PROMISES),
+        ("adversary", adversary::PROMISES),
         ("endings", endings::PROMISES),
         ("deadlines", deadlines::PROMISES),
         ("pictures", pictures::PROMISES),

@@ -83,6 +83,11 @@ impl Private {
     }
 
     pub(crate) fn holds(&self, mount: &Mount) -> bool {
+        let point = Path::new(&mount.point);
+        if point.starts_with(STASH) && point != Path::new(STASH) {
+            // Covered for good.
+            return true;
+        }
         match mount.kind.as_str() {
             "overlay" => {
                 let upper = mount.super_options.iter().find_map(|option| option.strip_prefix("upperdir="));
@@ -92,7 +97,8 @@ impl Private {
             "tmpfs" if ["/tmp", "/var/tmp", "/dev/shm"].contains(&mount.point.as_str()) => {
                 mount.device == self.device
             }
-            "proc" => mount.point == "/proc",
+            // The settings of its own network are its own.
+            "proc" => ["/proc", "/proc/sys/net"].contains(&mount.point.as_str()),
             "devpts" => mount.point == "/dev/pts",
             // In a container they are on a tmpfs, elsewhere on a devtmpfs.
             _ => DEVICES.contains(&mount.point.as_str()),

@@ -67,6 +67,7 @@ const fn trial_of_its_own(step: Step) -> Option<&'static str> {
         | Step::GuardProc
         | Step::MountDevpts
         | Step::NewSession
+        | Step::NewKeyring
         | Step::OpenTerminal
         | Step::CloneWorkload
         | Step::UnshareCgroup

@@ -4,7 +4,8 @@
 use crate::observed::Seen;
 use crate::sandboxed::Suite;
 use crate::{
-    endings, foreign, killed_supervisors, leftovers, rootfs, services, steps, submounts, surroundings,
+    adversary, endings, foreign, killed_supervisors, leftovers, rootfs, services, steps, submounts,
+    surroundings,
 };
 use libtest_mimic::Failed;
 use nix::sched::{CloneFlags, unshare};
@@ -46,6 +47,7 @@ const PARTS: &[Part] = &[
     ("joins_without_descriptors", steps::joins_without_descriptors),
     ("late_guest", steps::late_guest),
     ("long_output", endings::with_long_output),
+    ("with_session_keyring", adversary::with_session_keyring),
 ];
 
 /// Plays the part that the command line names; `None` if it names none.

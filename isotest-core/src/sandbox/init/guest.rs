@@ -2,7 +2,7 @@
 //! starts, but it rules over nothing else. Its monitor stays outside the pid namespace, and kills what the guest has to leave:
 //! there it is seen whatever was done to the `/proc` inside.
 
-use super::{children, watch, workload_from};
+use super::{children, keyring, watch, workload_from};
 use crate::outcome::{ChangedPaths, Ending, Exit};
 use crate::plan::Attended;
 use crate::sandbox::protocol::channel::{self, Command, Report};
@@ -109,6 +109,7 @@ impl Guest<'_> {
             Ok(vec![dup(io::stdin())?, dup(io::stdout())?, dup(io::stderr())?])
         })?;
         Step::NewSession.run(setsid)?;
+        Step::NewKeyring.run(keyring::leave)?;
         let open = || terminal::open_for(self.attended, &stdio, control);
         let terminal = Step::OpenTerminal.run(open)?;
         let mut descriptors = Descriptors::of_guest(stdio, terminal);

@@ -3,6 +3,7 @@
 
 mod changes;
 pub(crate) mod guest;
+mod keyring;
 mod layers;
 pub(crate) mod leftovers;
 mod sampler;
@@ -86,6 +87,7 @@ fn attempt(
     Step::DieWithParent.run(|| die_with_parent(hold))?;
     let uppers = set_up(template, start, store, settings)?;
     Step::NewSession.run(setsid)?;
+    Step::NewKeyring.run(keyring::leave)?;
     if let Some(attended) = start.attended {
         let open = || terminal::open_for(attended, &descriptors.stdio, control);
         descriptors.terminal = Step::OpenTerminal.run(open)?;
