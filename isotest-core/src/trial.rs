@@ -98,5 +98,5 @@ fn wants(template: &Template, capability: Capability) -> bool {
 /// # Errors
 /// The step that failed.
 fn try_alone(part: Part, template: &Template) -> Result<(), StepError> {
-    Zygote::start(&Order::Try(part, Box::new(template.clone()))).map(drop)
+    Zygote::start(&Order::Try(part, Box::new(template.clone())), &[]).map(drop)
 }

@@ -3,7 +3,7 @@
 use crate::call::{Ended, Lines, isotest};
 use crate::host::{cgroups_of, skip_without_cgroups, wait_until};
 use crate::project::Project;
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -40,9 +40,11 @@ fn meddled(place: &Path, tests: &str, meddle: impl FnOnce(&[PathBuf])) -> (Ended
     (ended, lines)
 }
 
+/// Those of attempts, which are numbers.
 fn directories(run: &Path) -> Vec<PathBuf> {
-    let inside = fs::read_dir(run).into_iter().flatten().flatten().map(|entry| entry.path());
-    inside.filter(|path| path.is_dir() && !path.ends_with("supervisor")).collect()
+    let is_number = |entry: &DirEntry| entry.file_name().to_string_lossy().parse::<u64>().is_ok();
+    let inside = fs::read_dir(run).into_iter().flatten().flatten();
+    inside.filter(is_number).map(|entry| entry.path()).collect()
 }
 
 fn is_inhabited(leaf: &Path) -> bool {

@@ -1,7 +1,8 @@
 //! The run's own cgroup directories: found by trying, prepared, and removed with everything as it was.
 
+use super::cell::{Cell, Site, inherit};
 use super::leaf::Leaf;
-use super::{Hierarchy, Place, sweep};
+use super::{Hierarchy, Place, processors, sweep};
 use crate::host::{CgroupMount, Host};
 use crate::limits::Limits;
 use crate::plan::{Figures, View};
@@ -11,6 +12,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where the supervisor itself moves, since a version 2 cgroup that hands controllers on may hold no processes.
@@ -25,6 +27,11 @@ pub struct Cgroups {
     /// The numbers of the block devices, where their traffic is limited.
     pub(super) devices: Vec<String>,
     next: AtomicU64,
+    /// The version 1 hierarchies of which nothing is needed, by their mount points, if root inside could write to them.
+    idle: Vec<(PathBuf, Site)>,
+    /// Whether what runs inside may write to them.
+    is_of_root: bool,
+    next_cell: AtomicU64,
     /// The controllers that are there and were refused, and what the kernel said.
     refused: Vec<(&'static str, String)>,
     /// What stands for peaks of which this kernel keeps no account.
@@ -89,6 +96,9 @@ impl Cgroups {
             missing.push((Capability::Io, "the kernel does not account for the I/O of processes".into()));
         }
         missing.retain(|(capability, _)| wanted.contains(capability) && !cgroups.serves(*capability));
+        if host.ids.uid == 0 {
+            cgroups.add_idle(host);
+        }
         Established { cgroups, missing }
     }
 
@@ -149,6 +159,25 @@ impl Cgroups {
         Leaf::create(&self.hierarchies, &id, limits, &self.devices).map(Some)
     }
 
+    /// Makes a cell for one zygote; `None` where there is nothing to be kept from what it starts.
+    ///
+    /// # Errors
+    /// When a directory cannot be made.
+    pub(crate) fn make_cell(&self) -> io::Result<Option<Cell>> {
+        if !self.is_of_root || (self.idle.is_empty() && self.hierarchies.is_empty()) {
+            return Ok(None);
+        }
+        let idle: Vec<_> = self.idle.iter().map(|(_, site)| site.clone()).collect();
+        let site = |hierarchy: &Hierarchy| Site {
+            run: hierarchy.run.clone(),
+            handle: Arc::clone(&hierarchy.handle),
+            unified: hierarchy.unified,
+        };
+        let measured = self.hierarchies.iter().map(site).collect();
+        let name = format!("cell-{}", self.next_cell.fetch_add(1, Ordering::Relaxed));
+        Cell::make(name, &idle, measured).map(Some)
+    }
+
     /// Leaves the host's cgroups as they were. Call it when every zygote is gone.
     ///
     /// # Errors
@@ -159,7 +188,8 @@ impl Cgroups {
         if let (Some(moved), Some(hierarchy)) = (&self.moved, unified) {
             result = result.and(moved.undo(&hierarchy.run));
         }
-        for Hierarchy { run, .. } in &self.hierarchies {
+        let idle = self.idle.iter().map(|(_, site)| &site.run);
+        for run in self.hierarchies.iter().map(|hierarchy| &hierarchy.run).chain(idle) {
             let removed = unless(io::ErrorKind::NotFound, sweep::remove_tree(run));
             result = result.and(removed.map_err(|error| refused("remove", run, &error)));
         }
@@ -207,17 +237,40 @@ impl Cgroups {
         Ok(())
     }
 
+    /// Makes the run's directory in every version 1 hierarchy that has none. One that allows of none to be made is not
+    /// writable to root inside either.
+    fn add_idle(&mut self, host: &Host) {
+        self.is_of_root = true;
+        for mount in host.cgroups.iter().filter(|mount| !mount.unified) {
+            let is_known = |point: &Path| point == mount.mount_point;
+            if self.hierarchies.iter().any(|hierarchy| is_known(&hierarchy.mount_point)) {
+                continue;
+            }
+            if let Ok((run, handle)) = sweep::make_run(&mount.own, &mount.mount_point) {
+                // Without processors and memory nobody may enter it; this is found then.
+                let _ = inherit(&mount.own, &run);
+                weigh(&run);
+                self.idle.push((mount.mount_point.clone(), Site { run, handle, unified: false }));
+            }
+        }
+    }
+
     /// The hierarchy of a version 1 mount, with a directory of the run in it.
     pub(super) fn v1(&mut self, mount: &CgroupMount, uid: u32) -> Result<&mut Hierarchy, String> {
         let known = self.hierarchies.iter().position(|hierarchy| hierarchy.mount_point == mount.mount_point);
         if let Some(known) = known {
             return Ok(&mut self.hierarchies[known]);
         }
+        let mount_point = mount.mount_point.clone();
+        if let Some(idle) = self.idle.iter().position(|(point, _)| *point == mount_point) {
+            let (_, Site { run, handle, .. }) = self.idle.remove(idle);
+            self.hierarchies.push(Hierarchy::new(false, run, handle, mount_point, Vec::new()));
+            return Ok(self.hierarchies.last_mut().ok_or("no hierarchy")?);
+        }
         let run_in = |base: &Path| sweep::make_run(base, &mount.mount_point);
         let handed_over = || handed_over(&mount.own, uid).find_map(|base| run_in(&base).ok());
         let made = run_in(&mount.own).or_else(|error| handed_over().ok_or(error));
         let (run, handle) = made.map_err(|error| refused("create a cgroup in", &mount.own, &error))?;
-        let mount_point = mount.mount_point.clone();
         self.hierarchies.push(Hierarchy::new(false, run, handle, mount_point, Vec::new()));
         Ok(self.hierarchies.last_mut().ok_or("no hierarchy")?)
     }
@@ -335,6 +388,18 @@ fn is_delegated(place: &Path, mount_point: &Path, uid: u32) -> bool {
     let given: Vec<_> = given.collect();
     // All that root sees belongs to root, and says nothing.
     uid != 0 && !given.is_empty() && !given.iter().any(|place| place.join("init.scope").is_dir())
+}
+
+/// Where processors are shared among cgroups, the run's would have no more of them than one process beside it, for all its
+/// tests.
+fn weigh(run: &Path) {
+    const OF_ONE: u64 = 1024;
+    const MOST: u64 = 1 << 18;
+    let shares = run.join("cpu.shares");
+    if shares.exists() {
+        // Refused, it costs time on a busy machine, and nothing else.
+        let _ = fs::write(shares, (OF_ONE * processors()).min(MOST).to_string());
+    }
 }
 
 /// The cgroups directly below the own one that somebody has given to this user.

@@ -1,7 +1,7 @@
 //! The cgroup of one attempt: made, entered by descriptors, read, removed.
 
 use super::limits::{self, Setting};
-use super::{Hierarchy, parse};
+use super::{Hierarchy, parse, sweep};
 use crate::limits::Limits;
 use crate::policy::Capability;
 use crate::step::{Step, StepError};
@@ -13,6 +13,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ struct Place {
     run: Arc<File>,
     /// The name, in the run's directory, of the one where limits are set and figures are read.
     id: String,
+    /// Where that is.
+    path: PathBuf,
     /// That directory.
     outer: File,
     /// Where the workload lives, if that is another one.
@@ -170,7 +173,9 @@ impl Place {
         let outer = make_directory(&run, id)?;
         let (unified, serves) = (hierarchy.unified, hierarchy.serves.clone());
         let (set, processors) = (Vec::new(), hierarchy.processors);
-        let mut place = Self { run, id: id.to_owned(), outer, inner: None, unified, serves, set, processors };
+        let path = hierarchy.run.join(id);
+        let mut place =
+            Self { run, id: id.to_owned(), path, outer, inner: None, unified, serves, set, processors };
         let settings = hierarchy.controls.iter();
         let settings = settings.flat_map(|control| limits::settings(limits, *control, unified, devices));
         match place.limit(settings, limits.any()) {
@@ -208,10 +213,12 @@ impl Place {
     }
 
     fn remove(&self) -> io::Result<()> {
-        if self.inner.is_some() {
-            remove_if_there(&self.outer, INNER)?;
+        let inner = self.inner.as_ref().map_or(Ok(()), |_| remove_if_there(&self.outer, INNER));
+        match inner.and_then(|()| remove_if_there(&self.run, &self.id)) {
+            // Root inside may have made others below.
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => sweep::remove_tree(&self.path),
+            removed => removed,
         }
-        remove_if_there(&self.run, &self.id)
     }
 
     fn open(&self, file: &str) -> io::Result<OwnedFd> {
@@ -368,6 +375,7 @@ mod tests {
         Ok(Place {
             run: Arc::new(outer.try_clone()?),
             id: "1".to_owned(),
+            path: directory.join("1"),
             outer,
             inner: None,
             unified,

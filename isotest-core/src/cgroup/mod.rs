@@ -2,6 +2,7 @@
 //! Which hierarchy serves which metric is decided by which files exist, never by the kernel's version.
 
 mod base;
+mod cell;
 mod control;
 mod leaf;
 mod limits;
@@ -12,6 +13,7 @@ pub mod scope;
 mod sweep;
 
 pub use base::{Cgroups, Established};
+pub use cell::Cell;
 pub use leaf::Leaf;
 
 pub(crate) use leaf::INNER;

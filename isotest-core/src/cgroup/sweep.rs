@@ -3,14 +3,16 @@
 use nix::unistd::{AccessFlags, access};
 use procfs::process::Process;
 use std::collections::VecDeque;
-use std::fs::{self, DirEntry, File};
-use std::io;
+use std::fs::{self, DirEntry, File, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What the names of a run's directories begin with.
 const PREFIX: &str = "isotest-";
+
+pub(super) const FREEZER: &str = "freezer.state";
 
 /// What the search for directories of dead runs may cost in one hierarchy, since there may be thousands of cgroups and every
 /// run begins with it. The unit is a look at a directory, about a microsecond.
@@ -118,12 +120,26 @@ fn has_directories(entry: &DirEntry) -> bool {
 /// # Errors
 /// The first directory that could not be removed.
 pub(super) fn remove_tree(directory: &Path) -> io::Result<()> {
+    thaw_tree(directory);
     for entry in fs::read_dir(directory)?.flatten() {
         if entry.file_type()?.is_dir() {
             remove_tree(&entry.path())?;
         }
     }
     fs::remove_dir(directory)
+}
+
+/// Thaws what is frozen in a directory and below it. Killed while it is frozen, a process does not die.
+pub(super) fn thaw_tree(directory: &Path) {
+    let state = OpenOptions::new().write(true).open(directory.join(FREEZER));
+    // Version 2 and the other hierarchies of version 1 have no such file.
+    let Ok(mut state) = state else { return };
+    let _ = state.write_all(b"THAWED");
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            thaw_tree(&entry.path());
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,17 +4,26 @@ use crate::observed::{Seen, text};
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::supervisors;
+use isotest_core::host::CgroupMount;
+use isotest_core::outcome::Outcome;
 use isotest_core::plan::{Network, Views};
+use nix::sched::CloneFlags;
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("no_attack_opens_what_is_guarded", guarded),
     Promise::new("the_same_attacks_open_what_it_has_guarded_itself", guarded_itself).needs(&[Need::Root]),
     Promise::new("root_may_write_the_settings_of_its_own_network", own_settings).needs(&[Need::Root]),
     Promise::new("a_session_keyring_is_of_one_attempt", session_keyring),
+    Promise::new("root_finds_no_version_1_cgroup_of_the_host", cgroups_of_the_host)
+        .needs(&[Need::Root, Need::V1]),
+    Promise::new("what_root_does_to_its_cgroup_ends_with_the_attempt", own_cgroup)
+        .needs(&[Need::Root, Need::V1]),
+    Promise::new("what_has_frozen_itself_is_ended", frozen).needs(&[Need::Root, Need::V1]).alone(),
 ];
 
 /// How many times `pry` attacks.
@@ -148,4 +157,73 @@ pub(crate) fn with_session_keyring(_: &[OsString]) -> Kept {
     wish.attempt(&mut slot, &["find_key", "isotest-inside"])?.refused("ENOKEY")?;
     suite.outside(&["find_key", "isotest-inside"])?.refused("ENOKEY")?;
     Ok(())
+}
+
+/// Mounts the hierarchy of the controllers `$1` at `$2` and makes the directory `$3` in it.
+const MOUNT: &str = "mkdir -p \"$2\" && mount -t cgroup -o \"$1\" none \"$2\" && mkdir \"$2/$3\"";
+
+fn cgroups_of_the_host(suite: &Suite) -> Kept {
+    let name = format!("isotest-e2e-{}", std::process::id());
+    let hierarchies: Vec<_> =
+        suite.host.cgroups.iter().filter(|mount| !mount.controllers.is_empty()).collect();
+    assert!(!hierarchies.is_empty());
+    for mount in hierarchies {
+        let controllers = mount.controllers.join(",");
+        for measured in [true, false] {
+            let wish = Wish { measured, ..suite.wish() }.program("/bin/sh");
+            let arguments = ["-c", MOUNT, "sh", &controllers, "/tmp/cgroup", &name];
+            suite.inside_with(&wish, &arguments)?.did()?;
+            assert!(!mount.own.join(&name).exists(), "{controllers}");
+            let left = fs::read_dir(&mount.own)?
+                .flatten()
+                .flat_map(|run| fs::read_dir(run.path()).into_iter().flatten());
+            let left = left.flatten().map(|cell| cell.path().join(&name)).find(|path| path.exists());
+            assert_eq!(left, None, "{controllers}");
+        }
+        let scratch = suite.scratch()?;
+        let mut outside =
+            supervisors::in_new(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWCGROUP, "/bin/sh")?;
+        outside.args(["-c", MOUNT, "sh", &controllers]).arg(scratch.path().join("cgroup")).arg(&name);
+        Seen::of(&mut outside)?.did()?;
+        fs::remove_dir(mount.own.join(&name))?;
+    }
+    Ok(())
+}
+
+/// The hierarchy that carries this controller.
+fn carrying<'suite>(suite: &'suite Suite, controller: &str) -> Option<&'suite CgroupMount> {
+    let carries = |mount: &&CgroupMount| mount.controllers.iter().any(|carried| carried == controller);
+    suite.host.cgroups.iter().find(carries)
+}
+
+fn own_cgroup(suite: &Suite) -> Kept {
+    let Some(mount) = carrying(suite, "cpuset") else { return Ok(()) };
+    let own = fs::read_to_string(mount.own.join("cpuset.cpus"))?;
+    let template = suite.template(&suite.wish());
+    let mut slot = suite.slot(&template)?;
+    let sh = suite.wish().program("/bin/sh");
+    let first = own.split([',', '-']).next().unwrap_or_default().trim();
+    for (write, read) in [(first, first), ("", own.trim()), ("", own.trim()), ("", own.trim())] {
+        let script = format!(
+            "{MOUNT} && {{ [ -z \"$4\" ] || echo \"$4\" > \"$2/cpuset.cpus\"; }} && [ \"$(cat \"$2/cpuset.cpus\")\" = \"$5\" ]"
+        );
+        let arguments = ["-c", &script, "sh", "cpuset", "/tmp/cgroup", "below", write, read];
+        sh.attempt(&mut slot, &arguments)?.did()?;
+    }
+    assert_eq!(fs::read_to_string(mount.own.join("cpuset.cpus"))?, own);
+    Ok(())
+}
+
+fn frozen(suite: &Suite) -> Kept {
+    if carrying(suite, "freezer").is_none() {
+        return Ok(());
+    }
+    let template = suite.template(&suite.wish());
+    let mut slot = suite.slot(&template)?;
+    let wish = Wish { timeout: Some(Duration::from_millis(500)), ..suite.wish() }.program("/bin/sh");
+    let freeze = format!("{MOUNT} && echo FROZEN > \"$2/freezer.state\"");
+    let inside = wish.attempt(&mut slot, &["-c", &freeze, "sh", "freezer", "/tmp/cgroup", "below"])?;
+    inside.outcome(&Outcome::TimedOut)?;
+    suite.inside(&["exit", "0"])?.outcome(&Outcome::Passed)?;
+    suite.wish().attempt(&mut slot, &["exit", "0"])?.outcome(&Outcome::Passed)
 }

@@ -8,6 +8,7 @@ use isotest_core::plan::Views;
 use isotest_core::policy::Capability;
 use libtest_mimic::Failed;
 use nix::sched::CloneFlags;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
@@ -147,12 +148,13 @@ fn limit_stays(suite: &Suite) -> Kept {
     Ok(())
 }
 
-/// The directories of all attempts, and of sandboxes that wait for theirs.
+/// The directories of all attempts, and of sandboxes that wait for theirs. Those of what is not measured stay.
 pub(crate) fn leaves(suite: &Suite) -> Vec<PathBuf> {
     let inside =
         suite.cgroups.views().into_iter().flat_map(|view| fs::read_dir(view.stash)).flatten().flatten();
     let directories = inside.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    directories.map(|entry| entry.path()).filter(|path| !path.ends_with("supervisor")).collect()
+    let is_of_attempt = |name: &OsStr| name != "supervisor" && !name.to_string_lossy().starts_with("whole-");
+    directories.filter(|entry| is_of_attempt(&entry.file_name())).map(|entry| entry.path()).collect()
 }
 
 fn cgroup_is_removed(suite: &Suite) -> Kept {

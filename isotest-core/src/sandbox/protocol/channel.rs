@@ -17,7 +17,7 @@ pub(crate) use crate::messages::{receive, send};
 /// From the supervisor to a zygote.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
-    /// Build this template. The answer is a [`Prepared`].
+    /// Build this template, in the cgroups of which the `tasks` files come along. The answer is a [`Prepared`].
     Prepare(Box<Template>),
     /// Try this part of it instead, and end. The answer is a [`Prepared`].
     Try(Part, Box<Template>),

@@ -187,6 +187,7 @@ impl Attempt {
                 self.autopsy = Some(look(self.zygote, moment));
                 // An init that has just gone is noticed by the next wait.
                 let _ = channel::send(&mut sandbox.control, &Command::GoOn, &[]);
+                sandbox.thaw();
             }
             Report::Stopped(signal) => return Ok(Some(signal)),
             Report::Uncounted(error) => self.uncounted = Some(error),
@@ -218,6 +219,7 @@ impl Attempt {
         if let Some(sandbox) = &mut self.sandbox {
             // An init that has just gone is noticed by the next wait.
             let _ = channel::send(&mut sandbox.control, &Command::Kill, &[]);
+            sandbox.thaw();
         }
         Ok(Waited::Ended)
     }

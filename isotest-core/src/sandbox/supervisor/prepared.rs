@@ -2,7 +2,7 @@
 //! workload runs.
 
 use super::capture::Capture;
-use crate::cgroup::{Cgroups, Leaf};
+use crate::cgroup::{Cell, Cgroups, Leaf};
 use crate::limits::Limits;
 use crate::plan::{Attended, SandboxPlan, Workload};
 use crate::sandbox::protocol::channel::{self, Command, Order, Packed, Report, Start};
@@ -15,6 +15,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What must be known of an attempt before its sandbox is made.
@@ -39,6 +40,8 @@ impl From<&SandboxPlan> for Kind {
 pub(super) struct Sandbox {
     pub(super) kind: Kind,
     leaf: Option<Leaf>,
+    /// Where it is in the hierarchies in which it has no leaf.
+    cell: Option<Arc<Cell>>,
     pub(super) control: UnixStream,
     pub(super) streams: [Stream; 2],
 }
@@ -91,13 +94,18 @@ impl Sandbox {
     ///
     /// # Errors
     /// The step that failed here.
-    pub(super) fn order(kind: &Kind, cgroups: &Cgroups, orders: &mut UnixStream) -> Result<Self, StepError> {
+    pub(super) fn order(
+        kind: &Kind,
+        cgroups: &Cgroups,
+        cell: Option<&Arc<Cell>>,
+        orders: &mut UnixStream,
+    ) -> Result<Self, StepError> {
         let leaf =
             if kind.measured { Step::CreateCgroup.run(|| cgroups.create_leaf(&kind.limits))? } else { None };
-        match Self::send(kind, leaf.as_ref(), orders) {
+        match Self::send(kind, leaf.as_ref(), cell.map(|cell| &**cell), orders) {
             Ok((control, pipes)) => {
                 let streams = pipes.map(|pipe| Stream { pipe, capture: Capture::new(kind.output_bytes) });
-                Ok(Self { kind: kind.clone(), leaf, control, streams })
+                Ok(Self { kind: kind.clone(), leaf, cell: cell.cloned(), control, streams })
             }
             Err(error) => {
                 remove(leaf.as_ref());
@@ -109,20 +117,26 @@ impl Sandbox {
     /// One that was not made here: what a guest of it has to say comes over `control`.
     pub(super) fn of_guest(plan: &SandboxPlan, control: UnixStream) -> Self {
         let stream = || Stream { pipe: None, capture: Capture::new(0) };
-        Self { kind: Kind::from(plan), leaf: None, control, streams: [stream(), stream()] }
+        Self { kind: Kind::from(plan), leaf: None, cell: None, control, streams: [stream(), stream()] }
     }
 
     fn send(
         kind: &Kind,
         leaf: Option<&Leaf>,
+        cell: Option<&Cell>,
         orders: &mut UnixStream,
     ) -> Result<(UnixStream, [Option<OwnedFd>; 2]), StepError> {
         let (control, theirs) = Step::StartZygote.run(UnixStream::pair)?;
         let Wiring { outside, inside } = Step::StartZygote.run(|| wire(kind))?;
-        let (directory, tasks) = match leaf {
+        let (mut directory, mut tasks) = match leaf {
             Some(leaf) => Step::CreateCgroup.run(|| leaf.entrances())?,
             None => (None, Vec::new()),
         };
+        if let Some(cell) = cell {
+            let (born, further) = Step::CreateCgroup.run(|| cell.for_workload(leaf.is_some()))?;
+            directory = directory.or(born);
+            tasks.extend(further);
+        }
         let start = Start {
             leaf: leaf.map(|leaf| leaf.name().to_owned()),
             born_in_cgroup: directory.is_some(),
@@ -190,6 +204,13 @@ impl Sandbox {
     /// When they are gone, too.
     pub(super) fn usage(&self) -> Result<Usage, StepError> {
         self.leaf.as_ref().map_or_else(|| Ok(Usage::default()), Leaf::usage)
+    }
+
+    /// Lets those die that have been frozen.
+    pub(super) fn thaw(&self) {
+        if let Some(cell) = &self.cell {
+            cell.thaw();
+        }
     }
 
     /// Which limit somebody has changed.

@@ -3,7 +3,7 @@
 use super::attempt::{Attempt, Waited};
 use super::cancel::Cancel;
 use super::prepared::{Kind, Sandbox};
-use crate::cgroup::Cgroups;
+use crate::cgroup::{Cell, Cgroups};
 use crate::plan::{SandboxPlan, Template};
 use crate::record::Record;
 use crate::role;
@@ -13,10 +13,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::VecDeque;
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,8 @@ const AHEAD: usize = 2;
 pub struct Slot<'run> {
     template: &'run Template,
     cgroups: &'run Cgroups,
+    /// Where the zygote is in the hierarchies in which attempts have no leaf.
+    cell: Option<Arc<Cell>>,
     zygote: Zygote,
     ready: VecDeque<Sandbox>,
 }
@@ -45,7 +48,9 @@ impl<'run> Slot<'run> {
     /// # Errors
     /// The step that failed.
     pub fn start(template: &'run Template, cgroups: &'run Cgroups) -> Result<Self, StepError> {
-        Ok(Self { template, cgroups, zygote: prepared(template)?, ready: VecDeque::new() })
+        let cell = cell(cgroups)?;
+        let zygote = prepared(template, cell.as_deref())?;
+        Ok(Self { template, cgroups, cell, zygote, ready: VecDeque::new() })
     }
 
     /// From here on attempts have this template. That costs a new zygote if it is another than before.
@@ -54,7 +59,7 @@ impl<'run> Slot<'run> {
     /// The step that failed; attempts then have the template they had.
     pub fn enter(&mut self, template: &'run Template) -> Result<(), StepError> {
         if !std::ptr::eq(self.template, template) {
-            let zygote = prepared(template)?;
+            let zygote = prepared(template, self.cell.as_deref())?;
             self.end();
             self.zygote = zygote;
             self.template = template;
@@ -87,6 +92,9 @@ impl<'run> Slot<'run> {
     /// Starts an attempt after which no other like it is expected.
     pub fn launch_last(&mut self, plan: &SandboxPlan) -> Attempt {
         let kind = Kind::from(plan);
+        if self.cell.as_ref().is_some_and(|cell| !cell.is_untouched()) {
+            self.renew();
+        }
         if self.ready.front().is_some_and(|sandbox| sandbox.kind != kind) {
             self.discard_ready();
         }
@@ -125,18 +133,25 @@ impl<'run> Slot<'run> {
     }
 
     fn order(&mut self, kind: &Kind) -> Result<Sandbox, StepError> {
-        Sandbox::order(kind, self.cgroups, &mut self.zygote.orders)
+        Sandbox::order(kind, self.cgroups, self.cell.as_ref(), &mut self.zygote.orders)
     }
 
-    /// Another zygote for what follows. Without one the next attempt says why.
+    /// Another zygote for what follows, in another cell. Without one the next attempt says why.
     fn renew(&mut self) {
         self.end();
-        if let Ok(zygote) = prepared(self.template) {
+        let cell = cell(self.cgroups);
+        if let Ok((cell, zygote)) =
+            cell.and_then(|cell| Ok((cell.clone(), prepared(self.template, cell.as_deref())?)))
+        {
             self.zygote = zygote;
+            self.cell = cell;
         }
     }
 
     fn end(&mut self) {
+        if let Some(cell) = &self.cell {
+            cell.thaw();
+        }
         self.zygote.kill();
         self.discard_ready();
     }
@@ -154,8 +169,14 @@ impl Drop for Slot<'_> {
     }
 }
 
-fn prepared(template: &Template) -> Result<Zygote, StepError> {
-    Zygote::start(&Order::Prepare(Box::new(template.clone())))
+fn cell(cgroups: &Cgroups) -> Result<Option<Arc<Cell>>, StepError> {
+    Ok(Step::CreateCgroup.run(|| cgroups.make_cell())?.map(Arc::new))
+}
+
+fn prepared(template: &Template, cell: Option<&Cell>) -> Result<Zygote, StepError> {
+    let tasks = cell.map_or_else(|| Ok(Vec::new()), |cell| Step::CreateCgroup.run(|| cell.for_zygote()))?;
+    let tasks: Vec<_> = tasks.iter().map(AsFd::as_fd).collect();
+    Zygote::start(&Order::Prepare(Box::new(template.clone())), &tasks)
 }
 
 #[derive(Debug)]
@@ -165,11 +186,11 @@ pub(crate) struct Zygote {
 }
 
 impl Zygote {
-    /// Starts one and waits until it has carried out its first order.
+    /// Starts one and waits until it has carried out its first order, which comes with descriptors.
     ///
     /// # Errors
     /// What it answered, or why it could not be asked.
-    pub(crate) fn start(first: &Order) -> Result<Self, StepError> {
+    pub(crate) fn start(first: &Order, descriptors: &[BorrowedFd<'_>]) -> Result<Self, StepError> {
         let (mut orders, theirs) = Step::StartZygote.run(UnixStream::pair)?;
         let process = Step::StartZygote.on("/proc/self/exe", || {
             Command::new("/proc/self/exe")
@@ -184,7 +205,7 @@ impl Zygote {
         })?;
         let mut zygote = Self { process, orders: Step::StartZygote.run(|| orders.try_clone())? };
         let prepared = Step::StartZygote.run(|| -> io::Result<Prepared> {
-            channel::send(&mut orders, first, &[])?;
+            channel::send(&mut orders, first, descriptors)?;
             let answer = channel::receive::<Prepared>(&mut orders)?;
             answer.map(|(prepared, _)| prepared).ok_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))
         });

@@ -45,7 +45,14 @@ pub(crate) fn serve(mut orders: UnixStream) -> io::Result<()> {
     signal::ignore_pipe()?;
     let proof = SingleThreaded::verify()?;
     let template = match channel::receive(&mut orders)? {
-        Some((Order::Prepare(template), _)) => template,
+        Some((Order::Prepare(template), tasks)) => {
+            let joined =
+                tasks.iter().try_for_each(|tasks| Step::JoinCgroup.run(|| write(tasks, b"0")).map(drop));
+            if let Err(error) = joined {
+                return channel::send(&mut orders, &Prepared::Err(error), &[]);
+            }
+            template
+        }
         Some((Order::Try(part, template), _)) => return part::answer(part, &proof, &template, orders),
         Some((Order::Start(_), _)) | None => return Ok(()),
     };
@@ -217,7 +224,7 @@ fn guard_all(guarded: &mut Vec<String>) -> io::Result<()> {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         let is_process = name.parse::<u32>().is_ok();
-        if !is_process && name != PRESSURE && !guarded.contains(&name) && may_be_written(&entry)? {
+        if !is_process && name != PRESSURE && !guarded.contains(&name) && may_be_written(&entry) {
             guarded.push(name);
         }
     }
@@ -227,19 +234,17 @@ fn guard_all(guarded: &mut Vec<String>) -> io::Result<()> {
 /// What is written to it ends with the descriptor.
 const PRESSURE: &str = "pressure";
 
-/// Whether it is a file that somebody may write, or holds one.
-fn may_be_written(entry: &DirEntry) -> io::Result<bool> {
+/// Whether it is a file that somebody may write, or holds one. What cannot be looked at nobody inside can.
+fn may_be_written(entry: &DirEntry) -> bool {
     const WRITABLE: u32 = 0o222;
-    let kind = entry.file_type()?;
-    if !kind.is_dir() {
-        return Ok(kind.is_file() && entry.metadata()?.mode() & WRITABLE != 0);
-    }
-    for entry in fs::read_dir(entry.path())? {
-        if may_be_written(&entry?)? {
-            return Ok(true);
+    match entry.file_type() {
+        Ok(kind) if kind.is_dir() => {
+            let entries = fs::read_dir(entry.path()).into_iter().flatten().flatten();
+            entries.into_iter().any(|entry| may_be_written(&entry))
         }
+        Ok(kind) if kind.is_file() => entry.metadata().is_ok_and(|meta| meta.mode() & WRITABLE != 0),
+        _ => false,
     }
-    Ok(false)
 }
 
 /// Serves and ends the process without the exit handlers of the program it was re-executed from.

@@ -1,0 +1,211 @@
+//! Cgroups in which nothing is measured or limited. Root inside may mount every version 1 hierarchy, and what it finds there is
+//! the cgroup it is in: without one of the run's that is the host's, to be written to. To move each workload would cost as
+//! much as all other guards together. So a zygote moves once, and what it starts is born where it is; only where the zygote
+//! could be frozen with its workload each workload moves.
+
+use super::leaf::make_directory;
+use super::sweep::{self, FREEZER, thaw_tree};
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// What a workload may change of its cgroup that those after it would feel.
+const STATE: [&str; 12] = [
+    "blkio.throttle.read_bps_device",
+    "blkio.throttle.read_iops_device",
+    "blkio.throttle.write_bps_device",
+    "blkio.throttle.write_iops_device",
+    "cpu.cfs_quota_us",
+    "cpu.shares",
+    "cpuset.cpus",
+    "cpuset.mems",
+    "devices.list",
+    FREEZER,
+    "memory.limit_in_bytes",
+    "pids.max",
+];
+
+/// What a new directory of version 1 does not have from its parent, and without which no process may enter it.
+const INHERITED: [&str; 2] = ["cpuset.cpus", "cpuset.mems"];
+
+/// The run's directory in one hierarchy.
+#[derive(Debug, Clone)]
+pub(super) struct Site {
+    pub(super) run: PathBuf,
+    pub(super) handle: Arc<File>,
+    pub(super) unified: bool,
+}
+
+/// A directory in each of several hierarchies for one zygote and what it starts. It is removed when this is dropped.
+#[derive(Debug)]
+pub struct Cell {
+    name: String,
+    /// The hierarchies of which nothing is needed.
+    idle: Vec<Directory>,
+    /// The others, for attempts without a leaf.
+    measured: Vec<Site>,
+    /// The directories in those, once there is such an attempt.
+    unmeasured: OnceLock<Vec<Directory>>,
+}
+
+#[derive(Debug)]
+struct Directory {
+    path: PathBuf,
+    handle: File,
+    unified: bool,
+    /// To move there.
+    tasks: Option<OwnedFd>,
+    /// Whether what is in it may be frozen.
+    freezes: bool,
+    /// The files that are looked at, and what they said first.
+    state: Vec<(File, Vec<u8>)>,
+}
+
+/// What a workload needs to be born in cgroups of version 2, and to enter those of version 1.
+pub(crate) type Entrances = (Option<OwnedFd>, Vec<OwnedFd>);
+
+impl Cell {
+    /// Makes the directories in the hierarchies of which nothing is needed.
+    ///
+    /// # Errors
+    /// When one cannot be made; nothing is left behind then.
+    pub(super) fn make(name: String, idle: &[Site], measured: Vec<Site>) -> io::Result<Self> {
+        let idle = make_all(&name, idle)?;
+        Ok(Self { name, idle, measured, unmeasured: OnceLock::new() })
+    }
+
+    /// What the zygote writes `0` to, to move there with all that it will start.
+    ///
+    /// # Errors
+    /// When a descriptor cannot be had.
+    pub(crate) fn for_zygote(&self) -> io::Result<Vec<OwnedFd>> {
+        tasks_of(self.idle.iter().filter(|directory| !directory.freezes))
+    }
+
+    /// What a workload needs besides, which has a leaf or not.
+    ///
+    /// # Errors
+    /// When a directory cannot be made or a descriptor cannot be had.
+    pub(crate) fn for_workload(&self, has_leaf: bool) -> io::Result<Entrances> {
+        let mut tasks = tasks_of(self.idle.iter().filter(|directory| directory.freezes))?;
+        if has_leaf {
+            return Ok((None, tasks));
+        }
+        let directories = match self.unmeasured.get() {
+            Some(made) => made,
+            None => {
+                let made = make_all(&self.name, &self.measured)?;
+                self.unmeasured.get_or_init(|| made)
+            }
+        };
+        tasks.extend(tasks_of(directories.iter())?);
+        let unified = directories.iter().find(|directory| directory.unified);
+        let born = unified.map(|directory| directory.handle.try_clone()).transpose()?;
+        Ok((born.map(OwnedFd::from), tasks))
+    }
+
+    /// Whether everything looks as it was made.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.directories().all(Directory::is_untouched)
+    }
+
+    /// Lets those die that have been frozen.
+    pub(crate) fn thaw(&self) {
+        self.directories()
+            .filter(|directory| directory.freezes)
+            .for_each(|directory| thaw_tree(&directory.path));
+    }
+
+    fn directories(&self) -> impl Iterator<Item = &Directory> {
+        self.idle.iter().chain(self.unmeasured.get().into_iter().flatten())
+    }
+}
+
+impl Drop for Cell {
+    fn drop(&mut self) {
+        self.directories().for_each(Directory::remove);
+    }
+}
+
+impl Directory {
+    fn make(site: &Site, name: &str) -> io::Result<Self> {
+        let handle = make_directory(&site.handle, name)?;
+        let path = site.run.join(name);
+        Self::open(site, &path, handle).inspect_err(|_| {
+            // The failure to tell is the first; what cannot be removed now is removed with the run's directory.
+            let _ = fs::remove_dir(&path);
+        })
+    }
+
+    fn open(site: &Site, path: &Path, handle: File) -> io::Result<Self> {
+        inherit(&site.run, path)?;
+        let tasks = if site.unified { None } else { Some(open(&handle, "tasks", OFlag::O_WRONLY)?) };
+        let file = |name: &&str| {
+            let file = File::from(open(&handle, name, OFlag::O_RDONLY).ok()?);
+            let text = text_of(&file)?;
+            Some((file, text))
+        };
+        let state = STATE.iter().filter_map(file).collect();
+        let freezes = !site.unified && path.join(FREEZER).exists();
+        Ok(Self { path: path.to_owned(), handle, unified: site.unified, tasks, freezes, state })
+    }
+
+    fn is_untouched(&self) -> bool {
+        const WITHOUT_DIRECTORIES: u64 = 2;
+        self.handle.metadata().is_ok_and(|meta| meta.nlink() == WITHOUT_DIRECTORIES)
+            && self.state.iter().all(|(file, text)| text_of(file).as_ref() == Some(text))
+    }
+
+    /// What cannot be removed now is removed with the run's directory, or swept by the next run.
+    fn remove(&self) {
+        let _ = sweep::remove_tree(&self.path);
+    }
+}
+
+fn make_all(name: &str, sites: &[Site]) -> io::Result<Vec<Directory>> {
+    let mut made: Vec<Directory> = Vec::new();
+    for site in sites {
+        match Directory::make(site, name) {
+            Ok(directory) => made.push(directory),
+            Err(error) => {
+                made.iter().for_each(Directory::remove);
+                return Err(error);
+            }
+        }
+    }
+    Ok(made)
+}
+
+fn tasks_of<'a>(directories: impl Iterator<Item = &'a Directory>) -> io::Result<Vec<OwnedFd>> {
+    directories.filter_map(|directory| directory.tasks.as_ref()).map(OwnedFd::try_clone).collect()
+}
+
+/// Gives a new directory what it needs of its parent to hold processes.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub(super) fn inherit(parent: &Path, directory: &Path) -> io::Result<()> {
+    for file in INHERITED {
+        if let Ok(text) = fs::read(parent.join(file)) {
+            fs::write(directory.join(file), text)?;
+        }
+    }
+    Ok(())
+}
+
+fn open(directory: &File, file: &str, flags: OFlag) -> io::Result<OwnedFd> {
+    Ok(openat(directory, file, flags | OFlag::O_CLOEXEC, Mode::empty())?)
+}
+
+/// The beginning of a file, which is all of it as it is made.
+fn text_of(file: &File) -> Option<Vec<u8>> {
+    let mut text = vec![0; 512];
+    let length = file.read_at(&mut text, 0).ok()?;
+    text.truncate(length);
+    Some(text)
+}
