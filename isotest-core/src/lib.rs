@@ -51,6 +51,11 @@
 //!   strangers. Init also sees what is left running.
 //! - **Born inside the cgroup**, because moving a process by its id waits for a grace period of the kernel. In
 //!   version 2 the workload is cloned into its cgroup; in version 1 it moves itself while it has one thread.
+//! - **Locked from outside**: what root in an attempt is not to take off is mounted in the zygote's mount namespace, of which the
+//!   attempt's is a copy that belongs to a user namespace with fewer rights: the kernel locks it there. So init is started in
+//!   a pid namespace, mounts `/proc`, and only then enters the other namespaces.
+//! - **A cell beside the leaf**: in a version 1 hierarchy in which it had no cgroup, root in an attempt would find that of the
+//!   host.
 //! - **A sandbox ahead**, because set-up then happens while the present workload runs, and the next one starts at once.
 //! - **Handed on if untouched**, because making and destroying an overlay or a network namespace costs as much as
 //!   a small test. Only a store that looks as it was made, and a network namespace in which no packet and no socket is
