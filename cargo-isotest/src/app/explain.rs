@@ -65,6 +65,7 @@ fn script(
         template,
         plan,
         hierarchies: &sandboxes.cgroups.places(),
+        idle: &sandboxes.cgroups.idle_places(),
         environment: &caller.environment,
     })
 }

@@ -18,7 +18,7 @@ const USER: u32 = 61_234;
 /// that other runs have in hierarchies of the host, and who owns `/dev/pts`: to mount(8) a user must be root, who is
 /// somebody else inside.
 const LOOK: &str = "echo '== mounts'; cat /proc/self/mountinfo; echo '== ids'; id; grep Cap /proc/self/status; \
-    echo '== cgroup'; sed -E 's,/(explained-[0-9]+|isotest-[0-9-]+/[0-9]+),/its-name,' /proc/self/cgroup; ls /sys/fs/cgroup/* | grep -vE '^(isotest|explained)-'; echo '== network'; ls /sys/class/net; \
+    echo '== cgroup'; sed -E 's,/(explained-[0-9]+|isotest-[0-9-]+/(cell-)?[0-9]+),/its-name,' /proc/self/cgroup; ls /sys/fs/cgroup/* | grep -vE '^(isotest|explained)-'; echo '== network'; ls /sys/class/net; \
     cat /proc/sys/net/ipv4/ip_local_port_range /proc/sys/net/core/somaxconn; echo '== namespaces'; \
     for n in user pid mnt net ipc uts cgroup; do readlink /proc/self/ns/$n; done; \
     echo '== environment'; env | grep -v -e ^_= -e ^ISOTEST_CALL= | sort; echo '== here'; pwd; stat -c '%A %u %g %N' . / /* /dev/* /run/* | grep -v /dev/pts; \

@@ -147,6 +147,11 @@ impl Cgroups {
         self.hierarchies.iter().map(place).collect()
     }
 
+    /// Where a person would make cgroups for what is to leave the caller's.
+    pub fn idle_places(&self) -> Vec<PathBuf> {
+        self.idle.iter().filter_map(|(_, site)| site.run.parent()).map(Path::to_path_buf).collect()
+    }
+
     /// Makes a cgroup for one attempt; `None` where no hierarchy could be had.
     ///
     /// # Errors

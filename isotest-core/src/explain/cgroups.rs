@@ -1,11 +1,11 @@
 //! The cgroup of an attempt: directories, files that limit, and doors that stay open.
 
-use super::words::{Lines, quoted};
+use super::words::{Lines, list, quoted};
 use crate::cgroup::{INNER, Place, Setting, settings};
 use crate::limits::Control;
 use crate::plan::SandboxPlan;
 use crate::policy::Capability;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Of these a shell has few: those with one digit, without the standard ones and the script.
 const FIRST_DOOR: usize = 3;
@@ -120,6 +120,25 @@ pub(super) fn make(lines: &mut Lines, cgroups: &[Cgroup<'_>]) {
     }
 }
 
+/// Leaves the caller's cgroups, with all that is started from here on. `cleans_up` says whether [`clean_up`] will already be
+/// called.
+pub(super) fn leave(lines: &mut Lines, idle: &[PathBuf], cleans_up: bool) {
+    let Some(places) = list(idle.iter().map(quoted)) else { return };
+    lines.blank();
+    lines.say("Root inside may mount what else there is of version 1, and write to the cgroup that it is in: not the caller's.");
+    lines.say("(A cpuset is empty when it is made.)");
+    if !cleans_up {
+        lines.run("trap clean_up EXIT");
+    }
+    lines.run(&format!("for place in {places}; do"));
+    lines.run("    mkdir \"$place/$name\"");
+    lines.run("    for file in cpuset.cpus cpuset.mems; do");
+    lines.run("        [ ! -e \"$place/$file\" ] || cat \"$place/$file\" > \"$place/$name/$file\"");
+    lines.run("    done");
+    lines.run("    echo $$ > \"$place/$name/tasks\"");
+    lines.run("done");
+}
+
 fn hand_on(lines: &mut Lines, cgroup: &Cgroup<'_>) {
     let (run, base) = (cgroup.run(), quoted(&cgroup.hierarchy.base));
     lines.say("In version 2, a cgroup that hands controllers on to others holds no process itself.");
@@ -134,15 +153,23 @@ fn hand_on(lines: &mut Lines, cgroup: &Cgroup<'_>) {
 }
 
 /// The function that removes them, innermost first.
-pub(super) fn clean_up(lines: &mut Lines, cgroups: &[Cgroup<'_>]) {
-    if cgroups.is_empty() {
+pub(super) fn clean_up(lines: &mut Lines, cgroups: &[Cgroup<'_>], idle: &[PathBuf]) {
+    if cgroups.is_empty() && idle.is_empty() {
         return;
     }
     lines.top("clean_up() {");
     if cgroups.iter().any(|cgroup| cgroup.is_limited) {
         lines.run(&format!("rmdir {}", each(cgroups.iter().map(Cgroup::leaf))));
     }
-    lines.run(&format!("rmdir {}", each(cgroups.iter().map(Cgroup::outer))));
+    if !cgroups.is_empty() {
+        lines.run(&format!("rmdir {}", each(cgroups.iter().map(Cgroup::outer))));
+    }
+    if let Some(places) = list(idle.iter().map(quoted)) {
+        lines.run(&format!("for place in {places}; do"));
+        lines.run("    echo $$ > \"$place/tasks\"");
+        lines.run("    rmdir \"$place/$name\"");
+        lines.run("done");
+    }
     for cgroup in cgroups.iter().filter(|cgroup| cgroup.hands_on()) {
         let (run, base) = (cgroup.run(), quoted(&cgroup.hierarchy.base));
         for controller in cgroup.controllers() {

@@ -24,10 +24,11 @@ pub fn explain(explained: &Explained<'_>) -> String {
     head(&mut lines, explained.title, &cgroups);
     outside(&mut lines, explained, &cgroups);
     prepare(&mut lines, explained, &cgroups);
+    enclose(&mut lines, explained.template);
     attempt(&mut lines, explained);
     workload::workload(&mut lines, explained, &cgroups);
     lines.blank();
-    lines.top("# Each of the four is this script again, one inside the other.");
+    lines.top("# Each of the five is this script again, one inside the other.");
     lines.top("\"${1:-outside}\"");
     lines.text()
 }
@@ -59,6 +60,7 @@ fn outside(lines: &mut Lines, explained: &Explained<'_>, cgroups: &[Cgroup<'_>])
     lines.say("This script, to be read again where its path leads nowhere.");
     lines.run("exec 9< \"$0\"");
     cgroups::make(lines, cgroups);
+    cgroups::leave(lines, explained.idle, !cgroups.is_empty());
     lines.blank();
     let mut unshare = "unshare".to_owned();
     if explained.template.outer_user {
@@ -74,7 +76,7 @@ fn outside(lines: &mut Lines, explained: &Explained<'_>, cgroups: &[Cgroup<'_>])
     lines.run(&format!("{unshare} \\"));
     lines.run(&format!("    {AGAIN} prepare \"$name\""));
     lines.top("}");
-    cgroups::clean_up(lines, cgroups);
+    cgroups::clean_up(lines, cgroups, explained.idle);
 }
 
 fn prepare(lines: &mut Lines, explained: &Explained<'_>, cgroups: &[Cgroup<'_>]) {
@@ -89,19 +91,62 @@ fn prepare(lines: &mut Lines, explained: &Explained<'_>, cgroups: &[Cgroup<'_>])
         network(lines, template);
     }
     lines.blank();
-    lines.say("Into namespaces that are this test's alone. Nobody is anybody in a user namespace until ids are mapped.");
-    lines.say("Process 1 leads a session without a terminal (setsid), of which the program is a member.");
-    lines.say("A shell that sees its ids change while it starts would drop its rights, but with -p, if it knows that.");
-    lines.run("shell=\"sh -p\"; $shell -c : 2> /dev/null || shell=sh");
-    lines.run(&format!("unshare {} --mount-proc --keep-caps \\", namespaces(template)));
-    lines.run(&format!("    setsid {AGAIN_UNMAPPED} attempt \"$name\" <&0 &"));
-    lines.say("Who may: a process of the namespace outside.");
-    lines.run("until [ \"$(readlink /proc/$!/ns/user)\" != \"$(readlink /proc/self/ns/user)\" ]; do sleep 0.01; done");
+    lines.say("Processes of this test see none but their own. Process 1 leads a session without a terminal (setsid), of");
+    lines.say("which the program is a member.");
+    lines.run("unshare --mount --pid --fork --kill-child \\");
+    lines.run(&format!("    {AGAIN} enclose \"$name\" <&0 &"));
+    lines.say(
+        "Nobody is anybody in the user namespace it enters until ids are mapped. Who may: a process outside.",
+    );
+    lines.run("until process=$(cat /proc/$!/task/$!/children) && [ -n \"$process\" ] &&");
+    lines.run("    [ \"$(readlink /proc/${process% }/ns/user)\" != \"$(readlink /proc/self/ns/user)\" ]; do sleep 0.01; done");
     for (file, map) in [("uid_map", &template.uid_map), ("gid_map", &template.gid_map)] {
-        lines.run(&format!("echo {} > /proc/$!/{file}", quoted(seen_from_prepare(map, template.outer_user))));
+        lines.run(&format!(
+            "echo {} > /proc/${{process% }}/{file}",
+            quoted(seen_from_prepare(map, template.outer_user))
+        ));
     }
     lines.run("wait $!");
     lines.top("}");
+}
+
+/// What is mounted here is locked in the next step, of which the user namespace is another.
+fn enclose(lines: &mut Lines, template: &Template) {
+    lines.blank();
+    lines.top("# 3. Process 1 of the sandbox, as yet in the user namespace of 2. What it mounts nobody inside can take off.");
+    lines.top("enclose() {");
+    lines.run("mount -t proc -o nosuid,nodev,noexec proc /proc");
+    if let Some(guarded) = guarded(template) {
+        lines.blank();
+        if template.network != Network::Host {
+            lines.say("The settings of its network are its own.");
+            lines.run("mount --bind /proc/sys/net /proc/sys/net");
+        }
+        lines
+            .say("Of /proc, what is guarded by nothing but the user id 0, and all else that may be written.");
+        lines.run("for part in /proc/*; do");
+        lines.run("    case ${part#/proc/} in");
+        lines.run(&format!("        {guarded}) ;;"));
+        lines.run("        [0-9]* | pressure) continue ;;");
+        lines.run("        *) [ -n \"$(find \"$part\" -type f -perm /222 -print -quit 2> /dev/null)\" ] || continue ;;");
+        lines.run("    esac");
+        lines.run("    mount --rbind \"$part\" \"$part\"");
+        lines.run("    mount -o remount,bind,ro,nosuid,nodev,noexec \"$part\"");
+        lines.run("done");
+    }
+    lines.blank();
+    lines.say("Into namespaces that are this test's alone. A shell that sees its ids change while it starts would drop its");
+    lines.say("rights, but with -p, if it knows that.");
+    lines.run("shell=\"sh -p\"; $shell -c : 2> /dev/null || shell=sh");
+    lines.run(&format!("exec unshare {} --keep-caps \\", namespaces(template)));
+    lines.run(&format!("    setsid {AGAIN_UNMAPPED} attempt \"$name\""));
+    lines.top("}");
+}
+
+/// A pattern of the shell.
+fn guarded(template: &Template) -> Option<String> {
+    let names: Vec<_> = template.private.guarded_proc.iter().map(quoted).collect();
+    if names.is_empty() { None } else { Some(names.join(" | ")) }
 }
 
 /// To mount(8) an ordinary user must be root, which it is in 2.; there, its own id is 0.
@@ -114,7 +159,7 @@ fn seen_from_prepare(map: &str, outer_user: bool) -> String {
 }
 
 fn namespaces(template: &Template) -> String {
-    let mut flags = "--user --mount --pid --fork --kill-child".to_owned();
+    let mut flags = "--user --mount".to_owned();
     for (capability, flag) in [(Capability::Ipc, " --ipc"), (Capability::Uts, " --uts")] {
         if !template.shared.contains(&capability) {
             flags += flag;
@@ -144,7 +189,9 @@ fn network(lines: &mut Lines, template: &Template) {
 fn attempt(lines: &mut Lines, explained: &Explained<'_>) {
     let Explained { template, plan, .. } = explained;
     lines.blank();
-    lines.top("# 3. Process 1 of the sandbox. When it ends, the kernel ends all others in it.");
+    lines.top(
+        "# 4. The same process, in all of its namespaces. When it ends, the kernel ends all others in it.",
+    );
     lines.top("attempt() {");
     lines.say("Who we are is known once both maps are written.");
     lines.run("until read -r mapped < /proc/self/gid_map; do sleep 0.01; done");
@@ -152,15 +199,6 @@ fn attempt(lines: &mut Lines, explained: &Explained<'_>) {
         lines.blank();
         lines.say("This network belongs to this user namespace: root inside may configure it.");
         network(lines, template);
-    }
-    if let Some(guarded) = words::list(template.private.guarded_proc.iter().map(quoted)) {
-        lines.blank();
-        lines.say("Of /proc, what is guarded by nothing but the user id 0.");
-        lines.run(&format!("for part in {guarded}; do"));
-        lines.run("    [ -e \"/proc/$part\" ] || continue");
-        lines.run("    mount --bind \"/proc/$part\" \"/proc/$part\"");
-        lines.run("    mount -o remount,bind,ro \"/proc/$part\"");
-        lines.run("done");
     }
     lines.blank();
     let limited = plan.timeout.map_or_else(String::new, |time| {

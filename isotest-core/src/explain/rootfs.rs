@@ -94,7 +94,8 @@ impl<'a> Site<'a> {
         let is_shown = |entry: &&Entry| {
             let place = entry.path();
             let is_stash = place == stash && !matches!(entry, Entry::Directory { .. });
-            !is_stash && (place == stash || !place.starts_with(stash))
+            let is_proc = matches!(entry, Entry::Proc { .. });
+            is_proc || (!is_stash && (place == stash || !place.starts_with(stash)))
         };
         for (kind, group) in grouped(self.template.tree.iter().filter(is_shown)) {
             self.group(lines, kind, &group);
@@ -131,8 +132,11 @@ impl<'a> Site<'a> {
                 }
             }
             Kind::Proc => {
+                lines.blank();
+                lines.say("Inside, the kernel grants no /proc that may be more than one that nothing covers: this, which nobody sees.");
                 for entry in group {
                     let place = self.new_path(entry.path());
+                    lines.run(&format!("mkdir -p -m 555 {place}"));
                     lines.run(&format!("mount -t proc -o ro,nosuid,nodev,noexec proc {place}"));
                 }
             }
