@@ -6,13 +6,14 @@
 //!
 //! # Theory of operation
 //!
-//! Four kinds of process:
+//! Five kinds of process:
 //!
 //! ```text
 //! supervisor                  the calling program; may have threads; is never in a sandbox
 //!  └─ zygote, one per slot    the same program, re-executed; one thread, and small
 //!      └─ init                PID 1 of one attempt; outside the attempt's cgroup
-//!          └─ workload        born inside the cgroup; then execve
+//!          └─ parent          does nothing; as much outside
+//!              └─ workload    born inside the cgroup; then execve
 //! ```
 //!
 //! 1. The first line of the supervisor's `main` is [`stage::enter`]. A process that was started as a zygote stays in
@@ -49,6 +50,8 @@
 //!   allocates may run. A small process is also cheap to copy, and `ru_maxrss` of what it starts is not its own.
 //! - **An init**, because a test that is PID 1 behaves differently: signals without a handler are ignored, and it reaps
 //!   strangers. Init also sees what is left running.
+//! - **A parent between them**, because below `cargo test` a test's parent is not process 1, and its process group is led by
+//!   somebody else and can be signalled. It shares init's memory, and neither figures nor pictures show it.
 //! - **Born inside the cgroup**, because moving a process by its id waits for a grace period of the kernel. In
 //!   version 2 the workload is cloned into its cgroup; in version 1 it moves itself while it has one thread.
 //! - **Locked from outside**: what root in an attempt is not to take off is mounted in the zygote's mount namespace, of which the
@@ -81,13 +84,13 @@
 //! 4 plan snapshot
 //! 3 host outcome reaper suspect
 //! 2 messages step usage
-//! 1 closure deadline enumerate limits policy role sys wire
+//! 1 closure deadline descriptors enumerate limits policy role sys wire
 //! ```
 //!
 //! What each does not know:
 //!
 //! - **1, vocabulary**: [`policy`] and [`limits`] say what may be wanted, not whether a machine has it. [`closure`] knows
-//!   programs and libraries, and nothing of sandboxes. `role`, `deadline`, [`enumerate`] and [`wire`] know nobody who uses
+//!   programs and libraries, and nothing of sandboxes. `role`, `deadline`, [`descriptors`], [`enumerate`] and [`wire`] know nobody who uses
 //!   them. [`sys`] knows system calls, and not what for.
 //! - **2**: [`step`] knows that a step failed and why, not how it is taken. [`usage`] knows figures and their sources, not
 //!   cgroups or `/proc`. `messages` knows how messages travel, not what they say.
@@ -119,6 +122,7 @@
 pub mod cgroup;
 pub mod closure;
 mod deadline;
+pub mod descriptors;
 pub mod enumerate;
 pub mod explain;
 pub mod host;

@@ -12,20 +12,20 @@ const WAITS: [(&str, &str, &str, &str); 9] = [
         "word_from_a_socket",
         "word_from_a_soc",
         "descriptors",
-        " to 127.0.0.1:4711, established, other end pid 2",
+        " to 127.0.0.1:4711, established, other end pid 3",
     ),
-    ("pipe_of_a_child", "pipe_of_a_child", "descriptors", "read(3): a pipe, other end pid 4"),
+    ("pipe_of_a_child", "pipe_of_a_child", "descriptors", "read(3): a pipe, other end pid 5"),
     (
         "output_of_a_child",
         "output_of_a_chi",
         "descriptors",
-        ": a pipe, other end pid 4; a pipe, other end pid 4",
+        ": a pipe, other end pid 5; a pipe, other end pid 5",
     ),
-    ("end_of_a_child", "end_of_a_child", "child", ": the end of pid 4"),
-    ("end_of_a_thread", "end_of_a_thread", "futex", "futex: the end of thread sleeping (4)"),
+    ("end_of_a_child", "end_of_a_child", "child", ": the end of pid 5"),
+    ("end_of_a_thread", "end_of_a_thread", "futex", "futex: the end of thread sleeping (5)"),
     ("lock_held_by_another", "other", "futex", "): a lock or a message"),
     ("time", "time", "time", "_nanosleep: time"),
-    ("three_hundred_threads", "three_hundred_t", "futex", "futex: the end of thread three_hundred_t (4)"),
+    ("three_hundred_threads", "three_hundred_t", "futex", "futex: the end of thread three_hundred_t (5)"),
 ];
 
 fn hangs() -> (String, Lines) {
@@ -53,7 +53,7 @@ fn a_test_that_hangs_is_seen_waiting() {
         let autopsy = &lines.attempt("hangs::waits", name)["autopsy"];
         assert_eq!(autopsy["moment"], "time-out");
         let process = &members(autopsy, "processes")[0];
-        assert_eq!(process["inside"], 2);
+        assert_eq!(process["inside"], 3);
         let waits = members(process, "threads").iter().find(|one| {
             one["name"] == thread && one["wait"]["waits_for"]["on"] == kind && one["state"] == "sleeping"
         });

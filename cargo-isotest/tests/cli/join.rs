@@ -68,7 +68,7 @@ fn a_guest_is_where_the_test_is() {
         format!("for n in user pid mnt net ipc uts cgroup; do readlink /proc/{process}/ns/$n; done")
     };
     let inside = waiting.script(look).run().with_code(0).stdout;
-    assert_eq!(inside, waiting.script(&of("2")).run().stdout, "2 is the test");
+    assert_eq!(inside, waiting.script(&of("3")).run().stdout, "3 is the test");
     let outside = Command::new("sh").args(["-c", &of("self")]).output().unwrap().stdout;
     let outside = String::from_utf8(outside).unwrap();
     assert!(inside.lines().all(|link| !outside.contains(link)), "control: {outside}");
@@ -83,7 +83,7 @@ fn a_guest_is_where_the_test_is() {
 #[test]
 fn a_guest_is_counted_with_the_test() {
     let waiting = Waiting::start();
-    let cgroups = waiting.script("cat /proc/self/cgroup; echo; cat /proc/2/cgroup").run().with_code(0);
+    let cgroups = waiting.script("cat /proc/self/cgroup; echo; cat /proc/3/cgroup").run().with_code(0);
     let (own, tests) = cgroups.stdout.split_once("\n\n").unwrap();
     assert_eq!(own, tests.trim_end());
     let processes =

@@ -84,7 +84,7 @@ fn runs_and_attempts_and_their_processes_are_seen_from_elsewhere() {
         assert_eq!(attempt["binary_id"], "hangs::waits");
         let name = attempt["name"].as_str().unwrap();
         let first = &list(&attempt["picture"], "processes")[0];
-        assert_eq!((&first["inside"], &first["parent"]), (&json!(2), &attempt["init"]));
+        assert_eq!((&first["inside"], &first["parent"]), (&json!(3), &attempt["init"]));
         assert!(list(first, "command").contains(&json!(name)), "{first}");
         // The text says the same, if the test does nothing but hang.
         let text = ps(&[id]).run().with_code(0).stdout;

@@ -1,12 +1,17 @@
 //! Who is there and whose child: how an attempt's init and its descendants are found.
 
 use procfs::ProcResult;
-use procfs::process::all_processes;
+use procfs::process::{Process, Stat, all_processes};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// All processes there are, children by parents.
+/// All processes there are.
 #[derive(Debug)]
-pub struct Census(BTreeMap<i32, Vec<i32>>);
+pub struct Census {
+    /// Children by parents.
+    children: BTreeMap<i32, Vec<i32>>,
+    /// Those that end without a signal to their parent.
+    silent: BTreeSet<i32>,
+}
 
 impl Census {
     /// Counts them. Those that end meanwhile are not in it.
@@ -15,13 +20,17 @@ impl Census {
     /// When `/proc` cannot be read.
     pub fn take() -> ProcResult<Self> {
         let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+        let mut silent = BTreeSet::new();
         for stat in all_processes()?.flatten().filter_map(|process| process.stat().ok()) {
             children.entry(stat.ppid).or_default().push(stat.pid);
+            if is_silent(&stat) {
+                silent.insert(stat.pid);
+            }
         }
         for brothers in children.values_mut() {
             brothers.sort_unstable();
         }
-        Ok(Self(children))
+        Ok(Self { children, silent })
     }
 
     /// The init whose attempt is running now, of those below the process `zygote`, which is the one a
@@ -33,7 +42,7 @@ impl Census {
 
     /// The children of a process.
     pub(super) fn children(&self, pid: i32) -> &[i32] {
-        self.0.get(&pid).map_or(&[], Vec::as_slice)
+        self.children.get(&pid).map_or(&[], Vec::as_slice)
     }
 
     /// Children, grandchildren and so on, parents first, each with its parent. Nobody is in it twice, even if ids were
@@ -49,6 +58,49 @@ impl Census {
         }
         found
     }
+
+    /// Those below an attempt's init but the one that stands between it and its workload, whose children are taken for
+    /// init's.
+    pub(super) fn attempt(&self, init: i32) -> Vec<(i32, i32)> {
+        let mut processes = self.descendants(init);
+        let between = processes.iter().find(|(pid, parent)| *parent == init && self.silent.contains(pid));
+        if let Some((between, _)) = between.copied() {
+            processes.retain(|(pid, _)| *pid != between);
+            for (_, parent) in processes.iter_mut().filter(|(_, parent)| *parent == between) {
+                *parent = init;
+            }
+        }
+        processes
+    }
+}
+
+/// Whether a process ends without a signal to its parent. Of the children of an attempt's init only the workload's
+/// parent does: whoever else becomes a child of init has lost its parent, and after that the kernel lets nobody end in
+/// silence.
+fn is_silent(stat: &Stat) -> bool {
+    stat.exit_signal == Some(0)
+}
+
+/// The workload of the attempt whose PID 1 is `init`, or what it has left behind, and the parent of that.
+///
+/// # Errors
+/// When the processes cannot be looked at.
+pub(crate) fn first_of(init: i32) -> ProcResult<Option<(i32, i32)>> {
+    for child in children(init)? {
+        if !is_silent(&Process::new(child)?.stat()?) {
+            return Ok(Some((child, init)));
+        }
+        if let Some(workload) = children(child)?.into_iter().next() {
+            return Ok(Some((workload, child)));
+        }
+    }
+    Ok(None)
+}
+
+/// The children of a process, in the order of their birth.
+fn children(pid: i32) -> ProcResult<Vec<i32>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    Ok(text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect())
 }
 
 /// All descendants of a process, parents first, each with its parent.
@@ -65,7 +117,8 @@ mod tests {
 
     #[test]
     fn nobody_is_counted_twice() {
-        let census = Census(BTreeMap::from([(1, vec![2, 5]), (2, vec![3]), (3, vec![2])]));
+        let children = BTreeMap::from([(1, vec![2, 5]), (2, vec![3]), (3, vec![2])]);
+        let census = Census { children, silent: BTreeSet::new() };
         assert_eq!(census.descendants(1), [(2, 1), (3, 2), (5, 1)]);
         assert_eq!(census.descendants(2), [(3, 2)]);
     }

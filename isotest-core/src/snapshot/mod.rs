@@ -12,7 +12,7 @@ mod unseen;
 mod waits;
 
 pub use census::Census;
-pub(crate) use census::below;
+pub(crate) use census::{below, first_of};
 pub use take::{Extent, take, ticks_us};
 
 use serde::{Serialize, Serializer};

@@ -53,7 +53,7 @@ fn take_within(init: i32, extent: Extent, bytes: usize) -> ProcResult<Picture> {
         surroundings: Surroundings::default(),
     };
     let mut processes = Vec::new();
-    for (pid, parent) in census.descendants(init) {
+    for (pid, parent) in census.attempt(init) {
         if processes.len() >= PROCESSES_MOST {
             camera.gaps.note("process", format!("only {PROCESSES_MOST} are looked at"));
         } else if Instant::now() >= camera.until {

@@ -292,7 +292,7 @@ const fn usual(step: Step) -> &'static str {
         Step::StartZygote
         | Step::DieWithParent
         | Step::NewSession
-        | Step::NewGroup
+        | Step::TakeTerminal
         | Step::PlaceDescriptors
         | Step::ResetSignals
         | Step::Supervise => SAME_AGAIN,

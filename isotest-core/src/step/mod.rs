@@ -64,21 +64,21 @@ pub enum Step {
     MountDevpts,
     /// Guest: enter the namespaces of a sandbox that is running.
     Join,
-    /// Init: leave session and terminal. The workload of a test is a member of this session, and leads neither it nor a
-    /// process group, as it would not below `cargo test`.
+    /// Init: leave session and terminal. The workload is a member of this session, and leads neither it nor its process
+    /// group, as it would not below `cargo test`.
     NewSession,
     /// Init: leave the session keyring of the caller, which no namespace isolates.
     NewKeyring,
     /// Init: open the terminal of a command somebody attends to.
     OpenTerminal,
-    /// Init: start the workload's process, in the version 2 cgroup.
+    /// Init: start the workload's process, in the version 2 cgroup, below its parent.
     CloneWorkload,
     /// Workload: enter the version 1 cgroups.
     JoinCgroup,
     /// Workload: make its cgroup the root of what it sees.
     UnshareCgroup,
-    /// Workload somebody attends to: make a process group, to which the terminal then belongs.
-    NewGroup,
+    /// Workload with a terminal: bring its process group to the foreground.
+    TakeTerminal,
     /// Workload: put the standard descriptors in place and mark all others close-on-exec.
     PlaceDescriptors,
     /// Workload: reset signals.
@@ -132,7 +132,7 @@ impl Step {
         Self::CloneWorkload,
         Self::JoinCgroup,
         Self::UnshareCgroup,
-        Self::NewGroup,
+        Self::TakeTerminal,
         Self::PlaceDescriptors,
         Self::ResetSignals,
         Self::ChangeDirectory,
@@ -205,7 +205,7 @@ impl Step {
             | Self::NewSession
             | Self::NewKeyring
             | Self::OpenTerminal
-            | Self::NewGroup
+            | Self::TakeTerminal
             | Self::PlaceDescriptors
             | Self::ResetSignals
             | Self::ChangeDirectory
@@ -264,7 +264,7 @@ impl Step {
             Self::CloneWorkload => "start the test's process in its cgroup",
             Self::JoinCgroup => "enter the test's cgroup",
             Self::UnshareCgroup => "enter a new cgroup namespace",
-            Self::NewGroup => "make a process group",
+            Self::TakeTerminal => "bring its process group to the foreground",
             Self::PlaceDescriptors => "put the standard descriptors in place",
             Self::ResetSignals => "reset signals",
             Self::ChangeDirectory => "change to the test's directory",

@@ -38,15 +38,6 @@ pub(crate) fn clone3(proof: &SingleThreaded, flags: i32) -> io::Result<Side> {
     fork(proof, &arguments(flags, None))
 }
 
-/// The same without new namespaces, for a child that is born in a version 2 cgroup if one is given, and for which this
-/// process does not wait.
-///
-/// # Errors
-/// Those of clone3(2).
-pub(crate) fn clone_apart(proof: &SingleThreaded, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Side> {
-    fork(proof, &arguments(0, cgroup))
-}
-
 pub(super) fn fork(_proof: &SingleThreaded, arguments: &libc::clone_args) -> io::Result<Side> {
     // SAFETY: `arguments` is a valid clone_args of the size given. Without CLONE_VM and without a stack the child
     // continues on a copy of this stack, as after fork(2); the proof says that no other thread existed whose locks

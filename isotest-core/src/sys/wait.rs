@@ -2,6 +2,8 @@
 
 use nix::unistd::Pid;
 use std::io;
+use std::mem::MaybeUninit;
+use std::time::Duration;
 
 /// What became of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,4 +57,61 @@ pub(crate) fn any_child(flags: libc::c_int) -> io::Result<Wait> {
             return Ok(Wait::Changed(pid, Change::Stopped(libc::WSTOPSIG(status))));
         }
     }
+}
+
+/// waitid(2) for the next stop of a child: the signal; `None` when no child is left that could stop. Ends are not
+/// reaped.
+pub(crate) fn stop_of_a_child() -> Option<i32> {
+    loop {
+        let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+        // SAFETY: waitid fills in one siginfo_t, which outlives the call.
+        let returned = unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), libc::WSTOPPED) };
+        if returned == 0 {
+            // SAFETY: all of it was zero, which is a siginfo_t, before the kernel filled in its own.
+            let info = unsafe { info.assume_init() };
+            // SAFETY: the kernel has filled in what belongs to a child that stopped.
+            return Some(unsafe { info.si_status() });
+        }
+        if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return None;
+        }
+    }
+}
+
+/// What a process has used itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Used {
+    /// Processor time outside the kernel.
+    pub(crate) user: Duration,
+    /// Processor time in the kernel.
+    pub(crate) system: Duration,
+    /// Page faults of both kinds.
+    pub(crate) faults: u64,
+}
+
+/// wait4(2) for a child that was started without an exit signal, as a minder is: what it has used.
+///
+/// # Errors
+/// Those of wait4(2) but `EINTR`.
+pub(crate) fn reap_minder(minder: Pid) -> io::Result<Used> {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    loop {
+        let mut status = 0;
+        let (pid, flags) = (minder.as_raw(), libc::__WCLONE);
+        // SAFETY: both places outlive the call.
+        let returned = unsafe { libc::wait4(pid, &raw mut status, flags, usage.as_mut_ptr()) };
+        match super::checked(returned.into()) {
+            Ok(_) => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    // SAFETY: it consists of numbers, and was zero before the kernel filled it in.
+    let usage = unsafe { usage.assume_init() };
+    let count = |number: libc::c_long| u64::try_from(number).unwrap_or_default();
+    let time = |time: libc::timeval| {
+        Duration::from_secs(count(time.tv_sec)) + Duration::from_micros(count(time.tv_usec))
+    };
+    let faults = count(usage.ru_minflt) + count(usage.ru_majflt);
+    Ok(Used { user: time(usage.ru_utime), system: time(usage.ru_stime), faults })
 }

@@ -46,8 +46,8 @@ fn proc_shows_only_its_own(suite: &Suite) -> Kept {
     };
     let inside = suite.inside(&["pid"])?;
     let own = inside.did()?.fact("pid")?.parse()?;
-    assert_eq!(pids(inside.facts("visible")), [1, own]);
-    assert_eq!(inside.fact("ppid")?, "1");
+    assert_eq!(pids(inside.facts("visible")), [1, 2, own]);
+    assert_eq!(inside.fact("ppid")?, "2", "its parent, which is not process 1");
     let outside = suite.outside(&["pid"])?;
     assert!(pids(outside.did()?.facts("visible")).contains(&std::process::id()), "control");
     Ok(())

@@ -56,7 +56,7 @@ fn waits(suite: &Suite) -> Kept {
     let inside = suite.inside_with(&wish, &["sleep", LONG])?;
     let picture = autopsy(&inside, Moment::TimeOut)?;
     let process = only(picture)?;
-    assert_eq!((process.inside, process.state.as_str()), (Some(2), "sleeping"), "{process:?}");
+    assert_eq!((process.inside, process.state.as_str()), (Some(3), "sleeping"), "{process:?}");
     assert_eq!(process.command.get(1..), Some(&["sleep".to_owned(), LONG.to_owned()][..]));
     assert!(process.memory_bytes > Some(0) && process.age_us > 0, "{process:?}");
     let wait = process.threads[0].wait.as_ref().ok_or("no wait")?;
@@ -145,7 +145,7 @@ fn covered(suite: &Suite) -> Kept {
     let wish = suite.wish().program("/bin/sh");
     let picture = when_ready(suite, &wish, &["-c", script], "ready 0\n")?;
     let process = only(&picture)?;
-    assert_eq!((process.command[0].as_str(), process.inside), ("sleep", Some(2)));
+    assert_eq!((process.command[0].as_str(), process.inside), ("sleep", Some(3)));
     let script = "mount -t tmpfs none /proc && { sleep 60 >/dev/null 2>&1 & }";
     let inside = suite.inside_with(&wish, &["-c", script])?;
     inside.outcome(&Outcome::Leaked)?;

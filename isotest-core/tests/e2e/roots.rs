@@ -185,7 +185,7 @@ fn own_directories(suite: &Suite) -> Kept {
         suite.inside_with(&wish, &["write", &format!("{directory}/file")])?.did()?;
     }
     let pid = suite.inside_with(&wish, &["pid"])?;
-    assert_eq!(pid.did()?.fact("pid")?, "2");
+    assert_eq!(pid.did()?.fact("pid")?, "3");
     suite.outside(&["exists", text(&made.path().join("tmp/file"))?])?.did()?;
     Ok(())
 }

@@ -71,7 +71,7 @@ const fn trial_of_its_own(step: Step) -> Option<&'static str> {
         | Step::OpenTerminal
         | Step::CloneWorkload
         | Step::UnshareCgroup
-        | Step::NewGroup
+        | Step::TakeTerminal
         | Step::PlaceDescriptors
         | Step::ResetSignals
         | Step::ChangeDirectory
@@ -118,7 +118,7 @@ fn fails(suite: &Suite, step: Step) -> Kept {
         Err(error) => error,
         Ok(mut slot) => {
             let mut plan = wish.plan(&["exit", "0"]);
-            if matches!(step, Step::OpenTerminal | Step::NewGroup) {
+            if matches!(step, Step::OpenTerminal | Step::TakeTerminal) {
                 plan.inherit_stdio = true;
                 plan.attended = Some(Attended { terminal: [true; 3] });
             }

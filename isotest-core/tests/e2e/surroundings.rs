@@ -26,6 +26,8 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("there_is_no_controlling_terminal", no_terminal),
     Promise::new("its_session_is_the_attempts_own", own_session),
     Promise::new("it_leads_neither_session_nor_process_group", no_leader),
+    Promise::new("its_relations_are_those_of_any_test", relations).alone(),
+    Promise::new("it_may_do_to_its_parent_what_it_likes", to_its_parent),
     Promise::new("the_environment_is_the_one_given", environment),
     Promise::new("the_mode_mask_is_the_callers", mode_mask).alone(),
     Promise::new("resource_limits_are_the_callers", resource_limits),
@@ -114,7 +116,7 @@ pub(crate) fn on_a_terminal(_: &[OsString]) -> Kept {
     Ok(())
 }
 
-/// Led by init, which has joined no group either. The kernel shows those that are led from elsewhere as 0.
+/// Led by init. The kernel shows those that are led from elsewhere as 0.
 fn own_session(suite: &Suite) -> Kept {
     let stat = ["read", "/proc/self/stat"];
     let (inside, outside) = (suite.inside(&stat)?, suite.outside(&stat)?);
@@ -123,7 +125,7 @@ fn own_session(suite: &Suite) -> Kept {
         let stat = Stat::from_read(text.as_bytes())?;
         Ok([stat.pgrp, stat.session])
     };
-    assert_eq!(group_and_session(&inside)?, [1, 1]);
+    assert_eq!(group_and_session(&inside)?, [2, 1]);
     let callers = [getpgrp(), getsid(None)?].map(Pid::as_raw);
     assert_eq!(group_and_session(&outside)?, callers, "control: outside they are the caller's");
     Ok(())
@@ -136,6 +138,38 @@ fn no_leader(suite: &Suite) -> Kept {
     let hung_up = Exit::Signal(Signal::SIGHUP as i32);
     for leader in [&*suite.inside(&["hang_up", "leader"])?, &suite.outside(&["hang_up", "leader"])?] {
         assert_eq!(leader.exit, Some(hung_up), "control: {:?}", leader.unlike("a hang-up").message());
+    }
+    Ok(())
+}
+
+/// As below cargo, which is the control: a signal to the group reaches the test and its children and nobody else, it
+/// may lead a session, and its parent is there until its end.
+fn relations(suite: &Suite) -> Kept {
+    let (inside, outside) = (suite.inside(&["relations"])?, suite.outside(&["relations"])?);
+    assert_eq!(inside.did()?.all_facts(), outside.did()?.all_facts());
+    let expected = [
+        ("leads_its_group", "false"),
+        ("group_is_1", "false"),
+        ("parent_is_1", "false"),
+        ("reached", "self child"),
+        ("new_session", "true"),
+        ("parent_is_the_same", "true"),
+    ];
+    for (key, value) in expected {
+        assert_eq!(inside.fact(key)?, value, "{key}");
+    }
+    Ok(())
+}
+
+/// Its end is seen and told as it was, and nothing is left of either.
+fn to_its_parent(suite: &Suite) -> Kept {
+    for signal in ["SIGKILL", "SIGSTOP", "SIGTERM", "SIGCONT"] {
+        for end in ["exit", "raise"] {
+            let inside = suite.inside(&["signal_parent", signal, end])?;
+            let expected = if end == "exit" { Exit::Code(1) } else { Exit::Signal(Signal::SIGUSR1 as i32) };
+            assert_eq!(inside.exit, Some(expected), "{signal} {end}");
+            assert_eq!(inside.fact("sent")?, signal);
+        }
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! starts, but it rules over nothing else. Its monitor stays outside the pid namespace, and kills what the guest has to leave:
 //! there it is seen whatever was done to the `/proc` inside.
 
+use super::parent::{Memory, Parent};
 use super::{children, keyring, watch, workload_from};
 use crate::outcome::{ChangedPaths, Ending, Exit};
 use crate::plan::Attended;
@@ -11,7 +12,6 @@ use crate::sandbox::workload::{self, terminal};
 use crate::snapshot;
 use crate::step::{Step, StepError};
 use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
-use crate::sys::spawn::spawn;
 use crate::sys::wait::{Change, Wait, any_child};
 use crate::sys::{pidfd, signal};
 use nix::errno::Errno;
@@ -117,13 +117,14 @@ impl Guest<'_> {
         let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(OFlag::O_CLOEXEC))?;
         let ready = workload::Ready::new(&workload);
         let born = Instant::now();
-        let pid = Step::CloneWorkload
-            .run(|| spawn(&self.proof, None, || workload::run(false, &ready, &descriptors, &error_end)))?;
+        let run = || workload::run(false, &ready, &descriptors, &error_end);
+        let (parent, pid) = Step::CloneWorkload.run(|| Parent::of(&self.proof, Memory::Shared, None, run))?;
         let terminal = descriptors.terminal.take();
         drop((error_end, descriptors));
-        let exit = Step::Supervise.run(|| until_end(pid, control, &signals));
+        let exit = Step::Supervise.run(|| until_end(pid, &parent, control, &signals));
         let wall = born.elapsed();
         drop(terminal);
+        let parents = Step::Supervise.run(|| parent.end())?;
         Step::Supervise.run(|| end_all(held))?;
         let exit = exit?;
         if let Some(error) = workload::error(&errors) {
@@ -132,7 +133,7 @@ impl Guest<'_> {
         if let Some(error) = uncounted {
             Step::Supervise.run(|| channel::send(control, &Report::Uncounted(error), &[]))?;
         }
-        let children = Step::Supervise.run(|| children(&[], None))?;
+        let children = Step::Supervise.run(|| children(&[], None, parents))?;
         let changed = ChangedPaths::default();
         let (left_running, missing_paths) = (Vec::new(), Vec::new());
         Ok(Ending { exit, wall, timed_out: false, left_running, changed, missing_paths, children })
@@ -184,19 +185,24 @@ fn end_all(held: OwnedFd) -> io::Result<()> {
 }
 
 /// Waits for the workload's end, obeying meanwhile. Nobody else in the sandbox is ours to signal.
-fn until_end(pid: Pid, control: &mut UnixStream, signals: &SignalFd) -> io::Result<Exit> {
+fn until_end(pid: Pid, parent: &Parent, control: &mut UnixStream, signals: &SignalFd) -> io::Result<Exit> {
     loop {
         let mut sources = [
             PollFd::new(signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(control.as_fd(), PollFlags::POLLIN),
+            PollFd::new(parent.stops(), PollFlags::POLLIN),
         ];
         match poll(&mut sources, PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let [child, command] = sources.map(|source| source.any().unwrap_or(false));
+        let [child, command, stop] = sources.map(|source| source.any().unwrap_or(false));
+        if stop {
+            channel::send(control, &Report::Stopped(parent.next_stop()?), &[])?;
+        }
         if child {
             while signals.read_signal()?.is_some() {}
+            parent.go_on();
             while let Wait::Changed(changed, change) = any_child(libc::WNOHANG | libc::WUNTRACED)? {
                 match change {
                     Change::Exited(status) if changed == pid => return Ok(Exit::Code(status)),
@@ -209,22 +215,19 @@ fn until_end(pid: Pid, control: &mut UnixStream, signals: &SignalFd) -> io::Resu
             }
         }
         if command {
-            obey(pid, control)?;
+            obey(pid, parent, control)?;
         }
     }
 }
 
-fn obey(pid: Pid, control: &mut UnixStream) -> io::Result<()> {
-    let pid = pid.as_raw();
-    let (to, signal) = match channel::receive::<Command>(control)? {
+fn obey(pid: Pid, parent: &Parent, control: &mut UnixStream) -> io::Result<()> {
+    match channel::receive::<Command>(control)? {
         None => return Err(Errno::ECHILD.into()),
-        Some((Command::Signal { signal, group }, _)) => (if group { -pid } else { pid }, signal),
-        Some((Command::Kill, _)) => (-pid, libc::SIGKILL),
+        Some((Command::Signal { signal, group }, _)) => parent.signal(pid, signal, group),
+        Some((Command::Kill, _)) => parent.signal(pid, libc::SIGKILL, true),
         Some((Command::Go(..) | Command::GoOn, _)) => {
             return Err(io::Error::other("there is one workload to a guest"));
         }
-    };
-    // What has just ended takes no signal any more.
-    let _ = signal::send(to, signal);
+    }
     Ok(())
 }

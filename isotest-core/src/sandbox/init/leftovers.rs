@@ -27,18 +27,19 @@ pub(super) enum Liveliness {
     NobodyMoves,
 }
 
-/// Of `pid` and all others but init.
-pub(super) fn liveliness(pid: Pid) -> Liveliness {
+/// Of `pid` and all others but init and the workload's parent.
+pub(super) fn liveliness(pid: Pid, parent: Pid) -> Liveliness {
     // They are looked at one after the other: one that is seen to have stopped may be continued by one that has ended when
     // its turn comes. The second look sees what came of that.
-    match look(pid) {
-        Liveliness::NobodyMoves => look(pid),
+    match look(pid, parent) {
+        Liveliness::NobodyMoves => look(pid, parent),
         seen => seen,
     }
 }
 
-fn look(pid: Pid) -> Liveliness {
-    let seen = others().filter_map(|process| process.stat().ok());
+fn look(pid: Pid, parent: Pid) -> Liveliness {
+    let others = others().filter(|process| process.pid != parent.as_raw());
+    let seen = others.filter_map(|process| process.stat().ok());
     let states = seen.map(|stat| match stat.state {
         // Only its first thread has ended.
         'Z' if stat.num_threads > 1 => (stat.pid, 'R'),

@@ -6,6 +6,7 @@ pub(crate) mod guest;
 mod keyring;
 mod layers;
 pub(crate) mod leftovers;
+mod parent;
 mod sampler;
 mod watch;
 
@@ -18,9 +19,9 @@ use crate::sandbox::workload::trace::Trace;
 use crate::sandbox::workload::{self, Ready, terminal};
 use crate::sandbox::{mounts, network};
 use crate::step::{Step, StepError};
-use crate::sys::clone3::{Side, SingleThreaded, clone_apart, exit_now};
+use crate::sys::clone3::{SingleThreaded, exit_now};
 use crate::sys::mount::attr;
-use crate::sys::spawn::spawn;
+use crate::sys::wait::Used;
 use crate::usage::{Children, Cpu, Io};
 use layers::Upper;
 use nix::sched::{CloneFlags, unshare};
@@ -29,6 +30,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeVal;
 use nix::unistd::{Pid, dup2_stdin, pipe2, read, setsid, write};
+use parent::{Memory, Parent};
 use sampler::Sampler;
 use std::convert::Infallible;
 use std::fs::{self, File};
@@ -105,15 +107,15 @@ fn attempt(
     let cgroup = descriptors.cgroup.as_ref().map(AsFd::as_fd);
     let own_cgroup = !template.shared.contains(&Capability::Cgroup);
     let run = || workload::run(own_cgroup, &ready, &descriptors, &error_end);
-    let pid = Step::CloneWorkload.run(|| clone_workload(errand, cgroup, run))?;
+    let (parent, pid) = Step::CloneWorkload.run(|| clone_workload(errand, cgroup, run))?;
     // Kept open, so that nobody on the other side takes a program that reopens it for one that has ended.
     let terminal = descriptors.terminal.take();
     let sources = if start.measured { template.sampled.as_slice() } else { &[] };
-    let sampler = Sampler::new(sources, descriptors.cgroup.as_ref());
+    let sampler = Sampler::new(sources, descriptors.cgroup.as_ref(), parent.pid());
     drop((error_end, descriptors));
     // From here on nothing is cloned, so that there may be a thread.
     let trace = begins.map(|begins| Step::TracePaths.run(|| Trace::follow(begins))).transpose()?;
-    let mut watch = Watch::new(pid, born, timeout, start.attended.is_some());
+    let mut watch = Watch::new(pid, parent, born, timeout, start.attended.is_some());
     watch.sampler = sampler;
     Step::Supervise.run(|| watch.until_end(control, &signals))?;
     let left_running = Step::Supervise.run(|| watch.clear(control, &signals))?;
@@ -123,26 +125,21 @@ fn attempt(
     }
     let changed = changes::list(&uppers, &template.private);
     let exit = watch.exit.unwrap_or(Exit::Code(0));
-    let children = Step::Supervise.run(|| children(&template.unmeasured, watch.sampler.as_ref()))?;
+    let children =
+        Step::Supervise.run(|| children(&template.unmeasured, watch.sampler.as_ref(), watch.parents))?;
     let missing_paths = trace.map(|trace| trace.paths()).unwrap_or_default();
     let Watch { wall, timed_out, .. } = watch;
     Ok(Ending { exit, wall, timed_out, left_running, changed, missing_paths, children })
 }
 
 /// The execve of a workload that is traced waits for an answer, and who gives it must not wait for that.
-#[expect(unreachable_code, reason = "a match without arms is how the child's branch gets its type")]
 fn clone_workload(
     Errand { proof, template, .. }: Errand<'_>,
     cgroup: Option<BorrowedFd<'_>>,
     run: impl FnOnce() -> Infallible,
-) -> io::Result<Pid> {
-    if !template.trace_missing {
-        return spawn(proof, cgroup, run);
-    }
-    match clone_apart(proof, cgroup)? {
-        Side::Child => match run() {},
-        Side::Parent(pid) => Ok(pid),
-    }
+) -> io::Result<(Parent, Pid)> {
+    let memory = if template.trace_missing { Memory::Copied } else { Memory::Shared };
+    Parent::of(proof, memory, cgroup, run)
 }
 
 /// Enters the attempt's namespaces, and gives the directory of the network's settings if any are to be written. Its `/proc` is
@@ -239,10 +236,15 @@ fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<
     }
 }
 
-/// The accounts of the dead. Without accounting for I/O the kernel fills in zeros, which would be no measurement.
-fn children(unmeasured: &[Capability], sampler: Option<&Sampler>) -> io::Result<Children> {
+/// The accounts of the dead but the workload's parent. Without accounting for I/O the kernel fills in zeros, which would be
+/// no measurement.
+fn children(unmeasured: &[Capability], sampler: Option<&Sampler>, parents: Used) -> io::Result<Children> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    let cpu = Cpu { user: duration(usage.user_time()), system: duration(usage.system_time()) };
+    let cpu = Cpu {
+        user: duration(usage.user_time()).saturating_sub(parents.user),
+        system: duration(usage.system_time()).saturating_sub(parents.system),
+    };
+    let faults = u64::try_from(usage.minor_page_faults() + usage.major_page_faults()).unwrap_or_default();
     let bytes = |blocks: i64| u64::try_from(blocks).unwrap_or_default().saturating_mul(BLOCK_BYTES);
     let io = Io { read: bytes(usage.block_reads()), write: bytes(usage.block_writes()) };
     let is_wanted = |capability| !unmeasured.contains(&capability);
@@ -252,7 +254,7 @@ fn children(unmeasured: &[Capability], sampler: Option<&Sampler>) -> io::Result<
         io: counts_io.then_some(io),
         memory: sampler.and_then(|sampler| sampler.memory(&usage)),
         pids: sampler.and_then(Sampler::pids),
-        faults: u64::try_from(usage.minor_page_faults() + usage.major_page_faults()).unwrap_or_default(),
+        faults: faults.saturating_sub(parents.faults),
     })
 }
 

@@ -5,6 +5,7 @@ use crate::usage::{Reading, Source};
 use nix::fcntl::{OFlag, openat};
 use nix::sys::resource::Usage as ResourceUsage;
 use nix::sys::stat::Mode;
+use nix::unistd::Pid;
 use procfs::process::Process;
 use std::fs::{self, File};
 use std::io::Read;
@@ -22,15 +23,17 @@ const SHARE: u32 = 20;
 pub(super) struct Sampler {
     peaks: Vec<(Source, Option<u64>)>,
     cgroup: Option<OwnedFd>,
+    /// The workload's parent, which is no part of it.
+    parent: Pid,
     next: Instant,
 }
 
 impl Sampler {
     /// Of these sources, the version 2 directory among them; `None` if there is nothing to be looked at.
-    pub(super) fn new(sources: &[Source], cgroup: Option<&OwnedFd>) -> Option<Self> {
+    pub(super) fn new(sources: &[Source], cgroup: Option<&OwnedFd>, parent: Pid) -> Option<Self> {
         let peaks: Vec<_> = sources.iter().map(|&source| (source, None)).collect();
         let cgroup = cgroup.and_then(|directory| directory.try_clone().ok());
-        (!peaks.is_empty()).then(|| Self { peaks, cgroup, next: Instant::now() + INTERVAL })
+        (!peaks.is_empty()).then(|| Self { peaks, cgroup, parent, next: Instant::now() + INTERVAL })
     }
 
     /// When it is to look again.
@@ -46,7 +49,7 @@ impl Sampler {
         }
         for (source, peak) in &mut self.peaks {
             let value = match source {
-                Source::SmapsRollup => memory_of_processes(),
+                Source::SmapsRollup => memory_of_processes(self.parent),
                 source => self.cgroup.as_ref().and_then(|cgroup| number(cgroup, source.as_str())),
             };
             *peak = (*peak).max(value);
@@ -78,12 +81,14 @@ impl Sampler {
     }
 }
 
-/// What all processes of the sandbox but init have in memory, each page that several share counted in parts.
-fn memory_of_processes() -> Option<u64> {
+/// What all processes of the sandbox but init and `parent` have in memory, each page that several share counted in parts.
+fn memory_of_processes(parent: Pid) -> Option<u64> {
     let entries = fs::read_dir("/proc").ok()?.flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     // One that has just ended has no memory any more; where none could be looked at, nothing is known.
-    pids.filter(|pid| *pid != 1).filter_map(memory_of).reduce(|sum, memory| sum + memory)
+    pids.filter(|pid| *pid != 1 && *pid != parent.as_raw())
+        .filter_map(memory_of)
+        .reduce(|sum, memory| sum + memory)
 }
 
 fn memory_of(pid: i32) -> Option<u64> {
@@ -109,8 +114,8 @@ mod tests {
         let directory = tempfile::tempdir()?;
         let handle = OwnedFd::from(File::open(directory.path())?);
         let sources = [Source::MemoryCurrent, Source::PidsCurrent];
-        let mut sampler =
-            Sampler::new(&sources, Some(&handle)).ok_or_else(|| io::Error::other("no sampler"))?;
+        let mut sampler = Sampler::new(&sources, Some(&handle), Pid::this())
+            .ok_or_else(|| io::Error::other("no sampler"))?;
         let dead = getrusage(UsageWho::RUSAGE_SELF)?;
         assert_eq!((sampler.memory(&dead), sampler.pids()), (None, None), "nothing was seen yet");
         for (memory, pids) in [(4096, 2), (8192, 1), (12, 3)] {
@@ -128,6 +133,6 @@ mod tests {
 
     #[test]
     fn nothing_to_look_at_is_no_sampler() {
-        assert!(Sampler::new(&[], None).is_none());
+        assert!(Sampler::new(&[], None, Pid::this()).is_none());
     }
 }

@@ -1,19 +1,19 @@
 //! The wait for a workload's end, and what is done about those it leaves behind.
 
 use super::leftovers::{self, Liveliness};
+use super::parent::Parent;
 use super::sampler::Sampler;
 use crate::deadline;
 use crate::outcome::{Exit, LeftProcess};
 use crate::record::Moment;
 use crate::sandbox::protocol::channel::{self, Command, Report};
 use crate::sys::clone3::exit_now;
-use crate::sys::signal;
-use crate::sys::wait::{Change, Wait, any_child};
+use crate::sys::wait::{Change, Used, Wait, any_child};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::{Pid, setpgid};
+use nix::unistd::Pid;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -51,6 +51,10 @@ struct Stop {
 #[derive(Debug)]
 pub(super) struct Watch {
     pid: Pid,
+    /// Who started it.
+    parent: Parent,
+    /// What that has used, once it has ended.
+    pub(super) parents: Used,
     born: Instant,
     /// When it is told to end, and if it has been told, when it is killed.
     deadline: Option<Instant>,
@@ -68,15 +72,19 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Of the workload `pid`, which was born at `born` and has so much time.
-    pub(super) fn new(pid: Pid, born: Instant, timeout: Option<Duration>, attended: bool) -> Self {
-        if attended {
-            // It does so itself, too: whichever is first, a signal to the group finds it. The second may be refused.
-            let _ = setpgid(pid, pid);
-        }
+    /// Of the workload `pid`, which `parent` started at `born` and which has so much time.
+    pub(super) fn new(
+        pid: Pid,
+        parent: Parent,
+        born: Instant,
+        timeout: Option<Duration>,
+        attended: bool,
+    ) -> Self {
         let deadline = timeout.and_then(|timeout| deadline::after(born, timeout));
         Self {
             pid,
+            parent,
+            parents: Used::default(),
             born,
             deadline,
             exit: None,
@@ -93,6 +101,7 @@ impl Watch {
             let mut sources = [
                 PollFd::new(signals.as_fd(), PollFlags::POLLIN),
                 PollFd::new(control.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.parent.stops(), PollFlags::POLLIN),
             ];
             let look_again = self.stopped.map(|stop| stop.look_again);
             let sample = self.sampler.as_ref().map(Sampler::next);
@@ -101,16 +110,20 @@ impl Watch {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
-            let [child, command] = sources.map(|source| source.any().unwrap_or(false));
+            let [child, command, stop] = sources.map(|source| source.any().unwrap_or(false));
+            if stop {
+                self.stopped(self.parent.next_stop()?, control)?;
+            }
             if child {
                 while signals.read_signal()?.is_some() {}
+                self.parent.go_on();
                 self.reap(control)?;
             }
             if command && self.exit.is_none() {
                 self.obey(control)?;
             }
             self.mind_the_time(control)?;
-            self.mind_a_stop();
+            self.mind_a_stop()?;
             if let Some(sampler) = self.sampler.as_mut().filter(|_| self.exit.is_none()) {
                 sampler.look();
             }
@@ -137,38 +150,46 @@ impl Watch {
     fn reap(&mut self, control: &mut UnixStream) -> io::Result<()> {
         while let Wait::Changed(pid, change) = any_child(libc::WNOHANG | libc::WUNTRACED)? {
             match change {
-                Change::Exited(code) => self.ended(pid, Exit::Code(code)),
-                Change::Signaled(signal) => self.ended(pid, Exit::Signal(signal)),
-                Change::Stopped(signal) if pid == self.pid && self.attended => {
-                    channel::send(control, &Report::Stopped(signal), &[])?;
-                }
-                Change::Stopped(signal) if pid == self.pid => {
-                    self.stopped = Some(Stop { signal, look_again: Instant::now() });
-                }
+                Change::Exited(code) => self.ended(pid, Exit::Code(code))?,
+                Change::Signaled(signal) => self.ended(pid, Exit::Signal(signal))?,
+                // Only if it has lost its parent.
+                Change::Stopped(signal) if pid == self.pid => self.stopped(signal, control)?,
                 Change::Stopped(_) => {}
             }
         }
         Ok(())
     }
 
+    fn stopped(&mut self, signal: i32, control: &mut UnixStream) -> io::Result<()> {
+        if self.attended {
+            return channel::send(control, &Report::Stopped(signal), &[]);
+        }
+        self.stopped = Some(Stop { signal, look_again: Instant::now() });
+        Ok(())
+    }
+
     /// A workload that has stopped, with nothing left that could continue it, would wait for ever. Whoever could may end without
     /// a word to init.
-    fn mind_a_stop(&mut self) {
-        let Some(stop) = self.stopped.filter(|stop| stop.look_again <= Instant::now()) else { return };
-        match leftovers::liveliness(self.pid) {
+    fn mind_a_stop(&mut self) -> io::Result<()> {
+        let is_due = |stop: &Stop| stop.look_again <= Instant::now();
+        let Some(stop) = self.stopped.filter(is_due) else { return Ok(()) };
+        match leftovers::liveliness(self.pid, self.parent.pid()) {
             Liveliness::OthersMove => {
                 self.stopped = Some(Stop { look_again: Instant::now() + STOP_INTERVAL, ..stop });
             }
             Liveliness::Moves => self.stopped = None,
-            Liveliness::NobodyMoves => self.ended(self.pid, Exit::Stopped(stop.signal)),
+            Liveliness::NobodyMoves => self.ended(self.pid, Exit::Stopped(stop.signal))?,
         }
+        Ok(())
     }
 
-    fn ended(&mut self, pid: Pid, exit: Exit) {
+    fn ended(&mut self, pid: Pid, exit: Exit) -> io::Result<()> {
         if pid == self.pid && self.exit.is_none() {
             self.exit = Some(exit);
             self.wall = self.born.elapsed();
+            self.parents = self.parent.end()?;
         }
+        Ok(())
     }
 
     fn obey(&self, control: &mut UnixStream) -> io::Result<()> {
@@ -176,9 +197,7 @@ impl Watch {
             None => exit_now(1),
             Some((Command::Kill, _)) => everybody(Signal::SIGKILL),
             Some((Command::Signal { signal, group }, _)) => {
-                let pid = self.pid.as_raw();
-                // What has just ended takes no signal any more.
-                let _ = signal::send(if group { -pid } else { pid }, signal);
+                self.parent.signal(self.pid, signal, group);
                 Ok(())
             }
             // It was looked at for too long, and has not been waited for.

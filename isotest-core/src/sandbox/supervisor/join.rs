@@ -6,6 +6,7 @@ use super::prepared::Sandbox;
 use crate::host;
 use crate::plan::SandboxPlan;
 use crate::sandbox::init::guest::{self, Guest};
+use crate::snapshot;
 use crate::step::{Step, StepError};
 use crate::sys::clone3::{Side, SingleThreaded, clone3};
 use crate::sys::pidfd;
@@ -51,18 +52,18 @@ impl Running {
     /// # Errors
     /// `ESRCH` if it has ended; others, with the file, if it may not be looked into.
     pub fn of(init: i32) -> Result<Self, StepError> {
-        let file = format!("/proc/{init}/task/{init}/children");
-        let children = look(&file, || fs::read_to_string(&file))?;
-        let pid = children.split_whitespace().next().and_then(|pid| pid.parse().ok());
-        Self::look_into(pid.ok_or_else(|| ended(init))?, init)
+        let first =
+            look(&format!("/proc/{init}/task/{init}/children"), || of_proc(snapshot::first_of(init)))?;
+        let (pid, parent) = first.ok_or_else(|| ended(init))?;
+        Self::look_into(pid, parent, init)
     }
 
-    fn look_into(pid: i32, init: i32) -> Result<Self, StepError> {
+    fn look_into(pid: i32, parent: i32, init: i32) -> Result<Self, StepError> {
         let file = |name: &str| format!("/proc/{pid}/{name}");
         let handle = look(&file(""), || pidfd::open(pid))?;
         let process = look(&file(""), || of_proc(Process::new(pid)))?;
         // The id may have been given to another process before it was opened.
-        if look(&file("stat"), || of_proc(process.stat()))?.ppid != init {
+        if look(&file("stat"), || of_proc(process.stat()))?.ppid != parent {
             return Err(ended(init));
         }
         let directory = look(&file("cwd"), || fs::read_link(file("cwd")))?;

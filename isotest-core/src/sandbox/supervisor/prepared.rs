@@ -3,7 +3,8 @@
 
 use super::capture::Capture;
 use crate::cgroup::{Cell, Cgroups, Leaf};
-use crate::limits::Limits;
+use crate::descriptors;
+use crate::limits::{Limits, Rlimit};
 use crate::plan::{Attended, SandboxPlan, Workload};
 use crate::sandbox::protocol::channel::{self, Command, Order, Packed, Report, Start};
 use crate::step::{Step, StepError};
@@ -154,7 +155,12 @@ impl Sandbox {
     /// # Errors
     /// When it cannot be executed by anybody.
     pub(super) fn go(&mut self, workload: &Workload, timeout: Option<Duration>) -> Result<(), StepError> {
-        let limits = self.kind.limits.process.clone();
+        let mut limits = self.kind.limits.process.clone();
+        if let Some((soft, hard)) = descriptors::callers()
+            && !limits.rlimits.iter().any(|(limit, ..)| *limit == Rlimit::Nofile)
+        {
+            limits.rlimits.push((Rlimit::Nofile, soft, hard));
+        }
         let packed = Step::Exec.on(workload.program.display(), || Packed::new(workload, limits))?;
         // An init that has failed has said so before it went.
         let _ = channel::send(&mut self.control, &Command::Go(packed, timeout), &[]);

@@ -15,8 +15,6 @@ pub(crate) struct Descriptors {
     pub(crate) cgroup: Option<OwnedFd>,
     /// The `tasks` file of each version 1 hierarchy.
     pub(crate) tasks: Vec<OwnedFd>,
-    /// Whether the workload is a command somebody attends to.
-    pub(crate) attended: bool,
     /// Its terminal.
     pub(crate) terminal: Option<Terminal>,
     /// Who is asked about the paths it looks for.
@@ -31,7 +29,6 @@ impl Descriptors {
             stdio: rest.by_ref().take(3).collect(),
             cgroup: if start.born_in_cgroup { rest.next() } else { None },
             tasks: rest.collect(),
-            attended: start.attended.is_some(),
             terminal: None,
             follower: None,
         }
@@ -39,14 +36,6 @@ impl Descriptors {
 
     /// Those of a guest.
     pub(crate) const fn of_guest(stdio: Vec<OwnedFd>, terminal: Option<Terminal>) -> Self {
-        Self {
-            control: None,
-            stdio,
-            cgroup: None,
-            tasks: Vec::new(),
-            attended: true,
-            terminal,
-            follower: None,
-        }
+        Self { control: None, stdio, cgroup: None, tasks: Vec::new(), terminal, follower: None }
     }
 }

@@ -16,11 +16,10 @@ use descriptors::Descriptors;
 use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
 use nix::sys::resource::setrlimit;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
-use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, read, setpgid, write};
+use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, read, write};
 use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use terminal::Terminal;
 
 /// A workload of which nothing is left to be made. Its process shares init's memory until execve: a page it needed there
 /// would be charged to init's cgroup, but counted among the faults of the workload.
@@ -67,8 +66,8 @@ fn execute(
     if own_cgroup {
         Step::UnshareCgroup.run(|| unshare(CloneFlags::CLONE_NEWCGROUP))?;
     }
-    if descriptors.attended {
-        Step::NewGroup.run(|| lead_group(descriptors.terminal.as_ref()))?;
+    if let Some(terminal) = &descriptors.terminal {
+        Step::TakeTerminal.run(|| terminal.give_to_this_group())?;
     }
     Step::PlaceDescriptors.run(|| place(descriptors))?;
     Step::ResetSignals.run(|| -> io::Result<()> {
@@ -100,13 +99,6 @@ fn limit(limits: &ProcessLimits) -> io::Result<()> {
         setrlimit(resource(*limit), *soft, *hard)?;
     }
     Ok(())
-}
-
-/// A command somebody attends to is a job of init's session: alone in one, the terminal's stop signals would be lost on it.
-fn lead_group(terminal: Option<&Terminal>) -> io::Result<()> {
-    let own = Pid::from_raw(0);
-    setpgid(own, own)?;
-    terminal.map_or(Ok(()), Terminal::give_to_this_group)
 }
 
 fn place(descriptors: &Descriptors) -> io::Result<()> {

@@ -8,7 +8,7 @@ use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::Mode;
 use nix::sys::termios::{SetArg, tcgetattr, tcsetattr};
-use nix::unistd::{getpid, tcsetpgrp};
+use nix::unistd::{getpgrp, tcsetpgrp};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -67,13 +67,13 @@ impl Terminal {
         self.instead_of.get(number).filter(|replaced| **replaced).map(|_| self.side.as_fd())
     }
 
-    /// Makes the process group of this process, which leads it, the one in the foreground.
+    /// Makes the process group of this process the one in the foreground.
     pub(crate) fn give_to_this_group(&self) -> io::Result<()> {
         let mut signals = SigSet::empty();
         signals.add(Signal::SIGTTOU);
         // Who is still in the background is stopped for it, unless this signal is blocked (tcsetpgrp(3)).
         signals.thread_block()?;
-        tcsetpgrp(&self.side, getpid())?;
+        tcsetpgrp(&self.side, getpgrp())?;
         Ok(())
     }
 }

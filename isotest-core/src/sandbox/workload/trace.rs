@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+/// Whatever `RUST_MIN_STACK` asks for, which is meant for the workload.
+const STACK: usize = 256 << 10;
+
 /// The longest list in bytes: it travels in one message.
 const BYTES_MOST: usize = 48 << 10;
 /// The longest path (path_resolution(7)).
@@ -83,7 +86,7 @@ impl Trace {
                 answer(&listener, &noted);
             }
         };
-        thread::Builder::new().spawn(follow)?;
+        thread::Builder::new().stack_size(STACK).spawn(follow)?;
         Ok(Self(missing))
     }
 

@@ -1,0 +1,28 @@
+//! How many descriptors may be open. A process that executes sandboxes, and those that make them, need more than many a caller
+//! allows itself; a workload is to have what the caller has.
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::io;
+use std::sync::OnceLock;
+
+/// The limits before they were raised, the soft one and the hard one.
+static CALLERS: OnceLock<(u64, u64)> = OnceLock::new();
+
+/// Raises the soft limit of this process to the hard one. Workloads that are started afterwards have the one it had. Returns how many
+/// descriptors may be open now.
+///
+/// # Errors
+/// Those of getrlimit(2) and setrlimit(2).
+pub fn raise() -> io::Result<u64> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+        CALLERS.get_or_init(|| (soft, hard));
+    }
+    Ok(hard)
+}
+
+/// What a workload is to have, if this process has something else.
+pub(crate) fn callers() -> Option<(u64, u64)> {
+    CALLERS.get().copied()
+}
