@@ -18,7 +18,7 @@
 //! 4 select update
 //! 3 testcase cli
 //! 2 invocation registry remedy
-//! 1 text
+//! 1 text threads
 //! ```
 //!
 //! - `app` has a module for each subcommand. Only `app` puts the others together: a subcommand is the one place that
@@ -60,6 +60,7 @@ mod testcase;
 #[cfg(test)]
 mod testing;
 mod text;
+mod threads;
 mod update;
 
 use app::{closure, doctor, exec, explain, join, ps, run, shell};

@@ -21,6 +21,7 @@ use crate::schedule::{Finished, Schedule};
 use crate::select::Selected;
 use crate::settings::{Settings, Task};
 use crate::testcase::TestBinary;
+use isotest_core::descriptors;
 use isotest_core::sandbox::Cancel;
 use std::io;
 use std::iter;
@@ -37,6 +38,8 @@ pub(crate) fn execute(settings: Settings, caller: &Caller) -> Result<End, Error>
     let directories = &build.directories;
     let sources = iter::once(&directories.workspace).chain(&directories.packages);
     let settings = &settings.for_project(sources, [&directories.target, &directories.build]);
+    // Only now: what cargo was called for has the limit that we were called with.
+    descriptors::raise().map_err(Error::Host)?;
     let roots = roots::of_tests(&settings.sandbox, build, caller)?;
     Sandboxes::with(settings, &roots, caller, |sandboxes| execute_in(sandboxes, settings, build, &interrupts))
 }

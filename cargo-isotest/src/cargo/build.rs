@@ -109,7 +109,7 @@ impl Directories {
 fn with_cargo(caller: &Caller) -> Result<Caller, Error> {
     let mut caller = caller.clone();
     if caller.variable("CARGO").is_none() {
-        let mut rustc = caller.command("rustc");
+        let mut rustc = caller.question("rustc");
         let sysroot = command_output::answer(
             rustc.args(["--print", "sysroot"]),
             "rustc --print sysroot",

@@ -113,7 +113,7 @@ impl CargoConfig {
     /// The `rustc` in use; if it is wrapped, the wrapper, with `rustc` as its first argument.
     pub(crate) fn rustc(&self, caller: &Caller) -> Command {
         let rustc = self.files.rustc();
-        let mut command = caller.command(&rustc.path);
+        let mut command = caller.question(&rustc.path);
         command.args(&rustc.args);
         command
     }

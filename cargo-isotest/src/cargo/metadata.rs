@@ -52,7 +52,7 @@ impl Project {
     }
 
     fn ask(cargo: &OsStr, arguments: &CargoArgs, caller: &Caller, more: &[&str]) -> Result<Self, Error> {
-        let mut command = caller.command(cargo);
+        let mut command = caller.question(cargo);
         command.args(["metadata", "--format-version", "1"]).args(more).args(arguments.metadata_arguments());
         // `cargo metadata` has no flag for it.
         if let Some(directory) = &arguments.compilation.place.target_dir {

@@ -4,11 +4,12 @@ use super::configuration::CargoConfig;
 use crate::cargo::command_output;
 use crate::error::{Error, Stage};
 use crate::invocation::Caller;
+use crate::threads;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 /// Those of one compiler, which is asked once for each.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ impl<'a> StandardLibraries<'a> {
     pub(crate) fn of(config: &'a CargoConfig, caller: &'a Caller) -> Self {
         let mut command = question(config, caller, None);
         // Without a thread to spare it is asked for when it is needed.
-        let ahead = thread::Builder::new().spawn(move || directory(&mut command)).ok();
+        let ahead = threads::builder().spawn(move || directory(&mut command)).ok();
         Self { config, caller, ahead: RefCell::new(ahead), known: RefCell::default() }
     }
 

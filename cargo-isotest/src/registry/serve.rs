@@ -3,6 +3,7 @@
 use super::ask;
 use super::place::{self, Opened};
 use super::running::Roster;
+use crate::threads;
 use nix::sys::socket::{Shutdown, getsockopt, shutdown, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
 use procfs::process::Process;
@@ -10,7 +11,7 @@ use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
-use std::thread::{Builder, Scope, sleep};
+use std::thread::{Scope, sleep};
 use std::time::Duration;
 
 /// Who does not read the answer for so long does not get it.
@@ -47,7 +48,7 @@ impl Listener {
                 }
             }
         };
-        Builder::new().spawn_scoped(scope, serve)?;
+        threads::builder().spawn_scoped(scope, serve)?;
         Ok(opened)
     }
 

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::schedule::slots::News;
+use crate::threads;
 use isotest_core::sandbox::Cancel;
 use nix::unistd::getppid;
 use procfs::process::Process;
@@ -13,7 +14,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::thread::{Builder, Scope};
+use std::thread::Scope;
 
 /// What signals do to this process. Once one of them has been watched for, it would be swallowed whenever nobody does: its
 /// default does not come back by itself.
@@ -78,7 +79,7 @@ impl Interrupts {
                 cancel.throw();
             }
         };
-        let started = Builder::new().spawn_scoped(scope, wait);
+        let started = threads::builder().spawn_scoped(scope, wait);
         started.map_err(|source| Error::Thread { task: "that watches for signals", source })?;
         Ok(watch)
     }

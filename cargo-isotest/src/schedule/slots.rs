@@ -5,6 +5,7 @@ use crate::registry::Roster;
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots;
 use crate::schedule::slot_environment;
+use crate::threads;
 use isotest_core::plan::SandboxPlan;
 use isotest_core::record::Record;
 use isotest_core::sandbox::{Attempt, Cancel, Slot};
@@ -13,7 +14,7 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, Builder, Scope};
+use std::thread::{self, Scope};
 use std::time::Duration;
 
 /// An attempt to be executed, and the number by which it is known here.
@@ -109,7 +110,7 @@ impl<'run> Workers<'run> {
                 let _alarm = alarm;
                 worker.work();
             };
-            let started = Builder::new().spawn_scoped(scope, work);
+            let started = threads::builder().spawn_scoped(scope, work);
             started.map_err(|source| Error::Thread { task: "for a job slot", source })?;
         }
         Ok((Self { cancel, queue, news, jobs, stopped }, tell))

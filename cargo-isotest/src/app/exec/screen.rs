@@ -2,6 +2,7 @@
 //! follows, and whatever happens, the terminal is in the end as it was.
 
 use crate::error::Error;
+use crate::threads;
 use isotest_core::sandbox::resize_like;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -10,7 +11,7 @@ use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::{getpgrp, read, tcgetpgrp, write};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 
 /// Both terminals.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ impl Screen {
         let nonblocking = fcntl(&inner, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK));
         nonblocking.map_err(|errno| Error::Host(errno.into()))?;
         let source = inner.try_clone().map_err(Error::Host)?;
-        let started = Builder::new().spawn(move || show(&source));
+        let started = threads::builder().spawn(move || show(&source));
         let output = started.map_err(|source| Error::Thread { task: "that shows the terminal", source })?;
         let (before, pending) = (None, Vec::new());
         let mut screen = Self { keys, inner, before, open: true, pending, output: Some(output) };
