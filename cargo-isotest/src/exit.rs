@@ -111,6 +111,7 @@ impl From<&Error> for Exit {
             | Error::Host(_)
             | Error::NoPlace { .. }
             | Error::Thread { .. }
+            | Error::TooFewFiles { .. }
             | Error::Sandbox(_) => Self::CannotIsolate,
             Error::Execute(error) => Self::of_command(error),
         }

@@ -2,6 +2,7 @@
 //! allows itself; a workload is to have what the caller has.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::fs;
 use std::io;
 use std::sync::OnceLock;
 
@@ -20,6 +21,15 @@ pub fn raise() -> io::Result<u64> {
         CALLERS.get_or_init(|| (soft, hard));
     }
     Ok(hard)
+}
+
+/// How many are open in this process.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn open() -> io::Result<usize> {
+    // One of them is that of this directory.
+    Ok(fs::read_dir("/proc/self/fd")?.count().saturating_sub(1))
 }
 
 /// What a workload is to have, if this process has something else.

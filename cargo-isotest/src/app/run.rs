@@ -19,9 +19,8 @@ use crate::schedule::slots::Workers;
 use crate::schedule::summary::{Cancellation, Selection};
 use crate::schedule::{Finished, Schedule};
 use crate::select::Selected;
-use crate::settings::{Settings, Task};
+use crate::settings::{Execution, Setting, Settings, Task};
 use crate::testcase::TestBinary;
-use isotest_core::descriptors;
 use isotest_core::sandbox::Cancel;
 use std::io;
 use std::iter;
@@ -38,8 +37,6 @@ pub(crate) fn execute(settings: Settings, caller: &Caller) -> Result<End, Error>
     let directories = &build.directories;
     let sources = iter::once(&directories.workspace).chain(&directories.packages);
     let settings = &settings.for_project(sources, [&directories.target, &directories.build]);
-    // Only now: what cargo was called for has the limit that we were called with.
-    descriptors::raise().map_err(Error::Host)?;
     let roots = roots::of_tests(&settings.sandbox, build, caller)?;
     Sandboxes::with(settings, &roots, caller, |sandboxes| execute_in(sandboxes, settings, build, &interrupts))
 }
@@ -51,7 +48,7 @@ fn execute_in(
     interrupts: &Interrupts,
 ) -> Result<End, Error> {
     let cancel = Cancel::new().map_err(Error::Host)?;
-    let roster = Roster::new(settings.execution.jobs.value.get());
+    let roster = Roster::new(sandboxes.jobs.get());
     thread::scope(|scope| {
         let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster)?;
         let _watch = interrupts.watch(scope, &cancel, tell)?;
@@ -107,15 +104,17 @@ impl Run<'_> {
             isolation: &isolation,
             binaries: &binaries,
             tests: selected.tests.len(),
-            jobs: self.settings.execution.jobs.value.get(),
+            jobs: self.sandboxes.jobs.get(),
             doctests_not_run: &self.build.untested_documentation,
             whole_binaries: &whole,
         });
         started.map_err(Error::Output)?;
+        let jobs = Setting { value: self.sandboxes.jobs, ..self.settings.execution.jobs };
+        let execution = Execution { jobs, ..self.settings.execution.clone() };
         let schedule = Schedule {
             units: &units,
             wish: &self.settings.selection,
-            execution: &self.settings.execution,
+            execution: &execution,
             sandboxes: self.sandboxes,
         };
         let selection = Selection {

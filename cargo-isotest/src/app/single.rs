@@ -30,7 +30,7 @@ pub(crate) fn test(
     interrupts: &Interrupts,
 ) -> Result<TestCase, Error> {
     let cancel = Cancel::new().map_err(Error::Host)?;
-    let roster = Roster::new(settings.execution.jobs.value.get());
+    let roster = Roster::new(sandboxes.jobs.get());
     let Listed { tests, .. } = thread::scope(|scope| {
         let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster)?;
         let _watch = interrupts.watch(scope, &cancel, tell)?;

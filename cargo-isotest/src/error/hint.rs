@@ -49,6 +49,10 @@ impl Error {
             Self::NoPlace { why, .. } => place(*why).map(str::to_owned),
             Self::Sandbox(error) | Self::Execute(error) => Some(error.hint().into()),
             Self::Host(error) | Self::Thread { source: error, .. } => Some(of_host(error).into()),
+            Self::TooFewFiles { needed, .. } => Some(format!(
+                "raise the hard limit to {needed} or more where this shell gets it: `nofile` in /etc/security/limits.conf, \
+                 `LimitNOFILE=` of a systemd unit, `--ulimit nofile=` of a container; root may by `ulimit -Hn {needed}`"
+            )),
             Self::Unwritten { .. }
             | Self::Output(_)
             | Self::Interrupted(_)

@@ -179,6 +179,16 @@ pub(crate) enum Error {
     /// What the host is could not be read, or it has run out of something.
     #[error("cannot prepare sandboxes on this host")]
     Host(#[source] io::Error),
+    /// There is no room for the descriptors of one sandbox.
+    #[error(
+        "this host cannot isolate tests: one at a time needs {needed} open files, and no more than {allowed} are allowed"
+    )]
+    TooFewFiles {
+        /// How many.
+        needed: usize,
+        /// The hard limit.
+        allowed: usize,
+    },
     /// A thread was refused.
     #[error("this host cannot isolate tests: cannot start a thread {task}")]
     Thread {

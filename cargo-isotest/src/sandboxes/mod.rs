@@ -2,6 +2,7 @@
 
 mod links;
 pub(crate) mod missing_paths;
+mod room;
 pub(crate) mod roots;
 
 use crate::cli;
@@ -14,16 +15,20 @@ use crate::testcase::TestBinary;
 use crate::text::style;
 use crate::update;
 use isotest_core::cgroup::{Cgroups, Established, scope};
+use isotest_core::descriptors;
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::host::{Host, bounds, originals, probe};
 use isotest_core::limits::{Control, Limits};
 use isotest_core::plan::{self, Link, Network, Request, Resolved, Root, Template, Views};
 use isotest_core::policy::{Capability, Isolation, Level};
+use isotest_core::sandbox::Slot;
 use isotest_core::step::StepError;
 use isotest_core::trial;
+use room::Room;
 use std::fs;
 use std::io::{self, Write};
 use std::iter;
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,6 +47,8 @@ pub(crate) struct Sandboxes {
     pub(crate) isolation: Isolation,
     /// The limits of every attempt.
     pub(crate) limits: Limits,
+    /// For how many at once there is room, if that is less than was asked for.
+    pub(crate) jobs: NonZeroUsize,
 }
 
 impl Sandboxes {
@@ -78,6 +85,8 @@ impl Sandboxes {
         caller: &Caller,
         refused: &RefusedViews,
     ) -> Result<Self, Error> {
+        // Not before: what cargo executes has the limit that we were called with.
+        let allowed = descriptors::raise().map_err(Error::Host)?;
         let sandbox = &settings.sandbox;
         let jobs = settings.execution.jobs.value.get();
         let shown: Vec<_> = roots.each.iter().map(|rooted| Shown::of(sandbox, rooted, caller)).collect();
@@ -86,6 +95,13 @@ impl Sandboxes {
             close(cgroups);
             return Err(unmet(resolved.unmet.into_iter().map(Obstacle::from).collect(), &host));
         }
+        let room = match Room::within(allowed, Slot::descriptors(&cgroups), settings.execution.jobs.value) {
+            Ok(room) => room,
+            Err(error) => {
+                close(cgroups);
+                return Err(error);
+            }
+        };
         let limits = sandbox.limits.limits();
         if let Some(error) = unlimited(&mut cgroups, &limits, &host) {
             close(cgroups);
@@ -94,9 +110,10 @@ impl Sandboxes {
         let mut isolation = resolved.isolation;
         isolation.remarks.extend(remark(sandbox));
         isolation.remarks.extend(roots.remarks.iter().cloned());
+        isolation.remarks.extend(room.remark);
         let templates = iter::once(resolved.template).chain(others).collect();
         let (image, binaries) = (roots.image.clone(), roots.binaries.clone());
-        Ok(Self { templates, image, binaries, cgroups, isolation, limits })
+        Ok(Self { templates, image, binaries, cgroups, isolation, limits, jobs: room.jobs })
     }
 
     /// The first of the templates, and the only one for a command that is no test.

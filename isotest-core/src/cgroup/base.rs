@@ -164,6 +164,16 @@ impl Cgroups {
         Leaf::create(&self.hierarchies, &id, limits, &self.devices).map(Some)
     }
 
+    /// How many descriptors an attempt's cgroup has open, at most.
+    pub(crate) const fn descriptors_of_leaf(&self) -> usize {
+        self.hierarchies.len() * Leaf::DESCRIPTORS
+    }
+
+    /// How many descriptors a zygote's cell has open, at most.
+    pub(crate) const fn descriptors_of_cell(&self) -> usize {
+        if self.is_of_root { Cell::descriptors(self.idle.len() + self.hierarchies.len()) } else { 0 }
+    }
+
     /// Makes a cell for one zygote; `None` where there is nothing to be kept from what it starts.
     ///
     /// # Errors

@@ -70,6 +70,12 @@ struct Directory {
 pub(crate) type Entrances = (Option<OwnedFd>, Vec<OwnedFd>);
 
 impl Cell {
+    /// How many descriptors one in so many hierarchies has open, at most. A file of [`STATE`] is in no more than one.
+    pub(super) const fn descriptors(hierarchies: usize) -> usize {
+        const DIRECTORY_AND_TASKS: usize = 2;
+        hierarchies * DIRECTORY_AND_TASKS + STATE.len()
+    }
+
     /// Makes the directories in the hierarchies of which nothing is needed.
     ///
     /// # Errors

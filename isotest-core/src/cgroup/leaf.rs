@@ -55,6 +55,9 @@ pub struct Leaf {
 }
 
 impl Leaf {
+    /// How many descriptors it has open in one hierarchy, at most.
+    pub(super) const DESCRIPTORS: usize = 2;
+
     /// Makes the directories and sets the limits.
     ///
     /// # Errors

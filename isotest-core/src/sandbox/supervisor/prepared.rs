@@ -91,6 +91,9 @@ impl Stream {
 }
 
 impl Sandbox {
+    /// How many descriptors it has open here besides its cgroup's: its socket and the ends of two pipes.
+    pub(super) const DESCRIPTORS: usize = 3;
+
     /// Makes the cgroup and orders a zygote to do the rest. What goes wrong there is reported over `control`.
     ///
     /// # Errors

@@ -43,6 +43,17 @@ pub struct Slot<'run> {
 }
 
 impl<'run> Slot<'run> {
+    /// How many descriptors this process has open for one slot, at most.
+    pub fn descriptors(cgroups: &Cgroups) -> usize {
+        /// The zygote's socket.
+        const LASTING: usize = 1;
+        /// What is handed to a zygote or a sandbox and then closed, and what is read at the end of an attempt.
+        const PASSING: usize = 16;
+        let (leaf, cell) = (cgroups.descriptors_of_leaf(), cgroups.descriptors_of_cell());
+        let handed_over = leaf + cell;
+        LASTING + cell + (AHEAD + 1) * (Sandbox::DESCRIPTORS + leaf) + PASSING + handed_over
+    }
+
     /// Starts a zygote and waits until its template is in place. The calling thread must live as long as the slot.
     ///
     /// # Errors
@@ -139,6 +150,7 @@ impl<'run> Slot<'run> {
     /// Another zygote for what follows, in another cell. Without one the next attempt says why.
     fn renew(&mut self) {
         self.end();
+        self.cell = None;
         let cell = cell(self.cgroups);
         if let Ok((cell, zygote)) =
             cell.and_then(|cell| Ok((cell.clone(), prepared(self.template, cell.as_deref())?)))

@@ -1,0 +1,69 @@
+//! How many job slots the limit of open files leaves room for.
+
+use crate::error::Error;
+use isotest_core::descriptors;
+use std::num::NonZeroUsize;
+
+/// What is open at times besides the slots' and what is open already: signals, the files of a report, whoever asks what is
+/// running.
+const OTHERS: usize = 16;
+
+/// The slots there is room for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Room {
+    pub(super) jobs: NonZeroUsize,
+    /// What is said if these are fewer than were asked for.
+    pub(super) remark: Option<String>,
+}
+
+impl Room {
+    /// As many slots of `each` descriptors as were asked for, or as many as there may be if `allowed` may be open.
+    ///
+    /// # Errors
+    /// When there is no room for one.
+    pub(super) fn within(allowed: u64, each: usize, jobs: NonZeroUsize) -> Result<Self, Error> {
+        let open = descriptors::open().map_err(Error::Host)? + OTHERS;
+        Self::beside(open, usize::try_from(allowed).unwrap_or(usize::MAX), each, jobs)
+    }
+
+    fn beside(open: usize, allowed: usize, each: usize, jobs: NonZeroUsize) -> Result<Self, Error> {
+        let most = allowed.saturating_sub(open) / each;
+        let Some(most) = NonZeroUsize::new(most) else {
+            return Err(Error::TooFewFiles { needed: open + each, allowed });
+        };
+        let needed = each.saturating_mul(jobs.get()).saturating_add(open);
+        let remark = (most < jobs).then(|| {
+            format!(
+                "{most} of {jobs} jobs are executed at once: all of them need {needed} open files, and no more than \
+                 {allowed} are allowed (`ulimit -Hn`)"
+            )
+        });
+        Ok(Self { jobs: jobs.min(most), remark })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn beside(allowed: usize, jobs: usize) -> Result<(usize, Option<String>), String> {
+        let room = Room::beside(30, allowed, 50, NonZeroUsize::new(jobs).unwrap());
+        room.map(|room| (room.jobs.get(), room.remark)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn as_many_as_there_is_room_for() {
+        assert_eq!(beside(1 << 20, 128), Ok((128, None)));
+        assert_eq!(beside(130, 2), Ok((2, None)));
+        let (jobs, remark) = beside(129, 2).unwrap();
+        assert_eq!(jobs, 1);
+        let remark = remark.unwrap();
+        assert!(
+            remark.contains("1 of 2 jobs") && remark.contains(" 130 ") && remark.contains(" 129 "),
+            "{remark}"
+        );
+        assert_eq!(beside(80, 1), Ok((1, None)));
+        let refused = beside(79, 4).unwrap_err();
+        assert!(refused.contains(" 80 ") && refused.contains(" 79 "), "{refused}");
+    }
+}
