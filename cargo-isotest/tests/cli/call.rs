@@ -188,6 +188,16 @@ impl Call {
         self
     }
 
+    /// With these limits of open files, the soft one and the hard one.
+    pub(crate) fn with_open_files(mut self, soft: u64, hard: u64) -> Self {
+        let call = std::mem::replace(&mut self.command, Command::new("sh"));
+        let script = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$@\"");
+        self.command.args(["-c", &script, "sh"]).arg(call.get_program());
+        take_over(&mut self.command, &call);
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self
+    }
+
     /// Starts it.
     pub(crate) fn start(mut self) -> Running {
         let child = self.command.arg("isotest").args(self.arguments).spawn().unwrap();

@@ -25,6 +25,21 @@ fn on_the_host(text: &str) -> String {
     String::from_utf8(Command::new("sh").args(["-c", text]).output().unwrap().stdout).unwrap()
 }
 
+/// Says what a command's parent and process group are to it.
+pub(crate) const RELATIONS: &str = "[ $PPID -gt 1 ] && echo a parent; trap 'echo reached' URG; kill -URG 0; \
+    set -- $(cat /proc/self/stat); [ $5 -gt 1 ] && [ $5 -ne $$ ] && echo a group; setsid -w sh -c \
+    'set -- $(cat /proc/$$/stat); [ $6 -eq $$ ] && echo a session'";
+
+/// What it says of those that anybody has below a shell.
+pub(crate) const USUAL: [&str; 4] = ["a parent", "reached", "a group", "a session"];
+
+#[test]
+fn it_has_a_parent_and_a_group_that_are_not_process_1() {
+    let outside = on_the_host(&format!("sh -c '{}'", RELATIONS.replace('\'', "'\\''")));
+    assert_eq!(script(RELATIONS).run().with_code(0).stdout, outside);
+    assert_eq!(outside.lines().collect::<Vec<_>>(), USUAL);
+}
+
 #[test]
 fn the_end_is_the_command_s() {
     script("exit 0").run().with_code(0);

@@ -1,6 +1,7 @@
 //! `exec` on a terminal: the command has one of its own, which is to it what the caller's would be.
 
 use crate::call::{Call, Running, bare};
+use crate::exec::{RELATIONS, USUAL};
 use crate::host;
 use crate::terminal::Terminal;
 use nix::sys::signal::{Signal, kill};
@@ -32,6 +33,17 @@ fn supervisor(running: &Running) -> Pid {
         pid = only(children(pid)).expect("a job");
     }
     Pid::from_raw(pid.try_into().unwrap())
+}
+
+#[test]
+fn on_a_terminal_its_parent_and_its_group_are_not_process_1_either() {
+    let mut terminal = Terminal::new();
+    let running = exec(RELATIONS).on(&terminal, JOB).start();
+    for said in USUAL {
+        terminal.wait_for(said);
+    }
+    terminal.wait_for("status 0");
+    running.end();
 }
 
 #[test]

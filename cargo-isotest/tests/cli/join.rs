@@ -1,6 +1,7 @@
 //! `--join`: entering the sandbox of a test that is running.
 
 use crate::call::{Call, PublicCopy, Running, bare, isotest};
+use crate::exec::{RELATIONS, USUAL};
 use crate::host;
 use crate::project::Project;
 use crate::terminal::Terminal;
@@ -77,6 +78,14 @@ fn a_guest_is_where_the_test_is() {
     assert_eq!(ended.stdout, format!("of the test\n{}\nwaiting 1\n", place.display()));
     assert!(!Path::new("/tmp/mine").exists());
     waiting.script("exit 6").run().with_code(6);
+    waiting.end();
+}
+
+#[test]
+fn a_guest_has_a_parent_and_a_group_that_are_not_process_1() {
+    let waiting = Waiting::start();
+    let said = waiting.script(RELATIONS).run().with_code(0).stdout;
+    assert_eq!(said.lines().collect::<Vec<_>>(), USUAL);
     waiting.end();
 }
 

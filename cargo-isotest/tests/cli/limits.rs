@@ -1,6 +1,6 @@
 //! Limits that are asked for are in force, or nothing is executed.
 
-use crate::call::{Call, isotest};
+use crate::call::{Call, bare, isotest};
 use crate::project::Project;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::Uid;
@@ -89,4 +89,57 @@ fn a_resource_limit_holds_and_is_none_that_we_do_not_have() {
     let above = format!("nofile={}", hard + 1);
     let ended = call(place.path(), "opens_files", &["--rlimit", &above]).run().with_code(97);
     assert!(ended.stderr.contains(&format!("no `rlimit nofile` (the hard limit of this process is {hard}")));
+}
+
+/// Two hundred tests that look at their limit of open files.
+fn looks(place: &Path) -> Project {
+    let mut source = String::from(
+        "#[cfg(test)] fn look() {
+            let limits = std::fs::read_to_string(\"/proc/self/limits\").unwrap();
+            let files = limits.lines().find_map(|line| line.strip_prefix(\"Max open files\")).unwrap();
+            let seen: Vec<_> = files.split_whitespace().take(2).collect();
+            assert_eq!(seen.join(\" \"), std::env::var(\"EXPECTED\").unwrap());
+        }
+",
+    );
+    for number in 0..200 {
+        source.push_str(&format!("#[test] fn t{number:03}() {{ look() }}\n"));
+    }
+    Project::written(place, &[("Cargo.toml", MANIFEST), ("src/lib.rs", &source)])
+}
+
+#[test]
+fn however_few_files_may_be_open_tests_are_executed_and_have_that_limit() {
+    let place = place();
+    let project = looks(place.path());
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let call = |soft: u64, hard: u64, jobs: &str| {
+        let expected = format!("{soft} {hard}");
+        let call = isotest(&project).arguments(["-j", jobs]).variable("EXPECTED", expected);
+        call.with_open_files(soft, hard).run()
+    };
+    for (soft, jobs) in [(64, "2"), (1024, "128")] {
+        let ended = call(soft, hard, jobs).with_code(0);
+        assert!(ended.stdout.contains(" 200 run: 200 passed"), "{}", ended.stdout);
+    }
+    // Control: it is the tests that look.
+    isotest(&project).variable("EXPECTED", "64 64").run().with_code(100);
+    let refused = call(40, 40, "4").with_code(97);
+    let needed = refused.stderr.split_once("one at a time needs ").and_then(|(_, rest)| rest.split_once(' '));
+    let needed: u64 = needed.and_then(|(number, _)| number.parse().ok()).expect(&refused.stderr);
+    assert!(refused.stderr.contains("no more than 40 are allowed"), "{}", refused.stderr);
+    assert!(refused.stderr.contains(&format!("`ulimit -Hn {needed}`")), "{}", refused.stderr);
+    let ended = call(needed, needed, "4").with_code(0);
+    assert!(ended.stdout.contains("1 of 4 jobs are executed at once"), "{}", ended.stdout);
+    assert!(ended.stdout.contains(" 200 run: 200 passed"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_command_has_the_limit_of_open_files_that_the_caller_has() {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let exec = bare().arguments(["exec", "--quiet", "--", "sh", "-c", "ulimit -Sn; ulimit -Hn"]);
+    let ended = exec.with_open_files(48, hard).run().with_code(0);
+    assert_eq!(ended.stdout, format!("48\n{hard}\n"));
+    let shell = bare().arguments(["shell"]).variable("SHELL", "/bin/sh");
+    shell.with_open_files(48, hard).run().with_code(0);
 }

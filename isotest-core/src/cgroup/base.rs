@@ -174,6 +174,11 @@ impl Cgroups {
         if self.is_of_root { Cell::descriptors(self.idle.len() + self.hierarchies.len()) } else { 0 }
     }
 
+    /// How many descriptors are handed to whoever enters all of them, at most.
+    pub(crate) const fn entrances(&self) -> usize {
+        self.idle.len() + self.hierarchies.len()
+    }
+
     /// Makes a cell for one zygote; `None` where there is nothing to be kept from what it starts.
     ///
     /// # Errors

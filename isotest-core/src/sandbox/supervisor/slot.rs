@@ -48,10 +48,10 @@ impl<'run> Slot<'run> {
         /// The zygote's socket.
         const LASTING: usize = 1;
         /// What is handed to a zygote or a sandbox and then closed, and what is read at the end of an attempt.
-        const PASSING: usize = 16;
+        const PASSING: usize = 12;
         let (leaf, cell) = (cgroups.descriptors_of_leaf(), cgroups.descriptors_of_cell());
-        let handed_over = leaf + cell;
-        LASTING + cell + (AHEAD + 1) * (Sandbox::DESCRIPTORS + leaf) + PASSING + handed_over
+        let sandboxes = (AHEAD + 1) * (Sandbox::DESCRIPTORS + leaf);
+        LASTING + cell + sandboxes + PASSING + cgroups.entrances()
     }
 
     /// Starts a zygote and waits until its template is in place. The calling thread must live as long as the slot.
