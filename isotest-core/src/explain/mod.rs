@@ -92,7 +92,8 @@ fn prepare(lines: &mut Lines, explained: &Explained<'_>, cgroups: &[Cgroup<'_>])
     }
     lines.blank();
     lines.say("Processes of this test see none but their own. Process 1 leads a session without a terminal (setsid), of");
-    lines.say("which the program is a member.");
+    lines.say("which the program is a member. A process between the two, which is not made here, is the program's parent and the");
+    lines.say("first of its process group.");
     lines.run("unshare --mount --pid --fork --kill-child \\");
     lines.run(&format!("    {AGAIN} enclose \"$name\" <&0 &"));
     lines.say(
