@@ -2,6 +2,7 @@
 
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::host::{CgroupMount, Refusal};
+use isotest_core::namespace::Namespace;
 use isotest_core::policy::Capability;
 use isotest_core::step::{Step, StepError};
 use nix::libc;
@@ -119,16 +120,8 @@ impl Place<'_> {
     fn limit(self, capability: Capability) -> Way {
         let is_zero = |name: &str| self.surroundings.setting(name) == Some("0");
         let of_user = "user.max_user_namespaces";
-        let name = match capability {
-            _ if is_zero(of_user) => of_user,
-            Capability::Pid => "user.max_pid_namespaces",
-            Capability::Mount => "user.max_mnt_namespaces",
-            Capability::Net => "user.max_net_namespaces",
-            Capability::Ipc => "user.max_ipc_namespaces",
-            Capability::Uts => "user.max_uts_namespaces",
-            Capability::Cgroup => "user.max_cgroup_namespaces",
-            _ => of_user,
-        };
+        let own = Namespace::of(capability).map_or(of_user, |namespace| namespace.limit);
+        let name = if is_zero(of_user) { of_user } else { own };
         let value = self.surroundings.setting(name).unwrap_or("unknown");
         let why = format!("so many namespaces are not allowed (`{name}` is {value}): raise the limit");
         way(why, [format!("{}sysctl -w {name}=15000", self.sudo())])

@@ -83,7 +83,7 @@
 //! 5 cgroup record
 //! 4 plan snapshot
 //! 3 host outcome reaper suspect
-//! 2 messages step usage
+//! 2 messages namespace step usage
 //! 1 closure deadline descriptors enumerate limits policy role sys wire
 //! ```
 //!
@@ -92,7 +92,7 @@
 //! - **1, vocabulary**: [`policy`] and [`limits`] say what may be wanted, not whether a machine has it. [`closure`] knows
 //!   programs and libraries, and nothing of sandboxes. `role`, `deadline`, [`descriptors`], [`enumerate`] and [`wire`] know nobody who uses
 //!   them. [`sys`] knows system calls, and not what for.
-//! - **2**: [`step`] knows that a step failed and why, not how it is taken. [`usage`] knows figures and their sources, not
+//! - **2**: [`namespace`] knows the kernel's names for namespaces, and makes none. [`step`] knows that a step failed and why, not how it is taken. [`usage`] knows figures and their sources, not
 //!   cgroups or `/proc`. `messages` knows how messages travel, not what they say.
 //! - **3**: [`host`] knows what this machine is, not what is wanted of it, and starts no process. [`outcome`] and `suspect`
 //!   judge facts and figures, and read none. [`reaper`] knows nothing of sandboxes.
@@ -128,6 +128,7 @@ pub mod explain;
 pub mod host;
 pub mod limits;
 mod messages;
+pub mod namespace;
 pub mod outcome;
 pub mod plan;
 pub mod policy;

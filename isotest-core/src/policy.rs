@@ -178,7 +178,7 @@ impl Capability {
     }
 
     /// Whether the other capabilities are built on it.
-    const fn is_foundation(self) -> bool {
+    pub const fn is_foundation(self) -> bool {
         matches!(self, Self::User | Self::Pid | Self::Mount | Self::Rootfs)
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::cgroup::Cgroups;
 use crate::host::Refusal;
+use crate::namespace::NAMESPACES;
 use crate::outcome::Outcome;
 use crate::plan::{Network, SandboxPlan, Template};
 use crate::policy::Capability;
@@ -14,17 +15,16 @@ use crate::step::StepError;
 use std::io;
 
 /// What can be tried alone once there is a user namespace, and the capability it is needed for.
-const PARTS: [(Capability, Part); 9] = [
-    (Capability::Pid, Part::Namespace(Capability::Pid)),
-    (Capability::Mount, Part::Namespace(Capability::Mount)),
-    (Capability::Net, Part::Namespace(Capability::Net)),
-    (Capability::Ipc, Part::Namespace(Capability::Ipc)),
-    (Capability::Uts, Part::Namespace(Capability::Uts)),
-    (Capability::Cgroup, Part::Namespace(Capability::Cgroup)),
-    (Capability::Rootfs, Part::Proc),
-    (Capability::Rootfs, Part::Tree),
-    (Capability::CopyOnWrite, Part::Overlay),
-];
+fn parts() -> impl Iterator<Item = (Capability, Part)> {
+    let others =
+        NAMESPACES.iter().map(|namespace| namespace.capability).filter(|one| *one != Capability::User);
+    let namespaces = others.map(|capability| (capability, Part::Namespace(capability)));
+    namespaces.chain([
+        (Capability::Rootfs, Part::Proc),
+        (Capability::Rootfs, Part::Tree),
+        (Capability::CopyOnWrite, Part::Overlay),
+    ])
+}
 
 /// Executes a plan as a run would.
 ///
@@ -55,9 +55,7 @@ pub fn refusals(template: &Template, first: &StepError) -> Vec<Refusal> {
     let user = try_alone(Part::Namespace(Capability::User), template);
     let alone = user.is_err() && template.outer_user;
     found.extend(user.err().map(|error| Refusal { capability: Capability::User, error }));
-    for (capability, part) in
-        PARTS.into_iter().filter(|(capability, _)| !alone && wants(template, *capability))
-    {
+    for (capability, part) in parts().filter(|(capability, _)| !alone && wants(template, *capability)) {
         let lacks = |needed| found.iter().any(|refusal: &Refusal| refusal.capability == needed);
         if part.stands_on().iter().any(|needed| lacks(*needed)) {
             continue;
@@ -77,8 +75,8 @@ pub fn refusals(template: &Template, first: &StepError) -> Vec<Refusal> {
 /// Which of these namespaces are refused. What the rest of the sandbox is built on is not among those that can be asked
 /// for.
 pub fn refused_namespaces(template: &Template, asked: &[Capability]) -> Vec<Refusal> {
-    let optional = [Capability::Net, Capability::Ipc, Capability::Uts, Capability::Cgroup];
-    let asked = optional.into_iter().filter(|capability| asked.contains(capability));
+    let optional = NAMESPACES.iter().filter(|namespace| namespace.is_optional());
+    let asked = optional.map(|namespace| namespace.capability).filter(|one| asked.contains(one));
     let refusal = |capability| {
         let error = try_alone(Part::Namespace(capability), template).err()?;
         Some(Refusal { capability, error })

@@ -9,8 +9,8 @@ mod subject;
 mod words;
 mod workload;
 
+use crate::namespace::NAMESPACES;
 use crate::plan::{Network, Template};
-use crate::policy::Capability;
 use cgroups::Cgroup;
 use words::{Lines, WITH_SBIN};
 
@@ -160,16 +160,8 @@ fn seen_from_prepare(map: &str, outer_user: bool) -> String {
 }
 
 fn namespaces(template: &Template) -> String {
-    let mut flags = "--user --mount".to_owned();
-    for (capability, flag) in [(Capability::Ipc, " --ipc"), (Capability::Uts, " --uts")] {
-        if !template.shared.contains(&capability) {
-            flags += flag;
-        }
-    }
-    if matches!(template.network, Network::Own | Network::Down) {
-        flags += " --net";
-    }
-    flags
+    let new = NAMESPACES.iter().filter(|namespace| template.is_entered_by_init(namespace));
+    new.map(|namespace| namespace.option).collect::<Vec<_>>().join(" ")
 }
 
 fn network(lines: &mut Lines, template: &Template) {

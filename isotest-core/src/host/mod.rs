@@ -5,6 +5,7 @@ pub mod originals;
 pub mod probe;
 pub mod surroundings;
 
+use crate::namespace::Namespace;
 use crate::policy::Capability;
 use crate::step::StepError;
 use std::collections::BTreeMap;
@@ -225,9 +226,8 @@ pub struct Refusal {
 
 impl Refusal {
     /// Whether it is about a namespace, without which whatever stands on it is refused as well.
-    pub const fn is_namespace(&self) -> bool {
-        !self.capability.is_metric()
-            && !matches!(self.capability, Capability::Rootfs | Capability::CopyOnWrite)
+    pub fn is_namespace(&self) -> bool {
+        Namespace::of(self.capability).is_some()
     }
 }
 

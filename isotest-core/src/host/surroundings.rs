@@ -1,20 +1,14 @@
 //! Where this process runs, as far as it helps to say what could be done about a refusal. Nothing here decides what can
 //! be had: that is tried. [`super::probe::surroundings`] reads it.
 
+use crate::namespace::NAMESPACES;
 use std::path::PathBuf;
 
-/// Settings of the kernel by which user namespaces are refused, as they are named for sysctl(8).
-pub const SETTINGS: [&str; 9] = [
-    "kernel.unprivileged_userns_clone",
-    "kernel.apparmor_restrict_unprivileged_userns",
-    "user.max_user_namespaces",
-    "user.max_pid_namespaces",
-    "user.max_mnt_namespaces",
-    "user.max_net_namespaces",
-    "user.max_ipc_namespaces",
-    "user.max_uts_namespaces",
-    "user.max_cgroup_namespaces",
-];
+/// Settings of the kernel by which namespaces are refused, as they are named for sysctl(8).
+pub fn settings() -> impl Iterator<Item = &'static str> {
+    let permissions = ["kernel.unprivileged_userns_clone", "kernel.apparmor_restrict_unprivileged_userns"];
+    permissions.into_iter().chain(NAMESPACES.iter().map(|namespace| namespace.limit))
+}
 
 /// Facts about this process and the machine around it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,7 +32,7 @@ pub struct Surroundings {
     pub no_new_privs: bool,
     /// What is mounted over parts of `/proc`.
     pub masked_proc: Vec<PathBuf>,
-    /// Those of [`SETTINGS`] that exist, and their values.
+    /// Those of [`settings`] that exist, and their values.
     pub settings: Vec<(&'static str, String)>,
     /// Under which AppArmor profile this process runs; `None` without AppArmor.
     pub apparmor: Option<String>,

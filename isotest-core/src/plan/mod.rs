@@ -14,6 +14,7 @@ pub use rootfs::Views;
 
 use crate::host::{HostEntry, Kind};
 use crate::limits::Limits;
+use crate::namespace::{Namespace, Origin};
 use crate::policy::Capability;
 use crate::step::{Step, StepError};
 use crate::usage::Source;
@@ -198,6 +199,15 @@ pub struct Template {
 }
 
 impl Template {
+    /// Whether the init of every attempt enters a new namespace of this kind.
+    pub(crate) fn is_entered_by_init(&self, namespace: &Namespace) -> bool {
+        match namespace.origin {
+            Origin::ByInit => !self.shared.contains(&namespace.capability),
+            Origin::Network => matches!(self.network, Network::Own | Network::Down),
+            Origin::WithInit | Origin::WithWorkload => false,
+        }
+    }
+
     /// The directory of which a copy-on-write view was refused, if that is what `error` says.
     pub fn refused_view(&self, error: &StepError) -> Option<&Path> {
         let subject = error.subject.as_deref().filter(|_| error.step == Step::MakeLayers)?;

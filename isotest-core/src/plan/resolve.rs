@@ -5,6 +5,7 @@ use super::rootfs::{self, Rootfs, Views};
 use super::uncopied;
 use super::{Network, Template, View};
 use crate::host::{Host, Ids, Kind};
+use crate::namespace::{NAMESPACES, Namespace, Origin};
 use crate::policy::{Capability, Isolation, Level, Policy, State};
 use crate::usage::Source;
 use std::fmt::Write as _;
@@ -82,13 +83,15 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
         other => (capability, other),
     });
     let states = states.collect();
-    let shared = [Capability::Ipc, Capability::Uts, Capability::Cgroup];
+    // Which network is shared is said by the network.
+    let may_share = |one: &&Namespace| one.is_optional() && one.origin != Origin::Network;
+    let shared = NAMESPACES.iter().filter(may_share).map(|namespace| namespace.capability);
     let template = Template {
         uid_map: id_map(host.ids.uid, &host.ids.uid_extents, &host.ids),
         gid_map: id_map(host.ids.gid, &host.ids.gid_extents, &host.ids),
         outer_user: host.ids.uid != 0,
         network: network(request, host),
-        shared: shared.into_iter().filter(|one| is_off(one) || request.lacks(*one)).collect(),
+        shared: shared.filter(|one| is_off(one) || request.lacks(*one)).collect(),
         unmeasured: Capability::ALL.into_iter().filter(|one| one.is_metric() && is_off(one)).collect(),
         sampled: sampled(request),
         net_settings: host.net_settings.clone(),

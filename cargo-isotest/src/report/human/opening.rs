@@ -4,17 +4,9 @@ use crate::schedule::events::Event;
 use crate::text::sanitize::word;
 use crate::text::style::{HEAD, NOTE, WARN, headed};
 use crate::text::units::plural;
+use isotest_core::namespace::NAMESPACES;
 use isotest_core::policy::{Capability, Isolation, State};
 
-const NAMESPACES: [Capability; 7] = [
-    Capability::User,
-    Capability::Pid,
-    Capability::Mount,
-    Capability::Net,
-    Capability::Ipc,
-    Capability::Uts,
-    Capability::Cgroup,
-];
 /// In the order in which they stand on the isolation line.
 const METRICS: [Capability; 5] =
     [Capability::Memory, Capability::Pids, Capability::Cpu, Capability::Io, Capability::Pressure];
@@ -73,7 +65,7 @@ fn names(isolation: &Isolation, among: &[Capability]) -> String {
 }
 
 fn namespaces(isolation: &Isolation) -> String {
-    let names = names(isolation, &NAMESPACES);
+    let names = names(isolation, &NAMESPACES.map(|namespace| namespace.capability));
     if names.is_empty() { "no namespaces".to_owned() } else { names }
 }
 

@@ -1,7 +1,7 @@
 //! Reads [`Surroundings`].
 
 use crate::host::Host;
-use crate::host::surroundings::{SETTINGS, Surroundings};
+use crate::host::surroundings::{self, Surroundings};
 use procfs::process::Process;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub fn surroundings(host: &Host) -> Surroundings {
         no_new_privs: status.as_ref().is_some_and(|status| status.nonewprivs.is_some_and(|set| set > 0)),
         can_administer: status.is_some_and(|status| status.capeff & SYS_ADMIN != 0),
         masked_proc: masked_proc(&host.mount_points),
-        settings: SETTINGS.into_iter().filter_map(|name| Some((name, setting(name)?))).collect(),
+        settings: surroundings::settings().filter_map(|name| Some((name, setting(name)?))).collect(),
         apparmor: apparmor(),
         systemd: Path::new("/run/systemd/system").is_dir(),
         user_manager: user_manager().is_some_and(|socket| UnixStream::connect(socket).is_ok()),

@@ -1,5 +1,6 @@
 //! One part of a sandbox that can be tried without the others.
 
+use crate::namespace::Namespace;
 use crate::policy::Capability;
 use nix::sched::CloneFlags;
 use serde::{Deserialize, Serialize};
@@ -21,13 +22,13 @@ impl Part {
     /// The namespaces without which it cannot be tried.
     pub(crate) fn namespaces(self) -> CloneFlags {
         match self {
-            Self::Namespace(Capability::Pid) => CloneFlags::CLONE_NEWPID,
-            Self::Namespace(Capability::Mount) | Self::Overlay => CloneFlags::CLONE_NEWNS,
-            Self::Namespace(Capability::Net) => CloneFlags::CLONE_NEWNET,
-            Self::Namespace(Capability::Ipc) => CloneFlags::CLONE_NEWIPC,
-            Self::Namespace(Capability::Uts) => CloneFlags::CLONE_NEWUTS,
-            Self::Namespace(Capability::Cgroup) => CloneFlags::CLONE_NEWCGROUP,
-            Self::Namespace(_) => CloneFlags::empty(),
+            // The user namespace is tried by a process that is born in it.
+            Self::Namespace(Capability::User) => CloneFlags::empty(),
+            Self::Namespace(capability) => {
+                let flag = Namespace::of(capability).map_or(0, |namespace| namespace.flag);
+                CloneFlags::from_bits_retain(flag)
+            }
+            Self::Overlay => CloneFlags::CLONE_NEWNS,
             Self::Proc | Self::Tree => CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS,
         }
     }

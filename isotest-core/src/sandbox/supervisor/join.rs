@@ -4,6 +4,7 @@
 use super::attempt::Attempt;
 use super::prepared::Sandbox;
 use crate::host;
+use crate::namespace::NAMESPACES;
 use crate::plan::SandboxPlan;
 use crate::sandbox::init::guest::{self, Guest};
 use crate::snapshot;
@@ -21,17 +22,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-
-/// The files below `/proc/PID/ns` and what they are entered by.
-const NAMESPACES: [(&str, CloneFlags); 7] = [
-    ("user", CloneFlags::CLONE_NEWUSER),
-    ("pid", CloneFlags::CLONE_NEWPID),
-    ("mnt", CloneFlags::CLONE_NEWNS),
-    ("net", CloneFlags::CLONE_NEWNET),
-    ("ipc", CloneFlags::CLONE_NEWIPC),
-    ("uts", CloneFlags::CLONE_NEWUTS),
-    ("cgroup", CloneFlags::CLONE_NEWCGROUP),
-];
 
 /// A sandbox that is running.
 #[derive(Debug)]
@@ -148,10 +138,10 @@ fn of_proc<T>(seen: ProcResult<T>) -> io::Result<T> {
 
 fn namespaces(pid: i32) -> io::Result<CloneFlags> {
     let mut others = CloneFlags::empty();
-    for (file, flag) in NAMESPACES {
-        if fs::read_link(format!("/proc/{pid}/ns/{file}"))? != fs::read_link(format!("/proc/self/ns/{file}"))?
-        {
-            others |= flag;
+    for namespace in &NAMESPACES {
+        let of = |process: &str| fs::read_link(format!("/proc/{process}/ns/{}", namespace.file));
+        if of(&pid.to_string())? != of("self")? {
+            others |= CloneFlags::from_bits_retain(namespace.flag);
         }
     }
     Ok(others)

@@ -7,8 +7,8 @@ mod part;
 mod stores;
 mod tree;
 
+use crate::namespace::NAMESPACES;
 use crate::plan::{Network, Template};
-use crate::policy::Capability;
 use crate::sandbox::init::{self, Errand};
 use crate::sandbox::protocol::channel::{self, Order, Prepared, Report, Start};
 use crate::step::{self, Step, StepError};
@@ -203,18 +203,8 @@ impl Zygote {
     /// Those of an attempt, but for the pid namespace: that one is not owned by its user namespace, since only in it can be
     /// mounted what this one owns.
     fn namespaces(&self) -> CloneFlags {
-        let mut flags = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS;
-        for (capability, flag) in
-            [(Capability::Ipc, CloneFlags::CLONE_NEWIPC), (Capability::Uts, CloneFlags::CLONE_NEWUTS)]
-        {
-            if !self.template.shared.contains(&capability) {
-                flags |= flag;
-            }
-        }
-        if matches!(self.template.network, Network::Own | Network::Down) {
-            flags |= CloneFlags::CLONE_NEWNET;
-        }
-        flags
+        let new = NAMESPACES.iter().filter(|namespace| self.template.is_entered_by_init(namespace));
+        new.map(|namespace| CloneFlags::from_bits_retain(namespace.flag)).collect()
     }
 }
 
