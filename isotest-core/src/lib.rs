@@ -82,7 +82,7 @@
 //! 6 explain sandbox
 //! 5 cgroup record
 //! 4 plan snapshot
-//! 3 host outcome reaper suspect
+//! 3 host metric outcome reaper suspect
 //! 2 messages namespace step usage
 //! 1 closure deadline descriptors enumerate limits policy role sys wire
 //! ```
@@ -94,7 +94,8 @@
 //!   them. [`sys`] knows system calls, and not what for.
 //! - **2**: [`namespace`] knows the kernel's names for namespaces, and makes none. [`step`] knows that a step failed and why, not how it is taken. [`usage`] knows figures and their sources, not
 //!   cgroups or `/proc`. `messages` knows how messages travel, not what they say.
-//! - **3**: [`host`] knows what this machine is, not what is wanted of it, and starts no process. [`outcome`] and `suspect`
+//! - **3**: [`host`] knows what this machine is, not what is wanted of it, and starts no process. [`metric`] knows where figures come from
+//!   and what they are called, and reads none. [`outcome`] and `suspect`
 //!   judge facts and figures, and read none. [`reaper`] knows nothing of sandboxes.
 //! - **4**: [`plan`] decides and does nothing: it reads no file, and knows no cgroup but by what others tell. [`snapshot`]
 //!   reads what runs and changes nothing; it does not know what a sandbox is.
@@ -128,6 +129,7 @@ pub mod explain;
 pub mod host;
 pub mod limits;
 mod messages;
+pub mod metric;
 pub mod namespace;
 pub mod outcome;
 pub mod plan;

@@ -55,30 +55,59 @@ impl Capability {
         Self::Pressure,
     ];
 
+    /// Its word on the command line and in reports, and what kind it is of.
+    const fn row(self) -> (&'static str, Kind) {
+        match self {
+            Self::User => ("user", Kind::Foundation),
+            Self::Pid => ("pid", Kind::Foundation),
+            Self::Mount => ("mount", Kind::Foundation),
+            Self::Net => ("net", Kind::Wall),
+            Self::Ipc => ("ipc", Kind::Wall),
+            Self::Uts => ("uts", Kind::Wall),
+            Self::Cgroup => ("cgroup", Kind::Wall),
+            Self::Rootfs => ("rootfs", Kind::Foundation),
+            Self::CopyOnWrite => ("copy-on-write", Kind::Views),
+            Self::Memory => ("memory", Kind::Metric),
+            Self::Cpu => ("cpu", Kind::Metric),
+            Self::Pids => ("pids", Kind::Metric),
+            Self::Io => ("io", Kind::Metric),
+            Self::Pressure => ("pressure", Kind::Metric),
+        }
+    }
+
     /// Its word on the command line and in reports.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Pid => "pid",
-            Self::Mount => "mount",
-            Self::Net => "net",
-            Self::Ipc => "ipc",
-            Self::Uts => "uts",
-            Self::Cgroup => "cgroup",
-            Self::Rootfs => "rootfs",
-            Self::CopyOnWrite => "copy-on-write",
-            Self::Memory => "memory",
-            Self::Cpu => "cpu",
-            Self::Pids => "pids",
-            Self::Io => "io",
-            Self::Pressure => "pressure",
-        }
+        self.row().0
     }
 
     /// Whether it is a figure rather than a wall.
     pub const fn is_metric(self) -> bool {
-        matches!(self, Self::Memory | Self::Cpu | Self::Pids | Self::Io | Self::Pressure)
+        matches!(self.row().1, Kind::Metric)
     }
+
+    /// Whether the other capabilities are built on it.
+    pub const fn is_foundation(self) -> bool {
+        matches!(self.row().1, Kind::Foundation)
+    }
+
+    const fn default_level(self) -> Level {
+        match self.row().1 {
+            Kind::Foundation | Kind::Wall => Level::Require,
+            Kind::Views | Kind::Metric => Level::Prefer,
+        }
+    }
+}
+
+/// What kind a capability is of.
+enum Kind {
+    /// The rest of the sandbox is built on it.
+    Foundation,
+    /// It keeps tests apart.
+    Wall,
+    /// It lets a test write where others see nothing of it.
+    Views,
+    /// It is a figure.
+    Metric,
 }
 
 impl fmt::Display for Capability {
@@ -157,29 +186,6 @@ impl Policy {
     /// How much it is wanted.
     pub const fn level(&self, capability: Capability) -> Level {
         self.levels[capability as usize]
-    }
-}
-
-impl Capability {
-    const fn default_level(self) -> Level {
-        match self {
-            Self::User
-            | Self::Pid
-            | Self::Mount
-            | Self::Net
-            | Self::Ipc
-            | Self::Uts
-            | Self::Cgroup
-            | Self::Rootfs => Level::Require,
-            Self::CopyOnWrite | Self::Memory | Self::Cpu | Self::Pids | Self::Io | Self::Pressure => {
-                Level::Prefer
-            }
-        }
-    }
-
-    /// Whether the other capabilities are built on it.
-    pub const fn is_foundation(self) -> bool {
-        matches!(self, Self::User | Self::Pid | Self::Mount | Self::Rootfs)
     }
 }
 

@@ -1,6 +1,5 @@
 //! What an attempt used: each figure with the file or call it came from, or `None` where it could not be had.
 
-use crate::policy::Capability;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -70,10 +69,15 @@ impl Source {
         }
     }
 
+    /// Whether it is looked at now and then while the attempt lasts.
+    pub const fn is_sampled(self) -> bool {
+        matches!(self, Self::MemoryCurrent | Self::PidsCurrent | Self::SmapsRollup)
+    }
+
     /// Whether a figure from here is only about right: what came and went between two looks is not in it, nor, without a
     /// cgroup, what is not in any process's memory.
     pub const fn is_approximate(self) -> bool {
-        matches!(self, Self::MemoryCurrent | Self::PidsCurrent | Self::SmapsRollup | Self::MaxRss)
+        self.is_sampled() || matches!(self, Self::MaxRss)
     }
 }
 
@@ -182,18 +186,6 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Whether there is any figure of a metric.
-    pub(crate) fn has(&self, metric: Capability) -> bool {
-        match metric {
-            Capability::Memory => self.memory_peak.is_some(),
-            Capability::Cpu => self.cpu.is_some(),
-            Capability::Pids => self.pids_peak.is_some(),
-            Capability::Io => self.io.is_some(),
-            Capability::Pressure => self.pressure != Pressure::default(),
-            _ => false,
-        }
-    }
-
     /// Fills what no cgroup gave from what init's accounts say.
     pub(crate) fn complete_from(&mut self, children: Children) {
         let source = Source::Rusage;

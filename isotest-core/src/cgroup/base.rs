@@ -5,6 +5,7 @@ use super::leaf::Leaf;
 use super::{Hierarchy, Place, processors, sweep};
 use crate::host::{CgroupMount, Host};
 use crate::limits::Limits;
+use crate::metric::Metric;
 use crate::plan::{Figures, View};
 use crate::policy::Capability;
 use crate::usage::Source;
@@ -361,12 +362,9 @@ impl Moved {
 
 /// What stands for a peak that the kernel does not keep in a directory beside those of the attempts.
 fn instead_of_peak(capability: Capability, run: &Path) -> Option<Source> {
-    let (peak, current) = match capability {
-        Capability::Memory => (Source::MemoryPeak, Source::MemoryCurrent),
-        Capability::Pids => (Source::PidsPeak, Source::PidsCurrent),
-        _ => return None,
-    };
-    (!run.join(peak.as_str()).exists()).then_some(current)
+    let mut readings = Metric::of(capability).map(|metric| metric.v2.iter().map(|origin| origin.source));
+    let is_kept = |source: &Source| run.join(source.as_str()).exists();
+    readings.find_map(|mut sources| sources.find(is_kept).filter(|source| source.is_sampled()))
 }
 
 pub(super) fn move_supervisor(home: &Path, base: &Path, run: &Path) -> Result<Moved, String> {

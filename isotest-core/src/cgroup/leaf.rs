@@ -3,6 +3,7 @@
 use super::limits::{self, Setting};
 use super::{Hierarchy, parse, sweep};
 use crate::limits::Limits;
+use crate::metric;
 use crate::policy::Capability;
 use crate::step::{Step, StepError};
 use crate::usage::{Cpu, Io, Oom, Pressure, Reading, Source, Usage};
@@ -114,7 +115,9 @@ impl Leaf {
         let mut usage = Usage::default();
         for place in &self.places {
             self.read(place, &mut usage);
-            for capability in place.serves.iter().filter(|capability| !usage.has(**capability)) {
+            for capability in
+                place.serves.iter().filter(|capability| metric::source(&usage, **capability).is_none())
+            {
                 let file = witness(*capability, place.unified);
                 Step::ReadFigures.on(file, || place.open(file))?;
             }
@@ -143,15 +146,8 @@ impl Leaf {
                 }
                 Capability::Io => usage.io = place.io(),
                 Capability::Pressure => usage.pressure = place.pressure(),
-                Capability::User
-                | Capability::Pid
-                | Capability::Mount
-                | Capability::Net
-                | Capability::Ipc
-                | Capability::Uts
-                | Capability::Cgroup
-                | Capability::Rootfs
-                | Capability::CopyOnWrite => {}
+                // No cgroup serves any other.
+                _ => {}
             }
         }
     }

@@ -5,6 +5,7 @@ use super::rootfs::{self, Rootfs, Views};
 use super::uncopied;
 use super::{Network, Template, View};
 use crate::host::{Host, Ids, Kind};
+use crate::metric::{METRICS, Metric};
 use crate::namespace::{NAMESPACES, Namespace, Origin};
 use crate::policy::{Capability, Isolation, Level, Policy, State};
 use crate::usage::Source;
@@ -125,10 +126,15 @@ fn seen(request: &Request<'_>, read_only: bool) -> (Root, Views) {
     (root, views)
 }
 
-/// Without a cgroup the memory of processes is looked at.
+/// What is looked at: where the kernel keeps no account of a peak, and what stands for it without a cgroup.
 fn sampled(request: &Request<'_>) -> Vec<Source> {
-    let of_processes = request.lacks(Capability::Memory).then_some(Source::SmapsRollup);
-    request.cgroups.sampled.iter().copied().chain(of_processes).collect()
+    let is_for_init = |metric: &&Metric| {
+        let is_wanted = request.policy.level(metric.capability) != Level::Off;
+        request.lacks(metric.capability) || (is_wanted && metric.is_without_cgroup())
+    };
+    let by_init = METRICS.iter().filter(is_for_init).flat_map(|metric| metric.without);
+    let by_init = by_init.map(|origin| origin.source).filter(|source| source.is_sampled());
+    request.cgroups.sampled.iter().copied().chain(by_init).collect()
 }
 
 /// What a user with all capabilities does to a namespace leaves no trace in counters, so root's is never shared.

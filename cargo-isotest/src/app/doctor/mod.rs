@@ -18,12 +18,13 @@ use diagnosis::{Condition, Diagnosis};
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::{Refusal, probe};
 use isotest_core::limits::Limits;
+use isotest_core::metric;
 use isotest_core::plan::{SandboxPlan, Template, Workload};
 use isotest_core::policy::{Capability, Level, Policy, State};
 use isotest_core::record::Record;
 use isotest_core::step::StepError;
 use isotest_core::trial;
-use isotest_core::usage::{Source, Usage};
+use isotest_core::usage::Usage;
 use std::io::{self, Write};
 use std::slice;
 use std::time::Duration;
@@ -148,12 +149,12 @@ fn conditions(
             State::Missing(reason) if capability == Capability::CopyOnWrite => {
                 Condition::Degraded(reason.clone())
             }
-            State::Missing(reason) => match source(usage, capability) {
+            State::Missing(reason) => match metric::source(usage, capability) {
                 Some(_) => Condition::Degraded(reason.clone()),
                 None => Condition::Missing(reason.clone()),
             },
             State::InForce if !capability.is_metric() => Condition::Ok(None),
-            State::InForce => match source(usage, capability) {
+            State::InForce => match metric::source(usage, capability) {
                 Some(source) if source.is_approximate() => {
                     Condition::Degraded(format!("sampled from `{source}`, and approximate"))
                 }
@@ -176,18 +177,6 @@ fn needed(capability: Capability, refusals: &[Refusal]) -> Option<Capability> {
         _ => &[Capability::User],
     };
     stands_on.iter().copied().find(|other| refusals.iter().any(|refusal| refusal.capability == *other))
-}
-
-/// Where a figure was read.
-fn source(usage: &Usage, capability: Capability) -> Option<Source> {
-    match capability {
-        Capability::Memory => usage.memory_peak.map(|reading| reading.source),
-        Capability::Cpu => usage.cpu.map(|reading| reading.source),
-        Capability::Pids => usage.pids_peak.map(|reading| reading.source),
-        Capability::Io => usage.io.map(|reading| reading.source),
-        Capability::Pressure => usage.pressure.cpu.map(|reading| reading.source),
-        _ => None,
-    }
 }
 
 /// What was tried and refused; what stands on it needs no remedy of its own.

@@ -7,10 +7,13 @@ use crate::text::sanitize::{block, word};
 use crate::text::style::{BAD, BOLD, DIM, GOOD, LOST, WARN, headed};
 use crate::text::units::{cpu, marked, memory, plural, round_memory, signal};
 use anstyle::Style;
+use isotest_core::metric::{Metric, Text, Unit};
 use isotest_core::outcome::{Ending, Exit, LeftProcess, Outcome};
+use isotest_core::policy::Capability;
 use isotest_core::record::{Captured, Record};
-use isotest_core::usage::Usage;
+use isotest_core::usage::{Source, Usage};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Below the text of a line, right of its status word.
 const INDENT: &str = "             ";
@@ -90,6 +93,7 @@ pub(super) fn consequences(record: &Record, verbose: bool) -> String {
     }
     lines.extend(record.autopsy.iter().flat_map(autopsy::lines));
     if let Some(ending) = record.ending.as_ref().filter(|_| verbose) {
+        lines.extend(details(&record.usage));
         lines.extend(thrown_away(ending));
     }
     lines.extend(record.remarks.iter().map(|remark| format!("note: {}", word(remark))));
@@ -138,6 +142,32 @@ pub(super) fn figures(usage: &Usage) -> String {
         .map_or_else(unknown, |peak| marked(peak.value.to_string(), peak.source.is_approximate()));
     let noun = if usage.pids_peak.is_some_and(|peak| peak.value > 1) { "procs" } else { "proc" };
     format!(" {peak:>10} {time:>7} cpu {count:>3} {noun:<5}")
+}
+
+/// The figures that no column holds, a line for each capability; none for what was not used.
+fn details(usage: &Usage) -> Vec<String> {
+    let detail = |metric: &Metric| {
+        let Text::Detail(words) = metric.text else { return None };
+        let values = metric.figures.iter().map(|figure| Some((figure.unit, (figure.value)(usage)?)));
+        let values: Vec<_> = values.collect::<Option<_>>()?;
+        let approximate = (metric.source)(usage).is_some_and(Source::is_approximate);
+        let shown = values.iter().map(|(unit, value)| marked(in_unit(*unit, *value), approximate));
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        values.iter().any(|(_, value)| *value > 0).then(|| format!("{shown} {words}"))
+    };
+    let line = |capability: Capability| {
+        let details: Vec<_> = Metric::of(capability).filter_map(detail).collect();
+        (!details.is_empty()).then(|| format!("{capability}: {}", details.join("; ")))
+    };
+    Capability::ALL.into_iter().filter_map(line).collect()
+}
+
+fn in_unit(unit: Unit, value: u64) -> String {
+    match unit {
+        Unit::Bytes => memory(value),
+        Unit::Microseconds => cpu(Duration::from_micros(value)),
+        Unit::Count(noun) => plural(usize::try_from(value).unwrap_or(usize::MAX), noun),
+    }
 }
 
 /// What the status word does not say.
@@ -201,9 +231,8 @@ fn stream(name: &str, output: &Captured, test: &TestCase) -> String {
 mod tests {
     use super::*;
     use crate::testing::builders;
-    use isotest_core::usage::{Cpu, Oom, Reading, Source};
+    use isotest_core::usage::{Cpu, Oom, Reading};
     use snapbox::{assert_data_eq, str};
-    use std::time::Duration;
 
     fn show(record: &Record, leaks_fail: bool, verbose: bool) -> String {
         let test = builders::test("tour::parser", "accepts_empty_input");

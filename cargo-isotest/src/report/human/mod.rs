@@ -201,7 +201,7 @@ mod tests {
         assert_data_eq!(
             run(HumanSettings::default(), false),
             str![[r#"
-   Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory pids cpu · 2 jobs
+   Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory cpu pids · 2 jobs
      Missing io: no io controller
          Off pressure
         Note `/home/a/nfs` is read-only
@@ -230,7 +230,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
         assert_data_eq!(
             run(settings, false),
             str![[r#"
-   Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory pids cpu · 2 jobs
+   Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory cpu pids · 2 jobs
      Missing io: no io controller
          Off pressure
         Note `/home/a/nfs` is read-only

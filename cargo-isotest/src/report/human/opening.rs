@@ -7,10 +7,6 @@ use crate::text::units::plural;
 use isotest_core::namespace::NAMESPACES;
 use isotest_core::policy::{Capability, Isolation, State};
 
-/// In the order in which they stand on the isolation line.
-const METRICS: [Capability; 5] =
-    [Capability::Memory, Capability::Pids, Capability::Cpu, Capability::Io, Capability::Pressure];
-
 /// The lines for [`Event::RunStarted`]; nothing for other events.
 pub(super) fn lines(event: &Event<'_>) -> String {
     let Event::RunStarted { isolation, jobs, doctests_not_run, whole_binaries, .. } = event else {
@@ -78,7 +74,8 @@ fn rootfs(isolation: &Isolation) -> String {
 fn metrics(isolation: &Isolation) -> String {
     let layout =
         isolation.cgroup_layout.map_or_else(|| "no cgroup".to_owned(), |layout| format!("cgroup {layout}"));
-    format!("{layout} {}", names(isolation, &METRICS)).trim_end().to_owned()
+    let metrics: Vec<_> = Capability::ALL.into_iter().filter(|capability| capability.is_metric()).collect();
+    format!("{layout} {}", names(isolation, &metrics)).trim_end().to_owned()
 }
 
 fn switched_off(isolation: &Isolation) -> String {
@@ -114,7 +111,7 @@ mod tests {
         assert_data_eq!(
             plain(&isolation, 2, &[], &[]),
             str![[r#"
-   Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory pids cpu io · 2 jobs
+   Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory cpu pids io · 2 jobs
 
 "#]]
         );
@@ -128,7 +125,7 @@ mod tests {
         assert_data_eq!(
             plain(&builders::isolation(), 1, &doctests, &whole),
             str![[r#"
-   Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory pids cpu · 1 job
+   Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory cpu pids · 1 job
      Missing io: no io controller
          Off pressure
         Note `/home/a/nfs` is read-only

@@ -4,10 +4,12 @@ use super::schema::microseconds;
 use crate::testcase::TestCase;
 use crate::text::captured::captured;
 use crate::text::units::signal;
+use isotest_core::metric::METRICS;
 use isotest_core::outcome::{Ending, Exit, LeftProcess, Outcome};
 use isotest_core::record::{Autopsy, Record};
-use isotest_core::usage::{Reading, Usage};
-use serde::Serialize;
+use isotest_core::usage::{Source, Usage};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 #[derive(Serialize)]
 pub(super) struct AttemptFinished<'a> {
@@ -49,7 +51,7 @@ pub(super) struct Facts<'a> {
     exit_code: Option<i32>,
     signal: Option<String>,
     wall_us: Option<u64>,
-    usage: UsageFields,
+    usage: UsageFields<'a>,
     leaked: Option<Vec<Leaked<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     autopsy: Option<&'a Autopsy>,
@@ -84,7 +86,7 @@ impl<'a> Facts<'a> {
             exit_code: exit.and_then(exit_code),
             signal: exit.and_then(signal_name),
             wall_us: ending.map(|ending| microseconds(ending.wall)),
-            usage: UsageFields::of(&record.usage),
+            usage: UsageFields(&record.usage),
             leaked: ending.map(|ending| ending.left_running.iter().map(Leaked::of).collect()),
             autopsy: record.autopsy.as_ref(),
             changed_paths: ending.map(changed_paths),
@@ -119,77 +121,24 @@ fn changed_paths(ending: &Ending) -> Vec<String> {
     ending.changed.paths.iter().map(|path| path.to_string_lossy().into_owned()).collect()
 }
 
-fn source<T>(reading: Option<Reading<T>>) -> Option<&'static str> {
-    reading.map(|reading| reading.source.as_str())
-}
+/// The figures of every metric, with their sources. What was not measured is `null`.
+struct UsageFields<'a>(&'a Usage);
 
-fn approximate<T>(reading: Option<Reading<T>>) -> Option<bool> {
-    reading.map(|reading| reading.source.is_approximate())
-}
-
-/// What was not measured is `null`.
-#[derive(Serialize)]
-struct UsageFields {
-    memory_peak_bytes: Option<u64>,
-    memory_source: Option<&'static str>,
-    memory_approximate: Option<bool>,
-    memory_anon_bytes: Option<u64>,
-    memory_file_bytes: Option<u64>,
-    memory_shmem_bytes: Option<u64>,
-    memory_kernel_bytes: Option<u64>,
-    memory_split_source: Option<&'static str>,
-    cpu_user_us: Option<u64>,
-    cpu_system_us: Option<u64>,
-    cpu_source: Option<&'static str>,
-    pids_peak: Option<u64>,
-    pids_source: Option<&'static str>,
-    pids_approximate: Option<bool>,
-    io_read_bytes: Option<u64>,
-    io_write_bytes: Option<u64>,
-    io_source: Option<&'static str>,
-    oom_kills: Option<u64>,
-    oom_source: Option<&'static str>,
-    pressure_cpu_us: Option<u64>,
-    pressure_cpu_source: Option<&'static str>,
-    pressure_memory_us: Option<u64>,
-    pressure_memory_source: Option<&'static str>,
-    pressure_io_us: Option<u64>,
-    pressure_io_source: Option<&'static str>,
-}
-
-impl UsageFields {
-    fn of(usage: &Usage) -> Self {
-        let split = usage.memory_split.map(|reading| reading.value);
-        let cpu = usage.cpu.map(|reading| reading.value);
-        let io = usage.io.map(|reading| reading.value);
-        let pressure = usage.pressure;
-        Self {
-            memory_peak_bytes: usage.memory_peak.map(|reading| reading.value),
-            memory_source: source(usage.memory_peak),
-            memory_approximate: approximate(usage.memory_peak),
-            memory_anon_bytes: split.map(|split| split.anon),
-            memory_file_bytes: split.map(|split| split.file),
-            memory_shmem_bytes: split.map(|split| split.shmem),
-            memory_kernel_bytes: split.and_then(|split| split.kernel),
-            memory_split_source: source(usage.memory_split),
-            cpu_user_us: cpu.map(|cpu| microseconds(cpu.user)),
-            cpu_system_us: cpu.map(|cpu| microseconds(cpu.system)),
-            cpu_source: source(usage.cpu),
-            pids_peak: usage.pids_peak.map(|reading| reading.value),
-            pids_source: source(usage.pids_peak),
-            pids_approximate: approximate(usage.pids_peak),
-            io_read_bytes: io.map(|io| io.read),
-            io_write_bytes: io.map(|io| io.write),
-            io_source: source(usage.io),
-            oom_kills: usage.oom.map(|reading| reading.value.kills),
-            oom_source: source(usage.oom),
-            pressure_cpu_us: pressure.cpu.map(|reading| microseconds(reading.value)),
-            pressure_cpu_source: source(pressure.cpu),
-            pressure_memory_us: pressure.memory.map(|reading| microseconds(reading.value)),
-            pressure_memory_source: source(pressure.memory),
-            pressure_io_us: pressure.io.map(|reading| microseconds(reading.value)),
-            pressure_io_source: source(pressure.io),
+impl Serialize for UsageFields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(usage) = self;
+        let mut fields = serializer.serialize_map(None)?;
+        for metric in METRICS {
+            for figure in metric.figures {
+                fields.serialize_entry(figure.key, &(figure.value)(usage))?;
+            }
+            let source = (metric.source)(usage);
+            fields.serialize_entry(metric.source_key, &source.map(Source::as_str))?;
+            if let Some(key) = metric.approximate_key {
+                fields.serialize_entry(key, &source.map(Source::is_approximate))?;
+            }
         }
+        fields.end()
     }
 }
 
