@@ -87,7 +87,7 @@ impl Guest<'_> {
     /// Everything of the guest itself.
     fn be(&self, entered: Result<(Option<StepError>, OwnedFd), StepError>, control: &mut UnixStream) -> ! {
         let report = match entered.and_then(|(uncounted, held)| self.stay(uncounted, held, control)) {
-            Ok(ending) => Report::Ended(ending),
+            Ok(ending) => Report::Ended(Box::new(ending)),
             Err(error) => Report::Failed(error),
         };
         exit_now(i32::from(channel::send(control, &report, &[]).is_err()))

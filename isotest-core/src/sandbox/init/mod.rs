@@ -68,7 +68,7 @@ pub(crate) fn run(errand: Errand<'_>, word: OwnedFd, descriptors: Vec<OwnedFd>) 
         exit_now(1);
     }
     let report = match attempt(errand, word, descriptors, &mut control) {
-        Ok(ending) => Report::Ended(ending),
+        Ok(ending) => Report::Ended(Box::new(ending)),
         Err(error) => Report::Failed(error),
     };
     let sent = channel::send(&mut control, &report, &[]);

@@ -48,7 +48,7 @@ pub(crate) enum Report {
     /// The workload was never executed.
     Failed(StepError),
     /// The workload has ended and nothing is left of it.
-    Ended(Ending),
+    Ended(Box<Ending>),
     /// The terminal of a workload somebody attends to is open; its other side comes along. It is said once, and first.
     Terminal,
     /// A workload somebody attends to was stopped by this signal.

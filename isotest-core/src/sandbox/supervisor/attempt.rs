@@ -181,7 +181,7 @@ impl Attempt {
                 {
                     ending.left_running = leftovers::seen_in(&autopsy.picture);
                 }
-                self.end = Some(Ok(ending));
+                self.end = Some(Ok(*ending));
             }
             Report::About(moment) => {
                 self.autopsy = Some(look(self.zygote, moment));
