@@ -228,6 +228,38 @@ pub const METRICS: &[Metric] = &[
         text: Text::Nowhere,
         source: |usage| usage.pressure.io.map(|stalled| stalled.source),
     },
+    Metric {
+        name: "disk at the end",
+        capability: Capability::Disk,
+        v1: &[always(Source::Statfs)],
+        v2: &[always(Source::Statfs)],
+        without: &[always(Source::Statfs)],
+        figures: &[
+            figure("disk_bytes", Unit::Bytes, |usage| usage.disk.map(|disk| disk.value.bytes)),
+            figure("disk_files", Unit::Count("file"), |usage| usage.disk.map(|disk| disk.value.files)),
+        ],
+        source_key: "disk_source",
+        approximate_key: None,
+        text: Text::Detail("at the end"),
+        source: |usage| usage.disk.map(|disk| disk.source),
+    },
+    Metric {
+        name: "disk peak",
+        capability: Capability::Disk,
+        v1: &[always(Source::StatfsSampled)],
+        v2: &[always(Source::StatfsSampled)],
+        without: &[always(Source::StatfsSampled)],
+        figures: &[
+            figure("disk_peak_bytes", Unit::Bytes, |usage| usage.disk_peak.map(|peak| peak.value.bytes)),
+            figure("disk_peak_files", Unit::Count("file"), |usage| {
+                usage.disk_peak.map(|peak| peak.value.files)
+            }),
+        ],
+        source_key: "disk_peak_source",
+        approximate_key: Some("disk_peak_approximate"),
+        text: Text::Detail("at most"),
+        source: |usage| usage.disk_peak.map(|peak| peak.source),
+    },
 ];
 
 impl Metric {

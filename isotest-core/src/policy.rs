@@ -34,11 +34,13 @@ pub enum Capability {
     Io,
     /// Stall times.
     Pressure,
+    /// What the directories hold that are thrown away.
+    Disk,
 }
 
 impl Capability {
     /// All of them, in the order in which they are reported.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::User,
         Self::Pid,
         Self::Mount,
@@ -53,6 +55,7 @@ impl Capability {
         Self::Pids,
         Self::Io,
         Self::Pressure,
+        Self::Disk,
     ];
 
     /// Its word on the command line and in reports, and what kind it is of.
@@ -72,6 +75,7 @@ impl Capability {
             Self::Pids => ("pids", Kind::Metric),
             Self::Io => ("io", Kind::Metric),
             Self::Pressure => ("pressure", Kind::Metric),
+            Self::Disk => ("disk", Kind::Metric),
         }
     }
 

@@ -43,6 +43,10 @@ pub enum Source {
     /// processes asked to be read or written, in units of 512 bytes. The children of a process that ignores `SIGCHLD`
     /// are not in it.
     Rusage,
+    /// `statfs(2)` of the tmpfs that the attempt's private directories and upper layers are on, at its end.
+    Statfs,
+    /// The same, looked at now and then.
+    StatfsSampled,
 }
 
 impl Source {
@@ -66,12 +70,13 @@ impl Source {
             Self::SmapsRollup => "smaps_rollup",
             Self::MaxRss => "ru_maxrss",
             Self::Rusage => "getrusage",
+            Self::Statfs | Self::StatfsSampled => "statfs",
         }
     }
 
     /// Whether it is looked at now and then while the attempt lasts.
     pub const fn is_sampled(self) -> bool {
-        matches!(self, Self::MemoryCurrent | Self::PidsCurrent | Self::SmapsRollup)
+        matches!(self, Self::MemoryCurrent | Self::PidsCurrent | Self::SmapsRollup | Self::StatfsSampled)
     }
 
     /// Whether a figure from here is only about right: what came and went between two looks is not in it, nor, without a
@@ -127,6 +132,16 @@ pub struct Io {
     pub write: u64,
 }
 
+/// What the attempt's private directories and the upper layers of its copy-on-write views hold together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Disk {
+    /// Bytes of content, in whole pages; holes in files have none.
+    pub bytes: u64,
+    /// Files, directories and links, and what overlayfs keeps beside them. Since Linux 6.6 extended attributes are counted
+    /// along, one for each begun KiB of all together.
+    pub files: u64,
+}
+
 /// What init knows of every other process of its sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Children {
@@ -138,6 +153,10 @@ pub struct Children {
     pub memory: Option<Reading<u64>>,
     /// The peak of processes and threads, where it had to be sampled.
     pub pids: Option<Reading<u64>>,
+    /// What the directories hold now that are thrown away.
+    pub disk: Option<Reading<Disk>>,
+    /// The most that they held.
+    pub disk_peak: Option<Reading<Disk>>,
     /// Page faults, with and without I/O.
     pub faults: u64,
 }
@@ -183,6 +202,10 @@ pub struct Usage {
     pub oom: Option<Reading<Oom>>,
     /// Stall times.
     pub pressure: Pressure,
+    /// What the directories that are thrown away held at the end.
+    pub disk: Option<Reading<Disk>>,
+    /// The most bytes and the most files that they held, not necessarily both at once.
+    pub disk_peak: Option<Reading<Disk>>,
 }
 
 impl Usage {
@@ -191,6 +214,8 @@ impl Usage {
         let source = Source::Rusage;
         self.memory_peak = self.memory_peak.or(children.memory);
         self.pids_peak = self.pids_peak.or(children.pids);
+        self.disk = self.disk.or(children.disk);
+        self.disk_peak = self.disk_peak.or(children.disk_peak);
         self.cpu = self.cpu.or_else(|| children.cpu.map(|value| Reading { value, source }));
         self.io = self.io.or_else(|| children.io.map(|value| Reading { value, source }));
     }

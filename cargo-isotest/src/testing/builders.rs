@@ -8,7 +8,7 @@ use isotest_core::snapshot::{
     Descriptor, Details, Peer, Picture, Process, SystemCall, Target, Thread, Unseen, Wait, WaitsFor,
 };
 use isotest_core::step::{Step, StepError};
-use isotest_core::usage::{Children, Cpu, Io, MemorySplit, Oom, Pressure, Reading, Source, Usage};
+use isotest_core::usage::{Children, Cpu, Disk, Io, MemorySplit, Oom, Pressure, Reading, Source, Usage};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -102,6 +102,8 @@ pub(crate) fn usage() -> Usage {
             memory: None,
             io: None,
         },
+        disk: Some(Reading { value: Disk { bytes: 4096, files: 2 }, source: Source::Statfs }),
+        disk_peak: Some(Reading { value: Disk { bytes: 3 << 20, files: 5 }, source: Source::StatfsSampled }),
     }
 }
 

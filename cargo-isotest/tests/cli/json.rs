@@ -16,7 +16,7 @@ const MEMBERS: [&str; 11] = [
     "leaked",
     "changed_paths",
 ];
-const FIGURES: [&str; 8] = [
+const FIGURES: [&str; 10] = [
     "memory_peak_bytes",
     "memory_source",
     "cpu_user_us",
@@ -25,10 +25,12 @@ const FIGURES: [&str; 8] = [
     "io_read_bytes",
     "io_write_bytes",
     "oom_kills",
+    "disk_bytes",
+    "disk_peak_files",
 ];
 
 /// Each with the member that says where it was read.
-const SOURCES: [(&str, &str); 8] = [
+const SOURCES: [(&str, &str); 10] = [
     ("memory_peak_bytes", "memory_source"),
     ("memory_anon_bytes", "memory_split_source"),
     ("cpu_user_us", "cpu_source"),
@@ -37,6 +39,8 @@ const SOURCES: [(&str, &str); 8] = [
     ("pressure_cpu_us", "pressure_cpu_source"),
     ("pressure_memory_us", "pressure_memory_source"),
     ("pressure_io_us", "pressure_io_source"),
+    ("disk_files", "disk_source"),
+    ("disk_peak_bytes", "disk_peak_source"),
 ];
 
 #[test]
@@ -67,21 +71,28 @@ fn every_figure_has_a_source() {
 
 #[test]
 fn a_figure_that_is_switched_off_is_null_and_said_to_be_off() {
-    let call = isotest(&Project::fixture("passing")).arguments(["--off", "memory,io,pids,cpu"]);
+    let call = isotest(&Project::fixture("passing")).arguments(["--off", "memory,io,disk,pids,cpu"]);
     let (ended, lines) = call.lines();
     assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
-    for capability in ["memory", "io", "pids", "cpu"] {
+    for capability in ["memory", "io", "disk", "pids", "cpu"] {
         assert_eq!(lines.started["isolation"][capability]["state"], "off");
     }
     for attempt in &lines.attempts {
-        for figure in
-            ["memory_peak_bytes", "memory_source", "oom_kills", "pids_peak", "io_read_bytes", "cpu_user_us"]
-        {
+        for figure in [
+            "memory_peak_bytes",
+            "memory_source",
+            "oom_kills",
+            "pids_peak",
+            "io_read_bytes",
+            "cpu_user_us",
+            "disk_bytes",
+            "disk_peak_files",
+        ] {
             assert!(attempt["usage"][figure].is_null(), "{figure} in {attempt}");
         }
     }
     assert!(lines.finished["memory_peak"].is_null());
-    assert!(ended.stderr.contains("         Off memory cpu pids io\n"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("         Off memory cpu pids io disk\n"), "{}", ended.stderr);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod users;
 mod adversary;
 mod bad_days;
 mod deadlines;
+mod disk;
 mod endings;
 mod foreign;
 mod ipc;
@@ -73,6 +74,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("bad_days", bad_days::PROMISES),
         ("steps", steps::PROMISES),
         ("peaks", peaks::PROMISES),
+        ("disk", disk::PROMISES),
         ("limits", limits::PROMISES),
         ("suspects", suspects::PROMISES),
         ("killed_supervisors", killed_supervisors::PROMISES),

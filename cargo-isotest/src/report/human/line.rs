@@ -326,6 +326,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
              left running, and killed: sleep 30 (pid 7)
         PASS [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
              suspect: it left its cgroup; do not trust its figures
+             disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
              note: errno 75␊means a foreign owner
 

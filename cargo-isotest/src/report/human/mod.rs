@@ -201,7 +201,7 @@ mod tests {
         assert_data_eq!(
             run(HumanSettings::default(), false),
             str![[r#"
-   Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory cpu pids · 2 jobs
+   Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory cpu pids disk · 2 jobs
      Missing io: no io controller
          Off pressure
         Note `/home/a/nfs` is read-only
@@ -230,21 +230,24 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
         assert_data_eq!(
             run(settings, false),
             str![[r#"
-   Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory cpu pids · 2 jobs
+   Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory cpu pids disk · 2 jobs
      Missing io: no io controller
          Off pressure
         Note `/home/a/nfs` is read-only
        Start tour test_0
         PASS [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_0
+             disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
        Start tour test_1
         FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_1
+             disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
   --- stderr of tour test_1 ---
     panicked at 'no'
        Start tour test_2
    LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_2
              left running, and killed: sleep 30 (pid 7)
+             disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
   --- stderr of tour test_2 ---
     panicked at 'no'

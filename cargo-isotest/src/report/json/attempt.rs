@@ -239,7 +239,14 @@ mod tests {
     "pressure_memory_us": null,
     "pressure_memory_source": null,
     "pressure_io_us": null,
-    "pressure_io_source": null
+    "pressure_io_source": null,
+    "disk_bytes": 4096,
+    "disk_files": 2,
+    "disk_source": "statfs",
+    "disk_peak_bytes": 3145728,
+    "disk_peak_files": 5,
+    "disk_peak_source": "statfs",
+    "disk_peak_approximate": true
   },
   "leaked": [],
   "changed_paths": [
@@ -283,7 +290,7 @@ mod tests {
     fn unavailable_is_null_and_never_zero() {
         let value = of(&builders::record(builders::not_isolated()));
         let usage = value["usage"].as_object().unwrap();
-        assert!(usage.len() == 25 && usage.values().all(Value::is_null), "{usage:?}");
+        assert!(usage.len() == 32 && usage.values().all(Value::is_null), "{usage:?}");
         for field in ["wall_us", "leaked", "changed_paths", "changed_paths_count"] {
             assert!(value[field].is_null(), "{field}");
         }

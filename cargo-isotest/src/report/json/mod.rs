@@ -240,7 +240,7 @@ mod tests {
             whole_binaries: &[WholeBinary { id: "tour::custom".to_owned(), reason: WholeReason::Silent }],
         });
         let head = r#"{"type":"run-started","schema":1,"isolation":{"user":{"state":"in-force"},"pid":{"#;
-        let io = r#""io":{"state":"missing","reason":"no io controller"},"pressure":{"state":"off"}}"#;
+        let io = r#""io":{"state":"missing","reason":"no io controller"},"pressure":{"state":"off"},"disk":{"state":"in-force"}}"#;
         let tail = r#","cgroup_layout":"v1","jobs":2,"tests":41,"doctests_not_run":["tour"],"#;
         assert!(text.starts_with(head), "{text}");
         assert!(text.contains(&format!("{io}{tail}")), "{text}");

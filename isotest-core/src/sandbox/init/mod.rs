@@ -31,7 +31,7 @@ use nix::sys::signal::Signal;
 use nix::sys::time::TimeVal;
 use nix::unistd::{Pid, dup2_stdin, pipe2, read, setsid, write};
 use parent::{Memory, Parent};
-use sampler::Sampler;
+use sampler::{Files, Sampler};
 use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io;
@@ -87,6 +87,7 @@ fn attempt(
     let Errand { template, start, store, hold, .. } = errand;
     let settings = enter(errand, word)?;
     Step::DieWithParent.run(|| die_with_parent(hold))?;
+    let files = Files::held_in(store).ok().filter(|_| start.measured);
     let uppers = set_up(template, start, store, settings)?;
     Step::NewSession.run(setsid)?;
     Step::NewKeyring.run(keyring::leave)?;
@@ -111,7 +112,7 @@ fn attempt(
     // Kept open, so that nobody on the other side takes a program that reopens it for one that has ended.
     let terminal = descriptors.terminal.take();
     let sources = if start.measured { template.sampled.as_slice() } else { &[] };
-    let sampler = Sampler::new(sources, descriptors.cgroup.as_ref(), parent.pid());
+    let sampler = Sampler::new(sources, descriptors.cgroup.as_ref(), files, parent.pid());
     drop((error_end, descriptors));
     // From here on nothing is cloned, so that there may be a thread.
     let trace = begins.map(|begins| Step::TracePaths.run(|| Trace::follow(begins))).transpose()?;
@@ -254,6 +255,8 @@ fn children(unmeasured: &[Capability], sampler: Option<&Sampler>, parents: Used)
         io: counts_io.then_some(io),
         memory: sampler.and_then(|sampler| sampler.memory(&usage)),
         pids: sampler.and_then(Sampler::pids),
+        disk: sampler.and_then(Sampler::disk),
+        disk_peak: sampler.and_then(Sampler::disk_peak),
         faults: faults.saturating_sub(parents.faults),
     })
 }

@@ -1,19 +1,25 @@
 //! Peaks of which the kernel keeps no account, looked at now and then while the workload runs. What comes and goes between
 //! two looks is missed, so that such a figure is marked wherever it is told.
 
-use crate::usage::{Reading, Source};
+use crate::usage::{Disk, Reading, Source};
 use nix::fcntl::{OFlag, openat};
 use nix::sys::resource::Usage as ResourceUsage;
 use nix::sys::stat::Mode;
+use nix::sys::statfs::fstatfs;
 use nix::unistd::Pid;
 use procfs::process::Process;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How often.
 const INTERVAL: Duration = Duration::from_millis(10);
+/// Where only files are looked at, of which most stay: after each such part of the time that the attempt has lasted, as long
+/// as that is between [`INTERVAL`] and [`MAX_INTERVAL`]. Every look wakes a processor.
+const FILES_SHARE: u32 = 100;
+const MAX_INTERVAL: Duration = Duration::from_millis(100);
 /// Looking may take this part of the time, and is done less often where it takes longer: the kernel walks through all
 /// memory of a process.
 const SHARE: u32 = 20;
@@ -25,15 +31,70 @@ pub(super) struct Sampler {
     cgroup: Option<OwnedFd>,
     /// The workload's parent, which is no part of it.
     parent: Pid,
+    files: Option<Files>,
+    born: Instant,
     next: Instant,
 }
 
+/// The file system of the attempt's place to write.
+#[derive(Debug)]
+pub(super) struct Files {
+    /// Its root: as long as it is open, whatever the workload unmounts, the file system is there.
+    root: File,
+    /// What was in it before the attempt.
+    before: Disk,
+    /// The most of either since.
+    peak: Disk,
+}
+
+impl Files {
+    /// Those in `store`, which nobody has written to yet.
+    ///
+    /// # Errors
+    /// When the kernel does not say what it holds.
+    pub(super) fn held_in(store: &Path) -> io::Result<Self> {
+        let root = File::open(store)?;
+        let before = held(&root)?;
+        Ok(Self { root, before, peak: Disk::default() })
+    }
+
+    /// What has come to those that were there before.
+    fn added(&self) -> Option<Disk> {
+        let now = held(&self.root).ok()?;
+        let Disk { bytes, files } = self.before;
+        Some(Disk { bytes: now.bytes.saturating_sub(bytes), files: now.files.saturating_sub(files) })
+    }
+
+    fn look(&mut self) {
+        if let Some(Disk { bytes, files }) = self.added() {
+            self.peak = Disk { bytes: self.peak.bytes.max(bytes), files: self.peak.files.max(files) };
+        }
+    }
+}
+
+/// What a file system holds. One that has no bounds counts nothing.
+fn held(root: &File) -> io::Result<Disk> {
+    let stat = fstatfs(root)?;
+    if stat.blocks() == 0 || stat.files() == 0 {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    let blocks = stat.blocks().saturating_sub(stat.blocks_free());
+    let block_bytes = u64::try_from(stat.block_size()).map_err(io::Error::other)?;
+    Ok(Disk { bytes: blocks * block_bytes, files: stat.files().saturating_sub(stat.files_free()) })
+}
+
 impl Sampler {
-    /// Of these sources, the version 2 directory among them; `None` if there is nothing to be looked at.
-    pub(super) fn new(sources: &[Source], cgroup: Option<&OwnedFd>, parent: Pid) -> Option<Self> {
+    /// Of these sources, some of which are in a version 2 directory or are files; `None` if there is nothing to be looked at.
+    pub(super) fn new(
+        sources: &[Source],
+        cgroup: Option<&OwnedFd>,
+        files: Option<Files>,
+        parent: Pid,
+    ) -> Option<Self> {
         let peaks: Vec<_> = sources.iter().map(|&source| (source, None)).collect();
         let cgroup = cgroup.and_then(|directory| directory.try_clone().ok());
-        (!peaks.is_empty()).then(|| Self { peaks, cgroup, parent, next: Instant::now() + INTERVAL })
+        let born = Instant::now();
+        (!peaks.is_empty()).then(|| Self { peaks, cgroup, parent, files, born, next: born + INTERVAL })
     }
 
     /// When it is to look again.
@@ -50,11 +111,21 @@ impl Sampler {
         for (source, peak) in &mut self.peaks {
             let value = match source {
                 Source::SmapsRollup => memory_of_processes(self.parent),
+                Source::StatfsSampled => {
+                    self.files.iter_mut().for_each(Files::look);
+                    continue;
+                }
                 source => self.cgroup.as_ref().and_then(|cgroup| number(cgroup, source.as_str())),
             };
             *peak = (*peak).max(value);
         }
-        self.next = Instant::now() + INTERVAL.max(began.elapsed() * SHARE);
+        self.next = Instant::now() + self.interval().max(began.elapsed() * SHARE);
+    }
+
+    fn interval(&self) -> Duration {
+        let only_files = self.peaks.iter().all(|(source, _)| *source == Source::StatfsSampled);
+        let share = if only_files { self.born.elapsed() / FILES_SHARE } else { INTERVAL };
+        share.clamp(INTERVAL, MAX_INTERVAL)
     }
 
     /// The peak of memory. The kernel does keep the most that any single process has ever had: a short one, or one that
@@ -72,6 +143,24 @@ impl Sampler {
     /// The peak of processes and threads.
     pub(super) fn pids(&self) -> Option<Reading<u64>> {
         self.peak(Source::PidsCurrent)
+    }
+
+    /// What the directories hold now that are thrown away.
+    pub(super) fn disk(&self) -> Option<Reading<Disk>> {
+        let value = self.watched_files()?.added()?;
+        Some(Reading { value, source: Source::Statfs })
+    }
+
+    /// The most of either that they held: at one of the looks, or now.
+    pub(super) fn disk_peak(&self) -> Option<Reading<Disk>> {
+        let (now, Disk { bytes, files }) = (self.disk()?.value, self.watched_files()?.peak);
+        let value = Disk { bytes: now.bytes.max(bytes), files: now.files.max(files) };
+        Some(Reading { value, source: Source::StatfsSampled })
+    }
+
+    fn watched_files(&self) -> Option<&Files> {
+        let is_watched = self.peaks.iter().any(|(source, _)| *source == Source::StatfsSampled);
+        self.files.as_ref().filter(|_| is_watched)
     }
 
     /// The highest value of a source, if there was one.
@@ -107,14 +196,13 @@ fn number(directory: &OwnedFd, file: &str) -> Option<u64> {
 mod tests {
     use super::*;
     use nix::sys::resource::{UsageWho, getrusage};
-    use std::io;
 
     #[test]
     fn the_highest_of_the_current_figures_stands_for_the_peak() -> io::Result<()> {
         let directory = tempfile::tempdir()?;
         let handle = OwnedFd::from(File::open(directory.path())?);
         let sources = [Source::MemoryCurrent, Source::PidsCurrent];
-        let mut sampler = Sampler::new(&sources, Some(&handle), Pid::this())
+        let mut sampler = Sampler::new(&sources, Some(&handle), None, Pid::this())
             .ok_or_else(|| io::Error::other("no sampler"))?;
         let dead = getrusage(UsageWho::RUSAGE_SELF)?;
         assert_eq!((sampler.memory(&dead), sampler.pids()), (None, None), "nothing was seen yet");
@@ -133,6 +221,6 @@ mod tests {
 
     #[test]
     fn nothing_to_look_at_is_no_sampler() {
-        assert!(Sampler::new(&[], None, Pid::this()).is_none());
+        assert!(Sampler::new(&[], None, None, Pid::this()).is_none());
     }
 }
