@@ -55,14 +55,13 @@ impl Control {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Memory, Self::Pids, Self::Cpu, Self::Io];
 
-    /// The kernel's name of it.
-    pub const fn controller(self, unified: bool) -> &'static str {
-        match (self, unified) {
-            (Self::Memory, _) => "memory",
-            (Self::Pids, _) => "pids",
-            (Self::Cpu, _) => "cpu",
-            (Self::Io, true) => "io",
-            (Self::Io, false) => "blkio",
+    /// Its word in reports, by which the kernel knows it in version 2.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Pids => "pids",
+            Self::Cpu => "cpu",
+            Self::Io => "io",
         }
     }
 }

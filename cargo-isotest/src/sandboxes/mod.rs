@@ -271,7 +271,7 @@ fn unlimited(cgroups: &mut Cgroups, limits: &Limits, host: &Host) -> Option<Erro
     // A user's own manager has handed on all that it has.
     let surroundings = Surroundings { user_manager: false, ..probe::surroundings(host) };
     let remedies = remedy::remedies(&lacking, Place { surroundings: &surroundings, cgroups: &host.cgroups });
-    let of_cgroups = of_cgroups.into_iter().map(|(control, why)| (control.controller(true).to_owned(), why));
+    let of_cgroups = of_cgroups.into_iter().map(|(control, why)| (control.as_str().to_owned(), why));
     let unmet: Vec<_> = of_cgroups.chain(bounds::unmet(&limits.process)).collect();
     (!unmet.is_empty()).then_some(Error::CannotLimit { unmet, remedies })
 }

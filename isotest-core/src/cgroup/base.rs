@@ -1,23 +1,21 @@
 //! The run's own cgroup directories: found by trying, prepared, and removed with everything as it was.
 
 use super::cell::{Cell, Site, inherit};
+use super::failure::{refused, unless};
 use super::leaf::Leaf;
-use super::{Hierarchy, Place, processors, sweep};
+use super::v2::Moved;
+use super::version::Version;
+use super::{Hierarchy, Place, processors, sweep, v1, v2};
 use crate::host::{CgroupMount, Host};
 use crate::limits::Limits;
-use crate::metric::Metric;
 use crate::plan::{Figures, View};
 use crate::policy::Capability;
 use crate::usage::Source;
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Where the supervisor itself moves, since a version 2 cgroup that hands controllers on may hold no processes.
-const SUPERVISOR: &str = "supervisor";
 
 /// The cgroup directories of a run.
 #[derive(Debug, Default)]
@@ -39,15 +37,6 @@ pub struct Cgroups {
     sampled: Vec<Source>,
 }
 
-/// The supervisor left its cgroup, and these controllers were enabled in `base` for its children.
-#[derive(Debug)]
-pub(super) struct Moved {
-    /// Where it was.
-    home: PathBuf,
-    base: PathBuf,
-    enabled: Vec<&'static str>,
-}
-
 /// The cgroups of a run, and why a metric cannot be had.
 #[derive(Debug)]
 pub struct Established {
@@ -66,7 +55,7 @@ impl Cgroups {
         if let Some(Err(reason)) = unified.map(|mount| cgroups.add_unified(mount, wanted, host.ids.uid)) {
             missing.push((Capability::Pressure, reason));
         }
-        for (capability, controller) in CONTROLLERS {
+        for (capability, controller) in v1::CONTROLLERS {
             if wanted.contains(&capability) && !cgroups.serves(capability) {
                 let carries = |mount: &&CgroupMount| mount.controllers.iter().any(|one| one == controller);
                 let mount = host.cgroups.iter().find(carries);
@@ -115,9 +104,8 @@ impl Cgroups {
 
     /// `v1`, `v2` or `hybrid`; `None` without any.
     pub fn layout(&self) -> Option<&'static str> {
-        let unified = self.hierarchies.iter().any(|hierarchy| hierarchy.unified);
-        let v1 = self.hierarchies.iter().any(|hierarchy| !hierarchy.unified);
-        match (v1, unified) {
+        let has = |version| self.hierarchies.iter().any(|hierarchy| hierarchy.version == version);
+        match (has(Version::V1), has(Version::V2)) {
             (true, true) => Some("hybrid"),
             (true, false) => Some("v1"),
             (false, true) => Some("v2"),
@@ -139,11 +127,13 @@ impl Cgroups {
         let moved = self.moved.as_ref();
         let place = |hierarchy: &Hierarchy| Place {
             base: hierarchy.run.parent().unwrap_or(&hierarchy.run).to_path_buf(),
-            unified: hierarchy.unified,
+            version: hierarchy.version,
             serves: hierarchy.serves.clone(),
             controls: hierarchy.controls.clone(),
             devices: self.devices.clone(),
-            enabled: moved.filter(|_| hierarchy.unified).map_or_else(Vec::new, |moved| moved.enabled.clone()),
+            enabled: moved
+                .filter(|_| hierarchy.version == Version::V2)
+                .map_or_else(Vec::new, |moved| moved.enabled.clone()),
         };
         self.hierarchies.iter().map(place).collect()
     }
@@ -192,7 +182,7 @@ impl Cgroups {
         let site = |hierarchy: &Hierarchy| Site {
             run: hierarchy.run.clone(),
             handle: Arc::clone(&hierarchy.handle),
-            unified: hierarchy.unified,
+            version: hierarchy.version,
         };
         let measured = self.hierarchies.iter().map(site).collect();
         let name = format!("cell-{}", self.next_cell.fetch_add(1, Ordering::Relaxed));
@@ -205,7 +195,7 @@ impl Cgroups {
     /// The first thing that could not be undone, in words; the others are undone.
     pub fn close(self) -> Result<(), String> {
         let mut result = Ok(());
-        let unified = self.hierarchies.iter().find(|hierarchy| hierarchy.unified);
+        let unified = self.hierarchies.iter().find(|hierarchy| hierarchy.version == Version::V2);
         if let (Some(moved), Some(hierarchy)) = (&self.moved, unified) {
             result = result.and(moved.undo(&hierarchy.run));
         }
@@ -218,7 +208,7 @@ impl Cgroups {
     }
 
     fn add_unified(&mut self, mount: &CgroupMount, wanted: &[Capability], uid: u32) -> Result<(), String> {
-        let base = &unified_base(mount, wanted, (uid, Path::new("/run/systemd/system").is_dir()));
+        let base = &v2::base(mount, wanted, (uid, Path::new("/run/systemd/system").is_dir()));
         // Processes are born in the leaves, which the kernel allows to those who may move processes within `base`.
         OpenOptions::new()
             .write(true)
@@ -226,14 +216,14 @@ impl Cgroups {
             .map_err(|error| refused("write", &base.join("cgroup.procs"), &error))?;
         let (run, handle) = sweep::make_run(base, &mount.mount_point)
             .map_err(|error| refused("create a cgroup in", base, &error))?;
-        let controllers = controllers(base, wanted);
+        let controllers = v2::controllers(base, wanted);
         let mut serves = vec![Capability::Cpu];
         if run.join("memory.pressure").exists() {
             serves.push(Capability::Pressure);
         }
         serves.retain(|capability| wanted.contains(capability));
         if !controllers.is_empty() {
-            let moved = move_supervisor(&mount.own, base, &run).inspect_err(|_| {
+            let moved = v2::move_supervisor(&mount.own, base, &run).inspect_err(|_| {
                 // The failure to tell is the first; what cannot be removed now is swept by the next run.
                 let _ = sweep::remove_tree(&run);
             })?;
@@ -242,14 +232,14 @@ impl Cgroups {
                 match moved.enable(controller, &run) {
                     Ok(()) => {
                         serves.push(capability);
-                        self.sampled.extend(instead_of_peak(capability, &run));
+                        self.sampled.extend(v2::instead_of_peak(capability, &run));
                     }
                     Err(reason) => self.refused.push((controller, reason)),
                 }
             }
         }
         let mount_point = mount.mount_point.clone();
-        self.hierarchies.push(Hierarchy::new(true, run, handle, mount_point, serves));
+        self.hierarchies.push(Hierarchy::new(Version::V2, run, handle, mount_point, serves));
         Ok(())
     }
 
@@ -271,7 +261,7 @@ impl Cgroups {
                 // Without processors and memory nobody may enter it; this is found then.
                 let _ = inherit(&mount.own, &run);
                 weigh(&run);
-                self.idle.push((mount.mount_point.clone(), Site { run, handle, unified: false }));
+                self.idle.push((mount.mount_point.clone(), Site { run, handle, version: Version::V1 }));
             }
         }
     }
@@ -285,14 +275,14 @@ impl Cgroups {
         let mount_point = mount.mount_point.clone();
         if let Some(idle) = self.idle.iter().position(|(point, _)| *point == mount_point) {
             let (_, Site { run, handle, .. }) = self.idle.remove(idle);
-            self.hierarchies.push(Hierarchy::new(false, run, handle, mount_point, Vec::new()));
+            self.hierarchies.push(Hierarchy::new(Version::V1, run, handle, mount_point, Vec::new()));
             return Ok(self.hierarchies.last_mut().ok_or("no hierarchy")?);
         }
         let run_in = |base: &Path| sweep::make_run(base, &mount.mount_point);
-        let handed_over = || handed_over(&mount.own, uid).find_map(|base| run_in(&base).ok());
+        let handed_over = || v1::handed_over(&mount.own, uid).find_map(|base| run_in(&base).ok());
         let made = run_in(&mount.own).or_else(|error| handed_over().ok_or(error));
         let (run, handle) = made.map_err(|error| refused("create a cgroup in", &mount.own, &error))?;
-        self.hierarchies.push(Hierarchy::new(false, run, handle, mount_point, Vec::new()));
+        self.hierarchies.push(Hierarchy::new(Version::V1, run, handle, mount_point, Vec::new()));
         Ok(self.hierarchies.last_mut().ok_or("no hierarchy")?)
     }
 
@@ -315,99 +305,6 @@ impl Cgroups {
     }
 }
 
-/// What each metric needs in version 1. Its `blkio` does not count what is written back later, which is nearly all that
-/// is written, and on recent kernels nothing at all unless something is throttled; init's accounts do.
-const CONTROLLERS: [(Capability, &str); 3] =
-    [(Capability::Memory, "memory"), (Capability::Pids, "pids"), (Capability::Cpu, "cpuacct")];
-
-/// What needs a controller in version 2.
-const UNIFIED: [(Capability, &str); 3] =
-    [(Capability::Memory, "memory"), (Capability::Pids, "pids"), (Capability::Io, "io")];
-
-impl Moved {
-    /// Enables a controller for the run's leaves, one write each, since one refusal would refuse all.
-    pub(super) fn enable(&mut self, controller: &'static str, run: &Path) -> Result<(), String> {
-        let write = |directory: &Path| {
-            let error = fs::write(directory.join("cgroup.subtree_control"), format!("+{controller}")).err();
-            let what = format!("enable the `{controller}` controller in");
-            error.map_or(Ok(()), |error| Err(refused(&what, directory, &error)))
-        };
-        let own = fs::read_to_string(self.base.join("cgroup.subtree_control")).unwrap_or_default();
-        if !own.split_whitespace().any(|enabled| enabled == controller) {
-            write(&self.base)?;
-            self.enabled.push(controller);
-        }
-        write(run)
-    }
-
-    /// Moves the supervisor back. A controller that another run has come to need stays enabled.
-    fn undo(&self, run: &Path) -> Result<(), String> {
-        let disable = |directory: &Path, controller: &str| {
-            let written = fs::write(directory.join("cgroup.subtree_control"), format!("-{controller}"));
-            let what = format!("disable the `{controller}` controller in");
-            unless(io::ErrorKind::ResourceBusy, written).map_err(|error| refused(&what, directory, &error))
-        };
-        let enabled = fs::read_to_string(run.join("cgroup.subtree_control")).unwrap_or_default();
-        let mut result = Ok(());
-        for controller in enabled.split_whitespace() {
-            result = result.and(disable(run, controller));
-        }
-        for controller in &self.enabled {
-            result = result.and(disable(&self.base, controller));
-        }
-        let back = fs::write(self.home.join("cgroup.procs"), "0");
-        result.and(back.map_err(|error| refused("move this process back to", &self.home, &error)))
-    }
-}
-
-/// What stands for a peak that the kernel does not keep in a directory beside those of the attempts.
-fn instead_of_peak(capability: Capability, run: &Path) -> Option<Source> {
-    let mut readings = Metric::of(capability).map(|metric| metric.v2.iter().map(|origin| origin.source));
-    let is_kept = |source: &Source| run.join(source.as_str()).exists();
-    readings.find_map(|mut sources| sources.find(is_kept).filter(|source| source.is_sampled()))
-}
-
-pub(super) fn move_supervisor(home: &Path, base: &Path, run: &Path) -> Result<Moved, String> {
-    let leaf = run.join(SUPERVISOR);
-    let moved = fs::create_dir(&leaf).and_then(|()| fs::write(leaf.join("cgroup.procs"), "0"));
-    moved.map_err(|error| refused("move this process to", &leaf, &error))?;
-    Ok(Moved { home: home.to_path_buf(), base: base.to_path_buf(), enabled: Vec::new() })
-}
-
-/// The controllers of a version 2 cgroup that are wanted.
-fn controllers(base: &Path, wanted: &[Capability]) -> Vec<(Capability, &'static str)> {
-    let there = fs::read_to_string(base.join("cgroup.controllers")).unwrap_or_default();
-    let wanted = UNIFIED.into_iter().filter(|(capability, _)| wanted.contains(capability));
-    wanted.filter(|(_, controller)| there.split_whitespace().any(|name| name == *controller)).collect()
-}
-
-/// The own cgroup in version 2, or the nearest around it that divides more: a cgroup in which other processes stay hands no
-/// controllers on, and whoever was handed a subtree over may be in a part of it. What systemd manages is left to it.
-fn unified_base(mount: &CgroupMount, wanted: &[Capability], (uid, managed): (u32, bool)) -> PathBuf {
-    let own = &mount.own;
-    let processes = |directory: &Path| fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
-    let alone = processes(own).lines().all(|pid| pid == std::process::id().to_string());
-    let has = if alone { controllers(own, wanted).len() } else { 0 };
-    let may_move = |place: &Path| OpenOptions::new().write(true).open(place.join("cgroup.procs")).is_ok();
-    let is_ours = |place: &Path| !managed || is_delegated(place, &mount.mount_point, uid);
-    // Processes in the root are in nobody's way.
-    let is_free = |place: &Path| place == mount.mount_point || processes(place).is_empty();
-    let around = own.ancestors().skip(1).take_while(|place| place.starts_with(&mount.mount_point));
-    let mut around = around.take_while(|place| may_move(place) && is_ours(place));
-    let base = around.find(|place| is_free(place) && controllers(place, wanted).len() > has);
-    base.unwrap_or(own).to_owned()
-}
-
-/// Whether a cgroup is in a subtree that was given to this user, and is no service manager's: that has its own processes in
-/// `init.scope`, wherever it is, and nobody else makes cgroups where it does (systemd's CGROUP_DELEGATION).
-fn is_delegated(place: &Path, mount_point: &Path, uid: u32) -> bool {
-    let is_given = |place: &Path| fs::metadata(place).is_ok_and(|meta| meta.uid() == uid);
-    let given = place.ancestors().take_while(|place| place.starts_with(mount_point) && is_given(place));
-    let given: Vec<_> = given.collect();
-    // All that root sees belongs to root, and says nothing.
-    uid != 0 && !given.is_empty() && !given.iter().any(|place| place.join("init.scope").is_dir())
-}
-
 /// Where processors are shared among cgroups, the run's would have no more of them than one process beside it, for all its
 /// tests.
 fn weigh(run: &Path) {
@@ -420,25 +317,11 @@ fn weigh(run: &Path) {
     }
 }
 
-/// The cgroups directly below the own one that somebody has given to this user.
-fn handed_over(own: &Path, uid: u32) -> impl Iterator<Item = PathBuf> {
-    let entries = fs::read_dir(own).into_iter().flatten().flatten();
-    let is_given = move |meta: fs::Metadata| uid != 0 && meta.is_dir() && meta.uid() == uid;
-    entries.filter(move |entry| entry.metadata().is_ok_and(is_given)).map(|entry| entry.path())
-}
-
-/// A failure of this kind is none.
-fn unless(kind: io::ErrorKind, result: io::Result<()>) -> io::Result<()> {
-    result.or_else(|error| if error.kind() == kind { Ok(()) } else { Err(error) })
-}
-
-fn refused(what: &str, path: &Path, error: &io::Error) -> String {
-    format!("could not {what} `{}`: {error}", path.display())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::path::PathBuf;
 
     /// A directory so deep that the kernel takes the path of the run's directory in it, and not that of the
     /// supervisor's below that, which would have more than 4095 bytes.
@@ -474,81 +357,6 @@ mod tests {
         assert_eq!(left, 2, "the two files");
         let (added, left) = add(&shallow)?;
         assert_eq!((added, left), (Ok(()), 4), "control: with the run's directory and what it enables");
-        Ok(())
-    }
-
-    /// Somebody who is neither root nor the caller.
-    const STRANGER: u32 = 61_247;
-
-    /// A cgroup with these processes and controllers, in a hierarchy that is files.
-    fn cgroup(directory: &Path, processes: &str, controllers: &str) -> io::Result<()> {
-        fs::create_dir_all(directory)?;
-        fs::write(directory.join("cgroup.procs"), processes)?;
-        fs::write(directory.join("cgroup.controllers"), controllers)
-    }
-
-    #[test]
-    fn whoever_was_given_a_unit_and_is_in_a_part_of_it_climbs_to_what_was_given() -> io::Result<()> {
-        let directory = tempfile::tempdir()?;
-        let mount_point = directory.path().join("mount");
-        let (slice, unit) =
-            (mount_point.join("system.slice"), mount_point.join("system.slice/agent.service"));
-        let (agent, job) = (unit.join("agent"), unit.join("agent/job"));
-        let me = format!("{}\n", std::process::id());
-        cgroup(&mount_point, "1\n", "memory pids")?;
-        cgroup(&slice, "", "memory pids")?;
-        cgroup(&unit, "", "memory pids")?;
-        cgroup(&agent, "", "")?;
-        cgroup(&job, &me, "")?;
-        let is_root = nix::unistd::geteuid().is_root();
-        let uid = if is_root { STRANGER } else { nix::unistd::geteuid().as_raw() };
-        // As root the directories are given to another user; without, all of them are this user's, up to the mount.
-        for given in [&unit, &agent, &job] {
-            std::os::unix::fs::chown(given, Some(uid), None)?;
-        }
-        let wanted = [Capability::Memory, Capability::Pids];
-        let mount = |own: &Path| {
-            let own = own.to_path_buf();
-            CgroupMount { mount_point: mount_point.clone(), own, unified: true, controllers: Vec::new() }
-        };
-        let base = |own: &Path, managed| unified_base(&mount(own), &wanted, (uid, managed));
-        assert_eq!(base(&job, true), unit);
-        assert_eq!(base(&job, false), unit, "control: the same where nobody manages cgroups");
-        if is_root {
-            assert_eq!(
-                unified_base(&mount(&job), &wanted, (0, true)),
-                job,
-                "what is systemd's is left to it"
-            );
-            assert_eq!(base(&unit, true), unit, "nothing around it was given");
-            // Another process in the unit keeps it from handing controllers on, and around it is not ours.
-            cgroup(&unit, "1\n", "memory pids")?;
-            assert_eq!(base(&job, true), job);
-            cgroup(&unit, "", "memory pids")?;
-        }
-        // A user's own manager is one, too.
-        fs::create_dir(unit.join("init.scope"))?;
-        assert_eq!(base(&job, true), job);
-        fs::remove_dir(unit.join("init.scope"))?;
-        cgroup(&job, &me, "memory pids")?;
-        assert_eq!(base(&job, true), job, "control: alone and with everything, it stays");
-        cgroup(&job, &format!("{me}1\n"), "memory pids")?;
-        assert_eq!(base(&job, true), unit);
-        Ok(())
-    }
-
-    #[test]
-    fn what_cannot_be_undone_is_told() -> io::Result<()> {
-        let directory = tempfile::tempdir()?;
-        let base = directory.path().to_path_buf();
-        let moved = |home: &str| Moved { home: base.join(home), base: base.clone(), enabled: vec!["pids"] };
-        assert_eq!(moved("").undo(&base), Ok(()), "control");
-        let stuck = moved("gone").undo(&base);
-        assert!(stuck.is_err_and(|why| why.contains("could not move this process back to")));
-        fs::remove_file(base.join("cgroup.subtree_control"))?;
-        fs::create_dir(base.join("cgroup.subtree_control"))?;
-        let enabled = moved("").undo(&base);
-        assert!(enabled.is_err_and(|why| why.contains("could not disable the `pids` controller")));
         Ok(())
     }
 }

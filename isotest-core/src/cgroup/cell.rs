@@ -5,6 +5,7 @@
 
 use super::leaf::make_directory;
 use super::sweep::{self, FREEZER, thaw_tree};
+use super::version::Version;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use std::fs::{self, File};
@@ -38,7 +39,7 @@ const INHERITED: [&str; 2] = ["cpuset.cpus", "cpuset.mems"];
 pub(super) struct Site {
     pub(super) run: PathBuf,
     pub(super) handle: Arc<File>,
-    pub(super) unified: bool,
+    pub(super) version: Version,
 }
 
 /// A directory in each of several hierarchies for one zygote and what it starts. It is removed when this is dropped.
@@ -57,7 +58,7 @@ pub struct Cell {
 struct Directory {
     path: PathBuf,
     handle: File,
-    unified: bool,
+    version: Version,
     /// To move there.
     tasks: Option<OwnedFd>,
     /// Whether what is in it may be frozen.
@@ -110,8 +111,8 @@ impl Cell {
             }
         };
         tasks.extend(tasks_of(directories.iter())?);
-        let unified = directories.iter().find(|directory| directory.unified);
-        let born = unified.map(|directory| directory.handle.try_clone()).transpose()?;
+        let born_in = directories.iter().find(|directory| directory.version == Version::V2);
+        let born = born_in.map(|directory| directory.handle.try_clone()).transpose()?;
         Ok((born.map(OwnedFd::from), tasks))
     }
 
@@ -150,15 +151,18 @@ impl Directory {
 
     fn open(site: &Site, path: &Path, handle: File) -> io::Result<Self> {
         inherit(&site.run, path)?;
-        let tasks = if site.unified { None } else { Some(open(&handle, "tasks", OFlag::O_WRONLY)?) };
+        let tasks = match site.version {
+            Version::V1 => Some(open(&handle, site.version.entrance(), OFlag::O_WRONLY)?),
+            Version::V2 => None,
+        };
         let file = |name: &&str| {
             let file = File::from(open(&handle, name, OFlag::O_RDONLY).ok()?);
             let text = text_of(&file)?;
             Some((file, text))
         };
         let state = STATE.iter().filter_map(file).collect();
-        let freezes = !site.unified && path.join(FREEZER).exists();
-        Ok(Self { path: path.to_owned(), handle, unified: site.unified, tasks, freezes, state })
+        let freezes = site.version == Version::V1 && path.join(FREEZER).exists();
+        Ok(Self { path: path.to_owned(), handle, version: site.version, tasks, freezes, state })
     }
 
     fn is_untouched(&self) -> bool {

@@ -1,8 +1,9 @@
 //! Limits: the controllers they need, found and enabled, and whether the kernel takes them here.
 
-use super::base::{Cgroups, move_supervisor};
+use super::base::Cgroups;
 use super::leaf::{make_directory, remove_if_there, set};
-use super::{Hierarchy, limits};
+use super::version::Version;
+use super::{Hierarchy, v2};
 use crate::host::Host;
 use crate::limits::{Control, Limits};
 use std::fs;
@@ -50,24 +51,22 @@ impl Cgroups {
         if self.take_unified(control, host)? {
             return Ok(());
         }
-        let name = control.controller(false);
+        let name = Version::V1.controller(control);
         let mount = host.cgroups.iter().find(|mount| mount.controllers.iter().any(|carried| carried == name));
         match mount {
             Some(mount) => {
                 self.v1(mount, host.ids.uid)?.controls.push(control);
                 Ok(())
             }
-            None => {
-                Err(format!("the `{}` controller is not handed on to this process", control.controller(true)))
-            }
+            None => Err(format!("the `{}` controller is not handed on to this process", control.as_str())),
         }
     }
 
     /// False if version 2 does not have the controller here.
     fn take_unified(&mut self, control: Control, host: &Host) -> Result<bool, String> {
-        let name = control.controller(true);
+        let name = Version::V2.controller(control);
         let mount = host.cgroups.iter().find(|mount| mount.unified);
-        let hierarchy = self.hierarchies.iter_mut().find(|hierarchy| hierarchy.unified);
+        let hierarchy = self.hierarchies.iter_mut().find(|hierarchy| hierarchy.version == Version::V2);
         let (Some(mount), Some(hierarchy)) = (mount, hierarchy) else { return Ok(false) };
         let base = hierarchy.run.parent().unwrap_or(&hierarchy.run);
         let offered = fs::read_to_string(base.join("cgroup.controllers")).unwrap_or_default();
@@ -76,7 +75,7 @@ impl Cgroups {
         }
         let moved = match &mut self.moved {
             Some(moved) => moved,
-            none => none.insert(move_supervisor(&mount.own, base, &hierarchy.run)?),
+            none => none.insert(v2::move_supervisor(&mount.own, base, &hierarchy.run)?),
         };
         moved.enable(name, &hierarchy.run)?;
         hierarchy.controls.push(control);
@@ -85,7 +84,7 @@ impl Cgroups {
 
     fn try_in(&self, hierarchy: &Hierarchy, limits: &Limits) -> Result<(), (Control, String)> {
         for control in &hierarchy.controls {
-            let settings = limits::settings(limits, *control, hierarchy.unified, &self.devices);
+            let settings = hierarchy.version.settings(limits, *control, &self.devices);
             if settings.is_empty() {
                 continue;
             }

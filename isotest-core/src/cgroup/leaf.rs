@@ -1,29 +1,27 @@
 //! The cgroup of one attempt: made, entered by descriptors, read, removed.
 
-use super::limits::{self, Setting};
-use super::{Hierarchy, parse, sweep};
+use super::leaf_files::{LeafFiles, text_of};
+use super::setting::Setting;
+use super::version::Version;
+use super::{Hierarchy, sweep};
 use crate::limits::Limits;
 use crate::metric;
 use crate::policy::Capability;
 use crate::step::{Step, StepError};
-use crate::usage::{Cpu, Io, Oom, Pressure, Reading, Source, Usage};
+use crate::usage::Usage;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The directory, below the one that carries the limit, in which the workload lives and which is the root of its
 /// cgroup namespace: a workload with all capabilities may change what it sees, so it does not see its limit.
 pub(crate) const INNER: &str = "test";
-
-/// The kernel gives these files whole in one read of so much. Only those with a line for each device may be longer.
-const FILE_BYTES: usize = 16 << 10;
 
 /// One attempt's directory in one hierarchy. Everything is reached through descriptors: the way down from the root is
 /// longer than what is done at its end.
@@ -39,7 +37,7 @@ struct Place {
     outer: File,
     /// Where the workload lives, if that is another one.
     inner: Option<File>,
-    unified: bool,
+    version: Version,
     serves: Vec<Capability>,
     /// The limits, with their values as the kernel repeated them.
     set: Vec<Setting>,
@@ -98,10 +96,15 @@ impl Leaf {
         let mut tasks = Vec::new();
         for place in &self.places {
             let inner = place.inner.as_ref().unwrap_or(&place.outer);
-            if place.unified {
+            if place.version.interface().takes_births() {
                 directory = Some(inner.try_clone()?.into());
             } else {
-                tasks.push(openat(inner, "tasks", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?);
+                tasks.push(openat(
+                    inner,
+                    place.version.entrance(),
+                    OFlag::O_WRONLY | OFlag::O_CLOEXEC,
+                    Mode::empty(),
+                )?);
             }
         }
         Ok((directory, tasks))
@@ -114,11 +117,13 @@ impl Leaf {
     pub fn usage(&self) -> Result<Usage, StepError> {
         let mut usage = Usage::default();
         for place in &self.places {
-            self.read(place, &mut usage);
+            for capability in &place.serves {
+                place.version.interface().read(*capability, place.files(), &self.limits, &mut usage);
+            }
             for capability in
                 place.serves.iter().filter(|capability| metric::source(&usage, **capability).is_none())
             {
-                let file = witness(*capability, place.unified);
+                let file = place.version.interface().witness(*capability);
                 Step::ReadFigures.on(file, || place.open(file))?;
             }
         }
@@ -133,23 +138,6 @@ impl Leaf {
             let (file, set, now) = (set.file, set.value.trim(), now.trim());
             (set != now).then(|| format!("its limit `{file}` was changed from {set} to {now}"))
         })
-    }
-
-    fn read(&self, place: &Place, usage: &mut Usage) {
-        for capability in &place.serves {
-            match capability {
-                Capability::Memory => place.read_memory(&self.limits, usage),
-                Capability::Cpu => usage.cpu = place.cpu(),
-                Capability::Pids => {
-                    usage.pids_peak = place.number("pids.peak", Source::PidsPeak);
-                    usage.pids_refused = self.limits.pids.and_then(|_| place.events("pids.events", "max"));
-                }
-                Capability::Io => usage.io = place.io(),
-                Capability::Pressure => usage.pressure = place.pressure(),
-                // No cgroup serves any other.
-                _ => {}
-            }
-        }
     }
 
     /// Removes the directories. Call it when the attempt's last process has ended.
@@ -170,13 +158,13 @@ impl Place {
     fn create(hierarchy: &Hierarchy, id: &str, limits: &Limits, devices: &[String]) -> io::Result<Self> {
         let run = Arc::clone(&hierarchy.handle);
         let outer = make_directory(&run, id)?;
-        let (unified, serves) = (hierarchy.unified, hierarchy.serves.clone());
+        let (version, serves) = (hierarchy.version, hierarchy.serves.clone());
         let (set, processors) = (Vec::new(), hierarchy.processors);
         let path = hierarchy.run.join(id);
         let mut place =
-            Self { run, id: id.to_owned(), path, outer, inner: None, unified, serves, set, processors };
+            Self { run, id: id.to_owned(), path, outer, inner: None, version, serves, set, processors };
         let settings = hierarchy.controls.iter();
-        let settings = settings.flat_map(|control| limits::settings(limits, *control, unified, devices));
+        let settings = settings.flat_map(|control| version.settings(limits, *control, devices));
         match place.limit(settings, limits.any()) {
             Ok(()) => Ok(place),
             Err(error) => {
@@ -224,92 +212,8 @@ impl Place {
         Ok(openat(&self.outer, file, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?)
     }
 
-    /// Every processor tells of 64 changes at a time, and the kernel adds up what they counted when it was told of more
-    /// than 64 for each of them (`memcg_rstat_updated` in mm/memcontrol.c).
-    fn faults_most(&self, stat: Option<&str>, key: &str) -> Option<u64> {
-        const BEHIND: u64 = 64 + 64;
-        Some(parse::keyed(stat?, key)? + BEHIND * self.processors)
-    }
-
-    fn text(&self, file: &str) -> Option<String> {
-        text_of(&self.outer, file)
-    }
-
-    fn number(&self, file: &str, source: Source) -> Option<Reading<u64>> {
-        let value = self.text(file)?.trim().parse().ok()?;
-        Some(Reading { value, source })
-    }
-
-    /// A count of events. Version 1 counts one only in the directory of the process it happened to.
-    fn events(&self, file: &str, key: &str) -> Option<u64> {
-        let outer = parse::keyed(&self.text(file)?, key)?;
-        match self.inner.as_ref().filter(|_| !self.unified) {
-            Some(inner) => Some(outer + parse::keyed(&text_of(inner, file)?, key)?),
-            None => Some(outer),
-        }
-    }
-
-    fn read_memory(&self, limits: &Limits, usage: &mut Usage) {
-        let stat = self.text("memory.stat");
-        let split = if self.unified {
-            usage.memory_peak = self.number("memory.peak", Source::MemoryPeak);
-            usage.faults_most = self.faults_most(stat.as_deref(), "pgfault");
-            stat.as_deref().and_then(parse::memory_split_v2)
-        } else {
-            usage.memory_peak = self.number("memory.max_usage_in_bytes", Source::MemoryMaxUsage);
-            usage.faults_most = self.faults_most(stat.as_deref(), "total_pgfault");
-            let kernel = self.text("memory.kmem.usage_in_bytes").and_then(|text| text.trim().parse().ok());
-            stat.as_deref().and_then(|text| parse::memory_split_v1(text, kernel))
-        };
-        usage.memory_split = split.map(|value| Reading { value, source: Source::MemoryStat });
-        usage.oom = self.oom(limits);
-    }
-
-    fn oom(&self, limits: &Limits) -> Option<Reading<Oom>> {
-        let (file, source) = if self.unified {
-            ("memory.events", Source::MemoryEvents)
-        } else {
-            ("memory.oom_control", Source::MemoryOomControl)
-        };
-        let kills = self.events(file, "oom_kill")?;
-        // A kill is the attempt's own doing only if its own limit was hit; the machine may have been short.
-        let own_limit = kills > 0 && limits.memory.is_some() && self.hit_own_limit();
-        Some(Reading { value: Oom { kills, own_limit }, source })
-    }
-
-    fn hit_own_limit(&self) -> bool {
-        if self.unified {
-            let events = self.text("memory.events.local").or_else(|| self.text("memory.events"));
-            return events.and_then(|text| parse::keyed(&text, "oom")).is_some_and(|hits| hits > 0);
-        }
-        self.number("memory.failcnt", Source::MemoryOomControl).is_some_and(|hits| hits.value > 0)
-    }
-
-    fn cpu(&self) -> Option<Reading<Cpu>> {
-        if self.unified {
-            let value = parse::cpu_v2(&self.text("cpu.stat")?)?;
-            return Some(Reading { value, source: Source::CpuStat });
-        }
-        let time = |file| self.text(file)?.trim().parse().ok().map(Duration::from_nanos);
-        let value = Cpu { user: time("cpuacct.usage_user")?, system: time("cpuacct.usage_sys")? };
-        Some(Reading { value, source: Source::CpuAcct })
-    }
-
-    fn io(&self) -> Option<Reading<Io>> {
-        let value = parse::io_v2(&self.text("io.stat")?);
-        Some(Reading { value, source: Source::IoStat })
-    }
-
-    fn pressure(&self) -> Pressure {
-        let total = |source: Source| {
-            let value = parse::pressure(&self.text(source.as_str())?)?;
-            Some(Reading { value, source })
-        };
-        Pressure {
-            cpu: total(Source::CpuPressure),
-            memory: total(Source::MemoryPressure),
-            io: total(Source::IoPressure),
-        }
+    fn files(&self) -> LeafFiles<'_> {
+        LeafFiles { outer: &self.outer, inner: self.inner.as_ref(), processors: self.processors }
     }
 }
 
@@ -320,32 +224,6 @@ pub(super) fn set(directory: &File, setting: &Setting) -> io::Result<bool> {
         Err(error) => Err(error.into()),
         Ok(file) => File::from(file).write_all(setting.value.as_bytes()).map(|()| true),
     }
-}
-
-/// A file that is there, whatever the kernel, if what serves this metric is.
-const fn witness(capability: Capability, unified: bool) -> &'static str {
-    match (capability, unified) {
-        (Capability::Memory, _) => "memory.stat",
-        (Capability::Pids, _) => "pids.current",
-        (Capability::Io, _) => "io.stat",
-        (Capability::Cpu, false) => "cpuacct.usage",
-        (Capability::Pressure, _) => "memory.pressure",
-        (_, _) => "cpu.stat",
-    }
-}
-
-/// A file, with as few system calls as it takes: this is done ten times an attempt.
-fn text_of(directory: &File, file: &str) -> Option<String> {
-    let file = openat(directory, file, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
-    let mut file = File::from(file);
-    let mut text = vec![0; FILE_BYTES];
-    let length = file.read(&mut text).ok()?;
-    if length == FILE_BYTES {
-        file.read_to_end(&mut text).ok()?;
-    } else {
-        text.truncate(length);
-    }
-    String::from_utf8(text).ok()
 }
 
 pub(super) fn make_directory(parent: &File, name: &str) -> io::Result<File> {
@@ -369,7 +247,7 @@ mod tests {
     use std::path::Path;
 
     /// What stands for an attempt's cgroup: files keep what is written to them, as those of the kernel do.
-    fn place(directory: &Path, unified: bool) -> io::Result<Place> {
+    fn place(directory: &Path, version: Version) -> io::Result<Place> {
         let outer = File::open(directory)?;
         Ok(Place {
             run: Arc::new(outer.try_clone()?),
@@ -377,7 +255,7 @@ mod tests {
             path: directory.join("1"),
             outer,
             inner: None,
-            unified,
+            version,
             serves: Vec::new(),
             set: Vec::new(),
             processors: 1,
@@ -387,11 +265,14 @@ mod tests {
     #[test]
     fn block_io_is_summed_over_all_of_very_many_devices() -> io::Result<()> {
         let directory = tempfile::tempdir()?;
-        let place = place(directory.path(), true)?;
+        let place = place(directory.path(), Version::V2)?;
         for devices in [1, 1000] {
             let lines = (0..devices).map(|minor| format!("259:{minor} rbytes=1 wbytes=2 rios=1 wios=1\n"));
             fs::write(directory.path().join("io.stat"), lines.collect::<String>())?;
-            let summed = place.io().map(|io| (io.value.read, io.value.write));
+            let mut usage = Usage::default();
+            let io = Capability::Io;
+            place.version.interface().read(io, place.files(), &Limits::default(), &mut usage);
+            let summed = usage.io.map(|io| (io.value.read, io.value.write));
             assert_eq!(summed, Some((devices, 2 * devices)));
         }
         Ok(())
@@ -402,13 +283,13 @@ mod tests {
         let limits = Limits { io: Some(1000), ..Limits::default() };
         let devices = ["8:0".to_owned(), "259:16".to_owned()];
         let files = ["io.max", "blkio.throttle.read_bps_device", "blkio.throttle.write_bps_device"];
-        for (unified, written) in [(true, &files[..1]), (false, &files[1..])] {
+        for (version, written) in [(Version::V2, &files[..1]), (Version::V1, &files[1..])] {
             let directory = tempfile::tempdir()?;
             for file in written {
                 fs::write(directory.path().join(file), "")?;
             }
-            let mut place = place(directory.path(), unified)?;
-            place.limit(limits::settings(&limits, Control::Io, unified, &devices).into_iter(), false)?;
+            let mut place = place(directory.path(), version)?;
+            place.limit(version.settings(&limits, Control::Io, &devices).into_iter(), false)?;
             assert_eq!(place.set.len(), written.len());
             let leaf = Leaf { name: "1".to_owned(), places: vec![place], limits: limits.clone() };
             assert_eq!(leaf.changed_limit(), None);

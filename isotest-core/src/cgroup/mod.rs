@@ -4,20 +4,27 @@
 mod base;
 mod cell;
 mod control;
+mod failure;
+mod interface;
 mod leaf;
-mod limits;
+mod leaf_files;
 mod parse;
 #[cfg(test)]
 mod recorded;
 pub mod scope;
+mod setting;
 mod sweep;
+mod v1;
+mod v2;
+mod version;
 
 pub use base::{Cgroups, Established};
 pub use cell::Cell;
 pub use leaf::Leaf;
+pub use version::Version;
 
 pub(crate) use leaf::INNER;
-pub(crate) use limits::{Setting, settings};
+pub(crate) use setting::Setting;
 
 use crate::limits::Control;
 use crate::policy::Capability;
@@ -31,8 +38,8 @@ use std::sync::Arc;
 pub struct Place {
     /// The directory in which a run makes its own.
     pub base: PathBuf,
-    /// Whether it is version 2.
-    pub unified: bool,
+    /// The version of the hierarchy.
+    pub version: Version,
     /// What is measured here.
     pub serves: Vec<Capability>,
     /// What is limited here.
@@ -43,11 +50,32 @@ pub struct Place {
     pub enabled: Vec<&'static str>,
 }
 
+impl Place {
+    /// What a person calls the run's directory in it.
+    pub(crate) fn name(&self) -> &'static str {
+        match (self.version, self.serves.first(), self.controls.first()) {
+            (Version::V1, Some(capability), _) => capability.as_str(),
+            (Version::V1, None, Some(control)) => self.version.controller(*control),
+            _ => "cgroup2",
+        }
+    }
+
+    /// The controllers that the run's directory hands on to the attempts'. With any, it may hold no process.
+    pub(crate) fn handed_on(&self) -> Vec<&'static str> {
+        let is_handed_on = |control: &Control| {
+            let measures_io = *control == Control::Io && self.serves.contains(&Capability::Io);
+            measures_io || self.controls.contains(control)
+        };
+        let all = Control::ALL.into_iter().filter(|_| self.version.hands_on());
+        all.filter(is_handed_on).map(|control| self.version.controller(control)).collect()
+    }
+}
+
 /// One hierarchy in which the run has a directory.
 #[derive(Debug)]
 pub(crate) struct Hierarchy {
-    /// Whether it is version 2.
-    pub(crate) unified: bool,
+    /// Its version.
+    pub(crate) version: Version,
     /// The run's directory in it.
     pub(crate) run: PathBuf,
     /// The same, opened.
@@ -64,7 +92,7 @@ pub(crate) struct Hierarchy {
 
 impl Hierarchy {
     pub(crate) fn new(
-        unified: bool,
+        version: Version,
         run: PathBuf,
         handle: Arc<File>,
         mount_point: PathBuf,
@@ -72,7 +100,7 @@ impl Hierarchy {
     ) -> Self {
         let processors = processors();
         let mut new =
-            Self { unified, run, handle, mount_point, serves: Vec::new(), controls: Vec::new(), processors };
+            Self { version, run, handle, mount_point, serves: Vec::new(), controls: Vec::new(), processors };
         for capability in serves {
             new.serve(capability);
         }

@@ -1,10 +1,9 @@
 //! The cgroup of an attempt: directories, files that limit, and doors that stay open.
 
 use super::words::{Lines, list, quoted};
-use crate::cgroup::{INNER, Place, Setting, settings};
+use crate::cgroup::{INNER, Place, Setting};
 use crate::limits::Control;
 use crate::plan::SandboxPlan;
-use crate::policy::Capability;
 use std::path::{Path, PathBuf};
 
 /// Of these a shell has few: those with one digit, without the standard ones and the script.
@@ -24,8 +23,8 @@ impl<'a> Cgroup<'a> {
     pub(super) fn of_all(hierarchies: &'a [Place], plan: &SandboxPlan) -> Vec<Self> {
         let measured = hierarchies.iter().filter(|_| plan.measured).enumerate();
         let cgroup = |(n, hierarchy): (usize, &'a Place)| {
-            let settings =
-                |control: &Control| settings(&plan.limits, *control, hierarchy.unified, &hierarchy.devices);
+            let version = hierarchy.version;
+            let settings = |control: &Control| version.settings(&plan.limits, *control, &hierarchy.devices);
             Cgroup {
                 settings: hierarchy.controls.iter().flat_map(settings).collect(),
                 is_limited: plan.limits.any(),
@@ -38,11 +37,7 @@ impl<'a> Cgroup<'a> {
 
     /// What the script calls the run's directory in this hierarchy.
     fn run(&self) -> &'static str {
-        match (self.hierarchy.serves.first(), self.hierarchy.controls.first()) {
-            (Some(capability), _) if !self.hierarchy.unified => capability.as_str(),
-            (None, Some(control)) if !self.hierarchy.unified => control.controller(false),
-            _ => "cgroup2",
-        }
+        self.hierarchy.name()
     }
 
     /// Whether the run's directory hands controllers on, and then may hold no processes.
@@ -61,11 +56,7 @@ impl<'a> Cgroup<'a> {
     }
 
     fn controllers(&self) -> Vec<&'static str> {
-        let is_handed_on = |control: &Control| {
-            let measures_io = *control == Control::Io && self.hierarchy.serves.contains(&Capability::Io);
-            self.hierarchy.unified && (measures_io || self.hierarchy.controls.contains(control))
-        };
-        Control::ALL.into_iter().filter(is_handed_on).map(|control| control.controller(true)).collect()
+        self.hierarchy.handed_on()
     }
 
     /// Whether the run's directory of this hierarchy is this one.
@@ -115,7 +106,7 @@ pub(super) fn make(lines: &mut Lines, cgroups: &[Cgroup<'_>]) {
     lines.blank();
     lines.say("Inside, these files will be read-only. Doors that are open now can still be used then.");
     for cgroup in cgroups {
-        let file = if cgroup.hierarchy.unified { "cgroup.procs" } else { "tasks" };
+        let file = cgroup.hierarchy.version.entrance();
         lines.run(&format!("exec {}> \"{}/{file}\"", cgroup.door, cgroup.leaf()));
     }
 }

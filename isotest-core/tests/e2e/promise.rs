@@ -96,7 +96,7 @@ impl Need {
             ),
             Self::Cgroup => (suite.cgroups.layout().is_some(), "no cgroups may be made here".to_owned()),
             Self::Limited(control) => {
-                let name = control.controller(true);
+                let name = control.as_str();
                 (suite.cgroups.can(control), format!("the {name} controller is not handed on here"))
             }
             Self::Swap => (has_swap(), "no swap here".to_owned()),

@@ -3,6 +3,7 @@
 
 use super::attempt::Attempt;
 use super::prepared::Sandbox;
+use crate::cgroup::Version;
 use crate::host;
 use crate::namespace::NAMESPACES;
 use crate::plan::SandboxPlan;
@@ -151,6 +152,5 @@ fn namespaces(pid: i32) -> io::Result<CloneFlags> {
 fn cgroups(pid: i32) -> io::Result<Vec<PathBuf>> {
     let (own, theirs) = (host::probe::cgroups_of(None)?, host::probe::cgroups_of(Some(pid))?);
     let others = theirs.into_iter().filter(|theirs| !own.iter().any(|own| own.own == theirs.own));
-    let file = |unified| if unified { "cgroup.procs" } else { "tasks" };
-    Ok(others.map(|mount| mount.own.join(file(mount.unified))).collect())
+    Ok(others.map(|mount| mount.own.join(Version::of(&mount).entrance())).collect())
 }

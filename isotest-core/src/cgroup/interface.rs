@@ -1,0 +1,31 @@
+//! What differs between the versions of cgroups.
+
+use super::leaf_files::LeafFiles;
+use super::setting::Setting;
+use crate::limits::{Control, Limits};
+use crate::policy::Capability;
+use crate::usage::Usage;
+
+/// The files of one version: what they are called, and what is in them.
+pub(super) trait Interface {
+    /// The file by which a process enters a directory.
+    fn entrance(&self) -> &'static str;
+
+    /// Whether a process can be born in a directory, and need not enter it.
+    fn takes_births(&self) -> bool;
+
+    /// Whether a directory hands controllers on to those in it, and may then hold no process.
+    fn hands_on(&self) -> bool;
+
+    /// The kernel's name of a controller.
+    fn controller(&self, control: Control) -> &'static str;
+
+    /// What to write, in order, into a directory that has `control`. `devices` are the numbers of the block devices.
+    fn settings(&self, limits: &Limits, control: Control, devices: &[String]) -> Vec<Setting>;
+
+    /// Reads the figures of a metric that is served here.
+    fn read(&self, metric: Capability, files: LeafFiles<'_>, limits: &Limits, usage: &mut Usage);
+
+    /// A file that is there, whatever the kernel, if what serves this metric is.
+    fn witness(&self, metric: Capability) -> &'static str;
+}
