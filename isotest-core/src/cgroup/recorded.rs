@@ -1,9 +1,14 @@
 //! The parsers of cgroup files, over what kernels wrote into them (`fixtures/kernel`). In each recording 1 MiB was written
 //! to a tmpfs and 4 MiB to a disk, and more memory was asked for than the limit of 32 MiB allowed.
 
+use super::leaf_files::LeafFiles;
 use super::parse::{cpu_v2, io_v2, keyed, memory_split_v1, memory_split_v2, pressure};
-use crate::usage::MemorySplit;
-use std::fs;
+use super::version::Version;
+use crate::limits::Limits;
+use crate::metric::{METRICS, Metric};
+use crate::policy::Capability;
+use crate::usage::{MemorySplit, Source, Usage};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -136,5 +141,40 @@ fn pressure_is_told_wherever_version_2_is_mounted() {
             let total = pressure(&recording.needed(file));
             assert!(total.is_some(), "{}: {file}", recording.directory.display());
         }
+    }
+}
+
+/// Where the table says that a kernel keeps a reading among its cgroup files.
+fn kept(metric: &Metric, version: Version, kernel: (u32, u32)) -> Option<Source> {
+    let origins = match version {
+        Version::V1 => metric.v1,
+        Version::V2 => metric.v2,
+    };
+    let has =
+        |since: Option<(u8, u8)>| since.is_none_or(|(major, minor)| kernel >= (major.into(), minor.into()));
+    let in_cgroup = origins.iter().filter(|origin| !matches!(origin.source, Source::Rusage | Source::Statfs));
+    let mut kept = in_cgroup.filter(|origin| !origin.source.is_sampled() && has(origin.since));
+    kept.next().map(|origin| origin.source)
+}
+
+#[test]
+fn each_reading_is_where_the_table_says_and_since_the_kernel_that_it_says() {
+    for (directory, version) in [("v1", Version::V1), ("v2", Version::V2)] {
+        let recordings = recordings(directory, 5);
+        let mut tried = 0;
+        for recording in recordings.iter().filter(|recording| recording.has_memory()) {
+            let outer = File::open(&recording.directory).unwrap();
+            let files = LeafFiles { outer: &outer, inner: None, processors: 1 };
+            let mut usage = Usage::default();
+            for metric in Capability::ALL {
+                version.interface().read(metric, files, &Limits::default(), &mut usage);
+            }
+            for metric in METRICS {
+                let (found, kept) = ((metric.source)(&usage), kept(metric, version, recording.kernel));
+                assert_eq!(found, kept, "{} in {}", metric.name, recording.directory.display());
+            }
+            tried += 1;
+        }
+        assert!(tried >= 2, "{tried} recordings of {directory}");
     }
 }
