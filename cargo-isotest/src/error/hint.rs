@@ -49,10 +49,7 @@ impl Error {
             Self::NoPlace { why, .. } => place(*why).map(str::to_owned),
             Self::Sandbox(error) | Self::Execute(error) => Some(error.hint().into()),
             Self::Host(error) | Self::Thread { source: error, .. } => Some(of_host(error).into()),
-            Self::TooFewFiles { needed, .. } => Some(format!(
-                "raise the hard limit to {needed} or more where this shell gets it: `nofile` in /etc/security/limits.conf, \
-                 `LimitNOFILE=` of a systemd unit, `--ulimit nofile=` of a container; root may by `ulimit -Hn {needed}`"
-            )),
+            Self::TooFewFiles { needed, .. } => Some(raise_files(*needed)),
             Self::Unwritten { .. }
             | Self::Output(_)
             | Self::Interrupted(_)
@@ -66,6 +63,14 @@ impl Error {
             | Self::NoTests { .. } => None,
         }
     }
+}
+
+/// How more files may be open.
+fn raise_files(needed: usize) -> String {
+    format!(
+        "raise the hard limit to {needed} or more where this shell gets it: `nofile` in /etc/security/limits.conf, \
+         `LimitNOFILE=` of a systemd unit, `--ulimit nofile=` of a container; root may by `ulimit -Hn {needed}`"
+    )
 }
 
 /// How the attempt of another user is entered.

@@ -102,9 +102,7 @@ fn looks(place: &Path) -> Project {
         }
 ",
     );
-    for number in 0..200 {
-        source.push_str(&format!("#[test] fn t{number:03}() {{ look() }}\n"));
-    }
+    source.extend((0..200).map(|number| format!("#[test] fn t{number:03}() {{ look() }}\n")));
     Project::written(place, &[("Cargo.toml", MANIFEST), ("src/lib.rs", &source)])
 }
 

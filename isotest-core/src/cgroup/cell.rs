@@ -103,12 +103,11 @@ impl Cell {
         if has_leaf {
             return Ok((None, tasks));
         }
-        let directories = match self.unmeasured.get() {
-            Some(made) => made,
-            None => {
-                let made = make_all(&self.name, &self.measured)?;
-                self.unmeasured.get_or_init(|| made)
-            }
+        let directories = if let Some(made) = self.unmeasured.get() {
+            made
+        } else {
+            let made = make_all(&self.name, &self.measured)?;
+            self.unmeasured.get_or_init(|| made)
         };
         tasks.extend(tasks_of(directories.iter())?);
         let born_in = directories.iter().find(|directory| directory.version == Version::V2);

@@ -3,6 +3,13 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+nix::ioctl_write_ptr_bad!(
+    /// ioctl(2) with `SIOCSIFFLAGS`, the number of which has another type in each C library.
+    set_flags,
+    libc::SIOCSIFFLAGS,
+    libc::ifreq
+);
+
 /// `SIOCSIFFLAGS`: sets the flags of the interface `lo` to up and running.
 ///
 /// # Errors
@@ -18,6 +25,6 @@ pub(crate) fn raise_lo(socket: BorrowedFd<'_>) -> io::Result<()> {
         ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_flags: libc::c_short::try_from(flags).unwrap_or(0x41) },
     };
     // SAFETY: SIOCSIFFLAGS reads an ifreq with name and flags filled in; `request` is one and outlives the call.
-    let returned = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
-    super::checked(returned.into()).map(drop)
+    unsafe { set_flags(socket.as_raw_fd(), &raw const request) }?;
+    Ok(())
 }

@@ -136,6 +136,7 @@ pub(crate) fn spawn_minder<Work: FnOnce() -> Infallible>(
 
 /// clone3(2) for a minder, and futex(2) to wait until it and its child are done with this memory.
 #[cfg(target_arch = "x86_64")]
+#[expect(clippy::too_many_lines, reason = "a block of assembly cannot be divided")]
 fn run_minder<Errand: FnOnce() -> &'static Minded>(
     arguments: &libc::clone_args,
     errand: &mut Option<Errand>,
