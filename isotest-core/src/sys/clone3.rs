@@ -69,7 +69,7 @@ pub(super) fn arguments(flags: i32, cgroup: Option<BorrowedFd<'_>>) -> libc::clo
     }
 }
 
-/// `CLONE_INTO_CGROUP`, which `libc` declares with a type too narrow for it on some targets.
+/// `CLONE_INTO_CGROUP`: with glibc, that of `libc` is a `c_int`, which it does not fit, and therefore 0; with musl it has none.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
 /// `_exit(2)`: ends this process at once, without the exit handlers that belong to the process it was copied from.

@@ -8,30 +8,10 @@ use std::ptr;
 
 /// `MOUNT_ATTR_*` bits.
 pub(crate) mod attr {
-    /// Read-only.
-    pub(crate) const RDONLY: u64 = 0x1;
-    /// Set-user-id bits have no effect.
-    pub(crate) const NOSUID: u64 = 0x2;
-    /// Device nodes cannot be opened.
-    pub(crate) const NODEV: u64 = 0x4;
-    /// Nothing can be executed.
-    pub(crate) const NOEXEC: u64 = 0x8;
-}
-
-const FSCONFIG_SET_FLAG: u32 = 0;
-const FSCONFIG_SET_STRING: u32 = 1;
-const FSCONFIG_CMD_CREATE: u32 = 6;
-const FSOPEN_CLOEXEC: u32 = 1;
-const FSMOUNT_CLOEXEC: u32 = 1;
-const MOVE_MOUNT_F_EMPTY_PATH: u32 = 0x4;
-const OPEN_TREE_CLONE: u32 = 1;
-
-#[repr(C)]
-struct MountAttr {
-    attr_set: u64,
-    attr_clr: u64,
-    propagation: u64,
-    userns_fd: u64,
+    pub(crate) use libc::MOUNT_ATTR_NODEV as NODEV;
+    pub(crate) use libc::MOUNT_ATTR_NOEXEC as NOEXEC;
+    pub(crate) use libc::MOUNT_ATTR_NOSUID as NOSUID;
+    pub(crate) use libc::MOUNT_ATTR_RDONLY as RDONLY;
 }
 
 /// open_tree(2) with `OPEN_TREE_CLONE`: a detached copy of the mount at `path`, with all below it if `recursive`.
@@ -39,7 +19,7 @@ struct MountAttr {
 /// # Errors
 /// Those of open_tree(2); `EINVAL` for a non-recursive copy with locked mounts below.
 pub(crate) fn open_tree_clone(path: &CStr, recursive: bool) -> io::Result<OwnedFd> {
-    let mut flags = OPEN_TREE_CLONE | libc::O_CLOEXEC.cast_unsigned();
+    let mut flags = libc::OPEN_TREE_CLONE | libc::O_CLOEXEC.cast_unsigned();
     if recursive {
         flags |= libc::AT_RECURSIVE.cast_unsigned();
     }
@@ -62,7 +42,7 @@ pub(crate) fn move_mount(mount: BorrowedFd<'_>, path: &CStr) -> io::Result<()> {
             c"".as_ptr(),
             libc::AT_FDCWD,
             path.as_ptr(),
-            MOVE_MOUNT_F_EMPTY_PATH,
+            libc::MOVE_MOUNT_F_EMPTY_PATH,
         )
     };
     super::checked(returned).map(drop)
@@ -73,13 +53,13 @@ pub(crate) fn move_mount(mount: BorrowedFd<'_>, path: &CStr) -> io::Result<()> {
 /// # Errors
 /// Those of mount_setattr(2).
 pub(crate) fn mount_setattr(mount: BorrowedFd<'_>, set: u64, recursive: bool) -> io::Result<()> {
-    let attributes = MountAttr { attr_set: set, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    let attributes = libc::mount_attr { attr_set: set, attr_clr: 0, propagation: 0, userns_fd: 0 };
     let mut flags = libc::AT_EMPTY_PATH;
     if recursive {
         flags |= libc::AT_RECURSIVE;
     }
-    // SAFETY: the path is an empty NUL-terminated string, `attributes` has the layout of `struct mount_attr` and
-    // the size given; both outlive the call.
+    // SAFETY: the path is an empty NUL-terminated string, `attributes` has the size given; both
+    // outlive the call.
     let returned = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
@@ -87,7 +67,7 @@ pub(crate) fn mount_setattr(mount: BorrowedFd<'_>, set: u64, recursive: bool) ->
             c"".as_ptr(),
             flags,
             &raw const attributes,
-            size_of::<MountAttr>(),
+            size_of::<libc::mount_attr>(),
         )
     };
     super::checked(returned).map(drop)
@@ -99,7 +79,7 @@ pub(crate) fn mount_setattr(mount: BorrowedFd<'_>, set: u64, recursive: bool) ->
 /// Those of fsopen(2).
 pub(crate) fn fsopen(kind: &CStr) -> io::Result<OwnedFd> {
     // SAFETY: `kind` is a NUL-terminated string that outlives the call.
-    let returned = unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), FSOPEN_CLOEXEC) };
+    let returned = unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), libc::FSOPEN_CLOEXEC) };
     // SAFETY: the call has just made this descriptor.
     unsafe { super::owned(returned) }
 }
@@ -109,7 +89,7 @@ pub(crate) fn fsopen(kind: &CStr) -> io::Result<OwnedFd> {
 /// # Errors
 /// Those of fsconfig(2).
 pub(crate) fn fsconfig(context: BorrowedFd<'_>, key: &CStr, value: Option<&CStr>) -> io::Result<()> {
-    let command = if value.is_some() { FSCONFIG_SET_STRING } else { FSCONFIG_SET_FLAG };
+    let command = if value.is_some() { libc::FSCONFIG_SET_STRING } else { libc::FSCONFIG_SET_FLAG };
     let value = value.map_or(ptr::null(), CStr::as_ptr);
     // SAFETY: key and value are NUL-terminated strings that outlive the call; a flag takes no value.
     let returned =
@@ -124,8 +104,9 @@ pub(crate) fn fsconfig(context: BorrowedFd<'_>, key: &CStr, value: Option<&CStr>
 pub(crate) fn fsconfig_create(context: BorrowedFd<'_>) -> io::Result<()> {
     let none: *const libc::c_char = ptr::null();
     // SAFETY: the command takes neither key nor value.
-    let returned =
-        unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), FSCONFIG_CMD_CREATE, none, none, 0) };
+    let returned = unsafe {
+        libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), libc::FSCONFIG_CMD_CREATE, none, none, 0)
+    };
     super::checked(returned).map(drop)
 }
 
@@ -136,7 +117,7 @@ pub(crate) fn fsconfig_create(context: BorrowedFd<'_>) -> io::Result<()> {
 pub(crate) fn fsmount(context: BorrowedFd<'_>, attributes: u64) -> io::Result<OwnedFd> {
     // SAFETY: all arguments are plain numbers.
     let returned =
-        unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), FSMOUNT_CLOEXEC, attributes) };
+        unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), libc::FSMOUNT_CLOEXEC, attributes) };
     // SAFETY: the call has just made this descriptor.
     unsafe { super::owned(returned) }
 }
