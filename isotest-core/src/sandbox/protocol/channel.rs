@@ -81,13 +81,13 @@ pub(crate) enum Command {
 /// and put together again for each of a hundred variables.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Packed {
-    #[serde(with = "crate::wire::bytes")]
+    #[serde(with = "serde_bytes")]
     program: Vec<u8>,
-    #[serde(with = "crate::wire::bytes")]
+    #[serde(with = "serde_bytes")]
     arguments: Vec<u8>,
-    #[serde(with = "crate::wire::bytes")]
+    #[serde(with = "serde_bytes")]
     environment: Vec<u8>,
-    #[serde(with = "crate::wire::bytes")]
+    #[serde(with = "serde_bytes")]
     directory: Vec<u8>,
     /// What its process may use at most.
     pub(crate) limits: ProcessLimits,
