@@ -3,6 +3,7 @@
 /// For two commands that the `PATH` of a user does not reach everywhere.
 pub(super) const WITH_SBIN: &str = "PATH=$PATH:/usr/sbin:/sbin";
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
@@ -41,13 +42,10 @@ impl Lines {
 
 /// One word of a shell's command line, whatever is in it.
 pub fn quoted(word: impl AsRef<OsStr>) -> String {
-    let bytes = word.as_ref().as_bytes();
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(byte);
-    match std::str::from_utf8(bytes) {
-        Ok(text) if !bytes.is_empty() && bytes.iter().all(is_plain) => text.to_owned(),
-        Ok(text) => format!("'{}'", text.replace('\'', r"'\''")),
-        Err(_) => format!("\"$(printf '%b' '{}')\"", escaped(bytes)),
-    }
+    let word = word.as_ref();
+    let quoted = word.to_str().and_then(|text| shlex::try_quote(text).ok());
+    // A script is text, and a word that is none is made when it is executed.
+    quoted.map_or_else(|| format!("\"$(printf '%b' '{}')\"", escaped(word.as_bytes())), Cow::into_owned)
 }
 
 fn escaped(bytes: &[u8]) -> String {
@@ -91,7 +89,8 @@ mod tests {
             (&b"/usr/bin"[..], "/usr/bin"),
             (b"", "''"),
             (b"a b", "'a b'"),
-            (b"it's", r"'it'\''s'"),
+            (b"it's", r#""it's""#),
+            (b"=ls", "'=ls'"),
             ("\u{e4}\n$x".as_bytes(), "'\u{e4}\n$x'"),
             (b"a\xff'\\", r#""$(printf '%b' 'a\0377\0047\0134')""#),
         ] {
