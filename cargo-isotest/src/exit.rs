@@ -1,6 +1,7 @@
 //! How the process ends.
 
 use crate::error::{Error, Stage};
+use crate::verdict::Effect;
 use isotest_core::step::{Step, StepError};
 use nix::libc;
 use signal_hook::consts::SIGPIPE;
@@ -39,15 +40,6 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// Of a run that was not stopped.
-    pub(crate) const fn of_run(any_not_isolated: bool, any_failed: bool) -> Self {
-        match (any_not_isolated, any_failed) {
-            (true, _) => Self::NotIsolated,
-            (false, true) => Self::TestsFailed,
-            (false, false) => Self::Ok,
-        }
-    }
-
     /// Of a command that was not executed.
     pub(crate) const fn of_command(error: &StepError) -> Self {
         match (error.step, error.errno) {
@@ -69,6 +61,17 @@ pub(crate) enum End {
     Signal(i32),
     /// A signal that ended the run before it was finished.
     Interrupted(i32),
+}
+
+impl From<Effect> for Exit {
+    /// The exit code of a run that was not stopped, whose gravest verdict had this effect.
+    fn from(effect: Effect) -> Self {
+        match effect {
+            Effect::Passes => Self::Ok,
+            Effect::Fails => Self::TestsFailed,
+            Effect::Undecided => Self::NotIsolated,
+        }
+    }
 }
 
 impl From<&Error> for End {
@@ -124,8 +127,8 @@ mod tests {
 
     #[test]
     fn a_run_without_verdict_is_graver_than_a_failed_one() {
-        assert_eq!(Exit::of_run(true, true), Exit::NotIsolated);
-        assert_eq!(Exit::of_run(false, true), Exit::TestsFailed);
-        assert_eq!(Exit::of_run(false, false), Exit::Ok);
+        let codes = Effect::ALL.map(|effect| Exit::from(effect) as u8);
+        assert_eq!(codes, [0, 100, 98]);
+        assert_eq!(Effect::ALL.into_iter().max(), Some(Effect::Undecided));
     }
 }

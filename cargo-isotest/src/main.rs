@@ -13,7 +13,7 @@
 //! 9 schedule
 //! 8 sandboxes harness
 //! 7 cargo exit
-//! 6 error
+//! 6 error verdict
 //! 5 settings
 //! 4 select update
 //! 3 testcase cli
@@ -34,6 +34,8 @@
 //! - `cargo` asks cargo what a project is, builds it, and works out what `cargo test` would give its tests. It knows
 //!   nothing of sandboxes.
 //! - `exit` says by which code or signal the process ends, `error` what stops a run. Neither knows how things are done.
+//! - `verdict` alone judges: it makes verdicts of the core's outcomes, from which summary, reports and exit code follow. It
+//!   knows no report and nothing of other tests.
 //! - `settings` is what holds and where each value came from, `select` which tests are meant, `cli` what was typed. None
 //!   of them asks the host or cargo. `cli` knows no default, no environment and nothing of `isotest_core`: `settings`
 //!   turns its words into the core's types.
@@ -62,6 +64,7 @@ mod testing;
 mod text;
 mod threads;
 mod update;
+mod verdict;
 
 use app::{closure, doctor, exec, explain, join, ps, run, shell};
 use cli::Cli;

@@ -132,7 +132,6 @@ impl Run<'_> {
             color: self.settings.color.value,
             verbose: cargo.verbose > 0,
             no_capture: !self.settings.execution.capture.value,
-            leaks_fail: self.settings.execution.fail_on_leak.value,
         })
     }
 }
@@ -155,5 +154,5 @@ fn end_of(Finished { summary, unwritten }: Finished) -> Result<End, Error> {
     if let Some(error) = unwritten {
         return Err(Error::Output(error));
     }
-    Ok(End::Exit(Exit::of_run(summary.any_not_isolated(), summary.any_failed())))
+    Ok(End::Exit(Exit::from(summary.effect())))
 }

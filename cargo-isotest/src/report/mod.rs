@@ -56,8 +56,6 @@ pub(crate) struct ReportSettings {
     pub(crate) verbose: bool,
     /// Tests write straight to the terminal.
     pub(crate) no_capture: bool,
-    /// A leak is a failure.
-    pub(crate) leaks_fail: bool,
 }
 
 /// The reporters for these settings, on this process's standard streams.
@@ -86,8 +84,8 @@ fn on_stderr(settings: ReportSettings) -> Human {
 }
 
 fn human(settings: ReportSettings, writer: Box<dyn Write + Send>, colored: bool, bar: Option<Bar>) -> Human {
-    let ReportSettings { verbose, no_capture, leaks_fail, .. } = settings;
-    Human::new(Screen::new(writer, colored, bar), HumanSettings { verbose, no_capture, leaks_fail })
+    let ReportSettings { verbose, no_capture, .. } = settings;
+    Human::new(Screen::new(writer, colored, bar), HumanSettings { verbose, no_capture })
 }
 
 fn is_colored(wish: ColorChoice, of_stream: impl FnOnce() -> ColorChoice) -> bool {

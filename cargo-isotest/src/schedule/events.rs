@@ -3,6 +3,7 @@
 use crate::harness::libtest::WholeBinary;
 use crate::schedule::summary::{Cancellation, Summary};
 use crate::testcase::{TestBinary, TestCase};
+use crate::verdict::Verdict;
 use isotest_core::policy::Isolation;
 use isotest_core::record::Record;
 use std::io;
@@ -36,6 +37,8 @@ pub(crate) enum Event<'a> {
         test: &'a TestCase,
         /// The first attempt is 1.
         attempt: u32,
+        /// What its end means.
+        verdict: &'a Verdict,
         /// Its report.
         record: &'a Record,
     },
@@ -45,6 +48,8 @@ pub(crate) enum Event<'a> {
         process: &'a TestCase,
         /// How many there were.
         tests: usize,
+        /// What its end means.
+        verdict: &'a Verdict,
         /// Its report. The figures are its own, and those of no test.
         record: &'a Record,
         /// Whether what it wrote is to be shown, since no test's report tells of it.

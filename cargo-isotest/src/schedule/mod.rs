@@ -17,6 +17,7 @@ use crate::schedule::summary::{Cancellation, Selection, Summary};
 use crate::select;
 use crate::settings::{Execution, Process};
 use crate::testcase::TestCase;
+use crate::verdict::{Effect, Rules, Testimony, Verdict, judge};
 use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::{SandboxPlan, Workload};
@@ -66,7 +67,7 @@ impl Schedule<'_> {
         reporters: &mut dyn Reporter,
     ) -> Finished {
         let started = Instant::now();
-        let summary = Summary::new(selection, self.execution.fail_on_leak.value);
+        let summary = Summary::new(selection);
         let mut run = Run { schedule: self, reporters, summary, unwritten: None };
         // An order for each slot, so that none waits for the next plan, but none that a failure would have prevented.
         let ahead = if self.execution.fail_fast.value { 0 } else { workers.jobs() };
@@ -159,40 +160,45 @@ impl<'run> Run<'run> {
     fn finished(&mut self, n: usize, mut record: Record) -> io::Result<Flow> {
         let unit = self.unit(n);
         let captured = self.schedule.execution.capture.value;
-        let mut ends_run = false;
-        if let [test] = unit.tests() {
-            judge(test, captured, &mut record);
-            ends_run = self.ended(test, &record)?;
+        let rules = Rules::from(self.schedule.execution);
+        let fails = |verdict: &Verdict| verdict.effect() == Effect::Fails;
+        let failed = if let [test] = unit.tests() {
+            let testimony = testimony(test, captured, &mut record);
+            missing_paths::remark(&mut record);
+            let verdict = judge(&record.outcome, testimony, rules);
+            self.ended(test, &verdict, &mut record)?;
+            fails(&verdict)
         } else {
             missing_paths::remark(&mut record);
             let records = together::records(unit.tests(), &record);
-            let explained = records.iter().any(|record| self.summary.is_failure(&record.outcome));
-            for (test, mut record) in unit.tests().iter().zip(records) {
-                explain(&mut record);
-                ends_run |= self.ended(test, &record)?;
+            let of_test = |record: &Record| judge(&record.outcome, Testimony::Agrees, rules);
+            let verdicts: Vec<_> = records.iter().map(of_test).collect();
+            let explained = verdicts.iter().any(fails);
+            for ((test, verdict), mut record) in unit.tests().iter().zip(&verdicts).zip(records) {
+                self.ended(test, verdict, &mut record)?;
             }
+            let verdict = judge(&record.outcome, Testimony::Agrees, rules);
             let process = unit.title();
-            self.summary.add_process(&process, &record, explained);
-            ends_run |= !explained && self.summary.is_failure(&record.outcome);
-            let shows_output = !captured || !explained;
+            self.summary.add_process(&process, &record, !explained && fails(&verdict));
             self.reporters.event(&Event::ProcessFinished {
                 process: &process,
                 tests: unit.tests().len(),
+                verdict: &verdict,
                 record: &record,
-                shows_output,
+                shows_output: !captured || !explained,
             })?;
-        }
-        if ends_run && self.schedule.execution.fail_fast.value && self.summary.cancelled.is_none() {
+            explained || fails(&verdict)
+        };
+        if failed && self.schedule.execution.fail_fast.value && self.summary.cancelled.is_none() {
             return self.cancelled(Cancellation::FailFast);
         }
         Ok(Flow::On)
     }
 
-    /// Whether it failed.
-    fn ended(&mut self, test: &TestCase, record: &Record) -> io::Result<bool> {
-        self.summary.add(test, record);
-        self.reporters.event(&Event::AttemptFinished { test, attempt: 1, record })?;
-        Ok(self.summary.is_failure(&record.outcome))
+    fn ended(&mut self, test: &TestCase, verdict: &Verdict, record: &mut Record) -> io::Result<()> {
+        explain(verdict, record);
+        self.summary.add(test, verdict, record);
+        self.reporters.event(&Event::AttemptFinished { test, attempt: 1, verdict, record })
     }
 
     fn cancelled(&mut self, by: Cancellation) -> io::Result<Flow> {
@@ -202,31 +208,27 @@ impl<'run> Run<'run> {
     }
 }
 
-/// What only somebody who knows test harnesses can say of a record.
-fn judge(test: &TestCase, captured: bool, record: &mut Record) {
+/// What the harness said of its only test, with a remark on the record where that is not what its exit says.
+fn testimony(test: &TestCase, captured: bool, record: &mut Record) -> Testimony {
     let passed = matches!(record.outcome, Outcome::Passed | Outcome::Leaked);
-    if passed && captured && !test.whole {
-        match libtest::announced(&test.binary, &record.stdout.head) {
-            Announced::Nothing => {
-                record.outcome = Outcome::Failed { code: 0 };
-                record.remarks.push("the harness exited with 0 but executed no test".to_owned());
-            }
-            // Cargo would let it pass, too; but the standard harness always says it.
-            Announced::Unsaid if test.binary.harness => {
-                record
-                    .remarks
-                    .push("the harness exited with 0 but did not say that it executed a test".to_owned());
-            }
-            Announced::Tests | Announced::Unsaid => {}
-        }
+    if !passed || !captured || test.whole {
+        return Testimony::Agrees;
     }
-    missing_paths::remark(record);
-    explain(record);
+    let (testimony, remark) = match libtest::announced(&test.binary, &record.stdout.head) {
+        Announced::Nothing => (Testimony::NoTest, "the harness exited with 0 but executed no test"),
+        // Cargo would let it pass, too; but the standard harness always says it.
+        Announced::Unsaid if test.binary.harness => {
+            (Testimony::Agrees, "the harness exited with 0 but did not say that it executed a test")
+        }
+        Announced::Tests | Announced::Unsaid => return Testimony::Agrees,
+    };
+    record.remarks.push(remark.to_owned());
+    testimony
 }
 
 /// What the user should know of a test that says that something of the sandbox kept it from passing.
-fn explain(record: &mut Record) {
-    if !matches!(record.outcome, Outcome::Passed | Outcome::Leaked) {
+fn explain(verdict: &Verdict, record: &mut Record) {
+    if !matches!(verdict, Verdict::Passed | Verdict::Leaked { .. }) {
         let outputs = [&record.stdout, &record.stderr];
         let told = TELLTALES.iter().filter(|(words, _)| words.iter().any(|words| says(outputs, words)));
         record.remarks.extend(told.map(|(_, remark)| (*remark).to_owned()));

@@ -1,7 +1,7 @@
 //! The counts and peaks of a run, accumulated attempt by attempt.
 
 use crate::testcase::TestCase;
-use isotest_core::outcome::Outcome;
+use crate::verdict::{Counts, Effect, Verdict};
 use isotest_core::record::Record;
 use std::time::Duration;
 
@@ -14,51 +14,6 @@ pub(crate) struct Selection {
     pub(crate) ignored: usize,
     /// Tests the filters left out.
     pub(crate) filtered_out: usize,
-}
-
-/// How many attempts had each outcome.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    /// [`Outcome::Passed`].
-    pub(crate) passed: usize,
-    /// [`Outcome::Failed`].
-    pub(crate) failed: usize,
-    /// [`Outcome::Signaled`].
-    pub(crate) signaled: usize,
-    /// [`Outcome::TimedOut`].
-    pub(crate) timed_out: usize,
-    /// [`Outcome::OomKilled`].
-    pub(crate) oom_killed: usize,
-    /// [`Outcome::Leaked`].
-    pub(crate) leaked: usize,
-    /// [`Outcome::NotIsolated`].
-    pub(crate) not_isolated: usize,
-}
-
-impl Counts {
-    fn add(&mut self, outcome: &Outcome) {
-        let count = match outcome {
-            Outcome::Passed => &mut self.passed,
-            Outcome::Failed { .. } => &mut self.failed,
-            Outcome::Signaled { .. } => &mut self.signaled,
-            Outcome::TimedOut => &mut self.timed_out,
-            Outcome::OomKilled => &mut self.oom_killed,
-            Outcome::Leaked => &mut self.leaked,
-            Outcome::NotIsolated(_) => &mut self.not_isolated,
-        };
-        *count += 1;
-    }
-
-    /// All of them.
-    pub(crate) const fn total(self) -> usize {
-        self.passed
-            + self.failed
-            + self.signaled
-            + self.timed_out
-            + self.oom_killed
-            + self.leaked
-            + self.not_isolated
-    }
 }
 
 /// The highest memory peak and whose it was.
@@ -88,8 +43,6 @@ pub(crate) enum Cancellation {
 pub(crate) struct Summary {
     /// What was to be executed.
     pub(crate) selection: Selection,
-    /// Whether a leak is a failure.
-    pub(crate) leaks_fail: bool,
     /// What became of it.
     pub(crate) counts: Counts,
     /// How many processes that executed several tests have failed although none of the tests has.
@@ -114,13 +67,13 @@ pub(crate) struct Summary {
 
 impl Summary {
     /// The summary of a run in which nothing has happened yet.
-    pub(crate) fn new(selection: Selection, leaks_fail: bool) -> Self {
-        Self { selection, leaks_fail, ..Self::default() }
+    pub(crate) fn new(selection: Selection) -> Self {
+        Self { selection, ..Self::default() }
     }
 
     /// Takes a test's last attempt into account.
-    pub(crate) fn add(&mut self, test: &TestCase, record: &Record) {
-        self.counts.add(&record.outcome);
+    pub(crate) fn add(&mut self, test: &TestCase, verdict: &Verdict, record: &Record) {
+        self.counts.add(verdict);
         self.suspect += usize::from(record.suspect.is_some());
         if record.ending.is_some() {
             self.add_peak(test, record);
@@ -128,9 +81,9 @@ impl Summary {
         }
     }
 
-    /// Takes the process into account that executed several tests, `explained` if one of these tells of its failure.
-    pub(crate) fn add_process(&mut self, process: &TestCase, record: &Record, explained: bool) {
-        self.failed_processes += usize::from(!explained && self.is_failure(&record.outcome));
+    /// Takes the process into account that executed several tests, and failed although none of them did if `failed`.
+    pub(crate) fn add_process(&mut self, process: &TestCase, record: &Record, failed: bool) {
+        self.failed_processes += usize::from(failed);
         self.suspect += usize::from(record.suspect.is_some());
         if record.ending.is_some() {
             self.add_peak(process, record);
@@ -162,36 +115,14 @@ impl Summary {
         }
     }
 
-    /// Whether this outcome counts as a failed test. One that could not be isolated has no verdict.
-    pub(crate) const fn is_failure(&self, outcome: &Outcome) -> bool {
-        match outcome {
-            Outcome::Passed | Outcome::NotIsolated(_) => false,
-            Outcome::Leaked => self.leaks_fail,
-            Outcome::Failed { .. } | Outcome::Signaled { .. } | Outcome::TimedOut | Outcome::OomKilled => {
-                true
-            }
-        }
-    }
-
-    /// How many leaks count as failures.
-    pub(crate) const fn failed_leaks(&self) -> usize {
-        if self.leaks_fail { self.counts.leaked } else { 0 }
-    }
-
-    /// Whether any test failed.
-    pub(crate) const fn any_failed(&self) -> bool {
-        let counts = self.counts;
-        let failed = counts.failed + counts.signaled + counts.timed_out + counts.oom_killed;
-        0 < failed + self.failed_leaks() + self.failed_processes
-    }
-
-    /// Whether any test is without a verdict because its sandbox failed.
-    pub(crate) const fn any_not_isolated(&self) -> bool {
-        0 < self.counts.not_isolated
+    /// The gravest effect of a verdict, on which the exit code depends.
+    pub(crate) fn effect(&self) -> Effect {
+        let of_processes = if self.failed_processes == 0 { Effect::Passes } else { Effect::Fails };
+        self.counts.effect().max(of_processes)
     }
 
     /// How many selected tests were never started.
-    pub(crate) const fn not_run(&self) -> usize {
+    pub(crate) fn not_run(&self) -> usize {
         self.selection.selected.saturating_sub(self.counts.total() + self.interrupted.len())
     }
 }
@@ -200,71 +131,48 @@ impl Summary {
 mod tests {
     use super::*;
     use crate::testing::builders;
+    use isotest_core::outcome::Outcome;
     use isotest_core::usage::{Cpu, Reading, Source, Usage};
 
-    fn of(outcomes: Vec<Outcome>, leaks_fail: bool) -> Summary {
-        let selection = Selection { selected: 9, ignored: 2, filtered_out: 3 };
-        let mut summary = Summary::new(selection, leaks_fail);
+    fn added(summary: &mut Summary, name: &str, record: &Record) {
+        summary.add(&builders::test("bin", name), &builders::verdict(record), record);
+    }
+
+    fn of(outcomes: Vec<Outcome>) -> Summary {
+        let mut summary = Summary::new(Selection { selected: 9, ignored: 2, filtered_out: 3 });
         for outcome in outcomes {
-            summary.add(&builders::test("a", "b"), &builders::record(outcome));
+            added(&mut summary, "b", &builders::record(outcome));
         }
         summary
     }
 
     #[test]
-    fn every_outcome_has_its_own_count() {
-        let summary = of(builders::outcomes(), false);
-        let each_once = Counts {
-            passed: 1,
-            failed: 1,
-            signaled: 1,
-            timed_out: 1,
-            oom_killed: 1,
-            leaked: 1,
-            not_isolated: 1,
-        };
-        assert_eq!(summary.counts, each_once);
-        assert_eq!(summary.not_run(), 2);
-        assert!(summary.any_failed() && summary.any_not_isolated());
-    }
-
-    #[test]
-    fn each_bad_outcome_alone_is_a_failure() {
-        for outcome in builders::outcomes() {
-            let alone = of(vec![outcome.clone()], false);
-            assert_eq!(alone.any_failed(), alone.is_failure(&outcome), "{outcome:?}");
-        }
-    }
-
-    #[test]
-    fn a_leak_fails_only_when_told() {
-        assert!(!of(vec![Outcome::Leaked], false).any_failed());
-        let told = of(vec![Outcome::Leaked, Outcome::Leaked], true);
-        assert!(told.any_failed());
-        assert_eq!(told.failed_leaks(), 2);
+    fn the_gravest_verdict_decides_and_what_has_none_was_not_run() {
+        assert_eq!((of(Vec::new()).effect(), of(Vec::new()).not_run()), (Effect::Passes, 9));
+        let mut outcomes = builders::outcomes();
+        assert_eq!((of(outcomes.clone()).effect(), of(outcomes.clone()).not_run()), (Effect::Undecided, 2));
+        outcomes.pop();
+        assert_eq!(of(outcomes).effect(), Effect::Fails);
     }
 
     #[test]
     fn a_process_gives_the_figures_and_fails_where_none_of_its_tests_has() {
         let process = TestCase::together(&builders::binary("a"), 3);
-        let with = |outcome: Outcome, explained| {
-            let mut summary = Summary::new(Selection::default(), false);
-            summary.add_process(&process, &builders::record(outcome), explained);
+        let with = |failed| {
+            let mut summary = Summary::new(Selection::default());
+            summary.add_process(&process, &builders::record(Outcome::Failed { code: 101 }), failed);
             summary
         };
-        let passed = with(Outcome::Passed, false);
-        assert_eq!(passed.peak.as_ref().map(|peak| peak.name.as_str()), Some("3 tests in one process"));
-        assert!(passed.cpu.is_some() && !passed.any_failed() && passed.counts.total() == 0);
-        assert!(with(Outcome::Failed { code: 101 }, false).any_failed());
-        assert!(!with(Outcome::Failed { code: 101 }, true).any_failed(), "its test is counted");
-        assert!(!with(Outcome::Leaked, false).any_failed());
+        let explained = with(false);
+        assert_eq!(explained.peak.as_ref().map(|peak| peak.name.as_str()), Some("3 tests in one process"));
+        assert!(explained.cpu.is_some() && explained.counts.total() == 0);
+        assert_eq!((explained.effect(), with(true).effect()), (Effect::Passes, Effect::Fails));
     }
 
     #[test]
-    fn a_test_without_a_sandbox_has_no_verdict() {
-        let summary = of(vec![builders::not_isolated()], true);
-        assert!(!summary.any_failed());
-        assert!(summary.any_not_isolated());
+    fn a_test_without_a_sandbox_has_no_figures_to_miss() {
+        let summary = of(vec![builders::not_isolated()]);
+        assert_eq!(summary.effect(), Effect::Undecided);
         assert_eq!((summary.peak_unmeasured, summary.cpu_unmeasured), (0, 0));
     }
 
@@ -274,7 +182,7 @@ mod tests {
         for (name, value) in [("low", 1), ("high", 9), ("as high", 9), ("lower", 3)] {
             let mut record = builders::record(Outcome::Passed);
             record.usage.memory_peak = Some(Reading { value, source: Source::MemoryPeak });
-            summary.add(&builders::test("bin", name), &record);
+            added(&mut summary, name, &record);
         }
         let expected =
             HighestPeak { bytes: 9, approximate: false, binary_id: "bin".into(), name: "high".into() };
@@ -287,14 +195,14 @@ mod tests {
         let mut record = builders::record(Outcome::Passed);
         record.usage = Usage::default();
         record.suspect = Some("it left its cgroup".to_owned());
-        summary.add(&builders::test("a", "b"), &record);
+        added(&mut summary, "b", &record);
         assert_eq!(summary.suspect, 1);
         assert_eq!((summary.cpu, &summary.peak), (None, &None));
         assert_eq!((summary.cpu_unmeasured, summary.peak_unmeasured), (1, 1));
 
         let cpu = Cpu { user: Duration::from_millis(2), system: Duration::from_millis(3) };
         record.usage.cpu = Some(Reading { value: cpu, source: Source::CpuStat });
-        summary.add(&builders::test("a", "c"), &record);
+        added(&mut summary, "c", &record);
         assert_eq!((summary.cpu, summary.cpu_unmeasured), (Some(Duration::from_millis(5)), 1));
     }
 }

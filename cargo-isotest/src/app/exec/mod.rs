@@ -15,6 +15,7 @@ use crate::sandboxes::missing_paths;
 use crate::sandboxes::roots;
 use crate::schedule::slot_environment;
 use crate::settings::{Command, Settings};
+use crate::verdict::{Rules, Testimony, Verdict, judge};
 use anstream::AutoStream;
 use isotest_core::limits::Limits;
 use isotest_core::outcome::{self, Outcome};
@@ -40,7 +41,7 @@ pub(crate) fn execute(command: &Command, settings: &Settings, caller: &Caller) -
     let record = Sandboxes::with(settings, &roots, caller, |sandboxes| {
         attended(workload(command, caller, sandboxes), sandboxes.template(), settings, sandboxes)
     })?;
-    usage_json.map_or(Ok(()), |file| file.write(&record))?;
+    usage_json.map_or(Ok(()), |file| file.write(&verdict(&record, settings), &record))?;
     end(&record, settings)
 }
 
@@ -129,7 +130,7 @@ fn finish(mut attempt: Attempt, settings: &Settings, signals: &Signals) -> Resul
         // Another plan may do without, or what the host refuses is told.
         Outcome::NotIsolated(error) if error.step.capability().is_some() => Err(Error::Sandbox(error)),
         _ => {
-            say(settings, &report::after_command(&record));
+            say(settings, &report::after_command(&verdict(&record, settings), &record));
             Ok(record)
         }
     }
@@ -152,12 +153,17 @@ pub(crate) fn say(settings: &Settings, text: &str) {
     }
 }
 
+/// The verdict on a command, which no harness speaks for.
+fn verdict(record: &Record, settings: &Settings) -> Verdict {
+    judge(&record.outcome, Testimony::Agrees, Rules::from(&settings.execution))
+}
+
 /// How we end when the command has.
 pub(crate) fn end(record: &Record, settings: &Settings) -> Result<End, Error> {
-    match (&record.outcome, record.ending.as_ref().map(|ending| ending.exit)) {
-        (Outcome::NotIsolated(error), _) => Err(Error::Execute(error.clone())),
-        (Outcome::TimedOut, _) => Ok(End::Exit(Exit::TimedOut)),
-        (Outcome::Leaked, _) if settings.execution.fail_on_leak.value => Ok(End::Exit(Exit::TestsFailed)),
+    match (verdict(record, settings), record.ending.as_ref().map(|ending| ending.exit)) {
+        (Verdict::NotIsolated(error), _) => Err(Error::Execute(error)),
+        (Verdict::TimedOut, _) => Ok(End::Exit(Exit::TimedOut)),
+        (Verdict::Leaked { fails: true }, _) => Ok(End::Exit(Exit::TestsFailed)),
         (_, Some(outcome::Exit::Signal(signal) | outcome::Exit::Stopped(signal))) => {
             // Of the command's end there is no core file of ours to be kept; a limit that cannot be lowered stays.
             let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
@@ -181,9 +187,9 @@ impl UsageFile {
         Ok(Self { path: path.clone(), file })
     }
 
-    fn write(self, record: &Record) -> Result<(), Error> {
+    fn write(self, verdict: &Verdict, record: &Record) -> Result<(), Error> {
         let Self { path, mut file } = self;
-        let line = report::command_as_json(record).map_err(io::Error::from);
+        let line = report::command_as_json(verdict, record).map_err(io::Error::from);
         let written = line.and_then(|line| file.write_all(line.as_bytes()));
         written.map_err(|source| Error::Unwritten { path, source })
     }

@@ -4,6 +4,7 @@ use crate::schedule::summary::{Cancellation, Summary};
 use crate::text::sanitize::word;
 use crate::text::style::{BAD, GOOD, WARN, headed};
 use crate::text::units::{marked, plural, round_memory, signal, total_cpu};
+use crate::verdict::{Effect, Kind};
 
 /// Said when the run is cancelled, before the tests that still run have ended.
 pub(super) fn cancelling(by: Cancellation) -> String {
@@ -22,7 +23,7 @@ pub(super) fn lines(summary: &Summary) -> String {
     if let Some(by) = summary.cancelled {
         text += &headed(WARN, "Cancelled", &cancelled(by, summary));
     }
-    let style = if summary.any_failed() || summary.any_not_isolated() { BAD } else { GOOD };
+    let style = if summary.effect() == Effect::Passes { GOOD } else { BAD };
     let rest = format!(
         "[{:>5.1}s] {} · peak {} · cpu {}",
         summary.wall.as_secs_f64(),
@@ -46,27 +47,29 @@ fn cancelled(by: Cancellation, summary: &Summary) -> String {
 
 fn counts(summary: &Summary) -> String {
     let (counts, selection) = (summary.counts, summary.selection);
-    let failed_leaks = summary.failed_leaks();
-    let passing_leaks = counts.leaked - failed_leaks;
-    let leaks = if passing_leaks == 0 { String::new() } else { format!(" ({passing_leaks} leaked)") };
-    let mut parts = vec![format!("{} passed{leaks}", counts.passed + passing_leaks)];
-    let others = [
-        (counts.failed, "failed"),
-        (counts.signaled, "ended by a signal"),
-        (counts.timed_out, "timed out"),
-        (counts.oom_killed, "out of memory"),
-        (failed_leaks, "leaked"),
-        (counts.not_isolated, "not isolated"),
+    let others = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Passed);
+    // Of those that pass all the same.
+    let among = others.clone().map(|kind| (counts[kind][Effect::Passes], kind.counted()));
+    let among = told(among).join(", ");
+    let among = if among.is_empty() { among } else { format!(" ({among})") };
+    let passing: usize = Kind::ALL.into_iter().map(|kind| counts[kind][Effect::Passes]).sum();
+    let mut parts = vec![format!("{passing} passed{among}")];
+    parts.extend(told(others.map(|kind| (counts[kind].bad(), kind.counted()))));
+    parts.extend(told([
         (summary.failed_processes, "processes failed though their tests passed"),
         (summary.suspect, "with figures not to be trusted"),
         (selection.ignored, "ignored"),
         (selection.filtered_out, "filtered out"),
         (summary.interrupted.len(), "interrupted"),
         (summary.not_run(), "not run"),
-    ];
-    parts
-        .extend(others.iter().filter(|(count, _)| 0 < *count).map(|(count, what)| format!("{count} {what}")));
+    ]));
     format!("{} run: {}", counts.total(), parts.join(", "))
+}
+
+/// The counts that are not zero, each with its words.
+fn told(counts: impl IntoIterator<Item = (usize, &'static str)>) -> Vec<String> {
+    let counts = counts.into_iter().filter(|(count, _)| 0 < *count);
+    counts.map(|(count, what)| format!("{count} {what}")).collect()
 }
 
 /// Where some attempts were not measured, what is known is a lower bound and says so.
@@ -96,13 +99,23 @@ fn cpu(summary: &Summary) -> String {
 #[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
-    use crate::schedule::summary::{Counts, HighestPeak, Selection};
+    use crate::schedule::summary::{HighestPeak, Selection};
     use crate::testing::builders;
+    use crate::verdict::{Counts, Rules, Testimony, judge};
     use snapbox::{assert_data_eq, str};
     use std::time::Duration;
 
     fn plain(text: &str) -> String {
         anstream::adapter::strip_str(text).to_string()
+    }
+
+    /// So many tests of each kind.
+    fn counts(numbers: [usize; Kind::ALL.len()], rules: Rules) -> Counts {
+        let mut counts = Counts::default();
+        for (number, outcome) in numbers.into_iter().zip(builders::outcomes()) {
+            (0..number).for_each(|_| counts.add(&judge(&outcome, Testimony::Agrees, rules)));
+        }
+        counts
     }
 
     fn tour() -> Summary {
@@ -114,7 +127,7 @@ mod tests {
         };
         Summary {
             selection: Selection { selected: 41, ..Selection::default() },
-            counts: Counts { passed: 40, failed: 1, ..Counts::default() },
+            counts: counts([40, 1, 0, 0, 0, 0, 0], Rules::default()),
             peak: Some(peak),
             cpu: Some(Duration::from_millis(3_120)),
             wall: Duration::from_millis(1_234),
@@ -135,21 +148,14 @@ mod tests {
 
     #[test]
     fn every_count_that_is_not_zero_is_told() {
-        let counts = Counts {
-            passed: 1,
-            failed: 2,
-            signaled: 3,
-            timed_out: 4,
-            oom_killed: 5,
-            leaked: 6,
-            not_isolated: 7,
-        };
+        let counts = |leaks_fail| counts([1, 2, 3, 4, 5, 6, 7], Rules { leaks_fail });
         let selection = Selection { selected: 40, ignored: 8, filtered_out: 9 };
         let cancelled = Some(Cancellation::Signal(2));
         let interrupted = vec![builders::test("tour", "slow"), builders::test("tour", "slower")];
-        let mut summary = Summary { counts, selection, cancelled, interrupted, suspect: 1, ..tour() };
+        let mut summary =
+            Summary { counts: counts(false), selection, cancelled, interrupted, suspect: 1, ..tour() };
         let leaks_pass = lines(&summary);
-        summary.leaks_fail = true;
+        summary.counts = counts(true);
         summary.cancelled = Some(Cancellation::FailFast);
         assert_data_eq!(
             plain(&(leaks_pass + &lines(&summary))),

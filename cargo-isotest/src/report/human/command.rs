@@ -5,7 +5,8 @@ use super::opening::shortcomings;
 use crate::text::sanitize::word;
 use crate::text::style::{BAD, DIM, GOOD, HEAD, WARN, headed};
 use crate::text::units::signal;
-use isotest_core::outcome::{Exit, Outcome};
+use crate::verdict::Verdict;
+use isotest_core::outcome::Exit;
 use isotest_core::policy::Isolation;
 use isotest_core::record::Record;
 
@@ -21,19 +22,19 @@ pub(crate) fn shell(whose: &str, command: Option<&str>) -> String {
 }
 
 /// What is to be said when it has ended. Why it was not executed is an error and said elsewhere.
-pub(crate) fn after(record: &Record) -> String {
+pub(crate) fn after(verdict: &Verdict, record: &Record) -> String {
     let Some(ending) = &record.ending else { return String::new() };
-    let (style, head) = match (&record.outcome, ending.exit) {
-        (Outcome::TimedOut, _) => (BAD, "TIMEOUT".to_owned()),
-        (Outcome::OomKilled, _) => (BAD, "OOM".to_owned()),
+    let (style, head) = match (verdict, ending.exit) {
+        (Verdict::TimedOut, _) => (BAD, "TIMEOUT".to_owned()),
+        (Verdict::OomKilled, _) => (BAD, "OOM".to_owned()),
         (_, Exit::Signal(number) | Exit::Stopped(number)) => (BAD, signal(number)),
-        (Outcome::Leaked, Exit::Code(code)) => (WARN, format!("Exit {code}")),
+        (Verdict::Leaked { .. }, Exit::Code(code)) => (WARN, format!("Exit {code}")),
         (_, Exit::Code(0)) => (GOOD, "Exit 0".to_owned()),
         (_, Exit::Code(code)) => (BAD, format!("Exit {code}")),
     };
     let figures = format!("{}{DIM}{}{DIM:#}", duration(Some(ending)), figures(&record.usage).trim_end());
     let mut text = headed(style, &head, &figures);
-    if record.outcome == Outcome::OomKilled {
+    if *verdict == Verdict::OomKilled {
         text += &indented(&out_of_memory(&record.usage));
     }
     text + &consequences(record, true)
@@ -48,8 +49,8 @@ mod tests {
 
     #[test]
     fn each_end_has_a_word_and_the_figures() {
-        let texts: String =
-            builders::outcomes().into_iter().map(|outcome| after(&builders::record(outcome))).collect();
+        let records = builders::outcomes().into_iter().map(builders::record);
+        let texts: String = records.map(|record| after(&builders::verdict(&record), &record)).collect();
         assert_data_eq!(
             anstream::adapter::strip_str(&texts).to_string(),
             str![[r#"

@@ -6,9 +6,10 @@ use crate::text::captured::captured;
 use crate::text::sanitize::{block, word};
 use crate::text::style::{BAD, BOLD, DIM, GOOD, LOST, WARN, headed};
 use crate::text::units::{cpu, marked, memory, plural, round_memory, signal};
+use crate::verdict::{Effect, Kind, Verdict};
 use anstyle::Style;
 use isotest_core::metric::{Metric, Text, Unit};
-use isotest_core::outcome::{Ending, Exit, LeftProcess, Outcome};
+use isotest_core::outcome::{Ending, Exit, LeftProcess};
 use isotest_core::policy::Capability;
 use isotest_core::record::{Captured, Record};
 use isotest_core::usage::{Source, Usage};
@@ -25,6 +26,7 @@ const SHOWN_PROCESSES: usize = 5;
 pub(super) struct Attempt<'a> {
     pub(super) test: &'a TestCase,
     pub(super) number: u32,
+    pub(super) verdict: &'a Verdict,
     pub(super) record: &'a Record,
 }
 
@@ -35,16 +37,16 @@ pub(crate) fn title(test: &TestCase) -> String {
 
 impl Attempt<'_> {
     /// The attempt's line, binary ids padded to a width.
-    pub(super) fn line(&self, id_width: usize, leaks_fail: bool) -> String {
-        let Record { outcome, ending, usage, .. } = self.record;
+    pub(super) fn line(&self, id_width: usize) -> String {
+        let Record { ending, usage, .. } = self.record;
         let again = if self.number > 1 { format!(" (attempt {})", self.number) } else { String::new() };
         let rest = columns(ending.as_ref(), usage, self.test, id_width) + &again;
-        headed(style(outcome, leaks_fail), &status(outcome, leaks_fail), &rest)
+        headed(style(self.verdict), &status(self.verdict), &rest)
     }
 
     /// What else is to be said, one indented line each; empty as a rule.
     pub(super) fn details(&self, verbose: bool) -> String {
-        let cause = cause(self.record);
+        let cause = cause(self.verdict, self.record);
         cause.map_or_else(String::new, |cause| indented(&cause)) + &consequences(self.record, verbose)
     }
 
@@ -61,16 +63,16 @@ pub(super) fn interrupted(test: &TestCase, id_width: usize) -> String {
 }
 
 /// The word at the head of an attempt's line.
-fn status(outcome: &Outcome, leaks_fail: bool) -> String {
-    match outcome {
-        Outcome::Passed => "PASS".to_owned(),
-        Outcome::Failed { .. } => "FAIL".to_owned(),
-        Outcome::Signaled { signal: number } => signal(*number),
-        Outcome::TimedOut => "TIMEOUT".to_owned(),
-        Outcome::OomKilled => "OOM".to_owned(),
-        Outcome::Leaked if leaks_fail => "LEAK-FAIL".to_owned(),
-        Outcome::Leaked => "LEAK".to_owned(),
-        Outcome::NotIsolated(_) => "NOT-ISOLATED".to_owned(),
+fn status(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Passed => "PASS".to_owned(),
+        Verdict::Failed { .. } => "FAIL".to_owned(),
+        Verdict::Signaled { signal: number } => signal(*number),
+        Verdict::TimedOut => "TIMEOUT".to_owned(),
+        Verdict::OomKilled => "OOM".to_owned(),
+        Verdict::Leaked { fails: true } => "LEAK-FAIL".to_owned(),
+        Verdict::Leaked { fails: false } => "LEAK".to_owned(),
+        Verdict::NotIsolated(_) => "NOT-ISOLATED".to_owned(),
     }
 }
 
@@ -104,16 +106,12 @@ pub(super) fn indented(line: &str) -> String {
     format!("{INDENT}{line}\n")
 }
 
-fn style(outcome: &Outcome, leaks_fail: bool) -> Style {
-    match outcome {
-        Outcome::Passed => GOOD,
-        Outcome::Leaked if !leaks_fail => WARN,
-        Outcome::NotIsolated(_) => LOST,
-        Outcome::Failed { .. }
-        | Outcome::Signaled { .. }
-        | Outcome::TimedOut
-        | Outcome::OomKilled
-        | Outcome::Leaked => BAD,
+fn style(verdict: &Verdict) -> Style {
+    match (verdict.effect(), verdict.kind()) {
+        (Effect::Passes, Kind::Passed) => GOOD,
+        (Effect::Passes, _) => WARN,
+        (Effect::Fails, _) => BAD,
+        (Effect::Undecided, _) => LOST,
     }
 }
 
@@ -171,17 +169,19 @@ fn in_unit(unit: Unit, value: u64) -> String {
 }
 
 /// What the status word does not say.
-fn cause(record: &Record) -> Option<String> {
-    match (&record.outcome, record.ending.as_ref().map(|ending| ending.exit)) {
-        (Outcome::NotIsolated(error), _) => Some(format!("no verdict: {}", word(&error.to_string()))),
+fn cause(verdict: &Verdict, record: &Record) -> Option<String> {
+    match (verdict, record.ending.as_ref().map(|ending| ending.exit)) {
+        (Verdict::NotIsolated(error), _) => Some(format!("no verdict: {}", word(&error.to_string()))),
         // 101 is how a panicking harness ends.
-        (Outcome::Failed { code }, _) if *code != 101 => Some(format!("it exited with status {code}")),
-        (Outcome::Signaled { .. }, Some(Exit::Stopped(number))) => {
+        (Verdict::Failed { code }, _) if *code != 101 => Some(format!("it exited with status {code}")),
+        (Verdict::Signaled { .. }, Some(Exit::Stopped(number))) => {
             Some(format!("{} stopped it, and nothing was left that could have continued it", signal(number)))
         }
-        (Outcome::TimedOut, _) => Some("its time ran out, and it was killed".to_owned()),
-        (Outcome::OomKilled, _) => Some(out_of_memory(&record.usage)),
-        (Outcome::Passed | Outcome::Failed { .. } | Outcome::Signaled { .. } | Outcome::Leaked, _) => None,
+        (Verdict::TimedOut, _) => Some("its time ran out, and it was killed".to_owned()),
+        (Verdict::OomKilled, _) => Some(out_of_memory(&record.usage)),
+        (Verdict::Passed | Verdict::Failed { .. } | Verdict::Signaled { .. } | Verdict::Leaked { .. }, _) => {
+            None
+        }
     }
 }
 
@@ -231,13 +231,16 @@ fn stream(name: &str, output: &Captured, test: &TestCase) -> String {
 mod tests {
     use super::*;
     use crate::testing::builders;
+    use crate::verdict::{Rules, Testimony, judge};
+    use isotest_core::outcome::Outcome;
     use isotest_core::usage::{Cpu, Oom, Reading};
     use snapbox::{assert_data_eq, str};
 
     fn show(record: &Record, leaks_fail: bool, verbose: bool) -> String {
         let test = builders::test("tour::parser", "accepts_empty_input");
-        let attempt = Attempt { test: &test, number: 1, record };
-        let colored = attempt.line(14, leaks_fail) + &attempt.details(verbose);
+        let verdict = judge(&record.outcome, Testimony::Agrees, Rules { leaks_fail });
+        let attempt = Attempt { test: &test, number: 1, verdict: &verdict, record };
+        let colored = attempt.line(14) + &attempt.details(verbose);
         anstream::adapter::strip_str(&colored).to_string()
     }
 
@@ -339,8 +342,8 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
         let name = format!("{}\x1b[2K\x1b]0;t\x07\r\n", "n".repeat(100));
         let test = builders::test("tour\x1b[1A", &name);
         let record = builders::record(Outcome::Passed);
-        let attempt = Attempt { test: &test, number: 2, record: &record };
-        let line = anstream::adapter::strip_str(&attempt.line(4, false)).to_string();
+        let attempt = Attempt { test: &test, number: 2, verdict: &Verdict::Passed, record: &record };
+        let line = anstream::adapter::strip_str(&attempt.line(4)).to_string();
         assert_eq!(line.lines().count(), 1);
         assert!(line.ends_with(&format!("  tour  {}␍␊ (attempt 2)\n", "n".repeat(100))), "{line:?}");
     }
@@ -354,7 +357,8 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
             tail: b"last \x1b[31mred".to_vec(),
         };
         let test = builders::test("tour", "shouts");
-        let output = Attempt { test: &test, number: 1, record: &record }.output();
+        let verdict = builders::verdict(&record);
+        let output = Attempt { test: &test, number: 1, verdict: &verdict, record: &record }.output();
         assert!(output.contains("last \x1b[31mred\n\x1b[0m"), "{output:?}");
         assert_data_eq!(
             anstream::adapter::strip_str(&output).to_string(),
@@ -378,6 +382,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
         let mut record = builders::record(Outcome::TimedOut);
         record.stderr = Captured::default();
         let test = builders::test("tour", "silent");
-        assert_eq!(Attempt { test: &test, number: 1, record: &record }.output(), "");
+        let attempt = Attempt { test: &test, number: 1, verdict: &Verdict::TimedOut, record: &record };
+        assert_eq!(attempt.output(), "");
     }
 }

@@ -19,7 +19,6 @@ use crate::testcase::TestBinary;
 use crate::text::style::{NOTE, WARN, headed};
 use crate::text::units::plural;
 use console::measure_text_width;
-use isotest_core::outcome::Outcome;
 use line::{Attempt, interrupted};
 use progress::{Running, SLOW};
 use std::io;
@@ -29,15 +28,13 @@ use std::time::Instant;
 /// Longer binary ids do not widen the column for all others.
 const WIDEST_ID: usize = 40;
 
-/// How much to say, and what counts as a failure.
+/// How much to say.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct HumanSettings {
     /// Say which changed files were thrown away.
     pub(super) verbose: bool,
     /// Tests write straight to the terminal: announce each, so that its output has a heading.
     pub(super) no_capture: bool,
-    /// A leak is a failure.
-    pub(super) leaks_fail: bool,
 }
 
 /// Writes one line for each attempt, and more for those that did not pass.
@@ -68,11 +65,11 @@ impl Human {
                 self.running.start(test, now);
                 if self.settings.no_capture { headed(NOTE, "Start", &title(test)) } else { String::new() }
             }
-            Event::AttemptFinished { test, attempt, record } => {
-                self.finished(&Attempt { test, number: *attempt, record })
+            Event::AttemptFinished { test, attempt, verdict, record } => {
+                self.finished(&Attempt { test, number: *attempt, verdict, record })
             }
-            Event::ProcessFinished { process, record, shows_output, .. } => {
-                self.process_finished(&Attempt { test: process, number: 1, record }, *shows_output)
+            Event::ProcessFinished { process, verdict, record, shows_output, .. } => {
+                self.process_finished(&Attempt { test: process, number: 1, verdict, record }, *shows_output)
             }
             Event::AttemptInterrupted { test } => {
                 self.running.finish(test, false);
@@ -84,11 +81,10 @@ impl Human {
     }
 
     fn finished(&mut self, attempt: &Attempt<'_>) -> String {
-        let HumanSettings { verbose, leaks_fail, .. } = self.settings;
-        let is_bad = is_bad(&attempt.record.outcome, leaks_fail);
+        let is_bad = !attempt.verdict.passes();
         self.running.finish(attempt.test, is_bad);
-        let line = attempt.line(self.id_width, leaks_fail);
-        let details = attempt.details(verbose);
+        let line = attempt.line(self.id_width);
+        let details = attempt.details(self.settings.verbose);
         if !is_bad {
             return line + &details;
         }
@@ -97,9 +93,9 @@ impl Human {
     }
 
     fn process_finished(&self, attempt: &Attempt<'_>, shows_output: bool) -> String {
-        let HumanSettings { verbose, no_capture, leaks_fail } = self.settings;
-        let text = attempt.line(self.id_width, leaks_fail) + &attempt.details(verbose);
-        let shows_output = shows_output && (no_capture || is_bad(&attempt.record.outcome, leaks_fail));
+        let HumanSettings { verbose, no_capture } = self.settings;
+        let text = attempt.line(self.id_width) + &attempt.details(verbose);
+        let shows_output = shows_output && (no_capture || !attempt.verdict.passes());
         if shows_output { text + &attempt.output() } else { text }
     }
 
@@ -144,28 +140,18 @@ fn id_width(binaries: &[Arc<TestBinary>]) -> usize {
     widths.filter(|width| *width <= WIDEST_ID).max().unwrap_or(0)
 }
 
-const fn is_bad(outcome: &Outcome, leaks_fail: bool) -> bool {
-    match outcome {
-        Outcome::Passed => false,
-        Outcome::Leaked => leaks_fail,
-        Outcome::Failed { .. }
-        | Outcome::Signaled { .. }
-        | Outcome::TimedOut
-        | Outcome::OomKilled
-        | Outcome::NotIsolated(_) => true,
-    }
-}
-
 #[cfg(test)]
 #[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
     use crate::schedule::summary::{Selection, Summary};
     use crate::testing::builders;
+    use crate::verdict::{Rules, Testimony, judge};
+    use isotest_core::outcome::Outcome;
     use snapbox::{assert_data_eq, str};
     use std::time::Duration;
 
-    fn run(settings: HumanSettings, colored: bool) -> String {
+    fn run(settings: HumanSettings, rules: Rules, colored: bool) -> String {
         let written = builders::Written::default();
         let mut human = Human::new(Screen::new(Box::new(written.clone()), colored, None), settings);
         let isolation = builders::isolation();
@@ -173,8 +159,7 @@ mod tests {
             [builders::binary("tour"), builders::binary("tour::parser"), builders::binary(&"x".repeat(60))];
         let outcomes =
             [Outcome::Passed, Outcome::Failed { code: 101 }, Outcome::Leaked, builders::not_isolated()];
-        let mut summary =
-            Summary::new(Selection { selected: 4, ..Selection::default() }, settings.leaks_fail);
+        let mut summary = Summary::new(Selection { selected: 4, ..Selection::default() });
         let mut tell = |event: Event<'_>| human.event(&event).unwrap();
         tell(Event::RunStarted {
             isolation: &isolation,
@@ -187,9 +172,10 @@ mod tests {
         for (index, outcome) in outcomes.into_iter().enumerate() {
             let (test, record) =
                 (builders::test("tour", &format!("test_{index}")), builders::record(outcome));
+            let verdict = judge(&record.outcome, Testimony::Agrees, rules);
             tell(Event::AttemptStarted { test: &test });
-            tell(Event::AttemptFinished { test: &test, attempt: 1, record: &record });
-            summary.add(&test, &record);
+            tell(Event::AttemptFinished { test: &test, attempt: 1, verdict: &verdict, record: &record });
+            summary.add(&test, &verdict, &record);
         }
         summary.wall = Duration::from_millis(1_200);
         tell(Event::RunFinished { summary: &summary });
@@ -199,7 +185,7 @@ mod tests {
     #[test]
     fn a_run_from_its_isolation_to_its_summary() {
         assert_data_eq!(
-            run(HumanSettings::default(), false),
+            run(HumanSettings::default(), Rules::default(), false),
             str![[r#"
    Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory cpu pids disk · 2 jobs
      Missing io: no io controller
@@ -226,9 +212,9 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
 
     #[test]
     fn told_to_say_more_it_announces_tests_and_lists_changed_files() {
-        let settings = HumanSettings { verbose: true, no_capture: true, leaks_fail: true };
+        let settings = HumanSettings { verbose: true, no_capture: true };
         assert_data_eq!(
-            run(settings, false),
+            run(settings, Rules { leaks_fail: true }, false),
             str![[r#"
    Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory cpu pids disk · 2 jobs
      Missing io: no io controller
@@ -286,7 +272,8 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
 
     #[test]
     fn colour_changes_no_character() {
-        let (plain, colored) = (run(HumanSettings::default(), false), run(HumanSettings::default(), true));
+        let [plain, colored] =
+            [false, true].map(|colored| run(HumanSettings::default(), Rules::default(), colored));
         assert!(!plain.contains('\x1b') && colored.contains('\x1b'));
         assert_eq!(anstream::adapter::strip_str(&colored).to_string(), plain);
     }

@@ -4,8 +4,9 @@ use super::schema::microseconds;
 use crate::testcase::TestCase;
 use crate::text::captured::captured;
 use crate::text::units::signal;
+use crate::verdict::{Kind, Verdict};
 use isotest_core::metric::METRICS;
-use isotest_core::outcome::{Ending, Exit, LeftProcess, Outcome};
+use isotest_core::outcome::{Ending, Exit, LeftProcess};
 use isotest_core::record::{Autopsy, Record};
 use isotest_core::usage::{Source, Usage};
 use serde::ser::SerializeMap;
@@ -34,12 +35,12 @@ pub(super) struct ProcessFinished<'a> {
 }
 
 impl<'a> ProcessFinished<'a> {
-    pub(super) fn of(process: &'a TestCase, tests: usize, record: &'a Record) -> Self {
+    pub(super) fn of(process: &'a TestCase, tests: usize, verdict: &Verdict, record: &'a Record) -> Self {
         Self {
             binary_id: &process.binary.id,
             tests,
-            facts: Facts::of(record),
-            output: (record.outcome != Outcome::Passed).then(|| Output::of(record)),
+            facts: Facts::of(verdict, record),
+            output: (verdict.kind() != Kind::Passed).then(|| Output::of(record)),
         }
     }
 }
@@ -66,23 +67,23 @@ pub(super) struct Facts<'a> {
 }
 
 impl<'a> AttemptFinished<'a> {
-    pub(super) fn of(test: &'a TestCase, attempt: u32, record: &'a Record) -> Self {
+    pub(super) fn of(test: &'a TestCase, attempt: u32, verdict: &Verdict, record: &'a Record) -> Self {
         Self {
             binary_id: &test.binary.id,
             name: &test.name,
             attempt,
-            facts: Facts::of(record),
-            output: (record.outcome != Outcome::Passed).then(|| Output::of(record)),
+            facts: Facts::of(verdict, record),
+            output: (verdict.kind() != Kind::Passed).then(|| Output::of(record)),
         }
     }
 }
 
 impl<'a> Facts<'a> {
-    pub(super) fn of(record: &'a Record) -> Self {
+    pub(super) fn of(verdict: &Verdict, record: &'a Record) -> Self {
         let ending = record.ending.as_ref();
         let exit = ending.map(|ending| ending.exit);
         Self {
-            outcome: record.outcome.as_str(),
+            outcome: verdict.kind().as_str(),
             exit_code: exit.and_then(exit_code),
             signal: exit.and_then(signal_name),
             wall_us: ending.map(|ending| microseconds(ending.wall)),
@@ -92,7 +93,7 @@ impl<'a> Facts<'a> {
             changed_paths: ending.map(changed_paths),
             changed_paths_count: ending.map(|ending| ending.changed.count),
             missing_paths: ending.map(missing_paths).unwrap_or_default(),
-            error: SandboxError::of(&record.outcome),
+            error: SandboxError::of(verdict),
             suspect: record.suspect.as_deref(),
             remarks: &record.remarks,
         }
@@ -162,8 +163,8 @@ struct SandboxError {
 }
 
 impl SandboxError {
-    fn of(outcome: &Outcome) -> Option<Self> {
-        let Outcome::NotIsolated(error) = outcome else {
+    fn of(verdict: &Verdict) -> Option<Self> {
+        let Verdict::NotIsolated(error) = verdict else {
             return None;
         };
         Some(Self { step: format!("{:?}", error.step), errno: error.errno, message: error.to_string() })
@@ -193,17 +194,20 @@ impl Output {
 mod tests {
     use super::*;
     use crate::testing::builders;
+    use isotest_core::outcome::Outcome;
     use isotest_core::record::Captured;
     use serde_json::{Value, json, to_value};
     use snapbox::{IntoData, assert_data_eq};
 
     fn of(record: &Record) -> Value {
-        to_value(AttemptFinished::of(&builders::test("tour::parser", "mod::test"), 1, record)).unwrap()
+        let test = builders::test("tour::parser", "mod::test");
+        to_value(AttemptFinished::of(&test, 1, &builders::verdict(record), record)).unwrap()
     }
 
     fn text(record: &Record) -> String {
-        serde_json::to_string_pretty(&AttemptFinished::of(&builders::test("tour", "fails"), 1, record))
-            .unwrap()
+        let test = builders::test("tour", "fails");
+        let finished = AttemptFinished::of(&test, 1, &builders::verdict(record), record);
+        serde_json::to_string_pretty(&finished).unwrap()
     }
 
     const EVERY_FIELD: &str = r#"{

@@ -2,6 +2,7 @@
 
 use super::attempt::Facts;
 use super::schema::SCHEMA;
+use crate::verdict::Verdict;
 use isotest_core::record::Record;
 use serde::Serialize;
 
@@ -18,8 +19,9 @@ struct CommandFinished<'a> {
 ///
 /// # Errors
 /// None that could be provoked; serde has its own opinion of that.
-pub(crate) fn command(record: &Record) -> serde_json::Result<String> {
-    let object = CommandFinished { kind: "command-finished", schema: SCHEMA, facts: Facts::of(record) };
+pub(crate) fn command(verdict: &Verdict, record: &Record) -> serde_json::Result<String> {
+    let facts = Facts::of(verdict, record);
+    let object = CommandFinished { kind: "command-finished", schema: SCHEMA, facts };
     serde_json::to_string(&object).map(|line| line + "\n")
 }
 
@@ -32,7 +34,8 @@ mod tests {
 
     #[test]
     fn a_command_has_the_fields_of_an_attempt_without_its_name_and_output() {
-        let line = command(&builders::record(Outcome::Failed { code: 3 })).unwrap();
+        let record = builders::record(Outcome::Failed { code: 3 });
+        let line = command(&builders::verdict(&record), &record).unwrap();
         let object: Value = serde_json::from_str(&line).unwrap();
         assert_eq!((&object["type"], &object["schema"]), (&"command-finished".into(), &1.into()));
         assert_eq!((&object["exit_code"], &object["usage"]["pids_peak"]), (&3.into(), &1.into()));

@@ -7,9 +7,10 @@ mod schema;
 pub(crate) use command::command;
 
 use crate::schedule::events::{Event, Reporter};
-use crate::schedule::summary::{Cancellation, Counts, Summary};
+use crate::schedule::summary::{Cancellation, Summary};
 use crate::testcase::TestCase;
 use crate::text::units::signal;
+use crate::verdict::{Counts, Kind};
 use attempt::{AttemptFinished, ProcessFinished};
 use isotest_core::policy::{Capability, State};
 use schema::{SCHEMA, microseconds};
@@ -63,11 +64,11 @@ impl<'a> Line<'a> {
                     remarks: &isolation.remarks,
                 }))
             }
-            Event::AttemptFinished { test, attempt, record } => {
-                Some(Self::AttemptFinished(Box::new(AttemptFinished::of(test, attempt, record))))
+            Event::AttemptFinished { test, attempt, verdict, record } => {
+                Some(Self::AttemptFinished(Box::new(AttemptFinished::of(test, attempt, verdict, record))))
             }
-            Event::ProcessFinished { process, tests, record, .. } => {
-                Some(Self::ProcessFinished(Box::new(ProcessFinished::of(process, tests, record))))
+            Event::ProcessFinished { process, tests, verdict, record, .. } => {
+                Some(Self::ProcessFinished(Box::new(ProcessFinished::of(process, tests, verdict, record))))
             }
             Event::RunFinished { summary } => Some(Self::RunFinished(RunFinished::of(summary))),
             Event::AttemptStarted { .. } | Event::AttemptInterrupted { .. } | Event::Cancelled { .. } => None,
@@ -118,7 +119,7 @@ impl<'a> StateFields<'a> {
 
 #[derive(Serialize)]
 struct RunFinished<'a> {
-    counts: CountFields,
+    counts: CountFields<'a>,
     failed_processes: usize,
     suspect: usize,
     filtered_out: usize,
@@ -141,7 +142,7 @@ impl<'a> RunFinished<'a> {
             name: &peak.name,
         });
         Self {
-            counts: CountFields::of(summary),
+            counts: CountFields { counts: &summary.counts, skipped: summary.selection.ignored },
             failed_processes: summary.failed_processes,
             suspect: summary.suspect,
             filtered_out: summary.selection.filtered_out,
@@ -169,25 +170,16 @@ impl<'a> InterruptedFields<'a> {
     }
 }
 
-/// Counts under the words that are used for outcomes; skipped are the tests that the harness ignores.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct CountFields {
-    passed: usize,
-    failed: usize,
-    signaled: usize,
-    timed_out: usize,
-    oom_killed: usize,
-    leaked: usize,
-    not_isolated: usize,
+/// Counts under the words that are used for verdicts; skipped are the tests that the harness ignores.
+struct CountFields<'a> {
+    counts: &'a Counts,
     skipped: usize,
 }
 
-impl CountFields {
-    fn of(summary: &Summary) -> Self {
-        let Counts { passed, failed, signaled, timed_out, oom_killed, leaked, not_isolated } = summary.counts;
-        let skipped = summary.selection.ignored;
-        Self { passed, failed, signaled, timed_out, oom_killed, leaked, not_isolated, skipped }
+impl Serialize for CountFields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let counts = Kind::ALL.into_iter().map(|kind| (kind.as_str(), self.counts[kind].total()));
+        serializer.collect_map(counts.chain([("skipped", self.skipped)]))
     }
 }
 
@@ -250,9 +242,10 @@ mod tests {
 
     #[test]
     fn a_run_finishes_with_a_count_for_each_outcome() {
-        let mut summary = Summary::new(Selection { selected: 9, ignored: 2, filtered_out: 3 }, false);
+        let mut summary = Summary::new(Selection { selected: 9, ignored: 2, filtered_out: 3 });
         for outcome in builders::outcomes() {
-            summary.add(&builders::test("tour", "t"), &builders::record(outcome));
+            let record = builders::record(outcome);
+            summary.add(&builders::test("tour", "t"), &builders::verdict(&record), &record);
         }
         summary.wall = Duration::from_micros(1_234_567);
         summary.cancelled = Some(Cancellation::Signal(2));
@@ -295,7 +288,9 @@ mod tests {
         let (test, mut record) = (builders::test("tour", "a\nb"), builders::record(builders::not_isolated()));
         record.stdout.head = b"x\ny\r\n\xff\x1b[2J".to_vec();
         json.event(&Event::AttemptStarted { test: &test }).unwrap();
-        json.event(&Event::AttemptFinished { test: &test, attempt: 1, record: &record }).unwrap();
+        let verdict = builders::verdict(&record);
+        let finished = Event::AttemptFinished { test: &test, attempt: 1, verdict: &verdict, record: &record };
+        json.event(&finished).unwrap();
         json.event(&Event::RunFinished { summary: &Summary::default() }).unwrap();
         let lines = written.text();
         assert!(lines.ends_with('\n') && !lines.contains('\x1b'));

@@ -1,0 +1,232 @@
+//! What the end of an attempt means for a run. The core says how an attempt ended; only [`judge`] says what that is worth,
+//! and summary, reports and exit code follow from its verdicts. Pure.
+
+mod counts;
+
+pub(crate) use counts::Counts;
+
+use crate::settings::Execution;
+use isotest_core::outcome::Outcome;
+use isotest_core::step::StepError;
+
+/// The verdict on one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The test passed and left nothing running.
+    Passed,
+    /// The test failed.
+    Failed {
+        /// The status that its process exited with.
+        code: i32,
+    },
+    /// A signal ended the test.
+    Signaled {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// The test's time ran out.
+    TimedOut,
+    /// The kernel killed processes of the test because the test's own memory limit was hit.
+    OomKilled,
+    /// The test passed, but left processes running.
+    Leaked {
+        /// Whether that is a failure.
+        fails: bool,
+    },
+    /// Nothing is known of the test: its sandbox could not be set up or was lost.
+    NotIsolated(StepError),
+}
+
+/// What is chosen by the user about judging.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// Whether a test that leaves processes running has failed.
+    pub(crate) leaks_fail: bool,
+}
+
+impl From<&Execution> for Rules {
+    fn from(execution: &Execution) -> Self {
+        Self { leaks_fail: execution.fail_on_leak.value }
+    }
+}
+
+/// What a harness said of its test, where the end of its process says something else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Testimony {
+    /// Nothing that is against the end of its process.
+    #[default]
+    Agrees,
+    /// That it executed no test.
+    NoTest,
+}
+
+/// Judges an attempt: the one place where the end of an attempt, the words of its harness and the user's rules meet.
+pub(crate) fn judge(outcome: &Outcome, testimony: Testimony, rules: Rules) -> Verdict {
+    match (outcome, testimony) {
+        (Outcome::Passed | Outcome::Leaked, Testimony::NoTest) => Verdict::Failed { code: 0 },
+        (Outcome::Passed, Testimony::Agrees) => Verdict::Passed,
+        (Outcome::Leaked, Testimony::Agrees) => Verdict::Leaked { fails: rules.leaks_fail },
+        (Outcome::Failed { code }, _) => Verdict::Failed { code: *code },
+        (Outcome::Signaled { signal }, _) => Verdict::Signaled { signal: *signal },
+        (Outcome::TimedOut, _) => Verdict::TimedOut,
+        (Outcome::OomKilled, _) => Verdict::OomKilled,
+        (Outcome::NotIsolated(error), _) => Verdict::NotIsolated(error.clone()),
+    }
+}
+
+impl Verdict {
+    /// The kind by which the verdict is counted and named.
+    pub(crate) const fn kind(&self) -> Kind {
+        match self {
+            Self::Passed => Kind::Passed,
+            Self::Failed { .. } => Kind::Failed,
+            Self::Signaled { .. } => Kind::Signaled,
+            Self::TimedOut => Kind::TimedOut,
+            Self::OomKilled => Kind::OomKilled,
+            Self::Leaked { .. } => Kind::Leaked,
+            Self::NotIsolated(_) => Kind::NotIsolated,
+        }
+    }
+
+    /// The verdict's effect on the run.
+    pub(crate) const fn effect(&self) -> Effect {
+        match self {
+            Self::Passed | Self::Leaked { fails: false } => Effect::Passes,
+            Self::Failed { .. }
+            | Self::Signaled { .. }
+            | Self::TimedOut
+            | Self::OomKilled
+            | Self::Leaked { fails: true } => Effect::Fails,
+            Self::NotIsolated(_) => Effect::Undecided,
+        }
+    }
+
+    /// Whether the user need not look at the test.
+    pub(crate) fn passes(&self) -> bool {
+        self.effect() == Effect::Passes
+    }
+}
+
+/// A kind of verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// [`Verdict::Passed`].
+    Passed,
+    /// [`Verdict::Failed`].
+    Failed,
+    /// [`Verdict::Signaled`].
+    Signaled,
+    /// [`Verdict::TimedOut`].
+    TimedOut,
+    /// [`Verdict::OomKilled`].
+    OomKilled,
+    /// [`Verdict::Leaked`].
+    Leaked,
+    /// [`Verdict::NotIsolated`].
+    NotIsolated,
+}
+
+impl Kind {
+    /// Each kind once, in the order in which reports name them.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Passed,
+        Self::Failed,
+        Self::Signaled,
+        Self::TimedOut,
+        Self::OomKilled,
+        Self::Leaked,
+        Self::NotIsolated,
+    ];
+
+    /// The word in machine formats.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Signaled => "signaled",
+            Self::TimedOut => "timed-out",
+            Self::OomKilled => "oom-killed",
+            Self::Leaked => "leaked",
+            Self::NotIsolated => "not-isolated",
+        }
+    }
+
+    /// The words for people that stand after a number of tests.
+    pub(crate) const fn counted(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Signaled => "ended by a signal",
+            Self::TimedOut => "timed out",
+            Self::OomKilled => "out of memory",
+            Self::Leaked => "leaked",
+            Self::NotIsolated => "not isolated",
+        }
+    }
+}
+
+/// Effect of a verdict on the run, the gravest last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Effect {
+    /// The run can still pass.
+    #[default]
+    Passes,
+    /// The run has failed.
+    Fails,
+    /// The run cannot say whether its tests pass.
+    Undecided,
+}
+
+impl Effect {
+    /// Each effect once.
+    pub(crate) const ALL: [Self; 3] = [Self::Passes, Self::Fails, Self::Undecided];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Effect::{Fails, Passes, Undecided};
+    use super::*;
+    use crate::testing::builders;
+    use std::collections::HashSet;
+
+    const BOTH: [Rules; 2] = [Rules { leaks_fail: false }, Rules { leaks_fail: true }];
+
+    fn judged(rules: Rules) -> Vec<Verdict> {
+        builders::outcomes().iter().map(|outcome| judge(outcome, Testimony::Agrees, rules)).collect()
+    }
+
+    #[test]
+    fn every_kind_has_its_place_its_words_and_a_verdict() {
+        for rules in BOTH {
+            assert_eq!(judged(rules).iter().map(Verdict::kind).collect::<Vec<_>>(), Kind::ALL);
+        }
+        for words in [Kind::as_str, Kind::counted] {
+            assert_eq!(Kind::ALL.map(words).into_iter().collect::<HashSet<_>>().len(), Kind::ALL.len());
+        }
+        for (place, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, place, "counts are found by it");
+        }
+        for (place, effect) in Effect::ALL.into_iter().enumerate() {
+            assert_eq!(effect as usize, place, "counts are found by it");
+        }
+        // The core's word for it, by which the machine formats have known it from the first.
+        let words: Vec<_> = builders::outcomes().iter().map(Outcome::as_str).collect();
+        assert_eq!(words, Kind::ALL.map(Kind::as_str));
+    }
+
+    #[test]
+    fn only_what_passed_passes_and_a_leak_if_it_may() {
+        let effects = |rules| judged(rules).iter().map(Verdict::effect).collect::<Vec<_>>();
+        assert_eq!(effects(BOTH[0]), [Passes, Fails, Fails, Fails, Fails, Passes, Undecided]);
+        assert_eq!(effects(BOTH[1]), [Passes, Fails, Fails, Fails, Fails, Fails, Undecided]);
+    }
+
+    #[test]
+    fn a_harness_that_executed_nothing_has_failed_whatever_its_process_says() {
+        for outcome in builders::outcomes() {
+            let agreed = judge(&outcome, Testimony::Agrees, Rules::default());
+            let verdict = judge(&outcome, Testimony::NoTest, Rules::default());
+            assert_eq!(verdict, if agreed.passes() { Verdict::Failed { code: 0 } } else { agreed });
+        }
+    }
+}
