@@ -113,6 +113,7 @@ impl Run<'_> {
         let execution = Execution { jobs, ..self.settings.execution.clone() };
         let schedule = Schedule {
             units: &units,
+            attempts: 1,
             wish: &self.settings.selection,
             execution: &execution,
             sandboxes: self.sandboxes,

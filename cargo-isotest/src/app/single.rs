@@ -10,6 +10,7 @@ use crate::sandboxes::roots;
 use crate::schedule;
 use crate::schedule::interrupt::Interrupts;
 use crate::schedule::listing::{self, Listed};
+use crate::schedule::queue::Nth;
 use crate::schedule::slot_environment;
 use crate::schedule::slots::Workers;
 use crate::select::Selection;
@@ -49,7 +50,7 @@ pub(crate) fn plan<'run>(
     settings: &Settings,
     sandboxes: &'run Sandboxes,
 ) -> (SandboxPlan, &'run Template) {
-    let mut plan = schedule::plan(test, &settings.execution, &sandboxes.limits);
+    let mut plan = schedule::plan(test, Nth::ONLY, &settings.execution, &sandboxes.limits);
     slot_environment::tell(&mut plan.workload.environment, slot_environment::of_slot(0, true));
     roots::complete(&mut plan.workload.environment, &sandboxes.image);
     (plan, &sandboxes.templates[sandboxes.template_for(&test.binary)])

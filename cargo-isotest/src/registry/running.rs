@@ -5,19 +5,45 @@ use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+/// Id of an attempt in its run, which no other attempt has, also none at the same test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct AttemptId(usize);
+
+impl AttemptId {
+    /// The id of a run's first attempt.
+    pub(crate) const FIRST: Self = Self::nth(0);
+
+    /// The id of an attempt before which there were so many.
+    pub(crate) const fn nth(before: usize) -> Self {
+        Self(before)
+    }
+
+    /// The number by which people know the attempt, counted from 1.
+    const fn number(self) -> usize {
+        self.0 + 1
+    }
+}
+
+/// An attempt as the registry knows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Started {
+    /// Its id.
+    pub(crate) id: AttemptId,
+    /// The place of its test among those expected.
+    pub(crate) test: usize,
+    /// Whether it is the first at the test.
+    pub(crate) is_first: bool,
+    /// The zygote below which it is found.
+    pub(crate) zygote: i32,
+}
+
 /// The attempts of a run. An attempt costs two locks that nobody else holds, unless somebody asks.
 #[derive(Debug)]
 pub(crate) struct Roster {
     /// Binary and name of each.
     tests: OnceLock<Vec<(String, String)>>,
-    slots: Vec<Mutex<Option<Entry>>>,
+    slots: Vec<Mutex<Option<Started>>>,
     ended: AtomicUsize,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    test: usize,
-    zygote: i32,
 }
 
 impl Roster {
@@ -41,9 +67,10 @@ impl Roster {
         self.ended.store(0, Ordering::Relaxed);
     }
 
-    /// A slot executes an attempt, which is found below this zygote.
-    pub(crate) fn started(&self, slot: usize, test: usize, zygote: i32) {
-        self.note(slot, Some(Entry { test, zygote }));
+    /// A slot executes an attempt. A test that is attempted again has not ended after all.
+    pub(crate) fn started(&self, slot: usize, attempt: Started) {
+        self.note(slot, Some(attempt));
+        self.ended.fetch_sub(usize::from(!attempt.is_first), Ordering::Relaxed);
     }
 
     /// Nothing of the slot's attempt is running any more.
@@ -52,20 +79,20 @@ impl Roster {
         self.ended.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn note(&self, slot: usize, entry: Option<Entry>) {
+    fn note(&self, slot: usize, attempt: Option<Started>) {
         if let Some(noted) = self.slots.get(slot) {
-            *noted.lock().unwrap_or_else(PoisonError::into_inner) = entry;
+            *noted.lock().unwrap_or_else(PoisonError::into_inner) = attempt;
         }
     }
 
     /// What is told to whoever asks now.
     pub(super) fn answer(&self) -> Answer {
         let tests = self.tests.get();
-        let entries =
+        let started =
             self.slots.iter().filter_map(|slot| *slot.lock().unwrap_or_else(PoisonError::into_inner));
-        let attempts = entries.filter_map(|Entry { test, zygote }| {
+        let attempts = started.filter_map(|Started { id, test, zygote, .. }| {
             let (binary_id, name) = tests?.get(test)?.clone();
-            Some(Present { number: test + 1, zygote, binary_id, name })
+            Some(Present { number: id.number(), zygote, binary_id, name })
         });
         Answer {
             schema: SCHEMA,
@@ -86,15 +113,26 @@ mod tests {
     #[test]
     fn only_attempts_of_tests_are_told_and_only_while_they_run() {
         let roster = Roster::new(2);
-        roster.started(0, 0, 7);
+        let first = Started { id: AttemptId::FIRST, test: 0, is_first: true, zygote: 7 };
+        roster.started(0, first);
         assert_eq!(roster.answer().attempts, [], "a binary that is asked for its tests is no attempt");
         roster.ended(0);
         roster.expect([("tour", "a"), ("tour::it", "b")].into_iter());
         assert_eq!((roster.answer().tests, roster.answer().ended), (2, 0));
-        roster.started(1, 1, 8);
+        let second = Started { id: AttemptId::nth(1), test: 1, zygote: 8, ..first };
+        roster.started(1, second);
         let present = Present { number: 2, zygote: 8, binary_id: "tour::it".into(), name: "b".into() };
-        assert_eq!(roster.answer().attempts, [present]);
+        assert_eq!(roster.answer().attempts, std::slice::from_ref(&present));
         roster.ended(1);
         assert_eq!((roster.answer().attempts.len(), roster.answer().ended), (0, 1));
+        roster.started(0, Started { id: AttemptId::nth(2), is_first: false, ..second });
+        let present = Present { number: 3, ..present };
+        assert_eq!(
+            (roster.answer().attempts, roster.answer().ended),
+            (vec![present], 0),
+            "it is attempted again"
+        );
+        roster.ended(0);
+        assert_eq!(roster.answer().ended, 1);
     }
 }

@@ -1,6 +1,7 @@
 //! What happens in a run, in the order in which it happens. Reporters turn events into text.
 
 use crate::harness::libtest::WholeBinary;
+use crate::schedule::queue::Launch;
 use crate::schedule::summary::{Cancellation, Summary};
 use crate::testcase::{TestBinary, TestCase};
 use crate::verdict::Verdict;
@@ -30,13 +31,17 @@ pub(crate) enum Event<'a> {
     AttemptStarted {
         /// Of this test.
         test: &'a TestCase,
+        /// Which, in which slot, and when.
+        launch: Launch,
     },
     /// An attempt has ended.
     AttemptFinished {
         /// Of this test.
         test: &'a TestCase,
-        /// The first attempt is 1.
-        attempt: u32,
+        /// Which, in which slot, and when it started.
+        launch: Launch,
+        /// Whether there will be no other at the test.
+        is_last: bool,
         /// What its end means.
         verdict: &'a Verdict,
         /// Its report.
@@ -48,6 +53,8 @@ pub(crate) enum Event<'a> {
         process: &'a TestCase,
         /// How many there were.
         tests: usize,
+        /// Which attempt at them it was, in which slot, and when it started.
+        launch: Launch,
         /// What its end means.
         verdict: &'a Verdict,
         /// Its report. The figures are its own, and those of no test.

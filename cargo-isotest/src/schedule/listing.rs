@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::harness::ask;
 use crate::harness::libtest::{LIST_ARGUMENTS, Listing, WholeBinary};
 use crate::sandboxes::Sandboxes;
+use crate::schedule::queue::{Attempt, Launch, Queue};
 use crate::schedule::slot_environment;
 use crate::schedule::slots::{Flow, Job, News, Workers};
 use crate::settings::{Execution, Process};
@@ -34,24 +35,26 @@ pub(crate) fn list(
     let questions = LIST_ARGUMENTS.len();
     let mut records: Vec<Option<Record>> = vec![None; binaries.len() * questions];
     let mut interrupted = None;
-    let plan = |n: usize| {
-        let binary = &binaries[n / questions];
-        let mut plan = ask::question(binary, LIST_ARGUMENTS[n % questions], time_limit);
+    let plan = |attempt: Attempt| {
+        let binary = &binaries[attempt.unit / questions];
+        let mut plan = ask::question(binary, LIST_ARGUMENTS[attempt.unit % questions], time_limit);
         if execution.process == Process::Test {
             slot_environment::tell(&mut plan.workload.environment, slot_environment::of_listing(binary));
         }
         Job { template: sandboxes.template_for(binary), plan, is_test: false }
     };
-    workers.execute_all(records.len(), workers.jobs(), plan, |news| match news {
-        Some(News::Finished(n, record)) => {
-            records[n] = record.map(|record| *record);
+    let queue = Queue::new(records.len(), 1);
+    workers.execute_all(queue, workers.jobs(), plan, |news, _| match news {
+        Some(News::Finished(Launch { attempt, .. }, record)) => {
+            records[attempt.unit] = Some(*record);
             Flow::On
         }
         Some(News::Interrupted(signal)) => {
             interrupted = Some(signal);
             Flow::NoMore
         }
-        Some(News::Ready(_) | News::Started(_) | News::Killed(_) | News::Panicked) | None => Flow::On,
+        Some(News::Ready(_) | News::Started(_) | News::Killed(_) | News::NotStarted | News::Panicked)
+        | None => Flow::On,
     });
     if let Some(signal) = interrupted {
         return Err(Error::Interrupted(signal));

@@ -3,6 +3,7 @@
 pub(crate) mod events;
 pub(crate) mod interrupt;
 pub(crate) mod listing;
+pub(crate) mod queue;
 pub(crate) mod slot_environment;
 pub(crate) mod slots;
 pub(crate) mod summary;
@@ -12,6 +13,7 @@ use crate::harness::together::{self, Unit};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::missing_paths;
 use crate::schedule::events::{Event, Reporter};
+use crate::schedule::queue::{Attempt, Launch, Nth, Queue};
 use crate::schedule::slots::{Flow, Job, News, Workers};
 use crate::schedule::summary::{Cancellation, Selection, Summary};
 use crate::select;
@@ -23,6 +25,7 @@ use isotest_core::outcome::Outcome;
 use isotest_core::plan::{SandboxPlan, Workload};
 use isotest_core::record::{Captured, Record};
 use memchr::memmem;
+use std::collections::HashMap;
 use std::io;
 use std::time::Instant;
 
@@ -34,6 +37,8 @@ const OUTPUT_BYTES: usize = 512 << 10;
 pub(crate) struct Schedule<'run> {
     /// The tests, in order, as they are executed.
     pub(crate) units: &'run [Unit<'run>],
+    /// How often a test is attempted at most, as long as it does not pass.
+    pub(crate) attempts: u32,
     /// By what they were selected.
     pub(crate) wish: &'run select::Selection,
     /// How.
@@ -52,10 +57,10 @@ pub(crate) struct Finished {
 }
 
 impl Schedule<'_> {
-    fn job(&self, n: usize) -> Job {
-        let unit = self.units[n];
+    fn job(&self, attempt: Attempt) -> Job {
+        let unit = self.units[attempt.unit];
         let template = self.sandboxes.template_for(unit.binary());
-        let plan = plan_of(unit, self.execution, self.wish, &self.sandboxes.limits);
+        let plan = plan_of(unit, attempt.nth, self.execution, self.wish, &self.sandboxes.limits);
         Job { template, plan, is_test: self.execution.process == Process::Test }
     }
 
@@ -68,10 +73,11 @@ impl Schedule<'_> {
     ) -> Finished {
         let started = Instant::now();
         let summary = Summary::new(selection);
-        let mut run = Run { schedule: self, reporters, summary, unwritten: None };
+        let mut run = Run::new(self.units, self.execution, summary, reporters);
         // An order for each slot, so that none waits for the next plan, but none that a failure would have prevented.
         let ahead = if self.execution.fail_fast.value { 0 } else { workers.jobs() };
-        workers.execute_all(self.units.len(), ahead, |n| self.job(n), |news| run.hear(news));
+        let queue = Queue::new(self.units.len(), self.attempts);
+        workers.execute_all(queue, ahead, |attempt| self.job(attempt), |news, queue| run.hear(news, queue));
         let Run { mut summary, mut unwritten, reporters, .. } = run;
         summary.wall = started.elapsed();
         if unwritten.is_none() {
@@ -81,11 +87,14 @@ impl Schedule<'_> {
     }
 }
 
-/// How a test is executed by itself.
-pub(crate) fn plan(test: &TestCase, execution: &Execution, limits: &Limits) -> SandboxPlan {
+/// How a test is executed by itself in its nth attempt.
+pub(crate) fn plan(test: &TestCase, nth: Nth, execution: &Execution, limits: &Limits) -> SandboxPlan {
     let mut environment = test.binary.environment.clone();
     if execution.process == Process::Test {
-        slot_environment::tell(&mut environment, slot_environment::of_test(test, execution.jobs.value.get()));
+        slot_environment::tell(
+            &mut environment,
+            slot_environment::of_test(test, nth, execution.jobs.value.get()),
+        );
     }
     let (program, arguments) = libtest::command(&test.binary, libtest::arguments(test));
     SandboxPlan {
@@ -105,9 +114,15 @@ pub(crate) fn plan(test: &TestCase, execution: &Execution, limits: &Limits) -> S
 }
 
 /// How the tests of a unit are executed. What those write that share a process is always read, for it tells of each.
-fn plan_of(unit: Unit<'_>, execution: &Execution, wish: &select::Selection, limits: &Limits) -> SandboxPlan {
+fn plan_of(
+    unit: Unit<'_>,
+    nth: Nth,
+    execution: &Execution,
+    wish: &select::Selection,
+    limits: &Limits,
+) -> SandboxPlan {
     let title = unit.title();
-    let plan = plan(&title, execution, limits);
+    let plan = plan(&title, nth, execution, limits);
     let Process::Binary { threads } = execution.process else { return plan };
     if unit.is_one_test() {
         return plan;
@@ -123,22 +138,37 @@ fn plan_of(unit: Unit<'_>, execution: &Execution, wish: &select::Selection, limi
 }
 
 struct Run<'run> {
-    schedule: Schedule<'run>,
+    units: &'run [Unit<'run>],
+    execution: &'run Execution,
     reporters: &'run mut dyn Reporter,
     summary: Summary,
+    /// The verdicts that hold until a further attempt at the same unit has ended.
+    standing: HashMap<usize, Verdict>,
     unwritten: Option<io::Error>,
 }
 
 impl<'run> Run<'run> {
-    fn hear(&mut self, news: Option<News>) -> Flow {
+    fn new(
+        units: &'run [Unit<'run>],
+        execution: &'run Execution,
+        summary: Summary,
+        reporters: &'run mut dyn Reporter,
+    ) -> Self {
+        Self { units, execution, reporters, summary, standing: HashMap::new(), unwritten: None }
+    }
+
+    fn hear(&mut self, news: Option<News>, queue: &mut Queue) -> Flow {
         let told = match news {
             None => self.reporters.tick().map(|()| Flow::On),
-            Some(News::Ready(_) | News::Finished(_, None) | News::Panicked) => Ok(Flow::On),
-            Some(News::Started(n)) => self.of_each(n, |test| Event::AttemptStarted { test }),
-            Some(News::Finished(n, Some(record))) => self.finished(n, *record),
-            Some(News::Killed(n)) => {
-                self.summary.interrupted.extend(self.unit(n).tests().iter().cloned());
-                self.of_each(n, |test| Event::AttemptInterrupted { test })
+            Some(News::Ready(_) | News::NotStarted | News::Panicked) => Ok(Flow::On),
+            Some(News::Started(launch)) => {
+                self.of_each(launch, |test| Event::AttemptStarted { test, launch })
+            }
+            Some(News::Finished(launch, record)) => self.finished(launch, *record, queue),
+            Some(News::Killed(launch)) => {
+                self.forget(launch.attempt);
+                self.summary.interrupted.extend(self.unit(launch).tests().iter().cloned());
+                self.of_each(launch, |test| Event::AttemptInterrupted { test })
             }
             Some(News::Interrupted(signal)) => self.cancelled(Cancellation::Signal(signal)),
         };
@@ -148,57 +178,88 @@ impl<'run> Run<'run> {
         })
     }
 
-    fn unit(&self, n: usize) -> Unit<'run> {
-        self.schedule.units[n]
+    fn unit(&self, launch: Launch) -> Unit<'run> {
+        self.units[launch.attempt.unit]
     }
 
-    fn of_each(&mut self, n: usize, event: impl Fn(&'run TestCase) -> Event<'run>) -> io::Result<Flow> {
-        self.unit(n).tests().iter().try_for_each(|test| self.reporters.event(&event(test)))?;
+    fn of_each(&mut self, launch: Launch, event: impl Fn(&'run TestCase) -> Event<'run>) -> io::Result<Flow> {
+        self.unit(launch).tests().iter().try_for_each(|test| self.reporters.event(&event(test)))?;
         Ok(Flow::On)
     }
 
-    fn finished(&mut self, n: usize, mut record: Record) -> io::Result<Flow> {
-        let unit = self.unit(n);
-        let captured = self.schedule.execution.capture.value;
-        let rules = Rules::from(self.schedule.execution);
-        let fails = |verdict: &Verdict| verdict.effect() == Effect::Fails;
-        let failed = if let [test] = unit.tests() {
-            let testimony = testimony(test, captured, &mut record);
-            missing_paths::remark(&mut record);
-            let verdict = judge(&record.outcome, testimony, rules);
-            self.ended(test, &verdict, &mut record)?;
-            fails(&verdict)
-        } else {
-            missing_paths::remark(&mut record);
-            let records = together::records(unit.tests(), &record);
-            let of_test = |record: &Record| judge(&record.outcome, Testimony::Agrees, rules);
-            let verdicts: Vec<_> = records.iter().map(of_test).collect();
-            let explained = verdicts.iter().any(fails);
-            for ((test, verdict), mut record) in unit.tests().iter().zip(&verdicts).zip(records) {
-                self.ended(test, verdict, &mut record)?;
-            }
-            let verdict = judge(&record.outcome, Testimony::Agrees, rules);
-            let process = unit.title();
-            self.summary.add_process(&process, &record, !explained && fails(&verdict));
-            self.reporters.event(&Event::ProcessFinished {
-                process: &process,
-                tests: unit.tests().len(),
-                verdict: &verdict,
-                record: &record,
-                shows_output: !captured || !explained,
-            })?;
-            explained || fails(&verdict)
+    /// Takes back the verdict on an earlier attempt.
+    fn forget(&mut self, attempt: Attempt) {
+        if let Some(verdict) = self.standing.remove(&attempt.unit) {
+            self.summary.counts.retract(&verdict);
+        }
+    }
+
+    fn finished(&mut self, launch: Launch, record: Record, queue: &mut Queue) -> io::Result<Flow> {
+        self.forget(launch.attempt);
+        let failed = match self.unit(launch).tests() {
+            [test] => self.test_finished(test, launch, record, queue)?,
+            tests => self.process_finished(tests, launch, record)?,
         };
-        if failed && self.schedule.execution.fail_fast.value && self.summary.cancelled.is_none() {
+        if failed && self.execution.fail_fast.value && self.summary.cancelled.is_none() {
             return self.cancelled(Cancellation::FailFast);
         }
         Ok(Flow::On)
     }
 
-    fn ended(&mut self, test: &TestCase, verdict: &Verdict, record: &mut Record) -> io::Result<()> {
-        explain(verdict, record);
-        self.summary.add(test, verdict, record);
-        self.reporters.event(&Event::AttemptFinished { test, attempt: 1, verdict, record })
+    /// Whether the test has failed, for good.
+    fn test_finished(
+        &mut self,
+        test: &TestCase,
+        launch: Launch,
+        mut record: Record,
+        queue: &mut Queue,
+    ) -> io::Result<bool> {
+        let testimony = testimony(test, self.execution.capture.value, &mut record);
+        missing_paths::remark(&mut record);
+        let verdict = judge(&record.outcome, testimony, Rules::from(self.execution));
+        let is_last = verdict.passes() || !queue.again(launch.attempt);
+        if !is_last {
+            self.standing.insert(launch.attempt.unit, verdict.clone());
+        }
+        explain(&verdict, &mut record);
+        self.summary.add(test, &verdict, &record);
+        let record = &record;
+        self.reporters.event(&Event::AttemptFinished { test, launch, is_last, verdict: &verdict, record })?;
+        Ok(is_last && verdict.effect() == Effect::Fails)
+    }
+
+    /// Whether one of the tests has failed, or the process they share. None is attempted again, for those that passed would
+    /// be, too.
+    fn process_finished(
+        &mut self,
+        tests: &'run [TestCase],
+        launch: Launch,
+        mut record: Record,
+    ) -> io::Result<bool> {
+        let judged = |record: &Record| judge(&record.outcome, Testimony::Agrees, Rules::from(self.execution));
+        let fails = |verdict: &Verdict| verdict.effect() == Effect::Fails;
+        missing_paths::remark(&mut record);
+        let verdict = judged(&record);
+        let records = together::records(tests, &record);
+        let verdicts: Vec<_> = records.iter().map(judged).collect();
+        let explained = verdicts.iter().any(fails);
+        for ((test, verdict), mut record) in tests.iter().zip(&verdicts).zip(records) {
+            explain(verdict, &mut record);
+            self.summary.add(test, verdict, &record);
+            let record = &record;
+            self.reporters.event(&Event::AttemptFinished { test, launch, is_last: true, verdict, record })?;
+        }
+        let process = self.unit(launch).title();
+        self.summary.add_process(&process, &record, !explained && fails(&verdict));
+        self.reporters.event(&Event::ProcessFinished {
+            process: &process,
+            tests: tests.len(),
+            launch,
+            verdict: &verdict,
+            record: &record,
+            shows_output: !self.execution.capture.value || !explained,
+        })?;
+        Ok(explained || fails(&verdict))
     }
 
     fn cancelled(&mut self, by: Cancellation) -> io::Result<Flow> {
@@ -257,4 +318,119 @@ const TELLTALES: [(&[&str], &str); 3] = [
 fn says(outputs: [&Captured; 2], words: &str) -> bool {
     let holds = |text: &[u8]| memmem::find(text, words.as_bytes()).is_some();
     outputs.into_iter().any(|output| holds(&output.head) || holds(&output.tail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Setting;
+    use crate::testing::builders;
+    use crate::verdict::Kind;
+    use std::num::NonZeroUsize;
+    use std::time::Duration;
+
+    /// Notes what it is told of attempts, in words.
+    #[derive(Default)]
+    struct Notes(Vec<String>);
+
+    impl Reporter for Notes {
+        fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+            let note = match event {
+                Event::AttemptStarted { test, launch } => {
+                    format!("{} {:?} starts in slot {}", test.name, launch.attempt.nth, launch.slot)
+                }
+                Event::AttemptFinished { test, launch, is_last, verdict, .. } => {
+                    let last = if *is_last { ", its last" } else { "" };
+                    let Nth { number, total } = launch.attempt.nth;
+                    format!("{} {number} of {total}: {}{last}", test.name, verdict.kind().as_str())
+                }
+                Event::AttemptInterrupted { test } => format!("{} interrupted", test.name),
+                Event::Cancelled { by } => format!("{by:?}"),
+                _ => "other".to_owned(),
+            };
+            self.0.push(note);
+            Ok(())
+        }
+    }
+
+    fn execution(fail_fast: bool) -> Execution {
+        Execution {
+            jobs: Setting::default(NonZeroUsize::MIN),
+            fail_fast: Setting::default(fail_fast),
+            capture: Setting::default(true),
+            timeout: Setting::default(None),
+            list_timeout: Setting::default(Duration::from_mins(1)),
+            fail_on_leak: Setting::default(false),
+            process: Process::Test,
+        }
+    }
+
+    /// Has two tests, each with three attempts, end as `end` says of name and number, one after the other. Without a record
+    /// an attempt was killed by a signal.
+    fn run(fail_fast: bool, end: impl Fn(&str, u32) -> Option<Outcome>) -> (Vec<String>, Summary) {
+        let tests = ["a", "b"].map(|name| builders::test("tour", name));
+        let (units, execution) = (together::units(&tests, Process::Test), execution(fail_fast));
+        let summary = Summary::new(Selection { selected: 2, ..Selection::default() });
+        let mut notes = Notes::default();
+        let mut run = Run::new(&units, &execution, summary, &mut notes);
+        let mut queue = Queue::new(units.len(), 3);
+        let mut flow = Flow::On;
+        while flow == Flow::On
+            && let Some(attempt) = queue.pop()
+        {
+            let launch = Launch { attempt, slot: 7, at: Instant::now() };
+            let outcome = end(&tests[attempt.unit].name, attempt.nth.number);
+            flow = if let Some(outcome) = outcome {
+                let mut record = builders::record(outcome);
+                record.stdout.head = b"running 1 test\n".to_vec();
+                run.hear(Some(News::Finished(launch, Box::new(record))), &mut queue)
+            } else {
+                run.hear(Some(News::Interrupted(2)), &mut queue);
+                run.hear(Some(News::Killed(launch)), &mut queue);
+                Flow::NoMore
+            };
+        }
+        let summary = run.summary;
+        (notes.0, summary)
+    }
+
+    const FAILED: Option<Outcome> = Some(Outcome::Failed { code: 101 });
+
+    #[test]
+    fn a_test_is_attempted_until_it_passes_and_counted_once() {
+        let (notes, summary) = run(false, |name, number| match (name, number) {
+            ("a", 1) => FAILED,
+            ("a", _) => Some(Outcome::Passed),
+            _ => Some(Outcome::TimedOut),
+        });
+        assert_eq!(
+            notes,
+            [
+                "a 1 of 3: failed",
+                "b 1 of 3: timed-out",
+                "a 2 of 3: passed, its last",
+                "b 2 of 3: timed-out",
+                "b 3 of 3: timed-out, its last"
+            ]
+        );
+        let counts = [Kind::Passed, Kind::Failed, Kind::TimedOut].map(|kind| summary.counts[kind].total());
+        assert_eq!((counts, summary.counts.total(), summary.not_run()), ([1, 0, 1], 2, 0));
+        assert_eq!(summary.cpu, Some(Duration::from_millis(11)), "each attempt costs");
+    }
+
+    #[test]
+    fn only_a_failure_for_good_ends_the_run() {
+        let (notes, _) = run(true, |_, _| FAILED);
+        let last = ["a 3 of 3: failed, its last", "FailFast"];
+        assert_eq!(notes[notes.len() - 2..], last, "{notes:?}");
+        assert_eq!(notes.len(), 6, "the third attempt at b does not start: {notes:?}");
+    }
+
+    #[test]
+    fn a_verdict_stands_until_another_attempt_has_ended() {
+        // The second attempt at b never starts.
+        let (_, summary) = run(false, |name, number| if (name, number) == ("a", 2) { None } else { FAILED });
+        assert_eq!(summary.interrupted.len(), 1);
+        assert_eq!((summary.counts[Kind::Failed].total(), summary.not_run()), (1, 0));
+    }
 }

@@ -4,6 +4,7 @@
 //! have the same slot. `NEXTEST` is not: some tests do something else where it is, and what passes under `cargo test` is to
 //! pass here. Nor are those that name a version or a profile of cargo-nextest, since none is at work.
 
+use crate::schedule::queue::Nth;
 use crate::testcase::{TestBinary, TestCase};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -16,17 +17,19 @@ pub(crate) fn of_listing(binary: &TestBinary) -> Told {
     told(binary, "list").collect()
 }
 
-/// What a test is told of which so many are executed at once, but for its slot.
-pub(crate) fn of_test(test: &TestCase, jobs: usize) -> Told {
+/// What a test is told in its nth attempt, of which so many tests are executed at once, but for its slot.
+pub(crate) fn of_test(test: &TestCase, nth: Nth, jobs: usize) -> Told {
     let binary = &test.binary;
-    let attempt = format!("{}:{}$", binary.run.id, binary.id);
-    let mut attempt = OsString::from(attempt);
+    let mut attempt = OsString::from(format!("{}:{}$", binary.run.id, binary.id));
     attempt.push(&test.raw_name);
+    if !nth.is_first() {
+        attempt.push(format!("#{}", nth.number));
+    }
     let of_test = [
         ("NEXTEST_RUN_MODE", "test".into()),
         ("NEXTEST_TEST_NAME", test.raw_name.clone()),
-        ("NEXTEST_ATTEMPT", "1".into()),
-        ("NEXTEST_TOTAL_ATTEMPTS", "1".into()),
+        ("NEXTEST_ATTEMPT", nth.number.to_string().into()),
+        ("NEXTEST_TOTAL_ATTEMPTS", nth.total.to_string().into()),
         ("NEXTEST_ATTEMPT_ID", attempt),
         ("NEXTEST_STRESS_CURRENT", "none".into()),
         ("NEXTEST_STRESS_TOTAL", "none".into()),
@@ -84,7 +87,7 @@ mod tests {
             named("NEXTEST_PROFILE", "ci"),
             named("HOME", "/root"),
         ];
-        tell(&mut environment, of_test(&builders::test("tour", "inner"), 2));
+        tell(&mut environment, of_test(&builders::test("tour", "inner"), Nth { number: 2, total: 3 }, 2));
         tell(&mut environment, of_slot(1, true));
         let values = |name: &str| -> Vec<_> {
             environment.iter().filter(|(other, _)| other == name).map(|(_, value)| value.clone()).collect()
@@ -93,6 +96,9 @@ mod tests {
             ("ISOTEST_SLOT", "1"),
             ("NEXTEST_TEST_GLOBAL_SLOT", "1"),
             ("NEXTEST_TEST_NAME", "inner"),
+            ("NEXTEST_ATTEMPT", "2"),
+            ("NEXTEST_TOTAL_ATTEMPTS", "3"),
+            ("NEXTEST_ATTEMPT_ID", ":tour$inner#2"),
             ("NEXTEST_TEST_THREADS", "2"),
             ("NEXTEST_PROFILE", "ci"),
             ("HOME", "/root"),

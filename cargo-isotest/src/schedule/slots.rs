@@ -1,32 +1,31 @@
 //! One thread for each job slot. They take attempts from one queue and tell what becomes of them.
 
 use crate::error::Error;
-use crate::registry::Roster;
+use crate::registry::{Roster, Started};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots;
+use crate::schedule::queue::{Attempt, Launch, Queue};
 use crate::schedule::slot_environment;
 use crate::threads;
 use isotest_core::plan::SandboxPlan;
 use isotest_core::record::Record;
-use isotest_core::sandbox::{Attempt, Cancel, Slot};
+use isotest_core::sandbox::{self, Cancel, Slot};
 use isotest_core::step::StepError;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Scope};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// An attempt to be executed, and the number by which it is known here.
+/// An attempt to be executed, and how.
 #[derive(Debug)]
-pub(crate) struct Order {
-    /// The number.
-    pub(crate) id: usize,
-    /// What to do.
-    pub(crate) job: Job,
+struct Order {
+    attempt: Attempt,
+    job: Job,
 }
 
-/// An attempt and the template it is executed in.
+/// How an attempt is executed, and the template in which it is.
 #[derive(Debug)]
 pub(crate) struct Job {
     /// The template's number.
@@ -43,11 +42,13 @@ pub(crate) enum News {
     /// A slot is ready, or could not be made.
     Ready(Result<(), StepError>),
     /// A slot has taken an attempt from the queue.
-    Started(usize),
-    /// An attempt has ended; without a record it was never started.
-    Finished(usize, Option<Box<Record>>),
+    Started(Launch),
+    /// An attempt has ended.
+    Finished(Launch, Box<Record>),
     /// An attempt was killed because nobody wants to hear of it any more.
-    Killed(usize),
+    Killed(Launch),
+    /// An attempt was taken from the queue when none was to start any more.
+    NotStarted,
     /// A signal has come.
     Interrupted(i32),
     /// A bug of ours has ended a slot's thread, whose orders nobody answers any more.
@@ -72,7 +73,7 @@ const TICK: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Workers<'run> {
     cancel: &'run Cancel,
-    queue: SyncSender<Order>,
+    orders: SyncSender<Order>,
     news: Receiver<News>,
     jobs: usize,
     /// Orders that are still in the queue are answered, and not executed.
@@ -91,9 +92,9 @@ impl<'run> Workers<'run> {
         roster: &'run Roster,
     ) -> Result<(Self, Sender<News>), Error> {
         let jobs = roster.jobs();
-        let (queue, orders) = sync_channel(jobs);
+        let (orders, taken) = sync_channel(jobs);
         let (tell, news) = channel();
-        let orders = Arc::new(Mutex::new(orders));
+        let taken = Arc::new(Mutex::new(taken));
         let stopped = Arc::new(AtomicBool::new(false));
         for number in 0..jobs {
             let worker = Worker {
@@ -101,7 +102,7 @@ impl<'run> Workers<'run> {
                 sandboxes,
                 cancel,
                 roster,
-                orders: Arc::clone(&orders),
+                orders: Arc::clone(&taken),
                 stopped: Arc::clone(&stopped),
                 tell: tell.clone(),
             };
@@ -113,7 +114,7 @@ impl<'run> Workers<'run> {
             let started = threads::builder().spawn_scoped(scope, work);
             started.map_err(|source| Error::Thread { task: "for a job slot", source })?;
         }
-        Ok((Self { cancel, queue, news, jobs, stopped }, tell))
+        Ok((Self { cancel, orders, news, jobs, stopped }, tell))
     }
 
     /// Waits until every slot is ready.
@@ -129,7 +130,13 @@ impl<'run> Workers<'run> {
                 Ok(News::Ready(Err(error))) => return Err(Unready::Failed(error)),
                 Ok(News::Interrupted(signal)) => return Err(Unready::Interrupted(signal)),
                 Ok(News::Panicked) => go_down(),
-                Ok(News::Ready(Ok(())) | News::Started(_) | News::Finished(..) | News::Killed(_))
+                Ok(
+                    News::Ready(Ok(()))
+                    | News::Started(_)
+                    | News::Finished(..)
+                    | News::Killed(_)
+                    | News::NotStarted,
+                )
                 | Err(_) => {}
             }
         }
@@ -141,28 +148,30 @@ impl<'run> Workers<'run> {
         self.jobs
     }
 
-    /// Executes the attempts 0 to `total`, each by its job, and passes on what is heard of them, or `None` now and
-    /// then while nothing is. Returns when none is running. So many as `ahead` are ordered beyond those that can be
-    /// running: they start whatever is still to be heard of earlier ones.
+    /// Executes the attempts of a queue, each by its job, and passes on what is heard of them, or `None` now and then while
+    /// nothing is. Whoever hears it may queue further attempts. Returns when none waits or is running. So many as `ahead`
+    /// are ordered beyond those that can be running: they start whatever is still to be heard of earlier ones.
     ///
     /// # Panics
     /// When a slot's thread has.
     pub(crate) fn execute_all(
         &self,
-        total: usize,
+        mut waiting: Queue,
         ahead: usize,
-        job: impl Fn(usize) -> Job,
-        mut hear: impl FnMut(Option<News>) -> Flow,
+        job: impl Fn(Attempt) -> Job,
+        mut hear: impl FnMut(Option<News>, &mut Queue) -> Flow,
     ) {
-        let (mut ordered, mut ended) = (0, 0);
-        let mut last = total;
+        // How many were ordered of which it is not known what became of them.
+        let mut open = 0;
         loop {
-            while ordered < last && ordered - ended < self.jobs + ahead {
+            while open < self.jobs + ahead
+                && let Some(attempt) = waiting.pop()
+            {
                 // Slots that are gone have said why.
-                let _ = self.queue.send(Order { id: ordered, job: job(ordered) });
-                ordered += 1;
+                let _ = self.orders.send(Order { attempt, job: job(attempt) });
+                open += 1;
             }
-            if ordered == ended {
+            if open == 0 {
                 return;
             }
             let news = match self.news.recv_timeout(TICK) {
@@ -171,13 +180,14 @@ impl<'run> Workers<'run> {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            ended += usize::from(matches!(news, Some(News::Finished(..) | News::Killed(_))));
-            match hear(news) {
+            open -=
+                usize::from(matches!(news, Some(News::Finished(..) | News::Killed(_) | News::NotStarted)));
+            match hear(news, &mut waiting) {
                 Flow::On => continue,
                 Flow::NoMore => self.stopped.store(true, Ordering::SeqCst),
                 Flow::End => self.cancel.throw(),
             }
-            last = ordered;
+            waiting.close();
         }
     }
 }
@@ -242,14 +252,14 @@ impl<'run> Worker<'run> {
         let mut launched = None;
         let mut taken = None;
         loop {
-            let Some((id, mut attempt)) = launched.take() else {
+            let Some((launch, mut attempt)) = launched.take() else {
                 let Some(order) = taken.take().or_else(|| self.next()) else { return };
                 template = order.job.template;
                 launched = self.launch(&mut slot, order);
                 continue;
             };
             if !slot.wait(&mut attempt, self.cancel) {
-                self.tell(News::Killed(id));
+                self.tell(News::Killed(launch));
                 return self.cancelled();
             }
             self.roster.ended(self.number);
@@ -260,36 +270,39 @@ impl<'run> Worker<'run> {
                 let next = taken.take_if(|order| order.job.template == template);
                 launched = next.and_then(|order| self.launch(&mut slot, order));
             }
-            self.tell(News::Finished(id, Some(Box::new(attempt.finish()))));
+            self.tell(News::Finished(launch, Box::new(attempt.finish())));
         }
     }
 
     /// Starts an attempt, unless none may start any more.
-    fn launch(&self, slot: &mut Slot<'run>, order: Order) -> Option<(usize, Attempt)> {
-        let Order { id, job: Job { template, mut plan, is_test } } = order;
+    fn launch(&self, slot: &mut Slot<'run>, order: Order) -> Option<(Launch, sandbox::Attempt)> {
+        let Order { attempt, job: Job { template, mut plan, is_test } } = order;
         if self.stopped.load(Ordering::SeqCst) || self.cancel.is_thrown() {
-            self.tell(News::Finished(id, None));
+            self.tell(News::NotStarted);
             return None;
         }
+        let launch = Launch { attempt, slot: self.number, at: Instant::now() };
         // Before it has any output of its own, which may go to the same terminal.
-        self.tell(News::Started(id));
+        self.tell(News::Started(launch));
         slot_environment::tell(
             &mut plan.workload.environment,
-            slot_environment::of_slot(self.number, is_test),
+            slot_environment::of_slot(launch.slot, is_test),
         );
         roots::complete(&mut plan.workload.environment, &self.sandboxes.image);
-        let attempt = match self.sandboxes.templates.get(template).map_or(Ok(()), |other| slot.enter(other)) {
+        let running = match self.sandboxes.templates.get(template).map_or(Ok(()), |other| slot.enter(other)) {
             Ok(()) => slot.launch(&plan),
-            Err(error) => Attempt::without_sandbox(error),
+            Err(error) => sandbox::Attempt::without_sandbox(error),
         };
-        self.roster.started(self.number, id, slot.zygote());
-        Some((id, attempt))
+        let Attempt { id, unit, nth } = attempt;
+        let started = Started { id, test: unit, is_first: nth.is_first(), zygote: slot.zygote() };
+        self.roster.started(launch.slot, started);
+        Some((launch, running))
     }
 
     /// What has been ordered will not be executed.
     fn cancelled(&self) {
-        while let Some(Order { id, .. }) = self.next() {
-            self.tell(News::Finished(id, None));
+        while self.next().is_some() {
+            self.tell(News::NotStarted);
         }
     }
 
@@ -311,26 +324,30 @@ impl<'run> Worker<'run> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::AttemptId;
     use crate::schedule;
+    use crate::schedule::queue::Nth;
     use crate::settings::{Execution, Process, Setting};
     use crate::testing::builders;
     use isotest_core::limits::Limits;
+    use isotest_core::outcome::Outcome;
+    use std::collections::HashSet;
     use std::num::NonZeroUsize;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     /// Waits for what a slot does whose thread panics. A second sender is held, as it is while signals are watched for.
     fn with_a_panic<T>(wait: impl FnOnce(&Workers<'_>) -> T) -> (thread::Result<T>, bool) {
         let cancel = Cancel::new().unwrap();
-        let (queue, orders) = sync_channel(1);
+        let (orders, taken) = sync_channel(1);
         let (tell, news) = channel();
         let workers =
-            Workers { cancel: &cancel, queue, news, jobs: 1, stopped: Arc::new(AtomicBool::new(false)) };
+            Workers { cancel: &cancel, orders, news, jobs: 1, stopped: Arc::new(AtomicBool::new(false)) };
         let waited = thread::scope(|scope| {
             let alarm = Alarm { cancel: &cancel, tell: tell.clone() };
             let slot = scope.spawn(move || {
                 let _alarm = alarm;
                 // With it the orders are lost that it has not answered.
-                let _orders = orders;
+                let _taken = taken;
                 resume_unwind(Box::new("a bug"))
             });
             let waited = catch_unwind(AssertUnwindSafe(|| wait(&workers)));
@@ -341,7 +358,7 @@ mod tests {
         (waited, cancel.is_thrown())
     }
 
-    fn job(_: usize) -> Job {
+    fn job(_: Attempt) -> Job {
         let test = builders::test("tour", "reads");
         let execution = Execution {
             jobs: Setting::default(NonZeroUsize::MIN),
@@ -352,14 +369,90 @@ mod tests {
             fail_on_leak: Setting::default(false),
             process: Process::Test,
         };
-        Job { template: 0, plan: schedule::plan(&test, &execution, &Limits::default()), is_test: true }
+        Job {
+            template: 0,
+            plan: schedule::plan(&test, Nth::ONLY, &execution, &Limits::default()),
+            is_test: true,
+        }
     }
 
     #[test]
     fn a_panic_of_a_slot_ends_the_run() {
         let (ready, cancelled) = with_a_panic(|workers| workers.ready().is_ok());
         assert_eq!((ready.is_err(), cancelled), (true, true));
-        let (executed, cancelled) = with_a_panic(|workers| workers.execute_all(3, 0, job, |_| Flow::On));
+        let (executed, cancelled) =
+            with_a_panic(|workers| workers.execute_all(Queue::new(3, 1), 0, job, |_, _| Flow::On));
         assert_eq!((executed.is_err(), cancelled), (true, true));
+    }
+    /// Executes a queue in slots that take what is ordered and answer as if they had executed it. Returns what was
+    /// executed: unit, number of the attempt, and id.
+    fn executed(
+        jobs: usize,
+        queue: Queue,
+        mut hear: impl FnMut(Launch, &mut Queue) -> Flow,
+    ) -> Vec<(usize, u32, AttemptId)> {
+        let cancel = Cancel::new().unwrap();
+        let (orders, taken) = sync_channel::<Order>(jobs);
+        let (tell, news) = channel();
+        let stopped = Arc::new(AtomicBool::new(false));
+        let workers = Workers { cancel: &cancel, orders, news, jobs, stopped: Arc::clone(&stopped) };
+        let (mut seen, mut answers) = (Vec::new(), 0);
+        thread::scope(|scope| {
+            let cancel = &cancel;
+            let slot = scope.spawn(move || {
+                let mut orders = 0;
+                for Order { attempt, .. } in taken {
+                    orders += 1;
+                    let launch = Launch { attempt, slot: 0, at: Instant::now() };
+                    let record = Box::new(builders::record(Outcome::Failed { code: 101 }));
+                    let is_over = stopped.load(Ordering::SeqCst) || cancel.is_thrown();
+                    let answer = if is_over { News::NotStarted } else { News::Finished(launch, record) };
+                    tell.send(answer).unwrap();
+                }
+                orders
+            });
+            workers.execute_all(queue, jobs, job, |news, queue| {
+                answers += usize::from(news.is_some());
+                let Some(News::Finished(launch, _)) = news else { return Flow::On };
+                let Attempt { id, unit, nth } = launch.attempt;
+                seen.push((unit, nth.number, id));
+                hear(launch, queue)
+            });
+            drop(workers);
+            assert_eq!(slot.join().unwrap(), answers, "what was ordered is answered");
+        });
+        seen
+    }
+
+    #[test]
+    fn what_is_queued_while_others_run_is_executed_too() {
+        for jobs in [1, 3] {
+            let seen = executed(jobs, Queue::new(4, 3), |launch, queue| {
+                // The second test passes at once, the third in its second attempt.
+                let passes =
+                    launch.attempt.unit == 1 || (launch.attempt.unit, launch.attempt.nth.number) == (2, 2);
+                assert_eq!(!passes && queue.again(launch.attempt), !passes && launch.attempt.nth.number < 3);
+                Flow::On
+            });
+            let attempts_at =
+                |unit| seen.iter().filter(move |(of, ..)| *of == unit).map(|(_, number, _)| *number);
+            let numbers: Vec<Vec<u32>> = (0..4).map(|unit| attempts_at(unit).collect()).collect();
+            assert_eq!(numbers, [vec![1, 2, 3], vec![1], vec![1, 2], vec![1, 2, 3]]);
+            let ids: HashSet<_> = seen.iter().map(|(.., id)| id).collect();
+            assert_eq!(ids.len(), seen.len());
+        }
+    }
+
+    #[test]
+    fn nothing_starts_after_the_end_and_what_was_ordered_is_answered() {
+        for (flow, jobs) in [(Flow::NoMore, 1), (Flow::NoMore, 3), (Flow::End, 1), (Flow::End, 3)] {
+            let mut heard = 0;
+            let seen = executed(jobs, Queue::new(100, 3), |launch, queue| {
+                heard += 1;
+                assert_eq!(queue.again(launch.attempt), heard == 1, "the queue is closed after the first");
+                flow
+            });
+            assert!((1..=2 * jobs).contains(&seen.len()), "{flow:?} {jobs}: {seen:?}");
+        }
     }
 }

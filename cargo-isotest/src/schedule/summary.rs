@@ -71,7 +71,7 @@ impl Summary {
         Self { selection, ..Self::default() }
     }
 
-    /// Takes a test's last attempt into account.
+    /// Takes an attempt into account. Each test is counted once: by [`Counts::retract`] an earlier verdict on it goes.
     pub(crate) fn add(&mut self, test: &TestCase, verdict: &Verdict, record: &Record) {
         self.counts.add(verdict);
         self.suspect += usize::from(record.suspect.is_some());

@@ -1,5 +1,7 @@
 //! Tests and records for tests that need finished attempts.
 
+use crate::registry::AttemptId;
+use crate::schedule::queue::{Attempt, Launch, Nth};
 use crate::testcase::{TestBinary, TestCase};
 use crate::verdict::{Rules, Testimony, Verdict, judge};
 use isotest_core::outcome::{ChangedPaths, Ending, Exit, LeftProcess, Outcome};
@@ -12,7 +14,7 @@ use isotest_core::step::{Step, StepError};
 use isotest_core::usage::{Children, Cpu, Disk, Io, MemorySplit, Oom, Pressure, Reading, Source, Usage};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A stream that keeps what is written to it.
 #[derive(Clone, Default)]
@@ -131,6 +133,12 @@ pub(crate) fn record(outcome: Outcome) -> Record {
 /// The verdict on it where leaks are no failures and the harness says nothing else.
 pub(crate) fn verdict(record: &Record) -> Verdict {
     judge(&record.outcome, Testimony::Agrees, Rules::default())
+}
+
+/// The first attempt of a run, the only one at its test, started now.
+pub(crate) fn launch() -> Launch {
+    let attempt = Attempt { id: AttemptId::FIRST, unit: 0, nth: Nth::ONLY };
+    Launch { attempt, slot: 0, at: Instant::now() }
 }
 
 /// A process without anything to look into.

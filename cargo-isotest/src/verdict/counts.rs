@@ -45,6 +45,11 @@ impl Counts {
         self.0[verdict.kind() as usize].0[verdict.effect() as usize] += 1;
     }
 
+    /// Takes a verdict back in whose place another comes, or none.
+    pub(crate) fn retract(&mut self, verdict: &Verdict) {
+        self.0[verdict.kind() as usize].0[verdict.effect() as usize] -= 1;
+    }
+
     /// All tests that have a verdict.
     pub(crate) fn total(&self) -> usize {
         self.0.iter().copied().map(Count::total).sum()
@@ -91,5 +96,9 @@ mod tests {
         let leaked = counts[Kind::Leaked];
         assert_eq!((leaked.total(), leaked.bad(), leaked[Effect::Passes]), (3, 2, 1));
         assert_eq!(counts.effect(), Effect::Fails);
+        for fails in [true, true] {
+            counts.retract(&Verdict::Leaked { fails });
+        }
+        assert_eq!((counts.total(), counts.effect()), (1, Effect::Passes));
     }
 }

@@ -8,7 +8,7 @@ use crate::cargo::build::Directories;
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::invocation::Caller;
-use crate::registry::{Listener, Roster};
+use crate::registry::{AttemptId, Listener, Roster, Started};
 use crate::report;
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::missing_paths;
@@ -85,7 +85,8 @@ pub(crate) fn attended(
         isolation.remarks.extend(Listener::remark(&listener));
         say(settings, &report::before_command(&isolation));
         let attempt = slot.launch_last(&attended_by_us(plan(workload, settings, sandboxes.limits.clone())));
-        roster.started(0, 0, slot.zygote());
+        let id = AttemptId::FIRST;
+        roster.started(0, Started { id, test: 0, is_first: true, zygote: slot.zygote() });
         let record = finish(attempt, settings, &signals);
         roster.ended(0);
         record

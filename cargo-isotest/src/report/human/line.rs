@@ -1,6 +1,7 @@
 //! One attempt as text: its line, what else is to be said about it, and what it printed; pure.
 
 use super::autopsy;
+use crate::schedule::queue::Nth;
 use crate::testcase::TestCase;
 use crate::text::captured::captured;
 use crate::text::sanitize::{block, word};
@@ -25,7 +26,7 @@ const SHOWN_PROCESSES: usize = 5;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) test: &'a TestCase,
-    pub(super) number: u32,
+    pub(super) nth: Nth,
     pub(super) verdict: &'a Verdict,
     pub(super) record: &'a Record,
 }
@@ -39,7 +40,8 @@ impl Attempt<'_> {
     /// The attempt's line, binary ids padded to a width.
     pub(super) fn line(&self, id_width: usize) -> String {
         let Record { ending, usage, .. } = self.record;
-        let again = if self.number > 1 { format!(" (attempt {})", self.number) } else { String::new() };
+        let Nth { number, total } = self.nth;
+        let again = if total > 1 { format!(" (attempt {number} of {total})") } else { String::new() };
         let rest = columns(ending.as_ref(), usage, self.test, id_width) + &again;
         headed(style(self.verdict), &status(self.verdict), &rest)
     }
@@ -239,7 +241,7 @@ mod tests {
     fn show(record: &Record, leaks_fail: bool, verbose: bool) -> String {
         let test = builders::test("tour::parser", "accepts_empty_input");
         let verdict = judge(&record.outcome, Testimony::Agrees, Rules { leaks_fail });
-        let attempt = Attempt { test: &test, number: 1, verdict: &verdict, record };
+        let attempt = Attempt { test: &test, nth: Nth::ONLY, verdict: &verdict, record };
         let colored = attempt.line(14) + &attempt.details(verbose);
         anstream::adapter::strip_str(&colored).to_string()
     }
@@ -342,10 +344,15 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
         let name = format!("{}\x1b[2K\x1b]0;t\x07\r\n", "n".repeat(100));
         let test = builders::test("tour\x1b[1A", &name);
         let record = builders::record(Outcome::Passed);
-        let attempt = Attempt { test: &test, number: 2, verdict: &Verdict::Passed, record: &record };
+        let attempt = Attempt {
+            test: &test,
+            nth: Nth { number: 2, total: 3 },
+            verdict: &Verdict::Passed,
+            record: &record,
+        };
         let line = anstream::adapter::strip_str(&attempt.line(4)).to_string();
         assert_eq!(line.lines().count(), 1);
-        assert!(line.ends_with(&format!("  tour  {}␍␊ (attempt 2)\n", "n".repeat(100))), "{line:?}");
+        assert!(line.ends_with(&format!("  tour  {}␍␊ (attempt 2 of 3)\n", "n".repeat(100))), "{line:?}");
     }
 
     #[test]
@@ -358,7 +365,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
         };
         let test = builders::test("tour", "shouts");
         let verdict = builders::verdict(&record);
-        let output = Attempt { test: &test, number: 1, verdict: &verdict, record: &record }.output();
+        let output = Attempt { test: &test, nth: Nth::ONLY, verdict: &verdict, record: &record }.output();
         assert!(output.contains("last \x1b[31mred\n\x1b[0m"), "{output:?}");
         assert_data_eq!(
             anstream::adapter::strip_str(&output).to_string(),
@@ -382,7 +389,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
         let mut record = builders::record(Outcome::TimedOut);
         record.stderr = Captured::default();
         let test = builders::test("tour", "silent");
-        let attempt = Attempt { test: &test, number: 1, verdict: &Verdict::TimedOut, record: &record };
+        let attempt = Attempt { test: &test, nth: Nth::ONLY, verdict: &Verdict::TimedOut, record: &record };
         assert_eq!(attempt.output(), "");
     }
 }

@@ -43,8 +43,8 @@ pub(super) struct Human {
     settings: HumanSettings,
     running: Running,
     id_width: usize,
-    /// The lines of the tests that did not pass, to be repeated at the end.
-    bad_lines: Vec<String>,
+    /// The titles and lines of the tests that did not pass in their latest attempts, to be repeated at the end.
+    bad_lines: Vec<(String, String)>,
 }
 
 impl Human {
@@ -61,18 +61,19 @@ impl Human {
                 self.running.expect(*tests, now);
                 opening::lines(event)
             }
-            Event::AttemptStarted { test } => {
-                self.running.start(test, now);
+            Event::AttemptStarted { test, launch } => {
+                self.running.start(test, launch.at);
                 if self.settings.no_capture { headed(NOTE, "Start", &title(test)) } else { String::new() }
             }
-            Event::AttemptFinished { test, attempt, verdict, record } => {
-                self.finished(&Attempt { test, number: *attempt, verdict, record })
+            Event::AttemptFinished { test, launch, is_last, verdict, record } => {
+                self.finished(&Attempt { test, nth: launch.attempt.nth, verdict, record }, *is_last)
             }
-            Event::ProcessFinished { process, verdict, record, shows_output, .. } => {
-                self.process_finished(&Attempt { test: process, number: 1, verdict, record }, *shows_output)
+            Event::ProcessFinished { process, launch, verdict, record, shows_output, .. } => {
+                let attempt = Attempt { test: process, nth: launch.attempt.nth, verdict, record };
+                self.process_finished(&attempt, *shows_output)
             }
             Event::AttemptInterrupted { test } => {
-                self.running.finish(test, false);
+                self.running.finish(test, true, false);
                 interrupted(test, self.id_width)
             }
             Event::Cancelled { by } => closing::cancelling(*by),
@@ -80,15 +81,19 @@ impl Human {
         }
     }
 
-    fn finished(&mut self, attempt: &Attempt<'_>) -> String {
+    fn finished(&mut self, attempt: &Attempt<'_>, is_last: bool) -> String {
         let is_bad = !attempt.verdict.passes();
-        self.running.finish(attempt.test, is_bad);
+        self.running.finish(attempt.test, is_last, is_bad);
         let line = attempt.line(self.id_width);
+        if !attempt.nth.is_first() {
+            let title = title(attempt.test);
+            self.bad_lines.retain(|(of, _)| *of != title);
+        }
         let details = attempt.details(self.settings.verbose);
         if !is_bad {
             return line + &details;
         }
-        self.bad_lines.push(line.clone());
+        self.bad_lines.push((title(attempt.test), line.clone()));
         line + &details + &attempt.output()
     }
 
@@ -104,7 +109,8 @@ impl Human {
             return String::new();
         }
         let heading = headed(WARN, "Not passed", &format!("{}:", plural(self.bad_lines.len(), "test")));
-        heading + &std::mem::take(&mut self.bad_lines).concat()
+        let lines = std::mem::take(&mut self.bad_lines).into_iter().map(|(_, line)| line);
+        heading + &lines.collect::<String>()
     }
 }
 
@@ -144,6 +150,7 @@ fn id_width(binaries: &[Arc<TestBinary>]) -> usize {
 #[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
+    use crate::schedule::queue::Nth;
     use crate::schedule::summary::{Selection, Summary};
     use crate::testing::builders;
     use crate::verdict::{Rules, Testimony, judge};
@@ -173,8 +180,15 @@ mod tests {
             let (test, record) =
                 (builders::test("tour", &format!("test_{index}")), builders::record(outcome));
             let verdict = judge(&record.outcome, Testimony::Agrees, rules);
-            tell(Event::AttemptStarted { test: &test });
-            tell(Event::AttemptFinished { test: &test, attempt: 1, verdict: &verdict, record: &record });
+            let launch = builders::launch();
+            tell(Event::AttemptStarted { test: &test, launch });
+            tell(Event::AttemptFinished {
+                test: &test,
+                launch,
+                is_last: true,
+                verdict: &verdict,
+                record: &record,
+            });
             summary.add(&test, &verdict, &record);
         }
         summary.wall = Duration::from_millis(1_200);
@@ -253,14 +267,55 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
     }
 
     #[test]
+    fn only_the_latest_attempt_at_a_test_is_repeated_at_the_end() {
+        let written = builders::Written::default();
+        let mut human =
+            Human::new(Screen::new(Box::new(written.clone()), false, None), HumanSettings::default());
+        for (name, number, outcome) in [
+            ("flaky", 1, Outcome::Failed { code: 101 }),
+            ("fails", 1, Outcome::TimedOut),
+            ("flaky", 2, Outcome::Passed),
+            ("fails", 2, Outcome::OomKilled),
+        ] {
+            let (test, mut record) = (builders::test("tour", name), builders::record(outcome));
+            record.stderr.head.clear();
+            let mut launch = builders::launch();
+            launch.attempt.nth = Nth { number, total: 2 };
+            let verdict = builders::verdict(&record);
+            human
+                .event(&Event::AttemptFinished {
+                    test: &test,
+                    launch,
+                    is_last: number == 2,
+                    verdict: &verdict,
+                    record: &record,
+                })
+                .unwrap();
+        }
+        assert_data_eq!(
+            written.text() + &anstream::adapter::strip_str(&human.repeated()).to_string(),
+            str![[r#"
+        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  flaky (attempt 1 of 2)
+     TIMEOUT [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  fails (attempt 1 of 2)
+             its time ran out, and it was killed
+        PASS [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  flaky (attempt 2 of 2)
+         OOM [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  fails (attempt 2 of 2)
+             it reached its memory limit, and the kernel killed 1 process
+  Not passed 1 test:
+         OOM [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  fails (attempt 2 of 2)
+
+"#]]
+        );
+    }
+
+    #[test]
     fn what_is_killed_with_the_run_is_named() {
         let written = builders::Written::default();
         let mut human =
             Human::new(Screen::new(Box::new(written.clone()), false, None), HumanSettings::default());
         let test = builders::test("tour", "slow");
-        for event in [Event::AttemptStarted { test: &test }, Event::AttemptInterrupted { test: &test }] {
-            human.event(&event).unwrap();
-        }
+        human.event(&Event::AttemptStarted { test: &test, launch: builders::launch() }).unwrap();
+        human.event(&Event::AttemptInterrupted { test: &test }).unwrap();
         assert_data_eq!(
             written.text(),
             str![[r#"

@@ -47,17 +47,18 @@ impl Running {
         (self.total, self.began) = (total, now);
     }
 
-    pub(crate) fn start(&mut self, test: &TestCase, now: Instant) {
-        self.tests.push(RunningTest { title: title(test), began: now, told_slow: false });
+    pub(crate) fn start(&mut self, test: &TestCase, at: Instant) {
+        self.tests.push(RunningTest { title: title(test), began: at, told_slow: false });
     }
 
-    pub(crate) fn finish(&mut self, test: &TestCase, failed: bool) {
+    /// An attempt at the test has ended; the test is done with its last.
+    pub(crate) fn finish(&mut self, test: &TestCase, is_last: bool, failed: bool) {
         let title = title(test);
         if let Some(index) = self.tests.iter().position(|running| running.title == title) {
             self.tests.remove(index);
         }
-        self.done += 1;
-        self.failures += usize::from(failed);
+        self.done += usize::from(is_last);
+        self.failures += usize::from(is_last && failed);
     }
 
     /// The titles of the tests that have become slow since this was last asked.
@@ -231,7 +232,8 @@ mod tests {
         let mut running = three_running(now);
         screen.show(&running, now);
         screen.write("first line\n").unwrap();
-        running.finish(&builders::test("tour::parser", "rejects_nul"), true);
+        let rejected = builders::test("tour::parser", "rejects_nul");
+        running.finish(&rejected, true, true);
         screen.show(&running, now + Duration::from_secs(3));
         screen.write("second line\nthird line\n").unwrap();
         term.contents()
@@ -263,6 +265,18 @@ third line
              tour::parser accepts_empt…
 "#]]
         );
+    }
+
+    #[test]
+    fn a_test_is_done_with_its_last_attempt() {
+        let now = Instant::now();
+        let mut running = three_running(now);
+        let test = builders::test("tour::parser", "rejects_nul");
+        running.finish(&test, false, true);
+        assert!(running.standing(now).ends_with(" 0/41"), "{}", running.standing(now));
+        running.start(&test, now);
+        running.finish(&test, true, true);
+        assert!(running.standing(now).ends_with(" 1/41, 1 failed"), "{}", running.standing(now));
     }
 
     #[test]

@@ -64,8 +64,9 @@ impl<'a> Line<'a> {
                     remarks: &isolation.remarks,
                 }))
             }
-            Event::AttemptFinished { test, attempt, verdict, record } => {
-                Some(Self::AttemptFinished(Box::new(AttemptFinished::of(test, attempt, verdict, record))))
+            Event::AttemptFinished { test, launch, verdict, record, .. } => {
+                let number = launch.attempt.nth.number;
+                Some(Self::AttemptFinished(Box::new(AttemptFinished::of(test, number, verdict, record))))
             }
             Event::ProcessFinished { process, tests, verdict, record, .. } => {
                 Some(Self::ProcessFinished(Box::new(ProcessFinished::of(process, tests, verdict, record))))
@@ -287,9 +288,15 @@ mod tests {
         let mut json = Json::new(Box::new(written.clone()));
         let (test, mut record) = (builders::test("tour", "a\nb"), builders::record(builders::not_isolated()));
         record.stdout.head = b"x\ny\r\n\xff\x1b[2J".to_vec();
-        json.event(&Event::AttemptStarted { test: &test }).unwrap();
+        json.event(&Event::AttemptStarted { test: &test, launch: builders::launch() }).unwrap();
         let verdict = builders::verdict(&record);
-        let finished = Event::AttemptFinished { test: &test, attempt: 1, verdict: &verdict, record: &record };
+        let finished = Event::AttemptFinished {
+            test: &test,
+            launch: builders::launch(),
+            is_last: true,
+            verdict: &verdict,
+            record: &record,
+        };
         json.event(&finished).unwrap();
         json.event(&Event::RunFinished { summary: &Summary::default() }).unwrap();
         let lines = written.text();

@@ -1,0 +1,132 @@
+//! The attempts that are still to be executed, in order; pure.
+
+use crate::registry::AttemptId;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// Place of an attempt among those at the same test: attempt `number` of at most `total`, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Nth {
+    /// The attempt's own number.
+    pub(crate) number: u32,
+    /// How many attempts there are at most.
+    pub(crate) total: u32,
+}
+
+impl Nth {
+    /// The only attempt.
+    pub(crate) const ONLY: Self = Self::first_of(1);
+
+    /// The first of so many attempts.
+    pub(crate) const fn first_of(total: u32) -> Self {
+        Self { number: 1, total }
+    }
+
+    /// Whether no attempt came before.
+    pub(crate) const fn is_first(self) -> bool {
+        self.number == 1
+    }
+
+    fn next(self) -> Option<Self> {
+        (self.number < self.total).then(|| Self { number: self.number + 1, ..self })
+    }
+}
+
+/// An attempt at what one process executes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    /// The id that no other attempt of the run has.
+    pub(crate) id: AttemptId,
+    /// The place of what is executed among all that is.
+    pub(crate) unit: usize,
+    /// Which attempt at it this is.
+    pub(crate) nth: Nth,
+}
+
+/// An attempt that has started.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Launch {
+    /// The attempt.
+    pub(crate) attempt: Attempt,
+    /// The job slot that executes it, counted from 0.
+    pub(crate) slot: usize,
+    /// When it started.
+    pub(crate) at: Instant,
+}
+
+/// Attempts that wait for a job slot. The queue may grow while earlier attempts run, until it is closed.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    waiting: VecDeque<Attempt>,
+    ids: usize,
+    is_closed: bool,
+}
+
+impl Queue {
+    /// The first attempts at so many units, each of which may be attempted so often.
+    pub(crate) fn new(units: usize, attempts: u32) -> Self {
+        let mut queue = Self::default();
+        for unit in 0..units {
+            queue.push(unit, Nth::first_of(attempts));
+        }
+        queue
+    }
+
+    /// Queues another attempt at the same unit, behind all that wait. Returns whether there will be one: not after the last,
+    /// and not once the queue is closed.
+    pub(crate) fn again(&mut self, attempt: Attempt) -> bool {
+        match attempt.nth.next() {
+            Some(nth) if !self.is_closed => {
+                self.push(attempt.unit, nth);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn push(&mut self, unit: usize, nth: Nth) {
+        self.waiting.push_back(Attempt { id: AttemptId::nth(self.ids), unit, nth });
+        self.ids += 1;
+    }
+
+    /// Takes the first attempt.
+    pub(super) fn pop(&mut self) -> Option<Attempt> {
+        self.waiting.pop_front()
+    }
+
+    /// Gives up what waits, and whatever would come.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+        self.waiting.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn attempts_at_a_test_have_numbers_of_their_own_and_ids_that_no_other_has() {
+        let mut queue = Queue::new(2, 3);
+        let mut taken = Vec::new();
+        while let Some(attempt) = queue.pop() {
+            let again = queue.again(attempt);
+            assert_eq!(again, attempt.nth.number < 3);
+            taken.push(attempt);
+        }
+        let places: Vec<_> = taken.iter().map(|attempt| (attempt.unit, attempt.nth.number)).collect();
+        assert_eq!(places, [(0, 1), (1, 1), (0, 2), (1, 2), (0, 3), (1, 3)]);
+        assert!(taken.iter().all(|attempt| attempt.nth.total == 3));
+        assert_eq!(taken.iter().map(|attempt| attempt.id).collect::<HashSet<_>>().len(), 6);
+    }
+
+    #[test]
+    fn a_closed_queue_is_empty_and_stays_so() {
+        let mut queue = Queue::new(2, 2);
+        let first = queue.pop().unwrap();
+        queue.close();
+        assert!(!queue.again(first));
+        assert_eq!(queue.pop(), None);
+    }
+}
