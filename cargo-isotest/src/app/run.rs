@@ -9,7 +9,7 @@ use crate::harness::libtest::WholeBinary;
 use crate::harness::together::{self, Unit};
 use crate::invocation::Caller;
 use crate::registry::{Listener, Roster};
-use crate::report::{self, ReportSettings, Reporters};
+use crate::report::{ReportSettings, Reporters};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots;
 use crate::schedule::events::{Event, Reporter};
@@ -91,7 +91,7 @@ impl Run<'_> {
     }
 
     fn execute_tests(&self, selected: &Selected, whole: &[WholeBinary]) -> Result<End, Error> {
-        let mut reporters = self.reporters();
+        let mut reporters = self.reporters()?;
         let binaries = binaries_of(selected);
         let is_selected = |whole: &&WholeBinary| binaries.iter().any(|binary| binary.id == whole.id);
         let whole: Vec<WholeBinary> = whole.iter().filter(is_selected).cloned().collect();
@@ -123,12 +123,13 @@ impl Run<'_> {
             ignored: selected.ignored,
             filtered_out: selected.filtered,
         };
-        end_of(schedule.execute(self.workers, selection, &mut reporters))
+        let finished = schedule.execute(self.workers, selection, &mut reporters);
+        end_of(finished, reporters.lost())
     }
 
-    fn reporters(&self) -> Reporters {
+    fn reporters(&self) -> Result<Reporters, Error> {
         let cargo = &self.settings.cargo.output;
-        report::open(ReportSettings {
+        Reporters::open(ReportSettings {
             format: self.settings.message_format.value,
             color: self.settings.color.value,
             verbose: cargo.verbose > 0,
@@ -148,12 +149,13 @@ fn binaries_of(selected: &Selected) -> Vec<Arc<TestBinary>> {
     binaries
 }
 
-fn end_of(Finished { summary, unwritten }: Finished) -> Result<End, Error> {
+/// How we end after a run; `lost` is a report that could not be written to its end, while others tell of the run.
+fn end_of(Finished { summary, unwritten }: Finished, lost: Option<Error>) -> Result<End, Error> {
     if let Some(Cancellation::Signal(signal)) = summary.cancelled {
         return Ok(End::Interrupted(signal));
     }
-    if let Some(error) = unwritten {
-        return Err(Error::Output(error));
+    if let Some(error) = unwritten.map(Error::Output).or(lost) {
+        return Err(error);
     }
     Ok(End::Exit(Exit::from(summary.effect())))
 }

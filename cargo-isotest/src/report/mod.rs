@@ -2,35 +2,80 @@
 
 pub(crate) mod human;
 mod json;
+mod target;
 
 pub(crate) use human::{Words, after_command, before_command, before_shell, gap, title};
 pub(crate) use json::command as command_as_json;
+pub(crate) use target::Target;
 
 use crate::cli::MessageFormat;
+use crate::error::Error;
 use crate::schedule::events::{Event, Reporter};
-use anstream::{AutoStream, ColorChoice};
-use console::Term;
+use anstream::ColorChoice;
 use human::{Bar, Human, HumanSettings, Screen};
 use json::Json;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
+
+/// A reporter and where its text goes.
+struct Outlet {
+    reporter: Box<dyn Reporter>,
+    target: Target,
+}
 
 /// Hands every event to every reporter.
 #[derive(Default)]
-pub(crate) struct Reporters(Vec<Box<dyn Reporter>>);
+pub(crate) struct Reporters {
+    outlets: Vec<Outlet>,
+    /// The first failure to write a file.
+    lost: Option<Error>,
+}
 
 impl std::fmt::Debug for Reporters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Reporters").field(&self.0.len()).finish()
+        f.debug_tuple("Reporters").field(&self.outlets.len()).finish()
     }
 }
 
 impl Reporters {
+    /// The reporters for these settings, each with its target opened.
+    ///
+    /// # Errors
+    /// When a target cannot be.
+    pub(crate) fn open(settings: ReportSettings) -> Result<Self, Error> {
+        let mut reporters = Self::default();
+        for (format, target) in outlets(settings.format) {
+            let writer = target.open()?;
+            let reporter: Box<dyn Reporter> = match format {
+                MessageFormat::Human => Box::new(human(settings, target, writer)),
+                MessageFormat::Json => Box::new(Json::new(writer)),
+            };
+            reporters.outlets.push(Outlet { reporter, target: target.clone() });
+        }
+        Ok(reporters)
+    }
+
+    /// The file that could not be written to its end, if there is one. The run went on without it, and all the other
+    /// reporters tell how it went.
+    pub(crate) fn lost(&mut self) -> Option<Error> {
+        self.lost.take()
+    }
+
     fn each(&mut self, mut tell: impl FnMut(&mut dyn Reporter) -> io::Result<()>) -> io::Result<()> {
         let mut result = Ok(());
-        for reporter in &mut self.0 {
-            // One that fails must not keep the others from their event; the first failure is told.
-            result = result.and(tell(reporter.as_mut()));
-        }
+        let lost = &mut self.lost;
+        // One that fails must not keep the others from their event; the first failure is told.
+        self.outlets.retain_mut(|Outlet { reporter, target }| match tell(reporter.as_mut()) {
+            Err(error) if target.is_file() => {
+                lost.get_or_insert(target.unwritten(error));
+                false
+            }
+            told => {
+                if result.is_ok() {
+                    result = told;
+                }
+                true
+            }
+        });
         result
     }
 }
@@ -58,76 +103,79 @@ pub(crate) struct ReportSettings {
     pub(crate) no_capture: bool,
 }
 
-/// The reporters for these settings, on this process's standard streams.
-pub(crate) fn open(settings: ReportSettings) -> Reporters {
-    let mut reporters: Vec<Box<dyn Reporter>> = Vec::new();
-    match settings.format {
-        MessageFormat::Human => reporters.push(Box::new(on_stdout(settings))),
+/// What is reported, and where, if standard output is to carry this format. People always have their report.
+const fn outlets(on_stdout: MessageFormat) -> &'static [(MessageFormat, Target)] {
+    match on_stdout {
+        MessageFormat::Human => &[(MessageFormat::Human, Target::Stdout)],
         MessageFormat::Json => {
-            reporters.push(Box::new(on_stderr(settings)));
-            reporters.push(Box::new(Json::new(Box::new(io::stdout()))));
+            &[(MessageFormat::Human, Target::Stderr), (MessageFormat::Json, Target::Stdout)]
         }
     }
-    Reporters(reporters)
 }
 
-fn on_stdout(settings: ReportSettings) -> Human {
-    let colored = is_colored(settings.color, || AutoStream::choice(&io::stdout()));
-    let bar = shows_bar(settings, io::stdout().is_terminal()).then(|| Bar::on(Term::buffered_stdout()));
-    human(settings, Box::new(io::stdout()), colored, bar)
+fn human(settings: ReportSettings, target: &Target, writer: Box<dyn Write + Send>) -> Human {
+    let ReportSettings { color, verbose, no_capture, .. } = settings;
+    let bar = target.terminal().filter(|_| allows_bar(no_capture)).map(Bar::on);
+    let screen = Screen::new(writer, target.is_colored(color), bar);
+    Human::new(screen, HumanSettings { verbose, no_capture })
 }
 
-fn on_stderr(settings: ReportSettings) -> Human {
-    let colored = is_colored(settings.color, || AutoStream::choice(&io::stderr()));
-    let bar = shows_bar(settings, io::stderr().is_terminal()).then(|| Bar::on(Term::buffered_stderr()));
-    human(settings, Box::new(io::stderr()), colored, bar)
-}
-
-fn human(settings: ReportSettings, writer: Box<dyn Write + Send>, colored: bool, bar: Option<Bar>) -> Human {
-    let ReportSettings { verbose, no_capture, .. } = settings;
-    Human::new(Screen::new(writer, colored, bar), HumanSettings { verbose, no_capture })
-}
-
-fn is_colored(wish: ColorChoice, of_stream: impl FnOnce() -> ColorChoice) -> bool {
-    let choice = if wish == ColorChoice::Auto { of_stream() } else { wish };
-    choice != ColorChoice::Never
-}
-
-fn shows_bar(settings: ReportSettings, is_terminal: bool) -> bool {
+fn allows_bar(no_capture: bool) -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    is_terminal && !settings.no_capture && !is_dumb && std::env::var_os("CI").is_none()
+    !no_capture && !is_dumb && std::env::var_os("CI").is_none()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::schedule::summary::Cancellation;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use crate::testing::builders;
+    use std::fs::File;
 
-    struct Counting(Arc<AtomicUsize>);
+    const EVENT: Event<'_> = Event::Cancelled { by: Cancellation::FailFast };
 
-    impl Reporter for Counting {
-        fn event(&mut self, _: &Event<'_>) -> io::Result<()> {
-            self.0.fetch_add(1, Ordering::Relaxed);
-            Err(io::ErrorKind::BrokenPipe.into())
+    /// A reporter for people that writes to this.
+    fn outlet(target: Target, writer: Box<dyn Write + Send>) -> Outlet {
+        Outlet { reporter: Box::new(human(ReportSettings::default(), &target, writer)), target }
+    }
+
+    /// A device that is always full.
+    fn full() -> Box<dyn Write + Send> {
+        Box::new(File::options().write(true).open("/dev/full").unwrap())
+    }
+
+    #[test]
+    fn a_stream_that_fails_is_an_error_and_the_other_reporters_still_hear() {
+        let written = builders::Written::default();
+        let outlets = vec![outlet(Target::Stderr, full()), outlet(Target::Stdout, Box::new(written.clone()))];
+        let mut reporters = Reporters { outlets, lost: None };
+        let error = reporters.event(&EVENT).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(written.text().contains("Cancelling"), "{}", written.text());
+        assert!(reporters.lost().is_none());
+    }
+
+    #[test]
+    fn a_file_that_fails_is_named_at_the_end_and_the_run_goes_on() {
+        let written = builders::Written::default();
+        let file = Target::File("report.txt".into());
+        let outlets = vec![outlet(file, full()), outlet(Target::Stdout, Box::new(written.clone()))];
+        let mut reporters = Reporters { outlets, lost: None };
+        for _ in 0..2 {
+            reporters.event(&EVENT).unwrap();
         }
+        assert_eq!(written.text().matches("Cancelling").count(), 2);
+        let lost = reporters.lost().map(|error| error.chain());
+        let expected = "cannot write `report.txt`: No space left on device (os error 28)";
+        assert_eq!(lost.as_deref(), Some(expected));
     }
 
     #[test]
-    fn a_closed_output_is_an_error_and_the_other_reporters_still_hear() {
-        let heard = Arc::new(AtomicUsize::new(0));
-        let both = (0..2).map(|_| Box::new(Counting(Arc::clone(&heard))) as Box<dyn Reporter>);
-        let mut reporters = Reporters(both.collect());
-        let error = reporters.event(&Event::Cancelled { by: Cancellation::FailFast }).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
-        assert_eq!(heard.load(Ordering::Relaxed), 2);
-    }
-
-    #[test]
-    fn a_wish_for_color_beats_the_stream() {
-        assert!(is_colored(ColorChoice::Always, || ColorChoice::Never));
-        assert!(!is_colored(ColorChoice::Never, || ColorChoice::Always));
-        assert!(!is_colored(ColorChoice::Auto, || ColorChoice::Never));
+    fn people_have_their_report_beside_that_for_machines() {
+        for format in [MessageFormat::Human, MessageFormat::Json] {
+            let outlets = outlets(format);
+            assert!(outlets.contains(&(format, Target::Stdout)), "{outlets:?}");
+            assert!(outlets.iter().any(|(format, _)| *format == MessageFormat::Human), "{outlets:?}");
+        }
     }
 }

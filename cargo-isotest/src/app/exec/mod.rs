@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::invocation::Caller;
 use crate::registry::{AttemptId, Listener, Roster, Started};
-use crate::report;
+use crate::report::{self, Target};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::missing_paths;
 use crate::sandboxes::roots;
@@ -25,9 +25,8 @@ use isotest_core::sandbox::{Attempt, Running, Slot};
 use nix::sys::resource::{Resource, setrlimit};
 use signals::Signals;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::Path;
 use std::thread;
 
 /// Executes it in a sandbox whose copy-on-write directories are those of the project, or the one we are called in.
@@ -36,7 +35,7 @@ use std::thread;
 /// What keeps it from being executed.
 pub(crate) fn execute(command: &Command, settings: &Settings, caller: &Caller) -> Result<End, Error> {
     let directories = Directories::around(&settings.cargo, caller)?;
-    let usage_json = command.usage_json.as_ref().map(UsageFile::create).transpose()?;
+    let usage_json = command.usage_json.as_deref().map(UsageFile::create).transpose()?;
     let roots = roots::of_command(&settings.sandbox, &directories, &command.program, caller)?;
     let record = Sandboxes::with(settings, &roots, caller, |sandboxes| {
         attended(workload(command, caller, sandboxes), sandboxes.template(), settings, sandboxes)
@@ -177,21 +176,21 @@ pub(crate) fn end(record: &Record, settings: &Settings) -> Result<End, Error> {
 
 /// The file for what a command used.
 struct UsageFile {
-    path: PathBuf,
-    file: File,
+    target: Target,
+    writer: Box<dyn Write + Send>,
 }
 
 impl UsageFile {
     /// Before the command is executed: what cannot be written is better known then.
-    fn create(path: &PathBuf) -> Result<Self, Error> {
-        let file = File::create(path).map_err(|source| Error::Unwritten { path: path.clone(), source })?;
-        Ok(Self { path: path.clone(), file })
+    fn create(path: &Path) -> Result<Self, Error> {
+        let target = Target::File(path.to_owned());
+        Ok(Self { writer: target.open()?, target })
     }
 
     fn write(self, verdict: &Verdict, record: &Record) -> Result<(), Error> {
-        let Self { path, mut file } = self;
+        let Self { target, mut writer } = self;
         let line = report::command_as_json(verdict, record).map_err(io::Error::from);
-        let written = line.and_then(|line| file.write_all(line.as_bytes()));
-        written.map_err(|source| Error::Unwritten { path, source })
+        let written = line.and_then(|line| writer.write_all(line.as_bytes()));
+        written.map_err(|source| target.unwritten(source))
     }
 }

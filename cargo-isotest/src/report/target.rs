@@ -1,0 +1,103 @@
+//! Where a report goes, and what can be shown there.
+
+use crate::error::Error;
+use anstream::{AutoStream, ColorChoice};
+use console::Term;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+
+/// Where a report goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// This process's standard output.
+    Stdout,
+    /// This process's standard error.
+    Stderr,
+    /// A file, which is created or emptied.
+    File(PathBuf),
+}
+
+impl Target {
+    /// Opens the target.
+    ///
+    /// # Errors
+    /// When a file cannot be created, before anything is executed of which it would tell.
+    pub(crate) fn open(&self) -> Result<Box<dyn Write + Send>, Error> {
+        Ok(match self {
+            Self::Stdout => Box::new(io::stdout()),
+            Self::Stderr => Box::new(io::stderr()),
+            Self::File(path) => Box::new(File::create(path).map_err(|source| self.unwritten(source))?),
+        })
+    }
+
+    /// What stops us when the target cannot be written to.
+    pub(crate) fn unwritten(&self, source: io::Error) -> Error {
+        match self {
+            Self::Stdout | Self::Stderr => Error::Output(source),
+            Self::File(path) => Error::Unwritten { path: path.clone(), source },
+        }
+    }
+
+    /// Whether nobody waits for what is written here, so that a run goes on without.
+    pub(super) const fn is_file(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
+    /// The terminal that the target is, if it is one.
+    pub(super) fn terminal(&self) -> Option<Term> {
+        match self {
+            Self::Stdout => io::stdout().is_terminal().then(Term::buffered_stdout),
+            Self::Stderr => io::stderr().is_terminal().then(Term::buffered_stderr),
+            Self::File(_) => None,
+        }
+    }
+
+    /// Whether text for people has colours here. `Auto` asks the environment and the stream; files have none then.
+    pub(super) fn is_colored(&self, wish: ColorChoice) -> bool {
+        let choice = match (wish, self) {
+            (ColorChoice::Auto, Self::Stdout) => AutoStream::choice(&io::stdout()),
+            (ColorChoice::Auto, Self::Stderr) => AutoStream::choice(&io::stderr()),
+            (ColorChoice::Auto, Self::File(_)) => ColorChoice::Never,
+            (wish, _) => wish,
+        };
+        choice != ColorChoice::Never
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+    use std::fs;
+
+    #[test]
+    fn a_file_holds_what_was_written_last() {
+        let place = tempfile::tempdir().unwrap();
+        let target = Target::File(place.path().join("report"));
+        for text in ["a longer report\n", "short\n"] {
+            target.open().unwrap().write_all(text.as_bytes()).unwrap();
+        }
+        assert_eq!(fs::read_to_string(place.path().join("report")).unwrap(), "short\n");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_named() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("nowhere").join("report");
+        let error = Target::File(path.clone()).open().err().unwrap();
+        let expected = format!("cannot write `{}`: No such file or directory (os error 2)", path.display());
+        assert_eq!((error.chain(), Exit::from(&error)), (expected, Exit::Bug));
+        let error = Target::Stdout.unwritten(io::ErrorKind::StorageFull.into());
+        assert_eq!(error.chain(), "cannot write the output: no storage space");
+    }
+
+    #[test]
+    fn a_wish_for_color_beats_the_target() {
+        let targets = [Target::Stdout, Target::Stderr, Target::File("report".into())];
+        for target in targets {
+            assert!(target.is_colored(ColorChoice::Always) && !target.is_colored(ColorChoice::Never));
+        }
+        assert!(!Target::File("report".into()).is_colored(ColorChoice::Auto));
+    }
+}
