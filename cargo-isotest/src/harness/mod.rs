@@ -2,4 +2,5 @@
 
 pub(crate) mod ask;
 pub(crate) mod libtest;
+pub(crate) mod result;
 pub(crate) mod together;

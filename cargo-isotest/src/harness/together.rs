@@ -2,10 +2,11 @@
 //! became of each. What was measured is the process's; of a test there is its verdict and what it wrote. Pure.
 
 use crate::cli::RunIgnored;
+use crate::harness::result::{End, text};
 use crate::select::Selection;
 use crate::settings::Process;
 use crate::testcase::{TestBinary, TestCase};
-use isotest_core::outcome::{Exit, Outcome};
+use isotest_core::outcome::Outcome;
 use isotest_core::record::{Captured, Record};
 use isotest_core::usage::Usage;
 use std::borrow::Cow;
@@ -143,61 +144,6 @@ impl<'a> Said<'a> {
             suspect: None,
             remarks: if is_unsaid { vec![remark.to_owned()] } else { Vec::new() },
         }
-    }
-}
-
-/// What a stream holds, without what was not kept of it.
-fn text(stream: &Captured) -> String {
-    let head = String::from_utf8_lossy(&stream.head);
-    let tail = String::from_utf8_lossy(&stream.tail);
-    // No line goes on after the gap.
-    let gap = if stream.dropped == 0 { "" } else { "\n" };
-    format!("{head}{gap}{tail}")
-}
-
-/// The last words of a harness that came to its end: which tests failed, and how many there were.
-#[derive(Debug, Clone, Copy)]
-struct End {
-    /// The line of the result.
-    line: usize,
-    /// The line above the names of those that failed; that of the result if none did.
-    list: usize,
-    is_ok: bool,
-    passed: usize,
-    failed: usize,
-}
-
-impl End {
-    fn of(lines: &[&str]) -> Option<Self> {
-        let line = lines.iter().rposition(|line| line.starts_with("test result: "))?;
-        let (word, counts) = lines[line].strip_prefix("test result: ")?.split_once(". ")?;
-        let count = |what: &str| -> Option<usize> {
-            let mut counts = counts.split("; ").filter_map(|count| count.split_once(' '));
-            counts.find(|(_, of)| *of == what).and_then(|(number, _)| number.parse().ok())
-        };
-        // What is measured is a benchmark.
-        let passed = count("passed")? + count("measured").unwrap_or(0);
-        let list = lines[..line].iter().rposition(|line| *line == "failures:").unwrap_or(line);
-        Some(Self { line, list, is_ok: word == "ok", passed, failed: count("failed")? })
-    }
-
-    /// Whether the process ended as it would after these words.
-    fn fits(&self, process: &Record) -> bool {
-        let exit = process.ending.as_ref().map(|ending| ending.exit);
-        match exit {
-            Some(Exit::Code(code)) => (code == 0) == self.is_ok,
-            Some(Exit::Signal(_) | Exit::Stopped(_)) | None => false,
-        }
-    }
-
-    /// The names of the tests that failed.
-    fn failed<'l>(&self, lines: &[&'l str]) -> Vec<&'l str> {
-        lines[self.list..self.line].iter().filter_map(|line| line.strip_prefix("    ")).collect()
-    }
-
-    /// Whether it counts all of so many tests, and names those that failed.
-    const fn counts(&self, tests: usize, named: usize) -> bool {
-        self.passed + self.failed == tests && self.failed == named
     }
 }
 

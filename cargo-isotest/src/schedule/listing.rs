@@ -43,7 +43,7 @@ pub(crate) fn list(
         }
         Job { template: sandboxes.template_for(binary), plan, is_test: false }
     };
-    let queue = Queue::new(records.len(), 1);
+    let queue = Queue::new(records.iter().map(|_| 1));
     workers.execute_all(queue, workers.jobs(), plan, |news, _| match news {
         Some(News::Finished(Launch { attempt, .. }, record)) => {
             records[attempt.unit] = Some(*record);

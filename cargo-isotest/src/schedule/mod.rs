@@ -9,6 +9,7 @@ pub(crate) mod slots;
 pub(crate) mod summary;
 
 use crate::harness::libtest::{self, Announced};
+use crate::harness::result::{self, LastWords};
 use crate::harness::together::{self, Unit};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::missing_paths;
@@ -76,7 +77,9 @@ impl Schedule<'_> {
         let mut run = Run::new(self.units, self.execution, summary, reporters);
         // An order for each slot, so that none waits for the next plan, but none that a failure would have prevented.
         let ahead = if self.execution.fail_fast.value { 0 } else { workers.jobs() };
-        let queue = Queue::new(self.units.len(), self.attempts);
+        // Of tests that share a process, those that passed would be attempted again, too.
+        let attempts = |unit: &Unit<'_>| if unit.is_one_test() { self.attempts } else { 1 };
+        let queue = Queue::new(self.units.iter().map(attempts));
         workers.execute_all(queue, ahead, |attempt| self.job(attempt), |news, queue| run.hear(news, queue));
         let Run { mut summary, mut unwritten, reporters, .. } = run;
         summary.wall = started.elapsed();
@@ -228,8 +231,7 @@ impl<'run> Run<'run> {
         Ok(is_last && verdict.effect() == Effect::Fails)
     }
 
-    /// Whether one of the tests has failed, or the process they share. None is attempted again, for those that passed would
-    /// be, too.
+    /// Whether one of the tests has failed, or the process they share.
     fn process_finished(
         &mut self,
         tests: &'run [TestCase],
@@ -275,13 +277,22 @@ fn testimony(test: &TestCase, captured: bool, record: &mut Record) -> Testimony 
     if !passed || !captured || test.whole {
         return Testimony::Agrees;
     }
-    let (testimony, remark) = match libtest::announced(&test.binary, &record.stdout.head) {
-        Announced::Nothing => (Testimony::NoTest, "the harness exited with 0 but executed no test"),
-        // Cargo would let it pass, too; but the standard harness always says it.
-        Announced::Unsaid if test.binary.harness => {
+    let announced = libtest::announced(&test.binary, &record.stdout.head);
+    let (testimony, remark) = match (announced, result::last_words(test, &record.stdout)) {
+        (Announced::Nothing, _) => (Testimony::NoTest, "the harness exited with 0 but executed no test"),
+        (_, LastWords::Failed) => {
+            (Testimony::Failed, "the harness exited with 0 but said that the test failed")
+        }
+        // Cargo would let both pass, too; but the standard harness always says it.
+        (Announced::Unsaid, _) if test.binary.harness => {
             (Testimony::Agrees, "the harness exited with 0 but did not say that it executed a test")
         }
-        Announced::Tests | Announced::Unsaid => return Testimony::Agrees,
+        (Announced::Tests, LastWords::None) => (
+            Testimony::Agrees,
+            "the harness exited with 0 but did not say how the test ended: something ended its process, or closed its \
+             output",
+        ),
+        (Announced::Tests | Announced::Unsaid, _) => return Testimony::Agrees,
     };
     record.remarks.push(remark.to_owned());
     testimony
@@ -373,7 +384,7 @@ mod tests {
         let summary = Summary::new(Selection { selected: 2, ..Selection::default() });
         let mut notes = Notes::default();
         let mut run = Run::new(&units, &execution, summary, &mut notes);
-        let mut queue = Queue::new(units.len(), 3);
+        let mut queue = Queue::new([3; 2]);
         let mut flow = Flow::On;
         while flow == Flow::On
             && let Some(attempt) = queue.pop()

@@ -63,11 +63,11 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// The first attempts at so many units, each of which may be attempted so often.
-    pub(crate) fn new(units: usize, attempts: u32) -> Self {
+    /// The first attempts at units of which each may be attempted so often.
+    pub(crate) fn new(attempts: impl IntoIterator<Item = u32>) -> Self {
         let mut queue = Self::default();
-        for unit in 0..units {
-            queue.push(unit, Nth::first_of(attempts));
+        for (unit, total) in attempts.into_iter().enumerate() {
+            queue.push(unit, Nth::first_of(total));
         }
         queue
     }
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn attempts_at_a_test_have_numbers_of_their_own_and_ids_that_no_other_has() {
-        let mut queue = Queue::new(2, 3);
+        let mut queue = Queue::new([3; 2]);
         let mut taken = Vec::new();
         while let Some(attempt) = queue.pop() {
             let again = queue.again(attempt);
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_closed_queue_is_empty_and_stays_so() {
-        let mut queue = Queue::new(2, 2);
+        let mut queue = Queue::new([2; 2]);
         let first = queue.pop().unwrap();
         queue.close();
         assert!(!queue.again(first));

@@ -381,7 +381,7 @@ mod tests {
         let (ready, cancelled) = with_a_panic(|workers| workers.ready().is_ok());
         assert_eq!((ready.is_err(), cancelled), (true, true));
         let (executed, cancelled) =
-            with_a_panic(|workers| workers.execute_all(Queue::new(3, 1), 0, job, |_, _| Flow::On));
+            with_a_panic(|workers| workers.execute_all(Queue::new([1; 3]), 0, job, |_, _| Flow::On));
         assert_eq!((executed.is_err(), cancelled), (true, true));
     }
     /// Executes a queue in slots that take what is ordered and answer as if they had executed it. Returns what was
@@ -427,7 +427,7 @@ mod tests {
     #[test]
     fn what_is_queued_while_others_run_is_executed_too() {
         for jobs in [1, 3] {
-            let seen = executed(jobs, Queue::new(4, 3), |launch, queue| {
+            let seen = executed(jobs, Queue::new([3; 4]), |launch, queue| {
                 // The second test passes at once, the third in its second attempt.
                 let passes =
                     launch.attempt.unit == 1 || (launch.attempt.unit, launch.attempt.nth.number) == (2, 2);
@@ -447,7 +447,7 @@ mod tests {
     fn nothing_starts_after_the_end_and_what_was_ordered_is_answered() {
         for (flow, jobs) in [(Flow::NoMore, 1), (Flow::NoMore, 3), (Flow::End, 1), (Flow::End, 3)] {
             let mut heard = 0;
-            let seen = executed(jobs, Queue::new(100, 3), |launch, queue| {
+            let seen = executed(jobs, Queue::new([3; 100]), |launch, queue| {
                 heard += 1;
                 assert_eq!(queue.again(launch.attempt), heard == 1, "the queue is closed after the first");
                 flow

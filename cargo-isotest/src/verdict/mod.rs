@@ -58,12 +58,16 @@ pub(crate) enum Testimony {
     Agrees,
     /// That it executed no test.
     NoTest,
+    /// That the test failed.
+    Failed,
 }
 
 /// Judges an attempt: the one place where the end of an attempt, the words of its harness and the user's rules meet.
 pub(crate) fn judge(outcome: &Outcome, testimony: Testimony, rules: Rules) -> Verdict {
     match (outcome, testimony) {
-        (Outcome::Passed | Outcome::Leaked, Testimony::NoTest) => Verdict::Failed { code: 0 },
+        (Outcome::Passed | Outcome::Leaked, Testimony::NoTest | Testimony::Failed) => {
+            Verdict::Failed { code: 0 }
+        }
         (Outcome::Passed, Testimony::Agrees) => Verdict::Passed,
         (Outcome::Leaked, Testimony::Agrees) => Verdict::Leaked { fails: rules.leaks_fail },
         (Outcome::Failed { code }, _) => Verdict::Failed { code: *code },
@@ -222,11 +226,13 @@ mod tests {
     }
 
     #[test]
-    fn a_harness_that_executed_nothing_has_failed_whatever_its_process_says() {
+    fn a_harness_that_speaks_against_its_exit_is_believed() {
         for outcome in builders::outcomes() {
             let agreed = judge(&outcome, Testimony::Agrees, Rules::default());
-            let verdict = judge(&outcome, Testimony::NoTest, Rules::default());
-            assert_eq!(verdict, if agreed.passes() { Verdict::Failed { code: 0 } } else { agreed });
+            let expected = if agreed.passes() { Verdict::Failed { code: 0 } } else { agreed };
+            for testimony in [Testimony::NoTest, Testimony::Failed] {
+                assert_eq!(judge(&outcome, testimony, Rules::default()), expected);
+            }
         }
     }
 }

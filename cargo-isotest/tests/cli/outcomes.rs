@@ -5,6 +5,7 @@ use crate::host::is_refused_without_cgroups;
 use crate::host_access::with_test;
 use crate::project::Project;
 use serde_json::json;
+use std::process::Command;
 
 #[test]
 fn the_tour_ends_as_its_description_says() {
@@ -111,6 +112,37 @@ fn a_standard_harness_that_never_spoke_is_remarked_on() {
     assert_eq!((ended.status.code(), lines.outcome("hasty", "fails")), (Some(0), "passed"), "{ended:#?}");
     let remarks = &lines.attempt("hasty", "fails")["remarks"];
     assert_eq!(remarks, &json!(["the harness exited with 0 but did not say that it executed a test"]));
+}
+
+#[test]
+fn a_failure_that_the_harness_told_of_is_one_whatever_its_process_exits_with() {
+    let ends = Project::fixture("ends");
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["test", "--quiet", "--test", "ends", "b_fails"])
+        .current_dir(&ends.directory)
+        .env("END", "hide");
+    let cargo = cargo.env("CARGO_TARGET_DIR", &ends.target).output().unwrap();
+    assert!(cargo.status.success(), "control: {cargo:#?}");
+    assert!(String::from_utf8_lossy(&cargo.stdout).contains("test result: FAILED"), "control: {cargo:#?}");
+
+    let (ended, lines) = isotest(&ends).arguments(["b_fails"]).variable("END", "hide").lines();
+    assert_eq!(ended.status.code(), Some(100), "{ended:#?}");
+    let attempt = lines.attempt("ends::ends", "b_fails");
+    assert_eq!((&attempt["outcome"], &attempt["exit_code"]), (&json!("failed"), &json!(0)));
+    assert_eq!(attempt["remarks"], json!(["the harness exited with 0 but said that the test failed"]));
+}
+
+#[test]
+fn a_test_that_ends_its_process_well_passes_with_a_remark() {
+    let ends = Project::fixture("ends");
+    let remarks = |end: &str| {
+        let (ended, lines) = isotest(&ends).arguments(["e_may_end_all"]).variable("END", end).lines();
+        assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+        lines.attempt("ends::ends", "e_may_end_all")["remarks"].to_string()
+    };
+    assert!(remarks("exit").contains("exited with 0 but did not say how the test ended"));
+    assert_eq!(remarks("not"), "[]", "control");
 }
 
 #[test]

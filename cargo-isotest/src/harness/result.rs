@@ -1,0 +1,119 @@
+//! The last words of a test harness: how many tests it says have passed and failed, and which failed. Pure.
+
+use crate::testcase::TestCase;
+use isotest_core::outcome::Exit;
+use isotest_core::record::{Captured, Record};
+
+/// What the last words of a harness say of the only test it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LastWords {
+    /// That the test failed.
+    Failed,
+    /// Something else, or they were not kept.
+    Others,
+    /// Nothing: the process ended before them.
+    None,
+}
+
+/// Reads the last words of a harness on its test. They are believed only if they name the test: a test may have started
+/// another harness.
+pub(crate) fn last_words(test: &TestCase, stdout: &Captured) -> LastWords {
+    let said = text(stdout);
+    let lines: Vec<&str> = said.lines().collect();
+    match End::of(&lines) {
+        Some(end) if !end.is_ok && end.failed(&lines).contains(&test.name.as_str()) => LastWords::Failed,
+        None if stdout.dropped == 0 => LastWords::None,
+        Some(_) | None => LastWords::Others,
+    }
+}
+
+/// What a stream holds, without what was not kept of it.
+pub(super) fn text(stream: &Captured) -> String {
+    let head = String::from_utf8_lossy(&stream.head);
+    let tail = String::from_utf8_lossy(&stream.tail);
+    // No line goes on after the gap.
+    let gap = if stream.dropped == 0 { "" } else { "\n" };
+    format!("{head}{gap}{tail}")
+}
+
+/// The last words of a harness that came to its end: which tests failed, and how many there were.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    /// The line of the result.
+    line: usize,
+    /// The line above the names of those that failed; that of the result if none did.
+    pub(super) list: usize,
+    is_ok: bool,
+    passed: usize,
+    failed: usize,
+}
+
+impl End {
+    pub(super) fn of(lines: &[&str]) -> Option<Self> {
+        let line = lines.iter().rposition(|line| line.starts_with("test result: "))?;
+        let (word, counts) = lines[line].strip_prefix("test result: ")?.split_once(". ")?;
+        let count = |what: &str| -> Option<usize> {
+            let mut counts = counts.split("; ").filter_map(|count| count.split_once(' '));
+            counts.find(|(_, of)| *of == what).and_then(|(number, _)| number.parse().ok())
+        };
+        // What is measured is a benchmark.
+        let passed = count("passed")? + count("measured").unwrap_or(0);
+        let list = lines[..line].iter().rposition(|line| *line == "failures:").unwrap_or(line);
+        Some(Self { line, list, is_ok: word == "ok", passed, failed: count("failed")? })
+    }
+
+    /// Whether the process ended as it would after these words.
+    pub(super) fn fits(&self, process: &Record) -> bool {
+        let exit = process.ending.as_ref().map(|ending| ending.exit);
+        match exit {
+            Some(Exit::Code(code)) => (code == 0) == self.is_ok,
+            Some(Exit::Signal(_) | Exit::Stopped(_)) | None => false,
+        }
+    }
+
+    /// The names of the tests that failed.
+    pub(super) fn failed<'l>(&self, lines: &[&'l str]) -> Vec<&'l str> {
+        lines[self.list..self.line].iter().filter_map(|line| line.strip_prefix("    ")).collect()
+    }
+
+    /// Whether it counts all of so many tests, and names those that failed.
+    pub(super) const fn counts(&self, tests: usize, named: usize) -> bool {
+        self.passed + self.failed == tests && self.failed == named
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::builders;
+
+    fn of(stdout: &str, dropped: u64) -> LastWords {
+        let stdout = Captured { head: stdout.as_bytes().to_vec(), dropped, ..Captured::default() };
+        last_words(&builders::test("tour", "m::reads"), &stdout)
+    }
+
+    const FAILED: &str = "running 1 test\ntest m::reads ... FAILED\n\nfailures:\n\nfailures:\n    m::reads\n\ntest result: FAILED. \
+                          0 passed; 1 failed; 0 ignored; 0 measured; 3 filtered out; finished in 0.00s\n";
+    const PASSED: &str = "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out\n";
+
+    #[test]
+    fn a_failure_is_believed_where_the_last_words_name_the_test() {
+        assert_eq!(of(FAILED, 0), LastWords::Failed);
+        assert_eq!(of(&FAILED.replace("    m::reads", "    reads"), 0), LastWords::Others);
+        assert_eq!(of(&FAILED.replace("result: FAILED", "result: ok"), 0), LastWords::Others);
+        assert_eq!(
+            of(&(FAILED.to_owned() + PASSED), 0),
+            LastWords::Others,
+            "another harness has failed before"
+        );
+        assert_eq!(of(PASSED, 0), LastWords::Others);
+    }
+
+    #[test]
+    fn silence_is_known_only_where_everything_was_kept() {
+        let cut = "running 1 test\ntest m::reads ... ";
+        assert_eq!(of(cut, 0), LastWords::None);
+        assert_eq!(of(cut, 1), LastWords::Others);
+        assert_eq!(of("", 0), LastWords::None);
+    }
+}
