@@ -8,6 +8,10 @@ use isotest_core::step::shortage;
 use std::ffi::OsStr;
 use std::{fmt, io};
 
+/// What to do about programs that a root has no libraries for.
+const FOR_THE_ROOT: &str = "build for what the root has, for example statically with \
+     `--target x86_64-unknown-linux-musl`, or install there what is missing";
+
 impl Error {
     /// What to do about it, if that is not plain from the error itself.
     pub(crate) fn hint(&self) -> Option<String> {
@@ -20,7 +24,7 @@ impl Error {
                 "see what `cargo test` says of `{binary_id}` when given `-- --list --format terse`"
             )),
             Self::NoTests { ignored: 1.., .. } => {
-                Some("`--run-ignored all` executes ignored tests too".into())
+                Some("`--run-ignored all` runs ignored tests too".into())
             }
             Self::NoTests { filtered: 1.., .. } => Some(
                 "`cargo isotest list` names the tests; filters look at a test's name, and `--lib`, `--bin` and `--test` \
@@ -33,11 +37,7 @@ impl Error {
             Self::SeveralTests { .. } => {
                 Some("give a whole name; `-p`, `--lib` and `--test` choose among test binaries".into())
             }
-            Self::CannotRun(_) => Some(
-                "build for what the root has, for example statically with `--target x86_64-unknown-linux-musl`, or \
-                 install there what is missing"
-                    .into(),
-            ),
+            Self::CannotRun(_) => Some(FOR_THE_ROOT.into()),
             Self::CannotIsolate { obstacles, .. } => Some(go_on_without(obstacles)),
             Self::CannotLimit { .. } => Some("go on without that limit, or with another value of it".into()),
             Self::NoAttempt { .. } | Self::AttemptEnded { .. } => {
