@@ -84,13 +84,13 @@
 //! 4 plan snapshot
 //! 3 host metric outcome reaper suspect
 //! 2 messages namespace step usage
-//! 1 closure deadline descriptors enumerate limits policy role sys wire
+//! 1 closure descriptors enumerate limits policy role sys wire
 //! ```
 //!
 //! What each does not know:
 //!
 //! - **1, vocabulary**: [`policy`] and [`limits`] say what may be wanted, not whether a machine has it. [`closure`] knows
-//!   programs and libraries, and nothing of sandboxes. `role`, `deadline`, [`descriptors`], [`enumerate`] and [`wire`] know nobody who uses
+//!   programs and libraries, and nothing of sandboxes. `role`, [`descriptors`], [`enumerate`] and [`wire`] know nobody who uses
 //!   them. [`sys`] knows system calls, and not what for.
 //! - **2**: [`namespace`] knows the kernel's names for namespaces, and makes none. [`step`] knows that a step failed and why, not how it is taken. [`usage`] knows figures and their sources, not
 //!   cgroups or `/proc`. `messages` knows how messages travel, not what they say.
@@ -122,7 +122,6 @@
 
 pub mod cgroup;
 pub mod closure;
-mod deadline;
 pub mod descriptors;
 pub mod enumerate;
 pub mod explain;
@@ -142,7 +141,7 @@ pub mod snapshot;
 pub mod stage;
 pub mod step;
 mod suspect;
-mod sys;
+pub mod sys;
 pub mod trial;
 pub mod usage;
 pub mod wire;

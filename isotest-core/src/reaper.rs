@@ -6,10 +6,9 @@
 use crate::messages;
 use crate::role;
 use crate::sys::clone3::exit_now;
-use crate::sys::signal;
 use crate::sys::wait::{Wait, any_child};
+use crate::sys::{is_ready, readable, signal, wait_for};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -18,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -117,14 +116,10 @@ fn reap(news: &mut UnixStream, mut words: impl Iterator<Item = OsString>) -> io:
 
 /// Waits until a child may have ended, or our starter has: it says nothing, so that there is nothing to read but its end.
 fn is_gone(news: &UnixStream, children: &SignalFd) -> io::Result<bool> {
-    let mut sources =
-        [PollFd::new(news.as_fd(), PollFlags::POLLIN), PollFd::new(children.as_fd(), PollFlags::POLLIN)];
-    match poll(&mut sources, PollTimeout::NONE) {
-        Ok(_) | Err(Errno::EINTR) => {}
-        Err(error) => return Err(error.into()),
-    }
+    let mut sources = [readable(news), readable(children)];
+    wait_for(&mut sources, None)?;
     while children.read_signal()?.is_some() {}
-    Ok(sources[0].any().unwrap_or(false))
+    Ok(is_ready(&sources[0]))
 }
 
 /// Kills the children until there are none: with each that ends, those it had become ours.

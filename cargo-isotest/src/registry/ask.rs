@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, BYTES_MOST};
 use super::place::{self, Opened, Place};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use isotest_core::sys::{is_ready, readable, wait_for};
 use nix::sys::socket::sockopt::PeerCredentials;
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, UnixAddr, connect as connect_to, getsockopt, socket,
@@ -10,7 +10,7 @@ use nix::sys::socket::{
 use nix::unistd::geteuid;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -243,18 +243,15 @@ impl Call {
 fn wait(calls: &mut [Call], until: Instant) {
     loop {
         let mut open: Vec<_> = calls.iter_mut().filter(|call| call.end.is_none()).collect();
-        let left = until.saturating_duration_since(Instant::now());
-        if open.is_empty() || left.is_zero() {
+        let mut sources: Vec<_> = open.iter().map(|call| readable(&call.stream)).collect();
+        if open.is_empty() || Instant::now() >= until {
             return;
         }
-        let mut sources: Vec<_> =
-            open.iter().map(|call| PollFd::new(call.stream.as_fd(), PollFlags::POLLIN)).collect();
-        // Rounded up: a wait of no time at all would be none.
-        let time = PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::ZERO);
-        if poll(&mut sources, time).is_err() {
-            continue;
+        // Where waiting fails, those that have not answered are told of as such.
+        if !matches!(wait_for(&mut sources, Some(until)), Ok(1..)) {
+            return;
         }
-        let ready: Vec<_> = sources.iter().map(|source| source.any().unwrap_or(true)).collect();
+        let ready: Vec<_> = sources.iter().map(is_ready).collect();
         for (call, _) in open.iter_mut().zip(ready).filter(|(_, is_ready)| *is_ready) {
             call.read();
         }

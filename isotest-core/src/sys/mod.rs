@@ -1,4 +1,5 @@
-//! The fence: the only `unsafe` of the workspace, one function per system call that `nix` lacks or marks unsafe.
+//! The fence: the only `unsafe` of the workspace, one function per system call that `nix` lacks or marks
+//! unsafe, and the one wait for descriptors.
 #![expect(unsafe_code, reason = "raw system calls live here and nowhere else")]
 
 pub(crate) mod clone3;
@@ -8,12 +9,14 @@ pub(crate) mod keyring;
 pub(crate) mod mount;
 pub(crate) mod net;
 pub(crate) mod pidfd;
+mod poll;
 pub(crate) mod seccomp;
 pub(crate) mod signal;
 pub(crate) mod spawn;
 pub(crate) mod terminal;
 pub(crate) mod wait;
 
+pub use poll::{is_ready, readable, wait_for};
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 

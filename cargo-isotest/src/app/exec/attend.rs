@@ -4,15 +4,15 @@ use super::screen::Screen;
 use super::signals::{self, Received, Signals};
 use crate::error::Error;
 use isotest_core::sandbox::{Attempt, Heard};
-use nix::errno::Errno;
+use isotest_core::sys::{is_ready, readable, wait_for};
 use nix::libc::{SIGCHLD, SIGCONT, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io;
 use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 
 /// How often we look whether we have come to the foreground: a shell does not tell a job that it continued in the
 /// background before.
-const LOOK_MILLISECONDS: u16 = 200;
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Returns when it has ended and everything it wrote to its terminal was shown.
 pub(super) fn until_end(attempt: &mut Attempt, signals: &Signals) -> Result<(), Error> {
@@ -69,18 +69,12 @@ impl Watch<'_> {
         let Some(attempt) = self.attempt.descriptor() else {
             return Ok(Woken { heard: true, signaled: false, keys: false });
         };
-        let mut sources = vec![
-            PollFd::new(attempt, PollFlags::POLLIN),
-            PollFd::new(self.signals.descriptor(), PollFlags::POLLIN),
-        ];
+        let signals = self.signals.descriptor();
+        let mut sources = vec![readable(&attempt), readable(&signals)];
         sources.extend(self.screen.as_ref().and_then(Screen::source));
         let is_waiting = self.screen.as_ref().is_some_and(Screen::is_waiting);
-        let timeout = if is_waiting { LOOK_MILLISECONDS.into() } else { PollTimeout::NONE };
-        match poll(&mut sources, timeout) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let mut woken = sources.iter().map(|source| source.any() == Some(true));
+        wait_for(&mut sources, is_waiting.then(|| Instant::now() + LOOK_INTERVAL))?;
+        let mut woken = sources.iter().map(is_ready);
         let mut next = || woken.next() == Some(true);
         // What was reported before this call is read at once, and no longer seen by waiting.
         Ok(Woken { heard: next() || self.attempt.has_ended(), signaled: next(), keys: next() })

@@ -4,9 +4,10 @@
 use crate::error::Error;
 use crate::threads;
 use isotest_core::sandbox::resize_like;
+use isotest_core::sys::{readable, wait_for};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::{getpgrp, read, tcgetpgrp, write};
 use std::io::{self, Write};
@@ -85,7 +86,7 @@ impl Screen {
         if !self.pending.is_empty() {
             return Some(PollFd::new(self.inner.as_fd(), PollFlags::POLLOUT));
         }
-        (self.open && self.before.is_some()).then(|| PollFd::new(self.keys.as_fd(), PollFlags::POLLIN))
+        (self.open && self.before.is_some()).then(|| readable(&self.keys))
     }
 
     /// Passes input on.
@@ -141,8 +142,8 @@ fn show(inner: &OwnedFd) {
                 let _ = stdout.write_all(text).and_then(|()| stdout.flush());
             }
             Err(Errno::EAGAIN) => {
-                // Interrupted or not, reading shows what there is.
-                let _ = poll(&mut [PollFd::new(inner.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE);
+                // Where waiting fails, reading tells why.
+                let _ = wait_for(&mut [readable(inner)], None);
             }
             Err(Errno::EINTR) => {}
             Ok(_) | Err(_) => return,

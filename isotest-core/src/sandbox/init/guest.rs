@@ -13,10 +13,9 @@ use crate::snapshot;
 use crate::step::{Step, StepError};
 use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
 use crate::sys::wait::{Change, Wait, any_child};
-use crate::sys::{pidfd, signal};
+use crate::sys::{is_ready, pidfd, readable, signal, wait_for};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl::{set_child_subreaper, set_dumpable, set_name, set_pdeathsig};
 use nix::sys::signal::Signal;
@@ -187,16 +186,10 @@ fn end_all(held: OwnedFd) -> io::Result<()> {
 /// Waits for the workload's end, obeying meanwhile. Nobody else in the sandbox is ours to signal.
 fn until_end(pid: Pid, parent: &Parent, control: &mut UnixStream, signals: &SignalFd) -> io::Result<Exit> {
     loop {
-        let mut sources = [
-            PollFd::new(signals.as_fd(), PollFlags::POLLIN),
-            PollFd::new(control.as_fd(), PollFlags::POLLIN),
-            PollFd::new(parent.stops(), PollFlags::POLLIN),
-        ];
-        match poll(&mut sources, PollTimeout::NONE) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let [child, command, stop] = sources.map(|source| source.any().unwrap_or(false));
+        let stops = parent.stops();
+        let mut sources = [readable(signals), readable(control), readable(&stops)];
+        wait_for(&mut sources, None)?;
+        let [child, command, stop] = sources.map(|source| is_ready(&source));
         if stop {
             channel::send(control, &Report::Stopped(parent.next_stop()?), &[])?;
         }

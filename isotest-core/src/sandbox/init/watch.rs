@@ -3,19 +3,17 @@
 use super::leftovers::{self, Liveliness};
 use super::parent::Parent;
 use super::sampler::Sampler;
-use crate::deadline;
 use crate::outcome::{Exit, LeftProcess};
 use crate::record::Moment;
 use crate::sandbox::protocol::channel::{self, Command, Report};
 use crate::sys::clone3::exit_now;
 use crate::sys::wait::{Change, Used, Wait, any_child};
+use crate::sys::{is_ready, readable, wait_for};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 use std::io;
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -80,7 +78,7 @@ impl Watch {
         timeout: Option<Duration>,
         attended: bool,
     ) -> Self {
-        let deadline = timeout.and_then(|timeout| deadline::after(born, timeout));
+        let deadline = timeout.and_then(|timeout| born.checked_add(timeout));
         Self {
             pid,
             parent,
@@ -98,19 +96,13 @@ impl Watch {
 
     pub(super) fn until_end(&mut self, control: &mut UnixStream, signals: &SignalFd) -> io::Result<()> {
         while self.exit.is_none() {
-            let mut sources = [
-                PollFd::new(signals.as_fd(), PollFlags::POLLIN),
-                PollFd::new(control.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.parent.stops(), PollFlags::POLLIN),
-            ];
+            let stops = self.parent.stops();
+            let mut sources = [readable(signals), readable(control), readable(&stops)];
             let look_again = self.stopped.map(|stop| stop.look_again);
             let sample = self.sampler.as_ref().map(Sampler::next);
             let next = [self.deadline, sample, look_again].into_iter().flatten().min();
-            match poll(&mut sources, deadline::timeout(next, Instant::now())) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-            let [child, command, stop] = sources.map(|source| source.any().unwrap_or(false));
+            wait_for(&mut sources, next)?;
+            let [child, command, stop] = sources.map(|source| is_ready(&source));
             if stop {
                 self.stopped(self.parent.next_stop()?, control)?;
             }
@@ -209,14 +201,8 @@ impl Watch {
     /// Gives what is left a moment, notes what is still there then, and kills it.
     pub(super) fn clear(&self, control: &mut UnixStream, signals: &SignalFd) -> io::Result<Vec<LeftProcess>> {
         let deadline = Instant::now() + LEFTOVER_GRACE;
-        while anybody() {
-            let now = Instant::now();
-            if now >= deadline {
-                break;
-            }
-            let timeout = deadline::timeout(Some(deadline), now);
-            // Interrupted or not, what counts is who is still there.
-            let _ = poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], timeout);
+        while anybody() && Instant::now() < deadline {
+            wait_for(&mut [readable(signals)], Some(deadline))?;
             while signals.read_signal()?.is_some() {}
             while matches!(any_child(libc::WNOHANG)?, Wait::Changed(..)) {}
         }
@@ -237,10 +223,9 @@ impl Watch {
     /// too, and it knows the processes by the ids they have outside.
     fn let_look(&self, control: &mut UnixStream, moment: Moment) -> io::Result<()> {
         channel::send(control, &Report::About(moment), &[])?;
-        let timeout = PollTimeout::try_from(LOOK_GRACE).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(control.as_fd(), PollFlags::POLLIN)], timeout) {
-            Ok(0) | Err(_) => Ok(()),
-            Ok(_) => self.obey(control),
+        match wait_for(&mut [readable(control)], Some(Instant::now() + LOOK_GRACE))? {
+            0 => Ok(()),
+            _ => self.obey(control),
         }
     }
 }

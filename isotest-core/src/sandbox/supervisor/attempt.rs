@@ -3,7 +3,6 @@
 
 use super::cancel::Cancel;
 use super::prepared::Sandbox;
-use crate::deadline;
 use crate::limits::Limits;
 use crate::outcome::{Ending, Exit, Outcome};
 use crate::plan::SandboxPlan;
@@ -13,9 +12,8 @@ use crate::sandbox::protocol::channel::{self, Command, Report};
 use crate::snapshot::{self, Census, Extent};
 use crate::step::{Step, StepError};
 use crate::suspect;
+use crate::sys::{is_ready, readable, wait_for};
 use crate::usage::Usage;
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -88,8 +86,7 @@ impl Attempt {
             Err(error) => (None, Some(Err(error))),
         };
         let now = Instant::now();
-        let late =
-            plan.timeout.and_then(|timeout| deadline::after(now, timeout.saturating_add(REPORT_GRACE)));
+        let late = plan.timeout.and_then(|timeout| now.checked_add(timeout.saturating_add(REPORT_GRACE)));
         let next = late.map(|late| (late, Urge::Kill));
         Self {
             sandbox: Some(sandbox),
@@ -153,9 +150,7 @@ impl Attempt {
         }
         let quiet_until = Some(self.quiet_until).filter(|until| *until > now);
         let until = next.map(|(at, _)| at).into_iter().chain(quiet_until).min();
-        let timeout = deadline::timeout(until, now);
-        let Woken { reported, cancelled, has_output } =
-            sleep(sandbox, cancel, timeout, quiet_until.is_some())?;
+        let Woken { reported, cancelled, has_output } = sleep(sandbox, cancel, until, quiet_until.is_some())?;
         if cancelled {
             return Ok(Waited::Cancelled);
         }
@@ -333,21 +328,16 @@ struct Woken {
     has_output: bool,
 }
 
-/// Waits until something happens or the time is over; while it is `quiet`, output is nothing that happens.
-fn sleep(sandbox: &Sandbox, cancel: &Cancel, timeout: PollTimeout, quiet: bool) -> io::Result<Woken> {
-    let mut sources = vec![
-        PollFd::new(sandbox.control.as_fd(), PollFlags::POLLIN),
-        PollFd::new(cancel.descriptor(), PollFlags::POLLIN),
-    ];
+/// Waits until something happens or `until`; while it is `quiet`, output is nothing that happens.
+fn sleep(sandbox: &Sandbox, cancel: &Cancel, until: Option<Instant>, quiet: bool) -> io::Result<Woken> {
+    let cancelled = cancel.descriptor();
+    let mut sources = vec![readable(&sandbox.control), readable(&cancelled)];
     if !quiet {
         let open = sandbox.streams.iter().filter_map(|stream| stream.pipe.as_ref());
-        sources.extend(open.map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+        sources.extend(open.map(readable));
     }
-    match poll(&mut sources, timeout) {
-        Ok(_) | Err(Errno::EINTR) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let mut woken = sources.iter().map(|source| source.any() == Some(true));
+    wait_for(&mut sources, until)?;
+    let mut woken = sources.iter().map(is_ready);
     let (reported, cancelled) = (woken.next() == Some(true), woken.next() == Some(true));
     Ok(Woken { reported, cancelled, has_output: woken.any(|woken| woken) })
 }

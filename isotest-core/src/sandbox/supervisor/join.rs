@@ -11,18 +11,18 @@ use crate::sandbox::init::guest::{self, Guest};
 use crate::snapshot;
 use crate::step::{Step, StepError};
 use crate::sys::clone3::{Side, SingleThreaded, clone3};
-use crate::sys::pidfd;
+use crate::sys::{pidfd, readable, wait_for};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::CloneFlags;
 use procfs::process::Process;
 use procfs::{ProcError, ProcResult};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// A sandbox that is running.
 #[derive(Debug)]
@@ -84,8 +84,7 @@ impl Running {
 
     /// Whether its workload has ended meanwhile, and with it everything in the sandbox.
     pub fn has_ended(&self) -> bool {
-        let mut source = [PollFd::new(self.process.as_fd(), PollFlags::POLLIN)];
-        matches!(poll(&mut source, PollTimeout::ZERO), Ok(1..))
+        matches!(wait_for(&mut [readable(&self.process)], Some(Instant::now())), Ok(1..))
     }
 
     /// Executes a workload in it, to which somebody attends. The caller must have one thread. The attempt that is given

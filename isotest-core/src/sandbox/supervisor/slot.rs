@@ -9,7 +9,8 @@ use crate::record::Record;
 use crate::role;
 use crate::sandbox::protocol::channel::{self, Order, Prepared};
 use crate::step::{Step, StepError};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use crate::sys::wait_for;
+use nix::poll::{PollFd, PollFlags};
 use std::collections::VecDeque;
 use std::io;
 use std::net::Shutdown;
@@ -233,7 +234,7 @@ impl Zygote {
     /// Whether it has ended, which by itself it does not. Its socket is closed before all below it are killed.
     fn is_gone(&self) -> bool {
         let mut orders = [PollFd::new(self.orders.as_fd(), PollFlags::POLLHUP)];
-        matches!(poll(&mut orders, PollTimeout::ZERO), Ok(1..))
+        matches!(wait_for(&mut orders, Some(Instant::now())), Ok(1..))
     }
 
     /// Ends it and waits until nothing of its attempts is left. It may be dead already.

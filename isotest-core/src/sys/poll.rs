@@ -1,0 +1,109 @@
+//! `poll(2)` until a point in time.
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// Something to [`wait_for`]: that `descriptor` can be read, or is at its end.
+pub fn readable(descriptor: &impl AsFd) -> PollFd<'_> {
+    PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)
+}
+
+/// Whether the last [`wait_for`] ended because of this source, among others.
+pub fn is_ready(source: &PollFd<'_>) -> bool {
+    // Nothing is known of events that have no name here, but that there are some.
+    source.any().is_none_or(|any| any)
+}
+
+/// Waits until some of `sources` are ready, and gives their number, or until `deadline`, and gives 0. Without a deadline
+/// the wait has no end of its own. It goes on where a signal interrupts it.
+///
+/// # Errors
+/// Those of poll(2) but `EINTR`.
+pub fn wait_for(sources: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<usize> {
+    loop {
+        match poll(sources, timeout(deadline, Instant::now())) {
+            // The time was longer than one call may wait.
+            Ok(0) if deadline.is_none_or(|deadline| Instant::now() < deadline) => {}
+            Ok(ready) => return usize::try_from(ready).map_err(io::Error::other),
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// How long one call may wait for `deadline`, which may be never. Rounded up, so that the call does not return a moment
+/// too early again and again.
+fn timeout(deadline: Option<Instant>, now: Instant) -> PollTimeout {
+    let Some(deadline) = deadline else { return PollTimeout::NONE };
+    let left = deadline.saturating_duration_since(now);
+    if left.is_zero() {
+        return PollTimeout::ZERO;
+    }
+    PollTimeout::try_from(left.saturating_add(Duration::from_millis(1))).unwrap_or(PollTimeout::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+    use nix::unistd::pipe;
+    use std::os::unix::thread::JoinHandleExt;
+    use std::sync::mpsc;
+    use std::thread;
+
+    #[test]
+    fn a_wait_is_never_shorter_than_what_is_left() {
+        let now = Instant::now();
+        let until = |time| timeout(Some(now + time), now);
+        assert_eq!(timeout(None, now), PollTimeout::NONE);
+        assert_eq!(until(Duration::ZERO), PollTimeout::ZERO);
+        assert_eq!(until(Duration::from_micros(1)), PollTimeout::from(1_u8));
+        assert_eq!(until(Duration::from_micros(1500)), PollTimeout::from(2_u8));
+        assert_eq!(until(Duration::from_secs(1 << 40)), PollTimeout::MAX);
+        let past = now + Duration::from_secs(1);
+        assert_eq!(timeout(Some(now), past), PollTimeout::ZERO);
+    }
+
+    #[test]
+    fn what_is_ready_is_told_apart() {
+        let (quiet, _quiet) = pipe().unwrap();
+        let (ended, other) = pipe().unwrap();
+        drop(other);
+        let mut sources = [readable(&quiet), readable(&ended)];
+        assert_eq!(wait_for(&mut sources, None).unwrap(), 1);
+        assert_eq!(sources.map(|source| is_ready(&source)), [false, true]);
+    }
+
+    extern "C" fn nothing(_: libc::c_int) {}
+
+    /// Whether `wait`, of a thread that gets a signal while it waits, lasted until its deadline.
+    fn lasts(wait: fn(Instant)) -> bool {
+        let time = Duration::from_millis(300);
+        let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
+        // SAFETY: the handler does nothing, and without `SA_RESTART` interrupts what it comes upon.
+        unsafe { sigaction(Signal::SIGURG, &action) }.unwrap();
+        let (begins, began) = mpsc::channel();
+        let waits = thread::spawn(move || {
+            let deadline = Instant::now() + time;
+            begins.send(()).unwrap();
+            wait(deadline);
+            Instant::now() >= deadline
+        });
+        began.recv().unwrap();
+        thread::sleep(time / 3);
+        // SAFETY: the thread is not joined yet.
+        assert_eq!(unsafe { libc::pthread_kill(waits.as_pthread_t(), libc::SIGURG) }, 0);
+        waits.join().unwrap()
+    }
+
+    #[test]
+    fn a_signal_ends_no_wait() {
+        assert!(lasts(|deadline| assert_eq!(wait_for(&mut [], Some(deadline)).unwrap(), 0)));
+        let once =
+            |deadline| assert_eq!(poll(&mut [], timeout(Some(deadline), Instant::now())), Err(Errno::EINTR));
+        assert!(!lasts(once), "control: poll(2) is interrupted");
+    }
+}
