@@ -115,7 +115,7 @@ impl From<&Error> for Exit {
             | Error::NoPlace { .. }
             | Error::Thread { .. }
             | Error::TooFewFiles { .. }
-            | Error::Sandbox(_) => Self::CannotIsolate,
+            | Error::Sandbox { .. } => Self::CannotIsolate,
             Error::Execute(error) => Self::of_command(error),
         }
     }

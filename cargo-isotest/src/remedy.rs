@@ -289,7 +289,7 @@ mod tests {
     use super::*;
 
     fn refused(capability: Capability, step: Step, errno: i32) -> Obstacle {
-        Refusal { capability, error: StepError { step, errno, subject: None } }.into()
+        Refusal { capability, error: StepError { step, errno, subject: None, entry: None } }.into()
     }
 
     fn commands(obstacles: &[Obstacle], surroundings: &Surroundings) -> Vec<String> {

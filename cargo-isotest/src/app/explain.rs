@@ -12,8 +12,7 @@ use crate::sandboxes::roots;
 use crate::schedule::interrupt::Interrupts;
 use crate::settings::{Command, Settings};
 use isotest_core::explain::{Explained, explain};
-use isotest_core::plan::{SandboxPlan, Template};
-use isotest_core::sandbox::Slot;
+use isotest_core::plan::SandboxPlan;
 use std::io::{self, Write};
 
 /// Writes the script for a command, or for the one selected test.
@@ -35,9 +34,9 @@ fn of_command(command: &Command, settings: &Settings, caller: &Caller) -> Result
     let roots = roots::of_command(&settings.sandbox, &directories, &command.program, caller)?;
     Sandboxes::with(settings, &roots, caller, |sandboxes| {
         // What the kernel refuses is no plan.
-        drop(Slot::start(sandboxes.template(), &sandboxes.cgroups).map_err(Error::Sandbox)?);
+        drop(sandboxes.slot(Sandboxes::FIRST)?);
         let plan = exec::unattended(command, settings, sandboxes, caller);
-        Ok(script(&title, &plan, sandboxes.template(), sandboxes, caller))
+        Ok(script(&title, &plan, Sandboxes::FIRST, sandboxes, caller))
     })
 }
 
@@ -56,13 +55,13 @@ fn of_test(settings: &Settings, caller: &Caller) -> Result<String, Error> {
 fn script(
     title: &str,
     plan: &SandboxPlan,
-    template: &Template,
+    template: usize,
     sandboxes: &Sandboxes,
     caller: &Caller,
 ) -> String {
     explain(&Explained {
         title,
-        template,
+        template: sandboxes.template(template),
         plan,
         hierarchies: &sandboxes.cgroups.places(),
         idle: &sandboxes.cgroups.idle_places(),

@@ -41,7 +41,7 @@ pub(crate) fn execute(of_test: bool, settings: &Settings, caller: &Caller) -> Re
         Sandboxes::with(settings, &roots, caller, |sandboxes| {
             exec::say(settings, &report::before_shell("in a sandbox of its own", None));
             let workload = exec::workload(&command, caller, sandboxes);
-            exec::attended(workload, sandboxes.template(), settings, sandboxes)
+            exec::attended(workload, Sandboxes::FIRST, settings, sandboxes)
         })?
     };
     exec::end(&record, settings)

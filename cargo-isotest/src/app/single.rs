@@ -16,7 +16,7 @@ use crate::schedule::slots::Workers;
 use crate::select::Selection;
 use crate::settings::Settings;
 use crate::testcase::TestCase;
-use isotest_core::plan::{SandboxPlan, Template};
+use isotest_core::plan::SandboxPlan;
 use isotest_core::sandbox::Cancel;
 use std::thread;
 
@@ -44,16 +44,12 @@ pub(crate) fn test(
     choose(selected.tests, &selection.filters, selected.filtered)
 }
 
-/// How it would be executed in the first job slot, and in what.
-pub(crate) fn plan<'run>(
-    test: &TestCase,
-    settings: &Settings,
-    sandboxes: &'run Sandboxes,
-) -> (SandboxPlan, &'run Template) {
+/// How it would be executed in the first job slot, and by which template.
+pub(crate) fn plan(test: &TestCase, settings: &Settings, sandboxes: &Sandboxes) -> (SandboxPlan, usize) {
     let mut plan = schedule::plan(test, Nth::ONLY, &settings.execution, &sandboxes.limits);
     slot_environment::tell(&mut plan.workload.environment, slot_environment::of_slot(0, true));
     roots::complete(&mut plan.workload.environment, &sandboxes.image);
-    (plan, &sandboxes.templates[sandboxes.template_for(&test.binary)])
+    (plan, sandboxes.template_for(&test.binary))
 }
 
 fn choose(mut tests: Vec<TestCase>, filters: &[String], filtered: usize) -> Result<TestCase, Error> {

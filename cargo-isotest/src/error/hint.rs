@@ -47,7 +47,7 @@ impl Error {
             Self::ManyAttempts { .. } => Some("name one of them by its id".into()),
             Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
             Self::NoPlace { why, .. } => place(*why).map(str::to_owned),
-            Self::Sandbox(error) | Self::Execute(error) => Some(error.hint().into()),
+            Self::Sandbox { source: error, .. } | Self::Execute(error) => Some(error.hint().into()),
             Self::Host(error) | Self::Thread { source: error, .. } => Some(of_host(error).into()),
             Self::TooFewFiles { needed, .. } => Some(raise_files(*needed)),
             Self::Unwritten { .. }

@@ -199,7 +199,12 @@ pub(crate) enum Error {
     },
     /// A sandbox could not be made.
     #[error("this host cannot isolate tests")]
-    Sandbox(#[source] StepError),
+    Sandbox {
+        /// The number of the template by which it was to be made.
+        template: usize,
+        /// The step that failed.
+        source: StepError,
+    },
     /// A command was not executed, or its sandbox was lost.
     #[error("{0}")]
     Execute(StepError),

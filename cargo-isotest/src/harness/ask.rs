@@ -35,24 +35,27 @@ pub(crate) fn question(binary: &TestBinary, arguments: &[&str], time_limit: Dura
     }
 }
 
-/// The tests of `binary`, from the records of its questions.
+/// The tests of `binary`, from the records of its questions, which were asked in sandboxes of the template `template`.
 ///
 /// # Errors
 /// When a question was not answered, or by an error of the standard harness.
 pub(crate) fn listing(
     binary: &Arc<TestBinary>,
+    template: usize,
     records: &[Option<Record>],
     time_limit: Duration,
 ) -> Result<Listing, Error> {
     let [Some(all), Some(ignored)] = records else {
         return Err(failed(binary, "it was not asked".to_owned()));
     };
-    let answers = [answer(binary, all, time_limit)?, answer(binary, ignored, time_limit)?];
+    let answers =
+        [answer(binary, template, all, time_limit)?, answer(binary, template, ignored, time_limit)?];
     libtest::listing(binary, answers).map_err(|refusal| failed(binary, refusal.to_string()))
 }
 
 fn answer<'record>(
     binary: &TestBinary,
+    template: usize,
     record: &'record Record,
     time_limit: Duration,
 ) -> Result<Answer<'record>, Error> {
@@ -68,7 +71,7 @@ fn answer<'record>(
         Outcome::NotIsolated(error) if error.step == Step::Supervise => {
             return Err(Error::Execute(error.clone()));
         }
-        Outcome::NotIsolated(error) => return Err(Error::Sandbox(error.clone())),
+        Outcome::NotIsolated(error) => return Err(Error::Sandbox { template, source: error.clone() }),
         Outcome::TimedOut => {
             let time_limit = humantime::format_duration(time_limit);
             format!("it did not end within {time_limit}, the time of `--list-timeout`")

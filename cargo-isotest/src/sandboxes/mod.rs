@@ -52,6 +52,9 @@ pub(crate) struct Sandboxes {
 }
 
 impl Sandboxes {
+    /// The number of the first template.
+    pub(crate) const FIRST: usize = 0;
+
     /// Prepares them, works in them, and leaves the host as it was. Where the kernel refuses a copy-on-write view of a
     /// directory, on its file system or where it is, another plan does without.
     ///
@@ -68,7 +71,11 @@ impl Sandboxes {
             let sandboxes = Self::prepare(settings, roots, caller, &refused)?;
             // Even a bug of ours leaves no cgroups.
             let done = match catch_unwind(AssertUnwindSafe(|| work(&sandboxes))) {
-                Ok(Err(Error::Sandbox(error))) if refused.learn(&sandboxes.templates, &error) => None,
+                Ok(Err(Error::Sandbox { template, source }))
+                    if refused.learn(sandboxes.template(template), &source) =>
+                {
+                    None
+                }
                 worked => Some(worked.map(|done| done.map_err(|error| sandboxes.explained(error)))),
             };
             close(sandboxes.cgroups);
@@ -116,9 +123,19 @@ impl Sandboxes {
         Ok(Self { templates, image, binaries, cgroups, isolation, limits, jobs: room.jobs })
     }
 
-    /// The first of the templates, and the only one for a command that is no test.
-    pub(crate) fn template(&self) -> &Template {
-        &self.templates[0]
+    /// The template of a number, as [`Self::template_for`] tells it. The first, [`Self::FIRST`], is the only one for a command
+    /// that is no test.
+    pub(crate) fn template(&self, number: usize) -> &Template {
+        &self.templates[number]
+    }
+
+    /// Starts a slot that makes sandboxes by a template.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub(crate) fn slot(&self, template: usize) -> Result<Slot<'_>, Error> {
+        let slot = Slot::start(self.template(template), &self.cgroups);
+        slot.map_err(|source| Error::Sandbox { template, source })
     }
 
     /// Which of the templates attempts at a binary's tests have.
@@ -131,13 +148,13 @@ impl Sandboxes {
 
     /// A sandbox that could not be made, explained by everything that is refused; any other error as it is.
     fn explained(&self, error: Error) -> Error {
-        let Error::Sandbox(first) = error else { return error };
-        let refusals = trial::refusals(self.template(), &first);
+        let Error::Sandbox { template, source } = error else { return error };
+        let refusals = trial::refusals(self.template(template), &source);
         match probe::host() {
             Ok(host) if !refusals.is_empty() => {
                 unmet(refusals.into_iter().map(Obstacle::from).collect(), &host)
             }
-            _ => Error::Sandbox(first),
+            _ => Error::Sandbox { template, source },
         }
     }
 }
@@ -147,11 +164,9 @@ impl Sandboxes {
 pub(crate) struct RefusedViews(Vec<(PathBuf, String)>);
 
 impl RefusedViews {
-    /// Whether this failure tells of one that was not known; then it is.
-    pub(crate) fn learn(&mut self, templates: &[Template], error: &StepError) -> bool {
-        let Some(path) = templates.iter().find_map(|template| template.refused_view(error)) else {
-            return false;
-        };
+    /// Whether this failure of a sandbox made by `template` tells of one that was not known; then it is.
+    pub(crate) fn learn(&mut self, template: &Template, error: &StepError) -> bool {
+        let Some(path) = template.refused_view(error) else { return false };
         let told = (path.to_path_buf(), io::Error::from_raw_os_error(error.errno).to_string());
         let is_new = !self.0.contains(&told);
         self.0.extend(is_new.then_some(told));

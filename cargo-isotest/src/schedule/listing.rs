@@ -61,7 +61,7 @@ pub(crate) fn list(
     }
     let mut listed = Listed::default();
     for (binary, records) in binaries.iter().zip(records.chunks(questions)) {
-        match ask::listing(binary, records, time_limit)? {
+        match ask::listing(binary, sandboxes.template_for(binary), records, time_limit)? {
             Listing::Tests(tests) => listed.tests.extend(tests),
             Listing::Whole(test, reason) => {
                 listed.whole.push(WholeBinary { id: binary.id.clone(), reason });

@@ -10,7 +10,6 @@ use crate::threads;
 use isotest_core::plan::SandboxPlan;
 use isotest_core::record::Record;
 use isotest_core::sandbox::{self, Cancel, Slot};
-use isotest_core::step::StepError;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
@@ -40,7 +39,7 @@ pub(crate) struct Job {
 #[derive(Debug)]
 pub(crate) enum News {
     /// A slot is ready, or could not be made.
-    Ready(Result<(), StepError>),
+    Ready(Result<(), Error>),
     /// A slot has taken an attempt from the queue.
     Started(Launch),
     /// An attempt has ended.
@@ -196,7 +195,7 @@ impl<'run> Workers<'run> {
 #[derive(Debug)]
 pub(crate) enum Unready {
     /// A step of making one failed.
-    Failed(StepError),
+    Failed(Error),
     /// A signal came.
     Interrupted(i32),
 }
@@ -204,7 +203,7 @@ pub(crate) enum Unready {
 impl From<Unready> for Error {
     fn from(unready: Unready) -> Self {
         match unready {
-            Unready::Failed(error) => Self::Sandbox(error),
+            Unready::Failed(error) => error,
             Unready::Interrupted(signal) => Self::Interrupted(signal),
         }
     }
@@ -243,12 +242,12 @@ struct Worker<'run> {
 
 impl<'run> Worker<'run> {
     fn work(self) {
-        let mut slot = match Slot::start(self.sandboxes.template(), &self.sandboxes.cgroups) {
+        let mut slot = match self.sandboxes.slot(Sandboxes::FIRST) {
             Ok(slot) => slot,
             Err(error) => return self.tell(News::Ready(Err(error))),
         };
         self.tell(News::Ready(Ok(())));
-        let mut template = 0;
+        let mut template = Sandboxes::FIRST;
         let mut launched = None;
         let mut taken = None;
         loop {

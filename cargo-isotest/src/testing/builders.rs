@@ -49,7 +49,12 @@ pub(crate) fn test(id: &str, name: &str) -> TestCase {
 
 /// A sandbox that failed.
 pub(crate) fn not_isolated() -> Outcome {
-    Outcome::NotIsolated(StepError { step: Step::Exec, errno: 2, subject: Some("/t/bin".to_owned()) })
+    Outcome::NotIsolated(StepError {
+        step: Step::Exec,
+        errno: 2,
+        subject: Some("/t/bin".to_owned()),
+        entry: None,
+    })
 }
 
 /// Each outcome once.

@@ -16,7 +16,7 @@ use crate::host::{HostEntry, Kind};
 use crate::limits::Limits;
 use crate::namespace::{Namespace, Origin};
 use crate::policy::Capability;
-use crate::step::{Step, StepError};
+use crate::step::{PlanEntry, Step, StepError};
 use crate::usage::Source;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -208,12 +208,12 @@ impl Template {
         }
     }
 
-    /// The directory of which a copy-on-write view was refused, if that is what `error` says.
+    /// The directory of which a copy-on-write view was refused, if that is what `error`, of a sandbox made by this
+    /// template, says.
     pub fn refused_view(&self, error: &StepError) -> Option<&Path> {
-        let subject = error.subject.as_deref().filter(|_| error.step == Step::MakeLayers)?;
-        let mut views =
-            self.private.layers.iter().filter(|layer| matches!(layer.content, Content::CopyOnWrite { .. }));
-        views.find(|layer| layer.path.to_string_lossy() == subject).map(|layer| layer.path.as_path())
+        let (Step::MakeLayers, Some(PlanEntry::Layer(n))) = (error.step, error.entry) else { return None };
+        let layer = self.private.layers.get(n)?;
+        matches!(layer.content, Content::CopyOnWrite { .. }).then_some(layer.path.as_path())
     }
 }
 

@@ -39,10 +39,23 @@ impl Step {
         self.run(action).map_err(|error| StepError { subject: Some(subject.to_string()), ..error })
     }
 
+    /// Takes the step for one entry of the plan, which is called `subject`.
+    ///
+    /// # Errors
+    /// What `action` returned, with the step's name, the entry and the subject on it.
+    pub(crate) fn at<T, E: Into<io::Error>>(
+        self,
+        entry: PlanEntry,
+        subject: impl fmt::Display,
+        action: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, StepError> {
+        self.on(subject, action).map_err(|error| StepError { entry: Some(entry), ..error })
+    }
+
     /// The error that says this step failed.
     pub(crate) fn failed(self, subject: Option<String>, error: &io::Error) -> StepError {
         // An error without a number is one of our own making about what the kernel gave us.
-        StepError { step: self, errno: error.raw_os_error().unwrap_or(libc::EPROTO), subject }
+        StepError { step: self, errno: error.raw_os_error().unwrap_or(libc::EPROTO), subject, entry: None }
     }
 
     /// What is unavailable where the host refuses the step; `None` if the step is about something else.
@@ -72,6 +85,15 @@ pub(crate) fn let_fail(step: Option<Step>) {
     }
 }
 
+/// An entry of a plan's template, by its index there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PlanEntry {
+    /// One of the tree that becomes `/`.
+    Tree(usize),
+    /// One of the layers that each attempt adds.
+    Layer(usize),
+}
+
 /// A step failed, and what the kernel said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepError {
@@ -81,12 +103,14 @@ pub struct StepError {
     pub errno: i32,
     /// The file or directory concerned, if any.
     pub subject: Option<String>,
+    /// The entry of the plan concerned, if any.
+    pub entry: Option<PlanEntry>,
 }
 
 impl StepError {
     /// That the zygote was lost, and with it every sandbox below it.
     pub(super) const fn zygote_killed() -> Self {
-        Self { step: Step::Supervise, errno: libc::EOWNERDEAD, subject: None }
+        Self { step: Step::Supervise, errno: libc::EOWNERDEAD, subject: None, entry: None }
     }
 
     /// What the user can do about it.
@@ -143,7 +167,7 @@ mod tests {
     use crate::policy::{Level, Policy};
 
     fn hint(step: Step, errno: i32) -> &'static str {
-        StepError { step, errno, subject: None }.hint()
+        StepError { step, errno, subject: None, entry: None }.hint()
     }
 
     /// What fits the step, and what would be wrong there.

@@ -134,8 +134,8 @@ fn fails(suite: &Suite, step: Step) -> Kept {
             }
         }
     };
-    let subject = error.subject.clone();
-    assert_eq!(error, StepError { step, errno: Errno::ECANCELED as i32, subject });
+    let (subject, entry) = (error.subject.clone(), error.entry);
+    assert_eq!(error, StepError { step, errno: Errno::ECANCELED as i32, subject, entry });
     assert!(error.to_string().contains(&format!("{step:?}")), "{error}");
     assert!(!error.hint().is_empty(), "{error}");
     wish.attempt(&mut suite.slot(&healthy)?, &["exit", "0"])?.outcome(&Outcome::Passed)

@@ -26,7 +26,6 @@ use isotest_core::step::StepError;
 use isotest_core::trial;
 use isotest_core::usage::Usage;
 use std::io::{self, Write};
-use std::slice;
 use std::time::Duration;
 
 /// Limits that the trial keeps to, so that writing them is tried, too.
@@ -102,7 +101,7 @@ fn attempt(
         let template = &decided.resolved.template;
         let attempted = trial::attempt(template, &decided.cgroups, plan).map_err(Error::Host)?;
         match &attempted {
-            Err(error) if refused.learn(slice::from_ref(template), error) => {
+            Err(error) if refused.learn(template, error) => {
                 sandboxes::close(decided.cgroups);
             }
             _ => return Ok((decided, attempted)),

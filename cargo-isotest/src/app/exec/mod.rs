@@ -19,9 +19,9 @@ use crate::verdict::{Rules, Testimony, Verdict, judge};
 use anstream::AutoStream;
 use isotest_core::limits::Limits;
 use isotest_core::outcome::{self, Outcome};
-use isotest_core::plan::{Attended, SandboxPlan, Template, Workload};
+use isotest_core::plan::{Attended, SandboxPlan, Workload};
 use isotest_core::record::Record;
-use isotest_core::sandbox::{Attempt, Running, Slot};
+use isotest_core::sandbox::{Attempt, Running};
 use nix::sys::resource::{Resource, setrlimit};
 use signals::Signals;
 use std::ffi::{OsStr, OsString};
@@ -38,7 +38,7 @@ pub(crate) fn execute(command: &Command, settings: &Settings, caller: &Caller) -
     let usage_json = command.usage_json.as_deref().map(UsageFile::create).transpose()?;
     let roots = roots::of_command(&settings.sandbox, &directories, &command.program, caller)?;
     let record = Sandboxes::with(settings, &roots, caller, |sandboxes| {
-        attended(workload(command, caller, sandboxes), sandboxes.template(), settings, sandboxes)
+        attended(workload(command, caller, sandboxes), Sandboxes::FIRST, settings, sandboxes)
     })?;
     usage_json.map_or(Ok(()), |file| file.write(&verdict(&record, settings), &record))?;
     end(&record, settings)
@@ -70,7 +70,7 @@ pub(crate) fn unattended(
 /// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
 pub(crate) fn attended(
     workload: Workload,
-    template: &Template,
+    template: usize,
     settings: &Settings,
     sandboxes: &Sandboxes,
 ) -> Result<Record, Error> {
@@ -78,7 +78,7 @@ pub(crate) fn attended(
     let roster = Roster::new(1);
     roster.expect(std::iter::once(("exec", line(&workload).as_str())));
     thread::scope(|scope| {
-        let mut slot = Slot::start(template, &sandboxes.cgroups).map_err(Error::Sandbox)?;
+        let mut slot = sandboxes.slot(template)?;
         let listener = Listener::open(scope, &roster);
         let mut isolation = sandboxes.isolation.clone();
         isolation.remarks.extend(Listener::remark(&listener));
@@ -86,7 +86,7 @@ pub(crate) fn attended(
         let attempt = slot.launch_last(&attended_by_us(plan(workload, settings, sandboxes.limits.clone())));
         let id = AttemptId::FIRST;
         roster.started(0, Started { id, test: 0, is_first: true, zygote: slot.zygote() });
-        let record = finish(attempt, settings, &signals);
+        let record = finish(attempt, template, settings, &signals);
         roster.ended(0);
         record
     })
@@ -115,20 +115,27 @@ fn line(workload: &Workload) -> String {
 pub(crate) fn guest(workload: Workload, settings: &Settings, running: &Running) -> Result<Record, Error> {
     let signals = Signals::take().map_err(Error::Host)?;
     let plan = attended_by_us(plan(workload, settings, Limits::default()));
-    finish(running.enter(&plan), settings, &signals)
+    finish(running.enter(&plan), Sandboxes::FIRST, settings, &signals)
 }
 
 fn attended_by_us(plan: SandboxPlan) -> SandboxPlan {
     SandboxPlan { attended: Some(Attended { terminal: terminal() }), ..plan }
 }
 
-fn finish(mut attempt: Attempt, settings: &Settings, signals: &Signals) -> Result<Record, Error> {
+fn finish(
+    mut attempt: Attempt,
+    template: usize,
+    settings: &Settings,
+    signals: &Signals,
+) -> Result<Record, Error> {
     attend::until_end(&mut attempt, signals)?;
     let mut record = attempt.finish();
     missing_paths::remark(&mut record);
     match record.outcome {
         // Another plan may do without, or what the host refuses is told.
-        Outcome::NotIsolated(error) if error.step.capability().is_some() => Err(Error::Sandbox(error)),
+        Outcome::NotIsolated(source) if source.step.capability().is_some() => {
+            Err(Error::Sandbox { template, source })
+        }
         _ => {
             say(settings, &report::after_command(&verdict(&record, settings), &record));
             Ok(record)

@@ -3,7 +3,7 @@
 use crate::plan::{Content, Layer, Private};
 use crate::sandbox::mounts;
 use crate::sandbox::store_paths;
-use crate::step::{Step, StepError};
+use crate::step::{PlanEntry, Step, StepError};
 use nix::unistd::chdir;
 use std::fs::File;
 use std::io;
@@ -29,7 +29,8 @@ pub(super) fn mount(private: &Private, store: &Path, leaf: Option<&str>) -> Resu
     let mut taken = Vec::new();
     // All are taken before the first is attached: what they cover may be what the next one is made of.
     for (n, layer) in private.layers.iter().enumerate() {
-        let mount = Step::MakeLayers.on(layer.path.display(), || take(n, layer, store, &mut uppers))?;
+        let mount = Step::MakeLayers
+            .at(PlanEntry::Layer(n), layer.path.display(), || take(n, layer, store, &mut uppers))?;
         taken.push((mount, layer.path.as_path()));
     }
     if let Some(leaf) = leaf {

@@ -5,7 +5,7 @@
 use crate::plan::{Content, Layer, Link, Private};
 use crate::sandbox::mounts;
 use crate::sandbox::store_paths::{private_directory, upper, view};
-use crate::step::{Step, StepError};
+use crate::step::{PlanEntry, Step, StepError};
 use crate::sys::mount::attr;
 use nix::mount::{MntFlags, umount2};
 use nix::unistd::Pid;
@@ -104,7 +104,8 @@ impl Store {
         let mut made = Vec::new();
         for (n, layer) in private.layers.iter().enumerate() {
             let making = Making { store: path, n, layers: &private.layers, user_attributes };
-            made.extend(Step::MakeLayers.on(layer.path.display(), || making.make(layer))?);
+            let entry = PlanEntry::Layer(n);
+            made.extend(Step::MakeLayers.at(entry, layer.path.display(), || making.make(layer))?);
         }
         let look = |path: PathBuf| -> io::Result<_> {
             let directory = File::open(path)?;
@@ -290,6 +291,7 @@ mod tests {
             let (failed, is_mounted) = mounted(vec![privately.clone(), of_nothing]);
             let error = failed.unwrap_err();
             assert_eq!((error.step, error.errno, is_mounted), (Step::MakeLayers, libc::ENOENT, false));
+            assert_eq!(error.entry, Some(PlanEntry::Layer(1)));
             assert_eq!(mounted(vec![privately]), (Ok(()), true));
         };
         thread::scope(|scope| scope.spawn(in_namespace).join()).unwrap();

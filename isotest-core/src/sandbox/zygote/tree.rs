@@ -2,7 +2,7 @@
 
 use crate::plan::{Access, Content, Entry, NAMES_BYTES, Private, Template};
 use crate::sandbox::mounts;
-use crate::step::{Step, StepError};
+use crate::step::{PlanEntry, Step, StepError};
 use crate::sys::mount::attr;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -24,13 +24,13 @@ pub(super) fn enter(template: &Template) -> Result<(), StepError> {
     cut_propagation()?;
     Step::MountRoot.on(template.foothold.display(), || step_back(&template.foothold))?;
     Step::MountTemplateProc.run(|| mount_proc(&inside(Path::new("/proc"))))?;
-    for entry in &template.tree {
-        Step::AssembleTree.on(entry.path().display(), || place(entry))?;
+    for (n, entry) in template.tree.iter().enumerate() {
+        Step::AssembleTree.at(PlanEntry::Tree(n), entry.path().display(), || place(entry))?;
     }
     Step::PivotRoot.run(pivot)?;
-    for entry in &template.tree {
+    for (n, entry) in template.tree.iter().enumerate() {
         if let Entry::Tmpfs { path, .. } = entry {
-            Step::SealTree.on(path.display(), || seal(path))?;
+            Step::SealTree.at(PlanEntry::Tree(n), path.display(), || seal(path))?;
         }
     }
     Step::SealTree.run(|| seal(Path::new("/")))
