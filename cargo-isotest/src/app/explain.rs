@@ -1,15 +1,13 @@
 //! `explain`: how a test or a command is executed, as a shell script.
 
 use crate::app::exec;
+use crate::app::session::{self, Session};
 use crate::app::single;
-use crate::cargo::build::{Build, Directories};
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::invocation::Caller;
 use crate::report;
 use crate::sandboxes::Sandboxes;
-use crate::sandboxes::roots;
-use crate::schedule::interrupt::Interrupts;
 use crate::settings::{Command, Settings};
 use isotest_core::explain::{Explained, explain};
 use isotest_core::plan::SandboxPlan;
@@ -29,10 +27,8 @@ pub(crate) fn execute(command: Option<&Command>, settings: &Settings, caller: &C
 }
 
 fn of_command(command: &Command, settings: &Settings, caller: &Caller) -> Result<String, Error> {
-    let directories = Directories::around(&settings.cargo, caller)?;
     let title = format!("`{}`", command.program.display());
-    let roots = roots::of_command(&settings.sandbox, &directories, &command.program, caller)?;
-    Sandboxes::with(settings, &roots, caller, |sandboxes| {
+    session::of_command(command, settings, caller, |sandboxes| {
         // What the kernel refuses is no plan.
         drop(sandboxes.slot(Sandboxes::FIRST)?);
         let plan = exec::unattended(command, settings, sandboxes, caller);
@@ -41,11 +37,9 @@ fn of_command(command: &Command, settings: &Settings, caller: &Caller) -> Result
 }
 
 fn of_test(settings: &Settings, caller: &Caller) -> Result<String, Error> {
-    let build = Build::of(&settings.cargo, caller)?;
-    let roots = roots::of_tests(&settings.sandbox, &build, caller)?;
-    let interrupts = Interrupts::take().map_err(Error::Host)?;
-    Sandboxes::with(settings, &roots, caller, |sandboxes| {
-        let test = single::test(settings, &build, sandboxes, &interrupts)?;
+    let session = Session::of_tests(settings.clone(), caller)?;
+    session.with(caller, |sandboxes| {
+        let test = single::test(&session, sandboxes)?;
         let (plan, template) = single::plan(&test, settings, sandboxes);
         let title = format!("the test `{}`", report::title(&test));
         Ok(script(&title, &plan, template, sandboxes, caller))

@@ -8,5 +8,6 @@ pub(crate) mod join;
 mod list;
 pub(crate) mod ps;
 pub(crate) mod run;
+mod session;
 pub(crate) mod shell;
 mod single;

@@ -1,6 +1,7 @@
 //! One run from what was built to how the process ends.
 
 use crate::app::list;
+use crate::app::session::Session;
 use crate::cargo::build::Build;
 use crate::cargo::page_cache;
 use crate::error::Error;
@@ -11,9 +12,7 @@ use crate::invocation::Caller;
 use crate::registry::{Listener, Roster};
 use crate::report::{ReportSettings, Reporters};
 use crate::sandboxes::Sandboxes;
-use crate::sandboxes::roots;
 use crate::schedule::events::{Event, Reporter};
-use crate::schedule::interrupt::Interrupts;
 use crate::schedule::listing::{self, Listed};
 use crate::schedule::slots::Workers;
 use crate::schedule::summary::{Cancellation, Selection};
@@ -21,9 +20,7 @@ use crate::schedule::{Finished, Schedule};
 use crate::select::Selected;
 use crate::settings::{Execution, Setting, Settings, Task};
 use crate::testcase::TestBinary;
-use isotest_core::sandbox::Cancel;
 use std::io;
-use std::iter;
 use std::sync::Arc;
 use std::thread;
 
@@ -32,30 +29,16 @@ use std::thread;
 /// # Errors
 /// What stops the run.
 pub(crate) fn execute(settings: Settings, caller: &Caller) -> Result<End, Error> {
-    let interrupts = Interrupts::take().map_err(Error::Host)?;
-    let build = &Build::of(&settings.cargo, caller)?;
-    let directories = &build.directories;
-    let sources = iter::once(&directories.workspace).chain(&directories.packages);
-    let settings = &settings.for_project(sources, [&directories.target, &directories.build]);
-    let roots = roots::of_tests(&settings.sandbox, build, caller)?;
-    Sandboxes::with(settings, &roots, caller, |sandboxes| execute_in(sandboxes, settings, build, &interrupts))
-}
-
-fn execute_in(
-    sandboxes: &Sandboxes,
-    settings: &Settings,
-    build: &Build,
-    interrupts: &Interrupts,
-) -> Result<End, Error> {
-    let cancel = Cancel::new().map_err(Error::Host)?;
-    let roster = Roster::new(sandboxes.jobs.get());
-    thread::scope(|scope| {
-        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster)?;
-        let _watch = interrupts.watch(scope, &cancel, tell)?;
-        // Last, so that its thread is none that the others are then refused.
-        let listener = Listener::open(scope, &roster);
-        let run = Run { settings, build, sandboxes, workers: &workers, roster: &roster, listener: &listener };
-        run.execute()
+    let session = Session::of_tests(settings, caller)?;
+    let Session { build, settings, .. } = &session;
+    session.with(caller, |sandboxes| {
+        session.in_slots(sandboxes, |workers, roster| {
+            thread::scope(|scope| {
+                // Last, so that its thread is none that the slots are then refused.
+                let listener = &Listener::open(scope, roster);
+                Run { settings, build, sandboxes, workers, roster, listener }.execute()
+            })
+        })
     })
 }
 

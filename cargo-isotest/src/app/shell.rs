@@ -1,15 +1,13 @@
 //! `shell`: an interactive shell where a test would be executed.
 
 use crate::app::exec;
+use crate::app::session::{self, Session};
 use crate::app::single;
-use crate::cargo::build::{Build, Directories};
 use crate::error::Error;
 use crate::exit::End;
 use crate::invocation::Caller;
 use crate::report;
 use crate::sandboxes::Sandboxes;
-use crate::sandboxes::roots;
-use crate::schedule::interrupt::Interrupts;
 use crate::settings::{Command, Settings};
 use isotest_core::explain::quoted;
 use isotest_core::plan::{SandboxPlan, Workload};
@@ -22,11 +20,9 @@ use std::path::{Path, PathBuf};
 /// What keeps it from being executed.
 pub(crate) fn execute(of_test: bool, settings: &Settings, caller: &Caller) -> Result<End, Error> {
     let record = if of_test {
-        let build = Build::of(&settings.cargo, caller)?;
-        let roots = roots::of_tests(&settings.sandbox, &build, caller)?;
-        let interrupts = Interrupts::take().map_err(Error::Host)?;
-        Sandboxes::with(settings, &roots, caller, |sandboxes| {
-            let test = single::test(settings, &build, sandboxes, &interrupts)?;
+        let session = Session::of_tests(settings.clone(), caller)?;
+        session.with(caller, |sandboxes| {
+            let test = single::test(&session, sandboxes)?;
             let (SandboxPlan { workload, .. }, template) = single::plan(&test, settings, sandboxes);
             let command = line(&workload);
             let whose = format!("in the sandbox of {}, which would execute", report::title(&test));
@@ -34,11 +30,9 @@ pub(crate) fn execute(of_test: bool, settings: &Settings, caller: &Caller) -> Re
             exec::attended(with_history(workload, caller, &command), template, settings, sandboxes)
         })?
     } else {
-        let directories = Directories::around(&settings.cargo, caller)?;
         let program = shell(caller).into();
         let command = Command { program, arguments: Vec::new(), usage_json: None };
-        let roots = roots::of_command(&settings.sandbox, &directories, &command.program, caller)?;
-        Sandboxes::with(settings, &roots, caller, |sandboxes| {
+        session::of_command(&command, settings, caller, |sandboxes| {
             exec::say(settings, &report::before_shell("in a sandbox of its own", None));
             let workload = exec::workload(&command, caller, sandboxes);
             exec::attended(workload, Sandboxes::FIRST, settings, sandboxes)

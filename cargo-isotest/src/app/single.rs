@@ -1,42 +1,29 @@
 //! The one test that was named: found among all, and how it would be executed.
 
-use crate::cargo::build::Build;
+use crate::app::session::Session;
 use crate::cli::RunIgnored;
 use crate::error::Error;
-use crate::registry::Roster;
 use crate::report;
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots;
 use crate::schedule;
-use crate::schedule::interrupt::Interrupts;
 use crate::schedule::listing::{self, Listed};
 use crate::schedule::queue::Nth;
 use crate::schedule::slot_environment;
-use crate::schedule::slots::Workers;
 use crate::select::Selection;
 use crate::settings::Settings;
 use crate::testcase::TestCase;
 use isotest_core::plan::SandboxPlan;
-use isotest_core::sandbox::Cancel;
-use std::thread;
 
 /// Asks the test binaries for their tests and chooses the one whose name was given, whole or in part.
 ///
 /// # Errors
 /// When there is none or more than one, or a binary cannot be asked.
-pub(crate) fn test(
-    settings: &Settings,
-    build: &Build,
-    sandboxes: &Sandboxes,
-    interrupts: &Interrupts,
-) -> Result<TestCase, Error> {
-    let cancel = Cancel::new().map_err(Error::Host)?;
-    let roster = Roster::new(sandboxes.jobs.get());
-    let Listed { tests, .. } = thread::scope(|scope| {
-        let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster)?;
-        let _watch = interrupts.watch(scope, &cancel, tell)?;
+pub(crate) fn test(session: &Session, sandboxes: &Sandboxes) -> Result<TestCase, Error> {
+    let Session { build, settings, .. } = session;
+    let Listed { tests, .. } = session.in_slots(sandboxes, |workers, _| {
         workers.ready().map_err(Error::from)?;
-        listing::list(&workers, sandboxes, &build.binaries, &settings.execution)
+        listing::list(workers, sandboxes, &build.binaries, &settings.execution)
     })?;
     // A test that is named is meant, ignored or not.
     let selection = Selection { ignored: RunIgnored::All, ..settings.selection.clone() };

@@ -37,7 +37,7 @@ use std::time::Duration;
 const LIST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Everything a run needs to know.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// What is to be done.
     pub(crate) task: Task,

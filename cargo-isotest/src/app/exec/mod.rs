@@ -4,7 +4,7 @@ mod attend;
 mod screen;
 mod signals;
 
-use crate::cargo::build::Directories;
+use crate::app::session;
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::invocation::Caller;
@@ -34,10 +34,8 @@ use std::thread;
 /// # Errors
 /// What keeps it from being executed.
 pub(crate) fn execute(command: &Command, settings: &Settings, caller: &Caller) -> Result<End, Error> {
-    let directories = Directories::around(&settings.cargo, caller)?;
     let usage_json = command.usage_json.as_deref().map(UsageFile::create).transpose()?;
-    let roots = roots::of_command(&settings.sandbox, &directories, &command.program, caller)?;
-    let record = Sandboxes::with(settings, &roots, caller, |sandboxes| {
+    let record = session::of_command(command, settings, caller, |sandboxes| {
         attended(workload(command, caller, sandboxes), Sandboxes::FIRST, settings, sandboxes)
     })?;
     usage_json.map_or(Ok(()), |file| file.write(&verdict(&record, settings), &record))?;

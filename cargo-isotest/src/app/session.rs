@@ -1,0 +1,88 @@
+//! The set-up that subcommands share: what is built, the roots for it, the sandboxes, and the slots of a run.
+
+use crate::cargo::build::{Build, Directories};
+use crate::error::Error;
+use crate::invocation::Caller;
+use crate::registry::Roster;
+use crate::sandboxes::Sandboxes;
+use crate::sandboxes::roots::{self, Roots};
+use crate::schedule::interrupt::Interrupts;
+use crate::schedule::slots::Workers;
+use crate::settings::{Command, Settings};
+use isotest_core::sandbox::Cancel;
+use std::iter;
+use std::thread;
+
+/// The tests of a project, built, with the roots in which they can be executed.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// What was built.
+    pub(crate) build: Build,
+    /// What holds for the project.
+    pub(crate) settings: Settings,
+    interrupts: Interrupts,
+    roots: Roots,
+}
+
+impl Session {
+    /// Builds the tests.
+    ///
+    /// # Errors
+    /// When they cannot be built, or a root for them is unavailable.
+    pub(crate) fn of_tests(settings: Settings, caller: &Caller) -> Result<Self, Error> {
+        let interrupts = Interrupts::take().map_err(Error::Host)?;
+        let build = Build::of(&settings.cargo, caller)?;
+        let directories = &build.directories;
+        let sources = iter::once(&directories.workspace).chain(&directories.packages);
+        let settings = settings.for_project(sources, [&directories.target, &directories.build]);
+        let roots = roots::of_tests(&settings.sandbox, &build, caller)?;
+        Ok(Self { build, settings, interrupts, roots })
+    }
+
+    /// Prepares the sandboxes, works in them, and leaves the host as it was.
+    ///
+    /// # Errors
+    /// Those of [`Sandboxes::with`].
+    pub(crate) fn with<T>(
+        &self,
+        caller: &Caller,
+        work: impl Fn(&Sandboxes) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        Sandboxes::with(&self.settings, &self.roots, caller, work)
+    }
+
+    /// Starts the slots of a run, which may not be [ready](Workers::ready) yet, and works in them. The first signal meanwhile is
+    /// news from the slots, the second ends the process.
+    ///
+    /// # Errors
+    /// When a thread is refused, and those of `work`.
+    pub(crate) fn in_slots<T>(
+        &self,
+        sandboxes: &Sandboxes,
+        work: impl FnOnce(&Workers<'_>, &Roster) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let cancel = Cancel::new().map_err(Error::Host)?;
+        let roster = Roster::new(sandboxes.jobs.get());
+        thread::scope(|scope| {
+            let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster)?;
+            let _watch = self.interrupts.watch(scope, &cancel, tell)?;
+            work(&workers, &roster)
+        })
+    }
+}
+
+/// Prepares the sandbox of a command that is no test, works in it, and leaves the host as it was. The copy-on-write directories are
+/// those of the project, or the one we are called in.
+///
+/// # Errors
+/// When the project cannot be read, and those of [`Sandboxes::with`].
+pub(crate) fn of_command<T>(
+    command: &Command,
+    settings: &Settings,
+    caller: &Caller,
+    work: impl Fn(&Sandboxes) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let directories = Directories::around(&settings.cargo, caller)?;
+    let roots = roots::of_command(&settings.sandbox, &directories, &command.program, caller)?;
+    Sandboxes::with(settings, &roots, caller, work)
+}
