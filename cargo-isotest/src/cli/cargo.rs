@@ -1,11 +1,11 @@
-//! The flags that are cargo's: understood so far as is needed, and handed on as they were given.
+//! Cargo's own flags: parsed as far as isotest needs them, and passed on to `cargo test` as given.
 
 use super::report::OutputArgs;
 use clap::Args;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Everything that `cargo test` is told.
+/// Flags that are passed on to `cargo test`.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct CargoArgs {
     #[command(flatten)]
@@ -22,51 +22,51 @@ pub(crate) struct CargoArgs {
     pub(crate) manifest: ManifestArgs,
 }
 
-/// Which targets of the packages are built.
+/// Target selection flags.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Targets")]
 #[expect(clippy::struct_excessive_bools, reason = "each is one of cargo's flags")]
 pub(crate) struct TargetArgs {
-    /// Only the library
+    /// Test only the library
     #[arg(long)]
     lib: bool,
-    /// All programs
+    /// Test all binaries
     #[arg(long)]
     bins: bool,
-    /// Only this program
+    /// Test only this binary
     #[arg(long, value_name = "NAME")]
     bin: Vec<OsString>,
-    /// All examples
+    /// Test all examples
     #[arg(long)]
     examples: bool,
-    /// Only this example
+    /// Test only this example
     #[arg(long, value_name = "NAME")]
     example: Vec<OsString>,
-    /// All targets with `test = true`
+    /// Test all targets with `test = true`
     #[arg(long)]
     tests: bool,
-    /// Only this integration test
+    /// Test only this integration test
     #[arg(long, value_name = "NAME")]
     test: Vec<OsString>,
-    /// All targets with `bench = true`
+    /// Test all targets with `bench = true`
     #[arg(long)]
     benches: bool,
-    /// Only this benchmark
+    /// Test only this benchmark
     #[arg(long, value_name = "NAME")]
     bench: Vec<OsString>,
-    /// All targets
+    /// Test all targets, without doctests
     #[arg(long)]
     all_targets: bool,
 }
 
-/// How they are built.
+/// Compilation flags.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Compilation")]
 pub(crate) struct CompilationArgs {
-    /// Build with optimisation
+    /// Build in release mode, with optimizations
     #[arg(short, long)]
     release: bool,
-    /// Build with this profile of cargo's
+    /// Build with this cargo profile
     #[arg(long, value_name = "NAME")]
     cargo_profile: Option<OsString>,
     /// Build for this target triple
@@ -74,44 +74,44 @@ pub(crate) struct CompilationArgs {
     target: Vec<OsString>,
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
-    /// How many build jobs cargo has at once
+    /// Number of parallel build jobs [default: number of CPUs]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     build_jobs: Option<OsString>,
 }
 
-/// Where built files are kept.
+/// The `--target-dir` flag.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct PlaceArgs {
-    /// Where built files are kept
+    /// Directory for all generated artifacts
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) target_dir: Option<PathBuf>,
 }
 
-/// Which project, and how cargo treats it.
+/// Manifest flags: which workspace, and how cargo resolves it.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Manifest")]
 pub(crate) struct ManifestArgs {
     #[command(flatten)]
     manifest: clap_cargo::Manifest,
-    /// Refuse to change Cargo.lock
+    /// Require Cargo.lock to stay unchanged
     #[arg(long)]
     locked: bool,
-    /// Do without the network
+    /// Run cargo without accessing the network
     #[arg(long)]
     offline: bool,
-    /// Both --locked and --offline
+    /// Same as --locked and --offline together
     #[arg(long)]
     frozen: bool,
-    /// Override a value of cargo's configuration
+    /// Override a cargo configuration value
     #[arg(long, value_name = "KEY=VALUE|PATH")]
     pub(crate) config: Vec<String>,
-    /// Unstable flags of cargo
+    /// Unstable (nightly-only) flags of cargo
     #[arg(short = 'Z', value_name = "FLAG")]
     unstable: Vec<OsString>,
 }
 
 impl CargoArgs {
-    /// All of it as `cargo test` wants it.
+    /// Builds the arguments of `cargo test`.
     pub(crate) fn arguments(&self) -> Vec<OsString> {
         let mut line = Line::default();
         self.append_output(&mut line);
@@ -125,7 +125,7 @@ impl CargoArgs {
         line.words
     }
 
-    /// What `cargo metadata` must know of it.
+    /// Builds the arguments of `cargo metadata`.
     pub(crate) fn metadata_arguments(&self) -> Vec<OsString> {
         let mut line = Line::default();
         self.manifest.append(&mut line);
@@ -148,7 +148,7 @@ impl CargoArgs {
 }
 
 impl TargetArgs {
-    /// Whether any target was named. Cargo tests documentation only if none was.
+    /// Returns whether a target is selected explicitly: cargo then runs no doctests.
     pub(crate) fn is_narrowed(&self) -> bool {
         let mut line = Line::default();
         self.append(&mut line);
@@ -180,7 +180,7 @@ impl CompilationArgs {
 }
 
 impl ManifestArgs {
-    /// Whether a project was named.
+    /// Returns whether `--manifest-path` was given.
     pub(crate) const fn is_named(&self) -> bool {
         self.manifest.manifest_path.is_some()
     }
@@ -195,7 +195,7 @@ impl ManifestArgs {
     }
 }
 
-/// A command line in the making.
+/// Builder of a command line.
 #[derive(Debug, Default)]
 struct Line {
     words: Vec<OsString>,

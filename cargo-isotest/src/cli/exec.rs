@@ -1,11 +1,11 @@
-//! What is said of a command that is no test, or of one test.
+//! Arguments of `exec`, `shell`, `explain` and `closure`: a command, a test or a binary.
 
 use clap::Args;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What is decided when a sandbox is made.
-const WITH_A_SANDBOX_OF_ITS_OWN: [&str; 16] = [
+/// Flags that only a new sandbox can honour, by their clap id.
+const FLAGS_OF_A_NEW_SANDBOX: [&str; 16] = [
     "timeout",
     "root",
     "bind",
@@ -24,53 +24,59 @@ const WITH_A_SANDBOX_OF_ITS_OWN: [&str; 16] = [
     "off",
 ];
 
-/// A command for a sandbox.
+/// Arguments of `exec`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(after_help = EXIT_STATUS)]
 pub(crate) struct ExecArgs {
-    /// Write what it used to this file, as JSON
+    /// Write the resource usage of the command to FILE, as JSON
     #[arg(long, value_name = "FILE", conflicts_with = "join")]
     pub(crate) usage_json: Option<PathBuf>,
-    /// Enter the sandbox of this attempt, which `cargo isotest ps` names, instead of one of its own
-    #[arg(long, value_name = "ATTEMPT", conflicts_with_all = WITH_A_SANDBOX_OF_ITS_OWN)]
+    /// Enter the sandbox of a running attempt (see `cargo isotest ps`) instead of a new one
+    #[arg(long, value_name = "ATTEMPT", conflicts_with_all = FLAGS_OF_A_NEW_SANDBOX)]
     pub(crate) join: Option<String>,
-    /// A program and its arguments
+    /// The program to run, and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
 
-/// A program or library to be looked into.
+/// Arguments of `closure`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct ClosureArgs {
-    /// The program or library
+    /// Path of an executable or a shared library
     #[arg(value_name = "BINARY")]
     pub(crate) binary: PathBuf,
 }
 
-/// Whose sandbox a shell is opened in.
+/// Arguments of `shell`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct ShellArgs {
-    /// A test, by its name or by a part of it that no other name has [default: none, but the project]
+    /// Name of a test, or a part of the name that no other test has [default: a sandbox without a test]
     #[arg(value_name = "TEST", conflicts_with = "join")]
     pub(crate) named: Option<String>,
-    /// Enter the sandbox of this attempt, which `cargo isotest ps` names, instead of one of its own
-    #[arg(long, value_name = "ATTEMPT", conflicts_with_all = WITH_A_SANDBOX_OF_ITS_OWN)]
+    /// Enter the sandbox of a running attempt (see `cargo isotest ps`) instead of a new one
+    #[arg(long, value_name = "ATTEMPT", conflicts_with_all = FLAGS_OF_A_NEW_SANDBOX)]
     pub(crate) join: Option<String>,
 }
 
-/// A test or a command to be explained.
+/// Arguments of `explain`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct ExplainArgs {
-    /// A test, by its name or by a part of it that no other name has
+    /// Name of a test, or a part of the name that no other test has
     #[arg(value_name = "TEST", required_unless_present = "command", conflicts_with = "command")]
     pub(crate) named: Option<String>,
-    /// A command, as for `exec`
+    /// A command to explain, as for `exec`
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
 
-const EXIT_STATUS: &str = "The exit status is the command's; a signal that ended it ends us, too.
-Of our own: 2 usage, 70 a bug of ours, 97 this host cannot isolate,
-  98 it could not be isolated, 100 it left processes running and
-  --fail-on-leak was given, 102 no metadata, 124 its time ran out,
-  126 it cannot be executed, 127 there is no such program";
+const EXIT_STATUS: &str = "Exit status: that of the command; a signal that killed the command kills
+cargo-isotest too. Otherwise:
+    2 usage error
+   70 internal error, or the output could not be written
+   97 a required capability is unavailable on this host
+   98 the command could not be isolated
+  100 the command leaked processes, with --fail-on-leak
+  102 cargo metadata failed
+  124 the command timed out
+  126 the program cannot be executed
+  127 the program was not found";

@@ -1,18 +1,18 @@
-//! The flags that say how tests are executed.
+//! Flags of the heading "Execution".
 
 use clap::Args;
 use std::num::NonZeroUsize;
 
-/// How the tests of a run are executed.
+/// Flags that decide how the tests of a run are executed.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Execution")]
 pub(crate) struct ExecutionArgs {
     #[command(flatten)]
     pub(crate) jobs: JobArgs,
-    /// Execute all tests, whatever fails (the default)
+    /// Run all tests regardless of failure [default]
     #[arg(long, overrides_with = "fail_fast")]
     pub(crate) no_fail_fast: bool,
-    /// Start no further test once one has failed
+    /// Start no new tests after the first failure
     #[arg(long, overrides_with = "no_fail_fast")]
     pub(crate) fail_fast: bool,
     #[command(flatten)]
@@ -25,47 +25,47 @@ pub(crate) struct ExecutionArgs {
     pub(crate) leaks: LeakArgs,
 }
 
-/// How many job slots there are.
+/// The `--jobs` flag.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Execution")]
 pub(crate) struct JobArgs {
-    /// How many tests are executed at once [default: one for each processor]
+    /// Number of tests to run simultaneously [default: number of CPUs]
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
 }
 
-/// Whether output is captured.
+/// The `--no-capture` flag.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Execution")]
 pub(crate) struct CaptureArgs {
-    /// Let tests use the terminal; one at a time unless --jobs says otherwise
+    /// Do not capture the output of tests; implies `--jobs 1` unless `--jobs` is given
     #[arg(long, alias = "nocapture")]
     pub(crate) no_capture: bool,
 }
 
-/// The time limit of an attempt.
+/// The `--timeout` flag.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Execution")]
 pub(crate) struct TimeoutArgs {
-    /// Kill a test that takes longer, e.g. `90s` or `2m 30s`
+    /// Kill a test or command after TIME, e.g. `90s` or `2m 30s`
     #[arg(long, value_name = "TIME")]
     pub(crate) timeout: Option<humantime::Duration>,
 }
 
-/// The time limit of a listing.
+/// The `--list-timeout` flag.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Execution")]
 pub(crate) struct ListingArgs {
-    /// How long a test binary may take to list its tests [default: 60s]
+    /// Time limit for a test binary to list its tests [default: 60s]
     #[arg(long, value_name = "TIME")]
     pub(crate) list_timeout: Option<humantime::Duration>,
 }
 
-/// What becomes of leaked processes.
+/// The `--fail-on-leak` flag.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Execution")]
 pub(crate) struct LeakArgs {
-    /// A test that leaves a process running has failed
+    /// Fail a test or command that leaves processes running
     #[arg(long)]
     pub(crate) fail_on_leak: bool,
 }

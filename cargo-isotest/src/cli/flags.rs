@@ -1,4 +1,4 @@
-//! The flags of each subcommand: those of a run, or some of them.
+//! Flags of each subcommand: a selection of the flags of a run.
 
 use super::cargo::{CargoArgs, ManifestArgs, PlaceArgs};
 use super::execution::{CaptureArgs, ExecutionArgs, JobArgs, LeakArgs, ListingArgs, TimeoutArgs};
@@ -8,7 +8,7 @@ use super::sandbox::{PolicyArgs, SandboxArgs, UpdateArgs, ViewArgs};
 use super::selection::{NameArgs, SelectionArgs};
 use clap::Args;
 
-/// All flags, in the order of the help text; those that a subcommand does not take are absent. A run takes them all.
+/// All flags, in the order of the help page. A run takes all of them; flags that a subcommand does not take are absent.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Flags {
     #[command(flatten)]
@@ -29,7 +29,7 @@ pub(crate) struct Flags {
     pub(crate) cargo: CargoArgs,
 }
 
-/// What `list` takes: it builds, and asks the test binaries in sandboxes, but executes no test.
+/// Flags of `list`, which builds and asks each test binary in a sandbox, but runs no test.
 #[derive(Debug, Args)]
 pub(crate) struct ListFlags {
     #[command(flatten)]
@@ -48,7 +48,7 @@ pub(crate) struct ListFlags {
     cargo: CargoArgs,
 }
 
-/// What `exec` takes: of a project it needs the directories only.
+/// Flags of `exec`, which needs only the directories of a project.
 #[derive(Debug, Args)]
 pub(crate) struct ExecFlags {
     #[command(flatten)]
@@ -71,7 +71,7 @@ pub(crate) struct ExecFlags {
     place: PlaceArgs,
 }
 
-/// What `shell` takes: it finds a test as a run does, and attends to its shell as `exec` does.
+/// Flags of `shell`, which finds a test as a run does and runs a shell as `exec` runs a command.
 #[derive(Debug, Args)]
 pub(crate) struct ShellFlags {
     #[command(flatten)]
@@ -94,7 +94,7 @@ pub(crate) struct ShellFlags {
     cargo: CargoArgs,
 }
 
-/// What `explain` takes: it finds a test as a run does, and executes neither test nor command.
+/// Flags of `explain`, which finds a test as a run does, but runs neither test nor command.
 #[derive(Debug, Args)]
 pub(crate) struct ExplainFlags {
     #[command(flatten)]
@@ -117,7 +117,7 @@ pub(crate) struct ExplainFlags {
     cargo: CargoArgs,
 }
 
-/// What `doctor` takes: it tries a sandbox with the host's root, without a project.
+/// Flags of `doctor`, which tries a sandbox with the host's root, without a project.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorFlags {
     #[command(flatten)]
@@ -128,7 +128,7 @@ pub(crate) struct DoctorFlags {
     report: ReportFlags,
 }
 
-/// What `ps` and `closure` take: they make no sandbox.
+/// Flags of `ps` and `closure`, which make no sandbox.
 #[derive(Debug, Args)]
 pub(crate) struct ReportFlags {
     #[command(flatten)]

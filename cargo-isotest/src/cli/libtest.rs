@@ -1,11 +1,11 @@
-//! The words of the standard test harness that may follow `--`.
+//! Arguments of the standard test harness (libtest) that may follow `--`.
 
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 
-/// What was said after `--`.
+/// Arguments after `--`, as libtest defines them.
 #[derive(Debug, Default, PartialEq, Eq, Parser)]
 #[command(no_binary_name = true, disable_help_flag = true, disable_version_flag = true)]
 pub(crate) struct LibtestWords {
@@ -22,7 +22,7 @@ pub(crate) struct LibtestWords {
     pub(crate) test_threads: Option<NonZeroUsize>,
 }
 
-/// What was said of ignored tests.
+/// Arguments on ignored tests.
 #[derive(Debug, Default, PartialEq, Eq, clap::Args)]
 pub(crate) struct IgnoredWords {
     #[arg(long)]
@@ -31,14 +31,14 @@ pub(crate) struct IgnoredWords {
     pub(crate) include_ignored: bool,
 }
 
-/// A word that is not understood, or a value that makes no sense.
+/// An argument after `--` that is unknown, or has an invalid value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnknownWord {
-    /// The word.
-    #[error("`{0}` after `--` is not understood; accepted are {ACCEPTED}")]
+    /// An unknown argument.
+    #[error("unsupported test harness argument `{0}` after `--`; supported: {ACCEPTED}")]
     Word(String),
-    /// What is wrong with the value.
-    #[error("after `--`: {0}")]
+    /// An invalid value, in clap's words.
+    #[error("invalid test harness argument after `--`: {0}")]
     Value(String),
 }
 
@@ -46,7 +46,7 @@ const ACCEPTED: &str = "name filters, --skip FILTER, --exact, --ignored, --inclu
                         --no-capture and --test-threads N";
 
 impl LibtestWords {
-    /// Reads the words.
+    /// Parses the arguments after `--`.
     pub(crate) fn read(words: &[OsString]) -> Result<Self, UnknownWord> {
         Self::try_parse_from(words).map_err(|error| unknown(&error))
     }
@@ -83,18 +83,18 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_word_is_named_beside_those_accepted() {
+    fn an_unsupported_argument_is_named_beside_the_supported_ones() {
         for (words, unknown) in
             [("a --report-time", "--report-time"), ("-q", "-q"), ("--format=json", "--format")]
         {
             let text = read(words).unwrap_err().to_string();
-            assert!(text.starts_with(&format!("`{unknown}` after `--` is not understood")), "{text}");
+            assert!(text.starts_with(&format!("unsupported test harness argument `{unknown}`")), "{text}");
             assert!(text.contains("--include-ignored"), "{text}");
         }
     }
 
     #[test]
-    fn a_senseless_value_is_an_error() {
+    fn an_invalid_value_is_an_error() {
         assert!(read("--test-threads 0").unwrap_err().to_string().contains("--test-threads"));
         assert!(read("--skip").unwrap_err().to_string().contains("--skip"));
     }

@@ -1,34 +1,34 @@
-//! The flags that say how much a test may use at most.
+//! Flags of the heading "Limits": resource limits of a test.
 
 use bytesize::ByteSize;
 use clap::Args;
 
-/// How much a test may use.
+/// Resource limits of a test.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
-    /// Kill a test that uses more memory, e.g. `64MiB`
+    /// Kill a test that uses more memory than SIZE, e.g. `64MiB`
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) memory_limit: Option<u64>,
-    /// Let a test with a memory limit use so much swap besides [default: none]
+    /// Swap that a test may use on top of `--memory-limit` [default: 0]
     #[arg(long, value_name = "SIZE", value_parser = size_or_zero)]
     pub(crate) swap_limit: Option<u64>,
-    /// Give a test no more processor time than so many processors have, e.g. `1.5`
+    /// Throttle a test to the CPU time of N CPUs, e.g. `1.5`
     #[arg(long, value_name = "N", value_parser = thousandths)]
     pub(crate) cpu_limit: Option<u32>,
-    /// Its share of processor time where there is not enough, from 1 to 10000; 100 is usual
+    /// Share of CPU time when CPUs are busy, from 1 to 10000; the kernel's default is 100
     #[arg(long, value_name = "WEIGHT", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) cpu_weight: Option<u32>,
-    /// The processors it runs on, e.g. `0-2,4`
+    /// Pin a test to these CPUs, e.g. `0-2,4`
     #[arg(long, value_name = "LIST", value_parser = cpus)]
     pub(crate) cpus: Option<Processors>,
-    /// Refuse a test more processes and threads than this
+    /// Maximum number of processes and threads of a test
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) pids_limit: Option<u64>,
-    /// Let a test read no more than this each second from each block device, and write no more
+    /// Throttle the reads and the writes of a test to SIZE per second and block device
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) io_limit: Option<u64>,
-    /// A limit of setrlimit(2) for each process, e.g. `nofile=64`, or `nofile=64:128` for the soft and the hard one
+    /// Limit of each process as in setrlimit(2), e.g. `nofile=64`, or `nofile=64:128` (soft:hard)
     #[arg(long, value_name = "NAME=N", value_parser = rlimit)]
     pub(crate) rlimit: Vec<RlimitWords>,
 }
@@ -36,20 +36,20 @@ pub(crate) struct LimitArgs {
 /// A value of `--rlimit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RlimitWords {
-    /// The name of the resource, as it was typed.
+    /// Name of the resource, as typed.
     pub(crate) name: String,
-    /// The soft limit.
+    /// Soft limit.
     pub(crate) soft: u64,
-    /// The hard limit.
+    /// Hard limit.
     pub(crate) hard: u64,
 }
 
-/// The numbers of processors, in order.
+/// CPU numbers, sorted, without duplicates.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Processors(pub(crate) Vec<usize>);
 
-/// More than the kernel can be asked about.
-const PROCESSORS_MOST: usize = 1024;
+/// Number of CPUs that a `cpu_set_t` can hold.
+const MAX_CPUS: usize = 1024;
 
 fn size_or_zero(text: &str) -> Result<u64, String> {
     text.parse::<ByteSize>().map(|size| size.as_u64())
@@ -57,16 +57,16 @@ fn size_or_zero(text: &str) -> Result<u64, String> {
 
 fn size(text: &str) -> Result<u64, String> {
     match size_or_zero(text)? {
-        0 => Err("that leaves nothing to use".to_owned()),
+        0 => Err("must be greater than 0".to_owned()),
         size => Ok(size),
     }
 }
 
-/// The kernel measures out no less than a hundredth of a processor.
+/// Parses a number of CPUs into thousandths. The kernel refuses a quota below a hundredth of a CPU.
 fn thousandths(text: &str) -> Result<u32, String> {
     let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if !(0.01..=100_000.0).contains(&number) {
-        return Err("not between 0.01 and 100000 processors".to_owned());
+        return Err("must be between 0.01 and 100000".to_owned());
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is within these bounds")]
     Ok((number * 1000.0).round() as u32)
@@ -76,14 +76,16 @@ fn cpus(text: &str) -> Result<Processors, String> {
     let mut numbers = Vec::new();
     for part in text.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let number =
-            |text: &str| text.parse::<usize>().map_err(|_| format!("`{part}` is no number and no range"));
+        let number = |text: &str| {
+            text.parse::<usize>()
+                .map_err(|_| format!("`{part}` is neither a CPU number nor a range such as `0-2`"))
+        };
         let (first, last) = (number(first)?, number(last)?);
         if first > last {
             return Err(format!("`{part}` ends before it begins"));
         }
-        if last >= PROCESSORS_MOST {
-            return Err(format!("there is no processor {last}"));
+        if last >= MAX_CPUS {
+            return Err(format!("CPU {last} is out of range: the highest is {}", MAX_CPUS - 1));
         }
         numbers.extend(first..=last);
     }
@@ -93,11 +95,11 @@ fn cpus(text: &str) -> Result<Processors, String> {
 }
 
 fn rlimit(text: &str) -> Result<RlimitWords, String> {
-    let (name, values) = text.split_once('=').ok_or("write NAME=N")?;
+    let (name, values) = text.split_once('=').ok_or("expected NAME=N, e.g. `nofile=64`")?;
     let (soft, hard) = values.split_once(':').unwrap_or((values, values));
     let (soft, hard) = (value(soft)?, value(hard)?);
     if soft > hard {
-        return Err("the soft limit is above the hard one".to_owned());
+        return Err("the soft limit is above the hard limit".to_owned());
     }
     Ok(RlimitWords { name: name.to_owned(), soft, hard })
 }
@@ -139,16 +141,16 @@ mod tests {
     #[test]
     fn nonsense_says_what_is_wrong() {
         for (argument, complaint) in [
-            ("--memory-limit=0", "nothing to use"),
+            ("--memory-limit=0", "greater than 0"),
             ("--cpu-limit=0", "0.01"),
             ("--cpu-limit=NaN", "0.01"),
             ("--cpu-weight=0", "1..=10000"),
-            ("--cpus=", "no number"),
+            ("--cpus=", "neither a CPU number"),
             ("--cpus=2-1", "ends before it begins"),
-            ("--cpus=5000", "no processor 5000"),
+            ("--cpus=5000", "CPU 5000 is out of range"),
             ("--pids-limit=0", "1.."),
             ("--rlimit=nofile", "NAME=N"),
-            ("--rlimit=nofile=9:3", "above the hard one"),
+            ("--rlimit=nofile=9:3", "above the hard limit"),
             ("--rlimit=nofile=many", "neither a number nor"),
         ] {
             let error = read(&[argument]).unwrap_err().to_string();

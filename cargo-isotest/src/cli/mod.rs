@@ -1,4 +1,4 @@
-//! What was typed. Nothing is computed here; [`crate::settings`] says what holds.
+//! The command line as typed. [`crate::settings`] derives what holds.
 
 mod cargo;
 mod exec;
@@ -31,16 +31,23 @@ use flags::{DoctorFlags, ExecFlags, ExplainFlags, ListFlags, ReportFlags, ShellF
 use std::ffi::OsString;
 
 const EXIT_CODES: &str = "Exit codes:
-  0 passed, 2 usage, 4 no tests, 70 a bug of ours, 97 this host cannot isolate,
-  98 a test could not be isolated, 100 tests failed, 101 the build failed,
-  102 no metadata, 104 a binary could not list its tests";
+    0 all tests passed
+    2 usage error
+    4 no tests to run
+   70 internal error, or the output could not be written
+   97 a required capability is unavailable on this host
+   98 a test could not be isolated
+  100 tests failed
+  101 the build failed
+  102 cargo metadata failed
+  104 a test binary could not list its tests";
 
-/// Executes every test of a cargo project in its own sandbox and reports what each one used
+/// Runs each test of a cargo project in a sandbox of its own and reports its resource usage
 #[derive(Debug, Parser)]
 #[command(name = "cargo-isotest", bin_name = "cargo isotest", version, after_help = EXIT_CODES)]
 #[command(
     disable_help_subcommand = true,
-    override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- WORDS...]\n       \
+    override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- ARGS...]\n       \
                       cargo isotest exec [OPTIONS] -- COMMAND...\n       \
                       cargo isotest shell [OPTIONS] [TEST]\n       \
                       cargo isotest explain [OPTIONS] TEST | -- COMMAND...\n       \
@@ -55,26 +62,26 @@ struct Typed {
     run: With<Words, Flags>,
 }
 
-/// What to do instead of executing tests.
+/// Subcommands.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// List the tests that would be executed; `-- list` executes those with `list` in their names
+    /// List the tests that would run; to filter tests by the text `list`, use `-- list`
     List(With<Words, ListFlags>),
-    /// Show which loader and libraries a program needs, and where they are, without executing it
+    /// Show the loader and the shared libraries that an executable needs, without running it
     Closure(With<ClosureArgs, ReportFlags>),
-    /// Execute a command in a sandbox like a test's
+    /// Run a command in a sandbox like that of a test
     Exec(Box<With<ExecArgs, ExecFlags>>),
-    /// Open a shell in a test's sandbox, or in one of the project
+    /// Open a shell in the sandbox of a test
     Shell(Box<With<ShellArgs, ShellFlags>>),
-    /// Print how a test or a command is executed, as a shell script
+    /// Print the steps that set up the sandbox of a test or a command, as a shell script
     Explain(With<ExplainArgs, ExplainFlags>),
-    /// Show the runs on this machine, their attempts, and the processes in each, from another terminal
+    /// Show the runs in progress on this machine, their tests and processes
     Ps(With<PsArgs, ReportFlags>),
-    /// Find out what this host allows, and what can be done about the rest; needs no project
+    /// Check what this host supports and how to enable the rest; needs no project
     Doctor(DoctorFlags),
 }
 
-/// What a subcommand alone understands, and the flags it shares with others.
+/// Arguments of one subcommand, and the flags that it shares with others.
 #[derive(Debug, Args)]
 struct With<W: Args, F: Args> {
     #[command(flatten)]
@@ -83,39 +90,39 @@ struct With<W: Args, F: Args> {
     flags: F,
 }
 
-/// What was typed.
+/// Command line as typed.
 #[derive(Debug)]
 pub(crate) struct Cli {
-    /// What to do.
+    /// Subcommand and its own arguments.
     pub(crate) command: Command,
-    /// How; flags that the command does not take are absent.
+    /// Flags; flags that the subcommand does not take are absent.
     pub(crate) flags: Flags,
 }
 
-/// What to do, and to what.
+/// Subcommand and its own arguments.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Execute tests.
+    /// Run tests.
     Run(Words),
-    /// List them.
+    /// List tests.
     List(Words),
-    /// Show what a program needs.
+    /// Show the shared libraries of an executable.
     Closure(ClosureArgs),
-    /// Execute a command.
+    /// Run a command.
     Exec(ExecArgs),
     /// Open a shell.
     Shell(ShellArgs),
-    /// Print a script.
+    /// Print the set-up of a sandbox as a script.
     Explain(ExplainArgs),
-    /// Show what is running.
+    /// Show the runs in progress.
     Ps(PsArgs),
-    /// Try the host.
+    /// Check the host.
     Doctor,
 }
 
 impl Cli {
-    /// Reads the arguments of the process, its own name first, with or without the `isotest` that cargo inserts.
-    /// `capabilities` are the words that `--require`, `--prefer` and `--off` know.
+    /// Parses the arguments of the process, program name first, with or without the `isotest` that cargo inserts.
+    /// `capabilities` are the possible values of `--require`, `--prefer` and `--off`.
     pub(crate) fn read(
         arguments: impl IntoIterator<Item = OsString>,
         capabilities: &[&'static str],
@@ -148,10 +155,10 @@ impl From<Typed> for Cli {
     }
 }
 
-/// The headings of flags that are cargo's own, which only the long help shows.
+/// Help headings of cargo's own flags, which only the long help page shows.
 const OF_CARGO: [&str; 5] = ["Packages", "Targets", "Features", "Compilation", "Manifest"];
 
-/// All subcommands and flags, and the words they know.
+/// Builds the definition of all subcommands and flags, with `capabilities` as possible values.
 fn definition(capabilities: &[&'static str]) -> clap::Command {
     let complete = |command: clap::Command| completed(command, capabilities);
     complete(Typed::command()).mut_subcommands(complete)
@@ -162,7 +169,11 @@ fn completed(command: clap::Command, capabilities: &[&'static str]) -> clap::Com
         |argument: &Arg| argument.get_help_heading().is_some_and(|heading| OF_CARGO.contains(&heading));
     let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let takes_cargo_s = command.get_arguments().any(is_cargo_s);
-    let hint = if takes_cargo_s { "Some of cargo's own flags are taken, too: see --help" } else { "" };
+    let hint = if takes_cargo_s {
+        "Cargo's package, target, feature and build flags work too: see --help"
+    } else {
+        ""
+    };
     let short = [hint, &after].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n");
     let command = command.mut_args(|argument| {
         let is_hidden = is_cargo_s(&argument);
@@ -267,18 +278,21 @@ mod tests {
             let error = read(arguments).unwrap_err();
             assert_eq!(error.exit_code(), 2);
             let text = error.to_string();
-            let said = "error: `cargo isotest ps` does not take `--memory-limit`; `cargo isotest`, `cargo isotest \
+            let said = "error: `cargo isotest ps` does not support `--memory-limit`; `cargo isotest`, `cargo isotest \
                         exec`, `cargo isotest shell` and `cargo isotest explain` do\n";
             assert!(text.starts_with(said), "{text}");
             assert!(text.contains("Usage: cargo isotest ps "), "{text}");
         }
         let said = |arguments| read(arguments).unwrap_err().to_string();
         let text = said(&["--full", "a"]);
-        assert!(text.contains("`cargo isotest` does not take `--full`; `cargo isotest ps` does\n"), "{text}");
+        assert!(
+            text.contains("`cargo isotest` does not support `--full`; `cargo isotest ps` does\n"),
+            "{text}"
+        );
         let text = said(&["closure", "-vj4", "/bin/true"]);
-        assert!(text.contains("`cargo isotest closure` does not take `-v`; "), "{text}");
+        assert!(text.contains("`cargo isotest closure` does not support `-v`; "), "{text}");
         let text = said(&["exec", "--nocapture", "--", "true"]);
-        assert!(text.contains("does not take `--nocapture`; `cargo isotest` and "), "{text}");
+        assert!(text.contains("does not support `--nocapture`; `cargo isotest` and "), "{text}");
         let text = said(&["doctor", "--gravity"]);
         assert!(text.contains("unexpected argument '--gravity'"), "{text}");
     }

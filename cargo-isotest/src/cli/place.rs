@@ -1,11 +1,11 @@
-//! Flags before and after a subcommand: each goes to the subcommand, which takes it or refuses it.
+//! Flags before a subcommand: they are moved behind its name, as if they had been typed there.
 
 use clap::builder::{Resettable, ValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 use std::ffi::OsString;
 
-/// The arguments with those that stand before a subcommand moved behind its name.
+/// Moves the arguments before the name of a subcommand behind it.
 pub(super) fn subcommand_first(definition: &Command, mut arguments: Vec<OsString>) -> Vec<OsString> {
     if let Some(at) = subcommand(definition, &arguments) {
         arguments[1..=at].rotate_right(1);
@@ -13,12 +13,12 @@ pub(super) fn subcommand_first(definition: &Command, mut arguments: Vec<OsString
     arguments
 }
 
-/// Where the name of a subcommand is. What follows another word or `--` is no subcommand.
+/// Returns the index of the subcommand's name. A word after a filter or after `--` is no subcommand.
 fn subcommand(definition: &Command, arguments: &[OsString]) -> Option<usize> {
     let before = Command::new("before").args(flags(definition)).disable_help_flag(true);
     let before = before.allow_external_subcommands(true);
     let before = before.external_subcommand_value_parser(ValueParser::os_string());
-    // Where these arguments are wrong, the whole definition says how.
+    // An error here is reported by the parse with the whole definition.
     let matches = before.try_get_matches_from(arguments).ok()?;
     let (name, rest) = matches.subcommand()?;
     let rest = rest.get_many::<OsString>("").into_iter().flatten().count();
@@ -27,7 +27,7 @@ fn subcommand(definition: &Command, arguments: &[OsString]) -> Option<usize> {
     is_one.then_some(at)
 }
 
-/// The flags of all commands, each once, whatever they are at odds with.
+/// Returns the flags of all subcommands, each once, without their conflicts.
 fn flags(definition: &Command) -> Vec<Arg> {
     let commands = [definition].into_iter().chain(definition.get_subcommands());
     let mut flags: Vec<Arg> = Vec::new();
@@ -39,7 +39,7 @@ fn flags(definition: &Command) -> Vec<Arg> {
     flags
 }
 
-/// What is said of a flag that this subcommand does not take and others do; any other error as it is.
+/// Turns the error about an unknown flag into one that names the subcommands that take the flag, if any does.
 pub(super) fn refusal(mut definition: Command, arguments: &[OsString], error: clap::Error) -> clap::Error {
     let (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) =
         (error.kind(), error.get(ContextKind::InvalidArg))
@@ -53,7 +53,7 @@ pub(super) fn refusal(mut definition: Command, arguments: &[OsString], error: cl
     }
     let named = arguments.get(1).and_then(|name| definition.find_subcommand(name)).cloned();
     let mut refusing = named.unwrap_or(definition);
-    let why = format!("`{}` does not take `{flag}`; {}", called(&refusing), list(&takers));
+    let why = format!("`{}` does not support `{flag}`; {}", called(&refusing), list(&takers));
     refusing.error(ErrorKind::UnknownArgument, why)
 }
 
@@ -61,7 +61,7 @@ fn called(command: &Command) -> String {
     command.get_bin_name().unwrap_or(command.get_name()).to_owned()
 }
 
-/// The commands that take a flag.
+/// Returns the subcommands that take `flag`.
 fn takers(definition: &Command, flag: &str) -> Vec<String> {
     let commands = [definition].into_iter().chain(definition.get_subcommands());
     let taking = commands.filter(|command| command.get_arguments().any(|argument| is_called(argument, flag)));
@@ -75,7 +75,7 @@ fn is_called(argument: &Arg, flag: &str) -> bool {
     is_long || !flag.starts_with("--") && flag.strip_prefix('-').is_some_and(is_short)
 }
 
-/// The commands in one sentence.
+/// Joins the names of subcommands to the end of a sentence.
 fn list(takers: &[String]) -> String {
     let quoted: Vec<_> = takers.iter().map(|taker| format!("`{taker}`")).collect();
     match quoted.split_last() {

@@ -1,17 +1,17 @@
-//! `cargo isotest ps`.
+//! Arguments of `ps`.
 
 use clap::Args;
 
-/// Which attempts to look at, and how closely.
+/// Arguments of `ps`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct PsArgs {
-    /// Only this attempt: its id, or the name of its test
+    /// Show only this attempt, by id or by test name
     #[arg(value_name = "ATTEMPT")]
     pub(crate) attempt: Option<String>,
-    /// Show all that /proc tells of each process
+    /// Show all details from /proc of each process
     #[arg(long)]
     pub(crate) full: bool,
-    /// Look again every second, until the attempt has ended
+    /// Refresh every second until the attempt has ended
     #[arg(long)]
     pub(crate) watch: bool,
 }

@@ -1,31 +1,31 @@
-//! The flags that say what is written.
+//! Flags of the heading "Report".
 
 use clap::{ArgAction, Args, ColorChoice, ValueEnum};
 
-/// The format of standard output.
+/// The `--message-format` flag.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Report")]
 pub(crate) struct FormatArgs {
-    /// The format of standard output; with `json` the text for humans goes to standard error [default: human]
+    /// Format of standard output; with `json`, text for humans goes to standard error [default: human]
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub(crate) message_format: Option<MessageFormat>,
 }
 
-/// A format of standard output.
+/// Format of standard output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MessageFormat {
     /// Text for humans
     #[default]
     Human,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
-/// How much cargo and we say.
+/// Verbosity and colour of cargo and of isotest.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Report")]
 pub(crate) struct OutputArgs {
-    /// Say more; twice: much more
+    /// Show more details of each test, and make cargo verbose (-vv for very verbose)
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
     pub(crate) verbose: u8,
     #[command(flatten)]
@@ -34,20 +34,20 @@ pub(crate) struct OutputArgs {
     pub(crate) color: ColorArgs,
 }
 
-/// Whether as little as possible is said.
+/// The `--quiet` flag.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Report")]
 pub(crate) struct QuietArgs {
-    /// Say less
+    /// Do not print cargo's messages, nor the usage report of `exec`
     #[arg(short, long)]
     pub(crate) quiet: bool,
 }
 
-/// When colour is used.
+/// The `--color` flag.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Report")]
 pub(crate) struct ColorArgs {
-    /// When to use colour
+    /// When to use colors [default: auto]
     #[arg(long, value_name = "WHEN", value_enum)]
     pub(crate) color: Option<ColorChoice>,
 }

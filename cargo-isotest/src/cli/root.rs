@@ -1,4 +1,4 @@
-//! `--root`: what becomes `/`.
+//! Flags on the root file system of a test.
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -6,49 +6,49 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-/// What stands in the place of the host's root.
+/// Flags on the root file system of a test.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Sandbox")]
 pub(crate) struct RootArgs {
-    /// What becomes `/`: `host`; `minimal`, the test binary with its libraries and its package; or a root file system,
-    /// changes of which are thrown away, in a directory (`dir:PATH`), an archive (`tar:PATH`) or an image of containers
-    /// (`oci:PATH`, a layout or what `docker save` writes) [default: host]
+    /// Root file system of a test: `host`; `minimal`, only the test binary, its libraries and its package; `dir:PATH`, a
+    /// directory; `tar:PATH`, an archive; or `oci:PATH`, a container image (OCI layout or output of `docker save`).
+    /// Changes are discarded [default: host]
     #[arg(long, value_name = "ROOT", value_parser = word())]
     pub(crate) root: Option<RootWord>,
-    /// With `--root minimal`, do not show the package's own directory either
+    /// With `--root minimal`, hide the directory of the package too
     #[arg(long)]
     pub(crate) hide_package: bool,
 }
 
-/// A value of `--root`.
+/// Value of `--root`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum RootWord {
-    /// The host's.
+    /// `host`: the root of the host.
     #[default]
     Host,
-    /// Next to nothing.
+    /// `minimal`: only the test binary, its libraries and its package.
     Minimal,
-    /// A root file system.
+    /// `dir:`, `tar:` or `oci:`: a root file system in files of the host.
     At(RootPath),
 }
 
-/// A root file system of the host's files.
+/// Root file system in files of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RootPath {
-    /// What it is.
+    /// Format of the root file system.
     pub(crate) kind: RootKind,
-    /// Where it is.
+    /// Path on the host.
     pub(crate) path: PathBuf,
 }
 
-/// What a root file system is before it is seen.
+/// Format of a root file system, before it is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RootKind {
-    /// A directory.
+    /// Directory.
     Directory,
-    /// An archive.
+    /// Tar archive.
     Tar,
-    /// An image of containers, as a directory or as an archive.
+    /// Container image, as a directory or as an archive.
     Oci,
 }
 
@@ -66,7 +66,7 @@ impl RootWord {
         }
         let kinds: [(&[u8], _); 3] =
             [(b"dir:", RootKind::Directory), (b"tar:", RootKind::Tar), (b"oci:", RootKind::Oci)];
-        let known = "it is one of `host`, `minimal`, `dir:PATH`, `tar:PATH` and `oci:PATH`";
+        let known = "expected `host`, `minimal`, `dir:PATH`, `tar:PATH` or `oci:PATH`";
         kinds.into_iter().find_map(|(prefix, kind)| at(prefix, kind)).ok_or_else(|| known.to_owned())
     }
 }

@@ -1,11 +1,11 @@
-//! The flags that say what tests see, and how much each part of the sandbox is wanted.
+//! Flags of the headings "Sandbox" and "Policy".
 
 use super::root::RootArgs;
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What tests see and may use.
+/// Flags on what tests see and may use.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Sandbox")]
 pub(crate) struct SandboxArgs {
@@ -15,59 +15,58 @@ pub(crate) struct SandboxArgs {
     pub(crate) views: ViewArgs,
 }
 
-/// What of the host is seen in any root.
+/// Flags on what tests see of the host, in any root.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Sandbox")]
 pub(crate) struct ViewArgs {
-    /// Name the paths that a test looked for, that are not there, and that the host has; slows every test down
+    /// Report host paths that a test looked for but the sandbox hides; slows every test down
     #[arg(long)]
     pub(crate) trace_missing: bool,
-    /// Show tests this file or directory of the host: read-only, copy-on-write with `:cow`, or with `:rw` itself
+    /// Mount a host path in the sandbox: read-only [default], copy-on-write, or writable
     #[arg(long, value_name = "PATH[:ro|cow|rw]")]
     pub(crate) bind: Vec<OsString>,
-    /// Keep what tests write to this file or directory
+    /// Let tests write to this host path itself; their changes persist
     #[arg(long, value_name = "PATH")]
     pub(crate) keep: Vec<PathBuf>,
-    /// The network of a test [default: loopback]
+    /// Network of a test [default: loopback]
     #[arg(long, value_name = "KIND", value_enum)]
     pub(crate) network: Option<Network>,
 }
 
-/// What becomes of files that tests were asked to update.
+/// The `--discard-updates` flag.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Sandbox")]
 pub(crate) struct UpdateArgs {
-    /// Throw away what tests write although a variable such as `UPDATE_EXPECT` asks them to update files
+    /// Discard the changes of tests even if a variable such as `UPDATE_EXPECT` asks them to update files
     #[arg(long)]
     pub(crate) discard_updates: bool,
 }
 
-/// The network a test is given.
+/// Value of `--network`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Network {
-    /// 127.0.0.1 and `::1`, shared with no running test
+    /// Loopback only (127.0.0.1 and `::1`), separate for each running test
     #[default]
     Loopback,
-    /// As loopback, made for this test alone, which may configure it
+    /// Loopback only, in a new network namespace that the test may configure
     Own,
-    /// That of the host
+    /// Network of the host, not isolated
     Host,
-    /// Nothing, not even 127.0.0.1
+    /// No network, not even loopback
     None,
 }
 
-/// How much each part of the sandbox is wanted: names of capabilities, which the caller of
-/// [`Cli::read`](super::Cli::read) knows.
+/// Policy flags. The possible values are the `capabilities` of [`Cli::read`](super::Cli::read).
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Policy")]
 pub(crate) struct PolicyArgs {
-    /// Refuse to start where this cannot be had [default: the namespaces and rootfs]
+    /// Fail if CAPABILITY is unavailable on this host [default: the namespaces and rootfs]
     #[arg(long, value_name = "CAPABILITY", value_delimiter = ',')]
     pub(crate) require: Vec<String>,
-    /// Have this where possible, and say where it is not [default: all others]
+    /// Use CAPABILITY if available, warn if not [default: all others]
     #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', hide_possible_values = true)]
     pub(crate) prefer: Vec<String>,
-    /// Do without this
+    /// Disable CAPABILITY
     #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', hide_possible_values = true)]
     pub(crate) off: Vec<String>,
 }

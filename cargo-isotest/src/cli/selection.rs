@@ -1,58 +1,58 @@
-//! The flags and words that say which tests are meant.
+//! Arguments that select tests.
 
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 
-/// Positional arguments: name filters, and what is meant for the test harness.
+/// Positional arguments: name filters, and arguments of the test harness.
 #[derive(Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct Words {
-    /// Only tests with one of these texts in their names
+    /// Run only tests whose names contain one of these texts
     #[arg(value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
-    /// Words of the standard test harness: name filters, --skip, --exact, --ignored, --include-ignored,
-    /// --nocapture and --test-threads
-    #[arg(last = true, value_name = "WORDS")]
+    /// Arguments of the test harness: name filters, --skip, --exact, --ignored, --include-ignored, --nocapture and
+    /// --test-threads
+    #[arg(last = true, value_name = "ARGS")]
     pub(crate) of_harness: Vec<OsString>,
 }
 
 impl Words {
-    /// At most one filter.
+    /// Creates arguments with at most one filter.
     pub(crate) fn filtering(filter: Option<String>) -> Self {
         Self { filters: filter.into_iter().collect(), ..Self::default() }
     }
 }
 
-/// Which tests are selected.
+/// Flags that select tests.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Tests")]
 pub(crate) struct SelectionArgs {
     #[command(flatten)]
     pub(crate) names: NameArgs,
-    /// What to do with tests marked `#[ignore]`
+    /// Run tests marked `#[ignore]`
     #[arg(long, value_name = "WHICH", value_enum)]
     pub(crate) run_ignored: Option<RunIgnored>,
 }
 
-/// How names are compared.
+/// Flags that select tests by name.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Tests")]
 pub(crate) struct NameArgs {
-    /// Filters and skips are whole names
+    /// Match filters against whole test names
     #[arg(long)]
     pub(crate) exact: bool,
-    /// Leave out tests with this text in their names
+    /// Skip tests whose names contain this text
     #[arg(long, value_name = "FILTER")]
     pub(crate) skip: Vec<String>,
 }
 
-/// Whether ignored tests are selected.
+/// Value of `--run-ignored`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RunIgnored {
-    /// Leave them out
+    /// Run only tests that are not ignored
     #[default]
     Default,
-    /// Execute nothing else
+    /// Run only ignored tests
     Only,
-    /// Execute them too
+    /// Run ignored tests too
     All,
 }

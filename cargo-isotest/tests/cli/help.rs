@@ -1,4 +1,4 @@
-//! The help pages, and what is said of flags that a subcommand does not take, at 80 columns.
+//! The help pages, and what is said of flags that a subcommand does not support, at 80 columns.
 
 use crate::call::{Ended, bare};
 use snapbox::{Assert, Data, assert::DEFAULT_ACTION_ENV};
