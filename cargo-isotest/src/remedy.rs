@@ -1,4 +1,4 @@
-//! What can be done about what a host refuses: commands that can be pasted. Pure; the one place where they stand.
+//! Remedies for what a host refuses, with commands to paste. Pure.
 
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::host::{CgroupMount, Refusal};
@@ -8,14 +8,14 @@ use isotest_core::step::{Step, StepError};
 use nix::libc;
 use std::path::Path;
 
-/// Something that cannot be had.
+/// Capability that is unavailable, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Obstacle {
-    /// What.
+    /// Unavailable capability.
     pub(crate) capability: Capability,
-    /// Why, as the kernel gave it.
+    /// Reason, as the kernel gave it.
     pub(crate) reason: String,
-    /// The step that failed, if it was one.
+    /// Failed step, if a step failed.
     pub(crate) error: Option<StepError>,
 }
 
@@ -31,27 +31,27 @@ impl From<(Capability, String)> for Obstacle {
     }
 }
 
-/// One way to have what is missing. Where several serve the same capability, each of them is enough.
+/// Remedy that makes capabilities available. Any one of several remedies for a capability is enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Remedy {
-    /// What it brings.
+    /// Capabilities that the remedy makes available.
     pub(crate) serves: Vec<Capability>,
-    /// What is in the way and what lifts it.
+    /// Cause, and how to remove it.
     pub(crate) why: String,
-    /// Commands, one after the other; none where there is no command for it.
+    /// Shell commands, in order; empty where none helps.
     pub(crate) commands: Vec<String>,
 }
 
-/// The host, as far as it matters for what can be done.
+/// Host facts that remedies depend on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
-    /// Who we are and what is around us.
+    /// User, container, security modules and settings.
     pub(crate) surroundings: &'a Surroundings,
-    /// The cgroup hierarchies.
+    /// Cgroup hierarchies.
     pub(crate) cgroups: &'a [CgroupMount],
 }
 
-/// What can be done about all of these.
+/// Returns the remedies for `obstacles`, each once.
 pub(crate) fn remedies(obstacles: &[Obstacle], place: Place<'_>) -> Vec<Remedy> {
     let mut remedies: Vec<Remedy> = Vec::new();
     let measures = obstacles.iter().any(|obstacle| obstacle.capability.is_metric());
@@ -67,7 +67,7 @@ pub(crate) fn remedies(obstacles: &[Obstacle], place: Place<'_>) -> Vec<Remedy> 
     remedies
 }
 
-/// Why, and by which commands.
+/// Cause and commands of a remedy.
 type Way = (String, Vec<String>);
 
 fn way(why: impl Into<String>, commands: impl IntoIterator<Item = String>) -> Way {
@@ -86,28 +86,28 @@ impl Place<'_> {
             }
             libc::EPERM | libc::EACCES => self.permission(error),
             libc::ENOSYS if self.surroundings.seccomp => vec![way(
-                "a seccomp filter answers as if the kernel had no such call: start the command without that filter",
+                "a seccomp filter blocks the system call with ENOSYS: start the command without the filter",
                 [],
             )],
             libc::ENOSYS | libc::ENODEV => vec![way(
-                "the kernel does not have it: Linux 5.12 or newer with user namespaces and overlayfs is needed",
+                "the kernel lacks support: Linux 5.12 or newer with user namespaces and overlayfs is required",
                 [],
             )],
             _ => error.known_hint().map(|hint| way(hint, [])).into_iter().collect(),
         }
     }
 
-    /// Says where commands can be typed that `sudo` is refused for here.
+    /// Adds to the cause that `sudo` does not work in this shell, where no_new_privs is set.
     fn without_sudo(self, (why, commands): Way) -> Way {
         let Surroundings { uid, no_new_privs, .. } = self.surroundings;
         let is_refused =
             *uid != 0 && *no_new_privs && commands.iter().any(|command| command.starts_with("sudo "));
-        let elsewhere = "`sudo` is refused here, where no_new_privs is set: type it in another shell, and start the command there";
+        let elsewhere = "`sudo` does not work in this shell, which has no_new_privs set: use another shell";
         (if is_refused { format!("{why} ({elsewhere})") } else { why }, commands)
     }
 
-    /// Whether a container's walls are around us. Root without the capability has been put into one by somebody, whoever
-    /// it was; one that filters no calls and hides nothing is not what refuses.
+    /// Returns whether a container confines this process: by a seccomp filter, by masks over /proc, or by a root user
+    /// without `CAP_SYS_ADMIN`.
     fn is_contained(self) -> bool {
         let Surroundings { container, uid, can_administer, seccomp, masked_proc, .. } = self.surroundings;
         (container.is_some() && (*seccomp || !masked_proc.is_empty())) || (*uid == 0 && !can_administer)
@@ -123,7 +123,7 @@ impl Place<'_> {
         let own = Namespace::of(capability).map_or(of_user, |namespace| namespace.limit);
         let name = if is_zero(of_user) { of_user } else { own };
         let value = self.surroundings.setting(name).unwrap_or("unknown");
-        let why = format!("so many namespaces are not allowed (`{name}` is {value}): raise the limit");
+        let why = format!("the limit of namespaces is reached (`{name}` is {value}): raise it");
         way(why, [format!("{}sysctl -w {name}=15000", self.sudo())])
     }
 
@@ -131,37 +131,37 @@ impl Place<'_> {
         let Surroundings { uid, masked_proc, seccomp, apparmor, .. } = self.surroundings;
         let sysctl = |setting: &str| format!("{}sysctl -w {setting}", self.sudo());
         if *uid != 0 && self.surroundings.setting("kernel.unprivileged_userns_clone") == Some("0") {
-            let why =
-                "the kernel lets only root make user namespaces (`kernel.unprivileged_userns_clone` is 0)";
+            let why = "only root may create user namespaces (`kernel.unprivileged_userns_clone` is 0): allow all users";
             return vec![way(why, [sysctl("kernel.unprivileged_userns_clone=1")])];
         }
         let restriction = "kernel.apparmor_restrict_unprivileged_userns";
         if *uid != 0 && self.surroundings.setting(restriction).is_some_and(|value| value != "0") {
-            let why =
-                "AppArmor takes the rights of a user namespace from programs without a profile of their own";
+            let why = "AppArmor restricts user namespaces to programs with a profile";
             return vec![
-                way(format!("{why}: give this program one"), [self.profile(true)]),
-                way(format!("{why}: lift that for all"), [sysctl(&format!("{restriction}=0"))]),
+                way(format!("{why}: add a profile for this program"), [self.profile(true)]),
+                way(
+                    format!("{why}: turn the restriction off for all programs"),
+                    [sysctl(&format!("{restriction}=0"))],
+                ),
             ];
         }
         if matches!(error.step, Step::MountTemplateProc | Step::MountProc) && !masked_proc.is_empty() {
             let paths: Vec<_> = masked_proc.iter().map(|path| path.to_string_lossy()).collect();
-            let why =
-                "mounts hide parts of /proc, and then the kernel lets nobody mount another: take them away";
+            let why = "parts of /proc are masked by mounts, so the kernel refuses to mount a new /proc: unmount them";
             return vec![way(why, [format!("{}umount {}", self.sudo(), paths.join(" "))])];
         }
         if let Some(profile) = apparmor.as_ref().filter(|label| confines(label)) {
-            let why = format!("the AppArmor profile of this program may refuse it (`{profile}`): replace it");
+            let why = format!("the AppArmor profile `{profile}` may confine this program: replace it");
             return vec![way(why, [self.profile(false)])];
         }
-        let who = if *seccomp { "the seccomp filter that is in force here, or " } else { "" };
-        let why = format!(
-            "{who}another security policy, such as Landlock or SELinux, refuses it: start the command"
-        );
+        let who = if *seccomp { "the active seccomp filter or " } else { "" };
+        let why =
+            format!("{who}another security policy, such as Landlock or SELinux, denies it: run the command");
         vec![way(format!("{why} outside of it"), [])]
     }
 
-    /// A profile that confines nothing. Where user namespaces are restricted, a rule grants them.
+    /// Returns the command that installs an unconfined AppArmor profile, with a rule for user namespaces if
+    /// `restricted`.
     fn profile(self, restricted: bool) -> String {
         let program = self.surroundings.program.display();
         let (abi, rule) = if restricted { ("'abi <abi/4.0>,' ", " '  userns,'") } else { ("", "") };
@@ -173,14 +173,14 @@ impl Place<'_> {
         )
     }
 
-    /// The same flags whatever the engine refused: each of its walls alone is enough to fail.
+    /// Returns the flags that lift all restrictions of the container engine, since any one of them makes a sandbox fail.
     fn container(self, measures: bool) -> Way {
-        let why = "the container is too tight: start it with";
+        let why = "the container is too restricted: start it with";
         let cgroup = " --cgroupns host --volume /sys/fs/cgroup:/sys/fs/cgroup:rw";
         let cgroup = if measures { cgroup } else { "" };
         match self.surroundings.container.as_deref() {
             Some("kubernetes") => way(
-                "the container is too tight: give it this in the pod's manifest",
+                "the container is too restricted: add to the pod's manifest",
                 ["securityContext: { privileged: true }".to_owned()],
             ),
             Some("podman") => way(
@@ -204,12 +204,15 @@ impl Place<'_> {
         let Surroundings { uid, systemd, user_manager, .. } = self.surroundings;
         if self.cgroups.is_empty() {
             let command = format!("{}mount -t cgroup2 none /sys/fs/cgroup", self.sudo());
-            return vec![way("there are no cgroups: mount them", [command])];
+            return vec![way("no cgroup hierarchy is mounted: mount one", [command])];
         }
         let has_unified = self.cgroups.iter().any(|mount| mount.unified);
         let is_pressure = obstacle.capability == Capability::Pressure;
         if is_pressure && has_unified && obstacle.reason.contains("the kernel keeps no") {
-            return vec![way("the kernel does not account for pressure: boot it with `psi=1`", [])];
+            return vec![way(
+                "the kernel has pressure stall information (PSI) disabled: boot with `psi=1`",
+                [],
+            )];
         }
         if self.is_contained() {
             return vec![self.container(true)];
@@ -218,27 +221,27 @@ impl Place<'_> {
             let (sudo, place) = (self.sudo(), "/sys/fs/cgroup/unified");
             let command = format!("{sudo}mkdir -p {place} && {sudo}mount -t cgroup2 none {place}");
             return vec![way(
-                "only cgroup version 2 counts pressure, and it is not mounted: mount it",
+                "pressure is available in cgroup v2 only, which is not mounted: mount it",
                 [command],
             )];
         }
         let scope = "systemd-run --scope -p Delegate=yes";
         match (*systemd, *uid) {
-            (true, 0) => vec![way("have a cgroup delegated", [format!("{scope} cargo isotest")])],
+            (true, 0) => vec![way("run in a delegated cgroup", [format!("{scope} cargo isotest")])],
             (true, _) => {
                 let own = format!("systemd-run --user {} cargo isotest", &scope["systemd-run ".len()..]);
                 let agent = format!(
                     "sudo -E {scope} -p User=$(id -u) --uid=$(id -u) --gid=$(id -g) env \"PATH=$PATH\" cargo isotest"
                 );
-                let of_own = user_manager.then(|| way("have a cgroup delegated", [own]));
-                of_own.into_iter().chain([way("have root delegate a cgroup", [agent])]).collect()
+                let of_own = user_manager.then(|| way("run in a delegated cgroup", [own]));
+                of_own.into_iter().chain([way("run in a cgroup delegated by root", [agent])]).collect()
             }
             (false, 0) => vec![self.alone()],
             (false, _) => vec![self.handed_over()],
         }
     }
 
-    /// For root, whose shell stands in the way: a version 2 cgroup divides only what no process is in.
+    /// Returns the remedy for root in a cgroup v2 that has processes of its own, which keeps controllers disabled below.
     fn alone(self) -> Way {
         let own = self.cgroups.iter().find(|mount| mount.unified).map(|mount| mount.own.display());
         let commands = own.map(|own| {
@@ -247,10 +250,11 @@ impl Place<'_> {
                  >{own}/isotest-shell/cgroup.procs; done"
             )
         });
-        way("other processes are in this cgroup: move them aside", commands)
+        way("this cgroup contains other processes: move them to a child cgroup", commands)
     }
 
-    /// A directory of the user's own in every hierarchy. In version 2 the user must also be in it.
+    /// Returns the remedy for a user without systemd: a cgroup owned by the user in each hierarchy. In v2, the shell must
+    /// be in the cgroup too.
     fn handed_over(self) -> Way {
         const OF_USE: [&str; 5] = ["memory", "pids", "cpuacct", "cpu", "blkio"];
         let Surroundings { uid, gid, .. } = self.surroundings;
@@ -264,17 +268,16 @@ impl Place<'_> {
         let v2 =
             v2.map(|mount| unified(&mount.mount_point, &mount.mount_point.join("isotest"), (*uid, *gid)));
         let commands = (!own.is_empty()).then_some(v1).into_iter().chain(v2);
-        way("have root hand a cgroup over to this user", commands)
+        way("give this user a cgroup", commands)
     }
 }
 
-/// Whether an AppArmor label says that something is refused: a profile may confine nothing, or only complain
-/// (apparmor(7)).
+/// Returns whether an AppArmor label confines: it is neither unconfined nor in complain mode (apparmor(7)).
 fn confines(label: &str) -> bool {
     label != "unconfined" && !label.ends_with(" (unconfined)") && !label.ends_with(" (complain)")
 }
 
-/// The shell in which it is typed moves below the directory, whose controllers are then for its other children.
+/// Returns the command that creates a cgroup v2 at `top`, owned by the user, and moves the calling shell into it.
 fn unified(root: &Path, top: &Path, (uid, gid): (u32, u32)) -> String {
     let (root, top) = (root.display(), top.display());
     format!(
@@ -335,7 +338,7 @@ mod tests {
     #[test]
     fn what_is_full_or_short_is_told_apart_from_what_is_forbidden() {
         for (capability, step, errno, says) in [
-            (Capability::Net, Step::MakeNetwork, libc::ENOSPC, "so many namespaces"),
+            (Capability::Net, Step::MakeNetwork, libc::ENOSPC, "limit of namespaces"),
             (Capability::CopyOnWrite, Step::MakeLayers, libc::ENOSPC, "memory for files"),
             (Capability::Mount, Step::MountRoot, libc::ENOSPC, "so many mounts"),
             (Capability::User, Step::CloneInit, libc::EAGAIN, "ulimit -u"),
@@ -446,7 +449,7 @@ mod tests {
             let surroundings = Surroundings { can_administer: uid == 0, ..surroundings };
             remedies(&obstacle, Place { surroundings: &surroundings, cgroups: &[] })[0].why.clone()
         };
-        assert!(why(1000, true).contains("`sudo` is refused here"), "{}", why(1000, true));
+        assert!(why(1000, true).contains("`sudo` does not work in this shell"), "{}", why(1000, true));
         for (uid, no_new_privs) in [(1000, false), (0, true)] {
             assert!(!why(uid, no_new_privs).contains("sudo"), "{}", why(uid, no_new_privs));
         }

@@ -72,5 +72,5 @@ class Lifted(rows.Row):
         self.assertEqual(set(report.figures("memory_source")), {"memory.peak"})
 
     def test_the_advice_helps_where_a_shell_is_in_the_same_cgroup(self):
-        self.assertIn("other processes are in this cgroup: move them aside", ran["beside_a_shell"].stderr)
+        self.assertIn("this cgroup contains other processes: move them to a child cgroup", ran["beside_a_shell"].stderr)
         self.assert_isolates(ran["beside_a_shell"], self.ALL)

@@ -1,4 +1,4 @@
-//! What a program needs, as a tree or as JSON.
+//! `cargo isotest closure`: the shared libraries of an executable as a tree or as JSON.
 
 use crate::cli::MessageFormat;
 use crate::error::Error;
@@ -10,10 +10,10 @@ use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes what the program needs to standard output.
+/// Writes the closure of `program` to standard output.
 ///
 /// # Errors
-/// When it is not a program, or what it needs cannot be written.
+/// When `program` is no ELF file, or standard output cannot be written.
 pub(crate) fn show(program: &Path, format: MessageFormat, caller: &Caller) -> Result<End, Error> {
     let closure = Files::of_host().closure(program, caller.variable("LD_LIBRARY_PATH"));
     let closure = closure.map_err(|source| Error::Closure { program: program.to_owned(), source })?;
@@ -26,12 +26,12 @@ pub(crate) fn show(program: &Path, format: MessageFormat, caller: &Caller) -> Re
     Ok(End::Exit(Exit::Ok))
 }
 
-/// Each object below the first that needs it; what it needs in turn is shown once.
+/// Writes each object below the first that needs it. The needs of an object are written once.
 fn tree(closure: &Closure, to: &mut impl Write) -> io::Result<()> {
     let Some(program) = closure.objects.first() else { return Ok(()) };
     writeln!(to, "{}", program.path.display())?;
     if program.needs.is_empty() {
-        writeln!(to, "└─ nothing: it is statically linked")?;
+        writeln!(to, "└─ (statically linked: no loader, no libraries)")?;
     }
     let mut shown = vec![false; closure.objects.len()];
     branches(closure, 0, "", &mut shown, to)
@@ -50,7 +50,7 @@ fn branches(
         let (branch, below) = if n + 1 == needs.len() { ("└─", "   ") } else { ("├─", "│  ") };
         let name = need.name.display();
         let Some(found) = need.found else {
-            writeln!(to, "{indent}{branch} {name}: missing")?;
+            writeln!(to, "{indent}{branch} {name} => not found")?;
             continue;
         };
         let object = &closure.objects[found];
@@ -164,7 +164,7 @@ mod tests {
 │     ├─ ld => /lib/ld
 │     └─ a => /lib/a (above)
 ├─ b => /lib/b (above)
-└─ c: missing
+└─ c => not found
 ";
         assert_eq!(String::from_utf8(text).unwrap(), expected);
     }

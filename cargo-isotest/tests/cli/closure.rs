@@ -33,7 +33,7 @@ fn a_missing_library_is_named_with_who_needs_it() {
     let outer = place.path().join("libouter.so").display().to_string();
     assert!(shown.starts_with(&format!("{program}\n├─ ")), "{shown}");
     assert!(shown.contains(&format!("libouter.so => {outer}\n")), "{shown}");
-    assert!(shown.contains("libinner.so => ") && !shown.contains("missing"), "{shown}");
+    assert!(shown.contains("libinner.so => ") && !shown.contains("not found"), "{shown}");
     let line = || -> Value {
         serde_json::from_str(&closure(&["--message-format", "json", &program]).with_code(0).stdout).unwrap()
     };
@@ -42,7 +42,7 @@ fn a_missing_library_is_named_with_who_needs_it() {
     fs::remove_file(place.path().join("libinner.so")).unwrap();
     assert!(!Command::new(&program).status().unwrap().success(), "control");
     let shown = closure(&[&program]).with_code(0).stdout;
-    assert!(shown.contains("─ libinner.so: missing\n"), "{shown}");
+    assert!(shown.contains("─ libinner.so => not found\n"), "{shown}");
     assert_eq!(line()["missing"], serde_json::json!([{ "name": "libinner.so", "needed_by": outer }]));
 }
 

@@ -90,7 +90,7 @@ fn runs_and_attempts_and_their_processes_are_seen_from_elsewhere() {
         let text = ps(&[id]).run().with_code(0).stdout;
         assert!(text.contains(&format!("  Attempt {id}  hangs::waits {name}\n")), "{text}");
         if name == "three_hundred_threads" {
-            assert!(text.contains("    and 281 threads more\n"), "{text}");
+            assert!(text.contains("    and 281 more threads\n"), "{text}");
             assert!(ids_in(&text).is_subset(&ids_of(attempt)), "{text}");
         } else {
             assert_eq!(ids_in(&text), ids_of(attempt), "{text}");
@@ -197,6 +197,6 @@ fn only_its_owner_and_root_see_a_run() {
     assert!(said_to(me.as_raw()).contains(&format!("Run {} of user {me} ", running.child.id())));
     // Nobody else can become somebody else.
     if me.is_root() {
-        assert_eq!(said_to(STRANGER), "Nothing of yours is running.\n");
+        assert_eq!(said_to(STRANGER), "No runs in progress.\n");
     }
 }

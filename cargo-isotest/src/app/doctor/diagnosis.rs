@@ -1,29 +1,29 @@
-//! What the doctor found out.
+//! Diagnosis of a host by `doctor`.
 
 use crate::remedy::Remedy;
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::policy::Capability;
 
-/// How a capability is.
+/// State of a capability.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Condition {
-    /// It can be had; figures say where they come from.
+    /// Available; with the source of the figure, for metrics.
     Ok(Option<&'static str>),
-    /// Something less can be had.
+    /// Available in part, for this reason.
     Degraded(String),
-    /// It cannot be had.
+    /// Unavailable, for this reason.
     Missing(String),
-    /// It is not wanted.
+    /// Disabled by `--off`.
     Off,
 }
 
-/// What was found out.
+/// Diagnosis of a host.
 #[derive(Debug)]
 pub(super) struct Diagnosis {
     pub(super) surroundings: Surroundings,
     pub(super) cgroup_layout: Option<&'static str>,
     pub(super) conditions: Vec<(Capability, Condition)>,
     pub(super) remedies: Vec<Remedy>,
-    /// Whether everything that is required can be had.
+    /// Whether all required capabilities are available.
     pub(super) met: bool,
 }

@@ -1,4 +1,4 @@
-//! `cargo isotest doctor`: what this host allows, found out by trying, and what can be done about the rest.
+//! `cargo isotest doctor`: checks by trial what this host supports, and names remedies for the rest.
 
 mod diagnosis;
 mod text;
@@ -28,18 +28,18 @@ use isotest_core::usage::Usage;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// Limits that the trial keeps to, so that writing them is tried, too.
+/// Returns the limits of the trial, so that writing limits is tried too.
 fn limits() -> Limits {
     Limits { memory: Some(1 << 30), pids: Some(1000), ..Limits::default() }
 }
 
-/// Nothing of the trial takes longer, even on a machine that is very busy.
+/// Time limit of the trial.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Tries and tells.
+/// Diagnoses this host and writes the diagnosis to standard output.
 ///
 /// # Errors
-/// When this host cannot even be looked at, or the diagnosis not be written.
+/// When this host cannot be read, or the diagnosis cannot be written.
 pub(crate) fn execute(settings: &Settings, caller: &Caller) -> Result<End, Error> {
     let diagnosis = diagnose(&settings.sandbox, caller)?;
     match settings.message_format.value {
@@ -89,7 +89,7 @@ fn diagnose(sandbox: &SandboxSettings, caller: &Caller) -> Result<Diagnosis, Err
     Ok(Diagnosis { surroundings, cgroup_layout: layout, conditions, remedies, met })
 }
 
-/// Executes the plan; where the kernel refuses a copy-on-write view, by another plan that does without, as a run does.
+/// Executes the plan. Where the kernel refuses a copy-on-write view, retries without the view, as a run does.
 fn attempt(
     sandbox: &SandboxSettings,
     shown: &[Shown<'_>],
@@ -109,7 +109,7 @@ fn attempt(
     }
 }
 
-/// What the kernel refused, or for want of that the failure itself.
+/// Returns what the kernel refused; if nothing, the failure itself as a refusal of the root.
 fn refusals(template: &Template, first: StepError) -> Vec<Refusal> {
     let refusals = trial::refusals(template, &first);
     if refusals.is_empty() {
@@ -119,7 +119,7 @@ fn refusals(template: &Template, first: StepError) -> Vec<Refusal> {
     }
 }
 
-/// Where nothing can be executed, a cgroup is made, limited and read all the same.
+/// Creates, limits and reads a cgroup, for a host on which nothing can be executed.
 fn figures_alone(cgroups: &Cgroups) -> Usage {
     let Ok(Some(leaf)) = cgroups.create_leaf(&limits()) else { return Usage::default() };
     let usage = leaf.usage().unwrap_or_default();
@@ -155,18 +155,18 @@ fn conditions(
             State::InForce if !capability.is_metric() => Condition::Ok(None),
             State::InForce => match metric::source(usage, capability) {
                 Some(source) if source.is_approximate() => {
-                    Condition::Degraded(format!("sampled from `{source}`, and approximate"))
+                    Condition::Degraded(format!("sampled from `{source}`, approximate"))
                 }
                 Some(source) => Condition::Ok(Some(source.as_str())),
-                None if refusals.is_empty() => Condition::Missing("the kernel gives no figure".to_owned()),
-                None => Condition::Missing("nothing could be executed to be measured".to_owned()),
+                None if refusals.is_empty() => Condition::Missing("the kernel provides no value".to_owned()),
+                None => Condition::Missing("no process could be run to measure".to_owned()),
             },
         }
     };
     states.iter().map(|(capability, state)| (*capability, condition(*capability, state))).collect()
 }
 
-/// What a wall stands on and is refused itself. It was not tried, then.
+/// Returns the refused capability that `capability` depends on, which therefore was not tried.
 fn needed(capability: Capability, refusals: &[Refusal]) -> Option<Capability> {
     let stands_on: &[Capability] = match capability {
         Capability::User => &[],
@@ -178,7 +178,7 @@ fn needed(capability: Capability, refusals: &[Refusal]) -> Option<Capability> {
     stands_on.iter().copied().find(|other| refusals.iter().any(|refusal| refusal.capability == *other))
 }
 
-/// What was tried and refused; what stands on it needs no remedy of its own.
+/// Returns the obstacles: refused steps and missing metrics, without the capabilities that depend on these.
 fn obstacles(states: &[(Capability, State)], refusals: Vec<Refusal>) -> Vec<Obstacle> {
     let figures = states.iter().filter(|(capability, _)| capability.is_metric());
     let figures = figures.filter_map(|(capability, state)| match state {

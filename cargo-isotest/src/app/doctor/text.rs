@@ -1,4 +1,4 @@
-//! A diagnosis as text and as JSON.
+//! Text and JSON of a diagnosis.
 
 use super::diagnosis::{Condition, Diagnosis};
 use crate::remedy::Remedy;
@@ -11,15 +11,15 @@ use serde::{Serialize, Serializer};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-/// Below the text of a line, right of its first word.
+/// Indent to the text of a line, right of the status column.
 const INDENT: &str = "             ";
 
-/// Standard output, coloured as wanted.
+/// Opens standard output with `color`.
 pub(super) fn stdout(color: ColorChoice) -> AutoStream<io::Stdout> {
     AutoStream::new(io::stdout(), color)
 }
 
-/// A line for each capability, then what can be done.
+/// Formats one line per capability, then remedies and verdict.
 pub(super) fn human(diagnosis: &Diagnosis) -> String {
     let mut text = headed(HEAD, "Host", &host(diagnosis));
     for (capability, condition) in &diagnosis.conditions {
@@ -35,14 +35,14 @@ pub(super) fn human(diagnosis: &Diagnosis) -> String {
     }
     text += &remedies(&diagnosis.remedies);
     let (style, verdict) = if diagnosis.met {
-        (GOOD, "tests can be executed here")
+        (GOOD, "tests can run here")
     } else {
-        (BAD, "tests cannot be executed here: something is missing that is required")
+        (BAD, "tests cannot run here: a required capability is missing")
     };
     text + &headed(style, "Verdict", verdict)
 }
 
-/// Each with its commands below it.
+/// Formats remedies, each with its commands below it.
 pub(crate) fn remedies(remedies: &[Remedy]) -> String {
     let mut text = String::new();
     for Remedy { serves, why, commands } in remedies {
@@ -95,7 +95,7 @@ fn as_map<S: Serializer>(settings: &[(&'static str, String)], serializer: S) -> 
     serializer.collect_map(settings.iter().map(|(name, value)| (name, value)))
 }
 
-/// An object with one member for each capability, in the order in which they are reported.
+/// JSON object with one member for each capability, in the order of the report.
 struct Conditions<'a>(&'a [(Capability, Condition)]);
 
 impl Serialize for Conditions<'_> {
@@ -148,7 +148,7 @@ impl<'a> RemedyFields<'a> {
     }
 }
 
-/// One object on one line.
+/// Writes the diagnosis as one JSON object on one line.
 ///
 /// # Errors
 /// When `to` cannot be written.

@@ -1,11 +1,11 @@
-//! What `--full` adds, one process after the other; pure.
+//! Text of `ps --full`: details of each process. Pure.
 
 use crate::report::Words;
 use crate::text::sanitize::word;
 use isotest_core::snapshot::{Capabilities, Descriptor, Details, Limit, Mount, Process};
 use std::path::PathBuf;
 
-/// All of it.
+/// Formats the details of all processes of a snapshot, and of their mount namespaces.
 pub(super) fn of(words: Words<'_>) -> String {
     let processes = words.picture.processes.iter().map(|process| of_process(words, process));
     let mounts = words.picture.mount_namespaces.iter().map(|namespace| {
@@ -81,7 +81,7 @@ fn mount(mount: &Mount) -> String {
     format!("{} {file_system}{source}{root} ({options}) ({shared})", path.display())
 }
 
-/// A heading and what stands below it; nothing if nothing does.
+/// Formats a heading and its entries; empty without entries.
 fn section(name: &str, entries: impl IntoIterator<Item = String>) -> String {
     let entries: String = entries.into_iter().map(|entry| line(&entry)).collect();
     if entries.is_empty() { entries } else { format!("      {name}\n{entries}") }

@@ -1,5 +1,5 @@
-//! Looking at the runs on this machine. What a run tells is its user's word: of processes only those are looked into that
-//! the kernel shows to be that run's own.
+//! Snapshots of the runs in progress on this machine. An answer of a run is its user's claim: only processes that the
+//! kernel shows to be descendants of the run's supervisor are inspected.
 
 use crate::error::Error;
 use crate::registry::{Asked, Found, Present, ask};
@@ -11,72 +11,73 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// So long the runs of another user may take to be looked into, and those of all others together.
+/// Time limit for inspecting the runs of one other user.
 const EACH_OTHER: Duration = Duration::from_secs(1);
+/// Time limit for inspecting the runs of all other users.
 const ALL_OTHERS: Duration = Duration::from_secs(10);
-/// So many attempts are shown of a run into which one cannot look.
+/// Maximum number of attempts shown of a run that cannot be inspected.
 const TOLD_MOST: usize = 256;
-/// So many of those that are called alike are named.
+/// Maximum number of ids named for an ambiguous name.
 const IDS_MOST: usize = 10;
-/// Longer names of tests and binaries are cut.
+/// Maximum length of a test's or binary's name, in bytes; longer names are cut.
 const NAME_BYTES: usize = 1024;
 
-/// A run that is going on.
+/// Run in progress.
 #[derive(Debug, Serialize)]
 pub(crate) struct Run {
-    /// Its supervisor.
+    /// Process id of the supervisor.
     pub(crate) pid: i32,
-    /// The user it belongs to.
+    /// User of the supervisor.
     pub(crate) uid: u32,
-    /// How it was called.
+    /// Command line of the supervisor.
     pub(crate) command: Option<Vec<String>>,
-    /// Where.
+    /// Working directory of the supervisor.
     pub(crate) directory: Option<String>,
-    /// Since its start, in microseconds.
+    /// Age of the supervisor, in microseconds.
     pub(crate) age_us: Option<u64>,
-    /// How many attempts at once.
+    /// Number of slots.
     pub(crate) jobs: Option<usize>,
-    /// How many tests are selected.
+    /// Number of selected tests.
     pub(crate) tests: Option<usize>,
-    /// How many of them have ended.
+    /// Number of ended tests.
     pub(crate) ended: Option<usize>,
-    /// Those that are running.
+    /// Running attempts.
     pub(crate) attempts: Vec<Attempt>,
-    /// Why nothing more is known.
+    /// Reason for which facts are missing.
     pub(crate) trouble: Option<String>,
 }
 
-/// An attempt that is running.
+/// Running attempt.
 #[derive(Debug, Serialize)]
 pub(crate) struct Attempt {
-    /// What it is called on the command line, as long as it runs: the supervisor's id, a dot, and its number in the run.
+    /// Id on the command line: the supervisor's process id, a dot, and the attempt's number in the run.
     pub(crate) id: String,
-    /// Its test's binary.
+    /// Id of the test binary.
     pub(crate) binary_id: String,
-    /// Its test's name.
+    /// Name of the test.
     pub(crate) name: String,
-    /// The process that is PID 1 inside.
+    /// Host process id of the sandbox's PID 1.
     pub(crate) init: Option<i32>,
-    /// All others.
+    /// Snapshot of the sandbox's processes.
     pub(crate) picture: Option<Picture>,
-    /// Why there is no picture.
+    /// Reason for which there is no snapshot.
     pub(crate) trouble: Option<String>,
 }
 
-/// What was seen.
+/// Runs found on this machine.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    /// The runs.
+    /// Runs in progress.
     pub(crate) runs: Vec<Run>,
-    /// Where runs may be that are not among them, and why.
+    /// Warnings about runs that may be missing.
     pub(crate) remarks: Vec<String>,
 }
 
-/// All runs of the caller's, or of everybody if that is root; or the one with the attempt `wanted`, and only that. Where
-/// attempts of the caller's own are called so, those of others are not meant.
+/// Returns the runs of this user, or of all users for root; with `wanted`, only the run and the attempt of that name. An
+/// attempt of this user takes precedence over attempts of other users.
 ///
 /// # Errors
-/// When the machine does not tell, or there is not exactly one such attempt.
+/// When /proc cannot be read, or there is not exactly one attempt `wanted`.
 pub(crate) fn runs(extent: Extent, wanted: Option<&str>) -> Result<Seen, Error> {
     let Found { runs: mut asked, remarks } = ask(None);
     if let Some(wanted) = wanted {
@@ -114,7 +115,7 @@ fn keep_wanted(asked: &mut Vec<Asked>, wanted: &str) {
     asked.retain(|asked| has(asked) && (asked.uid == me || !is_ours));
 }
 
-/// An attempt may be called by its id, or by the name of its test, with or without the binary before it.
+/// Returns whether `wanted` names the attempt: its id, or its test's name with or without the binary's id before it.
 fn is(wanted: &str, present: &Present, pid: i32) -> bool {
     let Present { binary_id, name, .. } = present;
     wanted == id(pid, present) || wanted == name || wanted == format!("{binary_id} {name}")
@@ -124,11 +125,11 @@ fn id(pid: i32, present: &Present) -> String {
     format!("{pid}.{}", present.number)
 }
 
-/// One look at all runs.
+/// Inspection of all runs at one moment.
 struct Look {
     extent: Extent,
     census: Census,
-    /// How long each other user's runs have taken.
+    /// Time spent on the runs of each other user.
     spent: BTreeMap<u32, Duration>,
 }
 
@@ -145,11 +146,12 @@ impl Look {
             Err(why) => (None, Some(why.clone())),
         };
         let supervisor = Process::new(*pid).ok().filter(|process| is_of(process, *uid));
-        // Ids in another pid namespace say nothing here.
+        // Process ids of another pid namespace mean other processes here.
         if answer.is_some_and(|answer| answer.pid != *pid) {
-            trouble = Some("it is in another pid namespace, and cannot be looked into from here".to_owned());
+            trouble =
+                Some("the run is in another pid namespace and cannot be inspected from here".to_owned());
         } else if answer.is_some() && supervisor.is_none() {
-            trouble = Some(format!("process {pid} is not one of user {uid}, and is not looked into"));
+            trouble = Some(format!("process {pid} does not belong to user {uid} and is not inspected"));
         }
         let supervisor = supervisor.filter(|_| answer.is_none() || trouble.is_none());
         let directory = supervisor.as_ref().and_then(|process| process.cwd().ok());
@@ -158,7 +160,9 @@ impl Look {
         let is_known = supervisor.is_some();
         let (attempts, left_out) = self.attempts(&presents, (*pid, *uid), is_known);
         if left_out > 0 && is_known {
-            trouble = Some(format!("{left_out} attempts are left out: their processes are not below it"));
+            trouble = Some(format!(
+                "{left_out} attempts are not shown: their processes are not descendants of the run"
+            ));
         }
         if let Some(more) = answer.map(|answer| answer.more).filter(|more| *more > 0) {
             trouble = Some(format!("{more} more attempts are running"));
@@ -177,8 +181,8 @@ impl Look {
         }
     }
 
-    /// Those whose zygote is below the supervisor, each zygote once, and how many are left out. If nothing is known of the
-    /// supervisor, nothing of them is looked into.
+    /// Inspects the attempts whose zygote is a descendant of the supervisor, each zygote once, and counts the rest. Without
+    /// a known supervisor, no attempt is inspected.
     fn attempts(
         &mut self,
         presents: &[&Present],
@@ -202,13 +206,14 @@ impl Look {
         let is_other = uid != geteuid().as_raw();
         let spent = self.spent.get(&uid).copied().unwrap_or_default();
         if is_other && (spent > EACH_OTHER || self.spent.values().sum::<Duration>() > ALL_OTHERS) {
-            attempt.trouble = Some("there was no time left to look into it".to_owned());
+            attempt.trouble =
+                Some("not inspected: the time limit for runs of other users is over".to_owned());
             return attempt;
         }
         let began = Instant::now();
         attempt.init = self.census.init_below(present.zygote);
         match attempt.init.map(|init| snapshot::take(init, self.extent)) {
-            None => attempt.trouble = Some("it has no process yet".to_owned()),
+            None => attempt.trouble = Some("no process yet".to_owned()),
             Some(Ok(picture)) => attempt.picture = Some(picture),
             Some(Err(error)) => attempt.trouble = Some(error.to_string()),
         }
@@ -219,7 +224,7 @@ impl Look {
     }
 }
 
-/// An attempt before it is looked into.
+/// Creates an attempt without a snapshot.
 fn unseen(present: &Present, pid: i32) -> Attempt {
     let Present { binary_id, name, .. } = present;
     Attempt {
@@ -239,7 +244,7 @@ fn cut(name: &str) -> String {
     format!("{}...", &name[..name.floor_char_boundary(NAME_BYTES)])
 }
 
-/// Whether the process is this user's: the one that registered may have ended, and its id be another's.
+/// Returns whether the process belongs to `uid`: the registered process may have ended and its id been reused.
 fn is_of(process: &Process, uid: u32) -> bool {
     process.status().is_ok_and(|status| status.euid == uid)
 }
@@ -250,8 +255,8 @@ fn age_us(process: &Process) -> Option<u64> {
     Some(u64::try_from(now.as_micros()).unwrap_or(u64::MAX).saturating_sub(start))
 }
 
-/// What was looked into was the attempt only if it is still running, and with the same init: its slot may have begun the
-/// next one, and ids are given anew.
+/// Removes attempts that have ended since they were inspected: an attempt is kept only if it is still running, with the
+/// same init.
 fn forget_the_ended(runs: &mut [Run]) {
     let with_attempts = runs.iter().filter(|run| !run.attempts.is_empty());
     let pids: BTreeSet<_> = with_attempts.map(|run| run.pid).collect();

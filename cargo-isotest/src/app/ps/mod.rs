@@ -1,4 +1,4 @@
-//! `cargo isotest ps`: what is running now, seen from another terminal.
+//! `cargo isotest ps`: the runs in progress, seen from another terminal.
 
 mod details;
 pub(crate) mod look;
@@ -18,9 +18,9 @@ use std::io::{self, IsTerminal, Write};
 use std::thread::sleep;
 use std::time::Duration;
 
-/// The version of the JSON. Fields may be added without changing it.
+/// Schema version of the JSON. Fields may be added without a new version.
 const SCHEMA: u32 = 1;
-/// How long `--watch` waits between two looks.
+/// Interval of `--watch`.
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Serialize)]
@@ -31,14 +31,14 @@ struct Line<'a> {
     runs: &'a [Run],
 }
 
-/// The process that is PID 1 of the one attempt that is called so and is running.
+/// Returns the host process id of PID 1 of the running attempt `wanted`.
 ///
 /// # Errors
-/// When there is not exactly one, or it is another user's.
+/// When there is not exactly one such attempt, or the attempt belongs to another user.
 pub(crate) fn init_of(wanted: &str) -> Result<i32, Error> {
     let look::Seen { runs, remarks } = look::runs(Extent::Tree, Some(wanted))?;
     say(&remarks);
-    // What runs there could make root, who enters, do whatever it wants.
+    // A process there could make root, who enters the sandbox, do anything.
     if let Some(run) = runs.iter().find(|run| run.uid != geteuid().as_raw()) {
         return Err(Error::NotOurs { wanted: wanted.to_owned(), uid: run.uid });
     }
@@ -46,10 +46,10 @@ pub(crate) fn init_of(wanted: &str) -> Result<i32, Error> {
     init.ok_or_else(|| Error::NoAttempt { wanted: wanted.to_owned() })
 }
 
-/// Shows what is running, once or again and again.
+/// Shows the runs in progress, once or repeatedly.
 ///
 /// # Errors
-/// When an attempt was asked for that is not running, or it cannot be written.
+/// When the attempt asked for is not running, or standard output cannot be written.
 pub(crate) fn show(args: &PsArgs, format: MessageFormat) -> Result<End, Error> {
     let extent = if args.full { Extent::Full } else { Extent::Tree };
     let mut seen = false;
@@ -60,7 +60,7 @@ pub(crate) fn show(args: &PsArgs, format: MessageFormat) -> Result<End, Error> {
             Err(Error::NoAttempt { .. }) if seen => return Ok(End::Exit(Exit::Ok)),
             runs => runs?,
         };
-        // Whoever watches is told once.
+        // A warning is printed once, not every second.
         if said != remarks {
             say(&remarks);
             said = remarks;

@@ -1,4 +1,4 @@
-//! What is running as text for people; pure.
+//! Text of `ps`. Pure.
 
 use super::details;
 use super::look::{Attempt, Run};
@@ -8,13 +8,13 @@ use crate::text::units::{cpu, memory, plural};
 use isotest_core::snapshot::{Picture, Process, Thread};
 use std::time::Duration;
 
-/// More threads of one process are only counted.
+/// Maximum number of threads shown per process; the rest is counted.
 const SHOWN_THREADS: usize = 20;
 
-/// All of it.
+/// Formats the runs.
 pub(super) fn of(runs: &[Run]) -> String {
     if runs.is_empty() {
-        return "Nothing of yours is running.\n".to_owned();
+        return "No runs in progress.\n".to_owned();
     }
     runs.iter().map(run).collect::<Vec<_>>().join("\n")
 }
@@ -25,8 +25,8 @@ fn run(run: &Run) -> String {
     let age = run.age_us.map(|age| format!("for {}", duration(age)));
     let jobs = run.jobs.map(|jobs| plural(jobs, "job"));
     let tests = run.tests.zip(run.ended).map(|(tests, ended)| match tests {
-        0 => "no test yet".to_owned(),
-        tests => format!("{ended} of {tests} ended"),
+        0 => "no tests yet".to_owned(),
+        tests => format!("{ended}/{tests} tests finished"),
     });
     let facts: Vec<_> = [directory, age, jobs, tests, run.trouble.clone()].into_iter().flatten().collect();
     let attempts: String = run.attempts.iter().map(attempt).collect();
@@ -47,7 +47,7 @@ fn tree(picture: &Picture) -> String {
     if picture.processes.iter().any(|process| process.details.is_some()) {
         parts.push(details::of(Words { picture, inside: false }));
     }
-    parts.extend(picture.unseen.iter().map(|unseen| format!("    not seen: {}\n", gap(unseen))));
+    parts.extend(picture.unseen.iter().map(|unseen| format!("    not shown: {}\n", gap(unseen))));
     parts.concat()
 }
 
@@ -69,7 +69,7 @@ fn rows(picture: &Picture, process: &Process) -> String {
     }));
     let more = others.count().saturating_sub(SHOWN_THREADS);
     if 0 < more {
-        parts.push(row([""; 6], &format!("{indent}  and {more} threads more")));
+        parts.push(row([""; 6], &format!("{indent}  and {more} more threads")));
     }
     parts.concat()
 }
@@ -86,7 +86,7 @@ fn time(microseconds: u64) -> String {
     cpu(Duration::from_micros(microseconds))
 }
 
-/// Seconds with a decimal as long as it says something.
+/// Formats a duration: seconds with one decimal below ten minutes, then hours, minutes and seconds.
 fn duration(microseconds: u64) -> String {
     let time = Duration::from_micros(microseconds);
     if time < Duration::from_mins(10) {
@@ -121,10 +121,7 @@ mod tests {
             jobs: Some(2),
             tests: Some(3),
             ended: Some(1),
-            attempts: vec![
-                attempt(Some(builders::picture()), None),
-                attempt(None, Some("it has no process yet")),
-            ],
+            attempts: vec![attempt(Some(builders::picture()), None), attempt(None, Some("no process yet"))],
             trouble: None,
         }
     }
@@ -138,14 +135,14 @@ mod tests {
             jobs: None,
             tests: None,
             attempts: Vec::new(),
-            trouble: Some("it does not answer".to_owned()),
+            trouble: Some("no answer".to_owned()),
             ..a_run()
         };
         assert_data_eq!(
             of(&[a_run(), unknown]),
             str![[r#"
 Run 1000 of user 0  cargo-isotest isotest
-    in /code, for 2h 3m 4s, 2 jobs, 1 of 3 ended
+    in /code, for 2h 3m 4s, 2 jobs, 1/3 tests finished
   Attempt 1000.3  tour reads
        PID  INSIDE  STATE           CPU     MEMORY       AGE  COMMAND
       1002       2  sleeping       3 ms    0.7 MiB     1.2 s  /t/t-0123 --exact reads
@@ -162,13 +159,13 @@ Run 1000 of user 0  cargo-isotest isotest
         1 w a pipe, other end pid 1002
       threads
         1004 sleep nanosleep: time [nanosleep_wait]
-    not seen: stack (3 times): permission denied
-    not seen: wchan (3 times): permission denied
+    not shown: stack (3 times): permission denied
+    not shown: wchan (3 times): permission denied
   Attempt 1000.3  tour reads
-    it has no process yet
+    no process yet
 
 Run 1000 of user 0  
-    it does not answer
+    no answer
 
 "#]]
         );
@@ -181,11 +178,11 @@ Run 1000 of user 0
         let process = Process { memory_bytes: None, ..builders::process((1002, 1001), &["t"], threads) };
         let text = rows(&Picture::default(), &process);
         assert_eq!(text.lines().count(), 1 + SHOWN_THREADS + 1);
-        assert!(text.ends_with("  and 279 threads more\n"), "{text}");
+        assert!(text.ends_with("  and 279 more threads\n"), "{text}");
     }
 
     #[test]
     fn nothing_is_said_to_be_nothing() {
-        assert_eq!(of(&[]), "Nothing of yours is running.\n");
+        assert_eq!(of(&[]), "No runs in progress.\n");
     }
 }
