@@ -1,4 +1,4 @@
-//! The environment and the directory in which we were called, and in which cargo is called in turn.
+//! Environment and working directory of this invocation, which cargo is started with in turn.
 
 use isotest_core::reaper;
 use std::ffi::{OsStr, OsString};
@@ -6,45 +6,45 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, io};
 
-/// Environment and directory, as values, so that nothing below reads the process's own.
+/// Environment and working directory as values, so that no other module reads those of the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
-    /// All variables.
+    /// Environment variables.
     pub(crate) environment: Vec<(OsString, OsString)>,
-    /// The working directory, absolute.
+    /// Absolute working directory.
     pub(crate) directory: PathBuf,
 }
 
 impl Caller {
-    /// Those of this process.
+    /// Reads environment and working directory of this process.
     pub(crate) fn of_this_process() -> io::Result<Self> {
         Ok(Self { environment: env::vars_os().collect(), directory: env::current_dir()? })
     }
 
-    /// The value of a variable.
+    /// Returns the value of a variable.
     pub(crate) fn variable(&self, name: &str) -> Option<&OsStr> {
         self.environment.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_os_str())
     }
 
-    /// The path as seen from the directory.
+    /// Resolves `path` against the working directory.
     pub(crate) fn absolute(&self, path: &Path) -> PathBuf {
         self.directory.join(path).components().collect()
     }
 
-    /// A command that is given this environment and directory, and no input.
+    /// Creates a command with this environment and working directory, and with empty standard input.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         self.given_to(Command::new(program))
     }
 
-    /// The same for a question of ours, which must not end by what is meant for the tests: the compiler does not fit into every
-    /// stack that they do.
+    /// Creates a command like [`command`](Self::command) for a query of a tool, without `RUST_MIN_STACK`, which is meant for
+    /// tests: the compiler does not fit into a small stack.
     pub(crate) fn question(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = self.command(program);
         command.env_remove("RUST_MIN_STACK");
         command
     }
 
-    /// A command that is given all of it, and of which nothing outlives us.
+    /// Creates a command like [`command`](Self::command), whose descendants are killed when this process ends.
     pub(crate) fn reaped_command(&self, program: impl AsRef<OsStr>) -> Command {
         self.given_to(reaper::command(program))
     }

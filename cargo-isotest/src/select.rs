@@ -1,29 +1,29 @@
-//! Which of the listed tests are executed.
+//! Selection of tests by name and by `#[ignore]`.
 
 use crate::cli::RunIgnored;
 use crate::testcase::TestCase;
 
-/// What the user asked for.
+/// Selection criteria.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Selection {
-    /// One of these must fit, if there are any.
+    /// Filters, one of which must match if there are any.
     pub(crate) filters: Vec<String>,
-    /// None of these may fit.
+    /// Filters, none of which may match.
     pub(crate) skips: Vec<String>,
-    /// Whether filters and skips are whole names rather than parts of them.
+    /// Whether filters and skips match whole names rather than parts of names.
     pub(crate) exact: bool,
-    /// What to do with ignored tests.
+    /// Selection of ignored tests.
     pub(crate) ignored: RunIgnored,
 }
 
-/// The tests to execute, in the order in which they were listed, and how many were left out.
+/// Selected tests, in the order of the listing, and counts of the rest.
 #[derive(Debug, Default)]
 pub(crate) struct Selected {
-    /// The tests.
+    /// Selected tests.
     pub(crate) tests: Vec<TestCase>,
-    /// Left out by names, or as not ignored when only ignored tests were asked for.
+    /// Number of tests excluded by name, or as not ignored with `--run-ignored only`.
     pub(crate) filtered: usize,
-    /// Left out because they are ignored, though their names fit.
+    /// Number of tests excluded as ignored, whose names match.
     pub(crate) ignored: usize,
 }
 
@@ -34,7 +34,7 @@ enum Choice {
 }
 
 impl Selection {
-    /// Chooses.
+    /// Splits tests into selected, filtered out and ignored.
     pub(crate) fn choose(&self, tests: impl IntoIterator<Item = TestCase>) -> Selected {
         let mut selected = Selected::default();
         for test in tests {

@@ -1,27 +1,27 @@
-//! Tools by which tests update their own sources, and how they are asked to.
+//! Snapshot tools by which tests update their own sources, and the variables that switch updating on.
 //!
-//! Such tools count on what `cargo test` gives them: the tree itself, and one process for all tests of a binary. Some
-//! replace text at lines that were compiled in and note in memory by how much earlier replacements have moved the rest,
-//! others gather what belongs to one file. A process for each test would write values to where others belong.
+//! Snapshot tools rely on `cargo test`: on the source tree itself, and on one process for all tests of a binary. Some
+//! tools replace text at compiled-in line numbers and remember in memory by how much earlier replacements moved the
+//! lines; other tools collect all snapshots of one file. With one process per test, snapshots would end up in wrong places.
 
 use crate::invocation::Caller;
 
-/// How a tool is asked to write.
+/// Condition on the value of a variable under which a tool updates files.
 #[derive(Debug, Clone, Copy)]
 enum Asked {
-    /// By any value, an empty one, too.
+    /// Any value, even an empty one.
     Set,
-    /// By any value but an empty one and `0`.
+    /// Any value except an empty one and `0`.
     Switched,
-    /// By one of these.
+    /// One of the listed values.
     By(&'static [&'static str]),
-    /// By one of these, or outside of continuous integration by `auto`.
+    /// One of the listed values, or `auto` outside of continuous integration.
     Insta(&'static [&'static str]),
 }
 
-/// The tools, their variables, and the values by which they write. All others they refuse or take for none.
+/// Tools, their variables, and the values that switch updating on. Any other value leaves updating off.
 ///
-/// Where several tools or many projects have a variable in common, it is the word that is known for it.
+/// A variable that several tools share is listed under its best-known tool.
 const TOOLS: [(&str, &str, Asked); 15] = [
     ("expect-test", "UPDATE_EXPECT", Asked::Set),
     ("insta", "INSTA_UPDATE", Asked::Insta(&["always", "1", "new", "unseen", "force"])),
@@ -40,7 +40,7 @@ const TOOLS: [(&str, &str, Asked); 15] = [
     ("blessed tests", "BLESS", Asked::Set),
 ];
 
-/// The variable by which the caller asks tests to update their sources, if one does.
+/// Returns the variable by which the environment asks tests to update files, if there is one.
 pub(crate) fn wish(caller: &Caller) -> Option<&'static str> {
     let asks = |asked: Asked, name: &str| {
         let Some(value) = caller.variable(name) else { return false };
@@ -55,7 +55,7 @@ pub(crate) fn wish(caller: &Caller) -> Option<&'static str> {
     TOOLS.into_iter().find(|(_, name, asked)| asks(*asked, name)).map(|(_, name, _)| name)
 }
 
-/// What insta takes for it.
+/// Returns whether insta would detect continuous integration.
 fn is_continuous_integration(caller: &Caller) -> bool {
     match caller.variable("CI") {
         Some(value) => !["", "0", "false"].iter().any(|no| value == *no),
@@ -63,24 +63,24 @@ fn is_continuous_integration(caller: &Caller) -> bool {
     }
 }
 
-/// What is said of a run whose tests update their sources.
+/// Returns the remark on a run whose tests update files.
 pub(crate) fn written(variable: &str) -> String {
     format!(
-        "{variable} asks tests to update files: what they write to the workspace stays, and the tests of a binary share a \
-         process, as under `cargo test`; `--discard-updates` prevents both"
+        "{variable} asks tests to update files: changes to the workspace are kept, and the tests of a binary share one process, \
+         as with `cargo test`; use `--discard-updates` to prevent both"
     )
 }
 
-/// What is said where it is thrown away.
+/// Returns the remark on a run that discards updates.
 pub(crate) fn discarded(variable: &str) -> String {
-    format!("{variable} asks tests to update files, but what they write is thrown away")
+    format!("{variable} asks tests to update files, but their changes are discarded")
 }
 
-/// What is said where it is thrown away but for directories that are kept.
+/// Returns the remark on a run that discards updates except in kept directories.
 pub(crate) fn kept_in_part(variable: &str) -> String {
     format!(
-        "{variable} asks tests to update files, and what they write to kept directories stays: from more than one process \
-         such tools may write values to where others belong"
+        "{variable} asks tests to update files, and changes to kept directories persist: tests in several processes may \
+         update the wrong places of a file"
     )
 }
 

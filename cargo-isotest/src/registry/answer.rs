@@ -1,50 +1,50 @@
-//! What a run tells of itself; pure.
+//! Answer of a run to a request about its attempts. Pure.
 
 use serde::{Deserialize, Serialize};
 
-/// The version of [`Answer`]. The one who asks may be of another version of the program.
+/// Schema version of [`Answer`]. A request may come from another version of the program.
 pub(crate) const SCHEMA: u32 = 1;
-/// No answer is longer.
+/// Maximum length of an answer, in bytes.
 pub(crate) const BYTES_MOST: usize = 1 << 20;
 
-/// One run.
+/// State of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Answer {
-    /// [`SCHEMA`] of the one who answers.
+    /// [`SCHEMA`] of the answering run.
     pub(crate) schema: u32,
-    /// The supervisor, in its own pid namespace.
+    /// Process id of the supervisor, in its own pid namespace.
     pub(crate) pid: i32,
-    /// How many attempts at once.
+    /// Number of slots.
     pub(crate) jobs: usize,
-    /// How many tests are selected; 0 as long as that is not known.
+    /// Number of selected tests; 0 until it is known.
     pub(crate) tests: usize,
-    /// How many of them have ended.
+    /// Number of ended tests.
     pub(crate) ended: usize,
-    /// Those that are running.
+    /// Running attempts.
     pub(crate) attempts: Vec<Present>,
-    /// How many more are running, for which there was no room.
+    /// Number of running attempts for which the answer has no room.
     #[serde(default)]
     pub(crate) more: usize,
 }
 
-/// An attempt that is running.
+/// Running attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Present {
-    /// Its number in the run.
+    /// Number of the attempt in the run.
     pub(crate) number: usize,
-    /// The process below which its init is found, in the supervisor's pid namespace.
+    /// Process id of the zygote, the parent of the attempt's init, in the supervisor's pid namespace.
     pub(crate) zygote: i32,
-    /// Its test's binary.
+    /// Id of the test binary.
     pub(crate) binary_id: String,
-    /// Its test's name.
+    /// Name of the test.
     pub(crate) name: String,
 }
 
 impl Answer {
-    /// What is sent: as many attempts as there is room for.
+    /// Serializes the answer, with as many attempts as there is room for.
     ///
     /// # Errors
-    /// When it cannot be written as JSON.
+    /// When the answer cannot be serialized.
     pub(super) fn in_bytes(mut self) -> serde_json::Result<Vec<u8>> {
         loop {
             let bytes = serde_json::to_vec(&self)?;
@@ -57,14 +57,14 @@ impl Answer {
         }
     }
 
-    /// What was received.
+    /// Parses a received answer.
     ///
     /// # Errors
-    /// Why it is not understood, in words.
+    /// When the answer has another schema.
     pub(super) fn of_bytes(bytes: &[u8]) -> Result<Self, String> {
         match serde_json::from_slice::<Self>(bytes) {
             Ok(answer) if answer.schema == SCHEMA => Ok(answer),
-            Ok(_) | Err(_) => Err("it is of another version of this program".to_owned()),
+            Ok(_) | Err(_) => Err("the run belongs to another version of cargo-isotest".to_owned()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Finding the runs on this machine and asking them: all at once, each bounded in what it may say, all in the time of one.
+//! Requests to the runs on this machine: all at once, each with a bounded answer, all within one time limit.
 
 use super::answer::{Answer, BYTES_MOST};
 use super::place::{self, Opened, Place};
@@ -18,40 +18,40 @@ use std::sync::{Arc, mpsc};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-/// A run that has not answered after so long has been stopped, or its machine is very busy.
+/// Time limit for the answers of all runs.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Whose directory cannot be looked into so long after that is on a file system that waits for somebody.
+/// Further time limit for a directory on a file system that does not respond.
 const GRACE: Duration = Duration::from_millis(500);
-/// So many runs of the caller's own are asked.
+/// Maximum number of this user's runs that are asked.
 const OWN_MOST: usize = 256;
-/// So many of each other user.
+/// Maximum number of runs of one other user that are asked.
 const EACH_MOST: usize = 64;
-/// So many of all others together: a process may have 1024 descriptors, as a rule.
+/// Maximum number of runs of all other users that are asked: a process may usually have 1024 descriptors.
 const OTHERS_MOST: usize = 256;
-/// The runs of so many others are looked for.
+/// Maximum number of users whose runs are searched for.
 const USERS_MOST: usize = 256;
 
-/// A run that was asked.
+/// Run that was asked.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    /// What the kernel says of the process at the other end: its id, as seen from here, and its user.
+    /// Process id of the peer, from the kernel, in this pid namespace.
     pub(crate) pid: i32,
-    /// Its user.
+    /// User id of the peer, from the kernel.
     pub(crate) uid: u32,
-    /// What it said, or why it is not known.
+    /// Answer, or the reason why there is none.
     pub(crate) answer: Result<Answer, String>,
 }
 
-/// The runs that were found.
+/// Runs that were found.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// In the order of their ids.
+    /// Runs, by process id.
     pub(crate) runs: Vec<Asked>,
-    /// Where runs may be that were not asked, and why.
+    /// Warnings about runs that were not asked.
     pub(crate) remarks: Vec<String>,
 }
 
-/// Asks all runs that belong to the caller, or `only` those with these ids; root asks those of everybody.
+/// Asks all runs of this user, or for root of all users; with `only`, just the runs with these process ids.
 pub(crate) fn ask(only: Option<BTreeSet<i32>>) -> Found {
     let me = geteuid();
     let mut users = vec![(me.as_raw(), place::own(me.as_raw()))];
@@ -60,9 +60,7 @@ pub(crate) fn ask(only: Option<BTreeSet<i32>>) -> Found {
         users.extend(place::of_others(me.as_raw()));
         if users.len() > USERS_MOST {
             let more = users.len() - USERS_MOST;
-            found
-                .remarks
-                .push(format!("the runs of {more} users were not looked for: there are too many users"));
+            found.remarks.push(format!("runs of {more} users are not shown: too many users"));
             users.truncate(USERS_MOST);
         }
     }
@@ -72,7 +70,7 @@ pub(crate) fn ask(only: Option<BTreeSet<i32>>) -> Found {
 }
 
 impl Found {
-    /// One thread for each user: a directory may be on a file system whose server never answers.
+    /// Asks the runs of all `users`, each user in a thread: a directory may be on a file system that does not respond.
     fn ask(&mut self, users: Vec<(u32, Vec<Place>)>, only: Option<BTreeSet<i32>>) {
         let until = Instant::now() + PATIENCE;
         let (tell, told) = mpsc::channel();
@@ -83,7 +81,7 @@ impl Found {
             // Who has given up does not listen any more.
             let look = move || drop(tell.send((user, of_user(user, &places, &bounds))));
             if let Err(error) = Builder::new().spawn(look) {
-                self.remarks.push(format!("the runs of user {user} were not looked for: {error}"));
+                self.remarks.push(format!("runs of user {user} are not shown: {error}"));
                 waiting.retain(|other| *other != user);
             }
         }
@@ -96,21 +94,21 @@ impl Found {
         }
         let late = waiting.into_iter();
         self.remarks.extend(
-            late.map(|user| format!("the directory with the runs of user {user} could not be read in time")),
+            late.map(|user| format!("runs of user {user} are not shown: reading the directory timed out")),
         );
     }
 }
 
-/// Who is asked, and for how long.
+/// Bounds of the requests.
 struct Bounds {
     only: Option<BTreeSet<i32>>,
-    /// How many more runs of others may be asked.
+    /// Number of runs of other users that may still be asked.
     others_left: AtomicUsize,
     until: Instant,
 }
 
 impl Bounds {
-    /// Takes one from those that may be asked.
+    /// Takes one request from the budget; returns false if there is none left.
     fn take(&self, is_own: bool) -> bool {
         let take_one = |left: usize| left.checked_sub(1);
         is_own || self.others_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take_one).is_ok()
@@ -121,7 +119,7 @@ impl Bounds {
     }
 }
 
-/// The runs of one user.
+/// Asks the runs of one user.
 fn of_user(user: u32, places: &[Place], bounds: &Bounds) -> Found {
     let mut found = Found::default();
     let mut calls = Vec::new();
@@ -133,7 +131,7 @@ fn of_user(user: u32, places: &[Place], bounds: &Bounds) -> Found {
             Ok(None) => continue,
             Ok(Some(sockets)) => sockets,
             Err(why) => {
-                found.remarks.push(format!("runs are not looked for in a directory: {why}"));
+                found.remarks.push(format!("a registry directory is ignored: {why}"));
                 continue;
             }
         };
@@ -151,14 +149,14 @@ fn of_user(user: u32, places: &[Place], bounds: &Bounds) -> Found {
     }
     if left_out > 0 {
         found.remarks.push(format!(
-            "not all runs of user {user} are shown: there are too many sockets in its directory"
+            "not all runs of user {user} are shown: too many sockets in the registry directory"
         ));
     }
     // One sentence is enough, however many sockets there are of the kind.
     let more = refused.len().saturating_sub(1);
     found.remarks.extend(refused.into_iter().next().map(|why| match more {
         0 => why,
-        more => format!("{why}; and so are {more} more"),
+        more => format!("{why}; so are {more} more"),
     }));
     wait(&mut calls, bounds.until);
     found.runs = calls.into_iter().filter_map(Call::asked).collect();
@@ -171,7 +169,7 @@ fn sockets(place: &Place) -> Result<Option<(Opened, BTreeSet<String>, bool)>, St
     Ok(Some((opened, names, is_cut)))
 }
 
-/// A connection to a run.
+/// Connection to a run.
 struct Call {
     stream: UnixStream,
     pid: i32,
@@ -181,15 +179,15 @@ struct Call {
 }
 
 impl Call {
-    /// `None` where nobody listens any more.
+    /// Connects to a run; `None` if the run has ended.
     ///
     /// # Errors
-    /// Why nothing that it says is of use, in words.
+    /// When the run cannot be asked, or the socket belongs to another user.
     fn to(place: &Opened, name: &str, user: u32) -> Result<Option<Self>, String> {
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Ok(None),
-            io::ErrorKind::WouldBlock => Err(format!("`{}` takes no connection", place.called(name))),
-            _ => Err(format!("`{}` could not be asked: {error}", place.called(name))),
+            io::ErrorKind::WouldBlock => Err(format!("`{}` does not accept connections", place.called(name))),
+            _ => Err(format!("could not connect to `{}`: {error}", place.called(name))),
         };
         let stream = match connect(&place.entry(name)) {
             Ok(stream) => stream,
@@ -201,7 +199,7 @@ impl Call {
         };
         if peer.uid() != user {
             return Err(format!(
-                "`{}` is not asked: who listens is user {}, not {user}",
+                "`{}` is ignored: it belongs to user {}, not to user {user}",
                 place.called(name),
                 peer.uid()
             ));
@@ -209,7 +207,7 @@ impl Call {
         Ok(Some(Self { stream, pid: peer.pid(), uid: peer.uid(), said: Vec::new(), end: None }))
     }
 
-    /// Reads what there is now.
+    /// Reads the available bytes.
     fn read(&mut self) {
         let mut part = [0; 16 << 10];
         match self.stream.read(&mut part) {
@@ -218,28 +216,28 @@ impl Call {
                 self.said.extend_from_slice(part.get(..length).unwrap_or_default());
                 if self.said.len() > BYTES_MOST {
                     self.said = Vec::new();
-                    self.end = Some(Err("it says more than a run has to say".to_owned()));
+                    self.end = Some(Err("the answer is too long".to_owned()));
                 }
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-            Err(error) => self.end = Some(Err(format!("it does not answer: {error}"))),
+            Err(error) => self.end = Some(Err(format!("no answer: {error}"))),
         }
     }
 
-    /// `None` if it has nothing to tell us: it ends.
+    /// Returns the answer; `None` if the run ended without one.
     fn asked(self) -> Option<Asked> {
         let Self { pid, uid, said, end, .. } = self;
         let answer = match end {
             Some(Ok(())) if said.is_empty() => return None,
             Some(Ok(())) => Answer::of_bytes(&said),
             Some(Err(why)) => Err(why),
-            None => Err("it does not answer; it may have been stopped".to_owned()),
+            None => Err("no answer; the run may be stopped".to_owned()),
         };
         Some(Asked { pid, uid, answer })
     }
 }
 
-/// Reads from all of them until each has ended, or there is no time left. Whoever answers byte by byte does not get more.
+/// Reads from all connections until each has ended or the time is up. A slow peer gets no extra time.
 fn wait(calls: &mut [Call], until: Instant) {
     loop {
         let mut open: Vec<_> = calls.iter_mut().filter(|call| call.end.is_none()).collect();
@@ -258,7 +256,7 @@ fn wait(calls: &mut [Call], until: Instant) {
     }
 }
 
-/// Connects without waiting: whoever lets connections wait for ever is not waited for.
+/// Connects without blocking.
 pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;

@@ -1,4 +1,4 @@
-//! Which attempts are running now, for whoever may ask.
+//! Registry of the runs in progress: each run answers requests on a socket about its running attempts.
 
 mod answer;
 mod ask;

@@ -1,5 +1,5 @@
-//! Where runs are found: sockets in a directory that only their user can write to. Whoever can make a socket there could
-//! end or stop the run as well, so what stands in it is that user's word and nobody else's.
+//! Registry directories: each holds the sockets of one user's runs and is writable by that user only. A process that can
+//! create a socket there could kill the runs as well, so the sockets are as trustworthy as the user.
 
 use isotest_core::host::REGISTRY;
 use nix::dir::Dir;
@@ -15,10 +15,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Of a directory with more entries than a user can have runs, the rest is not read.
+/// Maximum number of directory entries that are read.
 const ENTRIES_MOST: usize = 4096;
 
-/// A directory in which runs of a user may be found.
+/// Candidate for the registry directory of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     parent: PathBuf,
@@ -26,7 +26,7 @@ pub(super) struct Place {
     user: u32,
 }
 
-/// A directory that was found to be the user's alone.
+/// Opened registry directory, checked to belong to the user only.
 #[derive(Debug)]
 pub(super) struct Opened {
     parent: OwnedFd,
@@ -40,10 +40,10 @@ impl Place {
         Self { parent: parent.into(), name: name.into(), user }
     }
 
-    /// Opens it if it is there and may be believed.
+    /// Opens the directory; `None` if there is none.
     ///
     /// # Errors
-    /// Why it may not, in words.
+    /// When the directory cannot be opened or trusted.
     pub(super) fn open(&self) -> Result<Option<Opened>, String> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         match open(&self.parent, flags, Mode::empty()) {
@@ -66,7 +66,7 @@ impl Place {
         Ok(Some(Opened { parent, name: self.name.clone(), directory, path }))
     }
 
-    /// What the entry is says more than what the kernel said of opening it.
+    /// Explains a failure to open the directory, by its type and owner if these are wrong.
     fn why_not(&self, parent: BorrowedFd<'_>, error: Errno) -> String {
         let name = self.path();
         let name = name.display();
@@ -77,13 +77,13 @@ impl Place {
         }
     }
 
-    /// Opens it, and makes it first if it is not there.
+    /// Opens the directory, and creates it if there is none.
     ///
     /// # Errors
-    /// Why it may not be believed, or cannot be made.
+    /// When the directory cannot be created or trusted.
     fn make(&self) -> Result<Opened, String> {
         let cannot = |error: Errno| {
-            format!("a directory `{}` cannot be made: {}", self.path().display(), io::Error::from(error))
+            format!("cannot create the directory `{}`: {}", self.path().display(), io::Error::from(error))
         };
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let parent = open(&self.parent, flags, Mode::empty()).map_err(cannot)?;
@@ -100,17 +100,17 @@ impl Place {
 }
 
 impl Opened {
-    /// A path by which the kernel finds an entry in this very directory, whatever its own name is and however long.
+    /// Returns a path of an entry through the open directory, which is valid after a rename and short enough for a socket.
     pub(super) fn entry(&self, name: &str) -> PathBuf {
         Path::new("/proc/self/fd").join(self.directory.as_raw_fd().to_string()).join(name)
     }
 
-    /// What a person calls an entry.
+    /// Returns the path of an entry for messages.
     pub(super) fn called(&self, name: &str) -> String {
         self.path.join(name).display().to_string()
     }
 
-    /// The sockets of runs in it, by their names, and whether there are more entries than are read.
+    /// Returns the names of the sockets of runs, and whether entries were left unread.
     pub(super) fn sockets(&self) -> io::Result<(BTreeSet<String>, bool)> {
         let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut listed = Dir::openat(&self.directory, ".", flags, Mode::empty())?;
@@ -128,22 +128,22 @@ impl Opened {
 
     /// Removes a socket.
     pub(super) fn remove(&self, name: &str) {
-        // What is not there is as it should be.
+        // A missing socket is fine.
         let _ = unlinkat(&self.directory, name, UnlinkatFlags::NoRemoveDir);
     }
 
-    /// Removes the directory unless somebody still has a socket in it.
+    /// Removes the directory unless it contains a socket.
     pub(super) fn leave(&self) {
         let _ = unlinkat(&self.parent, self.name.as_str(), UnlinkatFlags::RemoveDir);
     }
 }
 
-/// What a run's socket is called: pid and start time of the supervisor.
+/// Returns the name of a run's socket: process id and start time of the supervisor.
 pub(super) fn name_of_run(pid: i32, start: u64) -> String {
     format!("{pid}-{start}")
 }
 
-/// The supervisor and its start time.
+/// Parses the name of a run's socket: process id and start time of the supervisor.
 pub(super) fn run_of_name(name: &str) -> Option<(i32, u64)> {
     let (pid, start) = name.split_once('-')?;
     Some((pid.parse().ok()?, start.parse().ok()?))
@@ -153,39 +153,39 @@ fn is_of_run(name: &str) -> bool {
     run_of_name(name).is_some_and(|(pid, start)| name == name_of_run(pid, start))
 }
 
-/// Whether only this user can write to it.
+/// Checks that a directory is writable by `user` only.
 ///
 /// # Errors
-/// What is wrong with it, to be said after its name.
+/// When it is not, with a reason that follows its path.
 fn trusted(stat: &FileStat, user: u32) -> Result<(), String> {
     let kind = SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits());
     let mode = stat.st_mode & 0o7777;
     match kind {
         SFlag::S_IFLNK => Err("is a symbolic link; remove it".to_owned()),
         SFlag::S_IFDIR if stat.st_uid != user => {
-            Err(format!("belongs to user {}, not to {user}; remove it", stat.st_uid))
+            Err(format!("belongs to user {}, not to user {user}; remove it", stat.st_uid))
         }
         SFlag::S_IFDIR if mode & 0o077 != 0 => {
-            Err(format!("is open to others (its mode is {mode:o}); `chmod 700` it, or remove it"))
+            Err(format!("is accessible to other users (mode {mode:o}); run `chmod 700` on it, or remove it"))
         }
         SFlag::S_IFDIR => Ok(()),
         _ => Err("is not a directory; remove it".to_owned()),
     }
 }
 
-/// Where a user's runs are found, whatever the environment names.
+/// Returns the candidates for a user's registry directory that do not depend on the environment.
 fn fixed(user: u32) -> Vec<Place> {
     let runtime = Place::new(format!("/run/user/{user}"), "isotest", user);
     let own = |parent: &str| Place::new(parent, format!("{REGISTRY}{user}"), user);
     let of_root = (user == 0).then(|| own("/run"));
-    // Whoever has not logged in has no place in `/run`.
+    // A user who is not logged in has no directory in `/run`.
     [runtime].into_iter().chain(of_root).chain([own("/tmp")]).collect()
 }
 
-/// Where the caller's own runs are found: the first that can be had is where a new one is registered.
+/// Returns the candidates for this user's registry directory. A new run uses the first that can be opened.
 pub(super) fn own(user: u32) -> Vec<Place> {
     let named = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
-    // sudo(8) may have left us another user's.
+    // sudo(8) may have kept the directory of another user.
     let is_own = |path: &PathBuf| fs::metadata(path).is_ok_and(|meta| meta.uid() == user);
     let mut places: Vec<_> =
         named.filter(is_own).map(|path| Place::new(path, "isotest", user)).into_iter().collect();
@@ -197,7 +197,7 @@ pub(super) fn own(user: u32) -> Vec<Place> {
     places
 }
 
-/// The users who may have runs here, beside this one, and where: those who have processes, or are logged in.
+/// Returns other users with processes or a login, and the candidates for their registry directories.
 pub(super) fn of_others(user: u32) -> Vec<(u32, Vec<Place>)> {
     let entries = |path: &str| fs::read_dir(path).into_iter().flatten().flatten();
     let number = |name: &std::ffi::OsStr| name.to_str().and_then(|name| name.parse::<u32>().ok());
@@ -208,14 +208,14 @@ pub(super) fn of_others(user: u32) -> Vec<(u32, Vec<Place>)> {
     users.into_iter().map(|user| (user, fixed(user))).collect()
 }
 
-/// Opens the first place that can be had.
+/// Opens or creates the first possible registry directory.
 ///
 /// # Errors
-/// Why none can.
+/// When none can be opened.
 pub(super) fn make_first(places: &[Place]) -> Result<Opened, String> {
     let mut whys = Vec::new();
     for place in places {
-        // Nobody makes the parents: a user has a runtime directory, or none.
+        // The parent is never created: a user has a runtime directory, or none.
         if fs::metadata(&place.parent).is_err() {
             continue;
         }
@@ -224,7 +224,7 @@ pub(super) fn make_first(places: &[Place]) -> Result<Opened, String> {
             Err(why) => whys.push(why),
         }
     }
-    Err(if whys.is_empty() { "there is no `/run` and no `/tmp`".to_owned() } else { whys.join(", and ") })
+    Err(if whys.is_empty() { "neither `/run` nor `/tmp` exists".to_owned() } else { whys.join(", and ") })
 }
 
 #[cfg(test)]
@@ -254,7 +254,7 @@ mod tests {
         fs::write(parent.path().join("file"), "").unwrap();
         assert!(refusal("file", user).ends_with("is not a directory; remove it"));
         fs::set_permissions(parent.path().join("made"), Permissions::from_mode(0o770)).unwrap();
-        assert!(refusal("made", user).contains("its mode is 770"), "{}", refusal("made", user));
+        assert!(refusal("made", user).contains("(mode 770)"), "{}", refusal("made", user));
         fs::set_permissions(parent.path().join("made"), Permissions::from_mode(0o700)).unwrap();
         made.leave();
         assert!(place("made", user).open().unwrap().is_none(), "nothing is left");

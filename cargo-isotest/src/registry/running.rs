@@ -1,4 +1,4 @@
-//! Which attempts of this run are running now.
+//! Running attempts of this run.
 
 use super::answer::{Answer, Present, SCHEMA};
 use std::process;

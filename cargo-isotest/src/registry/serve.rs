@@ -1,4 +1,4 @@
-//! Answering whoever asks what is running.
+//! Answers requests about the running attempts.
 
 use super::ask;
 use super::place::{self, Opened};
@@ -14,14 +14,14 @@ use std::sync::Arc;
 use std::thread::{Scope, sleep};
 use std::time::Duration;
 
-/// Who does not read the answer for so long does not get it.
+/// Write timeout for an answer.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The pause after a connection that could not be taken, such as for want of descriptors.
+/// Pause after a failure to accept a connection, such as for lack of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How often another run may take the directory away, which ends with it, before we have a socket in it.
+/// Number of attempts to bind the socket: another run that ends may remove the directory meanwhile.
 const TRIES: usize = 10;
 
-/// The socket of a run. When this is dropped, nobody is answered any more, and the socket is gone.
+/// Listening socket of a run. Dropping it ends the thread and removes the socket.
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: Arc<UnixListener>,
@@ -30,10 +30,10 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Registers this process's run and answers whoever asks, in a thread of its own.
+    /// Registers this run and answers requests in a new thread.
     ///
     /// # Errors
-    /// When there is no place that only this user can write to, or a socket or a thread is refused. A run can do without.
+    /// When no registry directory, socket or thread can be created. A run can go on without.
     pub(crate) fn open<'scope>(scope: &'scope Scope<'scope, '_>, roster: &'scope Roster) -> io::Result<Self> {
         let stat = Process::myself().and_then(|process| process.stat()).map_err(io::Error::other)?;
         let opened = Self::bind(place::name_of_run(stat.pid, stat.starttime))?;
@@ -41,7 +41,7 @@ impl Listener {
         let serve = move || {
             loop {
                 match listener.accept() {
-                    // Who goes away before the end of the answer has not wanted it.
+                    // A peer that hangs up early does not need the answer.
                     Ok((stream, _)) => drop(answer(stream, roster)),
                     Err(error) if error.raw_os_error() == Some(nix::libc::EINVAL) => return,
                     Err(_) => sleep(PAUSE),
@@ -67,24 +67,24 @@ impl Listener {
         Err(last)
     }
 
-    /// What the user should know if it could not be opened.
+    /// Returns the remark on a listener that could not be opened.
     pub(crate) fn remark(opened: &io::Result<Self>) -> Option<String> {
         let error = opened.as_ref().err()?;
-        Some(format!("`cargo isotest ps` does not find this run: {error}"))
+        Some(format!("`cargo isotest ps` cannot show this run: {error}"))
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        // It wakes who waits for connections, and there is nothing else to be done.
+        // The shutdown wakes the thread that accepts connections.
         let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Both);
         self.place.remove(&self.name);
         self.place.leave();
     }
 }
 
-/// Removes the sockets of runs that were killed: nobody listens, and no such process is seen. One in another pid namespace
-/// is not seen, but listens.
+/// Removes the sockets of killed runs: the process is gone and the socket refuses connections. A run in another pid
+/// namespace is not visible as a process, but accepts connections.
 fn remove_stale(place: &Opened) -> io::Result<()> {
     for name in place.sockets()?.0 {
         let is_there = || {
@@ -93,7 +93,7 @@ fn remove_stale(place: &Opened) -> io::Result<()> {
                 stat.is_ok_and(|stat| stat.starttime == start && stat.state != 'Z')
             })
         };
-        // It is not connected to for what it says, so nobody is waited for.
+        // The connection is not read from, so this does not block.
         let is_refused = || {
             let connected = ask::connect(&place.entry(&name));
             connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
@@ -105,7 +105,7 @@ fn remove_stale(place: &Opened) -> io::Result<()> {
     Ok(())
 }
 
-/// Only the owner of the run, or root, is told anything.
+/// Answers a request of the run's owner or of root.
 fn answer(mut stream: UnixStream, roster: &Roster) -> io::Result<()> {
     let uid = getsockopt(&stream, PeerCredentials)?.uid();
     if uid != 0 && uid != geteuid().as_raw() {

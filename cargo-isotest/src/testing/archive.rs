@@ -1,8 +1,8 @@
-//! Archives for tests, in which anything can be written.
+//! Builder of tar archives for tests, with arbitrary names and sizes.
 
 use tar::{EntryType, Header};
 
-/// An archive whose names are written as they are given, whatever they are.
+/// Builder of a tar archive that writes names unchecked.
 #[derive(Default)]
 pub(crate) struct Written(Vec<u8>);
 
@@ -11,7 +11,7 @@ impl Written {
         self.sized(kind, (name, link), content, content.len())
     }
 
-    /// The same, with a size that need not be that of the content.
+    /// Appends a file whose header claims `size`, whatever the size of its content.
     pub(crate) fn sized(
         mut self,
         kind: EntryType,

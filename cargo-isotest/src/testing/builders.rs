@@ -1,4 +1,4 @@
-//! Tests and records for tests that need finished attempts.
+//! Builders of test cases, records and snapshots.
 
 use crate::registry::AttemptId;
 use crate::schedule::queue::{Attempt, Launch, Nth};
@@ -16,12 +16,12 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// A stream that keeps what is written to it.
+/// Stream that keeps all bytes written to it.
 #[derive(Clone, Default)]
 pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
 
 impl Written {
-    /// All of it so far.
+    /// Returns the text written so far.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
@@ -37,17 +37,17 @@ impl Write for Written {
     }
 }
 
-/// A binary with nothing but an id.
+/// Creates a binary with an id only.
 pub(crate) fn binary(id: &str) -> Arc<TestBinary> {
     Arc::new(TestBinary { id: id.to_owned(), package: "tour".to_owned(), ..TestBinary::default() })
 }
 
-/// A test of such a binary.
+/// Creates a test of a binary with an id only.
 pub(crate) fn test(id: &str, name: &str) -> TestCase {
     TestCase::named(&binary(id), name.as_ref())
 }
 
-/// A sandbox that failed.
+/// Creates the error of a failed sandbox.
 pub(crate) fn not_isolated() -> Outcome {
     Outcome::NotIsolated(StepError {
         step: Step::Exec,
@@ -57,7 +57,7 @@ pub(crate) fn not_isolated() -> Outcome {
     })
 }
 
-/// Each outcome once.
+/// Returns each outcome once.
 pub(crate) fn outcomes() -> Vec<Outcome> {
     vec![
         Outcome::Passed,
@@ -92,7 +92,7 @@ fn ending(outcome: &Outcome) -> Ending {
     }
 }
 
-/// Every figure measured.
+/// Returns a usage with all metrics measured.
 pub(crate) fn usage() -> Usage {
     let split = MemorySplit { anon: 500_000, file: 200_000, shmem: 4096, kernel: None };
     let cpu = Cpu { user: Duration::from_micros(1_500), system: Duration::from_micros(700) };
@@ -115,7 +115,7 @@ pub(crate) fn usage() -> Usage {
     }
 }
 
-/// A record with this outcome, its facts to match, and all figures unless it never ran.
+/// Creates a record with `outcome` and matching facts, and with all metrics unless the test never ran.
 pub(crate) fn record(outcome: Outcome) -> Record {
     let ran = !matches!(outcome, Outcome::NotIsolated(_));
     let mut usage = if ran { usage() } else { Usage::default() };
@@ -135,18 +135,18 @@ pub(crate) fn record(outcome: Outcome) -> Record {
     }
 }
 
-/// The verdict on it where leaks are no failures and the harness says nothing else.
+/// Judges a record where leaks are no failures and the harness says nothing else.
 pub(crate) fn verdict(record: &Record) -> Verdict {
     judge(&record.outcome, Testimony::Agrees, Rules::default())
 }
 
-/// The first attempt of a run, the only one at its test, started now.
+/// Creates the launch of a run's first attempt, the only one at its test, started now.
 pub(crate) fn launch() -> Launch {
     let attempt = Attempt { id: AttemptId::FIRST, unit: 0, nth: Nth::ONLY };
     Launch { attempt, slot: 0, at: Instant::now() }
 }
 
-/// A process without anything to look into.
+/// Creates a process without details.
 pub(crate) fn process((pid, parent): (i32, i32), command: &[&str], threads: Vec<Thread>) -> Process {
     Process {
         pid,
@@ -163,7 +163,7 @@ pub(crate) fn process((pid, parent): (i32, i32), command: &[&str], threads: Vec<
     }
 }
 
-/// A thread in a system call with this first argument.
+/// Creates a thread in a system call.
 pub(crate) fn thread(tid: i32, name: &str, call: &'static str, waits_for: WaitsFor) -> Thread {
     let system_call = Some(SystemCall { number: 1, name: Some(call), arguments: [0; 6] });
     let channel = Some(format!("{call}_wait"));
@@ -179,7 +179,7 @@ pub(crate) fn thread(tid: i32, name: &str, call: &'static str, waits_for: WaitsF
     }
 }
 
-/// A test that reads from a child, which sleeps; not all of it could be seen.
+/// Creates the snapshot of a test that reads from a sleeping child, with gaps.
 pub(crate) fn picture() -> Picture {
     let pipe = |fd, writes: bool, peer| Descriptor {
         fd,
@@ -209,7 +209,7 @@ pub(crate) fn picture() -> Picture {
     }
 }
 
-/// Everything in force but block I/O, which is missing, and pressure, which is off.
+/// Creates an isolation with all capabilities in force, except for missing block I/O and disabled pressure.
 pub(crate) fn isolation() -> Isolation {
     let state = |capability| match capability {
         Capability::Io => State::Missing("no io controller".to_owned()),

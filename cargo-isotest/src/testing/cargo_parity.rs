@@ -1,4 +1,4 @@
-//! What we find out about a project, compared with what cargo and cargo-nextest say of it.
+//! Comparison of test binaries, environments and listings with those of cargo and cargo-nextest.
 
 use crate::cargo::build::{self, Build};
 use crate::cli::{CargoArgs, Cli};
@@ -23,7 +23,7 @@ const DUMP: &str = r#"
   cat /proc/$$/environ; printf '\0'; } >> "$DUMP"
 "#;
 
-/// A process that cargo started.
+/// Process started by cargo.
 #[derive(Debug, PartialEq, Eq)]
 struct Process {
     directory: PathBuf,
@@ -43,7 +43,7 @@ const FROM_CARGO: [&str; 8] = [
     "SSL_CERT_FILE",
 ];
 
-/// A fixture project, and a place for what is built of it.
+/// Fixture project with a target directory.
 struct Oracle {
     scratch: TempDir,
     caller: Caller,
@@ -92,7 +92,7 @@ impl Oracle {
         Build::by(compile, &Cli::read(words, &[]).unwrap().flags.cargo, &self.caller)
     }
 
-    /// The processes that `cargo test` starts, in their order.
+    /// Returns the processes that `cargo test` starts, in order.
     fn processes(&self, flags: &[&str]) -> Vec<Process> {
         let output = self.cargo().arg("test").args(flags).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -115,7 +115,7 @@ impl Oracle {
     }
 }
 
-/// Without a reaper: executed once more, this program is none.
+/// Compiles without a reaper, since the test executable cannot act as one.
 fn compile(cargo: &OsStr, arguments: &CargoArgs, caller: &Caller) -> Result<Vec<Message>, Error> {
     let mut command = build::no_run(caller.command(cargo), arguments);
     let output = command.stderr(Stdio::inherit()).output().map_err(Error::Host)?;
@@ -206,7 +206,7 @@ fn cargo_gives_the_same_environment_under_its_configuration() {
     oracle.check(&flags, 6);
 }
 
-/// A runner of this name, for a triple or a `cfg(...)`.
+/// Returns the configuration of a runner for a triple or a `cfg(...)`.
 fn named(oracle: &Oracle, key: &str, name: &str) -> String {
     format!("target.\"{key}\".runner=\"{} {name}\"", oracle.runner())
 }
@@ -312,7 +312,7 @@ fn the_directories_of_a_project_are_known() {
     assert_eq!(directories.build, directories.target);
 }
 
-/// For each binary its tests, and whether they are ignored.
+/// Returns the tests of each binary, with their `#[ignore]` flags.
 type Names = BTreeMap<String, BTreeMap<String, bool>>;
 
 fn names(binary: &Arc<TestBinary>) -> BTreeMap<String, bool> {

@@ -1,4 +1,4 @@
-//! What tests of several modules share, and the comparison with cargo itself.
+//! Fixtures shared by the tests of several modules, and the comparison with cargo.
 
 pub(crate) mod archive;
 pub(crate) mod builders;

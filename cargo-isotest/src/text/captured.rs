@@ -1,8 +1,8 @@
-//! Captured output as text; pure.
+//! Captured output as text. Pure.
 
 use isotest_core::record::Captured;
 
-/// Captured bytes as text; where the middle was dropped, a line says how much is left out.
+/// Decodes captured bytes. Where the middle was dropped, a line says how many bytes are missing.
 pub(crate) fn captured(output: &Captured) -> String {
     if output.dropped == 0 {
         // Joined first: a character may lie across the border.

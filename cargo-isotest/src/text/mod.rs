@@ -1,4 +1,4 @@
-//! Text for terminals: figures in their units, and foreign text that cannot harm.
+//! Text for terminals: quantities with units, styles, and sanitized foreign text.
 
 pub(crate) mod captured;
 pub(crate) mod sanitize;

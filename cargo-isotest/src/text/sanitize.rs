@@ -1,9 +1,9 @@
-//! Text that others wrote, made safe to print: it can colour itself and nothing else.
+//! Sanitizes foreign text for terminals: of all escape sequences only colours pass.
 
 use anstyle_parse::{Params, Parser, Perform};
 use std::fmt::Write as _;
 
-/// A text of several lines. Line ends, tabs and colours stay; every other escape sequence is dropped, and every
+/// Sanitizes a text of several lines. Line ends, tabs and colours pass; any other escape sequence is dropped, and any
 /// other control character becomes a visible sign.
 pub(crate) fn block(text: &str) -> String {
     let mut cleaner = Cleaner { clean: String::with_capacity(text.len()), keeps_layout: true };
@@ -16,7 +16,7 @@ pub(crate) fn block(text: &str) -> String {
     cleaner.clean
 }
 
-/// A name or a message on one line, without any layout or colour of its own.
+/// Sanitizes a name or a message to one line without layout or colours.
 pub(crate) fn word(text: &str) -> String {
     let mut cleaner = Cleaner { clean: String::with_capacity(text.len()), keeps_layout: false };
     for (index, line) in text.split('\n').enumerate() {
@@ -34,7 +34,7 @@ struct Cleaner {
 }
 
 impl Cleaner {
-    /// Each line is parsed afresh, so that a sequence without an end cannot swallow the lines that follow.
+    /// Sanitizes one line with a new parser, so that an unterminated sequence cannot swallow the following lines.
     fn line(&mut self, line: &str) {
         if line.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             self.clean.push_str(line);
@@ -47,7 +47,7 @@ impl Cleaner {
     }
 }
 
-/// Characters that reorder what surrounds them.
+/// Returns whether a character reorders the surrounding text.
 const fn is_directional(character: char) -> bool {
     matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }

@@ -1,12 +1,12 @@
-//! Styles of words on a terminal, and the column that heads a line; pure.
+//! Styles of words on a terminal, and the status column. Pure.
 
 use anstyle::{AnsiColor, Style};
 
-/// How the word `error` is set.
+/// Style of the word `error`.
 pub(crate) const ERROR: Style = AnsiColor::BrightRed.on_default().bold();
-/// How the word `warning` is set.
+/// Style of the word `warning`.
 pub(crate) const WARNING: Style = AnsiColor::BrightYellow.on_default().bold();
-/// How the word `hint` is set.
+/// Style of the word `hint`.
 pub(crate) const HINT: Style = AnsiColor::BrightCyan.on_default().bold();
 
 /// Style of a heading or of a word that begins a line of a report.
@@ -21,12 +21,12 @@ pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// Style of the word for an attempt without a verdict.
 pub(crate) const LOST: Style = AnsiColor::Magenta.on_default().bold();
-/// Style of what matters less.
+/// Style of less important text.
 pub(crate) const DIM: Style = Style::new().dimmed();
 /// Style of a name that stands out.
 pub(crate) const BOLD: Style = Style::new().bold();
 
-/// A line that begins with a word in the status column.
+/// Formats a line with a word in the status column.
 pub(crate) fn headed(style: Style, head: &str, rest: &str) -> String {
     format!("{style}{head:>12}{style:#} {rest}\n")
 }

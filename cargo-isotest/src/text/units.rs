@@ -1,4 +1,4 @@
-//! Figures in their units, and the names of signals; pure.
+//! Quantities with units, and names of signals. Pure.
 
 use nix::libc;
 use nix::sys::signal::Signal;
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 const MEBIBYTE: u64 = 1 << 20;
 
-/// Bytes in MiB with one decimal, rounded; in GiB once that would need more than ten columns.
+/// Formats bytes in MiB with one decimal, or in GiB where MiB would need more than ten columns.
 pub(crate) fn memory(bytes: u64) -> String {
     let (unit, name) = if bytes < 9_999 * MEBIBYTE { (MEBIBYTE, "MiB") } else { (1024 * MEBIBYTE, "GiB") };
     let tenths = (u128::from(bytes) * 10 + u128::from(unit / 2)) / u128::from(unit);
     format!("{}.{} {name}", tenths / 10, tenths % 10)
 }
 
-/// The same, without the decimal where it says little.
+/// Formats bytes like [`memory`], without the decimal from 100 MiB on.
 pub(crate) fn round_memory(bytes: u64) -> String {
     if (100 * MEBIBYTE..9_999 * MEBIBYTE).contains(&bytes) {
         return format!("{} MiB", (bytes + MEBIBYTE / 2) / MEBIBYTE);
@@ -21,18 +21,18 @@ pub(crate) fn round_memory(bytes: u64) -> String {
     memory(bytes)
 }
 
-/// A figure that is only about right says so.
+/// Marks an approximate value with `~`.
 pub(crate) fn marked(text: String, approximate: bool) -> String {
     if approximate { format!("~{text}") } else { text }
 }
 
-/// Processor time of one attempt, rounded: in milliseconds while they fit.
+/// Formats the CPU time of one attempt: in milliseconds below ten seconds.
 pub(crate) fn cpu(time: Duration) -> String {
     let milliseconds = (time.as_micros() + 500) / 1000;
     if milliseconds < 10_000 { format!("{milliseconds} ms") } else { seconds(time) }
 }
 
-/// Processor time of a run: in seconds once it has lasted one.
+/// Formats the CPU time of a run: in milliseconds below one second.
 pub(crate) fn total_cpu(time: Duration) -> String {
     if time < Duration::from_secs(1) { cpu(time) } else { seconds(time) }
 }
@@ -41,12 +41,12 @@ fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
-/// `1 test`, `2 tests`; for words that take an s.
+/// Formats a count with a regular noun: `1 test`, `2 tests`.
 pub(crate) fn plural(count: usize, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
-/// A signal's name, such as `SIGSEGV` or `SIGRTMIN+3`.
+/// Returns the name of a signal, such as `SIGSEGV` or `SIGRTMIN+3`.
 pub(crate) fn signal(number: i32) -> String {
     let real_time = libc::SIGRTMIN()..=libc::SIGRTMAX();
     match Signal::try_from(number) {

@@ -178,7 +178,7 @@ fn a_run_that_does_not_answer_is_named() {
     kill(pid, Signal::SIGSTOP).unwrap();
     let run = seen(&running, &[]).unwrap();
     kill(pid, Signal::SIGCONT).unwrap();
-    assert_eq!(run["trouble"], "it does not answer; it may have been stopped");
+    assert_eq!(run["trouble"], "no answer; the run may be stopped");
     assert_eq!((&run["jobs"], list(&run, "attempts").len()), (&Value::Null, 0));
     assert_eq!(wait_for(&running)["trouble"], Value::Null);
 }

@@ -139,8 +139,7 @@ fn a_command_ends_in_order_however_few_processes_there_may_be() {
     for most in 2..=8 {
         let ended = exec(most);
         is_in_order(&ended, most);
-        without_answers +=
-            ended.stderr.matches("`cargo isotest ps` does not find this run: Resource").count();
+        without_answers += ended.stderr.matches("`cargo isotest ps` cannot show this run: Resource").count();
     }
     assert_eq!(without_answers, 1, "just enough for a zygote is too few for the thread that answers `ps`");
     exec(60).with_code(0);

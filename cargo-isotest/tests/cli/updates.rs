@@ -112,7 +112,7 @@ fn a_process_for_each_test_would_write_values_to_where_others_belong() {
     let project = project(place.path());
     let asked = ("UPDATE_EXPECT", "1");
     let ended = called(&project, asked, &["--discard-updates"]).run().with_code(0);
-    assert!(ended.stdout.contains("what they write is thrown away"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("their changes are discarded"), "{}", ended.stdout);
     assert_eq!(ended.word("c"), "PASS");
     assert_eq!(values(&project), VALUES);
 

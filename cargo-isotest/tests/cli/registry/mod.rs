@@ -99,7 +99,7 @@ fn runs_that_do_not_answer_are_waited_for_together() {
     let (runs, _, time) = all_runs();
     assert_eq!(of_user(&runs, 61_240).len(), 20);
     for run in of_user(&runs, 61_240) {
-        assert_eq!(run["trouble"], "it does not answer; it may have been stopped");
+        assert_eq!(run["trouble"], "no answer; the run may be stopped");
         assert_eq!((&run["pid"], attempts(run).len()), (&json!(adversary.child.id()), 0));
     }
     assert!(PATIENCE <= time && time < 5 * PATIENCE, "{time:?} for 20");
@@ -112,7 +112,7 @@ fn what_answers_bit_by_bit_gets_no_more_time() {
     }
     let _adversary = Adversary::start(61_241, "drips", 0);
     let (runs, _, time) = all_runs();
-    assert_eq!(of_user(&runs, 61_241)[0]["trouble"], "it does not answer; it may have been stopped");
+    assert_eq!(of_user(&runs, 61_241)[0]["trouble"], "no answer; the run may be stopped");
     assert!(time < 5 * PATIENCE, "{time:?}");
 }
 
@@ -124,7 +124,7 @@ fn an_answer_without_end_is_not_read_to_its_end() {
     let _adversary = Adversary::start(61_242, "flood", 0);
     let (runs, _, time) = all_runs();
     let [run] = of_user(&runs, 61_242)[..] else { panic!("{runs:?}") };
-    assert_eq!((&run["trouble"], attempts(run).len()), (&json!("it says more than a run has to say"), 0));
+    assert_eq!((&run["trouble"], attempts(run).len()), (&json!("the answer is too long"), 0));
     assert!(time < 5 * PATIENCE, "{time:?}");
 }
 
@@ -149,7 +149,7 @@ fn the_processes_of_others_are_shown_as_nobodys_attempt() {
     let (runs, _, time) = seen;
     let [run] = of_user(&runs, 61_243)[..] else { panic!("{runs:?}") };
     assert_eq!(attempts(run).len(), 0);
-    assert_eq!(run["trouble"], "9000 attempts are left out: their processes are not below it");
+    assert_eq!(run["trouble"], "9000 attempts are not shown: their processes are not descendants of the run");
     assert!(time < 5 * PATIENCE, "{time:?}");
     // Nor does the name lead root astray.
     let joined = bare().arguments(["exec", "--join", "of the adversary", "--", "true"]).run().with_code(4);
@@ -177,8 +177,10 @@ fn a_directory_that_others_can_change_is_not_believed_and_that_is_said() {
     let mode = |mode: u32| fs::set_permissions(&place, Permissions::from_mode(mode)).unwrap();
     mode(0o777);
     assert!(!is_seen(&running, ps_with(runtime.path())));
-    let open =
-        format!("`{}` is open to others (its mode is 777); `chmod 700` it, or remove it\n", place.display());
+    let open = format!(
+        "`{}` is accessible to other users (mode 777); run `chmod 700` on it, or remove it\n",
+        place.display()
+    );
     assert!(said().contains(&open), "{}", said());
     mode(0o700);
     assert!(is_seen(&running, ps_with(runtime.path())), "control");
@@ -195,7 +197,7 @@ fn a_directory_that_others_can_change_is_not_believed_and_that_is_said() {
     if geteuid().is_root() {
         chown(&place, Some(Uid::from_raw(61_245)), None).unwrap();
         assert!(!is_seen(&running, ps_with(runtime.path())));
-        assert!(said().contains("isotest` belongs to user 61245, not to 0; remove it\n"), "{}", said());
+        assert!(said().contains("isotest` belongs to user 61245, not to user 0; remove it\n"), "{}", said());
     }
 }
 
@@ -211,13 +213,13 @@ fn a_place_that_somebody_else_has_taken_is_told_by_the_run() {
         command.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
         String::from_utf8(command.output().unwrap().stderr).unwrap()
     };
-    let words = "`cargo isotest ps` does not find this run";
+    let words = "`cargo isotest ps` cannot show this run";
     assert!(!said().contains(words), "control");
     assert!(!place.exists(), "nothing is left");
     fs::create_dir(&place).unwrap();
     let (taken, (_, of_root, _)) = (said(), all_runs());
     fs::remove_dir(&place).unwrap();
-    let why = format!("`{}` belongs to user 0, not to {UID}; remove it", place.display());
+    let why = format!("`{}` belongs to user 0, not to user {UID}; remove it", place.display());
     assert!(taken.contains(&format!("{words}: {why}")), "{taken}");
     assert!(!of_root.contains(&why), "that user has no process: {of_root}");
 }
