@@ -99,15 +99,18 @@ fn main() -> ExitCode {
     }))
 }
 
-/// A panic has said where it happened, but by itself it would end with the code of a build that failed.
+/// Turns a panic, whose exit code would be that of a failed build, into the exit code of an internal error.
 fn or_bug(work: impl FnOnce() -> End + UnwindSafe) -> End {
     catch_unwind(work).unwrap_or_else(|_| {
         let mut stderr = anstream::stderr();
-        // Where standard error is closed there is nobody to tell.
-        let _ =
-            writeln!(stderr, "{}error{}: cargo-isotest has a bug, see above", style::ERROR, anstyle::Reset);
-        let hint =
-            "please report it to those who maintain cargo-isotest, with these lines and the command line";
+        // A closed standard error is no reason to fail.
+        let _ = writeln!(
+            stderr,
+            "{}error{}: internal error: cargo-isotest panicked, see above",
+            style::ERROR,
+            anstyle::Reset
+        );
+        let hint = "this is a bug: please report it with the lines above and the command line";
         let _ = writeln!(stderr, " {}hint{}: {hint}", style::HINT, anstyle::Reset);
         End::Exit(Exit::Bug)
     })
@@ -144,7 +147,7 @@ fn take(end: End) -> ExitCode {
 
 fn tell(error: &Error) {
     let mut stderr = anstream::stderr();
-    // Where standard error is closed there is nobody to tell.
+    // A closed standard error is no reason to fail.
     let _ = writeln!(stderr, "{}error{}: {}", style::ERROR, anstyle::Reset, error.chain());
     if let Error::CannotIsolate { remedies, .. } | Error::CannotLimit { remedies, .. } = error {
         let _ = write!(stderr, "{}", doctor::remedies(remedies));

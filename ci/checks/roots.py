@@ -107,7 +107,7 @@ def refusals(trial, tree):
     trial.refuses("an older C library", "needs `GLIBC_2.34`", "--root", f"dir:{old}")
     with (place / "tree.tar").open("rb") as whole:
         (place / "short.tar").write_bytes(whole.read(1_000_000))
-    trial.refuses("half an archive", "the archive is cut off", "--root", f"tar:{place / 'short.tar'}")
+    trial.refuses("half an archive", "the archive is truncated", "--root", f"tar:{place / 'short.tar'}")
 
 
 def state(tree):

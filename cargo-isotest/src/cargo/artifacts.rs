@@ -1,4 +1,4 @@
-//! Cargo's messages about a build, as test binaries.
+//! Test binaries of a build, from cargo's messages.
 
 use crate::cargo::manifest::Harnesses;
 use crate::cargo::metadata::Project;
@@ -13,19 +13,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fs, io};
 
-/// What of the messages concerns us.
+/// Executables and build scripts among cargo's messages.
 #[derive(Debug, Default)]
 pub(crate) struct Built {
-    /// The test executables, in the order in which they were finished.
+    /// Test executables, in the order of their completion.
     tests: Vec<Artifact>,
-    /// The packages' own programs, which integration tests may start.
+    /// Executables of binary targets, which integration tests may start.
     pub(crate) programs: Vec<PathBuf>,
-    /// What the build scripts said.
+    /// Outputs of build scripts.
     pub(crate) scripts: Vec<BuildScript>,
 }
 
 impl Built {
-    /// Sorts the messages.
+    /// Extracts executables and build scripts from messages.
     pub(crate) fn of(messages: Vec<Message>) -> Self {
         let mut built = Self::default();
         for message in messages {
@@ -45,12 +45,12 @@ impl Built {
         built
     }
 
-    /// Whether some test is of a package that the metadata do not name.
+    /// Returns whether a test belongs to a package outside of `project`.
     pub(crate) fn names_packages_outside(&self, project: &Project) -> bool {
         self.tests.iter().any(|test| project.package(&test.package_id).is_none())
     }
 
-    /// The packages whose documentation `cargo test` would test, in the order of their names.
+    /// Returns the packages whose doctests `cargo test` would run, by name.
     pub(crate) fn untested_documentation(&self, project: &Project, arguments: &CargoArgs) -> Vec<String> {
         if arguments.targets.is_narrowed() {
             return Vec::new();
@@ -64,7 +64,7 @@ impl Built {
     }
 }
 
-/// The test binaries in the order in which `cargo test` executes them.
+/// Returns the test binaries in the order in which `cargo test` runs them.
 pub(crate) fn of(
     built: &Built,
     project: &Project,
@@ -93,7 +93,7 @@ pub(crate) fn of(
     Ok(binaries)
 }
 
-/// A run of the project's tests, by a name that the kernel gives to no other.
+/// Creates a run of the project's tests with a random UUID from the kernel.
 fn run(project: &Project) -> io::Result<Run> {
     let id = fs::read_to_string("/proc/sys/kernel/random/uuid")?.trim_end().to_owned();
     Ok(Run { id, workspace: project.workspace.clone() })
@@ -101,7 +101,7 @@ fn run(project: &Project) -> io::Result<Run> {
 
 type Test<'a> = (&'a Package, &'a Artifact, &'a Utf8Path);
 
-/// The tests that were built. Cargo sorts by package, then kind, then name; the path sorts what was built for several targets.
+/// Returns the test executables sorted as by cargo: by package, kind and name, and by path for several target triples.
 fn in_order<'a>(built: &'a Built, project: &'a Project) -> Result<Vec<Test<'a>>, Error> {
     let mut tests = Vec::new();
     for test in &built.tests {

@@ -1,4 +1,4 @@
-//! Builds the tests with cargo and says what came of it.
+//! Builds the tests with cargo.
 
 use crate::cargo::artifacts::{self, Built};
 use crate::cargo::command_output;
@@ -18,39 +18,39 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-/// Everything that was built.
+/// Result of a build.
 #[derive(Debug)]
 pub(crate) struct Build {
-    /// The test binaries, in the order in which `cargo test` executes them.
+    /// Test binaries, in the order in which `cargo test` runs them.
     pub(crate) binaries: Vec<Arc<TestBinary>>,
-    /// The programs that were built for them to start.
+    /// Executables of binary targets, which tests may start.
     pub(crate) programs: Vec<PathBuf>,
-    /// The directories that belong to the project.
+    /// Directories of the project.
     pub(crate) directories: Directories,
-    /// Packages whose documentation tests `cargo test` would execute, and we do not.
+    /// Packages with doctests, which isotest does not run.
     pub(crate) untested_documentation: Vec<String>,
 }
 
-/// The directories that belong to the project, absolute.
+/// Directories of the project, absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Directories {
-    /// The workspace.
+    /// Workspace directory.
     pub(crate) workspace: PathBuf,
-    /// The packages with test binaries; most are below the workspace.
+    /// Package directories with test binaries, usually below the workspace.
     pub(crate) packages: Vec<PathBuf>,
-    /// The target directory.
+    /// Target directory.
     pub(crate) target: PathBuf,
-    /// The directory of intermediate files; as a rule the target directory.
+    /// Build directory for intermediate files; usually the target directory.
     pub(crate) build: PathBuf,
 }
 
 impl Build {
-    /// Builds.
+    /// Builds the tests.
     pub(crate) fn of(arguments: &CargoArgs, caller: &Caller) -> Result<Self, Error> {
         Self::by(compile, arguments, caller)
     }
 
-    /// Builds by what is called to do so.
+    /// Builds the tests with `compile`.
     pub(crate) fn by(compile: Compile, arguments: &CargoArgs, caller: &Caller) -> Result<Self, Error> {
         let caller = &with_cargo(caller)?;
         let cargo = caller.variable("CARGO").unwrap_or(OsStr::new("cargo"));
@@ -73,7 +73,8 @@ impl Build {
 }
 
 impl Directories {
-    /// Those of the project we are called in, which is not built; outside of one, the directory we are called in.
+    /// Returns the directories of the project around the working directory, without a build; without a project, the working
+    /// directory.
     pub(crate) fn around(arguments: &CargoArgs, caller: &Caller) -> Result<Self, Error> {
         let here = caller.directory.clone();
         let in_project = here.ancestors().any(|directory| directory.join("Cargo.toml").is_file());
@@ -104,8 +105,8 @@ impl Directories {
     }
 }
 
-/// The caller, with `CARGO` in its environment. Cargo tells every process it starts where it is. Called without cargo, we
-/// find out: behind rustup's proxy of the same name is the one of the toolchain.
+/// Adds `CARGO` to the environment, as cargo does for its subcommands. Called without cargo, the path is that of the
+/// toolchain, not of rustup's proxy.
 fn with_cargo(caller: &Caller) -> Result<Caller, Error> {
     let mut caller = caller.clone();
     if caller.variable("CARGO").is_none() {
@@ -123,10 +124,10 @@ fn with_cargo(caller: &Caller) -> Result<Caller, Error> {
     Ok(caller)
 }
 
-/// How the tests are built: by this cargo, with these arguments.
+/// Function that builds the tests with a cargo and its arguments.
 pub(crate) type Compile = fn(&OsStr, &CargoArgs, &Caller) -> Result<Vec<Message>, Error>;
 
-/// What makes of cargo the command that builds.
+/// Turns the command `cargo` into `cargo test --no-run`.
 pub(crate) fn no_run(mut cargo: Command, arguments: &CargoArgs) -> Command {
     cargo.args(["test", "--no-run", "--message-format", "json-render-diagnostics"]);
     cargo.args(arguments.arguments()).stdout(Stdio::piped());
@@ -135,7 +136,7 @@ pub(crate) fn no_run(mut cargo: Command, arguments: &CargoArgs) -> Command {
 
 fn compile(cargo: &OsStr, arguments: &CargoArgs, caller: &Caller) -> Result<Vec<Message>, Error> {
     let program: OsString = cargo.into();
-    // It may build for long, and nobody watches for signals yet.
+    // A build may take long, and signals are not handled yet.
     let started = Reaped::start(no_run(caller.reaped_command(cargo), arguments));
     let mut building =
         started.map_err(|source| Error::Start { program: program.clone(), stage: Stage::Build, source })?;
@@ -147,7 +148,7 @@ fn compile(cargo: &OsStr, arguments: &CargoArgs, caller: &Caller) -> Result<Vec<
     if status.success() { messages.map_err(unreadable) } else { Err(Error::Build(status)) }
 }
 
-/// What [`no_run`] wrote. Whatever is not a message was meant for the user.
+/// Parses the output of [`no_run`]. Lines that are no messages go to standard error.
 pub(crate) fn read_messages(stdout: impl std::io::BufRead) -> std::io::Result<Vec<Message>> {
     let mut messages = Vec::new();
     for message in Message::parse_stream(stdout) {

@@ -1,10 +1,13 @@
-//! Asks a tool of Rust's a question.
+//! Output of the commands cargo and rustc.
 
 use crate::error::{Error, Stage};
 use std::ffi::OsString;
 use std::process::{Command, Output};
 
-/// Executes a tool and gives back what it wrote.
+/// Runs a command and returns its standard output.
+///
+/// # Errors
+/// When the command cannot be started, fails, or writes something other than UTF-8.
 pub(crate) fn answer(command: &mut Command, task: &'static str, stage: Stage) -> Result<String, Error> {
     let program: OsString = command.get_program().into();
     let started = command.output();

@@ -1,4 +1,4 @@
-//! The `[env]` and `target.runner` of cargo's configuration: its files, its variables, and `--config`.
+//! `[env]` and `target.runner` of cargo's configuration, from files, variables and `--config`.
 
 use crate::cargo::command_output;
 use crate::error::{Error, Stage};
@@ -13,23 +13,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Environment variables by their names.
+/// Environment variables by name.
 pub(super) type Variables = BTreeMap<OsString, OsString>;
 
-/// Cargo's configuration as it holds for the caller.
+/// Cargo's configuration in effect.
 #[derive(Debug)]
 pub(crate) struct CargoConfig {
     files: Config,
     variables: BTreeMap<OsString, Value>,
-    /// Those of `--config`, by triple or `cfg(...)`.
+    /// Runners from `--config`, by triple or `cfg(...)`.
     runners: BTreeMap<String, PathAndArgs>,
-    /// The triples for which files name a runner; known only if there is one for a `cfg(...)` above.
+    /// Triples with a runner in files; read only if `--config` has a runner for a `cfg(...)`.
     named: BTreeSet<String>,
-    /// What the compiler sets for a triple.
+    /// `cfg` values of the compiler, by triple.
     set: RefCell<BTreeMap<String, Vec<Cfg>>>,
 }
 
-/// A value of `[env]`, its path resolved.
+/// Value of `[env]`, with its path resolved.
 #[derive(Debug)]
 struct Value {
     text: OsString,
@@ -39,7 +39,7 @@ struct Value {
 
 type Overrides = BTreeMap<OsString, Override>;
 
-/// What of a `--config` argument concerns us.
+/// Parts of a `--config` argument that isotest needs.
 #[derive(Debug, Default, Deserialize)]
 struct Written {
     #[serde(default)]
@@ -55,7 +55,7 @@ enum WrittenVariable {
     Table { value: Option<String>, force: Option<bool>, relative: Option<bool> },
 }
 
-/// What the arguments say of one variable. Each part may come from another argument.
+/// Parts of one `[env]` variable, which may come from several arguments.
 #[derive(Debug, Default)]
 struct Override {
     value: Option<(String, PathBuf)>,
@@ -78,7 +78,7 @@ enum WrittenRunner {
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 impl CargoConfig {
-    /// Reads it. The arguments are those of `--config`; the last one holds.
+    /// Reads cargo's configuration. `arguments` are the values of `--config`, of which the last takes precedence.
     pub(crate) fn load(caller: &Caller, arguments: &[String]) -> Result<Self, Error> {
         let options = ResolveOptions::default().env(caller.environment.iter().cloned());
         let files = Config::load_with_options(&caller.directory, options)
@@ -110,7 +110,7 @@ impl CargoConfig {
         Ok(config)
     }
 
-    /// The `rustc` in use; if it is wrapped, the wrapper, with `rustc` as its first argument.
+    /// Returns the command of `rustc`, or of its wrapper with `rustc` as first argument.
     pub(crate) fn rustc(&self, caller: &Caller) -> Command {
         let rustc = self.files.rustc();
         let mut command = caller.question(&rustc.path);
@@ -118,8 +118,8 @@ impl CargoConfig {
         command
     }
 
-    /// The runner for this triple; program first, empty without one. The triple itself goes before any `cfg(...)`; of
-    /// those that match, cargo has refused to build for two.
+    /// Returns the runner for a triple, program first; empty without one. The triple takes precedence over `cfg(...)`; cargo
+    /// refuses to build if two `cfg(...)` match.
     pub(crate) fn runner(&self, triple: &str, caller: &Caller) -> Result<Vec<OsString>, Error> {
         let runner = match self.runners.get(triple) {
             Some(runner) => Some(runner.clone()),
@@ -133,7 +133,7 @@ impl CargoConfig {
             .unwrap_or_default())
     }
 
-    /// The runner for a `cfg(...)` that holds for this triple, unless one was named for the triple itself.
+    /// Returns the runner of a `cfg(...)` that matches a triple, unless the triple has a runner.
     fn matching(&self, triple: &str, caller: &Caller) -> Result<Option<&PathAndArgs>, Error> {
         let variable = triple.to_uppercase().replace(['-', '.'], "_");
         let mut expressions = self.runners.iter().filter(|(key, _)| is_expression(key)).peekable();
@@ -164,7 +164,7 @@ impl CargoConfig {
         })
     }
 
-    /// Adds the variables of `[env]`, which override the caller's only by force and those of cargo never.
+    /// Adds the variables of `[env]`. They override inherited variables only with `force`, and never cargo's own.
     pub(crate) fn add_to(&self, set: &mut Variables, caller: &Caller) {
         for (name, value) in &self.variables {
             let callers = caller.environment.iter().any(|(other, _)| other == name);
@@ -242,12 +242,12 @@ impl WrittenRunner {
     }
 }
 
-/// Whether what follows `target.` is no triple.
+/// Returns whether a key below `target.` is a `cfg(...)`.
 fn is_expression(key: &str) -> bool {
     key.starts_with("cfg(")
 }
 
-/// The triples for which the files of cargo's configuration name a runner.
+/// Returns the triples with a runner in the files of cargo's configuration.
 fn named(caller: &Caller) -> Result<BTreeSet<String>, Error> {
     let files = de::Config::load_with_cwd(&caller.directory)
         .map_err(|error| unreadable("the configuration of cargo".into(), error.into()))?;

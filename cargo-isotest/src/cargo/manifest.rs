@@ -1,4 +1,4 @@
-//! Which targets bring a test harness of their own. Only manifests tell.
+//! `harness` of the targets in a manifest, which `cargo metadata` does not tell.
 
 use crate::error::Error;
 use cargo_metadata::{Target, TargetKind};
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use std::fs;
 use std::path::Path;
 
-/// What a manifest says of its targets' harnesses.
+/// Harnesses of the targets of one manifest.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Harnesses {
     lib: Option<WrittenTarget>,
@@ -27,7 +27,7 @@ struct WrittenTarget {
 }
 
 impl Harnesses {
-    /// Reads the manifest.
+    /// Reads a manifest.
     pub(crate) fn of(manifest: &Path) -> Result<Self, Error> {
         let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::File {
             what: format!("the manifest `{}`", manifest.display()),
@@ -37,7 +37,7 @@ impl Harnesses {
         toml::from_str(&text).map_err(|error| unreadable(error.into()))
     }
 
-    /// Whether the target is given the standard harness.
+    /// Returns whether a target has the standard harness.
     pub(crate) fn is_standard(&self, target: &Target) -> bool {
         let list = match target.kind.first() {
             Some(TargetKind::Bin) => &self.bin,

@@ -1,4 +1,4 @@
-//! What cargo knows of the project: `cargo metadata`.
+//! `cargo metadata`: packages and directories of the project.
 
 use crate::cargo::command_output::answer;
 use crate::cli::CargoArgs;
@@ -11,20 +11,20 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-/// The project that was called for.
+/// Project with its packages and directories.
 #[derive(Debug)]
 pub(crate) struct Project {
-    /// The directory of the workspace's manifest.
+    /// Directory of the workspace's manifest.
     pub(crate) workspace: PathBuf,
-    /// Where cargo puts what it was asked for.
+    /// Target directory.
     pub(crate) target: Utf8PathBuf,
-    /// Where cargo keeps everything else; as a rule the same.
+    /// Build directory for intermediate files; usually the target directory.
     pub(crate) build: Utf8PathBuf,
     packages: HashMap<PackageId, Package>,
     rust_versions: HashMap<PackageId, String>,
 }
 
-/// The part of the answer that `cargo_metadata` does not keep as it was written.
+/// Fields of the output that `cargo_metadata` does not keep verbatim.
 #[derive(Debug, Deserialize)]
 struct Written {
     packages: Vec<WrittenPackage>,
@@ -37,12 +37,12 @@ struct WrittenPackage {
 }
 
 impl Project {
-    /// Asks cargo.
+    /// Runs `cargo metadata` without dependencies.
     pub(crate) fn of(cargo: &OsStr, arguments: &CargoArgs, caller: &Caller) -> Result<Self, Error> {
         Self::ask(cargo, arguments, caller, &["--no-deps"])
     }
 
-    /// Asks cargo for the packages the workspace depends on, too.
+    /// Runs `cargo metadata` with dependencies.
     pub(crate) fn with_dependencies(
         cargo: &OsStr,
         arguments: &CargoArgs,
@@ -81,12 +81,12 @@ impl Project {
         }
     }
 
-    /// The package, if the metadata names it.
+    /// Returns a package by its id.
     pub(crate) fn package(&self, id: &PackageId) -> Option<&Package> {
         self.packages.get(id)
     }
 
-    /// The package's `rust-version` as it was written; empty without one.
+    /// Returns the `rust-version` of a package verbatim; empty without one.
     pub(crate) fn rust_version(&self, id: &PackageId) -> &str {
         self.rust_versions.get(id).map_or("", String::as_str)
     }

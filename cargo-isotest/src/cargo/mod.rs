@@ -1,4 +1,4 @@
-//! What cargo says of a project, builds of it, and gives its tests.
+//! Cargo: metadata of a project, its build, and the environment of its tests.
 
 mod artifacts;
 pub(crate) mod build;

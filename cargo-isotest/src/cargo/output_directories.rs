@@ -1,22 +1,22 @@
-//! Where cargo built an executable, and so for what.
+//! Output directories of cargo, from which the target triple of an executable follows.
 
 use crate::cargo::metadata::Project;
 use crate::error::Error;
 use cargo_metadata::camino::{Utf8Path, Utf8PathBuf};
 
-/// The directories of one target triple and profile.
+/// Output directories of one target triple and profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The target triple; `None` for the host, which has no directory of its own.
+    /// Target triple; `None` for the host, which has no subdirectory.
     pub(crate) triple: Option<String>,
-    /// Where programs are put, such as `target/debug`.
+    /// Directory of executables, such as `target/debug`.
     pub(crate) output: Utf8PathBuf,
-    /// Where everything else is put; as a rule the same.
+    /// Directory of other files; usually that of the executables.
     pub(crate) intermediate: Utf8PathBuf,
 }
 
 impl Place {
-    /// Of a test executable.
+    /// Derives the output directories from the path of a test executable.
     pub(crate) fn of(executable: &Utf8Path, project: &Project) -> Result<Self, Error> {
         Self::within(executable, &project.target, &project.build).ok_or_else(|| Error::OutsideTarget {
             binary: executable.into(),

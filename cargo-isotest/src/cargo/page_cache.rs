@@ -1,5 +1,5 @@
-//! Files that tests are about to read, read ahead: the first to touch a file pays for its page cache, which should be
-//! nobody's test.
+//! Readahead of files that tests will read: the first process to read a file is charged for its page cache, and that should
+//! not be a test.
 
 use crate::cargo::build::Build;
 use isotest_core::closure::Files;
@@ -10,19 +10,18 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The most files of the workspace that are looked at, and the most bytes that are read ahead; the same for libraries.
+/// Limits of the readahead of the workspace, and of libraries.
 const FILES_MOST: usize = 10_000;
 const BYTES_MOST: u64 = 64 << 20;
-/// The most bytes of programs: with their debug information they are large, and few tests read all of it.
+/// Limit of the readahead of executables, whose debug information is large and rarely read.
 const PROGRAM_BYTES_MOST: u64 = 1 << 30;
 
-/// So much is asked for at once. The kernel silently reads no more at once than the larger of a device's `read_ahead_kb`
-/// and `max_sectors_kb` (force_page_cache_ra() in Linux's mm/readahead.c), and the former is 128 unless somebody changed
-/// it.
+/// Length of one readahead request. The kernel silently truncates requests to the larger of a device's `read_ahead_kb`,
+/// by default 128, and `max_sectors_kb` (force_page_cache_ra() in Linux's mm/readahead.c).
 const PIECE: i64 = 128 << 10;
 
-/// Reads ahead the test binaries and the programs they start, the libraries of both, and the workspace's own files but
-/// for the target directory.
+/// Reads ahead test binaries and programs, their libraries, and the files of the workspace outside of the target
+/// directory.
 pub(crate) fn page_cache(build: &Build) {
     let mut ahead = Ahead::default();
     let tests = build.binaries.iter().map(|binary| (&binary.path, binary.library_path()));
@@ -66,7 +65,7 @@ fn workspace(workspace: &Path, target: &Path, ahead: &mut Ahead, mut left: Left)
     }
 }
 
-/// What may still be looked at, and read ahead.
+/// Remaining budget of a readahead.
 #[derive(Debug, Clone, Copy)]
 struct Left {
     files: usize,
@@ -74,7 +73,7 @@ struct Left {
 }
 
 impl Left {
-    /// Takes a file's share; false if that much is no longer left. A smaller file may still have its own.
+    /// Takes the budget for one file; returns false if too little is left. A smaller file may still fit.
     fn take(&mut self, size: u64) -> bool {
         let Some(files) = self.files.checked_sub(1) else { return false };
         self.files = files;
@@ -84,13 +83,12 @@ impl Left {
     }
 }
 
-/// The files that have been looked at, by device and inode.
+/// Files already visited, by device and inode.
 #[derive(Debug, Default)]
 struct Ahead(HashSet<(u64, u64)>);
 
 impl Ahead {
-    /// Reads a file ahead unless too little is left for it. One that cannot be read ahead is one that costs its first
-    /// reader a little more.
+    /// Reads a file ahead if the budget allows. Failures are ignored: they only charge the first reader.
     fn read(&mut self, path: &Path, left: &mut Left) {
         let Ok(file) = File::open(path) else { return };
         let Ok(meta) = file.metadata() else { return };

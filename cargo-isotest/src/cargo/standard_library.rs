@@ -1,4 +1,4 @@
-//! Where rustc has its standard libraries.
+//! Directories of rustc's standard libraries.
 
 use super::configuration::CargoConfig;
 use crate::cargo::command_output;
@@ -11,18 +11,18 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::thread::JoinHandle;
 
-/// Those of one compiler, which is asked once for each.
+/// Standard libraries of one compiler, cached per target triple.
 #[derive(Debug)]
 pub(crate) struct StandardLibraries<'a> {
     config: &'a CargoConfig,
     caller: &'a Caller,
-    /// The answer for the host, unless it has been taken.
+    /// Pending query for the host.
     ahead: RefCell<Option<JoinHandle<Result<PathBuf, Error>>>>,
     known: RefCell<HashMap<Option<String>, PathBuf>>,
 }
 
 impl<'a> StandardLibraries<'a> {
-    /// Of the compiler in use. That of the host is needed as a rule, and asked for at once, beside whatever else is going on.
+    /// Creates the cache for a compiler, and starts the query for the host in the background.
     pub(crate) fn of(config: &'a CargoConfig, caller: &'a Caller) -> Self {
         let mut command = question(config, caller, None);
         // Without a thread to spare it is asked for when it is needed.
@@ -30,7 +30,7 @@ impl<'a> StandardLibraries<'a> {
         Self { config, caller, ahead: RefCell::new(ahead), known: RefCell::default() }
     }
 
-    /// The one for this triple, or for the host.
+    /// Returns the directory for a target triple, or for the host.
     pub(crate) fn get(&self, triple: Option<&String>) -> Result<PathBuf, Error> {
         if let Some(known) = self.known.borrow().get(&triple.cloned()) {
             return Ok(known.clone());
@@ -44,7 +44,7 @@ impl<'a> StandardLibraries<'a> {
 }
 
 impl Drop for StandardLibraries<'_> {
-    /// No compiler is left behind that nobody waits for.
+    /// Waits for a pending query, so that no process is left behind.
     fn drop(&mut self) {
         self.ahead.take().map(JoinHandle::join);
     }

@@ -1,4 +1,4 @@
-//! The environment that `cargo test` gives a test binary.
+//! Environment of a test binary under `cargo test`.
 
 use crate::cargo::configuration::{CargoConfig, Variables};
 use crate::cargo::metadata::Project;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
-/// All that the environment of a test binary depends on, but the binary itself.
+/// Facts of a build that the environments of test binaries depend on.
 #[derive(Debug)]
 pub(crate) struct Surroundings<'a> {
     project: &'a Project,
@@ -26,7 +26,7 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl<'a> Surroundings<'a> {
-    /// Of one build.
+    /// Collects the facts of one build.
     pub(crate) fn new(
         project: &'a Project,
         scripts: &'a [BuildScript],
@@ -37,12 +37,12 @@ impl<'a> Surroundings<'a> {
         Self { project, scripts, config, libraries, caller }
     }
 
-    /// Where cargo built this executable.
+    /// Returns the output directories of an executable.
     pub(crate) fn place(&self, executable: &Utf8Path) -> Result<Place, Error> {
         Place::of(executable, self.project)
     }
 
-    /// The runner of cargo's configuration, program first; empty without one.
+    /// Returns the runner of cargo's configuration, program first; empty without one.
     pub(crate) fn runner(&self, place: &Place) -> Result<Vec<OsString>, Error> {
         match &place.triple {
             Some(triple) => self.config.runner(triple, self.caller),
@@ -57,7 +57,7 @@ impl<'a> Surroundings<'a> {
         Ok(triple.to_string_lossy().into_owned())
     }
 
-    /// The whole environment `cargo test` gives this target of the package.
+    /// Returns the complete environment of a target under `cargo test`.
     pub(crate) fn environment(
         &self,
         package: &Package,

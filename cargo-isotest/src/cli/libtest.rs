@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 #[command(no_binary_name = true, disable_help_flag = true, disable_version_flag = true)]
 pub(crate) struct LibtestWords {
     pub(crate) filters: Vec<String>,
-    #[arg(long)]
+    #[arg(long, value_name = "FILTER")]
     pub(crate) skip: Vec<String>,
     #[command(flatten)]
     pub(crate) ignored: IgnoredWords,
@@ -18,7 +18,7 @@ pub(crate) struct LibtestWords {
     pub(crate) exact: bool,
     #[arg(long, alias = "nocapture")]
     pub(crate) no_capture: bool,
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     pub(crate) test_threads: Option<NonZeroUsize>,
 }
 

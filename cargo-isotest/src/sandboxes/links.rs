@@ -1,4 +1,4 @@
-//! The symbolic links on the way to a path: tests are told paths as cargo was, with links in them.
+//! Symbolic links on the way to a path: tests get the same paths as cargo, with links in them.
 
 use isotest_core::plan::Link;
 use std::collections::VecDeque;
@@ -6,10 +6,10 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// More links than this the kernel does not follow either (path_resolution(7)).
+/// Maximum number of links that the kernel follows (path_resolution(7)).
 const MOST: usize = 40;
 
-/// Every link that is followed on the way to this absolute path, each by the path at which it really is.
+/// Returns all symbolic links followed on the way to an absolute path, each with its real location.
 pub(crate) fn on_the_way_to(path: &Path) -> Vec<Link> {
     let mut links = Vec::new();
     let mut reached = PathBuf::from("/");

@@ -1,12 +1,12 @@
-//! What a test looked for and did not find, although the host has it.
+//! Remark on host paths that a test looked for but the sandbox hides.
 
 use isotest_core::enumerate;
 use isotest_core::record::Record;
 
-/// So many paths are named in the text; all are in the JSON.
+/// Maximum number of paths named in a remark; the JSON has all.
 const NAMED_MOST: usize = 20;
 
-/// Leaves out what the host does not have either, and names the rest. What is noted in a record was asked for.
+/// Removes paths from the record that the host does not have either, and adds a remark on the rest.
 pub(crate) fn remark(record: &mut Record) {
     let Some(ending) = &mut record.ending else { return };
     ending.missing_paths.retain(|path| path.symlink_metadata().is_ok());
@@ -15,5 +15,7 @@ pub(crate) fn remark(record: &mut Record) {
         return;
     }
     let names = enumerate::paths(paths, NAMED_MOST);
-    record.remarks.push(format!("looked for, and only the host has: {names}; `--bind PATH` shows it"));
+    record.remarks.push(format!(
+        "not found in the sandbox, but present on the host: {names}; `--bind PATH` makes a path visible"
+    ));
 }

@@ -1,4 +1,4 @@
-//! The sandboxes of a run: what the host allows, what was asked for, and what follows for every attempt.
+//! Sandboxes of a run: derives the templates of attempts from settings, roots and host.
 
 mod links;
 pub(crate) mod missing_paths;
@@ -33,19 +33,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Everything attempts have in common.
+/// Templates, cgroups and limits that the attempts of a run share.
 #[derive(Debug)]
 pub(crate) struct Sandboxes {
-    /// What zygotes prepare: the same for all binaries, or for each its own. There is at least one.
+    /// Templates for zygotes: one for all binaries, or one for each. Never empty.
     pub(crate) templates: Vec<Template>,
-    /// What the image says that the root was made from.
+    /// Configuration of the container image of the root.
     pub(crate) image: Image,
     binaries: Vec<Arc<TestBinary>>,
-    /// The run's cgroups.
+    /// Cgroups of the run.
     pub(crate) cgroups: Cgroups,
-    /// What is in force.
+    /// Capabilities in force.
     pub(crate) isolation: Isolation,
-    /// The limits of every attempt.
+    /// Limits of each attempt.
     pub(crate) limits: Limits,
     /// For how many at once there is room, if that is less than was asked for.
     pub(crate) jobs: NonZeroUsize,
@@ -55,11 +55,11 @@ impl Sandboxes {
     /// The number of the first template.
     pub(crate) const FIRST: usize = 0;
 
-    /// Prepares them, works in them, and leaves the host as it was. Where the kernel refuses a copy-on-write view of a
-    /// directory, on its file system or where it is, another plan does without.
+    /// Prepares sandboxes, calls `work` with them, and removes their cgroups. Where the kernel refuses a copy-on-write view
+    /// of a directory, prepares sandboxes without the view and calls `work` again.
     ///
     /// # Errors
-    /// What keeps them from being prepared, and those of `work`, in which every slot must have come and gone.
+    /// When sandboxes cannot be prepared, or `work` fails. All slots must have ended when `work` returns.
     pub(crate) fn with<T>(
         settings: &Settings,
         roots: &Roots,
@@ -69,7 +69,7 @@ impl Sandboxes {
         let mut refused = RefusedViews::default();
         loop {
             let sandboxes = Self::prepare(settings, roots, caller, &refused)?;
-            // Even a bug of ours leaves no cgroups.
+            // Even a panic leaves no cgroups behind.
             let done = match catch_unwind(AssertUnwindSafe(|| work(&sandboxes))) {
                 Ok(Err(Error::Sandbox { template, source }))
                     if refused.learn(sandboxes.template(template), &source) =>
@@ -85,7 +85,7 @@ impl Sandboxes {
         }
     }
 
-    /// Reads the host, makes the run's cgroups and decides.
+    /// Reads the host, creates the cgroups of the run and resolves the templates.
     fn prepare(
         settings: &Settings,
         roots: &Roots,
@@ -123,13 +123,13 @@ impl Sandboxes {
         Ok(Self { templates, image, binaries, cgroups, isolation, limits, jobs: room.jobs })
     }
 
-    /// The template of a number, as [`Self::template_for`] tells it. The first, [`Self::FIRST`], is the only one for a command
-    /// that is no test.
+    /// Returns the template with a number that [`Self::template_for`] returned. [`Self::FIRST`] is the number of the only
+    /// template for a command.
     pub(crate) fn template(&self, number: usize) -> &Template {
         &self.templates[number]
     }
 
-    /// Starts a slot that makes sandboxes by a template.
+    /// Starts a slot that makes sandboxes from a template.
     ///
     /// # Errors
     /// The step that failed.
@@ -138,7 +138,7 @@ impl Sandboxes {
         slot.map_err(|source| Error::Sandbox { template, source })
     }
 
-    /// Which of the templates attempts at a binary's tests have.
+    /// Returns the index of the template for the tests of `binary`.
     pub(crate) fn template_for(&self, binary: &Arc<TestBinary>) -> usize {
         if self.templates.len() == 1 {
             return 0;
@@ -146,7 +146,7 @@ impl Sandboxes {
         self.binaries.iter().position(|other| Arc::ptr_eq(other, binary)).unwrap_or_default()
     }
 
-    /// A sandbox that could not be made, explained by everything that is refused; any other error as it is.
+    /// Turns the failure of a sandbox into an error with all refused capabilities, if any is refused.
     fn explained(&self, error: Error) -> Error {
         let Error::Sandbox { template, source } = error else { return error };
         let refusals = trial::refusals(self.template(template), &source);
@@ -159,12 +159,13 @@ impl Sandboxes {
     }
 }
 
-/// The directories of which the kernel makes no copy-on-write views, and what it said.
+/// Directories for which the kernel refused a copy-on-write view, with its reason.
 #[derive(Debug, Default)]
 pub(crate) struct RefusedViews(Vec<(PathBuf, String)>);
 
 impl RefusedViews {
-    /// Whether this failure of a sandbox made by `template` tells of one that was not known; then it is.
+    /// Adds the view that `template` was refused, as `error` says; returns false if `error` is about no view, or about a
+    /// known one.
     pub(crate) fn learn(&mut self, template: &Template, error: &StepError) -> bool {
         let Some(path) = template.refused_view(error) else { return false };
         let told = (path.to_path_buf(), io::Error::from_raw_os_error(error.errno).to_string());
@@ -181,7 +182,7 @@ fn unmet(obstacles: Vec<Obstacle>, host: &Host) -> Error {
     Error::CannotIsolate { obstacles, remedies }
 }
 
-/// The host, and cgroups on it. Where none count what is wanted, systemd is asked for one that does.
+/// Reads the host and creates cgroups. Where metrics are missing, asks systemd for a delegated cgroup.
 fn established(wanted: &[Capability]) -> Result<(Host, Established), Error> {
     let host = probe::host().map_err(Error::Host)?;
     let established = Cgroups::establish(&host, wanted);
@@ -194,14 +195,14 @@ fn established(wanted: &[Capability]) -> Result<(Host, Established), Error> {
     let mut established = Cgroups::establish(&host, wanted);
     if let Err(why) = entered {
         for (_, reason) in &mut established.missing {
-            reason.push_str("; systemd gave no other: ");
+            reason.push_str("; systemd delegated no cgroup: ");
             reason.push_str(&why);
         }
     }
     Ok((host, established))
 }
 
-/// A root, and what of the host is seen in it.
+/// Root with its views of the host.
 #[derive(Debug)]
 pub(crate) struct Shown<'a> {
     root: &'a Root,
@@ -209,27 +210,27 @@ pub(crate) struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    /// What is seen in this root.
+    /// Creates the views of the host for a root.
     pub(crate) fn of(sandbox: &SandboxSettings, rooted: &'a Rooted, caller: &Caller) -> Self {
         Self { root: &rooted.root, views: views(sandbox, rooted, caller) }
     }
 }
 
-/// What this host is, and what follows from it.
+/// Host, cgroups and templates resolved for them.
 #[derive(Debug)]
 pub(crate) struct Decided {
     /// The host.
     pub(crate) host: Host,
-    /// The cgroups that were made. Whoever has them closes them.
+    /// Cgroups of the run. The owner must close them.
     pub(crate) cgroups: Cgroups,
-    /// The decisions for the first root.
+    /// Resolution for the first root.
     pub(crate) resolved: Resolved,
-    /// The templates for further ones, which differ in files only.
+    /// Templates for further roots, which differ in files only.
     pub(crate) others: Vec<Template>,
 }
 
 impl Decided {
-    /// Reads the host, makes cgroups and decides.
+    /// Reads the host, creates cgroups and resolves the templates.
     ///
     /// # Errors
     /// When the host cannot be read.
@@ -277,7 +278,7 @@ impl Decided {
     }
 }
 
-/// What is to be limited and cannot be, and why; `None` if all can.
+/// Returns the error for limits that cannot be set; `None` if all can.
 fn unlimited(cgroups: &mut Cgroups, limits: &Limits, host: &Host) -> Option<Error> {
     let of_cgroups = cgroups.prepare_limits(limits, host);
     // Where the controller can be had, it is the value that the kernel does not take.
@@ -291,7 +292,7 @@ fn unlimited(cgroups: &mut Cgroups, limits: &Limits, host: &Host) -> Option<Erro
     (!unmet.is_empty()).then_some(Error::CannotLimit { unmet, remedies })
 }
 
-/// What a controller measures besides.
+/// Returns the metric of the controller of a limit.
 const fn figure(control: Control) -> Capability {
     match control {
         Control::Memory => Capability::Memory,
@@ -301,14 +302,14 @@ const fn figure(control: Control) -> Capability {
     }
 }
 
-/// Leaves the host's cgroups as they were, or says what is left.
+/// Removes the cgroups of the run, and warns if any is left.
 pub(crate) fn close(cgroups: Cgroups) {
     if let Err(why) = cgroups.close() {
-        // Where standard error is closed there is nobody to tell.
+        // A closed standard error is no reason to fail.
         let _ = writeln!(
             anstream::stderr(),
-            "{STYLE}warning{STYLE:#}: the host's cgroups are not as they were: {why}; the next run in the same place \
-             removes what this one leaves",
+            "{STYLE}warning{STYLE:#}: cgroups of this run could not be removed: {why}; the next run in the same cgroup \
+             removes them",
             STYLE = style::WARNING
         );
     }
@@ -323,7 +324,7 @@ const fn network(typed: cli::Network) -> Network {
     }
 }
 
-/// What is said of tests that are to update their sources.
+/// Returns the remark on tests that update files.
 fn remark(sandbox: &SandboxSettings) -> Option<String> {
     Some(match sandbox.update? {
         Update::Written(variable) => update::written(variable),
@@ -332,8 +333,8 @@ fn remark(sandbox: &SandboxSettings) -> Option<String> {
     })
 }
 
-/// The directories tests write to under `cargo test`, and what else the environment names. Those that do not exist
-/// cannot be written to, here or there.
+/// Returns the views of the host: directories that tests write to under `cargo test`, binds, and directories named by the
+/// environment. Missing paths are left out.
 fn views(sandbox: &SandboxSettings, rooted: &Rooted, caller: &Caller) -> Views {
     let variable = |name| caller.variable(name).map(Path::new).filter(|path| path.is_absolute());
     let bound = |access| {

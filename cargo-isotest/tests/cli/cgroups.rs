@@ -141,7 +141,7 @@ fn cgroups_that_cannot_be_removed_are_told() {
     fs::remove_dir(left.join("elsewhere")).unwrap();
     fs::remove_dir(&left).unwrap();
     let told =
-        format!("warning: the host's cgroups are not as they were: could not remove `{}`", left.display());
+        format!("warning: cgroups of this run could not be removed: could not remove `{}`", left.display());
     assert!(ended.stderr.contains(&told), "{}", ended.stderr);
     let (ended, left) = run(&mut |_| ());
     assert!(!ended.stderr.contains("warning") && !left.exists(), "control: {}", ended.stderr);

@@ -10,11 +10,15 @@ const SUBCOMMANDS: [&str; 7] = ["list", "closure", "exec", "shell", "explain", "
 /// More than most terminals show at once, and less than a page with flags that have no meaning there.
 const MOST_LINES: usize = 90;
 
-fn at_80_columns(arguments: &[&str]) -> Ended {
-    bare().variable("COLUMNS", "80").arguments(arguments).run()
+fn at_columns(columns: &str, arguments: &[&str]) -> Ended {
+    bare().variable("COLUMNS", columns).arguments(arguments).run()
 }
 
-fn is_as_kept(name: &str, text: String) {
+fn at_80_columns(arguments: &[&str]) -> Ended {
+    at_columns("80", arguments)
+}
+
+pub(crate) fn is_as_kept(name: &str, text: String) {
     let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/help");
     let kept = Data::read_from(&place.join(name), None).raw();
     Assert::new().action_env(DEFAULT_ACTION_ENV).eq(text, kept);
@@ -30,6 +34,17 @@ fn each_command_has_a_short_page_and_a_long_one() {
         is_as_kept(&format!("{name}-short.txt"), short);
         is_as_kept(&format!("{name}-long.txt"), at_80_columns(&[name, "--help"]).with_code(0).stdout);
     }
+}
+
+#[test]
+fn each_page_fits_a_wide_terminal() {
+    let mut pages = at_columns("120", &["--help"]).with_code(0).stdout;
+    for name in SUBCOMMANDS {
+        let page = at_columns("120", &[name, "--help"]).with_code(0).stdout;
+        write!(pages, "\n$ cargo isotest {name} --help\n{page}").unwrap();
+    }
+    assert!(pages.lines().all(|line| line.chars().count() <= 120), "{pages}");
+    is_as_kept("long-at-120-columns.txt", pages);
 }
 
 #[test]

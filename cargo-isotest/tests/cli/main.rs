@@ -14,6 +14,7 @@ mod cgroups;
 mod closure;
 mod confined;
 mod doctor;
+mod errors;
 mod exec;
 mod exec_terminal;
 mod exit_codes;

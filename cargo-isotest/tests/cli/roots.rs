@@ -13,7 +13,7 @@ fn in_a_minimal_root_only_what_is_named_is_there() {
     call(&[]).run().with_code(0);
     let ended = call(&["--root", "minimal"]).run().with_code(100);
     assert!(ended.stdout.contains("No such file or directory"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("nothing of the host is seen but"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("of the host, only the program"), "{}", ended.stdout);
     call(&["--root", "minimal", "--bind", "/etc/passwd"]).run().with_code(0);
     let hidden = ["--root", "minimal", "--bind", "/etc/passwd", "--hide-package"];
     call(&hidden).run().with_code(100);
@@ -31,7 +31,7 @@ fn what_a_test_looked_for_is_named_if_asked_for() {
         attempt["missing_paths"].as_array().unwrap().iter().map(|path| path.as_str()).collect();
     assert!(missing.contains(&Some("/etc/passwd")), "{missing:?}");
     assert!(!missing.iter().any(|path| path.unwrap().contains("nobody")), "{missing:?}");
-    assert!(ended.stderr.contains("looked for, and only the host has: "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("not found in the sandbox, but present on the host: "), "{}", ended.stderr);
     let (_, lines) = call(&[]).lines();
     assert!(lines.attempt("one", "it").get("missing_paths").is_none());
     let (_, lines) = call(&["--trace-missing", "--bind", "/etc/passwd"]).lines();
@@ -86,7 +86,7 @@ fn what_cannot_be_a_root_is_said_before_any_test() {
     let ended = call(format!("dir:{}", path(""))).with_code(104);
     assert!(ended.stderr.contains("`one`: its loader `/"), "{}", ended.stderr);
     fs::write(path("archive"), "no archive").unwrap();
-    for (kind, expected) in [("tar", "the archive is cut off"), ("oci", "the archive is cut off")] {
+    for (kind, expected) in [("tar", "the archive is truncated"), ("oci", "the archive is truncated")] {
         let ended = call(format!("{kind}:{}", path("archive"))).with_code(2);
         assert!(ended.stderr.contains(expected), "{}", ended.stderr);
     }
@@ -114,7 +114,7 @@ fn a_root_without_a_place_is_no_mistake_of_the_command_line() {
     assert!(control.stderr.contains("its loader"), "{}", control.stderr);
     let full = call("size=64k").with_code(97);
     let said = format!(
-        "cannot unpack `{}` below `{}`: `large` cannot be written: No space left on device (os error 28)",
+        "cannot unpack `{}` below `{}`: cannot write `large`: No space left on device (os error 28)",
         archive.display(),
         kept.join("roots").display()
     );

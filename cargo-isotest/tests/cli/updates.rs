@@ -118,7 +118,7 @@ fn a_process_for_each_test_would_write_values_to_where_others_belong() {
 
     let alone = ["--discard-updates", "--keep", "tests", "-j", "1", "--test", "values"];
     let ended = called(&project, asked, &alone).run().with_code(0);
-    assert!(ended.stdout.contains("values to where others belong"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("update the wrong places of a file"), "{}", ended.stdout);
     let text = values(&project);
     assert!(
         text.contains(r#"fn b() { check(line!(), "six", "five"); }"#),

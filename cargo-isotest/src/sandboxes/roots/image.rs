@@ -1,5 +1,5 @@
-//! Images of containers: an OCI image layout (image-layout.md of the OCI image specification), or what `docker save`
-//! writes. Either may be a directory or an archive of one.
+//! Container images: OCI image layouts (image-layout.md of the OCI image specification) and the output of `docker save`,
+//! each as a directory or as an archive.
 
 use super::packed::{self, Digesting};
 use super::unpack::{Limits, UnpackError, Unpacking, Whiteouts};
@@ -9,67 +9,67 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// No manifest and no configuration is longer.
+/// Maximum length of a manifest or configuration, in bytes.
 const JSON_BYTES_MOST: u64 = 16 << 20;
-/// An index may name further ones so deep.
+/// Maximum depth of nested indexes.
 const INDEXES_MOST: usize = 4;
 
-/// What an image says of how its programs are to be executed.
+/// Execution parameters of a container image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Image {
-    /// Variables.
+    /// Environment variables.
     pub(crate) environment: Vec<(String, String)>,
-    /// The user, by name or number.
+    /// User, by name or number.
     pub(crate) user: Option<String>,
-    /// The working directory.
+    /// Working directory.
     pub(crate) directory: Option<String>,
 }
 
-/// Why an image cannot be used.
+/// Error about a container image.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImageError {
-    /// A file that belongs to it.
-    #[error("its file `{name}` cannot be read")]
+    /// A file of the image cannot be read.
+    #[error("cannot read the file `{name}` of the image")]
     File {
-        /// The file, by its path in the image.
+        /// Path of the file in the image.
         name: String,
-        /// What is wrong.
+        /// Error of the read.
         source: io::Error,
     },
-    /// It is something else.
-    #[error("it has neither `index.json` nor `manifest.json`, so it is no image")]
+    /// The directory or archive is no image.
+    #[error("not a container image: neither `index.json` nor `manifest.json` found")]
     NotAnImage,
-    /// There is none, or none for this machine.
-    #[error("it has no image for {0}")]
+    /// There is no image, or none for this architecture.
+    #[error("no image for {0}")]
     NoneFor(String),
-    /// There are several.
-    #[error("it holds several images: {0}")]
+    /// There are several images.
+    #[error("several images, expected one: {0}")]
     Several(String),
-    /// A digest that is none, or not of the one kind that is understood.
-    #[error("`{0}` is no sha256 digest")]
+    /// A digest is invalid, or not SHA-256.
+    #[error("`{0}` is not a sha256 digest")]
     NoDigest(String),
-    /// A file whose content is not what it should be.
-    #[error("its file `{name}` has the digest {found} and should have {expected}")]
+    /// The content of a file does not match its digest.
+    #[error("digest mismatch of the file `{name}`: expected {expected}, found {found}")]
     Changed {
-        /// The file.
+        /// Path of the file in the image.
         name: String,
-        /// What it should be.
+        /// Expected digest.
         expected: String,
-        /// What it is.
+        /// Digest of the content.
         found: String,
     },
-    /// A layer.
-    #[error("in its layer `{name}`")]
+    /// A layer cannot be unpacked.
+    #[error("cannot unpack the layer `{name}`")]
     Layer {
-        /// The file.
+        /// Path of the layer in the image.
         name: String,
-        /// What is wrong with it.
+        /// Error of the unpacking.
         source: UnpackError,
     },
 }
 
 impl ImageError {
-    /// As for [`UnpackError::refusal`].
+    /// Returns the host's error, if the image itself is valid; see [`UnpackError::refusal`].
     pub(super) fn refusal(&self) -> Option<&io::Error> {
         if let Self::Layer { source, .. } = self { source.refusal() } else { None }
     }
@@ -100,7 +100,7 @@ struct Manifest {
     layers: Vec<Descriptor>,
 }
 
-/// An element of `manifest.json`.
+/// Element of `manifest.json`.
 #[derive(Debug, Deserialize)]
 struct Saved {
     #[serde(rename = "Config")]
@@ -135,11 +135,11 @@ struct LayerDigests {
     diff_ids: Vec<String>,
 }
 
-/// The files of an image.
+/// Opened image.
 #[derive(Debug)]
 pub(super) struct Opened {
     directory: File,
-    /// The digest of its configuration, which names those of all its layers.
+    /// Digest of the configuration, which contains the digests of all layers.
     pub(super) digest: String,
     pub(super) image: Image,
     layers: Vec<Layer>,
@@ -148,14 +148,14 @@ pub(super) struct Opened {
 #[derive(Debug)]
 struct Layer {
     file: String,
-    /// Of the file as it is, if the image says so.
+    /// Digest of the compressed file, if the image has one.
     packed: Option<String>,
-    /// Of its content.
+    /// Digest of the decompressed content.
     content: String,
 }
 
 impl Opened {
-    /// Reads everything but the layers.
+    /// Opens an image and reads everything except the layers.
     pub(super) fn of(directory: &Path) -> Result<Self, ImageError> {
         let directory = File::open(directory).map_err(|source| file_error(".", source))?;
         let (config, layers) = match json::<Index>(&directory, "index.json") {
@@ -171,7 +171,8 @@ impl Opened {
         check_architecture(&configuration.architecture)?;
         let contents = configuration.rootfs.diff_ids;
         if contents.len() != layers.len() {
-            let source = io::Error::other(format!("it names {} layers of {}", contents.len(), layers.len()));
+            let source =
+                io::Error::other(format!("lists {} digests for {} layers", contents.len(), layers.len()));
             return Err(file_error(&config, source));
         }
         let layers = layers
@@ -182,7 +183,7 @@ impl Opened {
         Ok(Self { directory, digest, image: image(configuration.config.unwrap_or_default()), layers })
     }
 
-    /// Unpacks the layers, one over the other, each as it should be. Returns how many device nodes were left out.
+    /// Unpacks the layers in order and checks their digests. Returns the number of skipped device nodes.
     pub(super) fn unpack(&self, into: &Path) -> Result<u64, ImageError> {
         let layer = |name: &str| {
             let name = name.to_owned();
@@ -207,7 +208,7 @@ impl Opened {
     }
 }
 
-/// The configuration's file, and each layer's with its digest.
+/// Path of the configuration, and paths and digests of the layers.
 type Files = (String, Vec<(String, Option<String>)>);
 
 fn from_layout(directory: &File, index: Index) -> Result<Files, ImageError> {
@@ -232,7 +233,7 @@ fn from_layout(directory: &File, index: Index) -> Result<Files, ImageError> {
     Err(ImageError::NotAnImage)
 }
 
-/// The one there is, or the one for this machine.
+/// Returns the only manifest, or the only one for this architecture.
 fn choose(manifests: Vec<Descriptor>) -> Result<Descriptor, ImageError> {
     let fits = |descriptor: &Descriptor| {
         let platform = descriptor.platform.as_ref();
@@ -258,7 +259,7 @@ fn saved(directory: &File) -> Result<Files, ImageError> {
     };
     match <[Saved; 1]>::try_from(images) {
         Ok([image]) => Ok((image.config, image.layers.into_iter().map(|layer| (layer, None)).collect())),
-        Err(images) if images.is_empty() => Err(ImageError::NoneFor("anybody".into())),
+        Err(images) if images.is_empty() => Err(ImageError::NoneFor("any platform".into())),
         Err(images) => {
             let tags = images.into_iter().flat_map(|image| image.tags.unwrap_or_default());
             Err(ImageError::Several(tags.collect::<Vec<_>>().join(", ")))
@@ -266,7 +267,7 @@ fn saved(directory: &File) -> Result<Files, ImageError> {
     }
 }
 
-/// The name that images have for this machine's processor.
+/// Returns the OCI name of this machine's architecture.
 fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
@@ -281,7 +282,7 @@ fn check_architecture(of_image: &str) -> Result<(), ImageError> {
     if of_image.is_empty() || of_image == architecture() {
         return Ok(());
     }
-    Err(ImageError::NoneFor(format!("{}; it is for {of_image}", architecture())))
+    Err(ImageError::NoneFor(format!("{}; the image is for {of_image}", architecture())))
 }
 
 fn image(execution: Execution) -> Image {
@@ -316,13 +317,13 @@ fn file_error(name: &str, source: io::Error) -> ImageError {
     ImageError::File { name: name.to_owned(), source }
 }
 
-/// A file of the image; links in it do not lead out of it.
+/// Opens a file of the image. Symbolic links cannot lead out of the image.
 fn open(directory: &File, name: &str) -> io::Result<File> {
     let how = OpenHow::new()
         .flags(OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
         .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
     let file = File::from(openat2(directory, name, how)?);
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no file")) }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
 }
 
 fn bytes(directory: &File, name: &str) -> Result<Vec<u8>, ImageError> {
@@ -357,7 +358,7 @@ mod tests {
     use std::fs;
     use std::path::PathBuf;
 
-    /// An image of two layers, as it is being written.
+    /// Builder of an image with two layers.
     struct Place(tempfile::TempDir);
 
     impl Place {
@@ -390,7 +391,7 @@ mod tests {
             Ok(opened.image)
         }
 
-        /// A layout; gives the names of the layers' blobs.
+        /// Writes an OCI image layout; returns the names of the layers' blobs.
         fn layout(&self, architecture: &str) -> Vec<String> {
             let layers: Vec<String> = layers().iter().map(|layer| self.blob(layer)).collect();
             let config = self.blob(configuration(architecture, &layers).to_string().as_bytes());
@@ -459,12 +460,15 @@ mod tests {
         let layers = place.layout(architecture());
         place.write(&layers[1], &Written::default().file("new", "another").end());
         let message = chain(&place.unpack().unwrap_err());
-        assert!(message.starts_with(&format!("its file `{}` has the digest ", layers[1])), "{message}");
+        assert!(message.starts_with(&format!("digest mismatch of the file `{}`: ", layers[1])), "{message}");
         let place = Place::new();
         let layers = place.layout(architecture());
         fs::remove_file(place.path(&layers[0])).unwrap();
         let message = chain(&place.unpack().unwrap_err());
-        assert!(message.starts_with(&format!("its file `{}` cannot be read: ", layers[0])), "{message}");
+        assert!(
+            message.starts_with(&format!("cannot read the file `{}` of the image: ", layers[0])),
+            "{message}"
+        );
     }
 
     #[test]
@@ -486,22 +490,22 @@ mod tests {
         let place = Place::new();
         place.layout("pdp11");
         let message = chain(&place.unpack().unwrap_err());
-        assert!(message.ends_with("; it is for pdp11"), "{message}");
+        assert!(message.ends_with("; the image is for pdp11"), "{message}");
         let place = Place::new();
         let foreign = json!({ "digest": "sha256:0", "platform": { "os": "linux", "architecture": "pdp11" } });
         place.write("index.json", json!({ "manifests": [foreign] }).to_string().as_bytes());
         let message = chain(&place.unpack().unwrap_err());
-        assert_eq!(message, format!("it has no image for linux/{}", architecture()));
+        assert_eq!(message, format!("no image for linux/{}", architecture()));
     }
 
     #[test]
     fn what_is_no_image_or_more_than_one_is_said() {
         let place = Place::new();
         let message = chain(&place.unpack().unwrap_err());
-        assert_eq!(message, "it has neither `index.json` nor `manifest.json`, so it is no image");
+        assert_eq!(message, "not a container image: neither `index.json` nor `manifest.json` found");
         let saved = |tag: &str| json!({ "Config": "c.json", "RepoTags": [tag], "Layers": [] });
         place.write("manifest.json", json!([saved("a:1"), saved("a:2")]).to_string().as_bytes());
         let message = chain(&place.unpack().unwrap_err());
-        assert_eq!(message, "it holds several images: a:1, a:2");
+        assert_eq!(message, "several images, expected one: a:1, a:2");
     }
 }

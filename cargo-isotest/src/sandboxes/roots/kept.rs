@@ -1,5 +1,5 @@
-//! Roots that were unpacked: below the target directory, each under the digest of what it was unpacked from, so that
-//! this happens once.
+//! Store of unpacked roots below the target directory. Each root is stored under the digest of its archive or image, and so
+//! unpacked once.
 
 use super::image::Image;
 use nix::fcntl::{Flock, FlockArg};
@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// Why roots cannot be kept.
+/// Error of the root store.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}` cannot be {what}", path.display())]
 pub(crate) struct KeepError {
@@ -24,30 +24,30 @@ impl KeepError {
     }
 }
 
-/// A root, and what came with it.
+/// Stored root with its notes.
 #[derive(Debug)]
 pub(super) struct Kept {
-    /// Its directory.
+    /// Directory of the root.
     pub(super) path: PathBuf,
     pub(super) notes: Notes,
 }
 
-/// What is written down beside a root.
+/// Notes stored beside a root.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Notes {
     pub(super) image: Image,
-    /// How many device nodes were left out.
+    /// Number of skipped device nodes.
     pub(super) nodes: u64,
 }
 
 const ROOT: &str = "root";
 const NOTES: &str = "notes.json";
 
-/// The root with this name; `unpack` makes it if it is not there, and may use the second directory it is given for
-/// whatever else it needs. Nobody sees one that is not complete.
+/// Returns the root stored under `name`; if there is none, `unpack` fills it, with a second directory as scratch space. An
+/// incomplete root is never visible.
 ///
 /// # Errors
-/// Those of `unpack`, and those of the files around what it makes.
+/// When `unpack` fails, or the store cannot be written.
 pub(super) fn root<E: From<KeepError>>(
     target: &Path,
     name: &str,
@@ -71,14 +71,13 @@ pub(super) fn root<E: From<KeepError>>(
     Ok(Kept { path: complete.join(ROOT), notes: notes.map_err(KeepError::of(&path, "read"))? })
 }
 
-/// The directory of all roots.
+/// Returns the directory of the store.
 pub(super) fn directory(target: &Path) -> PathBuf {
     target.join("isotest/roots")
 }
 
-/// Makes the directory of all roots, in which nobody else may look. A root has the owners and permissions of its archive,
-/// which comes from strangers: a program in it that becomes its owner when it is executed does nothing in a sandbox,
-/// where no mount lets it, but on the host anybody could execute it.
+/// Creates the directory of the store, closed to other users. A root has owners and permissions from an untrusted archive:
+/// a set-user-ID program is harmless in a sandbox, which mounts `nosuid`, but other users could execute it on the host.
 fn close(roots: &Path) -> Result<(), KeepError> {
     let inner = || match DirBuilder::new().mode(0o700).create(roots) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -99,7 +98,7 @@ fn make<E: From<KeepError>>(
 ) -> Result<(), E> {
     let failed = || KeepError::of(partial, "written");
     let (root, scratch) = (partial.join(ROOT), partial.join("scratch"));
-    // What a run that was killed has left.
+    // A killed run may have left a partial root.
     remove(partial).map_err(KeepError::of(partial, "removed"))?;
     fs::create_dir_all(&root).and_then(|()| fs::create_dir(&scratch)).map_err(failed())?;
     let made = unpack(&root, &scratch).and_then(|notes| {

@@ -1,4 +1,4 @@
-//! What becomes `/`: the roots of a run, and whether the test binaries can be executed in them.
+//! Root file systems of a run, and the check that test binaries can be executed in them.
 
 mod image;
 mod kept;
@@ -26,49 +26,49 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use unpack::{Limits, UnpackError, Unpacking, Whiteouts};
 
-/// A root, and what of the host is copy-on-write in it.
+/// Root with the copy-on-write directories of the host in it.
 #[derive(Debug)]
 pub(crate) struct Rooted {
-    /// The root.
+    /// Root file system.
     pub(crate) root: Root,
-    /// The directories.
+    /// Copy-on-write directories.
     pub(crate) directories: Vec<PathBuf>,
-    /// The home directory, if it is not there.
+    /// Home directory, if it does not exist.
     pub(crate) missing_home: Option<PathBuf>,
 }
 
-/// The roots of a run.
+/// Roots of a run.
 #[derive(Debug)]
 pub(crate) struct Roots {
-    /// One root for all binaries, or one for each of them.
+    /// Roots: one for all binaries, or one for each binary.
     pub(crate) each: Vec<Rooted>,
-    /// The binaries, in that order.
+    /// Binaries, in the order of the roots.
     pub(crate) binaries: Vec<Arc<TestBinary>>,
-    /// What the image they were made from says.
+    /// Configuration of the container image of the roots.
     pub(crate) image: Image,
-    /// What a reader of the report should know about them.
+    /// Remarks for the report.
     pub(crate) remarks: Vec<String>,
 }
 
-/// Why an archive or image is no root.
+/// Error about the archive or image of a root.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RootError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error(transparent)]
     File(#[from] io::Error),
-    /// There is no place for it.
+    /// The root cannot be stored.
     #[error(transparent)]
     Keep(#[from] KeepError),
-    /// It is no archive of a root.
+    /// The archive is invalid.
     #[error(transparent)]
     Archive(#[from] UnpackError),
-    /// It is no image.
+    /// The image is invalid.
     #[error(transparent)]
     Image(#[from] ImageError),
 }
 
 impl RootError {
-    /// What the system said, if nothing is wrong with the root itself.
+    /// Returns the host's error, if the archive or image itself is valid.
     fn refusal(&self) -> Option<&io::Error> {
         match self {
             Self::File(_) => None,
@@ -79,10 +79,10 @@ impl RootError {
     }
 }
 
-/// The roots for tests.
+/// Returns the roots for tests.
 ///
 /// # Errors
-/// When one cannot be had, or some binary cannot be executed in it.
+/// When a root is unusable, or a binary cannot be executed in it.
 pub(crate) fn of_tests(sandbox: &SandboxSettings, build: &Build, caller: &Caller) -> Result<Roots, Error> {
     let roots = match &sandbox.root.value {
         RootWord::Host => Roots::of_one(of_host(&build.directories, caller)),
@@ -93,10 +93,10 @@ pub(crate) fn of_tests(sandbox: &SandboxSettings, build: &Build, caller: &Caller
     Ok(Roots { binaries: build.binaries.clone(), ..roots })
 }
 
-/// The root for a command that is no test.
+/// Returns the root for a command.
 ///
 /// # Errors
-/// When it cannot be had.
+/// When the root is unusable.
 pub(crate) fn of_command(
     sandbox: &SandboxSettings,
     directories: &Directories,
@@ -110,7 +110,7 @@ pub(crate) fn of_command(
     }
 }
 
-/// A command as if it were a test binary.
+/// Creates a test binary that stands for a command.
 fn command(program: &Path, caller: &Caller) -> TestBinary {
     let path = caller.variable("PATH").unwrap_or_default();
     let is_bare_name = !program.as_os_str().as_bytes().contains(&b'/');
@@ -126,13 +126,13 @@ fn command(program: &Path, caller: &Caller) -> TestBinary {
 }
 
 impl Roots {
-    /// One that all binaries share.
+    /// Creates roots with one root for all binaries.
     fn of_one(rooted: Rooted) -> Self {
         Self { each: vec![rooted], binaries: Vec::new(), image: Image::default(), remarks: Vec::new() }
     }
 }
 
-/// A root file system.
+/// Opens or unpacks the root file system at a path.
 fn of_path(at: &RootPath, directories: &Directories, caller: &Caller) -> Result<Roots, Error> {
     let unusable = |error: RootError| Error::Root { path: at.path.clone(), source: error.into() };
     let store = store(directories, caller);
@@ -147,7 +147,7 @@ fn of_path(at: &RootPath, directories: &Directories, caller: &Caller) -> Result<
     Ok(Roots { image: kept.notes.image.clone(), remarks: remarks(&kept), ..Roots::of_one(rooted) })
 }
 
-/// Where unpacked roots are kept: below the target directory, or for want of a project below the home directory.
+/// Returns the parent of the root store: the target directory, or without a project the user's cache directory.
 fn store(directories: &Directories, caller: &Caller) -> PathBuf {
     let cache =
         path(caller, "XDG_CACHE_HOME").or_else(|| path(caller, "HOME").map(|home| home.join(".cache")));
@@ -155,7 +155,7 @@ fn store(directories: &Directories, caller: &Caller) -> PathBuf {
     cache.filter(|_| is_no_project).unwrap_or_else(|| directories.target.clone())
 }
 
-/// The directory in which the root is.
+/// Returns the directory of the root, unpacked if necessary.
 fn unpacked(RootPath { kind, path }: &RootPath, target: &Path) -> Result<Kept, RootError> {
     let digest = || -> io::Result<String> { packed::digest(File::open(path)?) };
     match kind {
@@ -180,14 +180,14 @@ fn unpacked(RootPath { kind, path }: &RootPath, target: &Path) -> Result<Kept, R
     }
 }
 
-/// Unpacks one archive, and returns how many device nodes were left out.
+/// Unpacks one archive, and returns the number of skipped device nodes.
 fn unpack(archive: &Path, into: &Path) -> Result<u64, RootError> {
     let mut unpacking = Unpacking::new(into, Limits::default())?;
     unpacking.archive(packed::content(File::open(archive)?)?, Whiteouts::None)?;
     Ok(unpacking.finish()?)
 }
 
-/// The host's, as tests see it by default.
+/// Returns the host's root, the default.
 pub(crate) fn of_host(directories: &Directories, caller: &Caller) -> Rooted {
     let homes = ["HOME", "CARGO_HOME", "RUSTUP_HOME"].into_iter().filter_map(|name| path(caller, name));
     Rooted {
@@ -209,28 +209,27 @@ fn tree(kept: &Kept, directories: &Directories, caller: &Caller) -> io::Result<R
 }
 
 fn remarks(Kept { path, notes: Notes { image, nodes } }: &Kept) -> Vec<String> {
-    let mut remarks = vec![format!("the root file system in `{}` is seen, not the host's", path.display())];
+    let mut remarks = vec![format!("the root file system is `{}`, not the host's", path.display())];
     if *nodes > 0 {
-        remarks.push(format!("{nodes} device nodes and named pipes of the archive were left out"));
+        remarks.push(format!("{nodes} device nodes and named pipes of the archive were skipped"));
     }
     let names: Vec<_> = image.environment.iter().map(|(name, _)| name.as_str()).collect();
     if !names.is_empty() {
         let names = names.join(", ");
-        remarks.push(format!("the image sets {names}; of these, tests keep what they have but `PATH`"));
+        remarks.push(format!(
+            "the image sets {names}; except for `PATH`, variables that tests already have take precedence"
+        ));
     }
     let user = image.user.iter().map(|user| format!("user `{user}`"));
     let directory = image.directory.iter().map(|directory| format!("directory `{directory}`"));
     let unused: Vec<_> = user.chain(directory).collect();
     if !unused.is_empty() {
-        remarks.push(format!(
-            "the image's {} are for its own programs: tests keep theirs",
-            unused.join(" and ")
-        ));
+        remarks.push(format!("the image's {} is not used: tests keep their own", unused.join(" and ")));
     }
     remarks
 }
 
-/// Completes a test's environment by that of the image. The directories of programs are those of the root.
+/// Adds the image's variables to the environment of a test. `PATH` is that of the image.
 pub(crate) fn complete(environment: &mut Vec<(OsString, OsString)>, image: &Image) {
     for (name, value) in &image.environment {
         match environment.iter_mut().find(|(other, _)| other == name.as_str()) {
@@ -265,12 +264,12 @@ fn minimal(sandbox: &SandboxSettings, binaries: &[Arc<TestBinary>], caller: &Cal
     if !lacking.is_empty() {
         return Err(Error::CannotRun(lacking));
     }
-    let remark = "nothing of the host is seen but the program, its libraries, and what is bound";
+    let remark = "of the host, only the program, its libraries and bound paths are visible";
     let (binaries, image) = (binaries.to_vec(), Image::default());
     Ok(Roots { each: roots, binaries, image, remarks: vec![remark.into()] })
 }
 
-/// A binary that a runner executes need not be one for this machine.
+/// Checks that all binaries can be executed in a root. Binaries with a runner may be for another architecture.
 fn check(rooted: &Rooted, sandbox: &SandboxSettings, binaries: &[Arc<TestBinary>]) -> Result<(), Error> {
     let Root::Tree(Tree { path: root, .. }) = &rooted.root else { return Ok(()) };
     let binds = sandbox.binds.iter().map(|bind| bind.value.path.clone());

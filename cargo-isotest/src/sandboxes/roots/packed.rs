@@ -1,4 +1,4 @@
-//! Reads what is packed: plain, by gzip or by zstd, told apart by how it begins; and tells its digest.
+//! Decompresses archives (plain, gzip or zstd, by magic number) and computes digests.
 
 use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
@@ -10,16 +10,16 @@ use std::rc::Rc;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-/// Packers that nobody asked for, so that they are named rather than taken for something broken.
+/// Unsupported compressions with their magic numbers, for a clear error.
 const OTHERS: [(&[u8], &str); 2] = [(&[0xfd, b'7', b'z', b'X', b'Z'], "xz"), (b"BZh", "bzip2")];
 
-/// The largest part of a zstd stream that must be kept in memory.
+/// Maximum window size of a zstd stream, in memory.
 const WINDOW_BYTES_MOST: u64 = 128 << 20;
 
-/// A reader of the content.
+/// Returns a reader of the decompressed content.
 ///
 /// # Errors
-/// When it is packed in another way, or cannot be read.
+/// When the compression is unsupported, or the file cannot be read.
 pub(super) fn content<'a>(from: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut from = BufReader::with_capacity(256 << 10, from);
     let head = from.fill_buf()?;
@@ -30,17 +30,19 @@ pub(super) fn content<'a>(from: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>
         return Ok(Box::new(Frames { current: None, from: Some(from) }));
     }
     if let Some((_, name)) = OTHERS.iter().find(|(magic, _)| head.starts_with(magic)) {
-        return Err(io::Error::other(format!("it is packed by {name}; plain, gzip and zstd are understood")));
+        return Err(io::Error::other(format!(
+            "unsupported compression {name}; supported are plain, gzip and zstd"
+        )));
     }
     Ok(Box::new(from))
 }
 
 type Frame<R> = StreamingDecoder<R, ruzstd::decoding::FrameDecoder>;
 
-/// A zstd stream may consist of several frames.
+/// Decoder of a zstd stream of several frames.
 struct Frames<R: Read> {
     current: Option<Box<Frame<R>>>,
-    /// Between two frames.
+    /// State between two frames.
     from: Option<R>,
 }
 
@@ -65,12 +67,12 @@ impl<R: BufRead> Read for Frames<R> {
     }
 }
 
-/// The digest of all that has been read.
+/// SHA-256 digest of the bytes read so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Digest(Rc<RefCell<Sha256>>);
 
 impl Digest {
-    /// In hexadecimal digits.
+    /// Formats the digest in hexadecimal digits.
     pub(super) fn hex(&self) -> String {
         let digest = self.0.borrow().clone().finalize();
         digest.iter().fold(String::new(), |mut text, byte| {
@@ -81,7 +83,7 @@ impl Digest {
     }
 }
 
-/// A reader that keeps the digest of what passes through.
+/// Reader that computes the digest of the bytes read.
 #[derive(Debug)]
 pub(super) struct Digesting<R> {
     from: R,
@@ -89,7 +91,7 @@ pub(super) struct Digesting<R> {
 }
 
 impl<R> Digesting<R> {
-    /// The reader, and the digest of what has been read from it.
+    /// Creates a reader, and the digest of the bytes read from it.
     pub(super) fn new(from: R) -> (Self, Digest) {
         let digest = Digest::default();
         (Self { from, digest: digest.clone() }, digest)
@@ -104,10 +106,10 @@ impl<R: Read> Read for Digesting<R> {
     }
 }
 
-/// The digest of everything that is left to be read.
+/// Returns the digest of the rest of a reader.
 ///
 /// # Errors
-/// Those of reading.
+/// When the reader fails.
 pub(super) fn digest(from: impl Read) -> io::Result<String> {
     let (mut from, digest) = Digesting::new(from);
     let mut buffer = vec![0; 256 << 10];
@@ -164,7 +166,7 @@ mod tests {
     #[test]
     fn other_ways_are_named() {
         let error = read(&[0xfd, b'7', b'z', b'X', b'Z', 0]).unwrap_err();
-        assert_eq!(error.to_string(), "it is packed by xz; plain, gzip and zstd are understood");
+        assert_eq!(error.to_string(), "unsupported compression xz; supported are plain, gzip and zstd");
     }
 
     #[test]

@@ -1,59 +1,59 @@
-//! Why an archive is not unpacked: it is no archive of a root, or the host has no place for it.
+//! Errors of unpacking: an invalid archive, or a host that cannot store it.
 
 use nix::errno::Errno;
 use std::io;
 use std::path::PathBuf;
 
-/// Why an archive is not unpacked.
+/// Error of unpacking an archive.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UnpackError {
-    /// It cannot be read, or is no archive.
-    #[error("the archive cannot be read")]
+    /// The archive cannot be read or parsed.
+    #[error("cannot read the archive")]
     Read(#[source] io::Error),
-    /// Its end is missing.
-    #[error("the archive is cut off")]
+    /// The archive ends early.
+    #[error("the archive is truncated")]
     Truncated,
-    /// A name with `..` in it.
-    #[error("its entry `{}` leads out of the root", .0.display())]
+    /// An entry's name contains `..`.
+    #[error("the entry `{}` is outside of the root", .0.display())]
     ClimbsOut(PathBuf),
-    /// A hard link to something that is not there.
-    #[error("its hard link `{}` is to `{}`, which is not in it", link.display(), target.display())]
+    /// A hard link's target is not in the archive.
+    #[error("the target of the hard link `{}` is not in the archive: `{}`", link.display(), target.display())]
     LinksOut {
-        /// The link.
+        /// Path of the link.
         link: PathBuf,
-        /// What it names.
+        /// Target of the link.
         target: PathBuf,
     },
-    /// More entries than there may be.
-    #[error("it has more than {0} entries")]
+    /// The archive has too many entries.
+    #[error("more than {0} entries")]
     TooMany(u64),
-    /// More content than there may be.
-    #[error("it unpacks to more than {0} bytes")]
+    /// The archive is too large.
+    #[error("more than {0} bytes when unpacked")]
     TooLarge(u64),
-    /// Names or attributes of an entry that are longer than any file system takes.
-    #[error("an entry's name or attributes are too long")]
+    /// The name or attributes of an entry are longer than any file system supports.
+    #[error("the name or the attributes of an entry are too long")]
     TooLong,
-    /// It has nothing in it.
-    #[error("it is empty")]
+    /// The archive has no entries.
+    #[error("the archive is empty")]
     Empty,
-    /// The file system refused.
-    #[error("`{}` cannot be written", path.display())]
+    /// An entry cannot be written.
+    #[error("cannot write `{}`", path.display())]
     Write {
-        /// The entry.
+        /// Path of the entry.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the host.
         source: io::Error,
     },
 }
 
 impl UnpackError {
-    /// What the system said, if nothing is wrong with the archive: there is no room, or nobody may write there.
+    /// Returns the host's error, if the archive itself is valid: the disk is full, or the directory is not writable.
     pub(crate) fn refusal(&self) -> Option<&io::Error> {
         let Self::Write { source, .. } = self else { return None };
         let errno = Errno::from_raw(source.raw_os_error().unwrap_or_default());
         let by_archive = matches!(
             errno,
-            // Names that are no names here, and entries below what is no directory.
+            // Names that the file system rejects, and entries below a file.
             Errno::UnknownErrno
                 | Errno::ENAMETOOLONG
                 | Errno::EINVAL

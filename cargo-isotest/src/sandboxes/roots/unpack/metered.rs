@@ -1,11 +1,10 @@
-//! A reader that gives no more than it is allowed to: the library for archives reads names and attributes into memory,
-//! however long an archive says they are.
+//! Reader with a byte budget: the tar library reads names and attributes of any length into memory.
 
 use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-/// How much may be read until it is allowed anew, and whether the end was met.
+/// Byte budget of a reader, and whether it was exhausted.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Meter {
     left: Rc<Cell<u64>>,
@@ -13,23 +12,23 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Allows so many bytes more from here on.
+    /// Sets the budget.
     pub(super) fn allow(&self, bytes: u64) {
         self.left.set(bytes);
     }
 
-    /// Whether all that was allowed has been read.
+    /// Returns whether the budget is exhausted.
     pub(super) fn is_exhausted(&self) -> bool {
         self.left.get() == 0
     }
 
-    /// Whether somebody has read beyond the end.
+    /// Returns whether the end of the file was read.
     pub(super) fn has_ended(&self) -> bool {
         self.ended.get()
     }
 }
 
-/// The reader.
+/// Reader with a byte budget.
 #[derive(Debug)]
 pub(super) struct Metered<R> {
     from: R,
@@ -37,7 +36,7 @@ pub(super) struct Metered<R> {
 }
 
 impl<R> Metered<R> {
-    /// A reader from which nothing may be read yet, and what allows it.
+    /// Creates a reader with an empty budget, and its budget.
     pub(super) fn new(from: R) -> (Self, Meter) {
         let meter = Meter::default();
         (Self { from, meter: meter.clone() }, meter)

@@ -1,5 +1,5 @@
-//! Unpacks archives into a directory that becomes a root, and nowhere else. Archives come from strangers: no name in
-//! one leads out of the directory, no link does, and none fills the disk.
+//! Unpacks untrusted archives into the directory of a root: no name and no link can lead out of the directory, and limits
+//! keep an archive from filling the disk.
 
 mod error;
 mod metered;
@@ -20,12 +20,12 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tar::{Archive, Entry, EntryType, Header};
 
-/// What one root may hold.
+/// Limits of one root.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) entries: u64,
     pub(super) bytes: u64,
-    /// Parts of one path.
+    /// Maximum number of components of a path.
     pub(super) depth: usize,
 }
 
@@ -35,33 +35,33 @@ impl Default for Limits {
     }
 }
 
-/// More than the headers of one entry have, with a path of the greatest length and all attributes.
+/// Maximum length of an entry's headers, in bytes: enough for the longest path and all attributes.
 const HEADERS_BYTES_MOST: u64 = 1 << 20;
 
-/// Whether names that begin with `.wh.` delete what earlier layers have.
+/// Treatment of names that begin with `.wh.`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whiteouts {
-    /// They are names like others.
+    /// Ordinary names.
     None,
-    /// They do.
+    /// Whiteouts, which delete entries of earlier layers.
     Honoured,
 }
 
-/// A root that is being unpacked.
+/// Root that is being unpacked.
 #[derive(Debug)]
 pub(super) struct Unpacking {
     root: File,
     limits: Limits,
     left: Limits,
-    /// Permissions and time of each directory, given when nothing more is written to it.
+    /// Permissions and time of each directory, applied at the end.
     directories: BTreeMap<PathBuf, (u32, u64)>,
-    /// Device nodes, which only the sandbox's own `/dev` has.
+    /// Number of skipped device nodes.
     nodes: u64,
     gives_owners: bool,
 }
 
 impl Unpacking {
-    /// Into this directory.
+    /// Creates an unpacking into a directory.
     pub(super) fn new(directory: &Path, limits: Limits) -> Result<Self, UnpackError> {
         let failed = |source| UnpackError::Write { path: directory.to_owned(), source };
         Ok(Self {
@@ -74,7 +74,7 @@ impl Unpacking {
         })
     }
 
-    /// Unpacks one archive over what is there.
+    /// Unpacks one archive over the earlier ones.
     pub(super) fn archive(&mut self, from: impl Read, whiteouts: Whiteouts) -> Result<(), UnpackError> {
         let (from, meter) = Metered::new(from);
         let mut archive = Archive::new(from);
@@ -97,7 +97,7 @@ impl Unpacking {
         if meter.has_ended() { Err(UnpackError::Truncated) } else { Ok(()) }
     }
 
-    /// Gives directories their permissions. Returns how many device nodes were left out.
+    /// Applies the permissions of directories. Returns the number of skipped device nodes.
     pub(super) fn finish(self) -> Result<u64, UnpackError> {
         if self.left.entries == self.limits.entries {
             return Err(UnpackError::Empty);
@@ -153,7 +153,7 @@ impl Unpacking {
         }
     }
 
-    /// A path of an archive as one below the root.
+    /// Converts a path of an archive to one relative to the root.
     fn inside(&self, path: &Path) -> Result<PathBuf, UnpackError> {
         let mut inside = PathBuf::new();
         for part in path.components() {
@@ -167,7 +167,7 @@ impl Unpacking {
         if is_too_long { Err(UnpackError::TooLong) } else { Ok(inside) }
     }
 
-    /// Opens a directory below the root, for which links are followed as if the root were `/`.
+    /// Opens a directory below the root. Symbolic links are resolved as if the root were `/`.
     fn open(&self, path: &Path) -> io::Result<File> {
         let how = OpenHow::new()
             .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
@@ -176,7 +176,7 @@ impl Unpacking {
         Ok(openat2(&self.root, path, how)?.into())
     }
 
-    /// The same, made if it is not there.
+    /// Opens a directory below the root, and creates it if missing.
     fn open_or_make(&self, path: &Path) -> io::Result<File> {
         match (self.open(path), path.parent(), path.file_name()) {
             (Err(error), Some(parent), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
@@ -188,14 +188,14 @@ impl Unpacking {
         }
     }
 
-    /// Where something is to be written: the open directory, and a path through it that no link leads away from.
+    /// Returns the place of an entry: the open parent directory, and a path through it that no link can redirect.
     fn place(&self, path: &Path) -> io::Result<Place> {
         let directory = self.open_or_make(path.parent().unwrap_or(Path::new("")))?;
         let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
         Ok(Place { path: seen(&directory).join(name), _directory: directory })
     }
 
-    /// The same, with nothing there.
+    /// Returns the place of an entry, and removes what is there.
     fn free_place(&self, path: &Path) -> io::Result<Place> {
         let place = self.place(path)?;
         remove(&place.path)?;
@@ -278,7 +278,7 @@ impl Unpacking {
         file.set_times(times(header.mtime().unwrap_or_default())).map_err(failed)
     }
 
-    /// Gives a file to its owner, which only root can.
+    /// Sets the owner of a file, if this process is root.
     fn give(&self, path: &Path, header: &Header) -> io::Result<()> {
         if !self.gives_owners {
             return Ok(());
@@ -311,7 +311,7 @@ impl Unpacking {
         self.remove_earlier(&parent.join(hidden), layer, true)
     }
 
-    /// Removes what is in a directory, and if so wanted the directory or file itself, as far as it is not of this layer.
+    /// Removes the content of a directory, and optionally the directory or file itself, except for entries of this layer.
     fn remove_earlier(&self, path: &Path, layer: &Layer, itself: bool) -> io::Result<()> {
         if itself && !layer.made.contains(path) {
             return remove(&self.place(path)?.path);
@@ -323,25 +323,25 @@ impl Unpacking {
     }
 }
 
-/// One archive of several.
+/// One archive of a root.
 struct Layer {
     whiteouts: Whiteouts,
-    /// What it has, and the directories on the way to that.
+    /// Paths of the archive, with their parents.
     made: HashSet<PathBuf>,
 }
 
-/// A path in a directory that is held open.
+/// Path in an open directory.
 struct Place {
     path: PathBuf,
     _directory: File,
 }
 
-/// A path to an open directory that cannot be led astray.
+/// Returns a path of an open directory that no link can redirect.
 fn seen(directory: &File) -> PathBuf {
     Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string())
 }
 
-/// Removes whatever is there, without following links.
+/// Removes a file or a directory tree, without following links.
 fn remove(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -370,7 +370,7 @@ mod tests {
 
     const SMALL: Limits = Limits { entries: 100, bytes: 10_000, depth: 20 };
 
-    /// A directory with a root in it and a file beside that, which nothing in an archive should reach.
+    /// Directory with a root and, beside it, a file that no archive may reach.
     struct Place(tempfile::TempDir);
 
     impl Place {
@@ -444,9 +444,9 @@ mod tests {
     #[test]
     fn no_name_leads_out() {
         let message = error(Written::default().file("../outside", "changed").end());
-        assert_eq!(message, "its entry `../outside` leads out of the root");
+        assert_eq!(message, "the entry `../outside` is outside of the root");
         let message = error(Written::default().file("a/../../outside", "changed").end());
-        assert_eq!(message, "its entry `a/../../outside` leads out of the root");
+        assert_eq!(message, "the entry `a/../../outside` is outside of the root");
     }
 
     #[test]
@@ -489,9 +489,9 @@ mod tests {
     #[test]
     fn a_hard_link_is_to_something_in_the_archive() {
         let message = error(Written::default().hard_link("a", "../outside").end());
-        assert_eq!(message, "its entry `../outside` leads out of the root");
+        assert_eq!(message, "the entry `../outside` is outside of the root");
         let message = error(Written::default().hard_link("a", "/etc/passwd").end());
-        assert_eq!(message, "its hard link `a` is to `/etc/passwd`, which is not in it");
+        assert_eq!(message, "the target of the hard link `a` is not in the archive: `/etc/passwd`");
         let place = Place::new();
         let archive = Written::default().symlink("way", "..").hard_link("a", "way/outside").end();
         place.unpack(&[archive], Whiteouts::None).unwrap_err();
@@ -509,27 +509,27 @@ mod tests {
     #[test]
     fn a_bomb_is_refused() {
         let many = (0..200).fold(Written::default(), |archive, n| archive.file(&format!("{n}"), ""));
-        assert_eq!(error(many.end()), "it has more than 100 entries");
+        assert_eq!(error(many.end()), "more than 100 entries");
         let large = Written::default().file("a", &"x".repeat(6000)).file("b", &"x".repeat(6000));
-        assert_eq!(error(large.end()), "it unpacks to more than 10000 bytes");
+        assert_eq!(error(large.end()), "more than 10000 bytes when unpacked");
         // The claim is enough: nothing is read for it.
         let claimed = Written::default().sized(EntryType::Regular, ("a", ""), b"", 1 << 32);
-        assert_eq!(error(claimed.end()), "it unpacks to more than 10000 bytes");
+        assert_eq!(error(claimed.end()), "more than 10000 bytes when unpacked");
         let long = Written::default().entry(EntryType::GNULongName, "l", "", &vec![b'x'; 4 << 20]);
-        assert_eq!(error(long.file("a", "").end()), "an entry's name or attributes are too long");
+        assert_eq!(error(long.file("a", "").end()), "the name or the attributes of an entry are too long");
         let deep = Written::default().file(&"d/".repeat(40), "");
-        assert_eq!(error(deep.end()), "an entry's name or attributes are too long");
+        assert_eq!(error(deep.end()), "the name or the attributes of an entry are too long");
     }
 
     #[test]
     fn what_is_cut_off_or_no_archive_is_said() {
         let archive = Written::default().file("a", &"x".repeat(2000)).file("b", "").end();
         for length in [100, 512, 1000, 2560, 3072] {
-            assert_eq!(error(archive[..length].to_vec()), "the archive is cut off", "{length}");
+            assert_eq!(error(archive[..length].to_vec()), "the archive is truncated", "{length}");
         }
-        assert!(error(vec![b'x'; 2048]).starts_with("the archive cannot be read: "));
-        assert_eq!(error(Written::default().end()), "it is empty");
-        assert_eq!(error(Vec::new()), "the archive is cut off");
+        assert!(error(vec![b'x'; 2048]).starts_with("cannot read the archive: "));
+        assert_eq!(error(Written::default().end()), "the archive is empty");
+        assert_eq!(error(Vec::new()), "the archive is truncated");
     }
 
     #[test]

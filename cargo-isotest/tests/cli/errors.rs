@@ -1,0 +1,53 @@
+//! Snapshots of the errors that a command line can provoke on any host, before a sandbox is made.
+
+use crate::call::bare;
+use crate::help::is_as_kept;
+use std::fmt::Write;
+use std::path::Path;
+
+const LINES: [&str; 32] = [
+    "--timeout 0s",
+    "--timeout soon",
+    "--list-timeout 0s",
+    "--jobs 0",
+    "--memory-limit 0",
+    "--memory-limit much",
+    "--swap-limit 1MiB",
+    "--cpu-limit 0",
+    "--cpu-weight 0",
+    "--cpus 2-1",
+    "--cpus 5000",
+    "--cpus all",
+    "--pids-limit 0",
+    "--rlimit nofile",
+    "--rlimit nofile=9:3",
+    "--rlimit nofile=many",
+    "--rlimit gravity=1",
+    "--prefer memory --memory-limit 1GiB",
+    "--off rootfs --require rootfs",
+    "--root elsewhere",
+    "--root tar:/nowhere",
+    "--hide-package",
+    "--bind /nowhere",
+    "--bind /usr:rx",
+    "--keep /nowhere",
+    "--network wifi",
+    "-q -v",
+    "-- --report-time",
+    "-- --test-threads 0",
+    "closure /nowhere",
+    "closure /etc/passwd",
+    "exec",
+];
+
+#[test]
+fn each_error_of_the_command_line_says_what_is_wrong_and_what_to_type() {
+    let mut said = String::new();
+    for line in LINES {
+        let call = bare().variable("COLUMNS", "80").within(Path::new("/usr"));
+        let ended = call.arguments(line.split(' ').collect::<Vec<_>>()).run().with_code(2);
+        assert_eq!(ended.stdout, "");
+        write!(said, "$ cargo isotest {line}\n{}\n", ended.stderr).unwrap();
+    }
+    is_as_kept("errors.txt", said);
+}
