@@ -1,4 +1,4 @@
-//! What is wrong with what was asked for.
+//! Errors of settings.
 
 use super::setting::{Origin, Setting};
 use crate::cli::UnknownWord;
@@ -6,16 +6,16 @@ use isotest_core::policy::{Capability, Level, PolicyError};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What was asked for makes no sense.
+/// Error of a setting.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
-    /// A word after `--`.
+    /// An argument after `--` is unsupported.
     #[error(transparent)]
     Word(#[from] UnknownWord),
-    /// A wish that cannot be granted.
+    /// The policy is inconsistent.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// Contradicting wishes.
+    /// A capability has two levels.
     #[error(
         "`{capability}` cannot be both `{}` ({}) and `{}` ({})",
         first.value, first.origin, second.value, second.origin
@@ -29,26 +29,26 @@ pub(crate) enum SettingsError {
         second: Setting<Level>,
     },
     /// A duration of zero.
-    #[error("{} leaves no {whose} any time", origin.written("0s"))]
+    #[error("{}: the time limit of a {whose} must be greater than 0", origin.written("0s"))]
     NoTime {
         /// Where it was said.
         origin: Origin,
         /// Who would have to be done in it.
         whose: &'static str,
     },
-    /// `--hide-package` where it is not shown for itself.
-    #[error("`--hide-package` goes with `--root minimal` only")]
+    /// `--hide-package` is given without `--root minimal`.
+    #[error("`--hide-package` requires `--root minimal`")]
     HidesPackage,
-    /// A limit on swap alone.
-    #[error("{} limits nothing without a limit on memory; give `--memory-limit`, too", origin.written(bytes))]
+    /// A swap limit is given without a memory limit.
+    #[error("{} has no effect without a memory limit; add `--memory-limit`", origin.written(bytes))]
     SwapAlone {
         /// Where it was said.
         origin: Origin,
         /// The limit.
         bytes: u64,
     },
-    /// A name of no resource.
-    #[error("{}: no limit is named `{name}`; there are {}", origin.written(name), known.join(", "))]
+    /// The resource of an rlimit is unknown.
+    #[error("{}: unknown resource `{name}`; known: {}", origin.written(name), known.join(", "))]
     NoSuchRlimit {
         /// Where it was said.
         origin: Origin,
@@ -57,8 +57,8 @@ pub(crate) enum SettingsError {
         /// All names.
         known: Vec<&'static str>,
     },
-    /// A name of no capability.
-    #[error("{}: no capability is named so; there are {}", origin.written(name), known.join(", "))]
+    /// A capability is unknown.
+    #[error("{}: unknown capability; known: {}", origin.written(name), known.join(", "))]
     NoSuchCapability {
         /// Where it was said.
         origin: Origin,

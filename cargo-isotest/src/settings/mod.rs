@@ -624,7 +624,7 @@ mod tests {
         assert_eq!(execution.fail_fast, Setting::flag("--no-fail-fast", false));
         assert_eq!(execution.list_timeout.origin, Origin::Default);
         let refused = with_lower(&[], said(seven, Duration::ZERO)).unwrap_err().to_string();
-        assert_eq!(refused, "`LOWER=0s` in the environment leaves no test any time");
+        assert_eq!(refused, "`LOWER=0s` in the environment: the time limit of a test must be greater than 0");
     }
 
     #[test]
@@ -649,14 +649,10 @@ mod tests {
     #[test]
     fn a_limit_that_makes_no_sense_says_why() {
         let text = refusal(&["--swap-limit", "1024"]);
-        let expected =
-            "`--swap-limit 1024` limits nothing without a limit on memory; give `--memory-limit`, too";
+        let expected = "`--swap-limit 1024` has no effect without a memory limit; add `--memory-limit`";
         assert_eq!(text, expected);
         let text = refusal(&["--rlimit", "files=3"]);
-        assert!(
-            text.starts_with("`--rlimit files`: no limit is named `files`; there are as, core"),
-            "{text}"
-        );
+        assert!(text.starts_with("`--rlimit files`: unknown resource `files`; known: as, core"), "{text}");
     }
 
     #[test]
@@ -731,7 +727,7 @@ mod tests {
             RootWord::At(RootPath { kind: RootKind::Directory, path: "/usr/lib".into() })
         );
         assert_eq!(refusal(&["--root", "dir:nowhere"]), "`--root /usr/nowhere` does not exist");
-        assert_eq!(refusal(&["--hide-package"]), "`--hide-package` goes with `--root minimal` only");
+        assert_eq!(refusal(&["--hide-package"]), "`--hide-package` requires `--root minimal`");
     }
 
     #[test]
@@ -775,8 +771,11 @@ mod tests {
 
     #[test]
     fn zero_is_no_limit() {
-        assert_eq!(refusal(&["--timeout", "0s"]), "`--timeout 0s` leaves no test any time");
-        let expected = "`--list-timeout 0s` leaves no test binary any time";
+        assert_eq!(
+            refusal(&["--timeout", "0s"]),
+            "`--timeout 0s`: the time limit of a test must be greater than 0"
+        );
+        let expected = "`--list-timeout 0s`: the time limit of a test binary must be greater than 0";
         assert_eq!(refusal(&["--list-timeout", "0s"]), expected);
         assert_eq!(
             settings(&["--timeout", "1m 5s"]).unwrap().execution.timeout.value,

@@ -18,7 +18,11 @@ fn nonsense_on_the_command_line() {
     }
     assert_eq!(ended.stdout, "");
     let ended = isotest(&Project::fixture("passing")).arguments(["--timeout", "0s"]).run().with_code(2);
-    assert!(ended.stderr.starts_with("error: `--timeout 0s` leaves no test any time\n"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.starts_with("error: `--timeout 0s`: the time limit of a test must be greater than 0\n"),
+        "{}",
+        ended.stderr
+    );
     let both = ["--prefer", "memory", "--memory-limit", "1GiB"];
     let ended = isotest(&Project::fixture("passing")).arguments(both).run().with_code(2);
     assert!(ended.stderr.contains("hint: a limit requires the figure that it limits, "), "{}", ended.stderr);
