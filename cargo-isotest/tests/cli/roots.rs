@@ -77,7 +77,7 @@ fn what_cannot_be_a_root_is_said_before_any_test() {
     let path = |name: &str| empty.path().join(name).display().to_string();
     let ended = call("flat:earth".into()).with_code(2);
     assert!(
-        ended.stderr.contains("`host`, `minimal`, `dir:PATH`, `tar:PATH` and `oci:PATH`"),
+        ended.stderr.contains("`host`, `minimal`, `dir:PATH`, `tar:PATH` or `oci:PATH`"),
         "{}",
         ended.stderr
     );
