@@ -16,7 +16,7 @@ fn without_cgroups(flags: &str) -> Ended {
 fn a_sampled_peak_is_marked_in_the_text() {
     let ended = without_cgroups(INDEX).with_code(0);
     let says = |text: &str| assert!(ended.stdout.contains(text), "{text}: {}", ended.stdout);
-    says(" · no cgroup cpu io · ");
+    says(" · no cgroup cpu io disk · ");
     says("     Missing memory: could not create a cgroup in ");
     says("; its peaks are sampled instead, and approximate\n");
     says(" · peak ~20");
