@@ -11,7 +11,8 @@ AGENT = [*NOT_OWNED, "-p", f"User={UID}"]
 SERVICE = ["sudo", "systemd-run", "--quiet", "--wait", "--pipe", "-p", f"User={UID}"]
 DELEGATED_SERVICE = [*SERVICE, "-p", "Delegate=yes"]
 # What DelegateSubgroup= does (systemd 254), by hand: the command is in a part of what was given.
-IN_A_PART = "c=/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup); mkdir $c/agent; echo 0 >$c/agent/cgroup.procs; cat /proc/self/cgroup >&2; exec"
+IN_A_PART = ("c=/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup); mkdir $c/agent; echo 0 >$c/agent/cgroup.procs; "
+             "cat /proc/self/cgroup >&2; exec")
 # The runtime directory is there as long as somebody is logged in, and a service may know it.
 WITH_RUNTIME = [*SERVICE, "-E", f"XDG_RUNTIME_DIR=/run/user/{UID}"]
 # What does not need the session's cgroups is shown by the check `vm`, for the same user and kernel.
@@ -22,7 +23,8 @@ ELSEWHERE = ["network", "ipc", "rootfs", "writes", "submounts", "surroundings", 
 def stopped(words):
     """Stops a service soon after its start, and shows what systemd thinks of its end."""
     start = line(["sudo", "systemd-run", "--quiet", "--unit=ends", "-p", f"User={UID}", *words])
-    return f"{start}; sleep 4; sudo systemctl stop ends; systemctl show -p Result -p ExecMainStatus ends; sudo systemctl reset-failed ends || :"
+    look = "systemctl show -p Result -p ExecMainStatus ends"
+    return f"{start}; sleep 4; sudo systemctl stop ends; {look}; sudo systemctl reset-failed ends || :"
 
 
 def setUpModule():
