@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 pub(crate) struct ExecutionArgs {
     #[command(flatten)]
     pub(crate) jobs: JobArgs,
-    /// Run all tests regardless of failure [default]
+    /// Run all tests regardless of failure (the default)
     #[arg(long, overrides_with = "fail_fast")]
     pub(crate) no_fail_fast: bool,
     /// Start no new tests after the first failure

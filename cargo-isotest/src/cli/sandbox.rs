@@ -22,7 +22,7 @@ pub(crate) struct ViewArgs {
     /// Report host paths that a test looked for but the sandbox hides; slows every test down
     #[arg(long)]
     pub(crate) trace_missing: bool,
-    /// Mount a host path in the sandbox: read-only [default], copy-on-write, or writable
+    /// Mount a host path in the sandbox: read-only (the default), copy-on-write, or writable
     #[arg(long, value_name = "PATH[:ro|cow|rw]")]
     pub(crate) bind: Vec<OsString>,
     /// Let tests write to this host path itself; their changes persist
