@@ -23,8 +23,10 @@ def check(run):
     before = networks()
     for cgroups in [], ["--no-cgroups"]:
         run.say(f"as an ordinary user, {' '.join(cgroups) or 'with cgroups'}")
-        for crate, binary in ("isotest-core", end_to_end), ("cargo-isotest", command_line):
-            variables = {"CARGO_MANIFEST_DIR": str(places.ROOT / crate), "CARGO": shutil.which("cargo")}
+        # With cargo the end-to-end tests would build what they have, where this user may not write.
+        needed = (("isotest-core", end_to_end, {"CARGO_MANIFEST_DIR": str(places.ROOT / "isotest-core")}),
+                  ("cargo-isotest", command_line, {"CARGO": shutil.which("cargo")}))
+        for crate, binary, variables in needed:
             run.call([places.CHECK, "as-user", *cgroups, "env", "-C", crate, binary], env=os.environ | variables)
     for _ in range(50):
         after = networks()
