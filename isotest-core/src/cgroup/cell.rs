@@ -16,18 +16,29 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 /// What a workload may change of its cgroup that those after it would feel.
-const STATE: [&str; 12] = [
+const STATE: [&str; 23] = [
     "blkio.throttle.read_bps_device",
     "blkio.throttle.read_iops_device",
     "blkio.throttle.write_bps_device",
     "blkio.throttle.write_iops_device",
+    "cgroup.freeze",
+    "cgroup.max.depth",
+    "cgroup.max.descendants",
+    "cpu.cfs_period_us",
     "cpu.cfs_quota_us",
+    "cpu.max",
+    "cpu.rt_runtime_us",
     "cpu.shares",
+    "cpu.weight",
     "cpuset.cpus",
     "cpuset.mems",
     "devices.list",
     FREEZER,
+    "io.max",
+    "memory.high",
     "memory.limit_in_bytes",
+    "memory.max",
+    "memory.swap.max",
     "pids.max",
 ];
 

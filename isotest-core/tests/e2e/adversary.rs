@@ -167,8 +167,19 @@ fn cgroups_of_the_host(suite: &Suite) -> Kept {
     let hierarchies: Vec<_> =
         suite.host.cgroups.iter().filter(|mount| !mount.controllers.is_empty()).collect();
     assert!(!hierarchies.is_empty());
+    let mounted = fs::read_to_string("/proc/self/mountinfo")?;
+    for membership in fs::read_to_string("/proc/self/cgroup")?.lines() {
+        let Some(controllers) = membership.split(':').nth(1).filter(|one| !one.is_empty()) else { continue };
+        let is_mounted =
+            mounted.lines().any(|mount| mount.contains(" - cgroup ") && mount.ends_with(controllers));
+        let is_known = hierarchies.iter().any(|mount| mount.controllers.join(",") == controllers);
+        assert!(is_known || !is_mounted, "{controllers}");
+    }
     for mount in hierarchies {
-        let controllers = mount.controllers.join(",");
+        let controllers = match mount.controllers.join(",") {
+            name if name.starts_with("name=") => format!("none,{name}"),
+            controllers => controllers,
+        };
         for measured in [true, false] {
             let wish = Wish { measured, ..suite.wish() }.program("/bin/sh");
             let arguments = ["-c", MOUNT, "sh", &controllers, "/tmp/cgroup", &name];

@@ -144,8 +144,7 @@ fn cgroups(memberships: &[ProcessCGroup], mounts: &[MountInfo]) -> Vec<CgroupMou
                 return membership.hierarchy == 0;
             }
             let mut controllers = membership.controllers.iter().filter(|name| !name.is_empty());
-            controllers.next().is_some()
-                && membership.controllers.iter().all(|name| mount.super_options.contains_key(name))
+            controllers.next().is_some() && membership.controllers.iter().all(|name| carries(mount, name))
         });
         let Some(membership) = membership else { continue };
         let mount_point = unescaped(&mount.mount_point);
@@ -154,6 +153,14 @@ fn cgroups(memberships: &[ProcessCGroup], mounts: &[MountInfo]) -> Vec<CgroupMou
         found.push(CgroupMount { mount_point, own, unified, controllers });
     }
     found
+}
+
+/// Whether a mount of version 1 is of the hierarchy of a controller, or of one that only has a name: `name=NAME`.
+fn carries(mount: &MountInfo, controller: &str) -> bool {
+    match controller.split_once('=') {
+        Some((key, name)) => mount.super_options.get(key).is_some_and(|given| given.as_deref() == Some(name)),
+        None => mount.super_options.contains_key(controller),
+    }
 }
 
 /// Where the cgroup `path` is seen below a mount of the part `root` of its hierarchy; `None` when it lies outside.
