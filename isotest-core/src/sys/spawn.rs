@@ -229,8 +229,8 @@ extern "C" fn mind_after<Errand: FnOnce() -> &'static Minded>(errand: &mut Optio
             "syscall",
             "3:",
             "mov eax, {waitid}",
-            "xor edi, edi",
-            "xor esi, esi",
+            "mov edi, {of_pid}",
+            "mov esi, [r13 + {child}]",
             "mov rdx, r13",
             "mov r10d, {stopped}",
             "xor r8d, r8d",
@@ -245,7 +245,7 @@ extern "C" fn mind_after<Errand: FnOnce() -> &'static Minded>(errand: &mut Optio
             "mov edx, 4",
             "syscall",
             "jmp 3b",
-            // There is no child any more that could stop.
+            // There is none, or no more, that could stop.
             "4:",
             "xor edi, edi",
             "mov eax, {exit}",
@@ -257,6 +257,8 @@ extern "C" fn mind_after<Errand: FnOnce() -> &'static Minded>(errand: &mut Optio
             futex = const libc::SYS_futex,
             write = const libc::SYS_write,
             waitid = const libc::SYS_waitid,
+            of_pid = const libc::P_PID,
+            child = const std::mem::offset_of!(Minded, child),
             stopped = const libc::WSTOPPED,
             interrupted = const libc::EINTR,
             exit = const libc::SYS_exit_group,
@@ -321,7 +323,7 @@ pub(crate) fn spawn_minder_apart<Work: FnOnce() -> Infallible>(
             let mut told = write(&born, &child.to_ne_bytes()).is_ok();
             drop((first, born));
             while told {
-                let stop = super::wait::stop_of_a_child();
+                let stop = super::wait::stop_of_child(child);
                 told = stop.is_some_and(|signal| write(news, &signal.to_ne_bytes()).is_ok());
             }
             exit_now(0)

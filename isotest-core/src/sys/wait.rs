@@ -59,13 +59,13 @@ pub(crate) fn any_child(flags: libc::c_int) -> io::Result<Wait> {
     }
 }
 
-/// waitid(2) for the next stop of a child: the signal; `None` when no child is left that could stop. Ends are not
-/// reaped.
-pub(crate) fn stop_of_a_child() -> Option<i32> {
+/// waitid(2) for the next stop of this child: the signal; `None` when it has ended, or is none. Its end is not reaped.
+pub(crate) fn stop_of_child(child: i32) -> Option<i32> {
+    let child = u32::try_from(child).ok()?;
     loop {
         let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
         // SAFETY: waitid fills in one siginfo_t, which outlives the call.
-        let returned = unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), libc::WSTOPPED) };
+        let returned = unsafe { libc::waitid(libc::P_PID, child, info.as_mut_ptr(), libc::WSTOPPED) };
         if returned == 0 {
             // SAFETY: all of it was zero, which is a siginfo_t, before the kernel filled in its own.
             let info = unsafe { info.assume_init() };

@@ -108,11 +108,11 @@ impl Guest<'_> {
             Ok(vec![dup(io::stdin())?, dup(io::stdout())?, dup(io::stderr())?])
         })?;
         Step::NewSession.run(setsid)?;
-        Step::NewKeyring.run(keyring::leave)?;
         let open = || terminal::open_for(self.attended, &stdio, control);
         let terminal = Step::OpenTerminal.run(open)?;
         let mut descriptors = Descriptors::of_guest(stdio, terminal);
         let Some((workload, _)) = Step::Supervise.run(|| workload_from(control))? else { exit_now(0) };
+        Step::NewKeyring.run(keyring::leave)?;
         let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(OFlag::O_CLOEXEC))?;
         let ready = workload::Ready::new(&workload);
         let born = Instant::now();

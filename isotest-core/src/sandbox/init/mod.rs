@@ -90,13 +90,14 @@ fn attempt(
     let files = Files::held_in(store).ok().filter(|_| start.measured);
     let uppers = set_up(template, start, store, settings)?;
     Step::NewSession.run(setsid)?;
-    Step::NewKeyring.run(keyring::leave)?;
     if let Some(attended) = start.attended {
         let open = || terminal::open_for(attended, &descriptors.stdio, control);
         descriptors.terminal = Step::OpenTerminal.run(open)?;
     }
     let signals = Step::CloneWorkload.run(watch::children)?;
     let Some((workload, timeout)) = Step::Supervise.run(|| workload_from(control))? else { exit_now(0) };
+    // Not ahead: a user may have few of them.
+    Step::NewKeyring.run(keyring::leave)?;
     let traced = if template.trace_missing { Some(Step::TracePaths.run(UnixStream::pair)?) } else { None };
     let begins = traced.map(|(begins, follower)| {
         descriptors.follower = Some(follower);
