@@ -8,6 +8,9 @@ use std::num::NonZeroUsize;
 /// running.
 const OTHERS: usize = 16;
 
+/// What those have open who make a sandbox, each for itself: a mount of every part of the root, among others.
+const INSIDE: usize = 128;
+
 /// The slots there is room for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Room {
@@ -23,7 +26,11 @@ impl Room {
     /// When there is no room for one.
     pub(super) fn within(allowed: u64, each: usize, jobs: NonZeroUsize) -> Result<Self, Error> {
         let open = descriptors::open().map_err(Error::Host)? + OTHERS;
-        Self::beside(open, usize::try_from(allowed).unwrap_or(usize::MAX), each, jobs)
+        let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+        if allowed < INSIDE {
+            return Err(Error::TooFewFiles { needed: INSIDE.max(open + each), allowed });
+        }
+        Self::beside(open, allowed, each, jobs)
     }
 
     fn beside(open: usize, allowed: usize, each: usize, jobs: NonZeroUsize) -> Result<Self, Error> {
