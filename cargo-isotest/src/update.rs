@@ -5,13 +5,14 @@
 //! lines; other tools collect all snapshots of one file. With one process per test, snapshots would end up in wrong places.
 
 use crate::invocation::Caller;
+use std::ffi::OsStr;
 
 /// Condition on the value of a variable under which a tool updates files.
 #[derive(Debug, Clone, Copy)]
 enum Asked {
     /// Any value, even an empty one.
     Set,
-    /// Any value except an empty one and `0`.
+    /// Any value except an empty one, `0`, `false` and `no`.
     Switched,
     /// One of the listed values.
     By(&'static [&'static str]),
@@ -37,7 +38,7 @@ const TOOLS: [(&str, &str, Asked); 15] = [
     ("k9", "K9_UPDATE_SNAPSHOTS", Asked::Set),
     ("expectorate", "EXPECTORATE", Asked::By(&["overwrite"])),
     ("snapshot-testing", "UPDATE_SNAPSHOTS", Asked::Switched),
-    ("blessed tests", "BLESS", Asked::Set),
+    ("blessed tests", "BLESS", Asked::Switched),
 ];
 
 /// Returns the variable by which the environment asks tests to update files, if there is one.
@@ -47,12 +48,17 @@ pub(crate) fn wish(caller: &Caller) -> Option<&'static str> {
         let is_in = |values: &[&str]| values.iter().any(|known| value == *known);
         match asked {
             Asked::Set => true,
-            Asked::Switched => !is_in(&["", "0"]),
+            Asked::Switched => !is_in(&["", "0", "false", "no"]),
             Asked::By(values) => is_in(values),
             Asked::Insta(values) => is_in(values) || (value == "auto" && !is_continuous_integration(caller)),
         }
     };
     TOOLS.into_iter().find(|(_, name, asked)| asks(*asked, name)).map(|(_, name, _)| name)
+}
+
+/// Returns whether a variable may ask tests to update files.
+pub(crate) fn is_wish(name: &OsStr) -> bool {
+    TOOLS.iter().any(|(_, variable, _)| name == *variable)
 }
 
 /// Returns whether insta would detect continuous integration.
@@ -109,8 +115,8 @@ mod tests {
             ("GOLDIE_UPDATE", &["1", "true"], &["0", "yes", ""]),
             ("K9_UPDATE_SNAPSHOTS", &["1", "0", ""], &[]),
             ("EXPECTORATE", &["overwrite"], &["", "1"]),
-            ("UPDATE_SNAPSHOTS", &["1", "yes", "all"], &["", "0"]),
-            ("BLESS", &["1", ""], &[]),
+            ("UPDATE_SNAPSHOTS", &["1", "yes", "all"], &["", "0", "false", "no"]),
+            ("BLESS", &["1"], &["", "0", "false", "no"]),
         ];
         assert_eq!(cases.map(|(name, ..)| name), TOOLS.map(|(_, name, _)| name));
         for (name, writing, silent) in cases {

@@ -9,6 +9,7 @@ use crate::schedule::slot_environment;
 use crate::schedule::slots::{Flow, Job, News, Workers};
 use crate::settings::{Execution, Process};
 use crate::testcase::{TestBinary, TestCase};
+use crate::update;
 use isotest_core::record::Record;
 use std::sync::Arc;
 
@@ -38,8 +39,11 @@ pub(crate) fn list(
     let plan = |attempt: Attempt| {
         let binary = &binaries[attempt.unit / questions];
         let mut plan = ask::question(binary, LIST_ARGUMENTS[attempt.unit % questions], time_limit);
-        if execution.process == Process::Test {
-            slot_environment::tell(&mut plan.workload.environment, slot_environment::of_listing(binary));
+        let environment = &mut plan.workload.environment;
+        match execution.process {
+            Process::Test => slot_environment::tell(environment, slot_environment::of_listing(binary)),
+            // A binary that takes the question for an order to run writes no sources.
+            Process::Binary { .. } => environment.retain(|(name, _)| !update::is_wish(name)),
         }
         Job { template: sandboxes.template_for(binary), plan, is_test: false }
     };

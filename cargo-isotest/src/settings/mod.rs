@@ -212,12 +212,14 @@ impl Settings {
     ) -> Self {
         if let Some(Update::Written(variable)) = self.sandbox.update {
             let origin = Origin::Environment(variable);
-            self.sandbox.keeps.extend(sources.cloned().map(|value| Setting { value, origin }));
-            let is_within = |path: &&PathBuf| {
-                let mut kept = self.sandbox.keeps.iter().map(|kept| &kept.value);
-                kept.any(|kept| path.starts_with(kept) && *path != kept)
-            };
-            self.sandbox.copied_within = built.into_iter().filter(is_within).cloned().collect();
+            let sources: Vec<_> = sources.collect();
+            // What somebody asked to keep is kept, built or not.
+            let is_kept = |path: &&PathBuf| self.sandbox.keeps.iter().any(|kept| kept.value == **path);
+            let is_within =
+                |path: &&PathBuf| sources.iter().any(|source| path.starts_with(source) && path != source);
+            let copied = built.into_iter().filter(|path| is_within(path) && !is_kept(path));
+            self.sandbox.copied_within = copied.cloned().collect();
+            self.sandbox.keeps.extend(sources.into_iter().cloned().map(|value| Setting { value, origin }));
         }
         self
     }
