@@ -12,7 +12,7 @@ def check(run):
     binary = run.test_binary("e2e", "--release")
     for user in [], ["--as-user"]:
         run.say(f"in the guest, {' '.join(user) or 'as root'}")
-        run.call([places.CHECK, "guest", *user, "--timeout", "600",
+        run.call([places.CHECK, "guest", *user, "--timeout", "900",
                   "--copy", binary, "--copy", places.RELEASE / "probe", "--copy", CORE / "Cargo.toml",
                   "--env", "CI=true", "--env", "ISOTEST_E2E_ATTEMPTS=300", "--env", "TMPDIR=/mnt/disk",
                   "--env", f"CARGO_MANIFEST_DIR={CORE}",
