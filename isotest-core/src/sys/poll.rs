@@ -49,8 +49,7 @@ fn timeout(deadline: Option<Instant>, now: Instant) -> PollTimeout {
 mod tests {
     use super::*;
     use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-    use nix::unistd::pipe;
-    use std::os::unix::thread::JoinHandleExt;
+    use nix::unistd::{getpid, gettid, pipe};
     use std::sync::mpsc;
     use std::thread;
 
@@ -88,14 +87,16 @@ mod tests {
         let (begins, began) = mpsc::channel();
         let waits = thread::spawn(move || {
             let deadline = Instant::now() + time;
-            begins.send(()).unwrap();
+            begins.send(gettid()).unwrap();
             wait(deadline);
             Instant::now() >= deadline
         });
-        began.recv().unwrap();
+        let thread = began.recv().unwrap();
         thread::sleep(time / 3);
-        // SAFETY: the thread is not joined yet.
-        assert_eq!(unsafe { libc::pthread_kill(waits.as_pthread_t(), libc::SIGURG) }, 0);
+        // SAFETY: takes numbers only.
+        let sent =
+            unsafe { libc::syscall(libc::SYS_tgkill, getpid().as_raw(), thread.as_raw(), libc::SIGURG) };
+        assert_eq!(sent, 0);
         waits.join().unwrap()
     }
 
