@@ -168,6 +168,12 @@ fn network(lines: &mut Lines, template: &Template) {
     if template.network != Network::Down {
         lines.run(&format!("{WITH_SBIN} ip link set lo up"));
     }
+    if template.network != Network::Down && !template.net_addresses.is_empty() {
+        lines.say("Resolvers take a network with loopback addresses alone for none. These lead nowhere.");
+        for address in &template.net_addresses {
+            lines.run(&format!("{WITH_SBIN} ip address add {address} dev lo"));
+        }
+    }
     if template.net_settings.is_empty() {
         return;
     }

@@ -233,7 +233,7 @@ impl<'a> Site<'a> {
         ));
         let attributes = if self.template.outer_user { ",userxattr" } else { "" };
         lines.run(&format!("place {lower} {place}"));
-        lines.run(&format!("mount -t overlay -o nosuid,nodev,xino=on{attributes} \\"));
+        lines.run(&format!("mount -t overlay -o nosuid,nodev,xino=off{attributes} \\"));
         lines.run(&format!("    -o lowerdir={lower},upperdir={upper},workdir={work} overlay {place}"));
     }
 

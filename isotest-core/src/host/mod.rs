@@ -1,6 +1,7 @@
 //! What this machine is and allows, as data. [`probe`] reads it.
 
 pub mod bounds;
+pub mod families;
 pub mod originals;
 pub mod probe;
 pub mod surroundings;
@@ -8,6 +9,7 @@ pub mod surroundings;
 use crate::namespace::Namespace;
 use crate::policy::Capability;
 use crate::step::StepError;
+use families::Families;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -127,6 +129,8 @@ pub struct Host {
     pub memory_total: u64,
     /// Settings of the network namespace that tests notice: path below `/proc/sys/net`, value.
     pub net_settings: Vec<(String, String)>,
+    /// Address families of the internet in which an interface other than the loopback one has an address.
+    pub families: Families,
     /// Whether the kernel accounts for the I/O of processes.
     pub accounts_for_io: bool,
     /// The cgroup hierarchies.
@@ -242,6 +246,7 @@ pub(crate) fn sample(uid: u32) -> Host {
         mount_points: Vec::new(),
         memory_total: 1 << 30,
         net_settings: Vec::new(),
+        families: Families::default(),
         accounts_for_io: true,
         cgroups: Vec::new(),
         originals: Originals::default(),

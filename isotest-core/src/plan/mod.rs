@@ -18,6 +18,7 @@ use crate::namespace::{Namespace, Origin};
 use crate::policy::Capability;
 use crate::step::{PlanEntry, Step, StepError};
 use crate::usage::Source;
+use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -185,6 +186,9 @@ pub struct Template {
     pub sampled: Vec<Source>,
     /// `net.*` settings of the host that new network namespaces take over: path below `/proc/sys/net`, value.
     pub net_settings: Vec<(String, String)>,
+    /// Addresses of new loopback interfaces besides 127.0.0.1 and ::1. They lead nowhere; resolvers that ask for addresses of
+    /// configured families only (`AI_ADDRCONFIG` of getaddrinfo(3)) take an interface without them for unconfigured.
+    pub net_addresses: Vec<IpAddr>,
     /// A directory of the host, never looked into, on which the zygote mounts its first tmpfs.
     #[serde(with = "crate::wire::path")]
     pub foothold: PathBuf,

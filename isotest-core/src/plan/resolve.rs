@@ -96,6 +96,7 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
         unmeasured: Capability::ALL.into_iter().filter(|one| one.is_metric() && is_off(one)).collect(),
         sampled: sampled(request),
         net_settings: host.net_settings.clone(),
+        net_addresses: host.families.placeholders(),
         foothold: foothold(host),
         tree: rootfs.tree,
         private: rootfs.private,

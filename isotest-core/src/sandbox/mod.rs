@@ -5,18 +5,20 @@
 //!
 //! ```text
 //! layers, the highest first
-//! 6 supervisor
-//! 5 zygote
-//! 4 init
-//! 3 workload
-//! 2 protocol
-//! 1 mounts network store_paths
+//! 7 supervisor
+//! 6 zygote
+//! 5 init
+//! 4 workload
+//! 3 protocol
+//! 2 network
+//! 1 mounts netlink store_paths
 //! ```
 //!
 //! The supervisor meets zygote and init over sockets only; it starts a guest, which is a copy of itself.
 
 mod init;
 mod mounts;
+mod netlink;
 mod network;
 pub(crate) mod protocol;
 mod store_paths;

@@ -1,20 +1,52 @@
 //! The network namespace this process is in: its loopback interface and its settings.
 
+use super::netlink;
 use crate::step::{Step, StepError};
-use crate::sys;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
+};
 use std::fs;
 use std::io;
-use std::os::fd::AsFd;
+use std::net::IpAddr;
+use std::os::fd::AsRawFd;
 use std::path::Path;
+
+/// Index of `lo` in each network namespace: the kernel makes it first.
+const LOOPBACK: u32 = 1;
 
 /// Where the settings of the current network namespace are.
 pub(super) const SETTINGS: &str = "/proc/sys/net";
 
-/// Raises `lo`; the kernel then gives it 127.0.0.1 and ::1.
-pub(super) fn raise_loopback() -> io::Result<()> {
-    let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
-    sys::net::raise_lo(socket.as_fd())
+/// Raises `lo`, to which the kernel then gives 127.0.0.1 and ::1, and adds addresses to it.
+///
+/// # Errors
+/// The kernel's refusal. An address of a family that the namespace lacks is left out.
+pub(super) fn raise_loopback(addresses: &[IpAddr]) -> io::Result<()> {
+    let no_flags = MsgFlags::empty();
+    let socket =
+        socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)?;
+    let mut requests = netlink::raise(LOOPBACK);
+    for &address in addresses {
+        requests.extend(netlink::add_address(LOOPBACK, address));
+    }
+    sendto(socket.as_raw_fd(), &requests, &NetlinkAddr::new(0, 0), no_flags)?;
+    let mut answers = addresses.len() + 1;
+    let mut is_raised = false;
+    while answers > 0 {
+        let mut text = vec![0; 4096];
+        let length = recv(socket.as_raw_fd(), &mut text, no_flags)?;
+        for errno in netlink::answers(text.get(..length).unwrap_or_default()) {
+            match errno {
+                // IPv6 is switched off here.
+                libc::EACCES | libc::EAFNOSUPPORT | libc::EOPNOTSUPP if is_raised => {}
+                0 => {}
+                errno => return Err(io::Error::from_raw_os_error(errno)),
+            }
+            is_raised = true;
+            answers = answers.saturating_sub(1);
+        }
+    }
+    Ok(())
 }
 
 /// The settings that differ from what a new network namespace has. Must be called inside a new one.

@@ -7,7 +7,6 @@ pub(crate) mod exec;
 pub(crate) mod fd;
 pub(crate) mod keyring;
 pub(crate) mod mount;
-pub(crate) mod net;
 pub(crate) mod pidfd;
 mod poll;
 pub(crate) mod seccomp;

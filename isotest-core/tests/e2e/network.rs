@@ -13,6 +13,8 @@ use std::time::Duration;
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("lo_works_in_both_families", lo_works),
     Promise::new("lo_is_the_only_interface", lo_is_alone),
+    Promise::new("names_resolve_in_the_families_of_the_host", configured_families)
+        .needs(&[Need::Program("/usr/bin/getent")]),
     Promise::new("no_interface_of_the_host_is_seen_in_sys", sys_shows_lo),
     Promise::new("two_attempts_bind_the_same_port_at_once", same_port_at_once),
     Promise::new("a_listener_of_the_host_is_out_of_reach", host_listener_is_out_of_reach),
@@ -53,6 +55,28 @@ fn lo_is_alone(suite: &Suite) -> Kept {
     let control = suite.unshared(CloneFlags::CLONE_NEWNET, &["interfaces"])?;
     assert!(!control.did()?.facts("interface").iter().any(|line| line.contains("127.0.0.1")));
     Ok(())
+}
+
+fn configured_families(suite: &Suite) -> Kept {
+    // With a family getent(1) asks for addresses of configured families only (`AI_ADDRCONFIG`).
+    for (database, address) in [("ahostsv4", "127.0.0.1"), ("ahostsv6", "::1")] {
+        let ask = [database, address];
+        let outside = std::process::Command::new("/usr/bin/getent").args(ask).output()?;
+        for network in [Network::Loopback, Network::Own] {
+            let inside = suite.inside_with(&over(suite, network).program("/usr/bin/getent"), &ask)?;
+            assert_eq!(text_of(&inside.stdout), text_of(&outside.stdout), "{database} {network:?}");
+        }
+        // Control: a network with loopback addresses alone is no configured one.
+        let raised = format!("ip link set lo up && exec getent {database} {address}");
+        let control =
+            std::process::Command::new("/usr/bin/unshare").args(["-rn", "sh", "-c", &raised]).output()?;
+        assert_eq!(text_of(&control.stdout), "", "{database}: {}", text_of(&control.stderr));
+    }
+    Ok(())
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn sys_shows_lo(suite: &Suite) -> Kept {

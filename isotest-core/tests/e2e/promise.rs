@@ -39,6 +39,8 @@ pub(crate) enum Need {
     Limited(Control),
     /// There is swap.
     Swap,
+    /// This program is installed.
+    Program(&'static str),
 }
 
 impl Promise {
@@ -100,6 +102,7 @@ impl Need {
                 (suite.cgroups.can(control), format!("the {name} controller is not handed on here"))
             }
             Self::Swap => (has_swap(), "no swap here".to_owned()),
+            Self::Program(path) => (std::path::Path::new(path).exists(), format!("no {path} here")),
             Self::BlockDevice => (suite.block_device(), "no directory on a block device".to_owned()),
         };
         (!given).then_some(lacking)

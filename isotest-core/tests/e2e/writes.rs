@@ -8,12 +8,13 @@ use isotest_core::plan::{Link, Views};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("every_kind_of_change_works_and_vanishes_and_is_listed", changes_vanish),
     Promise::new("a_directory_removed_and_made_again_is_empty", made_again),
+    Promise::new("files_keep_the_inode_numbers_of_the_host", inode_numbers_are_kept),
     Promise::new("a_long_list_of_changes_is_counted", long_lists_are_counted),
     Promise::new("nothing_is_listed_where_nothing_changed", nothing_is_listed),
     Promise::new("names_with_spaces_newlines_and_backslashes", odd_names),
@@ -88,6 +89,39 @@ fn made_again(suite: &Suite) -> Kept {
     assert_eq!(String::from_utf8_lossy(&inside.stdout), "");
     let listing = suite.outside(&["list_directory", text(&directory)?])?;
     assert_eq!(listing.fact("entry")?, "file", "control");
+    Ok(())
+}
+
+fn inode_numbers_are_kept(suite: &Suite) -> Kept {
+    // SQLite, TOML and `off_t` have 63 bits for a number, programs with floating point numbers 53.
+    const MOST: u64 = 1 << 53;
+    let scratch = suite.scratch()?;
+    let file = scratch.path().join("file");
+    fs::write(&file, "there")?;
+    fs::create_dir(scratch.path().join("directory"))?;
+    let wish = Wish { directory: scratch.path().into(), ..copying(suite, scratch.path()) }.program("/bin/sh");
+    let script = "n() { stat -c %i \"$1\"; }; n file; n directory; echo more >> file; n file; n directory
+                  mv file directory; n directory/file; : > new; n new; chmod 700 directory; n directory";
+    let numbers = |text: &[u8]| -> Result<Vec<u64>, Box<dyn std::error::Error>> {
+        String::from_utf8_lossy(text).lines().map(|line| Ok(line.parse()?)).collect()
+    };
+    let inside = suite.inside_with(&wish, &["-c", script])?;
+    inside.did()?;
+    let seen = numbers(&inside.stdout)?;
+    let [before, directory, written, still, moved, new, changed] = seen[..] else {
+        return Err(format!("{seen:?}").into());
+    };
+    let host = fs::metadata(&file)?.ino();
+    assert_eq!((before, written, moved), (host, host, host), "of the file");
+    assert_eq!((still, changed), (directory, directory), "of the directory");
+    assert!([directory, new].iter().all(|&number| number < MOST && number != host), "{seen:?}");
+    // Control: the numbers outside stay, too.
+    let outside =
+        std::process::Command::new("/bin/sh").args(["-c", script]).current_dir(scratch.path()).output()?;
+    assert_eq!(
+        numbers(&outside.stdout)?[..5],
+        [host, numbers(&outside.stdout)?[1], host, numbers(&outside.stdout)?[1], host]
+    );
     Ok(())
 }
 

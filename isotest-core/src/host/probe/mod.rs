@@ -10,13 +10,16 @@ mod surroundings;
 pub(crate) use mountinfo::unescaped;
 pub use surroundings::surroundings;
 
+use super::families::Families;
 use super::{CgroupMount, Host, HostEntry, Ids, Originals};
 use entries::entries;
+use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::unistd::{getegid, geteuid};
 use procfs::process::{MountInfo, Process};
 use procfs::{Current, ProcError, ProcessCGroup};
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// Settings a test may notice and a new network namespace does not take over by itself.
@@ -44,6 +47,7 @@ pub fn host() -> io::Result<Host> {
         mount_points: mounts.iter().map(|mount| unescaped(&mount.mount_point)).collect(),
         memory_total: procfs::Meminfo::current().map_err(io_error)?.mem_total,
         net_settings: net_settings(ids.gid),
+        families: families()?,
         accounts_for_io: Path::new("/proc/self/io").exists(),
         cgroups: cgroups(&myself.cgroups().map_err(io_error)?.0, &mounts),
         originals: Originals::default(),
@@ -97,6 +101,15 @@ pub fn tree(directory: &Path) -> io::Result<Vec<HostEntry>> {
 
 fn unless_missing<T: Default>(read: io::Result<T>) -> io::Result<T> {
     read.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(T::default()) } else { Err(error) })
+}
+
+fn families() -> io::Result<Families> {
+    let address = |interface: InterfaceAddress| {
+        let address = interface.address?;
+        let v4 = address.as_sockaddr_in().map(|address| IpAddr::from(address.ip()));
+        v4.or_else(|| address.as_sockaddr_in6().map(|address| address.ip().into()))
+    };
+    Ok(getifaddrs()?.filter_map(address).collect())
 }
 
 fn net_settings(gid: u32) -> Vec<(String, String)> {

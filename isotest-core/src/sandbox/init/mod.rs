@@ -217,7 +217,7 @@ fn set_up(
         network::write_settings(&template.net_settings, Path::new(&directory))?;
     }
     if template.network == Network::Own {
-        Step::RaiseLoopback.run(network::raise_loopback)?;
+        Step::RaiseLoopback.run(|| network::raise_loopback(&template.net_addresses))?;
     }
     Step::MountDevpts.run(|| {
         let options = [(c"ptmxmode", Some(c"0666")), (c"mode", Some(c"0620"))];

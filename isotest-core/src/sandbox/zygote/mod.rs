@@ -116,7 +116,9 @@ impl Zygote {
             template.net_settings = crate::sandbox::network::differing(&template.net_settings);
         }
         let pool = match template.network {
-            Network::Loopback => Some(Pool::with_current(template.net_settings.clone())?),
+            Network::Loopback => {
+                Some(Pool::with_current(template.net_settings.clone(), template.net_addresses.clone())?)
+            }
             Network::Own | Network::Down | Network::Host => None,
         };
         let mut stores = Stores::new(&template.private, template.outer_user);

@@ -6,6 +6,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::Pid;
 use std::fs::File;
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -24,6 +25,7 @@ struct Namespace {
 #[derive(Debug)]
 pub(super) struct Pool {
     settings: Vec<(String, String)>,
+    addresses: Vec<IpAddr>,
     namespaces: Vec<Namespace>,
 }
 
@@ -42,8 +44,11 @@ impl Pool {
     ///
     /// # Errors
     /// When its loopback interface cannot be raised or a setting is refused.
-    pub(super) fn with_current(settings: Vec<(String, String)>) -> Result<Self, StepError> {
-        let mut pool = Self { settings, namespaces: Vec::new() };
+    pub(super) fn with_current(
+        settings: Vec<(String, String)>,
+        addresses: Vec<IpAddr>,
+    ) -> Result<Self, StepError> {
+        let mut pool = Self { settings, addresses, namespaces: Vec::new() };
         pool.adopt_current()?;
         Ok(pool)
     }
@@ -51,7 +56,7 @@ impl Pool {
     fn adopt_current(&mut self) -> Result<(), StepError> {
         write_settings(&self.settings, Path::new(SETTINGS))?;
         Step::MakeNetwork.run(|| -> io::Result<()> {
-            raise_loopback()?;
+            raise_loopback(&self.addresses)?;
             let handle = File::open("/proc/self/ns/net")?;
             let traces = Traces::of_current()?;
             let packets = traces.loopback_packets()?;

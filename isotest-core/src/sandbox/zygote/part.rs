@@ -43,7 +43,9 @@ pub(super) fn answer(
 fn attempt(part: Part, proof: &SingleThreaded, template: &Template) -> Result<(), StepError> {
     match part {
         Part::Namespace(Capability::User) => map_ids(proof, template),
-        Part::Namespace(Capability::Net) => Step::RaiseLoopback.run(network::raise_loopback),
+        Part::Namespace(Capability::Net) => {
+            Step::RaiseLoopback.run(|| network::raise_loopback(&template.net_addresses))
+        }
         Part::Namespace(_) => Ok(()),
         Part::Proc => Step::MountTemplateProc.run(|| mounts::proc().map(drop)),
         Part::Tree => tree::enter(template),

@@ -244,8 +244,9 @@ pub(super) fn overlay([lower, upper, work]: [&Path; 3], user_attributes: bool) -
         (c"lowerdir", Some(lower.as_c_str())),
         (c"upperdir", Some(upper.as_c_str())),
         (c"workdir", Some(work.as_c_str())),
-        // Device and inode numbers stay those of one file system, as programs expect of a directory tree.
-        (c"xino", Some(c"on")),
+        // Files keep the inode numbers that they have on the host. Otherwise numbers of files outside the upper layer have their
+        // highest bit set, which neither SQLite's integers nor `off_t` can hold.
+        (c"xino", Some(c"off")),
     ];
     if user_attributes {
         options.push((c"userxattr", None));
