@@ -73,7 +73,7 @@ use exit::{End, Exit};
 use invocation::Caller;
 use isotest_core::policy::Capability;
 use schedule::interrupt;
-use settings::{Settings, Task};
+use settings::{Said, Task};
 use signal_hook::consts::SIGPIPE;
 use std::io::Write;
 use std::panic::{UnwindSafe, catch_unwind};
@@ -118,17 +118,19 @@ fn or_bug(work: impl FnOnce() -> End + UnwindSafe) -> End {
 
 fn run(cli: Cli) -> Result<End, Error> {
     let caller = Caller::of_this_process().map_err(Error::NoDirectory)?;
-    let settings = Settings::of(cli, &caller)?;
-    settings.color.value.write_global();
-    match &settings.task {
-        Task::Execute | Task::List => run::execute(settings, &caller),
-        Task::Exec(command) => exec::execute(command, &settings, &caller),
-        Task::Doctor => doctor::execute(&settings, &caller),
-        Task::Shell { of_test } => shell::execute(*of_test, &settings, &caller),
-        Task::Join { attempt, command } => join::execute(attempt, command.as_ref(), &settings, &caller),
-        Task::Explain(command) => explain::execute(command.as_ref(), &settings, &caller),
-        Task::Closure(program) => closure::show(program, settings.message_format.value, &caller),
-        Task::Ps(args) => ps::show(args, settings.message_format.value),
+    let said = Said::of(cli, &caller)?;
+    said.color.value.write_global();
+    match said.task.clone() {
+        Task::Execute | Task::List => run::execute(said, &caller),
+        Task::Exec(command) => exec::execute(&command, said, &caller),
+        Task::Doctor => doctor::execute(&said.settings()?, &caller),
+        Task::Shell { of_test } => shell::execute(of_test, said, &caller),
+        Task::Join { attempt, command } => {
+            join::execute(&attempt, command.as_ref(), &said.settings()?, &caller)
+        }
+        Task::Explain(command) => explain::execute(command.as_ref(), said, &caller),
+        Task::Closure(program) => closure::show(&program, said.settings()?.message_format.value, &caller),
+        Task::Ps(args) => ps::show(&args, said.settings()?.message_format.value),
     }
 }
 

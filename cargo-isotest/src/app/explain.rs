@@ -1,14 +1,14 @@
 //! `explain`: how a test or a command is executed, as a shell script.
 
 use crate::app::exec;
-use crate::app::session::{self, Session};
+use crate::app::session::{CommandSession, Session};
 use crate::app::single;
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::invocation::Caller;
 use crate::report;
 use crate::sandboxes::Sandboxes;
-use crate::settings::{Command, Settings};
+use crate::settings::{Command, Said};
 use isotest_core::explain::{Explained, explain};
 use isotest_core::plan::SandboxPlan;
 use std::io::{self, Write};
@@ -17,30 +17,31 @@ use std::io::{self, Write};
 ///
 /// # Errors
 /// What keeps it from being planned, or from being written.
-pub(crate) fn execute(command: Option<&Command>, settings: &Settings, caller: &Caller) -> Result<End, Error> {
+pub(crate) fn execute(command: Option<&Command>, said: Said, caller: &Caller) -> Result<End, Error> {
     let script = match command {
-        Some(command) => of_command(command, settings, caller),
-        None => of_test(settings, caller),
+        Some(command) => of_command(command, said, caller),
+        None => of_test(said, caller),
     }?;
     io::stdout().lock().write_all(script.as_bytes()).map_err(Error::Output)?;
     Ok(End::Exit(Exit::Ok))
 }
 
-fn of_command(command: &Command, settings: &Settings, caller: &Caller) -> Result<String, Error> {
+fn of_command(command: &Command, said: Said, caller: &Caller) -> Result<String, Error> {
+    let session = CommandSession::of(said, caller)?;
     let title = format!("`{}`", command.program.display());
-    session::of_command(command, settings, caller, |sandboxes| {
+    session.with(command, caller, |sandboxes| {
         // What the kernel refuses is no plan.
         drop(sandboxes.slot(Sandboxes::FIRST)?);
-        let plan = exec::unattended(command, settings, sandboxes, caller);
+        let plan = exec::unattended(command, &session.settings, sandboxes, caller);
         Ok(script(&title, &plan, Sandboxes::FIRST, sandboxes, caller))
     })
 }
 
-fn of_test(settings: &Settings, caller: &Caller) -> Result<String, Error> {
-    let session = Session::of_tests(settings.clone(), caller)?;
+fn of_test(said: Said, caller: &Caller) -> Result<String, Error> {
+    let session = Session::of_tests(said, caller)?;
     session.with(caller, |sandboxes| {
         let test = single::test(&session, sandboxes)?;
-        let (plan, template) = single::plan(&test, settings, sandboxes);
+        let (plan, template) = single::plan(&test, &session.settings, sandboxes);
         let title = format!("the test `{}`", report::title(&test));
         Ok(script(&title, &plan, template, sandboxes, caller))
     })

@@ -18,7 +18,7 @@ use crate::schedule::slots::Workers;
 use crate::schedule::summary::{Cancellation, Selection};
 use crate::schedule::{Finished, Schedule};
 use crate::select::Selected;
-use crate::settings::{Execution, Setting, Settings, Task};
+use crate::settings::{Execution, Said, Setting, Settings, Task};
 use crate::testcase::TestBinary;
 use std::io;
 use std::sync::Arc;
@@ -28,8 +28,8 @@ use std::thread;
 ///
 /// # Errors
 /// What stops the run.
-pub(crate) fn execute(settings: Settings, caller: &Caller) -> Result<End, Error> {
-    let session = Session::of_tests(settings, caller)?;
+pub(crate) fn execute(said: Said, caller: &Caller) -> Result<End, Error> {
+    let session = Session::of_tests(said, caller)?;
     let Session { build, settings, .. } = &session;
     session.with(caller, |sandboxes| {
         session.in_slots(sandboxes, |workers, roster| {
@@ -99,6 +99,7 @@ impl Run<'_> {
             attempts: 1,
             wish: &self.settings.selection,
             execution: &execution,
+            test: &self.settings.test,
             sandboxes: self.sandboxes,
         };
         let selection = Selection {

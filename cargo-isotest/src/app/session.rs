@@ -1,6 +1,6 @@
 //! The set-up that subcommands share: what is built, the roots for it, the sandboxes, and the slots of a run.
 
-use crate::cargo::build::{Build, Directories};
+use crate::cargo::build::{Build, Directories, Workspace};
 use crate::error::Error;
 use crate::invocation::Caller;
 use crate::registry::Roster;
@@ -8,7 +8,7 @@ use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots::{self, Roots};
 use crate::schedule::interrupt::Interrupts;
 use crate::schedule::slots::Workers;
-use crate::settings::{Command, Settings};
+use crate::settings::{Command, Said, Settings};
 use isotest_core::sandbox::Cancel;
 use std::iter;
 use std::thread;
@@ -29,13 +29,16 @@ impl Session {
     ///
     /// # Errors
     /// When they cannot be built, or a root for them is unavailable.
-    pub(crate) fn of_tests(settings: Settings, caller: &Caller) -> Result<Self, Error> {
+    pub(crate) fn of_tests(said: Said, caller: &Caller) -> Result<Self, Error> {
         let interrupts = Interrupts::take().map_err(Error::Host)?;
-        let build = Build::of(&settings.cargo, caller)?;
+        let workspace = Workspace::of(&said.cargo, caller);
+        let settings = said.settings()?;
+        let workspace = workspace?;
+        let build = workspace.build(&settings.cargo)?;
         let directories = &build.directories;
         let sources = iter::once(&directories.workspace).chain(&directories.packages);
         let settings = settings.for_project(sources, [&directories.target, &directories.build]);
-        let roots = roots::of_tests(&settings.sandbox, &build, caller)?;
+        let roots = roots::of_tests(&settings, &build, caller)?;
         Ok(Self { build, settings, interrupts, roots })
     }
 
@@ -71,18 +74,39 @@ impl Session {
     }
 }
 
-/// Prepares the sandbox of a command that is no test, works in it, and leaves the host as it was. The copy-on-write directories are
-/// those of the project, or the one we are called in.
-///
-/// # Errors
-/// When the project cannot be read, and those of [`Sandboxes::with`].
-pub(crate) fn of_command<T>(
-    command: &Command,
-    settings: &Settings,
-    caller: &Caller,
-    work: impl Fn(&Sandboxes) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let directories = Directories::around(&settings.cargo, caller)?;
-    let roots = roots::of_command(&settings.sandbox, &directories, &command.program, caller)?;
-    Sandboxes::with(settings, &roots, caller, work)
+/// Where a command that is no test is executed: in a project, or without one in the working directory. Its directories are
+/// the copy-on-write ones.
+#[derive(Debug)]
+pub(crate) struct CommandSession {
+    /// What holds there.
+    pub(crate) settings: Settings,
+    directories: Directories,
+}
+
+impl CommandSession {
+    /// Looks for a project.
+    ///
+    /// # Errors
+    /// When the project cannot be read.
+    pub(crate) fn of(said: Said, caller: &Caller) -> Result<Self, Error> {
+        let workspace = Workspace::around(&said.cargo, caller);
+        let settings = said.settings()?;
+        let directories = Directories::of_command(workspace?.as_ref(), caller);
+        Ok(Self { settings, directories })
+    }
+
+    /// Prepares the sandbox of a command, works in it, and leaves the host as it was.
+    ///
+    /// # Errors
+    /// Those of [`Sandboxes::with`].
+    pub(crate) fn with<T>(
+        &self,
+        command: &Command,
+        caller: &Caller,
+        work: impl Fn(&Sandboxes) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Self { settings, directories } = self;
+        let roots = roots::of_command(&settings.sandbox, directories, &command.program, caller)?;
+        Sandboxes::with(settings, &roots, caller, work)
+    }
 }

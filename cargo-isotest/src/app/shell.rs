@@ -1,14 +1,14 @@
 //! `shell`: an interactive shell where a test would be executed.
 
 use crate::app::exec;
-use crate::app::session::{self, Session};
+use crate::app::session::{CommandSession, Session};
 use crate::app::single;
 use crate::error::Error;
 use crate::exit::End;
 use crate::invocation::Caller;
 use crate::report;
 use crate::sandboxes::Sandboxes;
-use crate::settings::{Command, Settings};
+use crate::settings::{Command, Said};
 use isotest_core::explain::quoted;
 use isotest_core::plan::{SandboxPlan, Workload};
 use std::ffi::{OsStr, OsString};
@@ -18,27 +18,31 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// What keeps it from being executed.
-pub(crate) fn execute(of_test: bool, settings: &Settings, caller: &Caller) -> Result<End, Error> {
-    let record = if of_test {
-        let session = Session::of_tests(settings.clone(), caller)?;
-        session.with(caller, |sandboxes| {
+pub(crate) fn execute(of_test: bool, said: Said, caller: &Caller) -> Result<End, Error> {
+    if of_test {
+        let session = Session::of_tests(said, caller)?;
+        let settings = &session.settings;
+        let record = session.with(caller, |sandboxes| {
             let test = single::test(&session, sandboxes)?;
             let (SandboxPlan { workload, .. }, template) = single::plan(&test, settings, sandboxes);
             let command = line(&workload);
             let whose = format!("in the sandbox of {}, which would execute", report::title(&test));
             exec::say(settings, &report::before_shell(&whose, Some(&command.to_string_lossy())));
             exec::attended(with_history(workload, caller, &command), template, settings, sandboxes)
-        })?
+        })?;
+        exec::end(&record, settings)
     } else {
+        let session = CommandSession::of(said, caller)?;
+        let settings = &session.settings;
         let program = shell(caller).into();
         let command = Command { program, arguments: Vec::new(), usage_json: None };
-        session::of_command(&command, settings, caller, |sandboxes| {
+        let record = session.with(&command, caller, |sandboxes| {
             exec::say(settings, &report::before_shell("in a sandbox of its own", None));
             let workload = exec::workload(&command, caller, sandboxes);
             exec::attended(workload, Sandboxes::FIRST, settings, sandboxes)
-        })?
-    };
-    exec::end(&record, settings)
+        })?;
+        exec::end(&record, settings)
+    }
 }
 
 /// The caller's shell.

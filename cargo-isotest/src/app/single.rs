@@ -33,7 +33,7 @@ pub(crate) fn test(session: &Session, sandboxes: &Sandboxes) -> Result<TestCase,
 
 /// How it would be executed in the first job slot, and by which template.
 pub(crate) fn plan(test: &TestCase, settings: &Settings, sandboxes: &Sandboxes) -> (SandboxPlan, usize) {
-    let mut plan = schedule::plan(test, Nth::ONLY, &settings.execution, &sandboxes.limits);
+    let mut plan = schedule::plan(test, Nth::ONLY, &settings.execution, &settings.test);
     slot_environment::tell(&mut plan.workload.environment, slot_environment::of_slot(0, true));
     roots::complete(&mut plan.workload.environment, &sandboxes.image);
     (plan, sandboxes.template_for(&test.binary))

@@ -44,26 +44,58 @@ pub(crate) struct Directories {
     pub(crate) build: PathBuf,
 }
 
-impl Build {
-    /// Builds the tests.
+/// Project whose tests are not built yet.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    /// With `CARGO` in its environment.
+    caller: Caller,
+    project: Project,
+}
+
+impl Workspace {
+    /// Asks cargo for the project.
     pub(crate) fn of(arguments: &CargoArgs, caller: &Caller) -> Result<Self, Error> {
-        Self::by(compile, arguments, caller)
+        let caller = with_cargo(caller)?;
+        let project = Project::of(cargo(&caller), arguments, &caller)?;
+        Ok(Self { caller, project })
+    }
+
+    /// Asks cargo for the project around the working directory, or the one that was named; `None` where there is none.
+    pub(crate) fn around(arguments: &CargoArgs, caller: &Caller) -> Result<Option<Self>, Error> {
+        let in_project = caller.directory.ancestors().any(|directory| directory.join("Cargo.toml").is_file());
+        let is_some = in_project || arguments.manifest.is_named();
+        is_some.then(|| Self::of(arguments, caller)).transpose()
+    }
+
+    /// Returns the directories of the project, without those of packages.
+    pub(crate) fn directories(&self) -> Directories {
+        let Project { workspace, target, build, .. } = &self.project;
+        Directories {
+            workspace: workspace.clone(),
+            packages: Vec::new(),
+            target: target.clone().into(),
+            build: build.clone().into(),
+        }
+    }
+
+    /// Builds the tests.
+    pub(crate) fn build(self, arguments: &CargoArgs) -> Result<Build, Error> {
+        self.build_by(compile, arguments)
     }
 
     /// Builds the tests with `compile`.
-    pub(crate) fn by(compile: Compile, arguments: &CargoArgs, caller: &Caller) -> Result<Self, Error> {
-        let caller = &with_cargo(caller)?;
-        let cargo = caller.variable("CARGO").unwrap_or(OsStr::new("cargo"));
+    pub(crate) fn build_by(self, compile: Compile, arguments: &CargoArgs) -> Result<Build, Error> {
+        let Self { caller, mut project } = self;
+        let (cargo, caller) = (cargo(&caller), &caller);
         let config = &CargoConfig::load(caller, &arguments.manifest.config)?;
         let libraries = &StandardLibraries::of(config, caller);
-        let mut project = Project::of(cargo, arguments, caller)?;
         let built = Built::of(compile(cargo, arguments, caller)?);
         if built.names_packages_outside(&project) {
             project = Project::with_dependencies(cargo, arguments, caller)?;
         }
         let surroundings = Surroundings::new(&project, &built.scripts, config, libraries, caller);
         let binaries = artifacts::of(&built, &project, &surroundings)?;
-        Ok(Self {
+        Ok(Build {
             directories: Directories::of(&project, &binaries),
             untested_documentation: built.untested_documentation(&project, arguments),
             programs: built.programs,
@@ -72,24 +104,18 @@ impl Build {
     }
 }
 
+fn cargo(caller: &Caller) -> &OsStr {
+    caller.variable("CARGO").unwrap_or(OsStr::new("cargo"))
+}
+
 impl Directories {
-    /// Returns the directories of the project around the working directory, without a build; without a project, the working
-    /// directory.
-    pub(crate) fn around(arguments: &CargoArgs, caller: &Caller) -> Result<Self, Error> {
+    /// Returns the directories of a command: those of the project, or without one the working directory.
+    pub(crate) fn of_command(workspace: Option<&Workspace>, caller: &Caller) -> Self {
         let here = caller.directory.clone();
-        let in_project = here.ancestors().any(|directory| directory.join("Cargo.toml").is_file());
-        if !in_project && !arguments.manifest.is_named() {
-            return Ok(Self {
-                workspace: here.clone(),
-                packages: Vec::new(),
-                target: here.clone(),
-                build: here,
-            });
+        match workspace {
+            Some(workspace) => Self { packages: vec![here], ..workspace.directories() },
+            None => Self { workspace: here.clone(), packages: Vec::new(), target: here.clone(), build: here },
         }
-        let caller = &with_cargo(caller)?;
-        let cargo = caller.variable("CARGO").unwrap_or(OsStr::new("cargo"));
-        let Project { workspace, target, build, .. } = Project::of(cargo, arguments, caller)?;
-        Ok(Self { workspace, packages: vec![here], target: target.into(), build: build.into() })
     }
 
     fn of(project: &Project, binaries: &[Arc<TestBinary>]) -> Self {

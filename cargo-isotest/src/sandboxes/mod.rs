@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::invocation::Caller;
 use crate::remedy::{self, Obstacle, Place};
 use crate::sandboxes::roots::{Image, Rooted, Roots};
-use crate::settings::{BindAccess, SandboxSettings, Settings, Update};
+use crate::settings::{BindAccess, Settings, Update};
 use crate::testcase::TestBinary;
 use crate::text::style;
 use crate::update;
@@ -33,7 +33,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Templates, cgroups and limits that the attempts of a run share.
+/// Templates and cgroups that the attempts of a run share.
 #[derive(Debug)]
 pub(crate) struct Sandboxes {
     /// Templates for zygotes: one for all binaries, or one for each. Never empty.
@@ -45,8 +45,6 @@ pub(crate) struct Sandboxes {
     pub(crate) cgroups: Cgroups,
     /// Capabilities in force.
     pub(crate) isolation: Isolation,
-    /// Limits of each attempt.
-    pub(crate) limits: Limits,
     /// For how many at once there is room, if that is less than was asked for.
     pub(crate) jobs: NonZeroUsize,
 }
@@ -94,10 +92,9 @@ impl Sandboxes {
     ) -> Result<Self, Error> {
         // Not before: what cargo executes has the limit that we were called with.
         let allowed = descriptors::raise().map_err(Error::Host)?;
-        let sandbox = &settings.sandbox;
         let jobs = settings.execution.jobs.value.get();
-        let shown: Vec<_> = roots.each.iter().map(|rooted| Shown::of(sandbox, rooted, caller)).collect();
-        let Decided { host, mut cgroups, resolved, others } = Decided::of(sandbox, jobs, &shown, refused)?;
+        let shown: Vec<_> = roots.each.iter().map(|rooted| Shown::of(settings, rooted, caller)).collect();
+        let Decided { host, mut cgroups, resolved, others } = Decided::of(settings, jobs, &shown, refused)?;
         if !resolved.unmet.is_empty() {
             close(cgroups);
             return Err(unmet(resolved.unmet.into_iter().map(Obstacle::from).collect(), &host));
@@ -109,18 +106,18 @@ impl Sandboxes {
                 return Err(error);
             }
         };
-        let limits = sandbox.limits.limits();
+        let limits = settings.test.limits.limits();
         if let Some(error) = unlimited(&mut cgroups, &limits, &host) {
             close(cgroups);
             return Err(error);
         }
         let mut isolation = resolved.isolation;
-        isolation.remarks.extend(remark(sandbox));
+        isolation.remarks.extend(remark(settings));
         isolation.remarks.extend(roots.remarks.iter().cloned());
         isolation.remarks.extend(room.remark);
         let templates = iter::once(resolved.template).chain(others).collect();
         let (image, binaries) = (roots.image.clone(), roots.binaries.clone());
-        Ok(Self { templates, image, binaries, cgroups, isolation, limits, jobs: room.jobs })
+        Ok(Self { templates, image, binaries, cgroups, isolation, jobs: room.jobs })
     }
 
     /// Returns the template with a number that [`Self::template_for`] returned. [`Self::FIRST`] is the number of the only
@@ -211,8 +208,8 @@ pub(crate) struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     /// Creates the views of the host for a root.
-    pub(crate) fn of(sandbox: &SandboxSettings, rooted: &'a Rooted, caller: &Caller) -> Self {
-        Self { root: &rooted.root, views: views(sandbox, rooted, caller) }
+    pub(crate) fn of(settings: &Settings, rooted: &'a Rooted, caller: &Caller) -> Self {
+        Self { root: &rooted.root, views: views(settings, rooted, caller) }
     }
 }
 
@@ -235,7 +232,7 @@ impl Decided {
     /// # Errors
     /// When the host cannot be read.
     pub(crate) fn of(
-        sandbox: &SandboxSettings,
+        settings: &Settings,
         jobs: usize,
         shown: &[Shown<'_>],
         refused: &RefusedViews,
@@ -243,6 +240,7 @@ impl Decided {
         let Some((first, others)) = shown.split_first() else {
             return Err(Error::NoTests { filtered: 0, ignored: 0, doctests: Vec::new() });
         };
+        let Settings { sandbox, test, .. } = settings;
         let wanted: Vec<_> = Capability::ALL
             .into_iter()
             .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off)
@@ -254,7 +252,7 @@ impl Decided {
                 policy: &sandbox.policy,
                 root,
                 views,
-                network: network(sandbox.network.value),
+                network: network(test.network.value),
                 trace_missing: sandbox.trace_missing.value,
                 jobs,
                 cgroups: cgroups.figures(&cgroup_views, missing),
@@ -325,24 +323,25 @@ const fn network(typed: cli::Network) -> Network {
 }
 
 /// Returns the remark on tests that update files.
-fn remark(sandbox: &SandboxSettings) -> Option<String> {
-    Some(match sandbox.update? {
+fn remark(settings: &Settings) -> Option<String> {
+    Some(match settings.sandbox.update? {
         Update::Written(variable) => update::written(variable),
-        Update::Discarded(variable) if sandbox.keeps.is_empty() => update::discarded(variable),
+        Update::Discarded(variable) if settings.test.keeps.is_empty() => update::discarded(variable),
         Update::Discarded(variable) => update::kept_in_part(variable),
     })
 }
 
 /// Returns the views of the host: directories that tests write to under `cargo test`, binds, and directories named by the
 /// environment. Missing paths are left out.
-fn views(sandbox: &SandboxSettings, rooted: &Rooted, caller: &Caller) -> Views {
+fn views(settings: &Settings, rooted: &Rooted, caller: &Caller) -> Views {
+    let Settings { sandbox, test, .. } = settings;
     let variable = |name| caller.variable(name).map(Path::new).filter(|path| path.is_absolute());
     let bound = |access| {
-        let binds = sandbox.binds.iter().filter(move |bind| bind.value.access == access);
+        let binds = test.binds.iter().filter(move |bind| bind.value.access == access);
         binds.map(|bind| bind.value.path.as_path())
     };
     let (binds, writable) = (bound(BindAccess::ReadOnly), bound(BindAccess::ReadWrite));
-    let keeps = sandbox.keeps.iter().map(|keep| keep.value.as_path());
+    let keeps = test.keeps.iter().map(|keep| keep.value.as_path());
     let copied = rooted.directories.iter().map(PathBuf::as_path);
     let copied: Vec<_> = copied.chain(bound(BindAccess::CopyOnWrite)).collect();
     let (temporary, runtime) = (variable("TMPDIR"), variable("XDG_RUNTIME_DIR"));

@@ -18,10 +18,9 @@ use crate::schedule::queue::{Attempt, Launch, Nth, Queue};
 use crate::schedule::slots::{Flow, Job, News, Workers};
 use crate::schedule::summary::{Cancellation, Selection, Summary};
 use crate::select;
-use crate::settings::{Execution, Process};
+use crate::settings::{Execution, Process, TestSettings};
 use crate::testcase::TestCase;
 use crate::verdict::{Effect, Rules, Testimony, Verdict, judge};
-use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::{SandboxPlan, Workload};
 use isotest_core::record::{Captured, Record};
@@ -44,6 +43,8 @@ pub(crate) struct Schedule<'run> {
     pub(crate) wish: &'run select::Selection,
     /// How.
     pub(crate) execution: &'run Execution,
+    /// What holds for each of them.
+    pub(crate) test: &'run TestSettings,
     /// In what.
     pub(crate) sandboxes: &'run Sandboxes,
 }
@@ -61,7 +62,7 @@ impl Schedule<'_> {
     fn job(&self, attempt: Attempt) -> Job {
         let unit = self.units[attempt.unit];
         let template = self.sandboxes.template_for(unit.binary());
-        let plan = plan_of(unit, attempt.nth, self.execution, self.wish, &self.sandboxes.limits);
+        let plan = plan_of(unit, attempt.nth, self.execution, self.test, self.wish);
         Job { template, plan, is_test: self.execution.process == Process::Test }
     }
 
@@ -74,7 +75,7 @@ impl Schedule<'_> {
     ) -> Finished {
         let started = Instant::now();
         let summary = Summary::new(selection);
-        let mut run = Run::new(self.units, self.execution, summary, reporters);
+        let mut run = Run::new(self.units, self.execution, self.test, summary, reporters);
         // An order for each slot, so that none waits for the next plan, but none that a failure would have prevented.
         let ahead = if self.execution.fail_fast.value { 0 } else { workers.jobs() };
         // Of tests that share a process, those that passed would be attempted again, too.
@@ -91,7 +92,7 @@ impl Schedule<'_> {
 }
 
 /// How a test is executed by itself in its nth attempt.
-pub(crate) fn plan(test: &TestCase, nth: Nth, execution: &Execution, limits: &Limits) -> SandboxPlan {
+pub(crate) fn plan(test: &TestCase, nth: Nth, execution: &Execution, settings: &TestSettings) -> SandboxPlan {
     let mut environment = test.binary.environment.clone();
     if execution.process == Process::Test {
         slot_environment::tell(
@@ -107,8 +108,8 @@ pub(crate) fn plan(test: &TestCase, nth: Nth, execution: &Execution, limits: &Li
             environment,
             directory: test.binary.directory.clone(),
         },
-        timeout: execution.timeout.value,
-        limits: limits.clone(),
+        timeout: settings.timeout.value,
+        limits: settings.limits.limits(),
         measured: true,
         inherit_stdio: !execution.capture.value,
         attended: None,
@@ -121,11 +122,11 @@ fn plan_of(
     unit: Unit<'_>,
     nth: Nth,
     execution: &Execution,
+    settings: &TestSettings,
     wish: &select::Selection,
-    limits: &Limits,
 ) -> SandboxPlan {
     let title = unit.title();
-    let plan = plan(&title, nth, execution, limits);
+    let plan = plan(&title, nth, execution, settings);
     let Process::Binary { threads } = execution.process else { return plan };
     if unit.is_one_test() {
         return plan;
@@ -143,6 +144,7 @@ fn plan_of(
 struct Run<'run> {
     units: &'run [Unit<'run>],
     execution: &'run Execution,
+    test: &'run TestSettings,
     reporters: &'run mut dyn Reporter,
     summary: Summary,
     /// The verdicts that hold until a further attempt at the same unit has ended.
@@ -154,10 +156,11 @@ impl<'run> Run<'run> {
     fn new(
         units: &'run [Unit<'run>],
         execution: &'run Execution,
+        test: &'run TestSettings,
         summary: Summary,
         reporters: &'run mut dyn Reporter,
     ) -> Self {
-        Self { units, execution, reporters, summary, standing: HashMap::new(), unwritten: None }
+        Self { units, execution, test, reporters, summary, standing: HashMap::new(), unwritten: None }
     }
 
     fn hear(&mut self, news: Option<News>, queue: &mut Queue) -> Flow {
@@ -219,7 +222,7 @@ impl<'run> Run<'run> {
     ) -> io::Result<bool> {
         let testimony = testimony(test, self.execution.capture.value, &mut record);
         missing_paths::remark(&mut record);
-        let verdict = judge(&record.outcome, testimony, Rules::from(self.execution));
+        let verdict = judge(&record.outcome, testimony, Rules::from(self.test));
         let is_last = verdict.passes() || !queue.again(launch.attempt);
         if !is_last {
             self.standing.insert(launch.attempt.unit, verdict.clone());
@@ -238,7 +241,7 @@ impl<'run> Run<'run> {
         launch: Launch,
         mut record: Record,
     ) -> io::Result<bool> {
-        let judged = |record: &Record| judge(&record.outcome, Testimony::Agrees, Rules::from(self.execution));
+        let judged = |record: &Record| judge(&record.outcome, Testimony::Agrees, Rules::from(self.test));
         let fails = |verdict: &Verdict| verdict.effect() == Effect::Fails;
         missing_paths::remark(&mut record);
         let verdict = judged(&record);
@@ -369,9 +372,7 @@ mod tests {
             jobs: Setting::default(NonZeroUsize::MIN),
             fail_fast: Setting::default(fail_fast),
             capture: Setting::default(true),
-            timeout: Setting::default(None),
             list_timeout: Setting::default(Duration::from_mins(1)),
-            fail_on_leak: Setting::default(false),
             process: Process::Test,
         }
     }
@@ -381,9 +382,10 @@ mod tests {
     fn run(fail_fast: bool, end: impl Fn(&str, u32) -> Option<Outcome>) -> (Vec<String>, Summary) {
         let tests = ["a", "b"].map(|name| builders::test("tour", name));
         let (units, execution) = (together::units(&tests, Process::Test), execution(fail_fast));
+        let settings = TestSettings::default();
         let summary = Summary::new(Selection { selected: 2, ..Selection::default() });
         let mut notes = Notes::default();
-        let mut run = Run::new(&units, &execution, summary, &mut notes);
+        let mut run = Run::new(&units, &execution, &settings, summary, &mut notes);
         let mut queue = Queue::new([3; 2]);
         let mut flow = Flow::On;
         while flow == Flow::On

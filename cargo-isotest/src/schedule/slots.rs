@@ -326,9 +326,8 @@ mod tests {
     use crate::registry::AttemptId;
     use crate::schedule;
     use crate::schedule::queue::Nth;
-    use crate::settings::{Execution, Process, Setting};
+    use crate::settings::{Execution, Process, Setting, TestSettings};
     use crate::testing::builders;
-    use isotest_core::limits::Limits;
     use isotest_core::outcome::Outcome;
     use std::collections::HashSet;
     use std::num::NonZeroUsize;
@@ -363,14 +362,12 @@ mod tests {
             jobs: Setting::default(NonZeroUsize::MIN),
             fail_fast: Setting::default(false),
             capture: Setting::default(true),
-            timeout: Setting::default(None),
             list_timeout: Setting::default(Duration::from_mins(1)),
-            fail_on_leak: Setting::default(false),
             process: Process::Test,
         };
         Job {
             template: 0,
-            plan: schedule::plan(&test, Nth::ONLY, &execution, &Limits::default()),
+            plan: schedule::plan(&test, Nth::ONLY, &execution, &TestSettings::default()),
             is_test: true,
         }
     }

@@ -3,6 +3,7 @@
 use super::error::SettingsError;
 use super::layer::Layer;
 use super::setting::{Origin, Setting};
+use super::test::TestLayer;
 use crate::invocation::Caller;
 use crate::update;
 use anstream::ColorChoice;
@@ -23,10 +24,13 @@ pub(super) fn layer(caller: &Caller) -> Layer {
         jobs: jobs(caller),
         update: update::wish(caller),
         color: color(caller).map(|value| Setting { value, origin: Origin::Environment(COLOR) }),
-        keeps: coverage_directory(caller)
-            .map(|value| Setting { value, origin: Origin::Environment(PROFILE) })
-            .into_iter()
-            .collect(),
+        test: TestLayer {
+            keeps: coverage_directory(caller)
+                .map(|value| Setting { value, origin: Origin::Environment(PROFILE) })
+                .into_iter()
+                .collect(),
+            ..TestLayer::default()
+        },
         ..Layer::default()
     }
 }

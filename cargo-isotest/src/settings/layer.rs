@@ -1,14 +1,12 @@
 //! What one source says of the settings, and what several say together; pure.
 
 use super::error::SettingsError;
-use super::limits::LimitSettings;
-use super::paths::Bind;
 use super::setting::Setting;
-use crate::cli::{MessageFormat, Network, RootWord, RunIgnored};
+use super::test::TestLayer;
+use crate::cli::{MessageFormat, RootWord, RunIgnored};
 use anstream::ColorChoice;
 use isotest_core::policy::{Capability, Level};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// What one source says of the settings. What is absent or empty it does not speak of.
@@ -22,19 +20,14 @@ pub(super) struct Layer {
     pub(super) jobs: Option<Result<Setting<NonZeroUsize>, SettingsError>>,
     pub(super) fail_fast: Option<Setting<bool>>,
     pub(super) capture: Option<Setting<bool>>,
-    pub(super) timeout: Option<Setting<Duration>>,
     pub(super) list_timeout: Option<Setting<Duration>>,
-    pub(super) fail_on_leak: Option<Setting<bool>>,
     pub(super) root: Option<Setting<RootWord>>,
     pub(super) hide_package: Option<Setting<bool>>,
     pub(super) trace_missing: Option<Setting<bool>>,
-    pub(super) binds: Vec<Setting<Bind>>,
-    pub(super) keeps: Vec<Setting<PathBuf>>,
-    pub(super) network: Option<Setting<Network>>,
     /// The variable by which tests are asked to update their sources.
     pub(super) update: Option<&'static str>,
     pub(super) discard_updates: Option<Setting<bool>>,
-    pub(super) limits: LimitSettings,
+    pub(super) test: TestLayer,
     pub(super) levels: Vec<Setting<(Capability, Level)>>,
     pub(super) message_format: Option<Setting<MessageFormat>>,
     pub(super) color: Option<Setting<ColorChoice>>,
@@ -59,18 +52,13 @@ impl Layer {
             jobs: self.jobs.or(lower.jobs),
             fail_fast: self.fail_fast.or(lower.fail_fast),
             capture: self.capture.or(lower.capture),
-            timeout: self.timeout.or(lower.timeout),
             list_timeout: self.list_timeout.or(lower.list_timeout),
-            fail_on_leak: self.fail_on_leak.or(lower.fail_on_leak),
             root: self.root.or(lower.root),
             hide_package: self.hide_package.or(lower.hide_package),
             trace_missing: self.trace_missing.or(lower.trace_missing),
-            binds: [self.binds, lower.binds].concat(),
-            keeps: [self.keeps, lower.keeps].concat(),
-            network: self.network.or(lower.network),
             update: self.update.or(lower.update),
             discard_updates: self.discard_updates.or(lower.discard_updates),
-            limits: self.limits.or(lower.limits),
+            test: self.test.or(lower.test),
             levels: [self.levels, levels].concat(),
             message_format: self.message_format.or(lower.message_format),
             color: self.color.or(lower.color),

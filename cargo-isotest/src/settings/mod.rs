@@ -10,11 +10,13 @@ mod layer;
 mod limits;
 mod paths;
 mod setting;
+mod test;
 mod typed;
 
 pub(crate) use error::SettingsError;
 pub(crate) use paths::{Bind, BindAccess};
 pub(crate) use setting::{Origin, Setting};
+pub(crate) use test::TestSettings;
 
 use crate::cli::{
     CargoArgs, Cli, ClosureArgs, Command as Typed, ExecArgs, ExplainArgs, LibtestWords, MessageFormat,
@@ -49,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) execution: Execution,
     /// In what.
     pub(crate) sandbox: SandboxSettings,
+    /// What holds for each test.
+    pub(crate) test: TestSettings,
     /// The format of standard output.
     pub(crate) message_format: Setting<MessageFormat>,
     /// Whether to use colour; undecided, the streams are asked.
@@ -106,12 +110,8 @@ pub(crate) struct Execution {
     pub(crate) fail_fast: Setting<bool>,
     /// Whether output is captured; otherwise tests have our standard streams.
     pub(crate) capture: Setting<bool>,
-    /// After how long a test is killed.
-    pub(crate) timeout: Setting<Option<Duration>>,
     /// After how long a binary is killed that is asked for its tests.
     pub(crate) list_timeout: Setting<Duration>,
-    /// Whether a test that leaves a process running has failed.
-    pub(crate) fail_on_leak: Setting<bool>,
     /// What one process executes.
     pub(crate) process: Process,
 }
@@ -133,21 +133,13 @@ pub(crate) enum Process {
 pub(crate) struct SandboxSettings {
     /// How much each capability is wanted.
     pub(crate) policy: Policy,
-    /// The network.
-    pub(crate) network: Setting<Network>,
-    /// How much a test may use.
-    pub(crate) limits: LimitSettings,
     /// What becomes `/`.
     pub(crate) root: Setting<RootWord>,
     /// Whether not even the package is seen in a minimal root.
     pub(crate) hide_package: Setting<bool>,
     /// Whether the paths are told that tests look for and that are not there.
     pub(crate) trace_missing: Setting<bool>,
-    /// What is shown of the host besides the default.
-    pub(crate) binds: Vec<Setting<Bind>>,
-    /// What is written through to the host.
-    pub(crate) keeps: Vec<Setting<PathBuf>>,
-    /// What is not, although it lies within that.
+    /// What is not written through to the host, although it lies within what is.
     pub(crate) copied_within: Vec<PathBuf>,
     /// What becomes of the caller's wish that tests update their sources.
     pub(crate) update: Option<Update>,
@@ -162,17 +154,40 @@ pub(crate) enum Update {
     Discarded(&'static str),
 }
 
-impl Settings {
-    /// What holds if this was typed and the caller is this one.
+/// What was typed and what the environment says, before it is known what holds in the project.
+#[derive(Debug)]
+pub(crate) struct Said {
+    /// What is to be done.
+    pub(crate) task: Task,
+    /// What cargo is told.
+    pub(crate) cargo: CargoArgs,
+    /// Whether to use colour; undecided, the streams are asked.
+    pub(crate) color: Setting<ColorChoice>,
+    layer: Layer,
+}
+
+impl Said {
+    /// What this command line and this caller say.
     pub(crate) fn of(cli: Cli, caller: &Caller) -> Result<Self, SettingsError> {
         let (task, Words { filters, of_harness }) = Task::of(cli.command, caller);
         let cargo = cli.flags.cargo.clone();
         let harness = typed::harness(LibtestWords::read(&of_harness)?)?;
         let flags = typed::flags(cli.flags, filters, caller)?;
         typed::without_contradiction(&flags, &harness)?;
-        Self::merged(task, cargo, [flags, harness, environment::layer(caller)])
+        let layer = Layer::merged([flags, harness, environment::layer(caller)]);
+        Ok(Self { task, cargo, color: or(layer.color, ColorChoice::Auto), layer })
     }
 
+    /// What holds where nobody else says anything.
+    ///
+    /// # Errors
+    /// When that makes no sense.
+    pub(crate) fn settings(self) -> Result<Settings, SettingsError> {
+        Settings::merged(self.task, self.cargo, [self.layer])
+    }
+}
+
+impl Settings {
     /// What these layers say together, the highest first, and what holds besides.
     fn merged(
         task: Task,
@@ -183,21 +198,26 @@ impl Settings {
         let jobs = layer.jobs.take().filter(|_| task.is_of_tests()).transpose()?;
         let update = Update::of(&layer, &task);
         let execution = Execution::of(&layer, jobs, &task).for_update(update).checked()?;
-        let (message_format, color) = (layer.message_format, layer.color);
         let selection = Selection {
             filters: take(&mut layer.filters),
             skips: take(&mut layer.skips),
             exact: or(layer.exact, false).value,
             ignored: or(layer.ignored, RunIgnored::default()).value,
         };
+        let mut test = TestSettings::of(take(&mut layer.test))?;
+        let sandbox = SandboxSettings { update, ..SandboxSettings::of(&mut layer, &test)? };
+        if sandbox.policy.level(Capability::Net) == Level::Off {
+            test.network = test.network.map(|_| Network::Host);
+        }
         Ok(Self {
             task,
             cargo,
             selection,
             execution,
-            sandbox: SandboxSettings { update, ..SandboxSettings::of(layer)? },
-            message_format: or(message_format, MessageFormat::default()),
-            color: or(color, ColorChoice::Auto),
+            sandbox,
+            test,
+            message_format: or(layer.message_format, MessageFormat::default()),
+            color: or(layer.color, ColorChoice::Auto),
         })
     }
 }
@@ -214,12 +234,12 @@ impl Settings {
             let origin = Origin::Environment(variable);
             let sources: Vec<_> = sources.collect();
             // What somebody asked to keep is kept, built or not.
-            let is_kept = |path: &&PathBuf| self.sandbox.keeps.iter().any(|kept| kept.value == **path);
+            let is_kept = |path: &&PathBuf| self.test.keeps.iter().any(|kept| kept.value == **path);
             let is_within =
                 |path: &&PathBuf| sources.iter().any(|source| path.starts_with(source) && path != source);
             let copied = built.into_iter().filter(|path| is_within(path) && !is_kept(path));
             self.sandbox.copied_within = copied.cloned().collect();
-            self.sandbox.keeps.extend(sources.into_iter().cloned().map(|value| Setting { value, origin }));
+            self.test.keeps.extend(sources.into_iter().cloned().map(|value| Setting { value, origin }));
         }
         self
     }
@@ -298,9 +318,7 @@ impl Execution {
             jobs: jobs.unwrap_or_else(|| default_jobs(capture.value && task.is_of_tests())),
             fail_fast: or(layer.fail_fast, false),
             capture,
-            timeout: layer.timeout.map_or(Setting::default(None), |timeout| timeout.map(Some)),
             list_timeout: or(layer.list_timeout, LIST_TIMEOUT),
-            fail_on_leak: or(layer.fail_on_leak, false),
             process: Process::Test,
         }
     }
@@ -319,10 +337,6 @@ impl Execution {
 
     /// This, unless no time is left.
     fn checked(self) -> Result<Self, SettingsError> {
-        let Setting { value, origin } = self.timeout;
-        if value.is_some_and(|time| time.is_zero()) {
-            return Err(SettingsError::NoTime { origin, whose: "test" });
-        }
         let Setting { value, origin } = self.list_timeout;
         if value.is_zero() {
             return Err(SettingsError::NoTime { origin, whose: "test binary" });
@@ -338,24 +352,18 @@ fn default_jobs(may_be_several: bool) -> Setting<NonZeroUsize> {
 }
 
 impl SandboxSettings {
-    fn of(layer: Layer) -> Result<Self, SettingsError> {
-        let network = or(layer.network, Network::default());
-        let limits = layer.limits.checked()?;
-        let policy = policy(&layer.levels, &limits, network)?;
-        let is_net_off = policy.level(Capability::Net) == Level::Off;
-        let (root, hide_package) = (or(layer.root, RootWord::default()), or(layer.hide_package, false));
+    fn of(layer: &mut Layer, test: &TestSettings) -> Result<Self, SettingsError> {
+        let policy = policy(&layer.levels, &test.limits, test.network)?;
+        let root = or(layer.root.take(), RootWord::default());
+        let hide_package = or(layer.hide_package, false);
         if hide_package.value && root.value != RootWord::Minimal {
             return Err(SettingsError::HidesPackage);
         }
         Ok(Self {
             policy,
-            network: network.map(|network| if is_net_off { Network::Host } else { network }),
-            limits,
             root,
             hide_package,
             trace_missing: or(layer.trace_missing, false),
-            binds: layer.binds,
-            keeps: layer.keeps,
             copied_within: Vec::new(),
             update: None,
         })
@@ -399,6 +407,7 @@ fn network_wish(network: Setting<Network>) -> Option<Setting<(Capability, Level)
 
 #[cfg(test)]
 mod tests {
+    use super::test::TestLayer;
     use super::*;
     use crate::cli::{RootKind, RootPath};
     use isotest_core::limits::{Limits, ProcessLimits, Rlimit};
@@ -408,7 +417,7 @@ mod tests {
         let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let capabilities = Capability::ALL.map(Capability::as_str);
         let caller = Caller { environment, directory: "/usr".into() };
-        Settings::of(Cli::read(words, &capabilities).unwrap(), &caller)
+        Said::of(Cli::read(words, &capabilities).unwrap(), &caller)?.settings()
     }
 
     fn settings(arguments: &[&str]) -> Result<Settings, SettingsError> {
@@ -471,12 +480,12 @@ mod tests {
             jobs: Setting::flag("--jobs", NonZeroUsize::new(5).unwrap()),
             fail_fast: Setting::flag("--fail-fast", true),
             capture: Setting::flag("--no-capture", false),
-            timeout: Setting::flag("--timeout", Some(Duration::from_secs(1))),
             list_timeout: Setting::flag("--list-timeout", Duration::from_secs(2)),
-            fail_on_leak: Setting::flag("--fail-on-leak", true),
             process: Process::Test,
         };
         assert_eq!(settings.execution, expected);
+        assert_eq!(settings.test.timeout, Setting::flag("--timeout", Some(Duration::from_secs(1))));
+        assert_eq!(settings.test.fail_on_leak, Setting::flag("--fail-on-leak", true));
         assert_eq!(settings.color, Setting::flag("--color", ColorChoice::Always));
         assert_eq!(settings.message_format, Setting::flag("--message-format", MessageFormat::Json));
     }
@@ -492,8 +501,8 @@ mod tests {
             "--network=own",
         ])
         .unwrap();
-        let SandboxSettings { root, hide_package, trace_missing, binds, keeps, network, .. } =
-            settings.sandbox;
+        let SandboxSettings { root, hide_package, trace_missing, .. } = settings.sandbox;
+        let TestSettings { binds, keeps, network, .. } = settings.test;
         assert_eq!(root, Setting::flag("--root", RootWord::Minimal));
         assert_eq!(hide_package, Setting::flag("--hide-package", true));
         assert_eq!(trace_missing, Setting::flag("--trace-missing", true));
@@ -516,7 +525,7 @@ mod tests {
             "--rlimit=core=0:unlimited",
         ])
         .unwrap()
-        .sandbox
+        .test
         .limits;
         let rlimits = vec![(Rlimit::Nofile, 64, 64), (Rlimit::Core, 0, u64::MAX)];
         let expected = Limits {
@@ -531,7 +540,7 @@ mod tests {
         assert_eq!(limits.limits(), expected);
         assert_eq!(limits.memory, Some(Setting::flag("--memory-limit", 1 << 20)));
         assert_eq!(limits.rlimits[0].origin, Origin::Flag("--rlimit"));
-        assert_eq!(settings(&[]).unwrap().sandbox.limits.limits(), Limits::default());
+        assert_eq!(settings(&[]).unwrap().test.limits.limits(), Limits::default());
     }
 
     #[test]
@@ -566,25 +575,28 @@ mod tests {
             jobs: Setting::default(available_parallelism().unwrap()),
             fail_fast: Setting::default(false),
             capture: Setting::default(true),
-            timeout: Setting::default(None),
             list_timeout: Setting::default(Duration::from_mins(1)),
-            fail_on_leak: Setting::default(false),
             process: Process::Test,
         };
         assert_eq!(settings.execution, expected);
         let sandbox = SandboxSettings {
             policy: Policy::of(&[]).unwrap(),
-            network: Setting::default(Network::Loopback),
-            limits: LimitSettings::default(),
             root: Setting::default(RootWord::Host),
             hide_package: Setting::default(false),
             trace_missing: Setting::default(false),
-            binds: Vec::new(),
-            keeps: Vec::new(),
             copied_within: Vec::new(),
             update: None,
         };
         assert_eq!(settings.sandbox, sandbox);
+        let test = TestSettings {
+            timeout: Setting::default(None),
+            fail_on_leak: Setting::default(false),
+            limits: LimitSettings::default(),
+            network: Setting::default(Network::Loopback),
+            binds: Vec::new(),
+            keeps: Vec::new(),
+        };
+        assert_eq!(settings.test, test);
         assert_eq!(settings.message_format, Setting::default(MessageFormat::Human));
         assert_eq!(settings.color, Setting::default(ColorChoice::Auto));
     }
@@ -614,15 +626,15 @@ mod tests {
     fn a_layer_below_the_environment_is_above_the_defaults() {
         let said = |jobs, time| Layer {
             jobs: Some(Ok(lower(jobs))),
-            timeout: Some(lower(time)),
+            test: TestLayer { timeout: Some(lower(time)), ..TestLayer::default() },
             fail_fast: Some(lower(true)),
             ..Layer::default()
         };
         let seven = NonZeroUsize::new(7).unwrap();
         let minute = Duration::from_mins(1);
-        let execution = with_lower(&["--no-fail-fast"], said(seven, minute)).unwrap().execution;
+        let Settings { execution, test, .. } = with_lower(&["--no-fail-fast"], said(seven, minute)).unwrap();
         assert_eq!(execution.jobs.origin, Origin::Environment("RUST_TEST_THREADS"));
-        assert_eq!(execution.timeout, lower(Some(minute)));
+        assert_eq!(test.timeout, lower(Some(minute)));
         assert_eq!(execution.fail_fast, Setting::flag("--no-fail-fast", false));
         assert_eq!(execution.list_timeout.origin, Origin::Default);
         let refused = with_lower(&[], said(seven, Duration::ZERO)).unwrap_err().to_string();
@@ -637,13 +649,13 @@ mod tests {
             rlimits: vec![lower((Rlimit::Nofile, 9, 9)), lower((Rlimit::Core, 0, 0))],
             ..LimitSettings::default()
         };
-        let layer = Layer { limits, levels, ..Layer::default() };
+        let layer = Layer { test: TestLayer { limits, ..TestLayer::default() }, levels, ..Layer::default() };
         let flags = ["--off", "net", "--rlimit", "nofile=64", "--swap-limit", "1KiB"];
-        let sandbox = with_lower(&flags, layer).unwrap().sandbox;
+        let Settings { sandbox, test, .. } = with_lower(&flags, layer).unwrap();
         assert_eq!(sandbox.policy.level(Capability::Net), Level::Off);
         assert_eq!(sandbox.policy.level(Capability::Io), Level::Off);
         assert_eq!(sandbox.policy.level(Capability::Memory), Level::Require);
-        let limits = sandbox.limits.limits();
+        let limits = test.limits.limits();
         assert_eq!((limits.memory, limits.swap), (Some(1), Some(1024)));
         assert_eq!(limits.process.rlimits, [(Rlimit::Core, 0, 0), (Rlimit::Nofile, 64, 64)]);
     }
@@ -668,16 +680,13 @@ mod tests {
             refusal(&["--memory-limit", "1MiB", "--off", "memory"]),
             "`memory` cannot be both `off` (`--off`) and `require` (`--memory-limit`)"
         );
-        assert_eq!(
-            settings(&["--memory-limit", "1MiB"]).unwrap().sandbox.limits.limits().memory,
-            Some(1 << 20)
-        );
+        assert_eq!(settings(&["--memory-limit", "1MiB"]).unwrap().test.limits.limits().memory, Some(1 << 20));
     }
 
     #[test]
     fn the_host_s_network_and_no_namespace_are_the_same_thing() {
-        let sandbox = settings(&["--off", "net"]).unwrap().sandbox;
-        assert_eq!(sandbox.network.value, Network::Host);
+        let test = settings(&["--off", "net"]).unwrap().test;
+        assert_eq!(test.network.value, Network::Host);
         let sandbox = settings(&["--network", "host"]).unwrap().sandbox;
         assert_eq!(sandbox.policy.level(Capability::Net), Level::Off);
         assert_eq!(
@@ -691,7 +700,7 @@ mod tests {
         let binds =
             settings(&["--bind", "lib", "--bind", "/usr/bin:ro", "--bind", "bin:rw", "--bind", "lib:cow"])
                 .unwrap()
-                .sandbox
+                .test
                 .binds;
         let bind = |path: &str, access| Bind { path: path.into(), access };
         let expected = [
@@ -709,7 +718,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a:b");
         std::fs::write(&path, "").unwrap();
-        let binds = settings(&["--bind", path.to_str().unwrap()]).unwrap().sandbox.binds;
+        let binds = settings(&["--bind", path.to_str().unwrap()]).unwrap().test.binds;
         assert_eq!(binds, [Setting::flag("--bind", Bind { path, access: BindAccess::ReadOnly })]);
     }
 
@@ -737,7 +746,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let pattern = directory.path().join("%p.profraw");
         let environment = [("LLVM_PROFILE_FILE", pattern.to_str().unwrap())];
-        let keeps = settings_with(&environment, &[]).unwrap().sandbox.keeps;
+        let keeps = settings_with(&environment, &[]).unwrap().test.keeps;
         let origin = Origin::Environment("LLVM_PROFILE_FILE");
         assert_eq!(keeps, [Setting { value: directory.path().to_owned(), origin }]);
     }
@@ -751,21 +760,21 @@ mod tests {
             let settings = settings_with(&asked, arguments).unwrap();
             settings.for_project(sources.iter(), [&target, &build])
         };
-        let Settings { execution, sandbox, .. } = of(&[]);
+        let Settings { execution, sandbox, test, .. } = of(&[]);
         assert_eq!((execution.jobs.value.get(), execution.process), (1, Process::Binary { threads: None }));
         assert_eq!(sandbox.update, Some(Update::Written("UPDATE_EXPECT")));
         let origin = Origin::Environment("UPDATE_EXPECT");
-        assert_eq!(sandbox.keeps, sources.clone().map(|value| Setting { value, origin }));
+        assert_eq!(test.keeps, sources.clone().map(|value| Setting { value, origin }));
         assert_eq!(sandbox.copied_within, std::slice::from_ref(&target));
         let threads = NonZeroUsize::new(2);
         for arguments in [&["-j", "2"][..], &["--", "--test-threads", "2"]] {
             assert_eq!(of(arguments).execution.process, Process::Binary { threads });
         }
         for arguments in [&["--discard-updates"][..], &["list"], &["shell"], &["exec", "--", "true"]] {
-            let Settings { execution, sandbox, .. } = of(arguments);
+            let Settings { execution, sandbox, test, .. } = of(arguments);
             assert_eq!(execution.process, Process::Test, "{arguments:?}");
             assert_eq!(sandbox.update, Some(Update::Discarded("UPDATE_EXPECT")));
-            assert_eq!((sandbox.keeps, sandbox.copied_within), (Vec::new(), Vec::new()));
+            assert_eq!((test.keeps, sandbox.copied_within), (Vec::new(), Vec::new()));
         }
         assert_eq!(of(&["--discard-updates"]).execution.jobs.value.get(), 3);
         assert_eq!(settings(&[]).unwrap().sandbox.update, None);
@@ -780,7 +789,7 @@ mod tests {
         let expected = "`--list-timeout 0s`: the time limit of a test binary must be greater than 0";
         assert_eq!(refusal(&["--list-timeout", "0s"]), expected);
         assert_eq!(
-            settings(&["--timeout", "1m 5s"]).unwrap().execution.timeout.value,
+            settings(&["--timeout", "1m 5s"]).unwrap().test.timeout.value,
             Some(Duration::from_secs(65))
         );
     }

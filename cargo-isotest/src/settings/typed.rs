@@ -5,6 +5,7 @@ use super::layer::Layer;
 use super::limits::LimitSettings;
 use super::paths;
 use super::setting::{Origin, Setting};
+use super::test::TestLayer;
 use crate::cli::{ExecutionArgs, Flags, LibtestWords, PolicyArgs, RunIgnored, SandboxArgs, SelectionArgs};
 use crate::invocation::Caller;
 use anstream::ColorChoice;
@@ -26,7 +27,7 @@ pub(super) fn flags(flags: Flags, filters: Vec<String>, caller: &Caller) -> Resu
         exact: given("--exact", names.exact),
         ignored: run_ignored.map(|which| Setting::flag("--run-ignored", which)),
         discard_updates: given("--discard-updates", updates.discard_updates),
-        limits: LimitSettings::typed(limits)?,
+        test: TestLayer { limits: LimitSettings::typed(limits)?, ..TestLayer::default() },
         levels: levels(&policy)?,
         message_format: format.message_format.map(|format| Setting::flag("--message-format", format)),
         color: color.map(|color| Setting::flag("--color", color)),
@@ -43,9 +44,12 @@ fn executed(typed: &ExecutionArgs, said: Layer) -> Layer {
         jobs: jobs.jobs.map(|jobs| Ok(Setting::flag("--jobs", jobs))),
         fail_fast: fail_fast.or(no_fail_fast),
         capture: given("--no-capture", capture.no_capture).map(negated),
-        timeout: timeout.timeout.map(|time| Setting::flag("--timeout", Duration::from(time))),
         list_timeout: listing.list_timeout.map(|time| Setting::flag("--list-timeout", Duration::from(time))),
-        fail_on_leak: given("--fail-on-leak", leaks.fail_on_leak),
+        test: TestLayer {
+            timeout: timeout.timeout.map(|time| Setting::flag("--timeout", Duration::from(time))),
+            fail_on_leak: given("--fail-on-leak", leaks.fail_on_leak),
+            ..said.test
+        },
         ..said
     }
 }
@@ -59,9 +63,12 @@ fn sandboxed(typed: SandboxArgs, said: Layer, caller: &Caller) -> Result<Layer, 
         root: chosen.transpose()?,
         hide_package: given("--hide-package", root.hide_package),
         trace_missing: given("--trace-missing", views.trace_missing),
-        binds: binds.collect::<Result<_, _>>()?,
-        keeps: keeps.collect::<Result<_, _>>()?,
-        network: views.network.map(|network| Setting::flag("--network", network)),
+        test: TestLayer {
+            binds: binds.collect::<Result<_, _>>()?,
+            keeps: keeps.collect::<Result<_, _>>()?,
+            network: views.network.map(|network| Setting::flag("--network", network)),
+            ..said.test
+        },
         ..said
     })
 }

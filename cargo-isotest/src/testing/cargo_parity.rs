@@ -1,6 +1,6 @@
 //! Comparison of test binaries, environments and listings with those of cargo and cargo-nextest.
 
-use crate::cargo::build::{self, Build};
+use crate::cargo::build::{self, Build, Workspace};
 use crate::cli::{CargoArgs, Cli};
 use crate::error::Error;
 use crate::harness::libtest::{self, Answer, LIST_ARGUMENTS, Listing};
@@ -89,7 +89,8 @@ impl Oracle {
 
     fn try_build(&self, flags: &[&str]) -> Result<Build, Error> {
         let words = ["cargo-isotest", "--offline"].iter().chain(flags).map(OsString::from);
-        Build::by(compile, &Cli::read(words, &[]).unwrap().flags.cargo, &self.caller)
+        let arguments = Cli::read(words, &[]).unwrap().flags.cargo;
+        Workspace::of(&arguments, &self.caller)?.build_by(compile, &arguments)
     }
 
     /// Returns the processes that `cargo test` starts, in order.

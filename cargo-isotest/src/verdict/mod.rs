@@ -5,7 +5,7 @@ mod counts;
 
 pub(crate) use counts::Counts;
 
-use crate::settings::Execution;
+use crate::settings::TestSettings;
 use isotest_core::outcome::Outcome;
 use isotest_core::step::StepError;
 
@@ -44,9 +44,9 @@ pub(crate) struct Rules {
     pub(crate) leaks_fail: bool,
 }
 
-impl From<&Execution> for Rules {
-    fn from(execution: &Execution) -> Self {
-        Self { leaks_fail: execution.fail_on_leak.value }
+impl From<&TestSettings> for Rules {
+    fn from(test: &TestSettings) -> Self {
+        Self { leaks_fail: test.fail_on_leak.value }
     }
 }
 

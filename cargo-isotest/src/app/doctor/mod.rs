@@ -13,7 +13,7 @@ use crate::invocation::Caller;
 use crate::remedy::{self, Obstacle, Place};
 use crate::sandboxes::roots;
 use crate::sandboxes::{self, Decided, RefusedViews, Shown};
-use crate::settings::{Bind, BindAccess, SandboxSettings, Setting, Settings};
+use crate::settings::{Bind, BindAccess, Setting, Settings};
 use diagnosis::{Condition, Diagnosis};
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::{Refusal, probe};
@@ -41,7 +41,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// # Errors
 /// When this host cannot be read, or the diagnosis cannot be written.
 pub(crate) fn execute(settings: &Settings, caller: &Caller) -> Result<End, Error> {
-    let diagnosis = diagnose(&settings.sandbox, caller)?;
+    let diagnosis = diagnose(settings, caller)?;
     match settings.message_format.value {
         MessageFormat::Human => write!(text::stdout(settings.color.value), "{}", text::human(&diagnosis)),
         MessageFormat::Json => text::json(&diagnosis, io::stdout()),
@@ -50,15 +50,15 @@ pub(crate) fn execute(settings: &Settings, caller: &Caller) -> Result<End, Error
     Ok(End::Exit(if diagnosis.met { Exit::Ok } else { Exit::CannotIsolate }))
 }
 
-fn diagnose(sandbox: &SandboxSettings, caller: &Caller) -> Result<Diagnosis, Error> {
+fn diagnose(settings: &Settings, caller: &Caller) -> Result<Diagnosis, Error> {
     let here = caller.directory.clone();
     let directories =
         Directories { workspace: here.clone(), packages: Vec::new(), target: here.clone(), build: here };
     let program = std::env::current_exe().map_err(Error::Host)?;
-    let mut sandbox = sandbox.clone();
-    sandbox.binds.push(Setting::default(Bind { path: program.clone(), access: BindAccess::ReadOnly }));
+    let mut settings = settings.clone();
+    settings.test.binds.push(Setting::default(Bind { path: program.clone(), access: BindAccess::ReadOnly }));
     let rooted = roots::of_host(&directories, caller);
-    let shown = [Shown::of(&sandbox, &rooted, caller)];
+    let shown = [Shown::of(&settings, &rooted, caller)];
     let plan = SandboxPlan {
         workload: Workload {
             program,
@@ -73,7 +73,7 @@ fn diagnose(sandbox: &SandboxSettings, caller: &Caller) -> Result<Diagnosis, Err
         inherit_stdio: false,
         output_bytes: 1 << 10,
     };
-    let (Decided { host, cgroups, resolved, .. }, attempted) = attempt(&sandbox, &shown, &plan)?;
+    let (Decided { host, cgroups, resolved, .. }, attempted) = attempt(&settings, &shown, &plan)?;
     let surroundings = probe::surroundings(&host);
     let (usage, refusals) = match attempted {
         Ok(record) => (record.usage, Vec::new()),
@@ -84,20 +84,21 @@ fn diagnose(sandbox: &SandboxSettings, caller: &Caller) -> Result<Diagnosis, Err
     let conditions = conditions(&resolved.isolation.states, &usage, &refusals);
     let place = Place { surroundings: &surroundings, cgroups: &host.cgroups };
     let remedies = remedy::remedies(&obstacles(&resolved.isolation.states, refusals), place);
-    let met =
-        conditions.iter().all(|(capability, condition)| is_enough(&sandbox.policy, *capability, condition));
+    let met = conditions
+        .iter()
+        .all(|(capability, condition)| is_enough(&settings.sandbox.policy, *capability, condition));
     Ok(Diagnosis { surroundings, cgroup_layout: layout, conditions, remedies, met })
 }
 
 /// Executes the plan. Where the kernel refuses a copy-on-write view, retries without the view, as a run does.
 fn attempt(
-    sandbox: &SandboxSettings,
+    settings: &Settings,
     shown: &[Shown<'_>],
     plan: &SandboxPlan,
 ) -> Result<(Decided, Result<Record, StepError>), Error> {
     let mut refused = RefusedViews::default();
     loop {
-        let decided = Decided::of(sandbox, 1, shown, &refused)?;
+        let decided = Decided::of(settings, 1, shown, &refused)?;
         let template = &decided.resolved.template;
         let attempted = trial::attempt(template, &decided.cgroups, plan).map_err(Error::Host)?;
         match &attempted {

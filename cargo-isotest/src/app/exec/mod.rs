@@ -4,7 +4,7 @@ mod attend;
 mod screen;
 mod signals;
 
-use crate::app::session;
+use crate::app::session::CommandSession;
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::invocation::Caller;
@@ -14,7 +14,7 @@ use crate::sandboxes::Sandboxes;
 use crate::sandboxes::missing_paths;
 use crate::sandboxes::roots;
 use crate::schedule::slot_environment;
-use crate::settings::{Command, Settings};
+use crate::settings::{Command, Said, Settings};
 use crate::verdict::{Rules, Testimony, Verdict, judge};
 use anstream::AutoStream;
 use isotest_core::limits::Limits;
@@ -33,9 +33,11 @@ use std::thread;
 ///
 /// # Errors
 /// What keeps it from being executed.
-pub(crate) fn execute(command: &Command, settings: &Settings, caller: &Caller) -> Result<End, Error> {
+pub(crate) fn execute(command: &Command, said: Said, caller: &Caller) -> Result<End, Error> {
+    let session = CommandSession::of(said, caller)?;
+    let settings = &session.settings;
     let usage_json = command.usage_json.as_deref().map(UsageFile::create).transpose()?;
-    let record = session::of_command(command, settings, caller, |sandboxes| {
+    let record = session.with(command, caller, |sandboxes| {
         attended(workload(command, caller, sandboxes), Sandboxes::FIRST, settings, sandboxes)
     })?;
     usage_json.map_or(Ok(()), |file| file.write(&verdict(&record, settings), &record))?;
@@ -62,7 +64,7 @@ pub(crate) fn unattended(
     sandboxes: &Sandboxes,
     caller: &Caller,
 ) -> SandboxPlan {
-    plan(workload(command, caller, sandboxes), settings, sandboxes.limits.clone())
+    plan(workload(command, caller, sandboxes), settings, settings.test.limits.limits())
 }
 
 /// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
@@ -81,7 +83,8 @@ pub(crate) fn attended(
         let mut isolation = sandboxes.isolation.clone();
         isolation.remarks.extend(Listener::remark(&listener));
         say(settings, &report::before_command(&isolation));
-        let attempt = slot.launch_last(&attended_by_us(plan(workload, settings, sandboxes.limits.clone())));
+        let attempt =
+            slot.launch_last(&attended_by_us(plan(workload, settings, settings.test.limits.limits())));
         let id = AttemptId::FIRST;
         roster.started(0, Started { id, test: 0, is_first: true, zygote: slot.zygote() });
         let record = finish(attempt, template, settings, &signals);
@@ -93,7 +96,7 @@ pub(crate) fn attended(
 fn plan(workload: Workload, settings: &Settings, limits: Limits) -> SandboxPlan {
     SandboxPlan {
         workload,
-        timeout: settings.execution.timeout.value,
+        timeout: settings.test.timeout.value,
         limits,
         measured: true,
         inherit_stdio: true,
@@ -160,7 +163,7 @@ pub(crate) fn say(settings: &Settings, text: &str) {
 
 /// The verdict on a command, which no harness speaks for.
 fn verdict(record: &Record, settings: &Settings) -> Verdict {
-    judge(&record.outcome, Testimony::Agrees, Rules::from(&settings.execution))
+    judge(&record.outcome, Testimony::Agrees, Rules::from(&settings.test))
 }
 
 /// How we end when the command has.

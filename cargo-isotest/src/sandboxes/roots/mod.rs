@@ -11,7 +11,7 @@ use crate::cargo::build::{Build, Directories};
 use crate::cli::{RootKind, RootPath, RootWord};
 use crate::error::Error;
 use crate::invocation::Caller;
-use crate::settings::SandboxSettings;
+use crate::settings::{SandboxSettings, Settings, TestSettings};
 use crate::testcase::TestBinary;
 use image::{ImageError, Opened};
 use isotest_core::closure::{Closure, ElfError, Files, Kind, Lack};
@@ -83,13 +83,14 @@ impl RootError {
 ///
 /// # Errors
 /// When a root is unusable, or a binary cannot be executed in it.
-pub(crate) fn of_tests(sandbox: &SandboxSettings, build: &Build, caller: &Caller) -> Result<Roots, Error> {
+pub(crate) fn of_tests(settings: &Settings, build: &Build, caller: &Caller) -> Result<Roots, Error> {
+    let sandbox = &settings.sandbox;
     let roots = match &sandbox.root.value {
         RootWord::Host => Roots::of_one(of_host(&build.directories, caller)),
         RootWord::Minimal => return minimal(sandbox, &build.binaries, caller),
         RootWord::At(at) => of_path(at, &build.directories, caller)?,
     };
-    roots.each.iter().try_for_each(|rooted| check(rooted, sandbox, &build.binaries))?;
+    roots.each.iter().try_for_each(|rooted| check(rooted, &settings.test, &build.binaries))?;
     Ok(Roots { binaries: build.binaries.clone(), ..roots })
 }
 
@@ -270,10 +271,10 @@ fn minimal(sandbox: &SandboxSettings, binaries: &[Arc<TestBinary>], caller: &Cal
 }
 
 /// Checks that all binaries can be executed in a root. Binaries with a runner may be for another architecture.
-fn check(rooted: &Rooted, sandbox: &SandboxSettings, binaries: &[Arc<TestBinary>]) -> Result<(), Error> {
+fn check(rooted: &Rooted, test: &TestSettings, binaries: &[Arc<TestBinary>]) -> Result<(), Error> {
     let Root::Tree(Tree { path: root, .. }) = &rooted.root else { return Ok(()) };
-    let binds = sandbox.binds.iter().map(|bind| bind.value.path.clone());
-    let binds = binds.chain(sandbox.keeps.iter().map(|keep| keep.value.clone()));
+    let binds = test.binds.iter().map(|bind| bind.value.path.clone());
+    let binds = binds.chain(test.keeps.iter().map(|keep| keep.value.clone()));
     let shared = rooted.directories.iter().cloned().chain(binds).collect();
     let files = Files::of_tree(root, shared)
         .map_err(|error| Error::Root { path: root.clone(), source: error.into() })?;

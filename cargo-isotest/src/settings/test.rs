@@ -1,0 +1,83 @@
+//! What holds for a test and can differ from test to test; pure.
+
+use super::error::SettingsError;
+use super::limits::LimitSettings;
+use super::paths::Bind;
+use super::setting::Setting;
+use crate::cli::Network;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Settings of one test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TestSettings {
+    /// After how long the test is killed.
+    pub(crate) timeout: Setting<Option<Duration>>,
+    /// Whether the test has failed if it leaves a process running.
+    pub(crate) fail_on_leak: Setting<bool>,
+    /// How much the test may use.
+    pub(crate) limits: LimitSettings,
+    /// The network.
+    pub(crate) network: Setting<Network>,
+    /// What is shown of the host besides the default.
+    pub(crate) binds: Vec<Setting<Bind>>,
+    /// What is written through to the host.
+    pub(crate) keeps: Vec<Setting<PathBuf>>,
+}
+
+/// What one source says of the settings of a test. What is absent or empty it does not speak of.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TestLayer {
+    pub(super) timeout: Option<Setting<Duration>>,
+    pub(super) fail_on_leak: Option<Setting<bool>>,
+    pub(super) limits: LimitSettings,
+    pub(super) network: Option<Setting<Network>>,
+    pub(super) binds: Vec<Setting<Bind>>,
+    pub(super) keeps: Vec<Setting<PathBuf>>,
+}
+
+impl TestLayer {
+    /// What this layer says, and where it is silent what a lower one says; of lists both.
+    pub(super) fn or(self, lower: Self) -> Self {
+        Self {
+            timeout: self.timeout.or(lower.timeout),
+            fail_on_leak: self.fail_on_leak.or(lower.fail_on_leak),
+            limits: self.limits.or(lower.limits),
+            network: self.network.or(lower.network),
+            binds: [self.binds, lower.binds].concat(),
+            keeps: [self.keeps, lower.keeps].concat(),
+        }
+    }
+}
+
+impl Default for TestSettings {
+    fn default() -> Self {
+        Self {
+            timeout: Setting::default(None),
+            fail_on_leak: Setting::default(false),
+            limits: LimitSettings::default(),
+            network: Setting::default(Network::default()),
+            binds: Vec::new(),
+            keeps: Vec::new(),
+        }
+    }
+}
+
+impl TestSettings {
+    /// What a layer says, and the defaults.
+    pub(super) fn of(layer: TestLayer) -> Result<Self, SettingsError> {
+        let defaults = Self::default();
+        let timeout = layer.timeout.map_or(defaults.timeout, |timeout| timeout.map(Some));
+        if timeout.value.is_some_and(|time| time.is_zero()) {
+            return Err(SettingsError::NoTime { origin: timeout.origin, whose: "test" });
+        }
+        Ok(Self {
+            timeout,
+            fail_on_leak: layer.fail_on_leak.unwrap_or(defaults.fail_on_leak),
+            limits: layer.limits.checked()?,
+            network: layer.network.unwrap_or(defaults.network),
+            binds: layer.binds,
+            keeps: layer.keeps,
+        })
+    }
+}
