@@ -11,10 +11,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Limits of the readahead of the workspace, and of libraries.
-const FILES_MOST: usize = 10_000;
-const BYTES_MOST: u64 = 64 << 20;
+const MAX_FILES: usize = 10_000;
+const MAX_BYTES: u64 = 64 << 20;
 /// Limit of the readahead of executables, whose debug information is large and rarely read.
-const PROGRAM_BYTES_MOST: u64 = 1 << 30;
+const MAX_PROGRAM_BYTES: u64 = 1 << 30;
 
 /// Length of one readahead request. The kernel silently truncates requests to the larger of a device's `read_ahead_kb`,
 /// by default 128, and `max_sectors_kb` (force_page_cache_ra() in Linux's mm/readahead.c).
@@ -29,11 +29,11 @@ pub(crate) fn page_cache(build: &Build) {
     let inherited = build.binaries.first().and_then(|binary| binary.library_path());
     let programs = build.programs.iter().map(|program| (program, inherited));
     let programs: Vec<_> = tests.chain(programs).collect();
-    let mut left = Left { files: FILES_MOST, bytes: PROGRAM_BYTES_MOST };
+    let mut left = Left { files: MAX_FILES, bytes: MAX_PROGRAM_BYTES };
     for (program, _) in &programs {
         ahead.read(program, &mut left);
     }
-    let left = Left { files: FILES_MOST, bytes: BYTES_MOST };
+    let left = Left { files: MAX_FILES, bytes: MAX_BYTES };
     libraries(&programs, &mut ahead, left);
     workspace(&build.directories.workspace, &build.directories.target, &mut ahead, left);
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Schema version of [`Answer`]. A request may come from another version of the program.
 pub(crate) const SCHEMA: u32 = 1;
 /// Maximum length of an answer, in bytes.
-pub(crate) const BYTES_MOST: usize = 1 << 20;
+pub(crate) const MAX_BYTES: usize = 1 << 20;
 
 /// State of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ impl Answer {
         loop {
             let bytes = serde_json::to_vec(&self)?;
             let kept = self.attempts.len() / 2;
-            if bytes.len() <= BYTES_MOST || self.attempts.is_empty() {
+            if bytes.len() <= MAX_BYTES || self.attempts.is_empty() {
                 return Ok(bytes);
             }
             self.more += self.attempts.len() - kept;
@@ -83,13 +83,13 @@ mod tests {
         };
         let sent = |answer: Answer| {
             let bytes = answer.in_bytes().unwrap();
-            assert!(bytes.len() <= BYTES_MOST);
+            assert!(bytes.len() <= MAX_BYTES);
             let answer = Answer::of_bytes(&bytes).unwrap();
             (answer.attempts.len(), answer.more)
         };
         assert_eq!(sent(answer(1000, 100)), (1000, 0), "control");
         assert_eq!(sent(answer(1000, 2000)), (500, 500));
-        assert_eq!(sent(answer(1, BYTES_MOST)), (0, 1));
+        assert_eq!(sent(answer(1, MAX_BYTES)), (0, 1));
     }
 
     #[test]

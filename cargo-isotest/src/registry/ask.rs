@@ -1,6 +1,6 @@
 //! Requests to the runs on this machine: all at once, each with a bounded answer, all within one time limit.
 
-use super::answer::{Answer, BYTES_MOST};
+use super::answer::{Answer, MAX_BYTES};
 use super::place::{self, Opened, Place};
 use isotest_core::sys::{is_ready, readable, wait_for};
 use nix::sys::socket::sockopt::PeerCredentials;
@@ -23,13 +23,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Further time limit for a directory on a file system that does not respond.
 const GRACE: Duration = Duration::from_millis(500);
 /// Maximum number of this user's runs that are asked.
-const OWN_MOST: usize = 256;
+const MAX_OWN: usize = 256;
 /// Maximum number of runs of one other user that are asked.
-const EACH_MOST: usize = 64;
+const MAX_EACH: usize = 64;
 /// Maximum number of runs of all other users that are asked: a process may usually have 1024 descriptors.
-const OTHERS_MOST: usize = 256;
+const MAX_OTHERS: usize = 256;
 /// Maximum number of users whose runs are searched for.
-const USERS_MOST: usize = 256;
+const MAX_USERS: usize = 256;
 
 /// Run that was asked.
 #[derive(Debug)]
@@ -58,10 +58,10 @@ pub(crate) fn ask(only: Option<BTreeSet<i32>>) -> Found {
     let mut found = Found::default();
     if me.is_root() {
         users.extend(place::of_others(me.as_raw()));
-        if users.len() > USERS_MOST {
-            let more = users.len() - USERS_MOST;
+        if users.len() > MAX_USERS {
+            let more = users.len() - MAX_USERS;
             found.remarks.push(format!("runs of {more} users are not shown: too many users"));
-            users.truncate(USERS_MOST);
+            users.truncate(MAX_USERS);
         }
     }
     found.ask(users, only);
@@ -74,7 +74,7 @@ impl Found {
     fn ask(&mut self, users: Vec<(u32, Vec<Place>)>, only: Option<BTreeSet<i32>>) {
         let until = Instant::now() + PATIENCE;
         let (tell, told) = mpsc::channel();
-        let bounds = Arc::new(Bounds { only, others_left: AtomicUsize::new(OTHERS_MOST), until });
+        let bounds = Arc::new(Bounds { only, others_left: AtomicUsize::new(MAX_OTHERS), until });
         let mut waiting: Vec<_> = users.iter().map(|(user, _)| *user).collect();
         for (user, places) in users {
             let (tell, bounds) = (tell.clone(), Arc::clone(&bounds));
@@ -124,7 +124,7 @@ fn of_user(user: u32, places: &[Place], bounds: &Bounds) -> Found {
     let mut found = Found::default();
     let mut calls = Vec::new();
     let is_own = user == geteuid().as_raw();
-    let most = if is_own { OWN_MOST } else { EACH_MOST };
+    let most = if is_own { MAX_OWN } else { MAX_EACH };
     let (mut left_out, mut refused) = (0, Vec::new());
     for place in places {
         let (opened, names, is_cut) = match sockets(place) {
@@ -214,7 +214,7 @@ impl Call {
             Ok(0) => self.end = Some(Ok(())),
             Ok(length) => {
                 self.said.extend_from_slice(part.get(..length).unwrap_or_default());
-                if self.said.len() > BYTES_MOST {
+                if self.said.len() > MAX_BYTES {
                     self.said = Vec::new();
                     self.end = Some(Err("the answer is too long".to_owned()));
                 }

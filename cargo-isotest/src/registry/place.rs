@@ -16,7 +16,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Maximum number of directory entries that are read.
-const ENTRIES_MOST: usize = 4096;
+const MAX_ENTRIES: usize = 4096;
 
 /// Candidate for the registry directory of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl Opened {
         let (mut names, mut read) = (BTreeSet::new(), 0);
         for entry in listed.iter() {
             read += 1;
-            if read > ENTRIES_MOST {
+            if read > MAX_ENTRIES {
                 return Ok((names, true));
             }
             let name = entry?.file_name().to_str().ok().filter(|name| is_of_run(name)).map(str::to_owned);

@@ -4,7 +4,7 @@ use isotest_core::enumerate;
 use isotest_core::record::Record;
 
 /// Maximum number of paths named in a remark; the JSON has all.
-const NAMED_MOST: usize = 20;
+const MAX_NAMED: usize = 20;
 
 /// Removes paths from the record that the host does not have either, and adds a remark on the rest.
 pub(crate) fn remark(record: &mut Record) {
@@ -14,7 +14,7 @@ pub(crate) fn remark(record: &mut Record) {
     if paths.is_empty() {
         return;
     }
-    let names = enumerate::paths(paths, NAMED_MOST);
+    let names = enumerate::paths(paths, MAX_NAMED);
     record.remarks.push(format!(
         "not found in the sandbox, but present on the host: {names}; `--bind PATH` makes a path visible"
     ));

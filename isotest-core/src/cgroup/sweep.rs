@@ -16,7 +16,7 @@ pub(super) const FREEZER: &str = "freezer.state";
 
 /// What the search for directories of dead runs may cost in one hierarchy, since there may be thousands of cgroups and every
 /// run begins with it. The unit is a look at a directory, about a microsecond.
-const COST_MOST: usize = 500;
+const MAX_COST: usize = 500;
 
 /// To read a directory costs so much more, with all its files.
 const COST_OF_READING: usize = 10;
@@ -36,7 +36,7 @@ pub(super) fn name_of_run() -> io::Result<String> {
 /// # Errors
 /// When it cannot be made or opened, or another run removes it at once; nothing is left behind then.
 pub(super) fn make_run(base: &Path, mount_point: &Path) -> io::Result<(PathBuf, Arc<File>)> {
-    sweep(base, mount_point, COST_MOST);
+    sweep(base, mount_point, MAX_COST);
     let run = base.join(name_of_run()?);
     fs::create_dir(&run)?;
     match locked(&run) {
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(is_there(1)?, [false, true, false, true, false, true]);
         assert_eq!(is_there(1 + COST_OF_READING + 1)?, [false, false, false, true, false, true]);
         assert_eq!(is_there(2 * (1 + COST_OF_READING) + 1)?, [false, false, false, false, false, true]);
-        assert_eq!(is_there(COST_MOST)?, [false; 6]);
+        assert_eq!(is_there(MAX_COST)?, [false; 6]);
         Ok(())
     }
 }

@@ -22,9 +22,9 @@ use std::os::unix::fs::FileExt;
 /// The size of the larger ELF header.
 const HEADER_BYTES: usize = 64;
 /// No dynamic section and no table of names is larger; a file that claims so is broken.
-const PART_BYTES_MOST: u64 = 64 << 20;
+const MAX_PART_BYTES: u64 = 64 << 20;
 /// A table of versions does not say how long it is; this is longer than any.
-const VERSIONS_BYTES_MOST: u64 = 256 << 10;
+const MAX_VERSIONS_BYTES: u64 = 256 << 10;
 
 /// Why a file has no [`Facts`].
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +99,7 @@ impl<'file> Parts<'file> {
     }
 
     fn bytes(&self, offset: u64, length: u64) -> Result<Vec<u8>, ElfError> {
-        if length > PART_BYTES_MOST {
+        if length > MAX_PART_BYTES {
             return Err(ParseError::IntegerOverflow.into());
         }
         let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
@@ -140,7 +140,7 @@ impl<'file> Parts<'file> {
         facts.skips_defaults =
             value(DT_FLAGS_1).is_some_and(|flags| flags & DF_1_NODEFLIB.cast_unsigned() != 0);
         if let (Some(address), Some(count)) = (value(DT_VERNEED), value(DT_VERNEEDNUM)) {
-            let table = self.loaded(address, VERSIONS_BYTES_MOST)?;
+            let table = self.loaded(address, MAX_VERSIONS_BYTES)?;
             for (need, versions) in VerNeedIterator::new(endian, class, count, 0, &table) {
                 // What is weak is missed with a warning.
                 let versions = versions.filter(|version| version.vna_flags & VER_FLG_WEAK == 0);
@@ -149,7 +149,7 @@ impl<'file> Parts<'file> {
             }
         }
         if let (Some(address), Some(count)) = (value(DT_VERDEF), value(DT_VERDEFNUM)) {
-            let table = self.loaded(address, VERSIONS_BYTES_MOST)?;
+            let table = self.loaded(address, MAX_VERSIONS_BYTES)?;
             for (_, mut names) in VerDefIterator::new(endian, class, count, 0, &table) {
                 // The first name is the version's own; the others are those it inherits from.
                 facts.versions_defined.extend(names.next().map(|own| name(own.vda_name.into())).transpose()?);

@@ -12,10 +12,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// A directory with more entries is not worth descending into.
-const ENTRIES_MOST: usize = 2000;
+const MAX_ENTRIES: usize = 2000;
 
 /// So many entries of each directory are looked at for their owners: where one is another's, others are as a rule.
-const OWNERS_MOST: usize = 256;
+const MAX_OWNERS: usize = 256;
 
 /// Looks at `roots`.
 pub fn read(roots: &[PathBuf], host: &Host) -> Originals {
@@ -48,7 +48,7 @@ fn foreign(root: &Path, roots: &[PathBuf], host: &Host) -> Option<Foreign> {
         roots.iter().filter(|outer| root.starts_with(outer)).min_by_key(|outer| outer.as_os_str().len())?;
     let may_change = |path: &Path| access(path, AccessFlags::W_OK).is_ok();
     let (mut found, mut changeable) = (Vec::new(), may_change(root));
-    let (mut directories, mut left) = (VecDeque::from([root.to_path_buf()]), OWNERS_MOST);
+    let (mut directories, mut left) = (VecDeque::from([root.to_path_buf()]), MAX_OWNERS);
     while let Some(directory) = directories.pop_front() {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten().take(left) {
             left -= 1;
@@ -95,7 +95,7 @@ fn listing(directory: &Path, host: &Host) -> io::Result<Listing> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         entries.push((entry.path(), original(&entry, host)?));
-        if entries.len() > ENTRIES_MOST {
+        if entries.len() > MAX_ENTRIES {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
     }

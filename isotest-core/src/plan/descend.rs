@@ -10,13 +10,13 @@ use crate::host::{Host, Listing, Original};
 use std::path::{Path, PathBuf};
 
 /// The most views that one directory is taken apart into: each is an overlay for every attempt that has written.
-const VIEWS_MOST: usize = 32;
+const MAX_VIEWS: usize = 32;
 /// The most mounts, read-only ones included.
-const MOUNTS_MOST: usize = 128;
+const MAX_MOUNTS: usize = 128;
 /// The most that is copied of files, which every zygote keeps in memory.
-const COPIED_BYTES_MOST: u64 = 16 << 20;
+const MAX_COPIED_BYTES: u64 = 16 << 20;
 /// The largest page of any machine: a copy takes whole ones.
-const PAGE_BYTES_MOST: u64 = 64 << 10;
+const MAX_PAGE_BYTES: u64 = 64 << 10;
 
 /// What stands for one directory.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ pub(super) fn descend(
     let top = way.listing(root).ok_or("and its entries are too many or cannot be read")?;
     way.take_apart(top, &mut parts);
     let descent = parts.descent(&way, wanted);
-    if descent.views.len() + descent.read_only.len() + descent.mounts.len() > MOUNTS_MOST {
+    if descent.views.len() + descent.read_only.len() + descent.mounts.len() > MAX_MOUNTS {
         return Err("and too many of its entries would have to be mounted");
     }
     Ok(descent)
@@ -131,14 +131,14 @@ impl<'host> Way<'host> {
 impl Parts<'_> {
     fn descent(mut self, way: &Way<'_>, wanted: &[PathBuf]) -> Descent {
         self.directories.sort_by_key(|directory| !wanted.iter().any(|path| path.starts_with(directory)));
-        let beyond = self.directories.split_off(self.directories.len().min(VIEWS_MOST));
+        let beyond = self.directories.split_off(self.directories.len().min(MAX_VIEWS));
         self.descent.views = self.directories.iter().map(|path| path.to_path_buf()).collect();
         self.files.sort_unstable();
         let (mut copied, mut uncopied) = (0, Vec::new());
         for (bytes, path) in &self.files {
             copied += bytes;
-            self.descent.lower.push(if copied <= COPIED_BYTES_MOST {
-                self.descent.room += bytes.next_multiple_of(PAGE_BYTES_MOST);
+            self.descent.lower.push(if copied <= MAX_COPIED_BYTES {
+                self.descent.room += bytes.next_multiple_of(MAX_PAGE_BYTES);
                 Entry::Copy { from: path.to_path_buf(), to: way.at(path) }
             } else {
                 uncopied.push(*path);
@@ -211,20 +211,20 @@ mod tests {
         let top = [names, named(&["data"], &Original::Directory)].concat();
         let host = host(vec![listing("/home/u", top), listing("/home/u/data", Vec::new())]);
         let descent = of(&host, &["/home/u/d59/project"]).unwrap();
-        assert_eq!((descent.views.len(), descent.views[0].as_path()), (VIEWS_MOST, Path::new("/home/u/d59")));
-        assert_eq!((descent.excess, descent.read_only.len()), (60 - VIEWS_MOST, 60 - VIEWS_MOST));
+        assert_eq!((descent.views.len(), descent.views[0].as_path()), (MAX_VIEWS, Path::new("/home/u/d59")));
+        assert_eq!((descent.excess, descent.read_only.len()), (60 - MAX_VIEWS, 60 - MAX_VIEWS));
     }
 
     #[test]
     fn of_too_large_files_the_smallest_are_copied() {
-        let files = [("a", COPIED_BYTES_MOST), ("b", 1), ("c", 2)];
+        let files = [("a", MAX_COPIED_BYTES), ("b", 1), ("c", 2)];
         let files = files.map(|(name, bytes)| (name.to_owned(), Original::File { bytes }));
         let top = [files.to_vec(), named(&["data"], &Original::Directory)].concat();
         let host = host(vec![listing("/home/u", top), listing("/home/u/data", Vec::new())]);
         let descent = of(&host, &[]).unwrap();
         let is_copied = |entry: &&Entry| matches!(entry, Entry::Copy { .. });
         assert_eq!(descent.lower.iter().filter(is_copied).count(), 2);
-        assert_eq!(descent.room, 2 * PAGE_BYTES_MOST);
+        assert_eq!(descent.room, 2 * MAX_PAGE_BYTES);
         assert_eq!((descent.read_only, descent.excess), (vec!["/home/u/a".into()], 1));
     }
 

@@ -13,7 +13,7 @@ const HIDDEN: [&str; 8] = ["user", "dbus", "docker", "containerd", "podman", "cr
 const ACCOUNTS: [&str; 3] = ["nslcd", "samba/winbindd", "systemd/userdb"];
 
 /// Every attempt has its own copy of each mount.
-const MOUNTS_MOST: usize = 256;
+const MAX_MOUNTS: usize = 256;
 
 /// What is seen of it, and what a reader of the report should know about that.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub(super) fn seen(host: &Host) -> Seen {
             return Seen { remark, ..Seen::default() };
         }
     };
-    let mut tree = Tree { run, entries: Vec::new(), mounts_left: MOUNTS_MOST, emptied: Vec::new() };
+    let mut tree = Tree { run, entries: Vec::new(), mounts_left: MAX_MOUNTS, emptied: Vec::new() };
     let shown =
         run.entries.iter().filter(|entry| !is_among(&HIDDEN, &entry.path) && !is_registry(&entry.path));
     shown.for_each(|entry| tree.add(entry));
@@ -159,9 +159,9 @@ mod tests {
         };
         let entries = || vec![entry("a", Kind::Directory), entry("b", Kind::Directory)];
         let all = |few, many| decided(entries(), vec![("a", files("a", few)), ("b", files("b", many))]);
-        let fitting = all(1, MOUNTS_MOST - 1);
-        assert_eq!((fitting.tree.len(), fitting.remark), (2 + MOUNTS_MOST, None));
-        let seen = all(2, MOUNTS_MOST - 1);
+        let fitting = all(1, MAX_MOUNTS - 1);
+        assert_eq!((fitting.tree.len(), fitting.remark), (2 + MAX_MOUNTS, None));
+        let seen = all(2, MAX_MOUNTS - 1);
         assert_eq!(seen.tree.len(), 4);
         let text = "`/run/b` is empty: it has sockets of the host, and too much besides";
         assert_eq!(seen.remark.as_deref(), Some(text));

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 /// The most descriptors of one process.
 const MOST: usize = 1000;
 /// The most descriptors that are named at the other end of one.
-const PEERS_MOST: usize = 16;
+const MAX_PEERS: usize = 16;
 
 /// The sockets of one network namespace, by their numbers.
 #[derive(Debug, Default)]
@@ -170,7 +170,7 @@ pub(super) fn find_peers(processes: &mut [Process], tables: &[Sockets]) {
     }
     let of = |peers: &BTreeMap<u64, Vec<Peer>>, inode| {
         let all = peers.get(&inode).map_or(&[][..], Vec::as_slice);
-        let named = all.get(..PEERS_MOST).unwrap_or(all);
+        let named = all.get(..MAX_PEERS).unwrap_or(all);
         (named.to_vec(), all.len() - named.len())
     };
     for process in processes {
@@ -221,7 +221,7 @@ mod tests {
             threads: Vec::new(),
             details: Some(Details { descriptors: Some(descriptors), ..Details::default() }),
         };
-        for crowd in [PEERS_MOST, PEERS_MOST + 3] {
+        for crowd in [MAX_PEERS, MAX_PEERS + 3] {
             let mut processes = vec![process(2, vec![end(0, false)])];
             processes.extend((0..crowd).map(|_| process(3, vec![end(1, true)])));
             find_peers(&mut processes, &[]);
@@ -229,7 +229,7 @@ mod tests {
                 Some(Target::Pipe { peers, peers_more, .. }) => Some((peers.len(), *peers_more)),
                 _ => None,
             };
-            assert_eq!(of(&processes[0]), Some((PEERS_MOST, crowd - PEERS_MOST)));
+            assert_eq!(of(&processes[0]), Some((MAX_PEERS, crowd - MAX_PEERS)));
             assert_eq!(of(&processes[1]), Some((1, 0)));
         }
     }

@@ -6,7 +6,7 @@ use procfs::{FromRead, ProcResult};
 use std::io::Read;
 
 /// So much of what a process was started with is looked at: it may be megabytes of each.
-pub(super) const STRINGS_MOST: usize = 64 << 10;
+pub(super) const MAX_STRINGS: usize = 64 << 10;
 
 /// A file of `/proc/PID`, where names and paths need not be UTF-8.
 pub(super) fn read<T: FromRead>(process: &process::Process, file: &str) -> ProcResult<T> {

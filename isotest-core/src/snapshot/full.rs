@@ -1,7 +1,7 @@
 //! What a full picture has besides the tree.
 
 use super::descriptors::{self, Sockets};
-use super::files::{Bytes, STRINGS_MOST, beginning};
+use super::files::{Bytes, MAX_STRINGS, beginning};
 use super::unseen::Gaps;
 use super::{Capabilities, Details, Limit, Mount, MountNamespace, Process, Thread, Wait, WaitsFor, waits};
 use crate::host::probe::unescaped;
@@ -12,10 +12,10 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// The most descriptors of one poll(2) that are told.
-const POLLED_MOST: usize = 32;
+const MAX_POLLED: usize = 32;
 
 /// So much is read of the mounts of one namespace.
-const MOUNTS_MOST: usize = 256 << 10;
+const MAX_MOUNTS: usize = 256 << 10;
 
 /// What processes share, and is looked at once.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ pub(super) fn details(
     }
     if let Some(mount) = number("mnt") {
         surroundings.mounts.entry(mount).or_insert_with(|| {
-            let lines = beginning(seen, "mountinfo", (MOUNTS_MOST, b'\n'), gaps);
+            let lines = beginning(seen, "mountinfo", (MAX_MOUNTS, b'\n'), gaps);
             bytes += lines.as_ref().map_or(0, Bytes::len);
             mounts(lines, gaps)
         });
@@ -59,7 +59,7 @@ pub(super) fn details(
     let details = Details {
         exe: gaps.seen("exe", seen.exe()),
         cwd: gaps.seen("cwd", seen.cwd()),
-        environ: beginning(seen, "environ", (STRINGS_MOST, 0), gaps).map(|variables| {
+        environ: beginning(seen, "environ", (MAX_STRINGS, 0), gaps).map(|variables| {
             bytes += variables.len();
             let variables = variables.strings().into_iter();
             let pair = |variable: String| {
@@ -168,7 +168,7 @@ pub(super) fn wait(seen: &process::Process, gaps: &mut Gaps) -> Wait {
 }
 
 fn polled(seen: &process::Process, address: u64, count: usize) -> ProcResult<Vec<i32>> {
-    let mut array = vec![0; count.min(POLLED_MOST) * 8];
+    let mut array = vec![0; count.min(MAX_POLLED) * 8];
     seen.mem()?.read_exact_at(&mut array, address)?;
     Ok(waits::descriptors_in(&array))
 }

@@ -1,7 +1,7 @@
 //! Taking a picture: the tree of processes and threads.
 
 use super::census::Census;
-use super::files::{Bytes, STRINGS_MOST, beginning, read};
+use super::files::{Bytes, MAX_STRINGS, beginning, read};
 use super::full::{self, Surroundings};
 use super::unseen::{Gaps, why};
 use super::{Picture, Process, Thread};
@@ -20,22 +20,22 @@ pub enum Extent {
 }
 
 /// The most processes in a picture.
-const PROCESSES_MOST: usize = 500;
+const MAX_PROCESSES: usize = 500;
 /// The most threads in a picture.
-const THREADS_MOST: usize = 2000;
+const MAX_THREADS: usize = 2000;
 /// So much is kept of the processes of a picture before all that follow are looked at in short.
-const BYTES_MOST: usize = 4 << 20;
+const MAX_BYTES: usize = 4 << 20;
 /// So much of its arguments is looked at then.
 const ARGUMENTS_IN_SHORT: usize = 1 << 10;
 /// What has not been looked at after so much time is left out.
-const TIME_MOST: Duration = Duration::from_secs(2);
+const MAX_TIME: Duration = Duration::from_secs(2);
 
 /// Takes a picture of all descendants of `init`, which is not in it.
 ///
 /// # Errors
 /// When init is gone or `/proc` cannot be read.
 pub fn take(init: i32, extent: Extent) -> ProcResult<Picture> {
-    take_within(init, extent, BYTES_MOST)
+    take_within(init, extent, MAX_BYTES)
 }
 
 fn take_within(init: i32, extent: Extent, bytes: usize) -> ProcResult<Picture> {
@@ -45,7 +45,7 @@ fn take_within(init: i32, extent: Extent, bytes: usize) -> ProcResult<Picture> {
         extent,
         level: outer.map_or(usize::MAX, |ids| ids.len().saturating_sub(1)),
         now: Uptime::current()?.uptime_duration(),
-        until: Instant::now() + TIME_MOST,
+        until: Instant::now() + MAX_TIME,
         threads: 0,
         bytes,
         bytes_most: bytes,
@@ -54,8 +54,8 @@ fn take_within(init: i32, extent: Extent, bytes: usize) -> ProcResult<Picture> {
     };
     let mut processes = Vec::new();
     for (pid, parent) in census.attempt(init) {
-        if processes.len() >= PROCESSES_MOST {
-            camera.gaps.note("process", format!("only {PROCESSES_MOST} are looked at"));
+        if processes.len() >= MAX_PROCESSES {
+            camera.gaps.note("process", format!("only {MAX_PROCESSES} are looked at"));
         } else if Instant::now() >= camera.until {
             camera.gaps.note("process", "there was no time left for it");
         } else {
@@ -95,7 +95,7 @@ impl Camera {
         let is_in_short = self.bytes == 0;
         let mut command = None;
         if is_alive {
-            let most = if is_in_short { ARGUMENTS_IN_SHORT } else { STRINGS_MOST };
+            let most = if is_in_short { ARGUMENTS_IN_SHORT } else { MAX_STRINGS };
             command = beginning(&seen, "cmdline", (most, 0), &mut self.gaps);
         }
         let threads = self.threads(pid, is_alive);
@@ -133,8 +133,8 @@ impl Camera {
         ids.sort_unstable();
         let mut threads = Vec::new();
         for tid in ids {
-            if self.threads >= THREADS_MOST {
-                self.gaps.note("thread", format!("only {THREADS_MOST} are looked at"));
+            if self.threads >= MAX_THREADS {
+                self.gaps.note("thread", format!("only {MAX_THREADS} are looked at"));
             } else if Instant::now() >= self.until {
                 self.gaps.note("thread", "there was no time left for it");
             } else {
@@ -212,7 +212,7 @@ mod tests {
         while !is_whole(&take(pid, Extent::Full)?) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(10));
         }
-        let pictures = [BYTES_MOST, 1, 0].map(|bytes| take_within(pid, Extent::Full, bytes)).into_iter();
+        let pictures = [MAX_BYTES, 1, 0].map(|bytes| take_within(pid, Extent::Full, bytes)).into_iter();
         let pictures = pictures.collect::<ProcResult<Vec<_>>>();
         parent.kill()?;
         parent.wait()?;
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn of_very_much_only_the_beginning_is_kept() -> Result<(), Box<dyn Error>> {
-        let much = "x".repeat(STRINGS_MOST);
+        let much = "x".repeat(MAX_STRINGS);
         let init = i32::try_from(std::process::id())?;
         for (long, command) in
             [("", vec!["sh", "-c", "read _", ""]), (much.as_str(), vec!["sh", "-c", "read _"])]

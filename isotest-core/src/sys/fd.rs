@@ -35,14 +35,14 @@ pub(crate) fn standard_input() -> io::Result<OwnedFd> {
 }
 
 /// More than the longest list of descriptors that is sent.
-const DESCRIPTORS_MOST: usize = 16;
+const MAX_DESCRIPTORS: usize = 16;
 
 /// recvmsg(2): how many bytes have come, and the descriptors that came with them, which are closed on exec.
 ///
 /// # Errors
 /// Those of recvmsg(2); `ENOBUFS` if there were more than 16 descriptors.
 pub(crate) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
-    let mut space = cmsg_space!([RawFd; DESCRIPTORS_MOST]);
+    let mut space = cmsg_space!([RawFd; MAX_DESCRIPTORS]);
     let mut parts = [IoSliceMut::new(bytes)];
     let message =
         recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;

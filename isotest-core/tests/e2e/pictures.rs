@@ -123,13 +123,13 @@ fn crowd(suite: &Suite) -> Kept {
 }
 
 fn large_crowd(suite: &Suite) -> Kept {
-    const BYTES_MOST: usize = 6 << 20;
+    const MAX_BYTES: usize = 6 << 20;
     let mut wish = suite.wish();
     wish.environment.extend((0..4).map(|n| (format!("V{n}").into(), "x".repeat(60 << 10).into())));
     let picture = when_ready(suite, &wish, &["spawn_many", "400", LONG], "spawned 400")?;
     let environments = picture.processes.iter().filter_map(|one| one.details.as_ref()?.environ.as_ref());
     let bytes: usize = environments.clone().flatten().map(|(name, value)| name.len() + value.len()).sum();
-    assert!(bytes < BYTES_MOST, "{bytes}");
+    assert!(bytes < MAX_BYTES, "{bytes}");
     let left_out = picture.unseen.iter().filter(|unseen| unseen.what == "details");
     let left_out = usize::try_from(left_out.map(|unseen| unseen.count).sum::<u64>())?;
     assert_eq!(environments.count() + left_out, picture.processes.len());

@@ -16,9 +16,9 @@ const EACH_OTHER: Duration = Duration::from_secs(1);
 /// Time limit for inspecting the runs of all other users.
 const ALL_OTHERS: Duration = Duration::from_secs(10);
 /// Maximum number of attempts shown of a run that cannot be inspected.
-const TOLD_MOST: usize = 256;
+const MAX_TOLD: usize = 256;
 /// Maximum number of ids named for an ambiguous name.
-const IDS_MOST: usize = 10;
+const MAX_IDS: usize = 10;
 /// Maximum length of a test's or binary's name, in bytes; longer names are cut.
 const NAME_BYTES: usize = 1024;
 
@@ -90,13 +90,13 @@ pub(crate) fn runs(extent: Extent, wanted: Option<&str>) -> Result<Seen, Error> 
     runs.retain(|run| !run.attempts.is_empty());
     let attempts = runs.iter().flat_map(|run| &run.attempts);
     let mut ids: Vec<_> = attempts.map(|attempt| attempt.id.clone()).collect();
-    let more = ids.len().saturating_sub(IDS_MOST);
+    let more = ids.len().saturating_sub(MAX_IDS);
     match ids.len() {
         0 => Err(Error::NoAttempt { wanted: wanted.to_owned() }),
         1 => Ok(Seen { runs, remarks }),
-        2..=IDS_MOST => Err(Error::ManyAttempts { wanted: wanted.to_owned(), ids }),
+        2..=MAX_IDS => Err(Error::ManyAttempts { wanted: wanted.to_owned(), ids }),
         _ => {
-            ids.truncate(IDS_MOST);
+            ids.truncate(MAX_IDS);
             ids.push(format!("and {more} more"));
             Err(Error::ManyAttempts { wanted: wanted.to_owned(), ids })
         }
@@ -190,8 +190,8 @@ impl Look {
         is_known: bool,
     ) -> (Vec<Attempt>, usize) {
         if !is_known {
-            let told = presents.iter().take(TOLD_MOST).map(|present| unseen(present, pid));
-            return (told.collect(), presents.len().saturating_sub(TOLD_MOST));
+            let told = presents.iter().take(MAX_TOLD).map(|present| unseen(present, pid));
+            return (told.collect(), presents.len().saturating_sub(MAX_TOLD));
         }
         let below = self.census.descendants(pid).into_iter().map(|(pid, _)| pid);
         let mut zygotes: BTreeSet<_> = below.collect();

@@ -10,9 +10,9 @@ use std::io::{self, Read};
 use std::path::Path;
 
 /// Maximum length of a manifest or configuration, in bytes.
-const JSON_BYTES_MOST: u64 = 16 << 20;
+const MAX_JSON_BYTES: u64 = 16 << 20;
 /// Maximum depth of nested indexes.
-const INDEXES_MOST: usize = 4;
+const MAX_INDEXES: usize = 4;
 
 /// Execution parameters of a container image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,7 +213,7 @@ type Files = (String, Vec<(String, Option<String>)>);
 
 fn from_layout(directory: &File, index: Index) -> Result<Files, ImageError> {
     let mut index = index;
-    for _ in 0..INDEXES_MOST {
+    for _ in 0..MAX_INDEXES {
         let chosen = choose(index.manifests)?;
         let name = blob(&chosen.digest)?;
         let text = verified(directory, &name, hex(&chosen.digest)?)?;
@@ -329,7 +329,7 @@ fn open(directory: &File, name: &str) -> io::Result<File> {
 fn bytes(directory: &File, name: &str) -> Result<Vec<u8>, ImageError> {
     let read = || -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
-        open(directory, name)?.take(JSON_BYTES_MOST).read_to_end(&mut text)?;
+        open(directory, name)?.take(MAX_JSON_BYTES).read_to_end(&mut text)?;
         Ok(text)
     };
     read().map_err(|source| file_error(name, source))

@@ -14,7 +14,7 @@ const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const OTHERS: [(&[u8], &str); 2] = [(&[0xfd, b'7', b'z', b'X', b'Z'], "xz"), (b"BZh", "bzip2")];
 
 /// Maximum window size of a zstd stream, in memory.
-const WINDOW_BYTES_MOST: u64 = 128 << 20;
+const MAX_WINDOW_BYTES: u64 = 128 << 20;
 
 /// Returns a reader of the decompressed content.
 ///
@@ -61,7 +61,7 @@ impl<R: BufRead> Read for Frames<R> {
                 self.from = Some(from);
                 return Ok(0);
             }
-            let frame = StreamingDecoder::new_with_max_window_size(from, WINDOW_BYTES_MOST);
+            let frame = StreamingDecoder::new_with_max_window_size(from, MAX_WINDOW_BYTES);
             self.current = Some(Box::new(frame.map_err(io::Error::other)?));
         }
     }

@@ -12,17 +12,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// The longest list in bytes: it travels in one message.
-const BYTES_MOST: usize = 48 << 10;
+const MAX_BYTES: usize = 48 << 10;
 
 /// Below this depth a directory is one change, whatever is in it: each level costs descriptors and stack.
-const DEPTH_MOST: usize = 100;
+const MAX_DEPTH: usize = 100;
 
 /// Counts every file written and every path deleted, and lists the first of them.
 pub(super) fn list(uppers: &[Upper], private: &Private) -> ChangedPaths {
     let mut changes = Changes { found: ChangedPaths::default(), bytes: 0, private };
     for upper in uppers {
         if let Ok(directory) = openat(&upper.directory, ".", FLAGS, Mode::empty()) {
-            changes.below(directory.as_fd(), &upper.path, DEPTH_MOST);
+            changes.below(directory.as_fd(), &upper.path, MAX_DEPTH);
         }
     }
     changes.found.paths.sort();
@@ -74,7 +74,7 @@ impl Changes<'_> {
     fn add(&mut self, path: &Path) {
         self.found.count += 1;
         let length = path.as_os_str().len();
-        if self.found.paths.len() < self.private.changed_paths_most && self.bytes + length <= BYTES_MOST {
+        if self.found.paths.len() < self.private.changed_paths_most && self.bytes + length <= MAX_BYTES {
             self.bytes += length;
             self.found.paths.push(path.to_path_buf());
         }

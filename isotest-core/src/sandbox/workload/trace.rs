@@ -20,9 +20,9 @@ use std::thread;
 const STACK: usize = 256 << 10;
 
 /// The longest list in bytes: it travels in one message.
-const BYTES_MOST: usize = 48 << 10;
+const MAX_BYTES: usize = 48 << 10;
 /// The longest path (path_resolution(7)).
-const PATH_BYTES_MOST: usize = 4096;
+const MAX_PATH_BYTES: usize = 4096;
 
 /// A call, and which of its arguments is the path. Where that is the second, the first is the directory it starts from.
 type Call = (c_long, usize);
@@ -116,7 +116,7 @@ fn answer(listener: &OwnedFd, missing: &Mutex<Missing>) {
 impl Missing {
     fn note(&mut self, path: PathBuf) {
         let length = path.as_os_str().len();
-        if self.bytes + length <= BYTES_MOST && self.paths.insert(path) {
+        if self.bytes + length <= MAX_BYTES && self.paths.insert(path) {
             self.bytes += length;
         }
     }
@@ -132,7 +132,7 @@ fn path_of(call: &libc::seccomp_notif) -> Option<PathBuf> {
         return None;
     }
     let process = Path::new("/proc").join(call.pid.to_string());
-    let mut text = vec![0; PATH_BYTES_MOST];
+    let mut text = vec![0; MAX_PATH_BYTES];
     let length =
         File::open(process.join("mem")).ok()?.read_at(&mut text, *call.data.args.get(argument)?).ok()?;
     let end = text.get(..length)?.iter().position(|byte| *byte == 0).filter(|end| *end > 0)?;

@@ -36,7 +36,7 @@ impl Default for Limits {
 }
 
 /// Maximum length of an entry's headers, in bytes: enough for the longest path and all attributes.
-const HEADERS_BYTES_MOST: u64 = 1 << 20;
+const MAX_HEADERS_BYTES: u64 = 1 << 20;
 
 /// Treatment of names that begin with `.wh.`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Unpacking {
         let mut layer = Layer { whiteouts, made: HashSet::new() };
         let mut entries = archive.entries().map_err(UnpackError::Read)?;
         loop {
-            meter.allow(HEADERS_BYTES_MOST);
+            meter.allow(MAX_HEADERS_BYTES);
             let Some(entry) = entries.next() else { break };
             let mut entry = entry.map_err(|error| match error.kind() {
                 _ if meter.is_exhausted() => UnpackError::TooLong,
