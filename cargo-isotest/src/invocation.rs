@@ -8,14 +8,14 @@ use std::{env, io};
 
 /// Environment and working directory as values, so that no other module reads those of the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Caller {
+pub(crate) struct Invocation {
     /// Environment variables.
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// Absolute working directory.
     pub(crate) directory: PathBuf,
 }
 
-impl Caller {
+impl Invocation {
     /// Reads environment and working directory of this process.
     pub(crate) fn of_this_process() -> io::Result<Self> {
         Ok(Self { environment: env::vars_os().collect(), directory: env::current_dir()? })

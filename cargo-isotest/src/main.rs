@@ -70,7 +70,7 @@ use app::{closure, doctor, exec, explain, join, ps, run, shell};
 use cli::Cli;
 use error::Error;
 use exit::{End, Exit};
-use invocation::Caller;
+use invocation::Invocation;
 use isotest_core::policy::Capability;
 use schedule::interrupt;
 use settings::{Said, Task};
@@ -117,19 +117,19 @@ fn or_bug(work: impl FnOnce() -> End + UnwindSafe) -> End {
 }
 
 fn run(cli: Cli) -> Result<End, Error> {
-    let caller = Caller::of_this_process().map_err(Error::NoDirectory)?;
-    let said = Said::of(cli, &caller)?;
+    let invocation = Invocation::of_this_process().map_err(Error::NoDirectory)?;
+    let said = Said::of(cli, &invocation)?;
     said.color.value.write_global();
     match said.task.clone() {
-        Task::Execute | Task::List => run::execute(said, &caller),
-        Task::Exec(command) => exec::execute(&command, said, &caller),
-        Task::Doctor => doctor::execute(&said.settings()?, &caller),
-        Task::Shell { of_test } => shell::execute(of_test, said, &caller),
+        Task::Execute | Task::List => run::execute(said, &invocation),
+        Task::Exec(command) => exec::execute(&command, said, &invocation),
+        Task::Doctor => doctor::execute(&said.settings()?, &invocation),
+        Task::Shell { of_test } => shell::execute(of_test, said, &invocation),
         Task::Join { attempt, command } => {
-            join::execute(&attempt, command.as_ref(), &said.settings()?, &caller)
+            join::execute(&attempt, command.as_ref(), &said.settings()?, &invocation)
         }
-        Task::Explain(command) => explain::execute(command.as_ref(), said, &caller),
-        Task::Closure(program) => closure::show(&program, said.settings()?.message_format.value, &caller),
+        Task::Explain(command) => explain::execute(command.as_ref(), said, &invocation),
+        Task::Closure(program) => closure::show(&program, said.settings()?.message_format.value, &invocation),
         Task::Ps(args) => ps::show(&args, said.settings()?.message_format.value),
     }
 }

@@ -4,7 +4,7 @@
 //! tools replace text at compiled-in line numbers and remember in memory by how much earlier replacements moved the
 //! lines; other tools collect all snapshots of one file. With one process per test, snapshots would end up in wrong places.
 
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use std::ffi::OsStr;
 
 /// Condition on the value of a variable under which a tool updates files.
@@ -42,15 +42,17 @@ const TOOLS: [(&str, &str, Asked); 15] = [
 ];
 
 /// Returns the variable by which the environment asks tests to update files, if there is one.
-pub(crate) fn wish(caller: &Caller) -> Option<&'static str> {
+pub(crate) fn wish(invocation: &Invocation) -> Option<&'static str> {
     let asks = |asked: Asked, name: &str| {
-        let Some(value) = caller.variable(name) else { return false };
+        let Some(value) = invocation.variable(name) else { return false };
         let is_in = |values: &[&str]| values.iter().any(|known| value == *known);
         match asked {
             Asked::Set => true,
             Asked::Switched => !is_in(&["", "0", "false", "no"]),
             Asked::By(values) => is_in(values),
-            Asked::Insta(values) => is_in(values) || (value == "auto" && !is_continuous_integration(caller)),
+            Asked::Insta(values) => {
+                is_in(values) || (value == "auto" && !is_continuous_integration(invocation))
+            }
         }
     };
     TOOLS.into_iter().find(|(_, name, asked)| asks(*asked, name)).map(|(_, name, _)| name)
@@ -62,10 +64,10 @@ pub(crate) fn is_wish(name: &OsStr) -> bool {
 }
 
 /// Returns whether insta would detect continuous integration.
-fn is_continuous_integration(caller: &Caller) -> bool {
-    match caller.variable("CI") {
+fn is_continuous_integration(invocation: &Invocation) -> bool {
+    match invocation.variable("CI") {
         Some(value) => !["", "0", "false"].iter().any(|no| value == *no),
-        None => caller.variable("TF_BUILD").is_some(),
+        None => invocation.variable("TF_BUILD").is_some(),
     }
 }
 
@@ -96,7 +98,7 @@ mod tests {
 
     fn asked(variables: &[(&str, &str)]) -> Option<&'static str> {
         let environment = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
-        wish(&Caller { environment, directory: "/".into() })
+        wish(&Invocation { environment, directory: "/".into() })
     }
 
     #[test]

@@ -5,7 +5,7 @@ from hosts.subject import Subject, line
 
 REFUSED = "mkdir -p /tmp/new && mount -t tmpfs new /tmp/new && mkdir /tmp/new/old && pivot_root /tmp/new /tmp/new/old"
 # What does not depend on the root is shown by the check `vm`, for the same kernel.
-ELSEWHERE = ["network", "ipc", "endings", "deadlines", "peaks", "pictures"]
+ELSEWHERE = ["network", "ipc", "endings", "deadlines", "peaks", "snapshots"]
 
 
 def setUpModule():

@@ -17,7 +17,7 @@ IN_A_PART = ("c=/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup); mkdir $c/ag
 WITH_RUNTIME = [*SERVICE, "-E", f"XDG_RUNTIME_DIR=/run/user/{UID}"]
 # What does not need the session's cgroups is shown by the check `vm`, for the same user and kernel.
 ELSEWHERE = ["network", "ipc", "rootfs", "writes", "submounts", "surroundings", "endings", "deadlines", "steps",
-             "pictures"]
+             "snapshots"]
 
 
 def stopped(words):

@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         limits: Limits::default(),
         measured: true,
         inherit_stdio: true,
-        attended: None,
+        interactive: None,
         output_bytes: 1 << 20,
     };
     let cancel = Cancel::new()?;

@@ -21,13 +21,13 @@
 //! 2. [`host::probe::host`] reads what this machine is. [`Cgroups::establish`](cgroup::Cgroups::establish) makes the
 //!    run's cgroup directories, as many as can be had, and removes those of runs that were killed.
 //! 3. [`plan::resolve()`] turns what is wanted ([`Policy`](policy::Policy), [`Views`](plan::Views)) and what there is
-//!    ([`Host`](host::Host), [`Figures`](plan::Figures)) into a [`Template`](plan::Template) for every attempt, the
+//!    ([`Host`](host::Host), [`CgroupFacts`](plan::CgroupFacts)) into a [`Template`](plan::Template) for every attempt, the
 //!    [`Isolation`](policy::Isolation) in force, and a list of what is required and missing. It decides everything,
 //!    and does nothing.
 //!    What becomes `/` is a [`Root`](plan::Root); from here on nobody knows which.
 //! 4. [`Slot::start`](sandbox::Slot::start) re-executes the program as a zygote. The zygote enters namespaces of its
 //!    own, assembles the template's tree in a tmpfs, pivots into it, and detaches the tree of the host. This happens
-//!    once for each slot. A zygote also keeps a few stores, places to write for one attempt each, and, for callers
+//!    once for each slot. A zygote also keeps a few scratch directories, places to write for one attempt each, and, for callers
 //!    other than root, network namespaces.
 //! 5. [`Slot::launch`](sandbox::Slot::launch) hands the workload to a sandbox: a cgroup, and an init that the zygote has
 //!    started in new namespaces and that has mounted what is the attempt's own. Init was told nothing of the workload
@@ -40,7 +40,7 @@
 //!    charged there. Both together give the [`Outcome`](outcome::Outcome) and the [`Record`](record::Record). No
 //!    sandbox is used twice.
 //!    Before it kills anything, at the end of the time or of the workload, init waits until the supervisor has taken a
-//!    [`Picture`](snapshot::Picture) of it.
+//!    [`Snapshot`](snapshot::Snapshot) of it.
 //! 7. [`Cancel::throw`](sandbox::Cancel::throw), from any thread, kills every attempt.
 //!    [`Cgroups::close`](cgroup::Cgroups::close), when the slots are gone, leaves the host as it was.
 //!
@@ -51,17 +51,17 @@
 //! - **An init**, because a test that is PID 1 behaves differently: signals without a handler are ignored, and it reaps
 //!   strangers. Init also sees what is left running.
 //! - **A parent between them**, because below `cargo test` a test's parent is not process 1, and its process group is led by
-//!   somebody else and can be signalled. It shares init's memory, and neither figures nor pictures show it.
+//!   somebody else and can be signalled. It shares init's memory, and neither figures nor snapshots show it.
 //! - **Born inside the cgroup**, because moving a process by its id waits for a grace period of the kernel. In
 //!   version 2 the workload is cloned into its cgroup; in version 1 it moves itself while it has one thread.
 //! - **Locked from outside**: what root in an attempt is not to take off is mounted in the zygote's mount namespace, of which the
 //!   attempt's is a copy that belongs to a user namespace with fewer rights: the kernel locks it there. So init is started in
 //!   a pid namespace, mounts `/proc`, and only then enters the other namespaces.
-//! - **A cell beside the leaf**: in a version 1 hierarchy in which it had no cgroup, root in an attempt would find that of the
+//! - **A cell beside the cgroup**: in a version 1 hierarchy in which it had no cgroup, root in an attempt would find that of the
 //!   host.
 //! - **A sandbox ahead**, because set-up then happens while the present workload runs, and the next one starts at once.
 //! - **Handed on if untouched**, because making and destroying an overlay or a network namespace costs as much as
-//!   a small test. Only a store that looks as it was made, and a network namespace in which no packet and no socket is
+//!   a small test. Only a scratch directory that looks as it was made, and a network namespace in which no packet and no socket is
 //!   left, serves again; anything else is thrown away.
 //! - **Set-up is not measured**: it happens in zygote and init, outside the attempt's cgroup.
 //! - **Looked at from outside**: init's `/proc` is the workload's, too, which may have covered it; the supervisor sees the ids
@@ -84,13 +84,13 @@
 //! 4 plan snapshot
 //! 3 host metric outcome reaper suspect
 //! 2 messages namespace step usage
-//! 1 closure descriptors enumerate limits policy role sys wire
+//! 1 closure descriptors join_list limits policy role sys wire
 //! ```
 //!
 //! What each does not know:
 //!
 //! - **1, vocabulary**: [`policy`] and [`limits`] say what may be wanted, not whether a machine has it. [`closure`] knows
-//!   programs and libraries, and nothing of sandboxes. `role`, [`descriptors`], [`enumerate`] and [`wire`] know nobody who uses
+//!   programs and libraries, and nothing of sandboxes. `role`, [`descriptors`], [`join_list`] and [`wire`] know nobody who uses
 //!   them. [`sys`] knows system calls, and not what for.
 //! - **2**: [`namespace`] knows the kernel's names for namespaces, and makes none. [`step`] knows that a step failed and why, not how it is taken. [`usage`] knows figures and their sources, not
 //!   cgroups or `/proc`. `messages` knows how messages travel, not what they say.
@@ -123,9 +123,9 @@
 pub mod cgroup;
 pub mod closure;
 pub mod descriptors;
-pub mod enumerate;
 pub mod explain;
 pub mod host;
+pub mod join_list;
 pub mod limits;
 mod messages;
 pub mod metric;

@@ -1,7 +1,7 @@
 //! The report of one attempt: verdict, facts, figures and output.
 
 use crate::outcome::{Ending, Outcome};
-use crate::snapshot::Picture;
+use crate::snapshot::Snapshot;
 use crate::usage::Usage;
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ pub struct Autopsy {
     pub moment: Moment,
     /// What was there.
     #[serde(flatten)]
-    pub picture: Picture,
+    pub snapshot: Snapshot,
 }
 
 /// One attempt's report.

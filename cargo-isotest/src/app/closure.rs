@@ -3,7 +3,7 @@
 use crate::cli::MessageFormat;
 use crate::error::Error;
 use crate::exit::{End, Exit};
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use isotest_core::closure::{Closure, Files, Need};
 use serde::Serialize;
 use std::ffi::OsStr;
@@ -14,8 +14,8 @@ use std::path::Path;
 ///
 /// # Errors
 /// When `program` is no ELF file, or standard output cannot be written.
-pub(crate) fn show(program: &Path, format: MessageFormat, caller: &Caller) -> Result<End, Error> {
-    let closure = Files::of_host().closure(program, caller.variable("LD_LIBRARY_PATH"));
+pub(crate) fn show(program: &Path, format: MessageFormat, invocation: &Invocation) -> Result<End, Error> {
+    let closure = Files::of_host().closure(program, invocation.variable("LD_LIBRARY_PATH"));
     let closure = closure.map_err(|source| Error::Closure { program: program.to_owned(), source })?;
     let mut to = io::stdout().lock();
     match format {

@@ -5,7 +5,7 @@ use crate::app::session::{CommandSession, Session};
 use crate::app::single;
 use crate::error::Error;
 use crate::exit::{End, Exit};
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use crate::report;
 use crate::sandboxes::Sandboxes;
 use crate::settings::{Command, Said};
@@ -17,33 +17,33 @@ use std::io::{self, Write};
 ///
 /// # Errors
 /// What keeps it from being planned, or from being written.
-pub(crate) fn execute(command: Option<&Command>, said: Said, caller: &Caller) -> Result<End, Error> {
+pub(crate) fn execute(command: Option<&Command>, said: Said, invocation: &Invocation) -> Result<End, Error> {
     let script = match command {
-        Some(command) => of_command(command, said, caller),
-        None => of_test(said, caller),
+        Some(command) => of_command(command, said, invocation),
+        None => of_test(said, invocation),
     }?;
     io::stdout().lock().write_all(script.as_bytes()).map_err(Error::Output)?;
     Ok(End::Exit(Exit::Ok))
 }
 
-fn of_command(command: &Command, said: Said, caller: &Caller) -> Result<String, Error> {
-    let session = CommandSession::of(said, caller)?;
+fn of_command(command: &Command, said: Said, invocation: &Invocation) -> Result<String, Error> {
+    let session = CommandSession::of(said, invocation)?;
     let title = format!("`{}`", command.program.display());
-    session.with(command, caller, |sandboxes| {
+    session.with(command, invocation, |sandboxes| {
         // What the kernel refuses is no plan.
         drop(sandboxes.slot(Sandboxes::FIRST)?);
-        let plan = exec::unattended(command, &session.settings, sandboxes, caller);
-        Ok(script(&title, &plan, Sandboxes::FIRST, sandboxes, caller))
+        let plan = exec::not_interactive(command, &session.settings, sandboxes, invocation);
+        Ok(script(&title, &plan, Sandboxes::FIRST, sandboxes, invocation))
     })
 }
 
-fn of_test(said: Said, caller: &Caller) -> Result<String, Error> {
-    let session = Session::of_tests(said, caller)?;
-    session.with(caller, |sandboxes| {
+fn of_test(said: Said, invocation: &Invocation) -> Result<String, Error> {
+    let session = Session::of_tests(said, invocation)?;
+    session.with(invocation, |sandboxes| {
         let test = single::test(&session, sandboxes)?;
         let (plan, template) = single::plan(&test, &session.settings, sandboxes);
         let title = format!("the test `{}`", report::title(&test));
-        Ok(script(&title, &plan, template, sandboxes, caller))
+        Ok(script(&title, &plan, template, sandboxes, invocation))
     })
 }
 
@@ -52,7 +52,7 @@ fn script(
     plan: &SandboxPlan,
     template: usize,
     sandboxes: &Sandboxes,
-    caller: &Caller,
+    invocation: &Invocation,
 ) -> String {
     explain(&Explained {
         title,
@@ -60,6 +60,6 @@ fn script(
         plan,
         hierarchies: &sandboxes.cgroups.places(),
         idle: &sandboxes.cgroups.idle_places(),
-        environment: &caller.environment,
+        environment: &invocation.environment,
     })
 }

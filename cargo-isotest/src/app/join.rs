@@ -5,7 +5,7 @@ use crate::app::ps;
 use crate::app::shell;
 use crate::error::Error;
 use crate::exit::End;
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use crate::report;
 use crate::settings::{Command, Settings};
 use isotest_core::outcome::Outcome;
@@ -22,7 +22,7 @@ pub(crate) fn execute(
     attempt: &str,
     command: Option<&Command>,
     settings: &Settings,
-    caller: &Caller,
+    invocation: &Invocation,
 ) -> Result<End, Error> {
     let ended = || Error::AttemptEnded { wanted: attempt.to_owned() };
     let refused = |error: StepError| {
@@ -33,21 +33,21 @@ pub(crate) fn execute(
         let whose = format!("in the sandbox of {attempt}, which is running");
         exec::say(settings, &report::before_shell(&whose, None));
     }
-    let record = exec::guest(workload(command, &running, caller), settings, &running)?;
+    let record = exec::exec_in(workload(command, &running, invocation), settings, &running)?;
     match &record.outcome {
         Outcome::NotIsolated(_) | Outcome::Signaled { .. } if running.has_ended() => Err(ended()),
         _ => exec::end(&record, settings),
     }
 }
 
-fn workload(command: Option<&Command>, running: &Running, caller: &Caller) -> Workload {
+fn workload(command: Option<&Command>, running: &Running, invocation: &Invocation) -> Workload {
     let (program, arguments) = match command {
         Some(Command { program, arguments, .. }) => (program.clone(), arguments.clone()),
-        None => (shell::shell(caller).into(), Vec::new()),
+        None => (shell::shell(invocation).into(), Vec::new()),
     };
     let mut environment = running.environment().to_vec();
     // The terminal is the caller's, not the test's.
     environment.retain(|(name, _)| name != "TERM");
-    environment.extend(caller.variable("TERM").map(|term| ("TERM".into(), term.to_owned())));
+    environment.extend(invocation.variable("TERM").map(|term| ("TERM".into(), term.to_owned())));
     Workload { program, arguments, environment, directory: running.directory().to_path_buf() }
 }

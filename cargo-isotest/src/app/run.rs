@@ -8,8 +8,8 @@ use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::harness::libtest::WholeBinary;
 use crate::harness::together::{self, Unit};
-use crate::invocation::Caller;
-use crate::registry::{Listener, Roster};
+use crate::invocation::Invocation;
+use crate::registry::{Listener, Registry};
 use crate::report::{ReportSettings, Reporters};
 use crate::sandboxes::Sandboxes;
 use crate::schedule::events::{Event, Reporter};
@@ -28,15 +28,15 @@ use std::thread;
 ///
 /// # Errors
 /// What stops the run.
-pub(crate) fn execute(said: Said, caller: &Caller) -> Result<End, Error> {
-    let session = Session::of_tests(said, caller)?;
+pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error> {
+    let session = Session::of_tests(said, invocation)?;
     let Session { build, settings, .. } = &session;
-    session.with(caller, |sandboxes| {
-        session.in_slots(sandboxes, |workers, roster| {
+    session.with(invocation, |sandboxes| {
+        session.in_slots(sandboxes, |workers, registry| {
             thread::scope(|scope| {
                 // Last, so that its thread is none that the slots are then refused.
-                let listener = &Listener::open(scope, roster);
-                Run { settings, build, sandboxes, workers, roster, listener }.execute()
+                let listener = &Listener::open(scope, registry);
+                Run { settings, build, sandboxes, workers, registry, listener }.execute()
             })
         })
     })
@@ -47,7 +47,7 @@ struct Run<'run> {
     build: &'run Build,
     sandboxes: &'run Sandboxes,
     workers: &'run Workers<'run>,
-    roster: &'run Roster,
+    registry: &'run Registry,
     listener: &'run io::Result<Listener>,
 }
 
@@ -80,7 +80,7 @@ impl Run<'_> {
         let whole: Vec<WholeBinary> = whole.iter().filter(is_selected).cloned().collect();
         let units = together::units(&selected.tests, self.settings.execution.process);
         let titles: Vec<_> = units.iter().map(Unit::title).collect();
-        self.roster.expect(titles.iter().map(|test| (test.binary.id.as_str(), test.name.as_str())));
+        self.registry.expect(titles.iter().map(|test| (test.binary.id.as_str(), test.name.as_str())));
         let mut isolation = self.sandboxes.isolation.clone();
         isolation.remarks.extend(Listener::remark(self.listener));
         let started = reporters.event(&Event::RunStarted {

@@ -2,8 +2,8 @@
 
 use crate::cargo::build::{Build, Directories, Workspace};
 use crate::error::Error;
-use crate::invocation::Caller;
-use crate::registry::Roster;
+use crate::invocation::Invocation;
+use crate::registry::Registry;
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots::{self, Roots};
 use crate::schedule::interrupt::Interrupts;
@@ -29,16 +29,16 @@ impl Session {
     ///
     /// # Errors
     /// When they cannot be built, or a root for them is unavailable.
-    pub(crate) fn of_tests(said: Said, caller: &Caller) -> Result<Self, Error> {
+    pub(crate) fn of_tests(said: Said, invocation: &Invocation) -> Result<Self, Error> {
         let interrupts = Interrupts::take().map_err(Error::Host)?;
-        let workspace = Workspace::of(&said.cargo, caller);
+        let workspace = Workspace::of(&said.cargo, invocation);
         let settings = said.settings()?;
         let workspace = workspace?;
         let build = workspace.build(&settings.cargo)?;
         let directories = &build.directories;
         let sources = iter::once(&directories.workspace).chain(&directories.packages);
         let settings = settings.for_project(sources, [&directories.target, &directories.build]);
-        let roots = roots::of_tests(&settings, &build, caller)?;
+        let roots = roots::of_tests(&settings, &build, invocation)?;
         Ok(Self { build, settings, interrupts, roots })
     }
 
@@ -48,10 +48,10 @@ impl Session {
     /// Those of [`Sandboxes::with`].
     pub(crate) fn with<T>(
         &self,
-        caller: &Caller,
+        invocation: &Invocation,
         work: impl Fn(&Sandboxes) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        Sandboxes::with(&self.settings, &self.roots, caller, work)
+        Sandboxes::with(&self.settings, &self.roots, invocation, work)
     }
 
     /// Starts the slots of a run, which may not be [ready](Workers::ready) yet, and works in them. The first signal meanwhile is
@@ -62,14 +62,14 @@ impl Session {
     pub(crate) fn in_slots<T>(
         &self,
         sandboxes: &Sandboxes,
-        work: impl FnOnce(&Workers<'_>, &Roster) -> Result<T, Error>,
+        work: impl FnOnce(&Workers<'_>, &Registry) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let cancel = Cancel::new().map_err(Error::Host)?;
-        let roster = Roster::new(sandboxes.jobs.get());
+        let registry = Registry::new(sandboxes.jobs.get());
         thread::scope(|scope| {
-            let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &roster)?;
+            let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &registry)?;
             let _watch = self.interrupts.watch(scope, &cancel, tell)?;
-            work(&workers, &roster)
+            work(&workers, &registry)
         })
     }
 }
@@ -88,10 +88,10 @@ impl CommandSession {
     ///
     /// # Errors
     /// When the project cannot be read.
-    pub(crate) fn of(said: Said, caller: &Caller) -> Result<Self, Error> {
-        let workspace = Workspace::around(&said.cargo, caller);
+    pub(crate) fn of(said: Said, invocation: &Invocation) -> Result<Self, Error> {
+        let workspace = Workspace::around(&said.cargo, invocation);
         let settings = said.settings()?;
-        let directories = Directories::of_command(workspace?.as_ref(), caller);
+        let directories = Directories::of_command(workspace?.as_ref(), invocation);
         Ok(Self { settings, directories })
     }
 
@@ -102,11 +102,11 @@ impl CommandSession {
     pub(crate) fn with<T>(
         &self,
         command: &Command,
-        caller: &Caller,
+        invocation: &Invocation,
         work: impl Fn(&Sandboxes) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let Self { settings, directories } = self;
-        let roots = roots::of_command(&settings.sandbox, directories, &command.program, caller)?;
-        Sandboxes::with(settings, &roots, caller, work)
+        let roots = roots::of_command(&settings.sandbox, directories, &command.program, invocation)?;
+        Sandboxes::with(settings, &roots, invocation, work)
     }
 }

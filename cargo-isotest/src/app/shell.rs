@@ -5,7 +5,7 @@ use crate::app::session::{CommandSession, Session};
 use crate::app::single;
 use crate::error::Error;
 use crate::exit::End;
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use crate::report;
 use crate::sandboxes::Sandboxes;
 use crate::settings::{Command, Said};
@@ -18,36 +18,36 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// What keeps it from being executed.
-pub(crate) fn execute(of_test: bool, said: Said, caller: &Caller) -> Result<End, Error> {
+pub(crate) fn execute(of_test: bool, said: Said, invocation: &Invocation) -> Result<End, Error> {
     if of_test {
-        let session = Session::of_tests(said, caller)?;
+        let session = Session::of_tests(said, invocation)?;
         let settings = &session.settings;
-        let record = session.with(caller, |sandboxes| {
+        let record = session.with(invocation, |sandboxes| {
             let test = single::test(&session, sandboxes)?;
             let (SandboxPlan { workload, .. }, template) = single::plan(&test, settings, sandboxes);
             let command = line(&workload);
             let whose = format!("in the sandbox of {}, which would execute", report::title(&test));
             exec::say(settings, &report::before_shell(&whose, Some(&command.to_string_lossy())));
-            exec::attended(with_history(workload, caller, &command), template, settings, sandboxes)
+            exec::interactive(with_history(workload, invocation, &command), template, settings, sandboxes)
         })?;
         exec::end(&record, settings)
     } else {
-        let session = CommandSession::of(said, caller)?;
+        let session = CommandSession::of(said, invocation)?;
         let settings = &session.settings;
-        let program = shell(caller).into();
+        let program = shell(invocation).into();
         let command = Command { program, arguments: Vec::new(), usage_json: None };
-        let record = session.with(&command, caller, |sandboxes| {
+        let record = session.with(&command, invocation, |sandboxes| {
             exec::say(settings, &report::before_shell("in a sandbox of its own", None));
-            let workload = exec::workload(&command, caller, sandboxes);
-            exec::attended(workload, Sandboxes::FIRST, settings, sandboxes)
+            let workload = exec::workload(&command, invocation, sandboxes);
+            exec::interactive(workload, Sandboxes::FIRST, settings, sandboxes)
         })?;
         exec::end(&record, settings)
     }
 }
 
 /// The caller's shell.
-pub(crate) fn shell(caller: &Caller) -> &OsStr {
-    caller.variable("SHELL").filter(|shell| !shell.is_empty()).unwrap_or(OsStr::new("/bin/sh"))
+pub(crate) fn shell(invocation: &Invocation) -> &OsStr {
+    invocation.variable("SHELL").filter(|shell| !shell.is_empty()).unwrap_or(OsStr::new("/bin/sh"))
 }
 
 /// The workload as it would be typed.
@@ -59,11 +59,11 @@ fn line(workload: &Workload) -> OsString {
 
 /// The shell in place of the workload. The command goes to the end of the shell's history, in the sandbox: one key brings
 /// it up.
-fn with_history(workload: Workload, caller: &Caller, command: &OsStr) -> Workload {
+fn with_history(workload: Workload, invocation: &Invocation, command: &OsStr) -> Workload {
     // Whether it could be written or not, the shell is what was asked for.
     const START: &str = "printf '%s\\n' \"$1\" 2> /dev/null >> \"$2\"; exec \"$3\"";
-    let shell = shell(caller);
-    let Some(history) = history(Path::new(shell), caller) else {
+    let shell = shell(invocation);
+    let Some(history) = history(Path::new(shell), invocation) else {
         return Workload { program: shell.into(), arguments: Vec::new(), ..workload };
     };
     let arguments =
@@ -72,7 +72,7 @@ fn with_history(workload: Workload, caller: &Caller, command: &OsStr) -> Workloa
 }
 
 /// The file in which a shell keeps what was typed; `None` for one that keeps nothing, or in a form of its own.
-fn history(shell: &Path, caller: &Caller) -> Option<PathBuf> {
+fn history(shell: &Path, invocation: &Invocation) -> Option<PathBuf> {
     let usual = match shell.file_name()?.to_str()? {
         "bash" => ".bash_history",
         "zsh" => ".zsh_history",
@@ -80,9 +80,9 @@ fn history(shell: &Path, caller: &Caller) -> Option<PathBuf> {
         "ksh" | "mksh" => ".sh_history",
         _ => return None,
     };
-    match caller.variable("HISTFILE") {
+    match invocation.variable("HISTFILE") {
         Some(file) => Some(file.into()),
-        None => Some(Path::new(caller.variable("HOME")?).join(usual)),
+        None => Some(Path::new(invocation.variable("HOME")?).join(usual)),
     }
 }
 
@@ -90,15 +90,15 @@ fn history(shell: &Path, caller: &Caller) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    fn caller(variables: &[(&str, &str)]) -> Caller {
+    fn invocation(variables: &[(&str, &str)]) -> Invocation {
         let environment = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Caller { environment, directory: "/".into() }
+        Invocation { environment, directory: "/".into() }
     }
 
     #[test]
     fn the_history_is_where_the_shell_looks_for_it() {
-        let home = caller(&[("HOME", "/home/a")]);
-        let both = caller(&[("HOME", "/home/a"), ("HISTFILE", "/home/a/typed")]);
+        let home = invocation(&[("HOME", "/home/a")]);
+        let both = invocation(&[("HOME", "/home/a"), ("HISTFILE", "/home/a/typed")]);
         assert_eq!(history(Path::new("/bin/bash"), &home), Some("/home/a/.bash_history".into()));
         assert_eq!(history(Path::new("/bin/bash"), &both), Some("/home/a/typed".into()));
         assert_eq!(history(Path::new("/bin/dash"), &both), None);
@@ -106,8 +106,8 @@ mod tests {
 
     #[test]
     fn without_a_shell_of_the_caller_s_it_is_sh() {
-        assert_eq!(shell(&caller(&[])), "/bin/sh");
-        assert_eq!(shell(&caller(&[("SHELL", "")])), "/bin/sh");
-        assert_eq!(shell(&caller(&[("SHELL", "/bin/bash")])), "/bin/bash");
+        assert_eq!(shell(&invocation(&[])), "/bin/sh");
+        assert_eq!(shell(&invocation(&[("SHELL", "")])), "/bin/sh");
+        assert_eq!(shell(&invocation(&[("SHELL", "/bin/bash")])), "/bin/bash");
     }
 }

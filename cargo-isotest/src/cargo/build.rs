@@ -8,7 +8,7 @@ use crate::cargo::standard_library::StandardLibraries;
 use crate::cargo::test_environment::Surroundings;
 use crate::cli::CargoArgs;
 use crate::error::{Error, Stage};
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use crate::testcase::TestBinary;
 use cargo_metadata::Message;
 use isotest_core::reaper::Reaped;
@@ -48,23 +48,24 @@ pub(crate) struct Directories {
 #[derive(Debug)]
 pub(crate) struct Workspace {
     /// With `CARGO` in its environment.
-    caller: Caller,
+    invocation: Invocation,
     project: Project,
 }
 
 impl Workspace {
     /// Asks cargo for the project.
-    pub(crate) fn of(arguments: &CargoArgs, caller: &Caller) -> Result<Self, Error> {
-        let caller = with_cargo(caller)?;
-        let project = Project::of(cargo(&caller), arguments, &caller)?;
-        Ok(Self { caller, project })
+    pub(crate) fn of(arguments: &CargoArgs, invocation: &Invocation) -> Result<Self, Error> {
+        let invocation = with_cargo(invocation)?;
+        let project = Project::of(cargo(&invocation), arguments, &invocation)?;
+        Ok(Self { invocation, project })
     }
 
     /// Asks cargo for the project around the working directory, or the one that was named; `None` where there is none.
-    pub(crate) fn around(arguments: &CargoArgs, caller: &Caller) -> Result<Option<Self>, Error> {
-        let in_project = caller.directory.ancestors().any(|directory| directory.join("Cargo.toml").is_file());
+    pub(crate) fn around(arguments: &CargoArgs, invocation: &Invocation) -> Result<Option<Self>, Error> {
+        let in_project =
+            invocation.directory.ancestors().any(|directory| directory.join("Cargo.toml").is_file());
         let is_some = in_project || arguments.manifest.is_named();
-        is_some.then(|| Self::of(arguments, caller)).transpose()
+        is_some.then(|| Self::of(arguments, invocation)).transpose()
     }
 
     /// Returns the directories of the project, without those of packages.
@@ -85,15 +86,15 @@ impl Workspace {
 
     /// Builds the tests with `compile`.
     pub(crate) fn build_by(self, compile: Compile, arguments: &CargoArgs) -> Result<Build, Error> {
-        let Self { caller, mut project } = self;
-        let (cargo, caller) = (cargo(&caller), &caller);
-        let config = &CargoConfig::load(caller, &arguments.manifest.config)?;
-        let libraries = &StandardLibraries::of(config, caller);
-        let built = Built::of(compile(cargo, arguments, caller)?);
+        let Self { invocation, mut project } = self;
+        let (cargo, invocation) = (cargo(&invocation), &invocation);
+        let config = &CargoConfig::load(invocation, &arguments.manifest.config)?;
+        let libraries = &StandardLibraries::of(config, invocation);
+        let built = Built::of(compile(cargo, arguments, invocation)?);
         if built.names_packages_outside(&project) {
-            project = Project::with_dependencies(cargo, arguments, caller)?;
+            project = Project::with_dependencies(cargo, arguments, invocation)?;
         }
-        let surroundings = Surroundings::new(&project, &built.scripts, config, libraries, caller);
+        let surroundings = Surroundings::new(&project, &built.scripts, config, libraries, invocation);
         let binaries = artifacts::of(&built, &project, &surroundings)?;
         Ok(Build {
             directories: Directories::of(&project, &binaries),
@@ -104,14 +105,14 @@ impl Workspace {
     }
 }
 
-fn cargo(caller: &Caller) -> &OsStr {
-    caller.variable("CARGO").unwrap_or(OsStr::new("cargo"))
+fn cargo(invocation: &Invocation) -> &OsStr {
+    invocation.variable("CARGO").unwrap_or(OsStr::new("cargo"))
 }
 
 impl Directories {
     /// Returns the directories of a command: those of the project, or without one the working directory.
-    pub(crate) fn of_command(workspace: Option<&Workspace>, caller: &Caller) -> Self {
-        let here = caller.directory.clone();
+    pub(crate) fn of_command(workspace: Option<&Workspace>, invocation: &Invocation) -> Self {
+        let here = invocation.directory.clone();
         match workspace {
             Some(workspace) => Self { packages: vec![here], ..workspace.directories() },
             None => Self { workspace: here.clone(), packages: Vec::new(), target: here.clone(), build: here },
@@ -133,10 +134,10 @@ impl Directories {
 
 /// Adds `CARGO` to the environment, as cargo does for its subcommands. Called without cargo, the path is that of the
 /// toolchain, not of rustup's proxy.
-fn with_cargo(caller: &Caller) -> Result<Caller, Error> {
-    let mut caller = caller.clone();
-    if caller.variable("CARGO").is_none() {
-        let mut rustc = caller.question("rustc");
+fn with_cargo(invocation: &Invocation) -> Result<Invocation, Error> {
+    let mut invocation = invocation.clone();
+    if invocation.variable("CARGO").is_none() {
+        let mut rustc = invocation.question("rustc");
         let sysroot = command_output::answer(
             rustc.args(["--print", "sysroot"]),
             "rustc --print sysroot",
@@ -144,14 +145,14 @@ fn with_cargo(caller: &Caller) -> Result<Caller, Error> {
         )?;
         let cargo = Path::new(sysroot.trim_end()).join("bin/cargo");
         if cargo.exists() {
-            caller.environment.push(("CARGO".into(), cargo.into()));
+            invocation.environment.push(("CARGO".into(), cargo.into()));
         }
     }
-    Ok(caller)
+    Ok(invocation)
 }
 
 /// Function that builds the tests with a cargo and its arguments.
-pub(crate) type Compile = fn(&OsStr, &CargoArgs, &Caller) -> Result<Vec<Message>, Error>;
+pub(crate) type Compile = fn(&OsStr, &CargoArgs, &Invocation) -> Result<Vec<Message>, Error>;
 
 /// Turns the command `cargo` into `cargo test --no-run`.
 pub(crate) fn no_run(mut cargo: Command, arguments: &CargoArgs) -> Command {
@@ -160,10 +161,10 @@ pub(crate) fn no_run(mut cargo: Command, arguments: &CargoArgs) -> Command {
     cargo
 }
 
-fn compile(cargo: &OsStr, arguments: &CargoArgs, caller: &Caller) -> Result<Vec<Message>, Error> {
+fn compile(cargo: &OsStr, arguments: &CargoArgs, invocation: &Invocation) -> Result<Vec<Message>, Error> {
     let program: OsString = cargo.into();
     // A build may take long, and signals are not handled yet.
-    let started = Reaped::start(no_run(caller.reaped_command(cargo), arguments));
+    let started = Reaped::start(no_run(invocation.reaped_command(cargo), arguments));
     let mut building =
         started.map_err(|source| Error::Start { program: program.clone(), stage: Stage::Build, source })?;
     let messages =

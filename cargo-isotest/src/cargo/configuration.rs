@@ -2,7 +2,7 @@
 
 use crate::cargo::command_output;
 use crate::error::{Error, Stage};
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use cargo_config2::{Config, PathAndArgs, ResolveOptions, de};
 use cargo_metadata::cargo_platform::{Cfg, CfgExpr};
 use serde::Deserialize;
@@ -79,9 +79,9 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 impl CargoConfig {
     /// Reads cargo's configuration. `arguments` are the values of `--config`, of which the last takes precedence.
-    pub(crate) fn load(caller: &Caller, arguments: &[String]) -> Result<Self, Error> {
-        let options = ResolveOptions::default().env(caller.environment.iter().cloned());
-        let files = Config::load_with_options(&caller.directory, options)
+    pub(crate) fn load(invocation: &Invocation, arguments: &[String]) -> Result<Self, Error> {
+        let options = ResolveOptions::default().env(invocation.environment.iter().cloned());
+        let files = Config::load_with_options(&invocation.directory, options)
             .map_err(|error| unreadable("the configuration of cargo".into(), error.into()))?;
         let of_files = files.env.iter().map(|(name, value)| {
             (
@@ -98,32 +98,32 @@ impl CargoConfig {
         };
         let mut overrides = BTreeMap::new();
         for argument in arguments {
-            config.read(argument, caller, &mut overrides)?;
+            config.read(argument, invocation, &mut overrides)?;
         }
         for (name, by) in overrides {
             let value = by.over(config.variables.remove(&name));
             config.variables.extend(value.map(|value| (name, value)));
         }
         if config.runners.keys().any(|key| is_expression(key)) {
-            config.named = named(caller)?;
+            config.named = named(invocation)?;
         }
         Ok(config)
     }
 
     /// Returns the command of `rustc`, or of its wrapper with `rustc` as first argument.
-    pub(crate) fn rustc(&self, caller: &Caller) -> Command {
+    pub(crate) fn rustc(&self, invocation: &Invocation) -> Command {
         let rustc = self.files.rustc();
-        let mut command = caller.question(&rustc.path);
+        let mut command = invocation.question(&rustc.path);
         command.args(&rustc.args);
         command
     }
 
     /// Returns the runner for a triple, program first; empty without one. The triple takes precedence over `cfg(...)`; cargo
     /// refuses to build if two `cfg(...)` match.
-    pub(crate) fn runner(&self, triple: &str, caller: &Caller) -> Result<Vec<OsString>, Error> {
+    pub(crate) fn runner(&self, triple: &str, invocation: &Invocation) -> Result<Vec<OsString>, Error> {
         let runner = match self.runners.get(triple) {
             Some(runner) => Some(runner.clone()),
-            None => match self.matching(triple, caller)? {
+            None => match self.matching(triple, invocation)? {
                 Some(runner) => Some(runner.clone()),
                 None => self.files.runner(triple).map_err(unreadable_target)?,
             },
@@ -134,26 +134,26 @@ impl CargoConfig {
     }
 
     /// Returns the runner of a `cfg(...)` that matches a triple, unless the triple has a runner.
-    fn matching(&self, triple: &str, caller: &Caller) -> Result<Option<&PathAndArgs>, Error> {
+    fn matching(&self, triple: &str, invocation: &Invocation) -> Result<Option<&PathAndArgs>, Error> {
         let variable = triple.to_uppercase().replace(['-', '.'], "_");
         let mut expressions = self.runners.iter().filter(|(key, _)| is_expression(key)).peekable();
         if expressions.peek().is_none()
             || self.named.contains(triple)
-            || caller.variable(&format!("CARGO_TARGET_{variable}_RUNNER")).is_some()
+            || invocation.variable(&format!("CARGO_TARGET_{variable}_RUNNER")).is_some()
         {
             return Ok(None);
         }
         let mut known = self.set.borrow_mut();
         let set = match known.get(triple) {
             Some(set) => set,
-            None => known.entry(triple.to_owned()).or_insert(self.set_for(triple, caller)?),
+            None => known.entry(triple.to_owned()).or_insert(self.set_for(triple, invocation)?),
         };
         Ok(expressions.find(|(key, _)| CfgExpr::matches_key(key, set)).map(|(_, runner)| runner))
     }
 
-    fn set_for(&self, triple: &str, caller: &Caller) -> Result<Vec<Cfg>, Error> {
+    fn set_for(&self, triple: &str, invocation: &Invocation) -> Result<Vec<Cfg>, Error> {
         let flags = self.files.rustflags(triple).map_err(unreadable_target)?;
-        let mut command = self.rustc(caller);
+        let mut command = self.rustc(invocation);
         command.args(["--print", "cfg", "--target", triple]);
         command.args(flags.into_iter().flat_map(|flags| flags.flags));
         let text = command_output::answer(&mut command, "rustc --print cfg", Stage::Metadata)?;
@@ -165,23 +165,28 @@ impl CargoConfig {
     }
 
     /// Adds the variables of `[env]`. They override inherited variables only with `force`, and never cargo's own.
-    pub(crate) fn add_to(&self, set: &mut Variables, caller: &Caller) {
+    pub(crate) fn add_to(&self, set: &mut Variables, invocation: &Invocation) {
         for (name, value) in &self.variables {
-            let callers = caller.environment.iter().any(|(other, _)| other == name);
+            let callers = invocation.environment.iter().any(|(other, _)| other == name);
             if !set.contains_key(name) && (value.force || !callers) {
                 set.insert(name.clone(), value.text.clone());
             }
         }
     }
 
-    fn read(&mut self, argument: &str, caller: &Caller, overrides: &mut Overrides) -> Result<(), Error> {
-        let file = caller.absolute(Path::new(argument));
+    fn read(
+        &mut self,
+        argument: &str,
+        invocation: &Invocation,
+        overrides: &mut Overrides,
+    ) -> Result<(), Error> {
+        let file = invocation.absolute(Path::new(argument));
         let failed = |error: Cause| unreadable(format!("`--config {argument}`"), error);
         let (text, directory) = if file.is_file() {
             let text = fs::read_to_string(&file).map_err(|error| failed(error.into()))?;
             (text, file.ancestors().nth(2).unwrap_or(Path::new("/")).to_owned())
         } else {
-            (argument.to_owned(), caller.directory.clone())
+            (argument.to_owned(), invocation.directory.clone())
         };
         let written: Written = toml::from_str(&text).map_err(|error| failed(error.into()))?;
         for (name, variable) in written.env {
@@ -248,8 +253,8 @@ fn is_expression(key: &str) -> bool {
 }
 
 /// Returns the triples with a runner in the files of cargo's configuration.
-fn named(caller: &Caller) -> Result<BTreeSet<String>, Error> {
-    let files = de::Config::load_with_cwd(&caller.directory)
+fn named(invocation: &Invocation) -> Result<BTreeSet<String>, Error> {
+    let files = de::Config::load_with_cwd(&invocation.directory)
         .map_err(|error| unreadable("the configuration of cargo".into(), error.into()))?;
     let with_runner = files.target.into_iter().filter(|(_, target)| target.runner.is_some());
     Ok(with_runner.map(|(triple, _)| triple).collect())
@@ -267,22 +272,25 @@ fn unreadable(what: String, source: Cause) -> Error {
 mod tests {
     use super::*;
 
-    fn caller() -> Caller {
-        Caller { environment: Vec::new(), directory: "/".into() }
+    fn invocation() -> Invocation {
+        Invocation { environment: Vec::new(), directory: "/".into() }
     }
 
     fn load(arguments: &[&str]) -> Result<CargoConfig, Error> {
-        CargoConfig::load(&caller(), &arguments.iter().map(|&argument| argument.into()).collect::<Vec<_>>())
+        CargoConfig::load(
+            &invocation(),
+            &arguments.iter().map(|&argument| argument.into()).collect::<Vec<_>>(),
+        )
     }
 
     #[test]
     fn a_runner_is_a_line_or_a_list_of_words() {
         for runner in ["'bin/emulate -L  lib'", "['bin/emulate', '-L', 'lib']"] {
             let config = load(&[&format!("target.other.runner={runner}")]).unwrap();
-            assert_eq!(config.runner("other", &caller()).unwrap(), ["/bin/emulate", "-L", "lib"]);
+            assert_eq!(config.runner("other", &invocation()).unwrap(), ["/bin/emulate", "-L", "lib"]);
         }
         let config = load(&["target.other.runner='emulate'"]).unwrap();
-        assert_eq!(config.runner("other", &caller()).unwrap(), ["emulate"]);
+        assert_eq!(config.runner("other", &invocation()).unwrap(), ["emulate"]);
     }
 
     #[test]
@@ -293,9 +301,10 @@ mod tests {
     #[test]
     fn arguments_add_up_and_the_last_one_holds() {
         let config = load(&["env.A='1'", "env.A.force=true", "env.A.value='2'"]).unwrap();
-        let caller = Caller { environment: vec![("A".into(), "caller".into())], directory: "/".into() };
+        let invocation =
+            Invocation { environment: vec![("A".into(), "invocation".into())], directory: "/".into() };
         let mut set = Variables::new();
-        config.add_to(&mut set, &caller);
+        config.add_to(&mut set, &invocation);
         assert_eq!(set.into_iter().collect::<Vec<_>>(), [("A".into(), "2".into())]);
     }
 }

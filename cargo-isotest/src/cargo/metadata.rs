@@ -3,7 +3,7 @@
 use crate::cargo::command_output::answer;
 use crate::cli::CargoArgs;
 use crate::error::{Error, Stage};
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use cargo_metadata::camino::Utf8PathBuf;
 use cargo_metadata::{Metadata, MetadataCommand, Package, PackageId};
 use serde::Deserialize;
@@ -38,25 +38,30 @@ struct WrittenPackage {
 
 impl Project {
     /// Runs `cargo metadata` without dependencies.
-    pub(crate) fn of(cargo: &OsStr, arguments: &CargoArgs, caller: &Caller) -> Result<Self, Error> {
-        Self::ask(cargo, arguments, caller, &["--no-deps"])
+    pub(crate) fn of(cargo: &OsStr, arguments: &CargoArgs, invocation: &Invocation) -> Result<Self, Error> {
+        Self::ask(cargo, arguments, invocation, &["--no-deps"])
     }
 
     /// Runs `cargo metadata` with dependencies.
     pub(crate) fn with_dependencies(
         cargo: &OsStr,
         arguments: &CargoArgs,
-        caller: &Caller,
+        invocation: &Invocation,
     ) -> Result<Self, Error> {
-        Self::ask(cargo, arguments, caller, &[])
+        Self::ask(cargo, arguments, invocation, &[])
     }
 
-    fn ask(cargo: &OsStr, arguments: &CargoArgs, caller: &Caller, more: &[&str]) -> Result<Self, Error> {
-        let mut command = caller.question(cargo);
+    fn ask(
+        cargo: &OsStr,
+        arguments: &CargoArgs,
+        invocation: &Invocation,
+        more: &[&str],
+    ) -> Result<Self, Error> {
+        let mut command = invocation.question(cargo);
         command.args(["metadata", "--format-version", "1"]).args(more).args(arguments.metadata_arguments());
         // `cargo metadata` has no flag for it.
         if let Some(directory) = &arguments.compilation.place.target_dir {
-            command.env("CARGO_TARGET_DIR", caller.absolute(directory));
+            command.env("CARGO_TARGET_DIR", invocation.absolute(directory));
         }
         let text = answer(&mut command, "cargo metadata", Stage::Metadata)?;
         let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::Answer {

@@ -3,7 +3,7 @@
 use super::configuration::CargoConfig;
 use crate::cargo::command_output;
 use crate::error::{Error, Stage};
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use crate::threads;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 #[derive(Debug)]
 pub(crate) struct StandardLibraries<'a> {
     config: &'a CargoConfig,
-    caller: &'a Caller,
+    invocation: &'a Invocation,
     /// Pending query for the host.
     ahead: RefCell<Option<JoinHandle<Result<PathBuf, Error>>>>,
     known: RefCell<HashMap<Option<String>, PathBuf>>,
@@ -23,11 +23,11 @@ pub(crate) struct StandardLibraries<'a> {
 
 impl<'a> StandardLibraries<'a> {
     /// Creates the cache for a compiler, and starts the query for the host in the background.
-    pub(crate) fn of(config: &'a CargoConfig, caller: &'a Caller) -> Self {
-        let mut command = question(config, caller, None);
+    pub(crate) fn of(config: &'a CargoConfig, invocation: &'a Invocation) -> Self {
+        let mut command = question(config, invocation, None);
         // Without a thread to spare it is asked for when it is needed.
         let ahead = threads::builder().spawn(move || directory(&mut command)).ok();
-        Self { config, caller, ahead: RefCell::new(ahead), known: RefCell::default() }
+        Self { config, invocation, ahead: RefCell::new(ahead), known: RefCell::default() }
     }
 
     /// Returns the directory for a target triple, or for the host.
@@ -37,7 +37,8 @@ impl<'a> StandardLibraries<'a> {
         }
         let ahead = if triple.is_none() { self.ahead.take() } else { None };
         let asked = ahead.and_then(|asked| asked.join().ok());
-        let found = asked.unwrap_or_else(|| directory(&mut question(self.config, self.caller, triple)))?;
+        let found =
+            asked.unwrap_or_else(|| directory(&mut question(self.config, self.invocation, triple)))?;
         self.known.borrow_mut().insert(triple.cloned(), found.clone());
         Ok(found)
     }
@@ -50,8 +51,8 @@ impl Drop for StandardLibraries<'_> {
     }
 }
 
-fn question(config: &CargoConfig, caller: &Caller, triple: Option<&String>) -> Command {
-    let mut command = config.rustc(caller);
+fn question(config: &CargoConfig, invocation: &Invocation, triple: Option<&String>) -> Command {
+    let mut command = config.rustc(invocation);
     command.args(["--print", "target-libdir"]);
     command.args(triple.into_iter().flat_map(|triple| ["--target", triple]));
     command

@@ -5,7 +5,7 @@ use crate::cargo::metadata::Project;
 use crate::cargo::output_directories::Place;
 use crate::cargo::standard_library::StandardLibraries;
 use crate::error::Error;
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use cargo_metadata::camino::Utf8Path;
 use cargo_metadata::{BuildScript, Package, Target, TargetKind};
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ pub(crate) struct Surroundings<'a> {
     scripts: &'a [BuildScript],
     config: &'a CargoConfig,
     libraries: &'a StandardLibraries<'a>,
-    caller: &'a Caller,
+    invocation: &'a Invocation,
 }
 
 impl<'a> Surroundings<'a> {
@@ -32,9 +32,9 @@ impl<'a> Surroundings<'a> {
         scripts: &'a [BuildScript],
         config: &'a CargoConfig,
         libraries: &'a StandardLibraries<'a>,
-        caller: &'a Caller,
+        invocation: &'a Invocation,
     ) -> Self {
-        Self { project, scripts, config, libraries, caller }
+        Self { project, scripts, config, libraries, invocation }
     }
 
     /// Returns the output directories of an executable.
@@ -45,8 +45,8 @@ impl<'a> Surroundings<'a> {
     /// Returns the runner of cargo's configuration, program first; empty without one.
     pub(crate) fn runner(&self, place: &Place) -> Result<Vec<OsString>, Error> {
         match &place.triple {
-            Some(triple) => self.config.runner(triple, self.caller),
-            None => self.config.runner(&self.host_triple()?, self.caller),
+            Some(triple) => self.config.runner(triple, self.invocation),
+            None => self.config.runner(&self.host_triple()?, self.invocation),
         }
     }
 
@@ -69,17 +69,17 @@ impl<'a> Surroundings<'a> {
         set.extend(self.said_by_build_script(package, place));
         set.extend(self.cargo_itself());
         set.extend(of_package(package, self.project.rust_version(&package.id)));
-        self.config.add_to(&mut set, self.caller);
+        self.config.add_to(&mut set, self.invocation);
         if matches!(target.kind.first(), Some(TargetKind::Test | TargetKind::Bench)) {
             set.extend(programs(package, place));
         }
-        let mut all: Variables = self.caller.environment.iter().cloned().collect();
+        let mut all: Variables = self.invocation.environment.iter().cloned().collect();
         all.extend(set);
         Ok(all.into_iter().collect())
     }
 
     fn cargo_itself(&self) -> Option<(OsString, OsString)> {
-        self.caller.variable("CARGO").map(|cargo| ("CARGO".into(), cargo.to_owned()))
+        self.invocation.variable("CARGO").map(|cargo| ("CARGO".into(), cargo.to_owned()))
     }
 
     fn said_by_build_script(&self, package: &Package, place: &Place) -> Vec<(OsString, OsString)> {
@@ -101,7 +101,7 @@ impl<'a> Surroundings<'a> {
         path.push(place.intermediate.join("deps").into());
         path.push(self.libraries.get(place.triple.as_ref())?);
         let callers: Vec<_> =
-            self.caller.variable(LIBRARY_PATH).map(split_paths).into_iter().flatten().collect();
+            self.invocation.variable(LIBRARY_PATH).map(split_paths).into_iter().flatten().collect();
         let path =
             if callers.starts_with(&path) { callers } else { path.into_iter().chain(callers).collect() };
         join_paths(path).map_err(|error| Error::File {

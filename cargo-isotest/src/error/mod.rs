@@ -5,7 +5,7 @@ mod hint;
 use crate::remedy::{Obstacle, Remedy};
 use crate::settings::SettingsError;
 use isotest_core::closure::{ElfError, Lack};
-use isotest_core::enumerate::and_more;
+use isotest_core::join_list::and_more;
 use isotest_core::step::StepError;
 use std::ffi::OsString;
 use std::path::PathBuf;

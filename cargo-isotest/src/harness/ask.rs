@@ -30,7 +30,7 @@ pub(crate) fn question(binary: &TestBinary, arguments: &[&str], time_limit: Dura
         // What it reads of binary and libraries is then charged to nobody's test.
         measured: false,
         inherit_stdio: false,
-        attended: None,
+        interactive: None,
         output_bytes: OUTPUT_BYTES,
     }
 }

@@ -8,5 +8,5 @@ mod serve;
 
 pub(crate) use answer::Present;
 pub(crate) use ask::{Asked, Found, ask};
-pub(crate) use running::{AttemptId, Roster, Started};
+pub(crate) use running::{AttemptId, Registry, Started};
 pub(crate) use serve::Listener;

@@ -39,14 +39,14 @@ pub(crate) struct Started {
 
 /// The attempts of a run. An attempt costs two locks that nobody else holds, unless somebody asks.
 #[derive(Debug)]
-pub(crate) struct Roster {
+pub(crate) struct Registry {
     /// Binary and name of each.
     tests: OnceLock<Vec<(String, String)>>,
     slots: Vec<Mutex<Option<Started>>>,
     ended: AtomicUsize,
 }
 
-impl Roster {
+impl Registry {
     /// Of a run with so many slots.
     pub(crate) fn new(jobs: usize) -> Self {
         let slots = (0..jobs).map(|_| Mutex::new(None)).collect();
@@ -112,27 +112,27 @@ mod tests {
 
     #[test]
     fn only_attempts_of_tests_are_told_and_only_while_they_run() {
-        let roster = Roster::new(2);
+        let registry = Registry::new(2);
         let first = Started { id: AttemptId::FIRST, test: 0, is_first: true, zygote: 7 };
-        roster.started(0, first);
-        assert_eq!(roster.answer().attempts, [], "a binary that is asked for its tests is no attempt");
-        roster.ended(0);
-        roster.expect([("tour", "a"), ("tour::it", "b")].into_iter());
-        assert_eq!((roster.answer().tests, roster.answer().ended), (2, 0));
+        registry.started(0, first);
+        assert_eq!(registry.answer().attempts, [], "a binary that is asked for its tests is no attempt");
+        registry.ended(0);
+        registry.expect([("tour", "a"), ("tour::it", "b")].into_iter());
+        assert_eq!((registry.answer().tests, registry.answer().ended), (2, 0));
         let second = Started { id: AttemptId::nth(1), test: 1, zygote: 8, ..first };
-        roster.started(1, second);
+        registry.started(1, second);
         let present = Present { number: 2, zygote: 8, binary_id: "tour::it".into(), name: "b".into() };
-        assert_eq!(roster.answer().attempts, std::slice::from_ref(&present));
-        roster.ended(1);
-        assert_eq!((roster.answer().attempts.len(), roster.answer().ended), (0, 1));
-        roster.started(0, Started { id: AttemptId::nth(2), is_first: false, ..second });
+        assert_eq!(registry.answer().attempts, std::slice::from_ref(&present));
+        registry.ended(1);
+        assert_eq!((registry.answer().attempts.len(), registry.answer().ended), (0, 1));
+        registry.started(0, Started { id: AttemptId::nth(2), is_first: false, ..second });
         let present = Present { number: 3, ..present };
         assert_eq!(
-            (roster.answer().attempts, roster.answer().ended),
+            (registry.answer().attempts, registry.answer().ended),
             (vec![present], 0),
             "it is attempted again"
         );
-        roster.ended(0);
-        assert_eq!(roster.answer().ended, 1);
+        registry.ended(0);
+        assert_eq!(registry.answer().ended, 1);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ask;
 use super::place::{self, Opened};
-use super::running::Roster;
+use super::running::Registry;
 use crate::threads;
 use nix::sys::socket::{Shutdown, getsockopt, shutdown, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
@@ -34,7 +34,10 @@ impl Listener {
     ///
     /// # Errors
     /// When no registry directory, socket or thread can be created. A run can go on without.
-    pub(crate) fn open<'scope>(scope: &'scope Scope<'scope, '_>, roster: &'scope Roster) -> io::Result<Self> {
+    pub(crate) fn open<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        registry: &'scope Registry,
+    ) -> io::Result<Self> {
         let stat = Process::myself().and_then(|process| process.stat()).map_err(io::Error::other)?;
         let opened = Self::bind(place::name_of_run(stat.pid, stat.starttime))?;
         let listener = Arc::clone(&opened.socket);
@@ -42,7 +45,7 @@ impl Listener {
             loop {
                 match listener.accept() {
                     // A peer that hangs up early does not need the answer.
-                    Ok((stream, _)) => drop(answer(stream, roster)),
+                    Ok((stream, _)) => drop(answer(stream, registry)),
                     Err(error) if error.raw_os_error() == Some(nix::libc::EINVAL) => return,
                     Err(_) => sleep(PAUSE),
                 }
@@ -106,11 +109,11 @@ fn remove_stale(place: &Opened) -> io::Result<()> {
 }
 
 /// Answers a request of the run's owner or of root.
-fn answer(mut stream: UnixStream, roster: &Roster) -> io::Result<()> {
+fn answer(mut stream: UnixStream, registry: &Registry) -> io::Result<()> {
     let uid = getsockopt(&stream, PeerCredentials)?.uid();
     if uid != 0 && uid != geteuid().as_raw() {
         return Ok(());
     }
     stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(&roster.answer().in_bytes()?)
+    stream.write_all(&registry.answer().in_bytes()?)
 }

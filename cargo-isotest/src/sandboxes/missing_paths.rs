@@ -1,6 +1,6 @@
 //! Remark on host paths that a test looked for but the sandbox hides.
 
-use isotest_core::enumerate;
+use isotest_core::join_list;
 use isotest_core::record::Record;
 
 /// Maximum number of paths named in a remark; the JSON has all.
@@ -14,7 +14,7 @@ pub(crate) fn remark(record: &mut Record) {
     if paths.is_empty() {
         return;
     }
-    let names = enumerate::paths(paths, MAX_NAMED);
+    let names = join_list::paths(paths, MAX_NAMED);
     record.remarks.push(format!(
         "not found in the sandbox, but present on the host: {names}; `--bind PATH` makes a path visible"
     ));

@@ -7,7 +7,7 @@ pub(crate) mod roots;
 
 use crate::cli;
 use crate::error::Error;
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use crate::remedy::{self, Obstacle, Place};
 use crate::sandboxes::roots::{Image, Rooted, Roots};
 use crate::settings::{BindAccess, Settings, Update};
@@ -17,7 +17,7 @@ use crate::update;
 use isotest_core::cgroup::{Cgroups, Established, scope};
 use isotest_core::descriptors;
 use isotest_core::host::surroundings::Surroundings;
-use isotest_core::host::{Host, bounds, originals, probe};
+use isotest_core::host::{Host, bounds, cow_sources, probe};
 use isotest_core::limits::{Control, Limits};
 use isotest_core::plan::{self, Link, Network, Request, Resolved, Root, Template, Views};
 use isotest_core::policy::{Capability, Isolation, Level};
@@ -61,12 +61,12 @@ impl Sandboxes {
     pub(crate) fn with<T>(
         settings: &Settings,
         roots: &Roots,
-        caller: &Caller,
+        invocation: &Invocation,
         work: impl Fn(&Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut refused = RefusedViews::default();
         loop {
-            let sandboxes = Self::prepare(settings, roots, caller, &refused)?;
+            let sandboxes = Self::prepare(settings, roots, invocation, &refused)?;
             // Even a panic leaves no cgroups behind.
             let done = match catch_unwind(AssertUnwindSafe(|| work(&sandboxes))) {
                 Ok(Err(Error::Sandbox { template, source }))
@@ -87,13 +87,13 @@ impl Sandboxes {
     fn prepare(
         settings: &Settings,
         roots: &Roots,
-        caller: &Caller,
+        invocation: &Invocation,
         refused: &RefusedViews,
     ) -> Result<Self, Error> {
         // Not before: what cargo executes has the limit that we were called with.
         let allowed = descriptors::raise().map_err(Error::Host)?;
         let jobs = settings.execution.jobs.value.get();
-        let shown: Vec<_> = roots.each.iter().map(|rooted| Shown::of(settings, rooted, caller)).collect();
+        let shown: Vec<_> = roots.each.iter().map(|rooted| Shown::of(settings, rooted, invocation)).collect();
         let Decided { host, mut cgroups, resolved, others } = Decided::of(settings, jobs, &shown, refused)?;
         if !resolved.unmet.is_empty() {
             close(cgroups);
@@ -208,8 +208,8 @@ pub(crate) struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     /// Creates the views of the host for a root.
-    pub(crate) fn of(settings: &Settings, rooted: &'a Rooted, caller: &Caller) -> Self {
-        Self { root: &rooted.root, views: views(settings, rooted, caller) }
+    pub(crate) fn of(settings: &Settings, rooted: &'a Rooted, invocation: &Invocation) -> Self {
+        Self { root: &rooted.root, views: views(settings, rooted, invocation) }
     }
 }
 
@@ -257,9 +257,9 @@ impl Decided {
                 jobs,
                 cgroups: cgroups.figures(&cgroup_views, missing),
             };
-            let mut originals = originals::read(&views.copy_on_write, &host);
-            originals.refused.clone_from(&refused.0);
-            plan::resolve(&request, &Host { originals, ..host.clone() })
+            let mut cow_sources = cow_sources::read(&views.copy_on_write, &host);
+            cow_sources.refused.clone_from(&refused.0);
+            plan::resolve(&request, &Host { cow_sources, ..host.clone() })
         };
         let mut resolved = resolve(first, &missing);
         // Those that are required are tried by the first sandbox.
@@ -333,9 +333,9 @@ fn remark(settings: &Settings) -> Option<String> {
 
 /// Returns the views of the host: directories that tests write to under `cargo test`, binds, and directories named by the
 /// environment. Missing paths are left out.
-fn views(settings: &Settings, rooted: &Rooted, caller: &Caller) -> Views {
+fn views(settings: &Settings, rooted: &Rooted, invocation: &Invocation) -> Views {
     let Settings { sandbox, test, .. } = settings;
-    let variable = |name| caller.variable(name).map(Path::new).filter(|path| path.is_absolute());
+    let variable = |name| invocation.variable(name).map(Path::new).filter(|path| path.is_absolute());
     let bound = |access| {
         let binds = test.binds.iter().filter(move |bind| bind.value.access == access);
         binds.map(|bind| bind.value.path.as_path())

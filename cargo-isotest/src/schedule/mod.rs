@@ -112,7 +112,7 @@ pub(crate) fn plan(test: &TestCase, nth: Nth, execution: &Execution, settings: &
         limits: settings.limits.limits(),
         measured: true,
         inherit_stdio: !execution.capture.value,
-        attended: None,
+        interactive: None,
         output_bytes: OUTPUT_BYTES,
     }
 }

@@ -1,7 +1,7 @@
 //! One thread for each job slot. They take attempts from one queue and tell what becomes of them.
 
 use crate::error::Error;
-use crate::registry::{Roster, Started};
+use crate::registry::{Registry, Started};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots;
 use crate::schedule::queue::{Attempt, Launch, Queue};
@@ -80,7 +80,7 @@ pub(crate) struct Workers<'run> {
 }
 
 impl<'run> Workers<'run> {
-    /// Starts a thread for each slot of the roster, which makes it. What is sent by the sender returned arrives with the news.
+    /// Starts a thread for each slot of the registry, which makes it. What is sent by the sender returned arrives with the news.
     ///
     /// # Errors
     /// When a thread is refused. Those that were started before it end by themselves.
@@ -88,9 +88,9 @@ impl<'run> Workers<'run> {
         scope: &'run Scope<'run, '_>,
         sandboxes: &'run Sandboxes,
         cancel: &'run Cancel,
-        roster: &'run Roster,
+        registry: &'run Registry,
     ) -> Result<(Self, Sender<News>), Error> {
-        let jobs = roster.jobs();
+        let jobs = registry.jobs();
         let (orders, taken) = sync_channel(jobs);
         let (tell, news) = channel();
         let taken = Arc::new(Mutex::new(taken));
@@ -100,7 +100,7 @@ impl<'run> Workers<'run> {
                 number,
                 sandboxes,
                 cancel,
-                roster,
+                registry,
                 orders: Arc::clone(&taken),
                 stopped: Arc::clone(&stopped),
                 tell: tell.clone(),
@@ -234,7 +234,7 @@ struct Worker<'run> {
     number: usize,
     sandboxes: &'run Sandboxes,
     cancel: &'run Cancel,
-    roster: &'run Roster,
+    registry: &'run Registry,
     orders: Arc<Mutex<Receiver<Order>>>,
     stopped: Arc<AtomicBool>,
     tell: Sender<News>,
@@ -261,7 +261,7 @@ impl<'run> Worker<'run> {
                 self.tell(News::Killed(launch));
                 return self.cancelled();
             }
-            self.roster.ended(self.number);
+            self.registry.ended(self.number);
             // The next one runs while the figures of this one are read; after a failure there may be no next one. In
             // another template it would cost this one its init.
             if attempt.has_exited_well() {
@@ -294,7 +294,7 @@ impl<'run> Worker<'run> {
         };
         let Attempt { id, unit, nth } = attempt;
         let started = Started { id, test: unit, is_first: nth.is_first(), zygote: slot.zygote() };
-        self.roster.started(launch.slot, started);
+        self.registry.started(launch.slot, started);
         Some((launch, running))
     }
 

@@ -4,7 +4,7 @@ use super::error::SettingsError;
 use super::layer::Layer;
 use super::setting::{Origin, Setting};
 use super::test::TestLayer;
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use crate::update;
 use anstream::ColorChoice;
 use std::ffi::OsStr;
@@ -19,13 +19,13 @@ const COLOR: &str = "CARGO_TERM_COLOR";
 const PROFILE: &str = "LLVM_PROFILE_FILE";
 
 /// What the variables say.
-pub(super) fn layer(caller: &Caller) -> Layer {
+pub(super) fn layer(invocation: &Invocation) -> Layer {
     Layer {
-        jobs: jobs(caller),
-        update: update::wish(caller),
-        color: color(caller).map(|value| Setting { value, origin: Origin::Environment(COLOR) }),
+        jobs: jobs(invocation),
+        update: update::wish(invocation),
+        color: color(invocation).map(|value| Setting { value, origin: Origin::Environment(COLOR) }),
         test: TestLayer {
-            keeps: coverage_directory(caller)
+            keeps: coverage_directory(invocation)
                 .map(|value| Setting { value, origin: Origin::Environment(PROFILE) })
                 .into_iter()
                 .collect(),
@@ -35,8 +35,8 @@ pub(super) fn layer(caller: &Caller) -> Layer {
     }
 }
 
-fn jobs(caller: &Caller) -> Option<Result<Setting<NonZeroUsize>, SettingsError>> {
-    let threads = caller.variable(THREADS)?;
+fn jobs(invocation: &Invocation) -> Option<Result<Setting<NonZeroUsize>, SettingsError>> {
+    let threads = invocation.variable(THREADS)?;
     let number = threads.to_str().and_then(|threads| threads.parse().ok());
     let number = number.map(|value| Setting { value, origin: Origin::Environment(THREADS) });
     Some(number.ok_or_else(|| SettingsError::Variable {
@@ -47,8 +47,8 @@ fn jobs(caller: &Caller) -> Option<Result<Setting<NonZeroUsize>, SettingsError>>
 }
 
 /// Of a word that cargo does not know, cargo complains.
-fn color(caller: &Caller) -> Option<ColorChoice> {
-    match caller.variable(COLOR).and_then(OsStr::to_str)? {
+fn color(invocation: &Invocation) -> Option<ColorChoice> {
+    match invocation.variable(COLOR).and_then(OsStr::to_str)? {
         "always" => Some(ColorChoice::Always),
         "never" => Some(ColorChoice::Never),
         "auto" => Some(ColorChoice::Auto),
@@ -57,7 +57,7 @@ fn color(caller: &Caller) -> Option<ColorChoice> {
 }
 
 /// Where instrumented tests write their profiles when they end; thrown away, they would be missed.
-fn coverage_directory(caller: &Caller) -> Option<PathBuf> {
-    let directory = Path::new(caller.variable(PROFILE)?).parent()?;
+fn coverage_directory(invocation: &Invocation) -> Option<PathBuf> {
+    let directory = Path::new(invocation.variable(PROFILE)?).parent()?;
     (directory.is_absolute() && directory.is_dir()).then(|| directory.to_owned())
 }

@@ -22,7 +22,7 @@ use crate::cli::{
     CargoArgs, Cli, ClosureArgs, Command as Typed, ExecArgs, ExplainArgs, LibtestWords, MessageFormat,
     Network, PsArgs, RootWord, RunIgnored, ShellArgs, Words,
 };
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use crate::select::Selection;
 use anstream::ColorChoice;
 use isotest_core::policy::{Capability, Level, Policy};
@@ -168,13 +168,13 @@ pub(crate) struct Said {
 
 impl Said {
     /// What this command line and this caller say.
-    pub(crate) fn of(cli: Cli, caller: &Caller) -> Result<Self, SettingsError> {
-        let (task, Words { filters, of_harness }) = Task::of(cli.command, caller);
+    pub(crate) fn of(cli: Cli, invocation: &Invocation) -> Result<Self, SettingsError> {
+        let (task, Words { filters, of_harness }) = Task::of(cli.command, invocation);
         let cargo = cli.flags.cargo.clone();
         let harness = typed::harness(LibtestWords::read(&of_harness)?)?;
-        let flags = typed::flags(cli.flags, filters, caller)?;
+        let flags = typed::flags(cli.flags, filters, invocation)?;
         typed::without_contradiction(&flags, &harness)?;
-        let layer = Layer::merged([flags, harness, environment::layer(caller)]);
+        let layer = Layer::merged([flags, harness, environment::layer(invocation)]);
         Ok(Self { task, cargo, color: or(layer.color, ColorChoice::Auto), layer })
     }
 
@@ -260,14 +260,14 @@ fn or<T>(said: Option<Setting<T>>, default: T) -> Setting<T> {
 
 impl Task {
     /// What is to be done, and the words that choose tests for it.
-    fn of(typed: Typed, caller: &Caller) -> (Self, Words) {
+    fn of(typed: Typed, invocation: &Invocation) -> (Self, Words) {
         match typed {
             Typed::Run(words) => (Self::Execute, words),
             Typed::List(words) => (Self::List, words),
             Typed::Closure(ClosureArgs { binary }) => {
-                (Self::Closure(caller.absolute(&binary)), Words::default())
+                (Self::Closure(invocation.absolute(&binary)), Words::default())
             }
-            Typed::Exec(typed) => (Self::exec(typed, caller), Words::default()),
+            Typed::Exec(typed) => (Self::exec(typed, invocation), Words::default()),
             Typed::Shell(ShellArgs { join: Some(attempt), .. }) => {
                 (Self::Join { attempt, command: None }, Words::default())
             }
@@ -277,16 +277,16 @@ impl Task {
             Typed::Explain(ExplainArgs { named, command }) => {
                 let command = ExecArgs { usage_json: None, join: None, command };
                 let is_test = command.command.is_empty();
-                (Self::Explain((!is_test).then(|| Command::of(command, caller))), Words::filtering(named))
+                (Self::Explain((!is_test).then(|| Command::of(command, invocation))), Words::filtering(named))
             }
             Typed::Ps(args) => (Self::Ps(args), Words::default()),
             Typed::Doctor => (Self::Doctor, Words::default()),
         }
     }
 
-    fn exec(mut typed: ExecArgs, caller: &Caller) -> Self {
+    fn exec(mut typed: ExecArgs, invocation: &Invocation) -> Self {
         let join = typed.join.take();
-        let command = Command::of(typed, caller);
+        let command = Command::of(typed, invocation);
         match join {
             Some(attempt) => Self::Join { attempt, command: Some(command) },
             None => Self::Exec(command),
@@ -300,13 +300,13 @@ impl Task {
 }
 
 impl Command {
-    fn of(typed: ExecArgs, caller: &Caller) -> Self {
+    fn of(typed: ExecArgs, invocation: &Invocation) -> Self {
         let ExecArgs { usage_json, command, .. } = typed;
         let mut words = command.into_iter();
         Self {
             program: words.next().unwrap_or_default().into(),
             arguments: words.collect(),
-            usage_json: usage_json.map(|path| caller.absolute(&path)),
+            usage_json: usage_json.map(|path| invocation.absolute(&path)),
         }
     }
 }
@@ -416,8 +416,8 @@ mod tests {
         let words = std::iter::once("cargo-isotest").chain(arguments.iter().copied()).map(OsString::from);
         let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let capabilities = Capability::ALL.map(Capability::as_str);
-        let caller = Caller { environment, directory: "/usr".into() };
-        Said::of(Cli::read(words, &capabilities).unwrap(), &caller)?.settings()
+        let invocation = Invocation { environment, directory: "/usr".into() };
+        Said::of(Cli::read(words, &capabilities).unwrap(), &invocation)?.settings()
     }
 
     fn settings(arguments: &[&str]) -> Result<Settings, SettingsError> {
@@ -453,9 +453,9 @@ mod tests {
         let words = std::iter::once("cargo-isotest").chain(arguments.iter().copied()).map(OsString::from);
         let cli = Cli::read(words, &Capability::ALL.map(Capability::as_str)).unwrap();
         let environment = vec![("RUST_TEST_THREADS".into(), "3".into())];
-        let caller = Caller { environment, directory: "/usr".into() };
-        let flags = typed::flags(cli.flags, Vec::new(), &caller).unwrap();
-        let layers = [flags, environment::layer(&caller), lower];
+        let invocation = Invocation { environment, directory: "/usr".into() };
+        let flags = typed::flags(cli.flags, Vec::new(), &invocation).unwrap();
+        let layers = [flags, environment::layer(&invocation), lower];
         Settings::merged(Task::Execute, CargoArgs::default(), layers)
     }
 

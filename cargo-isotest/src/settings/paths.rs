@@ -3,7 +3,7 @@
 use super::error::SettingsError;
 use super::setting::{Origin, Setting};
 use crate::cli::{RootPath, RootWord};
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -29,11 +29,14 @@ pub(crate) enum BindAccess {
 }
 
 /// What becomes `/`, where that exists.
-pub(super) fn root(said: Setting<RootWord>, caller: &Caller) -> Result<Setting<RootWord>, SettingsError> {
+pub(super) fn root(
+    said: Setting<RootWord>,
+    invocation: &Invocation,
+) -> Result<Setting<RootWord>, SettingsError> {
     let Setting { value, origin } = said;
     let value = match value {
         RootWord::At(RootPath { kind, path }) => {
-            let path = existing(origin, &path, caller)?.value;
+            let path = existing(origin, &path, invocation)?.value;
             RootWord::At(RootPath { kind, path })
         }
         RootWord::Host | RootWord::Minimal => value,
@@ -42,13 +45,17 @@ pub(super) fn root(said: Setting<RootWord>, caller: &Caller) -> Result<Setting<R
 }
 
 /// The value of `--bind`. Only a last `:ro`, `:cow` or `:rw` is ours; a path may hold colons.
-pub(super) fn bind(origin: Origin, text: &OsStr, caller: &Caller) -> Result<Setting<Bind>, SettingsError> {
+pub(super) fn bind(
+    origin: Origin,
+    text: &OsStr,
+    invocation: &Invocation,
+) -> Result<Setting<Bind>, SettingsError> {
     let bytes = text.as_bytes();
     let words: [(&[u8], _); 3] =
         [(b":ro", BindAccess::ReadOnly), (b":cow", BindAccess::CopyOnWrite), (b":rw", BindAccess::ReadWrite)];
     let said = words.into_iter().find_map(|(word, access)| Some((bytes.strip_suffix(word)?, access)));
     let (path, access) = said.unwrap_or((bytes, BindAccess::ReadOnly));
-    let path = existing(origin, Path::new(OsStr::from_bytes(path)), caller)?;
+    let path = existing(origin, Path::new(OsStr::from_bytes(path)), invocation)?;
     Ok(path.map(|path| Bind { path, access }))
 }
 
@@ -56,9 +63,9 @@ pub(super) fn bind(origin: Origin, text: &OsStr, caller: &Caller) -> Result<Sett
 pub(super) fn existing(
     origin: Origin,
     path: &Path,
-    caller: &Caller,
+    invocation: &Invocation,
 ) -> Result<Setting<PathBuf>, SettingsError> {
-    let path = caller.absolute(path);
+    let path = invocation.absolute(path);
     if path.symlink_metadata().is_ok() {
         Ok(Setting { value: path, origin })
     } else {

@@ -7,13 +7,17 @@ use super::paths;
 use super::setting::{Origin, Setting};
 use super::test::TestLayer;
 use crate::cli::{ExecutionArgs, Flags, LibtestWords, PolicyArgs, RunIgnored, SandboxArgs, SelectionArgs};
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use anstream::ColorChoice;
 use isotest_core::policy::{Capability, Level};
 use std::time::Duration;
 
 /// What the flags say.
-pub(super) fn flags(flags: Flags, filters: Vec<String>, caller: &Caller) -> Result<Layer, SettingsError> {
+pub(super) fn flags(
+    flags: Flags,
+    filters: Vec<String>,
+    invocation: &Invocation,
+) -> Result<Layer, SettingsError> {
     let Flags { selection, execution, sandbox, updates, limits, policy, format, cargo } = flags;
     let SelectionArgs { names, run_ignored } = selection;
     let color = cargo.output.color.color.map(|color| match color {
@@ -33,7 +37,7 @@ pub(super) fn flags(flags: Flags, filters: Vec<String>, caller: &Caller) -> Resu
         color: color.map(|color| Setting::flag("--color", color)),
         ..Layer::default()
     };
-    sandboxed(sandbox, executed(&execution, said), caller)
+    sandboxed(sandbox, executed(&execution, said), invocation)
 }
 
 fn executed(typed: &ExecutionArgs, said: Layer) -> Layer {
@@ -54,11 +58,11 @@ fn executed(typed: &ExecutionArgs, said: Layer) -> Layer {
     }
 }
 
-fn sandboxed(typed: SandboxArgs, said: Layer, caller: &Caller) -> Result<Layer, SettingsError> {
+fn sandboxed(typed: SandboxArgs, said: Layer, invocation: &Invocation) -> Result<Layer, SettingsError> {
     let SandboxArgs { root, views } = typed;
-    let chosen = root.root.map(|root| paths::root(Setting::flag("--root", root), caller));
-    let binds = views.bind.iter().map(|text| paths::bind(Origin::Flag("--bind"), text, caller));
-    let keeps = views.keep.iter().map(|path| paths::existing(Origin::Flag("--keep"), path, caller));
+    let chosen = root.root.map(|root| paths::root(Setting::flag("--root", root), invocation));
+    let binds = views.bind.iter().map(|text| paths::bind(Origin::Flag("--bind"), text, invocation));
+    let keeps = views.keep.iter().map(|path| paths::existing(Origin::Flag("--keep"), path, invocation));
     Ok(Layer {
         root: chosen.transpose()?,
         hide_package: given("--hide-package", root.hide_package),

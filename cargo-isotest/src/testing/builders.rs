@@ -8,7 +8,7 @@ use isotest_core::outcome::{ChangedPaths, Ending, Exit, LeftProcess, Outcome};
 use isotest_core::policy::{Capability, Isolation, State};
 use isotest_core::record::{Captured, Record};
 use isotest_core::snapshot::{
-    Descriptor, Details, Peer, Picture, Process, SystemCall, Target, Thread, Unseen, Wait, WaitsFor,
+    Descriptor, Details, Peer, Process, Snapshot, SystemCall, Target, Thread, Unseen, Wait, WaitsFor,
 };
 use isotest_core::step::{Step, StepError};
 use isotest_core::usage::{Children, Cpu, Disk, Io, MemorySplit, Oom, Pressure, Reading, Source, Usage};
@@ -180,7 +180,7 @@ pub(crate) fn thread(tid: i32, name: &str, call: &'static str, waits_for: WaitsF
 }
 
 /// Creates the snapshot of a test that reads from a sleeping child, with gaps.
-pub(crate) fn picture() -> Picture {
+pub(crate) fn snapshot() -> Snapshot {
     let pipe = |fd, writes: bool, peer| Descriptor {
         fd,
         reads: !writes,
@@ -199,7 +199,7 @@ pub(crate) fn picture() -> Picture {
     let child =
         process((1004, 1002), &["sleep", "60"], vec![thread(1004, "sleep", "nanosleep", WaitsFor::Time)]);
     let gap = |what: &str| Unseen { what: what.to_owned(), why: "permission denied".to_owned(), count: 3 };
-    Picture {
+    Snapshot {
         processes: vec![
             with(test, pipe(3, false, Peer { pid: 1004, fd: 1 })),
             with(child, pipe(1, true, Peer { pid: 1002, fd: 3 })),

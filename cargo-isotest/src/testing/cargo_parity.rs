@@ -4,7 +4,7 @@ use crate::cargo::build::{self, Build, Workspace};
 use crate::cli::{CargoArgs, Cli};
 use crate::error::Error;
 use crate::harness::libtest::{self, Answer, LIST_ARGUMENTS, Listing};
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use crate::testcase::TestBinary;
 use cargo_metadata::Message;
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ const FROM_CARGO: [&str; 8] = [
 /// Fixture project with a target directory.
 struct Oracle {
     scratch: TempDir,
-    caller: Caller,
+    invocation: Invocation,
 }
 
 impl Oracle {
@@ -58,18 +58,19 @@ impl Oracle {
     fn within(directory: &Path, environment: &[(&str, &str)]) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let ours = FROM_CARGO.iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?)));
-        let mut caller = Caller { environment: ours.collect(), directory: directory.canonicalize().unwrap() };
+        let mut invocation =
+            Invocation { environment: ours.collect(), directory: directory.canonicalize().unwrap() };
         // A toolchain is the machine's: where one is missing, a test fails and fetches none.
-        caller.environment.push(("RUSTUP_AUTO_INSTALL".into(), "0".into()));
-        caller.environment.extend(environment.iter().map(|(name, value)| (name.into(), value.into())));
-        caller.environment.push(("CARGO_TARGET_DIR".into(), scratch.path().join("target").into()));
-        caller.environment.push(("DUMP".into(), scratch.path().join("dump").into()));
+        invocation.environment.push(("RUSTUP_AUTO_INSTALL".into(), "0".into()));
+        invocation.environment.extend(environment.iter().map(|(name, value)| (name.into(), value.into())));
+        invocation.environment.push(("CARGO_TARGET_DIR".into(), scratch.path().join("target").into()));
+        invocation.environment.push(("DUMP".into(), scratch.path().join("dump").into()));
         fs::write(scratch.path().join("dump.sh"), DUMP).unwrap();
-        Self { scratch, caller }
+        Self { scratch, invocation }
     }
 
     fn cargo(&self) -> Command {
-        let mut command = self.caller.command(self.caller.variable("CARGO").unwrap());
+        let mut command = self.invocation.command(self.invocation.variable("CARGO").unwrap());
         command.arg("--offline");
         command
     }
@@ -80,7 +81,7 @@ impl Oracle {
 
     fn run_by(&mut self, runner: &str) {
         let name = format!("CARGO_TARGET_{}_RUNNER", host().to_uppercase().replace('-', "_"));
-        self.caller.environment.push((name.into(), runner.into()));
+        self.invocation.environment.push((name.into(), runner.into()));
     }
 
     fn build(&self, flags: &[&str]) -> Build {
@@ -90,7 +91,7 @@ impl Oracle {
     fn try_build(&self, flags: &[&str]) -> Result<Build, Error> {
         let words = ["cargo-isotest", "--offline"].iter().chain(flags).map(OsString::from);
         let arguments = Cli::read(words, &[]).unwrap().flags.cargo;
-        Workspace::of(&arguments, &self.caller)?.build_by(compile, &arguments)
+        Workspace::of(&arguments, &self.invocation)?.build_by(compile, &arguments)
     }
 
     /// Returns the processes that `cargo test` starts, in order.
@@ -117,8 +118,8 @@ impl Oracle {
 }
 
 /// Compiles without a reaper, since the test executable cannot act as one.
-fn compile(cargo: &OsStr, arguments: &CargoArgs, caller: &Caller) -> Result<Vec<Message>, Error> {
-    let mut command = build::no_run(caller.command(cargo), arguments);
+fn compile(cargo: &OsStr, arguments: &CargoArgs, invocation: &Invocation) -> Result<Vec<Message>, Error> {
+    let mut command = build::no_run(invocation.command(cargo), arguments);
     let output = command.stderr(Stdio::inherit()).output().map_err(Error::Host)?;
     if !output.status.success() {
         return Err(Error::Build(output.status));
@@ -160,14 +161,14 @@ impl Process {
 
 #[test]
 fn cargo_gives_the_same_environment() {
-    let caller = [
-        ("NOT_OVER_CALLER", "caller"),
-        ("FORCED_OVER_CALLER", "caller"),
+    let invocation = [
+        ("NOT_OVER_CALLER", "invocation"),
+        ("FORCED_OVER_CALLER", "invocation"),
         ("LD_LIBRARY_PATH", "/opt/one::/opt/two"),
-        ("CARGO_PKG_NAME", "caller"),
-        ("OUT_DIR", "caller"),
+        ("CARGO_PKG_NAME", "invocation"),
+        ("OUT_DIR", "invocation"),
     ];
-    let mut oracle = Oracle::new("surroundings", &caller);
+    let mut oracle = Oracle::new("surroundings", &invocation);
     let runner = oracle.runner() + " --flag";
     oracle.run_by(&runner);
     oracle.check(&["--workspace", "--all-targets"], 9);
@@ -184,7 +185,7 @@ fn cargo_gives_the_same_environment_to_another_target_and_profile() {
 
 #[test]
 fn cargo_gives_the_same_environment_under_its_configuration() {
-    let mut oracle = Oracle::new("surroundings", &[("FORCED_OVER_CALLER", "caller")]);
+    let mut oracle = Oracle::new("surroundings", &[("FORCED_OVER_CALLER", "invocation")]);
     let runner = oracle.runner();
     oracle.run_by(&runner);
     let build = format!("build.build-dir={:?}", oracle.scratch.path().join("intermediate"));
@@ -281,7 +282,7 @@ fn cargo_keeps_a_library_path_that_begins_with_its_own() {
     let environment = oracle.build(&["-p", "plain"]).binaries[0].environment.clone();
     let own = environment.into_iter().find(|(name, _)| name == "LD_LIBRARY_PATH").unwrap().1;
     let longer = own.into_string().unwrap() + ":/opt/more";
-    oracle.caller.environment.push(("LD_LIBRARY_PATH".into(), longer.into()));
+    oracle.invocation.environment.push(("LD_LIBRARY_PATH".into(), longer.into()));
     oracle.check(&["-p", "plain"], 1);
 }
 
@@ -306,7 +307,7 @@ fn documentation_that_is_not_tested_is_named() {
 fn the_directories_of_a_project_are_known() {
     let oracle = Oracle::new("surroundings", &[]);
     let directories = oracle.build(&["-p", "plain", "-p", "surroundings", "--lib"]).directories;
-    let project = &oracle.caller.directory;
+    let project = &oracle.invocation.directory;
     assert_eq!(&directories.workspace, project);
     assert_eq!(directories.packages, [project.clone(), project.join("plain")]);
     assert_eq!(directories.target, oracle.scratch.path().join("target"));

@@ -3,7 +3,7 @@
 //! much as all other guards together. So a zygote moves once, and what it starts is born where it is; only where the zygote
 //! could be frozen with its workload each workload moves.
 
-use super::leaf::make_directory;
+use super::attempt_cgroup::make_directory;
 use super::sweep::{self, FREEZER, thaw_tree};
 use super::version::Version;
 use nix::fcntl::{OFlag, openat};
@@ -59,7 +59,7 @@ pub struct Cell {
     name: String,
     /// The hierarchies of which nothing is needed.
     idle: Vec<Directory>,
-    /// The others, for attempts without a leaf.
+    /// The others, for attempts without a cgroup.
     measured: Vec<Site>,
     /// The directories in those, once there is such an attempt.
     unmeasured: OnceLock<Vec<Directory>>,
@@ -105,7 +105,7 @@ impl Cell {
         tasks_of(self.idle.iter().filter(|directory| !directory.freezes))
     }
 
-    /// What a workload needs besides, which has a leaf or not.
+    /// What a workload needs besides, which has a cgroup or not.
     ///
     /// # Errors
     /// When a directory cannot be made or a descriptor cannot be had.

@@ -1,6 +1,6 @@
 //! What differs between the versions of cgroups.
 
-use super::leaf_files::LeafFiles;
+use super::attempt_files::AttemptFiles;
 use super::setting::Setting;
 use crate::limits::{Control, Limits};
 use crate::policy::Capability;
@@ -24,7 +24,7 @@ pub(super) trait Interface {
     fn settings(&self, limits: &Limits, control: Control, devices: &[String]) -> Vec<Setting>;
 
     /// Reads the figures of a metric that is served here.
-    fn read(&self, metric: Capability, files: LeafFiles<'_>, limits: &Limits, usage: &mut Usage);
+    fn read(&self, metric: Capability, files: AttemptFiles<'_>, limits: &Limits, usage: &mut Usage);
 
     /// A file that is there, whatever the kernel, if what serves this metric is.
     fn witness(&self, metric: Capability) -> &'static str;

@@ -1,16 +1,16 @@
-//! Cgroups: one directory for the run and one leaf for each attempt, over version 1, version 2 and hybrid layouts.
+//! Cgroups: one directory for the run and one for each attempt, over version 1, version 2 and hybrid layouts.
 //! Which hierarchy serves which metric is decided by which files exist, never by the kernel's version.
 
-mod base;
+mod attempt_cgroup;
+mod attempt_files;
 mod cell;
-mod control;
+mod controllers;
 mod failure;
 mod interface;
-mod leaf;
-mod leaf_files;
 mod parse;
 #[cfg(test)]
 mod recorded;
+mod run_cgroup;
 pub mod scope;
 mod setting;
 mod sweep;
@@ -18,12 +18,12 @@ mod v1;
 mod v2;
 mod version;
 
-pub use base::{Cgroups, Established};
+pub use attempt_cgroup::AttemptCgroup;
 pub use cell::Cell;
-pub use leaf::Leaf;
+pub use run_cgroup::{Cgroups, Established};
 pub use version::Version;
 
-pub(crate) use leaf::INNER;
+pub(crate) use attempt_cgroup::INNER;
 pub(crate) use setting::Setting;
 
 use crate::limits::Control;

@@ -1,7 +1,7 @@
 //! The parsers of cgroup files, over what kernels wrote into them (`fixtures/kernel`). In each recording 1 MiB was written
 //! to a tmpfs and 4 MiB to a disk, and more memory was asked for than the limit of 32 MiB allowed.
 
-use super::leaf_files::LeafFiles;
+use super::attempt_files::AttemptFiles;
 use super::parse::{cpu_v2, io_v2, keyed, memory_split_v1, memory_split_v2, pressure};
 use super::version::Version;
 use crate::limits::Limits;
@@ -164,7 +164,7 @@ fn each_reading_is_where_the_table_says_and_since_the_kernel_that_it_says() {
         let mut tried = 0;
         for recording in recordings.iter().filter(|recording| recording.has_memory()) {
             let outer = File::open(&recording.directory).unwrap();
-            let files = LeafFiles { outer: &outer, inner: None, processors: 1 };
+            let files = AttemptFiles { outer: &outer, inner: None, processors: 1 };
             let mut usage = Usage::default();
             for metric in Capability::ALL {
                 version.interface().read(metric, files, &Limits::default(), &mut usage);

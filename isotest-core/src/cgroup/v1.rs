@@ -1,7 +1,7 @@
 //! Cgroups of version 1: a hierarchy for each controller, entered by `tasks`.
 
+use super::attempt_files::AttemptFiles;
 use super::interface::Interface;
-use super::leaf_files::LeafFiles;
 use super::parse;
 use super::setting::{PERIOD_US, Setting, required};
 use crate::limits::{Control, Limits};
@@ -57,7 +57,7 @@ impl Interface for Files {
         }
     }
 
-    fn read(&self, metric: Capability, files: LeafFiles<'_>, limits: &Limits, usage: &mut Usage) {
+    fn read(&self, metric: Capability, files: AttemptFiles<'_>, limits: &Limits, usage: &mut Usage) {
         match metric {
             Capability::Memory => read_memory(files, limits, usage),
             Capability::Cpu => usage.cpu = read_cpu(files),
@@ -113,7 +113,7 @@ fn io(bytes: u64, device: &str) -> [Setting; 2] {
         .map(|file| Setting { innermost: true, ..required(file, format!("{device} {bytes}")) })
 }
 
-fn read_memory(files: LeafFiles<'_>, limits: &Limits, usage: &mut Usage) {
+fn read_memory(files: AttemptFiles<'_>, limits: &Limits, usage: &mut Usage) {
     usage.memory_peak = files.number(Source::MemoryMaxUsage);
     if let Some(stat) = files.text("memory.stat") {
         usage.faults_most = files.faults_most(&stat, "total_pgfault");
@@ -129,7 +129,7 @@ fn read_memory(files: LeafFiles<'_>, limits: &Limits, usage: &mut Usage) {
 }
 
 /// A count of events, each of which is counted only in the directory of the process that it happened to.
-fn events(files: LeafFiles<'_>, file: &str, key: &str) -> Option<u64> {
+fn events(files: AttemptFiles<'_>, file: &str, key: &str) -> Option<u64> {
     let outer = parse::keyed(&files.text(file)?, key)?;
     match files.inner {
         Some(_) => Some(outer + parse::keyed(&files.innermost_text(file)?, key)?),
@@ -137,7 +137,7 @@ fn events(files: LeafFiles<'_>, file: &str, key: &str) -> Option<u64> {
     }
 }
 
-fn read_cpu(files: LeafFiles<'_>) -> Option<Reading<Cpu>> {
+fn read_cpu(files: AttemptFiles<'_>) -> Option<Reading<Cpu>> {
     let time = |file| files.value(file).map(Duration::from_nanos);
     let value = Cpu { user: time("cpuacct.usage_user")?, system: time("cpuacct.usage_sys")? };
     Some(Reading { value, source: Source::CpuAcct })

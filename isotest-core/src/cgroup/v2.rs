@@ -1,9 +1,9 @@
 //! Cgroups of version 2: one hierarchy, in which processes are born. A directory that hands controllers on may hold no
 //! process, so that the supervisor moves out of it.
 
+use super::attempt_files::AttemptFiles;
 use super::failure::{refused, unless};
 use super::interface::Interface;
-use super::leaf_files::LeafFiles;
 use super::parse;
 use super::setting::{PERIOD_US, Setting, required};
 use crate::host::CgroupMount;
@@ -56,7 +56,7 @@ impl Interface for Files {
         }
     }
 
-    fn read(&self, metric: Capability, files: LeafFiles<'_>, limits: &Limits, usage: &mut Usage) {
+    fn read(&self, metric: Capability, files: AttemptFiles<'_>, limits: &Limits, usage: &mut Usage) {
         match metric {
             Capability::Memory => read_memory(files, limits, usage),
             Capability::Cpu => {
@@ -108,7 +108,7 @@ fn cpu(limits: &Limits) -> Vec<Setting> {
     settings.into_iter().flatten().collect()
 }
 
-fn read_memory(files: LeafFiles<'_>, limits: &Limits, usage: &mut Usage) {
+fn read_memory(files: AttemptFiles<'_>, limits: &Limits, usage: &mut Usage) {
     usage.memory_peak = files.number(Source::MemoryPeak);
     if let Some(stat) = files.text("memory.stat") {
         usage.faults_most = files.faults_most(&stat, "pgfault");
@@ -126,7 +126,7 @@ fn read_memory(files: LeafFiles<'_>, limits: &Limits, usage: &mut Usage) {
     });
 }
 
-fn read_pressure(files: LeafFiles<'_>) -> Pressure {
+fn read_pressure(files: AttemptFiles<'_>) -> Pressure {
     let total = |source: Source| {
         let value = parse::pressure(&files.text(source.as_str())?)?;
         Some(Reading { value, source })
@@ -148,7 +148,7 @@ pub(super) struct Moved {
 }
 
 impl Moved {
-    /// Enables a controller for the run's leaves, one write each, since one refusal would refuse all.
+    /// Enables a controller for the run's attempts, one write each, since one refusal would refuse all.
     pub(super) fn enable(&mut self, controller: &'static str, run: &Path) -> Result<(), String> {
         let write = |directory: &Path| {
             let error = fs::write(directory.join("cgroup.subtree_control"), format!("+{controller}")).err();
@@ -192,9 +192,9 @@ pub(super) fn instead_of_peak(capability: Capability, run: &Path) -> Option<Sour
 
 /// Moves the supervisor from its home to a directory of the run.
 pub(super) fn move_supervisor(home: &Path, base: &Path, run: &Path) -> Result<Moved, String> {
-    let leaf = run.join(SUPERVISOR);
-    let moved = fs::create_dir(&leaf).and_then(|()| fs::write(leaf.join("cgroup.procs"), "0"));
-    moved.map_err(|error| refused("move this process to", &leaf, &error))?;
+    let directory = run.join(SUPERVISOR);
+    let moved = fs::create_dir(&directory).and_then(|()| fs::write(directory.join("cgroup.procs"), "0"));
+    moved.map_err(|error| refused("move this process to", &directory, &error))?;
     Ok(Moved { home: home.to_path_buf(), base: base.to_path_buf(), enabled: Vec::new() })
 }
 

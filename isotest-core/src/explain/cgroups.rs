@@ -51,7 +51,7 @@ impl<'a> Cgroup<'a> {
     }
 
     /// Where the workload lives.
-    pub(super) fn leaf(&self) -> String {
+    pub(super) fn attempt(&self) -> String {
         if self.is_limited { format!("{}/{INNER}", self.outer()) } else { self.outer() }
     }
 
@@ -92,11 +92,11 @@ pub(super) fn make(lines: &mut Lines, cgroups: &[Cgroup<'_>]) {
     lines.run(&format!("mkdir {}", each(cgroups.iter().map(Cgroup::outer))));
     if is_limited {
         lines.say("Who lives one directory below a limit does not see it, and cannot lift it.");
-        lines.run(&format!("mkdir {}", each(cgroups.iter().map(Cgroup::leaf))));
+        lines.run(&format!("mkdir {}", each(cgroups.iter().map(Cgroup::attempt))));
     }
     for cgroup in cgroups {
         for Setting { file, value, optional, innermost } in &cgroup.settings {
-            let directory = if *innermost { cgroup.leaf() } else { cgroup.outer() };
+            let directory = if *innermost { cgroup.attempt() } else { cgroup.outer() };
             let path = format!("\"{directory}/{file}\"");
             let check = if *optional { format!("[ ! -e {path} ] || ") } else { String::new() };
             lines.run(&format!("{check}echo {value} > {path}"));
@@ -107,7 +107,7 @@ pub(super) fn make(lines: &mut Lines, cgroups: &[Cgroup<'_>]) {
     lines.say("Inside, these files will be read-only. Doors that are open now can still be used then.");
     for cgroup in cgroups {
         let file = cgroup.hierarchy.version.entrance();
-        lines.run(&format!("exec {}> \"{}/{file}\"", cgroup.door, cgroup.leaf()));
+        lines.run(&format!("exec {}> \"{}/{file}\"", cgroup.door, cgroup.attempt()));
     }
 }
 
@@ -150,7 +150,7 @@ pub(super) fn clean_up(lines: &mut Lines, cgroups: &[Cgroup<'_>], idle: &[PathBu
     }
     lines.top("clean_up() {");
     if cgroups.iter().any(|cgroup| cgroup.is_limited) {
-        lines.run(&format!("rmdir {}", each(cgroups.iter().map(Cgroup::leaf))));
+        lines.run(&format!("rmdir {}", each(cgroups.iter().map(Cgroup::attempt))));
     }
     if !cgroups.is_empty() {
         lines.run(&format!("rmdir {}", each(cgroups.iter().map(Cgroup::outer))));

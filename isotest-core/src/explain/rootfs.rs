@@ -49,11 +49,11 @@ enum Kind {
 
 impl<'a> Site<'a> {
     fn of(template: &'a Template) -> Self {
-        let room = template.foothold.display();
+        let room = template.staging_dir.display();
         // Any other directory of the host.
         let others = ["/mnt", "/media", "/srv", "/opt", "/var", "/home"].map(Path::new);
         let is_there = |path: &&Path| template.tree.iter().any(|entry| entry.path() == *path);
-        let host = others.into_iter().filter(|path| *path != template.foothold).find(is_there);
+        let host = others.into_iter().filter(|path| *path != template.staging_dir).find(is_there);
         Self {
             template,
             host: host.unwrap_or(Path::new("/run")).display().to_string(),
@@ -64,7 +64,7 @@ impl<'a> Site<'a> {
 
     fn open(&self, lines: &mut Lines, template: &Template) {
         let Self { host, new, own, .. } = self;
-        let room = template.foothold.display();
+        let room = template.staging_dir.display();
         let bytes = template.private.tmpfs_bytes;
         lines.say(&format!(
             "The host's whole tree once more, at {host}: what is covered from here on is still seen there."
@@ -90,12 +90,12 @@ impl<'a> Site<'a> {
 
     /// Those for the attempt's layers are placed with them.
     fn entries(&self, lines: &mut Lines) {
-        let stash = &self.template.private.stash;
+        let hidden_dir = &self.template.private.hidden_dir;
         let is_shown = |entry: &&Entry| {
             let place = entry.path();
-            let is_stash = place == stash && !matches!(entry, Entry::Directory { .. });
+            let is_hidden = place == hidden_dir && !matches!(entry, Entry::Directory { .. });
             let is_proc = matches!(entry, Entry::Proc { .. });
-            is_proc || (!is_stash && (place == stash || !place.starts_with(stash)))
+            is_proc || (!is_hidden && (place == hidden_dir || !place.starts_with(hidden_dir)))
         };
         for (kind, group) in grouped(self.template.tree.iter().filter(is_shown)) {
             self.group(lines, kind, &group);
@@ -205,16 +205,16 @@ impl<'a> Site<'a> {
                 lines.run(&format!("place {own}/private-{n} {place}"));
                 lines.run(&format!("mount --bind {own}/private-{n} {place}"));
             }
-            Content::CopyOnWrite { stash } => {
+            Content::CopyOnWrite { from } => {
                 let shown = layer.path.display().to_string();
                 lines.say(&format!(
                     "{}: every write works, and goes to the upper of two layers.",
                     shown.escape_debug()
                 ));
-                self.copy_on_write(lines, n, stash, &place);
+                self.copy_on_write(lines, n, from, &place);
             }
-            Content::Again { stash } => {
-                let Some((from, access)) = self.shown(stash) else { return };
+            Content::Again { from } => {
+                let Some((from, access)) = self.shown(from) else { return };
                 lines.say("Something of the host's within.");
                 for line in bound(access, true, &self.host_path(&from), &place) {
                     lines.run(&line);
@@ -223,11 +223,11 @@ impl<'a> Site<'a> {
         }
     }
 
-    fn copy_on_write(&self, lines: &mut Lines, n: usize, stash: &Path, place: &str) {
+    fn copy_on_write(&self, lines: &mut Lines, n: usize, from: &Path, place: &str) {
         let own = &self.own;
         let [lower, upper, work] = ["lower", "upper", "work"].map(|part| format!("{own}/{part}-{n}"));
         lines.run(&format!("mkdir {lower} {upper} {work}"));
-        self.lower(lines, stash, &lower);
+        self.lower(lines, from, &lower);
         lines.run(&format!(
             "chmod --reference={lower} {upper}; chown --reference={lower} {upper} 2> /dev/null || true"
         ));
@@ -239,16 +239,16 @@ impl<'a> Site<'a> {
 
     /// The lower layer: the host's directory without what is mounted below it, or what stands for one where an
     /// ordinary user may not have that.
-    fn lower(&self, lines: &mut Lines, stash: &Path, lower: &str) {
-        if let Some((from, _)) = self.shown(stash) {
+    fn lower(&self, lines: &mut Lines, from: &Path, lower: &str) {
+        if let Some((from, _)) = self.shown(from) {
             lines.run(&format!("mount --bind {} {lower}", self.host_path(&from)));
             lines.run(&format!("mount -o remount,bind,ro,nosuid,nodev {lower}"));
             return;
         }
         lines
             .say("With something mounted below, the kernel lets only root have the host's as the lower one.");
-        let parts = self.template.tree.iter().filter(|entry| entry.path().starts_with(stash));
-        let at = |path: &Path| match path.strip_prefix(stash) {
+        let parts = self.template.tree.iter().filter(|entry| entry.path().starts_with(from));
+        let at = |path: &Path| match path.strip_prefix(from) {
             Ok(below) if below != Path::new("") => joined(lower, &Path::new("/").join(below)),
             _ => lower.to_owned(),
         };
@@ -257,10 +257,10 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// What of the host an entry of the stash shows.
-    fn shown(&self, stash: &Path) -> Option<(PathBuf, Access)> {
+    /// What of the host an entry of the hidden directory shows.
+    fn shown(&self, hidden: &Path) -> Option<(PathBuf, Access)> {
         self.template.tree.iter().find_map(|entry| match entry {
-            Entry::Bind { from, to, access, .. } if to == stash => Some((from.clone(), *access)),
+            Entry::Bind { from, to, access, .. } if to == hidden => Some((from.clone(), *access)),
             _ => None,
         })
     }
@@ -279,11 +279,11 @@ impl<'a> Site<'a> {
         }
         lines.say("Of the cgroups, its own.");
         for view in &self.template.private.cgroups {
-            let run = self.shown(&view.stash).map(|(from, _)| from);
+            let run = self.shown(&view.from).map(|(from, _)| from);
             let cgroup = cgroups.iter().find(|cgroup| run.as_ref().is_some_and(|run| cgroup.has_run_in(run)));
             let Some(cgroup) = cgroup else { continue };
             let place = self.new_path(&view.path);
-            lines.run(&format!("mount --bind \"{}\" {place}", cgroup.leaf()));
+            lines.run(&format!("mount --bind \"{}\" {place}", cgroup.attempt()));
             lines.run(&format!("mount -o remount,bind,ro,nosuid,nodev {place}"));
         }
     }
@@ -291,9 +291,9 @@ impl<'a> Site<'a> {
     /// Read-only first: afterwards `/etc/fstab` would have a word in it.
     fn enter(&self, lines: &mut Lines) {
         let Self { new, .. } = self;
-        let stash = &self.template.private.stash;
+        let hidden_dir = &self.template.private.hidden_dir;
         let tmpfs = self.template.tree.iter().filter_map(|entry| match entry {
-            Entry::Tmpfs { path, .. } if path != stash => Some(self.new_path(path)),
+            Entry::Tmpfs { path, .. } if path != hidden_dir => Some(self.new_path(path)),
             _ => None,
         });
         lines.say("Nothing in the tree itself is written any more. It becomes /, and the host's is let go.");

@@ -1,8 +1,8 @@
 //! What this machine is and allows, as data. [`probe`] reads it.
 
 pub mod bounds;
+pub mod cow_sources;
 pub mod families;
-pub mod originals;
 pub mod probe;
 pub mod surroundings;
 
@@ -135,8 +135,8 @@ pub struct Host {
     pub accounts_for_io: bool,
     /// The cgroup hierarchies.
     pub cgroups: Vec<CgroupMount>,
-    /// What the directories that are to be copy-on-write look like, as [`originals::read`] finds them.
-    pub originals: Originals,
+    /// What the directories that are to be copy-on-write look like, as [`cow_sources::read`] finds them.
+    pub cow_sources: CowSources,
 }
 
 impl Host {
@@ -156,7 +156,7 @@ impl Host {
 
 /// What directories that are to be copy-on-write look like, as far as a plan depends on it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Originals {
+pub struct CowSources {
     /// Those on the way from one of them to something that is mounted below it. What cannot be read is not here.
     pub listings: Vec<Listing>,
     /// Those of which the kernel has refused a copy-on-write view, and what it said.
@@ -167,7 +167,7 @@ pub struct Originals {
     pub keeps_directories: bool,
 }
 
-impl Originals {
+impl CowSources {
     /// What the kernel said when it refused a view of this directory.
     pub(crate) fn refusal(&self, directory: &Path) -> Option<&str> {
         let refused = self.refused.iter().find(|(path, _)| path == directory);
@@ -192,12 +192,12 @@ pub struct Listing {
     /// Its permissions.
     pub mode: u32,
     /// Absolute paths, in order.
-    pub entries: Vec<(PathBuf, Original)>,
+    pub entries: Vec<(PathBuf, ListedKind)>,
 }
 
 /// What an entry of a [`Listing`] is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Original {
+pub enum ListedKind {
     /// A directory with something in it or on it, or one we may not look into.
     Directory,
     /// A directory with nothing in it.
@@ -249,7 +249,7 @@ pub(crate) fn sample(uid: u32) -> Host {
         families: Families::default(),
         accounts_for_io: true,
         cgroups: Vec::new(),
-        originals: Originals::default(),
+        cow_sources: CowSources::default(),
     }
 }
 

@@ -1,16 +1,12 @@
 //! What will be done, as data: [`resolve()`] decides it from what is wanted and what the host allows,
 //! and [`crate::sandbox`] obeys it.
 
-mod descend;
+mod cow_exclusions;
 mod resolve;
-mod root;
-mod rootfs;
-mod run;
-mod uncopied;
+mod tree;
 
-pub use resolve::{Figures, Request, Resolved, resolve};
-pub use root::{Minimal, Root, Tree};
-pub use rootfs::Views;
+pub use resolve::{CgroupFacts, Request, Resolved, resolve};
+pub use tree::{Minimal, Root, Tree, Views};
 
 use crate::host::{HostEntry, Kind};
 use crate::limits::Limits;
@@ -191,7 +187,7 @@ pub struct Template {
     pub net_addresses: Vec<IpAddr>,
     /// A directory of the host, never looked into, on which the zygote mounts its first tmpfs.
     #[serde(with = "crate::wire::path")]
-    pub foothold: PathBuf,
+    pub staging_dir: PathBuf,
     /// The tree, parents before children.
     pub tree: Vec<Entry>,
     /// What every attempt adds for itself.
@@ -221,12 +217,12 @@ impl Template {
     }
 }
 
-/// Something of the template's stash that every attempt sees at another place.
+/// Something of the template's hidden directory that every attempt sees at another place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
-    /// Where in the stash.
+    /// Where in the hidden directory.
     #[serde(with = "crate::wire::path")]
-    pub stash: PathBuf,
+    pub from: PathBuf,
     /// Where it is seen.
     #[serde(with = "crate::wire::path")]
     pub path: PathBuf,
@@ -253,17 +249,17 @@ pub enum Content {
         /// What is in it from the beginning.
         links: Vec<Link>,
     },
-    /// A copy-on-write view of a directory in the stash.
+    /// A copy-on-write view of a directory in the hidden directory.
     CopyOnWrite {
         /// The lower layer.
         #[serde(with = "crate::wire::path")]
-        stash: PathBuf,
+        from: PathBuf,
     },
-    /// A mount in the stash, as it is.
+    /// A mount in the hidden directory, as it is.
     Again {
         /// That mount.
         #[serde(with = "crate::wire::path")]
-        stash: PathBuf,
+        from: PathBuf,
     },
 }
 
@@ -284,13 +280,13 @@ pub struct Private {
     pub tmpfs_bytes: u64,
     /// A mount of the template with all that attempts take from it; a layer covers it.
     #[serde(with = "crate::wire::path")]
-    pub stash: PathBuf,
+    pub hidden_dir: PathBuf,
     /// Empty directories of the template in each of which a zygote may keep a place to write for one attempt.
     #[serde(with = "crate::wire::paths")]
-    pub stores: Vec<PathBuf>,
+    pub scratch: Vec<PathBuf>,
     /// What covers the template, outermost first.
     pub layers: Vec<Layer>,
-    /// The run's cgroup directory of each hierarchy; the attempt sees its own leaf of it.
+    /// The run's cgroup directory of each hierarchy; the attempt sees its own directory of it.
     pub cgroups: Vec<View>,
     /// Parts of `/proc` that are made read-only, since only a user id guards them. With any of them, so is all else at its top
     /// that may be written.
@@ -301,13 +297,13 @@ pub struct Private {
 
 /// The workload is a command somebody attends to: it takes signals, and that it stops is told instead of being its end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attended {
+pub struct Interactive {
     /// Which of the standard descriptors are a terminal of the sandbox instead of the supervisor's own. It begins as
     /// the supervisor's terminal is.
     pub terminal: [bool; 3],
 }
 
-impl Attended {
+impl Interactive {
     /// Whether there is a terminal.
     pub fn has_terminal(self) -> bool {
         self.terminal.contains(&true)
@@ -329,7 +325,7 @@ pub struct SandboxPlan {
     /// Whether the three standard descriptors are the supervisor's own.
     pub inherit_stdio: bool,
     /// For a command somebody attends to. It needs `inherit_stdio`.
-    pub attended: Option<Attended>,
+    pub interactive: Option<Interactive>,
     /// How many bytes of each stream's beginning and of its end are kept.
     pub output_bytes: usize,
 }

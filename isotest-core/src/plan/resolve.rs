@@ -1,8 +1,7 @@
 //! What is wanted and what the host allows, resolved into one [`Template`] for the run. Pure.
 
-use super::root::{self, Root, Tree};
-use super::rootfs::{self, Rootfs, Views};
-use super::uncopied;
+use super::cow_exclusions;
+use super::tree::{self, Root, Rootfs, Tree, Views};
 use super::{Network, Template, View};
 use crate::host::{Host, Ids, Kind};
 use crate::metric::{METRICS, Metric};
@@ -28,7 +27,7 @@ pub struct Request<'a> {
     /// How many attempts at once.
     pub jobs: usize,
     /// What cgroups there are.
-    pub cgroups: Figures<'a>,
+    pub cgroups: CgroupFacts<'a>,
 }
 
 impl Request<'_> {
@@ -39,7 +38,7 @@ impl Request<'_> {
 
 /// What the run's cgroups give.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Figures<'a> {
+pub struct CgroupFacts<'a> {
     /// `v1`, `v2`, `hybrid` or none.
     pub layout: Option<&'static str>,
     /// The run's own directory of each hierarchy, and where tests look for it.
@@ -65,10 +64,7 @@ pub struct Resolved {
 pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
     let is_off = |capability: &Capability| request.policy.level(*capability) == Level::Off;
     let (root, views) = seen(request, is_off(&Capability::CopyOnWrite));
-    let rootfs = match &root {
-        Root::Host => rootfs::rootfs(&views, host, request.cgroups.views, request.jobs),
-        other => root::rootfs(other, &views, host, request.cgroups.views, request.jobs),
-    };
+    let rootfs = tree::rootfs(&root, &views, host, request.cgroups.views, request.jobs);
     let states = states(request, &rootfs);
     let unmet = states.iter().filter_map(|(capability, state)| match state {
         State::Missing(reason) if request.policy.level(*capability) == Level::Require => {
@@ -97,7 +93,7 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
         sampled: sampled(request),
         net_settings: host.net_settings.clone(),
         net_addresses: host.families.placeholders(),
-        foothold: foothold(host),
+        staging_dir: staging_dir(host),
         tree: rootfs.tree,
         private: rootfs.private,
         trace_missing: request.trace_missing,
@@ -105,7 +101,7 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
     };
     let mut remarks = rootfs.remarks;
     if !views.copy_on_write.is_empty() {
-        remarks.extend(uncopied::remarks(&host.originals, &views));
+        remarks.extend(cow_exclusions::remarks(&host.cow_sources, &views));
     }
     remarks.extend(request.cgroups.sampled.iter().map(|source| {
         format!("this kernel keeps no such peak: `{source}` is looked at now and then, which is approximate")
@@ -180,7 +176,7 @@ fn id_map(own: u32, extents: &[(u32, u32)], ids: &Ids) -> String {
 }
 
 /// Any directory of the host that can be covered for a moment.
-fn foothold(host: &Host) -> PathBuf {
+fn staging_dir(host: &Host) -> PathBuf {
     const CANDIDATES: [&str; 4] = ["/tmp", "/mnt", "/run", "/var"];
     let is_directory = |path: &str| {
         let kind = host.root_entries.iter().find(|entry| entry.path == Path::new(path));

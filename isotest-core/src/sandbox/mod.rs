@@ -11,7 +11,7 @@
 //! 4 workload
 //! 3 protocol
 //! 2 network
-//! 1 mounts netlink store_paths
+//! 1 mounts netlink scratch_paths
 //! ```
 //!
 //! The supervisor meets zygote and init over sockets only; it starts a guest, which is a copy of itself.
@@ -21,7 +21,7 @@ mod mounts;
 mod netlink;
 mod network;
 pub(crate) mod protocol;
-mod store_paths;
+mod scratch_paths;
 mod supervisor;
 mod workload;
 pub(crate) mod zygote;

@@ -1,7 +1,7 @@
 //! Open descriptors: what each one is, and who has the other end.
 
 use super::files::read;
-use super::unseen::Gaps;
+use super::omissions::Omissions;
 use super::{Descriptor, Peer, Process, Socket, Target};
 use procfs::ProcResult;
 use procfs::net::{TcpNetEntry, UdpNetEntry, UnixNetEntries};
@@ -24,23 +24,23 @@ pub(super) struct Sockets {
 
 impl Sockets {
     /// Those in the network namespace of a process.
-    pub(super) fn seen_by(process: &process::Process, gaps: &mut Gaps) -> Self {
+    pub(super) fn seen_by(process: &process::Process, omissions: &mut Omissions) -> Self {
         let mut sockets = Self::default();
         let inet = [("tcp", process.tcp()), ("tcp6", if_known(process.tcp6()))];
         for (protocol, entries) in inet {
-            for entry in gaps.seen("net/tcp", entries).unwrap_or_default() {
+            for entry in omissions.seen("net/tcp", entries).unwrap_or_default() {
                 let TcpNetEntry { inode, local_address, remote_address, state, .. } = entry;
                 sockets.add(protocol, inode, (local_address, remote_address), &format!("{state:?}"));
             }
         }
         let inet = [("udp", process.udp()), ("udp6", if_known(process.udp6()))];
         for (protocol, entries) in inet {
-            for entry in gaps.seen("net/udp", entries).unwrap_or_default() {
+            for entry in omissions.seen("net/udp", entries).unwrap_or_default() {
                 let UdpNetEntry { inode, local_address, remote_address, state, .. } = entry;
                 sockets.add(protocol, inode, (local_address, remote_address), &format!("{state:?}"));
             }
         }
-        let unix = gaps.seen("net/unix", read::<UnixNetEntries>(process, "net/unix"));
+        let unix = omissions.seen("net/unix", read::<UnixNetEntries>(process, "net/unix"));
         for entry in unix.map(|entries| entries.0).unwrap_or_default() {
             let state = word(&format!("{:?}", entry.state));
             let socket = Socket { protocol: "unix", local: None, remote: None, path: entry.path, state };
@@ -96,14 +96,14 @@ fn word(name: &str) -> String {
 pub(super) fn of(
     process: &process::Process,
     sockets: Option<&Sockets>,
-    gaps: &mut Gaps,
+    omissions: &mut Omissions,
 ) -> Option<Vec<Descriptor>> {
     let mut descriptors = Vec::new();
-    for info in gaps.seen("fd", process.fd())? {
+    for info in omissions.seen("fd", process.fd())? {
         if descriptors.len() < MOST {
-            descriptors.extend(gaps.seen("fd", info).map(|info| descriptor(info, sockets)));
+            descriptors.extend(omissions.seen("fd", info).map(|info| descriptor(info, sockets)));
         } else {
-            gaps.note("fd", format!("only {MOST} of a process are looked at"));
+            omissions.note("fd", format!("only {MOST} of a process are looked at"));
         }
     }
     descriptors.sort_unstable_by_key(|descriptor| descriptor.fd);

@@ -1,6 +1,6 @@
 //! Reading the files of `/proc/PID`.
 
-use super::unseen::Gaps;
+use super::omissions::Omissions;
 use procfs::process;
 use procfs::{FromRead, ProcResult};
 use std::io::Read;
@@ -18,16 +18,16 @@ pub(super) fn beginning(
     process: &process::Process,
     file: &'static str,
     (most, end): (usize, u8),
-    gaps: &mut Gaps,
+    omissions: &mut Omissions,
 ) -> Option<Bytes> {
     let read = || -> ProcResult<Vec<u8>> {
         let mut bytes = Vec::new();
         process.open_relative(file)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let mut bytes = gaps.seen(file, read())?;
+    let mut bytes = omissions.seen(file, read())?;
     if bytes.len() > most {
-        gaps.note(file, format!("only its first {} KiB are looked at", most >> 10));
+        omissions.note(file, format!("only its first {} KiB are looked at", most >> 10));
         bytes.truncate(most);
         let whole = bytes.iter().rposition(|byte| *byte == end);
         bytes.truncate(whole.map_or(0, |last| last + 1));

@@ -1,8 +1,8 @@
-//! What a full picture has besides the tree.
+//! What a full snapshot has besides the tree.
 
 use super::descriptors::{self, Sockets};
 use super::files::{Bytes, MAX_STRINGS, beginning};
-use super::unseen::Gaps;
+use super::omissions::Omissions;
 use super::{Capabilities, Details, Limit, Mount, MountNamespace, Process, Thread, Wait, WaitsFor, waits};
 use crate::host::probe::unescaped;
 use procfs::ProcResult;
@@ -39,27 +39,27 @@ pub(super) fn details(
     seen: &process::Process,
     status: &Status,
     surroundings: &mut Surroundings,
-    gaps: &mut Gaps,
+    omissions: &mut Omissions,
 ) -> (Details, usize) {
     let mut bytes = 0;
-    let namespaces = gaps.seen("ns", namespaces(seen));
+    let namespaces = omissions.seen("ns", namespaces(seen));
     let number = |kind| namespaces.as_ref().and_then(|all: &BTreeMap<String, u64>| all.get(kind).copied());
     let mut tables = None;
     if let Some(network) = number("net") {
         let known = surroundings.sockets.entry(network);
-        tables = Some(&*known.or_insert_with(|| Sockets::seen_by(seen, gaps)));
+        tables = Some(&*known.or_insert_with(|| Sockets::seen_by(seen, omissions)));
     }
     if let Some(mount) = number("mnt") {
         surroundings.mounts.entry(mount).or_insert_with(|| {
-            let lines = beginning(seen, "mountinfo", (MAX_MOUNTS, b'\n'), gaps);
+            let lines = beginning(seen, "mountinfo", (MAX_MOUNTS, b'\n'), omissions);
             bytes += lines.as_ref().map_or(0, Bytes::len);
-            mounts(lines, gaps)
+            mounts(lines, omissions)
         });
     }
     let details = Details {
-        exe: gaps.seen("exe", seen.exe()),
-        cwd: gaps.seen("cwd", seen.cwd()),
-        environ: beginning(seen, "environ", (MAX_STRINGS, 0), gaps).map(|variables| {
+        exe: omissions.seen("exe", seen.exe()),
+        cwd: omissions.seen("cwd", seen.cwd()),
+        environ: beginning(seen, "environ", (MAX_STRINGS, 0), omissions).map(|variables| {
             bytes += variables.len();
             let variables = variables.strings().into_iter();
             let pair = |variable: String| {
@@ -67,8 +67,8 @@ pub(super) fn details(
             };
             variables.filter_map(pair).collect()
         }),
-        descriptors: descriptors::of(seen, tables, gaps),
-        limits: gaps.seen("limits", seen.limits()).as_ref().map(limits),
+        descriptors: descriptors::of(seen, tables, omissions),
+        limits: omissions.seen("limits", seen.limits()).as_ref().map(limits),
         capabilities: Some(capabilities(status)),
         namespaces,
     };
@@ -82,8 +82,8 @@ fn namespaces(seen: &process::Process) -> ProcResult<BTreeMap<String, u64>> {
     Ok(all.map(|one| (one.ns_type.to_string_lossy().into_owned(), one.identifier)).collect())
 }
 
-fn mounts(lines: Option<Bytes>, gaps: &mut Gaps) -> Vec<Mount> {
-    let infos = lines.and_then(|lines| gaps.seen("mountinfo", lines.parsed::<MountInfos>()));
+fn mounts(lines: Option<Bytes>, omissions: &mut Omissions) -> Vec<Mount> {
+    let infos = lines.and_then(|lines| omissions.seen("mountinfo", lines.parsed::<MountInfos>()));
     infos.map(|MountInfos(infos)| infos.into_iter().map(mount).collect()).unwrap_or_default()
 }
 
@@ -149,21 +149,21 @@ fn capabilities(status: &Status) -> Capabilities {
 }
 
 /// Where a thread is.
-pub(super) fn wait(seen: &process::Process, gaps: &mut Gaps) -> Wait {
-    let channel = gaps.seen("wchan", seen.wchan());
-    let call = gaps.seen("syscall", seen.syscall()).and_then(waits::system_call);
+pub(super) fn wait(seen: &process::Process, omissions: &mut Omissions) -> Wait {
+    let channel = omissions.seen("wchan", seen.wchan());
+    let call = omissions.seen("syscall", seen.syscall()).and_then(waits::system_call);
     let mut waits_for = call.as_ref().and_then(waits::waits_for);
     if let (Some(WaitsFor::Descriptors { descriptors }), Some((address, count))) =
         (&mut waits_for, call.as_ref().and_then(waits::polled))
     {
-        *descriptors = gaps.seen("mem", polled(seen, address, count)).unwrap_or_default();
+        *descriptors = omissions.seen("mem", polled(seen, address, count)).unwrap_or_default();
     }
     Wait {
         // Of who computes, and to who may not know, the kernel says 0.
         channel: channel.filter(|name| name != "0"),
         system_call: call,
         waits_for,
-        stack: gaps.seen("stack", seen.read::<_, Bytes>("stack")).map(|stack| stack.lines()),
+        stack: omissions.seen("stack", seen.read::<_, Bytes>("stack")).map(|stack| stack.lines()),
     }
 }
 

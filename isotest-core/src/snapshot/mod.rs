@@ -1,19 +1,19 @@
-//! The processes of one attempt, as `/proc` shows them: data, and [`take()`], which makes it.
+//! The processes of one attempt, as `/proc` shows them: data, and [`capture()`], which makes it.
 //!
-//! Process ids are those of whoever takes the picture, unless they are said to be inside. Processes come and go
-//! while they are looked at, and not everything may be read: what is missing is counted in [`Picture::unseen`].
+//! Process ids are those of whoever takes the snapshot, unless they are said to be inside. Processes come and go
+//! while they are looked at, and not everything may be read: what is missing is counted in [`Snapshot::unseen`].
 
-mod census;
+mod capture;
 mod descriptors;
 mod files;
 mod full;
-mod take;
-mod unseen;
+mod omissions;
+mod process_table;
 mod waits;
 
-pub use census::Census;
-pub(crate) use census::{below, first_of};
-pub use take::{Extent, take, ticks_us};
+pub use capture::{Extent, capture, ticks_us};
+pub use process_table::ProcessTable;
+pub(crate) use process_table::{below, first_of};
 
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -22,10 +22,10 @@ use std::path::PathBuf;
 
 /// The processes of one attempt.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Picture {
+pub struct Snapshot {
     /// Parents before their children, brothers in the order of their ids.
     pub processes: Vec<Process>,
-    /// The mounts that each mount namespace of theirs shows; only in a full picture.
+    /// The mounts that each mount namespace of theirs shows; only in a full snapshot.
     pub mount_namespaces: Vec<MountNamespace>,
     /// What could not be seen.
     pub unseen: Vec<Unseen>,
@@ -65,7 +65,7 @@ pub struct Process {
     pub age_us: u64,
     /// Its threads, the first of which has the id of the process.
     pub threads: Vec<Thread>,
-    /// The rest, in a full picture. A zombie has none, nor have processes after very much has been said of others.
+    /// The rest, in a full snapshot. A zombie has none, nor have processes after very much has been said of others.
     pub details: Option<Details>,
 }
 
@@ -84,7 +84,7 @@ pub struct Thread {
     pub cpu_us: u64,
     /// Since its start, in microseconds.
     pub age_us: u64,
-    /// Where it is in the kernel; only in a full picture.
+    /// Where it is in the kernel; only in a full snapshot.
     pub wait: Option<Wait>,
 }
 
@@ -285,13 +285,13 @@ pub struct Mount {
     pub file_system_options: Vec<String>,
 }
 
-impl Picture {
+impl Snapshot {
     /// The process with this id.
     pub fn process(&self, pid: i32) -> Option<&Process> {
         self.processes.iter().find(|process| process.pid == pid)
     }
 
-    /// How many of its ancestors are in the picture.
+    /// How many of its ancestors are in the snapshot.
     pub fn depth(&self, process: &Process) -> usize {
         std::iter::successors(self.process(process.parent), |parent| self.process(parent.parent)).count()
     }

@@ -119,7 +119,7 @@ pub(crate) fn spawn_minder<Work: FnOnce() -> Infallible>(
         child_tid: minded.minder_in_memory.as_ptr().addr() as u64,
         ..arguments(shared | libc::CLONE_CHILD_CLEARTID, None)
     };
-    let mut errand = Some(|| {
+    let mut body = Some(|| {
         let born = before().and_then(|()| spawn_told(cgroup, minded, work));
         if let Err(error) = born {
             minded.error.store(error.raw_os_error().unwrap_or(libc::EPROTO), Ordering::Relaxed);
@@ -127,7 +127,7 @@ pub(crate) fn spawn_minder<Work: FnOnce() -> Infallible>(
         after();
         minded
     });
-    let pid = run_minder(&arguments, &mut errand, minded)?;
+    let pid = run_minder(&arguments, &mut body, minded)?;
     match minded.child.load(Ordering::Relaxed) {
         0 => Err(io::Error::from_raw_os_error(minded.error.load(Ordering::Relaxed))),
         child => Ok((pid, Pid::from_raw(child))),
@@ -137,16 +137,16 @@ pub(crate) fn spawn_minder<Work: FnOnce() -> Infallible>(
 /// clone3(2) for a minder, and futex(2) to wait until it and its child are done with this memory.
 #[cfg(target_arch = "x86_64")]
 #[expect(clippy::too_many_lines, reason = "a block of assembly cannot be divided")]
-fn run_minder<Errand: FnOnce() -> &'static Minded>(
+fn run_minder<Body: FnOnce() -> &'static Minded>(
     arguments: &libc::clone_args,
-    errand: &mut Option<Errand>,
+    body: &mut Option<Body>,
     minded: &Minded,
 ) -> io::Result<Pid> {
     let returned: i64;
     // SAFETY: `arguments` is a valid clone_args of the size given. The minder calls `mind_after` on this very stack,
     // below all that stands on it, and never returns. The caller leaves the block only when the minder, who says so or
     // has been ended, and the child, if there is one, of whom the kernel says so, touch no memory any more but `info`,
-    // which is nobody else's; it has no other thread, so nothing they do to their memory is a race. `errand` outlives
+    // which is nobody else's; it has no other thread, so nothing they do to their memory is a race. `body` outlives
     // that time, `minded` all of them.
     unsafe {
         std::arch::asm!(
@@ -155,7 +155,7 @@ fn run_minder<Errand: FnOnce() -> &'static Minded>(
             "test rax, rax",
             "js 6f",
             "jnz 3f",
-            "mov rdi, {errand}",
+            "mov rdi, {body}",
             "call {mind_after}",
             // Until the minder is done. The stack is its own meanwhile.
             "3:",
@@ -194,7 +194,7 @@ fn run_minder<Errand: FnOnce() -> &'static Minded>(
             inlateout("rsi") size_of::<libc::clone_args>() => _,
             out("rdx") _, out("r10") _, out("rcx") _, out("r11") _,
             returned = out(reg) returned,
-            errand = in(reg) std::ptr::from_mut(errand),
+            body = in(reg) std::ptr::from_mut(body),
             minded = in(reg) std::ptr::from_ref(minded),
             minder = const std::mem::offset_of!(Minded, minder_in_memory),
             child = const std::mem::offset_of!(Minded, child),
@@ -204,16 +204,16 @@ fn run_minder<Errand: FnOnce() -> &'static Minded>(
             timed_out = const libc::ETIMEDOUT,
             kill = const libc::SYS_kill,
             go_on = const libc::SIGCONT,
-            mind_after = sym mind_after::<Errand>,
+            mind_after = sym mind_after::<Body>,
         );
     }
     started(returned)
 }
 
 #[cfg(target_arch = "x86_64")]
-extern "C" fn mind_after<Errand: FnOnce() -> &'static Minded>(errand: &mut Option<Errand>) -> ! {
-    let Some(errand) = errand.take() else { exit_now(1) };
-    let minded = errand();
+extern "C" fn mind_after<Body: FnOnce() -> &'static Minded>(body: &mut Option<Body>) -> ! {
+    let Some(body) = body.take() else { exit_now(1) };
+    let minded = body();
     let news = minded.news;
     // SAFETY: what follows touches no memory but `minded`, whose atomics are shared and whose `info`, which is large
     // enough for what waitid(2) fills in, is nobody else's; no stack, and nothing that belongs to the thread whose

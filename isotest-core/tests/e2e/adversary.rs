@@ -58,8 +58,8 @@ fn guarded(suite: &Suite) -> Kept {
             paths.extend(interfaces());
         }
         assert!(paths.iter().all(|path| may_be_written(path)), "control: {paths:?}");
-        let stores = suite.template(&wish).private.stores;
-        paths.extend(stores.into_iter().map(|store| store.join("private-0")));
+        let scratch = suite.template(&wish).private.scratch;
+        paths.extend(scratch.into_iter().map(|scratch| scratch.join("private-0")));
         let words = paths.iter().map(|path| text(path)).collect::<Result<Vec<_>, _>>()?;
         let arguments: Vec<_> = std::iter::once("pry").chain(words).collect();
         let inside = suite.inside_with(&wish, &arguments)?;

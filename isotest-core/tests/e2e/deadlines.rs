@@ -83,7 +83,7 @@ fn printer(suite: &Suite) -> Kept {
     times_out(suite, &arguments, SIGTERM)?;
     let inside = suite.inside_with(&within(suite, SHORT), &arguments)?;
     let autopsy = inside.record.autopsy.as_ref().ok_or_else(|| inside.unlike("a picture"))?;
-    assert!(autopsy.picture.processes.iter().any(|process| process.name == "probe"), "{autopsy:?}");
+    assert!(autopsy.snapshot.processes.iter().any(|process| process.name == "probe"), "{autopsy:?}");
     Ok(())
 }
 

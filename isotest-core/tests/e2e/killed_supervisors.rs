@@ -102,7 +102,7 @@ pub(crate) fn long_attempt(arguments: &[OsString]) -> Kept {
     let suite = Suite::of_a_supervisor()?;
     println!("supervisor {}", std::process::id());
     for view in suite.cgroups.views() {
-        println!("{}", view.stash.display());
+        println!("{}", view.from.display());
     }
     let pause = pause.to_str().ok_or("a pause is a number")?;
     let script = "\"$0\" daemon \"$1\"; \"$0\" ignore_sigterm \"$1\" & exec \"$0\" sleep \"$1\"";
@@ -125,13 +125,13 @@ impl Base {
     /// What it needs to make cgroups: in version 1 it may be where this one is, in version 2 only a cgroup of its own may
     /// both hold it and be handed controllers.
     pub(crate) fn beside(suite: &Suite, name: &str) -> Result<Self, Failed> {
-        let views = suite.cgroups.views().into_iter().map(|view| view.stash);
+        let views = suite.cgroups.views().into_iter().map(|view| view.from);
         Self::create(views.filter(|run| run.join("supervisor").exists()), name)
     }
 
     /// A new cgroup in every hierarchy.
     fn within(suite: &Suite, name: &str) -> Result<Self, Failed> {
-        Self::create(suite.cgroups.views().into_iter().map(|view| view.stash), name)
+        Self::create(suite.cgroups.views().into_iter().map(|view| view.from), name)
     }
 
     fn create(runs: impl Iterator<Item = PathBuf>, name: &str) -> Result<Self, Failed> {
@@ -237,8 +237,8 @@ pub(crate) fn descendants(pid: u32) -> BTreeSet<Process> {
 /// In version 2, two runs share a cgroup only where it has no controllers.
 fn seen_from_elsewhere(suite: &Suite) -> Kept {
     const OWN_PROC: &str = "mount -t proc proc /proc && exec \"$@\"";
-    let leaf = suite.cgroups.create_leaf(&Limits::default())?.ok_or("no cgroup")?;
-    let runs = suite.cgroups.views().into_iter().map(|view| view.stash);
+    let leaf = suite.cgroups.create_attempt(&Limits::default())?.ok_or("no cgroup")?;
+    let runs = suite.cgroups.views().into_iter().map(|view| view.from);
     let runs: Vec<_> = runs.filter(|run| !run.join("supervisor").exists()).collect();
     // Of a run that is dead, wherever it is seen from.
     let dead: Vec<_> = runs.iter().map(|run| run.with_file_name("isotest-0-1")).collect();

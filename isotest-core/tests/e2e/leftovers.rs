@@ -97,10 +97,10 @@ struct Traces {
 
 impl Traces {
     fn now(suite: &Suite) -> Result<Self, Failed> {
-        let foothold = suite.template(&suite.wish()).foothold;
+        let staging_dir = suite.template(&suite.wish()).staging_dir;
         let ours = ["host", "root"].map(OsString::from);
-        let entries = fs::read_dir(foothold)?.flatten().map(|entry| entry.file_name());
-        let runs = suite.cgroups.views().into_iter().filter_map(|view| fs::read_dir(view.stash).ok());
+        let entries = fs::read_dir(staging_dir)?.flatten().map(|entry| entry.file_name());
+        let runs = suite.cgroups.views().into_iter().filter_map(|view| fs::read_dir(view.from).ok());
         let leaves = runs.flatten().flatten().filter(|entry| {
             entry.file_name() != "supervisor" && entry.file_type().is_ok_and(|kind| kind.is_dir())
         });
@@ -141,7 +141,7 @@ fn see_what_would_be_left(suite: &Suite, before: &Traces) -> Kept {
     );
     drop(slot);
     if suite.cgroups.layout().is_some() {
-        let leaves: Vec<_> = (0..2 * FEW).map(|_| suite.cgroups.create_leaf(&Limits::default())).collect();
+        let leaves: Vec<_> = (0..2 * FEW).map(|_| suite.cgroups.create_attempt(&Limits::default())).collect();
         let seen = !Traces::now(suite)?.is_little_more_than(before);
         for leaf in leaves {
             leaf?.ok_or("no leaf")?.remove()?;

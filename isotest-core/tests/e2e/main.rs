@@ -23,11 +23,11 @@ mod limits;
 mod namespaces;
 mod network;
 mod peaks;
-mod pictures;
 mod rights;
 mod rootfs;
 mod roots;
 mod services;
+mod snapshots;
 mod steps;
 mod submounts;
 mod surroundings;
@@ -70,7 +70,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("adversary", adversary::PROMISES),
         ("endings", endings::PROMISES),
         ("deadlines", deadlines::PROMISES),
-        ("pictures", pictures::PROMISES),
+        ("snapshots", snapshots::PROMISES),
         ("bad_days", bad_days::PROMISES),
         ("steps", steps::PROMISES),
         ("peaks", peaks::PROMISES),

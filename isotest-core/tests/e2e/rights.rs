@@ -110,7 +110,7 @@ fn cgroup_namespace(suite: &Suite) -> Kept {
     }
     // Control: a process in a cgroup below the root sees where it is; `root` sees what is not the root's.
     if let Some(unified) = suite.cgroups.views().first() {
-        let own = unified.stash.join("e2e-control");
+        let own = unified.from.join("e2e-control");
         fs::create_dir(&own)?;
         let script = "echo $$ > \"$1/cgroup.procs\" && exec \"$0\" cgroup";
         let mut shell = std::process::Command::new("/bin/sh");
@@ -128,7 +128,7 @@ fn cgroup_is_read_only(suite: &Suite) -> Kept {
         suite.inside(&["append", text(&procs)?])?.refused("EROFS")?;
         suite.inside(&["mkdir", text(&new)?])?.refused("EROFS")?;
         suite.inside(&["read", text(&procs)?])?.did()?;
-        let outside = view.stash.join("e2e-new");
+        let outside = view.from.join("e2e-new");
         suite.outside(&["mkdir", text(&outside)?])?.did()?;
         fs::remove_dir(&outside)?;
     }
@@ -151,7 +151,7 @@ fn limit_stays(suite: &Suite) -> Kept {
 /// The directories of all attempts, and of sandboxes that wait for theirs. Those of what is not measured stay.
 pub(crate) fn leaves(suite: &Suite) -> Vec<PathBuf> {
     let inside =
-        suite.cgroups.views().into_iter().flat_map(|view| fs::read_dir(view.stash)).flatten().flatten();
+        suite.cgroups.views().into_iter().flat_map(|view| fs::read_dir(view.from)).flatten().flatten();
     let directories = inside.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     let is_of_attempt = |name: &OsStr| name != "supervisor" && !name.to_string_lossy().starts_with("whole-");
     directories.filter(|entry| is_of_attempt(&entry.file_name())).map(|entry| entry.path()).collect()

@@ -146,7 +146,7 @@ fn beside_a_mount(suite: &Suite) -> Kept {
     let beside = seen.parent().ok_or("it has a parent")?.join("isotest-beside");
     for path in [beside.clone(), seen.join("new"), outermost.join("new")] {
         wish.attempt(&mut slot, &["write", text(&path)?])?.did()?;
-        // As often as it takes until every store has been lent.
+        // As often as it takes until every scratch directory has been lent.
         for _ in 0..12 {
             wish.attempt(&mut slot, &["exists", text(&path)?])?.refused("ENOENT")?;
         }

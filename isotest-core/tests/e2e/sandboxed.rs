@@ -150,8 +150,8 @@ impl Suite {
             jobs: 2,
             cgroups: self.cgroups.figures(&cgroups, &self.missing),
         };
-        let originals = host::originals::read(&views.copy_on_write, &self.host);
-        plan::resolve(&request, &Host { originals, ..self.host.clone() })
+        let cow_sources = host::cow_sources::read(&views.copy_on_write, &self.host);
+        plan::resolve(&request, &Host { cow_sources, ..self.host.clone() })
     }
 
     /// A zygote for the calling thread.
@@ -251,7 +251,7 @@ impl Wish {
             limits: self.limits.clone(),
             measured: self.measured,
             inherit_stdio: false,
-            attended: None,
+            interactive: None,
             output_bytes: 1 << 20,
         }
     }

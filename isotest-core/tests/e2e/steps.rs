@@ -7,10 +7,10 @@ use crate::sandboxed::{Suite, Wish};
 use crate::{supervisors, suspects};
 use isotest_core::limits::{Limits, Rlimit};
 use isotest_core::outcome::Outcome;
-use isotest_core::plan::{Attended, Network};
+use isotest_core::plan::{Interactive, Network};
 use isotest_core::policy::Capability;
 use isotest_core::sandbox::{Cancel, Heard, Running, Slot};
-use isotest_core::snapshot::Census;
+use isotest_core::snapshot::ProcessTable;
 use isotest_core::step::{Step, StepError};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
@@ -120,7 +120,7 @@ fn fails(suite: &Suite, step: Step) -> Kept {
             let mut plan = wish.plan(&["exit", "0"]);
             if matches!(step, Step::OpenTerminal | Step::TakeTerminal) {
                 plan.inherit_stdio = true;
-                plan.attended = Some(Attended { terminal: [true; 3] });
+                plan.interactive = Some(Interactive { terminal: [true; 3] });
             }
             let record = slot.execute(&plan, &Cancel::new()?).ok_or("cancelled")?;
             assert!(record.ending.is_none(), "{step:?}: {record:?}");
@@ -226,9 +226,9 @@ pub(crate) fn late_guest(_: &[OsString]) -> Kept {
     let mut attempt = slot.launch_last(&wish.plan(&["sleep", &unique_pause()]));
     let mut found = None;
     let find = || {
-        found = Census::take()
+        found = ProcessTable::read()
             .ok()
-            .and_then(|census| census.init_below(slot.zygote()))
+            .and_then(|process_table| process_table.init_below(slot.zygote()))
             .filter(|init| Running::of(*init).is_ok());
         found.is_some()
     };

@@ -75,14 +75,14 @@ fn moved(suite: &Suite) -> Kept {
     assert_eq!((untouched.outcome, untouched.suspect), (Outcome::Passed, None), "control");
     let mut tried = 0;
     for view in suite.cgroups.views() {
-        if !["cgroup.subtree_control", "memory.stat"].into_iter().any(|file| view.stash.join(file).exists()) {
+        if !["cgroup.subtree_control", "memory.stat"].into_iter().any(|file| view.from.join(file).exists()) {
             continue;
         }
         tried += 1;
-        let elsewhere = view.stash.join("e2e-elsewhere");
+        let elsewhere = view.from.join("e2e-elsewhere");
         fs::create_dir(&elsewhere)?;
         let record = meddled(suite, Limits::default(), |leaves| {
-            let leaf = leaves.iter().find(|leaf| leaf.starts_with(&view.stash)).ok_or("no leaf")?;
+            let leaf = leaves.iter().find(|leaf| leaf.starts_with(&view.from)).ok_or("no leaf")?;
             for process in processes(leaf).lines() {
                 fs::write(elsewhere.join("cgroup.procs"), process)?;
             }
@@ -145,7 +145,7 @@ fn no_verdict(record: Record) -> Result<StepError, Failed> {
 fn without_figures(suite: &Suite) -> Kept {
     let views = suite.cgroups.views();
     let run =
-        &views.iter().find(|view| view.stash.join("memory.stat").exists()).ok_or("no memory figures")?.stash;
+        &views.iter().find(|view| view.from.join("memory.stat").exists()).ok_or("no memory figures")?.from;
     let error = if run.join("cgroup.subtree_control").exists() {
         let control = |text: &str| fs::write(run.join("cgroup.subtree_control"), text);
         let record = meddled(suite, Limits::default(), |_| Ok(control("-memory")?));

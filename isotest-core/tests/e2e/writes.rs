@@ -194,7 +194,7 @@ fn beside_a_link(suite: &Suite) -> Kept {
     let wish = Wish { views: Views { links, ..copying(suite, scratch.path()).views }, ..suite.wish() };
     let template = suite.template(&wish);
     let mut slot = suite.slot(&template)?;
-    // Of several stores, some attempt has one that another had before.
+    // Of several scratch directories, some attempt has one that another had before.
     for _ in 0..4 {
         wish.attempt(&mut slot, &["list_directory", text(&link)?])?.did()?;
         wish.attempt(&mut slot, &["exists", text(&file)?])?.refused("ENOENT")?;
@@ -295,7 +295,7 @@ fn nothing_is_left(suite: &Suite) -> Kept {
     let mut slot = suite.slot(&template)?;
     let name = unique("left");
     let places = ["/tmp", "/dev/shm", text(scratch.path())?].map(|place| format!("{place}/{name}"));
-    for _ in 0..2 * template.private.stores.len() {
+    for _ in 0..2 * template.private.scratch.len() {
         for place in &places {
             wish.attempt(&mut slot, &["mkdir", place])?.did()?;
         }

@@ -9,7 +9,7 @@ use crate::cargo::build::Directories;
 use crate::cli::MessageFormat;
 use crate::error::Error;
 use crate::exit::{End, Exit};
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use crate::remedy::{self, Obstacle, Place};
 use crate::sandboxes::roots;
 use crate::sandboxes::{self, Decided, RefusedViews, Shown};
@@ -40,8 +40,8 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 ///
 /// # Errors
 /// When this host cannot be read, or the diagnosis cannot be written.
-pub(crate) fn execute(settings: &Settings, caller: &Caller) -> Result<End, Error> {
-    let diagnosis = diagnose(settings, caller)?;
+pub(crate) fn execute(settings: &Settings, invocation: &Invocation) -> Result<End, Error> {
+    let diagnosis = diagnose(settings, invocation)?;
     match settings.message_format.value {
         MessageFormat::Human => write!(text::stdout(settings.color.value), "{}", text::human(&diagnosis)),
         MessageFormat::Json => text::json(&diagnosis, io::stdout()),
@@ -50,26 +50,26 @@ pub(crate) fn execute(settings: &Settings, caller: &Caller) -> Result<End, Error
     Ok(End::Exit(if diagnosis.met { Exit::Ok } else { Exit::CannotIsolate }))
 }
 
-fn diagnose(settings: &Settings, caller: &Caller) -> Result<Diagnosis, Error> {
-    let here = caller.directory.clone();
+fn diagnose(settings: &Settings, invocation: &Invocation) -> Result<Diagnosis, Error> {
+    let here = invocation.directory.clone();
     let directories =
         Directories { workspace: here.clone(), packages: Vec::new(), target: here.clone(), build: here };
     let program = std::env::current_exe().map_err(Error::Host)?;
     let mut settings = settings.clone();
     settings.test.binds.push(Setting::default(Bind { path: program.clone(), access: BindAccess::ReadOnly }));
-    let rooted = roots::of_host(&directories, caller);
-    let shown = [Shown::of(&settings, &rooted, caller)];
+    let rooted = roots::of_host(&directories, invocation);
+    let shown = [Shown::of(&settings, &rooted, invocation)];
     let plan = SandboxPlan {
         workload: Workload {
             program,
             arguments: vec!["isotest".into(), "--version".into()],
-            environment: caller.environment.clone(),
+            environment: invocation.environment.clone(),
             directory: "/".into(),
         },
         timeout: Some(TIMEOUT),
         limits: limits(),
         measured: true,
-        attended: None,
+        interactive: None,
         inherit_stdio: false,
         output_bytes: 1 << 10,
     };
@@ -122,7 +122,7 @@ fn refusals(template: &Template, first: StepError) -> Vec<Refusal> {
 
 /// Creates, limits and reads a cgroup, for a host on which nothing can be executed.
 fn figures_alone(cgroups: &Cgroups) -> Usage {
-    let Ok(Some(leaf)) = cgroups.create_leaf(&limits()) else { return Usage::default() };
+    let Ok(Some(leaf)) = cgroups.create_attempt(&limits()) else { return Usage::default() };
     let usage = leaf.usage().unwrap_or_default();
     // What cannot be removed now is removed with the run's directory.
     let _ = leaf.remove();

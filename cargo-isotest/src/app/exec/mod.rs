@@ -1,14 +1,14 @@
 //! `exec`: a command that is no test, in a sandbox like a test's, attended to by whoever called.
 
-mod attend;
+mod interact;
 mod screen;
 mod signals;
 
 use crate::app::session::CommandSession;
 use crate::error::Error;
 use crate::exit::{End, Exit};
-use crate::invocation::Caller;
-use crate::registry::{AttemptId, Listener, Roster, Started};
+use crate::invocation::Invocation;
+use crate::registry::{AttemptId, Listener, Registry, Started};
 use crate::report::{self, Target};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::missing_paths;
@@ -19,7 +19,7 @@ use crate::verdict::{Rules, Testimony, Verdict, judge};
 use anstream::AutoStream;
 use isotest_core::limits::Limits;
 use isotest_core::outcome::{self, Outcome};
-use isotest_core::plan::{Attended, SandboxPlan, Workload};
+use isotest_core::plan::{Interactive, SandboxPlan, Workload};
 use isotest_core::record::Record;
 use isotest_core::sandbox::{Attempt, Running};
 use nix::sys::resource::{Resource, setrlimit};
@@ -33,62 +33,62 @@ use std::thread;
 ///
 /// # Errors
 /// What keeps it from being executed.
-pub(crate) fn execute(command: &Command, said: Said, caller: &Caller) -> Result<End, Error> {
-    let session = CommandSession::of(said, caller)?;
+pub(crate) fn execute(command: &Command, said: Said, invocation: &Invocation) -> Result<End, Error> {
+    let session = CommandSession::of(said, invocation)?;
     let settings = &session.settings;
     let usage_json = command.usage_json.as_deref().map(UsageFile::create).transpose()?;
-    let record = session.with(command, caller, |sandboxes| {
-        attended(workload(command, caller, sandboxes), Sandboxes::FIRST, settings, sandboxes)
+    let record = session.with(command, invocation, |sandboxes| {
+        interactive(workload(command, invocation, sandboxes), Sandboxes::FIRST, settings, sandboxes)
     })?;
     usage_json.map_or(Ok(()), |file| file.write(&verdict(&record, settings), &record))?;
     end(&record, settings)
 }
 
 /// The caller's environment and directory, and what tests are told, too.
-pub(crate) fn workload(command: &Command, caller: &Caller, sandboxes: &Sandboxes) -> Workload {
-    let mut environment = caller.environment.clone();
+pub(crate) fn workload(command: &Command, invocation: &Invocation, sandboxes: &Sandboxes) -> Workload {
+    let mut environment = invocation.environment.clone();
     slot_environment::tell(&mut environment, slot_environment::of_slot(0, false));
     roots::complete(&mut environment, &sandboxes.image);
     Workload {
         program: command.program.clone(),
         arguments: command.arguments.clone(),
         environment,
-        directory: caller.directory.clone(),
+        directory: invocation.directory.clone(),
     }
 }
 
 /// How a command is executed, but for what follows from somebody's attending to it.
-pub(crate) fn unattended(
+pub(crate) fn not_interactive(
     command: &Command,
     settings: &Settings,
     sandboxes: &Sandboxes,
-    caller: &Caller,
+    invocation: &Invocation,
 ) -> SandboxPlan {
-    plan(workload(command, caller, sandboxes), settings, settings.test.limits.limits())
+    plan(workload(command, invocation, sandboxes), settings, settings.test.limits.limits())
 }
 
 /// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
-pub(crate) fn attended(
+pub(crate) fn interactive(
     workload: Workload,
     template: usize,
     settings: &Settings,
     sandboxes: &Sandboxes,
 ) -> Result<Record, Error> {
     let signals = Signals::take().map_err(Error::Host)?;
-    let roster = Roster::new(1);
-    roster.expect(std::iter::once(("exec", line(&workload).as_str())));
+    let registry = Registry::new(1);
+    registry.expect(std::iter::once(("exec", line(&workload).as_str())));
     thread::scope(|scope| {
         let mut slot = sandboxes.slot(template)?;
-        let listener = Listener::open(scope, &roster);
+        let listener = Listener::open(scope, &registry);
         let mut isolation = sandboxes.isolation.clone();
         isolation.remarks.extend(Listener::remark(&listener));
         say(settings, &report::before_command(&isolation));
         let attempt =
-            slot.launch_last(&attended_by_us(plan(workload, settings, settings.test.limits.limits())));
+            slot.launch_last(&made_interactive(plan(workload, settings, settings.test.limits.limits())));
         let id = AttemptId::FIRST;
-        roster.started(0, Started { id, test: 0, is_first: true, zygote: slot.zygote() });
+        registry.started(0, Started { id, test: 0, is_first: true, zygote: slot.zygote() });
         let record = finish(attempt, template, settings, &signals);
-        roster.ended(0);
+        registry.ended(0);
         record
     })
 }
@@ -100,7 +100,7 @@ fn plan(workload: Workload, settings: &Settings, limits: Limits) -> SandboxPlan 
         limits,
         measured: true,
         inherit_stdio: true,
-        attended: None,
+        interactive: None,
         output_bytes: 0,
     }
 }
@@ -113,14 +113,14 @@ fn line(workload: &Workload) -> String {
 }
 
 /// The same in a sandbox that is running already.
-pub(crate) fn guest(workload: Workload, settings: &Settings, running: &Running) -> Result<Record, Error> {
+pub(crate) fn exec_in(workload: Workload, settings: &Settings, running: &Running) -> Result<Record, Error> {
     let signals = Signals::take().map_err(Error::Host)?;
-    let plan = attended_by_us(plan(workload, settings, Limits::default()));
+    let plan = made_interactive(plan(workload, settings, Limits::default()));
     finish(running.enter(&plan), Sandboxes::FIRST, settings, &signals)
 }
 
-fn attended_by_us(plan: SandboxPlan) -> SandboxPlan {
-    SandboxPlan { attended: Some(Attended { terminal: terminal() }), ..plan }
+fn made_interactive(plan: SandboxPlan) -> SandboxPlan {
+    SandboxPlan { interactive: Some(Interactive { terminal: terminal() }), ..plan }
 }
 
 fn finish(
@@ -129,7 +129,7 @@ fn finish(
     settings: &Settings,
     signals: &Signals,
 ) -> Result<Record, Error> {
-    attend::until_end(&mut attempt, signals)?;
+    interact::until_end(&mut attempt, signals)?;
     let mut record = attempt.finish();
     missing_paths::remark(&mut record);
     match record.outcome {

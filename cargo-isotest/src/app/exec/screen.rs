@@ -160,11 +160,11 @@ mod tests {
 
     #[test]
     fn a_panic_leaves_the_terminal_as_it_was() {
-        let (caller, sandbox) = (openpty(None, None).unwrap(), openpty(None, None).unwrap());
-        let settings = || tcgetattr(&caller.slave).unwrap();
+        let (invocation, sandbox) = (openpty(None, None).unwrap(), openpty(None, None).unwrap());
+        let settings = || tcgetattr(&invocation.slave).unwrap();
         let before = settings();
         let panicked = catch_unwind(|| {
-            let _screen = Screen::open(caller.slave.as_fd(), sandbox.master.as_fd()).unwrap();
+            let _screen = Screen::open(invocation.slave.as_fd(), sandbox.master.as_fd()).unwrap();
             assert!(!settings().local_flags.contains(LocalFlags::ICANON), "control: it was changed");
             panic!("on purpose");
         });

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 /// Formats the details of all processes of a snapshot, and of their mount namespaces.
 pub(super) fn of(words: Words<'_>) -> String {
-    let processes = words.picture.processes.iter().map(|process| of_process(words, process));
-    let mounts = words.picture.mount_namespaces.iter().map(|namespace| {
+    let processes = words.snapshot.processes.iter().map(|process| of_process(words, process));
+    let mounts = words.snapshot.mount_namespaces.iter().map(|namespace| {
         let mounts: String = namespace.mounts.iter().map(|one| line(&mount(one))).collect();
         format!("    mounts of mnt:[{}]\n{mounts}", namespace.namespace)
     });

@@ -3,7 +3,7 @@
 
 use crate::error::Error;
 use crate::registry::{Asked, Found, Present, ask};
-use isotest_core::snapshot::{self, Census, Extent, Picture};
+use isotest_core::snapshot::{self, Extent, ProcessTable, Snapshot};
 use nix::unistd::geteuid;
 use procfs::process::Process;
 use procfs::{Current, Uptime};
@@ -59,7 +59,7 @@ pub(crate) struct Attempt {
     /// Host process id of the sandbox's PID 1.
     pub(crate) init: Option<i32>,
     /// Snapshot of the sandbox's processes.
-    pub(crate) picture: Option<Picture>,
+    pub(crate) snapshot: Option<Snapshot>,
     /// Reason for which there is no snapshot.
     pub(crate) trouble: Option<String>,
 }
@@ -128,15 +128,16 @@ fn id(pid: i32, present: &Present) -> String {
 /// Inspection of all runs at one moment.
 struct Look {
     extent: Extent,
-    census: Census,
+    process_table: ProcessTable,
     /// Time spent on the runs of each other user.
     spent: BTreeMap<u32, Duration>,
 }
 
 impl Look {
     fn new(extent: Extent) -> Result<Self, Error> {
-        let census = Census::take().map_err(|error| Error::Host(std::io::Error::other(error)))?;
-        Ok(Self { extent, census, spent: BTreeMap::new() })
+        let process_table =
+            ProcessTable::read().map_err(|error| Error::Host(std::io::Error::other(error)))?;
+        Ok(Self { extent, process_table, spent: BTreeMap::new() })
     }
 
     fn run(&mut self, asked: &Asked) -> Run {
@@ -193,7 +194,7 @@ impl Look {
             let told = presents.iter().take(MAX_TOLD).map(|present| unseen(present, pid));
             return (told.collect(), presents.len().saturating_sub(MAX_TOLD));
         }
-        let below = self.census.descendants(pid).into_iter().map(|(pid, _)| pid);
+        let below = self.process_table.descendants(pid).into_iter().map(|(pid, _)| pid);
         let mut zygotes: BTreeSet<_> = below.collect();
         let (own, others): (Vec<_>, Vec<_>) =
             presents.iter().copied().partition(|present| zygotes.remove(&present.zygote));
@@ -211,10 +212,10 @@ impl Look {
             return attempt;
         }
         let began = Instant::now();
-        attempt.init = self.census.init_below(present.zygote);
-        match attempt.init.map(|init| snapshot::take(init, self.extent)) {
+        attempt.init = self.process_table.init_below(present.zygote);
+        match attempt.init.map(|init| snapshot::capture(init, self.extent)) {
             None => attempt.trouble = Some("no process yet".to_owned()),
-            Some(Ok(picture)) => attempt.picture = Some(picture),
+            Some(Ok(snapshot)) => attempt.snapshot = Some(snapshot),
             Some(Err(error)) => attempt.trouble = Some(error.to_string()),
         }
         if is_other {
@@ -232,7 +233,7 @@ fn unseen(present: &Present, pid: i32) -> Attempt {
         binary_id: cut(binary_id),
         name: cut(name),
         init: None,
-        picture: None,
+        snapshot: None,
         trouble: None,
     }
 }
@@ -264,7 +265,7 @@ fn forget_the_ended(runs: &mut [Run]) {
         return;
     }
     let again = ask(Some(pids)).runs;
-    let census = Census::take().ok();
+    let process_table = ProcessTable::read().ok();
     for run in runs.iter_mut().filter(|run| !run.attempts.is_empty()) {
         let same = again.iter().filter(|asked| (asked.pid, asked.uid) == (run.pid, run.uid));
         let answers = same.filter_map(|asked| asked.answer.as_ref().ok());
@@ -272,8 +273,9 @@ fn forget_the_ended(runs: &mut [Run]) {
             .flat_map(|answer| &answer.attempts)
             .map(|present| (id(run.pid, present), present.zygote))
             .collect();
-        let still =
-            |zygote: i32, init| census.as_ref().is_some_and(|census| census.init_below(zygote) == init);
+        let still = |zygote: i32, init| {
+            process_table.as_ref().is_some_and(|process_table| process_table.init_below(zygote) == init)
+        };
         run.attempts.retain(|attempt| {
             now.get(&attempt.id).is_some_and(|zygote| attempt.init.is_none() || still(*zygote, attempt.init))
         });

@@ -5,7 +5,7 @@ use super::look::{Attempt, Run};
 use crate::report::{Words, gap};
 use crate::text::sanitize::word;
 use crate::text::units::{cpu, memory, plural};
-use isotest_core::snapshot::{Picture, Process, Thread};
+use isotest_core::snapshot::{Process, Snapshot, Thread};
 use std::time::Duration;
 
 /// Maximum number of threads shown per process; the rest is counted.
@@ -34,26 +34,26 @@ fn run(run: &Run) -> String {
 }
 
 fn attempt(attempt: &Attempt) -> String {
-    let Attempt { id, binary_id, name, picture, trouble, .. } = attempt;
+    let Attempt { id, binary_id, name, snapshot, trouble, .. } = attempt;
     let trouble = trouble.as_ref().map(|trouble| format!("    {}\n", word(trouble))).unwrap_or_default();
-    let tree = picture.as_ref().map(tree).unwrap_or_default();
+    let tree = snapshot.as_ref().map(tree).unwrap_or_default();
     format!("  Attempt {id}  {} {}\n{trouble}{tree}", word(binary_id), word(name))
 }
 
-fn tree(picture: &Picture) -> String {
+fn tree(snapshot: &Snapshot) -> String {
     let heading = row(["PID", "INSIDE", "STATE", "CPU", "MEMORY", "AGE"], "COMMAND");
     let mut parts = vec![heading];
-    parts.extend(picture.processes.iter().map(|process| rows(picture, process)));
-    if picture.processes.iter().any(|process| process.details.is_some()) {
-        parts.push(details::of(Words { picture, inside: false }));
+    parts.extend(snapshot.processes.iter().map(|process| rows(snapshot, process)));
+    if snapshot.processes.iter().any(|process| process.details.is_some()) {
+        parts.push(details::of(Words { snapshot, inside: false }));
     }
-    parts.extend(picture.unseen.iter().map(|unseen| format!("    not shown: {}\n", gap(unseen))));
+    parts.extend(snapshot.unseen.iter().map(|unseen| format!("    not shown: {}\n", gap(unseen))));
     parts.concat()
 }
 
-fn rows(picture: &Picture, process: &Process) -> String {
+fn rows(snapshot: &Snapshot, process: &Process) -> String {
     let Process { pid, inside, state, cpu_us, memory_bytes, age_us, threads, .. } = process;
-    let indent = "  ".repeat(picture.depth(process));
+    let indent = "  ".repeat(snapshot.depth(process));
     let bytes = memory_bytes.map_or_else(|| "-".to_owned(), memory);
     let mut parts = vec![row(
         [&pid.to_string(), &number(*inside), state, &time(*cpu_us), &bytes, &duration(*age_us)],
@@ -104,12 +104,12 @@ mod tests {
     use snapbox::{assert_data_eq, str};
 
     fn a_run() -> Run {
-        let attempt = |picture, trouble: Option<&str>| Attempt {
+        let attempt = |snapshot, trouble: Option<&str>| Attempt {
             id: "1000.3".to_owned(),
             binary_id: "tour".to_owned(),
             name: "reads\x1b[2J".to_owned(),
             init: Some(1001),
-            picture,
+            snapshot,
             trouble: trouble.map(str::to_owned),
         };
         Run {
@@ -121,7 +121,7 @@ mod tests {
             jobs: Some(2),
             tests: Some(3),
             ended: Some(1),
-            attempts: vec![attempt(Some(builders::picture()), None), attempt(None, Some("no process yet"))],
+            attempts: vec![attempt(Some(builders::snapshot()), None), attempt(None, Some("no process yet"))],
             trouble: None,
         }
     }
@@ -176,7 +176,7 @@ Run 1000 of user 0
         let threads =
             (1002..1302).map(|tid| builders::thread(tid, "w", "nanosleep", WaitsFor::Time)).collect();
         let process = Process { memory_bytes: None, ..builders::process((1002, 1001), &["t"], threads) };
-        let text = rows(&Picture::default(), &process);
+        let text = rows(&Snapshot::default(), &process);
         assert_eq!(text.lines().count(), 1 + SHOWN_THREADS + 1);
         assert!(text.ends_with("  and 279 more threads\n"), "{text}");
     }

@@ -3,9 +3,9 @@
 use super::waits::Words;
 use crate::text::sanitize::word;
 use crate::text::units::plural;
-use isotest_core::enumerate::and_more;
+use isotest_core::join_list::and_more;
 use isotest_core::record::{Autopsy, Moment};
-use isotest_core::snapshot::{Picture, Process, Thread, Unseen};
+use isotest_core::snapshot::{Process, Snapshot, Thread, Unseen};
 
 const SHOWN_PROCESSES: usize = 8;
 /// Of those that wait for different things.
@@ -19,26 +19,26 @@ const SHOWN: [&str; 9] = ["process", "details", "thread", "task", "cmdline", "fd
 
 /// The lines.
 pub(super) fn lines(autopsy: &Autopsy) -> Vec<String> {
-    let Autopsy { moment, picture } = autopsy;
+    let Autopsy { moment, snapshot } = autopsy;
     let heading = match moment {
         Moment::TimeOut => "what was running when its time ran out, and what that waited for:",
         Moment::LeftRunning => "what the processes left running waited for:",
     };
     let mut lines = vec![heading.to_owned()];
-    let words = Words { picture, inside: true };
-    for process in picture.processes.iter().take(SHOWN_PROCESSES) {
-        let indent = "  ".repeat(1 + picture.depth(process));
+    let words = Words { snapshot, inside: true };
+    for process in snapshot.processes.iter().take(SHOWN_PROCESSES) {
+        let indent = "  ".repeat(1 + snapshot.depth(process));
         lines.push(format!("{indent}pid {} {}", words.pid(process), command(process)));
         lines.extend(waits(words, process).into_iter().map(|line| format!("{indent}  {line}")));
     }
-    let more = picture.processes.len().saturating_sub(SHOWN_PROCESSES);
+    let more = snapshot.processes.len().saturating_sub(SHOWN_PROCESSES);
     if 0 < more {
         lines.push(format!(
             "  and {} more",
             if more == 1 { "1 process".into() } else { format!("{more} processes") }
         ));
     }
-    lines.extend(unseen(picture));
+    lines.extend(unseen(snapshot));
     lines
 }
 
@@ -84,8 +84,8 @@ fn names(words: Words<'_>, threads: &[&Thread]) -> String {
 }
 
 /// What is missing above.
-fn unseen(picture: &Picture) -> Option<String> {
-    let gaps = picture.unseen.iter().filter(|gap| SHOWN.contains(&gap.what.as_str()));
+fn unseen(snapshot: &Snapshot) -> Option<String> {
+    let gaps = snapshot.unseen.iter().filter(|gap| SHOWN.contains(&gap.what.as_str()));
     let gaps: Vec<_> = gaps.map(gap).collect();
     (!gaps.is_empty()).then(|| format!("not seen: {}", gaps.join("; ")))
 }
@@ -103,14 +103,14 @@ mod tests {
     use isotest_core::snapshot::WaitsFor;
     use snapbox::{assert_data_eq, str};
 
-    fn of(moment: Moment, picture: Picture) -> String {
-        lines(&Autopsy { moment, picture }).iter().flat_map(|line| [line, "\n"]).collect()
+    fn of(moment: Moment, snapshot: Snapshot) -> String {
+        lines(&Autopsy { moment, snapshot }).iter().flat_map(|line| [line, "\n"]).collect()
     }
 
     #[test]
     fn who_waits_for_what_stands_in_the_tree() {
         assert_data_eq!(
-            of(Moment::TimeOut, builders::picture()),
+            of(Moment::TimeOut, builders::snapshot()),
             str![[r#"
 what was running when its time ran out, and what that waited for:
   pid 2 /t/t-0123 --exact reads
@@ -137,9 +137,9 @@ not seen: wchan (3 times): permission denied
         processes.extend((3000..3009).map(|pid| builders::process((pid, 2000), &["a\nb"], Vec::new())));
         let why = "the processes before it filled 4096 KiB".to_owned();
         let unseen = vec![Unseen { what: "details".to_owned(), why, count: 9 }];
-        let picture = Picture { processes, unseen, ..Picture::default() };
+        let snapshot = Snapshot { processes, unseen, ..Snapshot::default() };
         assert_data_eq!(
-            of(Moment::LeftRunning, picture),
+            of(Moment::LeftRunning, snapshot),
             str![[r#"
 what the processes left running waited for:
   pid 2 /t/t xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...

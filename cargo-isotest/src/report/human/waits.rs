@@ -1,14 +1,14 @@
 //! What a thread waits for and what a descriptor is, in words; pure.
 
 use crate::text::sanitize::word;
-use isotest_core::enumerate::and_more;
-use isotest_core::snapshot::{Descriptor, Peer, Picture, Process, Socket, Target, Thread, WaitsFor};
+use isotest_core::join_list::and_more;
+use isotest_core::snapshot::{Descriptor, Peer, Process, Snapshot, Socket, Target, Thread, WaitsFor};
 
-/// Words about a picture, in which processes have the ids they have inside or outside.
+/// Words about a snapshot, in which processes have the ids they have inside or outside.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Words<'a> {
-    /// Of this picture.
-    pub(crate) picture: &'a Picture,
+    /// Of this snapshot.
+    pub(crate) snapshot: &'a Snapshot,
     /// With ids inside.
     pub(crate) inside: bool,
 }
@@ -60,7 +60,7 @@ impl Words<'_> {
             WaitsFor::Futex { address, ends: None } => format!("{call}({address:#x}): a lock or a message"),
             WaitsFor::Child { pid: None } => format!("{call}: the end of any child"),
             WaitsFor::Child { pid: Some(pid) } => {
-                let child = self.picture.processes.iter().find(|other| other.inside == Some(*pid));
+                let child = self.snapshot.processes.iter().find(|other| other.inside == Some(*pid));
                 let pid = child.map_or(*pid, |child| self.pid(child));
                 format!("{call}: the end of pid {pid}")
             }
@@ -98,7 +98,7 @@ impl Words<'_> {
     fn holders(self, peers: &[Peer], unnamed: usize) -> String {
         let mut pids: Vec<i32> = Vec::new();
         for peer in peers {
-            let pid = self.picture.process(peer.pid).map_or(peer.pid, |process| self.pid(process));
+            let pid = self.snapshot.process(peer.pid).map_or(peer.pid, |process| self.pid(process));
             if !pids.contains(&pid) {
                 pids.push(pid);
             }
@@ -134,13 +134,13 @@ mod tests {
 
     #[test]
     fn of_many_at_the_other_end_no_more_are_counted_than_are_known() {
-        let picture = builders::picture();
-        let words = Words { picture: &picture, inside: true };
+        let snapshot = builders::snapshot();
+        let words = Words { snapshot: &snapshot, inside: true };
         let of = |pids: &[i32], peers_more| {
             let peers = pids.iter().map(|pid| Peer { pid: *pid, fd: 1 }).collect();
             let target = Target::Pipe { inode: 9, peers, peers_more };
             let descriptor = Descriptor { fd: 3, reads: true, writes: false, target };
-            words.descriptor(&picture.processes[0], &descriptor)
+            words.descriptor(&snapshot.processes[0], &descriptor)
         };
         let many = [11, 12, 13, 14, 15, 16];
         let first = "a pipe, other end pid 11, pid 12, pid 13, pid 14, pid 15";

@@ -10,7 +10,7 @@ pub(crate) use image::Image;
 use crate::cargo::build::{Build, Directories};
 use crate::cli::{RootKind, RootPath, RootWord};
 use crate::error::Error;
-use crate::invocation::Caller;
+use crate::invocation::Invocation;
 use crate::settings::{SandboxSettings, Settings, TestSettings};
 use crate::testcase::TestBinary;
 use image::{ImageError, Opened};
@@ -83,12 +83,12 @@ impl RootError {
 ///
 /// # Errors
 /// When a root is unusable, or a binary cannot be executed in it.
-pub(crate) fn of_tests(settings: &Settings, build: &Build, caller: &Caller) -> Result<Roots, Error> {
+pub(crate) fn of_tests(settings: &Settings, build: &Build, invocation: &Invocation) -> Result<Roots, Error> {
     let sandbox = &settings.sandbox;
     let roots = match &sandbox.root.value {
-        RootWord::Host => Roots::of_one(of_host(&build.directories, caller)),
-        RootWord::Minimal => return minimal(sandbox, &build.binaries, caller),
-        RootWord::At(at) => of_path(at, &build.directories, caller)?,
+        RootWord::Host => Roots::of_one(of_host(&build.directories, invocation)),
+        RootWord::Minimal => return minimal(sandbox, &build.binaries, invocation),
+        RootWord::At(at) => of_path(at, &build.directories, invocation)?,
     };
     roots.each.iter().try_for_each(|rooted| check(rooted, &settings.test, &build.binaries))?;
     Ok(Roots { binaries: build.binaries.clone(), ..roots })
@@ -102,26 +102,26 @@ pub(crate) fn of_command(
     sandbox: &SandboxSettings,
     directories: &Directories,
     program: &Path,
-    caller: &Caller,
+    invocation: &Invocation,
 ) -> Result<Roots, Error> {
     match &sandbox.root.value {
-        RootWord::Host => Ok(Roots::of_one(of_host(directories, caller))),
-        RootWord::Minimal => minimal(sandbox, &[Arc::new(command(program, caller))], caller),
-        RootWord::At(at) => of_path(at, directories, caller),
+        RootWord::Host => Ok(Roots::of_one(of_host(directories, invocation))),
+        RootWord::Minimal => minimal(sandbox, &[Arc::new(command(program, invocation))], invocation),
+        RootWord::At(at) => of_path(at, directories, invocation),
     }
 }
 
 /// Creates a test binary that stands for a command.
-fn command(program: &Path, caller: &Caller) -> TestBinary {
-    let path = caller.variable("PATH").unwrap_or_default();
+fn command(program: &Path, invocation: &Invocation) -> TestBinary {
+    let path = invocation.variable("PATH").unwrap_or_default();
     let is_bare_name = !program.as_os_str().as_bytes().contains(&b'/');
     let mut candidates = std::env::split_paths(path).map(|directory| directory.join(program));
     let found = candidates.find(|path| is_bare_name && path.is_file());
     TestBinary {
         id: program.display().to_string(),
-        path: found.unwrap_or_else(|| caller.absolute(program)),
-        directory: caller.directory.clone(),
-        environment: caller.environment.clone(),
+        path: found.unwrap_or_else(|| invocation.absolute(program)),
+        directory: invocation.directory.clone(),
+        environment: invocation.environment.clone(),
         ..TestBinary::default()
     }
 }
@@ -134,9 +134,9 @@ impl Roots {
 }
 
 /// Opens or unpacks the root file system at a path.
-fn of_path(at: &RootPath, directories: &Directories, caller: &Caller) -> Result<Roots, Error> {
+fn of_path(at: &RootPath, directories: &Directories, invocation: &Invocation) -> Result<Roots, Error> {
     let unusable = |error: RootError| Error::Root { path: at.path.clone(), source: error.into() };
-    let store = store(directories, caller);
+    let store = store(directories, invocation);
     let kept = unpacked(at, &store).map_err(|error| match error.refusal().map(io::Error::kind) {
         Some(why) => {
             let into = kept::directory(&store);
@@ -144,14 +144,14 @@ fn of_path(at: &RootPath, directories: &Directories, caller: &Caller) -> Result<
         }
         None => unusable(error),
     })?;
-    let rooted = tree(&kept, directories, caller).map_err(|error| unusable(error.into()))?;
+    let rooted = tree(&kept, directories, invocation).map_err(|error| unusable(error.into()))?;
     Ok(Roots { image: kept.notes.image.clone(), remarks: remarks(&kept), ..Roots::of_one(rooted) })
 }
 
 /// Returns the parent of the root store: the target directory, or without a project the user's cache directory.
-fn store(directories: &Directories, caller: &Caller) -> PathBuf {
-    let cache =
-        path(caller, "XDG_CACHE_HOME").or_else(|| path(caller, "HOME").map(|home| home.join(".cache")));
+fn store(directories: &Directories, invocation: &Invocation) -> PathBuf {
+    let cache = path(invocation, "XDG_CACHE_HOME")
+        .or_else(|| path(invocation, "HOME").map(|home| home.join(".cache")));
     let is_no_project = directories.target == directories.workspace;
     cache.filter(|_| is_no_project).unwrap_or_else(|| directories.target.clone())
 }
@@ -189,21 +189,21 @@ fn unpack(archive: &Path, into: &Path) -> Result<u64, RootError> {
 }
 
 /// Returns the host's root, the default.
-pub(crate) fn of_host(directories: &Directories, caller: &Caller) -> Rooted {
-    let homes = ["HOME", "CARGO_HOME", "RUSTUP_HOME"].into_iter().filter_map(|name| path(caller, name));
+pub(crate) fn of_host(directories: &Directories, invocation: &Invocation) -> Rooted {
+    let homes = ["HOME", "CARGO_HOME", "RUSTUP_HOME"].into_iter().filter_map(|name| path(invocation, name));
     Rooted {
         root: Root::Host,
         directories: project(directories).chain(homes).collect(),
-        missing_home: path(caller, "HOME").filter(|home| !home.exists()),
+        missing_home: path(invocation, "HOME").filter(|home| !home.exists()),
     }
 }
 
-fn tree(kept: &Kept, directories: &Directories, caller: &Caller) -> io::Result<Rooted> {
+fn tree(kept: &Kept, directories: &Directories, invocation: &Invocation) -> io::Result<Rooted> {
     let directory = kept.path.canonicalize()?;
     let entries = probe::tree(&directory)?;
     let is_there = |home: &PathBuf| home.strip_prefix("/").is_ok_and(|home| directory.join(home).is_dir());
     Ok(Rooted {
-        missing_home: path(caller, "HOME").filter(|home| !is_there(home)),
+        missing_home: path(invocation, "HOME").filter(|home| !is_there(home)),
         root: Root::Tree(Tree { path: directory, entries, copy_on_write: true }),
         directories: project(directories).collect(),
     })
@@ -241,7 +241,11 @@ pub(crate) fn complete(environment: &mut Vec<(OsString, OsString)>, image: &Imag
     }
 }
 
-fn minimal(sandbox: &SandboxSettings, binaries: &[Arc<TestBinary>], caller: &Caller) -> Result<Roots, Error> {
+fn minimal(
+    sandbox: &SandboxSettings,
+    binaries: &[Arc<TestBinary>],
+    invocation: &Invocation,
+) -> Result<Roots, Error> {
     let files = Files::of_host();
     let (mut roots, mut lacking) = (Vec::new(), Vec::new());
     for binary in binaries {
@@ -259,7 +263,7 @@ fn minimal(sandbox: &SandboxSettings, binaries: &[Arc<TestBinary>], caller: &Cal
                 directories: vec![binary.directory.clone()],
             }),
             directories: shown.into_iter().collect(),
-            missing_home: path(caller, "HOME"),
+            missing_home: path(invocation, "HOME"),
         });
     }
     if !lacking.is_empty() {
@@ -299,6 +303,6 @@ fn project(directories: &Directories) -> impl Iterator<Item = PathBuf> {
     project.into_iter().chain(&directories.packages).cloned()
 }
 
-fn path(caller: &Caller, variable: &str) -> Option<PathBuf> {
-    caller.variable(variable).map(PathBuf::from).filter(|path| path.is_absolute())
+fn path(invocation: &Invocation, variable: &str) -> Option<PathBuf> {
+    invocation.variable(variable).map(PathBuf::from).filter(|path| path.is_absolute())
 }

@@ -11,7 +11,7 @@ pub(crate) use mountinfo::unescaped;
 pub use surroundings::surroundings;
 
 use super::families::Families;
-use super::{CgroupMount, Host, HostEntry, Ids, Originals};
+use super::{CgroupMount, CowSources, Host, HostEntry, Ids};
 use entries::entries;
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::unistd::{getegid, geteuid};
@@ -50,7 +50,7 @@ pub fn host() -> io::Result<Host> {
         families: families()?,
         accounts_for_io: Path::new("/proc/self/io").exists(),
         cgroups: cgroups(&myself.cgroups().map_err(io_error)?.0, &mounts),
-        originals: Originals::default(),
+        cow_sources: CowSources::default(),
         ids,
     })
 }

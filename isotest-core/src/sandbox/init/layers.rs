@@ -2,7 +2,7 @@
 
 use crate::plan::{Content, Layer, Private};
 use crate::sandbox::mounts;
-use crate::sandbox::store_paths;
+use crate::sandbox::scratch_paths;
 use crate::step::{PlanEntry, Step, StepError};
 use nix::unistd::chdir;
 use std::fs::File;
@@ -19,28 +19,32 @@ pub(super) struct Upper {
     pub(super) path: PathBuf,
 }
 
-/// Mounts everything; `leaf` is the attempt's directory below each of the run's cgroup directories, and `store` its
+/// Mounts everything; `cgroup` is the attempt's directory below each of the run's cgroup directories, and `scratch` its
 /// place to write.
 ///
 /// # Errors
 /// The step that failed.
-pub(super) fn mount(private: &Private, store: &Path, leaf: Option<&str>) -> Result<Vec<Upper>, StepError> {
+pub(super) fn mount(
+    private: &Private,
+    scratch: &Path,
+    cgroup: Option<&str>,
+) -> Result<Vec<Upper>, StepError> {
     let mut uppers = Vec::new();
     let mut taken = Vec::new();
     // All are taken before the first is attached: what they cover may be what the next one is made of.
     for (n, layer) in private.layers.iter().enumerate() {
         let mount = Step::MakeLayers
-            .at(PlanEntry::Layer(n), layer.path.display(), || take(n, layer, store, &mut uppers))?;
+            .at(PlanEntry::Layer(n), layer.path.display(), || take(n, layer, scratch, &mut uppers))?;
         taken.push((mount, layer.path.as_path()));
     }
-    if let Some(leaf) = leaf {
+    if let Some(cgroup) = cgroup {
         for view in &private.cgroups {
             let mount = Step::ShowCgroup
-                .on(view.path.display(), || mounts::detached_copy(&view.stash.join(leaf), false))?;
+                .on(view.path.display(), || mounts::detached_copy(&view.from.join(cgroup), false))?;
             taken.push((mount, view.path.as_path()));
         }
     }
-    // Out of the stash, which nobody but the zygote sees.
+    // Out of the hidden directory, which nobody but the zygote sees.
     Step::AttachLayers.run(|| chdir("/"))?;
     for (mount, path) in taken {
         Step::AttachLayers.on(path.display(), || mounts::attach(&mount, path))?;
@@ -48,14 +52,16 @@ pub(super) fn mount(private: &Private, store: &Path, leaf: Option<&str>) -> Resu
     Ok(uppers)
 }
 
-fn take(n: usize, layer: &Layer, store: &Path, uppers: &mut Vec<Upper>) -> io::Result<OwnedFd> {
+fn take(n: usize, layer: &Layer, scratch: &Path, uppers: &mut Vec<Upper>) -> io::Result<OwnedFd> {
     match &layer.content {
-        Content::Private { .. } => mounts::detached_copy(&store_paths::private_directory(store, n), false),
-        Content::CopyOnWrite { .. } => {
-            let directory = File::open(store_paths::upper(store, n))?;
-            uppers.push(Upper { directory, path: layer.path.clone() });
-            mounts::detached_copy(&store_paths::view(store, n), false)
+        Content::Private { .. } => {
+            mounts::detached_copy(&scratch_paths::private_directory(scratch, n), false)
         }
-        Content::Again { stash } => mounts::detached_copy(stash, true),
+        Content::CopyOnWrite { .. } => {
+            let directory = File::open(scratch_paths::upper(scratch, n))?;
+            uppers.push(Upper { directory, path: layer.path.clone() });
+            mounts::detached_copy(&scratch_paths::view(scratch, n), false)
+        }
+        Content::Again { from } => mounts::detached_copy(from, true),
     }
 }

@@ -1,7 +1,7 @@
 //! Who is still there: the processes of the sandbox besides init.
 
 use crate::outcome::LeftProcess;
-use crate::snapshot::Picture;
+use crate::snapshot::Snapshot;
 use nix::unistd::Pid;
 use procfs::process::{Process, all_processes};
 use std::collections::HashMap;
@@ -88,9 +88,9 @@ fn is_guest(pid: i32, parents: &HashMap<i32, i32>) -> bool {
 }
 
 /// The same from outside, where nobody can have covered `/proc`.
-pub(crate) fn seen_in(picture: &Picture) -> Vec<LeftProcess> {
+pub(crate) fn seen_in(snapshot: &Snapshot) -> Vec<LeftProcess> {
     let alive =
-        picture.processes.iter().filter(|process| !matches!(process.state.as_str(), "zombie" | "dead"));
+        snapshot.processes.iter().filter(|process| !matches!(process.state.as_str(), "zombie" | "dead"));
     let named = alive.map(|process| LeftProcess {
         pid: process.inside.unwrap_or(process.pid),
         command: short(&process.line()),

@@ -2,7 +2,7 @@
 //! the kernel end the rest.
 
 mod changes;
-pub(crate) mod guest;
+pub(crate) mod exec_in;
 mod keyring;
 mod layers;
 pub(crate) mod leftovers;
@@ -47,12 +47,12 @@ const BLOCK_BYTES: u64 = 512;
 
 /// What init is told by the zygote it is a copy of.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Errand<'zygote> {
+pub(crate) struct InitArgs<'zygote> {
     pub(crate) proof: &'zygote SingleThreaded,
     pub(crate) template: &'zygote Template,
     pub(crate) start: &'zygote Start,
     /// The attempt's place to write.
-    pub(crate) store: &'zygote Path,
+    pub(crate) scratch: &'zygote Path,
     /// The namespaces that init enters itself.
     pub(crate) namespaces: CloneFlags,
     /// Readable once the id maps are written.
@@ -60,14 +60,14 @@ pub(crate) struct Errand<'zygote> {
 }
 
 /// Everything, from the first instruction to the last. By `word` the zygote is told when there are ids to be mapped.
-pub(crate) fn run(errand: Errand<'_>, word: OwnedFd, descriptors: Vec<OwnedFd>) -> ! {
-    let mut descriptors = Descriptors::new(descriptors, errand.start);
+pub(crate) fn run(args: InitArgs<'_>, word: OwnedFd, descriptors: Vec<OwnedFd>) -> ! {
+    let mut descriptors = Descriptors::new(descriptors, args.start);
     let Some(mut control) = descriptors.control.take().map(UnixStream::from) else { exit_now(1) };
     // It was the zygote's socket, of which nobody is to hold a copy: by its end the zygote's is known.
     if dup2_stdin(&control).is_err() {
         exit_now(1);
     }
-    let report = match attempt(errand, word, descriptors, &mut control) {
+    let report = match attempt(args, word, descriptors, &mut control) {
         Ok(ending) => Report::Ended(Box::new(ending)),
         Err(error) => Report::Failed(error),
     };
@@ -79,19 +79,19 @@ pub(crate) fn run(errand: Errand<'_>, word: OwnedFd, descriptors: Vec<OwnedFd>) 
 }
 
 fn attempt(
-    errand: Errand<'_>,
+    args: InitArgs<'_>,
     word: OwnedFd,
     mut descriptors: Descriptors,
     control: &mut UnixStream,
 ) -> Result<Ending, StepError> {
-    let Errand { template, start, store, hold, .. } = errand;
-    let settings = enter(errand, word)?;
+    let InitArgs { template, start, scratch, hold, .. } = args;
+    let settings = enter(args, word)?;
     Step::DieWithParent.run(|| die_with_parent(hold))?;
-    let files = Files::held_in(store).ok().filter(|_| start.measured);
-    let uppers = set_up(template, start, store, settings)?;
+    let files = Files::held_in(scratch).ok().filter(|_| start.measured);
+    let uppers = set_up(template, start, scratch, settings)?;
     Step::NewSession.run(setsid)?;
-    if let Some(attended) = start.attended {
-        let open = || terminal::open_for(attended, &descriptors.stdio, control);
+    if let Some(interactive) = start.interactive {
+        let open = || terminal::open_for(interactive, &descriptors.stdio, control);
         descriptors.terminal = Step::OpenTerminal.run(open)?;
     }
     let signals = Step::CloneWorkload.run(watch::children)?;
@@ -109,7 +109,7 @@ fn attempt(
     let cgroup = descriptors.cgroup.as_ref().map(AsFd::as_fd);
     let own_cgroup = !template.shared.contains(&Capability::Cgroup);
     let run = || workload::run(own_cgroup, &ready, &descriptors, &error_end);
-    let (parent, pid) = Step::CloneWorkload.run(|| clone_workload(errand, cgroup, run))?;
+    let (parent, pid) = Step::CloneWorkload.run(|| clone_workload(args, cgroup, run))?;
     // Kept open, so that nobody on the other side takes a program that reopens it for one that has ended.
     let terminal = descriptors.terminal.take();
     let sources = if start.measured { template.sampled.as_slice() } else { &[] };
@@ -117,7 +117,7 @@ fn attempt(
     drop((error_end, descriptors));
     // From here on nothing is cloned, so that there may be a thread.
     let trace = begins.map(|begins| Step::TracePaths.run(|| Trace::follow(begins))).transpose()?;
-    let mut watch = Watch::new(pid, parent, born, timeout, start.attended.is_some());
+    let mut watch = Watch::new(pid, parent, born, timeout, start.interactive.is_some());
     watch.sampler = sampler;
     Step::Supervise.run(|| watch.until_end(control, &signals))?;
     let left_running = Step::Supervise.run(|| watch.clear(control, &signals))?;
@@ -136,7 +136,7 @@ fn attempt(
 
 /// The execve of a workload that is traced waits for an answer, and who gives it must not wait for that.
 fn clone_workload(
-    Errand { proof, template, .. }: Errand<'_>,
+    InitArgs { proof, template, .. }: InitArgs<'_>,
     cgroup: Option<BorrowedFd<'_>>,
     run: impl FnOnce() -> Infallible,
 ) -> io::Result<(Parent, Pid)> {
@@ -147,7 +147,10 @@ fn clone_workload(
 /// Enters the attempt's namespaces, and gives the directory of the network's settings if any are to be written. Its `/proc` is
 /// mounted before, within the zygote's: what comes from another user namespace the kernel locks, with all that covers it, so
 /// that nobody in the attempt takes it off or changes it.
-fn enter(Errand { template, namespaces, .. }: Errand<'_>, word: OwnedFd) -> Result<Option<File>, StepError> {
+fn enter(
+    InitArgs { template, namespaces, .. }: InitArgs<'_>,
+    word: OwnedFd,
+) -> Result<Option<File>, StepError> {
     let has_settings =
         matches!(template.network, Network::Own | Network::Down) && !template.net_settings.is_empty();
     let settings = has_settings.then(|| Step::CopyNetSettings.run(|| File::open(network::SETTINGS)));
@@ -208,10 +211,10 @@ fn die_with_parent(hold: &OwnedFd) -> io::Result<()> {
 fn set_up(
     template: &Template,
     start: &Start,
-    store: &Path,
+    scratch: &Path,
     settings: Option<File>,
 ) -> Result<Vec<Upper>, StepError> {
-    let uppers = layers::mount(&template.private, store, start.leaf.as_deref())?;
+    let uppers = layers::mount(&template.private, scratch, start.cgroup.as_deref())?;
     if let Some(settings) = settings {
         let directory = format!("/proc/self/fd/{}", settings.as_raw_fd());
         network::write_settings(&template.net_settings, Path::new(&directory))?;

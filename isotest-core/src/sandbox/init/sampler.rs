@@ -48,12 +48,12 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Those in `store`, which nobody has written to yet.
+    /// Those in `scratch`, which nobody has written to yet.
     ///
     /// # Errors
     /// When the kernel does not say what it holds.
-    pub(super) fn held_in(store: &Path) -> io::Result<Self> {
-        let root = File::open(store)?;
+    pub(super) fn held_in(scratch: &Path) -> io::Result<Self> {
+        let root = File::open(scratch)?;
         let before = held(&root)?;
         Ok(Self { root, before, peak: Disk::default() })
     }

@@ -62,7 +62,7 @@ pub(super) struct Watch {
     /// Whether its time ran out first.
     pub(super) timed_out: bool,
     /// Whether somebody attends to it, who is told that it has stopped and may let it go on.
-    attended: bool,
+    interactive: bool,
     /// That it has stopped, if nobody attends to it.
     stopped: Option<Stop>,
     /// Where peaks have to be sampled.
@@ -76,7 +76,7 @@ impl Watch {
         parent: Parent,
         born: Instant,
         timeout: Option<Duration>,
-        attended: bool,
+        interactive: bool,
     ) -> Self {
         let deadline = timeout.and_then(|timeout| born.checked_add(timeout));
         Self {
@@ -88,7 +88,7 @@ impl Watch {
             exit: None,
             wall: Duration::ZERO,
             timed_out: false,
-            attended,
+            interactive,
             stopped: None,
             sampler: None,
         }
@@ -153,7 +153,7 @@ impl Watch {
     }
 
     fn stopped(&mut self, signal: i32, control: &mut UnixStream) -> io::Result<()> {
-        if self.attended {
+        if self.interactive {
             return channel::send(control, &Report::Stopped(signal), &[]);
         }
         self.stopped = Some(Stop { signal, look_again: Instant::now() });
@@ -209,7 +209,7 @@ impl Watch {
         let mut left = Vec::new();
         if anybody() {
             left = leftovers::list();
-            // After a timeout the picture that counts has been taken.
+            // After a timeout the snapshot that counts has been taken.
             if !self.timed_out {
                 self.let_look(control, Moment::LeftRunning)?;
             }

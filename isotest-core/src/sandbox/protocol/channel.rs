@@ -3,7 +3,7 @@
 use super::part::Part;
 use crate::limits::ProcessLimits;
 use crate::outcome::Ending;
-use crate::plan::{Attended, Template, Workload};
+use crate::plan::{Interactive, Template, Workload};
 use crate::record::Moment;
 use crate::step::StepError;
 use serde::{Deserialize, Serialize};
@@ -33,13 +33,13 @@ pub(crate) type Prepared = Result<(), StepError>;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Start {
     /// The attempt's directory below each of the run's cgroup directories; without one it is not measured.
-    pub(crate) leaf: Option<String>,
+    pub(crate) cgroup: Option<String>,
     /// Whether a version 2 cgroup directory comes along.
     pub(crate) born_in_cgroup: bool,
     /// Whether what it uses is of interest.
     pub(crate) measured: bool,
     /// For a command somebody attends to.
-    pub(crate) attended: Option<Attended>,
+    pub(crate) interactive: Option<Interactive>,
 }
 
 /// From init, or for want of one from its zygote, to the supervisor, over the attempt's control socket.

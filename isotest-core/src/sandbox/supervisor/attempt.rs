@@ -9,7 +9,7 @@ use crate::plan::SandboxPlan;
 use crate::record::{Autopsy, Captured, Moment, Record};
 use crate::sandbox::init::leftovers;
 use crate::sandbox::protocol::channel::{self, Command, Report};
-use crate::snapshot::{self, Census, Extent};
+use crate::snapshot::{self, Extent, ProcessTable};
 use crate::step::{Step, StepError};
 use crate::suspect;
 use crate::sys::{is_ready, readable, wait_for};
@@ -39,7 +39,7 @@ pub struct Attempt {
     /// Until when its output is not looked at.
     quiet_until: Instant,
     /// When the next thing happens to it, and what.
-    next: Option<(Instant, Urge)>,
+    next: Option<(Instant, Escalation)>,
     /// The outer side of its terminal, if it has one.
     terminal: Option<OwnedFd>,
     autopsy: Option<Result<Autopsy, String>>,
@@ -49,7 +49,7 @@ pub struct Attempt {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Urge {
+enum Escalation {
     Kill,
     GiveUp,
 }
@@ -87,7 +87,7 @@ impl Attempt {
         };
         let now = Instant::now();
         let late = plan.timeout.and_then(|timeout| now.checked_add(timeout.saturating_add(REPORT_GRACE)));
-        let next = late.map(|late| (late, Urge::Kill));
+        let next = late.map(|late| (late, Escalation::Kill));
         Self {
             sandbox: Some(sandbox),
             zygote,
@@ -145,8 +145,8 @@ impl Attempt {
     fn step(&mut self, cancel: &Cancel) -> io::Result<Waited> {
         let (next, Some(sandbox)) = (self.next, &mut self.sandbox) else { return Ok(Waited::Ended) };
         let now = Instant::now();
-        if let Some((_, urge)) = next.filter(|(at, _)| *at <= now) {
-            return self.urge(urge);
+        if let Some((_, escalation)) = next.filter(|(at, _)| *at <= now) {
+            return self.escalation(escalation);
         }
         let quiet_until = Some(self.quiet_until).filter(|until| *until > now);
         let until = next.map(|(at, _)| at).into_iter().chain(quiet_until).min();
@@ -174,7 +174,7 @@ impl Attempt {
                 if let (true, Some(Ok(autopsy))) = (ending.left_running.is_empty(), &self.autopsy)
                     && autopsy.moment == Moment::LeftRunning
                 {
-                    ending.left_running = leftovers::seen_in(&autopsy.picture);
+                    ending.left_running = leftovers::seen_in(&autopsy.snapshot);
                 }
                 self.end = Some(Ok(*ending));
             }
@@ -206,10 +206,10 @@ impl Attempt {
         self.end = Some(Err(StepError::zygote_killed()));
     }
 
-    fn urge(&mut self, urge: Urge) -> io::Result<Waited> {
-        match urge {
-            Urge::Kill => self.next = Some((Instant::now() + KILL_GRACE, Urge::GiveUp)),
-            Urge::GiveUp => return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),
+    fn escalation(&mut self, escalation: Escalation) -> io::Result<Waited> {
+        match escalation {
+            Escalation::Kill => self.next = Some((Instant::now() + KILL_GRACE, Escalation::GiveUp)),
+            Escalation::GiveUp => return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),
         }
         if let Some(sandbox) = &mut self.sandbox {
             // An init that has just gone is noticed by the next wait.
@@ -312,13 +312,13 @@ fn of_kernel(usage: &Usage) -> Vec<String> {
     remarks
 }
 
-/// Takes the picture of what is about to be killed.
+/// Takes the snapshot of what is about to be killed.
 fn look(zygote: i32, moment: Moment) -> Result<Autopsy, String> {
-    let taken = Census::take().map(|census| census.init_below(zygote)).and_then(|init| {
+    let taken = ProcessTable::read().map(|process_table| process_table.init_below(zygote)).and_then(|init| {
         let init = init.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
-        snapshot::take(init, Extent::Full)
+        snapshot::capture(init, Extent::Full)
     });
-    taken.map(|picture| Autopsy { moment, picture }).map_err(|error| error.to_string())
+    taken.map(|snapshot| Autopsy { moment, snapshot }).map_err(|error| error.to_string())
 }
 
 /// What woke the supervisor.

@@ -7,7 +7,7 @@ use crate::cgroup::Version;
 use crate::host;
 use crate::namespace::NAMESPACES;
 use crate::plan::SandboxPlan;
-use crate::sandbox::init::guest::{self, Guest};
+use crate::sandbox::init::exec_in::{self, ExecIn};
 use crate::snapshot;
 use crate::step::{Step, StepError};
 use crate::sys::clone3::{Side, SingleThreaded, clone3};
@@ -100,11 +100,14 @@ impl Running {
         let proof = Step::Join.run(SingleThreaded::verify)?;
         let (control, theirs) = Step::Join.run(UnixStream::pair)?;
         let Self { process, namespaces, cgroups, .. } = self;
-        let attended = plan.attended.unwrap_or_default();
+        let interactive = plan.interactive.unwrap_or_default();
         match Step::Join.run(|| clone3(&proof, 0))? {
             Side::Child => {
                 drop(control);
-                guest::run(&Guest { proof, process, namespaces: *namespaces, cgroups, attended }, theirs)
+                exec_in::run(
+                    &ExecIn { proof, process, namespaces: *namespaces, cgroups, interactive },
+                    theirs,
+                )
             }
             Side::Parent(_) => Ok(Sandbox::of_guest(plan, control)),
         }

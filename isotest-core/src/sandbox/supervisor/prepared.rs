@@ -2,10 +2,10 @@
 //! workload runs.
 
 use super::capture::Capture;
-use crate::cgroup::{Cell, Cgroups, Leaf};
+use crate::cgroup::{AttemptCgroup, Cell, Cgroups};
 use crate::descriptors;
 use crate::limits::{Limits, Rlimit};
-use crate::plan::{Attended, SandboxPlan, Workload};
+use crate::plan::{Interactive, SandboxPlan, Workload};
 use crate::sandbox::protocol::channel::{self, Command, Order, Packed, Report, Start};
 use crate::step::{Step, StepError};
 use crate::usage::Usage;
@@ -25,14 +25,14 @@ pub(super) struct Kind {
     limits: Limits,
     measured: bool,
     inherit_stdio: bool,
-    attended: Option<Attended>,
+    interactive: Option<Interactive>,
     output_bytes: usize,
 }
 
 impl From<&SandboxPlan> for Kind {
     fn from(plan: &SandboxPlan) -> Self {
-        let SandboxPlan { measured, inherit_stdio, attended, output_bytes, .. } = *plan;
-        Self { limits: plan.limits.clone(), measured, inherit_stdio, attended, output_bytes }
+        let SandboxPlan { measured, inherit_stdio, interactive, output_bytes, .. } = *plan;
+        Self { limits: plan.limits.clone(), measured, inherit_stdio, interactive, output_bytes }
     }
 }
 
@@ -40,8 +40,8 @@ impl From<&SandboxPlan> for Kind {
 #[derive(Debug)]
 pub(super) struct Sandbox {
     pub(super) kind: Kind,
-    leaf: Option<Leaf>,
-    /// Where it is in the hierarchies in which it has no leaf.
+    cgroup: Option<AttemptCgroup>,
+    /// Where it is in the hierarchies in which it has no cgroup.
     cell: Option<Arc<Cell>>,
     pub(super) control: UnixStream,
     pub(super) streams: [Stream; 2],
@@ -104,15 +104,18 @@ impl Sandbox {
         cell: Option<&Arc<Cell>>,
         orders: &mut UnixStream,
     ) -> Result<Self, StepError> {
-        let leaf =
-            if kind.measured { Step::CreateCgroup.run(|| cgroups.create_leaf(&kind.limits))? } else { None };
-        match Self::send(kind, leaf.as_ref(), cell.map(|cell| &**cell), orders) {
+        let cgroup = if kind.measured {
+            Step::CreateCgroup.run(|| cgroups.create_attempt(&kind.limits))?
+        } else {
+            None
+        };
+        match Self::send(kind, cgroup.as_ref(), cell.map(|cell| &**cell), orders) {
             Ok((control, pipes)) => {
                 let streams = pipes.map(|pipe| Stream { pipe, capture: Capture::new(kind.output_bytes) });
-                Ok(Self { kind: kind.clone(), leaf, cell: cell.cloned(), control, streams })
+                Ok(Self { kind: kind.clone(), cgroup, cell: cell.cloned(), control, streams })
             }
             Err(error) => {
-                remove(leaf.as_ref());
+                remove(cgroup.as_ref());
                 Err(error)
             }
         }
@@ -121,31 +124,31 @@ impl Sandbox {
     /// One that was not made here: what a guest of it has to say comes over `control`.
     pub(super) fn of_guest(plan: &SandboxPlan, control: UnixStream) -> Self {
         let stream = || Stream { pipe: None, capture: Capture::new(0) };
-        Self { kind: Kind::from(plan), leaf: None, cell: None, control, streams: [stream(), stream()] }
+        Self { kind: Kind::from(plan), cgroup: None, cell: None, control, streams: [stream(), stream()] }
     }
 
     fn send(
         kind: &Kind,
-        leaf: Option<&Leaf>,
+        cgroup: Option<&AttemptCgroup>,
         cell: Option<&Cell>,
         orders: &mut UnixStream,
     ) -> Result<(UnixStream, [Option<OwnedFd>; 2]), StepError> {
         let (control, theirs) = Step::StartZygote.run(UnixStream::pair)?;
         let Wiring { outside, inside } = Step::StartZygote.run(|| wire(kind))?;
-        let (mut directory, mut tasks) = match leaf {
-            Some(leaf) => Step::CreateCgroup.run(|| leaf.entrances())?,
+        let (mut directory, mut tasks) = match cgroup {
+            Some(cgroup) => Step::CreateCgroup.run(|| cgroup.entrances())?,
             None => (None, Vec::new()),
         };
         if let Some(cell) = cell {
-            let (born, further) = Step::CreateCgroup.run(|| cell.for_workload(leaf.is_some()))?;
+            let (born, further) = Step::CreateCgroup.run(|| cell.for_workload(cgroup.is_some()))?;
             directory = directory.or(born);
             tasks.extend(further);
         }
         let start = Start {
-            leaf: leaf.map(|leaf| leaf.name().to_owned()),
+            cgroup: cgroup.map(|cgroup| cgroup.name().to_owned()),
             born_in_cgroup: directory.is_some(),
             measured: kind.measured,
-            attended: kind.attended,
+            interactive: kind.interactive,
         };
         let mut descriptors = vec![theirs.as_fd()];
         descriptors.extend(inside.iter().chain(&directory).chain(&tasks).map(AsFd::as_fd));
@@ -172,7 +175,7 @@ impl Sandbox {
 
     /// Waits until the terminal is open, if it is to have one.
     pub(super) fn terminal(&mut self) -> Result<Option<OwnedFd>, StepError> {
-        if !self.kind.attended.is_some_and(Attended::has_terminal) {
+        if !self.kind.interactive.is_some_and(Interactive::has_terminal) {
             return Ok(None);
         }
         let report = Step::Supervise.run(|| channel::receive::<Report>(&mut self.control))?;
@@ -204,7 +207,7 @@ impl Sandbox {
 
     /// Whether it was to have a cgroup of its own and has none.
     pub(super) const fn lacks_cgroup(&self) -> bool {
-        self.leaf.is_none()
+        self.cgroup.is_none()
     }
 
     /// The figures. Every process of the workload must be gone.
@@ -212,7 +215,7 @@ impl Sandbox {
     /// # Errors
     /// When they are gone, too.
     pub(super) fn usage(&self) -> Result<Usage, StepError> {
-        self.leaf.as_ref().map_or_else(|| Ok(Usage::default()), Leaf::usage)
+        self.cgroup.as_ref().map_or_else(|| Ok(Usage::default()), AttemptCgroup::usage)
     }
 
     /// Lets those die that have been frozen.
@@ -224,22 +227,22 @@ impl Sandbox {
 
     /// Which limit somebody has changed.
     pub(super) fn changed_limit(&self) -> Option<String> {
-        self.leaf.as_ref().and_then(Leaf::changed_limit)
+        self.cgroup.as_ref().and_then(AttemptCgroup::changed_limit)
     }
 
     /// Lets init go, and removes the cgroup. Every process of the workload must be gone.
     pub(super) fn end(self) -> [Capture; 2] {
-        let Self { leaf, control, streams, .. } = self;
+        let Self { cgroup, control, streams, .. } = self;
         drop(control);
-        remove(leaf.as_ref());
+        remove(cgroup.as_ref());
         streams.map(|stream| stream.capture)
     }
 }
 
-/// A leaf that cannot be removed now is removed with the run's directory, or swept by the next run.
-fn remove(leaf: Option<&Leaf>) {
-    if let Some(leaf) = leaf {
-        let _ = leaf.remove();
+/// A cgroup that cannot be removed now is removed with the run's directory, or swept by the next run.
+fn remove(cgroup: Option<&AttemptCgroup>) {
+    if let Some(cgroup) = cgroup {
+        let _ = cgroup.remove();
     }
 }
 
@@ -286,7 +289,7 @@ mod tests {
             limits: Limits::default(),
             measured: false,
             inherit_stdio: false,
-            attended: None,
+            interactive: None,
             output_bytes: 1 << 20,
         };
         let mut sandbox = Sandbox::of_guest(&plan, UnixStream::pair()?.0);

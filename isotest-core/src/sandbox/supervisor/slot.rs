@@ -37,7 +37,7 @@ const AHEAD: usize = 2;
 pub struct Slot<'run> {
     template: &'run Template,
     cgroups: &'run Cgroups,
-    /// Where the zygote is in the hierarchies in which attempts have no leaf.
+    /// Where the zygote is in the hierarchies in which attempts have no cgroup.
     cell: Option<Arc<Cell>>,
     zygote: Zygote,
     ready: VecDeque<Sandbox>,
@@ -50,8 +50,8 @@ impl<'run> Slot<'run> {
         const LASTING: usize = 1;
         /// What is handed to a zygote or a sandbox and then closed, and what is read at the end of an attempt.
         const PASSING: usize = 12;
-        let (leaf, cell) = (cgroups.descriptors_of_leaf(), cgroups.descriptors_of_cell());
-        let sandboxes = (AHEAD + 1) * (Sandbox::DESCRIPTORS + leaf);
+        let (cgroup, cell) = (cgroups.descriptors_of_attempt(), cgroups.descriptors_of_cell());
+        let sandboxes = (AHEAD + 1) * (Sandbox::DESCRIPTORS + cgroup);
         LASTING + cell + sandboxes + PASSING + cgroups.entrances()
     }
 

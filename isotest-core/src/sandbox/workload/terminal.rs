@@ -1,6 +1,6 @@
 //! The terminal of a command somebody attends to: a pseudo terminal of the sandbox's own devpts.
 
-use crate::plan::Attended;
+use crate::plan::Interactive;
 use crate::sandbox::protocol::channel::{self, Report};
 use crate::sys;
 use nix::fcntl::{OFlag, open};
@@ -23,11 +23,11 @@ pub(crate) struct Terminal {
 /// If there is to be a terminal, opens it and sends its outer side to the supervisor. This process must lead a session; a
 /// command is then a job of it, as it is of a shell's.
 pub(crate) fn open_for(
-    attended: Attended,
+    interactive: Interactive,
     stdio: &[OwnedFd],
     control: &mut UnixStream,
 ) -> io::Result<Option<Terminal>> {
-    if !attended.has_terminal() {
+    if !interactive.has_terminal() {
         return Ok(None);
     }
     let outer = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC)?;
@@ -35,12 +35,12 @@ pub(crate) fn open_for(
     unlockpt(&outer)?;
     // Opened by a session's leader, it becomes the terminal of the session.
     let side = open(ptsname_r(&outer)?.as_str(), OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
-    let replaced = stdio.iter().zip(attended.terminal).find(|(_, replaced)| *replaced);
+    let replaced = stdio.iter().zip(interactive.terminal).find(|(_, replaced)| *replaced);
     if let Some((original, _)) = replaced {
         copy_settings(original.as_fd(), side.as_fd())?;
     }
     channel::send(control, &Report::Terminal, &[outer.as_fd()])?;
-    Ok(Some(Terminal { side, instead_of: attended.terminal }))
+    Ok(Some(Terminal { side, instead_of: interactive.terminal }))
 }
 
 /// What is no terminal has none.

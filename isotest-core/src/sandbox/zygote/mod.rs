@@ -4,12 +4,12 @@
 mod namespaces;
 mod network;
 mod part;
-mod stores;
+mod scratch_pool;
 mod tree;
 
 use crate::namespace::NAMESPACES;
 use crate::plan::{Network, Template};
-use crate::sandbox::init::{self, Errand};
+use crate::sandbox::init::{self, InitArgs};
 use crate::sandbox::protocol::channel::{self, Order, Prepared, Report, Start};
 use crate::step::{self, Step, StepError};
 use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
@@ -24,13 +24,13 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, pipe2, setsid, write};
+use scratch_pool::ScratchPool;
 use std::collections::HashSet;
 use std::fs::{self, DirEntry, File};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
-use stores::Stores;
 
 /// Becomes a zygote that takes its orders from `orders`; returns when the supervisor is gone or nothing can be done.
 ///
@@ -92,13 +92,13 @@ fn fork_into_namespaces(proof: &SingleThreaded, template: &Template) -> Result<S
 #[derive(Debug)]
 struct Zygote {
     proof: SingleThreaded,
-    /// From here on its stash is relative to where this process is.
+    /// From here on its hidden directory is relative to where this process is.
     template: Template,
     /// The root of its `/proc`, which those of attempts cover for a moment.
     proc: File,
     /// For [`Network::Loopback`].
-    pool: Option<Pool>,
-    stores: Stores,
+    networks: Option<Pool>,
+    scratch_pool: ScratchPool,
     /// Inits that have not been reaped.
     running: HashSet<Pid>,
 }
@@ -115,16 +115,16 @@ impl Zygote {
         if template.network != Network::Host {
             template.net_settings = crate::sandbox::network::differing(&template.net_settings);
         }
-        let pool = match template.network {
+        let networks = match template.network {
             Network::Loopback => {
                 Some(Pool::with_current(template.net_settings.clone(), template.net_addresses.clone())?)
             }
             Network::Own | Network::Down | Network::Host => None,
         };
-        let mut stores = Stores::new(&template.private, template.outer_user);
+        let mut scratch_pool = ScratchPool::new(&template.private, template.outer_user);
         // The first one is made now, so that what the kernel refuses is known before there is any attempt.
-        stores.unused(&template.private, |_| true)?;
-        Ok(Self { proof, template, proc, pool, stores, running: HashSet::new() })
+        scratch_pool.unused(&template.private, |_| true)?;
+        Ok(Self { proof, template, proc, networks, scratch_pool, running: HashSet::new() })
     }
 
     /// Starts one attempt, or tells the supervisor why it could not.
@@ -148,23 +148,23 @@ impl Zygote {
     }
 
     fn clone_init(&mut self, start: &Start, descriptors: Vec<OwnedFd>) -> Result<(), StepError> {
-        let place = self.unused_store()?;
+        let place = self.unused_scratch()?;
         let gone = |init| !self.running.contains(&init);
-        let network = self.pool.as_mut().map(|pool| pool.enter_unused(gone)).transpose()?;
+        let network = self.networks.as_mut().map(|pool| pool.enter_unused(gone)).transpose()?;
         let (hold, release) = Step::CloneInit.run(|| pipe2(OFlag::O_CLOEXEC))?;
         let (told, word) = Step::CloneInit.run(|| pipe2(OFlag::O_CLOEXEC))?;
         match Step::CloneInit.run(|| clone3(&self.proof, CloneFlags::CLONE_NEWPID.bits()))? {
             Side::Child => {
                 drop((release, told));
                 let (proof, template, hold) = (&self.proof, &self.template, &hold);
-                let Some(store) = template.private.stores.get(place) else { exit_now(1) };
+                let Some(scratch) = template.private.scratch.get(place) else { exit_now(1) };
                 let namespaces = self.namespaces();
-                init::run(Errand { proof, template, start, store, namespaces, hold }, word, descriptors)
+                init::run(InitArgs { proof, template, start, scratch, namespaces, hold }, word, descriptors)
             }
             Side::Parent(init) => {
                 self.running.insert(init);
-                self.stores.lend(place, init);
-                if let (Some(pool), Some(place)) = (&mut self.pool, network) {
+                self.scratch_pool.lend(place, init);
+                if let (Some(pool), Some(place)) = (&mut self.networks, network) {
                     pool.lend(place, init);
                 }
                 drop((descriptors, word));
@@ -190,10 +190,10 @@ impl Zygote {
     }
 
     /// Those in use are, but for two, of inits on their way out: it is worth waiting for one.
-    fn unused_store(&mut self) -> Result<usize, StepError> {
+    fn unused_scratch(&mut self) -> Result<usize, StepError> {
         loop {
             let gone = |init| !self.running.contains(&init);
-            if let Some(place) = self.stores.unused(&self.template.private, gone)? {
+            if let Some(place) = self.scratch_pool.unused(&self.template.private, gone)? {
                 return Ok(place);
             }
             if let Wait::Changed(pid, _) = Step::MountTmpfs.run(|| any_child(0))? {

@@ -1,7 +1,7 @@
 //! One part of a sandbox tried without the others, in a process that is thrown away: a host that refuses several parts
 //! is then known by all of them, and not by the first alone.
 
-use super::{namespaces, stores, tree};
+use super::{namespaces, scratch_pool, tree};
 use crate::plan::{NAMES_BYTES, Template};
 use crate::policy::Capability;
 use crate::sandbox::protocol::channel::{self, Prepared};
@@ -77,7 +77,7 @@ fn map_ids(proof: &SingleThreaded, template: &Template) -> Result<(), StepError>
 }
 
 fn overlay(template: &Template) -> io::Result<()> {
-    let place = &template.foothold;
+    let place = &template.staging_dir;
     mounts::attach(&mounts::tmpfs(NAMES_BYTES)?, place)?;
     let directory = |name: &str| -> io::Result<_> {
         let path = place.join(name);
@@ -86,5 +86,5 @@ fn overlay(template: &Template) -> io::Result<()> {
     };
     let (lower, upper, work) = (directory("lower")?, directory("upper")?, directory("work")?);
     let layers: [&Path; 3] = [&lower, &upper, &work];
-    stores::overlay(layers, template.outer_user).map(drop)
+    scratch_pool::overlay(layers, template.outer_user).map(drop)
 }

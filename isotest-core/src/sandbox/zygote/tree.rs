@@ -22,7 +22,7 @@ const ROOT: &str = "/root";
 /// The step that failed.
 pub(super) fn enter(template: &Template) -> Result<(), StepError> {
     cut_propagation()?;
-    Step::MountRoot.on(template.foothold.display(), || step_back(&template.foothold))?;
+    Step::MountRoot.on(template.staging_dir.display(), || step_back(&template.staging_dir))?;
     Step::MountTemplateProc.run(|| mount_proc(&inside(Path::new("/proc"))))?;
     for (n, entry) in template.tree.iter().enumerate() {
         Step::AssembleTree.at(PlanEntry::Tree(n), entry.path().display(), || place(entry))?;
@@ -46,31 +46,31 @@ fn mount_proc(path: &Path) -> io::Result<()> {
     mounts::attach(&proc, path)
 }
 
-/// Covers the stash, in which this process stays. In an attempt the cover is locked: nobody there sees the stores of others.
-/// From here on all paths in the stash are relative to it.
+/// Covers the hidden directory, in which this process stays. In an attempt the cover is locked: nobody there sees the scratch directories of others.
+/// From here on all paths in the hidden directory are relative to it.
 ///
 /// # Errors
 /// When it cannot be covered.
 pub(super) fn hide_stash(private: &mut Private) -> Result<(), StepError> {
-    let stash = private.stash.clone();
+    let hidden_dir = private.hidden_dir.clone();
     let relative = |path: &mut PathBuf| {
-        if let Ok(below) = path.strip_prefix(&stash) {
+        if let Ok(below) = path.strip_prefix(&hidden_dir) {
             *path = below.to_path_buf();
         }
     };
-    private.stores.iter_mut().for_each(relative);
-    private.cgroups.iter_mut().for_each(|view| relative(&mut view.stash));
+    private.scratch.iter_mut().for_each(relative);
+    private.cgroups.iter_mut().for_each(|view| relative(&mut view.from));
     for layer in &mut private.layers {
         match &mut layer.content {
             Content::Private { .. } => {}
-            Content::CopyOnWrite { stash } | Content::Again { stash } => relative(stash),
+            Content::CopyOnWrite { from } | Content::Again { from } => relative(from),
         }
     }
-    Step::SealTree.on(stash.display(), || {
-        chdir(&stash)?;
+    Step::SealTree.on(hidden_dir.display(), || {
+        chdir(&hidden_dir)?;
         let cover = mounts::tmpfs(NAMES_BYTES)?;
         mounts::restrict(&cover, attr::RDONLY, false)?;
-        mounts::attach(&cover, &stash)
+        mounts::attach(&cover, &hidden_dir)
     })
 }
 
@@ -86,13 +86,13 @@ pub(super) fn cut_propagation() -> Result<(), StepError> {
 
 /// Moves to a root of its own from which the host's whole tree is seen below [`HOST`], so that nothing mounted
 /// from here on covers any of it.
-fn step_back(foothold: &Path) -> io::Result<()> {
-    mounts::attach(&mounts::tmpfs(NAMES_BYTES)?, foothold)?;
-    let host = foothold.join(HOST.trim_start_matches('/'));
+fn step_back(staging_dir: &Path) -> io::Result<()> {
+    mounts::attach(&mounts::tmpfs(NAMES_BYTES)?, staging_dir)?;
+    let host = staging_dir.join(HOST.trim_start_matches('/'));
     fs::create_dir(&host)?;
-    fs::create_dir(foothold.join(ROOT.trim_start_matches('/')))?;
-    match pivot_root(foothold, &host) {
-        Err(Errno::EINVAL) => cover_root(foothold, &host)?,
+    fs::create_dir(staging_dir.join(ROOT.trim_start_matches('/')))?;
+    match pivot_root(staging_dir, &host) {
+        Err(Errno::EINVAL) => cover_root(staging_dir, &host)?,
         done => done?,
     }
     chdir("/")?;
@@ -101,11 +101,11 @@ fn step_back(foothold: &Path) -> io::Result<()> {
 
 /// The root of an initramfs cannot be pivoted away (pivot_root(2), "NOTES"): it is shown as a copy below the new
 /// root, which then covers it.
-fn cover_root(foothold: &Path, host: &Path) -> io::Result<()> {
+fn cover_root(staging_dir: &Path, host: &Path) -> io::Result<()> {
     mounts::attach(&mounts::detached_copy(Path::new("/"), true)?, host)?;
-    // In the copy the foothold, too, is a copy, over what the host has there.
-    umount2(&host.join(foothold.strip_prefix("/").unwrap_or(foothold)), MntFlags::MNT_DETACH)?;
-    chdir(foothold)?;
+    // In the copy the staging_dir, too, is a copy, over what the host has there.
+    umount2(&host.join(staging_dir.strip_prefix("/").unwrap_or(staging_dir)), MntFlags::MNT_DETACH)?;
+    chdir(staging_dir)?;
     mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)?;
     Ok(chroot(".")?)
 }

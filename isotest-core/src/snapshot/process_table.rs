@@ -6,19 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// All processes there are.
 #[derive(Debug)]
-pub struct Census {
+pub struct ProcessTable {
     /// Children by parents.
     children: BTreeMap<i32, Vec<i32>>,
     /// Those that end without a signal to their parent.
     silent: BTreeSet<i32>,
 }
 
-impl Census {
+impl ProcessTable {
     /// Counts them. Those that end meanwhile are not in it.
     ///
     /// # Errors
     /// When `/proc` cannot be read.
-    pub fn take() -> ProcResult<Self> {
+    pub fn read() -> ProcResult<Self> {
         let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
         let mut silent = BTreeSet::new();
         for stat in all_processes()?.flatten().filter_map(|process| process.stat().ok()) {
@@ -108,7 +108,7 @@ fn children(pid: i32) -> ProcResult<Vec<i32>> {
 /// # Errors
 /// When `/proc` cannot be read.
 pub(crate) fn below(pid: i32) -> ProcResult<Vec<(i32, i32)>> {
-    Ok(Census::take()?.descendants(pid))
+    Ok(ProcessTable::read()?.descendants(pid))
 }
 
 #[cfg(test)]
@@ -118,8 +118,8 @@ mod tests {
     #[test]
     fn nobody_is_counted_twice() {
         let children = BTreeMap::from([(1, vec![2, 5]), (2, vec![3]), (3, vec![2])]);
-        let census = Census { children, silent: BTreeSet::new() };
-        assert_eq!(census.descendants(1), [(2, 1), (3, 2), (5, 1)]);
-        assert_eq!(census.descendants(2), [(3, 2)]);
+        let process_table = ProcessTable { children, silent: BTreeSet::new() };
+        assert_eq!(process_table.descendants(1), [(2, 1), (3, 2), (5, 1)]);
+        assert_eq!(process_table.descendants(2), [(3, 2)]);
     }
 }

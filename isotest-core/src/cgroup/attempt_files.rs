@@ -12,7 +12,7 @@ const FILE_BYTES: usize = 16 << 10;
 
 /// The directories of one attempt in one hierarchy.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct LeafFiles<'a> {
+pub(super) struct AttemptFiles<'a> {
     /// Where limits are set and figures are read.
     pub(super) outer: &'a File,
     /// Where the workload lives, if that is another one.
@@ -21,7 +21,7 @@ pub(super) struct LeafFiles<'a> {
     pub(super) processors: u64,
 }
 
-impl LeafFiles<'_> {
+impl AttemptFiles<'_> {
     pub(super) fn text(self, file: &str) -> Option<String> {
         text_of(self.outer, file)
     }

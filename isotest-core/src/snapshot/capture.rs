@@ -1,10 +1,10 @@
-//! Taking a picture: the tree of processes and threads.
+//! Taking a snapshot: the tree of processes and threads.
 
-use super::census::Census;
 use super::files::{Bytes, MAX_STRINGS, beginning, read};
 use super::full::{self, Surroundings};
-use super::unseen::{Gaps, why};
-use super::{Picture, Process, Thread};
+use super::omissions::{Omissions, why};
+use super::process_table::ProcessTable;
+use super::{Process, Snapshot, Thread};
 use procfs::process::{self, Stat, Status};
 use procfs::{Current, ProcError, ProcResult, Uptime};
 use std::path::{Path, PathBuf};
@@ -19,29 +19,29 @@ pub enum Extent {
     Full,
 }
 
-/// The most processes in a picture.
+/// The most processes in a snapshot.
 const MAX_PROCESSES: usize = 500;
-/// The most threads in a picture.
+/// The most threads in a snapshot.
 const MAX_THREADS: usize = 2000;
-/// So much is kept of the processes of a picture before all that follow are looked at in short.
+/// So much is kept of the processes of a snapshot before all that follow are looked at in short.
 const MAX_BYTES: usize = 4 << 20;
 /// So much of its arguments is looked at then.
 const ARGUMENTS_IN_SHORT: usize = 1 << 10;
 /// What has not been looked at after so much time is left out.
 const MAX_TIME: Duration = Duration::from_secs(2);
 
-/// Takes a picture of all descendants of `init`, which is not in it.
+/// Takes a snapshot of all descendants of `init`, which is not in it.
 ///
 /// # Errors
 /// When init is gone or `/proc` cannot be read.
-pub fn take(init: i32, extent: Extent) -> ProcResult<Picture> {
-    take_within(init, extent, MAX_BYTES)
+pub fn capture(init: i32, extent: Extent) -> ProcResult<Snapshot> {
+    capture_within(init, extent, MAX_BYTES)
 }
 
-fn take_within(init: i32, extent: Extent, bytes: usize) -> ProcResult<Picture> {
+fn capture_within(init: i32, extent: Extent, bytes: usize) -> ProcResult<Snapshot> {
     let outer = read::<Status>(&process::Process::new(init)?, "status")?.nspid;
-    let census = Census::take()?;
-    let mut camera = Camera {
+    let process_table = ProcessTable::read()?;
+    let mut scan = Scan {
         extent,
         level: outer.map_or(usize::MAX, |ids| ids.len().saturating_sub(1)),
         now: Uptime::current()?.uptime_duration(),
@@ -49,44 +49,44 @@ fn take_within(init: i32, extent: Extent, bytes: usize) -> ProcResult<Picture> {
         threads: 0,
         bytes,
         bytes_most: bytes,
-        gaps: Gaps::default(),
+        omissions: Omissions::default(),
         surroundings: Surroundings::default(),
     };
     let mut processes = Vec::new();
-    for (pid, parent) in census.attempt(init) {
+    for (pid, parent) in process_table.attempt(init) {
         if processes.len() >= MAX_PROCESSES {
-            camera.gaps.note("process", format!("only {MAX_PROCESSES} are looked at"));
-        } else if Instant::now() >= camera.until {
-            camera.gaps.note("process", "there was no time left for it");
+            scan.omissions.note("process", format!("only {MAX_PROCESSES} are looked at"));
+        } else if Instant::now() >= scan.until {
+            scan.omissions.note("process", "there was no time left for it");
         } else {
-            match camera.process(pid, parent) {
+            match scan.process(pid, parent) {
                 Ok(process) => processes.push(process),
-                Err(error) => camera.gaps.note("process", why(&error)),
+                Err(error) => scan.omissions.note("process", why(&error)),
             }
         }
     }
-    let Camera { gaps, surroundings, .. } = camera;
+    let Scan { omissions, surroundings, .. } = scan;
     let mount_namespaces = surroundings.finish(&mut processes);
-    Ok(Picture { processes, mount_namespaces, unseen: gaps.list() })
+    Ok(Snapshot { processes, mount_namespaces, unseen: omissions.list() })
 }
 
-struct Camera {
+struct Scan {
     extent: Extent,
     /// Which of the ids in `NSpid` is the one inside.
     level: usize,
     /// Since the machine was started.
     now: Duration,
     until: Instant,
-    /// How many are in the picture.
+    /// How many are in the snapshot.
     threads: usize,
     /// How much may still be kept, and how much it was at first.
     bytes: usize,
     bytes_most: usize,
-    gaps: Gaps,
+    omissions: Omissions,
     surroundings: Surroundings,
 }
 
-impl Camera {
+impl Scan {
     fn process(&mut self, pid: i32, parent: i32) -> ProcResult<Process> {
         let seen = process::Process::new(pid)?;
         let stat = seen.stat()?;
@@ -96,16 +96,16 @@ impl Camera {
         let mut command = None;
         if is_alive {
             let most = if is_in_short { ARGUMENTS_IN_SHORT } else { MAX_STRINGS };
-            command = beginning(&seen, "cmdline", (most, 0), &mut self.gaps);
+            command = beginning(&seen, "cmdline", (most, 0), &mut self.omissions);
         }
         let threads = self.threads(pid, is_alive);
         let mut details = None;
         if is_alive && self.extent == Extent::Full {
             if is_in_short {
                 let why = format!("the processes before it filled {} KiB", self.bytes_most >> 10);
-                self.gaps.note("details", why);
+                self.omissions.note("details", why);
             } else {
-                details = Some(full::details(&seen, &status, &mut self.surroundings, &mut self.gaps));
+                details = Some(full::details(&seen, &status, &mut self.surroundings, &mut self.omissions));
             }
         }
         let kept = command.as_ref().map_or(0, Bytes::len) + details.as_ref().map_or(0, |(_, bytes)| *bytes);
@@ -128,19 +128,19 @@ impl Camera {
     fn threads(&mut self, pid: i32, is_alive: bool) -> Vec<Thread> {
         let directory = PathBuf::from(format!("/proc/{pid}/task"));
         let ids = std::fs::read_dir(&directory).map_err(ProcError::from);
-        let ids = self.gaps.seen("task", ids).into_iter().flatten().flatten();
+        let ids = self.omissions.seen("task", ids).into_iter().flatten().flatten();
         let mut ids: Vec<i32> = ids.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
         ids.sort_unstable();
         let mut threads = Vec::new();
         for tid in ids {
             if self.threads >= MAX_THREADS {
-                self.gaps.note("thread", format!("only {MAX_THREADS} are looked at"));
+                self.omissions.note("thread", format!("only {MAX_THREADS} are looked at"));
             } else if Instant::now() >= self.until {
-                self.gaps.note("thread", "there was no time left for it");
+                self.omissions.note("thread", "there was no time left for it");
             } else {
                 match self.thread(&directory, tid, is_alive) {
                     Ok(thread) => threads.push(thread),
-                    Err(error) => self.gaps.note("thread", why(&error)),
+                    Err(error) => self.omissions.note("thread", why(&error)),
                 }
             }
         }
@@ -162,7 +162,7 @@ impl Camera {
             cpu_us: cpu_us(&stat),
             age_us: self.age_us(&stat),
             name: stat.comm,
-            wait: is_wanted.then(|| full::wait(&seen, &mut self.gaps)),
+            wait: is_wanted.then(|| full::wait(&seen, &mut self.omissions)),
         })
     }
 
@@ -204,27 +204,27 @@ mod tests {
         parent.args(["-c", SCRIPT]).env_clear().env("A", "x".repeat(10 << 10));
         let mut parent = parent.stdin(Stdio::piped()).spawn()?;
         let pid = i32::try_from(parent.id())?;
-        let is_whole = |picture: &Picture| {
+        let is_whole = |snapshot: &Snapshot| {
             let ready = |process: &Process| process.command.len() == 4;
-            picture.processes.iter().filter(|process| ready(process)).count() == 4
+            snapshot.processes.iter().filter(|process| ready(process)).count() == 4
         };
         let deadline = Instant::now() + Duration::from_secs(20);
-        while !is_whole(&take(pid, Extent::Full)?) && Instant::now() < deadline {
+        while !is_whole(&capture(pid, Extent::Full)?) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(10));
         }
-        let pictures = [MAX_BYTES, 1, 0].map(|bytes| take_within(pid, Extent::Full, bytes)).into_iter();
-        let pictures = pictures.collect::<ProcResult<Vec<_>>>();
+        let snapshots = [MAX_BYTES, 1, 0].map(|bytes| capture_within(pid, Extent::Full, bytes)).into_iter();
+        let snapshots = snapshots.collect::<ProcResult<Vec<_>>>();
         parent.kill()?;
         parent.wait()?;
-        for (picture, in_full) in pictures?.iter().zip([4, 1, 0]) {
-            assert_eq!(picture.processes.len(), 4);
-            let (full, short) = picture.processes.split_at(in_full);
+        for (snapshot, in_full) in snapshots?.iter().zip([4, 1, 0]) {
+            assert_eq!(snapshot.processes.len(), 4);
+            let (full, short) = snapshot.processes.split_at(in_full);
             assert!(full.iter().all(|process| process.details.is_some() && process.command.len() == 4));
             assert!(short.iter().all(|process| process.details.is_none() && process.command.len() == 3));
-            let gaps = |what| picture.unseen.iter().filter(move |gap| gap.what == what);
-            let count = |what| gaps(what).map(|gap| gap.count).sum::<u64>();
+            let omissions = |what| snapshot.unseen.iter().filter(move |gap| gap.what == what);
+            let count = |what| omissions(what).map(|gap| gap.count).sum::<u64>();
             let left_out = u64::try_from(short.len())?;
-            assert_eq!([count("details"), count("cmdline")], [left_out; 2], "{:?}", picture.unseen);
+            assert_eq!([count("details"), count("cmdline")], [left_out; 2], "{:?}", snapshot.unseen);
         }
         Ok(())
     }
@@ -239,18 +239,18 @@ mod tests {
             let mut waiting = Command::new("sh");
             waiting.args(["-c", "read _", long]).env_clear().envs([("A", "1"), ("B", long)]);
             let mut waiting = waiting.stdin(Stdio::piped()).spawn()?;
-            let picture = take(init, Extent::Full);
+            let snapshot = capture(init, Extent::Full);
             waiting.kill()?;
             waiting.wait()?;
-            let picture = picture?;
-            let process = picture.process(i32::try_from(waiting.id())?).ok_or("not seen")?;
+            let snapshot = snapshot?;
+            let process = snapshot.process(i32::try_from(waiting.id())?).ok_or("not seen")?;
             assert_eq!(process.command, command);
             let environ = process.details.as_ref().and_then(|details| details.environ.as_ref());
             let environ = environ.ok_or("no environment")?;
             assert_eq!(environ.get("A").map(String::as_str), Some("1"));
             assert_eq!(environ.contains_key("B"), long.is_empty());
             let is_noted = |file| {
-                picture
+                snapshot
                     .unseen
                     .iter()
                     .any(|gap| gap.what == file && gap.why == "only its first 64 KiB are looked at")

@@ -1,6 +1,6 @@
 //! The cgroup of one attempt: made, entered by descriptors, read, removed.
 
-use super::leaf_files::{LeafFiles, text_of};
+use super::attempt_files::{AttemptFiles, text_of};
 use super::setting::Setting;
 use super::version::Version;
 use super::{Hierarchy, sweep};
@@ -47,13 +47,13 @@ struct Place {
 
 /// The cgroup of one attempt.
 #[derive(Debug)]
-pub struct Leaf {
+pub struct AttemptCgroup {
     name: String,
     places: Vec<Place>,
     limits: Limits,
 }
 
-impl Leaf {
+impl AttemptCgroup {
     /// How many descriptors it has open in one hierarchy, at most.
     pub(super) const DESCRIPTORS: usize = 2;
 
@@ -68,18 +68,18 @@ impl Leaf {
         devices: &[String],
     ) -> io::Result<Self> {
         let name = if limits.any() { format!("{id}/{INNER}") } else { id.to_owned() };
-        let mut leaf = Self { name, places: Vec::new(), limits: limits.clone() };
+        let mut cgroup = Self { name, places: Vec::new(), limits: limits.clone() };
         for hierarchy in hierarchies {
             match Place::create(hierarchy, id, limits, devices) {
-                Ok(place) => leaf.places.push(place),
+                Ok(place) => cgroup.places.push(place),
                 Err(error) => {
                     // The first failure is the one worth telling; what cannot be removed now is swept by the next run.
-                    let _ = leaf.remove();
+                    let _ = cgroup.remove();
                     return Err(error);
                 }
             }
         }
-        Ok(leaf)
+        Ok(cgroup)
     }
 
     /// Its directory relative to each of the run's directories.
@@ -212,8 +212,8 @@ impl Place {
         Ok(openat(&self.outer, file, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?)
     }
 
-    fn files(&self) -> LeafFiles<'_> {
-        LeafFiles { outer: &self.outer, inner: self.inner.as_ref(), processors: self.processors }
+    fn files(&self) -> AttemptFiles<'_> {
+        AttemptFiles { outer: &self.outer, inner: self.inner.as_ref(), processors: self.processors }
     }
 }
 
@@ -291,10 +291,10 @@ mod tests {
             let mut place = place(directory.path(), version)?;
             place.limit(version.settings(&limits, Control::Io, &devices).into_iter(), false)?;
             assert_eq!(place.set.len(), written.len());
-            let leaf = Leaf { name: "1".to_owned(), places: vec![place], limits: limits.clone() };
-            assert_eq!(leaf.changed_limit(), None);
+            let cgroup = AttemptCgroup { name: "1".to_owned(), places: vec![place], limits: limits.clone() };
+            assert_eq!(cgroup.changed_limit(), None);
             fs::write(directory.path().join(written[0]), "259:16 1")?;
-            assert!(leaf.changed_limit().is_some_and(|what| what.contains(written[0])), "control");
+            assert!(cgroup.changed_limit().is_some_and(|what| what.contains(written[0])), "control");
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! What is seen of the host's `/run`. Pure.
 
-use super::Entry;
-use crate::enumerate;
 use crate::host::{Host, HostEntry, Kind, REGISTRY, Run, WithSockets};
+use crate::join_list;
+use crate::plan::Entry;
 use std::path::{Path, PathBuf};
 
 /// Entries of services, whether or not they have a socket there now.
@@ -51,7 +51,7 @@ fn is_registry(path: &Path) -> bool {
 
 fn emptied(directories: &[PathBuf]) -> Option<String> {
     const NAMED: usize = 3;
-    let names = enumerate::paths(directories, NAMED);
+    let names = join_list::paths(directories, NAMED);
     let (are, each) = if directories.len() == 1 { ("is", "it has") } else { ("are", "each has") };
     (!directories.is_empty())
         .then(|| format!("{names} {are} empty: {each} sockets of the host, and too much besides"))

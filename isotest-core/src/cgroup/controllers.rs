@@ -1,7 +1,7 @@
 //! Limits: the controllers they need, found and enabled, and whether the kernel takes them here.
 
-use super::base::Cgroups;
-use super::leaf::{make_directory, remove_if_there, set};
+use super::attempt_cgroup::{make_directory, remove_if_there, set};
+use super::run_cgroup::Cgroups;
 use super::version::Version;
 use super::{Hierarchy, v2};
 use crate::host::Host;

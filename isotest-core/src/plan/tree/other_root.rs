@@ -1,9 +1,9 @@
 //! Roots other than the host's: a tree from elsewhere, or next to nothing. They are resolved to the same entries and
 //! layers, so that nobody else knows the difference. Pure.
 
-use super::rootfs::{self, Layers, OURS, Rootfs, Views};
-use super::{Access, Content, Entry, Layer, View};
+use super::host_root::{self, Layers, OURS, Rootfs, Views};
 use crate::host::{Host, HostEntry, Kind};
+use crate::plan::{Access, Content, Entry, Layer, View};
 use std::path::{Path, PathBuf};
 
 /// What becomes `/` of an attempt.
@@ -41,9 +41,9 @@ pub struct Tree {
 /// Decides the tree of a root other than the host's.
 pub(super) fn rootfs(root: &Root, views: &Views, host: &Host, cgroups: &[View], jobs: usize) -> Rootfs {
     let mut tree = Vec::new();
-    rootfs::own_directories(&mut tree);
-    rootfs::devices(&mut tree);
-    rootfs::system(&mut tree, cgroups, host);
+    host_root::own_directories(&mut tree);
+    host_root::devices(&mut tree);
+    host_root::system(&mut tree, cgroups, host);
     let mut layers = Layers { tree, covering: own(views, host), ..Layers::default() };
     match root {
         Root::Host => {}
@@ -55,7 +55,7 @@ pub(super) fn rootfs(root: &Root, views: &Views, host: &Host, cgroups: &[View], 
 
 /// The private directories. Here `/run` is one of them, since nothing of the host's is seen in it.
 fn own(views: &Views, host: &Host) -> Vec<Layer> {
-    let mut layers = rootfs::private_directories(views, host);
+    let mut layers = host_root::private_directories(views, host);
     let homes = views.missing_home.iter().map(|path| (path.clone(), 0o700));
     for (path, mode) in [("/run".into(), 0o755), ("/var/tmp".into(), 0o1777)].into_iter().chain(homes) {
         if !layers.iter().any(|layer| layer.path == path) {
@@ -88,7 +88,7 @@ impl Layers {
             let from = path.strip_prefix("/").map_or_else(|_| tree.path.clone(), |name| tree.path.join(name));
             // The kernel refuses ordinary users a view that leaves out what is mounted below.
             let has_mounts = host.mount_points.iter().any(|point| point.starts_with(&from));
-            let refusal = host.originals.refusal(path);
+            let refusal = host.cow_sources.refusal(path);
             let is_refused = has_mounts && host.ids.uid != 0 || refusal.is_some();
             match kind {
                 Kind::Symlink { target } => {
@@ -98,8 +98,8 @@ impl Layers {
                     self.covering.push(private(path.clone(), *mode));
                 }
                 Kind::Directory if tree.copy_on_write && !is_refused => {
-                    let stash = self.stash(&from, Access::ReadOnly, false);
-                    self.covering.push(Layer { path: path.clone(), content: Content::CopyOnWrite { stash } });
+                    let from = self.hide(&from, Access::ReadOnly, false);
+                    self.covering.push(Layer { path: path.clone(), content: Content::CopyOnWrite { from } });
                 }
                 Kind::Directory | Kind::EmptyDirectory { .. } | Kind::File => {
                     if is_refused && tree.copy_on_write {

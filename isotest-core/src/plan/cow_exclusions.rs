@@ -1,17 +1,17 @@
 //! What copy-on-write views cannot do although the host could, said before a test meets it. Pure.
 
 use super::Views;
-use crate::enumerate::and_more;
-use crate::host::{Foreign, Originals};
+use crate::host::{CowSources, Foreign};
+use crate::join_list::and_more;
 use std::path::PathBuf;
 
 /// One remark for each thing that cannot be done; writes to kept directories reach the host and can.
-pub(super) fn remarks(originals: &Originals, views: &Views) -> Vec<String> {
+pub(super) fn remarks(cow_sources: &CowSources, views: &Views) -> Vec<String> {
     let is_within =
         |paths: &[PathBuf], foreign: &Foreign| paths.iter().any(|path| foreign.path.starts_with(path));
     let is_kept =
         |foreign: &&Foreign| is_within(&views.kept, foreign) && !is_within(&views.copied_within, foreign);
-    let foreign = originals.foreign.iter().filter(|foreign| !is_kept(foreign)).map(|foreign| {
+    let foreign = cow_sources.foreign.iter().filter(|foreign| !is_kept(foreign)).map(|foreign| {
         let path = foreign.path.display();
         let belong = if foreign.more == 0 { "belongs" } else { "belong" };
         let more = and_more(foreign.more);
@@ -20,7 +20,7 @@ pub(super) fn remarks(originals: &Originals, views: &Views) -> Vec<String> {
              with EOVERFLOW (os error 75); `--keep PATH` lets tests change it itself"
         )
     });
-    let directories = originals.keeps_directories.then(|| {
+    let directories = cow_sources.keeps_directories.then(|| {
         "this kernel lets only root remove directories that are not new from a copy-on-write directory; others get EIO \
          (os error 5); `--keep PATH` lets tests remove them themselves"
             .to_owned()
@@ -36,16 +36,16 @@ mod tests {
     fn what_is_kept_can_be_changed() {
         let foreign = |path: &str, more| Foreign { path: path.into(), more };
         let found = vec![foreign("/w/a", 0), foreign("/w/b", 2)];
-        let originals = Originals { foreign: found, ..Originals::default() };
-        let said = remarks(&originals, &Views::default());
+        let cow_sources = CowSources { foreign: found, ..CowSources::default() };
+        let said = remarks(&cow_sources, &Views::default());
         assert!(said[0].starts_with("`/w/a` belongs to another"), "{said:?}");
         assert!(said[1].starts_with("`/w/b` and 2 more belong to another"), "{said:?}");
         let kept = Views { kept: vec!["/w/a".into()], ..Views::default() };
-        assert_eq!(remarks(&originals, &kept), said[1..]);
+        assert_eq!(remarks(&cow_sources, &kept), said[1..]);
         let copied_again = Views { copied_within: vec!["/w/a".into()], ..kept };
-        assert_eq!(remarks(&originals, &copied_again), said);
-        assert_eq!(remarks(&Originals::default(), &Views::default()), [""; 0]);
-        let old = Originals { keeps_directories: true, ..Originals::default() };
+        assert_eq!(remarks(&cow_sources, &copied_again), said);
+        assert_eq!(remarks(&CowSources::default(), &Views::default()), [""; 0]);
+        let old = CowSources { keeps_directories: true, ..CowSources::default() };
         assert!(remarks(&old, &Views::default())[0].contains("os error 5"));
     }
 }

@@ -1,14 +1,14 @@
 //! The run's own cgroup directories: found by trying, prepared, and removed with everything as it was.
 
+use super::attempt_cgroup::AttemptCgroup;
 use super::cell::{Cell, Site, inherit};
 use super::failure::{refused, unless};
-use super::leaf::Leaf;
 use super::v2::Moved;
 use super::version::Version;
 use super::{Hierarchy, Place, processors, sweep, v1, v2};
 use crate::host::{CgroupMount, Host};
 use crate::limits::Limits;
-use crate::plan::{Figures, View};
+use crate::plan::{CgroupFacts, View};
 use crate::policy::Capability;
 use crate::usage::Source;
 use std::fs::{self, OpenOptions};
@@ -98,8 +98,8 @@ impl Cgroups {
     }
 
     /// What [`crate::plan::resolve`] must know; `views` are those of [`Cgroups::views`].
-    pub fn figures<'a>(&'a self, views: &'a [View], missing: &'a [(Capability, String)]) -> Figures<'a> {
-        Figures { layout: self.layout(), views, missing, sampled: &self.sampled }
+    pub fn figures<'a>(&'a self, views: &'a [View], missing: &'a [(Capability, String)]) -> CgroupFacts<'a> {
+        CgroupFacts { layout: self.layout(), views, missing, sampled: &self.sampled }
     }
 
     /// `v1`, `v2` or `hybrid`; `None` without any.
@@ -115,10 +115,8 @@ impl Cgroups {
 
     /// The run's directories, and where tests look for them.
     pub fn views(&self) -> Vec<View> {
-        let view = |hierarchy: &Hierarchy| View {
-            stash: hierarchy.run.clone(),
-            path: hierarchy.mount_point.clone(),
-        };
+        let view =
+            |hierarchy: &Hierarchy| View { from: hierarchy.run.clone(), path: hierarchy.mount_point.clone() };
         self.hierarchies.iter().map(view).collect()
     }
 
@@ -147,17 +145,17 @@ impl Cgroups {
     ///
     /// # Errors
     /// When a directory cannot be made or a limit is refused.
-    pub fn create_leaf(&self, limits: &Limits) -> io::Result<Option<Leaf>> {
+    pub fn create_attempt(&self, limits: &Limits) -> io::Result<Option<AttemptCgroup>> {
         if self.hierarchies.is_empty() {
             return Ok(None);
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed).to_string();
-        Leaf::create(&self.hierarchies, &id, limits, &self.devices).map(Some)
+        AttemptCgroup::create(&self.hierarchies, &id, limits, &self.devices).map(Some)
     }
 
     /// How many descriptors an attempt's cgroup has open, at most.
-    pub(crate) const fn descriptors_of_leaf(&self) -> usize {
-        self.hierarchies.len() * Leaf::DESCRIPTORS
+    pub(crate) const fn descriptors_of_attempt(&self) -> usize {
+        self.hierarchies.len() * AttemptCgroup::DESCRIPTORS
     }
 
     /// How many descriptors a zygote's cell has open, at most.
@@ -209,7 +207,7 @@ impl Cgroups {
 
     fn add_unified(&mut self, mount: &CgroupMount, wanted: &[Capability], uid: u32) -> Result<(), String> {
         let base = &v2::base(mount, wanted, (uid, Path::new("/run/systemd/system").is_dir()));
-        // Processes are born in the leaves, which the kernel allows to those who may move processes within `base`.
+        // Processes are born in the cgroups of attempts, which the kernel allows to those who may move processes within `base`.
         OpenOptions::new()
             .write(true)
             .open(base.join("cgroup.procs"))

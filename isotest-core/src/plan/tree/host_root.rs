@@ -1,10 +1,10 @@
 //! The tree that becomes `/`: which of the host's entries are seen, where writes go, and what is covered. Pure.
 
-use super::descend::{Descent, descend};
-use super::run;
-use super::{Access, Content, Entry, Layer, Link, NAMES_BYTES, Private, View};
-use crate::enumerate;
+use super::mount_walk::{MountWalk, walk_mounts};
+use super::slash_run;
 use crate::host::{CgroupMount, Host};
+use crate::join_list;
+use crate::plan::{Access, Content, Entry, Layer, Link, NAMES_BYTES, Private, View};
 use std::path::{Path, PathBuf};
 
 /// The directories of a run. All paths are absolute and free of symbolic links; a link's own path ends in one.
@@ -29,10 +29,10 @@ pub struct Views {
 }
 
 /// Where the template keeps what attempts mount elsewhere. Every attempt covers it with its own `/dev/shm`.
-const STASH: &str = "/dev/shm";
+const HIDDEN_DIR: &str = "/dev/shm";
 
 /// A zygote has an attempt that runs, one that is being prepared, and some whose last process is on its way out.
-const STORES: usize = 8;
+const SCRATCHES: usize = 8;
 
 /// What stands in `/dev`, and nothing else.
 const NODES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
@@ -45,12 +45,12 @@ const GUARDED_PROC: [&str; 5] = ["sys", "irq", "bus", "fs", "sysrq-trigger"];
 
 /// The tree, what each attempt adds, and what a reader of the report should know about it.
 #[derive(Debug)]
-pub(super) struct Rootfs {
-    pub(super) tree: Vec<Entry>,
-    pub(super) private: Private,
-    pub(super) remarks: Vec<String>,
+pub(in crate::plan) struct Rootfs {
+    pub(in crate::plan) tree: Vec<Entry>,
+    pub(in crate::plan) private: Private,
+    pub(in crate::plan) remarks: Vec<String>,
     /// Why a directory that should be copy-on-write is read-only, if one is.
-    pub(super) not_copied: Option<String>,
+    pub(in crate::plan) not_copied: Option<String>,
 }
 
 /// Decides the whole tree.
@@ -58,7 +58,7 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
     let mut tree = Vec::new();
     own_directories(&mut tree);
     host_entries(&mut tree, host);
-    let run = run::seen(host);
+    let run = slash_run::seen(host);
     tree.extend(run.tree);
     devices(&mut tree);
     system(&mut tree, cgroups, host);
@@ -69,14 +69,14 @@ pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) 
     layers.finish(views, host, cgroups, jobs)
 }
 
-fn stores() -> impl Iterator<Item = PathBuf> {
-    (0..STORES).map(|n| Path::new(STASH).join(format!("store-{n}")))
+fn scratch() -> impl Iterator<Item = PathBuf> {
+    (0..SCRATCHES).map(|n| Path::new(HIDDEN_DIR).join(format!("scratch-{n}")))
 }
 
 /// What is read-only because it is mounted within a copy-on-write directory.
 fn mounted(mounts: &[PathBuf]) -> Option<String> {
     const NAMED: usize = 3;
-    let names = enumerate::paths(mounts, NAMED);
+    let names = join_list::paths(mounts, NAMED);
     let (are, each) = if mounts.len() == 1 { ("is", "it is") } else { ("are", "each is") };
     (!mounts.is_empty())
         .then(|| format!("{names} {are} read-only: {each} mounted below a copy-on-write directory"))
@@ -133,11 +133,11 @@ pub(super) fn devices(tree: &mut Vec<Entry>) {
     for (name, target) in links {
         tree.push(Entry::Symlink { path: Path::new("/dev").join(name), target: target.into() });
     }
-    for path in ["/dev/pts", STASH] {
+    for path in ["/dev/pts", HIDDEN_DIR] {
         tree.push(Entry::Directory { path: path.into(), mode: 0o755 });
     }
-    tree.push(Entry::Tmpfs { path: STASH.into(), bytes: NAMES_BYTES });
-    tree.extend(stores().map(|path| Entry::Directory { path, mode: 0o755 }));
+    tree.push(Entry::Tmpfs { path: HIDDEN_DIR.into(), bytes: NAMES_BYTES });
+    tree.extend(scratch().map(|path| Entry::Directory { path, mode: 0o755 }));
 }
 
 /// `/sys`, with a mount point for each cgroup hierarchy.
@@ -152,8 +152,8 @@ pub(super) fn system(tree: &mut Vec<Entry>, cgroups: &[View], host: &Host) {
         if view.path != top {
             tree.push(Entry::Directory { path: view.path.clone(), mode: 0o555 });
         }
-        let to = cgroup_view(n, view).stash;
-        tree.push(Entry::Bind { from: view.stash.clone(), to, access: Access::ReadOnly, recursive: false });
+        let to = cgroup_view(n, view).from;
+        tree.push(Entry::Bind { from: view.from.clone(), to, access: Access::ReadOnly, recursive: false });
     }
     if let Some(mount) = share {
         let (from, to) = (mount.own.clone(), mount.mount_point.clone());
@@ -172,7 +172,7 @@ fn processor_share<'host>(cgroups: &[View], host: &'host Host) -> Option<&'host 
 }
 
 fn cgroup_view(n: usize, view: &View) -> View {
-    View { stash: Path::new(STASH).join(format!("cgroup-{n}")), path: view.path.clone() }
+    View { from: Path::new(HIDDEN_DIR).join(format!("cgroup-{n}")), path: view.path.clone() }
 }
 
 /// `/tmp`, `/var/tmp`, `/dev/shm` and what else the environment names.
@@ -222,7 +222,7 @@ fn within(outer: &Path, paths: &[PathBuf]) -> Vec<PathBuf> {
     paths.iter().filter(|path| path.starts_with(outer)).cloned().collect()
 }
 
-/// The tree and the layers over it while they are decided: what a layer shows waits in the stash, since the layer's
+/// The tree and the layers over it while they are decided: what a layer shows waits in the hidden directory, since the layer's
 /// parent may cover the original.
 #[derive(Default)]
 pub(super) struct Layers {
@@ -247,13 +247,13 @@ impl Layers {
         layers.sort_by_key(|layer| layer.path.components().count());
         let guarded_proc = if host.ids.uid == 0 { &GUARDED_PROC[..] } else { &[] };
         if !guarded_proc.is_empty() {
-            tree.push(Entry::Proc { path: Path::new(STASH).join("proc") });
+            tree.push(Entry::Proc { path: Path::new(HIDDEN_DIR).join("proc") });
         }
         add_links(&mut layers, &views.links);
         let private = Private {
             tmpfs_bytes: tmpfs_bytes(host.memory_total, jobs),
-            stash: STASH.into(),
-            stores: stores().collect(),
+            hidden_dir: HIDDEN_DIR.into(),
+            scratch: scratch().collect(),
             layers,
             cgroups: cgroups.iter().enumerate().map(|(n, view)| cgroup_view(n, view)).collect(),
             guarded_proc: guarded_proc.iter().copied().map(String::from).collect(),
@@ -274,15 +274,15 @@ impl Layers {
                 self.not_copied
                     .push(format!("`{}` is read-only: it holds the system itself", root.display()));
                 self.copy_on_write(&beneath, host);
-            } else if let Some(error) = host.originals.refusal(root) {
+            } else if let Some(error) = host.cow_sources.refusal(root) {
                 self.refused(root, error);
                 self.copy_on_write(&beneath, host);
             } else if host.ids.uid == 0 || host.mounts_below(root).next().is_none() {
                 self.view(root, host);
                 host.mounts_below(root).for_each(|mount| self.mounted(mount, &inner, host));
             } else {
-                match descend(root, &self.next_in_stash(), &inner, host) {
-                    Ok(descent) => self.descend(root, descent, &inner, host),
+                match walk_mounts(root, &self.next_hidden_path(), &inner, host) {
+                    Ok(walk) => self.walk_mounts(root, walk, &inner, host),
                     Err(why) => {
                         self.not_descended(root, why, host);
                         self.copy_on_write(&beneath, host);
@@ -300,11 +300,11 @@ impl Layers {
     }
 
     fn view(&mut self, root: &Path, host: &Host) {
-        if let Some(error) = host.originals.refusal(root) {
+        if let Some(error) = host.cow_sources.refusal(root) {
             return self.refused(root, error);
         }
-        let stash = self.stash(root, Access::ReadOnly, false);
-        self.covering.push(Layer { path: root.to_path_buf(), content: Content::CopyOnWrite { stash } });
+        let from = self.hide(root, Access::ReadOnly, false);
+        self.covering.push(Layer { path: root.to_path_buf(), content: Content::CopyOnWrite { from } });
     }
 
     /// Something mounted below a copy-on-write directory; some of `roots` may lie in it.
@@ -318,19 +318,19 @@ impl Layers {
     }
 
     /// An ordinary user's directory with something mounted below it; `roots` are that and those within it.
-    fn descend(&mut self, root: &Path, descent: Descent, roots: &[PathBuf], host: &Host) {
-        let content = Content::CopyOnWrite { stash: self.next_in_stash() };
-        self.tree.extend(descent.lower);
-        self.widen_stash(descent.room);
+    fn walk_mounts(&mut self, root: &Path, walk: MountWalk, roots: &[PathBuf], host: &Host) {
+        let content = Content::CopyOnWrite { from: self.next_hidden_path() };
+        self.tree.extend(walk.lower);
+        self.widen_stash(walk.room);
         self.covering.push(Layer { path: root.to_path_buf(), content });
-        descent.views.iter().for_each(|view| self.view(view, host));
-        descent.read_only.iter().for_each(|path| self.again(path, Access::ReadOnly));
-        descent.mounts.iter().for_each(|mount| self.mounted(mount, roots, host));
-        if descent.excess > 0 {
+        walk.views.iter().for_each(|view| self.view(view, host));
+        walk.read_only.iter().for_each(|path| self.again(path, Access::ReadOnly));
+        walk.mounts.iter().for_each(|mount| self.mounted(mount, roots, host));
+        if walk.excess > 0 {
             self.remarks.push(format!(
                 "{} entries of `{}` and below it are read-only: something is mounted there, and they are too many or too \
                  large to be copied",
-                descent.excess,
+                walk.excess,
                 root.display()
             ));
         }
@@ -339,7 +339,7 @@ impl Layers {
     fn widen_stash(&mut self, room: u64) {
         for entry in &mut self.tree {
             if let Entry::Tmpfs { path, bytes } = entry
-                && path == Path::new(STASH)
+                && path == Path::new(HIDDEN_DIR)
             {
                 *bytes += room;
             }
@@ -364,20 +364,20 @@ impl Layers {
     /// What the host has at `from`, at `to`. Where nothing private covers that, the template shows it.
     pub(super) fn show(&mut self, from: &Path, to: &Path, access: Access, recursive: bool) {
         if self.covering.iter().any(|layer| to.starts_with(&layer.path)) {
-            let stash = self.stash(from, access, recursive);
-            self.covering.push(Layer { path: to.to_path_buf(), content: Content::Again { stash } });
+            let from = self.hide(from, access, recursive);
+            self.covering.push(Layer { path: to.to_path_buf(), content: Content::Again { from } });
         } else {
             let (from, to) = (from.to_path_buf(), to.to_path_buf());
             self.tree.push(Entry::Bind { from, to, access, recursive });
         }
     }
 
-    fn next_in_stash(&self) -> PathBuf {
-        Path::new(STASH).join(format!("layer-{}", self.covering.len()))
+    fn next_hidden_path(&self) -> PathBuf {
+        Path::new(HIDDEN_DIR).join(format!("layer-{}", self.covering.len()))
     }
 
-    pub(super) fn stash(&mut self, from: &Path, access: Access, recursive: bool) -> PathBuf {
-        let to = self.next_in_stash();
+    pub(super) fn hide(&mut self, from: &Path, access: Access, recursive: bool) -> PathBuf {
+        let to = self.next_hidden_path();
         self.tree.push(Entry::Bind { from: from.to_path_buf(), to: to.clone(), access, recursive });
         to
     }
@@ -386,7 +386,7 @@ impl Layers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::{Listing, Original, Originals, sample};
+    use crate::host::{CowSources, ListedKind, Listing, sample};
 
     fn host(uid: u32, mount_points: &[&str]) -> Host {
         Host { mount_points: mount_points.iter().map(PathBuf::from).collect(), ..sample(uid) }
@@ -413,11 +413,11 @@ mod tests {
         assert_eq!(copied(&roots, &host(0, &mounts)), (vec!["/home/u".into()], true));
         // Where the home directory cannot be listed, it is all that is lost.
         assert_eq!(copied(&roots, &host(1000, &mounts)), (vec!["/home/u/project".into()], false));
-        let entry = |path: &str| (PathBuf::from(path), Original::Directory);
+        let entry = |path: &str| (PathBuf::from(path), ListedKind::Directory);
         let entries = vec![entry("/home/u/project"), entry("/home/u/remote")];
         let listings = vec![Listing { directory: "/home/u".into(), mode: 0o755, entries }];
         let listed =
-            Host { originals: Originals { listings, ..Originals::default() }, ..host(1000, &mounts) };
+            Host { cow_sources: CowSources { listings, ..CowSources::default() }, ..host(1000, &mounts) };
         assert_eq!(copied(&roots, &listed), (vec!["/home/u".into(), "/home/u/project".into()], true));
     }
 

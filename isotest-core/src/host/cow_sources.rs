@@ -1,6 +1,6 @@
 //! Looks at the directories that are to be copy-on-write, as far as a plan depends on what is in them. Changes nothing.
 
-use super::{Foreign, Host, Listing, Original, Originals};
+use super::{CowSources, Foreign, Host, ListedKind, Listing};
 use crate::sys::fd::set_attribute;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{AccessFlags, access};
@@ -18,14 +18,14 @@ const MAX_ENTRIES: usize = 2000;
 const MAX_OWNERS: usize = 256;
 
 /// Looks at `roots`.
-pub fn read(roots: &[PathBuf], host: &Host) -> Originals {
+pub fn read(roots: &[PathBuf], host: &Host) -> CowSources {
     let ways = ways_to_mounts(roots, host);
     let looked_at = if host.ids.maps_everybody() { &[] } else { roots };
     let mut foreign: Vec<_> = looked_at.iter().filter_map(|root| foreign(root, roots, host)).collect();
     // What lies on the way to several roots is found for each.
     foreign.sort_by(|a, b| a.path.cmp(&b.path));
     foreign.dedup_by(|a, b| a.path == b.path);
-    Originals {
+    CowSources {
         listings: ways.iter().filter_map(|directory| listing(directory, host).ok()).collect(),
         refused: Vec::new(),
         foreign,
@@ -104,21 +104,21 @@ fn listing(directory: &Path, host: &Host) -> io::Result<Listing> {
     Ok(Listing { directory: directory.to_path_buf(), mode, entries })
 }
 
-fn original(entry: &DirEntry, host: &Host) -> io::Result<Original> {
+fn original(entry: &DirEntry, host: &Host) -> io::Result<ListedKind> {
     let (path, kind) = (entry.path(), entry.file_type()?);
     if kind.is_dir() {
         // What is mounted may be slow to answer, or may never answer.
         let is_empty = || fs::read_dir(&path).is_ok_and(|mut inside| inside.next().is_none());
         if host.mounts(&path) || !is_empty() {
-            return Ok(Original::Directory);
+            return Ok(ListedKind::Directory);
         }
-        return Ok(Original::EmptyDirectory { mode: entry.metadata()?.permissions().mode() & 0o7777 });
+        return Ok(ListedKind::EmptyDirectory { mode: entry.metadata()?.permissions().mode() & 0o7777 });
     }
     if kind.is_symlink() {
-        return Ok(Original::Symlink { target: fs::read_link(&path)? });
+        return Ok(ListedKind::Symlink { target: fs::read_link(&path)? });
     }
     if kind.is_file() && !host.mounts(&path) && access(&path, AccessFlags::R_OK).is_ok() {
-        return Ok(Original::File { bytes: entry.metadata()?.len() });
+        return Ok(ListedKind::File { bytes: entry.metadata()?.len() });
     }
-    Ok(Original::Other)
+    Ok(ListedKind::Other)
 }

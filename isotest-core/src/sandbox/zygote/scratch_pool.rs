@@ -1,10 +1,10 @@
 //! Where attempts write: a tmpfs each, with their private directories and the upper layers of their copy-on-write
-//! views. A store that nobody has written to is handed on, since mounting and unmounting one costs as much as
+//! views. A scratch that nobody has written to is handed on, since mounting and unmounting one costs as much as
 //! executing a small test.
 
 use crate::plan::{Content, Layer, Link, Private};
 use crate::sandbox::mounts;
-use crate::sandbox::store_paths::{private_directory, upper, view};
+use crate::sandbox::scratch_paths::{private_directory, upper, view};
 use crate::step::{PlanEntry, Step, StepError};
 use crate::sys::mount::attr;
 use nix::mount::{MntFlags, umount2};
@@ -16,16 +16,16 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// The stores of one zygote.
+/// The scratch directories of one zygote.
 #[derive(Debug)]
-pub(super) struct Stores {
+pub(super) struct ScratchPool {
     /// Whether attributes of upper layers must go where a user namespace may write them.
     user_attributes: bool,
-    stores: Vec<Option<Store>>,
+    pool: Vec<Option<Scratch>>,
 }
 
 #[derive(Debug)]
-struct Store {
+struct Scratch {
     /// The directories attempts see, and how they looked when nobody had seen them.
     directories: Vec<(File, Look)>,
     /// The init of the attempt that has it, or had it last.
@@ -44,13 +44,13 @@ struct Look {
     changed: (i64, i64),
 }
 
-impl Stores {
-    /// No store yet, and room for as many as the template has directories for.
+impl ScratchPool {
+    /// No scratch yet, and room for as many as the template has directories for.
     pub(super) fn new(private: &Private, user_attributes: bool) -> Self {
-        Self { user_attributes, stores: private.stores.iter().map(|_| None).collect() }
+        Self { user_attributes, pool: private.scratch.iter().map(|_| None).collect() }
     }
 
-    /// The place of a store that nobody has written to; `None` if all are in use. `gone` tells whether an init has
+    /// The place of a scratch that nobody has written to; `None` if all are in use. `gone` tells whether an init has
     /// been reaped.
     ///
     /// # Errors
@@ -61,35 +61,35 @@ impl Stores {
         gone: impl Fn(Pid) -> bool,
     ) -> Result<Option<usize>, StepError> {
         let mut room = None;
-        for (place, (store, path)) in self.stores.iter_mut().zip(&private.stores).enumerate() {
-            match store {
+        for (place, (scratch, path)) in self.pool.iter_mut().zip(&private.scratch).enumerate() {
+            match scratch {
                 Some(used) if used.user.is_some_and(|user| !gone(user)) => {}
                 Some(left) if left.is_untouched() => return Ok(Some(place)),
                 Some(_) => {
                     Step::MountTmpfs.on(path.display(), || umount2(path, MntFlags::MNT_DETACH))?;
-                    *store = None;
+                    *scratch = None;
                     room = room.or(Some((place, path)));
                 }
                 None => room = room.or(Some((place, path))),
             }
         }
         let Some((place, path)) = room else { return Ok(None) };
-        let made = Store::make(private, path, self.user_attributes)?;
-        if let Some(store) = self.stores.get_mut(place) {
-            *store = Some(made);
+        let made = Scratch::make(private, path, self.user_attributes)?;
+        if let Some(scratch) = self.pool.get_mut(place) {
+            *scratch = Some(made);
         }
         Ok(Some(place))
     }
 
-    /// Notes who has the store at `place`.
+    /// Notes who has the scratch at `place`.
     pub(super) fn lend(&mut self, place: usize, init: Pid) {
-        if let Some(Some(store)) = self.stores.get_mut(place) {
-            store.user = Some(init);
+        if let Some(Some(scratch)) = self.pool.get_mut(place) {
+            scratch.user = Some(init);
         }
     }
 }
 
-impl Store {
+impl Scratch {
     fn make(private: &Private, path: &Path, user_attributes: bool) -> Result<Self, StepError> {
         let tmpfs = || mounts::attach(&mounts::tmpfs(private.tmpfs_bytes)?, path);
         Step::MountTmpfs.on(path.display(), tmpfs)?;
@@ -103,7 +103,7 @@ impl Store {
     fn furnish(private: &Private, path: &Path, user_attributes: bool) -> Result<Self, StepError> {
         let mut made = Vec::new();
         for (n, layer) in private.layers.iter().enumerate() {
-            let making = Making { store: path, n, layers: &private.layers, user_attributes };
+            let making = Making { scratch: path, n, layers: &private.layers, user_attributes };
             let entry = PlanEntry::Layer(n);
             made.extend(Step::MakeLayers.at(entry, layer.path.display(), || making.make(layer))?);
         }
@@ -135,22 +135,22 @@ impl Look {
     }
 }
 
-/// The layer number `n` on its way into a store.
+/// The layer number `n` on its way into a scratch.
 #[derive(Clone, Copy)]
 struct Making<'a> {
-    store: &'a Path,
+    scratch: &'a Path,
     n: usize,
     layers: &'a [Layer],
     user_attributes: bool,
 }
 
 impl Making<'_> {
-    /// Makes what the layer needs in the store, and gives the directories in which writes would show.
+    /// Makes what the layer needs in the scratch, and gives the directories in which writes would show.
     fn make(self, layer: &Layer) -> io::Result<Vec<PathBuf>> {
-        let Self { store, n, .. } = self;
+        let Self { scratch, n, .. } = self;
         match &layer.content {
             Content::Private { mode, links } => {
-                let directory = private_directory(store, n);
+                let directory = private_directory(scratch, n);
                 mounts::make_directory(&directory, *mode)?;
                 let mut watched = Vec::new();
                 for link in links {
@@ -159,15 +159,15 @@ impl Making<'_> {
                 watched.extend(self.with_room(layer, directory, None)?);
                 Ok(watched)
             }
-            Content::CopyOnWrite { stash } => {
-                let upper = upper(store, n);
-                make_like(&upper, stash)?;
-                let watched = self.with_room(layer, upper.clone(), Some(stash))?;
-                let work = store.join(format!("work-{n}"));
+            Content::CopyOnWrite { from } => {
+                let upper = upper(scratch, n);
+                make_like(&upper, from)?;
+                let watched = self.with_room(layer, upper.clone(), Some(from))?;
+                let work = scratch.join(format!("work-{n}"));
                 mounts::make_directory(&work, 0o700)?;
-                let view = view(store, n);
+                let view = view(scratch, n);
                 mounts::make_directory(&view, 0o755)?;
-                mounts::attach(&overlay([stash, &upper, &work], self.user_attributes)?, &view)?;
+                mounts::attach(&overlay([from, &upper, &work], self.user_attributes)?, &view)?;
                 Ok(watched)
             }
             Content::Again { .. } => Ok(Vec::new()),
@@ -185,7 +185,7 @@ impl Making<'_> {
             }
             let is_directory = match &inner.content {
                 Content::Private { .. } | Content::CopyOnWrite { .. } => true,
-                Content::Again { stash } => fs::metadata(stash)?.is_dir(),
+                Content::Again { from } => fs::metadata(from)?.is_dir(),
             };
             let mut way: Vec<&Path> = below.ancestors().skip(1).collect();
             way.pop();
@@ -262,7 +262,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn a_store_that_is_not_finished_is_unmounted() {
+    fn a_scratch_that_is_not_finished_is_unmounted() {
         if !nix::unistd::geteuid().is_root() {
             // A thread cannot have a user namespace of its own, and others may not mount.
             return;
@@ -270,18 +270,18 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let layer = |content| Layer { path: "/layer".into(), content };
         let privately = layer(Content::Private { mode: 0o700, links: Vec::new() });
-        let of_nothing = layer(Content::CopyOnWrite { stash: place.path().join("nothing") });
+        let of_nothing = layer(Content::CopyOnWrite { from: place.path().join("nothing") });
         let mounted = |layers: Vec<Layer>| {
             let private = Private {
                 tmpfs_bytes: 1 << 20,
-                stash: place.path().into(),
-                stores: vec![place.path().into()],
+                hidden_dir: place.path().into(),
+                scratch: vec![place.path().into()],
                 layers,
                 cgroups: Vec::new(),
                 guarded_proc: Vec::new(),
                 changed_paths_most: 0,
             };
-            let made = Store::make(&private, place.path(), false);
+            let made = Scratch::make(&private, place.path(), false);
             let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
             (made.map(drop), mounts.contains(&*place.path().to_string_lossy()))
         };

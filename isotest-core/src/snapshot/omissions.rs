@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 /// What could not be seen so far: the same thing for the same reason is counted.
 #[derive(Debug, Default)]
-pub(super) struct Gaps(BTreeMap<(&'static str, String), u64>);
+pub(super) struct Omissions(BTreeMap<(&'static str, String), u64>);
 
-impl Gaps {
+impl Omissions {
     /// Takes a result apart, and notes why if it is none.
     pub(super) fn seen<T>(&mut self, what: &'static str, result: ProcResult<T>) -> Option<T> {
         result.map_err(|error| self.note(what, why(&error))).ok()
@@ -21,8 +21,8 @@ impl Gaps {
 
     /// All of it.
     pub(super) fn list(self) -> Vec<Unseen> {
-        let gaps = self.0.into_iter();
-        gaps.map(|((what, why), count)| Unseen { what: what.to_owned(), why, count }).collect()
+        let omissions = self.0.into_iter();
+        omissions.map(|((what, why), count)| Unseen { what: what.to_owned(), why, count }).collect()
     }
 }
 

@@ -5,7 +5,7 @@
 use super::parent::{Memory, Parent};
 use super::{children, keyring, watch, workload_from};
 use crate::outcome::{ChangedPaths, Ending, Exit};
-use crate::plan::Attended;
+use crate::plan::Interactive;
 use crate::sandbox::protocol::channel::{self, Command, Report};
 use crate::sandbox::workload::descriptors::Descriptors;
 use crate::sandbox::workload::{self, terminal};
@@ -36,18 +36,18 @@ const KILL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// What it is told by the process it is a copy of.
 #[derive(Debug)]
-pub(crate) struct Guest<'caller> {
+pub(crate) struct ExecIn<'caller> {
     pub(crate) proof: SingleThreaded,
     /// A process inside.
     pub(crate) process: &'caller OwnedFd,
     pub(crate) namespaces: CloneFlags,
     /// By these files its cgroups are entered.
     pub(crate) cgroups: &'caller [PathBuf],
-    pub(crate) attended: Attended,
+    pub(crate) interactive: Interactive,
 }
 
 /// Everything, from the first instruction of the monitor to the last.
-pub(crate) fn run(guest: &Guest<'_>, mut control: UnixStream) -> ! {
+pub(crate) fn run(guest: &ExecIn<'_>, mut control: UnixStream) -> ! {
     let ended = guest.enter(&mut control).or_else(|error| {
         let report = Report::Failed(error);
         channel::send(&mut control, &report, &[])
@@ -55,7 +55,7 @@ pub(crate) fn run(guest: &Guest<'_>, mut control: UnixStream) -> ! {
     exit_now(i32::from(ended.is_err()))
 }
 
-impl Guest<'_> {
+impl ExecIn<'_> {
     /// Sends the guest in and waits for its end.
     fn enter(&self, control: &mut UnixStream) -> Result<(), StepError> {
         // A copy of the caller, who is outside, is not for those inside to look into.
@@ -108,7 +108,7 @@ impl Guest<'_> {
             Ok(vec![dup(io::stdin())?, dup(io::stdout())?, dup(io::stderr())?])
         })?;
         Step::NewSession.run(setsid)?;
-        let open = || terminal::open_for(self.attended, &stdio, control);
+        let open = || terminal::open_for(self.interactive, &stdio, control);
         let terminal = Step::OpenTerminal.run(open)?;
         let mut descriptors = Descriptors::of_guest(stdio, terminal);
         let Some((workload, _)) = Step::Supervise.run(|| workload_from(control))? else { exit_now(0) };
