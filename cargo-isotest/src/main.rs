@@ -118,7 +118,7 @@ fn or_bug(work: impl FnOnce() -> End + UnwindSafe) -> End {
 
 fn run(cli: Cli) -> Result<End, Error> {
     let invocation = Invocation::of_this_process().map_err(Error::NoDirectory)?;
-    let said = Said::of(cli, &invocation)?;
+    let said = Said::read(cli, &invocation)?;
     said.color.value.write_global();
     match said.task.clone() {
         Task::Execute | Task::List => run::execute(said, &invocation),

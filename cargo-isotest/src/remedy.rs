@@ -120,7 +120,7 @@ impl Place<'_> {
     fn limit(self, capability: Capability) -> Way {
         let is_zero = |name: &str| self.surroundings.setting(name) == Some("0");
         let of_user = "user.max_user_namespaces";
-        let own = Namespace::of(capability).map_or(of_user, |namespace| namespace.limit);
+        let own = Namespace::for_capability(capability).map_or(of_user, |namespace| namespace.limit);
         let name = if is_zero(of_user) { of_user } else { own };
         let value = self.surroundings.setting(name).unwrap_or("unknown");
         let why = format!("the limit of namespaces is reached (`{name}` is {value}): raise it");

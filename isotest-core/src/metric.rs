@@ -264,7 +264,7 @@ pub const METRICS: &[Metric] = &[
 
 impl Metric {
     /// The readings that a capability asks for.
-    pub fn of(capability: Capability) -> impl Iterator<Item = &'static Self> {
+    pub fn for_capability(capability: Capability) -> impl Iterator<Item = &'static Self> {
         METRICS.iter().filter(move |metric| metric.capability == capability)
     }
 
@@ -279,7 +279,7 @@ impl Metric {
 
 /// Where a figure of a capability was read, if one was.
 pub fn source(usage: &Usage, capability: Capability) -> Option<Source> {
-    Metric::of(capability).find_map(|metric| (metric.source)(usage))
+    Metric::for_capability(capability).find_map(|metric| (metric.source)(usage))
 }
 
 /// A duration in JSON; the most that fits if it is longer.
@@ -295,7 +295,11 @@ mod tests {
     #[test]
     fn every_metric_has_readings_and_nothing_else_has() {
         for capability in Capability::ALL {
-            assert_eq!(Metric::of(capability).next().is_some(), capability.is_metric(), "{capability}");
+            assert_eq!(
+                Metric::for_capability(capability).next().is_some(),
+                capability.is_metric(),
+                "{capability}"
+            );
         }
     }
 

@@ -94,7 +94,7 @@ pub const NAMESPACES: [Namespace; 7] = [
 
 impl Namespace {
     /// The kind that `capability` is; `None` if it is no namespace.
-    pub fn of(capability: Capability) -> Option<&'static Self> {
+    pub fn for_capability(capability: Capability) -> Option<&'static Self> {
         NAMESPACES.iter().find(|namespace| namespace.capability == capability)
     }
 
@@ -113,7 +113,7 @@ mod tests {
     fn each_row_is_one_the_kernel_knows() {
         let mut flags = 0;
         for namespace in &NAMESPACES {
-            assert_eq!(Namespace::of(namespace.capability), Some(namespace));
+            assert_eq!(Namespace::for_capability(namespace.capability), Some(namespace));
             assert_eq!(flags & namespace.flag, 0, "{namespace:?}");
             flags |= namespace.flag;
             let link = fs::read_link(format!("/proc/self/ns/{}", namespace.file)).unwrap();
@@ -121,7 +121,7 @@ mod tests {
             let limit = namespace.limit.replace('.', "/");
             assert!(fs::exists(format!("/proc/sys/{limit}")).unwrap(), "{limit}");
         }
-        assert_eq!(Namespace::of(Capability::Rootfs), None);
+        assert_eq!(Namespace::for_capability(Capability::Rootfs), None);
     }
 
     #[test]

@@ -83,7 +83,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// The verdict that follows from the facts.
-    pub fn of(ending: &Ending, usage: &Usage) -> Self {
+    pub fn new(ending: &Ending, usage: &Usage) -> Self {
         if ending.timed_out {
             return Self::TimedOut;
         }

@@ -172,7 +172,7 @@ impl Policy {
     ///
     /// # Errors
     /// When one capability is asked for at two levels, or one that everything else is built on is not required.
-    pub fn of(wishes: &[(Capability, Level)]) -> Result<Self, PolicyError> {
+    pub fn new(wishes: &[(Capability, Level)]) -> Result<Self, PolicyError> {
         let mut policy = Self::default();
         for (index, &(capability, level)) in wishes.iter().enumerate() {
             let earlier = wishes[..index].iter().find(|(other, _)| *other == capability);
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn walls_are_required_and_figures_preferred() {
-        let policy = Policy::of(&[]).unwrap();
+        let policy = Policy::new(&[]).unwrap();
         assert_eq!(policy, Policy::default());
         for capability in Capability::ALL {
             let wall = !capability.is_metric() && capability != Capability::CopyOnWrite;
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_wish_changes_one_level_only() {
-        let policy = Policy::of(&[(Capability::Net, Level::Off)]).unwrap();
+        let policy = Policy::new(&[(Capability::Net, Level::Off)]).unwrap();
         for capability in Capability::ALL.into_iter().filter(|&capability| capability != Capability::Net) {
             assert_eq!(policy.level(capability), Policy::default().level(capability), "{capability}");
         }
@@ -266,16 +266,16 @@ mod tests {
 
     #[test]
     fn what_the_rest_is_built_on_stays() {
-        let error = Policy::of(&[(Capability::Mount, Level::Off)]).unwrap_err();
+        let error = Policy::new(&[(Capability::Mount, Level::Off)]).unwrap_err();
         assert_eq!(error.to_string(), "`mount` cannot be `off`: the rest of the sandbox is built on it");
-        assert!(Policy::of(&[(Capability::Mount, Level::Prefer)]).is_err());
-        assert!(Policy::of(&[(Capability::Mount, Level::Require)]).is_ok());
+        assert!(Policy::new(&[(Capability::Mount, Level::Prefer)]).is_err());
+        assert!(Policy::new(&[(Capability::Mount, Level::Require)]).is_ok());
     }
 
     #[test]
     fn two_levels_for_one_capability_are_a_contradiction() {
-        let error = Policy::of(&[(Capability::Memory, Level::Off), (Capability::Memory, Level::Require)]);
+        let error = Policy::new(&[(Capability::Memory, Level::Off), (Capability::Memory, Level::Require)]);
         assert_eq!(error.unwrap_err().to_string(), "`memory` cannot be both `off` and `require`");
-        assert!(Policy::of(&[(Capability::Memory, Level::Off), (Capability::Memory, Level::Off)]).is_ok());
+        assert!(Policy::new(&[(Capability::Memory, Level::Off), (Capability::Memory, Level::Off)]).is_ok());
     }
 }

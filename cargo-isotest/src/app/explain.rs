@@ -27,7 +27,7 @@ pub(crate) fn execute(command: Option<&Command>, said: Said, invocation: &Invoca
 }
 
 fn of_command(command: &Command, said: Said, invocation: &Invocation) -> Result<String, Error> {
-    let session = CommandSession::of(said, invocation)?;
+    let session = CommandSession::open(said, invocation)?;
     let title = format!("`{}`", command.program.display());
     session.with(command, invocation, |sandboxes| {
         // What the kernel refuses is no plan.

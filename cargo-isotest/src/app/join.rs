@@ -28,7 +28,7 @@ pub(crate) fn execute(
     let refused = |error: StepError| {
         if error.errno == Errno::ESRCH as i32 { ended() } else { Error::Execute(error) }
     };
-    let running = Running::of(ps::init_of(attempt)?).map_err(refused)?;
+    let running = Running::open(ps::init_of(attempt)?).map_err(refused)?;
     if command.is_none() {
         let whose = format!("in the sandbox of {attempt}, which is running");
         exec::say(settings, &report::before_shell(&whose, None));

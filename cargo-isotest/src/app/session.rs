@@ -31,7 +31,7 @@ impl Session {
     /// When they cannot be built, or a root for them is unavailable.
     pub(crate) fn of_tests(said: Said, invocation: &Invocation) -> Result<Self, Error> {
         let interrupts = Interrupts::take().map_err(Error::Host)?;
-        let workspace = Workspace::of(&said.cargo, invocation);
+        let workspace = Workspace::read(&said.cargo, invocation);
         let settings = said.settings()?;
         let workspace = workspace?;
         let build = workspace.build(&settings.cargo)?;
@@ -88,7 +88,7 @@ impl CommandSession {
     ///
     /// # Errors
     /// When the project cannot be read.
-    pub(crate) fn of(said: Said, invocation: &Invocation) -> Result<Self, Error> {
+    pub(crate) fn open(said: Said, invocation: &Invocation) -> Result<Self, Error> {
         let workspace = Workspace::around(&said.cargo, invocation);
         let settings = said.settings()?;
         let directories = Directories::of_command(workspace?.as_ref(), invocation);

@@ -32,7 +32,7 @@ pub(crate) fn execute(of_test: bool, said: Said, invocation: &Invocation) -> Res
         })?;
         exec::end(&record, settings)
     } else {
-        let session = CommandSession::of(said, invocation)?;
+        let session = CommandSession::open(said, invocation)?;
         let settings = &session.settings;
         let program = shell(invocation).into();
         let command = Command { program, arguments: Vec::new(), usage_json: None };

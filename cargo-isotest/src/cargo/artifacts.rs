@@ -26,7 +26,7 @@ pub(crate) struct Built {
 
 impl Built {
     /// Extracts executables and build scripts from messages.
-    pub(crate) fn of(messages: Vec<Message>) -> Self {
+    pub(crate) fn from_messages(messages: Vec<Message>) -> Self {
         let mut built = Self::default();
         for message in messages {
             match message {
@@ -65,7 +65,7 @@ impl Built {
 }
 
 /// Returns the test binaries in the order in which `cargo test` runs them.
-pub(crate) fn of(
+pub(crate) fn test_binaries(
     built: &Built,
     project: &Project,
     surroundings: &Surroundings<'_>,
@@ -75,7 +75,7 @@ pub(crate) fn of(
     let run = Arc::new(run(project).map_err(Error::Host)?);
     for (package, test, executable) in in_order(built, project)? {
         if !harnesses.contains_key(&package.id) {
-            harnesses.insert(&package.id, Harnesses::of(package.manifest_path.as_std_path())?);
+            harnesses.insert(&package.id, Harnesses::read(package.manifest_path.as_std_path())?);
         }
         let place = surroundings.place(executable)?;
         binaries.push(Arc::new(TestBinary {

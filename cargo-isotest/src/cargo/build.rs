@@ -54,9 +54,9 @@ pub(crate) struct Workspace {
 
 impl Workspace {
     /// Asks cargo for the project.
-    pub(crate) fn of(arguments: &CargoArgs, invocation: &Invocation) -> Result<Self, Error> {
+    pub(crate) fn read(arguments: &CargoArgs, invocation: &Invocation) -> Result<Self, Error> {
         let invocation = with_cargo(invocation)?;
-        let project = Project::of(cargo(&invocation), arguments, &invocation)?;
+        let project = Project::read(cargo(&invocation), arguments, &invocation)?;
         Ok(Self { invocation, project })
     }
 
@@ -65,7 +65,7 @@ impl Workspace {
         let in_project =
             invocation.directory.ancestors().any(|directory| directory.join("Cargo.toml").is_file());
         let is_some = in_project || arguments.manifest.is_named();
-        is_some.then(|| Self::of(arguments, invocation)).transpose()
+        is_some.then(|| Self::read(arguments, invocation)).transpose()
     }
 
     /// Returns the directories of the project, without those of packages.
@@ -89,15 +89,15 @@ impl Workspace {
         let Self { invocation, mut project } = self;
         let (cargo, invocation) = (cargo(&invocation), &invocation);
         let config = &CargoConfig::load(invocation, &arguments.manifest.config)?;
-        let libraries = &StandardLibraries::of(config, invocation);
-        let built = Built::of(compile(cargo, arguments, invocation)?);
+        let libraries = &StandardLibraries::new(config, invocation);
+        let built = Built::from_messages(compile(cargo, arguments, invocation)?);
         if built.names_packages_outside(&project) {
             project = Project::with_dependencies(cargo, arguments, invocation)?;
         }
         let surroundings = Surroundings::new(&project, &built.scripts, config, libraries, invocation);
-        let binaries = artifacts::of(&built, &project, &surroundings)?;
+        let binaries = artifacts::test_binaries(&built, &project, &surroundings)?;
         Ok(Build {
-            directories: Directories::of(&project, &binaries),
+            directories: Directories::new(&project, &binaries),
             untested_documentation: built.untested_documentation(&project, arguments),
             programs: built.programs,
             binaries,
@@ -119,7 +119,7 @@ impl Directories {
         }
     }
 
-    fn of(project: &Project, binaries: &[Arc<TestBinary>]) -> Self {
+    fn new(project: &Project, binaries: &[Arc<TestBinary>]) -> Self {
         let mut packages: Vec<_> = binaries.iter().map(|binary| binary.directory.clone()).collect();
         packages.sort();
         packages.dedup();

@@ -28,7 +28,7 @@ struct WrittenTarget {
 
 impl Harnesses {
     /// Reads a manifest.
-    pub(crate) fn of(manifest: &Path) -> Result<Self, Error> {
+    pub(crate) fn read(manifest: &Path) -> Result<Self, Error> {
         let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::File {
             what: format!("the manifest `{}`", manifest.display()),
             source,

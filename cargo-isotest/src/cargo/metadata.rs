@@ -38,7 +38,7 @@ struct WrittenPackage {
 
 impl Project {
     /// Runs `cargo metadata` without dependencies.
-    pub(crate) fn of(cargo: &OsStr, arguments: &CargoArgs, invocation: &Invocation) -> Result<Self, Error> {
+    pub(crate) fn read(cargo: &OsStr, arguments: &CargoArgs, invocation: &Invocation) -> Result<Self, Error> {
         Self::ask(cargo, arguments, invocation, &["--no-deps"])
     }
 
@@ -71,10 +71,10 @@ impl Project {
         };
         let metadata = MetadataCommand::parse(&text).map_err(|error| unreadable(error.into()))?;
         let written: Written = serde_json::from_str(&text).map_err(|error| unreadable(error.into()))?;
-        Ok(Self::read(metadata, written))
+        Ok(Self::new(metadata, written))
     }
 
-    fn read(metadata: Metadata, written: Written) -> Self {
+    fn new(metadata: Metadata, written: Written) -> Self {
         let versions =
             written.packages.into_iter().filter_map(|package| Some((package.id, package.rust_version?)));
         Self {

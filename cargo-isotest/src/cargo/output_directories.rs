@@ -17,7 +17,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// Derives the output directories from the path of a test executable.
-    pub(crate) fn of(executable: &Utf8Path, project: &Project) -> Result<Self, Error> {
+    pub(crate) fn new(executable: &Utf8Path, project: &Project) -> Result<Self, Error> {
         Self::within(executable, &project.target, &project.build).ok_or_else(|| Error::OutsideTarget {
             binary: executable.into(),
             target: project.build.clone().into(),

@@ -23,7 +23,7 @@ pub(crate) struct StandardLibraries<'a> {
 
 impl<'a> StandardLibraries<'a> {
     /// Creates the cache for a compiler, and starts the query for the host in the background.
-    pub(crate) fn of(config: &'a CargoConfig, invocation: &'a Invocation) -> Self {
+    pub(crate) fn new(config: &'a CargoConfig, invocation: &'a Invocation) -> Self {
         let mut command = question(config, invocation, None);
         // Without a thread to spare it is asked for when it is needed.
         let ahead = threads::builder().spawn(move || directory(&mut command)).ok();

@@ -39,7 +39,7 @@ impl<'a> Surroundings<'a> {
 
     /// Returns the output directories of an executable.
     pub(crate) fn place(&self, executable: &Utf8Path) -> Result<Place, Error> {
-        Place::of(executable, self.project)
+        Place::new(executable, self.project)
     }
 
     /// Returns the runner of cargo's configuration, program first; empty without one.

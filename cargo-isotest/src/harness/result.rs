@@ -20,7 +20,7 @@ pub(crate) enum LastWords {
 pub(crate) fn last_words(test: &TestCase, stdout: &Captured) -> LastWords {
     let said = text(stdout);
     let lines: Vec<&str> = said.lines().collect();
-    match End::of(&lines) {
+    match End::parse(&lines) {
         Some(end) if !end.is_ok && end.failed(&lines).contains(&test.name.as_str()) => LastWords::Failed,
         None if stdout.dropped == 0 => LastWords::None,
         Some(_) | None => LastWords::Others,
@@ -49,7 +49,7 @@ pub(super) struct End {
 }
 
 impl End {
-    pub(super) fn of(lines: &[&str]) -> Option<Self> {
+    pub(super) fn parse(lines: &[&str]) -> Option<Self> {
         let line = lines.iter().rposition(|line| line.starts_with("test result: "))?;
         let (word, counts) = lines[line].strip_prefix("test result: ")?.split_once(". ")?;
         let count = |what: &str| -> Option<usize> {
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use crate::testing::builders;
 
-    fn of(stdout: &str, dropped: u64) -> LastWords {
+    fn heard(stdout: &str, dropped: u64) -> LastWords {
         let stdout = Captured { head: stdout.as_bytes().to_vec(), dropped, ..Captured::default() };
         last_words(&builders::test("tour", "m::reads"), &stdout)
     }
@@ -98,22 +98,22 @@ mod tests {
 
     #[test]
     fn a_failure_is_believed_where_the_last_words_name_the_test() {
-        assert_eq!(of(FAILED, 0), LastWords::Failed);
-        assert_eq!(of(&FAILED.replace("    m::reads", "    reads"), 0), LastWords::Others);
-        assert_eq!(of(&FAILED.replace("result: FAILED", "result: ok"), 0), LastWords::Others);
+        assert_eq!(heard(FAILED, 0), LastWords::Failed);
+        assert_eq!(heard(&FAILED.replace("    m::reads", "    reads"), 0), LastWords::Others);
+        assert_eq!(heard(&FAILED.replace("result: FAILED", "result: ok"), 0), LastWords::Others);
         assert_eq!(
-            of(&(FAILED.to_owned() + PASSED), 0),
+            heard(&(FAILED.to_owned() + PASSED), 0),
             LastWords::Others,
             "another harness has failed before"
         );
-        assert_eq!(of(PASSED, 0), LastWords::Others);
+        assert_eq!(heard(PASSED, 0), LastWords::Others);
     }
 
     #[test]
     fn silence_is_known_only_where_everything_was_kept() {
         let cut = "running 1 test\ntest m::reads ... ";
-        assert_eq!(of(cut, 0), LastWords::None);
-        assert_eq!(of(cut, 1), LastWords::Others);
-        assert_eq!(of("", 0), LastWords::None);
+        assert_eq!(heard(cut, 0), LastWords::None);
+        assert_eq!(heard(cut, 1), LastWords::Others);
+        assert_eq!(heard("", 0), LastWords::None);
     }
 }

@@ -79,7 +79,7 @@ pub(crate) fn arguments(wish: &Selection, threads: Option<NonZeroUsize>, capture
 /// A record for each of the tests that this process was to execute.
 pub(crate) fn records(tests: &[TestCase], process: &Record) -> Vec<Record> {
     let text = text(&process.stdout);
-    let said = Said::of(tests, process, &text);
+    let said = Said::parse(tests, process, &text);
     tests.iter().map(|test| said.record(test, process)).collect()
 }
 
@@ -94,10 +94,10 @@ struct Said<'a> {
 }
 
 impl<'a> Said<'a> {
-    fn of(tests: &'a [TestCase], process: &Record, text: &str) -> Self {
+    fn parse(tests: &'a [TestCase], process: &Record, text: &str) -> Self {
         let lines: Vec<&str> = text.lines().collect();
         let names: HashSet<&str> = tests.iter().map(|test| test.name.as_str()).collect();
-        let end = End::of(&lines).filter(|end| end.fits(process));
+        let end = End::parse(&lines).filter(|end| end.fits(process));
         let list = end.as_ref().map(|end| end.list);
         let failed: HashSet<&'a str> = end
             .iter()

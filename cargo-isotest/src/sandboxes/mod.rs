@@ -93,8 +93,10 @@ impl Sandboxes {
         // Not before: what cargo executes has the limit that we were called with.
         let allowed = descriptors::raise().map_err(Error::Host)?;
         let jobs = settings.execution.jobs.value.get();
-        let shown: Vec<_> = roots.each.iter().map(|rooted| Shown::of(settings, rooted, invocation)).collect();
-        let Decided { host, mut cgroups, resolved, others } = Decided::of(settings, jobs, &shown, refused)?;
+        let shown: Vec<_> =
+            roots.each.iter().map(|rooted| Shown::new(settings, rooted, invocation)).collect();
+        let Decided { host, mut cgroups, resolved, others } =
+            Decided::resolve(settings, jobs, &shown, refused)?;
         if !resolved.unmet.is_empty() {
             close(cgroups);
             return Err(unmet(resolved.unmet.into_iter().map(Obstacle::from).collect(), &host));
@@ -208,7 +210,7 @@ pub(crate) struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     /// Creates the views of the host for a root.
-    pub(crate) fn of(settings: &Settings, rooted: &'a Rooted, invocation: &Invocation) -> Self {
+    pub(crate) fn new(settings: &Settings, rooted: &'a Rooted, invocation: &Invocation) -> Self {
         Self { root: &rooted.root, views: views(settings, rooted, invocation) }
     }
 }
@@ -231,7 +233,7 @@ impl Decided {
     ///
     /// # Errors
     /// When the host cannot be read.
-    pub(crate) fn of(
+    pub(crate) fn resolve(
         settings: &Settings,
         jobs: usize,
         shown: &[Shown<'_>],

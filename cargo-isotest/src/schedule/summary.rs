@@ -138,7 +138,7 @@ mod tests {
         summary.add(&builders::test("bin", name), &builders::verdict(record), record);
     }
 
-    fn of(outcomes: Vec<Outcome>) -> Summary {
+    fn summary(outcomes: Vec<Outcome>) -> Summary {
         let mut summary = Summary::new(Selection { selected: 9, ignored: 2, filtered_out: 3 });
         for outcome in outcomes {
             added(&mut summary, "b", &builders::record(outcome));
@@ -148,11 +148,14 @@ mod tests {
 
     #[test]
     fn the_gravest_verdict_decides_and_what_has_none_was_not_run() {
-        assert_eq!((of(Vec::new()).effect(), of(Vec::new()).not_run()), (Effect::Passes, 9));
+        assert_eq!((summary(Vec::new()).effect(), summary(Vec::new()).not_run()), (Effect::Passes, 9));
         let mut outcomes = builders::outcomes();
-        assert_eq!((of(outcomes.clone()).effect(), of(outcomes.clone()).not_run()), (Effect::Undecided, 2));
+        assert_eq!(
+            (summary(outcomes.clone()).effect(), summary(outcomes.clone()).not_run()),
+            (Effect::Undecided, 2)
+        );
         outcomes.pop();
-        assert_eq!(of(outcomes).effect(), Effect::Fails);
+        assert_eq!(summary(outcomes).effect(), Effect::Fails);
     }
 
     #[test]
@@ -171,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_test_without_a_sandbox_has_no_figures_to_miss() {
-        let summary = of(vec![builders::not_isolated()]);
+        let summary = summary(vec![builders::not_isolated()]);
         assert_eq!(summary.effect(), Effect::Undecided);
         assert_eq!((summary.peak_unmeasured, summary.cpu_unmeasured), (0, 0));
     }

@@ -168,8 +168,8 @@ pub(crate) struct Said {
 
 impl Said {
     /// What this command line and this caller say.
-    pub(crate) fn of(cli: Cli, invocation: &Invocation) -> Result<Self, SettingsError> {
-        let (task, Words { filters, of_harness }) = Task::of(cli.command, invocation);
+    pub(crate) fn read(cli: Cli, invocation: &Invocation) -> Result<Self, SettingsError> {
+        let (task, Words { filters, of_harness }) = Task::from_typed(cli.command, invocation);
         let cargo = cli.flags.cargo.clone();
         let harness = typed::harness(LibtestWords::read(&of_harness)?)?;
         let flags = typed::flags(cli.flags, filters, invocation)?;
@@ -196,16 +196,16 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let mut layer = Layer::merged(layers);
         let jobs = layer.jobs.take().filter(|_| task.is_of_tests()).transpose()?;
-        let update = Update::of(&layer, &task);
-        let execution = Execution::of(&layer, jobs, &task).for_update(update).checked()?;
+        let update = Update::from_layer(&layer, &task);
+        let execution = Execution::from_layer(&layer, jobs, &task).for_update(update).checked()?;
         let selection = Selection {
             filters: take(&mut layer.filters),
             skips: take(&mut layer.skips),
             exact: or(layer.exact, false).value,
             ignored: or(layer.ignored, RunIgnored::default()).value,
         };
-        let mut test = TestSettings::of(take(&mut layer.test))?;
-        let sandbox = SandboxSettings { update, ..SandboxSettings::of(&mut layer, &test)? };
+        let mut test = TestSettings::from_layer(take(&mut layer.test))?;
+        let sandbox = SandboxSettings { update, ..SandboxSettings::from_layer(&mut layer, &test)? };
         if sandbox.policy.level(Capability::Net) == Level::Off {
             test.network = test.network.map(|_| Network::Host);
         }
@@ -246,7 +246,7 @@ impl Settings {
 }
 
 impl Update {
-    fn of(layer: &Layer, task: &Task) -> Option<Self> {
+    fn from_layer(layer: &Layer, task: &Task) -> Option<Self> {
         let variable = layer.update?;
         let writes = *task == Task::Execute && !or(layer.discard_updates, false).value;
         Some(if writes { Self::Written(variable) } else { Self::Discarded(variable) })
@@ -260,7 +260,7 @@ fn or<T>(said: Option<Setting<T>>, default: T) -> Setting<T> {
 
 impl Task {
     /// What is to be done, and the words that choose tests for it.
-    fn of(typed: Typed, invocation: &Invocation) -> (Self, Words) {
+    fn from_typed(typed: Typed, invocation: &Invocation) -> (Self, Words) {
         match typed {
             Typed::Run(words) => (Self::Execute, words),
             Typed::List(words) => (Self::List, words),
@@ -277,7 +277,10 @@ impl Task {
             Typed::Explain(ExplainArgs { named, command }) => {
                 let command = ExecArgs { usage_json: None, join: None, command };
                 let is_test = command.command.is_empty();
-                (Self::Explain((!is_test).then(|| Command::of(command, invocation))), Words::filtering(named))
+                (
+                    Self::Explain((!is_test).then(|| Command::from_args(command, invocation))),
+                    Words::filtering(named),
+                )
             }
             Typed::Ps(args) => (Self::Ps(args), Words::default()),
             Typed::Doctor => (Self::Doctor, Words::default()),
@@ -286,7 +289,7 @@ impl Task {
 
     fn exec(mut typed: ExecArgs, invocation: &Invocation) -> Self {
         let join = typed.join.take();
-        let command = Command::of(typed, invocation);
+        let command = Command::from_args(typed, invocation);
         match join {
             Some(attempt) => Self::Join { attempt, command: Some(command) },
             None => Self::Exec(command),
@@ -300,7 +303,7 @@ impl Task {
 }
 
 impl Command {
-    fn of(typed: ExecArgs, invocation: &Invocation) -> Self {
+    fn from_args(typed: ExecArgs, invocation: &Invocation) -> Self {
         let ExecArgs { usage_json, command, .. } = typed;
         let mut words = command.into_iter();
         Self {
@@ -312,7 +315,7 @@ impl Command {
 }
 
 impl Execution {
-    fn of(layer: &Layer, jobs: Option<Setting<NonZeroUsize>>, task: &Task) -> Self {
+    fn from_layer(layer: &Layer, jobs: Option<Setting<NonZeroUsize>>, task: &Task) -> Self {
         let capture = or(layer.capture, true);
         Self {
             jobs: jobs.unwrap_or_else(|| default_jobs(capture.value && task.is_of_tests())),
@@ -352,7 +355,7 @@ fn default_jobs(may_be_several: bool) -> Setting<NonZeroUsize> {
 }
 
 impl SandboxSettings {
-    fn of(layer: &mut Layer, test: &TestSettings) -> Result<Self, SettingsError> {
+    fn from_layer(layer: &mut Layer, test: &TestSettings) -> Result<Self, SettingsError> {
         let policy = policy(&layer.levels, &test.limits, test.network)?;
         let root = or(layer.root.take(), RootWord::default());
         let hide_package = or(layer.hide_package, false);
@@ -383,7 +386,7 @@ fn policy(
     ];
     let wishes: Vec<_> = said.iter().copied().chain(implied.into_iter().flatten()).collect();
     let values: Vec<_> = wishes.iter().map(|wish| wish.value).collect();
-    Policy::of(&values).map_err(|error| contradiction(&wishes).unwrap_or(error.into()))
+    Policy::new(&values).map_err(|error| contradiction(&wishes).unwrap_or(error.into()))
 }
 
 /// The first two wishes for one capability that differ.
@@ -417,7 +420,7 @@ mod tests {
         let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let capabilities = Capability::ALL.map(Capability::as_str);
         let invocation = Invocation { environment, directory: "/usr".into() };
-        Said::of(Cli::read(words, &capabilities).unwrap(), &invocation)?.settings()
+        Said::read(Cli::read(words, &capabilities).unwrap(), &invocation)?.settings()
     }
 
     fn settings(arguments: &[&str]) -> Result<Settings, SettingsError> {
@@ -580,7 +583,7 @@ mod tests {
         };
         assert_eq!(settings.execution, expected);
         let sandbox = SandboxSettings {
-            policy: Policy::of(&[]).unwrap(),
+            policy: Policy::new(&[]).unwrap(),
             root: Setting::default(RootWord::Host),
             hide_package: Setting::default(false),
             trace_missing: Setting::default(false),

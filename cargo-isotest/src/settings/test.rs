@@ -65,7 +65,7 @@ impl Default for TestSettings {
 
 impl TestSettings {
     /// What a layer says, and the defaults.
-    pub(super) fn of(layer: TestLayer) -> Result<Self, SettingsError> {
+    pub(super) fn from_layer(layer: TestLayer) -> Result<Self, SettingsError> {
         let defaults = Self::default();
         let timeout = layer.timeout.map_or(defaults.timeout, |timeout| timeout.map(Some));
         if timeout.value.is_some_and(|time| time.is_zero()) {

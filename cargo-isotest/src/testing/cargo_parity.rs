@@ -91,7 +91,7 @@ impl Oracle {
     fn try_build(&self, flags: &[&str]) -> Result<Build, Error> {
         let words = ["cargo-isotest", "--offline"].iter().chain(flags).map(OsString::from);
         let arguments = Cli::read(words, &[]).unwrap().flags.cargo;
-        Workspace::of(&arguments, &self.invocation)?.build_by(compile, &arguments)
+        Workspace::read(&arguments, &self.invocation)?.build_by(compile, &arguments)
     }
 
     /// Returns the processes that `cargo test` starts, in order.
@@ -112,7 +112,7 @@ impl Oracle {
         assert_eq!(ours.len(), binaries);
         assert_eq!(ours.len(), theirs.len());
         for (ours, theirs) in ours.iter().zip(&theirs) {
-            assert_eq!(&Process::of(ours), theirs, "{}", ours.id);
+            assert_eq!(&Process::start(ours), theirs, "{}", ours.id);
         }
     }
 }
@@ -147,7 +147,7 @@ impl Process {
         }
     }
 
-    fn of(binary: &TestBinary) -> Self {
+    fn start(binary: &TestBinary) -> Self {
         let (program, arguments) = libtest::command(binary, []);
         assert_eq!(program, "sh");
         Self {

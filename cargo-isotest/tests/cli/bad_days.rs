@@ -52,7 +52,7 @@ fn each_ends_in_its_verdict_and_the_host_is_as_before() {
         // What no cgroup ends, another limit does, but for the one that takes all memory.
         ended = limited(&["--rlimit", "nproc=60", "--skip", "fills"]);
     }
-    let lines = Lines::of(&ended);
+    let lines = Lines::new(&ended);
     assert_eq!(ended.status.code(), Some(100), "{ended:#?}");
     for (binary, name, outcome) in OUTCOMES {
         if without_cgroups && name == "fills" {

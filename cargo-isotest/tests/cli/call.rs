@@ -221,7 +221,7 @@ impl Call {
         // First, since what follows `--` is no flag of ours.
         self.arguments.splice(..0, ["--message-format", "json"].map(OsString::from));
         let ended = self.run();
-        let lines = Lines::of(&ended);
+        let lines = Lines::new(&ended);
         (ended, lines)
     }
 }
@@ -277,7 +277,7 @@ impl Ended {
 
 impl Lines {
     /// What a run said that has ended.
-    pub(crate) fn of(ended: &Ended) -> Self {
+    pub(crate) fn new(ended: &Ended) -> Self {
         let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let mut objects: Vec<Value> = ended.stdout.lines().map(parse).collect();
         assert!(objects.len() >= 2, "{ended:#?}");

@@ -35,7 +35,7 @@ fn meddled(place: &Path, tests: &str, meddle: impl FnOnce(&[PathBuf])) -> (Ended
     });
     meddle(&leaves);
     let ended = running.end();
-    let lines = Lines::of(&ended);
+    let lines = Lines::new(&ended);
     assert_eq!(cgroups_of(pid), [""; 0].map(PathBuf::from));
     (ended, lines)
 }

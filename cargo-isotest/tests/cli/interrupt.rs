@@ -90,7 +90,7 @@ fn programs_are_told_which_tests_a_signal_killed() {
     wait_for(&running, "ignores");
     wait_for(&running, "stops");
     signal(&running, Signal::SIGTERM);
-    let lines = Lines::of(&running.end());
+    let lines = Lines::new(&running.end());
     let interrupted = lines.finished["interrupted"].as_array().unwrap();
     let mut names: Vec<_> = interrupted.iter().map(|test| test["name"].as_str().unwrap()).collect();
     names.sort_unstable();

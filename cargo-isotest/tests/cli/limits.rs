@@ -56,7 +56,7 @@ fn processor_time_is_limited_or_nothing_is_executed() {
         return;
     }
     let wall = |ended: &crate::call::Ended| {
-        let lines = crate::call::Lines::of(ended);
+        let lines = crate::call::Lines::new(ended);
         lines.attempts[0]["wall_us"].as_u64().unwrap()
     };
     assert!(wall(&ended.with_code(0)) > 1_500_000);

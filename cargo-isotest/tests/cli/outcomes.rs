@@ -180,7 +180,7 @@ fn a_test_over_its_memory_limit_is_named_so() {
     if is_refused_without_cgroups(&ended, "memory") {
         return;
     }
-    let lines = Lines::of(&ended);
+    let lines = Lines::new(&ended);
     assert_eq!(ended.status.code(), Some(100), "{ended:#?}");
     assert_eq!(lines.outcome("tour::index", "builds_big_index"), "oom-killed");
     assert_eq!(lines.outcome("tour::index", "marks_where_words_begin"), "passed");

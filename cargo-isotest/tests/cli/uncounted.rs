@@ -30,7 +30,7 @@ fn a_sampled_peak_is_marked_in_the_text() {
 
 #[test]
 fn a_sampled_peak_is_marked_in_the_json() {
-    let lines = Lines::of(&without_cgroups(&format!("{INDEX} --message-format json")).with_code(0));
+    let lines = Lines::new(&without_cgroups(&format!("{INDEX} --message-format json")).with_code(0));
     assert_eq!(lines.started["isolation"]["memory"]["state"], "missing");
     let usage = &lines.attempt("tour::index", "builds_big_index")["usage"];
     let found = [&usage["memory_approximate"], &lines.finished["memory_peak"]["approximate"]];

@@ -185,7 +185,8 @@ impl Moved {
 
 /// What stands for a peak that the kernel does not keep in a directory beside those of the attempts.
 pub(super) fn instead_of_peak(capability: Capability, run: &Path) -> Option<Source> {
-    let mut readings = Metric::of(capability).map(|metric| metric.v2.iter().map(|origin| origin.source));
+    let mut readings =
+        Metric::for_capability(capability).map(|metric| metric.v2.iter().map(|origin| origin.source));
     let is_kept = |source: &Source| run.join(source.as_str()).exists();
     readings.find_map(|mut sources| sources.find(is_kept).filter(|source| source.is_sampled()))
 }

@@ -17,7 +17,7 @@ pub enum Version {
 
 impl Version {
     /// The version of what is mounted.
-    pub const fn of(mount: &CgroupMount) -> Self {
+    pub const fn from_mount(mount: &CgroupMount) -> Self {
         if mount.unified { Self::V2 } else { Self::V1 }
     }
 

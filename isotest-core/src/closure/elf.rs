@@ -60,7 +60,7 @@ pub(super) fn facts(file: &File) -> Result<Facts, ElfError> {
         return Err(ElfError::NotElf);
     }
     let header = FileHeader::parse_tail(parse_ident::<AnyEndian>(&head)?, &head[EI_NIDENT..])?;
-    let parts = Parts::of(file, &header)?;
+    let parts = Parts::read(file, &header)?;
     let mut facts = Facts {
         kind: Kind {
             is_64_bit: header.class == Class::ELF64,
@@ -91,7 +91,7 @@ struct Parts<'file> {
 }
 
 impl<'file> Parts<'file> {
-    fn of(file: &'file File, header: &'file FileHeader<AnyEndian>) -> Result<Self, ElfError> {
+    fn read(file: &'file File, header: &'file FileHeader<AnyEndian>) -> Result<Self, ElfError> {
         let mut parts = Self { file, header, segments: Vec::new() };
         let table = parts.bytes(header.e_phoff, u64::from(header.e_phentsize) * u64::from(header.e_phnum))?;
         parts.segments = SegmentTable::new(header.endianness, header.class, &table).iter().collect();

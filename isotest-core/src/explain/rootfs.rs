@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Builds it, and makes it the root.
 pub(super) fn build(lines: &mut Lines, template: &Template, cgroups: &[Cgroup<'_>]) {
-    let site = Site::of(template);
+    let site = Site::new(template);
     site.open(lines, template);
     lines.blank();
     site.entries(lines);
@@ -48,7 +48,7 @@ enum Kind {
 }
 
 impl<'a> Site<'a> {
-    fn of(template: &'a Template) -> Self {
+    fn new(template: &'a Template) -> Self {
         let room = template.staging_dir.display();
         // Any other directory of the host.
         let others = ["/mnt", "/media", "/srv", "/opt", "/var", "/home"].map(Path::new);

@@ -231,7 +231,7 @@ pub struct Refusal {
 impl Refusal {
     /// Whether it is about a namespace, without which whatever stands on it is refused as well.
     pub fn is_namespace(&self) -> bool {
-        Namespace::of(self.capability).is_some()
+        Namespace::for_capability(self.capability).is_some()
     }
 }
 

@@ -93,7 +93,7 @@ fn word(name: &str) -> String {
 }
 
 /// The descriptors of a process, without their peers.
-pub(super) fn of(
+pub(super) fn list(
     process: &process::Process,
     sockets: Option<&Sockets>,
     omissions: &mut Omissions,

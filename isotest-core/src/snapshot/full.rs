@@ -67,7 +67,7 @@ pub(super) fn details(
             };
             variables.filter_map(pair).collect()
         }),
-        descriptors: descriptors::of(seen, tables, omissions),
+        descriptors: descriptors::list(seen, tables, omissions),
         limits: omissions.seen("limits", seen.limits()).as_ref().map(limits),
         capabilities: Some(capabilities(status)),
         namespaces,

@@ -128,7 +128,7 @@ const fn as_int(register: u64) -> i32 {
 mod tests {
     use super::*;
 
-    fn of(number: libc::c_long, arguments: [u64; 6]) -> Option<WaitsFor> {
+    fn from_call(number: libc::c_long, arguments: [u64; 6]) -> Option<WaitsFor> {
         let seen = Syscall::Blocked {
             syscall_number: number,
             argument_registers: arguments,
@@ -141,18 +141,21 @@ mod tests {
     #[test]
     fn a_system_call_tells_what_is_waited_for() {
         let descriptor = |fd| Some(WaitsFor::Descriptors { descriptors: vec![fd] });
-        assert_eq!(of(libc::SYS_read, [3, 0, 0, 0, 0, 0]), descriptor(3));
-        assert_eq!(of(libc::SYS_accept4, [0xffff_ffff_0000_0007, 0, 0, 0, 0, 0]), descriptor(7));
-        assert_eq!(of(libc::SYS_wait4, [0xffff_ffff, 0, 0, 0, 0, 0]), Some(WaitsFor::Child { pid: None }));
-        assert_eq!(of(libc::SYS_wait4, [12, 0, 0, 0, 0, 0]), Some(WaitsFor::Child { pid: Some(12) }));
-        assert_eq!(of(libc::SYS_waitid, [1, 12, 0, 0, 0, 0]), Some(WaitsFor::Child { pid: Some(12) }));
-        assert_eq!(of(libc::SYS_clock_nanosleep, [0; 6]), Some(WaitsFor::Time));
-        assert_eq!(of(libc::SYS_getpid, [0; 6]), None);
+        assert_eq!(from_call(libc::SYS_read, [3, 0, 0, 0, 0, 0]), descriptor(3));
+        assert_eq!(from_call(libc::SYS_accept4, [0xffff_ffff_0000_0007, 0, 0, 0, 0, 0]), descriptor(7));
+        assert_eq!(
+            from_call(libc::SYS_wait4, [0xffff_ffff, 0, 0, 0, 0, 0]),
+            Some(WaitsFor::Child { pid: None })
+        );
+        assert_eq!(from_call(libc::SYS_wait4, [12, 0, 0, 0, 0, 0]), Some(WaitsFor::Child { pid: Some(12) }));
+        assert_eq!(from_call(libc::SYS_waitid, [1, 12, 0, 0, 0, 0]), Some(WaitsFor::Child { pid: Some(12) }));
+        assert_eq!(from_call(libc::SYS_clock_nanosleep, [0; 6]), Some(WaitsFor::Time));
+        assert_eq!(from_call(libc::SYS_getpid, [0; 6]), None);
     }
 
     #[test]
     fn a_lock_is_not_the_end_of_a_thread() {
-        let futex = |operation, value| of(libc::SYS_futex, [0x10, operation, value, 0, 0, 0]);
+        let futex = |operation, value| from_call(libc::SYS_futex, [0x10, operation, value, 0, 0, 0]);
         let waits = |ends| Some(WaitsFor::Futex { address: 0x10, ends });
         assert_eq!(futex(0x89, 2), waits(None), "private: a lock of the standard library");
         assert_eq!(futex(0x109, 3), waits(Some(3)), "as pthread_join waits");
@@ -162,7 +165,7 @@ mod tests {
     #[test]
     fn a_thread_that_computes_is_in_no_call() {
         assert_eq!(system_call(Syscall::Running), None);
-        assert_eq!(of(-1, [3, 0, 0, 0, 0, 0]), None);
+        assert_eq!(from_call(-1, [3, 0, 0, 0, 0, 0]), None);
     }
 
     #[test]

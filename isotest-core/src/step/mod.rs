@@ -218,7 +218,7 @@ mod tests {
                     hint(step, errno).split_once("--off ").and_then(|(_, rest)| rest.split('`').next());
                 for word in words.into_iter().flat_map(|words| words.split(',')) {
                     let named = Capability::ALL.into_iter().find(|capability| capability.as_str() == word);
-                    let off = named.map(|capability| Policy::of(&[(capability, Level::Off)]));
+                    let off = named.map(|capability| Policy::new(&[(capability, Level::Off)]));
                     assert!(matches!(off, Some(Ok(_))), "{word}");
                 }
             }

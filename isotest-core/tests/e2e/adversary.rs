@@ -137,7 +137,7 @@ fn session_keyring(suite: &Suite) -> Kept {
     let supervisor = supervisors::command("with_session_keyring")?;
     let mut command = Command::new(&suite.probe);
     command.arg("in_session").arg(supervisor.get_program()).args(supervisor.get_args());
-    Seen::of(&mut command)?.did()?;
+    Seen::run(&mut command)?.did()?;
     Ok(())
 }
 
@@ -195,7 +195,7 @@ fn cgroups_of_the_host(suite: &Suite) -> Kept {
         let mut outside =
             supervisors::in_new(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWCGROUP, "/bin/sh")?;
         outside.args(["-c", MOUNT, "sh", &controllers]).arg(scratch.path().join("cgroup")).arg(&name);
-        Seen::of(&mut outside)?.did()?;
+        Seen::run(&mut outside)?.did()?;
         fs::remove_dir(mount.own.join(&name))?;
     }
     Ok(())

@@ -49,7 +49,7 @@ fn kills_parent(suite: &Suite) -> Kept {
     beside_a_neighbour(suite, &suite.wish(), &["kill_parent"])?.outcome(&Outcome::Passed)?;
     let mut shell = Command::new("/bin/sh");
     shell.env("ISOTEST", "1").args(["-c", "\"$0\" kill_parent; :"]).arg(&suite.probe);
-    assert!(Seen::of(&mut shell)?.did().is_err(), "control: a parent outside dies");
+    assert!(Seen::run(&mut shell)?.did().is_err(), "control: a parent outside dies");
     Ok(())
 }
 
@@ -66,7 +66,7 @@ fn kills_all(suite: &Suite) -> Kept {
     let script = "\"$0\" -c '\"$1\" sleep 30000 & \"$1\" kill_all; wait $!; echo \"victim $?\"' sh \"$1\"; :";
     let mut shell = supervisors::in_new(CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUSER, "/bin/sh")?;
     shell.env("ISOTEST", "1").args(["-c", script, "/bin/sh"]).arg(&suite.probe);
-    assert_eq!(Seen::of(&mut shell)?.fact("victim")?, "137", "control");
+    assert_eq!(Seen::run(&mut shell)?.fact("victim")?, "137", "control");
     Ok(())
 }
 
@@ -84,7 +84,7 @@ fn signals_group(suite: &Suite) -> Kept {
         wish.attempt(&mut slot, &["exit", "0"])?.outcome(&Outcome::Passed)?;
     }
     // Control: it does reach whoever is in the group.
-    let outside = Seen::of(Command::new("/bin/sh").args(script).process_group(0))?;
+    let outside = Seen::run(Command::new("/bin/sh").args(script).process_group(0))?;
     assert_eq!((outside.exit, outside.stdout.as_slice()), (Some(Exit::Signal(SIGTERM)), &[][..]), "control");
     Ok(())
 }
@@ -114,7 +114,7 @@ fn unmounts(suite: &Suite) -> Kept {
     // Outside, the host would lose its mounts: the control loses those of a namespace of its own.
     let mut shell = supervisors::in_new(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUSER, "/bin/sh")?;
     let script = "\"$0\" mount_tmpfs /sys && exec \"$0\" unmount_everything";
-    Seen::of(shell.env("ISOTEST", "1").args(["-c", script]).arg(&suite.probe))?.did()?;
+    Seen::run(shell.env("ISOTEST", "1").args(["-c", script]).arg(&suite.probe))?.did()?;
     Ok(())
 }
 

@@ -42,7 +42,7 @@ fn exit_codes(suite: &Suite) -> Kept {
 fn as_first_process(suite: &Suite, arguments: &[&str]) -> Result<String, Failed> {
     let mut shell = supervisors::in_new(CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUSER, "/bin/sh")?;
     shell.args(["-c", "\"$@\"; echo \"status $?\"", "sh"]);
-    Seen::of(shell.arg(&suite.probe).args(arguments))?.fact("status")
+    Seen::run(shell.arg(&suite.probe).args(arguments))?.fact("status")
 }
 
 fn abort(suite: &Suite) -> Kept {
@@ -87,7 +87,7 @@ fn waitpid_any(suite: &Suite) -> Kept {
     let orphaning = ["-c", "(sleep 0.3 &); exec \"$0\" waitpid_any", text(&suite.probe)?];
     suite.inside_with(&suite.wish().program("/bin/sh"), &orphaning)?.refused("ECHILD")?;
     let mut shell = supervisors::in_new(CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUSER, "/bin/sh")?;
-    Seen::of(shell.args(["-c", "/bin/sh \"$@\"; exit $?", "sh"]).args(orphaning))?.did()?;
+    Seen::run(shell.args(["-c", "/bin/sh \"$@\"; exit $?", "sh"]).args(orphaning))?.did()?;
     Ok(())
 }
 
@@ -179,7 +179,7 @@ fn output(suite: &Suite) -> Kept {
 }
 
 fn long_output(_: &Suite) -> Kept {
-    Seen::of(&mut supervisors::command("long_output")?)?.did()?;
+    Seen::run(&mut supervisors::command("long_output")?)?.did()?;
     Ok(())
 }
 

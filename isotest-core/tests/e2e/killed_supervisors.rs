@@ -56,7 +56,7 @@ fn killed(suite: &Suite) -> Kept {
 
     assert_eq!(existing(&directories), directories.len(), "control: they are there until swept");
     base.release_controllers();
-    Seen::of(&mut base.command("establish")?)?.did()?;
+    Seen::run(&mut base.command("establish")?)?.did()?;
     assert_eq!(existing(&directories), 0, "{directories:?}");
     base.remove()
 }
@@ -84,7 +84,7 @@ fn left_elsewhere(suite: &Suite) -> Kept {
     assert!(eventually(SECOND, || !processes.iter().any(Process::is_alive)), "{processes:?}");
     drop(supervisor);
     assert_eq!(existing(&left), left.len(), "control: they are there until swept");
-    let establish = || -> Kept { Seen::of(&mut next.command("establish")?)?.did().map(drop) };
+    let establish = || -> Kept { Seen::run(&mut next.command("establish")?)?.did().map(drop) };
     // Sandboxes that were being made ahead end a moment after those that were seen.
     assert!(eventually(SECOND, || establish().is_ok() && existing(&left) == 0), "{left:?}");
     assert_eq!(existing(&kept), kept.len(), "control: those of a run that lives are left alone");
@@ -251,7 +251,7 @@ fn seen_from_elsewhere(suite: &Suite) -> Kept {
     command.args(["/bin/sh", "-c", OWN_PROC, "sh"]);
     let establish = supervisors::command("establish")?;
     command.arg(establish.get_program()).args(establish.get_args()).arg("");
-    let established = Seen::of(&mut command);
+    let established = Seen::run(&mut command);
     let left = runs.iter().filter(|run| run.join(leaf.name()).exists()).count();
     let swept = dead.iter().filter(|directory| fs::remove_dir(directory).is_err()).count();
     leaf.remove()?;

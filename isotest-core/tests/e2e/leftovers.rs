@@ -32,7 +32,7 @@ fn nothing_is_left(suite: &Suite) -> Kept {
     let temporary = tempfile::tempdir()?;
     let base = Base::beside(suite, "e2e-many")?;
     // A supervisor whose processes, descriptors, mounts and files are nobody else's.
-    let seen = Seen::of(base.command("many_attempts")?.arg(attempts).env("TMPDIR", temporary.path()))?;
+    let seen = Seen::run(base.command("many_attempts")?.arg(attempts).env("TMPDIR", temporary.path()))?;
     seen.did()?;
     base.remove()?;
     assert_eq!(fs::read_dir(temporary.path())?.count(), 0, "in the temporary directory");

@@ -73,7 +73,7 @@ pub(crate) struct Private {
 
 impl Private {
     /// That of an attempt with these copy-on-write directories, by what it sees.
-    pub(crate) fn of(mounts: &[Mount], scratch: &[PathBuf], copied: &[&Path]) -> Result<Self, Failed> {
+    pub(crate) fn new(mounts: &[Mount], scratch: &[PathBuf], copied: &[&Path]) -> Result<Self, Failed> {
         let shared_memory = mounts.iter().rfind(|mount| mount.point == "/dev/shm").ok_or("no /dev/shm")?;
         let of_device = mounts.iter().filter(|mount| mount.device == shared_memory.device);
         let is_scratch = |mount: &&Mount| scratch.iter().any(|scratch| Path::new(&mount.point) == scratch);

@@ -38,7 +38,7 @@ impl Deref for Attempt {
 
 impl Attempt {
     /// What is recorded of `what`.
-    pub(crate) fn of(what: String, record: Record) -> Self {
+    pub(crate) fn new(what: String, record: Record) -> Self {
         let mut stderr = [record.stderr.head.as_slice(), &record.stderr.tail].concat();
         if let Outcome::NotIsolated(error) = &record.outcome {
             stderr.extend(error.to_string().into_bytes());
@@ -61,7 +61,7 @@ impl Attempt {
 
 impl Seen {
     /// Executes a command to its end.
-    pub(crate) fn of(command: &mut Command) -> Result<Self, Failed> {
+    pub(crate) fn run(command: &mut Command) -> Result<Self, Failed> {
         let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output()?;
         let exit = status.code().map(Exit::Code).or(status.signal().map(Exit::Signal));
         Ok(Self { what: format!("outside, {command:?}"), exit, stdout, stderr })

@@ -79,7 +79,7 @@ fn setuid(suite: &Suite) -> Kept {
         let inside = suite.inside_with(&wish, &["ids"])?;
         assert_eq!((inside.did()?.fact("euid")?, inside.fact("egid")?), ("0".into(), "0".into()));
     }
-    let outside = Seen::of(std::process::Command::new(&program).arg("ids"))?;
+    let outside = Seen::run(std::process::Command::new(&program).arg("ids"))?;
     assert_eq!(outside.did()?.fact("euid")?, NOBODY.to_string(), "control");
     Ok(())
 }
@@ -114,7 +114,7 @@ fn cgroup_namespace(suite: &Suite) -> Kept {
         fs::create_dir(&own)?;
         let script = "echo $$ > \"$1/cgroup.procs\" && exec \"$0\" cgroup";
         let mut shell = std::process::Command::new("/bin/sh");
-        let outside = Seen::of(shell.args(["-c", script]).arg(&suite.probe).arg(&own));
+        let outside = Seen::run(shell.args(["-c", script]).arg(&suite.probe).arg(&own));
         fs::remove_dir(&own)?;
         let outside = paths(&outside?)?;
         assert!(outside.iter().any(|line| line.ends_with("/e2e-control")), "control: {outside:?}");

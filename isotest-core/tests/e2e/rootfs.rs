@@ -71,7 +71,7 @@ fn every_mount(suite: &Suite) -> Kept {
     let views = Views { copy_on_write: copied.map(PathBuf::from).into(), ..Views::default() };
     let wish = Wish { views, ..suite.wish() };
     let inside = mounts(&*suite.inside_with(&wish, &["mounts"])?)?;
-    let private = Private::of(&inside, &suite.template(&wish).private.scratch, &copied)?;
+    let private = Private::new(&inside, &suite.template(&wish).private.scratch, &copied)?;
     let is_of_host = |mount: &Mount| mount.is_writable() && !private.holds(mount);
     for mount in &inside {
         assert!(!is_of_host(mount), "writable: {mount:?}");
@@ -125,7 +125,7 @@ fn host_directory_is_read_only(suite: &Suite) -> Kept {
 fn submounts(suite: &Suite) -> Kept {
     let scratch = suite.scratch()?;
     // The suite mounts nothing in the namespace it was started in.
-    Seen::of(supervisors::command("with_submount")?.arg(scratch.path()))?.did()?;
+    Seen::run(supervisors::command("with_submount")?.arg(scratch.path()))?.did()?;
     Ok(())
 }
 
@@ -161,7 +161,7 @@ pub(crate) fn with_submount(arguments: &[OsString]) -> Kept {
 
 fn no_propagation(suite: &Suite) -> Kept {
     let scratch = suite.scratch()?;
-    Seen::of(supervisors::command("sharing_mounts")?.arg(scratch.path()))?.did()?;
+    Seen::run(supervisors::command("sharing_mounts")?.arg(scratch.path()))?.did()?;
     Ok(())
 }
 
@@ -187,7 +187,7 @@ pub(crate) fn sharing_mounts(arguments: &[OsString]) -> Kept {
     assert_eq!(fs::read_to_string("/proc/self/mountinfo")?, before);
     // Control: a process in a mount namespace made of this one, which nothing has cut off.
     let mut probe = supervisors::in_new(CloneFlags::CLONE_NEWNS, &suite.probe)?;
-    Seen::of(probe.arg("mount_tmpfs").arg(directory))?.did()?;
+    Seen::run(probe.arg("mount_tmpfs").arg(directory))?.did()?;
     assert_ne!(fs::read_to_string("/proc/self/mountinfo")?, before, "control");
     Ok(())
 }

@@ -223,7 +223,7 @@ impl Suite {
 
     /// The probe on the host.
     pub(crate) fn outside(&self, arguments: &[&str]) -> Result<Seen, Failed> {
-        Seen::of(Command::new(&self.probe).args(arguments))
+        Seen::run(Command::new(&self.probe).args(arguments))
     }
 
     /// The probe on the host, running until the result is dropped; returns when it has printed its first line.
@@ -261,6 +261,6 @@ impl Wish {
         let record = slot.execute(&self.plan(arguments), &Cancel::new()?).ok_or("it was cancelled")?;
         // Whatever a workload does, the accounts of what nobody moved agree.
         assert_eq!(record.suspect, None, "{arguments:?}");
-        Ok(Attempt::of(format!("inside, {} {arguments:?}", self.program.display()), record))
+        Ok(Attempt::new(format!("inside, {} {arguments:?}", self.program.display()), record))
     }
 }

@@ -31,7 +31,7 @@ const FILES: [&str; 4] =
     ["/run/plain/file", "/run/resolver/file", "/run/resolver/files/names", "/run/service/deep/file"];
 
 fn of_caller(_: &Suite) -> Kept {
-    Seen::of(&mut supervisors::command("with_services")?)?.did()?;
+    Seen::run(&mut supervisors::command("with_services")?)?.did()?;
     Ok(())
 }
 

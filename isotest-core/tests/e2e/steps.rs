@@ -160,7 +160,7 @@ fn not_isolated(
 }
 
 fn no_zygote(_: &Suite) -> Kept {
-    Seen::of(&mut supervisors::command("without_descriptors")?)?.did()?;
+    Seen::run(&mut supervisors::command("without_descriptors")?)?.did()?;
     Ok(())
 }
 
@@ -180,26 +180,26 @@ pub(crate) fn without_descriptors(_: &[OsString]) -> Kept {
 }
 
 fn not_joined(_: &Suite) -> Kept {
-    Seen::of(&mut supervisors::command("joins_without_descriptors")?)?.did()?;
+    Seen::run(&mut supervisors::command("joins_without_descriptors")?)?.did()?;
     Ok(())
 }
 
 /// It has not ended only because it cannot be seen.
 pub(crate) fn joins_without_descriptors(_: &[OsString]) -> Kept {
     setrlimit(Resource::RLIMIT_NOFILE, 0, hard_limit()?)?;
-    let refused = Running::of(1);
+    let refused = Running::open(1);
     setrlimit(Resource::RLIMIT_NOFILE, hard_limit()?.min(1024), hard_limit()?)?;
     let Err(error) = refused else { return Err("it was entered".into()) };
     assert_eq!((error.step, error.errno), (Step::Join, Errno::EMFILE as i32), "{error}");
     assert_eq!(error.subject.as_deref(), Some("/proc/1/task/1/children"));
-    let error = Running::of(i32::MAX).err().ok_or("there is no such process")?;
+    let error = Running::open(i32::MAX).err().ok_or("there is no such process")?;
     assert_eq!((error.step, error.errno), (Step::Join, Errno::ESRCH as i32), "{error}");
     Ok(())
 }
 
 fn not_ones_own(_: &Suite) -> Kept {
     // The first ones of the machine, or of its container, or the kernel's.
-    let mut refused = [1, 2].into_iter().filter_map(|pid| Running::of(pid).err());
+    let mut refused = [1, 2].into_iter().filter_map(|pid| Running::open(pid).err());
     let error =
         refused.find(|error| error.errno == Errno::EACCES as i32).ok_or("nothing is somebody else's")?;
     assert_eq!(error.step, Step::Join);
@@ -213,7 +213,7 @@ fn hard_limit() -> Result<u64, Errno> {
 }
 
 fn ended_sandbox(_: &Suite) -> Kept {
-    Seen::of(&mut supervisors::command("late_guest")?)?.did()?;
+    Seen::run(&mut supervisors::command("late_guest")?)?.did()?;
     Ok(())
 }
 
@@ -229,12 +229,12 @@ pub(crate) fn late_guest(_: &[OsString]) -> Kept {
         found = ProcessTable::read()
             .ok()
             .and_then(|process_table| process_table.init_below(slot.zygote()))
-            .filter(|init| Running::of(*init).is_ok());
+            .filter(|init| Running::open(*init).is_ok());
         found.is_some()
     };
     eventually(Duration::from_secs(20), find);
     let init = found.ok_or("there is no sandbox to enter")?;
-    let running = Running::of(init)?;
+    let running = Running::open(init)?;
     let enter = || {
         let mut guest = running.enter(&wish.plan(&["exit", "0"]));
         while guest.hear() != Heard::Ended {}
@@ -250,7 +250,7 @@ pub(crate) fn late_guest(_: &[OsString]) -> Kept {
         return Err(format!("{:?}", record.outcome).into());
     };
     assert!(record.remarks.iter().any(|remark| remark == within.hint()), "{:?}: no hint", record.remarks);
-    let before = Running::of(init).err().ok_or("what has ended is found")?;
+    let before = Running::open(init).err().ok_or("what has ended is found")?;
     for error in [within, before] {
         assert_eq!((error.step, error.errno), (Step::Join, Errno::ESRCH as i32), "{error}");
         assert!(!error.hint().is_empty(), "{error}");

@@ -123,7 +123,7 @@ pub(crate) fn user_beside_much(arguments: &[OsString]) -> Kept {
 
 /// Everything in a directory, as text.
 fn look(root: &Path) -> Result<String, Failed> {
-    let seen = Seen::of(Command::new("/bin/ls").args(["-lR", "--full-time"]).arg(root))?;
+    let seen = Seen::run(Command::new("/bin/ls").args(["-lR", "--full-time"]).arg(root))?;
     Ok(String::from_utf8_lossy(&seen.did()?.stdout).into_owned())
 }
 
@@ -155,7 +155,7 @@ fn copies_look_alike(suite: &Suite, wish: &Wish, root: &Path) -> Kept {
     let files = ["file", "way/file", "way/beside/file"].map(|name| root.join(name));
     let listing = ["-l", "--full-time", text(&files[0])?, text(&files[1])?, text(&files[2])?];
     let inside = suite.inside_with(&wish.clone().program("/bin/ls"), &listing)?;
-    let outside = Seen::of(Command::new("/bin/ls").args(listing))?;
+    let outside = Seen::run(Command::new("/bin/ls").args(listing))?;
     assert_eq!(String::from_utf8_lossy(&inside.did()?.stdout), String::from_utf8_lossy(&outside.stdout));
     Ok(())
 }

@@ -83,7 +83,7 @@ pub(crate) fn in_new(namespaces: CloneFlags, program: impl AsRef<OsStr>) -> io::
 impl Suite {
     /// The probe on the host, with all capabilities in new namespaces of its own: what it changes is nobody's.
     pub(crate) fn unshared(&self, namespaces: CloneFlags, arguments: &[&str]) -> Result<Seen, Failed> {
-        Seen::of(in_new(namespaces | CloneFlags::CLONE_NEWUSER, &self.probe)?.args(arguments))
+        Seen::run(in_new(namespaces | CloneFlags::CLONE_NEWUSER, &self.probe)?.args(arguments))
     }
 }
 

@@ -55,7 +55,7 @@ fn standard_input(suite: &Suite) -> Kept {
     // Control: what the supervisor itself reads from is not it.
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", "echo words | \"$0\" --as-supervisor inside stdin; echo words | \"$1\" stdin"]);
-    let both = Seen::of(shell.arg(std::env::current_exe()?).arg(&suite.probe))?;
+    let both = Seen::run(shell.arg(std::env::current_exe()?).arg(&suite.probe))?;
     assert_eq!(both.did()?.facts("bytes"), ["0", "6"]);
     Ok(())
 }
@@ -78,7 +78,7 @@ fn signals_are_not_ignored(suite: &Suite) -> Kept {
     let ignored = |program: &str, arguments: &[&str]| {
         let mut shell = Command::new("/bin/sh");
         let seen =
-            Seen::of(shell.args(["-c", "trap '' USR1 QUIT; exec \"$0\" \"$@\"", program]).args(arguments))?;
+            Seen::run(shell.args(["-c", "trap '' USR1 QUIT; exec \"$0\" \"$@\"", program]).args(arguments))?;
         let set = seen.did()?.fact("ignored_at_start")?;
         Ok::<_, Failed>(u64::from_str_radix(&set, 16)?)
     };
@@ -98,7 +98,7 @@ pub(crate) fn inside(arguments: &[OsString]) -> Kept {
 }
 
 fn no_terminal(_: &Suite) -> Kept {
-    Seen::of(&mut supervisors::command("on_a_terminal")?)?.did()?;
+    Seen::run(&mut supervisors::command("on_a_terminal")?)?.did()?;
     Ok(())
 }
 
@@ -214,7 +214,7 @@ fn not_the_first(suite: &Suite) -> Kept {
     // Control: in a pid namespace without an init of ours, the probe is the first.
     let script = "\"$0\" pid; :";
     let mut shell = supervisors::in_new(CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUSER, "/bin/sh")?;
-    let control = Seen::of(shell.args(["-c", script]).arg(&suite.probe))?;
+    let control = Seen::run(shell.args(["-c", script]).arg(&suite.probe))?;
     assert_eq!(control.did()?.fact("pid")?, "1");
     Ok(())
 }

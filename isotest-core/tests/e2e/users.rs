@@ -19,7 +19,7 @@ pub(crate) fn as_user(preparing: &str, part: &str) -> Kept {
     let parent = if Path::new("/home").is_dir() { "/home" } else { "/tmp" };
     let place = tempfile::Builder::new().prefix("isotest-e2e-").tempdir_in(parent)?;
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755))?;
-    Seen::of(supervisors::command(preparing)?.arg(part).arg(place.path()))?.did()?;
+    Seen::run(supervisors::command(preparing)?.arg(part).arg(place.path()))?.did()?;
     Ok(())
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn play(part: &OsStr, place: &Path, root: &Path) -> Kept {
     fs::copy(crate::probe_binary::find_probe()?, &probe)?;
     let mut command = Command::new(program);
     let command = command.args(["--as-supervisor".as_ref(), part, root.as_os_str()]);
-    Seen::of(command.uid(USER).gid(USER).current_dir("/"))?.did()?;
+    Seen::run(command.uid(USER).gid(USER).current_dir("/"))?.did()?;
     Ok(())
 }
 

@@ -58,7 +58,7 @@ fn diagnose(settings: &Settings, invocation: &Invocation) -> Result<Diagnosis, E
     let mut settings = settings.clone();
     settings.test.binds.push(Setting::default(Bind { path: program.clone(), access: BindAccess::ReadOnly }));
     let rooted = roots::of_host(&directories, invocation);
-    let shown = [Shown::of(&settings, &rooted, invocation)];
+    let shown = [Shown::new(&settings, &rooted, invocation)];
     let plan = SandboxPlan {
         workload: Workload {
             program,
@@ -98,7 +98,7 @@ fn attempt(
 ) -> Result<(Decided, Result<Record, StepError>), Error> {
     let mut refused = RefusedViews::default();
     loop {
-        let decided = Decided::of(settings, 1, shown, &refused)?;
+        let decided = Decided::resolve(settings, 1, shown, &refused)?;
         let template = &decided.resolved.template;
         let attempted = trial::attempt(template, &decided.cgroups, plan).map_err(Error::Host)?;
         match &attempted {

@@ -101,7 +101,7 @@ struct Conditions<'a>(&'a [(Capability, Condition)]);
 impl Serialize for Conditions<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(
-            self.0.iter().map(|(capability, found)| (capability.as_str(), ConditionFields::of(found))),
+            self.0.iter().map(|(capability, found)| (capability.as_str(), ConditionFields::new(found))),
         )
     }
 }
@@ -123,7 +123,7 @@ enum ConditionFields<'a> {
 }
 
 impl<'a> ConditionFields<'a> {
-    fn of(condition: &'a Condition) -> Self {
+    fn new(condition: &'a Condition) -> Self {
         match condition {
             Condition::Ok(source) => Self::Ok { source: *source },
             Condition::Degraded(reason) => Self::Degraded { reason },
@@ -142,7 +142,7 @@ struct RemedyFields<'a> {
 }
 
 impl<'a> RemedyFields<'a> {
-    fn of(remedy: &'a Remedy) -> Self {
+    fn new(remedy: &'a Remedy) -> Self {
         let Remedy { serves, why, commands } = remedy;
         Self { serves: serves.iter().copied().map(Capability::as_str).collect(), why, commands }
     }
@@ -170,7 +170,7 @@ pub(super) fn json(diagnosis: &Diagnosis, mut to: impl Write) -> io::Result<()> 
             settings: &found.settings,
         },
         capabilities: Conditions(&diagnosis.conditions),
-        remedies: diagnosis.remedies.iter().map(RemedyFields::of).collect(),
+        remedies: diagnosis.remedies.iter().map(RemedyFields::new).collect(),
         can_execute: diagnosis.met,
     };
     serde_json::to_writer(&mut to, &line)?;

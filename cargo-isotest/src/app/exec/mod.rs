@@ -34,7 +34,7 @@ use std::thread;
 /// # Errors
 /// What keeps it from being executed.
 pub(crate) fn execute(command: &Command, said: Said, invocation: &Invocation) -> Result<End, Error> {
-    let session = CommandSession::of(said, invocation)?;
+    let session = CommandSession::open(said, invocation)?;
     let settings = &session.settings;
     let usage_json = command.usage_json.as_deref().map(UsageFile::create).transpose()?;
     let record = session.with(command, invocation, |sandboxes| {

@@ -6,7 +6,7 @@ use isotest_core::snapshot::{Capabilities, Descriptor, Details, Limit, Mount, Pr
 use std::path::PathBuf;
 
 /// Formats the details of all processes of a snapshot, and of their mount namespaces.
-pub(super) fn of(words: Words<'_>) -> String {
+pub(super) fn render(words: Words<'_>) -> String {
     let processes = words.snapshot.processes.iter().map(|process| of_process(words, process));
     let mounts = words.snapshot.mount_namespaces.iter().map(|namespace| {
         let mounts: String = namespace.mounts.iter().map(|one| line(&mount(one))).collect();

@@ -95,7 +95,7 @@ fn write(runs: &[Run], args: &PsArgs, format: MessageFormat, again: bool) -> io:
             } else if again {
                 writeln!(out)?;
             }
-            out.write_all(text::of(runs).as_bytes())?;
+            out.write_all(text::render(runs).as_bytes())?;
         }
     }
     out.flush()

@@ -12,7 +12,7 @@ use std::time::Duration;
 const SHOWN_THREADS: usize = 20;
 
 /// Formats the runs.
-pub(super) fn of(runs: &[Run]) -> String {
+pub(super) fn render(runs: &[Run]) -> String {
     if runs.is_empty() {
         return "No runs in progress.\n".to_owned();
     }
@@ -45,7 +45,7 @@ fn tree(snapshot: &Snapshot) -> String {
     let mut parts = vec![heading];
     parts.extend(snapshot.processes.iter().map(|process| rows(snapshot, process)));
     if snapshot.processes.iter().any(|process| process.details.is_some()) {
-        parts.push(details::of(Words { snapshot, inside: false }));
+        parts.push(details::render(Words { snapshot, inside: false }));
     }
     parts.extend(snapshot.unseen.iter().map(|unseen| format!("    not shown: {}\n", gap(unseen))));
     parts.concat()
@@ -139,7 +139,7 @@ mod tests {
             ..a_run()
         };
         assert_data_eq!(
-            of(&[a_run(), unknown]),
+            render(&[a_run(), unknown]),
             str![[r#"
 Run 1000 of user 0  cargo-isotest isotest
     in /code, for 2h 3m 4s, 2 jobs, 1/3 tests finished
@@ -183,6 +183,6 @@ Run 1000 of user 0
 
     #[test]
     fn nothing_is_said_to_be_nothing() {
-        assert_eq!(of(&[]), "No runs in progress.\n");
+        assert_eq!(render(&[]), "No runs in progress.\n");
     }
 }

@@ -103,14 +103,14 @@ mod tests {
     use isotest_core::snapshot::WaitsFor;
     use snapbox::{assert_data_eq, str};
 
-    fn of(moment: Moment, snapshot: Snapshot) -> String {
+    fn rendered(moment: Moment, snapshot: Snapshot) -> String {
         lines(&Autopsy { moment, snapshot }).iter().flat_map(|line| [line, "\n"]).collect()
     }
 
     #[test]
     fn who_waits_for_what_stands_in_the_tree() {
         assert_data_eq!(
-            of(Moment::TimeOut, builders::snapshot()),
+            rendered(Moment::TimeOut, builders::snapshot()),
             str![[r#"
 what was running when its time ran out, and what that waited for:
   pid 2 /t/t-0123 --exact reads
@@ -139,7 +139,7 @@ not seen: wchan (3 times): permission denied
         let unseen = vec![Unseen { what: "details".to_owned(), why, count: 9 }];
         let snapshot = Snapshot { processes, unseen, ..Snapshot::default() };
         assert_data_eq!(
-            of(Moment::LeftRunning, snapshot),
+            rendered(Moment::LeftRunning, snapshot),
             str![[r#"
 what the processes left running waited for:
   pid 2 /t/t xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...

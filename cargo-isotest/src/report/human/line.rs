@@ -156,7 +156,7 @@ fn details(usage: &Usage) -> Vec<String> {
         values.iter().any(|(_, value)| *value > 0).then(|| format!("{shown} {words}"))
     };
     let line = |capability: Capability| {
-        let details: Vec<_> = Metric::of(capability).filter_map(detail).collect();
+        let details: Vec<_> = Metric::for_capability(capability).filter_map(detail).collect();
         (!details.is_empty()).then(|| format!("{capability}: {}", details.join("; ")))
     };
     Capability::ALL.into_iter().filter_map(line).collect()

@@ -35,12 +35,12 @@ pub(super) struct ProcessFinished<'a> {
 }
 
 impl<'a> ProcessFinished<'a> {
-    pub(super) fn of(process: &'a TestCase, tests: usize, verdict: &Verdict, record: &'a Record) -> Self {
+    pub(super) fn new(process: &'a TestCase, tests: usize, verdict: &Verdict, record: &'a Record) -> Self {
         Self {
             binary_id: &process.binary.id,
             tests,
-            facts: Facts::of(verdict, record),
-            output: (verdict.kind() != Kind::Passed).then(|| Output::of(record)),
+            facts: Facts::new(verdict, record),
+            output: (verdict.kind() != Kind::Passed).then(|| Output::new(record)),
         }
     }
 }
@@ -67,19 +67,19 @@ pub(super) struct Facts<'a> {
 }
 
 impl<'a> AttemptFinished<'a> {
-    pub(super) fn of(test: &'a TestCase, attempt: u32, verdict: &Verdict, record: &'a Record) -> Self {
+    pub(super) fn new(test: &'a TestCase, attempt: u32, verdict: &Verdict, record: &'a Record) -> Self {
         Self {
             binary_id: &test.binary.id,
             name: &test.name,
             attempt,
-            facts: Facts::of(verdict, record),
-            output: (verdict.kind() != Kind::Passed).then(|| Output::of(record)),
+            facts: Facts::new(verdict, record),
+            output: (verdict.kind() != Kind::Passed).then(|| Output::new(record)),
         }
     }
 }
 
 impl<'a> Facts<'a> {
-    pub(super) fn of(verdict: &Verdict, record: &'a Record) -> Self {
+    pub(super) fn new(verdict: &Verdict, record: &'a Record) -> Self {
         let ending = record.ending.as_ref();
         let exit = ending.map(|ending| ending.exit);
         Self {
@@ -88,12 +88,12 @@ impl<'a> Facts<'a> {
             signal: exit.and_then(signal_name),
             wall_us: ending.map(|ending| microseconds(ending.wall)),
             usage: UsageFields(&record.usage),
-            leaked: ending.map(|ending| ending.left_running.iter().map(Leaked::of).collect()),
+            leaked: ending.map(|ending| ending.left_running.iter().map(Leaked::new).collect()),
             autopsy: record.autopsy.as_ref(),
             changed_paths: ending.map(changed_paths),
             changed_paths_count: ending.map(|ending| ending.changed.count),
             missing_paths: ending.map(missing_paths).unwrap_or_default(),
-            error: SandboxError::of(verdict),
+            error: SandboxError::from_verdict(verdict),
             suspect: record.suspect.as_deref(),
             remarks: &record.remarks,
         }
@@ -150,7 +150,7 @@ struct Leaked<'a> {
 }
 
 impl<'a> Leaked<'a> {
-    fn of(left: &'a LeftProcess) -> Self {
+    fn new(left: &'a LeftProcess) -> Self {
         Self { pid: left.pid, command: &left.command }
     }
 }
@@ -163,7 +163,7 @@ struct SandboxError {
 }
 
 impl SandboxError {
-    fn of(verdict: &Verdict) -> Option<Self> {
+    fn from_verdict(verdict: &Verdict) -> Option<Self> {
         let Verdict::NotIsolated(error) = verdict else {
             return None;
         };
@@ -180,7 +180,7 @@ struct Output {
 }
 
 impl Output {
-    fn of(record: &Record) -> Self {
+    fn new(record: &Record) -> Self {
         Self {
             stdout: captured(&record.stdout),
             stdout_dropped_bytes: record.stdout.dropped,
@@ -199,14 +199,14 @@ mod tests {
     use serde_json::{Value, json, to_value};
     use snapbox::{IntoData, assert_data_eq};
 
-    fn of(record: &Record) -> Value {
+    fn json(record: &Record) -> Value {
         let test = builders::test("tour::parser", "mod::test");
-        to_value(AttemptFinished::of(&test, 1, &builders::verdict(record), record)).unwrap()
+        to_value(AttemptFinished::new(&test, 1, &builders::verdict(record), record)).unwrap()
     }
 
     fn text(record: &Record) -> String {
         let test = builders::test("tour", "fails");
-        let finished = AttemptFinished::of(&test, 1, &builders::verdict(record), record);
+        let finished = AttemptFinished::new(&test, 1, &builders::verdict(record), record);
         serde_json::to_string_pretty(&finished).unwrap()
     }
 
@@ -275,7 +275,7 @@ mod tests {
     fn outcomes_exit_codes_and_signals_stand_apart() {
         let seen: Vec<_> = builders::outcomes()
             .into_iter()
-            .map(|outcome| of(&builders::record(outcome)))
+            .map(|outcome| json(&builders::record(outcome)))
             .map(|value| json!([value["outcome"], value["exit_code"], value["signal"]]))
             .collect();
         let expected = json!([
@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn unavailable_is_null_and_never_zero() {
-        let value = of(&builders::record(builders::not_isolated()));
+        let value = json(&builders::record(builders::not_isolated()));
         let usage = value["usage"].as_object().unwrap();
         assert!(usage.len() == 32 && usage.values().all(Value::is_null), "{usage:?}");
         for field in ["wall_us", "leaked", "changed_paths", "changed_paths_count"] {
@@ -304,10 +304,10 @@ mod tests {
 
     #[test]
     fn output_is_there_only_if_the_attempt_did_not_pass() {
-        assert!(of(&builders::record(Outcome::Passed)).get("stdout").is_none());
+        assert!(json(&builders::record(Outcome::Passed)).get("stdout").is_none());
         let mut record = builders::record(Outcome::Leaked);
         record.stdout = Captured { head: b"a\xff".to_vec(), dropped: 5, tail: b"z".to_vec() };
-        let value = of(&record);
+        let value = json(&record);
         assert_eq!(value["stdout"], "a\u{fffd}\n... 5 bytes left out ...\nz");
         assert_eq!(value["stdout_dropped_bytes"], 5);
         assert_eq!(value["leaked"], json!([{"pid": 7, "command": "sleep 30"}]));

@@ -20,7 +20,7 @@ struct CommandFinished<'a> {
 /// # Errors
 /// None that could be provoked; serde has its own opinion of that.
 pub(crate) fn command(verdict: &Verdict, record: &Record) -> serde_json::Result<String> {
-    let facts = Facts::of(verdict, record);
+    let facts = Facts::new(verdict, record);
     let object = CommandFinished { kind: "command-finished", schema: SCHEMA, facts };
     serde_json::to_string(&object).map(|line| line + "\n")
 }

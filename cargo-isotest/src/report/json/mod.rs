@@ -30,7 +30,7 @@ impl Json {
 
 impl Reporter for Json {
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
-        let Some(line) = Line::of(event) else {
+        let Some(line) = Line::from_event(event) else {
             return Ok(());
         };
         let mut bytes = serde_json::to_vec(&line)?;
@@ -50,7 +50,7 @@ enum Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn of(event: &Event<'a>) -> Option<Self> {
+    fn from_event(event: &Event<'a>) -> Option<Self> {
         match *event {
             Event::RunStarted { isolation, tests, jobs, doctests_not_run, whole_binaries, .. } => {
                 Some(Self::RunStarted(RunStarted {
@@ -66,12 +66,12 @@ impl<'a> Line<'a> {
             }
             Event::AttemptFinished { test, launch, verdict, record, .. } => {
                 let number = launch.attempt.nth.number;
-                Some(Self::AttemptFinished(Box::new(AttemptFinished::of(test, number, verdict, record))))
+                Some(Self::AttemptFinished(Box::new(AttemptFinished::new(test, number, verdict, record))))
             }
             Event::ProcessFinished { process, tests, verdict, record, .. } => {
-                Some(Self::ProcessFinished(Box::new(ProcessFinished::of(process, tests, verdict, record))))
+                Some(Self::ProcessFinished(Box::new(ProcessFinished::new(process, tests, verdict, record))))
             }
-            Event::RunFinished { summary } => Some(Self::RunFinished(RunFinished::of(summary))),
+            Event::RunFinished { summary } => Some(Self::RunFinished(RunFinished::new(summary))),
             Event::AttemptStarted { .. } | Event::AttemptInterrupted { .. } | Event::Cancelled { .. } => None,
         }
     }
@@ -95,7 +95,7 @@ struct States<'a>(&'a [(Capability, State)]);
 impl Serialize for States<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(
-            self.0.iter().map(|(capability, state)| (capability.as_str(), StateFields::of(state))),
+            self.0.iter().map(|(capability, state)| (capability.as_str(), StateFields::new(state))),
         )
     }
 }
@@ -109,7 +109,7 @@ enum StateFields<'a> {
 }
 
 impl<'a> StateFields<'a> {
-    fn of(state: &'a State) -> Self {
+    fn new(state: &'a State) -> Self {
         match state {
             State::InForce => Self::InForce,
             State::Missing(reason) => Self::Missing { reason },
@@ -135,7 +135,7 @@ struct RunFinished<'a> {
 }
 
 impl<'a> RunFinished<'a> {
-    fn of(summary: &'a Summary) -> Self {
+    fn new(summary: &'a Summary) -> Self {
         let peak = summary.peak.as_ref().map(|peak| PeakFields {
             bytes: peak.bytes,
             approximate: peak.approximate,
@@ -147,14 +147,14 @@ impl<'a> RunFinished<'a> {
             failed_processes: summary.failed_processes,
             suspect: summary.suspect,
             filtered_out: summary.selection.filtered_out,
-            interrupted: summary.interrupted.iter().map(InterruptedFields::of).collect(),
+            interrupted: summary.interrupted.iter().map(InterruptedFields::new).collect(),
             not_run: summary.not_run(),
             wall_us: microseconds(summary.wall),
             memory_peak: peak,
             memory_unmeasured: summary.peak_unmeasured,
             cpu_us: summary.cpu.map(microseconds),
             cpu_unmeasured: summary.cpu_unmeasured,
-            cancelled: summary.cancelled.map(CancelledFields::of),
+            cancelled: summary.cancelled.map(CancelledFields::new),
         }
     }
 }
@@ -166,7 +166,7 @@ struct InterruptedFields<'a> {
 }
 
 impl<'a> InterruptedFields<'a> {
-    fn of(test: &'a TestCase) -> Self {
+    fn new(test: &'a TestCase) -> Self {
         Self { binary_id: &test.binary.id, name: &test.name }
     }
 }
@@ -200,7 +200,7 @@ enum CancelledFields {
 }
 
 impl CancelledFields {
-    fn of(by: Cancellation) -> Self {
+    fn new(by: Cancellation) -> Self {
         match by {
             Cancellation::Signal(number) => Self::Signal { signal: signal(number) },
             Cancellation::FailFast => Self::FailFast,
@@ -218,7 +218,7 @@ mod tests {
     use std::time::Duration;
 
     fn line(event: &Event<'_>) -> String {
-        serde_json::to_string(&Line::of(event).unwrap()).unwrap()
+        serde_json::to_string(&Line::from_event(event).unwrap()).unwrap()
     }
 
     #[test]

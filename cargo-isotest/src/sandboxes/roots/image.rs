@@ -156,7 +156,7 @@ struct Layer {
 
 impl Opened {
     /// Opens an image and reads everything except the layers.
-    pub(super) fn of(directory: &Path) -> Result<Self, ImageError> {
+    pub(super) fn open(directory: &Path) -> Result<Self, ImageError> {
         let directory = File::open(directory).map_err(|source| file_error(".", source))?;
         let (config, layers) = match json::<Index>(&directory, "index.json") {
             Ok(index) => from_layout(&directory, index)?,
@@ -384,7 +384,7 @@ mod tests {
         }
 
         fn unpack(&self) -> Result<Image, ImageError> {
-            let opened = Opened::of(self.0.path())?;
+            let opened = Opened::open(self.0.path())?;
             let root = self.path("root");
             fs::create_dir(&root).unwrap();
             opened.unpack(&root)?;

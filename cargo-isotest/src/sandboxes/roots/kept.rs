@@ -19,7 +19,7 @@ pub(crate) struct KeepError {
 }
 
 impl KeepError {
-    fn of(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> Self {
+    fn at(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self { path: path.to_owned(), what, source }
     }
 }
@@ -58,17 +58,17 @@ pub(super) fn root<E: From<KeepError>>(
     let complete = roots.join(name);
     if !complete.is_dir() {
         let path = roots.join(format!("{name}.lock"));
-        let lock = File::create(&path).map_err(KeepError::of(&path, "written"))?;
+        let lock = File::create(&path).map_err(KeepError::at(&path, "written"))?;
         // Two runs that begin at once unpack it once.
         let _lock = Flock::lock(lock, FlockArg::LockExclusive)
-            .map_err(|(_, errno)| KeepError::of(&path, "locked")(errno.into()))?;
+            .map_err(|(_, errno)| KeepError::at(&path, "locked")(errno.into()))?;
         if !complete.is_dir() {
             make(&complete, &roots.join(format!("{name}.partial")), unpack)?;
         }
     }
     let path = complete.join(NOTES);
     let notes = fs::read(&path).and_then(|notes| Ok(serde_json::from_slice(&notes)?));
-    Ok(Kept { path: complete.join(ROOT), notes: notes.map_err(KeepError::of(&path, "read"))? })
+    Ok(Kept { path: complete.join(ROOT), notes: notes.map_err(KeepError::at(&path, "read"))? })
 }
 
 /// Returns the directory of the store.
@@ -84,9 +84,9 @@ fn close(roots: &Path) -> Result<(), KeepError> {
         _ => fs::metadata(roots),
     };
     let made = fs::create_dir_all(roots.parent().unwrap_or(roots)).and_then(|()| inner());
-    if made.map_err(KeepError::of(roots, "made"))?.permissions().mode() & 0o077 != 0 {
+    if made.map_err(KeepError::at(roots, "made"))?.permissions().mode() & 0o077 != 0 {
         let closed = fs::set_permissions(roots, Permissions::from_mode(0o700));
-        closed.map_err(KeepError::of(roots, "closed to other users"))?;
+        closed.map_err(KeepError::at(roots, "closed to other users"))?;
     }
     Ok(())
 }
@@ -96,10 +96,10 @@ fn make<E: From<KeepError>>(
     partial: &Path,
     unpack: impl FnOnce(&Path, &Path) -> Result<Notes, E>,
 ) -> Result<(), E> {
-    let failed = || KeepError::of(partial, "written");
+    let failed = || KeepError::at(partial, "written");
     let (root, scratch) = (partial.join(ROOT), partial.join("scratch"));
     // A killed run may have left a partial root.
-    remove(partial).map_err(KeepError::of(partial, "removed"))?;
+    remove(partial).map_err(KeepError::at(partial, "removed"))?;
     fs::create_dir_all(&root).and_then(|()| fs::create_dir(&scratch)).map_err(failed())?;
     let made = unpack(&root, &scratch).and_then(|notes| {
         let finish = || -> io::Result<()> {

@@ -166,7 +166,7 @@ fn unpacked(RootPath { kind, path }: &RootPath, target: &Path) -> Result<Kept, R
             Ok(Notes { nodes, image: Image::default() })
         }),
         RootKind::Oci if path.is_dir() => {
-            let opened = Opened::of(path)?;
+            let opened = Opened::open(path)?;
             kept::root(target, &format!("oci-{}", opened.digest), |root, _| {
                 let nodes = opened.unpack(root)?;
                 Ok(Notes { nodes, image: opened.image.clone() })
@@ -174,7 +174,7 @@ fn unpacked(RootPath { kind, path }: &RootPath, target: &Path) -> Result<Kept, R
         }
         RootKind::Oci => kept::root(target, &format!("oci-{}", digest()?), |root, scratch| {
             unpack(path, scratch)?;
-            let opened = Opened::of(scratch)?;
+            let opened = Opened::open(scratch)?;
             let nodes = opened.unpack(root)?;
             Ok(Notes { nodes, image: opened.image })
         }),

@@ -174,7 +174,7 @@ mod tests {
         }
     }
 
-    fn of(host: &Host, wanted: &[&str]) -> Result<MountWalk, &'static str> {
+    fn walked(host: &Host, wanted: &[&str]) -> Result<MountWalk, &'static str> {
         let wanted: Vec<_> = wanted.iter().map(PathBuf::from).collect();
         walk_mounts(Path::new("/home/u"), Path::new("/lower"), &wanted, host)
     }
@@ -187,7 +187,7 @@ mod tests {
         top.extend(named(&["link"], &ListedKind::Symlink { target: "notes".into() }));
         let data = named(&["beside", "disk"], &ListedKind::Directory);
         let host = host(vec![listing("/home/u", top), listing("/home/u/data", data)]);
-        let walk = of(&host, &[]).unwrap();
+        let walk = walked(&host, &[]).unwrap();
         let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
         assert_eq!(walk.views, paths(&["/home/u/data/beside", "/home/u/project"]));
         assert_eq!((walk.mounts, walk.excess), (paths(&["/home/u/data/disk"]), 0));
@@ -210,7 +210,7 @@ mod tests {
         let names: Vec<_> = (0..60).map(|n| (format!("d{n:02}"), ListedKind::Directory)).collect();
         let top = [names, named(&["data"], &ListedKind::Directory)].concat();
         let host = host(vec![listing("/home/u", top), listing("/home/u/data", Vec::new())]);
-        let walk = of(&host, &["/home/u/d59/project"]).unwrap();
+        let walk = walked(&host, &["/home/u/d59/project"]).unwrap();
         assert_eq!((walk.views.len(), walk.views[0].as_path()), (MAX_VIEWS, Path::new("/home/u/d59")));
         assert_eq!((walk.excess, walk.read_only.len()), (60 - MAX_VIEWS, 60 - MAX_VIEWS));
     }
@@ -221,7 +221,7 @@ mod tests {
         let files = files.map(|(name, bytes)| (name.to_owned(), ListedKind::File { bytes }));
         let top = [files.to_vec(), named(&["data"], &ListedKind::Directory)].concat();
         let host = host(vec![listing("/home/u", top), listing("/home/u/data", Vec::new())]);
-        let walk = of(&host, &[]).unwrap();
+        let walk = walked(&host, &[]).unwrap();
         let is_copied = |entry: &&Entry| matches!(entry, Entry::Copy { .. });
         assert_eq!(walk.lower.iter().filter(is_copied).count(), 2);
         assert_eq!(walk.room, 2 * MAX_PAGE_BYTES);
@@ -231,10 +231,10 @@ mod tests {
     #[test]
     fn what_cannot_be_listed_is_read_only() {
         let top = named(&["data"], &ListedKind::Directory);
-        let walk = of(&host(vec![listing("/home/u", top)]), &[]).unwrap();
+        let walk = walked(&host(vec![listing("/home/u", top)]), &[]).unwrap();
         assert_eq!(walk.read_only, [Path::new("/home/u/data")]);
-        assert!(of(&host(Vec::new()), &[]).is_err());
+        assert!(walked(&host(Vec::new()), &[]).is_err());
         let many = (0..200).map(|n| (format!("{n}"), ListedKind::Other)).collect();
-        assert!(of(&host(vec![listing("/home/u", many)]), &[]).is_err());
+        assert!(walked(&host(vec![listing("/home/u", many)]), &[]).is_err());
     }
 }

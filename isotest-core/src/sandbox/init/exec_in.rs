@@ -117,7 +117,8 @@ impl ExecIn<'_> {
         let ready = workload::Ready::new(&workload);
         let born = Instant::now();
         let run = || workload::run(false, &ready, &descriptors, &error_end);
-        let (parent, pid) = Step::CloneWorkload.run(|| Parent::of(&self.proof, Memory::Shared, None, run))?;
+        let (parent, pid) =
+            Step::CloneWorkload.run(|| Parent::start(&self.proof, Memory::Shared, None, run))?;
         let terminal = descriptors.terminal.take();
         drop((error_end, descriptors));
         let exit = Step::Supervise.run(|| until_end(pid, &parent, control, &signals));

@@ -141,7 +141,7 @@ fn clone_workload(
     run: impl FnOnce() -> Infallible,
 ) -> io::Result<(Parent, Pid)> {
     let memory = if template.trace_missing { Memory::Copied } else { Memory::Shared };
-    Parent::of(proof, memory, cgroup, run)
+    Parent::start(proof, memory, cgroup, run)
 }
 
 /// Enters the attempt's namespaces, and gives the directory of the network's settings if any are to be written. Its `/proc` is

@@ -38,7 +38,7 @@ pub(super) struct Parent {
 
 impl Parent {
     /// Starts it, and has it start the workload, in a version 2 cgroup if one is given. The caller leads its session.
-    pub(super) fn of(
+    pub(super) fn start(
         proof: &SingleThreaded,
         memory: Memory,
         cgroup: Option<BorrowedFd<'_>>,

@@ -25,7 +25,7 @@ impl Part {
             // The user namespace is tried by a process that is born in it.
             Self::Namespace(Capability::User) => CloneFlags::empty(),
             Self::Namespace(capability) => {
-                let flag = Namespace::of(capability).map_or(0, |namespace| namespace.flag);
+                let flag = Namespace::for_capability(capability).map_or(0, |namespace| namespace.flag);
                 CloneFlags::from_bits_retain(flag)
             }
             Self::Overlay => CloneFlags::CLONE_NEWNS,

@@ -252,7 +252,7 @@ impl Attempt {
                 }
                 remarks.extend(of_kernel(&usage));
                 usage.complete_from(ending.children);
-                (Outcome::of(&ending, &usage), Some(ending), usage, suspect)
+                (Outcome::new(&ending, &usage), Some(ending), usage, suspect)
             }
             Err(error) => {
                 // What was never executed has used nothing that could be measured.

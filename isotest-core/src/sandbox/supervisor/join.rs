@@ -42,7 +42,7 @@ impl Running {
     ///
     /// # Errors
     /// `ESRCH` if it has ended; others, with the file, if it may not be looked into.
-    pub fn of(init: i32) -> Result<Self, StepError> {
+    pub fn open(init: i32) -> Result<Self, StepError> {
         let first =
             look(&format!("/proc/{init}/task/{init}/children"), || of_proc(snapshot::first_of(init)))?;
         let (pid, parent) = first.ok_or_else(|| ended(init))?;
@@ -154,5 +154,5 @@ fn namespaces(pid: i32) -> io::Result<CloneFlags> {
 fn cgroups(pid: i32) -> io::Result<Vec<PathBuf>> {
     let (own, theirs) = (host::probe::cgroups_of(None)?, host::probe::cgroups_of(Some(pid))?);
     let others = theirs.into_iter().filter(|theirs| !own.iter().any(|own| own.own == theirs.own));
-    Ok(others.map(|mount| mount.own.join(Version::of(&mount).entrance())).collect())
+    Ok(others.map(|mount| mount.own.join(Version::from_mount(&mount).entrance())).collect())
 }
