@@ -84,13 +84,13 @@
 //! 4 plan snapshot
 //! 3 host metric outcome reaper suspect
 //! 2 messages namespace step usage
-//! 1 closure descriptors join_list limits policy role sys wire
+//! 1 closure descriptors join_list limits policy role root_limits sys wire
 //! ```
 //!
 //! What each does not know:
 //!
 //! - **1, vocabulary**: [`policy`] and [`limits`] say what may be wanted, not whether a machine has it. [`closure`] knows
-//!   programs and libraries, and nothing of sandboxes. `role`, [`descriptors`], [`join_list`] and [`wire`] know nobody who uses
+//!   programs and libraries, and nothing of sandboxes. `role`, [`descriptors`], [`root_limits`], [`join_list`] and [`wire`] know nobody who uses
 //!   them. [`sys`] knows system calls, and not what for.
 //! - **2**: [`namespace`] knows the kernel's names for namespaces, and makes none. [`step`] knows that a step failed and why, not how it is taken. [`usage`] knows figures and their sources, not
 //!   cgroups or `/proc`. `messages` knows how messages travel, not what they say.
@@ -136,6 +136,7 @@ pub mod policy;
 pub mod reaper;
 pub mod record;
 mod role;
+pub mod root_limits;
 pub mod sandbox;
 pub mod snapshot;
 pub mod stage;

@@ -15,7 +15,6 @@ use crate::testcase::TestBinary;
 use crate::text::style;
 use crate::update;
 use isotest_core::cgroup::{Cgroups, Established, scope};
-use isotest_core::descriptors;
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::host::{Host, bounds, cow_sources, probe};
 use isotest_core::limits::{Control, Limits};
@@ -24,6 +23,7 @@ use isotest_core::policy::{Capability, Isolation, Level};
 use isotest_core::sandbox::Slot;
 use isotest_core::step::StepError;
 use isotest_core::trial;
+use isotest_core::{descriptors, root_limits};
 use room::Room;
 use std::fs;
 use std::io::{self, Write};
@@ -92,6 +92,7 @@ impl Sandboxes {
     ) -> Result<Self, Error> {
         // Not before: what cargo executes has the limit that we were called with.
         let allowed = descriptors::raise().map_err(Error::Host)?;
+        root_limits::lift().map_err(Error::Host)?;
         let jobs = settings.execution.jobs.value.get();
         let shown: Vec<_> =
             roots.each.iter().map(|rooted| Shown::new(settings, rooted, invocation)).collect();

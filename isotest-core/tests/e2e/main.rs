@@ -45,6 +45,7 @@ fn main() -> Result<ExitCode, Failed> {
         return Ok(code);
     }
     let arguments = Arguments::from_args();
+    isotest_core::root_limits::lift()?;
     let suite = Arc::new(Suite::prepare()?);
     if !arguments.list {
         suite.describe();

@@ -4,6 +4,7 @@ use crate::sandboxed::Suite;
 use isotest_core::limits::Control;
 use isotest_core::policy::Capability;
 use libtest_mimic::{Failed, Trial};
+use nix::sys::resource::{Resource, getrlimit};
 use std::sync::{Arc, PoisonError};
 
 /// `Ok` if the promise is kept inside and broken outside.
@@ -39,6 +40,8 @@ pub(crate) enum Need {
     Limited(Control),
     /// There is swap.
     Swap,
+    /// The caller may raise its own limits.
+    RaisedLimits,
     /// This program is installed.
     Program(&'static str),
 }
@@ -102,6 +105,10 @@ impl Need {
                 (suite.cgroups.can(control), format!("the {name} controller is not handed on here"))
             }
             Self::Swap => (has_swap(), "no swap here".to_owned()),
+            Self::RaisedLimits => {
+                let highest = getrlimit(Resource::RLIMIT_NICE).is_ok_and(|(_, hard)| hard >= 40);
+                (highest, "root may not raise its limits here".to_owned())
+            }
             Self::Program(path) => (std::path::Path::new(path).exists(), format!("no {path} here")),
             Self::BlockDevice => (suite.block_device(), "no directory on a block device".to_owned()),
         };

@@ -18,6 +18,8 @@ use std::time::Duration;
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("a_user_has_no_capability", no_capability).needs(&[Need::User]),
     Promise::new("root_has_every_capability_in_its_own_namespace", every_capability).needs(&[Need::Root]),
+    Promise::new("root_locks_memory_and_gains_priority", lifted_limits)
+        .needs(&[Need::Root, Need::RaisedLimits]),
     Promise::new("setuid_has_no_effect", setuid).needs(&[Need::Root]),
     Promise::new("files_of_others_stay_closed_to_a_user", others_files).needs(&[Need::User]),
     Promise::new("the_cgroup_seen_is_the_root_of_all", cgroup_namespace),
@@ -59,6 +61,18 @@ fn every_capability(suite: &Suite) -> Kept {
     if outside.refused("EROFS").is_err() {
         outside.did()?;
     }
+    Ok(())
+}
+
+fn lifted_limits(suite: &Suite) -> Kept {
+    let script = "ulimit -l && renice -n -5 $$ > /dev/null && cut -d ' ' -f 19 /proc/$$/stat";
+    let inside = suite.inside_with(&suite.wish().program("/bin/sh"), &["-c", script])?;
+    inside.did()?;
+    assert_eq!(String::from_utf8_lossy(&inside.stdout), "unlimited\n-5\n");
+    // Control: a limit of the caller's holds inside, although the workload has every capability there.
+    let lowered = "ulimit -e 0; exec unshare -r sh -c \"$0\"";
+    let control = std::process::Command::new("/bin/sh").args(["-c", lowered, script]).output()?;
+    assert!(!String::from_utf8_lossy(&control.stdout).contains("-5"), "{control:?}");
     Ok(())
 }
 
