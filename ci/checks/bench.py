@@ -24,7 +24,7 @@ from running import CheckError
 
 NEEDS = Needs(debian=(*FOR_TESTS, "mmdebstrap"))
 # Ratios settle with few tests; they are for a quiet machine to judge.
-OF_THE_GATE = ["--tests", "200", "--enforce", "memory"]
+OF_THE_GATE = ["--tests", "200", "--rounds", "1", "--jobs", "2", "--sizes", "10000", "--enforce", "memory"]
 AS_USER = [places.CHECK, "as-user"]
 UID = int(os.environ.get("ISOTEST_CI_UID", "61234"))
 DIRECTORY = places.TARGET / "bench"
@@ -170,12 +170,14 @@ class Bench:
         return wall / 1e6, peak
 
     def scale(self, size):
-        """The smaller of two walls: what disturbs the machine only adds to them."""
+        """The smaller of two walls: what disturbs the machine only adds to them. Without another size to compare them with, one."""
         project = self.prepared("root", size)
         command = self.isotest_root(max(self.options.jobs), project)
-        first, _ = self.measure("isotest root", command, size)
-        second, peak = self.measure("isotest root", command, size, "peak")
-        return {"tests": size, "wall_ms_per_test": min(first, second) * 1000 / size, "peak_kib": peak}
+        wall, peak = self.measure("isotest root", command, size, "peak")
+        if len(self.options.sizes) > 1:
+            again, _ = self.measure("isotest root", command, size)
+            wall = min(wall, again)
+        return {"tests": size, "wall_ms_per_test": wall * 1000 / size, "peak_kib": peak}
 
 
 def output(command, size=0, directory=None):
