@@ -84,12 +84,13 @@
 //! 4 plan snapshot
 //! 3 host metric outcome reaper suspect
 //! 2 messages namespace step usage
-//! 1 closure descriptors join_list limits policy role root_limits sys wire
+//! 1 budget closure descriptors join_list limits policy role root_limits sys wire
 //! ```
 //!
 //! What each does not know:
 //!
-//! - **1, vocabulary**: [`policy`] and [`limits`] say what may be wanted, not whether a machine has it. [`closure`] knows
+//! - **1, vocabulary**: [`mod@budget`] knows what is written beside tests, and neither who reads nor who judges it; alone it is
+//!   there without the feature `sandbox`. [`policy`] and [`limits`] say what may be wanted, not whether a machine has it. [`closure`] knows
 //!   programs and libraries, and nothing of sandboxes. `role`, [`descriptors`], [`root_limits`], [`join_list`] and [`wire`] know nobody who uses
 //!   them. [`sys`] knows system calls, and not what for.
 //! - **2**: [`namespace`] knows the kernel's names for namespaces, and makes none. [`step`] knows that a step failed and why, not how it is taken. [`usage`] knows figures and their sources, not
@@ -120,29 +121,60 @@
 //!   gone at the end of an attempt is [`Outcome::NotIsolated`](outcome::Outcome::NotIsolated), not a missing figure.
 //! - Who makes something on the host removes it; what a killed run leaves is named so that the next one can tell.
 
+pub mod budget;
+#[cfg(feature = "sandbox")]
 pub mod cgroup;
+#[cfg(feature = "sandbox")]
 pub mod closure;
+#[cfg(feature = "sandbox")]
 pub mod descriptors;
+#[cfg(feature = "sandbox")]
 pub mod explain;
+#[cfg(feature = "sandbox")]
 pub mod host;
+#[cfg(feature = "sandbox")]
 pub mod join_list;
+#[cfg(feature = "sandbox")]
 pub mod limits;
+#[cfg(feature = "sandbox")]
 mod messages;
+#[cfg(feature = "sandbox")]
 pub mod metric;
+#[cfg(feature = "sandbox")]
 pub mod namespace;
+#[cfg(feature = "sandbox")]
 pub mod outcome;
+#[cfg(feature = "sandbox")]
 pub mod plan;
+#[cfg(feature = "sandbox")]
 pub mod policy;
+#[cfg(feature = "sandbox")]
 pub mod reaper;
+#[cfg(feature = "sandbox")]
 pub mod record;
+#[cfg(feature = "sandbox")]
 mod role;
+#[cfg(feature = "sandbox")]
 pub mod root_limits;
+#[cfg(feature = "sandbox")]
 pub mod sandbox;
+#[cfg(feature = "sandbox")]
 pub mod snapshot;
+#[cfg(feature = "sandbox")]
 pub mod stage;
+#[cfg(feature = "sandbox")]
 pub mod step;
+#[cfg(feature = "sandbox")]
 mod suspect;
+#[cfg(feature = "sandbox")]
 pub mod sys;
+#[cfg(feature = "sandbox")]
 pub mod trial;
+#[cfg(feature = "sandbox")]
 pub mod usage;
+#[cfg(feature = "sandbox")]
 pub mod wire;
+
+#[doc = "States what a test may use at most. See the [page on budgets](mod@budget)."]
+#[doc(inline)]
+pub use isotest_macros::budget;
