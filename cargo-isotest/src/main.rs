@@ -17,7 +17,7 @@
 //! 5 settings
 //! 4 select update
 //! 3 testcase cli
-//! 2 invocation registry remedy
+//! 2 invocation registry remedy values
 //! 1 text threads
 //! ```
 //!
@@ -41,6 +41,7 @@
 //!   turns its words into the core's types.
 //! - `registry` tells other processes which attempts are running. It knows tests by their names only.
 //! - `update` knows the tools by which tests update their sources, and how these are asked to.
+//! - `values` knows how what is said both on the command line and in files is written, and what it means by itself.
 //! - `remedy`, `testcase`, `invocation` and `text` know nothing of each other but text.
 #![forbid(unsafe_code)]
 
@@ -64,6 +65,7 @@ mod testing;
 mod text;
 mod threads;
 mod update;
+mod values;
 mod verdict;
 
 use app::{closure, doctor, exec, explain, join, ps, run, shell};

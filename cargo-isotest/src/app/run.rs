@@ -94,12 +94,12 @@ impl Run<'_> {
         started.map_err(Error::Output)?;
         let jobs = Setting { value: self.sandboxes.jobs, ..self.settings.execution.jobs };
         let execution = Execution { jobs, ..self.settings.execution.clone() };
+        let of_each: Vec<_> = units.iter().map(|_| &self.settings.test).collect();
         let schedule = Schedule {
             units: &units,
-            attempts: 1,
+            of_each: &of_each,
             wish: &self.settings.selection,
             execution: &execution,
-            test: &self.settings.test,
             sandboxes: self.sandboxes,
         };
         let selection = Selection {

@@ -1,5 +1,6 @@
 //! Flags of the heading "Execution".
 
+use crate::values::{FlakyResult, Retries};
 use clap::Args;
 use std::num::NonZeroUsize;
 
@@ -15,6 +16,8 @@ pub(crate) struct ExecutionArgs {
     /// Start no new tests after the first failure
     #[arg(long, overrides_with = "no_fail_fast")]
     pub(crate) fail_fast: bool,
+    #[command(flatten)]
+    pub(crate) retries: RetryArgs,
     #[command(flatten)]
     pub(crate) capture: CaptureArgs,
     #[command(flatten)]
@@ -32,6 +35,19 @@ pub(crate) struct JobArgs {
     /// Number of tests to run simultaneously [default: number of CPUs]
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
+}
+
+/// Flags on tests that have failed.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Execution")]
+pub(crate) struct RetryArgs {
+    /// Run a failed test up to N more times, at once or as in `{ backoff = "fixed", count = 2, delay = "1s" }`, also
+    /// `exponential` with `jitter` and `max-delay` [default: 0]
+    #[arg(long, value_name = "N", value_parser = Retries::read)]
+    pub(crate) retries: Option<Retries>,
+    /// Result of a test that passes only after a retry [default: pass]
+    #[arg(long, value_name = "RESULT", value_enum)]
+    pub(crate) flaky_result: Option<FlakyResult>,
 }
 
 /// The `--no-capture` flag.

@@ -27,24 +27,25 @@ use isotest_core::record::{Captured, Record};
 use memchr::memmem;
 use std::collections::HashMap;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What is kept of the beginning, and as much of the end, of each stream of a test.
 const OUTPUT_BYTES: usize = 512 << 10;
+
+/// Longer than any run.
+const FOR_EVER: Duration = Duration::from_hours(24 * 365);
 
 /// The tests of a run and how they are executed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Schedule<'run> {
     /// The tests, in order, as they are executed.
     pub(crate) units: &'run [Unit<'run>],
-    /// How often a test is attempted at most, as long as it does not pass.
-    pub(crate) attempts: u32,
+    /// What holds for each of them in particular.
+    pub(crate) of_each: &'run [&'run TestSettings],
     /// By what they were selected.
     pub(crate) wish: &'run select::Selection,
     /// How.
     pub(crate) execution: &'run Execution,
-    /// What holds for each of them.
-    pub(crate) test: &'run TestSettings,
     /// In what.
     pub(crate) sandboxes: &'run Sandboxes,
 }
@@ -62,7 +63,7 @@ impl Schedule<'_> {
     fn job(&self, attempt: Attempt) -> Job {
         let unit = self.units[attempt.unit];
         let template = self.sandboxes.template_for(unit.binary());
-        let plan = plan_of(unit, attempt.nth, self.execution, self.test, self.wish);
+        let plan = plan_of(unit, attempt.nth, self.execution, self.of_each[attempt.unit], self.wish);
         Job { template, plan, is_test: self.execution.process == Process::Test }
     }
 
@@ -75,12 +76,14 @@ impl Schedule<'_> {
     ) -> Finished {
         let started = Instant::now();
         let summary = Summary::new(selection);
-        let mut run = Run::new(self.units, self.execution, self.test, summary, reporters);
+        let mut run = Run::new(self.units, self.of_each, self.execution, summary, reporters);
         // An order for each slot, so that none waits for the next plan, but none that a failure would have prevented.
         let ahead = if self.execution.fail_fast.value { 0 } else { workers.jobs() };
         // Of tests that share a process, those that passed would be attempted again, too.
-        let attempts = |unit: &Unit<'_>| if unit.is_one_test() { self.attempts } else { 1 };
-        let queue = Queue::new(self.units.iter().map(attempts));
+        let attempts = |(unit, settings): (&Unit<'_>, &&TestSettings)| {
+            if unit.is_one_test() { settings.retries.value.count.saturating_add(1) } else { 1 }
+        };
+        let queue = Queue::new(self.units.iter().zip(self.of_each).map(attempts));
         workers.execute_all(queue, ahead, |attempt| self.job(attempt), |news, queue| run.hear(news, queue));
         let Run { mut summary, mut unwritten, reporters, .. } = run;
         summary.wall = started.elapsed();
@@ -143,8 +146,8 @@ fn plan_of(
 
 struct Run<'run> {
     units: &'run [Unit<'run>],
+    of_each: &'run [&'run TestSettings],
     execution: &'run Execution,
-    test: &'run TestSettings,
     reporters: &'run mut dyn Reporter,
     summary: Summary,
     /// The verdicts that hold until a further attempt at the same unit has ended.
@@ -155,12 +158,12 @@ struct Run<'run> {
 impl<'run> Run<'run> {
     fn new(
         units: &'run [Unit<'run>],
+        of_each: &'run [&'run TestSettings],
         execution: &'run Execution,
-        test: &'run TestSettings,
         summary: Summary,
         reporters: &'run mut dyn Reporter,
     ) -> Self {
-        Self { units, execution, test, reporters, summary, standing: HashMap::new(), unwritten: None }
+        Self { units, of_each, execution, reporters, summary, standing: HashMap::new(), unwritten: None }
     }
 
     fn hear(&mut self, news: Option<News>, queue: &mut Queue) -> Flow {
@@ -193,17 +196,30 @@ impl<'run> Run<'run> {
         Ok(Flow::On)
     }
 
-    /// Takes back the verdict on an earlier attempt.
-    fn forget(&mut self, attempt: Attempt) {
-        if let Some(verdict) = self.standing.remove(&attempt.unit) {
-            self.summary.counts.retract(&verdict);
-        }
+    /// Takes back the verdict on an earlier attempt, and returns it.
+    fn forget(&mut self, attempt: Attempt) -> Option<Verdict> {
+        let verdict = self.standing.remove(&attempt.unit)?;
+        self.summary.counts.retract(&verdict);
+        Some(verdict)
+    }
+
+    fn rules(&self, launch: Launch) -> Rules {
+        Rules::from(self.of_each[launch.attempt.unit])
+    }
+
+    /// When another attempt may start.
+    fn next_attempt(&self, launch: Launch) -> Instant {
+        let retries = self.of_each[launch.attempt.unit].retries.value;
+        let now = Instant::now();
+        let delay = retries.delay_after(launch.attempt.nth.number, fastrand::f64());
+        // As far ahead as there is time.
+        now.checked_add(delay).unwrap_or_else(|| now + FOR_EVER)
     }
 
     fn finished(&mut self, launch: Launch, record: Record, queue: &mut Queue) -> io::Result<Flow> {
-        self.forget(launch.attempt);
+        let earlier = self.forget(launch.attempt);
         let failed = match self.unit(launch).tests() {
-            [test] => self.test_finished(test, launch, record, queue)?,
+            [_] => self.test_finished(launch, earlier.as_ref(), record, queue)?,
             tests => self.process_finished(tests, launch, record)?,
         };
         if failed && self.execution.fail_fast.value && self.summary.cancelled.is_none() {
@@ -215,15 +231,20 @@ impl<'run> Run<'run> {
     /// Whether the test has failed, for good.
     fn test_finished(
         &mut self,
-        test: &TestCase,
         launch: Launch,
+        earlier: Option<&Verdict>,
         mut record: Record,
         queue: &mut Queue,
     ) -> io::Result<bool> {
+        let test = &self.unit(launch).tests()[0];
         let testimony = testimony(test, self.execution.capture.value, &mut record);
         missing_paths::remark(&mut record);
-        let verdict = judge(&record.outcome, testimony, Rules::from(self.test));
-        let is_last = verdict.passes() || !queue.again(launch.attempt);
+        let rules = self.rules(launch);
+        let mut verdict = judge(&record.outcome, testimony, rules);
+        if earlier.is_some_and(Verdict::may_be_retried) {
+            verdict = verdict.after_a_failure(rules);
+        }
+        let is_last = !(verdict.may_be_retried() && queue.again(launch.attempt, self.next_attempt(launch)));
         if !is_last {
             self.standing.insert(launch.attempt.unit, verdict.clone());
         }
@@ -241,7 +262,8 @@ impl<'run> Run<'run> {
         launch: Launch,
         mut record: Record,
     ) -> io::Result<bool> {
-        let judged = |record: &Record| judge(&record.outcome, Testimony::Agrees, Rules::from(self.test));
+        let rules = self.rules(launch);
+        let judged = |record: &Record| judge(&record.outcome, Testimony::Agrees, rules);
         let fails = |verdict: &Verdict| verdict.effect() == Effect::Fails;
         missing_paths::remark(&mut record);
         let verdict = judged(&record);
@@ -303,7 +325,7 @@ fn testimony(test: &TestCase, captured: bool, record: &mut Record) -> Testimony 
 
 /// What the user should know of a test that says that something of the sandbox kept it from passing.
 fn explain(verdict: &Verdict, record: &mut Record) {
-    if !matches!(verdict, Verdict::Passed | Verdict::Leaked { .. }) {
+    if !matches!(verdict, Verdict::Passed | Verdict::Leaked { .. } | Verdict::Flaky { .. }) {
         let outputs = [&record.stdout, &record.stderr];
         let told = TELLTALES.iter().filter(|(words, _)| words.iter().any(|words| says(outputs, words)));
         record.remarks.extend(told.map(|(_, remark)| (*remark).to_owned()));
@@ -339,6 +361,7 @@ mod tests {
     use super::*;
     use crate::settings::Setting;
     use crate::testing::builders;
+    use crate::values::FlakyResult;
     use crate::verdict::Kind;
     use std::num::NonZeroUsize;
     use std::time::Duration;
@@ -380,16 +403,24 @@ mod tests {
     /// Has two tests, each with three attempts, end as `end` says of name and number, one after the other. Without a record
     /// an attempt was killed by a signal.
     fn run(fail_fast: bool, end: impl Fn(&str, u32) -> Option<Outcome>) -> (Vec<String>, Summary) {
+        run_with(fail_fast, &TestSettings::default(), end)
+    }
+
+    fn run_with(
+        fail_fast: bool,
+        settings: &TestSettings,
+        end: impl Fn(&str, u32) -> Option<Outcome>,
+    ) -> (Vec<String>, Summary) {
         let tests = ["a", "b"].map(|name| builders::test("tour", name));
         let (units, execution) = (together::units(&tests, Process::Test), execution(fail_fast));
-        let settings = TestSettings::default();
         let summary = Summary::new(Selection { selected: 2, ..Selection::default() });
         let mut notes = Notes::default();
-        let mut run = Run::new(&units, &execution, &settings, summary, &mut notes);
+        let of_each = [settings; 2];
+        let mut run = Run::new(&units, &of_each, &execution, summary, &mut notes);
         let mut queue = Queue::new([3; 2]);
         let mut flow = Flow::On;
         while flow == Flow::On
-            && let Some(attempt) = queue.pop()
+            && let Some(attempt) = queue.pop(Instant::now())
         {
             let launch = Launch { attempt, slot: 7, at: Instant::now() };
             let outcome = end(&tests[attempt.unit].name, attempt.nth.number);
@@ -421,14 +452,36 @@ mod tests {
             [
                 "a 1 of 3: failed",
                 "b 1 of 3: timed-out",
-                "a 2 of 3: passed, its last",
+                "a 2 of 3: flaky, its last",
                 "b 2 of 3: timed-out",
                 "b 3 of 3: timed-out, its last"
             ]
         );
-        let counts = [Kind::Passed, Kind::Failed, Kind::TimedOut].map(|kind| summary.counts[kind].total());
-        assert_eq!((counts, summary.counts.total(), summary.not_run()), ([1, 0, 1], 2, 0));
+        let counts = [Kind::Passed, Kind::Failed, Kind::TimedOut, Kind::Flaky]
+            .map(|kind| summary.counts[kind].total());
+        assert_eq!((counts, summary.counts.total(), summary.not_run()), ([0, 0, 1, 1], 2, 0));
+        assert_eq!(summary.effect(), Effect::Fails);
         assert_eq!(summary.cpu, Some(Duration::from_millis(11)), "each attempt costs");
+    }
+
+    #[test]
+    fn a_flaky_test_fails_if_it_is_to_and_ends_the_run() {
+        let settings =
+            TestSettings { flaky_result: Setting::default(FlakyResult::Fail), ..TestSettings::default() };
+        let (notes, summary) =
+            run_with(true, &settings, |_, number| if number == 1 { FAILED } else { Some(Outcome::Passed) });
+        let expected = ["a 1 of 3: failed", "b 1 of 3: failed", "a 2 of 3: flaky, its last", "FailFast"];
+        assert_eq!((notes.as_slice(), summary.effect()), (&expected.map(str::to_owned)[..], Effect::Fails));
+    }
+
+    #[test]
+    fn a_test_that_was_not_isolated_is_not_attempted_again() {
+        let (notes, summary) = run(false, |_, _| Some(builders::not_isolated()));
+        assert_eq!(notes, ["a 1 of 3: not-isolated, its last", "b 1 of 3: not-isolated, its last"]);
+        assert_eq!(summary.effect(), Effect::Undecided);
+        let (notes, _) =
+            run(false, |_, number| if number == 1 { FAILED } else { Some(builders::not_isolated()) });
+        assert_eq!(notes[2..], ["a 2 of 3: not-isolated, its last", "b 2 of 3: not-isolated, its last"]);
     }
 
     #[test]

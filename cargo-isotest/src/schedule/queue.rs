@@ -54,10 +54,18 @@ pub(crate) struct Launch {
     pub(crate) at: Instant,
 }
 
+/// An attempt that waits for a job slot.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    attempt: Attempt,
+    /// When it may start; at once without it.
+    from: Option<Instant>,
+}
+
 /// Attempts that wait for a job slot. The queue may grow while earlier attempts run, until it is closed.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    waiting: VecDeque<Attempt>,
+    waiting: VecDeque<Waiting>,
     ids: usize,
     is_closed: bool,
 }
@@ -67,31 +75,43 @@ impl Queue {
     pub(crate) fn new(attempts: impl IntoIterator<Item = u32>) -> Self {
         let mut queue = Self::default();
         for (unit, total) in attempts.into_iter().enumerate() {
-            queue.push(unit, Nth::first_of(total));
+            queue.push(unit, Nth::first_of(total), None);
         }
         queue
     }
 
-    /// Queues another attempt at the same unit, behind all that wait. Returns whether there will be one: not after the last,
-    /// and not once the queue is closed.
-    pub(crate) fn again(&mut self, attempt: Attempt) -> bool {
+    /// Queues another attempt at the same unit, behind all that wait, to start at `from` at the earliest. Returns whether
+    /// there will be one: not after the last, and not once the queue is closed.
+    pub(crate) fn again(&mut self, attempt: Attempt, from: Instant) -> bool {
         match attempt.nth.next() {
             Some(nth) if !self.is_closed => {
-                self.push(attempt.unit, nth);
+                self.push(attempt.unit, nth, Some(from));
                 true
             }
             _ => false,
         }
     }
 
-    fn push(&mut self, unit: usize, nth: Nth) {
-        self.waiting.push_back(Attempt { id: AttemptId::nth(self.ids), unit, nth });
+    fn push(&mut self, unit: usize, nth: Nth, from: Option<Instant>) {
+        let attempt = Attempt { id: AttemptId::nth(self.ids), unit, nth };
+        self.waiting.push_back(Waiting { attempt, from });
         self.ids += 1;
     }
 
-    /// Takes the first attempt.
-    pub(super) fn pop(&mut self) -> Option<Attempt> {
-        self.waiting.pop_front()
+    /// Takes the first attempt that may start now.
+    pub(super) fn pop(&mut self, now: Instant) -> Option<Attempt> {
+        let first = self.waiting.iter().position(|waiting| waiting.from.is_none_or(|from| from <= now))?;
+        self.waiting.remove(first).map(|waiting| waiting.attempt)
+    }
+
+    /// When one may start, if all that wait may not start before.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.waiting.iter().map(|waiting| waiting.from).min().flatten()
+    }
+
+    /// Whether none waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
     }
 
     /// Gives up what waits, and whatever would come.
@@ -105,13 +125,15 @@ impl Queue {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+    use std::time::Duration;
 
     #[test]
     fn attempts_at_a_test_have_numbers_of_their_own_and_ids_that_no_other_has() {
         let mut queue = Queue::new([3; 2]);
         let mut taken = Vec::new();
-        while let Some(attempt) = queue.pop() {
-            let again = queue.again(attempt);
+        let now = Instant::now();
+        while let Some(attempt) = queue.pop(now) {
+            let again = queue.again(attempt, now);
             assert_eq!(again, attempt.nth.number < 3);
             taken.push(attempt);
         }
@@ -124,9 +146,23 @@ mod tests {
     #[test]
     fn a_closed_queue_is_empty_and_stays_so() {
         let mut queue = Queue::new([2; 2]);
-        let first = queue.pop().unwrap();
+        let now = Instant::now();
+        let first = queue.pop(now).unwrap();
         queue.close();
-        assert!(!queue.again(first));
-        assert_eq!(queue.pop(), None);
+        assert!(!queue.again(first, now) && queue.is_empty());
+        assert_eq!(queue.pop(now), None);
+    }
+
+    #[test]
+    fn an_attempt_that_is_to_wait_lets_others_pass() {
+        let (mut queue, now) = (Queue::new([2; 2]), Instant::now());
+        let later = now + Duration::from_secs(5);
+        let first = queue.pop(now).unwrap();
+        assert!(queue.again(first, later));
+        assert_eq!(queue.next(), None, "another may start at once");
+        assert_eq!(queue.pop(now).map(|attempt| attempt.unit), Some(1));
+        assert_eq!((queue.pop(now), queue.next(), queue.is_empty()), (None, Some(later), false));
+        let second = queue.pop(later).unwrap();
+        assert_eq!((second.unit, second.nth.number, queue.is_empty()), (0, 2, true));
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn of_listing(binary: &TestBinary) -> Told {
     told(binary, "list").collect()
 }
 
-/// What a test is told in its nth attempt, of which so many tests are executed at once, but for its slot.
+/// What a test is told in its nth attempt, by a variable of ours, too, of which so many tests are executed at once, but for its slot.
 pub(crate) fn of_test(test: &TestCase, nth: Nth, jobs: usize) -> Told {
     let binary = &test.binary;
     let mut attempt = OsString::from(format!("{}:{}$", binary.run.id, binary.id));
@@ -26,6 +26,7 @@ pub(crate) fn of_test(test: &TestCase, nth: Nth, jobs: usize) -> Told {
         attempt.push(format!("#{}", nth.number));
     }
     let of_test = [
+        ("ISOTEST_ATTEMPT", nth.number.to_string().into()),
         ("NEXTEST_RUN_MODE", "test".into()),
         ("NEXTEST_TEST_NAME", test.raw_name.clone()),
         ("NEXTEST_ATTEMPT", nth.number.to_string().into()),
@@ -96,6 +97,7 @@ mod tests {
             ("ISOTEST_SLOT", "1"),
             ("NEXTEST_TEST_GLOBAL_SLOT", "1"),
             ("NEXTEST_TEST_NAME", "inner"),
+            ("ISOTEST_ATTEMPT", "2"),
             ("NEXTEST_ATTEMPT", "2"),
             ("NEXTEST_TOTAL_ATTEMPTS", "3"),
             ("NEXTEST_ATTEMPT_ID", ":tour$inner#2"),

@@ -164,16 +164,19 @@ impl<'run> Workers<'run> {
         let mut open = 0;
         loop {
             while open < self.jobs + ahead
-                && let Some(attempt) = waiting.pop()
+                && let Some(attempt) = waiting.pop(Instant::now())
             {
                 // Slots that are gone have said why.
                 let _ = self.orders.send(Order { attempt, job: job(attempt) });
                 open += 1;
             }
-            if open == 0 {
+            if open == 0 && waiting.is_empty() {
                 return;
             }
-            let news = match self.news.recv_timeout(TICK) {
+            let has_room = open < self.jobs + ahead;
+            let next = waiting.next().filter(|_| has_room);
+            let until_next = next.map(|next| next.saturating_duration_since(Instant::now()));
+            let news = match self.news.recv_timeout(until_next.map_or(TICK, |time| time.min(TICK))) {
                 Ok(News::Panicked) => go_down(),
                 Ok(news) => Some(news),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -427,7 +430,10 @@ mod tests {
                 // The second test passes at once, the third in its second attempt.
                 let passes =
                     launch.attempt.unit == 1 || (launch.attempt.unit, launch.attempt.nth.number) == (2, 2);
-                assert_eq!(!passes && queue.again(launch.attempt), !passes && launch.attempt.nth.number < 3);
+                assert_eq!(
+                    !passes && queue.again(launch.attempt, Instant::now()),
+                    !passes && launch.attempt.nth.number < 3
+                );
                 Flow::On
             });
             let attempts_at =
@@ -445,7 +451,11 @@ mod tests {
             let mut heard = 0;
             let seen = executed(jobs, Queue::new([3; 100]), |launch, queue| {
                 heard += 1;
-                assert_eq!(queue.again(launch.attempt), heard == 1, "the queue is closed after the first");
+                assert_eq!(
+                    queue.again(launch.attempt, Instant::now()),
+                    heard == 1,
+                    "the queue is closed after the first"
+                );
                 flow
             });
             assert!((1..=2 * jobs).contains(&seen.len()), "{flow:?} {jobs}: {seen:?}");

@@ -413,6 +413,7 @@ mod tests {
     use super::test::TestLayer;
     use super::*;
     use crate::cli::{RootKind, RootPath};
+    use crate::values::{FlakyResult, Retries};
     use isotest_core::limits::{Limits, ProcessLimits, Rlimit};
 
     fn settings_with(environment: &[(&str, &str)], arguments: &[&str]) -> Result<Settings, SettingsError> {
@@ -594,6 +595,8 @@ mod tests {
         let test = TestSettings {
             timeout: Setting::default(None),
             fail_on_leak: Setting::default(false),
+            retries: Setting::default(Retries::without_delay(0)),
+            flaky_result: Setting::default(FlakyResult::Pass),
             limits: LimitSettings::default(),
             network: Setting::default(Network::Loopback),
             binds: Vec::new(),

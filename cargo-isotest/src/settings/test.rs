@@ -5,6 +5,7 @@ use super::limits::LimitSettings;
 use super::paths::Bind;
 use super::setting::Setting;
 use crate::cli::Network;
+use crate::values::{FlakyResult, Retries};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +16,10 @@ pub(crate) struct TestSettings {
     pub(crate) timeout: Setting<Option<Duration>>,
     /// Whether the test has failed if it leaves a process running.
     pub(crate) fail_on_leak: Setting<bool>,
+    /// How often the test is attempted again once it has failed.
+    pub(crate) retries: Setting<Retries>,
+    /// What the test is worth if it passes then.
+    pub(crate) flaky_result: Setting<FlakyResult>,
     /// How much the test may use.
     pub(crate) limits: LimitSettings,
     /// The network.
@@ -30,6 +35,8 @@ pub(crate) struct TestSettings {
 pub(super) struct TestLayer {
     pub(super) timeout: Option<Setting<Duration>>,
     pub(super) fail_on_leak: Option<Setting<bool>>,
+    pub(super) retries: Option<Setting<Retries>>,
+    pub(super) flaky_result: Option<Setting<FlakyResult>>,
     pub(super) limits: LimitSettings,
     pub(super) network: Option<Setting<Network>>,
     pub(super) binds: Vec<Setting<Bind>>,
@@ -42,6 +49,8 @@ impl TestLayer {
         Self {
             timeout: self.timeout.or(lower.timeout),
             fail_on_leak: self.fail_on_leak.or(lower.fail_on_leak),
+            retries: self.retries.or(lower.retries),
+            flaky_result: self.flaky_result.or(lower.flaky_result),
             limits: self.limits.or(lower.limits),
             network: self.network.or(lower.network),
             binds: [self.binds, lower.binds].concat(),
@@ -55,6 +64,8 @@ impl Default for TestSettings {
         Self {
             timeout: Setting::default(None),
             fail_on_leak: Setting::default(false),
+            retries: Setting::default(Retries::default()),
+            flaky_result: Setting::default(FlakyResult::default()),
             limits: LimitSettings::default(),
             network: Setting::default(Network::default()),
             binds: Vec::new(),
@@ -74,6 +85,8 @@ impl TestSettings {
         Ok(Self {
             timeout,
             fail_on_leak: layer.fail_on_leak.unwrap_or(defaults.fail_on_leak),
+            retries: layer.retries.unwrap_or(defaults.retries),
+            flaky_result: layer.flaky_result.unwrap_or(defaults.flaky_result),
             limits: layer.limits.checked()?,
             network: layer.network.unwrap_or(defaults.network),
             binds: layer.binds,

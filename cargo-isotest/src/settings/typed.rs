@@ -41,7 +41,7 @@ pub(super) fn flags(
 }
 
 fn executed(typed: &ExecutionArgs, said: Layer) -> Layer {
-    let ExecutionArgs { jobs, no_fail_fast, fail_fast, capture, timeout, listing, leaks } = typed;
+    let ExecutionArgs { jobs, no_fail_fast, fail_fast, retries, capture, timeout, listing, leaks } = typed;
     let fail_fast = given("--fail-fast", *fail_fast);
     let no_fail_fast = given("--no-fail-fast", *no_fail_fast).map(negated);
     Layer {
@@ -52,6 +52,8 @@ fn executed(typed: &ExecutionArgs, said: Layer) -> Layer {
         test: TestLayer {
             timeout: timeout.timeout.map(|time| Setting::flag("--timeout", Duration::from(time))),
             fail_on_leak: given("--fail-on-leak", leaks.fail_on_leak),
+            retries: retries.retries.map(|retries| Setting::flag("--retries", retries)),
+            flaky_result: retries.flaky_result.map(|result| Setting::flag("--flaky-result", result)),
             ..said.test
         },
         ..said

@@ -73,7 +73,7 @@ mod tests {
         let mut all = Counts::default();
         for (n, outcome) in builders::outcomes().iter().enumerate() {
             let mut alone = Counts::default();
-            let verdict = judge(outcome, Testimony::Agrees, Rules { leaks_fail: true });
+            let verdict = judge(outcome, Testimony::Agrees, Rules { leaks_fail: true, ..Rules::default() });
             for _ in 0..=n {
                 all.add(&verdict);
                 alone.add(&verdict);

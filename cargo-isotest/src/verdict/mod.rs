@@ -6,6 +6,7 @@ mod counts;
 pub(crate) use counts::Counts;
 
 use crate::settings::TestSettings;
+use crate::values::FlakyResult;
 use isotest_core::outcome::Outcome;
 use isotest_core::step::StepError;
 
@@ -33,6 +34,11 @@ pub(crate) enum Verdict {
         /// Whether that is a failure.
         fails: bool,
     },
+    /// The test passed after it had failed in an earlier attempt.
+    Flaky {
+        /// Whether that is a failure.
+        fails: bool,
+    },
     /// Nothing is known of the test: its sandbox could not be set up or was lost.
     NotIsolated(StepError),
 }
@@ -42,11 +48,16 @@ pub(crate) enum Verdict {
 pub(crate) struct Rules {
     /// Whether a test that leaves processes running has failed.
     pub(crate) leaks_fail: bool,
+    /// Whether a test has failed that passes only in a further attempt.
+    pub(crate) flaky_fails: bool,
 }
 
 impl From<&TestSettings> for Rules {
     fn from(test: &TestSettings) -> Self {
-        Self { leaks_fail: test.fail_on_leak.value }
+        Self {
+            leaks_fail: test.fail_on_leak.value,
+            flaky_fails: test.flaky_result.value == FlakyResult::Fail,
+        }
     }
 }
 
@@ -79,6 +90,17 @@ pub(crate) fn judge(outcome: &Outcome, testimony: Testimony, rules: Rules) -> Ve
 }
 
 impl Verdict {
+    /// The verdict on a test that has failed before the attempt on which this is the verdict.
+    pub(crate) fn after_a_failure(self, rules: Rules) -> Self {
+        if self.passes() { Self::Flaky { fails: rules.flaky_fails } } else { self }
+    }
+
+    /// Whether another attempt may tell more: the test has failed. Of one that was not isolated nothing is known, and the
+    /// next would not be either.
+    pub(crate) fn may_be_retried(&self) -> bool {
+        self.effect() == Effect::Fails && self.kind() != Kind::Flaky
+    }
+
     /// The kind by which the verdict is counted and named.
     pub(crate) const fn kind(&self) -> Kind {
         match self {
@@ -88,6 +110,7 @@ impl Verdict {
             Self::TimedOut => Kind::TimedOut,
             Self::OomKilled => Kind::OomKilled,
             Self::Leaked { .. } => Kind::Leaked,
+            Self::Flaky { .. } => Kind::Flaky,
             Self::NotIsolated(_) => Kind::NotIsolated,
         }
     }
@@ -95,12 +118,13 @@ impl Verdict {
     /// The verdict's effect on the run.
     pub(crate) const fn effect(&self) -> Effect {
         match self {
-            Self::Passed | Self::Leaked { fails: false } => Effect::Passes,
+            Self::Passed | Self::Leaked { fails: false } | Self::Flaky { fails: false } => Effect::Passes,
             Self::Failed { .. }
             | Self::Signaled { .. }
             | Self::TimedOut
             | Self::OomKilled
-            | Self::Leaked { fails: true } => Effect::Fails,
+            | Self::Leaked { fails: true }
+            | Self::Flaky { fails: true } => Effect::Fails,
             Self::NotIsolated(_) => Effect::Undecided,
         }
     }
@@ -126,19 +150,22 @@ pub(crate) enum Kind {
     OomKilled,
     /// [`Verdict::Leaked`].
     Leaked,
+    /// [`Verdict::Flaky`].
+    Flaky,
     /// [`Verdict::NotIsolated`].
     NotIsolated,
 }
 
 impl Kind {
     /// Each kind once, in the order in which reports name them.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Passed,
         Self::Failed,
         Self::Signaled,
         Self::TimedOut,
         Self::OomKilled,
         Self::Leaked,
+        Self::Flaky,
         Self::NotIsolated,
     ];
 
@@ -151,6 +178,7 @@ impl Kind {
             Self::TimedOut => "timed-out",
             Self::OomKilled => "oom-killed",
             Self::Leaked => "leaked",
+            Self::Flaky => "flaky",
             Self::NotIsolated => "not-isolated",
         }
     }
@@ -164,6 +192,7 @@ impl Kind {
             Self::TimedOut => "timed out",
             Self::OomKilled => "out of memory",
             Self::Leaked => "leaked",
+            Self::Flaky => "flaky",
             Self::NotIsolated => "not isolated",
         }
     }
@@ -193,7 +222,13 @@ mod tests {
     use crate::testing::builders;
     use std::collections::HashSet;
 
-    const BOTH: [Rules; 2] = [Rules { leaks_fail: false }, Rules { leaks_fail: true }];
+    const BOTH: [Rules; 2] =
+        [Rules { leaks_fail: false, flaky_fails: false }, Rules { leaks_fail: true, flaky_fails: true }];
+
+    /// The kinds of verdict that an outcome alone can lead to.
+    fn kinds() -> Vec<Kind> {
+        Kind::ALL.into_iter().filter(|kind| *kind != Kind::Flaky).collect()
+    }
 
     fn judged(rules: Rules) -> Vec<Verdict> {
         builders::outcomes().iter().map(|outcome| judge(outcome, Testimony::Agrees, rules)).collect()
@@ -202,7 +237,7 @@ mod tests {
     #[test]
     fn every_kind_has_its_place_its_words_and_a_verdict() {
         for rules in BOTH {
-            assert_eq!(judged(rules).iter().map(Verdict::kind).collect::<Vec<_>>(), Kind::ALL);
+            assert_eq!(judged(rules).iter().map(Verdict::kind).collect::<Vec<_>>(), kinds());
         }
         for words in [Kind::as_str, Kind::counted] {
             assert_eq!(Kind::ALL.map(words).into_iter().collect::<HashSet<_>>().len(), Kind::ALL.len());
@@ -215,7 +250,7 @@ mod tests {
         }
         // The core's word for it, by which the machine formats have known it from the first.
         let words: Vec<_> = builders::outcomes().iter().map(Outcome::as_str).collect();
-        assert_eq!(words, Kind::ALL.map(Kind::as_str));
+        assert_eq!(words, kinds().into_iter().map(Kind::as_str).collect::<Vec<_>>());
     }
 
     #[test]
@@ -223,6 +258,19 @@ mod tests {
         let effects = |rules| judged(rules).iter().map(Verdict::effect).collect::<Vec<_>>();
         assert_eq!(effects(BOTH[0]), [Passes, Fails, Fails, Fails, Fails, Passes, Undecided]);
         assert_eq!(effects(BOTH[1]), [Passes, Fails, Fails, Fails, Fails, Fails, Undecided]);
+    }
+
+    #[test]
+    fn what_passes_after_a_failure_is_flaky_and_nothing_else_changes() {
+        for rules in BOTH {
+            for verdict in judged(rules) {
+                let then = verdict.clone().after_a_failure(rules);
+                let expected =
+                    if verdict.passes() { Verdict::Flaky { fails: rules.flaky_fails } } else { verdict };
+                assert_eq!(then, expected);
+                assert_eq!(then.may_be_retried(), expected.effect() == Fails && then.kind() != Kind::Flaky);
+            }
+        }
     }
 
     #[test]

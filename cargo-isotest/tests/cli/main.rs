@@ -34,6 +34,7 @@ mod projects;
 mod ps;
 mod refused;
 mod registry;
+mod retries;
 mod roots;
 mod selection;
 mod settings;

@@ -41,7 +41,8 @@ impl Attempt<'_> {
     pub(super) fn line(&self, id_width: usize) -> String {
         let Record { ending, usage, .. } = self.record;
         let Nth { number, total } = self.nth;
-        let again = if total > 1 { format!(" (attempt {number} of {total})") } else { String::new() };
+        let says_number = number > 1 || total > 1 && !self.verdict.passes();
+        let again = if says_number { format!(" (attempt {number} of {total})") } else { String::new() };
         let rest = columns(ending.as_ref(), usage, self.test, id_width) + &again;
         headed(style(self.verdict), &status(self.verdict), &rest)
     }
@@ -74,6 +75,8 @@ fn status(verdict: &Verdict) -> String {
         Verdict::OomKilled => "OOM".to_owned(),
         Verdict::Leaked { fails: true } => "LEAK-FAIL".to_owned(),
         Verdict::Leaked { fails: false } => "LEAK".to_owned(),
+        Verdict::Flaky { fails: true } => "FLAKY-FAIL".to_owned(),
+        Verdict::Flaky { fails: false } => "FLAKY".to_owned(),
         Verdict::NotIsolated(_) => "NOT-ISOLATED".to_owned(),
     }
 }
@@ -181,6 +184,7 @@ fn cause(verdict: &Verdict, record: &Record) -> Option<String> {
         }
         (Verdict::TimedOut, _) => Some("its time ran out, and it was killed".to_owned()),
         (Verdict::OomKilled, _) => Some(out_of_memory(&record.usage)),
+        (Verdict::Flaky { .. }, _) => Some("it passed after it had failed".to_owned()),
         (Verdict::Passed | Verdict::Failed { .. } | Verdict::Signaled { .. } | Verdict::Leaked { .. }, _) => {
             None
         }
@@ -240,7 +244,7 @@ mod tests {
 
     fn show(record: &Record, leaks_fail: bool, verbose: bool) -> String {
         let test = builders::test("tour::parser", "accepts_empty_input");
-        let verdict = judge(&record.outcome, Testimony::Agrees, Rules { leaks_fail });
+        let verdict = judge(&record.outcome, Testimony::Agrees, Rules { leaks_fail, ..Rules::default() });
         let attempt = Attempt { test: &test, nth: Nth::ONLY, verdict: &verdict, record };
         let colored = attempt.line(14) + &attempt.details(verbose);
         anstream::adapter::strip_str(&colored).to_string()

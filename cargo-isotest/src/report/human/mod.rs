@@ -18,10 +18,12 @@ use crate::schedule::events::{Event, Reporter};
 use crate::testcase::TestBinary;
 use crate::text::style::{NOTE, WARN, headed};
 use crate::text::units::plural;
+use crate::verdict::Kind;
 use console::measure_text_width;
 use line::{Attempt, interrupted};
 use progress::{Running, SLOW};
 use std::io;
+use std::mem::take;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -45,12 +47,14 @@ pub(super) struct Human {
     id_width: usize,
     /// The titles and lines of the tests that did not pass in their latest attempts, to be repeated at the end.
     bad_lines: Vec<(String, String)>,
+    /// The lines of the tests that passed after they had failed.
+    flaky_lines: Vec<String>,
 }
 
 impl Human {
     pub(super) fn new(screen: Screen, settings: HumanSettings) -> Self {
         let running = Running::new(Instant::now());
-        Self { screen, settings, running, id_width: 0, bad_lines: Vec::new() }
+        Self { screen, settings, running, id_width: 0, bad_lines: Vec::new(), flaky_lines: Vec::new() }
     }
 
     /// What is to be written about an event.
@@ -91,6 +95,9 @@ impl Human {
         }
         let details = attempt.details(self.settings.verbose);
         if !is_bad {
+            if attempt.verdict.kind() == Kind::Flaky {
+                self.flaky_lines.push(line.clone());
+            }
             return line + &details;
         }
         self.bad_lines.push((title(attempt.test), line.clone()));
@@ -105,12 +112,8 @@ impl Human {
     }
 
     fn repeated(&mut self) -> String {
-        if self.bad_lines.is_empty() {
-            return String::new();
-        }
-        let heading = headed(WARN, "Not passed", &format!("{}:", plural(self.bad_lines.len(), "test")));
-        let lines = std::mem::take(&mut self.bad_lines).into_iter().map(|(_, line)| line);
-        heading + &lines.collect::<String>()
+        let bad = take(&mut self.bad_lines).into_iter().map(|(_, line)| line).collect::<Vec<_>>();
+        list("Flaky", &take(&mut self.flaky_lines)) + &list("Not passed", &bad)
     }
 }
 
@@ -139,6 +142,14 @@ impl Reporter for Human {
             slow.iter().map(|title| headed(WARN, "Slow", &format!("[>{after:>6.1}s] {title}"))).collect();
         self.screen.write(&lines)
     }
+}
+
+/// The lines of some tests below a heading; nothing for none.
+fn list(heading: &str, lines: &[String]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    headed(WARN, heading, &format!("{}:", plural(lines.len(), "test"))) + &lines.concat()
 }
 
 fn id_width(binaries: &[Arc<TestBinary>]) -> usize {
@@ -228,7 +239,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
     fn told_to_say_more_it_announces_tests_and_lists_changed_files() {
         let settings = HumanSettings { verbose: true, no_capture: true };
         assert_data_eq!(
-            run(settings, Rules { leaks_fail: true }, false),
+            run(settings, Rules { leaks_fail: true, ..Rules::default() }, false),
             str![[r#"
    Isolation user pid mount net ipc uts cgroup · rootfs tmpfs, copy-on-write · cgroup v1 memory cpu pids disk · 2 jobs
      Missing io: no io controller
@@ -281,7 +292,10 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
             record.stderr.head.clear();
             let mut launch = builders::launch();
             launch.attempt.nth = Nth { number, total: 2 };
-            let verdict = builders::verdict(&record);
+            let mut verdict = builders::verdict(&record);
+            if number == 2 {
+                verdict = verdict.after_a_failure(Rules::default());
+            }
             human
                 .event(&Event::AttemptFinished {
                     test: &test,
@@ -298,9 +312,12 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
         FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  flaky (attempt 1 of 2)
      TIMEOUT [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  fails (attempt 1 of 2)
              its time ran out, and it was killed
-        PASS [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  flaky (attempt 2 of 2)
+       FLAKY [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  flaky (attempt 2 of 2)
+             it passed after it had failed
          OOM [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  fails (attempt 2 of 2)
              it reached its memory limit, and the kernel killed 1 process
+       Flaky 1 test:
+       FLAKY [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  flaky (attempt 2 of 2)
   Not passed 1 test:
          OOM [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  fails (attempt 2 of 2)
 

@@ -1,6 +1,7 @@
 //! The `attempt-finished` and `process-finished` objects.
 
 use super::schema::microseconds;
+use crate::schedule::queue::Nth;
 use crate::testcase::TestCase;
 use crate::text::captured::captured;
 use crate::text::units::signal;
@@ -16,11 +17,27 @@ use serde::{Serialize, Serializer};
 pub(super) struct AttemptFinished<'a> {
     binary_id: &'a str,
     name: &'a str,
-    attempt: u32,
+    #[serde(flatten)]
+    place: Place,
     #[serde(flatten)]
     facts: Facts<'a>,
     #[serde(flatten)]
     output: Option<Output>,
+}
+
+/// Which of the attempts at a test it is.
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct Place {
+    attempt: u32,
+    attempts: u32,
+    is_last: bool,
+}
+
+impl Place {
+    /// Attempt number so much of at most so many, and whether no other will be made.
+    pub(super) const fn new(Nth { number, total }: Nth, is_last: bool) -> Self {
+        Self { attempt: number, attempts: total, is_last }
+    }
 }
 
 /// The process in which several tests of a binary were executed.
@@ -67,11 +84,11 @@ pub(super) struct Facts<'a> {
 }
 
 impl<'a> AttemptFinished<'a> {
-    pub(super) fn new(test: &'a TestCase, attempt: u32, verdict: &Verdict, record: &'a Record) -> Self {
+    pub(super) fn new(test: &'a TestCase, place: Place, verdict: &Verdict, record: &'a Record) -> Self {
         Self {
             binary_id: &test.binary.id,
             name: &test.name,
-            attempt,
+            place,
             facts: Facts::new(verdict, record),
             output: (verdict.kind() != Kind::Passed).then(|| Output::new(record)),
         }
@@ -201,12 +218,14 @@ mod tests {
 
     fn json(record: &Record) -> Value {
         let test = builders::test("tour::parser", "mod::test");
-        to_value(AttemptFinished::new(&test, 1, &builders::verdict(record), record)).unwrap()
+        to_value(AttemptFinished::new(&test, Place::new(Nth::ONLY, true), &builders::verdict(record), record))
+            .unwrap()
     }
 
     fn text(record: &Record) -> String {
         let test = builders::test("tour", "fails");
-        let finished = AttemptFinished::new(&test, 1, &builders::verdict(record), record);
+        let finished =
+            AttemptFinished::new(&test, Place::new(Nth::ONLY, true), &builders::verdict(record), record);
         serde_json::to_string_pretty(&finished).unwrap()
     }
 
@@ -214,6 +233,8 @@ mod tests {
   "binary_id": "tour",
   "name": "fails",
   "attempt": 1,
+  "attempts": 1,
+  "is_last": true,
   "outcome": "failed",
   "exit_code": 101,
   "signal": null,

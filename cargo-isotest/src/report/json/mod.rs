@@ -11,7 +11,7 @@ use crate::schedule::summary::{Cancellation, Summary};
 use crate::testcase::TestCase;
 use crate::text::units::signal;
 use crate::verdict::{Counts, Kind};
-use attempt::{AttemptFinished, ProcessFinished};
+use attempt::{AttemptFinished, Place, ProcessFinished};
 use isotest_core::policy::{Capability, State};
 use schema::{SCHEMA, microseconds};
 use serde::{Serialize, Serializer};
@@ -64,9 +64,9 @@ impl<'a> Line<'a> {
                     remarks: &isolation.remarks,
                 }))
             }
-            Event::AttemptFinished { test, launch, verdict, record, .. } => {
-                let number = launch.attempt.nth.number;
-                Some(Self::AttemptFinished(Box::new(AttemptFinished::new(test, number, verdict, record))))
+            Event::AttemptFinished { test, launch, is_last, verdict, record } => {
+                let place = Place::new(launch.attempt.nth, is_last);
+                Some(Self::AttemptFinished(Box::new(AttemptFinished::new(test, place, verdict, record))))
             }
             Event::ProcessFinished { process, tests, verdict, record, .. } => {
                 Some(Self::ProcessFinished(Box::new(ProcessFinished::new(process, tests, verdict, record))))
@@ -256,7 +256,7 @@ mod tests {
             "type": "run-finished",
             "counts": {
                 "passed": 1, "failed": 1, "signaled": 1, "timed-out": 1,
-                "oom-killed": 1, "leaked": 1, "not-isolated": 1, "skipped": 2,
+                "oom-killed": 1, "leaked": 1, "flaky": 0, "not-isolated": 1, "skipped": 2,
             },
             "failed_processes": 0,
             "suspect": 0,
