@@ -1,6 +1,7 @@
 //! How the process ends.
 
 use crate::error::{Error, Stage};
+use crate::settings::SettingsError;
 use crate::verdict::Effect;
 use isotest_core::step::{Step, StepError};
 use nix::libc;
@@ -19,6 +20,8 @@ pub(crate) enum Exit {
     NoTests = 4,
     /// A bug of ours, or what was to be written could not be.
     Bug = 70,
+    /// A filterset cannot be parsed, or names what is not in the project.
+    Filterset = 94,
     /// This host cannot give what is required.
     CannotIsolate = 97,
     /// An attempt has no verdict, because its sandbox could not be set up or was lost.
@@ -89,6 +92,7 @@ impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
             Error::Interrupted(_) | Error::Unwritten { .. } | Error::Output(_) => Self::Bug,
+            Error::Usage(SettingsError::Filterset(_)) | Error::Filterset(_) => Self::Filterset,
             Error::Usage(_)
             | Error::SeveralTests { .. }
             | Error::Closure { .. }

@@ -1,5 +1,6 @@
 //! Test binaries and the test cases in them.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,74 @@ pub(crate) struct Run {
     pub(crate) workspace: PathBuf,
 }
 
+/// Kind of the target that a test binary is built of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum BinaryKind {
+    /// Library.
+    #[default]
+    Lib,
+    /// Procedural macros.
+    ProcMacro,
+    /// Program.
+    Bin,
+    /// Integration test.
+    Test,
+    /// Benchmark.
+    Bench,
+    /// Example.
+    Example,
+}
+
+impl BinaryKind {
+    /// Returns the kind in cargo's words.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lib => "lib",
+            Self::ProcMacro => "proc-macro",
+            Self::Bin => "bin",
+            Self::Test => "test",
+            Self::Bench => "bench",
+            Self::Example => "example",
+        }
+    }
+
+    /// Returns the id of a binary of this kind.
+    pub(crate) fn id(self, package: &str, name: &str) -> String {
+        match self {
+            Self::Lib | Self::ProcMacro => package.to_owned(),
+            Self::Test => format!("{package}::{name}"),
+            Self::Bin | Self::Bench | Self::Example => format!("{package}::{}/{name}", self.as_str()),
+        }
+    }
+
+    /// Returns what a binary of this kind is built for.
+    pub(crate) const fn platform(self) -> Platform {
+        match self {
+            Self::ProcMacro => Platform::Host,
+            Self::Lib | Self::Bin | Self::Test | Self::Bench | Self::Example => Platform::Target,
+        }
+    }
+}
+
+/// What a binary is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Platform {
+    /// The machine that builds.
+    Host,
+    /// The target triple, often that of the same machine.
+    Target,
+}
+
+/// Packages of the workspace that one package depends on or that depend on it, over any number of others. Empty if
+/// nothing asks for them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Related {
+    /// Those that the package depends on.
+    pub(crate) dependencies: BTreeSet<String>,
+    /// Those that depend on it.
+    pub(crate) dependents: BTreeSet<String>,
+}
+
 /// Built artifact with tests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TestBinary {
@@ -23,6 +92,10 @@ pub(crate) struct TestBinary {
     pub(crate) package: String,
     /// Name of the target.
     pub(crate) name: String,
+    /// Kind of the target.
+    pub(crate) kind: BinaryKind,
+    /// Packages around its own.
+    pub(crate) related: Arc<Related>,
     /// Whether cargo gave it the standard test harness.
     pub(crate) harness: bool,
     /// Absolute path of the executable.

@@ -34,7 +34,7 @@ impl Session {
         let workspace = Workspace::read(&said.cargo, invocation);
         let settings = said.settings()?;
         let workspace = workspace?;
-        let build = workspace.build(&settings.cargo)?;
+        let build = workspace.build(&settings.cargo, &settings.filtersets())?;
         let directories = &build.directories;
         let sources = iter::once(&directories.workspace).chain(&directories.packages);
         let settings = settings.for_project(sources, [&directories.target, &directories.build]);

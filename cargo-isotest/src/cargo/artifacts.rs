@@ -1,13 +1,13 @@
 //! Test binaries of a build, from cargo's messages.
 
 use crate::cargo::manifest::Harnesses;
-use crate::cargo::metadata::Project;
+use crate::cargo::metadata::{Project, kind};
 use crate::cargo::test_environment::Surroundings;
 use crate::cli::CargoArgs;
 use crate::error::Error;
-use crate::testcase::{Run, TestBinary};
+use crate::testcase::{BinaryKind, Run, TestBinary};
 use cargo_metadata::camino::Utf8Path;
-use cargo_metadata::{Artifact, BuildScript, Message, Package, PackageId, Target, TargetKind};
+use cargo_metadata::{Artifact, BuildScript, Message, Package, PackageId};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -79,9 +79,11 @@ pub(crate) fn test_binaries(
         }
         let place = surroundings.place(executable)?;
         binaries.push(Arc::new(TestBinary {
-            id: id(&package.name, &test.target),
+            id: kind(&test.target).id(&package.name, &test.target.name),
             package: package.name.to_string(),
             name: test.target.name.clone(),
+            kind: kind(&test.target),
+            related: project.related(&package.id),
             harness: harnesses[&package.id].is_standard(&test.target),
             path: executable.into(),
             directory: package.manifest_path.parent().map(Into::into).unwrap_or_default(),
@@ -111,28 +113,17 @@ fn in_order<'a>(built: &'a Built, project: &'a Project) -> Result<Vec<Test<'a>>,
     }
     tests.sort_by_key(|(package, test, executable)| {
         let package = (&package.name, &package.version, &package.id);
-        (package, rank(&test.target), &test.target.name, *executable)
+        (package, rank(kind(&test.target)), &test.target.name, *executable)
     });
     Ok(tests)
 }
 
-fn rank(target: &Target) -> u8 {
-    match target.kind.first() {
-        Some(TargetKind::Bin) => 1,
-        Some(TargetKind::Test) => 2,
-        Some(TargetKind::Bench) => 3,
-        Some(TargetKind::Example) => 4,
-        _ => 0,
-    }
-}
-
-fn id(package: &str, target: &Target) -> String {
-    let name = &target.name;
-    match target.kind.first() {
-        Some(TargetKind::Bin) => format!("{package}::bin/{name}"),
-        Some(TargetKind::Test) => format!("{package}::{name}"),
-        Some(TargetKind::Bench) => format!("{package}::bench/{name}"),
-        Some(TargetKind::Example) => format!("{package}::example/{name}"),
-        _ => package.to_owned(),
+const fn rank(kind: BinaryKind) -> u8 {
+    match kind {
+        BinaryKind::Lib | BinaryKind::ProcMacro => 0,
+        BinaryKind::Bin => 1,
+        BinaryKind::Test => 2,
+        BinaryKind::Bench => 3,
+        BinaryKind::Example => 4,
     }
 }

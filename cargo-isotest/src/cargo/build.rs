@@ -9,6 +9,7 @@ use crate::cargo::test_environment::Surroundings;
 use crate::cli::CargoArgs;
 use crate::error::{Error, Stage};
 use crate::invocation::Invocation;
+use crate::select::filterset::Filterset;
 use crate::testcase::TestBinary;
 use cargo_metadata::Message;
 use isotest_core::reaper::Reaped;
@@ -80,15 +81,31 @@ impl Workspace {
     }
 
     /// Builds the tests.
-    pub(crate) fn build(self, arguments: &CargoArgs) -> Result<Build, Error> {
-        self.build_by(compile, arguments)
+    ///
+    /// # Errors
+    /// When cargo cannot build them, or a filterset names what is not in the project.
+    pub(crate) fn build(self, arguments: &CargoArgs, filtersets: &[&Filterset]) -> Result<Build, Error> {
+        self.build_by(compile, arguments, filtersets)
     }
 
     /// Builds the tests with `compile`.
-    pub(crate) fn build_by(self, compile: Compile, arguments: &CargoArgs) -> Result<Build, Error> {
+    pub(crate) fn build_by(
+        self,
+        compile: Compile,
+        arguments: &CargoArgs,
+        filtersets: &[&Filterset],
+    ) -> Result<Build, Error> {
         let Self { invocation, mut project } = self;
         let (cargo, invocation) = (cargo(&invocation), &invocation);
         let config = &CargoConfig::load(invocation, &arguments.manifest.config)?;
+        let known = project.known();
+        for filterset in filtersets {
+            filterset.check(&known)?;
+        }
+        if filtersets.iter().any(|filterset| filterset.needs_dependencies()) {
+            let platforms = config.platforms(&arguments.compilation.target)?;
+            project = Project::with_related(cargo, arguments, invocation, &platforms)?;
+        }
         let libraries = &StandardLibraries::new(config, invocation);
         let built = Built::from_messages(compile(cargo, arguments, invocation)?);
         if built.names_packages_outside(&project) {

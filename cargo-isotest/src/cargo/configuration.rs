@@ -110,6 +110,22 @@ impl CargoConfig {
         Ok(config)
     }
 
+    /// Returns the triples that are built for, of which `typed` were typed.
+    ///
+    /// # Errors
+    /// When rustc cannot be asked for that of the host.
+    pub(crate) fn platforms(&self, typed: &[OsString]) -> Result<Vec<String>, Error> {
+        let named = self.files.build_target_for_cli(typed.iter().map(|triple| triple.to_string_lossy()));
+        let host = |named: Vec<String>| {
+            if named.is_empty() {
+                self.files.host_triple().map(|host| vec![host.to_owned()])
+            } else {
+                Ok(named)
+            }
+        };
+        named.and_then(host).map_err(|error| unreadable("the target triple".into(), error.into()))
+    }
+
     /// Returns the command of `rustc`, or of its wrapper with `rustc` as first argument.
     pub(crate) fn rustc(&self, invocation: &Invocation) -> Command {
         let rustc = self.files.rustc();

@@ -4,12 +4,15 @@ use crate::cargo::command_output::answer;
 use crate::cli::CargoArgs;
 use crate::error::{Error, Stage};
 use crate::invocation::Invocation;
+use crate::select::filterset::Known;
+use crate::testcase::{BinaryKind, Related};
 use cargo_metadata::camino::Utf8PathBuf;
-use cargo_metadata::{Metadata, MetadataCommand, Package, PackageId};
+use cargo_metadata::{Metadata, MetadataCommand, Package, PackageId, Resolve, Target, TargetKind};
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Project with its packages and directories.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub(crate) struct Project {
     pub(crate) build: Utf8PathBuf,
     packages: HashMap<PackageId, Package>,
     rust_versions: HashMap<PackageId, String>,
+    members: Vec<PackageId>,
+    related: HashMap<PackageId, Arc<Related>>,
 }
 
 /// Fields of the output that `cargo_metadata` does not keep verbatim.
@@ -51,6 +56,19 @@ impl Project {
         Self::ask(cargo, arguments, invocation, &[])
     }
 
+    /// Runs `cargo metadata` with all dependencies on `platforms` and finds out which members of the workspace depend on
+    /// each other with any feature.
+    pub(crate) fn with_related(
+        cargo: &OsStr,
+        arguments: &CargoArgs,
+        invocation: &Invocation,
+        platforms: &[String],
+    ) -> Result<Self, Error> {
+        let platforms = platforms.iter().flat_map(|platform| ["--filter-platform", platform]);
+        let more: Vec<_> = ["--all-features"].into_iter().chain(platforms).collect();
+        Self::ask(cargo, arguments, invocation, &more)
+    }
+
     fn ask(
         cargo: &OsStr,
         arguments: &CargoArgs,
@@ -77,12 +95,17 @@ impl Project {
     fn new(metadata: Metadata, written: Written) -> Self {
         let versions =
             written.packages.into_iter().filter_map(|package| Some((package.id, package.rust_version?)));
+        let members = metadata.workspace_members;
+        let names = metadata.packages.iter().map(|package| (package.id.clone(), package.name.to_string()));
+        let names: HashMap<_, _> = names.collect();
         Self {
             workspace: metadata.workspace_root.into(),
             build: metadata.build_directory.unwrap_or_else(|| metadata.target_directory.clone()),
             target: metadata.target_directory,
             packages: metadata.packages.into_iter().map(|package| (package.id.clone(), package)).collect(),
             rust_versions: versions.collect(),
+            related: metadata.resolve.map(|resolve| related(&resolve, &names, &members)).unwrap_or_default(),
+            members,
         }
     }
 
@@ -91,8 +114,77 @@ impl Project {
         self.packages.get(id)
     }
 
+    /// Returns which members of the workspace are around a package; none of them unless that was asked.
+    pub(crate) fn related(&self, id: &PackageId) -> Arc<Related> {
+        self.related.get(id).map(Arc::clone).unwrap_or_default()
+    }
+
+    /// Returns the names that filtersets can refer to.
+    pub(crate) fn known(&self) -> Known {
+        let mut known = Known::default();
+        for package in self.members.iter().filter_map(|id| self.package(id)) {
+            known.packages.insert(package.name.to_string());
+            let targets = package.targets.iter().filter(|target| !target.is_custom_build());
+            for target in targets {
+                known.binaries.insert(target.name.clone());
+                known.binary_ids.insert(kind(target).id(&package.name, &target.name));
+            }
+        }
+        known
+    }
+
     /// Returns the `rust-version` of a package verbatim; empty without one.
     pub(crate) fn rust_version(&self, id: &PackageId) -> &str {
         self.rust_versions.get(id).map_or("", String::as_str)
     }
+}
+
+/// Returns the kind of a target with tests.
+pub(crate) fn kind(target: &Target) -> BinaryKind {
+    match target.kind.first() {
+        Some(TargetKind::Bin) => BinaryKind::Bin,
+        Some(TargetKind::Test) => BinaryKind::Test,
+        Some(TargetKind::Bench) => BinaryKind::Bench,
+        Some(TargetKind::Example) => BinaryKind::Example,
+        Some(TargetKind::ProcMacro) => BinaryKind::ProcMacro,
+        _ => BinaryKind::Lib,
+    }
+}
+
+/// Returns for each member of the workspace those that it depends on and those that depend on it.
+fn related(
+    resolve: &Resolve,
+    names: &HashMap<PackageId, String>,
+    members: &[PackageId],
+) -> HashMap<PackageId, Arc<Related>> {
+    let next =
+        resolve.nodes.iter().map(|node| (&node.id, node.deps.iter().map(|dependency| &dependency.pkg)));
+    let next: HashMap<&PackageId, Vec<&PackageId>> = next.map(|(id, deps)| (id, deps.collect())).collect();
+    let dependencies: Vec<_> = members.iter().map(|member| reached(member, &next)).collect();
+    let in_words = |ids: &mut dyn Iterator<Item = &PackageId>| -> BTreeSet<String> {
+        ids.filter_map(|id| names.get(id)).cloned().collect()
+    };
+    let of = |(index, member): (usize, &PackageId)| {
+        let own = &dependencies[index];
+        let dependents = members.iter().zip(&dependencies).filter(|(_, all)| all.contains(member));
+        let related = Related {
+            dependencies: in_words(&mut members.iter().filter(|other| own.contains(other))),
+            dependents: in_words(&mut dependents.map(|(id, _)| id)),
+        };
+        (member.clone(), Arc::new(related))
+    };
+    members.iter().enumerate().map(of).collect()
+}
+
+/// Returns everything that is reached from a package, also in a circle.
+fn reached<'a>(
+    from: &'a PackageId,
+    next: &HashMap<&'a PackageId, Vec<&'a PackageId>>,
+) -> HashSet<&'a PackageId> {
+    let mut reached = HashSet::new();
+    let mut ahead = vec![from];
+    while let Some(at) = ahead.pop() {
+        ahead.extend(next.get(at).into_iter().flatten().copied().filter(|id| reached.insert(*id)));
+    }
+    reached
 }

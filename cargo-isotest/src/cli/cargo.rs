@@ -71,7 +71,7 @@ pub(crate) struct CompilationArgs {
     cargo_profile: Option<OsString>,
     /// Build for this target triple
     #[arg(long, value_name = "TRIPLE")]
-    target: Vec<OsString>,
+    pub(crate) target: Vec<OsString>,
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
     /// Number of parallel build jobs [default: number of CPUs]

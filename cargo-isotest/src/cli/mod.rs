@@ -35,6 +35,7 @@ const EXIT_CODES: &str = "Exit codes:
     2 usage error
     4 no tests to run
    70 internal error, or the output could not be written
+   94 invalid filterset (-E)
    97 a required capability is unavailable on this host
    98 a test could not be isolated
   100 tests failed

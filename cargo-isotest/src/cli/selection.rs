@@ -28,6 +28,8 @@ impl Words {
 pub(crate) struct SelectionArgs {
     #[command(flatten)]
     pub(crate) names: NameArgs,
+    #[command(flatten)]
+    pub(crate) filtersets: FiltersetArgs,
     /// Run tests marked `#[ignore]`
     #[arg(long, value_name = "WHICH", value_enum)]
     pub(crate) run_ignored: Option<RunIgnored>,
@@ -43,6 +45,15 @@ pub(crate) struct NameArgs {
     /// Skip tests whose names contain this text
     #[arg(long, value_name = "FILTER")]
     pub(crate) skip: Vec<String>,
+}
+
+/// The `--filterset` flag.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Tests")]
+pub(crate) struct FiltersetArgs {
+    /// Run only tests for which this expression is true, as in `package(parser) - test(slow)`, or another one of this flag
+    #[arg(short = 'E', long = "filterset", alias = "filter-expr", value_name = "EXPR")]
+    pub(crate) expressions: Vec<String>,
 }
 
 /// Value of `--run-ignored`.

@@ -16,6 +16,7 @@ impl Error {
     /// What to do about it, if that is not plain from the error itself.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
+            Self::Usage(SettingsError::Filterset(error)) | Self::Filterset(error) => Some(error.hint()),
             Self::Usage(error) => Some(of_usage(error).into()),
             Self::NoDirectory(_) => Some("change to a directory that exists".into()),
             Self::Start { program, source, .. } => Some(of_start(program, source)),

@@ -3,6 +3,7 @@
 mod hint;
 
 use crate::remedy::{Obstacle, Remedy};
+use crate::select::filterset::FiltersetError;
 use crate::settings::SettingsError;
 use isotest_core::closure::{ElfError, Lack};
 use isotest_core::join_list::and_more;
@@ -18,6 +19,9 @@ pub(crate) enum Error {
     /// The command line.
     #[error(transparent)]
     Usage(#[from] SettingsError),
+    /// A filterset that names what is not in the project.
+    #[error(transparent)]
+    Filterset(#[from] FiltersetError),
     /// The directory we were called in is gone.
     #[error("cannot tell the current directory")]
     NoDirectory(#[source] io::Error),

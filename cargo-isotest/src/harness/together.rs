@@ -57,9 +57,23 @@ pub(crate) fn units(tests: &[TestCase], process: Process) -> Vec<Unit<'_>> {
     }
 }
 
-/// The arguments that make the harness execute what was selected: the words of the selection, for they are the harness's
-/// own, and names could be too many.
-pub(crate) fn arguments(wish: &Selection, threads: Option<NonZeroUsize>, captured: bool) -> Vec<OsString> {
+/// The arguments that make the harness execute what was selected: the words of the selection as far as they are the
+/// harness's own, for names could be too many, and otherwise the names.
+pub(crate) fn arguments(
+    unit: Unit<'_>,
+    wish: &Selection,
+    threads: Option<NonZeroUsize>,
+    captured: bool,
+) -> Vec<OsString> {
+    if !wish.is_of_harness() {
+        let names = Selection {
+            filters: unit.tests().iter().map(|test| test.name.clone()).collect(),
+            exact: true,
+            ignored: RunIgnored::All,
+            ..Selection::default()
+        };
+        return arguments(unit, &names, threads, captured);
+    }
     let mut arguments: Vec<String> = Vec::new();
     match wish.ignored {
         RunIgnored::Default => {}
@@ -192,6 +206,7 @@ fn heading<'a>(line: &str, names: &HashSet<&'a str>) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::select::filterset::Filterset;
     use crate::testing::builders;
     use isotest_core::outcome::Ending;
 
@@ -290,8 +305,9 @@ mod tests {
 
     #[test]
     fn the_harness_is_asked_by_the_words_of_the_selection() {
+        let tests = tests(true);
         let of = |wish: &Selection, threads, captured| {
-            let words = arguments(wish, threads, captured);
+            let words = arguments(Unit(&tests), wish, threads, captured);
             words.into_iter().map(|word| word.into_string().unwrap()).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(of(&Selection::default(), None, true), "");
@@ -300,6 +316,7 @@ mod tests {
             skips: vec!["-c".into()],
             exact: true,
             ignored: RunIgnored::Only,
+            ..Selection::default()
         };
         assert_eq!(
             of(&wish, NonZeroUsize::new(2), false),
@@ -307,6 +324,9 @@ mod tests {
         );
         let wish = Selection { filters: vec!["-a".into()], ignored: RunIgnored::All, ..Selection::default() };
         assert_eq!(of(&wish, None, true), "--include-ignored -- -a");
+        let filtersets = vec![Filterset::parse("test(a) or test(b)").unwrap()];
+        let wish = Selection { filtersets, filters: vec!["a".into()], ..Selection::default() };
+        assert_eq!(of(&wish, None, true), "--include-ignored --exact a m::b c");
     }
 
     #[test]

@@ -134,7 +134,7 @@ fn plan_of(
     if unit.is_one_test() {
         return plan;
     }
-    let arguments = together::arguments(wish, threads, execution.capture.value);
+    let arguments = together::arguments(unit, wish, threads, execution.capture.value);
     let (_, arguments) = libtest::command(&title.binary, arguments);
     SandboxPlan {
         workload: Workload { arguments, ..plan.workload },

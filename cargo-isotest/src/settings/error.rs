@@ -2,6 +2,7 @@
 
 use super::setting::{Origin, Setting};
 use crate::cli::UnknownWord;
+use crate::select::filterset::FiltersetError;
 use isotest_core::policy::{Capability, Level, PolicyError};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,6 +13,9 @@ pub(crate) enum SettingsError {
     /// An argument after `--` is unsupported.
     #[error(transparent)]
     Word(#[from] UnknownWord),
+    /// A filterset cannot be parsed.
+    #[error(transparent)]
+    Filterset(#[from] FiltersetError),
     /// The policy is inconsistent.
     #[error(transparent)]
     Policy(#[from] PolicyError),

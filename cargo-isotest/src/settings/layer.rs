@@ -4,6 +4,7 @@ use super::error::SettingsError;
 use super::setting::Setting;
 use super::test::TestLayer;
 use crate::cli::{MessageFormat, RootWord, RunIgnored};
+use crate::select::filterset::Filterset;
 use anstream::ColorChoice;
 use isotest_core::policy::{Capability, Level};
 use std::num::NonZeroUsize;
@@ -14,6 +15,7 @@ use std::time::Duration;
 pub(super) struct Layer {
     pub(super) filters: Vec<String>,
     pub(super) skips: Vec<String>,
+    pub(super) filtersets: Vec<Filterset>,
     pub(super) exact: Option<Setting<bool>>,
     pub(super) ignored: Option<Setting<RunIgnored>>,
     /// A number that is none is an error only if no higher layer has one.
@@ -47,6 +49,7 @@ impl Layer {
         Self {
             filters: [self.filters, lower.filters].concat(),
             skips: [self.skips, lower.skips].concat(),
+            filtersets: [self.filtersets, lower.filtersets].concat(),
             exact: self.exact.or(lower.exact),
             ignored: self.ignored.or(lower.ignored),
             jobs: self.jobs.or(lower.jobs),

@@ -24,6 +24,7 @@ use crate::cli::{
 };
 use crate::invocation::Invocation;
 use crate::select::Selection;
+use crate::select::filterset::Filterset;
 use anstream::ColorChoice;
 use isotest_core::policy::{Capability, Level, Policy};
 use layer::Layer;
@@ -201,6 +202,7 @@ impl Settings {
         let selection = Selection {
             filters: take(&mut layer.filters),
             skips: take(&mut layer.skips),
+            filtersets: take(&mut layer.filtersets),
             exact: or(layer.exact, false).value,
             ignored: or(layer.ignored, RunIgnored::default()).value,
         };
@@ -223,6 +225,11 @@ impl Settings {
 }
 
 impl Settings {
+    /// Returns all filtersets, which say what is to be known of the project.
+    pub(crate) fn filtersets(&self) -> Vec<&Filterset> {
+        self.selection.filtersets.iter().collect()
+    }
+
     /// What holds of directories known only once the tests are built: where tests update their sources, these are written
     /// through, but nothing that is built there.
     pub(crate) fn for_project<'a>(

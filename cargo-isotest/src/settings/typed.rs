@@ -8,6 +8,7 @@ use super::setting::{Origin, Setting};
 use super::test::TestLayer;
 use crate::cli::{ExecutionArgs, Flags, LibtestWords, PolicyArgs, RunIgnored, SandboxArgs, SelectionArgs};
 use crate::invocation::Invocation;
+use crate::select::filterset::Filterset;
 use anstream::ColorChoice;
 use isotest_core::policy::{Capability, Level};
 use std::time::Duration;
@@ -19,7 +20,8 @@ pub(super) fn flags(
     invocation: &Invocation,
 ) -> Result<Layer, SettingsError> {
     let Flags { selection, execution, sandbox, updates, limits, policy, format, cargo } = flags;
-    let SelectionArgs { names, run_ignored } = selection;
+    let SelectionArgs { names, filtersets, run_ignored } = selection;
+    let filtersets = filtersets.expressions.iter().map(|text| Filterset::parse(text));
     let color = cargo.output.color.color.map(|color| match color {
         clap::ColorChoice::Auto => ColorChoice::Auto,
         clap::ColorChoice::Always => ColorChoice::Always,
@@ -28,6 +30,7 @@ pub(super) fn flags(
     let said = Layer {
         filters,
         skips: names.skip,
+        filtersets: filtersets.collect::<Result<_, _>>()?,
         exact: given("--exact", names.exact),
         ignored: run_ignored.map(|which| Setting::flag("--run-ignored", which)),
         discard_updates: given("--discard-updates", updates.discard_updates),

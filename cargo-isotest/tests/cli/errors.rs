@@ -40,6 +40,32 @@ const LINES: [&str; 32] = [
     "exec",
 ];
 
+const FILTERSETS: [&str; 12] = [
+    "",
+    "tset(parser)",
+    "test(parser) && test(nul)",
+    "test(parser) test(nul)",
+    "not",
+    "test",
+    "(test(parser)",
+    "test()",
+    "test(a, b)",
+    r"test(a\d)",
+    "test(/a(b/) or all()",
+    "binary_id(#tour::{a\\,b)",
+];
+
+#[test]
+fn each_error_of_a_filterset_is_shown_with_its_place() {
+    let mut said = String::new();
+    for expression in FILTERSETS {
+        let ended = bare().within(Path::new("/usr")).arguments(["-E", expression]).run().with_code(94);
+        assert_eq!(ended.stdout, "");
+        write!(said, "$ cargo isotest -E '{expression}'\n{}\n", ended.stderr).unwrap();
+    }
+    is_as_kept("filtersets.txt", said);
+}
+
 #[test]
 fn each_error_of_the_command_line_says_what_is_wrong_and_what_to_type() {
     let mut said = String::new();

@@ -25,6 +25,33 @@ fn filters_choose_by_a_part_of_the_name_or_the_whole() {
 }
 
 #[test]
+fn expressions_choose_by_everything_that_is_known_of_a_test() {
+    selects(&["-E", "binary(parser) and test(/^re.*nul$/)"], &["rejects_nul"]);
+    selects(
+        &["-E", "test(=rejects_nul)", "--filterset", "kind(lib) & test(columns)"],
+        &["rejects_nul", "tests::aligns_columns"],
+    );
+    selects(&["-E", "test(empty)", "input"], &["accepts_empty_input"]);
+    selects(&["-E", "binary_id(tour::parser) - test(~a) | rdeps(tour) & test(#*nul)"], &["rejects_nul"]);
+    let ended = isotest(&Project::fixture("tour")).arguments(["-E", "none()"]).run().with_code(4);
+    assert!(ended.stderr.contains("no test to execute"), "{}", ended.stderr);
+}
+
+#[test]
+fn names_in_expressions_are_those_of_the_project() {
+    for (expression, says) in [
+        ("package(tuor)", "no package of the project\n    package(tuor)\n    ^^^^^^^^^^^^^"),
+        ("all() - binary(tour::parser)", "no test binary of the project"),
+        ("binary_id(parser)", "no binary id of the project"),
+        ("group(database)", "no test group of the project"),
+    ] {
+        let ended = isotest(&Project::fixture("tour")).arguments(["-E", expression]).run().with_code(94);
+        assert!(ended.stderr.contains(says) && ended.stderr.contains("hint:"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("Finished"), "nothing is built: {}", ended.stderr);
+    }
+}
+
+#[test]
 fn ignored_tests_are_executed_on_request() {
     selects(&["--run-ignored", "only"], &["reads_a_very_long_novel"]);
     selects(&["--", "--ignored"], &["reads_a_very_long_novel"]);

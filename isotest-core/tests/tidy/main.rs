@@ -30,7 +30,7 @@ const PURE: &[&str] = &[
     "cargo-isotest/src/report/json/",
     "cargo-isotest/src/schedule/events.rs",
     "cargo-isotest/src/schedule/summary.rs",
-    "cargo-isotest/src/select.rs",
+    "cargo-isotest/src/select/",
     "cargo-isotest/src/testcase.rs",
 ];
 

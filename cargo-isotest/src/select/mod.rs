@@ -1,7 +1,10 @@
-//! Selection of tests by name and by `#[ignore]`.
+//! Selection of tests by name, by expression and by `#[ignore]`.
+
+pub(crate) mod filterset;
 
 use crate::cli::RunIgnored;
 use crate::testcase::TestCase;
+use filterset::{Filterset, TestQuery};
 
 /// Selection criteria.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,6 +13,8 @@ pub(crate) struct Selection {
     pub(crate) filters: Vec<String>,
     /// Filters, none of which may match.
     pub(crate) skips: Vec<String>,
+    /// Expressions, one of which must be true if there are any.
+    pub(crate) filtersets: Vec<Filterset>,
     /// Whether filters and skips match whole names rather than parts of names.
     pub(crate) exact: bool,
     /// Selection of ignored tests.
@@ -34,6 +39,11 @@ enum Choice {
 }
 
 impl Selection {
+    /// Returns whether the standard test harness understands all criteria.
+    pub(crate) const fn is_of_harness(&self) -> bool {
+        self.filtersets.is_empty()
+    }
+
     /// Splits tests into selected, filtered out and ignored.
     pub(crate) fn choose(&self, tests: impl IntoIterator<Item = TestCase>) -> Selected {
         let mut selected = Selected::default();
@@ -50,6 +60,10 @@ impl Selection {
     fn choice(&self, test: &TestCase) -> Choice {
         let wanted = self.filters.is_empty() || self.any_fits(&self.filters, &test.name);
         if !wanted || self.any_fits(&self.skips, &test.name) {
+            return Choice::Filtered;
+        }
+        let query = TestQuery::from(test);
+        if !self.filtersets.is_empty() && !self.filtersets.iter().any(|filterset| filterset.matches(&query)) {
             return Choice::Filtered;
         }
         match (self.ignored, test.ignored) {
@@ -98,6 +112,13 @@ mod tests {
     fn a_skip_wins_over_a_filter() {
         let selection = Selection { filters: words(&["m::"]), skips: words(&["b"]), ..Selection::default() };
         check(&selection, &["m::a"], 3, 0);
+    }
+
+    #[test]
+    fn a_filter_and_one_of_the_expressions_must_be_true() {
+        let filtersets = ["test(=m::a)", "test(n)"].map(|text| Filterset::parse(text).unwrap()).to_vec();
+        check(&Selection { filtersets: filtersets.clone(), ..Selection::default() }, &["m::a"], 2, 1);
+        check(&Selection { filtersets, filters: words(&["b", "n"]), ..Selection::default() }, &[], 3, 1);
     }
 
     #[test]

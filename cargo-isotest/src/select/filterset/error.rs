@@ -1,0 +1,166 @@
+//! What is wrong with a filterset, with its place; pure.
+
+use crate::text::sanitize;
+use console::measure_text_width;
+use std::fmt;
+use std::ops::Range;
+
+/// The predicates, as written.
+pub(super) const PREDICATES: [&str; 12] = [
+    "all",
+    "binary",
+    "binary_id",
+    "default",
+    "deps",
+    "group",
+    "kind",
+    "none",
+    "package",
+    "platform",
+    "rdeps",
+    "test",
+];
+
+/// Error of a filterset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FiltersetError {
+    text: String,
+    at: Range<usize>,
+    problem: Problem,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// No predicate, `not` or parenthesis where one must be.
+    NoOperand,
+    /// A word that is no predicate.
+    NoPredicate(String),
+    /// A sign of another language, and what it is here.
+    NoOperator(&'static str, &'static str),
+    /// Neither an operator nor the end.
+    NotTheEnd,
+    /// No `(`.
+    NotOpened,
+    /// No `)`.
+    NotClosed,
+    /// No `/` at the end of a regular expression.
+    RegexNotClosed,
+    /// Nothing to match.
+    NoName,
+    /// A comma that is not escaped.
+    Comma,
+    /// Something in the parentheses of `all()`, `none()` or `default()`.
+    Argument,
+    /// An unknown escape sequence.
+    Escape,
+    /// A regular expression that is none.
+    Regex(String),
+    /// A glob that is none.
+    Glob(String),
+    /// Neither `host` nor `target`.
+    Platform,
+    /// Too many levels.
+    Depth,
+    /// A name that nothing in the project has.
+    NamesNothing(&'static str),
+}
+
+impl FiltersetError {
+    pub(super) fn new(text: &str, at: Range<usize>, problem: Problem) -> Self {
+        Self { text: text.to_owned(), at, problem }
+    }
+
+    /// Returns what to do about it.
+    pub(crate) fn hint(&self) -> String {
+        match &self.problem {
+            Problem::NoOperand | Problem::Depth => {
+                format!("an expression is built of {} with `and`, `or`, `not` and `(..)`", predicates())
+            }
+            Problem::NoPredicate(word) => {
+                let near = PREDICATES.iter().map(|name| (strsim::jaro_winkler(word, name), name));
+                let nearest = near.max_by(|(one, _), (other, _)| one.total_cmp(other));
+                match nearest.filter(|(likeness, _)| 0.8 < *likeness) {
+                    Some((_, name)) => format!("did you mean `{name}(..)`?"),
+                    None => format!("the predicates are {}", predicates()),
+                }
+            }
+            Problem::NoOperator(_, instead) => format!("type `{instead}`"),
+            Problem::NotTheEnd => {
+                "join expressions with `and` (`&`), `or` (`|`, `+`) or `-` (and not)".into()
+            }
+            Problem::NotOpened => "type what to match in parentheses, as in `test(parser)`".into(),
+            Problem::NotClosed => "type `)` here".into(),
+            Problem::RegexNotClosed => {
+                "type `/` after the regular expression, as in `test(/^parser::/)`".into()
+            }
+            Problem::NoName => "name what to match, as in `test(parser)`".into(),
+            Problem::Comma => "type `\\,` for a comma, and `or` between two predicates".into(),
+            Problem::Argument => "leave it empty, as in `all()`".into(),
+            Problem::Escape => {
+                "known are \\n, \\r, \\t, \\\\, \\/, \\), \\, and \\u{..}; type `\\\\` for a backslash".into()
+            }
+            Problem::Regex(_) => {
+                "the syntax is that of the `regex` crate of Rust; `~` matches plain text".into()
+            }
+            Problem::Glob(_) => {
+                "`[*]` matches a star, and `=` or `~` before a name matches plain text".into()
+            }
+            Problem::Platform => "type `platform(host)` or `platform(target)`".into(),
+            Problem::NamesNothing("test group") => {
+                "without test groups in a configuration, there is only `@global`".into()
+            }
+            Problem::NamesNothing(what) => {
+                format!("`cargo isotest list` shows each {what}; `none()` matches no test")
+            }
+        }
+    }
+
+    /// Returns the line with the place, and a line with signs under it.
+    fn excerpt(&self) -> (String, String) {
+        let before = self.text.get(..self.at.start).unwrap_or(&self.text);
+        let begin = before.rfind('\n').map_or(0, |line_end| line_end + 1);
+        let line = self.text.get(begin..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        let width = |text: &str| measure_text_width(&sanitize::word(text));
+        let end = self.at.end.min(begin + line.len());
+        let marked = self.text.get(self.at.start..end).map_or(0, width);
+        let blank = self.text.get(begin..self.at.start).map_or(0, width);
+        (sanitize::word(line), " ".repeat(blank) + &"^".repeat(marked.max(1)))
+    }
+}
+
+pub(super) fn predicates() -> String {
+    PREDICATES.map(|name| format!("`{name}`")).join(", ")
+}
+
+impl fmt::Display for FiltersetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (line, marks) = self.excerpt();
+        write!(f, "invalid filterset: {}\n    {line}\n    {marks}", self.problem)
+    }
+}
+
+impl std::error::Error for FiltersetError {}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoOperand => f.write_str("a predicate is missing"),
+            Self::NoPredicate(word) => write!(f, "unknown predicate `{}`", sanitize::word(word)),
+            Self::NoOperator(found, _) => write!(f, "`{found}` is no operator here"),
+            Self::NotTheEnd => f.write_str("an operator or the end was expected"),
+            Self::NotOpened => f.write_str("`(` is missing"),
+            Self::NotClosed => f.write_str("`)` is missing"),
+            Self::RegexNotClosed => f.write_str("the regular expression has no end"),
+            Self::NoName => f.write_str("the parentheses are empty"),
+            Self::Comma => f.write_str("a predicate takes one argument"),
+            Self::Argument => f.write_str("this predicate takes no argument"),
+            Self::Escape => f.write_str("unknown escape sequence"),
+            Self::Regex(why) => write!(f, "invalid regular expression ({why})"),
+            Self::Glob(why) => write!(f, "invalid glob ({why})"),
+            Self::Platform => f.write_str("unknown platform"),
+            Self::Depth => f.write_str("too many levels of parentheses or `not`"),
+            Self::NamesNothing(what) => write!(f, "this matches no {what} of the project"),
+        }
+    }
+}
