@@ -113,12 +113,16 @@ impl Run<'_> {
 
     fn reporters(&self) -> Result<Reporters, Error> {
         let cargo = &self.settings.cargo.output;
-        Reporters::open(ReportSettings {
-            format: self.settings.message_format.value,
-            color: self.settings.color.value,
-            verbose: cargo.verbose > 0,
-            no_capture: !self.settings.execution.capture.value,
-        })
+        let files = self.settings.reports.iter().map(|file| &file.value);
+        Reporters::open(
+            files,
+            ReportSettings {
+                format: self.settings.message_format.value,
+                color: self.settings.color.value,
+                verbose: cargo.verbose > 0,
+                no_capture: !self.settings.execution.capture.value,
+            },
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 use super::cargo::{CargoArgs, ManifestArgs, PlaceArgs};
 use super::execution::{CaptureArgs, ExecutionArgs, JobArgs, LeakArgs, ListingArgs, TimeoutArgs};
 use super::limits::LimitArgs;
-use super::report::{ColorArgs, FormatArgs, OutputArgs, QuietArgs};
+use super::report::{ColorArgs, FileArgs, FormatArgs, OutputArgs, QuietArgs};
 use super::sandbox::{PolicyArgs, SandboxArgs, UpdateArgs, ViewArgs};
 use super::selection::{NameArgs, SelectionArgs};
 use clap::Args;
@@ -25,6 +25,8 @@ pub(crate) struct Flags {
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
     #[command(flatten)]
     pub(crate) cargo: CargoArgs,
 }

@@ -20,7 +20,7 @@ pub(crate) use flags::Flags;
 pub(crate) use libtest::{LibtestWords, UnknownWord};
 pub(crate) use limits::{LimitArgs, Processors, RlimitWords};
 pub(crate) use ps::PsArgs;
-pub(crate) use report::MessageFormat;
+pub(crate) use report::{FileFormat, MessageFormat, ReportFile};
 pub(crate) use root::{RootKind, RootPath, RootWord};
 pub(crate) use sandbox::{Network, PolicyArgs, SandboxArgs};
 pub(crate) use selection::{RunIgnored, SelectionArgs, Words};

@@ -1,6 +1,75 @@
 //! Flags of the heading "Report".
 
-use clap::{ArgAction, Args, ColorChoice, ValueEnum};
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, Args, ColorChoice, Command, ValueEnum};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+/// The `--report` flag.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Report")]
+pub(crate) struct FileArgs {
+    /// Also write the results to FILE when the run has ended, as junit, ctrf, json or markdown
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = ReportFileParser)]
+    pub(crate) report: Vec<ReportFile>,
+}
+
+/// A file of results.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReportFile {
+    /// What it holds.
+    pub(crate) format: FileFormat,
+    /// Where it is.
+    pub(crate) path: PathBuf,
+}
+
+/// Format of a file of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FileFormat {
+    /// JUnit XML
+    Junit,
+    /// Common Test Report Format
+    Ctrf,
+    /// One JSON object per line
+    Json,
+    /// A summary for humans
+    Markdown,
+}
+
+/// Parser of `FORMAT=FILE`.
+#[derive(Debug, Clone, Copy)]
+struct ReportFileParser;
+
+impl TypedValueParser for ReportFileParser {
+    type Value = ReportFile;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        _: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<ReportFile, clap::Error> {
+        let bytes = value.as_bytes();
+        let split = bytes.iter().position(|&byte| byte == b'=').map(|at| (&bytes[..at], &bytes[at + 1..]));
+        let named = split.filter(|(_, path)| !path.is_empty());
+        let read = named.and_then(|(format, path)| {
+            let format = FileFormat::from_str(std::str::from_utf8(format).ok()?, false).ok()?;
+            Some(ReportFile { format, path: OsStr::from_bytes(path).into() })
+        });
+        read.ok_or_else(|| {
+            let formats: Vec<_> = FileFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
+            let formats: Vec<_> = formats.iter().map(clap::builder::PossibleValue::get_name).collect();
+            let why = format!(
+                "`--report {}` is not FORMAT=FILE, with one of the formats {}: for example, `--report junit=junit.xml`",
+                value.to_string_lossy(),
+                formats.join(", ")
+            );
+            command.clone().error(ErrorKind::ValueValidation, why)
+        })
+    }
+}
 
 /// The `--message-format` flag.
 #[derive(Debug, Default, Args)]

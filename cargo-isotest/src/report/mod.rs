@@ -1,17 +1,24 @@
 //! Events become text: one file per format, and the choice of where each format goes.
 
+mod account;
+mod cause;
+mod ctrf;
+mod document;
 pub(crate) mod human;
 mod json;
+mod junit;
+mod markdown;
 mod target;
 
 pub(crate) use human::{Words, after_command, before_command, before_shell, gap, title};
 pub(crate) use json::command as command_as_json;
 pub(crate) use target::Target;
 
-use crate::cli::MessageFormat;
+use crate::cli::{FileFormat, MessageFormat, ReportFile};
 use crate::error::Error;
 use crate::schedule::events::{Event, Reporter};
 use anstream::ColorChoice;
+use document::Document;
 use human::{Bar, Human, HumanSettings, Screen};
 use json::Json;
 use std::io::{self, Write};
@@ -41,8 +48,24 @@ impl Reporters {
     ///
     /// # Errors
     /// When a target cannot be.
-    pub(crate) fn open(settings: ReportSettings) -> Result<Self, Error> {
+    pub(crate) fn open<'a>(
+        files: impl IntoIterator<Item = &'a ReportFile>,
+        settings: ReportSettings,
+    ) -> Result<Self, Error> {
         let mut reporters = Self::default();
+        for ReportFile { format, path } in files {
+            let target = Target::File(path.clone());
+            let writer = target.open()?;
+            let reporter: Box<dyn Reporter> = match format {
+                FileFormat::Json => Box::new(Json::new(writer)),
+                FileFormat::Junit => Box::new(Document::new(writer, junit::document)),
+                FileFormat::Ctrf => Box::new(Document::new(writer, ctrf::document)),
+                FileFormat::Markdown => {
+                    Box::new(Document::new(writer, |account| Ok(markdown::document(account))))
+                }
+            };
+            reporters.outlets.push(Outlet { reporter, target });
+        }
         for (format, target) in outlets(settings.format) {
             let writer = target.open()?;
             let reporter: Box<dyn Reporter> = match format {

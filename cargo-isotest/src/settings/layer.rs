@@ -3,7 +3,7 @@
 use super::error::SettingsError;
 use super::setting::Setting;
 use super::test::TestLayer;
-use crate::cli::{MessageFormat, RootWord, RunIgnored};
+use crate::cli::{MessageFormat, ReportFile, RootWord, RunIgnored};
 use crate::select::filterset::Filterset;
 use anstream::ColorChoice;
 use isotest_core::policy::{Capability, Level};
@@ -32,6 +32,7 @@ pub(super) struct Layer {
     pub(super) test: TestLayer,
     pub(super) levels: Vec<Setting<(Capability, Level)>>,
     pub(super) message_format: Option<Setting<MessageFormat>>,
+    pub(super) reports: Vec<Setting<ReportFile>>,
     pub(super) color: Option<Setting<ColorChoice>>,
 }
 
@@ -64,6 +65,7 @@ impl Layer {
             test: self.test.or(lower.test),
             levels: [self.levels, levels].concat(),
             message_format: self.message_format.or(lower.message_format),
+            reports: [self.reports, lower.reports].concat(),
             color: self.color.or(lower.color),
         }
     }

@@ -20,7 +20,7 @@ pub(crate) use test::TestSettings;
 
 use crate::cli::{
     CargoArgs, Cli, ClosureArgs, Command as Typed, ExecArgs, ExplainArgs, LibtestWords, MessageFormat,
-    Network, PsArgs, RootWord, RunIgnored, ShellArgs, Words,
+    Network, PsArgs, ReportFile, RootWord, RunIgnored, ShellArgs, Words,
 };
 use crate::invocation::Invocation;
 use crate::select::Selection;
@@ -56,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) test: TestSettings,
     /// The format of standard output.
     pub(crate) message_format: Setting<MessageFormat>,
+    /// The files that results are written to besides.
+    pub(crate) reports: Vec<Setting<ReportFile>>,
     /// Whether to use colour; undecided, the streams are asked.
     pub(crate) color: Setting<ColorChoice>,
 }
@@ -219,6 +221,7 @@ impl Settings {
             sandbox,
             test,
             message_format: or(layer.message_format, MessageFormat::default()),
+            reports: layer.reports,
             color: or(layer.color, ColorChoice::Auto),
         })
     }

@@ -6,7 +6,9 @@ use super::limits::LimitSettings;
 use super::paths;
 use super::setting::{Origin, Setting};
 use super::test::TestLayer;
-use crate::cli::{ExecutionArgs, Flags, LibtestWords, PolicyArgs, RunIgnored, SandboxArgs, SelectionArgs};
+use crate::cli::{
+    ExecutionArgs, Flags, LibtestWords, PolicyArgs, ReportFile, RunIgnored, SandboxArgs, SelectionArgs,
+};
 use crate::invocation::Invocation;
 use crate::select::filterset::Filterset;
 use anstream::ColorChoice;
@@ -19,7 +21,7 @@ pub(super) fn flags(
     filters: Vec<String>,
     invocation: &Invocation,
 ) -> Result<Layer, SettingsError> {
-    let Flags { selection, execution, sandbox, updates, limits, policy, format, cargo } = flags;
+    let Flags { selection, execution, sandbox, updates, limits, policy, format, files, cargo } = flags;
     let SelectionArgs { names, filtersets, run_ignored } = selection;
     let filtersets = filtersets.expressions.iter().map(|text| Filterset::parse(text));
     let color = cargo.output.color.color.map(|color| match color {
@@ -37,10 +39,15 @@ pub(super) fn flags(
         test: TestLayer { limits: LimitSettings::typed(limits)?, ..TestLayer::default() },
         levels: levels(&policy)?,
         message_format: format.message_format.map(|format| Setting::flag("--message-format", format)),
+        reports: files.report.into_iter().map(|file| report(file, invocation)).collect(),
         color: color.map(|color| Setting::flag("--color", color)),
         ..Layer::default()
     };
     sandboxed(sandbox, executed(&execution, said), invocation)
+}
+
+fn report(ReportFile { format, path }: ReportFile, invocation: &Invocation) -> Setting<ReportFile> {
+    Setting::flag("--report", ReportFile { format, path: invocation.absolute(&path) })
 }
 
 fn executed(typed: &ExecutionArgs, said: Layer) -> Layer {

@@ -9,6 +9,7 @@ use crate::settings::TestSettings;
 use crate::values::FlakyResult;
 use isotest_core::outcome::Outcome;
 use isotest_core::step::StepError;
+use serde::{Deserialize, Serialize};
 
 /// The verdict on one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,7 +200,8 @@ impl Kind {
 }
 
 /// Effect of a verdict on the run, the gravest last.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Effect {
     /// The run can still pass.
     #[default]

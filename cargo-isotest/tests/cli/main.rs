@@ -34,6 +34,7 @@ mod projects;
 mod ps;
 mod refused;
 mod registry;
+mod report_files;
 mod retries;
 mod roots;
 mod selection;

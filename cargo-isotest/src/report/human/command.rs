@@ -1,7 +1,8 @@
 //! A command that is no test as text: what its sandbox lacks before it, its end and its figures after it; pure.
 
-use super::line::{consequences, duration, figures, indented, out_of_memory};
+use super::line::{consequences, duration, figures, indented};
 use super::opening::shortcomings;
+use crate::report::cause::out_of_memory;
 use crate::text::sanitize::word;
 use crate::text::style::{BAD, DIM, GOOD, HEAD, WARN, headed};
 use crate::text::units::signal;

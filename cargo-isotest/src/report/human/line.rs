@@ -1,6 +1,7 @@
 //! One attempt as text: its line, what else is to be said about it, and what it printed; pure.
 
 use super::autopsy;
+use crate::report::cause::cause;
 use crate::schedule::queue::Nth;
 use crate::testcase::TestCase;
 use crate::text::captured::captured;
@@ -10,7 +11,7 @@ use crate::text::units::{cpu, marked, memory, plural, round_memory, signal};
 use crate::verdict::{Effect, Kind, Verdict};
 use anstyle::Style;
 use isotest_core::metric::{Metric, Text, Unit};
-use isotest_core::outcome::{Ending, Exit, LeftProcess};
+use isotest_core::outcome::{Ending, LeftProcess};
 use isotest_core::policy::Capability;
 use isotest_core::record::{Captured, Record};
 use isotest_core::usage::{Source, Usage};
@@ -173,30 +174,6 @@ fn in_unit(unit: Unit, value: u64) -> String {
     }
 }
 
-/// What the status word does not say.
-fn cause(verdict: &Verdict, record: &Record) -> Option<String> {
-    match (verdict, record.ending.as_ref().map(|ending| ending.exit)) {
-        (Verdict::NotIsolated(error), _) => Some(format!("no verdict: {}", word(&error.to_string()))),
-        // 101 is how a panicking harness ends.
-        (Verdict::Failed { code }, _) if *code != 101 => Some(format!("it exited with status {code}")),
-        (Verdict::Signaled { .. }, Some(Exit::Stopped(number))) => {
-            Some(format!("{} stopped it, and nothing was left that could have continued it", signal(number)))
-        }
-        (Verdict::TimedOut, _) => Some("its time ran out, and it was killed".to_owned()),
-        (Verdict::OomKilled, _) => Some(out_of_memory(&record.usage)),
-        (Verdict::Flaky { .. }, _) => Some("it passed after it had failed".to_owned()),
-        (Verdict::Passed | Verdict::Failed { .. } | Verdict::Signaled { .. } | Verdict::Leaked { .. }, _) => {
-            None
-        }
-    }
-}
-
-pub(super) fn out_of_memory(usage: &Usage) -> String {
-    let kills = usage.oom.map_or(0, |oom| usize::try_from(oom.value.kills).unwrap_or(usize::MAX));
-    let killed = if kills == 1 { "1 process".to_owned() } else { format!("{kills} processes") };
-    format!("it reached its memory limit, and the kernel killed {killed}")
-}
-
 fn left_running(left: &[LeftProcess]) -> Option<String> {
     let name = |left: &LeftProcess| format!("{} (pid {})", word(&left.command), left.pid);
     let mut named: Vec<_> = left.iter().take(SHOWN_PROCESSES).map(name).collect();
@@ -238,7 +215,7 @@ mod tests {
     use super::*;
     use crate::testing::builders;
     use crate::verdict::{Rules, Testimony, judge};
-    use isotest_core::outcome::Outcome;
+    use isotest_core::outcome::{Exit, Outcome};
     use isotest_core::usage::{Cpu, Oom, Reading};
     use snapbox::{assert_data_eq, str};
 

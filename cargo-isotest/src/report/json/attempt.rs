@@ -1,11 +1,12 @@
 //! The `attempt-finished` and `process-finished` objects.
 
 use super::schema::microseconds;
-use crate::schedule::queue::Nth;
+use crate::report::cause::cause;
+use crate::schedule::queue::{Launch, Nth};
 use crate::testcase::TestCase;
 use crate::text::captured::captured;
 use crate::text::units::signal;
-use crate::verdict::{Kind, Verdict};
+use crate::verdict::{Effect, Kind, Verdict};
 use isotest_core::metric::METRICS;
 use isotest_core::outcome::{Ending, Exit, LeftProcess};
 use isotest_core::record::{Autopsy, Record};
@@ -18,25 +19,28 @@ pub(super) struct AttemptFinished<'a> {
     binary_id: &'a str,
     name: &'a str,
     #[serde(flatten)]
-    place: Place,
+    launched: Launched,
     #[serde(flatten)]
     facts: Facts<'a>,
     #[serde(flatten)]
     output: Option<Output>,
 }
 
-/// Which of the attempts at a test it is.
-#[derive(Clone, Copy, Serialize)]
-pub(super) struct Place {
+/// Which attempt at its test it was, where and when.
+#[derive(Serialize)]
+pub(super) struct Launched {
     attempt: u32,
     attempts: u32,
     is_last: bool,
+    slot: usize,
+    start_us: u64,
 }
 
-impl Place {
-    /// Attempt number so much of at most so many, and whether no other will be made.
-    pub(super) const fn new(Nth { number, total }: Nth, is_last: bool) -> Self {
-        Self { attempt: number, attempts: total, is_last }
+impl Launched {
+    /// Of an attempt that started so many microseconds after the run.
+    pub(super) const fn new(launch: Launch, start_us: u64, is_last: bool) -> Self {
+        let Nth { number, total } = launch.attempt.nth;
+        Self { attempt: number, attempts: total, is_last, slot: launch.slot, start_us }
     }
 }
 
@@ -66,8 +70,10 @@ impl<'a> ProcessFinished<'a> {
 #[derive(Serialize)]
 pub(super) struct Facts<'a> {
     outcome: &'static str,
+    effect: Effect,
     exit_code: Option<i32>,
     signal: Option<String>,
+    cause: Option<String>,
     wall_us: Option<u64>,
     usage: UsageFields<'a>,
     leaked: Option<Vec<Leaked<'a>>>,
@@ -84,11 +90,11 @@ pub(super) struct Facts<'a> {
 }
 
 impl<'a> AttemptFinished<'a> {
-    pub(super) fn new(test: &'a TestCase, place: Place, verdict: &Verdict, record: &'a Record) -> Self {
+    pub(super) fn new(test: &'a TestCase, launched: Launched, verdict: &Verdict, record: &'a Record) -> Self {
         Self {
             binary_id: &test.binary.id,
             name: &test.name,
-            place,
+            launched,
             facts: Facts::new(verdict, record),
             output: (verdict.kind() != Kind::Passed).then(|| Output::new(record)),
         }
@@ -101,8 +107,10 @@ impl<'a> Facts<'a> {
         let exit = ending.map(|ending| ending.exit);
         Self {
             outcome: verdict.kind().as_str(),
+            effect: verdict.effect(),
             exit_code: exit.and_then(exit_code),
             signal: exit.and_then(signal_name),
+            cause: cause(verdict, record),
             wall_us: ending.map(|ending| microseconds(ending.wall)),
             usage: UsageFields(&record.usage),
             leaked: ending.map(|ending| ending.left_running.iter().map(Leaked::new).collect()),
@@ -216,16 +224,18 @@ mod tests {
     use serde_json::{Value, json, to_value};
     use snapbox::{IntoData, assert_data_eq};
 
+    fn launched() -> Launched {
+        Launched::new(builders::launch(), 1500, true)
+    }
+
     fn json(record: &Record) -> Value {
         let test = builders::test("tour::parser", "mod::test");
-        to_value(AttemptFinished::new(&test, Place::new(Nth::ONLY, true), &builders::verdict(record), record))
-            .unwrap()
+        to_value(AttemptFinished::new(&test, launched(), &builders::verdict(record), record)).unwrap()
     }
 
     fn text(record: &Record) -> String {
         let test = builders::test("tour", "fails");
-        let finished =
-            AttemptFinished::new(&test, Place::new(Nth::ONLY, true), &builders::verdict(record), record);
+        let finished = AttemptFinished::new(&test, launched(), &builders::verdict(record), record);
         serde_json::to_string_pretty(&finished).unwrap()
     }
 
@@ -235,9 +245,13 @@ mod tests {
   "attempt": 1,
   "attempts": 1,
   "is_last": true,
+  "slot": 0,
+  "start_us": 1500,
   "outcome": "failed",
+  "effect": "fails",
   "exit_code": 101,
   "signal": null,
+  "cause": null,
   "wall_us": 4321,
   "usage": {
     "memory_peak_bytes": 734003,

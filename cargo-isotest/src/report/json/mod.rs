@@ -11,33 +11,61 @@ use crate::schedule::summary::{Cancellation, Summary};
 use crate::testcase::TestCase;
 use crate::text::units::signal;
 use crate::verdict::{Counts, Kind};
-use attempt::{AttemptFinished, Place, ProcessFinished};
+use attempt::{AttemptFinished, Launched, ProcessFinished};
 use isotest_core::policy::{Capability, State};
 use schema::{SCHEMA, microseconds};
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::io::{self, Write};
+use std::time::{Instant, SystemTime};
 
 /// Writes JSON lines.
 pub(super) struct Json {
     writer: Box<dyn Write + Send>,
+    clock: Clock,
 }
 
 impl Json {
     pub(super) fn new(writer: Box<dyn Write + Send>) -> Self {
-        Self { writer }
+        Self { writer, clock: Clock::started() }
     }
 }
 
 impl Reporter for Json {
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
-        let Some(line) = Line::from_event(event) else {
+        let Some(mut line) = line(event, &self.clock)? else {
             return Ok(());
         };
-        let mut bytes = serde_json::to_vec(&line)?;
-        bytes.push(b'\n');
-        self.writer.write_all(&bytes)?;
+        line.push('\n');
+        self.writer.write_all(line.as_bytes())?;
         self.writer.flush()
     }
+}
+
+/// When a run began, by the clock on the wall and by one that is never set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    at: SystemTime,
+    from: Instant,
+}
+
+impl Clock {
+    /// Starts now.
+    pub(super) fn started() -> Self {
+        Self { at: SystemTime::now(), from: Instant::now() }
+    }
+
+    fn microseconds_to(&self, moment: Instant) -> u64 {
+        microseconds(moment.saturating_duration_since(self.from))
+    }
+}
+
+/// The line of an event without its end; `None` for events that have none.
+///
+/// # Errors
+/// None that could be provoked; serde has its own opinion of that.
+pub(super) fn line(event: &Event<'_>, clock: &Clock) -> serde_json::Result<Option<String>> {
+    Line::from_event(event, clock).map(|line| serde_json::to_string(&line)).transpose()
 }
 
 #[derive(Serialize)]
@@ -50,11 +78,16 @@ enum Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn from_event(event: &Event<'a>) -> Option<Self> {
+    fn from_event(event: &Event<'a>, clock: &Clock) -> Option<Self> {
         match *event {
-            Event::RunStarted { isolation, tests, jobs, doctests_not_run, whole_binaries, .. } => {
+            Event::RunStarted { isolation, binaries, tests, jobs, doctests_not_run, whole_binaries } => {
+                let run = binaries.first().map(|binary| &binary.run);
                 Some(Self::RunStarted(RunStarted {
                     schema: SCHEMA,
+                    version: env!("CARGO_PKG_VERSION"),
+                    run_id: run.map(|run| run.id.as_str()),
+                    workspace: run.map(|run| run.workspace.to_string_lossy()),
+                    started_at: humantime::format_rfc3339_millis(clock.at).to_string(),
                     isolation: States(&isolation.states),
                     cgroup_layout: isolation.cgroup_layout,
                     jobs,
@@ -65,8 +98,8 @@ impl<'a> Line<'a> {
                 }))
             }
             Event::AttemptFinished { test, launch, is_last, verdict, record } => {
-                let place = Place::new(launch.attempt.nth, is_last);
-                Some(Self::AttemptFinished(Box::new(AttemptFinished::new(test, place, verdict, record))))
+                let launched = Launched::new(launch, clock.microseconds_to(launch.at), is_last);
+                Some(Self::AttemptFinished(Box::new(AttemptFinished::new(test, launched, verdict, record))))
             }
             Event::ProcessFinished { process, tests, verdict, record, .. } => {
                 Some(Self::ProcessFinished(Box::new(ProcessFinished::new(process, tests, verdict, record))))
@@ -80,6 +113,10 @@ impl<'a> Line<'a> {
 #[derive(Serialize)]
 struct RunStarted<'a> {
     schema: u32,
+    version: &'static str,
+    run_id: Option<&'a str>,
+    workspace: Option<Cow<'a, str>>,
+    started_at: String,
     isolation: States<'a>,
     cgroup_layout: Option<&'static str>,
     jobs: usize,
@@ -218,7 +255,8 @@ mod tests {
     use std::time::Duration;
 
     fn line(event: &Event<'_>) -> String {
-        serde_json::to_string(&Line::from_event(event).unwrap()).unwrap()
+        let clock = Clock { at: SystemTime::UNIX_EPOCH, from: Instant::now() };
+        super::line(event, &clock).unwrap().unwrap()
     }
 
     #[test]
@@ -226,16 +264,18 @@ mod tests {
         let isolation = builders::isolation();
         let text = line(&Event::RunStarted {
             isolation: &isolation,
-            binaries: &[],
+            binaries: &[builders::binary("tour")],
             tests: 41,
             jobs: 2,
             doctests_not_run: &["tour".to_owned()],
             whole_binaries: &[WholeBinary { id: "tour::custom".to_owned(), reason: WholeReason::Silent }],
         });
-        let head = r#"{"type":"run-started","schema":1,"isolation":{"user":{"state":"in-force"},"pid":{"#;
+        let version = env!("CARGO_PKG_VERSION");
+        let run = r#""run_id":"","workspace":"","started_at":"1970-01-01T00:00:00.000Z","isolation":{"user":{"state":"in-force"},"pid":{"#;
+        let head = format!(r#"{{"type":"run-started","schema":1,"version":"{version}",{run}"#);
         let io = r#""io":{"state":"missing","reason":"no io controller"},"pressure":{"state":"off"},"disk":{"state":"in-force"}}"#;
         let tail = r#","cgroup_layout":"v1","jobs":2,"tests":41,"doctests_not_run":["tour"],"#;
-        assert!(text.starts_with(head), "{text}");
+        assert!(text.starts_with(&head), "{text}");
         assert!(text.contains(&format!("{io}{tail}")), "{text}");
         let end = r#""whole_binaries":["tour::custom"],"remarks":["`/home/a/nfs` is read-only"]}"#;
         assert!(text.ends_with(end), "{text}");

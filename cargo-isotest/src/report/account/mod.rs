@@ -1,0 +1,340 @@
+//! What the JSON lines of a run say, kept to its end. Files of results are made from it, so that they are the same whether
+//! they are written by the run or made from its lines later. Pure.
+
+mod place;
+mod words;
+
+pub(super) use place::Place;
+
+use crate::verdict::Effect;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+
+/// What a run's lines have said so far.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    /// How it started.
+    pub(super) started: Option<Started>,
+    /// The tests of which an attempt has ended, in the order in which the first did.
+    pub(super) tests: Vec<Test>,
+    /// The processes that executed several tests.
+    pub(super) processes: Vec<Process>,
+    /// How it ended.
+    pub(super) finished: Option<Finished>,
+    by_name: HashMap<(String, String), usize>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+enum Line {
+    RunStarted(Started),
+    AttemptFinished(Box<AttemptLine>),
+    ProcessFinished(Box<Process>),
+    RunFinished(Box<Finished>),
+    /// Later versions may tell of more.
+    #[serde(other)]
+    Unknown,
+}
+
+/// The start of a run.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Started {
+    /// The version of the program.
+    pub(super) version: Option<String>,
+    /// The UUID of the run.
+    pub(super) run_id: Option<String>,
+    /// The directory of the workspace.
+    pub(super) workspace: Option<String>,
+    /// When, as RFC 3339 writes it.
+    #[serde(rename = "started_at")]
+    pub(super) at: Option<String>,
+    /// How many tests were to be executed.
+    pub(super) tests: usize,
+}
+
+#[derive(Debug, Deserialize)]
+struct AttemptLine {
+    binary_id: String,
+    name: String,
+    #[serde(flatten)]
+    attempt: Attempt,
+}
+
+/// A test, and the attempts at it in the order in which they ended.
+#[derive(Debug)]
+pub(super) struct Test {
+    /// Its binary.
+    pub(super) binary_id: String,
+    /// Its name.
+    pub(super) name: String,
+    /// The attempts before the last.
+    pub(super) earlier: Vec<Attempt>,
+    /// The one whose verdict is the test's.
+    pub(super) last: Attempt,
+}
+
+/// An attempt at a test.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Attempt {
+    /// Which it was, counted from 1.
+    #[serde(rename = "attempt")]
+    pub(super) number: u32,
+    /// When it started, counted from the start of the run.
+    pub(super) start_us: u64,
+    /// What came of it.
+    #[serde(flatten)]
+    pub(super) facts: Facts,
+}
+
+/// A process that executed several tests.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Process {
+    /// Its binary.
+    pub(super) binary_id: String,
+    /// How many.
+    pub(super) tests: usize,
+    /// What came of it.
+    #[serde(flatten)]
+    pub(super) facts: Facts,
+}
+
+/// What came of an attempt or a process.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Facts {
+    /// The kind of the verdict.
+    pub(super) outcome: String,
+    /// Its effect on the run.
+    pub(super) effect: Effect,
+    /// The signal that ended it.
+    pub(super) signal: Option<String>,
+    /// Why the verdict is what it is.
+    pub(super) cause: Option<String>,
+    /// How long it took.
+    pub(super) wall_us: Option<u64>,
+    /// Each figure and its source by the names of the format.
+    pub(super) usage: Map<String, Value>,
+    /// The processes that it left running.
+    pub(super) leaked: Option<Vec<Leaked>>,
+    /// Why its figures are not to be trusted.
+    pub(super) suspect: Option<String>,
+    /// What else is to be said.
+    #[serde(default)]
+    pub(super) remarks: Vec<String>,
+    /// What it wrote, if it did not pass.
+    #[serde(default)]
+    pub(super) stdout: String,
+    /// What it wrote there, if it did not pass.
+    #[serde(default)]
+    pub(super) stderr: String,
+}
+
+/// A process that was left running.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Leaked {
+    /// Its command.
+    pub(super) command: String,
+}
+
+/// The end of a run.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Finished {
+    /// How many tests were left out because they are ignored, and how many came to each verdict.
+    pub(super) counts: Map<String, Value>,
+    /// The tests that were killed with the run.
+    pub(super) interrupted: Vec<Name>,
+    /// How many tests were never started.
+    pub(super) not_run: usize,
+    /// How long it took.
+    pub(super) wall_us: u64,
+    /// The processor time of all attempts.
+    pub(super) cpu_us: Option<u64>,
+    /// Why it ended early, if it did.
+    pub(super) cancelled: Option<Cancelled>,
+}
+
+/// The name of a test.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Name {
+    /// Its binary.
+    pub(super) binary_id: String,
+    /// Its own name.
+    pub(super) name: String,
+}
+
+/// Why a run ended early.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+pub(super) enum Cancelled {
+    /// It was sent this signal.
+    Signal {
+        /// Its name.
+        signal: String,
+    },
+    /// A test failed.
+    FailFast,
+}
+
+impl Account {
+    /// Takes a line into account.
+    ///
+    /// # Errors
+    /// When it is no line of the format.
+    pub(super) fn add(&mut self, line: &str) -> serde_json::Result<()> {
+        match serde_json::from_str(line)? {
+            Line::RunStarted(started) => self.started = Some(started),
+            Line::AttemptFinished(line) => self.attempt(*line),
+            Line::ProcessFinished(process) => self.processes.push(*process),
+            Line::RunFinished(finished) => self.finished = Some(*finished),
+            Line::Unknown => {}
+        }
+        Ok(())
+    }
+
+    fn attempt(&mut self, AttemptLine { binary_id, name, attempt }: AttemptLine) {
+        let next = self.tests.len();
+        let index = *self.by_name.entry((binary_id.clone(), name.clone())).or_insert(next);
+        if let Some(test) = self.tests.get_mut(index) {
+            test.earlier.push(std::mem::replace(&mut test.last, attempt));
+        } else {
+            self.tests.push(Test { binary_id, name, earlier: Vec::new(), last: attempt });
+        }
+    }
+
+    /// The tests whose verdict has this effect.
+    pub(super) fn with(&self, effect: Effect) -> impl Iterator<Item = &Test> {
+        self.tests.iter().filter(move |test| test.last.facts.effect == effect)
+    }
+
+    /// The tests that did not pass, what must be looked at first before the rest.
+    pub(super) fn failures(&self) -> Vec<&Test> {
+        let mut failures: Vec<_> =
+            self.tests.iter().filter(|test| test.last.facts.effect != Effect::Passes).collect();
+        failures.sort_by_key(|test| match (test.last.facts.effect, test.last.facts.outcome.as_str()) {
+            (Effect::Undecided, _) => 0,
+            (_, "oom-killed") => 1,
+            (_, "over-budget") => 2,
+            _ => 3,
+        });
+        failures
+    }
+
+    /// How many tests passed, but not at once.
+    pub(super) fn flaky(&self) -> usize {
+        self.tests.iter().filter(|test| test.is_flaky()).count()
+    }
+
+    /// How many tests were left out because they are ignored.
+    pub(super) fn skipped(&self) -> u64 {
+        let counts = self.finished.as_ref().map(|finished| &finished.counts);
+        counts.and_then(|counts| counts.get("skipped")).and_then(Value::as_u64).unwrap_or(0)
+    }
+
+    /// The processes that failed although none of their tests did.
+    pub(super) fn unexplained(&self) -> impl Iterator<Item = &Process> {
+        let is_explained = |process: &Process| {
+            let of_it = |test: &&Test| test.binary_id == process.binary_id;
+            self.tests.iter().filter(of_it).any(|test| test.last.facts.effect != Effect::Passes)
+        };
+        self.processes
+            .iter()
+            .filter(move |process| process.facts.effect != Effect::Passes && !is_explained(process))
+    }
+
+    /// What is missing of the run, if something is.
+    pub(super) fn gap(&self) -> Option<String> {
+        let Some(finished) = &self.finished else {
+            let expected = self.started.as_ref().map_or(0, |started| started.tests);
+            let missing = expected.saturating_sub(self.tests.len());
+            return Some(format!(
+                "the end of the run is missing: {missing} of {expected} tests have no result"
+            ));
+        };
+        let missing = finished.not_run + finished.interrupted.len();
+        let by = match &finished.cancelled {
+            Some(Cancelled::Signal { signal }) => format!("{signal} ended the run"),
+            Some(Cancelled::FailFast) => "the run ended at the first failure".to_owned(),
+            None if missing > 0 => "the run ended early".to_owned(),
+            None => return None,
+        };
+        let not_run = finished.not_run;
+        let killed = finished.interrupted.len();
+        Some(format!("{by}: {not_run} tests were not executed, {killed} were killed with it"))
+    }
+}
+
+impl Test {
+    /// Whether it passed, but not at once.
+    pub(super) fn is_flaky(&self) -> bool {
+        self.last.facts.outcome == "flaky"
+    }
+
+    /// How it is named in text.
+    pub(super) fn title(&self) -> String {
+        format!("{} {}", self.binary_id, self.name)
+    }
+}
+
+impl Facts {
+    /// A figure by its name in the format; `None` if it was not measured.
+    pub(super) fn figure(&self, key: &str) -> Option<u64> {
+        self.usage.get(key).and_then(Value::as_u64)
+    }
+
+    /// The processor time in microseconds.
+    pub(super) fn cpu_us(&self) -> Option<u64> {
+        Some(self.figure("cpu_user_us")? + self.figure("cpu_system_us")?)
+    }
+
+    fn is(&self, key: &str) -> bool {
+        self.usage.get(key).and_then(Value::as_bool).unwrap_or(false)
+    }
+}
+
+/// Builders of accounts.
+#[cfg(test)]
+pub(super) mod testing {
+    use super::Account;
+    use serde_json::{Value, json};
+
+    /// The line of an attempt that was measured, but for what `facts` say.
+    pub(crate) fn attempt(binary_id: &str, name: &str, effect: &str, facts: &Value) -> Value {
+        let outcome = match effect {
+            "passes" => "passed",
+            _ => "failed",
+        };
+        let mut line = json!({
+            "type": "attempt-finished", "binary_id": binary_id, "name": name, "attempt": 1, "start_us": 1500,
+            "outcome": outcome, "effect": effect, "signal": null, "cause": null, "wall_us": 4321, "leaked": [],
+            "usage": {"memory_peak_bytes": 734_003, "cpu_user_us": 1500, "cpu_system_us": 700, "pids_peak": 1},
+        });
+        for (key, value) in facts.as_object().unwrap() {
+            line[key] = value.clone();
+        }
+        line
+    }
+
+    /// The account of a run of three tests that ends before these lines do.
+    pub(crate) fn unfinished(lines: &[Value]) -> Account {
+        let started = json!({
+            "type": "run-started", "schema": 1, "version": "0.1.0", "tests": 3, "workspace": "/home/a/w",
+            "run_id": "5f2b1cf0-0000-4000-8000-000000000001", "started_at": "2026-01-02T03:04:05.000Z",
+        });
+        let mut account = Account::default();
+        for line in [&started].into_iter().chain(lines) {
+            account.add(&line.to_string()).unwrap();
+        }
+        account
+    }
+
+    /// The account of a whole run.
+    pub(crate) fn account(lines: &[Value]) -> Account {
+        let mut account = unfinished(lines);
+        let finished = json!({
+            "type": "run-finished", "counts": {"skipped": 2}, "interrupted": [], "not_run": 0, "wall_us": 1_200_000,
+            "cpu_us": 13_200, "cancelled": null,
+        });
+        account.add(&finished.to_string()).unwrap();
+        account
+    }
+}

@@ -1,0 +1,189 @@
+//! An attempt in words for people, as files of results carry them; pure.
+
+use super::place::Place;
+use super::{Account, Facts, Test};
+use crate::text::sanitize::{block, word};
+use crate::text::units::{cpu, marked, memory, plural};
+use crate::verdict::Effect;
+use std::time::Duration;
+
+impl Facts {
+    /// The word for the verdict, as it stands at the head of a line.
+    pub(crate) fn status(&self) -> String {
+        match (self.outcome.as_str(), self.effect) {
+            ("passed", _) => "PASS".to_owned(),
+            ("failed", _) => "FAIL".to_owned(),
+            ("signaled", _) => word(self.signal.as_deref().unwrap_or("SIGNAL")),
+            ("timed-out", _) => "TIMEOUT".to_owned(),
+            ("oom-killed", _) => "OOM".to_owned(),
+            ("flaky", Effect::Fails) => "FLAKY-FAIL".to_owned(),
+            ("leaked", Effect::Fails) => "LEAK-FAIL".to_owned(),
+            ("leaked", _) => "LEAK".to_owned(),
+            (other, _) => word(&other.to_uppercase()),
+        }
+    }
+
+    /// How long it took; a dash if it never ran.
+    pub(crate) fn duration(&self) -> String {
+        self.wall_us.map_or_else(|| "-".to_owned(), |wall| format!("{:.3} s", seconds(wall)))
+    }
+
+    /// The highest use of memory; a dash if it was not measured.
+    pub(crate) fn peak(&self) -> String {
+        let peak = self.figure("memory_peak_bytes");
+        peak.map_or_else(|| "-".to_owned(), |peak| marked(memory(peak), self.is("memory_approximate")))
+    }
+
+    /// The processor time; a dash if it was not measured.
+    pub(crate) fn cpu(&self) -> String {
+        self.cpu_us().map_or_else(|| "-".to_owned(), |time| cpu(Duration::from_micros(time)))
+    }
+
+    /// The verdict and what was measured, in one line.
+    pub(crate) fn figures(&self) -> String {
+        let mut parts = vec![self.status()];
+        parts.extend(self.wall_us.map(|_| self.duration()));
+        parts.extend(self.figure("memory_peak_bytes").map(|_| format!("peak {}", self.peak())));
+        parts.extend(self.cpu_us().map(|_| format!("cpu {}", self.cpu())));
+        parts.extend(self.figure("pids_peak").map(|count| {
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            let noun = if count == 1 { "1 process".to_owned() } else { format!("{count} processes") };
+            marked(noun, self.is("pids_approximate"))
+        }));
+        parts.join(" · ")
+    }
+
+    /// The verdict, what was measured, and why, in one line.
+    pub(crate) fn headline(&self, place: Option<&Place>) -> String {
+        let place = place.map(|Place { file, line, column }| format!("panicked at {file}:{line}:{column}"));
+        let parts = [Some(self.figures()), self.cause.as_deref().map(word), place];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+    }
+
+    /// What is to be known besides, a line each.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let distrust = |why: &String| format!("suspect: {}; do not trust its figures", word(why));
+        let mut notes: Vec<_> = self.suspect.iter().map(distrust).collect();
+        let left = self.leaked.as_deref().unwrap_or_default();
+        if !left.is_empty() {
+            let commands: Vec<_> = left.iter().map(|left| word(&left.command)).collect();
+            notes.push(format!("left running, and killed: {}", commands.join(", ")));
+        }
+        notes.extend(self.remarks.iter().map(|remark| format!("note: {}", word(remark))));
+        notes
+    }
+
+    /// What it wrote, without anything but text and line ends.
+    pub(crate) fn output(&self) -> String {
+        let streams = [&self.stdout, &self.stderr].map(|stream| plain(stream));
+        let said: Vec<_> =
+            streams.iter().map(|stream| stream.trim_end()).filter(|text| !text.is_empty()).collect();
+        said.join("\n")
+    }
+
+    /// Where it says that it panicked.
+    pub(crate) fn place(&self, account: &Account) -> Option<Place> {
+        let workspace = account.started.as_ref().and_then(|started| started.workspace.as_deref());
+        [&self.stderr, &self.stdout].into_iter().find_map(|text| Place::said(text, workspace))
+    }
+}
+
+impl Account {
+    /// Totals in one line.
+    pub(crate) fn totals(&self) -> String {
+        let count = |effect| self.with(effect).count();
+        let mut parts = vec![format!("{} passed", count(Effect::Passes))];
+        let named = [
+            (count(Effect::Fails), "failed"),
+            (count(Effect::Undecided), "not isolated"),
+            (self.unexplained().count(), "failed without a failed test"),
+            (self.flaky(), "flaky"),
+            (usize::try_from(self.skipped()).unwrap_or(usize::MAX), "skipped"),
+        ];
+        parts.extend(
+            named.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")),
+        );
+        let finished = self.finished.as_ref();
+        let wall = finished.map(|finished| format!(" in {:.1} s", seconds(finished.wall_us)));
+        let time = finished.and_then(|finished| finished.cpu_us);
+        let time = time.map(|time| format!(", cpu {}", cpu(Duration::from_micros(time))));
+        let run = format!("{} run: {}", plural(self.tests.len(), "test"), parts.join(", "));
+        [Some(run), wall, time].into_iter().flatten().collect()
+    }
+}
+
+impl Test {
+    /// The command that executes just this test.
+    pub(crate) fn command(&self) -> String {
+        let (package, target) = self.binary_id.split_once("::").unwrap_or((&self.binary_id, ""));
+        let target = match target.split_once('/') {
+            _ if target.is_empty() => vec!["--lib"],
+            Some(("bin", name)) => vec!["--bin", name],
+            Some(("example", name)) => vec!["--example", name],
+            Some(("bench", name)) => vec!["--bench", name],
+            _ => vec!["--test", target],
+        };
+        let words =
+            ["cargo", "isotest", "-p", package].into_iter().chain(target).chain(["--exact", &self.name]);
+        // A name from a file may hold a null character, which no command can have.
+        words
+            .map(|text| shlex::try_quote(text).unwrap_or_default().into_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a run takes no 285 years")]
+fn seconds(microseconds: u64) -> f64 {
+    microseconds as f64 / 1e6
+}
+
+/// Text without colours, and without anything that a terminal would obey.
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(&block(text)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::account::testing::{account, attempt};
+    use serde_json::json;
+
+    #[test]
+    fn a_headline_has_verdict_figures_and_place() {
+        let account = account(&[attempt(
+            "tour",
+            "t",
+            "fails",
+            &json!({"stderr": "x panicked at src/a.rs:3:5:\nno\n"}),
+        )]);
+        let facts = &account.tests[0].last.facts;
+        let place = facts.place(&account);
+        assert_eq!(
+            facts.headline(place.as_ref()),
+            "FAIL · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 process · panicked at src/a.rs:3:5"
+        );
+    }
+
+    #[test]
+    fn what_was_not_measured_is_left_out_and_never_zero() {
+        let facts =
+            json!({"wall_us": null, "usage": {}, "outcome": "not-isolated", "cause": "no verdict: no\nroom"});
+        let account = account(&[attempt("tour", "t", "undecided", &facts)]);
+        let facts = &account.tests[0].last.facts;
+        assert_eq!(facts.headline(None), "NOT-ISOLATED · no verdict: no␊room");
+        assert_eq!([facts.peak(), facts.cpu(), facts.duration()], ["-", "-", "-"]);
+    }
+
+    #[test]
+    fn a_command_names_one_target_and_one_test() {
+        for (binary, name, command) in [
+            ("tour", "a::b", "cargo isotest -p tour --lib --exact a::b"),
+            ("tour::parser", "t", "cargo isotest -p tour --test parser --exact t"),
+            ("tour::bin/x", "t", "cargo isotest -p tour --bin x --exact t"),
+            ("tour", "it's $(x)", "cargo isotest -p tour --lib --exact \"it's \"'$(x)'"),
+        ] {
+            let account = account(&[attempt(binary, name, "passes", &json!({}))]);
+            assert_eq!(account.tests[0].command(), command);
+        }
+    }
+}

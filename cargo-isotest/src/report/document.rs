@@ -1,0 +1,36 @@
+//! A file of results: everything is kept until the end of the run, and then written at once.
+
+use super::account::Account;
+use super::json::{Clock, line};
+use crate::schedule::events::{Event, Reporter};
+use std::io::{self, Write};
+
+/// Makes a document of what is known of a run.
+pub(super) type Format = fn(&Account) -> io::Result<String>;
+
+/// Writes a document when the run has ended.
+pub(super) struct Document {
+    writer: Box<dyn Write + Send>,
+    format: Format,
+    clock: Clock,
+    account: Account,
+}
+
+impl Document {
+    pub(super) fn new(writer: Box<dyn Write + Send>, format: Format) -> Self {
+        Self { writer, format, clock: Clock::started(), account: Account::default() }
+    }
+}
+
+impl Reporter for Document {
+    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+        if let Some(line) = line(event, &self.clock)? {
+            self.account.add(&line)?;
+        }
+        if matches!(event, Event::RunFinished { .. }) {
+            self.writer.write_all((self.format)(&self.account)?.as_bytes())?;
+            self.writer.flush()?;
+        }
+        Ok(())
+    }
+}

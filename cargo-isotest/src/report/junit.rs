@@ -1,0 +1,259 @@
+//! The results of a run as JUnit XML; pure.
+//!
+//! Most readers drop properties, and show `message` and the text: verdict and figures stand there, and in properties for
+//! those that keep them.
+
+use crate::report::account::{Account, Attempt, Facts, Place, Process, Test};
+use crate::text::sanitize::word;
+use crate::verdict::Effect;
+use chrono::{DateTime, FixedOffset, TimeDelta};
+use isotest_core::metric::METRICS;
+use quick_junit::{
+    FlakyOrRerun, NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite,
+};
+use std::io;
+use std::time::Duration;
+
+/// A tab until the document is text: the library leaves tabs out, although XML allows them. No text of ours has this one.
+const TAB: char = '\u{fdd0}';
+
+/// The whole document.
+///
+/// # Errors
+/// When the library cannot write it, which could not be provoked.
+pub(super) fn document(account: &Account) -> io::Result<String> {
+    let mut report = Report::new("cargo isotest");
+    let started = account.started.as_ref();
+    if let Some(id) = started.and_then(|started| started.run_id.as_ref()?.parse().ok()) {
+        report.set_report_uuid(id);
+    }
+    let begun = started.and_then(|started| DateTime::parse_from_rfc3339(started.at.as_ref()?).ok());
+    if let Some(begun) = begun {
+        report.set_timestamp(begun);
+    }
+    if let Some(finished) = &account.finished {
+        report.set_time(Duration::from_micros(finished.wall_us));
+    }
+    for suite in suites(account, begun) {
+        report.add_test_suite(suite);
+    }
+    let text = report.to_string().map_err(io::Error::other)?;
+    Ok(text.replace(TAB, "&#9;"))
+}
+
+/// A suite for each binary, in the order in which their first tests ended, and one for what is missing of the run.
+fn suites(account: &Account, begun: Option<DateTime<FixedOffset>>) -> Vec<TestSuite> {
+    let mut ids: Vec<&str> = Vec::new();
+    let killed = account.finished.iter().flat_map(|finished| &finished.interrupted);
+    let of_tests = account.tests.iter().map(|test| test.binary_id.as_str());
+    let of_processes = account.unexplained().map(|process| process.binary_id.as_str());
+    for id in of_tests.chain(of_processes).chain(killed.clone().map(|test| test.binary_id.as_str())) {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    let mut suites: Vec<_> = ids.iter().map(|id| TestSuite::new(attribute(id))).collect();
+    let mut add = |id: &str, case: TestCase| {
+        if let Some(index) = ids.iter().position(|other| *other == id) {
+            suites[index].add_test_case(case);
+        }
+    };
+    for test in &account.tests {
+        add(&test.binary_id, of_test(test, account, begun));
+    }
+    for process in account.unexplained() {
+        add(&process.binary_id, of_process(process, account));
+    }
+    for test in killed {
+        let case = lacking("INTERRUPTED", "killed with the run", &test.binary_id, &test.name);
+        add(&test.binary_id, case);
+    }
+    for suite in &mut suites {
+        suite.set_time(suite.test_cases.iter().filter_map(|case| case.time).sum());
+    }
+    if let Some(gap) = account.gap() {
+        let mut suite = TestSuite::new("cargo isotest");
+        suite.add_test_case(lacking("INCOMPLETE", &gap, "cargo isotest", "the whole run"));
+        suites.push(suite);
+    }
+    suites
+}
+
+/// A test without a result.
+fn lacking(kind: &str, why: &str, binary_id: &str, name: &str) -> TestCase {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    let message = format!("{kind} · {}", attribute(why));
+    status.set_type(kind).set_message(message.as_str()).set_description(message.as_str());
+    let mut case = TestCase::new(attribute(name), status);
+    case.set_classname(attribute(binary_id));
+    case
+}
+
+fn of_test(test: &Test, account: &Account, begun: Option<DateTime<FixedOffset>>) -> TestCase {
+    let Attempt { facts, start_us, .. } = &test.last;
+    let place = facts.place(account);
+    let mut status = status(facts, place.as_ref());
+    if test.is_flaky() {
+        status.set_rerun_kind(FlakyOrRerun::Flaky);
+    }
+    for earlier in &test.earlier {
+        // Passed and repeated: there is no element for that, and nothing to look at.
+        if earlier.facts.effect != Effect::Passes {
+            status.add_rerun(rerun(&earlier.facts, account));
+        }
+    }
+    let mut case = TestCase::new(attribute(&test.name), status);
+    if let Some(Place { file, line, .. }) = &place {
+        case.extra.insert("file".into(), attribute(file).into());
+        case.extra.insert("line".into(), line.to_string().into());
+    }
+    let start = i64::try_from(*start_us).ok().map(TimeDelta::microseconds);
+    if let Some(at) = begun.and_then(|begun| begun.checked_add_signed(start?)) {
+        case.set_timestamp(at);
+    }
+    measured(&mut case, &test.binary_id, facts);
+    case
+}
+
+fn of_process(process: &Process, account: &Account) -> TestCase {
+    let place = process.facts.place(account);
+    let name = format!("{} tests in one process", process.tests);
+    let mut case = TestCase::new(name, status(&process.facts, place.as_ref()));
+    measured(&mut case, &process.binary_id, &process.facts);
+    case
+}
+
+fn measured(case: &mut TestCase, binary_id: &str, facts: &Facts) {
+    case.set_classname(attribute(binary_id));
+    if let Some(wall) = facts.wall_us {
+        case.set_time(Duration::from_micros(wall));
+    }
+    case.add_property(Property::new("outcome", attribute(&facts.outcome)));
+    for figure in METRICS.iter().flat_map(|metric| metric.figures) {
+        if let Some(value) = facts.figure(figure.key) {
+            case.add_property(Property::new(figure.key, value.to_string()));
+        }
+    }
+}
+
+fn kind(facts: &Facts) -> NonSuccessKind {
+    match facts.effect {
+        Effect::Undecided => NonSuccessKind::Error,
+        Effect::Passes | Effect::Fails => NonSuccessKind::Failure,
+    }
+}
+
+fn status(facts: &Facts, place: Option<&Place>) -> TestCaseStatus {
+    if facts.effect == Effect::Passes {
+        return TestCaseStatus::success();
+    }
+    let mut status = TestCaseStatus::non_success(kind(facts));
+    status.set_type(facts.status()).set_message(attribute(&facts.headline(place)));
+    status.set_description(description(facts, place));
+    status
+}
+
+fn rerun(facts: &Facts, account: &Account) -> TestRerun {
+    let place = facts.place(account);
+    let mut rerun = TestRerun::new(kind(facts));
+    rerun.set_type(facts.status()).set_message(attribute(&facts.headline(place.as_ref())));
+    rerun.set_description(description(facts, place.as_ref()));
+    if let Some(wall) = facts.wall_us {
+        rerun.set_time(Duration::from_micros(wall));
+    }
+    rerun
+}
+
+/// The headline, what is to be known besides, and what the test wrote.
+fn description(facts: &Facts, place: Option<&Place>) -> String {
+    let mut lines = vec![facts.headline(place)];
+    lines.extend(facts.notes());
+    lines.push(facts.output());
+    lines.retain(|line| !line.is_empty());
+    text(&lines.join("\n"))
+}
+
+/// Text of one line.
+fn attribute(said: &str) -> String {
+    text(&word(said))
+}
+
+/// Text without what XML does not allow, and with tabs that the library keeps.
+fn text(said: &str) -> String {
+    let allowed = |character| match character {
+        '\t' => TAB,
+        TAB | '\u{fffe}' | '\u{ffff}' => char::REPLACEMENT_CHARACTER,
+        other => other,
+    };
+    said.chars().map(allowed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::account::testing::{account, attempt, unfinished};
+    use serde_json::json;
+
+    fn written(account: &Account) -> String {
+        document(account).unwrap()
+    }
+
+    #[test]
+    fn a_failure_says_what_was_measured_in_its_message_and_its_text() {
+        let facts = json!({"stderr": "thread 't' panicked at src/a.rs:3:5:\n\tleft < right & \x1b[31mred\x1b[0m\x07\n"});
+        let text = written(&account(&[attempt("tour::parser", "m::t", "fails", &facts)]));
+        let case = r#"<testcase name="m::t" classname="tour::parser" timestamp="2026-01-02T03:04:05.001+00:00" time="0.004" file="src/a.rs" line="3">"#;
+        assert!(text.contains(case), "{text}");
+        let headline = "FAIL · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 process · panicked at src/a.rs:3:5";
+        let failure = format!(
+            "<failure message=\"{headline}\" type=\"FAIL\">{headline}\nthread &apos;t&apos; panicked at src/a.rs:3:5:\n\
+             &#9;left &lt; right &amp; red␇</failure>"
+        );
+        assert!(text.contains(&failure), "{text}");
+        assert!(text.contains(r#"<property name="memory_peak_bytes" value="734003"/>"#), "{text}");
+    }
+
+    #[test]
+    fn what_undecided_tests_and_gaps_are_is_an_error() {
+        let undecided =
+            json!({"outcome": "not-isolated", "cause": "no verdict: none", "usage": {}, "wall_us": null});
+        let text = written(&unfinished(&[attempt("tour", "t", "undecided", &undecided)]));
+        assert!(
+            text.contains(r#"<error message="NOT-ISOLATED · no verdict: none" type="NOT-ISOLATED">"#),
+            "{text}"
+        );
+        assert!(
+            text.contains(r#"<error message="INCOMPLETE · the end of the run is missing: 2 of 3"#),
+            "{text}"
+        );
+        assert!(!text.contains("<properties>\n</properties>") && !text.contains("<properties/>"), "{text}");
+    }
+
+    #[test]
+    fn earlier_attempts_have_elements_of_their_own() {
+        let passes = attempt("tour", "t", "passes", &json!({"attempt": 2, "outcome": "flaky"}));
+        let text = written(&account(&[attempt("tour", "t", "fails", &json!({})), passes]));
+        assert!(
+            text.contains(r#"<testsuite name="tour" tests="1" skipped="0" errors="0" failures="0""#),
+            "{text}"
+        );
+        assert!(text.contains("<flakyFailure ") && !text.contains("<failure "), "{text}");
+        let again = attempt("tour", "t", "fails", &json!({"attempt": 2}));
+        let text = written(&account(&[attempt("tour", "t", "fails", &json!({})), again]));
+        assert!(text.contains("<rerunFailure ") && text.contains("<failure "), "{text}");
+        let flaky = attempt("tour", "t", "fails", &json!({"attempt": 2, "outcome": "flaky"}));
+        let text = written(&account(&[attempt("tour", "t", "fails", &json!({})), flaky]));
+        assert!(text.contains("<flakyFailure ") && text.contains("type=\"FLAKY-FAIL\""), "{text}");
+    }
+
+    #[test]
+    fn nothing_that_xml_forbids_comes_out() {
+        let hostile = "a\u{fffe}\u{ffff}\u{fdd0}\0\u{1b}]0;t\u{7}\u{85}]]>\r\n\"<&'";
+        let facts = json!({"stdout": hostile, "cause": hostile, "remarks": [hostile]});
+        let text = written(&account(&[attempt(hostile, hostile, "fails", &facts)]));
+        let is_legal =
+            |c: char| matches!(c, '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+        assert!(text.chars().all(is_legal), "{text:?}");
+        assert!(Report::deserialize_from_str(&text).is_ok());
+    }
+}

@@ -1,0 +1,301 @@
+//! The results of a run as a summary in Markdown, as GitHub reads it; pure.
+
+use crate::report::account::{Account, Facts, Test};
+use crate::verdict::Effect;
+use std::cmp::Reverse;
+use std::fmt::Write as _;
+
+/// GitHub throws away a summary of more than 1 MiB. Part of it is for whoever wrote before us.
+const LARGEST: usize = 900 << 10;
+/// What is left for headings and for saying what was left out.
+const RESERVE: usize = 8 << 10;
+/// Of the output of one test, its end.
+const LARGEST_OUTPUT: usize = 16 << 10;
+const SHOWN: usize = 10;
+
+/// A part of the document, whose items stand alone.
+struct Section {
+    /// What is above the items.
+    head: String,
+    items: Vec<String>,
+    /// What the items are.
+    name: &'static str,
+}
+
+/// The whole document.
+pub(super) fn document(account: &Account) -> String {
+    within(account, LARGEST)
+}
+
+fn within(account: &Account, largest: usize) -> String {
+    let failures = account.failures();
+    let verdict = if failures.is_empty() && account.unexplained().next().is_none() && account.gap().is_none()
+    {
+        "passed"
+    } else {
+        "did not pass"
+    };
+    let mut text = format!("## Tests {verdict}\n\n{}\n", account.totals());
+    if let Some(gap) = account.gap() {
+        let _ = write!(text, "\n**Incomplete:** {gap}\n");
+    }
+    let mut sections = [
+        failed(&failures, account),
+        output(&failures, account),
+        unexplained(account),
+        flaky(account),
+        highest(account),
+        slowest(account),
+    ];
+    // What is lost last is given room first; the output of tests is lost first.
+    let mut room = largest.saturating_sub(RESERVE + text.len());
+    let mut lost = Vec::new();
+    for place in [0, 2, 3, 4, 5, 1] {
+        let Section { head, items, name } = &mut sections[place];
+        room = room.saturating_sub(head.len());
+        let fitting = items.iter().take_while(|item| {
+            let fits = item.len() <= room;
+            room = if fits { room - item.len() } else { 0 };
+            fits
+        });
+        let fitting = fitting.count();
+        if fitting < items.len() {
+            lost.push(format!("{} of {} {name}", items.len() - fitting, items.len()));
+            items.truncate(fitting);
+        }
+    }
+    for Section { head, items, .. } in sections.iter().filter(|section| !section.items.is_empty()) {
+        text += "\n";
+        text += head;
+        text.extend(items.iter().map(String::as_str));
+    }
+    if !lost.is_empty() {
+        let _ = write!(text, "\nLeft out, since this page may not be larger: {}.\n", lost.join(", "));
+    }
+    text
+}
+
+fn failed(failures: &[&Test], account: &Account) -> Section {
+    let row = |test: &&Test| {
+        let facts = &test.last.facts;
+        let place = facts.place(account);
+        format!(
+            "| {} | {} | {} |\n",
+            code(&test.title()),
+            code(&facts.headline(place.as_ref())),
+            code(&test.command())
+        )
+    };
+    Section {
+        head: "### Not passed\n\n| test | what happened | again |\n|---|---|---|\n".to_owned(),
+        items: failures.iter().map(row).collect(),
+        name: "tests that did not pass",
+    }
+}
+
+fn output(failures: &[&Test], account: &Account) -> Section {
+    let outputs = failures.iter().filter_map(|test| {
+        let facts = &test.last.facts;
+        let said = said(facts)?;
+        let fence = "`".repeat(3.max(longest_run(&said) + 1));
+        let place = facts.place(account);
+        let place = place.map_or_else(String::new, |place| format!(" {}:{}", place.file, place.line));
+        let title = encoded(&(test.title() + &place));
+        Some(format!("<details><summary><code>{title}</code></summary>\n\n{fence}text\n{said}\n{fence}\n\n</details>\n\n"))
+    });
+    Section { head: String::new(), items: outputs.collect(), name: "outputs of tests" }
+}
+
+/// The end of what a test wrote.
+fn said(facts: &Facts) -> Option<String> {
+    let output = [facts.notes(), vec![facts.output()]].concat();
+    let output: Vec<_> = output.into_iter().filter(|line| !line.is_empty()).collect();
+    let output = output.join("\n");
+    let cut = output.len().saturating_sub(LARGEST_OUTPUT);
+    let cut = (cut..=output.len()).find(|&at| output.is_char_boundary(at)).unwrap_or(0);
+    let text = if cut > 0 { format!("... {cut} bytes left out ...\n{}", &output[cut..]) } else { output };
+    (!text.is_empty()).then_some(text)
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|character| character != '`').map(str::len).max().unwrap_or(0)
+}
+
+fn unexplained(account: &Account) -> Section {
+    let line = |process: &crate::report::account::Process| {
+        let title = format!("{}: {} tests in one process", process.binary_id, process.tests);
+        format!(
+            "- {} {}\n",
+            code(&title),
+            code(&process.facts.headline(process.facts.place(account).as_ref()))
+        )
+    };
+    Section {
+        head: "### Failed although none of their tests did\n\n".to_owned(),
+        items: account.unexplained().map(line).collect(),
+        name: "processes",
+    }
+}
+
+fn flaky(account: &Account) -> Section {
+    let line = |test: &Test| {
+        let first = test.earlier.iter().find(|attempt| attempt.facts.effect != Effect::Passes);
+        let why = first.map_or_else(String::new, |attempt| {
+            attempt.facts.headline(attempt.facts.place(account).as_ref())
+        });
+        format!("- {} passed in attempt {}, after {}\n", code(&test.title()), test.last.number, code(&why))
+    };
+    Section {
+        head: "### Flaky\n\n".to_owned(),
+        items: account.tests.iter().filter(|test| test.is_flaky()).map(line).collect(),
+        name: "flaky tests",
+    }
+}
+
+fn highest(account: &Account) -> Section {
+    let mut measured: Vec<_> = account.tests.iter().collect();
+    measured.retain(|test| test.last.facts.figure("memory_peak_bytes").is_some());
+    measured.sort_by_key(|test| Reverse(test.last.facts.figure("memory_peak_bytes")));
+    table("### Highest peaks of memory", "highest peaks", &measured)
+}
+
+fn slowest(account: &Account) -> Section {
+    let mut measured: Vec<_> =
+        account.tests.iter().filter(|test| test.last.facts.wall_us.is_some()).collect();
+    measured.sort_by_key(|test| Reverse(test.last.facts.wall_us));
+    table("### Slowest", "slowest tests", &measured)
+}
+
+fn table(title: &str, name: &'static str, tests: &[&Test]) -> Section {
+    let row = |test: &&Test| {
+        let facts = &test.last.facts;
+        format!("| {} | {} | {} | {} |\n", code(&test.title()), facts.peak(), facts.duration(), facts.cpu())
+    };
+    Section {
+        head: format!("{title}\n\n| test | peak | time | cpu |\n|---|---:|---:|---:|\n"),
+        items: tests.iter().take(SHOWN).map(row).collect(),
+        name,
+    }
+}
+
+/// Text as code, in which GitHub finds no names of users and no other links.
+fn code(text: &str) -> String {
+    format!("<code>{}</code>", encoded(text))
+}
+
+/// Text in which nothing is markup, neither of Markdown nor of HTML, and which stays on its line.
+fn encoded(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in crate::text::sanitize::word(text).chars() {
+        if character.is_ascii_punctuation() && !matches!(character, '.' | ',' | '-' | '/') {
+            let _ = write!(safe, "&#{};", u32::from(character));
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
+mod tests {
+    use super::*;
+    use crate::report::account::testing::{account, attempt, unfinished};
+    use serde_json::json;
+    use snapbox::{assert_data_eq, str};
+
+    #[test]
+    fn a_run_from_totals_to_the_slowest() {
+        let fails = json!({"stderr": "x panicked at src/a.rs:3:5:\nno ``` fence\n"});
+        let oom = json!({"outcome": "oom-killed", "cause": "it reached its memory limit", "stderr": ""});
+        let account = account(&[
+            attempt("tour", "passes", "passes", &json!({"wall_us": 9_000_000})),
+            attempt("tour", "fails", "fails", &fails),
+            attempt("tour::parser", "oom|", "fails", &oom),
+        ]);
+        assert_data_eq!(
+            document(&account),
+            str![[r#"
+## Tests did not pass
+
+3 tests run: 1 passed, 2 failed, 2 skipped in 1.2 s, cpu 13 ms
+
+### Not passed
+
+| test | what happened | again |
+|---|---|---|
+| <code>tour&#58;&#58;parser oom&#124;</code> | <code>OOM · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 process · it reached its memory limit</code> | <code>cargo isotest -p tour --test parser --exact &#39;oom&#124;&#39;</code> |
+| <code>tour fails</code> | <code>FAIL · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 process · panicked at src/a.rs&#58;3&#58;5</code> | <code>cargo isotest -p tour --lib --exact fails</code> |
+
+<details><summary><code>tour fails src/a.rs&#58;3</code></summary>
+
+````text
+x panicked at src/a.rs:3:5:
+no ``` fence
+````
+
+</details>
+
+
+### Highest peaks of memory
+
+| test | peak | time | cpu |
+|---|---:|---:|---:|
+| <code>tour passes</code> | 0.7 MiB | 9.000 s | 2 ms |
+| <code>tour fails</code> | 0.7 MiB | 0.004 s | 2 ms |
+| <code>tour&#58;&#58;parser oom&#124;</code> | 0.7 MiB | 0.004 s | 2 ms |
+
+### Slowest
+
+| test | peak | time | cpu |
+|---|---:|---:|---:|
+| <code>tour passes</code> | 0.7 MiB | 9.000 s | 2 ms |
+| <code>tour fails</code> | 0.7 MiB | 0.004 s | 2 ms |
+| <code>tour&#58;&#58;parser oom&#124;</code> | 0.7 MiB | 0.004 s | 2 ms |
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn no_name_and_no_output_is_markup() {
+        let hostile = "<img src=x>|`a`**b**[c](d)@e :f: #1\n## g";
+        let text =
+            document(&account(&[attempt(hostile, hostile, "fails", &json!({"stdout": "````\n</details>"}))]));
+        let outside = text.split("\n`````text\n````\n</details>\n`````\n");
+        let outside: Vec<_> = outside.collect();
+        assert_eq!(outside.len(), 2, "{text}");
+        for part in outside {
+            for markup in ["<img", "**b", "[c]", "`a`", "@e", "\n## g"] {
+                assert!(!part.contains(markup), "{markup} in {part}");
+            }
+        }
+    }
+
+    #[test]
+    fn however_much_failed_it_fits_and_says_what_is_left_out() {
+        let output = json!({"stderr": "long line\n".repeat(2000)});
+        let lines: Vec<_> = (0..300).map(|n| attempt("tour", &format!("t{n}"), "fails", &output)).collect();
+        let account = account(&lines);
+        let text = document(&account);
+        assert!(text.len() <= LARGEST, "{}", text.len());
+        assert!(
+            text.contains("| <code>tour t299</code>") && text.contains("### Slowest"),
+            "the output goes first"
+        );
+        assert!(
+            text.contains("Left out, since this page may not be larger: 2"),
+            "{}",
+            &text[text.len() - 200..]
+        );
+        let text = within(&account, 20_000);
+        assert!(text.len() <= 20_000 && text.contains("tests that did not pass"), "{text}");
+    }
+
+    #[test]
+    fn a_run_without_its_end_has_not_passed() {
+        let text = document(&unfinished(&[attempt("tour", "t", "passes", &json!({}))]));
+        assert!(text.starts_with("## Tests did not pass\n"), "{text}");
+        assert!(text.contains("**Incomplete:** the end of the run is missing: 2 of 3"), "{text}");
+    }
+}
