@@ -2,6 +2,7 @@
 
 use crate::cargo::manifest::Harnesses;
 use crate::cargo::metadata::{Project, kind};
+use crate::cargo::output_directories::Place;
 use crate::cargo::test_environment::Surroundings;
 use crate::cli::CargoArgs;
 use crate::error::Error;
@@ -50,6 +51,16 @@ impl Built {
         self.tests.iter().any(|test| project.package(&test.package_id).is_none())
     }
 
+    /// Returns whether a test is for the host, whose output directory names no target triple.
+    pub(crate) fn is_for_host(&self, project: &Project) -> Result<bool, Error> {
+        for executable in self.tests.iter().filter_map(|test| test.executable.as_deref()) {
+            if Place::new(executable, project)?.triple.is_none() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Returns the packages whose doctests `cargo test` would run, by name.
     pub(crate) fn untested_documentation(&self, project: &Project, arguments: &CargoArgs) -> Vec<String> {
         if arguments.targets.is_narrowed() {
@@ -88,7 +99,7 @@ pub(crate) fn test_binaries(
             path: executable.into(),
             directory: package.manifest_path.parent().map(Into::into).unwrap_or_default(),
             environment: surroundings.environment(package, &test.target, &place)?,
-            runner: surroundings.runner(&place)?,
+            runner: surroundings.given(&place)?.runner.clone(),
             run: Arc::clone(&run),
         }));
     }

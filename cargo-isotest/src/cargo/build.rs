@@ -2,15 +2,15 @@
 
 use crate::cargo::artifacts::{self, Built};
 use crate::cargo::command_output;
-use crate::cargo::configuration::CargoConfig;
 use crate::cargo::metadata::Project;
-use crate::cargo::standard_library::StandardLibraries;
+use crate::cargo::sample::{Kind, Sample};
 use crate::cargo::test_environment::Surroundings;
 use crate::cli::CargoArgs;
 use crate::error::{Error, Stage};
 use crate::invocation::Invocation;
 use crate::select::filterset::Filterset;
 use crate::testcase::TestBinary;
+use crate::threads;
 use cargo_metadata::Message;
 use isotest_core::reaper::Reaped;
 use std::ffi::{OsStr, OsString};
@@ -18,6 +18,7 @@ use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::thread;
 
 /// Result of a build.
 #[derive(Debug)]
@@ -97,21 +98,31 @@ impl Workspace {
     ) -> Result<Build, Error> {
         let Self { invocation, mut project } = self;
         let (cargo, invocation) = (cargo(&invocation), &invocation);
-        let config = &CargoConfig::load(invocation, &arguments.manifest.config)?;
         let known = project.known();
         for filterset in filtersets {
             filterset.check(&known)?;
         }
+        let sample = |kind| Sample::new(cargo, arguments, invocation, kind, &project.target);
+        let (built, configured) = thread::scope(|scope| {
+            // Without a thread to spare cargo is asked afterwards.
+            let asked = threads::builder().spawn_scoped(scope, || sample(Kind::Program).ask().ok());
+            let built = compile(cargo, arguments, invocation).map(Built::from_messages);
+            (built, asked.ok().and_then(|asked| asked.join().ok()).flatten())
+        });
+        let built = built?;
+        // What only the build has fetched may have been missing.
+        let mut configured = configured.map_or_else(|| sample(Kind::Program).ask(), Ok)?;
+        if built.is_for_host(&project)? && configured.get(None).is_none() {
+            configured.add(sample(Kind::Macro).ask()?);
+        }
         if filtersets.iter().any(|filterset| filterset.needs_dependencies()) {
-            let platforms = config.platforms(&arguments.compilation.target)?;
+            let platforms = configured.platforms(&arguments.compilation.target);
             project = Project::with_related(cargo, arguments, invocation, &platforms)?;
         }
-        let libraries = &StandardLibraries::new(config, invocation);
-        let built = Built::from_messages(compile(cargo, arguments, invocation)?);
         if built.names_packages_outside(&project) {
             project = Project::with_dependencies(cargo, arguments, invocation)?;
         }
-        let surroundings = Surroundings::new(&project, &built.scripts, config, libraries, invocation);
+        let surroundings = Surroundings::new(&project, &built.scripts, &configured, invocation);
         let binaries = artifacts::test_binaries(&built, &project, &surroundings)?;
         Ok(Build {
             directories: Directories::new(&project, &binaries),

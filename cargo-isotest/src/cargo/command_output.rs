@@ -1,7 +1,6 @@
 //! Output of the commands cargo and rustc.
 
 use crate::error::{Error, Stage};
-use std::ffi::OsString;
 use std::process::{Command, Output};
 
 /// Runs a command and returns its standard output.
@@ -9,12 +8,37 @@ use std::process::{Command, Output};
 /// # Errors
 /// When the command cannot be started, fails, or writes something other than UTF-8.
 pub(crate) fn answer(command: &mut Command, task: &'static str, stage: Stage) -> Result<String, Error> {
-    let program: OsString = command.get_program().into();
-    let started = command.output();
-    let Output { status, stdout, stderr } =
-        started.map_err(|source| Error::Start { program: program.clone(), stage, source })?;
-    if !status.success() {
-        return Err(Error::Tool { task, status, said: String::from_utf8_lossy(&stderr).into_owned() });
+    let Output { stdout, .. } = output(command, task, stage)?;
+    text(command, stdout, stage)
+}
+
+/// Runs a command and returns its standard error.
+///
+/// # Errors
+/// When the command cannot be started, fails, or writes something other than UTF-8.
+pub(crate) fn remarks(command: &mut Command, task: &'static str, stage: Stage) -> Result<String, Error> {
+    let Output { stderr, .. } = output(command, task, stage)?;
+    text(command, stderr, stage)
+}
+
+fn output(command: &mut Command, task: &'static str, stage: Stage) -> Result<Output, Error> {
+    let output = command.output().map_err(|source| Error::Start {
+        program: command.get_program().into(),
+        stage,
+        source,
+    })?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(Error::Tool { task, status: output.status, said });
     }
-    String::from_utf8(stdout).map_err(|error| Error::Answer { program, stage, source: error.into() })
+    Ok(output)
+}
+
+fn text(command: &Command, bytes: Vec<u8>, stage: Stage) -> Result<String, Error> {
+    let program = command.get_program();
+    String::from_utf8(bytes).map_err(|error| Error::Answer {
+        program: program.into(),
+        stage,
+        source: error.into(),
+    })
 }

@@ -10,7 +10,7 @@ use cargo_metadata::camino::Utf8PathBuf;
 use cargo_metadata::{Metadata, MetadataCommand, Package, PackageId, Resolve, Target, TargetKind};
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ struct WrittenPackage {
 impl Project {
     /// Runs `cargo metadata` without dependencies.
     pub(crate) fn read(cargo: &OsStr, arguments: &CargoArgs, invocation: &Invocation) -> Result<Self, Error> {
-        Self::ask(cargo, arguments, invocation, &["--no-deps"])
+        Self::ask(cargo, arguments, invocation, &["--no-deps".as_ref()])
     }
 
     /// Runs `cargo metadata` with dependencies.
@@ -62,10 +62,10 @@ impl Project {
         cargo: &OsStr,
         arguments: &CargoArgs,
         invocation: &Invocation,
-        platforms: &[String],
+        platforms: &[OsString],
     ) -> Result<Self, Error> {
-        let platforms = platforms.iter().flat_map(|platform| ["--filter-platform", platform]);
-        let more: Vec<_> = ["--all-features"].into_iter().chain(platforms).collect();
+        let platforms = platforms.iter().flat_map(|platform| [OsStr::new("--filter-platform"), platform]);
+        let more: Vec<_> = [OsStr::new("--all-features")].into_iter().chain(platforms).collect();
         Self::ask(cargo, arguments, invocation, &more)
     }
 
@@ -73,7 +73,7 @@ impl Project {
         cargo: &OsStr,
         arguments: &CargoArgs,
         invocation: &Invocation,
-        more: &[&str],
+        more: &[&OsStr],
     ) -> Result<Self, Error> {
         let mut command = invocation.question(cargo);
         command.args(["metadata", "--format-version", "1"]).args(more).args(arguments.metadata_arguments());

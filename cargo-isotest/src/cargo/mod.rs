@@ -3,10 +3,9 @@
 mod artifacts;
 pub(crate) mod build;
 mod command_output;
-mod configuration;
 mod manifest;
 mod metadata;
 mod output_directories;
 pub(crate) mod page_cache;
-mod standard_library;
+mod sample;
 pub(crate) mod test_environment;

@@ -24,7 +24,8 @@ impl Place {
         })
     }
 
-    fn within(executable: &Utf8Path, target: &Utf8Path, build: &Utf8Path) -> Option<Self> {
+    /// Derives the output directories from a path in a target directory or a build directory; `None` for another path.
+    pub(crate) fn within(executable: &Utf8Path, target: &Utf8Path, build: &Utf8Path) -> Option<Self> {
         let inside = executable.strip_prefix(build).or_else(|_| executable.strip_prefix(target)).ok()?;
         let parts: Vec<_> = inside.components().map(|part| part.as_str()).collect();
         let kind = parts.iter().position(|part| matches!(*part, "deps" | "examples" | "build"))?;

@@ -1,10 +1,9 @@
 //! Environment of a test binary under `cargo test`.
 
-use crate::cargo::configuration::{CargoConfig, Variables};
 use crate::cargo::metadata::Project;
 use crate::cargo::output_directories::Place;
-use crate::cargo::standard_library::StandardLibraries;
-use crate::error::Error;
+use crate::cargo::sample::{Configured, Given, Variables};
+use crate::error::{Error, Stage};
 use crate::invocation::Invocation;
 use cargo_metadata::camino::Utf8Path;
 use cargo_metadata::{BuildScript, Package, Target, TargetKind};
@@ -20,8 +19,7 @@ const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 pub(crate) struct Surroundings<'a> {
     project: &'a Project,
     scripts: &'a [BuildScript],
-    config: &'a CargoConfig,
-    libraries: &'a StandardLibraries<'a>,
+    configured: &'a Configured,
     invocation: &'a Invocation,
 }
 
@@ -30,11 +28,10 @@ impl<'a> Surroundings<'a> {
     pub(crate) fn new(
         project: &'a Project,
         scripts: &'a [BuildScript],
-        config: &'a CargoConfig,
-        libraries: &'a StandardLibraries<'a>,
+        configured: &'a Configured,
         invocation: &'a Invocation,
     ) -> Self {
-        Self { project, scripts, config, libraries, invocation }
+        Self { project, scripts, configured, invocation }
     }
 
     /// Returns the output directories of an executable.
@@ -42,19 +39,13 @@ impl<'a> Surroundings<'a> {
         Place::new(executable, self.project)
     }
 
-    /// Returns the runner of cargo's configuration, program first; empty without one.
-    pub(crate) fn runner(&self, place: &Place) -> Result<Vec<OsString>, Error> {
-        match &place.triple {
-            Some(triple) => self.config.runner(triple, self.invocation),
-            None => self.config.runner(&self.host_triple()?, self.invocation),
-        }
-    }
-
-    // A standard library is at `lib/rustlib/TRIPLE/lib`, and has to be asked for anyway.
-    fn host_triple(&self) -> Result<String, Error> {
-        let library = self.libraries.get(None)?;
-        let triple = library.parent().and_then(Path::file_name).unwrap_or_default();
-        Ok(triple.to_string_lossy().into_owned())
+    /// Returns what cargo's configuration gives to tests with these output directories.
+    pub(crate) fn given(&self, place: &Place) -> Result<&'a Given, Error> {
+        self.configured.get(place.triple.as_ref()).ok_or_else(|| Error::Answer {
+            program: "cargo".into(),
+            stage: Stage::Metadata,
+            source: format!("it does not say how it would execute tests in `{}`", place.output).into(),
+        })
     }
 
     /// Returns the complete environment of a target under `cargo test`.
@@ -64,17 +55,15 @@ impl<'a> Surroundings<'a> {
         target: &Target,
         place: &Place,
     ) -> Result<Vec<(OsString, OsString)>, Error> {
-        let mut set = Variables::new();
-        set.insert(LIBRARY_PATH.into(), self.library_path(place)?);
-        set.extend(self.said_by_build_script(package, place));
-        set.extend(self.cargo_itself());
-        set.extend(of_package(package, self.project.rust_version(&package.id)));
-        self.config.add_to(&mut set, self.invocation);
+        let Given { environment, library, .. } = self.given(place)?;
+        let mut all: Variables = environment.clone();
+        all.insert(LIBRARY_PATH.into(), self.library_path(place, library)?);
+        all.extend(self.said_by_build_script(package, place));
+        all.extend(self.cargo_itself());
+        all.extend(of_package(package, self.project.rust_version(&package.id)));
         if matches!(target.kind.first(), Some(TargetKind::Test | TargetKind::Bench)) {
-            set.extend(programs(package, place));
+            all.extend(programs(package, place));
         }
-        let mut all: Variables = self.invocation.environment.iter().cloned().collect();
-        all.extend(set);
         Ok(all.into_iter().collect())
     }
 
@@ -95,11 +84,11 @@ impl<'a> Surroundings<'a> {
     }
 
     // What cargo found of the caller's path comes last, unless ours is its beginning already.
-    fn library_path(&self, place: &Place) -> Result<OsString, Error> {
+    fn library_path(&self, place: &Place, library: &Path) -> Result<OsString, Error> {
         let mut path: Vec<PathBuf> = self.linked_directories(place).into_iter().map(PathBuf::from).collect();
         path.push(place.output.clone().into());
         path.push(place.intermediate.join("deps").into());
-        path.push(self.libraries.get(place.triple.as_ref())?);
+        path.push(library.to_owned());
         let callers: Vec<_> =
             self.invocation.variable(LIBRARY_PATH).map(split_paths).into_iter().flatten().collect();
         let path =

@@ -132,6 +132,14 @@ impl CargoArgs {
         line.words
     }
 
+    /// Builds the arguments of cargo that say how the tests of any package are executed.
+    pub(crate) fn configuration_arguments(&self) -> Vec<OsString> {
+        let mut line = Line::default();
+        line.values("--target", &self.compilation.target);
+        self.manifest.append_configuration(&mut line);
+        line.words
+    }
+
     fn append_output(&self, line: &mut Line) {
         for _ in 0..self.output.verbose {
             line.flag("--verbose", true);
@@ -190,6 +198,10 @@ impl ManifestArgs {
         line.flag("--locked", self.locked);
         line.flag("--offline", self.offline);
         line.flag("--frozen", self.frozen);
+        self.append_configuration(line);
+    }
+
+    fn append_configuration(&self, line: &mut Line) {
         line.values("--config", &self.config);
         line.values("-Z", &self.unstable);
     }
@@ -252,6 +264,13 @@ mod tests {
     fn words_that_mean_something_else_here_are_translated() {
         assert_eq!(handed_on("-p a -F b --all"), "--package a --workspace --features b");
         assert_eq!(handed_on("-r --cargo-profile ci --build-jobs -1"), "--release --profile ci --jobs -1");
+    }
+
+    #[test]
+    fn what_configures_cargo_is_told_of_no_project() {
+        let line = "-p a --lib -r --target x --manifest-path m --frozen --config a.b=1 -Z d";
+        let alone = Alone::parse_from(std::iter::once("x").chain(line.split(' ')));
+        assert_eq!(alone.cargo.configuration_arguments(), ["--target", "x", "--config", "a.b=1", "-Z", "d"]);
     }
 
     #[test]

@@ -9,8 +9,9 @@ use crate::testcase::TestBinary;
 use cargo_metadata::Message;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::fs::{self, Permissions};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -213,18 +214,33 @@ fn named(oracle: &Oracle, key: &str, name: &str) -> String {
     format!("target.\"{key}\".runner=\"{} {name}\"", oracle.runner())
 }
 
+/// Package with an empty library, and with cargo's configuration.
+struct Configured {
+    place: TempDir,
+}
+
+impl Configured {
+    fn new() -> Self {
+        let this = Self { place: tempfile::Builder::new().prefix("it's a place").tempdir().unwrap() };
+        for directory in ["src", ".cargo"] {
+            fs::create_dir(this.place.path().join(directory)).unwrap();
+        }
+        let manifest =
+            "[package]\nname = \"runs\"\nedition = \"2024\"\n[lib]\ndoctest = false\n[workspace]\n";
+        this.write("Cargo.toml", manifest);
+        this.write("src/lib.rs", "");
+        this
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        fs::write(self.place.path().join(path), text).unwrap();
+    }
+}
+
 #[test]
 fn cargo_takes_the_same_of_several_runners() {
-    let place = tempfile::tempdir().unwrap();
-    let write = |path: &str, text: &str| fs::write(place.path().join(path), text).unwrap();
-    for directory in ["src", ".cargo"] {
-        fs::create_dir(place.path().join(directory)).unwrap();
-    }
-    write(
-        "Cargo.toml",
-        "[package]\nname = \"runs\"\nedition = \"2024\"\n[lib]\ndoctest = false\n[workspace]\n",
-    );
-    write("src/lib.rs", "");
+    let configured = Configured::new();
+    let (place, write) = (&configured.place, |path: &str, text: &str| configured.write(path, text));
     let mut oracle = Oracle::within(place.path(), &[("RUSTFLAGS", "--cfg special")]);
     let host = host();
     // In a file; on the command line, of which the last holds.
@@ -255,6 +271,85 @@ fn cargo_takes_the_same_of_several_runners() {
     oracle.run_by(&runner);
     check(&oracle, (&[], &["cfg(unix)"]));
     check(&oracle, (&[], &["cfg(unix)", &host]));
+}
+
+#[test]
+fn cargo_includes_the_same_files() {
+    let configured = Configured::new();
+    let oracle = Oracle::within(configured.place.path(), &[]);
+    configured.write(
+        ".cargo/config.toml",
+        "include = ['list.toml', { path = 'table.toml' }, { path = 'absent.toml', optional = true }]\n\
+         env.OF = 'file'\nenv.OF_FILE = 'file'\n",
+    );
+    configured.write(".cargo/list.toml", "env.OF = 'list'\nenv.OF_LIST = 'list'\n");
+    let runner = named(&oracle, "cfg(unix)", "--table");
+    configured.write(
+        ".cargo/table.toml",
+        &format!("{runner}\n[env]\nOF_TABLE = {{ value = 'here', relative = true }}\n"),
+    );
+    oracle.check(&[], 1);
+    configured.write("more.toml", "include = ['most.toml']\nenv.OF_FILE = 'more'\n");
+    configured.write("most.toml", &named(&oracle, &host(), "--most"));
+    oracle.check(&["--config", "more.toml"], 1);
+    let given = oracle.build(&["--config", "more.toml"]).binaries[0].clone();
+    let is_set = |name: &str, value: &str| given.environment.contains(&(name.into(), value.into()));
+    assert!(is_set("OF", "file") && is_set("OF_LIST", "list") && is_set("OF_FILE", "more"));
+    assert_eq!(given.runner.last(), Some(&"--most".into()));
+}
+
+#[test]
+fn cargo_takes_the_same_of_a_variable_and_a_file() {
+    let configured = Configured::new();
+    let caller =
+        [("CARGO_ENV_GREETING", "variable"), ("CARGO_ENV_ALONE", "variable"), ("INHERITED", "caller")];
+    let mut oracle = Oracle::within(configured.place.path(), &caller);
+    configured
+        .write(".cargo/config.toml", "[env]\nGREETING = 'file'\nINHERITED = 'file'\nTEXT = \"a 'b`\\nc\"\n");
+    let runner = oracle.runner();
+    oracle.run_by(&runner);
+    oracle.check(&[], 1);
+    let environment = &oracle.build(&[]).binaries[0].environment;
+    assert!(environment.contains(&("GREETING".into(), "variable".into())));
+    assert!(environment.contains(&("TEXT".into(), "a 'b`\nc".into())));
+}
+
+#[test]
+fn cargo_decides_the_same_of_which_cfg_is_true() {
+    let configured = Configured::new();
+    let oracle = Oracle::within(configured.place.path(), &[]);
+    let write = |key: &str| {
+        let runner = named(&oracle, key, key.replace(|letter: char| !letter.is_alphabetic(), "").as_str());
+        configured
+            .write(".cargo/config.toml", &format!("build.rustflags = ['--cfg', 'special']\n{runner}\n"));
+    };
+    let host = host();
+    let flags: [&[&str]; 3] = [&[], &["--release"], &["--target", &host]];
+    for key in ["cfg(special)", "cfg(debug_assertions)"] {
+        write(key);
+        for flags in flags {
+            oracle.check(flags, 1);
+            assert!(!oracle.build(flags).binaries[0].runner.is_empty(), "{key} {flags:?}");
+        }
+    }
+    write("cfg(not(special))");
+    assert_eq!(oracle.build(&[]).binaries[0].runner, [""; 0]);
+}
+
+#[test]
+fn cargo_finds_the_same_runner_relative_to_its_file() {
+    let configured = Configured::new();
+    let write = |path: &str, text: &str| configured.write(path, text);
+    fs::create_dir(configured.place.path().join("bin")).unwrap();
+    let oracle = Oracle::within(configured.place.path(), &[]);
+    write("bin/run it", &format!("#!/bin/sh\nexec {} \"$@\"\n", oracle.runner()));
+    let program = configured.place.path().join("bin/run it");
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    write(".cargo/config.toml", "[target.'cfg(unix)']\nrunner = ['bin/run it', 'a b', \"it's!\"]\n");
+    let runner = oracle.build(&[]).binaries[0].runner.clone();
+    assert_eq!(runner, [program.as_os_str(), "a b".as_ref(), "it's!".as_ref()]);
+    let theirs = oracle.processes(&[]);
+    assert_eq!(theirs[0].arguments[..2], ["a b", "it's!"]);
 }
 
 #[test]

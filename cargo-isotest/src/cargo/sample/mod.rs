@@ -1,0 +1,239 @@
+//! Sample package, of which cargo is asked what it would give to tests: nothing else reads cargo's configuration as cargo does.
+//!
+//! The package is never compiled. A script in place of rustc writes down the environment that cargo gave it, in which `[env]`
+//! is what it is for tests, and cargo then says by which runner it would execute the result.
+
+mod said;
+
+pub(crate) use said::Variables;
+
+use crate::cargo::command_output;
+use crate::cargo::output_directories::Place;
+use crate::cli::CargoArgs;
+use crate::error::{Error, Stage};
+use crate::invocation::Invocation;
+use cargo_metadata::camino::Utf8PathBuf;
+use nix::unistd::getpid;
+use said::NAME;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// What cargo's configuration gives to tests, by target triple; `None` for the host, whose output has no subdirectory.
+#[derive(Debug, Default)]
+pub(crate) struct Configured(HashMap<Option<String>, Given>);
+
+/// What cargo's configuration gives to the tests of one target triple.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Given {
+    /// Runner, program first; empty without one.
+    pub(crate) runner: Vec<OsString>,
+    /// Environment without what belongs to a package.
+    pub(crate) environment: Variables,
+    /// Directory of the standard library.
+    pub(crate) library: PathBuf,
+}
+
+/// Kind of the sample's target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Program, built for the target triples of the command line.
+    Program,
+    /// Procedural macro, built for the host.
+    Macro,
+}
+
+/// Sample package in the target directory.
+#[derive(Debug)]
+pub(crate) struct Sample<'a> {
+    cargo: &'a OsStr,
+    arguments: &'a CargoArgs,
+    invocation: &'a Invocation,
+    kind: Kind,
+    directory: Utf8PathBuf,
+}
+
+/// Variables that cargo gives to rustc and not to tests.
+const OF_RUSTC: [&str; 8] = [
+    "CARGO_BIN_NAME",
+    "CARGO_CRATE_NAME",
+    "CARGO_MAKEFLAGS",
+    "CARGO_PRIMARY_PACKAGE",
+    "CARGO_RUSTC_CURRENT_DIR",
+    "CARGO_SBOM_PATH",
+    "CARGO_TARGET_TMPDIR",
+    "LD_LIBRARY_PATH",
+];
+
+/// Beginnings of the names of variables that depend on the package.
+const OF_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+
+const RECORD: &str = "ISOTEST_SAMPLE_RECORD";
+const WRAPPER: &str = "ISOTEST_SAMPLE_WRAPPER";
+
+impl Configured {
+    /// Returns what is given for a target triple.
+    pub(crate) fn get(&self, triple: Option<&String>) -> Option<&Given> {
+        self.0.get(&triple.cloned())
+    }
+
+    /// Returns the platforms that are built for: those that were typed, or else those of cargo's configuration.
+    pub(crate) fn platforms(&self, typed: &[OsString]) -> Vec<OsString> {
+        if !typed.is_empty() {
+            return typed.to_vec();
+        }
+        // A standard library is at `lib/rustlib/TRIPLE/lib`.
+        let of_library = |given: &Given| Some(given.library.parent()?.file_name()?.to_owned());
+        let each = self.0.iter();
+        each.filter_map(|(triple, given)| triple.clone().map(OsString::from).or_else(|| of_library(given)))
+            .collect()
+    }
+
+    /// Adds what is given for further target triples.
+    pub(crate) fn add(&mut self, other: Self) {
+        for (triple, given) in other.0 {
+            self.0.entry(triple).or_insert(given);
+        }
+    }
+}
+
+impl<'a> Sample<'a> {
+    /// Creates a sample below a target directory.
+    pub(crate) fn new(
+        cargo: &'a OsStr,
+        arguments: &'a CargoArgs,
+        invocation: &'a Invocation,
+        kind: Kind,
+        target: &Utf8PathBuf,
+    ) -> Self {
+        let name = match kind {
+            Kind::Program => "isotest/sample/program",
+            Kind::Macro => "isotest/sample/macro",
+        };
+        Self { cargo, arguments, invocation, kind, directory: target.join(name) }
+    }
+
+    /// Asks cargo what it would give to tests.
+    ///
+    /// # Errors
+    /// When the sample cannot be written, or cargo fails or says something that is not understood.
+    pub(crate) fn ask(&self) -> Result<Configured, Error> {
+        self.write().map_err(|source| Error::File {
+            what: format!("the sample package `{}`", self.directory),
+            source: source.into(),
+        })?;
+        let record = self.directory.join(format!("record.{}", getpid()));
+        let (said, recorded) = (self.said(&record), fs::read(&record));
+        // What cargo did not even start has written nothing.
+        let _ = fs::remove_file(&record);
+        let said = said?;
+        let configured = recorded.map_err(Into::into).and_then(|recorded| self.configured(&said, &recorded));
+        configured.map_err(|source| Error::Answer {
+            program: self.cargo.into(),
+            stage: Stage::Metadata,
+            source,
+        })
+    }
+
+    fn said(&self, record: &Utf8PathBuf) -> Result<String, Error> {
+        let mut command = self.invocation.command(self.cargo);
+        command.args(["test", "--no-run", "--offline", "--verbose", "--color", "never", "--jobs", "1"]);
+        command.arg("--manifest-path").arg(self.directory.join("Cargo.toml"));
+        command.arg("--target-dir").arg(self.target());
+        command.args(self.arguments.configuration_arguments());
+        let place = toml::Value::from(self.target().as_str());
+        let rustc = toml::Value::from(self.rustc().as_str());
+        command.args(["--config", &format!("build.build-dir={place}")]);
+        command.args(["--config", &format!("build.rustc-wrapper={rustc}")]);
+        if let Some(wrapper) = self.invocation.variable("RUSTC_WRAPPER") {
+            // The variable takes precedence over `--config`.
+            command.env("RUSTC_WRAPPER", self.rustc()).env(WRAPPER, wrapper);
+        }
+        command.env(RECORD, record);
+        command_output::remarks(&mut command, "cargo test --no-run --verbose", Stage::Metadata)
+    }
+
+    fn target(&self) -> Utf8PathBuf {
+        self.directory.join("target")
+    }
+
+    fn rustc(&self) -> Utf8PathBuf {
+        self.directory.join("rustc")
+    }
+
+    fn write(&self) -> io::Result<()> {
+        let target = match self.kind {
+            Kind::Program => "[[bin]]",
+            Kind::Macro => "[lib]\nproc-macro = true",
+        };
+        let manifest = format!(
+            "[package]\nname = \"{NAME}\"\nversion = \"0.0.0\"\n\n\
+             {target}\nname = \"{NAME}\"\npath = \"main.rs\"\ntest = true\nharness = false\n\n[workspace]\n"
+        );
+        fs::create_dir_all(&self.directory)?;
+        let place = |name| self.directory.join(name).into_std_path_buf();
+        renew(&place("Cargo.toml"), &manifest, 0o644)?;
+        renew(&place("main.rs"), "fn main() {}\n", 0o644)?;
+        renew(&place("rustc"), include_str!("rustc.sh"), 0o755)
+    }
+
+    fn configured(
+        &self,
+        said: &str,
+        recorded: &[u8],
+    ) -> Result<Configured, Box<dyn std::error::Error + Send + Sync>> {
+        let target = self.target();
+        let of_whom = |executable: &str| {
+            Place::within(executable.into(), &target, &target)
+                .map(|place| place.triple)
+                .ok_or_else(|| format!("`{executable}` is in no directory of executables"))
+        };
+        let mut records = HashMap::new();
+        for record in said::records(recorded).ok_or("the record of cargo's environment is cut off")? {
+            let triple = of_whom(&format!("{}/{NAME}", record.directory))?;
+            records.insert(triple, (record.library, self.of_tests(record.environment)));
+        }
+        let mut configured = Configured::default();
+        for (runner, executable) in said::executables(said, &target, |path| Path::new(path).is_file()) {
+            let triple = of_whom(&executable)?;
+            let Some((library, environment)) = records.remove(&triple) else {
+                return Err(format!("there is no record of the environment of `{executable}`").into());
+            };
+            configured.0.insert(triple, Given { runner, environment, library });
+        }
+        if configured.0.is_empty() {
+            return Err("it does not say how it would execute a test".into());
+        }
+        Ok(configured)
+    }
+
+    /// Turns the environment of the script into that of tests.
+    fn of_tests(&self, mut environment: Variables) -> Variables {
+        environment.remove(OsStr::new(RECORD));
+        environment.remove(OsStr::new(WRAPPER));
+        let is_ours = |name: &str, value: &OsString| {
+            OF_RUSTC.contains(&name)
+                || OF_PACKAGE.iter().any(|beginning| name.starts_with(beginning))
+                || name == "RUSTC_WRAPPER" && value == self.rustc().as_os_str()
+        };
+        environment.retain(|name, value| !name.to_str().is_some_and(|name| is_ours(name, value)));
+        for (name, value) in &self.invocation.environment {
+            environment.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        environment
+    }
+}
+
+/// Writes a file unless it says `text` already. A process that executes the file keeps the old one.
+fn renew(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|present| present == text.as_bytes()) {
+        return Ok(());
+    }
+    let new = path.with_extension(format!("new.{}", getpid()));
+    fs::write(&new, text)?;
+    fs::set_permissions(&new, Permissions::from_mode(mode))?;
+    fs::rename(&new, path)
+}
