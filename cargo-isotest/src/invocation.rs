@@ -1,5 +1,6 @@
 //! Environment and working directory of this invocation, which cargo is started with in turn.
 
+use crate::inherited_descriptors;
 use isotest_core::reaper;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,13 @@ impl Invocation {
     /// Returns the value of a variable.
     pub(crate) fn variable(&self, name: &str) -> Option<&OsStr> {
         self.environment.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_os_str())
+    }
+
+    /// Returns the environment for a process in a sandbox, without what speaks of descriptors that the process does not inherit.
+    pub(crate) fn sandboxed_environment(&self) -> Vec<(OsString, OsString)> {
+        let mut environment = self.environment.clone();
+        inherited_descriptors::forget(&mut environment);
+        environment
     }
 
     /// Resolves `path` against the working directory.

@@ -18,7 +18,7 @@
 //! 4 select update
 //! 3 testcase cli
 //! 2 invocation registry remedy values
-//! 1 text threads
+//! 1 inherited_descriptors text threads
 //! ```
 //!
 //! - `app` has a module for each subcommand. Only `app` puts the others together: a subcommand is the one place that
@@ -42,7 +42,7 @@
 //! - `registry` tells other processes which attempts are running. It knows tests by their names only.
 //! - `update` knows the tools by which tests update their sources, and how these are asked to.
 //! - `values` knows how what is said both on the command line and in files is written, and what it means by itself.
-//! - `remedy`, `testcase`, `invocation` and `text` know nothing of each other but text.
+//! - `remedy`, `testcase`, `invocation`, `inherited_descriptors` and `text` know nothing of each other but text.
 #![forbid(unsafe_code)]
 
 mod app;
@@ -51,6 +51,7 @@ mod cli;
 mod error;
 mod exit;
 mod harness;
+mod inherited_descriptors;
 mod invocation;
 mod registry;
 mod remedy;

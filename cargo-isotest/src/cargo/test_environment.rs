@@ -4,6 +4,7 @@ use crate::cargo::metadata::Project;
 use crate::cargo::output_directories::Place;
 use crate::cargo::sample::{Configured, Given, Variables};
 use crate::error::{Error, Stage};
+use crate::inherited_descriptors;
 use crate::invocation::Invocation;
 use cargo_metadata::camino::Utf8Path;
 use cargo_metadata::{BuildScript, Package, Target, TargetKind};
@@ -64,7 +65,9 @@ impl<'a> Surroundings<'a> {
         if matches!(target.kind.first(), Some(TargetKind::Test | TargetKind::Bench)) {
             all.extend(programs(package, place));
         }
-        Ok(all.into_iter().collect())
+        let mut all = all.into_iter().collect();
+        inherited_descriptors::forget(&mut all);
+        Ok(all)
     }
 
     fn cargo_itself(&self) -> Option<(OsString, OsString)> {

@@ -1,6 +1,6 @@
 //! What tests see and change of the host's files and network, as far as it can be told from outside.
 
-use crate::call::{Call, isotest, isotest_between};
+use crate::call::{Call, bare, isotest, isotest_between};
 use crate::project::Project;
 use std::fs;
 use std::net::TcpListener;
@@ -177,4 +177,18 @@ fn without_capture_streams_are_passed_through() {
     call.command.stdin(fs::File::open(&input).unwrap());
     let ended = call.run().with_code(0);
     assert!(!ended.stdout.contains("given"), "captured, and input from nowhere: {}", ended.stdout);
+}
+
+#[test]
+fn nothing_speaks_of_descriptors_that_are_not_handed_on() {
+    let place = tempfile::tempdir().unwrap();
+    // Control: the variables are there but for the jobserver, whose descriptors nobody opened.
+    let body = "assert_eq!(std::env::var(\"MAKEFLAGS\")?, \"w -- A=-j1\");
+        assert!(std::env::var(\"LISTEN_FDS\").is_err());";
+    let flags = "w -j2 --jobserver-auth=91,92 -- A=-j1";
+    let project = with_test(place.path(), body);
+    isotest(&project).variable("MAKEFLAGS", flags).variable("LISTEN_FDS", "1").run().with_code(0);
+    let print = ["exec", "--quiet", "--", "sh", "-c", "echo \"$MAKEFLAGS|$LISTEN_FDS\""];
+    let call = bare().arguments(print).variable("MAKEFLAGS", flags).variable("LISTEN_FDS", "1");
+    assert_eq!(call.run().with_code(0).stdout, "w -- A=-j1|\n");
 }

@@ -46,7 +46,7 @@ pub(crate) fn execute(command: &Command, said: Said, invocation: &Invocation) ->
 
 /// The caller's environment and directory, and what tests are told, too.
 pub(crate) fn workload(command: &Command, invocation: &Invocation, sandboxes: &Sandboxes) -> Workload {
-    let mut environment = invocation.environment.clone();
+    let mut environment = invocation.sandboxed_environment();
     slot_environment::tell(&mut environment, slot_environment::of_slot(0, false));
     roots::complete(&mut environment, &sandboxes.image);
     Workload {
