@@ -1,12 +1,7 @@
 //! How the process ends.
 
-use crate::error::{Error, Stage};
-use crate::settings::SettingsError;
-use crate::verdict::Effect;
 use isotest_core::step::{Step, StepError};
 use nix::libc;
-use signal_hook::consts::SIGPIPE;
-use std::io;
 
 /// The exit codes. What has no code of its own ends by the signal that caused it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,73 +61,8 @@ pub(crate) enum End {
     Interrupted(i32),
 }
 
-impl From<Effect> for Exit {
-    /// The exit code of a run that was not stopped, whose gravest verdict had this effect.
-    fn from(effect: Effect) -> Self {
-        match effect {
-            Effect::Passes => Self::Ok,
-            Effect::Fails => Self::TestsFailed,
-            Effect::Undecided => Self::NotIsolated,
-        }
-    }
-}
-
-impl From<&Error> for End {
-    fn from(error: &Error) -> Self {
-        match error {
-            Error::Interrupted(signal) => Self::Interrupted(*signal),
-            // A reader that has gone away ends us as it ends any program.
-            Error::Output(source) if source.kind() == io::ErrorKind::BrokenPipe => Self::Signal(SIGPIPE),
-            other => Self::Exit(Exit::from(other)),
-        }
-    }
-}
-
-impl From<&Error> for Exit {
-    fn from(error: &Error) -> Self {
-        match error {
-            Error::Interrupted(_) | Error::Unwritten { .. } | Error::Output(_) => Self::Bug,
-            Error::Usage(SettingsError::Filterset(_)) | Error::Filterset(_) => Self::Filterset,
-            Error::Usage(_)
-            | Error::SeveralTests { .. }
-            | Error::Closure { .. }
-            | Error::Root { .. }
-            | Error::ManyAttempts { .. } => Self::Usage,
-            Error::Start { stage: Stage::Build, .. }
-            | Error::Answer { stage: Stage::Build, .. }
-            | Error::Build(_) => Self::BuildFailed,
-            Error::NoDirectory(_)
-            | Error::Start { stage: Stage::Metadata, .. }
-            | Error::Answer { stage: Stage::Metadata, .. }
-            | Error::Tool { .. }
-            | Error::File { .. }
-            | Error::UnknownPackage(_)
-            | Error::OutsideTarget { .. } => Self::Metadata,
-            Error::Listing { .. } | Error::CannotRun(_) => Self::Listing,
-            Error::NoTests { .. }
-            | Error::NoAttempt { .. }
-            | Error::NotOurs { .. }
-            | Error::AttemptEnded { .. } => Self::NoTests,
-            Error::CannotIsolate { .. }
-            | Error::CannotLimit { .. }
-            | Error::Host(_)
-            | Error::NoPlace { .. }
-            | Error::Thread { .. }
-            | Error::TooFewFiles { .. }
-            | Error::Sandbox { .. } => Self::CannotIsolate,
-            Error::Execute(error) => Self::of_command(error),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_run_without_verdict_is_graver_than_a_failed_one() {
-        let codes = Effect::ALL.map(|effect| Exit::from(effect) as u8);
-        assert_eq!(codes, [0, 100, 98]);
-        assert_eq!(Effect::ALL.into_iter().max(), Some(Effect::Undecided));
+impl From<Exit> for End {
+    fn from(exit: Exit) -> Self {
+        Self::Exit(exit)
     }
 }

@@ -1,5 +1,7 @@
 //! Environment and working directory of this invocation, which cargo is started with in turn.
 
+use crate::error::Failure;
+use crate::exit::{End, Exit};
 use crate::inherited_descriptors;
 use isotest_core::reaper;
 use std::ffi::{OsStr, OsString};
@@ -16,10 +18,26 @@ pub(crate) struct Invocation {
     pub(crate) directory: PathBuf,
 }
 
+/// The working directory is gone.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot tell the current directory")]
+pub(crate) struct NoDirectory(#[source] io::Error);
+
+impl Failure for NoDirectory {
+    fn end(&self) -> End {
+        Exit::Metadata.into()
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("change to a directory that exists".into())
+    }
+}
+
 impl Invocation {
     /// Reads environment and working directory of this process.
-    pub(crate) fn of_this_process() -> io::Result<Self> {
-        Ok(Self { environment: env::vars_os().collect(), directory: env::current_dir()? })
+    pub(crate) fn of_this_process() -> Result<Self, NoDirectory> {
+        let directory = env::current_dir().map_err(NoDirectory)?;
+        Ok(Self { environment: env::vars_os().collect(), directory })
     }
 
     /// Returns the value of a variable.

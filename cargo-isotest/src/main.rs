@@ -12,13 +12,13 @@
 //! 10 report
 //! 9 schedule
 //! 8 sandboxes harness
-//! 7 cargo exit
-//! 6 error verdict
+//! 7 cargo
+//! 6 verdict
 //! 5 settings
 //! 4 select update
-//! 3 testcase cli
-//! 2 invocation registry remedy values
-//! 1 inherited_descriptors text threads
+//! 3 testcase cli invocation registry
+//! 2 error values
+//! 1 exit inherited_descriptors remedy text threads
 //! ```
 //!
 //! - `app` has a module for each subcommand. Only `app` puts the others together: a subcommand is the one place that
@@ -33,7 +33,6 @@
 //!   question nor in what.
 //! - `cargo` asks cargo what a project is, builds it, and works out what `cargo test` would give its tests. It knows
 //!   nothing of sandboxes.
-//! - `exit` says by which code or signal the process ends, `error` what stops a run. Neither knows how things are done.
 //! - `verdict` alone judges: it makes verdicts of the core's outcomes, from which summary, reports and exit code follow. It
 //!   knows no report and nothing of other tests.
 //! - `settings` is what holds and where each value came from, `select` which tests are meant, `cli` what was typed. None
@@ -43,6 +42,8 @@
 //! - `update` knows the tools by which tests update their sources, and how these are asked to.
 //! - `values` knows how what is said both on the command line and in files is written, and what it means by itself.
 //! - `remedy`, `testcase`, `invocation`, `inherited_descriptors` and `text` know nothing of each other but text.
+//! - `error` says what the errors of all areas have in common: message, end of the process, hint. It knows no area: each has
+//!   its errors in a file of its own, such as `cargo/error.rs`. `exit` names the exit codes and knows nobody who uses them.
 #![forbid(unsafe_code)]
 
 mod app;
@@ -87,7 +88,7 @@ fn main() -> ExitCode {
     isotest_core::stage::enter();
     take(or_bug(|| match Cli::read(std::env::args_os(), &Capability::ALL.map(Capability::as_str)) {
         Ok(cli) => run(cli).unwrap_or_else(|error| {
-            let end = End::from(&error);
+            let end = error.end();
             // Whoever has gone away from our output does not want to hear of it.
             if end != End::Signal(SIGPIPE) {
                 tell(&error);
@@ -120,7 +121,7 @@ fn or_bug(work: impl FnOnce() -> End + UnwindSafe) -> End {
 }
 
 fn run(cli: Cli) -> Result<End, Error> {
-    let invocation = Invocation::of_this_process().map_err(Error::NoDirectory)?;
+    let invocation = Invocation::of_this_process()?;
     let said = Said::read(cli, &invocation)?;
     said.color.value.write_global();
     match said.task.clone() {
@@ -154,8 +155,8 @@ fn tell(error: &Error) {
     let mut stderr = anstream::stderr();
     // A closed standard error is no reason to fail.
     let _ = writeln!(stderr, "{}error{}: {}", style::ERROR, anstyle::Reset, error.chain());
-    if let Error::CannotIsolate { remedies, .. } | Error::CannotLimit { remedies, .. } = error {
-        let _ = write!(stderr, "{}", doctor::remedies(remedies));
+    if !error.remedies().is_empty() {
+        let _ = write!(stderr, "{}", doctor::remedies(error.remedies()));
     }
     if let Some(hint) = error.hint() {
         let _ = writeln!(stderr, " {}hint{}: {hint}", style::HINT, anstyle::Reset);

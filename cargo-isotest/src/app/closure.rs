@@ -4,6 +4,8 @@ use crate::cli::MessageFormat;
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::invocation::Invocation;
+use crate::report::OutputError;
+use crate::sandboxes::roots::RootError;
 use isotest_core::closure::{Closure, Files, Need};
 use serde::Serialize;
 use std::ffi::OsStr;
@@ -16,13 +18,13 @@ use std::path::Path;
 /// When `program` is no ELF file, or standard output cannot be written.
 pub(crate) fn show(program: &Path, format: MessageFormat, invocation: &Invocation) -> Result<End, Error> {
     let closure = Files::of_host().closure(program, invocation.variable("LD_LIBRARY_PATH"));
-    let closure = closure.map_err(|source| Error::Closure { program: program.to_owned(), source })?;
+    let closure = closure.map_err(|source| RootError::Closure { program: program.to_owned(), source })?;
     let mut to = io::stdout().lock();
     match format {
         MessageFormat::Human => tree(&closure, &mut to),
         MessageFormat::Json => json(&closure, &mut to),
     }
-    .map_err(Error::Output)?;
+    .map_err(OutputError::Stream)?;
     Ok(End::Exit(Exit::Ok))
 }
 

@@ -6,7 +6,7 @@ use crate::app::single;
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::invocation::Invocation;
-use crate::report;
+use crate::report::{self, OutputError};
 use crate::sandboxes::Sandboxes;
 use crate::settings::{Command, Said};
 use isotest_core::explain::{Explained, explain};
@@ -22,7 +22,7 @@ pub(crate) fn execute(command: Option<&Command>, said: Said, invocation: &Invoca
         Some(command) => of_command(command, said, invocation),
         None => of_test(said, invocation),
     }?;
-    io::stdout().lock().write_all(script.as_bytes()).map_err(Error::Output)?;
+    io::stdout().lock().write_all(script.as_bytes()).map_err(OutputError::Stream)?;
     Ok(End::Exit(Exit::Ok))
 }
 

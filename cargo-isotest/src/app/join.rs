@@ -1,18 +1,19 @@
 //! `--join`: a command or a shell in the sandbox of an attempt that is running.
 
 use crate::app::exec;
-use crate::app::ps;
+use crate::app::ps::{self, AttemptError};
 use crate::app::shell;
 use crate::error::Error;
 use crate::exit::End;
 use crate::invocation::Invocation;
 use crate::report;
+use crate::sandboxes::error::SandboxError;
 use crate::settings::{Command, Settings};
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::Workload;
 use isotest_core::sandbox::Running;
 use isotest_core::step::StepError;
-use nix::errno::Errno;
+use nix::libc;
 
 /// Executes the command, or the shell, with the environment and in the directory of the attempt's own process.
 ///
@@ -24,9 +25,10 @@ pub(crate) fn execute(
     settings: &Settings,
     invocation: &Invocation,
 ) -> Result<End, Error> {
-    let ended = || Error::AttemptEnded { wanted: attempt.to_owned() };
-    let refused = |error: StepError| {
-        if error.errno == Errno::ESRCH as i32 { ended() } else { Error::Execute(error) }
+    let ended = || AttemptError::Ended { wanted: attempt.to_owned() };
+    let refused = |error: StepError| match error.errno {
+        libc::ESRCH => Error::from(ended()),
+        _ => SandboxError::Execute(error).into(),
     };
     let running = Running::open(ps::init_of(attempt)?).map_err(refused)?;
     if command.is_none() {
@@ -35,7 +37,7 @@ pub(crate) fn execute(
     }
     let record = exec::exec_in(workload(command, &running, invocation), settings, &running)?;
     match &record.outcome {
-        Outcome::NotIsolated(_) | Outcome::Signaled { .. } if running.has_ended() => Err(ended()),
+        Outcome::NotIsolated(_) | Outcome::Signaled { .. } if running.has_ended() => Err(ended().into()),
         _ => exec::end(&record, settings),
     }
 }

@@ -10,14 +10,14 @@ use crate::harness::libtest::WholeBinary;
 use crate::harness::together::{self, Unit};
 use crate::invocation::Invocation;
 use crate::registry::{Listener, Registry};
-use crate::report::{ReportSettings, Reporters};
+use crate::report::{OutputError, ReportSettings, Reporters};
 use crate::sandboxes::Sandboxes;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::listing::{self, Listed};
 use crate::schedule::slots::Workers;
 use crate::schedule::summary::{Cancellation, Selection};
 use crate::schedule::{Finished, Schedule};
-use crate::select::Selected;
+use crate::select::{Selected, SelectionError};
 use crate::settings::{Execution, Said, Setting, Settings, Task};
 use crate::testcase::TestBinary;
 use std::io;
@@ -54,20 +54,21 @@ struct Run<'run> {
 impl Run<'_> {
     fn execute(&self) -> Result<End, Error> {
         page_cache::page_cache(self.build);
-        self.workers.ready().map_err(Error::from)?;
+        self.workers.ready()?;
         let Listed { tests, whole } =
             listing::list(self.workers, self.sandboxes, &self.build.binaries, &self.settings.execution)?;
         let selected = self.settings.selection.choose(tests);
         if selected.tests.is_empty() {
-            return Err(Error::NoTests {
+            return Err(SelectionError::NoTests {
                 filtered: selected.filtered,
                 ignored: selected.ignored,
                 doctests: self.build.untested_documentation.clone(),
-            });
+            }
+            .into());
         }
         if self.settings.task == Task::List {
             let format = self.settings.message_format.value;
-            list::write(&selected.tests, format, io::stdout().lock()).map_err(Error::Output)?;
+            list::write(&selected.tests, format, io::stdout().lock()).map_err(OutputError::Stream)?;
             return Ok(End::Exit(Exit::Ok));
         }
         self.execute_tests(&selected, &whole)
@@ -91,7 +92,7 @@ impl Run<'_> {
             doctests_not_run: &self.build.untested_documentation,
             whole_binaries: &whole,
         });
-        started.map_err(Error::Output)?;
+        started.map_err(OutputError::Stream)?;
         let jobs = Setting { value: self.sandboxes.jobs, ..self.settings.execution.jobs };
         let execution = Execution { jobs, ..self.settings.execution.clone() };
         let of_each: Vec<_> = units.iter().map(|_| &self.settings.test).collect();
@@ -111,7 +112,7 @@ impl Run<'_> {
         end_of(finished, reporters.lost())
     }
 
-    fn reporters(&self) -> Result<Reporters, Error> {
+    fn reporters(&self) -> Result<Reporters, OutputError> {
         let cargo = &self.settings.cargo.output;
         let files = self.settings.reports.iter().map(|file| &file.value);
         Reporters::open(
@@ -138,12 +139,12 @@ fn binaries_of(selected: &Selected) -> Vec<Arc<TestBinary>> {
 }
 
 /// How we end after a run; `lost` is a report that could not be written to its end, while others tell of the run.
-fn end_of(Finished { summary, unwritten }: Finished, lost: Option<Error>) -> Result<End, Error> {
+fn end_of(Finished { summary, unwritten }: Finished, lost: Option<OutputError>) -> Result<End, Error> {
     if let Some(Cancellation::Signal(signal)) = summary.cancelled {
         return Ok(End::Interrupted(signal));
     }
-    if let Some(error) = unwritten.map(Error::Output).or(lost) {
-        return Err(error);
+    if let Some(error) = unwritten.map(OutputError::Stream).or(lost) {
+        return Err(error.into());
     }
     Ok(End::Exit(Exit::from(summary.effect())))
 }

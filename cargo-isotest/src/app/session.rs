@@ -1,7 +1,7 @@
 //! The set-up that subcommands share: what is built, the roots for it, the sandboxes, and the slots of a run.
 
 use crate::cargo::build::{Build, Directories, Workspace};
-use crate::error::Error;
+use crate::error::{Error, HostError};
 use crate::invocation::Invocation;
 use crate::registry::Registry;
 use crate::sandboxes::Sandboxes;
@@ -30,7 +30,7 @@ impl Session {
     /// # Errors
     /// When they cannot be built, or a root for them is unavailable.
     pub(crate) fn of_tests(said: Said, invocation: &Invocation) -> Result<Self, Error> {
-        let interrupts = Interrupts::take().map_err(Error::Host)?;
+        let interrupts = Interrupts::take().map_err(HostError::System)?;
         let workspace = Workspace::read(&said.cargo, invocation);
         let settings = said.settings()?;
         let workspace = workspace?;
@@ -64,7 +64,7 @@ impl Session {
         sandboxes: &Sandboxes,
         work: impl FnOnce(&Workers<'_>, &Registry) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let cancel = Cancel::new().map_err(Error::Host)?;
+        let cancel = Cancel::new().map_err(HostError::System)?;
         let registry = Registry::new(sandboxes.jobs.get());
         thread::scope(|scope| {
             let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &registry)?;

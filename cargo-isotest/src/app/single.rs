@@ -10,7 +10,7 @@ use crate::schedule;
 use crate::schedule::listing::{self, Listed};
 use crate::schedule::queue::Nth;
 use crate::schedule::slot_environment;
-use crate::select::Selection;
+use crate::select::{Selection, SelectionError};
 use crate::settings::Settings;
 use crate::testcase::TestCase;
 use isotest_core::plan::SandboxPlan;
@@ -22,13 +22,13 @@ use isotest_core::plan::SandboxPlan;
 pub(crate) fn test(session: &Session, sandboxes: &Sandboxes) -> Result<TestCase, Error> {
     let Session { build, settings, .. } = session;
     let Listed { tests, .. } = session.in_slots(sandboxes, |workers, _| {
-        workers.ready().map_err(Error::from)?;
+        workers.ready()?;
         listing::list(workers, sandboxes, &build.binaries, &settings.execution)
     })?;
     // A test that is named is meant, ignored or not.
     let selection = Selection { ignored: RunIgnored::All, ..settings.selection.clone() };
     let selected = selection.choose(tests);
-    choose(selected.tests, &selection.filters, selected.filtered)
+    Ok(choose(selected.tests, &selection.filters, selected.filtered)?)
 }
 
 /// How it would be executed in the first job slot, and by which template.
@@ -39,17 +39,17 @@ pub(crate) fn plan(test: &TestCase, settings: &Settings, sandboxes: &Sandboxes) 
     (plan, sandboxes.template_for(&test.binary))
 }
 
-fn choose(mut tests: Vec<TestCase>, filters: &[String], filtered: usize) -> Result<TestCase, Error> {
+fn choose(mut tests: Vec<TestCase>, filters: &[String], filtered: usize) -> Result<TestCase, SelectionError> {
     if tests.iter().filter(|test| filters.contains(&test.name)).count() == 1 {
         tests.retain(|test| filters.contains(&test.name));
     }
     match (tests.pop(), tests.is_empty()) {
         (Some(test), true) => Ok(test),
-        (None, _) => Err(Error::NoTests { filtered, ignored: 0, doctests: Vec::new() }),
+        (None, _) => Err(SelectionError::NoTests { filtered, ignored: 0, doctests: Vec::new() }),
         (Some(last), false) => {
             tests.push(last);
             let names = tests.iter().map(report::title).collect();
-            Err(Error::SeveralTests { filter: filters.join(" "), names })
+            Err(SelectionError::SeveralTests { filter: filters.join(" "), names })
         }
     }
 }

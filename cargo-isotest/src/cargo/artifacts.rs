@@ -1,11 +1,12 @@
 //! Test binaries of a build, from cargo's messages.
 
+use crate::cargo::error::CargoError;
 use crate::cargo::manifest::Harnesses;
 use crate::cargo::metadata::{Project, kind};
 use crate::cargo::output_directories::Place;
 use crate::cargo::test_environment::Surroundings;
 use crate::cli::CargoArgs;
-use crate::error::Error;
+use crate::error::{Error, HostError};
 use crate::testcase::{BinaryKind, Run, TestBinary};
 use cargo_metadata::camino::Utf8Path;
 use cargo_metadata::{Artifact, BuildScript, Message, Package, PackageId};
@@ -83,7 +84,7 @@ pub(crate) fn test_binaries(
 ) -> Result<Vec<Arc<TestBinary>>, Error> {
     let mut harnesses: HashMap<&PackageId, Harnesses> = HashMap::new();
     let mut binaries = Vec::new();
-    let run = Arc::new(run(project).map_err(Error::Host)?);
+    let run = Arc::new(run(project).map_err(HostError::System)?);
     for (package, test, executable) in in_order(built, project)? {
         if !harnesses.contains_key(&package.id) {
             harnesses.insert(&package.id, Harnesses::read(package.manifest_path.as_std_path())?);
@@ -115,11 +116,11 @@ fn run(project: &Project) -> io::Result<Run> {
 type Test<'a> = (&'a Package, &'a Artifact, &'a Utf8Path);
 
 /// Returns the test executables sorted as by cargo: by package, kind and name, and by path for several target triples.
-fn in_order<'a>(built: &'a Built, project: &'a Project) -> Result<Vec<Test<'a>>, Error> {
+fn in_order<'a>(built: &'a Built, project: &'a Project) -> Result<Vec<Test<'a>>, CargoError> {
     let mut tests = Vec::new();
     for test in &built.tests {
         let package = project.package(&test.package_id);
-        let package = package.ok_or_else(|| Error::UnknownPackage(test.package_id.repr.clone()))?;
+        let package = package.ok_or_else(|| CargoError::UnknownPackage(test.package_id.repr.clone()))?;
         tests.extend(test.executable.as_deref().map(|executable| (package, test, executable)));
     }
     tests.sort_by_key(|(package, test, executable)| {

@@ -2,11 +2,12 @@
 
 use crate::cargo::artifacts::{self, Built};
 use crate::cargo::command_output;
+use crate::cargo::error::{CargoError, Stage};
 use crate::cargo::metadata::Project;
 use crate::cargo::sample::{Kind, Sample};
 use crate::cargo::test_environment::Surroundings;
 use crate::cli::CargoArgs;
-use crate::error::{Error, Stage};
+use crate::error::Error;
 use crate::invocation::Invocation;
 use crate::select::filterset::Filterset;
 use crate::testcase::TestBinary;
@@ -180,7 +181,7 @@ fn with_cargo(invocation: &Invocation) -> Result<Invocation, Error> {
 }
 
 /// Function that builds the tests with a cargo and its arguments.
-pub(crate) type Compile = fn(&OsStr, &CargoArgs, &Invocation) -> Result<Vec<Message>, Error>;
+pub(crate) type Compile = fn(&OsStr, &CargoArgs, &Invocation) -> Result<Vec<Message>, CargoError>;
 
 /// Turns the command `cargo` into `cargo test --no-run`.
 pub(crate) fn no_run(mut cargo: Command, arguments: &CargoArgs) -> Command {
@@ -189,18 +190,25 @@ pub(crate) fn no_run(mut cargo: Command, arguments: &CargoArgs) -> Command {
     cargo
 }
 
-fn compile(cargo: &OsStr, arguments: &CargoArgs, invocation: &Invocation) -> Result<Vec<Message>, Error> {
+fn compile(
+    cargo: &OsStr,
+    arguments: &CargoArgs,
+    invocation: &Invocation,
+) -> Result<Vec<Message>, CargoError> {
     let program: OsString = cargo.into();
     // A build may take long, and signals are not handled yet.
     let started = Reaped::start(no_run(invocation.reaped_command(cargo), arguments));
-    let mut building =
-        started.map_err(|source| Error::Start { program: program.clone(), stage: Stage::Build, source })?;
+    let mut building = started.map_err(|source| CargoError::Start {
+        program: program.clone(),
+        stage: Stage::Build,
+        source,
+    })?;
     let messages =
         building.stdout().map_or_else(|| Ok(Vec::new()), |stdout| read_messages(BufReader::new(stdout)));
     let unreadable =
-        |source: std::io::Error| Error::Answer { program, stage: Stage::Build, source: source.into() };
+        |source: std::io::Error| CargoError::Answer { program, stage: Stage::Build, source: source.into() };
     let status = building.wait().map_err(unreadable.clone())?;
-    if status.success() { messages.map_err(unreadable) } else { Err(Error::Build(status)) }
+    if status.success() { messages.map_err(unreadable) } else { Err(CargoError::Build(status)) }
 }
 
 /// Parses the output of [`no_run`]. Lines that are no messages go to standard error.

@@ -1,6 +1,6 @@
 //! `harness` of the targets in a manifest, which `cargo metadata` does not tell.
 
-use crate::error::Error;
+use crate::cargo::error::CargoError;
 use cargo_metadata::{Target, TargetKind};
 use serde::Deserialize;
 use std::fs;
@@ -28,8 +28,8 @@ struct WrittenTarget {
 
 impl Harnesses {
     /// Reads a manifest.
-    pub(crate) fn read(manifest: &Path) -> Result<Self, Error> {
-        let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::File {
+    pub(crate) fn read(manifest: &Path) -> Result<Self, CargoError> {
+        let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| CargoError::File {
             what: format!("the manifest `{}`", manifest.display()),
             source,
         };

@@ -1,8 +1,8 @@
 //! `cargo metadata`: packages and directories of the project.
 
 use crate::cargo::command_output::answer;
+use crate::cargo::error::{CargoError, Stage};
 use crate::cli::CargoArgs;
-use crate::error::{Error, Stage};
 use crate::invocation::Invocation;
 use crate::select::filterset::Known;
 use crate::testcase::{BinaryKind, Related};
@@ -43,7 +43,11 @@ struct WrittenPackage {
 
 impl Project {
     /// Runs `cargo metadata` without dependencies.
-    pub(crate) fn read(cargo: &OsStr, arguments: &CargoArgs, invocation: &Invocation) -> Result<Self, Error> {
+    pub(crate) fn read(
+        cargo: &OsStr,
+        arguments: &CargoArgs,
+        invocation: &Invocation,
+    ) -> Result<Self, CargoError> {
         Self::ask(cargo, arguments, invocation, &["--no-deps".as_ref()])
     }
 
@@ -52,7 +56,7 @@ impl Project {
         cargo: &OsStr,
         arguments: &CargoArgs,
         invocation: &Invocation,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, CargoError> {
         Self::ask(cargo, arguments, invocation, &[])
     }
 
@@ -63,7 +67,7 @@ impl Project {
         arguments: &CargoArgs,
         invocation: &Invocation,
         platforms: &[OsString],
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, CargoError> {
         let platforms = platforms.iter().flat_map(|platform| [OsStr::new("--filter-platform"), platform]);
         let more: Vec<_> = [OsStr::new("--all-features")].into_iter().chain(platforms).collect();
         Self::ask(cargo, arguments, invocation, &more)
@@ -74,7 +78,7 @@ impl Project {
         arguments: &CargoArgs,
         invocation: &Invocation,
         more: &[&OsStr],
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, CargoError> {
         let mut command = invocation.question(cargo);
         command.args(["metadata", "--format-version", "1"]).args(more).args(arguments.metadata_arguments());
         // `cargo metadata` has no flag for it.
@@ -82,7 +86,7 @@ impl Project {
             command.env("CARGO_TARGET_DIR", invocation.absolute(directory));
         }
         let text = answer(&mut command, "cargo metadata", Stage::Metadata)?;
-        let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::Answer {
+        let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| CargoError::Answer {
             program: cargo.into(),
             stage: Stage::Metadata,
             source,

@@ -3,6 +3,7 @@
 mod artifacts;
 pub(crate) mod build;
 mod command_output;
+pub(crate) mod error;
 mod manifest;
 mod metadata;
 mod output_directories;

@@ -1,7 +1,7 @@
 //! Output directories of cargo, from which the target triple of an executable follows.
 
+use crate::cargo::error::CargoError;
 use crate::cargo::metadata::Project;
-use crate::error::Error;
 use cargo_metadata::camino::{Utf8Path, Utf8PathBuf};
 
 /// Output directories of one target triple and profile.
@@ -17,8 +17,8 @@ pub(crate) struct Place {
 
 impl Place {
     /// Derives the output directories from the path of a test executable.
-    pub(crate) fn new(executable: &Utf8Path, project: &Project) -> Result<Self, Error> {
-        Self::within(executable, &project.target, &project.build).ok_or_else(|| Error::OutsideTarget {
+    pub(crate) fn new(executable: &Utf8Path, project: &Project) -> Result<Self, CargoError> {
+        Self::within(executable, &project.target, &project.build).ok_or_else(|| CargoError::OutsideTarget {
             binary: executable.into(),
             target: project.build.clone().into(),
         })

@@ -1,9 +1,9 @@
 //! Environment of a test binary under `cargo test`.
 
+use crate::cargo::error::{CargoError, Stage};
 use crate::cargo::metadata::Project;
 use crate::cargo::output_directories::Place;
 use crate::cargo::sample::{Configured, Given, Variables};
-use crate::error::{Error, Stage};
 use crate::inherited_descriptors;
 use crate::invocation::Invocation;
 use cargo_metadata::camino::Utf8Path;
@@ -36,13 +36,13 @@ impl<'a> Surroundings<'a> {
     }
 
     /// Returns the output directories of an executable.
-    pub(crate) fn place(&self, executable: &Utf8Path) -> Result<Place, Error> {
+    pub(crate) fn place(&self, executable: &Utf8Path) -> Result<Place, CargoError> {
         Place::new(executable, self.project)
     }
 
     /// Returns what cargo's configuration gives to tests with these output directories.
-    pub(crate) fn given(&self, place: &Place) -> Result<&'a Given, Error> {
-        self.configured.get(place.triple.as_ref()).ok_or_else(|| Error::Answer {
+    pub(crate) fn given(&self, place: &Place) -> Result<&'a Given, CargoError> {
+        self.configured.get(place.triple.as_ref()).ok_or_else(|| CargoError::Answer {
             program: "cargo".into(),
             stage: Stage::Metadata,
             source: format!("it does not say how it would execute tests in `{}`", place.output).into(),
@@ -55,7 +55,7 @@ impl<'a> Surroundings<'a> {
         package: &Package,
         target: &Target,
         place: &Place,
-    ) -> Result<Vec<(OsString, OsString)>, Error> {
+    ) -> Result<Vec<(OsString, OsString)>, CargoError> {
         let Given { environment, library, .. } = self.given(place)?;
         let mut all: Variables = environment.clone();
         all.insert(LIBRARY_PATH.into(), self.library_path(place, library)?);
@@ -87,7 +87,7 @@ impl<'a> Surroundings<'a> {
     }
 
     // What cargo found of the caller's path comes last, unless ours is its beginning already.
-    fn library_path(&self, place: &Place, library: &Path) -> Result<OsString, Error> {
+    fn library_path(&self, place: &Place, library: &Path) -> Result<OsString, CargoError> {
         let mut path: Vec<PathBuf> = self.linked_directories(place).into_iter().map(PathBuf::from).collect();
         path.push(place.output.clone().into());
         path.push(place.intermediate.join("deps").into());
@@ -96,7 +96,7 @@ impl<'a> Surroundings<'a> {
             self.invocation.variable(LIBRARY_PATH).map(split_paths).into_iter().flatten().collect();
         let path =
             if callers.starts_with(&path) { callers } else { path.into_iter().chain(callers).collect() };
-        join_paths(path).map_err(|error| Error::File {
+        join_paths(path).map_err(|error| CargoError::File {
             what: format!("a path for `{LIBRARY_PATH}`"),
             source: error.into(),
         })

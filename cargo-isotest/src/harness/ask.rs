@@ -1,13 +1,13 @@
 //! How a test binary is asked for its tests, inside a sandbox and with a time limit, and what its answers mean.
 
-use crate::error::Error;
+use crate::harness::error::ListingError;
 use crate::harness::libtest::{self, Answer, Listing};
 use crate::testcase::TestBinary;
 use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::{SandboxPlan, Workload};
 use isotest_core::record::{Captured, Record};
-use isotest_core::step::Step;
+use isotest_core::step::{Step, StepError};
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,43 +35,48 @@ pub(crate) fn question(binary: &TestBinary, arguments: &[&str], time_limit: Dura
     }
 }
 
-/// The tests of `binary`, from the records of its questions, which were asked in sandboxes of the template `template`.
+/// Reason why a binary gave no list.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// The binary cannot be executed, or its answer is none.
+    Binary(ListingError),
+    /// The binary was not executed, or its sandbox was lost.
+    NotIsolated(StepError),
+}
+
+impl From<ListingError> for Unanswered {
+    fn from(error: ListingError) -> Self {
+        Self::Binary(error)
+    }
+}
+
+/// The tests of `binary`, from the records of its questions.
 ///
 /// # Errors
 /// When a question was not answered, or by an error of the standard harness.
 pub(crate) fn listing(
     binary: &Arc<TestBinary>,
-    template: usize,
     records: &[Option<Record>],
     time_limit: Duration,
-) -> Result<Listing, Error> {
+) -> Result<Listing, Unanswered> {
     let [Some(all), Some(ignored)] = records else {
-        return Err(failed(binary, "it was not asked".to_owned()));
+        return Err(failed(binary, "it was not asked".to_owned()).into());
     };
-    let answers =
-        [answer(binary, template, all, time_limit)?, answer(binary, template, ignored, time_limit)?];
-    libtest::listing(binary, answers).map_err(|refusal| failed(binary, refusal.to_string()))
+    let answers = [answer(binary, all, time_limit)?, answer(binary, ignored, time_limit)?];
+    libtest::listing(binary, answers).map_err(|refusal| failed(binary, refusal.to_string()).into())
 }
 
 fn answer<'record>(
     binary: &TestBinary,
-    template: usize,
     record: &'record Record,
     time_limit: Duration,
-) -> Result<Answer<'record>, Error> {
+) -> Result<Answer<'record>, Unanswered> {
     let why = match &record.outcome {
         Outcome::NotIsolated(error) if matches!(error.step, Step::Exec | Step::ChangeDirectory) => {
-            return Err(Error::Listing {
-                binary_id: binary.id.clone(),
-                why: error.to_string(),
-                hint: Some(error.hint()),
-            });
+            let (binary_id, why) = (binary.id.clone(), error.to_string());
+            return Err(ListingError { binary_id, why, hint: Some(error.hint()) }.into());
         }
-        // The host could, until something was killed.
-        Outcome::NotIsolated(error) if error.step == Step::Supervise => {
-            return Err(Error::Execute(error.clone()));
-        }
-        Outcome::NotIsolated(error) => return Err(Error::Sandbox { template, source: error.clone() }),
+        Outcome::NotIsolated(error) => return Err(Unanswered::NotIsolated(error.clone())),
         Outcome::TimedOut => {
             let time_limit = humantime::format_duration(time_limit);
             format!("it did not end within {time_limit}, the time of `--list-timeout`")
@@ -86,7 +91,7 @@ fn answer<'record>(
         Outcome::Passed | Outcome::Leaked => return Ok(said(record, 0)),
         Outcome::Failed { code } => return Ok(said(record, *code)),
     };
-    Err(failed(binary, why))
+    Err(failed(binary, why).into())
 }
 
 fn said(record: &Record, code: i32) -> Answer<'_> {
@@ -94,6 +99,6 @@ fn said(record: &Record, code: i32) -> Answer<'_> {
     Answer { stdout: &record.stdout.head, stderr: if tail.is_empty() { head } else { tail }, code }
 }
 
-fn failed(binary: &TestBinary, why: String) -> Error {
-    Error::Listing { binary_id: binary.id.clone(), why, hint: None }
+fn failed(binary: &TestBinary, why: String) -> ListingError {
+    ListingError { binary_id: binary.id.clone(), why, hint: None }
 }

@@ -4,18 +4,19 @@ mod account;
 mod cause;
 mod ctrf;
 mod document;
+mod error;
 pub(crate) mod human;
 mod json;
 mod junit;
 mod markdown;
 mod target;
 
+pub(crate) use error::OutputError;
 pub(crate) use human::{Words, after_command, before_command, before_shell, gap, title};
 pub(crate) use json::command as command_as_json;
 pub(crate) use target::Target;
 
 use crate::cli::{FileFormat, MessageFormat, ReportFile};
-use crate::error::Error;
 use crate::schedule::events::{Event, Reporter};
 use anstream::ColorChoice;
 use document::Document;
@@ -34,7 +35,7 @@ struct Outlet {
 pub(crate) struct Reporters {
     outlets: Vec<Outlet>,
     /// The first failure to write a file.
-    lost: Option<Error>,
+    lost: Option<OutputError>,
 }
 
 impl std::fmt::Debug for Reporters {
@@ -51,7 +52,7 @@ impl Reporters {
     pub(crate) fn open<'a>(
         files: impl IntoIterator<Item = &'a ReportFile>,
         settings: ReportSettings,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, OutputError> {
         let mut reporters = Self::default();
         for ReportFile { format, path } in files {
             let target = Target::File(path.clone());
@@ -79,7 +80,7 @@ impl Reporters {
 
     /// The file that could not be written to its end, if there is one. The run went on without it, and all the other
     /// reporters tell how it went.
-    pub(crate) fn lost(&mut self) -> Option<Error> {
+    pub(crate) fn lost(&mut self) -> Option<OutputError> {
         self.lost.take()
     }
 
@@ -151,6 +152,7 @@ fn allows_bar(no_capture: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::chain;
     use crate::schedule::summary::Cancellation;
     use crate::testing::builders;
     use std::fs::File;
@@ -188,7 +190,7 @@ mod tests {
             reporters.event(&EVENT).unwrap();
         }
         assert_eq!(written.text().matches("Cancelling").count(), 2);
-        let lost = reporters.lost().map(|error| error.chain());
+        let lost = reporters.lost().map(|error| chain(&error));
         let expected = "cannot write `report.txt`: No space left on device (os error 28)";
         assert_eq!(lost.as_deref(), Some(expected));
     }

@@ -1,6 +1,6 @@
 //! Where a report goes, and what can be shown there.
 
-use crate::error::Error;
+use super::error::OutputError;
 use anstream::{AutoStream, ColorChoice};
 use console::Term;
 use std::fs::File;
@@ -23,7 +23,7 @@ impl Target {
     ///
     /// # Errors
     /// When a file cannot be created, before anything is executed of which it would tell.
-    pub(crate) fn open(&self) -> Result<Box<dyn Write + Send>, Error> {
+    pub(crate) fn open(&self) -> Result<Box<dyn Write + Send>, OutputError> {
         Ok(match self {
             Self::Stdout => Box::new(io::stdout()),
             Self::Stderr => Box::new(io::stderr()),
@@ -32,10 +32,10 @@ impl Target {
     }
 
     /// What stops us when the target cannot be written to.
-    pub(crate) fn unwritten(&self, source: io::Error) -> Error {
+    pub(crate) fn unwritten(&self, source: io::Error) -> OutputError {
         match self {
-            Self::Stdout | Self::Stderr => Error::Output(source),
-            Self::File(path) => Error::Unwritten { path: path.clone(), source },
+            Self::Stdout | Self::Stderr => OutputError::Stream(source),
+            Self::File(path) => OutputError::File { path: path.clone(), source },
         }
     }
 
@@ -68,7 +68,8 @@ impl Target {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exit::Exit;
+    use crate::error::{Failure, chain};
+    use crate::exit::{End, Exit};
     use std::fs;
 
     #[test]
@@ -87,9 +88,9 @@ mod tests {
         let path = place.path().join("nowhere").join("report");
         let error = Target::File(path.clone()).open().err().unwrap();
         let expected = format!("cannot write `{}`: No such file or directory (os error 2)", path.display());
-        assert_eq!((error.chain(), Exit::from(&error)), (expected, Exit::Bug));
+        assert_eq!((chain(&error), error.end()), (expected, End::Exit(Exit::Bug)));
         let error = Target::Stdout.unwritten(io::ErrorKind::StorageFull.into());
-        assert_eq!(error.chain(), "cannot write the output: no storage space");
+        assert_eq!(chain(&error), "cannot write the output: no storage space");
     }
 
     #[test]

@@ -1,19 +1,22 @@
 //! Sandboxes of a run: derives the templates of attempts from settings, roots and host.
 
+pub(crate) mod error;
 mod links;
 pub(crate) mod missing_paths;
 mod room;
 pub(crate) mod roots;
 
 use crate::cli;
-use crate::error::Error;
+use crate::error::{Error, HostError};
 use crate::invocation::Invocation;
 use crate::remedy::{self, Obstacle, Place};
 use crate::sandboxes::roots::{Image, Rooted, Roots};
+use crate::select::SelectionError;
 use crate::settings::{BindAccess, Settings, Update};
 use crate::testcase::TestBinary;
 use crate::text::style;
 use crate::update;
+use error::SandboxError;
 use isotest_core::cgroup::{Cgroups, Established, scope};
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::host::{Host, bounds, cow_sources, probe};
@@ -69,11 +72,7 @@ impl Sandboxes {
             let sandboxes = Self::prepare(settings, roots, invocation, &refused)?;
             // Even a panic leaves no cgroups behind.
             let done = match catch_unwind(AssertUnwindSafe(|| work(&sandboxes))) {
-                Ok(Err(Error::Sandbox { template, source }))
-                    if refused.learn(sandboxes.template(template), &source) =>
-                {
-                    None
-                }
+                Ok(Err(error)) if sandboxes.teach(&mut refused, &error) => None,
                 worked => Some(worked.map(|done| done.map_err(|error| sandboxes.explained(error)))),
             };
             close(sandboxes.cgroups);
@@ -91,8 +90,8 @@ impl Sandboxes {
         refused: &RefusedViews,
     ) -> Result<Self, Error> {
         // Not before: what cargo executes has the limit that we were called with.
-        let allowed = descriptors::raise().map_err(Error::Host)?;
-        root_limits::lift().map_err(Error::Host)?;
+        let allowed = descriptors::raise().map_err(HostError::System)?;
+        root_limits::lift().map_err(HostError::System)?;
         let jobs = settings.execution.jobs.value.get();
         let shown: Vec<_> =
             roots.each.iter().map(|rooted| Shown::new(settings, rooted, invocation)).collect();
@@ -100,7 +99,7 @@ impl Sandboxes {
             Decided::resolve(settings, jobs, &shown, refused)?;
         if !resolved.unmet.is_empty() {
             close(cgroups);
-            return Err(unmet(resolved.unmet.into_iter().map(Obstacle::from).collect(), &host));
+            return Err(unmet(resolved.unmet.into_iter().map(Obstacle::from).collect(), &host).into());
         }
         let room = match Room::within(allowed, Slot::descriptors(&cgroups), settings.execution.jobs.value) {
             Ok(room) => room,
@@ -112,7 +111,7 @@ impl Sandboxes {
         let limits = settings.test.limits.limits();
         if let Some(error) = unlimited(&mut cgroups, &limits, &host) {
             close(cgroups);
-            return Err(error);
+            return Err(error.into());
         }
         let mut isolation = resolved.isolation;
         isolation.remarks.extend(remark(settings));
@@ -133,9 +132,9 @@ impl Sandboxes {
     ///
     /// # Errors
     /// The step that failed.
-    pub(crate) fn slot(&self, template: usize) -> Result<Slot<'_>, Error> {
+    pub(crate) fn slot(&self, template: usize) -> Result<Slot<'_>, SandboxError> {
         let slot = Slot::start(self.template(template), &self.cgroups);
-        slot.map_err(|source| Error::Sandbox { template, source })
+        slot.map_err(|source| SandboxError::Setup { template, source })
     }
 
     /// Returns the index of the template for the tests of `binary`.
@@ -146,15 +145,21 @@ impl Sandboxes {
         self.binaries.iter().position(|other| Arc::ptr_eq(other, binary)).unwrap_or_default()
     }
 
+    /// Adds the refused view that `error` is about; returns false if there is none, or it is known.
+    fn teach(&self, refused: &mut RefusedViews, error: &Error) -> bool {
+        let Some(SandboxError::Setup { template, source }) = error.of_area() else { return false };
+        refused.learn(self.template(*template), source)
+    }
+
     /// Turns the failure of a sandbox into an error with all refused capabilities, if any is refused.
     fn explained(&self, error: Error) -> Error {
-        let Error::Sandbox { template, source } = error else { return error };
-        let refusals = trial::refusals(self.template(template), &source);
+        let Some(SandboxError::Setup { template, source }) = error.of_area() else { return error };
+        let refusals = trial::refusals(self.template(*template), source);
         match probe::host() {
             Ok(host) if !refusals.is_empty() => {
-                unmet(refusals.into_iter().map(Obstacle::from).collect(), &host)
+                unmet(refusals.into_iter().map(Obstacle::from).collect(), &host).into()
             }
-            _ => Error::Sandbox { template, source },
+            _ => error,
         }
     }
 }
@@ -175,23 +180,23 @@ impl RefusedViews {
     }
 }
 
-fn unmet(obstacles: Vec<Obstacle>, host: &Host) -> Error {
+fn unmet(obstacles: Vec<Obstacle>, host: &Host) -> SandboxError {
     let surroundings = probe::surroundings(host);
     let remedies =
         remedy::remedies(&obstacles, Place { surroundings: &surroundings, cgroups: &host.cgroups });
-    Error::CannotIsolate { obstacles, remedies }
+    SandboxError::CannotIsolate { obstacles, remedies }
 }
 
 /// Reads the host and creates cgroups. Where metrics are missing, asks systemd for a delegated cgroup.
 fn established(wanted: &[Capability]) -> Result<(Host, Established), Error> {
-    let host = probe::host().map_err(Error::Host)?;
+    let host = probe::host().map_err(HostError::System)?;
     let established = Cgroups::establish(&host, wanted);
     if !scope::may_help(&host, &established.missing) {
         return Ok((host, established));
     }
     close(established.cgroups);
     let entered = scope::enter(host.ids.uid);
-    let host = probe::host().map_err(Error::Host)?;
+    let host = probe::host().map_err(HostError::System)?;
     let mut established = Cgroups::establish(&host, wanted);
     if let Err(why) = entered {
         for (_, reason) in &mut established.missing {
@@ -241,7 +246,7 @@ impl Decided {
         refused: &RefusedViews,
     ) -> Result<Self, Error> {
         let Some((first, others)) = shown.split_first() else {
-            return Err(Error::NoTests { filtered: 0, ignored: 0, doctests: Vec::new() });
+            return Err(SelectionError::NoTests { filtered: 0, ignored: 0, doctests: Vec::new() }.into());
         };
         let Settings { sandbox, test, .. } = settings;
         let wanted: Vec<_> = Capability::ALL
@@ -280,7 +285,7 @@ impl Decided {
 }
 
 /// Returns the error for limits that cannot be set; `None` if all can.
-fn unlimited(cgroups: &mut Cgroups, limits: &Limits, host: &Host) -> Option<Error> {
+fn unlimited(cgroups: &mut Cgroups, limits: &Limits, host: &Host) -> Option<SandboxError> {
     let of_cgroups = cgroups.prepare_limits(limits, host);
     // Where the controller can be had, it is the value that the kernel does not take.
     let lacking = of_cgroups.iter().filter(|(control, _)| !cgroups.can(*control));
@@ -290,7 +295,7 @@ fn unlimited(cgroups: &mut Cgroups, limits: &Limits, host: &Host) -> Option<Erro
     let remedies = remedy::remedies(&lacking, Place { surroundings: &surroundings, cgroups: &host.cgroups });
     let of_cgroups = of_cgroups.into_iter().map(|(control, why)| (control.as_str().to_owned(), why));
     let unmet: Vec<_> = of_cgroups.chain(bounds::unmet(&limits.process)).collect();
-    (!unmet.is_empty()).then_some(Error::CannotLimit { unmet, remedies })
+    (!unmet.is_empty()).then_some(SandboxError::CannotLimit { unmet, remedies })
 }
 
 /// Returns the metric of the controller of a limit.

@@ -1,6 +1,7 @@
 //! How many job slots the limit of open files leaves room for.
 
-use crate::error::Error;
+use super::error::SandboxError;
+use crate::error::{Error, HostError};
 use isotest_core::descriptors;
 use std::num::NonZeroUsize;
 
@@ -25,18 +26,18 @@ impl Room {
     /// # Errors
     /// When there is no room for one.
     pub(super) fn within(allowed: u64, each: usize, jobs: NonZeroUsize) -> Result<Self, Error> {
-        let open = descriptors::open().map_err(Error::Host)? + OTHERS;
+        let open = descriptors::open().map_err(HostError::System)? + OTHERS;
         let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
         if allowed < INSIDE {
-            return Err(Error::TooFewFiles { needed: INSIDE.max(open + each), allowed });
+            return Err(SandboxError::TooFewFiles { needed: INSIDE.max(open + each), allowed }.into());
         }
-        Self::beside(open, allowed, each, jobs)
+        Ok(Self::beside(open, allowed, each, jobs)?)
     }
 
-    fn beside(open: usize, allowed: usize, each: usize, jobs: NonZeroUsize) -> Result<Self, Error> {
+    fn beside(open: usize, allowed: usize, each: usize, jobs: NonZeroUsize) -> Result<Self, SandboxError> {
         let most = allowed.saturating_sub(open) / each;
         let Some(most) = NonZeroUsize::new(most) else {
-            return Err(Error::TooFewFiles { needed: open + each, allowed });
+            return Err(SandboxError::TooFewFiles { needed: open + each, allowed });
         };
         let needed = each.saturating_mul(jobs.get()).saturating_add(open);
         let remark = (most < jobs).then(|| {

@@ -1,6 +1,6 @@
 //! Signals that end the run: the first ends it in order, the second at once.
 
-use crate::error::Error;
+use crate::error::{Error, HostError};
 use crate::schedule::slots::News;
 use crate::threads;
 use isotest_core::sandbox::Cancel;
@@ -65,7 +65,7 @@ impl Interrupts {
         cancel: &'scope Cancel,
         tell: Sender<News>,
     ) -> Result<Watch<'scope>, Error> {
-        let mut signals = Signals::new(&self.signals).map_err(Error::Host)?;
+        let mut signals = Signals::new(&self.signals).map_err(HostError::System)?;
         let watch = Watch { handle: signals.handle(), interrupts: self };
         self.at_once.store(false, Ordering::SeqCst);
         let wait = move || {
@@ -80,7 +80,7 @@ impl Interrupts {
             }
         };
         let started = threads::builder().spawn_scoped(scope, wait);
-        started.map_err(|source| Error::Thread { task: "that watches for signals", source })?;
+        started.map_err(|source| HostError::Thread { task: "that watches for signals", source })?;
         Ok(watch)
     }
 }

@@ -1,9 +1,11 @@
 //! Asks every test binary for its tests, in the slots of the run.
 
 use crate::error::Error;
-use crate::harness::ask;
+use crate::harness::ask::{self, Unanswered};
 use crate::harness::libtest::{LIST_ARGUMENTS, Listing, WholeBinary};
 use crate::sandboxes::Sandboxes;
+use crate::sandboxes::error::SandboxError;
+use crate::schedule::error::Interrupted;
 use crate::schedule::queue::{Attempt, Launch, Queue};
 use crate::schedule::slot_environment;
 use crate::schedule::slots::{Flow, Job, News, Workers};
@@ -11,6 +13,7 @@ use crate::settings::{Execution, Process};
 use crate::testcase::{TestBinary, TestCase};
 use crate::update;
 use isotest_core::record::Record;
+use isotest_core::step::Step;
 use std::sync::Arc;
 
 /// The tests of all binaries, and which binaries have no list.
@@ -61,11 +64,12 @@ pub(crate) fn list(
         | None => Flow::On,
     });
     if let Some(signal) = interrupted {
-        return Err(Error::Interrupted(signal));
+        return Err(Interrupted(signal).into());
     }
     let mut listed = Listed::default();
     for (binary, records) in binaries.iter().zip(records.chunks(questions)) {
-        match ask::listing(binary, sandboxes.template_for(binary), records, time_limit)? {
+        let listing = ask::listing(binary, records, time_limit);
+        match listing.map_err(|why| error(why, sandboxes.template_for(binary)))? {
             Listing::Tests(tests) => listed.tests.extend(tests),
             Listing::Whole(test, reason) => {
                 listed.whole.push(WholeBinary { id: binary.id.clone(), reason });
@@ -74,4 +78,16 @@ pub(crate) fn list(
         }
     }
     Ok(listed)
+}
+
+/// Returns the error of a binary that gave no list, which was asked in a sandbox of the template with this number.
+fn error(why: Unanswered, template: usize) -> Error {
+    match why {
+        Unanswered::Binary(error) => error.into(),
+        // The host could, until something was killed.
+        Unanswered::NotIsolated(error) if error.step == Step::Supervise => {
+            SandboxError::Execute(error).into()
+        }
+        Unanswered::NotIsolated(source) => SandboxError::Setup { template, source }.into(),
+    }
 }

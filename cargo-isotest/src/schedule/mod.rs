@@ -1,5 +1,6 @@
 //! Executes the selected tests and tells the reporters.
 
+mod error;
 pub(crate) mod events;
 pub(crate) mod interrupt;
 pub(crate) mod listing;

@@ -1,9 +1,10 @@
 //! One thread for each job slot. They take attempts from one queue and tell what becomes of them.
 
-use crate::error::Error;
+use crate::error::{Error, HostError};
 use crate::registry::{Registry, Started};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots;
+use crate::schedule::error::Interrupted;
 use crate::schedule::queue::{Attempt, Launch, Queue};
 use crate::schedule::slot_environment;
 use crate::threads;
@@ -111,7 +112,7 @@ impl<'run> Workers<'run> {
                 worker.work();
             };
             let started = threads::builder().spawn_scoped(scope, work);
-            started.map_err(|source| Error::Thread { task: "for a job slot", source })?;
+            started.map_err(|source| HostError::Thread { task: "for a job slot", source })?;
         }
         Ok((Self { cancel, orders, news, jobs, stopped }, tell))
     }
@@ -123,11 +124,11 @@ impl<'run> Workers<'run> {
     ///
     /// # Panics
     /// When a slot's thread has.
-    pub(crate) fn ready(&self) -> Result<(), Unready> {
+    pub(crate) fn ready(&self) -> Result<(), Error> {
         for _ in 0..self.jobs {
             match self.news.recv() {
-                Ok(News::Ready(Err(error))) => return Err(Unready::Failed(error)),
-                Ok(News::Interrupted(signal)) => return Err(Unready::Interrupted(signal)),
+                Ok(News::Ready(Err(error))) => return Err(error),
+                Ok(News::Interrupted(signal)) => return Err(Interrupted(signal).into()),
                 Ok(News::Panicked) => go_down(),
                 Ok(
                     News::Ready(Ok(()))
@@ -194,24 +195,6 @@ impl<'run> Workers<'run> {
     }
 }
 
-/// Why there are no slots.
-#[derive(Debug)]
-pub(crate) enum Unready {
-    /// A step of making one failed.
-    Failed(Error),
-    /// A signal came.
-    Interrupted(i32),
-}
-
-impl From<Unready> for Error {
-    fn from(unready: Unready) -> Self {
-        match unready {
-            Unready::Failed(error) => error,
-            Unready::Interrupted(signal) => Self::Interrupted(signal),
-        }
-    }
-}
-
 /// Goes the way of the thread that has panicked, and said why: without its answers the run has no true end.
 fn go_down() -> ! {
     resume_unwind(Box::new("the thread of a job slot panicked"))
@@ -247,7 +230,7 @@ impl<'run> Worker<'run> {
     fn work(self) {
         let mut slot = match self.sandboxes.slot(Sandboxes::FIRST) {
             Ok(slot) => slot,
-            Err(error) => return self.tell(News::Ready(Err(error))),
+            Err(error) => return self.tell(News::Ready(Err(error.into()))),
         };
         self.tell(News::Ready(Ok(())));
         let mut template = Sandboxes::FIRST;

@@ -2,6 +2,10 @@
 
 pub(crate) mod filterset;
 
+mod error;
+
+pub(crate) use error::SelectionError;
+
 use crate::cli::RunIgnored;
 use crate::testcase::TestCase;
 use filterset::{Filterset, TestQuery};

@@ -2,6 +2,8 @@
 
 use super::setting::{Origin, Setting};
 use crate::cli::UnknownWord;
+use crate::error::Failure;
+use crate::exit::{End, Exit};
 use crate::select::filterset::FiltersetError;
 use isotest_core::policy::{Capability, Level, PolicyError};
 use std::ffi::OsString;
@@ -97,4 +99,24 @@ pub(crate) enum SettingsError {
         /// What it should be.
         expected: &'static str,
     },
+}
+
+impl Failure for SettingsError {
+    fn end(&self) -> End {
+        match self {
+            Self::Filterset(error) => error.end(),
+            _ => Exit::Usage.into(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Filterset(error) => return error.hint(),
+            Self::TwoLevels { .. } => {
+                "a limit requires the figure that it limits, and `--network` says what becomes of `net`"
+            }
+            _ => "`cargo isotest --help` names all flags",
+        };
+        Some(hint.into())
+    }
 }

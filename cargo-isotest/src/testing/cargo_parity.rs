@@ -1,6 +1,7 @@
 //! Comparison of test binaries, environments and listings with those of cargo and cargo-nextest.
 
 use crate::cargo::build::{self, Build, Workspace};
+use crate::cargo::error::{CargoError, Stage};
 use crate::cli::{CargoArgs, Cli};
 use crate::error::Error;
 use crate::harness::libtest::{self, Answer, LIST_ARGUMENTS, Listing};
@@ -10,6 +11,7 @@ use cargo_metadata::Message;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Permissions};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -119,13 +121,22 @@ impl Oracle {
 }
 
 /// Compiles without a reaper, since the test executable cannot act as one.
-fn compile(cargo: &OsStr, arguments: &CargoArgs, invocation: &Invocation) -> Result<Vec<Message>, Error> {
+fn compile(
+    cargo: &OsStr,
+    arguments: &CargoArgs,
+    invocation: &Invocation,
+) -> Result<Vec<Message>, CargoError> {
+    let unread = |source: io::Error| CargoError::Answer {
+        program: cargo.into(),
+        stage: Stage::Build,
+        source: source.into(),
+    };
     let mut command = build::no_run(invocation.command(cargo), arguments);
-    let output = command.stderr(Stdio::inherit()).output().map_err(Error::Host)?;
+    let output = command.stderr(Stdio::inherit()).output().map_err(unread)?;
     if !output.status.success() {
-        return Err(Error::Build(output.status));
+        return Err(CargoError::Build(output.status));
     }
-    build::read_messages(output.stdout.as_slice()).map_err(Error::Host)
+    build::read_messages(output.stdout.as_slice()).map_err(unread)
 }
 
 fn host() -> String {
@@ -358,7 +369,8 @@ fn cargo_refuses_two_runners_that_match() {
     let two = [named(&oracle, "cfg(unix)", "--one"), named(&oracle, "cfg(all())", "--two")];
     let flags = ["-p", "plain", "--config", &two[0], "--config", &two[1]];
     assert!(!oracle.cargo().args(["test", "--no-run"]).args(flags).output().unwrap().status.success());
-    assert!(matches!(oracle.try_build(&flags), Err(Error::Build(_))));
+    let refused = oracle.try_build(&flags).err();
+    assert!(matches!(refused.as_ref().and_then(Error::of_area), Some(CargoError::Build(_))));
 }
 
 #[test]

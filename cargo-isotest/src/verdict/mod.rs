@@ -5,6 +5,7 @@ mod counts;
 
 pub(crate) use counts::Counts;
 
+use crate::exit::Exit;
 use crate::settings::TestSettings;
 use crate::values::FlakyResult;
 use isotest_core::outcome::Outcome;
@@ -217,6 +218,17 @@ impl Effect {
     pub(crate) const ALL: [Self; 3] = [Self::Passes, Self::Fails, Self::Undecided];
 }
 
+impl From<Effect> for Exit {
+    /// Returns the exit code of a run that was not stopped, whose gravest verdict has this effect.
+    fn from(effect: Effect) -> Self {
+        match effect {
+            Effect::Passes => Self::Ok,
+            Effect::Fails => Self::TestsFailed,
+            Effect::Undecided => Self::NotIsolated,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Effect::{Fails, Passes, Undecided};
@@ -284,5 +296,12 @@ mod tests {
                 assert_eq!(judge(&outcome, testimony, Rules::default()), expected);
             }
         }
+    }
+
+    #[test]
+    fn a_run_without_verdict_is_graver_than_a_failed_one() {
+        let codes = Effect::ALL.map(|effect| Exit::from(effect) as u8);
+        assert_eq!(codes, [0, 100, 98]);
+        assert_eq!(Effect::ALL.into_iter().max(), Some(Undecided));
     }
 }

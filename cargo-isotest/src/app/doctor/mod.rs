@@ -7,10 +7,11 @@ pub(crate) use text::remedies;
 
 use crate::cargo::build::Directories;
 use crate::cli::MessageFormat;
-use crate::error::Error;
+use crate::error::{Error, HostError};
 use crate::exit::{End, Exit};
 use crate::invocation::Invocation;
 use crate::remedy::{self, Obstacle, Place};
+use crate::report::OutputError;
 use crate::sandboxes::roots;
 use crate::sandboxes::{self, Decided, RefusedViews, Shown};
 use crate::settings::{Bind, BindAccess, Setting, Settings};
@@ -46,7 +47,7 @@ pub(crate) fn execute(settings: &Settings, invocation: &Invocation) -> Result<En
         MessageFormat::Human => write!(text::stdout(settings.color.value), "{}", text::human(&diagnosis)),
         MessageFormat::Json => text::json(&diagnosis, io::stdout()),
     }
-    .map_err(Error::Output)?;
+    .map_err(OutputError::Stream)?;
     Ok(End::Exit(if diagnosis.met { Exit::Ok } else { Exit::CannotIsolate }))
 }
 
@@ -54,7 +55,7 @@ fn diagnose(settings: &Settings, invocation: &Invocation) -> Result<Diagnosis, E
     let here = invocation.directory.clone();
     let directories =
         Directories { workspace: here.clone(), packages: Vec::new(), target: here.clone(), build: here };
-    let program = std::env::current_exe().map_err(Error::Host)?;
+    let program = std::env::current_exe().map_err(HostError::System)?;
     let mut settings = settings.clone();
     settings.test.binds.push(Setting::default(Bind { path: program.clone(), access: BindAccess::ReadOnly }));
     let rooted = roots::of_host(&directories, invocation);
@@ -100,7 +101,7 @@ fn attempt(
     loop {
         let decided = Decided::resolve(settings, 1, shown, &refused)?;
         let template = &decided.resolved.template;
-        let attempted = trial::attempt(template, &decided.cgroups, plan).map_err(Error::Host)?;
+        let attempted = trial::attempt(template, &decided.cgroups, plan).map_err(HostError::System)?;
         match &attempted {
             Err(error) if refused.learn(template, error) => {
                 sandboxes::close(decided.cgroups);

@@ -2,7 +2,7 @@
 
 use super::screen::Screen;
 use super::signals::{self, Received, Signals};
-use crate::error::Error;
+use crate::error::{Error, HostError};
 use isotest_core::sandbox::{Attempt, Heard};
 use isotest_core::sys::{is_ready, readable, wait_for};
 use nix::libc::{SIGCHLD, SIGCONT, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
@@ -18,7 +18,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 pub(super) fn until_end(attempt: &mut Attempt, signals: &Signals) -> Result<(), Error> {
     let screen = attempt.terminal().map(|inner| Screen::open(io::stdin().as_fd(), inner)).transpose()?;
     let mut watch = Watch { attempt, signals, screen };
-    while watch.step().map_err(Error::Host)? {}
+    while watch.step().map_err(HostError::System)? {}
     Ok(())
 }
 

@@ -5,12 +5,13 @@ mod screen;
 mod signals;
 
 use crate::app::session::CommandSession;
-use crate::error::Error;
+use crate::error::{Error, HostError};
 use crate::exit::{End, Exit};
 use crate::invocation::Invocation;
 use crate::registry::{AttemptId, Listener, Registry, Started};
-use crate::report::{self, Target};
+use crate::report::{self, OutputError, Target};
 use crate::sandboxes::Sandboxes;
+use crate::sandboxes::error::SandboxError;
 use crate::sandboxes::missing_paths;
 use crate::sandboxes::roots;
 use crate::schedule::slot_environment;
@@ -74,7 +75,7 @@ pub(crate) fn interactive(
     settings: &Settings,
     sandboxes: &Sandboxes,
 ) -> Result<Record, Error> {
-    let signals = Signals::take().map_err(Error::Host)?;
+    let signals = Signals::take().map_err(HostError::System)?;
     let registry = Registry::new(1);
     registry.expect(std::iter::once(("exec", line(&workload).as_str())));
     thread::scope(|scope| {
@@ -114,7 +115,7 @@ fn line(workload: &Workload) -> String {
 
 /// The same in a sandbox that is running already.
 pub(crate) fn exec_in(workload: Workload, settings: &Settings, running: &Running) -> Result<Record, Error> {
-    let signals = Signals::take().map_err(Error::Host)?;
+    let signals = Signals::take().map_err(HostError::System)?;
     let plan = made_interactive(plan(workload, settings, Limits::default()));
     finish(running.enter(&plan), Sandboxes::FIRST, settings, &signals)
 }
@@ -135,7 +136,7 @@ fn finish(
     match record.outcome {
         // Another plan may do without, or what the host refuses is told.
         Outcome::NotIsolated(source) if source.step.capability().is_some() => {
-            Err(Error::Sandbox { template, source })
+            Err(SandboxError::Setup { template, source }.into())
         }
         _ => {
             say(settings, &report::after_command(&verdict(&record, settings), &record));
@@ -169,7 +170,7 @@ fn verdict(record: &Record, settings: &Settings) -> Verdict {
 /// How we end when the command has.
 pub(crate) fn end(record: &Record, settings: &Settings) -> Result<End, Error> {
     match (verdict(record, settings), record.ending.as_ref().map(|ending| ending.exit)) {
-        (Verdict::NotIsolated(error), _) => Err(Error::Execute(error)),
+        (Verdict::NotIsolated(error), _) => Err(SandboxError::Execute(error).into()),
         (Verdict::TimedOut, _) => Ok(End::Exit(Exit::TimedOut)),
         (Verdict::Leaked { fails: true }, _) => Ok(End::Exit(Exit::TestsFailed)),
         (_, Some(outcome::Exit::Signal(signal) | outcome::Exit::Stopped(signal))) => {
@@ -190,12 +191,12 @@ struct UsageFile {
 
 impl UsageFile {
     /// Before the command is executed: what cannot be written is better known then.
-    fn create(path: &Path) -> Result<Self, Error> {
+    fn create(path: &Path) -> Result<Self, OutputError> {
         let target = Target::File(path.to_owned());
         Ok(Self { writer: target.open()?, target })
     }
 
-    fn write(self, verdict: &Verdict, record: &Record) -> Result<(), Error> {
+    fn write(self, verdict: &Verdict, record: &Record) -> Result<(), OutputError> {
         let Self { target, mut writer } = self;
         let line = report::command_as_json(verdict, record).map_err(io::Error::from);
         let written = line.and_then(|line| writer.write_all(line.as_bytes()));

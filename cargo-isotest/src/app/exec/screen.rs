@@ -1,7 +1,7 @@
 //! The caller's terminal while a command uses one of a sandbox in its place: keys go in as they are, the window's size
 //! follows, and whatever happens, the terminal is in the end as it was.
 
-use crate::error::Error;
+use crate::error::{Error, HostError};
 use crate::threads;
 use isotest_core::sandbox::resize_like;
 use isotest_core::sys::{readable, wait_for};
@@ -36,16 +36,17 @@ impl Screen {
     /// # Errors
     /// When there is no descriptor or no thread for it.
     pub(super) fn open(keys: BorrowedFd<'_>, inner: BorrowedFd<'_>) -> Result<Self, Error> {
-        let keys = keys.try_clone_to_owned().map_err(Error::Host)?;
-        let inner = inner.try_clone_to_owned().map_err(Error::Host)?;
+        let keys = keys.try_clone_to_owned().map_err(HostError::System)?;
+        let inner = inner.try_clone_to_owned().map_err(HostError::System)?;
         let nonblocking = fcntl(&inner, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK));
-        nonblocking.map_err(|errno| Error::Host(errno.into()))?;
-        let source = inner.try_clone().map_err(Error::Host)?;
+        nonblocking.map_err(|errno| HostError::System(errno.into()))?;
+        let source = inner.try_clone().map_err(HostError::System)?;
         let started = threads::builder().spawn(move || show(&source));
-        let output = started.map_err(|source| Error::Thread { task: "that shows the terminal", source })?;
+        let output =
+            started.map_err(|source| HostError::Thread { task: "that shows the terminal", source })?;
         let (before, pending) = (None, Vec::new());
         let mut screen = Self { keys, inner, before, open: true, pending, output: Some(output) };
-        screen.take().map_err(Error::Host)?;
+        screen.take().map_err(HostError::System)?;
         Ok(screen)
     }
 

@@ -1,7 +1,8 @@
 //! Snapshots of the runs in progress on this machine. An answer of a run is its user's claim: only processes that the
 //! kernel shows to be descendants of the run's supervisor are inspected.
 
-use crate::error::Error;
+use super::error::AttemptError;
+use crate::error::{Error, HostError};
 use crate::registry::{Asked, Found, Present, ask};
 use isotest_core::snapshot::{self, Extent, ProcessTable, Snapshot};
 use nix::unistd::geteuid;
@@ -92,13 +93,13 @@ pub(crate) fn runs(extent: Extent, wanted: Option<&str>) -> Result<Seen, Error> 
     let mut ids: Vec<_> = attempts.map(|attempt| attempt.id.clone()).collect();
     let more = ids.len().saturating_sub(MAX_IDS);
     match ids.len() {
-        0 => Err(Error::NoAttempt { wanted: wanted.to_owned() }),
+        0 => Err(AttemptError::NotRunning { wanted: wanted.to_owned() }.into()),
         1 => Ok(Seen { runs, remarks }),
-        2..=MAX_IDS => Err(Error::ManyAttempts { wanted: wanted.to_owned(), ids }),
+        2..=MAX_IDS => Err(AttemptError::Several { wanted: wanted.to_owned(), ids }.into()),
         _ => {
             ids.truncate(MAX_IDS);
             ids.push(format!("and {more} more"));
-            Err(Error::ManyAttempts { wanted: wanted.to_owned(), ids })
+            Err(AttemptError::Several { wanted: wanted.to_owned(), ids }.into())
         }
     }
 }
@@ -136,7 +137,7 @@ struct Look {
 impl Look {
     fn new(extent: Extent) -> Result<Self, Error> {
         let process_table =
-            ProcessTable::read().map_err(|error| Error::Host(std::io::Error::other(error)))?;
+            ProcessTable::read().map_err(|error| HostError::System(std::io::Error::other(error)))?;
         Ok(Self { extent, process_table, spent: BTreeMap::new() })
     }
 

@@ -1,12 +1,16 @@
 //! `cargo isotest ps`: the runs in progress, seen from another terminal.
 
 mod details;
+mod error;
 pub(crate) mod look;
 mod text;
+
+pub(crate) use error::AttemptError;
 
 use crate::cli::{MessageFormat, PsArgs};
 use crate::error::Error;
 use crate::exit::{End, Exit};
+use crate::report::OutputError;
 use crate::text::sanitize::word;
 use crate::text::style;
 use console::Term;
@@ -40,10 +44,10 @@ pub(crate) fn init_of(wanted: &str) -> Result<i32, Error> {
     say(&remarks);
     // A process there could make root, who enters the sandbox, do anything.
     if let Some(run) = runs.iter().find(|run| run.uid != geteuid().as_raw()) {
-        return Err(Error::NotOurs { wanted: wanted.to_owned(), uid: run.uid });
+        return Err(AttemptError::NotOurs { wanted: wanted.to_owned(), uid: run.uid }.into());
     }
     let init = runs.iter().flat_map(|run| &run.attempts).find_map(|attempt| attempt.init);
-    init.ok_or_else(|| Error::NoAttempt { wanted: wanted.to_owned() })
+    init.ok_or_else(|| AttemptError::NotRunning { wanted: wanted.to_owned() }.into())
 }
 
 /// Shows the runs in progress, once or repeatedly.
@@ -57,7 +61,7 @@ pub(crate) fn show(args: &PsArgs, format: MessageFormat) -> Result<End, Error> {
     loop {
         let look::Seen { runs, remarks } = match look::runs(extent, args.attempt.as_deref()) {
             // What was watched has ended.
-            Err(Error::NoAttempt { .. }) if seen => return Ok(End::Exit(Exit::Ok)),
+            Err(error) if seen && is_of_ended(&error) => return Ok(End::Exit(Exit::Ok)),
             runs => runs?,
         };
         // A warning is printed once, not every second.
@@ -65,13 +69,17 @@ pub(crate) fn show(args: &PsArgs, format: MessageFormat) -> Result<End, Error> {
             say(&remarks);
             said = remarks;
         }
-        write(&runs, args, format, seen).map_err(Error::Output)?;
+        write(&runs, args, format, seen).map_err(OutputError::Stream)?;
         if !args.watch {
             return Ok(End::Exit(Exit::Ok));
         }
         seen = true;
         sleep(PAUSE);
     }
+}
+
+fn is_of_ended(error: &Error) -> bool {
+    matches!(error.of_area(), Some(AttemptError::NotRunning { .. }))
 }
 
 fn say(remarks: &[String]) {

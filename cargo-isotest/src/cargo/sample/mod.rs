@@ -8,9 +8,9 @@ mod said;
 pub(crate) use said::Variables;
 
 use crate::cargo::command_output;
+use crate::cargo::error::{CargoError, Stage};
 use crate::cargo::output_directories::Place;
 use crate::cli::CargoArgs;
-use crate::error::{Error, Stage};
 use crate::invocation::Invocation;
 use cargo_metadata::camino::Utf8PathBuf;
 use nix::unistd::getpid;
@@ -120,8 +120,8 @@ impl<'a> Sample<'a> {
     ///
     /// # Errors
     /// When the sample cannot be written, or cargo fails or says something that is not understood.
-    pub(crate) fn ask(&self) -> Result<Configured, Error> {
-        self.write().map_err(|source| Error::File {
+    pub(crate) fn ask(&self) -> Result<Configured, CargoError> {
+        self.write().map_err(|source| CargoError::File {
             what: format!("the sample package `{}`", self.directory),
             source: source.into(),
         })?;
@@ -131,14 +131,14 @@ impl<'a> Sample<'a> {
         let _ = fs::remove_file(&record);
         let said = said?;
         let configured = recorded.map_err(Into::into).and_then(|recorded| self.configured(&said, &recorded));
-        configured.map_err(|source| Error::Answer {
+        configured.map_err(|source| CargoError::Answer {
             program: self.cargo.into(),
             stage: Stage::Metadata,
             source,
         })
     }
 
-    fn said(&self, record: &Utf8PathBuf) -> Result<String, Error> {
+    fn said(&self, record: &Utf8PathBuf) -> Result<String, CargoError> {
         let mut command = self.invocation.command(self.cargo);
         command.args(["test", "--no-run", "--offline", "--verbose", "--color", "never", "--jobs", "1"]);
         command.arg("--manifest-path").arg(self.directory.join("Cargo.toml"));

@@ -1,30 +1,32 @@
 //! Root file systems of a run, and the check that test binaries can be executed in them.
 
+mod error;
 mod image;
 mod kept;
 mod packed;
 mod unpack;
 
+pub(crate) use error::RootError;
 pub(crate) use image::Image;
 
 use crate::cargo::build::{Build, Directories};
 use crate::cli::{RootKind, RootPath, RootWord};
-use crate::error::Error;
 use crate::invocation::Invocation;
 use crate::settings::{SandboxSettings, Settings, TestSettings};
 use crate::testcase::TestBinary;
-use image::{ImageError, Opened};
-use isotest_core::closure::{Closure, ElfError, Files, Kind, Lack};
+use error::SourceError;
+use image::Opened;
+use isotest_core::closure::{Closure, Files, Kind, Lack};
 use isotest_core::host::probe;
 use isotest_core::plan::{Minimal, Root, Tree};
-use kept::{KeepError, Kept, Notes};
+use kept::{Kept, Notes};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use unpack::{Limits, UnpackError, Unpacking, Whiteouts};
+use unpack::{Limits, Unpacking, Whiteouts};
 
 /// Root with the copy-on-write directories of the host in it.
 #[derive(Debug)]
@@ -50,40 +52,15 @@ pub(crate) struct Roots {
     pub(crate) remarks: Vec<String>,
 }
 
-/// Error about the archive or image of a root.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RootError {
-    /// The file cannot be read.
-    #[error(transparent)]
-    File(#[from] io::Error),
-    /// The root cannot be stored.
-    #[error(transparent)]
-    Keep(#[from] KeepError),
-    /// The archive is invalid.
-    #[error(transparent)]
-    Archive(#[from] UnpackError),
-    /// The image is invalid.
-    #[error(transparent)]
-    Image(#[from] ImageError),
-}
-
-impl RootError {
-    /// Returns the host's error, if the archive or image itself is valid.
-    fn refusal(&self) -> Option<&io::Error> {
-        match self {
-            Self::File(_) => None,
-            Self::Keep(error) => Some(&error.source),
-            Self::Archive(error) => error.refusal(),
-            Self::Image(error) => error.refusal(),
-        }
-    }
-}
-
 /// Returns the roots for tests.
 ///
 /// # Errors
 /// When a root is unusable, or a binary cannot be executed in it.
-pub(crate) fn of_tests(settings: &Settings, build: &Build, invocation: &Invocation) -> Result<Roots, Error> {
+pub(crate) fn of_tests(
+    settings: &Settings,
+    build: &Build,
+    invocation: &Invocation,
+) -> Result<Roots, RootError> {
     let sandbox = &settings.sandbox;
     let roots = match &sandbox.root.value {
         RootWord::Host => Roots::of_one(of_host(&build.directories, invocation)),
@@ -103,7 +80,7 @@ pub(crate) fn of_command(
     directories: &Directories,
     program: &Path,
     invocation: &Invocation,
-) -> Result<Roots, Error> {
+) -> Result<Roots, RootError> {
     match &sandbox.root.value {
         RootWord::Host => Ok(Roots::of_one(of_host(directories, invocation))),
         RootWord::Minimal => minimal(sandbox, &[Arc::new(command(program, invocation))], invocation),
@@ -134,13 +111,13 @@ impl Roots {
 }
 
 /// Opens or unpacks the root file system at a path.
-fn of_path(at: &RootPath, directories: &Directories, invocation: &Invocation) -> Result<Roots, Error> {
-    let unusable = |error: RootError| Error::Root { path: at.path.clone(), source: error.into() };
+fn of_path(at: &RootPath, directories: &Directories, invocation: &Invocation) -> Result<Roots, RootError> {
+    let unusable = |error: SourceError| RootError::Unusable { path: at.path.clone(), source: error.into() };
     let store = store(directories, invocation);
     let kept = unpacked(at, &store).map_err(|error| match error.refusal().map(io::Error::kind) {
         Some(why) => {
             let into = kept::directory(&store);
-            Error::NoPlace { path: at.path.clone(), into, why, source: error.into() }
+            RootError::NoPlace { path: at.path.clone(), into, why, source: error.into() }
         }
         None => unusable(error),
     })?;
@@ -157,7 +134,7 @@ fn store(directories: &Directories, invocation: &Invocation) -> PathBuf {
 }
 
 /// Returns the directory of the root, unpacked if necessary.
-fn unpacked(RootPath { kind, path }: &RootPath, target: &Path) -> Result<Kept, RootError> {
+fn unpacked(RootPath { kind, path }: &RootPath, target: &Path) -> Result<Kept, SourceError> {
     let digest = || -> io::Result<String> { packed::digest(File::open(path)?) };
     match kind {
         RootKind::Directory => Ok(Kept { path: path.clone(), notes: Notes::default() }),
@@ -182,7 +159,7 @@ fn unpacked(RootPath { kind, path }: &RootPath, target: &Path) -> Result<Kept, R
 }
 
 /// Unpacks one archive, and returns the number of skipped device nodes.
-fn unpack(archive: &Path, into: &Path) -> Result<u64, RootError> {
+fn unpack(archive: &Path, into: &Path) -> Result<u64, SourceError> {
     let mut unpacking = Unpacking::new(into, Limits::default())?;
     unpacking.archive(packed::content(File::open(archive)?)?, Whiteouts::None)?;
     Ok(unpacking.finish()?)
@@ -245,7 +222,7 @@ fn minimal(
     sandbox: &SandboxSettings,
     binaries: &[Arc<TestBinary>],
     invocation: &Invocation,
-) -> Result<Roots, Error> {
+) -> Result<Roots, RootError> {
     let files = Files::of_host();
     let (mut roots, mut lacking) = (Vec::new(), Vec::new());
     for binary in binaries {
@@ -267,7 +244,7 @@ fn minimal(
         });
     }
     if !lacking.is_empty() {
-        return Err(Error::CannotRun(lacking));
+        return Err(RootError::CannotRun(lacking));
     }
     let remark = "of the host, only the program, its libraries and bound paths are visible";
     let (binaries, image) = (binaries.to_vec(), Image::default());
@@ -275,13 +252,13 @@ fn minimal(
 }
 
 /// Checks that all binaries can be executed in a root. Binaries with a runner may be for another architecture.
-fn check(rooted: &Rooted, test: &TestSettings, binaries: &[Arc<TestBinary>]) -> Result<(), Error> {
+fn check(rooted: &Rooted, test: &TestSettings, binaries: &[Arc<TestBinary>]) -> Result<(), RootError> {
     let Root::Tree(Tree { path: root, .. }) = &rooted.root else { return Ok(()) };
     let binds = test.binds.iter().map(|bind| bind.value.path.clone());
     let binds = binds.chain(test.keeps.iter().map(|keep| keep.value.clone()));
     let shared = rooted.directories.iter().cloned().chain(binds).collect();
     let files = Files::of_tree(root, shared)
-        .map_err(|error| Error::Root { path: root.clone(), source: error.into() })?;
+        .map_err(|error| RootError::Unusable { path: root.clone(), source: error.into() })?;
     let mut lacking = Vec::new();
     for binary in binaries.iter().filter(|binary| binary.runner.is_empty()) {
         let lacks: Vec<Lack> = closure(binary, &files)?.lacks(Kind::native());
@@ -289,13 +266,13 @@ fn check(rooted: &Rooted, test: &TestSettings, binaries: &[Arc<TestBinary>]) -> 
             lacking.push((binary.id.clone(), lacks));
         }
     }
-    if lacking.is_empty() { Ok(()) } else { Err(Error::CannotRun(lacking)) }
+    if lacking.is_empty() { Ok(()) } else { Err(RootError::CannotRun(lacking)) }
 }
 
-fn closure(binary: &TestBinary, files: &Files) -> Result<Closure, Error> {
+fn closure(binary: &TestBinary, files: &Files) -> Result<Closure, RootError> {
     files
         .closure(&binary.path, binary.library_path())
-        .map_err(|source: ElfError| Error::Closure { program: binary.path.clone(), source })
+        .map_err(|source| RootError::Closure { program: binary.path.clone(), source })
 }
 
 fn project(directories: &Directories) -> impl Iterator<Item = PathBuf> {

@@ -1,5 +1,7 @@
 //! What is wrong with a filterset, with its place; pure.
 
+use crate::error::Failure;
+use crate::exit::{End, Exit};
 use crate::text::sanitize;
 use console::measure_text_width;
 use std::fmt;
@@ -71,9 +73,39 @@ impl FiltersetError {
         Self { text: text.to_owned(), at, problem }
     }
 
-    /// Returns what to do about it.
-    pub(crate) fn hint(&self) -> String {
-        match &self.problem {
+    /// Returns the line with the place, and a line with signs under it.
+    fn excerpt(&self) -> (String, String) {
+        let before = self.text.get(..self.at.start).unwrap_or(&self.text);
+        let begin = before.rfind('\n').map_or(0, |line_end| line_end + 1);
+        let line = self.text.get(begin..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        let width = |text: &str| measure_text_width(&sanitize::word(text));
+        let end = self.at.end.min(begin + line.len());
+        let marked = self.text.get(self.at.start..end).map_or(0, width);
+        let blank = self.text.get(begin..self.at.start).map_or(0, width);
+        (sanitize::word(line), " ".repeat(blank) + &"^".repeat(marked.max(1)))
+    }
+}
+
+pub(super) fn predicates() -> String {
+    PREDICATES.map(|name| format!("`{name}`")).join(", ")
+}
+
+impl fmt::Display for FiltersetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (line, marks) = self.excerpt();
+        write!(f, "invalid filterset: {}\n    {line}\n    {marks}", self.problem)
+    }
+}
+
+impl std::error::Error for FiltersetError {}
+
+impl Failure for FiltersetError {
+    fn end(&self) -> End {
+        Exit::Filterset.into()
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match &self.problem {
             Problem::NoOperand | Problem::Depth => {
                 format!("an expression is built of {} with `and`, `or`, `not` and `(..)`", predicates())
             }
@@ -113,34 +145,9 @@ impl FiltersetError {
             Problem::NamesNothing(what) => {
                 format!("`cargo isotest list` shows each {what}; `none()` matches no test")
             }
-        }
-    }
-
-    /// Returns the line with the place, and a line with signs under it.
-    fn excerpt(&self) -> (String, String) {
-        let before = self.text.get(..self.at.start).unwrap_or(&self.text);
-        let begin = before.rfind('\n').map_or(0, |line_end| line_end + 1);
-        let line = self.text.get(begin..).and_then(|rest| rest.lines().next()).unwrap_or_default();
-        let width = |text: &str| measure_text_width(&sanitize::word(text));
-        let end = self.at.end.min(begin + line.len());
-        let marked = self.text.get(self.at.start..end).map_or(0, width);
-        let blank = self.text.get(begin..self.at.start).map_or(0, width);
-        (sanitize::word(line), " ".repeat(blank) + &"^".repeat(marked.max(1)))
+        })
     }
 }
-
-pub(super) fn predicates() -> String {
-    PREDICATES.map(|name| format!("`{name}`")).join(", ")
-}
-
-impl fmt::Display for FiltersetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (line, marks) = self.excerpt();
-        write!(f, "invalid filterset: {}\n    {line}\n    {marks}", self.problem)
-    }
-}
-
-impl std::error::Error for FiltersetError {}
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -71,6 +71,7 @@ impl Filterset {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Failure;
     use crate::testcase::{BinaryKind, Related, TestBinary};
     use std::sync::Arc;
 
@@ -240,7 +241,7 @@ mod tests {
 
     #[test]
     fn what_is_meant_is_told() {
-        let hint = |text: &str| Filterset::parse(text).unwrap_err().hint();
+        let hint = |text: &str| Filterset::parse(text).unwrap_err().hint().unwrap();
         assert_eq!(hint("tests(a)"), "did you mean `test(..)`?");
         assert_eq!(hint("pkg(a)"), format!("the predicates are {}", error::predicates()));
         assert_eq!(hint("all() || all()"), "type `|`");

@@ -1,0 +1,149 @@
+//! Errors of cargo and rustc: the project cannot be read or built.
+
+use crate::error::Failure;
+use crate::exit::{End, Exit};
+use isotest_core::step::shortage;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+/// Error of cargo or rustc.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CargoError {
+    /// A tool could not be started.
+    #[error("cannot start `{}`", .program.display())]
+    Start {
+        /// Program.
+        program: OsString,
+        /// Stage for which the tool is needed.
+        stage: Stage,
+        /// Error of the system.
+        source: io::Error,
+    },
+    /// A tool failed and said why on its standard error.
+    #[error("{task} failed ({status}): {}", cause(.said))]
+    Tool {
+        /// Task of the tool.
+        task: &'static str,
+        /// Exit status.
+        status: ExitStatus,
+        /// Standard error.
+        said: String,
+    },
+    /// The output of a tool is invalid.
+    #[error("cannot read the answer of `{}`", .program.display())]
+    Answer {
+        /// Program.
+        program: OsString,
+        /// Stage for which the tool is needed.
+        stage: Stage,
+        /// Reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A manifest or a file of cargo's configuration is invalid.
+    #[error("cannot read {what}")]
+    File {
+        /// Kind of the file, with its path.
+        what: String,
+        /// Reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The package of a test binary is missing from cargo's metadata.
+    #[error("cargo built a test of `{0}` but its metadata does not name that package")]
+    UnknownPackage(String),
+    /// A test binary is not in the target directory of cargo's metadata.
+    #[error("cargo built `{}` outside the target directory `{}`", .binary.display(), .target.display())]
+    OutsideTarget {
+        /// Test binary.
+        binary: PathBuf,
+        /// Target directory.
+        target: PathBuf,
+    },
+    /// The build failed, for a reason that cargo has printed.
+    #[error("the build failed ({0})")]
+    Build(ExitStatus),
+}
+
+/// Stage for which a tool is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Reading the project.
+    Metadata,
+    /// Building its tests.
+    Build,
+}
+
+impl Failure for CargoError {
+    fn end(&self) -> End {
+        let exit = match self {
+            Self::Start { stage: Stage::Build, .. }
+            | Self::Answer { stage: Stage::Build, .. }
+            | Self::Build(_) => Exit::BuildFailed,
+            Self::Start { stage: Stage::Metadata, .. }
+            | Self::Answer { stage: Stage::Metadata, .. }
+            | Self::Tool { .. }
+            | Self::File { .. }
+            | Self::UnknownPackage(_)
+            | Self::OutsideTarget { .. } => Exit::Metadata,
+        };
+        exit.into()
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Start { program, source, .. } => Some(of_start(program, source)),
+            Self::OutsideTarget { .. } => Some("name the target directory with --target-dir".into()),
+            Self::Tool { .. }
+            | Self::Answer { .. }
+            | Self::File { .. }
+            | Self::UnknownPackage(_)
+            | Self::Build(_) => None,
+        }
+    }
+}
+
+/// Returns what a tool said, without the word that begins our own messages too.
+fn cause(said: &str) -> &str {
+    let said = said.trim();
+    said.strip_prefix("error: ").unwrap_or(said)
+}
+
+/// Returns the hint for a tool that could not be started.
+fn of_start(program: &OsStr, source: &io::Error) -> String {
+    if let Some(hint) = source.raw_os_error().and_then(shortage) {
+        return hint.into();
+    }
+    let program = program.display();
+    match source.kind() {
+        io::ErrorKind::NotFound => {
+            "install Rust with cargo, or name cargo in the environment variable CARGO".into()
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("look at the permissions of `{program}` and of the directories above it")
+        }
+        _ => format!("see whether `{program} --version` can be executed by hand"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::libc;
+
+    #[test]
+    fn a_tool_that_was_not_started_is_installed_only_if_it_is_not_there() {
+        let hint = |errno| {
+            let source = io::Error::from_raw_os_error(errno);
+            CargoError::Start { program: "cargo".into(), stage: Stage::Build, source }.hint().unwrap()
+        };
+        assert!(hint(libc::ENOENT).contains("install Rust"));
+        for (errno, says) in [
+            (libc::EAGAIN, "ulimit -u"),
+            (libc::EMFILE, "ulimit -n"),
+            (libc::EACCES, "permissions of `cargo`"),
+        ] {
+            assert!(hint(errno).contains(says) && !hint(errno).contains("install"), "{}", hint(errno));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Errors of the host: it cannot be read, or has run out of something.
+
+use super::Failure;
+use crate::exit::{End, Exit};
+use isotest_core::step::shortage;
+use std::io;
+
+/// Error of the host.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HostError {
+    /// A system call failed.
+    #[error("cannot prepare sandboxes on this host")]
+    System(#[source] io::Error),
+    /// A thread was refused.
+    #[error("this host cannot isolate tests: cannot start a thread {task}")]
+    Thread {
+        /// Purpose of the thread.
+        task: &'static str,
+        /// Error of the system.
+        source: io::Error,
+    },
+}
+
+impl Failure for HostError {
+    fn end(&self) -> End {
+        Exit::CannotIsolate.into()
+    }
+
+    fn hint(&self) -> Option<String> {
+        let (Self::System(error) | Self::Thread { source: error, .. }) = self;
+        let known = error.raw_os_error().and_then(shortage);
+        let hint = known.unwrap_or(
+            "what a host allows is read from /proc and /sys, which must be mounted and may be read",
+        );
+        Some(hint.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::libc;
+
+    #[test]
+    fn a_shortage_comes_with_what_is_short() {
+        let hint = |errno| HostError::System(io::Error::from_raw_os_error(errno)).hint().unwrap();
+        assert!(hint(libc::EMFILE).contains("ulimit -n"));
+        assert!(hint(libc::ENOENT).contains("/proc"));
+    }
+}

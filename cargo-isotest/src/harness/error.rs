@@ -1,0 +1,46 @@
+//! Error of a test harness: a binary could not be asked for its tests.
+
+use crate::error::Failure;
+use crate::exit::{End, Exit};
+
+/// Error of listing the tests of a binary.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot list the tests of `{binary_id}`: {why}")]
+pub(crate) struct ListingError {
+    /// Id of the binary.
+    pub(crate) binary_id: String,
+    /// Reason, such as an exceeded time limit.
+    pub(crate) why: String,
+    /// Hint for just this reason.
+    pub(crate) hint: Option<&'static str>,
+}
+
+impl Failure for ListingError {
+    fn end(&self) -> End {
+        Exit::Listing.into()
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(self.hint.map_or_else(
+            || {
+                format!(
+                    "see what `cargo test` says of `{}` when given `-- --list --format terse`",
+                    self.binary_id
+                )
+            },
+            Into::into,
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binary_that_could_not_be_executed_comes_with_what_helps() {
+        let hint = |hint| ListingError { binary_id: "tour".into(), why: String::new(), hint }.hint();
+        assert_eq!(hint(Some("chmod")).as_deref(), Some("chmod"));
+        assert!(hint(None).unwrap().contains("cargo test"));
+    }
+}

@@ -1,0 +1,49 @@
+//! Errors of output.
+
+use crate::error::Failure;
+use crate::exit::{End, Exit};
+use signal_hook::consts::SIGPIPE;
+use std::io;
+use std::path::PathBuf;
+
+/// Error of writing output.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OutputError {
+    /// A file cannot be written.
+    #[error("cannot write `{}`", .path.display())]
+    File {
+        /// Path of the file.
+        path: PathBuf,
+        /// Error of the system.
+        source: io::Error,
+    },
+    /// Standard output or standard error cannot be written.
+    #[error("cannot write the output")]
+    Stream(#[source] io::Error),
+}
+
+impl Failure for OutputError {
+    fn end(&self) -> End {
+        match self {
+            // A reader that has gone away ends us as it ends any program.
+            Self::Stream(source) if source.kind() == io::ErrorKind::BrokenPipe => End::Signal(SIGPIPE),
+            Self::Stream(_) | Self::File { .. } => Exit::Bug.into(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_has_gone_away_ends_us_by_its_signal_and_nothing_else_does() {
+        let end = |kind: io::ErrorKind| OutputError::Stream(kind.into()).end();
+        assert_eq!(end(io::ErrorKind::BrokenPipe), End::Signal(SIGPIPE));
+        assert_eq!(end(io::ErrorKind::StorageFull), End::Exit(Exit::Bug));
+    }
+}

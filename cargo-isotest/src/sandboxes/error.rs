@@ -1,0 +1,135 @@
+//! Errors of sandboxes: the host lacks what is required, or a step of making or using one failed.
+
+use crate::error::Failure;
+use crate::exit::{End, Exit};
+use crate::remedy::{Obstacle, Remedy};
+use isotest_core::policy::Capability;
+use isotest_core::step::StepError;
+use std::fmt;
+
+/// Error of a sandbox.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SandboxError {
+    /// A required capability is unavailable.
+    #[error("this host cannot isolate as required: {}", Missing(.obstacles))]
+    CannotIsolate {
+        /// Capabilities, each with its reason.
+        obstacles: Vec<Obstacle>,
+        /// Remedies.
+        remedies: Vec<Remedy>,
+    },
+    /// A limit cannot be enforced.
+    #[error("this host cannot limit as required: {}", unlimited(.unmet))]
+    CannotLimit {
+        /// Limits, each with its reason.
+        unmet: Vec<(String, String)>,
+        /// Remedies.
+        remedies: Vec<Remedy>,
+    },
+    /// The limit of open files leaves no room for one sandbox.
+    #[error(
+        "this host cannot isolate tests: one at a time needs {needed} open files, and no more than {allowed} are allowed"
+    )]
+    TooFewFiles {
+        /// Number of open files needed.
+        needed: usize,
+        /// Hard limit.
+        allowed: usize,
+    },
+    /// A step of making a sandbox failed.
+    #[error("this host cannot isolate tests")]
+    Setup {
+        /// Number of the template of the sandbox.
+        template: usize,
+        /// Failed step.
+        source: StepError,
+    },
+    /// A command was not executed, or its sandbox was lost.
+    #[error("{0}")]
+    Execute(StepError),
+}
+
+impl Failure for SandboxError {
+    fn end(&self) -> End {
+        match self {
+            Self::CannotIsolate { .. }
+            | Self::CannotLimit { .. }
+            | Self::TooFewFiles { .. }
+            | Self::Setup { .. } => Exit::CannotIsolate.into(),
+            Self::Execute(error) => Exit::of_command(error).into(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::CannotIsolate { obstacles, .. } => go_on_without(obstacles),
+            Self::CannotLimit { .. } => "go on without that limit, or with another value of it".into(),
+            Self::TooFewFiles { needed, .. } => raise_files(*needed),
+            Self::Setup { source: error, .. } | Self::Execute(error) => error.hint().into(),
+        })
+    }
+
+    fn remedies(&self) -> &[Remedy] {
+        match self {
+            Self::CannotIsolate { remedies, .. } | Self::CannotLimit { remedies, .. } => remedies,
+            Self::TooFewFiles { .. } | Self::Setup { .. } | Self::Execute(_) => &[],
+        }
+    }
+}
+
+/// Returns each limit with the reason why it cannot be enforced.
+fn unlimited(unmet: &[(String, String)]) -> String {
+    unmet.iter().map(|(limit, reason)| format!("no `{limit}` ({reason})")).collect::<Vec<_>>().join("; ")
+}
+
+/// Returns the hint for obstacles. Only metrics and copy-on-write views can be done without.
+fn go_on_without(obstacles: &[Obstacle]) -> String {
+    let optional = |capability: Capability| capability.is_metric() || capability == Capability::CopyOnWrite;
+    if !obstacles.iter().all(|obstacle| optional(obstacle.capability)) {
+        return "`cargo isotest doctor` shows everything this host allows".into();
+    }
+    // A limit requires its figure, which can then not be only preferred.
+    let without: Vec<_> = obstacles.iter().map(|obstacle| obstacle.capability.as_str()).collect();
+    format!("go on without by `--prefer {}`, and without limits on it", without.join(","))
+}
+
+/// Returns the hint for a limit of open files that is too low.
+fn raise_files(needed: usize) -> String {
+    format!(
+        "raise the hard limit to {needed} or more where this shell gets it: `nofile` in /etc/security/limits.conf, \
+         `LimitNOFILE=` of a systemd unit, `--ulimit nofile=` of a container; root may by `ulimit -Hn {needed}`"
+    )
+}
+
+struct Missing<'a>(&'a [Obstacle]);
+
+impl fmt::Display for Missing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Obstacle { capability, reason, .. }) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}no `{capability}` ({reason})")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named_with_its_reason_and_a_way_out() {
+        let lacking = |missing: &[(Capability, &str)]| {
+            let obstacles = missing.iter().map(|(capability, why)| (*capability, (*why).to_owned()).into());
+            SandboxError::CannotIsolate { obstacles: obstacles.collect(), remedies: Vec::new() }
+        };
+        let error = lacking(&[(Capability::User, "refused"), (Capability::Net, "full")]);
+        assert_eq!(
+            error.to_string(),
+            "this host cannot isolate as required: no `user` (refused); no `net` (full)"
+        );
+        assert!(error.hint().unwrap().contains("cargo isotest doctor"));
+        let hint = lacking(&[(Capability::Memory, "no cgroup"), (Capability::Io, "none")]).hint().unwrap();
+        assert_eq!(hint, "go on without by `--prefer memory,io`, and without limits on it");
+    }
+}

@@ -1,0 +1,93 @@
+//! Errors of a selection: no test, or more than the one that was asked for.
+
+use crate::error::Failure;
+use crate::exit::{End, Exit};
+use isotest_core::join_list::and_more;
+
+/// Error of a selection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SelectionError {
+    /// No test is selected.
+    #[error("no test to execute: {}", left_out(*.filtered, *.ignored, .doctests))]
+    NoTests {
+        /// Number of tests excluded by name.
+        filtered: usize,
+        /// Number of tests excluded as ignored.
+        ignored: usize,
+        /// Packages whose doctests are not run.
+        doctests: Vec<String>,
+    },
+    /// Several tests match the name of the one test.
+    #[error("`{filter}` names {} tests: {}", .names.len(), some(.names))]
+    SeveralTests {
+        /// Name that was asked for.
+        filter: String,
+        /// Names of the tests.
+        names: Vec<String>,
+    },
+}
+
+impl Failure for SelectionError {
+    fn end(&self) -> End {
+        match self {
+            Self::NoTests { .. } => Exit::NoTests.into(),
+            Self::SeveralTests { .. } => Exit::Usage.into(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoTests { ignored: 1.., .. } => "`--run-ignored all` runs ignored tests too",
+            Self::NoTests { filtered: 1.., .. } => {
+                "`cargo isotest list` names the tests; filters look at a test's name, and `--lib`, `--bin` and `--test` \
+                 choose the test binary before it"
+            }
+            Self::NoTests { doctests, .. } if !doctests.is_empty() => {
+                "`cargo test --doc` runs doctests, without a sandbox"
+            }
+            Self::NoTests { .. } => return None,
+            Self::SeveralTests { .. } => {
+                "give a whole name; `-p`, `--lib` and `--test` choose among test binaries"
+            }
+        };
+        Some(hint.into())
+    }
+}
+
+fn left_out(filtered: usize, ignored: usize, doctests: &[String]) -> String {
+    match (filtered, ignored) {
+        (0, 0) if doctests.is_empty() => "the selected targets have none".into(),
+        (0, 0) => {
+            format!("the selected targets have none; doctests are not run: {}", doctests.join(", "))
+        }
+        (filtered, 0) => format!("{filtered} left out by their names"),
+        (0, ignored) => format!("{ignored} ignored"),
+        (filtered, ignored) => format!("{filtered} left out by their names, {ignored} ignored"),
+    }
+}
+
+fn some(names: &[String]) -> String {
+    let shown = &names[..names.len().min(5)];
+    shown.join(", ") + &and_more(names.len() - shown.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_run_says_where_the_tests_went() {
+        let error = |filtered, ignored, doctests: &[&str]| {
+            let doctests = doctests.iter().map(|&name| name.to_owned()).collect();
+            SelectionError::NoTests { filtered, ignored, doctests }
+        };
+        let text = |filtered, ignored| error(filtered, ignored, &[]).to_string();
+        assert_eq!(text(0, 0), "no test to execute: the selected targets have none");
+        assert_eq!(text(2, 1), "no test to execute: 2 left out by their names, 1 ignored");
+        let documented = error(0, 0, &["tour", "tour-macros"]);
+        let expected =
+            "no test to execute: the selected targets have none; doctests are not run: tour, tour-macros";
+        assert_eq!(documented.to_string(), expected);
+        assert!(documented.hint().unwrap().contains("cargo test --doc"));
+    }
+}
