@@ -68,8 +68,8 @@ mod tests {
     fn a_whole_name_is_preferred_to_a_part_of_one() {
         assert_eq!(chosen(&["reads", "reads_twice"], "reads"), Ok("reads".to_owned()));
         assert_eq!(chosen(&["reads_twice"], "reads"), Ok("reads_twice".to_owned()));
-        let several = "`read` names 2 tests: tour reads, tour reads_twice";
+        let several = "`read` matches 2 tests: tour reads, tour reads_twice";
         assert_eq!(chosen(&["reads", "reads_twice"], "read"), Err(several.to_owned()));
-        assert!(chosen(&[], "read").unwrap_err().contains("3 left out by their names"));
+        assert!(chosen(&[], "read").unwrap_err().contains("3 filtered out"));
     }
 }

@@ -1,5 +1,6 @@
 //! Flags of the heading "Execution".
 
+use super::numbers::{count, time};
 use crate::values::{FlakyResult, Retries};
 use clap::Args;
 use std::num::NonZeroUsize;
@@ -33,7 +34,7 @@ pub(crate) struct ExecutionArgs {
 #[command(next_help_heading = "Execution")]
 pub(crate) struct JobArgs {
     /// Number of tests to run simultaneously [default: number of CPUs]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = count)]
     pub(crate) jobs: Option<NonZeroUsize>,
 }
 
@@ -64,7 +65,7 @@ pub(crate) struct CaptureArgs {
 #[command(next_help_heading = "Execution")]
 pub(crate) struct TimeoutArgs {
     /// Kill a test or command after TIME, e.g. `90s` or `2m 30s`
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) timeout: Option<humantime::Duration>,
 }
 
@@ -73,7 +74,7 @@ pub(crate) struct TimeoutArgs {
 #[command(next_help_heading = "Execution")]
 pub(crate) struct ListingArgs {
     /// Time limit for a test binary to list its tests [default: 60s]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) list_timeout: Option<humantime::Duration>,
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct LibtestWords {
     pub(crate) exact: bool,
     #[arg(long, alias = "nocapture")]
     pub(crate) no_capture: bool,
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::numbers::count)]
     pub(crate) test_threads: Option<NonZeroUsize>,
 }
 

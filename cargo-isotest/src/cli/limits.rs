@@ -1,6 +1,6 @@
 //! Flags of the heading "Limits": resource limits of a test.
 
-use bytesize::ByteSize;
+use super::numbers::{processes, size, size_or_zero, weight};
 use clap::Args;
 
 /// Resource limits of a test.
@@ -17,13 +17,13 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_name = "N", value_parser = thousandths)]
     pub(crate) cpu_limit: Option<u32>,
     /// Share of CPU time when CPUs are busy, from 1 to 10000; the kernel's default is 100
-    #[arg(long, value_name = "WEIGHT", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "WEIGHT", value_parser = weight)]
     pub(crate) cpu_weight: Option<u32>,
     /// Pin a test to these CPUs, e.g. `0-2,4`
     #[arg(long, value_name = "LIST", value_parser = cpus)]
     pub(crate) cpus: Option<Processors>,
     /// Maximum number of processes and threads of a test
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = processes)]
     pub(crate) pids_limit: Option<u64>,
     /// Throttle the reads and the writes of a test to SIZE per second and block device
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -51,22 +51,12 @@ pub(crate) struct Processors(pub(crate) Vec<usize>);
 /// Number of CPUs that a `cpu_set_t` can hold.
 const MAX_CPUS: usize = 1024;
 
-fn size_or_zero(text: &str) -> Result<u64, String> {
-    text.parse::<ByteSize>().map(|size| size.as_u64())
-}
-
-fn size(text: &str) -> Result<u64, String> {
-    match size_or_zero(text)? {
-        0 => Err("must be greater than 0".to_owned()),
-        size => Ok(size),
-    }
-}
-
 /// Parses a number of CPUs into thousandths. The kernel refuses a quota below a hundredth of a CPU.
 fn thousandths(text: &str) -> Result<u32, String> {
-    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    let number: f64 =
+        text.parse().map_err(|_| "must be a number from 0.01 to 100000, e.g. `1.5`".to_owned())?;
     if !(0.01..=100_000.0).contains(&number) {
-        return Err("must be between 0.01 and 100000".to_owned());
+        return Err("must be a number from 0.01 to 100000, e.g. `1.5`".to_owned());
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is within these bounds")]
     Ok((number * 1000.0).round() as u32)
@@ -144,11 +134,11 @@ mod tests {
             ("--memory-limit=0", "greater than 0"),
             ("--cpu-limit=0", "0.01"),
             ("--cpu-limit=NaN", "0.01"),
-            ("--cpu-weight=0", "1..=10000"),
+            ("--cpu-weight=0", "from 1 to 10000"),
             ("--cpus=", "neither a CPU number"),
             ("--cpus=2-1", "ends before it begins"),
             ("--cpus=5000", "CPU 5000 is out of range"),
-            ("--pids-limit=0", "1.."),
+            ("--pids-limit=0", "at least 1"),
             ("--rlimit=nofile", "NAME=N"),
             ("--rlimit=nofile=9:3", "above the hard limit"),
             ("--rlimit=nofile=many", "neither a number nor"),

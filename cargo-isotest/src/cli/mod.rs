@@ -6,6 +6,7 @@ mod execution;
 mod flags;
 mod libtest;
 mod limits;
+mod numbers;
 mod place;
 mod ps;
 mod report;

@@ -8,7 +8,7 @@ use isotest_core::join_list::and_more;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SelectionError {
     /// No test is selected.
-    #[error("no test to execute: {}", left_out(*.filtered, *.ignored, .doctests))]
+    #[error("no tests to run: {}", left_out(*.filtered, *.ignored, .doctests))]
     NoTests {
         /// Number of tests excluded by name.
         filtered: usize,
@@ -18,7 +18,7 @@ pub(crate) enum SelectionError {
         doctests: Vec<String>,
     },
     /// Several tests match the name of the one test.
-    #[error("`{filter}` names {} tests: {}", .names.len(), some(.names))]
+    #[error("`{filter}` matches {} tests: {}", .names.len(), some(.names))]
     SeveralTests {
         /// Name that was asked for.
         filter: String,
@@ -60,9 +60,9 @@ fn left_out(filtered: usize, ignored: usize, doctests: &[String]) -> String {
         (0, 0) => {
             format!("the selected targets have none; doctests are not run: {}", doctests.join(", "))
         }
-        (filtered, 0) => format!("{filtered} left out by their names"),
+        (filtered, 0) => format!("{filtered} filtered out"),
         (0, ignored) => format!("{ignored} ignored"),
-        (filtered, ignored) => format!("{filtered} left out by their names, {ignored} ignored"),
+        (filtered, ignored) => format!("{filtered} filtered out, {ignored} ignored"),
     }
 }
 
@@ -82,11 +82,11 @@ mod tests {
             SelectionError::NoTests { filtered, ignored, doctests }
         };
         let text = |filtered, ignored| error(filtered, ignored, &[]).to_string();
-        assert_eq!(text(0, 0), "no test to execute: the selected targets have none");
-        assert_eq!(text(2, 1), "no test to execute: 2 left out by their names, 1 ignored");
+        assert_eq!(text(0, 0), "no tests to run: the selected targets have none");
+        assert_eq!(text(2, 1), "no tests to run: 2 filtered out, 1 ignored");
         let documented = error(0, 0, &["tour", "tour-macros"]);
         let expected =
-            "no test to execute: the selected targets have none; doctests are not run: tour, tour-macros";
+            "no tests to run: the selected targets have none; doctests are not run: tour, tour-macros";
         assert_eq!(documented.to_string(), expected);
         assert!(documented.hint().unwrap().contains("cargo test --doc"));
     }

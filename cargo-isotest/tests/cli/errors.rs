@@ -5,20 +5,26 @@ use crate::help::is_as_kept;
 use std::fmt::Write;
 use std::path::Path;
 
-const LINES: [&str; 32] = [
+const LINES: [&str; 38] = [
     "--timeout 0s",
     "--timeout soon",
     "--list-timeout 0s",
+    "--list-timeout 5",
     "--jobs 0",
+    "--jobs many",
     "--memory-limit 0",
     "--memory-limit much",
+    "--memory-limit 64",
     "--swap-limit 1MiB",
     "--cpu-limit 0",
     "--cpu-weight 0",
+    "--cpu-limit many",
+    "--cpu-weight many",
     "--cpus 2-1",
     "--cpus 5000",
     "--cpus all",
     "--pids-limit 0",
+    "--pids-limit many",
     "--rlimit nofile",
     "--rlimit nofile=9:3",
     "--rlimit nofile=many",

@@ -60,7 +60,7 @@ fn a_project_that_does_not_build() {
 #[test]
 fn a_name_that_no_test_has() {
     let ended = isotest(&Project::fixture("passing")).arguments(["no_such_test"]).run().with_code(4);
-    assert!(ended.stderr.contains("no test to execute: 2 left out by their names"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("no tests to run: 2 filtered out"), "{}", ended.stderr);
     assert!(ended.stderr.contains("hint: `cargo isotest list` names the tests; "), "{}", ended.stderr);
     assert!(ended.stderr.contains(" `--test` choose the test binary "), "{}", ended.stderr);
 }
@@ -72,7 +72,7 @@ fn nothing_but_doctests() {
     let text = "/// ```\n/// told::counts();\n/// ```\npub fn counts() {}\n";
     let told = Project::written(place.path(), &[("Cargo.toml", manifest), ("src/lib.rs", text)]);
     let ended = isotest(&told).run().with_code(4);
-    let expected = "error: no test to execute: the selected targets have none; doctests are not run: told\n";
+    let expected = "error: no tests to run: the selected targets have none; doctests are not run: told\n";
     assert!(ended.stderr.contains(expected), "{}", ended.stderr);
     assert!(ended.stderr.contains("hint: `cargo test --doc` runs doctests"), "{}", ended.stderr);
     let ended = isotest(&told).arguments(["--lib"]).run().with_code(4);

@@ -34,7 +34,7 @@ fn expressions_choose_by_everything_that_is_known_of_a_test() {
     selects(&["-E", "test(empty)", "input"], &["accepts_empty_input"]);
     selects(&["-E", "binary_id(tour::parser) - test(~a) | rdeps(tour) & test(#*nul)"], &["rejects_nul"]);
     let ended = isotest(&Project::fixture("tour")).arguments(["-E", "none()"]).run().with_code(4);
-    assert!(ended.stderr.contains("no test to execute"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("no tests to run"), "{}", ended.stderr);
 }
 
 #[test]

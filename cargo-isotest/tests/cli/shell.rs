@@ -61,6 +61,6 @@ fn a_shell_without_a_test_is_one_in_the_project() {
 fn a_test_must_be_named_so_that_it_is_one() {
     let tour = || isotest(&Project::fixture("tour"));
     let several = tour().arguments(["shell", "scratch_file"]).run().with_code(2);
-    assert!(several.stderr.contains("`scratch_file` names 2 tests: "), "{}", several.stderr);
+    assert!(several.stderr.contains("`scratch_file` matches 2 tests: "), "{}", several.stderr);
     tour().arguments(["shell", "no_such_test"]).run().with_code(4);
 }
