@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     Bug = 70,
     /// A filterset cannot be parsed, or names what is not in the project.
     Filterset = 94,
+    /// The configuration file cannot be read or is invalid, or the profile chosen of it is unknown.
+    Configuration = 96,
     /// This host cannot give what is required.
     CannotIsolate = 97,
     /// An attempt has no verdict, because its sandbox could not be set up or was lost.

@@ -32,7 +32,9 @@ impl Session {
     pub(crate) fn of_tests(said: Said, invocation: &Invocation) -> Result<Self, Error> {
         let interrupts = Interrupts::take().map_err(HostError::System)?;
         let workspace = Workspace::read(&said.cargo, invocation);
-        let settings = said.settings()?;
+        let root = workspace.as_ref().ok().map(Workspace::root);
+        // What was typed may be wrong in any project.
+        let settings = said.settings_in(root, invocation)?;
         let workspace = workspace?;
         let build = workspace.build(&settings.cargo, &settings.filtersets())?;
         let directories = &build.directories;
@@ -90,7 +92,8 @@ impl CommandSession {
     /// When the project cannot be read.
     pub(crate) fn open(said: Said, invocation: &Invocation) -> Result<Self, Error> {
         let workspace = Workspace::around(&said.cargo, invocation);
-        let settings = said.settings()?;
+        let root = workspace.as_ref().ok().and_then(Option::as_ref).map(Workspace::root);
+        let settings = said.settings_in(root, invocation)?;
         let directories = Directories::of_command(workspace?.as_ref(), invocation);
         Ok(Self { settings, directories })
     }

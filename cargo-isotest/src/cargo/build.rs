@@ -71,6 +71,11 @@ impl Workspace {
         is_some.then(|| Self::read(arguments, invocation)).transpose()
     }
 
+    /// Returns the directory of the workspace's manifest.
+    pub(crate) fn root(&self) -> &Path {
+        &self.project.workspace
+    }
+
     /// Returns the directories of the project, without those of packages.
     pub(crate) fn directories(&self) -> Directories {
         let Project { workspace, target, build, .. } = &self.project;

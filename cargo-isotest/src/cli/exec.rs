@@ -73,6 +73,7 @@ const EXIT_STATUS: &str = "Exit status: that of the command; a signal that kille
 cargo-isotest too. Otherwise:
     2 usage error
    70 internal error, or the output could not be written
+   96 the configuration file is invalid
    97 a required capability is unavailable on this host
    98 the command could not be isolated
   100 the command leaked processes, with --fail-on-leak

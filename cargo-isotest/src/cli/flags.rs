@@ -1,6 +1,7 @@
 //! Flags of each subcommand: a selection of the flags of a run.
 
 use super::cargo::{CargoArgs, ManifestArgs, PlaceArgs};
+use super::config::ConfigArgs;
 use super::execution::{CaptureArgs, ExecutionArgs, JobArgs, LeakArgs, ListingArgs, TimeoutArgs};
 use super::limits::LimitArgs;
 use super::report::{ColorArgs, FileArgs, FormatArgs, OutputArgs, QuietArgs};
@@ -28,6 +29,8 @@ pub(crate) struct Flags {
     #[command(flatten)]
     pub(crate) files: FileArgs,
     #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    #[command(flatten)]
     pub(crate) cargo: CargoArgs,
 }
 
@@ -46,6 +49,8 @@ pub(crate) struct ListFlags {
     policy: PolicyArgs,
     #[command(flatten)]
     format: FormatArgs,
+    #[command(flatten)]
+    config: ConfigArgs,
     #[command(flatten)]
     cargo: CargoArgs,
 }
@@ -67,6 +72,8 @@ pub(crate) struct ExecFlags {
     quiet: QuietArgs,
     #[command(flatten)]
     color: ColorArgs,
+    #[command(flatten)]
+    config: ConfigArgs,
     #[command(flatten)]
     manifest: ManifestArgs,
     #[command(flatten, next_help_heading = "Manifest")]
@@ -93,6 +100,8 @@ pub(crate) struct ShellFlags {
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
     cargo: CargoArgs,
 }
 
@@ -115,6 +124,8 @@ pub(crate) struct ExplainFlags {
     limits: LimitArgs,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    config: ConfigArgs,
     #[command(flatten)]
     cargo: CargoArgs,
 }
@@ -141,38 +152,41 @@ pub(crate) struct ReportFlags {
 
 impl From<ListFlags> for Flags {
     fn from(flags: ListFlags) -> Self {
-        let ListFlags { selection, jobs, listing, sandbox, policy, format, cargo } = flags;
+        let ListFlags { selection, jobs, listing, sandbox, policy, format, config, cargo } = flags;
         let execution = ExecutionArgs { jobs, listing, ..ExecutionArgs::default() };
-        Self { selection, execution, sandbox, policy, format, cargo, ..Self::default() }
+        Self { selection, execution, sandbox, policy, format, config, cargo, ..Self::default() }
     }
 }
 
 impl From<ExecFlags> for Flags {
     fn from(flags: ExecFlags) -> Self {
-        let ExecFlags { timeout, leaks, sandbox, limits, policy, quiet, color, manifest, place } = flags;
+        let ExecFlags { timeout, leaks, sandbox, limits, policy, quiet, color, config, manifest, place } =
+            flags;
         let output = OutputArgs { quiet, color, ..OutputArgs::default() };
         let mut cargo = CargoArgs { output, manifest, ..CargoArgs::default() };
         cargo.compilation.place = place;
         let execution = ExecutionArgs { timeout, leaks, ..ExecutionArgs::default() };
-        Self { execution, sandbox, limits, policy, cargo, ..Self::default() }
+        Self { execution, sandbox, limits, policy, config, cargo, ..Self::default() }
     }
 }
 
 impl From<ShellFlags> for Flags {
     fn from(flags: ShellFlags) -> Self {
-        let ShellFlags { names, jobs, timeout, listing, leaks, sandbox, limits, policy, cargo } = flags;
+        let ShellFlags { names, jobs, timeout, listing, leaks, sandbox, limits, policy, config, cargo } =
+            flags;
         let selection = SelectionArgs { names, ..SelectionArgs::default() };
         let execution = ExecutionArgs { jobs, timeout, listing, leaks, ..ExecutionArgs::default() };
-        Self { selection, execution, sandbox, limits, policy, cargo, ..Self::default() }
+        Self { selection, execution, sandbox, limits, policy, config, cargo, ..Self::default() }
     }
 }
 
 impl From<ExplainFlags> for Flags {
     fn from(flags: ExplainFlags) -> Self {
-        let ExplainFlags { names, jobs, capture, timeout, listing, sandbox, limits, policy, cargo } = flags;
+        let ExplainFlags { names, jobs, capture, timeout, listing, sandbox, limits, policy, config, cargo } =
+            flags;
         let selection = SelectionArgs { names, ..SelectionArgs::default() };
         let execution = ExecutionArgs { jobs, capture, timeout, listing, ..ExecutionArgs::default() };
-        Self { selection, execution, sandbox, limits, policy, cargo, ..Self::default() }
+        Self { selection, execution, sandbox, limits, policy, config, cargo, ..Self::default() }
     }
 }
 

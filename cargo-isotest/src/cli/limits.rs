@@ -14,7 +14,7 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_name = "SIZE", value_parser = size_or_zero)]
     pub(crate) swap_limit: Option<u64>,
     /// Throttle a test to the CPU time of N CPUs, e.g. `1.5`
-    #[arg(long, value_name = "N", value_parser = thousandths)]
+    #[arg(long, value_name = "N", value_parser = thousandths_of)]
     pub(crate) cpu_limit: Option<u32>,
     /// Share of CPU time when CPUs are busy, from 1 to 10000; the kernel's default is 100
     #[arg(long, value_name = "WEIGHT", value_parser = weight)]
@@ -51,10 +51,14 @@ pub(crate) struct Processors(pub(crate) Vec<usize>);
 /// Number of CPUs that a `cpu_set_t` can hold.
 const MAX_CPUS: usize = 1024;
 
-/// Parses a number of CPUs into thousandths. The kernel refuses a quota below a hundredth of a CPU.
-fn thousandths(text: &str) -> Result<u32, String> {
-    let number: f64 =
-        text.parse().map_err(|_| "must be a number from 0.01 to 100000, e.g. `1.5`".to_owned())?;
+/// Parses a number of CPUs into thousandths.
+fn thousandths_of(text: &str) -> Result<u32, String> {
+    let number = text.parse().map_err(|_| "must be a number from 0.01 to 100000, e.g. `1.5`".to_owned())?;
+    thousandths(number)
+}
+
+/// Turns a number of CPUs into thousandths. The kernel refuses a quota below a hundredth of a CPU.
+pub(crate) fn thousandths(number: f64) -> Result<u32, String> {
     if !(0.01..=100_000.0).contains(&number) {
         return Err("must be a number from 0.01 to 100000, e.g. `1.5`".to_owned());
     }
@@ -62,7 +66,8 @@ fn thousandths(text: &str) -> Result<u32, String> {
     Ok((number * 1000.0).round() as u32)
 }
 
-fn cpus(text: &str) -> Result<Processors, String> {
+/// Parses a list of CPUs.
+pub(crate) fn cpus(text: &str) -> Result<Processors, String> {
     let mut numbers = Vec::new();
     for part in text.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
@@ -86,12 +91,18 @@ fn cpus(text: &str) -> Result<Processors, String> {
 
 fn rlimit(text: &str) -> Result<RlimitWords, String> {
     let (name, values) = text.split_once('=').ok_or("expected NAME=N, e.g. `nofile=64`")?;
-    let (soft, hard) = values.split_once(':').unwrap_or((values, values));
+    let (soft, hard) = rlimit_values(values)?;
+    Ok(RlimitWords { name: name.to_owned(), soft, hard })
+}
+
+/// Parses `N` or `SOFT:HARD`.
+pub(crate) fn rlimit_values(text: &str) -> Result<(u64, u64), String> {
+    let (soft, hard) = text.split_once(':').unwrap_or((text, text));
     let (soft, hard) = (value(soft)?, value(hard)?);
     if soft > hard {
         return Err("the soft limit is above the hard limit".to_owned());
     }
-    Ok(RlimitWords { name: name.to_owned(), soft, hard })
+    Ok((soft, hard))
 }
 
 fn value(text: &str) -> Result<u64, String> {

@@ -1,6 +1,7 @@
 //! The command line as typed. [`crate::settings`] derives what holds.
 
 mod cargo;
+mod config;
 mod exec;
 mod execution;
 mod flags;
@@ -15,11 +16,13 @@ mod sandbox;
 mod selection;
 
 pub(crate) use cargo::CargoArgs;
+pub(crate) use config::ConfigArgs;
 pub(crate) use exec::{ClosureArgs, ExecArgs, ExplainArgs, ShellArgs};
 pub(crate) use execution::ExecutionArgs;
 pub(crate) use flags::Flags;
 pub(crate) use libtest::{LibtestWords, UnknownWord};
-pub(crate) use limits::{LimitArgs, Processors, RlimitWords};
+pub(crate) use limits::{LimitArgs, Processors, RlimitWords, cpus, rlimit_values, thousandths};
+pub(crate) use numbers::{size, size_or_zero};
 pub(crate) use ps::PsArgs;
 pub(crate) use report::{FileFormat, MessageFormat, ReportFile};
 pub(crate) use root::{RootKind, RootPath, RootWord};
@@ -37,6 +40,7 @@ const EXIT_CODES: &str = "Exit codes:
     4 no tests to run
    70 internal error, or the output could not be written
    94 invalid filterset (-E)
+   96 the configuration file is invalid
    97 a required capability is unavailable on this host
    98 a test could not be isolated
   100 tests failed
@@ -178,7 +182,7 @@ fn completed(command: clap::Command, capabilities: &[&'static str]) -> clap::Com
     };
     let short = [hint, &after].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n");
     let command = command.mut_args(|argument| {
-        let is_hidden = is_cargo_s(&argument);
+        let is_hidden = is_cargo_s(&argument) || argument.is_hide_short_help_set();
         let argument = argument.hide_short_help(is_hidden);
         match argument.get_id().as_str() {
             "require" | "prefer" | "off" => {

@@ -37,7 +37,7 @@ pub(super) fn time(text: &str) -> Result<humantime::Duration, String> {
 }
 
 /// Parses a number of bytes that may be 0.
-pub(super) fn size_or_zero(text: &str) -> Result<u64, String> {
+pub(crate) fn size_or_zero(text: &str) -> Result<u64, String> {
     let is_without_unit = text.trim_end().ends_with(|last: char| last.is_ascii_digit() || last == '.');
     let parsed = text.parse::<ByteSize>().ok().map(|size| size.as_u64());
     // A limit of some bytes is nobody's wish: mebibytes were meant.
@@ -48,7 +48,7 @@ pub(super) fn size_or_zero(text: &str) -> Result<u64, String> {
 }
 
 /// Parses a number of bytes greater than 0.
-pub(super) fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     match size_or_zero(text)? {
         0 => Err("must be greater than 0".to_owned()),
         size => Ok(size),

@@ -53,7 +53,8 @@ pub(crate) enum RootKind {
 }
 
 impl RootWord {
-    fn read(text: &OsStr) -> Result<Self, String> {
+    /// Parses a value of `--root`.
+    pub(crate) fn read(text: &OsStr) -> Result<Self, String> {
         let at = |prefix: &[u8], kind| {
             let path = text.as_bytes().strip_prefix(prefix).filter(|path| !path.is_empty())?;
             Some(Self::At(RootPath { kind, path: OsStr::from_bytes(path).into() }))

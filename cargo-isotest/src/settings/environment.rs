@@ -1,5 +1,6 @@
 //! What the environment says, as a layer.
 
+use super::config::{Value, keys};
 use super::error::SettingsError;
 use super::layer::Layer;
 use super::setting::{Origin, Setting};
@@ -15,12 +16,16 @@ use std::path::{Path, PathBuf};
 const THREADS: &str = "RUST_TEST_THREADS";
 /// The variable of cargo's `--color`.
 const COLOR: &str = "CARGO_TERM_COLOR";
+/// The variable that chooses a profile of the configuration file.
+const CHOSEN_PROFILE: &str = "ISOTEST_PROFILE";
+/// The variable that names the configuration file.
+const CONFIG_FILE: &str = "ISOTEST_CONFIG_FILE";
 /// The variable that says where instrumented programs write their profiles.
 const PROFILE: &str = "LLVM_PROFILE_FILE";
 
 /// What the variables say.
-pub(super) fn layer(invocation: &Invocation) -> Layer {
-    Layer {
+pub(super) fn layer(invocation: &Invocation) -> Result<Layer, SettingsError> {
+    let others = Layer {
         jobs: jobs(invocation),
         update: update::wish(invocation),
         color: color(invocation).map(|value| Setting { value, origin: Origin::Environment(COLOR) }),
@@ -32,7 +37,36 @@ pub(super) fn layer(invocation: &Invocation) -> Layer {
             ..TestLayer::default()
         },
         ..Layer::default()
+    };
+    Ok(own(invocation)?.or(others))
+}
+
+/// What the variables say that are named after keys of the configuration file.
+fn own(invocation: &Invocation) -> Result<Layer, SettingsError> {
+    let mut layer = Layer::default();
+    for key in keys() {
+        let Some(name) = key.variable else { continue };
+        let Some(value) = invocation.variable(name) else { continue };
+        let text = value.to_str().ok_or_else(|| SettingsError::Variable {
+            name,
+            value: value.to_owned(),
+            expected: "text".to_owned(),
+        })?;
+        (key.read)(Value::of_variable(name, text, &invocation.directory), &mut layer)?;
     }
+    Ok(layer)
+}
+
+/// The profile that is chosen.
+pub(super) fn profile(invocation: &Invocation) -> Option<Setting<String>> {
+    let value = invocation.variable(CHOSEN_PROFILE)?.to_string_lossy().into_owned();
+    Some(Setting { value, origin: Origin::Environment(CHOSEN_PROFILE) })
+}
+
+/// The configuration file.
+pub(super) fn config_file(invocation: &Invocation) -> Option<Setting<PathBuf>> {
+    let value = invocation.absolute(Path::new(invocation.variable(CONFIG_FILE)?));
+    Some(Setting { value, origin: Origin::Environment(CONFIG_FILE) })
 }
 
 fn jobs(invocation: &Invocation) -> Option<Result<Setting<NonZeroUsize>, SettingsError>> {
@@ -42,7 +76,7 @@ fn jobs(invocation: &Invocation) -> Option<Result<Setting<NonZeroUsize>, Setting
     Some(number.ok_or_else(|| SettingsError::Variable {
         name: THREADS,
         value: threads.to_owned(),
-        expected: "a number above 0",
+        expected: "a number above 0".to_owned(),
     }))
 }
 

@@ -43,7 +43,7 @@ impl Layer {
         layers.into_iter().fold(Self::default(), Self::or)
     }
 
-    fn or(self, lower: Self) -> Self {
+    pub(super) fn or(self, lower: Self) -> Self {
         let is_silent =
             |level: &Setting<(Capability, Level)>| self.levels.iter().all(|own| own.value.0 != level.value.0);
         let levels: Vec<_> = lower.levels.into_iter().filter(is_silent).collect();

@@ -40,7 +40,10 @@ impl LimitSettings {
             cpu_weight: cpu_weight.map(|weight| Setting::flag("--cpu-weight", weight)),
             io: io_limit.map(|bytes| Setting::flag("--io-limit", bytes)),
             cpus,
-            rlimits: rlimits.into_iter().map(rlimit).collect::<Result<_, _>>()?,
+            rlimits: rlimits
+                .into_iter()
+                .map(|words| rlimit(Origin::Flag("--rlimit"), words))
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -89,11 +92,14 @@ impl LimitSettings {
     }
 }
 
-fn rlimit(typed: RlimitWords) -> Result<Setting<(Rlimit, u64, u64)>, SettingsError> {
+/// The limit of a name.
+pub(super) fn rlimit(
+    origin: Origin,
+    typed: RlimitWords,
+) -> Result<Setting<(Rlimit, u64, u64)>, SettingsError> {
     let RlimitWords { name, soft, hard } = typed;
     let limit = Rlimit::ALL.into_iter().find(|limit| limit.as_str() == name);
     let known = || Rlimit::ALL.map(Rlimit::as_str).to_vec();
-    let origin = Origin::Flag("--rlimit");
     let limit = limit.ok_or_else(|| SettingsError::NoSuchRlimit { origin, name, known: known() })?;
     Ok(Setting { value: (limit, soft, hard), origin })
 }

@@ -2,8 +2,9 @@
 //! and what holds by default meet.
 //!
 //! Each source is a [layer](layer::Layer) of values that it may be silent about. The layers are merged in one order, the
-//! highest first: flags, words for the test harness, the environment. What none of them speaks of has its default here.
+//! highest first: flags, words for the test harness, the environment, the configuration file. What none of them speaks of has its default here.
 
+mod config;
 mod environment;
 mod error;
 mod layer;
@@ -26,13 +27,14 @@ use crate::invocation::Invocation;
 use crate::select::Selection;
 use crate::select::filterset::Filterset;
 use anstream::ColorChoice;
+use config::Config;
 use isotest_core::policy::{Capability, Level, Policy};
 use layer::Layer;
 use limits::LimitSettings;
 use std::ffi::OsString;
 use std::mem::take;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -166,6 +168,8 @@ pub(crate) struct Said {
     pub(crate) cargo: CargoArgs,
     /// Whether to use colour; undecided, the streams are asked.
     pub(crate) color: Setting<ColorChoice>,
+    profile: Option<Setting<String>>,
+    config_file: Option<Setting<PathBuf>>,
     layer: Layer,
 }
 
@@ -174,14 +178,41 @@ impl Said {
     pub(crate) fn read(cli: Cli, invocation: &Invocation) -> Result<Self, SettingsError> {
         let (task, Words { filters, of_harness }) = Task::from_typed(cli.command, invocation);
         let cargo = cli.flags.cargo.clone();
+        let typed = &cli.flags.config;
+        let (profile, config_file) = (typed::profile(typed), typed::config_file(typed, invocation));
+        let profile = profile.or_else(|| environment::profile(invocation));
+        let config_file = config_file.or_else(|| environment::config_file(invocation));
         let harness = typed::harness(LibtestWords::read(&of_harness)?)?;
         let flags = typed::flags(cli.flags, filters, invocation)?;
         typed::without_contradiction(&flags, &harness)?;
-        let layer = Layer::merged([flags, harness, environment::layer(invocation)]);
-        Ok(Self { task, cargo, color: or(layer.color, ColorChoice::Auto), layer })
+        let layer = Layer::merged([flags, harness, environment::layer(invocation)?]);
+        let color = or(layer.color, ColorChoice::Auto);
+        Ok(Self { task, cargo, color, profile, config_file, layer })
     }
 
-    /// What holds where nobody else says anything.
+    /// What holds in a project, or outside of one: what is said here, and below it what the configuration file says.
+    ///
+    /// # Errors
+    /// When the file is invalid, or what both say together makes no sense.
+    pub(crate) fn settings_in(
+        self,
+        workspace: Option<&Path>,
+        invocation: &Invocation,
+    ) -> Result<Settings, SettingsError> {
+        let config = Config::open(self.config_file.as_ref(), workspace, &invocation.directory)?;
+        let mut lower = config.layer(self.profile)?;
+        if !self.task.is_of_tests() {
+            // Somebody attends to a command, and it is no test.
+            lower.test.timeout = None;
+        }
+        if self.layer.capture.is_some_and(|capture| !capture.value) {
+            // Several at one terminal could not be told apart.
+            lower.jobs = None;
+        }
+        Settings::merged(self.task, self.cargo, [self.layer, lower])
+    }
+
+    /// What holds where no project counts.
     ///
     /// # Errors
     /// When that makes no sense.
@@ -341,7 +372,7 @@ impl Execution {
     fn for_update(self, update: Option<Update>) -> Self {
         let Some(Update::Written(variable)) = update else { return self };
         let threads = match self.jobs.origin {
-            Origin::Flag(_) | Origin::HarnessArgument(_) => Some(self.jobs.value),
+            Origin::Flag(_) | Origin::HarnessArgument(_) | Origin::File(..) => Some(self.jobs.value),
             Origin::Environment(_) | Origin::Default => None,
         };
         let jobs = Setting { value: NonZeroUsize::MIN, origin: Origin::Environment(variable) };
@@ -370,7 +401,7 @@ impl SandboxSettings {
         let root = or(layer.root.take(), RootWord::default());
         let hide_package = or(layer.hide_package, false);
         if hide_package.value && root.value != RootWord::Minimal {
-            return Err(SettingsError::HidesPackage);
+            return Err(SettingsError::HidesPackage { origin: hide_package.origin });
         }
         Ok(Self {
             policy,
@@ -469,7 +500,7 @@ mod tests {
         let environment = vec![("RUST_TEST_THREADS".into(), "3".into())];
         let invocation = Invocation { environment, directory: "/usr".into() };
         let flags = typed::flags(cli.flags, Vec::new(), &invocation).unwrap();
-        let layers = [flags, environment::layer(&invocation), lower];
+        let layers = [flags, environment::layer(&invocation).unwrap(), lower];
         Settings::merged(Task::Execute, CargoArgs::default(), layers)
     }
 

@@ -3,7 +3,6 @@
 use super::error::SettingsError;
 use super::setting::{Origin, Setting};
 use crate::cli::{RootPath, RootWord};
-use crate::invocation::Invocation;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -29,14 +28,11 @@ pub(crate) enum BindAccess {
 }
 
 /// What becomes `/`, where that exists.
-pub(super) fn root(
-    said: Setting<RootWord>,
-    invocation: &Invocation,
-) -> Result<Setting<RootWord>, SettingsError> {
+pub(super) fn root(said: Setting<RootWord>, here: &Path) -> Result<Setting<RootWord>, SettingsError> {
     let Setting { value, origin } = said;
     let value = match value {
         RootWord::At(RootPath { kind, path }) => {
-            let path = existing(origin, &path, invocation)?.value;
+            let path = existing(origin, &path, here)?.value;
             RootWord::At(RootPath { kind, path })
         }
         RootWord::Host | RootWord::Minimal => value,
@@ -45,27 +41,19 @@ pub(super) fn root(
 }
 
 /// The value of `--bind`. Only a last `:ro`, `:cow` or `:rw` is ours; a path may hold colons.
-pub(super) fn bind(
-    origin: Origin,
-    text: &OsStr,
-    invocation: &Invocation,
-) -> Result<Setting<Bind>, SettingsError> {
+pub(super) fn bind(origin: Origin, text: &OsStr, here: &Path) -> Result<Setting<Bind>, SettingsError> {
     let bytes = text.as_bytes();
     let words: [(&[u8], _); 3] =
         [(b":ro", BindAccess::ReadOnly), (b":cow", BindAccess::CopyOnWrite), (b":rw", BindAccess::ReadWrite)];
     let said = words.into_iter().find_map(|(word, access)| Some((bytes.strip_suffix(word)?, access)));
     let (path, access) = said.unwrap_or((bytes, BindAccess::ReadOnly));
-    let path = existing(origin, Path::new(OsStr::from_bytes(path)), invocation)?;
+    let path = existing(origin, Path::new(OsStr::from_bytes(path)), here)?;
     Ok(path.map(|path| Bind { path, access }))
 }
 
-/// A path that must exist, absolute.
-pub(super) fn existing(
-    origin: Origin,
-    path: &Path,
-    invocation: &Invocation,
-) -> Result<Setting<PathBuf>, SettingsError> {
-    let path = invocation.absolute(path);
+/// A path that must exist, absolute. A relative one starts here.
+pub(super) fn existing(origin: Origin, path: &Path, here: &Path) -> Result<Setting<PathBuf>, SettingsError> {
+    let path: PathBuf = here.join(path).components().collect();
     if path.symlink_metadata().is_ok() {
         Ok(Setting { value: path, origin })
     } else {

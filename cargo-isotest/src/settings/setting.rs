@@ -1,6 +1,7 @@
 //! A value that holds, and where it came from; pure.
 
 use std::fmt;
+use std::path::Path;
 
 /// A value, and where it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +21,25 @@ pub(crate) enum Origin {
     HarnessArgument(&'static str),
     /// An environment variable.
     Environment(&'static str),
+    /// A key of a configuration file, as in `jobs`.
+    File(&'static str, Place),
     /// Nobody said anything.
     Default,
+}
+
+/// A line of a configuration file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The file, as users are told of it.
+    pub(crate) file: &'static Path,
+    /// The line's number, from 1.
+    pub(crate) line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
+    }
 }
 
 impl<T> Setting<T> {
@@ -53,6 +71,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Flag(name) | Self::Environment(name) => write!(f, "`{name}`"),
             Self::HarnessArgument(name) => write!(f, "`-- {name}`"),
+            Self::File(key, place) => write!(f, "`{key}` in {place}"),
             Self::Default => f.write_str("by default"),
         }
     }
@@ -72,6 +91,7 @@ impl<T: fmt::Display> fmt::Display for Written<T> {
             Origin::Flag(name) => write!(f, "`{name} {value}`"),
             Origin::HarnessArgument(name) => write!(f, "`-- {name} {value}`"),
             Origin::Environment(name) => write!(f, "`{name}={value}` in the environment"),
+            Origin::File(key, place) => write!(f, "{place}: `{key} = {value}`"),
             Origin::Default => write!(f, "the default `{value}`"),
         }
     }
@@ -87,6 +107,10 @@ mod tests {
             (Origin::Flag("--jobs"), "`--jobs 3`"),
             (Origin::HarnessArgument("--test-threads"), "`-- --test-threads 3`"),
             (Origin::Environment("RUST_TEST_THREADS"), "`RUST_TEST_THREADS=3` in the environment"),
+            (
+                Origin::File("jobs", Place { file: Path::new("isotest.toml"), line: 7 }),
+                "isotest.toml:7: `jobs = 3`",
+            ),
             (Origin::Default, "the default `3`"),
         ] {
             assert_eq!(origin.written(3).to_string(), expected);

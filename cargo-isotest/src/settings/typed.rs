@@ -7,12 +7,14 @@ use super::paths;
 use super::setting::{Origin, Setting};
 use super::test::TestLayer;
 use crate::cli::{
-    ExecutionArgs, Flags, LibtestWords, PolicyArgs, ReportFile, RunIgnored, SandboxArgs, SelectionArgs,
+    ConfigArgs, ExecutionArgs, Flags, LibtestWords, PolicyArgs, ReportFile, RunIgnored, SandboxArgs,
+    SelectionArgs,
 };
 use crate::invocation::Invocation;
 use crate::select::filterset::Filterset;
 use anstream::ColorChoice;
 use isotest_core::policy::{Capability, Level};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What the flags say.
@@ -21,7 +23,7 @@ pub(super) fn flags(
     filters: Vec<String>,
     invocation: &Invocation,
 ) -> Result<Layer, SettingsError> {
-    let Flags { selection, execution, sandbox, updates, limits, policy, format, files, cargo } = flags;
+    let Flags { selection, execution, sandbox, updates, limits, policy, format, files, cargo, .. } = flags;
     let SelectionArgs { names, filtersets, run_ignored } = selection;
     let filtersets = filtersets.expressions.iter().map(|text| Filterset::parse(text));
     let color = cargo.output.color.color.map(|color| match color {
@@ -72,9 +74,10 @@ fn executed(typed: &ExecutionArgs, said: Layer) -> Layer {
 
 fn sandboxed(typed: SandboxArgs, said: Layer, invocation: &Invocation) -> Result<Layer, SettingsError> {
     let SandboxArgs { root, views } = typed;
-    let chosen = root.root.map(|root| paths::root(Setting::flag("--root", root), invocation));
-    let binds = views.bind.iter().map(|text| paths::bind(Origin::Flag("--bind"), text, invocation));
-    let keeps = views.keep.iter().map(|path| paths::existing(Origin::Flag("--keep"), path, invocation));
+    let here = &invocation.directory;
+    let chosen = root.root.map(|root| paths::root(Setting::flag("--root", root), here));
+    let binds = views.bind.iter().map(|text| paths::bind(Origin::Flag("--bind"), text, here));
+    let keeps = views.keep.iter().map(|path| paths::existing(Origin::Flag("--keep"), path, here));
     Ok(Layer {
         root: chosen.transpose()?,
         hide_package: given("--hide-package", root.hide_package),
@@ -96,18 +99,28 @@ fn levels(policy: &PolicyArgs) -> Result<Vec<Setting<(Capability, Level)>>, Sett
         (&policy.off, Level::Off, "--off"),
     ];
     let typed = typed.into_iter().flat_map(|(names, level, flag)| {
-        names.iter().map(move |name| Ok(Setting::flag(flag, (capability(name, flag)?, level))))
+        names.iter().map(move |name| Ok(Setting::flag(flag, (capability(name, Origin::Flag(flag))?, level))))
     });
     typed.collect()
 }
 
-fn capability(name: &str, flag: &'static str) -> Result<Capability, SettingsError> {
+pub(super) fn capability(name: &str, origin: Origin) -> Result<Capability, SettingsError> {
     let found = Capability::ALL.into_iter().find(|capability| capability.as_str() == name);
     found.ok_or_else(|| SettingsError::NoSuchCapability {
-        origin: Origin::Flag(flag),
+        origin,
         name: name.to_owned(),
         known: Capability::ALL.map(Capability::as_str).to_vec(),
     })
+}
+
+/// The profile that was chosen.
+pub(super) fn profile(typed: &ConfigArgs) -> Option<Setting<String>> {
+    typed.profile.clone().map(|name| Setting::flag("--profile", name))
+}
+
+/// The configuration file that was named.
+pub(super) fn config_file(typed: &ConfigArgs, invocation: &Invocation) -> Option<Setting<PathBuf>> {
+    typed.config_file.as_ref().map(|path| Setting::flag("--config-file", invocation.absolute(path)))
 }
 
 /// What the words for the test harness say.

@@ -12,6 +12,7 @@ mod bad_days;
 mod call;
 mod cgroups;
 mod closure;
+mod config;
 mod confined;
 mod doctor;
 mod errors;

@@ -1,5 +1,9 @@
 //! Errors of settings.
 
+mod config;
+
+pub(super) use config::{ConfigError, Fault};
+
 use super::setting::{Origin, Setting};
 use crate::cli::UnknownWord;
 use crate::error::Failure;
@@ -7,6 +11,7 @@ use crate::exit::{End, Exit};
 use crate::select::filterset::FiltersetError;
 use isotest_core::policy::{Capability, Level, PolicyError};
 use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
 
 /// Error of a setting.
@@ -42,11 +47,18 @@ pub(crate) enum SettingsError {
         /// Who would have to be done in it.
         whose: &'static str,
     },
-    /// `--hide-package` is given without `--root minimal`.
-    #[error("`--hide-package` requires `--root minimal`")]
-    HidesPackage,
+    /// The package is to be hidden without a minimal root.
+    #[error("{}", hides_package(origin))]
+    HidesPackage {
+        /// Where it was said.
+        origin: Origin,
+    },
     /// A swap limit is given without a memory limit.
-    #[error("{} has no effect without a memory limit; add `--memory-limit`", origin.written(bytes))]
+    #[error(
+        "{} has no effect without a memory limit; add `{}`",
+        origin.written(bytes),
+        beside(origin, "--memory-limit", "memory-limit")
+    )]
     SwapAlone {
         /// Where it was said.
         origin: Origin,
@@ -97,7 +109,28 @@ pub(crate) enum SettingsError {
         /// Its value.
         value: OsString,
         /// What it should be.
-        expected: &'static str,
+        expected: String,
+    },
+    /// The configuration file is unreadable.
+    #[error("cannot read the configuration file `{}`", path.display())]
+    UnreadableConfig {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The configuration file is invalid.
+    #[error(transparent)]
+    Config(Box<ConfigError>),
+    /// The profile is unknown.
+    #[error("{}: unknown profile; {suggestion}", origin.written(name))]
+    NoSuchProfile {
+        /// Where it was said.
+        origin: Origin,
+        /// The name.
+        name: String,
+        /// What could have been meant.
+        suggestion: String,
     },
 }
 
@@ -105,6 +138,7 @@ impl Failure for SettingsError {
     fn end(&self) -> End {
         match self {
             Self::Filterset(error) => error.end(),
+            error if error.is_of_configuration() => Exit::Configuration.into(),
             _ => Exit::Usage.into(),
         }
     }
@@ -115,8 +149,53 @@ impl Failure for SettingsError {
             Self::TwoLevels { .. } => {
                 "a limit requires the figure that it limits, and `--network` says what becomes of `net`"
             }
+            Self::NoSuchProfile { .. } => {
+                "add `[profile.NAME]` to `.config/isotest.toml`; `--cargo-profile` chooses cargo's build profile"
+            }
+            Self::UnreadableConfig { .. } => "`--config-file` and `ISOTEST_CONFIG_FILE` name another file",
+            error if error.is_of_configuration() => return None,
             _ => "`cargo isotest --help` names all flags",
         };
         Some(hint.into())
+    }
+}
+
+impl From<ConfigError> for SettingsError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(Box::new(error))
+    }
+}
+
+impl SettingsError {
+    /// Whether it is the project's configuration that is to be changed, or the profile chosen of it.
+    pub(crate) fn is_of_configuration(&self) -> bool {
+        let is_of_file = |origin: &Origin| matches!(origin, Origin::File(..));
+        match self {
+            Self::UnreadableConfig { .. } | Self::Config(_) | Self::NoSuchProfile { .. } => true,
+            Self::TwoLevels { first, second, .. } => is_of_file(&first.origin) || is_of_file(&second.origin),
+            Self::HidesPackage { origin }
+            | Self::NoTime { origin, .. }
+            | Self::SwapAlone { origin, .. }
+            | Self::NoSuchRlimit { origin, .. }
+            | Self::NoSuchCapability { origin, .. }
+            | Self::NoSuchPath { origin, .. } => is_of_file(origin),
+            Self::Word(_)
+            | Self::Filterset(_)
+            | Self::Policy(_)
+            | Self::Contradiction { .. }
+            | Self::Variable { .. } => false,
+        }
+    }
+}
+
+/// How a setting beside one of this origin is written.
+fn beside(origin: &Origin, flag: &'static str, key: &'static str) -> &'static str {
+    if matches!(origin, Origin::File(..)) { key } else { flag }
+}
+
+fn hides_package(origin: &Origin) -> String {
+    match origin {
+        Origin::File(..) => format!("{} requires `root = \"minimal\"`", origin.written(true)),
+        _ => format!("{origin} requires `--root minimal`"),
     }
 }

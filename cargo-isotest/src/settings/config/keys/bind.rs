@@ -1,0 +1,16 @@
+//! `bind`: paths of the host that a test sees besides the default.
+
+use crate::settings::config::key::Key;
+use crate::settings::paths;
+
+pub(super) const BIND: Key = Key {
+    name: "bind",
+    variable: None,
+    read: |value, layer| {
+        let expected = "a list of paths, each with `:ro`, `:cow` or `:rw` behind it if need be";
+        for (path, item) in value.list().ok_or_else(|| value.unexpected(expected))? {
+            layer.test.binds.push(paths::bind(item.origin(), path.as_ref(), item.directory)?);
+        }
+        Ok(())
+    },
+};

@@ -1,0 +1,15 @@
+//! `keep`: paths of the host that a test writes to itself.
+
+use crate::settings::config::key::Key;
+use crate::settings::paths;
+
+pub(super) const KEEP: Key = Key {
+    name: "keep",
+    variable: None,
+    read: |value, layer| {
+        for (path, item) in value.list().ok_or_else(|| value.unexpected("a list of paths"))? {
+            layer.test.keeps.push(paths::existing(item.origin(), path.as_ref(), item.directory)?);
+        }
+        Ok(())
+    },
+};

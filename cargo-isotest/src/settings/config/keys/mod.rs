@@ -1,0 +1,75 @@
+//! The settings that a configuration file can hold, each in a file of its own.
+
+mod bind;
+mod cpu_limit;
+mod cpu_weight;
+mod cpus;
+mod fail_fast;
+mod fail_on_leak;
+mod io_limit;
+mod jobs;
+mod keep;
+mod list_timeout;
+mod memory_limit;
+mod network;
+mod pids_limit;
+mod policy;
+mod rlimit;
+mod root;
+mod size;
+mod swap_limit;
+mod time;
+mod timeout;
+mod trace_missing;
+mod truth;
+
+use super::key::Key;
+
+/// Settings of the whole run.
+pub(crate) const OF_RUN: [Key; 9] = [
+    jobs::JOBS,
+    fail_fast::FAIL_FAST,
+    list_timeout::LIST_TIMEOUT,
+    root::ROOT,
+    root::HIDE_PACKAGE,
+    trace_missing::TRACE_MISSING,
+    policy::REQUIRE,
+    policy::PREFER,
+    policy::OFF,
+];
+
+/// Settings that can differ from test to test.
+pub(crate) const OF_TEST: [Key; 13] = [
+    timeout::TIMEOUT,
+    fail_on_leak::FAIL_ON_LEAK,
+    memory_limit::MEMORY_LIMIT,
+    swap_limit::SWAP_LIMIT,
+    pids_limit::PIDS_LIMIT,
+    cpu_limit::CPU_LIMIT,
+    cpu_weight::CPU_WEIGHT,
+    cpus::CPUS,
+    io_limit::IO_LIMIT,
+    rlimit::RLIMIT,
+    network::NETWORK,
+    bind::BIND,
+    keep::KEEP,
+];
+
+/// All of them.
+pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
+    OF_RUN.iter().chain(&OF_TEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_has_the_name_of_its_key() {
+        for key in all() {
+            if let Some(variable) = key.variable {
+                assert_eq!(variable, format!("ISOTEST_{}", key.name.to_uppercase().replace('-', "_")));
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What could have been meant by an unknown name; pure.
+
+/// Names of cargo-nextest's configuration for what has another name here.
+const ELSEWHERE: [(&str, &str); 2] = [("test-threads", "jobs"), ("leak-timeout", "fail-on-leak")];
+
+/// Suggests the nearest of the known names, or names all of them.
+pub(crate) fn suggestion(name: &str, known: impl IntoIterator<Item = impl Into<String>>) -> String {
+    let known: Vec<String> = known.into_iter().map(Into::into).collect();
+    let spelled = name.to_lowercase().replace('_', "-");
+    let elsewhere =
+        ELSEWHERE.iter().find(|(other, here)| *other == spelled && known.iter().any(|known| known == here));
+    let distance = |known: &&String| strsim::osa_distance(&spelled, &known.to_lowercase());
+    let nearest =
+        known.iter().min_by_key(distance).filter(|known| distance(known) <= 1 + spelled.chars().count() / 4);
+    match elsewhere.map(|(_, here)| *here).or(nearest.map(String::as_str)) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("known: {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_suggested_or_all_are_named() {
+        let known = ["jobs", "memory-limit", "timeout"];
+        for (name, expected) in [
+            ("memroy-limit", "did you mean `memory-limit`?"),
+            ("memory_limit", "did you mean `memory-limit`?"),
+            ("Timeout", "did you mean `timeout`?"),
+            ("test-threads", "did you mean `jobs`?"),
+            ("gravity", "known: jobs, memory-limit, timeout"),
+        ] {
+            assert_eq!(suggestion(name, known), expected);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Value of a setting as it is written in a configuration file or an environment variable; pure.
+
+use super::source::Source;
+use crate::settings::error::SettingsError;
+use crate::settings::error::{ConfigError, Fault};
+use crate::settings::setting::{Origin, Setting};
+use std::path::Path;
+use std::str::FromStr;
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// Value as written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Value<'d> {
+    written: Written<'d>,
+    /// The directory that relative paths start at.
+    pub(crate) directory: &'d Path,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Written<'d> {
+    /// Value of a key.
+    Toml { key: &'static str, value: &'d Spanned<DeValue<'d>>, source: &'d Source<'d> },
+    /// Value of an environment variable.
+    Variable { name: &'static str, text: &'d str },
+}
+
+impl<'d> Value<'d> {
+    /// Creates the value of a key.
+    pub(crate) const fn of_key(
+        key: &'static str,
+        value: &'d Spanned<DeValue<'d>>,
+        source: &'d Source<'d>,
+        directory: &'d Path,
+    ) -> Self {
+        Self { written: Written::Toml { key, value, source }, directory }
+    }
+
+    /// Creates the value of an environment variable.
+    pub(crate) const fn of_variable(name: &'static str, text: &'d str, directory: &'d Path) -> Self {
+        Self { written: Written::Variable { name, text }, directory }
+    }
+
+    /// Returns where the value is written.
+    pub(crate) fn origin(self) -> Origin {
+        match self.written {
+            Written::Toml { key, value, source } => Origin::File(key, source.place(&value.span())),
+            Written::Variable { name, .. } => Origin::Environment(name),
+        }
+    }
+
+    /// Reads a string.
+    pub(crate) fn text(self) -> Option<&'d str> {
+        match self.written {
+            Written::Toml { value, .. } => value.get_ref().as_str(),
+            Written::Variable { text, .. } => Some(text),
+        }
+    }
+
+    /// Reads a number that is written without quotes.
+    pub(crate) fn number<T: FromStr>(self) -> Option<T> {
+        match self.written {
+            Written::Toml { value, .. } => match value.get_ref() {
+                DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().parse().ok(),
+                DeValue::Float(float) => float.as_str().parse().ok(),
+                _ => None,
+            },
+            Written::Variable { text, .. } => text.parse().ok(),
+        }
+    }
+
+    /// Reads `true` or `false`.
+    pub(crate) fn truth(self) -> Option<bool> {
+        match self.written {
+            Written::Toml { value, .. } => value.get_ref().as_bool(),
+            Written::Variable { text: "true" | "1", .. } => Some(true),
+            Written::Variable { text: "false" | "0", .. } => Some(false),
+            Written::Variable { .. } => None,
+        }
+    }
+
+    /// Reads a list of strings, which a variable separates with commas; each with its place.
+    pub(crate) fn list(self) -> Option<Vec<(&'d str, Self)>> {
+        match self.written {
+            Written::Toml { key, value, source } => {
+                let items = value.get_ref().as_array()?.iter().map(|item| {
+                    let item = Self::of_key(key, item, source, self.directory);
+                    Some((item.text()?, item))
+                });
+                items.collect()
+            }
+            Written::Variable { text, .. } => Some(text.split(',').map(|item| (item, self)).collect()),
+        }
+    }
+
+    /// Reads a table with keys that are free.
+    pub(crate) fn table(self) -> Option<Vec<(&'d str, Self)>> {
+        let Written::Toml { key, value, source } = self.written else { return None };
+        let entries = value.get_ref().as_table()?.iter();
+        Some(
+            entries
+                .map(|(name, value)| {
+                    (name.get_ref().as_ref(), Self::of_key(key, value, source, self.directory))
+                })
+                .collect(),
+        )
+    }
+
+    /// Gives what was read the origin of the value.
+    pub(crate) fn setting<T>(self, value: T) -> Setting<T> {
+        Setting { value, origin: self.origin() }
+    }
+
+    /// Gives what was read the origin of the value.
+    ///
+    /// # Errors
+    /// When nothing was read, since the value is not what is expected.
+    pub(crate) fn expect<T>(self, read: Option<T>, expected: &str) -> Result<Setting<T>, SettingsError> {
+        read.map(|value| self.setting(value)).ok_or_else(|| self.unexpected(expected))
+    }
+
+    /// Creates the error of a value that is not what is expected.
+    pub(crate) fn unexpected(self, expected: &str) -> SettingsError {
+        match self.written {
+            Written::Toml { key, value, source } => {
+                let (span, key, expected) = (value.span(), key.to_owned(), expected.to_owned());
+                let fault = Fault::Value { key, value: source.shown(&span), expected };
+                ConfigError { place: source.place(&span), fault }.into()
+            }
+            Written::Variable { name, text } => {
+                SettingsError::Variable { name, value: text.into(), expected: expected.to_owned() }
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Errors in configuration files; pure.
+
+use crate::settings::setting::Place;
+
+/// Error in a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {fault}")]
+pub(crate) struct ConfigError {
+    /// Where it is.
+    pub(crate) place: Place,
+    /// What it is.
+    pub(crate) fault: Fault,
+}
+
+/// What is wrong with a line of a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Fault {
+    /// It is not TOML; in the parser's words.
+    #[error("not valid TOML: {0}")]
+    Syntax(String),
+    /// A key that nobody knows.
+    #[error("unknown key `{key}` in {table}; {suggestion}")]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// The table that it stands in.
+        table: String,
+        /// What could have been meant.
+        suggestion: String,
+    },
+    /// A value that is none of its key.
+    #[error("`{key} = {value}`: expected {expected}")]
+    Value {
+        /// The key.
+        key: String,
+        /// The value, as written.
+        value: String,
+        /// What the key expects.
+        expected: String,
+    },
+    /// A profile that inherits one that does not exist.
+    #[error("profile `{child}` inherits the unknown profile `{parent}`; {suggestion}")]
+    UnknownParent {
+        /// The profile.
+        child: String,
+        /// What it inherits.
+        parent: String,
+        /// What could have been meant.
+        suggestion: String,
+    },
+    /// A profile that inherits itself.
+    #[error("profile `{child}` inherits `{parent}`, which inherits `{child}` already")]
+    Circle {
+        /// The profile.
+        child: String,
+        /// What it inherits.
+        parent: String,
+    },
+    /// `inherits` of the profile that all others inherit.
+    #[error("the profile `default` cannot inherit another one: all others inherit it")]
+    DefaultInherits,
+}
