@@ -1,7 +1,7 @@
 //! Flags of the heading "Execution".
 
 use super::numbers::{count, time};
-use crate::values::{FlakyResult, Retries};
+use crate::values::{FlakyResult, MaxFail, Retries, SlowTimeout};
 use clap::Args;
 use std::num::NonZeroUsize;
 
@@ -11,18 +11,18 @@ use std::num::NonZeroUsize;
 pub(crate) struct ExecutionArgs {
     #[command(flatten)]
     pub(crate) jobs: JobArgs,
-    /// Run all tests regardless of failure (the default)
-    #[arg(long, overrides_with = "fail_fast")]
-    pub(crate) no_fail_fast: bool,
-    /// Start no new tests after the first failure
-    #[arg(long, overrides_with = "no_fail_fast")]
-    pub(crate) fail_fast: bool,
+    #[command(flatten)]
+    pub(crate) cut: CutArgs,
     #[command(flatten)]
     pub(crate) retries: RetryArgs,
     #[command(flatten)]
     pub(crate) capture: CaptureArgs,
     #[command(flatten)]
     pub(crate) timeout: TimeoutArgs,
+    /// Report a test as slow after TIME, and again each TIME; `{ period = "60s", terminate-after = 2, grace-period = "5s",
+    /// on-timeout = "pass" }` ends it, too [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = SlowTimeout::read)]
+    pub(crate) slow_timeout: Option<SlowTimeout>,
     #[command(flatten)]
     pub(crate) listing: ListingArgs,
     #[command(flatten)]
@@ -36,6 +36,24 @@ pub(crate) struct JobArgs {
     /// Number of tests to run simultaneously [default: number of CPUs]
     #[arg(short, long, value_name = "N", value_parser = count)]
     pub(crate) jobs: Option<NonZeroUsize>,
+}
+
+/// Flags that cut a run short.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Execution")]
+pub(crate) struct CutArgs {
+    /// Run all tests regardless of failure (the default)
+    #[arg(long, overrides_with_all = ["fail_fast", "max_fail"])]
+    pub(crate) no_fail_fast: bool,
+    /// Start no new tests after the first failure
+    #[arg(long, overrides_with_all = ["no_fail_fast", "max_fail"])]
+    pub(crate) fail_fast: bool,
+    /// Start no new tests after N failures; with `:immediate`, kill those that run
+    #[arg(long, value_name = "N[:MODE]", value_parser = MaxFail::read, overrides_with_all = ["fail_fast", "no_fail_fast"])]
+    pub(crate) max_fail: Option<MaxFail>,
+    /// End the run after TIME, and kill the tests that run then
+    #[arg(long, value_name = "TIME")]
+    pub(crate) global_timeout: Option<humantime::Duration>,
 }
 
 /// Flags on tests that have failed.

@@ -18,7 +18,7 @@ mod selection;
 pub(crate) use cargo::CargoArgs;
 pub(crate) use config::ConfigArgs;
 pub(crate) use exec::{ClosureArgs, ExecArgs, ExplainArgs, ShellArgs};
-pub(crate) use execution::ExecutionArgs;
+pub(crate) use execution::{CutArgs, ExecutionArgs};
 pub(crate) use flags::Flags;
 pub(crate) use libtest::{LibtestWords, UnknownWord};
 pub(crate) use limits::{LimitArgs, Processors, RlimitWords, cpus, rlimit_values, thousandths};
@@ -323,11 +323,14 @@ mod tests {
     fn the_last_word_on_failing_fast_holds() {
         let said = |arguments: &[&str]| {
             let execution = read(arguments).unwrap().flags.execution;
-            (execution.fail_fast, execution.no_fail_fast)
+            let cut = execution.cut;
+            (cut.fail_fast, cut.no_fail_fast, cut.max_fail.is_some())
         };
-        assert_eq!(said(&["--fail-fast"]), (true, false));
-        assert_eq!(said(&["--no-fail-fast", "--fail-fast"]), (true, false));
-        assert_eq!(said(&["--fail-fast", "--no-fail-fast"]), (false, true));
+        assert_eq!(said(&["--fail-fast"]), (true, false, false));
+        assert_eq!(said(&["--no-fail-fast", "--fail-fast"]), (true, false, false));
+        assert_eq!(said(&["--fail-fast", "--no-fail-fast"]), (false, true, false));
+        assert_eq!(said(&["--fail-fast", "--max-fail=2"]), (false, false, true));
+        assert_eq!(said(&["--max-fail=2", "--fail-fast"]), (true, false, false));
     }
 
     #[test]

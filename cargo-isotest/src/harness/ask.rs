@@ -5,7 +5,7 @@ use crate::harness::libtest::{self, Answer, Listing};
 use crate::testcase::TestBinary;
 use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
-use isotest_core::plan::{SandboxPlan, Workload};
+use isotest_core::plan::{SandboxPlan, Timeout, Workload};
 use isotest_core::record::{Captured, Record};
 use isotest_core::step::{Step, StepError};
 use std::ffi::OsString;
@@ -25,7 +25,7 @@ pub(crate) fn question(binary: &TestBinary, arguments: &[&str], time_limit: Dura
             environment: binary.environment.clone(),
             directory: binary.directory.clone(),
         },
-        timeout: Some(time_limit),
+        timeout: Some(Timeout::new(time_limit)),
         limits: Limits::default(),
         // What it reads of binary and libraries is then charged to nobody's test.
         measured: false,

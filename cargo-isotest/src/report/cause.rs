@@ -16,7 +16,7 @@ pub(super) fn cause(verdict: &Verdict, record: &Record) -> Option<String> {
         (Verdict::Signaled { .. }, Some(Exit::Stopped(number))) => {
             Some(format!("{} stopped it, and nothing was left that could have continued it", signal(number)))
         }
-        (Verdict::TimedOut, _) => Some("its time ran out, and it was killed".to_owned()),
+        (Verdict::TimedOut { .. }, _) => Some("its time ran out, and it was killed".to_owned()),
         (Verdict::OomKilled, _) => Some(out_of_memory(&record.usage)),
         (Verdict::Flaky { .. }, _) => Some("it passed after it had failed".to_owned()),
         (Verdict::Passed | Verdict::Failed { .. } | Verdict::Signaled { .. } | Verdict::Leaked { .. }, _) => {

@@ -157,7 +157,7 @@ mod tests {
     use crate::testing::builders;
     use std::fs::File;
 
-    const EVENT: Event<'_> = Event::Cancelled { by: Cancellation::FailFast };
+    const EVENT: Event<'_> = Event::Cancelled { by: Cancellation::FailFast { immediate: false } };
 
     /// A reporter for people that writes to this.
     fn outlet(target: Target, writer: Box<dyn Write + Send>) -> Outlet {

@@ -8,6 +8,7 @@ use crate::verdict::Verdict;
 use isotest_core::policy::Isolation;
 use isotest_core::record::Record;
 use std::io;
+use std::time::Duration;
 
 /// One happening.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +34,15 @@ pub(crate) enum Event<'a> {
         test: &'a TestCase,
         /// Which, in which slot, and when.
         launch: Launch,
+    },
+    /// An attempt is running for longer than usual.
+    AttemptSlow {
+        /// Of this test, or of several in one process.
+        test: &'a TestCase,
+        /// Which, in which slot, and when it started.
+        launch: Launch,
+        /// For how long it has been running at least.
+        time: Duration,
     },
     /// An attempt has ended.
     AttemptFinished {

@@ -21,6 +21,7 @@ use crate::schedule::summary::{Cancellation, Selection, Summary};
 use crate::select;
 use crate::settings::{Execution, Process, TestSettings};
 use crate::testcase::TestCase;
+use crate::values::MaxFail;
 use crate::verdict::{Effect, Rules, Testimony, Verdict, judge};
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::{SandboxPlan, Workload};
@@ -79,7 +80,7 @@ impl Schedule<'_> {
         let summary = Summary::new(selection);
         let mut run = Run::new(self.units, self.of_each, self.execution, summary, reporters);
         // An order for each slot, so that none waits for the next plan, but none that a failure would have prevented.
-        let ahead = if self.execution.fail_fast.value { 0 } else { workers.jobs() };
+        let ahead = if self.execution.max_fail.value.failures.is_some() { 0 } else { workers.jobs() };
         // Of tests that share a process, those that passed would be attempted again, too.
         let attempts = |(unit, settings): (&Unit<'_>, &&TestSettings)| {
             if unit.is_one_test() { settings.retries.value.count.saturating_add(1) } else { 1 }
@@ -112,7 +113,7 @@ pub(crate) fn plan(test: &TestCase, nth: Nth, execution: &Execution, settings: &
             environment,
             directory: test.binary.directory.clone(),
         },
-        timeout: settings.timeout.value,
+        timeout: settings.end(),
         limits: settings.limits.limits(),
         measured: true,
         inherit_stdio: !execution.capture.value,
@@ -154,6 +155,19 @@ struct Run<'run> {
     /// The verdicts that hold until a further attempt at the same unit has ended.
     standing: HashMap<usize, Verdict>,
     unwritten: Option<io::Error>,
+    /// When the run began.
+    began: Instant,
+    running: Vec<Running>,
+    /// How many tests have failed for good.
+    failures: usize,
+}
+
+/// An attempt that is running.
+#[derive(Debug, Clone, Copy)]
+struct Running {
+    launch: Launch,
+    /// After which time of it it is said that it is slow.
+    next: Duration,
 }
 
 impl<'run> Run<'run> {
@@ -164,18 +178,31 @@ impl<'run> Run<'run> {
         summary: Summary,
         reporters: &'run mut dyn Reporter,
     ) -> Self {
-        Self { units, of_each, execution, reporters, summary, standing: HashMap::new(), unwritten: None }
+        Self {
+            units,
+            of_each,
+            execution,
+            reporters,
+            summary,
+            standing: HashMap::new(),
+            unwritten: None,
+            began: Instant::now(),
+            running: Vec::new(),
+            failures: 0,
+        }
     }
 
     fn hear(&mut self, news: Option<News>, queue: &mut Queue) -> Flow {
         let told = match news {
-            None => self.reporters.tick().map(|()| Flow::On),
+            None => self.tick(),
             Some(News::Ready(_) | News::NotStarted | News::Panicked) => Ok(Flow::On),
             Some(News::Started(launch)) => {
+                self.note(launch);
                 self.of_each(launch, |test| Event::AttemptStarted { test, launch })
             }
             Some(News::Finished(launch, record)) => self.finished(launch, *record, queue),
             Some(News::Killed(launch)) => {
+                self.running.retain(|other| other.launch.attempt != launch.attempt);
                 self.forget(launch.attempt);
                 self.summary.interrupted.extend(self.unit(launch).tests().iter().cloned());
                 self.of_each(launch, |test| Event::AttemptInterrupted { test })
@@ -186,6 +213,31 @@ impl<'run> Run<'run> {
             self.unwritten.get_or_insert(error);
             Flow::End
         })
+    }
+
+    fn note(&mut self, launch: Launch) {
+        let next = self.of_each[launch.attempt.unit].slow_timeout.value.period;
+        self.running.push(Running { launch, next });
+    }
+
+    /// Looks at the time.
+    fn tick(&mut self) -> io::Result<Flow> {
+        self.reporters.tick()?;
+        let now = Instant::now();
+        for at in 0..self.running.len() {
+            let Running { launch, next } = self.running[at];
+            let period = self.of_each[launch.attempt.unit].slow_timeout.value.period;
+            if next <= now.saturating_duration_since(launch.at) {
+                self.running[at].next = next.saturating_add(period);
+                let test = &self.unit(launch).title();
+                self.reporters.event(&Event::AttemptSlow { test, launch, time: next })?;
+            }
+        }
+        let is_over = |limit: Duration| limit <= now.saturating_duration_since(self.began);
+        if self.summary.cancelled.is_none() && self.execution.global_timeout.value.is_some_and(is_over) {
+            return self.cancelled(Cancellation::GlobalTimeout);
+        }
+        Ok(Flow::On)
     }
 
     fn unit(&self, launch: Launch) -> Unit<'run> {
@@ -218,13 +270,17 @@ impl<'run> Run<'run> {
     }
 
     fn finished(&mut self, launch: Launch, record: Record, queue: &mut Queue) -> io::Result<Flow> {
+        self.running.retain(|other| other.launch.attempt != launch.attempt);
         let earlier = self.forget(launch.attempt);
         let failed = match self.unit(launch).tests() {
             [_] => self.test_finished(launch, earlier.as_ref(), record, queue)?,
             tests => self.process_finished(tests, launch, record)?,
         };
-        if failed && self.execution.fail_fast.value && self.summary.cancelled.is_none() {
-            return self.cancelled(Cancellation::FailFast);
+        self.failures += usize::from(failed);
+        let MaxFail { failures, immediate } = self.execution.max_fail.value;
+        let is_enough = failures.is_some_and(|most| most.get() <= self.failures);
+        if failed && is_enough && self.summary.cancelled.is_none() {
+            return self.cancelled(Cancellation::FailFast { immediate });
         }
         Ok(Flow::On)
     }
@@ -293,7 +349,11 @@ impl<'run> Run<'run> {
     fn cancelled(&mut self, by: Cancellation) -> io::Result<Flow> {
         self.summary.cancelled = Some(by);
         self.reporters.event(&Event::Cancelled { by })?;
-        Ok(Flow::NoMore)
+        Ok(match by {
+            // The signal has ended what was running already.
+            Cancellation::Signal(_) | Cancellation::FailFast { immediate: false } => Flow::NoMore,
+            Cancellation::FailFast { immediate: true } | Cancellation::GlobalTimeout => Flow::End,
+        })
     }
 }
 
@@ -394,7 +454,8 @@ mod tests {
     fn execution(fail_fast: bool) -> Execution {
         Execution {
             jobs: Setting::default(NonZeroUsize::MIN),
-            fail_fast: Setting::default(fail_fast),
+            max_fail: Setting::default(MaxFail::fail_fast(fail_fast)),
+            global_timeout: Setting::default(None),
             capture: Setting::default(true),
             list_timeout: Setting::default(Duration::from_mins(1)),
             process: Process::Test,
@@ -471,7 +532,12 @@ mod tests {
             TestSettings { flaky_result: Setting::default(FlakyResult::Fail), ..TestSettings::default() };
         let (notes, summary) =
             run_with(true, &settings, |_, number| if number == 1 { FAILED } else { Some(Outcome::Passed) });
-        let expected = ["a 1 of 3: failed", "b 1 of 3: failed", "a 2 of 3: flaky, its last", "FailFast"];
+        let expected = [
+            "a 1 of 3: failed",
+            "b 1 of 3: failed",
+            "a 2 of 3: flaky, its last",
+            "FailFast { immediate: false }",
+        ];
         assert_eq!((notes.as_slice(), summary.effect()), (&expected.map(str::to_owned)[..], Effect::Fails));
     }
 
@@ -488,7 +554,7 @@ mod tests {
     #[test]
     fn only_a_failure_for_good_ends_the_run() {
         let (notes, _) = run(true, |_, _| FAILED);
-        let last = ["a 3 of 3: failed, its last", "FailFast"];
+        let last = ["a 3 of 3: failed, its last", "FailFast { immediate: false }"];
         assert_eq!(notes[notes.len() - 2..], last, "{notes:?}");
         assert_eq!(notes.len(), 6, "the third attempt at b does not start: {notes:?}");
     }

@@ -314,6 +314,7 @@ mod tests {
     use crate::schedule::queue::Nth;
     use crate::settings::{Execution, Process, Setting, TestSettings};
     use crate::testing::builders;
+    use crate::values::MaxFail;
     use isotest_core::outcome::Outcome;
     use std::collections::HashSet;
     use std::num::NonZeroUsize;
@@ -346,7 +347,8 @@ mod tests {
         let test = builders::test("tour", "reads");
         let execution = Execution {
             jobs: Setting::default(NonZeroUsize::MIN),
-            fail_fast: Setting::default(false),
+            max_fail: Setting::default(MaxFail::default()),
+            global_timeout: Setting::default(None),
             capture: Setting::default(true),
             list_timeout: Setting::default(Duration::from_mins(1)),
             process: Process::Test,

@@ -34,8 +34,13 @@ pub(crate) struct HighestPeak {
 pub(crate) enum Cancellation {
     /// The run was sent this signal.
     Signal(i32),
-    /// A test failed, and the run stops at the first failure.
-    FailFast,
+    /// As many tests failed as may.
+    FailFast {
+        /// Whether the tests were killed that were running.
+        immediate: bool,
+    },
+    /// The time of the run ran out.
+    GlobalTimeout,
 }
 
 /// The whole run in figures.
@@ -115,10 +120,13 @@ impl Summary {
         }
     }
 
-    /// The gravest effect of a verdict, on which the exit code depends.
+    /// The gravest effect of a verdict, or of the end of the run's time, on which the exit code depends.
     pub(crate) fn effect(&self) -> Effect {
         let of_processes = if self.failed_processes == 0 { Effect::Passes } else { Effect::Fails };
-        self.counts.effect().max(of_processes)
+        // What was not executed has not passed.
+        let of_time =
+            if self.cancelled == Some(Cancellation::GlobalTimeout) { Effect::Fails } else { Effect::Passes };
+        self.counts.effect().max(of_processes).max(of_time)
     }
 
     /// How many selected tests were never started.

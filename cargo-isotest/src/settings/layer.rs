@@ -5,6 +5,7 @@ use super::setting::Setting;
 use super::test::TestLayer;
 use crate::cli::{MessageFormat, ReportFile, RootWord, RunIgnored};
 use crate::select::filterset::Filterset;
+use crate::values::MaxFail;
 use anstream::ColorChoice;
 use isotest_core::policy::{Capability, Level};
 use std::num::NonZeroUsize;
@@ -20,7 +21,8 @@ pub(super) struct Layer {
     pub(super) ignored: Option<Setting<RunIgnored>>,
     /// A number that is none is an error only if no higher layer has one.
     pub(super) jobs: Option<Result<Setting<NonZeroUsize>, SettingsError>>,
-    pub(super) fail_fast: Option<Setting<bool>>,
+    pub(super) max_fail: Option<Setting<MaxFail>>,
+    pub(super) global_timeout: Option<Setting<Duration>>,
     pub(super) capture: Option<Setting<bool>>,
     pub(super) list_timeout: Option<Setting<Duration>>,
     pub(super) root: Option<Setting<RootWord>>,
@@ -54,7 +56,8 @@ impl Layer {
             exact: self.exact.or(lower.exact),
             ignored: self.ignored.or(lower.ignored),
             jobs: self.jobs.or(lower.jobs),
-            fail_fast: self.fail_fast.or(lower.fail_fast),
+            max_fail: self.max_fail.or(lower.max_fail),
+            global_timeout: self.global_timeout.or(lower.global_timeout),
             capture: self.capture.or(lower.capture),
             list_timeout: self.list_timeout.or(lower.list_timeout),
             root: self.root.or(lower.root),

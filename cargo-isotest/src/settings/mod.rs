@@ -26,6 +26,7 @@ use crate::cli::{
 use crate::invocation::Invocation;
 use crate::select::Selection;
 use crate::select::filterset::Filterset;
+use crate::values::MaxFail;
 use anstream::ColorChoice;
 use config::Config;
 use isotest_core::policy::{Capability, Level, Policy};
@@ -111,8 +112,10 @@ pub(crate) struct Command {
 pub(crate) struct Execution {
     /// How many at once.
     pub(crate) jobs: Setting<NonZeroUsize>,
-    /// Whether no further test starts once one has failed.
-    pub(crate) fail_fast: Setting<bool>,
+    /// After how many failures no further test starts.
+    pub(crate) max_fail: Setting<MaxFail>,
+    /// After how long the whole run is ended.
+    pub(crate) global_timeout: Setting<Option<Duration>>,
     /// Whether output is captured; otherwise tests have our standard streams.
     pub(crate) capture: Setting<bool>,
     /// After how long a binary is killed that is asked for its tests.
@@ -360,7 +363,8 @@ impl Execution {
         let capture = or(layer.capture, true);
         Self {
             jobs: jobs.unwrap_or_else(|| default_jobs(capture.value && task.is_of_tests())),
-            fail_fast: or(layer.fail_fast, false),
+            max_fail: or(layer.max_fail, MaxFail::default()),
+            global_timeout: layer.global_timeout.map_or(Setting::default(None), |time| time.map(Some)),
             capture,
             list_timeout: or(layer.list_timeout, LIST_TIMEOUT),
             process: Process::Test,
@@ -384,6 +388,10 @@ impl Execution {
         let Setting { value, origin } = self.list_timeout;
         if value.is_zero() {
             return Err(SettingsError::NoTime { origin, whose: "test binary" });
+        }
+        let Setting { value, origin } = self.global_timeout;
+        if value.is_some_and(|time| time.is_zero()) {
+            return Err(SettingsError::NoTime { origin, whose: "run" });
         }
         Ok(self)
     }
@@ -454,7 +462,7 @@ mod tests {
     use super::test::TestLayer;
     use super::*;
     use crate::cli::{RootKind, RootPath};
-    use crate::values::{FlakyResult, Retries};
+    use crate::values::{FlakyResult, Retries, SlowTimeout};
     use isotest_core::limits::{Limits, ProcessLimits, Rlimit};
 
     fn settings_with(environment: &[(&str, &str)], arguments: &[&str]) -> Result<Settings, SettingsError> {
@@ -515,6 +523,7 @@ mod tests {
             "--fail-fast",
             "--no-capture",
             "--timeout=1s",
+            "--global-timeout=9s",
             "--list-timeout=2s",
             "--fail-on-leak",
             "--color=always",
@@ -523,7 +532,8 @@ mod tests {
         .unwrap();
         let expected = Execution {
             jobs: Setting::flag("--jobs", NonZeroUsize::new(5).unwrap()),
-            fail_fast: Setting::flag("--fail-fast", true),
+            max_fail: Setting::flag("--fail-fast", MaxFail::fail_fast(true)),
+            global_timeout: Setting::flag("--global-timeout", Some(Duration::from_secs(9))),
             capture: Setting::flag("--no-capture", false),
             list_timeout: Setting::flag("--list-timeout", Duration::from_secs(2)),
             process: Process::Test,
@@ -618,7 +628,8 @@ mod tests {
         let settings = settings(&[]).unwrap();
         let expected = Execution {
             jobs: Setting::default(available_parallelism().unwrap()),
-            fail_fast: Setting::default(false),
+            max_fail: Setting::default(MaxFail::default()),
+            global_timeout: Setting::default(None),
             capture: Setting::default(true),
             list_timeout: Setting::default(Duration::from_mins(1)),
             process: Process::Test,
@@ -636,6 +647,7 @@ mod tests {
         let test = TestSettings {
             timeout: Setting::default(None),
             fail_on_leak: Setting::default(false),
+            slow_timeout: Setting::default(SlowTimeout::new(Duration::from_mins(1))),
             retries: Setting::default(Retries::without_delay(0)),
             flaky_result: Setting::default(FlakyResult::Pass),
             limits: LimitSettings::default(),
@@ -674,7 +686,7 @@ mod tests {
         let said = |jobs, time| Layer {
             jobs: Some(Ok(lower(jobs))),
             test: TestLayer { timeout: Some(lower(time)), ..TestLayer::default() },
-            fail_fast: Some(lower(true)),
+            max_fail: Some(lower(MaxFail::fail_fast(true))),
             ..Layer::default()
         };
         let seven = NonZeroUsize::new(7).unwrap();
@@ -682,7 +694,7 @@ mod tests {
         let Settings { execution, test, .. } = with_lower(&["--no-fail-fast"], said(seven, minute)).unwrap();
         assert_eq!(execution.jobs.origin, Origin::Environment("RUST_TEST_THREADS"));
         assert_eq!(test.timeout, lower(Some(minute)));
-        assert_eq!(execution.fail_fast, Setting::flag("--no-fail-fast", false));
+        assert_eq!(execution.max_fail, Setting::flag("--no-fail-fast", MaxFail::fail_fast(false)));
         assert_eq!(execution.list_timeout.origin, Origin::Default);
         let refused = with_lower(&[], said(seven, Duration::ZERO)).unwrap_err().to_string();
         assert_eq!(refused, "`LOWER=0s` in the environment: the time limit of a test must be greater than 0");

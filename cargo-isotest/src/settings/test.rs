@@ -5,7 +5,8 @@ use super::limits::LimitSettings;
 use super::paths::Bind;
 use super::setting::Setting;
 use crate::cli::Network;
-use crate::values::{FlakyResult, Retries};
+use crate::values::{FlakyResult, Retries, SlowTimeout};
+use isotest_core::plan::Timeout;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use std::time::Duration;
 pub(crate) struct TestSettings {
     /// After how long the test is killed.
     pub(crate) timeout: Setting<Option<Duration>>,
+    /// After how long the test is slow, and after how many times as long it is killed.
+    pub(crate) slow_timeout: Setting<SlowTimeout>,
     /// Whether the test has failed if it leaves a process running.
     pub(crate) fail_on_leak: Setting<bool>,
     /// How often the test is attempted again once it has failed.
@@ -34,6 +37,7 @@ pub(crate) struct TestSettings {
 #[derive(Debug, Clone, Default)]
 pub(super) struct TestLayer {
     pub(super) timeout: Option<Setting<Duration>>,
+    pub(super) slow_timeout: Option<Setting<SlowTimeout>>,
     pub(super) fail_on_leak: Option<Setting<bool>>,
     pub(super) retries: Option<Setting<Retries>>,
     pub(super) flaky_result: Option<Setting<FlakyResult>>,
@@ -48,6 +52,7 @@ impl TestLayer {
     pub(super) fn or(self, lower: Self) -> Self {
         Self {
             timeout: self.timeout.or(lower.timeout),
+            slow_timeout: self.slow_timeout.or(lower.slow_timeout),
             fail_on_leak: self.fail_on_leak.or(lower.fail_on_leak),
             retries: self.retries.or(lower.retries),
             flaky_result: self.flaky_result.or(lower.flaky_result),
@@ -63,6 +68,7 @@ impl Default for TestSettings {
     fn default() -> Self {
         Self {
             timeout: Setting::default(None),
+            slow_timeout: Setting::default(SlowTimeout::default()),
             fail_on_leak: Setting::default(false),
             retries: Setting::default(Retries::default()),
             flaky_result: Setting::default(FlakyResult::default()),
@@ -75,6 +81,13 @@ impl Default for TestSettings {
 }
 
 impl TestSettings {
+    /// When the test is told to end: at the earlier of the two times.
+    pub(crate) fn end(&self) -> Option<Timeout> {
+        let slow = self.slow_timeout.value;
+        let after = self.timeout.value.into_iter().chain(slow.end()).min()?;
+        Some(Timeout { after, grace: slow.grace_period })
+    }
+
     /// What a layer says, and the defaults.
     pub(super) fn from_layer(layer: TestLayer) -> Result<Self, SettingsError> {
         let defaults = Self::default();
@@ -82,8 +95,13 @@ impl TestSettings {
         if timeout.value.is_some_and(|time| time.is_zero()) {
             return Err(SettingsError::NoTime { origin: timeout.origin, whose: "test" });
         }
+        let slow_timeout = layer.slow_timeout.unwrap_or(defaults.slow_timeout);
+        if slow_timeout.value.period.is_zero() {
+            return Err(SettingsError::NoPeriod { origin: slow_timeout.origin });
+        }
         Ok(Self {
             timeout,
+            slow_timeout,
             fail_on_leak: layer.fail_on_leak.unwrap_or(defaults.fail_on_leak),
             retries: layer.retries.unwrap_or(defaults.retries),
             flaky_result: layer.flaky_result.unwrap_or(defaults.flaky_result),

@@ -7,11 +7,12 @@ use super::paths;
 use super::setting::{Origin, Setting};
 use super::test::TestLayer;
 use crate::cli::{
-    ConfigArgs, ExecutionArgs, Flags, LibtestWords, PolicyArgs, ReportFile, RunIgnored, SandboxArgs,
+    ConfigArgs, CutArgs, ExecutionArgs, Flags, LibtestWords, PolicyArgs, ReportFile, RunIgnored, SandboxArgs,
     SelectionArgs,
 };
 use crate::invocation::Invocation;
 use crate::select::filterset::Filterset;
+use crate::values::MaxFail;
 use anstream::ColorChoice;
 use isotest_core::policy::{Capability, Level};
 use std::path::PathBuf;
@@ -53,16 +54,20 @@ fn report(ReportFile { format, path }: ReportFile, invocation: &Invocation) -> S
 }
 
 fn executed(typed: &ExecutionArgs, said: Layer) -> Layer {
-    let ExecutionArgs { jobs, no_fail_fast, fail_fast, retries, capture, timeout, listing, leaks } = typed;
+    let ExecutionArgs { jobs, cut, retries, capture, timeout, slow_timeout, listing, leaks } = typed;
+    let CutArgs { no_fail_fast, fail_fast, max_fail, global_timeout } = cut;
     let fail_fast = given("--fail-fast", *fail_fast);
     let no_fail_fast = given("--no-fail-fast", *no_fail_fast).map(negated);
+    let fail_fast = fail_fast.or(no_fail_fast).map(|first| first.map(MaxFail::fail_fast));
     Layer {
         jobs: jobs.jobs.map(|jobs| Ok(Setting::flag("--jobs", jobs))),
-        fail_fast: fail_fast.or(no_fail_fast),
+        max_fail: max_fail.map(|most| Setting::flag("--max-fail", most)).or(fail_fast),
+        global_timeout: global_timeout.map(|time| Setting::flag("--global-timeout", Duration::from(time))),
         capture: given("--no-capture", capture.no_capture).map(negated),
         list_timeout: listing.list_timeout.map(|time| Setting::flag("--list-timeout", Duration::from(time))),
         test: TestLayer {
             timeout: timeout.timeout.map(|time| Setting::flag("--timeout", Duration::from(time))),
+            slow_timeout: slow_timeout.map(|time| Setting::flag("--slow-timeout", time)),
             fail_on_leak: given("--fail-on-leak", leaks.fail_on_leak),
             retries: retries.retries.map(|retries| Setting::flag("--retries", retries)),
             flaky_result: retries.flaky_result.map(|result| Setting::flag("--flaky-result", result)),

@@ -7,7 +7,7 @@ pub(crate) use counts::Counts;
 
 use crate::exit::Exit;
 use crate::settings::TestSettings;
-use crate::values::FlakyResult;
+use crate::values::{FlakyResult, OnTimeout};
 use isotest_core::outcome::Outcome;
 use isotest_core::step::StepError;
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,10 @@ pub(crate) enum Verdict {
         signal: i32,
     },
     /// The test's time ran out.
-    TimedOut,
+    TimedOut {
+        /// Whether that is a failure.
+        fails: bool,
+    },
     /// The kernel killed processes of the test because the test's own memory limit was hit.
     OomKilled,
     /// The test passed, but left processes running.
@@ -52,6 +55,8 @@ pub(crate) struct Rules {
     pub(crate) leaks_fail: bool,
     /// Whether a test has failed that passes only in a further attempt.
     pub(crate) flaky_fails: bool,
+    /// Whether a test passes whose time runs out.
+    pub(crate) timeouts_pass: bool,
 }
 
 impl From<&TestSettings> for Rules {
@@ -59,6 +64,7 @@ impl From<&TestSettings> for Rules {
         Self {
             leaks_fail: test.fail_on_leak.value,
             flaky_fails: test.flaky_result.value == FlakyResult::Fail,
+            timeouts_pass: test.slow_timeout.value.on_timeout == OnTimeout::Pass,
         }
     }
 }
@@ -85,7 +91,7 @@ pub(crate) fn judge(outcome: &Outcome, testimony: Testimony, rules: Rules) -> Ve
         (Outcome::Leaked, Testimony::Agrees) => Verdict::Leaked { fails: rules.leaks_fail },
         (Outcome::Failed { code }, _) => Verdict::Failed { code: *code },
         (Outcome::Signaled { signal }, _) => Verdict::Signaled { signal: *signal },
-        (Outcome::TimedOut, _) => Verdict::TimedOut,
+        (Outcome::TimedOut, _) => Verdict::TimedOut { fails: !rules.timeouts_pass },
         (Outcome::OomKilled, _) => Verdict::OomKilled,
         (Outcome::NotIsolated(error), _) => Verdict::NotIsolated(error.clone()),
     }
@@ -109,7 +115,7 @@ impl Verdict {
             Self::Passed => Kind::Passed,
             Self::Failed { .. } => Kind::Failed,
             Self::Signaled { .. } => Kind::Signaled,
-            Self::TimedOut => Kind::TimedOut,
+            Self::TimedOut { .. } => Kind::TimedOut,
             Self::OomKilled => Kind::OomKilled,
             Self::Leaked { .. } => Kind::Leaked,
             Self::Flaky { .. } => Kind::Flaky,
@@ -120,10 +126,13 @@ impl Verdict {
     /// The verdict's effect on the run.
     pub(crate) const fn effect(&self) -> Effect {
         match self {
-            Self::Passed | Self::Leaked { fails: false } | Self::Flaky { fails: false } => Effect::Passes,
+            Self::Passed
+            | Self::TimedOut { fails: false }
+            | Self::Leaked { fails: false }
+            | Self::Flaky { fails: false } => Effect::Passes,
             Self::Failed { .. }
             | Self::Signaled { .. }
-            | Self::TimedOut
+            | Self::TimedOut { fails: true }
             | Self::OomKilled
             | Self::Leaked { fails: true }
             | Self::Flaky { fails: true } => Effect::Fails,
@@ -236,8 +245,10 @@ mod tests {
     use crate::testing::builders;
     use std::collections::HashSet;
 
-    const BOTH: [Rules; 2] =
-        [Rules { leaks_fail: false, flaky_fails: false }, Rules { leaks_fail: true, flaky_fails: true }];
+    const BOTH: [Rules; 2] = [
+        Rules { leaks_fail: false, flaky_fails: false, timeouts_pass: false },
+        Rules { leaks_fail: true, flaky_fails: true, timeouts_pass: true },
+    ];
 
     /// The kinds of verdict that an outcome alone can lead to.
     fn kinds() -> Vec<Kind> {
@@ -271,7 +282,7 @@ mod tests {
     fn only_what_passed_passes_and_a_leak_if_it_may() {
         let effects = |rules| judged(rules).iter().map(Verdict::effect).collect::<Vec<_>>();
         assert_eq!(effects(BOTH[0]), [Passes, Fails, Fails, Fails, Fails, Passes, Undecided]);
-        assert_eq!(effects(BOTH[1]), [Passes, Fails, Fails, Fails, Fails, Fails, Undecided]);
+        assert_eq!(effects(BOTH[1]), [Passes, Fails, Fails, Passes, Fails, Fails, Undecided]);
     }
 
     #[test]

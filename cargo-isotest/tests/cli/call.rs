@@ -285,8 +285,10 @@ impl Lines {
         let finished = objects.pop().unwrap();
         assert_eq!(started["type"], "run-started");
         assert_eq!(finished["type"], "run-finished", "{ended:#?}");
-        let (processes, attempts): (Vec<_>, Vec<_>) =
-            objects.into_iter().partition(|object| object["type"] == "process-finished");
+        let (processes, attempts): (Vec<_>, Vec<_>) = objects
+            .into_iter()
+            .filter(|object| object["type"] != "attempt-slow")
+            .partition(|object| object["type"] == "process-finished");
         assert!(attempts.iter().all(|object| object["type"] == "attempt-finished"));
         Self { started, attempts, processes, finished }
     }

@@ -43,6 +43,7 @@ mod settings;
 mod shell;
 mod slots;
 mod terminal;
+mod time_limits;
 mod uncounted;
 mod updates;
 mod warm;

@@ -10,7 +10,7 @@ mod words;
 mod workload;
 
 use crate::namespace::NAMESPACES;
-use crate::plan::{Network, Template};
+use crate::plan::{Network, Template, Timeout};
 use cgroups::Cgroup;
 use words::{Lines, WITH_SBIN};
 
@@ -200,9 +200,10 @@ fn attempt(lines: &mut Lines, explained: &Explained<'_>) {
         network(lines, template);
     }
     lines.blank();
-    let limited = plan.timeout.map_or_else(String::new, |time| {
-        lines.say("When its time is over it is told to end, and two seconds later made to.");
-        format!("timeout --kill-after=2 {} ", time.as_secs_f64())
+    let limited = plan.timeout.map_or_else(String::new, |Timeout { after, grace }| {
+        let [after, grace] = [after, grace].map(|time| time.as_secs_f64());
+        lines.say(&format!("When its time is over it is told to end, and {grace} seconds later made to."));
+        format!("timeout --kill-after={grace} {after} ")
     });
     lines.say("As process 1 itself, a program would behave differently: signals without a handler do nothing to it.");
     lines.run(&format!("{limited}{AGAIN} workload \"$name\""));

@@ -310,13 +310,32 @@ impl Interactive {
     }
 }
 
+/// The end of a workload's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timeout {
+    /// After this time its process group is told to end, by SIGTERM.
+    pub after: Duration,
+    /// So much later everything is killed that is left of it.
+    pub grace: Duration,
+}
+
+impl Timeout {
+    /// The usual grace.
+    pub const GRACE: Duration = Duration::from_secs(2);
+
+    /// After this time, with the usual grace.
+    pub const fn new(after: Duration) -> Self {
+        Self { after, grace: Self::GRACE }
+    }
+}
+
 /// One attempt: what is executed, and within which bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxPlan {
     /// What is executed.
     pub workload: Workload,
-    /// After this time it is told to end, and killed a moment later.
-    pub timeout: Option<Duration>,
+    /// When it is told to end, and killed.
+    pub timeout: Option<Timeout>,
     /// Its limits.
     pub limits: Limits,
     /// Whether it gets a cgroup of its own. What only prepares a run (listing tests) is not measured, and what it

@@ -5,7 +5,9 @@ use crate::probe_binary::{find_probe, probe};
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::{self, Host};
 use isotest_core::limits::{Control, Limits};
-use isotest_core::plan::{self, Network, Request, Resolved, Root, SandboxPlan, Template, Views, Workload};
+use isotest_core::plan::{
+    self, Network, Request, Resolved, Root, SandboxPlan, Template, Timeout, Views, Workload,
+};
 use isotest_core::policy::{Capability, Policy};
 use isotest_core::sandbox::{Cancel, Slot};
 use libtest_mimic::Failed;
@@ -247,7 +249,7 @@ impl Wish {
                 environment: self.environment.clone(),
                 directory: self.directory.clone(),
             },
-            timeout: self.timeout,
+            timeout: self.timeout.map(Timeout::new),
             limits: self.limits.clone(),
             measured: self.measured,
             inherit_stdio: false,

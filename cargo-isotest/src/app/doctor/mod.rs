@@ -20,7 +20,7 @@ use isotest_core::cgroup::Cgroups;
 use isotest_core::host::{Refusal, probe};
 use isotest_core::limits::Limits;
 use isotest_core::metric;
-use isotest_core::plan::{SandboxPlan, Template, Workload};
+use isotest_core::plan::{SandboxPlan, Template, Timeout, Workload};
 use isotest_core::policy::{Capability, Level, Policy, State};
 use isotest_core::record::Record;
 use isotest_core::step::StepError;
@@ -67,7 +67,7 @@ fn diagnose(settings: &Settings, invocation: &Invocation) -> Result<Diagnosis, E
             environment: invocation.environment.clone(),
             directory: "/".into(),
         },
-        timeout: Some(TIMEOUT),
+        timeout: Some(Timeout::new(TIMEOUT)),
         limits: limits(),
         measured: true,
         interactive: None,

@@ -20,7 +20,7 @@ use crate::verdict::{Rules, Testimony, Verdict, judge};
 use anstream::AutoStream;
 use isotest_core::limits::Limits;
 use isotest_core::outcome::{self, Outcome};
-use isotest_core::plan::{Interactive, SandboxPlan, Workload};
+use isotest_core::plan::{Interactive, SandboxPlan, Timeout, Workload};
 use isotest_core::record::Record;
 use isotest_core::sandbox::{Attempt, Running};
 use nix::sys::resource::{Resource, setrlimit};
@@ -97,7 +97,7 @@ pub(crate) fn interactive(
 fn plan(workload: Workload, settings: &Settings, limits: Limits) -> SandboxPlan {
     SandboxPlan {
         workload,
-        timeout: settings.test.timeout.value,
+        timeout: settings.test.timeout.value.map(Timeout::new),
         limits,
         measured: true,
         inherit_stdio: true,
@@ -171,7 +171,7 @@ fn verdict(record: &Record, settings: &Settings) -> Verdict {
 pub(crate) fn end(record: &Record, settings: &Settings) -> Result<End, Error> {
     match (verdict(record, settings), record.ending.as_ref().map(|ending| ending.exit)) {
         (Verdict::NotIsolated(error), _) => Err(SandboxError::Execute(error).into()),
-        (Verdict::TimedOut, _) => Ok(End::Exit(Exit::TimedOut)),
+        (Verdict::TimedOut { .. }, _) => Ok(End::Exit(Exit::TimedOut)),
         (Verdict::Leaked { fails: true }, _) => Ok(End::Exit(Exit::TestsFailed)),
         (_, Some(outcome::Exit::Signal(signal) | outcome::Exit::Stopped(signal))) => {
             // Of the command's end there is no core file of ours to be kept; a limit that cannot be lowered stays.

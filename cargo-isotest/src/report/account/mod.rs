@@ -171,8 +171,10 @@ pub(super) enum Cancelled {
         /// Its name.
         signal: String,
     },
-    /// A test failed.
+    /// As many tests failed as may.
     FailFast,
+    /// Its time ran out.
+    GlobalTimeout,
 }
 
 impl Account {
@@ -253,7 +255,8 @@ impl Account {
         let missing = finished.not_run + finished.interrupted.len();
         let by = match &finished.cancelled {
             Some(Cancelled::Signal { signal }) => format!("{signal} ended the run"),
-            Some(Cancelled::FailFast) => "the run ended at the first failure".to_owned(),
+            Some(Cancelled::FailFast) => "the run ended after a failure".to_owned(),
+            Some(Cancelled::GlobalTimeout) => "the run ended when its time was over".to_owned(),
             None if missing > 0 => "the run ended early".to_owned(),
             None => return None,
         };

@@ -12,7 +12,13 @@ pub(super) fn cancelling(by: Cancellation) -> String {
         Cancellation::Signal(number) => {
             format!("on {}: no further test starts, running ones are killed", signal(number))
         }
-        Cancellation::FailFast => "after a failure: no further test starts".to_owned(),
+        Cancellation::FailFast { immediate: false } => "after a failure: no further test starts".to_owned(),
+        Cancellation::FailFast { immediate: true } => {
+            "after a failure: no further test starts, running ones are killed".to_owned()
+        }
+        Cancellation::GlobalTimeout => {
+            "at the end of `--global-timeout`: no further test starts, running ones are killed".to_owned()
+        }
     };
     headed(WARN, "Cancelling", &rest)
 }
@@ -36,12 +42,18 @@ pub(super) fn lines(summary: &Summary) -> String {
 
 fn cancelled(by: Cancellation, summary: &Summary) -> String {
     let left = plural(summary.not_run(), "test");
+    let killed = plural(summary.interrupted.len(), "test");
     match by {
         Cancellation::Signal(number) => {
-            let killed = plural(summary.interrupted.len(), "test");
             format!("by {}, {killed} interrupted, {left} not run", signal(number))
         }
-        Cancellation::FailFast => format!("after a failure, {left} not run; `--no-fail-fast` runs them all"),
+        Cancellation::FailFast { immediate } => {
+            let killed = if immediate { format!("{killed} interrupted, ") } else { String::new() };
+            format!("after a failure, {killed}{left} not run; `--no-fail-fast` runs them all")
+        }
+        Cancellation::GlobalTimeout => {
+            format!("at the end of `--global-timeout`, {killed} interrupted, {left} not run")
+        }
     }
 }
 
@@ -156,7 +168,7 @@ mod tests {
             Summary { counts: counts(false), selection, cancelled, interrupted, suspect: 1, ..tour() };
         let leaks_pass = lines(&summary);
         summary.counts = counts(true);
-        summary.cancelled = Some(Cancellation::FailFast);
+        summary.cancelled = Some(Cancellation::FailFast { immediate: false });
         assert_data_eq!(
             plain(&(leaks_pass + &lines(&summary))),
             str![[r#"
@@ -185,7 +197,8 @@ mod tests {
 
     #[test]
     fn a_cancellation_names_its_cause_at_once() {
-        let both = cancelling(Cancellation::Signal(15)) + &cancelling(Cancellation::FailFast);
+        let both =
+            cancelling(Cancellation::Signal(15)) + &cancelling(Cancellation::FailFast { immediate: false });
         assert_data_eq!(
             plain(&both),
             str![[r#"

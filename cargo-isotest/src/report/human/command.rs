@@ -26,7 +26,7 @@ pub(crate) fn shell(whose: &str, command: Option<&str>) -> String {
 pub(crate) fn after(verdict: &Verdict, record: &Record) -> String {
     let Some(ending) = &record.ending else { return String::new() };
     let (style, head) = match (verdict, ending.exit) {
-        (Verdict::TimedOut, _) => (BAD, "TIMEOUT".to_owned()),
+        (Verdict::TimedOut { .. }, _) => (BAD, "TIMEOUT".to_owned()),
         (Verdict::OomKilled, _) => (BAD, "OOM".to_owned()),
         (_, Exit::Signal(number) | Exit::Stopped(number)) => (BAD, signal(number)),
         (Verdict::Leaked { .. }, Exit::Code(code)) => (WARN, format!("Exit {code}")),

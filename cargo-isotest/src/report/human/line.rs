@@ -72,7 +72,8 @@ fn status(verdict: &Verdict) -> String {
         Verdict::Passed => "PASS".to_owned(),
         Verdict::Failed { .. } => "FAIL".to_owned(),
         Verdict::Signaled { signal: number } => signal(*number),
-        Verdict::TimedOut => "TIMEOUT".to_owned(),
+        Verdict::TimedOut { fails: true } => "TIMEOUT".to_owned(),
+        Verdict::TimedOut { fails: false } => "TMPASS".to_owned(),
         Verdict::OomKilled => "OOM".to_owned(),
         Verdict::Leaked { fails: true } => "LEAK-FAIL".to_owned(),
         Verdict::Leaked { fails: false } => "LEAK".to_owned(),
@@ -370,7 +371,12 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
         let mut record = builders::record(Outcome::TimedOut);
         record.stderr = Captured::default();
         let test = builders::test("tour", "silent");
-        let attempt = Attempt { test: &test, nth: Nth::ONLY, verdict: &Verdict::TimedOut, record: &record };
+        let attempt = Attempt {
+            test: &test,
+            nth: Nth::ONLY,
+            verdict: &Verdict::TimedOut { fails: true },
+            record: &record,
+        };
         assert_eq!(attempt.output(), "");
     }
 }

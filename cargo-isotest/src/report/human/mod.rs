@@ -15,13 +15,14 @@ pub(super) use progress::{Bar, Screen};
 pub(crate) use waits::Words;
 
 use crate::schedule::events::{Event, Reporter};
+use crate::schedule::queue::Nth;
 use crate::testcase::TestBinary;
 use crate::text::style::{NOTE, WARN, headed};
 use crate::text::units::plural;
 use crate::verdict::Kind;
 use console::measure_text_width;
 use line::{Attempt, interrupted};
-use progress::{Running, SLOW};
+use progress::Running;
 use std::io;
 use std::mem::take;
 use std::sync::Arc;
@@ -66,8 +67,18 @@ impl Human {
                 opening::lines(event)
             }
             Event::AttemptStarted { test, launch } => {
-                self.running.start(test, launch.at);
-                if self.settings.no_capture { headed(NOTE, "Start", &title(test)) } else { String::new() }
+                self.running.start(test);
+                let Nth { number, total } = launch.attempt.nth;
+                let again =
+                    if number > 1 { format!(" (attempt {number} of {total})") } else { String::new() };
+                if self.settings.no_capture {
+                    headed(NOTE, "Start", &(title(test) + &again))
+                } else {
+                    String::new()
+                }
+            }
+            Event::AttemptSlow { test, time, .. } => {
+                headed(WARN, "Slow", &format!("[>{:>6.1}s] {}", time.as_secs_f64(), title(test)))
             }
             Event::AttemptFinished { test, launch, is_last, verdict, record } => {
                 self.finished(&Attempt { test, nth: launch.attempt.nth, verdict, record }, *is_last)
@@ -125,6 +136,7 @@ impl Reporter for Human {
             Event::RunFinished { .. } => self.screen.close(),
             Event::RunStarted { .. }
             | Event::AttemptStarted { .. }
+            | Event::AttemptSlow { .. }
             | Event::AttemptFinished { .. }
             | Event::ProcessFinished { .. }
             | Event::AttemptInterrupted { .. }
@@ -136,11 +148,7 @@ impl Reporter for Human {
     fn tick(&mut self) -> io::Result<()> {
         let now = Instant::now();
         self.screen.show(&self.running, now);
-        let slow = self.running.newly_slow(now);
-        let after = SLOW.as_secs_f64();
-        let lines: String =
-            slow.iter().map(|title| headed(WARN, "Slow", &format!("[>{after:>6.1}s] {title}"))).collect();
-        self.screen.write(&lines)
+        Ok(())
     }
 }
 
@@ -161,7 +169,6 @@ fn id_width(binaries: &[Arc<TestBinary>]) -> usize {
 #[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
-    use crate::schedule::queue::Nth;
     use crate::schedule::summary::{Selection, Summary};
     use crate::testing::builders;
     use crate::verdict::{Rules, Testimony, judge};

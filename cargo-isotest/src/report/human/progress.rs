@@ -8,9 +8,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-/// After this time a running test is mentioned.
-pub(crate) const SLOW: Duration = Duration::from_mins(1);
-
 /// More often than this nobody can read a bar.
 const REFRESH: Duration = Duration::from_millis(40);
 
@@ -33,8 +30,6 @@ pub(crate) struct Running {
 #[derive(Debug)]
 struct RunningTest {
     title: String,
-    began: Instant,
-    told_slow: bool,
 }
 
 impl Running {
@@ -47,8 +42,8 @@ impl Running {
         (self.total, self.began) = (total, now);
     }
 
-    pub(crate) fn start(&mut self, test: &TestCase, at: Instant) {
-        self.tests.push(RunningTest { title: title(test), began: at, told_slow: false });
+    pub(crate) fn start(&mut self, test: &TestCase) {
+        self.tests.push(RunningTest { title: title(test) });
     }
 
     /// An attempt at the test has ended; the test is done with its last.
@@ -59,17 +54,6 @@ impl Running {
         }
         self.done += usize::from(is_last);
         self.failures += usize::from(is_last && failed);
-    }
-
-    /// The titles of the tests that have become slow since this was last asked.
-    pub(crate) fn newly_slow(&mut self, now: Instant) -> Vec<String> {
-        let is_new = |test: &&mut RunningTest| !test.told_slow && SLOW < now.duration_since(test.began);
-        let slow = self.tests.iter_mut().filter(is_new);
-        slow.map(|test| {
-            test.told_slow = true;
-            test.title.clone()
-        })
-        .collect()
     }
 
     fn standing(&self, now: Instant) -> String {
@@ -221,7 +205,7 @@ mod tests {
         let mut running = Running::new(now);
         running.expect(41, now);
         for name in ["accepts_empty_input", "rejects_nul", "n".repeat(100).as_str()] {
-            running.start(&builders::test("tour::parser", name), now);
+            running.start(&builders::test("tour::parser", name));
         }
         running
     }
@@ -274,7 +258,7 @@ third line
         let test = builders::test("tour::parser", "rejects_nul");
         running.finish(&test, false, true);
         assert!(running.standing(now).ends_with(" 0/41"), "{}", running.standing(now));
-        running.start(&test, now);
+        running.start(&test);
         running.finish(&test, true, true);
         assert!(running.standing(now).ends_with(" 1/41, 1 failed"), "{}", running.standing(now));
     }
@@ -302,17 +286,6 @@ third line
         abandoned.show(&three_running(now), now);
         drop(abandoned);
         assert_eq!(term.contents(), "");
-    }
-
-    #[test]
-    fn a_test_becomes_slow_once() {
-        let now = Instant::now();
-        let mut running = three_running(now);
-        running.start(&builders::test("tour", "late"), now + SLOW);
-        assert_eq!(running.newly_slow(now + SLOW), [""; 0]);
-        let later = now + SLOW + Duration::from_secs(1);
-        assert_eq!(running.newly_slow(later).len(), 3);
-        assert_eq!(running.newly_slow(later), [""; 0]);
     }
 
     #[test]

@@ -72,6 +72,7 @@ pub(super) fn line(event: &Event<'_>, clock: &Clock) -> serde_json::Result<Optio
 #[serde(tag = "type", rename_all = "kebab-case")]
 enum Line<'a> {
     RunStarted(RunStarted<'a>),
+    AttemptSlow(AttemptSlow<'a>),
     AttemptFinished(Box<AttemptFinished<'a>>),
     ProcessFinished(Box<ProcessFinished<'a>>),
     RunFinished(RunFinished<'a>),
@@ -97,6 +98,12 @@ impl<'a> Line<'a> {
                     remarks: &isolation.remarks,
                 }))
             }
+            Event::AttemptSlow { test, launch, time } => Some(Self::AttemptSlow(AttemptSlow {
+                binary_id: &test.binary.id,
+                name: &test.name,
+                attempt: launch.attempt.nth.number,
+                running_us: microseconds(time),
+            })),
             Event::AttemptFinished { test, launch, is_last, verdict, record } => {
                 let launched = Launched::new(launch, clock.microseconds_to(launch.at), is_last);
                 Some(Self::AttemptFinished(Box::new(AttemptFinished::new(test, launched, verdict, record))))
@@ -124,6 +131,14 @@ struct RunStarted<'a> {
     doctests_not_run: &'a [String],
     whole_binaries: Vec<&'a str>,
     remarks: &'a [String],
+}
+
+#[derive(Serialize)]
+struct AttemptSlow<'a> {
+    binary_id: &'a str,
+    name: &'a str,
+    attempt: u32,
+    running_us: u64,
 }
 
 /// An object with one member for each capability, in the order in which they are reported.
@@ -234,13 +249,15 @@ struct PeakFields<'a> {
 enum CancelledFields {
     Signal { signal: String },
     FailFast,
+    GlobalTimeout,
 }
 
 impl CancelledFields {
     fn new(by: Cancellation) -> Self {
         match by {
             Cancellation::Signal(number) => Self::Signal { signal: signal(number) },
-            Cancellation::FailFast => Self::FailFast,
+            Cancellation::FailFast { .. } => Self::FailFast,
+            Cancellation::GlobalTimeout => Self::GlobalTimeout,
         }
     }
 }

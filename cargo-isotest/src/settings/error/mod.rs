@@ -53,6 +53,12 @@ pub(crate) enum SettingsError {
         /// Where it was said.
         origin: Origin,
     },
+    /// A period of zero.
+    #[error("{origin}: the period must be greater than 0")]
+    NoPeriod {
+        /// Where it was said.
+        origin: Origin,
+    },
     /// A swap limit is given without a memory limit.
     #[error(
         "{} has no effect without a memory limit; add `{}`",
@@ -175,6 +181,7 @@ impl SettingsError {
             Self::TwoLevels { first, second, .. } => is_of_file(&first.origin) || is_of_file(&second.origin),
             Self::HidesPackage { origin }
             | Self::NoTime { origin, .. }
+            | Self::NoPeriod { origin }
             | Self::SwapAlone { origin, .. }
             | Self::NoSuchRlimit { origin, .. }
             | Self::NoSuchCapability { origin, .. }

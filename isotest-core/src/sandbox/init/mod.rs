@@ -11,7 +11,7 @@ mod sampler;
 mod watch;
 
 use crate::outcome::{Ending, Exit};
-use crate::plan::{Network, Template};
+use crate::plan::{Network, Template, Timeout};
 use crate::policy::Capability;
 use crate::sandbox::protocol::channel::{self, Command, Packed, Report, Start};
 use crate::sandbox::workload::descriptors::Descriptors;
@@ -231,7 +231,7 @@ fn set_up(
 }
 
 /// Waits for the workload; `None` if the sandbox is not needed.
-fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<Duration>)>> {
+fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<Timeout>)>> {
     match channel::receive::<Command>(control)? {
         None => Ok(None),
         Some((Command::Go(workload, timeout), _)) => Ok(Some((workload, timeout))),

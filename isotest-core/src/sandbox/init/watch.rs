@@ -4,6 +4,7 @@ use super::leftovers::{self, Liveliness};
 use super::parent::Parent;
 use super::sampler::Sampler;
 use crate::outcome::{Exit, LeftProcess};
+use crate::plan::Timeout;
 use crate::record::Moment;
 use crate::sandbox::protocol::channel::{self, Command, Report};
 use crate::sys::clone3::exit_now;
@@ -16,9 +17,6 @@ use nix::unistd::Pid;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
-
-/// After SIGTERM at the end of its time, a workload may put its things in order for this long.
-const TERMINATE_GRACE: Duration = Duration::from_secs(2);
 
 /// How long the supervisor may look at what is about to be killed.
 const LOOK_GRACE: Duration = Duration::from_secs(10);
@@ -59,6 +57,8 @@ pub(super) struct Watch {
     pub(super) exit: Option<Exit>,
     /// From its birth to its end.
     pub(super) wall: Duration,
+    /// How long it may put its things in order then.
+    grace: Duration,
     /// Whether its time ran out first.
     pub(super) timed_out: bool,
     /// Whether somebody attends to it, who is told that it has stopped and may let it go on.
@@ -75,10 +75,10 @@ impl Watch {
         pid: Pid,
         parent: Parent,
         born: Instant,
-        timeout: Option<Duration>,
+        timeout: Option<Timeout>,
         interactive: bool,
     ) -> Self {
-        let deadline = timeout.and_then(|timeout| born.checked_add(timeout));
+        let deadline = timeout.and_then(|timeout| born.checked_add(timeout.after));
         Self {
             pid,
             parent,
@@ -87,6 +87,7 @@ impl Watch {
             deadline,
             exit: None,
             wall: Duration::ZERO,
+            grace: timeout.map_or(Timeout::GRACE, |timeout| timeout.grace),
             timed_out: false,
             interactive,
             stopped: None,
@@ -134,9 +135,11 @@ impl Watch {
         }
         self.timed_out = true;
         self.let_look(control, Moment::TimeOut)?;
-        self.deadline = Some(Instant::now() + TERMINATE_GRACE);
-        everybody(Signal::SIGTERM)?;
-        everybody(Signal::SIGCONT)
+        self.deadline = Instant::now().checked_add(self.grace);
+        for signal in [Signal::SIGTERM, Signal::SIGCONT] {
+            self.parent.signal(self.pid, signal as i32, true);
+        }
+        Ok(())
     }
 
     fn reap(&mut self, control: &mut UnixStream) -> io::Result<()> {

@@ -3,14 +3,13 @@
 use super::part::Part;
 use crate::limits::ProcessLimits;
 use crate::outcome::Ending;
-use crate::plan::{Interactive, Template, Workload};
+use crate::plan::{Interactive, Template, Timeout, Workload};
 use crate::record::Moment;
 use crate::step::StepError;
 use serde::{Deserialize, Serialize};
 use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::time::Duration;
 
 pub(crate) use crate::messages::{receive, send};
 
@@ -63,7 +62,7 @@ pub(crate) enum Report {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Command {
     /// Execute this, and end it by SIGTERM when this time is over. It is said once, and first.
-    Go(Packed, Option<Duration>),
+    Go(Packed, Option<Timeout>),
     /// Kill everything in the sandbox.
     Kill,
     /// Send this signal to the workload's process, or to its whole process group.

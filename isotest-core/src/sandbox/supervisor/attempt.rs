@@ -5,7 +5,7 @@ use super::cancel::Cancel;
 use super::prepared::Sandbox;
 use crate::limits::Limits;
 use crate::outcome::{Ending, Exit, Outcome};
-use crate::plan::SandboxPlan;
+use crate::plan::{SandboxPlan, Timeout};
 use crate::record::{Autopsy, Captured, Moment, Record};
 use crate::sandbox::init::leftovers;
 use crate::sandbox::protocol::channel::{self, Command, Report};
@@ -86,7 +86,10 @@ impl Attempt {
             Err(error) => (None, Some(Err(error))),
         };
         let now = Instant::now();
-        let late = plan.timeout.and_then(|timeout| now.checked_add(timeout.saturating_add(REPORT_GRACE)));
+        let late = plan
+            .timeout
+            .map(|Timeout { after, grace }| after.saturating_add(grace).saturating_add(REPORT_GRACE));
+        let late = late.and_then(|late| now.checked_add(late));
         let next = late.map(|late| (late, Escalation::Kill));
         Self {
             sandbox: Some(sandbox),

@@ -5,7 +5,7 @@ use super::capture::Capture;
 use crate::cgroup::{AttemptCgroup, Cell, Cgroups};
 use crate::descriptors;
 use crate::limits::{Limits, Rlimit};
-use crate::plan::{Interactive, SandboxPlan, Workload};
+use crate::plan::{Interactive, SandboxPlan, Timeout, Workload};
 use crate::sandbox::protocol::channel::{self, Command, Order, Packed, Report, Start};
 use crate::step::{Step, StepError};
 use crate::usage::Usage;
@@ -17,7 +17,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What must be known of an attempt before its sandbox is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,7 +159,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// When it cannot be executed by anybody.
-    pub(super) fn go(&mut self, workload: &Workload, timeout: Option<Duration>) -> Result<(), StepError> {
+    pub(super) fn go(&mut self, workload: &Workload, timeout: Option<Timeout>) -> Result<(), StepError> {
         let mut limits = self.kind.limits.process.clone();
         if let Some((soft, hard)) = descriptors::callers()
             && !limits.rlimits.iter().any(|(limit, ..)| *limit == Rlimit::Nofile)

@@ -1,0 +1,143 @@
+//! After which time a test is slow, and after which it is ended.
+
+use super::time::Time;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// After which time a test is said to be slow, and after which it is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SlowTimeout {
+    /// The time after which it is said that the test is slow, again and again.
+    pub(crate) period: Duration,
+    /// After so many periods the test is ended; never without it.
+    pub(crate) terminate_after: Option<NonZeroU32>,
+    /// The time between the order to end and the end.
+    pub(crate) grace_period: Duration,
+    /// What the test is worth then.
+    pub(crate) on_timeout: OnTimeout,
+}
+
+/// What a test is worth whose time has run out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum OnTimeout {
+    /// It has failed.
+    #[default]
+    Fail,
+    /// It has passed: it was to work until somebody ends it.
+    Pass,
+}
+
+impl Default for SlowTimeout {
+    fn default() -> Self {
+        Self::new(Duration::from_mins(1))
+    }
+}
+
+impl SlowTimeout {
+    /// Slow after this time, and never ended.
+    pub(crate) const fn new(period: Duration) -> Self {
+        let grace_period = Duration::from_secs(2);
+        Self { period, terminate_after: None, grace_period, on_timeout: OnTimeout::Fail }
+    }
+
+    /// Reads a time, or a table as in a file.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        if text.trim_start().starts_with('{') {
+            let read = toml::de::ValueDeserializer::parse(text).and_then(Self::deserialize);
+            return read.map_err(|error| error.message().to_owned());
+        }
+        let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+        Ok(Self::new(time))
+    }
+
+    /// The time after which the test is ended.
+    pub(crate) fn end(self) -> Option<Duration> {
+        self.terminate_after.map(|periods| self.period.saturating_mul(periods.get()))
+    }
+}
+
+const EXAMPLE: &str = "{ period = \"60s\", terminate-after = 2 }";
+
+/// The table that says more than a time.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Table {
+    period: Time,
+    terminate_after: Option<NonZeroU32>,
+    grace_period: Option<Time>,
+    #[serde(default)]
+    on_timeout: OnTimeout,
+}
+
+impl<'de> Deserialize<'de> for SlowTimeout {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Written)
+    }
+}
+
+/// Reads what stands in a file: a time, or a table.
+struct Written;
+
+impl<'de> Visitor<'de> for Written {
+    type Value = SlowTimeout;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a time such as `60s`, or a table such as `{EXAMPLE}`")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<SlowTimeout, E> {
+        let time = humantime::parse_duration(text);
+        time.map(SlowTimeout::new)
+            .map_err(|error| E::custom(format!("`{text}` is no time such as `60s`: {error}")))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SlowTimeout, A::Error> {
+        let Table { period: Time(period), terminate_after, grace_period, on_timeout } =
+            Table::deserialize(MapAccessDeserializer::new(map))?;
+        let usual = SlowTimeout::new(period);
+        let grace_period = grace_period.map_or(usual.grace_period, |Time(time)| time);
+        Ok(SlowTimeout { terminate_after, grace_period, on_timeout, ..usual })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_only_says_what_is_slow_and_a_table_what_is_ended() {
+        let slow = SlowTimeout::read("90s").unwrap();
+        assert_eq!((slow, slow.end()), (SlowTimeout::new(Duration::from_secs(90)), None));
+        let text = "{ period = '3s', terminate-after = 4, grace-period = '5s', on-timeout = 'pass' }";
+        let expected = SlowTimeout {
+            period: Duration::from_secs(3),
+            terminate_after: NonZeroU32::new(4),
+            grace_period: Duration::from_secs(5),
+            on_timeout: OnTimeout::Pass,
+        };
+        let read = SlowTimeout::read(text).unwrap();
+        assert_eq!((read, read.end()), (expected, Some(Duration::from_secs(12))));
+        let least = SlowTimeout::read("{ period = '3s' }");
+        assert_eq!(least, Ok(SlowTimeout::new(Duration::from_secs(3))));
+    }
+
+    #[test]
+    fn what_is_neither_is_refused_with_the_reason() {
+        for (text, expected) in [
+            ("soon", "expected number at 0"),
+            ("{ terminate-after = 1 }", "missing field `period`"),
+            ("{ period = '1s', terminate-after = 0 }", "expected a nonzero u32"),
+            ("{ period = 1 }", "expected a string"),
+            ("{ period = '1s', on-timeout = 'skip' }", "unknown variant `skip`, expected `fail` or `pass`"),
+            ("{ period = '1s', grace = '1s' }", "unknown field `grace`"),
+        ] {
+            let error = SlowTimeout::read(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}
