@@ -23,6 +23,8 @@ pub(crate) enum Exit {
     CannotIsolate = 97,
     /// An attempt has no verdict, because its sandbox could not be set up or was lost.
     NotIsolated = 98,
+    /// Tests broke their budgets, and no test failed otherwise.
+    OverBudget = 99,
     /// A test failed.
     TestsFailed = 100,
     /// The build failed.

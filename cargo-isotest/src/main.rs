@@ -17,7 +17,7 @@
 //! 5 settings
 //! 4 select update
 //! 3 testcase cli invocation registry
-//! 2 error values
+//! 2 budget error values
 //! 1 exit inherited_descriptors remedy text threads
 //! ```
 //!
@@ -33,11 +33,13 @@
 //!   question nor in what.
 //! - `cargo` asks cargo what a project is, builds it, and works out what `cargo test` would give its tests. It knows
 //!   nothing of sandboxes.
-//! - `verdict` alone judges: it makes verdicts of the core's outcomes, from which summary, reports and exit code follow. It
-//!   knows no report and nothing of other tests.
+//! - `verdict` alone judges: it makes verdicts of the core's outcomes, and holds them to budgets; summary, reports and exit
+//!   code follow. It knows no report and nothing of other tests.
 //! - `settings` is what holds and where each value came from, `select` which tests are meant, `cli` what was typed. None
 //!   of them asks the host or cargo. `cli` knows no default, no environment and nothing of `isotest_core`: `settings`
 //!   turns its words into the core's types.
+//! - `budget` knows which limits hold for a test and what was used beside them. It knows neither what follows for the test
+//!   nor how it is shown.
 //! - `registry` tells other processes which attempts are running. It knows tests by their names only.
 //! - `update` knows the tools by which tests update their sources, and how these are asked to.
 //! - `values` knows how what is said both on the command line and in files is written, and what it means by itself.
@@ -47,6 +49,7 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod budget;
 mod cargo;
 mod cli;
 mod error;

@@ -1,5 +1,6 @@
 //! Test binaries and the test cases in them.
 
+use crate::budget::TestBudget;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -131,6 +132,8 @@ pub(crate) struct TestCase {
     pub(crate) ignored: bool,
     /// Whether the whole binary is one test, since it has no known harness.
     pub(crate) whole: bool,
+    /// What the test may use.
+    pub(crate) budget: TestBudget,
 }
 
 impl TestCase {
@@ -142,6 +145,7 @@ impl TestCase {
             raw_name: name.to_owned(),
             ignored: false,
             whole: false,
+            budget: TestBudget::default(),
         }
     }
 

@@ -38,7 +38,8 @@
 //!
 //! # Where it stands
 //!
-//! Above or below `#[test]`, `#[tokio::test]`, `#[rstest]` and `#[test_case]`, and inside `macro_rules!` and `proptest!`. It holds for
+//! In a library, outside of a module with `#[cfg(test)]`, it stands below `#[test]`: what stands above is looked for, too, when the
+//! library is built without its dev-dependencies. Elsewhere it stands above or below `#[test]`, `#[tokio::test]`, `#[rstest]` and `#[test_case]`, and inside `macro_rules!` and `proptest!`. It holds for
 //! the test of its function's name and for every test below that name: on a function of which a macro makes several
 //! tests, for each of them. If several budgets hold for a test, the least limit of each key does.
 //!

@@ -1,5 +1,7 @@
 //! What each subcommand does: one module each, and what several of them share.
 
+mod budget_error;
+mod budgets;
 pub(crate) mod closure;
 pub(crate) mod doctor;
 pub(crate) mod exec;

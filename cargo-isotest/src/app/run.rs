@@ -1,5 +1,6 @@
 //! One run from what was built to how the process ends.
 
+use crate::app::budgets::{self, Budgets};
 use crate::app::list;
 use crate::app::session::Session;
 use crate::cargo::build::Build;
@@ -30,13 +31,13 @@ use std::thread;
 /// What stops the run.
 pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error> {
     let session = Session::of_tests(said, invocation)?;
-    let Session { build, settings, .. } = &session;
+    let Session { build, settings, budgets, .. } = &session;
     session.with(invocation, |sandboxes| {
         session.in_slots(sandboxes, |workers, registry| {
             thread::scope(|scope| {
                 // Last, so that its thread is none that the slots are then refused.
                 let listener = &Listener::open(scope, registry);
-                Run { settings, build, sandboxes, workers, registry, listener }.execute()
+                Run { settings, build, budgets, sandboxes, workers, registry, listener }.execute()
             })
         })
     })
@@ -45,6 +46,7 @@ pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error>
 struct Run<'run> {
     settings: &'run Settings,
     build: &'run Build,
+    budgets: &'run Budgets,
     sandboxes: &'run Sandboxes,
     workers: &'run Workers<'run>,
     registry: &'run Registry,
@@ -55,8 +57,9 @@ impl Run<'_> {
     fn execute(&self) -> Result<End, Error> {
         page_cache::page_cache(self.build);
         self.workers.ready()?;
-        let Listed { tests, whole } =
+        let Listed { mut tests, whole } =
             listing::list(self.workers, self.sandboxes, &self.build.binaries, &self.settings.execution)?;
+        let remarks = self.budgets.assign(&mut tests, self.settings.test.limits.limits().memory);
         let selected = self.settings.selection.choose(tests);
         if selected.tests.is_empty() {
             return Err(SelectionError::NoTests {
@@ -71,10 +74,16 @@ impl Run<'_> {
             list::write(&selected.tests, format, io::stdout().lock()).map_err(OutputError::Stream)?;
             return Ok(End::Exit(Exit::Ok));
         }
-        self.execute_tests(&selected, &whole)
+        budgets::check(&selected.tests, self.sandboxes)?;
+        self.execute_tests(&selected, &whole, remarks)
     }
 
-    fn execute_tests(&self, selected: &Selected, whole: &[WholeBinary]) -> Result<End, Error> {
+    fn execute_tests(
+        &self,
+        selected: &Selected,
+        whole: &[WholeBinary],
+        remarks: Vec<String>,
+    ) -> Result<End, Error> {
         let mut reporters = self.reporters()?;
         let binaries = binaries_of(selected);
         let is_selected = |whole: &&WholeBinary| binaries.iter().any(|binary| binary.id == whole.id);
@@ -84,6 +93,7 @@ impl Run<'_> {
         self.registry.expect(titles.iter().map(|test| (test.binary.id.as_str(), test.name.as_str())));
         let mut isolation = self.sandboxes.isolation.clone();
         isolation.remarks.extend(Listener::remark(self.listener));
+        isolation.remarks.extend(remarks);
         let started = reporters.event(&Event::RunStarted {
             isolation: &isolation,
             binaries: &binaries,
@@ -145,6 +155,9 @@ fn end_of(Finished { summary, unwritten }: Finished, lost: Option<OutputError>) 
     }
     if let Some(error) = unwritten.map(OutputError::Stream).or(lost) {
         return Err(error.into());
+    }
+    if summary.is_over_budget_only() {
+        return Ok(End::Exit(Exit::OverBudget));
     }
     Ok(End::Exit(Exit::from(summary.effect())))
 }

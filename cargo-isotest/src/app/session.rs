@@ -1,5 +1,6 @@
 //! The set-up that subcommands share: what is built, the roots for it, the sandboxes, and the slots of a run.
 
+use crate::app::budgets::Budgets;
 use crate::cargo::build::{Build, Directories, Workspace};
 use crate::error::{Error, HostError};
 use crate::invocation::Invocation;
@@ -8,7 +9,7 @@ use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots::{self, Roots};
 use crate::schedule::interrupt::Interrupts;
 use crate::schedule::slots::Workers;
-use crate::settings::{Command, Said, Settings};
+use crate::settings::{Command, Process, Said, Settings, Task};
 use isotest_core::sandbox::Cancel;
 use std::iter;
 use std::thread;
@@ -20,6 +21,8 @@ pub(crate) struct Session {
     pub(crate) build: Build,
     /// What holds for the project.
     pub(crate) settings: Settings,
+    /// What its test binaries say of budgets.
+    pub(crate) budgets: Budgets,
     interrupts: Interrupts,
     roots: Roots,
 }
@@ -39,9 +42,14 @@ impl Session {
         let build = workspace.build(&settings.cargo, &settings.filtersets())?;
         let directories = &build.directories;
         let sources = iter::once(&directories.workspace).chain(&directories.packages);
-        let settings = settings.for_project(sources, [&directories.target, &directories.build]);
+        let mut settings = settings.for_project(sources, [&directories.target, &directories.build]);
+        // Tests that share a process have no figures of their own.
+        let is_judged = settings.task == Task::Execute && settings.execution.process == Process::Test;
+        let budgets = is_judged.then(|| Budgets::read(&build.binaries, settings.budgets.value));
+        let budgets = budgets.transpose()?.unwrap_or_default();
+        settings.sandbox.controls = budgets.controls();
         let roots = roots::of_tests(&settings, &build, invocation)?;
-        Ok(Self { build, settings, interrupts, roots })
+        Ok(Self { build, settings, budgets, interrupts, roots })
     }
 
     /// Prepares the sandboxes, works in them, and leaves the host as it was.

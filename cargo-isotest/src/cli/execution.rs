@@ -2,7 +2,7 @@
 
 use super::numbers::{count, time};
 use crate::values::{FlakyResult, MaxFail, Retries, SlowTimeout};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::num::NonZeroUsize;
 
 /// Flags that decide how the tests of a run are executed.
@@ -27,6 +27,21 @@ pub(crate) struct ExecutionArgs {
     pub(crate) listing: ListingArgs,
     #[command(flatten)]
     pub(crate) leaks: LeakArgs,
+    /// Fail tests that exceed their budgets, only report it, or ignore budgets [default: enforce]
+    #[arg(long, value_name = "MODE", value_enum)]
+    pub(crate) budgets: Option<Budgets>,
+}
+
+/// Value of `--budgets`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Budgets {
+    /// Fail tests that exceed their budgets
+    #[default]
+    Enforce,
+    /// Report what tests use of their budgets
+    Report,
+    /// Ignore budgets
+    Off,
 }
 
 /// The `--jobs` flag.

@@ -18,7 +18,7 @@ mod selection;
 pub(crate) use cargo::CargoArgs;
 pub(crate) use config::ConfigArgs;
 pub(crate) use exec::{ClosureArgs, ExecArgs, ExplainArgs, ShellArgs};
-pub(crate) use execution::{CutArgs, ExecutionArgs};
+pub(crate) use execution::{Budgets, CutArgs, ExecutionArgs};
 pub(crate) use flags::Flags;
 pub(crate) use libtest::{LibtestWords, UnknownWord};
 pub(crate) use limits::{LimitArgs, Processors, RlimitWords, cpus, rlimit_values, thousandths};
@@ -43,6 +43,7 @@ const EXIT_CODES: &str = "Exit codes:
    96 the configuration file is invalid
    97 a required capability is unavailable on this host
    98 a test could not be isolated
+   99 tests exceeded their budgets, and none failed otherwise
   100 tests failed
   101 the build failed
   102 cargo metadata failed

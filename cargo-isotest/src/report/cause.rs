@@ -19,9 +19,14 @@ pub(super) fn cause(verdict: &Verdict, record: &Record) -> Option<String> {
         (Verdict::TimedOut { .. }, _) => Some("its time ran out, and it was killed".to_owned()),
         (Verdict::OomKilled, _) => Some(out_of_memory(&record.usage)),
         (Verdict::Flaky { .. }, _) => Some("it passed after it had failed".to_owned()),
-        (Verdict::Passed | Verdict::Failed { .. } | Verdict::Signaled { .. } | Verdict::Leaked { .. }, _) => {
-            None
-        }
+        (
+            Verdict::Passed
+            | Verdict::Failed { .. }
+            | Verdict::Signaled { .. }
+            | Verdict::OverBudget
+            | Verdict::Leaked { .. },
+            _,
+        ) => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Events become text: one file per format, and the choice of where each format goes.
 
 mod account;
+mod budget;
 mod cause;
 mod ctrf;
 mod document;

@@ -9,7 +9,7 @@ pub(crate) mod roots;
 use crate::cli;
 use crate::error::{Error, HostError};
 use crate::invocation::Invocation;
-use crate::remedy::{self, Obstacle, Place};
+use crate::remedy::{self, Obstacle, Place, Remedy};
 use crate::sandboxes::roots::{Image, Rooted, Roots};
 use crate::select::SelectionError;
 use crate::settings::{BindAccess, Settings, Update};
@@ -22,7 +22,7 @@ use isotest_core::host::surroundings::Surroundings;
 use isotest_core::host::{Host, bounds, cow_sources, probe};
 use isotest_core::limits::{Control, Limits};
 use isotest_core::plan::{self, Link, Network, Request, Resolved, Root, Template, Views};
-use isotest_core::policy::{Capability, Isolation, Level};
+use isotest_core::policy::{Capability, Isolation, Level, State};
 use isotest_core::sandbox::Slot;
 use isotest_core::step::StepError;
 use isotest_core::trial;
@@ -48,6 +48,8 @@ pub(crate) struct Sandboxes {
     pub(crate) cgroups: Cgroups,
     /// Capabilities in force.
     pub(crate) isolation: Isolation,
+    /// Controllers that only some tests need and cannot be had, with the reasons.
+    refused_controls: Vec<(Control, String)>,
     /// For how many at once there is room, if that is less than was asked for.
     pub(crate) jobs: NonZeroUsize,
 }
@@ -113,13 +115,14 @@ impl Sandboxes {
             close(cgroups);
             return Err(error.into());
         }
+        let refused_controls = cgroups.control(&settings.sandbox.controls, &host);
         let mut isolation = resolved.isolation;
         isolation.remarks.extend(remark(settings));
         isolation.remarks.extend(roots.remarks.iter().cloned());
         isolation.remarks.extend(room.remark);
         let templates = iter::once(resolved.template).chain(others).collect();
         let (image, binaries) = (roots.image.clone(), roots.binaries.clone());
-        Ok(Self { templates, image, binaries, cgroups, isolation, jobs: room.jobs })
+        Ok(Self { templates, image, binaries, cgroups, isolation, refused_controls, jobs: room.jobs })
     }
 
     /// Returns the template with a number that [`Self::template_for`] returned. [`Self::FIRST`] is the number of the only
@@ -151,6 +154,26 @@ impl Sandboxes {
         refused.learn(self.template(*template), source)
     }
 
+    /// Returns why tests cannot be held to budgets of these metrics here: a metric that is not measured, or a limit that is
+    /// not enforced. Empty if all is well.
+    pub(crate) fn unbudgetable(&self, metrics: &[Capability]) -> Vec<Obstacle> {
+        let states = self.isolation.states.iter().filter(|(capability, _)| metrics.contains(capability));
+        let unmeasured = states.filter_map(|(capability, state)| match state {
+            State::InForce => None,
+            State::Missing(reason) => Some((*capability, reason.clone())),
+            State::Off => Some((*capability, "it is off".to_owned())),
+        });
+        let refused = self.refused_controls.iter().map(|(control, why)| (figure(*control), why.clone()));
+        let refused = refused.filter(|(capability, _)| metrics.contains(capability));
+        let mut obstacles: Vec<Obstacle> = Vec::new();
+        for obstacle in unmeasured.chain(refused).map(Obstacle::from) {
+            if obstacles.iter().all(|other| other.capability != obstacle.capability) {
+                obstacles.push(obstacle);
+            }
+        }
+        obstacles
+    }
+
     /// Turns the failure of a sandbox into an error with all refused capabilities, if any is refused.
     fn explained(&self, error: Error) -> Error {
         let Some(SandboxError::Setup { template, source }) = error.of_area() else { return error };
@@ -178,6 +201,16 @@ impl RefusedViews {
         self.0.extend(is_new.then_some(told));
         is_new
     }
+}
+
+/// Returns what helps against obstacles on this host.
+///
+/// # Errors
+/// When the host cannot be read.
+pub(crate) fn remedies(obstacles: &[Obstacle]) -> Result<Vec<Remedy>, HostError> {
+    let host = probe::host().map_err(HostError::System)?;
+    let surroundings = probe::surroundings(&host);
+    Ok(remedy::remedies(obstacles, Place { surroundings: &surroundings, cgroups: &host.cgroups }))
 }
 
 fn unmet(obstacles: Vec<Obstacle>, host: &Host) -> SandboxError {

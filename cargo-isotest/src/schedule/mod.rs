@@ -23,6 +23,7 @@ use crate::settings::{Execution, Process, TestSettings};
 use crate::testcase::TestCase;
 use crate::values::MaxFail;
 use crate::verdict::{Effect, Rules, Testimony, Verdict, judge};
+use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::{SandboxPlan, Workload};
 use isotest_core::record::{Captured, Record};
@@ -114,12 +115,18 @@ pub(crate) fn plan(test: &TestCase, nth: Nth, execution: &Execution, settings: &
             directory: test.binary.directory.clone(),
         },
         timeout: settings.end(),
-        limits: settings.limits.limits(),
+        limits: limits(test, settings),
         measured: true,
         inherit_stdio: !execution.capture.value,
         interactive: None,
         output_bytes: OUTPUT_BYTES,
     }
+}
+
+/// What limits a test: what the settings say, and memory as its budget says if that is stricter.
+fn limits(test: &TestCase, settings: &TestSettings) -> Limits {
+    let limits = settings.limits.limits();
+    Limits { memory: test.budget.kernel_memory().or(limits.memory), ..limits }
 }
 
 /// How the tests of a unit are executed. What those write that share a process is always read, for it tells of each.
@@ -298,6 +305,7 @@ impl<'run> Run<'run> {
         missing_paths::remark(&mut record);
         let rules = self.rules(launch);
         let mut verdict = judge(&record.outcome, testimony, rules);
+        verdict = verdict.held_to(&test.budget, &test.budget.checks(&record));
         if earlier.is_some_and(Verdict::may_be_retried) {
             verdict = verdict.after_a_failure(rules);
         }

@@ -1,7 +1,7 @@
 //! The counts and peaks of a run, accumulated attempt by attempt.
 
 use crate::testcase::TestCase;
-use crate::verdict::{Counts, Effect, Verdict};
+use crate::verdict::{Counts, Effect, Kind, Verdict};
 use isotest_core::record::Record;
 use std::time::Duration;
 
@@ -127,6 +127,11 @@ impl Summary {
         let of_time =
             if self.cancelled == Some(Cancellation::GlobalTimeout) { Effect::Fails } else { Effect::Passes };
         self.counts.effect().max(of_processes).max(of_time)
+    }
+
+    /// Whether budgets are all that failed.
+    pub(crate) fn is_over_budget_only(&self) -> bool {
+        self.failed_processes == 0 && self.counts.bad_is_only(Kind::OverBudget)
     }
 
     /// How many selected tests were never started.

@@ -3,7 +3,7 @@
 use super::error::SettingsError;
 use super::setting::Setting;
 use super::test::TestLayer;
-use crate::cli::{MessageFormat, ReportFile, RootWord, RunIgnored};
+use crate::cli::{Budgets, MessageFormat, ReportFile, RootWord, RunIgnored};
 use crate::select::filterset::Filterset;
 use crate::values::MaxFail;
 use anstream::ColorChoice;
@@ -32,6 +32,7 @@ pub(super) struct Layer {
     pub(super) update: Option<&'static str>,
     pub(super) discard_updates: Option<Setting<bool>>,
     pub(super) test: TestLayer,
+    pub(super) budgets: Option<Setting<Budgets>>,
     pub(super) levels: Vec<Setting<(Capability, Level)>>,
     pub(super) message_format: Option<Setting<MessageFormat>>,
     pub(super) reports: Vec<Setting<ReportFile>>,
@@ -65,6 +66,7 @@ impl Layer {
             trace_missing: self.trace_missing.or(lower.trace_missing),
             update: self.update.or(lower.update),
             discard_updates: self.discard_updates.or(lower.discard_updates),
+            budgets: self.budgets.or(lower.budgets),
             test: self.test.or(lower.test),
             levels: [self.levels, levels].concat(),
             message_format: self.message_format.or(lower.message_format),

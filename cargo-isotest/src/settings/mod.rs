@@ -20,8 +20,8 @@ pub(crate) use setting::{Origin, Setting};
 pub(crate) use test::TestSettings;
 
 use crate::cli::{
-    CargoArgs, Cli, ClosureArgs, Command as Typed, ExecArgs, ExplainArgs, LibtestWords, MessageFormat,
-    Network, PsArgs, ReportFile, RootWord, RunIgnored, ShellArgs, Words,
+    Budgets, CargoArgs, Cli, ClosureArgs, Command as Typed, ExecArgs, ExplainArgs, LibtestWords,
+    MessageFormat, Network, PsArgs, ReportFile, RootWord, RunIgnored, ShellArgs, Words,
 };
 use crate::invocation::Invocation;
 use crate::select::Selection;
@@ -29,6 +29,7 @@ use crate::select::filterset::Filterset;
 use crate::values::MaxFail;
 use anstream::ColorChoice;
 use config::Config;
+use isotest_core::limits::Control;
 use isotest_core::policy::{Capability, Level, Policy};
 use layer::Layer;
 use limits::LimitSettings;
@@ -57,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) sandbox: SandboxSettings,
     /// What holds for each test.
     pub(crate) test: TestSettings,
+    /// What budgets of tests do.
+    pub(crate) budgets: Setting<Budgets>,
     /// The format of standard output.
     pub(crate) message_format: Setting<MessageFormat>,
     /// The files that results are written to besides.
@@ -151,6 +154,8 @@ pub(crate) struct SandboxSettings {
     pub(crate) copied_within: Vec<PathBuf>,
     /// What becomes of the caller's wish that tests update their sources.
     pub(crate) update: Option<Update>,
+    /// Controllers of limits that only some tests have. A host may be without them until such a test is to be executed.
+    pub(crate) controls: Vec<Control>,
 }
 
 /// What becomes of the wish that tests update their sources.
@@ -254,6 +259,7 @@ impl Settings {
             execution,
             sandbox,
             test,
+            budgets: or(layer.budgets, Budgets::default()),
             message_format: or(layer.message_format, MessageFormat::default()),
             reports: layer.reports,
             color: or(layer.color, ColorChoice::Auto),
@@ -418,6 +424,7 @@ impl SandboxSettings {
             trace_missing: or(layer.trace_missing, false),
             copied_within: Vec::new(),
             update: None,
+            controls: Vec::new(),
         })
     }
 }
@@ -642,6 +649,7 @@ mod tests {
             trace_missing: Setting::default(false),
             copied_within: Vec::new(),
             update: None,
+            controls: Vec::new(),
         };
         assert_eq!(settings.sandbox, sandbox);
         let test = TestSettings {
@@ -656,6 +664,7 @@ mod tests {
             keeps: Vec::new(),
         };
         assert_eq!(settings.test, test);
+        assert_eq!(settings.budgets, Setting::default(Budgets::Enforce));
         assert_eq!(settings.message_format, Setting::default(MessageFormat::Human));
         assert_eq!(settings.color, Setting::default(ColorChoice::Auto));
     }

@@ -54,7 +54,7 @@ fn report(ReportFile { format, path }: ReportFile, invocation: &Invocation) -> S
 }
 
 fn executed(typed: &ExecutionArgs, said: Layer) -> Layer {
-    let ExecutionArgs { jobs, cut, retries, capture, timeout, slow_timeout, listing, leaks } = typed;
+    let ExecutionArgs { jobs, cut, retries, capture, timeout, slow_timeout, listing, leaks, budgets } = typed;
     let CutArgs { no_fail_fast, fail_fast, max_fail, global_timeout } = cut;
     let fail_fast = given("--fail-fast", *fail_fast);
     let no_fail_fast = given("--no-fail-fast", *no_fail_fast).map(negated);
@@ -64,6 +64,7 @@ fn executed(typed: &ExecutionArgs, said: Layer) -> Layer {
         max_fail: max_fail.map(|most| Setting::flag("--max-fail", most)).or(fail_fast),
         global_timeout: global_timeout.map(|time| Setting::flag("--global-timeout", Duration::from(time))),
         capture: given("--no-capture", capture.no_capture).map(negated),
+        budgets: budgets.map(|mode| Setting::flag("--budgets", mode)),
         list_timeout: listing.list_timeout.map(|time| Setting::flag("--list-timeout", Duration::from(time))),
         test: TestLayer {
             timeout: timeout.timeout.map(|time| Setting::flag("--timeout", Duration::from(time))),

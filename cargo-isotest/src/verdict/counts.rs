@@ -60,6 +60,12 @@ impl Counts {
         let has = |effect: &Effect| self.0.iter().any(|count| count[*effect] > 0);
         Effect::ALL.into_iter().rev().find(has).unwrap_or_default()
     }
+
+    /// Whether tests are bad, and each of them is of this kind.
+    pub(crate) fn bad_is_only(&self, kind: Kind) -> bool {
+        let bad: usize = self.0.iter().copied().map(Count::bad).sum();
+        bad > 0 && bad == self[kind].bad()
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +91,20 @@ mod tests {
         }
         assert_eq!((all.total(), all.effect()), (28, Effect::Undecided));
         assert_eq!(Counts::default().effect(), Effect::Passes);
+    }
+
+    #[test]
+    fn budgets_are_all_that_failed_if_nothing_else_did() {
+        let is_only = |verdicts: &[Verdict]| {
+            let mut counts = Counts::default();
+            for verdict in verdicts {
+                counts.add(verdict);
+            }
+            counts.bad_is_only(Kind::OverBudget)
+        };
+        assert!(is_only(&[Verdict::Passed, Verdict::OverBudget, Verdict::Leaked { fails: false }]));
+        assert!(!is_only(&[Verdict::OverBudget, Verdict::Leaked { fails: true }]));
+        assert!(!is_only(&[Verdict::Passed]));
     }
 
     #[test]

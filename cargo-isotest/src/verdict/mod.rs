@@ -5,6 +5,7 @@ mod counts;
 
 pub(crate) use counts::Counts;
 
+use crate::budget::{Check, TestBudget};
 use crate::exit::Exit;
 use crate::settings::TestSettings;
 use crate::values::{FlakyResult, OnTimeout};
@@ -34,6 +35,8 @@ pub(crate) enum Verdict {
     },
     /// The kernel killed processes of the test because the test's own memory limit was hit.
     OomKilled,
+    /// The test broke its budget: it passed and used more, or was ended for it.
+    OverBudget,
     /// The test passed, but left processes running.
     Leaked {
         /// Whether that is a failure.
@@ -104,9 +107,20 @@ impl Verdict {
     }
 
     /// Whether another attempt may tell more: the test has failed. Of one that was not isolated nothing is known, and the
-    /// next would not be either.
+    /// next would not be either; and what broke its budget has not failed by chance.
     pub(crate) fn may_be_retried(&self) -> bool {
-        self.effect() == Effect::Fails && self.kind() != Kind::Flaky
+        self.effect() == Effect::Fails && ![Kind::Flaky, Kind::OverBudget].contains(&self.kind())
+    }
+
+    /// Holds the verdict to the budget of the test, of which the checks are. Whoever failed otherwise has failed so.
+    pub(crate) fn held_to(self, budget: &TestBudget, checks: &[Check<'_>]) -> Self {
+        let is_kept = !budget.is_enforced() || !checks.iter().any(Check::is_over);
+        match self {
+            _ if is_kept => self,
+            Self::Passed | Self::Leaked { fails: false } => Self::OverBudget,
+            Self::OomKilled if checks.iter().any(|check| check.is_killed) => Self::OverBudget,
+            other => other,
+        }
     }
 
     /// The kind by which the verdict is counted and named.
@@ -117,6 +131,7 @@ impl Verdict {
             Self::Signaled { .. } => Kind::Signaled,
             Self::TimedOut { .. } => Kind::TimedOut,
             Self::OomKilled => Kind::OomKilled,
+            Self::OverBudget => Kind::OverBudget,
             Self::Leaked { .. } => Kind::Leaked,
             Self::Flaky { .. } => Kind::Flaky,
             Self::NotIsolated(_) => Kind::NotIsolated,
@@ -135,6 +150,7 @@ impl Verdict {
             | Self::TimedOut { fails: true }
             | Self::OomKilled
             | Self::Leaked { fails: true }
+            | Self::OverBudget
             | Self::Flaky { fails: true } => Effect::Fails,
             Self::NotIsolated(_) => Effect::Undecided,
         }
@@ -159,6 +175,8 @@ pub(crate) enum Kind {
     TimedOut,
     /// [`Verdict::OomKilled`].
     OomKilled,
+    /// [`Verdict::OverBudget`].
+    OverBudget,
     /// [`Verdict::Leaked`].
     Leaked,
     /// [`Verdict::Flaky`].
@@ -169,12 +187,13 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Each kind once, in the order in which reports name them.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Passed,
         Self::Failed,
         Self::Signaled,
         Self::TimedOut,
         Self::OomKilled,
+        Self::OverBudget,
         Self::Leaked,
         Self::Flaky,
         Self::NotIsolated,
@@ -188,6 +207,7 @@ impl Kind {
             Self::Signaled => "signaled",
             Self::TimedOut => "timed-out",
             Self::OomKilled => "oom-killed",
+            Self::OverBudget => "over-budget",
             Self::Leaked => "leaked",
             Self::Flaky => "flaky",
             Self::NotIsolated => "not-isolated",
@@ -202,6 +222,7 @@ impl Kind {
             Self::Signaled => "ended by a signal",
             Self::TimedOut => "timed out",
             Self::OomKilled => "out of memory",
+            Self::OverBudget => "over budget",
             Self::Leaked => "leaked",
             Self::Flaky => "flaky",
             Self::NotIsolated => "not isolated",
@@ -252,7 +273,7 @@ mod tests {
 
     /// The kinds of verdict that an outcome alone can lead to.
     fn kinds() -> Vec<Kind> {
-        Kind::ALL.into_iter().filter(|kind| *kind != Kind::Flaky).collect()
+        Kind::ALL.into_iter().filter(|kind| ![Kind::Flaky, Kind::OverBudget].contains(kind)).collect()
     }
 
     fn judged(rules: Rules) -> Vec<Verdict> {
@@ -314,5 +335,31 @@ mod tests {
         let codes = Effect::ALL.map(|effect| Exit::from(effect) as u8);
         assert_eq!(codes, [0, 100, 98]);
         assert_eq!(Effect::ALL.into_iter().max(), Some(Undecided));
+    }
+
+    #[test]
+    fn whoever_passed_or_was_ended_for_a_broken_budget_is_over_it() {
+        let entries: crate::budget::Entries =
+            isotest_core::budget::entries(b"1 memory=1 line=1 name=k::a file=a.rs")
+                .collect::<Result<_, _>>()
+                .unwrap();
+        let held = |is_enforced, memory_limit, rules| {
+            let budget = TestBudget::for_test("a", &entries, memory_limit, is_enforced);
+            let held = builders::outcomes().into_iter().map(|outcome| {
+                let record = builders::record(outcome);
+                judge(&record.outcome, Testimony::Agrees, rules)
+                    .held_to(&budget, &budget.checks(&record))
+                    .kind()
+            });
+            held.collect::<Vec<_>>()
+        };
+        let mut expected: Vec<_> = judged(BOTH[0]).iter().map(Verdict::kind).collect();
+        assert_eq!(held(false, None, BOTH[0]), expected, "control: it is only reported");
+        (expected[0], expected[4], expected[5]) = (Kind::OverBudget, Kind::OverBudget, Kind::OverBudget);
+        assert_eq!(held(true, None, BOTH[0]), expected);
+        expected[5] = Kind::Leaked;
+        assert_eq!(held(true, None, BOTH[1]), expected, "a leak that fails has failed");
+        expected[4] = Kind::OomKilled;
+        assert_eq!(held(true, Some(1), BOTH[1]), expected, "another limit was hit");
     }
 }

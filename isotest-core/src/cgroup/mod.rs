@@ -119,7 +119,7 @@ impl Hierarchy {
 }
 
 /// Those that may be online at some time; where nobody knows, more than there are.
-fn processors() -> u64 {
+pub fn processors() -> u64 {
     let number = sysconf(SysconfVar::_NPROCESSORS_CONF).ok().flatten();
     number.and_then(|number| u64::try_from(number).ok()).unwrap_or(1024)
 }

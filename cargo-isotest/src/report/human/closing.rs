@@ -113,7 +113,7 @@ mod tests {
     use super::*;
     use crate::schedule::summary::{HighestPeak, Selection};
     use crate::testing::builders;
-    use crate::verdict::{Counts, Rules, Testimony, judge};
+    use crate::verdict::{Counts, Rules, Testimony, Verdict, judge};
     use snapbox::{assert_data_eq, str};
     use std::time::Duration;
 
@@ -122,10 +122,14 @@ mod tests {
     }
 
     /// So many tests of each kind.
-    fn counts(numbers: [usize; 7], rules: Rules) -> Counts {
+    fn counts(numbers: [usize; 8], rules: Rules) -> Counts {
         let mut counts = Counts::default();
-        for (number, outcome) in numbers.into_iter().zip(builders::outcomes()) {
-            (0..number).for_each(|_| counts.add(&judge(&outcome, Testimony::Agrees, rules)));
+        let of_outcomes = builders::outcomes().into_iter();
+        let mut verdicts: Vec<_> =
+            of_outcomes.map(|outcome| judge(&outcome, Testimony::Agrees, rules)).collect();
+        verdicts.insert(Kind::OverBudget as usize, Verdict::OverBudget);
+        for (number, verdict) in numbers.into_iter().zip(verdicts) {
+            (0..number).for_each(|_| counts.add(&verdict));
         }
         counts
     }
@@ -139,7 +143,7 @@ mod tests {
         };
         Summary {
             selection: Selection { selected: 41, ..Selection::default() },
-            counts: counts([40, 1, 0, 0, 0, 0, 0], Rules::default()),
+            counts: counts([40, 1, 0, 0, 0, 0, 0, 0], Rules::default()),
             peak: Some(peak),
             cpu: Some(Duration::from_millis(3_120)),
             wall: Duration::from_millis(1_234),
@@ -160,7 +164,7 @@ mod tests {
 
     #[test]
     fn every_count_that_is_not_zero_is_told() {
-        let counts = |leaks_fail| counts([1, 2, 3, 4, 5, 6, 7], Rules { leaks_fail, ..Rules::default() });
+        let counts = |leaks_fail| counts([1, 2, 3, 4, 5, 1, 6, 7], Rules { leaks_fail, ..Rules::default() });
         let selection = Selection { selected: 40, ignored: 8, filtered_out: 9 };
         let cancelled = Some(Cancellation::Signal(2));
         let interrupted = vec![builders::test("tour", "slow"), builders::test("tour", "slower")];
@@ -172,10 +176,10 @@ mod tests {
         assert_data_eq!(
             plain(&(leaks_pass + &lines(&summary))),
             str![[r#"
-   Cancelled by SIGINT, 2 tests interrupted, 10 tests not run
-     Summary [  1.2s] 28 run: 7 passed (6 leaked), 2 failed, 3 ended by a signal, 4 timed out, 5 out of memory, 7 not isolated, 1 with figures not to be trusted, 8 ignored, 9 filtered out, 2 interrupted, 10 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
-   Cancelled after a failure, 10 tests not run; `--no-fail-fast` runs them all
-     Summary [  1.2s] 28 run: 1 passed, 2 failed, 3 ended by a signal, 4 timed out, 5 out of memory, 6 leaked, 7 not isolated, 1 with figures not to be trusted, 8 ignored, 9 filtered out, 2 interrupted, 10 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
+   Cancelled by SIGINT, 2 tests interrupted, 9 tests not run
+     Summary [  1.2s] 29 run: 7 passed (6 leaked), 2 failed, 3 ended by a signal, 4 timed out, 5 out of memory, 1 over budget, 7 not isolated, 1 with figures not to be trusted, 8 ignored, 9 filtered out, 2 interrupted, 9 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
+   Cancelled after a failure, 9 tests not run; `--no-fail-fast` runs them all
+     Summary [  1.2s] 29 run: 1 passed, 2 failed, 3 ended by a signal, 4 timed out, 5 out of memory, 1 over budget, 6 leaked, 7 not isolated, 1 with figures not to be trusted, 8 ignored, 9 filtered out, 2 interrupted, 9 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
 
 "#]]
         );

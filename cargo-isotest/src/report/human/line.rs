@@ -1,6 +1,7 @@
 //! One attempt as text: its line, what else is to be said about it, and what it printed; pure.
 
 use super::autopsy;
+use crate::report::budget;
 use crate::report::cause::cause;
 use crate::schedule::queue::Nth;
 use crate::testcase::TestCase;
@@ -50,8 +51,10 @@ impl Attempt<'_> {
 
     /// What else is to be said, one indented line each; empty as a rule.
     pub(super) fn details(&self, verbose: bool) -> String {
-        let cause = cause(self.verdict, self.record);
-        cause.map_or_else(String::new, |cause| indented(&cause)) + &consequences(self.record, verbose)
+        let cause = cause(self.verdict, self.record).into_iter();
+        let budget = budget::lines(&self.test.budget.checks(self.record), verbose);
+        let lines: String = cause.chain(budget).map(|line| indented(&line)).collect();
+        lines + &consequences(self.record, verbose)
     }
 
     /// What it printed, each stream below a heading of its own.
@@ -75,6 +78,7 @@ fn status(verdict: &Verdict) -> String {
         Verdict::TimedOut { fails: true } => "TIMEOUT".to_owned(),
         Verdict::TimedOut { fails: false } => "TMPASS".to_owned(),
         Verdict::OomKilled => "OOM".to_owned(),
+        Verdict::OverBudget => "OVER-BUDGET".to_owned(),
         Verdict::Leaked { fails: true } => "LEAK-FAIL".to_owned(),
         Verdict::Leaked { fails: false } => "LEAK".to_owned(),
         Verdict::Flaky { fails: true } => "FLAKY-FAIL".to_owned(),

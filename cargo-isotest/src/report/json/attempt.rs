@@ -1,6 +1,8 @@
 //! The `attempt-finished` and `process-finished` objects.
 
 use super::schema::microseconds;
+use crate::budget::{Check, Limit, Unit};
+use crate::report::budget;
 use crate::report::cause::cause;
 use crate::schedule::queue::{Launch, Nth};
 use crate::testcase::TestCase;
@@ -22,6 +24,8 @@ pub(super) struct AttemptFinished<'a> {
     launched: Launched,
     #[serde(flatten)]
     facts: Facts<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    budget: Vec<BudgetFields<'a>>,
     #[serde(flatten)]
     output: Option<Output>,
 }
@@ -91,11 +95,17 @@ pub(super) struct Facts<'a> {
 
 impl<'a> AttemptFinished<'a> {
     pub(super) fn new(test: &'a TestCase, launched: Launched, verdict: &Verdict, record: &'a Record) -> Self {
+        let checks = test.budget.checks(record);
+        let mut facts = Facts::new(verdict, record);
+        if verdict.kind() == Kind::OverBudget {
+            facts.cause = budget::cause(&checks);
+        }
         Self {
             binary_id: &test.binary.id,
             name: &test.name,
             launched,
-            facts: Facts::new(verdict, record),
+            facts,
+            budget: checks.into_iter().map(BudgetFields::new).collect(),
             output: (verdict.kind() != Kind::Passed).then(|| Output::new(record)),
         }
     }
@@ -165,6 +175,42 @@ impl Serialize for UsageFields<'_> {
             }
         }
         fields.end()
+    }
+}
+
+/// A limit of a test's budget beside what was used.
+#[derive(Serialize)]
+struct BudgetFields<'a> {
+    metric: &'static str,
+    unit: &'static str,
+    limit: u64,
+    used: Option<u64>,
+    approximate: bool,
+    over: bool,
+    killed: bool,
+    file: &'a str,
+    line: u32,
+}
+
+impl<'a> BudgetFields<'a> {
+    fn new(check: Check<'a>) -> Self {
+        let Limit { metric, value, origin } = check.limit;
+        let unit = match metric.unit() {
+            Unit::Bytes => "bytes",
+            Unit::Microseconds => "us",
+            Unit::Count => "count",
+        };
+        Self {
+            metric: metric.as_str(),
+            unit,
+            limit: *value,
+            used: check.used,
+            approximate: check.is_approximate,
+            over: check.is_over(),
+            killed: check.is_killed,
+            file: &origin.file,
+            line: origin.line,
+        }
     }
 }
 

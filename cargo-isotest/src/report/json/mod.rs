@@ -313,7 +313,7 @@ mod tests {
             "type": "run-finished",
             "counts": {
                 "passed": 1, "failed": 1, "signaled": 1, "timed-out": 1,
-                "oom-killed": 1, "leaked": 1, "flaky": 0, "not-isolated": 1, "skipped": 2,
+                "oom-killed": 1, "over-budget": 0, "leaked": 1, "flaky": 0, "not-isolated": 1, "skipped": 2,
             },
             "failed_processes": 0,
             "suspect": 0,

@@ -1,0 +1,118 @@
+//! Budgets of a run: read from its test binaries before anything is executed, and given to its tests.
+
+use crate::app::budget_error::BudgetError;
+use crate::budget::{Declared, Metric, TestBudget, grain};
+use crate::cli::Budgets as Mode;
+use crate::error::Error;
+use crate::sandboxes::{self, Sandboxes};
+use crate::testcase::{TestBinary, TestCase};
+use isotest_core::cgroup;
+use isotest_core::limits::Control;
+use isotest_core::policy::Capability;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What the test binaries of a run say of budgets.
+#[derive(Debug, Default)]
+pub(crate) struct Budgets {
+    /// Binaries with budgets.
+    of_binaries: Vec<(Arc<TestBinary>, Declared)>,
+    is_enforced: bool,
+}
+
+impl Budgets {
+    /// Reads the budgets of test binaries.
+    ///
+    /// # Errors
+    /// When a binary cannot be read.
+    pub(crate) fn read(binaries: &[Arc<TestBinary>], mode: Mode) -> Result<Self, BudgetError> {
+        let mut of_binaries = Vec::new();
+        let binaries = binaries.iter().filter(|_| mode != Mode::Off);
+        for binary in binaries {
+            let file = File::open(&binary.path).map_err(|error| unreadable(binary, error))?;
+            let declared = Declared::read(BufReader::new(file)).map_err(|error| unreadable(binary, error))?;
+            if declared.entries.iter().next().is_some() {
+                of_binaries.push((Arc::clone(binary), declared));
+            }
+        }
+        Ok(Self { of_binaries, is_enforced: mode == Mode::Enforce })
+    }
+
+    /// Returns the controllers that enforce limits of budgets.
+    pub(crate) fn controls(&self) -> Vec<Control> {
+        let mut enforced =
+            self.of_binaries.iter().filter(|(binary, declared)| why_not(binary, declared).is_none());
+        let has_memory =
+            |declared: &Declared| declared.entries.iter().any(|entry| entry.budget.memory.is_some());
+        let needs_memory = self.is_enforced && enforced.any(|(_, declared)| has_memory(declared));
+        needs_memory.then_some(Control::Memory).into_iter().collect()
+    }
+
+    /// Gives each test its budget, and returns remarks on budgets that will not be judged. The memory of each test is limited
+    /// to `memory_limit` anyway.
+    pub(crate) fn assign(&self, tests: &mut [TestCase], memory_limit: Option<u64>) -> Vec<String> {
+        let mut remarks = Vec::new();
+        for (binary, declared) in &self.of_binaries {
+            let why_not = why_not(binary, declared);
+            let is_enforced = self.is_enforced && why_not.is_none();
+            let is_own = |test: &&mut TestCase| Arc::ptr_eq(&test.binary, binary);
+            for test in tests.iter_mut().filter(is_own) {
+                test.budget = TestBudget::for_test(&test.name, &declared.entries, memory_limit, is_enforced);
+            }
+            if let Some(what) = why_not.filter(|_| self.is_enforced) {
+                let id = &binary.id;
+                remarks.push(format!("budgets of `{id}` are reported and fail no test: it is {what}"));
+            }
+            let own = tests.iter().filter(|test| Arc::ptr_eq(&test.binary, binary));
+            let names: Vec<_> = own.map(|test| test.name.as_str()).collect();
+            remarks.extend(declared.entries.unused(&names).into_iter().map(|entry| {
+                format!(
+                    "the budget at {}:{} holds for no test: `{}` has none named `{}`",
+                    entry.file, entry.line, binary.id, entry.name
+                )
+            }));
+        }
+        remarks
+    }
+}
+
+/// Returns why the figures of a binary are not those of its tests.
+fn why_not(binary: &TestBinary, declared: &Declared) -> Option<String> {
+    let runner = binary.runner.first().and_then(|program| Path::new(program).file_name());
+    let is_valgrind = runner.is_some_and(|name| name.to_string_lossy().contains("valgrind"));
+    let instrumented = declared.instrumented.map(|what| format!("instrumented for {what}"));
+    instrumented.or_else(|| is_valgrind.then(|| "executed by valgrind".to_owned()))
+}
+
+/// Makes sure that the budgets of these tests can be judged here.
+///
+/// # Errors
+/// When a metric is not measured, or a budget is smaller than what is measured.
+pub(crate) fn check(tests: &[TestCase], sandboxes: &Sandboxes) -> Result<(), Error> {
+    let enforced = tests.iter().map(|test| &test.budget).filter(|budget| budget.is_enforced());
+    let limits: Vec<_> = enforced.flat_map(TestBudget::limits).collect();
+    let is_needed =
+        |capability: &Capability| limits.iter().any(|limit| limit.metric.capability() == Some(*capability));
+    let needed: Vec<_> = Capability::ALL.into_iter().filter(is_needed).collect();
+    let obstacles = sandboxes.unbudgetable(&needed);
+    if !obstacles.is_empty() {
+        let remedies = sandboxes::remedies(&obstacles)?;
+        return Err(BudgetError::Unmeasured { obstacles, remedies }.into());
+    }
+    let processors = cgroup::processors();
+    let grain = grain(processors);
+    let small = limits.iter().find(|limit| limit.metric == Metric::Memory && limit.value < grain);
+    small.map_or(Ok(()), |limit| {
+        let origin = limit.origin.clone();
+        Err(BudgetError::Small { limit: limit.value, origin, processors, grain }.into())
+    })
+}
+
+fn unreadable(
+    binary: &TestBinary,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> BudgetError {
+    BudgetError::Unreadable { binary_id: binary.id.clone(), source: source.into() }
+}

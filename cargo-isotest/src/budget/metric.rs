@@ -1,0 +1,99 @@
+//! What can be budgeted, a metric for each key of the attribute.
+
+use super::figure;
+use isotest_core::budget::Budget;
+use isotest_core::metric::microseconds;
+use isotest_core::policy::Capability;
+use isotest_core::usage::Usage;
+use std::time::Duration;
+
+/// What can be budgeted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Metric {
+    /// Peak of memory.
+    Memory,
+    /// Processor time.
+    Cpu,
+    /// Processes and threads at once.
+    Procs,
+    /// Time from start to end.
+    Wall,
+    /// Peak of the directories that are thrown away.
+    Disk,
+    /// Bytes written to block devices.
+    IoWrite,
+}
+
+/// Unit of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Bytes.
+    Bytes,
+    /// Millionths of a second.
+    Microseconds,
+    /// Number without a unit.
+    Count,
+}
+
+impl Metric {
+    /// Each metric once, in the order of reports.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Memory, Self::Cpu, Self::Procs, Self::Wall, Self::Disk, Self::IoWrite];
+
+    /// Returns its key in the attribute, by which reports name it, too.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Cpu => "cpu",
+            Self::Procs => "procs",
+            Self::Wall => "wall",
+            Self::Disk => "disk",
+            Self::IoWrite => "io_write",
+        }
+    }
+
+    /// Returns the unit of its limits and figures.
+    pub(crate) const fn unit(self) -> Unit {
+        match self {
+            Self::Memory | Self::Disk | Self::IoWrite => Unit::Bytes,
+            Self::Cpu | Self::Wall => Unit::Microseconds,
+            Self::Procs => Unit::Count,
+        }
+    }
+
+    /// Returns the capability by which it is measured; the clock is everywhere.
+    pub(crate) const fn capability(self) -> Option<Capability> {
+        match self {
+            Self::Memory => Some(Capability::Memory),
+            Self::Cpu => Some(Capability::Cpu),
+            Self::Procs => Some(Capability::Pids),
+            Self::Wall => None,
+            Self::Disk => Some(Capability::Disk),
+            Self::IoWrite => Some(Capability::Io),
+        }
+    }
+
+    /// Returns the limit that a budget states.
+    pub(super) const fn limit(self, budget: &Budget) -> Option<u64> {
+        match self {
+            Self::Memory => budget.memory,
+            Self::Cpu => budget.cpu_us,
+            Self::Procs => budget.procs,
+            Self::Wall => budget.wall_us,
+            Self::Disk => budget.disk,
+            Self::IoWrite => budget.io_write,
+        }
+    }
+
+    /// Returns what was used, and whether that is only about right.
+    pub(super) fn used(self, usage: &Usage, wall: Duration) -> Option<(u64, bool)> {
+        match self {
+            Self::Memory => usage.memory_peak.map(|peak| figure(peak, |bytes| bytes)),
+            Self::Cpu => usage.cpu.map(|cpu| figure(cpu, |cpu| microseconds(cpu.user + cpu.system))),
+            Self::Procs => usage.pids_peak.map(|peak| figure(peak, |count| count)),
+            Self::Wall => Some((microseconds(wall), false)),
+            Self::Disk => usage.disk_peak.map(|peak| figure(peak, |disk| disk.bytes)),
+            Self::IoWrite => usage.io.map(|io| figure(io, |io| io.write)),
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Budgets: which limits hold for a test, where each stands, and what a test used beside them. Pure.
+//!
+//! Where several budgets hold for a test, the least limit of each metric does. This room knows neither what a broken budget
+//! means for a test ([`crate::verdict`]) nor how it is shown.
+
+mod metric;
+mod section;
+
+pub(crate) use metric::{Metric, Unit};
+pub(crate) use section::{Declared, Entries};
+
+use isotest_core::outcome::Outcome;
+use isotest_core::record::Record;
+use isotest_core::usage::Reading;
+use std::fmt;
+use std::sync::Arc;
+
+/// Above a memory budget the kernel's limit lies by this much at least, so that it can be told by how much the budget was
+/// broken.
+const HEADROOM_BYTES: u64 = 512 << 20;
+
+/// The kernel's limit is at least this many times the budget, for the same reason.
+const HEADROOM_TIMES: u64 = 8;
+
+/// The kernel charges memory in batches of 64 pages for each processor: so much less may have been used than a peak says.
+const GRAIN_BYTES: u64 = 256 << 10;
+
+/// Place where a budget is written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Origin {
+    /// Source file as the compiler was given it.
+    pub(crate) file: String,
+    /// Line of the attribute.
+    pub(crate) line: u32,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// Limit of one metric.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// What is limited.
+    pub(crate) metric: Metric,
+    /// The limit, in the metric's unit.
+    pub(crate) value: u64,
+    /// Where it is written.
+    pub(crate) origin: Origin,
+}
+
+/// Limits that a test is held to. The default has none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct TestBudget {
+    /// The strictest limit of each metric that has one, in the order of [`Metric::ALL`].
+    limits: Arc<[Limit]>,
+    /// Limit of memory that the kernel enforces because of the budget.
+    kernel_memory: Option<u64>,
+    /// Whether a test that breaks the budget has failed.
+    is_enforced: bool,
+}
+
+/// Limit beside what a test used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Check<'a> {
+    /// The limit.
+    pub(crate) limit: &'a Limit,
+    /// What was used, in the metric's unit; `None` if it was not measured.
+    pub(crate) used: Option<u64>,
+    /// Whether the figure is only about right.
+    pub(crate) is_approximate: bool,
+    /// Whether the kernel ended the test at the limit that it enforces because of the budget.
+    pub(crate) is_killed: bool,
+}
+
+impl Check<'_> {
+    /// Whether the test broke the limit.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_killed || self.used.is_some_and(|used| used > self.limit.value)
+    }
+
+    /// By how much of the limit the use differs from it, in percent, rounded down.
+    pub(crate) fn percent_above(&self) -> Option<i128> {
+        let (used, limit) = (i128::from(self.used?), i128::from(self.limit.value));
+        Some((used - limit) * 100 / limit)
+    }
+}
+
+impl TestBudget {
+    /// Returns what holds for the test of that name, of the entries of its binary. `memory_limit` is what its memory is
+    /// limited to anyway.
+    pub(crate) fn for_test(
+        name: &str,
+        entries: &Entries,
+        memory_limit: Option<u64>,
+        is_enforced: bool,
+    ) -> Self {
+        let covering: Vec<_> = entries.covering(name).collect();
+        let strictest = |metric: Metric| {
+            let limits = covering.iter().filter_map(|entry| {
+                let origin = Origin { file: entry.file.clone(), line: entry.line };
+                Some(Limit { metric, value: metric.limit(&entry.budget)?, origin })
+            });
+            limits.min_by_key(|limit| limit.value)
+        };
+        let kernel_memory = covering.iter().filter_map(|entry| {
+            let bytes = entry.budget.memory?;
+            Some(if entry.budget.hard { bytes } else { with_headroom(bytes) })
+        });
+        let kernel_memory = kernel_memory.min().filter(|_| is_enforced);
+        Self {
+            limits: Metric::ALL.into_iter().filter_map(strictest).collect(),
+            kernel_memory: kernel_memory.filter(|bytes| memory_limit.is_none_or(|limit| *bytes < limit)),
+            is_enforced,
+        }
+    }
+
+    /// Limits, at most one of each metric.
+    pub(crate) fn limits(&self) -> &[Limit] {
+        &self.limits
+    }
+
+    /// Limit of memory that the kernel enforces because of the budget, if no other is stricter.
+    pub(crate) const fn kernel_memory(&self) -> Option<u64> {
+        self.kernel_memory
+    }
+
+    /// Whether a test that breaks the budget has failed.
+    pub(crate) const fn is_enforced(&self) -> bool {
+        self.is_enforced
+    }
+
+    /// Holds an attempt against each limit; of an attempt that was not executed there is nothing to say.
+    pub(crate) fn checks(&self, record: &Record) -> Vec<Check<'_>> {
+        let Some(ending) = &record.ending else { return Vec::new() };
+        let is_killed = self.kernel_memory.is_some() && record.outcome == Outcome::OomKilled;
+        let checks = self.limits.iter().map(|limit| {
+            let reading = limit.metric.used(&record.usage, ending.wall);
+            Check {
+                limit,
+                used: reading.map(|(used, _)| used),
+                is_approximate: reading.is_some_and(|(_, is_approximate)| is_approximate),
+                is_killed: is_killed && limit.metric == Metric::Memory,
+            }
+        });
+        checks.collect()
+    }
+}
+
+/// Returns the kernel's limit for a memory budget that is not hard.
+const fn with_headroom(bytes: u64) -> u64 {
+    let times = bytes.saturating_mul(HEADROOM_TIMES);
+    let plus = bytes.saturating_add(HEADROOM_BYTES);
+    if times > plus { times } else { plus }
+}
+
+/// Returns what a memory peak can be too high by on a machine with so many processors.
+pub(crate) const fn grain(processors: u64) -> u64 {
+    processors.saturating_mul(GRAIN_BYTES)
+}
+
+/// Value of a reading, and whether it is only about right.
+fn figure<T>(reading: Reading<T>, value: impl Fn(T) -> u64) -> (u64, bool) {
+    (value(reading.value), reading.source.is_approximate())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::builders;
+    use isotest_core::budget::{Budget, Entry, entries};
+
+    fn read(records: &str) -> Entries {
+        entries(records.as_bytes()).collect::<Result<_, _>>().unwrap()
+    }
+
+    #[test]
+    fn the_stricter_of_two_holds_and_says_where_it_stands() {
+        let entries = read(
+            "1 memory=5 cpu_us=9 line=1 name=k::a file=a.rs\0\
+             1 memory=7 cpu_us=2 line=2 name=k::a::b file=b.rs\0\
+             1 procs=1 line=3 name=k::ab file=c.rs\0",
+        );
+        let of = |name| {
+            let budget = TestBudget::for_test(name, &entries, None, true);
+            let limits = budget.limits().iter();
+            limits.map(|limit| (limit.metric, limit.value, limit.origin.to_string())).collect::<Vec<_>>()
+        };
+        let (memory, cpu) = (Metric::Memory, Metric::Cpu);
+        assert_eq!(of("a::b"), [(memory, 5, "a.rs:1".to_owned()), (cpu, 2, "b.rs:2".to_owned())]);
+        assert_eq!(of("a::c"), [(memory, 5, "a.rs:1".to_owned()), (cpu, 9, "a.rs:1".to_owned())]);
+        assert_eq!(of("ab").len(), 1);
+        assert_eq!(of("x"), []);
+        let names: Vec<_> =
+            entries.unused(&["a::c", "x"]).into_iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!(names, ["a::b", "ab"]);
+    }
+
+    #[test]
+    fn the_kernel_s_limit_lies_above_a_budget_that_is_not_hard() {
+        let mib = |mib: u64| mib << 20;
+        let entry = |memory, hard| Entry {
+            crate_name: "k".to_owned(),
+            name: "a".to_owned(),
+            file: String::new(),
+            line: 1,
+            budget: Budget { memory: Some(memory), hard, ..Budget::default() },
+        };
+        let kernel = |entries: &[Entry], other, is_enforced| {
+            let entries = entries.iter().cloned().collect();
+            TestBudget::for_test("a", &entries, other, is_enforced).kernel_memory()
+        };
+        assert_eq!(kernel(&[entry(mib(64), false)], None, true), Some(mib(576)));
+        assert_eq!(kernel(&[entry(mib(1024), false)], None, true), Some(mib(8192)));
+        assert_eq!(kernel(&[entry(mib(64), true)], None, true), Some(mib(64)));
+        assert_eq!(kernel(&[entry(mib(64), false), entry(mib(128), true)], None, true), Some(mib(128)));
+        assert_eq!(kernel(&[entry(mib(64), true)], Some(mib(32)), true), None, "another is stricter");
+        assert_eq!(kernel(&[entry(mib(64), true)], None, false), None, "it is only reported");
+    }
+
+    #[test]
+    fn what_was_used_is_held_against_each_limit() {
+        let entries = read(
+            "1 memory=700000 cpu_us=2200 procs=2 wall_us=4000 disk=1 io_write=1 line=1 name=k::a file=a.rs",
+        );
+        let budget = TestBudget::for_test("a", &entries, None, true);
+        let mut record = builders::record(Outcome::Passed);
+        let told = |record: &Record| {
+            let checks = budget.checks(record);
+            checks
+                .iter()
+                .map(|check| (check.used, check.is_over(), check.percent_above()))
+                .collect::<Vec<_>>()
+        };
+        let expected = [
+            (Some(734_003), true, Some(4)),
+            (Some(2_200), false, Some(0)),
+            (Some(1), false, Some(-50)),
+            (Some(4_321), true, Some(8)),
+            (Some(3 << 20), true, Some(314_572_700)),
+            (Some(8192), true, Some(819_100)),
+        ];
+        assert_eq!(told(&record), expected);
+        record.usage.memory_peak = None;
+        assert_eq!(told(&record)[0], (None, false, None), "what was not measured is not over");
+        record.outcome = Outcome::OomKilled;
+        assert!(budget.checks(&record)[0].is_over(), "it was ended for it");
+        assert!(budget.checks(&builders::record(builders::not_isolated())).is_empty());
+    }
+}

@@ -1,0 +1,108 @@
+//! The budgets in a test binary, read without executing it.
+
+use elf::endian::AnyEndian;
+use elf::{ElfStream, ParseError};
+use isotest_core::budget::{self, Entry, SECTION, Unreadable};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Seek};
+
+/// Sections of instrumented binaries, and what these are built for.
+const INSTRUMENTED: [(&str, &str); 3] = [
+    ("__llvm_prf_cnts", "coverage or profiling"),
+    ("__llvm_covmap", "coverage"),
+    ("asan_globals", "AddressSanitizer"),
+];
+
+/// What a test binary says of budgets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Declared {
+    /// Its entries.
+    pub(crate) entries: Entries,
+    /// What it is instrumented for: its figures are not those of its tests.
+    pub(crate) instrumented: Option<&'static str>,
+}
+
+/// Entries of a test binary by the names that they are of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Entries(BTreeMap<String, Vec<Entry>>);
+
+impl FromIterator<Entry> for Entries {
+    fn from_iter<T: IntoIterator<Item = Entry>>(entries: T) -> Self {
+        let mut by_name: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+        for entry in entries {
+            by_name.entry(entry.name.clone()).or_default().push(entry);
+        }
+        Self(by_name)
+    }
+}
+
+impl Entries {
+    /// Returns those that hold for the test of that name.
+    pub(crate) fn covering<'a>(&'a self, test: &'a str) -> impl Iterator<Item = &'a Entry> {
+        let above = test.match_indices("::").map(|(at, _)| &test[..at]);
+        above.chain([test]).filter_map(|name| self.0.get(name)).flatten()
+    }
+
+    /// Returns those that hold for none of these tests.
+    pub(crate) fn unused<'a>(&'a self, tests: &[&str]) -> Vec<&'a Entry> {
+        let used: BTreeSet<_> =
+            tests.iter().flat_map(|test| self.covering(test)).map(|entry| entry.name.as_str()).collect();
+        self.0.values().flatten().filter(|entry| !used.contains(entry.name.as_str())).collect()
+    }
+
+    /// Returns all of them, in the order of their names.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.0.values().flatten()
+    }
+}
+
+/// Budgets that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SectionError {
+    /// The file is damaged.
+    #[error(transparent)]
+    File(#[from] ParseError),
+    /// A record is none that this version knows.
+    #[error(transparent)]
+    Record(#[from] Unreadable),
+}
+
+impl Declared {
+    /// Reads a test binary. What is no ELF file, or only the beginning of one, has no budgets: it cannot be executed either.
+    ///
+    /// # Errors
+    /// When the file or a record cannot be read.
+    pub(crate) fn read(binary: impl Read + Seek) -> Result<Self, SectionError> {
+        let mut file = match ElfStream::<AnyEndian, _>::open_stream(binary) {
+            Ok(file) => file,
+            Err(ParseError::BadMagic(_) | ParseError::BadOffset(_)) => return Ok(Self::default()),
+            Err(error) => return Err(error.into()),
+        };
+        let Some(header) = file.section_header_by_name(SECTION)?.copied() else {
+            return Ok(Self::default());
+        };
+        let (section, _) = file.section_data(&header)?;
+        let entries = budget::entries(section).collect::<Result<_, _>>()?;
+        let mut instrumented = None;
+        for (name, what) in INSTRUMENTED {
+            if instrumented.is_none() && file.section_header_by_name(name)?.is_some() {
+                instrumented = Some(what);
+            }
+        }
+        Ok(Self { entries, instrumented })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    #[test]
+    fn what_cannot_be_executed_has_no_budgets() {
+        for bytes in [&b"#!/bin/sh and then some words that are no program"[..], b"\x7fELF\x02\x01\x01", b""]
+        {
+            assert_eq!(Declared::read(Cursor::new(bytes.to_vec())).unwrap(), Declared::default());
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What a test may use is written beside it, and judged.
+
+use crate::call::{Call, Ended, Lines, isotest};
+use crate::host::is_refused_without_cgroups;
+use crate::project::Project;
+use serde_json::{Value, json};
+
+fn budgets() -> Call {
+    isotest(&Project::fixture("budgets"))
+}
+
+/// What a call says as JSON; `None` where a host without cgroups refuses it, as it must.
+fn judged(call: Call) -> Option<(Ended, Lines)> {
+    let ended = call.arguments(["--message-format", "json"]).run();
+    if is_refused_without_cgroups(&ended, "memory") {
+        return None;
+    }
+    let lines = Lines::new(&ended);
+    Some((ended, lines))
+}
+
+fn check<'a>(attempt: &'a Value, metric: &str) -> &'a Value {
+    let checks = attempt["budget"].as_array().unwrap_or_else(|| panic!("no budget in {attempt}"));
+    checks
+        .iter()
+        .find(|check| check["metric"] == metric)
+        .unwrap_or_else(|| panic!("no {metric} in {attempt}"))
+}
+
+#[test]
+fn each_metric_has_its_verdict() {
+    let Some((ended, lines)) = judged(budgets()) else { return };
+    assert_eq!(ended.status.code(), Some(100), "{ended:#?}");
+    for (name, metric, least) in [
+        ("takes_256_mib", "memory", 256 << 20),
+        ("takes_256_mib_of_a_hard_budget", "memory", 64 << 20),
+        ("takes_768_mib", "memory", 512 << 20),
+        ("computes_for_400_ms", "cpu", 100_000),
+        ("starts_8_threads", "procs", 9),
+        ("sleeps_for_400_ms", "wall", 400_000),
+        ("writes_16_mib", "disk", 16 << 20),
+    ] {
+        let attempt = lines.attempt("budgets", &format!("tests::{name}"));
+        assert_eq!(attempt["outcome"], "over-budget", "{attempt}");
+        let check = check(attempt, metric);
+        assert_eq!((&check["over"], &check["file"]), (&json!(true), &json!("src/lib.rs")), "{attempt}");
+        assert!(check["used"].as_u64().unwrap() >= least, "{check}");
+    }
+    let ended_for_it = |name: &str| check(lines.attempt("budgets", name), "memory")["killed"] == true;
+    assert!(ended_for_it("tests::takes_256_mib_of_a_hard_budget") && ended_for_it("tests::takes_768_mib"));
+    assert!(!ended_for_it("tests::takes_256_mib"), "the kernel's limit lies above the budget");
+    let failed = lines.attempt("budgets", "tests::takes_256_mib_and_fails");
+    assert_eq!((&failed["outcome"], &check(failed, "memory")["over"]), (&json!("failed"), &json!(true)));
+    assert_eq!(lines.finished["counts"]["over-budget"], 7);
+
+    let kept = lines.attempt("budgets", "tests::keeps_all_budgets");
+    assert_eq!(kept["outcome"], "passed", "{kept}");
+    for (metric, unit, limit) in [
+        ("memory", "bytes", 128 << 20),
+        ("cpu", "us", 60_000_000),
+        ("procs", "count", 64),
+        ("wall", "us", 300_000_000),
+        ("disk", "bytes", 1 << 30),
+        ("io_write", "bytes", 1 << 30),
+    ] {
+        let check = check(kept, metric);
+        let said = [&check["unit"], &check["limit"], &check["over"], &check["killed"]];
+        assert_eq!(said, [&json!(unit), &json!(limit), &json!(false), &json!(false)], "{check}");
+        assert!(check["used"].as_u64().is_some_and(|used| used < limit), "{check}");
+    }
+    assert!(lines.attempt("budgets", "tests::has_no_budget")["budget"].is_null());
+}
+
+#[test]
+fn broken_budgets_alone_have_an_exit_code_of_their_own() {
+    let Some((ended, lines)) = judged(budgets().arguments(["sleeps", "has_no_budget"])) else { return };
+    assert_eq!(ended.status.code(), Some(99), "{ended:#?}");
+    assert_eq!(lines.finished["counts"]["passed"], 1);
+    let (ended, _) = judged(budgets().arguments(["sleeps", "fails"])).unwrap();
+    assert_eq!(ended.status.code(), Some(100), "a test failed, too: {ended:#?}");
+}
+
+#[test]
+fn the_report_says_by_how_much_and_where() {
+    let ended = budgets().arguments(["takes_256_mib", "keeps_all", "--verbose"]).run();
+    if is_refused_without_cgroups(&ended, "memory") {
+        return;
+    }
+    let ended = ended.with_code(100);
+    assert_eq!(ended.word("tests::takes_256_mib"), "OVER-BUDGET");
+    assert_eq!(ended.word("tests::takes_256_mib_and_fails"), "FAIL");
+    let line = |words: &str| ended.stdout.lines().find(|line| line.contains(words)).map(str::trim);
+    let soft = line("memory budget 64 MiB, peak 25").expect("it is told");
+    assert!(soft.contains(" MiB (+30") && soft.contains(" %): src/lib.rs:"), "{soft}");
+    let hard = line("where the kernel killed it").expect("it is told");
+    assert!(hard.starts_with("memory budget 64 MiB, peak 64 MiB (at least +0 %)"), "{hard}");
+    let kept = line("budget: memory ").expect("passing tests show what is left");
+    assert!(kept.contains(" of 128 MiB (") && kept.contains(" procs") && kept.contains("cpu "), "{kept}");
+    let number = soft.rsplit(':').next().and_then(|line| line.parse::<usize>().ok()).unwrap();
+    let source = std::fs::read_to_string(Project::fixture("budgets").directory.join("src/lib.rs")).unwrap();
+    assert_eq!(source.lines().nth(number - 1).map(str::trim), Some("#[budget(memory = \"64 MiB\")]"));
+}
+
+#[test]
+fn budgets_may_be_reported_only_or_ignored() {
+    let hard = || budgets().arguments(["takes_256_mib_of_a_hard_budget"]);
+    let (ended, lines) = hard().arguments(["--budgets", "report"]).lines();
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    let attempt = &lines.attempts[0];
+    let check = check(attempt, "memory");
+    assert_eq!((&attempt["outcome"], &check["killed"]), (&json!("passed"), &json!(false)));
+    assert_eq!(check["over"], lines.holds("memory"), "{check}");
+    let (ended, lines) = hard().arguments(["--budgets", "off"]).lines();
+    assert_eq!((ended.status.code(), &lines.attempts[0]["budget"]), (Some(0), &Value::Null));
+}
+
+#[test]
+fn a_stricter_limit_of_another_kind_stays_what_it_is() {
+    let call = budgets().arguments(["takes_256_mib", "--exact", "tests::takes_256_mib"]);
+    let Some((ended, lines)) = judged(call.arguments(["--memory-limit", "128MiB"])) else { return };
+    assert_eq!(ended.status.code(), Some(100), "{ended:#?}");
+    assert_eq!(lines.outcome("budgets", "tests::takes_256_mib"), "oom-killed");
+}
+
+#[test]
+fn what_cannot_be_judged_stops_the_run_before_the_first_test() {
+    let memory = || budgets().arguments(["takes_256_mib", "--off", "memory"]);
+    let ended = memory().run().with_code(97);
+    assert!(
+        ended.stderr.contains("cannot hold tests to their budgets: no `memory` (it is off)"),
+        "{ended:#?}"
+    );
+    assert!(ended.stderr.contains("`--budgets report`"), "{ended:#?}");
+    assert!(!ended.stdout.contains("takes_256_mib"), "{ended:#?}");
+    memory().arguments(["--skip", "fails", "--budgets", "report"]).run().with_code(0);
+    let other = budgets().arguments(["has_no_budget", "--off", "memory"]);
+    other.run().with_code(0);
+}
+
+const MANIFEST: &str = "[package]\nname = \"small\"\nedition = \"2024\"\n[workspace]\n[dev-dependencies]\n\
+    isotest-core = { path = \"CORE\", default-features = false }\n";
+
+fn written(place: &std::path::Path, library: &str) -> Project {
+    let core = concat!(env!("CARGO_MANIFEST_DIR"), "/../isotest-core");
+    Project::written(place, &[("Cargo.toml", &MANIFEST.replace("CORE", core)), ("src/lib.rs", library)])
+}
+
+#[test]
+fn a_budget_below_the_grain_is_refused_with_the_number() {
+    let place = tempfile::tempdir().unwrap();
+    let project =
+        written(place.path(), "#[test]\n#[isotest_core::budget(memory = \"4 KiB\")]\nfn small() {}\n");
+    let ended = isotest(&project).run();
+    if is_refused_without_cgroups(&ended, "memory") {
+        return;
+    }
+    let ended = ended.with_code(2);
+    assert!(
+        ended.stderr.contains("the memory budget of 4096 bytes at src/lib.rs:2 is too small"),
+        "{ended:#?}"
+    );
+    isotest(&project).arguments(["--budgets", "report"]).run().with_code(0);
+}
+
+#[test]
+fn a_budget_of_no_test_is_told() {
+    let place = tempfile::tempdir().unwrap();
+    let text = "#[cfg(test)]\n#[isotest_core::budget(wall = \"9 h\")]\nfn unused() {}\n\
+        #[test]\n#[isotest_core::budget(wall = \"9 h\")]\nfn used() { unused() }\n";
+    let (ended, lines) = isotest(&written(place.path(), text)).lines();
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    let remarks = lines.started["remarks"].to_string();
+    assert!(
+        remarks.contains("the budget at src/lib.rs:2 holds for no test: `small` has none named `unused`"),
+        "{remarks}"
+    );
+    assert!(!remarks.contains("src/lib.rs:5"), "{remarks}");
+}
