@@ -73,7 +73,7 @@ mod update;
 mod values;
 mod verdict;
 
-use app::{closure, doctor, exec, explain, join, ps, run, shell};
+use app::{closure, convert, doctor, exec, explain, join, ps, run, shell};
 use cli::Cli;
 use error::Error;
 use exit::{End, Exit};
@@ -137,6 +137,7 @@ fn run(cli: Cli) -> Result<End, Error> {
         }
         Task::Explain(command) => explain::execute(command.as_ref(), said, &invocation),
         Task::Closure(program) => closure::show(&program, said.settings()?.message_format.value, &invocation),
+        Task::Report(args) => convert::convert(&args, &invocation),
         Task::Ps(args) => ps::show(&args, said.settings()?.message_format.value),
     }
 }

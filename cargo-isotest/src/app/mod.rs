@@ -3,6 +3,7 @@
 mod budget_error;
 mod budgets;
 pub(crate) mod closure;
+pub(crate) mod convert;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod explain;

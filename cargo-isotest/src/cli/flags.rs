@@ -141,6 +141,13 @@ pub(crate) struct DoctorFlags {
     report: ReportFlags,
 }
 
+/// Flags of `report`, which executes nothing.
+#[derive(Debug, Args)]
+pub(crate) struct ConvertFlags {
+    #[command(flatten)]
+    color: ColorArgs,
+}
+
 /// Flags of `ps` and `closure`, which make no sandbox.
 #[derive(Debug, Args)]
 pub(crate) struct ReportFlags {
@@ -194,6 +201,13 @@ impl From<DoctorFlags> for Flags {
     fn from(DoctorFlags { views, policy, report }: DoctorFlags) -> Self {
         let sandbox = SandboxArgs { views, ..SandboxArgs::default() };
         Self { sandbox, policy, ..Self::from(report) }
+    }
+}
+
+impl From<ConvertFlags> for Flags {
+    fn from(ConvertFlags { color }: ConvertFlags) -> Self {
+        let output = OutputArgs { color, ..OutputArgs::default() };
+        Self { cargo: CargoArgs { output, ..CargoArgs::default() }, ..Self::default() }
     }
 }
 

@@ -24,14 +24,14 @@ pub(crate) use libtest::{LibtestWords, UnknownWord};
 pub(crate) use limits::{LimitArgs, Processors, RlimitWords, cpus, rlimit_values, thousandths};
 pub(crate) use numbers::{size, size_or_zero};
 pub(crate) use ps::PsArgs;
-pub(crate) use report::{FileFormat, MessageFormat, ReportFile};
+pub(crate) use report::{FileFormat, MessageFormat, ReportArgs, ReportFile};
 pub(crate) use root::{RootKind, RootPath, RootWord};
 pub(crate) use sandbox::{Network, PolicyArgs, SandboxArgs};
 pub(crate) use selection::{RunIgnored, SelectionArgs, Words};
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use flags::{DoctorFlags, ExecFlags, ExplainFlags, ListFlags, ReportFlags, ShellFlags};
+use flags::{ConvertFlags, DoctorFlags, ExecFlags, ExplainFlags, ListFlags, ReportFlags, ShellFlags};
 use std::ffi::OsString;
 
 const EXIT_CODES: &str = "Exit codes:
@@ -59,6 +59,7 @@ const EXIT_CODES: &str = "Exit codes:
                       cargo isotest shell [OPTIONS] [TEST]\n       \
                       cargo isotest explain [OPTIONS] TEST | -- COMMAND...\n       \
                       cargo isotest ps [--full] [--watch] [ATTEMPT]\n       \
+                      cargo isotest report [OPTIONS] FILE...\n       \
                       cargo isotest closure [OPTIONS] BINARY\n       \
                       cargo isotest doctor [OPTIONS]"
 )]
@@ -82,6 +83,8 @@ enum Verb {
     Shell(Box<With<ShellArgs, ShellFlags>>),
     /// Print the steps that set up the sandbox of a test or a command, as a shell script
     Explain(With<ExplainArgs, ExplainFlags>),
+    /// Make reports from the JSON lines of runs that have ended
+    Report(With<ReportArgs, ConvertFlags>),
     /// Show the runs in progress on this machine, their tests and processes
     Ps(With<PsArgs, ReportFlags>),
     /// Check what this host supports and how to enable the rest; needs no project
@@ -121,6 +124,8 @@ pub(crate) enum Command {
     Shell(ShellArgs),
     /// Print the set-up of a sandbox as a script.
     Explain(ExplainArgs),
+    /// Make documents of what runs have said.
+    Report(ReportArgs),
     /// Show the runs in progress.
     Ps(PsArgs),
     /// Check the host.
@@ -155,6 +160,7 @@ impl From<Typed> for Cli {
             Some(Verb::Exec(typed)) => (Command::Exec(typed.own), typed.flags.into()),
             Some(Verb::Shell(typed)) => (Command::Shell(typed.own), typed.flags.into()),
             Some(Verb::Explain(typed)) => (Command::Explain(typed.own), typed.flags.into()),
+            Some(Verb::Report(typed)) => (Command::Report(typed.own), typed.flags.into()),
             Some(Verb::Ps(typed)) => (Command::Ps(typed.own), typed.flags.into()),
             Some(Verb::Doctor(flags)) => (Command::Doctor, flags.into()),
         };

@@ -16,6 +16,29 @@ pub(crate) struct FileArgs {
     pub(crate) report: Vec<ReportFile>,
 }
 
+/// Arguments of `report`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct ReportArgs {
+    /// What `--report json=FILE` or `--message-format json` wrote
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Write JUnit XML to FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Write the Common Test Report Format to FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ctrf: Option<PathBuf>,
+    /// Write a summary to FILE [default: to standard output, unless another format is chosen]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+    /// Report several runs as one, such as the parts of a run on several machines
+    #[arg(long)]
+    pub(crate) merge: bool,
+    /// Write annotations, and the summary and outputs of a GitHub step
+    #[arg(long, hide = true)]
+    pub(crate) github: bool,
+}
+
 /// A file of results.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReportFile {

@@ -1,23 +1,21 @@
 //! A file of results: everything is kept until the end of the run, and then written at once.
 
 use super::account::Account;
+use super::format::{DocumentFormat, document};
 use super::json::{Clock, line};
 use crate::schedule::events::{Event, Reporter};
 use std::io::{self, Write};
 
-/// Makes a document of what is known of a run.
-pub(super) type Format = fn(&Account) -> io::Result<String>;
-
 /// Writes a document when the run has ended.
 pub(super) struct Document {
     writer: Box<dyn Write + Send>,
-    format: Format,
+    format: DocumentFormat,
     clock: Clock,
     account: Account,
 }
 
 impl Document {
-    pub(super) fn new(writer: Box<dyn Write + Send>, format: Format) -> Self {
+    pub(super) fn new(writer: Box<dyn Write + Send>, format: DocumentFormat) -> Self {
         Self { writer, format, clock: Clock::started(), account: Account::default() }
     }
 }
@@ -28,7 +26,7 @@ impl Reporter for Document {
             self.account.add(&line)?;
         }
         if matches!(event, Event::RunFinished { .. }) {
-            self.writer.write_all((self.format)(&self.account)?.as_bytes())?;
+            self.writer.write_all(document(self.format, &self.account)?.as_bytes())?;
             self.writer.flush()?;
         }
         Ok(())

@@ -36,6 +36,35 @@ impl Failure for OutputError {
     }
 }
 
+/// Error of making reports of runs that have ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConversionError {
+    /// Runs are not whole; what there is of them has been reported.
+    #[error("not everything could be reported: {}", .0.join("; "))]
+    Lacking(Vec<String>),
+    /// Files are of different runs, although nobody said so.
+    #[error("`{first}` and `{second}` are of different runs")]
+    TwoRuns {
+        /// File of one run.
+        first: String,
+        /// File of another run.
+        second: String,
+    },
+}
+
+impl Failure for ConversionError {
+    fn end(&self) -> End {
+        Exit::Usage.into()
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Lacking(_) => None,
+            Self::TwoRuns { .. } => Some("to report on them as one run, add `--merge`".into()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

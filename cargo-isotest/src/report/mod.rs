@@ -6,13 +6,17 @@ mod cause;
 mod ctrf;
 mod document;
 mod error;
+mod format;
+pub(crate) mod github;
 pub(crate) mod human;
 mod json;
 mod junit;
 mod markdown;
 mod target;
 
-pub(crate) use error::OutputError;
+pub(crate) use account::Reading;
+pub(crate) use error::{ConversionError, OutputError};
+pub(crate) use format::{DocumentFormat, document};
 pub(crate) use human::{Words, after_command, before_command, before_shell, gap, title};
 pub(crate) use json::command as command_as_json;
 pub(crate) use target::Target;
@@ -60,11 +64,9 @@ impl Reporters {
             let writer = target.open()?;
             let reporter: Box<dyn Reporter> = match format {
                 FileFormat::Json => Box::new(Json::new(writer)),
-                FileFormat::Junit => Box::new(Document::new(writer, junit::document)),
-                FileFormat::Ctrf => Box::new(Document::new(writer, ctrf::document)),
-                FileFormat::Markdown => {
-                    Box::new(Document::new(writer, |account| Ok(markdown::document(account))))
-                }
+                FileFormat::Junit => Box::new(Document::new(writer, DocumentFormat::Junit)),
+                FileFormat::Ctrf => Box::new(Document::new(writer, DocumentFormat::Ctrf)),
+                FileFormat::Markdown => Box::new(Document::new(writer, DocumentFormat::Markdown)),
             };
             reporters.outlets.push(Outlet { reporter, target });
         }

@@ -21,7 +21,7 @@ pub(crate) use test::TestSettings;
 
 use crate::cli::{
     Budgets, CargoArgs, Cli, ClosureArgs, Command as Typed, ExecArgs, ExplainArgs, LibtestWords,
-    MessageFormat, Network, PsArgs, ReportFile, RootWord, RunIgnored, ShellArgs, Words,
+    MessageFormat, Network, PsArgs, ReportArgs, ReportFile, RootWord, RunIgnored, ShellArgs, Words,
 };
 use crate::invocation::Invocation;
 use crate::select::Selection;
@@ -79,6 +79,8 @@ pub(crate) enum Task {
     Doctor,
     /// Nothing with tests: show what this program needs.
     Closure(PathBuf),
+    /// Nothing with tests: make documents of what runs have said.
+    Report(ReportArgs),
     /// Nothing with tests: show what is running.
     Ps(PsArgs),
     /// Execute a command.
@@ -332,6 +334,7 @@ impl Task {
                     Words::filtering(named),
                 )
             }
+            Typed::Report(args) => (Self::Report(args), Words::default()),
             Typed::Ps(args) => (Self::Ps(args), Words::default()),
             Typed::Doctor => (Self::Doctor, Words::default()),
         }

@@ -1,6 +1,6 @@
 //! Files of results: written beside what is shown, and the run goes on without one that cannot be.
 
-use crate::call::isotest;
+use crate::call::{bare, isotest};
 use crate::project::Project;
 use serde_json::Value;
 use std::fs;
@@ -50,4 +50,83 @@ fn a_file_without_format_is_refused_with_an_example() {
             format!("error: `--report {wrong}` is not FORMAT=FILE, with one of the formats junit, ctrf, ");
         assert!(ended.stderr.starts_with(&said), "{}", ended.stderr);
     }
+}
+
+#[test]
+fn reports_made_later_are_those_of_the_run() {
+    let place = tempfile::tempdir().unwrap();
+    let file = |name: &str| place.path().join(name).display().to_string();
+    let mut call = isotest(&Project::fixture("tour")).arguments(["--test", "parser"]);
+    for format in ["junit", "ctrf", "json", "markdown"] {
+        call = call.arguments(["--report", &format!("{format}={}", file(format))]);
+    }
+    call.run().with_code(100);
+    let later = |format: &str| file(&format!("later-{format}"));
+    let made =
+        bare().arguments(["report", "--junit", &later("junit"), "--ctrf", &later("ctrf"), &file("json")]);
+    made.run().with_code(0);
+    let text = |path: &str| fs::read_to_string(path).unwrap();
+    let without_times = |text: String| {
+        let lines: Vec<_> =
+            text.lines().filter(|line| !line.contains("timestamp=")).map(str::to_owned).collect();
+        lines.join("\n")
+    };
+    assert_eq!(without_times(text(&later("junit"))), without_times(text(&file("junit"))));
+    let shown = bare().arguments(["report", &file("json")]).run().with_code(0);
+    assert_eq!(shown.stdout, text(&file("markdown")));
+    let summary =
+        |path: &str| serde_json::from_str::<Value>(&text(path)).unwrap()["results"]["summary"].clone();
+    assert_eq!(summary(&later("ctrf"))["failed"], summary(&file("ctrf"))["failed"]);
+}
+
+#[test]
+fn what_is_missing_of_a_run_is_said_and_the_rest_is_reported() {
+    let place = tempfile::tempdir().unwrap();
+    let [json, cut, other] =
+        ["json", "cut", "other"].map(|name| place.path().join(name).display().to_string());
+    for path in [&json, &other] {
+        let call = isotest(&Project::fixture("passing")).arguments(["--report", &format!("json={path}")]);
+        call.run().with_code(0);
+    }
+    let whole = fs::read_to_string(&json).unwrap();
+    fs::write(&cut, &whole[..whole.len() - 10]).unwrap();
+    let ended = bare().arguments(["report", &cut]).run().with_code(2);
+    let said = format!("error: not everything could be reported: `{cut}` ends in the middle of line ");
+    assert!(ended.stderr.starts_with(&said), "{}", ended.stderr);
+    assert!(
+        ended.stdout.contains("**Incomplete:** the end of the run is missing: 0 of "),
+        "{}",
+        ended.stdout
+    );
+    let ended = bare().arguments(["report", &json, &other]).run().with_code(2);
+    assert!(
+        ended.stderr.contains("are of different runs\n hint: to report on them as one run, add `--merge`"),
+        "{}",
+        ended.stderr
+    );
+    bare().arguments(["report", "--merge", &json, &other]).run().with_code(0);
+}
+
+#[test]
+fn a_github_runner_is_told_by_its_files_and_by_standard_output() {
+    let place = tempfile::tempdir().unwrap();
+    let [json, summary, outputs] =
+        ["json", "summary", "outputs"].map(|name| place.path().join(name).display().to_string());
+    let project = Project::fixture("tour");
+    isotest(&project)
+        .arguments(["--test", "parser", "--report", &format!("json={json}")])
+        .run()
+        .with_code(100);
+    let above = project.directory.parent().unwrap().display().to_string();
+    fs::write(&outputs, "of=another\n").unwrap();
+    let call = bare().variable("GITHUB_STEP_SUMMARY", &summary).variable("GITHUB_OUTPUT", &outputs);
+    let ended =
+        call.variable("GITHUB_WORKSPACE", &above).arguments(["report", "--github", &json]).run().with_code(0);
+    assert!(ended.stdout.contains("::error file=tour/tests/parser.rs,line="), "{}", ended.stdout);
+    assert!(fs::read_to_string(&summary).unwrap().starts_with("## Tests did not pass\n"));
+    let outputs = fs::read_to_string(&outputs).unwrap();
+    assert!(
+        outputs.starts_with("of=another\npassed=") && outputs.contains("\nover-budget=0\npeak="),
+        "{outputs}"
+    );
 }

@@ -2,9 +2,11 @@
 //! they are written by the run or made from its lines later. Pure.
 
 mod place;
+mod read;
 mod words;
 
 pub(super) use place::Place;
+pub(crate) use read::Reading;
 
 use crate::verdict::Effect;
 use serde::Deserialize;
@@ -13,7 +15,7 @@ use std::collections::HashMap;
 
 /// What a run's lines have said so far.
 #[derive(Debug, Default)]
-pub(super) struct Account {
+pub(crate) struct Account {
     /// How it started.
     pub(super) started: Option<Started>,
     /// The tests of which an attempt has ended, in the order in which the first did.
@@ -194,12 +196,18 @@ impl Account {
     }
 
     fn attempt(&mut self, AttemptLine { binary_id, name, attempt }: AttemptLine) {
+        self.test(Test { binary_id, name, earlier: Vec::new(), last: attempt });
+    }
+
+    /// Takes attempts at a test into account, after those that are known.
+    fn test(&mut self, test: Test) {
         let next = self.tests.len();
-        let index = *self.by_name.entry((binary_id.clone(), name.clone())).or_insert(next);
-        if let Some(test) = self.tests.get_mut(index) {
-            test.earlier.push(std::mem::replace(&mut test.last, attempt));
+        let index = *self.by_name.entry((test.binary_id.clone(), test.name.clone())).or_insert(next);
+        if let Some(known) = self.tests.get_mut(index) {
+            known.earlier.push(std::mem::replace(&mut known.last, test.last));
+            known.earlier.extend(test.earlier);
         } else {
-            self.tests.push(Test { binary_id, name, earlier: Vec::new(), last: attempt });
+            self.tests.push(test);
         }
     }
 
@@ -317,12 +325,30 @@ pub(super) mod testing {
         line
     }
 
+    fn started(run_id: &str) -> Value {
+        json!({
+            "type": "run-started", "schema": 1, "version": "0.1.0", "tests": 3, "workspace": "/home/a/w",
+            "run_id": run_id, "started_at": "2026-01-02T03:04:05.000Z",
+        })
+    }
+
+    fn finished() -> Value {
+        json!({
+            "type": "run-finished", "counts": {"skipped": 2}, "interrupted": [], "not_run": 0, "wall_us": 1_200_000,
+            "cpu_us": 13_200, "cancelled": null,
+        })
+    }
+
+    /// The text of a whole run.
+    pub(crate) fn lines(run_id: &str, lines: &[Value]) -> String {
+        let (first, last) = (started(run_id), finished());
+        let lines = [&first].into_iter().chain(lines).chain([&last]);
+        lines.map(ToString::to_string).collect::<Vec<_>>().join("\n") + "\n"
+    }
+
     /// The account of a run of three tests that ends before these lines do.
     pub(crate) fn unfinished(lines: &[Value]) -> Account {
-        let started = json!({
-            "type": "run-started", "schema": 1, "version": "0.1.0", "tests": 3, "workspace": "/home/a/w",
-            "run_id": "5f2b1cf0-0000-4000-8000-000000000001", "started_at": "2026-01-02T03:04:05.000Z",
-        });
+        let started = started("5f2b1cf0-0000-4000-8000-000000000001");
         let mut account = Account::default();
         for line in [&started].into_iter().chain(lines) {
             account.add(&line.to_string()).unwrap();
@@ -333,11 +359,7 @@ pub(super) mod testing {
     /// The account of a whole run.
     pub(crate) fn account(lines: &[Value]) -> Account {
         let mut account = unfinished(lines);
-        let finished = json!({
-            "type": "run-finished", "counts": {"skipped": 2}, "interrupted": [], "not_run": 0, "wall_us": 1_200_000,
-            "cpu_us": 13_200, "cancelled": null,
-        });
-        account.add(&finished.to_string()).unwrap();
+        account.add(&finished().to_string()).unwrap();
         account
     }
 }

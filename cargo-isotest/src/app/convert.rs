@@ -1,0 +1,76 @@
+//! `cargo isotest report`: documents from the JSON lines of runs that have ended.
+
+use crate::cli::ReportArgs;
+use crate::error::Error;
+use crate::exit::{End, Exit};
+use crate::invocation::Invocation;
+use crate::report::{ConversionError, DocumentFormat, OutputError, Reading, Target, document, github};
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Reads the files and writes what is asked for, a summary to standard output if nothing is.
+///
+/// # Errors
+/// When a file cannot be read or written, or something of the runs is missing; what is there is written all the same.
+pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End, Error> {
+    let mut reading = Reading::default();
+    for path in &args.files {
+        let path = invocation.absolute(path);
+        match std::fs::read(&path) {
+            Ok(bytes) => reading.add(&path.to_string_lossy(), &String::from_utf8_lossy(&bytes)),
+            Err(error) => reading.lacks.push(format!("`{}` cannot be read: {error}", path.display())),
+        }
+    }
+    if let Some([first, second]) = reading.different().filter(|_| !args.merge) {
+        return Err(ConversionError::TwoRuns { first: first.to_owned(), second: second.to_owned() }.into());
+    }
+    let wanted = [
+        (DocumentFormat::Junit, &args.junit),
+        (DocumentFormat::Ctrf, &args.ctrf),
+        (DocumentFormat::Markdown, &args.markdown),
+    ];
+    let named: Vec<_> = wanted.iter().filter_map(|(format, path)| Some((*format, path.as_ref()?))).collect();
+    for (format, path) in &named {
+        write(&Target::File(invocation.absolute(path)), &reading, *format)?;
+    }
+    if args.github {
+        for_runner(&reading, invocation)?;
+    } else if named.is_empty() {
+        write(&Target::Stdout, &reading, DocumentFormat::Markdown)?;
+    }
+    if reading.lacks.is_empty() {
+        Ok(End::Exit(Exit::Ok))
+    } else {
+        Err(ConversionError::Lacking(reading.lacks).into())
+    }
+}
+
+fn write(target: &Target, reading: &Reading, format: DocumentFormat) -> Result<(), Error> {
+    let text = document(format, &reading.account).map_err(|source| target.unwritten(source))?;
+    target.open()?.write_all(text.as_bytes()).map_err(|source| target.unwritten(source))?;
+    Ok(())
+}
+
+/// Writes annotations to standard output, and summary and outputs where GitHub's runner says.
+fn for_runner(reading: &Reading, invocation: &Invocation) -> Result<(), Error> {
+    let repository = invocation.variable("GITHUB_WORKSPACE").map(Path::new);
+    let annotations = github::annotations(&reading.account, repository);
+    io::stdout().write_all(annotations.as_bytes()).map_err(OutputError::Stream)?;
+    let path = |name| invocation.variable(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+    if let Some(path) = path("GITHUB_STEP_SUMMARY") {
+        let target = Target::File(path.clone());
+        let text = document(DocumentFormat::Markdown, &reading.account);
+        append(&path, &text.map_err(|source| target.unwritten(source))?)?;
+    }
+    if let Some(path) = path("GITHUB_OUTPUT") {
+        append(&path, &github::outputs(&reading.account))?;
+    }
+    Ok(())
+}
+
+fn append(path: &Path, text: &str) -> Result<(), Error> {
+    let file = File::options().append(true).create(true).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|source| OutputError::File { path: path.to_owned(), source }.into())
+}

@@ -1,0 +1,203 @@
+//! Accounts of runs from files that were written earlier, however much of them is left; pure.
+
+use super::{Account, Finished};
+use chrono::{DateTime, FixedOffset, TimeDelta};
+use serde::Deserialize;
+
+/// The version of the lines' format that is understood.
+const UNDERSTOOD: u32 = 1;
+
+/// What can be reported, and what cannot.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    /// What was understood, all runs as one.
+    pub(crate) account: Account,
+    /// A sentence for each thing that is not reported.
+    pub(crate) lacks: Vec<String>,
+    runs: Vec<(String, String)>,
+}
+
+/// What says whether the other lines can be understood.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(rename = "type")]
+    kind: String,
+    schema: Option<u32>,
+    version: Option<String>,
+    run_id: Option<String>,
+}
+
+impl Reading {
+    /// Takes a file of this name into account.
+    pub(crate) fn add(&mut self, name: &str, text: &str) {
+        let Some(head) = self.head(name, text) else { return };
+        if let Some((earlier, _)) = self.runs.iter().find(|(_, id)| Some(id) == head.run_id.as_ref()) {
+            let lack = format!("`{name}` is of the same run as `{earlier}`, which is counted once");
+            self.lacks.push(lack);
+            return;
+        }
+        self.runs.push((name.to_owned(), head.run_id.unwrap_or_default()));
+        let mut account = Account::default();
+        for (number, line) in (1..).zip(text.lines()) {
+            if let Err(error) = account.add(line) {
+                let tests = account.tests.len();
+                let what = if error.is_eof() { "ends in the middle of" } else { "is damaged in" };
+                self.lacks.push(format!(
+                    "`{name}` {what} line {number}: only the {tests} tests before it are reported"
+                ));
+                break;
+            }
+        }
+        if account.finished.is_none()
+            && self.lacks.iter().all(|lack| !lack.starts_with(&format!("`{name}` ")))
+        {
+            self.lacks.push(format!("`{name}` {}", account.gap().unwrap_or_default()));
+        }
+        self.account.join(account);
+    }
+
+    /// The files of different runs, if they are.
+    pub(crate) fn different(&self) -> Option<[&str; 2]> {
+        let [(first, _), (second, _), ..] = &*self.runs else { return None };
+        Some([first, second])
+    }
+
+    fn head(&mut self, name: &str, text: &str) -> Option<Head> {
+        let head: Option<Head> = text.lines().next().and_then(|line| serde_json::from_str(line).ok());
+        let lack = match &head {
+            Some(Head { kind, schema: Some(schema), version, .. }) if kind == "run-started" => {
+                if *schema <= UNDERSTOOD {
+                    return head;
+                }
+                let version = version.as_deref().map_or_else(String::new, |version| format!(" {version}"));
+                format!(
+                    "`{name}` is of schema {schema}, of which this version knows nothing: report it with cargo-isotest{version}"
+                )
+            }
+            _ if text.trim().is_empty() => format!("`{name}` is empty: the run ended before its first test"),
+            _ => {
+                format!("`{name}` does not begin with the start of a run, as `--report json=FILE` writes it")
+            }
+        };
+        self.lacks.push(lack);
+        None
+    }
+}
+
+impl Account {
+    fn began(&self) -> Option<DateTime<FixedOffset>> {
+        DateTime::parse_from_rfc3339(self.started.as_ref()?.at.as_ref()?).ok()
+    }
+
+    /// Takes another run into account, as if it had been a part of this one.
+    fn join(&mut self, mut other: Self) {
+        if self.started.is_none() {
+            *self = other;
+            return;
+        }
+        let later = self.began().zip(other.began()).map(|(own, its)| (its - own).max(TimeDelta::zero()));
+        let later =
+            later.and_then(|later| later.num_microseconds()).and_then(|later| u64::try_from(later).ok());
+        for mut test in other.tests.drain(..) {
+            let attempts = test.earlier.iter_mut().chain([&mut test.last]);
+            for attempt in attempts {
+                attempt.start_us += later.unwrap_or(0);
+            }
+            self.test(test);
+        }
+        self.processes.append(&mut other.processes);
+        if let Some((own, its)) = self.started.as_mut().zip(other.started) {
+            own.tests += its.tests;
+        }
+        self.finished =
+            self.finished.take().zip(other.finished).map(|(own, its)| own.and(its, later.unwrap_or(0)));
+    }
+}
+
+impl Finished {
+    /// The end of both, the other of which began so many microseconds later.
+    fn and(mut self, other: Self, later: u64) -> Self {
+        for (kind, count) in other.counts {
+            let own = self.counts.get(&kind).and_then(serde_json::Value::as_u64).unwrap_or(0);
+            self.counts.insert(kind, (own + count.as_u64().unwrap_or(0)).into());
+        }
+        self.interrupted.extend(other.interrupted);
+        self.not_run += other.not_run;
+        self.wall_us = self.wall_us.max(other.wall_us + later);
+        self.cpu_us = self.cpu_us.zip(other.cpu_us).map(|(own, its)| own + its);
+        self.cancelled = self.cancelled.or(other.cancelled);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::account::testing::{attempt, lines};
+    use serde_json::json;
+
+    fn run(id: &str, test: &str) -> String {
+        lines(id, &[attempt("tour", test, "passes", &json!({}))])
+    }
+
+    fn read(files: &[(&str, &str)]) -> Reading {
+        let mut reading = Reading::default();
+        for (name, text) in files {
+            reading.add(name, text);
+        }
+        reading
+    }
+
+    #[test]
+    fn several_runs_are_one() {
+        let reading = read(&[("a", &run("1", "x")), ("b", &run("2", "y"))]);
+        assert!(reading.lacks.is_empty(), "{:?}", reading.lacks);
+        assert_eq!(reading.different(), Some(["a", "b"]));
+        let account = &reading.account;
+        assert_eq!((account.tests.len(), account.skipped(), account.gap()), (2, 4, None));
+        assert_eq!(account.started.as_ref().map(|started| started.tests), Some(6));
+    }
+
+    #[test]
+    fn each_kind_of_damage_is_one_sentence_and_the_rest_is_reported() {
+        let whole = run("1", "x");
+        let cut = &whole[..whole.len() - 20];
+        let without_end = whole.split_inclusive('\n').take(2).collect::<String>();
+        let later = whole.replace("\"schema\":1", "\"schema\":2");
+        let damaged = whole.replace("\"attempt\":1", "\"attempt\":\"x\"");
+        for (text, lack, tests) in [
+            (cut, "`f` ends in the middle of line 3: only the 1 tests before it are reported", 1),
+            (&without_end, "`f` the end of the run is missing: 2 of 3 tests have no result", 1),
+            (
+                &later,
+                "`f` is of schema 2, of which this version knows nothing: report it with cargo-isotest 0.1.0",
+                0,
+            ),
+            (&damaged, "`f` is damaged in line 2: only the 0 tests before it are reported", 0),
+            ("", "`f` is empty: the run ended before its first test", 0),
+            ("[]", "`f` does not begin with the start of a run, as `--report json=FILE` writes it", 0),
+        ] {
+            let reading = read(&[("f", text)]);
+            assert_eq!(reading.lacks, [lack]);
+            assert_eq!(reading.account.tests.len(), tests, "{lack}");
+            assert!(reading.account.gap().is_some(), "{lack}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_is_named_twice_counts_once() {
+        let reading = read(&[("a", &run("1", "x")), ("b", &run("1", "x"))]);
+        assert_eq!(reading.lacks, ["`b` is of the same run as `a`, which is counted once"]);
+        assert_eq!((reading.account.tests.len(), reading.different()), (1, None));
+    }
+
+    #[test]
+    fn a_test_of_two_runs_has_the_verdict_of_the_later() {
+        let fails = lines("2", &[attempt("tour", "x", "fails", &json!({}))]);
+        let account = read(&[("a", &run("1", "x")), ("b", &fails)]).account;
+        assert_eq!(
+            (account.tests.len(), account.failures().len(), account.tests[0].earlier.len()),
+            (1, 1, 1)
+        );
+    }
+}
