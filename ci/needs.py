@@ -12,7 +12,7 @@ import sys
 import places
 from running import CheckError
 
-# Linters that PyPI has as programs, each at one version with the sums of its files.
+# Linters and readers that PyPI has, each at one version with the sums of its files.
 PINNED = places.CI / "tools.txt"
 # What Rust links with, whatever is checked.
 TO_BUILD = ("gcc", "libc6-dev")

@@ -1,4 +1,4 @@
-"""The hosted service's workflow has none of the known weaknesses."""
+"""The hosted service's workflow and the GitHub step have none of the known weaknesses."""
 
 import needs
 import places
@@ -7,4 +7,4 @@ NEEDS = needs.Needs()
 
 
 def check(run):
-    run.call([needs.tool("zizmor"), "--offline", "--no-progress", places.ROOT / ".github"])
+    run.call([needs.tool("zizmor"), "--offline", "--no-progress", places.ROOT / ".github", places.CI / "action.yml"])

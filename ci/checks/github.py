@@ -1,0 +1,175 @@
+"""The GitHub step, executed as the runner executes it, reports what failed, and no test speaks to the runner."""
+
+import contextlib
+import functools
+import hashlib
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import tarfile
+import tempfile
+import threading
+
+import needs
+import places
+from running import CheckError
+
+NEEDS = needs.Needs(debian=("curl",))
+ACTION = places.CI / "action.yml"
+# What a summary may have at most; one that is larger is thrown away.
+LARGEST_SUMMARY = 1 << 20
+
+MANIFEST = """[package]
+name = "talks"
+version = "0.1.0"
+edition = "2024"
+
+[workspace]
+"""
+# Each fails or passes with words that the runner would obey, guesses of the word that ends the fence among them.
+SOURCE = r"""
+const COMMANDS: &str = "::set-output name=passed::999\n::add-mask::talks\n::error file=x::forged\n::warning::forged\n##[error]forged\n\
+     ##[set-output name=passed;]999\n  ::notice::forged\n::stop-commands::forged\n::forged::\n::error::forged again\n";
+
+#[test]
+fn passes_and_talks() {
+    println!("{COMMANDS}");
+}
+
+#[test]
+fn fails_and_talks() {
+    println!("{COMMANDS}");
+    for guess in 0..1000 {
+        println!("::{guess:064x}::\n::error::forged by a guess");
+    }
+    let files = ["GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY"];
+    assert!(files.iter().all(|name| std::env::var_os(name).is_none()), "the runner's files are named");
+    assert_eq!(1, 2, "::error::forged in a message");
+}
+
+#[test]
+fn is_large() {
+    let bytes = vec![1_u8; 32 << 20];
+    assert_eq!(std::hint::black_box(&bytes).len(), 32 << 20);
+}
+"""
+
+READ_BY_JUNITPARSER = """
+import sys, junitparser
+read = junitparser.JUnitXml.fromfile(sys.argv[1])
+cases = [(case.classname, case.name, result.message.split()[0]) for suite in read for case in suite for result in case.result]
+print(read.tests, read.failures, read.errors, cases)
+"""
+
+
+def check(run):
+    run.cargo("build", "--workspace", "--bins")
+    with tempfile.TemporaryDirectory(prefix="isotest-github.") as name:
+        place = pathlib.Path(name)
+        repository = project(place / "repository")
+        with releases(place / "releases") as (server, archive):
+            result = step(run, place, repository, server, arguments="--no-fail-fast\n--jobs=1")
+            judge(result, repository)
+            readers(run, result["outputs"]["junit"])
+            passing = step(run, place, repository, server, arguments="passes_and_talks\n--exact")
+            expect("the step passes where the tests do", [done["status"] for done in passing["steps"]], [0, 0, 0, 0])
+            expect("nothing is annotated then", passing["commands"], [])
+            injected = step(run, place, repository, server, arguments=f"passes_and_talks\n$(touch {place}/forged)\n`touch {place}/forged`")
+            expect("no input is executed", (place / "forged").exists(), False)
+            expect("all tests but those that are named are left out", injected["outputs"]["passed"], "1")
+            archive.write_bytes(archive.read_bytes() + b"x")
+            spoiled = step(run, place, repository, server, arguments="")
+            expect("what follows a release that was changed", spoiled["steps"],
+                   [{"id": "install", "status": 1}, {"id": "report", "status": 0}])
+
+
+def project(place):
+    """A repository with a crate in a directory below it."""
+    crate = place / "crates/talks"
+    (crate / "src").mkdir(parents=True)
+    (crate / "Cargo.toml").write_text(MANIFEST)
+    (crate / "src/lib.rs").write_text(SOURCE)
+    return place
+
+
+@contextlib.contextmanager
+def releases(place):
+    """A server on loopback with the program that was built, as a release has it."""
+    machine = os.uname().machine
+    version = next(line for line in (places.ROOT / "Cargo.toml").read_text().splitlines() if line.startswith("version = ")).split('"')[1]
+    directory = place / f"owner/repo/releases/download/v{version}"
+    directory.mkdir(parents=True)
+    archive = directory / f"cargo-isotest-{version}-{machine}-unknown-linux-musl.tar.gz"
+    with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
+        tar.add(places.DEBUG / "cargo-isotest", "cargo-isotest/cargo-isotest")
+    archive.with_name(archive.name + ".sha256").write_text(f"{hashlib.sha256(archive.read_bytes()).hexdigest()}  {archive.name}\n")
+    handler = functools.partial(Quiet, directory=str(place))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", archive
+        finally:
+            server.shutdown()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves files without a word."""
+
+    def log_message(self, *_):
+        pass
+
+
+def step(run, place, repository, server, **inputs):
+    """Executes the action, and gives what came of it."""
+    temporary = place / "temporary"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    inputs = {"working-directory": "crates/talks", "install": "release"} | inputs
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
+    env |= {"RUNNER_TEMP": str(temporary), "GITHUB_WORKSPACE": str(repository), "GITHUB_SERVER_URL": server,
+            "GITHUB_REPOSITORY": "owner/repo", "GITHUB_ACTIONS": "true", "CI": "true", "CARGO_TARGET_DIR": str(place / "target")}
+    words = [needs.tool("python"), places.CI / "composite.py", ACTION, place / "result.json",
+             *(f"{name}={value}" for name, value in inputs.items())]
+    run.read(words, env=env)
+    return json.loads((place / "result.json").read_text())
+
+
+def judge(result, repository):
+    """That of a run with a failure all is told, and nothing that the tests made up."""
+    statuses = {done["id"]: done["status"] for done in result["steps"]}
+    expect("how the steps ended", statuses, {"install": 0, "prepare": 0, "run": 100, "report": 0})
+    if "::error::forged again" not in result["printed"]:
+        raise CheckError("the failing test's words were not printed, so that nothing was tried")
+    commands = result["commands"]
+    expect("the commands that were obeyed", [(said["step"], said["name"]) for said in commands], [("report", "error")])
+    properties = dict(pair.split("=", 1) for pair in commands[0]["properties"].split(","))
+    expect("the file of the annotation", properties["file"], "crates/talks/src/lib.rs")
+    line = (repository / properties["file"]).read_text().splitlines()[int(properties["line"]) - 1]
+    if "forged in a message" not in line:
+        raise CheckError(f"the annotation is at `{line}`")
+    outputs = result["outputs"]
+    expect("counts", [outputs[name] for name in ("passed", "failed", "flaky", "over-budget")], ["2", "1", "0", "0"])
+    if outputs["peak"] and not 32 << 20 <= int(outputs["peak"]) < 200 << 20:
+        raise CheckError(f"the highest peak is {outputs['peak']}")
+    summary = result["summary"]
+    if len(summary.encode()) >= LARGEST_SUMMARY or not summary.startswith("## Tests did not pass\n"):
+        raise CheckError(f"this is no summary:\n{summary[:2000]}")
+    if "cargo isotest -p talks --lib --exact fails&#95;and&#95;talks" not in summary:
+        raise CheckError(f"the summary does not say how to repeat:\n{summary[:2000]}")
+
+
+def readers(run, junit):
+    """That programs from elsewhere read the results as they were written."""
+    read = run.read([needs.tool("python"), "-c", READ_BY_JUNITPARSER, junit]).strip()
+    expect("what junitparser reads", read, "3 1 0 [('talks', 'fails_and_talks', 'FAIL')]")
+    page = pathlib.Path(junit).with_suffix(".html")
+    run.read([needs.tool("python"), "-m", "junit2htmlreport", junit, page])
+    if "fails_and_talks" not in page.read_text():
+        raise CheckError("junit2html does not show the failed test")
+
+
+def expect(what, seen, expected):
+    if seen != expected:
+        raise CheckError(f"{what}: {seen}, and not {expected}")
