@@ -1,7 +1,7 @@
 //! Signals that end the run: the first ends it in order, the second at once.
 
 use crate::error::{Error, HostError};
-use crate::schedule::slots::News;
+use crate::schedule::slots::{News, Told};
 use crate::threads;
 use isotest_core::sandbox::Cancel;
 use nix::unistd::getppid;
@@ -63,7 +63,7 @@ impl Interrupts {
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         cancel: &'scope Cancel,
-        tell: Sender<News>,
+        tell: Sender<Told>,
     ) -> Result<Watch<'scope>, Error> {
         let mut signals = Signals::new(&self.signals).map_err(HostError::System)?;
         let watch = Watch { handle: signals.handle(), interrupts: self };
@@ -75,7 +75,7 @@ impl Interrupts {
                 }
                 // First, so that why tests are killed is known before they are. A supervisor that no longer listens is
                 // about to end the run anyway.
-                let _ = tell.send(News::Interrupted(signal));
+                let _ = tell.send(News::Interrupted(signal).into());
                 cancel.throw();
             }
         };

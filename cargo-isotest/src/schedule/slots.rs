@@ -55,6 +55,20 @@ pub(crate) enum News {
     Panicked,
 }
 
+/// News, and who waits until they have been heard.
+#[derive(Debug)]
+pub(crate) struct Told {
+    news: News,
+    /// Dropped when the news have been heard.
+    waiting: Option<Sender<()>>,
+}
+
+impl From<News> for Told {
+    fn from(news: News) -> Self {
+        Self { news, waiting: None }
+    }
+}
+
 /// How to go on after some news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flow {
@@ -74,7 +88,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) struct Workers<'run> {
     cancel: &'run Cancel,
     orders: SyncSender<Order>,
-    news: Receiver<News>,
+    news: Receiver<Told>,
     jobs: usize,
     /// Orders that are still in the queue are answered, and not executed.
     stopped: Arc<AtomicBool>,
@@ -90,7 +104,7 @@ impl<'run> Workers<'run> {
         sandboxes: &'run Sandboxes,
         cancel: &'run Cancel,
         registry: &'run Registry,
-    ) -> Result<(Self, Sender<News>), Error> {
+    ) -> Result<(Self, Sender<Told>), Error> {
         let jobs = registry.jobs();
         let (orders, taken) = sync_channel(jobs);
         let (tell, news) = channel();
@@ -126,7 +140,7 @@ impl<'run> Workers<'run> {
     /// When a slot's thread has.
     pub(crate) fn ready(&self) -> Result<(), Error> {
         for _ in 0..self.jobs {
-            match self.news.recv() {
+            match self.news.recv().map(|told| told.news) {
                 Ok(News::Ready(Err(error))) => return Err(error),
                 Ok(News::Interrupted(signal)) => return Err(Interrupted(signal).into()),
                 Ok(News::Panicked) => go_down(),
@@ -156,7 +170,7 @@ impl<'run> Workers<'run> {
     /// When a slot's thread has.
     pub(crate) fn execute_all(
         &self,
-        mut waiting: Queue,
+        mut queue: Queue,
         ahead: usize,
         job: impl Fn(Attempt) -> Job,
         mut hear: impl FnMut(Option<News>, &mut Queue) -> Flow,
@@ -165,32 +179,35 @@ impl<'run> Workers<'run> {
         let mut open = 0;
         loop {
             while open < self.jobs + ahead
-                && let Some(attempt) = waiting.pop(Instant::now())
+                && let Some(attempt) = queue.pop(Instant::now())
             {
                 // Slots that are gone have said why.
                 let _ = self.orders.send(Order { attempt, job: job(attempt) });
                 open += 1;
             }
-            if open == 0 && waiting.is_empty() {
+            if open == 0 && queue.is_empty() {
                 return;
             }
             let has_room = open < self.jobs + ahead;
-            let next = waiting.next().filter(|_| has_room);
+            let next = queue.next().filter(|_| has_room);
             let until_next = next.map(|next| next.saturating_duration_since(Instant::now()));
-            let news = match self.news.recv_timeout(until_next.map_or(TICK, |time| time.min(TICK))) {
-                Ok(News::Panicked) => go_down(),
-                Ok(news) => Some(news),
-                Err(RecvTimeoutError::Timeout) => None,
+            let (news, waiting) = match self.news.recv_timeout(until_next.map_or(TICK, |time| time.min(TICK)))
+            {
+                Ok(Told { news: News::Panicked, .. }) => go_down(),
+                Ok(Told { news, waiting }) => (Some(news), waiting),
+                Err(RecvTimeoutError::Timeout) => (None, None),
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             open -=
                 usize::from(matches!(news, Some(News::Finished(..) | News::Killed(_) | News::NotStarted)));
-            match hear(news, &mut waiting) {
+            let flow = hear(news, &mut queue);
+            drop(waiting);
+            match flow {
                 Flow::On => continue,
                 Flow::NoMore => self.stopped.store(true, Ordering::SeqCst),
                 Flow::End => self.cancel.throw(),
             }
-            waiting.close();
+            queue.close();
         }
     }
 }
@@ -203,7 +220,7 @@ fn go_down() -> ! {
 /// Tells of a panic of the thread that has it, and ends what the others are doing.
 struct Alarm<'run> {
     cancel: &'run Cancel,
-    tell: Sender<News>,
+    tell: Sender<Told>,
 }
 
 impl Drop for Alarm<'_> {
@@ -211,7 +228,7 @@ impl Drop for Alarm<'_> {
         if thread::panicking() {
             self.cancel.throw();
             // A supervisor that no longer listens goes down with the threads it waits for.
-            let _ = self.tell.send(News::Panicked);
+            let _ = self.tell.send(News::Panicked.into());
         }
     }
 }
@@ -223,7 +240,7 @@ struct Worker<'run> {
     registry: &'run Registry,
     orders: Arc<Mutex<Receiver<Order>>>,
     stopped: Arc<AtomicBool>,
-    tell: Sender<News>,
+    tell: Sender<Told>,
 }
 
 impl<'run> Worker<'run> {
@@ -233,13 +250,13 @@ impl<'run> Worker<'run> {
             Err(error) => return self.tell(News::Ready(Err(error.into()))),
         };
         self.tell(News::Ready(Ok(())));
-        let mut template = Sandboxes::FIRST;
+        let (mut template, mut shares_output) = (Sandboxes::FIRST, false);
         let mut launched = None;
         let mut taken = None;
         loop {
             let Some((launch, mut attempt)) = launched.take() else {
                 let Some(order) = taken.take().or_else(|| self.next()) else { return };
-                template = order.job.template;
+                (template, shares_output) = (order.job.template, order.job.plan.inherit_stdio);
                 launched = self.launch(&mut slot, order);
                 continue;
             };
@@ -249,13 +266,13 @@ impl<'run> Worker<'run> {
             }
             self.registry.ended(self.number);
             // The next one runs while the figures of this one are read; after a failure there may be no next one. In
-            // another template it would cost this one its init.
-            if attempt.has_exited_well() {
+            // another template it would cost this one its init. What it writes where this one is told of comes after that.
+            if attempt.has_exited_well() && !shares_output {
                 taken = self.try_next();
                 let next = taken.take_if(|order| order.job.template == template);
                 launched = next.and_then(|order| self.launch(&mut slot, order));
             }
-            self.tell(News::Finished(launch, Box::new(attempt.finish())));
+            self.tell_and_wait(News::Finished(launch, Box::new(attempt.finish())), shares_output);
         }
     }
 
@@ -268,7 +285,7 @@ impl<'run> Worker<'run> {
         }
         let launch = Launch { attempt, slot: self.number, at: Instant::now() };
         // Before it has any output of its own, which may go to the same terminal.
-        self.tell(News::Started(launch));
+        self.tell_and_wait(News::Started(launch), plan.inherit_stdio);
         slot_environment::tell(
             &mut plan.workload.environment,
             slot_environment::of_slot(launch.slot, is_test),
@@ -302,7 +319,18 @@ impl<'run> Worker<'run> {
 
     fn tell(&self, news: News) {
         // A supervisor that no longer listens is about to end the run.
-        let _ = self.tell.send(news);
+        let _ = self.tell.send(news.into());
+    }
+
+    /// The same, and with `waits` returns only when the news have been heard.
+    fn tell_and_wait(&self, news: News, waits: bool) {
+        if !waits {
+            return self.tell(news);
+        }
+        let (waiting, heard) = channel();
+        let _ = self.tell.send(Told { news, waiting: Some(waiting) });
+        // Nothing is ever sent: the other end is dropped, with the news or after them.
+        let _ = heard.recv();
     }
 }
 
@@ -391,7 +419,7 @@ mod tests {
                     let record = Box::new(builders::record(Outcome::Failed { code: 101 }));
                     let is_over = stopped.load(Ordering::SeqCst) || cancel.is_thrown();
                     let answer = if is_over { News::NotStarted } else { News::Finished(launch, record) };
-                    tell.send(answer).unwrap();
+                    tell.send(answer.into()).unwrap();
                 }
                 orders
             });

@@ -29,6 +29,7 @@ mod interrupt;
 mod join;
 mod json;
 mod limits;
+mod no_capture;
 mod outcomes;
 mod progress;
 mod project;
