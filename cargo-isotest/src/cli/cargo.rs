@@ -103,6 +103,8 @@ pub(crate) struct ManifestArgs {
     #[arg(long)]
     frozen: bool,
     /// Override a cargo configuration value
+    ///
+    /// Only after `isotest`: cargo passes on none of the options before it.
     #[arg(long, value_name = "KEY=VALUE|PATH")]
     pub(crate) config: Vec<String>,
     /// Unstable (nightly-only) flags of cargo
