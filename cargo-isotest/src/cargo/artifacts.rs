@@ -10,7 +10,7 @@ use crate::error::{Error, HostError};
 use crate::testcase::{BinaryKind, Run, TestBinary};
 use cargo_metadata::camino::Utf8Path;
 use cargo_metadata::{Artifact, BuildScript, Message, Package, PackageId};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fs, io};
@@ -24,6 +24,8 @@ pub(crate) struct Built {
     pub(crate) programs: Vec<PathBuf>,
     /// Outputs of build scripts.
     pub(crate) scripts: Vec<BuildScript>,
+    /// Directories of the local packages that were built, such as path dependencies beside the workspace.
+    pub(crate) local: BTreeSet<PathBuf>,
 }
 
 impl Built {
@@ -31,6 +33,11 @@ impl Built {
     pub(crate) fn from_messages(messages: Vec<Message>) -> Self {
         let mut built = Self::default();
         for message in messages {
+            if let Message::CompilerArtifact(artifact) = &message
+                && artifact.package_id.repr.contains("path+file://")
+            {
+                built.local.extend(artifact.manifest_path.parent().map(PathBuf::from));
+            }
             match message {
                 Message::CompilerArtifact(artifact)
                     if artifact.profile.test && artifact.executable.is_some() =>

@@ -14,6 +14,7 @@ use crate::testcase::TestBinary;
 use crate::threads;
 use cargo_metadata::Message;
 use isotest_core::reaper::Reaped;
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -41,6 +42,8 @@ pub(crate) struct Directories {
     pub(crate) workspace: PathBuf,
     /// Package directories with test binaries, usually below the workspace.
     pub(crate) packages: Vec<PathBuf>,
+    /// Directories of other local packages that were built: path dependencies, of which tests may read files.
+    pub(crate) dependencies: Vec<PathBuf>,
     /// Target directory.
     pub(crate) target: PathBuf,
     /// Build directory for intermediate files; usually the target directory.
@@ -82,6 +85,7 @@ impl Workspace {
         Directories {
             workspace: workspace.clone(),
             packages: Vec::new(),
+            dependencies: Vec::new(),
             target: target.clone().into(),
             build: build.clone().into(),
         }
@@ -131,7 +135,7 @@ impl Workspace {
         let surroundings = Surroundings::new(&project, &built.scripts, &configured, invocation);
         let binaries = artifacts::test_binaries(&built, &project, &surroundings)?;
         Ok(Build {
-            directories: Directories::new(&project, &binaries),
+            directories: Directories::new(&project, &binaries, &built.local),
             untested_documentation: built.untested_documentation(&project, arguments),
             programs: built.programs,
             binaries,
@@ -149,17 +153,25 @@ impl Directories {
         let here = invocation.directory.clone();
         match workspace {
             Some(workspace) => Self { packages: vec![here], ..workspace.directories() },
-            None => Self { workspace: here.clone(), packages: Vec::new(), target: here.clone(), build: here },
+            None => Self {
+                workspace: here.clone(),
+                packages: Vec::new(),
+                dependencies: Vec::new(),
+                target: here.clone(),
+                build: here,
+            },
         }
     }
 
-    fn new(project: &Project, binaries: &[Arc<TestBinary>]) -> Self {
+    fn new(project: &Project, binaries: &[Arc<TestBinary>], local: &BTreeSet<PathBuf>) -> Self {
         let mut packages: Vec<_> = binaries.iter().map(|binary| binary.directory.clone()).collect();
         packages.sort();
         packages.dedup();
+        let dependencies = local.iter().filter(|package| !packages.contains(package)).cloned().collect();
         Self {
             workspace: project.workspace.clone(),
             packages,
+            dependencies,
             target: project.target.clone().into(),
             build: project.build.clone().into(),
         }

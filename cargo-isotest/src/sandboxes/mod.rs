@@ -386,11 +386,14 @@ fn views(settings: &Settings, rooted: &Rooted, invocation: &Invocation) -> Views
     let copied = rooted.directories.iter().map(PathBuf::as_path);
     let copied: Vec<_> = copied.chain(bound(BindAccess::CopyOnWrite)).collect();
     let (temporary, runtime) = (variable("TMPDIR"), variable("XDG_RUNTIME_DIR"));
+    let built = real(rooted.built.iter().map(PathBuf::as_path));
+    // An empty directory in its place would hide the tests; what is written there is thrown away all the same.
+    let holds_tests = |path: &PathBuf| built.iter().any(|built| path.starts_with(built));
     let named = copied.iter().copied().chain(binds.clone()).chain(writable.clone()).chain(keeps.clone());
     Views {
         links: links(named.chain(temporary).chain(runtime)),
         copy_on_write: real(copied.into_iter()),
-        temporary: real(temporary.into_iter()),
+        temporary: real(temporary.into_iter()).into_iter().filter(|path| !holds_tests(path)).collect(),
         runtime: real(runtime.into_iter()).pop(),
         missing_home: rooted.missing_home.clone(),
         read_only: real(binds),

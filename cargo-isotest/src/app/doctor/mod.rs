@@ -53,8 +53,13 @@ pub(crate) fn execute(settings: &Settings, invocation: &Invocation) -> Result<En
 
 fn diagnose(settings: &Settings, invocation: &Invocation) -> Result<Diagnosis, Error> {
     let here = invocation.directory.clone();
-    let directories =
-        Directories { workspace: here.clone(), packages: Vec::new(), target: here.clone(), build: here };
+    let directories = Directories {
+        workspace: here.clone(),
+        packages: Vec::new(),
+        dependencies: Vec::new(),
+        target: here.clone(),
+        build: here,
+    };
     let program = std::env::current_exe().map_err(HostError::System)?;
     let mut settings = settings.clone();
     settings.test.binds.push(Setting::default(Bind { path: program.clone(), access: BindAccess::ReadOnly }));

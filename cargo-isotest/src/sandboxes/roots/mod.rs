@@ -35,6 +35,8 @@ pub(crate) struct Rooted {
     pub(crate) root: Root,
     /// Copy-on-write directories.
     pub(crate) directories: Vec<PathBuf>,
+    /// Directories of what was built, which nothing may cover.
+    pub(crate) built: Vec<PathBuf>,
     /// Home directory, if it does not exist.
     pub(crate) missing_home: Option<PathBuf>,
 }
@@ -171,6 +173,7 @@ pub(crate) fn of_host(directories: &Directories, invocation: &Invocation) -> Roo
     Rooted {
         root: Root::Host,
         directories: project(directories).chain(homes).collect(),
+        built: built(directories),
         missing_home: path(invocation, "HOME").filter(|home| !home.exists()),
     }
 }
@@ -183,6 +186,7 @@ fn tree(kept: &Kept, directories: &Directories, invocation: &Invocation) -> io::
         missing_home: path(invocation, "HOME").filter(|home| !is_there(home)),
         root: Root::Tree(Tree { path: directory, entries, copy_on_write: true }),
         directories: project(directories).collect(),
+        built: built(directories),
     })
 }
 
@@ -240,6 +244,7 @@ fn minimal(
                 directories: vec![binary.directory.clone()],
             }),
             directories: shown.into_iter().collect(),
+            built: Vec::new(),
             missing_home: path(invocation, "HOME"),
         });
     }
@@ -277,7 +282,13 @@ fn closure(binary: &TestBinary, files: &Files) -> Result<Closure, RootError> {
 
 fn project(directories: &Directories) -> impl Iterator<Item = PathBuf> {
     let project = [&directories.workspace, &directories.target, &directories.build];
-    project.into_iter().chain(&directories.packages).cloned()
+    project.into_iter().chain(&directories.packages).chain(&directories.dependencies).cloned()
+}
+
+/// Returns the target directory and the build directory; nothing without a project.
+fn built(directories: &Directories) -> Vec<PathBuf> {
+    let built = [&directories.target, &directories.build];
+    built.into_iter().filter(|built| **built != directories.workspace).cloned().collect()
 }
 
 fn path(invocation: &Invocation, variable: &str) -> Option<PathBuf> {
