@@ -1,6 +1,7 @@
 //! Test binaries and the test cases in them.
 
 use crate::budget::TestBudget;
+use crate::text::sanitize::word;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -147,6 +148,11 @@ impl TestCase {
             whole: false,
             budget: TestBudget::default(),
         }
+    }
+
+    /// Returns the test as it is named in reports: id of the binary, blank, name.
+    pub(crate) fn title(&self) -> String {
+        format!("{} {}", word(&self.binary.id), word(&self.name))
     }
 
     /// Creates a stand-in for `count` tests of a binary that share one process.

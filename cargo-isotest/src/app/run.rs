@@ -5,6 +5,7 @@ use crate::app::list;
 use crate::app::session::Session;
 use crate::cargo::build::Build;
 use crate::cargo::page_cache;
+use crate::cli::{NoTests, Seed};
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::harness::libtest::WholeBinary;
@@ -21,7 +22,9 @@ use crate::schedule::{Finished, Schedule};
 use crate::select::{Selected, SelectionError};
 use crate::settings::{Execution, Said, Setting, Settings, Task};
 use crate::testcase::TestBinary;
-use std::io;
+use crate::text::style;
+use fastrand::Rng;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread;
 
@@ -32,6 +35,9 @@ use std::thread;
 pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error> {
     let session = Session::of_tests(said, invocation)?;
     let Session { build, settings, budgets, .. } = &session;
+    if settings.course.no_run {
+        return Ok(End::Exit(Exit::Ok));
+    }
     session.with(invocation, |sandboxes| {
         session.in_slots(sandboxes, |workers, registry| {
             thread::scope(|scope| {
@@ -41,6 +47,14 @@ pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error>
             })
         })
     })
+}
+
+/// Seeds that are drawn stay short enough to be typed.
+const MAX_DRAWN_SEED: u64 = 999_999;
+
+fn warn(error: &Error) {
+    // A closed standard error is no reason to fail.
+    let _ = writeln!(anstream::stderr(), "{}warning{}: {}", style::WARNING, anstyle::Reset, error.chain());
 }
 
 struct Run<'run> {
@@ -62,12 +76,16 @@ impl Run<'_> {
         let remarks = self.budgets.assign(&mut tests, self.settings.test.limits.limits().memory);
         let selected = self.settings.selection.choose(tests);
         if selected.tests.is_empty() {
-            return Err(SelectionError::NoTests {
+            let error = Error::from(SelectionError::NoTests {
                 filtered: selected.filtered,
                 ignored: selected.ignored,
                 doctests: self.build.untested_documentation.clone(),
+            });
+            match self.settings.course.no_tests.unwrap_or_default() {
+                NoTests::Auto | NoTests::Fail => return Err(error),
+                NoTests::Warn => warn(&error),
+                NoTests::Pass => {}
             }
-            .into());
         }
         if self.settings.task == Task::List {
             let format = self.settings.message_format.value;
@@ -88,7 +106,14 @@ impl Run<'_> {
         let binaries = binaries_of(selected);
         let is_selected = |whole: &&WholeBinary| binaries.iter().any(|binary| binary.id == whole.id);
         let whole: Vec<WholeBinary> = whole.iter().filter(is_selected).cloned().collect();
-        let units = together::units(&selected.tests, self.settings.execution.process);
+        let mut units = together::units(&selected.tests, self.settings.execution.process);
+        let shuffle_seed = self.settings.course.shuffle.map(|seed| match seed {
+            Seed::Number(seed) => seed,
+            Seed::Drawn => fastrand::u64(..=MAX_DRAWN_SEED),
+        });
+        if let Some(seed) = shuffle_seed {
+            Rng::with_seed(seed).shuffle(&mut units);
+        }
         let titles: Vec<_> = units.iter().map(Unit::title).collect();
         self.registry.expect(titles.iter().map(|test| (test.binary.id.as_str(), test.name.as_str())));
         let mut isolation = self.sandboxes.isolation.clone();
@@ -99,6 +124,7 @@ impl Run<'_> {
             binaries: &binaries,
             tests: selected.tests.len(),
             jobs: self.sandboxes.jobs.get(),
+            shuffle_seed,
             doctests_not_run: &self.build.untested_documentation,
             whole_binaries: &whole,
         });
@@ -109,7 +135,7 @@ impl Run<'_> {
         let schedule = Schedule {
             units: &units,
             of_each: &of_each,
-            wish: &self.settings.selection,
+            wish: selected.is_of_harness.then_some(&self.settings.selection),
             execution: &execution,
             sandboxes: self.sandboxes,
         };
@@ -132,6 +158,7 @@ impl Run<'_> {
                 color: self.settings.color.value,
                 verbose: cargo.verbose > 0,
                 no_capture: !self.settings.execution.capture.value,
+                again: self.settings.again.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             },
         )
     }

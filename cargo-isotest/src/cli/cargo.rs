@@ -74,6 +74,9 @@ pub(crate) struct CompilationArgs {
     pub(crate) target: Vec<OsString>,
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
+    /// Build although a package asks for a newer Rust
+    #[arg(long)]
+    ignore_rust_version: bool,
     /// Number of parallel build jobs [default: number of CPUs]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     build_jobs: Option<OsString>,
@@ -185,6 +188,7 @@ impl CompilationArgs {
         line.values("--profile", self.cargo_profile.as_slice());
         line.values("--target", &self.target);
         line.values("--target-dir", self.place.target_dir.as_slice());
+        line.flag("--ignore-rust-version", self.ignore_rust_version);
         line.values("--jobs", self.build_jobs.as_slice());
     }
 }
@@ -255,7 +259,7 @@ mod tests {
             "--package a --package b --workspace --exclude c",
             "--lib --bins --bin a --examples --example b --tests --test c --benches --bench d --all-targets",
             "--features a --features b,c --all-features --no-default-features",
-            "--release --target x --target y --target-dir z",
+            "--release --target x --target y --target-dir z --ignore-rust-version",
             "--manifest-path m/Cargo.toml --locked --offline --frozen --config a.b=1 --config c.toml -Z d",
         ] {
             assert_eq!(handed_on(line), line);

@@ -6,7 +6,7 @@ use super::execution::{CaptureArgs, ExecutionArgs, JobArgs, LeakArgs, ListingArg
 use super::limits::LimitArgs;
 use super::report::{ColorArgs, FileArgs, FormatArgs, OutputArgs, QuietArgs};
 use super::sandbox::{PolicyArgs, SandboxArgs, UpdateArgs, ViewArgs};
-use super::selection::{NameArgs, SelectionArgs};
+use super::selection::{CourseArgs, NameArgs, SelectionArgs};
 use clap::Args;
 
 /// All flags, in the order of the help page. A run takes all of them; flags that a subcommand does not take are absent.
@@ -16,6 +16,8 @@ pub(crate) struct Flags {
     pub(crate) selection: SelectionArgs,
     #[command(flatten)]
     pub(crate) execution: ExecutionArgs,
+    #[command(flatten)]
+    pub(crate) course: CourseArgs,
     #[command(flatten)]
     pub(crate) sandbox: SandboxArgs,
     #[command(flatten)]

@@ -1,5 +1,6 @@
 //! The command line as typed. [`crate::settings`] derives what holds.
 
+mod again;
 mod cargo;
 mod config;
 mod exec;
@@ -27,7 +28,7 @@ pub(crate) use ps::PsArgs;
 pub(crate) use report::{FileFormat, MessageFormat, ReportArgs, ReportFile};
 pub(crate) use root::{RootKind, RootPath, RootWord};
 pub(crate) use sandbox::{Network, PolicyArgs, SandboxArgs};
-pub(crate) use selection::{RunIgnored, SelectionArgs, Words};
+pub(crate) use selection::{CourseArgs, NoTests, RunIgnored, Seed, SelectionArgs, Words};
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -107,6 +108,8 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
     /// Flags; flags that the subcommand does not take are absent.
     pub(crate) flags: Flags,
+    /// Arguments that do not select tests, as typed.
+    pub(crate) again: Vec<OsString>,
 }
 
 /// Subcommand and its own arguments.
@@ -146,8 +149,9 @@ impl Cli {
         let definition = definition(capabilities);
         let arguments = place::subcommand_first(&definition, arguments);
         let matches = definition.clone().try_get_matches_from(&arguments);
+        let again = again::without_selection(&definition, &arguments);
         let typed = matches.map_err(|error| place::refusal(definition, &arguments, error))?;
-        Typed::from_arg_matches(&typed).map(Self::from)
+        Typed::from_arg_matches(&typed).map(|typed| Self { again, ..Self::from(typed) })
     }
 }
 
@@ -164,7 +168,7 @@ impl From<Typed> for Cli {
             Some(Verb::Ps(typed)) => (Command::Ps(typed.own), typed.flags.into()),
             Some(Verb::Doctor(flags)) => (Command::Doctor, flags.into()),
         };
-        Self { command, flags }
+        Self { command, flags, again: Vec::new() }
     }
 }
 

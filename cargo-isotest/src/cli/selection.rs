@@ -1,12 +1,14 @@
 //! Arguments that select tests.
 
+use crate::values::Partition;
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
+use std::str::FromStr;
 
 /// Positional arguments: name filters, and arguments of the test harness.
 #[derive(Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct Words {
-    /// Run only tests whose names contain one of these texts
+    /// Run only tests whose names contain one of these texts, or those of a binary, or one, named as in the report
     #[arg(value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
     /// Arguments of the test harness: name filters, --skip, --exact, --ignored, --include-ignored, --nocapture and
@@ -33,6 +35,9 @@ pub(crate) struct SelectionArgs {
     /// Run tests marked `#[ignore]`
     #[arg(long, value_name = "WHICH", value_enum)]
     pub(crate) run_ignored: Option<RunIgnored>,
+    /// Run one part of the selected tests: `slice:M/N` deals them out in turn, `hash:M/N` by their names
+    #[arg(long, value_name = "PART")]
+    pub(crate) partition: Option<Partition>,
 }
 
 /// Flags that select tests by name.
@@ -66,4 +71,58 @@ pub(crate) enum RunIgnored {
     Only,
     /// Run ignored tests too
     All,
+}
+
+/// Flags about the run as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Execution")]
+pub(crate) struct CourseArgs {
+    /// Build the tests, but run none
+    #[arg(long)]
+    pub(crate) no_run: bool,
+    /// Start tests in random order; the report prints the seed, which repeats it
+    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = DRAWN)]
+    pub(crate) shuffle: Option<Seed>,
+    /// What to do if no test is selected [default: auto]
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub(crate) no_tests: Option<NoTests>,
+}
+
+/// Value of `--shuffle` for a seed that is drawn.
+const DRAWN: &str = "random";
+
+/// Seed of a random order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seed {
+    /// Drawn for this run.
+    Drawn,
+    /// This number.
+    Number(u64),
+}
+
+impl FromStr for Seed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = || text.parse().map(Self::Number);
+        if text == DRAWN {
+            Ok(Self::Drawn)
+        } else {
+            number().map_err(|_| "a seed is a whole number".to_owned())
+        }
+    }
+}
+
+/// Value of `--no-tests`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NoTests {
+    /// Fail
+    #[default]
+    Auto,
+    /// End with exit code 0
+    Pass,
+    /// End with exit code 0 after a warning
+    Warn,
+    /// End with exit code 4
+    Fail,
 }

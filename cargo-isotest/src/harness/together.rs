@@ -57,23 +57,23 @@ pub(crate) fn units(tests: &[TestCase], process: Process) -> Vec<Unit<'_>> {
     }
 }
 
-/// The arguments that make the harness execute what was selected: the words of the selection as far as they are the
-/// harness's own, for names could be too many, and otherwise the names.
+/// The arguments that make the harness execute what was selected: the words of the selection if they are the harness's own,
+/// for names could be too many, and otherwise the names.
 pub(crate) fn arguments(
     unit: Unit<'_>,
-    wish: &Selection,
+    wish: Option<&Selection>,
     threads: Option<NonZeroUsize>,
     captured: bool,
 ) -> Vec<OsString> {
-    if !wish.is_of_harness() {
+    let Some(wish) = wish else {
         let names = Selection {
             filters: unit.tests().iter().map(|test| test.name.clone()).collect(),
             exact: true,
             ignored: RunIgnored::All,
             ..Selection::default()
         };
-        return arguments(unit, &names, threads, captured);
-    }
+        return arguments(unit, Some(&names), threads, captured);
+    };
     let mut arguments: Vec<String> = Vec::new();
     match wish.ignored {
         RunIgnored::Default => {}
@@ -206,7 +206,6 @@ fn heading<'a>(line: &str, names: &HashSet<&'a str>) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::select::filterset::Filterset;
     use crate::testing::builders;
     use isotest_core::outcome::Ending;
 
@@ -306,11 +305,11 @@ mod tests {
     #[test]
     fn the_harness_is_asked_by_the_words_of_the_selection() {
         let tests = tests(true);
-        let of = |wish: &Selection, threads, captured| {
+        let of = |wish: Option<&Selection>, threads, captured| {
             let words = arguments(Unit(&tests), wish, threads, captured);
             words.into_iter().map(|word| word.into_string().unwrap()).collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(of(&Selection::default(), None, true), "");
+        assert_eq!(of(Some(&Selection::default()), None, true), "");
         let wish = Selection {
             filters: vec!["a".into(), "b".into()],
             skips: vec!["-c".into()],
@@ -319,14 +318,12 @@ mod tests {
             ..Selection::default()
         };
         assert_eq!(
-            of(&wish, NonZeroUsize::new(2), false),
+            of(Some(&wish), NonZeroUsize::new(2), false),
             "--ignored --exact --skip=-c --test-threads=2 --nocapture a b"
         );
         let wish = Selection { filters: vec!["-a".into()], ignored: RunIgnored::All, ..Selection::default() };
-        assert_eq!(of(&wish, None, true), "--include-ignored -- -a");
-        let filtersets = vec![Filterset::parse("test(a) or test(b)").unwrap()];
-        let wish = Selection { filtersets, filters: vec!["a".into()], ..Selection::default() };
-        assert_eq!(of(&wish, None, true), "--include-ignored --exact a m::b c");
+        assert_eq!(of(Some(&wish), None, true), "--include-ignored -- -a");
+        assert_eq!(of(None, None, true), "--include-ignored --exact a m::b c");
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl Reporters {
         for (format, target) in outlets(settings.format) {
             let writer = target.open()?;
             let reporter: Box<dyn Reporter> = match format {
-                MessageFormat::Human => Box::new(human(settings, target, writer)),
+                MessageFormat::Human => Box::new(human(&settings, target, writer)),
                 MessageFormat::Json => Box::new(Json::new(writer)),
             };
             reporters.outlets.push(Outlet { reporter, target: target.clone() });
@@ -118,7 +118,7 @@ impl Reporter for Reporters {
 }
 
 /// What the user wants of the reports.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ReportSettings {
     /// What standard output carries.
     pub(crate) format: MessageFormat,
@@ -128,6 +128,8 @@ pub(crate) struct ReportSettings {
     pub(crate) verbose: bool,
     /// Tests write straight to the terminal.
     pub(crate) no_capture: bool,
+    /// The arguments with which a failed test is executed again, beside its name.
+    pub(crate) again: Vec<String>,
 }
 
 /// What is reported, and where, if standard output is to carry this format. People always have their report.
@@ -140,11 +142,11 @@ const fn outlets(on_stdout: MessageFormat) -> &'static [(MessageFormat, Target)]
     }
 }
 
-fn human(settings: ReportSettings, target: &Target, writer: Box<dyn Write + Send>) -> Human {
-    let ReportSettings { color, verbose, no_capture, .. } = settings;
+fn human(settings: &ReportSettings, target: &Target, writer: Box<dyn Write + Send>) -> Human {
+    let ReportSettings { color, verbose, no_capture, again, .. } = settings.clone();
     let bar = target.terminal().filter(|_| allows_bar(no_capture)).map(Bar::on);
     let screen = Screen::new(writer, target.is_colored(color), bar);
-    Human::new(screen, HumanSettings { verbose, no_capture })
+    Human::new(screen, HumanSettings { verbose, no_capture, again })
 }
 
 fn allows_bar(no_capture: bool) -> bool {
@@ -164,7 +166,7 @@ mod tests {
 
     /// A reporter for people that writes to this.
     fn outlet(target: Target, writer: Box<dyn Write + Send>) -> Outlet {
-        Outlet { reporter: Box::new(human(ReportSettings::default(), &target, writer)), target }
+        Outlet { reporter: Box::new(human(&ReportSettings::default(), &target, writer)), target }
     }
 
     /// A device that is always full.

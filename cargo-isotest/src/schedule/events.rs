@@ -23,6 +23,8 @@ pub(crate) enum Event<'a> {
         tests: usize,
         /// How many at once.
         jobs: usize,
+        /// The number that gave the tests their random order, if they have one.
+        shuffle_seed: Option<u64>,
         /// The packages whose doctests are not run.
         doctests_not_run: &'a [String],
         /// The binaries that do not speak the harness protocol and run whole.

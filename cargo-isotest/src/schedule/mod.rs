@@ -45,8 +45,8 @@ pub(crate) struct Schedule<'run> {
     pub(crate) units: &'run [Unit<'run>],
     /// What holds for each of them in particular.
     pub(crate) of_each: &'run [&'run TestSettings],
-    /// By what they were selected.
-    pub(crate) wish: &'run select::Selection,
+    /// By what they were selected, if the harness can be told so.
+    pub(crate) wish: Option<&'run select::Selection>,
     /// How.
     pub(crate) execution: &'run Execution,
     /// In what.
@@ -135,7 +135,7 @@ fn plan_of(
     nth: Nth,
     execution: &Execution,
     settings: &TestSettings,
-    wish: &select::Selection,
+    wish: Option<&select::Selection>,
 ) -> SandboxPlan {
     let title = unit.title();
     let plan = plan(&title, nth, execution, settings);

@@ -10,7 +10,7 @@ pub(crate) enum SelectionError {
     /// No test is selected.
     #[error("no tests to run: {}", left_out(*.filtered, *.ignored, .doctests))]
     NoTests {
-        /// Number of tests excluded by name.
+        /// Number of tests excluded by name, expression or partition.
         filtered: usize,
         /// Number of tests excluded as ignored.
         ignored: usize,
@@ -39,8 +39,8 @@ impl Failure for SelectionError {
         let hint = match self {
             Self::NoTests { ignored: 1.., .. } => "`--run-ignored all` runs ignored tests too",
             Self::NoTests { filtered: 1.., .. } => {
-                "`cargo isotest list` names the tests; filters look at a test's name, and `--lib`, `--bin` and `--test` \
-                 choose the test binary before it"
+                "`cargo isotest list` names the tests; a filter is a part of a test's name, the id of a binary, or a whole line \
+                 of that list"
             }
             Self::NoTests { doctests, .. } if !doctests.is_empty() => {
                 "`cargo test --doc` runs doctests, without a sandbox"

@@ -1,4 +1,4 @@
-//! Selection of tests by name, by expression and by `#[ignore]`.
+//! Selection of tests by name, by expression, by `#[ignore]`, and of a part of them.
 
 pub(crate) mod filterset;
 
@@ -8,7 +8,9 @@ pub(crate) use error::SelectionError;
 
 use crate::cli::RunIgnored;
 use crate::testcase::TestCase;
+use crate::values::{Partition, PartitionBy};
 use filterset::{Filterset, TestQuery};
+use twox_hash::XxHash64;
 
 /// Selection criteria.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub(crate) struct Selection {
     pub(crate) exact: bool,
     /// Selection of ignored tests.
     pub(crate) ignored: RunIgnored,
+    /// Part of the tests that all other criteria select; all without one.
+    pub(crate) partition: Option<Partition>,
 }
 
 /// Selected tests, in the order of the listing, and counts of the rest.
@@ -30,10 +34,12 @@ pub(crate) struct Selection {
 pub(crate) struct Selected {
     /// Selected tests.
     pub(crate) tests: Vec<TestCase>,
-    /// Number of tests excluded by name, or as not ignored with `--run-ignored only`.
+    /// Number of tests excluded by name, expression or partition, or as not ignored with `--run-ignored only`.
     pub(crate) filtered: usize,
     /// Number of tests excluded as ignored, whose names match.
     pub(crate) ignored: usize,
+    /// Whether the standard test harness would select the same tests by the same criteria.
+    pub(crate) is_of_harness: bool,
 }
 
 enum Choice {
@@ -42,28 +48,60 @@ enum Choice {
     Ignored,
 }
 
-impl Selection {
-    /// Returns whether the standard test harness understands all criteria.
-    pub(crate) const fn is_of_harness(&self) -> bool {
-        self.filtersets.is_empty()
-    }
+/// Filter or skip, and what it is compared with: a text that no test has in its name may be that of a binary or of one test,
+/// as reports print them.
+#[derive(Debug, Clone, Copy)]
+enum Word<'a> {
+    Name(&'a str),
+    BinaryId(&'a str),
+    Title(&'a str),
+}
 
+impl Selection {
     /// Splits tests into selected, filtered out and ignored.
     pub(crate) fn choose(&self, tests: impl IntoIterator<Item = TestCase>) -> Selected {
-        let mut selected = Selected::default();
-        for test in tests {
-            match self.choice(&test) {
-                Choice::Taken => selected.tests.push(test),
-                Choice::Filtered => selected.filtered += 1,
+        let tests: Vec<_> = tests.into_iter().collect();
+        let (filters, skips) = (self.meant(&self.filters, &tests), self.meant(&self.skips, &tests));
+        let is_name = |word: &Word<'_>| matches!(word, Word::Name(_));
+        let is_of_harness = self.filtersets.is_empty()
+            && self.partition.is_none()
+            && filters.iter().chain(&skips).all(is_name);
+        let choices: Vec<_> = tests.iter().map(|test| self.choice(test, &filters, &skips)).collect();
+        let mut selected = Selected { is_of_harness, ..Selected::default() };
+        let mut deal = self.partition.map(Deal::new);
+        for (test, choice) in tests.into_iter().zip(choices) {
+            match choice {
+                Choice::Taken if deal.as_mut().is_none_or(|deal| deal.takes(&test)) => {
+                    selected.tests.push(test)
+                }
+                Choice::Taken | Choice::Filtered => selected.filtered += 1,
                 Choice::Ignored => selected.ignored += 1,
             }
         }
         selected
     }
 
-    fn choice(&self, test: &TestCase) -> Choice {
-        let wanted = self.filters.is_empty() || self.any_fits(&self.filters, &test.name);
-        if !wanted || self.any_fits(&self.skips, &test.name) {
+    fn meant<'a>(&self, words: &'a [String], tests: &[TestCase]) -> Vec<Word<'a>> {
+        let meant = |word: &'a String| {
+            let mut readings = [Word::Name(word), Word::BinaryId(word), Word::Title(word)].into_iter();
+            let found = readings.find(|word| tests.iter().any(|test| self.fits(*word, test)));
+            found.unwrap_or(Word::Name(word))
+        };
+        words.iter().map(meant).collect()
+    }
+
+    fn fits(&self, word: Word<'_>, test: &TestCase) -> bool {
+        match word {
+            Word::Name(name) if self.exact => test.name == name,
+            Word::Name(part) => test.name.contains(part),
+            Word::BinaryId(id) => test.binary.id == id,
+            Word::Title(title) => test.title() == title,
+        }
+    }
+
+    fn choice(&self, test: &TestCase, filters: &[Word<'_>], skips: &[Word<'_>]) -> Choice {
+        let any_fits = |words: &[Word<'_>]| words.iter().any(|word| self.fits(*word, test));
+        if !(filters.is_empty() || any_fits(filters)) || any_fits(skips) {
             return Choice::Filtered;
         }
         let query = TestQuery::from(test);
@@ -76,9 +114,36 @@ impl Selection {
             (RunIgnored::Only, false) => Choice::Filtered,
         }
     }
+}
 
-    fn any_fits(&self, filters: &[String], name: &str) -> bool {
-        filters.iter().any(|filter| if self.exact { name == filter } else { name.contains(filter.as_str()) })
+/// Tests dealt out to the parts. Ignored tests are dealt out on their own, so that others are in the same part with them and
+/// without.
+struct Deal {
+    partition: Partition,
+    /// How many tests were dealt out by turns, ignored ones second, and of which binary the last one was.
+    turns: [(u64, Option<String>); 2],
+}
+
+impl Deal {
+    const fn new(partition: Partition) -> Self {
+        Self { partition, turns: [(0, None), (0, None)] }
+    }
+
+    fn takes(&mut self, test: &TestCase) -> bool {
+        let Partition { by, part, parts } = self.partition;
+        let number = match by {
+            PartitionBy::Hash => XxHash64::oneshot(0, test.name.as_bytes()),
+            PartitionBy::Slice | PartitionBy::Count => {
+                let (turn, last) = &mut self.turns[usize::from(test.ignored)];
+                if by == PartitionBy::Count && last.as_ref() != Some(&test.binary.id) {
+                    *turn = 0;
+                    *last = Some(test.binary.id.clone());
+                }
+                *turn += 1;
+                *turn - 1
+            }
+        };
+        number % parts == part - 1
     }
 }
 
@@ -143,5 +208,59 @@ mod tests {
             0,
             0,
         );
+    }
+
+    fn of_two_binaries() -> Vec<TestCase> {
+        let named = |id: &str, names: &[&str]| {
+            let binary = Arc::new(TestBinary { id: id.to_owned(), ..TestBinary::default() });
+            names.iter().map(|name| TestCase::named(&binary, name.as_ref())).collect::<Vec<_>>()
+        };
+        [named("tour", &["a", "b", "parser::c"]), named("tour::parser", &["a", "d"])].concat()
+    }
+
+    fn titles(selection: &Selection) -> Vec<String> {
+        selection.choose(of_two_binaries()).tests.iter().map(TestCase::title).collect()
+    }
+
+    fn by_words(filters: &[&str], skips: &[&str]) -> Vec<String> {
+        titles(&Selection { filters: words(filters), skips: words(skips), ..Selection::default() })
+    }
+
+    #[test]
+    fn what_is_in_no_name_may_be_a_binary_or_a_title() {
+        assert_eq!(by_words(&["tour::parser"], &[]), ["tour::parser a", "tour::parser d"]);
+        assert_eq!(by_words(&["tour::parser a"], &[]), ["tour::parser a"]);
+        assert_eq!(by_words(&["tour a", "d"], &[]), ["tour a", "tour::parser d"]);
+        assert_eq!(by_words(&["tour"], &["tour b"]), ["tour a", "tour parser::c"]);
+        assert_eq!(by_words(&[], &["tour::parser"]), ["tour a", "tour b", "tour parser::c"]);
+        // As with any other test runner.
+        assert_eq!(by_words(&["parser"], &[]), ["tour parser::c"]);
+        assert!(by_words(&["tour::pars"], &[]).is_empty());
+        let exact = Selection { filters: words(&["tour::parser a"]), exact: true, ..Selection::default() };
+        assert_eq!(titles(&exact), ["tour::parser a"]);
+        let is_of_harness = |filter: &str| {
+            let selection = Selection { filters: words(&[filter]), ..Selection::default() };
+            selection.choose(of_two_binaries()).is_of_harness
+        };
+        assert!(is_of_harness("a") && is_of_harness("zzz") && !is_of_harness("tour::parser"));
+    }
+
+    #[test]
+    fn each_test_is_in_one_part_of_all() {
+        let part = |text: &str| {
+            titles(&Selection { partition: Some(text.parse().unwrap()), ..Selection::default() })
+        };
+        assert_eq!(part("slice:1/2"), ["tour a", "tour parser::c", "tour::parser d"]);
+        assert_eq!(part("slice:2/2"), ["tour b", "tour::parser a"]);
+        assert_eq!(part("count:1/2"), ["tour a", "tour parser::c", "tour::parser a"]);
+        let [first, second] = ["hash:1/2", "hash:2/2"].map(part);
+        assert_eq!(first.len() + second.len(), 5);
+        assert_eq!(first.contains(&"tour a".to_owned()), first.contains(&"tour::parser a".to_owned()));
+        let selection = Selection {
+            partition: "slice:1/2".parse().ok(),
+            ignored: RunIgnored::All,
+            ..Selection::default()
+        };
+        check(&selection, &["m::b", "m::ab"], 2, 0);
     }
 }

@@ -5,7 +5,7 @@ use super::setting::Setting;
 use super::test::TestLayer;
 use crate::cli::{Budgets, MessageFormat, ReportFile, RootWord, RunIgnored};
 use crate::select::filterset::Filterset;
-use crate::values::MaxFail;
+use crate::values::{MaxFail, Partition};
 use anstream::ColorChoice;
 use isotest_core::policy::{Capability, Level};
 use std::num::NonZeroUsize;
@@ -19,6 +19,7 @@ pub(super) struct Layer {
     pub(super) filtersets: Vec<Filterset>,
     pub(super) exact: Option<Setting<bool>>,
     pub(super) ignored: Option<Setting<RunIgnored>>,
+    pub(super) partition: Option<Setting<Partition>>,
     /// A number that is none is an error only if no higher layer has one.
     pub(super) jobs: Option<Result<Setting<NonZeroUsize>, SettingsError>>,
     pub(super) max_fail: Option<Setting<MaxFail>>,
@@ -56,6 +57,7 @@ impl Layer {
             filtersets: [self.filtersets, lower.filtersets].concat(),
             exact: self.exact.or(lower.exact),
             ignored: self.ignored.or(lower.ignored),
+            partition: self.partition.or(lower.partition),
             jobs: self.jobs.or(lower.jobs),
             max_fail: self.max_fail.or(lower.max_fail),
             global_timeout: self.global_timeout.or(lower.global_timeout),

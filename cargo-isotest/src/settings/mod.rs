@@ -20,7 +20,7 @@ pub(crate) use setting::{Origin, Setting};
 pub(crate) use test::TestSettings;
 
 use crate::cli::{
-    Budgets, CargoArgs, Cli, ClosureArgs, Command as Typed, ExecArgs, ExplainArgs, LibtestWords,
+    Budgets, CargoArgs, Cli, ClosureArgs, Command as Typed, CourseArgs, ExecArgs, ExplainArgs, LibtestWords,
     MessageFormat, Network, PsArgs, ReportArgs, ReportFile, RootWord, RunIgnored, ShellArgs, Words,
 };
 use crate::invocation::Invocation;
@@ -60,12 +60,16 @@ pub(crate) struct Settings {
     pub(crate) test: TestSettings,
     /// What budgets of tests do.
     pub(crate) budgets: Setting<Budgets>,
+    /// How the run goes as a whole.
+    pub(crate) course: CourseArgs,
     /// The format of standard output.
     pub(crate) message_format: Setting<MessageFormat>,
     /// The files that results are written to besides.
     pub(crate) reports: Vec<Setting<ReportFile>>,
     /// Whether to use colour; undecided, the streams are asked.
     pub(crate) color: Setting<ColorChoice>,
+    /// The arguments that do not select tests, as typed.
+    pub(crate) again: Vec<OsString>,
 }
 
 /// What is to be done.
@@ -180,6 +184,8 @@ pub(crate) struct Said {
     pub(crate) color: Setting<ColorChoice>,
     profile: Option<Setting<String>>,
     config_file: Option<Setting<PathBuf>>,
+    course: CourseArgs,
+    again: Vec<OsString>,
     layer: Layer,
 }
 
@@ -187,7 +193,8 @@ impl Said {
     /// What this command line and this caller say.
     pub(crate) fn read(cli: Cli, invocation: &Invocation) -> Result<Self, SettingsError> {
         let (task, Words { filters, of_harness }) = Task::from_typed(cli.command, invocation);
-        let cargo = cli.flags.cargo.clone();
+        let (cargo, course) = (cli.flags.cargo.clone(), cli.flags.course.clone());
+        let again = cli.again;
         let typed = &cli.flags.config;
         let (profile, config_file) = (typed::profile(typed), typed::config_file(typed, invocation));
         let profile = profile.or_else(|| environment::profile(invocation));
@@ -197,7 +204,7 @@ impl Said {
         typed::without_contradiction(&flags, &harness)?;
         let layer = Layer::merged([flags, harness, environment::layer(invocation)?]);
         let color = or(layer.color, ColorChoice::Auto);
-        Ok(Self { task, cargo, color, profile, config_file, layer })
+        Ok(Self { task, cargo, color, course, again, profile, config_file, layer })
     }
 
     /// What holds in a project, or outside of one: what is said here, and below it what the configuration file says.
@@ -219,7 +226,8 @@ impl Said {
             // Several at one terminal could not be told apart.
             lower.jobs = None;
         }
-        Settings::merged(self.task, self.cargo, [self.layer, lower])
+        let settings = Settings::merged(self.task, self.cargo, [self.layer, lower])?;
+        Ok(Settings { course: self.course, again: self.again, ..settings })
     }
 
     /// What holds where no project counts.
@@ -227,7 +235,8 @@ impl Said {
     /// # Errors
     /// When that makes no sense.
     pub(crate) fn settings(self) -> Result<Settings, SettingsError> {
-        Settings::merged(self.task, self.cargo, [self.layer])
+        let settings = Settings::merged(self.task, self.cargo, [self.layer])?;
+        Ok(Settings { course: self.course, again: self.again, ..settings })
     }
 }
 
@@ -248,6 +257,7 @@ impl Settings {
             filtersets: take(&mut layer.filtersets),
             exact: or(layer.exact, false).value,
             ignored: or(layer.ignored, RunIgnored::default()).value,
+            partition: layer.partition.map(|partition| partition.value),
         };
         let mut test = TestSettings::from_layer(take(&mut layer.test))?;
         let sandbox = SandboxSettings { update, ..SandboxSettings::from_layer(&mut layer, &test)? };
@@ -262,6 +272,8 @@ impl Settings {
             sandbox,
             test,
             budgets: or(layer.budgets, Budgets::default()),
+            course: CourseArgs::default(),
+            again: Vec::new(),
             message_format: or(layer.message_format, MessageFormat::default()),
             reports: layer.reports,
             color: or(layer.color, ColorChoice::Auto),

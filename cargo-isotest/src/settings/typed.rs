@@ -25,7 +25,7 @@ pub(super) fn flags(
     invocation: &Invocation,
 ) -> Result<Layer, SettingsError> {
     let Flags { selection, execution, sandbox, updates, limits, policy, format, files, cargo, .. } = flags;
-    let SelectionArgs { names, filtersets, run_ignored } = selection;
+    let SelectionArgs { names, filtersets, run_ignored, partition } = selection;
     let filtersets = filtersets.expressions.iter().map(|text| Filterset::parse(text));
     let color = cargo.output.color.color.map(|color| match color {
         clap::ColorChoice::Auto => ColorChoice::Auto,
@@ -37,6 +37,7 @@ pub(super) fn flags(
         skips: names.skip,
         filtersets: filtersets.collect::<Result<_, _>>()?,
         exact: given("--exact", names.exact),
+        partition: partition.map(|partition| Setting::flag("--partition", partition)),
         ignored: run_ignored.map(|which| Setting::flag("--run-ignored", which)),
         discard_updates: given("--discard-updates", updates.discard_updates),
         test: TestLayer { limits: LimitSettings::typed(limits)?, ..TestLayer::default() },

@@ -62,7 +62,7 @@ fn a_name_that_no_test_has() {
     let ended = isotest(&Project::fixture("passing")).arguments(["no_such_test"]).run().with_code(4);
     assert!(ended.stderr.contains("no tests to run: 2 filtered out"), "{}", ended.stderr);
     assert!(ended.stderr.contains("hint: `cargo isotest list` names the tests; "), "{}", ended.stderr);
-    assert!(ended.stderr.contains(" `--test` choose the test binary "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the id of a binary, or a whole line"), "{}", ended.stderr);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Which tests are executed, and how many at once.
 
-use crate::call::{Lines, isotest};
+use crate::call::{Lines, bare, isotest};
 use crate::project::Project;
 
 fn names(lines: &Lines) -> Vec<&str> {
@@ -49,6 +49,108 @@ fn names_in_expressions_are_those_of_the_project() {
         assert!(ended.stderr.contains(says) && ended.stderr.contains("hint:"), "{}", ended.stderr);
         assert!(!ended.stderr.contains("Finished"), "nothing is built: {}", ended.stderr);
     }
+}
+
+#[test]
+fn tests_are_selected_as_the_report_prints_them() {
+    selects(&["tour::parser rejects_nul"], &["rejects_nul"]);
+    selects(
+        &["tour::network", "tour tests::aligns_columns", "--skip", "tour::network"],
+        &["tests::aligns_columns"],
+    );
+    let ended = isotest(&Project::fixture("bad_days"))
+        .arguments(["-j1", "--test", "panics", "--skip=zzz", "-E", "not test(zzz)", "--", "--exact"])
+        .run()
+        .with_code(100);
+    let repeat =
+        ended.stdout.lines().find_map(|line| line.trim_start().strip_prefix("Repeat cargo isotest "));
+    let words = shlex::split(repeat.unwrap_or_else(|| panic!("{}", ended.stdout))).unwrap();
+    assert_eq!(words[words.len() - 4..], ["-j1", "--test", "panics", "bad_days::panics panics"]);
+    let (ended, lines) = bare().arguments(words).lines();
+    assert_eq!((ended.status.code(), names(&lines)), (Some(100), vec!["panics"]));
+}
+
+#[test]
+fn parts_of_the_tests_are_together_all_of_them() {
+    let part = |part: &str| {
+        let ended = isotest(&Project::fixture("tour")).arguments(["list", "--partition", part]).run();
+        ended.with_code(0).stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let all = part("slice:1/1");
+    for by in ["slice", "hash", "count"] {
+        let parts = [1, 2, 3].map(|number| part(&format!("{by}:{number}/3")));
+        let mut joined = parts.concat();
+        joined.sort_unstable();
+        let mut sorted = all.clone();
+        sorted.sort_unstable();
+        assert_eq!(joined, sorted, "{by}");
+        let sizes = parts.map(|part| part.len());
+        assert!(by != "slice" || sizes.iter().max() <= sizes.iter().min().map(|least| least + 1).as_ref());
+    }
+}
+
+#[test]
+fn a_random_order_is_repeated_by_its_number() {
+    let order = |flag: &str| {
+        let arguments = ["-j1", "--test", "parser", "--lib", flag];
+        let (_, lines) = isotest(&Project::fixture("tour")).arguments(arguments).lines();
+        let names = lines.attempts.iter().map(|attempt| attempt["name"].as_str().unwrap().to_owned());
+        (lines.started["shuffle_seed"].as_u64().unwrap(), names.collect::<Vec<_>>())
+    };
+    let (seed, drawn) = order("--shuffle");
+    assert_eq!(order(&format!("--shuffle={seed}")), (seed, drawn.clone()));
+    let orders = [1, 2, 3].map(|seed| order(&format!("--shuffle={seed}")).1);
+    assert!(orders.iter().any(|order| *order != orders[0]), "{orders:?}");
+    for mut order in orders {
+        let mut drawn = drawn.clone();
+        drawn.sort_unstable();
+        order.sort_unstable();
+        assert_eq!(order, drawn);
+    }
+    let ended =
+        isotest(&Project::fixture("tour")).arguments(["--shuffle=5", "rejects_nul"]).run().with_code(100);
+    assert!(ended.stdout.contains("`--shuffle=5` repeats it"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_run_without_tests_ends_as_it_is_told_to() {
+    let run =
+        |flags: &[&str]| isotest(&Project::fixture("passing")).arguments(flags).arguments(["zzz"]).run();
+    for flags in [&[][..], &["--no-tests=auto"], &["--no-tests", "fail"]] {
+        assert!(run(flags).with_code(4).stderr.contains("error: no test to execute"), "{flags:?}");
+    }
+    let warned = run(&["--no-tests=warn"]).with_code(0);
+    assert!(
+        warned.stderr.contains("warning: no test to execute") && warned.stdout.contains("0 run: 0 passed")
+    );
+    let passed = run(&["--no-tests=pass"]).with_code(0);
+    assert!(
+        !passed.stderr.contains("no test to execute") && passed.stdout.contains("0 run: 0 passed"),
+        "{passed:#?}"
+    );
+}
+
+#[test]
+fn tests_can_be_built_without_being_executed() {
+    let place = tempfile::tempdir().unwrap();
+    let ended = isotest(&Project::copied("passing", place.path())).arguments(["--no-run"]).run().with_code(0);
+    assert_eq!(ended.stdout, "");
+    assert!(ended.stderr.contains("Finished"), "{}", ended.stderr);
+    isotest(&Project::copied("does_not_build", place.path())).arguments(["--no-run"]).run().with_code(101);
+}
+
+#[test]
+fn a_newer_rust_can_be_ignored() {
+    let place = tempfile::tempdir().unwrap();
+    let manifest =
+        "[package]\nname = \"newer\"\nversion = \"0.1.0\"\nedition = \"2024\"\nrust-version = \"1.999\"\n";
+    let project = Project::written(
+        place.path(),
+        &[("Cargo.toml", manifest), ("src/lib.rs", "#[test]\nfn passes() {}\n")],
+    );
+    let ended = isotest(&project).run().with_code(101);
+    assert!(ended.stderr.contains("1.999"), "{}", ended.stderr);
+    isotest(&project).arguments(["--ignore-rust-version"]).run().with_code(0);
 }
 
 #[test]

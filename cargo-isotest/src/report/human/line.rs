@@ -35,7 +35,7 @@ pub(super) struct Attempt<'a> {
 
 /// A test's binary and name.
 pub(crate) fn title(test: &TestCase) -> String {
-    format!("{} {}", word(&test.binary.id), word(&test.name))
+    test.title()
 }
 
 impl Attempt<'_> {

@@ -16,7 +16,8 @@ pub(crate) use waits::Words;
 
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::queue::Nth;
-use crate::testcase::TestBinary;
+use crate::testcase::{TestBinary, TestCase};
+use crate::text::sanitize::word;
 use crate::text::style::{NOTE, WARN, headed};
 use crate::text::units::plural;
 use crate::verdict::Kind;
@@ -32,12 +33,14 @@ use std::time::Instant;
 const WIDEST_ID: usize = 40;
 
 /// How much to say.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct HumanSettings {
     /// Say which changed files were thrown away.
     pub(super) verbose: bool,
     /// Tests write straight to the terminal: announce each, so that its output has a heading.
     pub(super) no_capture: bool,
+    /// The arguments with which a failed test is executed again, beside its name.
+    pub(super) again: Vec<String>,
 }
 
 /// Writes one line for each attempt, and more for those that did not pass.
@@ -112,11 +115,22 @@ impl Human {
             return line + &details;
         }
         self.bad_lines.push((title(attempt.test), line.clone()));
-        line + &details + &attempt.output()
+        let again = if is_last { self.again(attempt.test) } else { String::new() };
+        line + &details + &attempt.output() + &again
+    }
+
+    /// Returns the line with the command that executes just this test.
+    fn again(&self, test: &TestCase) -> String {
+        let ignored = test.ignored.then_some(["--run-ignored", "all"]).into_iter().flatten();
+        let title = test.title();
+        let words = ["cargo", "isotest"].into_iter().chain(self.settings.again.iter().map(String::as_str));
+        let command = shlex::try_join(words.chain(ignored).chain([title.as_str()]));
+        // No argument of a process has a zero byte in it.
+        command.map(|command| headed(NOTE, "Repeat", &word(&command))).unwrap_or_default()
     }
 
     fn process_finished(&self, attempt: &Attempt<'_>, shows_output: bool) -> String {
-        let HumanSettings { verbose, no_capture } = self.settings;
+        let HumanSettings { verbose, no_capture, .. } = self.settings;
         let text = attempt.line(self.id_width) + &attempt.details(verbose);
         let shows_output = shows_output && (no_capture || !attempt.verdict.passes());
         if shows_output { text + &attempt.output() } else { text }
@@ -191,6 +205,7 @@ mod tests {
             binaries: &binaries,
             tests: 4,
             jobs: 2,
+            shuffle_seed: None,
             doctests_not_run: &[],
             whole_binaries: &[],
         });
@@ -227,12 +242,14 @@ mod tests {
         FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_1
   --- stderr of tour test_1 ---
     panicked at 'no'
+      Repeat cargo isotest 'tour test_1'
         LEAK [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_2
              left running, and killed: sleep 30 (pid 7)
 NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
              no verdict: could not execute the program (`/t/bin`): No such file or directory (os error 2) [step Exec]
   --- stderr of tour test_3 ---
     panicked at 'no'
+      Repeat cargo isotest 'tour test_3'
   Not passed 2 tests:
         FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_1
 NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
@@ -244,7 +261,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
 
     #[test]
     fn told_to_say_more_it_announces_tests_and_lists_changed_files() {
-        let settings = HumanSettings { verbose: true, no_capture: true };
+        let settings = HumanSettings { verbose: true, no_capture: true, again: vec!["--release".to_owned()] };
         assert_data_eq!(
             run(settings, Rules { leaks_fail: true, ..Rules::default() }, false),
             str![[r#"
@@ -262,6 +279,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
              2 changed files thrown away: /t/a, /t/b
   --- stderr of tour test_1 ---
     panicked at 'no'
+      Repeat cargo isotest --release 'tour test_1'
        Start tour test_2
    LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_2
              left running, and killed: sleep 30 (pid 7)
@@ -269,11 +287,13 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
              2 changed files thrown away: /t/a, /t/b
   --- stderr of tour test_2 ---
     panicked at 'no'
+      Repeat cargo isotest --release 'tour test_2'
        Start tour test_3
 NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
              no verdict: could not execute the program (`/t/bin`): No such file or directory (os error 2) [step Exec]
   --- stderr of tour test_3 ---
     panicked at 'no'
+      Repeat cargo isotest --release 'tour test_3'
   Not passed 3 tests:
         FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_1
    LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_2
@@ -323,6 +343,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
              it passed after it had failed
          OOM [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  fails (attempt 2 of 2)
              it reached its memory limit, and the kernel killed 1 process
+      Repeat cargo isotest 'tour fails'
        Flaky 1 test:
        FLAKY [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  flaky (attempt 2 of 2)
   Not passed 1 test:

@@ -9,11 +9,15 @@ use isotest_core::policy::{Capability, Isolation, State};
 
 /// The lines for [`Event::RunStarted`]; nothing for other events.
 pub(super) fn lines(event: &Event<'_>) -> String {
-    let Event::RunStarted { isolation, jobs, doctests_not_run, whole_binaries, .. } = event else {
+    let Event::RunStarted { isolation, jobs, shuffle_seed, doctests_not_run, whole_binaries, .. } = event
+    else {
         return String::new();
     };
     let mut text = headed(HEAD, "Isolation", &in_force(isolation, *jobs));
     text += &shortcomings(isolation);
+    if let Some(seed) = shuffle_seed {
+        text += &headed(NOTE, "Note", &format!("tests start in random order; `--shuffle={seed}` repeats it"));
+    }
     if !doctests_not_run.is_empty() {
         text +=
             &headed(NOTE, "Note", &format!("doctests are not run: {}", word(&doctests_not_run.join(", "))));
@@ -97,8 +101,16 @@ mod tests {
         doctests_not_run: &[String],
         whole_binaries: &[WholeBinary],
     ) -> String {
-        let event =
-            Event::RunStarted { isolation, binaries: &[], tests: 1, jobs, doctests_not_run, whole_binaries };
+        let (shuffle_seed, binaries) = (None, &[][..]);
+        let event = Event::RunStarted {
+            isolation,
+            binaries,
+            tests: 1,
+            jobs,
+            shuffle_seed,
+            doctests_not_run,
+            whole_binaries,
+        };
         anstream::adapter::strip_str(&lines(&event)).to_string()
     }
 

@@ -81,7 +81,15 @@ enum Line<'a> {
 impl<'a> Line<'a> {
     fn from_event(event: &Event<'a>, clock: &Clock) -> Option<Self> {
         match *event {
-            Event::RunStarted { isolation, binaries, tests, jobs, doctests_not_run, whole_binaries } => {
+            Event::RunStarted {
+                isolation,
+                binaries,
+                tests,
+                jobs,
+                shuffle_seed,
+                doctests_not_run,
+                whole_binaries,
+            } => {
                 let run = binaries.first().map(|binary| &binary.run);
                 Some(Self::RunStarted(RunStarted {
                     schema: SCHEMA,
@@ -93,6 +101,7 @@ impl<'a> Line<'a> {
                     cgroup_layout: isolation.cgroup_layout,
                     jobs,
                     tests,
+                    shuffle_seed,
                     doctests_not_run,
                     whole_binaries: whole_binaries.iter().map(|binary| binary.id.as_str()).collect(),
                     remarks: &isolation.remarks,
@@ -128,6 +137,8 @@ struct RunStarted<'a> {
     cgroup_layout: Option<&'static str>,
     jobs: usize,
     tests: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shuffle_seed: Option<u64>,
     doctests_not_run: &'a [String],
     whole_binaries: Vec<&'a str>,
     remarks: &'a [String],
@@ -284,6 +295,7 @@ mod tests {
             binaries: &[builders::binary("tour")],
             tests: 41,
             jobs: 2,
+            shuffle_seed: Some(7),
             doctests_not_run: &["tour".to_owned()],
             whole_binaries: &[WholeBinary { id: "tour::custom".to_owned(), reason: WholeReason::Silent }],
         });
@@ -291,7 +303,8 @@ mod tests {
         let run = r#""run_id":"","workspace":"","started_at":"1970-01-01T00:00:00.000Z","isolation":{"user":{"state":"in-force"},"pid":{"#;
         let head = format!(r#"{{"type":"run-started","schema":1,"version":"{version}",{run}"#);
         let io = r#""io":{"state":"missing","reason":"no io controller"},"pressure":{"state":"off"},"disk":{"state":"in-force"}}"#;
-        let tail = r#","cgroup_layout":"v1","jobs":2,"tests":41,"doctests_not_run":["tour"],"#;
+        let tail =
+            r#","cgroup_layout":"v1","jobs":2,"tests":41,"shuffle_seed":7,"doctests_not_run":["tour"],"#;
         assert!(text.starts_with(&head), "{text}");
         assert!(text.contains(&format!("{io}{tail}")), "{text}");
         let end = r#""whole_binaries":["tour::custom"],"remarks":["`/home/a/nfs` is read-only"]}"#;

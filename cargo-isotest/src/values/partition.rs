@@ -1,0 +1,85 @@
+//! One of several parts of all tests.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// One of several parts of the selected tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Partition {
+    /// How tests are dealt out.
+    pub(crate) by: PartitionBy,
+    /// Which part, counted from 1.
+    pub(crate) part: u64,
+    /// Number of parts.
+    pub(crate) parts: u64,
+}
+
+/// How tests are dealt out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PartitionBy {
+    /// In turn, over all binaries.
+    Slice,
+    /// In turn, in each binary anew.
+    Count,
+    /// By a hash of the name, so that other tests do not move a test to another part.
+    Hash,
+}
+
+impl FromStr for Partition {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let usage = "it is `slice:M/N` or `hash:M/N`, with a part M from 1 to N, as in `slice:1/3`";
+        let read = || {
+            let (word, numbers) = text.split_once(':')?;
+            let by = match word {
+                "slice" => PartitionBy::Slice,
+                "count" => PartitionBy::Count,
+                "hash" => PartitionBy::Hash,
+                _ => return None,
+            };
+            let (part, parts) = numbers.split_once('/')?;
+            Some(Self { by, part: part.parse().ok()?, parts: parts.parse().ok()? })
+        };
+        read()
+            .filter(|partition| (1..=partition.parts).contains(&partition.part))
+            .ok_or_else(|| usage.to_owned())
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = match self.by {
+            PartitionBy::Slice => "slice",
+            PartitionBy::Count => "count",
+            PartitionBy::Hash => "hash",
+        };
+        write!(f, "{by}:{}/{}", self.part, self.parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_one_of_all() {
+        for text in ["slice:1/1", "slice:3/3", "hash:2/18446744073709551615", "count:1/2"] {
+            assert_eq!(text.parse::<Partition>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "slice",
+            "slice:",
+            "slice:1",
+            "slice:0/3",
+            "slice:4/3",
+            "slice:1/0",
+            "hash:a/b",
+            "part:1/2",
+            "1/2",
+        ] {
+            assert!(text.parse::<Partition>().unwrap_err().contains("`slice:M/N`"), "{text}");
+        }
+    }
+}
