@@ -29,6 +29,9 @@ use human::{Bar, Human, HumanSettings, Screen};
 use json::Json;
 use std::io::{self, Write};
 
+/// Columns from which on a terminal has room for the name of a test beside all figures, which take 58.
+const WIDE_COLUMNS: u16 = 100;
+
 /// A reporter and where its text goes.
 struct Outlet {
     reporter: Box<dyn Reporter>,
@@ -146,7 +149,8 @@ fn human(settings: &ReportSettings, target: &Target, writer: Box<dyn Write + Sen
     let ReportSettings { color, verbose, no_capture, again, .. } = settings.clone();
     let bar = target.terminal().filter(|_| allows_bar(no_capture)).map(Bar::on);
     let screen = Screen::new(writer, target.is_colored(color), bar);
-    Human::new(screen, HumanSettings { verbose, no_capture, again })
+    let narrow = target.columns().is_some_and(|columns| columns < WIDE_COLUMNS);
+    Human::new(screen, HumanSettings { verbose, no_capture, narrow, again })
 }
 
 fn allows_bar(no_capture: bool) -> bool {

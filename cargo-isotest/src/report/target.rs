@@ -53,6 +53,11 @@ impl Target {
         }
     }
 
+    /// The number of columns, if the target is a terminal that says it.
+    pub(super) fn columns(&self) -> Option<u16> {
+        self.terminal()?.size_checked().map(|(_, columns)| columns)
+    }
+
     /// Whether text for people has colours here. `Auto` asks the environment and the stream; files have none then.
     pub(super) fn is_colored(&self, wish: ColorChoice) -> bool {
         let choice = match (wish, self) {

@@ -33,19 +33,31 @@ pub(super) struct Attempt<'a> {
     pub(super) record: &'a Record,
 }
 
+/// What stands in the line of an attempt, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// All figures, and binary ids padded to a width.
+    Wide {
+        /// The width.
+        id_width: usize,
+    },
+    /// Time and memory alone, for narrow terminals.
+    Narrow,
+}
+
 /// A test's binary and name.
 pub(crate) fn title(test: &TestCase) -> String {
     test.title()
 }
 
 impl Attempt<'_> {
-    /// The attempt's line, binary ids padded to a width.
-    pub(super) fn line(&self, id_width: usize) -> String {
+    /// The attempt's line.
+    pub(super) fn line(&self, layout: Layout) -> String {
         let Record { ending, usage, .. } = self.record;
         let Nth { number, total } = self.nth;
         let says_number = number > 1 || total > 1 && !self.verdict.passes();
         let again = if says_number { format!(" (attempt {number} of {total})") } else { String::new() };
-        let rest = columns(ending.as_ref(), usage, self.test, id_width) + &again;
+        let rest = columns(ending.as_ref(), usage, self.test, layout) + &again;
         headed(style(self.verdict), &status(self.verdict), &rest)
     }
 
@@ -65,8 +77,8 @@ impl Attempt<'_> {
 }
 
 /// The line of an attempt that was killed with its run: nothing of it was measured.
-pub(super) fn interrupted(test: &TestCase, id_width: usize) -> String {
-    headed(WARN, "INTERRUPTED", &columns(None, &Usage::default(), test, id_width))
+pub(super) fn interrupted(test: &TestCase, layout: Layout) -> String {
+    headed(WARN, "INTERRUPTED", &columns(None, &Usage::default(), test, layout))
 }
 
 /// The word at the head of an attempt's line.
@@ -87,14 +99,18 @@ fn status(verdict: &Verdict) -> String {
     }
 }
 
-fn columns(ending: Option<&Ending>, usage: &Usage, test: &TestCase, id_width: usize) -> String {
-    format!(
-        "{}{DIM}{}{DIM:#}  {:id_width$}  {BOLD}{}{BOLD:#}",
-        duration(ending),
-        figures(usage),
-        word(&test.binary.id),
-        word(&test.name),
-    )
+fn columns(ending: Option<&Ending>, usage: &Usage, test: &TestCase, layout: Layout) -> String {
+    let (duration, id, name) = (duration(ending), word(&test.binary.id), word(&test.name));
+    match layout {
+        Layout::Wide { id_width } => {
+            let figures = figures(usage);
+            format!("{duration}{DIM}{figures}{DIM:#}  {id:id_width$}  {BOLD}{name}{BOLD:#}")
+        }
+        Layout::Narrow => {
+            let peak = peak(usage);
+            format!("{duration}{DIM} {peak:>10}{DIM:#}  {id} {BOLD}{name}{BOLD:#}")
+        }
+    }
 }
 
 /// Why not to trust its figures, what it left behind, if `verbose` also in files, what was seen of it before it was killed, and the remarks on it.
@@ -135,22 +151,22 @@ pub(super) fn duration(ending: Option<&Ending>) -> String {
     format!("[{seconds:>7.decimals$}s]")
 }
 
-/// Memory, processor time and processes in fixed columns; what was not measured is a dash.
+/// Memory, processor time and tasks, which are processes and threads, in fixed columns; what was not measured is a dash.
 pub(super) fn figures(usage: &Usage) -> String {
     let unknown = || "-".to_owned();
-    let peak = usage.memory_peak.map_or_else(unknown, |peak| {
-        if peak.source.is_approximate() {
-            format!("~{}", round_memory(peak.value))
-        } else {
-            memory(peak.value)
-        }
-    });
+    let peak = peak(usage);
     let time = usage.cpu.map_or_else(unknown, |time| cpu(time.value.user + time.value.system));
     let count = usage
         .pids_peak
         .map_or_else(unknown, |peak| marked(peak.value.to_string(), peak.source.is_approximate()));
-    let noun = if usage.pids_peak.is_some_and(|peak| peak.value > 1) { "procs" } else { "proc" };
+    let noun = if usage.pids_peak.is_some_and(|peak| peak.value > 1) { "tasks" } else { "task" };
     format!(" {peak:>10} {time:>7} cpu {count:>3} {noun:<5}")
+}
+
+/// The peak of memory, or a dash.
+fn peak(usage: &Usage) -> String {
+    let Some(peak) = usage.memory_peak else { return "-".to_owned() };
+    if peak.source.is_approximate() { format!("~{}", round_memory(peak.value)) } else { memory(peak.value) }
 }
 
 /// The figures that no column holds, a line for each capability; none for what was not used.
@@ -228,8 +244,21 @@ mod tests {
         let test = builders::test("tour::parser", "accepts_empty_input");
         let verdict = judge(&record.outcome, Testimony::Agrees, Rules { leaks_fail, ..Rules::default() });
         let attempt = Attempt { test: &test, nth: Nth::ONLY, verdict: &verdict, record };
-        let colored = attempt.line(14) + &attempt.details(verbose);
+        let colored = attempt.line(Layout::Wide { id_width: 14 }) + &attempt.details(verbose);
         anstream::adapter::strip_str(&colored).to_string()
+    }
+
+    #[test]
+    fn a_narrow_line_fits_80_columns_and_still_has_time_memory_and_name() {
+        let test = builders::test("tour::parser", "accepts_empty_input");
+        let mut record = builders::record(Outcome::Passed);
+        record.usage.memory_peak = Some(Reading { value: 68 << 30, source: Source::MemoryPeak });
+        let attempt = Attempt { test: &test, nth: Nth::ONLY, verdict: &Verdict::Passed, record: &record };
+        let line = anstream::adapter::strip_str(&attempt.line(Layout::Narrow)).to_string();
+        assert!(line.ends_with(" 68.0 GiB  tour::parser accepts_empty_input\n"), "{line}");
+        let wide = anstream::adapter::strip_str(&attempt.line(Layout::Wide { id_width: 14 })).to_string();
+        assert!(line.trim_end().len() <= 80 && 80 < wide.trim_end().len(), "{line}{wide}");
+        assert!(wide.contains(" cpu ") && !line.contains(" cpu "), "{line}{wide}");
     }
 
     #[test]
@@ -241,16 +270,16 @@ mod tests {
         assert_data_eq!(
             all,
             str![[r#"
-        PASS [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
-        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
-     SIGSEGV [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
-     TIMEOUT [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+        PASS [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour::parser    accepts_empty_input
+        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour::parser    accepts_empty_input
+     SIGSEGV [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour::parser    accepts_empty_input
+     TIMEOUT [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour::parser    accepts_empty_input
              its time ran out, and it was killed
-         OOM [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+         OOM [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour::parser    accepts_empty_input
              it reached its memory limit, and the kernel killed 1 process
-        LEAK [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+        LEAK [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour::parser    accepts_empty_input
              left running, and killed: sleep 30 (pid 7)
-NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accepts_empty_input
+NOT-ISOLATED [       -]          -       - cpu   - task   tour::parser    accepts_empty_input
              no verdict: could not execute the program (`/t/bin`): No such file or directory (os error 2) [step Exec]
 
 "#]]
@@ -264,7 +293,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
         assert_data_eq!(
             show(&record, false, false),
             str![[r#"
-        PASS [  0.004s]          -       - cpu   - proc   tour::parser    accepts_empty_input
+        PASS [  0.004s]          -       - cpu   - task   tour::parser    accepts_empty_input
 
 "#]]
         );
@@ -281,7 +310,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
         assert_data_eq!(
             show(&record, false, false),
             str![[r#"
-        PASS [ 3600.0s]   68.4 GiB 7000.0 s cpu 128 procs  tour::parser    accepts_empty_input
+        PASS [ 3600.0s]   68.4 GiB 7000.0 s cpu 128 tasks  tour::parser    accepts_empty_input
 
 "#]]
         );
@@ -307,15 +336,15 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
         assert_data_eq!(
             all.concat(),
             str![[r#"
-     SIGSTOP [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+     SIGSTOP [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour::parser    accepts_empty_input
              SIGSTOP stopped it, and nothing was left that could have continued it
-         OOM [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+         OOM [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour::parser    accepts_empty_input
              it reached its memory limit, and the kernel killed 4 processes
-        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour::parser    accepts_empty_input
              it exited with status 3
-   LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+   LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour::parser    accepts_empty_input
              left running, and killed: sleep 30 (pid 7)
-        PASS [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour::parser    accepts_empty_input
+        PASS [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour::parser    accepts_empty_input
              suspect: it left its cgroup; do not trust its figures
              disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
@@ -336,7 +365,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour::parser    accept
             verdict: &Verdict::Passed,
             record: &record,
         };
-        let line = anstream::adapter::strip_str(&attempt.line(4)).to_string();
+        let line = anstream::adapter::strip_str(&attempt.line(Layout::Wide { id_width: 4 })).to_string();
         assert_eq!(line.lines().count(), 1);
         assert!(line.ends_with(&format!("  tour  {}␍␊ (attempt 2 of 3)\n", "n".repeat(100))), "{line:?}");
     }

@@ -22,7 +22,7 @@ use crate::text::style::{NOTE, WARN, headed};
 use crate::text::units::plural;
 use crate::verdict::Kind;
 use console::measure_text_width;
-use line::{Attempt, interrupted};
+use line::{Attempt, Layout, interrupted};
 use progress::Running;
 use std::io;
 use std::mem::take;
@@ -41,6 +41,8 @@ pub(super) struct HumanSettings {
     pub(super) no_capture: bool,
     /// The arguments with which a failed test is executed again, beside its name.
     pub(super) again: Vec<String>,
+    /// The lines of attempts are for a terminal with few columns.
+    pub(super) narrow: bool,
 }
 
 /// Writes one line for each attempt, and more for those that did not pass.
@@ -59,6 +61,10 @@ impl Human {
     pub(super) fn new(screen: Screen, settings: HumanSettings) -> Self {
         let running = Running::new(Instant::now());
         Self { screen, settings, running, id_width: 0, bad_lines: Vec::new(), flaky_lines: Vec::new() }
+    }
+
+    fn layout(&self) -> Layout {
+        if self.settings.narrow { Layout::Narrow } else { Layout::Wide { id_width: self.id_width } }
     }
 
     /// What is to be written about an event.
@@ -92,7 +98,7 @@ impl Human {
             }
             Event::AttemptInterrupted { test } => {
                 self.running.finish(test, true, false);
-                interrupted(test, self.id_width)
+                interrupted(test, self.layout())
             }
             Event::Cancelled { by } => closing::cancelling(*by),
             Event::RunFinished { summary } => self.repeated() + &closing::lines(summary),
@@ -102,7 +108,7 @@ impl Human {
     fn finished(&mut self, attempt: &Attempt<'_>, is_last: bool) -> String {
         let is_bad = !attempt.verdict.passes();
         self.running.finish(attempt.test, is_last, is_bad);
-        let line = attempt.line(self.id_width);
+        let line = attempt.line(self.layout());
         if !attempt.nth.is_first() {
             let title = title(attempt.test);
             self.bad_lines.retain(|(of, _)| *of != title);
@@ -131,7 +137,7 @@ impl Human {
 
     fn process_finished(&self, attempt: &Attempt<'_>, shows_output: bool) -> String {
         let HumanSettings { verbose, no_capture, .. } = self.settings;
-        let text = attempt.line(self.id_width) + &attempt.details(verbose);
+        let text = attempt.line(self.layout()) + &attempt.details(verbose);
         let shows_output = shows_output && (no_capture || !attempt.verdict.passes());
         if shows_output { text + &attempt.output() } else { text }
     }
@@ -238,21 +244,21 @@ mod tests {
      Missing io: no io controller
          Off pressure
         Note `/home/a/nfs` is read-only
-        PASS [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_0
-        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_1
+        PASS [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour          test_0
+        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour          test_1
   --- stderr of tour test_1 ---
     panicked at 'no'
       Repeat cargo isotest 'tour test_1'
-        LEAK [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_2
+        LEAK [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour          test_2
              left running, and killed: sleep 30 (pid 7)
-NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
+NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
              no verdict: could not execute the program (`/t/bin`): No such file or directory (os error 2) [step Exec]
   --- stderr of tour test_3 ---
     panicked at 'no'
       Repeat cargo isotest 'tour test_3'
   Not passed 2 tests:
-        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_1
-NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
+        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour          test_1
+NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
      Summary [  1.2s] 4 run: 2 passed (1 leaked), 1 failed, 1 not isolated · peak 0.7 MiB (tour test_0) · cpu 7 ms
 
 "#]]
@@ -261,7 +267,12 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
 
     #[test]
     fn told_to_say_more_it_announces_tests_and_lists_changed_files() {
-        let settings = HumanSettings { verbose: true, no_capture: true, again: vec!["--release".to_owned()] };
+        let settings = HumanSettings {
+            verbose: true,
+            no_capture: true,
+            narrow: false,
+            again: vec!["--release".to_owned()],
+        };
         assert_data_eq!(
             run(settings, Rules { leaks_fail: true, ..Rules::default() }, false),
             str![[r#"
@@ -270,18 +281,18 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
          Off pressure
         Note `/home/a/nfs` is read-only
        Start tour test_0
-        PASS [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_0
+        PASS [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour          test_0
              disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
        Start tour test_1
-        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_1
+        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour          test_1
              disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
   --- stderr of tour test_1 ---
     panicked at 'no'
       Repeat cargo isotest --release 'tour test_1'
        Start tour test_2
-   LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_2
+   LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour          test_2
              left running, and killed: sleep 30 (pid 7)
              disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
@@ -289,15 +300,15 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
     panicked at 'no'
       Repeat cargo isotest --release 'tour test_2'
        Start tour test_3
-NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
+NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
              no verdict: could not execute the program (`/t/bin`): No such file or directory (os error 2) [step Exec]
   --- stderr of tour test_3 ---
     panicked at 'no'
       Repeat cargo isotest --release 'tour test_3'
   Not passed 3 tests:
-        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_1
-   LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour          test_2
-NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
+        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour          test_1
+   LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour          test_2
+NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
      Summary [  1.2s] 4 run: 1 passed, 1 failed, 1 leaked, 1 not isolated · peak 0.7 MiB (tour test_0) · cpu 7 ms
 
 "#]]
@@ -336,18 +347,18 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
         assert_data_eq!(
             written.text() + &anstream::adapter::strip_str(&human.repeated()).to_string(),
             str![[r#"
-        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  flaky (attempt 1 of 2)
-     TIMEOUT [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  fails (attempt 1 of 2)
+        FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour  flaky (attempt 1 of 2)
+     TIMEOUT [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour  fails (attempt 1 of 2)
              its time ran out, and it was killed
-       FLAKY [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  flaky (attempt 2 of 2)
+       FLAKY [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour  flaky (attempt 2 of 2)
              it passed after it had failed
-         OOM [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  fails (attempt 2 of 2)
+         OOM [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour  fails (attempt 2 of 2)
              it reached its memory limit, and the kernel killed 1 process
       Repeat cargo isotest 'tour fails'
        Flaky 1 test:
-       FLAKY [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  flaky (attempt 2 of 2)
+       FLAKY [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour  flaky (attempt 2 of 2)
   Not passed 1 test:
-         OOM [  0.004s]    0.7 MiB    2 ms cpu   1 proc   tour  fails (attempt 2 of 2)
+         OOM [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour  fails (attempt 2 of 2)
 
 "#]]
         );
@@ -364,7 +375,7 @@ NOT-ISOLATED [       -]          -       - cpu   - proc   tour          test_3
         assert_data_eq!(
             written.text(),
             str![[r#"
- INTERRUPTED [       -]          -       - cpu   - proc   tour  slow
+ INTERRUPTED [       -]          -       - cpu   - task   tour  slow
 
 "#]]
         );
