@@ -6,9 +6,10 @@ use isotest_core::closure::Files;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use walkdir::{DirEntry, WalkDir};
 
 /// Limits of the readahead of the workspace, and of libraries.
 const MAX_FILES: usize = 10_000;
@@ -49,18 +50,13 @@ fn libraries(programs: &[(&PathBuf, Option<&OsStr>)], ahead: &mut Ahead, mut lef
 }
 
 fn workspace(workspace: &Path, target: &Path, ahead: &mut Ahead, mut left: Left) {
-    let mut directories: Vec<PathBuf> = vec![workspace.to_owned()];
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-            let Ok(kind) = entry.file_type() else { continue };
-            if kind.is_dir() && entry.path() != target && entry.file_name() != ".git" {
-                directories.push(entry.path());
-            } else if kind.is_file() {
-                ahead.read(&entry.path(), &mut left);
-            }
-            if left.files == 0 {
-                return;
-            }
+    let is_source = |entry: &DirEntry| entry.path() != target && entry.file_name() != ".git";
+    for entry in WalkDir::new(workspace).into_iter().filter_entry(is_source).flatten() {
+        if entry.file_type().is_file() {
+            ahead.read(entry.path(), &mut left);
+        }
+        if left.files == 0 {
+            return;
         }
     }
 }
@@ -106,6 +102,7 @@ impl Ahead {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_file_that_is_too_large_leaves_room_for_smaller_ones() {
