@@ -4,6 +4,7 @@
 mod attempt_cgroup;
 mod attempt_files;
 mod cell;
+mod changes;
 mod controllers;
 mod failure;
 mod interface;
