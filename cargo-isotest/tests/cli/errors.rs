@@ -5,7 +5,7 @@ use crate::help::is_as_kept;
 use std::fmt::Write;
 use std::path::Path;
 
-const LINES: [&str; 38] = [
+const LINES: [&str; 44] = [
     "--timeout 0s",
     "--timeout soon",
     "--list-timeout 0s",
