@@ -67,7 +67,7 @@ pub(crate) struct CutArgs {
     #[arg(long, value_name = "N[:MODE]", value_parser = MaxFail::read, overrides_with_all = ["fail_fast", "no_fail_fast"])]
     pub(crate) max_fail: Option<MaxFail>,
     /// End the run after TIME, and kill the tests that run then
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) global_timeout: Option<humantime::Duration>,
 }
 

@@ -72,7 +72,7 @@ impl Selection {
         for (test, choice) in tests.into_iter().zip(choices) {
             match choice {
                 Choice::Taken if deal.as_mut().is_none_or(|deal| deal.takes(&test)) => {
-                    selected.tests.push(test)
+                    selected.tests.push(test);
                 }
                 Choice::Taken | Choice::Filtered => selected.filtered += 1,
                 Choice::Ignored => selected.ignored += 1,

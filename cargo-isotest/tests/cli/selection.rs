@@ -117,15 +117,13 @@ fn a_run_without_tests_ends_as_it_is_told_to() {
     let run =
         |flags: &[&str]| isotest(&Project::fixture("passing")).arguments(flags).arguments(["zzz"]).run();
     for flags in [&[][..], &["--no-tests=auto"], &["--no-tests", "fail"]] {
-        assert!(run(flags).with_code(4).stderr.contains("error: no test to execute"), "{flags:?}");
+        assert!(run(flags).with_code(4).stderr.contains("error: no tests to run"), "{flags:?}");
     }
     let warned = run(&["--no-tests=warn"]).with_code(0);
-    assert!(
-        warned.stderr.contains("warning: no test to execute") && warned.stdout.contains("0 run: 0 passed")
-    );
+    assert!(warned.stderr.contains("warning: no tests to run") && warned.stdout.contains("0 run: 0 passed"));
     let passed = run(&["--no-tests=pass"]).with_code(0);
     assert!(
-        !passed.stderr.contains("no test to execute") && passed.stdout.contains("0 run: 0 passed"),
+        !passed.stderr.contains("no tests to run") && passed.stdout.contains("0 run: 0 passed"),
         "{passed:#?}"
     );
 }
