@@ -153,7 +153,7 @@ impl Run<'_> {
         let files = self.settings.reports.iter().map(|file| &file.value);
         Reporters::open(
             files,
-            ReportSettings {
+            &ReportSettings {
                 format: self.settings.message_format.value,
                 color: self.settings.color.value,
                 verbose: cargo.verbose > 0,

@@ -11,7 +11,7 @@ pub(crate) use section::{Declared, Entries};
 
 use isotest_core::outcome::Outcome;
 use isotest_core::record::Record;
-use isotest_core::usage::Reading;
+use isotest_core::usage::{Reading, Usage};
 use std::fmt;
 use std::sync::Arc;
 
@@ -149,6 +149,26 @@ impl TestBudget {
     }
 }
 
+impl TestBudget {
+    /// Limit of memory.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        self.limits.iter().find(|limit| limit.metric == Metric::Memory).map(|limit| limit.value)
+    }
+
+    /// Whether the test may fit its memory budget although its peak is above: no more is above than page cache, which the
+    /// kernel drops where memory is short, and what it charges ahead of use can explain. What was read from and written to
+    /// devices may have been page cache that is gone at the end. What was not measured explains everything.
+    pub(crate) fn may_fit(&self, record: &Record, processors: u64) -> bool {
+        let checks = self.checks(record);
+        let memory = checks.iter().find(|check| check.limit.metric == Metric::Memory && check.is_over());
+        let Some(Check { used: Some(used), limit, is_killed: false, .. }) = memory else { return false };
+        let Usage { memory_split, io, .. } = record.usage;
+        let cache = memory_split.map_or(u64::MAX, |split| split.value.file);
+        let traffic = io.map_or(u64::MAX, |io| io.value.read.saturating_add(io.value.write));
+        used - limit.value <= cache.saturating_add(traffic).saturating_add(grain(processors))
+    }
+}
+
 /// Returns the kernel's limit for a memory budget that is not hard.
 const fn with_headroom(bytes: u64) -> u64 {
     let times = bytes.saturating_mul(HEADROOM_TIMES);
@@ -171,6 +191,7 @@ mod tests {
     use super::*;
     use crate::testing::builders;
     use isotest_core::budget::{Budget, Entry, entries};
+    use isotest_core::usage::{Io, MemorySplit, Source};
 
     fn read(records: &str) -> Entries {
         entries(records.as_bytes()).collect::<Result<_, _>>().unwrap()
@@ -218,6 +239,30 @@ mod tests {
         assert_eq!(kernel(&[entry(mib(64), false), entry(mib(128), true)], None, true), Some(mib(128)));
         assert_eq!(kernel(&[entry(mib(64), true)], Some(mib(32)), true), None, "another is stricter");
         assert_eq!(kernel(&[entry(mib(64), true)], None, false), None, "it is only reported");
+    }
+
+    #[test]
+    fn only_what_page_cache_and_grain_explain_may_fit() {
+        let budget =
+            TestBudget::for_test("a", &read("1 memory=400000 line=1 name=k::a file=a.rs"), None, true);
+        let may_fit = |file, read, peak, processors| {
+            let mut record = builders::record(Outcome::Passed);
+            record.usage.memory_peak = Some(Reading { value: peak, source: Source::MemoryPeak });
+            record.usage.memory_split = record
+                .usage
+                .memory_split
+                .map(|split| Reading { value: MemorySplit { file, ..split.value }, ..split });
+            record.usage.io = record.usage.io.map(|io| Reading { value: Io { read, write: 0 }, ..io });
+            budget.may_fit(&record, processors)
+        };
+        assert!(may_fit(100_000, 0, 500_000, 0) && !may_fit(99_999, 0, 500_000, 0));
+        assert!(may_fit(0, 100_000, 500_000, 0) && may_fit(0, 0, 500_000, 1));
+        assert!(!may_fit(100_000, 0, 400_000, 1), "it fits anyway");
+        let mut record = builders::record(Outcome::OomKilled);
+        record.usage.memory_split = None;
+        assert!(!budget.may_fit(&record, 1), "page cache is dropped before anything is killed");
+        record.outcome = Outcome::Passed;
+        assert!(budget.may_fit(&record, 1));
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Reporters {
     /// When a target cannot be.
     pub(crate) fn open<'a>(
         files: impl IntoIterator<Item = &'a ReportFile>,
-        settings: ReportSettings,
+        settings: &ReportSettings,
     ) -> Result<Self, OutputError> {
         let mut reporters = Self::default();
         for ReportFile { format, path } in files {
@@ -76,7 +76,7 @@ impl Reporters {
         for (format, target) in outlets(settings.format) {
             let writer = target.open()?;
             let reporter: Box<dyn Reporter> = match format {
-                MessageFormat::Human => Box::new(human(&settings, target, writer)),
+                MessageFormat::Human => Box::new(human(settings, target, writer)),
                 MessageFormat::Json => Box::new(Json::new(writer)),
             };
             reporters.outlets.push(Outlet { reporter, target: target.clone() });
@@ -150,7 +150,7 @@ fn human(settings: &ReportSettings, target: &Target, writer: Box<dyn Write + Sen
     let bar = target.terminal().filter(|_| allows_bar(no_capture)).map(Bar::on);
     let screen = Screen::new(writer, target.is_colored(color), bar);
     let narrow = target.columns().is_some_and(|columns| columns < WIDE_COLUMNS);
-    Human::new(screen, HumanSettings { verbose, no_capture, narrow, again })
+    Human::new(screen, HumanSettings { verbose, no_capture, again, narrow })
 }
 
 fn allows_bar(no_capture: bool) -> bool {

@@ -21,14 +21,16 @@ use crate::schedule::summary::{Cancellation, Selection, Summary};
 use crate::select;
 use crate::settings::{Execution, Process, TestSettings};
 use crate::testcase::TestCase;
+use crate::text::units::memory;
 use crate::values::MaxFail;
-use crate::verdict::{Effect, Rules, Testimony, Verdict, judge};
+use crate::verdict::{Effect, Kind, Rules, Testimony, Verdict, judge};
+use isotest_core::cgroup;
 use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::{SandboxPlan, Workload};
 use isotest_core::record::{Captured, Record};
 use memchr::memmem;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -66,7 +68,10 @@ impl Schedule<'_> {
     fn job(&self, attempt: Attempt) -> Job {
         let unit = self.units[attempt.unit];
         let template = self.sandboxes.template_for(unit.binary());
-        let plan = plan_of(unit, attempt.nth, self.execution, self.of_each[attempt.unit], self.wish);
+        let mut plan = plan_of(unit, attempt.nth, self.execution, self.of_each[attempt.unit], self.wish);
+        if attempt.is_confirmation {
+            plan.limits.memory = unit.tests()[0].budget.memory();
+        }
         Job { template, plan, is_test: self.execution.process == Process::Test }
     }
 
@@ -88,6 +93,7 @@ impl Schedule<'_> {
         };
         let queue = Queue::new(self.units.iter().zip(self.of_each).map(attempts));
         workers.execute_all(queue, ahead, |attempt| self.job(attempt), |news, queue| run.hear(news, queue));
+        run.give_up_doubt();
         let Run { mut summary, mut unwritten, reporters, .. } = run;
         summary.wall = started.elapsed();
         if unwritten.is_none() {
@@ -153,6 +159,14 @@ fn plan_of(
     }
 }
 
+/// An attempt that has ended, and whose report waits.
+struct Doubtful {
+    launch: Launch,
+    /// The verdict on the attempt before it.
+    earlier: Option<Verdict>,
+    record: Record,
+}
+
 struct Run<'run> {
     units: &'run [Unit<'run>],
     of_each: &'run [&'run TestSettings],
@@ -161,6 +175,8 @@ struct Run<'run> {
     summary: Summary,
     /// The verdicts that hold until a further attempt at the same unit has ended.
     standing: HashMap<usize, Verdict>,
+    /// The units whose tests may fit their memory budgets although their peaks are above, until that is known.
+    doubtful: BTreeMap<usize, Doubtful>,
     unwritten: Option<io::Error>,
     /// When the run began.
     began: Instant,
@@ -192,6 +208,7 @@ impl<'run> Run<'run> {
             reporters,
             summary,
             standing: HashMap::new(),
+            doubtful: BTreeMap::new(),
             unwritten: None,
             began: Instant::now(),
             running: Vec::new(),
@@ -203,6 +220,8 @@ impl<'run> Run<'run> {
         let told = match news {
             None => self.tick(),
             Some(News::Ready(_) | News::NotStarted | News::Panicked) => Ok(Flow::On),
+            // Reports know it as the attempt that it is about.
+            Some(News::Started(launch)) if launch.attempt.is_confirmation => Ok(Flow::On),
             Some(News::Started(launch)) => {
                 self.note(launch);
                 self.of_each(launch, |test| Event::AttemptStarted { test, launch })
@@ -211,6 +230,7 @@ impl<'run> Run<'run> {
             Some(News::Killed(launch)) => {
                 self.running.retain(|other| other.launch.attempt != launch.attempt);
                 self.forget(launch.attempt);
+                self.doubtful.remove(&launch.attempt.unit);
                 self.summary.interrupted.extend(self.unit(launch).tests().iter().cloned());
                 self.of_each(launch, |test| Event::AttemptInterrupted { test })
             }
@@ -280,6 +300,7 @@ impl<'run> Run<'run> {
         self.running.retain(|other| other.launch.attempt != launch.attempt);
         let earlier = self.forget(launch.attempt);
         let failed = match self.unit(launch).tests() {
+            [_] if launch.attempt.is_confirmation => self.confirmed(launch, record, queue)?,
             [_] => self.test_finished(launch, earlier.as_ref(), record, queue)?,
             tests => self.process_finished(tests, launch, record)?,
         };
@@ -304,8 +325,66 @@ impl<'run> Run<'run> {
         let testimony = testimony(test, self.execution.capture.value, &mut record);
         missing_paths::remark(&mut record);
         let rules = self.rules(launch);
-        let mut verdict = judge(&record.outcome, testimony, rules);
-        verdict = verdict.held_to(&test.budget, &test.budget.checks(&record));
+        let verdict = judge(&record.outcome, testimony, rules);
+        let verdict = verdict.held_to(&test.budget, &test.budget.checks(&record));
+        let earlier = earlier.cloned();
+        if verdict.kind() == Kind::OverBudget
+            && test.budget.may_fit(&record, cgroup::processors())
+            && queue.confirm(launch.attempt)
+        {
+            self.doubtful.insert(launch.attempt.unit, Doubtful { launch, earlier, record });
+            return Ok(false);
+        }
+        self.settle(Doubtful { launch, earlier, record }, verdict, queue)
+    }
+
+    /// Takes what a test did with the kernel's limit at its memory budget. Returns whether the test has failed, for good.
+    fn confirmed(&mut self, launch: Launch, mut second: Record, queue: &mut Queue) -> io::Result<bool> {
+        let Some(mut first) = self.doubtful.remove(&launch.attempt.unit) else { return Ok(false) };
+        let test = &self.unit(launch).tests()[0];
+        let testimony = testimony(test, self.execution.capture.value, &mut second);
+        missing_paths::remark(&mut second);
+        let verdict = judge(&second.outcome, testimony, self.rules(launch));
+        if !matches!(verdict, Verdict::Passed | Verdict::Leaked { .. }) {
+            first.record.remarks.push(
+                "page cache does not explain it: executed again, alone and with its limit at the memory budget, the test did \
+                 not pass"
+                    .to_owned(),
+            );
+            return self.settle(first, Verdict::OverBudget, queue);
+        }
+        let peak = first.record.usage.memory_peak.map_or(0, |peak| peak.value);
+        let dropped = peak.saturating_sub(test.budget.memory().unwrap_or(peak));
+        second.remarks.push(format!(
+            "fits, {} of page cache dropped: its peak was {}, and it passed again, alone and with its limit at the memory \
+             budget",
+            memory(dropped),
+            memory(peak)
+        ));
+        let verdict = verdict.held_to(&test.budget, &test.budget.checks(&second));
+        self.settle(Doubtful { record: second, ..first }, verdict, queue)
+    }
+
+    /// Takes for over budget what will not be executed again, since the run has ended early.
+    fn give_up_doubt(&mut self) {
+        for (_, mut doubtful) in std::mem::take(&mut self.doubtful) {
+            let remark = "page cache may explain it, but the run ended before that was tried";
+            doubtful.record.remarks.push(remark.to_owned());
+            if let Err(error) = self.settle(doubtful, Verdict::OverBudget, &mut Queue::default()) {
+                self.unwritten.get_or_insert(error);
+            }
+        }
+    }
+
+    /// Counts and reports what an attempt came to. Returns whether the test has failed, for good.
+    fn settle(
+        &mut self,
+        Doubtful { launch, earlier, mut record }: Doubtful,
+        mut verdict: Verdict,
+        queue: &mut Queue,
+    ) -> io::Result<bool> {
+        let (test, rules) = (&self.unit(launch).tests()[0], self.rules(launch));
+        let earlier = earlier.as_ref();
         if earlier.is_some_and(Verdict::may_be_retried) {
             verdict = verdict.after_a_failure(rules);
         }
@@ -431,7 +510,6 @@ mod tests {
     use crate::settings::Setting;
     use crate::testing::builders;
     use crate::values::FlakyResult;
-    use crate::verdict::Kind;
     use std::num::NonZeroUsize;
     use std::time::Duration;
 

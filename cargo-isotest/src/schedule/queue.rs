@@ -41,6 +41,8 @@ pub(crate) struct Attempt {
     pub(crate) unit: usize,
     /// Which attempt at it this is.
     pub(crate) nth: Nth,
+    /// Whether it only tells whether the attempt before it fits the memory budget of the test.
+    pub(crate) is_confirmation: bool,
 }
 
 /// An attempt that has started.
@@ -66,6 +68,8 @@ struct Waiting {
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     waiting: VecDeque<Waiting>,
+    /// Attempts that start when no other runs or waits.
+    alone: VecDeque<Attempt>,
     ids: usize,
     is_closed: bool,
 }
@@ -92,8 +96,24 @@ impl Queue {
         }
     }
 
+    /// Queues an attempt that tells whether this one fits the memory budget, to be executed when no other is. Returns whether
+    /// there will be one: not once the queue is closed.
+    pub(crate) fn confirm(&mut self, attempt: Attempt) -> bool {
+        if !self.is_closed {
+            let id = AttemptId::nth(self.ids);
+            self.alone.push_back(Attempt { id, is_confirmation: true, ..attempt });
+            self.ids += 1;
+        }
+        !self.is_closed
+    }
+
+    /// Takes the first attempt that is to be executed alone.
+    pub(super) fn pop_alone(&mut self) -> Option<Attempt> {
+        self.alone.pop_front()
+    }
+
     fn push(&mut self, unit: usize, nth: Nth, from: Option<Instant>) {
-        let attempt = Attempt { id: AttemptId::nth(self.ids), unit, nth };
+        let attempt = Attempt { id: AttemptId::nth(self.ids), unit, nth, is_confirmation: false };
         self.waiting.push_back(Waiting { attempt, from });
         self.ids += 1;
     }
@@ -118,6 +138,7 @@ impl Queue {
     pub(super) fn close(&mut self) {
         self.is_closed = true;
         self.waiting.clear();
+        self.alone.clear();
     }
 }
 

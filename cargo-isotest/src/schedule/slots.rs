@@ -186,7 +186,9 @@ impl<'run> Workers<'run> {
                 open += 1;
             }
             if open == 0 && queue.is_empty() {
-                return;
+                let Some(attempt) = queue.pop_alone() else { return };
+                let _ = self.orders.send(Order { attempt, job: job(attempt) });
+                open += 1;
             }
             let has_room = open < self.jobs + ahead;
             let next = queue.next().filter(|_| has_room);
@@ -295,7 +297,7 @@ impl<'run> Worker<'run> {
             Ok(()) => slot.launch(&plan),
             Err(error) => sandbox::Attempt::without_sandbox(error),
         };
-        let Attempt { id, unit, nth } = attempt;
+        let Attempt { id, unit, nth, .. } = attempt;
         let started = Started { id, test: unit, is_first: nth.is_first(), zygote: slot.zygote() };
         self.registry.started(launch.slot, started);
         Some((launch, running))
@@ -426,7 +428,7 @@ mod tests {
             workers.execute_all(queue, jobs, job, |news, queue| {
                 answers += usize::from(news.is_some());
                 let Some(News::Finished(launch, _)) = news else { return Flow::On };
-                let Attempt { id, unit, nth } = launch.attempt;
+                let Attempt { id, unit, nth, .. } = launch.attempt;
                 seen.push((unit, nth.number, id));
                 hear(launch, queue)
             });

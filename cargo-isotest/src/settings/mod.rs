@@ -204,7 +204,7 @@ impl Said {
         typed::without_contradiction(&flags, &harness)?;
         let layer = Layer::merged([flags, harness, environment::layer(invocation)?]);
         let color = or(layer.color, ColorChoice::Auto);
-        Ok(Self { task, cargo, color, course, again, profile, config_file, layer })
+        Ok(Self { task, cargo, color, profile, config_file, course, again, layer })
     }
 
     /// What holds in a project, or outside of one: what is said here, and below it what the configuration file says.

@@ -142,7 +142,7 @@ pub(crate) fn verdict(record: &Record) -> Verdict {
 
 /// Creates the launch of a run's first attempt, the only one at its test, started now.
 pub(crate) fn launch() -> Launch {
-    let attempt = Attempt { id: AttemptId::FIRST, unit: 0, nth: Nth::ONLY };
+    let attempt = Attempt { id: AttemptId::FIRST, unit: 0, nth: Nth::ONLY, is_confirmation: false };
     Launch { attempt, slot: 0, at: Instant::now() }
 }
 

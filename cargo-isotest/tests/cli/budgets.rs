@@ -3,7 +3,9 @@
 use crate::call::{Call, Ended, Lines, isotest};
 use crate::host::is_refused_without_cgroups;
 use crate::project::Project;
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use serde_json::{Value, json};
+use std::io::Write;
 
 fn budgets() -> Call {
     isotest(&Project::fixture("budgets"))
@@ -112,6 +114,44 @@ fn budgets_may_be_reported_only_or_ignored() {
     assert_eq!(check["over"], lines.holds("memory"), "{check}");
     let (ended, lines) = hard().arguments(["--budgets", "off"]).lines();
     assert_eq!((ended.status.code(), &lines.attempts[0]["budget"]), (Some(0), &Value::Null));
+}
+
+#[test]
+fn no_budget_fails_for_page_cache() {
+    let project = Project::fixture("budgets");
+    std::fs::create_dir_all(&project.target).unwrap();
+    let mut file = tempfile::NamedTempFile::new_in(&project.target).unwrap();
+    file.write_all(&vec![1; 128 << 20]).unwrap();
+    file.as_file().sync_all().unwrap();
+    // Whoever reads the file first pays for its page cache.
+    let uncached = |filter: &str| {
+        let all = PosixFadviseAdvice::POSIX_FADV_DONTNEED;
+        posix_fadvise(file.as_file(), 0, 0, all).unwrap();
+        budgets().variable("BUDGETS_FILE", file.path()).arguments(["--exact", filter])
+    };
+    let Some((ended, lines)) = judged(uncached("tests::reads_a_file").arguments(["--budgets", "report"]))
+    else {
+        return;
+    };
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    assert_eq!(check(&lines.attempts[0], "memory")["over"], true, "control: {}", lines.attempts[0]);
+
+    let (ended, lines) = judged(uncached("tests::reads_a_file")).unwrap();
+    assert_eq!((ended.status.code(), lines.attempts.len()), (Some(0), 1), "{ended:#?}");
+    let attempt = &lines.attempts[0];
+    assert_eq!((&attempt["outcome"], &check(attempt, "memory")["over"]), (&json!("passed"), &json!(false)));
+    let remarks = attempt["remarks"].to_string();
+    assert!(remarks.contains("fits, ") && remarks.contains(" MiB of page cache dropped"), "{remarks}");
+
+    let (ended, lines) = judged(uncached("tests::reads_a_file_and_keeps_96_mib")).unwrap();
+    assert_eq!((ended.status.code(), lines.attempts.len()), (Some(99), 1), "{ended:#?}");
+    let attempt = &lines.attempts[0];
+    assert_eq!(attempt["outcome"], "over-budget", "{attempt}");
+    assert!(
+        check(attempt, "memory")["used"].as_u64().unwrap() > 200 << 20,
+        "the figures are the first attempt's"
+    );
+    assert!(attempt["remarks"].to_string().contains("page cache does not explain it"), "{attempt}");
 }
 
 #[test]
