@@ -1,10 +1,9 @@
 //! What can be budgeted, a metric for each key of the attribute.
 
-use super::figure;
 use isotest_core::budget::Budget;
 use isotest_core::metric::microseconds;
 use isotest_core::policy::Capability;
-use isotest_core::usage::Usage;
+use isotest_core::usage::{Reading, Usage};
 use std::time::Duration;
 
 /// What can be budgeted.
@@ -96,4 +95,9 @@ impl Metric {
             Self::IoWrite => usage.io.map(|io| figure(io, |io| io.write)),
         }
     }
+}
+
+/// Value of a reading, and whether it is only about right.
+fn figure<T>(reading: Reading<T>, value: impl Fn(T) -> u64) -> (u64, bool) {
+    (value(reading.value), reading.source.is_approximate())
 }

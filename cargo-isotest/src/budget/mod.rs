@@ -11,7 +11,7 @@ pub(crate) use section::{Declared, Entries};
 
 use isotest_core::outcome::Outcome;
 use isotest_core::record::Record;
-use isotest_core::usage::{Reading, Usage};
+use isotest_core::usage::Usage;
 use std::fmt;
 use std::sync::Arc;
 
@@ -181,17 +181,12 @@ pub(crate) const fn grain(processors: u64) -> u64 {
     processors.saturating_mul(GRAIN_BYTES)
 }
 
-/// Value of a reading, and whether it is only about right.
-fn figure<T>(reading: Reading<T>, value: impl Fn(T) -> u64) -> (u64, bool) {
-    (value(reading.value), reading.source.is_approximate())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::builders;
     use isotest_core::budget::{Budget, Entry, entries};
-    use isotest_core::usage::{Io, MemorySplit, Source};
+    use isotest_core::usage::{Io, MemorySplit, Reading, Source};
 
     fn read(records: &str) -> Entries {
         entries(records.as_bytes()).collect::<Result<_, _>>().unwrap()
