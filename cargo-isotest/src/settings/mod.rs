@@ -745,8 +745,8 @@ mod tests {
 
     #[test]
     fn a_limit_that_makes_no_sense_says_why() {
-        let text = refusal(&["--swap-limit", "1024"]);
-        let expected = "`--swap-limit 1024` has no effect without a memory limit; add `--memory-limit`";
+        let text = refusal(&["--swap-limit", "1KiB"]);
+        let expected = "`--swap-limit 1024B` has no effect without a memory limit; add `--memory-limit`";
         assert_eq!(text, expected);
         let text = refusal(&["--rlimit", "files=3"]);
         assert!(text.starts_with("`--rlimit files`: unknown resource `files`; known: as, core"), "{text}");

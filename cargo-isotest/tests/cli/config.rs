@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 /// Contents of configuration files that are wrong, each in one way.
-const WRONG: [&str; 37] = [
+const WRONG: [&str; 42] = [
     "[profile.default",
     "[profile.default]\njobs = 1\njobs = 2",
     "jobs = 3",
@@ -25,6 +25,11 @@ const WRONG: [&str; 37] = [
     "[profile.default]\ntimeout = 60",
     "[profile.default]\ntimeout = \"soon\"",
     "[profile.default]\nlist-timeout = \"0s\"",
+    "[profile.default]\nglobal-timeout = 10",
+    "[profile.default]\nslow-timeout = { period = \"60s\", after = 2 }",
+    "[profile.default]\nretries = -1",
+    "[profile.default]\nflaky-result = \"maybe\"",
+    "[profile.default]\nmax-fail = \"2:now\"",
     "[profile.default]\nmemory-limit = 64",
     "[profile.default]\nmemory-limit = \"much\"",
     "[profile.default]\nswap-limit = \"1MiB\"",
@@ -202,4 +207,22 @@ fn what_the_file_says_of_the_sandbox_holds_in_it() {
     let ended = call().arguments(["--network", "loopback", "--", "sh", "-c", script]).run();
     let others = ended.stdout.strip_prefix("64\n128\n").unwrap_or_else(|| panic!("{ended:#?}"));
     assert_ne!(others, "0\n", "a flag changes one value of them");
+}
+
+#[test]
+fn the_file_says_how_often_and_how_long_tests_are_attempted() {
+    let place = tempfile::tempdir().unwrap();
+    let manifest = "[package]\nname = \"again\"\nedition = \"2024\"\n[lib]\ndoctest = false\n[workspace]\n";
+    let test = "#[test]\nfn passes_in_its_second_attempt() {
+        assert_eq!(std::env::var(\"ISOTEST_ATTEMPT\").as_deref(), Ok(\"2\"));\n}\n";
+    let settings = "[profile.default]\nretries = { backoff = \"fixed\", count = 1, delay = \"1ms\" }
+        [profile.strict]\nflaky-result = \"fail\"\n[profile.once]\nretries = 0\n";
+    let files = [("Cargo.toml", manifest), ("src/lib.rs", test), (".config/isotest.toml", settings)];
+    let project = Project::written(place.path(), &files);
+    for (profile, code, said) in
+        [("default", 0, " FLAKY "), ("strict", 100, " FLAKY-FAIL "), ("once", 100, " FAIL ")]
+    {
+        let ended = isotest(&project).arguments(["--profile", profile]).run().with_code(code);
+        assert!(ended.stdout.contains(said), "{profile}: {}", ended.stdout);
+    }
 }

@@ -259,7 +259,7 @@ fn a_test_is_explained_by_its_name() {
     let failing = isotest(&tour).arguments(["explain", "rejects_nul"]).run().with_code(0).stdout;
     assert_eq!(caller.execute(&failing).status.code(), Some(101));
     let several = isotest(&tour).arguments(["explain", "makes"]).run().with_code(2);
-    assert!(several.stderr.contains("`makes` names "), "{}", several.stderr);
+    assert!(several.stderr.contains("`makes` matches 2 tests: "), "{}", several.stderr);
     isotest(&tour).arguments(["explain", "no_such_test"]).run().with_code(4);
     bare().arguments(["explain"]).run().with_code(2);
 }

@@ -84,7 +84,7 @@ impl Counted {
         // Called by the reaper of the build, whose parent is the supervisor. What that asks of the compiler beside the
         // build, it asks in a second thread.
         let script = format!(
-            "#!/bin/sh\n'{}' \"$@\"\nstatus=$?\ncase \" $* \" in *' --no-run '*)\n\
+            "#!/bin/sh\n'{}' \"$@\"\nstatus=$?\ncase \" $* \" in *' --message-format '*)\n\
              supervisor=$(cut -d' ' -f4 /proc/$PPID/stat)\n\
              while [ $(ls /proc/$supervisor/task | wc -l) -gt 1 ]; do sleep 0.01; done\n{} ;;\nesac\nexit $status\n",
             std::env::var("CARGO").unwrap(),

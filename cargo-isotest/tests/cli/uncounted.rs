@@ -21,7 +21,7 @@ fn a_sampled_peak_is_marked_in_the_text() {
     says("; its peaks are sampled instead, and approximate\n");
     says(" · peak ~20");
     let line = ended.stdout.lines().find(|line| line.ends_with("builds_big_index")).unwrap();
-    assert!(line.contains("]   ~20") && line.contains("   - proc "), "{line}");
+    assert!(line.contains("]   ~20") && line.contains("   - task "), "{line}");
 
     let counted = isotest(&Project::fixture("tour")).arguments(INDEX.split(' ')).run().with_code(0);
     let is_sampled = counted.stdout.contains("     Missing memory: ");

@@ -60,6 +60,7 @@ pub(crate) struct Attempt {
     /// Host process id of the sandbox's PID 1.
     pub(crate) init: Option<i32>,
     /// Snapshot of the sandbox's processes.
+    #[serde(rename = "picture")]
     pub(crate) snapshot: Option<Snapshot>,
     /// Reason for which there is no snapshot.
     pub(crate) trouble: Option<String>,

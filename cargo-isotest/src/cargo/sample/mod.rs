@@ -116,15 +116,28 @@ impl<'a> Sample<'a> {
         Self { cargo, arguments, invocation, kind, directory: target.join(name) }
     }
 
-    /// Asks cargo what it would give to tests.
+    /// Asks cargo what it would give to tests. The sample is kept in the target directory, and among temporary files where that
+    /// one cannot be written to, or has a name of which cargo's answer would not be one line.
     ///
     /// # Errors
     /// When the sample cannot be written, or cargo fails or says something that is not understood.
     pub(crate) fn ask(&self) -> Result<Configured, CargoError> {
-        self.write().map_err(|source| CargoError::File {
-            what: format!("the sample package `{}`", self.directory),
+        if !self.directory.as_str().contains('\n') && self.write().is_ok() {
+            return self.answer();
+        }
+        let unwritten = |source: io::Error| CargoError::File {
+            what: "the sample package for cargo".to_owned(),
             source: source.into(),
-        })?;
+        };
+        let place = tempfile::tempdir().map_err(unwritten)?;
+        let directory = Utf8PathBuf::try_from(place.path().to_path_buf());
+        let directory = directory.map_err(|error| unwritten(error.into_io_error()))?;
+        let sample = Sample { directory, ..*self };
+        sample.write().map_err(unwritten)?;
+        sample.answer()
+    }
+
+    fn answer(&self) -> Result<Configured, CargoError> {
         let record = self.directory.join(format!("record.{}", getpid()));
         let (said, recorded) = (self.said(&record), fs::read(&record));
         // What cargo did not even start has written nothing.

@@ -36,6 +36,11 @@ impl<'t> Source<'t> {
         Place { file: self.file, line: self.lines.partition_point(|begin| *begin <= span.start) }
     }
 
+    /// Returns a part of the text.
+    pub(crate) fn part(&self, span: &Range<usize>) -> Option<&'t str> {
+        self.text.get(span.clone())
+    }
+
     /// Returns a part of the text in one line.
     pub(crate) fn shown(&self, span: &Range<usize>) -> String {
         self.text.get(span.clone()).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")

@@ -57,6 +57,16 @@ impl<'d> Value<'d> {
         }
     }
 
+    /// Returns what would be typed on the command line: a string, or a number or an inline table as it is written.
+    pub(crate) fn as_typed(self) -> Option<&'d str> {
+        match self.written {
+            Written::Toml { value, source, .. } => {
+                value.get_ref().as_str().or_else(|| source.part(&value.span()))
+            }
+            Written::Variable { text, .. } => Some(text),
+        }
+    }
+
     /// Reads a number that is written without quotes.
     pub(crate) fn number<T: FromStr>(self) -> Option<T> {
         match self.written {

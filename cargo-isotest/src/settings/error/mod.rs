@@ -62,7 +62,7 @@ pub(crate) enum SettingsError {
     /// A swap limit is given without a memory limit.
     #[error(
         "{} has no effect without a memory limit; add `{}`",
-        origin.written(bytes),
+        origin.written(format_args!("{bytes}B")),
         beside(origin, "--memory-limit", "memory-limit")
     )]
     SwapAlone {

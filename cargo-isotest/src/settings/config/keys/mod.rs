@@ -6,17 +6,21 @@ mod cpu_weight;
 mod cpus;
 mod fail_fast;
 mod fail_on_leak;
+mod global_timeout;
 mod io_limit;
 mod jobs;
 mod keep;
 mod list_timeout;
+mod max_fail;
 mod memory_limit;
 mod network;
 mod pids_limit;
 mod policy;
+mod retries;
 mod rlimit;
 mod root;
 mod size;
+mod slow_timeout;
 mod swap_limit;
 mod time;
 mod timeout;
@@ -26,9 +30,11 @@ mod truth;
 use super::key::Key;
 
 /// Settings of the whole run.
-pub(crate) const OF_RUN: [Key; 9] = [
+pub(crate) const OF_RUN: [Key; 11] = [
     jobs::JOBS,
     fail_fast::FAIL_FAST,
+    max_fail::MAX_FAIL,
+    global_timeout::GLOBAL_TIMEOUT,
     list_timeout::LIST_TIMEOUT,
     root::ROOT,
     root::HIDE_PACKAGE,
@@ -39,8 +45,11 @@ pub(crate) const OF_RUN: [Key; 9] = [
 ];
 
 /// Settings that can differ from test to test.
-pub(crate) const OF_TEST: [Key; 13] = [
+pub(crate) const OF_TEST: [Key; 16] = [
     timeout::TIMEOUT,
+    slow_timeout::SLOW_TIMEOUT,
+    retries::RETRIES,
+    retries::FLAKY_RESULT,
     fail_on_leak::FAIL_ON_LEAK,
     memory_limit::MEMORY_LIMIT,
     swap_limit::SWAP_LIMIT,
