@@ -4,11 +4,9 @@
 //! could be frozen with its workload each workload moves.
 
 use super::attempt_cgroup::make_directory;
-use super::changes::Changes;
 use super::sweep::{self, FREEZER, thaw_tree};
 use super::version::Version;
 use nix::fcntl::{OFlag, openat};
-use nix::sys::inotify::WatchDescriptor;
 use nix::sys::stat::Mode;
 use std::fs::{self, File};
 use std::io;
@@ -65,7 +63,6 @@ pub struct Cell {
     measured: Vec<Site>,
     /// The directories in those, once there is such an attempt.
     unmeasured: OnceLock<Vec<Directory>>,
-    changes: Arc<Changes>,
 }
 
 #[derive(Debug)]
@@ -79,8 +76,6 @@ struct Directory {
     freezes: bool,
     /// The files that are looked at, and what they said first.
     state: Vec<(File, Vec<u8>)>,
-    /// By what changes are heard of; `None` where it has to be looked for them.
-    watch: Option<WatchDescriptor>,
 }
 
 /// What a workload needs to be born in cgroups of version 2, and to enter those of version 1.
@@ -97,14 +92,9 @@ impl Cell {
     ///
     /// # Errors
     /// When one cannot be made; nothing is left behind then.
-    pub(super) fn make(
-        name: String,
-        idle: &[Site],
-        measured: Vec<Site>,
-        changes: Arc<Changes>,
-    ) -> io::Result<Self> {
-        let idle = make_all(&name, idle, &changes)?;
-        Ok(Self { name, idle, measured, unmeasured: OnceLock::new(), changes })
+    pub(super) fn make(name: String, idle: &[Site], measured: Vec<Site>) -> io::Result<Self> {
+        let idle = make_all(&name, idle)?;
+        Ok(Self { name, idle, measured, unmeasured: OnceLock::new() })
     }
 
     /// What the zygote writes `0` to, to move there with all that it will start.
@@ -119,15 +109,15 @@ impl Cell {
     ///
     /// # Errors
     /// When a directory cannot be made or a descriptor cannot be had.
-    pub(crate) fn for_workload(&self, has_cgroup: bool) -> io::Result<Entrances> {
+    pub(crate) fn for_workload(&self, has_leaf: bool) -> io::Result<Entrances> {
         let mut tasks = tasks_of(self.idle.iter().filter(|directory| directory.freezes))?;
-        if has_cgroup {
+        if has_leaf {
             return Ok((None, tasks));
         }
         let directories = if let Some(made) = self.unmeasured.get() {
             made
         } else {
-            let made = make_all(&self.name, &self.measured, &self.changes)?;
+            let made = make_all(&self.name, &self.measured)?;
             self.unmeasured.get_or_init(|| made)
         };
         tasks.extend(tasks_of(directories.iter())?);
@@ -138,7 +128,7 @@ impl Cell {
 
     /// Whether everything looks as it was made.
     pub(crate) fn is_untouched(&self) -> bool {
-        self.directories().all(|directory| directory.is_untouched(&self.changes))
+        self.directories().all(Directory::is_untouched)
     }
 
     /// Lets those die that have been frozen.
@@ -160,22 +150,21 @@ impl Drop for Cell {
 }
 
 impl Directory {
-    fn make(site: &Site, name: &str, changes: &Changes) -> io::Result<Self> {
+    fn make(site: &Site, name: &str) -> io::Result<Self> {
         let handle = make_directory(&site.handle, name)?;
         let path = site.run.join(name);
-        Self::open(site, &path, handle, changes).inspect_err(|_| {
+        Self::open(site, &path, handle).inspect_err(|_| {
             // The failure to tell is the first; what cannot be removed now is removed with the run's directory.
             let _ = fs::remove_dir(&path);
         })
     }
 
-    fn open(site: &Site, path: &Path, handle: File, changes: &Changes) -> io::Result<Self> {
+    fn open(site: &Site, path: &Path, handle: File) -> io::Result<Self> {
         inherit(&site.run, path)?;
         let tasks = match site.version {
             Version::V1 => Some(open(&handle, site.version.entrance(), OFlag::O_WRONLY)?),
             Version::V2 => None,
         };
-        let watch = changes.watch(path);
         let file = |name: &&str| {
             let file = File::from(open(&handle, name, OFlag::O_RDONLY).ok()?);
             let text = text_of(&file)?;
@@ -183,15 +172,10 @@ impl Directory {
         };
         let state = STATE.iter().filter_map(file).collect();
         let freezes = site.version == Version::V1 && path.join(FREEZER).exists();
-        Ok(Self { path: path.to_owned(), handle, version: site.version, tasks, freezes, state, watch })
+        Ok(Self { path: path.to_owned(), handle, version: site.version, tasks, freezes, state })
     }
 
-    /// Whether everything looks as it was made. It is looked at only where the kernel has told of a change.
-    fn is_untouched(&self, changes: &Changes) -> bool {
-        self.watch.is_some_and(|watch| !changes.since_last(watch)) || self.looks_untouched()
-    }
-
-    fn looks_untouched(&self) -> bool {
+    fn is_untouched(&self) -> bool {
         const WITHOUT_DIRECTORIES: u64 = 2;
         self.handle.metadata().is_ok_and(|meta| meta.nlink() == WITHOUT_DIRECTORIES)
             && self.state.iter().all(|(file, text)| text_of(file).as_ref() == Some(text))
@@ -203,10 +187,10 @@ impl Directory {
     }
 }
 
-fn make_all(name: &str, sites: &[Site], changes: &Changes) -> io::Result<Vec<Directory>> {
+fn make_all(name: &str, sites: &[Site]) -> io::Result<Vec<Directory>> {
     let mut made: Vec<Directory> = Vec::new();
     for site in sites {
-        match Directory::make(site, name, changes) {
+        match Directory::make(site, name) {
             Ok(directory) => made.push(directory),
             Err(error) => {
                 made.iter().for_each(Directory::remove);

@@ -4,7 +4,6 @@
 mod attempt_cgroup;
 mod attempt_files;
 mod cell;
-mod changes;
 mod controllers;
 mod failure;
 mod interface;

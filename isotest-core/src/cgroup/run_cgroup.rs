@@ -2,7 +2,6 @@
 
 use super::attempt_cgroup::AttemptCgroup;
 use super::cell::{Cell, Site, inherit};
-use super::changes::Changes;
 use super::failure::{refused, unless};
 use super::v2::Moved;
 use super::version::Version;
@@ -15,8 +14,8 @@ use crate::usage::Source;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
 /// The cgroup directories of a run.
 #[derive(Debug, Default)]
@@ -32,8 +31,6 @@ pub struct Cgroups {
     /// Whether what runs inside may write to them.
     is_of_root: bool,
     next_cell: AtomicU64,
-    /// What is heard of changes in cells.
-    changes: OnceLock<Arc<Changes>>,
     /// The controllers that are there and were refused, and what the kernel said.
     refused: Vec<(&'static str, String)>,
     /// What stands for peaks of which this kernel keeps no account.
@@ -187,7 +184,7 @@ impl Cgroups {
         };
         let measured = self.hierarchies.iter().map(site).collect();
         let name = format!("cell-{}", self.next_cell.fetch_add(1, Ordering::Relaxed));
-        Cell::make(name, &idle, measured, Arc::clone(self.changes.get_or_init(Arc::default))).map(Some)
+        Cell::make(name, &idle, measured).map(Some)
     }
 
     /// Leaves the host's cgroups as they were. Call it when every zygote is gone.
