@@ -160,6 +160,10 @@ impl TestBudget {
     /// devices may have been page cache that is gone at the end. What was not measured explains everything.
     pub(crate) fn may_fit(&self, record: &Record, processors: u64) -> bool {
         let checks = self.checks(record);
+        // Another budget that is broken is broken whatever becomes of memory.
+        if checks.iter().any(|check| check.is_over() && check.limit.metric != Metric::Memory) {
+            return false;
+        }
         let memory = checks.iter().find(|check| check.limit.metric == Metric::Memory && check.is_over());
         let Some(Check { used: Some(used), limit, is_killed: false, .. }) = memory else { return false };
         let Usage { memory_split, io, .. } = record.usage;

@@ -71,6 +71,8 @@ impl Schedule<'_> {
         let mut plan = plan_of(unit, attempt.nth, self.execution, self.of_each[attempt.unit], self.wish);
         if attempt.is_confirmation {
             plan.limits.memory = unit.tests()[0].budget.memory();
+            // Memory that is moved to swap is no page cache.
+            plan.limits.swap = None;
         }
         Job { template, plan, is_test: self.execution.process == Process::Test }
     }
@@ -132,7 +134,10 @@ pub(crate) fn plan(test: &TestCase, nth: Nth, execution: &Execution, settings: &
 /// What limits a test: what the settings say, and memory as its budget says if that is stricter.
 fn limits(test: &TestCase, settings: &TestSettings) -> Limits {
     let limits = settings.limits.limits();
-    Limits { memory: test.budget.kernel_memory().or(limits.memory), ..limits }
+    match test.budget.kernel_memory() {
+        Some(bytes) => Limits { memory: Some(bytes), swap: None, ..limits },
+        None => limits,
+    }
 }
 
 /// How the tests of a unit are executed. What those write that share a process is always read, for it tells of each.
@@ -221,16 +226,23 @@ impl<'run> Run<'run> {
             None => self.tick(),
             Some(News::Ready(_) | News::NotStarted | News::Panicked) => Ok(Flow::On),
             // Reports know it as the attempt that it is about.
-            Some(News::Started(launch)) if launch.attempt.is_confirmation => Ok(Flow::On),
+            Some(News::Started(launch)) if launch.attempt.is_confirmation => {
+                self.note(launch);
+                Ok(Flow::On)
+            }
             Some(News::Started(launch)) => {
                 self.note(launch);
                 self.of_each(launch, |test| Event::AttemptStarted { test, launch })
             }
             Some(News::Finished(launch, record)) => self.finished(launch, *record, queue),
+            // What is known of the test is told at the end.
+            Some(News::Killed(launch)) if launch.attempt.is_confirmation => {
+                self.running.retain(|other| other.launch.attempt != launch.attempt);
+                Ok(Flow::On)
+            }
             Some(News::Killed(launch)) => {
                 self.running.retain(|other| other.launch.attempt != launch.attempt);
                 self.forget(launch.attempt);
-                self.doubtful.remove(&launch.attempt.unit);
                 self.summary.interrupted.extend(self.unit(launch).tests().iter().cloned());
                 self.of_each(launch, |test| Event::AttemptInterrupted { test })
             }
@@ -261,7 +273,9 @@ impl<'run> Run<'run> {
             }
         }
         let is_over = |limit: Duration| limit <= now.saturating_duration_since(self.began);
-        if self.summary.cancelled.is_none() && self.execution.global_timeout.value.is_some_and(is_over) {
+        let may_end =
+            matches!(self.summary.cancelled, None | Some(Cancellation::FailFast { immediate: false }));
+        if may_end && self.execution.global_timeout.value.is_some_and(is_over) {
             return self.cancelled(Cancellation::GlobalTimeout);
         }
         Ok(Flow::On)
@@ -300,14 +314,14 @@ impl<'run> Run<'run> {
         self.running.retain(|other| other.launch.attempt != launch.attempt);
         let earlier = self.forget(launch.attempt);
         let failed = match self.unit(launch).tests() {
-            [_] if launch.attempt.is_confirmation => self.confirmed(launch, record, queue)?,
-            [_] => self.test_finished(launch, earlier.as_ref(), record, queue)?,
+            [_] if launch.attempt.is_confirmation => usize::from(self.confirmed(launch, record, queue)?),
+            [_] => usize::from(self.test_finished(launch, earlier.as_ref(), record, queue)?),
             tests => self.process_finished(tests, launch, record)?,
         };
-        self.failures += usize::from(failed);
+        self.failures += failed;
         let MaxFail { failures, immediate } = self.execution.max_fail.value;
         let is_enough = failures.is_some_and(|most| most.get() <= self.failures);
-        if failed && is_enough && self.summary.cancelled.is_none() {
+        if failed > 0 && is_enough && self.summary.cancelled.is_none() {
             return self.cancelled(Cancellation::FailFast { immediate });
         }
         Ok(Flow::On)
@@ -345,7 +359,14 @@ impl<'run> Run<'run> {
         let testimony = testimony(test, self.execution.capture.value, &mut second);
         missing_paths::remark(&mut second);
         let verdict = judge(&second.outcome, testimony, self.rules(launch));
-        if !matches!(verdict, Verdict::Passed | Verdict::Leaked { .. }) {
+        if matches!(verdict, Verdict::NotIsolated(_)) {
+            first
+                .record
+                .remarks
+                .push("page cache may explain it, but the second try could not be isolated".to_owned());
+            return self.settle(first, Verdict::OverBudget, queue);
+        }
+        if !verdict.passes() && !matches!(verdict, Verdict::Leaked { .. }) {
             first.record.remarks.push(
                 "page cache does not explain it: executed again, alone and with its limit at the memory budget, the test did \
                  not pass"
@@ -355,13 +376,16 @@ impl<'run> Run<'run> {
         }
         let peak = first.record.usage.memory_peak.map_or(0, |peak| peak.value);
         let dropped = peak.saturating_sub(test.budget.memory().unwrap_or(peak));
+        let verdict = verdict.held_to(&test.budget, &test.budget.checks(&second));
+        if verdict.kind() == Kind::OverBudget {
+            return self.settle(Doubtful { record: second, ..first }, verdict, queue);
+        }
         second.remarks.push(format!(
             "fits, {} of page cache dropped: its peak was {}, and it passed again, alone and with its limit at the memory \
              budget",
             memory(dropped),
             memory(peak)
         ));
-        let verdict = verdict.held_to(&test.budget, &test.budget.checks(&second));
         self.settle(Doubtful { record: second, ..first }, verdict, queue)
     }
 
@@ -399,21 +423,23 @@ impl<'run> Run<'run> {
         Ok(is_last && verdict.effect() == Effect::Fails)
     }
 
-    /// Whether one of the tests has failed, or the process they share.
+    /// How many of the tests have failed; one if only the process has that they share.
     fn process_finished(
         &mut self,
         tests: &'run [TestCase],
         launch: Launch,
         mut record: Record,
-    ) -> io::Result<bool> {
-        let rules = self.rules(launch);
+    ) -> io::Result<usize> {
+        // Tests that share a process may not have been reached when its time ran out.
+        let rules = Rules { timeouts_pass: false, ..self.rules(launch) };
         let judged = |record: &Record| judge(&record.outcome, Testimony::Agrees, rules);
         let fails = |verdict: &Verdict| verdict.effect() == Effect::Fails;
         missing_paths::remark(&mut record);
         let verdict = judged(&record);
         let records = together::records(tests, &record);
         let verdicts: Vec<_> = records.iter().map(judged).collect();
-        let explained = verdicts.iter().any(fails);
+        let failed = verdicts.iter().filter(|verdict| fails(verdict)).count();
+        let explained = failed > 0;
         for ((test, verdict), mut record) in tests.iter().zip(&verdicts).zip(records) {
             explain(verdict, &mut record);
             self.summary.add(test, verdict, &record);
@@ -430,7 +456,7 @@ impl<'run> Run<'run> {
             record: &record,
             shows_output: !self.execution.capture.value || !explained,
         })?;
-        Ok(explained || fails(&verdict))
+        Ok(failed.max(usize::from(fails(&verdict))))
     }
 
     fn cancelled(&mut self, by: Cancellation) -> io::Result<Flow> {

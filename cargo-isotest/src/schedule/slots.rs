@@ -162,8 +162,7 @@ impl<'run> Workers<'run> {
         self.jobs
     }
 
-    /// Executes the attempts of a queue, each by its job, and passes on what is heard of them, or `None` now and then while
-    /// nothing is. Whoever hears it may queue further attempts. Returns when none waits or is running. So many as `ahead`
+    /// Executes the attempts of a queue, each by its job, and passes on what is heard of them, and `None` now and then. Whoever hears it may queue further attempts. Returns when none waits or is running. So many as `ahead`
     /// are ordered beyond those that can be running: they start whatever is still to be heard of earlier ones.
     ///
     /// # Panics
@@ -177,6 +176,7 @@ impl<'run> Workers<'run> {
     ) {
         // How many were ordered of which it is not known what became of them.
         let mut open = 0;
+        let mut tick = Instant::now() + TICK;
         loop {
             while open < self.jobs + ahead
                 && let Some(attempt) = queue.pop(Instant::now())
@@ -192,12 +192,21 @@ impl<'run> Workers<'run> {
             }
             let has_room = open < self.jobs + ahead;
             let next = queue.next().filter(|_| has_room);
-            let until_next = next.map(|next| next.saturating_duration_since(Instant::now()));
-            let (news, waiting) = match self.news.recv_timeout(until_next.map_or(TICK, |time| time.min(TICK)))
-            {
+            let now = Instant::now();
+            let wake = next.map_or(tick, |next| next.min(tick));
+            // However much is heard, the time is looked at.
+            let heard = if tick <= now {
+                Err(RecvTimeoutError::Timeout)
+            } else {
+                self.news.recv_timeout(wake.saturating_duration_since(now))
+            };
+            let (news, waiting) = match heard {
                 Ok(Told { news: News::Panicked, .. }) => go_down(),
                 Ok(Told { news, waiting }) => (Some(news), waiting),
-                Err(RecvTimeoutError::Timeout) => (None, None),
+                Err(RecvTimeoutError::Timeout) => {
+                    tick = Instant::now() + TICK;
+                    (None, None)
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             open -=
@@ -297,8 +306,9 @@ impl<'run> Worker<'run> {
             Ok(()) => slot.launch(&plan),
             Err(error) => sandbox::Attempt::without_sandbox(error),
         };
-        let Attempt { id, unit, nth, .. } = attempt;
-        let started = Started { id, test: unit, is_first: nth.is_first(), zygote: slot.zygote() };
+        let Attempt { id, unit, nth, is_confirmation } = attempt;
+        let started =
+            Started { id, test: unit, is_first: nth.is_first() && !is_confirmation, zygote: slot.zygote() };
         self.registry.started(launch.slot, started);
         Some((launch, running))
     }

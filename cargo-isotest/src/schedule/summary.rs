@@ -131,7 +131,9 @@ impl Summary {
 
     /// Whether budgets are all that failed.
     pub(crate) fn is_over_budget_only(&self) -> bool {
-        self.failed_processes == 0 && self.counts.bad_is_only(Kind::OverBudget)
+        self.failed_processes == 0
+            && self.cancelled != Some(Cancellation::GlobalTimeout)
+            && self.counts.bad_is_only(Kind::OverBudget)
     }
 
     /// How many selected tests were never started.

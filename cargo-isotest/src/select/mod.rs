@@ -95,7 +95,11 @@ impl Selection {
             Word::Name(name) if self.exact => test.name == name,
             Word::Name(part) => test.name.contains(part),
             Word::BinaryId(id) => test.binary.id == id,
-            Word::Title(title) => test.title() == title,
+            Word::Title(title) => {
+                let listed =
+                    if test.ignored { title.strip_suffix(" (ignored)").unwrap_or(title) } else { title };
+                test.title() == listed
+            }
         }
     }
 

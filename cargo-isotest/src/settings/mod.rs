@@ -212,15 +212,17 @@ impl Said {
     /// # Errors
     /// When the file is invalid, or what both say together makes no sense.
     pub(crate) fn settings_in(
-        self,
+        mut self,
         workspace: Option<&Path>,
         invocation: &Invocation,
     ) -> Result<Settings, SettingsError> {
         let config = Config::open(self.config_file.as_ref(), workspace, &invocation.directory)?;
         let mut lower = config.layer(self.profile)?;
-        if !self.task.is_of_tests() {
+        if !self.task.is_of_tests() || matches!(self.task, Task::Shell { .. }) {
             // Somebody attends to a command, and it is no test.
             lower.test.timeout = None;
+            let is_of_tests = |time: &mut Setting<Duration>| matches!(time.origin, Origin::Environment(_));
+            let _ = self.layer.test.timeout.take_if(is_of_tests);
         }
         if self.layer.capture.is_some_and(|capture| !capture.value) {
             // Several at one terminal could not be told apart.
@@ -397,7 +399,10 @@ impl Execution {
     fn for_update(self, update: Option<Update>) -> Self {
         let Some(Update::Written(variable)) = update else { return self };
         let threads = match self.jobs.origin {
-            Origin::Flag(_) | Origin::HarnessArgument(_) | Origin::File(..) => Some(self.jobs.value),
+            Origin::Flag(_)
+            | Origin::HarnessArgument(_)
+            | Origin::File(..)
+            | Origin::Environment("ISOTEST_JOBS") => Some(self.jobs.value),
             Origin::Environment(_) | Origin::Default => None,
         };
         let jobs = Setting { value: NonZeroUsize::MIN, origin: Origin::Environment(variable) };

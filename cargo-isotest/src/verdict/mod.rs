@@ -64,10 +64,13 @@ pub(crate) struct Rules {
 
 impl From<&TestSettings> for Rules {
     fn from(test: &TestSettings) -> Self {
+        let slow = test.slow_timeout.value;
+        // A test that is killed by another limit has not been told to work until then.
+        let ends_slow = slow.end().is_some_and(|end| test.timeout.value.is_none_or(|time| end <= time));
         Self {
             leaks_fail: test.fail_on_leak.value,
             flaky_fails: test.flaky_result.value == FlakyResult::Fail,
-            timeouts_pass: test.slow_timeout.value.on_timeout == OnTimeout::Pass,
+            timeouts_pass: ends_slow && slow.on_timeout == OnTimeout::Pass,
         }
     }
 }
@@ -117,7 +120,9 @@ impl Verdict {
         let is_kept = !budget.is_enforced() || !checks.iter().any(Check::is_over);
         match self {
             _ if is_kept => self,
-            Self::Passed | Self::Leaked { fails: false } => Self::OverBudget,
+            Self::Passed | Self::TimedOut { fails: false } | Self::Leaked { fails: false } => {
+                Self::OverBudget
+            }
             Self::OomKilled if checks.iter().any(|check| check.is_killed) => Self::OverBudget,
             other => other,
         }
@@ -357,8 +362,9 @@ mod tests {
         assert_eq!(held(false, None, BOTH[0]), expected, "control: it is only reported");
         (expected[0], expected[4], expected[5]) = (Kind::OverBudget, Kind::OverBudget, Kind::OverBudget);
         assert_eq!(held(true, None, BOTH[0]), expected);
-        expected[5] = Kind::Leaked;
-        assert_eq!(held(true, None, BOTH[1]), expected, "a leak that fails has failed");
+        (expected[3], expected[5]) = (Kind::OverBudget, Kind::Leaked);
+        let what = "a leak that fails has failed, a time that is worth a pass keeps to budgets";
+        assert_eq!(held(true, None, BOTH[1]), expected, "{what}");
         expected[4] = Kind::OomKilled;
         assert_eq!(held(true, Some(1), BOTH[1]), expected, "another limit was hit");
     }

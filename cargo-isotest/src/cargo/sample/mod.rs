@@ -53,6 +53,8 @@ pub(crate) struct Sample<'a> {
     arguments: &'a CargoArgs,
     invocation: &'a Invocation,
     kind: Kind,
+    /// The project's target directory.
+    target_directory: &'a Utf8PathBuf,
     directory: Utf8PathBuf,
 }
 
@@ -107,13 +109,13 @@ impl<'a> Sample<'a> {
         arguments: &'a CargoArgs,
         invocation: &'a Invocation,
         kind: Kind,
-        target: &Utf8PathBuf,
+        target: &'a Utf8PathBuf,
     ) -> Self {
         let name = match kind {
             Kind::Program => "isotest/sample/program",
             Kind::Macro => "isotest/sample/macro",
         };
-        Self { cargo, arguments, invocation, kind, directory: target.join(name) }
+        Self { cargo, arguments, invocation, kind, target_directory: target, directory: target.join(name) }
     }
 
     /// Asks cargo what it would give to tests. The sample is kept in the target directory, and among temporary files where that
@@ -186,6 +188,12 @@ impl<'a> Sample<'a> {
             "[package]\nname = \"{NAME}\"\nversion = \"0.0.0\"\n\n\
              {target}\nname = \"{NAME}\"\npath = \"main.rs\"\ntest = true\nharness = false\n\n[workspace]\n"
         );
+        if !self.target_directory.exists() {
+            // Cargo marks only those directories as caches that it makes itself.
+            fs::create_dir_all(self.target_directory)?;
+            let tag = self.target_directory.join("CACHEDIR.TAG");
+            renew(tag.as_std_path(), "Signature: 8a477f597d28d172789f06886806bc55\n", 0o644)?;
+        }
         fs::create_dir_all(&self.directory)?;
         let place = |name| self.directory.join(name).into_std_path_buf();
         renew(&place("Cargo.toml"), &manifest, 0o644)?;

@@ -15,4 +15,4 @@ done
   printf '%s\0' "$directory" "$libraries"
   cat "/proc/$$/environ"
   printf '\0'
-} >> "$ISOTEST_SAMPLE_RECORD"
+} >> "${ISOTEST_SAMPLE_RECORD:?}"
