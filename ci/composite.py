@@ -42,6 +42,8 @@ class Job:
             raise SystemExit(f"error: the action has no input {sorted(unknown)}")
         self._inputs = {name: str(said.get("default", "")) for name, said in known.items()} | inputs
         self._env = dict(os.environ)
+        # Steps of a shell do not have it, although there are actions that do.
+        self._repository = self._env.pop("GITHUB_ACTION_REPOSITORY", "")
         self._outputs = {}
         self._steps = []
         self._commands = []
@@ -108,6 +110,8 @@ class Job:
         match expression.split("."):
             case ["inputs", name]:
                 return self._inputs[name]
+            case ["github", "action_repository"]:
+                return self._repository
             case ["steps", step, "outputs", name]:
                 return self._outputs.get(step, {}).get(name, "")
         raise SystemExit(f"error: `{expression}` is an expression that this executor does not know")

@@ -7,7 +7,6 @@ import http.server
 import json
 import os
 import pathlib
-import shutil
 import tarfile
 import tempfile
 import threading
@@ -83,6 +82,7 @@ def check(run):
             spoiled = step(run, place, repository, server, arguments="")
             expect("what follows a release that was changed", spoiled["steps"],
                    [{"id": "install", "status": 1}, {"id": "report", "status": 0}])
+            expect("nothing of the steps before is reported then", spoiled["outputs"]["report"], "")
 
 
 def project(place):
@@ -91,6 +91,10 @@ def project(place):
     (crate / "src").mkdir(parents=True)
     (crate / "Cargo.toml").write_text(MANIFEST)
     (crate / "src/lib.rs").write_text(SOURCE)
+    # What the host allows is no matter of a project's configuration.
+    (place / "Cargo.toml").write_text("[workspace]\n")
+    (place / ".config").mkdir()
+    (place / ".config/isotest.toml").write_text("This is no configuration.\n")
     return place
 
 
@@ -122,14 +126,14 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def step(run, place, repository, server, **inputs):
-    """Executes the action, and gives what came of it."""
+    """Executes the action, as often as it is used in one job, and gives what came of it."""
     temporary = place / "temporary"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
+    temporary.mkdir(exist_ok=True)
     inputs = {"working-directory": "crates/talks", "install": "release"} | inputs
     env = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
     env |= {"RUNNER_TEMP": str(temporary), "GITHUB_WORKSPACE": str(repository), "GITHUB_SERVER_URL": server,
-            "GITHUB_REPOSITORY": "owner/repo", "GITHUB_ACTIONS": "true", "CI": "true", "CARGO_TARGET_DIR": str(place / "target")}
+            "GITHUB_REPOSITORY": "user/project", "GITHUB_ACTION_REPOSITORY": "owner/repo", "GITHUB_ACTIONS": "true", "CI": "true",
+            "CARGO_TARGET_DIR": str(place / "target")}
     words = [needs.tool("python"), places.CI / "composite.py", ACTION, place / "result.json",
              *(f"{name}={value}" for name, value in inputs.items())]
     run.read(words, env=env)

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Makes `cargo isotest` available to the steps that follow. INSTALL is `auto`, `release`, `source` or `none`; VERSION is the
-# version to download, that of these sources if it is empty.
+# version to download, that of these sources if it is empty. REPOSITORY has the releases; the job's own does if it is empty.
 set -euo pipefail
 
 : "${INSTALL:?}" "${GITHUB_PATH:?}" "${GITHUB_SERVER_URL:?}"
 sources=${GITHUB_ACTION_PATH:?}/..
 place=${RUNNER_TEMP:?}/cargo-isotest
 mkdir -p "${place}/bin"
+# Of an earlier use of the action in this job.
+rm -f "${place}"/results.jsonl "${place}"/junit.xml
 
 version() {
     sed -n 's/^version = "\(.*\)"$/\1/p' "${sources}/Cargo.toml" | head -n 1
@@ -21,7 +23,7 @@ fetch() {
 from_release() {
     local wanted=${VERSION:-$(version)} name from
     name=cargo-isotest-${wanted}-$(uname -m)-unknown-linux-musl.tar.gz
-    from=${GITHUB_SERVER_URL}/${GITHUB_ACTION_REPOSITORY:-${GITHUB_REPOSITORY}}/releases/download/v${wanted}
+    from=${GITHUB_SERVER_URL}/${REPOSITORY:-${GITHUB_REPOSITORY}}/releases/download/v${wanted}
     fetch "${from}/${name}" "${place}/${name}" && fetch "${from}/${name}.sha256" "${place}/${name}.sha256" || return 1
     if ! (cd "${place}" && sha256sum --check --quiet --strict "${name}.sha256"); then
         echo "::error title=cargo isotest::${name} is not what its checksum says, and is not used"
