@@ -17,9 +17,10 @@ pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End,
     let mut reading = Reading::default();
     for path in &args.files {
         let path = invocation.absolute(path);
+        let name = path.to_string_lossy();
         match std::fs::read(&path) {
-            Ok(bytes) => reading.add(&path.to_string_lossy(), &String::from_utf8_lossy(&bytes)),
-            Err(error) => reading.lacks.push(format!("`{}` cannot be read: {error}", path.display())),
+            Ok(bytes) => reading.add(&name, &String::from_utf8_lossy(&bytes)),
+            Err(error) => reading.unreadable(&name, &error),
         }
     }
     if let Some([first, second]) = reading.different().filter(|_| !args.merge) {

@@ -13,7 +13,7 @@ const SHOWN: usize = 9;
 /// runner looks for them.
 pub(crate) fn annotations(account: &Account, repository: Option<&Path>) -> String {
     let failures = account.failures();
-    let gap = account.gap().map(|gap| command("title=INCOMPLETE", &gap));
+    let gap = account.gap().map(|gap| command("title=INCOMPLETE", &word(&gap)));
     let tests = failures.iter().map(|test| of_test(test, account, repository));
     let processes = account.unexplained().map(|process| {
         let title =

@@ -231,18 +231,19 @@ mod tests {
 
     #[test]
     fn earlier_attempts_have_elements_of_their_own() {
+        let first = attempt("tour", "t", "fails", &json!({"is_last": false}));
         let passes = attempt("tour", "t", "passes", &json!({"attempt": 2, "outcome": "flaky"}));
-        let text = written(&account(&[attempt("tour", "t", "fails", &json!({})), passes]));
+        let text = written(&account(&[first.clone(), passes]));
         assert!(
             text.contains(r#"<testsuite name="tour" tests="1" skipped="0" errors="0" failures="0""#),
             "{text}"
         );
         assert!(text.contains("<flakyFailure ") && !text.contains("<failure "), "{text}");
         let again = attempt("tour", "t", "fails", &json!({"attempt": 2}));
-        let text = written(&account(&[attempt("tour", "t", "fails", &json!({})), again]));
+        let text = written(&account(&[first.clone(), again]));
         assert!(text.contains("<rerunFailure ") && text.contains("<failure "), "{text}");
         let flaky = attempt("tour", "t", "fails", &json!({"attempt": 2, "outcome": "flaky"}));
-        let text = written(&account(&[attempt("tour", "t", "fails", &json!({})), flaky]));
+        let text = written(&account(&[first, flaky]));
         assert!(text.contains("<flakyFailure ") && text.contains("type=\"FLAKY-FAIL\""), "{text}");
     }
 

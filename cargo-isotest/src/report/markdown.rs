@@ -37,7 +37,7 @@ fn within(account: &Account, largest: usize) -> String {
     };
     let mut text = format!("## Tests {verdict}\n\n{}\n", account.totals());
     if let Some(gap) = account.gap() {
-        let _ = write!(text, "\n**Incomplete:** {gap}\n");
+        let _ = write!(text, "\n**Incomplete:** {}\n", encoded(&gap));
     }
     let mut sections = [
         failed(&failures, account),
@@ -296,6 +296,6 @@ no ``` fence
     fn a_run_without_its_end_has_not_passed() {
         let text = document(&unfinished(&[attempt("tour", "t", "passes", &json!({}))]));
         assert!(text.starts_with("## Tests did not pass\n"), "{text}");
-        assert!(text.contains("**Incomplete:** the end of the run is missing: 2 of 3"), "{text}");
+        assert!(text.contains("**Incomplete:** the end of the run is missing&#58; 2 of 3"), "{text}");
     }
 }

@@ -94,7 +94,7 @@ fn what_is_missing_of_a_run_is_said_and_the_rest_is_reported() {
     let said = format!("error: not everything could be reported: `{cut}` ends in the middle of line ");
     assert!(ended.stderr.starts_with(&said), "{}", ended.stderr);
     assert!(
-        ended.stdout.contains("**Incomplete:** the end of the run is missing: 0 of "),
+        ended.stdout.contains("**Incomplete:** the end of the run is missing&#58; 0 of "),
         "{}",
         ended.stdout
     );

@@ -12,6 +12,7 @@ use crate::verdict::Effect;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
+use std::mem::replace;
 
 /// What a run's lines have said so far.
 #[derive(Debug, Default)]
@@ -24,6 +25,8 @@ pub(crate) struct Account {
     pub(super) processes: Vec<Process>,
     /// How it ended.
     pub(super) finished: Option<Finished>,
+    /// A sentence for each part of which nothing is known.
+    lost: Vec<String>,
     by_name: HashMap<(String, String), usize>,
 }
 
@@ -82,6 +85,8 @@ pub(super) struct Attempt {
     /// Which it was, counted from 1.
     #[serde(rename = "attempt")]
     pub(super) number: u32,
+    /// Whether no other attempt at its test comes after it.
+    pub(super) is_last: bool,
     /// When it started, counted from the start of the run.
     pub(super) start_us: u64,
     /// What came of it.
@@ -189,26 +194,38 @@ impl Account {
             Line::RunStarted(started) => self.started = Some(started),
             Line::AttemptFinished(line) => self.attempt(*line),
             Line::ProcessFinished(process) => self.processes.push(*process),
-            Line::RunFinished(finished) => self.finished = Some(*finished),
+            Line::RunFinished(finished) => self.finish(*finished),
             Line::Unknown => {}
         }
         Ok(())
     }
 
     fn attempt(&mut self, AttemptLine { binary_id, name, attempt }: AttemptLine) {
-        self.test(Test { binary_id, name, earlier: Vec::new(), last: attempt });
+        let key = (binary_id.clone(), name.clone());
+        // One that is built for several targets has the same name for each.
+        let known = self.by_name.get(&key).map(|index| &mut self.tests[*index]);
+        if let Some(test) = known.filter(|test| !test.last.is_last) {
+            test.earlier.push(replace(&mut test.last, attempt));
+        } else {
+            self.by_name.insert(key, self.tests.len());
+            self.tests.push(Test { binary_id, name, earlier: Vec::new(), last: attempt });
+        }
     }
 
-    /// Takes attempts at a test into account, after those that are known.
-    fn test(&mut self, test: Test) {
-        let next = self.tests.len();
-        let index = *self.by_name.entry((test.binary_id.clone(), test.name.clone())).or_insert(next);
-        if let Some(known) = self.tests.get_mut(index) {
-            known.earlier.push(std::mem::replace(&mut known.last, test.last));
-            known.earlier.extend(test.earlier);
-        } else {
-            self.tests.push(test);
-        }
+    /// Takes the end into account. A test that was killed with the run has no verdict, whatever an earlier attempt came to.
+    fn finish(&mut self, finished: Finished) {
+        let is_killed = |test: &Test| {
+            finished.interrupted.iter().any(|name| name.binary_id == test.binary_id && name.name == test.name)
+        };
+        self.tests.retain(|test| test.last.is_last || !is_killed(test));
+        self.index();
+        self.finished = Some(finished);
+    }
+
+    /// Finds out anew which of the tests has which name.
+    fn index(&mut self) {
+        let names = self.tests.iter().map(|test| (test.binary_id.clone(), test.name.clone()));
+        self.by_name = names.zip(0..).collect();
     }
 
     /// The tests whose verdict has this effect.
@@ -253,6 +270,9 @@ impl Account {
 
     /// What is missing of the run, if something is.
     pub(super) fn gap(&self) -> Option<String> {
+        if !self.lost.is_empty() {
+            return Some(self.lost.join("; "));
+        }
         let Some(finished) = &self.finished else {
             let expected = self.started.as_ref().map_or(0, |started| started.tests);
             let missing = expected.saturating_sub(self.tests.len());
@@ -302,6 +322,43 @@ impl Facts {
     }
 }
 
+#[cfg(test)]
+mod tests {
+    use super::testing::{account, attempt, finished, unfinished};
+    use crate::verdict::Effect;
+    use serde_json::json;
+
+    #[test]
+    fn a_test_of_several_targets_has_a_verdict_for_each() {
+        let once = json!({"is_last": false});
+        let account = account(&[
+            attempt("tour", "t", "fails", &json!({})),
+            attempt("tour", "t", "fails", &once),
+            attempt("tour", "t", "passes", &json!({"attempt": 2})),
+        ]);
+        let verdicts: Vec<_> =
+            account.tests.iter().map(|test| (test.last.facts.effect, test.earlier.len())).collect();
+        assert_eq!(verdicts, [(Effect::Fails, 0), (Effect::Passes, 1)]);
+    }
+
+    #[test]
+    fn a_test_that_was_killed_with_the_run_has_no_earlier_verdict() {
+        let once = json!({"is_last": false});
+        let lines = [
+            attempt("tour", "killed", "fails", &once),
+            attempt("tour", "waits", "fails", &once),
+            attempt("tour", "ended", "fails", &json!({})),
+        ];
+        let mut account = unfinished(&lines);
+        let mut end = finished();
+        let killed = ["killed", "ended"].map(|name| json!({"binary_id": "tour", "name": name}));
+        end["interrupted"] = killed.to_vec().into();
+        account.add(&end.to_string()).unwrap();
+        let names: Vec<_> = account.tests.iter().map(|test| test.name.as_str()).collect();
+        assert_eq!(names, ["waits", "ended"]);
+    }
+}
+
 /// Builders of accounts.
 #[cfg(test)]
 pub(super) mod testing {
@@ -316,6 +373,7 @@ pub(super) mod testing {
         };
         let mut line = json!({
             "type": "attempt-finished", "binary_id": binary_id, "name": name, "attempt": 1, "start_us": 1500,
+            "is_last": true,
             "outcome": outcome, "effect": effect, "signal": null, "cause": null, "wall_us": 4321, "leaked": [],
             "usage": {"memory_peak_bytes": 734_003, "cpu_user_us": 1500, "cpu_system_us": 700, "pids_peak": 1},
         });
@@ -332,7 +390,8 @@ pub(super) mod testing {
         })
     }
 
-    fn finished() -> Value {
+    /// The end of a whole run.
+    pub(super) fn finished() -> Value {
         json!({
             "type": "run-finished", "counts": {"skipped": 2}, "interrupted": [], "not_run": 0, "wall_us": 1_200_000,
             "cpu_us": 13_200, "cancelled": null,

@@ -1,8 +1,10 @@
 //! Accounts of runs from files that were written earlier, however much of them is left; pure.
 
-use super::{Account, Finished};
+use super::{Account, Finished, Test};
 use chrono::{DateTime, FixedOffset, TimeDelta};
 use serde::Deserialize;
+use std::io;
+use std::mem::{replace, take};
 
 /// The version of the lines' format that is understood.
 const UNDERSTOOD: u32 = 1;
@@ -28,6 +30,11 @@ struct Head {
 }
 
 impl Reading {
+    /// Takes into account that a file of this name cannot be read.
+    pub(crate) fn unreadable(&mut self, name: &str, error: &io::Error) {
+        self.lose(format!("`{name}` cannot be read: {error}"));
+    }
+
     /// Takes a file of this name into account.
     pub(crate) fn add(&mut self, name: &str, text: &str) {
         let Some(head) = self.head(name, text) else { return };
@@ -79,8 +86,14 @@ impl Reading {
                 format!("`{name}` does not begin with the start of a run, as `--report json=FILE` writes it")
             }
         };
-        self.lacks.push(lack);
+        self.lose(lack);
         None
+    }
+
+    /// Notes that a file says nothing of its run, whose results are missing then.
+    fn lose(&mut self, lack: String) {
+        self.account.lost.push(lack.clone());
+        self.lacks.push(lack);
     }
 }
 
@@ -91,26 +104,41 @@ impl Account {
 
     /// Takes another run into account, as if it had been a part of this one.
     fn join(&mut self, mut other: Self) {
+        self.lost.append(&mut other.lost);
         if self.started.is_none() {
-            *self = other;
+            *self = Self { lost: take(&mut self.lost), ..other };
             return;
         }
         let later = self.began().zip(other.began()).map(|(own, its)| (its - own).max(TimeDelta::zero()));
         let later =
             later.and_then(|later| later.num_microseconds()).and_then(|later| u64::try_from(later).ok());
-        for mut test in other.tests.drain(..) {
+        // Two of the same name in one run are different tests.
+        let mut known = take(&mut self.by_name);
+        for mut test in other.tests {
             let attempts = test.earlier.iter_mut().chain([&mut test.last]);
             for attempt in attempts {
                 attempt.start_us += later.unwrap_or(0);
             }
-            self.test(test);
+            match known.remove(&(test.binary_id.clone(), test.name.clone())) {
+                Some(index) => self.tests[index].join(test),
+                None => self.tests.push(test),
+            }
         }
+        self.index();
         self.processes.append(&mut other.processes);
         if let Some((own, its)) = self.started.as_mut().zip(other.started) {
             own.tests += its.tests;
         }
         self.finished =
             self.finished.take().zip(other.finished).map(|(own, its)| own.and(its, later.unwrap_or(0)));
+    }
+}
+
+impl Test {
+    /// Takes the attempts of another run into account, after its own.
+    fn join(&mut self, other: Self) {
+        self.earlier.push(replace(&mut self.last, other.last));
+        self.earlier.extend(other.earlier);
     }
 }
 
@@ -182,6 +210,29 @@ mod tests {
             assert_eq!(reading.account.tests.len(), tests, "{lack}");
             assert!(reading.account.gap().is_some(), "{lack}");
         }
+    }
+
+    #[test]
+    fn a_part_of_which_nothing_is_known_is_a_gap_wherever_it_stands() {
+        let whole = run("1", "x");
+        let lost = "`b` is empty: the run ended before its first test";
+        for files in [[("b", ""), ("a", &*whole)], [("a", &whole), ("b", "")]] {
+            let reading = read(&files);
+            assert_eq!((reading.account.tests.len(), reading.account.gap().as_deref()), (1, Some(lost)));
+        }
+        let mut reading = Reading::default();
+        reading.unreadable("b", &io::ErrorKind::NotFound.into());
+        reading.add("a", &whole);
+        assert_eq!(reading.account.gap().as_deref(), Some("`b` cannot be read: entity not found"));
+        assert_eq!(reading.lacks.len(), 1);
+    }
+
+    #[test]
+    fn no_verdict_of_several_targets_is_lost_among_runs() {
+        let fails = attempt("tour", "y", "fails", &json!({}));
+        let passes = attempt("tour", "y", "passes", &json!({}));
+        let account = read(&[("a", &run("1", "x")), ("b", &lines("2", &[fails, passes]))]).account;
+        assert_eq!((account.tests.len(), account.failures().len()), (3, 1));
     }
 
     #[test]
