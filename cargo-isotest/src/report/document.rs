@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::format::{DocumentFormat, document};
-use super::json::{Clock, line};
+use super::json::{Run, line};
 use crate::schedule::events::{Event, Reporter};
 use std::io::{self, Write};
 
@@ -10,19 +10,19 @@ use std::io::{self, Write};
 pub(super) struct Document {
     writer: Box<dyn Write + Send>,
     format: DocumentFormat,
-    clock: Clock,
+    run: Run,
     account: Account,
 }
 
 impl Document {
-    pub(super) fn new(writer: Box<dyn Write + Send>, format: DocumentFormat) -> Self {
-        Self { writer, format, clock: Clock::started(), account: Account::default() }
+    pub(super) fn new(writer: Box<dyn Write + Send>, format: DocumentFormat, run: Run) -> Self {
+        Self { writer, format, run, account: Account::default() }
     }
 }
 
 impl Reporter for Document {
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
-        if let Some(line) = line(event, &self.clock)? {
+        if let Some(line) = line(event, &self.run)? {
             self.account.add(&line)?;
         }
         if matches!(event, Event::RunFinished { .. }) {

@@ -113,7 +113,7 @@ mod tests {
             text.starts_with("::error file=w/src/a%2Cb.rs,line=3,col=5,title=FAIL tour m%3A%3At::FAIL · "),
             "{text}"
         );
-        assert!(text.contains("%0Aagain: cargo isotest -p tour --lib --exact m::t\n"), "{text}");
+        assert!(text.contains("%0Aagain: cargo isotest --features 'a b' 'tour m::t'\n"), "{text}");
     }
 
     #[test]

@@ -224,8 +224,8 @@ mod tests {
 
 | test | what happened | again |
 |---|---|---|
-| <code>tour&#58;&#58;parser oom&#124;</code> | <code>OOM · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 process · it reached its memory limit</code> | <code>cargo isotest -p tour --test parser --exact &#39;oom&#124;&#39;</code> |
-| <code>tour fails</code> | <code>FAIL · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 process · panicked at src/a.rs&#58;3&#58;5</code> | <code>cargo isotest -p tour --lib --exact fails</code> |
+| <code>tour&#58;&#58;parser oom&#124;</code> | <code>OOM · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 process · it reached its memory limit</code> | <code>cargo isotest --features &#39;a b&#39; &#39;tour&#58;&#58;parser oom&#124;&#39;</code> |
+| <code>tour fails</code> | <code>FAIL · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 process · panicked at src/a.rs&#58;3&#58;5</code> | <code>cargo isotest --features &#39;a b&#39; &#39;tour fails&#39;</code> |
 
 <details><summary><code>tour fails src/a.rs&#58;3</code></summary>
 

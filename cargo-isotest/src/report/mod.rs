@@ -26,7 +26,7 @@ use crate::schedule::events::{Event, Reporter};
 use anstream::ColorChoice;
 use document::Document;
 use human::{Bar, Human, HumanSettings, Screen};
-use json::Json;
+use json::{Json, Run};
 use std::io::{self, Write};
 
 /// Columns from which on a terminal has room for the name of a test beside all figures, which take 58.
@@ -62,14 +62,17 @@ impl Reporters {
         settings: &ReportSettings,
     ) -> Result<Self, OutputError> {
         let mut reporters = Self::default();
+        let run = Run::started(settings.again.clone());
         for ReportFile { format, path } in files {
             let target = Target::File(path.clone());
             let writer = target.open()?;
             let reporter: Box<dyn Reporter> = match format {
-                FileFormat::Json => Box::new(Json::new(writer)),
-                FileFormat::Junit => Box::new(Document::new(writer, DocumentFormat::Junit)),
-                FileFormat::Ctrf => Box::new(Document::new(writer, DocumentFormat::Ctrf)),
-                FileFormat::Markdown => Box::new(Document::new(writer, DocumentFormat::Markdown)),
+                FileFormat::Json => Box::new(Json::new(writer, run.clone())),
+                FileFormat::Junit => Box::new(Document::new(writer, DocumentFormat::Junit, run.clone())),
+                FileFormat::Ctrf => Box::new(Document::new(writer, DocumentFormat::Ctrf, run.clone())),
+                FileFormat::Markdown => {
+                    Box::new(Document::new(writer, DocumentFormat::Markdown, run.clone()))
+                }
             };
             reporters.outlets.push(Outlet { reporter, target });
         }
@@ -77,7 +80,7 @@ impl Reporters {
             let writer = target.open()?;
             let reporter: Box<dyn Reporter> = match format {
                 MessageFormat::Human => Box::new(human(settings, target, writer)),
-                MessageFormat::Json => Box::new(Json::new(writer)),
+                MessageFormat::Json => Box::new(Json::new(writer, run.clone())),
             };
             reporters.outlets.push(Outlet { reporter, target: target.clone() });
         }

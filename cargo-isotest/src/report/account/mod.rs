@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::mem::replace;
+use std::sync::Arc;
 
 /// What a run's lines have said so far.
 #[derive(Debug, Default)]
@@ -27,6 +28,8 @@ pub(crate) struct Account {
     pub(super) finished: Option<Finished>,
     /// A sentence for each part of which nothing is known.
     lost: Vec<String>,
+    /// The arguments with which one of its tests is executed again, beside its name.
+    again: Arc<Vec<String>>,
     by_name: HashMap<(String, String), usize>,
 }
 
@@ -56,12 +59,16 @@ pub(super) struct Started {
     pub(super) at: Option<String>,
     /// How many tests were to be executed.
     pub(super) tests: usize,
+    #[serde(default)]
+    arguments: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
 struct AttemptLine {
     binary_id: String,
     name: String,
+    #[serde(default)]
+    ignored: bool,
     #[serde(flatten)]
     attempt: Attempt,
 }
@@ -77,6 +84,8 @@ pub(super) struct Test {
     pub(super) earlier: Vec<Attempt>,
     /// The one whose verdict is the test's.
     pub(super) last: Attempt,
+    is_ignored: bool,
+    again: Arc<Vec<String>>,
 }
 
 /// An attempt at a test.
@@ -191,7 +200,10 @@ impl Account {
     /// When it is no line of the format.
     pub(super) fn add(&mut self, line: &str) -> serde_json::Result<()> {
         match serde_json::from_str(line)? {
-            Line::RunStarted(started) => self.started = Some(started),
+            Line::RunStarted(started) => {
+                self.again = Arc::new(started.arguments.clone());
+                self.started = Some(started);
+            }
             Line::AttemptFinished(line) => self.attempt(*line),
             Line::ProcessFinished(process) => self.processes.push(*process),
             Line::RunFinished(finished) => self.finish(*finished),
@@ -200,7 +212,7 @@ impl Account {
         Ok(())
     }
 
-    fn attempt(&mut self, AttemptLine { binary_id, name, attempt }: AttemptLine) {
+    fn attempt(&mut self, AttemptLine { binary_id, name, ignored, attempt }: AttemptLine) {
         let key = (binary_id.clone(), name.clone());
         // One that is built for several targets has the same name for each.
         let known = self.by_name.get(&key).map(|index| &mut self.tests[*index]);
@@ -208,7 +220,14 @@ impl Account {
             test.earlier.push(replace(&mut test.last, attempt));
         } else {
             self.by_name.insert(key, self.tests.len());
-            self.tests.push(Test { binary_id, name, earlier: Vec::new(), last: attempt });
+            self.tests.push(Test {
+                binary_id,
+                name,
+                earlier: Vec::new(),
+                last: attempt,
+                is_ignored: ignored,
+                again: Arc::clone(&self.again),
+            });
         }
     }
 
@@ -386,7 +405,7 @@ pub(super) mod testing {
     fn started(run_id: &str) -> Value {
         json!({
             "type": "run-started", "schema": 1, "version": "0.1.0", "tests": 3, "workspace": "/home/a/w",
-            "run_id": run_id, "started_at": "2026-01-02T03:04:05.000Z",
+            "arguments": ["--features", "a b"], "run_id": run_id, "started_at": "2026-01-02T03:04:05.000Z",
         })
     }
 

@@ -139,6 +139,8 @@ impl Test {
     fn join(&mut self, other: Self) {
         self.earlier.push(replace(&mut self.last, other.last));
         self.earlier.extend(other.earlier);
+        self.is_ignored = other.is_ignored;
+        self.again = other.again;
     }
 }
 

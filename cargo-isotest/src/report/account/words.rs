@@ -115,21 +115,11 @@ impl Account {
 impl Test {
     /// The command that executes just this test.
     pub(crate) fn command(&self) -> String {
-        let (package, target) = self.binary_id.split_once("::").unwrap_or((&self.binary_id, ""));
-        let target = match target.split_once('/') {
-            _ if target.is_empty() => vec!["--lib"],
-            Some(("bin", name)) => vec!["--bin", name],
-            Some(("example", name)) => vec!["--example", name],
-            Some(("bench", name)) => vec!["--bench", name],
-            _ => vec!["--test", target],
-        };
-        let words =
-            ["cargo", "isotest", "-p", package].into_iter().chain(target).chain(["--exact", &self.name]);
-        // A name from a file may hold a null character, which no command can have.
-        words
-            .map(|text| shlex::try_quote(text).unwrap_or_default().into_owned())
-            .collect::<Vec<_>>()
-            .join(" ")
+        let ignored = self.is_ignored.then_some(["--run-ignored", "all"]).into_iter().flatten();
+        let title = word(&self.title());
+        let words = ["cargo", "isotest"].into_iter().chain(self.again.iter().map(String::as_str));
+        // An argument from a file may hold a null character, which no command can have.
+        shlex::try_join(words.chain(ignored).chain([title.as_str()])).unwrap_or_default()
     }
 }
 
@@ -175,14 +165,14 @@ mod tests {
     }
 
     #[test]
-    fn a_command_names_one_target_and_one_test() {
-        for (binary, name, command) in [
-            ("tour", "a::b", "cargo isotest -p tour --lib --exact a::b"),
-            ("tour::parser", "t", "cargo isotest -p tour --test parser --exact t"),
-            ("tour::bin/x", "t", "cargo isotest -p tour --bin x --exact t"),
-            ("tour", "it's $(x)", "cargo isotest -p tour --lib --exact \"it's \"'$(x)'"),
+    fn a_command_has_the_arguments_of_its_run_and_one_test() {
+        for (binary, name, ignored, command) in [
+            ("tour", "a::b", false, "cargo isotest --features 'a b' 'tour a::b'"),
+            ("tour::parser", "t", true, "cargo isotest --features 'a b' --run-ignored all 'tour::parser t'"),
+            ("tour", "it's $(x)", false, "cargo isotest --features 'a b' \"tour it's \"'$(x)'"),
+            ("tour", "a\nb", false, "cargo isotest --features 'a b' 'tour a␊b'"),
         ] {
-            let account = account(&[attempt(binary, name, "passes", &json!({}))]);
+            let account = account(&[attempt(binary, name, "passes", &json!({"ignored": ignored}))]);
             assert_eq!(account.tests[0].command(), command);
         }
     }

@@ -20,6 +20,7 @@ use serde::{Serialize, Serializer};
 pub(super) struct AttemptFinished<'a> {
     binary_id: &'a str,
     name: &'a str,
+    ignored: bool,
     #[serde(flatten)]
     launched: Launched,
     #[serde(flatten)]
@@ -103,6 +104,7 @@ impl<'a> AttemptFinished<'a> {
         Self {
             binary_id: &test.binary.id,
             name: &test.name,
+            ignored: test.ignored,
             launched,
             facts,
             budget: checks.into_iter().map(BudgetFields::new).collect(),
@@ -288,6 +290,7 @@ mod tests {
     const EVERY_FIELD: &str = r#"{
   "binary_id": "tour",
   "name": "fails",
+  "ignored": false,
   "attempt": 1,
   "attempts": 1,
   "is_last": true,

@@ -22,18 +22,18 @@ use std::time::{Instant, SystemTime};
 /// Writes JSON lines.
 pub(super) struct Json {
     writer: Box<dyn Write + Send>,
-    clock: Clock,
+    run: Run,
 }
 
 impl Json {
-    pub(super) fn new(writer: Box<dyn Write + Send>) -> Self {
-        Self { writer, clock: Clock::started() }
+    pub(super) fn new(writer: Box<dyn Write + Send>, run: Run) -> Self {
+        Self { writer, run }
     }
 }
 
 impl Reporter for Json {
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
-        let Some(mut line) = line(event, &self.clock)? else {
+        let Some(mut line) = line(event, &self.run)? else {
             return Ok(());
         };
         line.push('\n');
@@ -42,17 +42,19 @@ impl Reporter for Json {
     }
 }
 
-/// When a run began, by the clock on the wall and by one that is never set.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
+/// What holds for all events of a run: when it began, by the clock on the wall and by one that is never set, and the
+/// arguments with which one of its tests is executed again, beside its name.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
     at: SystemTime,
     from: Instant,
+    again: Vec<String>,
 }
 
-impl Clock {
+impl Run {
     /// Starts now.
-    pub(super) fn started() -> Self {
-        Self { at: SystemTime::now(), from: Instant::now() }
+    pub(super) fn started(again: Vec<String>) -> Self {
+        Self { at: SystemTime::now(), from: Instant::now(), again }
     }
 
     fn microseconds_to(&self, moment: Instant) -> u64 {
@@ -64,8 +66,8 @@ impl Clock {
 ///
 /// # Errors
 /// None that could be provoked; serde has its own opinion of that.
-pub(super) fn line(event: &Event<'_>, clock: &Clock) -> serde_json::Result<Option<String>> {
-    Line::from_event(event, clock).map(|line| serde_json::to_string(&line)).transpose()
+pub(super) fn line(event: &Event<'_>, run: &Run) -> serde_json::Result<Option<String>> {
+    Line::from_event(event, run).map(|line| serde_json::to_string(&line)).transpose()
 }
 
 #[derive(Serialize)]
@@ -79,7 +81,7 @@ enum Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn from_event(event: &Event<'a>, clock: &Clock) -> Option<Self> {
+    fn from_event(event: &Event<'a>, run: &'a Run) -> Option<Self> {
         match *event {
             Event::RunStarted {
                 isolation,
@@ -90,13 +92,14 @@ impl<'a> Line<'a> {
                 doctests_not_run,
                 whole_binaries,
             } => {
-                let run = binaries.first().map(|binary| &binary.run);
+                let registered = binaries.first().map(|binary| &binary.run);
                 Some(Self::RunStarted(RunStarted {
                     schema: SCHEMA,
                     version: env!("CARGO_PKG_VERSION"),
-                    run_id: run.map(|run| run.id.as_str()),
-                    workspace: run.map(|run| run.workspace.to_string_lossy()),
-                    started_at: humantime::format_rfc3339_millis(clock.at).to_string(),
+                    run_id: registered.map(|run| run.id.as_str()),
+                    workspace: registered.map(|run| run.workspace.to_string_lossy()),
+                    arguments: &run.again,
+                    started_at: humantime::format_rfc3339_millis(run.at).to_string(),
                     isolation: States(&isolation.states),
                     cgroup_layout: isolation.cgroup_layout,
                     jobs,
@@ -114,7 +117,7 @@ impl<'a> Line<'a> {
                 running_us: microseconds(time),
             })),
             Event::AttemptFinished { test, launch, is_last, verdict, record } => {
-                let launched = Launched::new(launch, clock.microseconds_to(launch.at), is_last);
+                let launched = Launched::new(launch, run.microseconds_to(launch.at), is_last);
                 Some(Self::AttemptFinished(Box::new(AttemptFinished::new(test, launched, verdict, record))))
             }
             Event::ProcessFinished { process, tests, verdict, record, .. } => {
@@ -132,6 +135,7 @@ struct RunStarted<'a> {
     version: &'static str,
     run_id: Option<&'a str>,
     workspace: Option<Cow<'a, str>>,
+    arguments: &'a [String],
     started_at: String,
     isolation: States<'a>,
     cgroup_layout: Option<&'static str>,
@@ -283,8 +287,9 @@ mod tests {
     use std::time::Duration;
 
     fn line(event: &Event<'_>) -> String {
-        let clock = Clock { at: SystemTime::UNIX_EPOCH, from: Instant::now() };
-        super::line(event, &clock).unwrap().unwrap()
+        let run =
+            Run { at: SystemTime::UNIX_EPOCH, from: Instant::now(), again: vec!["--release".to_owned()] };
+        super::line(event, &run).unwrap().unwrap()
     }
 
     #[test]
@@ -300,7 +305,7 @@ mod tests {
             whole_binaries: &[WholeBinary { id: "tour::custom".to_owned(), reason: WholeReason::Silent }],
         });
         let version = env!("CARGO_PKG_VERSION");
-        let run = r#""run_id":"","workspace":"","started_at":"1970-01-01T00:00:00.000Z","isolation":{"user":{"state":"in-force"},"pid":{"#;
+        let run = r#""run_id":"","workspace":"","arguments":["--release"],"started_at":"1970-01-01T00:00:00.000Z","isolation":{"user":{"state":"in-force"},"pid":{"#;
         let head = format!(r#"{{"type":"run-started","schema":1,"version":"{version}",{run}"#);
         let io = r#""io":{"state":"missing","reason":"no io controller"},"pressure":{"state":"off"},"disk":{"state":"in-force"}}"#;
         let tail =
@@ -355,7 +360,7 @@ mod tests {
     #[test]
     fn each_event_is_one_line() {
         let written = builders::Written::default();
-        let mut json = Json::new(Box::new(written.clone()));
+        let mut json = Json::new(Box::new(written.clone()), Run::started(Vec::new()));
         let (test, mut record) = (builders::test("tour", "a\nb"), builders::record(builders::not_isolated()));
         record.stdout.head = b"x\ny\r\n\xff\x1b[2J".to_vec();
         json.event(&Event::AttemptStarted { test: &test, launch: builders::launch() }).unwrap();
