@@ -231,7 +231,7 @@ impl<'a> Site<'a> {
         lines.run(&format!(
             "chmod --reference={lower} {upper}; chown --reference={lower} {upper} 2> /dev/null || true"
         ));
-        let attributes = if self.template.outer_user { ",userxattr" } else { "" };
+        let attributes = if self.template.outer_user { ",userxattr" } else { ",redirect_dir=on" };
         lines.run(&format!("place {lower} {place}"));
         lines.run(&format!("mount -t overlay -o nosuid,nodev,xino=off{attributes} \\"));
         lines.run(&format!("    -o lowerdir={lower},upperdir={upper},workdir={work} overlay {place}"));

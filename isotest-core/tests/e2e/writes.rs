@@ -2,7 +2,7 @@
 
 use crate::namespaces::unique;
 use crate::observed::text;
-use crate::promise::{Kept, Promise};
+use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
 use isotest_core::plan::{Link, Views};
 use nix::sys::stat::Mode;
@@ -15,6 +15,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("every_kind_of_change_works_and_vanishes_and_is_listed", changes_vanish),
     Promise::new("a_directory_removed_and_made_again_is_empty", made_again),
     Promise::new("files_keep_the_inode_numbers_of_the_host", inode_numbers_are_kept),
+    Promise::new("root_renames_directories_and_links_are_one_file", renamed_and_linked).needs(&[Need::Root]),
     Promise::new("a_long_list_of_changes_is_counted", long_lists_are_counted),
     Promise::new("nothing_is_listed_where_nothing_changed", nothing_is_listed),
     Promise::new("names_with_spaces_newlines_and_backslashes", odd_names),
@@ -122,6 +123,24 @@ fn inode_numbers_are_kept(suite: &Suite) -> Kept {
         numbers(&outside.stdout)?[..5],
         [host, numbers(&outside.stdout)?[1], host, numbers(&outside.stdout)?[1], host]
     );
+    Ok(())
+}
+
+fn renamed_and_linked(suite: &Suite) -> Kept {
+    let scratch = suite.scratch()?;
+    fs::write(scratch.path().join("file"), "there")?;
+    fs::create_dir(scratch.path().join("directory"))?;
+    fs::write(scratch.path().join("directory/inner"), "there")?;
+    let wish = Wish { directory: scratch.path().into(), ..copying(suite, scratch.path()) }.program("/bin/sh");
+    // mv(1) copies a directory that cannot be renamed, file by file.
+    let script = "before=$(stat -c %i directory/inner); mv directory moved; ln file link; echo more >> link
+                  test file -ef link && test $before = $(stat -c %i moved/inner) && cat file";
+    let inside = suite.inside_with(&wish, &["-c", script])?;
+    inside.did()?;
+    let outside =
+        std::process::Command::new("/bin/sh").args(["-c", script]).current_dir(scratch.path()).output()?;
+    assert_eq!(String::from_utf8_lossy(&outside.stdout), "theremore\n", "control");
+    assert_eq!(inside.stdout, outside.stdout);
     Ok(())
 }
 

@@ -250,6 +250,9 @@ pub(super) fn overlay([lower, upper, work]: [&Path; 3], user_attributes: bool) -
     ];
     if user_attributes {
         options.push((c"userxattr", None));
+    } else {
+        // A directory is renamed as such, and a file that was changed is still known for what it was, by all its names.
+        options.push((c"redirect_dir", Some(c"on")));
     }
     mounts::new_file_system(c"overlay", &options, attr::NOSUID | attr::NODEV)
 }
