@@ -2,7 +2,6 @@
 
 use crate::report::account::{Account, Attempt, Facts, Test};
 use crate::verdict::Effect;
-use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use std::io;
 
@@ -14,9 +13,8 @@ const SPECIFICATION: &str = "0.0.0";
 /// None that could be provoked; serde has its own opinion of that.
 pub(super) fn document(account: &Account) -> io::Result<String> {
     let started = account.started.as_ref();
-    let begun = started.and_then(|started| DateTime::parse_from_rfc3339(started.at.as_ref()?).ok());
-    // Without a clock's word there is a place in the format that must be filled all the same.
-    let begun = begun.map_or(0, |at| at.with_timezone(&Utc).timestamp_millis());
+    // Where the start of the run is missing, there is a place in the format that must be filled all the same.
+    let begun = started.map_or(0, |started| started.at.timestamp_millis());
     let mut tests: Vec<Value> = account.tests.iter().map(|test| of_test(test, account, begun)).collect();
     tests.extend(account.unexplained().map(|process| {
         let name = format!("{} tests in one process", process.tests);

@@ -27,7 +27,7 @@ pub(super) fn document(account: &Account) -> io::Result<String> {
     if let Some(id) = started.and_then(|started| started.run_id.as_ref()?.parse().ok()) {
         report.set_report_uuid(id);
     }
-    let begun = started.and_then(|started| DateTime::parse_from_rfc3339(started.at.as_ref()?).ok());
+    let begun = started.map(|started| started.at);
     if let Some(begun) = begun {
         report.set_timestamp(begun);
     }

@@ -12,6 +12,7 @@ pub(crate) mod human;
 mod json;
 mod junit;
 mod markdown;
+mod repeat;
 mod target;
 
 pub(crate) use account::Reading;

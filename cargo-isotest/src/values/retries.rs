@@ -2,10 +2,7 @@
 
 use super::time::Time;
 use clap::ValueEnum;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use std::fmt;
+use serde::Deserialize;
 use std::time::Duration;
 
 /// How often a failed test is attempted again, and how long is waited before.
@@ -32,8 +29,7 @@ pub(crate) struct Backoff {
 }
 
 /// What a test is worth that has failed and passes in a further attempt.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FlakyResult {
     /// It passes, and is named as flaky
     #[default]
@@ -56,8 +52,8 @@ impl Retries {
         if !text.trim_start().starts_with('{') {
             return Err(format!("neither a number nor a table such as `{EXAMPLE}`"));
         }
-        let read = toml::de::ValueDeserializer::parse(text).and_then(Self::deserialize);
-        read.map_err(|error| error.message().to_owned())
+        let table = toml::de::ValueDeserializer::parse(text).and_then(Table::deserialize);
+        table.map_err(|error| error.message().to_owned())?.retries().map_err(str::to_owned)
     }
 
     /// How long is waited after the attempt with this number, counted from 1. `luck` is from 0 to 1, and chosen by chance.
@@ -111,37 +107,6 @@ impl Table {
             max_delay: max_delay.map(|Time(time)| time),
         });
         Ok(Retries { count, backoff })
-    }
-}
-
-impl<'de> Deserialize<'de> for Retries {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Written)
-    }
-}
-
-/// Reads what stands in a file: a number, or a table.
-struct Written;
-
-impl<'de> Visitor<'de> for Written {
-    type Value = Retries;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a number or a table such as `{EXAMPLE}`")
-    }
-
-    fn visit_u64<E: Error>(self, count: u64) -> Result<Retries, E> {
-        let too_many = |_| E::custom(format!("{count} retries are too many"));
-        u32::try_from(count).map(Retries::without_delay).map_err(too_many)
-    }
-
-    fn visit_i64<E: Error>(self, count: i64) -> Result<Retries, E> {
-        let negative = |_| E::custom("the number of retries cannot be negative");
-        u64::try_from(count).map_err(negative).and_then(|count| self.visit_u64(count))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Retries, A::Error> {
-        Table::deserialize(MapAccessDeserializer::new(map))?.retries().map_err(Error::custom)
     }
 }
 

@@ -1,10 +1,7 @@
 //! After which time a test is slow, and after which it is ended.
 
 use super::time::Time;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use std::fmt;
+use serde::Deserialize;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -47,12 +44,14 @@ impl SlowTimeout {
 
     /// Reads a time, or a table as in a file.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
-        if text.trim_start().starts_with('{') {
-            let read = toml::de::ValueDeserializer::parse(text).and_then(Self::deserialize);
-            return read.map_err(|error| error.message().to_owned());
+        if !text.trim_start().starts_with('{') {
+            let time = humantime::parse_duration(text);
+            return time
+                .map(Self::new)
+                .map_err(|_| format!("neither a time such as `60s` nor a table such as `{EXAMPLE}`"));
         }
-        let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-        Ok(Self::new(time))
+        let table = toml::de::ValueDeserializer::parse(text).and_then(Table::deserialize);
+        Ok(table.map_err(|error| error.message().to_owned())?.slow_timeout())
     }
 
     /// The time after which the test is ended.
@@ -74,34 +73,12 @@ struct Table {
     on_timeout: OnTimeout,
 }
 
-impl<'de> Deserialize<'de> for SlowTimeout {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Written)
-    }
-}
-
-/// Reads what stands in a file: a time, or a table.
-struct Written;
-
-impl<'de> Visitor<'de> for Written {
-    type Value = SlowTimeout;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a time such as `60s`, or a table such as `{EXAMPLE}`")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<SlowTimeout, E> {
-        let time = humantime::parse_duration(text);
-        time.map(SlowTimeout::new)
-            .map_err(|error| E::custom(format!("`{text}` is no time such as `60s`: {error}")))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SlowTimeout, A::Error> {
-        let Table { period: Time(period), terminate_after, grace_period, on_timeout } =
-            Table::deserialize(MapAccessDeserializer::new(map))?;
+impl Table {
+    fn slow_timeout(self) -> SlowTimeout {
+        let Self { period: Time(period), terminate_after, grace_period, on_timeout } = self;
         let usual = SlowTimeout::new(period);
         let grace_period = grace_period.map_or(usual.grace_period, |Time(time)| time);
-        Ok(SlowTimeout { terminate_after, grace_period, on_timeout, ..usual })
+        SlowTimeout { terminate_after, grace_period, on_timeout, ..usual }
     }
 }
 
@@ -129,7 +106,7 @@ mod tests {
     #[test]
     fn what_is_neither_is_refused_with_the_reason() {
         for (text, expected) in [
-            ("soon", "expected number at 0"),
+            ("soon", "neither a time such as `60s` nor a table such as"),
             ("{ terminate-after = 1 }", "missing field `period`"),
             ("{ period = '1s', terminate-after = 0 }", "expected a nonzero u32"),
             ("{ period = 1 }", "expected a string"),

@@ -12,7 +12,6 @@ impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let time = humantime::parse_duration(&text);
-        time.map(Self)
-            .map_err(|error| Error::custom(format!("`{text}` is no time such as `90s` or `2m 30s`: {error}")))
+        time.map(Self).map_err(|_| Error::custom(format!("`{text}` is no time such as `90s` or `2m 30s`")))
     }
 }

@@ -5,11 +5,16 @@ use crate::help::is_as_kept;
 use std::fmt::Write;
 use std::path::Path;
 
-const LINES: [&str; 44] = [
+const LINES: [&str; 49] = [
     "--timeout 0s",
     "--timeout soon",
     "--list-timeout 0s",
     "--list-timeout 5",
+    "--slow-timeout soon",
+    "--global-timeout soon",
+    "--retries often",
+    "--max-fail 0",
+    "--max-fail 3:now",
     "--jobs 0",
     "--jobs many",
     "--memory-limit 0",

@@ -9,9 +9,10 @@ pub(super) use place::Place;
 pub(crate) use read::Reading;
 
 use crate::verdict::Effect;
+use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::mem::replace;
 use std::sync::Arc;
 
@@ -54,9 +55,9 @@ pub(super) struct Started {
     pub(super) run_id: Option<String>,
     /// The directory of the workspace.
     pub(super) workspace: Option<String>,
-    /// When, as RFC 3339 writes it.
+    /// When.
     #[serde(rename = "started_at")]
-    pub(super) at: Option<String>,
+    pub(super) at: DateTime<FixedOffset>,
     /// How many tests were to be executed.
     pub(super) tests: usize,
     #[serde(default)]
@@ -156,7 +157,7 @@ pub(super) struct Leaked {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Finished {
     /// How many tests were left out because they are ignored, and how many came to each verdict.
-    pub(super) counts: Map<String, Value>,
+    pub(super) counts: BTreeMap<String, u64>,
     /// The tests that were killed with the run.
     pub(super) interrupted: Vec<Name>,
     /// How many tests were never started.
@@ -270,10 +271,9 @@ impl Account {
         self.tests.iter().filter(|test| test.is_flaky()).count()
     }
 
-    /// How many tests were left out because they are ignored.
-    pub(super) fn skipped(&self) -> u64 {
-        let counts = self.finished.as_ref().map(|finished| &finished.counts);
-        counts.and_then(|counts| counts.get("skipped")).and_then(Value::as_u64).unwrap_or(0)
+    /// How many tests were left out because they are ignored; `None` if the end of the run is missing, which says it.
+    pub(super) fn skipped(&self) -> Option<u64> {
+        self.finished.as_ref()?.counts.get("skipped").copied()
     }
 
     /// The processes that failed although none of their tests did.

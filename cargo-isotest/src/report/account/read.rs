@@ -1,7 +1,6 @@
 //! Accounts of runs from files that were written earlier, however much of them is left; pure.
 
 use super::{Account, Finished, Test};
-use chrono::{DateTime, FixedOffset, TimeDelta};
 use serde::Deserialize;
 use std::io;
 use std::mem::{replace, take};
@@ -98,26 +97,22 @@ impl Reading {
 }
 
 impl Account {
-    fn began(&self) -> Option<DateTime<FixedOffset>> {
-        DateTime::parse_from_rfc3339(self.started.as_ref()?.at.as_ref()?).ok()
-    }
-
     /// Takes another run into account, as if it had been a part of this one.
     fn join(&mut self, mut other: Self) {
         self.lost.append(&mut other.lost);
-        if self.started.is_none() {
+        let (Some(own), Some(its)) = (&mut self.started, &other.started) else {
             *self = Self { lost: take(&mut self.lost), ..other };
             return;
-        }
-        let later = self.began().zip(other.began()).map(|(own, its)| (its - own).max(TimeDelta::zero()));
-        let later =
-            later.and_then(|later| later.num_microseconds()).and_then(|later| u64::try_from(later).ok());
+        };
+        own.tests += its.tests;
+        // The times of the other are counted from its own start.
+        let later = (its.at - own.at).num_microseconds().map_or(0, |later| later.max(0).unsigned_abs());
         // Two of the same name in one run are different tests.
         let mut known = take(&mut self.by_name);
         for mut test in other.tests {
             let attempts = test.earlier.iter_mut().chain([&mut test.last]);
             for attempt in attempts {
-                attempt.start_us += later.unwrap_or(0);
+                attempt.start_us += later;
             }
             match known.remove(&(test.binary_id.clone(), test.name.clone())) {
                 Some(index) => self.tests[index].join(test),
@@ -126,11 +121,7 @@ impl Account {
         }
         self.index();
         self.processes.append(&mut other.processes);
-        if let Some((own, its)) = self.started.as_mut().zip(other.started) {
-            own.tests += its.tests;
-        }
-        self.finished =
-            self.finished.take().zip(other.finished).map(|(own, its)| own.and(its, later.unwrap_or(0)));
+        self.finished = self.finished.take().zip(other.finished).map(|(own, its)| own.and(its, later));
     }
 }
 
@@ -148,8 +139,7 @@ impl Finished {
     /// The end of both, the other of which began so many microseconds later.
     fn and(mut self, other: Self, later: u64) -> Self {
         for (kind, count) in other.counts {
-            let own = self.counts.get(&kind).and_then(serde_json::Value::as_u64).unwrap_or(0);
-            self.counts.insert(kind, (own + count.as_u64().unwrap_or(0)).into());
+            *self.counts.entry(kind).or_default() += count;
         }
         self.interrupted.extend(other.interrupted);
         self.not_run += other.not_run;
@@ -184,7 +174,7 @@ mod tests {
         assert!(reading.lacks.is_empty(), "{:?}", reading.lacks);
         assert_eq!(reading.different(), Some(["a", "b"]));
         let account = &reading.account;
-        assert_eq!((account.tests.len(), account.skipped(), account.gap()), (2, 4, None));
+        assert_eq!((account.tests.len(), account.skipped(), account.gap()), (2, Some(4), None));
         assert_eq!(account.started.as_ref().map(|started| started.tests), Some(6));
     }
 

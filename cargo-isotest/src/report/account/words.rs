@@ -2,6 +2,7 @@
 
 use super::place::Place;
 use super::{Account, Facts, Test};
+use crate::report::repeat;
 use crate::text::sanitize::{block, word};
 use crate::text::units::{cpu, marked, memory, plural};
 use crate::verdict::Effect;
@@ -98,7 +99,7 @@ impl Account {
             (count(Effect::Undecided), "not isolated"),
             (self.unexplained().count(), "failed without a failed test"),
             (self.flaky(), "flaky"),
-            (usize::try_from(self.skipped()).unwrap_or(usize::MAX), "skipped"),
+            (self.skipped().map_or(0, |skipped| usize::try_from(skipped).unwrap_or(usize::MAX)), "skipped"),
         ];
         parts.extend(
             named.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")),
@@ -115,11 +116,8 @@ impl Account {
 impl Test {
     /// The command that executes just this test.
     pub(crate) fn command(&self) -> String {
-        let ignored = self.is_ignored.then_some(["--run-ignored", "all"]).into_iter().flatten();
-        let title = word(&self.title());
-        let words = ["cargo", "isotest"].into_iter().chain(self.again.iter().map(String::as_str));
-        // An argument from a file may hold a null character, which no command can have.
-        shlex::try_join(words.chain(ignored).chain([title.as_str()])).unwrap_or_default()
+        // Without one a file has been changed by hand.
+        repeat::command(&self.again, &word(&self.title()), self.is_ignored).unwrap_or_default()
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) use line::title;
 pub(super) use progress::{Bar, Screen};
 pub(crate) use waits::Words;
 
+use crate::report::repeat;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::queue::Nth;
 use crate::testcase::{TestBinary, TestCase};
@@ -127,11 +128,7 @@ impl Human {
 
     /// Returns the line with the command that executes just this test.
     fn again(&self, test: &TestCase) -> String {
-        let ignored = test.ignored.then_some(["--run-ignored", "all"]).into_iter().flatten();
-        let title = test.title();
-        let words = ["cargo", "isotest"].into_iter().chain(self.settings.again.iter().map(String::as_str));
-        let command = shlex::try_join(words.chain(ignored).chain([title.as_str()]));
-        // No argument of a process has a zero byte in it.
+        let command = repeat::command(&self.settings.again, &test.title(), test.ignored);
         command.map(|command| headed(NOTE, "Repeat", &word(&command))).unwrap_or_default()
     }
 
