@@ -46,7 +46,7 @@ for macros in 3.3.1 3.4.1; do
     echo "$facade with test-case-macros $macros: $names"
     case $macros in
     3.3.1) [ "$names" = "_3_expects one" ] ;;
-    3.4.1) [ "$names" = "test_case_1_one test_case_2_3_expects" ] ;;
+    *) [ "$names" = "test_case_1_one test_case_2_3_expects" ] ;;
     esac
     [ "$facade" = "test-case v3.3.1" ]
 done
