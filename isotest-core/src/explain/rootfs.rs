@@ -2,7 +2,7 @@
 
 use super::cgroups::Cgroup;
 use super::words::{Lines, WITH_SBIN, list, quoted};
-use crate::plan::{Access, Content, Entry, Layer, Network, Template};
+use crate::plan::{Access, Content, Entry, Layer, Network, OverlayNotes, Template};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -231,7 +231,11 @@ impl<'a> Site<'a> {
         lines.run(&format!(
             "chmod --reference={lower} {upper}; chown --reference={lower} {upper} 2> /dev/null || true"
         ));
-        let attributes = if self.template.outer_user { ",userxattr" } else { ",redirect_dir=on" };
+        let attributes = match self.template.overlay {
+            OverlayNotes::UserAttributes => ",userxattr",
+            OverlayNotes::TrustedAttributes => "",
+            OverlayNotes::Redirects => ",redirect_dir=on",
+        };
         lines.run(&format!("place {lower} {place}"));
         lines.run(&format!("mount -t overlay -o nosuid,nodev,xino=off{attributes} \\"));
         lines.run(&format!("    -o lowerdir={lower},upperdir={upper},workdir={work} overlay {place}"));

@@ -76,6 +76,8 @@ pub struct Ids {
     pub uid_extents: Vec<(u32, u32)>,
     /// The extents of `/proc/self/gid_map`.
     pub gid_extents: Vec<(u32, u32)>,
+    /// Whether the user namespace is the machine's first, whose root alone may have some features of overlayfs.
+    pub in_first_user_namespace: bool,
 }
 
 impl Ids {
@@ -239,7 +241,13 @@ impl Refusal {
 #[cfg(test)]
 pub(crate) fn sample(uid: u32) -> Host {
     Host {
-        ids: Ids { uid, gid: uid, uid_extents: Vec::new(), gid_extents: Vec::new() },
+        ids: Ids {
+            uid,
+            gid: uid,
+            uid_extents: Vec::new(),
+            gid_extents: Vec::new(),
+            in_first_user_namespace: true,
+        },
         root_entries: Vec::new(),
         run: Ok(Run::default()),
         has_var_tmp: true,

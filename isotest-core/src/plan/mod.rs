@@ -163,6 +163,17 @@ impl From<&HostEntry> for Entry {
     }
 }
 
+/// What overlays note in their upper layers about what was changed (overlayfs, "Permission model", "Redirects").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OverlayNotes {
+    /// In `user.*` attributes, which every user namespace may write: no renamed directories, no common origin of hard links.
+    UserAttributes,
+    /// In `trusted.*` attributes as far as they can be written, which root of a later user namespace cannot.
+    TrustedAttributes,
+    /// Where a renamed directory comes from, too. That is for root of the machine's first user namespace.
+    Redirects,
+}
+
 /// What a zygote prepares once, and every attempt it starts shares read-only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Template {
@@ -172,6 +183,8 @@ pub struct Template {
     pub gid_map: String,
     /// Whether the zygote needs a user namespace of its own to be allowed to do its work.
     pub outer_user: bool,
+    /// What the overlays of copy-on-write directories note in their upper layers.
+    pub overlay: OverlayNotes,
     /// The network of the attempts.
     pub network: Network,
     /// Namespaces that attempts share with the host, since they were switched off.

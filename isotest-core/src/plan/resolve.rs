@@ -2,7 +2,7 @@
 
 use super::cow_exclusions;
 use super::tree::{self, Root, Rootfs, Tree, Views};
-use super::{Network, Template, View};
+use super::{Network, OverlayNotes, Template, View};
 use crate::host::{Host, Ids, Kind};
 use crate::metric::{METRICS, Metric};
 use crate::namespace::{NAMESPACES, Namespace, Origin};
@@ -87,6 +87,11 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
         uid_map: id_map(host.ids.uid, &host.ids.uid_extents, &host.ids),
         gid_map: id_map(host.ids.gid, &host.ids.gid_extents, &host.ids),
         outer_user: host.ids.uid != 0,
+        overlay: match host.ids {
+            Ids { uid: 0, in_first_user_namespace: true, .. } => OverlayNotes::Redirects,
+            Ids { uid: 0, .. } => OverlayNotes::TrustedAttributes,
+            _ => OverlayNotes::UserAttributes,
+        },
         network: network(request, host),
         shared: shared.filter(|one| is_off(one) || request.lacks(*one)).collect(),
         unmeasured: Capability::ALL.into_iter().filter(|one| one.is_metric() && is_off(one)).collect(),

@@ -20,6 +20,7 @@ use procfs::{Current, ProcError, ProcessCGroup};
 use std::fs;
 use std::io;
 use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Settings a test may notice and a new network namespace does not take over by itself.
@@ -65,12 +66,16 @@ fn io_error(error: ProcError) -> io::Error {
     }
 }
 
+/// The inode number of the machine's first user namespace (`USER_NS_INIT_INO` of linux/nsfs.h, the same since Linux 3.8).
+const USER_NS_INIT_INO: u64 = 0xEFFF_FFFD;
+
 fn ids() -> io::Result<Ids> {
     Ok(Ids {
         uid: geteuid().as_raw(),
         gid: getegid().as_raw(),
         uid_extents: extents(&fs::read_to_string("/proc/self/uid_map")?),
         gid_extents: extents(&fs::read_to_string("/proc/self/gid_map")?),
+        in_first_user_namespace: fs::metadata("/proc/self/ns/user")?.ino() == USER_NS_INIT_INO,
     })
 }
 

@@ -121,7 +121,7 @@ impl Zygote {
             }
             Network::Own | Network::Down | Network::Host => None,
         };
-        let mut scratch_pool = ScratchPool::new(&template.private, template.outer_user);
+        let mut scratch_pool = ScratchPool::new(&template.private, template.overlay);
         // The first one is made now, so that what the kernel refuses is known before there is any attempt.
         scratch_pool.unused(&template.private, |_| true)?;
         Ok(Self { proof, template, proc, networks, scratch_pool, running: HashSet::new() })

@@ -86,5 +86,5 @@ fn overlay(template: &Template) -> io::Result<()> {
     };
     let (lower, upper, work) = (directory("lower")?, directory("upper")?, directory("work")?);
     let layers: [&Path; 3] = [&lower, &upper, &work];
-    scratch_pool::overlay(layers, template.outer_user).map(drop)
+    scratch_pool::overlay(layers, template.overlay).map(drop)
 }

@@ -2,7 +2,7 @@
 //! views. A scratch that nobody has written to is handed on, since mounting and unmounting one costs as much as
 //! executing a small test.
 
-use crate::plan::{Content, Layer, Link, Private};
+use crate::plan::{Content, Layer, Link, OverlayNotes, Private};
 use crate::sandbox::mounts;
 use crate::sandbox::scratch_paths::{private_directory, upper, view};
 use crate::step::{PlanEntry, Step, StepError};
@@ -19,8 +19,7 @@ use std::path::{Path, PathBuf};
 /// The scratch directories of one zygote.
 #[derive(Debug)]
 pub(super) struct ScratchPool {
-    /// Whether attributes of upper layers must go where a user namespace may write them.
-    user_attributes: bool,
+    notes: OverlayNotes,
     pool: Vec<Option<Scratch>>,
 }
 
@@ -46,8 +45,8 @@ struct Look {
 
 impl ScratchPool {
     /// No scratch yet, and room for as many as the template has directories for.
-    pub(super) fn new(private: &Private, user_attributes: bool) -> Self {
-        Self { user_attributes, pool: private.scratch.iter().map(|_| None).collect() }
+    pub(super) fn new(private: &Private, notes: OverlayNotes) -> Self {
+        Self { notes, pool: private.scratch.iter().map(|_| None).collect() }
     }
 
     /// The place of a scratch that nobody has written to; `None` if all are in use. `gone` tells whether an init has
@@ -74,7 +73,7 @@ impl ScratchPool {
             }
         }
         let Some((place, path)) = room else { return Ok(None) };
-        let made = Scratch::make(private, path, self.user_attributes)?;
+        let made = Scratch::make(private, path, self.notes)?;
         if let Some(scratch) = self.pool.get_mut(place) {
             *scratch = Some(made);
         }
@@ -90,20 +89,20 @@ impl ScratchPool {
 }
 
 impl Scratch {
-    fn make(private: &Private, path: &Path, user_attributes: bool) -> Result<Self, StepError> {
+    fn make(private: &Private, path: &Path, notes: OverlayNotes) -> Result<Self, StepError> {
         let tmpfs = || mounts::attach(&mounts::tmpfs(private.tmpfs_bytes)?, path);
         Step::MountTmpfs.on(path.display(), tmpfs)?;
-        Self::furnish(private, path, user_attributes).inspect_err(|_| {
+        Self::furnish(private, path, notes).inspect_err(|_| {
             // Why it is not to be had is worth more than what is left of it.
             let _ = umount2(path, MntFlags::MNT_DETACH);
         })
     }
 
     /// Makes all layers in the tmpfs.
-    fn furnish(private: &Private, path: &Path, user_attributes: bool) -> Result<Self, StepError> {
+    fn furnish(private: &Private, path: &Path, notes: OverlayNotes) -> Result<Self, StepError> {
         let mut made = Vec::new();
         for (n, layer) in private.layers.iter().enumerate() {
-            let making = Making { scratch: path, n, layers: &private.layers, user_attributes };
+            let making = Making { scratch: path, n, layers: &private.layers, notes };
             let entry = PlanEntry::Layer(n);
             made.extend(Step::MakeLayers.at(entry, layer.path.display(), || making.make(layer))?);
         }
@@ -141,7 +140,7 @@ struct Making<'a> {
     scratch: &'a Path,
     n: usize,
     layers: &'a [Layer],
-    user_attributes: bool,
+    notes: OverlayNotes,
 }
 
 impl Making<'_> {
@@ -167,7 +166,7 @@ impl Making<'_> {
                 mounts::make_directory(&work, 0o700)?;
                 let view = view(scratch, n);
                 mounts::make_directory(&view, 0o755)?;
-                mounts::attach(&overlay([from, &upper, &work], self.user_attributes)?, &view)?;
+                mounts::attach(&overlay([from, &upper, &work], self.notes)?, &view)?;
                 Ok(watched)
             }
             Content::Again { .. } => Ok(Vec::new()),
@@ -237,7 +236,7 @@ fn make_like(upper: &Path, lower: &Path) -> io::Result<()> {
     }
 }
 
-pub(super) fn overlay([lower, upper, work]: [&Path; 3], user_attributes: bool) -> io::Result<OwnedFd> {
+pub(super) fn overlay([lower, upper, work]: [&Path; 3], notes: OverlayNotes) -> io::Result<OwnedFd> {
     let (lower, upper, work): (CString, CString, CString) =
         (mounts::c_path(lower)?, mounts::c_path(upper)?, mounts::c_path(work)?);
     let mut options = vec![
@@ -248,11 +247,11 @@ pub(super) fn overlay([lower, upper, work]: [&Path; 3], user_attributes: bool) -
         // highest bit set, which neither SQLite's integers nor `off_t` can hold.
         (c"xino", Some(c"off")),
     ];
-    if user_attributes {
-        options.push((c"userxattr", None));
-    } else {
+    match notes {
+        OverlayNotes::UserAttributes => options.push((c"userxattr", None)),
+        OverlayNotes::TrustedAttributes => {}
         // A directory is renamed as such, and a file that was changed is still known for what it was, by all its names.
-        options.push((c"redirect_dir", Some(c"on")));
+        OverlayNotes::Redirects => options.push((c"redirect_dir", Some(c"on"))),
     }
     mounts::new_file_system(c"overlay", &options, attr::NOSUID | attr::NODEV)
 }
@@ -284,7 +283,7 @@ mod tests {
                 guarded_proc: Vec::new(),
                 changed_paths_most: 0,
             };
-            let made = Scratch::make(&private, place.path(), false);
+            let made = Scratch::make(&private, place.path(), OverlayNotes::Redirects);
             let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
             (made.map(drop), mounts.contains(&*place.path().to_string_lossy()))
         };
