@@ -8,6 +8,7 @@ use isotest_core::policy::{Capability, Policy};
 use isotest_core::sandbox::{Cancel, Slot};
 use isotest_core::{host, stage};
 use std::error::Error;
+use std::sync::Arc;
 use std::{env, io};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -45,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         output_bytes: 1 << 20,
     };
     let cancel = Cancel::new()?;
-    let mut slot = Slot::start(&resolved.template, &established.cgroups)?;
+    let mut slot = Slot::start(&Arc::new(resolved.template), &established.cgroups)?;
     let record = slot.execute(&plan, &cancel).ok_or_else(|| io::Error::other("cancelled"))?;
     println!("{:?}\n{:#?}\n{:#?}", record.outcome, record.ending, record.usage);
     println!("{:#?}", resolved.isolation);

@@ -13,6 +13,7 @@ use crate::sandbox::protocol::part::Part;
 use crate::sandbox::{Cancel, Slot, Zygote};
 use crate::step::StepError;
 use std::io;
+use std::sync::Arc;
 
 /// What can be tried alone once there is a user namespace, and the capability it is needed for.
 fn parts() -> impl Iterator<Item = (Capability, Part)> {
@@ -36,7 +37,7 @@ pub fn attempt(
     plan: &SandboxPlan,
 ) -> io::Result<Result<Record, StepError>> {
     let cancel = Cancel::new()?;
-    let mut slot = match Slot::start(template, cgroups) {
+    let mut slot = match Slot::start(&Arc::new(template.clone()), cgroups) {
         Ok(slot) => slot,
         Err(error) => return Ok(Err(error)),
     };

@@ -10,7 +10,7 @@ use crate::report::{self, OutputError};
 use crate::sandboxes::Sandboxes;
 use crate::settings::{Command, Said};
 use isotest_core::explain::{Explained, explain};
-use isotest_core::plan::SandboxPlan;
+use isotest_core::plan::{SandboxPlan, Template};
 use std::io::{self, Write};
 
 /// Writes the script for a command, or for the one selected test.
@@ -31,9 +31,9 @@ fn of_command(command: &Command, said: Said, invocation: &Invocation) -> Result<
     let title = format!("`{}`", command.program.display());
     session.with(command, invocation, |sandboxes| {
         // What the kernel refuses is no plan.
-        drop(sandboxes.slot(Sandboxes::FIRST)?);
+        drop(sandboxes.slot(sandboxes.first())?);
         let plan = exec::not_interactive(command, &session.settings, sandboxes, invocation);
-        Ok(script(&title, &plan, Sandboxes::FIRST, sandboxes, invocation))
+        Ok(script(&title, &plan, sandboxes.first(), sandboxes, invocation))
     })
 }
 
@@ -43,20 +43,20 @@ fn of_test(said: Said, invocation: &Invocation) -> Result<String, Error> {
         let test = single::test(&session, sandboxes)?;
         let (plan, template) = single::plan(&test, &session.settings, sandboxes);
         let title = format!("the test `{}`", report::title(&test));
-        Ok(script(&title, &plan, template, sandboxes, invocation))
+        Ok(script(&title, &plan, &template, sandboxes, invocation))
     })
 }
 
 fn script(
     title: &str,
     plan: &SandboxPlan,
-    template: usize,
+    template: &Template,
     sandboxes: &Sandboxes,
     invocation: &Invocation,
 ) -> String {
     explain(&Explained {
         title,
-        template: sandboxes.template(template),
+        template,
         plan,
         hierarchies: &sandboxes.cgroups.places(),
         idle: &sandboxes.cgroups.idle_places(),

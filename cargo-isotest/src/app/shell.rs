@@ -7,7 +7,6 @@ use crate::error::Error;
 use crate::exit::End;
 use crate::invocation::Invocation;
 use crate::report;
-use crate::sandboxes::Sandboxes;
 use crate::settings::{Command, Said};
 use isotest_core::explain::quoted;
 use isotest_core::plan::{SandboxPlan, Workload};
@@ -28,7 +27,7 @@ pub(crate) fn execute(of_test: bool, said: Said, invocation: &Invocation) -> Res
             let command = line(&workload);
             let whose = format!("in the sandbox of {}, which would execute", report::title(&test));
             exec::say(settings, &report::before_shell(&whose, Some(&command.to_string_lossy())));
-            exec::interactive(with_history(workload, invocation, &command), template, settings, sandboxes)
+            exec::interactive(with_history(workload, invocation, &command), &template, settings, sandboxes)
         })?;
         exec::end(&record, settings)
     } else {
@@ -39,7 +38,7 @@ pub(crate) fn execute(of_test: bool, said: Said, invocation: &Invocation) -> Res
         let record = session.with(&command, invocation, |sandboxes| {
             exec::say(settings, &report::before_shell("in a sandbox of its own", None));
             let workload = exec::workload(&command, invocation, sandboxes);
-            exec::interactive(workload, Sandboxes::FIRST, settings, sandboxes)
+            exec::interactive(workload, sandboxes.first(), settings, sandboxes)
         })?;
         exec::end(&record, settings)
     }

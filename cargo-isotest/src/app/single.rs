@@ -13,7 +13,8 @@ use crate::schedule::slot_environment;
 use crate::select::{Selection, SelectionError};
 use crate::settings::Settings;
 use crate::testcase::TestCase;
-use isotest_core::plan::SandboxPlan;
+use isotest_core::plan::{SandboxPlan, Template};
+use std::sync::Arc;
 
 /// Asks the test binaries for their tests and chooses the one whose name was given, whole or in part.
 ///
@@ -32,11 +33,15 @@ pub(crate) fn test(session: &Session, sandboxes: &Sandboxes) -> Result<TestCase,
 }
 
 /// How it would be executed in the first job slot, and by which template.
-pub(crate) fn plan(test: &TestCase, settings: &Settings, sandboxes: &Sandboxes) -> (SandboxPlan, usize) {
+pub(crate) fn plan(
+    test: &TestCase,
+    settings: &Settings,
+    sandboxes: &Sandboxes,
+) -> (SandboxPlan, Arc<Template>) {
     let mut plan = schedule::plan(test, Nth::ONLY, &settings.execution, &settings.test);
     slot_environment::tell(&mut plan.workload.environment, slot_environment::of_slot(0, true));
     roots::complete(&mut plan.workload.environment, &sandboxes.image);
-    (plan, sandboxes.template_for(&test.binary))
+    (plan, Arc::clone(sandboxes.template_for(&test.binary)))
 }
 
 fn choose(mut tests: Vec<TestCase>, filters: &[String], filtered: usize) -> Result<TestCase, SelectionError> {

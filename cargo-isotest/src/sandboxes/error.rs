@@ -3,9 +3,11 @@
 use crate::error::Failure;
 use crate::exit::{End, Exit};
 use crate::remedy::{Obstacle, Remedy};
+use isotest_core::plan::Template;
 use isotest_core::policy::Capability;
 use isotest_core::step::StepError;
 use std::fmt;
+use std::sync::Arc;
 
 /// Error of a sandbox.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +41,8 @@ pub(crate) enum SandboxError {
     /// A step of making a sandbox failed.
     #[error("this host cannot isolate tests")]
     Setup {
-        /// Number of the template of the sandbox.
-        template: usize,
+        /// Template of the sandbox, unless another process made it.
+        template: Option<Arc<Template>>,
         /// Failed step.
         source: StepError,
     },

@@ -40,7 +40,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Sandboxes {
     /// Templates for zygotes: one for all binaries, or one for each. Never empty.
-    pub(crate) templates: Vec<Template>,
+    templates: Vec<Arc<Template>>,
     /// Configuration of the container image of the root.
     pub(crate) image: Image,
     binaries: Vec<Arc<TestBinary>>,
@@ -55,9 +55,6 @@ pub(crate) struct Sandboxes {
 }
 
 impl Sandboxes {
-    /// The number of the first template.
-    pub(crate) const FIRST: usize = 0;
-
     /// Prepares sandboxes, calls `work` with them, and removes their cgroups. Where the kernel refuses a copy-on-write view
     /// of a directory, prepares sandboxes without the view and calls `work` again.
     ///
@@ -74,8 +71,8 @@ impl Sandboxes {
             let sandboxes = Self::prepare(settings, roots, invocation, &refused)?;
             // Even a panic leaves no cgroups behind.
             let done = match catch_unwind(AssertUnwindSafe(|| work(&sandboxes))) {
-                Ok(Err(error)) if sandboxes.teach(&mut refused, &error) => None,
-                worked => Some(worked.map(|done| done.map_err(|error| sandboxes.explained(error)))),
+                Ok(Err(error)) if refused.learn_from(&error) => None,
+                worked => Some(worked.map(|done| done.map_err(Self::explained))),
             };
             close(sandboxes.cgroups);
             if let Some(worked) = done {
@@ -120,38 +117,32 @@ impl Sandboxes {
         isolation.remarks.extend(remark(settings));
         isolation.remarks.extend(roots.remarks.iter().cloned());
         isolation.remarks.extend(room.remark);
-        let templates = iter::once(resolved.template).chain(others).collect();
+        let templates = iter::once(resolved.template).chain(others).map(Arc::new).collect();
         let (image, binaries) = (roots.image.clone(), roots.binaries.clone());
         Ok(Self { templates, image, binaries, cgroups, isolation, refused_controls, jobs: room.jobs })
     }
 
-    /// Returns the template with a number that [`Self::template_for`] returned. [`Self::FIRST`] is the number of the only
-    /// template for a command.
-    pub(crate) fn template(&self, number: usize) -> &Template {
-        &self.templates[number]
+    /// Returns the first template, which is the only one for a command.
+    pub(crate) fn first(&self) -> &Arc<Template> {
+        &self.templates[0]
     }
 
     /// Starts a slot that makes sandboxes from a template.
     ///
     /// # Errors
     /// The step that failed.
-    pub(crate) fn slot(&self, template: usize) -> Result<Slot<'_>, SandboxError> {
-        let slot = Slot::start(self.template(template), &self.cgroups);
-        slot.map_err(|source| SandboxError::Setup { template, source })
+    pub(crate) fn slot(&self, template: &Arc<Template>) -> Result<Slot<'_>, SandboxError> {
+        let slot = Slot::start(template, &self.cgroups);
+        slot.map_err(|source| SandboxError::Setup { template: Some(Arc::clone(template)), source })
     }
 
-    /// Returns the index of the template for the tests of `binary`.
-    pub(crate) fn template_for(&self, binary: &Arc<TestBinary>) -> usize {
+    /// Returns the template for the tests of `binary`.
+    pub(crate) fn template_for(&self, binary: &Arc<TestBinary>) -> &Arc<Template> {
         if self.templates.len() == 1 {
-            return 0;
+            return self.first();
         }
-        self.binaries.iter().position(|other| Arc::ptr_eq(other, binary)).unwrap_or_default()
-    }
-
-    /// Adds the refused view that `error` is about; returns false if there is none, or it is known.
-    fn teach(&self, refused: &mut RefusedViews, error: &Error) -> bool {
-        let Some(SandboxError::Setup { template, source }) = error.of_area() else { return false };
-        refused.learn(self.template(*template), source)
+        let own = self.binaries.iter().position(|other| Arc::ptr_eq(other, binary));
+        &self.templates[own.unwrap_or_default()]
     }
 
     /// Returns why tests cannot be held to budgets of these metrics here: a metric that is not measured, or a limit that is
@@ -175,9 +166,11 @@ impl Sandboxes {
     }
 
     /// Turns the failure of a sandbox into an error with all refused capabilities, if any is refused.
-    fn explained(&self, error: Error) -> Error {
-        let Some(SandboxError::Setup { template, source }) = error.of_area() else { return error };
-        let refusals = trial::refusals(self.template(*template), source);
+    fn explained(error: Error) -> Error {
+        let Some(SandboxError::Setup { template: Some(template), source }) = error.of_area() else {
+            return error;
+        };
+        let refusals = trial::refusals(template, source);
         match probe::host() {
             Ok(host) if !refusals.is_empty() => {
                 unmet(refusals.into_iter().map(Obstacle::from).collect(), &host).into()
@@ -192,6 +185,14 @@ impl Sandboxes {
 pub(crate) struct RefusedViews(Vec<(PathBuf, String)>);
 
 impl RefusedViews {
+    /// Adds the refused view that `error` is about; returns false if there is none, or it is known.
+    fn learn_from(&mut self, error: &Error) -> bool {
+        match error.of_area() {
+            Some(SandboxError::Setup { template: Some(template), source }) => self.learn(template, source),
+            _ => false,
+        }
+    }
+
     /// Adds the view that `template` was refused, as `error` says; returns false if `error` is about no view, or about a
     /// known one.
     pub(crate) fn learn(&mut self, template: &Template, error: &StepError) -> bool {

@@ -12,6 +12,7 @@ use crate::schedule::slots::{Flow, Job, News, Workers};
 use crate::settings::{Execution, Process};
 use crate::testcase::{TestBinary, TestCase};
 use crate::update;
+use isotest_core::plan::Template;
 use isotest_core::record::Record;
 use isotest_core::step::Step;
 use std::sync::Arc;
@@ -48,7 +49,7 @@ pub(crate) fn list(
             // A binary that takes the question for an order to run writes no sources.
             Process::Binary { .. } => environment.retain(|(name, _)| !update::is_wish(name)),
         }
-        Job { template: sandboxes.template_for(binary), plan, is_test: false }
+        Job { template: Arc::clone(sandboxes.template_for(binary)), plan, is_test: false }
     };
     let queue = Queue::new(records.iter().map(|_| 1));
     workers.execute_all(queue, workers.jobs(), plan, |news, _| match news {
@@ -80,14 +81,16 @@ pub(crate) fn list(
     Ok(listed)
 }
 
-/// Returns the error of a binary that gave no list, which was asked in a sandbox of the template with this number.
-fn error(why: Unanswered, template: usize) -> Error {
+/// Returns the error of a binary that gave no list, which was asked in a sandbox of this template.
+fn error(why: Unanswered, template: &Arc<Template>) -> Error {
     match why {
         Unanswered::Binary(error) => error.into(),
         // The host could, until something was killed.
         Unanswered::NotIsolated(error) if error.step == Step::Supervise => {
             SandboxError::Execute(error).into()
         }
-        Unanswered::NotIsolated(source) => SandboxError::Setup { template, source }.into(),
+        Unanswered::NotIsolated(source) => {
+            SandboxError::Setup { template: Some(Arc::clone(template)), source }.into()
+        }
     }
 }

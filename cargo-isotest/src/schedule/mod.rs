@@ -32,6 +32,7 @@ use isotest_core::record::{Captured, Record};
 use memchr::memmem;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What is kept of the beginning, and as much of the end, of each stream of a test.
@@ -67,7 +68,7 @@ pub(crate) struct Finished {
 impl Schedule<'_> {
     fn job(&self, attempt: Attempt) -> Job {
         let unit = self.units[attempt.unit];
-        let template = self.sandboxes.template_for(unit.binary());
+        let template = Arc::clone(self.sandboxes.template_for(unit.binary()));
         let mut plan = plan_of(unit, attempt.nth, self.execution, self.of_each[attempt.unit], self.wish);
         if attempt.is_confirmation {
             plan.limits.memory = unit.tests()[0].budget.memory();

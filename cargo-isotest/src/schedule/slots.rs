@@ -8,7 +8,7 @@ use crate::schedule::error::Interrupted;
 use crate::schedule::queue::{Attempt, Launch, Queue};
 use crate::schedule::slot_environment;
 use crate::threads;
-use isotest_core::plan::SandboxPlan;
+use isotest_core::plan::{SandboxPlan, Template};
 use isotest_core::record::Record;
 use isotest_core::sandbox::{self, Cancel, Slot};
 use std::panic::resume_unwind;
@@ -28,8 +28,8 @@ struct Order {
 /// How an attempt is executed, and the template in which it is.
 #[derive(Debug)]
 pub(crate) struct Job {
-    /// The template's number.
-    pub(crate) template: usize,
+    /// The template of its sandbox.
+    pub(crate) template: Arc<Template>,
     /// What to do.
     pub(crate) plan: SandboxPlan,
     /// Whether it is one test, and nothing else.
@@ -256,18 +256,18 @@ struct Worker<'run> {
 
 impl<'run> Worker<'run> {
     fn work(self) {
-        let mut slot = match self.sandboxes.slot(Sandboxes::FIRST) {
+        let mut slot = match self.sandboxes.slot(self.sandboxes.first()) {
             Ok(slot) => slot,
             Err(error) => return self.tell(News::Ready(Err(error.into()))),
         };
         self.tell(News::Ready(Ok(())));
-        let (mut template, mut shares_output) = (Sandboxes::FIRST, false);
+        let (mut template, mut shares_output) = (Arc::clone(self.sandboxes.first()), false);
         let mut launched = None;
         let mut taken = None;
         loop {
             let Some((launch, mut attempt)) = launched.take() else {
                 let Some(order) = taken.take().or_else(|| self.next()) else { return };
-                (template, shares_output) = (order.job.template, order.job.plan.inherit_stdio);
+                (template, shares_output) = (Arc::clone(&order.job.template), order.job.plan.inherit_stdio);
                 launched = self.launch(&mut slot, order);
                 continue;
             };
@@ -280,7 +280,7 @@ impl<'run> Worker<'run> {
             // another template it would cost this one its init. What it writes where this one is told of comes after that.
             if attempt.has_exited_well() && !shares_output {
                 taken = self.try_next();
-                let next = taken.take_if(|order| order.job.template == template);
+                let next = taken.take_if(|order| Arc::ptr_eq(&order.job.template, &template));
                 launched = next.and_then(|order| self.launch(&mut slot, order));
             }
             self.tell_and_wait(News::Finished(launch, Box::new(attempt.finish())), shares_output);
@@ -302,7 +302,7 @@ impl<'run> Worker<'run> {
             slot_environment::of_slot(launch.slot, is_test),
         );
         roots::complete(&mut plan.workload.environment, &self.sandboxes.image);
-        let running = match self.sandboxes.templates.get(template).map_or(Ok(()), |other| slot.enter(other)) {
+        let running = match slot.enter(&template) {
             Ok(()) => slot.launch(&plan),
             Err(error) => sandbox::Attempt::without_sandbox(error),
         };
@@ -394,7 +394,7 @@ mod tests {
             process: Process::Test,
         };
         Job {
-            template: 0,
+            template: Arc::new(builders::template()),
             plan: schedule::plan(&test, Nth::ONLY, &execution, &TestSettings::default()),
             is_test: true,
         }

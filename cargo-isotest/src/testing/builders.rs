@@ -4,8 +4,10 @@ use crate::registry::AttemptId;
 use crate::schedule::queue::{Attempt, Launch, Nth};
 use crate::testcase::{TestBinary, TestCase};
 use crate::verdict::{Rules, Testimony, Verdict, judge};
+use isotest_core::host::probe;
 use isotest_core::outcome::{ChangedPaths, Ending, Exit, LeftProcess, Outcome};
-use isotest_core::policy::{Capability, Isolation, State};
+use isotest_core::plan::{self, CgroupFacts, Network, Request, Root, Template, Views};
+use isotest_core::policy::{Capability, Isolation, Policy, State};
 use isotest_core::record::{Captured, Record};
 use isotest_core::snapshot::{
     Descriptor, Details, Peer, Process, Snapshot, SystemCall, Target, Thread, Unseen, Wait, WaitsFor,
@@ -45,6 +47,20 @@ pub(crate) fn binary(id: &str) -> Arc<TestBinary> {
 /// Creates a test of a binary with an id only.
 pub(crate) fn test(id: &str, name: &str) -> TestCase {
     TestCase::named(&binary(id), name.as_ref())
+}
+
+/// Resolves the template of a sandbox of this host with nothing but its defaults.
+pub(crate) fn template() -> Template {
+    let request = Request {
+        policy: &Policy::default(),
+        root: &Root::Host,
+        views: &Views::default(),
+        network: Network::Loopback,
+        trace_missing: false,
+        jobs: 1,
+        cgroups: CgroupFacts::default(),
+    };
+    plan::resolve(&request, &probe::host().unwrap()).template
 }
 
 /// Creates the error of a failed sandbox.

@@ -10,6 +10,7 @@ use libtest_mimic::Failed;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 pub(crate) const PROMISES: &[Promise] = &[
@@ -247,7 +248,7 @@ fn another_root(suite: &Suite) -> Kept {
     let made = Made::new(suite)?;
     let of_tree = made.wish(suite, Views::default())?;
     let of_host = suite.wish();
-    let templates = [suite.template(&of_tree), suite.template(&of_host)];
+    let templates = [&of_tree, &of_host].map(|wish| Arc::new(suite.template(wish)));
     let mut slot = suite.slot(&templates[0])?;
     for _ in 0..2 {
         slot.enter(&templates[0])?;

@@ -17,7 +17,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Barrier, RwLock};
+use std::sync::{Arc, Barrier, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -157,8 +157,8 @@ impl Suite {
     }
 
     /// A zygote for the calling thread.
-    pub(crate) fn slot<'s>(&'s self, template: &'s Template) -> Result<Slot<'s>, Failed> {
-        Ok(Slot::start(template, &self.cgroups)?)
+    pub(crate) fn slot(&self, template: &Template) -> Result<Slot<'_>, Failed> {
+        Ok(Slot::start(&Arc::new(template.clone()), &self.cgroups)?)
     }
 
     /// The probe inside, with everything as in a run without options.

@@ -16,6 +16,7 @@ use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
 use std::ffi::OsString;
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) const PROMISES: &[Promise] = &[
@@ -114,7 +115,7 @@ fn fails(suite: &Suite, step: Step) -> Kept {
         Step::GuardProc => template.private.guarded_proc.push("sys".into()),
         _ => {}
     }
-    let error = match Slot::start(&template, &suite.cgroups) {
+    let error = match Slot::start(&Arc::new(template), &suite.cgroups) {
         Err(error) => error,
         Ok(mut slot) => {
             let mut plan = wish.plan(&["exit", "0"]);
@@ -171,7 +172,7 @@ pub(crate) fn without_descriptors(_: &[OsString]) -> Kept {
     let open = u64::try_from(fs::read_dir("/proc/self/fd")?.count())?;
     // One of those counted was the directory itself.
     setrlimit(Resource::RLIMIT_NOFILE, open - 1, 65_536.min(hard_limit()?))?;
-    let refused = Slot::start(&template, &suite.cgroups);
+    let refused = Slot::start(&Arc::new(template), &suite.cgroups);
     setrlimit(Resource::RLIMIT_NOFILE, hard_limit()?.min(1024), hard_limit()?)?;
     let Err(error) = refused else { return Err("a zygote was started".into()) };
     assert_eq!((error.step, error.errno), (Step::StartZygote, Errno::EMFILE as i32), "{error}");

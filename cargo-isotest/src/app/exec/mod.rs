@@ -20,7 +20,7 @@ use crate::verdict::{Rules, Testimony, Verdict, judge};
 use anstream::AutoStream;
 use isotest_core::limits::Limits;
 use isotest_core::outcome::{self, Outcome};
-use isotest_core::plan::{Interactive, SandboxPlan, Timeout, Workload};
+use isotest_core::plan::{Interactive, SandboxPlan, Template, Timeout, Workload};
 use isotest_core::record::Record;
 use isotest_core::sandbox::{Attempt, Running};
 use nix::sys::resource::{Resource, setrlimit};
@@ -28,6 +28,7 @@ use signals::Signals;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
 /// Executes it in a sandbox whose copy-on-write directories are those of the project, or the one we are called in.
@@ -39,7 +40,7 @@ pub(crate) fn execute(command: &Command, said: Said, invocation: &Invocation) ->
     let settings = &session.settings;
     let usage_json = command.usage_json.as_deref().map(UsageFile::create).transpose()?;
     let record = session.with(command, invocation, |sandboxes| {
-        interactive(workload(command, invocation, sandboxes), Sandboxes::FIRST, settings, sandboxes)
+        interactive(workload(command, invocation, sandboxes), sandboxes.first(), settings, sandboxes)
     })?;
     usage_json.map_or(Ok(()), |file| file.write(&verdict(&record, settings), &record))?;
     end(&record, settings)
@@ -71,7 +72,7 @@ pub(crate) fn not_interactive(
 /// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
 pub(crate) fn interactive(
     workload: Workload,
-    template: usize,
+    template: &Arc<Template>,
     settings: &Settings,
     sandboxes: &Sandboxes,
 ) -> Result<Record, Error> {
@@ -88,7 +89,7 @@ pub(crate) fn interactive(
             slot.launch_last(&made_interactive(plan(workload, settings, settings.test.limits.limits())));
         let id = AttemptId::FIRST;
         registry.started(0, Started { id, test: 0, is_first: true, zygote: slot.zygote() });
-        let record = finish(attempt, template, settings, &signals);
+        let record = finish(attempt, Some(template), settings, &signals);
         registry.ended(0);
         record
     })
@@ -117,7 +118,7 @@ fn line(workload: &Workload) -> String {
 pub(crate) fn exec_in(workload: Workload, settings: &Settings, running: &Running) -> Result<Record, Error> {
     let signals = Signals::take().map_err(HostError::System)?;
     let plan = made_interactive(plan(workload, settings, Limits::default()));
-    finish(running.enter(&plan), Sandboxes::FIRST, settings, &signals)
+    finish(running.enter(&plan), None, settings, &signals)
 }
 
 fn made_interactive(plan: SandboxPlan) -> SandboxPlan {
@@ -126,7 +127,7 @@ fn made_interactive(plan: SandboxPlan) -> SandboxPlan {
 
 fn finish(
     mut attempt: Attempt,
-    template: usize,
+    template: Option<&Arc<Template>>,
     settings: &Settings,
     signals: &Signals,
 ) -> Result<Record, Error> {
@@ -136,7 +137,7 @@ fn finish(
     match record.outcome {
         // Another plan may do without, or what the host refuses is told.
         Outcome::NotIsolated(source) if source.step.capability().is_some() => {
-            Err(SandboxError::Setup { template, source }.into())
+            Err(SandboxError::Setup { template: template.map(Arc::clone), source }.into())
         }
         _ => {
             say(settings, &report::after_command(&verdict(&record, settings), &record));

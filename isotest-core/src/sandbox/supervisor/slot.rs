@@ -35,7 +35,7 @@ const AHEAD: usize = 2;
 /// started it.
 #[derive(Debug)]
 pub struct Slot<'run> {
-    template: &'run Template,
+    template: Arc<Template>,
     cgroups: &'run Cgroups,
     /// Where the zygote is in the hierarchies in which attempts have no cgroup.
     cell: Option<Arc<Cell>>,
@@ -59,22 +59,22 @@ impl<'run> Slot<'run> {
     ///
     /// # Errors
     /// The step that failed.
-    pub fn start(template: &'run Template, cgroups: &'run Cgroups) -> Result<Self, StepError> {
+    pub fn start(template: &Arc<Template>, cgroups: &'run Cgroups) -> Result<Self, StepError> {
         let cell = cell(cgroups)?;
         let zygote = prepared(template, cell.as_deref())?;
-        Ok(Self { template, cgroups, cell, zygote, ready: VecDeque::new() })
+        Ok(Self { template: Arc::clone(template), cgroups, cell, zygote, ready: VecDeque::new() })
     }
 
     /// From here on attempts have this template. That costs a new zygote if it is another than before.
     ///
     /// # Errors
     /// The step that failed; attempts then have the template they had.
-    pub fn enter(&mut self, template: &'run Template) -> Result<(), StepError> {
-        if !std::ptr::eq(self.template, template) {
+    pub fn enter(&mut self, template: &Arc<Template>) -> Result<(), StepError> {
+        if !Arc::ptr_eq(&self.template, template) {
             let zygote = prepared(template, self.cell.as_deref())?;
             self.end();
             self.zygote = zygote;
-            self.template = template;
+            self.template = Arc::clone(template);
         }
         Ok(())
     }
@@ -154,7 +154,7 @@ impl<'run> Slot<'run> {
         self.cell = None;
         let cell = cell(self.cgroups);
         if let Ok((cell, zygote)) =
-            cell.and_then(|cell| Ok((cell.clone(), prepared(self.template, cell.as_deref())?)))
+            cell.and_then(|cell| Ok((cell.clone(), prepared(&self.template, cell.as_deref())?)))
         {
             self.zygote = zygote;
             self.cell = cell;
