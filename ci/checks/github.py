@@ -61,6 +61,12 @@ read = junitparser.JUnitXml.fromfile(sys.argv[1])
 cases = [(case.classname, case.name, result.message.split()[0]) for suite in read for case in suite for result in case.result]
 print(read.tests, read.failures, read.errors, cases)
 """
+READ_BY_PROMETHEUS = """
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+families = text_string_to_metric_families(open(sys.argv[1]).read())
+print({sample.labels["verdict"]: sample.value for family in families if family.name == "isotest_tests" for sample in family.samples})
+"""
 
 
 def check(run):
@@ -71,7 +77,7 @@ def check(run):
         with releases(place / "releases") as (server, archive):
             result = step(run, place, repository, server, arguments="--no-fail-fast\n--jobs=1")
             judge(result, repository)
-            readers(run, result["outputs"]["junit"])
+            readers(run, result["outputs"]["junit"], result["outputs"]["report"])
             passing = step(run, place, repository, server, arguments="passes_and_talks\n--exact")
             expect("the step passes where the tests do", [done["status"] for done in passing["steps"]], [0, 0, 0, 0])
             expect("nothing is annotated then", passing["commands"], [])
@@ -164,7 +170,7 @@ def judge(result, repository):
         raise CheckError(f"the summary does not say how to repeat:\n{summary[:2000]}")
 
 
-def readers(run, junit):
+def readers(run, junit, lines):
     """That programs from elsewhere read the results as they were written."""
     read = run.read([needs.tool("python"), "-c", READ_BY_JUNITPARSER, junit]).strip()
     expect("what junitparser reads", read, "3 1 0 [('talks', 'fails_and_talks', 'FAIL')]")
@@ -172,6 +178,10 @@ def readers(run, junit):
     run.read([needs.tool("python"), "-m", "junit2htmlreport", junit, page])
     if "fails_and_talks" not in page.read_text():
         raise CheckError("junit2html does not show the failed test")
+    metrics = pathlib.Path(junit).with_name("metrics.txt")
+    run.read([places.DEBUG / "cargo-isotest", "isotest", "report", "--openmetrics", metrics, lines])
+    read = run.read([needs.tool("python"), "-c", READ_BY_PROMETHEUS, metrics]).strip()
+    expect("what prometheus_client reads", read, "{'failed': 1, 'passed': 2, 'undecided': 0}")
 
 
 def expect(what, seen, expected):

@@ -16,6 +16,7 @@ cd -- "${DIRECTORY}"
 
 # By these, a build script or a test would talk to the runner.
 command=(env -u GITHUB_ENV -u GITHUB_OUTPUT -u GITHUB_PATH -u GITHUB_STATE -u GITHUB_STEP_SUMMARY -u ARGUMENTS -u CGROUP)
+command+=("ISOTEST_PROFILE=${ISOTEST_PROFILE:-ci}")
 command+=(cargo isotest "--report=json=${place}/results.jsonl" "--report=junit=${place}/junit.xml" "${words[@]}")
 if [[ ${CGROUP} == scope ]]; then
     command=(sudo -n -E systemd-run --quiet --scope -p Delegate=yes -p "User=$(id -u)" --uid="$(id -u)" --gid="$(id -g)"

@@ -30,6 +30,7 @@ pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End,
         (DocumentFormat::Junit, &args.junit),
         (DocumentFormat::Ctrf, &args.ctrf),
         (DocumentFormat::Markdown, &args.markdown),
+        (DocumentFormat::Openmetrics, &args.openmetrics),
     ];
     let named: Vec<_> = wanted.iter().filter_map(|(format, path)| Some((*format, path.as_ref()?))).collect();
     for (format, path) in &named {

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Report")]
 pub(crate) struct FileArgs {
-    /// Also write the results to FILE when the run has ended, as junit, ctrf, json or markdown
+    /// Also write the results to FILE when the run has ended, as junit, ctrf, json, markdown or openmetrics
     #[arg(long, value_name = "FORMAT=FILE", value_parser = ReportFileParser)]
     pub(crate) report: Vec<ReportFile>,
 }
@@ -31,6 +31,9 @@ pub(crate) struct ReportArgs {
     /// Write a summary to FILE [default: to standard output, unless another format is chosen]
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,
+    /// Write figures of tests with budgets as OpenMetrics text to FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) openmetrics: Option<PathBuf>,
     /// Report several runs as one, such as the parts of a run on several machines
     #[arg(long)]
     pub(crate) merge: bool,
@@ -59,6 +62,8 @@ pub(crate) enum FileFormat {
     Json,
     /// A summary for humans
     Markdown,
+    /// Figures of tests with budgets, as GitLab's metrics reports read them
+    Openmetrics,
 }
 
 /// Parser of `FORMAT=FILE`.

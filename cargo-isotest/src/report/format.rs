@@ -1,7 +1,7 @@
 //! The formats of documents; pure.
 
 use super::account::Account;
-use super::{ctrf, junit, markdown};
+use super::{ctrf, junit, markdown, openmetrics};
 use std::io;
 
 /// The results of a run as a document of this format.
@@ -13,6 +13,7 @@ pub(crate) fn document(format: DocumentFormat, account: &Account) -> io::Result<
         DocumentFormat::Junit => junit::document(account),
         DocumentFormat::Ctrf => ctrf::document(account),
         DocumentFormat::Markdown => Ok(markdown::document(account)),
+        DocumentFormat::Openmetrics => Ok(openmetrics::document(account)),
     }
 }
 
@@ -25,4 +26,6 @@ pub(crate) enum DocumentFormat {
     Ctrf,
     /// Markdown.
     Markdown,
+    /// OpenMetrics text.
+    Openmetrics,
 }

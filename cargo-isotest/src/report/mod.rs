@@ -12,6 +12,7 @@ pub(crate) mod human;
 mod json;
 mod junit;
 mod markdown;
+mod openmetrics;
 mod repeat;
 mod target;
 
@@ -73,6 +74,9 @@ impl Reporters {
                 FileFormat::Ctrf => Box::new(Document::new(writer, DocumentFormat::Ctrf, run.clone())),
                 FileFormat::Markdown => {
                     Box::new(Document::new(writer, DocumentFormat::Markdown, run.clone()))
+                }
+                FileFormat::Openmetrics => {
+                    Box::new(Document::new(writer, DocumentFormat::Openmetrics, run.clone()))
                 }
             };
             reporters.outlets.push(Outlet { reporter, target });

@@ -10,7 +10,7 @@ fn every_format_is_written_and_tells_of_the_same_run() {
     let place = tempfile::tempdir().unwrap();
     let file = |name: &str| place.path().join(name);
     let mut call = isotest(&Project::fixture("tour")).arguments(["--test", "parser"]);
-    for format in ["junit", "ctrf", "json", "markdown"] {
+    for format in ["junit", "ctrf", "json", "markdown", "openmetrics"] {
         call = call.arguments(["--report", &format!("{format}={}", file(format).display())]);
     }
     let ended = call.run().with_code(100);
@@ -57,7 +57,7 @@ fn reports_made_later_are_those_of_the_run() {
     let place = tempfile::tempdir().unwrap();
     let file = |name: &str| place.path().join(name).display().to_string();
     let mut call = isotest(&Project::fixture("tour")).arguments(["--test", "parser"]);
-    for format in ["junit", "ctrf", "json", "markdown"] {
+    for format in ["junit", "ctrf", "json", "markdown", "openmetrics"] {
         call = call.arguments(["--report", &format!("{format}={}", file(format))]);
     }
     call.run().with_code(100);

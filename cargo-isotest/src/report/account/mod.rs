@@ -131,6 +131,9 @@ pub(super) struct Facts {
     pub(super) wall_us: Option<u64>,
     /// Each figure and its source by the names of the format.
     pub(super) usage: Map<String, Value>,
+    /// The limits of its budget, and what was used.
+    #[serde(default)]
+    pub(super) budget: Vec<Budgeted>,
     /// The processes that it left running.
     pub(super) leaked: Option<Vec<Leaked>>,
     /// Why its figures are not to be trusted.
@@ -144,6 +147,19 @@ pub(super) struct Facts {
     /// What it wrote there, if it did not pass.
     #[serde(default)]
     pub(super) stderr: String,
+}
+
+/// A limit of a test's budget, and what was used.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Budgeted {
+    /// The name of the metric.
+    pub(super) metric: String,
+    /// `bytes`, `us` or `count`.
+    pub(super) unit: String,
+    /// How much the test may use.
+    pub(super) limit: u64,
+    /// How much it used; `None` if that was not measured.
+    pub(super) used: Option<u64>,
 }
 
 /// A process that was left running.
