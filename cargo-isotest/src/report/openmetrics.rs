@@ -157,7 +157,9 @@ mod tests {
             attempt("tour", "c", "fails", &json!({"budget": [budget(64 * MIB, 318 * MIB)]})),
             attempt("tour", "d", "passes", &json!({})),
         ]));
-        assert_data_eq!(report, str![[r##"
+        assert_data_eq!(
+            report,
+            str![[r#"
 # TYPE isotest_tests gauge
 # HELP isotest_tests Tests by what came of them.
 isotest_tests{verdict="failed"} 1
@@ -187,7 +189,8 @@ isotest_memory_budget_bytes{binary="tour",test="a::b"} 67108864
 isotest_memory_budget_bytes{binary="tour",test="c"} 67108864
 # EOF
 
-"##]]);
+"#]]
+        );
     }
 
     #[test]
