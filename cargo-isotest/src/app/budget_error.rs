@@ -4,6 +4,9 @@ use crate::budget::Origin;
 use crate::error::Failure;
 use crate::exit::{End, Exit};
 use crate::remedy::{Obstacle, Remedy};
+use crate::settings::Setting;
+use crate::text::units::{self, plural};
+use isotest_core::policy::Capability;
 
 /// Error of budgets: they cannot be read, or not be judged here.
 #[derive(Debug, thiserror::Error)]
@@ -16,10 +19,16 @@ pub(crate) enum BudgetError {
         /// Remedies.
         remedies: Vec<Remedy>,
     },
+    /// A metric was switched off by the user.
+    #[error("cannot hold tests to their budgets: `{}` is off ({})", .off.value, .off.origin)]
+    SwitchedOff {
+        /// Metric, and where it was said.
+        off: Setting<Capability>,
+    },
     /// A memory budget is smaller than what a peak can be too high by.
     #[error(
-        "the memory budget of {limit} bytes at {origin} is too small to be judged: on a machine with {processors} CPUs a peak is \
-         measured to {grain} bytes"
+        "the memory budget of {} at {origin} is too small to be judged: on a machine with {} a peak is measured to {}",
+        units::limit(*.limit), plural(usize::try_from(*.processors).unwrap_or(usize::MAX), "CPU"), units::limit(*.grain)
     )]
     Small {
         /// Budget in bytes.
@@ -45,7 +54,8 @@ impl Failure for BudgetError {
     fn end(&self) -> End {
         match self {
             Self::Unmeasured { .. } => Exit::CannotIsolate.into(),
-            Self::Small { .. } => Exit::Usage.into(),
+            Self::SwitchedOff { off } if off.origin.is_of_file() => Exit::Configuration.into(),
+            Self::SwitchedOff { .. } | Self::Small { .. } => Exit::Usage.into(),
             Self::Unreadable { .. } => Exit::Listing.into(),
         }
     }
@@ -55,8 +65,14 @@ impl Failure for BudgetError {
             Self::Unmeasured { .. } => {
                 "`--budgets report` executes the tests and says what of their budgets they used".into()
             }
+            Self::SwitchedOff { off } => {
+                format!("drop {}, or go on with `--budgets report`", off.origin.written(off.value))
+            }
             Self::Small { grain, .. } => {
-                format!("raise the budget to more than {grain} bytes, or go on with `--budgets report`")
+                format!(
+                    "raise the budget to {} or more, or go on with `--budgets report`",
+                    units::limit(*grain)
+                )
             }
             Self::Unreadable { .. } => {
                 "use the same version of isotest-core and cargo-isotest, or go on with `--budgets off`".into()
@@ -67,7 +83,7 @@ impl Failure for BudgetError {
     fn remedies(&self) -> &[Remedy] {
         match self {
             Self::Unmeasured { remedies, .. } => remedies,
-            Self::Small { .. } | Self::Unreadable { .. } => &[],
+            Self::SwitchedOff { .. } | Self::Small { .. } | Self::Unreadable { .. } => &[],
         }
     }
 }

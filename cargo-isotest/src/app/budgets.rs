@@ -5,6 +5,7 @@ use crate::budget::{Declared, Metric, TestBudget, grain};
 use crate::cli::Budgets as Mode;
 use crate::error::Error;
 use crate::sandboxes::{self, Sandboxes};
+use crate::settings::SandboxSettings;
 use crate::testcase::{TestBinary, TestCase};
 use isotest_core::cgroup;
 use isotest_core::limits::Control;
@@ -89,13 +90,20 @@ fn why_not(binary: &TestBinary, declared: &Declared) -> Option<String> {
 /// Makes sure that the budgets of these tests can be judged here.
 ///
 /// # Errors
-/// When a metric is not measured, or a budget is smaller than what is measured.
-pub(crate) fn check(tests: &[TestCase], sandboxes: &Sandboxes) -> Result<(), Error> {
+/// When a metric is off or not measured, or a budget is smaller than what is measured.
+pub(crate) fn check(
+    tests: &[TestCase],
+    sandboxes: &Sandboxes,
+    settings: &SandboxSettings,
+) -> Result<(), Error> {
     let enforced = tests.iter().map(|test| &test.budget).filter(|budget| budget.is_enforced());
     let limits: Vec<_> = enforced.flat_map(TestBudget::limits).collect();
     let is_needed =
         |capability: &Capability| limits.iter().any(|limit| limit.metric.capability() == Some(*capability));
     let needed: Vec<_> = Capability::ALL.into_iter().filter(is_needed).collect();
+    if let Some(off) = settings.off.iter().find(|off| needed.contains(&off.value)) {
+        return Err(BudgetError::SwitchedOff { off: *off }.into());
+    }
     let obstacles = sandboxes.unbudgetable(&needed);
     if !obstacles.is_empty() {
         let remedies = sandboxes::remedies(&obstacles)?;

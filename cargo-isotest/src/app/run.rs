@@ -5,7 +5,7 @@ use crate::app::list;
 use crate::app::session::Session;
 use crate::cargo::build::Build;
 use crate::cargo::page_cache;
-use crate::cli::{NoTests, Seed};
+use crate::cli::{NoTests, Seed, meant_subcommand};
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::harness::libtest::WholeBinary;
@@ -80,6 +80,7 @@ impl Run<'_> {
                 filtered: selected.filtered,
                 ignored: selected.ignored,
                 doctests: self.build.untested_documentation.clone(),
+                meant: self.settings.selection.filters.first().and_then(|filter| meant_subcommand(filter)),
             });
             match self.settings.course.no_tests.unwrap_or_default() {
                 NoTests::Auto | NoTests::Fail => return Err(error),
@@ -92,7 +93,7 @@ impl Run<'_> {
             list::write(&selected.tests, format, io::stdout().lock()).map_err(OutputError::Stream)?;
             return Ok(End::Exit(Exit::Ok));
         }
-        budgets::check(&selected.tests, self.sandboxes)?;
+        budgets::check(&selected.tests, self.sandboxes, &self.settings.sandbox)?;
         self.execute_tests(&selected, &whole, remarks)
     }
 
@@ -119,6 +120,10 @@ impl Run<'_> {
         let mut isolation = self.sandboxes.isolation.clone();
         isolation.remarks.extend(Listener::remark(self.listener));
         isolation.remarks.extend(remarks);
+        let unmatched = selected.unmatched.iter();
+        isolation
+            .remarks
+            .extend(unmatched.map(|filter| format!("the filter `{filter}` is in no test's name")));
         let started = reporters.event(&Event::RunStarted {
             isolation: &isolation,
             binaries: &binaries,

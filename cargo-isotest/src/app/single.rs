@@ -50,7 +50,7 @@ fn choose(mut tests: Vec<TestCase>, filters: &[String], filtered: usize) -> Resu
     }
     match (tests.pop(), tests.is_empty()) {
         (Some(test), true) => Ok(test),
-        (None, _) => Err(SelectionError::NoTests { filtered, ignored: 0, doctests: Vec::new() }),
+        (None, _) => Err(SelectionError::NoTests { filtered, ignored: 0, doctests: Vec::new(), meant: None }),
         (Some(last), false) => {
             tests.push(last);
             let names = tests.iter().map(report::title).collect();

@@ -30,6 +30,7 @@ pub(crate) use root::{RootKind, RootPath, RootWord};
 pub(crate) use sandbox::{Network, PolicyArgs, SandboxArgs};
 pub(crate) use selection::{CourseArgs, NoTests, RunIgnored, Seed, SelectionArgs, Words};
 
+use crate::text::nearest::nearest;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use flags::{ConvertFlags, DoctorFlags, ExecFlags, ExplainFlags, ListFlags, ReportFlags, ShellFlags};
@@ -53,17 +54,14 @@ const EXIT_CODES: &str = "Exit codes:
 /// Runs each test of a cargo project in a sandbox of its own and reports its resource usage
 #[derive(Debug, Parser)]
 #[command(name = "cargo-isotest", bin_name = "cargo isotest", version, after_help = EXIT_CODES)]
-#[command(
-    disable_help_subcommand = true,
-    override_usage = "cargo isotest [list] [OPTIONS] [FILTER]... [-- ARGS...]\n       \
+#[command(override_usage = "cargo isotest [run | list] [OPTIONS] [FILTER]... [-- ARGS...]\n       \
                       cargo isotest exec [OPTIONS] -- COMMAND...\n       \
                       cargo isotest shell [OPTIONS] [TEST]\n       \
                       cargo isotest explain [OPTIONS] TEST | -- COMMAND...\n       \
                       cargo isotest ps [--full] [--watch] [ATTEMPT]\n       \
                       cargo isotest report [OPTIONS] FILE...\n       \
                       cargo isotest closure [OPTIONS] BINARY\n       \
-                      cargo isotest doctor [OPTIONS]"
-)]
+                      cargo isotest doctor [OPTIONS]")]
 struct Typed {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -74,6 +72,9 @@ struct Typed {
 /// Subcommands.
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Run tests, as without a subcommand; to filter tests by the text `run`, use `-- run`
+    #[command(visible_alias = "test", after_help = EXIT_CODES)]
+    Run(Box<With<Words, Flags>>),
     /// List the tests that would run; to filter tests by the text `list`, use `-- list`
     List(With<Words, ListFlags>),
     /// Show the loader and the shared libraries that an executable needs, without running it
@@ -147,6 +148,9 @@ impl Cli {
             arguments.remove(1);
         }
         let definition = definition(capabilities);
+        if let Some(error) = place::foreign(&definition, &arguments) {
+            return Err(error);
+        }
         let arguments = place::subcommand_first(&definition, arguments);
         let matches = definition.clone().try_get_matches_from(&arguments);
         let again = again::without_selection(&definition, &arguments);
@@ -159,6 +163,7 @@ impl From<Typed> for Cli {
     fn from(Typed { verb, run }: Typed) -> Self {
         let (command, flags) = match verb {
             None => (Command::Run(run.own), run.flags),
+            Some(Verb::Run(typed)) => (Command::Run(typed.own), typed.flags),
             Some(Verb::List(typed)) => (Command::List(typed.own), typed.flags.into()),
             Some(Verb::Closure(typed)) => (Command::Closure(typed.own), typed.flags.into()),
             Some(Verb::Exec(typed)) => (Command::Exec(typed.own), typed.flags.into()),
@@ -170,6 +175,14 @@ impl From<Typed> for Cli {
         };
         Self { command, flags, again: Vec::new() }
     }
+}
+
+/// Returns the subcommand that may have been meant by a word that is none.
+pub(crate) fn meant_subcommand(word: &str) -> Option<String> {
+    let definition = Typed::command();
+    let names: Vec<_> =
+        definition.get_subcommands().flat_map(clap::Command::get_name_and_visible_aliases).collect();
+    nearest(word, names).map(str::to_owned)
 }
 
 /// Help headings of cargo's own flags, which only the long help page shows.
@@ -279,6 +292,31 @@ mod tests {
         assert_eq!(words(read(&["a", "list"]).unwrap()).filters, ["a", "list"]);
         assert_eq!(words(read(&["--", "list"]).unwrap()).of_harness, ["list"]);
         assert_eq!(words(read(&["-p", "a", "--", "list"]).unwrap()).of_harness, ["list"]);
+    }
+
+    #[test]
+    fn run_and_test_are_words_for_the_run() {
+        for arguments in [&["run", "--exact", "a"][..], &["test", "a", "--exact"], &["--exact", "run", "a"]] {
+            let cli = read(arguments).unwrap();
+            assert!(cli.flags.selection.names.exact, "{arguments:?}");
+            assert_eq!(cli.again, Vec::<OsString>::new());
+            assert_eq!(words(cli).filters, ["a"], "{arguments:?}");
+        }
+        assert_eq!(words(read(&["run", "list", "run"]).unwrap()).filters, ["list", "run"]);
+        assert_eq!(words(read(&["--", "run"]).unwrap()).of_harness, ["run"]);
+        for arguments in [&["nextest"][..], &["nextest", "run"], &["-p", "a", "nextest", "run"]] {
+            let error = read(arguments).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains("`cargo isotest run`"), "{error}");
+        }
+        assert_eq!(words(read(&["--", "nextest"]).unwrap()).of_harness, ["nextest"]);
+    }
+
+    #[test]
+    fn a_slip_of_a_subcommand_is_known() {
+        assert_eq!(meant_subcommand("shel").as_deref(), Some("shell"));
+        assert_eq!(meant_subcommand("tets").as_deref(), Some("test"));
+        assert_eq!(meant_subcommand("parser"), None);
     }
 
     #[test]

@@ -38,12 +38,12 @@ pub(super) fn time(text: &str) -> Result<humantime::Duration, String> {
 
 /// Parses a number of bytes that may be 0.
 pub(crate) fn size_or_zero(text: &str) -> Result<u64, String> {
-    let is_without_unit = text.trim_end().ends_with(|last: char| last.is_ascii_digit() || last == '.');
+    // `64` and `64M` are written for mebibytes and for other things: budgets take neither, too.
+    let has_unit = text.trim_end().ends_with(['B', 'b']);
     let parsed = text.parse::<ByteSize>().ok().map(|size| size.as_u64());
-    // A limit of some bytes is nobody's wish: mebibytes were meant.
-    let parsed = parsed.filter(|bytes| *bytes == 0 || !is_without_unit);
+    let parsed = parsed.filter(|bytes| *bytes == 0 || has_unit);
     parsed.ok_or_else(|| {
-        "must be a number with a unit (`B`, `KiB`, `MiB`, `GiB`, `TiB`), e.g. `64MiB`".to_owned()
+        "must be a number with a unit (`B`, `KiB`, `MiB`, `GiB`, `TiB`, `kB`, `MB`, `GB` or `TB`), e.g. `64MiB`".to_owned()
     })
 }
 
@@ -63,9 +63,9 @@ mod tests {
     fn a_size_has_a_unit_unless_it_is_zero() {
         assert_eq!(size("64MiB"), Ok(64 << 20));
         assert_eq!(size("1.5 GiB"), Ok(3 << 29));
-        assert_eq!(size("64B"), Ok(64));
+        assert_eq!((size("64B"), size("64 MB")), (Ok(64), Ok(64_000_000)));
         assert_eq!(size_or_zero("0"), Ok(0));
-        for text in ["64", "1.5", "1048576 ", "much", "", "MiB", "-1MiB"] {
+        for text in ["64", "1.5", "1048576 ", "much", "", "MiB", "-1MiB", "64M", "64 Mi", "1g"] {
             assert!(size_or_zero(text).unwrap_err().contains("`MiB`"), "{text}");
         }
     }

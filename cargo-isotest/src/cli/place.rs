@@ -13,18 +13,36 @@ pub(super) fn subcommand_first(definition: &Command, mut arguments: Vec<OsString
     arguments
 }
 
-/// Returns the index of the subcommand's name. A word after a filter or after `--` is no subcommand.
+/// Returns the error about a word that is a subcommand of cargo, and would be a filter here that no test was meant by.
+pub(super) fn foreign(definition: &Command, arguments: &[OsString]) -> Option<clap::Error> {
+    let at = first_word(definition, arguments)?;
+    let word = arguments.get(at).filter(|word| *word == "nextest")?;
+    let why = format!(
+        "`{0}` is no subcommand of `cargo isotest`: tests are run by `cargo isotest run`; to filter tests by the text `{0}`, \
+         use `-- {0}`",
+        word.display()
+    );
+    Some(definition.clone().error(ErrorKind::InvalidSubcommand, why))
+}
+
+/// Returns the index of the subcommand's name.
 fn subcommand(definition: &Command, arguments: &[OsString]) -> Option<usize> {
+    let is_one =
+        |at: &usize| arguments[*at].to_str().is_some_and(|name| definition.find_subcommand(name).is_some());
+    first_word(definition, arguments).filter(is_one)
+}
+
+/// Returns the index of the first word that is no flag and no value of one. A word after `--` is none.
+fn first_word(definition: &Command, arguments: &[OsString]) -> Option<usize> {
     let before = Command::new("before").args(flags(definition)).disable_help_flag(true);
     let before = before.allow_external_subcommands(true);
     let before = before.external_subcommand_value_parser(ValueParser::os_string());
     // An error here is reported by the parse with the whole definition.
     let matches = before.try_get_matches_from(arguments).ok()?;
-    let (name, rest) = matches.subcommand()?;
+    let (_, rest) = matches.subcommand()?;
     let rest = rest.get_many::<OsString>("").into_iter().flatten().count();
     let at = arguments.len().checked_sub(rest + 1)?;
-    let is_one = definition.find_subcommand(name).is_some() && arguments.get(at - 1)? != "--";
-    is_one.then_some(at)
+    (arguments.get(at.checked_sub(1)?)? != "--").then_some(at)
 }
 
 /// Returns the flags of all subcommands, each once, without their conflicts.
@@ -63,7 +81,9 @@ fn called(command: &Command) -> String {
 
 /// Returns the subcommands that take `flag`.
 fn takers(definition: &Command, flag: &str) -> Vec<String> {
-    let commands = [definition].into_iter().chain(definition.get_subcommands());
+    // What a run takes has been said once it is said of the command itself.
+    let others = definition.get_subcommands().filter(|command| command.get_name() != "run");
+    let commands = [definition].into_iter().chain(others);
     let taking = commands.filter(|command| command.get_arguments().any(|argument| is_called(argument, flag)));
     taking.map(called).collect()
 }

@@ -145,14 +145,13 @@ impl Sandboxes {
         &self.templates[own.unwrap_or_default()]
     }
 
-    /// Returns why tests cannot be held to budgets of these metrics here: a metric that is not measured, or a limit that is
-    /// not enforced. Empty if all is well.
+    /// Returns why this host cannot hold tests to budgets of these metrics: a metric that is not measured, or a limit that is
+    /// not enforced. Empty if all is well; what was switched off is no matter of the host.
     pub(crate) fn unbudgetable(&self, metrics: &[Capability]) -> Vec<Obstacle> {
         let states = self.isolation.states.iter().filter(|(capability, _)| metrics.contains(capability));
         let unmeasured = states.filter_map(|(capability, state)| match state {
-            State::InForce => None,
+            State::InForce | State::Off => None,
             State::Missing(reason) => Some((*capability, reason.clone())),
-            State::Off => Some((*capability, "it is off".to_owned())),
         });
         let refused = self.refused_controls.iter().map(|(control, why)| (figure(*control), why.clone()));
         let refused = refused.filter(|(capability, _)| metrics.contains(capability));
@@ -280,7 +279,13 @@ impl Decided {
         refused: &RefusedViews,
     ) -> Result<Self, Error> {
         let Some((first, others)) = shown.split_first() else {
-            return Err(SelectionError::NoTests { filtered: 0, ignored: 0, doctests: Vec::new() }.into());
+            return Err(SelectionError::NoTests {
+                filtered: 0,
+                ignored: 0,
+                doctests: Vec::new(),
+                meant: None,
+            }
+            .into());
         };
         let Settings { sandbox, test, .. } = settings;
         let wanted: Vec<_> = Capability::ALL

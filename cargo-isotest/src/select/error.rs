@@ -16,6 +16,8 @@ pub(crate) enum SelectionError {
         ignored: usize,
         /// Packages whose doctests are not run.
         doctests: Vec<String>,
+        /// Subcommand that may have been meant by the first filter.
+        meant: Option<String>,
     },
     /// Several tests match the name of the one test.
     #[error("`{filter}` matches {} tests: {}", .names.len(), some(.names))]
@@ -37,6 +39,9 @@ impl Failure for SelectionError {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::NoTests { meant: Some(subcommand), .. } => {
+                return Some(format!("did you mean `cargo isotest {subcommand}`?"));
+            }
             Self::NoTests { ignored: 1.., .. } => "`--run-ignored all` runs ignored tests too",
             Self::NoTests { filtered: 1.., .. } => {
                 "`cargo isotest list` names the tests; a filter is a part of a test's name, the id of a binary, or a whole line \
@@ -79,7 +84,7 @@ mod tests {
     fn an_empty_run_says_where_the_tests_went() {
         let error = |filtered, ignored, doctests: &[&str]| {
             let doctests = doctests.iter().map(|&name| name.to_owned()).collect();
-            SelectionError::NoTests { filtered, ignored, doctests }
+            SelectionError::NoTests { filtered, ignored, doctests, meant: None }
         };
         let text = |filtered, ignored| error(filtered, ignored, &[]).to_string();
         assert_eq!(text(0, 0), "no tests to run: the selected targets have none");

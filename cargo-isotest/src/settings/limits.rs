@@ -5,6 +5,9 @@ use super::setting::{Origin, Setting};
 use crate::cli::{LimitArgs, Processors, RlimitWords};
 use isotest_core::limits::{Limits, ProcessLimits, Rlimit};
 
+/// With less memory the kernel makes no cgroup, or the loader of a program gives up without a word of memory.
+const LEAST_MEMORY: u64 = 512 << 10;
+
 /// How much a test may use. What is absent is not limited.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct LimitSettings {
@@ -67,6 +70,9 @@ impl LimitSettings {
     /// These, unless they make no sense together.
     pub(super) fn checked(self) -> Result<Self, SettingsError> {
         match (&self.memory, &self.swap) {
+            (Some(Setting { value, origin }), _) if *value < LEAST_MEMORY => {
+                Err(SettingsError::SmallLimit { origin: *origin, bytes: *value, least: LEAST_MEMORY })
+            }
             (None, Some(Setting { value, origin })) => {
                 Err(SettingsError::SwapAlone { origin: *origin, bytes: *value })
             }

@@ -150,6 +150,8 @@ pub(crate) enum Process {
 pub(crate) struct SandboxSettings {
     /// How much each capability is wanted.
     pub(crate) policy: Policy,
+    /// Capabilities that are switched off by that name.
+    pub(crate) off: Vec<Setting<Capability>>,
     /// What becomes `/`.
     pub(crate) root: Setting<RootWord>,
     /// Whether not even the package is seen in a minimal root.
@@ -437,8 +439,11 @@ impl SandboxSettings {
         if hide_package.value && root.value != RootWord::Minimal {
             return Err(SettingsError::HidesPackage { origin: hide_package.origin });
         }
+        let off = layer.levels.iter().filter(|level| level.value.1 == Level::Off);
+        let off = off.map(|level| level.map(|(capability, _)| capability)).collect();
         Ok(Self {
             policy,
+            off,
             root,
             hide_package,
             trace_missing: or(layer.trace_missing, false),
@@ -664,6 +669,7 @@ mod tests {
         assert_eq!(settings.execution, expected);
         let sandbox = SandboxSettings {
             policy: Policy::new(&[]).unwrap(),
+            off: Vec::new(),
             root: Setting::default(RootWord::Host),
             hide_package: Setting::default(false),
             trace_missing: Setting::default(false),
@@ -733,7 +739,7 @@ mod tests {
     fn a_lower_layer_is_silent_on_what_a_flag_decides() {
         let levels = vec![lower((Capability::Net, Level::Require)), lower((Capability::Io, Level::Off))];
         let limits = LimitSettings {
-            memory: Some(lower(1)),
+            memory: Some(lower(1 << 20)),
             rlimits: vec![lower((Rlimit::Nofile, 9, 9)), lower((Rlimit::Core, 0, 0))],
             ..LimitSettings::default()
         };
@@ -744,17 +750,29 @@ mod tests {
         assert_eq!(sandbox.policy.level(Capability::Io), Level::Off);
         assert_eq!(sandbox.policy.level(Capability::Memory), Level::Require);
         let limits = test.limits.limits();
-        assert_eq!((limits.memory, limits.swap), (Some(1), Some(1024)));
+        assert_eq!((limits.memory, limits.swap), (Some(1 << 20), Some(1024)));
         assert_eq!(limits.process.rlimits, [(Rlimit::Core, 0, 0), (Rlimit::Nofile, 64, 64)]);
     }
 
     #[test]
     fn a_limit_that_makes_no_sense_says_why() {
         let text = refusal(&["--swap-limit", "1KiB"]);
-        let expected = "`--swap-limit 1024B` has no effect without a memory limit; add `--memory-limit`";
+        let expected = "`--swap-limit 1KiB` has no effect without a memory limit; add `--memory-limit`";
         assert_eq!(text, expected);
         let text = refusal(&["--rlimit", "files=3"]);
         assert!(text.starts_with("`--rlimit files`: unknown resource `files`; known: as, core"), "{text}");
+    }
+
+    #[test]
+    fn a_memory_limit_leaves_room_for_a_test_to_start() {
+        let text = refusal(&["--memory-limit", "1KiB"]);
+        assert_eq!(text, "`--memory-limit 1KiB` is too small: a test needs 512 KiB to start");
+        assert!(settings(&["--memory-limit", "512KiB"]).is_ok());
+        let error = settings_with(&[("ISOTEST_MEMORY_LIMIT", "524287B")], &[]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("`ISOTEST_MEMORY_LIMIT=524287B` in the environment is too small"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -60,6 +60,11 @@ impl<T> Setting<T> {
 }
 
 impl Origin {
+    /// Whether it is the configuration file that is to be changed.
+    pub(crate) const fn is_of_file(&self) -> bool {
+        matches!(self, Self::File(..))
+    }
+
     /// How the value was written there.
     pub(crate) const fn written<T: fmt::Display>(self, value: T) -> Written<T> {
         Written { origin: self, value }

@@ -21,6 +21,17 @@ pub(crate) fn round_memory(bytes: u64) -> String {
     memory(bytes)
 }
 
+/// Formats bytes as a limit is written: in the largest unit of which they are a whole number, or else as [`memory`].
+pub(crate) fn limit(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (MEBIBYTE, "MiB"), (1 << 10, "KiB")];
+    let whole = UNITS.into_iter().find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit));
+    match whole {
+        Some((unit, name)) => format!("{} {name}", bytes / unit),
+        None if bytes < MEBIBYTE => format!("{bytes} B"),
+        None => memory(bytes),
+    }
+}
+
 /// Marks an approximate value with `~`.
 pub(crate) fn marked(text: String, approximate: bool) -> String {
     if approximate { format!("~{text}") } else { text }
@@ -75,6 +86,21 @@ mod tests {
         }
         assert_eq!(round_memory(640_679_117), "611 MiB");
         assert_eq!(round_memory(734_003), "0.7 MiB");
+    }
+
+    #[test]
+    fn a_limit_is_shown_as_it_is_written() {
+        for (bytes, text) in [
+            (1, "1 B"),
+            (1536, "1536 B"),
+            (512 << 10, "512 KiB"),
+            (64 * MEBIBYTE, "64 MiB"),
+            (1 << 30, "1 GiB"),
+            (3 * MEBIBYTE / 2, "1536 KiB"),
+            (MEBIBYTE + 1, "1.0 MiB"),
+        ] {
+            assert_eq!(limit(bytes), text);
+        }
     }
 
     #[test]

@@ -78,6 +78,13 @@ fn broken_budgets_alone_have_an_exit_code_of_their_own() {
     let Some((ended, lines)) = judged(budgets().arguments(["sleeps", "has_no_budget"])) else { return };
     assert_eq!(ended.status.code(), Some(99), "{ended:#?}");
     assert_eq!(lines.finished["counts"]["passed"], 1);
+    let ended = budgets().arguments(["sleeps", "--retries", "2"]).run().with_code(99);
+    assert_eq!(
+        ended.word("tests::sleeps_for_400_ms"),
+        "OVER-BUDGET",
+        "no other attempt is announced: {}",
+        ended.stdout
+    );
     let (ended, _) = judged(budgets().arguments(["sleeps", "fails"])).unwrap();
     assert_eq!(ended.status.code(), Some(100), "a test failed, too: {ended:#?}");
 }
@@ -165,12 +172,12 @@ fn a_stricter_limit_of_another_kind_stays_what_it_is() {
 #[test]
 fn what_cannot_be_judged_stops_the_run_before_the_first_test() {
     let memory = || budgets().arguments(["takes_256_mib", "--off", "memory"]);
-    let ended = memory().run().with_code(97);
-    assert!(
-        ended.stderr.contains("cannot hold tests to their budgets: no `memory` (it is off)"),
-        "{ended:#?}"
-    );
-    assert!(ended.stderr.contains("`--budgets report`"), "{ended:#?}");
+    let ended = memory().run().with_code(2);
+    let said = "error: cannot hold tests to their budgets: `memory` is off (`--off`)\n hint: drop `--off memory`, or go on with \
+                `--budgets report`\n";
+    assert!(ended.stderr.ends_with(said), "nothing of the host: {ended:#?}");
+    let ended = budgets().variable("ISOTEST_OFF", "memory").arguments(["takes_256_mib"]).run().with_code(2);
+    assert!(ended.stderr.contains("drop `ISOTEST_OFF=memory` in the environment, or"), "{ended:#?}");
     assert!(!ended.stdout.contains("takes_256_mib"), "{ended:#?}");
     memory().arguments(["--skip", "fails", "--budgets", "report"]).run().with_code(0);
     let other = budgets().arguments(["has_no_budget", "--off", "memory"]);
@@ -196,9 +203,19 @@ fn a_budget_below_the_grain_is_refused_with_the_number() {
     }
     let ended = ended.with_code(2);
     assert!(
-        ended.stderr.contains("the memory budget of 4096 bytes at src/lib.rs:2 is too small"),
+        ended.stderr.contains(
+            "the memory budget of 4 KiB at src/lib.rs:2 is too small to be judged: on a machine with "
+        ),
         "{ended:#?}"
     );
+    let least =
+        ended.stderr.split("raise the budget to ").nth(1).and_then(|rest| rest.split(" or more").next());
+    let least = least.unwrap_or_else(|| panic!("{}", ended.stderr));
+    assert!(ended.stderr.contains(&format!(" a peak is measured to {least}\n")), "{}", ended.stderr);
+    let place = tempfile::tempdir().unwrap();
+    let text = format!("#[test]\n#[isotest_core::budget(memory = \"{least}\")]\nfn least() {{}}\n");
+    let ended = isotest(&written(place.path(), &text)).run();
+    assert!(!ended.stderr.contains("too small"), "what was said holds: {ended:#?}");
     isotest(&project).arguments(["--budgets", "report"]).run().with_code(0);
 }
 

@@ -156,6 +156,11 @@ impl Call {
         self
     }
 
+    /// What is typed after the name of the program.
+    pub(crate) fn typed(self) -> Vec<OsString> {
+        self.arguments
+    }
+
     /// With this variable.
     pub(crate) fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);

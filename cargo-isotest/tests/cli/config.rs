@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 /// Contents of configuration files that are wrong, each in one way.
-const WRONG: [&str; 42] = [
+const WRONG: [&str; 44] = [
     "[profile.default",
     "[profile.default]\njobs = 1\njobs = 2",
     "jobs = 3",
@@ -32,6 +32,7 @@ const WRONG: [&str; 42] = [
     "[profile.default]\nmax-fail = \"2:now\"",
     "[profile.default]\nmemory-limit = 64",
     "[profile.default]\nmemory-limit = \"much\"",
+    "[profile.default]\nmemory-limit = \"1KiB\"",
     "[profile.default]\nswap-limit = \"1MiB\"",
     "[profile.default]\npids-limit = -1",
     "[profile.default]\ncpu-limit = 0",
@@ -47,6 +48,7 @@ const WRONG: [&str; 42] = [
     "[profile.default]\nhide-package = true",
     "[profile.default]\nbind = [\n  \"/usr\",\n  \"/nowhere\",\n]",
     "[profile.default]\nkeep = \"/usr\"",
+    "[profile.default]\nkeep = [\"/nowhere\"]",
     "[profile.default]\nrequire = [\"memory\", \"gravity\"]",
     "[profile.default]\noff = [\"memory\"]\nmemory-limit = \"1GiB\"",
     "[profile.a]\ninherits = \"cj\"",

@@ -5,7 +5,7 @@ use crate::help::is_as_kept;
 use std::fmt::Write;
 use std::path::Path;
 
-const LINES: [&str; 49] = [
+const LINES: [&str; 56] = [
     "--timeout 0s",
     "--timeout soon",
     "--list-timeout 0s",
@@ -20,6 +20,10 @@ const LINES: [&str; 49] = [
     "--memory-limit 0",
     "--memory-limit much",
     "--memory-limit 64",
+    "--memory-limit 64M",
+    "--memory-limit 1KiB",
+    "exec --memory-limit 511KiB -- true",
+    "--off memory --memory-limit 1GiB",
     "--swap-limit 1MiB",
     "--cpu-limit 0",
     "--cpu-weight 0",
@@ -50,6 +54,9 @@ const LINES: [&str; 49] = [
     "--shuffle=much",
     "--no-tests never",
     "list --no-run",
+    "nextest run",
+    "--release nextest run -E all()",
+    "help shel",
     "-- --report-time",
     "-- --test-threads 0",
     "closure /nowhere",

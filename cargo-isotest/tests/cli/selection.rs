@@ -54,6 +54,7 @@ fn names_in_expressions_are_those_of_the_project() {
 #[test]
 fn tests_are_selected_as_the_report_prints_them() {
     selects(&["tour::parser rejects_nul"], &["rejects_nul"]);
+    selects(&["tour::parser    rejects_nul"], &["rejects_nul"]);
     selects(
         &["tour::network", "tour tests::aligns_columns", "--skip", "tour::network"],
         &["tests::aligns_columns"],
@@ -68,6 +69,34 @@ fn tests_are_selected_as_the_report_prints_them() {
     assert_eq!(words[words.len() - 4..], ["-j1", "--test", "panics", "bad_days::panics panics"]);
     let (ended, lines) = bare().arguments(words).lines();
     assert_eq!((ended.status.code(), names(&lines)), (Some(100), vec!["panics"]));
+}
+
+#[test]
+fn run_and_test_are_words_for_the_run() {
+    let tour = Project::fixture("tour");
+    let arguments = ["-E", "test(=rejects_nul)"];
+    let expected = vec!["rejects_nul"];
+    for word in ["run", "test"] {
+        let (ended, lines) = isotest(&tour).arguments([word]).arguments(arguments).lines();
+        assert_eq!((ended.status.code(), names(&lines)), (Some(100), expected.clone()), "{word}");
+        let (_, lines) =
+            bare().arguments([word]).arguments(isotest(&tour).typed()).arguments(arguments).lines();
+        assert_eq!(names(&lines), expected, "{word}");
+        let filtered = isotest(&tour).arguments(["list", "--", word]).run();
+        let is_of_it = |line: &str| line.split_once(' ').is_some_and(|(_, name)| name.contains(word));
+        assert!(filtered.stdout.lines().all(is_of_it), "{}", filtered.stdout);
+    }
+    let ended = isotest(&tour).arguments(["run", "list"]).run().with_code(4);
+    assert!(ended.stderr.contains("no tests to run"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_mistyped_subcommand_is_told_from_a_filter() {
+    let tour = Project::fixture("tour");
+    let ended = isotest(&tour).arguments(["shel", "--test", "parser"]).run().with_code(4);
+    assert!(ended.stderr.contains("did you mean `cargo isotest shell`?"), "{}", ended.stderr);
+    let ended = isotest(&tour).arguments(["shel", "--test", "parser", "empty"]).run().with_code(0);
+    assert!(ended.stdout.contains("Note the filter `shel` is in no test's name\n"), "{}", ended.stdout);
 }
 
 #[test]

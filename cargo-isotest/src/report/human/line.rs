@@ -31,6 +31,8 @@ pub(super) struct Attempt<'a> {
     pub(super) nth: Nth,
     pub(super) verdict: &'a Verdict,
     pub(super) record: &'a Record,
+    /// Whether no other attempt at the test follows.
+    pub(super) is_last: bool,
 }
 
 /// What stands in the line of an attempt, and where.
@@ -55,7 +57,7 @@ impl Attempt<'_> {
     pub(super) fn line(&self, layout: Layout) -> String {
         let Record { ending, usage, .. } = self.record;
         let Nth { number, total } = self.nth;
-        let says_number = number > 1 || total > 1 && !self.verdict.passes();
+        let says_number = number > 1 || !self.is_last;
         let again = if says_number { format!(" (attempt {number} of {total})") } else { String::new() };
         let rest = columns(ending.as_ref(), usage, self.test, layout) + &again;
         headed(style(self.verdict), &status(self.verdict), &rest)
@@ -243,7 +245,7 @@ mod tests {
     fn show(record: &Record, leaks_fail: bool, verbose: bool) -> String {
         let test = builders::test("tour::parser", "accepts_empty_input");
         let verdict = judge(&record.outcome, Testimony::Agrees, Rules { leaks_fail, ..Rules::default() });
-        let attempt = Attempt { test: &test, nth: Nth::ONLY, verdict: &verdict, record };
+        let attempt = Attempt { test: &test, nth: Nth::ONLY, verdict: &verdict, record, is_last: true };
         let colored = attempt.line(Layout::Wide { id_width: 14 }) + &attempt.details(verbose);
         anstream::adapter::strip_str(&colored).to_string()
     }
@@ -253,7 +255,13 @@ mod tests {
         let test = builders::test("tour::parser", "accepts_empty_input");
         let mut record = builders::record(Outcome::Passed);
         record.usage.memory_peak = Some(Reading { value: 68 << 30, source: Source::MemoryPeak });
-        let attempt = Attempt { test: &test, nth: Nth::ONLY, verdict: &Verdict::Passed, record: &record };
+        let attempt = Attempt {
+            test: &test,
+            nth: Nth::ONLY,
+            verdict: &Verdict::Passed,
+            record: &record,
+            is_last: true,
+        };
         let line = anstream::adapter::strip_str(&attempt.line(Layout::Narrow)).to_string();
         assert!(line.ends_with(" 68.0 GiB  tour::parser accepts_empty_input\n"), "{line}");
         let wide = anstream::adapter::strip_str(&attempt.line(Layout::Wide { id_width: 14 })).to_string();
@@ -362,6 +370,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour::parser    accept
         let attempt = Attempt {
             test: &test,
             nth: Nth { number: 2, total: 3 },
+            is_last: true,
             verdict: &Verdict::Passed,
             record: &record,
         };
@@ -380,7 +389,9 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour::parser    accept
         };
         let test = builders::test("tour", "shouts");
         let verdict = builders::verdict(&record);
-        let output = Attempt { test: &test, nth: Nth::ONLY, verdict: &verdict, record: &record }.output();
+        let output =
+            Attempt { test: &test, nth: Nth::ONLY, verdict: &verdict, record: &record, is_last: true }
+                .output();
         assert!(output.contains("last \x1b[31mred\n\x1b[0m"), "{output:?}");
         assert_data_eq!(
             anstream::adapter::strip_str(&output).to_string(),
@@ -407,6 +418,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour::parser    accept
         let attempt = Attempt {
             test: &test,
             nth: Nth::ONLY,
+            is_last: true,
             verdict: &Verdict::TimedOut { fails: true },
             record: &record,
         };

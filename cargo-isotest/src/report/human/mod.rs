@@ -91,10 +91,11 @@ impl Human {
                 headed(WARN, "Slow", &format!("[>{:>6.1}s] {}", time.as_secs_f64(), title(test)))
             }
             Event::AttemptFinished { test, launch, is_last, verdict, record } => {
-                self.finished(&Attempt { test, nth: launch.attempt.nth, verdict, record }, *is_last)
+                self.finished(&Attempt { test, nth: launch.attempt.nth, verdict, record, is_last: *is_last })
             }
             Event::ProcessFinished { process, launch, verdict, record, shows_output, .. } => {
-                let attempt = Attempt { test: process, nth: launch.attempt.nth, verdict, record };
+                let nth = launch.attempt.nth;
+                let attempt = Attempt { test: process, nth, verdict, record, is_last: true };
                 self.process_finished(&attempt, *shows_output)
             }
             Event::AttemptInterrupted { test } => {
@@ -106,9 +107,9 @@ impl Human {
         }
     }
 
-    fn finished(&mut self, attempt: &Attempt<'_>, is_last: bool) -> String {
+    fn finished(&mut self, attempt: &Attempt<'_>) -> String {
         let is_bad = !attempt.verdict.passes();
-        self.running.finish(attempt.test, is_last, is_bad);
+        self.running.finish(attempt.test, attempt.is_last, is_bad);
         let line = attempt.line(self.layout());
         if !attempt.nth.is_first() {
             let title = title(attempt.test);
@@ -122,7 +123,7 @@ impl Human {
             return line + &details;
         }
         self.bad_lines.push((title(attempt.test), line.clone()));
-        let again = if is_last { self.again(attempt.test) } else { String::new() };
+        let again = if attempt.is_last { self.again(attempt.test) } else { String::new() };
         line + &details + &attempt.output() + &again
     }
 

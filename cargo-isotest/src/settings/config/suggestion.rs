@@ -1,5 +1,7 @@
 //! What could have been meant by an unknown name; pure.
 
+use crate::text::nearest::nearest;
+
 /// Names of cargo-nextest's configuration for what has another name here.
 const ELSEWHERE: [(&str, &str); 2] = [("test-threads", "jobs"), ("leak-timeout", "fail-on-leak")];
 
@@ -9,10 +11,8 @@ pub(crate) fn suggestion(name: &str, known: impl IntoIterator<Item = impl Into<S
     let spelled = name.to_lowercase().replace('_', "-");
     let elsewhere =
         ELSEWHERE.iter().find(|(other, here)| *other == spelled && known.iter().any(|known| known == here));
-    let distance = |known: &&String| strsim::osa_distance(&spelled, &known.to_lowercase());
-    let nearest =
-        known.iter().min_by_key(distance).filter(|known| distance(known) <= 1 + spelled.chars().count() / 4);
-    match elsewhere.map(|(_, here)| *here).or(nearest.map(String::as_str)) {
+    let nearest = nearest(&spelled, known.iter().map(String::as_str));
+    match elsewhere.map(|(_, here)| *here).or(nearest) {
         Some(nearest) => format!("did you mean `{nearest}`?"),
         None => format!("known: {}", known.join(", ")),
     }

@@ -9,6 +9,7 @@ use crate::cli::UnknownWord;
 use crate::error::Failure;
 use crate::exit::{End, Exit};
 use crate::select::filterset::FiltersetError;
+use crate::text::units;
 use isotest_core::policy::{Capability, Level, PolicyError};
 use std::ffi::OsString;
 use std::io;
@@ -62,7 +63,7 @@ pub(crate) enum SettingsError {
     /// A swap limit is given without a memory limit.
     #[error(
         "{} has no effect without a memory limit; add `{}`",
-        origin.written(format_args!("{bytes}B")),
+        origin.written(written(*bytes)),
         beside(origin, "--memory-limit", "memory-limit")
     )]
     SwapAlone {
@@ -70,6 +71,19 @@ pub(crate) enum SettingsError {
         origin: Origin,
         /// The limit.
         bytes: u64,
+    },
+    /// A memory limit is less than a test needs to start.
+    #[error(
+        "{} is too small: a test needs {} to start",
+        origin.written(written(*.bytes)), units::limit(*.least)
+    )]
+    SmallLimit {
+        /// Where it was said.
+        origin: Origin,
+        /// The limit.
+        bytes: u64,
+        /// The least limit.
+        least: u64,
     },
     /// The resource of an rlimit is unknown.
     #[error("{}: unknown resource `{name}`; known: {}", origin.written(name), known.join(", "))]
@@ -152,9 +166,13 @@ impl Failure for SettingsError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Filterset(error) => return error.hint(),
-            Self::TwoLevels { .. } => {
-                "a limit requires the figure that it limits, and `--network` says what becomes of `net`"
+            Self::TwoLevels { capability, first, second } => {
+                return Some(drop_one(*capability, first, second));
             }
+            Self::NoSuchPath {
+                origin: Origin::Flag("--keep" | "--bind") | Origin::File("keep" | "bind", _),
+                ..
+            } => "create it, or leave it out: what is kept or shown must exist before the run",
             Self::NoSuchProfile { .. } => {
                 "add `[profile.NAME]` to `.config/isotest.toml`; `--cargo-profile` chooses cargo's build profile"
             }
@@ -175,17 +193,17 @@ impl From<ConfigError> for SettingsError {
 impl SettingsError {
     /// Whether it is the project's configuration that is to be changed, or the profile chosen of it.
     pub(crate) fn is_of_configuration(&self) -> bool {
-        let is_of_file = |origin: &Origin| matches!(origin, Origin::File(..));
         match self {
             Self::UnreadableConfig { .. } | Self::Config(_) | Self::NoSuchProfile { .. } => true,
-            Self::TwoLevels { first, second, .. } => is_of_file(&first.origin) || is_of_file(&second.origin),
+            Self::TwoLevels { first, second, .. } => first.origin.is_of_file() || second.origin.is_of_file(),
             Self::HidesPackage { origin }
             | Self::NoTime { origin, .. }
             | Self::NoPeriod { origin }
             | Self::SwapAlone { origin, .. }
             | Self::NoSuchRlimit { origin, .. }
             | Self::NoSuchCapability { origin, .. }
-            | Self::NoSuchPath { origin, .. } => is_of_file(origin),
+            | Self::SmallLimit { origin, .. }
+            | Self::NoSuchPath { origin, .. } => origin.is_of_file(),
             Self::Word(_)
             | Self::Filterset(_)
             | Self::Policy(_)
@@ -195,9 +213,44 @@ impl SettingsError {
     }
 }
 
+/// How a limit is typed.
+fn written(bytes: u64) -> String {
+    units::limit(bytes).replace(' ', "")
+}
+
+/// How one of two levels of a capability is dropped.
+fn drop_one(capability: Capability, first: &Setting<Level>, second: &Setting<Level>) -> String {
+    const LIMITS: [&str; 6] = [
+        "--memory-limit",
+        "ISOTEST_MEMORY_LIMIT",
+        "memory-limit",
+        "--pids-limit",
+        "ISOTEST_PIDS_LIMIT",
+        "pids-limit",
+    ];
+    let name = |origin: &Origin| match origin {
+        Origin::Flag(name)
+        | Origin::HarnessArgument(name)
+        | Origin::Environment(name)
+        | Origin::File(name, _) => *name,
+        Origin::Default => "",
+    };
+    let is_limit = |level: &&Setting<Level>| LIMITS.contains(&name(&level.origin));
+    let said = |level: &Setting<Level>| {
+        let implies = is_limit(&level) || name(&level.origin).ends_with("network");
+        if implies { level.origin.to_string() } else { level.origin.written(capability).to_string() }
+    };
+    let why = if [first, second].iter().any(is_limit) {
+        ": a limit requires the figure that it limits"
+    } else {
+        ""
+    };
+    format!("drop {} or {}{why}", said(first), said(second))
+}
+
 /// How a setting beside one of this origin is written.
 fn beside(origin: &Origin, flag: &'static str, key: &'static str) -> &'static str {
-    if matches!(origin, Origin::File(..)) { key } else { flag }
+    if origin.is_of_file() { key } else { flag }
 }
 
 fn hides_package(origin: &Origin) -> String {
