@@ -43,6 +43,8 @@
 //!    [`Snapshot`](snapshot::Snapshot) of it.
 //! 7. [`Cancel::throw`](sandbox::Cancel::throw), from any thread, kills every attempt.
 //!    [`Cgroups::close`](cgroup::Cgroups::close), when the slots are gone, leaves the host as it was.
+//! 8. [`Standstill`](sandbox::Standstill) stops every attempt and the [clock](sys::clock) of the run, which is a word of memory that
+//!    supervisor, zygotes and inits share: every deadline is on that clock, in whatever process it is watched.
 //!
 //! Why it is so:
 //!

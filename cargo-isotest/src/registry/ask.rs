@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, MAX_BYTES};
 use super::place::{self, Opened, Place};
+use isotest_core::sys::clock::Instant;
 use isotest_core::sys::{is_ready, readable, wait_for};
 use nix::sys::socket::sockopt::PeerCredentials;
 use nix::sys::socket::{
@@ -16,7 +17,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::Builder;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Time limit for the answers of all runs.
 const PATIENCE: Duration = Duration::from_secs(2);

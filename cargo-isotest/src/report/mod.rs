@@ -123,6 +123,10 @@ impl Reporter for Reporters {
         self.each(|reporter| reporter.event(event))
     }
 
+    fn stop(&mut self) -> io::Result<()> {
+        self.each(|reporter| reporter.stop())
+    }
+
     fn tick(&mut self) -> io::Result<()> {
         self.each(|reporter| reporter.tick())
     }

@@ -96,6 +96,11 @@ pub(crate) trait Reporter: Send {
     /// Writes what is to be said about an event.
     fn event(&mut self, event: &Event<'_>) -> io::Result<()>;
 
+    /// Makes the screen ready for others, since the run is about to be stopped for a while.
+    fn stop(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Called now and then while nothing happens, several times a second.
     fn tick(&mut self) -> io::Result<()> {
         Ok(())

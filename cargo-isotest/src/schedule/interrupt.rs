@@ -1,12 +1,13 @@
-//! Signals that end the run: the first ends it in order, the second at once.
+//! Signals that end the run: the first ends it in order, the second at once. And the key that stops it for a while.
 
 use crate::error::{Error, HostError};
 use crate::schedule::slots::{News, Told};
 use crate::threads;
-use isotest_core::sandbox::Cancel;
+use isotest_core::cgroup::Cgroups;
+use isotest_core::sandbox::{Cancel, Standstill, stop_this_process};
 use nix::unistd::getppid;
 use procfs::process::Process;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::flag::{register_conditional_default, register_conditional_shutdown};
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::{emulate_default_handler, exit};
@@ -15,6 +16,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread::Scope;
+use std::time::Duration;
+
+/// So long the screen may take to be made ready for others. Whoever writes to a reader that has stopped waits for ever.
+const SCREEN_GRACE: Duration = Duration::from_millis(500);
 
 /// What signals do to this process. Once one of them has been watched for, it would be swallowed whenever nobody does: its
 /// default does not come back by itself.
@@ -63,13 +68,19 @@ impl Interrupts {
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         cancel: &'scope Cancel,
+        cgroups: &'scope Cgroups,
         tell: Sender<Told>,
     ) -> Result<Watch<'scope>, Error> {
-        let mut signals = Signals::new(&self.signals).map_err(HostError::System)?;
+        let stops = Some(SIGTSTP).filter(|it| !is_ignored(*it));
+        let mut signals = Signals::new(self.signals.iter().chain(&stops)).map_err(HostError::System)?;
         let watch = Watch { handle: signals.handle(), interrupts: self };
         self.at_once.store(false, Ordering::SeqCst);
         let wait = move || {
             for signal in signals.forever() {
+                if signal == SIGTSTP {
+                    stop(cgroups, &tell);
+                    continue;
+                }
                 if cancel.is_thrown() {
                     end(signal);
                 }
@@ -83,6 +94,18 @@ impl Interrupts {
         started.map_err(|source| HostError::Thread { task: "that watches for signals", source })?;
         Ok(watch)
     }
+}
+
+/// Stops the run with all its attempts and clocks, until somebody lets it go on.
+fn stop(cgroups: &Cgroups, tell: &Sender<Told>) {
+    let (told, heard, _go_on) = Told::stopping();
+    // Nobody listens any more, or it takes too long: then the screen stays as it is.
+    let _ = tell.send(told);
+    let _ = heard.recv_timeout(SCREEN_GRACE);
+    // Without a clock that can be stopped this process stops all the same.
+    let _standstill = Standstill::of(cgroups);
+    // It is refused for no reason that there could be here.
+    let _ = stop_this_process();
 }
 
 /// Whether whoever started us had this signal ignored, as nohup(1) does. Then it stays so.

@@ -61,7 +61,14 @@ pub(crate) fn list(
             interrupted = Some(signal);
             Flow::NoMore
         }
-        Some(News::Ready(_) | News::Started(_) | News::Killed(_) | News::NotStarted | News::Panicked)
+        Some(
+            News::Ready(_)
+            | News::Started(_)
+            | News::Killed(_)
+            | News::NotStarted
+            | News::Stopping
+            | News::Panicked,
+        )
         | None => Flow::On,
     });
     if let Some(signal) = interrupted {

@@ -29,11 +29,12 @@ use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::{SandboxPlan, Workload};
 use isotest_core::record::{Captured, Record};
+use isotest_core::sys::clock::Instant;
 use memchr::memmem;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What is kept of the beginning, and as much of the end, of each stream of a test.
 const OUTPUT_BYTES: usize = 512 << 10;
@@ -247,6 +248,7 @@ impl<'run> Run<'run> {
                 self.summary.interrupted.extend(self.unit(launch).tests().iter().cloned());
                 self.of_each(launch, |test| Event::AttemptInterrupted { test })
             }
+            Some(News::Stopping) => self.reporters.stop().map(|()| Flow::On),
             Some(News::Interrupted(signal)) => self.cancelled(Cancellation::Signal(signal)),
         };
         told.unwrap_or_else(|error| {

@@ -1,8 +1,8 @@
 //! The attempts that are still to be executed, in order; pure.
 
 use crate::registry::AttemptId;
+use isotest_core::sys::clock::Instant;
 use std::collections::VecDeque;
-use std::time::Instant;
 
 /// Place of an attempt among those at the same test: attempt `number` of at most `total`, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,12 +11,13 @@ use crate::threads;
 use isotest_core::plan::{SandboxPlan, Template};
 use isotest_core::record::Record;
 use isotest_core::sandbox::{self, Cancel, Slot};
+use isotest_core::sys::clock::Instant;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Scope};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// An attempt to be executed, and how.
 #[derive(Debug)]
@@ -51,6 +52,8 @@ pub(crate) enum News {
     NotStarted,
     /// A signal has come.
     Interrupted(i32),
+    /// The run is about to be stopped for a while.
+    Stopping,
     /// A bug of ours has ended a slot's thread, whose orders nobody answers any more.
     Panicked,
 }
@@ -61,11 +64,22 @@ pub(crate) struct Told {
     news: News,
     /// Dropped when the news have been heard.
     waiting: Option<Sender<()>>,
+    /// Until its other end is dropped nothing else is to be done.
+    hold: Option<Receiver<()>>,
+}
+
+impl Told {
+    /// That the run is to be stopped: by the first of what comes with it is known that this has been heard, and until the second
+    /// is dropped, whoever hears it stands still.
+    pub(crate) fn stopping() -> (Self, Receiver<()>, Sender<()>) {
+        let ((waiting, heard), (go_on, hold)) = (channel(), channel());
+        (Self { news: News::Stopping, waiting: Some(waiting), hold: Some(hold) }, heard, go_on)
+    }
 }
 
 impl From<News> for Told {
     fn from(news: News) -> Self {
-        Self { news, waiting: None }
+        Self { news, waiting: None, hold: None }
     }
 }
 
@@ -139,11 +153,13 @@ impl<'run> Workers<'run> {
     /// # Panics
     /// When a slot's thread has.
     pub(crate) fn ready(&self) -> Result<(), Error> {
-        for _ in 0..self.jobs {
+        let mut ready = 0;
+        while ready < self.jobs {
             match self.news.recv().map(|told| told.news) {
                 Ok(News::Ready(Err(error))) => return Err(error),
                 Ok(News::Interrupted(signal)) => return Err(Interrupted(signal).into()),
                 Ok(News::Panicked) => go_down(),
+                Ok(News::Stopping) => {}
                 Ok(
                     News::Ready(Ok(()))
                     | News::Started(_)
@@ -151,7 +167,7 @@ impl<'run> Workers<'run> {
                     | News::Killed(_)
                     | News::NotStarted,
                 )
-                | Err(_) => {}
+                | Err(_) => ready += 1,
             }
         }
         Ok(())
@@ -200,12 +216,12 @@ impl<'run> Workers<'run> {
             } else {
                 self.news.recv_timeout(wake.saturating_duration_since(now))
             };
-            let (news, waiting) = match heard {
+            let (news, waiting, hold) = match heard {
                 Ok(Told { news: News::Panicked, .. }) => go_down(),
-                Ok(Told { news, waiting }) => (Some(news), waiting),
+                Ok(Told { news, waiting, hold }) => (Some(news), waiting, hold),
                 Err(RecvTimeoutError::Timeout) => {
                     tick = Instant::now() + TICK;
-                    (None, None)
+                    (None, None, None)
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
@@ -213,6 +229,10 @@ impl<'run> Workers<'run> {
                 usize::from(matches!(news, Some(News::Finished(..) | News::Killed(_) | News::NotStarted)));
             let flow = hear(news, &mut queue);
             drop(waiting);
+            if let Some(hold) = hold {
+                // Nothing is ever sent: the other end is dropped.
+                let _ = hold.recv();
+            }
             match flow {
                 Flow::On => continue,
                 Flow::NoMore => self.stopped.store(true, Ordering::SeqCst),
@@ -340,7 +360,7 @@ impl<'run> Worker<'run> {
             return self.tell(news);
         }
         let (waiting, heard) = channel();
-        let _ = self.tell.send(Told { news, waiting: Some(waiting) });
+        let _ = self.tell.send(Told { news, waiting: Some(waiting), hold: None });
         // Nothing is ever sent: the other end is dropped, with the news or after them.
         let _ = heard.recv();
     }

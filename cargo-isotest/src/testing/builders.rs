@@ -13,10 +13,11 @@ use isotest_core::snapshot::{
     Descriptor, Details, Peer, Process, Snapshot, SystemCall, Target, Thread, Unseen, Wait, WaitsFor,
 };
 use isotest_core::step::{Step, StepError};
+use isotest_core::sys::clock::Instant;
 use isotest_core::usage::{Children, Cpu, Disk, Io, MemorySplit, Oom, Pressure, Reading, Source, Usage};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Stream that keeps all bytes written to it.
 #[derive(Clone, Default)]

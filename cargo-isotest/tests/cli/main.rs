@@ -45,6 +45,7 @@ mod selection;
 mod settings;
 mod shell;
 mod slots;
+mod stops;
 mod terminal;
 mod time_limits;
 mod uncounted;

@@ -6,6 +6,7 @@ mod attempt_files;
 mod cell;
 mod controllers;
 mod failure;
+mod freezer;
 mod interface;
 mod parse;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use run_cgroup::{Cgroups, Established};
 pub use version::Version;
 
 pub(crate) use attempt_cgroup::INNER;
+pub(crate) use freezer::Frozen;
 pub(crate) use setting::Setting;
 
 use crate::limits::Control;

@@ -120,6 +120,12 @@ impl Cgroups {
         self.hierarchies.iter().map(view).collect()
     }
 
+    /// The run's directories, those of which nothing is needed included.
+    pub(super) fn run_directories(&self) -> impl Iterator<Item = (&Path, Version)> {
+        let needed = self.hierarchies.iter().map(|hierarchy| (hierarchy.run.as_path(), hierarchy.version));
+        needed.chain(self.idle.iter().map(|(_, site)| (site.run.as_path(), site.version)))
+    }
+
     /// Where a person would make an attempt's cgroups.
     pub fn places(&self) -> Vec<Place> {
         let moved = self.moved.as_ref();

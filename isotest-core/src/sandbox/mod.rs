@@ -27,5 +27,5 @@ mod workload;
 pub(crate) mod zygote;
 
 pub(crate) use supervisor::Zygote;
-pub use supervisor::{Attempt, Cancel, Heard, Running, Slot};
+pub use supervisor::{Attempt, Cancel, Heard, Running, Slot, Standstill, stop_this_process};
 pub use workload::terminal::resize_like;

@@ -40,6 +40,17 @@ impl ProcessTable {
         inits.copied().find(|init| !self.children(*init).is_empty())
     }
 
+    /// The children of the process that asks.
+    pub(crate) fn children_of_this_process(&self) -> Vec<i32> {
+        i32::try_from(std::process::id()).map_or_else(|_| Vec::new(), |pid| self.children(pid).to_vec())
+    }
+
+    /// The processes of all attempts of a zygote, without what stands between them and it.
+    pub(crate) fn attempts_below(&self, zygote: i32) -> Vec<i32> {
+        let inits = self.children(zygote).iter().flat_map(|served| self.children(*served));
+        inits.flat_map(|init| self.attempt(*init)).map(|(pid, _)| pid).collect()
+    }
+
     /// The children of a process.
     pub(super) fn children(&self, pid: i32) -> &[i32] {
         self.children.get(&pid).map_or(&[], Vec::as_slice)

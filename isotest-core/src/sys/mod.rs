@@ -1,11 +1,13 @@
 //! The fence: the only `unsafe` of the workspace, one function per system call that `nix` lacks or marks
-//! unsafe, and the one wait for descriptors.
+//! unsafe, the clock that several processes share, and the one wait for descriptors.
 #![expect(unsafe_code, reason = "raw system calls live here and nowhere else")]
 
+pub mod clock;
 pub(crate) mod clone3;
 pub(crate) mod exec;
 pub(crate) mod fd;
 pub(crate) mod keyring;
+mod memory;
 pub(crate) mod mount;
 pub(crate) mod pidfd;
 mod poll;

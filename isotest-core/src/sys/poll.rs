@@ -1,10 +1,11 @@
 //! `poll(2)` until a point in time.
 
+use super::clock::{self, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io;
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Something to [`wait_for`]: that `descriptor` can be read, or is at its end.
 pub fn readable(descriptor: &impl AsFd) -> PollFd<'_> {
@@ -17,14 +18,21 @@ pub fn is_ready(source: &PollFd<'_>) -> bool {
     source.any().is_none_or(|any| any)
 }
 
-/// Waits until some of `sources` are ready, and gives their number, or until `deadline`, and gives 0. Without a deadline
+/// After how long it is looked again whether a clock that stands goes on.
+const STANDING_MILLISECONDS: u8 = 100;
+
+/// Waits until some of `sources` are ready, and gives their number, or until `deadline`, and gives 0. Its time does not pass while the clock stands. Without a deadline
 /// the wait has no end of its own. It goes on where a signal interrupts it.
 ///
 /// # Errors
 /// Those of poll(2) but `EINTR`.
 pub fn wait_for(sources: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<usize> {
     loop {
-        match poll(sources, timeout(deadline, Instant::now())) {
+        let mut timeout = timeout(deadline, Instant::now());
+        if clock::stands() && timeout > PollTimeout::ZERO {
+            timeout = timeout.max(PollTimeout::from(STANDING_MILLISECONDS));
+        }
+        match poll(sources, timeout) {
             // The time was longer than one call may wait.
             Ok(0) if deadline.is_none_or(|deadline| Instant::now() < deadline) => {}
             Ok(ready) => return usize::try_from(ready).map_err(io::Error::other),

@@ -1,5 +1,6 @@
 //! Signal dispositions back to their defaults, as a program expects them at its start; and sending signals.
 
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use std::io;
 
 /// `signal(2)` with `SIG_DFL` for every signal whose disposition can be changed.
@@ -43,4 +44,27 @@ pub(crate) fn ignore_pipe() -> io::Result<()> {
     // SAFETY: SIG_IGN installs no code.
     let previous = unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     if previous == libc::SIG_ERR { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Calls `work` while the signal does what it does by default, and then has it do what it did before.
+///
+/// # Errors
+/// Those of sigaction(2), and of `work`.
+pub(crate) fn with_default(signal: libc::c_int, work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    let signal = Signal::try_from(signal)?;
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: the default installs no code that would have to be fit for a signal handler.
+    let before = unsafe { sigaction(signal, &default) }?;
+    let done = work();
+    // SAFETY: whatever was installed was fit for it then.
+    unsafe { sigaction(signal, &before) }?;
+    done
+}
+
+/// raise(3): for the calling thread, which has it when this returns.
+///
+/// # Errors
+/// Those of raise(3).
+pub(crate) fn raise(signal: libc::c_int) -> io::Result<()> {
+    Ok(nix::sys::signal::raise(Signal::try_from(signal)?)?)
 }

@@ -4,11 +4,12 @@ use super::screen::Screen;
 use super::signals::{self, Received, Signals};
 use crate::error::{Error, HostError};
 use isotest_core::sandbox::{Attempt, Heard};
+use isotest_core::sys::clock::{self, Instant};
 use isotest_core::sys::{is_ready, readable, wait_for};
 use nix::libc::{SIGCHLD, SIGCONT, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
 use std::io;
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often we look whether we have come to the foreground: a shell does not tell a job that it continued in the
 /// background before.
@@ -97,7 +98,11 @@ impl Watch<'_> {
         if let Some(screen) = &mut self.screen {
             screen.give_back();
         }
-        signals::stop(signal, self.screen.is_some())?;
+        // Its command stands still, too.
+        clock::stop()?;
+        let stopped = signals::stop(signal, self.screen.is_some());
+        clock::go_on();
+        stopped?;
         if let Some(screen) = &mut self.screen {
             screen.take()?;
             screen.resize();

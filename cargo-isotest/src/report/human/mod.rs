@@ -23,12 +23,12 @@ use crate::text::style::{NOTE, WARN, headed};
 use crate::text::units::plural;
 use crate::verdict::Kind;
 use console::measure_text_width;
+use isotest_core::sys::clock::Instant;
 use line::{Attempt, Layout, interrupted};
 use progress::Running;
 use std::io;
 use std::mem::take;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Longer binary ids do not widen the column for all others.
 const WIDEST_ID: usize = 40;
@@ -161,6 +161,11 @@ impl Reporter for Human {
             | Event::Cancelled { .. } => self.screen.show(&self.running, now),
         }
         self.screen.write(&text)
+    }
+
+    fn stop(&mut self) -> io::Result<()> {
+        self.screen.hide();
+        Ok(())
     }
 
     fn tick(&mut self) -> io::Result<()> {

@@ -4,9 +4,10 @@ use super::line::title;
 use crate::testcase::TestCase;
 use anstream::adapter::strip_str;
 use console::{Term, measure_text_width, truncate_str};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle, TermLike};
+use isotest_core::sys::clock::Instant;
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// More often than this nobody can read a bar.
 const REFRESH: Duration = Duration::from_millis(40);
@@ -58,7 +59,7 @@ impl Running {
 
     fn standing(&self, now: Instant) -> String {
         let failures = if self.failures == 0 { String::new() } else { format!(", {} failed", self.failures) };
-        let elapsed = now.duration_since(self.began).as_secs_f64();
+        let elapsed = now.saturating_duration_since(self.began).as_secs_f64();
         format!("{:>12} [{elapsed:>5.1}s] {}/{}{failures}", "Running", self.done, self.total)
     }
 
@@ -80,18 +81,67 @@ impl Running {
     }
 }
 
+/// A terminal of which the bar leaves the last columns free: a key such as Ctrl-Z is shown behind the bar as two characters,
+/// after which the cursor must still be in its line.
+#[derive(Debug)]
+struct WithRoomForKey(Term);
+
+impl TermLike for WithRoomForKey {
+    fn width(&self) -> u16 {
+        self.0.size().1.saturating_sub(2).max(1)
+    }
+
+    fn height(&self) -> u16 {
+        self.0.size().0
+    }
+
+    fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
+        self.0.move_cursor_up(lines)
+    }
+
+    fn move_cursor_down(&self, lines: usize) -> io::Result<()> {
+        self.0.move_cursor_down(lines)
+    }
+
+    fn move_cursor_right(&self, columns: usize) -> io::Result<()> {
+        self.0.move_cursor_right(columns)
+    }
+
+    fn move_cursor_left(&self, columns: usize) -> io::Result<()> {
+        self.0.move_cursor_left(columns)
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.0.write_line(text)
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.0.write_str(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.0.clear_line()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// The bar: how the run stands, and below it what is running.
 pub(crate) struct Bar {
     lines: ProgressBar,
     width: Box<dyn Fn() -> usize + Send>,
     shown: Option<Instant>,
+    is_hidden: bool,
 }
 
 impl Bar {
     /// A bar on this terminal.
     pub(crate) fn on(term: Term) -> Self {
-        let size = term.clone();
-        Self::drawn_by(ProgressDrawTarget::term(term, 20), Box::new(move || usize::from(size.size().1)))
+        let size = WithRoomForKey(term.clone());
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(WithRoomForKey(term)), 20);
+        Self::drawn_by(target, Box::new(move || usize::from(size.width())))
     }
 
     fn drawn_by(target: ProgressDrawTarget, width: Box<dyn Fn() -> usize + Send>) -> Self {
@@ -101,12 +151,16 @@ impl Bar {
             .with_style(style)
             // A run that ends by an error drops the bar; its message then stands alone.
             .with_finish(ProgressFinish::AndClear);
-        Self { lines, width, shown: None }
+        Self { lines, width, shown: None, is_hidden: false }
     }
 
     fn show(&mut self, running: &Running, now: Instant) {
-        if self.shown.is_some_and(|shown| now.duration_since(shown) < REFRESH) {
+        if self.shown.is_some_and(|shown| now.saturating_duration_since(shown) < REFRESH) {
             return;
+        }
+        if self.is_hidden {
+            self.lines.reset();
+            self.is_hidden = false;
         }
         self.shown = Some(now);
         // A line that exactly fills the terminal would leave the cursor in doubt.
@@ -115,6 +169,11 @@ impl Bar {
         self.lines.set_position(u64::try_from(running.done).unwrap_or(u64::MAX));
         self.lines.set_prefix(truncate_str(&running.standing(now), width, "…").into_owned());
         self.lines.set_message(running.titles(width));
+    }
+
+    fn hide(&mut self) {
+        self.lines.finish_and_clear();
+        (self.shown, self.is_hidden) = (None, true);
     }
 }
 
@@ -158,6 +217,13 @@ impl Screen {
         }
     }
 
+    /// Removes the bar until it is drawn anew.
+    pub(crate) fn hide(&mut self) {
+        if let Some(bar) = &mut self.bar {
+            bar.hide();
+        }
+    }
+
     /// Removes the bar for good.
     pub(crate) fn close(&mut self) {
         if let Some(bar) = self.bar.take() {
@@ -176,7 +242,7 @@ fn write_all(writer: &mut dyn Write, parts: &[&[u8]]) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::testing::builders;
-    use indicatif::{InMemoryTerm, TermLike};
+    use indicatif::InMemoryTerm;
     use snapbox::{assert_data_eq, str};
 
     /// A terminal that also takes text, as the kernel's line discipline would pass it on.
@@ -286,6 +352,21 @@ third line
         abandoned.show(&three_running(now), now);
         drop(abandoned);
         assert_eq!(term.contents(), "");
+    }
+
+    #[test]
+    fn a_hidden_bar_is_not_there_until_it_is_shown_again() {
+        let now = Instant::now();
+        let (term, mut screen) = screen(80);
+        screen.show(&three_running(now), now);
+        screen.hide();
+        assert_eq!(term.contents(), "");
+        screen.write("a line\n").unwrap();
+        assert_eq!(term.contents(), "a line");
+        screen.show(&three_running(now), now);
+        assert!(term.contents().starts_with("a line\n     Running"), "{}", term.contents());
+        screen.close();
+        assert_eq!(term.contents(), "a line");
     }
 
     #[test]

@@ -13,11 +13,12 @@ use crate::text::units::signal;
 use crate::verdict::{Counts, Kind};
 use attempt::{AttemptFinished, Launched, ProcessFinished};
 use isotest_core::policy::{Capability, State};
+use isotest_core::sys::clock::Instant;
 use schema::{SCHEMA, microseconds};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::io::{self, Write};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 /// Writes JSON lines.
 pub(super) struct Json {

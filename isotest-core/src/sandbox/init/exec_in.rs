@@ -11,6 +11,7 @@ use crate::sandbox::workload::descriptors::Descriptors;
 use crate::sandbox::workload::{self, terminal};
 use crate::snapshot;
 use crate::step::{Step, StepError};
+use crate::sys::clock::Instant;
 use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
 use crate::sys::wait::{Change, Wait, any_child};
 use crate::sys::{is_ready, pidfd, readable, signal, wait_for};
@@ -29,7 +30,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often the monitor looks whether all are dead that it has killed.
 const KILL_INTERVAL: Duration = Duration::from_millis(1);

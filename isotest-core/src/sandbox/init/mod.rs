@@ -19,6 +19,7 @@ use crate::sandbox::workload::trace::Trace;
 use crate::sandbox::workload::{self, Ready, terminal};
 use crate::sandbox::{mounts, network};
 use crate::step::{Step, StepError};
+use crate::sys::clock::Instant;
 use crate::sys::clone3::{SingleThreaded, exit_now};
 use crate::sys::mount::attr;
 use crate::sys::wait::Used;
@@ -39,7 +40,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use watch::Watch;
 
 /// The unit of `ru_inblock` and `ru_oublock`.

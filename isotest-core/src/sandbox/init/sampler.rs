@@ -1,6 +1,7 @@
 //! Peaks of which the kernel keeps no account, looked at now and then while the workload runs. What comes and goes between
 //! two looks is missed, so that such a figure is marked wherever it is told.
 
+use crate::sys::clock::Instant;
 use crate::usage::{Disk, Reading, Source};
 use nix::fcntl::{OFlag, openat};
 use nix::sys::resource::Usage as ResourceUsage;
@@ -12,7 +13,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often.
 const INTERVAL: Duration = Duration::from_millis(10);

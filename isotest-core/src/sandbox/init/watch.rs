@@ -7,6 +7,7 @@ use crate::outcome::{Exit, LeftProcess};
 use crate::plan::Timeout;
 use crate::record::Moment;
 use crate::sandbox::protocol::channel::{self, Command, Report};
+use crate::sys::clock::{self, Instant};
 use crate::sys::clone3::exit_now;
 use crate::sys::wait::{Change, Used, Wait, any_child};
 use crate::sys::{is_ready, readable, wait_for};
@@ -16,7 +17,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long the supervisor may look at what is about to be killed.
 const LOOK_GRACE: Duration = Duration::from_secs(10);
@@ -166,7 +167,8 @@ impl Watch {
     /// A workload that has stopped, with nothing left that could continue it, would wait for ever. Whoever could may end without
     /// a word to init.
     fn mind_a_stop(&mut self) -> io::Result<()> {
-        let is_due = |stop: &Stop| stop.look_again <= Instant::now();
+        // While the run is stopped, all of it is.
+        let is_due = |stop: &Stop| stop.look_again <= Instant::now() && !clock::stands();
         let Some(stop) = self.stopped.filter(is_due) else { return Ok(()) };
         match leftovers::liveliness(self.pid, self.parent.pid()) {
             Liveliness::OthersMove => {

@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 
 pub(crate) use crate::messages::{receive, send};
 
-/// From the supervisor to a zygote.
+/// From the supervisor to a zygote. With the first travels, before all else, the clock that it is to follow.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
     /// Build this template, in the cgroups of which the `tasks` files come along. The answer is a [`Prepared`].

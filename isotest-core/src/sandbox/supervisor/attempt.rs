@@ -12,11 +12,12 @@ use crate::sandbox::protocol::channel::{self, Command, Report};
 use crate::snapshot::{self, Extent, ProcessTable};
 use crate::step::{Step, StepError};
 use crate::suspect;
+use crate::sys::clock::Instant;
 use crate::sys::{is_ready, readable, wait_for};
 use crate::usage::Usage;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Init watches the time of its workload. This long after that time it should have reported the end, even on a
 /// machine that is very busy.

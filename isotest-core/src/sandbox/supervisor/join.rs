@@ -10,6 +10,7 @@ use crate::plan::SandboxPlan;
 use crate::sandbox::init::exec_in::{self, ExecIn};
 use crate::snapshot;
 use crate::step::{Step, StepError};
+use crate::sys::clock::Instant;
 use crate::sys::clone3::{Side, SingleThreaded, clone3};
 use crate::sys::{pidfd, readable, wait_for};
 use nix::errno::Errno;
@@ -22,7 +23,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 /// A sandbox that is running.
 #[derive(Debug)]

@@ -6,9 +6,11 @@ mod capture;
 mod join;
 mod prepared;
 mod slot;
+mod standstill;
 
 pub use attempt::{Attempt, Heard};
 pub use cancel::Cancel;
 pub use join::Running;
 pub use slot::Slot;
 pub(crate) use slot::Zygote;
+pub use standstill::{Standstill, stop_this_process};

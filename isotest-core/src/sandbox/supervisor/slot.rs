@@ -9,6 +9,7 @@ use crate::record::Record;
 use crate::role;
 use crate::sandbox::protocol::channel::{self, Order, Prepared};
 use crate::step::{Step, StepError};
+use crate::sys::clock::{self, Instant};
 use crate::sys::wait_for;
 use nix::poll::{PollFd, PollFlags};
 use std::collections::VecDeque;
@@ -20,7 +21,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A zygote that has not ended this long after it was told to is killed.
 const END_GRACE: Duration = Duration::from_secs(10);
@@ -218,7 +219,9 @@ impl Zygote {
         })?;
         let mut zygote = Self { process, orders: Step::StartZygote.run(|| orders.try_clone())? };
         let prepared = Step::StartZygote.run(|| -> io::Result<Prepared> {
-            channel::send(&mut orders, first, descriptors)?;
+            let mut descriptors = descriptors.to_vec();
+            descriptors.insert(0, clock::descriptor()?);
+            channel::send(&mut orders, first, &descriptors)?;
             let answer = channel::receive::<Prepared>(&mut orders)?;
             answer.map(|(prepared, _)| prepared).ok_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))
         });

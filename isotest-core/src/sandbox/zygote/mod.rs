@@ -12,6 +12,7 @@ use crate::plan::{Network, Template};
 use crate::sandbox::init::{self, InitArgs};
 use crate::sandbox::protocol::channel::{self, Order, Prepared, Report, Start};
 use crate::step::{self, Step, StepError};
+use crate::sys::clock;
 use crate::sys::clone3::{Side, SingleThreaded, clone3, exit_now};
 use crate::sys::signal;
 use crate::sys::wait::{Wait, any_child};
@@ -28,7 +29,7 @@ use scratch_pool::ScratchPool;
 use std::collections::HashSet;
 use std::fs::{self, DirEntry, File};
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 
@@ -45,7 +46,9 @@ pub(crate) fn serve(mut orders: UnixStream) -> io::Result<()> {
     signal::ignore_pipe()?;
     let proof = SingleThreaded::verify()?;
     let template = match channel::receive(&mut orders)? {
-        Some((Order::Prepare(template), tasks)) => {
+        Some((Order::Prepare(template), descriptors)) => {
+            let Some((clock, tasks)) = descriptors.split_first() else { return Ok(()) };
+            clock::follow(clock.as_fd())?;
             let joined =
                 tasks.iter().try_for_each(|tasks| Step::JoinCgroup.run(|| write(tasks, b"0")).map(drop));
             if let Err(error) = joined {
