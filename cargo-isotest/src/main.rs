@@ -73,7 +73,7 @@ mod update;
 mod values;
 mod verdict;
 
-use app::{closure, convert, doctor, exec, explain, join, ps, run, shell};
+use app::{closure, convert, doctor, exec, explain, join, ps, run, runner, shell};
 use cli::Cli;
 use error::Error;
 use exit::{End, Exit};
@@ -130,6 +130,7 @@ fn run(cli: Cli) -> Result<End, Error> {
     match said.task.clone() {
         Task::Execute | Task::List => run::execute(said, &invocation),
         Task::Exec(command) => exec::execute(&command, said, &invocation),
+        Task::Runner { command, before } => runner::execute(&command, &before, said, &invocation),
         Task::Doctor => doctor::execute(&said.settings()?, &invocation),
         Task::Shell { of_test } => shell::execute(of_test, said, &invocation),
         Task::Join { attempt, command } => {

@@ -11,6 +11,7 @@ pub(crate) mod join;
 mod list;
 pub(crate) mod ps;
 pub(crate) mod run;
+pub(crate) mod runner;
 mod session;
 pub(crate) mod shell;
 mod single;

@@ -12,6 +12,7 @@ use crate::schedule::slots::Workers;
 use crate::settings::{Command, Process, Said, Settings, Task};
 use isotest_core::sandbox::Cancel;
 use std::iter;
+use std::path::Path;
 use std::thread;
 
 /// The tests of a project, built, with the roots in which they can be executed.
@@ -104,6 +105,11 @@ impl CommandSession {
         let settings = said.settings_in(root, invocation)?;
         let directories = Directories::of_command(workspace?.as_ref(), invocation);
         Ok(Self { settings, directories })
+    }
+
+    /// Shows this directory, too.
+    pub(crate) fn show(&mut self, directory: &Path) {
+        self.directories.dependencies.push(directory.to_owned());
     }
 
     /// Prepares the sandbox of a command, works in it, and leaves the host as it was.

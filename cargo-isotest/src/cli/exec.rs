@@ -39,6 +39,18 @@ pub(crate) struct ExecArgs {
     pub(crate) command: Vec<OsString>,
 }
 
+/// Arguments of `runner`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = EXIT_STATUS)]
+pub(crate) struct RunnerArgs {
+    /// The program to run, and its arguments; cargo appends them
+    #[arg(trailing_var_arg = true, required = true, value_name = "PROGRAM")]
+    pub(crate) command: Vec<OsString>,
+    /// What was typed before the program, without the name of this one.
+    #[arg(skip)]
+    pub(crate) before: Vec<OsString>,
+}
+
 /// Arguments of `closure`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct ClosureArgs {

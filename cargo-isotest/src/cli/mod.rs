@@ -18,7 +18,7 @@ mod selection;
 
 pub(crate) use cargo::CargoArgs;
 pub(crate) use config::ConfigArgs;
-pub(crate) use exec::{ClosureArgs, ExecArgs, ExplainArgs, ShellArgs};
+pub(crate) use exec::{ClosureArgs, ExecArgs, ExplainArgs, RunnerArgs, ShellArgs};
 pub(crate) use execution::{Budgets, CutArgs, ExecutionArgs};
 pub(crate) use flags::Flags;
 pub(crate) use libtest::{LibtestWords, UnknownWord};
@@ -56,6 +56,7 @@ const EXIT_CODES: &str = "Exit codes:
 #[command(name = "cargo-isotest", bin_name = "cargo isotest", version, after_help = EXIT_CODES)]
 #[command(override_usage = "cargo isotest [run | list] [OPTIONS] [FILTER]... [-- ARGS...]\n       \
                       cargo isotest exec [OPTIONS] -- COMMAND...\n       \
+                      cargo isotest runner [OPTIONS] PROGRAM [ARGS]...\n       \
                       cargo isotest shell [OPTIONS] [TEST]\n       \
                       cargo isotest explain [OPTIONS] TEST | -- COMMAND...\n       \
                       cargo isotest ps [--full] [--watch] [ATTEMPT]\n       \
@@ -81,6 +82,8 @@ enum Verb {
     Closure(With<ClosureArgs, ReportFlags>),
     /// Run a command in a sandbox like that of a test
     Exec(Box<With<ExecArgs, ExecFlags>>),
+    /// Run what cargo hands over in a sandbox, as `CARGO_TARGET_<TRIPLE>_RUNNER` of `cargo test` and its doctests
+    Runner(Box<With<RunnerArgs, ExecFlags>>),
     /// Open a shell in the sandbox of a test
     Shell(Box<With<ShellArgs, ShellFlags>>),
     /// Print the steps that set up the sandbox of a test or a command, as a shell script
@@ -124,6 +127,8 @@ pub(crate) enum Command {
     Closure(ClosureArgs),
     /// Run a command.
     Exec(ExecArgs),
+    /// Run a program for cargo.
+    Runner(RunnerArgs),
     /// Open a shell.
     Shell(ShellArgs),
     /// Print the set-up of a sandbox as a script.
@@ -155,7 +160,12 @@ impl Cli {
         let matches = definition.clone().try_get_matches_from(&arguments);
         let again = again::without_selection(&definition, &arguments);
         let typed = matches.map_err(|error| place::refusal(definition, &arguments, error))?;
-        Typed::from_arg_matches(&typed).map(|typed| Self { again, ..Self::from(typed) })
+        let mut cli = Self { again, ..Self::from(Typed::from_arg_matches(&typed)?) };
+        if let Command::Runner(runner) = &mut cli.command {
+            let end = arguments.len().saturating_sub(runner.command.len());
+            runner.before = arguments.into_iter().take(end).skip(1).collect();
+        }
+        Ok(cli)
     }
 }
 
@@ -167,6 +177,12 @@ impl From<Typed> for Cli {
             Some(Verb::List(typed)) => (Command::List(typed.own), typed.flags.into()),
             Some(Verb::Closure(typed)) => (Command::Closure(typed.own), typed.flags.into()),
             Some(Verb::Exec(typed)) => (Command::Exec(typed.own), typed.flags.into()),
+            Some(Verb::Runner(typed)) => {
+                let mut flags = Flags::from(typed.flags);
+                // Its output is that of the program.
+                flags.cargo.output.quiet.quiet = true;
+                (Command::Runner(typed.own), flags)
+            }
             Some(Verb::Shell(typed)) => (Command::Shell(typed.own), typed.flags.into()),
             Some(Verb::Explain(typed)) => (Command::Explain(typed.own), typed.flags.into()),
             Some(Verb::Report(typed)) => (Command::Report(typed.own), typed.flags.into()),

@@ -21,7 +21,8 @@ pub(crate) use test::TestSettings;
 
 use crate::cli::{
     Budgets, CargoArgs, Cli, ClosureArgs, Command as Typed, CourseArgs, ExecArgs, ExplainArgs, LibtestWords,
-    MessageFormat, Network, PsArgs, ReportArgs, ReportFile, RootWord, RunIgnored, ShellArgs, Words,
+    MessageFormat, Network, PsArgs, ReportArgs, ReportFile, RootWord, RunIgnored, RunnerArgs, ShellArgs,
+    Words,
 };
 use crate::invocation::Invocation;
 use crate::select::Selection;
@@ -89,6 +90,13 @@ pub(crate) enum Task {
     Ps(PsArgs),
     /// Execute a command.
     Exec(Command),
+    /// Execute a program for cargo.
+    Runner {
+        /// The program.
+        command: Command,
+        /// The arguments of this process before it.
+        before: Vec<OsString>,
+    },
     /// Open a shell in the sandbox of the one selected test, or in one of the project.
     Shell {
         /// Whether a test was named.
@@ -336,6 +344,11 @@ impl Task {
                 (Self::Closure(invocation.absolute(&binary)), Words::default())
             }
             Typed::Exec(typed) => (Self::exec(typed, invocation), Words::default()),
+            Typed::Runner(RunnerArgs { command, before }) => {
+                let command = ExecArgs { usage_json: None, join: None, command };
+                let command = Command::from_args(command, invocation);
+                (Self::Runner { command, before }, Words::default())
+            }
             Typed::Shell(ShellArgs { join: Some(attempt), .. }) => {
                 (Self::Join { attempt, command: None }, Words::default())
             }

@@ -5,7 +5,8 @@ use snapbox::{Assert, Data, assert::DEFAULT_ACTION_ENV};
 use std::fmt::Write;
 use std::path::Path;
 
-const SUBCOMMANDS: [&str; 8] = ["list", "closure", "exec", "shell", "explain", "report", "ps", "doctor"];
+const SUBCOMMANDS: [&str; 9] =
+    ["list", "closure", "exec", "runner", "shell", "explain", "report", "ps", "doctor"];
 
 /// More than most terminals show at once, and less than a page with flags that have no meaning there.
 const MOST_LINES: usize = 90;

@@ -41,6 +41,7 @@ mod registry;
 mod report_files;
 mod retries;
 mod roots;
+mod runner;
 mod selection;
 mod settings;
 mod shell;

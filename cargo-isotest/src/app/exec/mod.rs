@@ -36,7 +36,18 @@ use std::thread;
 /// # Errors
 /// What keeps it from being executed.
 pub(crate) fn execute(command: &Command, said: Said, invocation: &Invocation) -> Result<End, Error> {
-    let session = CommandSession::open(said, invocation)?;
+    in_session(&CommandSession::open(said, invocation)?, command, invocation)
+}
+
+/// Executes it in the sandbox of this session.
+///
+/// # Errors
+/// What keeps it from being executed.
+pub(crate) fn in_session(
+    session: &CommandSession,
+    command: &Command,
+    invocation: &Invocation,
+) -> Result<End, Error> {
     let settings = &session.settings;
     let usage_json = command.usage_json.as_deref().map(UsageFile::create).transpose()?;
     let record = session.with(command, invocation, |sandboxes| {
