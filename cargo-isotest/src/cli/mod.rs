@@ -350,7 +350,7 @@ mod tests {
             assert_eq!(error.exit_code(), 2);
             let text = error.to_string();
             let said = "error: `cargo isotest ps` does not support `--memory-limit`; `cargo isotest`, `cargo isotest \
-                        exec`, `cargo isotest shell` and `cargo isotest explain` do\n";
+                        exec`, `cargo isotest runner`, `cargo isotest shell` and `cargo isotest explain` do\n";
             assert!(text.starts_with(said), "{text}");
             assert!(text.contains("Usage: cargo isotest ps "), "{text}");
         }
