@@ -6,6 +6,9 @@ use crate::plan::{Access, Content, Entry, Layer, Network, OverlayNotes, Template
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+/// Where the attempt's own directory covers what nobody is to see.
+const COVERED: &str = "/dev/shm";
+
 /// Builds it, and makes it the root.
 pub(super) fn build(lines: &mut Lines, template: &Template, cgroups: &[Cgroup<'_>]) {
     let site = Site::new(template);
@@ -92,10 +95,7 @@ impl<'a> Site<'a> {
     fn entries(&self, lines: &mut Lines) {
         let hidden_dir = &self.template.private.hidden_dir;
         let is_shown = |entry: &&Entry| {
-            let place = entry.path();
-            let is_hidden = place == hidden_dir && !matches!(entry, Entry::Directory { .. });
-            let is_proc = matches!(entry, Entry::Proc { .. });
-            is_proc || (!is_hidden && (place == hidden_dir || !place.starts_with(hidden_dir)))
+            matches!(entry, Entry::Proc { .. }) || !entry.path().starts_with(hidden_dir)
         };
         for (kind, group) in grouped(self.template.tree.iter().filter(is_shown)) {
             self.group(lines, kind, &group);
@@ -134,11 +134,9 @@ impl<'a> Site<'a> {
             Kind::Proc => {
                 lines.blank();
                 lines.say("Inside, the kernel grants no /proc that may be more than one that nothing covers: this, which nobody sees.");
-                for entry in group {
-                    let place = self.new_path(entry.path());
-                    lines.run(&format!("mkdir -p -m 555 {place}"));
-                    lines.run(&format!("mount -t proc -o ro,nosuid,nodev,noexec proc {place}"));
-                }
+                let place = self.new_path(&Path::new(COVERED).join("proc"));
+                lines.run(&format!("mkdir -m 555 {place}"));
+                lines.run(&format!("mount -t proc -o ro,nosuid,nodev,noexec proc {place}"));
             }
             Kind::Tmpfs(bytes) => {
                 for entry in group {

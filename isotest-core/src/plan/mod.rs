@@ -291,7 +291,7 @@ pub struct Layer {
 pub struct Private {
     /// The size of the attempt's tmpfs in bytes.
     pub tmpfs_bytes: u64,
-    /// A mount of the template with all that attempts take from it; a layer covers it.
+    /// A mount of the template with all that attempts take from it. It is beside the tree: no path leads there.
     #[serde(with = "crate::wire::path")]
     pub hidden_dir: PathBuf,
     /// Empty directories of the template in each of which a zygote may keep a place to write for one attempt.

@@ -27,7 +27,7 @@ pub(crate) const PROMISES: &[Promise] = &[
 ];
 
 /// How many times `pry` attacks.
-const ATTACKS: usize = 60;
+const ATTACKS: usize = 65;
 
 /// What root may mount in namespaces of its own, all of it theirs or read-only.
 const MOUNTABLE: [&str; 13] = [

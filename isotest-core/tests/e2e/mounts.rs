@@ -7,9 +7,6 @@ use std::path::{Path, PathBuf};
 /// The device nodes of an attempt.
 const DEVICES: [&str; 6] = ["/dev/full", "/dev/null", "/dev/random", "/dev/tty", "/dev/urandom", "/dev/zero"];
 
-/// Where its place to write is.
-const HIDDEN_DIR: &str = "/dev/shm";
-
 /// A line of mountinfo.
 #[derive(Debug)]
 pub(crate) struct Mount {
@@ -65,34 +62,25 @@ impl Mount {
 /// are shown, and what the kernel makes for it.
 #[derive(Debug)]
 pub(crate) struct Private {
-    /// The device of the tmpfs that is the attempt's place to write, and where the template has it.
+    /// The device of the tmpfs that is the attempt's place to write.
     device: String,
-    scratch: String,
     copied: Vec<PathBuf>,
 }
 
 impl Private {
     /// That of an attempt with these copy-on-write directories, by what it sees.
-    pub(crate) fn new(mounts: &[Mount], scratch: &[PathBuf], copied: &[&Path]) -> Result<Self, Failed> {
+    pub(crate) fn new(mounts: &[Mount], copied: &[&Path]) -> Result<Self, Failed> {
         let shared_memory = mounts.iter().rfind(|mount| mount.point == "/dev/shm").ok_or("no /dev/shm")?;
-        let of_device = mounts.iter().filter(|mount| mount.device == shared_memory.device);
-        let is_scratch = |mount: &&Mount| scratch.iter().any(|scratch| Path::new(&mount.point) == scratch);
-        let scratch = of_device.clone().find(is_scratch).ok_or("its /dev/shm is in no place to write")?;
         let copied = copied.iter().map(PathBuf::from).collect();
-        Ok(Self { device: scratch.device.clone(), scratch: scratch.point.clone(), copied })
+        Ok(Self { device: shared_memory.device.clone(), copied })
     }
 
     pub(crate) fn holds(&self, mount: &Mount) -> bool {
-        let point = Path::new(&mount.point);
-        if point.starts_with(HIDDEN_DIR) && point != Path::new(HIDDEN_DIR) {
-            // Covered for good.
-            return true;
-        }
         match mount.kind.as_str() {
             "overlay" => {
                 let upper = mount.super_options.iter().find_map(|option| option.strip_prefix("upperdir="));
                 self.copied.iter().any(|path| mount.is_overlay_at(path))
-                    && upper.is_some_and(|upper| Path::new(HIDDEN_DIR).join(upper).starts_with(&self.scratch))
+                    && upper.is_some_and(|upper| upper.starts_with("scratch-"))
             }
             "tmpfs" if ["/tmp", "/var/tmp", "/dev/shm"].contains(&mount.point.as_str()) => {
                 mount.device == self.device

@@ -71,7 +71,7 @@ fn every_mount(suite: &Suite) -> Kept {
     let views = Views { copy_on_write: copied.map(PathBuf::from).into(), ..Views::default() };
     let wish = Wish { views, ..suite.wish() };
     let inside = mounts(&*suite.inside_with(&wish, &["mounts"])?)?;
-    let private = Private::new(&inside, &suite.template(&wish).private.scratch, &copied)?;
+    let private = Private::new(&inside, &copied)?;
     let is_of_host = |mount: &Mount| mount.is_writable() && !private.holds(mount);
     for mount in &inside {
         assert!(!is_of_host(mount), "writable: {mount:?}");

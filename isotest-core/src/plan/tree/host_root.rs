@@ -28,8 +28,8 @@ pub struct Views {
     pub links: Vec<Link>,
 }
 
-/// Where the template keeps what attempts mount elsewhere. Every attempt covers it with its own `/dev/shm`.
-const HIDDEN_DIR: &str = "/dev/shm";
+/// What stands for the directory, beside the tree, in which the template keeps what attempts mount elsewhere.
+const HIDDEN_DIR: &str = "/isotest-hidden";
 
 /// A zygote has an attempt that runs, one that is being prepared, and some whose last process is on its way out.
 const SCRATCHES: usize = 8;
@@ -133,7 +133,7 @@ pub(super) fn devices(tree: &mut Vec<Entry>) {
     for (name, target) in links {
         tree.push(Entry::Symlink { path: Path::new("/dev").join(name), target: target.into() });
     }
-    for path in ["/dev/pts", HIDDEN_DIR] {
+    for path in ["/dev/pts", "/dev/shm"] {
         tree.push(Entry::Directory { path: path.into(), mode: 0o755 });
     }
     tree.push(Entry::Tmpfs { path: HIDDEN_DIR.into(), bytes: NAMES_BYTES });

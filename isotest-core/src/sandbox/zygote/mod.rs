@@ -111,7 +111,7 @@ impl Zygote {
         Step::DieWithParent.run(|| set_pdeathsig(Signal::SIGKILL))?;
         tree::enter(&template)?;
         let proc = Step::MountTemplateProc.run(|| File::open("/proc"))?;
-        tree::hide_stash(&mut template.private)?;
+        tree::relative_to_hidden(&mut template.private);
         if !template.private.guarded_proc.is_empty() {
             Step::GuardProc.run(|| guard_all(&mut template.private.guarded_proc))?;
         }

@@ -6,7 +6,7 @@ use crate::step::{PlanEntry, Step, StepError};
 use crate::sys::mount::attr;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::unistd::{chdir, chroot, pivot_root};
+use nix::unistd::{chdir, chroot, fchdir, pivot_root};
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
@@ -16,24 +16,28 @@ use std::path::{Path, PathBuf};
 const HOST: &str = "/host";
 const ROOT: &str = "/root";
 
-/// Assembles the tree and makes it this process's root; nothing of the host's tree is left but what it shows.
+/// Assembles the tree and makes it this process's root; nothing of the host's tree is left but what it shows. The hidden
+/// directory is beside that root: there this process is, and there is no path to it, so that no list of mounts names what is in it.
 ///
 /// # Errors
 /// The step that failed.
 pub(super) fn enter(template: &Template) -> Result<(), StepError> {
     cut_propagation()?;
-    Step::MountRoot.on(template.staging_dir.display(), || step_back(&template.staging_dir))?;
-    Step::MountTemplateProc.run(|| mount_proc(&inside(Path::new("/proc"))))?;
+    Step::MountRoot.on(template.staging_dir.display(), || step_back(template))?;
+    let site = Site { hidden_dir: &template.private.hidden_dir };
+    Step::MountTemplateProc.run(|| mount_proc(&site.at(Path::new("/proc"))))?;
     for (n, entry) in template.tree.iter().enumerate() {
-        Step::AssembleTree.at(PlanEntry::Tree(n), entry.path().display(), || place(entry))?;
+        Step::AssembleTree.at(PlanEntry::Tree(n), entry.path().display(), || site.place(entry))?;
     }
-    Step::PivotRoot.run(pivot)?;
     for (n, entry) in template.tree.iter().enumerate() {
         if let Entry::Tmpfs { path, .. } = entry {
-            Step::SealTree.at(PlanEntry::Tree(n), path.display(), || seal(path))?;
+            Step::SealTree.at(PlanEntry::Tree(n), path.display(), || seal(&site.at(path)))?;
         }
     }
-    Step::SealTree.run(|| seal(Path::new("/")))
+    for path in [Path::new(ROOT), Path::new("/")] {
+        Step::SealTree.run(|| seal(path))?;
+    }
+    Step::PivotRoot.run(|| change_root(site.hidden_dir))
 }
 
 /// By a read-only proc no ids can be mapped: then the one that is there is shown again.
@@ -46,12 +50,8 @@ fn mount_proc(path: &Path) -> io::Result<()> {
     mounts::attach(&proc, path)
 }
 
-/// Covers the hidden directory, in which this process stays. In an attempt the cover is locked: nobody there sees the scratch directories of others.
-/// From here on all paths in the hidden directory are relative to it.
-///
-/// # Errors
-/// When it cannot be covered.
-pub(super) fn hide_stash(private: &mut Private) -> Result<(), StepError> {
+/// Makes all paths in the hidden directory relative to it, which is where this process is.
+pub(super) fn relative_to_hidden(private: &mut Private) {
     let hidden_dir = private.hidden_dir.clone();
     let relative = |path: &mut PathBuf| {
         if let Ok(below) = path.strip_prefix(&hidden_dir) {
@@ -66,12 +66,6 @@ pub(super) fn hide_stash(private: &mut Private) -> Result<(), StepError> {
             Content::CopyOnWrite { from } | Content::Again { from } => relative(from),
         }
     }
-    Step::SealTree.on(hidden_dir.display(), || {
-        chdir(&hidden_dir)?;
-        let cover = mounts::tmpfs(NAMES_BYTES)?;
-        mounts::restrict(&cover, attr::RDONLY, false)?;
-        mounts::attach(&cover, &hidden_dir)
-    })
 }
 
 /// Keeps what is mounted from here on from the host. Root's new namespaces share their mounts with it, where systemd
@@ -86,11 +80,12 @@ pub(super) fn cut_propagation() -> Result<(), StepError> {
 
 /// Moves to a root of its own from which the host's whole tree is seen below [`HOST`], so that nothing mounted
 /// from here on covers any of it.
-fn step_back(staging_dir: &Path) -> io::Result<()> {
+fn step_back(Template { staging_dir, private, .. }: &Template) -> io::Result<()> {
     mounts::attach(&mounts::tmpfs(NAMES_BYTES)?, staging_dir)?;
-    let host = staging_dir.join(HOST.trim_start_matches('/'));
-    fs::create_dir(&host)?;
-    fs::create_dir(staging_dir.join(ROOT.trim_start_matches('/')))?;
+    let host = below(staging_dir, Path::new(HOST));
+    for place in [Path::new(HOST), Path::new(ROOT), &private.hidden_dir] {
+        fs::create_dir(below(staging_dir, place))?;
+    }
     match pivot_root(staging_dir, &host) {
         Err(Errno::EINVAL) => cover_root(staging_dir, &host)?,
         done => done?,
@@ -110,13 +105,16 @@ fn cover_root(staging_dir: &Path, host: &Path) -> io::Result<()> {
     Ok(chroot(".")?)
 }
 
-fn pivot() -> io::Result<()> {
+/// Lets go of the host's tree, and covers the root with the new tree, which is then this process's root, as it would be
+/// after a pivot. What the kernel takes for a root is what lies uppermost, in every copy of this mount namespace too: nobody
+/// in it is in a changed root.
+fn change_root(hidden_dir: &Path) -> io::Result<()> {
+    umount2(HOST, MntFlags::MNT_DETACH)?;
+    let hidden = fs::File::open(hidden_dir)?;
     chdir(ROOT)?;
-    // The old root ends up over the new one, from where it is detached (pivot_root(2), "pivot_root(".", ".")").
-    pivot_root(".", ".")?;
-    umount2(".", MntFlags::MNT_DETACH)?;
-    chdir("/")?;
-    Ok(())
+    mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)?;
+    chroot(".")?;
+    Ok(fchdir(&hidden)?)
 }
 
 fn seal(path: &Path) -> io::Result<()> {
@@ -124,27 +122,37 @@ fn seal(path: &Path) -> io::Result<()> {
     mounts::restrict(&mount, attr::RDONLY, false)
 }
 
-fn inside(path: &Path) -> PathBuf {
-    below(ROOT, path)
+fn below(top: impl AsRef<Path>, path: &Path) -> PathBuf {
+    top.as_ref().join(path.strip_prefix("/").unwrap_or(path))
 }
 
-fn below(top: &str, path: &Path) -> PathBuf {
-    Path::new(top).join(path.strip_prefix("/").unwrap_or(path))
+/// Where the tree is assembled.
+#[derive(Debug, Clone, Copy)]
+struct Site<'template> {
+    hidden_dir: &'template Path,
 }
 
-fn place(entry: &Entry) -> io::Result<()> {
-    match entry {
-        Entry::Directory { path, mode } => mounts::make_directory(&inside(path), *mode),
-        Entry::Symlink { path, target } => symlink(target, inside(path)),
-        Entry::File { path } => fs::File::create_new(inside(path)).map(drop),
-        Entry::Copy { from, to } => copy(&below(HOST, from), &inside(to)),
-        Entry::Bind { from, to, access, recursive } => bind(from, to, *access, *recursive),
-        Entry::Sysfs { path } => sysfs(path),
-        Entry::Proc { path } => {
-            mounts::make_directory(&inside(path), 0o555)?;
-            mounts::attach(&mounts::new_proc(attr::RDONLY)?, &inside(path))
+impl Site<'_> {
+    /// Where something is now that will be at `path`.
+    fn at(self, path: &Path) -> PathBuf {
+        if path.starts_with(self.hidden_dir) { path.to_owned() } else { below(ROOT, path) }
+    }
+
+    fn place(self, entry: &Entry) -> io::Result<()> {
+        let at = self.at(entry.path());
+        match entry {
+            Entry::Directory { mode, .. } => mounts::make_directory(&at, *mode),
+            Entry::Symlink { target, .. } => symlink(target, at),
+            Entry::File { .. } => fs::File::create_new(at).map(drop),
+            Entry::Copy { from, .. } => copy(&below(HOST, from), &at),
+            Entry::Bind { from, access, recursive, .. } => bind(from, &at, *access, *recursive),
+            Entry::Sysfs { path } => sysfs(path, &at),
+            Entry::Proc { .. } => {
+                mounts::make_directory(&at, 0o555)?;
+                mounts::attach(&mounts::new_proc(attr::RDONLY)?, &at)
+            }
+            Entry::Tmpfs { bytes, .. } => mounts::attach(&mounts::tmpfs(*bytes)?, &at),
         }
-        Entry::Tmpfs { path, bytes } => mounts::attach(&mounts::tmpfs(*bytes)?, &inside(path)),
     }
 }
 
@@ -161,6 +169,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::File::open(to)?.set_times(times)
 }
 
+/// What the host has at `from`.
 fn bind(from: &Path, to: &Path, access: Access, recursive: bool) -> io::Result<()> {
     let from = below(HOST, from);
     let is_directory = match fs::metadata(&from) {
@@ -177,18 +186,17 @@ fn bind(from: &Path, to: &Path, access: Access, recursive: bool) -> io::Result<(
         Access::Device => attr::NOSUID | attr::NOEXEC,
     };
     mounts::restrict(&mount, attributes, recursive)?;
-    let to = inside(to);
-    mounts::make_mount_point(&to, is_directory)?;
-    mounts::attach(&mount, &to)
+    mounts::make_mount_point(to, is_directory)?;
+    mounts::attach(&mount, to)
 }
 
 /// A sysfs of the zygote's own network namespace shows only its interfaces; the kernel refuses it to those who do
 /// not own that namespace.
-fn sysfs(path: &Path) -> io::Result<()> {
+fn sysfs(path: &Path, to: &Path) -> io::Result<()> {
     let attributes = attr::RDONLY | attr::NOSUID | attr::NODEV | attr::NOEXEC;
     match mounts::new_file_system(c"sysfs", &[], attributes) {
-        Ok(mount) => mounts::attach(&mount, &inside(path)),
-        Err(error) if error.raw_os_error() == Some(libc::EPERM) => bind(path, path, Access::ReadOnly, true),
+        Ok(mount) => mounts::attach(&mount, to),
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => bind(path, to, Access::ReadOnly, true),
         Err(error) => Err(error),
     }
 }
