@@ -292,7 +292,11 @@ impl Decided {
             .into_iter()
             .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off)
             .collect();
-        let (host, Established { cgroups, mut missing }) = established(&wanted)?;
+        let (host, Established { mut cgroups, mut missing }) = established(&wanted)?;
+        // Taken before it is decided where tests look for them. Whoever sets the limits says what is refused.
+        for controls in [&test.limits.limits().controls(), &sandbox.controls] {
+            cgroups.control(controls, &host);
+        }
         let cgroup_views = cgroups.views();
         let resolve = |Shown { root, views }: &Shown<'_>, missing: &[(Capability, String)]| {
             let request = Request {

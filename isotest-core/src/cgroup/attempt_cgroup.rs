@@ -1,7 +1,7 @@
 //! The cgroup of one attempt: made, entered by descriptors, read, removed.
 
 use super::attempt_files::{AttemptFiles, text_of};
-use super::setting::Setting;
+use super::setting::{Setting, required};
 use super::version::Version;
 use super::{Hierarchy, sweep};
 use crate::limits::Limits;
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The directory, below the one that carries the limit, in which the workload lives and which is the root of its
-/// cgroup namespace: a workload with all capabilities may change what it sees, so it does not see its limit.
+/// cgroup namespace: a workload with all capabilities may change what it sees, so it sees its limit there once more.
 pub(crate) const INNER: &str = "test";
 
 /// One attempt's directory in one hierarchy. Everything is reached through descriptors: the way down from the root is
@@ -165,7 +165,8 @@ impl Place {
             Self { run, id: id.to_owned(), path, outer, inner: None, version, serves, set, processors };
         let settings = hierarchy.controls.iter();
         let settings = settings.flat_map(|control| version.settings(limits, *control, devices));
-        match place.limit(settings, limits.any()) {
+        let handed_on = limits.any().then(|| hierarchy.handed_on(limits));
+        match place.limit(settings, handed_on) {
             Ok(()) => Ok(place),
             Err(error) => {
                 // As above: the failure to tell is the first.
@@ -175,13 +176,26 @@ impl Place {
         }
     }
 
-    fn limit(&mut self, settings: impl Iterator<Item = Setting>, nested: bool) -> io::Result<()> {
-        if nested {
+    /// Sets limits; with `handed_on` there is a directory for the workload, which has these controllers.
+    fn limit(
+        &mut self,
+        settings: impl Iterator<Item = Setting>,
+        handed_on: Option<Vec<&'static str>>,
+    ) -> io::Result<()> {
+        if let Some(controllers) = handed_on {
+            if !controllers.is_empty() {
+                let value =
+                    controllers.iter().map(|controller| format!("+{controller} ")).collect::<String>();
+                set(&self.outer, &required("cgroup.subtree_control", value.trim_end()))?;
+            }
             self.inner = Some(make_directory(&self.outer, INNER)?);
         }
         let mut written: Vec<Setting> = Vec::new();
         for setting in settings {
             let is_set = set(self.directory(&setting), &setting)?;
+            if let Some(inner) = self.inner.as_ref().filter(|_| is_set && !setting.innermost) {
+                set(inner, &setting)?;
+            }
             let same = |known: &Setting| (known.file, known.innermost) == (setting.file, setting.innermost);
             if is_set && !written.iter().any(same) {
                 written.push(setting);
@@ -289,7 +303,7 @@ mod tests {
                 fs::write(directory.path().join(file), "")?;
             }
             let mut place = place(directory.path(), version)?;
-            place.limit(version.settings(&limits, Control::Io, &devices).into_iter(), false)?;
+            place.limit(version.settings(&limits, Control::Io, &devices).into_iter(), None)?;
             assert_eq!(place.set.len(), written.len());
             let cgroup = AttemptCgroup { name: "1".to_owned(), places: vec![place], limits: limits.clone() };
             assert_eq!(cgroup.changed_limit(), None);

@@ -28,7 +28,7 @@ pub(crate) use attempt_cgroup::INNER;
 pub(crate) use freezer::Frozen;
 pub(crate) use setting::Setting;
 
-use crate::limits::Control;
+use crate::limits::{Control, Limits};
 use crate::policy::Capability;
 use nix::unistd::{SysconfVar, sysconf};
 use std::fs::File;
@@ -107,6 +107,22 @@ impl Hierarchy {
             new.serve(capability);
         }
         new
+    }
+
+    /// The controllers that an attempt's directory hands on to the workload's: of what is measured and of these limits.
+    pub(crate) fn handed_on(&self, limits: &Limits) -> Vec<&'static str> {
+        let serves = |control| match control {
+            Control::Memory => self.serves.contains(&Capability::Memory),
+            Control::Pids => self.serves.contains(&Capability::Pids),
+            Control::Io => self.serves.contains(&Capability::Io),
+            Control::Cpu => false,
+        };
+        let limited = limits.controls();
+        let is_handed_on = |control: &Control| {
+            serves(*control) || (self.controls.contains(control) && limited.contains(control))
+        };
+        let all = Control::ALL.into_iter().filter(|_| self.version.interface().hands_on());
+        all.filter(is_handed_on).map(|control| self.version.controller(control)).collect()
     }
 
     /// From now on this metric is served here, and what goes with it can be limited.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A file and what is written into it. An optional file is one that not every kernel has. What holds only for the
-/// processes of the very directory is set where they live.
+/// processes of the very directory is set where they live; all else is set there once more, so that they find it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Setting {
     pub(crate) file: &'static str,

@@ -65,8 +65,10 @@ impl Interface for Files {
             }
             Capability::Pids => {
                 usage.pids_peak = files.number(Source::PidsPeak);
-                let refused = || parse::keyed(&files.text("pids.events")?, "max");
-                usage.pids_refused = limits.pids.and_then(|_| refused());
+                // Not every kernel counts it in the directories around, too.
+                let refused = |text: Option<String>| parse::keyed(&text?, "max");
+                let [outer, inner] = [files.text("pids.events"), files.innermost_text("pids.events")];
+                usage.pids_refused = limits.pids.and_then(|_| refused(outer).max(refused(inner)));
             }
             Capability::Io => {
                 let io = files.text("io.stat").map(|text| parse::io_v2(&text));
@@ -119,9 +121,14 @@ fn read_memory(files: AttemptFiles<'_>, limits: &Limits, usage: &mut Usage) {
     let kills = events.as_deref().and_then(|text| parse::keyed(text, "oom_kill"));
     usage.oom = kills.map(|kills| {
         // A kill is the attempt's own doing only if its own limit was hit; the machine may have been short.
-        let own = || files.text("memory.events.local").or_else(|| files.text("memory.events"));
-        let hit = || own().and_then(|text| parse::keyed(&text, "oom")).is_some_and(|hits| hits > 0);
-        let own_limit = kills > 0 && limits.memory.is_some() && hit();
+        let is_hit = |text: Option<String>| {
+            text.and_then(|text| parse::keyed(&text, "oom")).is_some_and(|hits| hits > 0)
+        };
+        let own = || match files.text("memory.events.local") {
+            Some(outer) => is_hit(Some(outer)) || is_hit(files.innermost_text("memory.events.local")),
+            None => is_hit(files.text("memory.events")),
+        };
+        let own_limit = kills > 0 && limits.memory.is_some() && own();
         Reading { value: Oom { kills, own_limit }, source: Source::MemoryEvents }
     });
 }

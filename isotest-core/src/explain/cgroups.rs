@@ -91,15 +91,23 @@ pub(super) fn make(lines: &mut Lines, cgroups: &[Cgroup<'_>]) {
     }
     lines.run(&format!("mkdir {}", each(cgroups.iter().map(Cgroup::outer))));
     if is_limited {
-        lines.say("Who lives one directory below a limit does not see it, and cannot lift it.");
+        lines.say("Who lives one directory below a limit cannot lift it, and finds it there once more.");
+        for cgroup in cgroups {
+            for controller in cgroup.controllers() {
+                lines.run(&format!("echo +{controller} > \"{}/cgroup.subtree_control\"", cgroup.outer()));
+            }
+        }
         lines.run(&format!("mkdir {}", each(cgroups.iter().map(Cgroup::attempt))));
     }
     for cgroup in cgroups {
         for Setting { file, value, optional, innermost } in &cgroup.settings {
-            let directory = if *innermost { cgroup.attempt() } else { cgroup.outer() };
-            let path = format!("\"{directory}/{file}\"");
-            let check = if *optional { format!("[ ! -e {path} ] || ") } else { String::new() };
-            lines.run(&format!("{check}echo {value} > {path}"));
+            let outer = Some(cgroup.outer()).filter(|_| !*innermost);
+            let inner = Some(cgroup.attempt()).filter(|_| *innermost || cgroup.is_limited);
+            for directory in outer.into_iter().chain(inner) {
+                let path = format!("\"{directory}/{file}\"");
+                let check = if *optional { format!("[ ! -e {path} ] || ") } else { String::new() };
+                lines.run(&format!("{check}echo {value} > {path}"));
+            }
         }
     }
     lines.run("trap clean_up EXIT");

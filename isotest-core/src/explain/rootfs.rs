@@ -94,9 +94,8 @@ impl<'a> Site<'a> {
     /// Those for the attempt's layers are placed with them.
     fn entries(&self, lines: &mut Lines) {
         let hidden_dir = &self.template.private.hidden_dir;
-        let is_shown = |entry: &&Entry| {
-            matches!(entry, Entry::Proc { .. }) || !entry.path().starts_with(hidden_dir)
-        };
+        let is_shown =
+            |entry: &&Entry| matches!(entry, Entry::Proc { .. }) || !entry.path().starts_with(hidden_dir);
         for (kind, group) in grouped(self.template.tree.iter().filter(is_shown)) {
             self.group(lines, kind, &group);
         }

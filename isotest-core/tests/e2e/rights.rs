@@ -3,7 +3,7 @@
 use crate::observed::{Seen, text};
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
-use isotest_core::limits::Limits;
+use isotest_core::limits::{Control, Limits};
 use isotest_core::plan::Views;
 use isotest_core::policy::Capability;
 use libtest_mimic::Failed;
@@ -23,6 +23,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("setuid_has_no_effect", setuid).needs(&[Need::Root]),
     Promise::new("files_of_others_stay_closed_to_a_user", others_files).needs(&[Need::User]),
     Promise::new("the_cgroup_seen_is_the_root_of_all", cgroup_namespace),
+    Promise::new("it_finds_its_cgroup_and_the_limits_that_hold", own_cgroup_is_found).needs(&[Need::Cgroup]),
     Promise::new("the_cgroup_cannot_be_written", cgroup_is_read_only).needs(&[Need::Cgroup]),
     Promise::new("root_cannot_lift_a_limit", limit_stays)
         .needs(&[Need::Root, Need::Measured(Capability::Pids)]),
@@ -133,6 +134,37 @@ fn cgroup_namespace(suite: &Suite) -> Kept {
         let outside = paths(&outside?)?;
         assert!(outside.iter().any(|line| line.ends_with("/e2e-control")), "control: {outside:?}");
     }
+    Ok(())
+}
+
+/// The way of container-aware libraries, and of the standard library: the first mount of a hierarchy in the list is it.
+fn own_cgroup_is_found(suite: &Suite) -> Kept {
+    let has = |capability| suite.cgroups.serves(capability);
+    let limits = Limits {
+        pids: has(Capability::Pids).then_some(77),
+        memory: has(Capability::Memory).then_some(100 << 20),
+        cpu: suite.cgroups.can(Control::Cpu).then_some(1000),
+        ..Limits::default()
+    };
+    let limited = Wish { limits, ..suite.wish() };
+    for wish in [suite.wish(), limited] {
+        let inside = suite.inside_with(&wish, &["own_cgroup"])?;
+        let found = inside.did()?.facts("lists_itself");
+        let is_each = found.len() >= suite.cgroups.views().len();
+        assert!(is_each && found.iter().all(|is_listed| is_listed == "true"), "{found:?}");
+        let Limits { pids, memory, cpu, .. } = wish.limits;
+        if has(Capability::Pids) {
+            assert_eq!(inside.fact("pids")?, pids.map_or("max".to_owned(), |pids| pids.to_string()));
+        }
+        if let Some(memory) = memory {
+            assert_eq!(inside.fact("memory")?, memory.to_string());
+        }
+        if cpu.is_some() {
+            assert_eq!(inside.fact("parallelism")?, "1");
+        }
+    }
+    let parallelism = thread::available_parallelism()?.get().to_string();
+    assert_eq!(suite.outside(&["own_cgroup"])?.did()?.fact("parallelism")?, parallelism, "control");
     Ok(())
 }
 
