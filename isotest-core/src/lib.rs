@@ -1,7 +1,8 @@
 //! One attempt of one test in one throwaway sandbox: namespaces, a cgroup of its own, a root made of tmpfs, and what
 //! it used.
 //!
-//! This crate knows nothing of cargo or test harnesses. It never prints and never ends the process of its caller.
+//! This crate knows nothing of cargo or test harnesses. It never prints, but for what a [region](inside::Region) of a test used, and
+//! never ends the process of its caller.
 //! `examples/run_one.rs` is the whole of it in use.
 //!
 //! # Theory of operation
@@ -85,7 +86,7 @@
 //! 5 cgroup record
 //! 4 plan snapshot
 //! 3 host metric outcome reaper suspect
-//! 2 messages namespace step usage
+//! 2 inside messages namespace step usage
 //! 1 budget closure descriptors join_list limits policy role root_limits sys wire
 //! ```
 //!
@@ -95,7 +96,8 @@
 //!   there without the feature `sandbox`. [`policy`] and [`limits`] say what may be wanted, not whether a machine has it. [`closure`] knows
 //!   programs and libraries, and nothing of sandboxes. `role`, [`descriptors`], [`root_limits`], [`join_list`] and [`wire`] know nobody who uses
 //!   them. [`sys`] knows system calls, and not what for.
-//! - **2**: [`namespace`] knows the kernel's names for namespaces, and makes none. [`step`] knows that a step failed and why, not how it is taken. [`usage`] knows figures and their sources, not
+//! - **2**: [`inside`] is what tests themselves call; it knows where an attempt's figures are seen, and nothing of how it was made.
+//!   [`namespace`] knows the kernel's names for namespaces, and makes none. [`step`] knows that a step failed and why, not how it is taken. [`usage`] knows figures and their sources, not
 //!   cgroups or `/proc`. `messages` knows how messages travel, not what they say.
 //! - **3**: [`host`] knows what this machine is, not what is wanted of it, and starts no process. [`metric`] knows where figures come from
 //!   and what they are called, and reads none. [`outcome`] and `suspect`
@@ -134,6 +136,7 @@ pub mod descriptors;
 pub mod explain;
 #[cfg(feature = "sandbox")]
 pub mod host;
+pub mod inside;
 #[cfg(feature = "sandbox")]
 pub mod join_list;
 #[cfg(feature = "sandbox")]
@@ -176,6 +179,12 @@ pub mod trial;
 pub mod usage;
 #[cfg(feature = "sandbox")]
 pub mod wire;
+
+pub use inside::{region, usage};
+
+#[doc = "Asserts what a test has used up to now. See the [page on what is read inside](mod@inside)."]
+#[doc(inline)]
+pub use isotest_macros::assert_budget;
 
 #[doc = "States what a test may use at most. See the [page on budgets](mod@budget)."]
 #[doc(inline)]

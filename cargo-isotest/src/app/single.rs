@@ -39,7 +39,10 @@ pub(crate) fn plan(
     sandboxes: &Sandboxes,
 ) -> (SandboxPlan, Arc<Template>) {
     let mut plan = schedule::plan(test, Nth::ONLY, &settings.execution, &settings.test);
-    slot_environment::tell(&mut plan.workload.environment, slot_environment::of_slot(0, true));
+    slot_environment::tell(
+        &mut plan.workload.environment,
+        slot_environment::of_slot(0, true, &sandboxes.counted()),
+    );
     roots::complete(&mut plan.workload.environment, &sandboxes.image);
     (plan, Arc::clone(sandboxes.template_for(&test.binary)))
 }

@@ -145,6 +145,11 @@ impl Sandboxes {
         &self.templates[own.unwrap_or_default()]
     }
 
+    /// Returns the metrics that the cgroup of an attempt counts.
+    pub(crate) fn counted(&self) -> Vec<Capability> {
+        Capability::ALL.into_iter().filter(|metric| self.cgroups.serves(*metric)).collect()
+    }
+
     /// Returns why this host cannot hold tests to budgets of these metrics: a metric that is not measured, or a limit that is
     /// not enforced. Empty if all is well; what was switched off is no matter of the host.
     pub(crate) fn unbudgetable(&self, metrics: &[Capability]) -> Vec<Obstacle> {

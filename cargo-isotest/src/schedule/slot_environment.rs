@@ -6,6 +6,8 @@
 
 use crate::schedule::queue::Nth;
 use crate::testcase::{TestBinary, TestCase};
+use isotest_core::inside;
+use isotest_core::policy::Capability;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
@@ -65,11 +67,16 @@ pub(crate) fn tell(environment: &mut Told, told: Told) {
     environment.extend(told);
 }
 
-/// What is said of the job slot in which a command is executed. Slots are counted from 0. A test of a run is told by
-/// cargo-nextest's variable, too.
-pub(crate) fn of_slot(slot: usize, is_test: bool) -> Told {
+/// What is said of the job slot in which a command is executed, and of what its cgroup counts. Slots are counted from 0. A test of a
+/// run is told by cargo-nextest's variable, too.
+pub(crate) fn of_slot(slot: usize, is_test: bool, counted: &[Capability]) -> Told {
     let slot = OsString::from(slot.to_string());
-    let ours = [("ISOTEST", OsString::from("1")), ("ISOTEST_SLOT", slot.clone())];
+    let counted: Vec<_> = counted.iter().map(|metric| metric.as_str()).collect();
+    let ours = [
+        ("ISOTEST", OsString::from("1")),
+        ("ISOTEST_SLOT", slot.clone()),
+        (inside::METRICS, counted.join(" ").into()),
+    ];
     let theirs = is_test.then_some(("NEXTEST_TEST_GLOBAL_SLOT", slot));
     ours.into_iter().chain(theirs).map(|(name, value)| (name.into(), value)).collect()
 }
@@ -89,12 +96,13 @@ mod tests {
             named("HOME", "/root"),
         ];
         tell(&mut environment, of_test(&builders::test("tour", "inner"), Nth { number: 2, total: 3 }, 2));
-        tell(&mut environment, of_slot(1, true));
+        tell(&mut environment, of_slot(1, true, &[Capability::Memory, Capability::Cpu]));
         let values = |name: &str| -> Vec<_> {
             environment.iter().filter(|(other, _)| other == name).map(|(_, value)| value.clone()).collect()
         };
         for (name, value) in [
             ("ISOTEST_SLOT", "1"),
+            ("ISOTEST_METRICS", "memory cpu"),
             ("NEXTEST_TEST_GLOBAL_SLOT", "1"),
             ("NEXTEST_TEST_NAME", "inner"),
             ("ISOTEST_ATTEMPT", "2"),

@@ -319,7 +319,7 @@ impl<'run> Worker<'run> {
         self.tell_and_wait(News::Started(launch), plan.inherit_stdio);
         slot_environment::tell(
             &mut plan.workload.environment,
-            slot_environment::of_slot(launch.slot, is_test),
+            slot_environment::of_slot(launch.slot, is_test, &self.sandboxes.counted()),
         );
         roots::complete(&mut plan.workload.environment, &self.sandboxes.image);
         let running = match slot.enter(&template) {

@@ -26,6 +26,7 @@ mod file_systems;
 mod help;
 mod host;
 mod host_access;
+mod inside;
 mod interrupt;
 mod join;
 mod json;

@@ -6,26 +6,28 @@ use crate::{Complaint, Span, TokenStream, TokenTree};
 use std::fmt;
 
 /// A key of the attribute.
-struct Key {
+pub(crate) struct Key {
     /// Its name in the attribute.
-    name: &'static str,
-    /// Its name in the record.
-    recorded: &'static str,
-    quantity: Quantity,
+    pub(crate) name: &'static str,
+    /// Its name in the record, and in the crate's `Budget`.
+    pub(crate) recorded: &'static str,
+    pub(crate) quantity: Quantity,
+    /// Whether a test can read what it has used of it.
+    pub(crate) is_readable: bool,
 }
 
-const fn key(name: &'static str, recorded: &'static str, quantity: Quantity) -> Key {
-    Key { name, recorded, quantity }
+const fn key(name: &'static str, recorded: &'static str, quantity: Quantity, is_readable: bool) -> Key {
+    Key { name, recorded, quantity, is_readable }
 }
 
 /// Every key with a quantity, in the order of records.
-const KEYS: [Key; 6] = [
-    key("memory", "memory", Quantity::Size),
-    key("cpu", "cpu_us", Quantity::Time),
-    key("procs", "procs", Quantity::Number),
-    key("wall", "wall_us", Quantity::Time),
-    key("disk", "disk", Quantity::Size),
-    key("io_write", "io_write", Quantity::Size),
+pub(crate) const KEYS: [Key; 6] = [
+    key("memory", "memory", Quantity::Size, true),
+    key("cpu", "cpu_us", Quantity::Time, true),
+    key("procs", "procs", Quantity::Number, true),
+    key("wall", "wall_us", Quantity::Time, false),
+    key("disk", "disk", Quantity::Size, false),
+    key("io_write", "io_write", Quantity::Size, true),
 ];
 
 /// The key that takes `true` or `false`.

@@ -1,9 +1,10 @@
-//! The attribute `budget`, which `isotest_core` hands on and documents. It writes a record into a section of the test binary,
-//! whose format the module `isotest_core::budget` states.
+//! The attribute `budget` and the macro `assert_budget!`, which `isotest_core` hands on and documents. The attribute writes a record
+//! into a section of the test binary, whose format the module `isotest_core::budget` states; the macro calls that crate.
 //!
 //! The tokens of the record have the place of the call as their span, never that of the user's item: only so does a crate
 //! that forbids unsafe code take the attribute that names the section.
 
+mod assertion;
 mod budget;
 mod item;
 mod quantity;
@@ -17,6 +18,12 @@ pub fn budget(arguments: TokenStream, item: TokenStream) -> TokenStream {
         item::function_of(item.clone()).and_then(|function| Ok(record(&budget::read(arguments)?, &function)));
     // Whatever is wrong with the budget, the function is there, so that nothing else is complained of.
     [item, record.unwrap_or_else(Complaint::into_tokens)].into_iter().collect()
+}
+
+/// Asserts what a test has used up to now; see `isotest_core::inside`.
+#[proc_macro]
+pub fn assert_budget(arguments: TokenStream) -> TokenStream {
+    assertion::read(arguments).unwrap_or_else(Complaint::into_tokens)
 }
 
 /// What is wrong, and where.

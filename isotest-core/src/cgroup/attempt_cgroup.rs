@@ -184,9 +184,8 @@ impl Place {
     ) -> io::Result<()> {
         if let Some(controllers) = handed_on {
             if !controllers.is_empty() {
-                let value =
-                    controllers.iter().map(|controller| format!("+{controller} ")).collect::<String>();
-                set(&self.outer, &required("cgroup.subtree_control", value.trim_end()))?;
+                let added: Vec<_> = controllers.iter().map(|controller| format!("+{controller}")).collect();
+                set(&self.outer, &required("cgroup.subtree_control", added.join(" ")))?;
             }
             self.inner = Some(make_directory(&self.outer, INNER)?);
         }

@@ -60,7 +60,7 @@ pub(crate) fn in_session(
 /// The caller's environment and directory, and what tests are told, too.
 pub(crate) fn workload(command: &Command, invocation: &Invocation, sandboxes: &Sandboxes) -> Workload {
     let mut environment = invocation.sandboxed_environment();
-    slot_environment::tell(&mut environment, slot_environment::of_slot(0, false));
+    slot_environment::tell(&mut environment, slot_environment::of_slot(0, false, &sandboxes.counted()));
     roots::complete(&mut environment, &sandboxes.image);
     Workload {
         program: command.program.clone(),

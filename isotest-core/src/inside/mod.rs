@@ -1,0 +1,66 @@
+//! What a test reads of its own attempt while it runs, what it asserts of it, and what a part of it used.
+//!
+//! ```ignore
+//! #[test]
+//! fn parses_a_large_file() {
+//!     let parse = isotest_core::region("parse");
+//!     let document = parse_file("large.xml");
+//!     drop(parse);
+//!     isotest_core::assert_budget!(memory <= "64 MiB", cpu <= "2 s");
+//! }
+//! ```
+//!
+//! The figures are those of the cgroup that `cargo isotest` has made for this attempt: of all processes of the test, up to now. They
+//! are read from files, in some ten microseconds each. All of it is there without the feature `sandbox`.
+//!
+//! # Where nothing is measured
+//!
+//! Below plain `cargo test` a process shares its cgroup with other tests, with cargo and with whatever else; their figures would say
+//! nothing. There [`usage()`] is an error, [`UsageError::NotIsolated`], a [`Region`] says nothing, and
+//! [`assert_budget!`](crate::assert_budget) does what [`POLICY`] says:
+//!
+//! | `ISOTEST_ASSERT` | what is not measured |
+//! |---|---|
+//! | `skip`, or not set | holds |
+//! | `require` | fails the test |
+//!
+//! So the same test passes under `cargo test`, and a job that is to judge sets `ISOTEST_ASSERT=require` and cannot pass by accident.
+//!
+//! # The peak of a region
+//!
+//! Where the peak of the attempt rose while a region lasted, the region's own peak is the one at its end. Where it did not, the
+//! kernel does not tell: there `memory_peak` is `None`. (Since Linux 6.12 whoever may write to `memory.peak` can reset it for himself; a
+//! test may not write to its cgroup. Version 1's maximum could be reset for all, and so would be that of the run.)
+
+mod assertion;
+mod counters;
+mod region;
+
+pub use assertion::{POLICY, assert_budget};
+pub use counters::{METRICS, Usage, UsageError, usage};
+pub use region::{Region, RegionUsage, region};
+
+/// Bytes, with a fraction where it says something.
+fn size(bytes: u64) -> String {
+    const UNITS: [(u32, &str); 3] = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let unit = UNITS.into_iter().find(|(shift, _)| bytes >> shift > 0);
+    let Some((shift, name)) = unit else { return format!("{bytes} B") };
+    let tenths = (u128::from(bytes) * 10 + (1 << (shift - 1))) >> shift;
+    if tenths.is_multiple_of(10) {
+        format!("{} {name}", tenths / 10)
+    } else {
+        format!("{}.{} {name}", tenths / 10, tenths % 10)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_readable() {
+        for (bytes, text) in [(7, "7 B"), (1536, "1.5 KiB"), (64 << 20, "64 MiB"), (3 << 29, "1.5 GiB")] {
+            assert_eq!(size(bytes), text);
+        }
+    }
+}
