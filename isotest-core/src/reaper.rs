@@ -105,9 +105,13 @@ fn reap(news: &mut UnixStream, mut words: impl Iterator<Item = OsString>) -> io:
     )?;
     // Who is not there to hear it is seen to be gone below.
     let _ = messages::send(news, &News::Started(Ok(())), &[]);
-    while !is_gone(news, &children)? {
+    loop {
+        // The first time without being told: of a child that ends before its signal is blocked nobody is.
         if let Some(status) = child.try_wait()? {
             return messages::send(news, &News::Ended(status.into_raw()), &[]);
+        }
+        if is_gone(news, &children)? {
+            break;
         }
     }
     let _ = child.kill();

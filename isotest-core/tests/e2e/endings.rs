@@ -5,11 +5,16 @@ use crate::promise::{Kept, Promise};
 use crate::sandboxed::Suite;
 use crate::supervisors;
 use isotest_core::outcome::{Exit, Outcome};
+use isotest_core::reaper::{self, Reaped};
 use libtest_mimic::Failed;
-use nix::sched::CloneFlags;
+use nix::sched::{CloneFlags, CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) const PROMISES: &[Promise] = &[
@@ -26,6 +31,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("output_is_kept_to_its_last_byte", output),
     Promise::new("of_a_long_output_the_middle_is_counted", long_output),
     Promise::new("a_closed_stdout_is_no_end", closed_stdout),
+    Promise::new("a_command_that_ends_at_once_is_seen_to_end", ended_at_once),
 ];
 
 const SIGKILL: i32 = 9;
@@ -213,4 +219,30 @@ pub(crate) fn ends_soon(argument: &str) -> bool {
 /// What ended a workload.
 pub(crate) fn exit(attempt: &Attempt) -> Result<Exit, Failed> {
     Ok(attempt.ending()?.exit)
+}
+
+/// On one processor a command often ends before whoever started it goes on.
+fn ended_at_once(_: &Suite) -> Kept {
+    const TIMES: usize = 100;
+    let (tell, ended) = channel();
+    thread::spawn(move || -> io::Result<()> {
+        let this = Pid::from_raw(0);
+        let allowed = sched_getaffinity(this)?;
+        let first = (0..CpuSet::count()).find(|cpu| allowed.is_set(*cpu).unwrap_or(false));
+        let mut one = CpuSet::new();
+        one.set(first.unwrap_or(0))?;
+        sched_setaffinity(this, &one)?;
+        for _ in 0..TIMES {
+            let status = Reaped::start(reaper::command("true"))?.wait()?;
+            let _ = tell.send(status.success());
+        }
+        Ok(())
+    });
+    for time in 0..TIMES {
+        let success = ended.recv_timeout(Duration::from_secs(20));
+        if success != Ok(true) {
+            return Err(format!("{success:?} after {time} that were seen").into());
+        }
+    }
+    Ok(())
 }
