@@ -17,7 +17,7 @@
 //! 5 settings
 //! 4 select update
 //! 3 testcase cli invocation registry
-//! 2 budget error values
+//! 2 budget error history values
 //! 1 exit inherited_descriptors remedy text threads
 //! ```
 //!
@@ -42,6 +42,8 @@
 //!   nor how it is shown.
 //! - `registry` tells other processes which attempts are running. It knows tests by their names only.
 //! - `update` knows the tools by which tests update their sources, and how these are asked to.
+//! - `history` keeps what became of tests in earlier runs. It knows tests by their names only, and nobody who reads it; no
+//!   verdict depends on it.
 //! - `values` knows how what is said both on the command line and in files is written, and what it means by itself.
 //! - `remedy`, `testcase`, `invocation`, `inherited_descriptors` and `text` know nothing of each other but text.
 //! - `error` says what the errors of all areas have in common: message, end of the process, hint. It knows no area: each has
@@ -55,6 +57,7 @@ mod cli;
 mod error;
 mod exit;
 mod harness;
+mod history;
 mod inherited_descriptors;
 mod invocation;
 mod registry;

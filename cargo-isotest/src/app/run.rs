@@ -1,8 +1,10 @@
 //! One run from what was built to how the process ends.
 
 use crate::app::budgets::{self, Budgets};
+use crate::app::history::{History, Recorder};
 use crate::app::list;
 use crate::app::session::Session;
+use crate::app::warning::warn;
 use crate::cargo::build::Build;
 use crate::cargo::page_cache;
 use crate::cli::{NoTests, Seed, meant_subcommand};
@@ -10,21 +12,22 @@ use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::harness::libtest::WholeBinary;
 use crate::harness::together::{self, Unit};
+use crate::history::Past;
 use crate::invocation::Invocation;
 use crate::registry::{Listener, Registry};
 use crate::report::{OutputError, ReportSettings, Reporters};
 use crate::sandboxes::Sandboxes;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::listing::{self, Listed};
+use crate::schedule::order::order;
 use crate::schedule::slots::Workers;
 use crate::schedule::summary::{Cancellation, Selection};
 use crate::schedule::{Finished, Schedule};
 use crate::select::{Selected, SelectionError};
-use crate::settings::{Execution, Said, Setting, Settings, Task};
+use crate::settings::{Execution, Process, Said, Setting, Settings, Task};
 use crate::testcase::TestBinary;
-use crate::text::style;
 use fastrand::Rng;
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::thread;
 
@@ -43,7 +46,9 @@ pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error>
             thread::scope(|scope| {
                 // Last, so that its thread is none that the slots are then refused.
                 let listener = &Listener::open(scope, registry);
-                Run { settings, build, budgets, sandboxes, workers, registry, listener }.execute()
+                let run =
+                    Run { settings, build, budgets, invocation, sandboxes, workers, registry, listener };
+                run.execute()
             })
         })
     })
@@ -52,15 +57,11 @@ pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error>
 /// Seeds that are drawn stay short enough to be typed.
 const MAX_DRAWN_SEED: u64 = 999_999;
 
-fn warn(error: &Error) {
-    // A closed standard error is no reason to fail.
-    let _ = writeln!(anstream::stderr(), "{}warning{}: {}", style::WARNING, anstyle::Reset, error.chain());
-}
-
 struct Run<'run> {
     settings: &'run Settings,
     build: &'run Build,
     budgets: &'run Budgets,
+    invocation: &'run Invocation,
     sandboxes: &'run Sandboxes,
     workers: &'run Workers<'run>,
     registry: &'run Registry,
@@ -74,27 +75,49 @@ impl Run<'_> {
         let Listed { mut tests, whole } =
             listing::list(self.workers, self.sandboxes, &self.build.binaries, &self.settings.execution)?;
         let remarks = self.budgets.assign(&mut tests, self.settings.test.limits.limits().memory);
-        let selected = self.settings.selection.choose(tests);
+        let mut selected = self.settings.selection.choose(tests);
         if selected.tests.is_empty() {
-            let error = Error::from(SelectionError::NoTests {
+            self.without_tests(SelectionError::NoTests {
                 filtered: selected.filtered,
                 ignored: selected.ignored,
                 doctests: self.build.untested_documentation.clone(),
                 meant: self.settings.selection.filters.first().and_then(|filter| meant_subcommand(filter)),
-            });
-            match self.settings.course.no_tests.unwrap_or_default() {
-                NoTests::Auto | NoTests::Fail => return Err(error),
-                NoTests::Warn => warn(&error),
-                NoTests::Pass => {}
-            }
+            })?;
         }
         if self.settings.task == Task::List {
             let format = self.settings.message_format.value;
             list::write(&selected.tests, format, io::stdout().lock()).map_err(OutputError::Stream)?;
             return Ok(End::Exit(Exit::Ok));
         }
+        let history = self.history();
+        if self.settings.course.rerun_failed && !selected.tests.is_empty() {
+            let (passed, unknown) = selected.keep_failed(&history.past);
+            if selected.tests.is_empty() {
+                self.without_tests(SelectionError::NoneFailed { passed, unknown })?;
+            }
+        }
         budgets::check(&selected.tests, self.sandboxes, &self.settings.sandbox)?;
-        self.execute_tests(&selected, &whole, remarks)
+        self.execute_tests(&selected, &whole, remarks, &history)
+    }
+
+    fn history(&self) -> History {
+        if self.settings.history.value {
+            History::open(&self.build.directories.workspace, self.invocation)
+        } else {
+            History::default()
+        }
+    }
+
+    /// Goes on without a test, or not.
+    fn without_tests(&self, why: SelectionError) -> Result<(), Error> {
+        let passed = matches!(why, SelectionError::NoneFailed { passed: 1.., .. });
+        match self.settings.course.no_tests.unwrap_or_default() {
+            NoTests::Auto if passed => warn(why),
+            NoTests::Auto | NoTests::Fail => return Err(why.into()),
+            NoTests::Warn => warn(why),
+            NoTests::Pass => {}
+        }
+        Ok(())
     }
 
     fn execute_tests(
@@ -102,19 +125,14 @@ impl Run<'_> {
         selected: &Selected,
         whole: &[WholeBinary],
         remarks: Vec<String>,
+        history: &History,
     ) -> Result<End, Error> {
         let mut reporters = self.reporters()?;
         let binaries = binaries_of(selected);
         let is_selected = |whole: &&WholeBinary| binaries.iter().any(|binary| binary.id == whole.id);
         let whole: Vec<WholeBinary> = whole.iter().filter(is_selected).cloned().collect();
         let mut units = together::units(&selected.tests, self.settings.execution.process);
-        let shuffle_seed = self.settings.course.shuffle.map(|seed| match seed {
-            Seed::Number(seed) => seed,
-            Seed::Drawn => fastrand::u64(..=MAX_DRAWN_SEED),
-        });
-        if let Some(seed) = shuffle_seed {
-            Rng::with_seed(seed).shuffle(&mut units);
-        }
+        let shuffle_seed = self.put_in_order(&mut units, &history.past);
         let titles: Vec<_> = units.iter().map(Unit::title).collect();
         self.registry.expect(titles.iter().map(|test| (test.binary.id.as_str(), test.name.as_str())));
         let mut isolation = self.sandboxes.isolation.clone();
@@ -149,8 +167,27 @@ impl Run<'_> {
             ignored: selected.ignored,
             filtered_out: selected.filtered,
         };
-        let finished = schedule.execute(self.workers, selection, &mut reporters);
+        let mut recorder = Recorder::before(&mut reporters);
+        let finished = schedule.execute(self.workers, selection, &mut recorder);
+        history.add(&recorder.results());
         end_of(finished, reporters.lost())
+    }
+
+    /// Puts in order what is to be executed. Returns the seed of a random order.
+    fn put_in_order(&self, units: &mut [Unit<'_>], past: &Past) -> Option<u64> {
+        let seed = self.settings.course.shuffle.map(|seed| match seed {
+            Seed::Number(seed) => seed,
+            Seed::Drawn => fastrand::u64(..=MAX_DRAWN_SEED),
+        });
+        match seed {
+            Some(seed) => Rng::with_seed(seed).shuffle(units),
+            // Of tests that share a process only the whole has a length.
+            None if self.settings.execution.process == Process::Test => {
+                order(units, past, self.sandboxes.jobs.get());
+            }
+            None => {}
+        }
+        seed
     }
 
     fn reporters(&self) -> Result<Reporters, OutputError> {

@@ -4,7 +4,7 @@ use clap::{Arg, Command};
 use std::ffi::OsString;
 
 /// Ids of the flags that select tests, that have no meaning for a single one, or that say where results are written.
-const LEFT_OUT: [&str; 11] = [
+const LEFT_OUT: [&str; 12] = [
     "exact",
     "skip",
     "expressions",
@@ -13,6 +13,7 @@ const LEFT_OUT: [&str; 11] = [
     "no_run",
     "shuffle",
     "no_tests",
+    "rerun_failed",
     "fail_fast",
     "report",
     "message_format",
@@ -79,7 +80,7 @@ mod tests {
         check("parser reads", "");
         check("--skip a --skip=b -E all() -Enone() --filterset none() --exact x", "");
         check("--partition slice:1/2 --shuffle x --run-ignored all --no-tests pass", "");
-        check("--report junit=a.xml --message-format json -r", "-r");
+        check("--rerun-failed --report junit=a.xml --message-format json -r", "-r");
         check("--release -- a --skip b --nocapture", "--release");
     }
 

@@ -3,6 +3,7 @@
 use super::cargo::{CargoArgs, ManifestArgs, PlaceArgs};
 use super::config::ConfigArgs;
 use super::execution::{CaptureArgs, ExecutionArgs, JobArgs, LeakArgs, ListingArgs, TimeoutArgs};
+use super::history::HistoryArgs;
 use super::limits::LimitArgs;
 use super::report::{ColorArgs, FileArgs, FormatArgs, OutputArgs, QuietArgs};
 use super::sandbox::{PolicyArgs, SandboxArgs, UpdateArgs, ViewArgs};
@@ -18,6 +19,8 @@ pub(crate) struct Flags {
     pub(crate) execution: ExecutionArgs,
     #[command(flatten)]
     pub(crate) course: CourseArgs,
+    #[command(flatten)]
+    pub(crate) history: HistoryArgs,
     #[command(flatten)]
     pub(crate) sandbox: SandboxArgs,
     #[command(flatten)]

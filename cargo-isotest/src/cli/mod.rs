@@ -6,6 +6,7 @@ mod config;
 mod exec;
 mod execution;
 mod flags;
+mod history;
 mod libtest;
 mod limits;
 mod numbers;

@@ -83,6 +83,9 @@ pub(crate) struct CourseArgs {
     /// Start tests in random order; the report prints the seed, which repeats it
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = DRAWN)]
     pub(crate) shuffle: Option<Seed>,
+    /// Run only tests that failed when they last ran
+    #[arg(long, conflicts_with = "no_history")]
+    pub(crate) rerun_failed: bool,
     /// What to do if no test is selected [default: auto]
     #[arg(long, value_name = "WHAT", value_enum)]
     pub(crate) no_tests: Option<NoTests>,
@@ -116,7 +119,7 @@ impl FromStr for Seed {
 /// Value of `--no-tests`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum NoTests {
-    /// Fail
+    /// Fail, unless `--rerun-failed` finds that all passed
     #[default]
     Auto,
     /// End with exit code 0

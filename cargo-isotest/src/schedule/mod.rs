@@ -4,6 +4,7 @@ mod error;
 pub(crate) mod events;
 pub(crate) mod interrupt;
 pub(crate) mod listing;
+pub(crate) mod order;
 pub(crate) mod queue;
 pub(crate) mod slot_environment;
 pub(crate) mod slots;

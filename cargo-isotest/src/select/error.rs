@@ -19,6 +19,14 @@ pub(crate) enum SelectionError {
         /// Subcommand that may have been meant by the first filter.
         meant: Option<String>,
     },
+    /// No selected test failed when it last ran.
+    #[error("no tests to run: {}", none_failed(*.passed, *.unknown))]
+    NoneFailed {
+        /// Number of selected tests that passed.
+        passed: usize,
+        /// Number of selected tests that have not run.
+        unknown: usize,
+    },
     /// Several tests match the name of the one test.
     #[error("`{filter}` matches {} tests: {}", .names.len(), some(.names))]
     SeveralTests {
@@ -32,7 +40,7 @@ pub(crate) enum SelectionError {
 impl Failure for SelectionError {
     fn end(&self) -> End {
         match self {
-            Self::NoTests { .. } => Exit::NoTests.into(),
+            Self::NoTests { .. } | Self::NoneFailed { .. } => Exit::NoTests.into(),
             Self::SeveralTests { .. } => Exit::Usage.into(),
         }
     }
@@ -50,7 +58,10 @@ impl Failure for SelectionError {
             Self::NoTests { doctests, .. } if !doctests.is_empty() => {
                 "`cargo test --doc` runs doctests, without a sandbox"
             }
-            Self::NoTests { .. } => return None,
+            Self::NoneFailed { passed: 0, .. } => {
+                "`--rerun-failed` goes by the history of tests, which runs keep unless told `--no-history` or `history = false`"
+            }
+            Self::NoTests { .. } | Self::NoneFailed { .. } => return None,
             Self::SeveralTests { .. } => {
                 "give a whole name; `-p`, `--lib` and `--test` choose among test binaries"
             }
@@ -68,6 +79,14 @@ fn left_out(filtered: usize, ignored: usize, doctests: &[String]) -> String {
         (filtered, 0) => format!("{filtered} filtered out"),
         (0, ignored) => format!("{ignored} ignored"),
         (filtered, ignored) => format!("{filtered} filtered out, {ignored} ignored"),
+    }
+}
+
+fn none_failed(passed: usize, unknown: usize) -> String {
+    match (passed, unknown) {
+        (0, _) => "nothing is known of earlier runs of the selected tests".to_owned(),
+        (_, 0) => "no selected test failed when it last ran".to_owned(),
+        _ => format!("no selected test failed when it last ran; {unknown} not run before"),
     }
 }
 

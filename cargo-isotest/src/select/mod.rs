@@ -7,6 +7,7 @@ mod error;
 pub(crate) use error::SelectionError;
 
 use crate::cli::RunIgnored;
+use crate::history::Past;
 use crate::testcase::TestCase;
 use crate::values::{Partition, PartitionBy};
 use filterset::{Filterset, TestQuery};
@@ -57,6 +58,28 @@ enum Word<'a> {
     Name(&'a str),
     BinaryId(&'a str),
     Title(&'a str),
+}
+
+impl Selected {
+    /// Keeps only tests that failed when they last ran. Returns how many others there are: those that passed, and those that
+    /// have not run.
+    pub(crate) fn keep_failed(&mut self, past: &Past) -> (usize, usize) {
+        let (mut passed, mut unknown) = (0, 0);
+        self.tests.retain(|test| match past.last(&test.binary.id, &test.name) {
+            Some(last) if !last.passes => true,
+            Some(_) => {
+                passed += 1;
+                false
+            }
+            None => {
+                unknown += 1;
+                false
+            }
+        });
+        self.filtered += passed + unknown;
+        self.is_of_harness = false;
+        (passed, unknown)
+    }
 }
 
 impl Selection {

@@ -59,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) sandbox: SandboxSettings,
     /// What holds for each test.
     pub(crate) test: TestSettings,
+    /// Whether what becomes of tests is kept, and used in later runs.
+    pub(crate) history: Setting<bool>,
     /// What budgets of tests do.
     pub(crate) budgets: Setting<Budgets>,
     /// How the run goes as a whole.
@@ -283,6 +285,7 @@ impl Settings {
             execution,
             sandbox,
             test,
+            history: or(layer.history, true),
             budgets: or(layer.budgets, Budgets::default()),
             course: CourseArgs::default(),
             again: Vec::new(),

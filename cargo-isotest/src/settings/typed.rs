@@ -24,7 +24,9 @@ pub(super) fn flags(
     filters: Vec<String>,
     invocation: &Invocation,
 ) -> Result<Layer, SettingsError> {
-    let Flags { selection, execution, sandbox, updates, limits, policy, format, files, cargo, .. } = flags;
+    let Flags {
+        selection, execution, history, sandbox, updates, limits, policy, format, files, cargo, ..
+    } = flags;
     let SelectionArgs { names, filtersets, run_ignored, partition } = selection;
     let filtersets = filtersets.expressions.iter().map(|text| Filterset::parse(text));
     let color = cargo.output.color.color.map(|color| match color {
@@ -39,6 +41,7 @@ pub(super) fn flags(
         exact: given("--exact", names.exact),
         partition: partition.map(|partition| Setting::flag("--partition", partition)),
         ignored: run_ignored.map(|which| Setting::flag("--run-ignored", which)),
+        history: given("--no-history", history.no_history).map(negated),
         discard_updates: given("--discard-updates", updates.discard_updates),
         test: TestLayer { limits: LimitSettings::typed(limits)?, ..TestLayer::default() },
         levels: levels(&policy)?,

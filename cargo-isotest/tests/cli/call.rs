@@ -127,6 +127,8 @@ pub(crate) fn bare() -> Call {
             command.env(name, value);
         }
     }
+    // What becomes of tests here is nobody's history, unless a test says whose.
+    command.env("ISOTEST_HISTORY", "false");
     // So that a test may be given another home.
     for (name, usual) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
         let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(usual));

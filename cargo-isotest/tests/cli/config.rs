@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 /// Contents of configuration files that are wrong, each in one way.
-const WRONG: [&str; 44] = [
+const WRONG: [&str; 45] = [
     "[profile.default",
     "[profile.default]\njobs = 1\njobs = 2",
     "jobs = 3",
@@ -25,6 +25,7 @@ const WRONG: [&str; 44] = [
     "[profile.default]\ntimeout = 60",
     "[profile.default]\ntimeout = \"soon\"",
     "[profile.default]\nlist-timeout = \"0s\"",
+    "[profile.default]\nhistory = \"yes\"",
     "[profile.default]\nglobal-timeout = 10",
     "[profile.default]\nslow-timeout = { period = \"60s\", after = 2 }",
     "[profile.default]\nretries = -1",

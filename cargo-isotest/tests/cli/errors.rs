@@ -5,7 +5,7 @@ use crate::help::is_as_kept;
 use std::fmt::Write;
 use std::path::Path;
 
-const LINES: [&str; 56] = [
+const LINES: [&str; 57] = [
     "--timeout 0s",
     "--timeout soon",
     "--list-timeout 0s",
@@ -57,6 +57,7 @@ const LINES: [&str; 56] = [
     "nextest run",
     "--release nextest run -E all()",
     "help shel",
+    "--rerun-failed --no-history",
     "-- --report-time",
     "-- --test-threads 0",
     "closure /nowhere",

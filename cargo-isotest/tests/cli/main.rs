@@ -24,6 +24,7 @@ mod exit_codes;
 mod explain;
 mod file_systems;
 mod help;
+mod history;
 mod host;
 mod host_access;
 mod inside;

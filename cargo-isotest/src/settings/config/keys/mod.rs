@@ -7,6 +7,7 @@ mod cpus;
 mod fail_fast;
 mod fail_on_leak;
 mod global_timeout;
+mod history;
 mod io_limit;
 mod jobs;
 mod keep;
@@ -30,12 +31,13 @@ mod truth;
 use super::key::Key;
 
 /// Settings of the whole run.
-pub(crate) const OF_RUN: [Key; 11] = [
+pub(crate) const OF_RUN: [Key; 12] = [
     jobs::JOBS,
     fail_fast::FAIL_FAST,
     max_fail::MAX_FAIL,
     global_timeout::GLOBAL_TIMEOUT,
     list_timeout::LIST_TIMEOUT,
+    history::HISTORY,
     root::ROOT,
     root::HIDE_PACKAGE,
     trace_missing::TRACE_MISSING,

@@ -1,0 +1,108 @@
+//! The history of a run's tests: read before the run and continued after it. Whatever fails here is a warning.
+
+use crate::app::warning::warn;
+use crate::error::chain;
+use crate::history::{HistoryError, Past, Place, Store, TestResult};
+use crate::invocation::Invocation;
+use crate::schedule::events::{Event, Reporter};
+use crate::testcase::TestCase;
+use crate::verdict::Verdict;
+use isotest_core::record::Record;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// What is known of earlier runs, and where this one is added.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    /// Results of earlier runs.
+    pub(super) past: Past,
+    /// `None` if nothing is to be added, or can be.
+    store: Option<Store>,
+}
+
+impl History {
+    /// Reads the history of a workspace. A file that cannot be read is set aside.
+    pub(super) fn open(workspace: &Path, invocation: &Invocation) -> Self {
+        let [state_home, home] =
+            ["XDG_STATE_HOME", "HOME"].map(|name| invocation.variable(name).map(Path::new));
+        let Some(place) = Place::of_workspace(workspace, state_home, home) else { return Self::default() };
+        let store = Store::new(place);
+        match store.read() {
+            Ok(past) => Self { past, store: Some(store) },
+            // Whoever keeps it locked now may be gone at the end.
+            Err(error @ HistoryError::Locked { .. }) => {
+                warn(format_args!("nothing is known of earlier runs: {}", chain(&error)));
+                Self { past: Past::default(), store: Some(store) }
+            }
+            Err(error) => {
+                let aside = store.set_aside();
+                let how = aside.as_ref().map_or_else(
+                    |_| "this run is not added to it".to_owned(),
+                    |path| format!("it is now `{}`, and a new one begins", path.display()),
+                );
+                warn(format_args!("the history of earlier runs cannot be read; {how}: {}", chain(&error)));
+                Self { past: Past::default(), store: aside.is_ok().then_some(store) }
+            }
+        }
+    }
+
+    /// Adds what has become of tests.
+    pub(super) fn add(&self, results: &[(String, String, TestResult)]) {
+        let Some(store) = self.store.as_ref().filter(|_| !results.is_empty()) else { return };
+        if let Err(error) = store.add(results) {
+            let what = "this run is not added to the history, which `--no-history` switches off";
+            warn(format_args!("{what}: {}", chain(&error)));
+        }
+    }
+}
+
+/// Notes what becomes of tests, and tells another reporter.
+pub(super) struct Recorder<'run> {
+    reporter: &'run mut dyn Reporter,
+    results: Vec<(String, String, TestResult)>,
+}
+
+impl<'run> Recorder<'run> {
+    /// Creates a recorder before another reporter.
+    pub(super) fn before(reporter: &'run mut dyn Reporter) -> Self {
+        Self { reporter, results: Vec::new() }
+    }
+
+    /// Returns what became of tests.
+    pub(super) fn results(self) -> Vec<(String, String, TestResult)> {
+        self.results
+    }
+
+    fn note(&mut self, test: &TestCase, verdict: &Verdict, record: &Record) {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let (usage, is_trusted) = (&record.usage, record.suspect.is_none());
+        let cpu = usage.cpu.filter(|_| is_trusted).map(|cpu| cpu.value.user + cpu.value.system);
+        let result = TestResult {
+            at: now.as_secs(),
+            verdict: verdict.kind().as_str().to_owned(),
+            passes: verdict.passes(),
+            wall_us: record.ending.as_ref().map(|ending| microseconds(ending.wall)),
+            cpu_us: cpu.map(microseconds),
+            memory_peak: usage.memory_peak.filter(|_| is_trusted).map(|peak| peak.value),
+        };
+        self.results.push((test.binary.id.clone(), test.name.clone(), result));
+    }
+}
+
+fn microseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+impl Reporter for Recorder<'_> {
+    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+        if let Event::AttemptFinished { test, is_last: true, verdict, record, .. } = event {
+            self.note(test, verdict, record);
+        }
+        self.reporter.event(event)
+    }
+
+    fn tick(&mut self) -> io::Result<()> {
+        self.reporter.tick()
+    }
+}

@@ -1,0 +1,361 @@
+//! Database of the history. It is held only while it is read or written, each within a bounded time, and under a lock on
+//! its directory, so that runs at the same time lose nothing of each other.
+
+use super::error::HistoryError;
+use super::past::{Past, TestResult};
+use super::place::Place;
+use redb::backends::InMemoryBackend;
+use redb::{Builder, Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Results of each test, by the id of its binary and its name.
+const TESTS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("tests");
+/// Numbers that hold for the whole database.
+const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
+/// Key of the format's number.
+const FORMAT_KEY: &str = "format";
+/// Number of the format that is written.
+const FORMAT: u64 = 1;
+/// Number of results that are kept of a test.
+const MAX_RESULTS: usize = 20;
+/// Number of tests that are kept.
+const MAX_TESTS: usize = 50_000;
+/// Age of the last result of a test that is no longer kept, in seconds.
+const MAX_AGE: u64 = 90 * 24 * 60 * 60;
+/// Time that is waited for another process.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Memory that the database may use for pages that it has read.
+const CACHE_BYTES: usize = 16 << 20;
+
+/// History of one workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Store {
+    directory: PathBuf,
+    file: PathBuf,
+}
+
+/// Access to the history.
+#[derive(Clone, Copy)]
+enum Lock {
+    Shared,
+    Exclusive,
+}
+
+impl Store {
+    /// Creates the store at a place, and touches nothing there.
+    pub(crate) fn new(place: Place) -> Self {
+        let file = place.directory.join("history.redb");
+        Self { directory: place.directory, file }
+    }
+
+    /// Reads all results.
+    ///
+    /// # Errors
+    /// When they cannot be read. What is there is still there then.
+    pub(crate) fn read(&self) -> Result<Past, HistoryError> {
+        let _lock = match self.lock(Lock::Shared) {
+            Err(HistoryError::Files { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Ok(Past::default());
+            }
+            locked => locked?,
+        };
+        match fs::read(&self.file) {
+            Ok(bytes) if bytes.is_empty() => Ok(Past::default()),
+            Ok(bytes) => self.past(&bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Past::default()),
+            Err(source) => Err(self.files(source)),
+        }
+    }
+
+    /// Adds a result of each of these tests, and drops what is too much or too old.
+    ///
+    /// # Errors
+    /// When they cannot be added. What is there is still there then.
+    pub(crate) fn add(&self, results: &[(String, String, TestResult)]) -> Result<(), HistoryError> {
+        fs::create_dir_all(&self.directory).map_err(|source| self.files(source))?;
+        let _lock = self.lock(Lock::Exclusive)?;
+        let is_new = !self.file.exists();
+        let database = checked().create(&self.file).map_err(redb::Error::from);
+        let written = database.and_then(|database| write(&database, results));
+        if is_new && written.is_err() {
+            // Of a database without anything in it nothing is lost.
+            let _ = fs::remove_file(&self.file);
+        }
+        written.map_err(|error| self.database(error))
+    }
+
+    /// Moves a database that is of no use out of the way, and returns where it is now. One that was moved before is lost.
+    ///
+    /// # Errors
+    /// When it cannot be moved.
+    pub(crate) fn set_aside(&self) -> Result<PathBuf, HistoryError> {
+        let _lock = self.lock(Lock::Exclusive)?;
+        let aside = self.directory.join("history.redb.set-aside");
+        // Whatever it was, the other may be of another kind.
+        let _ = fs::remove_file(&aside);
+        fs::rename(&self.file, &aside).map_err(|source| self.files(source))?;
+        Ok(aside)
+    }
+
+    /// Waits for a moment in which no other process is in its way. The lock ends when it is dropped.
+    fn lock(&self, lock: Lock) -> Result<File, HistoryError> {
+        let directory = File::open(&self.directory).map_err(|source| self.files(source))?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let locked = match lock {
+                Lock::Shared => directory.try_lock_shared(),
+                Lock::Exclusive => directory.try_lock(),
+            };
+            match locked {
+                Ok(()) => return Ok(directory),
+                Err(TryLockError::WouldBlock) if Instant::now() < until => sleep(Duration::from_millis(10)),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(HistoryError::Locked { path: self.directory.clone() });
+                }
+                Err(TryLockError::Error(source)) => return Err(self.files(source)),
+            }
+        }
+    }
+
+    /// Reads a copy, so that neither reading nor the check that it takes changes the file.
+    fn past(&self, bytes: &[u8]) -> Result<Past, HistoryError> {
+        let database = copy(bytes).map_err(|error| self.database(error))?;
+        if format(&database).map_err(|error| self.database(error))? > FORMAT {
+            return Err(HistoryError::Later { path: self.file.clone() });
+        }
+        read(&database).map_err(|error| self.database(error))
+    }
+
+    fn files(&self, source: io::Error) -> HistoryError {
+        HistoryError::Files { path: self.file.clone(), source }
+    }
+
+    fn database(&self, source: redb::Error) -> HistoryError {
+        HistoryError::Database { path: self.file.clone(), source: Box::new(source) }
+    }
+}
+
+/// Opens databases only if all of their pages are what was written: of others redb may panic.
+fn checked() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_check_integrity_on_open(true).set_cache_size(CACHE_BYTES);
+    builder
+}
+
+/// The database that a file consists of.
+fn copy(bytes: &[u8]) -> Result<Database, redb::Error> {
+    let backend = InMemoryBackend::new();
+    backend.set_len(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
+    backend.write(0, bytes)?;
+    Ok(checked().create_with_backend(backend)?)
+}
+
+fn format(database: &Database) -> Result<u64, redb::Error> {
+    let numbers = database.begin_read()?.open_table(NUMBERS)?;
+    let format = numbers.get(FORMAT_KEY)?;
+    format.map(|format| format.value()).ok_or_else(|| redb::Error::Corrupted("it has no format".to_owned()))
+}
+
+fn read(database: &Database) -> Result<Past, redb::Error> {
+    let mut past = Past::default();
+    for entry in database.begin_read()?.open_table(TESTS)?.iter()? {
+        let (key, value) = entry?;
+        let (binary_id, name) = key.value();
+        past.insert(binary_id, name, decoded(value.value())?);
+    }
+    Ok(past)
+}
+
+fn write(database: &Database, results: &[(String, String, TestResult)]) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let before =
+            transaction.open_table(NUMBERS)?.insert(FORMAT_KEY, FORMAT)?.map(|format| format.value());
+        if before.is_some_and(|format| format > FORMAT) {
+            return Err(redb::Error::Corrupted("a later version of cargo-isotest has changed it".to_owned()));
+        }
+        let mut tests = transaction.open_table(TESTS)?;
+        for (binary_id, name, result) in results {
+            let key = (binary_id.as_str(), name.as_str());
+            let known = tests.get(key)?.map(|value| decoded(value.value())).transpose()?;
+            let mut all = known.unwrap_or_default();
+            all.push(result.clone());
+            all.drain(..all.len().saturating_sub(MAX_RESULTS));
+            tests.insert(key, encoded(&all)?.as_slice())?;
+        }
+        let now = results.iter().map(|(.., result)| result.at).max().unwrap_or_default();
+        for (binary_id, name) in outdated(&tests, now)? {
+            tests.remove((binary_id.as_str(), name.as_str()))?;
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+/// The tests of which nothing was heard for long, and the oldest of too many.
+fn outdated(
+    tests: &impl ReadableTable<(&'static str, &'static str), &'static [u8]>,
+    now: u64,
+) -> Result<Vec<(String, String)>, redb::Error> {
+    let mut ages = Vec::new();
+    for entry in tests.iter()? {
+        let (key, value) = entry?;
+        let last = decoded(value.value())?.last().map_or(0, |result| result.at);
+        let (binary_id, name) = key.value();
+        ages.push((now.saturating_sub(last), binary_id.to_owned(), name.to_owned()));
+    }
+    ages.sort_unstable();
+    let old = ages.iter().position(|(age, ..)| MAX_AGE < *age).unwrap_or(ages.len());
+    Ok(ages.drain(old.min(MAX_TESTS)..).map(|(_, binary_id, name)| (binary_id, name)).collect())
+}
+
+fn decoded(bytes: &[u8]) -> Result<Vec<TestResult>, redb::Error> {
+    postcard::from_bytes(bytes).map_err(|error| redb::Error::Corrupted(error.to_string()))
+}
+
+fn encoded(results: &[TestResult]) -> Result<Vec<u8>, redb::Error> {
+    postcard::to_stdvec(results).map_err(|error| redb::Error::Corrupted(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::FileExt;
+    use std::path::Path;
+
+    fn result(at: u64, wall_us: u64) -> TestResult {
+        TestResult {
+            at,
+            verdict: "passed".to_owned(),
+            passes: true,
+            wall_us: Some(wall_us),
+            cpu_us: None,
+            memory_peak: Some(1 << 20),
+        }
+    }
+
+    fn store(place: &Path) -> Store {
+        let place = Place::of_workspace(Path::new("/w/tour"), Some(place), None).unwrap();
+        Store::new(place)
+    }
+
+    fn add(store: &Store, name: &str, result: TestResult) {
+        store.add(&[("tour".to_owned(), name.to_owned(), result)]).unwrap();
+    }
+
+    #[test]
+    fn what_was_added_is_read_and_bounded() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path());
+        assert_eq!(store.read().unwrap(), Past::default());
+        assert!(!store.directory.exists(), "reading leaves nothing behind");
+        add(&store, "old", result(0, 1));
+        for number in 0..25 {
+            add(&store, "new", result(number, number));
+        }
+        let past = store.read().unwrap();
+        let walls: Vec<_> = past.results("tour", "new").iter().map(|result| result.wall_us).collect();
+        assert_eq!(walls, (5..25).map(Some).collect::<Vec<_>>(), "the last 20");
+        assert_eq!(past.last("tour", "old"), Some(&result(0, 1)));
+        add(&store, "new", result(MAX_AGE + 1, 7));
+        assert_eq!(store.read().unwrap().last("tour", "old"), None);
+        assert_eq!(store.read().unwrap().last("tour", "new").unwrap().wall_us, Some(7));
+    }
+
+    #[test]
+    fn the_file_does_not_grow_for_ever() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path());
+        let mut sizes = Vec::new();
+        for run in 0..60 {
+            let results: Vec<_> =
+                (0..300).map(|test| ("tour".to_owned(), format!("test_{test}"), result(run, test))).collect();
+            store.add(&results).unwrap();
+            sizes.push(fs::metadata(&store.file).unwrap().len());
+        }
+        assert!(sizes[59] <= sizes[30], "{sizes:?}");
+    }
+
+    #[test]
+    fn threads_that_add_at_the_same_time_lose_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path());
+        std::thread::scope(|scope| {
+            for thread in 0..4_u64 {
+                let store = &store;
+                scope.spawn(move || {
+                    for number in 0..5 {
+                        add(store, &format!("test_{thread}_{number}"), result(thread, number));
+                        add(store, "shared", result(thread, number));
+                    }
+                });
+            }
+        });
+        let past = store.read().unwrap();
+        assert_eq!(past.results("tour", "shared").len(), 20);
+        let all = (0..4).flat_map(|thread| (0..5).map(move |number| format!("test_{thread}_{number}")));
+        assert!(all.clone().count() == 20 && all.into_iter().all(|name| past.last("tour", &name).is_some()));
+    }
+
+    #[test]
+    fn a_lock_is_waited_for_but_not_for_ever() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path());
+        add(&store, "a", result(0, 1));
+        let lock = store.lock(Lock::Exclusive).unwrap();
+        assert!(matches!(store.read(), Err(HistoryError::Locked { .. })));
+        drop(lock);
+        assert!(store.read().is_ok());
+    }
+
+    #[test]
+    fn a_database_of_a_later_version_is_known_as_such() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path());
+        add(&store, "a", result(0, 1));
+        let database = checked().create(&store.file).unwrap();
+        let transaction = database.begin_write().unwrap();
+        transaction.open_table(NUMBERS).unwrap().insert(FORMAT_KEY, FORMAT + 1).unwrap();
+        transaction.commit().unwrap();
+        drop(database);
+        assert!(matches!(store.read(), Err(HistoryError::Later { .. })), "{:?}", store.read());
+        assert!(store.add(&[("tour".to_owned(), "a".to_owned(), result(0, 2))]).is_err());
+        assert!(matches!(store.read(), Err(HistoryError::Later { .. })), "it is not touched");
+        let aside = store.set_aside().unwrap();
+        assert!(aside.exists());
+        assert_eq!(store.read().unwrap(), Past::default());
+        add(&store, "a", result(0, 1));
+    }
+
+    /// Whatever became of the file, it is read as it was or refused.
+    #[test]
+    fn a_damaged_database_is_refused_or_read_as_it_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path());
+        let results: Vec<_> =
+            (0..200).map(|test| ("tour".to_owned(), format!("test_{test}"), result(1, test))).collect();
+        store.add(&results).unwrap();
+        let (whole, past) = (fs::read(&store.file).unwrap(), store.read().unwrap());
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut refused = 0;
+        for _ in 0..100 {
+            fs::write(&store.file, &whole).unwrap();
+            let file = File::options().write(true).open(&store.file).unwrap();
+            let at = random.u64(..u64::try_from(whole.len()).unwrap());
+            if random.u8(..8) == 0 {
+                file.set_len(at).unwrap();
+            } else {
+                file.write_all_at(&[random.u8(..); 16], at).unwrap();
+            }
+            match store.read() {
+                Ok(read) => assert!(read == past || at == 0, "{at}"),
+                Err(_) => refused += 1,
+            }
+            let _ = store.add(&results[..1]);
+        }
+        assert!(refused > 10, "control: some damage counts: {refused}");
+    }
+}
