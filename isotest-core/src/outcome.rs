@@ -52,8 +52,19 @@ pub struct Ending {
     /// The first of the paths it looked for that were not there, in order, if that was wanted.
     #[serde(with = "crate::wire::paths")]
     pub missing_paths: Vec<PathBuf>,
+    /// What it tried in vain in a network of its own, if it failed.
+    pub network: NetworkFailures,
     /// What every process in the sandbox but init used, as far as its parent is told.
     pub children: Children,
+}
+
+/// What somebody tried in vain in a network, as the kernel has counted it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct NetworkFailures {
+    /// Packets that no interface leads to the destination of.
+    pub unreachable: u64,
+    /// Connections and datagrams to ports at which nobody listened.
+    pub refused: u64,
 }
 
 /// The verdict on one attempt.

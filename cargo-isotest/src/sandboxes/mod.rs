@@ -1,6 +1,7 @@
 //! Sandboxes of a run: derives the templates of attempts from settings, roots and host.
 
 pub(crate) mod error;
+pub(crate) mod hints;
 mod links;
 pub(crate) mod missing_paths;
 mod room;
@@ -17,6 +18,7 @@ use crate::testcase::TestBinary;
 use crate::text::style;
 use crate::update;
 use error::SandboxError;
+use hints::Ground;
 use isotest_core::cgroup::{Cgroups, Established, scope};
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::host::{Host, bounds, cow_sources, probe};
@@ -48,6 +50,8 @@ pub(crate) struct Sandboxes {
     pub(crate) cgroups: Cgroups,
     /// Capabilities in force.
     pub(crate) isolation: Isolation,
+    /// What failures of tests may come of.
+    pub(crate) ground: Ground,
     /// Controllers that only some tests need and cannot be had, with the reasons.
     refused_controls: Vec<(Control, String)>,
     /// For how many at once there is room, if that is less than was asked for.
@@ -117,9 +121,10 @@ impl Sandboxes {
         isolation.remarks.extend(remark(settings));
         isolation.remarks.extend(roots.remarks.iter().cloned());
         isolation.remarks.extend(room.remark);
+        let ground = Ground::new(&host, &resolved.template, room.jobs);
         let templates = iter::once(resolved.template).chain(others).map(Arc::new).collect();
         let (image, binaries) = (roots.image.clone(), roots.binaries.clone());
-        Ok(Self { templates, image, binaries, cgroups, isolation, refused_controls, jobs: room.jobs })
+        Ok(Self { templates, image, binaries, cgroups, isolation, ground, refused_controls, jobs: room.jobs })
     }
 
     /// Returns the first template, which is the only one for a command.

@@ -14,6 +14,7 @@ use crate::harness::libtest::{self, Announced};
 use crate::harness::result::{self, LastWords};
 use crate::harness::together::{self, Unit};
 use crate::sandboxes::Sandboxes;
+use crate::sandboxes::hints::{self, Ground};
 use crate::sandboxes::missing_paths;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::queue::{Attempt, Launch, Nth, Queue};
@@ -29,9 +30,8 @@ use isotest_core::cgroup;
 use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::{SandboxPlan, Workload};
-use isotest_core::record::{Captured, Record};
+use isotest_core::record::Record;
 use isotest_core::sys::clock::Instant;
-use memchr::memmem;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
@@ -89,7 +89,12 @@ impl Schedule<'_> {
     ) -> Finished {
         let started = Instant::now();
         let summary = Summary::new(selection);
-        let mut run = Run::new(self.units, self.of_each, self.execution, summary, reporters);
+        let ground = &self.sandboxes.ground;
+        let mut run = Run::new(
+            Subject { units: self.units, of_each: self.of_each, execution: self.execution, ground },
+            summary,
+            reporters,
+        );
         // An order for each slot, so that none waits for the next plan, but none that a failure would have prevented.
         let ahead = if self.execution.max_fail.value.failures.is_some() { 0 } else { workers.jobs() };
         // Of tests that share a process, those that passed would be attempted again, too.
@@ -175,10 +180,20 @@ struct Doubtful {
     record: Record,
 }
 
+/// What a run is about.
+#[derive(Clone, Copy)]
+struct Subject<'run> {
+    units: &'run [Unit<'run>],
+    of_each: &'run [&'run TestSettings],
+    execution: &'run Execution,
+    ground: &'run Ground,
+}
+
 struct Run<'run> {
     units: &'run [Unit<'run>],
     of_each: &'run [&'run TestSettings],
     execution: &'run Execution,
+    ground: &'run Ground,
     reporters: &'run mut dyn Reporter,
     summary: Summary,
     /// The verdicts that hold until a further attempt at the same unit has ended.
@@ -202,17 +217,13 @@ struct Running {
 }
 
 impl<'run> Run<'run> {
-    fn new(
-        units: &'run [Unit<'run>],
-        of_each: &'run [&'run TestSettings],
-        execution: &'run Execution,
-        summary: Summary,
-        reporters: &'run mut dyn Reporter,
-    ) -> Self {
+    fn new(subject: Subject<'run>, summary: Summary, reporters: &'run mut dyn Reporter) -> Self {
+        let Subject { units, of_each, execution, ground } = subject;
         Self {
             units,
             of_each,
             execution,
+            ground,
             reporters,
             summary,
             standing: HashMap::new(),
@@ -420,7 +431,7 @@ impl<'run> Run<'run> {
         if !is_last {
             self.standing.insert(launch.attempt.unit, verdict.clone());
         }
-        explain(&verdict, &mut record);
+        explain(&verdict, &mut record, self.ground);
         self.summary.add(test, &verdict, &record);
         let record = &record;
         self.reporters.event(&Event::AttemptFinished { test, launch, is_last, verdict: &verdict, record })?;
@@ -445,7 +456,7 @@ impl<'run> Run<'run> {
         let failed = verdicts.iter().filter(|verdict| fails(verdict)).count();
         let explained = failed > 0;
         for ((test, verdict), mut record) in tests.iter().zip(&verdicts).zip(records) {
-            explain(verdict, &mut record);
+            explain(verdict, &mut record, self.ground);
             self.summary.add(test, verdict, &record);
             let record = &record;
             self.reporters.event(&Event::AttemptFinished { test, launch, is_last: true, verdict, record })?;
@@ -501,37 +512,11 @@ fn testimony(test: &TestCase, captured: bool, record: &mut Record) -> Testimony 
     testimony
 }
 
-/// What the user should know of a test that says that something of the sandbox kept it from passing.
-fn explain(verdict: &Verdict, record: &mut Record) {
+/// Remarks on what of the sandbox may have kept a test from passing.
+fn explain(verdict: &Verdict, record: &mut Record, ground: &Ground) {
     if !matches!(verdict, Verdict::Passed | Verdict::Leaked { .. } | Verdict::Flaky { .. }) {
-        let outputs = [&record.stdout, &record.stderr];
-        let told = TELLTALES.iter().filter(|(words, _)| words.iter().any(|words| says(outputs, words)));
-        record.remarks.extend(told.map(|(_, remark)| (*remark).to_owned()));
+        hints::remark(record, ground);
     }
-}
-
-/// What failed tests say when it is the sandbox that they fail of, and what the user should know then.
-const TELLTALES: [(&[&str], &str); 3] = [
-    (
-        // The last are the words of the C library, for programs that a test starts.
-        &["os error 75", "Os { code: 75,", "Value too large for defined data type"],
-        "os error 75: what belongs to another user or group cannot be changed in a copy-on-write directory, nor \
-         anything made in it; `--keep PATH` lets the test change it itself",
-    ),
-    (
-        &["os error 5)", "Os { code: 5,"],
-        "os error 5: before Linux 6.6 only root can remove a directory in a copy-on-write directory that is not new; \
-         `--keep PATH` lets the test change the directory itself",
-    ),
-    (
-        &["os error 101", "Os { code: 101,", "Temporary failure in name resolution"],
-        "tests do not reach the host's network; `--network host` gives it to them",
-    ),
-];
-
-fn says(outputs: [&Captured; 2], words: &str) -> bool {
-    let holds = |text: &[u8]| memmem::find(text, words.as_bytes()).is_some();
-    outputs.into_iter().any(|output| holds(&output.head) || holds(&output.tail))
 }
 
 #[cfg(test)]
@@ -594,7 +579,12 @@ mod tests {
         let summary = Summary::new(Selection { selected: 2, ..Selection::default() });
         let mut notes = Notes::default();
         let of_each = [settings; 2];
-        let mut run = Run::new(&units, &of_each, &execution, summary, &mut notes);
+        let ground = Ground::default();
+        let mut run = Run::new(
+            Subject { units: &units, of_each: &of_each, execution: &execution, ground: &ground },
+            summary,
+            &mut notes,
+        );
         let mut queue = Queue::new([3; 2]);
         let mut flow = Flow::On;
         while flow == Flow::On

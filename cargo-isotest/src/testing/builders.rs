@@ -5,7 +5,7 @@ use crate::schedule::queue::{Attempt, Launch, Nth};
 use crate::testcase::{TestBinary, TestCase};
 use crate::verdict::{Rules, Testimony, Verdict, judge};
 use isotest_core::host::probe;
-use isotest_core::outcome::{ChangedPaths, Ending, Exit, LeftProcess, Outcome};
+use isotest_core::outcome::{ChangedPaths, Ending, Exit, LeftProcess, NetworkFailures, Outcome};
 use isotest_core::plan::{self, CgroupFacts, Network, Request, Root, Template, Views};
 use isotest_core::policy::{Capability, Isolation, Policy, State};
 use isotest_core::record::{Captured, Record};
@@ -105,6 +105,7 @@ fn ending(outcome: &Outcome) -> Ending {
         left_running: if *outcome == Outcome::Leaked { vec![leaked] } else { Vec::new() },
         missing_paths: Vec::new(),
         changed: ChangedPaths { count: 2, paths: vec!["/t/a".into(), "/t/b".into()] },
+        network: NetworkFailures::default(),
         children: Children::default(),
     }
 }

@@ -4,7 +4,9 @@ use crate::call::{Lines, isotest};
 use crate::host::is_refused_without_cgroups;
 use crate::host_access::with_test;
 use crate::project::Project;
+use nix::unistd::Uid;
 use serde_json::json;
+use std::net::TcpListener;
 use std::process::Command;
 
 #[test]
@@ -150,9 +152,15 @@ fn a_failure_of_the_sandbox_s_own_is_explained() {
     let place = tempfile::tempdir().unwrap();
     let body = "panic!(\"{}\", std::env::var(\"WORDS\")?);";
     let project = with_test(place.path(), body);
+    // Whoever is root has ids for all owners.
+    let foreign = (!Uid::effective().is_root()).then_some("os error 75: ");
     for (words, explained) in [
-        ("Os { code: 75, kind: Uncategorized }", Some("os error 75: ")),
-        ("sh: 1: cannot create a: Value too large for defined data type", Some("os error 75: ")),
+        ("Os { code: 75, kind: Uncategorized }", foreign),
+        ("sh: 1: cannot create a: Value too large for defined data type", foreign),
+        ("Invalid cross-device link (os error 18)", Some("os error 18: ")),
+        ("Read-only file system (os error 30)", Some("os error 30: ")),
+        ("No space left on device (os error 28)", Some("os error 28: ")),
+        ("No such device (os error 19)", Some("os errors 19 and 99: ")),
         ("Network is unreachable (os error 101)", Some("tests do not reach the host's network; ")),
         ("Permission denied (os error 13)", None),
     ] {
@@ -161,6 +169,28 @@ fn a_failure_of_the_sandbox_s_own_is_explained() {
         let said = remarks.first().map(|remark| remark.as_str().unwrap());
         assert_eq!(said.map(|said| said.starts_with(explained.unwrap_or_default())), explained.map(|_| true));
     }
+}
+
+#[test]
+fn what_led_nowhere_in_a_network_is_explained_by_what_the_kernel_counted() {
+    let place = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // The tests say nothing of what has failed.
+    let body =
+        "assert!(std::net::TcpStream::connect(std::env::var(\"ADDRESS\")?).is_ok(), \"it does not work\");";
+    let project = with_test(place.path(), body);
+    let own = listener.local_addr().unwrap().to_string();
+    let remarks = |address: &str, network: &str| {
+        let call = isotest(&project).arguments(["--network", network]).variable("ADDRESS", address);
+        let (ended, lines) = call.lines();
+        (ended.status.code(), lines.attempts[0]["remarks"].to_string())
+    };
+    let (code, said) = remarks(&own, "loopback");
+    assert_eq!(code, Some(100));
+    assert!(said.contains("1 connection found nobody who listened: "), "{said}");
+    let (_, said) = remarks("192.0.2.1:80", "loopback");
+    assert!(said.contains("tests do not reach the host's network; "), "{said}");
+    assert_eq!(remarks(&own, "host").0, Some(0), "control: the remedy");
 }
 
 #[test]

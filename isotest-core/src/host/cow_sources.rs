@@ -29,8 +29,13 @@ pub fn read(roots: &[PathBuf], host: &Host) -> CowSources {
         listings: ways.iter().filter_map(|directory| listing(directory, host).ok()).collect(),
         refused: Vec::new(),
         foreign,
-        keeps_directories: host.ids.uid != 0 && !tmpfs_keeps_attributes(),
+        keeps_directories: keeps_directories(host),
     }
+}
+
+/// Whether directories that are not new cannot be removed in a copy-on-write directory, which is tried.
+pub fn keeps_directories(host: &Host) -> bool {
+    host.ids.uid != 0 && !tmpfs_keeps_attributes()
 }
 
 /// An overlay hides a directory that was removed behind an attribute; those of an ordinary user are on a tmpfs, which

@@ -4,7 +4,7 @@
 
 use super::parent::{Memory, Parent};
 use super::{children, keyring, watch, workload_from};
-use crate::outcome::{ChangedPaths, Ending, Exit};
+use crate::outcome::{ChangedPaths, Ending, Exit, NetworkFailures};
 use crate::plan::Interactive;
 use crate::sandbox::protocol::channel::{self, Command, Report};
 use crate::sandbox::workload::descriptors::Descriptors;
@@ -137,7 +137,8 @@ impl ExecIn<'_> {
         let children = Step::Supervise.run(|| children(&[], None, parents))?;
         let changed = ChangedPaths::default();
         let (left_running, missing_paths) = (Vec::new(), Vec::new());
-        Ok(Ending { exit, wall, timed_out: false, left_running, changed, missing_paths, children })
+        let network = NetworkFailures::default();
+        Ok(Ending { exit, wall, timed_out: false, left_running, changed, missing_paths, network, children })
     }
 
     /// Those of its namespaces that are among these.

@@ -6,11 +6,12 @@ pub(crate) mod exec_in;
 mod keyring;
 mod layers;
 pub(crate) mod leftovers;
+mod network_failures;
 mod parent;
 mod sampler;
 mod watch;
 
-use crate::outcome::{Ending, Exit};
+use crate::outcome::{Ending, Exit, NetworkFailures};
 use crate::plan::{Network, Template, Timeout};
 use crate::policy::Capability;
 use crate::sandbox::protocol::channel::{self, Command, Packed, Report, Start};
@@ -54,6 +55,8 @@ pub(crate) struct InitArgs<'zygote> {
     pub(crate) start: &'zygote Start,
     /// The attempt's place to write.
     pub(crate) scratch: &'zygote Path,
+    /// Whether no attempt before has had the network.
+    pub(crate) is_new_network: bool,
     /// The namespaces that init enters itself.
     pub(crate) namespaces: CloneFlags,
     /// Readable once the id maps are written.
@@ -132,7 +135,10 @@ fn attempt(
         Step::Supervise.run(|| children(&template.unmeasured, watch.sampler.as_ref(), watch.parents))?;
     let missing_paths = trace.map(|trace| trace.paths()).unwrap_or_default();
     let Watch { wall, timed_out, .. } = watch;
-    Ok(Ending { exit, wall, timed_out, left_running, changed, missing_paths, children })
+    let has_network = template.network != Network::Host && exit != Exit::Code(0);
+    let network =
+        if has_network { network_failures::read(args.is_new_network) } else { NetworkFailures::default() };
+    Ok(Ending { exit, wall, timed_out, left_running, changed, missing_paths, network, children })
 }
 
 /// The execve of a workload that is traced waits for an answer, and who gives it must not wait for that.

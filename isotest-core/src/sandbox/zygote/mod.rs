@@ -162,12 +162,14 @@ impl Zygote {
                 let (proof, template, hold) = (&self.proof, &self.template, &hold);
                 let Some(scratch) = template.private.scratch.get(place) else { exit_now(1) };
                 let namespaces = self.namespaces();
-                init::run(InitArgs { proof, template, start, scratch, namespaces, hold }, word, descriptors)
+                let is_new_network = network.is_none_or(|(_, is_new)| is_new);
+                let args = InitArgs { proof, template, start, scratch, is_new_network, namespaces, hold };
+                init::run(args, word, descriptors)
             }
             Side::Parent(init) => {
                 self.running.insert(init);
                 self.scratch_pool.lend(place, init);
-                if let (Some(pool), Some(place)) = (&mut self.networks, network) {
+                if let (Some(pool), Some((place, _))) = (&mut self.networks, network) {
                     pool.lend(place, init);
                 }
                 drop((descriptors, word));

@@ -65,12 +65,12 @@ impl Pool {
         })
     }
 
-    /// Enters a namespace that nobody has used, and gives its place in the pool. `gone` tells whether an init has
+    /// Enters a namespace that nobody has used, and gives its place in the pool, and whether nobody has had it. `gone` tells whether an init has
     /// been reaped.
     ///
     /// # Errors
     /// When a new one is needed and cannot be made.
-    pub(super) fn enter_unused(&mut self, gone: impl Fn(Pid) -> bool) -> Result<usize, StepError> {
+    pub(super) fn enter_unused(&mut self, gone: impl Fn(Pid) -> bool) -> Result<(usize, bool), StepError> {
         let mut place = 0;
         while let Some(namespace) = self.namespaces.get_mut(place) {
             if namespace.user.is_some_and(|user| !gone(user)) {
@@ -80,7 +80,8 @@ impl Pool {
             match Step::MakeNetwork.run(|| namespace.traces.since(namespace.packets))? {
                 Trace::None => {
                     let enter = || setns(&namespace.handle, CloneFlags::CLONE_NEWNET);
-                    return Step::MakeNetwork.run(enter).map(|()| place);
+                    let is_new = namespace.user.is_none();
+                    return Step::MakeNetwork.run(enter).map(|()| (place, is_new));
                 }
                 Trace::Sockets => place += 1,
                 Trace::Lasting => drop(self.namespaces.remove(place)),
@@ -88,7 +89,7 @@ impl Pool {
         }
         Step::MakeNetwork.run(|| unshare(CloneFlags::CLONE_NEWNET))?;
         self.adopt_current()?;
-        Ok(self.namespaces.len() - 1)
+        Ok((self.namespaces.len() - 1, true))
     }
 
     /// Notes who has the namespace at `place`.

@@ -1,0 +1,255 @@
+//! Remarks on failures that the sandbox explains: what the kernel counted, what the host has and the sandbox hides, and error
+//! numbers of which the sandbox is a cause on this host and for this user.
+
+use crate::text::units::plural;
+use isotest_core::host::{Host, cow_sources};
+use isotest_core::plan::{Network, Template};
+use isotest_core::record::{Captured, Record};
+use memchr::memmem;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::os::unix::fs::FileTypeExt;
+use std::path::PathBuf;
+
+/// Who executes tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum User {
+    Root,
+    #[default]
+    Ordinary,
+}
+
+/// Facts of host and sandbox on which remarks depend.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ground {
+    user: User,
+    /// Whether every owner has an id inside.
+    maps_everybody: bool,
+    /// Whether the kernel refuses to remove directories that are not new.
+    keeps_directories: bool,
+    /// Whether tests have no network but a loopback interface.
+    loopback_only: bool,
+    /// Bytes that the temporary and the copy-on-write directories of a test hold at most.
+    tmpfs_bytes: u64,
+    jobs: usize,
+}
+
+impl Ground {
+    /// Returns the facts of tests that have this template, so many at once.
+    pub(crate) fn new(host: &Host, template: &Template, jobs: NonZeroUsize) -> Self {
+        Self {
+            user: if host.ids.uid == 0 { User::Root } else { User::Ordinary },
+            maps_everybody: host.ids.maps_everybody(),
+            keeps_directories: cow_sources::keeps_directories(host),
+            loopback_only: template.network != Network::Host,
+            tmpfs_bytes: template.private.tmpfs_bytes,
+            jobs: jobs.get(),
+        }
+    }
+}
+
+/// Adds to the record of a failed test what may explain the failure.
+pub(crate) fn remark(record: &mut Record, ground: &Ground) {
+    let failures = record.ending.as_ref().map(|ending| ending.network).unwrap_or_default();
+    let outputs = [&record.stdout, &record.stderr];
+    let says = |words: &[&str]| words.iter().any(|words| holds(outputs, words));
+    let mut remarks = Vec::new();
+    if ground.loopback_only {
+        if failures.unreachable > 0 || says(&NO_WAY) {
+            remarks
+                .push("tests do not reach the host's network; `--network host` gives it to them".to_owned());
+        } else if failures.refused > 0 {
+            let refused = usize::try_from(failures.refused).unwrap_or(usize::MAX);
+            remarks.push(format!(
+                "{} found nobody who listened: no service of the host listens at a test's own `127.0.0.1`; \
+                 `--network host` gives it that of the host",
+                plural(refused, "connection")
+            ));
+        }
+    }
+    remarks.extend(hidden_sockets(outputs));
+    let errors = ERRORS.iter().filter(|error| (error.may_be)(ground) && says(error.words));
+    remarks.extend(errors.map(|error| (error.remark)(ground)));
+    record.remarks.extend(remarks);
+}
+
+/// What programs say that found no way out of a network, or asked a name server in vain. The last is what the C library says.
+const NO_WAY: [&str; 5] = [
+    "os error 101",
+    "Os { code: 101,",
+    "Network is unreachable",
+    "Could not resolve host",
+    "Temporary failure in name resolution",
+];
+
+/// An error number, or what the C library calls it.
+struct Explained {
+    words: &'static [&'static str],
+    /// Whether the sandbox can be its cause.
+    may_be: fn(&Ground) -> bool,
+    remark: fn(&Ground) -> String,
+}
+
+const ERRORS: [Explained; 8] = [
+    Explained {
+        words: &["os error 75)", "os error 75:", "Os { code: 75,", "Value too large for defined data type"],
+        may_be: |ground| !ground.maps_everybody,
+        remark: |_| {
+            "os error 75: what belongs to another user or group cannot be changed in a copy-on-write directory, nor \
+             anything made in it; `--keep PATH` lets the test change it itself"
+                .to_owned()
+        },
+    },
+    Explained {
+        words: &["os error 5)", "Os { code: 5,"],
+        may_be: |ground| ground.keeps_directories,
+        remark: |_| {
+            "os error 5: before Linux 6.6 only root can remove a directory in a copy-on-write directory that is not new; \
+             `--keep PATH` lets the test change the directory itself"
+                .to_owned()
+        },
+    },
+    Explained {
+        words: &["os error 18)", "Os { code: 18,", "Invalid cross-device link"],
+        may_be: |_| true,
+        remark: |ground| {
+            let directories = if ground.user == User::Root {
+                ""
+            } else {
+                "; nor can a user rename a directory in them that exists outside, but with `--keep` for the one above it"
+            };
+            format!(
+                "os error 18: the temporary directories and each copy-on-write directory are file systems of their own, \
+                 between which nothing is renamed or linked{directories}"
+            )
+        },
+    },
+    Explained {
+        words: &["os error 30)", "Os { code: 30,", "Read-only file system"],
+        may_be: |_| true,
+        remark: |_| {
+            "os error 30: outside workspace, target directory, home and temporary directories the host's files are \
+             read-only; `--bind PATH:rw` lets a test write to them"
+                .to_owned()
+        },
+    },
+    Explained {
+        words: &["os error 28)", "Os { code: 28,", "No space left on device"],
+        may_be: |_| true,
+        remark: |Ground { tmpfs_bytes, jobs, .. }| {
+            format!(
+                "os error 28: what a test writes to temporary and copy-on-write directories is held in memory, {} MiB at most \
+                 with {}; fewer jobs (`-j`) leave more, and `--keep PATH` writes to the disk",
+                tmpfs_bytes >> 20,
+                plural(*jobs, "job")
+            )
+        },
+    },
+    Explained {
+        words: &[
+            "os error 19)",
+            "Os { code: 19,",
+            "os error 99)",
+            "Os { code: 99,",
+            "Cannot assign requested address",
+        ],
+        may_be: |ground| ground.loopback_only,
+        remark: |_| {
+            "os errors 19 and 99: the only network interface of a test is `lo`, and of the host's addresses it has only \
+             those of that; `--network host` gives it all"
+                .to_owned()
+        },
+    },
+    Explained {
+        words: &["os error 1)", "Os { code: 1,", "Operation not permitted"],
+        may_be: |ground| ground.user == User::Root,
+        remark: |_| {
+            "os error 1: root in a test is root of a user namespace, who may not do all that root of the machine may, such \
+             as make device nodes, use fanotify, or set `trusted.*` attributes"
+                .to_owned()
+        },
+    },
+    Explained {
+        words: &["65534", "BadOwner"],
+        may_be: |ground| !ground.maps_everybody,
+        remark: |_| {
+            "owner 65534: in the sandbox of an ordinary user, files of everybody else, root's included, belong to 65534 \
+             (nobody)"
+                .to_owned()
+        },
+    },
+];
+
+/// Returns a remark on the sockets below `/run` that the output names and that the host has.
+fn hidden_sockets(outputs: [&Captured; 2]) -> Option<String> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    for text in outputs.iter().flat_map(|output| [&output.head, &output.tail]) {
+        for at in memmem::find_iter(text, b"/run/") {
+            let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-@+".contains(byte);
+            let path: Vec<u8> = text[at..].iter().copied().take_while(|byte| is_part(byte)).collect();
+            let path = String::from_utf8_lossy(&path).trim_end_matches('.').to_owned();
+            let is_socket = fs::metadata(&path).is_ok_and(|meta| meta.file_type().is_socket());
+            if is_socket && !found.iter().any(|known| known.as_os_str() == path.as_str()) {
+                found.push(path.into());
+            }
+        }
+    }
+    let path = found.first()?.display().to_string();
+    Some(format!("the host's socket `{path}` is not there for tests; `--bind {path}` shows it"))
+}
+
+fn holds(outputs: [&Captured; 2], words: &str) -> bool {
+    let holds = |text: &[u8]| memmem::find(text, words.as_bytes()).is_some();
+    outputs.into_iter().any(|output| holds(&output.head) || holds(&output.tail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::builders;
+    use isotest_core::outcome::{Ending, NetworkFailures, Outcome};
+
+    fn remarks(said: &str, network: NetworkFailures, ground: &Ground) -> Vec<String> {
+        let mut record = builders::record(Outcome::Failed { code: 101 });
+        record.stderr.head = said.into();
+        record.ending = record.ending.map(|ending| Ending { network, ..ending });
+        let before = record.remarks.len();
+        remark(&mut record, ground);
+        record.remarks.split_off(before)
+    }
+
+    #[test]
+    fn an_error_that_the_sandbox_cannot_have_caused_is_not_explained_by_it() {
+        let (root, user) = (
+            Ground { user: User::Root, maps_everybody: true, ..Ground::default() },
+            Ground { keeps_directories: true, ..Ground::default() },
+        );
+        for (said, by_root, by_user) in [
+            ("Os { code: 5, kind: Uncategorized }", 0, 1),
+            ("Value too large for defined data type", 0, 1),
+            ("left: 65534", 0, 1),
+            ("Operation not permitted (os error 1)", 1, 0),
+            ("rename: Invalid cross-device link", 1, 1),
+            ("Read-only file system (os error 30)", 1, 1),
+            ("No space left on device (os error 28)", 1, 1),
+            ("No such device (os error 19)", 0, 0),
+            ("Permission denied (os error 13)", 0, 0),
+        ] {
+            let counts = [&root, &user].map(|ground| remarks(said, NetworkFailures::default(), ground).len());
+            assert_eq!(counts, [by_root, by_user], "{said}");
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_counted_is_explained_whatever_was_said() {
+        let ground =
+            Ground { loopback_only: true, user: User::Root, maps_everybody: true, ..Ground::default() };
+        let said = |unreachable, refused| remarks("", NetworkFailures { unreachable, refused }, &ground);
+        assert_eq!(said(0, 0), [""; 0]);
+        assert!(said(1, 0)[0].contains("`--network host`"), "{:?}", said(1, 0));
+        assert!(said(0, 2)[0].starts_with("2 connections found nobody who listened"), "{:?}", said(0, 2));
+        assert_eq!(said(3, 2).len(), 1);
+        let host = Ground { loopback_only: false, ..ground.clone() };
+        assert_eq!(remarks("", NetworkFailures { unreachable: 1, refused: 1 }, &host), [""; 0]);
+    }
+}

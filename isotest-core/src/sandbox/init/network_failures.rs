@@ -1,0 +1,46 @@
+//! What the kernel has counted in the network of an attempt that led nowhere. It takes longer to read than anything else that is
+//! read at an attempt's end, and is of interest only after failures.
+
+use crate::outcome::NetworkFailures;
+use std::fs;
+
+/// Those of the network namespace this process is in. What is handed on from attempts that had sent nothing may have counted
+/// their vain looks for a way out; `is_new` says that it was not.
+pub(super) fn read(is_new: bool) -> NetworkFailures {
+    let text = |file| fs::read_to_string(format!("/proc/self/net/{file}")).unwrap_or_default();
+    let (v4, v6) = (text("snmp"), text("snmp6"));
+    let unreachable = of_v4(&v4, "Ip:", "OutNoRoutes") + of_v6(&v6, "Ip6OutNoRoutes");
+    let refused =
+        of_v4(&v4, "Tcp:", "AttemptFails") + of_v4(&v4, "Udp:", "NoPorts") + of_v6(&v6, "Udp6NoPorts");
+    NetworkFailures { unreachable: if is_new { unreachable } else { 0 }, refused }
+}
+
+/// A figure of `/proc/net/snmp`, where a line of names stands above one of numbers.
+fn of_v4(text: &str, group: &str, name: &str) -> u64 {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(group)).map(str::split_whitespace);
+    let (Some(mut names), Some(mut numbers)) = (lines.next(), lines.next()) else { return 0 };
+    let at = names.position(|other| other == name);
+    at.and_then(|at| numbers.nth(at)?.parse().ok()).unwrap_or(0)
+}
+
+/// A figure of `/proc/net/snmp6`.
+fn of_v6(text: &str, name: &str) -> u64 {
+    let mut lines = text.lines().filter_map(|line| line.split_once(char::is_whitespace));
+    let number = lines.find(|(other, _)| *other == name).map(|(_, number)| number.trim());
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_found_by_their_names() {
+        let v4 = "Ip: Forwarding OutNoRoutes\nIp: 2 3\nTcp: MaxConn AttemptFails\nTcp: 1 -1\n";
+        let figures =
+            [("Ip:", "OutNoRoutes"), ("Tcp:", "AttemptFails"), ("Udp:", "NoPorts"), ("Ip:", "None")];
+        assert_eq!(figures.map(|(group, name)| of_v4(v4, group, name)), [3, 0, 0, 0]);
+        let v6 = "Ip6InReceives                   \t7\nIp6OutNoRoutes\t12\n";
+        assert_eq!(["Ip6OutNoRoutes", "Ip6In", "Udp6NoPorts"].map(|name| of_v6(v6, name)), [12, 0, 0]);
+    }
+}
