@@ -76,7 +76,7 @@ mod update;
 mod values;
 mod verdict;
 
-use app::{closure, convert, doctor, exec, explain, join, ps, run, runner, shell};
+use app::{closure, convert, doctests, doctor, exec, explain, join, ps, run, runner, shell};
 use cli::Cli;
 use error::Error;
 use exit::{End, Exit};
@@ -133,6 +133,10 @@ fn run(cli: Cli) -> Result<End, Error> {
     match said.task.clone() {
         Task::Execute | Task::List => run::execute(said, &invocation),
         Task::Exec(command) => exec::execute(&command, said, &invocation),
+        Task::Doctests { filters, of_harness, of_runner } => {
+            let words = doctests::Words { filters, of_harness, of_runner };
+            doctests::execute(&words, &said, &invocation)
+        }
         Task::Runner { command, before } => runner::execute(&command, &before, said, &invocation),
         Task::Doctor => doctor::execute(&said.settings()?, &invocation),
         Task::Shell { of_test } => shell::execute(of_test, said, &invocation),

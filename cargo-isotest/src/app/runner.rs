@@ -1,6 +1,7 @@
 //! `runner`: a program that cargo hands over, in a sandbox. Doctests get a sandbox each.
 
-use crate::app::exec;
+use crate::app::exec::{self, UsageFile};
+use crate::app::runner_script::Script;
 use crate::app::session::CommandSession;
 use crate::error::{Error, HostError};
 use crate::exit::End;
@@ -10,8 +11,6 @@ use memchr::memmem;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -43,7 +42,8 @@ pub(crate) fn execute(
     if let Some(directory) = command.program.parent().filter(|directory| directory.is_absolute()) {
         session.show(directory);
     }
-    exec::in_session(&session, command, invocation)
+    let usage = command.usage_json.as_deref().map(UsageFile::append).transpose()?;
+    exec::in_session(&session, command, usage, invocation)
 }
 
 fn are_merged_doctests(program: &Path) -> bool {
@@ -54,24 +54,19 @@ fn are_merged_doctests(program: &Path) -> bool {
 
 fn one_by_one(command: &Command, before: &[OsString], invocation: &Invocation) -> io::Result<End> {
     let place = TempDir::with_prefix("isotest-runner.")?;
-    let script = place.path().join("one");
-    let this = std::env::current_exe()?.into_os_string();
-    let words = [this.as_os_str()].into_iter().chain(before.iter().map(OsString::as_os_str));
-    fs::write(&script, script_of(words.chain([command.program.as_os_str()]))?)?;
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o700))?;
+    let words = before.iter().skip(1).map(OsString::as_os_str).chain([command.program.as_os_str()]);
+    let script =
+        Script { directory: &invocation.directory, words: words.collect() }.write_into(place.path())?;
     let mut harness = invocation.command(&command.program);
+    if let Some(directory) = &command.directory {
+        harness.current_dir(directory);
+    }
     harness.args(&command.arguments).env(PROGRAM_OF_ONE, &script).stdin(Stdio::inherit());
     harness.status().map(end)
 }
 
-/// A shell script that executes these words and its own arguments.
-fn script_of<'a>(words: impl Iterator<Item = &'a OsStr>) -> io::Result<Vec<u8>> {
-    let quoted: Result<Vec<_>, _> = words.map(|word| shlex::bytes::try_quote(word.as_bytes())).collect();
-    let quoted = quoted.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-    Ok([b"#!/bin/sh\nexec ".as_slice(), &quoted.join(b" ".as_slice()), b" \"$@\"\n"].concat())
-}
-
-fn end(status: ExitStatus) -> End {
+/// How we end when a process did not fail in our hands.
+pub(super) fn end(status: ExitStatus) -> End {
     match status.code() {
         Some(code) => End::Command(u8::try_from(code).unwrap_or(u8::MAX)),
         None => End::Signal(status.signal().unwrap_or_default()),
@@ -81,16 +76,6 @@ fn end(status: ExitStatus) -> End {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_script_keeps_words_with_blanks_whole() {
-        let words = ["/a b/cargo-isotest", "runner", "--bind=/it's"].map(OsStr::new);
-        let script = script_of(words.into_iter()).unwrap();
-        assert_eq!(
-            String::from_utf8(script).unwrap(),
-            "#!/bin/sh\nexec '/a b/cargo-isotest' runner \"--bind=/it's\" \"$@\"\n"
-        );
-    }
 
     #[test]
     fn only_what_rustdoc_made_is_taken_for_doctests() {

@@ -34,7 +34,7 @@ pub(crate) fn execute(of_test: bool, said: Said, invocation: &Invocation) -> Res
         let session = CommandSession::open(said, invocation)?;
         let settings = &session.settings;
         let program = shell(invocation).into();
-        let command = Command { program, arguments: Vec::new(), usage_json: None };
+        let command = Command { program, arguments: Vec::new(), usage_json: None, directory: None };
         let record = session.with(&command, invocation, |sandboxes| {
             exec::say(settings, &report::before_shell("in a sandbox of its own", None));
             let workload = exec::workload(&command, invocation, sandboxes);

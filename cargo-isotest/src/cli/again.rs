@@ -21,6 +21,22 @@ const LEFT_OUT: [&str; 12] = [
 
 /// Returns the flags that hold for each test, with their values. What follows `--` selects tests, too.
 pub(super) fn without_selection(definition: &Command, arguments: &[OsString]) -> Vec<OsString> {
+    kept(definition, arguments, |argument| {
+        !argument.is_some_and(|argument| LEFT_OUT.contains(&argument.get_id().as_str()))
+    })
+}
+
+/// Returns the flags that another subcommand takes, too, with their values.
+pub(super) fn taken_by(other: &Command, definition: &Command, arguments: &[OsString]) -> Vec<OsString> {
+    let is_taken = |argument: &Arg| other.get_arguments().any(|known| known.get_id() == argument.get_id());
+    kept(definition, arguments, |argument| argument.is_some_and(is_taken))
+}
+
+fn kept(
+    definition: &Command,
+    arguments: &[OsString],
+    is_kept: impl Fn(Option<&Arg>) -> bool,
+) -> Vec<OsString> {
     let mut kept = Vec::new();
     let mut words = arguments.iter().skip(1).take_while(|word| *word != "--");
     while let Some(word) = words.next() {
@@ -30,7 +46,7 @@ pub(super) fn without_selection(definition: &Command, arguments: &[OsString]) ->
             argument.get_action().takes_values() && !argument.is_require_equals_set()
         });
         let value = if wants_value && !has_value { words.next() } else { None };
-        if !argument.is_some_and(|argument| LEFT_OUT.contains(&argument.get_id().as_str())) {
+        if is_kept(argument) {
             kept.push(word.clone());
             kept.extend(value.cloned());
         }

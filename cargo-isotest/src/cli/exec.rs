@@ -46,7 +46,13 @@ pub(crate) struct RunnerArgs {
     /// The program to run, and its arguments; cargo appends them
     #[arg(trailing_var_arg = true, required = true, value_name = "PROGRAM")]
     pub(crate) command: Vec<OsString>,
-    /// What was typed before the program, without the name of this one.
+    /// Append the resource usage of the program to FILE, as a line of JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) usage_json: Option<PathBuf>,
+    /// Directory in which the program is run [default: the current directory]
+    #[arg(long, value_name = "DIRECTORY", overrides_with = "directory")]
+    pub(crate) directory: Option<PathBuf>,
+    /// What was typed before the program, from `runner` on.
     #[arg(skip)]
     pub(crate) before: Vec<OsString>,
 }

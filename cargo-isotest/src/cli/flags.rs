@@ -60,6 +60,25 @@ pub(crate) struct ListFlags {
     cargo: CargoArgs,
 }
 
+/// Flags of doctests, which cargo builds and hands over one by one.
+#[derive(Debug, Args)]
+pub(crate) struct DoctestFlags {
+    #[command(flatten)]
+    timeout: TimeoutArgs,
+    #[command(flatten)]
+    leaks: LeakArgs,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    cargo: CargoArgs,
+}
+
 /// Flags of `exec`, which needs only the directories of a project.
 #[derive(Debug, Args)]
 pub(crate) struct ExecFlags {
@@ -167,6 +186,14 @@ impl From<ListFlags> for Flags {
         let ListFlags { selection, jobs, listing, sandbox, policy, format, config, cargo } = flags;
         let execution = ExecutionArgs { jobs, listing, ..ExecutionArgs::default() };
         Self { selection, execution, sandbox, policy, format, config, cargo, ..Self::default() }
+    }
+}
+
+impl From<DoctestFlags> for Flags {
+    fn from(flags: DoctestFlags) -> Self {
+        let DoctestFlags { timeout, leaks, sandbox, limits, policy, config, cargo } = flags;
+        let execution = ExecutionArgs { timeout, leaks, ..ExecutionArgs::default() };
+        Self { execution, sandbox, limits, policy, config, cargo, ..Self::default() }
     }
 }
 

@@ -34,7 +34,9 @@ pub(crate) use selection::{CourseArgs, NoTests, RunIgnored, Seed, SelectionArgs,
 use crate::text::nearest::nearest;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use flags::{ConvertFlags, DoctorFlags, ExecFlags, ExplainFlags, ListFlags, ReportFlags, ShellFlags};
+use flags::{
+    ConvertFlags, DoctestFlags, DoctorFlags, ExecFlags, ExplainFlags, ListFlags, ReportFlags, ShellFlags,
+};
 use std::ffi::OsString;
 
 const EXIT_CODES: &str = "Exit codes:
@@ -51,6 +53,12 @@ const EXIT_CODES: &str = "Exit codes:
   101 the build failed
   102 cargo metadata failed
   104 a test binary could not list its tests";
+
+const DOCTEST_EXIT_CODES: &str = "Exit codes:
+    0 all doctests passed
+    2 usage error
+  100 doctests failed
+  101 the build failed";
 
 /// Runs each test of a cargo project in a sandbox of its own and reports its resource usage
 #[derive(Debug, Parser)]
@@ -83,6 +91,9 @@ enum Verb {
     Closure(With<ClosureArgs, ReportFlags>),
     /// Run a command in a sandbox like that of a test
     Exec(Box<With<ExecArgs, ExecFlags>>),
+    /// Run doctests, each in a sandbox of its own
+    #[command(long_flag = "doc", after_help = DOCTEST_EXIT_CODES)]
+    Doctests(Box<With<Words, DoctestFlags>>),
     /// Run what cargo hands over in a sandbox, as `CARGO_TARGET_<TRIPLE>_RUNNER` of `cargo test` and its doctests
     Runner(Box<With<RunnerArgs, ExecFlags>>),
     /// Open a shell in the sandbox of a test
@@ -128,6 +139,13 @@ pub(crate) enum Command {
     Closure(ClosureArgs),
     /// Run a command.
     Exec(ExecArgs),
+    /// Run doctests.
+    Doctests {
+        /// Filters and arguments of the harness.
+        words: Words,
+        /// The flags that `runner` takes, too, as typed.
+        of_runner: Vec<OsString>,
+    },
     /// Run a program for cargo.
     Runner(RunnerArgs),
     /// Open a shell.
@@ -160,11 +178,16 @@ impl Cli {
         let arguments = place::subcommand_first(&definition, arguments);
         let matches = definition.clone().try_get_matches_from(&arguments);
         let again = again::without_selection(&definition, &arguments);
+        let of_runner = of_runner(&definition, &arguments);
         let typed = matches.map_err(|error| place::refusal(definition, &arguments, error))?;
         let mut cli = Self { again, ..Self::from(Typed::from_arg_matches(&typed)?) };
-        if let Command::Runner(runner) = &mut cli.command {
-            let end = arguments.len().saturating_sub(runner.command.len());
-            runner.before = arguments.into_iter().take(end).skip(1).collect();
+        match &mut cli.command {
+            Command::Runner(runner) => {
+                let end = arguments.len().saturating_sub(runner.command.len());
+                runner.before = arguments.into_iter().take(end).skip(1).collect();
+            }
+            Command::Doctests { of_runner: flags, .. } => *flags = of_runner,
+            _ => {}
         }
         Ok(cli)
     }
@@ -178,6 +201,9 @@ impl From<Typed> for Cli {
             Some(Verb::List(typed)) => (Command::List(typed.own), typed.flags.into()),
             Some(Verb::Closure(typed)) => (Command::Closure(typed.own), typed.flags.into()),
             Some(Verb::Exec(typed)) => (Command::Exec(typed.own), typed.flags.into()),
+            Some(Verb::Doctests(typed)) => {
+                (Command::Doctests { words: typed.own, of_runner: Vec::new() }, typed.flags.into())
+            }
             Some(Verb::Runner(typed)) => {
                 let mut flags = Flags::from(typed.flags);
                 // Its output is that of the program.
@@ -209,6 +235,13 @@ const OF_CARGO: [&str; 5] = ["Packages", "Targets", "Features", "Compilation", "
 fn definition(capabilities: &[&'static str]) -> clap::Command {
     let complete = |command: clap::Command| completed(command, capabilities);
     complete(Typed::command()).mut_subcommands(complete)
+}
+
+/// The flags for doctests that `runner` takes, too.
+fn of_runner(definition: &clap::Command, arguments: &[OsString]) -> Vec<OsString> {
+    let [runner, doctests] = ["runner", "doctests"].map(|name| definition.find_subcommand(name));
+    let both = runner.zip(doctests);
+    both.map_or_else(Vec::new, |(runner, doctests)| again::taken_by(runner, doctests, arguments))
 }
 
 fn completed(command: clap::Command, capabilities: &[&'static str]) -> clap::Command {
@@ -351,7 +384,7 @@ mod tests {
             assert_eq!(error.exit_code(), 2);
             let text = error.to_string();
             let said = "error: `cargo isotest ps` does not support `--memory-limit`; `cargo isotest`, `cargo isotest \
-                        exec`, `cargo isotest runner`, `cargo isotest shell` and `cargo isotest explain` do\n";
+                        exec`, `cargo isotest doctests`, `cargo isotest runner`, `cargo isotest shell` and `cargo isotest explain` do\n";
             assert!(text.starts_with(said), "{text}");
             assert!(text.contains("Usage: cargo isotest ps "), "{text}");
         }

@@ -5,9 +5,16 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 use std::ffi::OsString;
 
+/// A flag that is a subcommand.
+const DOC: &str = "--doc";
+
 /// Moves the arguments before the name of a subcommand behind it.
 pub(super) fn subcommand_first(definition: &Command, mut arguments: Vec<OsString>) -> Vec<OsString> {
-    if let Some(at) = subcommand(definition, &arguments) {
+    let at = subcommand(definition, &arguments).or_else(|| {
+        let before = arguments.iter().take_while(|word| *word != "--");
+        before.skip(1).position(|word| word == DOC).map(|at| at + 1)
+    });
+    if let Some(at) = at {
         arguments[1..=at].rotate_right(1);
     }
     arguments

@@ -19,7 +19,7 @@ mod target;
 pub(crate) use account::Reading;
 pub(crate) use error::{ConversionError, OutputError};
 pub(crate) use format::{DocumentFormat, document};
-pub(crate) use human::{Words, after_command, before_command, before_shell, gap, title};
+pub(crate) use human::{Words, after_command, before_command, before_shell, doctests_summary, gap, title};
 pub(crate) use json::command as command_as_json;
 pub(crate) use target::Target;
 

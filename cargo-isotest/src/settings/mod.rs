@@ -92,6 +92,15 @@ pub(crate) enum Task {
     Ps(PsArgs),
     /// Execute a command.
     Exec(Command),
+    /// Execute doctests.
+    Doctests {
+        /// What their names contain.
+        filters: Vec<String>,
+        /// Arguments of the harness.
+        of_harness: Vec<OsString>,
+        /// The flags for the runner.
+        of_runner: Vec<OsString>,
+    },
     /// Execute a program for cargo.
     Runner {
         /// The program.
@@ -124,6 +133,8 @@ pub(crate) struct Command {
     pub(crate) arguments: Vec<OsString>,
     /// Where its figures go.
     pub(crate) usage_json: Option<PathBuf>,
+    /// Where it is executed; `None` for where we were called.
+    pub(crate) directory: Option<PathBuf>,
 }
 
 /// How tests are executed.
@@ -347,9 +358,13 @@ impl Task {
                 (Self::Closure(invocation.absolute(&binary)), Words::default())
             }
             Typed::Exec(typed) => (Self::exec(typed, invocation), Words::default()),
-            Typed::Runner(RunnerArgs { command, before }) => {
-                let command = ExecArgs { usage_json: None, join: None, command };
-                let command = Command::from_args(command, invocation);
+            Typed::Doctests { words: Words { filters, of_harness }, of_runner } => {
+                (Self::Doctests { filters, of_harness, of_runner }, Words::default())
+            }
+            Typed::Runner(RunnerArgs { usage_json, directory, command, before }) => {
+                let command = ExecArgs { usage_json, join: None, command };
+                let directory = directory.map(|directory| invocation.absolute(&directory));
+                let command = Command { directory, ..Command::from_args(command, invocation) };
                 (Self::Runner { command, before }, Words::default())
             }
             Typed::Shell(ShellArgs { join: Some(attempt), .. }) => {
@@ -395,6 +410,7 @@ impl Command {
             program: words.next().unwrap_or_default().into(),
             arguments: words.collect(),
             usage_json: usage_json.map(|path| invocation.absolute(&path)),
+            directory: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `runner`: what cargo hands over is executed in a sandbox, and each doctest in one of its own.
 
-use crate::call::bare;
+use crate::call::{bare, isotest};
 use crate::project::Project;
 use std::process::Command;
 use tempfile::TempDir;
@@ -85,6 +85,31 @@ fn every_doctest_is_alone_and_none_hides_another() {
         );
         assert!(!std::fs::exists("/tmp/isotest-doctest").unwrap(), "{edition}");
     }
+}
+
+#[test]
+fn doc_runs_doctests_with_the_flags_that_were_typed() {
+    for edition in ["2021", "2024"] {
+        let place = tempfile::tempdir().unwrap();
+        let project = documented(&place, edition);
+        let call = || isotest(&project).arguments(["--doc"]);
+        let ended = call().arguments(["--", "--skip", "fails"]).run().with_code(0);
+        assert!(ended.stdout.contains("test result: ok. 5 passed; 0 failed"), "{edition}: {ended:?}");
+        assert!(
+            ended.stdout.contains("\n    Doctests 5 doctests executed, each in a sandbox of its own"),
+            "{ended:?}"
+        );
+        let ended = call().arguments(["fails"]).run().with_code(100);
+        assert!(ended.stdout.contains("0 passed; 1 failed"), "{edition}: {ended:?}");
+        let limited = call().arguments(["--rlimit", "fsize=0", "--bind", ".", "fails"]).within(place.path());
+        let limited = limited.run().with_code(100);
+        assert!(limited.stdout.contains("this fails"), "{edition}: {limited:?}");
+        call().arguments(["-E", "all()"]).run().with_code(2);
+    }
+    let place = tempfile::tempdir().unwrap();
+    let project = documented(&place, "2024");
+    std::fs::write(project.directory.join("src/lib.rs"), "this is no Rust").unwrap();
+    isotest(&project).arguments(["--doc"]).run().with_code(101);
 }
 
 #[test]

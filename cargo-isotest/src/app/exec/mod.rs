@@ -26,6 +26,7 @@ use isotest_core::sandbox::{Attempt, Running};
 use nix::sys::resource::{Resource, setrlimit};
 use signals::Signals;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -36,7 +37,8 @@ use std::thread;
 /// # Errors
 /// What keeps it from being executed.
 pub(crate) fn execute(command: &Command, said: Said, invocation: &Invocation) -> Result<End, Error> {
-    in_session(&CommandSession::open(said, invocation)?, command, invocation)
+    let usage = command.usage_json.as_deref().map(UsageFile::create).transpose()?;
+    in_session(&CommandSession::open(said, invocation)?, command, usage, invocation)
 }
 
 /// Executes it in the sandbox of this session.
@@ -46,14 +48,14 @@ pub(crate) fn execute(command: &Command, said: Said, invocation: &Invocation) ->
 pub(crate) fn in_session(
     session: &CommandSession,
     command: &Command,
+    usage: Option<UsageFile>,
     invocation: &Invocation,
 ) -> Result<End, Error> {
     let settings = &session.settings;
-    let usage_json = command.usage_json.as_deref().map(UsageFile::create).transpose()?;
     let record = session.with(command, invocation, |sandboxes| {
         interactive(workload(command, invocation, sandboxes), sandboxes.first(), settings, sandboxes)
     })?;
-    usage_json.map_or(Ok(()), |file| file.write(&verdict(&record, settings), &record))?;
+    usage.map_or(Ok(()), |file| file.write(&verdict(&record, settings), &record))?;
     end(&record, settings)
 }
 
@@ -66,7 +68,7 @@ pub(crate) fn workload(command: &Command, invocation: &Invocation, sandboxes: &S
         program: command.program.clone(),
         arguments: command.arguments.clone(),
         environment,
-        directory: invocation.directory.clone(),
+        directory: command.directory.as_ref().unwrap_or(&invocation.directory).clone(),
     }
 }
 
@@ -196,7 +198,7 @@ pub(crate) fn end(record: &Record, settings: &Settings) -> Result<End, Error> {
 }
 
 /// The file for what a command used.
-struct UsageFile {
+pub(crate) struct UsageFile {
     target: Target,
     writer: Box<dyn Write + Send>,
 }
@@ -206,6 +208,16 @@ impl UsageFile {
     fn create(path: &Path) -> Result<Self, OutputError> {
         let target = Target::File(path.to_owned());
         Ok(Self { writer: target.open()?, target })
+    }
+
+    /// The same behind what is in it, for several commands at once.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub(crate) fn append(path: &Path) -> Result<Self, OutputError> {
+        let target = Target::File(path.to_owned());
+        let file = File::options().append(true).create(true).open(path);
+        Ok(Self { writer: Box::new(file.map_err(|source| target.unwritten(source))?), target })
     }
 
     fn write(self, verdict: &Verdict, record: &Record) -> Result<(), OutputError> {

@@ -5,11 +5,12 @@ use super::opening::shortcomings;
 use crate::report::cause::out_of_memory;
 use crate::text::sanitize::word;
 use crate::text::style::{BAD, DIM, GOOD, HEAD, WARN, headed};
-use crate::text::units::signal;
+use crate::text::units::{memory, plural, signal};
 use crate::verdict::Verdict;
 use isotest_core::outcome::Exit;
 use isotest_core::policy::Isolation;
 use isotest_core::record::Record;
+use serde_json::Value;
 
 /// What is to be said before it starts; nothing if all that is wanted is in force.
 pub(crate) fn before(isolation: &Isolation) -> String {
@@ -20,6 +21,16 @@ pub(crate) fn before(isolation: &Isolation) -> String {
 pub(crate) fn shell(whose: &str, command: Option<&str>) -> String {
     let command = command.map(|command| indented(&word(command)));
     headed(HEAD, "Shell", whose) + &command.unwrap_or_default()
+}
+
+/// What is to be said of doctests when the last has ended: of each line, which is that of a [command](crate::report::json), its
+/// figures. Cargo has said how they ended.
+pub(crate) fn doctests(lines: &str) -> String {
+    let lines: Vec<Value> = lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let peaks = lines.iter().filter_map(|line| line["usage"]["memory_peak_bytes"].as_u64());
+    let peak = peaks.max().map_or_else(String::new, |peak| format!(", highest memory peak {}", memory(peak)));
+    let text = format!("{} executed, each in a sandbox of its own{peak}", plural(lines.len(), "doctest"));
+    headed(HEAD, "Doctests", &text)
 }
 
 /// What is to be said when it has ended. Why it was not executed is an error and said elsewhere.

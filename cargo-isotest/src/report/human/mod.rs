@@ -9,7 +9,9 @@ mod progress;
 mod waits;
 
 pub(crate) use autopsy::gap;
-pub(crate) use command::{after as after_command, before as before_command, shell as before_shell};
+pub(crate) use command::{
+    after as after_command, before as before_command, doctests as doctests_summary, shell as before_shell,
+};
 pub(crate) use line::title;
 pub(super) use progress::{Bar, Screen};
 pub(crate) use waits::Words;
