@@ -74,7 +74,10 @@ fn left_out(filtered: usize, ignored: usize, doctests: &[String]) -> String {
     match (filtered, ignored) {
         (0, 0) if doctests.is_empty() => "the selected targets have none".into(),
         (0, 0) => {
-            format!("the selected targets have none; doctests are not run: {}", doctests.join(", "))
+            format!(
+                "the selected targets have none; doctests are run by `--doc`, not here: {}",
+                doctests.join(", ")
+            )
         }
         (filtered, 0) => format!("{filtered} filtered out"),
         (0, ignored) => format!("{ignored} ignored"),
@@ -109,8 +112,7 @@ mod tests {
         assert_eq!(text(0, 0), "no tests to run: the selected targets have none");
         assert_eq!(text(2, 1), "no tests to run: 2 filtered out, 1 ignored");
         let documented = error(0, 0, &["tour", "tour-macros"]);
-        let expected =
-            "no tests to run: the selected targets have none; doctests are not run: tour, tour-macros";
+        let expected = "no tests to run: the selected targets have none; doctests are run by `--doc`, not here: tour, tour-macros";
         assert_eq!(documented.to_string(), expected);
         assert!(documented.hint().unwrap().contains("cargo test --doc"));
     }

@@ -72,7 +72,7 @@ fn nothing_but_doctests() {
     let text = "/// ```\n/// told::counts();\n/// ```\npub fn counts() {}\n";
     let told = Project::written(place.path(), &[("Cargo.toml", manifest), ("src/lib.rs", text)]);
     let ended = isotest(&told).run().with_code(4);
-    let expected = "error: no tests to run: the selected targets have none; doctests are not run: told\n";
+    let expected = "error: no tests to run: the selected targets have none; doctests are run by `--doc`, not here: told\n";
     assert!(ended.stderr.contains(expected), "{}", ended.stderr);
     assert!(ended.stderr.contains("hint: `cargo test --doc` runs doctests"), "{}", ended.stderr);
     let ended = isotest(&told).arguments(["--lib"]).run().with_code(4);

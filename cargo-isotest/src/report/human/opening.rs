@@ -19,8 +19,11 @@ pub(super) fn lines(event: &Event<'_>) -> String {
         text += &headed(NOTE, "Note", &format!("tests start in random order; `--shuffle={seed}` repeats it"));
     }
     if !doctests_not_run.is_empty() {
-        text +=
-            &headed(NOTE, "Note", &format!("doctests are not run: {}", word(&doctests_not_run.join(", "))));
+        text += &headed(
+            NOTE,
+            "Note",
+            &format!("doctests are run by `--doc`, not here: {}", word(&doctests_not_run.join(", "))),
+        );
     }
     for binary in *whole_binaries {
         let note = format!(
@@ -142,7 +145,7 @@ mod tests {
      Missing io: no io controller
          Off pressure
         Note `/home/a/nfs` is read-only
-        Note doctests are not run: tour, tour-macros
+        Note doctests are run by `--doc`, not here: tour, tour-macros
         Note tour::custom does not speak the test harness protocol and runs whole, as one test: asked for its tests it wrote `all is well`
 
 "#]]
