@@ -205,7 +205,7 @@ fn a_leak_fails_if_it_is_to() {
 
 #[test]
 fn a_test_over_its_memory_limit_is_named_so() {
-    let call = isotest(&Project::fixture("tour")).arguments(["--test", "index", "--memory-limit", "100M"]);
+    let call = isotest(&Project::fixture("tour")).arguments(["--test", "index", "--memory-limit", "100MB"]);
     let ended = call.arguments(["--message-format", "json"]).run();
     if is_refused_without_cgroups(&ended, "memory") {
         return;
