@@ -14,6 +14,8 @@ from running import CheckError
 
 # Linters and readers that PyPI has, each at one version with the sums of its files.
 PINNED = places.CI / "tools.txt"
+# The same of npm's: a package file and its lock.
+NPM = places.CI / "npm"
 # What Rust links with, whatever is checked.
 TO_BUILD = ("gcc", "libc6-dev")
 # What the tests of both crates execute, and what builds them.
@@ -84,6 +86,26 @@ def tool(name):
             raise CheckError(f"the linters of {PINNED.relative_to(places.ROOT)} could not be installed from PyPI: {error}") from error
         (directory / "complete").touch()
     return directory / "bin" / name
+
+
+def node():
+    """The directory of the pinned programs for Node.js; all of them are fetched the first time that one is asked for."""
+    files = [NPM / "package.json", NPM / "package-lock.json"]
+    directory = places.cache("npm") / hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    if not (directory / "complete").exists():
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        # Where Node.js is not Debian's, its own npm comes with it.
+        if not shutil.which("npm") and os.geteuid() == 0:
+            install_packages(["npm"], False)
+        for file in files:
+            shutil.copy(file, directory)
+        try:
+            execute("npm", "ci", "--prefix", directory, "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+        except (subprocess.CalledProcessError, FileNotFoundError) as error:
+            raise CheckError(f"the programs of {NPM.relative_to(places.ROOT)} could not be installed: {error}") from error
+        (directory / "complete").touch()
+    return directory / "node_modules"
 
 
 def succeeds(*words):

@@ -31,6 +31,8 @@ pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End,
         (DocumentFormat::Ctrf, &args.ctrf),
         (DocumentFormat::Markdown, &args.markdown),
         (DocumentFormat::Openmetrics, &args.openmetrics),
+        (DocumentFormat::Html, &args.html),
+        (DocumentFormat::Trace, &args.trace),
     ];
     let named: Vec<_> = wanted.iter().filter_map(|(format, path)| Some((*format, path.as_ref()?))).collect();
     for (format, path) in &named {

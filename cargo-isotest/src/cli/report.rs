@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Report")]
 pub(crate) struct FileArgs {
-    /// Also write the results to FILE when the run has ended, as junit, ctrf, json, markdown or openmetrics
+    /// Also write the results to FILE when the run has ended, as junit, ctrf, json, markdown, openmetrics, html or trace
     #[arg(long, value_name = "FORMAT=FILE", value_parser = ReportFileParser)]
     pub(crate) report: Vec<ReportFile>,
 }
@@ -34,6 +34,12 @@ pub(crate) struct ReportArgs {
     /// Write figures of tests with budgets as OpenMetrics text to FILE
     #[arg(long, value_name = "FILE")]
     pub(crate) openmetrics: Option<PathBuf>,
+    /// Write a page for a browser to FILE, which needs nothing but itself
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write trace events, as Perfetto and Chrome show them, to FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
     /// Report several runs as one, such as the parts of a run on several machines
     #[arg(long)]
     pub(crate) merge: bool,
@@ -64,6 +70,10 @@ pub(crate) enum FileFormat {
     Markdown,
     /// Figures of tests with budgets, as GitLab's metrics reports read them
     Openmetrics,
+    /// A page for a browser
+    Html,
+    /// Trace events
+    Trace,
 }
 
 /// Parser of `FORMAT=FILE`.

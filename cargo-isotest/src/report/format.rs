@@ -1,7 +1,8 @@
 //! The formats of documents; pure.
 
 use super::account::Account;
-use super::{ctrf, junit, markdown, openmetrics};
+use super::{ctrf, html, junit, markdown, openmetrics, trace};
+use crate::cli::FileFormat;
 use std::io;
 
 /// The results of a run as a document of this format.
@@ -14,6 +15,8 @@ pub(crate) fn document(format: DocumentFormat, account: &Account) -> io::Result<
         DocumentFormat::Ctrf => ctrf::document(account),
         DocumentFormat::Markdown => Ok(markdown::document(account)),
         DocumentFormat::Openmetrics => Ok(openmetrics::document(account)),
+        DocumentFormat::Html => html::document(account),
+        DocumentFormat::Trace => trace::document(account),
     }
 }
 
@@ -28,4 +31,23 @@ pub(crate) enum DocumentFormat {
     Markdown,
     /// OpenMetrics text.
     Openmetrics,
+    /// A page in HTML.
+    Html,
+    /// Trace events.
+    Trace,
+}
+
+impl DocumentFormat {
+    /// The format of a file that is written when the run has ended; `None` for one that grows with the run.
+    pub(super) const fn of_file(format: FileFormat) -> Option<Self> {
+        match format {
+            FileFormat::Junit => Some(Self::Junit),
+            FileFormat::Ctrf => Some(Self::Ctrf),
+            FileFormat::Markdown => Some(Self::Markdown),
+            FileFormat::Openmetrics => Some(Self::Openmetrics),
+            FileFormat::Html => Some(Self::Html),
+            FileFormat::Trace => Some(Self::Trace),
+            FileFormat::Json => None,
+        }
+    }
 }

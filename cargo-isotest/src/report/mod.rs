@@ -8,6 +8,7 @@ mod document;
 mod error;
 mod format;
 pub(crate) mod github;
+mod html;
 pub(crate) mod human;
 mod json;
 mod junit;
@@ -15,6 +16,7 @@ mod markdown;
 mod openmetrics;
 mod repeat;
 mod target;
+mod trace;
 
 pub(crate) use account::Reading;
 pub(crate) use error::{ConversionError, OutputError};
@@ -23,7 +25,7 @@ pub(crate) use human::{Words, after_command, before_command, before_shell, docte
 pub(crate) use json::command as command_as_json;
 pub(crate) use target::Target;
 
-use crate::cli::{FileFormat, MessageFormat, ReportFile};
+use crate::cli::{MessageFormat, ReportFile};
 use crate::schedule::events::{Event, Reporter};
 use anstream::ColorChoice;
 use document::Document;
@@ -68,16 +70,9 @@ impl Reporters {
         for ReportFile { format, path } in files {
             let target = Target::File(path.clone());
             let writer = target.open()?;
-            let reporter: Box<dyn Reporter> = match format {
-                FileFormat::Json => Box::new(Json::new(writer, run.clone())),
-                FileFormat::Junit => Box::new(Document::new(writer, DocumentFormat::Junit, run.clone())),
-                FileFormat::Ctrf => Box::new(Document::new(writer, DocumentFormat::Ctrf, run.clone())),
-                FileFormat::Markdown => {
-                    Box::new(Document::new(writer, DocumentFormat::Markdown, run.clone()))
-                }
-                FileFormat::Openmetrics => {
-                    Box::new(Document::new(writer, DocumentFormat::Openmetrics, run.clone()))
-                }
+            let reporter: Box<dyn Reporter> = match DocumentFormat::of_file(*format) {
+                Some(format) => Box::new(Document::new(writer, format, run.clone())),
+                None => Box::new(Json::new(writer, run.clone())),
             };
             reporters.outlets.push(Outlet { reporter, target });
         }

@@ -10,7 +10,7 @@ fn every_format_is_written_and_tells_of_the_same_run() {
     let place = tempfile::tempdir().unwrap();
     let file = |name: &str| place.path().join(name);
     let mut call = isotest(&Project::fixture("tour")).arguments(["--test", "parser"]);
-    for format in ["junit", "ctrf", "json", "markdown", "openmetrics"] {
+    for format in ["junit", "ctrf", "json", "markdown", "openmetrics", "html", "trace"] {
         call = call.arguments(["--report", &format!("{format}={}", file(format).display())]);
     }
     let ended = call.run().with_code(100);
@@ -27,6 +27,11 @@ fn every_format_is_written_and_tells_of_the_same_run() {
     assert_eq!(ctrf["results"]["summary"]["failed"], failed);
     let markdown = text("markdown");
     assert_eq!(markdown.matches(" --test parser &#39;tour&#58;&#58;parser ").count(), failed, "{markdown}");
+    let trace: Value = serde_json::from_str(&text("trace")).unwrap();
+    let slices = trace["traceEvents"].as_array().unwrap().iter().filter(|event| event["ph"] == "X");
+    assert_eq!(slices.count(), lines.iter().filter(|line| line["type"] == "attempt-finished").count());
+    let html = text("html");
+    assert_eq!(html.matches(" --test parser &#x27;tour::parser ").count(), failed, "{html}");
 }
 
 #[test]
@@ -57,7 +62,7 @@ fn reports_made_later_are_those_of_the_run() {
     let place = tempfile::tempdir().unwrap();
     let file = |name: &str| place.path().join(name).display().to_string();
     let mut call = isotest(&Project::fixture("tour")).arguments(["--test", "parser"]);
-    for format in ["junit", "ctrf", "json", "markdown", "openmetrics"] {
+    for format in ["junit", "ctrf", "json", "markdown", "openmetrics", "html"] {
         call = call.arguments(["--report", &format!("{format}={}", file(format))]);
     }
     call.run().with_code(100);
@@ -72,6 +77,10 @@ fn reports_made_later_are_those_of_the_run() {
         lines.join("\n")
     };
     assert_eq!(without_times(text(&later("junit"))), without_times(text(&file("junit"))));
+    bare().arguments(["report", "--html", &later("html"), &file("json")]).run().with_code(0);
+    let untimed =
+        |text: String| text.lines().filter(|line| !line.contains("<dt>Started</dt>")).collect::<String>();
+    assert_eq!(untimed(text(&later("html"))), untimed(text(&file("html"))));
     let shown = bare().arguments(["report", &file("json")]).run().with_code(0);
     assert_eq!(shown.stdout, text(&file("markdown")));
     let summary =

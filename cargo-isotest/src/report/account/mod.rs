@@ -1,10 +1,14 @@
 //! What the JSON lines of a run say, kept to its end. Files of results are made from it, so that they are the same whether
 //! they are written by the run or made from its lines later. Pure.
 
+mod autopsy;
+mod budget;
 mod place;
 mod read;
 mod words;
 
+pub(super) use autopsy::{Autopsy, Branch};
+pub(super) use budget::Budgeted;
 pub(super) use place::Place;
 pub(crate) use read::Reading;
 
@@ -97,6 +101,9 @@ pub(super) struct Attempt {
     pub(super) number: u32,
     /// Whether no other attempt at its test comes after it.
     pub(super) is_last: bool,
+    /// The job slot that executed it, counted from 0.
+    #[serde(default)]
+    pub(super) slot: usize,
     /// When it started, counted from the start of the run.
     pub(super) start_us: u64,
     /// What came of it.
@@ -141,25 +148,20 @@ pub(super) struct Facts {
     /// What else is to be said.
     #[serde(default)]
     pub(super) remarks: Vec<String>,
+    /// What was there when its time ran out or it left something running.
+    pub(super) autopsy: Option<Autopsy>,
+    /// The first of the files that it changed and that were thrown away, if it did not pass.
+    #[serde(default)]
+    pub(super) changed_paths: Option<Vec<String>>,
+    /// How many there were.
+    #[serde(default)]
+    pub(super) changed_paths_count: Option<u64>,
     /// What it wrote, if it did not pass.
     #[serde(default)]
     pub(super) stdout: String,
     /// What it wrote there, if it did not pass.
     #[serde(default)]
     pub(super) stderr: String,
-}
-
-/// A limit of a test's budget, and what was used.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Budgeted {
-    /// The name of the metric.
-    pub(super) metric: String,
-    /// `bytes`, `us` or `count`.
-    pub(super) unit: String,
-    /// How much the test may use.
-    pub(super) limit: u64,
-    /// How much it used; `None` if that was not measured.
-    pub(super) used: Option<u64>,
 }
 
 /// A process that was left running.
@@ -229,7 +231,11 @@ impl Account {
         Ok(())
     }
 
-    fn attempt(&mut self, AttemptLine { binary_id, name, ignored, attempt }: AttemptLine) {
+    fn attempt(&mut self, AttemptLine { binary_id, name, ignored, mut attempt }: AttemptLine) {
+        if attempt.facts.outcome == "passed" {
+            // Nobody asks, and of all tests of a large run they are many.
+            attempt.facts.changed_paths = None;
+        }
         let key = (binary_id.clone(), name.clone());
         // One that is built for several targets has the same name for each.
         let known = self.by_name.get(&key).map(|index| &mut self.tests[*index]);
@@ -280,6 +286,13 @@ impl Account {
             _ => 3,
         });
         failures
+    }
+
+    /// All attempts, those at the same test one after the other.
+    pub(super) fn attempts(&self) -> impl Iterator<Item = (&Test, &Attempt)> {
+        self.tests
+            .iter()
+            .flat_map(|test| test.earlier.iter().chain([&test.last]).map(move |attempt| (test, attempt)))
     }
 
     /// How many tests passed, but not at once.

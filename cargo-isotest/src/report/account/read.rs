@@ -107,12 +107,15 @@ impl Account {
         own.tests += its.tests;
         // The times of the other are counted from its own start.
         let later = (its.at - own.at).num_microseconds().map_or(0, |later| later.max(0).unsigned_abs());
+        // Its slots are others.
+        let slots = self.attempts().map(|(_, attempt)| attempt.slot + 1).max().unwrap_or(0);
         // Two of the same name in one run are different tests.
         let mut known = take(&mut self.by_name);
         for mut test in other.tests {
             let attempts = test.earlier.iter_mut().chain([&mut test.last]);
             for attempt in attempts {
                 attempt.start_us += later;
+                attempt.slot += slots;
             }
             match known.remove(&(test.binary_id.clone(), test.name.clone())) {
                 Some(index) => self.tests[index].join(test),

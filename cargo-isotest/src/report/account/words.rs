@@ -42,8 +42,13 @@ impl Facts {
 
     /// The verdict and what was measured, in one line.
     pub(crate) fn figures(&self) -> String {
-        let mut parts = vec![self.status()];
-        parts.extend(self.wall_us.map(|_| self.duration()));
+        let parts = [self.status(), self.measured()];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+    }
+
+    /// What was measured, in one line.
+    pub(crate) fn measured(&self) -> String {
+        let mut parts: Vec<_> = self.wall_us.map(|_| self.duration()).into_iter().collect();
         parts.extend(self.figure("memory_peak_bytes").map(|_| format!("peak {}", self.peak())));
         parts.extend(self.cpu_us().map(|_| format!("cpu {}", self.cpu())));
         parts.extend(self.figure("pids_peak").map(|count| {

@@ -1,0 +1,143 @@
+//! The processes of a test just before it was killed, as a tree; pure.
+
+use serde::Deserialize;
+
+/// No tree is shown deeper than this; what is further down stands at this depth.
+const DEEPEST: usize = 12;
+
+/// What an attempt looked like just before it was killed.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Autopsy {
+    #[serde(default)]
+    processes: Vec<Process>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Process {
+    pid: i32,
+    inside: Option<i32>,
+    parent: i32,
+    name: String,
+    #[serde(default)]
+    command: Vec<String>,
+    memory_bytes: Option<u64>,
+    #[serde(default)]
+    threads: Vec<Thread>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Thread {
+    name: String,
+    wait: Option<Wait>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Wait {
+    channel: Option<String>,
+    system_call: Option<SystemCall>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct SystemCall {
+    name: Option<String>,
+}
+
+/// A process and those that it started.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Branch {
+    /// Its id inside the sandbox, or outside where that is not known.
+    pub(crate) pid: i32,
+    /// Its command.
+    pub(crate) command: String,
+    /// The memory that it occupied, in bytes.
+    pub(crate) memory: Option<u64>,
+    /// Each thread and the system call or the function of the kernel in which it waited.
+    pub(crate) threads: Vec<(String, Option<String>)>,
+    /// Those whose parent it is.
+    pub(crate) children: Vec<Self>,
+}
+
+impl Autopsy {
+    /// The processes below those whose parents are not among them.
+    pub(crate) fn tree(&self) -> Vec<Branch> {
+        let is_root = |process: &&Process| !self.processes.iter().any(|other| other.pid == process.parent);
+        let mut tree = Vec::new();
+        for process in self.processes.iter().filter(is_root) {
+            self.grow(process, 1, &mut tree);
+        }
+        tree
+    }
+
+    fn grow(&self, process: &Process, depth: usize, into: &mut Vec<Branch>) {
+        // Who is no process's child but its own could be named by a file that was changed by hand only.
+        let children: Vec<_> = self
+            .processes
+            .iter()
+            .filter(|other| other.parent == process.pid && other.pid != process.pid)
+            .collect();
+        let mut branch = Branch::of(process);
+        if depth < DEEPEST {
+            for child in children {
+                self.grow(child, depth + 1, &mut branch.children);
+            }
+            into.push(branch);
+        } else {
+            into.push(branch);
+            into.extend(children.into_iter().map(Branch::of));
+        }
+    }
+}
+
+impl Branch {
+    fn of(process: &Process) -> Self {
+        let command = if process.command.is_empty() {
+            format!("[{}]", process.name)
+        } else {
+            process.command.join(" ")
+        };
+        let waits = |thread: &Thread| {
+            let wait = thread.wait.as_ref();
+            let call = wait.and_then(|wait| wait.system_call.as_ref()?.name.clone());
+            call.or_else(|| wait.and_then(|wait| wait.channel.clone()))
+        };
+        Self {
+            pid: process.inside.unwrap_or(process.pid),
+            command,
+            memory: process.memory_bytes,
+            threads: process.threads.iter().map(|thread| (thread.name.clone(), waits(thread))).collect(),
+            children: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::builders;
+    use isotest_core::record::{self, Moment};
+
+    fn depth(branch: &Branch) -> usize {
+        1 + branch.children.iter().map(depth).max().unwrap_or(0)
+    }
+
+    #[test]
+    fn what_a_run_wrote_becomes_a_tree() {
+        let written = record::Autopsy { moment: Moment::TimeOut, snapshot: builders::snapshot() };
+        let text = serde_json::to_string(&written).unwrap();
+        let tree = serde_json::from_str::<Autopsy>(&text).unwrap().tree();
+        assert_eq!(tree.len(), 1, "{tree:?}");
+        assert_eq!((tree[0].pid, tree[0].command.as_str()), (2, "/t/t-0123 --exact reads"));
+        assert_eq!(tree[0].threads[0], ("t-0123".to_owned(), Some("futex".to_owned())));
+        assert!(tree[0].children.iter().any(|child| child.command == "sleep 60"), "{tree:?}");
+    }
+
+    #[test]
+    fn a_chain_of_any_length_has_an_end() {
+        let process = |pid: i32| serde_json::json!({"pid": pid, "parent": pid - 1, "name": "sh"});
+        let chain = serde_json::json!({"processes": (2..40).map(process).collect::<Vec<_>>()});
+        let tree = serde_json::from_value::<Autopsy>(chain).unwrap().tree();
+        assert_eq!(tree.iter().map(depth).max(), Some(DEEPEST));
+        let own = serde_json::json!({"processes": [{"pid": 2, "parent": 2, "name": "sh"}]});
+        assert!(serde_json::from_value::<Autopsy>(own).unwrap().tree().is_empty());
+    }
+}

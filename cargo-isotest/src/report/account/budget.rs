@@ -1,0 +1,90 @@
+//! Limits of a test's budget beside what was used of them, in words; pure.
+
+use crate::text::units::{cpu, marked, memory};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// A limit of a test's budget, and what was used.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Budgeted {
+    /// What is limited.
+    pub(crate) metric: String,
+    /// `bytes`, `us` or `count`.
+    pub(crate) unit: String,
+    /// The limit.
+    pub(crate) limit: u64,
+    /// What was used; `None` if it was not measured.
+    pub(crate) used: Option<u64>,
+    #[serde(default)]
+    approximate: bool,
+    /// Whether the test is over it.
+    #[serde(default)]
+    pub(crate) over: bool,
+    #[serde(default)]
+    file: String,
+    #[serde(default)]
+    line: u32,
+}
+
+impl Budgeted {
+    /// What may be used.
+    pub(crate) fn allowed(&self) -> String {
+        self.amount(self.limit)
+    }
+
+    /// What was used; a dash if that was not measured.
+    pub(crate) fn spent(&self) -> String {
+        self.used.map_or_else(|| "-".to_owned(), |used| marked(self.amount(used), self.approximate))
+    }
+
+    /// How many hundredths of the limit were left, negative if it was broken; `None` if that was not measured.
+    pub(crate) fn headroom(&self) -> Option<i64> {
+        let (limit, used) = (i128::from(self.limit.max(1)), i128::from(self.used?));
+        i64::try_from((limit - used).saturating_mul(100) / limit).ok()
+    }
+
+    /// Where the limit stands.
+    pub(crate) fn origin(&self) -> String {
+        format!("{}:{}", self.file, self.line)
+    }
+
+    fn amount(&self, value: u64) -> String {
+        match self.unit.as_str() {
+            "bytes" if value < 1 << 20 => format!("{} KiB", value.div_ceil(1024)),
+            "bytes" => memory(value),
+            "us" => cpu(Duration::from_micros(value)),
+            _ => value.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn limit(unit: &str, limit: u64, used: Option<u64>) -> Budgeted {
+        let written = json!({
+            "metric": "m", "unit": unit, "limit": limit, "used": used, "approximate": false, "over": false,
+            "killed": false, "file": "src/lib.rs", "line": 7,
+        });
+        serde_json::from_value(written).unwrap()
+    }
+
+    #[test]
+    fn headroom_is_what_is_left_and_never_made_up() {
+        for (most, used, headroom) in [
+            (100, Some(38), Some(62)),
+            (100, Some(100), Some(0)),
+            (1000, Some(1011), Some(-1)),
+            (64, Some(318), Some(-396)),
+            (100, None, None),
+        ] {
+            assert_eq!(limit("count", most, used).headroom(), headroom, "{most} {used:?}");
+        }
+        let [bytes, time, count] = ["bytes", "us", "count"].map(|unit| limit(unit, 2 << 20, Some(2000)));
+        assert_eq!([bytes.allowed(), bytes.spent()], ["2.0 MiB", "2 KiB"]);
+        assert_eq!([time.allowed(), time.spent()], ["2097 ms", "2 ms"]);
+        assert_eq!([count.allowed(), count.spent(), count.origin()], ["2097152", "2000", "src/lib.rs:7"]);
+    }
+}

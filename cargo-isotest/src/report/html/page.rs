@@ -1,0 +1,349 @@
+//! What the page says, in words; pure.
+
+use super::timeline::Timeline;
+use crate::report::account::{Account, Attempt, Autopsy, Branch, Budgeted, Facts, Test};
+use crate::text::sanitize::word;
+use crate::text::units::{memory, plural};
+use crate::verdict::Effect;
+use isotest_core::join_list::and_more;
+use serde::Serialize;
+
+/// Of the output of one test, its end.
+const LARGEST_OUTPUT: usize = 16 << 10;
+/// What all tests that did not pass may say together, as it stands in the page.
+const LARGEST_CARDS: usize = 1 << 20;
+/// The outputs that are unfolded from the start.
+const UNFOLDED: usize = 10;
+const SHOWN_NEIGHBORS: usize = 8;
+
+/// The page.
+#[derive(Serialize)]
+pub(super) struct Page {
+    title: String,
+    has_passed: bool,
+    totals: String,
+    gap: Option<String>,
+    facts: Vec<(&'static str, String)>,
+    cards: Vec<Card>,
+    /// How many tests that did not pass have no card.
+    more: Option<String>,
+    processes: Vec<Lines>,
+    flaky: Vec<Lines>,
+    interrupted: Vec<String>,
+    timeline: Option<Timeline>,
+    has_budgets: bool,
+    rows: Vec<Row>,
+}
+
+/// A test that did not pass.
+#[derive(Serialize)]
+struct Card {
+    title: String,
+    status: String,
+    /// Why, and where.
+    why: String,
+    figures: String,
+    command: String,
+    notes: Vec<String>,
+    budget: Vec<BudgetRow>,
+    output: String,
+    is_open: bool,
+    tree: Vec<Leaf>,
+    thrown_away: Option<Lines>,
+    beside: String,
+    earlier: Vec<String>,
+}
+
+/// A heading and the lines below it.
+#[derive(Serialize)]
+struct Lines {
+    head: String,
+    lines: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct BudgetRow {
+    metric: String,
+    used: String,
+    limit: String,
+    headroom: String,
+    origin: String,
+    over: bool,
+}
+
+/// A process in a tree.
+#[derive(Serialize)]
+struct Leaf {
+    text: String,
+    threads: Vec<String>,
+    children: Vec<Leaf>,
+}
+
+/// A test in the table of all. Each figure is what it is sorted by, and its text.
+#[derive(Serialize)]
+struct Row {
+    kind: &'static str,
+    status: String,
+    title: String,
+    wall: Figure,
+    peak: Figure,
+    cpu: Figure,
+    processes: Figure,
+    budget: Figure,
+    start: Figure,
+    slot: usize,
+}
+
+#[derive(Serialize)]
+struct Figure {
+    by: Option<i64>,
+    text: String,
+}
+
+impl Figure {
+    fn new(by: Option<u64>, text: String) -> Self {
+        Self { by: by.and_then(|by| i64::try_from(by).ok()), text }
+    }
+}
+
+impl Page {
+    /// The page of these results.
+    pub(super) fn of(account: &Account) -> Self {
+        let failures = account.failures();
+        let gap = account.gap();
+        let unexplained: Vec<_> = account.unexplained().collect();
+        let has_passed = failures.is_empty() && unexplained.is_empty() && gap.is_none();
+        let (cards, more) = cards(account, &failures);
+        let processes = unexplained.iter().map(|process| Lines {
+            head: word(&format!("{}: {} tests in one process", process.binary_id, process.tests)),
+            lines: vec![
+                process.facts.headline(process.facts.place(account).as_ref()),
+                output(&process.facts),
+            ],
+        });
+        let interrupted = account.finished.iter().flat_map(|finished| &finished.interrupted);
+        Self {
+            title: format!(
+                "{} · cargo isotest",
+                if has_passed { "Tests passed" } else { "Tests did not pass" }
+            ),
+            has_passed,
+            totals: account.totals(),
+            gap: gap.as_deref().map(word),
+            facts: facts(account),
+            cards,
+            more,
+            processes: processes.collect(),
+            flaky: account
+                .tests
+                .iter()
+                .filter(|test| test.is_flaky())
+                .map(|test| flaky(test, account))
+                .collect(),
+            interrupted: interrupted.map(|name| word(&format!("{} {}", name.binary_id, name.name))).collect(),
+            timeline: Timeline::of(account),
+            has_budgets: account.tests.iter().any(|test| !test.last.facts.budget.is_empty()),
+            rows: account.tests.iter().map(Row::of).collect(),
+        }
+    }
+}
+
+/// What holds for the whole run.
+fn facts(account: &Account) -> Vec<(&'static str, String)> {
+    let started = account.started.as_ref();
+    let said = [
+        ("Started", started.map(|started| started.at.format("%Y-%m-%d %H:%M:%S %:z").to_string())),
+        ("Workspace", started.and_then(|started| started.workspace.clone())),
+        ("Version", started.and_then(|started| started.version.clone())),
+        ("Run", started.and_then(|started| started.run_id.clone())),
+    ];
+    said.into_iter().filter_map(|(name, value)| Some((name, word(&value?)))).collect()
+}
+
+/// A card for each test that did not pass, as long as there is room, and how many have none.
+fn cards(account: &Account, failures: &[&Test]) -> (Vec<Card>, Option<String>) {
+    let mut room = LARGEST_CARDS;
+    let mut cards = Vec::new();
+    for test in failures {
+        let card = Card::of(test, account, cards.len() < UNFOLDED);
+        let Some(rest) = room.checked_sub(card.size()) else { break };
+        room = rest;
+        cards.push(card);
+    }
+    let more = failures.len() - cards.len();
+    let said = (0 < more).then(|| {
+        format!(
+            "{} did not pass. This page would be too large with what {} said: look for {} in the table below.",
+            plural(more, "more test"),
+            if more == 1 { "it" } else { "they" },
+            if more == 1 { "it" } else { "them" },
+        )
+    });
+    (cards, said)
+}
+
+impl Card {
+    fn of(test: &Test, account: &Account, is_open: bool) -> Self {
+        let facts = &test.last.facts;
+        let place = facts.place(account);
+        let place = place.map(|place| format!("panicked at {}:{}:{}", place.file, place.line, place.column));
+        let why: Vec<_> = [facts.cause.as_deref().map(word), place].into_iter().flatten().collect();
+        Self {
+            title: word(&test.title()),
+            status: facts.status(),
+            why: why.join(" · "),
+            figures: facts.measured(),
+            command: test.command(),
+            notes: facts.notes(),
+            budget: test.last.facts.budget.iter().map(BudgetRow::of).collect(),
+            output: output(facts),
+            is_open,
+            tree: facts.autopsy.iter().flat_map(Autopsy::tree).map(Leaf::of).collect(),
+            thrown_away: thrown_away(facts),
+            beside: beside(&test.last, account),
+            earlier: test.earlier.iter().map(|attempt| earlier(attempt, account)).collect(),
+        }
+    }
+
+    /// How many bytes it takes in the page, at most.
+    fn size(&self) -> usize {
+        let texts =
+            [&self.title, &self.title, &self.why, &self.command, &self.output, &self.beside].into_iter();
+        let thrown_away = self.thrown_away.iter().flat_map(|lines| &lines.lines);
+        let texts = texts.chain(&self.notes).chain(&self.earlier).chain(thrown_away);
+        let leaves: usize = self.tree.iter().map(Leaf::size).sum();
+        1000 + 400 * self.budget.len() + leaves + texts.map(|text| escaped(text) + 20).sum::<usize>()
+    }
+}
+
+/// How long a text is that has been escaped, at most.
+fn escaped(text: &str) -> usize {
+    text.len() + 5 * text.bytes().filter(|byte| b"<>&\"'/".contains(byte)).count()
+}
+
+impl BudgetRow {
+    fn of(limit: &Budgeted) -> Self {
+        let headroom = limit.headroom().map_or_else(|| "-".to_owned(), |percent| format!("{percent} %"));
+        Self {
+            metric: word(&limit.metric),
+            used: limit.spent(),
+            limit: limit.allowed(),
+            headroom,
+            origin: word(&limit.origin()),
+            over: limit.over,
+        }
+    }
+}
+
+impl Leaf {
+    fn of(branch: Branch) -> Self {
+        let occupied = branch.memory.map_or_else(String::new, |bytes| format!(" · {}", memory(bytes)));
+        let waits = |(name, wait): (String, Option<String>)| match wait {
+            Some(wait) => word(&format!("{name} in {wait}")),
+            None => word(&name),
+        };
+        Self {
+            text: format!("{} {}{occupied}", branch.pid, word(&branch.command)),
+            threads: branch.threads.into_iter().map(waits).collect(),
+            children: branch.children.into_iter().map(Self::of).collect(),
+        }
+    }
+
+    fn size(&self) -> usize {
+        let threads: usize = self.threads.iter().map(|thread| escaped(thread) + 20).sum();
+        100 + escaped(&self.text) + threads + self.children.iter().map(Self::size).sum::<usize>()
+    }
+}
+
+impl Row {
+    fn of(test: &Test) -> Self {
+        let Attempt { facts, start_us, slot, .. } = &test.last;
+        let peak = facts.figure("memory_peak_bytes");
+        let processes = facts.figure("pids_peak");
+        let tightest = facts
+            .budget
+            .iter()
+            .filter_map(|limit| Some((limit.headroom()?, limit)))
+            .min_by_key(|(left, _)| *left);
+        let tightest = tightest.map(|(left, limit)| (left, format!("{} {left} %", word(&limit.metric))));
+        Self {
+            kind: kind(test),
+            status: facts.status(),
+            title: word(&test.title()),
+            wall: Figure::new(facts.wall_us, facts.duration()),
+            peak: Figure::new(peak, facts.peak()),
+            cpu: Figure::new(facts.cpu_us(), facts.cpu()),
+            processes: Figure::new(
+                processes,
+                processes.map_or_else(|| "-".to_owned(), |count| count.to_string()),
+            ),
+            budget: Figure {
+                by: tightest.as_ref().map(|(left, _)| *left),
+                text: tightest.map_or_else(|| "-".to_owned(), |(_, text)| text),
+            },
+            start: Figure::new(Some(*start_us), super::timeline::moment(*start_us)),
+            slot: *slot,
+        }
+    }
+}
+
+/// What the style and the search know a test by.
+fn kind(test: &Test) -> &'static str {
+    match test.last.facts.effect {
+        Effect::Fails => "fails",
+        Effect::Undecided => "undecided",
+        Effect::Passes if test.is_flaky() => "flaky",
+        Effect::Passes => "passes",
+    }
+}
+
+fn flaky(test: &Test, account: &Account) -> Lines {
+    Lines {
+        head: word(&test.title()),
+        lines: test.earlier.iter().chain([&test.last]).map(|attempt| earlier(attempt, account)).collect(),
+    }
+}
+
+fn earlier(attempt: &Attempt, account: &Account) -> String {
+    format!("attempt {}: {}", attempt.number, attempt.facts.headline(attempt.facts.place(account).as_ref()))
+}
+
+fn thrown_away(facts: &Facts) -> Option<Lines> {
+    let paths = facts.changed_paths.as_deref().unwrap_or_default();
+    let count =
+        facts.changed_paths_count.and_then(|count| usize::try_from(count).ok()).unwrap_or(paths.len());
+    let mut lines: Vec<_> = paths.iter().map(|path| word(path)).collect();
+    if lines.len() < count {
+        lines.push(format!(
+            "{}{}",
+            if lines.is_empty() { "" } else { "and " },
+            plural(count - lines.len(), "more file")
+        ));
+    }
+    (0 < count).then(|| Lines { head: format!("{} thrown away", plural(count, "changed file")), lines })
+}
+
+/// The tests that ran at the same time.
+fn beside(own: &Attempt, account: &Account) -> String {
+    let end = |attempt: &Attempt| attempt.start_us + attempt.facts.wall_us.unwrap_or(0);
+    let overlaps = |attempt: &Attempt| {
+        attempt.slot != own.slot && attempt.start_us < end(own) && own.start_us < end(attempt)
+    };
+    let neighbors: Vec<_> = account.attempts().filter(|(_, attempt)| overlaps(attempt)).collect();
+    let shown = neighbors.iter().take(SHOWN_NEIGHBORS).map(|(test, _)| word(&test.title()));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    shown + &and_more(neighbors.len().saturating_sub(SHOWN_NEIGHBORS))
+}
+
+/// The end of what a test wrote.
+fn output(facts: &Facts) -> String {
+    let mut output = facts.output();
+    let cut = output.len().saturating_sub(LARGEST_OUTPUT);
+    if 0 < cut {
+        let cut = (cut..=output.len()).find(|&at| output.is_char_boundary(at)).unwrap_or(0);
+        let end = output.split_off(cut);
+        let left_out = format!("... {cut} bytes left out ...\n{end}");
+        output = left_out;
+    }
+    output
+}

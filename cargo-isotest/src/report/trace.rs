@@ -1,0 +1,203 @@
+//! The results of a run as trace events, as Perfetto, Chrome and speedscope read them: a track for each job slot, how many
+//! attempts ran at once and what their peaks of memory come to together, and an arrow from an attempt to that which tries
+//! its test again; pure.
+//!
+//! An attempt is one slice, from when its slot took it for as long as its test ran: a run's lines do not tell how long its
+//! sandbox took to be made and to be taken down.
+
+use crate::report::account::{Account, Attempt, Test};
+use crate::text::sanitize::word;
+use serde_json::{Value, json};
+use std::io;
+
+/// Where everything stands.
+const PROCESS: u32 = 1;
+
+/// The whole document.
+///
+/// # Errors
+/// None that could be provoked; serde has its own opinion of that.
+pub(super) fn document(account: &Account) -> io::Result<String> {
+    let mut events = names(account);
+    let mut timed: Vec<Value> =
+        account.attempts().map(|(test, attempt)| slice(test, attempt, account)).collect();
+    timed.extend(counters(account));
+    timed.extend(arrows(account));
+    timed.sort_by_key(|event| event["ts"].as_u64());
+    events.append(&mut timed);
+    let started = account.started.as_ref();
+    let document = json!({
+        "displayTimeUnit": "ms",
+        "otherData": {
+            "run_id": started.and_then(|started| started.run_id.as_deref()),
+            "started_at": started.map(|started| started.at.to_rfc3339()),
+            "incomplete": account.gap(),
+        },
+        "traceEvents": events,
+    });
+    Ok(serde_json::to_string(&document)? + "\n")
+}
+
+/// The names of the tracks.
+fn names(account: &Account) -> Vec<Value> {
+    let name = |what: &str, thread: usize, name: String| json!({"ph": "M", "name": what, "pid": PROCESS, "tid": thread, "args": {"name": name}});
+    let mut slots: Vec<_> = account.attempts().map(|(_, attempt)| attempt.slot).collect();
+    slots.sort_unstable();
+    slots.dedup();
+    let mut names = vec![name("process_name", 0, "cargo isotest".to_owned())];
+    for slot in slots {
+        names.push(name("thread_name", track(slot), format!("slot {slot}")));
+        names.push(json!({
+            "ph": "M", "name": "thread_sort_index", "pid": PROCESS, "tid": track(slot), "args": {"sort_index": slot},
+        }));
+    }
+    names
+}
+
+fn slice(test: &Test, attempt: &Attempt, account: &Account) -> Value {
+    let facts = &attempt.facts;
+    json!({
+        "ph": "X",
+        "name": word(&test.title()),
+        "cat": facts.outcome,
+        "pid": PROCESS,
+        "tid": track(attempt.slot),
+        "ts": attempt.start_us,
+        "dur": facts.wall_us.unwrap_or(0),
+        "args": {
+            "attempt": attempt.number,
+            "verdict": facts.headline(facts.place(account).as_ref()),
+            "memory_peak_bytes": facts.figure("memory_peak_bytes"),
+            "cpu_us": facts.cpu_us(),
+        },
+    })
+}
+
+/// The values that change when an attempt starts or ends.
+fn counters(account: &Account) -> Vec<Value> {
+    let mut changes: Vec<(u64, i64, i64)> = Vec::new();
+    for (_, attempt) in account.attempts() {
+        let Some(wall) = attempt.facts.wall_us else { continue };
+        let peak = attempt.facts.figure("memory_peak_bytes").and_then(|peak| i64::try_from(peak).ok());
+        changes.push((attempt.start_us, 1, peak.unwrap_or(0)));
+        changes.push((attempt.start_us + wall, -1, -peak.unwrap_or(0)));
+    }
+    changes.sort_unstable();
+    let mut counters = Vec::new();
+    let (mut running, mut peaks) = (0, 0_i64);
+    for together in changes.chunk_by(|(left, ..), (right, ..)| left == right) {
+        for (_, test, peak) in together {
+            running += test;
+            peaks = peaks.saturating_add(*peak);
+        }
+        let ts = together[0].0;
+        let counter = |name: &str, unit: &str, value: i64| json!({"ph": "C", "name": name, "pid": PROCESS, "tid": 0, "ts": ts, "args": {unit: value}});
+        counters.push(counter("running tests", "tests", running));
+        counters.push(counter("memory peaks of running tests", "bytes", peaks));
+    }
+    counters
+}
+
+/// From the end of each attempt to the start of the next at its test.
+fn arrows(account: &Account) -> Vec<Value> {
+    let mut arrows = Vec::new();
+    for test in &account.tests {
+        let attempts: Vec<_> = test.earlier.iter().chain([&test.last]).collect();
+        for pair in attempts.windows(2) {
+            let [from, to] = pair else { continue };
+            let id = arrows.len() / 2 + 1;
+            // An arrow begins in the slice that contains its moment, and no moment at the very end is in it.
+            let left = from.start_us + from.facts.wall_us.unwrap_or(0).saturating_sub(1);
+            let end = |phase: &str, slot: usize, ts: u64| {
+                json!({
+                    "ph": phase, "bp": "e", "name": "tried again", "cat": "retry", "id": id, "pid": PROCESS, "tid": track(slot), "ts": ts,
+                })
+            };
+            arrows.push(end("s", from.slot, left));
+            arrows.push(end("f", to.slot, to.start_us));
+        }
+    }
+    arrows
+}
+
+/// The id of a slot's track; 0 is that of what is counted.
+const fn track(slot: usize) -> usize {
+    slot.saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::account::testing::{account, attempt, unfinished};
+
+    fn events(lines: &[Value]) -> Vec<Value> {
+        let text = document(&account(lines)).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["traceEvents"].as_array().unwrap().clone()
+    }
+
+    fn at(slot: usize, start_us: u64, wall_us: u64) -> Value {
+        json!({"slot": slot, "start_us": start_us, "wall_us": wall_us, "usage": {"memory_peak_bytes": 100}})
+    }
+
+    #[test]
+    fn each_attempt_is_a_slice_of_its_slot() {
+        let events = events(&[
+            attempt("tour", "a", "passes", &at(0, 0, 600)),
+            attempt("tour", "b", "fails", &at(2, 100, 50)),
+        ]);
+        let slices: Vec<_> = events.iter().filter(|event| event["ph"] == "X").collect();
+        let seen: Vec<_> = slices
+            .iter()
+            .map(|slice| json!([slice["name"], slice["tid"], slice["ts"], slice["dur"]]))
+            .collect();
+        assert_eq!(seen, [json!(["tour a", 1, 0, 600]), json!(["tour b", 3, 100, 50])]);
+        let names =
+            events.iter().filter(|event| event["name"] == "thread_name").map(|event| &event["args"]["name"]);
+        assert_eq!(names.collect::<Vec<_>>(), ["slot 0", "slot 2"]);
+    }
+
+    #[test]
+    fn what_runs_at_once_is_counted_and_comes_to_nothing_at_the_end() {
+        let lines = [
+            attempt("tour", "a", "passes", &at(0, 0, 100)),
+            attempt("tour", "b", "passes", &at(1, 50, 50)),
+            attempt("tour", "c", "passes", &at(1, 100, 9)),
+        ];
+        let counted = |name: &str, unit: &str| -> Vec<(u64, i64)> {
+            let events = events(&lines);
+            let counters = events.iter().filter(|event| event["name"] == name);
+            counters
+                .map(|event| (event["ts"].as_u64().unwrap(), event["args"][unit].as_i64().unwrap()))
+                .collect()
+        };
+        assert_eq!(counted("running tests", "tests"), [(0, 1), (50, 2), (100, 1), (109, 0)]);
+        assert_eq!(
+            counted("memory peaks of running tests", "bytes"),
+            [(0, 100), (50, 200), (100, 100), (109, 0)]
+        );
+    }
+
+    #[test]
+    fn an_arrow_leads_from_an_attempt_to_the_next() {
+        let mut first = at(0, 0, 600);
+        first["is_last"] = false.into();
+        let mut second = at(1, 700, 50);
+        second["attempt"] = 2.into();
+        let events =
+            events(&[attempt("tour", "a", "fails", &first), attempt("tour", "a", "passes", &second)]);
+        let arrow: Vec<_> = events.iter().filter(|event| event["cat"] == "retry").collect();
+        let seen: Vec<_> =
+            arrow.iter().map(|end| json!([end["ph"], end["id"], end["tid"], end["ts"]])).collect();
+        assert_eq!(seen, [json!(["s", 1, 1, 599]), json!(["f", 1, 2, 700])]);
+    }
+
+    #[test]
+    fn a_run_without_its_end_says_so() {
+        let text = document(&unfinished(&[attempt("tour", "t", "passes", &json!({}))])).unwrap();
+        let document: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            document["otherData"]["incomplete"],
+            "the end of the run is missing: 2 of 3 tests have no result"
+        );
+    }
+}
