@@ -34,6 +34,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::iter;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::FileTypeExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -410,6 +411,7 @@ fn views(settings: &Settings, rooted: &Rooted, invocation: &Invocation) -> Views
     // An empty directory in its place would hide the tests; what is written there is thrown away all the same.
     let holds_tests = |path: &PathBuf| built.iter().any(|built| path.starts_with(built));
     let named = copied.iter().copied().chain(binds.clone()).chain(writable.clone()).chain(keeps.clone());
+    let (devices, kept) = real(writable.chain(keeps)).into_iter().partition(|path| is_of_devices(path));
     Views {
         links: links(named.chain(temporary).chain(runtime)),
         copy_on_write: real(copied.into_iter()),
@@ -417,9 +419,20 @@ fn views(settings: &Settings, rooted: &Rooted, invocation: &Invocation) -> Views
         runtime: real(runtime.into_iter()).pop(),
         missing_home: rooted.missing_home.clone(),
         read_only: real(binds),
-        kept: real(writable.chain(keeps)),
+        kept,
+        devices,
         copied_within: real(sandbox.copied_within.iter().map(PathBuf::as_path)),
     }
+}
+
+/// Returns whether a path is a device, or a directory of devices. Those below `/dev/shm` are files.
+fn is_of_devices(path: &Path) -> bool {
+    let kind = fs::metadata(path).map(|meta| meta.file_type());
+    kind.is_ok_and(|kind| {
+        kind.is_char_device()
+            || kind.is_block_device()
+            || kind.is_dir() && path.starts_with("/dev") && !path.starts_with("/dev/shm")
+    })
 }
 
 fn links<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<Link> {

@@ -47,8 +47,19 @@ pub(super) fn bind(origin: Origin, text: &OsStr, here: &Path) -> Result<Setting<
         [(b":ro", BindAccess::ReadOnly), (b":cow", BindAccess::CopyOnWrite), (b":rw", BindAccess::ReadWrite)];
     let said = words.into_iter().find_map(|(word, access)| Some((bytes.strip_suffix(word)?, access)));
     let (path, access) = said.unwrap_or((bytes, BindAccess::ReadOnly));
-    let path = existing(origin, Path::new(OsStr::from_bytes(path)), here)?;
+    let path = shown(origin, Path::new(OsStr::from_bytes(path)), here)?;
     Ok(path.map(|path| Bind { path, access }))
+}
+
+/// A path that tests are to see, which must exist, absolute. `/` and `/dev` hold what each test has of its own.
+pub(super) fn shown(origin: Origin, path: &Path, here: &Path) -> Result<Setting<PathBuf>, SettingsError> {
+    let path = existing(origin, path, here)?;
+    match path.value.canonicalize() {
+        Ok(real) if [Path::new("/"), Path::new("/dev")].contains(&real.as_path()) => {
+            Err(SettingsError::OwnPlace { origin, path: path.value })
+        }
+        _ => Ok(path),
+    }
 }
 
 /// A path that must exist, absolute. A relative one starts here.

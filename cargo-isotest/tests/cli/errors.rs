@@ -5,7 +5,7 @@ use crate::help::is_as_kept;
 use std::fmt::Write;
 use std::path::Path;
 
-const LINES: [&str; 57] = [
+const LINES: [&str; 59] = [
     "--timeout 0s",
     "--timeout soon",
     "--list-timeout 0s",
@@ -45,6 +45,8 @@ const LINES: [&str; 57] = [
     "--hide-package",
     "--bind /nowhere",
     "--bind /usr:rx",
+    "--bind /dev:rw",
+    "--keep /",
     "--keep /nowhere",
     "--network wifi",
     "-q -v",

@@ -3,6 +3,7 @@
 use crate::call::{Call, bare, isotest, isotest_between};
 use crate::project::Project;
 use std::fs;
+use std::io::{Write, stderr};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -18,6 +19,25 @@ pub(crate) fn with_test(place: &Path, body: &str) -> Project {
 
 fn with_flags(project: &Project, flags: &[&str]) -> Call {
     isotest(project).arguments(flags)
+}
+
+#[test]
+fn a_device_that_changes_reach_can_be_opened() {
+    let may_open = |path: &&str| fs::File::options().read(true).write(true).open(path).is_ok();
+    let Some(device) = ["/dev/fuse", "/dev/net/tun"].into_iter().find(may_open) else {
+        let _ = writeln!(stderr(), "skipped: no device that could be opened here");
+        return;
+    };
+    let directory = Path::new(device).parent().unwrap().to_str().unwrap();
+    let opens = |flags: &[&str]| {
+        let call = bare().arguments(["exec", "--quiet"]).arguments(flags);
+        call.arguments(["--", "sh", "-c", &format!("exec 3<>{device}")]).run().status.success()
+    };
+    assert!(opens(&["--bind", &format!("{device}:rw")]));
+    assert!(!opens(&["--bind", device]) && !opens(&[]), "controls");
+    if directory != "/dev" {
+        assert!(opens(&["--bind", &format!("{directory}:rw")]));
+    }
 }
 
 #[test]

@@ -113,6 +113,14 @@ pub(crate) enum SettingsError {
         /// What was said then.
         second: &'static str,
     },
+    /// A path that is to be shown or kept, in which tests have places of their own.
+    #[error("{}: a test has its own there, such as `/dev/pts` and `/dev/shm`", origin.written(path.display()))]
+    OwnPlace {
+        /// Where it was said.
+        origin: Origin,
+        /// The path, absolute.
+        path: PathBuf,
+    },
     /// A path that is to be shown, kept or made `/`.
     #[error("{} does not exist", origin.written(path.display()))]
     NoSuchPath {
@@ -173,6 +181,9 @@ impl Failure for SettingsError {
                 origin: Origin::Flag("--keep" | "--bind") | Origin::File("keep" | "bind", _),
                 ..
             } => "create it, or leave it out: what is kept or shown must exist before the run",
+            Self::OwnPlace { .. } => {
+                "name what is meant in it: `--bind /dev/fuse:rw` lets a test open that device"
+            }
             Self::NoSuchProfile { .. } => {
                 "add `[profile.NAME]` to `.config/isotest.toml`; `--cargo-profile` chooses cargo's build profile"
             }
@@ -203,6 +214,7 @@ impl SettingsError {
             | Self::NoSuchRlimit { origin, .. }
             | Self::NoSuchCapability { origin, .. }
             | Self::SmallLimit { origin, .. }
+            | Self::OwnPlace { origin, .. }
             | Self::NoSuchPath { origin, .. } => origin.is_of_file(),
             Self::Word(_)
             | Self::Filterset(_)

@@ -20,6 +20,8 @@ pub struct Views {
     pub read_only: Vec<PathBuf>,
     /// Paths of the host whose writes go through.
     pub kept: Vec<PathBuf>,
+    /// Devices of the host that are opened as outside, and directories of such.
+    pub devices: Vec<PathBuf>,
     /// Directories within kept ones whose writes are thrown away all the same.
     pub copied_within: Vec<PathBuf>,
     /// A home directory that is not there: attempts have an empty one, if it can be made in `/`.
@@ -240,6 +242,7 @@ impl Layers {
         self.copy_on_write(&views.copy_on_write, host);
         views.read_only.iter().for_each(|path| self.again(path, Access::ReadOnly));
         views.kept.iter().for_each(|path| self.again(path, Access::ReadWrite));
+        views.devices.iter().for_each(|path| self.again(path, Access::Device));
         self.copy_on_write(&views.copied_within, host);
         self.make_room();
         self.mounts.retain(|mount| !views.kept.iter().any(|kept| mount.starts_with(kept)));
