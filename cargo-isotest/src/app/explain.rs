@@ -41,7 +41,7 @@ fn of_test(said: Said, invocation: &Invocation) -> Result<String, Error> {
     let session = Session::of_tests(said, invocation)?;
     session.with(invocation, |sandboxes| {
         let test = single::test(&session, sandboxes)?;
-        let (plan, template) = single::plan(&test, &session.settings, sandboxes);
+        let (plan, template, _) = single::plan(&test, &session, sandboxes, invocation)?;
         let title = format!("the test `{}`", report::title(&test));
         Ok(script(&title, &plan, &template, sandboxes, invocation))
     })

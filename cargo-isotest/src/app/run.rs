@@ -1,11 +1,10 @@
 //! One run from what was built to how the process ends.
 
-use crate::app::budgets::{self, Budgets};
+use crate::app::budgets;
 use crate::app::history::{History, Recorder};
 use crate::app::list;
 use crate::app::session::Session;
 use crate::app::warning::warn;
-use crate::cargo::build::Build;
 use crate::cargo::page_cache;
 use crate::cli::{NoTests, Seed, meant_subcommand};
 use crate::error::Error;
@@ -16,7 +15,7 @@ use crate::history::Past;
 use crate::invocation::Invocation;
 use crate::registry::{Listener, Registry};
 use crate::report::{OutputError, ReportSettings, Reporters};
-use crate::sandboxes::Sandboxes;
+use crate::sandboxes::{ForTests, Sandboxes};
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::listing::{self, Listed};
 use crate::schedule::order::order;
@@ -24,9 +23,10 @@ use crate::schedule::slots::Workers;
 use crate::schedule::summary::{Cancellation, Selection};
 use crate::schedule::{Finished, Schedule};
 use crate::select::{Selected, SelectionError};
-use crate::settings::{Execution, Process, Said, Setting, Settings, Task};
+use crate::settings::{Execution, Process, Said, Setting, Settings, Task, TestSettings};
 use crate::testcase::TestBinary;
 use fastrand::Rng;
+use isotest_core::policy::Isolation;
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -37,7 +37,7 @@ use std::thread;
 /// What stops the run.
 pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error> {
     let session = Session::of_tests(said, invocation)?;
-    let Session { build, settings, budgets, .. } = &session;
+    let settings = &session.settings;
     if settings.course.no_run {
         return Ok(End::Exit(Exit::Ok));
     }
@@ -46,9 +46,8 @@ pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error>
             thread::scope(|scope| {
                 // Last, so that its thread is none that the slots are then refused.
                 let listener = &Listener::open(scope, registry);
-                let run =
-                    Run { settings, build, budgets, invocation, sandboxes, workers, registry, listener };
-                run.execute()
+                let session = &session;
+                Run { session, settings, invocation, sandboxes, workers, registry, listener }.execute()
             })
         })
     })
@@ -58,9 +57,8 @@ pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error>
 const MAX_DRAWN_SEED: u64 = 999_999;
 
 struct Run<'run> {
+    session: &'run Session,
     settings: &'run Settings,
-    build: &'run Build,
-    budgets: &'run Budgets,
     invocation: &'run Invocation,
     sandboxes: &'run Sandboxes,
     workers: &'run Workers<'run>,
@@ -70,17 +68,18 @@ struct Run<'run> {
 
 impl Run<'_> {
     fn execute(&self) -> Result<End, Error> {
-        page_cache::page_cache(self.build);
+        let Session { build, budgets, .. } = self.session;
+        page_cache::page_cache(build);
         self.workers.ready()?;
         let Listed { mut tests, whole } =
-            listing::list(self.workers, self.sandboxes, &self.build.binaries, &self.settings.execution)?;
-        let remarks = self.budgets.assign(&mut tests, self.settings.test.limits.limits().memory);
+            listing::list(self.workers, self.sandboxes, &build.binaries, &self.settings.execution)?;
+        let remarks = budgets.assign(&mut tests, self.settings.test.limits.limits().memory);
         let mut selected = self.settings.selection.choose(tests);
         if selected.tests.is_empty() {
             self.without_tests(SelectionError::NoTests {
                 filtered: selected.filtered,
                 ignored: selected.ignored,
-                doctests: self.build.untested_documentation.clone(),
+                doctests: build.untested_documentation.clone(),
                 meant: self.settings.selection.filters.first().and_then(|filter| meant_subcommand(filter)),
             })?;
         }
@@ -102,7 +101,7 @@ impl Run<'_> {
 
     fn history(&self) -> History {
         if self.settings.history.value {
-            History::open(&self.build.directories.workspace, self.invocation)
+            History::open(&self.session.build.directories.workspace, self.invocation)
         } else {
             History::default()
         }
@@ -133,31 +132,29 @@ impl Run<'_> {
         let whole: Vec<WholeBinary> = whole.iter().filter(is_selected).cloned().collect();
         let mut units = together::units(&selected.tests, self.settings.execution.process);
         let shuffle_seed = self.put_in_order(&mut units, &history.past);
+        let of_each = self.of_each(&units)?;
+        let tests = units.iter().map(|unit| &unit.tests()[0]).zip(&of_each);
+        let ForTests { templates, remarks: of_templates } =
+            self.session.for_tests(self.sandboxes, self.invocation, tests)?;
         let titles: Vec<_> = units.iter().map(Unit::title).collect();
         self.registry.expect(titles.iter().map(|test| (test.binary.id.as_str(), test.name.as_str())));
-        let mut isolation = self.sandboxes.isolation.clone();
-        isolation.remarks.extend(Listener::remark(self.listener));
-        isolation.remarks.extend(remarks);
-        let unmatched = selected.unmatched.iter();
-        isolation
-            .remarks
-            .extend(unmatched.map(|filter| format!("the filter `{filter}` is in no test's name")));
+        let isolation = self.isolation(selected, [of_templates, remarks].concat());
         let started = reporters.event(&Event::RunStarted {
             isolation: &isolation,
             binaries: &binaries,
             tests: selected.tests.len(),
             jobs: self.sandboxes.jobs.get(),
             shuffle_seed,
-            doctests_not_run: &self.build.untested_documentation,
+            doctests_not_run: &self.session.build.untested_documentation,
             whole_binaries: &whole,
         });
         started.map_err(OutputError::Stream)?;
         let jobs = Setting { value: self.sandboxes.jobs, ..self.settings.execution.jobs };
         let execution = Execution { jobs, ..self.settings.execution.clone() };
-        let of_each: Vec<_> = units.iter().map(|_| &self.settings.test).collect();
         let schedule = Schedule {
             units: &units,
             of_each: &of_each,
+            templates: &templates,
             wish: selected.is_of_harness.then_some(&self.settings.selection),
             execution: &execution,
             sandboxes: self.sandboxes,
@@ -171,6 +168,26 @@ impl Run<'_> {
         let finished = schedule.execute(self.workers, selection, &mut recorder);
         history.add(&recorder.results());
         end_of(finished, reporters.lost())
+    }
+
+    /// Returns what holds for each. Tests that share a process share what the run says.
+    fn of_each(&self, units: &[Unit<'_>]) -> Result<Vec<Arc<TestSettings>>, Error> {
+        let of_tests = self.settings.for_tests(units.iter().map(|unit| &unit.tests()[0]))?;
+        let base = Arc::new(self.settings.test.clone());
+        let own = |(unit, own): (&Unit<'_>, _)| if unit.is_one_test() { own } else { Arc::clone(&base) };
+        Ok(units.iter().zip(of_tests).map(own).collect())
+    }
+
+    /// Returns what is in force, with remarks on the run.
+    fn isolation(&self, selected: &Selected, remarks: Vec<String>) -> Isolation {
+        let mut isolation = self.sandboxes.isolation.clone();
+        isolation.remarks.extend(Listener::remark(self.listener));
+        isolation.remarks.extend(remarks);
+        let unmatched = selected.unmatched.iter();
+        isolation
+            .remarks
+            .extend(unmatched.map(|filter| format!("the filter `{filter}` is in no test's name")));
+        isolation
     }
 
     /// Puts in order what is to be executed. Returns the seed of a random order.

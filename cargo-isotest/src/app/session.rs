@@ -5,14 +5,16 @@ use crate::cargo::build::{Build, Directories, Workspace};
 use crate::error::{Error, HostError};
 use crate::invocation::Invocation;
 use crate::registry::Registry;
-use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots::{self, Roots};
+use crate::sandboxes::{ForRun, ForTests, Sandboxes};
 use crate::schedule::interrupt::Interrupts;
 use crate::schedule::slots::Workers;
-use crate::settings::{Command, Process, Said, Settings, Task};
+use crate::settings::{Command, Process, Said, Settings, Task, TestSettings};
+use crate::testcase::TestCase;
 use isotest_core::sandbox::Cancel;
 use std::iter;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
 /// The tests of a project, built, with the roots in which they can be executed.
@@ -40,7 +42,7 @@ impl Session {
         // What was typed may be wrong in any project.
         let settings = said.settings_in(root, invocation)?;
         let workspace = workspace?;
-        let build = workspace.build(&settings.cargo, &settings.filtersets())?;
+        let build = workspace.build(&settings.cargo, |known| settings.check_filtersets(known))?;
         let directories = &build.directories;
         let sources = iter::once(&directories.workspace).chain(&directories.packages);
         let mut settings = settings.for_project(sources, [&directories.target, &directories.build]);
@@ -48,7 +50,7 @@ impl Session {
         let is_judged = settings.task == Task::Execute && settings.execution.process == Process::Test;
         let budgets = is_judged.then(|| Budgets::read(&build.binaries, settings.budgets.value));
         let budgets = budgets.transpose()?.unwrap_or_default();
-        settings.sandbox.controls = budgets.controls();
+        settings.sandbox.controls.extend(budgets.controls());
         let roots = roots::of_tests(&settings, &build, invocation)?;
         Ok(Self { build, settings, budgets, interrupts, roots })
     }
@@ -63,6 +65,19 @@ impl Session {
         work: impl Fn(&Sandboxes) -> Result<T, Error>,
     ) -> Result<T, Error> {
         Sandboxes::with(&self.settings, &self.roots, invocation, work)
+    }
+
+    /// Finds the template for each of these tests.
+    ///
+    /// # Errors
+    /// Those of [`Sandboxes::for_tests`].
+    pub(crate) fn for_tests<'a>(
+        &self,
+        sandboxes: &Sandboxes,
+        invocation: &Invocation,
+        tests: impl IntoIterator<Item = (&'a TestCase, &'a Arc<TestSettings>)>,
+    ) -> Result<ForTests, Error> {
+        sandboxes.for_tests(ForRun { settings: &self.settings, roots: &self.roots, invocation }, tests)
     }
 
     /// Starts the slots of a run, which may not be [ready](Workers::ready) yet, and works in them. The first signal meanwhile is

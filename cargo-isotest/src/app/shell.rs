@@ -23,7 +23,9 @@ pub(crate) fn execute(of_test: bool, said: Said, invocation: &Invocation) -> Res
         let settings = &session.settings;
         let record = session.with(invocation, |sandboxes| {
             let test = single::test(&session, sandboxes)?;
-            let (SandboxPlan { workload, .. }, template) = single::plan(&test, settings, sandboxes);
+            let (SandboxPlan { workload, .. }, template, settings) =
+                single::plan(&test, &session, sandboxes, invocation)?;
+            let settings = &settings;
             let command = line(&workload);
             let whose = format!("in the sandbox of {}, which would execute", report::title(&test));
             exec::say(settings, &report::before_shell(&whose, Some(&command.to_string_lossy())));

@@ -3,15 +3,16 @@
 use crate::app::session::Session;
 use crate::cli::RunIgnored;
 use crate::error::Error;
+use crate::invocation::Invocation;
 use crate::report;
-use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots;
+use crate::sandboxes::{ForTests, Sandboxes};
 use crate::schedule;
 use crate::schedule::listing::{self, Listed};
 use crate::schedule::queue::Nth;
 use crate::schedule::slot_environment;
 use crate::select::{Selection, SelectionError};
-use crate::settings::Settings;
+use crate::settings::{Settings, TestSettings};
 use crate::testcase::TestCase;
 use isotest_core::plan::{SandboxPlan, Template};
 use std::sync::Arc;
@@ -32,19 +33,31 @@ pub(crate) fn test(session: &Session, sandboxes: &Sandboxes) -> Result<TestCase,
     Ok(choose(selected.tests, &selection.filters, selected.filtered)?)
 }
 
-/// How it would be executed in the first job slot, and by which template.
+/// How it would be executed in the first job slot, by which template, and what holds for it.
+///
+/// # Errors
+/// When what is said of it makes no sense together, or the host lacks what it requires.
 pub(crate) fn plan(
     test: &TestCase,
-    settings: &Settings,
+    session: &Session,
     sandboxes: &Sandboxes,
-) -> (SandboxPlan, Arc<Template>) {
+    invocation: &Invocation,
+) -> Result<(SandboxPlan, Arc<Template>, Settings), Error> {
+    let of_each = session.settings.for_tests([test])?;
+    let mut settings = session.settings.clone();
+    if let Some(own) = of_each.first() {
+        settings.test = TestSettings::clone(own);
+    }
+    let tests = std::iter::once(test).zip(&of_each);
+    let ForTests { templates, .. } = session.for_tests(sandboxes, invocation, tests)?;
     let mut plan = schedule::plan(test, Nth::ONLY, &settings.execution, &settings.test);
     slot_environment::tell(
         &mut plan.workload.environment,
         slot_environment::of_slot(0, true, &sandboxes.counted()),
     );
     roots::complete(&mut plan.workload.environment, &sandboxes.image);
-    (plan, Arc::clone(sandboxes.template_for(&test.binary)))
+    let template = templates.first().unwrap_or_else(|| sandboxes.template_for(&test.binary));
+    Ok((plan, Arc::clone(template), settings))
 }
 
 fn choose(mut tests: Vec<TestCase>, filters: &[String], filtered: usize) -> Result<TestCase, SelectionError> {

@@ -9,7 +9,8 @@ use crate::cargo::test_environment::Surroundings;
 use crate::cli::CargoArgs;
 use crate::error::Error;
 use crate::invocation::Invocation;
-use crate::select::filterset::Filterset;
+use crate::select::filterset::Known;
+use crate::settings::SettingsError;
 use crate::testcase::TestBinary;
 use crate::threads;
 use cargo_metadata::Message;
@@ -91,12 +92,17 @@ impl Workspace {
         }
     }
 
-    /// Builds the tests.
+    /// Builds the tests. `check` holds what was said of the project against the names in it, and returns whether it matters
+    /// which packages depend on each other.
     ///
     /// # Errors
     /// When cargo cannot build them, or a filterset names what is not in the project.
-    pub(crate) fn build(self, arguments: &CargoArgs, filtersets: &[&Filterset]) -> Result<Build, Error> {
-        self.build_by(compile, arguments, filtersets)
+    pub(crate) fn build(
+        self,
+        arguments: &CargoArgs,
+        check: impl FnOnce(&Known) -> Result<bool, SettingsError>,
+    ) -> Result<Build, Error> {
+        self.build_by(compile, arguments, check)
     }
 
     /// Builds the tests with `compile`.
@@ -104,14 +110,11 @@ impl Workspace {
         self,
         compile: Compile,
         arguments: &CargoArgs,
-        filtersets: &[&Filterset],
+        check: impl FnOnce(&Known) -> Result<bool, SettingsError>,
     ) -> Result<Build, Error> {
         let Self { invocation, mut project } = self;
         let (cargo, invocation) = (cargo(&invocation), &invocation);
-        let known = project.known();
-        for filterset in filtersets {
-            filterset.check(&known)?;
-        }
+        let needs_dependencies = check(&project.known())?;
         let sample = |kind| Sample::new(cargo, arguments, invocation, kind, &project.target);
         let (built, configured) = thread::scope(|scope| {
             // Without a thread to spare cargo is asked afterwards.
@@ -125,7 +128,7 @@ impl Workspace {
         if built.is_for_host(&project)? && configured.get(None).is_none() {
             configured.add(sample(Kind::Macro).ask()?);
         }
-        if filtersets.iter().any(|filterset| filterset.needs_dependencies()) {
+        if needs_dependencies {
             let platforms = configured.platforms(&arguments.compilation.target);
             project = Project::with_related(cargo, arguments, invocation, &platforms)?;
         }

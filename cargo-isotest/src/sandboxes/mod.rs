@@ -4,8 +4,11 @@ pub(crate) mod error;
 pub(crate) mod hints;
 mod links;
 pub(crate) mod missing_paths;
+mod per_test;
 mod room;
 pub(crate) mod roots;
+
+pub(crate) use per_test::{ForRun, ForTests};
 
 use crate::cli;
 use crate::error::{Error, HostError};
@@ -13,7 +16,7 @@ use crate::invocation::Invocation;
 use crate::remedy::{self, Obstacle, Place, Remedy};
 use crate::sandboxes::roots::{Image, Rooted, Roots};
 use crate::select::SelectionError;
-use crate::settings::{BindAccess, Settings, Update};
+use crate::settings::{BindAccess, SandboxSettings, Settings, TestSettings, Update};
 use crate::testcase::TestBinary;
 use crate::text::style;
 use crate::update;
@@ -55,6 +58,10 @@ pub(crate) struct Sandboxes {
     pub(crate) ground: Ground,
     /// Controllers that only some tests need and cannot be had, with the reasons.
     refused_controls: Vec<(Control, String)>,
+    host: Host,
+    /// What is wanted and cannot be had.
+    missing: Vec<(Capability, String)>,
+    refused_views: RefusedViews,
     /// For how many at once there is room, if that is less than was asked for.
     pub(crate) jobs: NonZeroUsize,
 }
@@ -97,9 +104,12 @@ impl Sandboxes {
         let allowed = descriptors::raise().map_err(HostError::System)?;
         root_limits::lift().map_err(HostError::System)?;
         let jobs = settings.execution.jobs.value.get();
-        let shown: Vec<_> =
-            roots.each.iter().map(|rooted| Shown::new(settings, rooted, invocation)).collect();
-        let Decided { host, mut cgroups, resolved, others } =
+        let shown: Vec<_> = roots
+            .each
+            .iter()
+            .map(|rooted| Shown::new(&settings.sandbox, &settings.test, rooted, invocation))
+            .collect();
+        let Decided { host, mut cgroups, missing, resolved, others } =
             Decided::resolve(settings, jobs, &shown, refused)?;
         if !resolved.unmet.is_empty() {
             close(cgroups);
@@ -125,7 +135,19 @@ impl Sandboxes {
         let ground = Ground::new(&host, &resolved.template, room.jobs);
         let templates = iter::once(resolved.template).chain(others).map(Arc::new).collect();
         let (image, binaries) = (roots.image.clone(), roots.binaries.clone());
-        Ok(Self { templates, image, binaries, cgroups, isolation, ground, refused_controls, jobs: room.jobs })
+        Ok(Self {
+            templates,
+            image,
+            binaries,
+            cgroups,
+            isolation,
+            ground,
+            refused_controls,
+            host,
+            missing,
+            refused_views: refused.clone(),
+            jobs: room.jobs,
+        })
     }
 
     /// Returns the first template, which is the only one for a command.
@@ -142,13 +164,17 @@ impl Sandboxes {
         slot.map_err(|source| SandboxError::Setup { template: Some(Arc::clone(template)), source })
     }
 
-    /// Returns the template for the tests of `binary`.
+    /// Returns the template for the tests of `binary` of which no override speaks.
     pub(crate) fn template_for(&self, binary: &Arc<TestBinary>) -> &Arc<Template> {
+        &self.templates[self.root_for(binary)]
+    }
+
+    /// Returns the place of the root for the tests of `binary` among those of the run.
+    fn root_for(&self, binary: &Arc<TestBinary>) -> usize {
         if self.templates.len() == 1 {
-            return self.first();
+            return 0;
         }
-        let own = self.binaries.iter().position(|other| Arc::ptr_eq(other, binary));
-        &self.templates[own.unwrap_or_default()]
+        self.binaries.iter().position(|other| Arc::ptr_eq(other, binary)).unwrap_or_default()
     }
 
     /// Returns the metrics that the cgroup of an attempt counts.
@@ -191,7 +217,7 @@ impl Sandboxes {
 }
 
 /// Directories for which the kernel refused a copy-on-write view, with its reason.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct RefusedViews(Vec<(PathBuf, String)>);
 
 impl RefusedViews {
@@ -260,8 +286,41 @@ pub(crate) struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     /// Creates the views of the host for a root.
-    pub(crate) fn new(settings: &Settings, rooted: &'a Rooted, invocation: &Invocation) -> Self {
-        Self { root: &rooted.root, views: views(settings, rooted, invocation) }
+    pub(crate) fn new(
+        sandbox: &SandboxSettings,
+        test: &TestSettings,
+        rooted: &'a Rooted,
+        invocation: &Invocation,
+    ) -> Self {
+        Self { root: &rooted.root, views: views(sandbox, test, rooted, invocation) }
+    }
+}
+
+/// What templates are resolved for.
+struct Facts<'a> {
+    host: &'a Host,
+    cgroups: &'a Cgroups,
+    missing: &'a [(Capability, String)],
+    refused: &'a RefusedViews,
+    jobs: usize,
+}
+
+impl Facts<'_> {
+    fn resolve(&self, sandbox: &SandboxSettings, test: &TestSettings, shown: &Shown<'_>) -> Resolved {
+        let Shown { root, views } = shown;
+        let cgroup_views = self.cgroups.views();
+        let request = Request {
+            policy: &test.policy,
+            root,
+            views,
+            network: network(test.network.value),
+            trace_missing: sandbox.trace_missing.value,
+            jobs: self.jobs,
+            cgroups: self.cgroups.figures(&cgroup_views, self.missing),
+        };
+        let mut cow_sources = cow_sources::read(&views.copy_on_write, self.host);
+        cow_sources.refused.clone_from(&self.refused.0);
+        plan::resolve(&request, &Host { cow_sources, ..self.host.clone() })
     }
 }
 
@@ -272,6 +331,8 @@ pub(crate) struct Decided {
     pub(crate) host: Host,
     /// Cgroups of the run. The owner must close them.
     pub(crate) cgroups: Cgroups,
+    /// What is wanted and cannot be had, with the reasons: metrics, and namespaces that were tried.
+    missing: Vec<(Capability, String)>,
     /// Resolution for the first root.
     pub(crate) resolved: Resolved,
     /// Templates for further roots, which differ in files only.
@@ -301,31 +362,19 @@ impl Decided {
         let Settings { sandbox, test, .. } = settings;
         let wanted: Vec<_> = Capability::ALL
             .into_iter()
-            .filter(|capability| capability.is_metric() && sandbox.policy.level(*capability) != Level::Off)
+            .filter(|capability| capability.is_metric() && test.policy.level(*capability) != Level::Off)
             .collect();
         let (host, Established { mut cgroups, mut missing }) = established(&wanted)?;
         // Taken before it is decided where tests look for them. Whoever sets the limits says what is refused.
         for controls in [&test.limits.limits().controls(), &sandbox.controls] {
             cgroups.control(controls, &host);
         }
-        let cgroup_views = cgroups.views();
-        let resolve = |Shown { root, views }: &Shown<'_>, missing: &[(Capability, String)]| {
-            let request = Request {
-                policy: &sandbox.policy,
-                root,
-                views,
-                network: network(test.network.value),
-                trace_missing: sandbox.trace_missing.value,
-                jobs,
-                cgroups: cgroups.figures(&cgroup_views, missing),
-            };
-            let mut cow_sources = cow_sources::read(&views.copy_on_write, &host);
-            cow_sources.refused.clone_from(&refused.0);
-            plan::resolve(&request, &Host { cow_sources, ..host.clone() })
+        let resolve = |shown: &Shown<'_>, missing: &[(Capability, String)]| {
+            Facts { host: &host, cgroups: &cgroups, missing, refused, jobs }.resolve(sandbox, test, shown)
         };
         let mut resolved = resolve(first, &missing);
         // Those that are required are tried by the first sandbox.
-        let preferred = Capability::ALL.map(|capability| (capability, sandbox.policy.level(capability)));
+        let preferred = Capability::ALL.map(|capability| (capability, test.policy.level(capability)));
         let preferred = preferred.into_iter().filter(|(_, level)| *level == Level::Prefer);
         let preferred: Vec<_> = preferred.map(|(capability, _)| capability).collect();
         let absent = trial::refused_namespaces(&resolved.template, &preferred);
@@ -334,13 +383,23 @@ impl Decided {
             resolved = resolve(first, &missing);
         }
         let others = others.iter().map(|shown| resolve(shown, &missing).template).collect();
-        Ok(Self { host, cgroups, resolved, others })
+        Ok(Self { host, cgroups, missing, resolved, others })
     }
 }
 
 /// Returns the error for limits that cannot be set; `None` if all can.
 fn unlimited(cgroups: &mut Cgroups, limits: &Limits, host: &Host) -> Option<SandboxError> {
     let of_cgroups = cgroups.prepare_limits(limits, host);
+    cannot_limit(cgroups, of_cgroups, bounds::unmet(&limits.process), host)
+}
+
+/// Returns the error for limits that cannot be set: of cgroups, and of processes; `None` without any.
+fn cannot_limit(
+    cgroups: &Cgroups,
+    of_cgroups: Vec<(Control, String)>,
+    of_processes: Vec<(String, String)>,
+    host: &Host,
+) -> Option<SandboxError> {
     // Where the controller can be had, it is the value that the kernel does not take.
     let lacking = of_cgroups.iter().filter(|(control, _)| !cgroups.can(*control));
     let lacking: Vec<_> = lacking.map(|(control, why)| (figure(*control), why.clone()).into()).collect();
@@ -348,7 +407,7 @@ fn unlimited(cgroups: &mut Cgroups, limits: &Limits, host: &Host) -> Option<Sand
     let surroundings = Surroundings { user_manager: false, ..probe::surroundings(host) };
     let remedies = remedy::remedies(&lacking, Place { surroundings: &surroundings, cgroups: &host.cgroups });
     let of_cgroups = of_cgroups.into_iter().map(|(control, why)| (control.as_str().to_owned(), why));
-    let unmet: Vec<_> = of_cgroups.chain(bounds::unmet(&limits.process)).collect();
+    let unmet: Vec<_> = of_cgroups.chain(of_processes).collect();
     (!unmet.is_empty()).then_some(SandboxError::CannotLimit { unmet, remedies })
 }
 
@@ -395,8 +454,7 @@ fn remark(settings: &Settings) -> Option<String> {
 
 /// Returns the views of the host: directories that tests write to under `cargo test`, binds, and directories named by the
 /// environment. Missing paths are left out.
-fn views(settings: &Settings, rooted: &Rooted, invocation: &Invocation) -> Views {
-    let Settings { sandbox, test, .. } = settings;
+fn views(sandbox: &SandboxSettings, test: &TestSettings, rooted: &Rooted, invocation: &Invocation) -> Views {
     let variable = |name| invocation.variable(name).map(Path::new).filter(|path| path.is_absolute());
     let bound = |access| {
         let binds = test.binds.iter().filter(move |bind| bind.value.access == access);

@@ -29,7 +29,7 @@ use crate::verdict::{Effect, Kind, Rules, Testimony, Verdict, judge};
 use isotest_core::cgroup;
 use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
-use isotest_core::plan::{SandboxPlan, Workload};
+use isotest_core::plan::{SandboxPlan, Template, Workload};
 use isotest_core::record::Record;
 use isotest_core::sys::clock::Instant;
 use std::collections::{BTreeMap, HashMap};
@@ -49,7 +49,9 @@ pub(crate) struct Schedule<'run> {
     /// The tests, in order, as they are executed.
     pub(crate) units: &'run [Unit<'run>],
     /// What holds for each of them in particular.
-    pub(crate) of_each: &'run [&'run TestSettings],
+    pub(crate) of_each: &'run [Arc<TestSettings>],
+    /// The template of the sandbox of each.
+    pub(crate) templates: &'run [Arc<Template>],
     /// By what they were selected, if the harness can be told so.
     pub(crate) wish: Option<&'run select::Selection>,
     /// How.
@@ -70,8 +72,8 @@ pub(crate) struct Finished {
 impl Schedule<'_> {
     fn job(&self, attempt: Attempt) -> Job {
         let unit = self.units[attempt.unit];
-        let template = Arc::clone(self.sandboxes.template_for(unit.binary()));
-        let mut plan = plan_of(unit, attempt.nth, self.execution, self.of_each[attempt.unit], self.wish);
+        let template = Arc::clone(&self.templates[attempt.unit]);
+        let mut plan = plan_of(unit, attempt.nth, self.execution, &self.of_each[attempt.unit], self.wish);
         if attempt.is_confirmation {
             plan.limits.memory = unit.tests()[0].budget.memory();
             // Memory that is moved to swap is no page cache.
@@ -98,7 +100,7 @@ impl Schedule<'_> {
         // An order for each slot, so that none waits for the next plan, but none that a failure would have prevented.
         let ahead = if self.execution.max_fail.value.failures.is_some() { 0 } else { workers.jobs() };
         // Of tests that share a process, those that passed would be attempted again, too.
-        let attempts = |(unit, settings): (&Unit<'_>, &&TestSettings)| {
+        let attempts = |(unit, settings): (&Unit<'_>, &Arc<TestSettings>)| {
             if unit.is_one_test() { settings.retries.value.count.saturating_add(1) } else { 1 }
         };
         let queue = Queue::new(self.units.iter().zip(self.of_each).map(attempts));
@@ -184,14 +186,14 @@ struct Doubtful {
 #[derive(Clone, Copy)]
 struct Subject<'run> {
     units: &'run [Unit<'run>],
-    of_each: &'run [&'run TestSettings],
+    of_each: &'run [Arc<TestSettings>],
     execution: &'run Execution,
     ground: &'run Ground,
 }
 
 struct Run<'run> {
     units: &'run [Unit<'run>],
-    of_each: &'run [&'run TestSettings],
+    of_each: &'run [Arc<TestSettings>],
     execution: &'run Execution,
     ground: &'run Ground,
     reporters: &'run mut dyn Reporter,
@@ -313,7 +315,7 @@ impl<'run> Run<'run> {
     }
 
     fn rules(&self, launch: Launch) -> Rules {
-        Rules::from(self.of_each[launch.attempt.unit])
+        Rules::from(&*self.of_each[launch.attempt.unit])
     }
 
     /// When another attempt may start.
@@ -578,7 +580,7 @@ mod tests {
         let (units, execution) = (together::units(&tests, Process::Test), execution(fail_fast));
         let summary = Summary::new(Selection { selected: 2, ..Selection::default() });
         let mut notes = Notes::default();
-        let of_each = [settings; 2];
+        let of_each = [1, 2].map(|_| Arc::new(settings.clone()));
         let ground = Ground::default();
         let mut run = Run::new(
             Subject { units: &units, of_each: &of_each, execution: &execution, ground: &ground },

@@ -1,6 +1,7 @@
 //! What one source says of the settings, and what several say together; pure.
 
 use super::error::SettingsError;
+use super::overrides::Override;
 use super::setting::Setting;
 use super::test::TestLayer;
 use crate::cli::{Budgets, MessageFormat, ReportFile, RootWord, RunIgnored};
@@ -34,6 +35,8 @@ pub(super) struct Layer {
     pub(super) update: Option<&'static str>,
     pub(super) discard_updates: Option<Setting<bool>>,
     pub(super) test: TestLayer,
+    /// What is said of some tests only.
+    pub(super) overrides: Vec<Override>,
     pub(super) budgets: Option<Setting<Budgets>>,
     pub(super) levels: Vec<Setting<(Capability, Level)>>,
     pub(super) message_format: Option<Setting<MessageFormat>>,
@@ -72,6 +75,7 @@ impl Layer {
             discard_updates: self.discard_updates.or(lower.discard_updates),
             budgets: self.budgets.or(lower.budgets),
             test: self.test.or(lower.test),
+            overrides: [self.overrides, lower.overrides].concat(),
             levels: [self.levels, levels].concat(),
             message_format: self.message_format.or(lower.message_format),
             reports: [self.reports, lower.reports].concat(),

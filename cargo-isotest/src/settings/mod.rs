@@ -3,13 +3,16 @@
 //!
 //! Each source is a [layer](layer::Layer) of values that it may be silent about. The layers are merged in one order, the
 //! highest first: flags, words for the test harness, the environment, the configuration file. What none of them speaks of has its default here.
+//! What the configuration file says of some tests only comes before all else that it says.
 
 mod config;
 mod environment;
 mod error;
 mod layer;
 mod limits;
+mod overrides;
 mod paths;
+mod policy;
 mod setting;
 mod test;
 mod typed;
@@ -21,23 +24,24 @@ pub(crate) use test::TestSettings;
 
 use crate::cli::{
     Budgets, CargoArgs, Cli, ClosureArgs, Command as Typed, CourseArgs, ExecArgs, ExplainArgs, LibtestWords,
-    MessageFormat, Network, PsArgs, ReportArgs, ReportFile, RootWord, RunIgnored, RunnerArgs, ShellArgs,
-    Words,
+    MessageFormat, PsArgs, ReportArgs, ReportFile, RootWord, RunIgnored, RunnerArgs, ShellArgs, Words,
 };
 use crate::invocation::Invocation;
 use crate::select::Selection;
-use crate::select::filterset::Filterset;
+use crate::select::filterset::{Filterset, Known};
+use crate::testcase::TestCase;
 use crate::values::MaxFail;
 use anstream::ColorChoice;
 use config::Config;
 use isotest_core::limits::Control;
-use isotest_core::policy::{Capability, Level, Policy};
+use isotest_core::policy::{Capability, Level};
 use layer::Layer;
-use limits::LimitSettings;
+use overrides::Overrides;
 use std::ffi::OsString;
 use std::mem::take;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -57,10 +61,11 @@ pub(crate) struct Settings {
     pub(crate) execution: Execution,
     /// In what.
     pub(crate) sandbox: SandboxSettings,
-    /// What holds for each test.
+    /// What holds for each test of which no override speaks, and where no test counts.
     pub(crate) test: TestSettings,
     /// Whether what becomes of tests is kept, and used in later runs.
     pub(crate) history: Setting<bool>,
+    overrides: Overrides,
     /// What budgets of tests do.
     pub(crate) budgets: Setting<Budgets>,
     /// How the run goes as a whole.
@@ -169,8 +174,6 @@ pub(crate) enum Process {
 /// What tests see and may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SandboxSettings {
-    /// How much each capability is wanted.
-    pub(crate) policy: Policy,
     /// Capabilities that are switched off by that name.
     pub(crate) off: Vec<Setting<Capability>>,
     /// What becomes `/`.
@@ -244,6 +247,7 @@ impl Said {
         if !self.task.is_of_tests() || matches!(self.task, Task::Shell { .. }) {
             // Somebody attends to a command, and it is no test.
             lower.test.timeout = None;
+            lower.overrides.iter_mut().for_each(|one| one.layer.timeout = None);
             let is_of_tests = |time: &mut Setting<Duration>| matches!(time.origin, Origin::Environment(_));
             let _ = self.layer.test.timeout.take_if(is_of_tests);
         }
@@ -251,7 +255,7 @@ impl Said {
             // Several at one terminal could not be told apart.
             lower.jobs = None;
         }
-        let settings = Settings::merged(self.task, self.cargo, [self.layer, lower])?;
+        let settings = Settings::merged(self.task, self.cargo, self.layer, lower)?;
         Ok(Settings { course: self.course, again: self.again, ..settings })
     }
 
@@ -260,19 +264,18 @@ impl Said {
     /// # Errors
     /// When that makes no sense.
     pub(crate) fn settings(self) -> Result<Settings, SettingsError> {
-        let settings = Settings::merged(self.task, self.cargo, [self.layer])?;
+        let settings = Settings::merged(self.task, self.cargo, self.layer, Layer::default())?;
         Ok(Settings { course: self.course, again: self.again, ..settings })
     }
 }
 
 impl Settings {
-    /// What these layers say together, the highest first, and what holds besides.
-    fn merged(
-        task: Task,
-        cargo: CargoArgs,
-        layers: impl IntoIterator<Item = Layer>,
-    ) -> Result<Self, SettingsError> {
-        let mut layer = Layer::merged(layers);
+    /// What two layers say together, and what holds besides. The overrides of the lower one are between them.
+    fn merged(task: Task, cargo: CargoArgs, upper: Layer, mut lower: Layer) -> Result<Self, SettingsError> {
+        let each = take(&mut lower.overrides);
+        let (above, below) = (upper.test.clone(), lower.test.clone());
+        let mut layer = upper.or(lower);
+        let overrides = Overrides::new(above, each, below, layer.levels.clone());
         let jobs = layer.jobs.take().filter(|_| task.is_of_tests()).transpose()?;
         let update = Update::from_layer(&layer, &task);
         let execution = Execution::from_layer(&layer, jobs, &task).for_update(update).checked()?;
@@ -284,11 +287,9 @@ impl Settings {
             ignored: or(layer.ignored, RunIgnored::default()).value,
             partition: layer.partition.map(|partition| partition.value),
         };
-        let mut test = TestSettings::from_layer(take(&mut layer.test))?;
-        let sandbox = SandboxSettings { update, ..SandboxSettings::from_layer(&mut layer, &test)? };
-        if sandbox.policy.level(Capability::Net) == Level::Off {
-            test.network = test.network.map(|_| Network::Host);
-        }
+        let test = TestSettings::from_layer(take(&mut layer.test), &layer.levels)?;
+        let sandbox = SandboxSettings::from_layer(&mut layer)?;
+        let sandbox = SandboxSettings { update, controls: overrides.controls(), ..sandbox };
         Ok(Self {
             task,
             cargo,
@@ -297,6 +298,7 @@ impl Settings {
             sandbox,
             test,
             history: or(layer.history, true),
+            overrides,
             budgets: or(layer.budgets, Budgets::default()),
             course: CourseArgs::default(),
             again: Vec::new(),
@@ -308,9 +310,27 @@ impl Settings {
 }
 
 impl Settings {
-    /// Returns all filtersets, which say what is to be known of the project.
-    pub(crate) fn filtersets(&self) -> Vec<&Filterset> {
-        self.selection.filtersets.iter().collect()
+    /// Checks that each name in a filterset is that of something in the project. Returns whether a filterset asks which
+    /// packages depend on each other.
+    ///
+    /// # Errors
+    /// When a name is of nothing.
+    pub(crate) fn check_filtersets(&self, known: &Known) -> Result<bool, SettingsError> {
+        let typed = &self.selection.filtersets;
+        typed.iter().try_for_each(|filterset| filterset.check(known))?;
+        let needs_dependencies = self.overrides.check(known)?;
+        Ok(needs_dependencies || typed.iter().any(Filterset::needs_dependencies))
+    }
+
+    /// Returns what holds for each of these tests.
+    ///
+    /// # Errors
+    /// When what is said of one test makes no sense together.
+    pub(crate) fn for_tests<'a>(
+        &self,
+        tests: impl IntoIterator<Item = &'a TestCase>,
+    ) -> Result<Vec<Arc<TestSettings>>, SettingsError> {
+        self.overrides.for_tests(&self.test, tests)
     }
 
     /// What holds of directories known only once the tests are built: where tests update their sources, these are written
@@ -329,7 +349,9 @@ impl Settings {
                 |path: &&PathBuf| sources.iter().any(|source| path.starts_with(source) && path != source);
             let copied = built.into_iter().filter(|path| is_within(path) && !is_kept(path));
             self.sandbox.copied_within = copied.cloned().collect();
-            self.test.keeps.extend(sources.into_iter().cloned().map(|value| Setting { value, origin }));
+            let keeps: Vec<_> = sources.into_iter().cloned().map(|value| Setting { value, origin }).collect();
+            self.overrides.keep(&keeps);
+            self.test.keeps.extend(keeps);
         }
         self
     }
@@ -464,8 +486,7 @@ fn default_jobs(may_be_several: bool) -> Setting<NonZeroUsize> {
 }
 
 impl SandboxSettings {
-    fn from_layer(layer: &mut Layer, test: &TestSettings) -> Result<Self, SettingsError> {
-        let policy = policy(&layer.levels, &test.limits, test.network)?;
+    fn from_layer(layer: &mut Layer) -> Result<Self, SettingsError> {
         let root = or(layer.root.take(), RootWord::default());
         let hide_package = or(layer.hide_package, false);
         if hide_package.value && root.value != RootWord::Minimal {
@@ -474,7 +495,6 @@ impl SandboxSettings {
         let off = layer.levels.iter().filter(|level| level.value.1 == Level::Off);
         let off = off.map(|level| level.map(|(capability, _)| capability)).collect();
         Ok(Self {
-            policy,
             off,
             root,
             hide_package,
@@ -486,48 +506,15 @@ impl SandboxSettings {
     }
 }
 
-/// How much each capability is wanted: a limit requires what it measures, and the host's network is no network namespace.
-fn policy(
-    said: &[Setting<(Capability, Level)>],
-    limits: &LimitSettings,
-    network: Setting<Network>,
-) -> Result<Policy, SettingsError> {
-    let implied = [
-        limits.memory.map(|limit| limit.map(|_| (Capability::Memory, Level::Require))),
-        limits.pids.map(|limit| limit.map(|_| (Capability::Pids, Level::Require))),
-        network_wish(network),
-    ];
-    let wishes: Vec<_> = said.iter().copied().chain(implied.into_iter().flatten()).collect();
-    let values: Vec<_> = wishes.iter().map(|wish| wish.value).collect();
-    Policy::new(&values).map_err(|error| contradiction(&wishes).unwrap_or(error.into()))
-}
-
-/// The first two wishes for one capability that differ.
-fn contradiction(wishes: &[Setting<(Capability, Level)>]) -> Option<SettingsError> {
-    wishes.iter().enumerate().find_map(|(index, second)| {
-        let (capability, level) = second.value;
-        let first = wishes[..index].iter().find(|first| first.value.0 == capability)?;
-        let [first, second] = [first, second].map(|wish| wish.map(|(_, level)| level));
-        (first.value != level).then_some(SettingsError::TwoLevels { capability, first, second })
-    })
-}
-
-fn network_wish(network: Setting<Network>) -> Option<Setting<(Capability, Level)>> {
-    let level = match network.value {
-        Network::Loopback => return None,
-        Network::Own | Network::None => Level::Require,
-        Network::Host => Level::Off,
-    };
-    Some(network.map(|_| (Capability::Net, level)))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::limits::LimitSettings;
     use super::test::TestLayer;
     use super::*;
-    use crate::cli::{RootKind, RootPath};
+    use crate::cli::{Network, RootKind, RootPath};
     use crate::values::{FlakyResult, Retries, SlowTimeout};
     use isotest_core::limits::{Limits, ProcessLimits, Rlimit};
+    use isotest_core::policy::{Capability, Level, Policy};
 
     fn settings_with(environment: &[(&str, &str)], arguments: &[&str]) -> Result<Settings, SettingsError> {
         let words = std::iter::once("cargo-isotest").chain(arguments.iter().copied()).map(OsString::from);
@@ -572,8 +559,8 @@ mod tests {
         let environment = vec![("RUST_TEST_THREADS".into(), "3".into())];
         let invocation = Invocation { environment, directory: "/usr".into() };
         let flags = typed::flags(cli.flags, Vec::new(), &invocation).unwrap();
-        let layers = [flags, environment::layer(&invocation).unwrap(), lower];
-        Settings::merged(Task::Execute, CargoArgs::default(), layers)
+        let upper = flags.or(environment::layer(&invocation).unwrap());
+        Settings::merged(Task::Execute, CargoArgs::default(), upper, lower)
     }
 
     fn lower<T>(value: T) -> Setting<T> {
@@ -700,7 +687,6 @@ mod tests {
         };
         assert_eq!(settings.execution, expected);
         let sandbox = SandboxSettings {
-            policy: Policy::new(&[]).unwrap(),
             off: Vec::new(),
             root: Setting::default(RootWord::Host),
             hide_package: Setting::default(false),
@@ -720,6 +706,7 @@ mod tests {
             network: Setting::default(Network::Loopback),
             binds: Vec::new(),
             keeps: Vec::new(),
+            policy: Policy::default(),
         };
         assert_eq!(settings.test, test);
         assert_eq!(settings.budgets, Setting::default(Budgets::Enforce));
@@ -777,10 +764,10 @@ mod tests {
         };
         let layer = Layer { test: TestLayer { limits, ..TestLayer::default() }, levels, ..Layer::default() };
         let flags = ["--off", "net", "--rlimit", "nofile=64", "--swap-limit", "1KiB"];
-        let Settings { sandbox, test, .. } = with_lower(&flags, layer).unwrap();
-        assert_eq!(sandbox.policy.level(Capability::Net), Level::Off);
-        assert_eq!(sandbox.policy.level(Capability::Io), Level::Off);
-        assert_eq!(sandbox.policy.level(Capability::Memory), Level::Require);
+        let Settings { test, .. } = with_lower(&flags, layer).unwrap();
+        assert_eq!(test.policy.level(Capability::Net), Level::Off);
+        assert_eq!(test.policy.level(Capability::Io), Level::Off);
+        assert_eq!(test.policy.level(Capability::Memory), Level::Require);
         let limits = test.limits.limits();
         assert_eq!((limits.memory, limits.swap), (Some(1 << 20), Some(1024)));
         assert_eq!(limits.process.rlimits, [(Rlimit::Core, 0, 0), (Rlimit::Nofile, 64, 64)]);
@@ -810,7 +797,7 @@ mod tests {
     #[test]
     fn a_limit_requires_its_figure() {
         let level =
-            |arguments: &[&str], capability| settings(arguments).unwrap().sandbox.policy.level(capability);
+            |arguments: &[&str], capability| settings(arguments).unwrap().test.policy.level(capability);
         assert_eq!(level(&[], Capability::Memory), Level::Prefer);
         assert_eq!(level(&["--memory-limit", "1MiB"], Capability::Memory), Level::Require);
         assert_eq!(level(&["--pids-limit", "9"], Capability::Pids), Level::Require);
@@ -825,8 +812,8 @@ mod tests {
     fn the_host_s_network_and_no_namespace_are_the_same_thing() {
         let test = settings(&["--off", "net"]).unwrap().test;
         assert_eq!(test.network.value, Network::Host);
-        let sandbox = settings(&["--network", "host"]).unwrap().sandbox;
-        assert_eq!(sandbox.policy.level(Capability::Net), Level::Off);
+        let test = settings(&["--network", "host"]).unwrap().test;
+        assert_eq!(test.policy.level(Capability::Net), Level::Off);
         assert_eq!(
             refusal(&["--network", "own", "--off", "net"]),
             "`net` cannot be both `off` (`--off`) and `require` (`--network`)"

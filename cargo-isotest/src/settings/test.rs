@@ -3,10 +3,12 @@
 use super::error::SettingsError;
 use super::limits::LimitSettings;
 use super::paths::Bind;
+use super::policy::policy;
 use super::setting::Setting;
 use crate::cli::Network;
 use crate::values::{FlakyResult, Retries, SlowTimeout};
 use isotest_core::plan::Timeout;
+use isotest_core::policy::{Capability, Level, Policy};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +33,8 @@ pub(crate) struct TestSettings {
     pub(crate) binds: Vec<Setting<Bind>>,
     /// What is written through to the host.
     pub(crate) keeps: Vec<Setting<PathBuf>>,
+    /// How much each capability is wanted.
+    pub(crate) policy: Policy,
 }
 
 /// What one source says of the settings of a test. What is absent or empty it does not speak of.
@@ -76,6 +80,7 @@ impl Default for TestSettings {
             network: Setting::default(Network::default()),
             binds: Vec::new(),
             keeps: Vec::new(),
+            policy: Policy::default(),
         }
     }
 }
@@ -88,8 +93,11 @@ impl TestSettings {
         Some(Timeout { after, grace: slow.grace_period })
     }
 
-    /// What a layer says, and the defaults.
-    pub(super) fn from_layer(layer: TestLayer) -> Result<Self, SettingsError> {
+    /// What a layer says, with these levels of capabilities, and the defaults.
+    pub(super) fn from_layer(
+        layer: TestLayer,
+        levels: &[Setting<(Capability, Level)>],
+    ) -> Result<Self, SettingsError> {
         let defaults = Self::default();
         let timeout = layer.timeout.map_or(defaults.timeout, |timeout| timeout.map(Some));
         if timeout.value.is_some_and(|time| time.is_zero()) {
@@ -99,16 +107,21 @@ impl TestSettings {
         if slow_timeout.value.period.is_zero() {
             return Err(SettingsError::NoPeriod { origin: slow_timeout.origin });
         }
+        let limits = layer.limits.checked()?;
+        let network = layer.network.unwrap_or(defaults.network);
+        let policy = policy(levels, &limits, network)?;
+        let is_off = policy.level(Capability::Net) == Level::Off;
         Ok(Self {
             timeout,
             slow_timeout,
             fail_on_leak: layer.fail_on_leak.unwrap_or(defaults.fail_on_leak),
             retries: layer.retries.unwrap_or(defaults.retries),
             flaky_result: layer.flaky_result.unwrap_or(defaults.flaky_result),
-            limits: layer.limits.checked()?,
-            network: layer.network.unwrap_or(defaults.network),
+            limits,
+            network: if is_off { network.map(|_| Network::Host) } else { network },
             binds: layer.binds,
             keeps: layer.keeps,
+            policy,
         })
     }
 }

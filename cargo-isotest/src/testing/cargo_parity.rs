@@ -94,7 +94,7 @@ impl Oracle {
     fn try_build(&self, flags: &[&str]) -> Result<Build, Error> {
         let words = ["cargo-isotest", "--offline"].iter().chain(flags).map(OsString::from);
         let arguments = Cli::read(words, &[]).unwrap().flags.cargo;
-        Workspace::read(&arguments, &self.invocation)?.build_by(compile, &arguments, &[])
+        Workspace::read(&arguments, &self.invocation)?.build_by(compile, &arguments, |_| Ok(false))
     }
 
     /// Returns the processes that `cargo test` starts, in order.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 /// Contents of configuration files that are wrong, each in one way.
-const WRONG: [&str; 45] = [
+const WRONG: [&str; 55] = [
     "[profile.default",
     "[profile.default]\njobs = 1\njobs = 2",
     "jobs = 3",
@@ -55,6 +55,16 @@ const WRONG: [&str; 45] = [
     "[profile.a]\ninherits = \"cj\"",
     "[profile.default]\ninherits = \"ci\"",
     "[profile.a]\ninherits = \"b\"\n[profile.b]\ninherits = \"a\"",
+    "[profile.ci]\noverrides = 3",
+    "[profile.ci.overrides]\nretries = 1",
+    "[[profile.ci.overrides]]\nfilter = 3",
+    "[[profile.ci.overrides]]\nretries = 1\nfilter = 'test(a) and tset(b)'",
+    "[[profile.ci.overrides]]\nfilter = \"\"\"\n  test(a)\n  or package([\"\"\"",
+    "[[profile.ci.overrides]]\nmemroy-limit = \"1GiB\"",
+    "[[profile.ci.overrides]]\ninherits = \"default\"",
+    "[[profile.ci.overrides]]\nfail-fast = true",
+    "[[profile.ci.overrides]]\ntest-threads = 3",
+    "[[profile.ci.overrides]]\ntimeout = \"soon\"",
 ];
 
 /// A package that is never built, with a configuration file.

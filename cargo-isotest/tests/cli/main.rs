@@ -34,6 +34,7 @@ mod json;
 mod limits;
 mod no_capture;
 mod outcomes;
+mod overrides;
 mod progress;
 mod project;
 mod projects;

@@ -64,7 +64,7 @@ fn diagnose(settings: &Settings, invocation: &Invocation) -> Result<Diagnosis, E
     let mut settings = settings.clone();
     settings.test.binds.push(Setting::default(Bind { path: program.clone(), access: BindAccess::ReadOnly }));
     let rooted = roots::of_host(&directories, invocation);
-    let shown = [Shown::new(&settings, &rooted, invocation)];
+    let shown = [Shown::new(&settings.sandbox, &settings.test, &rooted, invocation)];
     let plan = SandboxPlan {
         workload: Workload {
             program,
@@ -92,7 +92,7 @@ fn diagnose(settings: &Settings, invocation: &Invocation) -> Result<Diagnosis, E
     let remedies = remedy::remedies(&obstacles(&resolved.isolation.states, refusals), place);
     let met = conditions
         .iter()
-        .all(|(capability, condition)| is_enough(&settings.sandbox.policy, *capability, condition));
+        .all(|(capability, condition)| is_enough(&settings.test.policy, *capability, condition));
     Ok(Diagnosis { surroundings, cgroup_layout: layout, conditions, remedies, met })
 }
 

@@ -15,6 +15,7 @@ mod matching;
 pub(crate) use error::FiltersetError;
 pub(crate) use expression::{Known, TestQuery};
 
+use crate::testcase::TestBinary;
 use error::Problem;
 use expression::{Expression, Leaf, Predicate};
 
@@ -46,6 +47,11 @@ impl Filterset {
     pub(crate) fn matches(&self, query: &TestQuery<'_>) -> bool {
         let decide = |predicate: &Predicate| Some(predicate.holds(query));
         self.expression.decide(&decide) == Some(true)
+    }
+
+    /// Returns whether the expression is true of all tests of a binary, or of none; nothing if that depends on the test.
+    pub(crate) fn of_binary(&self, binary: &TestBinary) -> Option<bool> {
+        self.expression.decide(&|predicate: &Predicate| predicate.holds_of_binary(binary))
     }
 
     /// Returns whether the expression asks which packages depend on each other.

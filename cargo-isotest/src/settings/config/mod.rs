@@ -2,7 +2,9 @@
 
 mod key;
 mod keys;
+mod overrides;
 mod profile;
+mod reading;
 mod source;
 mod suggestion;
 mod value;
@@ -13,7 +15,8 @@ pub(super) use value::Value;
 use super::error::{ConfigError, Fault, SettingsError};
 use super::layer::Layer;
 use super::setting::{Origin, Setting};
-use profile::{DEFAULT, Profile, Reading};
+use profile::{DEFAULT, Profile};
+use reading::Reading;
 use source::Source;
 use std::collections::BTreeMap;
 use std::fs;

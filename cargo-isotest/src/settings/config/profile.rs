@@ -1,23 +1,23 @@
 //! `[profile.NAME]`: settings under a name; pure but for the paths that are looked for.
 
 use super::keys;
-use super::source::Source;
-use super::suggestion::suggestion;
+use super::overrides;
+use super::reading::{Entry, Reading, in_order};
 use super::value::Value;
 use crate::settings::error::Fault;
 use crate::settings::error::SettingsError;
 use crate::settings::layer::Layer;
 use crate::settings::setting::Setting;
-use std::borrow::Cow;
-use std::path::Path;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 /// Name of the profile that all others inherit, and that holds where none is chosen.
 pub(crate) const DEFAULT: &str = "default";
 
 /// Key by which a profile names the one that it inherits.
 const INHERITS: &str = "inherits";
+
+/// Key of what holds for some tests only.
+const OVERRIDES: &str = "overrides";
 
 /// Settings under a name.
 #[derive(Debug, Default)]
@@ -27,17 +27,6 @@ pub(crate) struct Profile {
     /// The settings.
     pub(crate) layer: Layer,
 }
-
-/// Where a table of a configuration file is read.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Reading<'d> {
-    /// The file.
-    pub(crate) source: &'d Source<'d>,
-    /// The directory that relative paths start at.
-    pub(crate) directory: &'d Path,
-}
-
-type Entry<'d> = (&'d Spanned<Cow<'d, str>>, &'d Spanned<DeValue<'d>>);
 
 impl<'d> Reading<'d> {
     /// Reads the tables of a file.
@@ -67,8 +56,10 @@ impl<'d> Reading<'d> {
                     return Err(self.error(name, Fault::DefaultInherits));
                 }
                 read.inherits = Some(parent);
+            } else if name.get_ref() == OVERRIDES {
+                read.layer.overrides = overrides::read(self, (name, value))?;
             } else {
-                let known = [INHERITS].into_iter().chain(keys::all().map(|key| key.name));
+                let known = [INHERITS, OVERRIDES].into_iter().chain(keys::all().map(|key| key.name));
                 let key = keys::all().find(|key| key.name == name.get_ref());
                 let key = key.ok_or_else(|| self.unknown(name, &format!("`[profile.{profile}]`"), known))?;
                 (key.read)(Value::of_key(key.name, value, self.source, self.directory), &mut read.layer)?;
@@ -76,33 +67,4 @@ impl<'d> Reading<'d> {
         }
         Ok(read)
     }
-
-    fn table(self, (name, value): Entry<'d>) -> Result<&'d DeTable<'d>, SettingsError> {
-        value.get_ref().as_table().ok_or_else(|| {
-            let (key, value) = (name.get_ref().clone().into_owned(), self.source.shown(&value.span()));
-            self.error(name, Fault::Value { key, value, expected: "a table".to_owned() })
-        })
-    }
-
-    fn unknown(
-        self,
-        name: &Spanned<Cow<'d, str>>,
-        table: &str,
-        known: impl IntoIterator<Item = &'static str>,
-    ) -> SettingsError {
-        let (key, table) = (name.get_ref().clone().into_owned(), table.to_owned());
-        let suggestion = suggestion(&key, known);
-        self.error(name, Fault::UnknownKey { key, table, suggestion })
-    }
-
-    fn error(self, name: &Spanned<Cow<'d, str>>, fault: Fault) -> SettingsError {
-        self.source.error(&name.span(), fault).into()
-    }
-}
-
-/// The entries of a table in the order of the file.
-fn in_order<'d>(table: &'d DeTable<'d>) -> Vec<Entry<'d>> {
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(name, _)| name.span().start);
-    entries
 }

@@ -1,5 +1,7 @@
 //! Errors in configuration files; pure.
 
+use crate::error::Failure;
+use crate::select::filterset::FiltersetError;
 use crate::settings::setting::Place;
 
 /// Error in a configuration file.
@@ -10,6 +12,16 @@ pub(crate) struct ConfigError {
     pub(crate) place: Place,
     /// What it is.
     pub(crate) fault: Fault,
+}
+
+impl ConfigError {
+    /// Returns what helps.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match &self.fault {
+            Fault::Filter(error) => error.hint(),
+            _ => None,
+        }
+    }
 }
 
 /// What is wrong with a line of a configuration file.
@@ -56,7 +68,22 @@ pub(crate) enum Fault {
         /// What it inherits.
         parent: String,
     },
+    /// A key of the whole run among those of some tests.
+    #[error("`{key}`{} holds for the whole run and cannot differ from test to test; set it in `[profile.NAME]`", called(*.here))]
+    OfRun {
+        /// The key.
+        key: String,
+        /// Its name here, if it is written by another one.
+        here: Option<&'static str>,
+    },
+    /// A filter that is no filterset, or none of this project.
+    #[error("`filter`: {0}")]
+    Filter(FiltersetError),
     /// `inherits` of the profile that all others inherit.
     #[error("the profile `default` cannot inherit another one: all others inherit it")]
     DefaultInherits,
+}
+
+fn called(name: Option<&'static str>) -> String {
+    name.map_or_else(String::new, |name| format!(" (here `{name}`)"))
 }

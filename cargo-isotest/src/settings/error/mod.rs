@@ -188,6 +188,7 @@ impl Failure for SettingsError {
                 "add `[profile.NAME]` to `.config/isotest.toml`; `--cargo-profile` chooses cargo's build profile"
             }
             Self::UnreadableConfig { .. } => "`--config-file` and `ISOTEST_CONFIG_FILE` name another file",
+            Self::Config(error) => return error.hint(),
             error if error.is_of_configuration() => return None,
             _ => "`cargo isotest --help` names all flags",
         };

@@ -1,0 +1,185 @@
+//! Sandboxes of tests of which overrides speak: their templates, and whether this host can make them.
+
+use super::{Facts, Sandboxes, Shown, cannot_limit, unmet};
+use crate::error::Error;
+use crate::invocation::Invocation;
+use crate::remedy::Obstacle;
+use crate::sandboxes::error::SandboxError;
+use crate::sandboxes::roots::Roots;
+use crate::settings::{Origin, Settings, TestSettings};
+use crate::testcase::TestCase;
+use isotest_core::host::bounds;
+use isotest_core::plan::{Resolved, Template};
+use isotest_core::policy::{Capability, Isolation, State};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+/// What the sandboxes of a run are prepared for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ForRun<'a> {
+    /// What holds.
+    pub(crate) settings: &'a Settings,
+    /// The roots.
+    pub(crate) roots: &'a Roots,
+    /// Who has called us.
+    pub(crate) invocation: &'a Invocation,
+}
+
+/// Templates of tests, and what a reader of the report must know of them.
+#[derive(Debug, Default)]
+pub(crate) struct ForTests {
+    /// The template of each test.
+    pub(crate) templates: Vec<Arc<Template>>,
+    /// What holds for some tests and not for others.
+    pub(crate) remarks: Vec<String>,
+}
+
+/// Template of tests that see the same.
+struct Variant<'a> {
+    /// Place of their root among those of the run.
+    root: usize,
+    settings: &'a Arc<TestSettings>,
+    template: Arc<Template>,
+    /// What holds in it; nothing if it is one of the run's own templates.
+    isolation: Option<Isolation>,
+    tests: usize,
+}
+
+impl Sandboxes {
+    /// Finds the template for each of these tests, or resolves it and tries it once, and makes sure that their limits can be
+    /// set.
+    ///
+    /// # Errors
+    /// When the host lacks what one of them requires.
+    pub(crate) fn for_tests<'a>(
+        &self,
+        run: ForRun<'_>,
+        tests: impl IntoIterator<Item = (&'a TestCase, &'a Arc<TestSettings>)>,
+    ) -> Result<ForTests, Error> {
+        let mut variants: Vec<Variant<'_>> = Vec::new();
+        let mut numbers: HashMap<(usize, *const TestSettings), usize> = HashMap::new();
+        let mut limited: Vec<&Arc<TestSettings>> = Vec::new();
+        let mut templates = Vec::new();
+        for (test, own) in tests {
+            let root = self.root_for(&test.binary);
+            let number = match numbers.entry((root, Arc::as_ptr(own))) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => {
+                    limited.push(own);
+                    let is_alike =
+                        |other: &Variant<'_>| other.root == root && sees_the_same(own, other.settings);
+                    let known = variants.iter().position(is_alike);
+                    if known.is_none() {
+                        variants.push(self.variant(run, root, own)?);
+                    }
+                    *new.insert(known.unwrap_or(variants.len() - 1))
+                }
+            };
+            let variant = &mut variants[number];
+            variant.tests += 1;
+            templates.push(Arc::clone(&variant.template));
+        }
+        self.check_limits(&run.settings.test, &limited)?;
+        let further = variants.iter().filter(|variant| variant.isolation.is_some());
+        further.clone().try_for_each(|variant| self.slot(&variant.template).map(drop))?;
+        let mut remarks: Vec<String> = Vec::new();
+        for remark in further.flat_map(|variant| self.remarks(variant)) {
+            if !remarks.contains(&remark) {
+                remarks.push(remark);
+            }
+        }
+        Ok(ForTests { templates, remarks })
+    }
+
+    fn variant<'a>(
+        &self,
+        ForRun { settings, roots, invocation }: ForRun<'_>,
+        root: usize,
+        own: &'a Arc<TestSettings>,
+    ) -> Result<Variant<'a>, Error> {
+        if sees_the_same(own, &settings.test) {
+            let template = Arc::clone(&self.templates[root]);
+            return Ok(Variant { root, settings: own, template, isolation: None, tests: 0 });
+        }
+        let facts = Facts {
+            host: &self.host,
+            cgroups: &self.cgroups,
+            missing: &self.missing,
+            refused: &self.refused_views,
+            jobs: settings.execution.jobs.value.get(),
+        };
+        let shown = Shown::new(&settings.sandbox, own, &roots.each[root], invocation);
+        let Resolved { template, isolation, unmet: lacking } = facts.resolve(&settings.sandbox, own, &shown);
+        if !lacking.is_empty() {
+            return Err(unmet(lacking.into_iter().map(Obstacle::from).collect(), &self.host).into());
+        }
+        Ok(Variant {
+            root,
+            settings: own,
+            template: Arc::new(template),
+            isolation: Some(isolation),
+            tests: 0,
+        })
+    }
+
+    /// Checks that each limit can be set, and what it limits is measured; that is known of `base`.
+    fn check_limits(&self, base: &TestSettings, all: &[&Arc<TestSettings>]) -> Result<(), SandboxError> {
+        for own in all.iter().filter(|own| own.limits != base.limits) {
+            let limits = own.limits.limits();
+            let is_needed = |capability: Capability| match capability {
+                Capability::Memory => limits.memory.is_some(),
+                Capability::Pids => limits.pids.is_some(),
+                _ => false,
+            };
+            let lacking = self.isolation.states.iter().filter_map(|(capability, state)| match state {
+                State::Missing(reason) if is_needed(*capability) => {
+                    Some((*capability, reason.clone()).into())
+                }
+                State::Missing(_) | State::InForce | State::Off => None,
+            });
+            let lacking: Vec<Obstacle> = lacking.collect();
+            if !lacking.is_empty() {
+                return Err(unmet(lacking, &self.host));
+            }
+            let controls = limits.controls();
+            let refused = self.refused_controls.iter().filter(|(control, _)| controls.contains(control));
+            let mut of_cgroups: Vec<_> = refused.cloned().collect();
+            if of_cgroups.is_empty() {
+                of_cgroups = self.cgroups.try_limits(&limits);
+            }
+            let of_processes = bounds::unmet(&limits.process);
+            let error = cannot_limit(&self.cgroups, of_cgroups, of_processes, &self.host);
+            error.map_or(Ok(()), Err)?;
+        }
+        Ok(())
+    }
+
+    /// Says what holds for these tests and not for the others.
+    fn remarks(&self, variant: &Variant<'_>) -> Vec<String> {
+        let Some(isolation) = &variant.isolation else { return Vec::new() };
+        let tests = if variant.tests == 1 { "1 test".to_owned() } else { format!("{} tests", variant.tests) };
+        let states = isolation.states.iter().zip(&self.isolation.states).filter(|(own, run)| own != run);
+        let states = states.map(|((capability, state), _)| {
+            let network = variant.settings.network.origin;
+            let origin = match (capability, network) {
+                (Capability::Net, Origin::File(..)) => format!(", {network}"),
+                _ => String::new(),
+            };
+            match state {
+                State::InForce => format!("`{capability}` is in force for {tests}{origin}"),
+                State::Missing(reason) => format!("no `{capability}` for {tests} ({reason}){origin}"),
+                State::Off => format!("`{capability}` is off for {tests}{origin}"),
+            }
+        });
+        let remarks = isolation.remarks.iter().filter(|remark| !self.isolation.remarks.contains(remark));
+        states.chain(remarks.map(|remark| format!("for {tests}: {remark}"))).collect()
+    }
+}
+
+/// Whether tests with these settings can share a template.
+fn sees_the_same<'a>(one: &'a TestSettings, other: &'a TestSettings) -> bool {
+    let binds = |settings: &'a TestSettings| settings.binds.iter().map(|bind| &bind.value);
+    let keeps = |settings: &'a TestSettings| settings.keeps.iter().map(|keep| &keep.value);
+    one.network.value == other.network.value && binds(one).eq(binds(other)) && keeps(one).eq(keeps(other))
+}

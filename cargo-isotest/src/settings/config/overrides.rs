@@ -1,0 +1,60 @@
+//! `[[profile.NAME.overrides]]`: what holds for some tests only; pure but for the paths that are looked for.
+
+use super::keys;
+use super::reading::{Entry, Reading, in_order};
+use super::suggestion::elsewhere;
+use super::value::Value;
+use crate::select::filterset::Filterset;
+use crate::settings::error::{ConfigError, Fault, SettingsError};
+use crate::settings::layer::Layer;
+use crate::settings::overrides::Override;
+use crate::settings::setting::Place;
+
+/// Key by which an override says for which tests it holds.
+const FILTER: &str = "filter";
+
+/// Reads the overrides of a profile.
+///
+/// # Errors
+/// What is wrong with them first.
+pub(super) fn read<'d>(
+    reading: Reading<'d>,
+    (name, value): Entry<'d>,
+) -> Result<Vec<Override>, SettingsError> {
+    let tables = value.get_ref().as_array().ok_or_else(|| {
+        let value = reading.source.shown(&value.span());
+        let expected = "tables, each headed `[[profile.NAME.overrides]]`".to_owned();
+        reading.error(name, Fault::Value { key: "overrides".to_owned(), value, expected })
+    })?;
+    tables.iter().map(|table| one(reading, (name, table))).collect()
+}
+
+fn one<'d>(reading: Reading<'d>, entry: Entry<'d>) -> Result<Override, SettingsError> {
+    let mut filter = None;
+    let mut layer = Layer::default();
+    for (name, value) in in_order(reading.table(entry)?) {
+        let key = name.get_ref().as_ref();
+        if key == FILTER {
+            filter = Some(filterset(
+                Value::of_key(FILTER, value, reading.source, reading.directory),
+                reading.source.place(&value.span()),
+            )?);
+        } else if let Some(key) = keys::OF_TEST.iter().find(|known| known.name == key) {
+            (key.read)(Value::of_key(key.name, value, reading.source, reading.directory), &mut layer)?;
+        } else {
+            let here = elsewhere(key);
+            if keys::OF_RUN.iter().any(|known| known.name == key || Some(known.name) == here) {
+                return Err(reading.error(name, Fault::OfRun { key: key.to_owned(), here }));
+            }
+            let known = [FILTER].into_iter().chain(keys::OF_TEST.iter().map(|key| key.name));
+            return Err(reading.unknown(name, "an override", known));
+        }
+    }
+    Ok(Override { filter, layer: layer.test })
+}
+
+fn filterset(value: Value<'_>, place: Place) -> Result<(Filterset, Place), SettingsError> {
+    let text = value.text().ok_or_else(|| value.unexpected("a filterset, such as 'test(/^big_/)'"))?;
+    let wrong = |error| ConfigError { place, fault: Fault::Filter(error) };
+    Ok((Filterset::parse(text).map_err(wrong)?, place))
+}

@@ -1,0 +1,119 @@
+//! What holds for some tests only, and what follows for each test; pure.
+
+use super::error::{ConfigError, Fault, SettingsError};
+use super::setting::{Place, Setting};
+use super::test::{TestLayer, TestSettings};
+use crate::select::filterset::{Filterset, Known, TestQuery};
+use crate::testcase::{TestBinary, TestCase};
+use isotest_core::limits::Control;
+use isotest_core::policy::{Capability, Level};
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Settings of the tests that a filterset is true of.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Override {
+    /// Which tests, and where that is written; all tests without it.
+    pub(super) filter: Option<(Filterset, Place)>,
+    /// What is said of them.
+    pub(super) layer: TestLayer,
+}
+
+/// What is said of tests: above all overrides, in each of them, and below.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Overrides {
+    upper: TestLayer,
+    /// The first that speaks of a value has it.
+    each: Vec<Override>,
+    lower: TestLayer,
+    levels: Vec<Setting<(Capability, Level)>>,
+}
+
+impl Overrides {
+    /// Takes what is said of tests above all overrides, in each of them, and below, and how much capabilities are wanted.
+    pub(super) const fn new(
+        upper: TestLayer,
+        each: Vec<Override>,
+        lower: TestLayer,
+        levels: Vec<Setting<(Capability, Level)>>,
+    ) -> Self {
+        Self { upper, each, lower, levels }
+    }
+
+    /// Returns the controllers of limits that some override sets.
+    pub(super) fn controls(&self) -> Vec<Control> {
+        let mut controls: Vec<_> =
+            self.each.iter().flat_map(|one| one.layer.limits.limits().controls()).collect();
+        controls.sort_by_key(|control| *control as u8);
+        controls.dedup();
+        controls
+    }
+
+    /// Lets all tests write further paths through to the host.
+    pub(super) fn keep(&mut self, paths: &[Setting<PathBuf>]) {
+        self.lower.keeps.extend_from_slice(paths);
+    }
+
+    /// Checks that each name in a filter is that of something in the project. Returns whether a filter asks which packages
+    /// depend on each other.
+    ///
+    /// # Errors
+    /// When a name is of nothing.
+    pub(super) fn check(&self, known: &Known) -> Result<bool, SettingsError> {
+        let mut needs_dependencies = false;
+        for (filter, place) in self.each.iter().filter_map(|one| one.filter.as_ref()) {
+            let wrong = |error| ConfigError { place: *place, fault: Fault::Filter(error) };
+            filter.check(known).map_err(wrong)?;
+            needs_dependencies |= filter.needs_dependencies();
+        }
+        Ok(needs_dependencies)
+    }
+
+    /// Returns what holds for each of these tests; `base` for tests that no
+    /// override speaks of. What is the same for several tests is shared.
+    ///
+    /// # Errors
+    /// When what is said of one test makes no sense together.
+    pub(super) fn for_tests<'a>(
+        &self,
+        base: &TestSettings,
+        tests: impl IntoIterator<Item = &'a TestCase>,
+    ) -> Result<Vec<Arc<TestSettings>>, SettingsError> {
+        let mut made = BTreeMap::from([(Vec::new(), Arc::new(base.clone()))]);
+        let mut of_binaries = HashMap::new();
+        let of_test = |test: &'a TestCase| {
+            let candidates =
+                of_binaries.entry(Arc::as_ptr(&test.binary)).or_insert_with(|| self.candidates(&test.binary));
+            let query = TestQuery::from(test);
+            let holds = |(number, is_for_all): &&(usize, bool)| {
+                *is_for_all
+                    || self.each[*number].filter.as_ref().is_none_or(|(filter, _)| filter.matches(&query))
+            };
+            let matching: Vec<usize> = candidates.iter().filter(holds).map(|(number, _)| *number).collect();
+            if let Some(settings) = made.get(&matching) {
+                return Ok(Arc::clone(settings));
+            }
+            let settings = Arc::new(self.settings(&matching)?);
+            made.insert(matching, Arc::clone(&settings));
+            Ok(settings)
+        };
+        tests.into_iter().map(of_test).collect()
+    }
+
+    /// Returns the overrides that can hold for a test of a binary, and whether they do for all of its tests.
+    fn candidates(&self, binary: &TestBinary) -> Vec<(usize, bool)> {
+        let decided = self.each.iter().map(|one| match &one.filter {
+            Some((filter, _)) => filter.of_binary(binary),
+            None => Some(true),
+        });
+        let decided = decided.enumerate().filter(|(_, decided)| *decided != Some(false));
+        decided.map(|(number, decided)| (number, decided.is_some())).collect()
+    }
+
+    fn settings(&self, matching: &[usize]) -> Result<TestSettings, SettingsError> {
+        let overrides = matching.iter().map(|number| self.each[*number].layer.clone());
+        let layer = overrides.fold(self.upper.clone(), TestLayer::or).or(self.lower.clone());
+        TestSettings::from_layer(layer, &self.levels)
+    }
+}
