@@ -4,7 +4,9 @@ use crate::cli::ReportArgs;
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::invocation::Invocation;
-use crate::report::{ConversionError, DocumentFormat, OutputError, Reading, Target, document, github};
+use crate::report::{
+    Changes, ConversionError, DocumentFormat, OutputError, Reading, Target, document, github,
+};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,15 +16,11 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// When a file cannot be read or written, or something of the runs is missing; what is there is written all the same.
 pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End, Error> {
-    let mut reading = Reading::default();
-    for path in &args.files {
-        let path = invocation.absolute(path);
-        let name = path.to_string_lossy();
-        match std::fs::read(&path) {
-            Ok(bytes) => reading.add(&name, &String::from_utf8_lossy(&bytes)),
-            Err(error) => reading.unreadable(&name, &error),
-        }
-    }
+    let mut reading = read(args.files.iter(), invocation);
+    let base = args.diff.as_ref().map(|path| (path, read([path], invocation)));
+    let since = base
+        .as_ref()
+        .map(|(path, base)| Changes::between(&path.to_string_lossy(), &base.account, &reading.account));
     if let Some([first, second]) = reading.different().filter(|_| !args.merge) {
         return Err(ConversionError::TwoRuns { first: first.to_owned(), second: second.to_owned() }.into());
     }
@@ -36,13 +34,16 @@ pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End,
     ];
     let named: Vec<_> = wanted.iter().filter_map(|(format, path)| Some((*format, path.as_ref()?))).collect();
     for (format, path) in &named {
-        write(&Target::File(invocation.absolute(path)), &reading, *format)?;
+        write(&Target::File(invocation.absolute(path)), &reading, since.as_ref(), *format)?;
     }
     if args.github {
-        for_runner(&reading, invocation)?;
+        for_runner(&reading, since.as_ref(), invocation)?;
+    } else if let (true, Some(since)) = (named.is_empty(), &since) {
+        io::stdout().write_all(since.human().as_bytes()).map_err(OutputError::Stream)?;
     } else if named.is_empty() {
-        write(&Target::Stdout, &reading, DocumentFormat::Markdown)?;
+        write(&Target::Stdout, &reading, None, DocumentFormat::Markdown)?;
     }
+    reading.lacks.extend(base.into_iter().flat_map(|(_, base)| base.lacks));
     if reading.lacks.is_empty() {
         Ok(End::Exit(Exit::Ok))
     } else {
@@ -50,21 +51,40 @@ pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End,
     }
 }
 
-fn write(target: &Target, reading: &Reading, format: DocumentFormat) -> Result<(), Error> {
-    let text = document(format, &reading.account).map_err(|source| target.unwritten(source))?;
+/// What can be understood of these files.
+fn read<'a>(paths: impl IntoIterator<Item = &'a PathBuf>, invocation: &Invocation) -> Reading {
+    let mut reading = Reading::default();
+    for path in paths {
+        let path = invocation.absolute(path);
+        let name = path.to_string_lossy();
+        match std::fs::read(&path) {
+            Ok(bytes) => reading.add(&name, &String::from_utf8_lossy(&bytes)),
+            Err(error) => reading.unreadable(&name, &error),
+        }
+    }
+    reading
+}
+
+fn write(
+    target: &Target,
+    reading: &Reading,
+    since: Option<&Changes>,
+    format: DocumentFormat,
+) -> Result<(), Error> {
+    let text = document(format, &reading.account, since).map_err(|source| target.unwritten(source))?;
     target.open()?.write_all(text.as_bytes()).map_err(|source| target.unwritten(source))?;
     Ok(())
 }
 
 /// Writes annotations to standard output, and summary and outputs where GitHub's runner says.
-fn for_runner(reading: &Reading, invocation: &Invocation) -> Result<(), Error> {
+fn for_runner(reading: &Reading, since: Option<&Changes>, invocation: &Invocation) -> Result<(), Error> {
     let repository = invocation.variable("GITHUB_WORKSPACE").map(Path::new);
     let annotations = github::annotations(&reading.account, repository);
     io::stdout().write_all(annotations.as_bytes()).map_err(OutputError::Stream)?;
     let path = |name| invocation.variable(name).filter(|path| !path.is_empty()).map(PathBuf::from);
     if let Some(path) = path("GITHUB_STEP_SUMMARY") {
         let target = Target::File(path.clone());
-        let text = document(DocumentFormat::Markdown, &reading.account);
+        let text = document(DocumentFormat::Markdown, &reading.account, since);
         append(&path, &text.map_err(|source| target.unwritten(source))?)?;
     }
     if let Some(path) = path("GITHUB_OUTPUT") {

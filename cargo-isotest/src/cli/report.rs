@@ -40,6 +40,9 @@ pub(crate) struct ReportArgs {
     /// Write trace events, as Perfetto and Chrome show them, to FILE
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
+    /// Say what changed since the run of BASE, alone or in the summary
+    #[arg(long, value_name = "BASE")]
+    pub(crate) diff: Option<PathBuf>,
     /// Report several runs as one, such as the parts of a run on several machines
     #[arg(long)]
     pub(crate) merge: bool,

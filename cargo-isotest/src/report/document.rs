@@ -26,7 +26,7 @@ impl Reporter for Document {
             self.account.add(&line)?;
         }
         if matches!(event, Event::RunFinished { .. }) {
-            self.writer.write_all(document(self.format, &self.account)?.as_bytes())?;
+            self.writer.write_all(document(self.format, &self.account, None)?.as_bytes())?;
             self.writer.flush()?;
         }
         Ok(())

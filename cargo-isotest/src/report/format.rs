@@ -1,19 +1,24 @@
 //! The formats of documents; pure.
 
 use super::account::Account;
+use super::changes::Changes;
 use super::{ctrf, html, junit, markdown, openmetrics, trace};
 use crate::cli::FileFormat;
 use std::io;
 
-/// The results of a run as a document of this format.
+/// The results of a run as a document of this format, and if it has room for that, what changed since another run.
 ///
 /// # Errors
 /// When a library cannot write it, which could not be provoked.
-pub(crate) fn document(format: DocumentFormat, account: &Account) -> io::Result<String> {
+pub(crate) fn document(
+    format: DocumentFormat,
+    account: &Account,
+    since: Option<&Changes>,
+) -> io::Result<String> {
     match format {
         DocumentFormat::Junit => junit::document(account),
         DocumentFormat::Ctrf => ctrf::document(account),
-        DocumentFormat::Markdown => Ok(markdown::document(account)),
+        DocumentFormat::Markdown => Ok(markdown::document(account, since)),
         DocumentFormat::Openmetrics => Ok(openmetrics::document(account)),
         DocumentFormat::Html => html::document(account),
         DocumentFormat::Trace => trace::document(account),

@@ -1,6 +1,7 @@
 //! The results of a run as a summary in Markdown, as GitHub reads it; pure.
 
 use crate::report::account::{Account, Facts, Test};
+use crate::report::changes::Changes;
 use crate::verdict::Effect;
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -14,6 +15,7 @@ const LARGEST_OUTPUT: usize = 16 << 10;
 const SHOWN: usize = 10;
 
 /// A part of the document, whose items stand alone.
+#[derive(Default)]
 struct Section {
     /// What is above the items.
     head: String,
@@ -23,11 +25,11 @@ struct Section {
 }
 
 /// The whole document.
-pub(super) fn document(account: &Account) -> String {
-    within(account, LARGEST)
+pub(super) fn document(account: &Account, since: Option<&Changes>) -> String {
+    within(account, since, LARGEST)
 }
 
-fn within(account: &Account, largest: usize) -> String {
+fn within(account: &Account, since: Option<&Changes>, largest: usize) -> String {
     let failures = account.failures();
     let verdict = if failures.is_empty() && account.unexplained().next().is_none() && account.gap().is_none()
     {
@@ -43,6 +45,7 @@ fn within(account: &Account, largest: usize) -> String {
         failed(&failures, account),
         output(&failures, account),
         unexplained(account),
+        since.map_or_else(Section::default, changed),
         flaky(account),
         highest(account),
         slowest(account),
@@ -50,7 +53,7 @@ fn within(account: &Account, largest: usize) -> String {
     // What is lost last is given room first; the output of tests is lost first.
     let mut room = largest.saturating_sub(RESERVE + text.len());
     let mut lost = Vec::new();
-    for place in [0, 2, 3, 4, 5, 1] {
+    for place in [0, 2, 3, 4, 5, 6, 1] {
         let Section { head, items, name } = &mut sections[place];
         room = room.saturating_sub(head.len());
         let fitting = items.iter().take_while(|item| {
@@ -137,6 +140,29 @@ fn unexplained(account: &Account) -> Section {
     }
 }
 
+fn changed(since: &Changes) -> Section {
+    let mut items = Vec::new();
+    for list in &since.lists {
+        let rows =
+            list.tests.iter().take(SHOWN).map(|(name, said)| format!("  - {} {}\n", code(name), code(said)));
+        let more = list.tests.len().saturating_sub(SHOWN);
+        let more = (0 < more).then(|| format!("  - and {more} more\n"));
+        items.push(format!(
+            "- {}: {}\n{}",
+            encoded(&list.head),
+            list.tests.len(),
+            rows.chain(more).collect::<String>()
+        ));
+    }
+    if items.is_empty() {
+        items.push(
+            if since.limits.is_empty() { "- nothing\n" } else { "- nothing that could be seen\n" }.to_owned(),
+        );
+    }
+    items.extend(since.limits.iter().map(|limit| format!("- {}\n", encoded(limit))));
+    Section { head: format!("### Changed since {}\n\n", code(&since.base)), items, name: "changes" }
+}
+
 fn flaky(account: &Account) -> Section {
     let line = |test: &Test| {
         let first = test.earlier.iter().find(|attempt| attempt.facts.effect != Effect::Passes);
@@ -214,7 +240,7 @@ mod tests {
             attempt("tour::parser", "oom|", "fails", &oom),
         ]);
         assert_data_eq!(
-            document(&account),
+            document(&account, None),
             str![[r#"
 ## Tests did not pass
 
@@ -258,10 +284,34 @@ no ``` fence
     }
 
     #[test]
+    fn what_changed_since_a_base_stands_in_it_and_what_was_not_compared() {
+        let new = account(&[attempt("tour", "b|", "fails", &json!({}))]);
+        let base = account(&[
+            attempt("tour", "b|", "passes", &json!({})),
+            attempt("tour", "a", "passes", &json!({})),
+        ]);
+        let text = document(&new, Some(&Changes::between("base.jsonl", &base, &new)));
+        let section = text.split_once("### Changed since <code>base.jsonl</code>\n\n").unwrap().1;
+        let section = section.split_once("\n\n").unwrap().0;
+        assert_data_eq!(
+            section,
+            str![[r#"
+- Newly failing: 1
+  - <code>tour b&#124;</code> <code>FAIL · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 process</code>
+- Gone: 1
+  - <code>tour a</code> <code>was PASS · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 process</code>
+- peaks of memory and times are not compared&#58; a run does not tell on what machine it was
+"#]]
+        );
+    }
+
+    #[test]
     fn no_name_and_no_output_is_markup() {
         let hostile = "<img src=x>|`a`**b**[c](d)@e :f: #1\n## g";
-        let text =
-            document(&account(&[attempt(hostile, hostile, "fails", &json!({"stdout": "````\n</details>"}))]));
+        let text = document(
+            &account(&[attempt(hostile, hostile, "fails", &json!({"stdout": "````\n</details>"}))]),
+            None,
+        );
         let outside = text.split("\n`````text\n````\n</details>\n`````\n");
         let outside: Vec<_> = outside.collect();
         assert_eq!(outside.len(), 2, "{text}");
@@ -277,7 +327,7 @@ no ``` fence
         let output = json!({"stderr": "long line\n".repeat(2000)});
         let lines: Vec<_> = (0..300).map(|n| attempt("tour", &format!("t{n}"), "fails", &output)).collect();
         let account = account(&lines);
-        let text = document(&account);
+        let text = document(&account, None);
         assert!(text.len() <= LARGEST, "{}", text.len());
         assert!(
             text.contains("| <code>tour t299</code>") && text.contains("### Slowest"),
@@ -288,13 +338,13 @@ no ``` fence
             "{}",
             &text[text.len() - 200..]
         );
-        let text = within(&account, 20_000);
+        let text = within(&account, None, 20_000);
         assert!(text.len() <= 20_000 && text.contains("tests that did not pass"), "{text}");
     }
 
     #[test]
     fn a_run_without_its_end_has_not_passed() {
-        let text = document(&unfinished(&[attempt("tour", "t", "passes", &json!({}))]));
+        let text = document(&unfinished(&[attempt("tour", "t", "passes", &json!({}))]), None);
         assert!(text.starts_with("## Tests did not pass\n"), "{text}");
         assert!(text.contains("**Incomplete:** the end of the run is missing&#58; 2 of 3"), "{text}");
     }

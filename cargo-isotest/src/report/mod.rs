@@ -3,6 +3,7 @@
 mod account;
 mod budget;
 mod cause;
+mod changes;
 mod ctrf;
 mod document;
 mod error;
@@ -12,6 +13,7 @@ mod html;
 pub(crate) mod human;
 mod json;
 mod junit;
+mod machine;
 mod markdown;
 mod openmetrics;
 mod repeat;
@@ -19,6 +21,7 @@ mod target;
 mod trace;
 
 pub(crate) use account::Reading;
+pub(crate) use changes::Changes;
 pub(crate) use error::{ConversionError, OutputError};
 pub(crate) use format::{DocumentFormat, document};
 pub(crate) use human::{Words, after_command, before_command, before_shell, doctests_summary, gap, title};
@@ -31,6 +34,7 @@ use anstream::ColorChoice;
 use document::Document;
 use human::{Bar, Human, HumanSettings, Screen};
 use json::{Json, Run};
+use machine::Machine;
 use std::io::{self, Write};
 
 /// Columns from which on a terminal has room for the name of a test beside all figures, which take 58.
@@ -66,7 +70,7 @@ impl Reporters {
         settings: &ReportSettings,
     ) -> Result<Self, OutputError> {
         let mut reporters = Self::default();
-        let run = Run::started(settings.again.clone());
+        let run = Run::started(settings.again.clone()).on(Machine::here());
         for ReportFile { format, path } in files {
             let target = Target::File(path.clone());
             let writer = target.open()?;

@@ -139,3 +139,46 @@ fn a_github_runner_is_told_by_its_files_and_by_standard_output() {
         "{outputs}"
     );
 }
+
+#[test]
+fn what_changed_since_a_base_is_printed_or_stands_in_the_summary() {
+    let place = tempfile::tempdir().unwrap();
+    let [base, json, summary] =
+        ["base", "json", "summary"].map(|name| place.path().join(name).display().to_string());
+    isotest(&Project::fixture("passing")).arguments(["--report", &format!("json={base}")]).run().with_code(0);
+    let text = fs::read_to_string(&base).unwrap();
+    let name = |line: &Value| line["name"].as_str().map(str::to_owned);
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines[0]["machine"]["cpus"].as_u64().is_some_and(|cpus| 0 < cpus), "{}", lines[0]);
+    let first = lines.iter().find_map(name).unwrap();
+    let breaks = |line: &Value| {
+        let mut line = line.clone();
+        if name(&line).as_ref() == Some(&first) {
+            line["effect"] = "fails".into();
+            line["outcome"] = "failed".into();
+            line["usage"]["memory_peak_bytes"] = (1_u64 << 40).into();
+        }
+        line.to_string() + "\n"
+    };
+    fs::write(&json, lines.iter().map(breaks).collect::<String>()).unwrap();
+    let ended = bare().arguments(["report", "--diff", &base, &json]).run().with_code(0);
+    assert!(
+        ended.stdout.starts_with(&format!("Changes since {base}:\n\n  Newly failing: 1 test\n")),
+        "{ended:?}"
+    );
+    let measured = lines.iter().any(|line| line["usage"]["memory_approximate"] == false);
+    assert_eq!(ended.stdout.contains("Peak of memory grown by more than "), measured, "{ended:?}");
+    let ended = bare().arguments(["report", "--diff", &json, &base]).run().with_code(0);
+    assert!(ended.stdout.contains("\n  Fixed: 1 test\n"), "{ended:?}");
+    let ended = bare().arguments(["report", "--diff", &base, &base]).run().with_code(0);
+    assert_eq!(ended.stdout, format!("Changes since {base}:\n  none\n"));
+    bare().arguments(["report", "--diff", &base, "--markdown", &summary, &json]).run().with_code(0);
+    let written = fs::read_to_string(&summary).unwrap();
+    assert!(written.contains("### Changed since <code>"), "{written}");
+    let nowhere = place.path().join("nowhere").display().to_string();
+    let ended =
+        bare().arguments(["report", "--diff", &nowhere, "--markdown", &summary, &json]).run().with_code(2);
+    assert!(ended.stderr.contains("nowhere` cannot be read"), "{ended:?}");
+    let written = fs::read_to_string(&summary).unwrap();
+    assert!(written.contains("nothing that could be seen") && !written.contains("New&#58;"), "{written}");
+}

@@ -12,6 +12,7 @@ pub(super) use budget::Budgeted;
 pub(super) use place::Place;
 pub(crate) use read::Reading;
 
+use crate::report::machine::Machine;
 use crate::verdict::Effect;
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
@@ -64,8 +65,12 @@ pub(super) struct Started {
     pub(super) at: DateTime<FixedOffset>,
     /// How many tests were to be executed.
     pub(super) tests: usize,
+    /// What figures depend on.
     #[serde(default)]
-    arguments: Vec<String>,
+    pub(super) machine: Option<Machine>,
+    /// The arguments with which one of its tests is executed again, beside its name.
+    #[serde(default)]
+    pub(super) arguments: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -35,6 +35,11 @@ impl Facts {
         peak.map_or_else(|| "-".to_owned(), |peak| marked(memory(peak), self.is("memory_approximate")))
     }
 
+    /// Whether its highest use of memory is only about right.
+    pub(crate) fn is_approximate(&self) -> bool {
+        self.is("memory_approximate")
+    }
+
     /// The processor time; a dash if it was not measured.
     pub(crate) fn cpu(&self) -> String {
         self.cpu_us().map_or_else(|| "-".to_owned(), |time| cpu(Duration::from_micros(time)))

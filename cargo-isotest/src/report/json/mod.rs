@@ -6,6 +6,7 @@ mod schema;
 
 pub(crate) use command::command;
 
+use crate::report::machine::Machine;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::summary::{Cancellation, Summary};
 use crate::testcase::TestCase;
@@ -50,12 +51,18 @@ pub(super) struct Run {
     at: SystemTime,
     from: Instant,
     again: Vec<String>,
+    machine: Option<Machine>,
 }
 
 impl Run {
     /// Starts now.
     pub(super) fn started(again: Vec<String>) -> Self {
-        Self { at: SystemTime::now(), from: Instant::now(), again }
+        Self { at: SystemTime::now(), from: Instant::now(), again, machine: None }
+    }
+
+    /// The same on this machine.
+    pub(super) fn on(self, machine: Machine) -> Self {
+        Self { machine: Some(machine), ..self }
     }
 
     fn microseconds_to(&self, moment: Instant) -> u64 {
@@ -103,6 +110,7 @@ impl<'a> Line<'a> {
                     started_at: humantime::format_rfc3339_millis(run.at).to_string(),
                     isolation: States(&isolation.states),
                     cgroup_layout: isolation.cgroup_layout,
+                    machine: run.machine.as_ref(),
                     jobs,
                     tests,
                     shuffle_seed,
@@ -140,6 +148,8 @@ struct RunStarted<'a> {
     started_at: String,
     isolation: States<'a>,
     cgroup_layout: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine: Option<&'a Machine>,
     jobs: usize,
     tests: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -288,8 +298,10 @@ mod tests {
     use std::time::Duration;
 
     fn line(event: &Event<'_>) -> String {
+        let architecture = "x86_64".to_owned();
+        let machine = Machine { host: Some("a".to_owned()), kernel: None, architecture, cpus: 2 };
         let run =
-            Run { at: SystemTime::UNIX_EPOCH, from: Instant::now(), again: vec!["--release".to_owned()] };
+            Run { at: SystemTime::UNIX_EPOCH, ..Run::started(vec!["--release".to_owned()]).on(machine) };
         super::line(event, &run).unwrap().unwrap()
     }
 
@@ -309,8 +321,7 @@ mod tests {
         let run = r#""run_id":"","workspace":"","arguments":["--release"],"started_at":"1970-01-01T00:00:00.000Z","isolation":{"user":{"state":"in-force"},"pid":{"#;
         let head = format!(r#"{{"type":"run-started","schema":1,"version":"{version}",{run}"#);
         let io = r#""io":{"state":"missing","reason":"no io controller"},"pressure":{"state":"off"},"disk":{"state":"in-force"}}"#;
-        let tail =
-            r#","cgroup_layout":"v1","jobs":2,"tests":41,"shuffle_seed":7,"doctests_not_run":["tour"],"#;
+        let tail = r#","cgroup_layout":"v1","machine":{"host":"a","kernel":null,"architecture":"x86_64","cpus":2},"jobs":2,"tests":41,"shuffle_seed":7,"doctests_not_run":["tour"],"#;
         assert!(text.starts_with(&head), "{text}");
         assert!(text.contains(&format!("{io}{tail}")), "{text}");
         let end = r#""whole_binaries":["tour::custom"],"remarks":["`/home/a/nfs` is read-only"]}"#;
