@@ -131,7 +131,7 @@ fn run(cli: Cli) -> Result<End, Error> {
     let said = Said::read(cli, &invocation)?;
     said.color.value.write_global();
     match said.task.clone() {
-        Task::Execute | Task::List => run::execute(said, &invocation),
+        Task::Execute | Task::List | Task::Budgets(_) => run::execute(said, &invocation),
         Task::Exec(command) => exec::execute(&command, said, &invocation),
         Task::Doctests { filters, of_harness, of_runner } => {
             let words = doctests::Words { filters, of_harness, of_runner };

@@ -1,6 +1,6 @@
 //! What each subcommand does: one module each, and what several of them share.
 
-mod budget_error;
+mod budget_runs;
 mod budgets;
 pub(crate) mod closure;
 pub(crate) mod convert;

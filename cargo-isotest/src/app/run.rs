@@ -1,12 +1,14 @@
 //! One run from what was built to how the process ends.
 
 use crate::app::budgets;
+use crate::app::budgets::peaks::Notes;
 use crate::app::history::{History, Recorder};
 use crate::app::list;
 use crate::app::session::Session;
 use crate::app::warning::warn;
+use crate::cargo::build::Workspace;
 use crate::cargo::page_cache;
-use crate::cli::{NoTests, Seed, meant_subcommand};
+use crate::cli::{BudgetsAction, BudgetsArgs, MessageFormat, NoTests, Seed, meant_subcommand};
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::harness::libtest::WholeBinary;
@@ -28,6 +30,7 @@ use crate::testcase::TestBinary;
 use fastrand::Rng;
 use isotest_core::policy::Isolation;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
@@ -36,6 +39,13 @@ use std::thread;
 /// # Errors
 /// What stops the run.
 pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error> {
+    if let Task::Budgets(BudgetsArgs { action: BudgetsAction::Diff, words, .. }) = &said.task {
+        let workspace = Workspace::read(&said.cargo, invocation)?;
+        let base = words.first().map(|word| invocation.absolute(Path::new(word)));
+        let base = base.filter(|path| path.is_file()).or_else(|| words.first().map(PathBuf::from));
+        budgets::tell(&budgets::diff::lines(workspace.root(), base.as_deref())?, MessageFormat::Human)?;
+        return Ok(End::Exit(Exit::Ok));
+    }
     let session = Session::of_tests(said, invocation)?;
     let settings = &session.settings;
     if settings.course.no_run {
@@ -47,7 +57,8 @@ pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error>
                 // Last, so that its thread is none that the slots are then refused.
                 let listener = &Listener::open(scope, registry);
                 let session = &session;
-                Run { session, settings, invocation, sandboxes, workers, registry, listener }.execute()
+                let notes = Notes::default();
+                Run { session, settings, invocation, sandboxes, workers, registry, listener, notes }.execute()
             })
         })
     })
@@ -56,14 +67,18 @@ pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error>
 /// Seeds that are drawn stay short enough to be typed.
 const MAX_DRAWN_SEED: u64 = 999_999;
 
-struct Run<'run> {
-    session: &'run Session,
-    settings: &'run Settings,
-    invocation: &'run Invocation,
-    sandboxes: &'run Sandboxes,
-    workers: &'run Workers<'run>,
+/// A run of the tests that were built.
+#[derive(Debug)]
+pub(super) struct Run<'run> {
+    pub(super) session: &'run Session,
+    pub(super) settings: &'run Settings,
+    pub(super) invocation: &'run Invocation,
+    pub(super) sandboxes: &'run Sandboxes,
+    pub(super) workers: &'run Workers<'run>,
     registry: &'run Registry,
     listener: &'run io::Result<Listener>,
+    /// Peaks of all its tests.
+    pub(super) notes: Notes,
 }
 
 impl Run<'_> {
@@ -74,6 +89,7 @@ impl Run<'_> {
         let Listed { mut tests, whole } =
             listing::list(self.workers, self.sandboxes, &build.binaries, &self.settings.execution)?;
         let remarks = budgets.assign(&mut tests, self.settings.test.limits.limits().memory);
+        let all = if matches!(self.settings.task, Task::Budgets(_)) { tests.clone() } else { Vec::new() };
         let mut selected = self.settings.selection.choose(tests);
         if selected.tests.is_empty() {
             self.without_tests(SelectionError::NoTests {
@@ -87,6 +103,9 @@ impl Run<'_> {
             let format = self.settings.message_format.value;
             list::write(&selected.tests, format, io::stdout().lock()).map_err(OutputError::Stream)?;
             return Ok(End::Exit(Exit::Ok));
+        }
+        if let Task::Budgets(args) = &self.settings.task {
+            return self.work_on_budgets(args, &all, &selected, &whole);
         }
         let history = self.history();
         if self.settings.course.rerun_failed && !selected.tests.is_empty() {
@@ -119,7 +138,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn execute_tests(
+    pub(super) fn execute_tests(
         &self,
         selected: &Selected,
         whole: &[WholeBinary],
@@ -127,6 +146,9 @@ impl Run<'_> {
         history: &History,
     ) -> Result<End, Error> {
         let mut reporters = self.reporters()?;
+        if matches!(self.settings.task, Task::Budgets(_)) {
+            reporters.also(self.notes.clone());
+        }
         let binaries = binaries_of(selected);
         let is_selected = |whole: &&WholeBinary| binaries.iter().any(|binary| binary.id == whole.id);
         let whole: Vec<WholeBinary> = whole.iter().filter(is_selected).cloned().collect();
@@ -171,7 +193,7 @@ impl Run<'_> {
     }
 
     /// Returns what holds for each. Tests that share a process share what the run says.
-    fn of_each(&self, units: &[Unit<'_>]) -> Result<Vec<Arc<TestSettings>>, Error> {
+    pub(super) fn of_each(&self, units: &[Unit<'_>]) -> Result<Vec<Arc<TestSettings>>, Error> {
         let of_tests = self.settings.for_tests(units.iter().map(|unit| &unit.tests()[0]))?;
         let base = Arc::new(self.settings.test.clone());
         let own = |(unit, own): (&Unit<'_>, _)| if unit.is_one_test() { own } else { Arc::clone(&base) };
@@ -207,6 +229,13 @@ impl Run<'_> {
         seed
     }
 
+    /// What repeats a test is a run, whatever it was executed for.
+    fn again(&self) -> Vec<String> {
+        let is_run = !matches!(self.settings.task, Task::Budgets(_));
+        let words = self.settings.again.iter().filter(|_| is_run);
+        words.map(|word| word.to_string_lossy().into_owned()).collect()
+    }
+
     fn reporters(&self) -> Result<Reporters, OutputError> {
         let cargo = &self.settings.cargo.output;
         let files = self.settings.reports.iter().map(|file| &file.value);
@@ -217,7 +246,7 @@ impl Run<'_> {
                 color: self.settings.color.value,
                 verbose: cargo.verbose > 0,
                 no_capture: !self.settings.execution.capture.value,
-                again: self.settings.again.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+                again: self.again(),
             },
         )
     }
@@ -235,7 +264,10 @@ fn binaries_of(selected: &Selected) -> Vec<Arc<TestBinary>> {
 }
 
 /// How we end after a run; `lost` is a report that could not be written to its end, while others tell of the run.
-fn end_of(Finished { summary, unwritten }: Finished, lost: Option<OutputError>) -> Result<End, Error> {
+pub(super) fn end_of(
+    Finished { summary, unwritten }: Finished,
+    lost: Option<OutputError>,
+) -> Result<End, Error> {
     if let Some(Cancellation::Signal(signal)) = summary.cancelled {
         return Ok(End::Interrupted(signal));
     }

@@ -1,7 +1,8 @@
 //! The set-up that subcommands share: what is built, the roots for it, the sandboxes, and the slots of a run.
 
-use crate::app::budgets::Budgets;
+use crate::app::budgets::{self, Budgets};
 use crate::cargo::build::{Build, Directories, Workspace};
+use crate::cli::{Budgets as BudgetMode, BudgetsAction, BudgetsArgs};
 use crate::error::{Error, HostError};
 use crate::invocation::Invocation;
 use crate::registry::Registry;
@@ -11,6 +12,7 @@ use crate::schedule::interrupt::Interrupts;
 use crate::schedule::slots::Workers;
 use crate::settings::{Command, Process, Said, Settings, Task, TestSettings};
 use crate::testcase::TestCase;
+use isotest_core::limits::Control;
 use isotest_core::sandbox::Cancel;
 use std::iter;
 use std::path::Path;
@@ -48,9 +50,23 @@ impl Session {
         let mut settings = settings.for_project(sources, [&directories.target, &directories.build]);
         // Tests that share a process have no figures of their own.
         let is_judged = settings.task == Task::Execute && settings.execution.process == Process::Test;
-        let budgets = is_judged.then(|| Budgets::read(&build.binaries, settings.budgets.value));
-        let budgets = budgets.transpose()?.unwrap_or_default();
-        settings.sandbox.controls.extend(budgets.controls());
+        let (budgets, controls) = match &settings.task {
+            Task::Budgets(BudgetsArgs { action: BudgetsAction::Need, .. }) => {
+                (Budgets::default(), vec![Control::Memory])
+            }
+            Task::Budgets(BudgetsArgs { action: BudgetsAction::List, .. }) => {
+                let recorded = budgets::file::read(&directories.workspace)?;
+                (Budgets::read(&build.binaries, &recorded, BudgetMode::Report)?, Vec::new())
+            }
+            _ if is_judged && settings.budgets.value != BudgetMode::Off => {
+                let recorded = budgets::file::read(&directories.workspace)?;
+                let budgets = Budgets::read(&build.binaries, &recorded, settings.budgets.value)?;
+                let controls = budgets.controls();
+                (budgets, controls)
+            }
+            _ => (Budgets::default(), Vec::new()),
+        };
+        settings.sandbox.controls.extend(controls);
         let roots = roots::of_tests(&settings, &build, invocation)?;
         Ok(Self { build, settings, budgets, interrupts, roots })
     }

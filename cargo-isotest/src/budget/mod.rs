@@ -4,9 +4,11 @@
 //! means for a test ([`crate::verdict`]) nor how it is shown.
 
 mod metric;
+mod recorded;
 mod section;
 
 pub(crate) use metric::{Metric, Unit};
+pub(crate) use recorded::{RECORDED, Recorded, RecordedError, TestName, readable, with_memory};
 pub(crate) use section::{Declared, Entries};
 
 use isotest_core::outcome::Outcome;

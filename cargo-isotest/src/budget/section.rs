@@ -28,11 +28,17 @@ pub(crate) struct Entries(BTreeMap<String, Vec<Entry>>);
 
 impl FromIterator<Entry> for Entries {
     fn from_iter<T: IntoIterator<Item = Entry>>(entries: T) -> Self {
-        let mut by_name: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+        let mut collected = Self::default();
+        collected.extend(entries);
+        collected
+    }
+}
+
+impl Extend<Entry> for Entries {
+    fn extend<T: IntoIterator<Item = Entry>>(&mut self, entries: T) {
         for entry in entries {
-            by_name.entry(entry.name.clone()).or_default().push(entry);
+            self.0.entry(entry.name.clone()).or_default().push(entry);
         }
-        Self(by_name)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line as typed. [`crate::settings`] derives what holds.
 
 mod again;
+mod budgets;
 mod cargo;
 mod config;
 mod exec;
@@ -17,6 +18,7 @@ mod root;
 mod sandbox;
 mod selection;
 
+pub(crate) use budgets::{BudgetsAction, BudgetsArgs};
 pub(crate) use cargo::CargoArgs;
 pub(crate) use config::ConfigArgs;
 pub(crate) use exec::{ClosureArgs, ExecArgs, ExplainArgs, RunnerArgs, ShellArgs};
@@ -68,6 +70,8 @@ const DOCTEST_EXIT_CODES: &str = "Exit codes:
                       cargo isotest runner [OPTIONS] PROGRAM [ARGS]...\n       \
                       cargo isotest shell [OPTIONS] [TEST]\n       \
                       cargo isotest explain [OPTIONS] TEST | -- COMMAND...\n       \
+                      cargo isotest budgets [OPTIONS] ACTION [FILTER]...
+       \
                       cargo isotest ps [--full] [--watch] [ATTEMPT]\n       \
                       cargo isotest report [OPTIONS] FILE...\n       \
                       cargo isotest closure [OPTIONS] BINARY\n       \
@@ -100,6 +104,8 @@ enum Verb {
     Shell(Box<With<ShellArgs, ShellFlags>>),
     /// Print the steps that set up the sandbox of a test or a command, as a shell script
     Explain(With<ExplainArgs, ExplainFlags>),
+    /// Record, compare and list the budgets of tests
+    Budgets(Box<With<BudgetsArgs, ListFlags>>),
     /// Make reports from the JSON lines of runs that have ended
     Report(With<ReportArgs, ConvertFlags>),
     /// Show the runs in progress on this machine, their tests and processes
@@ -152,6 +158,8 @@ pub(crate) enum Command {
     Shell(ShellArgs),
     /// Print the set-up of a sandbox as a script.
     Explain(ExplainArgs),
+    /// Work on the budgets of tests.
+    Budgets(BudgetsArgs),
     /// Make documents of what runs have said.
     Report(ReportArgs),
     /// Show the runs in progress.
@@ -212,6 +220,7 @@ impl From<Typed> for Cli {
             }
             Some(Verb::Shell(typed)) => (Command::Shell(typed.own), typed.flags.into()),
             Some(Verb::Explain(typed)) => (Command::Explain(typed.own), typed.flags.into()),
+            Some(Verb::Budgets(typed)) => (Command::Budgets(typed.own), typed.flags.into()),
             Some(Verb::Report(typed)) => (Command::Report(typed.own), typed.flags.into()),
             Some(Verb::Ps(typed)) => (Command::Ps(typed.own), typed.flags.into()),
             Some(Verb::Doctor(flags)) => (Command::Doctor, flags.into()),

@@ -91,6 +91,11 @@ impl Reporters {
         Ok(reporters)
     }
 
+    /// Hands every event to this one, too, which writes nothing.
+    pub(crate) fn also(&mut self, reporter: impl Reporter + 'static) {
+        self.outlets.push(Outlet { reporter: Box::new(reporter), target: Target::Stderr });
+    }
+
     /// The file that could not be written to its end, if there is one. The run went on without it, and all the other
     /// reporters tell how it went.
     pub(crate) fn lost(&mut self) -> Option<OutputError> {

@@ -26,6 +26,7 @@ use crate::cli::{
     Budgets, CargoArgs, Cli, ClosureArgs, Command as Typed, CourseArgs, ExecArgs, ExplainArgs, LibtestWords,
     MessageFormat, PsArgs, ReportArgs, ReportFile, RootWord, RunIgnored, RunnerArgs, ShellArgs, Words,
 };
+use crate::cli::{BudgetsAction, BudgetsArgs};
 use crate::invocation::Invocation;
 use crate::select::Selection;
 use crate::select::filterset::{Filterset, Known};
@@ -87,6 +88,8 @@ pub(crate) enum Task {
     Execute,
     /// Only name them.
     List,
+    /// Work on their budgets.
+    Budgets(BudgetsArgs),
     /// Only find out what this host allows; nothing is built.
     Doctor,
     /// Nothing with tests: show what this program needs.
@@ -403,6 +406,11 @@ impl Task {
                     Words::filtering(named),
                 )
             }
+            Typed::Budgets(args) => {
+                let is_of_tests = args.action != BudgetsAction::Diff;
+                let filters = args.words.iter().filter(|_| is_of_tests).cloned().collect();
+                (Self::Budgets(args), Words { filters, ..Words::default() })
+            }
             Typed::Report(args) => (Self::Report(args), Words::default()),
             Typed::Ps(args) => (Self::Ps(args), Words::default()),
             Typed::Doctor => (Self::Doctor, Words::default()),
@@ -420,7 +428,14 @@ impl Task {
 
     /// Whether test binaries are executed. A command has no neighbour.
     const fn is_of_tests(&self) -> bool {
-        matches!(self, Self::Execute | Self::List | Self::Shell { of_test: true } | Self::Explain(None))
+        matches!(
+            self,
+            Self::Execute
+                | Self::List
+                | Self::Budgets(_)
+                | Self::Shell { of_test: true }
+                | Self::Explain(None)
+        )
     }
 }
 

@@ -5,8 +5,9 @@ use snapbox::{Assert, Data, assert::DEFAULT_ACTION_ENV};
 use std::fmt::Write;
 use std::path::Path;
 
-const SUBCOMMANDS: [&str; 10] =
-    ["list", "closure", "exec", "doctests", "runner", "shell", "explain", "report", "ps", "doctor"];
+const SUBCOMMANDS: [&str; 11] = [
+    "list", "closure", "exec", "doctests", "runner", "shell", "explain", "budgets", "report", "ps", "doctor",
+];
 
 /// More than most terminals show at once, and less than a page with flags that have no meaning there.
 const MOST_LINES: usize = 90;

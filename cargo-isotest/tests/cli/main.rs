@@ -39,6 +39,7 @@ mod progress;
 mod project;
 mod projects;
 mod ps;
+mod recorded_budgets;
 mod refused;
 mod registry;
 mod report_files;

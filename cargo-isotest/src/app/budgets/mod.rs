@@ -1,9 +1,21 @@
-//! Budgets of a run: read from its test binaries before anything is executed, and given to its tests.
+//! Budgets of a run: read from its test binaries and from a file before anything is executed, and given to its tests. And what is done
+//! with budgets by themselves: one file for each of these.
 
-use crate::app::budget_error::BudgetError;
-use crate::budget::{Declared, Metric, TestBudget, grain};
-use crate::cli::Budgets as Mode;
+pub(crate) mod check;
+pub(crate) mod diff;
+mod error;
+pub(crate) mod file;
+pub(crate) mod list;
+pub(crate) mod need;
+pub(crate) mod peaks;
+pub(crate) mod record;
+
+pub(crate) use error::BudgetError;
+
+use crate::budget::{Declared, Metric, Recorded, TestBudget, grain};
+use crate::cli::{Budgets as Mode, MessageFormat};
 use crate::error::Error;
+use crate::report::OutputError;
 use crate::sandboxes::{self, Sandboxes};
 use crate::settings::SandboxSettings;
 use crate::testcase::{TestBinary, TestCase};
@@ -11,11 +23,11 @@ use isotest_core::cgroup;
 use isotest_core::limits::Control;
 use isotest_core::policy::Capability;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What the test binaries of a run say of budgets.
+/// What the test binaries of a run and the file say of budgets.
 #[derive(Debug, Default)]
 pub(crate) struct Budgets {
     /// Binaries with budgets.
@@ -24,16 +36,22 @@ pub(crate) struct Budgets {
 }
 
 impl Budgets {
-    /// Reads the budgets of test binaries.
+    /// Reads the budgets of test binaries, to which those of the file are added.
     ///
     /// # Errors
     /// When a binary cannot be read.
-    pub(crate) fn read(binaries: &[Arc<TestBinary>], mode: Mode) -> Result<Self, BudgetError> {
+    pub(crate) fn read(
+        binaries: &[Arc<TestBinary>],
+        recorded: &Recorded,
+        mode: Mode,
+    ) -> Result<Self, BudgetError> {
         let mut of_binaries = Vec::new();
         let binaries = binaries.iter().filter(|_| mode != Mode::Off);
         for binary in binaries {
             let file = File::open(&binary.path).map_err(|error| unreadable(binary, error))?;
-            let declared = Declared::read(BufReader::new(file)).map_err(|error| unreadable(binary, error))?;
+            let mut declared =
+                Declared::read(BufReader::new(file)).map_err(|error| unreadable(binary, error))?;
+            declared.entries.extend(recorded.of_binary(&binary.id).iter().cloned());
             if declared.entries.iter().next().is_some() {
                 of_binaries.push((Arc::clone(binary), declared));
             }
@@ -85,6 +103,32 @@ fn why_not(binary: &TestBinary, declared: &Declared) -> Option<String> {
     let is_valgrind = runner.is_some_and(|name| name.to_string_lossy().contains("valgrind"));
     let instrumented = declared.instrumented.map(|what| format!("instrumented for {what}"));
     instrumented.or_else(|| is_valgrind.then(|| "executed by valgrind".to_owned()))
+}
+
+/// Writes lines for people.
+///
+/// # Errors
+/// When they cannot be written.
+pub(crate) fn tell(lines: &[String], format: MessageFormat) -> Result<(), OutputError> {
+    let mut to: Box<dyn Write> = match format {
+        MessageFormat::Human => Box::new(io::stdout()),
+        MessageFormat::Json => Box::new(io::stderr()),
+    };
+    let written = lines.iter().try_for_each(|line| writeln!(to, "{line}"));
+    written.and_then(|()| to.flush()).map_err(OutputError::Stream)
+}
+
+/// Makes sure that memory peaks are exact here, and can be limited.
+///
+/// # Errors
+/// When they are not.
+pub(crate) fn measurable(sandboxes: &Sandboxes) -> Result<(), Error> {
+    let obstacles = sandboxes.unbudgetable(&[Capability::Memory]);
+    if obstacles.is_empty() {
+        return Ok(());
+    }
+    let remedies = sandboxes::remedies(&obstacles)?;
+    Err(BudgetError::Unmeasured { obstacles, remedies }.into())
 }
 
 /// Makes sure that the budgets of these tests can be judged here.

@@ -1,12 +1,14 @@
 //! Error of the budgets of a run.
 
-use crate::budget::Origin;
+use crate::budget::{Origin, RecordedError};
 use crate::error::Failure;
 use crate::exit::{End, Exit};
 use crate::remedy::{Obstacle, Remedy};
 use crate::settings::Setting;
 use crate::text::units::{self, plural};
 use isotest_core::policy::Capability;
+use std::io;
+use std::path::PathBuf;
 
 /// Error of budgets: they cannot be read, or not be judged here.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +42,37 @@ pub(crate) enum BudgetError {
         /// What a peak can be too high by, in bytes.
         grain: u64,
     },
+    /// The file of recorded budgets cannot be read or written.
+    #[error("cannot use `{}`", .path.display())]
+    File {
+        /// Path of the file.
+        path: PathBuf,
+        /// Reason.
+        source: io::Error,
+    },
+    /// Something else than budgets is in the file.
+    #[error("recorded budgets cannot be read")]
+    Recorded(#[from] RecordedError),
+    /// There is nothing to compare with.
+    #[error("cannot compare with `{revision}`: {why}")]
+    Revision {
+        /// What was typed.
+        revision: String,
+        /// Reason.
+        why: String,
+    },
+    /// A question about one test was asked about another number of them.
+    #[error("the memory that a test needs is found for one test, and {selected} are selected")]
+    NotOne {
+        /// How many are selected.
+        selected: usize,
+    },
+    /// A test fails for other reasons than memory.
+    #[error("cannot find what `{test}` needs: it does not pass without a limit, or its peak is not measured")]
+    NeverPasses {
+        /// Name of the test.
+        test: String,
+    },
     /// The budgets in a test binary cannot be read.
     #[error("cannot read the budgets of `{binary_id}`")]
     Unreadable {
@@ -55,13 +88,22 @@ impl Failure for BudgetError {
         match self {
             Self::Unmeasured { .. } => Exit::CannotIsolate.into(),
             Self::SwitchedOff { off } if off.origin.is_of_file() => Exit::Configuration.into(),
-            Self::SwitchedOff { .. } | Self::Small { .. } => Exit::Usage.into(),
+            Self::File { .. } | Self::Recorded(_) => Exit::Configuration.into(),
+            Self::NeverPasses { .. } => Exit::TestsFailed.into(),
+            Self::SwitchedOff { .. } | Self::Small { .. } | Self::Revision { .. } | Self::NotOne { .. } => {
+                Exit::Usage.into()
+            }
             Self::Unreadable { .. } => Exit::Listing.into(),
         }
     }
 
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::File { .. } | Self::Recorded(_) | Self::NeverPasses { .. } => return None,
+            Self::Revision { .. } => "name a file, or a commit, a branch or a tag".into(),
+            Self::NotOne { .. } => {
+                "name it as the report does: `cargo isotest budgets need BINARY NAME`".into()
+            }
             Self::Unmeasured { .. } => {
                 "`--budgets report` executes the tests and says what of their budgets they used".into()
             }
@@ -83,7 +125,7 @@ impl Failure for BudgetError {
     fn remedies(&self) -> &[Remedy] {
         match self {
             Self::Unmeasured { remedies, .. } => remedies,
-            Self::SwitchedOff { .. } | Self::Small { .. } | Self::Unreadable { .. } => &[],
+            _ => &[],
         }
     }
 }

@@ -1,0 +1,151 @@
+//! `cargo isotest budgets`: runs of tests for the sake of their budgets.
+
+use crate::app::budgets::peaks::Notes;
+use crate::app::budgets::record::Which;
+use crate::app::budgets::{self, BudgetError};
+use crate::app::history::History;
+use crate::app::run::{Run, end_of};
+use crate::budget::grain;
+use crate::cli::{BudgetsAction, BudgetsArgs};
+use crate::error::Error;
+use crate::exit::{End, Exit};
+use crate::harness::libtest::WholeBinary;
+use crate::harness::together;
+use crate::report::OutputError;
+use crate::sandboxes::ForTests;
+use crate::schedule::Schedule;
+use crate::schedule::summary::Selection;
+use crate::select::Selected;
+use crate::settings::{Setting, TestSettings};
+use crate::testcase::TestCase;
+use crate::text::units;
+use crate::values::Retries;
+use isotest_core::cgroup;
+use std::io;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// How often tests are executed for their budgets, where nothing is said.
+const RUNS: usize = 3;
+
+/// What became of an attempt that was made to see whether it passes.
+#[derive(Debug)]
+enum Tried {
+    /// Its peak, if it passed.
+    Ended(Option<u64>),
+    Interrupted(End),
+}
+
+impl Run<'_> {
+    /// Does what is asked with the budgets of tests, of which these are all and these are selected.
+    ///
+    /// # Errors
+    /// What stops it.
+    pub(super) fn work_on_budgets(
+        &self,
+        args: &BudgetsArgs,
+        all: &[TestCase],
+        selected: &Selected,
+        whole: &[WholeBinary],
+    ) -> Result<End, Error> {
+        let workspace = &self.session.build.directories.workspace;
+        let format = self.settings.message_format.value;
+        let which = match args.action {
+            BudgetsAction::List => {
+                let listed = budgets::list::write(&selected.tests, format, io::stdout().lock());
+                listed.map_err(OutputError::Stream)?;
+                return Ok(End::Exit(Exit::Ok));
+            }
+            BudgetsAction::Check => {
+                let recorded = budgets::file::read(workspace)?;
+                let found =
+                    budgets::check::write(&recorded, all, &selected.tests, format, io::stdout().lock());
+                return Ok(End::Exit(found.map_err(OutputError::Stream)?));
+            }
+            BudgetsAction::Need => return self.find_need(selected),
+            BudgetsAction::Accept => Which::Raised,
+            BudgetsAction::Init | BudgetsAction::Diff => Which::New,
+        };
+        budgets::measurable(self.sandboxes)?;
+        // What cannot be read now cannot be written later.
+        budgets::file::read(workspace)?;
+        for _ in 0..args.runs.map_or(RUNS, NonZeroUsize::get) {
+            let end = self.execute_tests(selected, whole, Vec::new(), &History::default())?;
+            if matches!(end, End::Interrupted(_)) {
+                return Ok(end);
+            }
+        }
+        let told = budgets::record::record(workspace, &self.notes.peaks(), which, args.headroom)?;
+        budgets::tell(&told, format)?;
+        Ok(End::Exit(Exit::Ok))
+    }
+
+    /// Finds the least memory with which the only selected test passes.
+    fn find_need(&self, selected: &Selected) -> Result<End, Error> {
+        budgets::measurable(self.sandboxes)?;
+        let [test] = selected.tests.as_slice() else {
+            return Err(BudgetError::NotOne { selected: selected.tests.len() }.into());
+        };
+        let peak = match self.peak_within(selected, None)? {
+            Tried::Ended(peak) => peak.ok_or_else(|| BudgetError::NeverPasses { test: test.name.clone() })?,
+            Tried::Interrupted(end) => return Ok(end),
+        };
+        let mut told = Vec::new();
+        let found = budgets::need::bisect(peak, grain(cgroup::processors()), |limit| {
+            match self.peak_within(selected, Some(limit)) {
+                Ok(Tried::Ended(peak)) => {
+                    let word = if peak.is_some() { "passes" } else { "does not pass" };
+                    told.push(format!("with {} it {word}", units::memory(limit)));
+                    ControlFlow::Continue(peak.is_some())
+                }
+                Ok(Tried::Interrupted(end)) => ControlFlow::Break(Ok(end)),
+                Err(error) => ControlFlow::Break(Err(error)),
+            }
+        });
+        match found {
+            Ok(least) => {
+                told.push(format!(
+                    "{} {} needs {}; its peak without a limit was {}",
+                    test.binary.id,
+                    test.name,
+                    units::memory(least),
+                    units::memory(peak)
+                ));
+                budgets::tell(&told, self.settings.message_format.value)?;
+                Ok(End::Exit(Exit::Ok))
+            }
+            Err(end) => end,
+        }
+    }
+
+    /// Executes the selected tests with this limit of memory, and nobody hears of it.
+    fn peak_within(&self, selected: &Selected, memory: Option<u64>) -> Result<Tried, Error> {
+        let units = together::units(&selected.tests, self.settings.execution.process);
+        let limited = |own: Arc<TestSettings>| {
+            let mut test = TestSettings::clone(&own);
+            test.limits.memory = memory.map(Setting::default).or(test.limits.memory);
+            test.retries = Setting::default(Retries::default());
+            Arc::new(test)
+        };
+        let of_each: Vec<_> = self.of_each(&units)?.into_iter().map(limited).collect();
+        let tests = units.iter().map(|unit| &unit.tests()[0]).zip(&of_each);
+        let ForTests { templates, .. } = self.session.for_tests(self.sandboxes, self.invocation, tests)?;
+        let schedule = Schedule {
+            units: &units,
+            of_each: &of_each,
+            templates: &templates,
+            wish: None,
+            execution: &self.settings.execution,
+            sandboxes: self.sandboxes,
+        };
+        let selection = Selection { selected: units.len(), ignored: 0, filtered_out: 0 };
+        let mut notes = Notes::default();
+        let finished = schedule.execute(self.workers, selection, &mut notes);
+        let peak = notes.peaks().values().find_map(|peak| peak.highest);
+        match end_of(finished, None)? {
+            end @ End::Interrupted(_) => Ok(Tried::Interrupted(end)),
+            _ => Ok(Tried::Ended(peak)),
+        }
+    }
+}
