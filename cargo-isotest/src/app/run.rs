@@ -18,6 +18,7 @@ use crate::invocation::Invocation;
 use crate::registry::{Listener, Registry};
 use crate::report::{OutputError, ReportSettings, Reporters};
 use crate::sandboxes::{ForTests, Sandboxes};
+use crate::schedule::admission;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::listing::{self, Listed};
 use crate::schedule::order::order;
@@ -173,7 +174,13 @@ impl Run<'_> {
         started.map_err(OutputError::Stream)?;
         let jobs = Setting { value: self.sandboxes.jobs, ..self.settings.execution.jobs };
         let execution = Execution { jobs, ..self.settings.execution.clone() };
+        let expected = if self.settings.memory_aware.value {
+            admission::expected(&units, &of_each, &history.past)
+        } else {
+            Vec::new()
+        };
         let schedule = Schedule {
+            expected: &expected,
             units: &units,
             of_each: &of_each,
             templates: &templates,

@@ -2,11 +2,14 @@
 
 use clap::Args;
 
-/// The `--no-history` flag.
+/// Flags on what is kept of tests and expected of them.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Execution")]
 pub(crate) struct HistoryArgs {
     /// Neither use nor keep what becomes of tests, by which they are ordered
     #[arg(long)]
     pub(crate) no_history: bool,
+    /// Do not wait until there is memory for what tests are expected to use
+    #[arg(long)]
+    pub(crate) no_memory_aware: bool,
 }

@@ -61,6 +61,17 @@ impl Past {
         let walls = recent(self.results(binary_id, name)).filter_map(|result| result.wall_us);
         median(walls.collect()).map(Duration::from_micros)
     }
+
+    /// Returns the memory that a test is expected to use at most: the highest peak of the latest results.
+    pub(crate) fn expected_peak(&self, binary_id: &str, name: &str) -> Option<u64> {
+        recent(self.results(binary_id, name)).filter_map(|result| result.memory_peak).max()
+    }
+
+    /// Returns the median of what the tests of a binary are expected to use at most.
+    pub(crate) fn median_peak(&self, binary_id: &str) -> Option<u64> {
+        let tests = self.tests.get(binary_id)?;
+        median(tests.keys().filter_map(|name| self.expected_peak(binary_id, name)).collect())
+    }
 }
 
 fn recent(results: &[TestResult]) -> impl Iterator<Item = &TestResult> {

@@ -22,7 +22,7 @@ use crate::text::style;
 use crate::update;
 use error::SandboxError;
 use hints::Ground;
-use isotest_core::cgroup::{Cgroups, Established, scope};
+use isotest_core::cgroup::{Cgroups, Established, FreeMemory, scope};
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::host::{Host, bounds, cow_sources, probe};
 use isotest_core::limits::{Control, Limits};
@@ -52,6 +52,8 @@ pub(crate) struct Sandboxes {
     binaries: Vec<Arc<TestBinary>>,
     /// Cgroups of the run.
     pub(crate) cgroups: Cgroups,
+    /// Memory that is free for the run.
+    pub(crate) free_memory: FreeMemory,
     /// Capabilities in force.
     pub(crate) isolation: Isolation,
     /// What failures of tests may come of.
@@ -135,11 +137,13 @@ impl Sandboxes {
         let ground = Ground::new(&host, &resolved.template, room.jobs);
         let templates = iter::once(resolved.template).chain(others).map(Arc::new).collect();
         let (image, binaries) = (roots.image.clone(), roots.binaries.clone());
+        let free_memory = FreeMemory::of_run(&cgroups, &host);
         Ok(Self {
             templates,
             image,
             binaries,
             cgroups,
+            free_memory,
             isolation,
             ground,
             refused_controls,

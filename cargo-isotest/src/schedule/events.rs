@@ -37,6 +37,8 @@ pub(crate) enum Event<'a> {
         /// Which, in which slot, and when.
         launch: Launch,
     },
+    /// Attempts could start but for the memory that they are expected to use beside those that run.
+    WaitForMemory,
     /// An attempt is running for longer than usual.
     AttemptSlow {
         /// Of this test, or of several in one process.

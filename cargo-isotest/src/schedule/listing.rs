@@ -5,6 +5,7 @@ use crate::harness::ask::{self, Unanswered};
 use crate::harness::libtest::{LIST_ARGUMENTS, Listing, WholeBinary};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::error::SandboxError;
+use crate::schedule::admission::Admission;
 use crate::schedule::error::Interrupted;
 use crate::schedule::queue::{Attempt, Launch, Queue};
 use crate::schedule::slot_environment;
@@ -52,7 +53,7 @@ pub(crate) fn list(
         Job { template: Arc::clone(sandboxes.template_for(binary)), plan, is_test: false }
     };
     let queue = Queue::new(records.iter().map(|_| 1));
-    workers.execute_all(queue, workers.jobs(), plan, |news, _| match news {
+    workers.execute_all(queue, Admission::open(workers.jobs()), plan, |news, _| match news {
         Some(News::Finished(Launch { attempt, .. }, record)) => {
             records[attempt.unit] = Some(*record);
             Flow::On
@@ -67,6 +68,7 @@ pub(crate) fn list(
             | News::Killed(_)
             | News::NotStarted
             | News::Stopping
+            | News::WaitForMemory(_)
             | News::Panicked,
         )
         | None => Flow::On,

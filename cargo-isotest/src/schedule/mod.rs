@@ -1,5 +1,6 @@
 //! Executes the selected tests and tells the reporters.
 
+pub(crate) mod admission;
 mod error;
 pub(crate) mod events;
 pub(crate) mod interrupt;
@@ -16,8 +17,9 @@ use crate::harness::together::{self, Unit};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::hints::{self, Ground};
 use crate::sandboxes::missing_paths;
+use crate::schedule::admission::Admission;
 use crate::schedule::events::{Event, Reporter};
-use crate::schedule::queue::{Attempt, Launch, Nth, Queue};
+use crate::schedule::queue::{Attempt, Launch, Nth, Purpose, Queue};
 use crate::schedule::slots::{Flow, Job, News, Workers};
 use crate::schedule::summary::{Cancellation, Selection, Summary};
 use crate::select;
@@ -52,6 +54,8 @@ pub(crate) struct Schedule<'run> {
     pub(crate) of_each: &'run [Arc<TestSettings>],
     /// The template of the sandbox of each.
     pub(crate) templates: &'run [Arc<Template>],
+    /// The peak of memory that is expected of each of them, 0 where there is none.
+    pub(crate) expected: &'run [u64],
     /// By what they were selected, if the harness can be told so.
     pub(crate) wish: Option<&'run select::Selection>,
     /// How.
@@ -74,7 +78,7 @@ impl Schedule<'_> {
         let unit = self.units[attempt.unit];
         let template = Arc::clone(&self.templates[attempt.unit]);
         let mut plan = plan_of(unit, attempt.nth, self.execution, &self.of_each[attempt.unit], self.wish);
-        if attempt.is_confirmation {
+        if attempt.purpose == Purpose::Confirmation {
             plan.limits.memory = unit.tests()[0].budget.memory();
             // Memory that is moved to swap is no page cache.
             plan.limits.swap = None;
@@ -104,7 +108,14 @@ impl Schedule<'_> {
             if unit.is_one_test() { settings.retries.value.count.saturating_add(1) } else { 1 }
         };
         let queue = Queue::new(self.units.iter().zip(self.of_each).map(attempts));
-        workers.execute_all(queue, ahead, |attempt| self.job(attempt), |news, queue| run.hear(news, queue));
+        let free = || self.sandboxes.free_memory.read();
+        let admission = Admission::new(ahead, self.expected, &free);
+        workers.execute_all(
+            queue,
+            admission,
+            |attempt| self.job(attempt),
+            |news, queue| run.hear(news, queue),
+        );
         run.give_up_doubt();
         let Run { mut summary, mut unwritten, reporters, .. } = run;
         summary.wall = started.elapsed();
@@ -200,8 +211,9 @@ struct Run<'run> {
     summary: Summary,
     /// The verdicts that hold until a further attempt at the same unit has ended.
     standing: HashMap<usize, Verdict>,
-    /// The units whose tests may fit their memory budgets although their peaks are above, until that is known.
-    doubtful: BTreeMap<usize, Doubtful>,
+    /// The attempts of units whose second attempts say what they are worth, what they are worth without, and what for the
+    /// second is.
+    doubtful: BTreeMap<usize, (Doubtful, Verdict, Purpose)>,
     unwritten: Option<io::Error>,
     /// When the run began.
     began: Instant,
@@ -242,7 +254,7 @@ impl<'run> Run<'run> {
             None => self.tick(),
             Some(News::Ready(_) | News::NotStarted | News::Panicked) => Ok(Flow::On),
             // Reports know it as the attempt that it is about.
-            Some(News::Started(launch)) if launch.attempt.is_confirmation => {
+            Some(News::Started(launch)) if launch.attempt.purpose.is_second() => {
                 self.note(launch);
                 Ok(Flow::On)
             }
@@ -252,7 +264,7 @@ impl<'run> Run<'run> {
             }
             Some(News::Finished(launch, record)) => self.finished(launch, *record, queue),
             // What is known of the test is told at the end.
-            Some(News::Killed(launch)) if launch.attempt.is_confirmation => {
+            Some(News::Killed(launch)) if launch.attempt.purpose.is_second() => {
                 self.running.retain(|other| other.launch.attempt != launch.attempt);
                 Ok(Flow::On)
             }
@@ -263,6 +275,10 @@ impl<'run> Run<'run> {
                 self.of_each(launch, |test| Event::AttemptInterrupted { test })
             }
             Some(News::Stopping) => self.reporters.stop().map(|()| Flow::On),
+            Some(News::WaitForMemory(number)) => {
+                self.summary.waited_for_memory += number;
+                self.reporters.event(&Event::WaitForMemory).map(|()| Flow::On)
+            }
             Some(News::Interrupted(signal)) => self.cancelled(Cancellation::Signal(signal)),
         };
         told.unwrap_or_else(|error| {
@@ -331,8 +347,11 @@ impl<'run> Run<'run> {
         self.running.retain(|other| other.launch.attempt != launch.attempt);
         let earlier = self.forget(launch.attempt);
         let failed = match self.unit(launch).tests() {
-            [_] if launch.attempt.is_confirmation => usize::from(self.confirmed(launch, record, queue)?),
-            [_] => usize::from(self.test_finished(launch, earlier.as_ref(), record, queue)?),
+            [_] => usize::from(match launch.attempt.purpose {
+                Purpose::Verdict => self.test_finished(launch, earlier, record, queue)?,
+                Purpose::Confirmation => self.confirmed(launch, record, queue)?,
+                Purpose::Replacement => self.replaced(launch, record, queue)?,
+            }),
             tests => self.process_finished(tests, launch, record)?,
         };
         self.failures += failed;
@@ -348,7 +367,7 @@ impl<'run> Run<'run> {
     fn test_finished(
         &mut self,
         launch: Launch,
-        earlier: Option<&Verdict>,
+        earlier: Option<Verdict>,
         mut record: Record,
         queue: &mut Queue,
     ) -> io::Result<bool> {
@@ -358,12 +377,17 @@ impl<'run> Run<'run> {
         let rules = self.rules(launch);
         let verdict = judge(&record.outcome, testimony, rules);
         let verdict = verdict.held_to(&test.budget, &test.budget.checks(&record));
-        let earlier = earlier.cloned();
-        if verdict.kind() == Kind::OverBudget
-            && test.budget.may_fit(&record, cgroup::processors())
-            && queue.confirm(launch.attempt)
+        let second = if launch.attempt.purpose == Purpose::Verdict && !verdict.passes() && kills(&record) > 0
         {
-            self.doubtful.insert(launch.attempt.unit, Doubtful { launch, earlier, record });
+            Some(Purpose::Replacement)
+        } else if verdict.kind() == Kind::OverBudget && test.budget.may_fit(&record, cgroup::processors()) {
+            Some(Purpose::Confirmation)
+        } else {
+            None
+        };
+        if let Some(purpose) = second.filter(|purpose| queue.second(launch.attempt, *purpose)) {
+            let doubtful = Doubtful { launch, earlier, record };
+            self.doubtful.insert(launch.attempt.unit, (doubtful, verdict, purpose));
             return Ok(false);
         }
         self.settle(Doubtful { launch, earlier, record }, verdict, queue)
@@ -371,7 +395,7 @@ impl<'run> Run<'run> {
 
     /// Takes what a test did with the kernel's limit at its memory budget. Returns whether the test has failed, for good.
     fn confirmed(&mut self, launch: Launch, mut second: Record, queue: &mut Queue) -> io::Result<bool> {
-        let Some(mut first) = self.doubtful.remove(&launch.attempt.unit) else { return Ok(false) };
+        let Some((mut first, ..)) = self.doubtful.remove(&launch.attempt.unit) else { return Ok(false) };
         let test = &self.unit(launch).tests()[0];
         let testimony = testimony(test, self.execution.capture.value, &mut second);
         missing_paths::remark(&mut second);
@@ -406,12 +430,35 @@ impl<'run> Run<'run> {
         self.settle(Doubtful { record: second, ..first }, verdict, queue)
     }
 
-    /// Takes for over budget what will not be executed again, since the run has ended early.
+    /// Takes what a test did alone whose attempt was killed because the machine ran short of memory. Returns whether the test
+    /// has failed, for good.
+    fn replaced(&mut self, launch: Launch, mut second: Record, queue: &mut Queue) -> io::Result<bool> {
+        let Some((mut first, verdict, _)) = self.doubtful.remove(&launch.attempt.unit) else {
+            return Ok(false);
+        };
+        self.summary.replaced += 1;
+        if matches!(second.outcome, Outcome::NotIsolated(_)) {
+            let remark = "the machine was short of memory, but the second try could not be isolated";
+            first.record.remarks.push(remark.to_owned());
+            return self.settle(first, verdict, queue);
+        }
+        second.remarks.push(format!(
+            "executed again, alone: the machine ran short of memory, and the kernel had killed {} of its processes",
+            kills(&first.record)
+        ));
+        self.test_finished(launch, first.earlier, second, queue)
+    }
+
+    /// Settles what will not be executed again, since the run has ended early.
     fn give_up_doubt(&mut self) {
-        for (_, mut doubtful) in std::mem::take(&mut self.doubtful) {
-            let remark = "page cache may explain it, but the run ended before that was tried";
+        for (_, (mut doubtful, verdict, purpose)) in std::mem::take(&mut self.doubtful) {
+            let remark = if purpose == Purpose::Replacement {
+                "the machine was short of memory, and the run ended before the test was executed again"
+            } else {
+                "page cache may explain it, but the run ended before that was tried"
+            };
             doubtful.record.remarks.push(remark.to_owned());
-            if let Err(error) = self.settle(doubtful, Verdict::OverBudget, &mut Queue::default()) {
+            if let Err(error) = self.settle(doubtful, verdict, &mut Queue::default()) {
                 self.unwritten.get_or_insert(error);
             }
         }
@@ -485,6 +532,11 @@ impl<'run> Run<'run> {
             Cancellation::FailFast { immediate: true } | Cancellation::GlobalTimeout => Flow::End,
         })
     }
+}
+
+/// How many processes of an attempt the kernel killed for want of memory although the attempt had not reached its limit.
+fn kills(record: &Record) -> u64 {
+    record.usage.oom.filter(|oom| !oom.value.own_limit).map_or(0, |oom| oom.value.kills)
 }
 
 /// What the harness said of its only test, with a remark on the record where that is not what its exit says.
@@ -590,7 +642,7 @@ mod tests {
         let mut queue = Queue::new([3; 2]);
         let mut flow = Flow::On;
         while flow == Flow::On
-            && let Some(attempt) = queue.pop(Instant::now())
+            && let Some(attempt) = queue.pop(Instant::now(), |_| true)
         {
             let launch = Launch { attempt, slot: 7, at: Instant::now() };
             let outcome = end(&tests[attempt.unit].name, attempt.nth.number);

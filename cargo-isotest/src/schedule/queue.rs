@@ -32,6 +32,24 @@ impl Nth {
     }
 }
 
+/// What an attempt is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To tell whether the test passes.
+    Verdict,
+    /// To tell whether the attempt before it fits the memory budget of the test.
+    Confirmation,
+    /// To take the place of the attempt before it, which was killed because the machine ran short of memory.
+    Replacement,
+}
+
+impl Purpose {
+    /// Whether reports know the attempt as the one before it.
+    pub(crate) const fn is_second(self) -> bool {
+        !matches!(self, Self::Verdict)
+    }
+}
+
 /// An attempt at what one process executes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Attempt {
@@ -41,8 +59,8 @@ pub(crate) struct Attempt {
     pub(crate) unit: usize,
     /// Which attempt at it this is.
     pub(crate) nth: Nth,
-    /// Whether it only tells whether the attempt before it fits the memory budget of the test.
-    pub(crate) is_confirmation: bool,
+    /// What it is for.
+    pub(crate) purpose: Purpose,
 }
 
 /// An attempt that has started.
@@ -62,7 +80,14 @@ struct Waiting {
     attempt: Attempt,
     /// When it may start; at once without it.
     from: Option<Instant>,
+    /// How many have started before it that came later.
+    passed: usize,
 }
+
+/// Number of attempts that may start before one that is not admitted yet.
+const MAX_PASSING: usize = 16;
+/// Number of attempts that are asked for at once whether they are admitted.
+const MAX_REFUSED: usize = 64;
 
 /// Attempts that wait for a job slot. The queue may grow while earlier attempts run, until it is closed.
 #[derive(Debug, Default)]
@@ -96,12 +121,12 @@ impl Queue {
         }
     }
 
-    /// Queues an attempt that tells whether this one fits the memory budget, to be executed when no other is. Returns whether
-    /// there will be one: not once the queue is closed.
-    pub(crate) fn confirm(&mut self, attempt: Attempt) -> bool {
+    /// Queues a second attempt at the same place, to be executed when no other is. Returns whether there will be one: not once
+    /// the queue is closed.
+    pub(crate) fn second(&mut self, attempt: Attempt, purpose: Purpose) -> bool {
         if !self.is_closed {
             let id = AttemptId::nth(self.ids);
-            self.alone.push_back(Attempt { id, is_confirmation: true, ..attempt });
+            self.alone.push_back(Attempt { id, purpose, ..attempt });
             self.ids += 1;
         }
         !self.is_closed
@@ -113,15 +138,33 @@ impl Queue {
     }
 
     fn push(&mut self, unit: usize, nth: Nth, from: Option<Instant>) {
-        let attempt = Attempt { id: AttemptId::nth(self.ids), unit, nth, is_confirmation: false };
-        self.waiting.push_back(Waiting { attempt, from });
+        let attempt = Attempt { id: AttemptId::nth(self.ids), unit, nth, purpose: Purpose::Verdict };
+        self.waiting.push_back(Waiting { attempt, from, passed: 0 });
         self.ids += 1;
     }
 
-    /// Takes the first attempt that may start now.
-    pub(super) fn pop(&mut self, now: Instant) -> Option<Attempt> {
-        let first = self.waiting.iter().position(|waiting| waiting.from.is_none_or(|from| from <= now))?;
-        self.waiting.remove(first).map(|waiting| waiting.attempt)
+    /// Takes the first attempt that may start now and that is admitted. What is not lets some others pass, but not for ever.
+    pub(super) fn pop(&mut self, now: Instant, mut admits: impl FnMut(Attempt) -> bool) -> Option<Attempt> {
+        let mut refused = Vec::new();
+        let mut found = None;
+        for (at, waiting) in self.waiting.iter().enumerate() {
+            if waiting.from.is_some_and(|from| now < from) {
+                continue;
+            }
+            if admits(waiting.attempt) {
+                found = Some(at);
+                break;
+            }
+            refused.push(at);
+            if waiting.passed == MAX_PASSING || refused.len() == MAX_REFUSED {
+                break;
+            }
+        }
+        let found = found?;
+        for at in refused {
+            self.waiting[at].passed += 1;
+        }
+        self.waiting.remove(found).map(|waiting| waiting.attempt)
     }
 
     /// When one may start, if all that wait may not start before.
@@ -153,7 +196,7 @@ mod tests {
         let mut queue = Queue::new([3; 2]);
         let mut taken = Vec::new();
         let now = Instant::now();
-        while let Some(attempt) = queue.pop(now) {
+        while let Some(attempt) = queue.pop(now, |_| true) {
             let again = queue.again(attempt, now);
             assert_eq!(again, attempt.nth.number < 3);
             taken.push(attempt);
@@ -168,22 +211,34 @@ mod tests {
     fn a_closed_queue_is_empty_and_stays_so() {
         let mut queue = Queue::new([2; 2]);
         let now = Instant::now();
-        let first = queue.pop(now).unwrap();
+        let first = queue.pop(now, |_| true).unwrap();
         queue.close();
         assert!(!queue.again(first, now) && queue.is_empty());
-        assert_eq!(queue.pop(now), None);
+        assert_eq!(queue.pop(now, |_| true), None);
     }
 
     #[test]
     fn an_attempt_that_is_to_wait_lets_others_pass() {
         let (mut queue, now) = (Queue::new([2; 2]), Instant::now());
         let later = now + Duration::from_secs(5);
-        let first = queue.pop(now).unwrap();
+        let first = queue.pop(now, |_| true).unwrap();
         assert!(queue.again(first, later));
         assert_eq!(queue.next(), None, "another may start at once");
-        assert_eq!(queue.pop(now).map(|attempt| attempt.unit), Some(1));
-        assert_eq!((queue.pop(now), queue.next(), queue.is_empty()), (None, Some(later), false));
-        let second = queue.pop(later).unwrap();
+        assert_eq!(queue.pop(now, |_| true).map(|attempt| attempt.unit), Some(1));
+        assert_eq!((queue.pop(now, |_| true), queue.next(), queue.is_empty()), (None, Some(later), false));
+        let second = queue.pop(later, |_| true).unwrap();
         assert_eq!((second.unit, second.nth.number, queue.is_empty()), (0, 2, true));
+    }
+
+    #[test]
+    fn what_is_not_admitted_is_passed_but_not_for_ever() {
+        let (mut queue, now) = (Queue::new([1; 40]), Instant::now());
+        let mut order = Vec::new();
+        while let Some(attempt) = queue.pop(now, |attempt| attempt.unit != 0) {
+            order.push(attempt.unit);
+        }
+        assert_eq!(order, (1..=MAX_PASSING).collect::<Vec<_>>());
+        assert_eq!(queue.pop(now, |_| true).map(|attempt| attempt.unit), Some(0));
+        assert_eq!(queue.pop(now, |_| true).map(|attempt| attempt.unit), Some(MAX_PASSING + 1));
     }
 }

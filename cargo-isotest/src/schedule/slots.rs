@@ -4,6 +4,7 @@ use crate::error::{Error, HostError};
 use crate::registry::{Registry, Started};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots;
+use crate::schedule::admission::Admission;
 use crate::schedule::error::Interrupted;
 use crate::schedule::queue::{Attempt, Launch, Queue};
 use crate::schedule::slot_environment;
@@ -50,6 +51,8 @@ pub(crate) enum News {
     Killed(Launch),
     /// An attempt was taken from the queue when none was to start any more.
     NotStarted,
+    /// So many attempts could start but for the memory that they are expected to use.
+    WaitForMemory(usize),
     /// A signal has come.
     Interrupted(i32),
     /// The run is about to be stopped for a while.
@@ -164,6 +167,7 @@ impl<'run> Workers<'run> {
                     News::Ready(Ok(()))
                     | News::Started(_)
                     | News::Finished(..)
+                    | News::WaitForMemory(_)
                     | News::Killed(_)
                     | News::NotStarted,
                 )
@@ -178,15 +182,14 @@ impl<'run> Workers<'run> {
         self.jobs
     }
 
-    /// Executes the attempts of a queue, each by its job, and passes on what is heard of them, and `None` now and then. Whoever hears it may queue further attempts. Returns when none waits or is running. So many as `ahead`
-    /// are ordered beyond those that can be running: they start whatever is still to be heard of earlier ones.
+    /// Executes the attempts of a queue, each by its job, and passes on what is heard of them, and `None` now and then. Whoever hears it may queue further attempts. Returns when none waits or is running.
     ///
     /// # Panics
     /// When a slot's thread has.
     pub(crate) fn execute_all(
         &self,
         mut queue: Queue,
-        ahead: usize,
+        mut admission: Admission<'_>,
         job: impl Fn(Attempt) -> Job,
         mut hear: impl FnMut(Option<News>, &mut Queue) -> Flow,
     ) {
@@ -194,24 +197,18 @@ impl<'run> Workers<'run> {
         let mut open = 0;
         let mut tick = Instant::now() + TICK;
         loop {
-            while open < self.jobs + ahead
-                && let Some(attempt) = queue.pop(Instant::now())
-            {
-                // Slots that are gone have said why.
-                let _ = self.orders.send(Order { attempt, job: job(attempt) });
-                open += 1;
-            }
+            open += self.order(&mut queue, &mut admission, open, &job);
             if open == 0 && queue.is_empty() {
-                let Some(attempt) = queue.pop_alone() else { return };
-                let _ = self.orders.send(Order { attempt, job: job(attempt) });
-                open += 1;
+                return;
             }
-            let has_room = open < self.jobs + ahead;
+            let has_room = open < self.jobs + admission.ahead && !admission.is_waited_for();
             let next = queue.next().filter(|_| has_room);
             let now = Instant::now();
             let wake = next.map_or(tick, |next| next.min(tick));
             // However much is heard, the time is looked at.
-            let heard = if tick <= now {
+            let heard = if let waiting @ 1.. = admission.take_untold() {
+                Ok(News::WaitForMemory(waiting).into())
+            } else if tick <= now {
                 Err(RecvTimeoutError::Timeout)
             } else {
                 self.news.recv_timeout(wake.saturating_duration_since(now))
@@ -225,6 +222,9 @@ impl<'run> Workers<'run> {
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
+            if let Some(News::Finished(launch, _) | News::Killed(launch)) = &news {
+                admission.end(launch.attempt);
+            }
             open -=
                 usize::from(matches!(news, Some(News::Finished(..) | News::Killed(_) | News::NotStarted)));
             let flow = hear(news, &mut queue);
@@ -240,6 +240,38 @@ impl<'run> Workers<'run> {
             }
             queue.close();
         }
+    }
+
+    /// Orders what may start, or else, if nothing is left beside it, one that is to be alone. Returns how many, while so many
+    /// are `open`.
+    fn order(
+        &self,
+        queue: &mut Queue,
+        admission: &mut Admission<'_>,
+        open: usize,
+        job: &impl Fn(Attempt) -> Job,
+    ) -> usize {
+        let mut now_open = open;
+        let send = |admission: &mut Admission<'_>, attempt| {
+            admission.start(attempt);
+            // Slots that are gone have said why.
+            let _ = self.orders.send(Order { attempt, job: job(attempt) });
+        };
+        while now_open < self.jobs + admission.ahead
+            && let Some(attempt) =
+                queue.pop(Instant::now(), |attempt| admission.admits(attempt, now_open < self.jobs))
+        {
+            send(admission, attempt);
+            now_open += 1;
+        }
+        if now_open == 0
+            && queue.is_empty()
+            && let Some(attempt) = queue.pop_alone()
+        {
+            send(admission, attempt);
+            now_open += 1;
+        }
+        now_open - open
     }
 }
 
@@ -326,9 +358,13 @@ impl<'run> Worker<'run> {
             Ok(()) => slot.launch(&plan),
             Err(error) => sandbox::Attempt::without_sandbox(error),
         };
-        let Attempt { id, unit, nth, is_confirmation } = attempt;
-        let started =
-            Started { id, test: unit, is_first: nth.is_first() && !is_confirmation, zygote: slot.zygote() };
+        let Attempt { id, unit, nth, purpose } = attempt;
+        let started = Started {
+            id,
+            test: unit,
+            is_first: nth.is_first() && !purpose.is_second(),
+            zygote: slot.zygote(),
+        };
         self.registry.started(launch.slot, started);
         Some((launch, running))
     }
@@ -424,8 +460,9 @@ mod tests {
     fn a_panic_of_a_slot_ends_the_run() {
         let (ready, cancelled) = with_a_panic(|workers| workers.ready().is_ok());
         assert_eq!((ready.is_err(), cancelled), (true, true));
-        let (executed, cancelled) =
-            with_a_panic(|workers| workers.execute_all(Queue::new([1; 3]), 0, job, |_, _| Flow::On));
+        let (executed, cancelled) = with_a_panic(|workers| {
+            workers.execute_all(Queue::new([1; 3]), Admission::open(0), job, |_, _| Flow::On);
+        });
         assert_eq!((executed.is_err(), cancelled), (true, true));
     }
     /// Executes a queue in slots that take what is ordered and answer as if they had executed it. Returns what was
@@ -455,7 +492,7 @@ mod tests {
                 }
                 orders
             });
-            workers.execute_all(queue, jobs, job, |news, queue| {
+            workers.execute_all(queue, Admission::open(jobs), job, |news, queue| {
                 answers += usize::from(news.is_some());
                 let Some(News::Finished(launch, _)) = news else { return Flow::On };
                 let Attempt { id, unit, nth, .. } = launch.attempt;

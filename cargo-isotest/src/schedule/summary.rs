@@ -60,6 +60,10 @@ pub(crate) struct Summary {
     pub(crate) peak: Option<HighestPeak>,
     /// How many attempts were executed without a memory peak being measured.
     pub(crate) peak_unmeasured: usize,
+    /// How many attempts waited for memory although a slot was free.
+    pub(crate) waited_for_memory: usize,
+    /// How many attempts were killed because the machine ran short of memory, and executed again.
+    pub(crate) replaced: usize,
     /// Processor time of all attempts; `None` if none was measured.
     pub(crate) cpu: Option<Duration>,
     /// How many attempts were executed without their processor time being measured.

@@ -67,6 +67,8 @@ pub(crate) struct Settings {
     /// Whether what becomes of tests is kept, and used in later runs.
     pub(crate) history: Setting<bool>,
     overrides: Overrides,
+    /// Whether tests wait until there is memory for what they are expected to use.
+    pub(crate) memory_aware: Setting<bool>,
     /// What budgets of tests do.
     pub(crate) budgets: Setting<Budgets>,
     /// How the run goes as a whole.
@@ -302,6 +304,7 @@ impl Settings {
             test,
             history: or(layer.history, true),
             overrides,
+            memory_aware: or(layer.memory_aware, true),
             budgets: or(layer.budgets, Budgets::default()),
             course: CourseArgs::default(),
             again: Vec::new(),

@@ -42,6 +42,7 @@ pub(super) fn flags(
         partition: partition.map(|partition| Setting::flag("--partition", partition)),
         ignored: run_ignored.map(|which| Setting::flag("--run-ignored", which)),
         history: given("--no-history", history.no_history).map(negated),
+        memory_aware: given("--no-memory-aware", history.no_memory_aware).map(negated),
         discard_updates: given("--discard-updates", updates.discard_updates),
         test: TestLayer { limits: LimitSettings::typed(limits)?, ..TestLayer::default() },
         levels: levels(&policy)?,

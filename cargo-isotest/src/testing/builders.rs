@@ -1,7 +1,7 @@
 //! Builders of test cases, records and snapshots.
 
 use crate::registry::AttemptId;
-use crate::schedule::queue::{Attempt, Launch, Nth};
+use crate::schedule::queue::{Attempt, Launch, Nth, Purpose};
 use crate::testcase::{TestBinary, TestCase};
 use crate::verdict::{Rules, Testimony, Verdict, judge};
 use isotest_core::host::probe;
@@ -160,7 +160,7 @@ pub(crate) fn verdict(record: &Record) -> Verdict {
 
 /// Creates the launch of a run's first attempt, the only one at its test, started now.
 pub(crate) fn launch() -> Launch {
-    let attempt = Attempt { id: AttemptId::FIRST, unit: 0, nth: Nth::ONLY, is_confirmation: false };
+    let attempt = Attempt { id: AttemptId::FIRST, unit: 0, nth: Nth::ONLY, purpose: Purpose::Verdict };
     Launch { attempt, slot: 0, at: Instant::now() }
 }
 

@@ -205,6 +205,16 @@ impl Call {
         self
     }
 
+    /// In this cgroup.
+    pub(crate) fn within_cgroup(mut self, directory: &Path) -> Self {
+        let call = std::mem::replace(&mut self.command, Command::new("sh"));
+        self.command.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]).arg(directory.join("cgroup.procs"));
+        self.command.arg(call.get_program());
+        take_over(&mut self.command, &call);
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self
+    }
+
     /// Starts it.
     pub(crate) fn start(mut self) -> Running {
         let child = self.command.arg("isotest").args(self.arguments).spawn().unwrap();

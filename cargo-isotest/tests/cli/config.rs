@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 /// Contents of configuration files that are wrong, each in one way.
-const WRONG: [&str; 55] = [
+const WRONG: [&str; 56] = [
     "[profile.default",
     "[profile.default]\njobs = 1\njobs = 2",
     "jobs = 3",
@@ -26,6 +26,7 @@ const WRONG: [&str; 55] = [
     "[profile.default]\ntimeout = \"soon\"",
     "[profile.default]\nlist-timeout = \"0s\"",
     "[profile.default]\nhistory = \"yes\"",
+    "[profile.default]\nmemory-aware = 1",
     "[profile.default]\nglobal-timeout = 10",
     "[profile.default]\nslow-timeout = { period = \"60s\", after = 2 }",
     "[profile.default]\nretries = -1",

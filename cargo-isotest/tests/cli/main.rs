@@ -49,6 +49,7 @@ mod runner;
 mod selection;
 mod settings;
 mod shell;
+mod short_memory;
 mod slots;
 mod stops;
 mod terminal;

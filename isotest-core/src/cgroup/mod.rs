@@ -6,6 +6,7 @@ mod attempt_files;
 mod cell;
 mod controllers;
 mod failure;
+mod free_memory;
 mod freezer;
 mod interface;
 mod parse;
@@ -21,6 +22,7 @@ mod version;
 
 pub use attempt_cgroup::AttemptCgroup;
 pub use cell::Cell;
+pub use free_memory::FreeMemory;
 pub use run_cgroup::{Cgroups, Established};
 pub use version::Version;
 

@@ -69,6 +69,8 @@ fn counts(summary: &Summary) -> String {
     parts.extend(told(others.map(|kind| (counts[kind].bad(), kind.counted()))));
     parts.extend(told([
         (summary.failed_processes, "processes failed though their tests passed"),
+        (summary.waited_for_memory, "waited for memory"),
+        (summary.replaced, "killed for want of memory and executed again"),
         (summary.suspect, "with figures not to be trusted"),
         (selection.ignored, "ignored"),
         (selection.filtered_out, "filtered out"),

@@ -89,6 +89,10 @@ impl Human {
                     String::new()
                 }
             }
+            Event::WaitForMemory => {
+                self.running.wait_for_memory();
+                String::new()
+            }
             Event::AttemptSlow { test, time, .. } => {
                 headed(WARN, "Slow", &format!("[>{:>6.1}s] {}", time.as_secs_f64(), title(test)))
             }
@@ -156,6 +160,7 @@ impl Reporter for Human {
             Event::RunFinished { .. } => self.screen.close(),
             Event::RunStarted { .. }
             | Event::AttemptStarted { .. }
+            | Event::WaitForMemory
             | Event::AttemptSlow { .. }
             | Event::AttemptFinished { .. }
             | Event::ProcessFinished { .. }

@@ -26,6 +26,8 @@ pub(crate) struct Running {
     total: usize,
     done: usize,
     failures: usize,
+    /// Whether the next one waits for memory.
+    waits_for_memory: bool,
 }
 
 #[derive(Debug)]
@@ -35,7 +37,7 @@ struct RunningTest {
 
 impl Running {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { began: now, tests: Vec::new(), total: 0, done: 0, failures: 0 }
+        Self { began: now, tests: Vec::new(), total: 0, done: 0, failures: 0, waits_for_memory: false }
     }
 
     /// So many tests are to be executed from now on.
@@ -43,7 +45,13 @@ impl Running {
         (self.total, self.began) = (total, now);
     }
 
+    /// The next one would have a slot, but waits for memory.
+    pub(crate) const fn wait_for_memory(&mut self) {
+        self.waits_for_memory = true;
+    }
+
     pub(crate) fn start(&mut self, test: &TestCase) {
+        self.waits_for_memory = false;
         self.tests.push(RunningTest { title: title(test) });
     }
 
@@ -60,7 +68,8 @@ impl Running {
     fn standing(&self, now: Instant) -> String {
         let failures = if self.failures == 0 { String::new() } else { format!(", {} failed", self.failures) };
         let elapsed = now.saturating_duration_since(self.began).as_secs_f64();
-        format!("{:>12} [{elapsed:>5.1}s] {}/{}{failures}", "Running", self.done, self.total)
+        let waits = if self.waits_for_memory { ", waiting for memory" } else { "" };
+        format!("{:>12} [{elapsed:>5.1}s] {}/{}{failures}{waits}", "Running", self.done, self.total)
     }
 
     /// As many titles as fit on one line, and how many more there are.
@@ -327,6 +336,16 @@ third line
         running.start(&test);
         running.finish(&test, true, true);
         assert!(running.standing(now).ends_with(" 1/41, 1 failed"), "{}", running.standing(now));
+    }
+
+    #[test]
+    fn a_test_that_waits_for_memory_is_told_until_another_starts() {
+        let now = Instant::now();
+        let mut running = three_running(now);
+        running.wait_for_memory();
+        assert!(running.standing(now).ends_with(" 0/41, waiting for memory"), "{}", running.standing(now));
+        running.start(&builders::test("tour::parser", "waited"));
+        assert!(running.standing(now).ends_with(" 0/41"), "{}", running.standing(now));
     }
 
     #[test]

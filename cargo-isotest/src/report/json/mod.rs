@@ -133,7 +133,10 @@ impl<'a> Line<'a> {
                 Some(Self::ProcessFinished(Box::new(ProcessFinished::new(process, tests, verdict, record))))
             }
             Event::RunFinished { summary } => Some(Self::RunFinished(RunFinished::new(summary))),
-            Event::AttemptStarted { .. } | Event::AttemptInterrupted { .. } | Event::Cancelled { .. } => None,
+            Event::AttemptStarted { .. }
+            | Event::WaitForMemory
+            | Event::AttemptInterrupted { .. }
+            | Event::Cancelled { .. } => None,
         }
     }
 }
@@ -207,6 +210,8 @@ struct RunFinished<'a> {
     wall_us: u64,
     memory_peak: Option<PeakFields<'a>>,
     memory_unmeasured: usize,
+    waited_for_memory: usize,
+    replaced: usize,
     cpu_us: Option<u64>,
     cpu_unmeasured: usize,
     cancelled: Option<CancelledFields>,
@@ -230,6 +235,8 @@ impl<'a> RunFinished<'a> {
             wall_us: microseconds(summary.wall),
             memory_peak: peak,
             memory_unmeasured: summary.peak_unmeasured,
+            waited_for_memory: summary.waited_for_memory,
+            replaced: summary.replaced,
             cpu_us: summary.cpu.map(microseconds),
             cpu_unmeasured: summary.cpu_unmeasured,
             cancelled: summary.cancelled.map(CancelledFields::new),
@@ -353,6 +360,8 @@ mod tests {
             "wall_us": 1_234_567,
             "memory_peak": {"bytes": 734_003, "approximate": false, "binary_id": "tour", "name": "t"},
             "memory_unmeasured": 0,
+            "waited_for_memory": 0,
+            "replaced": 0,
             "cpu_us": 13_200,
             "cpu_unmeasured": 0,
             "cancelled": {"by": "signal", "signal": "SIGINT"},

@@ -13,6 +13,7 @@ mod jobs;
 mod keep;
 mod list_timeout;
 mod max_fail;
+mod memory_aware;
 mod memory_limit;
 mod network;
 mod pids_limit;
@@ -31,13 +32,14 @@ mod truth;
 use super::key::Key;
 
 /// Settings of the whole run.
-pub(crate) const OF_RUN: [Key; 12] = [
+pub(crate) const OF_RUN: [Key; 13] = [
     jobs::JOBS,
     fail_fast::FAIL_FAST,
     max_fail::MAX_FAIL,
     global_timeout::GLOBAL_TIMEOUT,
     list_timeout::LIST_TIMEOUT,
     history::HISTORY,
+    memory_aware::MEMORY_AWARE,
     root::ROOT,
     root::HIDE_PACKAGE,
     trace_missing::TRACE_MISSING,
