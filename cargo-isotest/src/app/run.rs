@@ -16,7 +16,7 @@ use crate::harness::together::{self, Unit};
 use crate::history::Past;
 use crate::invocation::Invocation;
 use crate::registry::{Listener, Registry};
-use crate::report::{OutputError, ReportSettings, Reporters};
+use crate::report::{Again, OutputError, ReportSettings, Reporters};
 use crate::sandboxes::{ForTests, Sandboxes};
 use crate::schedule::admission;
 use crate::schedule::events::{Event, Reporter};
@@ -95,7 +95,7 @@ impl Run<'_> {
         if selected.tests.is_empty() {
             self.without_tests(SelectionError::NoTests {
                 filtered: selected.filtered,
-                ignored: selected.ignored,
+                ignored: selected.ignored.len(),
                 doctests: build.untested_documentation.clone(),
                 meant: self.settings.selection.filters.first().and_then(|filter| meant_subcommand(filter)),
             })?;
@@ -166,6 +166,7 @@ impl Run<'_> {
             isolation: &isolation,
             binaries: &binaries,
             tests: selected.tests.len(),
+            ignored: &selected.ignored,
             jobs: self.sandboxes.jobs.get(),
             shuffle_seed,
             doctests_not_run: &self.session.build.untested_documentation,
@@ -190,7 +191,7 @@ impl Run<'_> {
         };
         let selection = Selection {
             selected: selected.tests.len(),
-            ignored: selected.ignored,
+            ignored: selected.ignored.len(),
             filtered_out: selected.filtered,
         };
         let mut recorder = Recorder::before(&mut reporters);
@@ -237,10 +238,16 @@ impl Run<'_> {
     }
 
     /// What repeats a test is a run, whatever it was executed for.
-    fn again(&self) -> Vec<String> {
+    fn again(&self) -> Again {
         let is_run = !matches!(self.settings.task, Task::Budgets(_));
         let words = self.settings.again.iter().filter(|_| is_run);
-        words.map(|word| word.to_string_lossy().into_owned()).collect()
+        let variables = self.settings.variables.iter();
+        Again {
+            variables: variables
+                .map(|(name, value)| ((*name).to_owned(), value.to_string_lossy().into_owned()))
+                .collect(),
+            arguments: words.map(|word| word.to_string_lossy().into_owned()).collect(),
+        }
     }
 
     fn reporters(&self) -> Result<Reporters, OutputError> {

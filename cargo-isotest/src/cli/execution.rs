@@ -49,7 +49,7 @@ pub(crate) enum Budgets {
 #[command(next_help_heading = "Execution")]
 pub(crate) struct JobArgs {
     /// Number of tests to run simultaneously [default: number of CPUs]
-    #[arg(short, long, value_name = "N", value_parser = count)]
+    #[arg(short, long, alias = "test-threads", value_name = "N", value_parser = count)]
     pub(crate) jobs: Option<NonZeroUsize>,
 }
 
@@ -58,10 +58,10 @@ pub(crate) struct JobArgs {
 #[command(next_help_heading = "Execution")]
 pub(crate) struct CutArgs {
     /// Run all tests regardless of failure (the default)
-    #[arg(long, overrides_with_all = ["fail_fast", "max_fail"])]
+    #[arg(long, alias = "nff", overrides_with_all = ["fail_fast", "max_fail"])]
     pub(crate) no_fail_fast: bool,
     /// Start no new tests after the first failure
-    #[arg(long, overrides_with_all = ["no_fail_fast", "max_fail"])]
+    #[arg(long, alias = "ff", overrides_with_all = ["no_fail_fast", "max_fail"])]
     pub(crate) fail_fast: bool,
     /// Start no new tests after N failures; with `:immediate`, kill those that run
     #[arg(long, value_name = "N[:MODE]", value_parser = MaxFail::read, overrides_with_all = ["fail_fast", "no_fail_fast"])]

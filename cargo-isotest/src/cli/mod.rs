@@ -4,6 +4,7 @@ mod again;
 mod budgets;
 mod cargo;
 mod config;
+mod elsewhere;
 mod exec;
 mod execution;
 mod flags;
@@ -180,7 +181,8 @@ impl Cli {
             arguments.remove(1);
         }
         let definition = definition(capabilities);
-        if let Some(error) = place::foreign(&definition, &arguments) {
+        let first = place::first(&definition, &arguments);
+        if let Some(error) = first.and_then(|first| elsewhere::runner(&definition, first)) {
             return Err(error);
         }
         let arguments = place::subcommand_first(&definition, arguments);
@@ -408,7 +410,19 @@ mod tests {
         let text = said(&["exec", "--nocapture", "--", "true"]);
         assert!(text.contains("does not support `--nocapture`; `cargo isotest` and "), "{text}");
         let text = said(&["doctor", "--gravity"]);
-        assert!(text.contains("unexpected argument '--gravity'"), "{text}");
+        assert!(text.contains(
+            "`cargo isotest doctor` does not support `--gravity`; `cargo isotest doctor --help` names all"
+        ));
+        let text = said(&["--releases"]);
+        assert!(
+            text.contains("`cargo isotest` does not support `--releases`; did you mean `--release`?"),
+            "{text}"
+        );
+        let text = said(&["--list"]);
+        assert!(
+            text.contains("`cargo isotest` does not support `--list`; `cargo isotest list` names"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Flags before a subcommand: they are moved behind its name, as if they had been typed there.
 
+use super::elsewhere;
+use crate::text::nearest::nearest;
 use clap::builder::{Resettable, ValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
@@ -20,16 +22,9 @@ pub(super) fn subcommand_first(definition: &Command, mut arguments: Vec<OsString
     arguments
 }
 
-/// Returns the error about a word that is a subcommand of cargo, and would be a filter here that no test was meant by.
-pub(super) fn foreign(definition: &Command, arguments: &[OsString]) -> Option<clap::Error> {
-    let at = first_word(definition, arguments)?;
-    let word = arguments.get(at).filter(|word| *word == "nextest")?;
-    let why = format!(
-        "`{0}` is no subcommand of `cargo isotest`: tests are run by `cargo isotest run`; to filter tests by the text `{0}`, \
-         use `-- {0}`",
-        word.display()
-    );
-    Some(definition.clone().error(ErrorKind::InvalidSubcommand, why))
+/// Returns the first word that is no flag and no value of one.
+pub(super) fn first<'a>(definition: &Command, arguments: &'a [OsString]) -> Option<&'a str> {
+    arguments.get(first_word(definition, arguments)?)?.to_str()
 }
 
 /// Returns the index of the subcommand's name.
@@ -64,7 +59,7 @@ fn flags(definition: &Command) -> Vec<Arg> {
     flags
 }
 
-/// Turns the error about an unknown flag into one that names the subcommands that take the flag, if any does.
+/// Turns the error about an unknown flag into one that names the subcommands that take the flag, or else what does the same.
 pub(super) fn refusal(mut definition: Command, arguments: &[OsString], error: clap::Error) -> clap::Error {
     let (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) =
         (error.kind(), error.get(ContextKind::InvalidArg))
@@ -73,13 +68,21 @@ pub(super) fn refusal(mut definition: Command, arguments: &[OsString], error: cl
     };
     definition.build();
     let takers = takers(&definition, flag);
-    if takers.is_empty() {
-        return error;
-    }
     let named = arguments.get(1).and_then(|name| definition.find_subcommand(name)).cloned();
     let mut refusing = named.unwrap_or(definition);
-    let why = format!("`{}` does not support `{flag}`; {}", called(&refusing), list(&takers));
+    let instead = if takers.is_empty() { instead(&refusing, flag) } else { list(&takers) };
+    let why = format!("`{}` does not support `{flag}`; {instead}", called(&refusing));
     refusing.error(ErrorKind::UnknownArgument, why)
+}
+
+/// Returns what to type instead of a flag that no subcommand takes.
+fn instead(refusing: &Command, flag: &str) -> String {
+    let known = refusing.get_arguments().filter_map(Arg::get_long).map(|long| format!("--{long}"));
+    let known: Vec<_> = known.collect();
+    let meant =
+        || nearest(flag, known.iter().map(String::as_str)).map(|known| format!("did you mean `{known}`?"));
+    let all = || format!("`{} --help` names all flags", called(refusing));
+    elsewhere::instead(flag).map(str::to_owned).or_else(meant).unwrap_or_else(all)
 }
 
 fn called(command: &Command) -> String {

@@ -68,6 +68,7 @@ pub(crate) enum RunIgnored {
     #[default]
     Default,
     /// Run only ignored tests
+    #[value(alias = "ignored-only")]
     Only,
     /// Run ignored tests too
     All,

@@ -27,6 +27,9 @@ pub(super) fn document(account: &Account) -> io::Result<String> {
             .flat_map(|finished| &finished.interrupted)
             .map(|test| lacking(&test.name, &test.binary_id, "interrupted", "killed with the run")),
     );
+    tests.extend(account.skipped().map(|test| {
+        json!({"name": test.name, "suite": [test.binary_id], "status": "skipped", "rawStatus": "ignored", "duration": 0})
+    }));
     tests.extend(account.gap().map(|gap| lacking("the whole run", "cargo isotest", "incomplete", &gap)));
     let count = |status: &str| tests.iter().filter(|test| test["status"] == status).count();
     let wall = account.finished.as_ref().map_or(0, |finished| milliseconds(finished.wall_us));
@@ -40,14 +43,14 @@ pub(super) fn document(account: &Account) -> io::Result<String> {
                 "tests": tests.len(),
                 "passed": count("passed"),
                 "failed": count("failed"),
-                "skipped": 0,
+                "skipped": count("skipped"),
                 "pending": 0,
                 "other": count("other"),
                 "flaky": account.flaky(),
                 "start": begun,
                 "stop": begun + wall,
                 "duration": wall,
-                "extra": {"ignored": account.skipped()},
+                "extra": {"ignored": account.ignored()},
             },
             "tests": tests,
         },

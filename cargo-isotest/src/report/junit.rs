@@ -47,7 +47,9 @@ fn suites(account: &Account, begun: Option<DateTime<FixedOffset>>) -> Vec<TestSu
     let killed = account.finished.iter().flat_map(|finished| &finished.interrupted);
     let of_tests = account.tests.iter().map(|test| test.binary_id.as_str());
     let of_processes = account.unexplained().map(|process| process.binary_id.as_str());
-    for id in of_tests.chain(of_processes).chain(killed.clone().map(|test| test.binary_id.as_str())) {
+    let of_killed = killed.clone().map(|test| test.binary_id.as_str());
+    let of_skipped = account.skipped().map(|test| test.binary_id.as_str());
+    for id in of_tests.chain(of_processes).chain(of_killed).chain(of_skipped) {
         if !ids.contains(&id) {
             ids.push(id);
         }
@@ -66,6 +68,11 @@ fn suites(account: &Account, begun: Option<DateTime<FixedOffset>>) -> Vec<TestSu
     }
     for test in killed {
         let case = lacking("INTERRUPTED", "killed with the run", &test.binary_id, &test.name);
+        add(&test.binary_id, case);
+    }
+    for test in account.skipped() {
+        let mut case = TestCase::new(attribute(&test.name), TestCaseStatus::skipped());
+        case.set_classname(attribute(&test.binary_id)).status.set_message("#[ignore]");
         add(&test.binary_id, case);
     }
     for suite in &mut suites {

@@ -244,7 +244,7 @@ mod tests {
             str![[r#"
 ## Tests did not pass
 
-3 tests run: 1 passed, 2 failed, 2 skipped in 1.2 s, cpu 13 ms
+3 tests run: 1 passed, 2 failed (1 out of memory), 2 ignored in 1.2 s, cpu 13 ms
 
 ### Not passed
 

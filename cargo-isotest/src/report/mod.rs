@@ -4,6 +4,7 @@ mod account;
 mod budget;
 mod cause;
 mod changes;
+mod counts;
 mod ctrf;
 mod document;
 mod error;
@@ -35,6 +36,7 @@ use document::Document;
 use human::{Bar, Human, HumanSettings, Screen};
 use json::{Json, Run};
 use machine::Machine;
+pub(crate) use repeat::Again;
 use std::io::{self, Write};
 
 /// Columns from which on a terminal has room for the name of a test beside all figures, which take 58.
@@ -148,7 +150,7 @@ pub(crate) struct ReportSettings {
     /// Tests write straight to the terminal.
     pub(crate) no_capture: bool,
     /// The arguments with which a failed test is executed again, beside its name.
-    pub(crate) again: Vec<String>,
+    pub(crate) again: Again,
 }
 
 /// What is reported, and where, if standard output is to carry this format. People always have their report.

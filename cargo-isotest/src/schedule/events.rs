@@ -21,6 +21,8 @@ pub(crate) enum Event<'a> {
         binaries: &'a [std::sync::Arc<TestBinary>],
         /// How many tests will be executed.
         tests: usize,
+        /// The tests that are left out because they are ignored.
+        ignored: &'a [TestCase],
         /// How many at once.
         jobs: usize,
         /// The number that gave the tests their random order, if they have one.

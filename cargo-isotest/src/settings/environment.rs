@@ -8,7 +8,7 @@ use super::test::TestLayer;
 use crate::invocation::Invocation;
 use crate::update;
 use anstream::ColorChoice;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -55,6 +55,23 @@ fn own(invocation: &Invocation) -> Result<Layer, SettingsError> {
         (key.read)(Value::of_variable(name, text, &invocation.directory), &mut layer)?;
     }
     Ok(layer)
+}
+
+/// Variables of settings that have no meaning for one test: when a run ends, and what is remembered of it.
+const OF_THE_RUN: [&str; 3] = ["ISOTEST_FAIL_FAST", "ISOTEST_MAX_FAIL", "ISOTEST_HISTORY"];
+
+/// The variables that hold settings of one test, with their values. `chosen` are the origins of profile and configuration file.
+pub(super) fn of_one_test(
+    invocation: &Invocation,
+    chosen: [Option<Origin>; 2],
+) -> Vec<(&'static str, OsString)> {
+    let of_keys = keys().filter_map(|key| key.variable).filter(|name| !OF_THE_RUN.contains(name));
+    let chosen = chosen.into_iter().flatten().filter_map(|origin| match origin {
+        Origin::Environment(name) => Some(name),
+        _ => None,
+    });
+    let named = chosen.chain(of_keys);
+    named.filter_map(|name| Some((name, invocation.variable(name)?.to_owned()))).collect()
 }
 
 /// The profile that is chosen.

@@ -81,6 +81,8 @@ pub(crate) struct Settings {
     pub(crate) color: Setting<ColorChoice>,
     /// The arguments that do not select tests, as typed.
     pub(crate) again: Vec<OsString>,
+    /// The environment variables that hold settings of one test.
+    pub(crate) variables: Vec<(&'static str, OsString)>,
 }
 
 /// What is to be done.
@@ -217,6 +219,7 @@ pub(crate) struct Said {
     config_file: Option<Setting<PathBuf>>,
     course: CourseArgs,
     again: Vec<OsString>,
+    variables: Vec<(&'static str, OsString)>,
     layer: Layer,
 }
 
@@ -230,12 +233,16 @@ impl Said {
         let (profile, config_file) = (typed::profile(typed), typed::config_file(typed, invocation));
         let profile = profile.or_else(|| environment::profile(invocation));
         let config_file = config_file.or_else(|| environment::config_file(invocation));
+        let variables = environment::of_one_test(
+            invocation,
+            [profile.as_ref().map(|profile| profile.origin), config_file.as_ref().map(|file| file.origin)],
+        );
         let harness = typed::harness(LibtestWords::read(&of_harness)?)?;
         let flags = typed::flags(cli.flags, filters, invocation)?;
         typed::without_contradiction(&flags, &harness)?;
         let layer = Layer::merged([flags, harness, environment::layer(invocation)?]);
         let color = or(layer.color, ColorChoice::Auto);
-        Ok(Self { task, cargo, color, profile, config_file, course, again, layer })
+        Ok(Self { task, cargo, color, profile, config_file, course, again, variables, layer })
     }
 
     /// What holds in a project, or outside of one: what is said here, and below it what the configuration file says.
@@ -261,7 +268,7 @@ impl Said {
             lower.jobs = None;
         }
         let settings = Settings::merged(self.task, self.cargo, self.layer, lower)?;
-        Ok(Settings { course: self.course, again: self.again, ..settings })
+        Ok(Settings { course: self.course, again: self.again, variables: self.variables, ..settings })
     }
 
     /// What holds where no project counts.
@@ -270,7 +277,7 @@ impl Said {
     /// When that makes no sense.
     pub(crate) fn settings(self) -> Result<Settings, SettingsError> {
         let settings = Settings::merged(self.task, self.cargo, self.layer, Layer::default())?;
-        Ok(Settings { course: self.course, again: self.again, ..settings })
+        Ok(Settings { course: self.course, again: self.again, variables: self.variables, ..settings })
     }
 }
 
@@ -308,6 +315,7 @@ impl Settings {
             budgets: or(layer.budgets, Budgets::default()),
             course: CourseArgs::default(),
             again: Vec::new(),
+            variables: Vec::new(),
             message_format: or(layer.message_format, MessageFormat::default()),
             reports: layer.reports,
             color: or(layer.color, ColorChoice::Auto),

@@ -42,7 +42,17 @@ impl Count {
 impl Counts {
     /// Counts a verdict.
     pub(crate) fn add(&mut self, verdict: &Verdict) {
-        self.0[verdict.kind() as usize].0[verdict.effect() as usize] += 1;
+        self.count(verdict.kind(), verdict.effect());
+    }
+
+    /// Counts a verdict of which no more is known.
+    pub(crate) fn count(&mut self, kind: Kind, effect: Effect) {
+        self.0[kind as usize].0[effect as usize] += 1;
+    }
+
+    /// All tests whose verdict has this effect.
+    pub(crate) fn of_effect(&self, effect: Effect) -> usize {
+        self.0.iter().map(|count| count[effect]).sum()
     }
 
     /// Takes a verdict back in whose place another comes, or none.

@@ -5,7 +5,7 @@ use crate::help::is_as_kept;
 use std::fmt::Write;
 use std::path::Path;
 
-const LINES: [&str; 59] = [
+const LINES: [&str; 67] = [
     "--timeout 0s",
     "--timeout soon",
     "--list-timeout 0s",
@@ -60,6 +60,14 @@ const LINES: [&str; 59] = [
     "--release nextest run -E all()",
     "help shel",
     "--rerun-failed --no-history",
+    "--list",
+    "--ignored",
+    "--include-ignored",
+    "-R latest",
+    "--leak-timeout 1s",
+    "--debugger gdb",
+    "--stress-count 3",
+    "--timeouts 3s",
     "-- --report-time",
     "-- --test-threads 0",
     "closure /nowhere",

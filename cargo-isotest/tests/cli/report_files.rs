@@ -35,6 +35,46 @@ fn every_format_is_written_and_tells_of_the_same_run() {
 }
 
 #[test]
+fn every_format_has_the_same_counts() {
+    let place = tempfile::tempdir().unwrap();
+    let file = |name: &str| place.path().join(name);
+    let mut call =
+        isotest(&Project::fixture("tour")).arguments(["--fail-on-leak", "leaves_a", "nul", "novel", "empty"]);
+    for format in ["junit", "ctrf", "markdown", "json"] {
+        call = call.arguments(["--report", &format!("{format}={}", file(format).display())]);
+    }
+    let ended = call.run().with_code(100);
+    let counts = "4 run: 2 passed, 2 failed (1 leaked), 1 ignored";
+    assert!(ended.stdout.contains(counts), "{}", ended.stdout);
+    let text = |name: &str| fs::read_to_string(file(name)).unwrap();
+    let markdown = text("markdown");
+    assert!(markdown.contains(&counts.replace("4 run", "4 tests run")), "{markdown}");
+    let junit = text("junit");
+    let of_root = r#"tests="5" skipped="1" failures="2" errors="0""#;
+    let has =
+        |word: &str| junit.lines().find(|line| line.starts_with("<testsuites ")).unwrap().contains(word);
+    assert!(of_root.split(' ').filter(|word| !word.starts_with("skipped")).all(has), "{junit}");
+    assert_eq!((junit.matches("<skipped ").count(), junit.matches("<failure ").count()), (1, 2), "{junit}");
+    assert!(
+        junit.contains(r#"<testcase name="reads_a_very_long_novel" classname="tour::parser""#),
+        "{junit}"
+    );
+    let ctrf: Value = serde_json::from_str(&text("ctrf")).unwrap();
+    let summary = &ctrf["results"]["summary"];
+    let of = ["tests", "passed", "failed", "skipped", "other"].map(|word| summary[word].as_u64().unwrap());
+    assert_eq!(of, [5, 2, 2, 1, 0], "{summary}");
+    // The parts of a run leave out the same tests, which are counted once.
+    let parts = ["slice:1/2", "slice:2/2"].map(|part| {
+        let json = file(&part.replace('/', "-")).display().to_string();
+        let call = isotest(&Project::fixture("tour")).arguments(["--test", "parser", "--partition", part]);
+        call.arguments(["--report", &format!("json={json}")]).run();
+        json
+    });
+    let merged = bare().arguments(["report", "--merge"]).arguments(parts).run().with_code(0);
+    assert!(merged.stdout.contains("5 tests run: 4 passed, 1 failed, 1 ignored"), "{}", merged.stdout);
+}
+
+#[test]
 fn a_file_that_cannot_be_written_to_its_end_is_named_after_the_summary() {
     let call = isotest(&Project::fixture("passing")).arguments(["--report", "junit=/dev/full"]);
     let ended = call.run().with_code(70);

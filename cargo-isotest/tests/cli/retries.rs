@@ -80,7 +80,7 @@ fn a_flaky_test_passes_unless_it_is_to_fail() {
 
     let ended = call(&["--retries", "2", "--flaky-result", "fail"]).with_code(100);
     assert!(ended.stdout.contains("  Not passed 1 test:\n  FLAKY-FAIL ["), "{}", ended.stdout);
-    assert!(ended.stdout.contains("] 1 run: 0 passed, 1 flaky, "), "{}", ended.stdout);
+    assert!(ended.stdout.contains("] 1 run: 0 passed, 1 failed (1 flaky), "), "{}", ended.stdout);
 }
 
 #[test]

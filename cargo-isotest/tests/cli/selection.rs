@@ -72,6 +72,48 @@ fn tests_are_selected_as_the_report_prints_them() {
 }
 
 #[test]
+fn a_failure_is_repeated_with_the_variables_that_held() {
+    let tour = Project::fixture("tour");
+    let ended = isotest(&tour)
+        .variable("ISOTEST_MEMORY_LIMIT", "48MiB")
+        .variable("ISOTEST_PROFILE", "ci")
+        .variable("ISOTEST_FAIL_FAST", "true")
+        .arguments(["--test", "index", "builds_big_index", "--off", "memory"])
+        .run();
+    assert!(ended.stderr.contains("`ISOTEST_MEMORY_LIMIT`"), "control: it matters: {}", ended.stderr);
+    let ended = isotest(&tour)
+        .variable("ISOTEST_PROFILE", "ci")
+        .variable("ISOTEST_FAIL_FAST", "true")
+        .variable("ISOTEST_PREFER", "io")
+        .arguments(["--test", "parser", "nul"])
+        .run()
+        .with_code(100);
+    let says = |start: &str| ended.stdout.lines().any(|line| line.trim_start().starts_with(start));
+    assert!(
+        says("Repeat ISOTEST_PROFILE=ci ISOTEST_PREFER=io cargo isotest --manifest-path "),
+        "{}",
+        ended.stdout
+    );
+    let ended = isotest(&tour)
+        .variable("ISOTEST_PROFILE", "nowhere")
+        .arguments(["-P", "default", "--test", "parser", "nul"])
+        .run()
+        .with_code(100);
+    assert!(
+        ended.stdout.contains("Repeat cargo isotest "),
+        "what a flag overrides holds nothing: {}",
+        ended.stdout
+    );
+}
+
+#[test]
+fn words_of_other_runners_mean_what_they_mean_there() {
+    selects(&["--test-threads", "1", "--run-ignored", "ignored-only"], &["reads_a_very_long_novel"]);
+    selects(&["--nff", "--test", "parser", "nul"], &["rejects_nul"]);
+    selects(&["--ff", "--filter-expr", "test(nul)"], &["rejects_nul"]);
+}
+
+#[test]
 fn run_and_test_are_words_for_the_run() {
     let tour = Project::fixture("tour");
     let arguments = ["-E", "test(=rejects_nul)"];

@@ -13,7 +13,8 @@ pub(super) use place::Place;
 pub(crate) use read::Reading;
 
 use crate::report::machine::Machine;
-use crate::verdict::Effect;
+use crate::report::repeat::Again;
+use crate::verdict::{Counts, Effect, Kind};
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -35,14 +36,14 @@ pub(crate) struct Account {
     /// A sentence for each part of which nothing is known.
     lost: Vec<String>,
     /// The arguments with which one of its tests is executed again, beside its name.
-    again: Arc<Vec<String>>,
+    again: Arc<Again>,
     by_name: HashMap<(String, String), usize>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 enum Line {
-    RunStarted(Started),
+    RunStarted(Box<Started>),
     AttemptFinished(Box<AttemptLine>),
     ProcessFinished(Box<Process>),
     RunFinished(Box<Finished>),
@@ -65,6 +66,12 @@ pub(super) struct Started {
     pub(super) at: DateTime<FixedOffset>,
     /// How many tests were to be executed.
     pub(super) tests: usize,
+    /// The tests that are left out because they are ignored.
+    #[serde(default)]
+    ignored_tests: Vec<Name>,
+    /// The environment variables that held settings.
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
     /// What figures depend on.
     #[serde(default)]
     pub(super) machine: Option<Machine>,
@@ -95,7 +102,7 @@ pub(super) struct Test {
     /// The one whose verdict is the test's.
     pub(super) last: Attempt,
     is_ignored: bool,
-    again: Arc<Vec<String>>,
+    again: Arc<Again>,
 }
 
 /// An attempt at a test.
@@ -194,7 +201,7 @@ pub(super) struct Finished {
 }
 
 /// The name of a test.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 pub(super) struct Name {
     /// Its binary.
     pub(super) binary_id: String,
@@ -225,8 +232,11 @@ impl Account {
     pub(super) fn add(&mut self, line: &str) -> serde_json::Result<()> {
         match serde_json::from_str(line)? {
             Line::RunStarted(started) => {
-                self.again = Arc::new(started.arguments.clone());
-                self.started = Some(started);
+                self.again = Arc::new(Again {
+                    variables: started.environment.clone().into_iter().collect(),
+                    arguments: started.arguments.clone(),
+                });
+                self.started = Some(*started);
             }
             Line::AttemptFinished(line) => self.attempt(*line),
             Line::ProcessFinished(process) => self.processes.push(*process),
@@ -305,9 +315,36 @@ impl Account {
         self.tests.iter().filter(|test| test.is_flaky()).count()
     }
 
-    /// How many tests were left out because they are ignored; `None` if the end of the run is missing, which says it.
-    pub(super) fn skipped(&self) -> Option<u64> {
-        self.finished.as_ref()?.counts.get("skipped").copied()
+    /// How many tests came to each verdict.
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for Facts { outcome, effect, .. } in self.tests.iter().map(|test| &test.last.facts) {
+            let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == outcome);
+            // Of a word that only a later version knows, the effect is known.
+            let plain = || match effect {
+                Effect::Passes => Kind::Passed,
+                Effect::Fails => Kind::Failed,
+                Effect::Undecided => Kind::NotIsolated,
+            };
+            counts.count(kind.unwrap_or_else(plain), *effect);
+        }
+        counts
+    }
+
+    /// How many tests were left out because they are ignored; `None` if nothing says it.
+    pub(super) fn ignored(&self) -> Option<usize> {
+        let named = self.skipped().count();
+        if named > 0 {
+            return Some(named);
+        }
+        let count = self.finished.as_ref()?.counts.get("skipped").copied()?;
+        usize::try_from(count).ok()
+    }
+
+    /// The tests that were left out because they are ignored, as far as they are named: those that no other run executed.
+    pub(super) fn skipped(&self) -> impl Iterator<Item = &Name> {
+        let names = self.started.iter().flat_map(|started| &started.ignored_tests);
+        names.filter(|name| !self.by_name.contains_key(&(name.binary_id.clone(), name.name.clone())))
     }
 
     /// The processes that failed although none of their tests did.

@@ -2,6 +2,7 @@
 
 use super::{Account, Finished, Test};
 use serde::Deserialize;
+use std::collections::HashSet;
 use std::io;
 use std::mem::{replace, take};
 
@@ -105,6 +106,9 @@ impl Account {
             return;
         };
         own.tests += its.tests;
+        // The parts of one project leave out the same tests.
+        let known: HashSet<_> = own.ignored_tests.iter().cloned().collect();
+        own.ignored_tests.extend(its.ignored_tests.iter().filter(|name| !known.contains(name)).cloned());
         // The times of the other are counted from its own start.
         let later = (its.at - own.at).num_microseconds().map_or(0, |later| later.max(0).unsigned_abs());
         // Its slots are others.
@@ -177,7 +181,7 @@ mod tests {
         assert!(reading.lacks.is_empty(), "{:?}", reading.lacks);
         assert_eq!(reading.different(), Some(["a", "b"]));
         let account = &reading.account;
-        assert_eq!((account.tests.len(), account.skipped(), account.gap()), (2, Some(4), None));
+        assert_eq!((account.tests.len(), account.ignored(), account.gap()), (2, Some(4), None));
         assert_eq!(account.started.as_ref().map(|started| started.tests), Some(6));
     }
 

@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use super::{Account, Facts, Test};
-use crate::report::repeat;
+use crate::report::counts::{not_zero, told};
 use crate::text::sanitize::{block, word};
 use crate::text::units::{cpu, marked, memory, plural};
 use crate::verdict::Effect;
@@ -102,18 +102,11 @@ impl Facts {
 impl Account {
     /// Totals in one line.
     pub(crate) fn totals(&self) -> String {
-        let count = |effect| self.with(effect).count();
-        let mut parts = vec![format!("{} passed", count(Effect::Passes))];
-        let named = [
-            (count(Effect::Fails), "failed"),
-            (count(Effect::Undecided), "not isolated"),
-            (self.unexplained().count(), "failed without a failed test"),
-            (self.flaky(), "flaky"),
-            (self.skipped().map_or(0, |skipped| usize::try_from(skipped).unwrap_or(usize::MAX)), "skipped"),
-        ];
-        parts.extend(
-            named.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")),
-        );
+        let mut parts = told(&self.counts());
+        parts.extend(not_zero([
+            (self.unexplained().count(), "processes failed though their tests passed"),
+            (self.ignored().unwrap_or(0), "ignored"),
+        ]));
         let finished = self.finished.as_ref();
         let wall = finished.map(|finished| format!(" in {:.1} s", seconds(finished.wall_us)));
         let time = finished.and_then(|finished| finished.cpu_us);
@@ -127,7 +120,7 @@ impl Test {
     /// The command that executes just this test.
     pub(crate) fn command(&self) -> String {
         // Without one a file has been changed by hand.
-        repeat::command(&self.again, &word(&self.title()), self.is_ignored).unwrap_or_default()
+        self.again.command(&word(&self.title()), self.is_ignored).unwrap_or_default()
     }
 }
 

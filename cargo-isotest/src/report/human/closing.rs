@@ -1,10 +1,11 @@
 //! What a run says after its last test; pure.
 
+use crate::report::counts::{not_zero, told};
 use crate::schedule::summary::{Cancellation, Summary};
 use crate::text::sanitize::word;
 use crate::text::style::{BAD, GOOD, WARN, headed};
 use crate::text::units::{marked, plural, round_memory, signal, total_cpu};
-use crate::verdict::{Effect, Kind};
+use crate::verdict::Effect;
 
 /// Said when the run is cancelled, before the tests that still run have ended.
 pub(super) fn cancelling(by: Cancellation) -> String {
@@ -59,15 +60,8 @@ fn cancelled(by: Cancellation, summary: &Summary) -> String {
 
 fn counts(summary: &Summary) -> String {
     let (counts, selection) = (summary.counts, summary.selection);
-    let others = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Passed);
-    // Of those that pass all the same.
-    let among = others.clone().map(|kind| (counts[kind][Effect::Passes], kind.counted()));
-    let among = told(among).join(", ");
-    let among = if among.is_empty() { among } else { format!(" ({among})") };
-    let passing: usize = Kind::ALL.into_iter().map(|kind| counts[kind][Effect::Passes]).sum();
-    let mut parts = vec![format!("{passing} passed{among}")];
-    parts.extend(told(others.map(|kind| (counts[kind].bad(), kind.counted()))));
-    parts.extend(told([
+    let mut parts = told(&counts);
+    parts.extend(not_zero([
         (summary.failed_processes, "processes failed though their tests passed"),
         (summary.waited_for_memory, "waited for memory"),
         (summary.replaced, "killed for want of memory and executed again"),
@@ -78,12 +72,6 @@ fn counts(summary: &Summary) -> String {
         (summary.not_run(), "not run"),
     ]));
     format!("{} run: {}", counts.total(), parts.join(", "))
-}
-
-/// The counts that are not zero, each with its words.
-fn told(counts: impl IntoIterator<Item = (usize, &'static str)>) -> Vec<String> {
-    let counts = counts.into_iter().filter(|(count, _)| 0 < *count);
-    counts.map(|(count, what)| format!("{count} {what}")).collect()
 }
 
 /// Where some attempts were not measured, what is known is a lower bound and says so.
@@ -115,7 +103,7 @@ mod tests {
     use super::*;
     use crate::schedule::summary::{HighestPeak, Selection};
     use crate::testing::builders;
-    use crate::verdict::{Counts, Rules, Testimony, Verdict, judge};
+    use crate::verdict::{Counts, Kind, Rules, Testimony, Verdict, judge};
     use snapbox::{assert_data_eq, str};
     use std::time::Duration;
 
@@ -179,9 +167,9 @@ mod tests {
             plain(&(leaks_pass + &lines(&summary))),
             str![[r#"
    Cancelled by SIGINT, 2 tests interrupted, 9 tests not run
-     Summary [  1.2s] 29 run: 7 passed (6 leaked), 2 failed, 3 ended by a signal, 4 timed out, 5 out of memory, 1 over budget, 7 not isolated, 1 with figures not to be trusted, 8 ignored, 9 filtered out, 2 interrupted, 9 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
+     Summary [  1.2s] 29 run: 7 passed (6 leaked), 15 failed (3 ended by a signal, 4 timed out, 5 out of memory, 1 over budget), 7 not isolated, 1 with figures not to be trusted, 8 ignored, 9 filtered out, 2 interrupted, 9 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
    Cancelled after a failure, 9 tests not run; `--no-fail-fast` runs them all
-     Summary [  1.2s] 29 run: 1 passed, 2 failed, 3 ended by a signal, 4 timed out, 5 out of memory, 1 over budget, 6 leaked, 7 not isolated, 1 with figures not to be trusted, 8 ignored, 9 filtered out, 2 interrupted, 9 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
+     Summary [  1.2s] 29 run: 1 passed, 21 failed (3 ended by a signal, 4 timed out, 5 out of memory, 1 over budget, 6 leaked), 7 not isolated, 1 with figures not to be trusted, 8 ignored, 9 filtered out, 2 interrupted, 9 not run · peak 611 MiB (tour::index builds_big_index) · cpu 3.1 s
 
 "#]]
         );

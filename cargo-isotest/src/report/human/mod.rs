@@ -16,7 +16,7 @@ pub(crate) use line::title;
 pub(super) use progress::{Bar, Screen};
 pub(crate) use waits::Words;
 
-use crate::report::repeat;
+use crate::report::repeat::Again;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::queue::Nth;
 use crate::testcase::{TestBinary, TestCase};
@@ -43,7 +43,7 @@ pub(super) struct HumanSettings {
     /// Tests write straight to the terminal: announce each, so that its output has a heading.
     pub(super) no_capture: bool,
     /// The arguments with which a failed test is executed again, beside its name.
-    pub(super) again: Vec<String>,
+    pub(super) again: Again,
     /// The lines of attempts are for a terminal with few columns.
     pub(super) narrow: bool,
 }
@@ -135,7 +135,7 @@ impl Human {
 
     /// Returns the line with the command that executes just this test.
     fn again(&self, test: &TestCase) -> String {
-        let command = repeat::command(&self.settings.again, &test.title(), test.ignored);
+        let command = self.settings.again.command(&test.title(), test.ignored);
         command.map(|command| headed(NOTE, "Repeat", &word(&command))).unwrap_or_default()
     }
 
@@ -220,6 +220,7 @@ mod tests {
             isolation: &isolation,
             binaries: &binaries,
             tests: 4,
+            ignored: &[],
             jobs: 2,
             shuffle_seed: None,
             doctests_not_run: &[],
@@ -281,7 +282,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
             verbose: true,
             no_capture: true,
             narrow: false,
-            again: vec!["--release".to_owned()],
+            again: Again { arguments: vec!["--release".to_owned()], ..Again::default() },
         };
         assert_data_eq!(
             run(settings, Rules { leaks_fail: true, ..Rules::default() }, false),
@@ -319,7 +320,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
         FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour          test_1
    LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour          test_2
 NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
-     Summary [  1.2s] 4 run: 1 passed, 1 failed, 1 leaked, 1 not isolated · peak 0.7 MiB (tour test_0) · cpu 7 ms
+     Summary [  1.2s] 4 run: 1 passed, 2 failed (1 leaked), 1 not isolated · peak 0.7 MiB (tour test_0) · cpu 7 ms
 
 "#]]
         );

@@ -109,6 +109,7 @@ mod tests {
             isolation,
             binaries,
             tests: 1,
+            ignored: &[],
             jobs,
             shuffle_seed,
             doctests_not_run,

@@ -7,6 +7,7 @@ mod schema;
 pub(crate) use command::command;
 
 use crate::report::machine::Machine;
+use crate::report::repeat::Again;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::summary::{Cancellation, Summary};
 use crate::testcase::TestCase;
@@ -50,13 +51,13 @@ impl Reporter for Json {
 pub(super) struct Run {
     at: SystemTime,
     from: Instant,
-    again: Vec<String>,
+    again: Again,
     machine: Option<Machine>,
 }
 
 impl Run {
     /// Starts now.
-    pub(super) fn started(again: Vec<String>) -> Self {
+    pub(super) fn started(again: Again) -> Self {
         Self { at: SystemTime::now(), from: Instant::now(), again, machine: None }
     }
 
@@ -95,6 +96,7 @@ impl<'a> Line<'a> {
                 isolation,
                 binaries,
                 tests,
+                ignored,
                 jobs,
                 shuffle_seed,
                 doctests_not_run,
@@ -106,13 +108,15 @@ impl<'a> Line<'a> {
                     version: env!("CARGO_PKG_VERSION"),
                     run_id: registered.map(|run| run.id.as_str()),
                     workspace: registered.map(|run| run.workspace.to_string_lossy()),
-                    arguments: &run.again,
+                    arguments: &run.again.arguments,
+                    environment: Members(&run.again.variables),
                     started_at: humantime::format_rfc3339_millis(run.at).to_string(),
                     isolation: States(&isolation.states),
                     cgroup_layout: isolation.cgroup_layout,
                     machine: run.machine.as_ref(),
                     jobs,
                     tests,
+                    ignored_tests: ignored.iter().map(NameFields::new).collect(),
                     shuffle_seed,
                     doctests_not_run,
                     whole_binaries: whole_binaries.iter().map(|binary| binary.id.as_str()).collect(),
@@ -148,6 +152,7 @@ struct RunStarted<'a> {
     run_id: Option<&'a str>,
     workspace: Option<Cow<'a, str>>,
     arguments: &'a [String],
+    environment: Members<'a>,
     started_at: String,
     isolation: States<'a>,
     cgroup_layout: Option<&'static str>,
@@ -155,6 +160,7 @@ struct RunStarted<'a> {
     machine: Option<&'a Machine>,
     jobs: usize,
     tests: usize,
+    ignored_tests: Vec<NameFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shuffle_seed: Option<u64>,
     doctests_not_run: &'a [String],
@@ -168,6 +174,15 @@ struct AttemptSlow<'a> {
     name: &'a str,
     attempt: u32,
     running_us: u64,
+}
+
+/// An object with a member for each variable.
+struct Members<'a>(&'a [(String, String)]);
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 /// An object with one member for each capability, in the order in which they are reported.
@@ -205,7 +220,7 @@ struct RunFinished<'a> {
     failed_processes: usize,
     suspect: usize,
     filtered_out: usize,
-    interrupted: Vec<InterruptedFields<'a>>,
+    interrupted: Vec<NameFields<'a>>,
     not_run: usize,
     wall_us: u64,
     memory_peak: Option<PeakFields<'a>>,
@@ -230,7 +245,7 @@ impl<'a> RunFinished<'a> {
             failed_processes: summary.failed_processes,
             suspect: summary.suspect,
             filtered_out: summary.selection.filtered_out,
-            interrupted: summary.interrupted.iter().map(InterruptedFields::new).collect(),
+            interrupted: summary.interrupted.iter().map(NameFields::new).collect(),
             not_run: summary.not_run(),
             wall_us: microseconds(summary.wall),
             memory_peak: peak,
@@ -245,12 +260,12 @@ impl<'a> RunFinished<'a> {
 }
 
 #[derive(Serialize)]
-struct InterruptedFields<'a> {
+struct NameFields<'a> {
     binary_id: &'a str,
     name: &'a str,
 }
 
-impl<'a> InterruptedFields<'a> {
+impl<'a> NameFields<'a> {
     fn new(test: &'a TestCase) -> Self {
         Self { binary_id: &test.binary.id, name: &test.name }
     }
@@ -307,8 +322,8 @@ mod tests {
     fn line(event: &Event<'_>) -> String {
         let architecture = "x86_64".to_owned();
         let machine = Machine { host: Some("a".to_owned()), kernel: None, architecture, cpus: 2 };
-        let run =
-            Run { at: SystemTime::UNIX_EPOCH, ..Run::started(vec!["--release".to_owned()]).on(machine) };
+        let again = Again { arguments: vec!["--release".to_owned()], ..Again::default() };
+        let run = Run { at: SystemTime::UNIX_EPOCH, ..Run::started(again).on(machine) };
         super::line(event, &run).unwrap().unwrap()
     }
 
@@ -319,16 +334,17 @@ mod tests {
             isolation: &isolation,
             binaries: &[builders::binary("tour")],
             tests: 41,
+            ignored: &[builders::test("tour", "novel")],
             jobs: 2,
             shuffle_seed: Some(7),
             doctests_not_run: &["tour".to_owned()],
             whole_binaries: &[WholeBinary { id: "tour::custom".to_owned(), reason: WholeReason::Silent }],
         });
         let version = env!("CARGO_PKG_VERSION");
-        let run = r#""run_id":"","workspace":"","arguments":["--release"],"started_at":"1970-01-01T00:00:00.000Z","isolation":{"user":{"state":"in-force"},"pid":{"#;
+        let run = r#""run_id":"","workspace":"","arguments":["--release"],"environment":{},"started_at":"1970-01-01T00:00:00.000Z","isolation":{"user":{"state":"in-force"},"pid":{"#;
         let head = format!(r#"{{"type":"run-started","schema":1,"version":"{version}",{run}"#);
         let io = r#""io":{"state":"missing","reason":"no io controller"},"pressure":{"state":"off"},"disk":{"state":"in-force"}}"#;
-        let tail = r#","cgroup_layout":"v1","machine":{"host":"a","kernel":null,"architecture":"x86_64","cpus":2},"jobs":2,"tests":41,"shuffle_seed":7,"doctests_not_run":["tour"],"#;
+        let tail = r#","cgroup_layout":"v1","machine":{"host":"a","kernel":null,"architecture":"x86_64","cpus":2},"jobs":2,"tests":41,"ignored_tests":[{"binary_id":"tour","name":"novel"}],"shuffle_seed":7,"doctests_not_run":["tour"],"#;
         assert!(text.starts_with(&head), "{text}");
         assert!(text.contains(&format!("{io}{tail}")), "{text}");
         let end = r#""whole_binaries":["tour::custom"],"remarks":["`/home/a/nfs` is read-only"]}"#;
@@ -381,7 +397,7 @@ mod tests {
     #[test]
     fn each_event_is_one_line() {
         let written = builders::Written::default();
-        let mut json = Json::new(Box::new(written.clone()), Run::started(Vec::new()));
+        let mut json = Json::new(Box::new(written.clone()), Run::started(Again::default()));
         let (test, mut record) = (builders::test("tour", "a\nb"), builders::record(builders::not_isolated()));
         record.stdout.head = b"x\ny\r\n\xff\x1b[2J".to_vec();
         json.event(&Event::AttemptStarted { test: &test, launch: builders::launch() }).unwrap();
