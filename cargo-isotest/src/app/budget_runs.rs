@@ -132,6 +132,7 @@ impl Run<'_> {
         let tests = units.iter().map(|unit| &unit.tests()[0]).zip(&of_each);
         let ForTests { templates, .. } = self.session.for_tests(self.sandboxes, self.invocation, tests)?;
         let schedule = Schedule {
+            expected: &[],
             units: &units,
             of_each: &of_each,
             templates: &templates,
