@@ -131,13 +131,10 @@ impl Run<'_> {
         let of_each: Vec<_> = self.of_each(&units)?.into_iter().map(limited).collect();
         let tests = units.iter().map(|unit| &unit.tests()[0]).zip(&of_each);
         let ForTests { templates, .. } = self.session.for_tests(self.sandboxes, self.invocation, tests)?;
-        // Nothing is expected of a test that is tried alone.
-        let expected = vec![0; units.len()];
         let schedule = Schedule {
             expected: &[],
             units: &units,
             of_each: &of_each,
-            expected: &expected,
             templates: &templates,
             wish: None,
             execution: &self.settings.execution,
