@@ -19,7 +19,7 @@ use std::thread::Scope;
 use std::time::Duration;
 
 /// So long the screen may take to be made ready for others. Whoever writes to a reader that has stopped waits for ever.
-const SCREEN_GRACE: Duration = Duration::from_millis(500);
+const SCREEN_GRACE: Duration = Duration::from_secs(2);
 
 /// What signals do to this process. Once one of them has been watched for, it would be swallowed whenever nobody does: its
 /// default does not come back by itself.

@@ -49,7 +49,7 @@ fn tried(flags: &[&str]) -> Vec<Value> {
         isotest(&project).arguments(["--timeout", "5s", "--global-timeout", "5s", "--report", &report]);
     let call = call.arguments(["--keep", kept.to_str().unwrap()]).arguments(flags).variable("TERM", "xterm");
     let mut terminal = Terminal::with_columns(100);
-    let script = "\"$@\"; echo stopped $?; read line; fg >/dev/null; echo status $?";
+    let script = "\"$@\"; status=$?; echo; echo stopped $status; read line; fg >/dev/null; echo status $?";
     let running = call.on(&terminal, script).start();
     host::wait_until("the counts", || counts(place).iter().all(Option::is_some));
     terminal.wait_until_it_shows("the bar", |shown| shown.contains("Running ["));
@@ -102,7 +102,7 @@ fn a_run_that_is_ended_while_it_is_stopped_leaves_nothing() {
         let kept = place.join("kept");
         let call = isotest(&project).arguments(["--keep", kept.to_str().unwrap()]).arguments(flags);
         let mut terminal = Terminal::new();
-        let script = "\"$@\"; echo stopped $?; read line; kill %1; fg >/dev/null; echo status $?";
+        let script = "\"$@\"; status=$?; echo; echo stopped $status; read line; kill %1; fg >/dev/null; echo status $?";
         let running = call.on(&terminal, script).start();
         host::wait_until("the counts", || counts(place).iter().all(Option::is_some));
         terminal.keys(b"\x1a");
