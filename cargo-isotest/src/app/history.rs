@@ -102,6 +102,10 @@ impl Reporter for Recorder<'_> {
         self.reporter.event(event)
     }
 
+    fn stop(&mut self) -> io::Result<()> {
+        self.reporter.stop()
+    }
+
     fn tick(&mut self) -> io::Result<()> {
         self.reporter.tick()
     }
