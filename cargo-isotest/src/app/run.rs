@@ -27,7 +27,7 @@ use crate::schedule::summary::{Cancellation, Selection};
 use crate::schedule::{Finished, Schedule};
 use crate::select::{Selected, SelectionError};
 use crate::settings::{Execution, Process, Said, Setting, Settings, Task, TestSettings};
-use crate::testcase::TestBinary;
+use crate::testcase::{TestBinary, TestCase};
 use fastrand::Rng;
 use isotest_core::policy::Isolation;
 use std::io;
@@ -89,8 +89,12 @@ impl Run<'_> {
         self.workers.ready()?;
         let Listed { mut tests, whole } =
             listing::list(self.workers, self.sandboxes, &build.binaries, &self.settings.execution)?;
-        let remarks = budgets.assign(&mut tests, self.settings.test.limits.limits().memory);
-        let all = if matches!(self.settings.task, Task::Budgets(_)) { tests.clone() } else { Vec::new() };
+        let mut remarks = budgets.unused(&tests);
+        let mut all = Vec::new();
+        if matches!(self.settings.task, Task::Budgets(_)) {
+            remarks.extend(self.assign_budgets(&mut tests)?);
+            all.clone_from(&tests);
+        }
         let mut selected = self.settings.selection.choose(tests);
         if selected.tests.is_empty() {
             self.without_tests(SelectionError::NoTests {
@@ -115,8 +119,14 @@ impl Run<'_> {
                 self.without_tests(SelectionError::NoneFailed { passed, unknown })?;
             }
         }
+        remarks.extend(self.assign_budgets(&mut selected.tests)?);
         budgets::check(&selected.tests, self.sandboxes, &self.settings.sandbox)?;
         self.execute_tests(&selected, &whole, remarks, &history)
+    }
+
+    fn assign_budgets(&self, tests: &mut [TestCase]) -> Result<Vec<String>, Error> {
+        let of_each = self.settings.for_tests(tests.iter())?;
+        Ok(self.session.budgets.assign(tests, &of_each))
     }
 
     fn history(&self) -> History {

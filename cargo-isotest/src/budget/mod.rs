@@ -11,6 +11,7 @@ pub(crate) use metric::{Metric, Unit};
 pub(crate) use recorded::{RECORDED, Recorded, RecordedError, TestName, readable, with_memory};
 pub(crate) use section::{Declared, Entries};
 
+use isotest_core::budget::{Budget, Entry};
 use isotest_core::outcome::Outcome;
 use isotest_core::record::Record;
 use isotest_core::usage::Usage;
@@ -53,6 +54,26 @@ pub(crate) struct Limit {
     pub(crate) origin: Origin,
 }
 
+/// Limits of one source, and where they are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// The limits.
+    pub(crate) budget: Budget,
+    /// Where they are written.
+    pub(crate) origin: Origin,
+}
+
+impl From<&Entry> for Written {
+    fn from(entry: &Entry) -> Self {
+        Self { budget: entry.budget, origin: Origin { file: entry.file.clone(), line: entry.line } }
+    }
+}
+
+/// Returns what stands beside the test of that name.
+pub(crate) fn beside(name: &str, entries: &Entries) -> Vec<Written> {
+    entries.covering(name).map(Written::from).collect()
+}
+
 /// Limits that a test is held to. The default has none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct TestBudget {
@@ -91,25 +112,18 @@ impl Check<'_> {
 }
 
 impl TestBudget {
-    /// Returns what holds for the test of that name, of the entries of its binary. `memory_limit` is what its memory is
-    /// limited to anyway.
-    pub(crate) fn for_test(
-        name: &str,
-        entries: &Entries,
-        memory_limit: Option<u64>,
-        is_enforced: bool,
-    ) -> Self {
-        let covering: Vec<_> = entries.covering(name).collect();
+    /// Returns what holds for a test of which all of this is written, none of it in place of another. `memory_limit` is what
+    /// its memory is limited to anyway.
+    pub(crate) fn new(written: &[Written], memory_limit: Option<u64>, is_enforced: bool) -> Self {
         let strictest = |metric: Metric| {
-            let limits = covering.iter().filter_map(|entry| {
-                let origin = Origin { file: entry.file.clone(), line: entry.line };
-                Some(Limit { metric, value: metric.limit(&entry.budget)?, origin })
+            let limits = written.iter().filter_map(|Written { budget, origin }| {
+                Some(Limit { metric, value: metric.limit(budget)?, origin: origin.clone() })
             });
             limits.min_by_key(|limit| limit.value)
         };
-        let kernel_memory = covering.iter().filter_map(|entry| {
-            let bytes = entry.budget.memory?;
-            Some(if entry.budget.hard { bytes } else { with_headroom(bytes) })
+        let kernel_memory = written.iter().filter_map(|Written { budget, .. }| {
+            let bytes = budget.memory?;
+            Some(if budget.hard { bytes } else { with_headroom(bytes) })
         });
         let kernel_memory = kernel_memory.min().filter(|_| is_enforced);
         Self {
@@ -191,7 +205,7 @@ pub(crate) const fn grain(processors: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::testing::builders;
-    use isotest_core::budget::{Budget, Entry, entries};
+    use isotest_core::budget::entries;
     use isotest_core::usage::{Io, MemorySplit, Reading, Source};
 
     fn read(records: &str) -> Entries {
@@ -206,7 +220,7 @@ mod tests {
              1 procs=1 line=3 name=k::ab file=c.rs\0",
         );
         let of = |name| {
-            let budget = TestBudget::for_test(name, &entries, None, true);
+            let budget = TestBudget::new(&beside(name, &entries), None, true);
             let limits = budget.limits().iter();
             limits.map(|limit| (limit.metric, limit.value, limit.origin.to_string())).collect::<Vec<_>>()
         };
@@ -232,7 +246,7 @@ mod tests {
         };
         let kernel = |entries: &[Entry], other, is_enforced| {
             let entries = entries.iter().cloned().collect();
-            TestBudget::for_test("a", &entries, other, is_enforced).kernel_memory()
+            TestBudget::new(&beside("a", &entries), other, is_enforced).kernel_memory()
         };
         assert_eq!(kernel(&[entry(mib(64), false)], None, true), Some(mib(576)));
         assert_eq!(kernel(&[entry(mib(1024), false)], None, true), Some(mib(8192)));
@@ -245,7 +259,7 @@ mod tests {
     #[test]
     fn only_what_page_cache_and_grain_explain_may_fit() {
         let budget =
-            TestBudget::for_test("a", &read("1 memory=400000 line=1 name=k::a file=a.rs"), None, true);
+            TestBudget::new(&beside("a", &read("1 memory=400000 line=1 name=k::a file=a.rs")), None, true);
         let may_fit = |file, read, peak, processors| {
             let mut record = builders::record(Outcome::Passed);
             record.usage.memory_peak = Some(Reading { value: peak, source: Source::MemoryPeak });
@@ -271,7 +285,7 @@ mod tests {
         let entries = read(
             "1 memory=700000 cpu_us=2200 procs=2 wall_us=4000 disk=1 io_write=1 line=1 name=k::a file=a.rs",
         );
-        let budget = TestBudget::for_test("a", &entries, None, true);
+        let budget = TestBudget::new(&beside("a", &entries), None, true);
         let mut record = builders::record(Outcome::Passed);
         let told = |record: &Record| {
             let checks = budget.checks(record);

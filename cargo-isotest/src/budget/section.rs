@@ -84,11 +84,10 @@ impl Declared {
             Err(ParseError::BadMagic(_) | ParseError::BadOffset(_)) => return Ok(Self::default()),
             Err(error) => return Err(error.into()),
         };
-        let Some(header) = file.section_header_by_name(SECTION)?.copied() else {
-            return Ok(Self::default());
+        let entries = match file.section_header_by_name(SECTION)?.copied() {
+            Some(header) => budget::entries(file.section_data(&header)?.0).collect::<Result<_, _>>()?,
+            None => Entries::default(),
         };
-        let (section, _) = file.section_data(&header)?;
-        let entries = budget::entries(section).collect::<Result<_, _>>()?;
         let mut instrumented = None;
         for (name, what) in INSTRUMENTED {
             if instrumented.is_none() && file.section_header_by_name(name)?.is_some() {

@@ -74,7 +74,7 @@ fn amount(check: &Check<'_>, value: u64) -> String {
 #[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
-    use crate::budget::{Entries, TestBudget};
+    use crate::budget::{Entries, TestBudget, beside};
     use crate::testing::builders;
     use isotest_core::outcome::Outcome;
     use isotest_core::usage::{Reading, Source};
@@ -83,7 +83,7 @@ mod tests {
     fn said(records: &str, outcome: Outcome, peak: u64) -> String {
         let entries = isotest_core::budget::entries(records.as_bytes());
         let entries: Entries = entries.collect::<Result<_, _>>().unwrap();
-        let budget = TestBudget::for_test("a", &entries, None, true);
+        let budget = TestBudget::new(&beside("a", &entries), None, true);
         let mut record = builders::record(outcome);
         record.usage.memory_peak = Some(Reading { value: peak, source: Source::MemoryPeak });
         lines(&budget.checks(&record), true).join("\n") + "\n"

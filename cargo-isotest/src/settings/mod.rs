@@ -732,6 +732,7 @@ mod tests {
             network: Setting::default(Network::Loopback),
             binds: Vec::new(),
             keeps: Vec::new(),
+            budgets: Vec::new(),
             policy: Policy::default(),
         };
         assert_eq!(settings.test, test);

@@ -41,10 +41,14 @@ impl Overrides {
         Self { upper, each, lower, levels }
     }
 
-    /// Returns the controllers of limits that some override sets.
+    /// Returns the controllers of limits that some override sets, and of those of budgets.
     pub(super) fn controls(&self) -> Vec<Control> {
+        let layers = self.each.iter().map(|one| &one.layer);
+        let has_memory =
+            |layer: &TestLayer| layer.budgets.iter().any(|written| written.budget.memory.is_some());
+        let of_budgets = layers.clone().chain([&self.lower]).any(has_memory).then_some(Control::Memory);
         let mut controls: Vec<_> =
-            self.each.iter().flat_map(|one| one.layer.limits.limits().controls()).collect();
+            layers.flat_map(|layer| layer.limits.limits().controls()).chain(of_budgets).collect();
         controls.sort_by_key(|control| *control as u8);
         controls.dedup();
         controls

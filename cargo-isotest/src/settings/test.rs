@@ -5,6 +5,7 @@ use super::limits::LimitSettings;
 use super::paths::Bind;
 use super::policy::policy;
 use super::setting::Setting;
+use crate::budget::Written;
 use crate::cli::Network;
 use crate::values::{FlakyResult, Retries, SlowTimeout};
 use isotest_core::plan::Timeout;
@@ -33,6 +34,8 @@ pub(crate) struct TestSettings {
     pub(crate) binds: Vec<Setting<Bind>>,
     /// What is written through to the host.
     pub(crate) keeps: Vec<Setting<PathBuf>>,
+    /// Limits that the test is held to, besides those that stand beside it. Each of them holds.
+    pub(crate) budgets: Vec<Written>,
     /// How much each capability is wanted.
     pub(crate) policy: Policy,
 }
@@ -49,6 +52,7 @@ pub(super) struct TestLayer {
     pub(super) network: Option<Setting<Network>>,
     pub(super) binds: Vec<Setting<Bind>>,
     pub(super) keeps: Vec<Setting<PathBuf>>,
+    pub(super) budgets: Vec<Written>,
 }
 
 impl TestLayer {
@@ -64,6 +68,7 @@ impl TestLayer {
             network: self.network.or(lower.network),
             binds: [self.binds, lower.binds].concat(),
             keeps: [self.keeps, lower.keeps].concat(),
+            budgets: [self.budgets, lower.budgets].concat(),
         }
     }
 }
@@ -80,6 +85,7 @@ impl Default for TestSettings {
             network: Setting::default(Network::default()),
             binds: Vec::new(),
             keeps: Vec::new(),
+            budgets: Vec::new(),
             policy: Policy::default(),
         }
     }
@@ -121,6 +127,7 @@ impl TestSettings {
             network: if is_off { network.map(|_| Network::Host) } else { network },
             binds: layer.binds,
             keeps: layer.keeps,
+            budgets: layer.budgets,
             policy,
         })
     }

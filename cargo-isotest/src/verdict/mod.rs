@@ -268,6 +268,7 @@ impl From<Effect> for Exit {
 mod tests {
     use super::Effect::{Fails, Passes, Undecided};
     use super::*;
+    use crate::budget::beside;
     use crate::testing::builders;
     use std::collections::HashSet;
 
@@ -349,7 +350,7 @@ mod tests {
                 .collect::<Result<_, _>>()
                 .unwrap();
         let held = |is_enforced, memory_limit, rules| {
-            let budget = TestBudget::for_test("a", &entries, memory_limit, is_enforced);
+            let budget = TestBudget::new(&beside("a", &entries), memory_limit, is_enforced);
             let held = builders::outcomes().into_iter().map(|outcome| {
                 let record = builders::record(outcome);
                 judge(&record.outcome, Testimony::Agrees, rules)

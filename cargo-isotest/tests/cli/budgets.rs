@@ -233,3 +233,74 @@ fn a_budget_of_no_test_is_told() {
     );
     assert!(!remarks.contains("src/lib.rs:5"), "{remarks}");
 }
+
+/// A configuration file with this text.
+fn configured(text: &str) -> (tempfile::TempDir, Call) {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("isotest.toml");
+    std::fs::write(&path, text).unwrap();
+    let call = budgets().arguments(["--config-file".as_ref(), path.as_os_str()]);
+    (place, call)
+}
+
+#[test]
+fn the_configuration_holds_tests_to_budgets_and_the_stricter_of_two_wins() {
+    let text = "[profile.default]\nbudget = { wall = \"100 ms\", procs = 64 }
+        [[profile.default.overrides]]\nfilter = 'test(no_budget) or test(sleeps)'\nbudget = { wall = \"1 h\" }
+        [[profile.default.overrides]]\nfilter = 'test(sleeps)'\nbudget = { wall = \"9 ms\", cpu = \"1 h\" }
+        [profile.wide]\nbudget = { wall = \"2 h\" }\n";
+    let (_place, call) = configured(text);
+    let Some((ended, lines)) = judged(call.arguments(["has_no_budget", "sleeps_for_400_ms"])) else { return };
+    let sleeps = lines.attempt("budgets", "tests::sleeps_for_400_ms");
+    let wall = check(sleeps, "wall");
+    assert_eq!(
+        (&wall["limit"], &wall["line"]),
+        (&json!(9_000), &json!(8)),
+        "the strictest of four: {sleeps}"
+    );
+    assert!(wall["file"].as_str().unwrap().ends_with("isotest.toml"), "{wall}");
+    assert_eq!(check(sleeps, "cpu")["limit"], json!(3_600_000_000_u64), "{sleeps}");
+    let other = lines.attempt("budgets", "tests::has_no_budget");
+    let wall = check(other, "wall");
+    assert_eq!((&wall["limit"], &wall["line"]), (&json!(100_000), &json!(2)), "{other}");
+    assert_eq!(
+        (&check(other, "procs")["limit"], &other["budget"].as_array().unwrap().len()),
+        (&json!(64), &2)
+    );
+    assert!([Some(99), Some(100)].contains(&ended.status.code()), "{ended:#?}");
+
+    let (_place, call) = configured(text);
+    let (_, lines) = judged(call.arguments(["-P", "wide", "sleeps_for_400_ms"])).unwrap();
+    let wall = check(lines.attempt("budgets", "tests::sleeps_for_400_ms"), "wall");
+    assert_eq!(wall["limit"], json!(9_000), "a profile relaxes none that it inherits");
+    let (_place, call) = configured("[profile.default]\nbudget = { wall = \"2 h\" }\n");
+    let (_, lines) = judged(call.arguments(["sleeps_for_400_ms"])).unwrap();
+    let wall = check(lines.attempt("budgets", "tests::sleeps_for_400_ms"), "wall");
+    assert_eq!(wall["file"], json!("src/lib.rs"), "that beside the test is stricter: {wall}");
+}
+
+#[test]
+fn budgets_of_the_configuration_are_judged_like_others() {
+    let memory =
+        "[[profile.default.overrides]]\nfilter = 'test(no_budget)'\nbudget = { memory = \"4 KiB\" }\n";
+    let (_place, call) = configured(memory);
+    let ended = call.arguments(["has_no_budget"]).run();
+    if is_refused_without_cgroups(&ended, "memory") {
+        return;
+    }
+    let ended = ended.with_code(2);
+    assert!(ended.stderr.contains("isotest.toml:3 is too small"), "{ended:#?}");
+    for (mode, code) in [("report", 0), ("off", 0)] {
+        let (_place, call) = configured(memory);
+        call.arguments(["has_no_budget", "--budgets", mode]).run().with_code(code);
+    }
+    let (_place, call) = configured(memory);
+    let ended = call.arguments(["has_no_budget", "--off", "memory"]).run().with_code(2);
+    assert!(ended.stderr.contains("cannot hold tests to their budgets"), "{ended:#?}");
+    let hard =
+        memory.replace("no_budget", "takes_256_mib_and_fails").replace("4 KiB\"", "64 MiB\", hard = true");
+    let (_place, call) = configured(&hard);
+    let (_, lines) = judged(call.arguments(["takes_256_mib_and_fails"])).unwrap();
+    let attempt = lines.attempt("budgets", "tests::takes_256_mib_and_fails");
+    assert_eq!(check(attempt, "memory")["killed"], json!(true), "{attempt}");
+}

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 /// Contents of configuration files that are wrong, each in one way.
-const WRONG: [&str; 56] = [
+const WRONG: [&str; 64] = [
     "[profile.default",
     "[profile.default]\njobs = 1\njobs = 2",
     "jobs = 3",
@@ -59,6 +59,14 @@ const WRONG: [&str; 56] = [
     "[profile.ci]\noverrides = 3",
     "[profile.ci.overrides]\nretries = 1",
     "[[profile.ci.overrides]]\nfilter = 3",
+    "[profile.ci]\nbudget = \"64 MiB\"",
+    "[profile.ci]\nbudget = { memory = 64 }",
+    "[profile.ci]\nbudget = { memory = \"64 M\" }",
+    "[[profile.ci.overrides]]\nbudget = { wall = \"64 MiB\" }",
+    "[profile.ci.budget]\ncpu = \"2 s\"\nprocs = 0",
+    "[profile.ci.budget]\ncpu = \"2 s\"\nmemroy = \"1 GiB\"",
+    "[profile.ci]\nbudget = { cpu = \"2 s\", hard = true }",
+    "[profile.ci]\nbudget = { memory = \"1 GiB\", hard = 1 }",
     "[[profile.ci.overrides]]\nretries = 1\nfilter = 'test(a) and tset(b)'",
     "[[profile.ci.overrides]]\nfilter = \"\"\"\n  test(a)\n  or package([\"\"\"",
     "[[profile.ci.overrides]]\nmemroy-limit = \"1GiB\"",

@@ -12,12 +12,12 @@ pub(crate) mod record;
 
 pub(crate) use error::BudgetError;
 
-use crate::budget::{Declared, Metric, Recorded, TestBudget, grain};
+use crate::budget::{Declared, Metric, Recorded, TestBudget, beside, grain};
 use crate::cli::{Budgets as Mode, MessageFormat};
 use crate::error::Error;
 use crate::report::OutputError;
 use crate::sandboxes::{self, Sandboxes};
-use crate::settings::SandboxSettings;
+use crate::settings::{SandboxSettings, TestSettings};
 use crate::testcase::{TestBinary, TestCase};
 use isotest_core::cgroup;
 use isotest_core::limits::Control;
@@ -30,7 +30,7 @@ use std::sync::Arc;
 /// What the test binaries of a run and the file say of budgets.
 #[derive(Debug, Default)]
 pub(crate) struct Budgets {
-    /// Binaries with budgets.
+    /// All binaries, unless budgets are off.
     of_binaries: Vec<(Arc<TestBinary>, Declared)>,
     is_enforced: bool,
 }
@@ -52,9 +52,7 @@ impl Budgets {
             let mut declared =
                 Declared::read(BufReader::new(file)).map_err(|error| unreadable(binary, error))?;
             declared.entries.extend(recorded.of_binary(&binary.id).iter().cloned());
-            if declared.entries.iter().next().is_some() {
-                of_binaries.push((Arc::clone(binary), declared));
-            }
+            of_binaries.push((Arc::clone(binary), declared));
         }
         Ok(Self { of_binaries, is_enforced: mode == Mode::Enforce })
     }
@@ -69,31 +67,42 @@ impl Budgets {
         needs_memory.then_some(Control::Memory).into_iter().collect()
     }
 
-    /// Gives each test its budget, and returns remarks on budgets that will not be judged. The memory of each test is limited
-    /// to `memory_limit` anyway.
-    pub(crate) fn assign(&self, tests: &mut [TestCase], memory_limit: Option<u64>) -> Vec<String> {
+    /// Gives each of the selected tests its budget: of what stands beside it and what holds for it, the strictest. Returns
+    /// remarks on budgets that fail no test.
+    pub(crate) fn assign(&self, tests: &mut [TestCase], of_each: &[Arc<TestSettings>]) -> Vec<String> {
         let mut remarks = Vec::new();
         for (binary, declared) in &self.of_binaries {
             let why_not = why_not(binary, declared);
             let is_enforced = self.is_enforced && why_not.is_none();
-            let is_own = |test: &&mut TestCase| Arc::ptr_eq(&test.binary, binary);
-            for test in tests.iter_mut().filter(is_own) {
-                test.budget = TestBudget::for_test(&test.name, &declared.entries, memory_limit, is_enforced);
+            let own = tests.iter_mut().zip(of_each).filter(|(test, _)| Arc::ptr_eq(&test.binary, binary));
+            let mut has_any = false;
+            for (test, settings) in own {
+                let written = [beside(&test.name, &declared.entries), settings.budgets.clone()].concat();
+                let memory_limit = settings.limits.memory.map(|limit| limit.value);
+                test.budget = TestBudget::new(&written, memory_limit, is_enforced);
+                has_any |= !written.is_empty();
             }
-            if let Some(what) = why_not.filter(|_| self.is_enforced) {
+            if let Some(what) = why_not.filter(|_| self.is_enforced && has_any) {
                 let id = &binary.id;
                 remarks.push(format!("budgets of `{id}` are reported and fail no test: it is {what}"));
             }
+        }
+        remarks
+    }
+
+    /// Returns remarks on budgets that stand beside none of these tests, which are all that there are.
+    pub(crate) fn unused(&self, tests: &[TestCase]) -> Vec<String> {
+        let unused = self.of_binaries.iter().flat_map(|(binary, declared)| {
             let own = tests.iter().filter(|test| Arc::ptr_eq(&test.binary, binary));
             let names: Vec<_> = own.map(|test| test.name.as_str()).collect();
-            remarks.extend(declared.entries.unused(&names).into_iter().map(|entry| {
+            declared.entries.unused(&names).into_iter().map(|entry| {
                 format!(
                     "the budget at {}:{} holds for no test: `{}` has none named `{}`",
                     entry.file, entry.line, binary.id, entry.name
                 )
-            }));
-        }
-        remarks
+            })
+        });
+        unused.collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Value of a setting as it is written in a configuration file or an environment variable; pure.
 
 use super::source::Source;
+use super::suggestion::suggestion;
 use crate::settings::error::SettingsError;
 use crate::settings::error::{ConfigError, Fault};
 use crate::settings::setting::{Origin, Setting};
@@ -114,6 +115,27 @@ impl<'d> Value<'d> {
                 })
                 .collect(),
         )
+    }
+
+    /// Returns the value as that of another key.
+    pub(crate) const fn named(self, key: &'static str) -> Self {
+        let written = match self.written {
+            Written::Toml { value, source, .. } => Written::Toml { key, value, source },
+            variable @ Written::Variable { .. } => variable,
+        };
+        Self { written, ..self }
+    }
+
+    /// Creates the error of an entry of a table by a name that nobody knows.
+    pub(crate) fn unknown(self, name: &str, known: impl IntoIterator<Item = &'static str>) -> SettingsError {
+        match self.written {
+            Written::Toml { key, value, source } => {
+                let suggestion = suggestion(name, known);
+                let fault = Fault::UnknownKey { key: name.to_owned(), table: format!("`{key}`"), suggestion };
+                ConfigError { place: source.place(&value.span()), fault }.into()
+            }
+            Written::Variable { .. } => self.unexpected("a known name"),
+        }
     }
 
     /// Gives what was read the origin of the value.

@@ -1,6 +1,7 @@
 //! The settings that a configuration file can hold, each in a file of its own.
 
 mod bind;
+mod budget;
 mod cpu_limit;
 mod cpu_weight;
 mod cpus;
@@ -49,7 +50,7 @@ pub(crate) const OF_RUN: [Key; 13] = [
 ];
 
 /// Settings that can differ from test to test.
-pub(crate) const OF_TEST: [Key; 16] = [
+pub(crate) const OF_TEST: [Key; 17] = [
     timeout::TIMEOUT,
     slow_timeout::SLOW_TIMEOUT,
     retries::RETRIES,
@@ -64,6 +65,7 @@ pub(crate) const OF_TEST: [Key; 16] = [
     io_limit::IO_LIMIT,
     rlimit::RLIMIT,
     network::NETWORK,
+    budget::BUDGET,
     bind::BIND,
     keep::KEEP,
 ];
