@@ -185,11 +185,7 @@ impl Run<'_> {
         started.map_err(OutputError::Stream)?;
         let jobs = Setting { value: self.sandboxes.jobs, ..self.settings.execution.jobs };
         let execution = Execution { jobs, ..self.settings.execution.clone() };
-        let expected = if self.settings.memory_aware.value {
-            admission::expected(&units, &of_each, &history.past)
-        } else {
-            Vec::new()
-        };
+        let expected = self.expected(&units, &of_each, &history.past);
         let schedule = Schedule {
             expected: &expected,
             units: &units,
@@ -228,6 +224,11 @@ impl Run<'_> {
             .remarks
             .extend(unmatched.map(|filter| format!("the filter `{filter}` is in no test's name")));
         isolation
+    }
+
+    /// Returns the peak of memory that is expected of each, none if nothing is to wait for memory.
+    fn expected(&self, units: &[Unit<'_>], of_each: &[Arc<TestSettings>], past: &Past) -> Vec<u64> {
+        if self.settings.memory_aware.value { admission::expected(units, of_each, past) } else { Vec::new() }
     }
 
     /// Puts in order what is to be executed. Returns the seed of a random order.

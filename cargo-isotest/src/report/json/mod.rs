@@ -20,7 +20,7 @@ use schema::{SCHEMA, microseconds};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::io::{self, Write};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Writes JSON lines.
 pub(super) struct Json {
@@ -123,12 +123,9 @@ impl<'a> Line<'a> {
                     remarks: &isolation.remarks,
                 }))
             }
-            Event::AttemptSlow { test, launch, time } => Some(Self::AttemptSlow(AttemptSlow {
-                binary_id: &test.binary.id,
-                name: &test.name,
-                attempt: launch.attempt.nth.number,
-                running_us: microseconds(time),
-            })),
+            Event::AttemptSlow { test, launch, time } => {
+                Some(Self::AttemptSlow(AttemptSlow::new(test, launch.attempt.nth.number, time)))
+            }
             Event::AttemptFinished { test, launch, is_last, verdict, record } => {
                 let launched = Launched::new(launch, run.microseconds_to(launch.at), is_last);
                 Some(Self::AttemptFinished(Box::new(AttemptFinished::new(test, launched, verdict, record))))
@@ -174,6 +171,13 @@ struct AttemptSlow<'a> {
     name: &'a str,
     attempt: u32,
     running_us: u64,
+}
+
+impl<'a> AttemptSlow<'a> {
+    fn new(test: &'a TestCase, attempt: u32, running: Duration) -> Self {
+        let running_us = microseconds(running);
+        Self { binary_id: &test.binary.id, name: &test.name, attempt, running_us }
+    }
 }
 
 /// An object with a member for each variable.
@@ -317,7 +321,6 @@ mod tests {
     use crate::schedule::summary::Selection;
     use crate::testing::builders;
     use serde_json::json;
-    use std::time::Duration;
 
     fn line(event: &Event<'_>) -> String {
         let architecture = "x86_64".to_owned();
