@@ -4,7 +4,7 @@ use crate::app::warning::warn;
 use crate::error::chain;
 use crate::history::{HistoryError, Past, Place, Store, TestResult};
 use crate::invocation::Invocation;
-use crate::schedule::events::{Event, Reporter};
+use crate::schedule::events::{Between, Event, Reporter};
 use crate::testcase::TestCase;
 use crate::verdict::Verdict;
 use isotest_core::record::Record;
@@ -102,11 +102,7 @@ impl Reporter for Recorder<'_> {
         self.reporter.event(event)
     }
 
-    fn stop(&mut self) -> io::Result<()> {
-        self.reporter.stop()
-    }
-
-    fn tick(&mut self) -> io::Result<()> {
-        self.reporter.tick()
+    fn between(&mut self, what: Between<'_>) -> io::Result<()> {
+        self.reporter.between(what)
     }
 }

@@ -110,7 +110,7 @@ impl Session {
         let registry = Registry::new(sandboxes.jobs.get());
         thread::scope(|scope| {
             let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &registry)?;
-            let _watch = self.interrupts.watch(scope, &cancel, &sandboxes.cgroups, tell)?;
+            let _watch = self.interrupts.watch(scope, &cancel, (&sandboxes.cgroups, &registry), tell)?;
             work(&workers, &registry)
         })
     }

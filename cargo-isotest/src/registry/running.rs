@@ -85,6 +85,15 @@ impl Registry {
         }
     }
 
+    /// The attempts that are running, each with its slot.
+    pub(super) fn running(&self) -> Vec<(usize, Started)> {
+        let slots = self.slots.iter().enumerate();
+        let running = slots.filter_map(|(slot, started)| {
+            Some((slot, (*started.lock().unwrap_or_else(PoisonError::into_inner))?))
+        });
+        running.collect()
+    }
+
     /// What is told to whoever asks now.
     pub(super) fn answer(&self) -> Answer {
         let tests = self.tests.get();

@@ -30,7 +30,7 @@ pub(crate) use json::command as command_as_json;
 pub(crate) use target::Target;
 
 use crate::cli::{MessageFormat, ReportFile};
-use crate::schedule::events::{Event, Reporter};
+use crate::schedule::events::{Between, Event, Reporter};
 use anstream::ColorChoice;
 use document::Document;
 use human::{Bar, Human, HumanSettings, Screen};
@@ -129,12 +129,8 @@ impl Reporter for Reporters {
         self.each(|reporter| reporter.event(event))
     }
 
-    fn stop(&mut self) -> io::Result<()> {
-        self.each(|reporter| reporter.stop())
-    }
-
-    fn tick(&mut self) -> io::Result<()> {
-        self.each(|reporter| reporter.tick())
+    fn between(&mut self, what: Between<'_>) -> io::Result<()> {
+        self.each(|reporter| reporter.between(what))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What happens in a run, in the order in which it happens. Reporters turn events into text.
 
 use crate::harness::libtest::WholeBinary;
+use crate::registry::Live;
 use crate::schedule::queue::Launch;
 use crate::schedule::summary::{Cancellation, Summary};
 use crate::testcase::{TestBinary, TestCase};
@@ -95,18 +96,35 @@ pub(crate) enum Event<'a> {
     },
 }
 
+/// What happens between events.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Between<'a> {
+    /// Nothing; heard several times a second.
+    Tick,
+    /// Somebody asks how the run stands: these attempts are running.
+    Asked(&'a [RunningAttempt<'a>]),
+    /// The run is about to be stopped for a while, and the screen is to be ready for others.
+    Stopping,
+}
+
+/// An attempt that is running when somebody asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RunningAttempt<'a> {
+    /// At this test, or at several in one process.
+    pub(crate) test: &'a TestCase,
+    /// For how long.
+    pub(crate) time: Duration,
+    /// What it has at this moment; `None` if it has just started.
+    pub(crate) live: Option<Live>,
+}
+
 /// Writes events in one format.
 pub(crate) trait Reporter: Send {
     /// Writes what is to be said about an event.
     fn event(&mut self, event: &Event<'_>) -> io::Result<()>;
 
-    /// Makes the screen ready for others, since the run is about to be stopped for a while.
-    fn stop(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// Called now and then while nothing happens, several times a second.
-    fn tick(&mut self) -> io::Result<()> {
+    /// Does what is to be done between events, where people watch.
+    fn between(&mut self, _: Between<'_>) -> io::Result<()> {
         Ok(())
     }
 }

@@ -1,13 +1,15 @@
-//! Signals that end the run: the first ends it in order, the second at once. And the key that stops it for a while.
+//! Signals that end the run: the first ends it in order, the second at once. And the key that stops it for a while, and the signal
+//! by which somebody asks how it stands.
 
 use crate::error::{Error, HostError};
+use crate::registry::Registry;
 use crate::schedule::slots::{News, Told};
 use crate::threads;
 use isotest_core::cgroup::Cgroups;
 use isotest_core::sandbox::{Cancel, Standstill, stop_this_process};
 use nix::unistd::getppid;
 use procfs::process::Process;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1};
 use signal_hook::flag::{register_conditional_default, register_conditional_shutdown};
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::{emulate_default_handler, exit};
@@ -48,7 +50,8 @@ impl Drop for Watch<'_> {
 impl Interrupts {
     /// Before anything that takes long. Signals end the process at once, until they are watched for.
     pub(crate) fn take() -> io::Result<Self> {
-        let signals: Vec<_> = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|it| !is_ignored(*it)).collect();
+        let signals: Vec<_> =
+            [SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter().filter(|it| !is_ignored(*it)).collect();
         let at_once = Arc::new(AtomicBool::new(true));
         for signal in &signals {
             let condition = Arc::clone(&at_once);
@@ -68,18 +71,26 @@ impl Interrupts {
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         cancel: &'scope Cancel,
-        cgroups: &'scope Cgroups,
+        (cgroups, registry): (&'scope Cgroups, &'scope Registry),
         tell: Sender<Told>,
     ) -> Result<Watch<'scope>, Error> {
-        let stops = Some(SIGTSTP).filter(|it| !is_ignored(*it));
-        let mut signals = Signals::new(self.signals.iter().chain(&stops)).map_err(HostError::System)?;
+        let others = [SIGTSTP, SIGUSR1].into_iter().filter(|it| !is_ignored(*it)).collect::<Vec<_>>();
+        let mut signals = Signals::new(self.signals.iter().chain(&others)).map_err(HostError::System)?;
         let watch = Watch { handle: signals.handle(), interrupts: self };
         self.at_once.store(false, Ordering::SeqCst);
         let wait = move || {
             for signal in signals.forever() {
-                if signal == SIGTSTP {
-                    stop(cgroups, &tell);
-                    continue;
+                match signal {
+                    SIGTSTP => {
+                        stop(cgroups, &tell);
+                        continue;
+                    }
+                    SIGUSR1 => {
+                        // As below.
+                        let _ = tell.send(News::Asked(registry.live()).into());
+                        continue;
+                    }
+                    _ => {}
                 }
                 if cancel.is_thrown() {
                     end(signal);

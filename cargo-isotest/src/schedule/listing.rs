@@ -62,16 +62,8 @@ pub(crate) fn list(
             interrupted = Some(signal);
             Flow::NoMore
         }
-        Some(
-            News::Ready(_)
-            | News::Started(_)
-            | News::Killed(_)
-            | News::NotStarted
-            | News::Stopping
-            | News::WaitForMemory(_)
-            | News::Panicked,
-        )
-        | None => Flow::On,
+        // Whatever else is news, it is none of a list.
+        Some(_) | None => Flow::On,
     });
     if let Some(signal) = interrupted {
         return Err(Interrupted(signal).into());

@@ -14,11 +14,12 @@ pub(crate) mod summary;
 use crate::harness::libtest::{self, Announced};
 use crate::harness::result::{self, LastWords};
 use crate::harness::together::{self, Unit};
+use crate::registry::Live;
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::hints::{self, Ground};
 use crate::sandboxes::missing_paths;
 use crate::schedule::admission::Admission;
-use crate::schedule::events::{Event, Reporter};
+use crate::schedule::events::{Between, Event, Reporter, RunningAttempt};
 use crate::schedule::queue::{Attempt, Launch, Nth, Purpose, Queue};
 use crate::schedule::slots::{Flow, Job, News, Workers};
 use crate::schedule::summary::{Cancellation, Selection, Summary};
@@ -274,7 +275,8 @@ impl<'run> Run<'run> {
                 self.summary.interrupted.extend(self.unit(launch).tests().iter().cloned());
                 self.of_each(launch, |test| Event::AttemptInterrupted { test })
             }
-            Some(News::Stopping) => self.reporters.stop().map(|()| Flow::On),
+            Some(News::Asked(live)) => self.status(&live).map(|()| Flow::On),
+            Some(News::Stopping) => self.reporters.between(Between::Stopping).map(|()| Flow::On),
             Some(News::WaitForMemory(number)) => {
                 self.summary.waited_for_memory += number;
                 self.reporters.event(&Event::WaitForMemory).map(|()| Flow::On)
@@ -292,9 +294,25 @@ impl<'run> Run<'run> {
         self.running.push(Running { launch, next });
     }
 
+    /// Tells how the run stands.
+    fn status(&mut self, live: &[Live]) -> io::Result<()> {
+        let now = Instant::now();
+        let titles: Vec<_> =
+            self.running.iter().map(|running| (running.launch, self.unit(running.launch).title())).collect();
+        let attempts: Vec<_> = titles
+            .iter()
+            .map(|(launch, test)| RunningAttempt {
+                test,
+                time: now.saturating_duration_since(launch.at),
+                live: live.iter().find(|live| live.slot == launch.slot).copied(),
+            })
+            .collect();
+        self.reporters.between(Between::Asked(&attempts))
+    }
+
     /// Looks at the time.
     fn tick(&mut self) -> io::Result<Flow> {
-        self.reporters.tick()?;
+        self.reporters.between(Between::Tick)?;
         let now = Instant::now();
         for at in 0..self.running.len() {
             let Running { launch, next } = self.running[at];

@@ -1,7 +1,7 @@
 //! One thread for each job slot. They take attempts from one queue and tell what becomes of them.
 
 use crate::error::{Error, HostError};
-use crate::registry::{Registry, Started};
+use crate::registry::{Live, Registry, Started};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots;
 use crate::schedule::admission::Admission;
@@ -55,6 +55,8 @@ pub(crate) enum News {
     WaitForMemory(usize),
     /// A signal has come.
     Interrupted(i32),
+    /// Somebody wants to know how the run stands, which is so.
+    Asked(Vec<Live>),
     /// The run is about to be stopped for a while.
     Stopping,
     /// A bug of ours has ended a slot's thread, whose orders nobody answers any more.
@@ -162,7 +164,7 @@ impl<'run> Workers<'run> {
                 Ok(News::Ready(Err(error))) => return Err(error),
                 Ok(News::Interrupted(signal)) => return Err(Interrupted(signal).into()),
                 Ok(News::Panicked) => go_down(),
-                Ok(News::Stopping) => {}
+                Ok(News::Stopping | News::Asked(_)) => {}
                 Ok(
                     News::Ready(Ok(()))
                     | News::Started(_)

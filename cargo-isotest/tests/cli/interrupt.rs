@@ -57,14 +57,14 @@ fn end(status: ExitStatus) -> (Option<i32>, Option<i32>) {
 /// How a run ends that was sent this signal. A service manager takes an end by SIGTERM for success.
 fn end_by(sent: Signal) -> (Option<i32>, Option<i32>) {
     match sent {
-        Signal::SIGTERM | Signal::SIGHUP => (Some(128 + sent as i32), None),
+        Signal::SIGTERM | Signal::SIGHUP | Signal::SIGQUIT => (Some(128 + sent as i32), None),
         _ => (None, Some(sent as i32)),
     }
 }
 
 #[test]
 fn a_signal_ends_the_run_in_order() {
-    for sent in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+    for sent in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
         let running = endless().start();
         wait_for(&running, "ignores");
         wait_for(&running, "stops");
@@ -80,6 +80,28 @@ fn a_signal_ends_the_run_in_order() {
         assert_eq!(host::processes_marked(&mark), [""; 0]);
         assert_eq!(host::cgroups_of(pid), [""; 0].map(std::path::PathBuf::from));
     }
+}
+
+#[test]
+fn whoever_asks_is_told_how_the_run_stands() {
+    let mut running = endless().start();
+    wait_for(&running, "ignores");
+    wait_for(&running, "stops");
+    signal(&running, Signal::SIGUSR1);
+    let mut lines = BufReader::new(running.child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let status = lines.find(|line| line.contains(" Status ")).unwrap();
+    assert!(status.contains(" 2 of 4 tests done, 0 failed, after "), "{status}");
+    let attempts: Vec<_> = lines.by_ref().take(2).collect();
+    for name in ["ignores_sigterm ignores", "stops_itself stops"] {
+        let line = attempts.iter().find(|line| line.ends_with(name)).expect(name);
+        assert!(
+            line.contains(" Running [") && line.contains("iB  ") && line.contains(" tasks  bad_days::"),
+            "{line}"
+        );
+    }
+    signal(&running, Signal::SIGTERM);
+    assert!(lines.any(|line| line.contains("     Summary ")), "it has gone on");
+    assert_eq!(end(running.child.wait().unwrap()), end_by(Signal::SIGTERM));
 }
 
 #[test]

@@ -17,12 +17,12 @@ pub(super) use progress::{Bar, Screen};
 pub(crate) use waits::Words;
 
 use crate::report::repeat::Again;
-use crate::schedule::events::{Event, Reporter};
+use crate::schedule::events::{Between, Event, Reporter, RunningAttempt};
 use crate::schedule::queue::Nth;
 use crate::testcase::{TestBinary, TestCase};
 use crate::text::sanitize::word;
 use crate::text::style::{NOTE, WARN, headed};
-use crate::text::units::plural;
+use crate::text::units::{memory, plural};
 use crate::verdict::Kind;
 use console::measure_text_width;
 use isotest_core::sys::clock::Instant;
@@ -170,16 +170,27 @@ impl Reporter for Human {
         self.screen.write(&text)
     }
 
-    fn stop(&mut self) -> io::Result<()> {
-        self.screen.hide();
-        Ok(())
-    }
-
-    fn tick(&mut self) -> io::Result<()> {
+    fn between(&mut self, what: Between<'_>) -> io::Result<()> {
         let now = Instant::now();
-        self.screen.show(&self.running, now);
+        match what {
+            Between::Tick => self.screen.show(&self.running, now),
+            Between::Stopping => self.screen.hide(),
+            Between::Asked(attempts) => {
+                let lines: String = attempts.iter().map(running).collect();
+                self.screen.write(&(headed(NOTE, "Status", &self.running.status(now)) + &lines))?;
+            }
+        }
         Ok(())
     }
+}
+
+/// The line of an attempt that is running.
+fn running(RunningAttempt { test, time, live }: &RunningAttempt<'_>) -> String {
+    let memory = live.and_then(|live| live.memory_bytes).map_or_else(|| "-".to_owned(), memory);
+    let tasks =
+        live.and_then(|live| live.tasks).map_or_else(|| "-".to_owned(), |tasks| plural(tasks, "task"));
+    let figures = format!("[{:>7.3}s] {memory:>10}  {tasks}  {}", time.as_secs_f64(), title(test));
+    headed(NOTE, "Running", &figures)
 }
 
 /// The lines of some tests below a heading; nothing for none.

@@ -65,6 +65,13 @@ impl Running {
         self.failures += usize::from(is_last && failed);
     }
 
+    /// How the run stands, in words.
+    pub(crate) fn status(&self, now: Instant) -> String {
+        let seconds = now.saturating_duration_since(self.began).as_secs_f64();
+        let Self { done, total, failures, .. } = self;
+        format!("{done} of {total} tests done, {failures} failed, after {seconds:.1}s")
+    }
+
     fn standing(&self, now: Instant) -> String {
         let failures = if self.failures == 0 { String::new() } else { format!(", {} failed", self.failures) };
         let elapsed = now.saturating_duration_since(self.began).as_secs_f64();

@@ -6,7 +6,7 @@ pub(crate) mod exec_in;
 mod keyring;
 mod layers;
 pub(crate) mod leftovers;
-mod network_failures;
+pub(crate) mod network_failures;
 mod parent;
 mod sampler;
 mod watch;
@@ -55,8 +55,8 @@ pub(crate) struct InitArgs<'zygote> {
     pub(crate) start: &'zygote Start,
     /// The attempt's place to write.
     pub(crate) scratch: &'zygote Path,
-    /// Whether no attempt before has had the network.
-    pub(crate) is_new_network: bool,
+    /// How many packets of attempts before had nowhere to go in the network; `None` if it is new.
+    pub(crate) unreachable_before: Option<u64>,
     /// The namespaces that init enters itself.
     pub(crate) namespaces: CloneFlags,
     /// Readable once the id maps are written.
@@ -135,9 +135,9 @@ fn attempt(
         Step::Supervise.run(|| children(&template.unmeasured, watch.sampler.as_ref(), watch.parents))?;
     let missing_paths = trace.map(|trace| trace.paths()).unwrap_or_default();
     let Watch { wall, timed_out, .. } = watch;
-    let has_network = template.network != Network::Host && exit != Exit::Code(0);
-    let network =
-        if has_network { network_failures::read(args.is_new_network) } else { NetworkFailures::default() };
+    let has_failed = exit != Exit::Code(0) && template.network != Network::Host;
+    let before = args.unreachable_before;
+    let network = if has_failed { network_failures::read(before) } else { NetworkFailures::default() };
     Ok(Ending { exit, wall, timed_out, left_running, changed, missing_paths, network, children })
 }
 

@@ -4,15 +4,23 @@
 use crate::outcome::NetworkFailures;
 use std::fs;
 
-/// Those of the network namespace this process is in. What is handed on from attempts that had sent nothing may have counted
-/// their vain looks for a way out; `is_new` says that it was not.
-pub(super) fn read(is_new: bool) -> NetworkFailures {
+/// Those of the network namespace this process is in. One that is handed on from attempts that had sent nothing may have counted
+/// their vain looks for a way out: then `before` says how many over version 4, and those over version 6 are not known.
+pub(super) fn read(before: Option<u64>) -> NetworkFailures {
     let text = |file| fs::read_to_string(format!("/proc/self/net/{file}")).unwrap_or_default();
     let (v4, v6) = (text("snmp"), text("snmp6"));
-    let unreachable = of_v4(&v4, "Ip:", "OutNoRoutes") + of_v6(&v6, "Ip6OutNoRoutes");
+    let unreachable = match before {
+        None => unreachable(&v4) + of_v6(&v6, "Ip6OutNoRoutes"),
+        Some(before) => unreachable(&v4).saturating_sub(before),
+    };
     let refused =
         of_v4(&v4, "Tcp:", "AttemptFails") + of_v4(&v4, "Udp:", "NoPorts") + of_v6(&v6, "Udp6NoPorts");
-    NetworkFailures { unreachable: if is_new { unreachable } else { 0 }, refused }
+    NetworkFailures { unreachable, refused }
+}
+
+/// How many packets of version 4 had nowhere to go, according to the text of `/proc/net/snmp`.
+pub(crate) fn unreachable(snmp: &str) -> u64 {
+    of_v4(snmp, "Ip:", "OutNoRoutes")
 }
 
 /// A figure of `/proc/net/snmp`, where a line of names stands above one of numbers.

@@ -162,8 +162,8 @@ impl Zygote {
                 let (proof, template, hold) = (&self.proof, &self.template, &hold);
                 let Some(scratch) = template.private.scratch.get(place) else { exit_now(1) };
                 let namespaces = self.namespaces();
-                let is_new_network = network.is_none_or(|(_, is_new)| is_new);
-                let args = InitArgs { proof, template, start, scratch, is_new_network, namespaces, hold };
+                let unreachable_before = network.and_then(|(_, before)| before);
+                let args = InitArgs { proof, template, start, scratch, unreachable_before, namespaces, hold };
                 init::run(args, word, descriptors)
             }
             Side::Parent(init) => {

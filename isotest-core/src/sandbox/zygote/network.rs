@@ -1,5 +1,6 @@
 //! Network namespaces for attempts: those that nobody has used are handed on.
 
+use crate::sandbox::init::network_failures;
 use crate::sandbox::network::{SETTINGS, raise_loopback, write_settings};
 use crate::step::{Step, StepError};
 use nix::sched::{CloneFlags, setns, unshare};
@@ -65,12 +66,16 @@ impl Pool {
         })
     }
 
-    /// Enters a namespace that nobody has used, and gives its place in the pool, and whether nobody has had it. `gone` tells whether an init has
+    /// Enters a namespace that nobody has used, and gives its place in the pool, and how many packets
+    /// of others had nowhere to go in it, if it was handed on. `gone` tells whether an init has
     /// been reaped.
     ///
     /// # Errors
     /// When a new one is needed and cannot be made.
-    pub(super) fn enter_unused(&mut self, gone: impl Fn(Pid) -> bool) -> Result<(usize, bool), StepError> {
+    pub(super) fn enter_unused(
+        &mut self,
+        gone: impl Fn(Pid) -> bool,
+    ) -> Result<(usize, Option<u64>), StepError> {
         let mut place = 0;
         while let Some(namespace) = self.namespaces.get_mut(place) {
             if namespace.user.is_some_and(|user| !gone(user)) {
@@ -80,8 +85,10 @@ impl Pool {
             match Step::MakeNetwork.run(|| namespace.traces.since(namespace.packets))? {
                 Trace::None => {
                     let enter = || setns(&namespace.handle, CloneFlags::CLONE_NEWNET);
+                    Step::MakeNetwork.run(enter)?;
                     let is_new = namespace.user.is_none();
-                    return Step::MakeNetwork.run(enter).map(|()| (place, is_new));
+                    let before = (!is_new).then(|| Step::MakeNetwork.run(|| namespace.traces.unreachable()));
+                    return Ok((place, before.transpose()?));
                 }
                 Trace::Sockets => place += 1,
                 Trace::Lasting => drop(self.namespaces.remove(place)),
@@ -89,7 +96,7 @@ impl Pool {
         }
         Step::MakeNetwork.run(|| unshare(CloneFlags::CLONE_NEWNET))?;
         self.adopt_current()?;
-        Ok((self.namespaces.len() - 1, true))
+        Ok((self.namespaces.len() - 1, None))
     }
 
     /// Notes who has the namespace at `place`.
@@ -105,6 +112,7 @@ impl Pool {
 struct Traces {
     interfaces: File,
     sockets: File,
+    figures: File,
     /// Absent without IPv6.
     flow_labels: Option<File>,
 }
@@ -114,6 +122,7 @@ impl Traces {
         Ok(Self {
             interfaces: File::open("/proc/self/net/dev")?,
             sockets: File::open("/proc/self/net/sockstat")?,
+            figures: File::open("/proc/self/net/snmp")?,
             flow_labels: File::open("/proc/self/net/ip6_flowlabel").ok(),
         })
     }
@@ -126,6 +135,11 @@ impl Traces {
         }
         let unused = text(&self.sockets)?.lines().next() == Some("sockets: used 0");
         Ok(if unused { Trace::None } else { Trace::Sockets })
+    }
+
+    /// How many packets had nowhere to go.
+    fn unreachable(&self) -> io::Result<u64> {
+        Ok(network_failures::unreachable(&text(&self.figures)?))
     }
 
     /// The packets `lo` has received (proc_pid_net(5), `dev`).
