@@ -156,19 +156,18 @@ impl Run<'_> {
         remarks: Vec<String>,
         history: &History,
     ) -> Result<End, Error> {
-        let mut reporters = self.reporters()?;
-        if matches!(self.settings.task, Task::Budgets(_)) {
-            reporters.also(self.notes.clone());
-        }
         let binaries = binaries_of(selected);
         let is_selected = |whole: &&WholeBinary| binaries.iter().any(|binary| binary.id == whole.id);
         let whole: Vec<WholeBinary> = whole.iter().filter(is_selected).cloned().collect();
         let mut units = together::units(&selected.tests, self.settings.execution.process);
         let shuffle_seed = self.put_in_order(&mut units, &history.past);
         let of_each = self.of_each(&units)?;
-        let tests = units.iter().map(|unit| &unit.tests()[0]).zip(&of_each);
-        let ForTests { templates, remarks: of_templates } =
-            self.session.for_tests(self.sandboxes, self.invocation, tests)?;
+        let ForTests { templates, remarks: of_templates } = self.for_tests(&units, &of_each)?;
+        // What is wrong ends the run before what an earlier one reported is lost.
+        let mut reporters = self.reporters()?;
+        if matches!(self.settings.task, Task::Budgets(_)) {
+            reporters.also(self.notes.clone());
+        }
         let titles: Vec<_> = units.iter().map(Unit::title).collect();
         self.registry.expect(titles.iter().map(|test| (test.binary.id.as_str(), test.name.as_str())));
         let isolation = self.isolation(selected, [of_templates, remarks].concat());
@@ -212,6 +211,21 @@ impl Run<'_> {
         let base = Arc::new(self.settings.test.clone());
         let own = |(unit, own): (&Unit<'_>, _)| if unit.is_one_test() { own } else { Arc::clone(&base) };
         Ok(units.iter().zip(of_tests).map(own).collect())
+    }
+
+    /// Finds the template for each. Says so if overrides do not hold where they would: of tests that share a process.
+    fn for_tests(&self, units: &[Unit<'_>], of_each: &[Arc<TestSettings>]) -> Result<ForTests, Error> {
+        let tests = units.iter().map(|unit| &unit.tests()[0]).zip(of_each);
+        let mut found = self.session.for_tests(self.sandboxes, self.invocation, tests)?;
+        let sharing = units.iter().filter(|unit| !unit.is_one_test()).flat_map(|unit| unit.tests());
+        let own = self.settings.for_tests(sharing)?;
+        let left_out = own.iter().filter(|own| ***own != self.settings.test).count();
+        found.remarks.extend((left_out > 0).then(|| {
+            format!(
+                "overrides hold for none of the tests that share a process, and would for {left_out} of these"
+            )
+        }));
+        Ok(found)
     }
 
     /// Returns what is in force, with remarks on the run.

@@ -451,8 +451,8 @@ const fn network(typed: cli::Network) -> Network {
 fn remark(settings: &Settings) -> Option<String> {
     Some(match settings.sandbox.update? {
         Update::Written(variable) => update::written(variable),
-        Update::Discarded(variable) if settings.test.keeps.is_empty() => update::discarded(variable),
-        Update::Discarded(variable) => update::kept_in_part(variable),
+        Update::Discarded(variable) if settings.keep_some() => update::kept_in_part(variable),
+        Update::Discarded(variable) => update::discarded(variable),
     })
 }
 

@@ -80,7 +80,8 @@ impl Schedule<'_> {
         let template = Arc::clone(&self.templates[attempt.unit]);
         let mut plan = plan_of(unit, attempt.nth, self.execution, &self.of_each[attempt.unit], self.wish);
         if attempt.purpose == Purpose::Confirmation {
-            plan.limits.memory = unit.tests()[0].budget.memory();
+            let budget = unit.tests()[0].budget.memory();
+            plan.limits.memory = plan.limits.memory.into_iter().chain(budget).min();
             // Memory that is moved to swap is no page cache.
             plan.limits.swap = None;
         }
@@ -157,8 +158,10 @@ pub(crate) fn plan(test: &TestCase, nth: Nth, execution: &Execution, settings: &
 fn limits(test: &TestCase, settings: &TestSettings) -> Limits {
     let limits = settings.limits.limits();
     match test.budget.kernel_memory() {
-        Some(bytes) => Limits { memory: Some(bytes), swap: None, ..limits },
-        None => limits,
+        Some(bytes) if limits.memory.is_none_or(|own| bytes < own) => {
+            Limits { memory: Some(bytes), swap: None, ..limits }
+        }
+        Some(_) | None => limits,
     }
 }
 

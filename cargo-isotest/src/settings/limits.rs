@@ -67,12 +67,20 @@ impl LimitSettings {
         }
     }
 
-    /// These, unless they make no sense together.
-    pub(super) fn checked(self) -> Result<Self, SettingsError> {
-        match (&self.memory, &self.swap) {
-            (Some(Setting { value, origin }), _) if *value < LEAST_MEMORY => {
+    /// Checks that a test can start within these.
+    pub(super) fn leaves_room(&self) -> Result<(), SettingsError> {
+        match &self.memory {
+            Some(Setting { value, origin }) if *value < LEAST_MEMORY => {
                 Err(SettingsError::SmallLimit { origin: *origin, bytes: *value, least: LEAST_MEMORY })
             }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// These, unless they make no sense together.
+    pub(super) fn checked(self) -> Result<Self, SettingsError> {
+        self.leaves_room()?;
+        match (&self.memory, &self.swap) {
             (None, Some(Setting { value, origin })) => {
                 Err(SettingsError::SwapAlone { origin: *origin, bytes: *value })
             }

@@ -336,6 +336,11 @@ impl Settings {
         Ok(needs_dependencies || typed.iter().any(Filterset::needs_dependencies))
     }
 
+    /// Whether some tests write a path through to the host.
+    pub(crate) fn keep_some(&self) -> bool {
+        !self.test.keeps.is_empty() || self.overrides.keep_some()
+    }
+
     /// Returns what holds for each of these tests.
     ///
     /// # Errors

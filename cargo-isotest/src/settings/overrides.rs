@@ -54,6 +54,11 @@ impl Overrides {
         controls
     }
 
+    /// Whether an override lets its tests write a path through to the host.
+    pub(super) fn keep_some(&self) -> bool {
+        self.each.iter().any(|one| !one.layer.keeps.is_empty())
+    }
+
     /// Lets all tests write further paths through to the host.
     pub(super) fn keep(&mut self, paths: &[Setting<PathBuf>]) {
         self.lower.keeps.extend_from_slice(paths);

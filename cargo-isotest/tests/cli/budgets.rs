@@ -304,3 +304,19 @@ fn budgets_of_the_configuration_are_judged_like_others() {
     let attempt = lines.attempt("budgets", "tests::takes_256_mib_and_fails");
     assert_eq!(check(attempt, "memory")["killed"], json!(true), "{attempt}");
 }
+
+#[test]
+fn the_stricter_of_a_test_s_own_limit_and_its_budget_is_the_kernel_s() {
+    let name = "tests::takes_256_mib";
+    let of = |limit: &str| {
+        let text =
+            format!("[[profile.default.overrides]]\nfilter = 'test(={name})'\nmemory-limit = \"{limit}\"\n");
+        let (_place, call) = configured(&text);
+        judged(call.arguments(["--exact", name])).map(|(_, lines)| lines)
+    };
+    let Some(lines) = of("128MiB") else { return };
+    assert_eq!(lines.outcome("budgets", name), "oom-killed", "the limit is the stricter one");
+    let lines = of("4GiB").unwrap();
+    assert_eq!(lines.outcome("budgets", name), "over-budget", "the limit leaves room for the budget's own");
+    assert_eq!(check(&lines.attempts[0], "memory")["killed"], json!(false));
+}

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 /// Contents of configuration files that are wrong, each in one way.
-const WRONG: [&str; 64] = [
+const WRONG: [&str; 65] = [
     "[profile.default",
     "[profile.default]\njobs = 1\njobs = 2",
     "jobs = 3",
@@ -69,6 +69,7 @@ const WRONG: [&str; 64] = [
     "[profile.ci]\nbudget = { memory = \"1 GiB\", hard = 1 }",
     "[[profile.ci.overrides]]\nretries = 1\nfilter = 'test(a) and tset(b)'",
     "[[profile.ci.overrides]]\nfilter = \"\"\"\n  test(a)\n  or package([\"\"\"",
+    "[[profile.ci.overrides]]\nmemory-limit = \"1 KiB\"",
     "[[profile.ci.overrides]]\nmemroy-limit = \"1GiB\"",
     "[[profile.ci.overrides]]\ninherits = \"default\"",
     "[[profile.ci.overrides]]\nfail-fast = true",

@@ -229,3 +229,33 @@ fn a_filter_names_only_what_is_in_the_project() {
     assert!(ended.stderr.contains(expected), "{}", ended.stderr);
     assert!(ended.stderr.contains("    ^^^^^^^^^^^^\n"), "{}", ended.stderr);
 }
+
+#[test]
+fn what_an_override_cannot_hold_for_is_said() {
+    let text = "[[profile.default.overrides]]\nfilter = 'test(opens) or test(64)'\nretries = 1\n";
+    let updating = |arguments: &[&str]| {
+        let (_place, call) = with(text);
+        let call = call.variable("UPDATE_EXPECT", "1").arguments(arguments);
+        let (_, lines) = call.arguments(["opens", "64", "threads"]).lines();
+        lines.started["remarks"].to_string()
+    };
+    let said = updating(&[]);
+    assert!(said.contains("share a process, and would for 2 of these"), "{said}");
+    assert!(!updating(&["--discard-updates"]).contains("share a process"), "control");
+}
+
+#[test]
+fn what_is_wrong_with_an_override_costs_no_report_of_an_earlier_run() {
+    let place = tempfile::tempdir().unwrap();
+    let report = place.path().join("earlier.json");
+    fs::write(&report, "earlier").unwrap();
+    let file = format!("json={}", report.display());
+    let text = "[profile.default]\noff = [\"memory\"]\n
+        [[profile.default.overrides]]\nfilter = 'test(64)'\nmemory-limit = \"1GiB\"\n";
+    let (_place, call) = with(text);
+    call.arguments(["--report", &file, "64"]).run().with_code(96);
+    assert_eq!(fs::read_to_string(&report).unwrap(), "earlier");
+    let (_place, call) = with(text);
+    call.arguments(["--report", &file, "opens"]).run().with_code(0);
+    assert_ne!(fs::read_to_string(&report).unwrap(), "earlier", "control");
+}

@@ -50,6 +50,7 @@ fn one<'d>(reading: Reading<'d>, entry: Entry<'d>) -> Result<Override, SettingsE
             return Err(reading.unknown(name, "an override", known));
         }
     }
+    layer.test.limits.leaves_room()?;
     Ok(Override { filter, layer: layer.test })
 }
 
