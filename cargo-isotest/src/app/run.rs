@@ -286,6 +286,7 @@ impl Run<'_> {
                 verbose: cargo.verbose > 0,
                 no_capture: !self.settings.execution.capture.value,
                 again: self.again(),
+                here: self.invocation.directory.clone(),
             },
         )
     }

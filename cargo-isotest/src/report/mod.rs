@@ -38,6 +38,7 @@ use json::{Json, Run};
 use machine::Machine;
 pub(crate) use repeat::Again;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 /// Columns from which on a terminal has room for the name of a test beside all figures, which take 58.
 const WIDE_COLUMNS: u16 = 100;
@@ -147,6 +148,8 @@ pub(crate) struct ReportSettings {
     pub(crate) no_capture: bool,
     /// The arguments with which a failed test is executed again, beside its name.
     pub(crate) again: Again,
+    /// Where the user stands.
+    pub(crate) here: PathBuf,
 }
 
 /// What is reported, and where, if standard output is to carry this format. People always have their report.
@@ -160,11 +163,11 @@ const fn outlets(on_stdout: MessageFormat) -> &'static [(MessageFormat, Target)]
 }
 
 fn human(settings: &ReportSettings, target: &Target, writer: Box<dyn Write + Send>) -> Human {
-    let ReportSettings { color, verbose, no_capture, again, .. } = settings.clone();
+    let ReportSettings { color, verbose, no_capture, again, here, .. } = settings.clone();
     let bar = target.terminal().filter(|_| allows_bar(no_capture)).map(Bar::on);
     let screen = Screen::new(writer, target.is_colored(color), bar);
     let narrow = target.columns().is_some_and(|columns| columns < WIDE_COLUMNS);
-    Human::new(screen, HumanSettings { verbose, no_capture, again, narrow })
+    Human::new(screen, HumanSettings { verbose, no_capture, again, narrow, here })
 }
 
 fn allows_bar(no_capture: bool) -> bool {

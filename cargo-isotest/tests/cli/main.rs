@@ -53,6 +53,7 @@ mod short_memory;
 mod slots;
 mod stops;
 mod terminal;
+mod thrown_away;
 mod time_limits;
 mod uncounted;
 mod updates;

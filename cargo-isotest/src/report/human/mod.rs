@@ -6,6 +6,7 @@ mod command;
 pub(crate) mod line;
 mod opening;
 mod progress;
+mod thrown_away;
 mod waits;
 
 pub(crate) use autopsy::gap;
@@ -30,7 +31,9 @@ use line::{Attempt, Layout, interrupted};
 use progress::Running;
 use std::io;
 use std::mem::take;
+use std::path::PathBuf;
 use std::sync::Arc;
+use thrown_away::ThrownAway;
 
 /// Longer binary ids do not widen the column for all others.
 const WIDEST_ID: usize = 40;
@@ -46,6 +49,8 @@ pub(super) struct HumanSettings {
     pub(super) again: Again,
     /// The lines of attempts are for a terminal with few columns.
     pub(super) narrow: bool,
+    /// Where the reader stands.
+    pub(super) here: PathBuf,
 }
 
 /// Writes one line for each attempt, and more for those that did not pass.
@@ -58,12 +63,14 @@ pub(super) struct Human {
     bad_lines: Vec<(String, String)>,
     /// The lines of the tests that passed after they had failed.
     flaky_lines: Vec<String>,
+    thrown_away: ThrownAway,
 }
 
 impl Human {
     pub(super) fn new(screen: Screen, settings: HumanSettings) -> Self {
         let running = Running::new(Instant::now());
-        Self { screen, settings, running, id_width: 0, bad_lines: Vec::new(), flaky_lines: Vec::new() }
+        let (bad_lines, flaky_lines, thrown_away) = (Vec::new(), Vec::new(), ThrownAway::default());
+        Self { screen, settings, running, id_width: 0, bad_lines, flaky_lines, thrown_away }
     }
 
     fn layout(&self) -> Layout {
@@ -109,7 +116,9 @@ impl Human {
                 interrupted(test, self.layout())
             }
             Event::Cancelled { by } => closing::cancelling(*by),
-            Event::RunFinished { summary } => self.repeated() + &closing::lines(summary),
+            Event::RunFinished { summary } => {
+                self.repeated() + &self.thrown_away.line(&self.settings.here) + &closing::lines(summary)
+            }
         }
     }
 
@@ -121,7 +130,16 @@ impl Human {
             let title = title(attempt.test);
             self.bad_lines.retain(|(of, _)| *of != title);
         }
-        let details = attempt.details(self.settings.verbose);
+        let mut details = attempt.details(self.settings.verbose);
+        if let Some(ending) = attempt.record.ending.as_ref() {
+            if attempt.is_last {
+                self.thrown_away.add(attempt.test, ending);
+            }
+            if is_bad {
+                let lost = thrown_away::beside(attempt.test, ending, &self.settings.here);
+                details.extend(lost.map(|line| line::indented(&line)));
+            }
+        }
         if !is_bad {
             if attempt.verdict.kind() == Kind::Flaky {
                 self.flaky_lines.push(line.clone());
@@ -290,6 +308,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
     #[test]
     fn told_to_say_more_it_announces_tests_and_lists_changed_files() {
         let settings = HumanSettings {
+            here: PathBuf::new(),
             verbose: true,
             no_capture: true,
             narrow: false,
