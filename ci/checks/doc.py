@@ -8,4 +8,5 @@ NEEDS = Needs()
 
 
 def check(run):
-    run.cargo("doc", "--workspace", "--no-deps", "--document-private-items", env=os.environ | {"RUSTDOCFLAGS": "-D warnings"})
+    run.cargo("doc", "--workspace", "--all-features", "--no-deps", "--document-private-items",
+              env=os.environ | {"RUSTDOCFLAGS": "-D warnings"})

@@ -6,4 +6,4 @@ NEEDS = Needs(components=("clippy",))
 
 
 def check(run):
-    run.cargo("clippy", "--workspace", "--all-targets", "--", "-D", "warnings")
+    run.cargo("clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings")

@@ -81,6 +81,7 @@
 //!
 //! ```text
 //! layers, the highest first
+//! 8 harness
 //! 7 stage trial
 //! 6 explain sandbox
 //! 5 cgroup record
@@ -97,7 +98,8 @@
 //!   programs and libraries, and nothing of sandboxes. `role`, [`descriptors`], [`root_limits`], [`join_list`] and [`wire`] know nobody who uses
 //!   them. [`sys`] knows system calls, and not what for.
 //! - **2**: [`inside`] is what tests themselves call; it knows where an attempt's figures are seen, and nothing of how it was made.
-//!   [`namespace`] knows the kernel's names for namespaces, and makes none. [`step`] knows that a step failed and why, not how it is taken. [`usage`] knows figures and their sources, not
+//!   [`namespace`] knows the kernel's names for namespaces, and makes none. [`step`] knows that a step failed and why, not how it is taken.
+//!   [`mod@usage`] knows figures and their sources, not
 //!   cgroups or `/proc`. `messages` knows how messages travel, not what they say.
 //! - **3**: [`host`] knows what this machine is, not what is wanted of it, and starts no process. [`metric`] knows where figures come from
 //!   and what they are called, and reads none. [`outcome`] and `suspect`
@@ -109,6 +111,8 @@
 //! - **6**: [`sandbox`] obeys a plan, and does not know what was wanted or why. [`explain`] shows the same plan, and does
 //!   not know how it is carried out.
 //! - **7**: [`stage`] knows which process this is to be. [`trial`] knows a sandbox from outside only.
+//! - **8**: `harness` puts the others together for programs that are test harnesses themselves; it is there with the feature of that
+//!   name.
 //!
 //! What stands inside a module is told at its head.
 //!
@@ -134,6 +138,8 @@ pub mod closure;
 pub mod descriptors;
 #[cfg(feature = "sandbox")]
 pub mod explain;
+#[cfg(feature = "harness")]
+pub mod harness;
 #[cfg(feature = "sandbox")]
 pub mod host;
 pub mod inside;

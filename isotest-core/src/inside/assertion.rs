@@ -16,17 +16,45 @@ pub const POLICY: &str = "ISOTEST_ASSERT";
 #[track_caller]
 #[expect(clippy::panic, reason = "it is an assertion of tests")]
 pub fn assert_budget(budget: &Budget) {
-    let required = match env::var(POLICY).as_deref() {
-        Err(_) | Ok("" | "skip") => false,
-        Ok("require") => true,
-        Ok(other) => panic!("{POLICY} is `skip` or `require`, not `{other}`"),
-    };
+    match hold(budget) {
+        Held::Kept | Held::Unknown { is_required: false, .. } => {}
+        Held::Broken(why) | Held::Unknown { why, .. } => panic!("{why}"),
+    }
+}
+
+/// What became of a budget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// The attempt has used no more up to now.
+    Kept,
+    /// It has used more, and by how much.
+    Broken(String),
+    /// It cannot be judged.
+    Unknown {
+        /// Why not.
+        why: String,
+        /// Whether [`POLICY`] requires that it can.
+        is_required: bool,
+    },
+}
+
+/// Holds what the attempt has used up to now against a budget. A [`POLICY`] that is none requires, too.
+pub fn hold(budget: &Budget) -> Held {
+    let policy = env::var(POLICY).unwrap_or_default();
+    let is_required = !["", "skip"].contains(&policy.as_str());
+    if is_required && policy != "require" {
+        return Held::Unknown {
+            why: format!("{POLICY} is `skip` or `require`, not `{policy}`"),
+            is_required,
+        };
+    }
     match judge(budget, usage()) {
-        Err(Failure::Over(told)) => panic!("over budget: {}", told.join("; ")),
-        Err(Failure::Unknown(why)) if required => {
-            panic!("cannot hold this test to its budget: {why} ({POLICY}=require)")
+        Ok(()) => Held::Kept,
+        Err(Failure::Over(told)) => Held::Broken(format!("over budget: {}", told.join("; "))),
+        Err(Failure::Unknown(why)) => {
+            let why = format!("cannot hold this test to its budget: {why} ({POLICY}={policy})");
+            Held::Unknown { why, is_required }
         }
-        Ok(()) | Err(Failure::Unknown(_)) => {}
     }
 }
 
@@ -40,7 +68,7 @@ enum Failure {
 }
 
 /// What one metric is held to.
-struct Held {
+struct Metric {
     name: &'static str,
     limit: u64,
     used: Option<u64>,
@@ -48,7 +76,7 @@ struct Held {
     text: fn(u64) -> String,
 }
 
-impl Held {
+impl Metric {
     fn new(
         name: &'static str,
         limit: Option<u64>,
@@ -67,14 +95,14 @@ fn judge(budget: &Budget, usage: Result<Usage, UsageError>) -> Result<(), Failur
     let usage = usage.map_err(|error| Failure::Unknown(error.to_string()))?;
     let microseconds = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let limits = [
-        Held::new("memory", budget.memory, usage.memory_peak, size),
-        Held::new("cpu", budget.cpu_us, usage.cpu.map(microseconds), time),
-        Held::new("procs", budget.procs, usage.procs_peak, |number| number.to_string()),
-        Held::new("io_write", budget.io_write, usage.io_write, size),
+        Metric::new("memory", budget.memory, usage.memory_peak, size),
+        Metric::new("cpu", budget.cpu_us, usage.cpu.map(microseconds), time),
+        Metric::new("procs", budget.procs, usage.procs_peak, |number| number.to_string()),
+        Metric::new("io_write", budget.io_write, usage.io_write, size),
     ];
     let mut over = Vec::new();
     let mut unknown = Vec::new();
-    for Held { name, limit, used, text } in limits.into_iter().flatten() {
+    for Metric { name, limit, used, text } in limits.into_iter().flatten() {
         match used {
             Some(used) if used > limit => {
                 let percent =

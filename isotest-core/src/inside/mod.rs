@@ -36,12 +36,12 @@ mod assertion;
 mod counters;
 mod region;
 
-pub use assertion::{POLICY, assert_budget};
+pub use assertion::{Held, POLICY, assert_budget, hold};
 pub use counters::{METRICS, Usage, UsageError, usage};
 pub use region::{Region, RegionUsage, region};
 
 /// Bytes, with a fraction where it says something.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [(u32, &str); 3] = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
     let unit = UNITS.into_iter().find(|(shift, _)| bytes >> shift > 0);
     let Some((shift, name)) = unit else { return format!("{bytes} B") };

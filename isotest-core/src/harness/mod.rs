@@ -1,0 +1,60 @@
+//! A test harness that gives each test a sandbox of its own: trials as those of `libtest_mimic`, with budgets.
+//!
+//! ```toml
+//! [dev-dependencies]
+//! isotest-core = { version = "0.1", features = ["harness"] }
+//!
+//! [[test]]
+//! name = "documents"
+//! harness = false
+//! ```
+//!
+//! ```no_run
+//! use isotest_core::budget::Budget;
+//! use isotest_core::harness::{self, Trial};
+//! use std::process::ExitCode;
+//!
+//! fn main() -> ExitCode {
+//!     harness::run(|| {
+//!         let budget = Budget { memory: Some(64 << 20), ..Budget::default() };
+//!         vec![Trial::test("parses", || Ok(())).with_budget(budget)]
+//!     })
+//! }
+//! ```
+//!
+//! Executed by plain `cargo test` it is the supervisor of its trials: each is executed in a sandbox, by this very program, and the
+//! peaks of memory are written after the results. What the host lacks for that is told, and nothing is executed.
+//!
+//! Executed by `cargo isotest`, which has made a sandbox already, it executes the one trial that it is asked for. A budget in the
+//! trial is held against the figures of the attempt's own cgroup when the trial has ended, as
+//! [`assert_budget!`](crate::assert_budget) does it; budgets in the attribute on a function of the trial's name, and in the file of
+//! recorded budgets, are those of `cargo isotest`.
+
+mod supervisor;
+mod trial;
+
+use crate::{inside, stage};
+use libtest_mimic::Arguments;
+use std::env;
+use std::process::ExitCode;
+
+pub use libtest_mimic::Failed;
+pub use trial::Trial;
+
+/// Executes the trials that the arguments of this process choose, and returns how it should end. It is the first thing that
+/// `main` does: the program is executed again for each sandbox, and then `trials` may not be called.
+#[expect(clippy::print_stderr, reason = "a harness says why it does nothing")]
+pub fn run(trials: impl FnOnce() -> Vec<Trial>) -> ExitCode {
+    /// What `cargo isotest` ends with where the host lacks something.
+    const CANNOT_ISOLATE: u8 = 97;
+    stage::enter();
+    let arguments = Arguments::from_args();
+    let trials = trials();
+    if arguments.list || env::var_os(inside::METRICS).is_some() {
+        return libtest_mimic::run(&arguments, trials.into_iter().map(Trial::inside).collect()).exit_code();
+    }
+    supervisor::supervise(&arguments, trials).unwrap_or_else(|error| {
+        eprintln!("error: this host cannot isolate tests: {error}");
+        ExitCode::from(CANNOT_ISOLATE)
+    })
+}

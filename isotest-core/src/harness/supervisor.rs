@@ -1,0 +1,215 @@
+//! The harness below plain `cargo test`: each trial is an attempt in a sandbox.
+
+use super::trial::Trial;
+use crate::budget::Budget;
+use crate::cgroup::{Cgroups, Established};
+use crate::host::{self, Host, cow_sources};
+use crate::inside::{self, METRICS};
+use crate::limits::{Control, Limits};
+use crate::outcome::Outcome;
+use crate::plan::{self, Network, Request, Root, SandboxPlan, Template, Views, Workload};
+use crate::policy::{Capability, Policy};
+use crate::record::{Captured, Record};
+use crate::sandbox::{Cancel, Slot};
+use libtest_mimic::{Arguments, Failed};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{env, fs, thread};
+
+/// An attempt that is to be executed, and who waits for its report.
+type Order = (SandboxPlan, Sender<Result<Record, String>>);
+
+/// Memory peaks in bytes by the names of trials.
+type Peaks = Arc<Mutex<BTreeMap<String, u64>>>;
+
+/// Executes the trials that the arguments choose.
+///
+/// # Errors
+/// When this host allows no sandbox.
+pub(super) fn supervise(arguments: &Arguments, trials: Vec<Trial>) -> Result<ExitCode, Box<dyn Error>> {
+    let host = host::probe::host()?;
+    let metrics: Vec<_> = Capability::ALL.into_iter().filter(|metric| metric.is_metric()).collect();
+    let Established { mut cgroups, missing } = Cgroups::establish(&host, &metrics);
+    if trials.iter().any(|trial| trial.budget.hard) {
+        cgroups.control(&[Control::Memory], &host);
+    }
+    let concluded = with_cgroups(arguments, trials, &host, &cgroups, &missing);
+    cgroups.close()?;
+    concluded
+}
+
+fn with_cgroups(
+    arguments: &Arguments,
+    trials: Vec<Trial>,
+    host: &Host,
+    cgroups: &Cgroups,
+    missing: &[(Capability, String)],
+) -> Result<ExitCode, Box<dyn Error>> {
+    let jobs =
+        arguments.test_threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let (template, program) = (template(host, cgroups, missing, jobs)?, env::current_exe()?);
+    let counted: Vec<_> = Capability::ALL
+        .iter()
+        .filter(|metric| cgroups.serves(**metric))
+        .map(|metric| metric.as_str())
+        .collect();
+    let told = [("ISOTEST", "1".to_owned()), (METRICS, counted.join(" "))];
+    let told = told.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let environment: Vec<_> = env::vars_os().chain(told).collect();
+    let base = Workload { program, arguments: Vec::new(), environment, directory: env::current_dir()? };
+    let peaks = Peaks::default();
+    let (orders, received) = channel();
+    let received = Mutex::new(received);
+    let conclusion = thread::scope(|scope| {
+        for _ in 0..jobs.max(1) {
+            scope.spawn(|| work(&template, cgroups, &received));
+        }
+        let sandboxed = |trial| sandboxed(trial, &base, &orders, &peaks);
+        let trials = trials.into_iter().map(sandboxed).collect();
+        // The slots end when nobody can order any more.
+        drop(orders);
+        libtest_mimic::run(arguments, trials)
+    });
+    tell(&peaks);
+    Ok(conclusion.exit_code())
+}
+
+/// What each attempt is made of: the package's directory and the home directory are copy-on-write.
+fn template(
+    host: &Host,
+    cgroups: &Cgroups,
+    missing: &[(Capability, String)],
+    jobs: usize,
+) -> Result<Arc<Template>, Box<dyn Error>> {
+    let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let home = env::var_os("HOME").map(PathBuf::from);
+    let directories = [Some(env::current_dir()?), package, home].into_iter().flatten();
+    let views = Views {
+        copy_on_write: directories.filter_map(|directory| fs::canonicalize(directory).ok()).collect(),
+        read_only: vec![env::current_exe()?],
+        ..Views::default()
+    };
+    let cgroup_views = cgroups.views();
+    let request = Request {
+        policy: &Policy::default(),
+        root: &Root::Host,
+        views: &views,
+        network: Network::Loopback,
+        trace_missing: false,
+        jobs,
+        cgroups: cgroups.figures(&cgroup_views, missing),
+    };
+    let cow_sources = cow_sources::read(&views.copy_on_write, host);
+    let resolved = plan::resolve(&request, &Host { cow_sources, ..host.clone() });
+    match resolved.unmet.first() {
+        None => Ok(Arc::new(resolved.template)),
+        Some((capability, why)) => Err(format!("no `{capability}` ({why})").into()),
+    }
+}
+
+/// Executes what is ordered, in a slot that lives as long as this thread.
+fn work(template: &Arc<Template>, cgroups: &Cgroups, orders: &Mutex<Receiver<Order>>) {
+    let mut slot = None;
+    loop {
+        let next = orders.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((plan, answer)) = next else { return };
+        let record = execute(&mut slot, template, cgroups, &plan);
+        // A trial that does not wait any more wants no report.
+        let _ = answer.send(record);
+    }
+}
+
+fn execute<'run>(
+    slot: &mut Option<Slot<'run>>,
+    template: &Arc<Template>,
+    cgroups: &'run Cgroups,
+    plan: &SandboxPlan,
+) -> Result<Record, String> {
+    let cancel = Cancel::new().map_err(|error| error.to_string())?;
+    let slot = match slot {
+        Some(slot) => slot,
+        none => none.insert(Slot::start(template, cgroups).map_err(|error| error.to_string())?),
+    };
+    slot.execute(plan, &cancel).ok_or_else(|| "it was cancelled".to_owned())
+}
+
+/// A trial that orders an attempt and judges its report.
+fn sandboxed(
+    Trial { name, is_ignored, budget, .. }: Trial,
+    base: &Workload,
+    orders: &Sender<Order>,
+    peaks: &Peaks,
+) -> libtest_mimic::Trial {
+    let mut words = vec!["--exact".to_owned(), name.clone(), "--test-threads=1".to_owned()];
+    if is_ignored {
+        words.push("--ignored".to_owned());
+    }
+    let workload = Workload { arguments: words.into_iter().map(OsString::from).collect(), ..base.clone() };
+    let limits = Limits { memory: budget.memory.filter(|_| budget.hard), ..Limits::default() };
+    let plan = SandboxPlan {
+        workload,
+        timeout: None,
+        limits,
+        measured: true,
+        inherit_stdio: false,
+        interactive: None,
+        output_bytes: 1 << 20,
+    };
+    let (orders, peaks, noted) = (orders.clone(), Arc::clone(peaks), name.clone());
+    let run = move || {
+        let (answer, report) = channel();
+        let lost = || Failed::from("the harness has lost its sandboxes");
+        orders.send((plan, answer)).map_err(|_| lost())?;
+        let record = report.recv().map_err(|_| lost())??;
+        if let Some(peak) = record.usage.memory_peak {
+            peaks.lock().unwrap_or_else(PoisonError::into_inner).insert(noted, peak.value);
+        }
+        judge(&record, &budget)
+    };
+    libtest_mimic::Trial::test(name, run).with_ignored_flag(is_ignored)
+}
+
+fn judge(record: &Record, budget: &Budget) -> Result<(), Failed> {
+    match &record.outcome {
+        Outcome::Passed => Ok(()),
+        Outcome::OomKilled if budget.hard => {
+            let limit = inside::size(budget.memory.unwrap_or_default());
+            Err(Failed::from(format!("over budget: the kernel killed it at {limit} of memory")))
+        }
+        outcome => {
+            let text = |captured: &Captured| {
+                let bytes = [captured.head.as_slice(), &captured.tail].concat();
+                String::from_utf8_lossy(&bytes).into_owned()
+            };
+            let (stdout, stderr) = (text(&record.stdout), text(&record.stderr));
+            Err(Failed::from(format!("{}\n{stdout}{stderr}", words(outcome))))
+        }
+    }
+}
+
+fn words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Passed => "it passed".to_owned(),
+        Outcome::Failed { code } => format!("it exited with {code}"),
+        Outcome::Signaled { signal } => format!("signal {signal} ended it"),
+        Outcome::TimedOut => "its time ran out".to_owned(),
+        Outcome::OomKilled => "the kernel killed it for its memory".to_owned(),
+        Outcome::Leaked => "it left processes running".to_owned(),
+        Outcome::NotIsolated(error) => format!("it was not isolated: {error}"),
+    }
+}
+
+/// Writes the peaks of memory.
+fn tell(peaks: &Peaks) {
+    let mut stdout = io::stdout().lock();
+    for (name, peak) in peaks.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        // Who has closed standard output does not want to hear of it.
+        let _ = writeln!(stdout, "{:>10}  {name}", inside::size(*peak));
+    }
+}

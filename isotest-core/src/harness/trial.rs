@@ -1,0 +1,61 @@
+//! A test of a harness.
+
+use crate::budget::Budget;
+use crate::inside::{self, Held};
+use libtest_mimic::Failed;
+use std::fmt;
+
+/// What a trial executes.
+type Runner = Box<dyn FnOnce() -> Result<(), Failed> + Send>;
+
+/// A test.
+pub struct Trial {
+    pub(super) name: String,
+    pub(super) is_ignored: bool,
+    pub(super) budget: Budget,
+    runner: Runner,
+}
+
+impl fmt::Debug for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trial")
+            .field("name", &self.name)
+            .field("budget", &self.budget)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Trial {
+    /// A test that fails if `runner` returns an error or panics.
+    pub fn test(
+        name: impl Into<String>,
+        runner: impl FnOnce() -> Result<(), Failed> + Send + 'static,
+    ) -> Self {
+        Self { name: name.into(), is_ignored: false, budget: Budget::default(), runner: Box::new(runner) }
+    }
+
+    /// The same, which also fails if it uses more than this: of memory, processor time, processes or written bytes.
+    #[must_use]
+    pub fn with_budget(self, budget: Budget) -> Self {
+        Self { budget, ..self }
+    }
+
+    /// The same, which is executed only on request if `is_ignored`.
+    #[must_use]
+    pub fn with_ignored_flag(self, is_ignored: bool) -> Self {
+        Self { is_ignored, ..self }
+    }
+
+    /// In this process, which is in a sandbox of its own.
+    pub(super) fn inside(self) -> libtest_mimic::Trial {
+        let Self { name, is_ignored, budget, runner } = self;
+        let run = move || {
+            runner()?;
+            match inside::hold(&budget) {
+                Held::Kept | Held::Unknown { is_required: false, .. } => Ok(()),
+                Held::Broken(why) | Held::Unknown { why, .. } => Err(Failed::from(why)),
+            }
+        };
+        libtest_mimic::Trial::test(name, run).with_ignored_flag(is_ignored)
+    }
+}
