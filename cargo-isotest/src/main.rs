@@ -135,7 +135,7 @@ fn run(cli: Cli) -> Result<End, Error> {
         Task::Exec(command) => exec::execute(&command, said, &invocation),
         Task::Doctests { filters, of_harness, of_runner } => {
             let words = doctests::Words { filters, of_harness, of_runner };
-            doctests::execute(&words, &said, &invocation)
+            doctests::execute(&words, said, &invocation)
         }
         Task::Runner { command, before } => runner::execute(&command, &before, said, &invocation),
         Task::Doctor => doctor::execute(&said.settings()?, &invocation),

@@ -1,18 +1,21 @@
 //! `--doc`: doctests, which cargo builds and hands over to our runner.
 
+use crate::app::doctest_account;
 use crate::app::runner;
-use crate::app::runner_script::Script;
+use crate::app::runner_script::{Place, Script};
+use crate::cargo::build::Workspace;
+use crate::cli::CargoArgs;
 use crate::error::{Error, HostError};
 use crate::exit::{End, Exit};
 use crate::invocation::Invocation;
 use crate::report::{OutputError, doctests_summary};
 use crate::settings::Said;
 use anstream::AutoStream;
+use isotest_core::reaper::Reaped;
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
-use std::process::Stdio;
-use tempfile::TempDir;
 
 /// What was typed for doctests.
 #[derive(Debug)]
@@ -28,28 +31,35 @@ pub(crate) struct Words {
 /// Has cargo execute doctests by our runner, with what was typed.
 ///
 /// # Errors
-/// When cargo cannot be started.
-pub(crate) fn execute(words: &Words, said: &Said, invocation: &Invocation) -> Result<End, Error> {
-    let place = TempDir::with_prefix("isotest-doctests.").map_err(HostError::System)?;
+/// When there is no project, its configuration is invalid, cargo cannot be started, or a doctest could not be executed.
+pub(crate) fn execute(words: &Words, said: Said, invocation: &Invocation) -> Result<End, Error> {
+    let workspace = Workspace::read(&said.cargo, invocation)?;
+    let (typed, color) = (said.cargo.clone(), said.color.value);
+    // The runners read it again, but nobody would see what they say of it.
+    said.settings_in(Some(workspace.root()), invocation)?;
+    let place = Place::new().map_err(HostError::System)?;
     let account = place.path().join("account");
     let of_runner = words.of_runner.iter().map(OsString::as_os_str);
     let ours = [OsStr::new("--usage-json"), account.as_os_str()].into_iter();
     let script = Script { directory: &invocation.directory, words: ours.chain(of_runner).collect() };
     let script = script.write_into(place.path()).map_err(HostError::System)?;
     let cargo = invocation.variable("CARGO").unwrap_or(OsStr::new("cargo"));
-    let mut command = invocation.command(cargo);
-    command.args(["test", "--doc"]).args(said.cargo.arguments()).args(&words.filters);
-    command.arg("--").args(&words.of_harness).stdin(Stdio::inherit());
-    for library in ["GNU", "MUSL"] {
-        let machine = std::env::consts::ARCH.to_uppercase();
-        command.env(format!("CARGO_TARGET_{machine}_UNKNOWN_LINUX_{library}_RUNNER"), &script);
+    let mut command = invocation.reaped_command(cargo);
+    command.args(["test", "--doc", "--no-fail-fast"]).args(typed.arguments());
+    command.arg("--").args(&words.filters).args(&words.of_harness);
+    for target in targets(&typed, invocation) {
+        command
+            .env(format!("CARGO_TARGET_{}_RUNNER", target.to_uppercase().replace(['-', '.'], "_")), &script);
     }
-    let status = command.status().map_err(HostError::System)?;
+    let status = Reaped::start(command).and_then(Reaped::wait).map_err(HostError::System)?;
     let account = match fs::read_to_string(&account) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         read => read.map_err(HostError::System)?,
     };
-    let mut stdout = AutoStream::new(io::stdout(), said.color.value);
+    if let Some(failure) = doctest_account::not_executed(&account) {
+        return Err(failure.into());
+    }
+    let mut stdout = AutoStream::new(io::stdout(), color);
     stdout.write_all(doctests_summary(&account).as_bytes()).map_err(OutputError::Stream)?;
     Ok(match runner::end(status) {
         // Cargo says the same of a build that failed; then nothing was executed.
@@ -57,4 +67,13 @@ pub(crate) fn execute(words: &Words, said: &Said, invocation: &Invocation) -> Re
         End::Command(101) => End::Exit(Exit::BuildFailed),
         end => end,
     })
+}
+
+/// The targets whose doctests may be executed: those that were named, and that of the machine.
+fn targets(typed: &CargoArgs, invocation: &Invocation) -> BTreeSet<String> {
+    let rustc = invocation.variable("RUSTC").unwrap_or(OsStr::new("rustc"));
+    let told = invocation.question(rustc).arg("-vV").output();
+    let told = told.map(|told| String::from_utf8_lossy(&told.stdout).into_owned()).unwrap_or_default();
+    let host = told.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned);
+    typed.targets().chain(host).collect()
 }

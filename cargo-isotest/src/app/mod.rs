@@ -4,6 +4,7 @@ mod budget_runs;
 mod budgets;
 pub(crate) mod closure;
 pub(crate) mod convert;
+mod doctest_account;
 pub(crate) mod doctests;
 pub(crate) mod doctor;
 pub(crate) mod exec;

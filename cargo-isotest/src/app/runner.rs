@@ -1,23 +1,30 @@
 //! `runner`: a program that cargo hands over, in a sandbox. Doctests get a sandbox each.
+//!
+//! Where rustdoc puts doctests into one program (edition 2024), its harness executes that program once more for each of them.
+//! The harness is executed outside, and has each executed by another call of this runner. What of the program runs outside are
+//! the harness and what libraries have executed before `main`.
 
+use crate::app::doctest_account;
 use crate::app::exec::{self, UsageFile};
-use crate::app::runner_script::Script;
+use crate::app::runner_script::{Place, Script};
 use crate::app::session::CommandSession;
 use crate::error::{Error, HostError};
-use crate::exit::End;
+use crate::exit::{End, Exit};
 use crate::invocation::Invocation;
 use crate::settings::{Command, Said};
+use isotest_core::reaper::Reaped;
 use memchr::memmem;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
-use tempfile::TempDir;
+use std::process::ExitStatus;
 
 /// The file in which rustdoc puts a doctest, or all of a crate that it could merge (edition 2024).
 const DOCTESTS: &str = "rust_out";
+/// How the name of the source of merged doctests begins.
+const SOURCE: &str = "doctest_bundle_";
 /// Which program merged doctests execute for each of them. Rustdoc sets it only where there is no runner; without it all
 /// are executed in one process, and one that ends it hides what the others would have said.
 const PROGRAM_OF_ONE: &str = "RUSTDOC_DOCTEST_BIN_PATH";
@@ -34,35 +41,56 @@ pub(crate) fn execute(
     said: Said,
     invocation: &Invocation,
 ) -> Result<End, Error> {
-    if invocation.variable(NUMBER_OF_ONE).is_none() && are_merged_doctests(&command.program) {
-        return Ok(one_by_one(command, before, invocation).map_err(HostError::System)?);
+    let done = if invocation.variable(NUMBER_OF_ONE).is_none() && are_merged_doctests(&command.program) {
+        one_by_one(command, before, invocation).map_err(|error| HostError::System(error).into())
+    } else {
+        in_sandbox(command, said, invocation)
+    };
+    if let (Err(error), Some(account)) = (&done, &command.usage_json) {
+        // What cannot be noted is told all the same, by whoever called us.
+        let _ = doctest_account::note(account, error);
     }
+    done
+}
+
+fn in_sandbox(command: &Command, said: Said, invocation: &Invocation) -> Result<End, Error> {
     let mut session = CommandSession::open(said, invocation)?;
     // Rustdoc keeps doctests in a temporary directory of its own, which tests do not see otherwise.
     if let Some(directory) = command.program.parent().filter(|directory| directory.is_absolute()) {
         session.show(directory);
     }
     let usage = command.usage_json.as_deref().map(UsageFile::append).transpose()?;
-    exec::in_session(&session, command, usage, invocation)
+    let end = exec::in_session(&session, command, usage, invocation)?;
+    if end == End::Exit(Exit::TimedOut) {
+        // Where standard error is closed there is nobody to tell.
+        let _ = writeln!(anstream::stderr(), "the time of the program is over: it was killed");
+    }
+    Ok(end)
 }
 
+/// Whether rustdoc made the program of several doctests: beside it lies their source, and it knows the variable.
 fn are_merged_doctests(program: &Path) -> bool {
-    let is_so_called = program.file_name() == Some(OsStr::new(DOCTESTS));
-    is_so_called
+    if program.file_name() != Some(OsStr::new(DOCTESTS)) {
+        return false;
+    }
+    let directory = program.parent().and_then(|directory| fs::read_dir(directory).ok());
+    let mut siblings = directory.into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let has_source = siblings.any(|name| name.to_string_lossy().starts_with(SOURCE));
+    has_source
         && fs::read(program).is_ok_and(|bytes| memmem::find(&bytes, PROGRAM_OF_ONE.as_bytes()).is_some())
 }
 
 fn one_by_one(command: &Command, before: &[OsString], invocation: &Invocation) -> io::Result<End> {
-    let place = TempDir::with_prefix("isotest-runner.")?;
+    let place = Place::new()?;
     let words = before.iter().skip(1).map(OsString::as_os_str).chain([command.program.as_os_str()]);
     let script =
         Script { directory: &invocation.directory, words: words.collect() }.write_into(place.path())?;
-    let mut harness = invocation.command(&command.program);
+    let mut harness = invocation.reaped_command(&command.program);
     if let Some(directory) = &command.directory {
         harness.current_dir(directory);
     }
-    harness.args(&command.arguments).env(PROGRAM_OF_ONE, &script).stdin(Stdio::inherit());
-    harness.status().map(end)
+    harness.args(&command.arguments).env(PROGRAM_OF_ONE, &script);
+    Reaped::start(harness)?.wait().map(end)
 }
 
 /// How we end when a process did not fail in our hands.
@@ -78,15 +106,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_rustdoc_made_is_taken_for_doctests() {
+    fn only_what_rustdoc_made_of_several_is_taken_for_doctests() {
         let place = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| {
             let path = place.path().join(name);
             fs::write(&path, text).unwrap();
             path
         };
-        assert!(are_merged_doctests(&file(DOCTESTS, "..RUSTDOC_DOCTEST_BIN_PATH..")));
-        assert!(!are_merged_doctests(&file("other", "..RUSTDOC_DOCTEST_BIN_PATH..")));
+        let known = "..RUSTDOC_DOCTEST_BIN_PATH..";
+        assert!(!are_merged_doctests(&file(DOCTESTS, known)), "one that names the variable");
+        file("doctest_bundle_2024.rs", "");
+        assert!(are_merged_doctests(&file(DOCTESTS, known)));
+        assert!(!are_merged_doctests(&file("other", known)));
         assert!(!are_merged_doctests(&file(DOCTESTS, "a doctest alone")));
     }
 }

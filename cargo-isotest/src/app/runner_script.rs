@@ -1,11 +1,50 @@
-//! A script that stands for a call of `runner` with arguments, where others take only a program.
+//! A script that stands for a call of `runner` with arguments, where others take only a program; and the directory for it.
 
+use crate::schedule::interrupt;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use tempfile::TempDir;
+
+/// A temporary directory that is gone when we end, by a signal too.
+#[derive(Debug)]
+pub(super) struct Place(TempDir);
+
+impl Place {
+    /// Makes one. Its path has no blanks, at which cargo takes the command line of a runner apart.
+    ///
+    /// # Errors
+    /// When it cannot be made, or nobody can be had who waits for signals.
+    pub(super) fn new() -> io::Result<Self> {
+        let usual = env::temp_dir();
+        let has_blanks = usual.as_os_str().as_bytes().iter().any(u8::is_ascii_whitespace);
+        let place =
+            TempDir::with_prefix_in("isotest-runner.", if has_blanks { Path::new("/tmp") } else { &usual })?;
+        let heeded = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !interrupt::is_ignored(*signal));
+        let mut signals = Signals::new(heeded)?;
+        let path = place.path().to_owned();
+        thread::Builder::new().spawn(move || {
+            if let Some(signal) = signals.forever().next() {
+                // What is left of it harms nobody.
+                let _ = fs::remove_dir_all(path);
+                interrupt::end(signal);
+            }
+        })?;
+        Ok(Self(place))
+    }
+
+    /// Its path.
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
 
 /// A call of `runner`.
 #[derive(Debug)]
@@ -23,7 +62,7 @@ impl Script<'_> {
     /// When it cannot be written, or a word holds a NUL.
     pub(super) fn write_into(&self, place: &Path) -> io::Result<PathBuf> {
         let path = place.join("run");
-        fs::write(&path, self.text(std::env::current_exe()?.as_os_str())?)?;
+        fs::write(&path, self.text(env::current_exe()?.as_os_str())?)?;
         fs::set_permissions(&path, Permissions::from_mode(0o700))?;
         Ok(path)
     }

@@ -21,21 +21,28 @@ const LEFT_OUT: [&str; 12] = [
 
 /// Returns the flags that hold for each test, with their values. What follows `--` selects tests, too.
 pub(super) fn without_selection(definition: &Command, arguments: &[OsString]) -> Vec<OsString> {
-    kept(definition, arguments, |argument| {
-        !argument.is_some_and(|argument| LEFT_OUT.contains(&argument.get_id().as_str()))
+    kept(definition, arguments, |flag, argument| {
+        let is_left_out = argument.is_some_and(|argument| LEFT_OUT.contains(&argument.get_id().as_str()));
+        (!is_left_out).then(|| flag.into())
     })
 }
 
 /// Returns the flags that another subcommand takes, too, with their values.
 pub(super) fn taken_by(other: &Command, definition: &Command, arguments: &[OsString]) -> Vec<OsString> {
     let is_taken = |argument: &Arg| other.get_arguments().any(|known| known.get_id() == argument.get_id());
-    kept(definition, arguments, |argument| argument.is_some_and(is_taken))
+    kept(definition, arguments, |flag, argument| {
+        let argument = argument.filter(|argument| is_taken(argument))?;
+        // Of several short ones in a word, the others are not its.
+        let from =
+            argument.get_short().filter(|_| !flag.starts_with("--")).and_then(|short| flag.find(short));
+        Some(from.map_or_else(|| flag.into(), |from| format!("-{}", &flag[from..]).into()))
+    })
 }
 
 fn kept(
     definition: &Command,
     arguments: &[OsString],
-    is_kept: impl Fn(Option<&Arg>) -> bool,
+    as_kept: impl Fn(&str, Option<&Arg>) -> Option<OsString>,
 ) -> Vec<OsString> {
     let mut kept = Vec::new();
     let mut words = arguments.iter().skip(1).take_while(|word| *word != "--");
@@ -46,8 +53,8 @@ fn kept(
             argument.get_action().takes_values() && !argument.is_require_equals_set()
         });
         let value = if wants_value && !has_value { words.next() } else { None };
-        if is_kept(argument) {
-            kept.push(word.clone());
+        if let Some(flag) = as_kept(flag, argument) {
+            kept.push(flag);
             kept.extend(value.cloned());
         }
     }

@@ -61,7 +61,7 @@ const DOCTEST_EXIT_CODES: &str = "Exit codes:
     0 all doctests passed
     2 usage error
   100 doctests failed
-  101 the build failed";
+  101 the build failed, that of all doctests included";
 
 /// Runs each test of a cargo project in a sandbox of its own and reports its resource usage
 #[derive(Debug, Parser)]

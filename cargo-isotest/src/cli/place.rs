@@ -5,19 +5,28 @@ use crate::text::nearest::nearest;
 use clap::builder::{Resettable, ValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 /// A flag that is a subcommand.
 const DOC: &str = "--doc";
 
+/// The names under which tests are run.
+const RUN: [&str; 2] = ["run", "test"];
+
 /// Moves the arguments before the name of a subcommand behind it.
 pub(super) fn subcommand_first(definition: &Command, mut arguments: Vec<OsString>) -> Vec<OsString> {
-    let at = subcommand(definition, &arguments).or_else(|| {
-        let before = arguments.iter().take_while(|word| *word != "--");
-        before.skip(1).position(|word| word == DOC).map(|at| at + 1)
-    });
-    if let Some(at) = at {
-        arguments[1..=at].rotate_right(1);
+    let doc =
+        arguments.iter().take_while(|word| *word != "--").position(|word| word == DOC).filter(|at| *at > 0);
+    match (subcommand(definition, &arguments), doc) {
+        // `cargo test --doc` with our name in it.
+        (Some(at), Some(doc)) if RUN.iter().any(|name| arguments[at] == *name) => {
+            arguments.remove(at);
+            arguments[1..=doc - usize::from(at < doc)].rotate_right(1);
+        }
+        // Behind `--doc`, the name of a subcommand is a filter.
+        (Some(at), Some(doc)) if doc < at => arguments[1..=doc].rotate_right(1),
+        (Some(at), _) | (None, Some(at)) => arguments[1..=at].rotate_right(1),
+        (None, None) => {}
     }
     arguments
 }
@@ -68,7 +77,8 @@ pub(super) fn refusal(mut definition: Command, arguments: &[OsString], error: cl
     };
     definition.build();
     let takers = takers(&definition, flag);
-    let named = arguments.get(1).and_then(|name| definition.find_subcommand(name)).cloned();
+    let name = arguments.get(1).map(|name| if name == DOC { OsStr::new("doctests") } else { name });
+    let named = name.and_then(|name| definition.find_subcommand(name)).cloned();
     let mut refusing = named.unwrap_or(definition);
     let instead = if takers.is_empty() { instead(&refusing, flag) } else { list(&takers) };
     let why = format!("`{}` does not support `{flag}`; {instead}", called(&refusing));

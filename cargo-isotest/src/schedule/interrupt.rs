@@ -132,7 +132,7 @@ pub(crate) fn end_by(signal: i32) {
 }
 
 /// Ends this process because of a signal that ended the run.
-fn end(signal: i32) {
+pub(crate) fn end(signal: i32) {
     match status(signal) {
         Some(status) => exit(i32::from(status)),
         None => end_by(signal),

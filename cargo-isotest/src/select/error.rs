@@ -55,9 +55,7 @@ impl Failure for SelectionError {
                 "`cargo isotest list` names the tests; a filter is a part of a test's name, the id of a binary, or a whole line \
                  of that list"
             }
-            Self::NoTests { doctests, .. } if !doctests.is_empty() => {
-                "`cargo test --doc` runs doctests, without a sandbox"
-            }
+            Self::NoTests { doctests, .. } if !doctests.is_empty() => "`cargo isotest --doc` runs doctests",
             Self::NoneFailed { passed: 0, .. } => {
                 "`--rerun-failed` goes by the history of tests, which runs keep unless told `--no-history` or `history = false`"
             }
@@ -114,6 +112,6 @@ mod tests {
         let documented = error(0, 0, &["tour", "tour-macros"]);
         let expected = "no tests to run: the selected targets have none; doctests are run by `--doc`, not here: tour, tour-macros";
         assert_eq!(documented.to_string(), expected);
-        assert!(documented.hint().unwrap().contains("cargo test --doc"));
+        assert!(documented.hint().unwrap().contains("cargo isotest --doc"));
     }
 }

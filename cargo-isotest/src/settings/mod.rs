@@ -256,7 +256,8 @@ impl Said {
     ) -> Result<Settings, SettingsError> {
         let config = Config::open(self.config_file.as_ref(), workspace, &invocation.directory)?;
         let mut lower = config.layer(self.profile)?;
-        if !self.task.is_of_tests() || matches!(self.task, Task::Shell { .. }) {
+        let is_attended = !self.task.is_of_tests() && !matches!(self.task, Task::Runner { .. });
+        if is_attended || matches!(self.task, Task::Shell { .. }) {
             // Somebody attends to a command, and it is no test.
             lower.test.timeout = None;
             lower.overrides.iter_mut().for_each(|one| one.layer.timeout = None);

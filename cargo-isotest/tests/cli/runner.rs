@@ -104,10 +104,30 @@ fn doc_runs_doctests_with_the_flags_that_were_typed() {
         let limited = call().arguments(["--rlimit", "fsize=0", "--bind", ".", "fails"]).within(place.path());
         let limited = limited.run().with_code(100);
         assert!(limited.stdout.contains("this fails"), "{edition}: {limited:?}");
-        call().arguments(["-E", "all()"]).run().with_code(2);
+        let several = call().arguments(["exits", "panics"]).run().with_code(0);
+        assert!(several.stdout.contains("test result: ok. 2 passed; 0 failed"), "{edition}: {several:?}");
+        let refused = call().arguments(["-E", "all()"]).run().with_code(2);
+        assert!(
+            refused.stderr.starts_with("error: `cargo isotest doctests` does not support `-E`; "),
+            "{refused:?}"
+        );
+        isotest(&project).arguments(["test", "--doc", "exits"]).run().with_code(0);
     }
     let place = tempfile::tempdir().unwrap();
     let project = documented(&place, "2024");
+    let unavailable = isotest(&project).arguments(["--doc", "exits", "--root", "dir:/nowhere"]).run();
+    assert_eq!(unavailable.status.code(), Some(2), "{unavailable:?}");
+    assert!(unavailable.stderr.contains("/nowhere"), "{unavailable:?}");
+    std::fs::create_dir(project.directory.join(".config")).unwrap();
+    let config = project.directory.join(".config/isotest.toml");
+    std::fs::write(&config, "wrong").unwrap();
+    isotest(&project).arguments(["--doc"]).run().with_code(96);
+    std::fs::write(&config, "[profile.default]\ntimeout = \"1s\"\n").unwrap();
+    let hangs =
+        "/// ```\n/// std::thread::sleep(std::time::Duration::from_secs(60));\n/// ```\npub fn hangs() {}\n";
+    std::fs::write(project.directory.join("src/lib.rs"), hangs).unwrap();
+    let ended = isotest(&project).arguments(["--doc"]).run().with_code(100);
+    assert!(ended.stdout.contains("the time of the program is over"), "{ended:?}");
     std::fs::write(project.directory.join("src/lib.rs"), "this is no Rust").unwrap();
     isotest(&project).arguments(["--doc"]).run().with_code(101);
 }
