@@ -3,8 +3,8 @@
 use clap::{Arg, Command};
 use std::ffi::OsString;
 
-/// Ids of the flags that select tests, that have no meaning for a single one, or that say where results are written.
-const LEFT_OUT: [&str; 12] = [
+/// Ids of the flags that select tests, that have no meaning for a single one, or that say what of the results is shown or written.
+const LEFT_OUT: [&str; 16] = [
     "exact",
     "skip",
     "expressions",
@@ -17,6 +17,10 @@ const LEFT_OUT: [&str; 12] = [
     "fail_fast",
     "report",
     "message_format",
+    "status_level",
+    "success_output",
+    "failure_output",
+    "hide_progress_bar",
 ];
 
 /// Returns the flags that hold for each test, with their values. What follows `--` selects tests, too.

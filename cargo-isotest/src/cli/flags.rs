@@ -2,6 +2,7 @@
 
 use super::cargo::{CargoArgs, ManifestArgs, PlaceArgs};
 use super::config::ConfigArgs;
+use super::display::DisplayArgs;
 use super::execution::{CaptureArgs, ExecutionArgs, JobArgs, LeakArgs, ListingArgs, TimeoutArgs};
 use super::history::HistoryArgs;
 use super::limits::LimitArgs;
@@ -31,6 +32,8 @@ pub(crate) struct Flags {
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) display: DisplayArgs,
     #[command(flatten)]
     pub(crate) files: FileArgs,
     #[command(flatten)]

@@ -18,6 +18,8 @@ pub(crate) struct LibtestWords {
     pub(crate) exact: bool,
     #[arg(long, alias = "nocapture")]
     pub(crate) no_capture: bool,
+    #[arg(long)]
+    pub(crate) show_output: bool,
     #[arg(long, value_name = "N", value_parser = super::numbers::count)]
     pub(crate) test_threads: Option<NonZeroUsize>,
 }
@@ -43,7 +45,7 @@ pub(crate) enum UnknownWord {
 }
 
 const ACCEPTED: &str = "name filters, --skip FILTER, --exact, --ignored, --include-ignored, --nocapture, \
-                        --no-capture and --test-threads N";
+                        --no-capture, --show-output and --test-threads N";
 
 impl LibtestWords {
     /// Parses the arguments after `--`.

@@ -148,7 +148,7 @@ pub(crate) struct OutputArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Report")]
 pub(crate) struct QuietArgs {
-    /// Do not print cargo's messages, nor the usage report of `exec`
+    /// Do not print cargo's messages, tests that pass, nor the usage report of `exec`
     #[arg(short, long)]
     pub(crate) quiet: bool,
 }

@@ -11,8 +11,8 @@ pub(crate) struct Words {
     /// Run only tests whose names contain one of these texts, or those of a binary, or one, named as in the report
     #[arg(value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
-    /// Arguments of the test harness: name filters, --skip, --exact, --ignored, --include-ignored, --nocapture and
-    /// --test-threads
+    /// Arguments of the test harness: name filters, --skip, --exact, --ignored, --include-ignored, --nocapture,
+    /// --show-output and --test-threads
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) of_harness: Vec<OsString>,
 }

@@ -29,7 +29,7 @@ pub(crate) use human::{Words, after_command, before_command, before_shell, docte
 pub(crate) use json::command as command_as_json;
 pub(crate) use target::Target;
 
-use crate::cli::{MessageFormat, ReportFile};
+use crate::cli::{DisplayArgs, MessageFormat, ReportFile};
 use crate::schedule::events::{Between, Event, Reporter};
 use anstream::ColorChoice;
 use document::Document;
@@ -146,6 +146,8 @@ pub(crate) struct ReportSettings {
     pub(crate) verbose: bool,
     /// Tests write straight to the terminal.
     pub(crate) no_capture: bool,
+    /// What is shown of tests.
+    pub(crate) display: DisplayArgs,
     /// The arguments with which a failed test is executed again, beside its name.
     pub(crate) again: Again,
     /// Where the user stands.
@@ -163,11 +165,11 @@ const fn outlets(on_stdout: MessageFormat) -> &'static [(MessageFormat, Target)]
 }
 
 fn human(settings: &ReportSettings, target: &Target, writer: Box<dyn Write + Send>) -> Human {
-    let ReportSettings { color, verbose, no_capture, again, here, .. } = settings.clone();
-    let bar = target.terminal().filter(|_| allows_bar(no_capture)).map(Bar::on);
+    let ReportSettings { color, verbose, no_capture, display, again, here, .. } = settings.clone();
+    let bar = target.terminal().filter(|_| allows_bar(no_capture) && !display.hide_progress_bar).map(Bar::on);
     let screen = Screen::new(writer, target.is_colored(color), bar);
     let narrow = target.columns().is_some_and(|columns| columns < WIDE_COLUMNS);
-    Human::new(screen, HumanSettings { verbose, no_capture, again, narrow, here })
+    Human::new(screen, HumanSettings { verbose, no_capture, display, again, narrow, here })
 }
 
 fn allows_bar(no_capture: bool) -> bool {

@@ -23,8 +23,9 @@ pub(crate) use setting::{Origin, Setting};
 pub(crate) use test::TestSettings;
 
 use crate::cli::{
-    Budgets, CargoArgs, Cli, ClosureArgs, Command as Typed, CourseArgs, ExecArgs, ExplainArgs, LibtestWords,
-    MessageFormat, PsArgs, ReportArgs, ReportFile, RootWord, RunIgnored, RunnerArgs, ShellArgs, Words,
+    Budgets, CargoArgs, Cli, ClosureArgs, Command as Typed, CourseArgs, DisplayArgs, ExecArgs, ExplainArgs,
+    LibtestWords, MessageFormat, OutputTime, PsArgs, ReportArgs, ReportFile, RootWord, RunIgnored,
+    RunnerArgs, ShellArgs, Words,
 };
 use crate::cli::{BudgetsAction, BudgetsArgs};
 use crate::invocation::Invocation;
@@ -73,6 +74,8 @@ pub(crate) struct Settings {
     pub(crate) budgets: Setting<Budgets>,
     /// How the run goes as a whole.
     pub(crate) course: CourseArgs,
+    /// What the report for humans shows of tests.
+    pub(crate) display: DisplayArgs,
     /// The format of standard output.
     pub(crate) message_format: Setting<MessageFormat>,
     /// The files that results are written to besides.
@@ -218,6 +221,7 @@ pub(crate) struct Said {
     profile: Option<Setting<String>>,
     config_file: Option<Setting<PathBuf>>,
     course: CourseArgs,
+    display: DisplayArgs,
     again: Vec<OsString>,
     variables: Vec<(&'static str, OsString)>,
     layer: Layer,
@@ -237,12 +241,17 @@ impl Said {
             invocation,
             [profile.as_ref().map(|profile| profile.origin), config_file.as_ref().map(|file| file.origin)],
         );
-        let harness = typed::harness(LibtestWords::read(&of_harness)?)?;
+        let words = LibtestWords::read(&of_harness)?;
+        let mut display = cli.flags.display.clone();
+        if words.show_output {
+            display.success_output.get_or_insert(OutputTime::Immediate);
+        }
+        let harness = typed::harness(words)?;
         let flags = typed::flags(cli.flags, filters, invocation)?;
         typed::without_contradiction(&flags, &harness)?;
         let layer = Layer::merged([flags, harness, environment::layer(invocation)?]);
         let color = or(layer.color, ColorChoice::Auto);
-        Ok(Self { task, cargo, color, profile, config_file, course, again, variables, layer })
+        Ok(Self { task, cargo, color, profile, config_file, course, display, again, variables, layer })
     }
 
     /// What holds in a project, or outside of one: what is said here, and below it what the configuration file says.
@@ -269,7 +278,13 @@ impl Said {
             lower.jobs = None;
         }
         let settings = Settings::merged(self.task, self.cargo, self.layer, lower)?;
-        Ok(Settings { course: self.course, again: self.again, variables: self.variables, ..settings })
+        Ok(Settings {
+            course: self.course,
+            display: self.display,
+            again: self.again,
+            variables: self.variables,
+            ..settings
+        })
     }
 
     /// What holds where no project counts.
@@ -278,7 +293,13 @@ impl Said {
     /// When that makes no sense.
     pub(crate) fn settings(self) -> Result<Settings, SettingsError> {
         let settings = Settings::merged(self.task, self.cargo, self.layer, Layer::default())?;
-        Ok(Settings { course: self.course, again: self.again, variables: self.variables, ..settings })
+        Ok(Settings {
+            course: self.course,
+            display: self.display,
+            again: self.again,
+            variables: self.variables,
+            ..settings
+        })
     }
 }
 
@@ -315,6 +336,7 @@ impl Settings {
             memory_aware: or(layer.memory_aware, true),
             budgets: or(layer.budgets, Budgets::default()),
             course: CourseArgs::default(),
+            display: DisplayArgs::default(),
             again: Vec::new(),
             variables: Vec::new(),
             message_format: or(layer.message_format, MessageFormat::default()),

@@ -51,6 +51,7 @@ mod selection;
 mod settings;
 mod shell;
 mod short_memory;
+mod shown;
 mod slots;
 mod stops;
 mod terminal;

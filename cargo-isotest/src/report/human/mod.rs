@@ -17,6 +17,7 @@ pub(crate) use line::title;
 pub(super) use progress::{Bar, Screen};
 pub(crate) use waits::Words;
 
+use crate::cli::{DisplayArgs, OutputTime, StatusLevel};
 use crate::report::repeat::Again;
 use crate::schedule::events::{Between, Event, Reporter, RunningAttempt};
 use crate::schedule::queue::Nth;
@@ -45,6 +46,8 @@ pub(super) struct HumanSettings {
     pub(super) verbose: bool,
     /// Tests write straight to the terminal: announce each, so that its output has a heading.
     pub(super) no_capture: bool,
+    /// What is shown of tests.
+    pub(super) display: DisplayArgs,
     /// The arguments with which a failed test is executed again, beside its name.
     pub(super) again: Again,
     /// The lines of attempts are for a terminal with few columns.
@@ -63,14 +66,24 @@ pub(super) struct Human {
     bad_lines: Vec<(String, String)>,
     /// The lines of the tests that passed after they had failed.
     flaky_lines: Vec<String>,
+    /// The lines of tests that passed and whose output is shown at the end, with that.
+    passed_lines: Vec<String>,
     thrown_away: ThrownAway,
 }
 
 impl Human {
     pub(super) fn new(screen: Screen, settings: HumanSettings) -> Self {
         let running = Running::new(Instant::now());
-        let (bad_lines, flaky_lines, thrown_away) = (Vec::new(), Vec::new(), ThrownAway::default());
-        Self { screen, settings, running, id_width: 0, bad_lines, flaky_lines, thrown_away }
+        Self {
+            screen,
+            settings,
+            running,
+            id_width: 0,
+            bad_lines: Vec::new(),
+            flaky_lines: Vec::new(),
+            passed_lines: Vec::new(),
+            thrown_away: ThrownAway::default(),
+        }
     }
 
     fn layout(&self) -> Layout {
@@ -100,6 +113,7 @@ impl Human {
                 self.running.wait_for_memory();
                 String::new()
             }
+            Event::AttemptSlow { .. } if !self.shows(StatusLevel::Slow) => String::new(),
             Event::AttemptSlow { test, time, .. } => {
                 headed(WARN, "Slow", &format!("[>{:>6.1}s] {}", time.as_secs_f64(), title(test)))
             }
@@ -140,15 +154,32 @@ impl Human {
                 details.extend(lost.map(|line| line::indented(&line)));
             }
         }
-        if !is_bad {
-            if attempt.verdict.kind() == Kind::Flaky {
-                self.flaky_lines.push(line.clone());
-            }
-            return line + &details;
+        let DisplayArgs { success_output, failure_output, .. } = self.settings.display;
+        let time = if is_bad {
+            failure_output.unwrap_or(OutputTime::Immediate)
+        } else {
+            success_output.unwrap_or(OutputTime::Never)
+        };
+        let output = |is_due: bool| if is_due { attempt.output() } else { String::new() };
+        let lasting = line.clone() + &output(time.is_final());
+        if is_bad {
+            self.bad_lines.push((title(attempt.test), lasting));
+        } else if attempt.verdict.kind() == Kind::Flaky {
+            self.flaky_lines.push(lasting);
+        } else if time.is_final() {
+            self.passed_lines.push(lasting);
         }
-        self.bad_lines.push((title(attempt.test), line.clone()));
-        let again = if attempt.is_last { self.again(attempt.test) } else { String::new() };
-        line + &details + &attempt.output() + &again
+        let immediate = output(time.is_immediate());
+        if !self.shows(level(attempt)) {
+            return immediate;
+        }
+        let again = if is_bad && attempt.is_last { self.again(attempt.test) } else { String::new() };
+        line + &details + &immediate + &again
+    }
+
+    /// Whether results of this level are shown while the run goes on.
+    fn shows(&self, level: StatusLevel) -> bool {
+        level <= self.settings.display.status_level.unwrap_or_default()
     }
 
     /// Returns the line with the command that executes just this test.
@@ -166,7 +197,9 @@ impl Human {
 
     fn repeated(&mut self) -> String {
         let bad = take(&mut self.bad_lines).into_iter().map(|(_, line)| line).collect::<Vec<_>>();
-        list("Flaky", &take(&mut self.flaky_lines)) + &list("Not passed", &bad)
+        list("Passed", &take(&mut self.passed_lines))
+            + &list("Flaky", &take(&mut self.flaky_lines))
+            + &list("Not passed", &bad)
     }
 }
 
@@ -209,6 +242,17 @@ fn running(RunningAttempt { test, time, live }: &RunningAttempt<'_>) -> String {
         live.and_then(|live| live.tasks).map_or_else(|| "-".to_owned(), |tasks| plural(tasks, "task"));
     let figures = format!("[{:>7.3}s] {memory:>10}  {tasks}  {}", time.as_secs_f64(), title(test));
     headed(NOTE, "Running", &figures)
+}
+
+/// The level from which on the result of an attempt is shown.
+fn level(attempt: &Attempt<'_>) -> StatusLevel {
+    match (attempt.verdict.passes(), attempt.verdict.kind()) {
+        (false, _) if attempt.is_last => StatusLevel::Fail,
+        (false, _) | (true, Kind::Flaky) => StatusLevel::Retry,
+        (true, Kind::TimedOut) => StatusLevel::Slow,
+        (true, Kind::Leaked) => StatusLevel::Leak,
+        (true, _) => StatusLevel::Pass,
+    }
 }
 
 /// The lines of some tests below a heading; nothing for none.
@@ -311,6 +355,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
             here: PathBuf::new(),
             verbose: true,
             no_capture: true,
+            display: DisplayArgs::default(),
             narrow: false,
             again: Again { arguments: vec!["--release".to_owned()], ..Again::default() },
         };

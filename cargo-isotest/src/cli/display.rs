@@ -1,0 +1,66 @@
+//! Flags on what the report for humans shows of tests.
+
+use clap::{Args, ValueEnum};
+
+/// Flags on the report for humans.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Report")]
+pub(crate) struct DisplayArgs {
+    /// Show the results of tests from this level on, while the run goes on [default: pass, or fail with --quiet]
+    #[arg(long, value_name = "LEVEL", value_enum, hide_short_help = true)]
+    pub(crate) status_level: Option<StatusLevel>,
+    /// When to show the output of tests that pass [default: never]
+    #[arg(long, value_name = "WHEN", value_enum, hide_short_help = true)]
+    pub(crate) success_output: Option<OutputTime>,
+    /// When to show the output of tests that do not pass [default: immediate]
+    #[arg(long, value_name = "WHEN", value_enum, hide_short_help = true)]
+    pub(crate) failure_output: Option<OutputTime>,
+    /// Show no progress bar
+    #[arg(long, hide_short_help = true)]
+    pub(crate) hide_progress_bar: bool,
+}
+
+/// Value of `--status-level`; each level includes those before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum StatusLevel {
+    /// Nothing
+    None,
+    /// Tests that do not pass
+    Fail,
+    /// Attempts that are followed by others, and tests that pass only then
+    Retry,
+    /// Tests that run for long
+    Slow,
+    /// Tests that leave processes running
+    Leak,
+    /// Tests that pass
+    #[default]
+    Pass,
+    /// Everything
+    All,
+}
+
+/// Value of `--success-output` and `--failure-output`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputTime {
+    /// When the test has ended
+    Immediate,
+    /// When the run has ended
+    Final,
+    /// At both times
+    ImmediateFinal,
+    /// Never
+    Never,
+}
+
+impl OutputTime {
+    /// Whether output is shown when the test has ended.
+    pub(crate) const fn is_immediate(self) -> bool {
+        matches!(self, Self::Immediate | Self::ImmediateFinal)
+    }
+
+    /// Whether output is shown when the run has ended.
+    pub(crate) const fn is_final(self) -> bool {
+        matches!(self, Self::Final | Self::ImmediateFinal)
+    }
+}
