@@ -59,5 +59,5 @@ fn its_budgets_are_held_both_ways() {
     assert!(told.contains("over budget: memory 9"), "{told}");
     assert!(told.contains("over budget: the kernel killed it at 32 MiB of memory"), "{told}");
     let peak = told.lines().find(|line| line.ends_with("  keeps_its_budget")).map(str::trim);
-    assert!(peak.is_some_and(|peak| peak.starts_with("4") && peak.contains(" MiB")), "{told}");
+    assert!(peak.is_some_and(|peak| peak.starts_with('4') && peak.contains(" MiB")), "{told}");
 }
