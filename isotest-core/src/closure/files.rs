@@ -4,7 +4,7 @@ use super::cache;
 use super::elf::{self, ElfError};
 use super::object::{Closure, Facts, Kind};
 use super::resolve::{self, Library};
-use super::search::{Flavour, Linker};
+use super::search::{self, Flavour, Linker};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 const INDEX: &str = "/etc/ld.so.cache";
 /// Where musl looks unless a file says otherwise.
 const MUSL_DEFAULTS: &str = "/lib:/usr/local/lib:/usr/lib";
+/// No loader of glibc is as large.
+const MAX_LOADER_BYTES: u64 = 4 << 20;
 
 /// Files by the paths at which a program sees them.
 ///
@@ -122,7 +124,7 @@ impl Files {
     }
 
     /// What glibc was built for shows in where its loader really is: `/usr/lib/x86_64-linux-gnu` on Debian,
-    /// `/usr/lib64` on most others.
+    /// `/usr/lib64` on most others. One that has been copied to `/lib64` may have been built for either, and says so itself.
     fn glibc_directories(&self, facts: &Facts) -> (String, Vec<PathBuf>) {
         let real = facts.interpreter.as_deref().and_then(|path| self.open(path).ok()).map(|(_, real)| real);
         let directory = real.as_deref().and_then(Path::parent).map(Path::to_path_buf);
@@ -134,10 +136,24 @@ impl Files {
             return (fallback.into(), vec![directory]);
         }
         let mut defaults = vec![Path::new("/").join(below), Path::new("/usr").join(below)];
+        if below.components().count() == 1
+            && let Some(built_in) = self.built_in(facts)
+        {
+            let lib = built_in.first().and_then(|first| first.strip_prefix("/").ok()).unwrap_or(below);
+            return (lib.display().to_string(), built_in);
+        }
         if below.components().count() > 1 {
             defaults.extend(["/lib".into(), "/usr/lib".into()]);
         }
         (below.display().to_string(), defaults)
+    }
+
+    /// The default directories that a loader of glibc has built in.
+    fn built_in(&self, facts: &Facts) -> Option<Vec<PathBuf>> {
+        let (file, _) = self.open(facts.interpreter.as_deref()?).ok()?;
+        let mut text = Vec::new();
+        file.take(MAX_LOADER_BYTES).read_to_end(&mut text).ok()?;
+        search::built_in(&text)
     }
 
     fn musl(&self, architecture: &str, library_path: Vec<PathBuf>) -> Linker {

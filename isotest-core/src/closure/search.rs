@@ -176,3 +176,38 @@ fn variable<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 fn plain(directory: &Path, name: &OsStr) -> Candidate {
     Candidate { path: directory.join(name), by_index: false }
 }
+
+/// The default directories that stand in the file of a loader of glibc: strings one behind the other, each with a slash at both
+/// ends.
+pub(super) fn built_in(loader: &[u8]) -> Option<Vec<PathBuf>> {
+    let is_directory = |text: &&[u8]| text.starts_with(b"/") && text.ends_with(b"/");
+    let mut strings = loader.split(|byte| *byte == 0).peekable();
+    loop {
+        let mut found = vec![strings.find(is_directory)?];
+        while let Some(next) = strings.next_if(is_directory) {
+            found.push(next);
+        }
+        let is_of_libraries = |text: &&[u8]| text.windows(4).any(|part| part == b"/lib");
+        if found.len() > 1 && found.iter().all(is_of_libraries) {
+            let directory = |text: &[u8]| Some(OsStr::from_bytes(text.strip_suffix(b"/")?).into());
+            return found.into_iter().map(directory).collect();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loader_says_which_directories_it_has_built_in() {
+        let directories = |text: &str| built_in(text.as_bytes()).unwrap_or_default();
+        let found = directories(
+            "x\0/proc/self/\0x\0/lib/x86_64-linux-gnu/\0/usr/lib/x86_64-linux-gnu/\0/lib/\0/usr/lib/\0y",
+        );
+        let expected = ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib", "/usr/lib"];
+        assert_eq!(found, expected.map(PathBuf::from));
+        assert_eq!(directories("\0/lib64/\0/usr/lib64/\0"), ["/lib64", "/usr/lib64"].map(PathBuf::from));
+        assert_eq!(directories("/lib\0/lib/\0x\0/a/\0/b/\0"), [""; 0].map(PathBuf::from));
+    }
+}
