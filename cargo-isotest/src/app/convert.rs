@@ -38,10 +38,12 @@ pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End,
     }
     if args.github {
         for_runner(&reading, since.as_ref(), invocation)?;
-    } else if let (true, Some(since)) = (named.is_empty(), &since) {
-        io::stdout().write_all(since.human().as_bytes()).map_err(OutputError::Stream)?;
-    } else if named.is_empty() {
+    } else if named.is_empty() && since.is_none() {
         write(&Target::Stdout, &reading, None, DocumentFormat::Markdown)?;
+    }
+    // A summary carries it.
+    if let Some(since) = since.as_ref().filter(|_| !args.github && args.markdown.is_none()) {
+        io::stdout().write_all(since.human().as_bytes()).map_err(OutputError::Stream)?;
     }
     reading.lacks.extend(base.into_iter().flat_map(|(_, base)| base.lacks));
     if reading.lacks.is_empty() {

@@ -130,7 +130,7 @@ impl Changes {
         let mut grown = Vec::new();
         for (was, is) in both {
             let [Some(low), Some(high)] = [&was.last, &is.last].map(time) else { continue };
-            if low + SHORTEST < high && is_tenth_more(low, high) {
+            if low.saturating_add(SHORTEST) < high && is_tenth_more(low, high) {
                 let texts = [&was.last, &is.last].map(|attempt| attempt.facts.duration());
                 grown.push((
                     high - low,
@@ -223,12 +223,22 @@ fn profile(account: &Account) -> &str {
     let mut profile = "dev";
     for (index, argument) in arguments.iter().enumerate() {
         match argument.as_str() {
-            "-r" | "--release" => profile = "release",
+            "--release" => profile = "release",
+            flags if is_short(flags) => profile = if has_release(flags) { "release" } else { profile },
             "--cargo-profile" => profile = arguments.get(index + 1).map_or(profile, String::as_str),
             other => profile = other.strip_prefix("--cargo-profile=").unwrap_or(profile),
         }
     }
     profile
+}
+
+fn is_short(argument: &str) -> bool {
+    argument.starts_with('-') && !argument.starts_with("--")
+}
+
+/// Whether `-r` is among flags of one letter that stand together, before one that takes the rest as its value.
+fn has_release(flags: &str) -> bool {
+    flags.chars().skip(1).take_while(|flag| !"jpFPZEm".contains(*flag)).any(|flag| flag == 'r')
 }
 
 /// Whether both were read from the same file of the kernel, and neither is only about right.
@@ -412,6 +422,9 @@ Changes since base.jsonl:
             (json!([]), "dev"),
             (json!(["--features", "a"]), "dev"),
             (json!(["-r"]), "release"),
+            (json!(["-rj4"]), "release"),
+            (json!(["-vr"]), "release"),
+            (json!(["-prover", "-Frust"]), "dev"),
             (json!(["--cargo-profile", "ci"]), "ci"),
             (json!(["--cargo-profile=ci"]), "ci"),
         ] {

@@ -56,3 +56,43 @@ impl DocumentFormat {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::account::Reading;
+    use crate::report::account::testing::{attempt, lines};
+    use serde_json::json;
+
+    #[test]
+    fn numbers_that_no_run_has_end_no_report() {
+        let usage =
+            json!({"memory_peak_bytes": u64::MAX, "cpu_user_us": u64::MAX, "cpu_system_us": u64::MAX});
+        let far = json!({"start_us": u64::MAX, "wall_us": u64::MAX, "slot": usize::MAX, "usage": usage});
+        let mut again = far.clone();
+        again["is_last"] = false.into();
+        let attempts = [
+            attempt("tour", "a", "passes", &far),
+            attempt("tour", "b", "fails", &again),
+            attempt("tour", "b", "fails", &far),
+        ];
+        let mut reading = Reading::default();
+        for id in ["1", "2"] {
+            let most = lines(id, &attempts).replace("1200000", "18446744073709551615");
+            reading.add(id, &most.replace("\"not_run\":0", "\"not_run\":18446744073709551615"));
+        }
+        assert!(reading.lacks.is_empty(), "{:?}", reading.lacks);
+        let account = &reading.account;
+        let since = Changes::between("b", account, account);
+        for format in [
+            DocumentFormat::Junit,
+            DocumentFormat::Ctrf,
+            DocumentFormat::Markdown,
+            DocumentFormat::Openmetrics,
+            DocumentFormat::Html,
+            DocumentFormat::Trace,
+        ] {
+            assert!(!document(format, account, Some(&since)).unwrap().is_empty(), "{format:?}");
+        }
+    }
+}

@@ -122,7 +122,7 @@ impl Unit {
     fn written(self, value: u64) -> String {
         match self {
             Self::Count | Self::ExactBytes => value.to_string(),
-            Self::Bytes => (two_digits(value.div_ceil(MIB)) * MIB).to_string(),
+            Self::Bytes => two_digits(value.div_ceil(MIB)).saturating_mul(MIB).to_string(),
             Self::Seconds => {
                 let tenths = two_digits(value.div_ceil(100_000));
                 format!("{}.{}", tenths / 10, tenths % 10)

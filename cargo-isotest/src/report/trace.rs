@@ -77,10 +77,12 @@ fn slice(test: &Test, attempt: &Attempt, account: &Account) -> Value {
 fn counters(account: &Account) -> Vec<Value> {
     let mut changes: Vec<(u64, i64, i64)> = Vec::new();
     for (_, attempt) in account.attempts() {
-        let Some(wall) = attempt.facts.wall_us else { continue };
+        if attempt.facts.wall_us.is_none() {
+            continue;
+        }
         let peak = attempt.facts.figure("memory_peak_bytes").and_then(|peak| i64::try_from(peak).ok());
         changes.push((attempt.start_us, 1, peak.unwrap_or(0)));
-        changes.push((attempt.start_us + wall, -1, -peak.unwrap_or(0)));
+        changes.push((attempt.end_us(), -1, -peak.unwrap_or(0)));
     }
     changes.sort_unstable();
     let mut counters = Vec::new();
@@ -107,7 +109,7 @@ fn arrows(account: &Account) -> Vec<Value> {
             let [from, to] = pair else { continue };
             let id = arrows.len() / 2 + 1;
             // An arrow begins in the slice that contains its moment, and no moment at the very end is in it.
-            let left = from.start_us + from.facts.wall_us.unwrap_or(0).saturating_sub(1);
+            let left = from.end_us().saturating_sub(1).max(from.start_us);
             let end = |phase: &str, slot: usize, ts: u64| {
                 json!({
                     "ph": phase, "bp": "e", "name": "tried again", "cat": "retry", "id": id, "pid": PROCESS, "tid": track(slot), "ts": ts,

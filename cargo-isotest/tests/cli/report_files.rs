@@ -215,6 +215,9 @@ fn what_changed_since_a_base_is_printed_or_stands_in_the_summary() {
     bare().arguments(["report", "--diff", &base, "--markdown", &summary, &json]).run().with_code(0);
     let written = fs::read_to_string(&summary).unwrap();
     assert!(written.contains("### Changed since <code>"), "{written}");
+    let page = place.path().join("page").display().to_string();
+    let ended = bare().arguments(["report", "--diff", &base, "--html", &page, &json]).run().with_code(0);
+    assert!(ended.stdout.contains("  Newly failing: 1 test\n"), "where no summary carries it: {ended:?}");
     let nowhere = place.path().join("nowhere").display().to_string();
     let ended =
         bare().arguments(["report", "--diff", &nowhere, "--markdown", &summary, &json]).run().with_code(2);

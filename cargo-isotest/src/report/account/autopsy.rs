@@ -1,6 +1,7 @@
 //! The processes of a test just before it was killed, as a tree; pure.
 
 use serde::Deserialize;
+use std::collections::VecDeque;
 
 /// No tree is shown deeper than this; what is further down stands at this depth.
 const DEEPEST: usize = 12;
@@ -58,33 +59,35 @@ pub(crate) struct Branch {
 }
 
 impl Autopsy {
-    /// The processes below those whose parents are not among them.
+    /// The processes below those whose parents are not among them, each once.
     pub(crate) fn tree(&self) -> Vec<Branch> {
-        let is_root = |process: &&Process| !self.processes.iter().any(|other| other.pid == process.parent);
+        let is_root = |process: &Process| !self.processes.iter().any(|other| other.pid == process.parent);
         let mut tree = Vec::new();
-        for process in self.processes.iter().filter(is_root) {
-            self.grow(process, 1, &mut tree);
+        let mut left: Vec<_> = self.processes.iter().collect();
+        let roots: Vec<_> = left.extract_if(.., |process| is_root(process)).collect();
+        for root in roots {
+            grow(root, &mut left, 1, &mut tree);
         }
         tree
     }
+}
 
-    fn grow(&self, process: &Process, depth: usize, into: &mut Vec<Branch>) {
-        // Who is no process's child but its own could be named by a file that was changed by hand only.
-        let children: Vec<_> = self
-            .processes
-            .iter()
-            .filter(|other| other.parent == process.pid && other.pid != process.pid)
-            .collect();
-        let mut branch = Branch::of(process);
-        if depth < DEEPEST {
-            for child in children {
-                self.grow(child, depth + 1, &mut branch.children);
-            }
-            into.push(branch);
-        } else {
-            into.push(branch);
-            into.extend(children.into_iter().map(Branch::of));
+/// Adds a process and those below it, of all that have no place yet.
+fn grow(process: &Process, left: &mut Vec<&Process>, depth: usize, into: &mut Vec<Branch>) {
+    let children: Vec<_> = left.extract_if(.., |other| other.parent == process.pid).collect();
+    let mut branch = Branch::of(process);
+    if depth < DEEPEST {
+        for child in children {
+            grow(child, left, depth + 1, &mut branch.children);
         }
+        into.push(branch);
+        return;
+    }
+    into.push(branch);
+    let mut below = VecDeque::from(children);
+    while let Some(process) = below.pop_front() {
+        into.push(Branch::of(process));
+        below.extend(left.extract_if(.., |other| other.parent == process.pid));
     }
 }
 
@@ -116,6 +119,10 @@ mod tests {
     use crate::testing::builders;
     use isotest_core::record::{self, Moment};
 
+    fn count(branch: &Branch) -> usize {
+        1 + branch.children.iter().map(count).sum::<usize>()
+    }
+
     fn depth(branch: &Branch) -> usize {
         1 + branch.children.iter().map(depth).max().unwrap_or(0)
     }
@@ -137,6 +144,12 @@ mod tests {
         let chain = serde_json::json!({"processes": (2..40).map(process).collect::<Vec<_>>()});
         let tree = serde_json::from_value::<Autopsy>(chain).unwrap().tree();
         assert_eq!(tree.iter().map(depth).max(), Some(DEEPEST));
+        assert_eq!(tree.iter().map(count).sum::<usize>(), 38, "none is lost");
+        let twice = serde_json::json!({"processes": [
+            {"pid": 2, "parent": 1, "name": "a"}, {"pid": 2, "parent": 3, "name": "b"}, {"pid": 3, "parent": 2, "name": "c"},
+        ]});
+        let tree = serde_json::from_value::<Autopsy>(twice).unwrap().tree();
+        assert_eq!(tree.iter().map(count).sum::<usize>(), 3, "a circle has an end");
         let own = serde_json::json!({"processes": [{"pid": 2, "parent": 2, "name": "sh"}]});
         assert!(serde_json::from_value::<Autopsy>(own).unwrap().tree().is_empty());
     }

@@ -123,6 +123,13 @@ pub(super) struct Attempt {
     pub(super) facts: Facts,
 }
 
+impl Attempt {
+    /// When it ended, counted from the start of the run.
+    pub(super) fn end_us(&self) -> u64 {
+        self.start_us.saturating_add(self.facts.wall_us.unwrap_or(0))
+    }
+}
+
 /// A process that executed several tests.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Process {
@@ -370,7 +377,7 @@ impl Account {
                 "the end of the run is missing: {missing} of {expected} tests have no result"
             ));
         };
-        let missing = finished.not_run + finished.interrupted.len();
+        let missing = finished.not_run.saturating_add(finished.interrupted.len());
         let by = match &finished.cancelled {
             Some(Cancelled::Signal { signal }) => format!("{signal} ended the run"),
             Some(Cancelled::FailFast) => "the run ended after a failure".to_owned(),
@@ -404,7 +411,7 @@ impl Facts {
 
     /// The processor time in microseconds.
     pub(super) fn cpu_us(&self) -> Option<u64> {
-        Some(self.figure("cpu_user_us")? + self.figure("cpu_system_us")?)
+        Some(self.figure("cpu_user_us")?.saturating_add(self.figure("cpu_system_us")?))
     }
 
     fn is(&self, key: &str) -> bool {

@@ -105,21 +105,21 @@ impl Account {
             *self = Self { lost: take(&mut self.lost), ..other };
             return;
         };
-        own.tests += its.tests;
+        own.tests = own.tests.saturating_add(its.tests);
         // The parts of one project leave out the same tests.
         let known: HashSet<_> = own.ignored_tests.iter().cloned().collect();
         own.ignored_tests.extend(its.ignored_tests.iter().filter(|name| !known.contains(name)).cloned());
         // The times of the other are counted from its own start.
         let later = (its.at - own.at).num_microseconds().map_or(0, |later| later.max(0).unsigned_abs());
         // Its slots are others.
-        let slots = self.attempts().map(|(_, attempt)| attempt.slot + 1).max().unwrap_or(0);
+        let slots = self.attempts().map(|(_, attempt)| attempt.slot.saturating_add(1)).max().unwrap_or(0);
         // Two of the same name in one run are different tests.
         let mut known = take(&mut self.by_name);
         for mut test in other.tests {
             let attempts = test.earlier.iter_mut().chain([&mut test.last]);
             for attempt in attempts {
-                attempt.start_us += later;
-                attempt.slot += slots;
+                attempt.start_us = attempt.start_us.saturating_add(later);
+                attempt.slot = attempt.slot.saturating_add(slots);
             }
             match known.remove(&(test.binary_id.clone(), test.name.clone())) {
                 Some(index) => self.tests[index].join(test),
@@ -146,12 +146,13 @@ impl Finished {
     /// The end of both, the other of which began so many microseconds later.
     fn and(mut self, other: Self, later: u64) -> Self {
         for (kind, count) in other.counts {
-            *self.counts.entry(kind).or_default() += count;
+            let sum = self.counts.entry(kind).or_default();
+            *sum = sum.saturating_add(count);
         }
         self.interrupted.extend(other.interrupted);
-        self.not_run += other.not_run;
-        self.wall_us = self.wall_us.max(other.wall_us + later);
-        self.cpu_us = self.cpu_us.zip(other.cpu_us).map(|(own, its)| own + its);
+        self.not_run = self.not_run.saturating_add(other.not_run);
+        self.wall_us = self.wall_us.max(other.wall_us.saturating_add(later));
+        self.cpu_us = self.cpu_us.zip(other.cpu_us).map(|(own, its)| own.saturating_add(its));
         self.cancelled = self.cancelled.or(other.cancelled);
         self
     }

@@ -157,6 +157,27 @@ mod tests {
     }
 
     #[test]
+    fn one_that_says_too_much_takes_no_room_from_the_others() {
+        let process = |pid: usize| {
+            json!({"pid": pid, "parent": 1, "name": "x", "command": ["<".repeat(100_000)],
+            "threads": (0..500).map(|n| json!({"name": format!("<{n}>"), "wait": null})).collect::<Vec<_>>()})
+        };
+        let huge = json!({"outcome": "timed-out", "autopsy": {"processes": (2..300).map(process).collect::<Vec<_>>()}});
+        let large = json!({"outcome": "oom-killed", "cause": "<".repeat(1 << 20)});
+        let text = written(&[
+            attempt("tour", "large", "fails", &large),
+            attempt("tour", "huge", "fails", &huge),
+            attempt("tour", "small", "fails", &json!({"stderr": "this one"})),
+        ]);
+        assert!(text.len() < 2_000_000, "{} bytes", text.len());
+        assert!(
+            text.contains("this one") && text.contains("1 more test did not pass"),
+            "the largest has no card"
+        );
+        assert!(text.contains("and 248 more") && text.contains("and 480 more"), "what is cut is said");
+    }
+
+    #[test]
     fn a_run_without_its_end_has_not_passed() {
         let text = document(&unfinished(&[attempt("tour", "t", "passes", &json!({}))])).unwrap();
         assert!(text.contains("<h1>Tests did not pass</h1>"), "{text}");

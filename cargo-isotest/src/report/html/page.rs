@@ -12,6 +12,16 @@ use serde::Serialize;
 const LARGEST_OUTPUT: usize = 16 << 10;
 /// What all tests that did not pass may say together, as it stands in the page.
 const LARGEST_CARDS: usize = 1 << 20;
+/// What a card takes that says nothing.
+const SMALLEST_CARD: usize = 1000;
+/// Processes that are shown of one test, threads of one process, and characters of one command.
+const SHOWN_PROCESSES: usize = 50;
+const SHOWN_THREADS: usize = 20;
+const SHOWN_COMMAND: usize = 300;
+/// Files that are named of those that one test changed.
+const SHOWN_FILES: usize = 50;
+/// Processes that failed although none of their tests did.
+const SHOWN_UNEXPLAINED: usize = 20;
 /// The outputs that are unfolded from the start.
 const UNFOLDED: usize = 10;
 const SHOWN_NEIGHBORS: usize = 8;
@@ -114,7 +124,7 @@ impl Page {
         let unexplained: Vec<_> = account.unexplained().collect();
         let has_passed = failures.is_empty() && unexplained.is_empty() && gap.is_none();
         let (cards, more) = cards(account, &failures);
-        let processes = unexplained.iter().map(|process| Lines {
+        let processes = unexplained.iter().take(SHOWN_UNEXPLAINED).map(|process| Lines {
             head: word(&format!("{}: {} tests in one process", process.binary_id, process.tests)),
             lines: vec![
                 process.facts.headline(process.facts.place(account).as_ref()),
@@ -165,8 +175,12 @@ fn cards(account: &Account, failures: &[&Test]) -> (Vec<Card>, Option<String>) {
     let mut room = LARGEST_CARDS;
     let mut cards = Vec::new();
     for test in failures {
+        if room < SMALLEST_CARD {
+            break;
+        }
         let card = Card::of(test, account, cards.len() < UNFOLDED);
-        let Some(rest) = room.checked_sub(card.size()) else { break };
+        // A smaller one may still have room.
+        let Some(rest) = room.checked_sub(card.size()) else { continue };
         room = rest;
         cards.push(card);
     }
@@ -198,7 +212,7 @@ impl Card {
             budget: test.last.facts.budget.iter().map(BudgetRow::of).collect(),
             output: output(facts),
             is_open,
-            tree: facts.autopsy.iter().flat_map(Autopsy::tree).map(Leaf::of).collect(),
+            tree: facts.autopsy.as_ref().map(tree).unwrap_or_default(),
             thrown_away: thrown_away(facts),
             beside: beside(&test.last, account),
             earlier: test.earlier.iter().map(|attempt| earlier(attempt, account)).collect(),
@@ -212,8 +226,17 @@ impl Card {
         let thrown_away = self.thrown_away.iter().flat_map(|lines| &lines.lines);
         let texts = texts.chain(&self.notes).chain(&self.earlier).chain(thrown_away);
         let leaves: usize = self.tree.iter().map(Leaf::size).sum();
-        1000 + 400 * self.budget.len() + leaves + texts.map(|text| escaped(text) + 20).sum::<usize>()
+        SMALLEST_CARD + 400 * self.budget.len() + leaves + texts.map(|text| escaped(text) + 20).sum::<usize>()
     }
+}
+
+/// The first characters of a command.
+fn shortened(text: &str) -> String {
+    let mut short: String = word(text).chars().take(SHOWN_COMMAND).collect();
+    if short.chars().count() == SHOWN_COMMAND {
+        short += "...";
+    }
+    short
 }
 
 /// How long a text is that has been escaped, at most.
@@ -235,17 +258,46 @@ impl BudgetRow {
     }
 }
 
+/// The processes of a tree, as many as are shown.
+fn tree(autopsy: &Autopsy) -> Vec<Leaf> {
+    let branches = autopsy.tree();
+    let more = branches.iter().map(count).sum::<usize>().saturating_sub(SHOWN_PROCESSES);
+    let mut room = SHOWN_PROCESSES;
+    let mut tree = Leaf::within(branches, &mut room);
+    let text = format!("and {more} more");
+    tree.extend((0 < more).then(|| Leaf { text, threads: Vec::new(), children: Vec::new() }));
+    tree
+}
+
+fn count(branch: &Branch) -> usize {
+    1 + branch.children.iter().map(count).sum::<usize>()
+}
+
 impl Leaf {
-    fn of(branch: Branch) -> Self {
+    /// As many as there is room for.
+    fn within(branches: Vec<Branch>, room: &mut usize) -> Vec<Self> {
+        let mut leaves = Vec::new();
+        for branch in branches {
+            let Some(rest) = room.checked_sub(1) else { break };
+            *room = rest;
+            leaves.push(Self::of(branch, room));
+        }
+        leaves
+    }
+
+    fn of(branch: Branch, room: &mut usize) -> Self {
         let occupied = branch.memory.map_or_else(String::new, |bytes| format!(" · {}", memory(bytes)));
-        let waits = |(name, wait): (String, Option<String>)| match wait {
-            Some(wait) => word(&format!("{name} in {wait}")),
-            None => word(&name),
+        let waits = |(name, wait): &(String, Option<String>)| match wait {
+            Some(wait) => shortened(&format!("thread {name} in {wait}")),
+            None => shortened(&format!("thread {name}")),
         };
+        let mut threads: Vec<_> = branch.threads.iter().take(SHOWN_THREADS).map(waits).collect();
+        let more = branch.threads.len() - threads.len();
+        threads.extend((0 < more).then(|| format!("and {more} more")));
         Self {
-            text: format!("{} {}{occupied}", branch.pid, word(&branch.command)),
-            threads: branch.threads.into_iter().map(waits).collect(),
-            children: branch.children.into_iter().map(Self::of).collect(),
+            text: format!("{} {}{occupied}", branch.pid, shortened(&branch.command)),
+            threads,
+            children: Self::within(branch.children, room),
         }
     }
 
@@ -312,7 +364,7 @@ fn thrown_away(facts: &Facts) -> Option<Lines> {
     let paths = facts.changed_paths.as_deref().unwrap_or_default();
     let count =
         facts.changed_paths_count.and_then(|count| usize::try_from(count).ok()).unwrap_or(paths.len());
-    let mut lines: Vec<_> = paths.iter().map(|path| word(path)).collect();
+    let mut lines: Vec<_> = paths.iter().take(SHOWN_FILES).map(|path| word(path)).collect();
     if lines.len() < count {
         lines.push(format!(
             "{}{}",
@@ -325,9 +377,8 @@ fn thrown_away(facts: &Facts) -> Option<Lines> {
 
 /// The tests that ran at the same time.
 fn beside(own: &Attempt, account: &Account) -> String {
-    let end = |attempt: &Attempt| attempt.start_us + attempt.facts.wall_us.unwrap_or(0);
     let overlaps = |attempt: &Attempt| {
-        attempt.slot != own.slot && attempt.start_us < end(own) && own.start_us < end(attempt)
+        attempt.slot != own.slot && attempt.start_us < own.end_us() && own.start_us < attempt.end_us()
     };
     let neighbors: Vec<_> = account.attempts().filter(|(_, attempt)| overlaps(attempt)).collect();
     let shown = neighbors.iter().take(SHOWN_NEIGHBORS).map(|(test, _)| word(&test.title()));

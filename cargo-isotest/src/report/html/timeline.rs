@@ -48,10 +48,9 @@ const KINDS: [(&str, &str, usize, usize); 4] = [
 impl Timeline {
     /// The picture of these results; `None` if nothing ran.
     pub(super) fn of(account: &Account) -> Option<Self> {
-        let of_attempts =
-            account.attempts().map(|(_, attempt)| attempt.start_us + attempt.facts.wall_us.unwrap_or(0));
+        let of_attempts = account.attempts().map(|(_, attempt)| attempt.end_us());
         let end = of_attempts.chain(account.finished.iter().map(|finished| finished.wall_us)).max()?.max(1);
-        let count = account.attempts().map(|(_, attempt)| attempt.slot + 1).max()?;
+        let count = account.attempts().map(|(_, attempt)| attempt.slot.saturating_add(1)).max()?;
         // A number of a slot that only a file changed by hand can have would make a picture without end.
         let count = count.min(4096);
         let mut bars = KINDS.map(|(kind, name, ..)| Bars { kind, name, count: 0, path: String::new() });
@@ -97,7 +96,7 @@ fn bar(path: &mut String, attempt: &Attempt, end: u64, (top, height): (usize, us
     // Tenths of a unit.
     let place = |moment: u64| u128::from(moment) * u128::from(WIDTH) * 10 / u128::from(end);
     let from = place(attempt.start_us);
-    let to = place(attempt.start_us + attempt.facts.wall_us.unwrap_or(0));
+    let to = place(attempt.end_us());
     let wide = to.saturating_sub(from);
     let wide = if wide > u128::from(GAP) * 20 { wide - u128::from(GAP) * 10 } else { wide.max(5) };
     let tenths = |value: u128| format!("{}.{}", value / 10, value % 10);
@@ -137,6 +136,13 @@ mod tests {
         );
         assert_eq!((timeline.height, timeline.slots.len()), (60, 3));
         assert_eq!(timeline.ticks, ["0.000 s", "0.300 s", "0.600 s", "0.900 s", "1.200 s"]);
+    }
+
+    #[test]
+    fn numbers_that_no_run_has_are_no_end_of_it() {
+        let far = json!({"start_us": u64::MAX, "wall_us": u64::MAX, "slot": usize::MAX});
+        let lines = [attempt("tour", "a", "passes", &json!({})), attempt("tour", "b", "passes", &far)];
+        assert!(Timeline::of(&account(&lines)).is_some());
     }
 
     #[test]
