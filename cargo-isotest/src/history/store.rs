@@ -1,5 +1,5 @@
-//! Database of the history. It is held only while it is read or written, each within a bounded time, and under a lock on
-//! its directory, so that runs at the same time lose nothing of each other.
+//! Database of the history. It is read as a whole and replaced as a whole, under a lock on its directory that is held for no
+//! longer, so that runs at the same time lose nothing of each other and a failure changes nothing.
 
 use super::error::HistoryError;
 use super::past::{Past, TestResult};
@@ -9,6 +9,7 @@ use redb::{Builder, Database, ReadableDatabase, ReadableTable, StorageBackend, T
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -78,14 +79,18 @@ impl Store {
     pub(crate) fn add(&self, results: &[(String, String, TestResult)]) -> Result<(), HistoryError> {
         fs::create_dir_all(&self.directory).map_err(|source| self.files(source))?;
         let _lock = self.lock(Lock::Exclusive)?;
-        let is_new = !self.file.exists();
-        let database = checked().create(&self.file).map_err(redb::Error::from);
-        let written = database.and_then(|database| write(&database, results));
-        if is_new && written.is_err() {
-            // Of a database without anything in it nothing is lost.
-            let _ = fs::remove_file(&self.file);
+        let bytes = match fs::read(&self.file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            read => read.map_err(|source| self.files(source))?,
+        };
+        let bytes = changed(&bytes, results).map_err(|error| self.database(error))?;
+        // Not waited for until it is on the disk: what a power failure takes is one run.
+        let new = self.directory.join("history.redb.new");
+        let replaced = fs::write(&new, bytes).and_then(|()| fs::rename(&new, &self.file));
+        if replaced.is_err() {
+            let _ = fs::remove_file(&new);
         }
-        written.map_err(|error| self.database(error))
+        replaced.map_err(|source| self.files(source))
     }
 
     /// Moves a database that is of no use out of the way, and returns where it is now. One that was moved before is lost.
@@ -123,7 +128,8 @@ impl Store {
 
     /// Reads a copy, so that neither reading nor the check that it takes changes the file.
     fn past(&self, bytes: &[u8]) -> Result<Past, HistoryError> {
-        let database = copy(bytes).map_err(|error| self.database(error))?;
+        let database =
+            Bytes::new(bytes).and_then(|bytes| bytes.open()).map_err(|error| self.database(error))?;
         if format(&database).map_err(|error| self.database(error))? > FORMAT {
             return Err(HistoryError::Later { path: self.file.clone() });
         }
@@ -146,12 +152,59 @@ fn checked() -> Builder {
     builder
 }
 
-/// The database that a file consists of.
-fn copy(bytes: &[u8]) -> Result<Database, redb::Error> {
-    let backend = InMemoryBackend::new();
-    backend.set_len(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
-    backend.write(0, bytes)?;
-    Ok(checked().create_with_backend(backend)?)
+/// Bytes of a database, which outlive it.
+#[derive(Debug, Clone)]
+struct Bytes(Arc<InMemoryBackend>);
+
+impl Bytes {
+    fn new(bytes: &[u8]) -> Result<Self, redb::Error> {
+        let backend = InMemoryBackend::new();
+        backend.set_len(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
+        backend.write(0, bytes)?;
+        Ok(Self(Arc::new(backend)))
+    }
+
+    fn open(&self) -> Result<Database, redb::Error> {
+        Ok(checked().create_with_backend(self.clone())?)
+    }
+
+    fn copied(&self) -> Result<Vec<u8>, redb::Error> {
+        let length = usize::try_from(self.0.len()?).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; length];
+        self.0.read(0, &mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl StorageBackend for Bytes {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.0.set_len(length)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset, data)
+    }
+}
+
+/// The database with further results.
+fn changed(bytes: &[u8], results: &[(String, String, TestResult)]) -> Result<Vec<u8>, redb::Error> {
+    let bytes = Bytes::new(bytes)?;
+    let database = bytes.open()?;
+    write(&database, results)?;
+    drop(database);
+    bytes.copied()
 }
 
 fn format(database: &Database) -> Result<u64, redb::Error> {

@@ -28,7 +28,7 @@ impl Short {
         if !limit.exists() {
             return None;
         }
-        fs::write(limit, ((3 * TEST_MIB + 96) << 20).to_string()).unwrap();
+        fs::write(limit, ((3 * TEST_MIB + 160) << 20).to_string()).unwrap();
         Some(short)
     }
 
@@ -71,9 +71,11 @@ fn tests_wait_for_memory_that_they_are_known_to_need() {
     assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
     assert_eq!((number(&lines, "replaced"), short.hits()), (0, 0), "nothing ran short: {ended:#?}");
     assert!(number(&lines, "waited_for_memory") >= 5, "{ended:#?}");
-    // Three at once, three times; and a little for each, on a busy machine.
+    // The best that three at once can do, however long each takes on a busy machine.
+    let walls = lines.attempts.iter().map(|attempt| attempt["wall_us"].as_u64().unwrap());
+    let best = Duration::from_micros(walls.sum::<u64>() / 3);
     let wall = Duration::from_micros(number(&lines, "wall_us"));
-    assert!(wall < (TEST_TIME * 3).mul_f64(1.3) + Duration::from_secs(2), "{wall:?}");
+    assert!(best >= TEST_TIME * 8 / 3 && wall < best.mul_f64(1.3), "{wall:?} instead of {best:?}");
 
     let ended = short.call(&["-j", "8", "--no-memory-aware"]).within_cgroup(&short.cgroup).run();
     assert!(short.hits() > 0, "control: they do not fit all at once: {ended:#?}");
