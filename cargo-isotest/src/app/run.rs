@@ -103,7 +103,7 @@ impl Run<'_> {
                 filtered: selected.filtered,
                 ignored: selected.ignored.len(),
                 doctests: build.untested_documentation.clone(),
-                meant: self.settings.selection.filters.first().and_then(|filter| meant_subcommand(filter)),
+                meant: selected.unmatched.first().and_then(|filter| meant_subcommand(filter)),
             })?;
         }
         if self.settings.task == Task::List {

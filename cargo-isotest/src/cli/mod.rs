@@ -238,7 +238,8 @@ pub(crate) fn meant_subcommand(word: &str) -> Option<String> {
     let definition = Typed::command();
     let names: Vec<_> =
         definition.get_subcommands().flat_map(clap::Command::get_name_and_visible_aliases).collect();
-    nearest(word, names).map(str::to_owned)
+    // A name itself stands behind `--`, and is meant as a filter.
+    nearest(word, names).filter(|name| *name != word).map(str::to_owned)
 }
 
 /// Help headings of cargo's own flags, which only the long help page shows.

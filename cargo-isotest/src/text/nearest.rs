@@ -6,7 +6,7 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     let distance = |known: &str| strsim::osa_distance(&name, &known.to_lowercase());
     let all = known.into_iter().map(|known| (distance(known), known));
     let (distance, found) = all.min_by_key(|(distance, _)| *distance)?;
-    (distance <= 1 + name.chars().count() / 4).then_some(found)
+    (distance <= 1 + name.chars().count() / 5).then_some(found)
 }
 
 #[cfg(test)]
@@ -22,6 +22,7 @@ mod tests {
             ("docotr", Some("doctor")),
             ("LIST", Some("list")),
             ("parser", None),
+            ("rust", None),
             ("shelf", Some("shell")),
             ("closest", None),
         ] {

@@ -74,7 +74,7 @@ fn nothing_but_doctests() {
     let ended = isotest(&told).run().with_code(4);
     let expected = "error: no tests to run: the selected targets have none; doctests are run by `--doc`, not here: told\n";
     assert!(ended.stderr.contains(expected), "{}", ended.stderr);
-    assert!(ended.stderr.contains("hint: `cargo test --doc` runs doctests"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("hint: `cargo isotest --doc` runs doctests"), "{}", ended.stderr);
     let ended = isotest(&told).arguments(["--lib"]).run().with_code(4);
     assert!(!ended.stderr.contains("doctests"), "cargo would not run them either: {}", ended.stderr);
 }
