@@ -12,9 +12,8 @@
 
 use super::error::{FiltersetError, PREDICATES, Problem};
 use super::expression::{Expression, Leaf, Predicate};
-use super::matching::Matcher;
+use super::matching::{Compiled, Matcher};
 use crate::testcase::Platform;
-use regex::Regex;
 use std::ops::Range;
 use winnow::Parser;
 use winnow::ascii::line_ending;
@@ -228,7 +227,7 @@ fn regex(input: &mut Input<'_>) -> Parsed<Matcher> {
             place.map_or(at.clone(), |place| at.start + place.start.offset..at.start + place.end.offset);
         return refuse(place, Problem::Regex(why));
     }
-    Regex::new(pattern).map(Matcher::Regex).or_else(|_| refuse(at, Problem::Regex("too large".to_owned())))
+    Compiled::new(pattern).map(Matcher::Regex).or_else(|_| refuse(at, Problem::Regex("too large".to_owned())))
 }
 
 /// Parses a text up to an unescaped `)` or `,`.
