@@ -110,8 +110,8 @@ fn a_file_or_a_profile_that_is_not_there_is_said_before_anything_is_built() {
     let project = Unbuilt::new("[profile.mine]\n");
     for (call, expected) in [
         (
-            project.call().arguments(["-P", "mein"]),
-            "error: `--profile mein`: unknown profile; did you mean `mine`?\n",
+            project.call().arguments(["-P", "mien"]),
+            "error: `--profile mien`: unknown profile; did you mean `mine`?\n",
         ),
         (
             project.call().variable("ISOTEST_PROFILE", "release"),
