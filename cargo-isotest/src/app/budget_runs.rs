@@ -1,6 +1,6 @@
 //! `cargo isotest budgets`: runs of tests for the sake of their budgets.
 
-use crate::app::budgets::peaks::Notes;
+use crate::app::budgets::peaks::{Last, Notes};
 use crate::app::budgets::record::Which;
 use crate::app::budgets::{self, BudgetError};
 use crate::app::history::History;
@@ -21,6 +21,7 @@ use crate::testcase::TestCase;
 use crate::text::units;
 use crate::values::Retries;
 use isotest_core::cgroup;
+use nix::unistd::{SysconfVar, sysconf};
 use std::io;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -32,9 +33,17 @@ const RUNS: usize = 3;
 /// What became of an attempt that was made to see whether it passes.
 #[derive(Debug)]
 enum Tried {
-    /// Its peak, if it passed.
-    Ended(Option<u64>),
+    /// With its peak, if that was measured.
+    Passed(Option<u64>),
+    Failed,
     Interrupted(End),
+}
+
+/// The memory of the machine in bytes.
+fn memory_total() -> u64 {
+    let value = |name| sysconf(name).ok().flatten().and_then(|value| u64::try_from(value).ok());
+    let pages = value(SysconfVar::_PHYS_PAGES).zip(value(SysconfVar::PAGE_SIZE));
+    pages.map_or(u64::MAX, |(pages, bytes)| pages.saturating_mul(bytes))
 }
 
 impl Run<'_> {
@@ -70,13 +79,14 @@ impl Run<'_> {
         budgets::measurable(self.sandboxes)?;
         // What cannot be read now cannot be written later.
         budgets::file::read(workspace)?;
-        for _ in 0..args.runs.map_or(RUNS, NonZeroUsize::get) {
+        let runs = args.runs.map_or(RUNS, NonZeroUsize::get);
+        for _ in 0..runs {
             let end = self.execute_tests(selected, whole, Vec::new(), &History::default())?;
             if matches!(end, End::Interrupted(_)) {
                 return Ok(end);
             }
         }
-        let told = budgets::record::record(workspace, &self.notes.peaks(), which, args.headroom)?;
+        let told = budgets::record::record(workspace, &self.notes.peaks(), runs, (which, args.headroom))?;
         budgets::tell(&told, format)?;
         Ok(End::Exit(Exit::Ok))
     }
@@ -87,24 +97,29 @@ impl Run<'_> {
         let [test] = selected.tests.as_slice() else {
             return Err(BudgetError::NotOne { selected: selected.tests.len() }.into());
         };
+        let never = |why| BudgetError::NeverPasses { test: test.name.clone(), why };
         let peak = match self.peak_within(selected, None)? {
-            Tried::Ended(peak) => peak.ok_or_else(|| BudgetError::NeverPasses { test: test.name.clone() })?,
+            Tried::Passed(Some(peak)) => peak,
+            Tried::Passed(None) => return Err(never("its peak is not measured".to_owned()).into()),
+            Tried::Failed => return Err(never("it does not pass without a limit".to_owned()).into()),
             Tried::Interrupted(end) => return Ok(end),
         };
         let mut told = Vec::new();
-        let found = budgets::need::bisect(peak, grain(cgroup::processors()), |limit| {
+        let found = budgets::need::bisect(peak, (grain(cgroup::processors()), memory_total()), |limit| {
             match self.peak_within(selected, Some(limit)) {
-                Ok(Tried::Ended(peak)) => {
-                    let word = if peak.is_some() { "passes" } else { "does not pass" };
-                    told.push(format!("with {} it {word}", units::memory(limit)));
-                    ControlFlow::Continue(peak.is_some())
-                }
                 Ok(Tried::Interrupted(end)) => ControlFlow::Break(Ok(end)),
+                Ok(tried) => {
+                    let passes = matches!(tried, Tried::Passed(_));
+                    let word = if passes { "passes" } else { "does not pass" };
+                    told.push(format!("with {} it {word}", units::memory(limit)));
+                    ControlFlow::Continue(passes)
+                }
                 Err(error) => ControlFlow::Break(Err(error)),
             }
         });
         match found {
-            Ok(least) => {
+            Ok(None) => Err(never("it does not pass with any limit".to_owned()).into()),
+            Ok(Some(least)) => {
                 told.push(format!(
                     "{} {} needs {}; its peak without a limit was {}",
                     test.binary.id,
@@ -143,10 +158,17 @@ impl Run<'_> {
         let selection = Selection { selected: units.len(), ignored: 0, filtered_out: 0 };
         let mut notes = Notes::default();
         let finished = schedule.execute(self.workers, selection, &mut notes);
-        let peak = notes.peaks().values().find_map(|peak| peak.highest);
-        match end_of(finished, None)? {
-            end @ End::Interrupted(_) => Ok(Tried::Interrupted(end)),
-            _ => Ok(Tried::Ended(peak)),
+        if let end @ End::Interrupted(_) = end_of(finished, None)? {
+            return Ok(Tried::Interrupted(end));
+        }
+        let seen = notes.peaks().pop_first();
+        let test = seen.as_ref().map(|((_, test), _)| test.clone()).unwrap_or_default();
+        let undecided = |why| Err(BudgetError::NeverPasses { test, why }.into());
+        match seen.map(|(_, peak)| (peak.last, peak.highest)).unwrap_or_default() {
+            (Last::Passed, peak) => Ok(Tried::Passed(peak)),
+            (Last::Failed, _) => Ok(Tried::Failed),
+            (Last::Undecided(why), _) => undecided(why),
+            (Last::None, _) => undecided("it was not executed".to_owned()),
         }
     }
 }

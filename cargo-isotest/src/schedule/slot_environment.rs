@@ -63,21 +63,19 @@ pub(crate) fn tell(environment: &mut Told, told: Told) {
         let may_be = [&b"NEXTEST_"[..], b"ISOTEST"].iter().any(|first| name.as_bytes().starts_with(first));
         may_be && told.iter().any(|(other, _)| other == name)
     };
-    environment.retain(|(name, _)| !is_told(name));
+    // Of what encloses us nothing is to be read as one's own.
+    environment.retain(|(name, _)| !is_told(name) && name != inside::METRICS);
     environment.extend(told);
 }
 
-/// What is said of the job slot in which a command is executed, and of what its cgroup counts. Slots are counted from 0. A test of a
-/// run is told by cargo-nextest's variable, too.
+/// What is said of the job slot in which a command is executed. Slots are counted from 0. A test that has a process to itself is told
+/// by cargo-nextest's variable, too, and what its cgroup counts: of several together the figures would be nobody's own.
 pub(crate) fn of_slot(slot: usize, is_test: bool, counted: &[Capability]) -> Told {
     let slot = OsString::from(slot.to_string());
     let counted: Vec<_> = counted.iter().map(|metric| metric.as_str()).collect();
-    let ours = [
-        ("ISOTEST", OsString::from("1")),
-        ("ISOTEST_SLOT", slot.clone()),
-        (inside::METRICS, counted.join(" ").into()),
-    ];
-    let theirs = is_test.then_some(("NEXTEST_TEST_GLOBAL_SLOT", slot));
+    let ours = [("ISOTEST", OsString::from("1")), ("ISOTEST_SLOT", slot.clone())];
+    let of_test = [("NEXTEST_TEST_GLOBAL_SLOT", slot), (inside::METRICS, OsString::from(counted.join(" ")))];
+    let theirs = of_test.into_iter().filter(|_| is_test);
     ours.into_iter().chain(theirs).map(|(name, value)| (name.into(), value)).collect()
 }
 
@@ -85,6 +83,17 @@ pub(crate) fn of_slot(slot: usize, is_test: bool, counted: &[Capability]) -> Tol
 mod tests {
     use super::*;
     use crate::testing::builders;
+
+    #[test]
+    fn only_a_test_alone_is_told_what_its_cgroup_counts() {
+        let outer = || vec![(OsString::from(inside::METRICS), OsString::from("memory"))];
+        for (is_test, expected) in [(true, Some("cpu")), (false, None)] {
+            let mut environment = outer();
+            tell(&mut environment, of_slot(0, is_test, &[Capability::Cpu]));
+            let told = environment.iter().find(|(name, _)| name == inside::METRICS);
+            assert_eq!(told.map(|(_, value)| value.to_str().unwrap()), expected);
+        }
+    }
 
     #[test]
     fn what_is_told_takes_the_place_of_what_the_caller_was_told() {

@@ -195,6 +195,8 @@ impl<'run> Workers<'run> {
         job: impl Fn(Attempt) -> Job,
         mut hear: impl FnMut(Option<News>, &mut Queue) -> Flow,
     ) {
+        // A failure before this has ended what was before.
+        self.stopped.store(false, Ordering::SeqCst);
         // How many were ordered of which it is not known what became of them.
         let mut open = 0;
         let mut tick = Instant::now() + TICK;

@@ -496,7 +496,11 @@ impl Execution {
         let capture = or(layer.capture, true);
         Self {
             jobs: jobs.unwrap_or_else(|| default_jobs(capture.value && task.is_of_tests())),
-            max_fail: or(layer.max_fail, MaxFail::default()),
+            // Budgets are those of all tests, whatever one of them does.
+            max_fail: match task {
+                Task::Budgets(_) => Setting::default(MaxFail::default()),
+                _ => or(layer.max_fail, MaxFail::default()),
+            },
             global_timeout: layer.global_timeout.map_or(Setting::default(None), |time| time.map(Some)),
             capture,
             list_timeout: or(layer.list_timeout, LIST_TIMEOUT),

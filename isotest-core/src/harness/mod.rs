@@ -50,7 +50,8 @@ pub fn run(trials: impl FnOnce() -> Vec<Trial>) -> ExitCode {
     stage::enter();
     let arguments = Arguments::from_args();
     let trials = trials();
-    if arguments.list || env::var_os(inside::METRICS).is_some() {
+    let is_inside = [inside::METRICS, "ISOTEST"].iter().any(|name| env::var_os(name).is_some());
+    if arguments.list || is_inside {
         return libtest_mimic::run(&arguments, trials.into_iter().map(Trial::inside).collect()).exit_code();
     }
     supervisor::supervise(&arguments, trials).unwrap_or_else(|error| {

@@ -68,10 +68,12 @@ pub(crate) enum BudgetError {
         selected: usize,
     },
     /// A test fails for other reasons than memory.
-    #[error("cannot find what `{test}` needs: it does not pass without a limit, or its peak is not measured")]
+    #[error("cannot find what `{test}` needs: {why}")]
     NeverPasses {
         /// Name of the test.
         test: String,
+        /// Reason.
+        why: String,
     },
     /// The budgets in a test binary cannot be read.
     #[error("cannot read the budgets of `{binary_id}`")]

@@ -7,15 +7,15 @@ use std::ops::ControlFlow;
 const PRECISION: u64 = 64;
 
 /// Bisects the limit of memory, from `peak`, what was used without one, down to `least`. `passes` executes the test with a limit; it
-/// breaks if the search is to end.
+/// breaks if the search is to end. `None` if it does not pass with `most` either.
 ///
 /// # Errors
 /// What broke it.
 pub(crate) fn bisect<B>(
     peak: u64,
-    least: u64,
+    (least, most): (u64, u64),
     mut passes: impl FnMut(u64) -> ControlFlow<B, bool>,
-) -> Result<u64, B> {
+) -> Result<Option<u64>, B> {
     let mut ask = |limit| match passes(limit) {
         ControlFlow::Continue(passes) => Ok(passes),
         ControlFlow::Break(end) => Err(end),
@@ -23,6 +23,9 @@ pub(crate) fn bisect<B>(
     let (mut fails, mut enough) = (0, peak.max(least));
     // The kernel charges ahead of use.
     while !ask(enough)? {
+        if enough >= most {
+            return Ok(None);
+        }
         (fails, enough) = (enough, enough.saturating_mul(2));
     }
     while enough > least && enough - fails > (enough / PRECISION).max(least / 4) {
@@ -36,7 +39,7 @@ pub(crate) fn bisect<B>(
             fails = middle;
         }
     }
-    Ok(enough)
+    Ok(Some(enough))
 }
 
 /// In pages of 64 KiB, which every kernel can set.
@@ -55,14 +58,15 @@ mod tests {
         for (peak, needed) in [(100 * MIB, 60 * MIB), (100 * MIB, 3 * MIB), (100 * MIB, 101 * MIB), (MIB, 10)]
         {
             let mut steps = 0;
-            let found = bisect::<()>(peak, MIB / 2, |limit| {
+            let found = bisect::<()>(peak, (MIB / 2, 1024 * MIB), |limit| {
                 steps += 1;
                 ControlFlow::Continue(limit >= needed)
             });
-            let found = found.unwrap();
+            let found = found.unwrap().unwrap();
             assert!(found >= needed && steps <= 12, "{found} after {steps}");
             assert!(found - needed.min(found) <= (found / 32).max(MIB / 2), "{needed}: {found}");
         }
-        assert_eq!(bisect(MIB, 1, |_| ControlFlow::<_, bool>::Break("interrupted")), Err("interrupted"));
+        assert_eq!(bisect::<()>(MIB, (1, 64 * MIB), |_| ControlFlow::Continue(false)), Ok(None));
+        assert_eq!(bisect(MIB, (1, 2), |_| ControlFlow::<_, bool>::Break("interrupted")), Err("interrupted"));
     }
 }

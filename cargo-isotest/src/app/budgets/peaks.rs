@@ -3,17 +3,45 @@
 use crate::budget::TestName;
 use crate::schedule::events::{Event, Reporter};
 use isotest_core::outcome::Outcome;
+use isotest_core::step::Step;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What was seen of one test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Peak {
     /// The highest memory peak in bytes of the attempts that passed; `None` if none did.
     pub(crate) highest: Option<u64>,
-    /// Whether each attempt passed, and its peak was measured.
-    pub(crate) is_known: bool,
+    /// How many attempts passed with a peak that was measured.
+    pub(crate) known: usize,
+    /// How the last attempt ended.
+    pub(crate) last: Last,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Last {
+    /// There was none.
+    #[default]
+    None,
+    Passed,
+    /// It failed, or had too little memory to begin.
+    Failed,
+    /// It says nothing of memory.
+    Undecided(String),
+}
+
+impl From<&Outcome> for Last {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Passed => Self::Passed,
+            Outcome::NotIsolated(error) if error.step == Step::Exec => Self::Failed,
+            Outcome::NotIsolated(error) => Self::Undecided(error.to_string()),
+            Outcome::TimedOut => Self::Undecided("its time ran out".to_owned()),
+            _ => Self::Failed,
+        }
+    }
 }
 
 /// Peaks by the names of tests.
@@ -36,13 +64,11 @@ impl Reporter for Notes {
         let reading = record.usage.memory_peak.filter(|reading| !reading.source.is_approximate());
         let peak = reading.map(|reading| reading.value).filter(|_| record.outcome == Outcome::Passed);
         let name = (test.binary.id.clone(), test.name.clone());
-        self.peaks()
-            .entry(name)
-            .and_modify(|known| {
-                known.highest = known.highest.max(peak);
-                known.is_known &= peak.is_some();
-            })
-            .or_insert(Peak { highest: peak, is_known: peak.is_some() });
+        let mut peaks = self.peaks();
+        let noted = peaks.entry(name).or_default();
+        noted.highest = noted.highest.max(peak);
+        noted.known += usize::from(peak.is_some());
+        noted.last = Last::from(&record.outcome);
         Ok(())
     }
 }

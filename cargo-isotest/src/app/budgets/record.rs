@@ -21,15 +21,15 @@ pub(crate) enum Which {
     Raised,
 }
 
-/// Writes budgets for these peaks, and returns what to tell.
+/// Writes budgets for these peaks of so many runs, and returns what to tell.
 ///
 /// # Errors
 /// When the file cannot be read or written.
 pub(crate) fn record(
     workspace: &Path,
     peaks: &Peaks,
-    which: Which,
-    headroom: Option<u32>,
+    runs: usize,
+    (which, headroom): (Which, Option<u32>),
 ) -> Result<Vec<String>, BudgetError> {
     let file = file::text(workspace)?;
     let recorded = Recorded::parse(&file)?;
@@ -41,7 +41,7 @@ pub(crate) fn record(
         let (binary, test) = name;
         let entry = recorded.of_binary(binary).iter().find(|entry| entry.name == *test);
         let known = entry.and_then(|entry| entry.budget.memory);
-        let Some(highest) = peak.highest.filter(|_| peak.is_known) else {
+        let Some(highest) = peak.highest.filter(|_| peak.known >= runs) else {
             lines.push(format!(
                 "{binary} {test}: no budget, since not every attempt at it passed and was measured"
             ));
