@@ -23,6 +23,7 @@ pub(crate) const PROMISES: &[Promise] = &[
         .needs(&[Need::Root, Need::V1]),
     Promise::new("what_root_does_to_its_cgroup_ends_with_the_attempt", own_cgroup)
         .needs(&[Need::Root, Need::V1]),
+    Promise::new("what_root_puts_over_its_proc_holds_nobody_up", covered_proc).needs(&[Need::Root]),
     Promise::new("what_has_frozen_itself_is_ended", frozen).needs(&[Need::Root, Need::V1]).alone(),
 ];
 
@@ -223,6 +224,27 @@ fn own_cgroup(suite: &Suite) -> Kept {
     }
     assert_eq!(fs::read_to_string(mount.own.join("cpuset.cpus"))?, own);
     Ok(())
+}
+
+fn covered_proc(suite: &Suite) -> Kept {
+    let fifo = "mkfifo /tmp/x";
+    let endless = "touch /tmp/x && mount --bind /dev/zero /tmp/x";
+    // mount(8) wants to note in `/proc` what it has done.
+    let whole = "mkdir /tmp/p && mount -t tmpfs none /tmp/p && mkdir -p /tmp/p/self/net && cd /tmp/p/self && \
+                 for file in net/snmp net/snmp6 io; do \
+                 if test -p /tmp/x; then mkfifo $file; else ln -s /dev/zero $file; fi; done && \
+                 { mount --move /tmp/p /proc; ! test -e /proc/version; }";
+    let parts = "mount --bind /tmp/x /proc/1/net/snmp && mount --bind /tmp/x /proc/1/net/snmp6";
+    let template = suite.template(&suite.wish());
+    let mut slot = suite.slot(&template)?;
+    let wish = Wish { timeout: Some(Duration::from_secs(20)), ..suite.wish() }.program("/bin/sh");
+    for thing in [fifo, endless] {
+        for cover in [whole, parts] {
+            let script = format!("{thing} && {cover} && exit 7");
+            wish.attempt(&mut slot, &["-c", &script])?.outcome(&Outcome::Failed { code: 7 })?;
+        }
+    }
+    suite.wish().attempt(&mut slot, &["exit", "0"])?.outcome(&Outcome::Passed)
 }
 
 fn frozen(suite: &Suite) -> Kept {

@@ -11,7 +11,7 @@ mod parent;
 mod sampler;
 mod watch;
 
-use crate::outcome::{Ending, Exit, NetworkFailures};
+use crate::outcome::{Ending, Exit};
 use crate::plan::{Network, Template, Timeout};
 use crate::policy::Capability;
 use crate::sandbox::protocol::channel::{self, Command, Packed, Report, Start};
@@ -26,6 +26,7 @@ use crate::sys::mount::attr;
 use crate::sys::wait::Used;
 use crate::usage::{Children, Cpu, Io};
 use layers::Upper;
+use network_failures::Figures;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::{set_dumpable, set_name, set_pdeathsig};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -108,6 +109,8 @@ fn attempt(
         begins
     });
     let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
+    let figures = (template.network != Network::Host).then(|| Step::CloneWorkload.run(Figures::open));
+    let figures = figures.transpose()?;
     let ready = Ready::new(&workload);
     let born = Instant::now();
     let cgroup = descriptors.cgroup.as_ref().map(AsFd::as_fd);
@@ -135,9 +138,8 @@ fn attempt(
         Step::Supervise.run(|| children(&template.unmeasured, watch.sampler.as_ref(), watch.parents))?;
     let missing_paths = trace.map(|trace| trace.paths()).unwrap_or_default();
     let Watch { wall, timed_out, .. } = watch;
-    let has_failed = exit != Exit::Code(0) && template.network != Network::Host;
-    let before = args.unreachable_before;
-    let network = if has_failed { network_failures::read(before) } else { NetworkFailures::default() };
+    let figures = figures.filter(|_| exit != Exit::Code(0));
+    let network = figures.map(|figures| figures.read(args.unreachable_before)).unwrap_or_default();
     Ok(Ending { exit, wall, timed_out, left_running, changed, missing_paths, network, children })
 }
 

@@ -2,20 +2,49 @@
 //! read at an attempt's end, and is of interest only after failures.
 
 use crate::outcome::NetworkFailures;
-use std::fs;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use std::fs::File;
+use std::io::{self, Read};
 
-/// Those of the network namespace this process is in. One that is handed on from attempts that had sent nothing may have counted
-/// their vain looks for a way out: then `before` says how many over version 4, and those over version 6 are not known.
-pub(super) fn read(before: Option<u64>) -> NetworkFailures {
-    let text = |file| fs::read_to_string(format!("/proc/self/net/{file}")).unwrap_or_default();
-    let (v4, v6) = (text("snmp"), text("snmp6"));
-    let unreachable = match before {
-        None => unreachable(&v4) + of_v6(&v6, "Ip6OutNoRoutes"),
-        Some(before) => unreachable(&v4).saturating_sub(before),
-    };
-    let refused =
-        of_v4(&v4, "Tcp:", "AttemptFails") + of_v4(&v4, "Udp:", "NoPorts") + of_v6(&v6, "Udp6NoPorts");
-    NetworkFailures { unreachable, refused }
+/// More than either file holds.
+const LIMIT: u64 = 64 * 1024;
+
+/// The directory of this process's network in its own `/proc`, opened before there is a workload that could cover it.
+#[derive(Debug)]
+pub(super) struct Figures(File);
+
+impl Figures {
+    /// Opens it. What it shows is of the network namespace that this process is in when it is read.
+    ///
+    /// # Errors
+    /// When there is no descriptor for it.
+    pub(super) fn open() -> io::Result<Self> {
+        File::open("/proc/self/net").map(Self)
+    }
+
+    /// Reads them. A namespace that is handed on from attempts that had sent nothing may have counted their vain looks for a way
+    /// out: then `before` says how many over version 4, and those over version 6 are not known.
+    pub(super) fn read(&self, before: Option<u64>) -> NetworkFailures {
+        let text = |file| self.text(file).unwrap_or_default();
+        let (v4, v6) = (text("snmp"), text("snmp6"));
+        let unreachable = match before {
+            None => unreachable(&v4).saturating_add(of_v6(&v6, "Ip6OutNoRoutes")),
+            Some(before) => unreachable(&v4).saturating_sub(before),
+        };
+        let ports = of_v4(&v4, "Udp:", "NoPorts").saturating_add(of_v6(&v6, "Udp6NoPorts"));
+        let refused = of_v4(&v4, "Tcp:", "AttemptFails").saturating_add(ports);
+        NetworkFailures { unreachable, refused }
+    }
+
+    /// The kernel's own file and no other: root inside may mount something over it, which might never end or never answer.
+    fn text(&self, file: &str) -> io::Result<String> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let resolve = ResolveFlag::RESOLVE_NO_XDEV | ResolveFlag::RESOLVE_NO_SYMLINKS;
+        let file = File::from(openat2(&self.0, file, OpenHow::new().flags(flags).resolve(resolve))?);
+        let mut text = String::new();
+        file.take(LIMIT).read_to_string(&mut text)?;
+        Ok(text)
+    }
 }
 
 /// How many packets of version 4 had nowhere to go, according to the text of `/proc/net/snmp`.
