@@ -42,6 +42,7 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use flags::{
     ConvertFlags, DoctestFlags, DoctorFlags, ExecFlags, ExplainFlags, ListFlags, ReportFlags, ShellFlags,
 };
+use selection::DoctestWords;
 use std::ffi::OsString;
 
 const EXIT_CODES: &str = "Exit codes:
@@ -100,7 +101,7 @@ enum Verb {
     Exec(Box<With<ExecArgs, ExecFlags>>),
     /// Run doctests, each in a sandbox of its own
     #[command(long_flag = "doc", after_help = DOCTEST_EXIT_CODES)]
-    Doctests(Box<With<Words, DoctestFlags>>),
+    Doctests(Box<With<DoctestWords, DoctestFlags>>),
     /// Run what cargo hands over in a sandbox, as `CARGO_TARGET_<TRIPLE>_RUNNER` of `cargo test` and its doctests
     Runner(Box<With<RunnerArgs, ExecFlags>>),
     /// Open a shell in the sandbox of a test
@@ -214,7 +215,7 @@ impl From<Typed> for Cli {
             Some(Verb::Closure(typed)) => (Command::Closure(typed.own), typed.flags.into()),
             Some(Verb::Exec(typed)) => (Command::Exec(typed.own), typed.flags.into()),
             Some(Verb::Doctests(typed)) => {
-                (Command::Doctests { words: typed.own, of_runner: Vec::new() }, typed.flags.into())
+                (Command::Doctests { words: typed.own.into(), of_runner: Vec::new() }, typed.flags.into())
             }
             Some(Verb::Runner(typed)) => {
                 let mut flags = Flags::from(typed.flags);

@@ -17,6 +17,23 @@ pub(crate) struct Words {
     pub(crate) of_harness: Vec<OsString>,
 }
 
+/// What selects doctests.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub(crate) struct DoctestWords {
+    /// Run only doctests whose names contain one of these texts, such as a path or the name of an item
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
+    /// Arguments of the test harness that rustdoc makes
+    #[arg(last = true, value_name = "ARGS")]
+    of_harness: Vec<OsString>,
+}
+
+impl From<DoctestWords> for Words {
+    fn from(DoctestWords { filters, of_harness }: DoctestWords) -> Self {
+        Self { filters, of_harness }
+    }
+}
+
 impl Words {
     /// Creates arguments with at most one filter.
     pub(crate) fn filtering(filter: Option<String>) -> Self {

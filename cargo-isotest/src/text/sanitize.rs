@@ -49,7 +49,7 @@ impl Cleaner {
 
 /// Returns whether a character reorders the surrounding text.
 const fn is_directional(character: char) -> bool {
-    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
 }
 
 impl Perform for Cleaner {

@@ -387,7 +387,7 @@ impl Account {
         };
         let not_run = finished.not_run;
         let killed = finished.interrupted.len();
-        Some(format!("{by}: {not_run} tests were not executed, {killed} were killed with it"))
+        Some(format!("{by}: not executed: {not_run}, killed with it: {killed}"))
     }
 }
 
