@@ -3,13 +3,19 @@
 
 use crate::text::units::plural;
 use isotest_core::host::{Host, cow_sources};
-use isotest_core::plan::{Network, Template};
+use isotest_core::plan::{Entry, Network, Template};
 use isotest_core::record::{Captured, Record};
 use memchr::memmem;
+use std::ffi::OsStr;
 use std::fs;
 use std::num::NonZeroUsize;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
+
+/// So many paths of an output are looked for on the host.
+const MOST_PATHS: usize = 1000;
+const LONGEST_PATH: usize = 4096;
 
 /// Who executes tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,6 +38,8 @@ pub(crate) struct Ground {
     /// Bytes that the temporary and the copy-on-write directories of a test hold at most.
     tmpfs_bytes: u64,
     jobs: usize,
+    /// What of `/run` tests see all the same.
+    shown: Vec<PathBuf>,
 }
 
 impl Ground {
@@ -44,7 +52,19 @@ impl Ground {
             loopback_only: template.network != Network::Host,
             tmpfs_bytes: template.private.tmpfs_bytes,
             jobs: jobs.get(),
+            shown: Vec::new(),
         }
+    }
+
+    /// Returns the facts of a test that has a template of its own.
+    pub(crate) fn with(&self, template: &Template) -> Self {
+        let bound = template.tree.iter().filter_map(|entry| match entry {
+            Entry::Bind { to, .. } => Some(to),
+            _ => None,
+        });
+        let of_run = bound.chain(template.private.layers.iter().map(|layer| &layer.path));
+        let shown = of_run.filter(|path| path.starts_with("/run")).cloned().collect();
+        Self { loopback_only: template.network != Network::Host, shown, ..self.clone() }
     }
 }
 
@@ -67,7 +87,7 @@ pub(crate) fn remark(record: &mut Record, ground: &Ground) {
             ));
         }
     }
-    remarks.extend(hidden_sockets(outputs));
+    remarks.extend(hidden_socket(outputs, &ground.shown));
     let errors = ERRORS.iter().filter(|error| (error.may_be)(ground) && says(error.words));
     remarks.extend(errors.map(|error| (error.remark)(ground)));
     record.remarks.extend(remarks);
@@ -180,22 +200,28 @@ const ERRORS: [Explained; 8] = [
     },
 ];
 
-/// Returns a remark on the sockets below `/run` that the output names and that the host has.
-fn hidden_sockets(outputs: [&Captured; 2]) -> Option<String> {
-    let mut found: Vec<PathBuf> = Vec::new();
-    for text in outputs.iter().flat_map(|output| [&output.head, &output.tail]) {
-        for at in memmem::find_iter(text, b"/run/") {
-            let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-@+".contains(byte);
-            let path: Vec<u8> = text[at..].iter().copied().take_while(|byte| is_part(byte)).collect();
-            let path = String::from_utf8_lossy(&path).trim_end_matches('.').to_owned();
-            let is_socket = fs::metadata(&path).is_ok_and(|meta| meta.file_type().is_socket());
-            if is_socket && !found.iter().any(|known| known.as_os_str() == path.as_str()) {
-                found.push(path.into());
-            }
-        }
-    }
-    let path = found.first()?.display().to_string();
+/// Returns a remark on the first socket below `/run` that the output names, that the host has and that is not shown.
+fn hidden_socket(outputs: [&Captured; 2], shown: &[PathBuf]) -> Option<String> {
+    let texts = outputs.into_iter().flat_map(|output| [&output.head, &output.tail]);
+    let is_hidden = |path: &&Path| {
+        // A path of the output is looked at outside, where it must not lead elsewhere.
+        let is_plain =
+            path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+        is_plain
+            && !shown.iter().any(|shown| path.starts_with(shown))
+            && fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket())
+    };
+    let mut named = texts.flat_map(|text| paths_below_run(text)).take(MOST_PATHS);
+    let path = named.find(is_hidden)?.display().to_string();
     Some(format!("the host's socket `{path}` is not there for tests; `--bind {path}` shows it"))
+}
+
+/// Returns what looks like paths below `/run`.
+fn paths_below_run(text: &[u8]) -> impl Iterator<Item = &Path> {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-@+".contains(byte);
+    let words = text.split(move |byte| !is_part(byte)).filter(|word| word.len() < LONGEST_PATH);
+    let words = words.filter(|word| word.starts_with(b"/run/"));
+    words.map(|word| Path::new(OsStr::from_bytes(word.trim_ascii_end().strip_suffix(b".").unwrap_or(word))))
 }
 
 fn holds(outputs: [&Captured; 2], words: &str) -> bool {
@@ -216,6 +242,15 @@ mod tests {
         let before = record.remarks.len();
         remark(&mut record, ground);
         record.remarks.split_off(before)
+    }
+
+    #[test]
+    fn paths_below_run_stand_alone() {
+        let text = b"connect(/run/a/s.sock): no; /srv/run/b, \"/run/c.\" /run/../x /run/";
+        let found: Vec<_> = paths_below_run(text).collect();
+        assert_eq!(found, ["/run/a/s.sock", "/run/c", "/run/../x", "/run/"].map(Path::new));
+        let hostile = b"/run".repeat(1 << 17);
+        assert_eq!(paths_below_run(&hostile).count(), 0);
     }
 
     #[test]

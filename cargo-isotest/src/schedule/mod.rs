@@ -99,7 +99,13 @@ impl Schedule<'_> {
         let summary = Summary::new(selection);
         let ground = &self.sandboxes.ground;
         let mut run = Run::new(
-            Subject { units: self.units, of_each: self.of_each, execution: self.execution, ground },
+            Subject {
+                units: self.units,
+                of_each: self.of_each,
+                templates: self.templates,
+                execution: self.execution,
+                ground,
+            },
             summary,
             reporters,
         );
@@ -202,6 +208,7 @@ struct Doubtful {
 struct Subject<'run> {
     units: &'run [Unit<'run>],
     of_each: &'run [Arc<TestSettings>],
+    templates: &'run [Arc<Template>],
     execution: &'run Execution,
     ground: &'run Ground,
 }
@@ -209,6 +216,7 @@ struct Subject<'run> {
 struct Run<'run> {
     units: &'run [Unit<'run>],
     of_each: &'run [Arc<TestSettings>],
+    templates: &'run [Arc<Template>],
     execution: &'run Execution,
     ground: &'run Ground,
     reporters: &'run mut dyn Reporter,
@@ -236,10 +244,11 @@ struct Running {
 
 impl<'run> Run<'run> {
     fn new(subject: Subject<'run>, summary: Summary, reporters: &'run mut dyn Reporter) -> Self {
-        let Subject { units, of_each, execution, ground } = subject;
+        let Subject { units, of_each, templates, execution, ground } = subject;
         Self {
             units,
             of_each,
+            templates,
             execution,
             ground,
             reporters,
@@ -501,11 +510,22 @@ impl<'run> Run<'run> {
         if !is_last {
             self.standing.insert(launch.attempt.unit, verdict.clone());
         }
-        explain(&verdict, &mut record, self.ground);
+        self.explain(launch, &verdict, &mut record);
         self.summary.add(test, &verdict, &record);
         let record = &record;
         self.reporters.event(&Event::AttemptFinished { test, launch, is_last, verdict: &verdict, record })?;
         Ok(is_last && verdict.effect() == Effect::Fails)
+    }
+
+    /// Remarks on what of its sandbox may have kept a test from passing.
+    fn explain(&self, launch: Launch, verdict: &Verdict, record: &mut Record) {
+        if matches!(verdict, Verdict::Passed | Verdict::Leaked { .. } | Verdict::Flaky { .. }) {
+            return;
+        }
+        match self.templates.get(launch.attempt.unit) {
+            Some(template) => hints::remark(record, &self.ground.with(template)),
+            None => hints::remark(record, self.ground),
+        }
     }
 
     /// How many of the tests have failed; one if only the process has that they share.
@@ -526,7 +546,7 @@ impl<'run> Run<'run> {
         let failed = verdicts.iter().filter(|verdict| fails(verdict)).count();
         let explained = failed > 0;
         for ((test, verdict), mut record) in tests.iter().zip(&verdicts).zip(records) {
-            explain(verdict, &mut record, self.ground);
+            self.explain(launch, verdict, &mut record);
             self.summary.add(test, verdict, &record);
             let record = &record;
             self.reporters.event(&Event::AttemptFinished { test, launch, is_last: true, verdict, record })?;
@@ -585,13 +605,6 @@ fn testimony(test: &TestCase, captured: bool, record: &mut Record) -> Testimony 
     };
     record.remarks.push(remark.to_owned());
     testimony
-}
-
-/// Remarks on what of the sandbox may have kept a test from passing.
-fn explain(verdict: &Verdict, record: &mut Record, ground: &Ground) {
-    if !matches!(verdict, Verdict::Passed | Verdict::Leaked { .. } | Verdict::Flaky { .. }) {
-        hints::remark(record, ground);
-    }
 }
 
 #[cfg(test)]
@@ -656,7 +669,13 @@ mod tests {
         let of_each = [1, 2].map(|_| Arc::new(settings.clone()));
         let ground = Ground::default();
         let mut run = Run::new(
-            Subject { units: &units, of_each: &of_each, execution: &execution, ground: &ground },
+            Subject {
+                units: &units,
+                of_each: &of_each,
+                templates: &[],
+                execution: &execution,
+                ground: &ground,
+            },
             summary,
             &mut notes,
         );
