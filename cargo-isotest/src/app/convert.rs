@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::invocation::Invocation;
 use crate::report::{
-    Changes, ConversionError, DocumentFormat, OutputError, Reading, Target, document, github,
+    Changes, ConversionError, DocumentFormat, OutputError, Reading, Target, document, github, is_one_file,
 };
 use std::fs::File;
 use std::io::{self, Write};
@@ -33,6 +33,15 @@ pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End,
         (DocumentFormat::Trace, &args.trace),
     ];
     let named: Vec<_> = wanted.iter().filter_map(|(format, path)| Some((*format, path.as_ref()?))).collect();
+    let inputs = args.files.iter().chain(&args.diff).map(|path| invocation.absolute(path));
+    let mut taken: Vec<_> = inputs.collect();
+    for (_, path) in &named {
+        let path = invocation.absolute(path);
+        if taken.iter().any(|taken| is_one_file(taken, &path)) {
+            return Err(OutputError::Twice(path).into());
+        }
+        taken.push(path);
+    }
     for (format, path) in &named {
         write(&Target::File(invocation.absolute(path)), &reading, since.as_ref(), *format)?;
     }

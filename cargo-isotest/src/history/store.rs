@@ -64,11 +64,20 @@ impl Store {
             }
             locked => locked?,
         };
-        match fs::read(&self.file) {
+        match self.bytes() {
             Ok(bytes) if bytes.is_empty() => Ok(Past::default()),
             Ok(bytes) => self.past(&bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Past::default()),
             Err(source) => Err(self.files(source)),
+        }
+    }
+
+    /// What is in the file. A pipe in its place would keep us waiting.
+    fn bytes(&self) -> io::Result<Vec<u8>> {
+        if fs::metadata(&self.file)?.is_file() {
+            fs::read(&self.file)
+        } else {
+            Err(io::Error::other("it is no file"))
         }
     }
 
@@ -79,7 +88,7 @@ impl Store {
     pub(crate) fn add(&self, results: &[(String, String, TestResult)]) -> Result<(), HistoryError> {
         fs::create_dir_all(&self.directory).map_err(|source| self.files(source))?;
         let _lock = self.lock(Lock::Exclusive)?;
-        let bytes = match fs::read(&self.file) {
+        let bytes = match self.bytes() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             read => read.map_err(|source| self.files(source))?,
         };

@@ -17,6 +17,9 @@ pub(crate) enum OutputError {
         /// Error of the system.
         source: io::Error,
     },
+    /// A file would be written over another report, or over what it is made from.
+    #[error("`{}` is named twice: a report would be written over what else is there", .0.display())]
+    Twice(PathBuf),
     /// Standard output or standard error cannot be written.
     #[error("cannot write the output")]
     Stream(#[source] io::Error),
@@ -28,11 +31,12 @@ impl Failure for OutputError {
             // A reader that has gone away ends us as it ends any program.
             Self::Stream(source) if source.kind() == io::ErrorKind::BrokenPipe => End::Signal(SIGPIPE),
             Self::Stream(_) | Self::File { .. } => Exit::Bug.into(),
+            Self::Twice(_) => Exit::Usage.into(),
         }
     }
 
     fn hint(&self) -> Option<String> {
-        None
+        matches!(self, Self::Twice(_)).then(|| "give each report a file of its own".into())
     }
 }
 

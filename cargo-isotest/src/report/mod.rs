@@ -27,7 +27,7 @@ pub(crate) use error::{ConversionError, OutputError};
 pub(crate) use format::{DocumentFormat, document};
 pub(crate) use human::{Words, after_command, before_command, before_shell, doctests_summary, gap, title};
 pub(crate) use json::command as command_as_json;
-pub(crate) use target::Target;
+pub(crate) use target::{Target, is_one_file};
 
 use crate::cli::{DisplayArgs, MessageFormat, ReportFile};
 use crate::schedule::events::{Between, Event, Reporter};
@@ -75,6 +75,9 @@ impl Reporters {
         let mut reporters = Self::default();
         let run = Run::started(settings.again.clone()).on(Machine::here());
         for ReportFile { format, path } in files {
+            if reporters.outlets.iter().any(|Outlet { target, .. }| target.is_one_file_with(path)) {
+                return Err(OutputError::Twice(path.clone()));
+            }
             let target = Target::File(path.clone());
             let writer = target.open()?;
             let reporter: Box<dyn Reporter> = match DocumentFormat::of_file(*format) {

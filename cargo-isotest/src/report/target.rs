@@ -3,9 +3,12 @@
 use super::error::OutputError;
 use anstream::{AutoStream, ColorChoice};
 use console::Term;
-use std::fs::File;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 /// Where a report goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,24 @@ pub(crate) enum Target {
     File(PathBuf),
 }
 
+/// Creates or empties a file. A pipe that nobody reads is none, instead of waiting for whoever will.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    let file = options.write(true).create(true).truncate(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let flags = OFlag::from_bits_truncate(fcntl(&file, FcntlArg::F_GETFL)?);
+    fcntl(&file, FcntlArg::F_SETFL(flags.difference(OFlag::O_NONBLOCK)))?;
+    Ok(file)
+}
+
+/// Whether two paths lead to one regular file, which can hold but one report.
+pub(crate) fn is_one_file(one: &Path, other: &Path) -> bool {
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        (Err(_), Err(_)) => one == other,
+        _ => false,
+    }
+}
+
 impl Target {
     /// Opens the target.
     ///
@@ -27,8 +48,13 @@ impl Target {
         Ok(match self {
             Self::Stdout => Box::new(io::stdout()),
             Self::Stderr => Box::new(io::stderr()),
-            Self::File(path) => Box::new(File::create(path).map_err(|source| self.unwritten(source))?),
+            Self::File(path) => Box::new(create(path).map_err(|source| self.unwritten(source))?),
         })
+    }
+
+    /// Whether the path leads to the file that the target is.
+    pub(super) fn is_one_file_with(&self, path: &Path) -> bool {
+        matches!(self, Self::File(own) if is_one_file(own, path))
     }
 
     /// What stops us when the target cannot be written to.

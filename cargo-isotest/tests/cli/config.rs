@@ -249,3 +249,18 @@ fn the_file_says_how_often_and_how_long_tests_are_attempted() {
         assert!(ended.stdout.contains(said), "{profile}: {}", ended.stdout);
     }
 }
+
+#[test]
+fn what_stands_in_place_of_the_file_and_cannot_be_read_is_no_missing_file() {
+    let place = tempfile::tempdir().unwrap();
+    let project = Project::copied("passing", place.path());
+    let config = project.directory.join(".config/isotest.toml");
+    fs::create_dir_all(config.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink("/nonexistent/isotest.toml", &config).unwrap();
+    let ended = isotest(&project).run().with_code(96);
+    assert!(ended.stderr.contains("isotest.toml"), "{ended:?}");
+    fs::remove_file(&config).unwrap();
+    nix::unistd::mkfifo(&config, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let ended = isotest(&project).run().with_code(96);
+    assert!(ended.stderr.contains("it is no file"), "{ended:?}");
+}

@@ -87,6 +87,27 @@ fn a_file_that_cannot_be_written_to_its_end_is_named_after_the_summary() {
 }
 
 #[test]
+fn no_report_is_written_over_another_nor_waits_for_a_reader() {
+    let place = tempfile::tempdir().unwrap();
+    let file = |name: &str| place.path().join(name).display().to_string();
+    let passing = || isotest(&Project::fixture("passing"));
+    let twice = [format!("junit={}", file("a")), format!("html={}/./a", place.path().display())];
+    let ended = passing().arguments(["--report", &twice[0], "--report", &twice[1]]).run().with_code(2);
+    assert!(ended.stderr.contains("is named twice"), "{ended:?}");
+    passing().arguments(["--report", &format!("json={}", file("lines"))]).run().with_code(0);
+    let lines = fs::read_to_string(file("lines")).unwrap();
+    bare().arguments(["report", "--html", &file("lines"), &file("lines")]).run().with_code(2);
+    bare()
+        .arguments(["report", "--html", &file("b"), "--junit", &file("b"), &file("lines")])
+        .run()
+        .with_code(2);
+    assert_eq!(fs::read_to_string(file("lines")).unwrap(), lines);
+    nix::unistd::mkfifo(&place.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let ended = passing().arguments(["--report", &format!("junit={}", file("pipe"))]).run().with_code(70);
+    assert!(ended.stderr.contains("pipe`"), "{ended:?}");
+}
+
+#[test]
 fn a_file_without_format_is_refused_with_an_example() {
     for wrong in ["junit.xml", "junit=", "html5=x", "=x"] {
         let call = isotest(&Project::fixture("passing")).arguments(["--report", wrong]);

@@ -104,7 +104,7 @@ impl Failure for BudgetError {
             Self::File { .. } | Self::Recorded(_) | Self::NeverPasses { .. } => return None,
             Self::Revision { .. } => "name a file, or a commit, a branch or a tag".into(),
             Self::NotOne { .. } => {
-                "name it as the report does: `cargo isotest budgets need BINARY NAME`".into()
+                "name it as the report does: `cargo isotest budgets need 'BINARY NAME'`".into()
             }
             Self::Unmeasured { .. } => {
                 "`--budgets report` executes the tests and says what of their budgets they used".into()

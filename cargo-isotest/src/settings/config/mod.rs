@@ -127,7 +127,14 @@ fn text(
         (None, Some(workspace)) => (workspace.join(FILE), false),
         (None, None) => return Ok(None),
     };
-    match fs::read_to_string(&path) {
+    let read = match path.metadata() {
+        // What was named may be a pipe.
+        Ok(meta) if !is_named && !meta.is_file() => Err(io::Error::other("it is no file")),
+        // A link that leads nowhere is no missing file: somebody wants it to hold.
+        Err(error) if path.is_symlink() => Err(io::Error::other(error)),
+        _ => fs::read_to_string(&path),
+    };
+    match read {
         Ok(text) => Ok(Some((path, text))),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named => Ok(None),
         Err(source) => Err(SettingsError::UnreadableConfig { path, source }),
