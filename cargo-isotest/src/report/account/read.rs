@@ -37,6 +37,7 @@ impl Reading {
 
     /// Takes a file of this name into account.
     pub(crate) fn add(&mut self, name: &str, text: &str) {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let Some(head) = self.head(name, text) else { return };
         if let Some((earlier, _)) = self.runs.iter().find(|(_, id)| Some(id) == head.run_id.as_ref()) {
             let lack = format!("`{name}` is of the same run as `{earlier}`, which is counted once");
@@ -45,15 +46,28 @@ impl Reading {
         }
         self.runs.push((name.to_owned(), head.run_id.unwrap_or_default()));
         let mut account = Account::default();
+        let last = text.lines().count();
+        let mut damaged = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
-            if let Err(error) = account.add(line) {
-                let tests = account.tests.len();
-                let what = if error.is_eof() { "ends in the middle of" } else { "is damaged in" };
-                self.lacks.push(format!(
-                    "`{name}` {what} line {number}: only the {tests} tests before it are reported"
-                ));
-                break;
+            match account.add(line) {
+                Err(error) if error.is_eof() && number == last => {
+                    let tests = account.tests.len();
+                    self.lacks.push(format!(
+                        "`{name}` ends in the middle of line {number}: only the {tests} tests before it are reported"
+                    ));
+                }
+                Err(_) => damaged.push(number),
+                Ok(()) => {}
             }
+        }
+        if let Some(first) = damaged.first() {
+            let more = match damaged.len() {
+                1 => String::new(),
+                lines => format!(" and in {} more", lines - 1),
+            };
+            let lack = format!("`{name}` is damaged in line {first}{more}: what stood there is not reported");
+            account.lost.push(lack.clone());
+            self.lacks.push(lack);
         }
         if account.finished.is_none()
             && self.lacks.iter().all(|lack| !lack.starts_with(&format!("`{name}` ")))
@@ -201,7 +215,7 @@ mod tests {
                 "`f` is of schema 2, of which this version knows nothing: report it with cargo-isotest 0.1.0",
                 0,
             ),
-            (&damaged, "`f` is damaged in line 2: only the 0 tests before it are reported", 0),
+            (&damaged, "`f` is damaged in line 2: what stood there is not reported", 0),
             ("", "`f` is empty: the run ended before its first test", 0),
             ("[]", "`f` does not begin with the start of a run, as `--report json=FILE` writes it", 0),
         ] {
@@ -210,6 +224,19 @@ mod tests {
             assert_eq!(reading.account.tests.len(), tests, "{lack}");
             assert!(reading.account.gap().is_some(), "{lack}");
         }
+    }
+
+    #[test]
+    fn what_stands_behind_a_damaged_line_is_reported_too() {
+        let whole = run("1", "x");
+        let (head, rest) = whole.split_once('\n').unwrap();
+        let reading = read(&[("f", &format!("\u{feff}{head}\n{{not json\n\n{rest}"))]);
+        assert_eq!(
+            reading.lacks,
+            ["`f` is damaged in line 2 and in 1 more: what stood there is not reported"]
+        );
+        assert_eq!(reading.account.tests.len(), 1);
+        assert!(reading.account.finished.is_some() && reading.account.gap().is_some());
     }
 
     #[test]
