@@ -50,7 +50,9 @@ fn cancelled(by: Cancellation, summary: &Summary) -> String {
         }
         Cancellation::FailFast { immediate } => {
             let killed = if immediate { format!("{killed} interrupted, ") } else { String::new() };
-            format!("after a failure, {killed}{left} not run; `--no-fail-fast` runs them all")
+            // What was not run besides are further attempts.
+            let hint = if summary.not_run() == 0 { "" } else { "; `--no-fail-fast` runs them all" };
+            format!("after a failure, {killed}{left} not run{hint}")
         }
         Cancellation::GlobalTimeout => {
             format!("at the end of `--global-timeout`, {killed} interrupted, {left} not run")
