@@ -211,7 +211,7 @@ mod tests {
         let text = written(&account(&[attempt("tour::parser", "m::t", "fails", &facts)]));
         let case = r#"<testcase name="m::t" classname="tour::parser" timestamp="2026-01-02T03:04:05.001+00:00" time="0.004" file="src/a.rs" line="3">"#;
         assert!(text.contains(case), "{text}");
-        let headline = "FAIL · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 process · panicked at src/a.rs:3:5";
+        let headline = "FAIL · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 task · panicked at src/a.rs:3:5";
         let failure = format!(
             "<failure message=\"{headline}\" type=\"FAIL\">{headline}\nthread &apos;t&apos; panicked at src/a.rs:3:5:\n\
              &#9;left &lt; right &amp; red␇</failure>"

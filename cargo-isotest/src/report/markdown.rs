@@ -250,8 +250,8 @@ mod tests {
 
 | test | what happened | again |
 |---|---|---|
-| <code>tour&#58;&#58;parser oom&#124;</code> | <code>OOM · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 process · it reached its memory limit</code> | <code>cargo isotest --features &#39;a b&#39; &#39;tour&#58;&#58;parser oom&#124;&#39;</code> |
-| <code>tour fails</code> | <code>FAIL · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 process · panicked at src/a.rs&#58;3&#58;5</code> | <code>cargo isotest --features &#39;a b&#39; &#39;tour fails&#39;</code> |
+| <code>tour&#58;&#58;parser oom&#124;</code> | <code>OOM · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 task · it reached its memory limit</code> | <code>cargo isotest --features &#39;a b&#39; &#39;tour&#58;&#58;parser oom&#124;&#39;</code> |
+| <code>tour fails</code> | <code>FAIL · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 task · panicked at src/a.rs&#58;3&#58;5</code> | <code>cargo isotest --features &#39;a b&#39; &#39;tour fails&#39;</code> |
 
 <details><summary><code>tour fails src/a.rs&#58;3</code></summary>
 
@@ -297,9 +297,9 @@ no ``` fence
             section,
             str![[r#"
 - Newly failing: 1
-  - <code>tour b&#124;</code> <code>FAIL · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 process</code>
+  - <code>tour b&#124;</code> <code>FAIL · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 task</code>
 - Gone: 1
-  - <code>tour a</code> <code>was PASS · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 process</code>
+  - <code>tour a</code> <code>was PASS · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 task</code>
 - peaks of memory and times are not compared&#58; a run does not tell on what machine it was
 "#]]
         );

@@ -58,7 +58,7 @@ impl Facts {
         parts.extend(self.cpu_us().map(|_| format!("cpu {}", self.cpu())));
         parts.extend(self.figure("pids_peak").map(|count| {
             let count = usize::try_from(count).unwrap_or(usize::MAX);
-            let noun = if count == 1 { "1 process".to_owned() } else { format!("{count} processes") };
+            let noun = if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") };
             marked(noun, self.is("pids_approximate"))
         }));
         parts.join(" · ")
@@ -151,7 +151,7 @@ mod tests {
         let place = facts.place(&account);
         assert_eq!(
             facts.headline(place.as_ref()),
-            "FAIL · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 process · panicked at src/a.rs:3:5"
+            "FAIL · 0.004 s · peak 0.7 MiB · cpu 2 ms · 1 task · panicked at src/a.rs:3:5"
         );
     }
 

@@ -39,10 +39,10 @@ struct Bars {
 
 /// Kinds of bars: the name in the style, that in the legend, and where in the row a bar begins and how high it is.
 const KINDS: [(&str, &str, usize, usize); 4] = [
-    ("passes", "passed: low", 9, 8),
-    ("flaky", "tried again: middle", 6, 11),
-    ("undecided", "no verdict: high", 1, 16),
-    ("fails", "failed: high", 1, 16),
+    ("passes", "passed, low bars", 9, 8),
+    ("flaky", "tried again, middle bars", 6, 11),
+    ("undecided", "no verdict, high bars", 1, 16),
+    ("fails", "failed, high bars", 1, 16),
 ];
 
 impl Timeline {
