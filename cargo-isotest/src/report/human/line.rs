@@ -74,8 +74,24 @@ impl Attempt<'_> {
     /// What it printed, each stream below a heading of its own.
     pub(super) fn output(&self) -> String {
         let stream = |name, output| stream(name, output, self.test);
-        stream("stdout", &self.record.stdout) + &stream("stderr", &self.record.stderr)
+        let stdout = &self.record.stdout;
+        // What the line above says already.
+        let stdout = if is_frame(stdout, &self.test.name) { String::new() } else { stream("stdout", stdout) };
+        stdout + &stream("stderr", &self.record.stderr)
     }
+}
+
+/// Whether there are only the words that the standard harness has around one test that failed.
+fn is_frame(stdout: &Captured, name: &str) -> bool {
+    let (ran, named) = (format!("test {name} "), format!("    {name}"));
+    let is_of_frame = |line: &str| {
+        matches!(line, "" | "running 1 test" | "failures:")
+            || line == named
+            || line.strip_prefix(&ran).is_some_and(|rest| rest.ends_with("... FAILED"))
+            || line.starts_with("test result: FAILED. 0 passed; 1 failed; ")
+    };
+    let text = std::str::from_utf8(&stdout.head).ok();
+    stdout.dropped == 0 && stdout.tail.is_empty() && text.is_some_and(|text| text.lines().all(is_of_frame))
 }
 
 /// The line of an attempt that was killed with its run: nothing of it was measured.
@@ -377,6 +393,17 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour::parser    accept
         let line = anstream::adapter::strip_str(&attempt.line(Layout::Wide { id_width: 4 })).to_string();
         assert_eq!(line.lines().count(), 1);
         assert!(line.ends_with(&format!("  tour  {}␍␊ (attempt 2 of 3)\n", "n".repeat(100))), "{line:?}");
+    }
+
+    #[test]
+    fn the_frame_of_the_harness_is_no_output_of_the_test() {
+        let frame = "\nrunning 1 test\ntest a::b - should panic ... FAILED\n\nfailures:\n\nfailures:\n    a::b\n\n\
+                     test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 5 filtered out; finished in 0.09s\n\n";
+        let captured = |text: &str| Captured { head: text.into(), ..Captured::default() };
+        assert!(is_frame(&captured(frame), "a::b"));
+        assert!(!is_frame(&captured(frame), "a"));
+        assert!(!is_frame(&captured(&frame.replace("failures:\n\n", "a word of its own\n")), "a::b"));
+        assert!(!is_frame(&Captured { dropped: 1, ..captured(frame) }, "a::b"));
     }
 
     #[test]
