@@ -94,23 +94,33 @@ fn a_test_that_takes_as_long_without_a_stop_runs_out_of_time() {
 
 #[test]
 fn a_run_that_is_ended_while_it_is_stopped_leaves_nothing() {
-    for flags in [&[][..], &["--off", "memory,pids,cpu,io,pressure"]] {
-        let place = tempfile::tempdir().unwrap();
-        let place = place.path();
-        let project = Project::written(place, &[("Cargo.toml", MANIFEST), ("src/lib.rs", TESTS)]);
-        fs::create_dir(place.join("kept")).unwrap();
-        let kept = place.join("kept");
-        let call = isotest(&project).arguments(["--keep", kept.to_str().unwrap()]).arguments(flags);
-        let mut terminal = Terminal::new();
-        let script = "\"$@\"; status=$?; echo; echo stopped $status; read line; kill %1; fg >/dev/null; echo status $?";
-        let running = call.on(&terminal, script).start();
-        host::wait_until("the counts", || counts(place).iter().all(Option::is_some));
-        terminal.keys(b"\x1a");
-        terminal.wait_until_it_shows("the shell", |shown| shown.contains("stopped 148"));
-        terminal.keys(b"\n");
-        terminal.wait_until_it_shows("end", |shown| shown.contains("status 143"));
-        let mark = running.mark.clone();
-        running.end();
-        host::wait_until("the end of all processes", || host::processes_marked(&mark).is_empty());
+    let without_cgroups = ["--off", "memory,pids,cpu,io,pressure"];
+    // Killed, it can do nothing for those that stand still.
+    for (signal, status) in [("TERM", "143"), ("KILL", "137")] {
+        for flags in [&[][..], &without_cgroups] {
+            ended_while_it_is_stopped(signal, status, flags);
+        }
     }
+}
+
+fn ended_while_it_is_stopped(signal: &str, status: &str, flags: &[&str]) {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let project = Project::written(place, &[("Cargo.toml", MANIFEST), ("src/lib.rs", TESTS)]);
+    fs::create_dir(place.join("kept")).unwrap();
+    let kept = place.join("kept");
+    let call = isotest(&project).arguments(["--keep", kept.to_str().unwrap()]).arguments(flags);
+    let mut terminal = Terminal::new();
+    let script = format!(
+        "\"$@\"; status=$?; echo; echo stopped $status; read line; kill -{signal} %1; fg >/dev/null; echo status $?"
+    );
+    let running = call.on(&terminal, &script).start();
+    host::wait_until("the counts", || counts(place).iter().all(Option::is_some));
+    terminal.keys(b"\x1a");
+    terminal.wait_until_it_shows("the shell", |shown| shown.contains("stopped 148"));
+    terminal.keys(b"\n");
+    terminal.wait_until_it_shows("end", |shown| shown.contains(&format!("status {status}")));
+    let mark = running.mark.clone();
+    running.end();
+    host::wait_until("the end of all processes", || host::processes_marked(&mark).is_empty());
 }

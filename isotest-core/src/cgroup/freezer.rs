@@ -1,7 +1,7 @@
-//! Freezing what is in the run's cgroups: it stands still, and neither it nor its parent is told.
+//! Freezing what is in the run's cgroups of version 2: it stands still, and neither it nor its parent is told. What the freezer of
+//! version 1 holds does not die of SIGKILL, and would be there for good if this process was killed: it is left alone.
 
 use super::run_cgroup::Cgroups;
-use super::sweep::FREEZER;
 use super::v2::SUPERVISOR;
 use super::version::Version;
 use procfs::process::Process;
@@ -17,7 +17,6 @@ pub(crate) struct Frozen {
 #[derive(Debug)]
 struct FrozenCgroup {
     path: PathBuf,
-    version: Version,
 }
 
 impl Frozen {
@@ -30,15 +29,8 @@ impl Frozen {
                 parts.any(|part| part.ends_with(&end))
             })
         };
-        entries.into_iter().any(|entry| {
-            let version = match (entry.hierarchy, entry.controllers.iter().any(|one| one == "freezer")) {
-                (0, _) => Version::V2,
-                (_, true) => Version::V1,
-                (_, false) => return false,
-            };
-            let mut same = self.cgroups.iter().filter(|cgroup| cgroup.version == version);
-            same.any(|cgroup| is_below(cgroup, &entry.pathname))
-        })
+        let mut unified = entries.into_iter().filter(|entry| entry.hierarchy == 0);
+        unified.any(|entry| self.cgroups.iter().any(|cgroup| is_below(cgroup, &entry.pathname)))
     }
 }
 
@@ -49,13 +41,7 @@ impl FrozenCgroup {
     }
 
     fn set(&self, frozen: bool) -> bool {
-        let (file, word) = match (self.version, frozen) {
-            (Version::V1, true) => (FREEZER, "FROZEN"),
-            (Version::V1, false) => (FREEZER, "THAWED"),
-            (Version::V2, true) => ("cgroup.freeze", "1"),
-            (Version::V2, false) => ("cgroup.freeze", "0"),
-        };
-        fs::write(self.path.join(file), word).is_ok()
+        fs::write(self.path.join("cgroup.freeze"), if frozen { "1" } else { "0" }).is_ok()
     }
 }
 
@@ -69,14 +55,14 @@ impl Drop for Frozen {
 }
 
 impl Cgroups {
-    /// Freezes those of all attempts. What cannot be frozen is not among them.
+    /// Freezes those of version 2 of all attempts. What cannot be frozen is not among them.
     pub(crate) fn freeze(&self) -> Frozen {
-        let directories = self.run_directories();
-        let entries = directories.flat_map(|(run, version)| {
+        let directories = self.run_directories().filter(|(_, version)| *version == Version::V2);
+        let entries = directories.flat_map(|(run, _)| {
             let entries = fs::read_dir(run).into_iter().flatten().flatten();
             let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
             let others = directories.filter(|entry| entry.file_name() != SUPERVISOR);
-            others.map(move |entry| FrozenCgroup { path: entry.path(), version })
+            others.map(|entry| FrozenCgroup { path: entry.path() })
         });
         Frozen { cgroups: entries.filter(|cgroup| cgroup.set(true)).collect() }
     }

@@ -12,8 +12,8 @@ use std::os::fd::{AsFd, OwnedFd};
 /// So often it is looked for processes that have been started meanwhile: each is stopped before its parent starts many.
 const PASSES: usize = 20;
 
-/// Attempts of this process that stand still, and so does the clock of the run, until this is dropped: by the cgroup freezer,
-/// and where a process is in no cgroup that can be frozen, by SIGSTOP.
+/// Attempts of this process that stand still, and so does the clock of the run, until this is dropped: by the cgroup freezer
+/// of version 2, and where a process is in no cgroup that can be frozen, by SIGSTOP.
 #[derive(Debug)]
 pub struct Standstill {
     frozen: Frozen,
