@@ -63,8 +63,10 @@ pub struct Ending {
 pub struct NetworkFailures {
     /// Packets that no interface leads to the destination of.
     pub unreachable: u64,
-    /// Connections and datagrams to ports at which nobody listened.
-    pub refused: u64,
+    /// Connections that were refused before they stood.
+    pub connections: u64,
+    /// Datagrams to ports at which nobody listened.
+    pub datagrams: u64,
 }
 
 /// The verdict on one attempt.

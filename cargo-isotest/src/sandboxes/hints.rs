@@ -3,6 +3,7 @@
 
 use crate::text::units::plural;
 use isotest_core::host::{Host, cow_sources};
+use isotest_core::outcome::NetworkFailures;
 use isotest_core::plan::{Entry, Network, Template};
 use isotest_core::record::{Captured, Record};
 use memchr::memmem;
@@ -78,12 +79,10 @@ pub(crate) fn remark(record: &mut Record, ground: &Ground) {
         if failures.unreachable > 0 || says(&NO_WAY) {
             remarks
                 .push("tests do not reach the host's network; `--network host` gives it to them".to_owned());
-        } else if failures.refused > 0 {
-            let refused = usize::try_from(failures.refused).unwrap_or(usize::MAX);
+        } else if let Some(refused) = refused(failures) {
             remarks.push(format!(
-                "{} found nobody who listened: no service of the host listens at a test's own `127.0.0.1`; \
-                 `--network host` gives it that of the host",
-                plural(refused, "connection")
+                "{refused} found nobody who listened: no service of the host listens at a test's own `127.0.0.1`; \
+                 `--network host` gives it that of the host"
             ));
         }
     }
@@ -91,6 +90,14 @@ pub(crate) fn remark(record: &mut Record, ground: &Ground) {
     let errors = ERRORS.iter().filter(|error| (error.may_be)(ground) && says(error.words));
     remarks.extend(errors.map(|error| (error.remark)(ground)));
     record.remarks.extend(remarks);
+}
+
+/// What came to no listener, in words; `None` if all did.
+fn refused(failures: NetworkFailures) -> Option<String> {
+    let kinds = [(failures.connections, "connection"), (failures.datagrams, "datagram")];
+    let said = kinds.into_iter().filter(|(number, _)| *number > 0);
+    let said = said.map(|(number, kind)| plural(usize::try_from(number).unwrap_or(usize::MAX), kind));
+    Some(said.collect::<Vec<_>>().join(" and ")).filter(|said| !said.is_empty())
 }
 
 /// What programs say that found no way out of a network, or asked a name server in vain. The last is what the C library says.
@@ -233,7 +240,7 @@ fn holds(outputs: [&Captured; 2], words: &str) -> bool {
 mod tests {
     use super::*;
     use crate::testing::builders;
-    use isotest_core::outcome::{Ending, NetworkFailures, Outcome};
+    use isotest_core::outcome::{Ending, Outcome};
 
     fn remarks(said: &str, network: NetworkFailures, ground: &Ground) -> Vec<String> {
         let mut record = builders::record(Outcome::Failed { code: 101 });
@@ -279,12 +286,24 @@ mod tests {
     fn what_the_kernel_counted_is_explained_whatever_was_said() {
         let ground =
             Ground { loopback_only: true, user: User::Root, maps_everybody: true, ..Ground::default() };
-        let said = |unreachable, refused| remarks("", NetworkFailures { unreachable, refused }, &ground);
-        assert_eq!(said(0, 0), [""; 0]);
-        assert!(said(1, 0)[0].contains("`--network host`"), "{:?}", said(1, 0));
-        assert!(said(0, 2)[0].starts_with("2 connections found nobody who listened"), "{:?}", said(0, 2));
-        assert_eq!(said(3, 2).len(), 1);
+        let failures = |unreachable, [connections, datagrams]: [u64; 2]| NetworkFailures {
+            unreachable,
+            connections,
+            datagrams,
+        };
+        let said = |unreachable, refused| remarks("", failures(unreachable, refused), &ground);
+        assert_eq!(said(0, [0, 0]), [""; 0]);
+        assert!(said(1, [0, 0])[0].contains("`--network host`"), "{:?}", said(1, [0, 0]));
+        assert!(
+            said(0, [2, 0])[0].starts_with("2 connections found nobody who listened"),
+            "{:?}",
+            said(0, [2, 0])
+        );
+        let both = said(0, [1, 2]);
+        assert!(both[0].starts_with("1 connection and 2 datagrams found nobody who listened"), "{both:?}");
+        assert!(said(0, [0, 1])[0].starts_with("1 datagram found"), "{:?}", said(0, [0, 1]));
+        assert_eq!(said(3, [2, 0]).len(), 1);
         let host = Ground { loopback_only: false, ..ground.clone() };
-        assert_eq!(remarks("", NetworkFailures { unreachable: 1, refused: 1 }, &host), [""; 0]);
+        assert_eq!(remarks("", failures(1, [1, 0]), &host), [""; 0]);
     }
 }

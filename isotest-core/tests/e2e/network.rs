@@ -20,6 +20,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("a_listener_of_the_host_is_out_of_reach", host_listener_is_out_of_reach),
     Promise::new("an_abstract_socket_of_the_host_is_out_of_reach", abstract_socket_is_out_of_reach),
     Promise::new("a_network_that_was_used_is_not_handed_on", used_is_not_handed_on).needs(&[Need::User]),
+    Promise::new("what_led_nowhere_is_counted_of_each_attempt_alone", counted_alone),
     Promise::new("without_loopback_nothing_connects", down_is_down),
     Promise::new("the_hosts_network_can_be_had", host_network),
     Promise::new("settings_of_the_host_are_taken_over", settings_are_taken_over),
@@ -54,6 +55,27 @@ fn lo_is_alone(suite: &Suite) -> Kept {
     // Control: a network namespace as the kernel makes it has no address. The host's need not have more than `lo`.
     let control = suite.unshared(CloneFlags::CLONE_NEWNET, &["interfaces"])?;
     assert!(!control.did()?.facts("interface").iter().any(|line| line.contains("127.0.0.1")));
+    Ok(())
+}
+
+fn counted_alone(suite: &Suite) -> Kept {
+    for network in [Network::Loopback, Network::Own] {
+        let wish = over(suite, network);
+        let template = suite.template(&wish);
+        let mut slot = suite.slot(&template)?;
+        // What one before has counted in the same network is not the next one's.
+        for _ in 0..2 {
+            for (address, packets) in [("192.0.2.1", 1), ("2001:db8::1", 1), ("", 0)] {
+                let ask: &[&str] = if packets == 0 { &["exit", "7"] } else { &["connect", address, "80"] };
+                let inside = wish.attempt(&mut slot, ask)?;
+                let counted = inside.ending()?.network;
+                assert_eq!(counted.unreachable, packets, "{network:?} {address} {counted:?}");
+                assert_eq!((counted.connections, counted.datagrams), (0, 0), "{network:?} {address}");
+            }
+        }
+        let counted = wish.attempt(&mut slot, &["connect", "127.0.0.1", "80"])?.ending()?.network;
+        assert_eq!((counted.unreachable, counted.connections, counted.datagrams), (0, 1, 0), "{network:?}");
+    }
     Ok(())
 }
 

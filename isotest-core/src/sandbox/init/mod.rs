@@ -56,8 +56,8 @@ pub(crate) struct InitArgs<'zygote> {
     pub(crate) start: &'zygote Start,
     /// The attempt's place to write.
     pub(crate) scratch: &'zygote Path,
-    /// How many packets of attempts before had nowhere to go in the network; `None` if it is new.
-    pub(crate) unreachable_before: Option<u64>,
+    /// How many packets of attempts before had nowhere to go in the network.
+    pub(crate) unreachable_before: u64,
     /// The namespaces that init enters itself.
     pub(crate) namespaces: CloneFlags,
     /// Readable once the id maps are written.

@@ -23,17 +23,15 @@ impl Figures {
     }
 
     /// Reads them. A namespace that is handed on from attempts that had sent nothing may have counted their vain looks for a way
-    /// out: then `before` says how many over version 4, and those over version 6 are not known.
-    pub(super) fn read(&self, before: Option<u64>) -> NetworkFailures {
+    /// out, which were so many `before`.
+    pub(super) fn read(&self, before: u64) -> NetworkFailures {
         let text = |file| self.text(file).unwrap_or_default();
         let (v4, v6) = (text("snmp"), text("snmp6"));
-        let unreachable = match before {
-            None => unreachable(&v4).saturating_add(of_v6(&v6, "Ip6OutNoRoutes")),
-            Some(before) => unreachable(&v4).saturating_sub(before),
-        };
-        let ports = of_v4(&v4, "Udp:", "NoPorts").saturating_add(of_v6(&v6, "Udp6NoPorts"));
-        let refused = of_v4(&v4, "Tcp:", "AttemptFails").saturating_add(ports);
-        NetworkFailures { unreachable, refused }
+        NetworkFailures {
+            unreachable: unreachable(&v4, &v6).saturating_sub(before),
+            connections: of_v4(&v4, "Tcp:", "AttemptFails"),
+            datagrams: of_v4(&v4, "Udp:", "NoPorts").saturating_add(of_v6(&v6, "Udp6NoPorts")),
+        }
     }
 
     /// The kernel's own file and no other: root inside may mount something over it, which might never end or never answer.
@@ -47,9 +45,9 @@ impl Figures {
     }
 }
 
-/// How many packets of version 4 had nowhere to go, according to the text of `/proc/net/snmp`.
-pub(crate) fn unreachable(snmp: &str) -> u64 {
-    of_v4(snmp, "Ip:", "OutNoRoutes")
+/// How many packets had nowhere to go, according to the texts of `/proc/net/snmp` and `/proc/net/snmp6`.
+pub(crate) fn unreachable(v4: &str, v6: &str) -> u64 {
+    of_v4(v4, "Ip:", "OutNoRoutes").saturating_add(of_v6(v6, "Ip6OutNoRoutes"))
 }
 
 /// A figure of `/proc/net/snmp`, where a line of names stands above one of numbers.

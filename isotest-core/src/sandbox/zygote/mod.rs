@@ -162,7 +162,7 @@ impl Zygote {
                 let (proof, template, hold) = (&self.proof, &self.template, &hold);
                 let Some(scratch) = template.private.scratch.get(place) else { exit_now(1) };
                 let namespaces = self.namespaces();
-                let unreachable_before = network.and_then(|(_, before)| before);
+                let unreachable_before = network.map(|(_, before)| before).unwrap_or_default();
                 let args = InitArgs { proof, template, start, scratch, unreachable_before, namespaces, hold };
                 init::run(args, word, descriptors)
             }

@@ -67,15 +67,12 @@ impl Pool {
     }
 
     /// Enters a namespace that nobody has used, and gives its place in the pool, and how many packets
-    /// of others had nowhere to go in it, if it was handed on. `gone` tells whether an init has
+    /// of others had nowhere to go in it. `gone` tells whether an init has
     /// been reaped.
     ///
     /// # Errors
     /// When a new one is needed and cannot be made.
-    pub(super) fn enter_unused(
-        &mut self,
-        gone: impl Fn(Pid) -> bool,
-    ) -> Result<(usize, Option<u64>), StepError> {
+    pub(super) fn enter_unused(&mut self, gone: impl Fn(Pid) -> bool) -> Result<(usize, u64), StepError> {
         let mut place = 0;
         while let Some(namespace) = self.namespaces.get_mut(place) {
             if namespace.user.is_some_and(|user| !gone(user)) {
@@ -86,9 +83,11 @@ impl Pool {
                 Trace::None => {
                     let enter = || setns(&namespace.handle, CloneFlags::CLONE_NEWNET);
                     Step::MakeNetwork.run(enter)?;
-                    let is_new = namespace.user.is_none();
-                    let before = (!is_new).then(|| Step::MakeNetwork.run(|| namespace.traces.unreachable()));
-                    return Ok((place, before.transpose()?));
+                    let before = match namespace.user {
+                        None => 0,
+                        Some(_) => Step::MakeNetwork.run(|| namespace.traces.unreachable())?,
+                    };
+                    return Ok((place, before));
                 }
                 Trace::Sockets => place += 1,
                 Trace::Lasting => drop(self.namespaces.remove(place)),
@@ -96,7 +95,7 @@ impl Pool {
         }
         Step::MakeNetwork.run(|| unshare(CloneFlags::CLONE_NEWNET))?;
         self.adopt_current()?;
-        Ok((self.namespaces.len() - 1, None))
+        Ok((self.namespaces.len() - 1, 0))
     }
 
     /// Notes who has the namespace at `place`.
@@ -114,6 +113,8 @@ struct Traces {
     sockets: File,
     figures: File,
     /// Absent without IPv6.
+    v6_figures: Option<File>,
+    /// So is this.
     flow_labels: Option<File>,
 }
 
@@ -123,6 +124,7 @@ impl Traces {
             interfaces: File::open("/proc/self/net/dev")?,
             sockets: File::open("/proc/self/net/sockstat")?,
             figures: File::open("/proc/self/net/snmp")?,
+            v6_figures: File::open("/proc/self/net/snmp6").ok(),
             flow_labels: File::open("/proc/self/net/ip6_flowlabel").ok(),
         })
     }
@@ -139,7 +141,8 @@ impl Traces {
 
     /// How many packets had nowhere to go.
     fn unreachable(&self) -> io::Result<u64> {
-        Ok(network_failures::unreachable(&text(&self.figures)?))
+        let v6 = self.v6_figures.as_ref().map(text).transpose()?.unwrap_or_default();
+        Ok(network_failures::unreachable(&text(&self.figures)?, &v6))
     }
 
     /// The packets `lo` has received (proc_pid_net(5), `dev`).
