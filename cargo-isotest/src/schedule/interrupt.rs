@@ -7,6 +7,7 @@ use crate::schedule::slots::{News, Told};
 use crate::threads;
 use isotest_core::cgroup::Cgroups;
 use isotest_core::sandbox::{Cancel, Standstill, stop_this_process};
+use isotest_core::sys::ByDefault;
 use nix::unistd::getppid;
 use procfs::process::Process;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1};
@@ -14,9 +15,9 @@ use signal_hook::flag::{register_conditional_default, register_conditional_shutd
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::{emulate_default_handler, exit};
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Scope;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub(crate) struct Interrupts {
     signals: Vec<i32>,
     /// Whether they end the process at once.
     at_once: Arc<AtomicBool>,
+    /// The key that stops the run, while nobody watches for it any more.
+    key: Mutex<Option<ByDefault>>,
 }
 
 /// Signals are watched for until this is dropped, however that comes about: a thread waits for them.
@@ -37,12 +40,17 @@ pub(crate) struct Interrupts {
 pub(crate) struct Watch<'a> {
     handle: Handle,
     interrupts: &'a Interrupts,
+    has_key: bool,
 }
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
         // First, so that no signal comes in between.
         self.interrupts.at_once.store(true, Ordering::SeqCst);
+        if self.has_key {
+            // It is refused for no reason that there could be here.
+            *self.interrupts.key() = ByDefault::new(SIGTSTP).ok();
+        }
         self.handle.close();
     }
 }
@@ -60,7 +68,11 @@ impl Interrupts {
                 None => register_conditional_default(*signal, condition)?,
             };
         }
-        Ok(Self { signals, at_once })
+        Ok(Self { signals, at_once, key: Mutex::default() })
+    }
+
+    fn key(&self) -> MutexGuard<'_, Option<ByDefault>> {
+        self.key.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Watches for them.
@@ -76,7 +88,9 @@ impl Interrupts {
     ) -> Result<Watch<'scope>, Error> {
         let others = [SIGTSTP, SIGUSR1].into_iter().filter(|it| !is_ignored(*it)).collect::<Vec<_>>();
         let mut signals = Signals::new(self.signals.iter().chain(&others)).map_err(HostError::System)?;
-        let watch = Watch { handle: signals.handle(), interrupts: self };
+        self.key().take().map_or(Ok(()), ByDefault::restore).map_err(HostError::System)?;
+        let has_key = others.contains(&SIGTSTP);
+        let watch = Watch { handle: signals.handle(), interrupts: self, has_key };
         self.at_once.store(false, Ordering::SeqCst);
         let wait = move || {
             for signal in signals.forever() {

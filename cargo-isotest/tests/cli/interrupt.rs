@@ -140,6 +140,30 @@ fn a_second_signal_is_immediate() {
     next_run_removes_what_is_left(running.child.id());
 }
 
+#[test]
+fn the_key_stops_a_run_that_has_only_its_error_left_to_say() {
+    let (mut reader, writer) = full_pipe();
+    let mut call =
+        isotest(&Project::fixture("passing")).arguments(["-q", "--message-format", "json", "no_such_test"]);
+    // A group that nobody could let go on is not stopped by the kernel.
+    call.command.process_group(0).stderr(writer);
+    let mut running = call.start();
+    let state = || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", running.child.id())).unwrap();
+        stat.rsplit(") ").next().and_then(|rest| rest.chars().next())
+    };
+    let waits = || fs::read_to_string(format!("/proc/{}/wchan", running.child.id())).unwrap();
+    host::wait_until("the error", || waits().contains("pipe_write"));
+    signal(&running, Signal::SIGTSTP);
+    host::wait_until("the stop", || state() == Some('T'));
+    signal(&running, Signal::SIGCONT);
+    host::wait_until("the continuation", || state() != Some('T'));
+    let rest = std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+    assert_eq!(running.child.wait().unwrap().code(), Some(4));
+    drop(running);
+    rest.join().unwrap().unwrap();
+}
+
 fn children(pid: i32) -> Vec<i32> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let children = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());

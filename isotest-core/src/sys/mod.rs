@@ -18,6 +18,7 @@ pub(crate) mod terminal;
 pub(crate) mod wait;
 
 pub use poll::{is_ready, readable, wait_for};
+pub use signal::ByDefault;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 

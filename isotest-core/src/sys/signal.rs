@@ -46,19 +46,35 @@ pub(crate) fn ignore_pipe() -> io::Result<()> {
     if previous == libc::SIG_ERR { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Calls `work` while the signal does what it does by default, and then has it do what it did before.
-///
-/// # Errors
-/// Those of sigaction(2), and of `work`.
-pub(crate) fn with_default(signal: libc::c_int, work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    let signal = Signal::try_from(signal)?;
-    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-    // SAFETY: the default installs no code that would have to be fit for a signal handler.
-    let before = unsafe { sigaction(signal, &default) }?;
-    let done = work();
-    // SAFETY: whatever was installed was fit for it then.
-    unsafe { sigaction(signal, &before) }?;
-    done
+/// A signal that does what it does by default, until it is restored.
+#[derive(Debug)]
+pub struct ByDefault {
+    signal: Signal,
+    before: SigAction,
+}
+
+impl ByDefault {
+    /// Has the signal do so.
+    ///
+    /// # Errors
+    /// Those of sigaction(2).
+    pub fn new(signal: libc::c_int) -> io::Result<Self> {
+        let signal = Signal::try_from(signal)?;
+        let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+        // SAFETY: the default installs no code that would have to be fit for a signal handler.
+        let before = unsafe { sigaction(signal, &default) }?;
+        Ok(Self { signal, before })
+    }
+
+    /// Has it do what it did before.
+    ///
+    /// # Errors
+    /// Those of sigaction(2).
+    pub fn restore(self) -> io::Result<()> {
+        // SAFETY: whatever was installed was fit for it then.
+        unsafe { sigaction(self.signal, &self.before) }?;
+        Ok(())
+    }
 }
 
 /// raise(3): for the calling thread, which has it when this returns.

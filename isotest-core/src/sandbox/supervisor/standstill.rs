@@ -3,7 +3,7 @@
 use crate::cgroup::{Cgroups, Frozen};
 use crate::role;
 use crate::snapshot::ProcessTable;
-use crate::sys::{clock, pidfd, signal};
+use crate::sys::{ByDefault, clock, pidfd, signal};
 use procfs::process::Process;
 use std::collections::BTreeSet;
 use std::io;
@@ -69,7 +69,10 @@ impl Drop for Standstill {
 /// # Errors
 /// When the signal cannot be sent.
 pub fn stop_this_process() -> io::Result<()> {
-    signal::with_default(libc::SIGTSTP, || signal::raise(libc::SIGTSTP))
+    let by_default = ByDefault::new(libc::SIGTSTP)?;
+    let raised = signal::raise(libc::SIGTSTP);
+    by_default.restore()?;
+    raised
 }
 
 fn is_zygote(pid: i32) -> bool {
