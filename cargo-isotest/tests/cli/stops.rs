@@ -77,8 +77,10 @@ fn time_for_which_a_run_was_stopped_does_not_count() {
             let line = lines.iter().find(|line| line["type"] == kind).unwrap();
             Duration::from_micros(line["wall_us"].as_u64().unwrap())
         });
+        // One of the waits goes on while the test is stopped.
+        let least = Duration::from_secs(2) - Duration::from_millis(100);
         for time in times {
-            assert!((Duration::from_secs(2)..Duration::from_secs(5)).contains(&time), "{times:?}");
+            assert!((least..Duration::from_secs(5)).contains(&time), "{times:?}");
         }
     }
 }
