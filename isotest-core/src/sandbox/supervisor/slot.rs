@@ -27,6 +27,8 @@ use std::time::Duration;
 const END_GRACE: Duration = Duration::from_secs(10);
 /// How often it is looked at until then.
 const END_INTERVAL: Duration = Duration::from_micros(500);
+/// After a lost sandbox, the loss of its zygote may be seen so much later.
+const LOSS_GRACE: Duration = Duration::from_millis(500);
 
 /// How many sandboxes wait for their workloads: with one, a slot would stand still whenever making the next took longer
 /// than the present test.
@@ -234,10 +236,11 @@ impl Zygote {
         }
     }
 
-    /// Whether it has ended, which by itself it does not. Its socket is closed before all below it are killed.
+    /// Whether it has ended, which by itself it does not. Its socket is closed about when all below it are killed, of which
+    /// one that is on its way may still have it.
     fn is_gone(&self) -> bool {
         let mut orders = [PollFd::new(self.orders.as_fd(), PollFlags::POLLHUP)];
-        matches!(wait_for(&mut orders, Some(Instant::now())), Ok(1..))
+        matches!(wait_for(&mut orders, Some(Instant::now() + LOSS_GRACE)), Ok(1..))
     }
 
     /// Ends it and waits until nothing of its attempts is left. It may be dead already.
