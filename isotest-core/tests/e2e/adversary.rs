@@ -8,6 +8,7 @@ use isotest_core::host::CgroupMount;
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::{Network, Views};
 use nix::sched::CloneFlags;
+use nix::sys::signal::Signal;
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -244,6 +245,18 @@ fn covered_proc(suite: &Suite) -> Kept {
             wish.attempt(&mut slot, &["-c", &script])?.outcome(&Outcome::Failed { code: 7 })?;
         }
     }
+    // What else init looks for there: who was left running, and who could continue a workload that has stopped.
+    let everybody = "mkdir -p /tmp/p && mount -t tmpfs none /tmp/p && cd /tmp/p && \
+                     for pid in 1 2 3 4 5 6 7 8 9 10 11 12; do mkdir $pid; mkfifo $pid/stat $pid/cmdline; done && \
+                     { mount --move /tmp/p /proc; ! test -e /proc/version; }";
+    let left = format!("sleep 60 & {everybody} && exit 7");
+    let attempt = wish.attempt(&mut slot, &["-c", &left])?;
+    attempt.outcome(&Outcome::Failed { code: 7 })?;
+    let named = &attempt.ending()?.left_running;
+    assert!(named.iter().any(|process| process.command == "sleep 60"), "{named:?}");
+    let stopped = format!("{everybody} && kill -STOP $$");
+    let stop = Outcome::Signaled { signal: Signal::SIGSTOP as i32 };
+    wish.attempt(&mut slot, &["-c", &stopped])?.outcome(&stop)?;
     suite.wish().attempt(&mut slot, &["exit", "0"])?.outcome(&Outcome::Passed)
 }
 

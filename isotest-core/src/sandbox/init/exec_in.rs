@@ -3,7 +3,7 @@
 //! there it is seen whatever was done to the `/proc` inside.
 
 use super::parent::{Memory, Parent};
-use super::{children, keyring, watch, workload_from};
+use super::{Counted, children, counts_io, keyring, watch, workload_from};
 use crate::outcome::{ChangedPaths, Ending, Exit, NetworkFailures};
 use crate::plan::Interactive;
 use crate::sandbox::protocol::channel::{self, Command, Report};
@@ -116,6 +116,7 @@ impl ExecIn<'_> {
         Step::NewKeyring.run(keyring::leave)?;
         let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(OFlag::O_CLOEXEC))?;
         let ready = workload::Ready::new(&workload);
+        let counts_io = counts_io();
         let born = Instant::now();
         let run = || workload::run(false, &ready, &descriptors, &error_end);
         let (parent, pid) =
@@ -134,7 +135,8 @@ impl ExecIn<'_> {
         if let Some(error) = uncounted {
             Step::Supervise.run(|| channel::send(control, &Report::Uncounted(error), &[]))?;
         }
-        let children = Step::Supervise.run(|| children(&[], None, parents))?;
+        let counted = Counted { unmeasured: &[], counts_io, sampler: None };
+        let children = Step::Supervise.run(|| children(counted, parents))?;
         let changed = ChangedPaths::default();
         let (left_running, missing_paths) = (Vec::new(), Vec::new());
         let network = NetworkFailures::default();

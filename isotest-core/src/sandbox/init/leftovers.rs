@@ -1,9 +1,10 @@
 //! Who is still there: the processes of the sandbox besides init.
 
+use super::own_proc::OwnProc;
 use crate::outcome::LeftProcess;
 use crate::snapshot::Snapshot;
 use nix::unistd::Pid;
-use procfs::process::{Process, all_processes};
+use procfs::process::Stat;
 use std::collections::HashMap;
 
 /// The most processes that are named; a fork bomb leaves thousands.
@@ -11,9 +12,8 @@ const MOST: usize = 50;
 /// The longest command line that is shown.
 const COMMAND_LENGTH: usize = 200;
 
-fn others() -> impl Iterator<Item = Process> {
-    let processes = all_processes().into_iter().flatten().flatten();
-    processes.filter(|process| process.pid != 1)
+fn others(proc: &OwnProc) -> impl Iterator<Item = Stat> {
+    proc.processes().into_iter().filter_map(|pid| proc.stat(pid))
 }
 
 /// Whether there is still somebody who can do something.
@@ -28,19 +28,18 @@ pub(super) enum Liveliness {
 }
 
 /// Of `pid` and all others but init and the workload's parent.
-pub(super) fn liveliness(pid: Pid, parent: Pid) -> Liveliness {
+pub(super) fn liveliness(proc: &OwnProc, pid: Pid, parent: Pid) -> Liveliness {
     // They are looked at one after the other: one that is seen to have stopped may be continued by one that has ended when
     // its turn comes. The second look sees what came of that.
-    match look(pid, parent) {
-        Liveliness::NobodyMoves => look(pid, parent),
+    match look(proc, pid, parent) {
+        Liveliness::NobodyMoves => look(proc, pid, parent),
         seen => seen,
     }
 }
 
-fn look(pid: Pid, parent: Pid) -> Liveliness {
-    let others = others().filter(|process| process.pid != parent.as_raw());
-    let seen = others.filter_map(|process| process.stat().ok());
-    let states = seen.map(|stat| match stat.state {
+fn look(proc: &OwnProc, pid: Pid, parent: Pid) -> Liveliness {
+    let others = others(proc).filter(|stat| stat.pid != parent.as_raw());
+    let states = others.map(|stat| match stat.state {
         // Only its first thread has ended.
         'Z' if stat.num_threads > 1 => (stat.pid, 'R'),
         state => (stat.pid, state),
@@ -54,23 +53,22 @@ fn liveliness_of(pid: i32, states: &[(i32, char)]) -> Liveliness {
         // If it has ended, that is soon heard.
         Some((_, state)) if *state != 'T' => Liveliness::Moves,
         Some(_) if states.iter().all(|(_, state)| is_still(*state)) => Liveliness::NobodyMoves,
-        // A workload with all capabilities may have covered `/proc`.
+        // A workload with all capabilities may have covered what tells of it.
         Some(_) | None => Liveliness::OthersMove,
     }
 }
 
 /// Names those that are alive, but for guests, whose first process has no parent in here, and what they started.
-pub(super) fn list() -> Vec<LeftProcess> {
-    let seen: Vec<_> =
-        others().filter_map(|process| process.stat().ok().map(|stat| (process, stat))).collect();
-    let parents = seen.iter().map(|(_, stat)| (stat.pid, stat.ppid)).collect();
-    let alive = seen.iter().filter(|(_, stat)| !matches!(stat.state, 'Z' | 'X'));
-    let left = alive.filter(|(_, stat)| !is_guest(stat.pid, &parents)).map(|(process, stat)| {
-        let command = match process.cmdline().unwrap_or_default().join(" ") {
+pub(super) fn list(proc: &OwnProc) -> Vec<LeftProcess> {
+    let seen: Vec<_> = others(proc).collect();
+    let parents = seen.iter().map(|stat| (stat.pid, stat.ppid)).collect();
+    let alive = seen.iter().filter(|stat| !matches!(stat.state, 'Z' | 'X'));
+    let left = alive.filter(|stat| !is_guest(stat.pid, &parents)).map(|stat| {
+        let command = match proc.command_line(stat.pid) {
             line if line.is_empty() => format!("[{}]", stat.comm),
             line => short(&line),
         };
-        LeftProcess { pid: process.pid, command }
+        LeftProcess { pid: stat.pid, command }
     });
     left.take(MOST).collect()
 }

@@ -7,11 +7,12 @@ mod keyring;
 mod layers;
 pub(crate) mod leftovers;
 pub(crate) mod network_failures;
+mod own_proc;
 mod parent;
 mod sampler;
 mod watch;
 
-use crate::outcome::{Ending, Exit};
+use crate::outcome::{Ending, Exit, NetworkFailures};
 use crate::plan::{Network, Template, Timeout};
 use crate::policy::Capability;
 use crate::sandbox::protocol::channel::{self, Command, Packed, Report, Start};
@@ -26,13 +27,13 @@ use crate::sys::mount::attr;
 use crate::sys::wait::Used;
 use crate::usage::{Children, Cpu, Io};
 use layers::Upper;
-use network_failures::Figures;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::{set_dumpable, set_name, set_pdeathsig};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeVal;
 use nix::unistd::{Pid, dup2_stdin, pipe2, read, setsid, write};
+use own_proc::OwnProc;
 use parent::{Memory, Parent};
 use sampler::{Files, Sampler};
 use std::convert::Infallible;
@@ -109,8 +110,7 @@ fn attempt(
         begins
     });
     let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
-    let figures = (template.network != Network::Host).then(|| Step::CloneWorkload.run(Figures::open));
-    let figures = figures.transpose()?;
+    let (proc, counts_io) = (Step::CloneWorkload.run(OwnProc::open)?, counts_io());
     let ready = Ready::new(&workload);
     let born = Instant::now();
     let cgroup = descriptors.cgroup.as_ref().map(AsFd::as_fd);
@@ -124,7 +124,7 @@ fn attempt(
     drop((error_end, descriptors));
     // From here on nothing is cloned, so that there may be a thread.
     let trace = begins.map(|begins| Step::TracePaths.run(|| Trace::follow(begins))).transpose()?;
-    let mut watch = Watch::new(pid, parent, born, timeout, start.interactive.is_some());
+    let mut watch = Watch::new((parent, pid), born, timeout, start.interactive.is_some(), proc);
     watch.sampler = sampler;
     Step::Supervise.run(|| watch.until_end(control, &signals))?;
     let left_running = Step::Supervise.run(|| watch.clear(control, &signals))?;
@@ -134,13 +134,20 @@ fn attempt(
     }
     let changed = changes::list(&uppers, &template.private);
     let exit = watch.exit.unwrap_or(Exit::Code(0));
-    let children =
-        Step::Supervise.run(|| children(&template.unmeasured, watch.sampler.as_ref(), watch.parents))?;
+    let counted = Counted { unmeasured: &template.unmeasured, counts_io, sampler: watch.sampler.as_ref() };
+    let children = Step::Supervise.run(|| children(counted, watch.parents))?;
     let missing_paths = trace.map(|trace| trace.paths()).unwrap_or_default();
-    let Watch { wall, timed_out, .. } = watch;
-    let figures = figures.filter(|_| exit != Exit::Code(0));
-    let network = figures.map(|figures| figures.read(args.unreachable_before)).unwrap_or_default();
+    let Watch { wall, timed_out, proc, .. } = watch;
+    let network = failures_in_network(args, exit, &proc);
     Ok(Ending { exit, wall, timed_out, left_running, changed, missing_paths, network, children })
+}
+
+/// What led nowhere in a network of the attempt's own, if it did not pass.
+fn failures_in_network(args: InitArgs<'_>, exit: Exit, proc: &OwnProc) -> NetworkFailures {
+    if exit == Exit::Code(0) || args.template.network == Network::Host {
+        return NetworkFailures::default();
+    }
+    network_failures::read(proc, args.unreachable_before)
 }
 
 /// The execve of a workload that is traced waits for an answer, and who gives it must not wait for that.
@@ -250,9 +257,21 @@ fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<
     }
 }
 
-/// The accounts of the dead but the workload's parent. Without accounting for I/O the kernel fills in zeros, which would be
-/// no measurement.
-fn children(unmeasured: &[Capability], sampler: Option<&Sampler>, parents: Used) -> io::Result<Children> {
+/// Which of the accounts of the dead are wanted and kept.
+#[derive(Debug, Clone, Copy)]
+struct Counted<'attempt> {
+    unmeasured: &'attempt [Capability],
+    /// Whether the kernel counts I/O. Where it does not, it fills in zeros, which would be no measurement.
+    counts_io: bool,
+    sampler: Option<&'attempt Sampler>,
+}
+
+fn counts_io() -> bool {
+    Path::new("/proc/self/io").exists()
+}
+
+/// The accounts of the dead but the workload's parent.
+fn children(Counted { unmeasured, counts_io, sampler }: Counted<'_>, parents: Used) -> io::Result<Children> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let cpu = Cpu {
         user: duration(usage.user_time()).saturating_sub(parents.user),
@@ -262,10 +281,9 @@ fn children(unmeasured: &[Capability], sampler: Option<&Sampler>, parents: Used)
     let bytes = |blocks: i64| u64::try_from(blocks).unwrap_or_default().saturating_mul(BLOCK_BYTES);
     let io = Io { read: bytes(usage.block_reads()), write: bytes(usage.block_writes()) };
     let is_wanted = |capability| !unmeasured.contains(&capability);
-    let counts_io = is_wanted(Capability::Io) && Path::new("/proc/self/io").exists();
     Ok(Children {
         cpu: is_wanted(Capability::Cpu).then_some(cpu),
-        io: counts_io.then_some(io),
+        io: (counts_io && is_wanted(Capability::Io)).then_some(io),
         memory: sampler.and_then(|sampler| sampler.memory(&usage)),
         pids: sampler.and_then(Sampler::pids),
         disk: sampler.and_then(Sampler::disk),

@@ -1,6 +1,7 @@
 //! Peaks of which the kernel keeps no account, looked at now and then while the workload runs. What comes and goes between
 //! two looks is missed, so that such a figure is marked wherever it is told.
 
+use super::own_proc::OwnProc;
 use crate::sys::clock::Instant;
 use crate::usage::{Disk, Reading, Source};
 use nix::fcntl::{OFlag, openat};
@@ -8,8 +9,7 @@ use nix::sys::resource::Usage as ResourceUsage;
 use nix::sys::stat::Mode;
 use nix::sys::statfs::fstatfs;
 use nix::unistd::Pid;
-use procfs::process::Process;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -103,15 +103,15 @@ impl Sampler {
         self.next
     }
 
-    /// Looks, if it is time.
-    pub(super) fn look(&mut self) {
+    /// Looks, if it is time, at processes in `proc`.
+    pub(super) fn look(&mut self, proc: &OwnProc) {
         let began = Instant::now();
         if began < self.next {
             return;
         }
         for (source, peak) in &mut self.peaks {
             let value = match source {
-                Source::SmapsRollup => memory_of_processes(self.parent),
+                Source::SmapsRollup => memory_of_processes(proc, self.parent),
                 Source::StatfsSampled => {
                     self.files.iter_mut().for_each(Files::look);
                     continue;
@@ -172,18 +172,10 @@ impl Sampler {
 }
 
 /// What all processes of the sandbox but init and `parent` have in memory, each page that several share counted in parts.
-fn memory_of_processes(parent: Pid) -> Option<u64> {
-    let entries = fs::read_dir("/proc").ok()?.flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+fn memory_of_processes(proc: &OwnProc, parent: Pid) -> Option<u64> {
     // One that has just ended has no memory any more; where none could be looked at, nothing is known.
-    pids.filter(|pid| *pid != 1 && *pid != parent.as_raw())
-        .filter_map(memory_of)
-        .reduce(|sum, memory| sum + memory)
-}
-
-fn memory_of(pid: i32) -> Option<u64> {
-    let rollup = Process::new(pid).ok()?.smaps_rollup().ok()?;
-    rollup.memory_map_rollup.into_iter().next()?.extension.map.get("Pss").copied()
+    let others = proc.processes().into_iter().filter(|&pid| pid != parent.as_raw());
+    others.filter_map(|pid| proc.memory(pid)).reduce(|sum, memory| sum + memory)
 }
 
 fn number(directory: &OwnedFd, file: &str) -> Option<u64> {
@@ -197,6 +189,7 @@ fn number(directory: &OwnedFd, file: &str) -> Option<u64> {
 mod tests {
     use super::*;
     use nix::sys::resource::{UsageWho, getrusage};
+    use std::fs;
 
     #[test]
     fn the_highest_of_the_current_figures_stands_for_the_peak() -> io::Result<()> {
@@ -211,7 +204,7 @@ mod tests {
             fs::write(directory.path().join("memory.current"), format!("{memory}\n"))?;
             fs::write(directory.path().join("pids.current"), format!("{pids}\n"))?;
             sampler.next = Instant::now();
-            sampler.look();
+            sampler.look(&OwnProc::open()?);
         }
         let reading = |value, source| Some(Reading { value, source });
         assert_eq!(sampler.memory(&dead), reading(8192, Source::MemoryCurrent));

@@ -1,6 +1,7 @@
 //! The wait for a workload's end, and what is done about those it leaves behind.
 
 use super::leftovers::{self, Liveliness};
+use super::own_proc::OwnProc;
 use super::parent::Parent;
 use super::sampler::Sampler;
 use crate::outcome::{Exit, LeftProcess};
@@ -68,16 +69,18 @@ pub(super) struct Watch {
     stopped: Option<Stop>,
     /// Where peaks have to be sampled.
     pub(super) sampler: Option<Sampler>,
+    /// Where processes are looked at.
+    pub(super) proc: OwnProc,
 }
 
 impl Watch {
     /// Of the workload `pid`, which `parent` started at `born` and which has so much time.
     pub(super) fn new(
-        pid: Pid,
-        parent: Parent,
+        (parent, pid): (Parent, Pid),
         born: Instant,
         timeout: Option<Timeout>,
         interactive: bool,
+        proc: OwnProc,
     ) -> Self {
         let deadline = timeout.and_then(|timeout| born.checked_add(timeout.after));
         Self {
@@ -93,6 +96,7 @@ impl Watch {
             interactive,
             stopped: None,
             sampler: None,
+            proc,
         }
     }
 
@@ -119,7 +123,7 @@ impl Watch {
             self.mind_the_time(control)?;
             self.mind_a_stop()?;
             if let Some(sampler) = self.sampler.as_mut().filter(|_| self.exit.is_none()) {
-                sampler.look();
+                sampler.look(&self.proc);
             }
         }
         Ok(())
@@ -170,7 +174,7 @@ impl Watch {
         // While the run is stopped, all of it is.
         let is_due = |stop: &Stop| stop.look_again <= Instant::now() && !clock::stands();
         let Some(stop) = self.stopped.filter(is_due) else { return Ok(()) };
-        match leftovers::liveliness(self.pid, self.parent.pid()) {
+        match leftovers::liveliness(&self.proc, self.pid, self.parent.pid()) {
             Liveliness::OthersMove => {
                 self.stopped = Some(Stop { look_again: Instant::now() + STOP_INTERVAL, ..stop });
             }
@@ -213,7 +217,7 @@ impl Watch {
         }
         let mut left = Vec::new();
         if anybody() {
-            left = leftovers::list();
+            left = leftovers::list(&self.proc);
             // After a timeout the snapshot that counts has been taken.
             if !self.timed_out {
                 self.let_look(control, Moment::LeftRunning)?;

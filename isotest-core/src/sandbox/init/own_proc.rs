@@ -1,0 +1,98 @@
+//! The `/proc` of the sandbox as the kernel made it. Root inside may mount something over it or parts of it, which might never
+//! end or never answer: whoever reads by path would wait for the workload's leave.
+
+use nix::dir::Dir;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use procfs::FromRead;
+use procfs::process::{SmapsRollup, Stat};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+
+/// More than any file holds that is looked for.
+const LIMIT: u64 = 64 * 1024;
+/// The number of init in it.
+const INIT: i32 = 1;
+
+/// Its top directory, opened before there is a workload that could cover it.
+#[derive(Debug)]
+pub(super) struct OwnProc(File);
+
+impl OwnProc {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// When there is no descriptor for it.
+    pub(super) fn open() -> io::Result<Self> {
+        File::open("/proc").map(Self)
+    }
+
+    /// The numbers of all processes but init. They are none where the directory cannot be listed.
+    pub(super) fn processes(&self) -> Vec<i32> {
+        let names = self.open_in(".", OFlag::O_DIRECTORY).and_then(|top| Ok(Dir::from_fd(top)?));
+        let numbers = names.into_iter().flatten().flatten();
+        let numbers = numbers.filter_map(|entry| entry.file_name().to_str().ok()?.parse().ok());
+        numbers.filter(|&pid| pid != INIT).collect()
+    }
+
+    /// The state of a process, if it is still there.
+    pub(super) fn stat(&self, pid: i32) -> Option<Stat> {
+        Stat::from_read(self.text(pid, "stat").ok()?.as_slice()).ok()
+    }
+
+    /// The arguments of a process, separated by spaces; empty if it has none.
+    pub(super) fn command_line(&self, pid: i32) -> String {
+        let text = self.text(pid, "cmdline").unwrap_or_default();
+        let arguments = text.strip_suffix(&[0]).unwrap_or(&text).split(|&byte| byte == 0);
+        arguments.map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ")
+    }
+
+    /// What a process has in memory in bytes, each page that several share counted in parts.
+    pub(super) fn memory(&self, pid: i32) -> Option<u64> {
+        let rollup = SmapsRollup::from_read(self.text(pid, "smaps_rollup").ok()?.as_slice()).ok()?;
+        rollup.memory_map_rollup.into_iter().next()?.extension.map.get("Pss").copied()
+    }
+
+    /// A file about the network that init is in.
+    ///
+    /// # Errors
+    /// When it is covered, absent or not text.
+    pub(super) fn network(&self, file: &str) -> io::Result<String> {
+        String::from_utf8(self.text(INIT, &format!("net/{file}"))?).map_err(io::Error::other)
+    }
+
+    fn text(&self, pid: i32, file: &str) -> io::Result<Vec<u8>> {
+        let file = File::from(self.open_in(&format!("{pid}/{file}"), OFlag::empty())?);
+        let mut text = Vec::new();
+        file.take(LIMIT).read_to_end(&mut text)?;
+        Ok(text)
+    }
+
+    /// The kernel's own file and no other.
+    fn open_in(&self, path: &str, flags: OFlag) -> io::Result<OwnedFd> {
+        let flags = flags | OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let resolve = ResolveFlag::RESOLVE_NO_XDEV | ResolveFlag::RESOLVE_NO_SYMLINKS;
+        Ok(openat2(&self.0, path, OpenHow::new().flags(flags).resolve(resolve))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, id};
+
+    #[test]
+    fn processes_are_found_with_their_states_commands_and_memory() -> io::Result<()> {
+        let proc = OwnProc::open()?;
+        let own = i32::try_from(id()).map_err(io::Error::other)?;
+        assert!(proc.processes().contains(&own));
+        assert_eq!(proc.stat(own).map(|stat| stat.pid), Some(own));
+        assert!(proc.memory(own).is_some_and(|bytes| bytes > 4096));
+        let mut child = Command::new("sleep").args(["60", "0"]).spawn()?;
+        let line = proc.command_line(i32::try_from(child.id()).map_err(io::Error::other)?);
+        child.kill()?;
+        child.wait()?;
+        assert_eq!(line, "sleep 60 0");
+        Ok(())
+    }
+}
