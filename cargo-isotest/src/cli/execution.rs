@@ -1,9 +1,8 @@
 //! Flags of the heading "Execution".
 
-use super::numbers::{count, time};
-use crate::values::{FlakyResult, MaxFail, Retries, SlowTimeout};
+use super::numbers::time;
+use crate::values::{FlakyResult, Jobs, MaxFail, Retries, SlowTimeout};
 use clap::{Args, ValueEnum};
-use std::num::NonZeroUsize;
 
 /// Flags that decide how the tests of a run are executed.
 #[derive(Debug, Default, Args)]
@@ -48,9 +47,9 @@ pub(crate) enum Budgets {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Execution")]
 pub(crate) struct JobArgs {
-    /// Number of tests to run simultaneously [default: number of CPUs]
-    #[arg(short, long, alias = "test-threads", value_name = "N", value_parser = count)]
-    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Number of tests to run simultaneously; `-1` is one fewer than CPUs [default: num-cpus]
+    #[arg(short, long, alias = "test-threads", value_name = "N", value_parser = Jobs::read, allow_negative_numbers = true)]
+    pub(crate) jobs: Option<Jobs>,
 }
 
 /// Flags that cut a run short.

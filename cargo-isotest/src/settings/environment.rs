@@ -7,9 +7,9 @@ use super::setting::{Origin, Setting};
 use super::test::TestLayer;
 use crate::invocation::Invocation;
 use crate::update;
+use crate::values::Jobs;
 use anstream::ColorChoice;
 use std::ffi::{OsStr, OsString};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 /// The variable by which the standard harness is told how many tests it executes at once.
@@ -86,10 +86,11 @@ pub(super) fn config_file(invocation: &Invocation) -> Option<Setting<PathBuf>> {
     Some(Setting { value, origin: Origin::Environment(CONFIG_FILE) })
 }
 
-fn jobs(invocation: &Invocation) -> Option<Result<Setting<NonZeroUsize>, SettingsError>> {
+fn jobs(invocation: &Invocation) -> Option<Result<Setting<Jobs>, SettingsError>> {
     let threads = invocation.variable(THREADS)?;
     let number = threads.to_str().and_then(|threads| threads.parse().ok());
-    let number = number.map(|value| Setting { value, origin: Origin::Environment(THREADS) });
+    let number =
+        number.map(Jobs::Number).map(|value| Setting { value, origin: Origin::Environment(THREADS) });
     Some(number.ok_or_else(|| SettingsError::Variable {
         name: THREADS,
         value: threads.to_owned(),

@@ -6,10 +6,9 @@ use super::setting::Setting;
 use super::test::TestLayer;
 use crate::cli::{Budgets, MessageFormat, ReportFile, RootWord, RunIgnored};
 use crate::select::filterset::Filterset;
-use crate::values::{MaxFail, Partition};
+use crate::values::{Jobs, MaxFail, Partition};
 use anstream::ColorChoice;
 use isotest_core::policy::{Capability, Level};
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// What one source says of the settings. What is absent or empty it does not speak of.
@@ -22,7 +21,7 @@ pub(super) struct Layer {
     pub(super) ignored: Option<Setting<RunIgnored>>,
     pub(super) partition: Option<Setting<Partition>>,
     /// A number that is none is an error only if no higher layer has one.
-    pub(super) jobs: Option<Result<Setting<NonZeroUsize>, SettingsError>>,
+    pub(super) jobs: Option<Result<Setting<Jobs>, SettingsError>>,
     pub(super) max_fail: Option<Setting<MaxFail>>,
     pub(super) global_timeout: Option<Setting<Duration>>,
     pub(super) capture: Option<Setting<bool>>,

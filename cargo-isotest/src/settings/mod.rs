@@ -32,7 +32,7 @@ use crate::invocation::Invocation;
 use crate::select::Selection;
 use crate::select::filterset::{Filterset, Known};
 use crate::testcase::TestCase;
-use crate::values::MaxFail;
+use crate::values::{Jobs, MaxFail};
 use anstream::ColorChoice;
 use config::Config;
 use isotest_core::limits::Control;
@@ -492,16 +492,24 @@ impl Command {
 }
 
 impl Execution {
-    fn from_layer(layer: &Layer, jobs: Option<Setting<NonZeroUsize>>, task: &Task) -> Self {
+    fn from_layer(layer: &Layer, jobs: Option<Setting<Jobs>>, task: &Task) -> Self {
         let capture = or(layer.capture, true);
         Self {
-            jobs: jobs.unwrap_or_else(|| default_jobs(capture.value && task.is_of_tests())),
+            jobs: match jobs {
+                Some(jobs) => jobs.map(|jobs| jobs.on(cpus())),
+                // Several at one terminal could not be told apart.
+                None if capture.value && task.is_of_tests() => Setting::default(cpus()),
+                None => Setting::default(NonZeroUsize::MIN),
+            },
             // Budgets are those of all tests, whatever one of them does.
             max_fail: match task {
                 Task::Budgets(_) => Setting::default(MaxFail::default()),
                 _ => or(layer.max_fail, MaxFail::default()),
             },
-            global_timeout: layer.global_timeout.map_or(Setting::default(None), |time| time.map(Some)),
+            global_timeout: match (task, layer.global_timeout) {
+                (Task::Budgets(_), _) | (_, None) => Setting::default(None),
+                (_, Some(time)) => time.map(Some),
+            },
             capture,
             list_timeout: or(layer.list_timeout, LIST_TIMEOUT),
             process: Process::Test,
@@ -537,10 +545,9 @@ impl Execution {
     }
 }
 
-/// How many tests are executed at once if nobody says so. Several at one terminal could not be told apart.
-fn default_jobs(may_be_several: bool) -> Setting<NonZeroUsize> {
-    let jobs = if may_be_several { available_parallelism().ok() } else { None };
-    Setting::default(jobs.unwrap_or(NonZeroUsize::MIN))
+/// The number of CPUs that there are for this process, or 1 if that is not known.
+fn cpus() -> NonZeroUsize {
+    available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 impl SandboxSettings {
@@ -802,7 +809,7 @@ mod tests {
             max_fail: Some(lower(MaxFail::fail_fast(true))),
             ..Layer::default()
         };
-        let seven = NonZeroUsize::new(7).unwrap();
+        let seven = Jobs::read("7").unwrap();
         let minute = Duration::from_mins(1);
         let Settings { execution, test, .. } = with_lower(&["--no-fail-fast"], said(seven, minute)).unwrap();
         assert_eq!(execution.jobs.origin, Origin::Environment("RUST_TEST_THREADS"));

@@ -12,7 +12,7 @@ use crate::cli::{
 };
 use crate::invocation::Invocation;
 use crate::select::filterset::Filterset;
-use crate::values::MaxFail;
+use crate::values::{Jobs, MaxFail};
 use anstream::ColorChoice;
 use isotest_core::policy::{Capability, Level};
 use std::path::PathBuf;
@@ -146,7 +146,7 @@ pub(super) fn harness(words: LibtestWords) -> Result<Layer, SettingsError> {
         skips: words.skip,
         exact: words.exact.then(|| said("--exact", ()).map(|()| true)),
         ignored: only.or(all),
-        jobs: words.test_threads.map(|jobs| Ok(said("--test-threads", ()).map(|()| jobs))),
+        jobs: words.test_threads.map(|jobs| Ok(said("--test-threads", ()).map(|()| Jobs::Number(jobs)))),
         capture: words.no_capture.then(|| said("--no-capture", ()).map(|()| false)),
         ..Layer::default()
     })

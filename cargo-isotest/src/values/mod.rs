@@ -1,11 +1,13 @@
 //! Values that are written on the command line as in a file; pure.
 
+mod jobs;
 mod max_fail;
 mod partition;
 mod retries;
 mod slow_timeout;
 mod time;
 
+pub(crate) use jobs::Jobs;
 pub(crate) use max_fail::MaxFail;
 pub(crate) use partition::{Partition, PartitionBy};
 pub(crate) use retries::{FlakyResult, Retries};

@@ -6,6 +6,7 @@ use crate::project::Project;
 use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
+use std::thread::available_parallelism;
 use tempfile::TempDir;
 
 /// Contents of configuration files that are wrong, each in one way.
@@ -138,7 +139,7 @@ fn a_file_or_a_profile_that_is_not_there_is_said_before_anything_is_built() {
 fn a_variable_that_makes_no_sense_is_a_usage_error() {
     let project = Unbuilt::new("");
     for (name, value, expected) in [
-        ("ISOTEST_JOBS", "0", "a number above 0"),
+        ("ISOTEST_JOBS", "0", "a number above 0, a negative number (so many fewer than CPUs) or `num-cpus`"),
         ("ISOTEST_FAIL_FAST", "yes", "`true` or `false`"),
         ("ISOTEST_MEMORY_LIMIT", "much", "a size above 0 with its unit, such as \"64MiB\""),
     ] {
@@ -167,6 +168,10 @@ const LEVELS: &str = r#"
     [profile.grandchild]
     inherits = "child"
     jobs = 4
+    [profile.cpus]
+    jobs = "num-cpus"
+    [profile.fewer]
+    jobs = -1
 "#;
 
 #[test]
@@ -187,6 +192,14 @@ fn a_value_is_of_the_highest_source() {
     assert_eq!(jobs(&[threads], &["-P", "grandchild"]), 6, "the environment before the file");
     assert_eq!(jobs(&[threads, ("ISOTEST_JOBS", "5")], &[]), 5, "our own variable before the harness's");
     assert_eq!(jobs(&[("ISOTEST_JOBS", "5")], &["-j", "7"]), 7, "a flag before everything");
+    let cpus = i64::try_from(available_parallelism().unwrap().get()).unwrap();
+    let fewer = (cpus - 1).max(1);
+    let relative = [("num-cpus", "cpus", cpus), ("-1", "fewer", fewer)];
+    for (word, profile, expected) in relative {
+        assert_eq!(jobs(&[], &["-j", word]), expected, "{word}");
+        assert_eq!(jobs(&[("ISOTEST_JOBS", word)], &[]), expected, "{word}");
+        assert_eq!(jobs(&[], &["-P", profile]), expected, "{profile}");
+    }
 }
 
 fn timed_out(ended: &Ended) -> bool {

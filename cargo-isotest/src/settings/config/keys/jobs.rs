@@ -1,13 +1,17 @@
 //! `jobs`: how many tests are executed at once.
 
 use crate::settings::config::key::Key;
-use std::num::NonZeroUsize;
+use crate::values::Jobs;
 
 pub(super) const JOBS: Key = Key {
     name: "jobs",
     variable: Some("ISOTEST_JOBS"),
     read: |value, layer| {
-        layer.jobs = Some(Ok(value.expect(value.number::<NonZeroUsize>(), "a number above 0")?));
+        let jobs = match value.text() {
+            Some(Jobs::CPUS) => Some(Jobs::CpusBut(0)),
+            _ => value.number().and_then(Jobs::from_number),
+        };
+        layer.jobs = Some(Ok(value.expect(jobs, Jobs::EXPECTED)?));
         Ok(())
     },
 };
