@@ -31,7 +31,10 @@ pub(super) fn document(account: &Account) -> String {
     let mut families: BTreeMap<(&str, Unit), [Samples; 2]> = BTreeMap::new();
     for test in &account.tests {
         for budgeted in &test.last.facts.budget {
-            let Some(unit) = Unit::of(budgeted) else { continue };
+            let is_name =
+                budgeted.metric.bytes().all(|byte| byte.is_ascii_lowercase() || b"-_".contains(&byte));
+            // A name that others made up would be a part of the format.
+            let Some(unit) = Unit::of(budgeted).filter(|_| is_name) else { continue };
             let [limits, used] = families.entry((&budgeted.metric, unit)).or_default();
             let labels = labels(test);
             let limit = limits.entry(labels.clone()).or_insert(budgeted.limit);
@@ -155,7 +158,12 @@ mod tests {
         let report = document(&account(&[
             attempt("tour", "a::b", "passes", &json!({"budget": [budget(64 * MIB, 41 * MIB + 1), cpu]})),
             attempt("tour", "c", "fails", &json!({"budget": [budget(64 * MIB, 318 * MIB)]})),
-            attempt("tour", "d", "passes", &json!({})),
+            attempt(
+                "tour",
+                "d",
+                "passes",
+                &json!({"budget": [json!({"metric": "x 1\n# EOF\n", "unit": "bytes", "limit": 1, "used": 1, "file": "a.rs", "line": 1})]}),
+            ),
         ]));
         assert_data_eq!(
             report,

@@ -11,7 +11,7 @@ use isotest_core::sys::ByDefault;
 use nix::unistd::getppid;
 use procfs::process::Process;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1};
-use signal_hook::flag::{register_conditional_default, register_conditional_shutdown};
+use signal_hook::flag::{self, register_conditional_default, register_conditional_shutdown};
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level::{emulate_default_handler, exit};
 use std::io;
@@ -67,6 +67,10 @@ impl Interrupts {
                 Some(status) => register_conditional_shutdown(*signal, i32::from(status), condition)?,
                 None => register_conditional_default(*signal, condition)?,
             };
+        }
+        if !is_ignored(SIGUSR1) {
+            // There is nothing to be said before the first test, and nothing to be ended.
+            flag::register(SIGUSR1, Arc::default())?;
         }
         Ok(Self { signals, at_once, key: Mutex::default() })
     }

@@ -2,6 +2,7 @@
 
 use crate::call::isotest;
 use crate::project::Project;
+use std::fs;
 use std::process::{Command, Output};
 
 /// Its tests below plain cargo.
@@ -25,7 +26,7 @@ fn below_plain_cargo_each_trial_has_a_sandbox() {
     assert!(text(&passed).contains("2 passed"), "{passed:#?}");
     // Control: within what is taken for one sandbox they are in each other's way.
     let together = plain("name", &[("ISOTEST_METRICS", "")]);
-    let _ = std::fs::remove_dir("/tmp/isotest-harness-name");
+    let _ = fs::remove_dir("/tmp/isotest-harness-name");
     assert!(text(&together).contains("1 passed; 1 failed"), "{together:#?}");
 
     let failed = plain("fails", &[]);
@@ -35,6 +36,18 @@ fn below_plain_cargo_each_trial_has_a_sandbox() {
         "{failed:#?}"
     );
     assert!(text(&plain("is_ignored", &[])).contains("1 ignored"));
+}
+
+#[test]
+fn a_trial_that_is_not_there_in_the_sandbox_has_not_passed() {
+    let hidden = "/tmp/isotest-harness-hidden";
+    fs::write(hidden, "").unwrap();
+    let inside = plain("is_of_a_hidden_file", &[]);
+    let outside = plain("is_of_a_hidden_file", &[("ISOTEST_METRICS", "")]);
+    fs::remove_file(hidden).unwrap();
+    assert!(text(&inside).contains("0 passed; 1 failed"), "{inside:#?}");
+    assert!(text(&inside).contains("inside the sandbox there is no such test"), "{inside:#?}");
+    assert!(text(&outside).contains("1 passed"), "control: {outside:#?}");
 }
 
 #[test]

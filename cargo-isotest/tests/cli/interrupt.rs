@@ -292,6 +292,8 @@ fn nothing_outlives_a_supervisor_that_is_ended_while_cargo_builds() {
     for sent in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         let mut running = isotest(&project).start();
         host::wait_until("the build script", || sleeping(&running) == 2);
+        // Who asks how the run stands does not end it, though there is nothing to be told yet.
+        signal(&running, Signal::SIGUSR1);
         signal(&running, sent);
         assert_eq!(end(running.child.wait().unwrap()), end_by(sent));
         wait_until_gone(&running);

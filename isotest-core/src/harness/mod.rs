@@ -52,7 +52,14 @@ pub fn run(trials: impl FnOnce() -> Vec<Trial>) -> ExitCode {
     let trials = trials();
     let is_inside = [inside::METRICS, "ISOTEST"].iter().any(|name| env::var_os(name).is_some());
     if arguments.list || is_inside {
-        return libtest_mimic::run(&arguments, trials.into_iter().map(Trial::inside).collect()).exit_code();
+        let ended = libtest_mimic::run(&arguments, trials.into_iter().map(Trial::inside).collect());
+        // Trials may be made of files that the sandbox does not show: one that is not there has not passed.
+        if !arguments.list && arguments.exact && ended.num_passed + ended.num_failed + ended.num_ignored == 0
+        {
+            eprintln!("error: inside the sandbox there is no such test: make tests of files that it shows");
+            return ExitCode::FAILURE;
+        }
+        return ended.exit_code();
     }
     supervisor::supervise(&arguments, trials).unwrap_or_else(|error| {
         eprintln!("error: this host cannot isolate tests: {error}");

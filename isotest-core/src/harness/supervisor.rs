@@ -176,15 +176,19 @@ fn sandboxed(
 }
 
 fn judge(record: &Record, budget: &Budget) -> Result<(), Failed> {
-    match &record.outcome {
-        Outcome::Passed => Ok(()),
-        Outcome::OomKilled if budget.hard => {
-            let limit = inside::size(budget.memory.unwrap_or_default());
+    match (&record.outcome, budget.memory.filter(|_| budget.hard)) {
+        (Outcome::Passed, _) => Ok(()),
+        (Outcome::OomKilled, Some(limit)) => {
+            let limit = inside::size(limit);
             Err(Failed::from(format!("over budget: the kernel killed it at {limit} of memory")))
         }
-        outcome => {
+        (outcome, _) => {
             let text = |captured: &Captured| {
-                let bytes = [captured.head.as_slice(), &captured.tail].concat();
+                let gap = match captured.dropped {
+                    0 => String::new(),
+                    dropped => format!("\n[{dropped} bytes left out]\n"),
+                };
+                let bytes = [captured.head.as_slice(), gap.as_bytes(), &captured.tail].concat();
                 String::from_utf8_lossy(&bytes).into_owned()
             };
             let (stdout, stderr) = (text(&record.stdout), text(&record.stderr));

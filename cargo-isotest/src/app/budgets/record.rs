@@ -42,8 +42,9 @@ pub(crate) fn record(
         let entry = recorded.of_binary(binary).iter().find(|entry| entry.name == *test);
         let known = entry.and_then(|entry| entry.budget.memory);
         let Some(highest) = peak.highest.filter(|_| peak.known >= runs) else {
+            let kept = if known.is_some() { "its budget stays as it is" } else { "no budget" };
             lines.push(format!(
-                "{binary} {test}: no budget, since not every attempt at it passed and was measured"
+                "{binary} {test}: {kept}, since not every attempt at it passed and was measured"
             ));
             continue;
         };

@@ -231,6 +231,12 @@ pub(super) enum Cancelled {
     GlobalTimeout,
 }
 
+/// Whether a name can be that of a variable of ours.
+fn is_own_variable(name: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    name.starts_with("ISOTEST_") && name.bytes().all(is_part)
+}
+
 impl Account {
     /// Takes a line into account.
     ///
@@ -239,8 +245,10 @@ impl Account {
     pub(super) fn add(&mut self, line: &str) -> serde_json::Result<()> {
         match serde_json::from_str(line)? {
             Line::RunStarted(started) => {
+                let variables = started.environment.clone().into_iter();
                 self.again = Arc::new(Again {
-                    variables: started.environment.clone().into_iter().collect(),
+                    // Others may have written the file, and the command is for a shell.
+                    variables: variables.filter(|(name, _)| is_own_variable(name)).collect(),
                     arguments: started.arguments.clone(),
                 });
                 self.started = Some(*started);
@@ -421,9 +429,18 @@ impl Facts {
 
 #[cfg(test)]
 mod tests {
+    use super::is_own_variable;
     use super::testing::{account, attempt, finished, unfinished};
     use crate::verdict::Effect;
     use serde_json::json;
+
+    #[test]
+    fn only_names_of_our_own_variables_are_for_a_shell() {
+        assert!(is_own_variable("ISOTEST_JOBS"));
+        for name in ["PATH", "ISOTEST_A;id", "x;id;ISOTEST_A", "ISOTEST_a", "ISOTEST_A B", ""] {
+            assert!(!is_own_variable(name), "{name}");
+        }
+    }
 
     #[test]
     fn a_test_of_several_targets_has_a_verdict_for_each() {
