@@ -286,9 +286,10 @@ fn sampled(suite: &Suite) -> Kept {
         assert!(inside.record.usage.oom.is_none() && inside.record.usage.memory_split.is_none());
         Ok(inside.record.usage.memory_peak.ok_or("no figure")?)
     };
-    // What is too short to be seen is known by its largest process, what is long by all of them.
+    // What is too short to be seen is known by its largest process, what is long by all of them. On a busy machine the last may
+    // begin long after the first.
     let alone = read(&["allocate", "50"])?;
-    let together = read(&["allocate_in_children", "4", "50", "300"])?;
+    let together = read(&["allocate_in_children", "4", "50", "2000"])?;
     for (found, mebibytes) in [(alone, 50), (together, 200)] {
         assert!(found.source.is_approximate(), "{found:?}");
         assert!(
