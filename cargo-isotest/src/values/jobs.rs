@@ -5,20 +5,20 @@ use std::num::NonZeroUsize;
 /// A number of tests to run simultaneously.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Jobs {
-    /// So many.
+    /// An absolute number.
     Number(NonZeroUsize),
-    /// One for each CPU but so many.
+    /// The number of CPUs less this one.
     CpusBut(usize),
 }
 
 impl Jobs {
-    /// What is written where only this is accepted.
+    /// The words for what is accepted, as they stand in error messages.
     pub(crate) const EXPECTED: &str =
         "a number above 0, a negative number (so many fewer than CPUs) or `num-cpus`";
-    /// The word for one test for each CPU.
+    /// The word that stands for the number of CPUs.
     pub(crate) const CPUS: &str = "num-cpus";
 
-    /// Makes it of a number, of which a negative one is relative to that of CPUs.
+    /// Creates a number of jobs from an integer; a negative one is relative to the number of CPUs, 0 is none.
     pub(crate) fn from_number(number: isize) -> Option<Self> {
         match NonZeroUsize::new(number.unsigned_abs())? {
             fewer if number < 0 => Some(Self::CpusBut(fewer.get())),
@@ -35,7 +35,7 @@ impl Jobs {
         jobs.ok_or_else(|| format!("must be {}", Self::EXPECTED))
     }
 
-    /// How many they are on a host with so many CPUs; at least one.
+    /// Returns the number of jobs, at least 1, on a host with `cpus` CPUs.
     pub(crate) fn on(self, cpus: NonZeroUsize) -> NonZeroUsize {
         match self {
             Self::Number(number) => number,

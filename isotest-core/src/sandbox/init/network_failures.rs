@@ -4,7 +4,7 @@
 use super::own_proc::OwnProc;
 use crate::outcome::NetworkFailures;
 
-/// Reads it. A namespace that is handed on from attempts that had sent nothing may have counted their vain looks for a way
+/// Reads what led nowhere. A namespace that is handed on from attempts that had sent nothing may have counted their vain looks for a way
 /// out, which were so many `before`.
 pub(super) fn read(proc: &OwnProc, before: u64) -> NetworkFailures {
     let text = |file| proc.network(file).unwrap_or_default();

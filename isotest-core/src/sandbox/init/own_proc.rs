@@ -1,5 +1,5 @@
-//! The `/proc` of the sandbox as the kernel made it. Root inside may mount something over it or parts of it, which might never
-//! end or never answer: whoever reads by path would wait for the workload's leave.
+//! The `/proc` of the sandbox as the kernel made it. Root inside may mount something over it or parts of it that never ends or
+//! never answers, and a reader that opens files there by their paths would hang.
 
 use nix::dir::Dir;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
@@ -9,25 +9,25 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 
-/// More than any file holds that is looked for.
+/// The most bytes that are read of a file.
 const LIMIT: u64 = 64 * 1024;
-/// The number of init in it.
+/// The process id of init inside the sandbox.
 const INIT: i32 = 1;
 
-/// Its top directory, opened before there is a workload that could cover it.
+/// The directory `/proc`, opened before there is a workload that could cover it.
 #[derive(Debug)]
 pub(super) struct OwnProc(File);
 
 impl OwnProc {
-    /// Opens it.
+    /// Opens `/proc`.
     ///
     /// # Errors
-    /// When there is no descriptor for it.
+    /// When the directory cannot be opened.
     pub(super) fn open() -> io::Result<Self> {
         File::open("/proc").map(Self)
     }
 
-    /// The numbers of all processes but init. They are none where the directory cannot be listed.
+    /// Lists the ids of all processes but init; none where the directory cannot be listed.
     pub(super) fn processes(&self) -> Vec<i32> {
         let names = self.open_in(".", OFlag::O_DIRECTORY).and_then(|top| Ok(Dir::from_fd(top)?));
         let numbers = names.into_iter().flatten().flatten();
@@ -35,25 +35,25 @@ impl OwnProc {
         numbers.filter(|&pid| pid != INIT).collect()
     }
 
-    /// The state of a process, if it is still there.
+    /// Reads the state of a process, if it is still there.
     pub(super) fn stat(&self, pid: i32) -> Option<Stat> {
         Stat::from_read(self.text(pid, "stat").ok()?.as_slice()).ok()
     }
 
-    /// The arguments of a process, separated by spaces; empty if it has none.
+    /// Reads the arguments of a process, joined by spaces; empty if it has none.
     pub(super) fn command_line(&self, pid: i32) -> String {
         let text = self.text(pid, "cmdline").unwrap_or_default();
         let arguments = text.strip_suffix(&[0]).unwrap_or(&text).split(|&byte| byte == 0);
         arguments.map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ")
     }
 
-    /// What a process has in memory in bytes, each page that several share counted in parts.
+    /// Reads the proportional set size of a process in bytes (proc_pid_smaps(5), `Pss`).
     pub(super) fn memory(&self, pid: i32) -> Option<u64> {
         let rollup = SmapsRollup::from_read(self.text(pid, "smaps_rollup").ok()?.as_slice()).ok()?;
         rollup.memory_map_rollup.into_iter().next()?.extension.map.get("Pss").copied()
     }
 
-    /// A file about the network that init is in.
+    /// Reads a file of `/proc/1/net`, about the network that init is in.
     ///
     /// # Errors
     /// When it is covered, absent or not text.
