@@ -3,8 +3,8 @@
 use crate::app::doctest_account;
 use crate::app::runner;
 use crate::app::runner_script::{Place, Script};
+use crate::app::warning::warn;
 use crate::cargo::build::Workspace;
-use crate::cli::CargoArgs;
 use crate::error::{Error, HostError};
 use crate::exit::{End, Exit};
 use crate::invocation::Invocation;
@@ -12,10 +12,10 @@ use crate::report::{OutputError, doctests_summary};
 use crate::settings::Said;
 use anstream::AutoStream;
 use isotest_core::reaper::Reaped;
-use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 
 /// What was typed for doctests.
 #[derive(Debug)]
@@ -47,9 +47,15 @@ pub(crate) fn execute(words: &Words, said: Said, invocation: &Invocation) -> Res
     let mut command = invocation.reaped_command(cargo);
     command.args(["test", "--doc", "--no-fail-fast"]).args(typed.arguments());
     command.arg("--").args(&words.filters).args(&words.of_harness);
-    for target in targets(&typed, invocation) {
-        command
-            .env(format!("CARGO_TARGET_{}_RUNNER", target.to_uppercase().replace(['-', '.'], "_")), &script);
+    for (target, runner) in workspace.configured(&typed)?.runners() {
+        if let Some(runner) = runner.first().filter(|runner| !is_ours(runner)) {
+            let runner = runner.display();
+            warn(format_args!(
+                "doctests for {target} are executed without the runner `{runner}` of cargo's configuration, since cargo takes \
+                 only one, and the sandbox is made by ours"
+            ));
+        }
+        command.env(variable_of_runner(&target), &script);
     }
     let status = Reaped::start(command).and_then(Reaped::wait).map_err(HostError::System)?;
     let account = match fs::read_to_string(&account) {
@@ -69,11 +75,12 @@ pub(crate) fn execute(words: &Words, said: Said, invocation: &Invocation) -> Res
     })
 }
 
-/// The targets whose doctests may be executed: those that were named, and that of the machine.
-fn targets(typed: &CargoArgs, invocation: &Invocation) -> BTreeSet<String> {
-    let rustc = invocation.variable("RUSTC").unwrap_or(OsStr::new("rustc"));
-    let told = invocation.question(rustc).arg("-vV").output();
-    let told = told.map(|told| String::from_utf8_lossy(&told.stdout).into_owned()).unwrap_or_default();
-    let host = told.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned);
-    typed.targets().chain(host).collect()
+/// Returns whether a configured runner is this program.
+fn is_ours(runner: &OsStr) -> bool {
+    Path::new(runner).file_name() == Some(OsStr::new("cargo-isotest"))
+}
+
+/// Returns the environment variable by which cargo is given the runner of a target.
+fn variable_of_runner(target: &str) -> String {
+    format!("CARGO_TARGET_{}_RUNNER", target.to_uppercase().replace(['-', '.'], "_"))
 }

@@ -4,7 +4,7 @@ use crate::cargo::artifacts::{self, Built};
 use crate::cargo::command_output;
 use crate::cargo::error::{CargoError, Stage};
 use crate::cargo::metadata::Project;
-use crate::cargo::sample::{Kind, Sample};
+use crate::cargo::sample::{Configured, Kind, Sample};
 use crate::cargo::test_environment::Surroundings;
 use crate::cli::CargoArgs;
 use crate::error::Error;
@@ -78,6 +78,21 @@ impl Workspace {
     /// Returns the directory of the workspace's manifest.
     pub(crate) fn root(&self) -> &Path {
         &self.project.workspace
+    }
+
+    /// Asks cargo what its configuration gives to the tests of the targets that are built for, and of the host, for which
+    /// procedural macros are built.
+    ///
+    /// # Errors
+    /// When cargo fails or says something that is not understood.
+    pub(crate) fn configured(&self, arguments: &CargoArgs) -> Result<Configured, CargoError> {
+        let Self { invocation, project } = self;
+        let ask = |kind| Sample::new(cargo(invocation), arguments, invocation, kind, &project.target).ask();
+        let mut configured = ask(Kind::Program)?;
+        if configured.get(None).is_none() {
+            configured.add(ask(Kind::Macro)?);
+        }
+        Ok(configured)
     }
 
     /// Returns the directories of the project, without those of packages.

@@ -130,11 +130,6 @@ impl CargoArgs {
         line.words
     }
 
-    /// Returns the targets that were named.
-    pub(crate) fn targets(&self) -> impl Iterator<Item = String> {
-        self.compilation.target.iter().map(|target| target.to_string_lossy().into_owned())
-    }
-
     /// Builds the arguments of `cargo metadata`.
     pub(crate) fn metadata_arguments(&self) -> Vec<OsString> {
         let mut line = Line::default();

@@ -133,6 +133,25 @@ fn doc_runs_doctests_with_the_flags_that_were_typed() {
 }
 
 #[test]
+fn doc_says_that_a_configured_runner_is_left_out() {
+    let place = tempfile::tempdir().unwrap();
+    let project = documented(&place, "2024");
+    std::fs::create_dir(project.directory.join(".cargo")).unwrap();
+    let configured = "[target.'cfg(unix)']\nrunner = [\"false\", \"-L\"]\n";
+    std::fs::write(project.directory.join(".cargo/config.toml"), configured).unwrap();
+    let ended = isotest(&project)
+        .arguments(["--doc", "--", "--skip", "fails"])
+        .within(&project.directory)
+        .run()
+        .with_code(0);
+    assert!(
+        ended.stderr.contains("are executed without the runner `false` of cargo's configuration"),
+        "{ended:?}"
+    );
+    assert!(ended.stdout.contains("\n    Doctests 5 doctests executed"), "{ended:?}");
+}
+
+#[test]
 fn a_test_binary_is_executed_in_a_sandbox_with_the_limits_of_the_runner() {
     let place = tempfile::tempdir().unwrap();
     let project = documented(&place, "2024");

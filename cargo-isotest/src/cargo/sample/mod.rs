@@ -84,14 +84,21 @@ impl Configured {
 
     /// Returns the platforms that are built for: those that were typed, or else those of cargo's configuration.
     pub(crate) fn platforms(&self, typed: &[OsString]) -> Vec<OsString> {
-        if !typed.is_empty() {
-            return typed.to_vec();
-        }
+        if typed.is_empty() { self.targets().map(OsString::from).collect() } else { typed.to_vec() }
+    }
+
+    /// Returns the target triples, the host's among them if it is built for.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = String> {
+        self.runners().map(|(triple, _)| triple)
+    }
+
+    /// Returns the runner of each target triple, empty without one.
+    pub(crate) fn runners(&self) -> impl Iterator<Item = (String, &[OsString])> {
         // A standard library is at `lib/rustlib/TRIPLE/lib`.
-        let of_library = |given: &Given| Some(given.library.parent()?.file_name()?.to_owned());
-        let each = self.0.iter();
-        each.filter_map(|(triple, given)| triple.clone().map(OsString::from).or_else(|| of_library(given)))
-            .collect()
+        let of_library = |given: &Given| Some(given.library.parent()?.file_name()?.to_str()?.to_owned());
+        let triple =
+            move |(triple, given): (&Option<String>, &Given)| triple.clone().or_else(|| of_library(given));
+        self.0.iter().filter_map(move |each| Some((triple(each)?, each.1.runner.as_slice())))
     }
 
     /// Adds what is given for further target triples.
@@ -257,4 +264,33 @@ fn renew(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     fs::write(&new, text)?;
     fs::set_permissions(&new, Permissions::from_mode(mode))?;
     fs::rename(&new, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_target_has_a_name_and_a_runner() {
+        let given = |library: &str, runner: &[&str]| Given {
+            runner: runner.iter().map(OsString::from).collect(),
+            environment: Variables::new(),
+            library: library.into(),
+        };
+        let configured = Configured(HashMap::from([
+            (None, given("/toolchain/lib/rustlib/x86_64-unknown-linux-gnu/lib", &[])),
+            (Some("board".to_owned()), given("/toolchain/lib/rustlib/board/lib", &["qemu", "-L"])),
+        ]));
+        let mut runners: Vec<_> =
+            configured.runners().map(|(triple, runner)| (triple, runner.to_vec())).collect();
+        runners.sort();
+        let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        let expected = [
+            ("board".to_owned(), words(&["qemu", "-L"])),
+            ("x86_64-unknown-linux-gnu".to_owned(), words(&[])),
+        ];
+        assert_eq!(runners, expected);
+        assert_eq!(configured.platforms(&words(&["typed"])), words(&["typed"]));
+        assert_eq!(configured.platforms(&[]).len(), 2);
+    }
 }
