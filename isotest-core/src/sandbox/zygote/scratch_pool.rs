@@ -9,6 +9,7 @@ use crate::step::{PlanEntry, Step, StepError};
 use crate::sys::mount::attr;
 use nix::mount::{MntFlags, umount2};
 use nix::unistd::Pid;
+use std::collections::HashMap;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io;
@@ -101,8 +102,9 @@ impl Scratch {
     /// Makes all layers in the tmpfs.
     fn furnish(private: &Private, path: &Path, notes: OverlayNotes) -> Result<Self, StepError> {
         let mut made = Vec::new();
-        for (n, layer) in private.layers.iter().enumerate() {
-            let making = Making { scratch: path, n, layers: &private.layers, notes };
+        let inner = inner_layers(&private.layers);
+        for ((n, layer), inner) in private.layers.iter().enumerate().zip(&inner) {
+            let making = Making { scratch: path, n, inner, notes };
             let entry = PlanEntry::Layer(n);
             made.extend(Step::MakeLayers.at(entry, layer.path.display(), || making.make(layer))?);
         }
@@ -139,7 +141,8 @@ impl Look {
 struct Making<'a> {
     scratch: &'a Path,
     n: usize,
-    layers: &'a [Layer],
+    /// The layers whose mount points are to be made in it, those further out first.
+    inner: &'a [&'a Layer],
     notes: OverlayNotes,
 }
 
@@ -177,7 +180,7 @@ impl Making<'_> {
     /// and all that were made in it.
     fn with_room(self, layer: &Layer, directory: PathBuf, lower: Option<&Path>) -> io::Result<Vec<PathBuf>> {
         let mut made = Vec::new();
-        for inner in self.layers.iter().filter(|inner| self.is_innermost_around(inner)) {
+        for inner in self.inner {
             let Ok(below) = inner.path.strip_prefix(&layer.path) else { continue };
             if lower.is_some_and(|lower| lower.join(below).exists()) {
                 continue;
@@ -200,12 +203,21 @@ impl Making<'_> {
         made.push(directory);
         Ok(made)
     }
+}
 
-    /// Whether the mount point of `inner` is to be made in this layer. Those further out come first.
-    fn is_innermost_around(self, inner: &Layer) -> bool {
-        let holds = |outer: &Layer| outer.path != inner.path && inner.path.starts_with(&outer.path);
-        self.layers.iter().rposition(holds) == Some(self.n)
+/// Returns for each layer those whose mount points are made in it, since it is the innermost around them. Layers further out
+/// come first.
+fn inner_layers(layers: &[Layer]) -> Vec<Vec<&Layer>> {
+    let places: HashMap<&Path, usize> =
+        layers.iter().enumerate().map(|(n, layer)| (layer.path.as_path(), n)).collect();
+    let mut inner = vec![Vec::new(); layers.len()];
+    for layer in layers {
+        let around = layer.path.ancestors().skip(1).filter_map(|outer| places.get(outer)).max();
+        if let Some(inner) = around.and_then(|&n| inner.get_mut(n)) {
+            inner.push(layer);
+        }
     }
+    inner
 }
 
 /// Makes a link in the directory that is seen at `seen`, and gives the directories on the way to it.
@@ -262,6 +274,20 @@ mod tests {
     use nix::mount::{MsFlags, mount};
     use nix::sched::{CloneFlags, unshare};
     use std::thread;
+
+    #[test]
+    fn a_mount_point_is_made_in_the_innermost_layer_around_it() {
+        let layer = |path: &&str| Layer {
+            path: path.into(),
+            content: Content::Private { mode: 0o700, links: Vec::new() },
+        };
+        let layers: Vec<_> = ["/a", "/b", "/a/c", "/a/c/d/e", "/ab"].iter().map(layer).collect();
+        let inner: Vec<Vec<_>> = inner_layers(&layers)
+            .into_iter()
+            .map(|inner| inner.into_iter().map(|layer| layer.path.display().to_string()).collect())
+            .collect();
+        assert_eq!(inner, [vec!["/a/c"], vec![], vec!["/a/c/d/e"], vec![], vec![]]);
+    }
 
     #[test]
     fn a_scratch_that_is_not_finished_is_unmounted() {
