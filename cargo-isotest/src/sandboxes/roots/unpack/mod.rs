@@ -3,13 +3,14 @@
 
 mod error;
 mod metered;
+mod names;
 
 pub(crate) use error::UnpackError;
 
 use metered::Metered;
+use names::{Look, Names};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::unistd::geteuid;
-use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, FileTimes, Permissions};
 use std::io::{self, Read, Write};
@@ -23,6 +24,7 @@ use tar::{Archive, Entry, EntryType, Header};
 /// Limits of one root.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
+    /// Number of entries, and of directories that their names imply.
     pub(super) entries: u64,
     pub(super) bytes: u64,
     /// Maximum number of components of a path.
@@ -53,8 +55,8 @@ pub(super) struct Unpacking {
     root: File,
     limits: Limits,
     left: Limits,
-    /// Permissions and time of each directory, applied at the end.
-    directories: BTreeMap<PathBuf, (u32, u64)>,
+    /// Names with the permissions and times of directories, which are applied at the end.
+    names: Names,
     /// Number of skipped device nodes.
     nodes: u64,
     gives_owners: bool,
@@ -68,7 +70,7 @@ impl Unpacking {
             root: File::open(directory).map_err(failed)?,
             limits,
             left: limits,
-            directories: BTreeMap::new(),
+            names: Names::default(),
             nodes: 0,
             gives_owners: geteuid().is_root(),
         })
@@ -78,7 +80,7 @@ impl Unpacking {
     pub(super) fn archive(&mut self, from: impl Read, whiteouts: Whiteouts) -> Result<(), UnpackError> {
         let (from, meter) = Metered::new(from);
         let mut archive = Archive::new(from);
-        let mut layer = Layer { whiteouts, made: HashSet::new() };
+        self.names.next_layer();
         let mut entries = archive.entries().map_err(UnpackError::Read)?;
         loop {
             meter.allow(MAX_HEADERS_BYTES);
@@ -90,9 +92,8 @@ impl Unpacking {
                 _ => UnpackError::Read(error),
             })?;
             meter.allow(u64::MAX);
-            self.left.entries =
-                self.left.entries.checked_sub(1).ok_or(UnpackError::TooMany(self.limits.entries))?;
-            self.entry(&mut entry, &mut layer)?;
+            self.count(1)?;
+            self.entry(&mut entry, whiteouts)?;
         }
         if meter.has_ended() { Err(UnpackError::Truncated) } else { Ok(()) }
     }
@@ -102,25 +103,33 @@ impl Unpacking {
         if self.left.entries == self.limits.entries {
             return Err(UnpackError::Empty);
         }
-        // Those further in come first.
-        for (path, (mode, modified)) in self.directories.iter().rev() {
+        self.names.for_each_directory(|path, look| {
             let finish = || -> io::Result<()> {
                 let directory = self.open(path)?;
                 let place = seen(&directory);
-                fs::set_permissions(&place, Permissions::from_mode(*mode))?;
-                File::open(&place)?.set_times(times(*modified))
+                fs::set_permissions(&place, Permissions::from_mode(look.mode))?;
+                File::open(&place)?.set_times(times(look.modified))
             };
             match finish() {
                 // A later layer has removed it, or put something else there.
                 Err(error)
-                    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
-                done => done.map_err(|source| UnpackError::Write { path: path.clone(), source })?,
+                    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+                {
+                    Ok(())
+                }
+                done => done.map_err(|source| UnpackError::Write { path: path.to_owned(), source }),
             }
-        }
+        })?;
         Ok(self.nodes)
     }
 
-    fn entry(&mut self, entry: &mut Entry<'_, impl Read>, layer: &mut Layer) -> Result<(), UnpackError> {
+    fn count(&mut self, more: u64) -> Result<(), UnpackError> {
+        let left = self.left.entries.checked_sub(more);
+        self.left.entries = left.ok_or(UnpackError::TooMany(self.limits.entries))?;
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &mut Entry<'_, impl Read>, whiteouts: Whiteouts) -> Result<(), UnpackError> {
         let header = entry.header().clone();
         let kind = header.entry_type();
         if matches!(kind, EntryType::XGlobalHeader) {
@@ -128,18 +137,18 @@ impl Unpacking {
         }
         let written = PathBuf::from(OsStr::from_bytes(&entry.path_bytes()));
         let path = self.inside(&written)?;
-        let failed = |source| UnpackError::Write { path: path.clone(), source };
-        if layer.whiteouts == Whiteouts::Honoured
+        if whiteouts == Whiteouts::Honoured
             && let Some(hidden) = path.file_name().and_then(|name| name.as_bytes().strip_prefix(b".wh."))
         {
-            return self.white_out(&path, OsStr::from_bytes(hidden), layer).map_err(failed);
+            return self.white_out(&path, OsStr::from_bytes(hidden));
         }
-        layer.made.extend(path.ancestors().map(Path::to_path_buf));
+        let implied = self.names.add(&path);
+        self.count(implied)?;
         match kind {
-            EntryType::Directory => self.directory(&path, &header).map_err(failed),
+            EntryType::Directory => self.directory(&path, &header),
             EntryType::Symlink => {
                 let target = entry.link_name_bytes().unwrap_or_default().into_owned();
-                self.symlink(&path, OsStr::from_bytes(&target), &header).map_err(failed)
+                self.symlink(&path, OsStr::from_bytes(&target), &header)
             }
             EntryType::Link => {
                 let target = entry.link_name_bytes().unwrap_or_default().into_owned();
@@ -177,71 +186,73 @@ impl Unpacking {
     }
 
     /// Opens a directory below the root, and creates it if missing.
-    fn open_or_make(&self, path: &Path) -> io::Result<File> {
+    fn open_or_make(&mut self, path: &Path) -> Result<File, UnpackError> {
         match (self.open(path), path.parent(), path.file_name()) {
             (Err(error), Some(parent), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
                 let parent = self.open_or_make(parent)?;
-                DirBuilder::new().mode(0o755).create(seen(&parent).join(name))?;
-                self.open(path)
+                self.count(1)?;
+                let made = DirBuilder::new().mode(0o755).create(seen(&parent).join(name));
+                made.and_then(|()| self.open(path)).map_err(failed(path))
             }
-            (opened, ..) => opened,
+            (opened, ..) => opened.map_err(failed(path)),
         }
     }
 
     /// Returns the place of an entry: the open parent directory, and a path through it that no link can redirect.
-    fn place(&self, path: &Path) -> io::Result<Place> {
+    fn place(&mut self, path: &Path) -> Result<Place, UnpackError> {
         let directory = self.open_or_make(path.parent().unwrap_or(Path::new("")))?;
-        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
-        Ok(Place { path: seen(&directory).join(name), _directory: directory })
+        Place::within(directory, path).map_err(failed(path))
     }
 
     /// Returns the place of an entry, and removes what is there.
-    fn free_place(&self, path: &Path) -> io::Result<Place> {
+    fn free_place(&mut self, path: &Path) -> Result<Place, UnpackError> {
         let place = self.place(path)?;
-        remove(&place.path)?;
+        self.remove(path, &place)?;
         Ok(place)
     }
 
-    fn directory(&mut self, path: &Path, header: &Header) -> io::Result<()> {
+    /// Removes a file or a directory tree.
+    fn remove(&mut self, path: &Path, place: &Place) -> Result<(), UnpackError> {
+        remove(&place.path).map_err(failed(path))?;
+        self.names.forget_below(path);
+        Ok(())
+    }
+
+    fn directory(&mut self, path: &Path, header: &Header) -> Result<(), UnpackError> {
         let mode = mode_of(header) | if self.gives_owners { 0 } else { 0o700 };
-        self.directories.insert(path.to_owned(), (mode, header.mtime().unwrap_or_default()));
-        if path.as_os_str().is_empty() {
-            return Ok(());
+        if !path.as_os_str().is_empty() {
+            let place = self.place(path)?;
+            if !fs::symlink_metadata(&place.path).is_ok_and(|meta| meta.is_dir()) {
+                self.remove(path, &place)?;
+                DirBuilder::new().mode(0o700).create(&place.path).map_err(failed(path))?;
+            }
+            self.give(&place.path, header).map_err(failed(path))?;
+        }
+        self.names.keep(path, Look { mode, modified: header.mtime().unwrap_or_default() });
+        Ok(())
+    }
+
+    fn symlink(&mut self, path: &Path, target: &OsStr, header: &Header) -> Result<(), UnpackError> {
+        let place = self.free_place(path)?;
+        let made = symlink(target, &place.path).and_then(|()| self.give(&place.path, header));
+        made.map_err(failed(path))
+    }
+
+    fn hard_link(&mut self, path: &Path, written: &Path) -> Result<(), UnpackError> {
+        let missing = || UnpackError::LinksOut { link: path.to_owned(), target: written.to_owned() };
+        let target = self.inside(written)?;
+        let of_link = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => missing(),
+            _ => UnpackError::Write { path: path.to_owned(), source },
+        };
+        let directory = self.open(target.parent().unwrap_or(Path::new(""))).map_err(of_link)?;
+        let target = Place::within(directory, &target).map_err(of_link)?;
+        if fs::symlink_metadata(&target.path).map_err(of_link)?.is_dir() {
+            return Err(of_link(io::ErrorKind::IsADirectory.into()));
         }
         let place = self.place(path)?;
-        if !fs::symlink_metadata(&place.path).is_ok_and(|meta| meta.is_dir()) {
-            remove(&place.path)?;
-            DirBuilder::new().mode(0o700).create(&place.path)?;
-        }
-        self.give(&place.path, header)
-    }
-
-    fn symlink(&self, path: &Path, target: &OsStr, header: &Header) -> io::Result<()> {
-        let place = self.free_place(path)?;
-        symlink(target, &place.path)?;
-        self.give(&place.path, header)
-    }
-
-    fn hard_link(&self, path: &Path, written: &Path) -> Result<(), UnpackError> {
-        let target = self.inside(written)?;
-        let link = || -> io::Result<()> {
-            let target = self.place(&target)?;
-            let there = fs::symlink_metadata(&target.path)?;
-            if there.is_dir() {
-                return Err(io::ErrorKind::IsADirectory.into());
-            }
-            let place = self.place(path)?;
-            if place.path != target.path {
-                remove(&place.path)?;
-            }
-            fs::hard_link(&target.path, &place.path)
-        };
-        link().map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => {
-                UnpackError::LinksOut { link: path.to_owned(), target: written.to_owned() }
-            }
-            _ => UnpackError::Write { path: path.to_owned(), source },
-        })
+        self.remove(path, &place)?;
+        fs::hard_link(&target.path, &place.path).map_err(of_link)
     }
 
     fn file(
@@ -251,12 +262,11 @@ impl Unpacking {
         header: &Header,
     ) -> Result<(), UnpackError> {
         let size = entry.size();
-        let failed = |source| UnpackError::Write { path: path.to_owned(), source };
         self.left.bytes =
             self.left.bytes.checked_sub(size).ok_or(UnpackError::TooLarge(self.limits.bytes))?;
-        let place = self.free_place(path).map_err(failed)?;
+        let place = self.free_place(path)?;
         let create = File::options().write(true).create_new(true).mode(0o600).open(&place.path);
-        let mut file = create.map_err(failed)?;
+        let mut file = create.map_err(failed(path))?;
         let mut buffer = vec![0; 64 << 10];
         let mut copied = 0;
         loop {
@@ -267,15 +277,15 @@ impl Unpacking {
             if length == 0 {
                 break;
             }
-            file.write_all(buffer.get(..length).unwrap_or_default()).map_err(failed)?;
+            file.write_all(buffer.get(..length).unwrap_or_default()).map_err(failed(path))?;
             copied += u64::try_from(length).unwrap_or(u64::MAX);
         }
         if copied != size {
             return Err(UnpackError::Truncated);
         }
-        self.give(&place.path, header).map_err(failed)?;
-        file.set_permissions(Permissions::from_mode(mode_of(header))).map_err(failed)?;
-        file.set_times(times(header.mtime().unwrap_or_default())).map_err(failed)
+        self.give(&place.path, header).map_err(failed(path))?;
+        file.set_permissions(Permissions::from_mode(mode_of(header))).map_err(failed(path))?;
+        file.set_times(times(header.mtime().unwrap_or_default())).map_err(failed(path))
     }
 
     /// Sets the owner of a file, if this process is root.
@@ -295,45 +305,63 @@ impl Unpacking {
         }
     }
 
-    fn white_out(&self, path: &Path, hidden: &OsStr, layer: &Layer) -> io::Result<()> {
+    fn white_out(&mut self, path: &Path, hidden: &OsStr) -> Result<(), UnpackError> {
         let parent = path.parent().unwrap_or(Path::new(""));
         match self.open(parent) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            directory => directory?,
+            directory => directory.map_err(failed(path))?,
         };
         if hidden == ".wh..opq" {
-            return self.remove_earlier(parent, layer, false);
+            return self.clear(parent);
         }
         // Other names of this kind are notes of whoever made the layer.
         if hidden.as_bytes().starts_with(b".wh.") || hidden.is_empty() || hidden == "." || hidden == ".." {
             return Ok(());
         }
-        self.remove_earlier(&parent.join(hidden), layer, true)
+        self.remove_earlier(&parent.join(hidden))
     }
 
-    /// Removes the content of a directory, and optionally the directory or file itself, except for entries of this layer.
-    fn remove_earlier(&self, path: &Path, layer: &Layer, itself: bool) -> io::Result<()> {
-        if itself && !layer.made.contains(path) {
-            return remove(&self.place(path)?.path);
+    /// Removes a file or directory, except for entries of this layer.
+    fn remove_earlier(&mut self, path: &Path) -> Result<(), UnpackError> {
+        if self.names.is_of_present_layer(path) {
+            return self.clear(path);
+        }
+        let place = self.place(path)?;
+        self.remove(path, &place)
+    }
+
+    /// Removes the content of a directory, except for entries of this layer.
+    fn clear(&mut self, path: &Path) -> Result<(), UnpackError> {
+        if self.names.is_cleared(path) {
+            return Ok(());
         }
         let Ok(directory) = self.open(path) else { return Ok(()) };
+        let entries = fs::read_dir(seen(&directory)).map_err(failed(path))?;
         let names: Vec<OsString> =
-            fs::read_dir(seen(&directory))?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
-        names.iter().try_for_each(|name| self.remove_earlier(&path.join(name), layer, true))
+            entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>().map_err(failed(path))?;
+        names.iter().try_for_each(|name| self.remove_earlier(&path.join(name)))?;
+        self.names.clear(path);
+        Ok(())
     }
-}
-
-/// One archive of a root.
-struct Layer {
-    whiteouts: Whiteouts,
-    /// Paths of the archive, with their parents.
-    made: HashSet<PathBuf>,
 }
 
 /// Path in an open directory.
 struct Place {
     path: PathBuf,
     _directory: File,
+}
+
+impl Place {
+    /// Returns the place of the last name of a path in its parent directory.
+    fn within(directory: File, path: &Path) -> io::Result<Self> {
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(Self { path: seen(&directory).join(name), _directory: directory })
+    }
+}
+
+/// Returns what makes an error of the system one of an entry.
+fn failed(path: &Path) -> impl Fn(io::Error) -> UnpackError {
+    move |source| UnpackError::Write { path: path.to_owned(), source }
 }
 
 /// Returns a path of an open directory that no link can redirect.
@@ -493,6 +521,8 @@ mod tests {
         let message = error(Written::default().hard_link("a", "/etc/passwd").end());
         assert_eq!(message, "the target of the hard link `a` is not in the archive: `/etc/passwd`");
         let place = Place::new();
+        place.unpack(&[Written::default().hard_link("a", "b/c").end()], Whiteouts::None).unwrap_err();
+        assert!(!place.is_there("b"), "a directory was made for what is not there");
         let archive = Written::default().symlink("way", "..").hard_link("a", "way/outside").end();
         place.unpack(&[archive], Whiteouts::None).unwrap_err();
         place.outside_is_untouched();
@@ -510,6 +540,14 @@ mod tests {
     fn a_bomb_is_refused() {
         let many = (0..200).fold(Written::default(), |archive, n| archive.file(&format!("{n}"), ""));
         assert_eq!(error(many.end()), "more than 100 entries");
+        let deep = |n| format!("{n}/{}", "d/".repeat(15));
+        let implying =
+            (0..10).fold(Written::default(), |archive, n| archive.file(&format!("{}x", deep(n)), ""));
+        assert_eq!(error(implying.end()), "more than 100 entries");
+        let again = (0..10).fold(Written::default().symlink("way", "a"), |archive, _| {
+            archive.directory("a").file(&format!("way/{}", deep(0)), "").file("a", "")
+        });
+        assert_eq!(error(again.end()), "more than 100 entries");
         let large = Written::default().file("a", &"x".repeat(6000)).file("b", &"x".repeat(6000));
         assert_eq!(error(large.end()), "more than 10000 bytes when unpacked");
         // The claim is enough: nothing is read for it.
