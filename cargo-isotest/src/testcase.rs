@@ -135,6 +135,8 @@ pub(crate) struct TestCase {
     pub(crate) whole: bool,
     /// What the test may use.
     pub(crate) budget: TestBudget,
+    /// Test group that the test is in, if it is in one.
+    pub(crate) group: Option<Arc<str>>,
 }
 
 impl TestCase {
@@ -147,6 +149,7 @@ impl TestCase {
             ignored: false,
             whole: false,
             budget: TestBudget::default(),
+            group: None,
         }
     }
 

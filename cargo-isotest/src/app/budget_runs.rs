@@ -14,6 +14,7 @@ use crate::harness::together;
 use crate::report::OutputError;
 use crate::sandboxes::ForTests;
 use crate::schedule::Schedule;
+use crate::schedule::needs::Needs;
 use crate::schedule::summary::Selection;
 use crate::select::Selected;
 use crate::settings::{Setting, TestSettings};
@@ -146,8 +147,9 @@ impl Run<'_> {
         let of_each: Vec<_> = self.of_each(&units)?.into_iter().map(limited).collect();
         let tests = units.iter().map(|unit| &unit.tests()[0]).zip(&of_each);
         let ForTests { templates, .. } = self.session.for_tests(self.sandboxes, self.invocation, tests)?;
+        let needs = Needs::default();
         let schedule = Schedule {
-            expected: &[],
+            needs: &needs,
             units: &units,
             of_each: &of_each,
             templates: &templates,

@@ -15,6 +15,8 @@ struct Line<'a> {
     name: &'a str,
     ignored: bool,
     whole_binary: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_group: Option<&'a str>,
 }
 
 /// Writes one line for each test: `BINARY-ID NAME`, or a JSON object.
@@ -36,6 +38,7 @@ pub(crate) fn write(tests: &[TestCase], format: MessageFormat, mut to: impl Writ
                     name: &test.name,
                     ignored: test.ignored,
                     whole_binary: test.whole,
+                    test_group: test.group.as_deref(),
                 };
                 serde_json::to_writer(&mut to, &line)?;
                 writeln!(to)?;

@@ -23,12 +23,13 @@ use crate::sandboxes::{ForTests, Sandboxes};
 use crate::schedule::admission;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::listing::{self, Listed};
+use crate::schedule::needs::Needs;
 use crate::schedule::order::order;
 use crate::schedule::slots::Workers;
 use crate::schedule::summary::{Cancellation, Selection};
 use crate::schedule::{Finished, Schedule};
 use crate::select::{Selected, SelectionError};
-use crate::settings::{Execution, Process, Said, Setting, Settings, Task, TestSettings};
+use crate::settings::{self, Execution, Process, Said, Setting, Settings, Task, TestSettings};
 use crate::testcase::{TestBinary, TestCase};
 use fastrand::Rng;
 use isotest_core::policy::Isolation;
@@ -97,6 +98,7 @@ impl Run<'_> {
             remarks.extend(self.assign_budgets(&mut tests)?);
             all.clone_from(&tests);
         }
+        self.settings.assign_groups(&mut tests)?;
         let mut selected = self.settings.selection.choose(tests);
         if selected.tests.is_empty() {
             self.without_tests(SelectionError::NoTests {
@@ -162,7 +164,7 @@ impl Run<'_> {
         let is_selected = |whole: &&WholeBinary| binaries.iter().any(|binary| binary.id == whole.id);
         let whole: Vec<WholeBinary> = whole.iter().filter(is_selected).cloned().collect();
         let mut units = together::units(&selected.tests, self.settings.execution.process);
-        let shuffle_seed = self.put_in_order(&mut units, &history.past);
+        let shuffle_seed = self.put_in_order(&mut units, &history.past)?;
         let of_each = self.of_each(&units)?;
         let ForTests { templates, remarks: of_templates } = self.for_tests(&units, &of_each)?;
         // What is wrong ends the run before what an earlier one reported is lost.
@@ -186,9 +188,9 @@ impl Run<'_> {
         started.map_err(OutputError::Stream)?;
         let jobs = Setting { value: self.sandboxes.jobs, ..self.settings.execution.jobs };
         let execution = Execution { jobs, ..self.settings.execution.clone() };
-        let expected = self.expected(&units, &of_each, &history.past);
+        let needs = self.needs(&of_each).with_memory(&self.expected(&units, &of_each, &history.past));
         let schedule = Schedule {
-            expected: &expected,
+            needs: &needs,
             units: &units,
             of_each: &of_each,
             templates: &templates,
@@ -242,13 +244,18 @@ impl Run<'_> {
         isolation
     }
 
+    /// Returns what each needs of the run but for memory.
+    fn needs(&self, of_each: &[Arc<TestSettings>]) -> Needs {
+        Needs::new(of_each, &self.settings.groups, [self.sandboxes.jobs, settings::cpus()])
+    }
+
     /// Returns the peak of memory that is expected of each, none if nothing is to wait for memory.
     fn expected(&self, units: &[Unit<'_>], of_each: &[Arc<TestSettings>], past: &Past) -> Vec<u64> {
         if self.settings.memory_aware.value { admission::expected(units, of_each, past) } else { Vec::new() }
     }
 
     /// Puts in order what is to be executed. Returns the seed of a random order.
-    fn put_in_order(&self, units: &mut [Unit<'_>], past: &Past) -> Option<u64> {
+    fn put_in_order(&self, units: &mut [Unit<'_>], past: &Past) -> Result<Option<u64>, Error> {
         let seed = self.settings.course.shuffle.map(|seed| match seed {
             Seed::Number(seed) => seed,
             Seed::Drawn => fastrand::u64(..=MAX_DRAWN_SEED),
@@ -257,11 +264,13 @@ impl Run<'_> {
             Some(seed) => Rng::with_seed(seed).shuffle(units),
             // Of tests that share a process only the whole has a length.
             None if self.settings.execution.process == Process::Test => {
-                order(units, past, self.sandboxes.jobs.get());
+                let of_tests = self.settings.for_tests(units.iter().map(|unit| &unit.tests()[0]))?;
+                let priorities = of_tests.iter().map(|own| own.priority.value);
+                order(units, priorities, past, self.sandboxes.jobs.get());
             }
             None => {}
         }
-        seed
+        Ok(seed)
     }
 
     /// What repeats a test is a run, whatever it was executed for.

@@ -23,10 +23,11 @@ use std::sync::Arc;
 /// When there is none or more than one, or a binary cannot be asked.
 pub(crate) fn test(session: &Session, sandboxes: &Sandboxes) -> Result<TestCase, Error> {
     let Session { build, settings, .. } = session;
-    let Listed { tests, .. } = session.in_slots(sandboxes, |workers, _| {
+    let Listed { mut tests, .. } = session.in_slots(sandboxes, |workers, _| {
         workers.ready()?;
         listing::list(workers, sandboxes, &build.binaries, &settings.execution)
     })?;
+    settings.assign_groups(&mut tests)?;
     // A test that is named is meant, ignored or not.
     let selection = Selection { ignored: RunIgnored::All, ..settings.selection.clone() };
     let selected = selection.choose(tests);

@@ -1,94 +1,152 @@
-//! Admission of attempts by memory: none starts while those that run are expected to need, together with it, more than is free.
+//! Admission of attempts: none starts before there is room for it among those that run: threads of the run, those of its test
+//! group, and memory.
 
 use crate::harness::together::Unit;
 use crate::history::Past;
 use crate::registry::AttemptId;
-use crate::schedule::queue::Attempt;
+use crate::schedule::groups::{Place, Places};
+use crate::schedule::needs::{Need, Needs};
+use crate::schedule::queue::{Answer, Attempt};
+use crate::schedule::wait::{Wait, Waited};
 use crate::settings::TestSettings;
 use isotest_core::sys::clock::Instant;
 use std::collections::{HashMap, HashSet};
-use std::mem::take;
+use std::mem::{Discriminant, discriminant, take};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Time for which a reading of free memory holds.
 const FRESH: Duration = Duration::from_millis(100);
 
-/// Expected peaks of attempts that run, held against what is free.
-pub(crate) struct Admission<'run> {
+/// Threads that attempts can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Threads {
+    /// Those of the run.
+    pub(crate) jobs: usize,
     /// How many attempts are ordered beyond those that can be running: they start whatever is still to be heard of earlier ones.
-    pub(super) ahead: usize,
-    /// Expected peak of each unit in bytes; 0 if nothing is known of it.
-    expected: &'run [u64],
-    /// Reads how much all attempts can have together.
+    pub(crate) ahead: usize,
+}
+
+/// What attempts that run take, held against what there is.
+pub(crate) struct Admission<'run> {
+    available: Threads,
+    needs: &'run Needs,
+    /// Reads how much memory all attempts can have together.
     free: &'run dyn Fn() -> Option<u64>,
     reading: Option<(Instant, Option<u64>)>,
-    running: HashMap<AttemptId, u64>,
-    /// Attempts that had to wait.
-    refused: HashSet<AttemptId>,
-    /// Number of them that nobody was told of.
-    untold: usize,
+    running: HashMap<AttemptId, (Need, Option<Place>)>,
+    /// Threads that running attempts take.
+    threads: usize,
+    /// How many of these attempts take more than one.
+    heavy: usize,
+    places: Places,
+    /// Attempts that had to wait, and for what.
+    refused: HashSet<(AttemptId, Discriminant<Wait>)>,
+    /// How many of them nobody was told of.
+    untold: Waited,
+    /// What the first waits for that was refused of late although a thread is free.
+    wait: Option<Wait>,
+    /// What was told of that last.
+    told: Option<Wait>,
     /// Whether the latest answer was a refusal.
     is_waited_for: bool,
 }
 
 impl<'run> Admission<'run> {
     /// Creates an admission to a run without attempts.
-    pub(crate) fn new(ahead: usize, expected: &'run [u64], free: &'run dyn Fn() -> Option<u64>) -> Self {
+    pub(crate) fn new(available: Threads, needs: &'run Needs, free: &'run dyn Fn() -> Option<u64>) -> Self {
         Self {
-            ahead,
-            expected,
+            available,
+            needs,
             free,
             reading: None,
             running: HashMap::new(),
+            threads: 0,
+            heavy: 0,
+            places: Places::new(&needs.groups),
             refused: HashSet::new(),
-            untold: 0,
+            untold: Waited::default(),
+            wait: None,
+            told: None,
             is_waited_for: false,
         }
     }
 
-    /// Creates an admission that refuses nothing.
-    pub(crate) fn open(ahead: usize) -> Self {
-        Self::new(ahead, &[], &|| None)
+    /// Returns whether another attempt may start while so many are `open`. None is ordered ahead of one that takes several
+    /// threads, nor beside it: it would start at once where a slot has none to execute.
+    pub(super) fn has_room(&self, open: usize) -> bool {
+        let Threads { jobs, ahead } = self.available;
+        if self.heavy > 0 { self.threads < jobs } else { open < jobs + ahead }
     }
 
-    /// Returns whether an attempt may start: if no other runs, if there is memory for it, or if nothing is known of it or of
-    /// the memory. A refusal is told only if there is a slot for it.
-    pub(super) fn admits(&mut self, attempt: Attempt, has_slot: bool) -> bool {
-        let needed = self.needed(attempt);
-        let taken: u64 = self.running.values().sum();
-        let is_admitted = self.running.is_empty()
-            || needed == 0
-            || self.free().is_none_or(|free| taken.saturating_add(needed) <= free);
-        if !is_admitted && has_slot && self.refused.insert(attempt.id) {
-            self.untold += 1;
+    /// Forgets what was refused, before all that wait are asked for again.
+    pub(super) fn look_anew(&mut self) {
+        (self.wait, self.is_waited_for) = (None, false);
+    }
+
+    /// Returns whether an attempt may start. One may that is alone; nothing is expected of what is unknown. A refusal is told
+    /// only if there is a thread for it.
+    pub(super) fn answer(&mut self, attempt: Attempt) -> Answer {
+        let wait = self.wait_of(self.needs.of(attempt.unit));
+        self.is_waited_for = wait.is_some();
+        let Some(wait) = wait else { return Answer::Starts };
+        let answer = if matches!(wait, Wait::Group(_)) { Answer::GroupWaits } else { Answer::Waits };
+        if self.threads < self.available.jobs {
+            if self.refused.insert((attempt.id, discriminant(&wait))) {
+                self.untold += Waited::one(&wait);
+            }
+            self.wait.get_or_insert(wait);
         }
-        self.is_waited_for = !is_admitted;
-        is_admitted
+        answer
     }
 
-    /// Takes note of an attempt that starts.
-    pub(super) fn start(&mut self, attempt: Attempt) {
-        self.running.insert(attempt.id, self.needed(attempt));
+    fn wait_of(&mut self, need: Need) -> Option<Wait> {
+        if let Some(group) = need.group.filter(|group| !self.places.have_room(*group, need.threads)) {
+            return Some(Wait::Group(Arc::clone(&self.needs.groups[group].name)));
+        }
+        if self.running.is_empty() {
+            return None;
+        }
+        let is_among_heavy = need.threads > 1 || self.heavy > 0;
+        if is_among_heavy && self.threads + need.threads > self.available.jobs {
+            return Some(Wait::Threads);
+        }
+        let taken: u64 = self.running.values().map(|(need, _)| need.memory).sum();
+        let has_memory =
+            need.memory == 0 || self.free().is_none_or(|free| taken.saturating_add(need.memory) <= free);
+        (!has_memory).then_some(Wait::Memory)
+    }
+
+    /// Takes note of an attempt that starts. Returns its place in its test group.
+    pub(super) fn start(&mut self, attempt: Attempt) -> Option<Place> {
+        let need = self.needs.of(attempt.unit);
+        let place = need.group.map(|group| self.places.take(group, need.threads));
+        self.threads += need.threads;
+        self.heavy += usize::from(need.threads > 1);
+        self.running.insert(attempt.id, (need, place));
+        place
     }
 
     /// Takes note of an attempt that has ended.
     pub(super) fn end(&mut self, attempt: Attempt) {
-        self.running.remove(&attempt.id);
+        let Some((need, place)) = self.running.remove(&attempt.id) else { return };
+        self.threads -= need.threads;
+        self.heavy -= usize::from(need.threads > 1);
+        if let Some(place) = place {
+            self.places.give_back(place);
+        }
     }
 
-    /// Returns how many more attempts have had to wait, once.
-    pub(super) fn take_untold(&mut self) -> usize {
-        take(&mut self.untold)
+    /// Returns what is waited for now, and how many more attempts have had to wait, if nobody was told.
+    pub(super) fn take_untold(&mut self) -> Option<(Option<Wait>, Waited)> {
+        let is_told = self.untold == Waited::default() && self.told == self.wait;
+        self.told.clone_from(&self.wait);
+        (!is_told).then(|| (self.wait.clone(), take(&mut self.untold)))
     }
 
     /// Returns whether an attempt waits that was asked for last.
     pub(super) const fn is_waited_for(&self) -> bool {
         self.is_waited_for
-    }
-
-    fn needed(&self, attempt: Attempt) -> u64 {
-        self.expected.get(attempt.unit).copied().unwrap_or(0)
     }
 
     fn free(&mut self) -> Option<u64> {
@@ -124,38 +182,113 @@ mod tests {
     use super::*;
     use crate::harness::together::units;
     use crate::history::TestResult;
+    use crate::schedule::needs::Group;
     use crate::schedule::queue::Queue;
     use crate::settings::Process;
     use crate::testing::builders;
     use std::cell::Cell;
 
+    fn needs(of_each: &[Need], groups: &[(&str, usize)]) -> Needs {
+        let groups = groups
+            .iter()
+            .map(|(name, max_threads)| Group { name: (*name).into(), max_threads: *max_threads });
+        Needs { of_each: of_each.to_vec(), groups: groups.collect() }
+    }
+
+    /// The first attempts at so many units.
+    fn attempts(units: usize) -> Vec<Attempt> {
+        let mut queue = Queue::new(vec![1; units]);
+        std::iter::from_fn(|| queue.pop(Instant::now(), |_| Answer::Starts)).collect()
+    }
+
+    const FOUR: Threads = Threads { jobs: 4, ahead: 0 };
+
     #[test]
     fn attempts_wait_for_the_memory_that_others_are_expected_to_need() {
         let free = Cell::new(Some(10));
         let read = || free.get();
-        let mut admission = Admission::new(0, &[20, 4, 4, 4, 0], &read);
-        let mut queue = Queue::new([1; 5]);
-        let now = Instant::now();
-        let mut attempts = Vec::new();
-        while let Some(attempt) = queue.pop(now, |_| true) {
-            attempts.push(attempt);
-        }
-        assert!(admission.admits(attempts[0], true), "one always runs");
+        let needs = needs(&[20, 4, 4, 4, 0].map(|memory| Need { memory, ..Need::default() }), &[]);
+        let mut admission = Admission::new(FOUR, &needs, &read);
+        let attempts = attempts(5);
+        let waits = Some(Wait::Memory);
+        let one = Waited { memory: 1, ..Waited::default() };
+        assert_eq!(admission.answer(attempts[0]), Answer::Starts, "one always runs");
         admission.start(attempts[0]);
-        assert!(!admission.admits(attempts[1], false) && admission.take_untold() == 0);
-        assert!(!admission.admits(attempts[1], true) && admission.is_waited_for());
-        assert_eq!(admission.take_untold(), 1);
-        assert!(!admission.admits(attempts[1], true) && admission.take_untold() == 0, "told once");
-        assert!(admission.admits(attempts[4], true), "nothing is known of it");
+        assert!(admission.answer(attempts[1]) == Answer::Waits && admission.is_waited_for());
+        assert_eq!(admission.take_untold(), Some((waits.clone(), one)));
+        assert!(
+            admission.answer(attempts[1]) == Answer::Waits && admission.take_untold().is_none(),
+            "told once"
+        );
+        assert_eq!(admission.answer(attempts[4]), Answer::Starts, "nothing is known of it");
         admission.end(attempts[0]);
+        admission.look_anew();
         for at in [1, 2] {
-            assert!(admission.admits(attempts[at], true) && !admission.is_waited_for());
+            assert!(admission.answer(attempts[at]) == Answer::Starts && !admission.is_waited_for());
             admission.start(attempts[at]);
         }
-        assert!(!admission.admits(attempts[3], true));
+        assert_eq!(admission.take_untold(), Some((None, Waited::default())), "nothing waits any more");
+        assert_eq!(admission.answer(attempts[3]), Answer::Waits);
         admission.reading = None;
         free.set(None);
-        assert!(admission.admits(attempts[3], true), "nothing is known of the memory");
+        assert_eq!(admission.answer(attempts[3]), Answer::Starts, "nothing is known of the memory");
+    }
+
+    #[test]
+    fn a_wait_for_what_all_threads_are_taken_by_is_no_news() {
+        let needs = needs(&[Need { memory: 9, ..Need::default() }; 2], &[]);
+        let mut admission = Admission::new(Threads { jobs: 1, ahead: 1 }, &needs, &|| Some(10));
+        let attempts = attempts(2);
+        admission.start(attempts[0]);
+        assert_eq!((admission.answer(attempts[1]), admission.take_untold()), (Answer::Waits, None));
+    }
+
+    #[test]
+    fn no_more_of_a_group_run_than_it_has_threads() {
+        let in_group = |group, threads| Need { group: Some(group), threads, memory: 0 };
+        let of_each = [in_group(0, 1), in_group(0, 1), in_group(0, 1), Need::default(), in_group(1, 3)];
+        let needs = needs(&of_each, &[("db", 2), ("one", 1)]);
+        let mut admission = Admission::new(Threads { jobs: 8, ahead: 8 }, &needs, &|| None);
+        let attempts = attempts(5);
+        let slots: Vec<_> =
+            attempts[..2].iter().map(|attempt| admission.start(*attempt).unwrap().slot).collect();
+        assert_eq!(slots, [0, 1]);
+        assert_eq!(admission.answer(attempts[2]), Answer::GroupWaits);
+        let one = Waited { group: 1, ..Waited::default() };
+        assert_eq!(admission.take_untold(), Some((Some(Wait::Group("db".into())), one)));
+        assert_eq!(admission.answer(attempts[3]), Answer::Starts, "it is in no group");
+        assert_eq!(admission.start(attempts[3]), None);
+        assert_eq!(
+            admission.answer(attempts[4]),
+            Answer::Starts,
+            "three threads are free, and all of its group"
+        );
+        admission.end(attempts[0]);
+        assert_eq!(admission.answer(attempts[2]), Answer::Starts);
+        assert_eq!(admission.start(attempts[2]).unwrap().slot, 0);
+    }
+
+    #[test]
+    fn what_takes_several_threads_has_them_to_itself() {
+        let needs = needs(&[1, 3, 1, 1, 4].map(|threads| Need { threads, ..Need::default() }), &[]);
+        let mut admission = Admission::new(Threads { jobs: 4, ahead: 4 }, &needs, &|| None);
+        let attempts = attempts(5);
+        assert!(admission.has_room(7) && !admission.has_room(8), "light ones are ordered ahead");
+        admission.start(attempts[0]);
+        assert_eq!(admission.answer(attempts[4]), Answer::Waits);
+        let one = Waited { threads: 1, ..Waited::default() };
+        assert_eq!(admission.take_untold(), Some((Some(Wait::Threads), one)));
+        assert_eq!(admission.answer(attempts[1]), Answer::Starts);
+        admission.start(attempts[1]);
+        assert!(!admission.has_room(2), "all threads are taken");
+        assert_eq!(admission.answer(attempts[2]), Answer::Waits);
+        admission.end(attempts[0]);
+        assert!(admission.has_room(1));
+        admission.start(attempts[2]);
+        assert!(!admission.has_room(2), "none is ordered ahead beside a heavy one");
+        admission.end(attempts[1]);
+        admission.end(attempts[2]);
+        assert_eq!(admission.answer(attempts[4]), Answer::Starts, "alone it may have all");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::harness::libtest::WholeBinary;
 use crate::registry::Live;
 use crate::schedule::queue::Launch;
 use crate::schedule::summary::{Cancellation, Summary};
+use crate::schedule::wait::Wait;
 use crate::testcase::{TestBinary, TestCase};
 use crate::verdict::Verdict;
 use isotest_core::policy::Isolation;
@@ -40,8 +41,11 @@ pub(crate) enum Event<'a> {
         /// Which, in which slot, and when.
         launch: Launch,
     },
-    /// Attempts could start but for the memory that they are expected to use beside those that run.
-    WaitForMemory,
+    /// Something else is waited for, or nothing any more.
+    Waiting {
+        /// What the first of those waits for that could start, since a thread is free; nothing if none could.
+        wait: Option<&'a Wait>,
+    },
     /// An attempt is running for longer than usual.
     AttemptSlow {
         /// Of this test, or of several in one process.

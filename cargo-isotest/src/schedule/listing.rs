@@ -5,8 +5,9 @@ use crate::harness::ask::{self, Unanswered};
 use crate::harness::libtest::{LIST_ARGUMENTS, Listing, WholeBinary};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::error::SandboxError;
-use crate::schedule::admission::Admission;
+use crate::schedule::admission::{Admission, Threads};
 use crate::schedule::error::Interrupted;
+use crate::schedule::needs::Needs;
 use crate::schedule::queue::{Attempt, Launch, Queue};
 use crate::schedule::slot_environment;
 use crate::schedule::slots::{Flow, Job, News, Workers};
@@ -53,18 +54,25 @@ pub(crate) fn list(
         Job { template: Arc::clone(sandboxes.template_for(binary)), plan, is_test: false }
     };
     let queue = Queue::new(records.iter().map(|_| 1));
-    workers.execute_all(queue, Admission::open(workers.jobs()), plan, |news, _| match news {
-        Some(News::Finished(Launch { attempt, .. }, record)) => {
-            records[attempt.unit] = Some(*record);
-            Flow::On
-        }
-        Some(News::Interrupted(signal)) => {
-            interrupted = Some(signal);
-            Flow::NoMore
-        }
-        // Whatever else is news, it is none of a list.
-        Some(_) | None => Flow::On,
-    });
+    let (jobs, needs) = (workers.jobs(), Needs::default());
+    let admission = Admission::new(Threads { jobs, ahead: jobs }, &needs, &|| None);
+    workers.execute_all(
+        queue,
+        admission,
+        |attempt, _| plan(attempt),
+        |news, _| match news {
+            Some(News::Finished(Launch { attempt, .. }, record)) => {
+                records[attempt.unit] = Some(*record);
+                Flow::On
+            }
+            Some(News::Interrupted(signal)) => {
+                interrupted = Some(signal);
+                Flow::NoMore
+            }
+            // Whatever else is news, it is none of a list.
+            Some(_) | None => Flow::On,
+        },
+    );
     if let Some(signal) = interrupted {
         return Err(Interrupted(signal).into());
     }

@@ -3,13 +3,16 @@
 pub(crate) mod admission;
 mod error;
 pub(crate) mod events;
+mod groups;
 pub(crate) mod interrupt;
 pub(crate) mod listing;
+pub(crate) mod needs;
 pub(crate) mod order;
 pub(crate) mod queue;
 pub(crate) mod slot_environment;
 pub(crate) mod slots;
 pub(crate) mod summary;
+pub(crate) mod wait;
 
 use crate::harness::libtest::{self, Announced};
 use crate::harness::result::{self, LastWords};
@@ -18,8 +21,10 @@ use crate::registry::Live;
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::hints::{self, Ground};
 use crate::sandboxes::missing_paths;
-use crate::schedule::admission::Admission;
+use crate::schedule::admission::{Admission, Threads};
 use crate::schedule::events::{Between, Event, Reporter, RunningAttempt};
+use crate::schedule::groups::Place;
+use crate::schedule::needs::Needs;
 use crate::schedule::queue::{Attempt, Launch, Nth, Purpose, Queue};
 use crate::schedule::slots::{Flow, Job, News, Workers};
 use crate::schedule::summary::{Cancellation, Selection, Summary};
@@ -55,8 +60,8 @@ pub(crate) struct Schedule<'run> {
     pub(crate) of_each: &'run [Arc<TestSettings>],
     /// The template of the sandbox of each.
     pub(crate) templates: &'run [Arc<Template>],
-    /// The peak of memory that is expected of each of them, 0 where there is none.
-    pub(crate) expected: &'run [u64],
+    /// What each of them needs of the run.
+    pub(crate) needs: &'run Needs,
     /// By what they were selected, if the harness can be told so.
     pub(crate) wish: Option<&'run select::Selection>,
     /// How.
@@ -75,10 +80,13 @@ pub(crate) struct Finished {
 }
 
 impl Schedule<'_> {
-    fn job(&self, attempt: Attempt) -> Job {
+    fn job(&self, attempt: Attempt, place: Option<Place>) -> Job {
         let unit = self.units[attempt.unit];
         let template = Arc::clone(&self.templates[attempt.unit]);
         let mut plan = plan_of(unit, attempt.nth, self.execution, &self.of_each[attempt.unit], self.wish);
+        if let (true, Some(place)) = (unit.is_one_test(), place) {
+            slot_environment::tell(&mut plan.workload.environment, slot_environment::of_place(place.slot));
+        }
         if attempt.purpose == Purpose::Confirmation {
             let budget = unit.tests()[0].budget.memory();
             plan.limits.memory = plan.limits.memory.into_iter().chain(budget).min();
@@ -112,16 +120,17 @@ impl Schedule<'_> {
         // An order for each slot, so that none waits for the next plan, but none that a failure would have prevented.
         let ahead = if self.execution.max_fail.value.failures.is_some() { 0 } else { workers.jobs() };
         // Of tests that share a process, those that passed would be attempted again, too.
-        let attempts = |(unit, settings): (&Unit<'_>, &Arc<TestSettings>)| {
-            if unit.is_one_test() { settings.retries.value.count.saturating_add(1) } else { 1 }
+        let attempts = |(place, (unit, settings)): (usize, (&Unit<'_>, &Arc<TestSettings>))| {
+            let retries = if unit.is_one_test() { settings.retries.value.count } else { 0 };
+            (retries.saturating_add(1), self.needs.of(place).group)
         };
-        let queue = Queue::new(self.units.iter().zip(self.of_each).map(attempts));
+        let queue = Queue::with_groups(self.units.iter().zip(self.of_each).enumerate().map(attempts));
         let free = || self.sandboxes.free_memory.read();
-        let admission = Admission::new(ahead, self.expected, &free);
+        let admission = Admission::new(Threads { jobs: workers.jobs(), ahead }, self.needs, &free);
         workers.execute_all(
             queue,
             admission,
-            |attempt| self.job(attempt),
+            |attempt, place| self.job(attempt, place),
             |news, queue| run.hear(news, queue),
         );
         run.give_up_doubt();
@@ -289,9 +298,9 @@ impl<'run> Run<'run> {
             }
             Some(News::Asked(live)) => self.status(&live).map(|()| Flow::On),
             Some(News::Stopping) => self.reporters.between(Between::Stopping).map(|()| Flow::On),
-            Some(News::WaitForMemory(number)) => {
-                self.summary.waited_for_memory += number;
-                self.reporters.event(&Event::WaitForMemory).map(|()| Flow::On)
+            Some(News::Waiting(wait, waited)) => {
+                self.summary.waited += waited;
+                self.reporters.event(&Event::Waiting { wait: wait.as_ref() }).map(|()| Flow::On)
             }
             Some(News::Interrupted(signal)) => self.cancelled(Cancellation::Signal(signal)),
         };
@@ -610,6 +619,7 @@ fn testimony(test: &TestCase, captured: bool, record: &mut Record) -> Testimony 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schedule::queue::Answer;
     use crate::settings::Setting;
     use crate::testing::builders;
     use crate::values::FlakyResult;
@@ -682,7 +692,7 @@ mod tests {
         let mut queue = Queue::new([3; 2]);
         let mut flow = Flow::On;
         while flow == Flow::On
-            && let Some(attempt) = queue.pop(Instant::now(), |_| true)
+            && let Some(attempt) = queue.pop(Instant::now(), |_| Answer::Starts)
         {
             let launch = Launch { attempt, slot: 7, at: Instant::now() };
             let outcome = end(&tests[attempt.unit].name, attempt.nth.number);

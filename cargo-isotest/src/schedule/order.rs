@@ -2,22 +2,37 @@
 
 use crate::harness::together::Unit;
 use crate::history::Past;
+use crate::values::Priority;
 use std::cmp::Reverse;
 use std::time::Duration;
 
 /// Times that differ by less are the same, so that tests keep the order of the listing although times vary.
 const GRAIN: Duration = Duration::from_millis(50);
 
-/// Sorts what failed in its last run first, then what has never run, then the longest if several run at once, so that
+/// Sorts by priority first, of the same priority what failed in its last run, then what has never run, then the longest if several run at once, so that
 /// no long one begins when all others have ended.
-pub(crate) fn order(units: &mut [Unit<'_>], past: &Past, jobs: usize) {
-    units.sort_by_cached_key(|unit| {
+pub(crate) fn order<'run>(
+    units: &mut [Unit<'run>],
+    priorities: impl IntoIterator<Item = Priority>,
+    past: &Past,
+    jobs: usize,
+) {
+    let key = |unit: &Unit<'run>| {
         let test = unit.title();
         let (binary_id, name) = (test.binary.id.as_str(), test.name.as_str());
         let rank = past.last(binary_id, name).map_or(1, |last| if last.passes { 2 } else { 0 });
         let wall = past.expected_wall(binary_id, name).filter(|_| jobs > 1).unwrap_or_default();
         (rank, Reverse(wall.as_millis() / GRAIN.as_millis()))
-    });
+    };
+    let mut ranked: Vec<_> = units
+        .iter()
+        .zip(priorities)
+        .map(|(unit, priority)| ((Reverse(priority), key(unit)), *unit))
+        .collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    for (place, (_, unit)) in units.iter_mut().zip(ranked) {
+        *place = unit;
+    }
 }
 
 #[cfg(test)]
@@ -47,14 +62,21 @@ mod tests {
             ("tour", "longer", result(true, 3_000)),
             ("tour", "like_quick", result(true, 30)),
         ]);
-        let ordered = |past, jobs| {
+        let ordered_by = |priorities: [i64; 6], past, jobs| {
             let mut units = units(&tests, Process::Test);
-            order(&mut units, past, jobs);
+            let priorities = priorities.map(|priority| Priority::from_number(priority).unwrap());
+            order(&mut units, priorities, past, jobs);
             units.iter().map(|unit| unit.title().name.clone()).collect::<Vec<_>>()
         };
+        let ordered = |past, jobs| ordered_by([0; 6], past, jobs);
         assert_eq!(ordered(&past, 2), ["fails", "new", "longer", "long", "quick", "like_quick"]);
         assert_eq!(ordered(&past, 1), ["fails", "new", "quick", "long", "longer", "like_quick"]);
         let listed = ["quick", "long", "fails", "new", "longer", "like_quick"];
-        assert_eq!(ordered(&Past::default(), 2), listed, "without a past as listed");
+        let none = Past::default();
+        assert_eq!(ordered(&none, 2), listed, "without a past as listed");
+        let by_priority = ["like_quick", "new", "longer", "long", "quick", "fails"];
+        assert_eq!(ordered_by([0, 0, -100, 0, 0, 100], &past, 2), by_priority);
+        let listed_by_priority = ["like_quick", "quick", "long", "new", "longer", "fails"];
+        assert_eq!(ordered_by([0, 0, -100, 0, 0, 100], &none, 2), listed_by_priority);
     }
 }

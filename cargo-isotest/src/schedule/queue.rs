@@ -89,10 +89,24 @@ const MAX_PASSING: usize = 16;
 /// Number of attempts that are asked for at once whether they are admitted.
 const MAX_REFUSED: usize = 64;
 
+/// Whether an attempt starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// It does.
+    Starts,
+    /// It does not, and others may.
+    Waits,
+    /// It does not, and no other of its test group does before it.
+    GroupWaits,
+}
+
 /// Attempts that wait for a job slot. The queue may grow while earlier attempts run, until it is closed.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    waiting: VecDeque<Waiting>,
+    /// Attempts at units that are in no test group, then those of each group, the earliest first.
+    lanes: Vec<VecDeque<Waiting>>,
+    /// Lane of each unit.
+    lane_of: Vec<usize>,
     /// Attempts that start when no other runs or waits.
     alone: VecDeque<Attempt>,
     ids: usize,
@@ -102,8 +116,16 @@ pub(crate) struct Queue {
 impl Queue {
     /// The first attempts at units of which each may be attempted so often.
     pub(crate) fn new(attempts: impl IntoIterator<Item = u32>) -> Self {
+        Self::with_groups(attempts.into_iter().map(|total| (total, None)))
+    }
+
+    /// The first attempts at units of which each may be attempted so often, and is in the test group of this number if it is in one.
+    pub(crate) fn with_groups(units: impl IntoIterator<Item = (u32, Option<usize>)>) -> Self {
         let mut queue = Self::default();
-        for (unit, total) in attempts.into_iter().enumerate() {
+        for (unit, (total, group)) in units.into_iter().enumerate() {
+            let lane = group.map_or(0, |group| group + 1);
+            queue.lane_of.push(lane);
+            queue.lanes.resize_with(queue.lanes.len().max(lane + 1), VecDeque::new);
             queue.push(unit, Nth::first_of(total), None);
         }
         queue
@@ -139,48 +161,65 @@ impl Queue {
 
     fn push(&mut self, unit: usize, nth: Nth, from: Option<Instant>) {
         let attempt = Attempt { id: AttemptId::nth(self.ids), unit, nth, purpose: Purpose::Verdict };
-        self.waiting.push_back(Waiting { attempt, from, passed: 0 });
+        self.lanes[self.lane_of[unit]].push_back(Waiting { attempt, from, passed: 0 });
         self.ids += 1;
     }
 
-    /// Takes the first attempt that may start now and that is admitted. What is not lets some others pass, but not for ever.
-    pub(super) fn pop(&mut self, now: Instant, mut admits: impl FnMut(Attempt) -> bool) -> Option<Attempt> {
+    /// Takes the first attempt that may start now and for which there is room. For what is refused some others pass it, but not for
+    /// ever; those that wait only for their test group are passed by all but their group.
+    pub(super) fn pop(&mut self, now: Instant, mut ask: impl FnMut(Attempt) -> Answer) -> Option<Attempt> {
         let mut refused = Vec::new();
-        let mut found = None;
-        for (at, waiting) in self.waiting.iter().enumerate() {
+        let mut next = vec![0; self.lanes.len()];
+        let found = loop {
+            let lane = self.earliest(&next)?;
+            let at = next[lane];
+            let waiting = self.lanes[lane][at];
+            next[lane] += 1;
             if waiting.from.is_some_and(|from| now < from) {
                 continue;
             }
-            if admits(waiting.attempt) {
-                found = Some(at);
-                break;
+            match ask(waiting.attempt) {
+                Answer::Starts => break (lane, at),
+                Answer::GroupWaits => next[lane] = self.lanes[lane].len(),
+                Answer::Waits => {
+                    refused.push((lane, at));
+                    if waiting.passed == MAX_PASSING || refused.len() == MAX_REFUSED {
+                        return None;
+                    }
+                }
             }
-            refused.push(at);
-            if waiting.passed == MAX_PASSING || refused.len() == MAX_REFUSED {
-                break;
-            }
+        };
+        for (lane, at) in refused {
+            self.lanes[lane][at].passed += 1;
         }
-        let found = found?;
-        for at in refused {
-            self.waiting[at].passed += 1;
-        }
-        self.waiting.remove(found).map(|waiting| waiting.attempt)
+        let (lane, at) = found;
+        self.lanes[lane].remove(at).map(|waiting| waiting.attempt)
+    }
+
+    /// Returns the lane with the earliest attempt of those at these places.
+    fn earliest(&self, places: &[usize]) -> Option<usize> {
+        let at_place = |(lane, at): (usize, &usize)| Some((self.lanes[lane].get(*at)?.attempt.id, lane));
+        places.iter().enumerate().filter_map(at_place).min().map(|(_, lane)| lane)
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = &Waiting> {
+        self.lanes.iter().flatten()
     }
 
     /// When one may start, if all that wait may not start before.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.waiting.iter().map(|waiting| waiting.from).min().flatten()
+        self.waiting().map(|waiting| waiting.from).min().flatten()
     }
 
     /// Whether none waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.lanes.iter().all(VecDeque::is_empty)
     }
 
     /// Gives up what waits, and whatever would come.
     pub(super) fn close(&mut self) {
         self.is_closed = true;
-        self.waiting.clear();
+        self.lanes.iter_mut().for_each(VecDeque::clear);
         self.alone.clear();
     }
 }
@@ -191,12 +230,16 @@ mod tests {
     use std::collections::HashSet;
     use std::time::Duration;
 
+    const fn starts(_: Attempt) -> Answer {
+        Answer::Starts
+    }
+
     #[test]
     fn attempts_at_a_test_have_numbers_of_their_own_and_ids_that_no_other_has() {
         let mut queue = Queue::new([3; 2]);
         let mut taken = Vec::new();
         let now = Instant::now();
-        while let Some(attempt) = queue.pop(now, |_| true) {
+        while let Some(attempt) = queue.pop(now, starts) {
             let again = queue.again(attempt, now);
             assert_eq!(again, attempt.nth.number < 3);
             taken.push(attempt);
@@ -211,22 +254,22 @@ mod tests {
     fn a_closed_queue_is_empty_and_stays_so() {
         let mut queue = Queue::new([2; 2]);
         let now = Instant::now();
-        let first = queue.pop(now, |_| true).unwrap();
+        let first = queue.pop(now, starts).unwrap();
         queue.close();
         assert!(!queue.again(first, now) && queue.is_empty());
-        assert_eq!(queue.pop(now, |_| true), None);
+        assert_eq!(queue.pop(now, starts), None);
     }
 
     #[test]
     fn an_attempt_that_is_to_wait_lets_others_pass() {
         let (mut queue, now) = (Queue::new([2; 2]), Instant::now());
         let later = now + Duration::from_secs(5);
-        let first = queue.pop(now, |_| true).unwrap();
+        let first = queue.pop(now, starts).unwrap();
         assert!(queue.again(first, later));
         assert_eq!(queue.next(), None, "another may start at once");
-        assert_eq!(queue.pop(now, |_| true).map(|attempt| attempt.unit), Some(1));
-        assert_eq!((queue.pop(now, |_| true), queue.next(), queue.is_empty()), (None, Some(later), false));
-        let second = queue.pop(later, |_| true).unwrap();
+        assert_eq!(queue.pop(now, starts).map(|attempt| attempt.unit), Some(1));
+        assert_eq!((queue.pop(now, starts), queue.next(), queue.is_empty()), (None, Some(later), false));
+        let second = queue.pop(later, starts).unwrap();
         assert_eq!((second.unit, second.nth.number, queue.is_empty()), (0, 2, true));
     }
 
@@ -234,11 +277,51 @@ mod tests {
     fn what_is_not_admitted_is_passed_but_not_for_ever() {
         let (mut queue, now) = (Queue::new([1; 40]), Instant::now());
         let mut order = Vec::new();
-        while let Some(attempt) = queue.pop(now, |attempt| attempt.unit != 0) {
+        while let Some(attempt) =
+            queue.pop(now, |attempt| if attempt.unit == 0 { Answer::Waits } else { Answer::Starts })
+        {
             order.push(attempt.unit);
         }
         assert_eq!(order, (1..=MAX_PASSING).collect::<Vec<_>>());
-        assert_eq!(queue.pop(now, |_| true).map(|attempt| attempt.unit), Some(0));
-        assert_eq!(queue.pop(now, |_| true).map(|attempt| attempt.unit), Some(MAX_PASSING + 1));
+        assert_eq!(queue.pop(now, starts).map(|attempt| attempt.unit), Some(0));
+        assert_eq!(queue.pop(now, starts).map(|attempt| attempt.unit), Some(MAX_PASSING + 1));
+    }
+
+    #[test]
+    fn what_waits_for_its_group_only_is_passed_by_all_others() {
+        // Every other is in a group.
+        let units = (0..100).map(|unit| (1, (unit % 2 == 1).then_some(0)));
+        let (mut queue, now) = (Queue::with_groups(units), Instant::now());
+        let mut asked = 0;
+        let mut order = Vec::new();
+        while let Some(attempt) = queue.pop(now, |attempt| {
+            if attempt.unit % 2 == 1 {
+                asked += 1;
+                Answer::GroupWaits
+            } else {
+                Answer::Starts
+            }
+        }) {
+            order.push(attempt.unit);
+        }
+        assert_eq!(order, (0..100).step_by(2).collect::<Vec<_>>(), "however many pass");
+        assert_eq!(asked, 50, "the first of the group alone is asked each time");
+        let rest: Vec<_> =
+            std::iter::from_fn(|| queue.pop(now, starts)).map(|attempt| attempt.unit).collect();
+        assert_eq!(rest, (1..100).step_by(2).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_retry_is_queued_behind_its_own_group() {
+        let mut queue = Queue::with_groups([(2, Some(1)), (1, None), (1, Some(1))]);
+        let now = Instant::now();
+        let first = queue.pop(now, starts).unwrap();
+        assert!(queue.again(first, now));
+        let no_group = |attempt: Attempt| if attempt.unit == 1 { Answer::Waits } else { Answer::GroupWaits };
+        assert_eq!(queue.pop(now, no_group), None);
+        let rest: Vec<_> =
+            std::iter::from_fn(|| queue.pop(now, starts)).map(|attempt| attempt.unit).collect();
+        assert_eq!(rest, [1, 2, 0]);
+        assert!(queue.is_empty());
     }
 }

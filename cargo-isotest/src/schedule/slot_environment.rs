@@ -14,6 +14,12 @@ use std::os::unix::ffi::OsStrExt;
 /// Variables and their values.
 type Told = Vec<(OsString, OsString)>;
 
+/// Test group of a test that is in no other.
+const GLOBAL_GROUP: &str = "@global";
+
+/// The variable that holds the slot in the test group.
+const GROUP_SLOT: &str = "NEXTEST_TEST_GROUP_SLOT";
+
 /// What a binary is told that is asked for its tests.
 pub(crate) fn of_listing(binary: &TestBinary) -> Told {
     told(binary, "list").collect()
@@ -37,11 +43,15 @@ pub(crate) fn of_test(test: &TestCase, nth: Nth, jobs: usize) -> Told {
         ("NEXTEST_STRESS_CURRENT", "none".into()),
         ("NEXTEST_STRESS_TOTAL", "none".into()),
         ("NEXTEST_TEST_THREADS", jobs.to_string().into()),
-        // As it is said of a test in no group.
-        ("NEXTEST_TEST_GROUP", "@global".into()),
-        ("NEXTEST_TEST_GROUP_SLOT", "none".into()),
+        ("NEXTEST_TEST_GROUP", test.group.as_deref().unwrap_or(GLOBAL_GROUP).into()),
+        (GROUP_SLOT, if test.group.is_some() { "0" } else { "none" }.into()),
     ];
     told(binary, "run").chain(of_test.map(|(name, value)| (name.into(), value))).collect()
+}
+
+/// What a test is told of its place in its test group, in place of the first.
+pub(crate) fn of_place(slot: usize) -> Told {
+    vec![(GROUP_SLOT.into(), slot.to_string().into())]
 }
 
 fn told(binary: &TestBinary, phase: &str) -> impl Iterator<Item = (OsString, OsString)> {

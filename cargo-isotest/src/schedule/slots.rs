@@ -6,8 +6,10 @@ use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots;
 use crate::schedule::admission::Admission;
 use crate::schedule::error::Interrupted;
+use crate::schedule::groups::Place;
 use crate::schedule::queue::{Attempt, Launch, Queue};
 use crate::schedule::slot_environment;
+use crate::schedule::wait::{Wait, Waited};
 use crate::threads;
 use isotest_core::plan::{SandboxPlan, Template};
 use isotest_core::record::Record;
@@ -51,8 +53,8 @@ pub(crate) enum News {
     Killed(Launch),
     /// An attempt was taken from the queue when none was to start any more.
     NotStarted,
-    /// So many attempts could start but for the memory that they are expected to use.
-    WaitForMemory(usize),
+    /// What the first of those attempts waits for that could start since a thread is free, and how many more have had to wait.
+    Waiting(Option<Wait>, Waited),
     /// A signal has come.
     Interrupted(i32),
     /// Somebody wants to know how the run stands, which is so.
@@ -169,7 +171,7 @@ impl<'run> Workers<'run> {
                     News::Ready(Ok(()))
                     | News::Started(_)
                     | News::Finished(..)
-                    | News::WaitForMemory(_)
+                    | News::Waiting(..)
                     | News::Killed(_)
                     | News::NotStarted,
                 )
@@ -192,7 +194,7 @@ impl<'run> Workers<'run> {
         &self,
         mut queue: Queue,
         mut admission: Admission<'_>,
-        job: impl Fn(Attempt) -> Job,
+        job: impl Fn(Attempt, Option<Place>) -> Job,
         mut hear: impl FnMut(Option<News>, &mut Queue) -> Flow,
     ) {
         // A failure before this has ended what was before.
@@ -205,13 +207,13 @@ impl<'run> Workers<'run> {
             if open == 0 && queue.is_empty() {
                 return;
             }
-            let has_room = open < self.jobs + admission.ahead && !admission.is_waited_for();
+            let has_room = admission.has_room(open) && !admission.is_waited_for();
             let next = queue.next().filter(|_| has_room);
             let now = Instant::now();
             let wake = next.map_or(tick, |next| next.min(tick));
             // However much is heard, the time is looked at.
-            let heard = if let waiting @ 1.. = admission.take_untold() {
-                Ok(News::WaitForMemory(waiting).into())
+            let heard = if let Some((wait, waited)) = admission.take_untold() {
+                Ok(News::Waiting(wait, waited).into())
             } else if tick <= now {
                 Err(RecvTimeoutError::Timeout)
             } else {
@@ -253,20 +255,21 @@ impl<'run> Workers<'run> {
         queue: &mut Queue,
         admission: &mut Admission<'_>,
         open: usize,
-        job: &impl Fn(Attempt) -> Job,
+        job: &impl Fn(Attempt, Option<Place>) -> Job,
     ) -> usize {
         let mut now_open = open;
         let send = |admission: &mut Admission<'_>, attempt| {
-            admission.start(attempt);
+            let place = admission.start(attempt);
             // Slots that are gone have said why.
-            let _ = self.orders.send(Order { attempt, job: job(attempt) });
+            let _ = self.orders.send(Order { attempt, job: job(attempt, place) });
         };
-        while now_open < self.jobs + admission.ahead
-            && let Some(attempt) =
-                queue.pop(Instant::now(), |attempt| admission.admits(attempt, now_open < self.jobs))
+        admission.look_anew();
+        while admission.has_room(now_open)
+            && let Some(attempt) = queue.pop(Instant::now(), |attempt| admission.answer(attempt))
         {
             send(admission, attempt);
             now_open += 1;
+            admission.look_anew();
         }
         if now_open == 0
             && queue.is_empty()
@@ -411,6 +414,8 @@ mod tests {
     use super::*;
     use crate::registry::AttemptId;
     use crate::schedule;
+    use crate::schedule::admission::Threads;
+    use crate::schedule::needs::Needs;
     use crate::schedule::queue::Nth;
     use crate::settings::{Execution, Process, Setting, TestSettings};
     use crate::testing::builders;
@@ -419,6 +424,7 @@ mod tests {
     use std::collections::HashSet;
     use std::num::NonZeroUsize;
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::LazyLock;
 
     /// Waits for what a slot does whose thread panics. A second sender is held, as it is while signals are watched for.
     fn with_a_panic<T>(wait: impl FnOnce(&Workers<'_>) -> T) -> (thread::Result<T>, bool) {
@@ -443,7 +449,12 @@ mod tests {
         (waited, cancel.is_thrown())
     }
 
-    fn job(_: Attempt) -> Job {
+    fn admission(jobs: usize, ahead: usize) -> Admission<'static> {
+        static NEEDS: LazyLock<Needs> = LazyLock::new(Needs::default);
+        Admission::new(Threads { jobs, ahead }, &NEEDS, &|| None)
+    }
+
+    fn job(_: Attempt, _: Option<Place>) -> Job {
         let test = builders::test("tour", "reads");
         let execution = Execution {
             jobs: Setting::default(NonZeroUsize::MIN),
@@ -465,7 +476,7 @@ mod tests {
         let (ready, cancelled) = with_a_panic(|workers| workers.ready().is_ok());
         assert_eq!((ready.is_err(), cancelled), (true, true));
         let (executed, cancelled) = with_a_panic(|workers| {
-            workers.execute_all(Queue::new([1; 3]), Admission::open(0), job, |_, _| Flow::On);
+            workers.execute_all(Queue::new([1; 3]), admission(1, 0), job, |_, _| Flow::On);
         });
         assert_eq!((executed.is_err(), cancelled), (true, true));
     }
@@ -496,7 +507,7 @@ mod tests {
                 }
                 orders
             });
-            workers.execute_all(queue, Admission::open(jobs), job, |news, queue| {
+            workers.execute_all(queue, admission(jobs, jobs), job, |news, queue| {
                 answers += usize::from(news.is_some());
                 let Some(News::Finished(launch, _)) = news else { return Flow::On };
                 let Attempt { id, unit, nth, .. } = launch.attempt;

@@ -1,5 +1,6 @@
 //! The counts and peaks of a run, accumulated attempt by attempt.
 
+use crate::schedule::wait::Waited;
 use crate::testcase::TestCase;
 use crate::verdict::{Counts, Effect, Kind, Verdict};
 use isotest_core::record::Record;
@@ -60,8 +61,8 @@ pub(crate) struct Summary {
     pub(crate) peak: Option<HighestPeak>,
     /// How many attempts were executed without a memory peak being measured.
     pub(crate) peak_unmeasured: usize,
-    /// How many attempts waited for memory although a slot was free.
-    pub(crate) waited_for_memory: usize,
+    /// How many attempts waited although a thread was free.
+    pub(crate) waited: Waited,
     /// How many attempts were killed because the machine ran short of memory, and executed again.
     pub(crate) replaced: usize,
     /// Processor time of all attempts; `None` if none was measured.

@@ -1,6 +1,7 @@
 //! What one source says of the settings, and what several say together; pure.
 
 use super::error::SettingsError;
+use super::groups::TestGroups;
 use super::overrides::Override;
 use super::setting::Setting;
 use super::test::TestLayer;
@@ -37,6 +38,7 @@ pub(super) struct Layer {
     pub(super) test: TestLayer,
     /// What is said of some tests only.
     pub(super) overrides: Vec<Override>,
+    pub(super) groups: TestGroups,
     pub(super) budgets: Option<Setting<Budgets>>,
     pub(super) levels: Vec<Setting<(Capability, Level)>>,
     pub(super) message_format: Option<Setting<MessageFormat>>,
@@ -77,6 +79,7 @@ impl Layer {
             budgets: self.budgets.or(lower.budgets),
             test: self.test.or(lower.test),
             overrides: [self.overrides, lower.overrides].concat(),
+            groups: self.groups.or(lower.groups),
             levels: [self.levels, levels].concat(),
             message_format: self.message_format.or(lower.message_format),
             reports: [self.reports, lower.reports].concat(),

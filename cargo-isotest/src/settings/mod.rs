@@ -8,6 +8,7 @@
 mod config;
 mod environment;
 mod error;
+mod groups;
 mod layer;
 mod limits;
 mod overrides;
@@ -18,6 +19,7 @@ mod test;
 mod typed;
 
 pub(crate) use error::SettingsError;
+pub(crate) use groups::TestGroups;
 pub(crate) use paths::{Bind, BindAccess};
 pub(crate) use setting::{Origin, Setting};
 pub(crate) use test::TestSettings;
@@ -68,6 +70,8 @@ pub(crate) struct Settings {
     /// Whether what becomes of tests is kept, and used in later runs.
     pub(crate) history: Setting<bool>,
     overrides: Overrides,
+    /// How many tests of each test group run at once.
+    pub(crate) groups: TestGroups,
     /// Whether tests wait until there is memory for what they are expected to use.
     pub(crate) memory_aware: Setting<bool>,
     /// What budgets of tests do.
@@ -333,6 +337,7 @@ impl Settings {
             test,
             history: or(layer.history, true),
             overrides,
+            groups: layer.groups,
             memory_aware: or(layer.memory_aware, true),
             budgets: or(layer.budgets, Budgets::default()),
             course: CourseArgs::default(),
@@ -353,6 +358,7 @@ impl Settings {
     /// # Errors
     /// When a name is of nothing.
     pub(crate) fn check_filtersets(&self, known: &Known) -> Result<bool, SettingsError> {
+        let known = &Known { groups: self.groups.names().map(str::to_owned).collect(), ..known.clone() };
         let typed = &self.selection.filtersets;
         typed.iter().try_for_each(|filterset| filterset.check(known))?;
         let needs_dependencies = self.overrides.check(known)?;
@@ -373,6 +379,21 @@ impl Settings {
         tests: impl IntoIterator<Item = &'a TestCase>,
     ) -> Result<Vec<Arc<TestSettings>>, SettingsError> {
         self.overrides.for_tests(&self.test, tests)
+    }
+
+    /// Notes of each test which group it is in.
+    ///
+    /// # Errors
+    /// When what is said of one test makes no sense together.
+    pub(crate) fn assign_groups(&self, tests: &mut [TestCase]) -> Result<(), SettingsError> {
+        if self.groups.is_empty() {
+            return Ok(());
+        }
+        let of_each = self.for_tests(tests.iter())?;
+        for (test, own) in tests.iter_mut().zip(of_each) {
+            test.group.clone_from(&own.test_group.value);
+        }
+        Ok(())
     }
 
     /// What holds of directories known only once the tests are built: where tests update their sources, these are written
@@ -546,7 +567,7 @@ impl Execution {
 }
 
 /// The number of CPUs that there are for this process, or 1 if that is not known.
-fn cpus() -> NonZeroUsize {
+pub(crate) fn cpus() -> NonZeroUsize {
     available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
@@ -577,7 +598,7 @@ mod tests {
     use super::test::TestLayer;
     use super::*;
     use crate::cli::{Network, RootKind, RootPath};
-    use crate::values::{FlakyResult, Retries, SlowTimeout};
+    use crate::values::{FlakyResult, Priority, Retries, SlowTimeout, ThreadsRequired};
     use isotest_core::limits::{Limits, ProcessLimits, Rlimit};
     use isotest_core::policy::{Capability, Level, Policy};
 
@@ -767,6 +788,9 @@ mod tests {
             slow_timeout: Setting::default(SlowTimeout::new(Duration::from_mins(1))),
             retries: Setting::default(Retries::without_delay(0)),
             flaky_result: Setting::default(FlakyResult::Pass),
+            threads_required: Setting::default(ThreadsRequired::default()),
+            test_group: Setting::default(None),
+            priority: Setting::default(Priority::default()),
             limits: LimitSettings::default(),
             network: Setting::default(Network::Loopback),
             binds: Vec::new(),

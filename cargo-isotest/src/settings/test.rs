@@ -7,10 +7,11 @@ use super::policy::policy;
 use super::setting::Setting;
 use crate::budget::Written;
 use crate::cli::Network;
-use crate::values::{FlakyResult, Retries, SlowTimeout};
+use crate::values::{FlakyResult, Priority, Retries, SlowTimeout, ThreadsRequired};
 use isotest_core::plan::Timeout;
 use isotest_core::policy::{Capability, Level, Policy};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Settings of one test.
@@ -26,6 +27,12 @@ pub(crate) struct TestSettings {
     pub(crate) retries: Setting<Retries>,
     /// What the test is worth if it passes then.
     pub(crate) flaky_result: Setting<FlakyResult>,
+    /// How many threads of the run the test takes.
+    pub(crate) threads_required: Setting<ThreadsRequired>,
+    /// The test group that the test is in, if it is in one.
+    pub(crate) test_group: Setting<Option<Arc<str>>>,
+    /// Which tests the test starts before.
+    pub(crate) priority: Setting<Priority>,
     /// How much the test may use.
     pub(crate) limits: LimitSettings,
     /// The network.
@@ -48,6 +55,9 @@ pub(super) struct TestLayer {
     pub(super) fail_on_leak: Option<Setting<bool>>,
     pub(super) retries: Option<Setting<Retries>>,
     pub(super) flaky_result: Option<Setting<FlakyResult>>,
+    pub(super) threads_required: Option<Setting<ThreadsRequired>>,
+    pub(super) test_group: Option<Setting<Option<Arc<str>>>>,
+    pub(super) priority: Option<Setting<Priority>>,
     pub(super) limits: LimitSettings,
     pub(super) network: Option<Setting<Network>>,
     pub(super) binds: Vec<Setting<Bind>>,
@@ -64,6 +74,9 @@ impl TestLayer {
             fail_on_leak: self.fail_on_leak.or(lower.fail_on_leak),
             retries: self.retries.or(lower.retries),
             flaky_result: self.flaky_result.or(lower.flaky_result),
+            threads_required: self.threads_required.or(lower.threads_required),
+            test_group: self.test_group.or(lower.test_group),
+            priority: self.priority.or(lower.priority),
             limits: self.limits.or(lower.limits),
             network: self.network.or(lower.network),
             binds: [self.binds, lower.binds].concat(),
@@ -81,6 +94,9 @@ impl Default for TestSettings {
             fail_on_leak: Setting::default(false),
             retries: Setting::default(Retries::default()),
             flaky_result: Setting::default(FlakyResult::default()),
+            threads_required: Setting::default(ThreadsRequired::default()),
+            test_group: Setting::default(None),
+            priority: Setting::default(Priority::default()),
             limits: LimitSettings::default(),
             network: Setting::default(Network::default()),
             binds: Vec::new(),
@@ -123,6 +139,9 @@ impl TestSettings {
             fail_on_leak: layer.fail_on_leak.unwrap_or(defaults.fail_on_leak),
             retries: layer.retries.unwrap_or(defaults.retries),
             flaky_result: layer.flaky_result.unwrap_or(defaults.flaky_result),
+            threads_required: layer.threads_required.unwrap_or(defaults.threads_required),
+            test_group: layer.test_group.unwrap_or(defaults.test_group),
+            priority: layer.priority.unwrap_or(defaults.priority),
             limits,
             network: if is_off { network.map(|_| Network::Host) } else { network },
             binds: layer.binds,

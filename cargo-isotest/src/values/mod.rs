@@ -3,12 +3,16 @@
 mod jobs;
 mod max_fail;
 mod partition;
+mod priority;
 mod retries;
 mod slow_timeout;
+mod threads_required;
 mod time;
 
 pub(crate) use jobs::Jobs;
 pub(crate) use max_fail::MaxFail;
 pub(crate) use partition::{Partition, PartitionBy};
+pub(crate) use priority::Priority;
 pub(crate) use retries::{FlakyResult, Retries};
 pub(crate) use slow_timeout::{OnTimeout, SlowTimeout};
+pub(crate) use threads_required::ThreadsRequired;

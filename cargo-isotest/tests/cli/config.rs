@@ -10,7 +10,7 @@ use std::thread::available_parallelism;
 use tempfile::TempDir;
 
 /// Contents of configuration files that are wrong, each in one way.
-const WRONG: [&str; 65] = [
+const WRONG: [&str; 76] = [
     "[profile.default",
     "[profile.default]\njobs = 1\njobs = 2",
     "jobs = 3",
@@ -76,6 +76,17 @@ const WRONG: [&str; 65] = [
     "[[profile.ci.overrides]]\nfail-fast = true",
     "[[profile.ci.overrides]]\ntest-threads = 3",
     "[[profile.ci.overrides]]\ntimeout = \"soon\"",
+    "[test-groups]\ndb = 2",
+    "[test-groups]\ndb = {}",
+    "[test-groups]\n\"a b\" = { max-threads = 1 }",
+    "[test-groups]\ndb = { max-thread = 1 }",
+    "[test-groups]\ndb = { max-threads = 0 }",
+    "[profile.ci]\ntest-group = \"db\"",
+    "[test-groups.db]\nmax-threads = 1\n[[profile.ci.overrides]]\ntest-group = \"bd\"",
+    "[profile.ci]\ntest-group = \"@db\"",
+    "[[profile.ci.overrides]]\npriority = 101",
+    "[[profile.ci.overrides]]\nthreads-required = 0",
+    "[[profile.ci.overrides]]\nfilter = 'test(a) - group(db)'\nretries = 1",
 ];
 
 /// A package that is never built, with a configuration file.

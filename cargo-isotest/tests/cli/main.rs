@@ -23,6 +23,7 @@ mod exec_terminal;
 mod exit_codes;
 mod explain;
 mod file_systems;
+mod groups;
 mod harness;
 mod help;
 mod history;

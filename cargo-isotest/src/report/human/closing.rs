@@ -65,7 +65,9 @@ fn counts(summary: &Summary) -> String {
     let mut parts = told(&counts);
     parts.extend(not_zero([
         (summary.failed_processes, "processes failed though their tests passed"),
-        (summary.waited_for_memory, "waited for memory"),
+        (summary.waited.group, "waited for their test group"),
+        (summary.waited.threads, "waited for threads"),
+        (summary.waited.memory, "waited for memory"),
         (summary.replaced, "killed for want of memory and executed again"),
         (summary.suspect, "with figures not to be trusted"),
         (selection.ignored, "ignored"),

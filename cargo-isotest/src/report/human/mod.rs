@@ -109,8 +109,8 @@ impl Human {
                     String::new()
                 }
             }
-            Event::WaitForMemory => {
-                self.running.wait_for_memory();
+            Event::Waiting { wait } => {
+                self.running.wait(*wait);
                 String::new()
             }
             Event::AttemptSlow { .. } if !self.shows(StatusLevel::Slow) => String::new(),
@@ -211,7 +211,7 @@ impl Reporter for Human {
             Event::RunFinished { .. } => self.screen.close(),
             Event::RunStarted { .. }
             | Event::AttemptStarted { .. }
-            | Event::WaitForMemory
+            | Event::Waiting { .. }
             | Event::AttemptSlow { .. }
             | Event::AttemptFinished { .. }
             | Event::ProcessFinished { .. }

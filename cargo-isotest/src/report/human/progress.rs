@@ -1,7 +1,9 @@
 //! What is running: the bar below the lines of a terminal, and the notice when a test takes long.
 
 use super::line::title;
+use crate::schedule::wait::Wait;
 use crate::testcase::TestCase;
+use crate::text::sanitize::word;
 use anstream::adapter::strip_str;
 use console::{Term, measure_text_width, truncate_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle, TermLike};
@@ -26,8 +28,8 @@ pub(crate) struct Running {
     total: usize,
     done: usize,
     failures: usize,
-    /// Whether the next one waits for memory.
-    waits_for_memory: bool,
+    /// What the next one waits for although a thread is free.
+    wait: Option<Wait>,
 }
 
 #[derive(Debug)]
@@ -37,7 +39,7 @@ struct RunningTest {
 
 impl Running {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { began: now, tests: Vec::new(), total: 0, done: 0, failures: 0, waits_for_memory: false }
+        Self { began: now, tests: Vec::new(), total: 0, done: 0, failures: 0, wait: None }
     }
 
     /// So many tests are to be executed from now on.
@@ -45,13 +47,21 @@ impl Running {
         (self.total, self.began) = (total, now);
     }
 
-    /// The next one would have a slot, but waits for memory.
-    pub(crate) const fn wait_for_memory(&mut self) {
-        self.waits_for_memory = true;
+    /// The next one would have a thread, but waits for this; or does not wait any more.
+    pub(crate) fn wait(&mut self, wait: Option<&Wait>) {
+        self.wait = wait.cloned();
+    }
+
+    fn waiting(&self) -> String {
+        match &self.wait {
+            None => String::new(),
+            Some(Wait::Memory) => ", waiting for memory".to_owned(),
+            Some(Wait::Threads) => ", waiting for threads".to_owned(),
+            Some(Wait::Group(name)) => format!(", waiting for test group {}", word(name)),
+        }
     }
 
     pub(crate) fn start(&mut self, test: &TestCase) {
-        self.waits_for_memory = false;
         self.tests.push(RunningTest { title: title(test) });
     }
 
@@ -69,14 +79,15 @@ impl Running {
     pub(crate) fn status(&self, now: Instant) -> String {
         let seconds = now.saturating_duration_since(self.began).as_secs_f64();
         let Self { done, total, failures, .. } = self;
-        format!("{done} of {total} tests done, {failures} failed, after {seconds:.1}s")
+        let waiting = self.waiting();
+        format!("{done} of {total} tests done, {failures} failed, after {seconds:.1}s{waiting}")
     }
 
     fn standing(&self, now: Instant) -> String {
         let failures = if self.failures == 0 { String::new() } else { format!(", {} failed", self.failures) };
         let elapsed = now.saturating_duration_since(self.began).as_secs_f64();
-        let waits = if self.waits_for_memory { ", waiting for memory" } else { "" };
-        format!("{:>12} [{elapsed:>5.1}s] {}/{}{failures}{waits}", "Running", self.done, self.total)
+        let waiting = self.waiting();
+        format!("{:>12} [{elapsed:>5.1}s] {}/{}{failures}{waiting}", "Running", self.done, self.total)
     }
 
     /// As many titles as fit on one line, and how many more there are.
@@ -346,13 +357,20 @@ third line
     }
 
     #[test]
-    fn a_test_that_waits_for_memory_is_told_until_another_starts() {
+    fn what_is_waited_for_is_told_until_it_is_there() {
         let now = Instant::now();
         let mut running = three_running(now);
-        running.wait_for_memory();
-        assert!(running.standing(now).ends_with(" 0/41, waiting for memory"), "{}", running.standing(now));
-        running.start(&builders::test("tour::parser", "waited"));
-        assert!(running.standing(now).ends_with(" 0/41"), "{}", running.standing(now));
+        for (wait, says) in [
+            (Some(Wait::Memory), " 0/41, waiting for memory"),
+            (Some(Wait::Group("db".into())), " 0/41, waiting for test group db"),
+            (Some(Wait::Threads), " 0/41, waiting for threads"),
+            (None, " 0/41"),
+        ] {
+            running.wait(wait.as_ref());
+            assert!(running.standing(now).ends_with(says), "{}", running.standing(now));
+        }
+        running.wait(Some(&Wait::Threads));
+        assert!(running.status(now).ends_with("s, waiting for threads"), "{}", running.status(now));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(super) struct AttemptFinished<'a> {
     binary_id: &'a str,
     name: &'a str,
     ignored: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_group: Option<&'a str>,
     #[serde(flatten)]
     launched: Launched,
     #[serde(flatten)]
@@ -105,6 +107,7 @@ impl<'a> AttemptFinished<'a> {
             binary_id: &test.binary.id,
             name: &test.name,
             ignored: test.ignored,
+            test_group: test.group.as_deref(),
             launched,
             facts,
             budget: checks.into_iter().map(BudgetFields::new).collect(),

@@ -135,7 +135,7 @@ impl<'a> Line<'a> {
             }
             Event::RunFinished { summary } => Some(Self::RunFinished(RunFinished::new(summary))),
             Event::AttemptStarted { .. }
-            | Event::WaitForMemory
+            | Event::Waiting { .. }
             | Event::AttemptInterrupted { .. }
             | Event::Cancelled { .. } => None,
         }
@@ -230,6 +230,8 @@ struct RunFinished<'a> {
     memory_peak: Option<PeakFields<'a>>,
     memory_unmeasured: usize,
     waited_for_memory: usize,
+    waited_for_group: usize,
+    waited_for_threads: usize,
     replaced: usize,
     cpu_us: Option<u64>,
     cpu_unmeasured: usize,
@@ -254,7 +256,9 @@ impl<'a> RunFinished<'a> {
             wall_us: microseconds(summary.wall),
             memory_peak: peak,
             memory_unmeasured: summary.peak_unmeasured,
-            waited_for_memory: summary.waited_for_memory,
+            waited_for_memory: summary.waited.memory,
+            waited_for_group: summary.waited.group,
+            waited_for_threads: summary.waited.threads,
             replaced: summary.replaced,
             cpu_us: summary.cpu.map(microseconds),
             cpu_unmeasured: summary.cpu_unmeasured,
@@ -380,6 +384,8 @@ mod tests {
             "memory_peak": {"bytes": 734_003, "approximate": false, "binary_id": "tour", "name": "t"},
             "memory_unmeasured": 0,
             "waited_for_memory": 0,
+            "waited_for_group": 0,
+            "waited_for_threads": 0,
             "replaced": 0,
             "cpu_us": 13_200,
             "cpu_unmeasured": 0,

@@ -62,6 +62,8 @@ pub(super) enum Problem {
     Glob(String),
     /// Neither `host` nor `target`.
     Platform,
+    /// `group()` where it is decided which group a test is in.
+    Group,
     /// Too many levels.
     Depth,
     /// A name that nothing in the project has.
@@ -138,9 +140,12 @@ impl Failure for FiltersetError {
             Problem::Glob(_) => {
                 "`[*]` matches a star, and `=` or `~` before a name matches plain text".into()
             }
+            Problem::Group => {
+                "name the tests by what they are, as in `test(/^db::/)`; `-E` selects tests by their groups".into()
+            }
             Problem::Platform => "type `platform(host)` or `platform(target)`".into(),
             Problem::NamesNothing("test group") => {
-                "without test groups in a configuration, there is only `@global`".into()
+                "groups are declared below `[test-groups]` of the configuration file; tests in none are in `@global`".into()
             }
             Problem::NamesNothing(what) => {
                 format!("`cargo isotest list` shows each {what}; `none()` matches no test")
@@ -166,6 +171,9 @@ impl fmt::Display for Problem {
             Self::Regex(why) => write!(f, "invalid regular expression ({why})"),
             Self::Glob(why) => write!(f, "invalid glob ({why})"),
             Self::Platform => f.write_str("unknown platform"),
+            Self::Group => {
+                f.write_str("`group()` is for `-E` only: overrides decide which group a test is in")
+            }
             Self::Depth => f.write_str("too many levels of parentheses or `not`"),
             Self::NamesNothing(what) => write!(f, "this matches no {what} of the project"),
         }

@@ -43,6 +43,20 @@ impl Filterset {
         Ok(Self { expression: grammar::parse(text)?, text: text.to_owned() })
     }
 
+    /// Returns this, unless it asks for test groups.
+    ///
+    /// # Errors
+    /// When it does, since it decides itself which group a test is in.
+    pub(crate) fn without_groups(self) -> Result<Self, FiltersetError> {
+        self.without(|predicate| matches!(predicate, Predicate::Group(_)), Problem::Group)
+    }
+
+    fn without(self, is_it: impl Fn(&Predicate) -> bool, problem: Problem) -> Result<Self, FiltersetError> {
+        let found = self.expression.leaves().into_iter().find(|leaf| is_it(&leaf.predicate));
+        let Some(at) = found.map(|leaf| leaf.at.clone()) else { return Ok(self) };
+        Err(FiltersetError::new(&self.text, at, problem))
+    }
+
     /// Returns whether the expression is true of a test.
     pub(crate) fn matches(&self, query: &TestQuery<'_>) -> bool {
         let decide = |predicate: &Predicate| Some(predicate.holds(query));

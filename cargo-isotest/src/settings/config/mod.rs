@@ -1,5 +1,6 @@
 //! The configuration file: settings of a project, in profiles.
 
+mod groups;
 mod key;
 mod keys;
 mod overrides;
@@ -13,14 +14,16 @@ pub(super) use keys::all as keys;
 pub(super) use value::Value;
 
 use super::error::{ConfigError, Fault, SettingsError};
+use super::groups::TestGroups;
 use super::layer::Layer;
 use super::setting::{Origin, Setting};
-use profile::{DEFAULT, Profile};
+use profile::{DEFAULT, Profile, Tables};
 use reading::Reading;
 use source::Source;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::mem::take;
 use std::path::{Path, PathBuf};
 use suggestion::suggestion;
 
@@ -33,6 +36,7 @@ const BUILT_IN: &str = "built-in isotest.toml";
 #[derive(Debug, Default)]
 pub(super) struct Config {
     profiles: BTreeMap<String, Vec<Profile>>,
+    groups: TestGroups,
 }
 
 impl Config {
@@ -53,7 +57,8 @@ impl Config {
             config.add(shown, &text, directory)?;
         }
         config.add(Path::new(BUILT_IN), include_str!("built_in.toml"), directory)?;
-        config.check()?;
+        config.check_parents()?;
+        config.check_groups()?;
         Ok(config)
     }
 
@@ -63,14 +68,16 @@ impl Config {
         let source = Source::new(file, text);
         let document = source.parse()?;
         let reading = Reading { source: &source, directory };
-        for (name, profile) in reading.file(document.get_ref())? {
+        let Tables { profiles, groups } = reading.file(document.get_ref())?;
+        for (name, profile) in profiles {
             self.profiles.entry(name).or_default().push(profile);
         }
+        self.groups = take(&mut self.groups).or(groups);
         Ok(())
     }
 
     /// Checks that each profile inherits one that exists, and none itself.
-    fn check(&self) -> Result<(), SettingsError> {
+    fn check_parents(&self) -> Result<(), SettingsError> {
         for name in self.profiles.keys() {
             let mut passed = vec![name.as_str()];
             while let Some(parent) = self.parent(passed[passed.len() - 1]) {
@@ -86,6 +93,31 @@ impl Config {
                     continue;
                 };
                 return Err(ConfigError { place, fault }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that each test group exists that tests are in.
+    fn check_groups(&self) -> Result<(), SettingsError> {
+        let profiles = self.profiles.values().flatten();
+        let layers = profiles.flat_map(|profile| {
+            let overrides = profile.layer.overrides.iter().map(|one| &one.layer);
+            std::iter::once(&profile.layer.test).chain(overrides)
+        });
+        for group in layers.filter_map(|layer| layer.test_group.as_ref()) {
+            let (Some(name), Origin::File(_, place)) = (&group.value, group.origin) else { continue };
+            if !self.groups.has(name) {
+                let suggestion = if self.groups.names().next().is_none() {
+                    format!("declare it below `[test-groups]`: `{name} = {{ max-threads = 1 }}`")
+                } else {
+                    suggestion(name, self.groups.names())
+                };
+                return Err(ConfigError {
+                    place,
+                    fault: Fault::UnknownGroup { name: name.to_string(), suggestion },
+                }
+                .into());
             }
         }
         Ok(())
@@ -113,7 +145,7 @@ impl Config {
             next = parent.or_else(|| (name != DEFAULT).then(|| DEFAULT.to_owned()));
             layers.extend(self.profiles.remove(&name).into_iter().flatten().map(|profile| profile.layer));
         }
-        Ok(Layer::merged(layers))
+        Ok(Layer { groups: self.groups, ..Layer::merged(layers) })
     }
 }
 

@@ -57,5 +57,5 @@ fn one<'d>(reading: Reading<'d>, entry: Entry<'d>) -> Result<Override, SettingsE
 fn filterset(value: Value<'_>, place: Place) -> Result<(Filterset, Place), SettingsError> {
     let text = value.text().ok_or_else(|| value.unexpected("a filterset, such as 'test(/^big_/)'"))?;
     let wrong = |error| ConfigError { place, fault: Fault::Filter(error) };
-    Ok((Filterset::parse(text).map_err(wrong)?, place))
+    Ok((Filterset::parse(text).and_then(Filterset::without_groups).map_err(wrong)?, place))
 }

@@ -1,11 +1,13 @@
 //! `[profile.NAME]`: settings under a name; pure but for the paths that are looked for.
 
+use super::groups::{self, GROUPS};
 use super::keys;
 use super::overrides;
 use super::reading::{Entry, Reading, in_order};
 use super::value::Value;
 use crate::settings::error::Fault;
 use crate::settings::error::SettingsError;
+use crate::settings::groups::TestGroups;
 use crate::settings::layer::Layer;
 use crate::settings::setting::Setting;
 use toml::de::DeTable;
@@ -28,21 +30,32 @@ pub(crate) struct Profile {
     pub(crate) layer: Layer,
 }
 
+/// What a file says.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    /// Profiles with their names.
+    pub(crate) profiles: Vec<(String, Profile)>,
+    /// Test groups.
+    pub(crate) groups: TestGroups,
+}
+
 impl<'d> Reading<'d> {
     /// Reads the tables of a file.
-    pub(crate) fn file(self, file: &'d DeTable<'d>) -> Result<Vec<(String, Profile)>, SettingsError> {
-        let mut profiles = Vec::new();
+    pub(crate) fn file(self, file: &'d DeTable<'d>) -> Result<Tables, SettingsError> {
+        let mut tables = Tables::default();
         for (name, value) in in_order(file) {
             match name.get_ref().as_ref() {
                 "profile" => {
                     for (name, value) in in_order(self.table((name, value))?) {
-                        profiles.push((name.get_ref().clone().into_owned(), self.profile((name, value))?));
+                        let profile = self.profile((name, value))?;
+                        tables.profiles.push((name.get_ref().clone().into_owned(), profile));
                     }
                 }
-                _ => return Err(self.unknown(name, "this file", ["profile"])),
+                GROUPS => tables.groups = groups::read(self, (name, value))?,
+                _ => return Err(self.unknown(name, "this file", ["profile", GROUPS])),
             }
         }
-        Ok(profiles)
+        Ok(tables)
     }
 
     fn profile(self, entry: Entry<'d>) -> Result<Profile, SettingsError> {

@@ -68,6 +68,20 @@ pub(crate) enum Fault {
         /// What it inherits.
         parent: String,
     },
+    /// A test group that does not exist.
+    #[error("`test-group = \"{name}\"`: unknown test group; {suggestion}")]
+    UnknownGroup {
+        /// Its name.
+        name: String,
+        /// What could have been meant.
+        suggestion: String,
+    },
+    /// A name that no test group can have.
+    #[error("`{0}` is no name of a test group: a name has letters, digits, `-` and `_` only")]
+    GroupName(String),
+    /// A test group that says nothing.
+    #[error("the test group `{0}` has no `max-threads`, such as `{0} = {{ max-threads = 1 }}`")]
+    GroupSize(String),
     /// A key of the whole run among those of some tests.
     #[error("`{key}`{} holds for the whole run and cannot differ from test to test; set it in `[profile.NAME]`", called(*.here))]
     OfRun {

@@ -19,18 +19,24 @@ mod memory_limit;
 mod network;
 mod pids_limit;
 mod policy;
+mod priority;
 mod retries;
 mod rlimit;
 mod root;
 mod size;
 mod slow_timeout;
 mod swap_limit;
+mod test_group;
+mod threads_required;
 mod time;
 mod timeout;
 mod trace_missing;
 mod truth;
 
 use super::key::Key;
+
+pub(crate) use jobs::number_of_jobs;
+pub(crate) use test_group::is_name as is_group_name;
 
 /// Settings of the whole run.
 pub(crate) const OF_RUN: [Key; 13] = [
@@ -50,11 +56,14 @@ pub(crate) const OF_RUN: [Key; 13] = [
 ];
 
 /// Settings that can differ from test to test.
-pub(crate) const OF_TEST: [Key; 17] = [
+pub(crate) const OF_TEST: [Key; 20] = [
     timeout::TIMEOUT,
     slow_timeout::SLOW_TIMEOUT,
     retries::RETRIES,
     retries::FLAKY_RESULT,
+    threads_required::THREADS_REQUIRED,
+    test_group::TEST_GROUP,
+    priority::PRIORITY,
     fail_on_leak::FAIL_ON_LEAK,
     memory_limit::MEMORY_LIMIT,
     swap_limit::SWAP_LIMIT,

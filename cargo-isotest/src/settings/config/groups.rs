@@ -1,0 +1,43 @@
+//! `[test-groups]`: how many tests of each test group run at once; pure.
+
+use super::keys;
+use super::reading::{Entry, Reading, in_order};
+use super::value::Value;
+use crate::settings::error::{Fault, SettingsError};
+use crate::settings::groups::TestGroups;
+use crate::settings::setting::Setting;
+use crate::values::Jobs;
+
+/// Key of the tables of test groups.
+pub(super) const GROUPS: &str = "test-groups";
+
+/// Key of the number of threads.
+const MAX_THREADS: &str = "max-threads";
+
+/// Reads the test groups of a file.
+///
+/// # Errors
+/// What is wrong with them first.
+pub(super) fn read<'d>(reading: Reading<'d>, entry: Entry<'d>) -> Result<TestGroups, SettingsError> {
+    let mut groups = TestGroups::default();
+    for (name, value) in in_order(reading.table(entry)?) {
+        if !keys::is_group_name(name.get_ref()) {
+            return Err(reading.error(name, Fault::GroupName(name.get_ref().clone().into_owned())));
+        }
+        groups.add(name.get_ref().clone().into_owned(), max_threads(reading, (name, value))?);
+    }
+    Ok(groups)
+}
+
+fn max_threads<'d>(reading: Reading<'d>, entry: Entry<'d>) -> Result<Setting<Jobs>, SettingsError> {
+    let (group, _) = entry;
+    let mut read = None;
+    for (name, value) in in_order(reading.table(entry)?) {
+        if name.get_ref() != MAX_THREADS {
+            return Err(reading.unknown(name, &format!("`[{GROUPS}.{}]`", group.get_ref()), [MAX_THREADS]));
+        }
+        let value = Value::of_key(MAX_THREADS, value, reading.source, reading.directory);
+        read = Some(value.expect(keys::number_of_jobs(value), Jobs::EXPECTED)?);
+    }
+    read.ok_or_else(|| reading.error(group, Fault::GroupSize(group.get_ref().clone().into_owned())))
+}

@@ -1,0 +1,63 @@
+//! How many of the threads of a run a test takes.
+
+use std::num::NonZeroUsize;
+
+/// Number of threads of a run that a test takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ThreadsRequired {
+    /// An absolute number.
+    Number(NonZeroUsize),
+    /// As many as there are CPUs.
+    Cpus,
+    /// All that the run has.
+    TestThreads,
+}
+
+impl Default for ThreadsRequired {
+    fn default() -> Self {
+        Self::Number(NonZeroUsize::MIN)
+    }
+}
+
+impl ThreadsRequired {
+    /// The words for what is accepted, as they stand in error messages.
+    pub(crate) const EXPECTED: &str = "a number above 0, \"num-cpus\" or \"num-test-threads\"";
+
+    /// Reads a number or the name of one.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        match text {
+            "num-cpus" => Some(Self::Cpus),
+            "num-test-threads" => Some(Self::TestThreads),
+            number => number.parse().ok().map(Self::Number),
+        }
+    }
+
+    /// Returns the number of threads in a run that has so many, on a host with `cpus` CPUs: no more than there are.
+    pub(crate) fn of(self, threads: NonZeroUsize, cpus: NonZeroUsize) -> NonZeroUsize {
+        match self {
+            Self::Number(number) => number.min(threads),
+            Self::Cpus => cpus.min(threads),
+            Self::TestThreads => threads,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_takes_a_number_of_threads_but_no_more_than_there_are() {
+        let [two, three, eight] = [2, 3, 8].map(|number| NonZeroUsize::new(number).unwrap());
+        let of =
+            |text, threads| ThreadsRequired::read(text).map(|required| required.of(threads, three).get());
+        for (text, of_two, of_eight) in
+            [("1", 1, 1), ("5", 2, 5), ("num-cpus", 2, 3), ("num-test-threads", 2, 8)]
+        {
+            assert_eq!((of(text, two), of(text, eight)), (Some(of_two), Some(of_eight)), "{text}");
+        }
+        for text in ["0", "-1", "1.5", "", "all", "99999999999999999999"] {
+            assert_eq!(of(text, eight), None, "{text}");
+        }
+    }
+}
