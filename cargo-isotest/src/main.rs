@@ -18,7 +18,7 @@
 //! 4 select update
 //! 3 testcase cli invocation registry
 //! 2 budget error history values
-//! 1 exit inherited_descriptors remedy text threads
+//! 1 exit inherited_descriptors pages remedy text threads
 //! ```
 //!
 //! - `app` has a module for each subcommand. Only `app` puts the others together: a subcommand is the one place that
@@ -45,6 +45,7 @@
 //! - `history` keeps what became of tests in earlier runs. It knows tests by their names only, and nobody who reads it; no
 //!   verdict depends on it.
 //! - `values` knows how what is said both on the command line and in files is written, and what it means by itself.
+//! - `pages` are the texts of the manual, and know nobody who shows them.
 //! - `remedy`, `testcase`, `invocation`, `inherited_descriptors` and `text` know nothing of each other but text.
 //! - `error` says what the errors of all areas have in common: message, end of the process, hint. It knows no area: each has
 //!   its errors in a file of its own, such as `cargo/error.rs`. `exit` names the exit codes and knows nobody who uses them.
@@ -60,6 +61,7 @@ mod harness;
 mod history;
 mod inherited_descriptors;
 mod invocation;
+mod pages;
 mod registry;
 mod remedy;
 mod report;
@@ -76,7 +78,7 @@ mod update;
 mod values;
 mod verdict;
 
-use app::{closure, convert, doctests, doctor, exec, explain, join, ps, run, runner, shell};
+use app::{closure, convert, doctests, doctor, exec, explain, help, join, ps, run, runner, shell};
 use cli::Cli;
 use error::Error;
 use exit::{End, Exit};
@@ -147,6 +149,7 @@ fn run(cli: Cli) -> Result<End, Error> {
         Task::Closure(program) => closure::show(&program, said.settings()?.message_format.value, &invocation),
         Task::Report(args) => convert::convert(&args, &invocation),
         Task::Ps(args) => ps::show(&args, said.settings()?.message_format.value),
+        Task::Help(args) => help::show(&args),
     }
 }
 

@@ -1,4 +1,4 @@
-"""On every kind of host of the README's "Where it runs" what is said there holds, and the advice given there helps."""
+"""On every kind of host of the page `hosts` what is said there holds, and the advice given there helps."""
 
 import importlib
 

@@ -9,6 +9,7 @@ pub(crate) mod doctests;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod explain;
+pub(crate) mod help;
 mod history;
 pub(crate) mod join;
 mod list;

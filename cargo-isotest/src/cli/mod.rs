@@ -9,6 +9,7 @@ mod elsewhere;
 mod exec;
 mod execution;
 mod flags;
+mod help;
 mod history;
 mod libtest;
 mod limits;
@@ -27,6 +28,7 @@ pub(crate) use display::{DisplayArgs, OutputTime, StatusLevel};
 pub(crate) use exec::{ClosureArgs, ExecArgs, ExplainArgs, RunnerArgs, ShellArgs};
 pub(crate) use execution::{Budgets, CutArgs, ExecutionArgs};
 pub(crate) use flags::Flags;
+pub(crate) use help::HelpArgs;
 pub(crate) use libtest::{LibtestWords, UnknownWord};
 pub(crate) use limits::{LimitArgs, Processors, RlimitWords, cpus, rlimit_values, thousandths};
 pub(crate) use numbers::{size, size_or_zero};
@@ -37,7 +39,7 @@ pub(crate) use sandbox::{Network, PolicyArgs, SandboxArgs};
 pub(crate) use selection::{CourseArgs, NoTests, RunIgnored, Seed, SelectionArgs, Words};
 
 use crate::text::nearest::nearest;
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, StyledStr};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use flags::{
     ConvertFlags, DoctestFlags, DoctorFlags, ExecFlags, ExplainFlags, ListFlags, ReportFlags, ShellFlags,
@@ -69,7 +71,8 @@ const DOCTEST_EXIT_CODES: &str = "Exit codes:
 /// Runs each test of a cargo project in a sandbox of its own and reports its resource usage
 #[derive(Debug, Parser)]
 #[command(name = "cargo-isotest", bin_name = "cargo isotest", version, after_help = EXIT_CODES)]
-#[command(override_usage = "cargo isotest [run | list] [OPTIONS] [FILTER]... [-- ARGS...]\n       \
+#[command(
+    override_usage = "cargo isotest [run | list] [OPTIONS] [FILTER]... [-- ARGS...]\n       \
                       cargo isotest exec [OPTIONS] -- COMMAND...\n       \
                       cargo isotest runner [OPTIONS] PROGRAM [ARGS]...\n       \
                       cargo isotest shell [OPTIONS] [TEST]\n       \
@@ -79,7 +82,10 @@ const DOCTEST_EXIT_CODES: &str = "Exit codes:
                       cargo isotest ps [--full] [--watch] [ATTEMPT]\n       \
                       cargo isotest report [OPTIONS] FILE...\n       \
                       cargo isotest closure [OPTIONS] BINARY\n       \
-                      cargo isotest doctor [OPTIONS]")]
+                      cargo isotest doctor [OPTIONS]\n       \
+                      cargo isotest help [TOPIC]",
+    disable_help_subcommand = true
+)]
 struct Typed {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -116,6 +122,8 @@ enum Verb {
     Ps(With<PsArgs, ReportFlags>),
     /// Check what this host supports and how to enable the rest; needs no project
     Doctor(DoctorFlags),
+    /// Print a page of the manual or the help of a subcommand, or list the pages
+    Help(HelpArgs),
 }
 
 /// Arguments of one subcommand, and the flags that it shares with others.
@@ -170,6 +178,8 @@ pub(crate) enum Command {
     Ps(PsArgs),
     /// Check the host.
     Doctor,
+    /// Print a page of the manual.
+    Help(HelpArgs),
 }
 
 impl Cli {
@@ -229,6 +239,7 @@ impl From<Typed> for Cli {
             Some(Verb::Report(typed)) => (Command::Report(typed.own), typed.flags.into()),
             Some(Verb::Ps(typed)) => (Command::Ps(typed.own), typed.flags.into()),
             Some(Verb::Doctor(flags)) => (Command::Doctor, flags.into()),
+            Some(Verb::Help(args)) => (Command::Help(args), Flags::default()),
         };
         Self { command, flags, again: Vec::new() }
     }
@@ -241,6 +252,18 @@ pub(crate) fn meant_subcommand(word: &str) -> Option<String> {
         definition.get_subcommands().flat_map(clap::Command::get_name_and_visible_aliases).collect();
     // A name itself stands behind `--`, and is meant as a filter.
     nearest(word, names).filter(|name| *name != word).map(str::to_owned)
+}
+
+/// Returns the long help of a subcommand, and `None` if there is none of that name.
+pub(crate) fn help_of_subcommand(name: &str, capabilities: &[&'static str]) -> Option<StyledStr> {
+    let mut definition = definition(capabilities);
+    definition.build();
+    Some(definition.find_subcommand_mut(name)?.render_long_help())
+}
+
+/// Returns the names of all subcommands.
+pub(crate) fn subcommands() -> Vec<String> {
+    Typed::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
 }
 
 /// Help headings of cargo's own flags, which only the long help page shows.

@@ -26,7 +26,7 @@ pub(crate) use test::TestSettings;
 
 use crate::cli::{
     Budgets, CargoArgs, Cli, ClosureArgs, Command as Typed, CourseArgs, DisplayArgs, ExecArgs, ExplainArgs,
-    LibtestWords, MessageFormat, OutputTime, PsArgs, ReportArgs, ReportFile, RootWord, RunIgnored,
+    HelpArgs, LibtestWords, MessageFormat, OutputTime, PsArgs, ReportArgs, ReportFile, RootWord, RunIgnored,
     RunnerArgs, ShellArgs, Words,
 };
 use crate::cli::{BudgetsAction, BudgetsArgs};
@@ -109,6 +109,8 @@ pub(crate) enum Task {
     Report(ReportArgs),
     /// Nothing with tests: show what is running.
     Ps(PsArgs),
+    /// Nothing with tests: print a page of the manual.
+    Help(HelpArgs),
     /// Execute a command.
     Exec(Command),
     /// Execute doctests.
@@ -474,6 +476,7 @@ impl Task {
             Typed::Report(args) => (Self::Report(args), Words::default()),
             Typed::Ps(args) => (Self::Ps(args), Words::default()),
             Typed::Doctor => (Self::Doctor, Words::default()),
+            Typed::Help(args) => (Self::Help(args), Words::default()),
         }
     }
 

@@ -5,8 +5,9 @@ use snapbox::{Assert, Data, assert::DEFAULT_ACTION_ENV};
 use std::fmt::Write;
 use std::path::Path;
 
-const SUBCOMMANDS: [&str; 11] = [
+const SUBCOMMANDS: [&str; 12] = [
     "list", "closure", "exec", "doctests", "runner", "shell", "explain", "budgets", "report", "ps", "doctor",
+    "help",
 ];
 
 /// More than most terminals show at once, and less than a page with flags that have no meaning there.
@@ -57,7 +58,7 @@ fn no_subcommand_is_without_a_page() {
     let names: Vec<_> = names
         .filter_map(|line| line.split_whitespace().next().map(|name| name.trim_end_matches(',')))
         .collect();
-    assert_eq!(names, [&["run"], &SUBCOMMANDS[..], &["help"]].concat());
+    assert_eq!(names, [&["run"], &SUBCOMMANDS[..]].concat());
 }
 
 #[test]
@@ -76,14 +77,36 @@ fn the_page_of_a_run_is_that_of_the_command() {
 }
 
 #[test]
-fn help_is_a_word_too() {
-    assert_eq!(at_80_columns(&["help"]).with_code(0).stdout, at_80_columns(&["--help"]).stdout);
-    for name in SUBCOMMANDS {
+fn help_prints_a_page_or_else_the_help_of_a_subcommand() {
+    let contents = at_80_columns(&["help"]).with_code(0).stdout;
+    let pages =
+        contents.lines().skip_while(|line| *line != "Pages:").skip(1).take_while(|line| !line.is_empty());
+    let pages: Vec<_> = pages.map(|line| line.trim().split_once("  ").unwrap()).collect();
+    for (topic, title) in &pages {
+        let page = at_80_columns(&["help", topic]).with_code(0).stdout;
+        assert!(page.starts_with(&format!("{}\n\nThis page ", title.trim())), "{page}");
+        let is_code = |line: &str| line.starts_with("    ") || line.starts_with("      ");
+        let wide =
+            page.lines().find(|line| line.chars().count() > 80 && !is_code(line) && line.contains(' '));
+        assert_eq!(wide, None);
+    }
+    is_as_kept("contents.txt", contents.clone());
+    for name in SUBCOMMANDS.iter().filter(|name| pages.iter().all(|(topic, _)| topic != *name)) {
         assert_eq!(
             at_80_columns(&["help", name]).with_code(0).stdout,
             at_80_columns(&[name, "--help"]).stdout
         );
     }
+}
+
+#[test]
+fn help_names_what_may_have_been_meant() {
+    let ended = at_80_columns(&["help", "budgts"]).with_code(2);
+    assert_eq!(
+        ended.stderr,
+        "error: `budgts` is neither a page nor a subcommand; did you mean `budgets`?\n hint: `cargo isotest help` lists all \
+         pages, `cargo isotest --help` all subcommands\n"
+    );
 }
 
 #[test]

@@ -1,0 +1,80 @@
+//! `cargo isotest help`: the pages of the manual, and the help of each subcommand.
+
+use crate::cli::{HelpArgs, help_of_subcommand, subcommands};
+use crate::error::{Error, Failure};
+use crate::exit::{End, Exit};
+use crate::pages::{PAGES, Page};
+use crate::report::OutputError;
+use crate::text::markdown::rendered;
+use crate::text::nearest::nearest;
+use crate::text::style;
+use isotest_core::policy::Capability;
+use std::io::Write;
+
+/// Most columns of a page.
+const MOST_COLUMNS: u16 = 100;
+/// Columns without a terminal.
+const USUAL_COLUMNS: u16 = 80;
+
+/// Error of a topic.
+#[derive(Debug, thiserror::Error)]
+#[error("`{topic}` is neither a page nor a subcommand{}", meant.as_ref().map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default())]
+struct NoSuchTopic {
+    topic: String,
+    meant: Option<String>,
+}
+
+impl Failure for NoSuchTopic {
+    fn end(&self) -> End {
+        Exit::Usage.into()
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("`cargo isotest help` lists all pages, `cargo isotest --help` all subcommands".into())
+    }
+}
+
+/// Writes a page to standard output, or the help of the subcommand of that name; without a topic, the list of pages.
+///
+/// # Errors
+/// When there is nothing of that name, or standard output cannot be written.
+pub(crate) fn show(args: &HelpArgs) -> Result<End, Error> {
+    let text = match &args.topic {
+        None => contents(),
+        Some(topic) => of(topic)?,
+    };
+    write!(anstream::stdout(), "{text}").map_err(OutputError::Stream)?;
+    Ok(End::Exit(Exit::Ok))
+}
+
+/// Returns the page about `topic`, or else the help of that subcommand.
+fn of(topic: &str) -> Result<String, NoSuchTopic> {
+    if let Some(page) = Page::about(topic) {
+        return Ok(rendered(page.text, columns()));
+    }
+    let capabilities = Capability::ALL.map(Capability::as_str);
+    help_of_subcommand(topic, &capabilities).map(|help| help.ansi().to_string()).ok_or_else(|| {
+        let subcommands = subcommands();
+        let names = PAGES.iter().map(|page| page.topic).chain(subcommands.iter().map(String::as_str));
+        NoSuchTopic { topic: topic.to_owned(), meant: nearest(topic, names).map(str::to_owned) }
+    })
+}
+
+/// Returns how wide a page is: as wide as the terminal, but no wider than is read easily; 80 columns without one.
+fn columns() -> usize {
+    let (_, columns) = console::Term::stdout().size_checked().unwrap_or((0, USUAL_COLUMNS));
+    usize::from(columns.min(MOST_COLUMNS))
+}
+
+/// Returns the list of pages.
+fn contents() -> String {
+    let head = |text: &str| format!("{}{text}{}", style::HEAD, style::HEAD.render_reset());
+    let width = PAGES.iter().map(|page| page.topic.len()).max().unwrap_or_default();
+    let pages = PAGES.iter().map(|page| format!("  {:width$}  {}\n", page.topic, page.title()));
+    format!(
+        "{} cargo isotest help [TOPIC]\n\n{}\n{}\n`cargo isotest --help` names all subcommands and the flags of a run, and\n`cargo isotest SUBCOMMAND --help` those of a subcommand.\n",
+        head("Usage:"),
+        head("Pages:"),
+        pages.collect::<String>()
+    )
+}

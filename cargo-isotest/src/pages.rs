@@ -1,0 +1,80 @@
+//! The pages of the manual, as they stand in the folder `docs` beside the sources; pure.
+
+/// Page of the manual.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// Name by which it is asked for.
+    pub(crate) topic: &'static str,
+    /// Markdown, title first.
+    pub(crate) text: &'static str,
+}
+
+impl Page {
+    /// Returns the page about `topic`.
+    pub(crate) fn about(topic: &str) -> Option<&'static Self> {
+        PAGES.iter().find(|page| page.topic == topic)
+    }
+
+    /// Returns the title.
+    pub(crate) fn title(&self) -> &'static str {
+        self.text.lines().next().and_then(|line| line.strip_prefix("# ")).unwrap_or(self.topic)
+    }
+}
+
+/// Makes a list of the pages of these names.
+macro_rules! pages {
+    ($($topic:literal)*) => {
+        &[$(Page { topic: $topic, text: include_str!(concat!("../docs/", $topic, ".md")) }),*]
+    };
+}
+
+/// All pages, in the order in which they are listed: to use, to look up, to understand.
+pub(crate) const PAGES: &[Page] = pages! {
+    "filtersets"
+    "scheduling"
+    "limits"
+    "configuration"
+    "keeping-writes"
+    "budgets"
+    "doctests"
+    "exec"
+    "roots"
+    "isolation"
+    "hosts"
+    "ci"
+    "figures"
+    "results"
+    "reports"
+    "json"
+    "explain"
+    "troubleshooting"
+    "from-nextest"
+    "benchmarks"
+    "stability"
+    "glossary"
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    #[test]
+    fn every_page_has_a_title_and_says_what_it_answers() {
+        for page in PAGES {
+            assert_ne!(page.title(), page.topic);
+            assert!(page.text.contains("\n\nThis page "), "{}", page.topic);
+        }
+    }
+
+    #[test]
+    fn every_file_of_the_manual_is_a_page() {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+        let files =
+            fs::read_dir(docs).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let files: BTreeSet<String> = files.collect();
+        assert_eq!(files, PAGES.iter().map(|page| format!("{}.md", page.topic)).collect());
+    }
+}
