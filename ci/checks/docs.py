@@ -1,0 +1,110 @@
+"""Every link of the manual leads somewhere, and every console block on its pages prints what stands there."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+import places
+from needs import FOR_TESTS, Needs
+from running import CheckError
+
+NEEDS = Needs(debian=FOR_TESTS)
+PAGES = places.ROOT / "cargo-isotest/docs"
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+# What differs from machine to machine: quantities, process ids, hashes in names of binaries.
+VARIABLE = re.compile(r"\d+(?:\.\d+)?(?= ?(?:s\b|ms\b|us\b|[KMG]iB|tasks?\b|jobs?\b|CPUs?\b))|(?<=pid )\d+|(?<=-)[0-9a-f]{16}\b")
+# What a block's commands need beside a shell.
+OF_ROOT = re.compile(r"\b(unshare|chroot|setpriv|mount)\b")
+V1 = pathlib.Path("/sys/fs/cgroup/memory")
+
+
+def check(run):
+    pages = [places.ROOT / "README.md", *sorted(PAGES.glob("*.md"))]
+    wrong = [f"{page.name}: {link}" for page in pages for link in lost(page)]
+    if wrong:
+        raise CheckError(f"links that lead nowhere: {', '.join(wrong)}")
+    unnamed = [page.name for page in pages[1:] if f"docs/{page.name}" not in pages[0].read_text()]
+    if unnamed:
+        raise CheckError(f"README.md does not lead to {', '.join(unnamed)}")
+    run.cargo("build", "--workspace", "--bins")
+    for page in pages:
+        blocks = [block for _, kind, block in FENCE.findall(page.read_text()) if kind == "console"]
+        if blocks:
+            tried(run, page, blocks)
+
+
+def lost(page):
+    """Links of a page to files or headings that are not there."""
+    for link in LINK.findall(FENCE.sub("", page.read_text())):
+        path, _, heading = link.partition("#")
+        if "://" in path:
+            continue
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (heading and heading not in anchors(target)):
+            yield link
+
+
+def anchors(page):
+    """The names by which headings of a page are linked to."""
+    text = FENCE.sub("", page.read_text())
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(text)}
+
+
+def tried(run, page, blocks):
+    """Types the commands of a page, all in one copy of the tour."""
+    by_hand = [block for block in blocks if OF_ROOT.search(block)]
+    if by_hand and (os.geteuid() != 0 or not (V1 / "memory.limit_in_bytes").exists()):
+        run.skip(page.name, "its commands are for root, and for cgroup version 1")
+        return
+    with tempfile.TemporaryDirectory(dir=places.TARGET) as place:
+        project = pathlib.Path(place) / "tour"
+        shutil.copytree(places.FIXTURES / "projects/tour", project, ignore=shutil.ignore_patterns("target"))
+        for block in blocks:
+            for command, expected in typed(block):
+                printed = answer(command, project)
+                if not fits(expected, printed):
+                    raise CheckError(f"{page.name}: `{command}` printed\n{printed}\nand not\n{expected}")
+    run.say(f"{page.name}: {len(blocks)} blocks")
+
+
+def typed(block):
+    """Each command of a block, and what stands below it."""
+    pairs = []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            pairs.append((line[2:], ""))
+        elif line.startswith("> ") and pairs:
+            pairs[-1] = (f"{pairs[-1][0]}\n{line[2:]}", "")
+        elif pairs:
+            pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]}{line}\n")
+    return pairs
+
+
+def answer(command, project):
+    """What a command prints in the project, on both streams."""
+    variables = {**os.environ, "PATH": f"{places.DEBUG}:{os.environ['PATH']}", "COLUMNS": "120", "CARGO_TERM_COLOR": "never",
+                 "CARGO_TARGET_DIR": str(places.TARGET / "docs"), "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(["bash", "-c", command], cwd=project, env=variables, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
+    return done.stdout.decode(errors="replace")
+
+
+def fits(expected, printed):
+    """Whether a text is what is expected: `...` is anything, and a quantity is any quantity."""
+    pattern = "".join(line_pattern(line) for line in expected.splitlines())
+    return re.fullmatch(pattern, "".join(f"{' '.join(line.split())}\n" for line in printed.splitlines())) is not None
+
+
+def line_pattern(line):
+    if line.strip() == "...":
+        return r"(?:.*\n)*?"
+    words = " ".join(line.split())
+    parts = [re.escape(part) for part in VARIABLE.sub("\0", words).split("\0")]
+    pattern = r"[0-9a-f.]+".join(parts)
+    # Figures stand in columns.
+    return pattern.replace(r"\[\ ", r"\[\ *").replace(r"\.\.\.", ".*") + r"\n"
