@@ -4,6 +4,7 @@ use crate::outcome::{Ending, Outcome};
 use crate::snapshot::Snapshot;
 use crate::usage::Usage;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// What a workload wrote to one stream. The middle of a long output is counted, not kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,5 +56,22 @@ pub struct Record {
     /// stay as it was set.
     pub suspect: Option<String>,
     /// What one should know before trusting verdict or figures, in the user's terms; empty as a rule.
+    pub remarks: Vec<String>,
+}
+
+/// Report of an attempt that was killed with its run, and so has no verdict.
+#[derive(Debug, Clone, Default)]
+pub struct PartialRecord {
+    /// Time for which it had been running.
+    pub wall: Duration,
+    /// Figures that its cgroup had counted until then.
+    pub usage: Usage,
+    /// Standard output.
+    pub stdout: Captured,
+    /// Standard error.
+    pub stderr: Captured,
+    /// Reason not to trust the figures, if there is one.
+    pub suspect: Option<String>,
+    /// Remarks on what is missing here, in the user's terms.
     pub remarks: Vec<String>,
 }

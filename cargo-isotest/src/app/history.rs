@@ -8,6 +8,7 @@ use crate::schedule::events::{Between, Event, Reporter};
 use crate::testcase::TestCase;
 use crate::verdict::Verdict;
 use isotest_core::record::Record;
+use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -61,12 +62,14 @@ impl History {
 pub(super) struct Recorder<'run> {
     reporter: &'run mut dyn Reporter,
     results: Vec<(String, String, TestResult)>,
+    /// Results, by binary and name, of attempts that others are to follow.
+    standing: HashMap<(String, String), TestResult>,
 }
 
 impl<'run> Recorder<'run> {
     /// Creates a recorder before another reporter.
     pub(super) fn before(reporter: &'run mut dyn Reporter) -> Self {
-        Self { reporter, results: Vec::new() }
+        Self { reporter, results: Vec::new(), standing: HashMap::new() }
     }
 
     /// Returns what became of tests.
@@ -74,7 +77,7 @@ impl<'run> Recorder<'run> {
         self.results
     }
 
-    fn note(&mut self, test: &TestCase, verdict: &Verdict, record: &Record) {
+    fn note(&mut self, test: &TestCase, is_last: bool, verdict: &Verdict, record: &Record) {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let (usage, is_trusted) = (&record.usage, record.suspect.is_none());
         let cpu = usage.cpu.filter(|_| is_trusted).map(|cpu| cpu.value.user + cpu.value.system);
@@ -86,7 +89,18 @@ impl<'run> Recorder<'run> {
             cpu_us: cpu.map(microseconds),
             memory_peak: usage.memory_peak.filter(|_| is_trusted).map(|peak| peak.value),
         };
-        self.results.push((test.binary.id.clone(), test.name.clone(), result));
+        let (binary_id, name) = (test.binary.id.clone(), test.name.clone());
+        if is_last {
+            self.results.push((binary_id, name, result));
+        } else {
+            self.standing.insert((binary_id, name), result);
+        }
+    }
+
+    /// Takes the attempt for the last that was not to be.
+    fn settle(&mut self, test: &TestCase) {
+        let known = self.standing.remove_entry(&(test.binary.id.clone(), test.name.clone()));
+        self.results.extend(known.map(|((binary_id, name), result)| (binary_id, name, result)));
     }
 }
 
@@ -96,8 +110,12 @@ fn microseconds(time: Duration) -> u64 {
 
 impl Reporter for Recorder<'_> {
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
-        if let Event::AttemptFinished { test, is_last: true, verdict, record, .. } = event {
-            self.note(test, verdict, record);
+        match event {
+            Event::AttemptFinished { test, is_last, verdict, record, .. } => {
+                self.note(test, *is_last, verdict, record);
+            }
+            Event::RetriesDropped { test, .. } => self.settle(test),
+            _ => {}
         }
         self.reporter.event(event)
     }

@@ -8,9 +8,7 @@ use crate::app::session::Session;
 use crate::app::warning::warn;
 use crate::cargo::build::Workspace;
 use crate::cargo::page_cache;
-use crate::cli::{
-    BudgetsAction, BudgetsArgs, DisplayArgs, MessageFormat, NoTests, Seed, StatusLevel, meant_subcommand,
-};
+use crate::cli::{BudgetsAction, BudgetsArgs, MessageFormat, NoTests, Seed, meant_subcommand};
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::harness::libtest::WholeBinary;
@@ -286,15 +284,6 @@ impl Run<'_> {
         }
     }
 
-    /// What is shown of tests: those that pass are no news to whoever wants quiet.
-    fn display(&self) -> DisplayArgs {
-        let mut display = self.settings.display.clone();
-        if self.settings.cargo.output.quiet.quiet {
-            display.status_level.get_or_insert(StatusLevel::Fail);
-        }
-        display
-    }
-
     fn reporters(&self) -> Result<Reporters, OutputError> {
         let cargo = &self.settings.cargo.output;
         let files = self.settings.reports.iter().map(|file| &file.value);
@@ -305,7 +294,7 @@ impl Run<'_> {
                 color: self.settings.color.value,
                 verbose: cargo.verbose > 0,
                 no_capture: !self.settings.execution.capture.value,
-                display: self.display(),
+                display: self.settings.display,
                 again: self.again(),
                 here: self.invocation.directory.clone(),
             },

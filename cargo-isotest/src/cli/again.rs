@@ -4,7 +4,7 @@ use clap::{Arg, Command};
 use std::ffi::OsString;
 
 /// Ids of the flags that select tests, that have no meaning for a single one, or that say what of the results is shown or written.
-const LEFT_OUT: [&str; 16] = [
+const LEFT_OUT: [&str; 19] = [
     "exact",
     "skip",
     "expressions",
@@ -21,6 +21,9 @@ const LEFT_OUT: [&str; 16] = [
     "success_output",
     "failure_output",
     "hide_progress_bar",
+    "show_progress",
+    "final_status_level",
+    "top",
 ];
 
 /// Returns the flags that hold for each test, with their values. What follows `--` selects tests, too.

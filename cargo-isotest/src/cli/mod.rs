@@ -24,7 +24,7 @@ mod selection;
 pub(crate) use budgets::{BudgetsAction, BudgetsArgs};
 pub(crate) use cargo::CargoArgs;
 pub(crate) use config::ConfigArgs;
-pub(crate) use display::{DisplayArgs, OutputTime, StatusLevel};
+pub(crate) use display::{DisplayArgs, FinalStatusLevel, OutputTime, ShowProgress, StatusLevel};
 pub(crate) use exec::{ClosureArgs, ExecArgs, ExplainArgs, RunnerArgs, ShellArgs};
 pub(crate) use execution::{Budgets, CutArgs, ExecutionArgs};
 pub(crate) use flags::Flags;

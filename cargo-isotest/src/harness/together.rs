@@ -7,8 +7,9 @@ use crate::select::Selection;
 use crate::settings::Process;
 use crate::testcase::{TestBinary, TestCase};
 use isotest_core::outcome::Outcome;
-use isotest_core::record::{Captured, Record};
+use isotest_core::record::{Captured, PartialRecord, Record};
 use isotest_core::usage::Usage;
+use signal_hook::consts::SIGKILL;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -95,6 +96,30 @@ pub(crate) fn records(tests: &[TestCase], process: &Record) -> Vec<Record> {
     let text = text(&process.stdout);
     let said = Said::parse(tests, process, &text);
     tests.iter().map(|test| said.record(test, process)).collect()
+}
+
+/// Records of those tests of a killed process that had ended before.
+pub(crate) fn ended(tests: &[TestCase], killed: Option<&PartialRecord>) -> Vec<Option<Record>> {
+    let process = Record {
+        outcome: Outcome::Signaled { signal: SIGKILL },
+        ending: None,
+        usage: Usage::default(),
+        stdout: killed.map(|killed| killed.stdout.clone()).unwrap_or_default(),
+        stderr: Captured::default(),
+        autopsy: None,
+        suspect: None,
+        remarks: Vec::new(),
+    };
+    let has_ended = |record: &Record| record.outcome != process.outcome;
+    let lost =
+        "what it wrote is lost: the harness keeps it until all tests have ended, and was killed before";
+    let said = |mut record: Record| {
+        let is_silent = record.outcome != Outcome::Passed && record.stdout == Captured::default();
+        record.remarks.extend(is_silent.then(|| lost.to_owned()));
+        record
+    };
+    let records = records(tests, &process).into_iter();
+    records.map(|record| Some(record).filter(has_ended).map(said)).collect()
 }
 
 /// What a harness said of its tests.

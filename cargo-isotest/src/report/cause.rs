@@ -7,6 +7,11 @@ use isotest_core::outcome::Exit;
 use isotest_core::record::Record;
 use isotest_core::usage::Usage;
 
+/// Word of machine formats for an attempt that was killed with its run.
+pub(super) const INTERRUPTED: &str = "interrupted";
+/// Why it has no verdict.
+pub(super) const KILLED: &str = "killed with the run";
+
 /// What the word for a verdict does not say of it.
 pub(super) fn cause(verdict: &Verdict, record: &Record) -> Option<String> {
     match (verdict, record.ending.as_ref().map(|ending| ending.exit)) {

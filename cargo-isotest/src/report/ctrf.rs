@@ -15,22 +15,16 @@ pub(super) fn document(account: &Account) -> io::Result<String> {
     let started = account.started.as_ref();
     // Where the start of the run is missing, there is a place in the format that must be filled all the same.
     let begun = started.map_or(0, |started| started.at.timestamp_millis());
-    let mut tests: Vec<Value> = account.tests.iter().map(|test| of_test(test, account, begun)).collect();
+    let mut tests: Vec<Value> =
+        account.tests.iter().chain(&account.interrupted).map(|test| of_test(test, account, begun)).collect();
     tests.extend(account.unexplained().map(|process| {
         let name = format!("{} tests in one process", process.tests);
         with_facts(json!({"name": name, "suite": [process.binary_id]}), &process.facts, account)
     }));
-    tests.extend(
-        account
-            .finished
-            .iter()
-            .flat_map(|finished| &finished.interrupted)
-            .map(|test| lacking(&test.name, &test.binary_id, "interrupted", "killed with the run")),
-    );
     tests.extend(account.skipped().map(|test| {
         json!({"name": test.name, "suite": [test.binary_id], "status": "skipped", "rawStatus": "ignored", "duration": 0})
     }));
-    tests.extend(account.gap().map(|gap| lacking("the whole run", "cargo isotest", "incomplete", &gap)));
+    tests.extend(account.gap().map(|gap| incomplete(&gap)));
     let count = |status: &str| tests.iter().filter(|test| test["status"] == status).count();
     let wall = account.finished.as_ref().map_or(0, |finished| milliseconds(finished.wall_us));
     let document = json!({
@@ -103,9 +97,10 @@ fn earlier(attempt: &Attempt, account: &Account) -> Value {
     })
 }
 
-fn lacking(name: &str, binary_id: &str, raw: &str, why: &str) -> Value {
+fn incomplete(why: &str) -> Value {
     json!({
-        "name": name, "suite": [binary_id], "status": "other", "rawStatus": raw, "duration": 0, "message": why,
+        "name": "the whole run", "suite": ["cargo isotest"], "status": "other", "rawStatus": "incomplete",
+        "duration": 0, "message": why,
     })
 }
 

@@ -44,10 +44,9 @@ pub(super) fn document(account: &Account) -> io::Result<String> {
 /// A suite for each binary, in the order in which their first tests ended, and one for what is missing of the run.
 fn suites(account: &Account, begun: Option<DateTime<FixedOffset>>) -> Vec<TestSuite> {
     let mut ids: Vec<&str> = Vec::new();
-    let killed = account.finished.iter().flat_map(|finished| &finished.interrupted);
     let of_tests = account.tests.iter().map(|test| test.binary_id.as_str());
     let of_processes = account.unexplained().map(|process| process.binary_id.as_str());
-    let of_killed = killed.clone().map(|test| test.binary_id.as_str());
+    let of_killed = account.interrupted.iter().map(|test| test.binary_id.as_str());
     let of_skipped = account.skipped().map(|test| test.binary_id.as_str());
     for id in of_tests.chain(of_processes).chain(of_killed).chain(of_skipped) {
         if !ids.contains(&id) {
@@ -60,15 +59,11 @@ fn suites(account: &Account, begun: Option<DateTime<FixedOffset>>) -> Vec<TestSu
             suites[index].add_test_case(case);
         }
     };
-    for test in &account.tests {
+    for test in account.tests.iter().chain(&account.interrupted) {
         add(&test.binary_id, of_test(test, account, begun));
     }
     for process in account.unexplained() {
         add(&process.binary_id, of_process(process, account));
-    }
-    for test in killed {
-        let case = lacking("INTERRUPTED", "killed with the run", &test.binary_id, &test.name);
-        add(&test.binary_id, case);
     }
     for test in account.skipped() {
         let mut case = TestCase::new(attribute(&test.name), TestCaseStatus::skipped());
@@ -80,19 +75,20 @@ fn suites(account: &Account, begun: Option<DateTime<FixedOffset>>) -> Vec<TestSu
     }
     if let Some(gap) = account.gap() {
         let mut suite = TestSuite::new("cargo isotest");
-        suite.add_test_case(lacking("INCOMPLETE", &gap, "cargo isotest", "the whole run"));
+        suite.add_test_case(incomplete(&gap));
         suites.push(suite);
     }
     suites
 }
 
-/// A test without a result.
-fn lacking(kind: &str, why: &str, binary_id: &str, name: &str) -> TestCase {
+/// The run of which something is missing.
+fn incomplete(why: &str) -> TestCase {
+    const KIND: &str = "INCOMPLETE";
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-    let message = format!("{kind} · {}", attribute(why));
-    status.set_type(kind).set_message(message.as_str()).set_description(message.as_str());
-    let mut case = TestCase::new(attribute(name), status);
-    case.set_classname(attribute(binary_id));
+    let message = format!("{KIND} · {}", attribute(why));
+    status.set_type(KIND).set_message(message.as_str()).set_description(message.as_str());
+    let mut case = TestCase::new("the whole run", status);
+    case.set_classname("cargo isotest");
     case
 }
 

@@ -29,8 +29,9 @@ pub(crate) use human::{Words, after_command, before_command, before_shell, docte
 pub(crate) use json::command as command_as_json;
 pub(crate) use target::{Target, is_one_file};
 
-use crate::cli::{DisplayArgs, MessageFormat, ReportFile};
+use crate::cli::{MessageFormat, ReportFile, ShowProgress};
 use crate::schedule::events::{Between, Event, Reporter};
+use crate::settings::DisplaySettings;
 use anstream::ColorChoice;
 use document::Document;
 use human::{Bar, Human, HumanSettings, Screen};
@@ -150,7 +151,7 @@ pub(crate) struct ReportSettings {
     /// Tests write straight to the terminal.
     pub(crate) no_capture: bool,
     /// What is shown of tests.
-    pub(crate) display: DisplayArgs,
+    pub(crate) display: DisplaySettings,
     /// The arguments with which a failed test is executed again, beside its name.
     pub(crate) again: Again,
     /// Where the user stands.
@@ -169,15 +170,20 @@ const fn outlets(on_stdout: MessageFormat) -> &'static [(MessageFormat, Target)]
 
 fn human(settings: &ReportSettings, target: &Target, writer: Box<dyn Write + Send>) -> Human {
     let ReportSettings { color, verbose, no_capture, display, again, here, .. } = settings.clone();
-    let bar = target.terminal().filter(|_| allows_bar(no_capture) && !display.hide_progress_bar).map(Bar::on);
+    let bar =
+        target.terminal().filter(|_| !no_capture && wants_bar(display.show_progress.value)).map(Bar::on);
     let screen = Screen::new(writer, target.is_colored(color), bar);
     let narrow = target.columns().is_some_and(|columns| columns < WIDE_COLUMNS);
     Human::new(screen, HumanSettings { verbose, no_capture, display, again, narrow, here })
 }
 
-fn allows_bar(no_capture: bool) -> bool {
+fn wants_bar(progress: ShowProgress) -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    !no_capture && !is_dumb && std::env::var_os("CI").is_none()
+    match progress {
+        ShowProgress::Auto => !is_dumb && std::env::var_os("CI").is_none(),
+        ShowProgress::Bar | ShowProgress::Only => !is_dumb,
+        ShowProgress::None | ShowProgress::Counter => false,
+    }
 }
 
 #[cfg(test)]

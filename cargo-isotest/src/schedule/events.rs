@@ -2,13 +2,13 @@
 
 use crate::harness::libtest::WholeBinary;
 use crate::registry::Live;
-use crate::schedule::queue::Launch;
+use crate::schedule::queue::{Launch, Nth};
 use crate::schedule::summary::{Cancellation, Summary};
 use crate::schedule::wait::Wait;
 use crate::testcase::{TestBinary, TestCase};
 use crate::verdict::Verdict;
 use isotest_core::policy::Isolation;
-use isotest_core::record::Record;
+use isotest_core::record::{PartialRecord, Record};
 use std::io;
 use std::time::Duration;
 
@@ -83,10 +83,21 @@ pub(crate) enum Event<'a> {
         /// Whether what it wrote is to be shown, since no test's report tells of it.
         shows_output: bool,
     },
-    /// An attempt was killed with the run, and has no report.
+    /// An attempt was killed with the run, and has no verdict.
     AttemptInterrupted {
         /// Of this test.
         test: &'a TestCase,
+        /// Which, in which slot, and when it started.
+        launch: Launch,
+        /// What is known of it.
+        record: &'a PartialRecord,
+    },
+    /// No further attempt will be made at a test that has failed, although there could be one: the run has ended early.
+    RetriesDropped {
+        /// The test.
+        test: &'a TestCase,
+        /// Its last attempt.
+        nth: Nth,
     },
     /// No further attempt will start, and those that run are killed or, after a failure, awaited.
     Cancelled {

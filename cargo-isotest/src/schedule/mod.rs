@@ -38,8 +38,9 @@ use isotest_core::cgroup;
 use isotest_core::limits::Limits;
 use isotest_core::outcome::Outcome;
 use isotest_core::plan::{SandboxPlan, Template, Workload};
-use isotest_core::record::Record;
+use isotest_core::record::{PartialRecord, Record};
 use isotest_core::sys::clock::Instant;
+use isotest_core::usage::Usage;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
@@ -134,6 +135,7 @@ impl Schedule<'_> {
             |news, queue| run.hear(news, queue),
         );
         run.give_up_doubt();
+        run.drop_retries();
         let Run { mut summary, mut unwritten, reporters, .. } = run;
         summary.wall = started.elapsed();
         if unwritten.is_none() {
@@ -230,8 +232,8 @@ struct Run<'run> {
     ground: &'run Ground,
     reporters: &'run mut dyn Reporter,
     summary: Summary,
-    /// The verdicts that hold until a further attempt at the same unit has ended.
-    standing: HashMap<usize, Verdict>,
+    /// The verdicts that hold until a further attempt at the same unit has ended, and on which attempts they are.
+    standing: HashMap<usize, (Nth, Verdict)>,
     /// The attempts of units whose second attempts say what they are worth, what they are worth without, and what for the
     /// second is.
     doubtful: BTreeMap<usize, (Doubtful, Verdict, Purpose)>,
@@ -286,16 +288,11 @@ impl<'run> Run<'run> {
             }
             Some(News::Finished(launch, record)) => self.finished(launch, *record, queue),
             // What is known of the test is told at the end.
-            Some(News::Killed(launch)) if launch.attempt.purpose.is_second() => {
+            Some(News::Killed(launch, _)) if launch.attempt.purpose.is_second() => {
                 self.running.retain(|other| other.launch.attempt != launch.attempt);
                 Ok(Flow::On)
             }
-            Some(News::Killed(launch)) => {
-                self.running.retain(|other| other.launch.attempt != launch.attempt);
-                self.forget(launch.attempt);
-                self.summary.interrupted.extend(self.unit(launch).tests().iter().cloned());
-                self.of_each(launch, |test| Event::AttemptInterrupted { test })
-            }
+            Some(News::Killed(launch, record)) => self.killed(launch, *record),
             Some(News::Asked(live)) => self.status(&live).map(|()| Flow::On),
             Some(News::Stopping) => self.reporters.between(Between::Stopping).map(|()| Flow::On),
             Some(News::Waiting(wait, waited)) => {
@@ -364,7 +361,7 @@ impl<'run> Run<'run> {
 
     /// Takes back the verdict on an earlier attempt, and returns it.
     fn forget(&mut self, attempt: Attempt) -> Option<Verdict> {
-        let verdict = self.standing.remove(&attempt.unit)?;
+        let (_, verdict) = self.standing.remove(&attempt.unit)?;
         self.summary.counts.retract(&verdict);
         Some(verdict)
     }
@@ -517,7 +514,7 @@ impl<'run> Run<'run> {
         }
         let is_last = !(verdict.may_be_retried() && queue.again(launch.attempt, self.next_attempt(launch)));
         if !is_last {
-            self.standing.insert(launch.attempt.unit, verdict.clone());
+            self.standing.insert(launch.attempt.unit, (launch.attempt.nth, verdict.clone()));
         }
         self.explain(launch, &verdict, &mut record);
         self.summary.add(test, &verdict, &record);
@@ -571,6 +568,48 @@ impl<'run> Run<'run> {
             shows_output: !self.execution.capture.value || !explained,
         })?;
         Ok(failed.max(usize::from(fails(&verdict))))
+    }
+
+    /// Takes what is known of an attempt that was killed with the run. Of several tests in one process some may have ended.
+    fn killed(&mut self, launch: Launch, record: PartialRecord) -> io::Result<Flow> {
+        self.running.retain(|other| other.launch.attempt != launch.attempt);
+        self.forget(launch.attempt);
+        let tests = self.unit(launch).tests();
+        if let [test] = tests {
+            return self.interrupted(test, launch, &record);
+        }
+        let rules = self.rules(launch);
+        let mut process = Some(record);
+        for (test, ended) in tests.iter().zip(together::ended(tests, process.as_ref())) {
+            let Some(record) = ended else {
+                let record = process.take().unwrap_or_default();
+                self.interrupted(test, launch, &PartialRecord { usage: Usage::default(), ..record })?;
+                continue;
+            };
+            let verdict = judge(&record.outcome, Testimony::Agrees, rules);
+            self.summary.add(test, &verdict, &record);
+            let (verdict, record) = (&verdict, &record);
+            self.reporters.event(&Event::AttemptFinished { test, launch, is_last: true, verdict, record })?;
+        }
+        Ok(Flow::On)
+    }
+
+    fn interrupted(&mut self, test: &TestCase, launch: Launch, record: &PartialRecord) -> io::Result<Flow> {
+        self.summary.interrupted.push(test.clone());
+        self.reporters.event(&Event::AttemptInterrupted { test, launch, record })?;
+        Ok(Flow::On)
+    }
+
+    /// Says of tests that have failed that no attempt will follow, since the run has ended early.
+    fn drop_retries(&mut self) {
+        let mut standing: Vec<_> = self.standing.iter().map(|(unit, (nth, _))| (*unit, *nth)).collect();
+        standing.sort_unstable_by_key(|(unit, _)| *unit);
+        for (unit, nth) in standing {
+            let event = Event::RetriesDropped { test: &self.units[unit].tests()[0], nth };
+            if let Err(error) = self.reporters.event(&event) {
+                self.unwritten.get_or_insert(error);
+            }
+        }
     }
 
     fn cancelled(&mut self, by: Cancellation) -> io::Result<Flow> {
@@ -641,7 +680,10 @@ mod tests {
                     let Nth { number, total } = launch.attempt.nth;
                     format!("{} {number} of {total}: {}{last}", test.name, verdict.kind().as_str())
                 }
-                Event::AttemptInterrupted { test } => format!("{} interrupted", test.name),
+                Event::AttemptInterrupted { test, .. } => format!("{} interrupted", test.name),
+                Event::RetriesDropped { test, nth: Nth { number, total } } => {
+                    format!("{} ends with {number} of {total}", test.name)
+                }
                 Event::Cancelled { by } => format!("{by:?}"),
                 _ => "other".to_owned(),
             };
@@ -702,10 +744,11 @@ mod tests {
                 run.hear(Some(News::Finished(launch, Box::new(record))), &mut queue)
             } else {
                 run.hear(Some(News::Interrupted(2)), &mut queue);
-                run.hear(Some(News::Killed(launch)), &mut queue);
+                run.hear(Some(News::Killed(launch, Box::default())), &mut queue);
                 Flow::NoMore
             };
         }
+        run.drop_retries();
         let summary = run.summary;
         (notes.0, summary)
     }
@@ -747,6 +790,7 @@ mod tests {
             "b 1 of 3: failed",
             "a 2 of 3: flaky, its last",
             "FailFast { immediate: false }",
+            "b ends with 1 of 3",
         ];
         assert_eq!((notes.as_slice(), summary.effect()), (&expected.map(str::to_owned)[..], Effect::Fails));
     }
@@ -764,16 +808,18 @@ mod tests {
     #[test]
     fn only_a_failure_for_good_ends_the_run() {
         let (notes, _) = run(true, |_, _| FAILED);
-        let last = ["a 3 of 3: failed, its last", "FailFast { immediate: false }"];
-        assert_eq!(notes[notes.len() - 2..], last, "{notes:?}");
-        assert_eq!(notes.len(), 6, "the third attempt at b does not start: {notes:?}");
+        let last = ["a 3 of 3: failed, its last", "FailFast { immediate: false }", "b ends with 2 of 3"];
+        assert_eq!(notes[notes.len() - 3..], last, "{notes:?}");
+        assert_eq!(notes.len(), 7, "the third attempt at b does not start: {notes:?}");
     }
 
     #[test]
     fn a_verdict_stands_until_another_attempt_has_ended() {
         // The second attempt at b never starts.
-        let (_, summary) = run(false, |name, number| if (name, number) == ("a", 2) { None } else { FAILED });
+        let (notes, summary) =
+            run(false, |name, number| if (name, number) == ("a", 2) { None } else { FAILED });
         assert_eq!(summary.interrupted.len(), 1);
         assert_eq!((summary.counts[Kind::Failed].total(), summary.not_run()), (1, 0));
+        assert_eq!(notes.last().map(String::as_str), Some("b ends with 1 of 3"), "{notes:?}");
     }
 }

@@ -12,7 +12,7 @@ use crate::schedule::slot_environment;
 use crate::schedule::wait::{Wait, Waited};
 use crate::threads;
 use isotest_core::plan::{SandboxPlan, Template};
-use isotest_core::record::Record;
+use isotest_core::record::{PartialRecord, Record};
 use isotest_core::sandbox::{self, Cancel, Slot};
 use isotest_core::sys::clock::Instant;
 use std::panic::resume_unwind;
@@ -49,8 +49,8 @@ pub(crate) enum News {
     Started(Launch),
     /// An attempt has ended.
     Finished(Launch, Box<Record>),
-    /// An attempt was killed because nobody wants to hear of it any more.
-    Killed(Launch),
+    /// An attempt was killed because the run is to end.
+    Killed(Launch, Box<PartialRecord>),
     /// An attempt was taken from the queue when none was to start any more.
     NotStarted,
     /// What the first of those attempts waits for that could start since a thread is free, and how many more have had to wait.
@@ -172,7 +172,7 @@ impl<'run> Workers<'run> {
                     | News::Started(_)
                     | News::Finished(..)
                     | News::Waiting(..)
-                    | News::Killed(_)
+                    | News::Killed(..)
                     | News::NotStarted,
                 )
                 | Err(_) => ready += 1,
@@ -228,11 +228,11 @@ impl<'run> Workers<'run> {
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            if let Some(News::Finished(launch, _) | News::Killed(launch)) = &news {
+            if let Some(News::Finished(launch, _) | News::Killed(launch, _)) = &news {
                 admission.end(launch.attempt);
             }
             open -=
-                usize::from(matches!(news, Some(News::Finished(..) | News::Killed(_) | News::NotStarted)));
+                usize::from(matches!(news, Some(News::Finished(..) | News::Killed(..) | News::NotStarted)));
             let flow = hear(news, &mut queue);
             drop(waiting);
             if let Some(hold) = hold {
@@ -331,7 +331,7 @@ impl<'run> Worker<'run> {
                 continue;
             };
             if !slot.wait(&mut attempt, self.cancel) {
-                self.tell(News::Killed(launch));
+                self.tell(News::Killed(launch, Box::new(attempt.finish_killed())));
                 return self.cancelled();
             }
             self.registry.ended(self.number);

@@ -57,8 +57,18 @@ fn own(invocation: &Invocation) -> Result<Layer, SettingsError> {
     Ok(layer)
 }
 
-/// Variables of settings that have no meaning for one test: when a run ends, and what is remembered of it.
-const OF_THE_RUN: [&str; 3] = ["ISOTEST_FAIL_FAST", "ISOTEST_MAX_FAIL", "ISOTEST_HISTORY"];
+/// Variables of settings that have no meaning for one test: when a run ends, what is remembered of it, and what of it is shown.
+const OF_THE_RUN: [&str; 9] = [
+    "ISOTEST_FAIL_FAST",
+    "ISOTEST_MAX_FAIL",
+    "ISOTEST_HISTORY",
+    "ISOTEST_STATUS_LEVEL",
+    "ISOTEST_FINAL_STATUS_LEVEL",
+    "ISOTEST_SUCCESS_OUTPUT",
+    "ISOTEST_FAILURE_OUTPUT",
+    "ISOTEST_SHOW_PROGRESS",
+    "ISOTEST_TOP",
+];
 
 /// The variables that hold settings of one test, with their values. `chosen` are the origins of profile and configuration file.
 pub(super) fn of_one_test(

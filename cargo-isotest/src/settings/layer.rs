@@ -1,5 +1,6 @@
 //! What one source says of the settings, and what several say together; pure.
 
+use super::display::DisplayLayer;
 use super::error::SettingsError;
 use super::groups::TestGroups;
 use super::overrides::Override;
@@ -41,6 +42,7 @@ pub(super) struct Layer {
     pub(super) groups: TestGroups,
     pub(super) budgets: Option<Setting<Budgets>>,
     pub(super) levels: Vec<Setting<(Capability, Level)>>,
+    pub(super) display: DisplayLayer,
     pub(super) message_format: Option<Setting<MessageFormat>>,
     pub(super) reports: Vec<Setting<ReportFile>>,
     pub(super) color: Option<Setting<ColorChoice>>,
@@ -81,6 +83,7 @@ impl Layer {
             overrides: [self.overrides, lower.overrides].concat(),
             groups: self.groups.or(lower.groups),
             levels: [self.levels, levels].concat(),
+            display: self.display.or(lower.display),
             message_format: self.message_format.or(lower.message_format),
             reports: [self.reports, lower.reports].concat(),
             color: self.color.or(lower.color),

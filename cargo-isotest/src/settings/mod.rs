@@ -6,6 +6,7 @@
 //! What the configuration file says of some tests only comes before all else that it says.
 
 mod config;
+mod display;
 mod environment;
 mod error;
 mod groups;
@@ -18,6 +19,7 @@ mod setting;
 mod test;
 mod typed;
 
+pub(crate) use display::DisplaySettings;
 pub(crate) use error::SettingsError;
 pub(crate) use groups::TestGroups;
 pub(crate) use paths::{Bind, BindAccess};
@@ -25,9 +27,9 @@ pub(crate) use setting::{Origin, Setting};
 pub(crate) use test::TestSettings;
 
 use crate::cli::{
-    Budgets, CargoArgs, Cli, ClosureArgs, Command as Typed, CourseArgs, DisplayArgs, ExecArgs, ExplainArgs,
-    HelpArgs, LibtestWords, MessageFormat, OutputTime, PsArgs, ReportArgs, ReportFile, RootWord, RunIgnored,
-    RunnerArgs, ShellArgs, Words,
+    Budgets, CargoArgs, Cli, ClosureArgs, Command as Typed, CourseArgs, ExecArgs, ExplainArgs, HelpArgs,
+    LibtestWords, MessageFormat, PsArgs, ReportArgs, ReportFile, RootWord, RunIgnored, RunnerArgs, ShellArgs,
+    Words,
 };
 use crate::cli::{BudgetsAction, BudgetsArgs};
 use crate::invocation::Invocation;
@@ -79,7 +81,7 @@ pub(crate) struct Settings {
     /// How the run goes as a whole.
     pub(crate) course: CourseArgs,
     /// What the report for humans shows of tests.
-    pub(crate) display: DisplayArgs,
+    pub(crate) display: DisplaySettings,
     /// The format of standard output.
     pub(crate) message_format: Setting<MessageFormat>,
     /// The files that results are written to besides.
@@ -227,7 +229,6 @@ pub(crate) struct Said {
     profile: Option<Setting<String>>,
     config_file: Option<Setting<PathBuf>>,
     course: CourseArgs,
-    display: DisplayArgs,
     again: Vec<OsString>,
     variables: Vec<(&'static str, OsString)>,
     layer: Layer,
@@ -248,16 +249,12 @@ impl Said {
             [profile.as_ref().map(|profile| profile.origin), config_file.as_ref().map(|file| file.origin)],
         );
         let words = LibtestWords::read(&of_harness)?;
-        let mut display = cli.flags.display.clone();
-        if words.show_output {
-            display.success_output.get_or_insert(OutputTime::Immediate);
-        }
         let harness = typed::harness(words)?;
         let flags = typed::flags(cli.flags, filters, invocation)?;
         typed::without_contradiction(&flags, &harness)?;
         let layer = Layer::merged([flags, harness, environment::layer(invocation)?]);
         let color = or(layer.color, ColorChoice::Auto);
-        Ok(Self { task, cargo, color, profile, config_file, course, display, again, variables, layer })
+        Ok(Self { task, cargo, color, profile, config_file, course, again, variables, layer })
     }
 
     /// What holds in a project, or outside of one: what is said here, and below it what the configuration file says.
@@ -284,13 +281,7 @@ impl Said {
             lower.jobs = None;
         }
         let settings = Settings::merged(self.task, self.cargo, self.layer, lower)?;
-        Ok(Settings {
-            course: self.course,
-            display: self.display,
-            again: self.again,
-            variables: self.variables,
-            ..settings
-        })
+        Ok(Settings { course: self.course, again: self.again, variables: self.variables, ..settings })
     }
 
     /// What holds where no project counts.
@@ -299,13 +290,7 @@ impl Said {
     /// When that makes no sense.
     pub(crate) fn settings(self) -> Result<Settings, SettingsError> {
         let settings = Settings::merged(self.task, self.cargo, self.layer, Layer::default())?;
-        Ok(Settings {
-            course: self.course,
-            display: self.display,
-            again: self.again,
-            variables: self.variables,
-            ..settings
-        })
+        Ok(Settings { course: self.course, again: self.again, variables: self.variables, ..settings })
     }
 }
 
@@ -330,6 +315,7 @@ impl Settings {
         let test = TestSettings::from_layer(take(&mut layer.test), &layer.levels)?;
         let sandbox = SandboxSettings::from_layer(&mut layer)?;
         let sandbox = SandboxSettings { update, controls: overrides.controls(), ..sandbox };
+        let display = DisplaySettings::from_layer(&layer.display, cargo.output.quiet.quiet);
         Ok(Self {
             task,
             cargo,
@@ -343,7 +329,7 @@ impl Settings {
             memory_aware: or(layer.memory_aware, true),
             budgets: or(layer.budgets, Budgets::default()),
             course: CourseArgs::default(),
-            display: DisplayArgs::default(),
+            display,
             again: Vec::new(),
             variables: Vec::new(),
             message_format: or(layer.message_format, MessageFormat::default()),

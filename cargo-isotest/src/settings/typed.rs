@@ -1,5 +1,6 @@
 //! What was typed, as layers: the flags, and the words for the test harness.
 
+use super::display::DisplayLayer;
 use super::error::SettingsError;
 use super::layer::Layer;
 use super::limits::LimitSettings;
@@ -25,7 +26,18 @@ pub(super) fn flags(
     invocation: &Invocation,
 ) -> Result<Layer, SettingsError> {
     let Flags {
-        selection, execution, history, sandbox, updates, limits, policy, format, files, cargo, ..
+        selection,
+        execution,
+        history,
+        sandbox,
+        updates,
+        limits,
+        policy,
+        format,
+        display,
+        files,
+        cargo,
+        ..
     } = flags;
     let SelectionArgs { names, filtersets, run_ignored, partition } = selection;
     let filtersets = filtersets.expressions.iter().map(|text| Filterset::parse(text));
@@ -46,6 +58,7 @@ pub(super) fn flags(
         discard_updates: given("--discard-updates", updates.discard_updates),
         test: TestLayer { limits: LimitSettings::typed(limits)?, ..TestLayer::default() },
         levels: levels(&policy)?,
+        display: DisplayLayer::typed(&display),
         message_format: format.message_format.map(|format| Setting::flag("--message-format", format)),
         reports: files.report.into_iter().map(|file| report(file, invocation)).collect(),
         color: color.map(|color| Setting::flag("--color", color)),
@@ -147,6 +160,7 @@ pub(super) fn harness(words: LibtestWords) -> Result<Layer, SettingsError> {
         exact: words.exact.then(|| said("--exact", ()).map(|()| true)),
         ignored: only.or(all),
         jobs: words.test_threads.map(|jobs| Ok(said("--test-threads", ()).map(|()| Jobs::Number(jobs)))),
+        display: DisplayLayer::of_harness(words.show_output),
         capture: words.no_capture.then(|| said("--no-capture", ()).map(|()| false)),
         ..Layer::default()
     })

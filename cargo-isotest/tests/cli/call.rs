@@ -54,6 +54,8 @@ pub(crate) struct Lines {
     pub(crate) started: Value,
     /// One object for each attempt.
     pub(crate) attempts: Vec<Value>,
+    /// One object for each attempt that was killed with the run.
+    pub(crate) interrupted: Vec<Value>,
     /// One object for each process that executed several tests.
     pub(crate) processes: Vec<Value>,
     /// The last object.
@@ -302,12 +304,21 @@ impl Lines {
         let finished = objects.pop().unwrap();
         assert_eq!(started["type"], "run-started");
         assert_eq!(finished["type"], "run-finished", "{ended:#?}");
-        let (processes, attempts): (Vec<_>, Vec<_>) = objects
-            .into_iter()
-            .filter(|object| object["type"] != "attempt-slow")
-            .partition(|object| object["type"] == "process-finished");
-        assert!(attempts.iter().all(|object| object["type"] == "attempt-finished"));
-        Self { started, attempts, processes, finished }
+        let known = [
+            "attempt-slow",
+            "retries-dropped",
+            "attempt-finished",
+            "attempt-interrupted",
+            "process-finished",
+        ];
+        assert!(
+            objects.iter().all(|object| known.iter().any(|known| object["type"] == *known)),
+            "{ended:#?}"
+        );
+        let of = |kind: &str| objects.iter().filter(|object| object["type"] == kind).cloned().collect();
+        let [attempts, interrupted, processes] =
+            ["attempt-finished", "attempt-interrupted", "process-finished"].map(of);
+        Self { started, attempts, interrupted, processes, finished }
     }
 
     /// The attempt at a test.

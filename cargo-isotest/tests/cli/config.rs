@@ -10,7 +10,7 @@ use std::thread::available_parallelism;
 use tempfile::TempDir;
 
 /// Contents of configuration files that are wrong, each in one way.
-const WRONG: [&str; 76] = [
+const WRONG: [&str; 78] = [
     "[profile.default",
     "[profile.default]\njobs = 1\njobs = 2",
     "jobs = 3",
@@ -33,6 +33,8 @@ const WRONG: [&str; 76] = [
     "[profile.default]\nretries = -1",
     "[profile.default]\nflaky-result = \"maybe\"",
     "[profile.default]\nmax-fail = \"2:now\"",
+    "[profile.default]\nshow-progress = \"some\"",
+    "[profile.default]\ntop = -1",
     "[profile.default]\nmemory-limit = 64",
     "[profile.default]\nmemory-limit = \"much\"",
     "[profile.default]\nmemory-limit = \"1KiB\"",

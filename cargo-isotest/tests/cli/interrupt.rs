@@ -117,6 +117,9 @@ fn programs_are_told_which_tests_a_signal_killed() {
     let mut names: Vec<_> = interrupted.iter().map(|test| test["name"].as_str().unwrap()).collect();
     names.sort_unstable();
     assert_eq!(names, ["ignores", "stops"]);
+    let mut told: Vec<_> = lines.interrupted.iter().map(|line| line["name"].as_str().unwrap()).collect();
+    told.sort_unstable();
+    assert_eq!(told, names);
     assert!(interrupted.iter().all(|test| test["binary_id"].as_str().unwrap().starts_with("bad_days::")));
     assert_eq!((lines.attempts.len(), &lines.finished["not_run"]), (2, &1.into()));
 }

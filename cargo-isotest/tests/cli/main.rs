@@ -33,6 +33,7 @@ mod inside;
 mod interrupt;
 mod join;
 mod json;
+mod killed_with_the_run;
 mod limits;
 mod no_capture;
 mod outcomes;

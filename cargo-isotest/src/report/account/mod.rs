@@ -12,6 +12,7 @@ pub(super) use budget::Budgeted;
 pub(super) use place::Place;
 pub(crate) use read::Reading;
 
+use crate::report::cause::{INTERRUPTED, KILLED};
 use crate::report::machine::Machine;
 use crate::report::repeat::Again;
 use crate::verdict::{Counts, Effect, Kind};
@@ -29,6 +30,8 @@ pub(crate) struct Account {
     pub(super) started: Option<Started>,
     /// The tests of which an attempt has ended, in the order in which the first did.
     pub(super) tests: Vec<Test>,
+    /// The tests that were killed with the run, and so have no verdict.
+    pub(super) interrupted: Vec<Test>,
     /// The processes that executed several tests.
     pub(super) processes: Vec<Process>,
     /// How it ended.
@@ -45,6 +48,8 @@ pub(crate) struct Account {
 enum Line {
     RunStarted(Box<Started>),
     AttemptFinished(Box<AttemptLine>),
+    AttemptInterrupted(Box<AttemptLine>),
+    RetriesDropped(Name),
     ProcessFinished(Box<Process>),
     RunFinished(Box<Finished>),
     /// Later versions may tell of more.
@@ -143,7 +148,7 @@ pub(super) struct Process {
 }
 
 /// What came of an attempt or a process.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct Facts {
     /// The kind of the verdict.
     pub(super) outcome: String,
@@ -195,8 +200,8 @@ pub(super) struct Leaked {
 pub(super) struct Finished {
     /// How many tests were left out because they are ignored, and how many came to each verdict.
     pub(super) counts: BTreeMap<String, u64>,
-    /// The tests that were killed with the run.
-    pub(super) interrupted: Vec<Name>,
+    /// The names of the tests that were killed with the run.
+    interrupted: Vec<Name>,
     /// How many tests were never started.
     pub(super) not_run: usize,
     /// How long it took.
@@ -254,6 +259,16 @@ impl Account {
                 self.started = Some(*started);
             }
             Line::AttemptFinished(line) => self.attempt(*line),
+            Line::AttemptInterrupted(line) => {
+                let test = self.test(*line);
+                self.interrupted.push(test);
+            }
+            Line::RetriesDropped(Name { binary_id, name }) => {
+                let known = self.by_name.get(&(binary_id, name));
+                if let Some(test) = known.and_then(|index| self.tests.get_mut(*index)) {
+                    test.last.is_last = true;
+                }
+            }
             Line::ProcessFinished(process) => self.processes.push(*process),
             Line::RunFinished(finished) => self.finish(*finished),
             Line::Unknown => {}
@@ -261,35 +276,47 @@ impl Account {
         Ok(())
     }
 
-    fn attempt(&mut self, AttemptLine { binary_id, name, ignored, mut attempt }: AttemptLine) {
-        if attempt.facts.outcome == "passed" {
+    fn attempt(&mut self, mut line: AttemptLine) {
+        if line.attempt.facts.outcome == "passed" {
             // Nobody asks, and of all tests of a large run they are many.
-            attempt.facts.changed_paths = None;
+            line.attempt.facts.changed_paths = None;
         }
-        let key = (binary_id.clone(), name.clone());
+        let key = (line.binary_id.clone(), line.name.clone());
         // One that is built for several targets has the same name for each.
         let known = self.by_name.get(&key).map(|index| &mut self.tests[*index]);
         if let Some(test) = known.filter(|test| !test.last.is_last) {
-            test.earlier.push(replace(&mut test.last, attempt));
+            test.earlier.push(replace(&mut test.last, line.attempt));
         } else {
             self.by_name.insert(key, self.tests.len());
-            self.tests.push(Test {
-                binary_id,
-                name,
-                earlier: Vec::new(),
-                last: attempt,
-                is_ignored: ignored,
-                again: Arc::clone(&self.again),
-            });
+            let test = self.test(line);
+            self.tests.push(test);
         }
+    }
+
+    /// A test of which this attempt is the first.
+    fn test(&self, AttemptLine { binary_id, name, ignored, attempt }: AttemptLine) -> Test {
+        let again = Arc::clone(&self.again);
+        Test { binary_id, name, earlier: Vec::new(), last: attempt, is_ignored: ignored, again }
     }
 
     /// Takes the end into account. A test that was killed with the run has no verdict, whatever an earlier attempt came to.
     fn finish(&mut self, finished: Finished) {
-        let is_killed = |test: &Test| {
-            finished.interrupted.iter().any(|name| name.binary_id == test.binary_id && name.name == test.name)
-        };
-        self.tests.retain(|test| test.last.is_last || !is_killed(test));
+        for Name { binary_id, name } in &finished.interrupted {
+            // Earlier versions tell no more than the name.
+            if !self.interrupted.iter().any(|test| test.is(binary_id, name)) {
+                let (binary_id, name) = (binary_id.clone(), name.clone());
+                let line = AttemptLine { binary_id, name, ignored: false, attempt: Attempt::killed() };
+                let test = self.test(line);
+                self.interrupted.push(test);
+            }
+        }
+        let interrupted = &mut self.interrupted;
+        self.tests.retain(|test| {
+            let killed = interrupted.iter_mut().find(|killed| killed.is(&test.binary_id, &test.name));
+            let Some(killed) = killed.filter(|_| !test.last.is_last) else { return true };
+            killed.earlier = test.earlier.iter().chain([&test.last]).cloned().collect();
+            false
+        });
         self.index();
         self.finished = Some(finished);
     }
@@ -305,11 +332,12 @@ impl Account {
         self.tests.iter().filter(move |test| test.last.facts.effect == effect)
     }
 
-    /// The tests that did not pass, what must be looked at first before the rest.
+    /// The tests that did not pass, what must be looked at first before the rest; those that were killed with the run last.
     pub(super) fn failures(&self) -> Vec<&Test> {
-        let mut failures: Vec<_> =
-            self.tests.iter().filter(|test| test.last.facts.effect != Effect::Passes).collect();
+        let tests = self.tests.iter().filter(|test| test.last.facts.effect != Effect::Passes);
+        let mut failures: Vec<_> = tests.chain(&self.interrupted).collect();
         failures.sort_by_key(|test| match (test.last.facts.effect, test.last.facts.outcome.as_str()) {
+            (_, INTERRUPTED) => 4,
             (Effect::Undecided, _) => 0,
             (_, "oom-killed") => 1,
             (_, "over-budget") => 2,
@@ -322,6 +350,7 @@ impl Account {
     pub(super) fn attempts(&self) -> impl Iterator<Item = (&Test, &Attempt)> {
         self.tests
             .iter()
+            .chain(&self.interrupted)
             .flat_map(|test| test.earlier.iter().chain([&test.last]).map(move |attempt| (test, attempt)))
     }
 
@@ -399,7 +428,24 @@ impl Account {
     }
 }
 
+impl Attempt {
+    /// One that was killed with its run, and of which no more is known.
+    fn killed() -> Self {
+        let facts = Facts {
+            outcome: INTERRUPTED.to_owned(),
+            effect: Effect::Undecided,
+            cause: Some(KILLED.to_owned()),
+            ..Facts::default()
+        };
+        Self { number: 1, is_last: true, slot: 0, start_us: 0, facts }
+    }
+}
+
 impl Test {
+    fn is(&self, binary_id: &str, name: &str) -> bool {
+        self.binary_id == binary_id && self.name == name
+    }
+
     /// Whether it passed, but not at once.
     pub(super) fn is_flaky(&self) -> bool {
         self.last.facts.outcome == "flaky"
@@ -470,6 +516,9 @@ mod tests {
         account.add(&end.to_string()).unwrap();
         let names: Vec<_> = account.tests.iter().map(|test| test.name.as_str()).collect();
         assert_eq!(names, ["waits", "ended"]);
+        let killed: Vec<_> =
+            account.interrupted.iter().map(|test| (test.name.as_str(), test.earlier.len())).collect();
+        assert_eq!(killed, [("killed", 1), ("ended", 0)], "earlier attempts are told");
     }
 }
 

@@ -141,6 +141,11 @@ impl Account {
             }
         }
         self.index();
+        for mut test in other.interrupted {
+            test.last.start_us = test.last.start_us.saturating_add(later);
+            test.last.slot = test.last.slot.saturating_add(slots);
+            self.interrupted.push(test);
+        }
         self.processes.append(&mut other.processes);
         self.finished = self.finished.take().zip(other.finished).map(|(own, its)| own.and(its, later));
     }

@@ -39,7 +39,6 @@ pub(super) struct Page {
     more: Option<String>,
     processes: Vec<Lines>,
     flaky: Vec<Lines>,
-    interrupted: Vec<String>,
     timeline: Option<Timeline>,
     has_budgets: bool,
     rows: Vec<Row>,
@@ -131,7 +130,6 @@ impl Page {
                 output(&process.facts),
             ],
         });
-        let interrupted = account.finished.iter().flat_map(|finished| &finished.interrupted);
         Self {
             title: format!(
                 "{} · cargo isotest",
@@ -150,10 +148,9 @@ impl Page {
                 .filter(|test| test.is_flaky())
                 .map(|test| flaky(test, account))
                 .collect(),
-            interrupted: interrupted.map(|name| word(&format!("{} {}", name.binary_id, name.name))).collect(),
             timeline: Timeline::of(account),
             has_budgets: account.tests.iter().any(|test| !test.last.facts.budget.is_empty()),
-            rows: account.tests.iter().map(Row::of).collect(),
+            rows: account.tests.iter().chain(&account.interrupted).map(Row::of).collect(),
         }
     }
 }

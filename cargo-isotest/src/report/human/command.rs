@@ -44,7 +44,7 @@ pub(crate) fn after(verdict: &Verdict, record: &Record) -> String {
         (_, Exit::Code(0)) => (GOOD, "Exit 0".to_owned()),
         (_, Exit::Code(code)) => (BAD, format!("Exit {code}")),
     };
-    let figures = format!("{}{DIM}{}{DIM:#}", duration(Some(ending)), figures(&record.usage).trim_end());
+    let figures = format!("{}{DIM}{}{DIM:#}", duration(Some(ending.wall)), figures(&record.usage).trim_end());
     let mut text = headed(style, &head, &figures);
     if *verdict == Verdict::OomKilled {
         text += &indented(&out_of_memory(&record.usage));

@@ -14,13 +14,13 @@ use anstyle::Style;
 use isotest_core::metric::{Metric, Text, Unit};
 use isotest_core::outcome::{Ending, LeftProcess};
 use isotest_core::policy::Capability;
-use isotest_core::record::{Captured, Record};
+use isotest_core::record::{Captured, PartialRecord, Record};
 use isotest_core::usage::{Source, Usage};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Below the text of a line, right of its status word.
-const INDENT: &str = "             ";
+pub(super) const INDENT: &str = "             ";
 const SHOWN_PATHS: usize = 5;
 const SHOWN_PROCESSES: usize = 5;
 
@@ -53,13 +53,12 @@ pub(crate) fn title(test: &TestCase) -> String {
 }
 
 impl Attempt<'_> {
-    /// The attempt's line.
-    pub(super) fn line(&self, layout: Layout) -> String {
+    /// The attempt's line, with a counter before the name.
+    pub(super) fn line(&self, layout: Layout, counter: &str) -> String {
         let Record { ending, usage, .. } = self.record;
-        let Nth { number, total } = self.nth;
-        let says_number = number > 1 || !self.is_last;
-        let again = if says_number { format!(" (attempt {number} of {total})") } else { String::new() };
-        let rest = columns(ending.as_ref(), usage, self.test, layout) + &again;
+        let again = if self.nth.is_first() && self.is_last { String::new() } else { attempt(self.nth) };
+        let wall = ending.as_ref().map(|ending| ending.wall);
+        let rest = columns(wall, usage, self.test, layout, counter) + &again;
         headed(style(self.verdict), &status(self.verdict), &rest)
     }
 
@@ -94,9 +93,39 @@ fn is_frame(stdout: &Captured, name: &str) -> bool {
     stdout.dropped == 0 && stdout.tail.is_empty() && text.is_some_and(|text| text.lines().all(is_of_frame))
 }
 
-/// The line of an attempt that was killed with its run: nothing of it was measured.
-pub(super) fn interrupted(test: &TestCase, layout: Layout) -> String {
-    headed(WARN, "INTERRUPTED", &columns(None, &Usage::default(), test, layout))
+/// Which of how many attempts it was, behind a name.
+pub(super) fn attempt(Nth { number, total }: Nth) -> String {
+    format!(" (attempt {number} of {total})")
+}
+
+/// An attempt that was killed with its run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Interrupted<'a> {
+    pub(super) test: &'a TestCase,
+    pub(super) nth: Nth,
+    pub(super) record: &'a PartialRecord,
+}
+
+impl Interrupted<'_> {
+    /// The attempt's line, with a counter before the name.
+    pub(super) fn line(&self, layout: Layout, counter: &str) -> String {
+        let PartialRecord { wall, usage, .. } = self.record;
+        let again = if self.nth.is_first() { String::new() } else { attempt(self.nth) };
+        headed(WARN, "INTERRUPTED", &(columns(Some(*wall), usage, self.test, layout, counter) + &again))
+    }
+
+    /// What else is to be said, one indented line each; empty as a rule.
+    pub(super) fn details(&self) -> String {
+        let PartialRecord { suspect, remarks, .. } = self.record;
+        let lines = suspect.iter().map(|why| distrust(why)).chain(remarks.iter().map(|remark| note(remark)));
+        lines.map(|line| indented(&line)).collect()
+    }
+
+    /// What it printed.
+    pub(super) fn output(&self) -> String {
+        let PartialRecord { stdout, stderr, .. } = self.record;
+        stream("stdout", stdout, self.test) + &stream("stderr", stderr, self.test)
+    }
 }
 
 /// The word at the head of an attempt's line.
@@ -117,24 +146,23 @@ fn status(verdict: &Verdict) -> String {
     }
 }
 
-fn columns(ending: Option<&Ending>, usage: &Usage, test: &TestCase, layout: Layout) -> String {
-    let (duration, id, name) = (duration(ending), word(&test.binary.id), word(&test.name));
+fn columns(wall: Option<Duration>, usage: &Usage, test: &TestCase, layout: Layout, counter: &str) -> String {
+    let (duration, id, name) = (duration(wall), word(&test.binary.id), word(&test.name));
     match layout {
         Layout::Wide { id_width } => {
             let figures = figures(usage);
-            format!("{duration}{DIM}{figures}{DIM:#}  {id:id_width$}  {BOLD}{name}{BOLD:#}")
+            format!("{duration}{DIM}{figures}{DIM:#}  {counter}{id:id_width$}  {BOLD}{name}{BOLD:#}")
         }
         Layout::Narrow => {
             let peak = peak(usage);
-            format!("{duration}{DIM} {peak:>10}{DIM:#}  {id} {BOLD}{name}{BOLD:#}")
+            format!("{duration}{DIM} {peak:>10}{DIM:#}  {counter}{id} {BOLD}{name}{BOLD:#}")
         }
     }
 }
 
 /// Why not to trust its figures, what it left behind, if `verbose` also in files, what was seen of it before it was killed, and the remarks on it.
 pub(super) fn consequences(record: &Record, verbose: bool) -> String {
-    let distrust = |why: &String| format!("suspect: {}; do not trust its figures", word(why));
-    let mut lines: Vec<String> = record.suspect.iter().map(distrust).collect();
+    let mut lines: Vec<String> = record.suspect.iter().map(|why| distrust(why)).collect();
     if let Some(ending) = &record.ending {
         lines.extend(left_running(&ending.left_running));
     }
@@ -143,8 +171,16 @@ pub(super) fn consequences(record: &Record, verbose: bool) -> String {
         lines.extend(details(&record.usage));
         lines.extend(thrown_away(ending));
     }
-    lines.extend(record.remarks.iter().map(|remark| format!("note: {}", word(remark))));
+    lines.extend(record.remarks.iter().map(|remark| note(remark)));
     lines.iter().map(|line| indented(line)).collect()
+}
+
+fn distrust(why: &str) -> String {
+    format!("suspect: {}; do not trust its figures", word(why))
+}
+
+fn note(remark: &str) -> String {
+    format!("note: {}", word(remark))
 }
 
 pub(super) fn indented(line: &str) -> String {
@@ -160,11 +196,11 @@ fn style(verdict: &Verdict) -> Style {
     }
 }
 
-pub(super) fn duration(ending: Option<&Ending>) -> String {
-    let Some(ending) = ending else {
+pub(super) fn duration(wall: Option<Duration>) -> String {
+    let Some(wall) = wall else {
         return format!("[{:>8}]", "-");
     };
-    let seconds = ending.wall.as_secs_f64();
+    let seconds = wall.as_secs_f64();
     let decimals = if seconds < 1000.0 { 3 } else { 1 };
     format!("[{seconds:>7.decimals$}s]")
 }
@@ -262,7 +298,7 @@ mod tests {
         let test = builders::test("tour::parser", "accepts_empty_input");
         let verdict = judge(&record.outcome, Testimony::Agrees, Rules { leaks_fail, ..Rules::default() });
         let attempt = Attempt { test: &test, nth: Nth::ONLY, verdict: &verdict, record, is_last: true };
-        let colored = attempt.line(Layout::Wide { id_width: 14 }) + &attempt.details(verbose);
+        let colored = attempt.line(Layout::Wide { id_width: 14 }, "") + &attempt.details(verbose);
         anstream::adapter::strip_str(&colored).to_string()
     }
 
@@ -278,9 +314,9 @@ mod tests {
             record: &record,
             is_last: true,
         };
-        let line = anstream::adapter::strip_str(&attempt.line(Layout::Narrow)).to_string();
+        let line = anstream::adapter::strip_str(&attempt.line(Layout::Narrow, "")).to_string();
         assert!(line.ends_with(" 68.0 GiB  tour::parser accepts_empty_input\n"), "{line}");
-        let wide = anstream::adapter::strip_str(&attempt.line(Layout::Wide { id_width: 14 })).to_string();
+        let wide = anstream::adapter::strip_str(&attempt.line(Layout::Wide { id_width: 14 }, "")).to_string();
         assert!(line.trim_end().len() <= 80 && 80 < wide.trim_end().len(), "{line}{wide}");
         assert!(wide.contains(" cpu ") && !line.contains(" cpu "), "{line}{wide}");
     }
@@ -390,7 +426,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour::parser    accept
             verdict: &Verdict::Passed,
             record: &record,
         };
-        let line = anstream::adapter::strip_str(&attempt.line(Layout::Wide { id_width: 4 })).to_string();
+        let line = anstream::adapter::strip_str(&attempt.line(Layout::Wide { id_width: 4 }, "")).to_string();
         assert_eq!(line.lines().count(), 1);
         assert!(line.ends_with(&format!("  tour  {}␍␊ (attempt 2 of 3)\n", "n".repeat(100))), "{line:?}");
     }

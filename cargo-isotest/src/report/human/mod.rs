@@ -4,9 +4,11 @@ mod autopsy;
 mod closing;
 mod command;
 pub(crate) mod line;
+mod lists;
 mod opening;
 mod progress;
 mod thrown_away;
+mod top;
 mod waits;
 
 pub(crate) use autopsy::gap;
@@ -17,10 +19,11 @@ pub(crate) use line::title;
 pub(super) use progress::{Bar, Screen};
 pub(crate) use waits::Words;
 
-use crate::cli::{DisplayArgs, OutputTime, StatusLevel};
+use crate::cli::{FinalStatusLevel, ShowProgress, StatusLevel};
 use crate::report::repeat::Again;
 use crate::schedule::events::{Between, Event, Reporter, RunningAttempt};
 use crate::schedule::queue::Nth;
+use crate::settings::DisplaySettings;
 use crate::testcase::{TestBinary, TestCase};
 use crate::text::sanitize::word;
 use crate::text::style::{NOTE, WARN, headed};
@@ -28,13 +31,16 @@ use crate::text::units::{memory, plural};
 use crate::verdict::Kind;
 use console::measure_text_width;
 use isotest_core::sys::clock::Instant;
-use line::{Attempt, Layout, interrupted};
+use line::{Attempt, Interrupted, Layout};
+use lists::Lists;
 use progress::Running;
+use std::collections::HashSet;
 use std::io;
 use std::mem::take;
 use std::path::PathBuf;
 use std::sync::Arc;
 use thrown_away::ThrownAway;
+use top::Top;
 
 /// Longer binary ids do not widen the column for all others.
 const WIDEST_ID: usize = 40;
@@ -47,7 +53,7 @@ pub(super) struct HumanSettings {
     /// Tests write straight to the terminal: announce each, so that its output has a heading.
     pub(super) no_capture: bool,
     /// What is shown of tests.
-    pub(super) display: DisplayArgs,
+    pub(super) display: DisplaySettings,
     /// The arguments with which a failed test is executed again, beside its name.
     pub(super) again: Again,
     /// The lines of attempts are for a terminal with few columns.
@@ -62,26 +68,25 @@ pub(super) struct Human {
     settings: HumanSettings,
     running: Running,
     id_width: usize,
-    /// The titles and lines of the tests that did not pass in their latest attempts, to be repeated at the end.
-    bad_lines: Vec<(String, String)>,
-    /// The lines of the tests that passed after they had failed.
-    flaky_lines: Vec<String>,
-    /// The lines of tests that passed and whose output is shown at the end, with that.
-    passed_lines: Vec<String>,
+    /// The titles of the tests that run for long.
+    slow: HashSet<String>,
+    /// What is repeated at the end.
+    lists: Lists,
+    top: Top,
     thrown_away: ThrownAway,
 }
 
 impl Human {
     pub(super) fn new(screen: Screen, settings: HumanSettings) -> Self {
-        let running = Running::new(Instant::now());
+        let DisplaySettings { final_status_level, top, .. } = settings.display;
         Self {
             screen,
             settings,
-            running,
+            running: Running::new(Instant::now()),
             id_width: 0,
-            bad_lines: Vec::new(),
-            flaky_lines: Vec::new(),
-            passed_lines: Vec::new(),
+            slow: HashSet::new(),
+            lists: Lists::of(final_status_level.value),
+            top: Top::of(top.value),
             thrown_away: ThrownAway::default(),
         }
     }
@@ -93,28 +98,28 @@ impl Human {
     /// What is to be written about an event.
     fn text(&mut self, event: &Event<'_>, now: Instant) -> String {
         match event {
-            Event::RunStarted { binaries, tests, .. } => {
+            Event::RunStarted { binaries, tests, ignored, .. } => {
                 self.id_width = id_width(binaries);
                 self.running.expect(*tests, now);
+                for test in *ignored {
+                    let line = line::indented(&title(test));
+                    self.lists.add(FinalStatusLevel::Skip, title(test), line, false);
+                }
                 opening::lines(event)
             }
             Event::AttemptStarted { test, launch } => {
                 self.running.start(test);
-                let Nth { number, total } = launch.attempt.nth;
-                let again =
-                    if number > 1 { format!(" (attempt {number} of {total})") } else { String::new() };
-                if self.settings.no_capture {
-                    headed(NOTE, "Start", &(title(test) + &again))
-                } else {
-                    String::new()
-                }
+                self.started(test, launch.attempt.nth)
             }
             Event::Waiting { wait } => {
                 self.running.wait(*wait);
                 String::new()
             }
-            Event::AttemptSlow { .. } if !self.shows(StatusLevel::Slow) => String::new(),
             Event::AttemptSlow { test, time, .. } => {
+                self.slow.insert(title(test));
+                if !self.shows(StatusLevel::Slow) {
+                    return String::new();
+                }
                 headed(WARN, "Slow", &format!("[>{:>6.1}s] {}", time.as_secs_f64(), title(test)))
             }
             Event::AttemptFinished { test, launch, is_last, verdict, record } => {
@@ -125,61 +130,98 @@ impl Human {
                 let attempt = Attempt { test: process, nth, verdict, record, is_last: true };
                 self.process_finished(&attempt, *shows_output)
             }
-            Event::AttemptInterrupted { test } => {
+            Event::AttemptInterrupted { test, launch, record } => {
                 self.running.finish(test, true, false);
-                interrupted(test, self.layout())
+                self.interrupted(Interrupted { test, nth: launch.attempt.nth, record })
             }
+            Event::RetriesDropped { test, nth } => self.retries_dropped(test, *nth),
             Event::Cancelled { by } => closing::cancelling(*by),
             Event::RunFinished { summary } => {
-                self.repeated() + &self.thrown_away.line(&self.settings.here) + &closing::lines(summary)
+                let lists = self.lists.take() + &take(&mut self.top).lines();
+                lists + &self.thrown_away.line(&self.settings.here) + &closing::lines(summary)
             }
         }
+    }
+
+    /// The heading of what a test will write.
+    fn started(&self, test: &TestCase, nth: Nth) -> String {
+        let again = if nth.is_first() { String::new() } else { line::attempt(nth) };
+        if self.settings.no_capture { headed(NOTE, "Start", &(title(test) + &again)) } else { String::new() }
     }
 
     fn finished(&mut self, attempt: &Attempt<'_>) -> String {
         let is_bad = !attempt.verdict.passes();
         self.running.finish(attempt.test, attempt.is_last, is_bad);
-        let line = attempt.line(self.layout());
         if !attempt.nth.is_first() {
-            let title = title(attempt.test);
-            self.bad_lines.retain(|(of, _)| *of != title);
+            self.lists.remove(&title(attempt.test));
         }
         let mut details = attempt.details(self.settings.verbose);
         if let Some(ending) = attempt.record.ending.as_ref() {
             if attempt.is_last {
                 self.thrown_away.add(attempt.test, ending);
+                self.top.add(attempt.test, attempt.record);
             }
             if is_bad {
                 let lost = thrown_away::beside(attempt.test, ending, &self.settings.here);
                 details.extend(lost.map(|line| line::indented(&line)));
             }
         }
-        let DisplayArgs { success_output, failure_output, .. } = self.settings.display;
-        let time = if is_bad {
-            failure_output.unwrap_or(OutputTime::Immediate)
-        } else {
-            success_output.unwrap_or(OutputTime::Never)
-        };
+        let DisplaySettings { success_output, failure_output, .. } = self.settings.display;
+        let time = if is_bad { failure_output.value } else { success_output.value };
         let output = |is_due: bool| if is_due { attempt.output() } else { String::new() };
-        let lasting = line.clone() + &output(time.is_final());
-        if is_bad {
-            self.bad_lines.push((title(attempt.test), lasting));
-        } else if attempt.verdict.kind() == Kind::Flaky {
-            self.flaky_lines.push(lasting);
-        } else if time.is_final() {
-            self.passed_lines.push(lasting);
-        }
+        let lasting = attempt.line(self.layout(), "") + &output(time.is_final());
+        let has_output = time.is_final() && !is_bad;
+        self.lists.add(self.final_level(attempt), title(attempt.test), lasting, has_output);
         let immediate = output(time.is_immediate());
         if !self.shows(level(attempt)) {
             return immediate;
         }
         let again = if is_bad && attempt.is_last { self.again(attempt.test) } else { String::new() };
-        line + &details + &immediate + &again
+        attempt.line(self.layout(), &self.counter()) + &details + &immediate + &again
+    }
+
+    /// What is to be said of a test that was killed with the run. What it wrote may tell why it had not ended.
+    fn interrupted(&mut self, attempt: Interrupted<'_>) -> String {
+        let line = attempt.line(self.layout(), "");
+        let time = self.settings.display.failure_output.value;
+        if time.is_final() {
+            self.lists.add_interrupted(line.clone() + &attempt.output());
+        }
+        let immediate = if time.is_immediate() { attempt.output() } else { String::new() };
+        line + &attempt.details() + &immediate
+    }
+
+    /// What is to be said of a test that has failed and will not be attempted again.
+    fn retries_dropped(&mut self, test: &TestCase, Nth { number, total }: Nth) -> String {
+        self.running.settle();
+        if !self.shows(StatusLevel::Fail) {
+            return String::new();
+        }
+        let said = format!("{}: the run ends after attempt {number} of {total}", title(test));
+        headed(WARN, "Not retried", &said) + &self.again(test)
     }
 
     /// Whether results of this level are shown while the run goes on.
     fn shows(&self, level: StatusLevel) -> bool {
-        level <= self.settings.display.status_level.unwrap_or_default()
+        level <= self.settings.display.status_level.value
+    }
+
+    /// The count before a name, if it is wanted.
+    fn counter(&self) -> String {
+        let is_wanted = self.settings.display.show_progress.value == ShowProgress::Counter;
+        if is_wanted { self.running.counter() } else { String::new() }
+    }
+
+    /// The level from which on the result of an attempt is repeated at the end.
+    fn final_level(&self, attempt: &Attempt<'_>) -> FinalStatusLevel {
+        match (attempt.verdict.passes(), attempt.verdict.kind()) {
+            (false, _) => FinalStatusLevel::Fail,
+            (true, Kind::Flaky) => FinalStatusLevel::Flaky,
+            (true, Kind::TimedOut) => FinalStatusLevel::Slow,
+            (true, _) if self.slow.contains(&title(attempt.test)) => FinalStatusLevel::Slow,
+            (true, Kind::Leaked) => FinalStatusLevel::Leak,
+            (true, _) => FinalStatusLevel::Pass,
+        }
     }
 
     /// Returns the line with the command that executes just this test.
@@ -190,16 +232,9 @@ impl Human {
 
     fn process_finished(&self, attempt: &Attempt<'_>, shows_output: bool) -> String {
         let HumanSettings { verbose, no_capture, .. } = self.settings;
-        let text = attempt.line(self.layout()) + &attempt.details(verbose);
+        let text = attempt.line(self.layout(), "") + &attempt.details(verbose);
         let shows_output = shows_output && (no_capture || !attempt.verdict.passes());
         if shows_output { text + &attempt.output() } else { text }
-    }
-
-    fn repeated(&mut self) -> String {
-        let bad = take(&mut self.bad_lines).into_iter().map(|(_, line)| line).collect::<Vec<_>>();
-        list("Passed", &take(&mut self.passed_lines))
-            + &list("Flaky", &take(&mut self.flaky_lines))
-            + &list("Not passed", &bad)
     }
 }
 
@@ -216,6 +251,7 @@ impl Reporter for Human {
             | Event::AttemptFinished { .. }
             | Event::ProcessFinished { .. }
             | Event::AttemptInterrupted { .. }
+            | Event::RetriesDropped { .. }
             | Event::Cancelled { .. } => self.screen.show(&self.running, now),
         }
         self.screen.write(&text)
@@ -255,14 +291,6 @@ fn level(attempt: &Attempt<'_>) -> StatusLevel {
     }
 }
 
-/// The lines of some tests below a heading; nothing for none.
-fn list(heading: &str, lines: &[String]) -> String {
-    if lines.is_empty() {
-        return String::new();
-    }
-    headed(WARN, heading, &format!("{}:", plural(lines.len(), "test"))) + &lines.concat()
-}
-
 fn id_width(binaries: &[Arc<TestBinary>]) -> usize {
     let widths = binaries.iter().map(|binary| measure_text_width(&binary.id));
     widths.filter(|width| *width <= WIDEST_ID).max().unwrap_or(0)
@@ -276,6 +304,7 @@ mod tests {
     use crate::testing::builders;
     use crate::verdict::{Rules, Testimony, judge};
     use isotest_core::outcome::Outcome;
+    use isotest_core::record::PartialRecord;
     use snapbox::{assert_data_eq, str};
     use std::time::Duration;
 
@@ -355,7 +384,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
             here: PathBuf::new(),
             verbose: true,
             no_capture: true,
-            display: DisplayArgs::default(),
+            display: DisplaySettings::default(),
             narrow: false,
             again: Again { arguments: vec!["--release".to_owned()], ..Again::default() },
         };
@@ -431,7 +460,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
                 .unwrap();
         }
         assert_data_eq!(
-            written.text() + &anstream::adapter::strip_str(&human.repeated()).to_string(),
+            written.text() + &anstream::adapter::strip_str(&human.lists.take()).to_string(),
             str![[r#"
         FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour  flaky (attempt 1 of 2)
      TIMEOUT [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour  fails (attempt 1 of 2)
@@ -456,12 +485,22 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
         let mut human =
             Human::new(Screen::new(Box::new(written.clone()), false, None), HumanSettings::default());
         let test = builders::test("tour", "slow");
-        human.event(&Event::AttemptStarted { test: &test, launch: builders::launch() }).unwrap();
-        human.event(&Event::AttemptInterrupted { test: &test }).unwrap();
+        let launch = builders::launch();
+        human.event(&Event::AttemptStarted { test: &test, launch }).unwrap();
+        let whole = builders::record(Outcome::Passed);
+        let record = PartialRecord {
+            wall: Duration::from_millis(3_200),
+            usage: whole.usage,
+            stderr: whole.stderr,
+            ..PartialRecord::default()
+        };
+        human.event(&Event::AttemptInterrupted { test: &test, launch, record: &record }).unwrap();
         assert_data_eq!(
             written.text(),
             str![[r#"
- INTERRUPTED [       -]          -       - cpu   - task   tour  slow
+ INTERRUPTED [  3.200s]    0.7 MiB    2 ms cpu   1 task   tour  slow
+  --- stderr of tour slow ---
+    panicked at 'no'
 
 "#]]
         );

@@ -75,6 +75,18 @@ impl Running {
         self.failures += usize::from(is_last && failed);
     }
 
+    /// A test is done that was to be attempted again.
+    pub(crate) const fn settle(&mut self) {
+        self.done += 1;
+        self.failures += 1;
+    }
+
+    /// How many tests are done of how many, before the name of one that is.
+    pub(crate) fn counter(&self) -> String {
+        let total = self.total.to_string();
+        format!("({:>width$}/{total}) ", self.done, width = total.len())
+    }
+
     /// How the run stands, in words.
     pub(crate) fn status(&self, now: Instant) -> String {
         let seconds = now.saturating_duration_since(self.began).as_secs_f64();

@@ -3,7 +3,7 @@
 use super::schema::microseconds;
 use crate::budget::{Check, Limit, Unit};
 use crate::report::budget;
-use crate::report::cause::cause;
+use crate::report::cause::{INTERRUPTED, KILLED, cause};
 use crate::schedule::queue::{Launch, Nth};
 use crate::testcase::TestCase;
 use crate::text::captured::captured;
@@ -11,7 +11,7 @@ use crate::text::units::signal;
 use crate::verdict::{Effect, Kind, Verdict};
 use isotest_core::metric::METRICS;
 use isotest_core::outcome::{Ending, Exit, LeftProcess};
-use isotest_core::record::{Autopsy, Record};
+use isotest_core::record::{Autopsy, Captured, PartialRecord, Record};
 use isotest_core::usage::{Source, Usage};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -68,7 +68,45 @@ impl<'a> ProcessFinished<'a> {
             binary_id: &process.binary.id,
             tests,
             facts: Facts::new(verdict, record),
-            output: (verdict.kind() != Kind::Passed).then(|| Output::new(record)),
+            output: (verdict.kind() != Kind::Passed).then(|| Output::new(&record.stdout, &record.stderr)),
+        }
+    }
+}
+
+/// An attempt that was killed with its run.
+#[derive(Serialize)]
+pub(super) struct AttemptInterrupted<'a> {
+    binary_id: &'a str,
+    name: &'a str,
+    ignored: bool,
+    #[serde(flatten)]
+    launched: Launched,
+    outcome: &'static str,
+    effect: Effect,
+    cause: &'static str,
+    wall_us: u64,
+    usage: UsageFields<'a>,
+    suspect: Option<&'a str>,
+    remarks: &'a [String],
+    #[serde(flatten)]
+    output: Output,
+}
+
+impl<'a> AttemptInterrupted<'a> {
+    pub(super) fn new(test: &'a TestCase, launched: Launched, record: &'a PartialRecord) -> Self {
+        Self {
+            binary_id: &test.binary.id,
+            name: &test.name,
+            ignored: test.ignored,
+            launched,
+            outcome: INTERRUPTED,
+            effect: Effect::Undecided,
+            cause: KILLED,
+            wall_us: microseconds(record.wall),
+            usage: UsageFields(&record.usage),
+            suspect: record.suspect.as_deref(),
+            remarks: &record.remarks,
+            output: Output::new(&record.stdout, &record.stderr),
         }
     }
 }
@@ -111,7 +149,7 @@ impl<'a> AttemptFinished<'a> {
             launched,
             facts,
             budget: checks.into_iter().map(BudgetFields::new).collect(),
-            output: (verdict.kind() != Kind::Passed).then(|| Output::new(record)),
+            output: (verdict.kind() != Kind::Passed).then(|| Output::new(&record.stdout, &record.stderr)),
         }
     }
 }
@@ -256,12 +294,12 @@ struct Output {
 }
 
 impl Output {
-    fn new(record: &Record) -> Self {
+    fn new(stdout: &Captured, stderr: &Captured) -> Self {
         Self {
-            stdout: captured(&record.stdout),
-            stdout_dropped_bytes: record.stdout.dropped,
-            stderr: captured(&record.stderr),
-            stderr_dropped_bytes: record.stderr.dropped,
+            stdout: captured(stdout),
+            stdout_dropped_bytes: stdout.dropped,
+            stderr: captured(stderr),
+            stderr_dropped_bytes: stderr.dropped,
         }
     }
 }
@@ -271,7 +309,6 @@ mod tests {
     use super::*;
     use crate::testing::builders;
     use isotest_core::outcome::Outcome;
-    use isotest_core::record::Captured;
     use serde_json::{Value, json, to_value};
     use snapbox::{IntoData, assert_data_eq};
 

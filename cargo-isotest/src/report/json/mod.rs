@@ -9,11 +9,12 @@ pub(crate) use command::command;
 use crate::report::machine::Machine;
 use crate::report::repeat::Again;
 use crate::schedule::events::{Event, Reporter};
+use crate::schedule::queue::Nth;
 use crate::schedule::summary::{Cancellation, Summary};
 use crate::testcase::TestCase;
 use crate::text::units::signal;
 use crate::verdict::{Counts, Kind};
-use attempt::{AttemptFinished, Launched, ProcessFinished};
+use attempt::{AttemptFinished, AttemptInterrupted, Launched, ProcessFinished};
 use isotest_core::policy::{Capability, State};
 use isotest_core::sys::clock::Instant;
 use schema::{SCHEMA, microseconds};
@@ -85,6 +86,8 @@ enum Line<'a> {
     RunStarted(RunStarted<'a>),
     AttemptSlow(AttemptSlow<'a>),
     AttemptFinished(Box<AttemptFinished<'a>>),
+    AttemptInterrupted(Box<AttemptInterrupted<'a>>),
+    RetriesDropped(RetriesDropped<'a>),
     ProcessFinished(Box<ProcessFinished<'a>>),
     RunFinished(RunFinished<'a>),
 }
@@ -133,11 +136,13 @@ impl<'a> Line<'a> {
             Event::ProcessFinished { process, tests, verdict, record, .. } => {
                 Some(Self::ProcessFinished(Box::new(ProcessFinished::new(process, tests, verdict, record))))
             }
+            Event::AttemptInterrupted { test, launch, record } => {
+                let launched = Launched::new(launch, run.microseconds_to(launch.at), true);
+                Some(Self::AttemptInterrupted(Box::new(AttemptInterrupted::new(test, launched, record))))
+            }
+            Event::RetriesDropped { test, nth } => Some(Self::RetriesDropped(RetriesDropped::new(test, nth))),
             Event::RunFinished { summary } => Some(Self::RunFinished(RunFinished::new(summary))),
-            Event::AttemptStarted { .. }
-            | Event::Waiting { .. }
-            | Event::AttemptInterrupted { .. }
-            | Event::Cancelled { .. } => None,
+            Event::AttemptStarted { .. } | Event::Waiting { .. } | Event::Cancelled { .. } => None,
         }
     }
 }
@@ -177,6 +182,20 @@ impl<'a> AttemptSlow<'a> {
     fn new(test: &'a TestCase, attempt: u32, running: Duration) -> Self {
         let running_us = microseconds(running);
         Self { binary_id: &test.binary.id, name: &test.name, attempt, running_us }
+    }
+}
+
+#[derive(Serialize)]
+struct RetriesDropped<'a> {
+    #[serde(flatten)]
+    test: NameFields<'a>,
+    attempt: u32,
+    attempts: u32,
+}
+
+impl<'a> RetriesDropped<'a> {
+    fn new(test: &'a TestCase, Nth { number, total }: Nth) -> Self {
+        Self { test: NameFields::new(test), attempt: number, attempts: total }
     }
 }
 

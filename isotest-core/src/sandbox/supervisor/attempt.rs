@@ -6,7 +6,7 @@ use super::prepared::Sandbox;
 use crate::limits::Limits;
 use crate::outcome::{Ending, Exit, Outcome};
 use crate::plan::{SandboxPlan, Timeout};
-use crate::record::{Autopsy, Captured, Moment, Record};
+use crate::record::{Autopsy, Captured, Moment, PartialRecord, Record};
 use crate::sandbox::init::leftovers;
 use crate::sandbox::protocol::channel::{self, Command, Report};
 use crate::snapshot::{self, Extent, ProcessTable};
@@ -37,6 +37,9 @@ pub struct Attempt {
     /// The process that was started as its zygote.
     zygote: i32,
     limits: Limits,
+    started: Instant,
+    /// For how long it had been running when it was killed with the run.
+    killed_after: Option<Duration>,
     /// Until when its output is not looked at.
     quiet_until: Instant,
     /// When the next thing happens to it, and what.
@@ -96,6 +99,8 @@ impl Attempt {
             sandbox: Some(sandbox),
             zygote,
             limits: plan.limits.clone(),
+            started: now,
+            killed_after: None,
             quiet_until: now + QUIET,
             next,
             terminal,
@@ -107,11 +112,14 @@ impl Attempt {
 
     /// An attempt for which there was no sandbox.
     pub fn without_sandbox(error: StepError) -> Self {
+        let now = Instant::now();
         Self {
             sandbox: None,
             zygote: 0,
             limits: Limits::default(),
-            quiet_until: Instant::now(),
+            started: now,
+            killed_after: None,
+            quiet_until: now,
             next: None,
             terminal: None,
             autopsy: None,
@@ -135,7 +143,10 @@ impl Attempt {
         while self.end.is_none() {
             match self.step(cancel) {
                 Ok(Waited::Ended) => {}
-                Ok(other) => return other,
+                Ok(other) => {
+                    self.killed_after = Some(Instant::now().saturating_duration_since(self.started));
+                    return other;
+                }
                 Err(error) => {
                     self.lose(&error);
                     return Waited::Lost;
@@ -155,16 +166,14 @@ impl Attempt {
         let quiet_until = Some(self.quiet_until).filter(|until| *until > now);
         let until = next.map(|(at, _)| at).into_iter().chain(quiet_until).min();
         let Woken { reported, cancelled, has_output } = sleep(sandbox, cancel, until, quiet_until.is_some())?;
-        if cancelled {
-            return Ok(Waited::Cancelled);
-        }
         if has_output {
             sandbox.take_output()?;
         }
         if reported {
             self.take_report()?;
         }
-        Ok(Waited::Ended)
+        // What has ended just now has its result.
+        Ok(if cancelled && self.end.is_none() { Waited::Cancelled } else { Waited::Ended })
     }
 
     /// Reads what init reports; the signal, if it is that the workload was stopped.
@@ -265,6 +274,23 @@ impl Attempt {
             }
         };
         Record { outcome, ending, usage, stdout, stderr, autopsy, suspect, remarks }
+    }
+
+    /// Reads what is known of an attempt that was killed with its run, and removes its cgroup. Call it when
+    /// [`Slot::wait`](super::slot::Slot::wait) has said so.
+    pub fn finish_killed(self) -> PartialRecord {
+        let mut record = PartialRecord { wall: self.killed_after.unwrap_or_default(), ..Default::default() };
+        let Some(mut sandbox) = self.sandbox else { return record };
+        match sandbox.usage() {
+            Ok(usage) => record.usage = usage,
+            Err(error) => record.remarks.push(format!("its figures could not be read: {error}")),
+        }
+        record.suspect = sandbox.changed_limit();
+        if let Err(error) = sandbox.take_rest_of_output() {
+            record.remarks.push(format!("the end of its output could not be read: {error}"));
+        }
+        [record.stdout, record.stderr] = sandbox.end().map(super::capture::Capture::finish);
+        record
     }
 
     /// Readable when [`Attempt::hear`] has something to say; `None` if there never was a sandbox.

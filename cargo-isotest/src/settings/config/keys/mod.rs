@@ -5,6 +5,7 @@ mod budget;
 mod cpu_limit;
 mod cpu_weight;
 mod cpus;
+mod display;
 mod fail_fast;
 mod fail_on_leak;
 mod global_timeout;
@@ -39,7 +40,7 @@ pub(crate) use jobs::number_of_jobs;
 pub(crate) use test_group::is_name as is_group_name;
 
 /// Settings of the whole run.
-pub(crate) const OF_RUN: [Key; 13] = [
+pub(crate) const OF_RUN: [Key; 19] = [
     jobs::JOBS,
     fail_fast::FAIL_FAST,
     max_fail::MAX_FAIL,
@@ -53,6 +54,12 @@ pub(crate) const OF_RUN: [Key; 13] = [
     policy::REQUIRE,
     policy::PREFER,
     policy::OFF,
+    display::STATUS_LEVEL,
+    display::FINAL_STATUS_LEVEL,
+    display::SUCCESS_OUTPUT,
+    display::FAILURE_OUTPUT,
+    display::SHOW_PROGRESS,
+    display::TOP,
 ];
 
 /// Settings that can differ from test to test.

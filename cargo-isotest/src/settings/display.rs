@@ -1,0 +1,100 @@
+//! What the report for humans shows of tests; pure.
+
+use super::setting::{Origin, Setting};
+use crate::cli::{DisplayArgs, FinalStatusLevel, OutputTime, ShowProgress, StatusLevel};
+
+/// What the report for humans shows of tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DisplaySettings {
+    /// From which level on results are shown while the run goes on.
+    pub(crate) status_level: Setting<StatusLevel>,
+    /// From which level on they are listed when it has ended.
+    pub(crate) final_status_level: Setting<FinalStatusLevel>,
+    /// When the output of tests is shown that pass.
+    pub(crate) success_output: Setting<OutputTime>,
+    /// When the output of tests is shown that do not pass.
+    pub(crate) failure_output: Setting<OutputTime>,
+    /// How the progress of the run is shown.
+    pub(crate) show_progress: Setting<ShowProgress>,
+    /// Number of tests with the highest peaks, and of the slowest, that are listed when the run has ended.
+    pub(crate) top: Setting<usize>,
+}
+
+impl Default for DisplaySettings {
+    fn default() -> Self {
+        Self::from_layer(&DisplayLayer::default(), false)
+    }
+}
+
+impl DisplaySettings {
+    /// Returns what a layer says, and what holds besides: to whoever wants quiet, tests that pass are no news.
+    pub(super) fn from_layer(layer: &DisplayLayer, quiet: bool) -> Self {
+        let show_progress = layer.show_progress.unwrap_or(Setting::default(ShowProgress::default()));
+        let (status, last) = match (show_progress.value, quiet) {
+            (ShowProgress::Only, _) => (StatusLevel::Slow, FinalStatusLevel::None),
+            (_, true) => (StatusLevel::Fail, FinalStatusLevel::default()),
+            (_, false) => (StatusLevel::default(), FinalStatusLevel::default()),
+        };
+        Self {
+            status_level: layer.status_level.unwrap_or(Setting::default(status)),
+            final_status_level: layer.final_status_level.unwrap_or(Setting::default(last)),
+            success_output: layer.success_output.unwrap_or(Setting::default(OutputTime::Never)),
+            failure_output: layer.failure_output.unwrap_or(Setting::default(OutputTime::Immediate)),
+            show_progress,
+            top: layer.top.unwrap_or(Setting::default(0)),
+        }
+    }
+}
+
+/// What one source says of what is shown of tests.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct DisplayLayer {
+    pub(super) status_level: Option<Setting<StatusLevel>>,
+    pub(super) final_status_level: Option<Setting<FinalStatusLevel>>,
+    pub(super) success_output: Option<Setting<OutputTime>>,
+    pub(super) failure_output: Option<Setting<OutputTime>>,
+    pub(super) show_progress: Option<Setting<ShowProgress>>,
+    pub(super) top: Option<Setting<usize>>,
+}
+
+impl DisplayLayer {
+    /// Returns what the flags say.
+    pub(super) fn typed(typed: &DisplayArgs) -> Self {
+        let DisplayArgs {
+            status_level,
+            final_status_level,
+            success_output,
+            failure_output,
+            show_progress,
+            hide_progress_bar,
+            top,
+        } = *typed;
+        let hidden = hide_progress_bar.then_some(Setting::flag("--hide-progress-bar", ShowProgress::None));
+        Self {
+            status_level: status_level.map(|level| Setting::flag("--status-level", level)),
+            final_status_level: final_status_level.map(|level| Setting::flag("--final-status-level", level)),
+            success_output: success_output.map(|time| Setting::flag("--success-output", time)),
+            failure_output: failure_output.map(|time| Setting::flag("--failure-output", time)),
+            show_progress: show_progress.map(|how| Setting::flag("--show-progress", how)).or(hidden),
+            top: top.map(|number| Setting::flag("--top", number)),
+        }
+    }
+
+    /// Returns what the words for the test harness say.
+    pub(super) fn of_harness(show_output: bool) -> Self {
+        let origin = Origin::HarnessArgument("--show-output");
+        let shown = show_output.then_some(Setting { value: OutputTime::Immediate, origin });
+        Self { success_output: shown, ..Self::default() }
+    }
+
+    pub(super) fn or(self, lower: Self) -> Self {
+        Self {
+            status_level: self.status_level.or(lower.status_level),
+            final_status_level: self.final_status_level.or(lower.final_status_level),
+            success_output: self.success_output.or(lower.success_output),
+            failure_output: self.failure_output.or(lower.failure_output),
+            show_progress: self.show_progress.or(lower.show_progress),
+            top: self.top.or(lower.top),
+        }
+    }
+}
