@@ -82,6 +82,7 @@ fn help_prints_a_page_or_else_the_help_of_a_subcommand() {
     let pages =
         contents.lines().skip_while(|line| *line != "Pages:").skip(1).take_while(|line| !line.is_empty());
     let pages: Vec<_> = pages.map(|line| line.trim().split_once("  ").unwrap()).collect();
+    assert!(contents.starts_with("Usage: cargo isotest help [TOPIC]\n") && pages.len() > 10, "{contents}");
     for (topic, title) in &pages {
         let page = at_80_columns(&["help", topic]).with_code(0).stdout;
         assert!(page.starts_with(&format!("{}\n\nThis page ", title.trim())), "{page}");
@@ -90,7 +91,6 @@ fn help_prints_a_page_or_else_the_help_of_a_subcommand() {
             page.lines().find(|line| line.chars().count() > 80 && !is_code(line) && line.contains(' '));
         assert_eq!(wide, None);
     }
-    is_as_kept("contents.txt", contents.clone());
     for name in SUBCOMMANDS.iter().filter(|name| pages.iter().all(|(topic, _)| topic != *name)) {
         assert_eq!(
             at_80_columns(&["help", name]).with_code(0).stdout,
