@@ -14,7 +14,7 @@ from running import CheckError
 NEEDS = Needs(debian=FOR_TESTS)
 PAGES = places.ROOT / "cargo-isotest/docs"
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"\]\(([^)\s]+)\)")
+LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 # What differs from machine to machine: quantities, process ids, hashes in names of binaries.
 VARIABLE = re.compile(r"\d+(?:\.\d+)?(?= ?(?:s\b|ms\b|us\b|[KMG]iB|tasks?\b|jobs?\b|CPUs?\b))|(?<=pid )\d+|(?<=-)[0-9a-f]{16}\b")
@@ -40,7 +40,8 @@ def check(run):
 
 def lost(page):
     """Links of a page to files or headings that are not there."""
-    for link in LINK.findall(FENCE.sub("", page.read_text())):
+    for of_words, of_picture in LINK.findall(FENCE.sub("", page.read_text())):
+        link = of_words or of_picture
         path, _, heading = link.partition("#")
         if "://" in path:
             continue
@@ -88,7 +89,7 @@ def typed(block):
 def answer(command, project):
     """What a command prints in the project, on both streams."""
     variables = {**os.environ, "PATH": f"{places.DEBUG}:{os.environ['PATH']}", "COLUMNS": "120", "CARGO_TERM_COLOR": "never",
-                 "CARGO_TARGET_DIR": str(places.TARGET / "docs"), "LC_ALL": "C.UTF-8"}
+                 "CARGO_TARGET_DIR": f"{project}/target", "LC_ALL": "C.UTF-8"}
     done = subprocess.run(["bash", "-c", command], cwd=project, env=variables, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
     return done.stdout.decode(errors="replace")
