@@ -1,11 +1,13 @@
 //! Why a verdict is what it is, in words; pure.
 
+use crate::settings::Setting;
 use crate::text::sanitize::word;
-use crate::text::units::signal;
+use crate::text::units::{self, signal};
 use crate::verdict::Verdict;
 use isotest_core::outcome::Exit;
 use isotest_core::record::Record;
 use isotest_core::usage::Usage;
+use std::time::Duration;
 
 /// Word of machine formats for an attempt that was killed with its run.
 pub(super) const INTERRUPTED: &str = "interrupted";
@@ -21,8 +23,8 @@ pub(super) fn cause(verdict: &Verdict, record: &Record) -> Option<String> {
         (Verdict::Signaled { .. }, Some(Exit::Stopped(number))) => {
             Some(format!("{} stopped it, and nothing was left that could have continued it", signal(number)))
         }
-        (Verdict::TimedOut { .. }, _) => Some("its time ran out, and it was killed".to_owned()),
-        (Verdict::OomKilled, _) => Some(out_of_memory(&record.usage)),
+        (Verdict::TimedOut { limit, .. }, _) => Some(out_of_time(*limit)),
+        (Verdict::OomKilled { limit }, _) => Some(out_of_memory(*limit, &record.usage)),
         (Verdict::Flaky { .. }, _) => Some("it passed after it had failed".to_owned()),
         (
             Verdict::Passed
@@ -35,9 +37,21 @@ pub(super) fn cause(verdict: &Verdict, record: &Record) -> Option<String> {
     }
 }
 
-/// That a limit on memory was reached.
-pub(super) fn out_of_memory(usage: &Usage) -> String {
+/// That the time ran out, and who limited it.
+fn out_of_time(limit: Option<Setting<Duration>>) -> String {
+    let by = by(limit, |time| humantime::format_duration(time).to_string());
+    format!("its time ran out{by}, and it was killed")
+}
+
+/// That a limit on memory was reached, and who set it.
+fn out_of_memory(limit: Option<Setting<u64>>, usage: &Usage) -> String {
     let kills = usage.oom.map_or(0, |oom| usize::try_from(oom.value.kills).unwrap_or(usize::MAX));
     let killed = if kills == 1 { "1 process".to_owned() } else { format!("{kills} processes") };
-    format!("it reached its memory limit, and the kernel killed {killed}")
+    format!("it reached its memory limit{}, and the kernel killed {killed}", by(limit, units::limit))
+}
+
+/// A limit and its origin in parentheses.
+fn by<T>(limit: Option<Setting<T>>, show: impl Fn(T) -> String) -> String {
+    let shown = |Setting { value, origin }| format!(" ({}, {})", show(value), word(&origin.to_string()));
+    limit.map_or_else(String::new, shown)
 }

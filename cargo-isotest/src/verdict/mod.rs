@@ -7,11 +7,12 @@ pub(crate) use counts::Counts;
 
 use crate::budget::{Check, TestBudget};
 use crate::exit::Exit;
-use crate::settings::TestSettings;
-use crate::values::{FlakyResult, OnTimeout};
+use crate::settings::{Setting, TestSettings};
+use crate::values::{FlakyResult, OnTimeout, SlowTimeout};
 use isotest_core::outcome::Outcome;
 use isotest_core::step::StepError;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The verdict on one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,9 +33,14 @@ pub(crate) enum Verdict {
     TimedOut {
         /// Whether that is a failure.
         fails: bool,
+        /// The time, if it is known.
+        limit: Option<Setting<Duration>>,
     },
     /// The kernel killed processes of the test because the test's own memory limit was hit.
-    OomKilled,
+    OomKilled {
+        /// The limit in bytes, if it is a setting.
+        limit: Option<Setting<u64>>,
+    },
     /// The test broke its budget: it passed and used more, or was ended for it.
     OverBudget,
     /// The test passed, but left processes running.
@@ -60,6 +66,10 @@ pub(crate) struct Rules {
     pub(crate) flaky_fails: bool,
     /// Whether a test passes whose time runs out.
     pub(crate) timeouts_pass: bool,
+    /// The time after which a test is ended.
+    pub(crate) time_limit: Option<Setting<Duration>>,
+    /// How much memory a test may use, in bytes.
+    pub(crate) memory_limit: Option<Setting<u64>>,
 }
 
 impl From<&TestSettings> for Rules {
@@ -67,10 +77,13 @@ impl From<&TestSettings> for Rules {
         let slow = test.slow_timeout.value;
         // A test that is killed by another limit has not been told to work until then.
         let ends_slow = slow.end().is_some_and(|end| test.timeout.value.is_none_or(|time| end <= time));
+        let end = if ends_slow { test.slow_timeout.map(SlowTimeout::end) } else { test.timeout };
         Self {
             leaks_fail: test.fail_on_leak.value,
             flaky_fails: test.flaky_result.value == FlakyResult::Fail,
             timeouts_pass: ends_slow && slow.on_timeout == OnTimeout::Pass,
+            time_limit: end.value.map(|value| Setting { value, origin: end.origin }),
+            memory_limit: test.limits.memory,
         }
     }
 }
@@ -97,8 +110,8 @@ pub(crate) fn judge(outcome: &Outcome, testimony: Testimony, rules: Rules) -> Ve
         (Outcome::Leaked, Testimony::Agrees) => Verdict::Leaked { fails: rules.leaks_fail },
         (Outcome::Failed { code }, _) => Verdict::Failed { code: *code },
         (Outcome::Signaled { signal }, _) => Verdict::Signaled { signal: *signal },
-        (Outcome::TimedOut, _) => Verdict::TimedOut { fails: !rules.timeouts_pass },
-        (Outcome::OomKilled, _) => Verdict::OomKilled,
+        (Outcome::TimedOut, _) => Verdict::TimedOut { fails: !rules.timeouts_pass, limit: rules.time_limit },
+        (Outcome::OomKilled, _) => Verdict::OomKilled { limit: rules.memory_limit },
         (Outcome::NotIsolated(error), _) => Verdict::NotIsolated(error.clone()),
     }
 }
@@ -120,10 +133,10 @@ impl Verdict {
         let is_kept = !budget.is_enforced() || !checks.iter().any(Check::is_over);
         match self {
             _ if is_kept => self,
-            Self::Passed | Self::TimedOut { fails: false } | Self::Leaked { fails: false } => {
+            Self::Passed | Self::TimedOut { fails: false, .. } | Self::Leaked { fails: false } => {
                 Self::OverBudget
             }
-            Self::OomKilled if checks.iter().any(|check| check.is_killed) => Self::OverBudget,
+            Self::OomKilled { .. } if checks.iter().any(|check| check.is_killed) => Self::OverBudget,
             other => other,
         }
     }
@@ -135,7 +148,7 @@ impl Verdict {
             Self::Failed { .. } => Kind::Failed,
             Self::Signaled { .. } => Kind::Signaled,
             Self::TimedOut { .. } => Kind::TimedOut,
-            Self::OomKilled => Kind::OomKilled,
+            Self::OomKilled { .. } => Kind::OomKilled,
             Self::OverBudget => Kind::OverBudget,
             Self::Leaked { .. } => Kind::Leaked,
             Self::Flaky { .. } => Kind::Flaky,
@@ -147,13 +160,13 @@ impl Verdict {
     pub(crate) const fn effect(&self) -> Effect {
         match self {
             Self::Passed
-            | Self::TimedOut { fails: false }
+            | Self::TimedOut { fails: false, .. }
             | Self::Leaked { fails: false }
             | Self::Flaky { fails: false } => Effect::Passes,
             Self::Failed { .. }
             | Self::Signaled { .. }
-            | Self::TimedOut { fails: true }
-            | Self::OomKilled
+            | Self::TimedOut { fails: true, .. }
+            | Self::OomKilled { .. }
             | Self::Leaked { fails: true }
             | Self::OverBudget
             | Self::Flaky { fails: true } => Effect::Fails,
@@ -272,10 +285,15 @@ mod tests {
     use crate::testing::builders;
     use std::collections::HashSet;
 
-    const BOTH: [Rules; 2] = [
-        Rules { leaks_fail: false, flaky_fails: false, timeouts_pass: false },
-        Rules { leaks_fail: true, flaky_fails: true, timeouts_pass: true },
-    ];
+    const LENIENT: Rules = Rules {
+        leaks_fail: false,
+        flaky_fails: false,
+        timeouts_pass: false,
+        time_limit: None,
+        memory_limit: None,
+    };
+    const BOTH: [Rules; 2] =
+        [LENIENT, Rules { leaks_fail: true, flaky_fails: true, timeouts_pass: true, ..LENIENT }];
 
     /// The kinds of verdict that an outcome alone can lead to.
     fn kinds() -> Vec<Kind> {

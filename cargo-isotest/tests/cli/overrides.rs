@@ -96,6 +96,39 @@ fn outcomes(text: &str, arguments: &[&str], names: &[&str]) -> Option<Vec<String
 }
 
 #[test]
+fn a_test_that_was_ended_has_the_origin_of_its_limit_beside_it() {
+    let (place, call) = with("[[profile.default.overrides]]\nfilter = 'all()'\ntimeout = \"250ms\"\n");
+    let shown = |call: Call| call.arguments(["sleeps_for_a_second"]).run().with_code(100).stdout;
+    let said = |by: &str| format!("its time ran out ({by}), and it was killed\n");
+    let by_file = format!("250ms, `timeout` in {}/isotest.toml:3", place.path().display());
+    let stdout = shown(call);
+    assert!(stdout.contains(&said(&by_file)), "{stdout}");
+    let call = || isotest(project());
+    for (call, by) in [
+        (call().arguments(["--timeout", "250ms"]), "250ms, `--timeout`"),
+        (call().variable("ISOTEST_TIMEOUT", "250ms"), "250ms, `ISOTEST_TIMEOUT`"),
+        (
+            call().arguments([
+                "--slow-timeout",
+                "{ period = \"100ms\", terminate-after = 2 }",
+                "--timeout",
+                "1h",
+            ]),
+            "200ms, `--slow-timeout`",
+        ),
+    ] {
+        let stdout = shown(call);
+        assert!(stdout.contains(&said(by)), "{by}: {stdout}");
+    }
+    let ended = call().arguments(["--memory-limit", "16MiB", "takes_64_mib"]).run();
+    if !is_refused_without_cgroups(&ended, "memory") {
+        let said =
+            "it reached its memory limit (16 MiB, `--memory-limit`), and the kernel killed 1 process\n";
+        assert!(ended.stdout.contains(said), "{}", ended.stdout);
+    }
+}
+
+#[test]
 fn each_setting_holds_for_the_tests_of_its_filter_only() {
     for (setting, test, expected) in [
         ("retries = 1", "passes_in_its_second_attempt", "flaky"),

@@ -2,7 +2,7 @@
 
 use super::line::{consequences, duration, figures, indented};
 use super::opening::shortcomings;
-use crate::report::cause::out_of_memory;
+use crate::report::cause::cause;
 use crate::text::sanitize::word;
 use crate::text::style::{BAD, DIM, GOOD, HEAD, WARN, headed};
 use crate::text::units::{memory, plural, signal};
@@ -38,7 +38,7 @@ pub(crate) fn after(verdict: &Verdict, record: &Record) -> String {
     let Some(ending) = &record.ending else { return String::new() };
     let (style, head) = match (verdict, ending.exit) {
         (Verdict::TimedOut { .. }, _) => (BAD, "TIMEOUT".to_owned()),
-        (Verdict::OomKilled, _) => (BAD, "OOM".to_owned()),
+        (Verdict::OomKilled { .. }, _) => (BAD, "OOM".to_owned()),
         (_, Exit::Signal(number) | Exit::Stopped(number)) => (BAD, signal(number)),
         (Verdict::Leaked { .. }, Exit::Code(code)) => (WARN, format!("Exit {code}")),
         (_, Exit::Code(0)) => (GOOD, "Exit 0".to_owned()),
@@ -46,8 +46,8 @@ pub(crate) fn after(verdict: &Verdict, record: &Record) -> String {
     };
     let figures = format!("{}{DIM}{}{DIM:#}", duration(Some(ending.wall)), figures(&record.usage).trim_end());
     let mut text = headed(style, &head, &figures);
-    if *verdict == Verdict::OomKilled {
-        text += &indented(&out_of_memory(&record.usage));
+    if let Verdict::TimedOut { .. } | Verdict::OomKilled { .. } = verdict {
+        text.extend(cause(verdict, record).map(|cause| indented(&cause)));
     }
     text + &consequences(record, true)
 }
@@ -76,6 +76,7 @@ mod tests {
              disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
      TIMEOUT [  0.004s]    0.7 MiB    2 ms cpu   1 task
+             its time ran out, and it was killed
              disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
          OOM [  0.004s]    0.7 MiB    2 ms cpu   1 task

@@ -134,9 +134,9 @@ fn status(verdict: &Verdict) -> String {
         Verdict::Passed => "PASS".to_owned(),
         Verdict::Failed { .. } => "FAIL".to_owned(),
         Verdict::Signaled { signal: number } => signal(*number),
-        Verdict::TimedOut { fails: true } => "TIMEOUT".to_owned(),
-        Verdict::TimedOut { fails: false } => "TMPASS".to_owned(),
-        Verdict::OomKilled => "OOM".to_owned(),
+        Verdict::TimedOut { fails: true, .. } => "TIMEOUT".to_owned(),
+        Verdict::TimedOut { fails: false, .. } => "TMPASS".to_owned(),
+        Verdict::OomKilled { .. } => "OOM".to_owned(),
         Verdict::OverBudget => "OVER-BUDGET".to_owned(),
         Verdict::Leaked { fails: true } => "LEAK-FAIL".to_owned(),
         Verdict::Leaked { fails: false } => "LEAK".to_owned(),
@@ -482,7 +482,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour::parser    accept
             test: &test,
             nth: Nth::ONLY,
             is_last: true,
-            verdict: &Verdict::TimedOut { fails: true },
+            verdict: &Verdict::TimedOut { fails: true, limit: None },
             record: &record,
         };
         assert_eq!(attempt.output(), "");
