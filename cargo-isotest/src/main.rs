@@ -78,7 +78,10 @@ mod update;
 mod values;
 mod verdict;
 
-use app::{closure, convert, doctests, doctor, exec, explain, help, join, ps, run, runner, shell};
+use app::warning::warn;
+use app::{
+    closure, convert, doctests, doctor, exec, explain, help, join, ps, run, runner, shell, show_config,
+};
 use cli::Cli;
 use error::Error;
 use exit::{End, Exit};
@@ -132,6 +135,10 @@ fn run(cli: Cli) -> Result<End, Error> {
     let invocation = Invocation::of_this_process()?;
     let said = Said::read(cli, &invocation)?;
     said.color.value.write_global();
+    // What cargo calls once for each program says nothing beside it.
+    if !matches!(said.task, Task::Runner { .. }) {
+        said.warnings.iter().for_each(warn);
+    }
     match said.task.clone() {
         Task::Execute | Task::List | Task::Budgets(_) => run::execute(said, &invocation),
         Task::Exec(command) => exec::execute(&command, said, &invocation),
@@ -146,6 +153,8 @@ fn run(cli: Cli) -> Result<End, Error> {
             join::execute(&attempt, command.as_ref(), &said.settings()?, &invocation)
         }
         Task::Explain(command) => explain::execute(command.as_ref(), said, &invocation),
+        Task::ShowConfig { of_test } => show_config::execute(of_test, said, &invocation),
+        Task::ShowSchema => show_config::schema(),
         Task::Closure(program) => closure::show(&program, said.settings()?.message_format.value, &invocation),
         Task::Report(args) => convert::convert(&args, &invocation),
         Task::Ps(args) => ps::show(&args, said.settings()?.message_format.value),

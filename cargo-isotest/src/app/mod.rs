@@ -19,5 +19,6 @@ pub(crate) mod runner;
 mod runner_script;
 mod session;
 pub(crate) mod shell;
+pub(crate) mod show_config;
 mod single;
-mod warning;
+pub(crate) mod warning;

@@ -91,6 +91,9 @@ impl Run<'_> {
         let Listed { mut tests, whole } =
             listing::list(self.workers, self.sandboxes, &build.binaries, &self.settings.execution)?;
         let mut remarks = budgets.unused(&tests);
+        if self.settings.task == Task::Execute && build.is_whole {
+            remarks.extend(self.settings.unused_overrides(&tests));
+        }
         let mut all = Vec::new();
         if matches!(self.settings.task, Task::Budgets(_)) {
             remarks.extend(self.assign_budgets(&mut tests)?);

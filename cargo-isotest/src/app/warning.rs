@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::Write;
 
 /// Writes a line to standard error.
-pub(super) fn warn(text: impl Display) {
+pub(crate) fn warn(text: impl Display) {
     // A closed standard error is no reason to fail.
     let _ = writeln!(anstream::stderr(), "{}warning{}: {text}", style::WARNING, anstyle::Reset);
 }

@@ -59,6 +59,14 @@ impl Built {
         self.tests.iter().any(|test| project.package(&test.package_id).is_none())
     }
 
+    /// Returns whether each member of the workspace was built that has tests, with all targets that `cargo test` builds.
+    pub(crate) fn is_whole(&self, project: &Project, arguments: &CargoArgs) -> bool {
+        let is_built = |id: &PackageId| self.tests.iter().any(|test| test.package_id == *id);
+        let has_tests = |package: &Package| package.targets.iter().any(|target| target.test);
+        let members = project.members().filter(|package| has_tests(package));
+        !arguments.targets.is_narrowed() && members.map(|package| &package.id).all(is_built)
+    }
+
     /// Returns whether a test is for the host, whose output directory names no target triple.
     pub(crate) fn is_for_host(&self, project: &Project) -> Result<bool, Error> {
         for executable in self.tests.iter().filter_map(|test| test.executable.as_deref()) {

@@ -32,6 +32,8 @@ pub(crate) struct Build {
     pub(crate) programs: Vec<PathBuf>,
     /// Directories of the project.
     pub(crate) directories: Directories,
+    /// Whether all was built whose tests run as a rule.
+    pub(crate) is_whole: bool,
     /// Packages with doctests, which isotest does not run.
     pub(crate) untested_documentation: Vec<String>,
 }
@@ -154,6 +156,7 @@ impl Workspace {
         let binaries = artifacts::test_binaries(&built, &project, &surroundings)?;
         Ok(Build {
             directories: Directories::new(&project, &binaries, &built.local),
+            is_whole: built.is_whole(&project, arguments),
             untested_documentation: built.untested_documentation(&project, arguments),
             programs: built.programs,
             binaries,

@@ -118,6 +118,11 @@ impl Project {
         self.packages.get(id)
     }
 
+    /// Returns the members of the workspace.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Package> {
+        self.members.iter().filter_map(|id| self.package(id))
+    }
+
     /// Returns which members of the workspace are around a package; none of them unless that was asked.
     pub(crate) fn related(&self, id: &PackageId) -> Arc<Related> {
         self.related.get(id).map(Arc::clone).unwrap_or_default()
@@ -126,7 +131,7 @@ impl Project {
     /// Returns the names that filtersets can refer to.
     pub(crate) fn known(&self) -> Known {
         let mut known = Known::default();
-        for package in self.members.iter().filter_map(|id| self.package(id)) {
+        for package in self.members() {
             known.packages.insert(package.name.to_string());
             let targets = package.targets.iter().filter(|target| !target.is_custom_build());
             for target in targets {

@@ -31,7 +31,7 @@ const FLAGS: [(&str, &str); 12] = [
     ),
     ("--junit", "`--report junit=FILE` writes JUnit XML"),
     ("--logfile", "`--report FORMAT=FILE` writes the results to a file"),
-    ("--show-config", "`.config/isotest.toml` holds the settings of a project"),
+    ("--show-config", "`cargo isotest show-config` shows which settings hold, and where each came from"),
 ];
 
 /// Returns the error about a first word that would be a filter, and was meant for another runner.

@@ -1,4 +1,4 @@
-//! Arguments of `exec`, `shell`, `explain` and `closure`: a command, a test or a binary.
+//! Arguments of `exec`, `shell`, `explain`, `show-config` and `closure`: a command, a test or a binary.
 
 use clap::Args;
 use std::ffi::OsString;
@@ -85,6 +85,17 @@ pub(crate) struct ExplainArgs {
     /// A command to explain, as for `exec`
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
+}
+
+/// Arguments of `show-config`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct ShowConfigArgs {
+    /// Name of a test, or a part of the name that no other test has [default: no test in particular]
+    #[arg(value_name = "TEST", conflicts_with = "schema")]
+    pub(crate) named: Option<String>,
+    /// Print the JSON schema of `.config/isotest.toml`, which needs no project
+    #[arg(long)]
+    pub(crate) schema: bool,
 }
 
 const EXIT_STATUS: &str = "Exit status: that of the command; a signal that killed the command kills

@@ -157,6 +157,31 @@ pub(crate) struct ExplainFlags {
     cargo: CargoArgs,
 }
 
+/// Flags of `show-config`: those of a run that settings come from.
+#[derive(Debug, Args)]
+pub(crate) struct ShowConfigFlags {
+    #[command(flatten)]
+    names: NameArgs,
+    #[command(flatten)]
+    execution: ExecutionArgs,
+    #[command(flatten)]
+    history: HistoryArgs,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    format: FormatArgs,
+    #[command(flatten)]
+    display: DisplayArgs,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    cargo: CargoArgs,
+}
+
 /// Flags of `doctor`, which tries a sandbox with the host's root, without a project.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorFlags {
@@ -229,6 +254,37 @@ impl From<ExplainFlags> for Flags {
         let selection = SelectionArgs { names, ..SelectionArgs::default() };
         let execution = ExecutionArgs { jobs, capture, timeout, listing, ..ExecutionArgs::default() };
         Self { selection, execution, sandbox, limits, policy, config, cargo, ..Self::default() }
+    }
+}
+
+impl From<ShowConfigFlags> for Flags {
+    fn from(flags: ShowConfigFlags) -> Self {
+        let ShowConfigFlags {
+            names,
+            execution,
+            history,
+            sandbox,
+            limits,
+            policy,
+            format,
+            display,
+            config,
+            cargo,
+        } = flags;
+        let selection = SelectionArgs { names, ..SelectionArgs::default() };
+        Self {
+            selection,
+            execution,
+            history,
+            sandbox,
+            limits,
+            policy,
+            format,
+            display,
+            config,
+            cargo,
+            ..Self::default()
+        }
     }
 }
 

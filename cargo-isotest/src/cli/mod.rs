@@ -25,7 +25,7 @@ pub(crate) use budgets::{BudgetsAction, BudgetsArgs};
 pub(crate) use cargo::CargoArgs;
 pub(crate) use config::ConfigArgs;
 pub(crate) use display::{DisplayArgs, FinalStatusLevel, OutputTime, ShowProgress, StatusLevel};
-pub(crate) use exec::{ClosureArgs, ExecArgs, ExplainArgs, RunnerArgs, ShellArgs};
+pub(crate) use exec::{ClosureArgs, ExecArgs, ExplainArgs, RunnerArgs, ShellArgs, ShowConfigArgs};
 pub(crate) use execution::{Budgets, CutArgs, ExecutionArgs};
 pub(crate) use flags::Flags;
 pub(crate) use help::HelpArgs;
@@ -43,6 +43,7 @@ use clap::builder::{PossibleValuesParser, StyledStr};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use flags::{
     ConvertFlags, DoctestFlags, DoctorFlags, ExecFlags, ExplainFlags, ListFlags, ReportFlags, ShellFlags,
+    ShowConfigFlags,
 };
 use selection::DoctestWords;
 use std::ffi::OsString;
@@ -77,6 +78,7 @@ const DOCTEST_EXIT_CODES: &str = "Exit codes:
                       cargo isotest runner [OPTIONS] PROGRAM [ARGS]...\n       \
                       cargo isotest shell [OPTIONS] [TEST]\n       \
                       cargo isotest explain [OPTIONS] TEST | -- COMMAND...\n       \
+                      cargo isotest show-config [OPTIONS] [TEST]\n       \
                       cargo isotest budgets [OPTIONS] ACTION [FILTER]...
        \
                       cargo isotest ps [--full] [--watch] [ATTEMPT]\n       \
@@ -114,6 +116,8 @@ enum Verb {
     Shell(Box<With<ShellArgs, ShellFlags>>),
     /// Print the steps that set up the sandbox of a test or a command, as a shell script
     Explain(With<ExplainArgs, ExplainFlags>),
+    /// Show which settings hold, for the run and for a test, and where each came from
+    ShowConfig(Box<With<ShowConfigArgs, ShowConfigFlags>>),
     /// Record, compare and list the budgets of tests
     Budgets(Box<With<BudgetsArgs, ListFlags>>),
     /// Make reports from the JSON lines of runs that have ended
@@ -170,6 +174,8 @@ pub(crate) enum Command {
     Shell(ShellArgs),
     /// Print the set-up of a sandbox as a script.
     Explain(ExplainArgs),
+    /// Show the settings.
+    ShowConfig(ShowConfigArgs),
     /// Work on the budgets of tests.
     Budgets(BudgetsArgs),
     /// Make documents of what runs have said.
@@ -235,6 +241,7 @@ impl From<Typed> for Cli {
             }
             Some(Verb::Shell(typed)) => (Command::Shell(typed.own), typed.flags.into()),
             Some(Verb::Explain(typed)) => (Command::Explain(typed.own), typed.flags.into()),
+            Some(Verb::ShowConfig(typed)) => (Command::ShowConfig(typed.own), typed.flags.into()),
             Some(Verb::Budgets(typed)) => (Command::Budgets(typed.own), typed.flags.into()),
             Some(Verb::Report(typed)) => (Command::Report(typed.own), typed.flags.into()),
             Some(Verb::Ps(typed)) => (Command::Ps(typed.own), typed.flags.into()),
@@ -422,7 +429,8 @@ mod tests {
             assert_eq!(error.exit_code(), 2);
             let text = error.to_string();
             let said = "error: `cargo isotest ps` does not support `--memory-limit`; `cargo isotest`, `cargo isotest \
-                        exec`, `cargo isotest doctests`, `cargo isotest runner`, `cargo isotest shell` and `cargo isotest explain` do\n";
+                        exec`, `cargo isotest doctests`, `cargo isotest runner`, `cargo isotest shell`, `cargo isotest explain` and `cargo isotest \
+                        show-config` do\n";
             assert!(text.starts_with(said), "{text}");
             assert!(text.contains("Usage: cargo isotest ps "), "{text}");
         }
@@ -435,7 +443,10 @@ mod tests {
         let text = said(&["closure", "-vj4", "/bin/true"]);
         assert!(text.contains("`cargo isotest closure` does not support `-v`; "), "{text}");
         let text = said(&["exec", "--nocapture", "--", "true"]);
-        assert!(text.contains("does not support `--nocapture`; `cargo isotest` and "), "{text}");
+        assert!(
+            text.contains("does not support `--nocapture`; `cargo isotest`, `cargo isotest explain` and "),
+            "{text}"
+        );
         let text = said(&["doctor", "--gravity"]);
         assert!(text.contains(
             "`cargo isotest doctor` does not support `--gravity`; `cargo isotest doctor --help` names all"

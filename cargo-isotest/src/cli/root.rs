@@ -3,6 +3,7 @@
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -50,6 +51,23 @@ pub(crate) enum RootKind {
     Tar,
     /// Container image, as a directory or as an archive.
     Oci,
+}
+
+impl fmt::Display for RootWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host => f.write_str("host"),
+            Self::Minimal => f.write_str("minimal"),
+            Self::At(RootPath { kind, path }) => {
+                let kind = match kind {
+                    RootKind::Directory => "dir",
+                    RootKind::Tar => "tar",
+                    RootKind::Oci => "oci",
+                };
+                write!(f, "{kind}:{}", path.display())
+            }
+        }
+    }
 }
 
 impl RootWord {

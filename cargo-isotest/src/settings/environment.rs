@@ -1,14 +1,17 @@
 //! What the environment says, as a layer.
 
-use super::config::{Value, keys};
+use super::config::{Value, elsewhere, keys};
 use super::error::SettingsError;
 use super::layer::Layer;
 use super::setting::{Origin, Setting};
 use super::test::TestLayer;
 use crate::invocation::Invocation;
+use crate::text::nearest::nearest;
+use crate::text::sanitize::word;
 use crate::update;
 use crate::values::Jobs;
 use anstream::ColorChoice;
+use isotest_core::inside::{METRICS, POLICY as ASSERT};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -22,6 +25,43 @@ const CHOSEN_PROFILE: &str = "ISOTEST_PROFILE";
 const CONFIG_FILE: &str = "ISOTEST_CONFIG_FILE";
 /// The variable that says where instrumented programs write their profiles.
 const PROFILE: &str = "LLVM_PROFILE_FILE";
+
+/// What all our variables begin with.
+const PREFIX: &str = "ISOTEST_";
+/// Variables that are no settings: what tests are told, which a run in a test inherits, and what the template for GitLab takes.
+const OTHERS: [&str; 8] = [
+    CHOSEN_PROFILE,
+    CONFIG_FILE,
+    METRICS,
+    ASSERT,
+    "ISOTEST_SLOT",
+    "ISOTEST_ATTEMPT",
+    "ISOTEST_ARGUMENTS",
+    "ISOTEST_DIRECTORY",
+];
+
+/// Says of each variable with our prefix that means nothing to us so, and what may have been meant.
+pub(super) fn unknown(invocation: &Invocation) -> Vec<String> {
+    let names = invocation.environment.iter().filter_map(|(name, _)| name.to_str());
+    let ours = names.filter(|name| name.starts_with(PREFIX) && !OTHERS.contains(name));
+    let unknown = ours.filter(|name| keys().all(|key| key.variable != Some(name)));
+    unknown.map(|name| format!("`{}` has no effect: {}", word(name), meant(name))).collect()
+}
+
+fn meant(name: &str) -> String {
+    let key = name.trim_start_matches(PREFIX).to_lowercase().replace('_', "-");
+    if keys().any(|known| known.name == key) {
+        return format!("`{key}` is set in the configuration file, or by its flag");
+    }
+    let variables = || keys().filter_map(|key| Some((key.name, key.variable?)));
+    let elsewhere = elsewhere(&key);
+    let elsewhere = variables().find(|(key, _)| Some(*key) == elsewhere).map(|(_, variable)| variable);
+    let known = variables().map(|(_, variable)| variable).chain([CHOSEN_PROFILE, CONFIG_FILE]);
+    match elsewhere.or_else(|| nearest(name, known)) {
+        Some(variable) => format!("did you mean `{variable}`?"),
+        None => "no setting has this name; `cargo isotest show-config` shows all".to_owned(),
+    }
+}
 
 /// What the variables say.
 pub(super) fn layer(invocation: &Invocation) -> Result<Layer, SettingsError> {

@@ -10,6 +10,7 @@ mod display;
 mod environment;
 mod error;
 mod groups;
+mod held;
 mod layer;
 mod limits;
 mod overrides;
@@ -22,14 +23,15 @@ mod typed;
 pub(crate) use display::DisplaySettings;
 pub(crate) use error::SettingsError;
 pub(crate) use groups::TestGroups;
+pub(crate) use held::{Held, HeldOverride};
 pub(crate) use paths::{Bind, BindAccess};
-pub(crate) use setting::{Origin, Setting};
+pub(crate) use setting::{Origin, Part, Place, Setting, Table};
 pub(crate) use test::TestSettings;
 
 use crate::cli::{
     Budgets, CargoArgs, Cli, ClosureArgs, Command as Typed, CourseArgs, ExecArgs, ExplainArgs, HelpArgs,
     LibtestWords, MessageFormat, PsArgs, ReportArgs, ReportFile, RootWord, RunIgnored, RunnerArgs, ShellArgs,
-    Words,
+    ShowConfigArgs, Words,
 };
 use crate::cli::{BudgetsAction, BudgetsArgs};
 use crate::invocation::Invocation;
@@ -42,7 +44,7 @@ use config::Config;
 use isotest_core::limits::Control;
 use isotest_core::policy::{Capability, Level};
 use layer::Layer;
-use overrides::Overrides;
+use overrides::{Override, Overrides};
 use std::ffi::OsString;
 use std::mem::take;
 use std::num::NonZeroUsize;
@@ -71,6 +73,7 @@ pub(crate) struct Settings {
     pub(crate) test: TestSettings,
     /// Whether what becomes of tests is kept, and used in later runs.
     pub(crate) history: Setting<bool>,
+    held: Vec<Held>,
     overrides: Overrides,
     /// How many tests of each test group run at once.
     pub(crate) groups: TestGroups,
@@ -145,6 +148,13 @@ pub(crate) enum Task {
     },
     /// Explain how the one selected test is executed, or this command.
     Explain(Option<Command>),
+    /// Show what holds, and from where.
+    ShowConfig {
+        /// Whether a test was named.
+        of_test: bool,
+    },
+    /// Nothing with tests: show the JSON schema of the configuration file.
+    ShowSchema,
 }
 
 /// A command that is no test.
@@ -226,6 +236,8 @@ pub(crate) struct Said {
     pub(crate) cargo: CargoArgs,
     /// Whether to use colour; undecided, the streams are asked.
     pub(crate) color: Setting<ColorChoice>,
+    /// What is said of environment variables that have no effect.
+    pub(crate) warnings: Vec<String>,
     profile: Option<Setting<String>>,
     config_file: Option<Setting<PathBuf>>,
     course: CourseArgs,
@@ -254,7 +266,8 @@ impl Said {
         typed::without_contradiction(&flags, &harness)?;
         let layer = Layer::merged([flags, harness, environment::layer(invocation)?]);
         let color = or(layer.color, ColorChoice::Auto);
-        Ok(Self { task, cargo, color, profile, config_file, course, again, variables, layer })
+        let warnings = environment::unknown(invocation);
+        Ok(Self { task, cargo, color, warnings, profile, config_file, course, again, variables, layer })
     }
 
     /// What holds in a project, or outside of one: what is said here, and below it what the configuration file says.
@@ -267,6 +280,7 @@ impl Said {
         invocation: &Invocation,
     ) -> Result<Settings, SettingsError> {
         let config = Config::open(self.config_file.as_ref(), workspace, &invocation.directory)?;
+        let held = config.held(self.profile.as_ref(), self.config_file.as_ref());
         let mut lower = config.layer(self.profile)?;
         let is_attended = !self.task.is_of_tests() && !matches!(self.task, Task::Runner { .. });
         if is_attended || matches!(self.task, Task::Shell { .. }) {
@@ -281,7 +295,13 @@ impl Said {
             lower.jobs = None;
         }
         let settings = Settings::merged(self.task, self.cargo, self.layer, lower)?;
-        Ok(Settings { course: self.course, again: self.again, variables: self.variables, ..settings })
+        Ok(Settings {
+            held: [Vec::from(held), settings.held].concat(),
+            course: self.course,
+            again: self.again,
+            variables: self.variables,
+            ..settings
+        })
     }
 
     /// What holds where no project counts.
@@ -300,6 +320,7 @@ impl Settings {
         let each = take(&mut lower.overrides);
         let (above, below) = (upper.test.clone(), lower.test.clone());
         let mut layer = upper.or(lower);
+        let held = config::held_of_run(&layer);
         let overrides = Overrides::new(above, each, below, layer.levels.clone());
         let jobs = layer.jobs.take().filter(|_| task.is_of_tests()).transpose()?;
         let update = Update::from_layer(&layer, &task);
@@ -324,6 +345,7 @@ impl Settings {
             sandbox,
             test,
             history: or(layer.history, true),
+            held,
             overrides,
             groups: layer.groups,
             memory_aware: or(layer.memory_aware, true),
@@ -351,6 +373,32 @@ impl Settings {
         typed.iter().try_for_each(|filterset| filterset.check(known))?;
         let needs_dependencies = self.overrides.check(known)?;
         Ok(needs_dependencies || typed.iter().any(Filterset::needs_dependencies))
+    }
+
+    /// Returns what holds of each key of the whole run, and from where.
+    pub(crate) fn held_of_run(&self) -> &[Held] {
+        &self.held
+    }
+
+    /// Returns what holds of each key for a test, and from where; without a test, for those that no override speaks of.
+    pub(crate) fn held_of_test(&self, test: Option<&TestCase>) -> Vec<Held> {
+        let matching = test.map(|test| self.overrides.of(Some(test))).unwrap_or_default();
+        let (test, levels) = (self.overrides.layer(matching), self.overrides.levels().to_vec());
+        config::held_of_test(&Layer { test, levels, ..Layer::default() })
+    }
+
+    /// Returns what each override says that holds for a test, or else each of them.
+    pub(crate) fn held_overrides(&self, test: Option<&TestCase>) -> Vec<HeldOverride> {
+        let held = |one: &Override| {
+            let layer = Layer { test: one.layer.clone(), ..Layer::default() };
+            HeldOverride { filter: one.filter.clone(), place: one.place, said: config::said_of_test(&layer) }
+        };
+        self.overrides.of(test).into_iter().map(held).collect()
+    }
+
+    /// Returns the overrides that hold for none of these tests.
+    pub(crate) fn unused_overrides(&self, tests: &[TestCase]) -> Vec<String> {
+        self.overrides.unused(tests)
     }
 
     /// Whether some tests write a path through to the host.
@@ -416,6 +464,11 @@ impl Update {
     }
 }
 
+/// The JSON schema of the configuration file.
+pub(crate) fn schema() -> serde_json::Value {
+    config::schema()
+}
+
 /// What was said, or else the default.
 fn or<T>(said: Option<Setting<T>>, default: T) -> Setting<T> {
     said.unwrap_or(Setting::default(default))
@@ -454,6 +507,10 @@ impl Task {
                     Words::filtering(named),
                 )
             }
+            Typed::ShowConfig(ShowConfigArgs { schema: true, .. }) => (Self::ShowSchema, Words::default()),
+            Typed::ShowConfig(ShowConfigArgs { named, schema: false }) => {
+                (Self::ShowConfig { of_test: named.is_some() }, Words::filtering(named))
+            }
             Typed::Budgets(args) => {
                 let is_of_tests = args.action != BudgetsAction::Diff;
                 let filters = args.words.iter().filter(|_| is_of_tests).cloned().collect();
@@ -484,6 +541,7 @@ impl Task {
                 | Self::Budgets(_)
                 | Self::Shell { of_test: true }
                 | Self::Explain(None)
+                | Self::ShowConfig { .. }
         )
     }
 }

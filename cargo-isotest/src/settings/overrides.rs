@@ -12,12 +12,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Settings of the tests that a filterset is true of.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Override {
-    /// Which tests, and where that is written; all tests without it.
-    pub(super) filter: Option<(Filterset, Place)>,
+    /// Which tests; all tests without it.
+    pub(super) filter: Option<Filterset>,
+    /// Where it is written.
+    pub(super) place: Place,
     /// What is said of them.
     pub(super) layer: TestLayer,
+}
+
+impl Override {
+    fn holds_for(&self, query: &TestQuery<'_>) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.matches(query))
+    }
 }
 
 /// What is said of tests: above all overrides, in each of them, and below.
@@ -44,8 +52,7 @@ impl Overrides {
     /// Returns the controllers of limits that some override sets, and of those of budgets.
     pub(super) fn controls(&self) -> Vec<Control> {
         let layers = self.each.iter().map(|one| &one.layer);
-        let has_memory =
-            |layer: &TestLayer| layer.budgets.iter().any(|written| written.budget.memory.is_some());
+        let has_memory = |layer: &TestLayer| layer.budgets.iter().any(|budget| budget.value.memory.is_some());
         let of_budgets = layers.clone().chain([&self.lower]).any(has_memory).then_some(Control::Memory);
         let mut controls: Vec<_> =
             layers.flat_map(|layer| layer.limits.limits().controls()).chain(of_budgets).collect();
@@ -71,8 +78,8 @@ impl Overrides {
     /// When a name is of nothing.
     pub(super) fn check(&self, known: &Known) -> Result<bool, SettingsError> {
         let mut needs_dependencies = false;
-        for (filter, place) in self.each.iter().filter_map(|one| one.filter.as_ref()) {
-            let wrong = |error| ConfigError { place: *place, fault: Fault::Filter(error) };
+        for (filter, place) in self.each.iter().filter_map(|one| Some((one.filter.as_ref()?, one.place))) {
+            let wrong = |error| ConfigError { place, fault: Fault::Filter(error) };
             filter.check(known).map_err(wrong)?;
             needs_dependencies |= filter.needs_dependencies();
         }
@@ -95,10 +102,8 @@ impl Overrides {
             let candidates =
                 of_binaries.entry(Arc::as_ptr(&test.binary)).or_insert_with(|| self.candidates(&test.binary));
             let query = TestQuery::from(test);
-            let holds = |(number, is_for_all): &&(usize, bool)| {
-                *is_for_all
-                    || self.each[*number].filter.as_ref().is_none_or(|(filter, _)| filter.matches(&query))
-            };
+            let holds =
+                |(number, is_for_all): &&(usize, bool)| *is_for_all || self.each[*number].holds_for(&query);
             let matching: Vec<usize> = candidates.iter().filter(holds).map(|(number, _)| *number).collect();
             if let Some(settings) = made.get(&matching) {
                 return Ok(Arc::clone(settings));
@@ -113,7 +118,7 @@ impl Overrides {
     /// Returns the overrides that can hold for a test of a binary, and whether they do for all of its tests.
     fn candidates(&self, binary: &TestBinary) -> Vec<(usize, bool)> {
         let decided = self.each.iter().map(|one| match &one.filter {
-            Some((filter, _)) => filter.of_binary(binary),
+            Some(filter) => filter.of_binary(binary),
             None => Some(true),
         });
         let decided = decided.enumerate().filter(|(_, decided)| *decided != Some(false));
@@ -121,8 +126,35 @@ impl Overrides {
     }
 
     fn settings(&self, matching: &[usize]) -> Result<TestSettings, SettingsError> {
-        let overrides = matching.iter().map(|number| self.each[*number].layer.clone());
-        let layer = overrides.fold(self.upper.clone(), TestLayer::or).or(self.lower.clone());
+        let layer = self.layer(matching.iter().map(|number| &self.each[*number]));
         TestSettings::from_layer(layer, &self.levels)
+    }
+
+    /// Returns what is said of the tests that these overrides are true of, and no others.
+    pub(super) fn layer<'a>(&self, matching: impl IntoIterator<Item = &'a Override>) -> TestLayer {
+        let overrides = matching.into_iter().map(|one| one.layer.clone());
+        overrides.fold(self.upper.clone(), TestLayer::or).or(self.lower.clone())
+    }
+
+    /// Says of each override that holds for none of these tests so.
+    pub(super) fn unused(&self, tests: &[TestCase]) -> Vec<String> {
+        let is_unused = |one: &&Override| !tests.iter().any(|test| one.holds_for(&TestQuery::from(test)));
+        let say = |one: &Override| {
+            let filter = one.filter.as_ref().map(ToString::to_string).unwrap_or_default();
+            let filter = filter.split_whitespace().collect::<Vec<_>>().join(" ");
+            format!("the override in {} holds for no test: `{filter}`", one.place)
+        };
+        self.each.iter().filter(is_unused).map(say).collect()
+    }
+
+    /// Returns how much capabilities are wanted.
+    pub(super) fn levels(&self) -> &[Setting<(Capability, Level)>] {
+        &self.levels
+    }
+
+    /// Returns the overrides that hold for a test, or else all of them.
+    pub(super) fn of(&self, test: Option<&TestCase>) -> Vec<&Override> {
+        let query = test.map(TestQuery::from);
+        self.each.iter().filter(|one| query.as_ref().is_none_or(|query| one.holds_for(query))).collect()
     }
 }

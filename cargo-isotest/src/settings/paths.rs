@@ -4,6 +4,7 @@ use super::error::SettingsError;
 use super::setting::{Origin, Setting};
 use crate::cli::{RootPath, RootWord};
 use std::ffi::OsStr;
+use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,17 @@ pub(crate) enum BindAccess {
     CopyOnWrite,
     /// They reach the host.
     ReadWrite,
+}
+
+impl fmt::Display for Bind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let access = match self.access {
+            BindAccess::ReadOnly => "ro",
+            BindAccess::CopyOnWrite => "cow",
+            BindAccess::ReadWrite => "rw",
+        };
+        write!(f, "{}:{access}", self.path.display())
+    }
 }
 
 /// What becomes `/`, where that exists.

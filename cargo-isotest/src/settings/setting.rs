@@ -1,7 +1,7 @@
 //! A value that holds, and where it came from; pure.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A value, and where it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,15 +30,42 @@ pub(crate) enum Origin {
 /// A line of a configuration file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The file, as users are told of it.
-    pub(crate) file: &'static Path,
+    /// The table that it stands in.
+    pub(crate) table: &'static Table,
     /// The line's number, from 1.
     pub(crate) line: usize,
 }
 
+/// A table of a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Table {
+    /// The file, as users are told of it.
+    pub(crate) file: PathBuf,
+    /// Which one.
+    pub(crate) part: Part,
+}
+
+/// Which table of a configuration file it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The file itself.
+    Whole,
+    /// The profile of this name.
+    Profile(String),
+    /// An override in the profile of this name.
+    Override(String),
+}
+
+impl Table {
+    /// Keeps a table for the life of the process: origins are passed around by the thousand, and a process reads few tables.
+    pub(super) fn kept(file: &Path, part: Part) -> &'static Self {
+        Box::leak(Box::new(Self { file: file.to_owned(), part }))
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file.display(), self.line)
+        write!(f, "{}:{}", self.table.file.display(), self.line)
     }
 }
 
@@ -113,7 +140,10 @@ mod tests {
             (Origin::HarnessArgument("--test-threads"), "`-- --test-threads 3`"),
             (Origin::Environment("RUST_TEST_THREADS"), "`RUST_TEST_THREADS=3` in the environment"),
             (
-                Origin::File("jobs", Place { file: Path::new("isotest.toml"), line: 7 }),
+                Origin::File(
+                    "jobs",
+                    Place { table: Table::kept(Path::new("isotest.toml"), Part::Whole), line: 7 },
+                ),
                 "isotest.toml:7: `jobs = 3`",
             ),
             (Origin::Default, "the default `3`"),

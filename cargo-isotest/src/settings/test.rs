@@ -4,10 +4,11 @@ use super::error::SettingsError;
 use super::limits::LimitSettings;
 use super::paths::Bind;
 use super::policy::policy;
-use super::setting::Setting;
-use crate::budget::Written;
+use super::setting::{Origin, Setting};
+use crate::budget::{self, Written};
 use crate::cli::Network;
 use crate::values::{FlakyResult, Priority, Retries, SlowTimeout, ThreadsRequired};
+use isotest_core::budget::Budget;
 use isotest_core::plan::Timeout;
 use isotest_core::policy::{Capability, Level, Policy};
 use std::path::PathBuf;
@@ -62,7 +63,7 @@ pub(super) struct TestLayer {
     pub(super) network: Option<Setting<Network>>,
     pub(super) binds: Vec<Setting<Bind>>,
     pub(super) keeps: Vec<Setting<PathBuf>>,
-    pub(super) budgets: Vec<Written>,
+    pub(super) budgets: Vec<Setting<Budget>>,
 }
 
 impl TestLayer {
@@ -146,8 +147,19 @@ impl TestSettings {
             network: if is_off { network.map(|_| Network::Host) } else { network },
             binds: layer.binds,
             keeps: layer.keeps,
-            budgets: layer.budgets,
+            budgets: layer.budgets.into_iter().map(written).collect(),
             policy,
         })
     }
+}
+
+fn written(said: Setting<Budget>) -> Written {
+    let origin = match said.origin {
+        Origin::File(_, place) => budget::Origin {
+            file: place.table.file.display().to_string(),
+            line: u32::try_from(place.line).unwrap_or(u32::MAX),
+        },
+        _ => budget::Origin::default(),
+    };
+    Written { budget: said.value, origin }
 }

@@ -13,6 +13,6 @@ pub(crate) use jobs::Jobs;
 pub(crate) use max_fail::MaxFail;
 pub(crate) use partition::{Partition, PartitionBy};
 pub(crate) use priority::Priority;
-pub(crate) use retries::{FlakyResult, Retries};
+pub(crate) use retries::{Backoff, FlakyResult, Retries};
 pub(crate) use slow_timeout::{OnTimeout, SlowTimeout};
 pub(crate) use threads_required::ThreadsRequired;

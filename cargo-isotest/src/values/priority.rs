@@ -15,6 +15,12 @@ impl Priority {
     }
 }
 
+impl From<Priority> for i8 {
+    fn from(priority: Priority) -> Self {
+        priority.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

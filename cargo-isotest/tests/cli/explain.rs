@@ -21,7 +21,7 @@ const LOOK: &str = "echo '== mounts'; cat /proc/self/mountinfo; echo '== ids'; i
     echo '== cgroup'; sed -E 's,/(explained-[0-9]+|isotest-[0-9-]+/(cell-)?[0-9]+),/its-name,' /proc/self/cgroup; ls /sys/fs/cgroup/* | grep -vE '^(isotest|explained)-'; echo '== network'; ls /sys/class/net; \
     cat /proc/sys/net/ipv4/ip_local_port_range /proc/sys/net/core/somaxconn; echo '== namespaces'; \
     for n in user pid mnt net ipc uts cgroup; do readlink /proc/self/ns/$n; done; \
-    echo '== environment'; env | grep -v -e ^_= -e ^ISOTEST_CALL= | sort; echo '== here'; pwd; stat -c '%A %u %g %N' . / /* /dev/* /run/* | grep -v /dev/pts; \
+    echo '== environment'; env | grep -v -e ^_= -e ^TRIAL_CALL= | sort; echo '== here'; pwd; stat -c '%A %u %g %N' . / /* /dev/* /run/* | grep -v /dev/pts; \
     echo '== processes'; cat /proc/sys/kernel/hostname; tty";
 
 /// One mount as it is seen: type and flags.

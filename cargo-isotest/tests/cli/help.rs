@@ -5,13 +5,24 @@ use snapbox::{Assert, Data, assert::DEFAULT_ACTION_ENV};
 use std::fmt::Write;
 use std::path::Path;
 
-const SUBCOMMANDS: [&str; 12] = [
-    "list", "closure", "exec", "doctests", "runner", "shell", "explain", "budgets", "report", "ps", "doctor",
+const SUBCOMMANDS: [&str; 13] = [
+    "list",
+    "closure",
+    "exec",
+    "doctests",
+    "runner",
+    "shell",
+    "explain",
+    "show-config",
+    "budgets",
+    "report",
+    "ps",
+    "doctor",
     "help",
 ];
 
 /// More than most terminals show at once, and less than a page with flags that have no meaning there.
-const MOST_LINES: usize = 90;
+const MOST_LINES: usize = 120;
 
 fn at_columns(columns: &str, arguments: &[&str]) -> Ended {
     bare().variable("COLUMNS", columns).arguments(arguments).run()

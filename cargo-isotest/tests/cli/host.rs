@@ -10,7 +10,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// By this variable the processes of one call are known.
-pub(crate) const MARK: &str = "ISOTEST_CALL";
+pub(crate) const MARK: &str = "TRIAL_CALL";
 
 /// Longer than anything takes that happens at all.
 const PATIENCE: Duration = Duration::from_secs(30);

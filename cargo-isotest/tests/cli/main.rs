@@ -53,6 +53,7 @@ mod selection;
 mod settings;
 mod shell;
 mod short_memory;
+mod show_config;
 mod shown;
 mod slots;
 mod stops;

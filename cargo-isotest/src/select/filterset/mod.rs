@@ -18,6 +18,7 @@ pub(crate) use expression::{Known, TestQuery};
 use crate::testcase::TestBinary;
 use error::Problem;
 use expression::{Expression, Leaf, Predicate};
+use std::fmt;
 
 /// An expression that is true of some tests.
 #[derive(Debug, Clone)]
@@ -33,6 +34,12 @@ impl PartialEq for Filterset {
 }
 
 impl Eq for Filterset {}
+
+impl fmt::Display for Filterset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
 
 impl Filterset {
     /// Parses an expression.

@@ -1,18 +1,37 @@
 //! `[test-groups]`: how many tests of each test group run at once; pure.
 
+use super::form;
 use super::keys;
 use super::reading::{Entry, Reading, in_order};
 use super::value::Value;
+use super::written;
 use crate::settings::error::{Fault, SettingsError};
 use crate::settings::groups::TestGroups;
 use crate::settings::setting::Setting;
 use crate::values::Jobs;
+use serde_json::json;
 
 /// Key of the tables of test groups.
 pub(super) const GROUPS: &str = "test-groups";
 
 /// Key of the number of threads.
 const MAX_THREADS: &str = "max-threads";
+
+/// Makes the schema of test groups.
+pub(super) fn form() -> serde_json::Value {
+    json!({
+        "type": "object",
+        "description": "How many threads of the run the tests of each test group may take together",
+        "propertyNames": form::pattern(keys::GROUP_NAME),
+        "additionalProperties": form::table([(MAX_THREADS, keys::form_of_jobs())], &[MAX_THREADS]),
+    })
+}
+
+/// Writes a test group.
+pub(super) fn written(name: &str, max_threads: Jobs) -> toml::Value {
+    let group = written::table([(MAX_THREADS, keys::written_jobs(max_threads))]);
+    toml::Value::Table([(name.to_owned(), group)].into_iter().collect())
+}
 
 /// Reads the test groups of a file.
 ///
@@ -36,7 +55,7 @@ fn max_threads<'d>(reading: Reading<'d>, entry: Entry<'d>) -> Result<Setting<Job
         if name.get_ref() != MAX_THREADS {
             return Err(reading.unknown(name, &format!("`[{GROUPS}.{}]`", group.get_ref()), [MAX_THREADS]));
         }
-        let value = Value::of_key(MAX_THREADS, value, reading.source, reading.directory);
+        let value = Value::of_key(MAX_THREADS, value, reading);
         read = Some(value.expect(keys::number_of_jobs(value), Jobs::EXPECTED)?);
     }
     read.ok_or_else(|| reading.error(group, Fault::GroupSize(group.get_ref().clone().into_owned())))

@@ -1,24 +1,33 @@
 //! The configuration file: settings of a project, in profiles.
 
+mod form;
 mod groups;
 mod key;
 mod keys;
 mod overrides;
 mod profile;
 mod reading;
+mod schema;
 mod source;
 mod suggestion;
 mod value;
+mod written;
 
 pub(super) use keys::all as keys;
+pub(super) use schema::schema;
+pub(super) use suggestion::elsewhere;
 pub(super) use value::Value;
 
 use super::error::{ConfigError, Fault, SettingsError};
 use super::groups::TestGroups;
+use super::held::Held;
 use super::layer::Layer;
 use super::setting::{Origin, Setting};
+use crate::values::Jobs;
+use key::Key;
 use profile::{DEFAULT, Profile, Tables};
 use reading::Reading;
+use serde::Deserialize;
 use source::Source;
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,6 +44,8 @@ const BUILT_IN: &str = "built-in isotest.toml";
 /// Profiles of the files that count, by their names. Of one name the first holds before the others.
 #[derive(Debug, Default)]
 pub(super) struct Config {
+    /// The project's own file, as users are told of it.
+    file: Option<PathBuf>,
     profiles: BTreeMap<String, Vec<Profile>>,
     groups: TestGroups,
 }
@@ -55,6 +66,7 @@ impl Config {
         if let Some((path, text)) = text(named, workspace)? {
             let shown = path.strip_prefix(here).unwrap_or(&path);
             config.add(shown, &text, directory)?;
+            config.file = Some(shown.to_owned());
         }
         config.add(Path::new(BUILT_IN), include_str!("built_in.toml"), directory)?;
         config.check_parents()?;
@@ -63,11 +75,9 @@ impl Config {
     }
 
     fn add(&mut self, shown: &Path, text: &str, directory: &Path) -> Result<(), SettingsError> {
-        // Origins are passed around by the thousand, and a process reads few files.
-        let file: &'static Path = Box::leak(shown.into());
-        let source = Source::new(file, text);
+        let source = Source::new(shown, text);
         let document = source.parse()?;
-        let reading = Reading { source: &source, directory };
+        let reading = Reading { source: &source, directory, at: source.table() };
         let Tables { profiles, groups } = reading.file(document.get_ref())?;
         for (name, profile) in profiles {
             self.profiles.entry(name).or_default().push(profile);
@@ -127,6 +137,28 @@ impl Config {
         self.profiles.get(name)?.iter().find_map(|profile| profile.inherits.as_ref())
     }
 
+    /// The profile and the file that hold, which are no keys of the file.
+    pub(super) fn held(
+        &self,
+        profile: Option<&Setting<String>>,
+        file: Option<&Setting<PathBuf>>,
+    ) -> [Held; 2] {
+        let text = |text: &str| toml::Value::String(text.to_owned());
+        let origin = |origin: Option<Origin>| origin.unwrap_or(Origin::Default);
+        [
+            Held {
+                key: "profile",
+                value: Some(text(profile.map_or(DEFAULT, |profile| &profile.value))),
+                origin: origin(profile.map(|profile| profile.origin)),
+            },
+            Held {
+                key: "config-file",
+                value: self.file.as_ref().map(|file| text(&file.to_string_lossy())),
+                origin: origin(file.map(|file| file.origin)),
+            },
+        ]
+    }
+
     /// What a profile and those that it inherits say together.
     ///
     /// # Errors
@@ -147,6 +179,46 @@ impl Config {
         }
         Ok(Layer { groups: self.groups, ..Layer::merged(layers) })
     }
+}
+
+/// What a layer says of the whole run, or else the defaults.
+pub(super) fn held_of_run(layer: &Layer) -> Vec<Held> {
+    let of_group = |(name, max_threads): (&str, &Setting<Jobs>)| Held {
+        key: groups::GROUPS,
+        value: Some(groups::written(name, max_threads.value)),
+        origin: max_threads.origin,
+    };
+    held(&keys::OF_RUN, layer).into_iter().chain(layer.groups.each().map(of_group)).collect()
+}
+
+/// What a layer says of tests, or else the defaults.
+pub(super) fn held_of_test(layer: &Layer) -> Vec<Held> {
+    held(&keys::OF_TEST, layer)
+}
+
+/// What a layer says of tests.
+pub(super) fn said_of_test(layer: &Layer) -> Vec<Held> {
+    keys::OF_TEST.iter().flat_map(|key| said(key, layer)).collect()
+}
+
+fn held(keys: &[Key], layer: &Layer) -> Vec<Held> {
+    let of_key = |key: &Key| {
+        let said = said(key, layer);
+        if said.is_empty() { vec![default(key)] } else { said }
+    };
+    keys.iter().flat_map(of_key).collect()
+}
+
+fn said(key: &Key, layer: &Layer) -> Vec<Held> {
+    let said = (key.said)(layer).into_iter();
+    said.map(|Setting { value, origin }| Held { key: key.name, value: Some(value), origin }).collect()
+}
+
+fn default(key: &Key) -> Held {
+    let value = key
+        .default
+        .and_then(|text| toml::Value::deserialize(toml::de::ValueDeserializer::parse(text).ok()?).ok());
+    Held { key: key.name, value, origin: Origin::Default }
 }
 
 /// The path and the text of the file that was named, or else of that of the workspace.
@@ -170,5 +242,91 @@ fn text(
         Ok(text) => Ok(Some((path, text))),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named => Ok(None),
         Err(source) => Err(SettingsError::UnreadableConfig { path, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::CargoArgs;
+    use crate::settings::{Settings, Task};
+    use regex::Regex;
+
+    /// Values that are written in another way than the examples of their keys.
+    const FORMS: [(&str, &str); 16] = [
+        ("jobs", "\"num-cpus\""),
+        ("jobs", "-1"),
+        ("max-fail", "\"all\""),
+        ("max-fail", "\"3:immediate\""),
+        ("retries", "2"),
+        ("retries", "{ backoff = \"fixed\", count = 1, delay = \"1s\", jitter = true }"),
+        ("retries", "{ backoff = \"exponential\", count = 9, delay = \"1s\", max-delay = \"1m 5s\" }"),
+        (
+            "slow-timeout",
+            "{ period = \"5s\", terminate-after = 2, grace-period = \"0s\", on-timeout = \"pass\" }",
+        ),
+        ("memory-limit", "\"1048577 B\""),
+        ("swap-limit", "\"0\""),
+        ("cpu-limit", "2"),
+        ("rlimit", "{ nofile = \"64:128\", stack = \"unlimited\", cpu = \"18446744073709551614\" }"),
+        (
+            "budget",
+            "{ memory = \"1 MiB\", hard = true, cpu = \"5ms\", procs = 3, wall = \"1m\", disk = \"1 kB\", io_write = \"9 B\" }",
+        ),
+        ("root", "\"dir:data\""),
+        ("threads-required", "\"num-test-threads\""),
+        ("priority", "-100"),
+    ];
+
+    /// What a file says in its profile `default`, in a directory in which the paths of the examples are.
+    fn layer(text: &str) -> Layer {
+        let place = tempfile::tempdir().unwrap();
+        for name in ["data", "shared", "snapshots"] {
+            fs::create_dir(place.path().join(name)).unwrap();
+        }
+        let mut config = Config::default();
+        config
+            .add(Path::new("a.toml"), &format!("[profile.default]\n{text}"), place.path())
+            .unwrap_or_else(|error| panic!("{text}: {error}"));
+        config.layer(None).unwrap()
+    }
+
+    fn values(key: &Key, layer: &Layer) -> Vec<toml::Value> {
+        (key.said)(layer).into_iter().map(|said| said.value).collect()
+    }
+
+    #[test]
+    fn what_is_shown_of_a_key_means_what_was_written() {
+        let examples = keys().map(|key| (key.name, key.example));
+        let defaults = keys().filter_map(|key| Some((key.name, key.default?)));
+        for (name, text) in examples.chain(defaults).chain(FORMS) {
+            let key = keys().find(|key| key.name == name).unwrap();
+            let shown = values(key, &layer(&format!("{name} = {text}")));
+            assert!(!shown.is_empty(), "{name} = {text}");
+            for value in shown {
+                let place = value.to_string();
+                let is_path = ["bind", "keep"].contains(&name) || place.starts_with("\"dir:");
+                // The directory is gone with the call.
+                if !is_path {
+                    assert_eq!(values(key, &layer(&format!("{name} = {value}"))), [value]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_default_is_what_holds_where_nobody_says_it() {
+        let defaults = keys().filter_map(|key| Some(format!("{} = {}\n", key.name, key.default?)));
+        // Its value is that of the other one.
+        let said: String = defaults.filter(|line| !line.starts_with("fail-fast")).collect();
+        let shown = |layer| {
+            let settings =
+                Settings::merged(Task::Execute, CargoArgs::default(), Layer::default(), layer).unwrap();
+            let fields = format!("{:?} {:?} {:?}", settings.execution, settings.sandbox, settings.test);
+            let fields = fields
+                + &format!("{:?} {:?} {:?}", settings.history, settings.memory_aware, settings.display);
+            Regex::new(r"origin: (Default|File\(.*? \}\))").unwrap().replace_all(&fields, "").into_owned()
+        };
+        assert_eq!(shown(layer(&said)), shown(Layer::default()));
     }
 }

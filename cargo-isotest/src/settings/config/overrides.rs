@@ -30,17 +30,15 @@ pub(super) fn read<'d>(
 }
 
 fn one<'d>(reading: Reading<'d>, entry: Entry<'d>) -> Result<Override, SettingsError> {
-    let mut filter = None;
+    let (mut filter, mut place) = (None, reading.place(&entry.1.span()));
     let mut layer = Layer::default();
     for (name, value) in in_order(reading.table(entry)?) {
         let key = name.get_ref().as_ref();
         if key == FILTER {
-            filter = Some(filterset(
-                Value::of_key(FILTER, value, reading.source, reading.directory),
-                reading.source.place(&value.span()),
-            )?);
+            place = reading.place(&value.span());
+            filter = Some(filterset(Value::of_key(FILTER, value, reading), place)?);
         } else if let Some(key) = keys::OF_TEST.iter().find(|known| known.name == key) {
-            (key.read)(Value::of_key(key.name, value, reading.source, reading.directory), &mut layer)?;
+            (key.read)(Value::of_key(key.name, value, reading), &mut layer)?;
         } else {
             let here = elsewhere(key);
             if keys::OF_RUN.iter().any(|known| known.name == key || Some(known.name) == here) {
@@ -51,11 +49,11 @@ fn one<'d>(reading: Reading<'d>, entry: Entry<'d>) -> Result<Override, SettingsE
         }
     }
     layer.test.limits.leaves_room()?;
-    Ok(Override { filter, layer: layer.test })
+    Ok(Override { filter, place, layer: layer.test })
 }
 
-fn filterset(value: Value<'_>, place: Place) -> Result<(Filterset, Place), SettingsError> {
+fn filterset(value: Value<'_>, place: Place) -> Result<Filterset, SettingsError> {
     let text = value.text().ok_or_else(|| value.unexpected("a filterset, such as 'test(/^big_/)'"))?;
     let wrong = |error| ConfigError { place, fault: Fault::Filter(error) };
-    Ok((Filterset::parse(text).and_then(Filterset::without_groups).map_err(wrong)?, place))
+    Ok(Filterset::parse(text).and_then(Filterset::without_groups).map_err(wrong)?)
 }

@@ -9,7 +9,7 @@ use crate::settings::error::Fault;
 use crate::settings::error::SettingsError;
 use crate::settings::groups::TestGroups;
 use crate::settings::layer::Layer;
-use crate::settings::setting::Setting;
+use crate::settings::setting::{Part, Setting};
 use toml::de::DeTable;
 
 /// Name of the profile that all others inherit, and that holds where none is chosen.
@@ -60,22 +60,24 @@ impl<'d> Reading<'d> {
 
     fn profile(self, entry: Entry<'d>) -> Result<Profile, SettingsError> {
         let profile = entry.0.get_ref();
+        let reading = self.within(Part::Profile(profile.to_string()));
         let mut read = Profile::default();
         for (name, value) in in_order(self.table(entry)?) {
             if name.get_ref() == INHERITS {
-                let parent = Value::of_key(INHERITS, value, self.source, self.directory);
+                let parent = Value::of_key(INHERITS, value, reading);
                 let parent = parent.expect(parent.text().map(str::to_owned), "the name of a profile")?;
                 if profile == DEFAULT {
                     return Err(self.error(name, Fault::DefaultInherits));
                 }
                 read.inherits = Some(parent);
             } else if name.get_ref() == OVERRIDES {
-                read.layer.overrides = overrides::read(self, (name, value))?;
+                read.layer.overrides =
+                    overrides::read(self.within(Part::Override(profile.to_string())), (name, value))?;
             } else {
                 let known = [INHERITS, OVERRIDES].into_iter().chain(keys::all().map(|key| key.name));
                 let key = keys::all().find(|key| key.name == name.get_ref());
                 let key = key.ok_or_else(|| self.unknown(name, &format!("`[profile.{profile}]`"), known))?;
-                (key.read)(Value::of_key(key.name, value, self.source, self.directory), &mut read.layer)?;
+                (key.read)(Value::of_key(key.name, value, reading), &mut read.layer)?;
             }
         }
         Ok(read)

@@ -4,7 +4,9 @@ use super::source::Source;
 use super::suggestion::suggestion;
 use crate::settings::error::Fault;
 use crate::settings::error::SettingsError;
+use crate::settings::setting::{Part, Place, Table};
 use std::borrow::Cow;
+use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -16,11 +18,23 @@ pub(crate) struct Reading<'d> {
     pub(crate) source: &'d Source<'d>,
     /// The directory that relative paths start at.
     pub(crate) directory: &'d Path,
+    /// The table.
+    pub(crate) at: &'static Table,
 }
 
 pub(super) type Entry<'d> = (&'d Spanned<Cow<'d, str>>, &'d Spanned<DeValue<'d>>);
 
 impl<'d> Reading<'d> {
+    /// Reads what stands in another table.
+    pub(super) fn within(self, part: Part) -> Self {
+        Self { at: Table::kept(&self.at.file, part), ..self }
+    }
+
+    /// Returns the place of a part of the text.
+    pub(super) fn place(self, span: &Range<usize>) -> Place {
+        Place { table: self.at, ..self.source.place(span) }
+    }
+
     pub(super) fn table(self, (name, value): Entry<'d>) -> Result<&'d DeTable<'d>, SettingsError> {
         value.get_ref().as_table().ok_or_else(|| {
             let (key, value) = (name.get_ref().clone().into_owned(), self.source.shown(&value.span()));

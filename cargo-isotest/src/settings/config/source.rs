@@ -1,7 +1,7 @@
 //! Text of a configuration file, and the lines of what stands in it; pure.
 
 use crate::settings::error::{ConfigError, Fault};
-use crate::settings::setting::Place;
+use crate::settings::setting::{Part, Place, Table};
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
@@ -10,7 +10,7 @@ use toml::de::DeTable;
 /// Text of a configuration file.
 #[derive(Debug)]
 pub(crate) struct Source<'t> {
-    file: &'static Path,
+    table: &'static Table,
     text: &'t str,
     /// Where each line begins.
     lines: Vec<usize>,
@@ -18,9 +18,10 @@ pub(crate) struct Source<'t> {
 
 impl<'t> Source<'t> {
     /// Notes where the lines of a file begin.
-    pub(crate) fn new(file: &'static Path, text: &'t str) -> Self {
+    pub(crate) fn new(file: &Path, text: &'t str) -> Self {
         let lines = text.match_indices('\n').map(|(at, _)| at + 1);
-        Self { file, text, lines: std::iter::once(0).chain(lines).collect() }
+        let table = Table::kept(file, Part::Whole);
+        Self { table, text, lines: std::iter::once(0).chain(lines).collect() }
     }
 
     /// Parses the text as TOML.
@@ -31,9 +32,14 @@ impl<'t> Source<'t> {
         })
     }
 
+    /// Returns the file as a table.
+    pub(crate) const fn table(&self) -> &'static Table {
+        self.table
+    }
+
     /// Returns the line of a part of the text.
     pub(crate) fn place(&self, span: &Range<usize>) -> Place {
-        Place { file: self.file, line: self.lines.partition_point(|begin| *begin <= span.start) }
+        Place { table: self.table, line: self.lines.partition_point(|begin| *begin <= span.start) }
     }
 
     /// Returns a part of the text.

@@ -1,6 +1,6 @@
 //! Value of a setting as it is written in a configuration file or an environment variable; pure.
 
-use super::source::Source;
+use super::reading::Reading;
 use super::suggestion::suggestion;
 use crate::settings::error::SettingsError;
 use crate::settings::error::{ConfigError, Fault};
@@ -21,7 +21,7 @@ pub(crate) struct Value<'d> {
 #[derive(Debug, Clone, Copy)]
 enum Written<'d> {
     /// Value of a key.
-    Toml { key: &'static str, value: &'d Spanned<DeValue<'d>>, source: &'d Source<'d> },
+    Toml { key: &'static str, value: &'d Spanned<DeValue<'d>>, reading: Reading<'d> },
     /// Value of an environment variable.
     Variable { name: &'static str, text: &'d str },
 }
@@ -31,10 +31,9 @@ impl<'d> Value<'d> {
     pub(crate) const fn of_key(
         key: &'static str,
         value: &'d Spanned<DeValue<'d>>,
-        source: &'d Source<'d>,
-        directory: &'d Path,
+        reading: Reading<'d>,
     ) -> Self {
-        Self { written: Written::Toml { key, value, source }, directory }
+        Self { written: Written::Toml { key, value, reading }, directory: reading.directory }
     }
 
     /// Creates the value of an environment variable.
@@ -45,7 +44,7 @@ impl<'d> Value<'d> {
     /// Returns where the value is written.
     pub(crate) fn origin(self) -> Origin {
         match self.written {
-            Written::Toml { key, value, source } => Origin::File(key, source.place(&value.span())),
+            Written::Toml { key, value, reading } => Origin::File(key, reading.place(&value.span())),
             Written::Variable { name, .. } => Origin::Environment(name),
         }
     }
@@ -61,8 +60,8 @@ impl<'d> Value<'d> {
     /// Returns what would be typed on the command line: a string, or a number or an inline table as it is written.
     pub(crate) fn as_typed(self) -> Option<&'d str> {
         match self.written {
-            Written::Toml { value, source, .. } => {
-                value.get_ref().as_str().or_else(|| source.part(&value.span()))
+            Written::Toml { value, reading, .. } => {
+                value.get_ref().as_str().or_else(|| reading.source.part(&value.span()))
             }
             Written::Variable { text, .. } => Some(text),
         }
@@ -93,9 +92,9 @@ impl<'d> Value<'d> {
     /// Reads a list of strings, which a variable separates with commas; each with its place.
     pub(crate) fn list(self) -> Option<Vec<(&'d str, Self)>> {
         match self.written {
-            Written::Toml { key, value, source } => {
+            Written::Toml { key, value, reading } => {
                 let items = value.get_ref().as_array()?.iter().map(|item| {
-                    let item = Self::of_key(key, item, source, self.directory);
+                    let item = Self::of_key(key, item, reading);
                     Some((item.text()?, item))
                 });
                 items.collect()
@@ -106,13 +105,11 @@ impl<'d> Value<'d> {
 
     /// Reads a table with keys that are free.
     pub(crate) fn table(self) -> Option<Vec<(&'d str, Self)>> {
-        let Written::Toml { key, value, source } = self.written else { return None };
+        let Written::Toml { key, value, reading } = self.written else { return None };
         let entries = value.get_ref().as_table()?.iter();
         Some(
             entries
-                .map(|(name, value)| {
-                    (name.get_ref().as_ref(), Self::of_key(key, value, source, self.directory))
-                })
+                .map(|(name, value)| (name.get_ref().as_ref(), Self::of_key(key, value, reading)))
                 .collect(),
         )
     }
@@ -120,7 +117,7 @@ impl<'d> Value<'d> {
     /// Returns the value as that of another key.
     pub(crate) const fn named(self, key: &'static str) -> Self {
         let written = match self.written {
-            Written::Toml { value, source, .. } => Written::Toml { key, value, source },
+            Written::Toml { value, reading, .. } => Written::Toml { key, value, reading },
             variable @ Written::Variable { .. } => variable,
         };
         Self { written, ..self }
@@ -129,10 +126,10 @@ impl<'d> Value<'d> {
     /// Creates the error of an entry of a table by a name that nobody knows.
     pub(crate) fn unknown(self, name: &str, known: impl IntoIterator<Item = &'static str>) -> SettingsError {
         match self.written {
-            Written::Toml { key, value, source } => {
+            Written::Toml { key, value, reading } => {
                 let suggestion = suggestion(name, known);
                 let fault = Fault::UnknownKey { key: name.to_owned(), table: format!("`{key}`"), suggestion };
-                ConfigError { place: source.place(&value.span()), fault }.into()
+                ConfigError { place: reading.place(&value.span()), fault }.into()
             }
             Written::Variable { .. } => self.unexpected("a known name"),
         }
@@ -154,10 +151,10 @@ impl<'d> Value<'d> {
     /// Creates the error of a value that is not what is expected.
     pub(crate) fn unexpected(self, expected: &str) -> SettingsError {
         match self.written {
-            Written::Toml { key, value, source } => {
+            Written::Toml { key, value, reading } => {
                 let (span, key, expected) = (value.span(), key.to_owned(), expected.to_owned());
-                let fault = Fault::Value { key, value: source.shown(&span), expected };
-                ConfigError { place: source.place(&span), fault }.into()
+                let fault = Fault::Value { key, value: reading.source.shown(&span), expected };
+                ConfigError { place: reading.place(&span), fault }.into()
             }
             Written::Variable { name, text } => {
                 SettingsError::Variable { name, value: text.into(), expected: expected.to_owned() }

@@ -3,27 +3,34 @@
 use super::size::size;
 use super::time::time;
 use super::truth::truth;
-use crate::budget::{self, Written};
+use crate::settings::config::form;
 use crate::settings::config::key::Key;
 use crate::settings::config::value::Value;
+use crate::settings::config::written;
 use crate::settings::error::SettingsError;
-use crate::settings::setting::Origin;
+use crate::settings::setting::Setting;
 use isotest_core::budget::Budget;
 use isotest_core::metric::microseconds;
+use std::time::Duration;
 
 const KEYS: [&str; 7] = ["memory", "cpu", "procs", "wall", "disk", "io_write", "hard"];
 
 pub(super) const BUDGET: Key = Key {
     name: "budget",
     variable: None,
+    about: "What a test is held to. Of several budgets the strictest limit of each kind holds",
+    form,
+    example: "{ memory = \"256 MiB\", cpu = \"2 s\" }",
+    default: None,
     read: |value, layer| {
         layer.test.budgets.extend(read(value)?);
         Ok(())
     },
+    said: |layer| written::each(&layer.test.budgets, written),
 };
 
 /// Reads a budget, each limit with its line.
-fn read(value: Value<'_>) -> Result<Vec<Written>, SettingsError> {
+fn read(value: Value<'_>) -> Result<Vec<Setting<Budget>>, SettingsError> {
     let expected = "a table, such as { memory = \"256 MiB\", cpu = \"2 s\" }";
     let (mut parts, mut hard) = (Vec::new(), None);
     for (name, value) in value.table().ok_or_else(|| value.unexpected(expected))? {
@@ -54,20 +61,37 @@ fn read(value: Value<'_>) -> Result<Vec<Written>, SettingsError> {
                 continue;
             }
         };
-        parts.push(Written { budget, origin: origin(value) });
+        parts.push(value.setting(budget));
     }
     let Some((value, is_hard)) = hard else { return Ok(parts) };
-    let memory = parts.iter_mut().find(|part| part.budget.memory.is_some());
-    memory.ok_or_else(|| value.unexpected("`memory` beside it"))?.budget.hard = is_hard;
+    let memory = parts.iter_mut().find(|part| part.value.memory.is_some());
+    memory.ok_or_else(|| value.unexpected("`memory` beside it"))?.value.hard = is_hard;
     Ok(parts)
 }
 
-fn origin(value: Value<'_>) -> budget::Origin {
-    match value.origin() {
-        Origin::File(_, place) => budget::Origin {
-            file: place.file.display().to_string(),
-            line: u32::try_from(place.line).unwrap_or(u32::MAX),
-        },
-        _ => budget::Origin::default(),
-    }
+fn form() -> serde_json::Value {
+    let form = |key| match key {
+        "memory" | "disk" | "io_write" => form::size(),
+        "cpu" | "wall" => form::time_above_zero(),
+        "procs" => form::from(1),
+        _ => form::truth(),
+    };
+    let mut table = form::table(KEYS.map(|key| (key, form(key))), &[]);
+    table["dependencies"] = serde_json::json!({ "hard": ["memory"] });
+    table
+}
+
+fn written(budget: Budget) -> toml::Value {
+    let Budget { memory, cpu_us, procs, wall_us, disk, io_write, hard } = budget;
+    let time = |micros| written::time(Duration::from_micros(micros));
+    let entries = [
+        memory.map(|bytes| ("memory", written::size(bytes))),
+        cpu_us.map(|micros| ("cpu", time(micros))),
+        procs.map(|number| ("procs", written::number(number))),
+        wall_us.map(|micros| ("wall", time(micros))),
+        disk.map(|bytes| ("disk", written::size(bytes))),
+        io_write.map(|bytes| ("io_write", written::size(bytes))),
+        hard.then(|| ("hard", written::truth(true))),
+    ];
+    written::table(entries.into_iter().flatten())
 }

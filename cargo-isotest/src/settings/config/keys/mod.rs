@@ -36,8 +36,8 @@ mod truth;
 
 use super::key::Key;
 
-pub(crate) use jobs::number_of_jobs;
-pub(crate) use test_group::is_name as is_group_name;
+pub(crate) use jobs::{form_of_jobs, number_of_jobs, written_jobs};
+pub(crate) use test_group::{NAME as GROUP_NAME, is_name as is_group_name};
 
 /// Settings of the whole run.
 pub(crate) const OF_RUN: [Key; 19] = [

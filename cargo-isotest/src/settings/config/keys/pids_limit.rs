@@ -1,13 +1,20 @@
 //! `pids-limit`: how many processes and threads a test may have.
 
+use crate::settings::config::form;
 use crate::settings::config::key::Key;
+use crate::settings::config::written;
 
 pub(super) const PIDS_LIMIT: Key = Key {
     name: "pids-limit",
     variable: Some("ISOTEST_PIDS_LIMIT"),
+    about: "How many processes and threads a test may have",
+    form: || form::from(1),
+    example: "100",
+    default: None,
     read: |value, layer| {
         let number = value.number::<u64>().filter(|number| *number > 0);
         layer.test.limits.pids = Some(value.expect(number, "a number above 0")?);
         Ok(())
     },
+    said: |layer| written::one(layer.test.limits.pids.as_ref(), written::number),
 };

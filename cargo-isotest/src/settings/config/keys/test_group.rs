@@ -1,13 +1,23 @@
 //! `test-group`: the test group that a test is in.
 
+use crate::settings::config::form;
 use crate::settings::config::key::Key;
+use crate::settings::config::written;
+use serde_json::json;
 
 /// Name of the test group of tests that are in no other.
 const GLOBAL: &str = "@global";
 
+/// What fits a name: neither punctuation other than `-` and `_` nor white space is in it.
+pub(crate) const NAME: &str = "^[^!-,./:-@\\[-^`{-~\\s]+$";
+
 pub(super) const TEST_GROUP: Key = Key {
     name: "test-group",
     variable: None,
+    about: "The test group that a test is in: the name of a table below `[test-groups]`, or `@global` for none",
+    form: || form::either([form::pattern(NAME), json!({ "const": GLOBAL })]),
+    example: "\"@global\"",
+    default: Some("\"@global\""),
     read: |value, layer| {
         let group = match value.text() {
             Some(GLOBAL) => Some(None),
@@ -16,6 +26,10 @@ pub(super) const TEST_GROUP: Key = Key {
         let expected = "the name of a table below `[test-groups]`, or \"@global\" for none";
         layer.test.test_group = Some(value.expect(group, expected)?);
         Ok(())
+    },
+    said: |layer| {
+        let group = layer.test.test_group.as_ref();
+        written::one(group, |group| toml::Value::String(group.as_deref().unwrap_or(GLOBAL).to_owned()))
     },
 };
 
