@@ -11,7 +11,7 @@ import places
 from needs import FOR_TESTS, Needs
 from running import CheckError
 
-NEEDS = Needs(debian=FOR_TESTS)
+NEEDS = Needs(debian=(*FOR_TESTS, "jq"))
 PAGES = places.ROOT / "cargo-isotest/docs"
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"")
