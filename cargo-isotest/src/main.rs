@@ -159,6 +159,8 @@ fn run(cli: Cli) -> Result<End, Error> {
         Task::Report(args) => convert::convert(&args, &invocation),
         Task::Ps(args) => ps::show(&args, said.settings()?.message_format.value),
         Task::Help(args) => help::show(&args),
+        Task::Man(args) => help::man(args.subcommand),
+        Task::Completions(args) => help::completions(args.shell),
     }
 }
 

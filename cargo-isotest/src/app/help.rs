@@ -1,6 +1,6 @@
-//! `cargo isotest help`: the pages of the manual, and the help of each subcommand.
+//! `cargo isotest help`, `man` and `completions`: the pages of the manual, and what the command line takes in several forms.
 
-use crate::cli::{HelpArgs, help_of_subcommand, subcommands};
+use crate::cli::{self, HelpArgs, help_of_subcommand, subcommands};
 use crate::error::{Error, Failure};
 use crate::exit::{End, Exit};
 use crate::pages::{PAGES, Page};
@@ -8,8 +8,9 @@ use crate::report::OutputError;
 use crate::text::markdown::rendered;
 use crate::text::nearest::nearest;
 use crate::text::style;
+use clap_complete::Shell;
 use isotest_core::policy::Capability;
-use std::io::Write;
+use std::io::{self, Write};
 
 /// Most columns of a page.
 const MOST_COLUMNS: u16 = 100;
@@ -22,6 +23,15 @@ const USUAL_COLUMNS: u16 = 80;
 struct NoSuchTopic {
     topic: String,
     meant: Option<String>,
+}
+
+impl NoSuchTopic {
+    /// Returns the error for a topic that is none of the pages and subcommands.
+    fn among(topic: &str, pages: &[Page]) -> Self {
+        let subcommands = subcommands();
+        let names = pages.iter().map(|page| page.topic).chain(subcommands.iter().map(String::as_str));
+        Self { topic: topic.to_owned(), meant: nearest(topic, names).map(str::to_owned) }
+    }
 }
 
 impl Failure for NoSuchTopic {
@@ -47,17 +57,42 @@ pub(crate) fn show(args: &HelpArgs) -> Result<End, Error> {
     Ok(End::Exit(Exit::Ok))
 }
 
+/// Writes a man page to standard output.
+///
+/// # Errors
+/// When there is no subcommand of that name, or standard output cannot be written.
+pub(crate) fn man(subcommand: Option<String>) -> Result<End, Error> {
+    let page = cli::man_page(subcommand.as_deref(), &capabilities()).map_err(OutputError::Stream)?;
+    match (page, subcommand) {
+        (Some(page), _) => put(&page),
+        (None, subcommand) => Err(NoSuchTopic::among(&subcommand.unwrap_or_default(), &[]).into()),
+    }
+}
+
+/// Writes the script by which a shell completes the command line to standard output.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub(crate) fn completions(shell: Shell) -> Result<End, Error> {
+    put(&cli::completions(shell, &capabilities()))
+}
+
+fn put(text: &[u8]) -> Result<End, Error> {
+    io::stdout().write_all(text).map_err(OutputError::Stream)?;
+    Ok(End::Exit(Exit::Ok))
+}
+
+fn capabilities() -> [&'static str; Capability::ALL.len()] {
+    Capability::ALL.map(Capability::as_str)
+}
+
 /// Returns the page about `topic`, or else the help of that subcommand.
 fn of(topic: &str) -> Result<String, NoSuchTopic> {
     if let Some(page) = Page::about(topic) {
         return Ok(rendered(page.text, columns()));
     }
-    let capabilities = Capability::ALL.map(Capability::as_str);
-    help_of_subcommand(topic, &capabilities).map(|help| help.ansi().to_string()).ok_or_else(|| {
-        let subcommands = subcommands();
-        let names = PAGES.iter().map(|page| page.topic).chain(subcommands.iter().map(String::as_str));
-        NoSuchTopic { topic: topic.to_owned(), meant: nearest(topic, names).map(str::to_owned) }
-    })
+    let help = help_of_subcommand(topic, &capabilities());
+    help.map(|help| help.ansi().to_string()).ok_or_else(|| NoSuchTopic::among(topic, PAGES))
 }
 
 /// Returns how wide a page is: as wide as the terminal, but no wider than is read easily; 80 columns without one.

@@ -28,7 +28,7 @@ pub(crate) use display::{DisplayArgs, FinalStatusLevel, OutputTime, ShowProgress
 pub(crate) use exec::{ClosureArgs, ExecArgs, ExplainArgs, RunnerArgs, ShellArgs, ShowConfigArgs};
 pub(crate) use execution::{Budgets, CutArgs, ExecutionArgs};
 pub(crate) use flags::Flags;
-pub(crate) use help::HelpArgs;
+pub(crate) use help::{CompletionsArgs, HelpArgs, ManArgs};
 pub(crate) use libtest::{LibtestWords, UnknownWord};
 pub(crate) use limits::{LimitArgs, Processors, RlimitWords, cpus, rlimit_values, thousandths};
 pub(crate) use numbers::{size, size_or_zero};
@@ -41,12 +41,18 @@ pub(crate) use selection::{CourseArgs, NoTests, RunIgnored, Seed, SelectionArgs,
 use crate::text::nearest::nearest;
 use clap::builder::{PossibleValuesParser, StyledStr};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
+use clap_mangen::Man;
 use flags::{
     ConvertFlags, DoctestFlags, DoctorFlags, ExecFlags, ExplainFlags, ListFlags, ReportFlags, ShellFlags,
     ShowConfigFlags,
 };
 use selection::DoctestWords;
 use std::ffi::OsString;
+use std::io;
+
+/// Name of the program.
+const PROGRAM: &str = "cargo-isotest";
 
 const EXIT_CODES: &str = "Exit codes:
     0 all tests passed
@@ -71,7 +77,7 @@ const DOCTEST_EXIT_CODES: &str = "Exit codes:
 
 /// Runs each test of a cargo project in a sandbox of its own and reports its resource usage
 #[derive(Debug, Parser)]
-#[command(name = "cargo-isotest", bin_name = "cargo isotest", version, after_help = EXIT_CODES)]
+#[command(name = PROGRAM, bin_name = "cargo isotest", version, after_help = EXIT_CODES)]
 #[command(
     override_usage = "cargo isotest [run | list] [OPTIONS] [FILTER]... [-- ARGS...]\n       \
                       cargo isotest exec [OPTIONS] -- COMMAND...\n       \
@@ -128,6 +134,10 @@ enum Verb {
     Doctor(DoctorFlags),
     /// Print a page of the manual or the help of a subcommand, or list the pages
     Help(HelpArgs),
+    /// Print a man page
+    Man(ManArgs),
+    /// Print a script by which a shell completes the command line
+    Completions(CompletionsArgs),
 }
 
 /// Arguments of one subcommand, and the flags that it shares with others.
@@ -186,6 +196,10 @@ pub(crate) enum Command {
     Doctor,
     /// Print a page of the manual.
     Help(HelpArgs),
+    /// Print a man page.
+    Man(ManArgs),
+    /// Print a script that completes the command line.
+    Completions(CompletionsArgs),
 }
 
 impl Cli {
@@ -247,6 +261,8 @@ impl From<Typed> for Cli {
             Some(Verb::Ps(typed)) => (Command::Ps(typed.own), typed.flags.into()),
             Some(Verb::Doctor(flags)) => (Command::Doctor, flags.into()),
             Some(Verb::Help(args)) => (Command::Help(args), Flags::default()),
+            Some(Verb::Man(args)) => (Command::Man(args), Flags::default()),
+            Some(Verb::Completions(args)) => (Command::Completions(args), Flags::default()),
         };
         Self { command, flags, again: Vec::new() }
     }
@@ -266,6 +282,31 @@ pub(crate) fn help_of_subcommand(name: &str, capabilities: &[&'static str]) -> O
     let mut definition = definition(capabilities);
     definition.build();
     Some(definition.find_subcommand_mut(name)?.render_long_help())
+}
+
+/// Returns the man page of a subcommand, or of the command itself, and `None` if there is none of that name.
+///
+/// # Errors
+/// When the page cannot be written, which memory does not refuse.
+pub(crate) fn man_page(name: Option<&str>, capabilities: &[&'static str]) -> io::Result<Option<Vec<u8>>> {
+    let mut definition = definition(capabilities);
+    definition.build();
+    let named = name.map_or(Some(&definition), |name| definition.find_subcommand(name));
+    let Some(command) = named.cloned() else { return Ok(None) };
+    // What a short page leaves out would stand in a man page without its text.
+    let command = command.mut_args(|argument| argument.hide_short_help(false));
+    let mut page = Vec::new();
+    Man::new(command).render(&mut page)?;
+    Ok(Some(page))
+}
+
+/// Returns the script by which a shell completes the command line.
+pub(crate) fn completions(shell: Shell, capabilities: &[&'static str]) -> Vec<u8> {
+    let mut script = Vec::new();
+    // With the name by which a shell knows it; another one that is set beforehand would stand in the script in part.
+    let mut definition = definition(capabilities).bin_name(PROGRAM);
+    clap_complete::generate(shell, &mut definition, PROGRAM, &mut script);
+    script
 }
 
 /// Returns the names of all subcommands.

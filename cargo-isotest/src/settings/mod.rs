@@ -29,9 +29,9 @@ pub(crate) use setting::{Origin, Part, Place, Setting, Table};
 pub(crate) use test::TestSettings;
 
 use crate::cli::{
-    Budgets, CargoArgs, Cli, ClosureArgs, Command as Typed, CourseArgs, ExecArgs, ExplainArgs, HelpArgs,
-    LibtestWords, MessageFormat, PsArgs, ReportArgs, ReportFile, RootWord, RunIgnored, RunnerArgs, ShellArgs,
-    ShowConfigArgs, Words,
+    Budgets, CargoArgs, Cli, ClosureArgs, Command as Typed, CompletionsArgs, CourseArgs, ExecArgs,
+    ExplainArgs, HelpArgs, LibtestWords, ManArgs, MessageFormat, PsArgs, ReportArgs, ReportFile, RootWord,
+    RunIgnored, RunnerArgs, ShellArgs, ShowConfigArgs, Words,
 };
 use crate::cli::{BudgetsAction, BudgetsArgs};
 use crate::invocation::Invocation;
@@ -116,6 +116,10 @@ pub(crate) enum Task {
     Ps(PsArgs),
     /// Nothing with tests: print a page of the manual.
     Help(HelpArgs),
+    /// Nothing with tests: print a man page.
+    Man(ManArgs),
+    /// Nothing with tests: print a script that completes the command line.
+    Completions(CompletionsArgs),
     /// Execute a command.
     Exec(Command),
     /// Execute doctests.
@@ -520,6 +524,8 @@ impl Task {
             Typed::Ps(args) => (Self::Ps(args), Words::default()),
             Typed::Doctor => (Self::Doctor, Words::default()),
             Typed::Help(args) => (Self::Help(args), Words::default()),
+            Typed::Man(args) => (Self::Man(args), Words::default()),
+            Typed::Completions(args) => (Self::Completions(args), Words::default()),
         }
     }
 

@@ -4,8 +4,9 @@ use crate::call::{Ended, bare};
 use snapbox::{Assert, Data, assert::DEFAULT_ACTION_ENV};
 use std::fmt::Write;
 use std::path::Path;
+use std::process::Command;
 
-const SUBCOMMANDS: [&str; 13] = [
+const SUBCOMMANDS: [&str; 15] = [
     "list",
     "closure",
     "exec",
@@ -19,6 +20,8 @@ const SUBCOMMANDS: [&str; 13] = [
     "ps",
     "doctor",
     "help",
+    "man",
+    "completions",
 ];
 
 /// More than most terminals show at once, and less than a page with flags that have no meaning there.
@@ -118,6 +121,46 @@ fn help_names_what_may_have_been_meant() {
         "error: `budgts` is neither a page nor a subcommand; did you mean `budgets`?\n hint: `cargo isotest help` lists all \
          pages, `cargo isotest --help` all subcommands\n"
     );
+}
+
+#[test]
+fn a_man_page_has_what_the_help_has() {
+    for name in SUBCOMMANDS {
+        let help = at_80_columns(&[name, "--help"]).with_code(0).stdout;
+        let flags = help
+            .split(|c: char| !c.is_alphanumeric() && c != '-')
+            .filter(|word| word.starts_with("--") && *word != "--doc");
+        let page = at_80_columns(&["man", name]).with_code(0).stdout.replace("\\-", "-");
+        assert!(page.contains(&format!(".TH cargo-isotest-{name} 1")) && !page.contains("\n\n.TP"), "{page}");
+        for flag in flags {
+            assert!(page.contains(flag), "no {flag} in the man page of {name}:\n{page}");
+        }
+    }
+    assert!(at_80_columns(&["man"]).with_code(0).stdout.contains(".TH cargo-isotest 1"));
+    assert!(at_80_columns(&["man", "hel"]).with_code(2).stderr.contains("did you mean `help`?"));
+}
+
+#[test]
+fn bash_completes_what_it_is_told_of() {
+    let script = at_80_columns(&["completions", "bash"]).with_code(0).stdout;
+    let ask = r#"
+        COMP_WORDS=(cargo-isotest "$@") COMP_CWORD=$#
+        ask=$(complete -p cargo-isotest | sed "s/.* -F //; s/ .*//")
+        "$ask" cargo-isotest "${@: -1}" "${@: -2:1}"
+        echo "${COMPREPLY[@]}""#;
+    for (words, expected) in [
+        (&["ex"][..], "exec explain"),
+        (&["exec", "--mem"], "--memory-limit"),
+        (&["--network", "l"], "loopback"),
+    ] {
+        let asked = Command::new("bash")
+            .args(["-c", &format!("{script}{ask}"), "bash"])
+            .args(words)
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&asked.stdout).trim(), expected, "{asked:?}");
+    }
+    at_80_columns(&["completions", "dish"]).with_code(2);
 }
 
 #[test]
