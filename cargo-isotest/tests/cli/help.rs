@@ -137,7 +137,7 @@ fn a_man_page_has_what_the_help_has() {
         }
     }
     assert!(at_80_columns(&["man"]).with_code(0).stdout.contains(".TH cargo-isotest 1"));
-    assert!(at_80_columns(&["man", "hel"]).with_code(2).stderr.contains("did you mean `help`?"));
+    assert!(at_80_columns(&["man", "shel"]).with_code(2).stderr.contains("did you mean `shell`?"));
 }
 
 #[test]
