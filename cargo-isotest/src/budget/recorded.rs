@@ -15,6 +15,9 @@ const HEAD: &str = "\
 # the tests that are new, `cargo isotest budgets accept` raises what was measured to be more.
 ";
 
+/// Mark of byte order, with which some editors begin files.
+const MARK: char = '\u{feff}';
+
 /// Name of a test: the id of its binary, and its own.
 pub(crate) type TestName = (String, String);
 
@@ -134,12 +137,19 @@ fn line_of(text: &str, span: Option<Range<usize>>) -> usize {
     before.matches('\n').count() + 1
 }
 
-/// Returns the text of the file with these memory budgets; what else is said stays as it is, with its comments. Tables and lines
-/// are in the order of their names, so that a new test is a line more.
+/// Returns the text of the file with these memory budgets; what else is said stays as it is, with its comments, ends of lines and
+/// mark of byte order. Tables and lines are in the order of their names, so that a new test is a line more.
 ///
 /// # Errors
 /// When the text is no TOML.
 pub(crate) fn with_memory(text: &str, limits: &BTreeMap<TestName, u64>) -> Result<String, RecordedError> {
+    let (mark, text) = text.strip_prefix(MARK).map_or(("", text), |rest| (&text[..MARK.len_utf8()], rest));
+    let is_dos = text.contains("\r\n");
+    let written = with_memory_of_unix(&text.replace("\r\n", "\n"), limits)?;
+    Ok(format!("{mark}{}", if is_dos { written.replace('\n', "\r\n") } else { written }))
+}
+
+fn with_memory_of_unix(text: &str, limits: &BTreeMap<TestName, u64>) -> Result<String, RecordedError> {
     let (head, body) = if text.trim().is_empty() { (HEAD, "") } else { split_head(text) };
     let mut document: DocumentMut = body.parse().map_err(|error| of_toml(&error, text))?;
     for ((binary, test), bytes) in limits {
@@ -285,6 +295,15 @@ c = { memory = \"1.5 GiB\" }
         assert!(new.starts_with("# Most that each test may use"), "{new}");
         assert_eq!(with_memory(&new, &limits).unwrap(), new, "control");
         assert_eq!(Recorded::parse(&new).unwrap().of_binary("tour").len(), 2);
+    }
+
+    #[test]
+    fn ends_of_lines_and_the_mark_of_byte_order_stay() {
+        let limits = BTreeMap::from([(("tour".to_owned(), "aa".to_owned()), 8 << 20)]);
+        let plain = with_memory(TEXT, &limits).unwrap();
+        let dos = format!("\u{feff}{}", TEXT.replace('\n', "\r\n"));
+        assert_eq!(with_memory(&dos, &limits).unwrap(), format!("\u{feff}{}", plain.replace('\n', "\r\n")));
+        assert_eq!(Recorded::parse(&dos).unwrap(), Recorded::parse(TEXT).unwrap());
     }
 
     #[test]

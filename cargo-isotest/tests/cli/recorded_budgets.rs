@@ -94,6 +94,27 @@ fn budgets_are_recorded_held_and_raised() {
 }
 
 #[test]
+fn a_link_in_its_place_stays_and_lines_end_as_they_did() {
+    let place = tempfile::tempdir().unwrap();
+    let project = project(place.path());
+    let (link, target) = (project.directory.join(FILE), project.directory.join("shared.toml"));
+    fs::create_dir(project.directory.join(".config")).unwrap();
+    std::os::unix::fs::symlink("../shared.toml", &link).unwrap();
+    fs::write(&target, "\u{feff}# Ours.\r\n\r\n[small]\r\n\"tests::small\" = { memory = \"9 MiB\" }\r\n")
+        .unwrap();
+    let ended = budgets(&project, &["init", "--runs", "1", "large"]).run();
+    if is_refused_without_cgroups(&ended, "memory") {
+        return;
+    }
+    ended.with_code(0);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    let written = fs::read_to_string(&target).unwrap();
+    assert!(written.starts_with("\u{feff}# Ours.\r\n\r\n[small]\r\n\"tests::large\""), "{written:?}");
+    assert_eq!(written.matches('\n').count(), written.matches("\r\n").count(), "{written:?}");
+    budgets(&project, &["check", "small"]).run().with_code(0);
+}
+
+#[test]
 fn what_is_wrong_with_the_file_is_told() {
     let place = tempfile::tempdir().unwrap();
     let project = project(place.path());
@@ -157,4 +178,14 @@ fn what_was_changed_since_a_commit_or_a_file_is_told() {
         assert_eq!(diff(base).with_code(0).stdout, changed, "{base:?}");
     }
     assert!(diff(&["nowhere"]).with_code(2).stderr.contains("cannot compare with `nowhere`"));
+    let blob = ["rev-parse".to_owned(), format!("HEAD:{FILE}")];
+    let blob = Command::new("git").args(blob).current_dir(&project.directory).output().unwrap();
+    let blob = String::from_utf8(blob.stdout).unwrap();
+    let (directory, name) = blob.trim().split_at(2);
+    fs::remove_file(project.directory.join(".git/objects").join(directory).join(name)).unwrap();
+    let lost = diff(&[]).with_code(2);
+    assert!(
+        lost.stderr.contains("cannot compare with `HEAD`"),
+        "what is gone is not taken for none: {lost:#?}"
+    );
 }

@@ -36,15 +36,32 @@ fn committed(workspace: &Path, revision: &str) -> Result<String, BudgetError> {
         output
             .map_err(|error| BudgetError::Revision { revision: revision.to_owned(), why: error.to_string() })
     };
+    let failed = |why: String| Err(BudgetError::Revision { revision: revision.to_owned(), why });
     let known =
         git(&["rev-parse", "--quiet", "--verify", "--end-of-options", &format!("{revision}^{{commit}}")])?;
     if !known.status.success() {
-        let why = "neither a file nor a commit that git knows here".to_owned();
-        return Err(BudgetError::Revision { revision: revision.to_owned(), why });
+        return failed("neither a file nor a commit that git knows here".to_owned());
     }
-    let shown = git(&["show", "--end-of-options", &format!("{revision}:./{RECORDED}")])?;
-    let text = if shown.status.success() { shown.stdout } else { Vec::new() };
-    Ok(String::from_utf8_lossy(&text).into_owned())
+    let listed =
+        git(&["ls-tree", "--name-only", "--end-of-options", &format!("{revision}^{{commit}}"), RECORDED])?;
+    if !listed.status.success() {
+        return failed(last_line(&listed.stderr));
+    }
+    if listed.stdout.is_empty() {
+        return Ok(String::new());
+    }
+    let shown = git(&["show", "--end-of-options", &format!("{revision}^{{commit}}:./{RECORDED}")])?;
+    if !shown.status.success() {
+        return failed(last_line(&shown.stderr));
+    }
+    Ok(String::from_utf8_lossy(&shown.stdout).into_owned())
+}
+
+/// What git says last: what went wrong stands there.
+fn last_line(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("git does not say why");
+    line.to_owned()
 }
 
 fn differences(base: &Recorded, now: &Recorded) -> Vec<String> {

@@ -5,6 +5,9 @@ use crate::budget::{RECORDED, Recorded};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+/// Number of links that the kernel follows.
+const MAX_LINKS: usize = 40;
+
 /// The file below the root of a workspace.
 pub(crate) fn path(workspace: &Path) -> PathBuf {
     workspace.join(RECORDED)
@@ -30,13 +33,26 @@ pub(crate) fn read(workspace: &Path) -> Result<Recorded, BudgetError> {
     Ok(Recorded::parse(&text(workspace)?)?)
 }
 
-/// Replaces it whole.
+/// The file that a link leads to, whether it is there or not.
+fn behind_links(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match fs::read_link(&path) {
+            Ok(target) => path = path.parent().unwrap_or_else(|| Path::new("/")).join(target),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::from_raw_os_error(nix::libc::ELOOP))
+}
+
+/// Replaces it whole, behind whatever link it is.
 ///
 /// # Errors
 /// When it cannot be written; what was there stays then.
 pub(crate) fn write(workspace: &Path, text: &str) -> Result<(), BudgetError> {
     let path = path(workspace);
     let written = || -> io::Result<()> {
+        let path = behind_links(&path)?;
         let directory = path.parent().unwrap_or(workspace);
         fs::create_dir_all(directory)?;
         let file = tempfile::NamedTempFile::new_in(directory)?;

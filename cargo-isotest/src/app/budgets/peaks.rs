@@ -38,6 +38,9 @@ impl From<&Outcome> for Last {
             Outcome::Passed => Self::Passed,
             Outcome::NotIsolated(error) if error.step == Step::Exec => Self::Failed,
             Outcome::NotIsolated(error) => Self::Undecided(error.to_string()),
+            Outcome::Leaked => {
+                Self::Undecided("it leaves processes running, whose memory is in its peak".to_owned())
+            }
             Outcome::TimedOut => Self::Undecided("its time ran out".to_owned()),
             _ => Self::Failed,
         }

@@ -2,7 +2,7 @@
 
 use crate::app::budgets::error::BudgetError;
 use crate::app::budgets::file;
-use crate::app::budgets::peaks::Peaks;
+use crate::app::budgets::peaks::{Last, Peaks};
 use crate::budget::{Recorded, TestName, grain, readable, with_memory};
 use crate::text::units::{limit, memory, plural};
 use isotest_core::cgroup;
@@ -43,9 +43,11 @@ pub(crate) fn record(
         let known = entry.and_then(|entry| entry.budget.memory);
         let Some(highest) = peak.highest.filter(|_| peak.known >= runs) else {
             let kept = if known.is_some() { "its budget stays as it is" } else { "no budget" };
-            lines.push(format!(
-                "{binary} {test}: {kept}, since not every attempt at it passed and was measured"
-            ));
+            let why = match &peak.last {
+                Last::Undecided(why) => why,
+                _ => "not every attempt at it passed and was measured",
+            };
+            lines.push(format!("{binary} {test}: {kept}, since {why}"));
             continue;
         };
         let new = readable(highest, headroom, grain);
