@@ -17,7 +17,7 @@
 //! 5 settings
 //! 4 select update
 //! 3 testcase cli invocation registry
-//! 2 budget error history values
+//! 2 baseline budget error history values
 //! 1 exit inherited_descriptors pages remedy text threads
 //! ```
 //!
@@ -40,6 +40,8 @@
 //!   turns its words into the core's types.
 //! - `budget` knows which limits hold for a test and what was used beside them. It knows neither what follows for the test
 //!   nor how it is shown.
+//! - `baseline` keeps memory peaks that later runs are compared with. It knows tests by their names only, and not what follows for
+//!   them.
 //! - `registry` tells other processes which attempts are running. It knows tests by their names only.
 //! - `update` knows the tools by which tests update their sources, and how these are asked to.
 //! - `history` keeps what became of tests in earlier runs. It knows tests by their names only, and nobody who reads it; no
@@ -52,6 +54,7 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod baseline;
 mod budget;
 mod cargo;
 mod cli;

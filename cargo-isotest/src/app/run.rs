@@ -1,5 +1,6 @@
 //! One run from what was built to how the process ends.
 
+use crate::app::baseline::{Baselines, Peaks};
 use crate::app::budgets;
 use crate::app::budgets::peaks::Notes;
 use crate::app::history::{History, Recorder};
@@ -59,8 +60,9 @@ pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error>
                 // Last, so that its thread is none that the slots are then refused.
                 let listener = &Listener::open(scope, registry);
                 let session = &session;
-                let notes = Notes::default();
-                Run { session, settings, invocation, sandboxes, workers, registry, listener, notes }.execute()
+                let (notes, peaks) = (Notes::default(), Peaks::default());
+                Run { session, settings, invocation, sandboxes, workers, registry, listener, notes, peaks }
+                    .execute()
             })
         })
     })
@@ -81,6 +83,8 @@ pub(super) struct Run<'run> {
     listener: &'run io::Result<Listener>,
     /// Peaks of all its tests.
     pub(super) notes: Notes,
+    /// Peaks of those that passed, for a baseline.
+    peaks: Peaks,
 }
 
 impl Run<'_> {
@@ -125,13 +129,31 @@ impl Run<'_> {
             }
         }
         remarks.extend(self.assign_budgets(&mut selected.tests)?);
+        let baselines = self.baselines(&mut selected.tests, &mut remarks)?;
         budgets::check(&selected.tests, self.sandboxes, &self.settings.sandbox)?;
-        self.execute_tests(&selected, &whole, remarks, &history)
+        let end = self.execute_tests(&selected, &whole, remarks, &history)?;
+        if !matches!(end, End::Interrupted(_)) {
+            budgets::tell(&baselines.save(&self.peaks)?, self.settings.message_format.value)?;
+        }
+        Ok(end)
     }
 
     fn assign_budgets(&self, tests: &mut [TestCase]) -> Result<Vec<String>, Error> {
         let of_each = self.settings.for_tests(tests.iter())?;
         Ok(self.session.budgets.assign(tests, &of_each))
+    }
+
+    /// Reads the baselines that are asked for, and gives each test its peaks of earlier runs.
+    fn baselines(&self, tests: &mut [TestCase], remarks: &mut Vec<String>) -> Result<Baselines, Error> {
+        let workspace = &self.session.build.directories.workspace;
+        let isolation = &self.sandboxes.isolation;
+        let mut baselines = Baselines::open(self.settings, isolation, workspace, self.invocation)?;
+        baselines.assign(tests);
+        remarks.append(&mut baselines.remarks);
+        if baselines.is_enforced() {
+            budgets::measurable(self.sandboxes)?;
+        }
+        Ok(baselines)
     }
 
     fn history(&self) -> History {
@@ -172,6 +194,9 @@ impl Run<'_> {
         let mut reporters = self.reporters()?;
         if matches!(self.settings.task, Task::Budgets(_)) {
             reporters.also(self.notes.clone());
+        }
+        if self.settings.course.baseline.save_baseline.is_some() {
+            reporters.also(self.peaks.clone());
         }
         let titles: Vec<_> = units.iter().map(Unit::title).collect();
         self.registry.expect(titles.iter().map(|test| (test.binary.id.as_str(), test.name.as_str())));

@@ -3,10 +3,12 @@
 //! Where several budgets hold for a test, the least limit of each metric does. This room knows neither what a broken budget
 //! means for a test ([`crate::verdict`]) nor how it is shown.
 
+mod growth;
 mod metric;
 mod recorded;
 mod section;
 
+pub(crate) use growth::{Before, Growth};
 pub(crate) use metric::{Metric, Unit};
 pub(crate) use recorded::{RECORDED, Recorded, RecordedError, TestName, readable, with_memory};
 pub(crate) use section::{Declared, Entries};
@@ -83,6 +85,8 @@ pub(crate) struct TestBudget {
     kernel_memory: Option<u64>,
     /// Whether a test that breaks the budget has failed.
     is_enforced: bool,
+    /// Memory peaks of earlier runs that it is compared with.
+    before: Option<Arc<Before>>,
 }
 
 /// Limit beside what a test used.
@@ -130,7 +134,20 @@ impl TestBudget {
             limits: Metric::ALL.into_iter().filter_map(strictest).collect(),
             kernel_memory: kernel_memory.filter(|bytes| memory_limit.is_none_or(|limit| *bytes < limit)),
             is_enforced,
+            before: None,
         }
+    }
+
+    /// Compares the test with earlier runs, too.
+    pub(crate) fn compare_with(&mut self, before: Before) {
+        self.before = Some(Arc::new(before));
+    }
+
+    /// Returns the memory peak of an attempt beside those of earlier runs; `None` if there are none, or it was not measured exactly.
+    pub(crate) fn growth(&self, record: &Record) -> Option<Growth<'_>> {
+        let before = self.before.as_deref()?;
+        let peak = record.usage.memory_peak.filter(|peak| !peak.source.is_approximate())?;
+        record.ending.as_ref().map(|_| Growth { before, used: peak.value })
     }
 
     /// Limits, at most one of each metric.

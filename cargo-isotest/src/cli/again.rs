@@ -4,7 +4,7 @@ use clap::{Arg, Command};
 use std::ffi::OsString;
 
 /// Ids of the flags that select tests, that have no meaning for a single one, or that say what of the results is shown or written.
-const LEFT_OUT: [&str; 19] = [
+const LEFT_OUT: [&str; 20] = [
     "exact",
     "skip",
     "expressions",
@@ -14,6 +14,7 @@ const LEFT_OUT: [&str; 19] = [
     "shuffle",
     "no_tests",
     "rerun_failed",
+    "save_baseline",
     "fail_fast",
     "report",
     "message_format",

@@ -130,6 +130,21 @@ impl CargoArgs {
         line.words
     }
 
+    /// Returns what of the build figures of tests depend on, each by a name.
+    pub(crate) fn conditions(&self) -> [(&'static str, String); 3] {
+        let profile = self.compilation.cargo_profile.as_ref().map(|name| name.to_string_lossy().into_owned());
+        let profile =
+            profile.unwrap_or_else(|| if self.compilation.release { "release" } else { "test" }.to_owned());
+        let mut features: Vec<_> =
+            self.features.features.iter().flat_map(|names| names.split([',', ' '])).collect();
+        features.sort_unstable();
+        features.dedup();
+        features.extend(self.features.no_default_features.then_some("--no-default-features"));
+        features.extend(self.features.all_features.then_some("--all-features"));
+        let targets: Vec<_> = self.compilation.target.iter().map(|target| target.to_string_lossy()).collect();
+        [("profile", profile), ("features", features.join(" ")), ("target", targets.join(" "))]
+    }
+
     /// Builds the arguments of `cargo metadata`.
     pub(crate) fn metadata_arguments(&self) -> Vec<OsString> {
         let mut line = Line::default();

@@ -1,6 +1,7 @@
 //! The command line as typed. [`crate::settings`] derives what holds.
 
 mod again;
+mod baseline;
 mod budgets;
 mod cargo;
 mod config;
@@ -21,6 +22,7 @@ mod root;
 mod sandbox;
 mod selection;
 
+pub(crate) use baseline::{BaselineArgs, Name as BaselineName};
 pub(crate) use budgets::{BudgetsAction, BudgetsArgs};
 pub(crate) use cargo::CargoArgs;
 pub(crate) use config::ConfigArgs;

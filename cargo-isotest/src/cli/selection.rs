@@ -1,5 +1,6 @@
 //! Arguments that select tests.
 
+use super::baseline::BaselineArgs;
 use crate::values::Partition;
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
@@ -107,6 +108,8 @@ pub(crate) struct CourseArgs {
     /// What to do if no test is selected [default: auto]
     #[arg(long, value_name = "WHAT", value_enum)]
     pub(crate) no_tests: Option<NoTests>,
+    #[command(flatten)]
+    pub(crate) baseline: BaselineArgs,
 }
 
 /// Value of `--shuffle` for a seed that is drawn.

@@ -25,6 +25,11 @@ impl Place {
         let directory = state_home.or(home)?.join("isotest").join(format!("{name}-{hash:016x}"));
         Some(Self { directory })
     }
+
+    /// Returns the directory of what else is kept of the workspace under a name.
+    pub(crate) fn baselines(&self) -> PathBuf {
+        self.directory.join("baselines")
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a test used of its budget as text; pure.
 
-use crate::budget::{Check, Unit};
+use crate::budget::{Check, Growth, Unit};
 use crate::text::sanitize::word;
 use crate::text::units::{cpu, marked, memory};
 use std::time::Duration;
@@ -14,10 +14,34 @@ pub(super) fn lines(checks: &[Check<'_>], verbose: bool) -> Vec<String> {
     lines
 }
 
-/// Why a test is over its budget; `None` if it is not.
-pub(super) fn cause(checks: &[Check<'_>]) -> Option<String> {
-    let broken = lines(checks, false);
+/// Why a test is over its budget, or needs more memory than in earlier runs; `None` if neither is so.
+pub(super) fn cause(checks: &[Check<'_>], growth: Option<&Growth<'_>>) -> Option<String> {
+    let mut broken = lines(checks, false);
+    broken.extend(growth.and_then(|growth| beside_earlier(growth, false)));
     (!broken.is_empty()).then(|| broken.join("; "))
+}
+
+/// What memory a test needs beside earlier runs: if it has grown, and if `verbose` anyway.
+pub(super) fn beside_earlier(growth: &Growth<'_>, verbose: bool) -> Option<String> {
+    let before = growth.before;
+    let baseline = word(&before.baseline);
+    let highest = memory(before.highest());
+    let modes = before.modes().map_or_else(String::new, |[low, high]| {
+        format!(
+            ", in two modes: {} {}x, {} {}x",
+            memory(low.highest),
+            low.count,
+            memory(high.highest),
+            high.count
+        )
+    });
+    let before = format!("at most {highest} in baseline `{baseline}`{modes}");
+    let now = memory(growth.used);
+    if growth.is_grown() {
+        Some(format!("memory grew to {now} ({:+} %): {before}", growth.percent()))
+    } else {
+        verbose.then(|| format!("memory {now} ({:+} %): {before}", growth.percent()))
+    }
 }
 
 /// By how much a limit was broken, and where it stands.

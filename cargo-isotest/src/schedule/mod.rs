@@ -49,6 +49,9 @@ use std::time::Duration;
 /// What is kept of the beginning, and as much of the end, of each stream of a test.
 const OUTPUT_BYTES: usize = 512 << 10;
 
+/// How often a test is executed again, alone, before it is said to need more memory than in earlier runs.
+const COMPARISONS: u32 = 4;
+
 /// Longer than any run.
 const FOR_EVER: Duration = Duration::from_hours(24 * 365);
 
@@ -387,6 +390,7 @@ impl<'run> Run<'run> {
                 Purpose::Verdict => self.test_finished(launch, earlier, record, queue)?,
                 Purpose::Confirmation => self.confirmed(launch, record, queue)?,
                 Purpose::Replacement => self.replaced(launch, record, queue)?,
+                Purpose::Comparison { left } => self.compared(launch, left, record, queue)?,
             }),
             tests => self.process_finished(tests, launch, record)?,
         };
@@ -413,11 +417,14 @@ impl<'run> Run<'run> {
         let rules = self.rules(launch);
         let verdict = judge(&record.outcome, testimony, rules);
         let verdict = verdict.held_to(&test.budget, &test.budget.checks(&record));
+        let has_grown = test.budget.growth(&record).is_some_and(|growth| growth.is_grown());
         let second = if launch.attempt.purpose == Purpose::Verdict && !verdict.passes() && kills(&record) > 0
         {
             Some(Purpose::Replacement)
         } else if verdict.kind() == Kind::OverBudget && test.budget.may_fit(&record, cgroup::processors()) {
             Some(Purpose::Confirmation)
+        } else if has_grown && verdict.passes() {
+            Some(Purpose::Comparison { left: COMPARISONS - 1 })
         } else {
             None
         };
@@ -485,13 +492,67 @@ impl<'run> Run<'run> {
         self.test_finished(launch, first.earlier, second, queue)
     }
 
+    /// Takes what a test used alone that seemed to need more memory than in earlier runs: of all its attempts, the one with the
+    /// least peak counts. Returns whether the test has failed, for good.
+    fn compared(
+        &mut self,
+        launch: Launch,
+        left: u32,
+        mut next: Record,
+        queue: &mut Queue,
+    ) -> io::Result<bool> {
+        let Some((mut known, verdict, purpose)) = self.doubtful.remove(&launch.attempt.unit) else {
+            return Ok(false);
+        };
+        let test = &self.unit(launch).tests()[0];
+        let testimony = testimony(test, self.execution.capture.value, &mut next);
+        let again = judge(&next.outcome, testimony, self.rules(launch));
+        let again = again.held_to(&test.budget, &test.budget.checks(&next));
+        let peak = |record: &Record| record.usage.memory_peak.map_or(u64::MAX, |peak| peak.value);
+        if !again.passes() {
+            let remark = "it seems to need more memory than in earlier runs, but when it was executed again, alone, it did not pass";
+            known.record.remarks.push(remark.to_owned());
+            return self.settle(known, verdict, queue);
+        }
+        if peak(&next) < peak(&known.record) {
+            let first = peak(&known.record);
+            missing_paths::remark(&mut next);
+            known.record = next;
+            if test.budget.growth(&known.record).is_none_or(|growth| !growth.is_grown()) {
+                known.record.remarks.push(format!(
+                    "executed again, alone, since its memory peak was {}: it needs no more than in earlier runs",
+                    memory(first)
+                ));
+                return self.settle(known, again, queue);
+            }
+        }
+        let more = Purpose::Comparison { left: left.saturating_sub(1) };
+        if left > 0 && queue.second(launch.attempt, more) {
+            self.doubtful.insert(launch.attempt.unit, (known, verdict, purpose));
+            return Ok(false);
+        }
+        let attempts = COMPARISONS - left + 1;
+        known
+            .record
+            .remarks
+            .push(format!("the least of {attempts} attempts, of which all but the first were alone"));
+        let verdict = verdict.beside_earlier(test.budget.growth(&known.record).as_ref());
+        self.settle(known, verdict, queue)
+    }
+
     /// Settles what will not be executed again, since the run has ended early.
     fn give_up_doubt(&mut self) {
         for (_, (mut doubtful, verdict, purpose)) in std::mem::take(&mut self.doubtful) {
-            let remark = if purpose == Purpose::Replacement {
-                "the machine was short of memory, and the run ended before the test was executed again"
-            } else {
-                "page cache may explain it, but the run ended before that was tried"
+            let remark = match purpose {
+                Purpose::Replacement => {
+                    "the machine was short of memory, and the run ended before the test was executed again"
+                }
+                Purpose::Comparison { .. } => {
+                    "it seems to need more memory than in earlier runs, but the run ended before it was executed again, alone"
+                }
+                Purpose::Verdict | Purpose::Confirmation => {
+                    "page cache may explain it, but the run ended before that was tried"
+                }
             };
             doubtful.record.remarks.push(remark.to_owned());
             if let Err(error) = self.settle(doubtful, verdict, &mut Queue::default()) {

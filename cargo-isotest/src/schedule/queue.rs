@@ -41,6 +41,11 @@ pub(crate) enum Purpose {
     Confirmation,
     /// To take the place of the attempt before it, which was killed because the machine ran short of memory.
     Replacement,
+    /// To tell whether the test needs more memory than in earlier runs, as the attempt before it did.
+    Comparison {
+        /// How many more follow, if this one does, too.
+        left: u32,
+    },
 }
 
 impl Purpose {

@@ -5,7 +5,7 @@ mod counts;
 
 pub(crate) use counts::Counts;
 
-use crate::budget::{Check, TestBudget};
+use crate::budget::{Check, Growth, TestBudget};
 use crate::exit::Exit;
 use crate::settings::{Setting, TestSettings};
 use crate::values::{FlakyResult, OnTimeout, SlowTimeout};
@@ -41,7 +41,7 @@ pub(crate) enum Verdict {
         /// The limit in bytes, if it is a setting.
         limit: Option<Setting<u64>>,
     },
-    /// The test broke its budget: it passed and used more, or was ended for it.
+    /// The test broke its budget: it passed and used more, or was ended for it. Or it used more than in earlier runs.
     OverBudget,
     /// The test passed, but left processes running.
     Leaked {
@@ -139,6 +139,12 @@ impl Verdict {
             Self::OomKilled { .. } if checks.iter().any(|check| check.is_killed) => Self::OverBudget,
             other => other,
         }
+    }
+
+    /// Holds the verdict to what the test used in earlier runs. Whoever failed otherwise has failed so.
+    pub(crate) fn beside_earlier(self, growth: Option<&Growth<'_>>) -> Self {
+        let has_failed = growth.is_some_and(|growth| growth.before.is_enforced && growth.is_grown());
+        if has_failed && self.passes() { Self::OverBudget } else { self }
     }
 
     /// The kind by which the verdict is counted and named.

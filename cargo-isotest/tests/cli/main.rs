@@ -9,6 +9,7 @@
 mod adversaries;
 mod autopsy;
 mod bad_days;
+mod baselines;
 mod beside;
 mod budgets;
 mod call;

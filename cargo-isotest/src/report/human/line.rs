@@ -66,7 +66,9 @@ impl Attempt<'_> {
     pub(super) fn details(&self, verbose: bool) -> String {
         let cause = cause(self.verdict, self.record).into_iter();
         let budget = budget::lines(&self.test.budget.checks(self.record), verbose);
-        let lines: String = cause.chain(budget).map(|line| indented(&line)).collect();
+        let growth = self.test.budget.growth(self.record);
+        let growth = growth.and_then(|growth| budget::beside_earlier(&growth, verbose));
+        let lines: String = cause.chain(budget).chain(growth).map(|line| indented(&line)).collect();
         lines + &consequences(self.record, verbose)
     }
 

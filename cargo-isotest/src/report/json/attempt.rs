@@ -1,7 +1,7 @@
 //! The `attempt-finished` and `process-finished` objects.
 
 use super::schema::microseconds;
-use crate::budget::{Check, Limit, Unit};
+use crate::budget::{Check, Growth, Limit, Unit};
 use crate::report::budget;
 use crate::report::cause::{INTERRUPTED, KILLED, cause};
 use crate::schedule::queue::{Launch, Nth};
@@ -29,6 +29,8 @@ pub(super) struct AttemptFinished<'a> {
     facts: Facts<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     budget: Vec<BudgetFields<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    growth: Option<GrowthFields<'a>>,
     #[serde(flatten)]
     output: Option<Output>,
 }
@@ -137,9 +139,10 @@ pub(super) struct Facts<'a> {
 impl<'a> AttemptFinished<'a> {
     pub(super) fn new(test: &'a TestCase, launched: Launched, verdict: &Verdict, record: &'a Record) -> Self {
         let checks = test.budget.checks(record);
+        let growth = test.budget.growth(record);
         let mut facts = Facts::new(verdict, record);
         if verdict.kind() == Kind::OverBudget {
-            facts.cause = budget::cause(&checks);
+            facts.cause = budget::cause(&checks, growth.as_ref());
         }
         Self {
             binary_id: &test.binary.id,
@@ -149,6 +152,7 @@ impl<'a> AttemptFinished<'a> {
             launched,
             facts,
             budget: checks.into_iter().map(BudgetFields::new).collect(),
+            growth: growth.as_ref().map(GrowthFields::new),
             output: (verdict.kind() != Kind::Passed).then(|| Output::new(&record.stdout, &record.stderr)),
         }
     }
@@ -253,6 +257,34 @@ impl<'a> BudgetFields<'a> {
             killed: check.is_killed,
             file: &origin.file,
             line: origin.line,
+        }
+    }
+}
+
+/// A memory peak beside those of earlier runs.
+#[derive(Serialize)]
+struct GrowthFields<'a> {
+    baseline: &'a str,
+    /// Peaks of earlier runs in bytes, the least first.
+    values: &'a [u64],
+    /// The peak from which on the test has grown.
+    limit: u64,
+    used: u64,
+    grown: bool,
+    /// Where its peaks have two modes: the highest of each, and how many are of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    modes: Option<[(u64, usize); 2]>,
+}
+
+impl<'a> GrowthFields<'a> {
+    fn new(growth: &Growth<'a>) -> Self {
+        Self {
+            baseline: &growth.before.baseline,
+            values: growth.before.values(),
+            limit: growth.before.limit(),
+            used: growth.used,
+            grown: growth.is_grown(),
+            modes: growth.before.modes().map(|modes| modes.map(|mode| (mode.highest, mode.count))),
         }
     }
 }

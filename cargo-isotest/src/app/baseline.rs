@@ -1,0 +1,267 @@
+//! Baselines of a run: what its memory peaks are compared with, and where they are added.
+
+use crate::app::budgets::BudgetError;
+use crate::baseline::{Baseline, BaselineError, Key, MAX_VALUES};
+use crate::budget::{Before, grain};
+use crate::cli::{BaselineArgs, BaselineName};
+use crate::error::{Error, Failure};
+use crate::exit::{End, Exit};
+use crate::history::Place;
+use crate::invocation::Invocation;
+use crate::report::title;
+use crate::schedule::events::{Event, Reporter};
+use crate::settings::{Process, Settings};
+use crate::testcase::TestCase;
+use crate::text::units::{memory, plural};
+use isotest_core::cgroup;
+use isotest_core::outcome::Outcome;
+use isotest_core::policy::{Capability, Isolation};
+use nix::unistd::{SysconfVar, sysconf};
+use std::env::consts;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Growth by less is none, in percent, where nothing is said.
+const PERCENT: u32 = 10;
+
+/// Number of tests of which it is said that their peaks have two modes.
+const SHOWN: usize = 5;
+
+/// Error of a run with baselines.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CompareError {
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] BaselineError),
+    /// There is nothing to compare with.
+    #[error("there is no baseline `{name}`")]
+    None {
+        /// Its name.
+        name: String,
+    },
+    /// There is no place for named ones.
+    #[error("there is no place for the baseline `{name}`: neither `XDG_STATE_HOME` nor `HOME` is a path")]
+    NoPlace {
+        /// Its name.
+        name: String,
+    },
+    /// Tests have no figures.
+    #[error(
+        "tests that share a process, as those do that update their sources, have no memory peaks to compare or keep"
+    )]
+    Shared,
+}
+
+impl Failure for CompareError {
+    fn end(&self) -> End {
+        match self {
+            Self::File(_) => Exit::Configuration.into(),
+            Self::None { .. } | Self::NoPlace { .. } | Self::Shared => Exit::Usage.into(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::None { name } => {
+                Some(format!("`--save-baseline {name}` makes it, from the tests as they are"))
+            }
+            Self::NoPlace { .. } => Some("name a file, such as `./main.json`".to_owned()),
+            Self::Shared => Some("`--discard-updates` runs each test in a process of its own".to_owned()),
+            Self::File(BaselineError::File { .. }) => None,
+            Self::File(_) => Some("remove it, and save it again with `--save-baseline`".to_owned()),
+        }
+    }
+}
+
+/// A baseline that is compared with, and one that peaks are added to.
+#[derive(Debug)]
+pub(super) struct Baselines {
+    compared: Option<(Arc<str>, Baseline)>,
+    saved: Option<(String, PathBuf)>,
+    key: Key,
+    percent: Option<u32>,
+    /// What is to be said of them.
+    pub(super) remarks: Vec<String>,
+}
+
+impl Baselines {
+    /// Reads what is asked for.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be used.
+    pub(super) fn open(
+        settings: &Settings,
+        isolation: &Isolation,
+        workspace: &Path,
+        invocation: &Invocation,
+    ) -> Result<Self, Error> {
+        let BaselineArgs { save_baseline, baseline, fail_on_increase } = &settings.course.baseline;
+        let path = |name: &BaselineName| path(name, workspace, invocation);
+        let saved =
+            save_baseline.as_ref().map(|name| Ok::<_, Error>((name.typed(), path(name)?))).transpose()?;
+        let compared = match baseline {
+            Some(name) => {
+                let read = Baseline::read(&path(name)?).map_err(CompareError::from)?;
+                let read = read.ok_or_else(|| CompareError::None { name: name.typed() })?;
+                Some((Arc::from(name.typed()), read))
+            }
+            None => None,
+        };
+        if let Some((_, path)) = &saved {
+            // What cannot be read is not replaced after a long run.
+            Baseline::read(path).map_err(CompareError::from)?;
+        }
+        let key = key(settings, isolation);
+        let mut baselines = Self { compared, saved, key, percent: *fail_on_increase, remarks: Vec::new() };
+        if baselines.compared.is_some() || baselines.saved.is_some() {
+            baselines.check(settings)?;
+        }
+        Ok(baselines)
+    }
+
+    /// Makes sure that there are figures.
+    fn check(&mut self, settings: &Settings) -> Result<(), Error> {
+        if settings.execution.process != Process::Test {
+            return Err(CompareError::Shared.into());
+        }
+        if let Some(off) = settings.sandbox.off.iter().find(|off| off.value == Capability::Memory) {
+            return Err(BudgetError::SwitchedOff { off: *off }.into());
+        }
+        let differences = self.compared.as_ref().map(|(_, known)| self.key.differences(&known.key));
+        if let Some(differences) = differences.filter(|differences| !differences.is_empty()) {
+            let name = self.compared.take().map(|(name, _)| name).unwrap_or_default();
+            self.remarks.push(format!(
+                "nothing is compared with the baseline `{name}`, which is of other conditions: {}",
+                differences.join("; ")
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether a test can fail because of them.
+    pub(super) const fn is_enforced(&self) -> bool {
+        self.compared.is_some() && self.percent.is_some()
+    }
+
+    /// Gives each test the peaks of earlier runs.
+    pub(super) fn assign(&mut self, tests: &mut [TestCase]) {
+        let Some((name, baseline)) = &self.compared else { return };
+        let grain = grain(cgroup::processors());
+        let mut unknown = 0;
+        for test in tests {
+            let values = baseline.values(&test.binary.id, &test.name);
+            let rule = (self.percent.unwrap_or(PERCENT), self.percent.is_some());
+            match Before::new(Arc::clone(name), values, rule, grain) {
+                Some(before) => test.budget.compare_with(before),
+                None => unknown += 1,
+            }
+        }
+        if unknown > 0 {
+            self.remarks.push(format!("the baseline `{name}` knows nothing of {}", plural(unknown, "test")));
+        }
+    }
+
+    /// Adds peaks to the one that is saved, and returns what to tell.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub(super) fn save(&self, peaks: &Peaks) -> Result<Vec<String>, CompareError> {
+        let Some((name, path)) = &self.saved else { return Ok(Vec::new()) };
+        let mut told = Vec::new();
+        let known = Baseline::read(path)?.filter(|known| {
+            let differences = self.key.differences(&known.key);
+            if !differences.is_empty() {
+                told.push(format!(
+                    "the baseline `{name}` was of other conditions, and begins anew: {}",
+                    differences.join("; ")
+                ));
+            }
+            differences.is_empty()
+        });
+        let mut baseline = known.unwrap_or_else(|| Baseline::new(self.key.clone()));
+        let noted = peaks.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut modes = Vec::new();
+        for (test, peak) in noted.iter() {
+            baseline.add(&test.binary.id, &test.name, *peak);
+            let values = baseline.values(&test.binary.id, &test.name);
+            let before = Before::new(Arc::from(""), values, (PERCENT, false), grain(cgroup::processors()));
+            modes.extend(before.and_then(|before| before.modes()).map(|modes| (title(test), modes)));
+        }
+        baseline.write(path)?;
+        told.push(format!(
+            "memory peaks of {} added to the baseline `{name}`, of each the latest {MAX_VALUES} are kept: `{}`",
+            plural(noted.len(), "test"),
+            path.display()
+        ));
+        for (title, [low, high]) in modes.iter().take(SHOWN) {
+            told.push(format!(
+                "{title}: its peaks have two modes, {} in {} and {} in {}",
+                memory(low.highest),
+                plural(low.count, "run"),
+                memory(high.highest),
+                plural(high.count, "run")
+            ));
+        }
+        if modes.len() > SHOWN {
+            told.push(format!("{} more have two modes", modes.len() - SHOWN));
+        }
+        Ok(told)
+    }
+}
+
+/// The file of a baseline.
+fn path(name: &BaselineName, workspace: &Path, invocation: &Invocation) -> Result<PathBuf, CompareError> {
+    match name {
+        BaselineName::File(path) => Ok(invocation.absolute(path)),
+        BaselineName::Kept(name) => {
+            let [state_home, home] =
+                ["XDG_STATE_HOME", "HOME"].map(|name| invocation.variable(name).map(Path::new));
+            let place = Place::of_workspace(workspace, state_home, home);
+            let place = place.ok_or_else(|| CompareError::NoPlace { name: name.clone() })?;
+            Ok(place.baselines().join(format!("{name}.json")))
+        }
+    }
+}
+
+/// The conditions of this run.
+fn key(settings: &Settings, isolation: &Isolation) -> Key {
+    let line = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+    let kernel = line("/proc/sys/kernel/osrelease");
+    let kernel: Vec<_> = kernel.split('.').take(2).collect();
+    let huge_pages = line("/sys/kernel/mm/transparent_hugepage/enabled");
+    let chosen = huge_pages.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+    let page_size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().unwrap_or_default();
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let conditions = [
+        ("machine", consts::ARCH.to_owned()),
+        ("kernel", kernel.join(".")),
+        ("cgroups", isolation.cgroup_layout.unwrap_or_default().to_owned()),
+        ("page size", page_size.to_string()),
+        ("huge pages", chosen.map_or("", |(chosen, _)| chosen).to_owned()),
+        ("CPUs", cgroup::processors().to_string()),
+        ("RUST_BACKTRACE", variable("RUST_BACKTRACE")),
+        ("RUSTFLAGS", variable("RUSTFLAGS")),
+    ];
+    settings.cargo.conditions().into_iter().chain(conditions).collect()
+}
+
+/// A reporter that notes the memory peaks of tests that passed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Peaks(Arc<Mutex<Vec<(TestCase, u64)>>>);
+
+impl Reporter for Peaks {
+    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+        let Event::AttemptFinished { test, record, is_last: true, verdict, .. } = event else {
+            return Ok(());
+        };
+        let peak = record.usage.memory_peak.filter(|peak| !peak.source.is_approximate());
+        let is_told = verdict.passes() && record.outcome == Outcome::Passed && record.suspect.is_none();
+        if let Some(peak) = peak.filter(|_| is_told) {
+            let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            noted.push(((*test).clone(), peak.value));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! Errors of baselines.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a baseline cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BaselineError {
+    /// The file cannot be read or written.
+    #[error("cannot use the baseline `{}`", .path.display())]
+    File {
+        /// Path of the file.
+        path: PathBuf,
+        /// Cause.
+        source: io::Error,
+    },
+    /// The file is no baseline.
+    #[error("`{}` is no baseline: {source}", .path.display())]
+    Content {
+        /// Path of the file.
+        path: PathBuf,
+        /// Cause.
+        source: serde_json::Error,
+    },
+    /// A later version of the program has written the file.
+    #[error("`{}` is a baseline of a later version of cargo-isotest", .path.display())]
+    Later {
+        /// Path of the file.
+        path: PathBuf,
+    },
+}

@@ -1,0 +1,120 @@
+//! File of a baseline: JSON, a list of peaks for each test.
+
+use super::error::BaselineError;
+use super::key::Key;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::{fs, io};
+
+/// Number of the format that is written.
+const SCHEMA: u32 = 1;
+/// Number of peaks that are kept of a test, the latest.
+pub(crate) const MAX_VALUES: usize = 10;
+
+/// Memory peaks of tests, and the conditions under which they were measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Baseline {
+    schema: u32,
+    /// The conditions.
+    pub(crate) key: Key,
+    /// Peaks in bytes, the latest last, by the id of the test binary and the name of the test.
+    tests: BTreeMap<String, BTreeMap<String, Vec<u64>>>,
+}
+
+impl Baseline {
+    /// Creates one without peaks.
+    pub(crate) const fn new(key: Key) -> Self {
+        Self { schema: SCHEMA, key, tests: BTreeMap::new() }
+    }
+
+    /// Reads a file. `None` if there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no baseline.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>, BaselineError> {
+        let text = match fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(|source| BaselineError::File { path: path.to_owned(), source })?,
+        };
+        let read: Self = serde_json::from_slice(&text)
+            .map_err(|source| BaselineError::Content { path: path.to_owned(), source })?;
+        if read.schema > SCHEMA {
+            return Err(BaselineError::Later { path: path.to_owned() });
+        }
+        Ok(Some(read))
+    }
+
+    /// Writes a file, or replaces it whole.
+    ///
+    /// # Errors
+    /// When it cannot be written; what was there stays then.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), BaselineError> {
+        let written = || -> io::Result<()> {
+            let directory = path.parent().filter(|parent| *parent != Path::new(""));
+            let directory = directory.unwrap_or_else(|| Path::new("."));
+            fs::create_dir_all(directory)?;
+            let new = tempfile::Builder::new()
+                .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
+                .tempfile_in(directory)?;
+            let mut text = serde_json::to_vec_pretty(self)?;
+            text.push(b'\n');
+            fs::write(new.path(), text)?;
+            new.persist(path).map(drop).map_err(|error| error.error)
+        };
+        written().map_err(|source| BaselineError::File { path: path.to_owned(), source })
+    }
+
+    /// Adds a peak of a test, and drops the oldest of too many.
+    pub(crate) fn add(&mut self, binary_id: &str, name: &str, peak: u64) {
+        let tests = self.tests.entry(binary_id.to_owned()).or_default();
+        let values = tests.entry(name.to_owned()).or_default();
+        values.push(peak);
+        values.drain(..values.len().saturating_sub(MAX_VALUES));
+    }
+
+    /// Returns the peaks of a test, the latest last.
+    pub(crate) fn values(&self, binary_id: &str, name: &str) -> &[u64] {
+        let values = self.tests.get(binary_id).and_then(|tests| tests.get(name));
+        values.map_or(&[], Vec::as_slice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_and_the_oldest_is_dropped() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("deep/main.json");
+        assert_eq!(Baseline::read(&path).unwrap(), None);
+        let key: Key = [("kernel", "6.1".to_owned())].into_iter().collect();
+        let mut baseline = Baseline::new(key.clone());
+        for peak in 0..12 {
+            baseline.add("tour::it", "a", peak);
+        }
+        baseline.write(&path).unwrap();
+        let read = Baseline::read(&path).unwrap().unwrap();
+        assert_eq!((read.values("tour::it", "a"), &read.key), (&[2, 3, 4, 5, 6, 7, 8, 9, 10, 11][..], &key));
+        assert!(read.values("tour::it", "b").is_empty() && read.values("tour", "a").is_empty());
+        read.write(&path).unwrap();
+        assert_eq!(Baseline::read(&path).unwrap(), Some(read));
+    }
+
+    #[test]
+    fn what_is_no_baseline_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.json");
+        for (text, expected) in [
+            ("{", "is no baseline"),
+            ("{\"schema\":1}", "is no baseline"),
+            ("{\"schema\":2,\"key\":{},\"tests\":{}}", "later version"),
+        ] {
+            fs::write(&path, text).unwrap();
+            let error = Baseline::read(&path).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+        assert!(Baseline::read(directory.path()).is_err());
+    }
+}

@@ -1,0 +1,154 @@
+//! Memory peaks beside those of earlier runs; pure.
+//!
+//! A peak may be too high by the [grain](super::grain), never too low. So the least of several peaks is the best estimate of what a
+//! test needs, and one above the highest peak of unchanged runs by no more than the grain says nothing.
+
+use std::sync::Arc;
+
+/// A growth by less is none, whatever share it is of the peak.
+const LEAST_BYTES: u64 = 1 << 20;
+
+/// Memory peaks of a test in earlier runs, and which growth counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Before {
+    /// Name of the baseline.
+    pub(crate) baseline: Arc<str>,
+    /// The peaks in bytes, the least first.
+    values: Vec<u64>,
+    percent: u32,
+    grain: u64,
+    /// Whether a test that has grown has failed.
+    pub(crate) is_enforced: bool,
+}
+
+/// One of two values around which all peaks of a test are, and how many are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mode {
+    /// The highest of them.
+    pub(crate) highest: u64,
+    /// How many.
+    pub(crate) count: usize,
+}
+
+impl Before {
+    /// Creates it from peaks in any order; `None` without any.
+    pub(crate) fn new(
+        baseline: Arc<str>,
+        values: &[u64],
+        (percent, is_enforced): (u32, bool),
+        grain: u64,
+    ) -> Option<Self> {
+        let mut values = values.to_vec();
+        values.sort_unstable();
+        (!values.is_empty()).then_some(Self { baseline, values, percent, grain, is_enforced })
+    }
+
+    /// Returns the highest peak.
+    pub(crate) fn highest(&self) -> u64 {
+        self.values.last().copied().unwrap_or_default()
+    }
+
+    /// Returns the peaks, the least first.
+    pub(crate) fn values(&self) -> &[u64] {
+        &self.values
+    }
+
+    /// Returns the peak from which on the test has grown: above the highest by more than the grain, and above what was needed at least
+    /// for that one by the percentage and by a MiB.
+    pub(crate) fn limit(&self) -> u64 {
+        let highest = self.highest();
+        let needed = highest.saturating_sub(self.grain);
+        let share = u64::try_from(u128::from(needed) * u128::from(self.percent) / 100).unwrap_or(u64::MAX);
+        let enough = needed.saturating_add(share.max(LEAST_BYTES));
+        enough.max(highest.saturating_add(self.grain).saturating_add(1))
+    }
+
+    /// Returns the two modes of the peaks, if they have two: all are within the grain or 5 % of one of two values, each is there more
+    /// than once, and nothing is between.
+    pub(crate) fn modes(&self) -> Option<[Mode; 2]> {
+        let (gap, at) =
+            self.values.windows(2).enumerate().map(|(at, pair)| (pair[1] - pair[0], at + 1)).max()?;
+        let (low, high) = self.values.split_at(at);
+        let room = |values: &[u64]| self.grain.max(values[0] / 20);
+        let is_mode =
+            |values: &[u64]| values.len() > 1 && values[values.len() - 1] - values[0] <= room(values);
+        let is_apart = gap > 2 * room(low);
+        let mode = |values: &[u64]| Mode { highest: values[values.len() - 1], count: values.len() };
+        (is_apart && is_mode(low) && is_mode(high)).then(|| [mode(low), mode(high)])
+    }
+}
+
+/// Memory peak of an attempt beside those of earlier runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Growth<'a> {
+    /// The earlier peaks.
+    pub(crate) before: &'a Before,
+    /// The peak.
+    pub(crate) used: u64,
+}
+
+impl Growth<'_> {
+    /// Whether the test has grown by as much as counts.
+    pub(crate) fn is_grown(&self) -> bool {
+        self.used >= self.before.limit()
+    }
+
+    /// By how much it is above the highest peak, in percent, rounded down.
+    pub(crate) fn percent(&self) -> i128 {
+        let (used, highest) = (i128::from(self.used), i128::from(self.before.highest().max(1)));
+        (used - highest) * 100 / highest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+    const GRAIN: u64 = 512 << 10;
+
+    fn before(values: &[u64], percent: u32) -> Before {
+        Before::new("main".into(), values, (percent, true), GRAIN).unwrap()
+    }
+
+    fn is_grown(values: &[u64], percent: u32, used: u64) -> bool {
+        Growth { before: &before(values, percent), used }.is_grown()
+    }
+
+    /// Whatever the peaks are too high by.
+    #[test]
+    fn true_growth_by_a_tenth_and_a_mebibyte_is_found_and_grain_is_not() {
+        for need in [MIB, 3 * MIB, 10 * MIB, 64 * MIB, 1000 * MIB] {
+            let grown = need + (need / 10).max(MIB);
+            for too_high in [0, 64 << 10, GRAIN] {
+                for now_too_high in [0, 64 << 10, GRAIN] {
+                    let before = [need + too_high / 2, need + too_high];
+                    assert!(!is_grown(&before, 10, need + now_too_high), "{need} {too_high} {now_too_high}");
+                    let is_exactly_grain = grown + now_too_high == need + too_high + GRAIN;
+                    assert!(
+                        is_grown(&before, 10, grown + now_too_high) || is_exactly_grain,
+                        "{need} {too_high}"
+                    );
+                }
+            }
+        }
+        assert!(!is_grown(&[100 * MIB], 20, 115 * MIB), "less than the percentage");
+        assert!(!is_grown(&[MIB], 10, MIB + MIB / 2), "less than a mebibyte");
+        assert!(!is_grown(&[10 * MIB, 58 * MIB], 10, 58 * MIB), "the highest counts");
+        assert!(Before::new("main".into(), &[], (10, true), GRAIN).is_none());
+    }
+
+    #[test]
+    fn modes_are_two_values_with_nothing_between() {
+        let of = |mebibytes: &[u64]| {
+            let values: Vec<_> = mebibytes.iter().map(|number| number * MIB).collect();
+            let modes = before(&values, 10).modes()?;
+            Some(modes.map(|mode| (mode.highest / MIB, mode.count)))
+        };
+        assert_eq!(of(&[58, 66, 66, 59, 66]), Some([(59, 2), (66, 3)]));
+        assert_eq!(of(&[58, 58, 58, 58, 66]), None, "one is no mode");
+        assert_eq!(of(&[58, 60, 62, 64, 66]), None, "all between");
+        assert_eq!(of(&[58, 58, 59, 59]), None, "no difference");
+        assert_eq!(of(&[58]), None);
+    }
+}
