@@ -80,6 +80,11 @@ impl<T> Setting<T> {
         Self { value, origin: Origin::Default }
     }
 
+    /// What was said, or else the default.
+    pub(super) fn or(said: Option<Self>, default: T) -> Self {
+        said.unwrap_or(Self::default(default))
+    }
+
     /// Another value of the same origin.
     pub(crate) fn map<U>(self, value: impl FnOnce(T) -> U) -> Setting<U> {
         Setting { value: value(self.value), origin: self.origin }

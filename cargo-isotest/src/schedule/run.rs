@@ -1,0 +1,679 @@
+//! Hears what becomes of the attempts of a run, judges it, and tells the reporters.
+
+use crate::harness::together::{self, Unit};
+use crate::registry::Live;
+use crate::sandboxes::hints::{self, Ground};
+use crate::sandboxes::missing_paths;
+use crate::schedule::events::{Between, Event, Reporter, RunningAttempt};
+use crate::schedule::queue::{Attempt, Launch, Nth, Purpose, Queue};
+use crate::schedule::slots::{Flow, News};
+use crate::schedule::summary::{Cancellation, Summary};
+use crate::schedule::testimony::testimony;
+use crate::settings::{Execution, TestSettings};
+use crate::testcase::TestCase;
+use crate::text::units::memory;
+use crate::values::MaxFail;
+use crate::verdict::{Effect, Kind, Rules, Testimony, Verdict, judge};
+use isotest_core::cgroup;
+use isotest_core::outcome::Outcome;
+use isotest_core::plan::Template;
+use isotest_core::record::{PartialRecord, Record};
+use isotest_core::sys::clock::Instant;
+use isotest_core::usage::Usage;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a test is executed again, alone, before it is said to need more memory than in earlier runs.
+const COMPARISONS: u32 = 4;
+
+/// Longer than any run.
+const FOR_EVER: Duration = Duration::from_hours(24 * 365);
+
+/// What a run is about.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'run> {
+    pub(super) units: &'run [Unit<'run>],
+    pub(super) of_each: &'run [Arc<TestSettings>],
+    pub(super) templates: &'run [Arc<Template>],
+    pub(super) execution: &'run Execution,
+    pub(super) ground: &'run Ground,
+}
+
+/// An attempt that has ended, and whose report waits.
+struct Doubtful {
+    launch: Launch,
+    /// The verdict on the attempt before it.
+    earlier: Option<Verdict>,
+    record: Record,
+}
+
+/// A run that goes on: what is known of its attempts, and what was told of them.
+pub(super) struct Run<'run> {
+    subject: Subject<'run>,
+    pub(super) reporters: &'run mut dyn Reporter,
+    pub(super) summary: Summary,
+    /// The verdicts that hold until a further attempt at the same unit has ended, and on which attempts they are.
+    standing: HashMap<usize, (Nth, Verdict)>,
+    /// The attempts of units whose second attempts say what they are worth, what they are worth without, and what for the
+    /// second is.
+    doubtful: BTreeMap<usize, (Doubtful, Verdict, Purpose)>,
+    /// The first failure to write a report.
+    pub(super) unwritten: Option<io::Error>,
+    /// When the run began.
+    began: Instant,
+    running: Vec<Running>,
+    /// How many tests have failed for good.
+    failures: usize,
+}
+
+/// An attempt that is running.
+#[derive(Debug, Clone, Copy)]
+struct Running {
+    launch: Launch,
+    /// After which time of it it is said that it is slow.
+    next: Duration,
+}
+
+impl<'run> Run<'run> {
+    pub(super) fn new(subject: Subject<'run>, summary: Summary, reporters: &'run mut dyn Reporter) -> Self {
+        Self {
+            subject,
+            reporters,
+            summary,
+            standing: HashMap::new(),
+            doubtful: BTreeMap::new(),
+            unwritten: None,
+            began: Instant::now(),
+            running: Vec::new(),
+            failures: 0,
+        }
+    }
+
+    pub(super) fn hear(&mut self, news: Option<News>, queue: &mut Queue) -> Flow {
+        let told = match news {
+            None => self.tick(),
+            Some(News::Ready(_) | News::NotStarted | News::Panicked) => Ok(Flow::On),
+            // Reports know it as the attempt that it is about.
+            Some(News::Started(launch)) if launch.attempt.purpose.is_second() => {
+                self.note(launch);
+                Ok(Flow::On)
+            }
+            Some(News::Started(launch)) => {
+                self.note(launch);
+                self.tell_each(launch, |test| Event::AttemptStarted { test, launch })
+            }
+            Some(News::Finished(launch, record)) => self.finished(launch, *record, queue),
+            // What is known of the test is told at the end.
+            Some(News::Killed(launch, _)) if launch.attempt.purpose.is_second() => {
+                self.running.retain(|other| other.launch.attempt != launch.attempt);
+                Ok(Flow::On)
+            }
+            Some(News::Killed(launch, record)) => self.killed(launch, *record),
+            Some(News::Asked(live)) => self.status(&live).map(|()| Flow::On),
+            Some(News::Stopping) => self.reporters.between(Between::Stopping).map(|()| Flow::On),
+            Some(News::Waiting(wait, waited)) => {
+                self.summary.waited += waited;
+                self.reporters.event(&Event::Waiting { wait: wait.as_ref() }).map(|()| Flow::On)
+            }
+            Some(News::Interrupted(signal)) => self.cancelled(Cancellation::Signal(signal)),
+        };
+        told.unwrap_or_else(|error| {
+            self.unwritten.get_or_insert(error);
+            Flow::End
+        })
+    }
+
+    fn note(&mut self, launch: Launch) {
+        let next = self.subject.of_each[launch.attempt.unit].slow_timeout.value.period;
+        self.running.push(Running { launch, next });
+    }
+
+    /// Tells how the run stands.
+    fn status(&mut self, live: &[Live]) -> io::Result<()> {
+        let now = Instant::now();
+        let titles: Vec<_> =
+            self.running.iter().map(|running| (running.launch, self.unit(running.launch).title())).collect();
+        let attempts: Vec<_> = titles
+            .iter()
+            .map(|(launch, test)| RunningAttempt {
+                test,
+                time: now.saturating_duration_since(launch.at),
+                live: live.iter().find(|live| live.slot == launch.slot).copied(),
+            })
+            .collect();
+        self.reporters.between(Between::Asked(&attempts))
+    }
+
+    /// Looks at the time.
+    fn tick(&mut self) -> io::Result<Flow> {
+        self.reporters.between(Between::Tick)?;
+        let now = Instant::now();
+        for at in 0..self.running.len() {
+            let Running { launch, next } = self.running[at];
+            let period = self.subject.of_each[launch.attempt.unit].slow_timeout.value.period;
+            if next <= now.saturating_duration_since(launch.at) {
+                self.running[at].next = next.saturating_add(period);
+                let test = &self.unit(launch).title();
+                self.reporters.event(&Event::AttemptSlow { test, launch, time: next })?;
+            }
+        }
+        let is_over = |limit: Duration| limit <= now.saturating_duration_since(self.began);
+        let may_end =
+            matches!(self.summary.cancelled, None | Some(Cancellation::FailFast { immediate: false }));
+        if may_end && self.subject.execution.global_timeout.value.is_some_and(is_over) {
+            return self.cancelled(Cancellation::GlobalTimeout);
+        }
+        Ok(Flow::On)
+    }
+
+    fn unit(&self, launch: Launch) -> Unit<'run> {
+        self.subject.units[launch.attempt.unit]
+    }
+
+    fn tell_each(
+        &mut self,
+        launch: Launch,
+        event: impl Fn(&'run TestCase) -> Event<'run>,
+    ) -> io::Result<Flow> {
+        self.unit(launch).tests().iter().try_for_each(|test| self.reporters.event(&event(test)))?;
+        Ok(Flow::On)
+    }
+
+    /// Takes back the verdict on an earlier attempt, and returns it.
+    fn forget(&mut self, attempt: Attempt) -> Option<Verdict> {
+        let (_, verdict) = self.standing.remove(&attempt.unit)?;
+        self.summary.counts.retract(&verdict);
+        Some(verdict)
+    }
+
+    fn rules(&self, launch: Launch) -> Rules {
+        Rules::from(&*self.subject.of_each[launch.attempt.unit])
+    }
+
+    /// When another attempt may start.
+    fn next_attempt(&self, launch: Launch) -> Instant {
+        let retries = self.subject.of_each[launch.attempt.unit].retries.value;
+        let now = Instant::now();
+        let delay = retries.delay_after(launch.attempt.nth.number, fastrand::f64());
+        // As far ahead as there is time.
+        now.checked_add(delay).unwrap_or_else(|| now + FOR_EVER)
+    }
+
+    fn finished(&mut self, launch: Launch, record: Record, queue: &mut Queue) -> io::Result<Flow> {
+        self.running.retain(|other| other.launch.attempt != launch.attempt);
+        let earlier = self.forget(launch.attempt);
+        let failed = match self.unit(launch).tests() {
+            [_] => usize::from(match launch.attempt.purpose {
+                Purpose::Verdict => self.test_finished(launch, earlier, record, queue)?,
+                Purpose::Confirmation => self.confirmed(launch, record, queue)?,
+                Purpose::Replacement => self.replaced(launch, record, queue)?,
+                Purpose::Comparison { left } => self.compared(launch, left, record, queue)?,
+            }),
+            tests => self.process_finished(tests, launch, record)?,
+        };
+        self.failures += failed;
+        let MaxFail { failures, immediate } = self.subject.execution.max_fail.value;
+        let is_enough = failures.is_some_and(|most| most.get() <= self.failures);
+        if failed > 0 && is_enough && self.summary.cancelled.is_none() {
+            return self.cancelled(Cancellation::FailFast { immediate });
+        }
+        Ok(Flow::On)
+    }
+
+    /// Whether the test has failed, for good.
+    fn test_finished(
+        &mut self,
+        launch: Launch,
+        earlier: Option<Verdict>,
+        mut record: Record,
+        queue: &mut Queue,
+    ) -> io::Result<bool> {
+        let test = &self.unit(launch).tests()[0];
+        let testimony = testimony(test, self.subject.execution.capture.value, &mut record);
+        missing_paths::remark(&mut record);
+        let rules = self.rules(launch);
+        let verdict = judge(&record.outcome, testimony, rules);
+        let verdict = verdict.held_to(&test.budget, &test.budget.checks(&record));
+        let has_grown = test.budget.growth(&record).is_some_and(|growth| growth.is_grown());
+        let second = if launch.attempt.purpose == Purpose::Verdict && !verdict.passes() && kills(&record) > 0
+        {
+            Some(Purpose::Replacement)
+        } else if verdict.kind() == Kind::OverBudget && test.budget.may_fit(&record, cgroup::processors()) {
+            Some(Purpose::Confirmation)
+        } else if has_grown && verdict.passes() {
+            Some(Purpose::Comparison { left: COMPARISONS - 1 })
+        } else {
+            None
+        };
+        if let Some(purpose) = second.filter(|purpose| queue.second(launch.attempt, *purpose)) {
+            let doubtful = Doubtful { launch, earlier, record };
+            self.doubtful.insert(launch.attempt.unit, (doubtful, verdict, purpose));
+            return Ok(false);
+        }
+        self.settle(Doubtful { launch, earlier, record }, verdict, queue)
+    }
+
+    /// Takes what a test did with the kernel's limit at its memory budget. Returns whether the test has failed, for good.
+    fn confirmed(&mut self, launch: Launch, mut second: Record, queue: &mut Queue) -> io::Result<bool> {
+        let Some((mut first, ..)) = self.doubtful.remove(&launch.attempt.unit) else { return Ok(false) };
+        let test = &self.unit(launch).tests()[0];
+        let testimony = testimony(test, self.subject.execution.capture.value, &mut second);
+        missing_paths::remark(&mut second);
+        let verdict = judge(&second.outcome, testimony, self.rules(launch));
+        if matches!(verdict, Verdict::NotIsolated(_)) {
+            first
+                .record
+                .remarks
+                .push("page cache may explain it, but the second try could not be isolated".to_owned());
+            return self.settle(first, Verdict::OverBudget, queue);
+        }
+        if !verdict.passes() && !matches!(verdict, Verdict::Leaked { .. }) {
+            first.record.remarks.push(
+                "page cache does not explain it: executed again, alone and with its limit at the memory budget, the test did \
+                 not pass"
+                    .to_owned(),
+            );
+            return self.settle(first, Verdict::OverBudget, queue);
+        }
+        let peak = first.record.usage.memory_peak.map_or(0, |peak| peak.value);
+        let dropped = peak.saturating_sub(test.budget.memory().unwrap_or(peak));
+        let verdict = verdict.held_to(&test.budget, &test.budget.checks(&second));
+        if verdict.kind() == Kind::OverBudget {
+            return self.settle(Doubtful { record: second, ..first }, verdict, queue);
+        }
+        second.remarks.push(format!(
+            "fits, {} of page cache dropped: its peak was {}, and it passed again, alone and with its limit at the memory \
+             budget",
+            memory(dropped),
+            memory(peak)
+        ));
+        self.settle(Doubtful { record: second, ..first }, verdict, queue)
+    }
+
+    /// Takes what a test did alone whose attempt was killed because the machine ran short of memory. Returns whether the test
+    /// has failed, for good.
+    fn replaced(&mut self, launch: Launch, mut second: Record, queue: &mut Queue) -> io::Result<bool> {
+        let Some((mut first, verdict, _)) = self.doubtful.remove(&launch.attempt.unit) else {
+            return Ok(false);
+        };
+        self.summary.replaced += 1;
+        if matches!(second.outcome, Outcome::NotIsolated(_)) {
+            let remark = "the machine was short of memory, but the second try could not be isolated";
+            first.record.remarks.push(remark.to_owned());
+            return self.settle(first, verdict, queue);
+        }
+        second.remarks.push(format!(
+            "executed again, alone: the machine ran short of memory, and the kernel had killed {} of its processes",
+            kills(&first.record)
+        ));
+        self.test_finished(launch, first.earlier, second, queue)
+    }
+
+    /// Takes what a test used alone that seemed to need more memory than in earlier runs: of all its attempts, the one with the
+    /// least peak counts. Returns whether the test has failed, for good.
+    fn compared(
+        &mut self,
+        launch: Launch,
+        left: u32,
+        mut next: Record,
+        queue: &mut Queue,
+    ) -> io::Result<bool> {
+        let Some((mut known, verdict, purpose)) = self.doubtful.remove(&launch.attempt.unit) else {
+            return Ok(false);
+        };
+        let test = &self.unit(launch).tests()[0];
+        let testimony = testimony(test, self.subject.execution.capture.value, &mut next);
+        let again = judge(&next.outcome, testimony, self.rules(launch));
+        let again = again.held_to(&test.budget, &test.budget.checks(&next));
+        let peak = |record: &Record| record.usage.memory_peak.map_or(u64::MAX, |peak| peak.value);
+        if !again.passes() {
+            let remark = "it seems to need more memory than in earlier runs, but when it was executed again, alone, it did not pass";
+            known.record.remarks.push(remark.to_owned());
+            return self.settle(known, verdict, queue);
+        }
+        if peak(&next) < peak(&known.record) {
+            let first = peak(&known.record);
+            missing_paths::remark(&mut next);
+            known.record = next;
+            if test.budget.growth(&known.record).is_none_or(|growth| !growth.is_grown()) {
+                known.record.remarks.push(format!(
+                    "executed again, alone, since its memory peak was {}: it needs no more than in earlier runs",
+                    memory(first)
+                ));
+                return self.settle(known, again, queue);
+            }
+        }
+        let more = Purpose::Comparison { left: left.saturating_sub(1) };
+        if left > 0 && queue.second(launch.attempt, more) {
+            self.doubtful.insert(launch.attempt.unit, (known, verdict, purpose));
+            return Ok(false);
+        }
+        let attempts = COMPARISONS - left + 1;
+        known
+            .record
+            .remarks
+            .push(format!("the least of {attempts} attempts, of which all but the first were alone"));
+        let verdict = verdict.beside_earlier(test.budget.growth(&known.record).as_ref());
+        self.settle(known, verdict, queue)
+    }
+
+    /// Settles what will not be executed again, since the run has ended early.
+    pub(super) fn give_up_doubt(&mut self) {
+        for (_, (mut doubtful, verdict, purpose)) in std::mem::take(&mut self.doubtful) {
+            let remark = match purpose {
+                Purpose::Replacement => {
+                    "the machine was short of memory, and the run ended before the test was executed again"
+                }
+                Purpose::Comparison { .. } => {
+                    "it seems to need more memory than in earlier runs, but the run ended before it was executed again, alone"
+                }
+                Purpose::Verdict | Purpose::Confirmation => {
+                    "page cache may explain it, but the run ended before that was tried"
+                }
+            };
+            doubtful.record.remarks.push(remark.to_owned());
+            if let Err(error) = self.settle(doubtful, verdict, &mut Queue::default()) {
+                self.unwritten.get_or_insert(error);
+            }
+        }
+    }
+
+    /// Counts and reports what an attempt came to. Returns whether the test has failed, for good.
+    fn settle(
+        &mut self,
+        Doubtful { launch, earlier, mut record }: Doubtful,
+        mut verdict: Verdict,
+        queue: &mut Queue,
+    ) -> io::Result<bool> {
+        let (test, rules) = (&self.unit(launch).tests()[0], self.rules(launch));
+        let earlier = earlier.as_ref();
+        if earlier.is_some_and(Verdict::may_be_retried) {
+            verdict = verdict.after_a_failure(rules);
+        }
+        let is_last = !(verdict.may_be_retried() && queue.again(launch.attempt, self.next_attempt(launch)));
+        if !is_last {
+            self.standing.insert(launch.attempt.unit, (launch.attempt.nth, verdict.clone()));
+        }
+        self.explain(launch, &verdict, &mut record);
+        self.summary.add(test, &verdict, &record);
+        let record = &record;
+        self.reporters.event(&Event::AttemptFinished { test, launch, is_last, verdict: &verdict, record })?;
+        Ok(is_last && verdict.effect() == Effect::Fails)
+    }
+
+    /// Remarks on what of its sandbox may have kept a test from passing.
+    fn explain(&self, launch: Launch, verdict: &Verdict, record: &mut Record) {
+        if matches!(verdict, Verdict::Passed | Verdict::Leaked { .. } | Verdict::Flaky { .. }) {
+            return;
+        }
+        match self.subject.templates.get(launch.attempt.unit) {
+            Some(template) => hints::remark(record, &self.subject.ground.with(template)),
+            None => hints::remark(record, self.subject.ground),
+        }
+    }
+
+    /// How many of the tests have failed; one if only the process has that they share.
+    fn process_finished(
+        &mut self,
+        tests: &'run [TestCase],
+        launch: Launch,
+        mut record: Record,
+    ) -> io::Result<usize> {
+        // Tests that share a process may not have been reached when its time ran out.
+        let rules = Rules { timeouts_pass: false, ..self.rules(launch) };
+        let judged = |record: &Record| judge(&record.outcome, Testimony::Agrees, rules);
+        let fails = |verdict: &Verdict| verdict.effect() == Effect::Fails;
+        missing_paths::remark(&mut record);
+        let verdict = judged(&record);
+        let records = together::records(tests, &record);
+        let verdicts: Vec<_> = records.iter().map(judged).collect();
+        let failed = verdicts.iter().filter(|verdict| fails(verdict)).count();
+        let explained = failed > 0;
+        for ((test, verdict), mut record) in tests.iter().zip(&verdicts).zip(records) {
+            self.explain(launch, verdict, &mut record);
+            self.summary.add(test, verdict, &record);
+            let record = &record;
+            self.reporters.event(&Event::AttemptFinished { test, launch, is_last: true, verdict, record })?;
+        }
+        let process = self.unit(launch).title();
+        self.summary.add_process(&process, &record, !explained && fails(&verdict));
+        self.reporters.event(&Event::ProcessFinished {
+            process: &process,
+            tests: tests.len(),
+            launch,
+            verdict: &verdict,
+            record: &record,
+            shows_output: !self.subject.execution.capture.value || !explained,
+        })?;
+        Ok(failed.max(usize::from(fails(&verdict))))
+    }
+
+    /// Takes what is known of an attempt that was killed with the run. Of several tests in one process some may have ended.
+    fn killed(&mut self, launch: Launch, record: PartialRecord) -> io::Result<Flow> {
+        self.running.retain(|other| other.launch.attempt != launch.attempt);
+        self.forget(launch.attempt);
+        let tests = self.unit(launch).tests();
+        if let [test] = tests {
+            return self.interrupted(test, launch, &record);
+        }
+        let rules = self.rules(launch);
+        let mut process = Some(record);
+        for (test, ended) in tests.iter().zip(together::ended(tests, process.as_ref())) {
+            let Some(record) = ended else {
+                let record = process.take().unwrap_or_default();
+                self.interrupted(test, launch, &PartialRecord { usage: Usage::default(), ..record })?;
+                continue;
+            };
+            let verdict = judge(&record.outcome, Testimony::Agrees, rules);
+            self.summary.add(test, &verdict, &record);
+            let (verdict, record) = (&verdict, &record);
+            self.reporters.event(&Event::AttemptFinished { test, launch, is_last: true, verdict, record })?;
+        }
+        Ok(Flow::On)
+    }
+
+    fn interrupted(&mut self, test: &TestCase, launch: Launch, record: &PartialRecord) -> io::Result<Flow> {
+        self.summary.interrupted.push(test.clone());
+        self.reporters.event(&Event::AttemptInterrupted { test, launch, record })?;
+        Ok(Flow::On)
+    }
+
+    /// Says of tests that have failed that no attempt will follow, since the run has ended early.
+    pub(super) fn drop_retries(&mut self) {
+        let mut standing: Vec<_> = self.standing.iter().map(|(unit, (nth, _))| (*unit, *nth)).collect();
+        standing.sort_unstable_by_key(|(unit, _)| *unit);
+        for (unit, nth) in standing {
+            let event = Event::RetriesDropped { test: &self.subject.units[unit].tests()[0], nth };
+            if let Err(error) = self.reporters.event(&event) {
+                self.unwritten.get_or_insert(error);
+            }
+        }
+    }
+
+    fn cancelled(&mut self, by: Cancellation) -> io::Result<Flow> {
+        self.summary.cancelled = Some(by);
+        self.reporters.event(&Event::Cancelled { by })?;
+        Ok(match by {
+            // The signal has ended what was running already.
+            Cancellation::Signal(_) | Cancellation::FailFast { immediate: false } => Flow::NoMore,
+            Cancellation::FailFast { immediate: true } | Cancellation::GlobalTimeout => Flow::End,
+        })
+    }
+}
+
+/// How many processes of an attempt the kernel killed for want of memory although the attempt had not reached its limit.
+fn kills(record: &Record) -> u64 {
+    record.usage.oom.filter(|oom| !oom.value.own_limit).map_or(0, |oom| oom.value.kills)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::queue::Answer;
+    use crate::schedule::summary::Selection;
+    use crate::settings::{Process, Setting};
+    use crate::testing::builders;
+    use crate::values::FlakyResult;
+    use std::num::NonZeroUsize;
+    use std::time::Duration;
+
+    /// Notes what it is told of attempts, in words.
+    #[derive(Default)]
+    struct Notes(Vec<String>);
+
+    impl Reporter for Notes {
+        fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+            let note = match event {
+                Event::AttemptStarted { test, launch } => {
+                    format!("{} {:?} starts in slot {}", test.name, launch.attempt.nth, launch.slot)
+                }
+                Event::AttemptFinished { test, launch, is_last, verdict, .. } => {
+                    let last = if *is_last { ", its last" } else { "" };
+                    let Nth { number, total } = launch.attempt.nth;
+                    format!("{} {number} of {total}: {}{last}", test.name, verdict.kind().as_str())
+                }
+                Event::AttemptInterrupted { test, .. } => format!("{} interrupted", test.name),
+                Event::RetriesDropped { test, nth: Nth { number, total } } => {
+                    format!("{} ends with {number} of {total}", test.name)
+                }
+                Event::Cancelled { by } => format!("{by:?}"),
+                _ => "other".to_owned(),
+            };
+            self.0.push(note);
+            Ok(())
+        }
+    }
+
+    fn execution(fail_fast: bool) -> Execution {
+        Execution {
+            jobs: Setting::default(NonZeroUsize::MIN),
+            max_fail: Setting::default(MaxFail::fail_fast(fail_fast)),
+            global_timeout: Setting::default(None),
+            capture: Setting::default(true),
+            list_timeout: Setting::default(Duration::from_mins(1)),
+            process: Process::Test,
+        }
+    }
+
+    /// Has two tests, each with three attempts, end as `end` says of name and number, one after the other. Without a record
+    /// an attempt was killed by a signal.
+    fn run(fail_fast: bool, end: impl Fn(&str, u32) -> Option<Outcome>) -> (Vec<String>, Summary) {
+        run_with(fail_fast, &TestSettings::default(), end)
+    }
+
+    fn run_with(
+        fail_fast: bool,
+        settings: &TestSettings,
+        end: impl Fn(&str, u32) -> Option<Outcome>,
+    ) -> (Vec<String>, Summary) {
+        let tests = ["a", "b"].map(|name| builders::test("tour", name));
+        let (units, execution) = (together::units(&tests, Process::Test), execution(fail_fast));
+        let summary = Summary::new(Selection { selected: 2, ..Selection::default() });
+        let mut notes = Notes::default();
+        let of_each = [1, 2].map(|_| Arc::new(settings.clone()));
+        let ground = Ground::default();
+        let mut run = Run::new(
+            Subject {
+                units: &units,
+                of_each: &of_each,
+                templates: &[],
+                execution: &execution,
+                ground: &ground,
+            },
+            summary,
+            &mut notes,
+        );
+        let mut queue = Queue::new([3; 2]);
+        let mut flow = Flow::On;
+        while flow == Flow::On
+            && let Some(attempt) = queue.pop(Instant::now(), |_| Answer::Starts)
+        {
+            let launch = Launch { attempt, slot: 7, at: Instant::now() };
+            let outcome = end(&tests[attempt.unit].name, attempt.nth.number);
+            flow = if let Some(outcome) = outcome {
+                let mut record = builders::record(outcome);
+                record.stdout.head = b"running 1 test\n".to_vec();
+                run.hear(Some(News::Finished(launch, Box::new(record))), &mut queue)
+            } else {
+                run.hear(Some(News::Interrupted(2)), &mut queue);
+                run.hear(Some(News::Killed(launch, Box::default())), &mut queue);
+                Flow::NoMore
+            };
+        }
+        run.drop_retries();
+        let summary = run.summary;
+        (notes.0, summary)
+    }
+
+    const FAILED: Option<Outcome> = Some(Outcome::Failed { code: 101 });
+
+    #[test]
+    fn a_test_is_attempted_until_it_passes_and_counted_once() {
+        let (notes, summary) = run(false, |name, number| match (name, number) {
+            ("a", 1) => FAILED,
+            ("a", _) => Some(Outcome::Passed),
+            _ => Some(Outcome::TimedOut),
+        });
+        assert_eq!(
+            notes,
+            [
+                "a 1 of 3: failed",
+                "b 1 of 3: timed-out",
+                "a 2 of 3: flaky, its last",
+                "b 2 of 3: timed-out",
+                "b 3 of 3: timed-out, its last"
+            ]
+        );
+        let counts = [Kind::Passed, Kind::Failed, Kind::TimedOut, Kind::Flaky]
+            .map(|kind| summary.counts[kind].total());
+        assert_eq!((counts, summary.counts.total(), summary.not_run()), ([0, 0, 1, 1], 2, 0));
+        assert_eq!(summary.effect(), Effect::Fails);
+        assert_eq!(summary.cpu, Some(Duration::from_millis(11)), "each attempt costs");
+    }
+
+    #[test]
+    fn a_flaky_test_fails_if_it_is_to_and_ends_the_run() {
+        let settings =
+            TestSettings { flaky_result: Setting::default(FlakyResult::Fail), ..TestSettings::default() };
+        let (notes, summary) =
+            run_with(true, &settings, |_, number| if number == 1 { FAILED } else { Some(Outcome::Passed) });
+        let expected = [
+            "a 1 of 3: failed",
+            "b 1 of 3: failed",
+            "a 2 of 3: flaky, its last",
+            "FailFast { immediate: false }",
+            "b ends with 1 of 3",
+        ];
+        assert_eq!((notes.as_slice(), summary.effect()), (&expected.map(str::to_owned)[..], Effect::Fails));
+    }
+
+    #[test]
+    fn a_test_that_was_not_isolated_is_not_attempted_again() {
+        let (notes, summary) = run(false, |_, _| Some(builders::not_isolated()));
+        assert_eq!(notes, ["a 1 of 3: not-isolated, its last", "b 1 of 3: not-isolated, its last"]);
+        assert_eq!(summary.effect(), Effect::Undecided);
+        let (notes, _) =
+            run(false, |_, number| if number == 1 { FAILED } else { Some(builders::not_isolated()) });
+        assert_eq!(notes[2..], ["a 2 of 3: not-isolated, its last", "b 2 of 3: not-isolated, its last"]);
+    }
+
+    #[test]
+    fn only_a_failure_for_good_ends_the_run() {
+        let (notes, _) = run(true, |_, _| FAILED);
+        let last = ["a 3 of 3: failed, its last", "FailFast { immediate: false }", "b ends with 2 of 3"];
+        assert_eq!(notes[notes.len() - 3..], last, "{notes:?}");
+        assert_eq!(notes.len(), 7, "the third attempt at b does not start: {notes:?}");
+    }
+
+    #[test]
+    fn a_verdict_stands_until_another_attempt_has_ended() {
+        // The second attempt at b never starts.
+        let (notes, summary) =
+            run(false, |name, number| if (name, number) == ("a", 2) { None } else { FAILED });
+        assert_eq!(summary.interrupted.len(), 1);
+        assert_eq!((summary.counts[Kind::Failed].total(), summary.not_run()), (1, 0));
+        assert_eq!(notes.last().map(String::as_str), Some("b ends with 1 of 3"), "{notes:?}");
+    }
+}

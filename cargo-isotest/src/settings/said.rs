@@ -1,0 +1,149 @@
+//! What was typed and what the environment says, before it is known what holds in the project.
+
+use super::config::{self, Config};
+use super::display::DisplaySettings;
+use super::error::SettingsError;
+use super::execution::Execution;
+use super::layer::Layer;
+use super::overrides::Overrides;
+use super::sandbox::SandboxSettings;
+use super::setting::{Origin, Setting};
+use super::task::Task;
+use super::test::TestSettings;
+use super::update::Update;
+use super::{Settings, environment, typed};
+use crate::cli::{Budgets, CargoArgs, Cli, CourseArgs, LibtestWords, MessageFormat, RunIgnored, Words};
+use crate::invocation::Invocation;
+use crate::select::Selection;
+use anstream::ColorChoice;
+use std::ffi::OsString;
+use std::mem::take;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What was typed and what the environment says, before it is known what holds in the project.
+#[derive(Debug)]
+pub(crate) struct Said {
+    /// What is to be done.
+    pub(crate) task: Task,
+    /// What cargo is told.
+    pub(crate) cargo: CargoArgs,
+    /// Whether to use colour; undecided, the streams are asked.
+    pub(crate) color: Setting<ColorChoice>,
+    /// What is said of environment variables that have no effect.
+    pub(crate) warnings: Vec<String>,
+    profile: Option<Setting<String>>,
+    config_file: Option<Setting<PathBuf>>,
+    course: CourseArgs,
+    again: Vec<OsString>,
+    variables: Vec<(&'static str, OsString)>,
+    layer: Layer,
+}
+
+impl Said {
+    /// What this command line and this caller say.
+    pub(crate) fn read(cli: Cli, invocation: &Invocation) -> Result<Self, SettingsError> {
+        let (task, Words { filters, of_harness }) = Task::from_typed(cli.command, invocation);
+        let (cargo, course) = (cli.flags.cargo.clone(), cli.flags.course.clone());
+        let again = cli.again;
+        let typed = &cli.flags.config;
+        let (profile, config_file) = (typed::profile(typed), typed::config_file(typed, invocation));
+        let profile = profile.or_else(|| environment::profile(invocation));
+        let config_file = config_file.or_else(|| environment::config_file(invocation));
+        let variables = environment::of_one_test(
+            invocation,
+            [profile.as_ref().map(|profile| profile.origin), config_file.as_ref().map(|file| file.origin)],
+        );
+        let words = LibtestWords::read(&of_harness)?;
+        let harness = typed::harness(words)?;
+        let flags = typed::flags(cli.flags, filters, invocation)?;
+        typed::without_contradiction(&flags, &harness)?;
+        let layer = Layer::merged([flags, harness, environment::layer(invocation)?]);
+        let color = Setting::or(layer.color, ColorChoice::Auto);
+        let warnings = environment::unknown(invocation);
+        Ok(Self { task, cargo, color, warnings, profile, config_file, course, again, variables, layer })
+    }
+
+    /// What holds in a project, or outside of one: what is said here, and below it what the configuration file says.
+    ///
+    /// # Errors
+    /// When the file is invalid, or what both say together makes no sense.
+    pub(crate) fn settings_in(
+        mut self,
+        workspace: Option<&Path>,
+        invocation: &Invocation,
+    ) -> Result<Settings, SettingsError> {
+        let config = Config::open(self.config_file.as_ref(), workspace, &invocation.directory)?;
+        let held = config.held(self.profile.as_ref(), self.config_file.as_ref());
+        let mut lower = config.layer(self.profile.take())?;
+        let is_attended = !self.task.is_of_tests() && !matches!(self.task, Task::Runner { .. });
+        if is_attended || matches!(self.task, Task::Shell { .. }) {
+            // Somebody attends to a command, and it is no test.
+            lower.test.timeout = None;
+            lower.overrides.iter_mut().for_each(|one| one.layer.timeout = None);
+            let is_of_tests = |time: &mut Setting<Duration>| matches!(time.origin, Origin::Environment(_));
+            let _ = self.layer.test.timeout.take_if(is_of_tests);
+        }
+        if self.layer.capture.is_some_and(|capture| !capture.value) {
+            // Several at one terminal could not be told apart.
+            lower.jobs = None;
+        }
+        let settings = self.over(lower)?;
+        Ok(Settings { held: [Vec::from(held), settings.held].concat(), ..settings })
+    }
+
+    /// What holds where no project counts.
+    ///
+    /// # Errors
+    /// When that makes no sense.
+    pub(crate) fn settings(self) -> Result<Settings, SettingsError> {
+        self.over(Layer::default())
+    }
+
+    /// What is said here and, where that is silent, in a layer below; and what holds besides. The overrides of the lower
+    /// layer are between the two.
+    pub(super) fn over(self, mut lower: Layer) -> Result<Settings, SettingsError> {
+        let Self { task, layer: upper, .. } = self;
+        let each = take(&mut lower.overrides);
+        let (above, below) = (upper.test.clone(), lower.test.clone());
+        let mut layer = upper.or(lower);
+        let held = config::held_of_run(&layer);
+        let overrides = Overrides::new(above, each, below, layer.levels.clone());
+        let jobs = layer.jobs.take().filter(|_| task.is_of_tests()).transpose()?;
+        let update = Update::from_layer(&layer, &task);
+        let execution = Execution::from_layer(&layer, jobs, &task).for_update(update).checked()?;
+        let selection = Selection {
+            filters: take(&mut layer.filters),
+            skips: take(&mut layer.skips),
+            filtersets: take(&mut layer.filtersets),
+            exact: Setting::or(layer.exact, false).value,
+            ignored: Setting::or(layer.ignored, RunIgnored::default()).value,
+            partition: layer.partition.map(|partition| partition.value),
+        };
+        let test = TestSettings::from_layer(take(&mut layer.test), &layer.levels)?;
+        let sandbox = SandboxSettings::from_layer(&mut layer)?;
+        let sandbox = SandboxSettings { update, controls: overrides.controls(), ..sandbox };
+        let display = DisplaySettings::from_layer(&layer.display, self.cargo.output.quiet.quiet);
+        Ok(Settings {
+            task,
+            cargo: self.cargo,
+            selection,
+            execution,
+            sandbox,
+            test,
+            history: Setting::or(layer.history, true),
+            held,
+            overrides,
+            groups: layer.groups,
+            memory_aware: Setting::or(layer.memory_aware, true),
+            budgets: Setting::or(layer.budgets, Budgets::default()),
+            course: self.course,
+            display,
+            again: self.again,
+            variables: self.variables,
+            message_format: Setting::or(layer.message_format, MessageFormat::default()),
+            reports: layer.reports,
+            color: Setting::or(layer.color, ColorChoice::Auto),
+        })
+    }
+}

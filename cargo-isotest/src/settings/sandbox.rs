@@ -1,0 +1,50 @@
+//! What tests see and may use.
+
+use super::error::SettingsError;
+use super::layer::Layer;
+use super::setting::Setting;
+use super::update::Update;
+use crate::cli::RootWord;
+use isotest_core::limits::Control;
+use isotest_core::policy::{Capability, Level};
+use std::path::PathBuf;
+
+/// What tests see and may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SandboxSettings {
+    /// Capabilities that are switched off by that name.
+    pub(crate) off: Vec<Setting<Capability>>,
+    /// What becomes `/`.
+    pub(crate) root: Setting<RootWord>,
+    /// Whether not even the package is seen in a minimal root.
+    pub(crate) hide_package: Setting<bool>,
+    /// Whether the paths are told that tests look for and that are not there.
+    pub(crate) trace_missing: Setting<bool>,
+    /// What is not written through to the host, although it lies within what is.
+    pub(crate) copied_within: Vec<PathBuf>,
+    /// What becomes of the caller's wish that tests update their sources.
+    pub(crate) update: Option<Update>,
+    /// Controllers of limits that only some tests have. A host may be without them until such a test is to be executed.
+    pub(crate) controls: Vec<Control>,
+}
+
+impl SandboxSettings {
+    pub(super) fn from_layer(layer: &mut Layer) -> Result<Self, SettingsError> {
+        let root = Setting::or(layer.root.take(), RootWord::default());
+        let hide_package = Setting::or(layer.hide_package, false);
+        if hide_package.value && root.value != RootWord::Minimal {
+            return Err(SettingsError::HidesPackage { origin: hide_package.origin });
+        }
+        let off = layer.levels.iter().filter(|level| level.value.1 == Level::Off);
+        let off = off.map(|level| level.map(|(capability, _)| capability)).collect();
+        Ok(Self {
+            off,
+            root,
+            hide_package,
+            trace_missing: Setting::or(layer.trace_missing, false),
+            copied_within: Vec::new(),
+            update: None,
+            controls: Vec::new(),
+        })
+    }
+}
