@@ -63,9 +63,9 @@ pub(crate) struct ListFlags {
     cargo: CargoArgs,
 }
 
-/// Flags of doctests, which cargo builds and hands over one by one.
+/// Flags on a program that is executed alone in its sandbox: for how long, in what, and within which limits.
 #[derive(Debug, Args)]
-pub(crate) struct DoctestFlags {
+pub(crate) struct ProgramFlags {
     #[command(flatten)]
     timeout: TimeoutArgs,
     #[command(flatten)]
@@ -76,6 +76,13 @@ pub(crate) struct DoctestFlags {
     limits: LimitArgs,
     #[command(flatten)]
     policy: PolicyArgs,
+}
+
+/// Flags of doctests, which cargo builds and hands over one by one.
+#[derive(Debug, Args)]
+pub(crate) struct DoctestFlags {
+    #[command(flatten)]
+    program: ProgramFlags,
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
@@ -86,15 +93,7 @@ pub(crate) struct DoctestFlags {
 #[derive(Debug, Args)]
 pub(crate) struct ExecFlags {
     #[command(flatten)]
-    timeout: TimeoutArgs,
-    #[command(flatten)]
-    leaks: LeakArgs,
-    #[command(flatten)]
-    sandbox: SandboxArgs,
-    #[command(flatten)]
-    limits: LimitArgs,
-    #[command(flatten)]
-    policy: PolicyArgs,
+    program: ProgramFlags,
     #[command(flatten)]
     quiet: QuietArgs,
     #[command(flatten)]
@@ -115,17 +114,9 @@ pub(crate) struct ShellFlags {
     #[command(flatten)]
     jobs: JobArgs,
     #[command(flatten)]
-    timeout: TimeoutArgs,
-    #[command(flatten)]
     listing: ListingArgs,
     #[command(flatten)]
-    leaks: LeakArgs,
-    #[command(flatten)]
-    sandbox: SandboxArgs,
-    #[command(flatten)]
-    limits: LimitArgs,
-    #[command(flatten)]
-    policy: PolicyArgs,
+    program: ProgramFlags,
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
@@ -217,33 +208,34 @@ impl From<ListFlags> for Flags {
     }
 }
 
-impl From<DoctestFlags> for Flags {
-    fn from(flags: DoctestFlags) -> Self {
-        let DoctestFlags { timeout, leaks, sandbox, limits, policy, config, cargo } = flags;
+impl From<ProgramFlags> for Flags {
+    fn from(ProgramFlags { timeout, leaks, sandbox, limits, policy }: ProgramFlags) -> Self {
         let execution = ExecutionArgs { timeout, leaks, ..ExecutionArgs::default() };
-        Self { execution, sandbox, limits, policy, config, cargo, ..Self::default() }
+        Self { execution, sandbox, limits, policy, ..Self::default() }
+    }
+}
+
+impl From<DoctestFlags> for Flags {
+    fn from(DoctestFlags { program, config, cargo }: DoctestFlags) -> Self {
+        Self { config, cargo, ..program.into() }
     }
 }
 
 impl From<ExecFlags> for Flags {
-    fn from(flags: ExecFlags) -> Self {
-        let ExecFlags { timeout, leaks, sandbox, limits, policy, quiet, color, config, manifest, place } =
-            flags;
+    fn from(ExecFlags { program, quiet, color, config, manifest, place }: ExecFlags) -> Self {
         let output = OutputArgs { quiet, color, ..OutputArgs::default() };
         let mut cargo = CargoArgs { output, manifest, ..CargoArgs::default() };
         cargo.compilation.place = place;
-        let execution = ExecutionArgs { timeout, leaks, ..ExecutionArgs::default() };
-        Self { execution, sandbox, limits, policy, config, cargo, ..Self::default() }
+        Self { config, cargo, ..program.into() }
     }
 }
 
 impl From<ShellFlags> for Flags {
-    fn from(flags: ShellFlags) -> Self {
-        let ShellFlags { names, jobs, timeout, listing, leaks, sandbox, limits, policy, config, cargo } =
-            flags;
+    fn from(ShellFlags { names, jobs, listing, program, config, cargo }: ShellFlags) -> Self {
+        let program = Self::from(program);
         let selection = SelectionArgs { names, ..SelectionArgs::default() };
-        let execution = ExecutionArgs { jobs, timeout, listing, leaks, ..ExecutionArgs::default() };
-        Self { selection, execution, sandbox, limits, policy, config, cargo, ..Self::default() }
+        let execution = ExecutionArgs { jobs, listing, ..program.execution };
+        Self { selection, execution, config, cargo, ..program }
     }
 }
 
