@@ -80,19 +80,16 @@ impl Sandboxes {
         invocation: &Invocation,
         work: impl Fn(&Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut refused = RefusedViews::default();
-        loop {
-            let sandboxes = Self::prepare(settings, roots, invocation, &refused)?;
+        without_refused_views(|refused| {
+            let sandboxes = Self::prepare(settings, roots, invocation, refused)?;
             // Even a panic leaves no cgroups behind.
-            let done = match catch_unwind(AssertUnwindSafe(|| work(&sandboxes))) {
-                Ok(Err(error)) if refused.learn_from(&error) => None,
-                worked => Some(worked.map(|done| done.map_err(Self::explained))),
-            };
+            let done = catch_unwind(AssertUnwindSafe(|| match work(&sandboxes) {
+                Err(error) if refused.view(&error).is_none() => Err(Self::explained(error)),
+                done => done,
+            }));
             close(sandboxes.cgroups);
-            if let Some(worked) = done {
-                return worked.unwrap_or_else(|panic| resume_unwind(panic));
-            }
-        }
+            done.unwrap_or_else(|panic| resume_unwind(panic))
+        })
     }
 
     /// Reads the host, creates the cgroups of the run and resolves the templates.
@@ -102,28 +99,26 @@ impl Sandboxes {
         invocation: &Invocation,
         refused: &RefusedViews,
     ) -> Result<Self, Error> {
-        // Not before: what cargo executes has the limit that we were called with.
-        let allowed = descriptors::raise().map_err(HostError::System)?;
-        root_limits::lift().map_err(HostError::System)?;
         let jobs = settings.execution.jobs.value.get();
         let shown: Vec<_> = roots
             .each
             .iter()
             .map(|rooted| Shown::new(&settings.sandbox, &settings.test, rooted, invocation))
             .collect();
-        let Decided { host, mut cgroups, missing, resolved, others } =
+        let Decided { max_descriptors, host, mut cgroups, missing, resolved, others } =
             Decided::resolve(settings, jobs, &shown, refused)?;
         if !resolved.unmet.is_empty() {
             close(cgroups);
             return Err(unmet(resolved.unmet.into_iter().map(Obstacle::from).collect(), &host).into());
         }
-        let room = match Room::within(allowed, Slot::descriptors(&cgroups), settings.execution.jobs.value) {
-            Ok(room) => room,
-            Err(error) => {
-                close(cgroups);
-                return Err(error);
-            }
-        };
+        let room =
+            match Room::within(max_descriptors, Slot::descriptors(&cgroups), settings.execution.jobs.value) {
+                Ok(room) => room,
+                Err(error) => {
+                    close(cgroups);
+                    return Err(error);
+                }
+            };
         let limits = settings.test.limits.limits();
         if let Some(error) = unlimited(&mut cgroups, &limits, &host) {
             close(cgroups);
@@ -225,22 +220,40 @@ impl Sandboxes {
 pub(crate) struct RefusedViews(Vec<(PathBuf, String)>);
 
 impl RefusedViews {
-    /// Adds the refused view that `error` is about; returns false if there is none, or it is known.
-    fn learn_from(&mut self, error: &Error) -> bool {
-        match error.of_area() {
-            Some(SandboxError::Setup { template: Some(template), source }) => self.learn(template, source),
-            _ => false,
-        }
+    /// Returns the refused view that `error` is about, unless there is none, or it is known.
+    fn view(&self, error: &Error) -> Option<(PathBuf, String)> {
+        let Some(SandboxError::Setup { template: Some(template), source }) = error.of_area() else {
+            return None;
+        };
+        let path = template.refused_view(source)?;
+        let view = (path.to_path_buf(), io::Error::from_raw_os_error(source.errno).to_string());
+        (!self.0.contains(&view)).then_some(view)
     }
 
-    /// Adds the view that `template` was refused, as `error` says; returns false if `error` is about no view, or about a
-    /// known one.
-    pub(crate) fn learn(&mut self, template: &Template, error: &StepError) -> bool {
-        let Some(path) = template.refused_view(error) else { return false };
-        let told = (path.to_path_buf(), io::Error::from_raw_os_error(error.errno).to_string());
-        let is_new = !self.0.contains(&told);
-        self.0.extend(is_new.then_some(told));
-        is_new
+    /// Returns the failure of a sandbox as an error if it is about a refused view that is not known yet, and may be tried
+    /// without.
+    pub(crate) fn news(&self, template: &Template, source: &StepError) -> Option<Error> {
+        let template = Some(Arc::new(template.clone()));
+        let error = SandboxError::Setup { template, source: source.clone() }.into();
+        self.view(&error).is_some().then_some(error)
+    }
+}
+
+/// Calls `attempt` until the kernel refuses no copy-on-write view that it is not told of: the next attempt does without the
+/// view.
+///
+/// # Errors
+/// Those of `attempt` that are about something else.
+pub(crate) fn without_refused_views<T>(
+    attempt: impl Fn(&RefusedViews) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut refused = RefusedViews::default();
+    loop {
+        let done = attempt(&refused);
+        match done.as_ref().err().and_then(|error| refused.view(error)) {
+            Some(view) => refused.0.push(view),
+            None => return done,
+        }
     }
 }
 
@@ -331,6 +344,8 @@ impl Facts<'_> {
 /// Host, cgroups and templates resolved for them.
 #[derive(Debug)]
 pub(crate) struct Decided {
+    /// How many files this process may open.
+    max_descriptors: u64,
     /// The host.
     pub(crate) host: Host,
     /// Cgroups of the run. The owner must close them.
@@ -344,7 +359,8 @@ pub(crate) struct Decided {
 }
 
 impl Decided {
-    /// Reads the host, creates cgroups and resolves the templates.
+    /// Lifts the limits of this process as far as it may, reads the host, creates cgroups and resolves the templates. Every
+    /// sandbox that this program makes begins here.
     ///
     /// # Errors
     /// When the host cannot be read.
@@ -363,6 +379,9 @@ impl Decided {
             }
             .into());
         };
+        // Not before: what cargo executes has the limits that we were called with.
+        let max_descriptors = descriptors::raise().map_err(HostError::System)?;
+        root_limits::lift().map_err(HostError::System)?;
         let Settings { sandbox, test, .. } = settings;
         let wanted: Vec<_> = Capability::ALL
             .into_iter()
@@ -387,7 +406,7 @@ impl Decided {
             resolved = resolve(first, &missing);
         }
         let others = others.iter().map(|shown| resolve(shown, &missing).template).collect();
-        Ok(Self { host, cgroups, missing, resolved, others })
+        Ok(Self { max_descriptors, host, cgroups, missing, resolved, others })
     }
 }
 

@@ -27,6 +27,7 @@ use isotest_core::step::StepError;
 use isotest_core::trial;
 use isotest_core::usage::Usage;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Returns the limits of the trial, so that writing limits is tried too.
@@ -52,34 +53,14 @@ pub(crate) fn execute(settings: &Settings, invocation: &Invocation) -> Result<En
 }
 
 fn diagnose(settings: &Settings, invocation: &Invocation) -> Result<Diagnosis, Error> {
-    let here = invocation.directory.clone();
-    let directories = Directories {
-        workspace: here.clone(),
-        packages: Vec::new(),
-        dependencies: Vec::new(),
-        target: here.clone(),
-        build: here,
-    };
     let program = std::env::current_exe().map_err(HostError::System)?;
     let mut settings = settings.clone();
     settings.test.binds.push(Setting::default(Bind { path: program.clone(), access: BindAccess::ReadOnly }));
-    let rooted = roots::of_host(&directories, invocation);
+    let rooted = roots::of_host(&Directories::of_command(None, invocation), invocation);
     let shown = [Shown::new(&settings.sandbox, &settings.test, &rooted, invocation)];
-    let plan = SandboxPlan {
-        workload: Workload {
-            program,
-            arguments: vec!["isotest".into(), "--version".into()],
-            environment: invocation.environment.clone(),
-            directory: "/".into(),
-        },
-        timeout: Some(Timeout::new(TIMEOUT)),
-        limits: limits(),
-        measured: true,
-        interactive: None,
-        inherit_stdio: false,
-        output_bytes: 1 << 10,
-    };
-    let (Decided { host, cgroups, resolved, .. }, attempted) = attempt(&settings, &shown, &plan)?;
+    let plan = plan(program, invocation);
+    let (Decided { host, cgroups, resolved, .. }, attempted) =
+        sandboxes::without_refused_views(|refused| attempt(&settings, &shown, &plan, refused))?;
     let surroundings = probe::surroundings(&host);
     let (usage, refusals) = match attempted {
         Ok(record) => (record.usage, Vec::new()),
@@ -96,24 +77,42 @@ fn diagnose(settings: &Settings, invocation: &Invocation) -> Result<Diagnosis, E
     Ok(Diagnosis { surroundings, cgroup_layout: layout, conditions, remedies, met })
 }
 
-/// Executes the plan. Where the kernel refuses a copy-on-write view, retries without the view, as a run does.
+/// Plans the trial: this program, asked for its version.
+fn plan(program: PathBuf, invocation: &Invocation) -> SandboxPlan {
+    SandboxPlan {
+        workload: Workload {
+            program,
+            arguments: vec!["isotest".into(), "--version".into()],
+            environment: invocation.environment.clone(),
+            directory: "/".into(),
+        },
+        timeout: Some(Timeout::new(TIMEOUT)),
+        limits: limits(),
+        measured: true,
+        interactive: None,
+        inherit_stdio: false,
+        output_bytes: 1 << 10,
+    }
+}
+
+/// Executes the plan.
+///
+/// # Errors
+/// When the host cannot be read, or the kernel refuses a copy-on-write view, which the next attempt does without.
 fn attempt(
     settings: &Settings,
     shown: &[Shown<'_>],
     plan: &SandboxPlan,
+    refused: &RefusedViews,
 ) -> Result<(Decided, Result<Record, StepError>), Error> {
-    let mut refused = RefusedViews::default();
-    loop {
-        let decided = Decided::resolve(settings, 1, shown, &refused)?;
-        let template = &decided.resolved.template;
-        let attempted = trial::attempt(template, &decided.cgroups, plan).map_err(HostError::System)?;
-        match &attempted {
-            Err(error) if refused.learn(template, error) => {
-                sandboxes::close(decided.cgroups);
-            }
-            _ => return Ok((decided, attempted)),
-        }
+    let decided = Decided::resolve(settings, 1, shown, refused)?;
+    let template = &decided.resolved.template;
+    let attempted = trial::attempt(template, &decided.cgroups, plan).map_err(HostError::System)?;
+    if let Some(error) = attempted.as_ref().err().and_then(|error| refused.news(template, error)) {
+        sandboxes::close(decided.cgroups);
+        return Err(error);
     }
+    Ok((decided, attempted))
 }
 
 /// Returns what the kernel refused; if nothing, the failure itself as a refusal of the root.

@@ -83,29 +83,42 @@ pub(crate) fn not_interactive(
 }
 
 /// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
+///
+/// # Errors
+/// What keeps it from being executed.
 pub(crate) fn interactive(
     workload: Workload,
     template: &Arc<Template>,
     settings: &Settings,
     sandboxes: &Sandboxes,
 ) -> Result<Record, Error> {
-    let signals = Signals::take().map_err(HostError::System)?;
+    let line = line(&workload);
+    let attended = Attended::new(workload, settings.test.limits.limits(), settings)?;
     let registry = Registry::new(1);
-    registry.expect(std::iter::once(("exec", line(&workload).as_str())));
+    registry.expect(std::iter::once(("exec", line.as_str())));
     thread::scope(|scope| {
         let mut slot = sandboxes.slot(template)?;
         let listener = Listener::open(scope, &registry);
         let mut isolation = sandboxes.isolation.clone();
         isolation.remarks.extend(Listener::remark(&listener));
         say(settings, &report::before_command(&isolation));
-        let attempt =
-            slot.launch_last(&made_interactive(plan(workload, settings, settings.test.limits.limits())));
+        let attempt = slot.launch_last(&attended.plan);
         let id = AttemptId::FIRST;
         registry.started(0, Started { id, test: 0, is_first: true, zygote: slot.zygote() });
-        let record = finish(attempt, Some(template), settings, &signals);
+        let record = attended.finish(attempt, Some(template));
         registry.ended(0);
         record
     })
+}
+
+/// Executes a workload to which the caller attends in a sandbox that is running already.
+///
+/// # Errors
+/// What keeps it from being executed.
+pub(crate) fn exec_in(workload: Workload, settings: &Settings, running: &Running) -> Result<Record, Error> {
+    let attended = Attended::new(workload, Limits::default(), settings)?;
+    let attempt = running.enter(&attended.plan);
+    attended.finish(attempt, None)
 }
 
 fn plan(workload: Workload, settings: &Settings, limits: Limits) -> SandboxPlan {
@@ -127,34 +140,37 @@ fn line(workload: &Workload) -> String {
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
-/// The same in a sandbox that is running already.
-pub(crate) fn exec_in(workload: Workload, settings: &Settings, running: &Running) -> Result<Record, Error> {
-    let signals = Signals::take().map_err(HostError::System)?;
-    let plan = made_interactive(plan(workload, settings, Limits::default()));
-    finish(running.enter(&plan), None, settings, &signals)
+/// A workload to which the caller attends: signals and keys are passed on to it.
+struct Attended<'a> {
+    plan: SandboxPlan,
+    settings: &'a Settings,
+    signals: Signals,
 }
 
-fn made_interactive(plan: SandboxPlan) -> SandboxPlan {
-    SandboxPlan { interactive: Some(Interactive { terminal: terminal() }), ..plan }
-}
+impl<'a> Attended<'a> {
+    /// Takes the signals of this process, before it has further threads.
+    fn new(workload: Workload, limits: Limits, settings: &'a Settings) -> Result<Self, Error> {
+        let signals = Signals::take().map_err(HostError::System)?;
+        let interactive = Some(Interactive { terminal: terminal() });
+        let plan = SandboxPlan { interactive, ..plan(workload, settings, limits) };
+        Ok(Self { plan, settings, signals })
+    }
 
-fn finish(
-    mut attempt: Attempt,
-    template: Option<&Arc<Template>>,
-    settings: &Settings,
-    signals: &Signals,
-) -> Result<Record, Error> {
-    interact::until_end(&mut attempt, signals)?;
-    let mut record = attempt.finish();
-    missing_paths::remark(&mut record);
-    match record.outcome {
-        // Another plan may do without, or what the host refuses is told.
-        Outcome::NotIsolated(source) if source.step.capability().is_some() => {
-            Err(SandboxError::Setup { template: template.map(Arc::clone), source }.into())
-        }
-        _ => {
-            say(settings, &report::after_command(&verdict(&record, settings), &record));
-            Ok(record)
+    /// Attends to the workload until its end, and says what it used.
+    fn finish(&self, mut attempt: Attempt, template: Option<&Arc<Template>>) -> Result<Record, Error> {
+        interact::until_end(&mut attempt, &self.signals)?;
+        let mut record = attempt.finish();
+        missing_paths::remark(&mut record);
+        match record.outcome {
+            // Another plan may do without, or what the host refuses is told.
+            Outcome::NotIsolated(source) if source.step.capability().is_some() => {
+                Err(SandboxError::Setup { template: template.map(Arc::clone), source }.into())
+            }
+            _ => {
+                let verdict = verdict(&record, self.settings);
+                say(self.settings, &report::after_command(&verdict, &record));
+                Ok(record)
+            }
         }
     }
 }
