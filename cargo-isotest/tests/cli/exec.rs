@@ -108,6 +108,13 @@ fn a_command_that_stops_stops_us_until_we_may_go_on() {
 }
 
 #[test]
+fn the_time_of_a_command_that_stops_itself_goes_on() {
+    let stops = ["sh", "-c", "kill -STOP $$; echo went on"];
+    let ended = exec(&["--timeout", "1s"], &stops).run().with_code(124);
+    assert_eq!(ended.stdout, "", "{ended:#?}");
+}
+
+#[test]
 fn every_namespace_is_its_own() {
     let text = "for n in user pid mnt net ipc uts cgroup; do readlink /proc/self/ns/$n; done";
     let namespaces = |text: String| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();

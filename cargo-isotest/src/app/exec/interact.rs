@@ -6,7 +6,7 @@ use crate::error::{Error, HostError};
 use isotest_core::sandbox::{Attempt, Heard};
 use isotest_core::sys::clock::{self, Instant};
 use isotest_core::sys::{is_ready, readable, wait_for};
-use nix::libc::{SIGCHLD, SIGCONT, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
+use nix::libc::{SIGCHLD, SIGCONT, SIGSTOP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
 use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use std::time::Duration;
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Returns when it has ended and everything it wrote to its terminal was shown.
-pub(super) fn until_end(attempt: &mut Attempt, signals: &Signals) -> Result<(), Error> {
+pub(super) fn until_end(attempt: &mut Attempt, signals: &Signals, is_timed: bool) -> Result<(), Error> {
     let screen = attempt.terminal().map(|inner| Screen::open(io::stdin().as_fd(), inner)).transpose()?;
-    let mut watch = Watch { attempt, signals, screen };
+    let mut watch = Watch { attempt, signals, is_timed, screen };
     while watch.step().map_err(HostError::System)? {}
     Ok(())
 }
@@ -26,6 +26,8 @@ pub(super) fn until_end(attempt: &mut Attempt, signals: &Signals) -> Result<(), 
 struct Watch<'a> {
     attempt: &'a mut Attempt,
     signals: &'a Signals,
+    /// Whether the command is killed after some time.
+    is_timed: bool,
     screen: Option<Screen>,
 }
 
@@ -53,6 +55,8 @@ impl Watch<'_> {
         }
         if heard {
             match self.attempt.hear() {
+                // No key does this. Whoever stops with the command cannot kill it when its time is over.
+                Heard::Stopped(SIGSTOP) if self.is_timed => {}
                 Heard::Stopped(signal) => self.stop(signal)?,
                 Heard::Lost => return Ok(false),
                 Heard::Ended => {

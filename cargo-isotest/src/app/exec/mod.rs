@@ -158,7 +158,7 @@ impl<'a> Attended<'a> {
 
     /// Attends to the workload until its end, and says what it used.
     fn finish(&self, mut attempt: Attempt, template: Option<&Arc<Template>>) -> Result<Record, Error> {
-        interact::until_end(&mut attempt, &self.signals)?;
+        interact::until_end(&mut attempt, &self.signals, self.plan.timeout.is_some())?;
         let mut record = attempt.finish();
         missing_paths::remark(&mut record);
         match record.outcome {
