@@ -71,11 +71,28 @@ fn is_continuous_integration(invocation: &Invocation) -> bool {
     }
 }
 
+/// What a run was asked for that tests in one process cannot have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Lost {
+    /// Further attempts at a test that failed.
+    pub(crate) retries: bool,
+    /// An end after some failures.
+    pub(crate) max_fail: bool,
+}
+
 /// Returns the remark on a run whose tests update files.
-pub(crate) fn written(variable: &str) -> String {
+pub(crate) fn written(variable: &str, lost: Lost) -> String {
+    let lost = match (lost.retries, lost.max_fail) {
+        (false, false) => "",
+        (true, false) => ". Tests are not retried",
+        (false, true) => ". After a failure, only tests of other binaries are prevented from starting",
+        (true, true) => {
+            ". Tests are not retried and, after a failure, only tests of other binaries are prevented from starting"
+        }
+    };
     format!(
         "{variable} asks tests to update files: changes to the workspace are kept, and the tests of a binary share one process, \
-         as with `cargo test`; use `--discard-updates` to prevent both"
+         as with `cargo test`; use `--discard-updates` to prevent both{lost}"
     )
 }
 
@@ -130,6 +147,16 @@ mod tests {
             }
         }
         assert_eq!(asked(&[("HOME", "/root")]), None);
+    }
+
+    #[test]
+    fn what_tests_in_one_process_cannot_have_is_said_if_it_was_asked_for() {
+        let both = Lost { retries: true, max_fail: true };
+        assert!(written("BLESS", Lost::default()).ends_with("`--discard-updates` to prevent both"));
+        assert!(written("BLESS", Lost { max_fail: false, ..both }).ends_with(". Tests are not retried"));
+        assert!(
+            written("BLESS", both).contains("not retried and, after a failure, only tests of other binaries")
+        );
     }
 
     #[test]

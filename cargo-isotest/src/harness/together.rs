@@ -6,6 +6,8 @@ use crate::harness::result::{End, text};
 use crate::select::Selection;
 use crate::settings::Process;
 use crate::testcase::{TestBinary, TestCase};
+use crate::text::units::plural;
+use isotest_core::join_list::and_more;
 use isotest_core::outcome::Outcome;
 use isotest_core::record::{Captured, PartialRecord, Record};
 use isotest_core::usage::Usage;
@@ -18,6 +20,9 @@ use std::sync::Arc;
 
 /// What is kept of the beginning, and as much of the end, of each stream: the lines of some 100,000 tests.
 pub(crate) const OUTPUT_BYTES: usize = 8 << 20;
+
+/// How many tests a remark names.
+const SHOWN_NAMES: usize = 5;
 
 /// Tests of one binary that are executed by one process; at least one.
 #[derive(Debug, Clone, Copy)]
@@ -91,11 +96,23 @@ pub(crate) fn arguments(
     arguments.into_iter().map(OsString::from).collect()
 }
 
-/// A record for each of the tests that this process was to execute.
-pub(crate) fn records(tests: &[TestCase], process: &Record) -> Vec<Record> {
+/// What became of the tests that a process was to execute: a record for each, but none for a test that is known not to have
+/// begun when the process ended.
+pub(crate) fn records(
+    tests: &[TestCase],
+    process: &Record,
+    threads: Option<NonZeroUsize>,
+) -> Vec<Option<Record>> {
     let text = text(&process.stdout);
-    let said = Said::parse(tests, process, &text);
-    tests.iter().map(|test| said.record(test, process)).collect()
+    let said = Said::parse(tests, process, &text, threads == Some(NonZeroUsize::MIN));
+    tests.iter().map(|test| said.has_begun(test).then(|| said.record(test, process))).collect()
+}
+
+/// The remark on a process that ended before some of its tests had begun.
+pub(crate) fn not_begun(names: &[&str]) -> String {
+    let shown = &names[..names.len().min(SHOWN_NAMES)];
+    let shown = shown.join(", ") + &and_more(names.len() - shown.len());
+    format!("{} had not begun when the process ended: {shown}", plural(names.len(), "test"))
 }
 
 /// Records of those tests of a killed process that had ended before.
@@ -130,10 +147,12 @@ struct Said<'a> {
     outputs: HashMap<&'a str, String>,
     /// Whether the tests of which it said nothing are those of which it never does.
     is_silent: bool,
+    /// Where the harness executes one test after the other, and names each before it begins: those that it named.
+    begun: Option<HashSet<&'a str>>,
 }
 
 impl<'a> Said<'a> {
-    fn parse(tests: &'a [TestCase], process: &Record, text: &str) -> Self {
+    fn parse(tests: &'a [TestCase], process: &Record, text: &str, is_serial: bool) -> Self {
         let lines: Vec<&str> = text.lines().collect();
         let names: HashSet<&str> = tests.iter().map(|test| test.name.as_str()).collect();
         let end = End::parse(&lines).filter(|end| end.fits(process));
@@ -151,11 +170,24 @@ impl<'a> Said<'a> {
         };
         let is_standard = tests.iter().any(|test| test.binary.harness);
         let is_silent = !is_standard && verdicts.is_empty() && list.is_none();
-        Self { outputs: outputs(&lines, list, &names), verdicts, is_silent }
+        let begun = if is_standard && !ended_well(process) && process.stdout.dropped == 0 {
+            let begun: HashSet<&str> = lines.iter().filter_map(|line| begun(line, &names)).collect();
+            // Tests at once are named when they end. So the harness names them before, if one has no verdict.
+            let names_first = is_serial || begun.iter().any(|name| !verdicts.contains_key(name));
+            names_first.then_some(begun)
+        } else {
+            None
+        };
+        Self { outputs: outputs(&lines, list, &names), verdicts, is_silent, begun }
+    }
+
+    fn has_begun(&self, test: &TestCase) -> bool {
+        let name = test.name.as_str();
+        self.verdicts.contains_key(name) || self.begun.as_ref().is_none_or(|begun| begun.contains(name))
     }
 
     fn record(&self, test: &TestCase, process: &Record) -> Record {
-        let ended_well = matches!(process.outcome, Outcome::Passed | Outcome::Leaked);
+        let ended_well = ended_well(process);
         let outcome = match self.verdicts.get(test.name.as_str()) {
             _ if matches!(process.outcome, Outcome::NotIsolated(_)) => process.outcome.clone(),
             Some(true) => Outcome::Passed,
@@ -184,6 +216,16 @@ impl<'a> Said<'a> {
             remarks: if is_unsaid { vec![remark.to_owned()] } else { Vec::new() },
         }
     }
+}
+
+fn ended_well(process: &Record) -> bool {
+    matches!(process.outcome, Outcome::Passed | Outcome::Leaked)
+}
+
+/// The one of these tests that a line says has begun.
+fn begun<'a>(line: &str, names: &HashSet<&'a str>) -> Option<&'a str> {
+    let rest = line.strip_prefix("test ")?;
+    rest.match_indices(" ... ").find_map(|(at, _)| known(&rest[..at], names))
 }
 
 /// What a line says of one of these tests.
@@ -248,7 +290,14 @@ mod tests {
     }
 
     fn words(tests: &[TestCase], process: &Record) -> Vec<&'static str> {
-        records(tests, process).iter().map(|record| record.outcome.as_str()).collect()
+        words_on(tests, process, None)
+    }
+
+    fn words_on(tests: &[TestCase], process: &Record, threads: Option<usize>) -> Vec<&'static str> {
+        let records = records(tests, process, threads.and_then(NonZeroUsize::new));
+        let word =
+            |record: &Option<Record>| record.as_ref().map_or("not begun", |record| record.outcome.as_str());
+        records.iter().map(word).collect()
     }
 
     fn result(word: &str, passed: usize, failed: usize) -> String {
@@ -266,7 +315,7 @@ mod tests {
         assert_eq!(words(&tests(true), &all_passed), ["passed"; 3]);
         let text = passed.replace("m::b ... ok", "m::b ... FAILED") + FAILURES + &result("FAILED", 2, 1);
         let failed = process(Outcome::Failed { code: 101 }, &text);
-        let records = records(&tests(true), &failed);
+        let records: Vec<_> = records(&tests(true), &failed, None).into_iter().flatten().collect();
         assert_eq!(words(&tests(true), &failed), ["passed", "failed", "passed"]);
         assert_eq!(records[1].stdout.head, b"\nthread 'm::b' panicked:\nfailures:\n    a\n");
         for record in &records {
@@ -284,12 +333,31 @@ mod tests {
         let text = "running 3 tests\ntest a ... ok\ntest m::b - should panic ... FAILED\ntest c ... ";
         let aborted = process(Outcome::Signaled { signal: 6 }, text);
         assert_eq!(words(&tests(true), &aborted), ["passed", "failed", "signaled"]);
-        let remarks = records(&tests(true), &aborted).remove(2).remarks;
+        let remarks = records(&tests(true), &aborted, None).remove(2).unwrap().remarks;
         assert!(remarks[0].contains("without a word on this test"), "{remarks:?}");
         let left = process(Outcome::Passed, text);
         assert_eq!(words(&tests(true), &left), ["passed", "failed", "failed"]);
         let late = process(Outcome::TimedOut, &("test a ... ok\n".to_owned() + &result("ok", 3, 0)));
         assert_eq!(words(&tests(true), &late), ["passed", "timed-out", "timed-out"]);
+    }
+
+    #[test]
+    fn a_test_that_had_not_begun_has_no_record() {
+        let hung = |text: &str, threads| words_on(&tests(true), &process(Outcome::TimedOut, text), threads);
+        let one_by_one = "running 3 tests\ntest a ... ok\ntest c ... it waits for ever\n";
+        assert_eq!(hung(one_by_one, None), ["passed", "not begun", "timed-out"]);
+        let at_once = "running 3 tests\ntest a ... ok\n";
+        assert_eq!(hung(at_once, None), ["passed", "timed-out", "timed-out"], "both may have begun");
+        assert_eq!(hung("", Some(1)), ["not begun"; 3], "what is there before the first test hangs");
+        assert_eq!(hung("", Some(2)), ["timed-out"; 3]);
+        let other = words_on(&tests(false), &process(Outcome::TimedOut, one_by_one), Some(1));
+        assert_eq!(other, ["passed", "timed-out", "timed-out"], "another harness may name none before");
+        let mut cut = process(Outcome::TimedOut, one_by_one);
+        cut.stdout.dropped = 1;
+        assert_eq!(words(&tests(true), &cut), ["passed", "timed-out", "timed-out"], "its name may be lost");
+        assert_eq!(not_begun(&["a"]), "1 test had not begun when the process ended: a");
+        let many = not_begun(&["a", "b", "c", "d", "e", "f"]);
+        assert_eq!(many, "6 tests had not begun when the process ended: a, b, c, d, e and 1 more");
     }
 
     #[test]

@@ -469,7 +469,10 @@ const fn network(typed: cli::Network) -> Network {
 /// Returns the remark on tests that update files.
 fn remark(settings: &Settings) -> Option<String> {
     Some(match settings.sandbox.update? {
-        Update::Written(variable) => update::written(variable),
+        Update::Written(variable) => {
+            let max_fail = settings.execution.max_fail.value.failures.is_some();
+            update::written(variable, update::Lost { retries: settings.retry_some(), max_fail })
+        }
         Update::Discarded(variable) if settings.keep_some() => update::kept_in_part(variable),
         Update::Discarded(variable) => update::discarded(variable),
     })

@@ -99,6 +99,11 @@ pub(crate) enum Event<'a> {
         /// Its last attempt.
         nth: Nth,
     },
+    /// The process that was to execute a test, beside others of its binary, ended before the test began.
+    AttemptNotBegun {
+        /// The test.
+        test: &'a TestCase,
+    },
     /// No further attempt will start, and those that run are killed or, after a failure, awaited.
     Cancelled {
         /// Why.

@@ -9,7 +9,7 @@ use crate::schedule::queue::{Attempt, Launch, Nth, Purpose, Queue};
 use crate::schedule::slots::{Flow, News};
 use crate::schedule::summary::{Cancellation, Summary};
 use crate::schedule::testimony::testimony;
-use crate::settings::{Execution, TestSettings};
+use crate::settings::{Execution, Process, TestSettings};
 use crate::testcase::TestCase;
 use crate::text::units::memory;
 use crate::values::MaxFail;
@@ -427,16 +427,28 @@ impl<'run> Run<'run> {
         let fails = |verdict: &Verdict| verdict.effect() == Effect::Fails;
         missing_paths::remark(&mut record);
         let verdict = judged(&record);
-        let records = together::records(tests, &record);
-        let verdicts: Vec<_> = records.iter().map(judged).collect();
-        let failed = verdicts.iter().filter(|verdict| fails(verdict)).count();
-        let explained = failed > 0;
-        for ((test, verdict), mut record) in tests.iter().zip(&verdicts).zip(records) {
+        let threads = match self.subject.execution.process {
+            Process::Binary { threads } => threads,
+            Process::Test => None,
+        };
+        let (mut failed, mut not_begun) = (0, Vec::new());
+        for (test, of_test) in tests.iter().zip(together::records(tests, &record, threads)) {
+            let Some(mut record) = of_test else {
+                not_begun.push(test.name.as_str());
+                self.reporters.event(&Event::AttemptNotBegun { test })?;
+                continue;
+            };
+            let verdict = &judged(&record);
+            failed += usize::from(fails(verdict));
             self.explain(launch, verdict, &mut record);
             self.summary.add(test, verdict, &record);
             let record = &record;
             self.reporters.event(&Event::AttemptFinished { test, launch, is_last: true, verdict, record })?;
         }
+        if !not_begun.is_empty() {
+            record.remarks.push(together::not_begun(&not_begun));
+        }
+        let explained = failed > 0;
         let process = self.unit(launch).title();
         self.summary.add_process(&process, &record, !explained && fails(&verdict));
         self.reporters.event(&Event::ProcessFinished {
@@ -513,7 +525,7 @@ mod tests {
     use super::*;
     use crate::schedule::queue::Answer;
     use crate::schedule::summary::Selection;
-    use crate::settings::{Process, Setting};
+    use crate::settings::Setting;
     use crate::testing::builders;
     use crate::values::FlakyResult;
     use std::num::NonZeroUsize;

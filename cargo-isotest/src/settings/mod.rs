@@ -137,6 +137,11 @@ impl Settings {
         !self.test.keeps.is_empty() || self.overrides.keep_some()
     }
 
+    /// Whether some tests are retried.
+    pub(crate) fn retry_some(&self) -> bool {
+        0 < self.test.retries.value.count || self.overrides.retry_some()
+    }
+
     /// Returns what holds for each of these tests.
     ///
     /// # Errors

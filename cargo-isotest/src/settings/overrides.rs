@@ -66,6 +66,11 @@ impl Overrides {
         self.each.iter().any(|one| !one.layer.keeps.is_empty())
     }
 
+    /// Whether an override retries its tests.
+    pub(super) fn retry_some(&self) -> bool {
+        self.each.iter().any(|one| one.layer.retries.as_ref().is_some_and(|retries| 0 < retries.value.count))
+    }
+
     /// Lets all tests write further paths through to the host.
     pub(super) fn keep(&mut self, paths: &[Setting<PathBuf>]) {
         self.lower.keeps.extend_from_slice(paths);

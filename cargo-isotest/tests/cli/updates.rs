@@ -199,3 +199,37 @@ fn a_process_that_ends_midway_fails_the_tests_it_said_nothing_of() {
     assert_eq!((ended.word("b_fails"), ended.word("c_panics")), ("FAIL", "PASS"));
     assert!(ended.stdout.contains("before it failed"), "{}", ended.stdout);
 }
+
+/// Three tests in the order in which the harness executes them. The second hangs.
+const HANGS: &str = r#"
+#[test]
+fn a_passes() {}
+
+#[test]
+fn b_hangs() { std::thread::sleep(std::time::Duration::from_secs(600)) }
+
+#[test]
+fn c_passes() {}
+"#;
+
+#[test]
+fn only_tests_that_began_run_out_of_time() {
+    let place = tempfile::tempdir().unwrap();
+    let files = [("Cargo.toml", MANIFEST), ("src/lib.rs", ""), ("tests/hangs.rs", HANGS)];
+    let project = Project::written(place.path(), &files);
+    let hung =
+        |jobs| called(&project, ("BLESS", "1"), &["--timeout", "2s", "-j", jobs, "--retries", "2"]).lines();
+
+    let (ended, lines) = hung("1");
+    assert_eq!(ended.status.code(), Some(100), "{ended:#?}");
+    let [passed, timed_out] = ["passed", "timed-out"].map(str::to_owned);
+    let [a, b, c] = ["a_passes", "b_hangs", "c_passes"].map(str::to_owned);
+    assert_eq!(outcomes(&lines), [(a.clone(), passed.clone()), (b.clone(), timed_out.clone())]);
+    assert_eq!((&lines.finished["not_run"], &lines.finished["counts"]["timed_out"]), (&1.into(), &1.into()));
+    let remark = lines.processes[0]["remarks"][0].as_str().unwrap();
+    assert_eq!(remark, "1 test had not begun when the process ended: c_passes");
+    assert!(ended.stderr.contains("Tests are not retried"), "{}", ended.stderr);
+
+    let (_, lines) = hung("3");
+    assert_eq!(outcomes(&lines), [(a, passed.clone()), (b, timed_out), (c, passed)], "a control");
+}

@@ -135,6 +135,10 @@ impl Human {
                 self.interrupted(Interrupted { test, nth: launch.attempt.nth, record })
             }
             Event::RetriesDropped { test, nth } => self.retries_dropped(test, *nth),
+            Event::AttemptNotBegun { test } => {
+                self.running.finish(test, true, false);
+                String::new()
+            }
             Event::Cancelled { by } => closing::cancelling(*by),
             Event::RunFinished { summary } => {
                 let lists = self.lists.take() + &take(&mut self.top).lines();
@@ -252,6 +256,7 @@ impl Reporter for Human {
             | Event::ProcessFinished { .. }
             | Event::AttemptInterrupted { .. }
             | Event::RetriesDropped { .. }
+            | Event::AttemptNotBegun { .. }
             | Event::Cancelled { .. } => self.screen.show(&self.running, now),
         }
         self.screen.write(&text)

@@ -142,7 +142,10 @@ impl<'a> Line<'a> {
             }
             Event::RetriesDropped { test, nth } => Some(Self::RetriesDropped(RetriesDropped::new(test, nth))),
             Event::RunFinished { summary } => Some(Self::RunFinished(RunFinished::new(summary))),
-            Event::AttemptStarted { .. } | Event::Waiting { .. } | Event::Cancelled { .. } => None,
+            Event::AttemptStarted { .. }
+            | Event::Waiting { .. }
+            | Event::AttemptNotBegun { .. }
+            | Event::Cancelled { .. } => None,
         }
     }
 }
