@@ -49,7 +49,11 @@ struct Source {
 impl Source {
     /// The text up to the tests in the file.
     fn product(&self) -> &str {
-        self.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
+        let mut tests = self.text.match_indices("#[cfg(test)]\n").filter(|(at, _)| {
+            let mut lines = self.text[*at..].lines().skip_while(|line| line.starts_with("#["));
+            lines.next() == Some("mod tests {")
+        });
+        tests.next().map_or(&*self.text, |(at, _)| &self.text[..at])
     }
 
     /// The lines with comments and string literals blanked out, since those may speak of anything.
