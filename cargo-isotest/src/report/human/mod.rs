@@ -10,6 +10,8 @@ mod progress;
 mod thrown_away;
 mod top;
 mod waits;
+#[cfg(test)]
+mod whole_run;
 
 pub(crate) use autopsy::gap;
 pub(crate) use command::{

@@ -61,9 +61,10 @@ pub(super) fn beside(test: &TestCase, ending: &Ending, here: &Path) -> Option<St
     let names = changed.iter().take(SHOWN_PATHS).map(|path| word(&relative(path, here).to_string_lossy()));
     let names = names.collect::<Vec<_>>().join(", ") + &and_more(changed.len().saturating_sub(SHOWN_PATHS));
     let files = plural(changed.len(), "file");
+    let them = if changed.len() == 1 { "it" } else { "them" };
     let keep = flags(&directories(&changed), here);
     (!changed.is_empty())
-        .then(|| format!("{files} in the workspace changed and thrown away: {names}; {keep} keeps them"))
+        .then(|| format!("{files} in the workspace changed and thrown away: {names}; {keep} keeps {them}"))
 }
 
 /// What a test changed in its workspace but not in the target directory.

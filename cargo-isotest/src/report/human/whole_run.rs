@@ -1,0 +1,159 @@
+//! A run in which everything happens that a report for people tells of, at 80 and 120 columns.
+
+use super::{Human, HumanSettings, Screen};
+use crate::budget::{Origin, TestBudget, Written};
+use crate::harness::together;
+use crate::schedule::events::{Event, Reporter};
+use crate::schedule::queue::Nth;
+use crate::schedule::summary::{Cancellation, Selection, Summary};
+use crate::testcase::{Run, TestBinary, TestCase};
+use crate::testing::builders;
+use crate::testing::errors::each_of;
+use crate::verdict::Verdict;
+use isotest_core::budget::Budget;
+use isotest_core::outcome::Outcome;
+use isotest_core::record::{Captured, Record};
+use isotest_core::step::{Step, StepError};
+use isotest_core::usage::Usage;
+use snapbox::{assert_data_eq, file};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Returns each verdict with the outcome that it is made of.
+fn verdicts() -> Vec<(Verdict, Outcome)> {
+    let error = StepError { step: Step::Supervise, errno: 10, subject: None, entry: None };
+    let verdicts = each_of!(Verdict {
+        Verdict::Passed => [Verdict::Passed],
+        Verdict::Failed { .. } => [Verdict::Failed { code: 101 }, Verdict::Failed { code: 7 }],
+        Verdict::Signaled { .. } => [Verdict::Signaled { signal: 11 }],
+        Verdict::TimedOut { .. } => [Verdict::TimedOut { fails: true }, Verdict::TimedOut { fails: false }],
+        Verdict::OomKilled => [Verdict::OomKilled],
+        Verdict::OverBudget => [Verdict::OverBudget],
+        Verdict::Leaked { .. } => [Verdict::Leaked { fails: false }, Verdict::Leaked { fails: true }],
+        Verdict::Flaky { .. } => [Verdict::Flaky { fails: false }, Verdict::Flaky { fails: true }],
+        Verdict::NotIsolated(_) => [Verdict::NotIsolated(error.clone())],
+    });
+    let outcome = |verdict: &Verdict| match verdict {
+        Verdict::Passed | Verdict::OverBudget | Verdict::Flaky { .. } => Outcome::Passed,
+        Verdict::Failed { code } => Outcome::Failed { code: *code },
+        Verdict::Signaled { signal } => Outcome::Signaled { signal: *signal },
+        Verdict::TimedOut { .. } => Outcome::TimedOut,
+        Verdict::OomKilled => Outcome::OomKilled,
+        Verdict::Leaked { .. } => Outcome::Leaked,
+        Verdict::NotIsolated(error) => Outcome::NotIsolated(error.clone()),
+    };
+    verdicts.into_iter().map(|verdict| (verdict.clone(), outcome(&verdict))).collect()
+}
+
+/// Returns a test of a workspace in this directory, with a budget if its verdict is about one.
+fn test(name: &str, workspace: PathBuf, verdict: &Verdict) -> TestCase {
+    let run = Arc::new(Run { workspace, ..Run::default() });
+    let binary = TestBinary { id: "tour::parser".to_owned(), run, ..TestBinary::default() };
+    let mut test = TestCase::named(&Arc::new(binary), name.as_ref());
+    if *verdict == Verdict::OverBudget {
+        let budget = Budget { memory: Some(500_000), ..Budget::default() };
+        let origin = Origin { file: "tests/parser.rs".to_owned(), line: 7 };
+        test.budget = TestBudget::new(&[Written { budget, origin }], None, true);
+    }
+    test
+}
+
+/// Returns the record of a test that writes to its own sources.
+fn record(outcome: Outcome, workspace: &Path) -> Record {
+    let mut record = builders::record(outcome);
+    record.stdout = Captured { head: b"running 1 test\nread 7 bytes\n".to_vec(), ..Captured::default() };
+    record.stderr =
+        Captured { head: b"thread 'reads' panicked at tests/parser.rs:9\n".to_vec(), ..Captured::default() };
+    if let Some(ending) = &mut record.ending {
+        ending.changed.paths = vec![workspace.join("tests/snapshots/reads.snap.new")];
+        ending.changed.count = 1;
+    }
+    record
+}
+
+fn whole_run(settings: HumanSettings) -> String {
+    let workspace = settings.here.clone();
+    let written = builders::Written::default();
+    let mut human = Human::new(Screen::new(Box::new(written.clone()), false, None), settings);
+    let mut summary = Summary::new(Selection { selected: 20, ignored: 2, filtered_out: 3 });
+    let mut tell = |event: Event<'_>| human.event(&event).unwrap();
+    let ignored = builders::test("tour::parser", "is_ignored");
+    tell(Event::RunStarted {
+        isolation: &builders::isolation(),
+        binaries: &[builders::binary("tour::parser")],
+        tests: 20,
+        ignored: std::slice::from_ref(&ignored),
+        jobs: 2,
+        shuffle_seed: Some(7),
+        doctests_not_run: &["tour".to_owned()],
+        whole_binaries: &[],
+    });
+    for (number, (verdict, outcome)) in verdicts().into_iter().enumerate() {
+        let test = &test(&format!("{}_{number}", verdict.kind().as_str()), workspace.clone(), &verdict);
+        let record = &record(outcome, &workspace);
+        let mut launch = builders::launch();
+        tell(Event::AttemptStarted { test, launch });
+        if matches!(verdict, Verdict::TimedOut { .. }) {
+            tell(Event::AttemptSlow { test, launch, time: Duration::from_mins(1) });
+        }
+        if matches!(verdict, Verdict::Flaky { .. }) {
+            let verdict = &Verdict::Failed { code: 101 };
+            launch.attempt.nth = Nth { number: 1, total: 3 };
+            tell(Event::AttemptFinished { test, launch, is_last: false, verdict, record });
+            launch.attempt.nth.number = 2;
+            tell(Event::AttemptStarted { test, launch });
+        }
+        tell(Event::AttemptFinished { test, launch, is_last: true, verdict: &verdict, record });
+        summary.add(test, &verdict, record);
+    }
+    of_one_process(&mut tell, &mut summary);
+    let (test, launch) = (&builders::test("tour::parser", "hangs"), builders::launch());
+    tell(Event::AttemptStarted { test, launch });
+    summary.cancelled = Some(Cancellation::Signal(2));
+    tell(Event::Cancelled { by: Cancellation::Signal(2) });
+    tell(Event::AttemptInterrupted { test });
+    summary.interrupted.push(test.clone());
+    summary.wall = Duration::from_millis(1_200);
+    tell(Event::RunFinished { summary: &summary });
+    written.text().replace(&*workspace.to_string_lossy(), "[WORKSPACE]")
+}
+
+/// Tells of tests in one process, which hangs in the first.
+fn of_one_process(tell: &mut impl FnMut(Event<'_>), summary: &mut Summary) {
+    let [begun, not_begun] =
+        ["hangs_together", "comes_after"].map(|name| builders::test("tour::update", name));
+    let process = &TestCase::together(&begun.binary, 2);
+    let (launch, verdict) = (builders::launch(), &Verdict::TimedOut { fails: true });
+    let mut record = builders::record(Outcome::TimedOut);
+    record.remarks.push(together::not_begun(&[&not_begun.name]));
+    let of_begun = Record { ending: None, usage: Usage::default(), remarks: Vec::new(), ..record.clone() };
+    tell(Event::AttemptStarted { test: &begun, launch });
+    tell(Event::AttemptStarted { test: &not_begun, launch });
+    tell(Event::AttemptFinished { test: &begun, launch, is_last: true, verdict, record: &of_begun });
+    summary.add(&begun, verdict, &of_begun);
+    tell(Event::AttemptNotBegun { test: &not_begun });
+    summary.add_process(process, &record, false);
+    tell(Event::ProcessFinished { process, tests: 2, launch, verdict, record: &record, shows_output: false });
+}
+
+fn settings(here: &Path, narrow: bool) -> HumanSettings {
+    HumanSettings { here: here.to_owned(), narrow, ..HumanSettings::default() }
+}
+
+#[test]
+fn everything_that_happens_is_told_in_80_columns_and_in_120() {
+    let workspace = tempfile::tempdir().unwrap();
+    let workspace = workspace.path();
+    std::fs::create_dir_all(workspace.join("tests/snapshots")).unwrap();
+    let narrow = whole_run(settings(workspace, true));
+    let attempts = narrow.lines().filter(|line| line.contains("s]    0.7 MiB"));
+    assert!(
+        attempts.clone().count() > 12 && attempts.clone().all(|line| line.chars().count() <= 80),
+        "{narrow}"
+    );
+    assert_data_eq!(narrow, file!["whole_run/80-columns.txt"].raw());
+    assert_data_eq!(whole_run(settings(workspace, false)), file!["whole_run/120-columns.txt"].raw());
+    let verbose = HumanSettings { verbose: true, no_capture: true, ..settings(workspace, false) };
+    assert_data_eq!(whole_run(verbose), file!["whole_run/120-columns-verbose.txt"].raw());
+}
