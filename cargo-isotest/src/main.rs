@@ -81,6 +81,7 @@ mod update;
 mod values;
 mod verdict;
 
+use app::error_text::error_text;
 use app::warning::warn;
 use app::{
     closure, convert, doctests, doctor, exec, explain, help, join, ps, run, runner, shell, show_config,
@@ -181,15 +182,8 @@ fn take(end: End) -> ExitCode {
 }
 
 fn tell(error: &Error) {
-    let mut stderr = anstream::stderr();
     // A closed standard error is no reason to fail.
-    let _ = writeln!(stderr, "{}error{}: {}", style::ERROR, anstyle::Reset, error.chain());
-    if !error.remedies().is_empty() {
-        let _ = write!(stderr, "{}", doctor::remedies(error.remedies()));
-    }
-    if let Some(hint) = error.hint() {
-        let _ = writeln!(stderr, " {}hint{}: {hint}", style::HINT, anstyle::Reset);
-    }
+    let _ = anstream::stderr().write_all(error_text(error).as_bytes());
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub(crate) mod convert;
 mod doctest_account;
 pub(crate) mod doctests;
 pub(crate) mod doctor;
+pub(crate) mod error_text;
 pub(crate) mod exec;
 pub(crate) mod explain;
 pub(crate) mod help;

@@ -127,9 +127,13 @@ fn of_start(program: &OsStr, source: &io::Error) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
+    use crate::testing::errors::each_variant;
     use nix::libc;
+    use snapbox::{assert_data_eq, str};
+    use std::os::unix::process::ExitStatusExt;
 
     #[test]
     fn a_tool_that_was_not_started_is_installed_only_if_it_is_not_there() {
@@ -145,5 +149,62 @@ mod tests {
         ] {
             assert!(hint(errno).contains(says) && !hint(errno).contains("install"), "{}", hint(errno));
         }
+    }
+
+    #[test]
+    fn each_variant_says_what_is_wrong_and_what_to_do() {
+        let errno = io::Error::from_raw_os_error;
+        let text = each_variant!(CargoError {
+            CargoError::Start { .. } => [
+                CargoError::Start { program: "cargo".into(), stage: Stage::Metadata, source: errno(libc::ENOENT) },
+                CargoError::Start { program: "cargo".into(), stage: Stage::Build, source: errno(libc::EACCES) },
+                CargoError::Start { program: "cargo".into(), stage: Stage::Build, source: errno(libc::EIO) },
+            ],
+            CargoError::Tool { .. } => [CargoError::Tool {
+                task: "`cargo metadata`",
+                status: ExitStatus::from_raw(101 << 8),
+                said: "error: could not find `Cargo.toml`\n".to_owned(),
+            }],
+            CargoError::Answer { .. } => [
+                CargoError::Answer { program: "cargo".into(), stage: Stage::Metadata, source: "no JSON".into() },
+                CargoError::Answer { program: "cargo".into(), stage: Stage::Build, source: "no JSON".into() },
+            ],
+            CargoError::File { .. } =>
+                [CargoError::File { what: "the manifest `Cargo.toml`".to_owned(), source: "expected `]`".into() }],
+            CargoError::UnknownPackage(_) => [CargoError::UnknownPackage("tour".to_owned())],
+            CargoError::OutsideTarget { .. } =>
+                [CargoError::OutsideTarget { binary: "/b/tour".into(), target: "/w/target".into() }],
+            CargoError::Build(_) => [CargoError::Build(ExitStatus::from_raw(101 << 8))],
+        });
+        assert_data_eq!(
+            text,
+            str![[r#"
+error: cannot start `cargo`: No such file or directory (os error 2)
+ hint: install Rust with cargo, or name cargo in the environment variable CARGO
+  end: exit code 102 (Metadata)
+error: cannot start `cargo`: Permission denied (os error 13)
+ hint: look at the permissions of `cargo` and of the directories above it
+  end: exit code 101 (BuildFailed)
+error: cannot start `cargo`: Input/output error (os error 5)
+ hint: see whether `cargo --version` can be executed by hand
+  end: exit code 101 (BuildFailed)
+error: `cargo metadata` failed (exit status: 101): could not find `Cargo.toml`
+  end: exit code 102 (Metadata)
+error: cannot read the answer of `cargo`: no JSON
+  end: exit code 102 (Metadata)
+error: cannot read the answer of `cargo`: no JSON
+  end: exit code 101 (BuildFailed)
+error: cannot read the manifest `Cargo.toml`: expected `]`
+  end: exit code 102 (Metadata)
+error: cargo built a test of `tour` but its metadata does not name that package
+  end: exit code 102 (Metadata)
+error: cargo built `/b/tour` outside the target directory `/w/target`
+ hint: name the target directory with --target-dir
+  end: exit code 102 (Metadata)
+error: the build failed (exit status: 101)
+  end: exit code 101 (BuildFailed)
+
+"#]]
+        );
     }
 }

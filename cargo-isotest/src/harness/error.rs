@@ -34,13 +34,35 @@ impl Failure for ListingError {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
+    use crate::testing::errors::told;
+    use snapbox::{assert_data_eq, str};
 
     #[test]
     fn a_binary_that_could_not_be_executed_comes_with_what_helps() {
         let hint = |hint| ListingError { binary_id: "tour".into(), why: String::new(), hint }.hint();
         assert_eq!(hint(Some("chmod")).as_deref(), Some("chmod"));
         assert!(hint(None).unwrap().contains("cargo test"));
+    }
+
+    #[test]
+    fn it_says_what_is_wrong_and_what_to_do() {
+        let why = "it was killed after 1m".to_owned();
+        let told = [None, Some("raise `--list-timeout`")]
+            .map(|hint| told(ListingError { binary_id: "tour".to_owned(), why: why.clone(), hint }));
+        assert_data_eq!(
+            told.concat(),
+            str![[r#"
+error: cannot list the tests of `tour`: it was killed after 1m
+ hint: see what `cargo test` says of `tour` when given `-- --list --format terse`
+  end: exit code 104 (Listing)
+error: cannot list the tests of `tour`: it was killed after 1m
+ hint: raise `--list-timeout`
+  end: exit code 104 (Listing)
+
+"#]]
+        );
     }
 }

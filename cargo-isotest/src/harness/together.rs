@@ -135,8 +135,8 @@ pub(crate) fn ended(tests: &[TestCase], killed: Option<&PartialRecord>) -> Vec<O
         record.remarks.extend(is_silent.then(|| lost.to_owned()));
         record
     };
-    let records = records(tests, &process).into_iter();
-    records.map(|record| Some(record).filter(has_ended).map(said)).collect()
+    let records = records(tests, &process, None).into_iter();
+    records.map(|record| record.filter(has_ended).map(said)).collect()
 }
 
 /// What a harness said of its tests.

@@ -70,13 +70,54 @@ impl Failure for ConversionError {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
+    use crate::testing::errors::each_variant;
+    use nix::libc;
+    use snapbox::{assert_data_eq, str};
 
     #[test]
     fn a_reader_that_has_gone_away_ends_us_by_its_signal_and_nothing_else_does() {
         let end = |kind: io::ErrorKind| OutputError::Stream(kind.into()).end();
         assert_eq!(end(io::ErrorKind::BrokenPipe), End::Signal(SIGPIPE));
         assert_eq!(end(io::ErrorKind::StorageFull), End::Exit(Exit::Bug));
+    }
+
+    #[test]
+    fn each_variant_says_what_is_wrong_and_what_to_do() {
+        let errno = io::Error::from_raw_os_error;
+        let text = each_variant!(OutputError {
+            OutputError::File { .. } => [OutputError::File { path: "a/junit.xml".into(), source: errno(libc::ENOENT) }],
+            OutputError::Twice(_) => [OutputError::Twice("junit.xml".into())],
+            OutputError::Stream(_) => [OutputError::Stream(errno(libc::ENOSPC)), OutputError::Stream(errno(libc::EPIPE))],
+        });
+        let text = text
+            + &each_variant!(ConversionError {
+                ConversionError::Lacking(_) =>
+                    [ConversionError::Lacking(vec!["`run.jsonl` ends before the run does".to_owned()])],
+                ConversionError::TwoRuns { .. } =>
+                    [ConversionError::TwoRuns { first: "a.jsonl".to_owned(), second: "b.jsonl".to_owned() }],
+            });
+        assert_data_eq!(
+            text,
+            str![[r#"
+error: cannot write `a/junit.xml`: No such file or directory (os error 2)
+  end: exit code 70 (Bug)
+error: `junit.xml` is named twice: a report would be written over what else is there
+ hint: give each report a file of its own
+  end: exit code 2 (Usage)
+error: cannot write the output: No space left on device (os error 28)
+  end: exit code 70 (Bug)
+error: cannot write the output: Broken pipe (os error 32)
+  end: Signal(13)
+error: not everything could be reported: `run.jsonl` ends before the run does
+  end: exit code 2 (Usage)
+error: `a.jsonl` and `b.jsonl` are of different runs
+ hint: to report on them as one run, add `--merge`
+  end: exit code 2 (Usage)
+
+"#]]
+        );
     }
 }

@@ -116,8 +116,14 @@ impl fmt::Display for Missing<'_> {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
+    use crate::testing::errors::each_variant;
+    use isotest_core::host::Refusal;
+    use isotest_core::step::Step;
+    use nix::libc;
+    use snapbox::{assert_data_eq, str};
 
     #[test]
     fn what_is_missing_is_named_with_its_reason_and_a_way_out() {
@@ -133,5 +139,70 @@ mod tests {
         assert!(error.hint().unwrap().contains("cargo isotest doctor"));
         let hint = lacking(&[(Capability::Memory, "no cgroup"), (Capability::Io, "none")]).hint().unwrap();
         assert_eq!(hint, "go on without by `--prefer memory,io`, and without limits on it");
+    }
+
+    #[test]
+    fn each_variant_says_what_is_wrong_and_what_to_do() {
+        let failed =
+            |step, errno| StepError { step, errno, subject: Some("/t/tour".to_owned()), entry: None };
+        let lacking = |capability, step| SandboxError::CannotIsolate {
+            obstacles: vec![Refusal { capability, error: failed(step, libc::EPERM) }.into()],
+            remedies: vec![Remedy {
+                serves: vec![capability],
+                why: "a security policy forbids it".to_owned(),
+                commands: vec!["sudo sysctl -w kernel.unprivileged_userns_clone=1".to_owned()],
+            }],
+        };
+        let text = each_variant!(SandboxError {
+            SandboxError::CannotIsolate { .. } => [
+                lacking(Capability::User, Step::UnshareZygote),
+                lacking(Capability::Memory, Step::CreateCgroup),
+            ],
+            SandboxError::CannotLimit { .. } => [SandboxError::CannotLimit {
+                unmet: vec![("io".to_owned(), "no io controller".to_owned())],
+                remedies: Vec::new(),
+            }],
+            SandboxError::TooFewFiles { .. } => [SandboxError::TooFewFiles { needed: 120, allowed: 64 }],
+            SandboxError::Setup { .. } => [SandboxError::Setup { template: None, source: failed(Step::MountProc, libc::EPERM) }],
+            SandboxError::Execute(_) => [
+                SandboxError::Execute(failed(Step::Exec, libc::ENOENT)),
+                SandboxError::Execute(failed(Step::Exec, libc::EACCES)),
+                SandboxError::Execute(failed(Step::Supervise, libc::ECHILD)),
+            ],
+        });
+        assert_data_eq!(
+            text,
+            str![[r#"
+error: this host cannot isolate as required: no `user` (could not enter new namespaces (`/t/tour`): Operation not permitted (os error 1) [step UnshareZygote])
+      Remedy for user: a security policy forbids it
+             sudo sysctl -w kernel.unprivileged_userns_clone=1
+ hint: `cargo isotest doctor` shows everything this host allows
+  end: exit code 97 (CannotIsolate)
+error: this host cannot isolate as required: no `memory` (could not make a cgroup for the test (`/t/tour`): Operation not permitted (os error 1) [step CreateCgroup])
+      Remedy for memory: a security policy forbids it
+             sudo sysctl -w kernel.unprivileged_userns_clone=1
+ hint: go on without by `--prefer memory`, and without limits on it
+  end: exit code 97 (CannotIsolate)
+error: this host cannot limit as required: no `io` (no io controller)
+ hint: go on without that limit, or with another value of it
+  end: exit code 97 (CannotIsolate)
+error: this host cannot isolate tests: one at a time needs 120 open files, and no more than 64 are allowed
+ hint: raise the hard limit to 120 or more where this shell gets it: `nofile` in /etc/security/limits.conf, `LimitNOFILE=` of a systemd unit, `--ulimit nofile=` of a container; root may by `ulimit -Hn 120`
+  end: exit code 97 (CannotIsolate)
+error: this host cannot isolate tests: could not mount the test's own /proc (`/t/tour`): Operation not permitted (os error 1) [step MountProc]
+ hint: `cargo isotest doctor` tries what this host allows, and says what helps
+  end: exit code 97 (CannotIsolate)
+error: could not execute the program (`/t/tour`): No such file or directory (os error 2) [step Exec]
+ hint: the file or the interpreter it names is not there inside the sandbox; `--bind PATH` shows a further path
+  end: exit code 127 (NotFound)
+error: could not execute the program (`/t/tour`): Permission denied (os error 13) [step Exec]
+ hint: the file, or the interpreter it names, may not be executed: look at the permissions of it and of the directories above it, and whether it is mounted `noexec`
+  end: exit code 126 (NotExecutable)
+error: could not keep sight of the sandbox until its end (`/t/tour`): its first process has been killed, or has failed [step Supervise]
+ hint: `dmesg` tells if it was the kernel for want of memory, and doing less at once (`-j 1`) needs less; else somebody has sent it a signal, or it is a bug of ours, which please report
+  end: exit code 98 (NotIsolated)
+
+"#]]
+        );
     }
 }

@@ -97,8 +97,11 @@ fn some(names: &[String]) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
+    use crate::testing::errors::each_variant;
+    use snapbox::{assert_data_eq, str};
 
     #[test]
     fn an_empty_run_says_where_the_tests_went() {
@@ -113,5 +116,67 @@ mod tests {
         let expected = "no tests to run: the selected targets have none; doctests are run by `--doc`, not here: tour, tour-macros";
         assert_eq!(documented.to_string(), expected);
         assert!(documented.hint().unwrap().contains("cargo isotest --doc"));
+    }
+
+    #[test]
+    fn each_variant_says_what_is_wrong_and_what_to_do() {
+        let none = |filtered, ignored, doctests: &[&str], meant: Option<&str>| SelectionError::NoTests {
+            filtered,
+            ignored,
+            doctests: doctests.iter().map(|&name| name.to_owned()).collect(),
+            meant: meant.map(str::to_owned),
+        };
+        let text = each_variant!(SelectionError {
+            SelectionError::NoTests { .. } => [
+                none(0, 0, &[], None),
+                none(3, 0, &[], None),
+                none(0, 2, &[], None),
+                none(3, 2, &[], None),
+                none(0, 0, &["tour"], None),
+                none(3, 0, &[], Some("shell")),
+            ],
+            SelectionError::NoneFailed { .. } => [
+                SelectionError::NoneFailed { passed: 0, unknown: 3 },
+                SelectionError::NoneFailed { passed: 3, unknown: 0 },
+                SelectionError::NoneFailed { passed: 3, unknown: 1 },
+            ],
+            SelectionError::SeveralTests { .. } => [SelectionError::SeveralTests {
+                filter: "read".to_owned(),
+                names: ["a", "b", "c", "d", "e", "f"].map(|name| format!("tour reads_{name}")).to_vec(),
+            }],
+        });
+        assert_data_eq!(
+            text,
+            str![[r#"
+error: no tests to run: the selected targets have none
+  end: exit code 4 (NoTests)
+error: no tests to run: 3 filtered out
+ hint: `cargo isotest list` names the tests; a filter is a part of a test's name, the id of a binary, or a whole line of that list
+  end: exit code 4 (NoTests)
+error: no tests to run: 2 ignored
+ hint: `--run-ignored all` runs ignored tests too
+  end: exit code 4 (NoTests)
+error: no tests to run: 3 filtered out, 2 ignored
+ hint: `--run-ignored all` runs ignored tests too
+  end: exit code 4 (NoTests)
+error: no tests to run: the selected targets have none; doctests are run by `--doc`, not here: tour
+ hint: `cargo isotest --doc` runs doctests
+  end: exit code 4 (NoTests)
+error: no tests to run: 3 filtered out
+ hint: did you mean `cargo isotest shell`?
+  end: exit code 4 (NoTests)
+error: no tests to run: nothing is known of earlier runs of the selected tests
+ hint: `--rerun-failed` goes by the history of tests, which runs keep unless told `--no-history` or `history = false`
+  end: exit code 4 (NoTests)
+error: no tests to run: no selected test failed when it last ran
+  end: exit code 4 (NoTests)
+error: no tests to run: no selected test failed when it last ran; 1 not run before
+  end: exit code 4 (NoTests)
+error: `read` matches 6 tests: tour reads_a, tour reads_b, tour reads_c, tour reads_d, tour reads_e and 1 more
+ hint: give a whole name; `-p`, `--lib` and `--test` choose among test binaries
+  end: exit code 2 (Usage)
+
+"#]]
+        );
     }
 }

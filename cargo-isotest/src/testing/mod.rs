@@ -3,3 +3,4 @@
 pub(crate) mod archive;
 pub(crate) mod builders;
 mod cargo_parity;
+pub(crate) mod errors;

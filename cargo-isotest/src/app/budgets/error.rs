@@ -138,3 +138,90 @@ fn listed(obstacles: &[Obstacle]) -> String {
         obstacles.iter().map(|obstacle| format!("no `{}` ({})", obstacle.capability, obstacle.reason));
     named.collect::<Vec<_>>().join("; ")
 }
+
+#[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
+mod tests {
+    use super::*;
+    use crate::budget::Recorded;
+    use crate::settings::{self, Place};
+    use crate::testing::errors::each_variant;
+    use nix::libc;
+    use snapbox::{assert_data_eq, str};
+    use std::path::Path;
+
+    #[test]
+    fn each_variant_says_what_is_wrong_and_what_to_do() {
+        let errno = io::Error::from_raw_os_error;
+        let place = Place { file: Path::new(".config/isotest.toml"), line: 3 };
+        let in_file = settings::Origin::File("off", place);
+        let text = each_variant!(BudgetError {
+            BudgetError::Unmeasured { .. } => [BudgetError::Unmeasured {
+                obstacles: vec![Obstacle::from((Capability::Memory, "no memory controller".to_owned()))],
+                remedies: vec![Remedy {
+                    serves: vec![Capability::Memory],
+                    why: "run it in a cgroup of its own".to_owned(),
+                    commands: vec!["systemd-run --user --scope -p Delegate=yes cargo isotest".to_owned()],
+                }],
+            }],
+            BudgetError::SwitchedOff { .. } => [
+                BudgetError::SwitchedOff { off: Setting::flag("--off", Capability::Memory) },
+                BudgetError::SwitchedOff { off: Setting { value: Capability::Memory, origin: in_file } },
+            ],
+            BudgetError::Small { .. } => [BudgetError::Small {
+                limit: 1 << 20,
+                origin: Origin { file: "tests/tour.rs".into(), line: 7 },
+                processors: 64,
+                grain: 16 << 20,
+            }],
+            BudgetError::File { .. } => [BudgetError::File { path: "budgets.toml".into(), source: errno(libc::EACCES) }],
+            BudgetError::Recorded(_) => [Recorded::parse("tour = 7").unwrap_err().into()],
+            BudgetError::Revision { .. } =>
+                [BudgetError::Revision { revision: "v9".to_owned(), why: "unknown revision".to_owned() }],
+            BudgetError::NotOne { .. } => [BudgetError::NotOne { selected: 3 }],
+            BudgetError::NeverPasses { .. } => [BudgetError::NeverPasses {
+                test: "reads".to_owned(),
+                why: "it does not pass without a limit".to_owned(),
+            }],
+            BudgetError::Unreadable { .. } => [BudgetError::Unreadable {
+                binary_id: "tour".to_owned(),
+                source: "an unknown version of the format".into(),
+            }],
+        });
+        assert_data_eq!(
+            text,
+            str![[r#"
+error: this host cannot hold tests to their budgets: no `memory` (no memory controller)
+      Remedy for memory: run it in a cgroup of its own
+             systemd-run --user --scope -p Delegate=yes cargo isotest
+ hint: `--budgets report` executes the tests and says what of their budgets they used
+  end: exit code 97 (CannotIsolate)
+error: cannot hold tests to their budgets: `memory` is off (`--off`)
+ hint: drop `--off memory`, or go on with `--budgets report`
+  end: exit code 2 (Usage)
+error: cannot hold tests to their budgets: `memory` is off (`off` in .config/isotest.toml:3)
+ hint: drop .config/isotest.toml:3: `off = memory`, or go on with `--budgets report`
+  end: exit code 96 (Configuration)
+error: the memory budget of 1 MiB at tests/tour.rs:7 is too small to be judged: on a machine with 64 CPUs a peak is measured to 16 MiB
+ hint: raise the budget to 16 MiB or more, or go on with `--budgets report`
+  end: exit code 2 (Usage)
+error: cannot use `budgets.toml`: Permission denied (os error 13)
+  end: exit code 96 (Configuration)
+error: recorded budgets cannot be read: .config/isotest-budgets.toml:1: `tour` is no table of tests: write `["tour"]`
+  end: exit code 96 (Configuration)
+error: cannot compare with `v9`: unknown revision
+ hint: name a file, or a commit, a branch or a tag
+  end: exit code 2 (Usage)
+error: the memory that a test needs is found for one test, and 3 are selected
+ hint: name it as the report does: `cargo isotest budgets need 'BINARY NAME'`
+  end: exit code 2 (Usage)
+error: cannot find what `reads` needs: it does not pass without a limit
+  end: exit code 100 (TestsFailed)
+error: cannot read the budgets of `tour`: an unknown version of the format
+ hint: use the same version of isotest-core and cargo-isotest, or go on with `--budgets off`
+  end: exit code 104 (Listing)
+
+"#]]
+        );
+    }
+}

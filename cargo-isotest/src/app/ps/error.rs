@@ -56,3 +56,41 @@ impl Failure for AttemptError {
         })
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
+mod tests {
+    use super::*;
+    use crate::testing::errors::each_variant;
+    use snapbox::{assert_data_eq, str};
+
+    #[test]
+    fn each_variant_says_what_is_wrong_and_what_to_do() {
+        let wanted = || "4211.7".to_owned();
+        let text = each_variant!(AttemptError {
+            AttemptError::NotRunning { .. } => [AttemptError::NotRunning { wanted: wanted() }],
+            AttemptError::NotOurs { .. } => [AttemptError::NotOurs { wanted: wanted(), uid: 1000 }],
+            AttemptError::Ended { .. } => [AttemptError::Ended { wanted: wanted() }],
+            AttemptError::Several { .. } =>
+                [AttemptError::Several { wanted: "reads".to_owned(), ids: vec![wanted(), "4213.1".to_owned()] }],
+        });
+        assert_data_eq!(
+            text,
+            str![[r#"
+error: no attempt `4211.7` of yours is running
+ hint: `cargo isotest ps` names those that are running
+  end: exit code 4 (NoTests)
+error: `4211.7` belongs to user 1000, and what runs there could take over whoever enters it
+ hint: enter it as that user: `sudo -u '#1000' cargo isotest exec --join ..`
+  end: exit code 4 (NoTests)
+error: `4211.7` has ended, and with it everything in its sandbox
+ hint: `cargo isotest ps` names those that are running
+  end: exit code 4 (NoTests)
+error: `reads` is running more than once: 4211.7, 4213.1
+ hint: name one of them by its id
+  end: exit code 2 (Usage)
+
+"#]]
+        );
+    }
+}

@@ -179,3 +179,131 @@ impl fmt::Display for Problem {
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
+mod tests {
+    use super::*;
+    use crate::testing::errors::{each_of, told};
+    use snapbox::{assert_data_eq, str};
+
+    #[test]
+    fn each_problem_says_what_is_wrong_and_what_to_do() {
+        let problems = each_of!(Problem {
+            Problem::NoOperand => [Problem::NoOperand],
+            Problem::NoPredicate(_) =>
+                [Problem::NoPredicate("tset".to_owned()), Problem::NoPredicate("gravity".to_owned())],
+            Problem::NoOperator(..) => [Problem::NoOperator("&&", "and")],
+            Problem::NotTheEnd => [Problem::NotTheEnd],
+            Problem::NotOpened => [Problem::NotOpened],
+            Problem::NotClosed => [Problem::NotClosed],
+            Problem::RegexNotClosed => [Problem::RegexNotClosed],
+            Problem::NoName => [Problem::NoName],
+            Problem::Comma => [Problem::Comma],
+            Problem::Argument => [Problem::Argument],
+            Problem::Escape => [Problem::Escape],
+            Problem::Regex(_) => [Problem::Regex("unclosed group".to_owned())],
+            Problem::Glob(_) => [Problem::Glob("unclosed character class".to_owned())],
+            Problem::Platform => [Problem::Platform],
+            Problem::Depth => [Problem::Depth],
+            Problem::NamesNothing(_) => [Problem::NamesNothing("package"), Problem::NamesNothing("test group")],
+        });
+        let told = |problem| told(FiltersetError::new("all() - here", 8..12, problem));
+        assert_data_eq!(
+            problems.into_iter().map(told).collect::<String>(),
+            str![[r#"
+error: invalid filterset: a predicate is missing
+    all() - here
+            ^^^^
+ hint: an expression is built of `all`, `binary`, `binary_id`, `default`, `deps`, `group`, `kind`, `none`, `package`, `platform`, `rdeps`, `test` with `and`, `or`, `not` and `(..)`
+  end: exit code 94 (Filterset)
+error: invalid filterset: unknown predicate `tset`
+    all() - here
+            ^^^^
+ hint: did you mean `test(..)`?
+  end: exit code 94 (Filterset)
+error: invalid filterset: unknown predicate `gravity`
+    all() - here
+            ^^^^
+ hint: the predicates are `all`, `binary`, `binary_id`, `default`, `deps`, `group`, `kind`, `none`, `package`, `platform`, `rdeps`, `test`
+  end: exit code 94 (Filterset)
+error: invalid filterset: `&&` is no operator here
+    all() - here
+            ^^^^
+ hint: type `and`
+  end: exit code 94 (Filterset)
+error: invalid filterset: an operator or the end was expected
+    all() - here
+            ^^^^
+ hint: join expressions with `and` (`&`), `or` (`|`, `+`) or `-` (and not)
+  end: exit code 94 (Filterset)
+error: invalid filterset: `(` is missing
+    all() - here
+            ^^^^
+ hint: type what to match in parentheses, as in `test(parser)`
+  end: exit code 94 (Filterset)
+error: invalid filterset: `)` is missing
+    all() - here
+            ^^^^
+ hint: type `)` here
+  end: exit code 94 (Filterset)
+error: invalid filterset: the regular expression has no end
+    all() - here
+            ^^^^
+ hint: type `/` after the regular expression, as in `test(/^parser::/)`
+  end: exit code 94 (Filterset)
+error: invalid filterset: the parentheses are empty
+    all() - here
+            ^^^^
+ hint: name what to match, as in `test(parser)`
+  end: exit code 94 (Filterset)
+error: invalid filterset: a predicate takes one argument
+    all() - here
+            ^^^^
+ hint: type `/,` for a comma, and `or` between two predicates
+  end: exit code 94 (Filterset)
+error: invalid filterset: this predicate takes no argument
+    all() - here
+            ^^^^
+ hint: leave it empty, as in `all()`
+  end: exit code 94 (Filterset)
+error: invalid filterset: unknown escape sequence
+    all() - here
+            ^^^^
+ hint: known are /n, /r, /t, //, //, /), /, and /u{..}; type `//` for a backslash
+  end: exit code 94 (Filterset)
+error: invalid filterset: invalid regular expression (unclosed group)
+    all() - here
+            ^^^^
+ hint: the syntax is that of the `regex` crate of Rust; `~` matches plain text
+  end: exit code 94 (Filterset)
+error: invalid filterset: invalid glob (unclosed character class)
+    all() - here
+            ^^^^
+ hint: `[*]` matches a star, and `=` or `~` before a name matches plain text
+  end: exit code 94 (Filterset)
+error: invalid filterset: unknown platform
+    all() - here
+            ^^^^
+ hint: type `platform(host)` or `platform(target)`
+  end: exit code 94 (Filterset)
+error: invalid filterset: too many levels of parentheses or `not`
+    all() - here
+            ^^^^
+ hint: an expression is built of `all`, `binary`, `binary_id`, `default`, `deps`, `group`, `kind`, `none`, `package`, `platform`, `rdeps`, `test` with `and`, `or`, `not` and `(..)`
+  end: exit code 94 (Filterset)
+error: invalid filterset: this matches no package of the project
+    all() - here
+            ^^^^
+ hint: `cargo isotest list` shows each package; `none()` matches no test
+  end: exit code 94 (Filterset)
+error: invalid filterset: this matches no test group of the project
+    all() - here
+            ^^^^
+ hint: without test groups in a configuration, there is only `@global`
+  end: exit code 94 (Filterset)
+
+"#]]
+        );
+    }
+}

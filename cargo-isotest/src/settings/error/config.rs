@@ -101,3 +101,67 @@ pub(crate) enum Fault {
 fn called(name: Option<&'static str>) -> String {
     name.map_or_else(String::new, |name| format!(" (here `{name}`)"))
 }
+
+#[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
+mod tests {
+    use super::*;
+    use crate::select::filterset::Filterset;
+    use crate::settings::SettingsError;
+    use crate::testing::errors::{each_of, told};
+    use snapbox::{assert_data_eq, str};
+    use std::path::Path;
+
+    #[test]
+    fn each_fault_says_what_is_wrong_and_what_to_do() {
+        let place = Place { file: Path::new(".config/isotest.toml"), line: 3 };
+        let [key, table, profile] = ["jbos", "`[profile.ci]`", "ci"].map(str::to_owned);
+        let suggestion = "did you mean `jobs`?".to_owned();
+        let faults = each_of!(Fault {
+            Fault::Syntax(_) => [Fault::Syntax("expected `=`".to_owned())],
+            Fault::UnknownKey { .. } => [Fault::UnknownKey { key, table, suggestion: suggestion.clone() }],
+            Fault::Value { .. } => [Fault::Value {
+                key: "jobs".to_owned(),
+                value: "\"many\"".to_owned(),
+                expected: "a number above 0".to_owned(),
+            }],
+            Fault::UnknownParent { .. } =>
+                [Fault::UnknownParent { child: profile.clone(), parent: "cii".to_owned(), suggestion }],
+            Fault::Circle { .. } => [Fault::Circle { child: profile, parent: "slow".to_owned() }],
+            Fault::OfRun { .. } => [
+                Fault::OfRun { key: "jobs".to_owned(), here: None },
+                Fault::OfRun { key: "jobs".to_owned(), here: Some("test-threads") },
+            ],
+            Fault::Filter(_) => [Fault::Filter(Filterset::parse("tset(a)").unwrap_err())],
+            Fault::DefaultInherits => [Fault::DefaultInherits],
+        });
+        let told = |fault| told(SettingsError::from(ConfigError { place, fault }));
+        assert_data_eq!(
+            faults.into_iter().map(told).collect::<String>(),
+            str![[r#"
+error: .config/isotest.toml:3: not valid TOML: expected `=`
+  end: exit code 96 (Configuration)
+error: .config/isotest.toml:3: unknown key `jbos` in `[profile.ci]`; did you mean `jobs`?
+  end: exit code 96 (Configuration)
+error: .config/isotest.toml:3: `jobs = "many"`: expected a number above 0
+  end: exit code 96 (Configuration)
+error: .config/isotest.toml:3: profile `ci` inherits the unknown profile `cii`; did you mean `jobs`?
+  end: exit code 96 (Configuration)
+error: .config/isotest.toml:3: profile `ci` inherits `slow`, which inherits `ci` already
+  end: exit code 96 (Configuration)
+error: .config/isotest.toml:3: `jobs` holds for the whole run and cannot differ from test to test; set it in `[profile.NAME]`
+  end: exit code 96 (Configuration)
+error: .config/isotest.toml:3: `jobs` (here `test-threads`) holds for the whole run and cannot differ from test to test; set it in `[profile.NAME]`
+  end: exit code 96 (Configuration)
+error: .config/isotest.toml:3: `filter`: invalid filterset: unknown predicate `tset`
+    tset(a)
+    ^^^^
+ hint: did you mean `test(..)`?
+  end: exit code 96 (Configuration)
+error: .config/isotest.toml:3: the profile `default` cannot inherit another one: all others inherit it
+  end: exit code 96 (Configuration)
+
+"#]]
+        );
+    }
+}

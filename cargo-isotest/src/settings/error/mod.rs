@@ -272,3 +272,172 @@ fn hides_package(origin: &Origin) -> String {
         _ => format!("{origin} requires `--root minimal`"),
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
+mod tests {
+    use super::*;
+    use crate::select::filterset::Filterset;
+    use crate::settings::setting::Place;
+    use crate::testing::errors::each_variant;
+    use isotest_core::policy::Policy;
+    use nix::libc;
+    use snapbox::{assert_data_eq, str};
+    use std::path::Path;
+
+    #[test]
+    #[expect(clippy::too_many_lines, reason = "each variant has a row")]
+    fn each_variant_says_what_is_wrong_and_what_to_do() {
+        let errno = io::Error::from_raw_os_error;
+        let place = Place { file: Path::new(".config/isotest.toml"), line: 3 };
+        let (flag, variable) = (Origin::Flag, Origin::Environment);
+        let key = |name| Origin::File(name, place);
+        let two = |first, second| SettingsError::TwoLevels { capability: Capability::Memory, first, second };
+        let text = each_variant!(SettingsError {
+            SettingsError::Word(_) => [
+                UnknownWord::Word("--report-time".to_owned()).into(),
+                UnknownWord::Value("invalid value `x`".to_owned()).into(),
+            ],
+            SettingsError::Filterset(_) => [Filterset::parse("tset(a)").unwrap_err().into()],
+            SettingsError::Policy(_) =>
+                [Policy::new(&[(Capability::User, Level::Off)]).unwrap_err().into()],
+            SettingsError::TwoLevels { .. } => [
+                two(Setting::flag("--off", Level::Off), Setting::flag("--require", Level::Require)),
+                two(Setting::flag("--off", Level::Off), Setting::flag("--memory-limit", Level::Require)),
+                two(Setting { value: Level::Off, origin: key("off") }, Setting::flag("--require", Level::Require)),
+            ],
+            SettingsError::NoTime { .. } => [
+                SettingsError::NoTime { origin: flag("--timeout"), whose: "test" },
+                SettingsError::NoTime { origin: key("timeout"), whose: "test" },
+                SettingsError::NoTime { origin: variable("ISOTEST_TIMEOUT"), whose: "test" },
+            ],
+            SettingsError::HidesPackage { .. } => [
+                SettingsError::HidesPackage { origin: flag("--hide-package") },
+                SettingsError::HidesPackage { origin: key("hide-package") },
+            ],
+            SettingsError::NoPeriod { .. } => [SettingsError::NoPeriod { origin: flag("--slow-timeout") }],
+            SettingsError::SwapAlone { .. } => [
+                SettingsError::SwapAlone { origin: flag("--swap-limit"), bytes: 1 << 20 },
+                SettingsError::SwapAlone { origin: key("swap-limit"), bytes: 1 << 20 },
+            ],
+            SettingsError::SmallLimit { .. } =>
+                [SettingsError::SmallLimit { origin: flag("--memory-limit"), bytes: 1 << 10, least: 512 << 10 }],
+            SettingsError::NoSuchRlimit { .. } => [SettingsError::NoSuchRlimit {
+                origin: flag("--rlimit"),
+                name: "gravity".to_owned(),
+                known: vec!["as", "core"],
+            }],
+            SettingsError::NoSuchCapability { .. } => [SettingsError::NoSuchCapability {
+                origin: key("off"),
+                name: "nat".to_owned(),
+                known: vec!["net", "uts"],
+            }],
+            SettingsError::Contradiction { .. } =>
+                [SettingsError::Contradiction { first: "--run-ignored all", second: "-- --ignored" }],
+            SettingsError::OwnPlace { .. } =>
+                [SettingsError::OwnPlace { origin: flag("--bind"), path: "/dev".into() }],
+            SettingsError::NoSuchPath { .. } => [
+                SettingsError::NoSuchPath { origin: flag("--keep"), path: "/nowhere".into() },
+                SettingsError::NoSuchPath { origin: key("bind"), path: "/nowhere".into() },
+                SettingsError::NoSuchPath { origin: flag("--root"), path: "/nowhere".into() },
+            ],
+            SettingsError::Variable { .. } => [SettingsError::Variable {
+                name: "RUST_TEST_THREADS",
+                value: "x".into(),
+                expected: "a number above 0".to_owned(),
+            }],
+            SettingsError::UnreadableConfig { .. } =>
+                [SettingsError::UnreadableConfig { path: "a.toml".into(), source: errno(libc::ENOENT) }],
+            SettingsError::Config(_) => [ConfigError { place, fault: Fault::DefaultInherits }.into()],
+            SettingsError::NoSuchProfile { .. } => [SettingsError::NoSuchProfile {
+                origin: flag("--profile"),
+                name: "cii".to_owned(),
+                suggestion: "did you mean `ci`?".to_owned(),
+            }],
+        });
+        assert_data_eq!(
+            text,
+            str![[r#"
+error: unsupported test harness argument `--report-time` after `--`; supported: name filters, --skip FILTER, --exact, --ignored, --include-ignored, --nocapture, --no-capture, --show-output and --test-threads N
+ hint: `cargo isotest --help` names all flags
+  end: exit code 2 (Usage)
+error: invalid test harness argument after `--`: invalid value `x`
+ hint: `cargo isotest --help` names all flags
+  end: exit code 2 (Usage)
+error: invalid filterset: unknown predicate `tset`
+    tset(a)
+    ^^^^
+ hint: did you mean `test(..)`?
+  end: exit code 94 (Filterset)
+error: `user` cannot be `off`: the rest of the sandbox is built on it
+ hint: `cargo isotest --help` names all flags
+  end: exit code 2 (Usage)
+error: `memory` cannot be both `off` (`--off`) and `require` (`--require`)
+ hint: drop `--off memory` or `--require memory`
+  end: exit code 2 (Usage)
+error: `memory` cannot be both `off` (`--off`) and `require` (`--memory-limit`)
+ hint: drop `--off memory` or `--memory-limit`: a limit requires the figure that it limits
+  end: exit code 2 (Usage)
+error: `memory` cannot be both `off` (`off` in .config/isotest.toml:3) and `require` (`--require`)
+ hint: drop .config/isotest.toml:3: `off = memory` or `--require memory`
+  end: exit code 96 (Configuration)
+error: `--timeout 0s`: the time limit of a test must be greater than 0
+ hint: `cargo isotest --help` names all flags
+  end: exit code 2 (Usage)
+error: .config/isotest.toml:3: `timeout = 0s`: the time limit of a test must be greater than 0
+  end: exit code 96 (Configuration)
+error: `ISOTEST_TIMEOUT=0s` in the environment: the time limit of a test must be greater than 0
+ hint: `cargo isotest --help` names all flags
+  end: exit code 2 (Usage)
+error: `--hide-package` requires `--root minimal`
+ hint: `cargo isotest --help` names all flags
+  end: exit code 2 (Usage)
+error: .config/isotest.toml:3: `hide-package = true` requires `root = "minimal"`
+  end: exit code 96 (Configuration)
+error: `--slow-timeout`: the period must be greater than 0
+ hint: `cargo isotest --help` names all flags
+  end: exit code 2 (Usage)
+error: `--swap-limit 1MiB` has no effect without a memory limit; add `--memory-limit`
+ hint: `cargo isotest --help` names all flags
+  end: exit code 2 (Usage)
+error: .config/isotest.toml:3: `swap-limit = 1MiB` has no effect without a memory limit; add `memory-limit`
+  end: exit code 96 (Configuration)
+error: `--memory-limit 1KiB` is too small: a test needs 512 KiB to start
+ hint: `cargo isotest --help` names all flags
+  end: exit code 2 (Usage)
+error: `--rlimit gravity`: unknown resource `gravity`; known: as, core
+ hint: `cargo isotest --help` names all flags
+  end: exit code 2 (Usage)
+error: .config/isotest.toml:3: `off = nat`: unknown capability; known: net, uts
+  end: exit code 96 (Configuration)
+error: `--run-ignored all` and `-- --ignored` contradict each other
+ hint: `cargo isotest --help` names all flags
+  end: exit code 2 (Usage)
+error: `--bind /dev`: a test has its own there, such as `/dev/pts` and `/dev/shm`
+ hint: name what is meant in it: `--bind /dev/fuse:rw` lets a test open that device
+  end: exit code 2 (Usage)
+error: `--keep /nowhere` does not exist
+ hint: create it, or leave it out: what is kept or shown must exist before the run
+  end: exit code 2 (Usage)
+error: .config/isotest.toml:3: `bind = /nowhere` does not exist
+ hint: create it, or leave it out: what is kept or shown must exist before the run
+  end: exit code 96 (Configuration)
+error: `--root /nowhere` does not exist
+ hint: `cargo isotest --help` names all flags
+  end: exit code 2 (Usage)
+error: the environment variable `RUST_TEST_THREADS` is `x`, which is not a number above 0
+ hint: `cargo isotest --help` names all flags
+  end: exit code 2 (Usage)
+error: cannot read the configuration file `a.toml`: No such file or directory (os error 2)
+ hint: `--config-file` and `ISOTEST_CONFIG_FILE` name another file
+  end: exit code 96 (Configuration)
+error: .config/isotest.toml:3: the profile `default` cannot inherit another one: all others inherit it
+  end: exit code 96 (Configuration)
+error: `--profile cii`: unknown profile; did you mean `ci`?
+ hint: add `[profile.NAME]` to `.config/isotest.toml`; `--cargo-profile` chooses cargo's build profile
+  end: exit code 96 (Configuration)
+
+"#]]
+        );
+    }
+}
