@@ -83,22 +83,12 @@ impl Invocation {
 }
 
 #[cfg(test)]
-#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
-    use crate::testing::errors::told;
-    use snapbox::{assert_data_eq, str};
+    use crate::testing::errors::{is_as_kept, told};
 
     #[test]
     fn a_directory_that_is_gone_says_what_to_do() {
-        assert_data_eq!(
-            told(NoDirectory(io::Error::from_raw_os_error(2))),
-            str![[r#"
-error: cannot tell the current directory: No such file or directory (os error 2)
- hint: change to a directory that exists
-  end: exit code 102 (Metadata)
-
-"#]]
-        );
+        is_as_kept("directory", told(NoDirectory(io::Error::from_raw_os_error(2))));
     }
 }

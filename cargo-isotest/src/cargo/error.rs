@@ -120,19 +120,17 @@ fn of_start(program: &OsStr, source: &io::Error) -> String {
             "install Rust with cargo, or name cargo in the environment variable CARGO".into()
         }
         io::ErrorKind::PermissionDenied => {
-            format!("look at the permissions of `{program}` and of the directories above it")
+            format!("check the permissions of `{program}` and of the directories above it")
         }
-        _ => format!("see whether `{program} --version` can be executed by hand"),
+        _ => format!("check whether `{program} --version` runs in a shell"),
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
-    use crate::testing::errors::each_variant;
+    use crate::testing::errors::{each_variant, is_as_kept};
     use nix::libc;
-    use snapbox::{assert_data_eq, str};
     use std::os::unix::process::ExitStatusExt;
 
     #[test]
@@ -176,35 +174,6 @@ mod tests {
                 [CargoError::OutsideTarget { binary: "/b/tour".into(), target: "/w/target".into() }],
             CargoError::Build(_) => [CargoError::Build(ExitStatus::from_raw(101 << 8))],
         });
-        assert_data_eq!(
-            text,
-            str![[r#"
-error: cannot start `cargo`: No such file or directory (os error 2)
- hint: install Rust with cargo, or name cargo in the environment variable CARGO
-  end: exit code 102 (Metadata)
-error: cannot start `cargo`: Permission denied (os error 13)
- hint: look at the permissions of `cargo` and of the directories above it
-  end: exit code 101 (BuildFailed)
-error: cannot start `cargo`: Input/output error (os error 5)
- hint: see whether `cargo --version` can be executed by hand
-  end: exit code 101 (BuildFailed)
-error: `cargo metadata` failed (exit status: 101): could not find `Cargo.toml`
-  end: exit code 102 (Metadata)
-error: cannot read the answer of `cargo`: no JSON
-  end: exit code 102 (Metadata)
-error: cannot read the answer of `cargo`: no JSON
-  end: exit code 101 (BuildFailed)
-error: cannot read the manifest `Cargo.toml`: expected `]`
-  end: exit code 102 (Metadata)
-error: cargo built a test of `tour` but its metadata does not name that package
-  end: exit code 102 (Metadata)
-error: cargo built `/b/tour` outside the target directory `/w/target`
- hint: name the target directory with --target-dir
-  end: exit code 102 (Metadata)
-error: the build failed (exit status: 101)
-  end: exit code 101 (BuildFailed)
-
-"#]]
-        );
+        is_as_kept("cargo", text);
     }
 }

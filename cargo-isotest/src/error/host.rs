@@ -29,20 +29,17 @@ impl Failure for HostError {
     fn hint(&self) -> Option<String> {
         let (Self::System(error) | Self::Thread { source: error, .. }) = self;
         let known = error.raw_os_error().and_then(shortage);
-        let hint = known.unwrap_or(
-            "what a host allows is read from /proc and /sys, which must be mounted and may be read",
-        );
+        let hint = known
+            .unwrap_or("check that /proc and /sys are mounted and readable: they tell what this host allows");
         Some(hint.into())
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
-    use crate::testing::errors::each_variant;
+    use crate::testing::errors::{each_variant, is_as_kept};
     use nix::libc;
-    use snapbox::{assert_data_eq, str};
 
     #[test]
     fn a_shortage_comes_with_what_is_short() {
@@ -59,20 +56,6 @@ mod tests {
             HostError::Thread { .. } =>
                 [HostError::Thread { task: "for a job slot", source: errno(libc::EAGAIN) }],
         });
-        assert_data_eq!(
-            text,
-            str![[r#"
-error: cannot prepare sandboxes on this host: Permission denied (os error 13)
- hint: what a host allows is read from /proc and /sys, which must be mounted and may be read
-  end: exit code 97 (CannotIsolate)
-error: cannot prepare sandboxes on this host: Cannot allocate memory (os error 12)
- hint: memory is short, on the machine or in the cgroup this runs in: free some, raise that cgroup's limit, or do less at once (`-j 1`)
-  end: exit code 97 (CannotIsolate)
-error: this host cannot isolate tests: cannot start a thread for a job slot: Resource temporarily unavailable (os error 11)
- hint: no further process or thread may be started: raise the limit that is reached (`ulimit -u`, `pids.max` of the cgroup, `sysctl kernel.pid_max kernel.threads-max`), or do less at once (`-j 1`)
-  end: exit code 97 (CannotIsolate)
-
-"#]]
-        );
+        is_as_kept("host", text);
     }
 }

@@ -22,23 +22,16 @@ impl Failure for ListingError {
 
     fn hint(&self) -> Option<String> {
         Some(self.hint.map_or_else(
-            || {
-                format!(
-                    "see what `cargo test` says of `{}` when given `-- --list --format terse`",
-                    self.binary_id
-                )
-            },
+            || format!("run `cargo test -- --list --format terse`, and see what `{}` prints", self.binary_id),
             Into::into,
         ))
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
-    use crate::testing::errors::told;
-    use snapbox::{assert_data_eq, str};
+    use crate::testing::errors::{is_as_kept, told};
 
     #[test]
     fn a_binary_that_could_not_be_executed_comes_with_what_helps() {
@@ -52,17 +45,6 @@ mod tests {
         let why = "it was killed after 1m".to_owned();
         let told = [None, Some("raise `--list-timeout`")]
             .map(|hint| told(ListingError { binary_id: "tour".to_owned(), why: why.clone(), hint }));
-        assert_data_eq!(
-            told.concat(),
-            str![[r#"
-error: cannot list the tests of `tour`: it was killed after 1m
- hint: see what `cargo test` says of `tour` when given `-- --list --format terse`
-  end: exit code 104 (Listing)
-error: cannot list the tests of `tour`: it was killed after 1m
- hint: raise `--list-timeout`
-  end: exit code 104 (Listing)
-
-"#]]
-        );
+        is_as_kept("listing", told.concat());
     }
 }

@@ -18,7 +18,7 @@ pub(crate) enum OutputError {
         source: io::Error,
     },
     /// A file would be written over another report, or over what it is made from.
-    #[error("`{}` is named twice: a report would be written over what else is there", .0.display())]
+    #[error("`{}` is named twice: one report would overwrite another, or its own input", .0.display())]
     Twice(PathBuf),
     /// Standard output or standard error cannot be written.
     #[error("cannot write the output")]
@@ -70,12 +70,10 @@ impl Failure for ConversionError {
 }
 
 #[cfg(test)]
-#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
-    use crate::testing::errors::each_variant;
+    use crate::testing::errors::{each_variant, is_as_kept};
     use nix::libc;
-    use snapbox::{assert_data_eq, str};
 
     #[test]
     fn a_reader_that_has_gone_away_ends_us_by_its_signal_and_nothing_else_does() {
@@ -99,25 +97,6 @@ mod tests {
                 ConversionError::TwoRuns { .. } =>
                     [ConversionError::TwoRuns { first: "a.jsonl".to_owned(), second: "b.jsonl".to_owned() }],
             });
-        assert_data_eq!(
-            text,
-            str![[r#"
-error: cannot write `a/junit.xml`: No such file or directory (os error 2)
-  end: exit code 70 (Bug)
-error: `junit.xml` is named twice: a report would be written over what else is there
- hint: give each report a file of its own
-  end: exit code 2 (Usage)
-error: cannot write the output: No space left on device (os error 28)
-  end: exit code 70 (Bug)
-error: cannot write the output: Broken pipe (os error 32)
-  end: Signal(13)
-error: not everything could be reported: `run.jsonl` ends before the run does
-  end: exit code 2 (Usage)
-error: `a.jsonl` and `b.jsonl` are of different runs
- hint: to report on them as one run, add `--merge`
-  end: exit code 2 (Usage)
-
-"#]]
-        );
+        is_as_kept("output", text);
     }
 }

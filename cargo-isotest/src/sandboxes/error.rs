@@ -30,7 +30,7 @@ pub(crate) enum SandboxError {
     },
     /// The limit of open files leaves no room for one sandbox.
     #[error(
-        "this host cannot isolate tests: one at a time needs {needed} open files, and no more than {allowed} are allowed"
+        "this host cannot isolate tests: one sandbox needs {needed} open files, and the hard limit is {allowed}"
     )]
     TooFewFiles {
         /// Number of open files needed.
@@ -65,7 +65,7 @@ impl Failure for SandboxError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::CannotIsolate { obstacles, .. } => go_on_without(obstacles),
-            Self::CannotLimit { .. } => "go on without that limit, or with another value of it".into(),
+            Self::CannotLimit { .. } => "leave that limit out, or choose another value".into(),
             Self::TooFewFiles { needed, .. } => raise_files(*needed),
             Self::Setup { source: error, .. } | Self::Execute(error) => error.hint().into(),
         })
@@ -88,11 +88,11 @@ fn unlimited(unmet: &[(String, String)]) -> String {
 fn go_on_without(obstacles: &[Obstacle]) -> String {
     let optional = |capability: Capability| capability.is_metric() || capability == Capability::CopyOnWrite;
     if !obstacles.iter().all(|obstacle| optional(obstacle.capability)) {
-        return "`cargo isotest doctor` shows everything this host allows".into();
+        return "`cargo isotest doctor` checks what this host allows".into();
     }
     // A limit requires its figure, which can then not be only preferred.
     let without: Vec<_> = obstacles.iter().map(|obstacle| obstacle.capability.as_str()).collect();
-    format!("go on without by `--prefer {}`, and without limits on it", without.join(","))
+    format!("`--prefer {}` runs tests without, if no limit is set on it", without.join(","))
 }
 
 /// Returns the hint for a limit of open files that is too low.
@@ -116,14 +116,12 @@ impl fmt::Display for Missing<'_> {
 }
 
 #[cfg(test)]
-#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
-    use crate::testing::errors::each_variant;
+    use crate::testing::errors::{each_variant, is_as_kept};
     use isotest_core::host::Refusal;
     use isotest_core::step::Step;
     use nix::libc;
-    use snapbox::{assert_data_eq, str};
 
     #[test]
     fn what_is_missing_is_named_with_its_reason_and_a_way_out() {
@@ -138,7 +136,7 @@ mod tests {
         );
         assert!(error.hint().unwrap().contains("cargo isotest doctor"));
         let hint = lacking(&[(Capability::Memory, "no cgroup"), (Capability::Io, "none")]).hint().unwrap();
-        assert_eq!(hint, "go on without by `--prefer memory,io`, and without limits on it");
+        assert_eq!(hint, "`--prefer memory,io` runs tests without, if no limit is set on it");
     }
 
     #[test]
@@ -170,39 +168,6 @@ mod tests {
                 SandboxError::Execute(failed(Step::Supervise, libc::ECHILD)),
             ],
         });
-        assert_data_eq!(
-            text,
-            str![[r#"
-error: this host cannot isolate as required: no `user` (could not enter new namespaces (`/t/tour`): Operation not permitted (os error 1) [step UnshareZygote])
-      Remedy for user: a security policy forbids it
-             sudo sysctl -w kernel.unprivileged_userns_clone=1
- hint: `cargo isotest doctor` shows everything this host allows
-  end: exit code 97 (CannotIsolate)
-error: this host cannot isolate as required: no `memory` (could not make a cgroup for the test (`/t/tour`): Operation not permitted (os error 1) [step CreateCgroup])
-      Remedy for memory: a security policy forbids it
-             sudo sysctl -w kernel.unprivileged_userns_clone=1
- hint: go on without by `--prefer memory`, and without limits on it
-  end: exit code 97 (CannotIsolate)
-error: this host cannot limit as required: no `io` (no io controller)
- hint: go on without that limit, or with another value of it
-  end: exit code 97 (CannotIsolate)
-error: this host cannot isolate tests: one at a time needs 120 open files, and no more than 64 are allowed
- hint: raise the hard limit to 120 or more where this shell gets it: `nofile` in /etc/security/limits.conf, `LimitNOFILE=` of a systemd unit, `--ulimit nofile=` of a container; root may by `ulimit -Hn 120`
-  end: exit code 97 (CannotIsolate)
-error: this host cannot isolate tests: could not mount the test's own /proc (`/t/tour`): Operation not permitted (os error 1) [step MountProc]
- hint: `cargo isotest doctor` tries what this host allows, and says what helps
-  end: exit code 97 (CannotIsolate)
-error: could not execute the program (`/t/tour`): No such file or directory (os error 2) [step Exec]
- hint: the file or the interpreter it names is not there inside the sandbox; `--bind PATH` shows a further path
-  end: exit code 127 (NotFound)
-error: could not execute the program (`/t/tour`): Permission denied (os error 13) [step Exec]
- hint: the file, or the interpreter it names, may not be executed: look at the permissions of it and of the directories above it, and whether it is mounted `noexec`
-  end: exit code 126 (NotExecutable)
-error: could not keep sight of the sandbox until its end (`/t/tour`): its first process has been killed, or has failed [step Supervise]
- hint: `dmesg` tells if it was the kernel for want of memory, and doing less at once (`-j 1`) needs less; else somebody has sent it a signal, or it is a bug of ours, which please report
-  end: exit code 98 (NotIsolated)
-
-"#]]
-        );
+        is_as_kept("sandboxes", text);
     }
 }

@@ -20,21 +20,12 @@ impl Failure for Interrupted {
 }
 
 #[cfg(test)]
-#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
-    use crate::testing::errors::told;
-    use snapbox::{assert_data_eq, str};
+    use crate::testing::errors::{is_as_kept, told};
 
     #[test]
     fn it_names_the_signal() {
-        assert_data_eq!(
-            told(Interrupted(2)),
-            str![[r#"
-error: interrupted by SIGINT
-  end: Interrupted(2)
-
-"#]]
-        );
+        is_as_kept("interrupted", told(Interrupted(2)));
     }
 }

@@ -87,7 +87,7 @@ fn none_failed(passed: usize, unknown: usize) -> String {
     match (passed, unknown) {
         (0, _) => "nothing is known of earlier runs of the selected tests".to_owned(),
         (_, 0) => "no selected test failed when it last ran".to_owned(),
-        _ => format!("no selected test failed when it last ran; {unknown} not run before"),
+        _ => format!("no selected test failed when it last ran; {unknown} never ran before"),
     }
 }
 
@@ -97,11 +97,9 @@ fn some(names: &[String]) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
-    use crate::testing::errors::each_variant;
-    use snapbox::{assert_data_eq, str};
+    use crate::testing::errors::{each_variant, is_as_kept};
 
     #[test]
     fn an_empty_run_says_where_the_tests_went() {
@@ -145,38 +143,6 @@ mod tests {
                 names: ["a", "b", "c", "d", "e", "f"].map(|name| format!("tour reads_{name}")).to_vec(),
             }],
         });
-        assert_data_eq!(
-            text,
-            str![[r#"
-error: no tests to run: the selected targets have none
-  end: exit code 4 (NoTests)
-error: no tests to run: 3 filtered out
- hint: `cargo isotest list` names the tests; a filter is a part of a test's name, the id of a binary, or a whole line of that list
-  end: exit code 4 (NoTests)
-error: no tests to run: 2 ignored
- hint: `--run-ignored all` runs ignored tests too
-  end: exit code 4 (NoTests)
-error: no tests to run: 3 filtered out, 2 ignored
- hint: `--run-ignored all` runs ignored tests too
-  end: exit code 4 (NoTests)
-error: no tests to run: the selected targets have none; doctests are run by `--doc`, not here: tour
- hint: `cargo isotest --doc` runs doctests
-  end: exit code 4 (NoTests)
-error: no tests to run: 3 filtered out
- hint: did you mean `cargo isotest shell`?
-  end: exit code 4 (NoTests)
-error: no tests to run: nothing is known of earlier runs of the selected tests
- hint: `--rerun-failed` goes by the history of tests, which runs keep unless told `--no-history` or `history = false`
-  end: exit code 4 (NoTests)
-error: no tests to run: no selected test failed when it last ran
-  end: exit code 4 (NoTests)
-error: no tests to run: no selected test failed when it last ran; 1 not run before
-  end: exit code 4 (NoTests)
-error: `read` matches 6 tests: tour reads_a, tour reads_b, tour reads_c, tour reads_d, tour reads_e and 1 more
- hint: give a whole name; `-p`, `--lib` and `--test` choose among test binaries
-  end: exit code 2 (Usage)
-
-"#]]
-        );
+        is_as_kept("selection", text);
     }
 }

@@ -3,6 +3,9 @@
 use crate::app::error_text::error_text;
 use crate::error::Error;
 use crate::exit::End;
+use snapbox::assert::DEFAULT_ACTION_ENV;
+use snapbox::{Assert, Data};
+use std::path::Path;
 
 /// Returns what the program writes because of an error, and how it ends.
 pub(crate) fn told(error: impl Into<Error>) -> String {
@@ -12,6 +15,12 @@ pub(crate) fn told(error: impl Into<Error>) -> String {
         other => format!("{other:?}"),
     };
     format!("{}  end: {end}\n", anstream::adapter::strip_str(&error_text(&error)))
+}
+
+/// Compares texts of errors with those that are kept below `errors`.
+pub(crate) fn is_as_kept(name: &str, text: String) {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/testing/errors/{name}.txt"));
+    Assert::new().action_env(DEFAULT_ACTION_ENV).eq(text, Data::read_from(&kept, None).raw());
 }
 
 /// Returns examples of an enum. A variant without a row does not compile, and an example that is of another row panics.

@@ -211,7 +211,11 @@ fn a_budget_below_the_grain_is_refused_with_the_number() {
     let least =
         ended.stderr.split("raise the budget to ").nth(1).and_then(|rest| rest.split(" or more").next());
     let least = least.unwrap_or_else(|| panic!("{}", ended.stderr));
-    assert!(ended.stderr.contains(&format!(" a peak is measured to {least}\n")), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains(&format!(" a peak is measured with an error of up to {least}\n")),
+        "{}",
+        ended.stderr
+    );
     let place = tempfile::tempdir().unwrap();
     let text = format!("#[test]\n#[isotest_core::budget(memory = \"{least}\")]\nfn least() {{}}\n");
     let ended = isotest(&written(place.path(), &text)).run();

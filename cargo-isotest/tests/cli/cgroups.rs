@@ -78,7 +78,7 @@ fn tests_whose_cgroup_somebody_removes_have_no_verdict_and_the_run_says_so() {
         let message = attempt["error"]["message"].as_str().unwrap();
         assert!(message.contains("cgroup"), "{message}");
     }
-    assert!(ended.stderr.contains("somebody else has removed the run's cgroup"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("another process removed the cgroup of the run"), "{}", ended.stderr);
     let (ended, _) = meddled(place.path(), SLEEP, |_| ());
     assert_eq!(ended.status.code(), Some(0), "control: {ended:#?}");
 }

@@ -58,6 +58,9 @@ fn what_is_no_program_is_said() {
         ("/etc/passwd", "it is not an ELF file"),
     ] {
         let stderr = closure(&[path]).with_code(2).stderr;
-        assert!(stderr.contains(&format!("cannot tell what `{path}` needs: {expected}")), "{stderr}");
+        assert!(
+            stderr.contains(&format!("cannot find the shared libraries of `{path}`: {expected}")),
+            "{stderr}"
+        );
     }
 }

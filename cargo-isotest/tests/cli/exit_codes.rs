@@ -25,7 +25,7 @@ fn nonsense_on_the_command_line() {
     );
     let both = ["--prefer", "memory", "--memory-limit", "1GiB"];
     let ended = isotest(&Project::fixture("passing")).arguments(both).run().with_code(2);
-    assert!(ended.stderr.contains(": a limit requires the figure that it limits\n"), "{}", ended.stderr);
+    assert!(ended.stderr.contains(": a limit requires the metric that it limits\n"), "{}", ended.stderr);
 }
 
 #[test]
@@ -119,7 +119,11 @@ fn a_binary_that_is_no_program() {
         let ended = isotest(&passing).run().with_code(104);
         assert!(ended.stderr.contains("`passing::outside`"), "{}", ended.stderr);
         assert!(ended.stderr.contains("Exec format error"), "{}", ended.stderr);
-        assert!(ended.stderr.contains("hint: it is no program for this machine"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("hint: the file is neither an executable for this architecture"),
+            "{}",
+            ended.stderr
+        );
     }
 }
 

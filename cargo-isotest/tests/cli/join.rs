@@ -119,7 +119,7 @@ fn a_guest_ends_with_the_test_and_does_not_count_as_left_behind() {
     waiting.end();
     let ended = guest.end().with_code(4);
     assert!(
-        ended.stderr.contains(&format!("error: `{id}` has ended, and with it everything in its sandbox\n")),
+        ended.stderr.contains(&format!("error: the attempt `{id}` has ended, and its sandbox is gone\n")),
         "{}",
         ended.stderr
     );

@@ -258,7 +258,7 @@ fn a_filter_names_only_what_is_in_the_project() {
     let (_place, call) =
         with("[profile.ci]\n[[profile.default.overrides]]\nfilter = 'package(owm)'\nretries = 1\n");
     let ended = call.run().with_code(96);
-    let expected = "isotest.toml:3: `filter`: invalid filterset: this matches no package of the project\n";
+    let expected = "isotest.toml:3: `filter`: invalid filterset: no package of the project matches\n";
     assert!(ended.stderr.contains(expected), "{}", ended.stderr);
     assert!(ended.stderr.contains("    ^^^^^^^^^^^^\n"), "{}", ended.stderr);
 }

@@ -56,7 +56,7 @@ fn what_is_sampled_is_not_enough_to_be_required() {
         assert!(ended.stderr.contains(&reason), "{}", ended.stderr);
         assert!(ended.stderr.contains(&format!("      Remedy for {figure}: ")), "{}", ended.stderr);
         assert!(
-            ended.stderr.contains(&format!("hint: go on without by `--prefer {figure}`")),
+            ended.stderr.contains(&format!("hint: `--prefer {figure}` runs tests without")),
             "{}",
             ended.stderr
         );

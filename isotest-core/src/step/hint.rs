@@ -1,57 +1,53 @@
 //! What to do about a step that failed, in words for the user; pure.
 
-const PROCESSES: &str = "no further process or thread may be started: raise the limit that is reached \
-    (`ulimit -u`, `pids.max` of the cgroup, `sysctl kernel.pid_max kernel.threads-max`), or do less at \
-    once (`-j 1`)";
-pub(super) const KEYS: &str = "the kernel counts the keys of each user (`/proc/key-users`): raise `sysctl kernel.keys.maxkeys`, or do less \
+const PROCESSES: &str = "a limit on processes and threads is reached: raise it (`ulimit -u`, `pids.max` of the cgroup, \
+    `sysctl kernel.pid_max kernel.threads-max`), or run fewer tests at once (`-j 1`)";
+pub(super) const KEYS: &str = "a limit on keys of a user is reached (`/proc/key-users`): raise `sysctl kernel.keys.maxkeys`, or run fewer tests \
     at once (`-j 1`)";
-const MEMORY: &str = "memory is short, on the machine or in the cgroup this runs in: free some, raise \
-    that cgroup's limit, or do less at once (`-j 1`)";
-const FILES: &str =
-    "a process may not open so many files: raise the limit (`ulimit -n`), or do less at once (`-j 1`)";
+const MEMORY: &str = "memory is short, on this machine or in the cgroup of this process: free memory, raise the \
+    limit of that cgroup, or run fewer tests at once (`-j 1`)";
+const FILES: &str = "the limit of open files of a process is reached: raise it (`ulimit -n`), or run fewer tests at once (`-j 1`)";
 const ALL_FILES: &str =
-    "the whole machine has too many files open: close some, or raise `sysctl fs.file-max`";
-pub(super) const NAMESPACES: &str = "there may not be so many namespaces (`sysctl user` shows the limits), nor more \
-    than 32 user or pid namespaces within one another: raise the limit, do less at once (`-j 1`), or start \
-    this further outside";
-pub(super) const MOUNTS: &str = "there may not be so many mounts (`sysctl fs.mount-max`), or the sandbox's own \
-    memory for files is full: raise the limit, or leave each test more of that memory by doing less at \
-    once (`-j 1`)";
-const CGROUPS: &str = "there may not be so many cgroups: the kernel has room for 65535 with memory \
-    figures, removed ones included as long as memory is charged to them, and `cgroup.max.descendants` and \
-    `cgroup.max.depth` of those above this one may allow less";
-const REFUSED_LIMIT: &str = "the kernel does not take the value of a limit: choose another for \
+    "the limit of open files of this machine is reached: close some, or raise `sysctl fs.file-max`";
+pub(super) const NAMESPACES: &str = "a limit on namespaces is reached (`sysctl user` shows the limits), or 32 user or pid \
+    namespaces are nested already: raise the limit, run fewer tests at once (`-j 1`), or start outside of a \
+    nested namespace";
+pub(super) const MOUNTS: &str = "the limit on mounts is reached (`sysctl fs.mount-max`), or the tmpfs of the sandbox is full: raise \
+    the limit, or run fewer tests at once (`-j 1`), which leaves each test more of that memory";
+const CGROUPS: &str = "a limit on cgroups is reached: the kernel has room for 65535 with memory accounting, including \
+    removed ones to which memory is still charged, and `cgroup.max.descendants` and `cgroup.max.depth` of a \
+    parent cgroup may allow fewer";
+const REFUSED_LIMIT: &str = "the kernel rejects the value of a limit: choose another for \
     `--memory-limit`, `--swap-limit`, `--pids-limit`, `--cpu-limit`, `--cpu-weight` or `--io-limit`, \
     whichever was given";
 const SMALL_LIMIT: &str = "the kernel needs more memory for this cgroup than its limit allows: choose a larger \
-    `--memory-limit`; if there is none, somebody else has turned a controller on or off in the run's cgroup";
-const MEDDLED: &str = "somebody else has removed the run's cgroup, or turned a controller on or off, \
-    while the run went on; a cgroup of your own that nobody else manages helps: \
+    `--memory-limit`; if none was given, another process enabled or disabled a controller in the cgroup of the run";
+const MEDDLED: &str = "another process removed the cgroup of the run, or turned a controller on or off in it, \
+    during the run; start the run in a delegated cgroup, which nothing else manages: \
     `systemd-run --user --scope -p Delegate=yes`";
-const HIDDEN_PROGRAM: &str = "the file or the interpreter it names is not there inside the sandbox; \
-    `--bind PATH` shows a further path";
+const HIDDEN_PROGRAM: &str = "the file, or the interpreter it names, does not exist inside the sandbox; \
+    `--bind PATH` shows a path of the host there";
 const HIDDEN_DIRECTORY: &str =
-    "the directory is not there inside the sandbox; `--bind PATH` shows a further path";
+    "the directory does not exist inside the sandbox; `--bind PATH` shows a path of the host there";
 
-pub(super) const HOST: &str = "`cargo isotest doctor` tries what this host allows, and says what helps";
-pub(super) const NETWORK: &str = "`cargo isotest doctor` tries what this host allows, and says what helps; \
-    `--network host` does without a network of the test's own";
-pub(super) const CGROUP_NAMESPACE: &str = "`cargo isotest doctor` tries what this host allows, and says what helps; \
-    `--off cgroup` does without a cgroup namespace";
-pub(super) const VIEWS: &str = "`cargo isotest doctor` tries what this host allows, and says what helps; \
-    `--off copy-on-write` does without views of directories that take writes and throw them away";
-pub(super) const FIGURES: &str = "`cargo isotest doctor` tries what this host allows, and says what helps; \
-    `--off memory,cpu,pids,io,pressure` does without cgroups";
-pub(super) const SAME_AGAIN: &str = "`cargo isotest doctor` takes the same steps with a program of its own; if all \
-    is well there, a security policy for this one (seccomp, AppArmor, SELinux) is in the way, or a bug of \
-    ours, which please report";
+pub(super) const HOST: &str = "`cargo isotest doctor` checks what this host allows, and names remedies";
+pub(super) const NETWORK: &str = "`cargo isotest doctor` checks what this host allows, and names remedies; \
+    `--network host` shares the network of the host";
+pub(super) const CGROUP_NAMESPACE: &str = "`cargo isotest doctor` checks what this host allows, and names remedies; \
+    `--off cgroup` runs tests without a cgroup namespace";
+pub(super) const VIEWS: &str = "`cargo isotest doctor` checks what this host allows, and names remedies; \
+    `--off copy-on-write` runs tests without copy-on-write directories";
+pub(super) const FIGURES: &str = "`cargo isotest doctor` checks what this host allows, and names remedies; \
+    `--off memory,cpu,pids,io,pressure` runs tests without cgroups";
+pub(super) const SAME_AGAIN: &str = "run `cargo isotest doctor`, which takes the same steps; if it succeeds, a security policy \
+    (seccomp, AppArmor, SELinux) blocks this program, or this is a bug: please report it";
 pub(super) const JOINING: &str =
-    "`cargo isotest ps` shows what is running; without `--join` there is a sandbox of its own";
-pub(super) const TERMINAL: &str = "in a pipeline, as with `| cat` behind it, no terminal is opened";
+    "`cargo isotest ps` lists the attempts that are running; without `--join`, a new sandbox is made";
+pub(super) const TERMINAL: &str = "in a pipeline, such as with `| cat` appended, no terminal is opened";
 pub(super) const TRACE: &str = "leave out `--trace-missing`";
 pub(super) const LIMITS: &str = "leave out `--rlimit` and `--cpus`, whichever was given";
 pub(super) const BY_HAND: &str =
-    "`cargo isotest shell` opens a shell in such a sandbox, where it can be tried by hand";
+    "`cargo isotest shell` opens a shell in such a sandbox, to try the command by hand";
 
 /// What to do where a process cannot be started for want of something; `None` if this error is about something else.
 pub const fn shortage(errno: i32) -> Option<&'static str> {
@@ -89,19 +85,19 @@ pub(super) const fn of_exec(errno: i32) -> Option<&'static str> {
     Some(match errno {
         libc::ENOENT => HIDDEN_PROGRAM,
         libc::EACCES => {
-            "the file, or the interpreter it names, may not be executed: look at the permissions of it \
-             and of the directories above it, and whether it is mounted `noexec`"
+            "this user may not execute the file, or the interpreter it names: check the permissions of it and of \
+             the directories above it, and whether it is mounted `noexec`"
         }
         libc::ENOEXEC => {
-            "it is no program for this machine, nor a script that names its interpreter after `#!`"
+            "the file is neither an executable for this architecture nor a script that begins with `#!` and its interpreter"
         }
-        libc::ETXTBSY => "somebody is writing to the file: call again when that is done",
+        libc::ETXTBSY => "a process has the file open for writing: try again when it is closed",
         libc::E2BIG => {
-            "arguments and environment are too long together: shorten them, or raise what bounds them, \
-             `ulimit -s` or a `--memory-limit` that they do not fit into"
+            "arguments and environment are too long together: shorten them, or raise `ulimit -s`, or the \
+             `--memory-limit` if one is set"
         }
         libc::ENOMEM => {
-            "memory is short, on the machine or under a limit of the test's own (`--memory-limit`, \
+            "memory is short, on this machine or within a limit of the test (`--memory-limit`, \
              `--rlimit as`)"
         }
         _ => return None,
@@ -112,25 +108,23 @@ pub(super) const fn of_directory(errno: i32) -> Option<&'static str> {
     match errno {
         libc::ENOENT => Some(HIDDEN_DIRECTORY),
         libc::EACCES => {
-            Some("this user may not enter it: look at the permissions of it and of those above it")
+            Some("this user may not enter the directory: check the permissions of it and of those above it")
         }
-        libc::ENOTDIR => Some("it is no directory"),
+        libc::ENOTDIR => Some("the path is not a directory"),
         _ => None,
     }
 }
 
 pub(super) const fn of_zygote(errno: i32) -> Option<&'static str> {
     match errno {
-        libc::ENOENT => {
-            Some("`/proc` must be mounted, and the loader this program was linked to must be there")
-        }
+        libc::ENOENT => Some("`/proc` must be mounted, and the dynamic loader of this program must exist"),
         libc::EACCES | libc::EPERM => Some(
-            "this program may not execute itself: look whether its file is mounted `noexec`, or a policy \
+            "this program may not execute itself: check whether its file is mounted `noexec`, or a security policy \
              forbids it",
         ),
         libc::ECHILD | libc::EPIPE | libc::ECONNRESET => Some(
-            "`dmesg` tells if the kernel killed that process for want of memory; below valgrind or an \
-             emulator it is not this program, and cannot work",
+            "`dmesg` shows whether the kernel killed that process because memory was short; below valgrind or an \
+             emulator, this program cannot start itself again",
         ),
         _ => None,
     }
@@ -139,17 +133,17 @@ pub(super) const fn of_zygote(errno: i32) -> Option<&'static str> {
 pub(super) const fn of_supervision(errno: i32) -> Option<&'static str> {
     match errno {
         libc::EOWNERDEAD => Some(
-            "another one serves what follows; `dmesg` tells if it was the kernel for want of memory, and \
-             doing less at once (`-j 1`) needs less; else somebody has sent it a signal, or it is a bug of \
-             ours, which please report",
+            "another process serves the next tests; `dmesg` shows whether the kernel killed it because memory \
+             was short, and fewer tests at once (`-j 1`) need less; otherwise another process sent it a signal, or \
+             this is a bug: please report it",
         ),
         libc::ECHILD | libc::EPIPE | libc::ECONNRESET => Some(
-            "`dmesg` tells if it was the kernel for want of memory, and doing less at once (`-j 1`) needs \
-             less; else somebody has sent it a signal, or it is a bug of ours, which please report",
+            "`dmesg` shows whether the kernel killed it because memory was short, and fewer tests at once \
+             (`-j 1`) need less; otherwise another process sent it a signal, or this is a bug: please report it",
         ),
         libc::ETIMEDOUT => Some(
-            "process 1 of the sandbox does not answer: it is stopped, or the machine is overloaded; doing \
-             less at once (`-j 1`) loads it less",
+            "the first process of the sandbox does not answer: it is stopped, or the machine is overloaded; run \
+             fewer tests at once (`-j 1`)",
         ),
         _ => None,
     }
@@ -158,8 +152,8 @@ pub(super) const fn of_supervision(errno: i32) -> Option<&'static str> {
 pub(super) const fn of_limits(errno: i32) -> Option<&'static str> {
     match errno {
         libc::EPERM | libc::EINVAL => Some(
-            "`--rlimit` may not go over the hard limit of whoever calls (`ulimit -aH`), and `--cpus` must \
-             name one of the processors it may use (`taskset -p $$`)",
+            "`--rlimit` may not exceed the hard limits of this shell (`ulimit -aH`), and `--cpus` must name a CPU \
+             that it may use (`taskset -p $$`)",
         ),
         _ => None,
     }
@@ -168,7 +162,7 @@ pub(super) const fn of_limits(errno: i32) -> Option<&'static str> {
 pub(super) const fn of_terminal(errno: i32) -> Option<&'static str> {
     match errno {
         libc::ENOSPC => {
-            Some("the machine has too many pseudo terminals: close some, or raise `sysctl kernel.pty.max`")
+            Some("the limit of pseudo terminals is reached: close some, or raise `sysctl kernel.pty.max`")
         }
         _ => None,
     }
@@ -176,9 +170,11 @@ pub(super) const fn of_terminal(errno: i32) -> Option<&'static str> {
 
 pub(super) const fn of_trace(errno: i32) -> Option<&'static str> {
     match errno {
-        libc::EBUSY => Some("this is traced already, and cannot be twice: leave out `--trace-missing`"),
+        libc::EBUSY => {
+            Some("the process is traced already, by one tracer at most: leave out `--trace-missing`")
+        }
         libc::ENOSYS | libc::EINVAL | libc::EPERM | libc::EACCES => Some(
-            "tracing takes Linux 5.5 or newer, and that no filter of system calls forbids it: leave out \
+            "tracing needs Linux 5.5 or newer, and no seccomp filter that forbids it: leave out \
              `--trace-missing`",
         ),
         _ => None,
@@ -187,10 +183,10 @@ pub(super) const fn of_trace(errno: i32) -> Option<&'static str> {
 
 pub(super) const fn of_join(errno: i32) -> Option<&'static str> {
     match errno {
-        libc::ESRCH => Some("`cargo isotest ps` names those that are running"),
+        libc::ESRCH => Some("`cargo isotest ps` lists the attempts that are running"),
         libc::EACCES | libc::EPERM => Some(
-            "only the user whose test it is may enter, and a container, a security policy or \
-             `sysctl kernel.yama.ptrace_scope` may forbid it; `cargo isotest exec` has a sandbox of its own",
+            "only the user that runs the test may join it, and a container, a security policy or \
+             `sysctl kernel.yama.ptrace_scope` may forbid that, too; without `--join`, a new sandbox is made",
         ),
         _ => None,
     }

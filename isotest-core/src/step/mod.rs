@@ -133,13 +133,13 @@ impl StepError {
     const fn loss(&self) -> Option<&'static str> {
         match (self.step, self.errno) {
             (Step::Supervise, libc::EOWNERDEAD) => {
-                Some("the process that makes sandboxes has been killed, or has failed")
+                Some("the process that makes sandboxes was killed, or failed")
             }
             (Step::Supervise, libc::ECHILD | libc::EPIPE | libc::ECONNRESET) => {
-                Some("its first process has been killed, or has failed")
+                Some("the first process of the sandbox was killed, or failed")
             }
             (Step::StartZygote, libc::ECHILD | libc::EPIPE | libc::ECONNRESET) => {
-                Some("it has ended all of a sudden")
+                Some("the process ended unexpectedly")
             }
             _ => None,
         }

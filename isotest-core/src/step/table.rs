@@ -137,7 +137,7 @@ steps! {
     MapIds: Facts::new("map user and group ids into the user namespace", hint::HOST)
         .lacking(Capability::User),
     /// Init: arrange to die with its parent.
-    DieWithParent: Facts::new("tie the sandbox's life to the runner's", hint::SAME_AGAIN),
+    DieWithParent: Facts::new("arrange for the sandbox to end with this program", hint::SAME_AGAIN),
     /// Init: take the attempt's own cgroup, to be seen where cgroups are looked for.
     ShowCgroup: Facts::new("show the test its own cgroup", hint::FIGURES)
         .lacking(Capability::Rootfs)
@@ -148,10 +148,10 @@ steps! {
         .lacking(Capability::Rootfs)
         .counted(&[Counted::Mounts]),
     /// Init: take over the host's network settings.
-    CopyNetSettings: Facts::new("take over a network setting of the host", hint::NETWORK)
+    CopyNetSettings: Facts::new("copy a network setting of the host", hint::NETWORK)
         .lacking(Capability::Net),
     /// Init: raise the loopback interface.
-    RaiseLoopback: Facts::new("raise the loopback interface", hint::NETWORK).lacking(Capability::Net),
+    RaiseLoopback: Facts::new("bring up the loopback interface", hint::NETWORK).lacking(Capability::Net),
     /// Init: mount the attempt's pseudo terminals.
     MountDevpts: Facts::new("mount pseudo terminals", hint::HOST)
         .lacking(Capability::Rootfs)
@@ -184,7 +184,7 @@ steps! {
     /// Workload: change to its directory.
     ChangeDirectory: Facts::new("change to the test's directory", hint::BY_HAND).known(hint::of_directory),
     /// Workload: be asked about paths.
-    TracePaths: Facts::new("trace the paths that are looked for", hint::TRACE)
+    TracePaths: Facts::new("trace the paths that the test looks for", hint::TRACE)
         .counted(&[Counted::Processes])
         .known(hint::of_trace),
     /// Workload: limit itself.
@@ -194,8 +194,8 @@ steps! {
         .counted(&[Counted::Processes])
         .known(hint::of_exec),
     /// Supervisor: wait for the end.
-    Supervise: Facts::new("keep sight of the sandbox until its end", hint::SAME_AGAIN)
+    Supervise: Facts::new("supervise the sandbox", hint::SAME_AGAIN)
         .known(hint::of_supervision),
     /// Supervisor: read the figures from the attempt's cgroup.
-    ReadFigures: Facts::new("read what the test used from its cgroup", hint::FIGURES).known(hint::of_cgroup),
+    ReadFigures: Facts::new("read the resource usage from the test's cgroup", hint::FIGURES).known(hint::of_cgroup),
 }

@@ -205,7 +205,7 @@ fn not_ones_own(_: &Suite) -> Kept {
         refused.find(|error| error.errno == Errno::EACCES as i32).ok_or("nothing is somebody else's")?;
     assert_eq!(error.step, Step::Join);
     assert!(error.subject.as_deref().is_some_and(|subject| subject.ends_with("/cwd")), "{error}");
-    assert!(error.hint().contains("only the user whose test it is"), "{}", error.hint());
+    assert!(error.hint().contains("only the user that runs the test"), "{}", error.hint());
     Ok(())
 }
 

@@ -160,7 +160,7 @@ fn without_figures(suite: &Suite) -> Kept {
         no_verdict(attempt.finish())?
     };
     assert_eq!((error.step, error.errno), (Step::ReadFigures, Errno::ENOENT as i32), "{error}");
-    assert!(error.hint().contains("somebody else"), "{}", error.hint());
+    assert!(error.hint().contains("another process"), "{}", error.hint());
     suite.inside(&["exit", "0"])?.outcome(&Outcome::Passed)
 }
 
@@ -186,7 +186,7 @@ fn gone_before(suite: &Suite) -> Kept {
     let error = no_verdict(execute(&["exit", "0"])?)?;
     assert!([Step::ShowCgroup, Step::CloneWorkload, Step::JoinCgroup].contains(&error.step), "{error}");
     assert!([Errno::ENODEV, Errno::ENOENT].contains(&Errno::from_raw(error.errno)), "{error}");
-    assert!(error.hint().contains("somebody else"), "{}", error.hint());
+    assert!(error.hint().contains("another process"), "{}", error.hint());
     for _ in 0..3 {
         execute(&["exit", "0"])?;
     }

@@ -29,7 +29,7 @@ pub(crate) enum BudgetError {
     },
     /// A memory budget is smaller than what a peak can be too high by.
     #[error(
-        "the memory budget of {} at {origin} is too small to be judged: on a machine with {} a peak is measured to {}",
+        "the memory budget of {} at {origin} is too small to be checked: on a machine with {}, a peak is measured with an error of up to {}",
         units::limit(*.limit), plural(usize::try_from(*.processors).unwrap_or(usize::MAX), "CPU"), units::limit(*.grain)
     )]
     Small {
@@ -62,13 +62,13 @@ pub(crate) enum BudgetError {
         why: String,
     },
     /// A question about one test was asked about another number of them.
-    #[error("the memory that a test needs is found for one test, and {selected} are selected")]
+    #[error("`budgets need` takes one test, and {selected} are selected")]
     NotOne {
         /// How many are selected.
         selected: usize,
     },
     /// A test fails for other reasons than memory.
-    #[error("cannot find what `{test}` needs: {why}")]
+    #[error("cannot find how much memory `{test}` needs: {why}")]
     NeverPasses {
         /// Name of the test.
         test: String,
@@ -104,22 +104,22 @@ impl Failure for BudgetError {
             Self::File { .. } | Self::Recorded(_) | Self::NeverPasses { .. } => return None,
             Self::Revision { .. } => "name a file, or a commit, a branch or a tag".into(),
             Self::NotOne { .. } => {
-                "name it as the report does: `cargo isotest budgets need 'BINARY NAME'`".into()
+                "name the test as the report does: `cargo isotest budgets need 'BINARY NAME'`".into()
             }
             Self::Unmeasured { .. } => {
-                "`--budgets report` executes the tests and says what of their budgets they used".into()
+                "`--budgets report` runs the tests and shows their usage, without checking budgets".into()
             }
             Self::SwitchedOff { off } => {
-                format!("drop {}, or go on with `--budgets report`", off.origin.written(off.value))
+                format!("drop {}, or run with `--budgets report`", off.origin.written(off.value))
             }
             Self::Small { grain, .. } => {
                 format!(
-                    "raise the budget to {} or more, or go on with `--budgets report`",
+                    "raise the budget to {} or more, or run with `--budgets report`",
                     units::limit(*grain)
                 )
             }
             Self::Unreadable { .. } => {
-                "use the same version of isotest-core and cargo-isotest, or go on with `--budgets off`".into()
+                "use the same version of isotest-core and cargo-isotest, or run with `--budgets off`".into()
             }
         })
     }
@@ -140,14 +140,12 @@ fn listed(obstacles: &[Obstacle]) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
     use crate::budget::Recorded;
     use crate::settings::{self, Place};
-    use crate::testing::errors::each_variant;
+    use crate::testing::errors::{each_variant, is_as_kept};
     use nix::libc;
-    use snapbox::{assert_data_eq, str};
     use std::path::Path;
 
     #[test]
@@ -188,40 +186,6 @@ mod tests {
                 source: "an unknown version of the format".into(),
             }],
         });
-        assert_data_eq!(
-            text,
-            str![[r#"
-error: this host cannot hold tests to their budgets: no `memory` (no memory controller)
-      Remedy for memory: run it in a cgroup of its own
-             systemd-run --user --scope -p Delegate=yes cargo isotest
- hint: `--budgets report` executes the tests and says what of their budgets they used
-  end: exit code 97 (CannotIsolate)
-error: cannot hold tests to their budgets: `memory` is off (`--off`)
- hint: drop `--off memory`, or go on with `--budgets report`
-  end: exit code 2 (Usage)
-error: cannot hold tests to their budgets: `memory` is off (`off` in .config/isotest.toml:3)
- hint: drop .config/isotest.toml:3: `off = memory`, or go on with `--budgets report`
-  end: exit code 96 (Configuration)
-error: the memory budget of 1 MiB at tests/tour.rs:7 is too small to be judged: on a machine with 64 CPUs a peak is measured to 16 MiB
- hint: raise the budget to 16 MiB or more, or go on with `--budgets report`
-  end: exit code 2 (Usage)
-error: cannot use `budgets.toml`: Permission denied (os error 13)
-  end: exit code 96 (Configuration)
-error: recorded budgets cannot be read: .config/isotest-budgets.toml:1: `tour` is no table of tests: write `["tour"]`
-  end: exit code 96 (Configuration)
-error: cannot compare with `v9`: unknown revision
- hint: name a file, or a commit, a branch or a tag
-  end: exit code 2 (Usage)
-error: the memory that a test needs is found for one test, and 3 are selected
- hint: name it as the report does: `cargo isotest budgets need 'BINARY NAME'`
-  end: exit code 2 (Usage)
-error: cannot find what `reads` needs: it does not pass without a limit
-  end: exit code 100 (TestsFailed)
-error: cannot read the budgets of `tour`: an unknown version of the format
- hint: use the same version of isotest-core and cargo-isotest, or go on with `--budgets off`
-  end: exit code 104 (Listing)
-
-"#]]
-        );
+        is_as_kept("budgets", text);
     }
 }

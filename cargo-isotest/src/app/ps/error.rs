@@ -13,7 +13,9 @@ pub(crate) enum AttemptError {
         wanted: String,
     },
     /// The attempt belongs to another user, whom root does not join.
-    #[error("`{wanted}` belongs to user {uid}, and what runs there could take over whoever enters it")]
+    #[error(
+        "`{wanted}` belongs to user {uid}: a process that joins it as root could be taken over by what runs there"
+    )]
     NotOurs {
         /// Name that was asked for.
         wanted: String,
@@ -21,13 +23,13 @@ pub(crate) enum AttemptError {
         uid: u32,
     },
     /// The attempt ended while its sandbox was entered.
-    #[error("`{wanted}` has ended, and with it everything in its sandbox")]
+    #[error("the attempt `{wanted}` has ended, and its sandbox is gone")]
     Ended {
         /// Name that was asked for.
         wanted: String,
     },
     /// Several attempts have the name.
-    #[error("`{wanted}` is running more than once: {}", .ids.join(", "))]
+    #[error("several attempts at `{wanted}` are running: {}", .ids.join(", "))]
     Several {
         /// Name that was asked for.
         wanted: String,
@@ -47,22 +49,20 @@ impl Failure for AttemptError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotRunning { .. } | Self::Ended { .. } => {
-                "`cargo isotest ps` names those that are running".into()
+                "`cargo isotest ps` lists the attempts that are running".into()
             }
             Self::NotOurs { uid, .. } => {
-                format!("enter it as that user: `sudo -u '#{uid}' cargo isotest exec --join ..`")
+                format!("join it as that user: `sudo -u '#{uid}' cargo isotest exec --join ..`")
             }
-            Self::Several { .. } => "name one of them by its id".into(),
+            Self::Several { .. } => "give the id of one of them".into(),
         })
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
-    use crate::testing::errors::each_variant;
-    use snapbox::{assert_data_eq, str};
+    use crate::testing::errors::{each_variant, is_as_kept};
 
     #[test]
     fn each_variant_says_what_is_wrong_and_what_to_do() {
@@ -74,23 +74,6 @@ mod tests {
             AttemptError::Several { .. } =>
                 [AttemptError::Several { wanted: "reads".to_owned(), ids: vec![wanted(), "4213.1".to_owned()] }],
         });
-        assert_data_eq!(
-            text,
-            str![[r#"
-error: no attempt `4211.7` of yours is running
- hint: `cargo isotest ps` names those that are running
-  end: exit code 4 (NoTests)
-error: `4211.7` belongs to user 1000, and what runs there could take over whoever enters it
- hint: enter it as that user: `sudo -u '#1000' cargo isotest exec --join ..`
-  end: exit code 4 (NoTests)
-error: `4211.7` has ended, and with it everything in its sandbox
- hint: `cargo isotest ps` names those that are running
-  end: exit code 4 (NoTests)
-error: `reads` is running more than once: 4211.7, 4213.1
- hint: name one of them by its id
-  end: exit code 2 (Usage)
-
-"#]]
-        );
+        is_as_kept("attempts", text);
     }
 }

@@ -33,7 +33,7 @@ pub(crate) enum RootError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A file is no program whose libraries are known.
-    #[error("cannot tell what `{}` needs", .program.display())]
+    #[error("cannot find the shared libraries of `{}`", .program.display())]
     Closure {
         /// File.
         program: PathBuf,
@@ -41,7 +41,7 @@ pub(crate) enum RootError {
         source: ElfError,
     },
     /// The root lacks what test binaries need.
-    #[error("not every test binary can be executed in this root: {}", CannotRun(.0))]
+    #[error("this root lacks what test binaries need: {}", CannotRun(.0))]
     CannotRun(Vec<(String, Vec<Lack>)>),
 }
 
@@ -58,8 +58,8 @@ impl Failure for RootError {
         let hint = match self {
             Self::NoPlace { why, .. } => return place(*why).map(str::to_owned),
             Self::CannotRun(_) => {
-                "build for what the root has, for example statically with `--target x86_64-unknown-linux-musl`, or install \
-                 there what is missing"
+                "install what is missing in the root, or link the tests statically, for example with `--target \
+                 x86_64-unknown-linux-musl`"
             }
             Self::Unusable { .. } | Self::Closure { .. } => return None,
         };
@@ -126,12 +126,10 @@ impl SourceError {
 }
 
 #[cfg(test)]
-#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
-    use crate::testing::errors::{each_of, each_variant, told};
+    use crate::testing::errors::{each_of, each_variant, is_as_kept, told};
     use nix::libc;
-    use snapbox::{assert_data_eq, str};
 
     #[test]
     fn each_variant_says_what_is_wrong_and_what_to_do() {
@@ -158,27 +156,7 @@ mod tests {
             RootError::Closure { .. } => [RootError::Closure { program: "/etc/passwd".into(), source: ElfError::NotElf }],
             RootError::CannotRun(_) => [RootError::CannotRun(vec![("tour".to_owned(), lacks)])],
         });
-        assert_data_eq!(
-            text,
-            str![[r#"
-error: cannot use `/r.tar` as a root: Permission denied (os error 13)
-  end: exit code 2 (Usage)
-error: cannot unpack `/r.tar` below `/w/target/isotest`: No space left on device (os error 28)
- hint: make room there; roots are kept below the target directory, or without a project below `$XDG_CACHE_HOME`
-  end: exit code 97 (CannotIsolate)
-error: cannot unpack `/r.tar` below `/w/target/isotest`: Read-only file system (os error 30)
- hint: roots are kept below the target directory, or without a project below `$XDG_CACHE_HOME`: name one that you may write to
-  end: exit code 97 (CannotIsolate)
-error: cannot unpack `/r.tar` below `/w/target/isotest`: Input/output error (os error 5)
-  end: exit code 97 (CannotIsolate)
-error: cannot tell what `/etc/passwd` needs: it is not an ELF file
-  end: exit code 2 (Usage)
-error: not every test binary can be executed in this root: `tour`: its loader `/lib64/ld-linux-x86-64.so.2` is not there, `libc.so.6`, which `/t/tour` needs, is not there, `/t/tour` needs `GLIBC_2.34`, which `/lib/libc.so.6` there is too old to have
- hint: build for what the root has, for example statically with `--target x86_64-unknown-linux-musl`, or install there what is missing
-  end: exit code 104 (Listing)
-
-"#]]
-        );
+        is_as_kept("roots", text);
     }
 
     #[test]
@@ -214,43 +192,6 @@ error: not every test binary can be executed in this root: `tour`: its loader `/
         let unusable = |source| told(RootError::Unusable { path: "/r.tar".into(), source });
         let archives = archives.into_iter().map(|error| unusable(error.into()));
         let images = images.into_iter().map(|error| unusable(error.into()));
-        assert_data_eq!(
-            archives.chain(images).collect::<String>(),
-            str![[r#"
-error: cannot use `/r.tar` as a root: cannot read the archive: Input/output error (os error 5)
-  end: exit code 2 (Usage)
-error: cannot use `/r.tar` as a root: the archive is truncated
-  end: exit code 2 (Usage)
-error: cannot use `/r.tar` as a root: the entry `../a` is outside of the root
-  end: exit code 2 (Usage)
-error: cannot use `/r.tar` as a root: the target of the hard link `a` is not in the archive: `/b`
-  end: exit code 2 (Usage)
-error: cannot use `/r.tar` as a root: more than 1000 entries
-  end: exit code 2 (Usage)
-error: cannot use `/r.tar` as a root: more than 1073741824 bytes when unpacked
-  end: exit code 2 (Usage)
-error: cannot use `/r.tar` as a root: the name or the attributes of an entry are too long
-  end: exit code 2 (Usage)
-error: cannot use `/r.tar` as a root: the archive is empty
-  end: exit code 2 (Usage)
-error: cannot use `/r.tar` as a root: cannot write `a`: No space left on device (os error 28)
-  end: exit code 2 (Usage)
-error: cannot use `/r.tar` as a root: cannot read the file `index.json` of the image: No such file or directory (os error 2)
-  end: exit code 2 (Usage)
-error: cannot use `/r.tar` as a root: not a container image: neither `index.json` nor `manifest.json` found
-  end: exit code 2 (Usage)
-error: cannot use `/r.tar` as a root: no image for linux/amd64
-  end: exit code 2 (Usage)
-error: cannot use `/r.tar` as a root: several images, expected one: a:1, b:1
-  end: exit code 2 (Usage)
-error: cannot use `/r.tar` as a root: `md5:0` is not a sha256 digest
-  end: exit code 2 (Usage)
-error: cannot use `/r.tar` as a root: digest mismatch of the file `blobs/sha256/5f2b`: expected sha256:5f2b, found sha256:0000
-  end: exit code 2 (Usage)
-error: cannot use `/r.tar` as a root: cannot unpack the layer `blobs/sha256/5f2b`: the archive is truncated
-  end: exit code 2 (Usage)
-
-"#]]
-        );
+        is_as_kept("archives", archives.chain(images).collect::<String>());
     }
 }

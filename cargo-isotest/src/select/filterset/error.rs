@@ -109,7 +109,7 @@ impl Failure for FiltersetError {
     fn hint(&self) -> Option<String> {
         Some(match &self.problem {
             Problem::NoOperand | Problem::Depth => {
-                format!("an expression is built of {} with `and`, `or`, `not` and `(..)`", predicates())
+                format!("an expression combines {} with `and`, `or`, `not` and `(..)`", predicates())
             }
             Problem::NoPredicate(word) => {
                 let near = PREDICATES.iter().map(|name| (strsim::jaro_winkler(word, name), name));
@@ -159,8 +159,8 @@ impl fmt::Display for Problem {
         match self {
             Self::NoOperand => f.write_str("a predicate is missing"),
             Self::NoPredicate(word) => write!(f, "unknown predicate `{}`", sanitize::word(word)),
-            Self::NoOperator(found, _) => write!(f, "`{found}` is no operator here"),
-            Self::NotTheEnd => f.write_str("an operator or the end was expected"),
+            Self::NoOperator(found, _) => write!(f, "`{found}` is not an operator of filtersets"),
+            Self::NotTheEnd => f.write_str("expected an operator or the end"),
             Self::NotOpened => f.write_str("`(` is missing"),
             Self::NotClosed => f.write_str("`)` is missing"),
             Self::RegexNotClosed => f.write_str("the regular expression has no end"),
@@ -175,17 +175,15 @@ impl fmt::Display for Problem {
                 f.write_str("`group()` is for `-E` only: overrides decide which group a test is in")
             }
             Self::Depth => f.write_str("too many levels of parentheses or `not`"),
-            Self::NamesNothing(what) => write!(f, "this matches no {what} of the project"),
+            Self::NamesNothing(what) => write!(f, "no {what} of the project matches"),
         }
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
-    use crate::testing::errors::{each_of, told};
-    use snapbox::{assert_data_eq, str};
+    use crate::testing::errors::{each_of, is_as_kept, told};
 
     #[test]
     fn each_problem_says_what_is_wrong_and_what_to_do() {
@@ -209,101 +207,6 @@ mod tests {
             Problem::NamesNothing(_) => [Problem::NamesNothing("package"), Problem::NamesNothing("test group")],
         });
         let told = |problem| told(FiltersetError::new("all() - here", 8..12, problem));
-        assert_data_eq!(
-            problems.into_iter().map(told).collect::<String>(),
-            str![[r#"
-error: invalid filterset: a predicate is missing
-    all() - here
-            ^^^^
- hint: an expression is built of `all`, `binary`, `binary_id`, `default`, `deps`, `group`, `kind`, `none`, `package`, `platform`, `rdeps`, `test` with `and`, `or`, `not` and `(..)`
-  end: exit code 94 (Filterset)
-error: invalid filterset: unknown predicate `tset`
-    all() - here
-            ^^^^
- hint: did you mean `test(..)`?
-  end: exit code 94 (Filterset)
-error: invalid filterset: unknown predicate `gravity`
-    all() - here
-            ^^^^
- hint: the predicates are `all`, `binary`, `binary_id`, `default`, `deps`, `group`, `kind`, `none`, `package`, `platform`, `rdeps`, `test`
-  end: exit code 94 (Filterset)
-error: invalid filterset: `&&` is no operator here
-    all() - here
-            ^^^^
- hint: type `and`
-  end: exit code 94 (Filterset)
-error: invalid filterset: an operator or the end was expected
-    all() - here
-            ^^^^
- hint: join expressions with `and` (`&`), `or` (`|`, `+`) or `-` (and not)
-  end: exit code 94 (Filterset)
-error: invalid filterset: `(` is missing
-    all() - here
-            ^^^^
- hint: type what to match in parentheses, as in `test(parser)`
-  end: exit code 94 (Filterset)
-error: invalid filterset: `)` is missing
-    all() - here
-            ^^^^
- hint: type `)` here
-  end: exit code 94 (Filterset)
-error: invalid filterset: the regular expression has no end
-    all() - here
-            ^^^^
- hint: type `/` after the regular expression, as in `test(/^parser::/)`
-  end: exit code 94 (Filterset)
-error: invalid filterset: the parentheses are empty
-    all() - here
-            ^^^^
- hint: name what to match, as in `test(parser)`
-  end: exit code 94 (Filterset)
-error: invalid filterset: a predicate takes one argument
-    all() - here
-            ^^^^
- hint: type `/,` for a comma, and `or` between two predicates
-  end: exit code 94 (Filterset)
-error: invalid filterset: this predicate takes no argument
-    all() - here
-            ^^^^
- hint: leave it empty, as in `all()`
-  end: exit code 94 (Filterset)
-error: invalid filterset: unknown escape sequence
-    all() - here
-            ^^^^
- hint: known are /n, /r, /t, //, //, /), /, and /u{..}; type `//` for a backslash
-  end: exit code 94 (Filterset)
-error: invalid filterset: invalid regular expression (unclosed group)
-    all() - here
-            ^^^^
- hint: the syntax is that of the `regex` crate of Rust; `~` matches plain text
-  end: exit code 94 (Filterset)
-error: invalid filterset: invalid glob (unclosed character class)
-    all() - here
-            ^^^^
- hint: `[*]` matches a star, and `=` or `~` before a name matches plain text
-  end: exit code 94 (Filterset)
-error: invalid filterset: unknown platform
-    all() - here
-            ^^^^
- hint: type `platform(host)` or `platform(target)`
-  end: exit code 94 (Filterset)
-error: invalid filterset: too many levels of parentheses or `not`
-    all() - here
-            ^^^^
- hint: an expression is built of `all`, `binary`, `binary_id`, `default`, `deps`, `group`, `kind`, `none`, `package`, `platform`, `rdeps`, `test` with `and`, `or`, `not` and `(..)`
-  end: exit code 94 (Filterset)
-error: invalid filterset: this matches no package of the project
-    all() - here
-            ^^^^
- hint: `cargo isotest list` shows each package; `none()` matches no test
-  end: exit code 94 (Filterset)
-error: invalid filterset: this matches no test group of the project
-    all() - here
-            ^^^^
- hint: without test groups in a configuration, there is only `@global`
-  end: exit code 94 (Filterset)
-
-"#]]
-        );
+        is_as_kept("filtersets", problems.into_iter().map(told).collect::<String>());
     }
 }

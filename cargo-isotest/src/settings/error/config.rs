@@ -103,13 +103,11 @@ fn called(name: Option<&'static str>) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
     use crate::select::filterset::Filterset;
     use crate::settings::SettingsError;
-    use crate::testing::errors::{each_of, told};
-    use snapbox::{assert_data_eq, str};
+    use crate::testing::errors::{each_of, is_as_kept, told};
     use std::path::Path;
 
     #[test]
@@ -136,32 +134,6 @@ mod tests {
             Fault::DefaultInherits => [Fault::DefaultInherits],
         });
         let told = |fault| told(SettingsError::from(ConfigError { place, fault }));
-        assert_data_eq!(
-            faults.into_iter().map(told).collect::<String>(),
-            str![[r#"
-error: .config/isotest.toml:3: not valid TOML: expected `=`
-  end: exit code 96 (Configuration)
-error: .config/isotest.toml:3: unknown key `jbos` in `[profile.ci]`; did you mean `jobs`?
-  end: exit code 96 (Configuration)
-error: .config/isotest.toml:3: `jobs = "many"`: expected a number above 0
-  end: exit code 96 (Configuration)
-error: .config/isotest.toml:3: profile `ci` inherits the unknown profile `cii`; did you mean `jobs`?
-  end: exit code 96 (Configuration)
-error: .config/isotest.toml:3: profile `ci` inherits `slow`, which inherits `ci` already
-  end: exit code 96 (Configuration)
-error: .config/isotest.toml:3: `jobs` holds for the whole run and cannot differ from test to test; set it in `[profile.NAME]`
-  end: exit code 96 (Configuration)
-error: .config/isotest.toml:3: `jobs` (here `test-threads`) holds for the whole run and cannot differ from test to test; set it in `[profile.NAME]`
-  end: exit code 96 (Configuration)
-error: .config/isotest.toml:3: `filter`: invalid filterset: unknown predicate `tset`
-    tset(a)
-    ^^^^
- hint: did you mean `test(..)`?
-  end: exit code 96 (Configuration)
-error: .config/isotest.toml:3: the profile `default` cannot inherit another one: all others inherit it
-  end: exit code 96 (Configuration)
-
-"#]]
-        );
+        is_as_kept("configuration", faults.into_iter().map(told).collect::<String>());
     }
 }

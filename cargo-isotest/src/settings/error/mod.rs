@@ -114,7 +114,7 @@ pub(crate) enum SettingsError {
         second: &'static str,
     },
     /// A path that is to be shown or kept, in which tests have places of their own.
-    #[error("{}: a test has its own there, such as `/dev/pts` and `/dev/shm`", origin.written(path.display()))]
+    #[error("{}: each test has a `/dev` of its own, with `/dev/pts` and `/dev/shm`", origin.written(path.display()))]
     OwnPlace {
         /// Where it was said.
         origin: Origin,
@@ -180,10 +180,8 @@ impl Failure for SettingsError {
             Self::NoSuchPath {
                 origin: Origin::Flag("--keep" | "--bind") | Origin::File("keep" | "bind", _),
                 ..
-            } => "create it, or leave it out: what is kept or shown must exist before the run",
-            Self::OwnPlace { .. } => {
-                "name what is meant in it: `--bind /dev/fuse:rw` lets a test open that device"
-            }
+            } => "create it before the run, or leave it out",
+            Self::OwnPlace { .. } => "name a device in it: `--bind /dev/fuse:rw` lets a test open that one",
             Self::NoSuchProfile { .. } => {
                 "add `[profile.NAME]` to `.config/isotest.toml`; `--cargo-profile` chooses cargo's build profile"
             }
@@ -254,7 +252,7 @@ fn drop_one(capability: Capability, first: &Setting<Level>, second: &Setting<Lev
         if implies { level.origin.to_string() } else { level.origin.written(capability).to_string() }
     };
     let why = if [first, second].iter().any(is_limit) {
-        ": a limit requires the figure that it limits"
+        ": a limit requires the metric that it limits"
     } else {
         ""
     };
@@ -274,15 +272,13 @@ fn hides_package(origin: &Origin) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
     use crate::select::filterset::Filterset;
     use crate::settings::setting::Place;
-    use crate::testing::errors::each_variant;
+    use crate::testing::errors::{each_variant, is_as_kept};
     use isotest_core::policy::Policy;
     use nix::libc;
-    use snapbox::{assert_data_eq, str};
     use std::path::Path;
 
     #[test]
@@ -355,89 +351,6 @@ mod tests {
                 suggestion: "did you mean `ci`?".to_owned(),
             }],
         });
-        assert_data_eq!(
-            text,
-            str![[r#"
-error: unsupported test harness argument `--report-time` after `--`; supported: name filters, --skip FILTER, --exact, --ignored, --include-ignored, --nocapture, --no-capture, --show-output and --test-threads N
- hint: `cargo isotest --help` names all flags
-  end: exit code 2 (Usage)
-error: invalid test harness argument after `--`: invalid value `x`
- hint: `cargo isotest --help` names all flags
-  end: exit code 2 (Usage)
-error: invalid filterset: unknown predicate `tset`
-    tset(a)
-    ^^^^
- hint: did you mean `test(..)`?
-  end: exit code 94 (Filterset)
-error: `user` cannot be `off`: the rest of the sandbox is built on it
- hint: `cargo isotest --help` names all flags
-  end: exit code 2 (Usage)
-error: `memory` cannot be both `off` (`--off`) and `require` (`--require`)
- hint: drop `--off memory` or `--require memory`
-  end: exit code 2 (Usage)
-error: `memory` cannot be both `off` (`--off`) and `require` (`--memory-limit`)
- hint: drop `--off memory` or `--memory-limit`: a limit requires the figure that it limits
-  end: exit code 2 (Usage)
-error: `memory` cannot be both `off` (`off` in .config/isotest.toml:3) and `require` (`--require`)
- hint: drop .config/isotest.toml:3: `off = memory` or `--require memory`
-  end: exit code 96 (Configuration)
-error: `--timeout 0s`: the time limit of a test must be greater than 0
- hint: `cargo isotest --help` names all flags
-  end: exit code 2 (Usage)
-error: .config/isotest.toml:3: `timeout = 0s`: the time limit of a test must be greater than 0
-  end: exit code 96 (Configuration)
-error: `ISOTEST_TIMEOUT=0s` in the environment: the time limit of a test must be greater than 0
- hint: `cargo isotest --help` names all flags
-  end: exit code 2 (Usage)
-error: `--hide-package` requires `--root minimal`
- hint: `cargo isotest --help` names all flags
-  end: exit code 2 (Usage)
-error: .config/isotest.toml:3: `hide-package = true` requires `root = "minimal"`
-  end: exit code 96 (Configuration)
-error: `--slow-timeout`: the period must be greater than 0
- hint: `cargo isotest --help` names all flags
-  end: exit code 2 (Usage)
-error: `--swap-limit 1MiB` has no effect without a memory limit; add `--memory-limit`
- hint: `cargo isotest --help` names all flags
-  end: exit code 2 (Usage)
-error: .config/isotest.toml:3: `swap-limit = 1MiB` has no effect without a memory limit; add `memory-limit`
-  end: exit code 96 (Configuration)
-error: `--memory-limit 1KiB` is too small: a test needs 512 KiB to start
- hint: `cargo isotest --help` names all flags
-  end: exit code 2 (Usage)
-error: `--rlimit gravity`: unknown resource `gravity`; known: as, core
- hint: `cargo isotest --help` names all flags
-  end: exit code 2 (Usage)
-error: .config/isotest.toml:3: `off = nat`: unknown capability; known: net, uts
-  end: exit code 96 (Configuration)
-error: `--run-ignored all` and `-- --ignored` contradict each other
- hint: `cargo isotest --help` names all flags
-  end: exit code 2 (Usage)
-error: `--bind /dev`: a test has its own there, such as `/dev/pts` and `/dev/shm`
- hint: name what is meant in it: `--bind /dev/fuse:rw` lets a test open that device
-  end: exit code 2 (Usage)
-error: `--keep /nowhere` does not exist
- hint: create it, or leave it out: what is kept or shown must exist before the run
-  end: exit code 2 (Usage)
-error: .config/isotest.toml:3: `bind = /nowhere` does not exist
- hint: create it, or leave it out: what is kept or shown must exist before the run
-  end: exit code 96 (Configuration)
-error: `--root /nowhere` does not exist
- hint: `cargo isotest --help` names all flags
-  end: exit code 2 (Usage)
-error: the environment variable `RUST_TEST_THREADS` is `x`, which is not a number above 0
- hint: `cargo isotest --help` names all flags
-  end: exit code 2 (Usage)
-error: cannot read the configuration file `a.toml`: No such file or directory (os error 2)
- hint: `--config-file` and `ISOTEST_CONFIG_FILE` name another file
-  end: exit code 96 (Configuration)
-error: .config/isotest.toml:3: the profile `default` cannot inherit another one: all others inherit it
-  end: exit code 96 (Configuration)
-error: `--profile cii`: unknown profile; did you mean `ci`?
- hint: add `[profile.NAME]` to `.config/isotest.toml`; `--cargo-profile` chooses cargo's build profile
-  end: exit code 96 (Configuration)
-
-"#]]
-        );
+        is_as_kept("settings", text);
     }
 }
