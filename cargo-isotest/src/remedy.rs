@@ -339,8 +339,8 @@ mod tests {
     fn what_is_full_or_short_is_told_apart_from_what_is_forbidden() {
         for (capability, step, errno, says) in [
             (Capability::Net, Step::MakeNetwork, libc::ENOSPC, "limit of namespaces"),
-            (Capability::CopyOnWrite, Step::MakeLayers, libc::ENOSPC, "memory for files"),
-            (Capability::Mount, Step::MountRoot, libc::ENOSPC, "so many mounts"),
+            (Capability::CopyOnWrite, Step::MakeLayers, libc::ENOSPC, "the tmpfs of the sandbox is full"),
+            (Capability::Mount, Step::MountRoot, libc::ENOSPC, "the limit on mounts"),
             (Capability::User, Step::CloneInit, libc::EAGAIN, "ulimit -u"),
         ] {
             let obstacle = refused(capability, step, errno);

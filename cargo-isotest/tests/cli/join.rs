@@ -191,7 +191,7 @@ fn root_does_not_enter_the_sandbox_of_another_user() {
     run.kill().unwrap();
     run.wait().unwrap();
     let joined = joined.with_code(4);
-    let expected = format!("error: `{id}` belongs to user {STRANGER}, ");
+    let expected = format!("error: `{id}` belongs to user {STRANGER}: ");
     assert!(joined.stderr.contains(&expected), "{}", joined.stderr);
 }
 

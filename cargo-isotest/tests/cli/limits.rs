@@ -125,7 +125,7 @@ fn however_few_files_may_be_open_tests_are_executed_and_have_that_limit() {
     let refused = call(40, 40, "4").with_code(97);
     let needed = refused.stderr.split_once("one sandbox needs ").and_then(|(_, rest)| rest.split_once(' '));
     let needed: u64 = needed.and_then(|(number, _)| number.parse().ok()).expect(&refused.stderr);
-    assert!(refused.stderr.contains("no more than 40 are allowed"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("the hard limit is 40"), "{}", refused.stderr);
     assert!(refused.stderr.contains(&format!("`ulimit -Hn {needed}`")), "{}", refused.stderr);
     let ended = call(needed, needed, "64").with_code(0);
     assert!(ended.stdout.contains(" of 64 jobs are executed at once"), "{}", ended.stdout);

@@ -203,6 +203,7 @@ mod tests {
             Problem::Regex(_) => [Problem::Regex("unclosed group".to_owned())],
             Problem::Glob(_) => [Problem::Glob("unclosed character class".to_owned())],
             Problem::Platform => [Problem::Platform],
+            Problem::Group => [Problem::Group],
             Problem::Depth => [Problem::Depth],
             Problem::NamesNothing(_) => [Problem::NamesNothing("package"), Problem::NamesNothing("test group")],
         });

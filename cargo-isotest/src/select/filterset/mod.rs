@@ -236,9 +236,9 @@ mod tests {
             ("tst(a)", "^^^", "unknown predicate `tst`"),
             ("all() tset(a)", "      ^^^^^^^", "operator or the end"),
             ("all() and", "         ^", "predicate is missing"),
-            ("all() && none()", "      ^^", "`&&` is no operator"),
-            ("all() OR none()", "      ^^", "`OR` is no operator"),
-            ("NOT all()", "^^^", "`NOT` is no operator"),
+            ("all() && none()", "      ^^", "`&&` is not an operator"),
+            ("all() OR none()", "      ^^", "`OR` is not an operator"),
+            ("NOT all()", "^^^", "`NOT` is not an operator"),
             ("and(all(), none())", "^^^", "predicate is missing"),
             ("notall()", "^^^^^^", "unknown predicate `notall`"),
             ("all", "   ^", "`(` is missing"),
@@ -297,7 +297,7 @@ mod tests {
             ("group(dd)", "test group"),
         ] {
             let said = check(text).unwrap_err().to_string();
-            assert!(said.contains(&format!("matches no {what} of the project")), "{said}");
+            assert!(said.contains(&format!("no {what} of the project matches")), "{said}");
         }
     }
 

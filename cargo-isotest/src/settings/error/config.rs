@@ -77,7 +77,7 @@ pub(crate) enum Fault {
         suggestion: String,
     },
     /// A name that no test group can have.
-    #[error("`{0}` is no name of a test group: a name has letters, digits, `-` and `_` only")]
+    #[error("`{0}` is not a name for a test group: use only letters, digits, `-` and `_`")]
     GroupName(String),
     /// A test group that says nothing.
     #[error("the test group `{0}` has no `max-threads`, such as `{0} = {{ max-threads = 1 }}`")]
@@ -131,6 +131,10 @@ mod tests {
                 Fault::OfRun { key: "jobs".to_owned(), here: Some("test-threads") },
             ],
             Fault::Filter(_) => [Fault::Filter(Filterset::parse("tset(a)").unwrap_err())],
+            Fault::UnknownGroup { .. } =>
+                [Fault::UnknownGroup { name: "databse".to_owned(), suggestion: "did you mean `database`?".to_owned() }],
+            Fault::GroupName(_) => [Fault::GroupName("@mine".to_owned())],
+            Fault::GroupSize(_) => [Fault::GroupSize("database".to_owned())],
             Fault::DefaultInherits => [Fault::DefaultInherits],
         });
         let told = |fault| told(SettingsError::from(ConfigError { place, fault }));
