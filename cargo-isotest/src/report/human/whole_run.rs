@@ -12,7 +12,7 @@ use crate::testing::errors::each_of;
 use crate::verdict::Verdict;
 use isotest_core::budget::Budget;
 use isotest_core::outcome::Outcome;
-use isotest_core::record::{Captured, Record};
+use isotest_core::record::{Captured, PartialRecord, Record};
 use isotest_core::step::{Step, StepError};
 use isotest_core::usage::Usage;
 use snapbox::{assert_data_eq, file};
@@ -112,7 +112,15 @@ fn whole_run(settings: HumanSettings) -> String {
     tell(Event::AttemptStarted { test, launch });
     summary.cancelled = Some(Cancellation::Signal(2));
     tell(Event::Cancelled { by: Cancellation::Signal(2) });
-    tell(Event::AttemptInterrupted { test });
+    let record = PartialRecord {
+        wall: Duration::from_millis(2_345),
+        usage: builders::usage(),
+        stdout: Captured { head: b"running 1 test\nwaits for a lock\n".to_vec(), ..Captured::default() },
+        ..PartialRecord::default()
+    };
+    tell(Event::AttemptInterrupted { test, launch, record: &record });
+    let failed = &builders::test("tour::parser", "failed_1");
+    tell(Event::RetriesDropped { test: failed, nth: Nth { number: 1, total: 3 } });
     summary.interrupted.push(test.clone());
     summary.wall = Duration::from_millis(1_200);
     tell(Event::RunFinished { summary: &summary });

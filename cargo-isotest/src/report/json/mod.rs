@@ -95,37 +95,7 @@ enum Line<'a> {
 impl<'a> Line<'a> {
     fn from_event(event: &Event<'a>, run: &'a Run) -> Option<Self> {
         match *event {
-            Event::RunStarted {
-                isolation,
-                binaries,
-                tests,
-                ignored,
-                jobs,
-                shuffle_seed,
-                doctests_not_run,
-                whole_binaries,
-            } => {
-                let registered = binaries.first().map(|binary| &binary.run);
-                Some(Self::RunStarted(RunStarted {
-                    schema: SCHEMA,
-                    version: env!("CARGO_PKG_VERSION"),
-                    run_id: registered.map(|run| run.id.as_str()),
-                    workspace: registered.map(|run| run.workspace.to_string_lossy()),
-                    arguments: &run.again.arguments,
-                    environment: Members(&run.again.variables),
-                    started_at: humantime::format_rfc3339_millis(run.at).to_string(),
-                    isolation: States(&isolation.states),
-                    cgroup_layout: isolation.cgroup_layout,
-                    machine: run.machine.as_ref(),
-                    jobs,
-                    tests,
-                    ignored_tests: ignored.iter().map(NameFields::new).collect(),
-                    shuffle_seed,
-                    doctests_not_run,
-                    whole_binaries: whole_binaries.iter().map(|binary| binary.id.as_str()).collect(),
-                    remarks: &isolation.remarks,
-                }))
-            }
+            Event::RunStarted { .. } => RunStarted::from_event(event, run).map(Self::RunStarted),
             Event::AttemptSlow { test, launch, time } => {
                 Some(Self::AttemptSlow(AttemptSlow::new(test, launch.attempt.nth.number, time)))
             }
@@ -171,6 +141,44 @@ struct RunStarted<'a> {
     doctests_not_run: &'a [String],
     whole_binaries: Vec<&'a str>,
     remarks: &'a [String],
+}
+
+impl<'a> RunStarted<'a> {
+    fn from_event(event: &Event<'a>, run: &'a Run) -> Option<Self> {
+        let Event::RunStarted {
+            isolation,
+            binaries,
+            tests,
+            ignored,
+            jobs,
+            shuffle_seed,
+            doctests_not_run,
+            whole_binaries,
+        } = *event
+        else {
+            return None;
+        };
+        let registered = binaries.first().map(|binary| &binary.run);
+        Some(Self {
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION"),
+            run_id: registered.map(|run| run.id.as_str()),
+            workspace: registered.map(|run| run.workspace.to_string_lossy()),
+            arguments: &run.again.arguments,
+            environment: Members(&run.again.variables),
+            started_at: humantime::format_rfc3339_millis(run.at).to_string(),
+            isolation: States(&isolation.states),
+            cgroup_layout: isolation.cgroup_layout,
+            machine: run.machine.as_ref(),
+            jobs,
+            tests,
+            ignored_tests: ignored.iter().map(NameFields::new).collect(),
+            shuffle_seed,
+            doctests_not_run,
+            whole_binaries: whole_binaries.iter().map(|binary| binary.id.as_str()).collect(),
+            remarks: &isolation.remarks,
+        })
+    }
 }
 
 #[derive(Serialize)]
