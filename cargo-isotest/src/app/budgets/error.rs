@@ -143,15 +143,15 @@ fn listed(obstacles: &[Obstacle]) -> String {
 mod tests {
     use super::*;
     use crate::budget::Recorded;
-    use crate::settings::{self, Place};
+    use crate::settings::{self, Part, Place, Table};
     use crate::testing::errors::{each_variant, is_as_kept};
     use nix::libc;
-    use std::path::Path;
 
     #[test]
     fn each_variant_says_what_is_wrong_and_what_to_do() {
         let errno = io::Error::from_raw_os_error;
-        let place = Place { file: Path::new(".config/isotest.toml"), line: 3 };
+        let table = Table { file: ".config/isotest.toml".into(), part: Part::Whole };
+        let place = Place { table: Box::leak(Box::new(table)), line: 3 };
         let in_file = settings::Origin::File("off", place);
         let text = each_variant!(BudgetError {
             BudgetError::Unmeasured { .. } => [BudgetError::Unmeasured {

@@ -6,6 +6,7 @@ use crate::harness::together;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::queue::Nth;
 use crate::schedule::summary::{Cancellation, Selection, Summary};
+use crate::settings::Setting;
 use crate::testcase::{Run, TestBinary, TestCase};
 use crate::testing::builders;
 use crate::testing::errors::each_of;
@@ -23,12 +24,16 @@ use std::time::Duration;
 /// Returns each verdict with the outcome that it is made of.
 fn verdicts() -> Vec<(Verdict, Outcome)> {
     let error = StepError { step: Step::Supervise, errno: 10, subject: None, entry: None };
+    let time_limit = Some(Setting::flag("--timeout", Duration::from_secs(60)));
     let verdicts = each_of!(Verdict {
         Verdict::Passed => [Verdict::Passed],
         Verdict::Failed { .. } => [Verdict::Failed { code: 101 }, Verdict::Failed { code: 7 }],
         Verdict::Signaled { .. } => [Verdict::Signaled { signal: 11 }],
-        Verdict::TimedOut { .. } => [Verdict::TimedOut { fails: true }, Verdict::TimedOut { fails: false }],
-        Verdict::OomKilled => [Verdict::OomKilled],
+        Verdict::TimedOut { .. } => [
+            Verdict::TimedOut { fails: true, limit: time_limit },
+            Verdict::TimedOut { fails: false, limit: None },
+        ],
+        Verdict::OomKilled { .. } => [Verdict::OomKilled { limit: Some(Setting::flag("--memory-limit", 64 << 20)) }],
         Verdict::OverBudget => [Verdict::OverBudget],
         Verdict::Leaked { .. } => [Verdict::Leaked { fails: false }, Verdict::Leaked { fails: true }],
         Verdict::Flaky { .. } => [Verdict::Flaky { fails: false }, Verdict::Flaky { fails: true }],
@@ -39,7 +44,7 @@ fn verdicts() -> Vec<(Verdict, Outcome)> {
         Verdict::Failed { code } => Outcome::Failed { code: *code },
         Verdict::Signaled { signal } => Outcome::Signaled { signal: *signal },
         Verdict::TimedOut { .. } => Outcome::TimedOut,
-        Verdict::OomKilled => Outcome::OomKilled,
+        Verdict::OomKilled { .. } => Outcome::OomKilled,
         Verdict::Leaked { .. } => Outcome::Leaked,
         Verdict::NotIsolated(error) => Outcome::NotIsolated(error.clone()),
     };
@@ -132,7 +137,7 @@ fn of_one_process(tell: &mut impl FnMut(Event<'_>), summary: &mut Summary) {
     let [begun, not_begun] =
         ["hangs_together", "comes_after"].map(|name| builders::test("tour::update", name));
     let process = &TestCase::together(&begun.binary, 2);
-    let (launch, verdict) = (builders::launch(), &Verdict::TimedOut { fails: true });
+    let (launch, verdict) = (builders::launch(), &Verdict::TimedOut { fails: true, limit: None });
     let mut record = builders::record(Outcome::TimedOut);
     record.remarks.push(together::not_begun(&[&not_begun.name]));
     let of_begun = Record { ending: None, usage: Usage::default(), remarks: Vec::new(), ..record.clone() };

@@ -248,9 +248,11 @@ fn text(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::CargoArgs;
-    use crate::settings::{Settings, Task};
+    use crate::cli::Cli;
+    use crate::invocation::Invocation;
+    use crate::settings::Said;
     use regex::Regex;
+    use std::ffi::OsString;
 
     /// Values that are written in another way than the examples of their keys.
     const FORMS: [(&str, &str); 16] = [
@@ -320,8 +322,9 @@ mod tests {
         // Its value is that of the other one.
         let said: String = defaults.filter(|line| !line.starts_with("fail-fast")).collect();
         let shown = |layer| {
-            let settings =
-                Settings::merged(Task::Execute, CargoArgs::default(), Layer::default(), layer).unwrap();
+            let invocation = Invocation { environment: Vec::new(), directory: "/".into() };
+            let cli = Cli::read([OsString::from("cargo-isotest")], &[]).unwrap();
+            let settings = Said::read(cli, &invocation).unwrap().over(layer).unwrap();
             let fields = format!("{:?} {:?} {:?}", settings.execution, settings.sandbox, settings.test);
             let fields = fields
                 + &format!("{:?} {:?} {:?}", settings.history, settings.memory_aware, settings.display);

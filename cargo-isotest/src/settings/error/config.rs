@@ -107,12 +107,13 @@ mod tests {
     use super::*;
     use crate::select::filterset::Filterset;
     use crate::settings::SettingsError;
+    use crate::settings::setting::{Part, Table};
     use crate::testing::errors::{each_of, is_as_kept, told};
     use std::path::Path;
 
     #[test]
     fn each_fault_says_what_is_wrong_and_what_to_do() {
-        let place = Place { file: Path::new(".config/isotest.toml"), line: 3 };
+        let place = Place { table: Table::kept(Path::new(".config/isotest.toml"), Part::Whole), line: 3 };
         let [key, table, profile] = ["jbos", "`[profile.ci]`", "ci"].map(str::to_owned);
         let suggestion = "did you mean `jobs`?".to_owned();
         let faults = each_of!(Fault {

@@ -275,7 +275,7 @@ fn hides_package(origin: &Origin) -> String {
 mod tests {
     use super::*;
     use crate::select::filterset::Filterset;
-    use crate::settings::setting::Place;
+    use crate::settings::setting::{Part, Place, Table};
     use crate::testing::errors::{each_variant, is_as_kept};
     use isotest_core::policy::Policy;
     use nix::libc;
@@ -285,7 +285,7 @@ mod tests {
     #[expect(clippy::too_many_lines, reason = "each variant has a row")]
     fn each_variant_says_what_is_wrong_and_what_to_do() {
         let errno = io::Error::from_raw_os_error;
-        let place = Place { file: Path::new(".config/isotest.toml"), line: 3 };
+        let place = Place { table: Table::kept(Path::new(".config/isotest.toml"), Part::Whole), line: 3 };
         let (flag, variable) = (Origin::Flag, Origin::Environment);
         let key = |name| Origin::File(name, place);
         let two = |first, second| SettingsError::TwoLevels { capability: Capability::Memory, first, second };
