@@ -24,7 +24,7 @@ use std::time::Duration;
 /// Returns each verdict with the outcome that it is made of.
 fn verdicts() -> Vec<(Verdict, Outcome)> {
     let error = StepError { step: Step::Supervise, errno: 10, subject: None, entry: None };
-    let time_limit = Some(Setting::flag("--timeout", Duration::from_secs(60)));
+    let time_limit = Some(Setting::flag("--timeout", Duration::from_mins(1)));
     let verdicts = each_of!(Verdict {
         Verdict::Passed => [Verdict::Passed],
         Verdict::Failed { .. } => [Verdict::Failed { code: 101 }, Verdict::Failed { code: 7 }],
@@ -113,20 +113,7 @@ fn whole_run(settings: HumanSettings) -> String {
         summary.add(test, &verdict, record);
     }
     of_one_process(&mut tell, &mut summary);
-    let (test, launch) = (&builders::test("tour::parser", "hangs"), builders::launch());
-    tell(Event::AttemptStarted { test, launch });
-    summary.cancelled = Some(Cancellation::Signal(2));
-    tell(Event::Cancelled { by: Cancellation::Signal(2) });
-    let record = PartialRecord {
-        wall: Duration::from_millis(2_345),
-        usage: builders::usage(),
-        stdout: Captured { head: b"running 1 test\nwaits for a lock\n".to_vec(), ..Captured::default() },
-        ..PartialRecord::default()
-    };
-    tell(Event::AttemptInterrupted { test, launch, record: &record });
-    let failed = &builders::test("tour::parser", "failed_1");
-    tell(Event::RetriesDropped { test: failed, nth: Nth { number: 1, total: 3 } });
-    summary.interrupted.push(test.clone());
+    of_a_signal(&mut tell, &mut summary);
     summary.wall = Duration::from_millis(1_200);
     tell(Event::RunFinished { summary: &summary });
     written.text().replace(&*workspace.to_string_lossy(), "[WORKSPACE]")
@@ -148,6 +135,24 @@ fn of_one_process(tell: &mut impl FnMut(Event<'_>), summary: &mut Summary) {
     tell(Event::AttemptNotBegun { test: &not_begun });
     summary.add_process(process, &record, false);
     tell(Event::ProcessFinished { process, tests: 2, launch, verdict, record: &record, shows_output: false });
+}
+
+/// Tells of a signal that ends the run.
+fn of_a_signal(tell: &mut impl FnMut(Event<'_>), summary: &mut Summary) {
+    let (test, launch) = (&builders::test("tour::parser", "hangs"), builders::launch());
+    tell(Event::AttemptStarted { test, launch });
+    summary.cancelled = Some(Cancellation::Signal(2));
+    tell(Event::Cancelled { by: Cancellation::Signal(2) });
+    let record = PartialRecord {
+        wall: Duration::from_millis(2_345),
+        usage: builders::usage(),
+        stdout: Captured { head: b"running 1 test\nwaits for a lock\n".to_vec(), ..Captured::default() },
+        ..PartialRecord::default()
+    };
+    tell(Event::AttemptInterrupted { test, launch, record: &record });
+    let failed = &builders::test("tour::parser", "failed_1");
+    tell(Event::RetriesDropped { test: failed, nth: Nth { number: 1, total: 3 } });
+    summary.interrupted.push(test.clone());
 }
 
 fn settings(here: &Path, narrow: bool) -> HumanSettings {
