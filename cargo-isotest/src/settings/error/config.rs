@@ -133,7 +133,7 @@ mod tests {
             ],
             Fault::Filter(_) => [Fault::Filter(Filterset::parse("tset(a)").unwrap_err())],
             Fault::UnknownGroup { .. } =>
-                [Fault::UnknownGroup { name: "databse".to_owned(), suggestion: "did you mean `database`?".to_owned() }],
+                [Fault::UnknownGroup { name: "dtabase".to_owned(), suggestion: "did you mean `database`?".to_owned() }],
             Fault::GroupName(_) => [Fault::GroupName("@mine".to_owned())],
             Fault::GroupSize(_) => [Fault::GroupSize("database".to_owned())],
             Fault::DefaultInherits => [Fault::DefaultInherits],
