@@ -22,6 +22,7 @@ fn the_command_of_the_test_is_one_key_away() {
     let running = shell("/bin/bash", &home).on(&terminal, JOB).start();
     terminal.wait_for("which would execute");
     terminal.wait_for(" --exact makes_a_scratch_file --nocapture");
+    terminal.wait_for("what is written here is thrown away with the sandbox, but for what `--keep` names");
     terminal.keys(b"pwd; echo $CARGO_PKG_NAME $ISOTEST $$\n");
     let tour = Project::fixture("tour").directory;
     terminal.wait_for(&format!("{}\r\n", tour.display()));

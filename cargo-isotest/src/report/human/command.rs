@@ -17,10 +17,12 @@ pub(crate) fn before(isolation: &Isolation) -> String {
     shortcomings(isolation)
 }
 
-/// What is to be said of a shell before it starts: whose sandbox it is in, and the command that would be executed there.
+/// What is to be said of a shell before it starts: whose sandbox it is in, the command that would be executed there, and what becomes
+/// of what is written.
 pub(crate) fn shell(whose: &str, command: Option<&str>) -> String {
     let command = command.map(|command| indented(&word(command)));
-    headed(HEAD, "Shell", whose) + &command.unwrap_or_default()
+    let written = "what is written here is thrown away with the sandbox, but for what `--keep` names";
+    headed(HEAD, "Shell", whose) + &command.unwrap_or_default() + &indented(written)
 }
 
 /// What is to be said of doctests when the last has ended: of each line, which is that of a [command](crate::report::json), its
