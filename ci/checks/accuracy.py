@@ -172,9 +172,10 @@ TOOLS = {"isotest": isotest, "runexec": runexec, "time": gnu_time}
 
 
 def execute(words):
-    done = subprocess.run([str(word) for word in words], check=False, cwd=DIRECTORY, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    words = [str(word) for word in words]
+    done = subprocess.run(words, check=False, cwd=DIRECTORY, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode != 0:
-        raise CheckError(f"`{' '.join(map(str, words))}` ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        raise CheckError(f"`{' '.join(words)}` ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done
 
 
@@ -185,7 +186,8 @@ def tell(run, rows):
     for row in rows:
         is_memory = row["kind"] in MEMORY
         unit, scale = ("MiB", 1024) if is_memory else ("ms", 1000)
-        cells = [f"{min(off) / scale:+.{0 if is_memory else 1}f} to {max(off) / scale:+.{0 if is_memory else 1}f}" for off in row["off"].values()]
+        digits = 0 if is_memory else 1
+        cells = [f"{min(off) / scale:+.{digits}f} to {max(off) / scale:+.{digits}f}" for off in row["off"].values()]
         run.say(f"| {row['kind'].replace('_', ' ')} {row['amount']} {unit} | {row['state']} | {' | '.join(cells)} |")
 
 
@@ -201,5 +203,5 @@ def misses(row):
     else:
         # What comes before main and after it is not in what the program knows.
         used = row["amount"] * 1000
-        limits = [("error", error, max(0.02 * used, 2000)), ("error beside runexec's", error, max(max(map(abs, other)), 2000))]
+        limits = [("error", error, max(0.02 * used, 2000)), ("error beside runexec's", error, max(*map(abs, other), 2000))]
     return [f"{name}: {what} {value:.0f}, allowed is {limit:.0f}" for what, value, limit in limits if value > limit]

@@ -1,4 +1,4 @@
-"""Every link of the manual leads somewhere, and every console block on its pages prints what stands there."""
+"""Every link of the manual leads somewhere, its console blocks print what stands there, and the program says the messages it explains."""
 
 import os
 import pathlib
@@ -13,6 +13,9 @@ from running import CheckError
 
 NEEDS = Needs(debian=(*FOR_TESTS, "jq"))
 PAGES = places.ROOT / "cargo-isotest/docs"
+TROUBLE = PAGES / "troubleshooting.md"
+# What is known of messages: the texts that tests keep, and the sources of those that depend on the host.
+MESSAGES = ["src/testing/errors/*.txt", "tests/cli/help/*.txt", "src/report/human/whole_run/*.txt", "src/remedy.rs"]
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -31,11 +34,28 @@ def check(run):
     unnamed = [page.name for page in pages[1:] if f"docs/{page.name}" not in pages[0].read_text()]
     if unnamed:
         raise CheckError(f"README.md does not lead to {', '.join(unnamed)}")
+    unsaid = [text for text in promised() if not said(text)]
+    if unsaid:
+        raise CheckError(f"{TROUBLE.name} explains what the program does not say: {'; '.join(unsaid)}")
     run.cargo("build", "--workspace", "--bins")
     for page in pages:
         blocks = [block for _, kind, block in FENCE.findall(page.read_text()) if kind == "console"]
         if blocks:
             tried(run, page, blocks)
+
+
+def promised():
+    """The messages of the program that the page on troubles explains, from where it speaks of runs that do not start."""
+    _, messages = TROUBLE.read_text().split("## The run does not start\n")
+    headings = [heading for heading in HEADING.findall(messages) if "`" in heading]
+    return [text for heading in headings for text in re.findall(r"`([^`]+)`", heading)]
+
+
+def said(text):
+    """Whether the program says a text, in which `...` is anything."""
+    pattern = re.compile(".*?".join(map(re.escape, text.split("..."))))
+    files = [path for place in MESSAGES for path in (places.ROOT / "cargo-isotest").glob(place)]
+    return any(pattern.search(path.read_text().replace("`", "")) for path in files)
 
 
 def lost(page):
