@@ -265,3 +265,25 @@ impl Reporter for Peaks {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::errors::{each_variant, is_as_kept};
+
+    #[test]
+    fn each_variant_says_what_is_wrong_and_what_to_do() {
+        let damaged = || serde_json::from_str::<Baseline>("{}").unwrap_err();
+        let text = each_variant!(CompareError {
+            CompareError::File(_) => [
+                BaselineError::File { path: "main.json".into(), source: io::Error::from_raw_os_error(nix::libc::EACCES) }.into(),
+                BaselineError::Content { path: "main.json".into(), source: damaged() }.into(),
+                BaselineError::Later { path: "main.json".into() }.into(),
+            ],
+            CompareError::None { .. } => [CompareError::None { name: "main".to_owned() }],
+            CompareError::NoPlace { .. } => [CompareError::NoPlace { name: "main".to_owned() }],
+            CompareError::Shared => [CompareError::Shared],
+        });
+        is_as_kept("baselines", text);
+    }
+}

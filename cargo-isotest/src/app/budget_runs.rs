@@ -75,7 +75,7 @@ impl Run<'_> {
             }
             BudgetsAction::Need => return self.find_need(selected),
             BudgetsAction::Accept => Which::Raised,
-            BudgetsAction::Init | BudgetsAction::Diff => Which::New,
+            BudgetsAction::Init | BudgetsAction::Diff | BudgetsAction::Blame => Which::New,
         };
         budgets::measurable(self.sandboxes)?;
         // What cannot be read now cannot be written later.

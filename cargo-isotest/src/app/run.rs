@@ -49,6 +49,13 @@ pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error>
         budgets::tell(&budgets::diff::lines(workspace.root(), base.as_deref())?, MessageFormat::Human)?;
         return Ok(End::Exit(Exit::Ok));
     }
+    if let Task::Budgets(BudgetsArgs { action: BudgetsAction::Blame, words, .. }) = &said.task {
+        let directories = Workspace::read(&said.cargo, invocation)?.directories();
+        let typed = budgets::blame::of_each_commit(&said.again);
+        let project = (directories.workspace.as_path(), directories.target.as_path());
+        budgets::tell(&budgets::blame::lines(project, words, &typed, invocation)?, MessageFormat::Human)?;
+        return Ok(End::Exit(Exit::Ok));
+    }
     let session = Session::of_tests(said, invocation)?;
     let settings = &session.settings;
     if settings.course.no_run {

@@ -15,7 +15,7 @@ pub(crate) enum BaselineError {
         source: io::Error,
     },
     /// The file is no baseline.
-    #[error("`{}` is no baseline: {source}", .path.display())]
+    #[error("`{}` is no baseline", .path.display())]
     Content {
         /// Path of the file.
         path: PathBuf,

@@ -10,7 +10,8 @@ pub(crate) struct BudgetsArgs {
     /// What to do
     #[arg(value_name = "ACTION", value_enum)]
     pub(crate) action: BudgetsAction,
-    /// Only tests whose names contain one of these texts, as for a run; for `diff`, a file or a revision of git
+    /// Only tests whose names contain one of these texts, as for a run; for `diff`, a file or a revision of git; for `blame`,
+    /// commits and a test, as in `v1.0..HEAD 'BINARY NAME'`
     #[arg(value_name = "FILTER")]
     pub(crate) words: Vec<String>,
     /// How often `init` and `accept` run each test [default: 3]
@@ -36,4 +37,6 @@ pub(crate) enum BudgetsAction {
     Need,
     /// Compare recorded budgets with those of the last commit, or of a file or a revision
     Diff,
+    /// Find the commit in `A..B` since which a test needs more memory, or that test which grew most
+    Blame,
 }

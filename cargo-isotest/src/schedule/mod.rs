@@ -1,7 +1,7 @@
 //! Executes the selected tests and tells the reporters.
 
 pub(crate) mod admission;
-mod error;
+pub(crate) mod error;
 pub(crate) mod events;
 mod groups;
 pub(crate) mod interrupt;

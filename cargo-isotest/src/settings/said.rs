@@ -35,7 +35,8 @@ pub(crate) struct Said {
     profile: Option<Setting<String>>,
     config_file: Option<Setting<PathBuf>>,
     course: CourseArgs,
-    again: Vec<OsString>,
+    /// The arguments that do not select tests, as typed.
+    pub(crate) again: Vec<OsString>,
     variables: Vec<(&'static str, OsString)>,
     layer: Layer,
 }

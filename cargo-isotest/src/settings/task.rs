@@ -123,7 +123,7 @@ impl Task {
                 (Self::ShowConfig { of_test: named.is_some() }, Words::filtering(named))
             }
             Typed::Budgets(args) => {
-                let is_of_tests = args.action != BudgetsAction::Diff;
+                let is_of_tests = !matches!(args.action, BudgetsAction::Diff | BudgetsAction::Blame);
                 let filters = args.words.iter().filter(|_| is_of_tests).cloned().collect();
                 (Self::Budgets(args), Words { filters, ..Words::default() })
             }

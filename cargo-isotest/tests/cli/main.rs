@@ -11,6 +11,7 @@ mod autopsy;
 mod bad_days;
 mod baselines;
 mod beside;
+mod blame;
 mod budgets;
 mod call;
 mod cgroups;

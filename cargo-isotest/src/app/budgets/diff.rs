@@ -2,12 +2,12 @@
 
 use crate::app::budgets::error::BudgetError;
 use crate::app::budgets::file;
+use crate::app::budgets::git;
 use crate::budget::{Metric, RECORDED, Recorded};
 use crate::text::units::limit;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 /// What is compared with, where nothing is said.
 const LAST: &str = "HEAD";
@@ -31,37 +31,17 @@ pub(crate) fn lines(workspace: &Path, base: Option<&Path>) -> Result<Vec<String>
 
 /// The text of the file in a revision; without one there, none.
 fn committed(workspace: &Path, revision: &str) -> Result<String, BudgetError> {
-    let git = |arguments: &[&str]| {
-        let output = Command::new("git").args(arguments).current_dir(workspace).output();
-        output
-            .map_err(|error| BudgetError::Revision { revision: revision.to_owned(), why: error.to_string() })
+    let failed =
+        |why: &str| Err(BudgetError::Revision { revision: revision.to_owned(), why: why.to_owned() });
+    let Some(commit) = git::commit(workspace, revision)? else {
+        return failed("neither a file nor a commit that git knows here");
     };
-    let failed = |why: String| Err(BudgetError::Revision { revision: revision.to_owned(), why });
-    let known =
-        git(&["rev-parse", "--quiet", "--verify", "--end-of-options", &format!("{revision}^{{commit}}")])?;
-    if !known.status.success() {
-        return failed("neither a file nor a commit that git knows here".to_owned());
-    }
-    let listed =
-        git(&["ls-tree", "--name-only", "--end-of-options", &format!("{revision}^{{commit}}"), RECORDED])?;
-    if !listed.status.success() {
-        return failed(last_line(&listed.stderr));
-    }
-    if listed.stdout.is_empty() {
+    // Of a file that cannot be shown nobody knows that it is not there.
+    let listed = git::answer(workspace, revision, &["ls-tree", "--name-only", &commit, RECORDED])?;
+    if listed.is_empty() {
         return Ok(String::new());
     }
-    let shown = git(&["show", "--end-of-options", &format!("{revision}^{{commit}}:./{RECORDED}")])?;
-    if !shown.status.success() {
-        return failed(last_line(&shown.stderr));
-    }
-    Ok(String::from_utf8_lossy(&shown.stdout).into_owned())
-}
-
-/// What git says last: what went wrong stands there.
-fn last_line(stderr: &[u8]) -> String {
-    let text = String::from_utf8_lossy(stderr);
-    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("git does not say why");
-    line.to_owned()
+    git::answer(workspace, revision, &["show", &format!("{commit}:./{RECORDED}")])
 }
 
 fn differences(base: &Recorded, now: &Recorded) -> Vec<String> {

@@ -61,6 +61,12 @@ pub(crate) enum BudgetError {
         /// Reason.
         why: String,
     },
+    /// The commit since which a test needs more memory cannot be found.
+    #[error("cannot find the commit since which a test needs more memory: {why}")]
+    Blame {
+        /// Reason.
+        why: String,
+    },
     /// A question about one test was asked about another number of them.
     #[error("`budgets need` takes one test, and {selected} are selected")]
     NotOne {
@@ -92,16 +98,20 @@ impl Failure for BudgetError {
             Self::SwitchedOff { off } if off.origin.is_of_file() => Exit::Configuration.into(),
             Self::File { .. } | Self::Recorded(_) => Exit::Configuration.into(),
             Self::NeverPasses { .. } => Exit::TestsFailed.into(),
-            Self::SwitchedOff { .. } | Self::Small { .. } | Self::Revision { .. } | Self::NotOne { .. } => {
-                Exit::Usage.into()
-            }
+            Self::SwitchedOff { .. }
+            | Self::Small { .. }
+            | Self::Revision { .. }
+            | Self::Blame { .. }
+            | Self::NotOne { .. } => Exit::Usage.into(),
             Self::Unreadable { .. } => Exit::Listing.into(),
         }
     }
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::File { .. } | Self::Recorded(_) | Self::NeverPasses { .. } => return None,
+            Self::File { .. } | Self::Recorded(_) | Self::NeverPasses { .. } | Self::Blame { .. } => {
+                return None;
+            }
             Self::Revision { .. } => "name a file, or a commit, a branch or a tag".into(),
             Self::NotOne { .. } => {
                 "name the test as the report does: `cargo isotest budgets need 'BINARY NAME'`".into()
@@ -176,6 +186,7 @@ mod tests {
             BudgetError::Recorded(_) => [Recorded::parse("tour = 7").unwrap_err().into()],
             BudgetError::Revision { .. } =>
                 [BudgetError::Revision { revision: "v9".to_owned(), why: "unknown revision".to_owned() }],
+            BudgetError::Blame { .. } => [BudgetError::Blame { why: "no commit is in `v9..v9`".to_owned() }],
             BudgetError::NotOne { .. } => [BudgetError::NotOne { selected: 3 }],
             BudgetError::NeverPasses { .. } => [BudgetError::NeverPasses {
                 test: "reads".to_owned(),

@@ -1,10 +1,12 @@
 //! Budgets of a run: read from its test binaries and from a file before anything is executed, and given to its tests. And what is done
 //! with budgets by themselves: one file for each of these.
 
+pub(crate) mod blame;
 pub(crate) mod check;
 pub(crate) mod diff;
 mod error;
 pub(crate) mod file;
+mod git;
 pub(crate) mod list;
 pub(crate) mod need;
 pub(crate) mod peaks;

@@ -1,0 +1,357 @@
+//! `cargo isotest budgets blame`: the commit since which a test needs more memory.
+//!
+//! Commits are built and executed by this program itself in a work tree of their own below the target directory, which is removed
+//! at the end; that of the caller is only read.
+
+use crate::app::budgets::error::BudgetError;
+use crate::app::budgets::git;
+use crate::budget::{Before, Growth, TestName, grain};
+use crate::error::{Error, HostError};
+use crate::invocation::Invocation;
+use crate::schedule::error::Interrupted;
+use crate::text::units::memory;
+use isotest_core::cgroup;
+use isotest_core::reaper::Reaped;
+use serde_json::Value;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{env, fs};
+
+/// Growth by less is none, in percent.
+const PERCENT: u32 = 10;
+
+/// How often a test is executed at each commit; the least peak counts.
+const RUNS: usize = 3;
+
+/// A work tree of the repository, which is removed when it is dropped.
+struct Tree<'a> {
+    /// A directory of the repository.
+    repository: &'a Path,
+    place: tempfile::TempDir,
+    /// The workspace's manifest in it.
+    manifest: PathBuf,
+    /// Words of the command line that hold for a run of each commit.
+    words: &'a [OsString],
+    invocation: &'a Invocation,
+    signals: Signals,
+}
+
+/// Least memory peaks in bytes by the names of tests.
+type Peaks = BTreeMap<TestName, u64>;
+
+/// Signals that end the search, after which the work tree is removed.
+struct Signals(Vec<(i32, Arc<AtomicBool>)>);
+
+impl Signals {
+    fn take() -> Result<Self, Error> {
+        let taken = [SIGINT, SIGTERM, SIGHUP].into_iter().map(|signal| {
+            let heard = Arc::new(AtomicBool::new(false));
+            signal_hook::flag::register(signal, Arc::clone(&heard)).map_err(HostError::System)?;
+            Ok((signal, heard))
+        });
+        Ok(Self(taken.collect::<Result<_, Error>>()?))
+    }
+
+    fn heard(&self) -> Result<(), Error> {
+        let heard = self.0.iter().find(|(_, heard)| heard.load(Ordering::Relaxed));
+        heard.map_or(Ok(()), |(signal, _)| Err(Interrupted(*signal).into()))
+    }
+}
+
+impl Drop for Tree<'_> {
+    fn drop(&mut self) {
+        let tree = self.tree().to_string_lossy().into_owned();
+        // What cannot be removed now git forgets when it is gone.
+        let _ = git::ask(self.repository, "", &["worktree", "remove", "--force", "--force", &tree]);
+        let _ = fs::remove_dir_all(self.place.path());
+        let _ = git::ask(self.repository, "", &["worktree", "prune"]);
+    }
+}
+
+impl<'a> Tree<'a> {
+    /// Creates it without a change of what the repository's own work tree is.
+    fn create(
+        workspace: &'a Path,
+        target: &Path,
+        words: &'a [OsString],
+        invocation: &'a Invocation,
+    ) -> Result<Self, Error> {
+        let failed = |source| BudgetError::File { path: target.to_owned(), source };
+        fs::create_dir_all(target).map_err(failed)?;
+        let place = tempfile::Builder::new().prefix("isotest-blame-").tempdir_in(target).map_err(failed)?;
+        let prefix = git::answer(workspace, "HEAD", &["rev-parse", "--show-prefix"])?;
+        let manifest = place.path().join("tree").join(prefix.trim_end()).join("Cargo.toml");
+        let tree =
+            Self { repository: workspace, place, manifest, words, invocation, signals: Signals::take()? };
+        let path = tree.tree().to_string_lossy().into_owned();
+        git::answer(
+            workspace,
+            "HEAD",
+            &["worktree", "add", "--quiet", "--detach", "--no-checkout", &path, "HEAD"],
+        )?;
+        Ok(tree)
+    }
+
+    fn tree(&self) -> PathBuf {
+        self.place.path().join("tree")
+    }
+
+    /// Returns the least memory peaks of tests at a commit, of all or of those with a name; `Err` with the reason if there are none.
+    fn peaks(&self, commit: &str, name: Option<&str>) -> Result<Result<Peaks, String>, Error> {
+        git::answer(&self.tree(), commit, &["checkout", "--quiet", "--force", "--detach", commit])?;
+        let mut least = Peaks::new();
+        for _ in 0..RUNS {
+            let program = env::current_exe()
+                .map_err(|source| BudgetError::File { path: PathBuf::from("/proc/self/exe"), source })?;
+            let mut command = self.invocation.reaped_command(&program);
+            command.args(["isotest", "--message-format", "json", "--no-history", "--budgets", "off"]);
+            command.args(["--no-tests", "pass", "--manifest-path"]).arg(&self.manifest);
+            command.arg("--target-dir").arg(self.place.path().join("target")).args(self.words);
+            command.args(name.is_some().then_some("--exact")).args(name);
+            let (stdout, said) = self.outputs(command, &program)?;
+            self.signals.heard()?;
+            let peaks = of_lines(&stdout);
+            if peaks.is_empty() {
+                let line =
+                    said.lines().find(|line| line.starts_with("error")).unwrap_or("no peak was measured");
+                return Ok(Err(line.trim_start_matches("error: ").to_owned()));
+            }
+            for (name, peak) in peaks {
+                least.entry(name).and_modify(|known| *known = peak.min(*known)).or_insert(peak);
+            }
+        }
+        Ok(Ok(least))
+    }
+
+    /// Executes a command, of which nothing outlives this process, and returns what it wrote to both streams.
+    fn outputs(&self, mut command: Command, program: &Path) -> Result<(String, String), BudgetError> {
+        let said = self.place.path().join("said");
+        let run = || -> io::Result<(String, String)> {
+            command.current_dir(self.tree()).stdout(Stdio::piped()).stderr(File::create(&said)?);
+            let mut running = Reaped::start(command)?;
+            let mut stdout = Vec::new();
+            running.stdout().map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut stdout))?;
+            running.wait()?;
+            let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+            Ok((text(stdout), text(fs::read(&said)?)))
+        };
+        run().map_err(|source| BudgetError::File { path: program.to_owned(), source })
+    }
+}
+
+/// Returns the exact memory peaks in the JSON lines of a run, of tests that passed.
+fn of_lines(text: &str) -> Peaks {
+    let attempts = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let passed = attempts.filter(|line| line["type"] == "attempt-finished" && line["effect"] == "passes");
+    let exact = passed.filter(|line| line["usage"]["memory_approximate"] == false);
+    let named = exact.filter_map(|line| {
+        let text = |key: &str| line[key].as_str().map(str::to_owned);
+        Some(((text("binary_id")?, text("name")?), line["usage"]["memory_peak_bytes"].as_u64()?))
+    });
+    named.collect()
+}
+
+/// Returns the commit in `good..bad` since which a test needs more memory, in lines; of the tests with this name, or if nothing is
+/// said of the one that grew most.
+///
+/// # Errors
+/// When the commits are none, or no test grew.
+pub(crate) fn lines(
+    (workspace, target): (&Path, &Path),
+    words: &[String],
+    typed: &[OsString],
+    invocation: &Invocation,
+) -> Result<Vec<String>, Error> {
+    let (range, named) =
+        words.split_first().ok_or_else(|| unclear("name commits, as in `v1.0..HEAD`".to_owned()))?;
+    let Some((good, bad)) = range.split_once("..").filter(|(good, _)| !good.is_empty()) else {
+        return Err(unclear(format!("`{range}` does not name commits as `v1.0..HEAD` does")).into());
+    };
+    let bad = if bad.is_empty() { "HEAD" } else { bad };
+    let known = |name: &str| {
+        git::commit(workspace, name)?.ok_or_else(|| unclear(format!("git knows no commit `{name}` here")))
+    };
+    let (good, bad) = (known(good)?, known(bad)?);
+    let between = ["rev-list", "--first-parent", "--reverse", &format!("{good}..{bad}")];
+    let listed = git::answer(workspace, range, &between)?;
+    let commits: Vec<&str> = listed.lines().collect();
+    if commits.is_empty() {
+        return Err(unclear(format!("no commit is in `{range}`")).into());
+    }
+    let tree = Tree::create(workspace, target, typed, invocation)?;
+    let told = |commit: &str, why: String| unclear(format!("{} cannot be tried: {why}", short(commit)));
+    let name = one_name(named);
+    let before = tree.peaks(&good, name.as_deref())?.map_err(|why| told(&good, why))?;
+    let after = tree.peaks(&bad, name.as_deref())?.map_err(|why| told(&bad, why))?;
+    let (test, before, after) = grown(&before, &after, name.as_deref()).ok_or_else(|| {
+        let what = name.as_ref().map_or_else(|| "no test".to_owned(), |name| format!("`{name}`"));
+        unclear(format!("{what} needs more at the end of `{range}` than at its beginning"))
+    })?;
+    let mut lines = vec![format!("{} {}: {} -> {}", test.0, test.1, memory(before), memory(after))];
+    search(&tree, &commits, &test, (before, after), &mut lines)?;
+    Ok(lines)
+}
+
+/// Bisects the commits, of which the last has grown, and tells of each that was tried.
+fn search(
+    tree: &Tree<'_>,
+    commits: &[&str],
+    test: &TestName,
+    (before, after): (u64, u64),
+    lines: &mut Vec<String>,
+) -> Result<(), Error> {
+    let name = format!("{} {}", test.0, test.1);
+    // Of several steps of growth the one that crosses the middle is found.
+    let middle = before + (after - before) / 2;
+    let (mut low, mut high, mut peak_low, mut peak_high) = (0, commits.len() - 1, before, after);
+    // Commits before `low` have not grown, `high` has; what lies between and cannot be tried is passed over.
+    let mut skipped: Vec<usize> = Vec::new();
+    while let Some(at) = next(low, high, &skipped) {
+        let commit = commits[at];
+        match tree.peaks(commit, Some(&name))? {
+            Ok(peaks) if peaks.contains_key(test) => {
+                let peak = peaks[test];
+                lines.push(format!("{} {}", short(commit), memory(peak)));
+                if peak > middle {
+                    (high, peak_high) = (at, peak);
+                } else {
+                    (low, peak_low) = (at + 1, peak);
+                }
+            }
+            Ok(_) => {
+                lines.push(format!("{} has no such test", short(commit)));
+                skipped.push(at);
+            }
+            Err(why) => {
+                lines.push(format!("{} cannot be tried: {why}", short(commit)));
+                skipped.push(at);
+            }
+        }
+    }
+    let subject = git::answer(
+        tree.repository,
+        commits[high],
+        &["show", "--no-patch", "--format=%h %an: %s", commits[high]],
+    )?;
+    let step = format!("{} -> {}", memory(peak_low), memory(peak_high));
+    lines.push(match high - low {
+        0 => format!("since {} ({step})", subject.trim_end()),
+        more => format!(
+            "since {} or one of the {more} before it, which cannot be tried ({step})",
+            subject.trim_end()
+        ),
+    });
+    Ok(())
+}
+
+/// Returns the commit to be tried next: the one nearest to the middle of those from `low` up to `high`, which is known.
+fn next(low: usize, high: usize, skipped: &[usize]) -> Option<usize> {
+    let middle = usize::midpoint(low, high);
+    (low..high).filter(|at| !skipped.contains(at)).min_by_key(|at| at.abs_diff(middle))
+}
+
+/// Returns the test that grew most in relation to its peak, of those with a name if one is said.
+fn grown(before: &Peaks, after: &Peaks, name: Option<&str>) -> Option<(TestName, u64, u64)> {
+    let grain = grain(cgroup::processors());
+    let is_named = |(binary, test): &TestName| {
+        name.is_none_or(|name| name == test || *name == format!("{binary} {test}"))
+    };
+    let both = before.iter().filter(|(test, _)| is_named(test));
+    let both = both.filter_map(|(test, before)| Some((test, *before, *after.get(test)?)));
+    let grown = both.filter_map(|(test, before, after)| {
+        let known = Before::new(Arc::from(""), &[before], (PERCENT, false), grain)?;
+        let growth = Growth { before: &known, used: after };
+        growth.is_grown().then(|| (growth.percent(), (test.clone(), before, after)))
+    });
+    grown.max_by_key(|(percent, _)| *percent).map(|(_, found)| found)
+}
+
+/// Returns a name that is typed as one word or as two.
+fn one_name(words: &[String]) -> Option<String> {
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..10).unwrap_or(commit)
+}
+
+fn unclear(why: String) -> BudgetError {
+    BudgetError::Blame { why }
+}
+
+/// Returns the words of a command line without those that say where the project and its target directory are, which a work tree has of
+/// its own, and what its output is.
+pub(crate) fn of_each_commit(typed: &[OsString]) -> Vec<OsString> {
+    const WITH_VALUE: [&str; 4] = ["--manifest-path", "-m", "--target-dir", "--message-format"];
+    let mut kept = Vec::new();
+    let mut words = typed.iter();
+    while let Some(word) = words.next() {
+        let text = word.to_string_lossy();
+        if WITH_VALUE.contains(&&*text) {
+            words.next();
+        } else if !WITH_VALUE.iter().any(|flag| text.starts_with(&format!("{flag}="))) {
+            kept.push(word.clone());
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(test: &str) -> TestName {
+        ("tour".to_owned(), test.to_owned())
+    }
+
+    #[test]
+    fn the_test_that_grew_most_is_chosen() {
+        const MIB: u64 = 1 << 20;
+        let peaks = |a: u64, b: u64| BTreeMap::from([(name("a"), a * MIB), (name("b"), b * MIB)]);
+        let (before, grain) = (peaks(100, 10), grain(cgroup::processors()));
+        let after = peaks(100 + 64 + 2 * grain / MIB, 10 + 32 + 4 * grain / MIB);
+        assert_eq!(grown(&before, &after, None).unwrap().0, name("b"));
+        assert_eq!(grown(&before, &after, Some("a")).unwrap().0, name("a"));
+        assert_eq!(grown(&before, &after, Some("tour a")).unwrap().0, name("a"));
+        assert_eq!(grown(&before, &before, None), None);
+        assert_eq!(grown(&before, &after, Some("c")), None);
+    }
+
+    #[test]
+    fn commits_that_cannot_be_tried_are_passed_over() {
+        assert_eq!(next(0, 8, &[]), Some(4));
+        assert_eq!(next(0, 8, &[4]), Some(3));
+        assert_eq!(next(0, 8, &[3, 4]), Some(5));
+        assert_eq!((next(3, 3, &[]), next(2, 4, &[2, 3])), (None, None));
+    }
+
+    #[test]
+    fn peaks_are_those_that_are_exact_and_of_tests_that_passed() {
+        let line = |test: &str, effect: &str, approximate: bool| {
+            serde_json::json!({"type": "attempt-finished", "binary_id": "tour", "name": test, "effect": effect,
+                "usage": {"memory_peak_bytes": 5, "memory_approximate": approximate}})
+            .to_string()
+        };
+        let text = [
+            line("a", "passes", false),
+            line("b", "fails", false),
+            line("c", "passes", true),
+            "x".to_owned(),
+        ];
+        assert_eq!(of_lines(&text.join("\n")), BTreeMap::from([(name("a"), 5)]));
+    }
+
+    #[test]
+    fn what_a_work_tree_has_of_its_own_is_left_out() {
+        let typed = ["--release", "-m", "x", "--features=a", "--target-dir=/t", "--message-format", "json"];
+        let kept = of_each_commit(&typed.map(OsString::from));
+        assert_eq!(kept, ["--release", "--features=a"]);
+    }
+}

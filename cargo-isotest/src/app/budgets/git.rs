@@ -1,0 +1,44 @@
+//! Questions to git about the repository of a workspace.
+
+use crate::app::budgets::error::BudgetError;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Asks git in a directory, and returns what it did.
+///
+/// # Errors
+/// When it cannot be started.
+pub(super) fn ask(directory: &Path, revision: &str, arguments: &[&str]) -> Result<Output, BudgetError> {
+    let output = Command::new("git").args(arguments).current_dir(directory).output();
+    output.map_err(|error| BudgetError::Revision { revision: revision.to_owned(), why: error.to_string() })
+}
+
+/// Asks git in a directory for text.
+///
+/// # Errors
+/// When it cannot be started, or says that it failed.
+pub(super) fn answer(directory: &Path, revision: &str, arguments: &[&str]) -> Result<String, BudgetError> {
+    let output = ask(directory, revision, arguments)?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(BudgetError::Revision { revision: revision.to_owned(), why: last_line(&output.stderr) })
+    }
+}
+
+/// Returns the commit of a revision; `None` if git knows none.
+///
+/// # Errors
+/// When git cannot be started.
+pub(super) fn commit(directory: &Path, revision: &str) -> Result<Option<String>, BudgetError> {
+    let name = format!("{revision}^{{commit}}");
+    let known = ask(directory, revision, &["rev-parse", "--quiet", "--verify", "--end-of-options", &name])?;
+    Ok(known.status.success().then(|| String::from_utf8_lossy(&known.stdout).trim().to_owned()))
+}
+
+/// What git says last: what went wrong stands there.
+fn last_line(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("git does not say why");
+    line.to_owned()
+}
