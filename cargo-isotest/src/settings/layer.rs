@@ -80,7 +80,7 @@ impl Layer {
             discard_updates: self.discard_updates.or(lower.discard_updates),
             budgets: self.budgets.or(lower.budgets),
             test: self.test.or(lower.test),
-            overrides: [self.overrides, lower.overrides].concat(),
+            overrides: self.overrides.into_iter().chain(lower.overrides).collect(),
             groups: self.groups.or(lower.groups),
             levels: [self.levels, levels].concat(),
             display: self.display.or(lower.display),

@@ -1,6 +1,6 @@
 //! Matchers of names: equality, containment, regular expressions and globs; pure.
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{Glob, GlobBuilder, GlobMatcher};
 use regex::Regex;
 use std::sync::OnceLock;
 
@@ -14,7 +14,7 @@ pub(super) enum Matcher {
     /// A regular expression that some part of the name fits.
     Regex(Compiled),
     /// A glob that the whole name fits.
-    Glob(Box<GlobMatcher>),
+    Glob(Box<LateGlob>),
 }
 
 /// Regular expression that is compiled when it is first asked, since a run may ask few of those in a configuration.
@@ -22,6 +22,13 @@ pub(super) enum Matcher {
 pub(super) struct Compiled {
     pattern: String,
     regex: OnceLock<Option<Regex>>,
+}
+
+/// Glob that is compiled when it is first asked.
+#[derive(Debug, Clone)]
+pub(super) struct LateGlob {
+    glob: Glob,
+    matcher: OnceLock<GlobMatcher>,
 }
 
 impl Compiled {
@@ -34,7 +41,7 @@ impl Compiled {
     /// When it is too large.
     pub(super) fn new(pattern: &str) -> Result<Self, regex::Error> {
         let regex = OnceLock::new();
-        if pattern.len() > Self::MAX_SMALL || pattern.contains('{') {
+        if written_out(pattern) > Self::MAX_SMALL {
             let _ = regex.set(Some(Regex::new(pattern)?));
         }
         Ok(Self { pattern: pattern.to_owned(), regex })
@@ -46,15 +53,28 @@ impl Compiled {
     }
 }
 
+/// Returns how long a pattern can be at most if each repetition is written as often as it says.
+fn written_out(pattern: &str) -> usize {
+    let counts = pattern.split('{').skip(1).map(|rest| {
+        let count = rest.split_once('}').map_or("", |(count, _)| count);
+        let most = count.split(',').filter(|number| !number.is_empty());
+        most.map(|number| number.parse().unwrap_or(usize::MAX)).max().unwrap_or(usize::MAX)
+    });
+    counts.fold(pattern.len(), |length, count| length.saturating_mul(count.max(1)))
+}
+
 impl Matcher {
-    /// Compiles a glob, in which only brackets escape.
+    /// Reads a glob, in which only brackets escape.
     ///
     /// # Errors
     /// What is wrong with it, in words.
     pub(super) fn glob(text: &str) -> Result<Self, String> {
+        if !text.contains(['*', '?', '[', ']', '{', '}', ',', '\\']) {
+            return Ok(Self::Equal(text.to_owned()));
+        }
         let glob = GlobBuilder::new(text).backslash_escape(false).empty_alternates(true).build();
         let glob = glob.map_err(|error| error.kind().to_string())?;
-        Ok(Self::Glob(Box::new(glob.compile_matcher())))
+        Ok(Self::Glob(Box::new(LateGlob { glob, matcher: OnceLock::new() })))
     }
 
     /// Returns whether a name fits.
@@ -63,7 +83,7 @@ impl Matcher {
             Self::Equal(text) => name == text,
             Self::Contains(text) => name.contains(text.as_str()),
             Self::Regex(regex) => regex.fits(name),
-            Self::Glob(glob) => glob.is_match(name),
+            Self::Glob(late) => late.matcher.get_or_init(|| late.glob.compile_matcher()).is_match(name),
         }
     }
 }
@@ -85,6 +105,14 @@ mod tests {
             assert!(compiled.regex.get().is_some_and(Option::is_some), "{pattern}");
         }
         assert!(Compiled::new(r"(\w{1000}){1000}").is_err());
+        for (pattern, length) in [("a{2}", 8), ("a{1,3}b", 21), ("(a{2,}){3}", 60), ("a{0}", 4)] {
+            assert_eq!(written_out(pattern), length, "{pattern}");
+        }
+        assert!(
+            [r"\p{Greek}", r"\x{41}", "a{", "a{,}"]
+                .iter()
+                .all(|pattern| written_out(pattern) > Compiled::MAX_SMALL)
+        );
         assert!(Compiled::new("^a+$").unwrap().fits("aa") && !Compiled::new("^a+$").unwrap().fits("ab"));
     }
 }
