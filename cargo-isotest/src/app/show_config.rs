@@ -16,9 +16,9 @@ use serde::Serialize;
 use std::io::{self, Write};
 
 /// Columns of the longest key.
-const KEY: usize = 17;
+const KEY: usize = 18;
 /// Columns of most values.
-const VALUE: usize = 17;
+const VALUE: usize = 16;
 /// Columns of a line, beyond which what follows a value has a line of its own.
 const LINE: usize = 80;
 
@@ -141,7 +141,7 @@ fn origin_of(origin: Origin) -> String {
 
 fn place_of(place: Place) -> String {
     let place_in = match &place.table.part {
-        Part::Whole => String::new(),
+        Part::Whole | Part::User => String::new(),
         Part::Profile(name) => format!("profile {name}, "),
         Part::Override(_) => "override, ".to_owned(),
     };
@@ -191,6 +191,7 @@ enum LineOrigin {
     HarnessArgument { name: &'static str },
     Variable { name: &'static str },
     File { file: String, line: usize },
+    User { file: String, line: usize },
     Profile { profile: String, file: String, line: usize },
     Override { profile: String, file: String, line: usize },
     Default,
@@ -206,6 +207,7 @@ impl From<Origin> for LineOrigin {
                 let file = file.to_string_lossy().into_owned();
                 match part.clone() {
                     Part::Whole => Self::File { file, line },
+                    Part::User => Self::User { file, line },
                     Part::Profile(profile) => Self::Profile { profile, file, line },
                     Part::Override(profile) => Self::Override { profile, file, line },
                 }

@@ -22,18 +22,17 @@ pub(crate) struct DisplaySettings {
 
 impl Default for DisplaySettings {
     fn default() -> Self {
-        Self::from_layer(&DisplayLayer::default(), false)
+        Self::from_layer(&DisplayLayer::default())
     }
 }
 
 impl DisplaySettings {
-    /// Returns what a layer says, and what holds besides: to whoever wants quiet, tests that pass are no news.
-    pub(super) fn from_layer(layer: &DisplayLayer, quiet: bool) -> Self {
+    /// Returns what a layer says, and what holds besides.
+    pub(super) fn from_layer(layer: &DisplayLayer) -> Self {
         let show_progress = layer.show_progress.unwrap_or(Setting::default(ShowProgress::default()));
-        let (status, last) = match (show_progress.value, quiet) {
-            (ShowProgress::Only, _) => (StatusLevel::Slow, FinalStatusLevel::None),
-            (_, true) => (StatusLevel::Fail, FinalStatusLevel::default()),
-            (_, false) => (StatusLevel::default(), FinalStatusLevel::default()),
+        let (status, last) = match show_progress.value {
+            ShowProgress::Only => (StatusLevel::Slow, FinalStatusLevel::None),
+            _ => (StatusLevel::default(), FinalStatusLevel::default()),
         };
         Self {
             status_level: layer.status_level.unwrap_or(Setting::default(status)),
@@ -58,8 +57,8 @@ pub(super) struct DisplayLayer {
 }
 
 impl DisplayLayer {
-    /// Returns what the flags say.
-    pub(super) fn typed(typed: &DisplayArgs) -> Self {
+    /// Returns what the flags say: to whoever wants quiet, tests that pass are no news.
+    pub(super) fn typed(typed: &DisplayArgs, quiet: bool) -> Self {
         let DisplayArgs {
             status_level,
             final_status_level,
@@ -69,9 +68,10 @@ impl DisplayLayer {
             hide_progress_bar,
             top,
         } = *typed;
+        let quiet = quiet.then_some(Setting::flag("--quiet", StatusLevel::Fail));
         let hidden = hide_progress_bar.then_some(Setting::flag("--hide-progress-bar", ShowProgress::None));
         Self {
-            status_level: status_level.map(|level| Setting::flag("--status-level", level)),
+            status_level: status_level.map(|level| Setting::flag("--status-level", level)).or(quiet),
             final_status_level: final_status_level.map(|level| Setting::flag("--final-status-level", level)),
             success_output: success_output.map(|time| Setting::flag("--success-output", time)),
             failure_output: failure_output.map(|time| Setting::flag("--failure-output", time)),

@@ -39,6 +39,8 @@ pub(crate) struct Said {
     pub(crate) again: Vec<OsString>,
     variables: Vec<(&'static str, OsString)>,
     layer: Layer,
+    /// What the file of whoever calls says.
+    user: Layer,
 }
 
 impl Said {
@@ -60,9 +62,10 @@ impl Said {
         let flags = typed::flags(cli.flags, filters, invocation)?;
         typed::without_contradiction(&flags, &harness)?;
         let layer = Layer::merged([flags, harness, environment::layer(invocation)?]);
-        let color = Setting::or(layer.color, ColorChoice::Auto);
+        let user = config::user(invocation)?;
+        let color = Setting::or(layer.color.or(user.color), ColorChoice::Auto);
         let warnings = environment::unknown(invocation);
-        Ok(Self { task, cargo, color, warnings, profile, config_file, course, again, variables, layer })
+        Ok(Self { task, cargo, color, warnings, profile, config_file, course, again, variables, layer, user })
     }
 
     /// What holds in a project, or outside of one: what is said here, and below it what the configuration file says.
@@ -104,10 +107,10 @@ impl Said {
     /// What is said here and, where that is silent, in a layer below; and what holds besides. The overrides of the lower
     /// layer are between the two.
     pub(super) fn over(self, mut lower: Layer) -> Result<Settings, SettingsError> {
-        let Self { task, layer: upper, .. } = self;
+        let Self { task, layer: upper, user, .. } = self;
         let each = take(&mut lower.overrides);
         let (above, below) = (upper.test.clone(), lower.test.clone());
-        let mut layer = upper.or(lower);
+        let mut layer = upper.or(lower).or(user);
         let held = config::held_of_run(&layer);
         let overrides = Overrides::new(above, each, below, layer.levels.clone());
         let jobs = layer.jobs.take().filter(|_| task.is_of_tests()).transpose()?;
@@ -124,7 +127,7 @@ impl Said {
         let test = TestSettings::from_layer(take(&mut layer.test), &layer.levels)?;
         let sandbox = SandboxSettings::from_layer(&mut layer)?;
         let sandbox = SandboxSettings { update, controls: overrides.controls(), ..sandbox };
-        let display = DisplaySettings::from_layer(&layer.display, self.cargo.output.quiet.quiet);
+        let display = DisplaySettings::from_layer(&layer.display);
         Ok(Settings {
             task,
             cargo: self.cargo,

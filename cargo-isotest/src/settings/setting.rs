@@ -50,6 +50,8 @@ pub(crate) struct Table {
 pub(crate) enum Part {
     /// The file itself.
     Whole,
+    /// The file of one person.
+    User,
     /// The profile of this name.
     Profile(String),
     /// An override in the profile of this name.

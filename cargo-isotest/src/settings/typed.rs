@@ -58,7 +58,7 @@ pub(super) fn flags(
         discard_updates: given("--discard-updates", updates.discard_updates),
         test: TestLayer { limits: LimitSettings::typed(limits)?, ..TestLayer::default() },
         levels: levels(&policy)?,
-        display: DisplayLayer::typed(&display),
+        display: DisplayLayer::typed(&display, cargo.output.quiet.quiet),
         message_format: format.message_format.map(|format| Setting::flag("--message-format", format)),
         reports: files.report.into_iter().map(|file| report(file, invocation)).collect(),
         color: color.map(|color| Setting::flag("--color", color)),

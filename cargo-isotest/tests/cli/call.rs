@@ -131,6 +131,8 @@ pub(crate) fn bare() -> Call {
     }
     // What becomes of tests here is nobody's history, unless a test says whose.
     command.env("ISOTEST_HISTORY", "false");
+    // What somebody wants to see of other runs is nothing to tests.
+    command.env("XDG_CONFIG_HOME", "/nonexistent");
     // So that a test may be given another home.
     for (name, usual) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
         let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(usual));

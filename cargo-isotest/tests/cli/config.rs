@@ -10,7 +10,7 @@ use std::thread::available_parallelism;
 use tempfile::TempDir;
 
 /// Contents of configuration files that are wrong, each in one way.
-const WRONG: [&str; 78] = [
+const WRONG: [&str; 79] = [
     "[profile.default",
     "[profile.default]\njobs = 1\njobs = 2",
     "jobs = 3",
@@ -27,6 +27,7 @@ const WRONG: [&str; 78] = [
     "[profile.default]\ntimeout = \"soon\"",
     "[profile.default]\nlist-timeout = \"0s\"",
     "[profile.default]\nhistory = \"yes\"",
+    "[profile.default]\ncolor = \"never\"",
     "[profile.default]\nmemory-aware = 1",
     "[profile.default]\nglobal-timeout = 10",
     "[profile.default]\nslow-timeout = { period = \"60s\", after = 2 }",

@@ -64,4 +64,5 @@ mod thrown_away;
 mod time_limits;
 mod uncounted;
 mod updates;
+mod user_file;
 mod warm;

@@ -10,12 +10,14 @@ mod reading;
 mod schema;
 mod source;
 mod suggestion;
+mod user;
 mod value;
 mod written;
 
 pub(super) use keys::all as keys;
 pub(super) use schema::schema;
 pub(super) use suggestion::elsewhere;
+pub(super) use user::layer as user;
 pub(super) use value::Value;
 
 use super::error::{ConfigError, Fault, SettingsError};
@@ -188,7 +190,8 @@ pub(super) fn held_of_run(layer: &Layer) -> Vec<Held> {
         value: Some(groups::written(name, max_threads.value)),
         origin: max_threads.origin,
     };
-    held(&keys::OF_RUN, layer).into_iter().chain(layer.groups.each().map(of_group)).collect()
+    let keys = keys::OF_RUN.iter().chain(keys::of_user());
+    held(keys, layer).into_iter().chain(layer.groups.each().map(of_group)).collect()
 }
 
 /// What a layer says of tests, or else the defaults.
@@ -201,12 +204,12 @@ pub(super) fn said_of_test(layer: &Layer) -> Vec<Held> {
     keys::OF_TEST.iter().flat_map(|key| said(key, layer)).collect()
 }
 
-fn held(keys: &[Key], layer: &Layer) -> Vec<Held> {
+fn held<'a>(keys: impl IntoIterator<Item = &'a Key>, layer: &Layer) -> Vec<Held> {
     let of_key = |key: &Key| {
         let said = said(key, layer);
         if said.is_empty() { vec![default(key)] } else { said }
     };
-    keys.iter().flat_map(of_key).collect()
+    keys.into_iter().flat_map(of_key).collect()
 }
 
 fn said(key: &Key, layer: &Layer) -> Vec<Held> {

@@ -41,7 +41,8 @@ fn one<'d>(reading: Reading<'d>, entry: Entry<'d>) -> Result<Override, SettingsE
             (key.read)(Value::of_key(key.name, value, reading), &mut layer)?;
         } else {
             let here = elsewhere(key);
-            if keys::OF_RUN.iter().any(|known| known.name == key || Some(known.name) == here) {
+            let of_run = keys::OF_RUN.iter().chain(&keys::OF_DISPLAY);
+            if of_run.clone().any(|known| known.name == key || Some(known.name) == here) {
                 return Err(reading.error(name, Fault::OfRun { key: key.to_owned(), here }));
             }
             let known = [FILTER].into_iter().chain(keys::OF_TEST.iter().map(|key| key.name));

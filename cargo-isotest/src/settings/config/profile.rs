@@ -76,6 +76,9 @@ impl<'d> Reading<'d> {
             } else {
                 let known = [INHERITS, OVERRIDES].into_iter().chain(keys::all().map(|key| key.name));
                 let key = keys::all().find(|key| key.name == name.get_ref());
+                if keys::OF_PERSON.iter().any(|key| key.name == name.get_ref()) {
+                    return Err(self.error(name, Fault::OfPerson(name.get_ref().clone().into_owned())));
+                }
                 let key = key.ok_or_else(|| self.unknown(name, &format!("`[profile.{profile}]`"), known))?;
                 (key.read)(Value::of_key(key.name, value, reading), &mut read.layer)?;
             }

@@ -90,6 +90,12 @@ pub(crate) enum Fault {
         /// Its name here, if it is written by another one.
         here: Option<&'static str>,
     },
+    /// A key that is for the file of a person.
+    #[error("`{0}` is for each person to choose; set it in `~/.config/isotest/config.toml`")]
+    OfPerson(String),
+    /// A key that is for the file of a project.
+    #[error("`{0}` changes more than what is shown; set it in the project's `.config/isotest.toml`")]
+    OfProject(String),
     /// A filter that is no filterset, or none of this project.
     #[error("`filter`: {0}")]
     Filter(FiltersetError),
@@ -136,6 +142,8 @@ mod tests {
                 [Fault::UnknownGroup { name: "dtabase".to_owned(), suggestion: "did you mean `database`?".to_owned() }],
             Fault::GroupName(_) => [Fault::GroupName("@mine".to_owned())],
             Fault::GroupSize(_) => [Fault::GroupSize("database".to_owned())],
+            Fault::OfPerson(_) => [Fault::OfPerson("color".to_owned())],
+            Fault::OfProject(_) => [Fault::OfProject("timeout".to_owned())],
             Fault::DefaultInherits => [Fault::DefaultInherits],
         });
         let told = |fault| told(SettingsError::from(ConfigError { place, fault }));

@@ -2,6 +2,7 @@
 
 mod bind;
 mod budget;
+mod color;
 mod cpu_limit;
 mod cpu_weight;
 mod cpus;
@@ -39,8 +40,18 @@ use super::key::Key;
 pub(crate) use jobs::{form_of_jobs, number_of_jobs, written_jobs};
 pub(crate) use test_group::{NAME as GROUP_NAME, is_name as is_group_name};
 
-/// Settings of the whole run.
-pub(crate) const OF_RUN: [Key; 19] = [
+/// Settings of what is shown of the run.
+pub(crate) const OF_DISPLAY: [Key; 6] = [
+    display::STATUS_LEVEL,
+    display::FINAL_STATUS_LEVEL,
+    display::SUCCESS_OUTPUT,
+    display::FAILURE_OUTPUT,
+    display::SHOW_PROGRESS,
+    display::TOP,
+];
+
+/// Settings of how the run goes.
+pub(crate) const OF_RUN: [Key; 13] = [
     jobs::JOBS,
     fail_fast::FAIL_FAST,
     max_fail::MAX_FAIL,
@@ -54,12 +65,6 @@ pub(crate) const OF_RUN: [Key; 19] = [
     policy::REQUIRE,
     policy::PREFER,
     policy::OFF,
-    display::STATUS_LEVEL,
-    display::FINAL_STATUS_LEVEL,
-    display::SUCCESS_OUTPUT,
-    display::FAILURE_OUTPUT,
-    display::SHOW_PROGRESS,
-    display::TOP,
 ];
 
 /// Settings that can differ from test to test.
@@ -86,9 +91,17 @@ pub(crate) const OF_TEST: [Key; 20] = [
     keep::KEEP,
 ];
 
-/// All of them.
+/// Settings of the whole run that are each person's own, and stand in no project's file.
+pub(crate) const OF_PERSON: [Key; 1] = [color::COLOR];
+
+/// What the file of a person can hold: what is shown.
+pub(crate) fn of_user() -> impl Iterator<Item = &'static Key> {
+    OF_DISPLAY.iter().chain(&OF_PERSON)
+}
+
+/// All that a project's file can hold.
 pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
-    OF_RUN.iter().chain(&OF_TEST)
+    OF_RUN.iter().chain(&OF_DISPLAY).chain(&OF_TEST)
 }
 
 #[cfg(test)]
