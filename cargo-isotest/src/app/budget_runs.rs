@@ -155,6 +155,7 @@ impl Run<'_> {
             templates: &templates,
             wish: None,
             execution: &self.settings.execution,
+            stress: None,
             sandboxes: self.sandboxes,
         };
         let selection = Selection { selected: units.len(), ignored: 0, filtered_out: 0 };

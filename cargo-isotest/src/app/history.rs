@@ -5,6 +5,7 @@ use crate::error::chain;
 use crate::history::{HistoryError, Past, Place, Store, TestResult};
 use crate::invocation::Invocation;
 use crate::schedule::events::{Between, Event, Reporter};
+use crate::schedule::queue::Nth;
 use crate::testcase::TestCase;
 use crate::verdict::Verdict;
 use isotest_core::record::Record;
@@ -64,43 +65,55 @@ pub(super) struct Recorder<'run> {
     results: Vec<(String, String, TestResult)>,
     /// Results, by binary and name, of attempts that others are to follow.
     standing: HashMap<(String, String), TestResult>,
+    /// Results, by binary and name, of tests that are executed several times: that of a failure, or else the latest.
+    iterated: HashMap<(String, String), TestResult>,
 }
 
 impl<'run> Recorder<'run> {
     /// Creates a recorder before another reporter.
     pub(super) fn before(reporter: &'run mut dyn Reporter) -> Self {
-        Self { reporter, results: Vec::new(), standing: HashMap::new() }
+        Self { reporter, results: Vec::new(), standing: HashMap::new(), iterated: HashMap::new() }
     }
 
     /// Returns what became of tests.
     pub(super) fn results(self) -> Vec<(String, String, TestResult)> {
-        self.results
+        let Self { mut results, iterated, .. } = self;
+        results.extend(iterated.into_iter().map(|((binary_id, name), result)| (binary_id, name, result)));
+        results
     }
 
-    fn note(&mut self, test: &TestCase, is_last: bool, verdict: &Verdict, record: &Record) {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let (usage, is_trusted) = (&record.usage, record.suspect.is_none());
-        let cpu = usage.cpu.filter(|_| is_trusted).map(|cpu| cpu.value.user + cpu.value.system);
-        let result = TestResult {
-            at: now.as_secs(),
-            verdict: verdict.kind().as_str().to_owned(),
-            passes: verdict.passes(),
-            wall_us: record.ending.as_ref().map(|ending| microseconds(ending.wall)),
-            cpu_us: cpu.map(microseconds),
-            memory_peak: usage.memory_peak.filter(|_| is_trusted).map(|peak| peak.value),
-        };
-        let (binary_id, name) = (test.binary.id.clone(), test.name.clone());
-        if is_last {
-            self.results.push((binary_id, name, result));
-        } else {
-            self.standing.insert((binary_id, name), result);
+    fn note(&mut self, test: &TestCase, nth: Nth, is_last: bool, result: TestResult) {
+        let key = (test.binary.id.clone(), test.name.clone());
+        if !is_last {
+            self.standing.insert(key, result);
+        } else if nth.iteration.is_none() {
+            self.results.push((key.0, key.1, result));
+        } else if !result.passes || self.iterated.get(&key).is_none_or(|known| known.passes) {
+            self.iterated.insert(key, result);
         }
     }
 
     /// Takes the attempt for the last that was not to be.
-    fn settle(&mut self, test: &TestCase) {
-        let known = self.standing.remove_entry(&(test.binary.id.clone(), test.name.clone()));
-        self.results.extend(known.map(|((binary_id, name), result)| (binary_id, name, result)));
+    fn settle(&mut self, test: &TestCase, nth: Nth) {
+        let key = (test.binary.id.clone(), test.name.clone());
+        if let Some(result) = self.standing.remove(&key) {
+            self.note(test, nth, true, result);
+        }
+    }
+}
+
+/// What became of an attempt.
+fn result(verdict: &Verdict, record: &Record) -> TestResult {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let (usage, is_trusted) = (&record.usage, record.suspect.is_none());
+    let cpu = usage.cpu.filter(|_| is_trusted).map(|cpu| cpu.value.user + cpu.value.system);
+    TestResult {
+        at: now.as_secs(),
+        verdict: verdict.kind().as_str().to_owned(),
+        passes: verdict.passes(),
+        wall_us: record.ending.as_ref().map(|ending| microseconds(ending.wall)),
+        cpu_us: cpu.map(microseconds),
+        memory_peak: usage.memory_peak.filter(|_| is_trusted).map(|peak| peak.value),
     }
 }
 
@@ -111,10 +124,10 @@ fn microseconds(time: Duration) -> u64 {
 impl Reporter for Recorder<'_> {
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
         match event {
-            Event::AttemptFinished { test, is_last, verdict, record, .. } => {
-                self.note(test, *is_last, verdict, record);
+            Event::AttemptFinished { test, launch, is_last, verdict, record } => {
+                self.note(test, launch.attempt.nth, *is_last, result(verdict, record));
             }
-            Event::RetriesDropped { test, .. } => self.settle(test),
+            Event::RetriesDropped { test, nth } => self.settle(test, *nth),
             _ => {}
         }
         self.reporter.event(event)

@@ -229,6 +229,7 @@ impl Run<'_> {
             templates: &templates,
             wish: selected.is_of_harness.then_some(&self.settings.selection),
             execution: &execution,
+            stress: self.settings.course.stress(),
             sandboxes: self.sandboxes,
         };
         let selection = Selection {

@@ -1,7 +1,8 @@
 //! Arguments that select tests.
 
 use super::baseline::BaselineArgs;
-use crate::values::Partition;
+use super::numbers::time;
+use crate::values::{Partition, Stress};
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::str::FromStr;
@@ -105,11 +106,25 @@ pub(crate) struct CourseArgs {
     /// Run only tests that failed when they last ran
     #[arg(long, conflicts_with = "no_history")]
     pub(crate) rerun_failed: bool,
+    /// Run each test N times, or until interrupted if N is `infinite`, and show how its times and memory peaks spread
+    #[arg(long, value_name = "N", value_parser = Stress::read, conflicts_with = "no_run")]
+    pub(crate) stress_count: Option<Stress>,
+    /// Run each test again and again until TIME has passed, as `--stress-count`
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with_all = ["stress_count", "no_run"])]
+    pub(crate) stress_duration: Option<humantime::Duration>,
     /// What to do if no test is selected [default: auto]
     #[arg(long, value_name = "WHAT", value_enum)]
     pub(crate) no_tests: Option<NoTests>,
     #[command(flatten)]
     pub(crate) baseline: BaselineArgs,
+}
+
+impl CourseArgs {
+    /// How often each test is executed, if that was said.
+    pub(crate) fn stress(&self) -> Option<Stress> {
+        let duration = self.stress_duration.map(|time| Stress::Duration(time.into()));
+        self.stress_count.or(duration)
+    }
 }
 
 /// Value of `--shuffle` for a seed that is drawn.

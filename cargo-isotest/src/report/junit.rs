@@ -43,24 +43,23 @@ pub(super) fn document(account: &Account) -> io::Result<String> {
 
 /// A suite for each binary, in the order in which their first tests ended, and one for what is missing of the run.
 fn suites(account: &Account, begun: Option<DateTime<FixedOffset>>) -> Vec<TestSuite> {
-    let mut ids: Vec<&str> = Vec::new();
-    let of_tests = account.tests.iter().map(|test| test.binary_id.as_str());
-    let of_processes = account.unexplained().map(|process| process.binary_id.as_str());
-    let of_killed = account.interrupted.iter().map(|test| test.binary_id.as_str());
-    let of_skipped = account.skipped().map(|test| test.binary_id.as_str());
-    for id in of_tests.chain(of_processes).chain(of_killed).chain(of_skipped) {
+    let mut ids: Vec<String> = Vec::new();
+    let of_tests = account.tests.iter().chain(&account.interrupted).map(suite);
+    let of_processes = account.unexplained().map(|process| process.binary_id.clone());
+    let of_skipped = account.skipped().map(|test| test.binary_id.clone());
+    for id in of_tests.chain(of_processes).chain(of_skipped) {
         if !ids.contains(&id) {
             ids.push(id);
         }
     }
     let mut suites: Vec<_> = ids.iter().map(|id| TestSuite::new(attribute(id))).collect();
     let mut add = |id: &str, case: TestCase| {
-        if let Some(index) = ids.iter().position(|other| *other == id) {
+        if let Some(index) = ids.iter().position(|other| other == id) {
             suites[index].add_test_case(case);
         }
     };
     for test in account.tests.iter().chain(&account.interrupted) {
-        add(&test.binary_id, of_test(test, account, begun));
+        add(&suite(test), of_test(test, account, begun));
     }
     for process in account.unexplained() {
         add(&process.binary_id, of_process(process, account));
@@ -79,6 +78,14 @@ fn suites(account: &Account, begun: Option<DateTime<FixedOffset>>) -> Vec<TestSu
         suites.push(suite);
     }
     suites
+}
+
+/// The suite of a test: that of its binary, in each iteration another.
+fn suite(test: &Test) -> String {
+    match test.last.iteration {
+        Some(number) => format!("{}@iteration-{number}", test.binary_id),
+        None => test.binary_id.clone(),
+    }
 }
 
 /// The run of which something is missing.

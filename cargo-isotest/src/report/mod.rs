@@ -6,6 +6,7 @@ mod cause;
 mod changes;
 mod counts;
 mod ctrf;
+mod distribution;
 mod document;
 mod error;
 mod format;

@@ -26,12 +26,13 @@ use crate::schedule::events::{Event, Reporter};
 use crate::schedule::groups::Place;
 use crate::schedule::needs::Needs;
 use crate::schedule::plan::plan_of;
-use crate::schedule::queue::{Attempt, Purpose, Queue};
+use crate::schedule::queue::{Attempt, Iteration, Purpose, Queue};
 use crate::schedule::run::{Run, Subject};
 use crate::schedule::slots::{Job, Workers};
 use crate::schedule::summary::{Selection, Summary};
 use crate::select;
 use crate::settings::{Execution, Process, TestSettings};
+use crate::values::Stress;
 use isotest_core::plan::Template;
 use isotest_core::sys::clock::Instant;
 use std::io;
@@ -52,6 +53,8 @@ pub(crate) struct Schedule<'run> {
     pub(crate) wish: Option<&'run select::Selection>,
     /// How.
     pub(crate) execution: &'run Execution,
+    /// How often, if more than once.
+    pub(crate) stress: Option<Stress>,
     /// In what.
     pub(crate) sandboxes: &'run Sandboxes,
 }
@@ -98,6 +101,7 @@ impl Schedule<'_> {
                 of_each: self.of_each,
                 templates: self.templates,
                 execution: self.execution,
+                stress: self.stress,
                 ground,
             },
             summary,
@@ -110,7 +114,9 @@ impl Schedule<'_> {
             let retries = if unit.is_one_test() { settings.retries.value.count } else { 0 };
             (retries.saturating_add(1), self.needs.of(place).group)
         };
-        let queue = Queue::with_groups(self.units.iter().zip(self.of_each).enumerate().map(attempts));
+        let first = self.stress.map(|stress| Iteration { number: 1, total: stress.iterations() });
+        let units = self.units.iter().zip(self.of_each).enumerate().map(attempts);
+        let queue = Queue::with_groups(units, first);
         let free = || self.sandboxes.free_memory.read();
         let admission = Admission::new(Threads { jobs: workers.jobs(), ahead }, self.needs, &free);
         workers.execute_all(
@@ -121,7 +127,9 @@ impl Schedule<'_> {
         );
         run.give_up_doubt();
         run.drop_retries();
+        let iterations = run.iterations();
         let Run { mut summary, mut unwritten, reporters, .. } = run;
+        summary.iterations = iterations;
         summary.wall = started.elapsed();
         if unwritten.is_none() {
             unwritten = reporters.event(&Event::RunFinished { summary: &summary }).err();

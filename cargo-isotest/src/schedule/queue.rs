@@ -11,6 +11,17 @@ pub(crate) struct Nth {
     pub(crate) number: u32,
     /// How many attempts there are at most.
     pub(crate) total: u32,
+    /// The iteration of which it is, if all tests are executed several times.
+    pub(crate) iteration: Option<Iteration>,
+}
+
+/// Place of an execution of all tests among several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Iteration {
+    /// Its number, counted from 1.
+    pub(crate) number: u32,
+    /// How many there will be, if that is known.
+    pub(crate) total: Option<u32>,
 }
 
 impl Nth {
@@ -19,7 +30,12 @@ impl Nth {
 
     /// The first of so many attempts.
     pub(crate) const fn first_of(total: u32) -> Self {
-        Self { number: 1, total }
+        Self { number: 1, total, iteration: None }
+    }
+
+    /// Whether the test was not executed before, in no iteration.
+    pub(crate) fn is_first_of_all(self) -> bool {
+        self.is_first() && self.iteration.is_none_or(|iteration| iteration.number == 1)
     }
 
     /// Whether no attempt came before.
@@ -68,6 +84,13 @@ pub(crate) struct Attempt {
     pub(crate) purpose: Purpose,
 }
 
+impl Attempt {
+    /// The unit and the number of the iteration, which all attempts at one execution of a test have.
+    pub(crate) fn place(self) -> (usize, u32) {
+        (self.unit, self.nth.iteration.map_or(0, |iteration| iteration.number))
+    }
+}
+
 /// An attempt that has started.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Launch {
@@ -112,6 +135,8 @@ pub(crate) struct Queue {
     lanes: Vec<VecDeque<Waiting>>,
     /// Lane of each unit.
     lane_of: Vec<usize>,
+    /// How often each unit may be attempted.
+    totals: Vec<u32>,
     /// Attempts that start when no other runs or waits.
     alone: VecDeque<Attempt>,
     ids: usize,
@@ -121,19 +146,38 @@ pub(crate) struct Queue {
 impl Queue {
     /// The first attempts at units of which each may be attempted so often.
     pub(crate) fn new(attempts: impl IntoIterator<Item = u32>) -> Self {
-        Self::with_groups(attempts.into_iter().map(|total| (total, None)))
+        Self::with_groups(attempts.into_iter().map(|total| (total, None)), None)
     }
 
-    /// The first attempts at units of which each may be attempted so often, and is in the test group of this number if it is in one.
-    pub(crate) fn with_groups(units: impl IntoIterator<Item = (u32, Option<usize>)>) -> Self {
+    /// The first attempts at units of which each may be attempted so often, and is in the test group of this number if it is in one,
+    /// in the first iteration if there are several.
+    pub(crate) fn with_groups(
+        units: impl IntoIterator<Item = (u32, Option<usize>)>,
+        iteration: Option<Iteration>,
+    ) -> Self {
         let mut queue = Self::default();
-        for (unit, (total, group)) in units.into_iter().enumerate() {
+        for (total, group) in units {
             let lane = group.map_or(0, |group| group + 1);
             queue.lane_of.push(lane);
+            queue.totals.push(total);
             queue.lanes.resize_with(queue.lanes.len().max(lane + 1), VecDeque::new);
-            queue.push(unit, Nth::first_of(total), None);
         }
+        queue.push_all(iteration);
         queue
+    }
+
+    /// Queues the first attempts of another iteration. Returns whether there will be one: not once the queue is closed.
+    pub(crate) fn iterate(&mut self, iteration: Iteration) -> bool {
+        if !self.is_closed {
+            self.push_all(Some(iteration));
+        }
+        !self.is_closed
+    }
+
+    fn push_all(&mut self, iteration: Option<Iteration>) {
+        for unit in 0..self.totals.len() {
+            self.push(unit, Nth { iteration, ..Nth::first_of(self.totals[unit]) }, None);
+        }
     }
 
     /// Queues another attempt at the same unit, behind all that wait, to start at `from` at the earliest. Returns whether
@@ -256,6 +300,23 @@ mod tests {
     }
 
     #[test]
+    fn another_iteration_is_queued_whole_and_not_once_the_queue_is_closed() {
+        let iteration = |number| Iteration { number, total: Some(2) };
+        let mut queue = Queue::with_groups([(2, None), (1, None)], Some(iteration(1)));
+        let now = Instant::now();
+        let first = queue.pop(now, starts).unwrap();
+        assert!(queue.iterate(iteration(2)) && queue.again(first, now));
+        let mut places = Vec::new();
+        while let Some(attempt) = queue.pop(now, starts) {
+            places.push((attempt.place(), attempt.nth.number, attempt.nth.is_first_of_all()));
+        }
+        let expected = [((1, 1), 1, true), ((0, 2), 1, false), ((1, 2), 1, false), ((0, 1), 2, false)];
+        assert_eq!(places, expected);
+        queue.close();
+        assert!(!queue.iterate(iteration(3)) && queue.is_empty());
+    }
+
+    #[test]
     fn a_closed_queue_is_empty_and_stays_so() {
         let mut queue = Queue::new([2; 2]);
         let now = Instant::now();
@@ -296,7 +357,7 @@ mod tests {
     fn what_waits_for_its_group_only_is_passed_by_all_others() {
         // Every other is in a group.
         let units = (0..100).map(|unit| (1, (unit % 2 == 1).then_some(0)));
-        let (mut queue, now) = (Queue::with_groups(units), Instant::now());
+        let (mut queue, now) = (Queue::with_groups(units, None), Instant::now());
         let mut asked = 0;
         let mut order = Vec::new();
         while let Some(attempt) = queue.pop(now, |attempt| {
@@ -318,7 +379,7 @@ mod tests {
 
     #[test]
     fn a_retry_is_queued_behind_its_own_group() {
-        let mut queue = Queue::with_groups([(2, Some(1)), (1, None), (1, Some(1))]);
+        let mut queue = Queue::with_groups([(2, Some(1)), (1, None), (1, Some(1))], None);
         let now = Instant::now();
         let first = queue.pop(now, starts).unwrap();
         assert!(queue.again(first, now));

@@ -5,14 +5,14 @@ use crate::registry::Live;
 use crate::sandboxes::hints::{self, Ground};
 use crate::sandboxes::missing_paths;
 use crate::schedule::events::{Between, Event, Reporter, RunningAttempt};
-use crate::schedule::queue::{Attempt, Launch, Nth, Purpose, Queue};
+use crate::schedule::queue::{Attempt, Iteration, Launch, Nth, Purpose, Queue};
 use crate::schedule::slots::{Flow, News};
 use crate::schedule::summary::{Cancellation, Summary};
 use crate::schedule::testimony::testimony;
 use crate::settings::{Execution, Process, TestSettings};
 use crate::testcase::TestCase;
 use crate::text::units::memory;
-use crate::values::MaxFail;
+use crate::values::{MaxFail, Stress};
 use crate::verdict::{Effect, Kind, Rules, Testimony, Verdict, judge};
 use isotest_core::cgroup;
 use isotest_core::outcome::Outcome;
@@ -38,6 +38,7 @@ pub(super) struct Subject<'run> {
     pub(super) of_each: &'run [Arc<TestSettings>],
     pub(super) templates: &'run [Arc<Template>],
     pub(super) execution: &'run Execution,
+    pub(super) stress: Option<Stress>,
     pub(super) ground: &'run Ground,
 }
 
@@ -55,15 +56,17 @@ pub(super) struct Run<'run> {
     pub(super) reporters: &'run mut dyn Reporter,
     pub(super) summary: Summary,
     /// The verdicts that hold until a further attempt at the same unit has ended, and on which attempts they are.
-    standing: HashMap<usize, (Nth, Verdict)>,
+    standing: HashMap<(usize, u32), (Nth, Verdict)>,
     /// The attempts of units whose second attempts say what they are worth, what they are worth without, and what for the
     /// second is.
-    doubtful: BTreeMap<usize, (Doubtful, Verdict, Purpose)>,
+    doubtful: BTreeMap<(usize, u32), (Doubtful, Verdict, Purpose)>,
     /// The first failure to write a report.
     pub(super) unwritten: Option<io::Error>,
     /// When the run began.
     began: Instant,
     running: Vec<Running>,
+    /// How many iterations have begun.
+    iterations: u32,
     /// How many tests have failed for good.
     failures: usize,
 }
@@ -87,6 +90,7 @@ impl<'run> Run<'run> {
             unwritten: None,
             began: Instant::now(),
             running: Vec::new(),
+            iterations: 1,
             failures: 0,
         }
     }
@@ -119,10 +123,29 @@ impl<'run> Run<'run> {
             }
             Some(News::Interrupted(signal)) => self.cancelled(Cancellation::Signal(signal)),
         };
-        told.unwrap_or_else(|error| {
+        let flow = told.unwrap_or_else(|error| {
             self.unwritten.get_or_insert(error);
             Flow::End
-        })
+        });
+        if flow == Flow::On {
+            self.iterate(queue);
+        }
+        flow
+    }
+
+    /// Has all tests executed once more, if they are to be and none waits any more.
+    fn iterate(&mut self, queue: &mut Queue) {
+        let Some(stress) = self.subject.stress.filter(|_| queue.is_empty()) else { return };
+        let elapsed = Instant::now().saturating_duration_since(self.began);
+        if stress.goes_on(self.iterations, elapsed) {
+            let (number, total) = (self.iterations.saturating_add(1), stress.iterations());
+            self.iterations += u32::from(queue.iterate(Iteration { number, total }));
+        }
+    }
+
+    /// How often each test was to be executed, or as often as it has been if nothing said it; `None` for once.
+    pub(super) fn iterations(&self) -> Option<u32> {
+        self.subject.stress.map(|stress| stress.iterations().unwrap_or(self.iterations))
     }
 
     fn note(&mut self, launch: Launch) {
@@ -183,7 +206,7 @@ impl<'run> Run<'run> {
 
     /// Takes back the verdict on an earlier attempt, and returns it.
     fn forget(&mut self, attempt: Attempt) -> Option<Verdict> {
-        let (_, verdict) = self.standing.remove(&attempt.unit)?;
+        let (_, verdict) = self.standing.remove(&attempt.place())?;
         self.summary.counts.retract(&verdict);
         Some(verdict)
     }
@@ -249,7 +272,7 @@ impl<'run> Run<'run> {
         };
         if let Some(purpose) = second.filter(|purpose| queue.second(launch.attempt, *purpose)) {
             let doubtful = Doubtful { launch, earlier, record };
-            self.doubtful.insert(launch.attempt.unit, (doubtful, verdict, purpose));
+            self.doubtful.insert(launch.attempt.place(), (doubtful, verdict, purpose));
             return Ok(false);
         }
         self.settle(Doubtful { launch, earlier, record }, verdict, queue)
@@ -257,7 +280,7 @@ impl<'run> Run<'run> {
 
     /// Takes what a test did with the kernel's limit at its memory budget. Returns whether the test has failed, for good.
     fn confirmed(&mut self, launch: Launch, mut second: Record, queue: &mut Queue) -> io::Result<bool> {
-        let Some((mut first, ..)) = self.doubtful.remove(&launch.attempt.unit) else { return Ok(false) };
+        let Some((mut first, ..)) = self.doubtful.remove(&launch.attempt.place()) else { return Ok(false) };
         let test = &self.unit(launch).tests()[0];
         let testimony = testimony(test, self.subject.execution.capture.value, &mut second);
         missing_paths::remark(&mut second);
@@ -295,7 +318,7 @@ impl<'run> Run<'run> {
     /// Takes what a test did alone whose attempt was killed because the machine ran short of memory. Returns whether the test
     /// has failed, for good.
     fn replaced(&mut self, launch: Launch, mut second: Record, queue: &mut Queue) -> io::Result<bool> {
-        let Some((mut first, verdict, _)) = self.doubtful.remove(&launch.attempt.unit) else {
+        let Some((mut first, verdict, _)) = self.doubtful.remove(&launch.attempt.place()) else {
             return Ok(false);
         };
         self.summary.replaced += 1;
@@ -320,7 +343,7 @@ impl<'run> Run<'run> {
         mut next: Record,
         queue: &mut Queue,
     ) -> io::Result<bool> {
-        let Some((mut known, verdict, purpose)) = self.doubtful.remove(&launch.attempt.unit) else {
+        let Some((mut known, verdict, purpose)) = self.doubtful.remove(&launch.attempt.place()) else {
             return Ok(false);
         };
         let test = &self.unit(launch).tests()[0];
@@ -347,7 +370,7 @@ impl<'run> Run<'run> {
         }
         let more = Purpose::Comparison { left: left.saturating_sub(1) };
         if left > 0 && queue.second(launch.attempt, more) {
-            self.doubtful.insert(launch.attempt.unit, (known, verdict, purpose));
+            self.doubtful.insert(launch.attempt.place(), (known, verdict, purpose));
             return Ok(false);
         }
         let attempts = COMPARISONS - left + 1;
@@ -394,7 +417,7 @@ impl<'run> Run<'run> {
         }
         let is_last = !(verdict.may_be_retried() && queue.again(launch.attempt, self.next_attempt(launch)));
         if !is_last {
-            self.standing.insert(launch.attempt.unit, (launch.attempt.nth, verdict.clone()));
+            self.standing.insert(launch.attempt.place(), (launch.attempt.nth, verdict.clone()));
         }
         self.explain(launch, &verdict, &mut record);
         self.summary.add(test, &verdict, &record);
@@ -494,9 +517,9 @@ impl<'run> Run<'run> {
 
     /// Says of tests that have failed that no attempt will follow, since the run has ended early.
     pub(super) fn drop_retries(&mut self) {
-        let mut standing: Vec<_> = self.standing.iter().map(|(unit, (nth, _))| (*unit, *nth)).collect();
-        standing.sort_unstable_by_key(|(unit, _)| *unit);
-        for (unit, nth) in standing {
+        let mut standing: Vec<_> = self.standing.iter().map(|(place, (nth, _))| (*place, *nth)).collect();
+        standing.sort_unstable_by_key(|(place, _)| *place);
+        for ((unit, _), nth) in standing {
             let event = Event::RetriesDropped { test: &self.subject.units[unit].tests()[0], nth };
             if let Err(error) = self.reporters.event(&event) {
                 self.unwritten.get_or_insert(error);
@@ -543,11 +566,11 @@ mod tests {
                 }
                 Event::AttemptFinished { test, launch, is_last, verdict, .. } => {
                     let last = if *is_last { ", its last" } else { "" };
-                    let Nth { number, total } = launch.attempt.nth;
+                    let Nth { number, total, .. } = launch.attempt.nth;
                     format!("{} {number} of {total}: {}{last}", test.name, verdict.kind().as_str())
                 }
                 Event::AttemptInterrupted { test, .. } => format!("{} interrupted", test.name),
-                Event::RetriesDropped { test, nth: Nth { number, total } } => {
+                Event::RetriesDropped { test, nth: Nth { number, total, .. } } => {
                     format!("{} ends with {number} of {total}", test.name)
                 }
                 Event::Cancelled { by } => format!("{by:?}"),
@@ -592,6 +615,7 @@ mod tests {
                 of_each: &of_each,
                 templates: &[],
                 execution: &execution,
+                stress: None,
                 ground: &ground,
             },
             summary,

@@ -4,7 +4,7 @@
 //! have the same slot. `NEXTEST` is not: some tests do something else where it is, and what passes under `cargo test` is to
 //! pass here. Nor are those that name a version or a profile of cargo-nextest, since none is at work.
 
-use crate::schedule::queue::Nth;
+use crate::schedule::queue::{Iteration, Nth};
 use crate::testcase::{TestBinary, TestCase};
 use isotest_core::inside;
 use isotest_core::policy::Capability;
@@ -28,11 +28,20 @@ pub(crate) fn of_listing(binary: &TestBinary) -> Told {
 /// What a test is told in its nth attempt, by a variable of ours, too, of which so many tests are executed at once, but for its slot.
 pub(crate) fn of_test(test: &TestCase, nth: Nth, jobs: usize) -> Told {
     let binary = &test.binary;
+    // The numbers of iterations begin with 0 there.
+    let stress = nth.iteration.map(|Iteration { number, total }| {
+        let total = total.map_or_else(|| "infinite".to_owned(), |total| total.to_string());
+        ((number - 1).to_string(), total)
+    });
     let mut attempt = OsString::from(format!("{}:{}$", binary.run.id, binary.id));
+    if let Some((current, _)) = &stress {
+        attempt = OsString::from(format!("{}:{}@stress-{current}$", binary.run.id, binary.id));
+    }
     attempt.push(&test.raw_name);
     if !nth.is_first() {
         attempt.push(format!("#{}", nth.number));
     }
+    let (current, total) = stress.unwrap_or_else(|| ("none".to_owned(), "none".to_owned()));
     let of_test = [
         ("ISOTEST_ATTEMPT", nth.number.to_string().into()),
         ("NEXTEST_RUN_MODE", "test".into()),
@@ -40,8 +49,8 @@ pub(crate) fn of_test(test: &TestCase, nth: Nth, jobs: usize) -> Told {
         ("NEXTEST_ATTEMPT", nth.number.to_string().into()),
         ("NEXTEST_TOTAL_ATTEMPTS", nth.total.to_string().into()),
         ("NEXTEST_ATTEMPT_ID", attempt),
-        ("NEXTEST_STRESS_CURRENT", "none".into()),
-        ("NEXTEST_STRESS_TOTAL", "none".into()),
+        ("NEXTEST_STRESS_CURRENT", current.into()),
+        ("NEXTEST_STRESS_TOTAL", total.into()),
         ("NEXTEST_TEST_THREADS", jobs.to_string().into()),
         ("NEXTEST_TEST_GROUP", test.group.as_deref().unwrap_or(GLOBAL_GROUP).into()),
         (GROUP_SLOT, if test.group.is_some() { "0" } else { "none" }.into()),
@@ -114,7 +123,10 @@ mod tests {
             named("NEXTEST_PROFILE", "ci"),
             named("HOME", "/root"),
         ];
-        tell(&mut environment, of_test(&builders::test("tour", "inner"), Nth { number: 2, total: 3 }, 2));
+        tell(
+            &mut environment,
+            of_test(&builders::test("tour", "inner"), Nth { number: 2, total: 3, iteration: None }, 2),
+        );
         tell(&mut environment, of_slot(1, true, &[Capability::Memory, Capability::Cpu]));
         let values = |name: &str| -> Vec<_> {
             environment.iter().filter(|(other, _)| other == name).map(|(_, value)| value.clone()).collect()

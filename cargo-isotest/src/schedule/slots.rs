@@ -369,7 +369,7 @@ impl<'run> Worker<'run> {
         let started = Started {
             id,
             test: unit,
-            is_first: nth.is_first() && !purpose.is_second(),
+            is_first: nth.is_first_of_all() && !purpose.is_second(),
             zygote: slot.zygote(),
         };
         self.registry.started(launch.slot, started);

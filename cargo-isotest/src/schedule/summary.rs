@@ -51,6 +51,8 @@ pub(crate) struct Summary {
     pub(crate) selection: Selection,
     /// What became of it.
     pub(crate) counts: Counts,
+    /// How often each test was to be executed, or as often as it has been if nothing said it; `None` for once.
+    pub(crate) iterations: Option<u32>,
     /// How many processes that executed several tests have failed although none of the tests has.
     pub(crate) failed_processes: usize,
     /// The tests that were being executed when the run was cancelled, and were killed.
@@ -141,9 +143,11 @@ impl Summary {
             && self.counts.bad_is_only(Kind::OverBudget)
     }
 
-    /// How many selected tests were never started.
+    /// How many executions of selected tests never started.
     pub(crate) fn not_run(&self) -> usize {
-        self.selection.selected.saturating_sub(self.counts.total() + self.interrupted.len())
+        let times = self.iterations.and_then(|iterations| usize::try_from(iterations).ok()).unwrap_or(1);
+        let expected = self.selection.selected.saturating_mul(times);
+        expected.saturating_sub(self.counts.total() + self.interrupted.len())
     }
 }
 

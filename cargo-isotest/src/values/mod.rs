@@ -6,6 +6,7 @@ mod partition;
 mod priority;
 mod retries;
 mod slow_timeout;
+mod stress;
 mod threads_required;
 mod time;
 
@@ -15,4 +16,5 @@ pub(crate) use partition::{Partition, PartitionBy};
 pub(crate) use priority::Priority;
 pub(crate) use retries::{Backoff, FlakyResult, Retries};
 pub(crate) use slow_timeout::{OnTimeout, SlowTimeout};
+pub(crate) use stress::Stress;
 pub(crate) use threads_required::ThreadsRequired;

@@ -59,6 +59,7 @@ mod show_config;
 mod shown;
 mod slots;
 mod stops;
+mod stress;
 mod terminal;
 mod thrown_away;
 mod time_limits;

@@ -19,7 +19,7 @@ use crate::verdict::{Counts, Effect, Kind};
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem::replace;
 use std::sync::Arc;
 
@@ -40,8 +40,11 @@ pub(crate) struct Account {
     lost: Vec<String>,
     /// The arguments with which one of its tests is executed again, beside its name.
     again: Arc<Again>,
-    by_name: HashMap<(String, String), usize>,
+    by_name: HashMap<Key, usize>,
 }
+
+/// Binary, name and iteration of an execution of a test.
+type Key = (String, String, Option<u32>);
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
@@ -49,7 +52,7 @@ enum Line {
     RunStarted(Box<Started>),
     AttemptFinished(Box<AttemptLine>),
     AttemptInterrupted(Box<AttemptLine>),
-    RetriesDropped(Name),
+    RetriesDropped(Dropped),
     ProcessFinished(Box<Process>),
     RunFinished(Box<Finished>),
     /// Later versions may tell of more.
@@ -123,6 +126,9 @@ pub(super) struct Attempt {
     pub(super) slot: usize,
     /// When it started, counted from the start of the run.
     pub(super) start_us: u64,
+    /// The iteration of which it is, if all tests were executed several times.
+    #[serde(default)]
+    pub(super) iteration: Option<u32>,
     /// What came of it.
     #[serde(flatten)]
     pub(super) facts: Facts,
@@ -221,6 +227,15 @@ pub(super) struct Name {
     pub(super) name: String,
 }
 
+/// An execution of a test to which no attempt followed that was to.
+#[derive(Debug, Deserialize)]
+struct Dropped {
+    #[serde(flatten)]
+    name: Name,
+    #[serde(default)]
+    iteration: Option<u32>,
+}
+
 /// Why a run ended early.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "by", rename_all = "kebab-case")]
@@ -263,8 +278,8 @@ impl Account {
                 let test = self.test(*line);
                 self.interrupted.push(test);
             }
-            Line::RetriesDropped(Name { binary_id, name }) => {
-                let known = self.by_name.get(&(binary_id, name));
+            Line::RetriesDropped(Dropped { name: Name { binary_id, name }, iteration }) => {
+                let known = self.by_name.get(&(binary_id, name, iteration));
                 if let Some(test) = known.and_then(|index| self.tests.get_mut(*index)) {
                     test.last.is_last = true;
                 }
@@ -281,7 +296,7 @@ impl Account {
             // Nobody asks, and of all tests of a large run they are many.
             line.attempt.facts.changed_paths = None;
         }
-        let key = (line.binary_id.clone(), line.name.clone());
+        let key = (line.binary_id.clone(), line.name.clone(), line.attempt.iteration);
         // One that is built for several targets has the same name for each.
         let known = self.by_name.get(&key).map(|index| &mut self.tests[*index]);
         if let Some(test) = known.filter(|test| !test.last.is_last) {
@@ -312,7 +327,9 @@ impl Account {
         }
         let interrupted = &mut self.interrupted;
         self.tests.retain(|test| {
-            let killed = interrupted.iter_mut().find(|killed| killed.is(&test.binary_id, &test.name));
+            let killed = interrupted.iter_mut().find(|killed| {
+                killed.is(&test.binary_id, &test.name) && killed.last.iteration == test.last.iteration
+            });
             let Some(killed) = killed.filter(|_| !test.last.is_last) else { return true };
             killed.earlier = test.earlier.iter().chain([&test.last]).cloned().collect();
             false
@@ -323,8 +340,7 @@ impl Account {
 
     /// Finds out anew which of the tests has which name.
     fn index(&mut self) {
-        let names = self.tests.iter().map(|test| (test.binary_id.clone(), test.name.clone()));
-        self.by_name = names.zip(0..).collect();
+        self.by_name = self.tests.iter().map(Test::key).zip(0..).collect();
     }
 
     /// The tests whose verdict has this effect.
@@ -388,7 +404,8 @@ impl Account {
     /// The tests that were left out because they are ignored, as far as they are named: those that no other run executed.
     pub(super) fn skipped(&self) -> impl Iterator<Item = &Name> {
         let names = self.started.iter().flat_map(|started| &started.ignored_tests);
-        names.filter(|name| !self.by_name.contains_key(&(name.binary_id.clone(), name.name.clone())))
+        let executed: HashSet<_> = self.tests.iter().map(|test| (&*test.binary_id, &*test.name)).collect();
+        names.filter(move |name| !executed.contains(&(&*name.binary_id, &*name.name)))
     }
 
     /// The processes that failed although none of their tests did.
@@ -437,7 +454,7 @@ impl Attempt {
             cause: Some(KILLED.to_owned()),
             ..Facts::default()
         };
-        Self { number: 1, is_last: true, slot: 0, start_us: 0, facts }
+        Self { number: 1, is_last: true, slot: 0, start_us: 0, iteration: None, facts }
     }
 }
 
@@ -451,9 +468,20 @@ impl Test {
         self.last.facts.outcome == "flaky"
     }
 
-    /// How it is named in text.
+    /// The test as it is named in text, and the iteration of which this execution is.
     pub(super) fn title(&self) -> String {
+        let iteration = self.last.iteration;
+        let iteration = iteration.map_or_else(String::new, |number| format!(" (iteration {number})"));
+        self.plain_title() + &iteration
+    }
+
+    /// The test as it is named in text.
+    fn plain_title(&self) -> String {
         format!("{} {}", self.binary_id, self.name)
+    }
+
+    fn key(&self) -> Key {
+        (self.binary_id.clone(), self.name.clone(), self.last.iteration)
     }
 }
 

@@ -135,7 +135,7 @@ impl Account {
                 attempt.start_us = attempt.start_us.saturating_add(later);
                 attempt.slot = attempt.slot.saturating_add(slots);
             }
-            match known.remove(&(test.binary_id.clone(), test.name.clone())) {
+            match known.remove(&test.key()) {
                 Some(index) => self.tests[index].join(test),
                 None => self.tests.push(test),
             }

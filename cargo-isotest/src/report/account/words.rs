@@ -120,7 +120,7 @@ impl Test {
     /// The command that executes just this test.
     pub(crate) fn command(&self) -> String {
         // Without one a file has been changed by hand.
-        self.again.command(&word(&self.title()), self.is_ignored).unwrap_or_default()
+        self.again.command(&word(&self.plain_title()), self.is_ignored).unwrap_or_default()
     }
 }
 

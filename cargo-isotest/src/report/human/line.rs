@@ -3,7 +3,7 @@
 use super::autopsy;
 use crate::report::budget;
 use crate::report::cause::cause;
-use crate::schedule::queue::Nth;
+use crate::schedule::queue::{Iteration, Nth};
 use crate::testcase::TestCase;
 use crate::text::captured::captured;
 use crate::text::sanitize::{block, word};
@@ -57,6 +57,7 @@ impl Attempt<'_> {
     pub(super) fn line(&self, layout: Layout, counter: &str) -> String {
         let Record { ending, usage, .. } = self.record;
         let again = if self.nth.is_first() && self.is_last { String::new() } else { attempt(self.nth) };
+        let again = iteration(self.nth) + &again;
         let wall = ending.as_ref().map(|ending| ending.wall);
         let rest = columns(wall, usage, self.test, layout, counter) + &again;
         headed(style(self.verdict), &status(self.verdict), &rest)
@@ -95,8 +96,17 @@ fn is_frame(stdout: &Captured, name: &str) -> bool {
     stdout.dropped == 0 && stdout.tail.is_empty() && text.is_some_and(|text| text.lines().all(is_of_frame))
 }
 
+/// Which execution of a test it was, behind a name; nothing of the only one.
+pub(super) fn iteration(nth: Nth) -> String {
+    match nth.iteration {
+        None => String::new(),
+        Some(Iteration { number, total: Some(total) }) => format!(" (iteration {number} of {total})"),
+        Some(Iteration { number, total: None }) => format!(" (iteration {number})"),
+    }
+}
+
 /// Which of how many attempts it was, behind a name.
-pub(super) fn attempt(Nth { number, total }: Nth) -> String {
+pub(super) fn attempt(Nth { number, total, .. }: Nth) -> String {
     format!(" (attempt {number} of {total})")
 }
 
@@ -113,6 +123,7 @@ impl Interrupted<'_> {
     pub(super) fn line(&self, layout: Layout, counter: &str) -> String {
         let PartialRecord { wall, usage, .. } = self.record;
         let again = if self.nth.is_first() { String::new() } else { attempt(self.nth) };
+        let again = iteration(self.nth) + &again;
         headed(WARN, "INTERRUPTED", &(columns(Some(*wall), usage, self.test, layout, counter) + &again))
     }
 
@@ -423,7 +434,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour::parser    accept
         let record = builders::record(Outcome::Passed);
         let attempt = Attempt {
             test: &test,
-            nth: Nth { number: 2, total: 3 },
+            nth: Nth { number: 2, total: 3, iteration: None },
             is_last: true,
             verdict: &Verdict::Passed,
             record: &record,

@@ -7,6 +7,7 @@ pub(crate) mod line;
 mod lists;
 mod opening;
 mod progress;
+mod stress;
 mod thrown_away;
 mod top;
 mod waits;
@@ -24,7 +25,7 @@ pub(crate) use waits::Words;
 use crate::cli::{FinalStatusLevel, ShowProgress, StatusLevel};
 use crate::report::repeat::Again;
 use crate::schedule::events::{Between, Event, Reporter, RunningAttempt};
-use crate::schedule::queue::Nth;
+use crate::schedule::queue::{Iteration, Nth};
 use crate::settings::DisplaySettings;
 use crate::testcase::{TestBinary, TestCase};
 use crate::text::sanitize::word;
@@ -41,6 +42,7 @@ use std::io;
 use std::mem::take;
 use std::path::PathBuf;
 use std::sync::Arc;
+use stress::Stressed;
 use thrown_away::ThrownAway;
 use top::Top;
 
@@ -75,6 +77,7 @@ pub(super) struct Human {
     /// What is repeated at the end.
     lists: Lists,
     top: Top,
+    stressed: Stressed,
     thrown_away: ThrownAway,
 }
 
@@ -89,6 +92,7 @@ impl Human {
             slow: HashSet::new(),
             lists: Lists::of(final_status_level.value),
             top: Top::of(top.value),
+            stressed: Stressed::default(),
             thrown_away: ThrownAway::default(),
         }
     }
@@ -109,16 +113,13 @@ impl Human {
                 }
                 opening::lines(event)
             }
-            Event::AttemptStarted { test, launch } => {
-                self.running.start(test);
-                self.started(test, launch.attempt.nth)
-            }
+            Event::AttemptStarted { test, launch } => self.started(test, launch.attempt.nth),
             Event::Waiting { wait } => {
                 self.running.wait(*wait);
                 String::new()
             }
-            Event::AttemptSlow { test, time, .. } => {
-                self.slow.insert(title(test));
+            Event::AttemptSlow { test, launch, time } => {
+                self.slow.insert(execution(test, launch.attempt.nth));
                 if !self.shows(StatusLevel::Slow) {
                     return String::new();
                 }
@@ -143,23 +144,35 @@ impl Human {
             }
             Event::Cancelled { by } => closing::cancelling(*by),
             Event::RunFinished { summary } => {
-                let lists = self.lists.take() + &take(&mut self.top).lines();
+                let lists =
+                    self.lists.take() + &take(&mut self.top).lines() + &take(&mut self.stressed).lines();
                 lists + &self.thrown_away.line(&self.settings.here) + &closing::lines(summary)
             }
         }
     }
 
     /// The heading of what a test will write.
-    fn started(&self, test: &TestCase, nth: Nth) -> String {
+    fn started(&mut self, test: &TestCase, nth: Nth) -> String {
+        self.running.start(test);
+        if let Some(Iteration { number, total }) = nth.iteration {
+            self.running.iterate(usize::try_from(total.unwrap_or(number)).unwrap_or(usize::MAX));
+        }
         let again = if nth.is_first() { String::new() } else { line::attempt(nth) };
-        if self.settings.no_capture { headed(NOTE, "Start", &(title(test) + &again)) } else { String::new() }
+        if self.settings.no_capture {
+            headed(NOTE, "Start", &(execution(test, nth) + &again))
+        } else {
+            String::new()
+        }
     }
 
     fn finished(&mut self, attempt: &Attempt<'_>) -> String {
         let is_bad = !attempt.verdict.passes();
         self.running.finish(attempt.test, attempt.is_last, is_bad);
         if !attempt.nth.is_first() {
-            self.lists.remove(&title(attempt.test));
+            self.lists.remove(&execution(attempt.test, attempt.nth));
+        }
+        if attempt.is_last && attempt.nth.iteration.is_some() {
+            self.stressed.add(attempt.test, attempt.verdict, attempt.record);
         }
         let mut details = attempt.details(self.settings.verbose);
         if let Some(ending) = attempt.record.ending.as_ref() {
@@ -177,7 +190,7 @@ impl Human {
         let output = |is_due: bool| if is_due { attempt.output() } else { String::new() };
         let lasting = attempt.line(self.layout(), "") + &output(time.is_final());
         let has_output = time.is_final() && !is_bad;
-        self.lists.add(self.final_level(attempt), title(attempt.test), lasting, has_output);
+        self.lists.add(self.final_level(attempt), execution(attempt.test, attempt.nth), lasting, has_output);
         let immediate = output(time.is_immediate());
         if !self.shows(level(attempt)) {
             return immediate;
@@ -198,12 +211,13 @@ impl Human {
     }
 
     /// What is to be said of a test that has failed and will not be attempted again.
-    fn retries_dropped(&mut self, test: &TestCase, Nth { number, total }: Nth) -> String {
+    fn retries_dropped(&mut self, test: &TestCase, nth: Nth) -> String {
         self.running.settle();
         if !self.shows(StatusLevel::Fail) {
             return String::new();
         }
-        let said = format!("{}: the run ends after attempt {number} of {total}", title(test));
+        let Nth { number, total, .. } = nth;
+        let said = format!("{}: the run ends after attempt {number} of {total}", execution(test, nth));
         headed(WARN, "Not retried", &said) + &self.again(test)
     }
 
@@ -224,7 +238,7 @@ impl Human {
             (false, _) => FinalStatusLevel::Fail,
             (true, Kind::Flaky) => FinalStatusLevel::Flaky,
             (true, Kind::TimedOut) => FinalStatusLevel::Slow,
-            (true, _) if self.slow.contains(&title(attempt.test)) => FinalStatusLevel::Slow,
+            (true, _) if self.slow.contains(&execution(attempt.test, attempt.nth)) => FinalStatusLevel::Slow,
             (true, Kind::Leaked) => FinalStatusLevel::Leak,
             (true, _) => FinalStatusLevel::Pass,
         }
@@ -276,6 +290,11 @@ impl Reporter for Human {
         }
         Ok(())
     }
+}
+
+/// How an execution of a test is named.
+fn execution(test: &TestCase, nth: Nth) -> String {
+    title(test) + &line::iteration(nth)
 }
 
 /// The line of an attempt that is running.
@@ -451,7 +470,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
             let (test, mut record) = (builders::test("tour", name), builders::record(outcome));
             record.stderr.head.clear();
             let mut launch = builders::launch();
-            launch.attempt.nth = Nth { number, total: 2 };
+            launch.attempt.nth = Nth { number, total: 2, iteration: None };
             let mut verdict = builders::verdict(&record);
             if number == 2 {
                 verdict = verdict.after_a_failure(Rules::default());

@@ -26,6 +26,8 @@ pub(crate) struct Running {
     began: Instant,
     tests: Vec<RunningTest>,
     total: usize,
+    /// How often each test is executed, as far as is known.
+    iterations: usize,
     done: usize,
     failures: usize,
     /// What the next one waits for although a thread is free.
@@ -39,12 +41,22 @@ struct RunningTest {
 
 impl Running {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { began: now, tests: Vec::new(), total: 0, done: 0, failures: 0, wait: None }
+        Self { began: now, tests: Vec::new(), total: 0, iterations: 1, done: 0, failures: 0, wait: None }
     }
 
     /// So many tests are to be executed from now on.
     pub(crate) fn expect(&mut self, total: usize, now: Instant) {
         (self.total, self.began) = (total, now);
+    }
+
+    /// The tests are executed so often at least.
+    pub(crate) fn iterate(&mut self, iterations: usize) {
+        self.iterations = self.iterations.max(iterations);
+    }
+
+    /// How many executions there are.
+    const fn total(&self) -> usize {
+        self.total.saturating_mul(self.iterations)
     }
 
     /// The next one would have a thread, but waits for this; or does not wait any more.
@@ -83,14 +95,14 @@ impl Running {
 
     /// How many tests are done of how many, before the name of one that is.
     pub(crate) fn counter(&self) -> String {
-        let total = self.total.to_string();
+        let total = self.total().to_string();
         format!("({:>width$}/{total}) ", self.done, width = total.len())
     }
 
     /// How the run stands, in words.
     pub(crate) fn status(&self, now: Instant) -> String {
         let seconds = now.saturating_duration_since(self.began).as_secs_f64();
-        let Self { done, total, failures, .. } = self;
+        let (Self { done, failures, .. }, total) = (self, self.total());
         let waiting = self.waiting();
         format!("{done} of {total} tests done, {failures} failed, after {seconds:.1}s{waiting}")
     }
@@ -99,7 +111,7 @@ impl Running {
         let failures = if self.failures == 0 { String::new() } else { format!(", {} failed", self.failures) };
         let elapsed = now.saturating_duration_since(self.began).as_secs_f64();
         let waiting = self.waiting();
-        format!("{:>12} [{elapsed:>5.1}s] {}/{}{failures}{waiting}", "Running", self.done, self.total)
+        format!("{:>12} [{elapsed:>5.1}s] {}/{}{failures}{waiting}", "Running", self.done, self.total())
     }
 
     /// As many titles as fit on one line, and how many more there are.
@@ -204,7 +216,7 @@ impl Bar {
         self.shown = Some(now);
         // A line that exactly fills the terminal would leave the cursor in doubt.
         let width = (self.width)().saturating_sub(1);
-        self.lines.set_length(u64::try_from(running.total).unwrap_or(u64::MAX));
+        self.lines.set_length(u64::try_from(running.total()).unwrap_or(u64::MAX));
         self.lines.set_position(u64::try_from(running.done).unwrap_or(u64::MAX));
         self.lines.set_prefix(truncate_str(&running.standing(now), width, "…").into_owned());
         self.lines.set_message(running.titles(width));

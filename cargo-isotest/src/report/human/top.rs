@@ -6,6 +6,7 @@ use crate::text::style::{NOTE, headed};
 use crate::text::units::{marked, memory, plural};
 use isotest_core::record::Record;
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// What the tests of a run used, of which the most are listed.
@@ -42,6 +43,10 @@ impl Top {
     pub(super) fn lines(mut self) -> String {
         self.peaks.sort_by_key(|(bytes, ..)| Reverse(*bytes));
         self.walls.sort_by_key(|(wall, _)| Reverse(*wall));
+        // Of one that is executed several times, the most counts.
+        let (mut of_peaks, mut of_walls) = (HashSet::new(), HashSet::new());
+        self.peaks.retain(|(.., title)| of_peaks.insert(title.clone()));
+        self.walls.retain(|(_, title)| of_walls.insert(title.clone()));
         let peaks = self.peaks.iter().take(self.number);
         let peaks = peaks.map(|(bytes, approximate, title)| (marked(memory(*bytes), *approximate), title));
         let walls = self.walls.iter().take(self.number);
@@ -73,6 +78,7 @@ mod tests {
             ("small", 1, Source::MemoryPeak, 1_500),
             ("big", 2_048, Source::MemoryPeak, 2),
             ("unsure", 30, Source::MaxRss, 61_000),
+            ("big", 2_000, Source::MemoryPeak, 1),
         ] {
             let mut record = builders::record(Outcome::Passed);
             record.usage.memory_peak = Some(Reading { value: mib << 20, source });

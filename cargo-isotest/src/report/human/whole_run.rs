@@ -104,7 +104,7 @@ fn whole_run(settings: HumanSettings) -> String {
         }
         if matches!(verdict, Verdict::Flaky { .. }) {
             let verdict = &Verdict::Failed { code: 101 };
-            launch.attempt.nth = Nth { number: 1, total: 3 };
+            launch.attempt.nth = Nth::first_of(3);
             tell(Event::AttemptFinished { test, launch, is_last: false, verdict, record });
             launch.attempt.nth.number = 2;
             tell(Event::AttemptStarted { test, launch });
@@ -151,7 +151,7 @@ fn of_a_signal(tell: &mut impl FnMut(Event<'_>), summary: &mut Summary) {
     };
     tell(Event::AttemptInterrupted { test, launch, record: &record });
     let failed = &builders::test("tour::parser", "failed_1");
-    tell(Event::RetriesDropped { test: failed, nth: Nth { number: 1, total: 3 } });
+    tell(Event::RetriesDropped { test: failed, nth: Nth::first_of(3) });
     summary.interrupted.push(test.clone());
 }
 

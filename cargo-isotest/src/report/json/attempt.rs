@@ -43,13 +43,25 @@ pub(super) struct Launched {
     is_last: bool,
     slot: usize,
     start_us: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iteration: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iterations: Option<u32>,
 }
 
 impl Launched {
     /// Of an attempt that started so many microseconds after the run.
-    pub(super) const fn new(launch: Launch, start_us: u64, is_last: bool) -> Self {
-        let Nth { number, total } = launch.attempt.nth;
-        Self { attempt: number, attempts: total, is_last, slot: launch.slot, start_us }
+    pub(super) fn new(launch: Launch, start_us: u64, is_last: bool) -> Self {
+        let Nth { number, total, iteration } = launch.attempt.nth;
+        Self {
+            attempt: number,
+            attempts: total,
+            is_last,
+            slot: launch.slot,
+            start_us,
+            iteration: iteration.map(|iteration| iteration.number),
+            iterations: iteration.and_then(|iteration| iteration.total),
+        }
     }
 }
 

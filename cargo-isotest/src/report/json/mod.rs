@@ -202,11 +202,14 @@ struct RetriesDropped<'a> {
     test: NameFields<'a>,
     attempt: u32,
     attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iteration: Option<u32>,
 }
 
 impl<'a> RetriesDropped<'a> {
-    fn new(test: &'a TestCase, Nth { number, total }: Nth) -> Self {
-        Self { test: NameFields::new(test), attempt: number, attempts: total }
+    fn new(test: &'a TestCase, Nth { number, total, iteration }: Nth) -> Self {
+        let iteration = iteration.map(|iteration| iteration.number);
+        Self { test: NameFields::new(test), attempt: number, attempts: total, iteration }
     }
 }
 
