@@ -84,7 +84,7 @@ mod verdict;
 use app::error_text::error_text;
 use app::warning::warn;
 use app::{
-    closure, convert, doctests, doctor, exec, explain, help, join, ps, run, runner, shell, show_config,
+    closure, convert, debug, doctests, doctor, exec, explain, help, join, ps, run, runner, shell, show_config,
 };
 use cli::Cli;
 use error::Error;
@@ -152,6 +152,7 @@ fn run(cli: Cli) -> Result<End, Error> {
         }
         Task::Runner { command, before } => runner::execute(&command, &before, said, &invocation),
         Task::Doctor => doctor::execute(&said.settings()?, &invocation),
+        Task::Debug(tool) => debug::execute(&tool, said, &invocation),
         Task::Shell { of_test } => shell::execute(of_test, said, &invocation),
         Task::Join { attempt, command } => {
             join::execute(&attempt, command.as_ref(), &said.settings()?, &invocation)

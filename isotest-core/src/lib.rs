@@ -86,7 +86,7 @@
 //! 6 explain sandbox
 //! 5 cgroup record
 //! 4 plan snapshot
-//! 3 host metric outcome reaper suspect
+//! 3 host metric outcome reaper suspect terminal_guard
 //! 2 inside messages namespace step usage
 //! 1 budget closure descriptors join_list limits policy role root_limits sys wire
 //! ```
@@ -103,7 +103,7 @@
 //!   cgroups or `/proc`. `messages` knows how messages travel, not what they say.
 //! - **3**: [`host`] knows what this machine is, not what is wanted of it, and starts no process. [`metric`] knows where figures come from
 //!   and what they are called, and reads none. [`outcome`] and `suspect`
-//!   judge facts and figures, and read none. [`reaper`] knows nothing of sandboxes.
+//!   judge facts and figures, and read none. [`reaper`] and [`terminal_guard`] know nothing of sandboxes.
 //! - **4**: [`plan`] decides and does nothing: it reads no file, and knows no cgroup but by what others tell. [`snapshot`]
 //!   reads what runs and changes nothing; it does not know what a sandbox is.
 //! - **5**: [`cgroup`] knows directories and figures, not the processes in them or how they were started. [`record`] knows
@@ -179,6 +179,8 @@ pub mod step;
 mod suspect;
 #[cfg(feature = "sandbox")]
 pub mod sys;
+#[cfg(feature = "sandbox")]
+pub mod terminal_guard;
 #[cfg(feature = "sandbox")]
 pub mod trial;
 #[cfg(feature = "sandbox")]

@@ -4,3 +4,5 @@
 pub(crate) const ZYGOTE: &str = "isotest-zygote";
 /// The name under which a reaper is started.
 pub(crate) const REAPER: &str = "isotest-reaper";
+/// The name under which the guard of a terminal is started.
+pub(crate) const TERMINAL_GUARD: &str = "isotest-terminal";

@@ -1,12 +1,12 @@
-//! Re-execution: the same program becomes a zygote, or a reaper, when it is started as one.
+//! Re-execution: the same program becomes a zygote, a reaper, or the guard of a terminal, when it is started as one.
 
-use crate::role::{REAPER, ZYGOTE};
+use crate::role::{REAPER, TERMINAL_GUARD, ZYGOTE};
 use crate::sandbox::zygote;
-use crate::{reaper, sys};
+use crate::{reaper, sys, terminal_guard};
 use std::env;
 use std::os::unix::net::UnixStream;
 
-/// Becomes a zygote or a reaper, and never returns, if this process was started as one. Must be the first line of
+/// Becomes a zygote, a reaper or a guard, and never returns, if this process was started as one. Must be the first line of
 /// `main` of every program that executes sandboxes: such a process has one thread and nothing of the program's own
 /// set-up.
 pub fn enter() {
@@ -15,6 +15,8 @@ pub fn enter() {
         zygote::run
     } else if name == REAPER {
         reaper::run
+    } else if name == TERMINAL_GUARD {
+        terminal_guard::run
     } else {
         return;
     };

@@ -5,6 +5,7 @@ mod budget_runs;
 mod budgets;
 pub(crate) mod closure;
 pub(crate) mod convert;
+pub(crate) mod debug;
 mod doctest_account;
 pub(crate) mod doctests;
 pub(crate) mod doctor;

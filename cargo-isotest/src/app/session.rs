@@ -6,9 +6,11 @@ use crate::cli::{Budgets as BudgetMode, BudgetsAction, BudgetsArgs};
 use crate::error::{Error, HostError};
 use crate::invocation::Invocation;
 use crate::registry::Registry;
+use crate::report;
 use crate::sandboxes::roots::{self, Roots};
 use crate::sandboxes::{ForRun, ForTests, Sandboxes};
-use crate::schedule::interrupt::Interrupts;
+use crate::schedule::interrupt::{Interrupts, Subject};
+use crate::schedule::keyboard::Keyboard;
 use crate::schedule::slots::Workers;
 use crate::settings::{Command, Process, Said, Settings, Task, TestSettings};
 use crate::testcase::TestCase;
@@ -96,6 +98,14 @@ impl Session {
         sandboxes.for_tests(ForRun { settings: &self.settings, roots: &self.roots, invocation }, tests)
     }
 
+    /// Whether keys are listened to: where a run has a bar, and no test reads what is typed.
+    fn has_keys(&self) -> bool {
+        let Settings { task, execution, display, message_format, .. } = &self.settings;
+        *task == Task::Execute
+            && execution.capture.value
+            && report::shows_bar(message_format.value, display.show_progress.value)
+    }
+
     /// Starts the slots of a run, which may not be [ready](Workers::ready) yet, and works in them. The first signal meanwhile is
     /// news from the slots, the second ends the process.
     ///
@@ -108,9 +118,14 @@ impl Session {
     ) -> Result<T, Error> {
         let cancel = Cancel::new().map_err(HostError::System)?;
         let registry = Registry::new(sandboxes.jobs.get());
+        let keyboard = self.has_keys().then(Keyboard::open).flatten();
         thread::scope(|scope| {
             let (workers, tell) = Workers::start(scope, sandboxes, &cancel, &registry)?;
-            let _watch = self.interrupts.watch(scope, &cancel, (&sandboxes.cgroups, &registry), tell)?;
+            let subject =
+                Subject { cgroups: &sandboxes.cgroups, registry: &registry, keyboard: keyboard.as_ref() };
+            let _watch = self.interrupts.watch(scope, &cancel, subject, tell.clone())?;
+            let listening = keyboard.as_ref().map(|keyboard| keyboard.listen(scope, &registry, tell));
+            let _listening = listening.transpose()?;
             work(&workers, &registry)
         })
     }

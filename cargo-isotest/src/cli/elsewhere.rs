@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 const RUNNER: &str = "nextest";
 
 /// Flags of other runners, and of the standard harness, with what does the same here.
-const FLAGS: [(&str, &str); 12] = [
+const FLAGS: [(&str, &str); 10] = [
     ("--list", "`cargo isotest list` names the tests that would run"),
     ("--ignored", "`--run-ignored only` runs ignored tests only"),
     ("--include-ignored", "`--run-ignored all` runs ignored tests too"),
@@ -21,14 +21,6 @@ const FLAGS: [(&str, &str); 12] = [
         "`--rerun-failed` runs only the tests that failed; each failure comes with the command that repeats it",
     ),
     ("--leak-timeout", "`--fail-on-leak` fails tests that leave processes running"),
-    (
-        "--debugger",
-        "`cargo isotest shell TEST` opens a shell in the sandbox of a test, with the command that runs it",
-    ),
-    (
-        "--tracer",
-        "`cargo isotest shell TEST` opens a shell in the sandbox of a test, with the command that runs it",
-    ),
     ("--junit", "`--report junit=FILE` writes JUnit XML"),
     ("--logfile", "`--report FORMAT=FILE` writes the results to a file"),
     ("--show-config", "`cargo isotest show-config` shows which settings hold, and where each came from"),

@@ -8,7 +8,7 @@ use super::history::HistoryArgs;
 use super::limits::LimitArgs;
 use super::report::{ColorArgs, FileArgs, FormatArgs, OutputArgs, QuietArgs};
 use super::sandbox::{PolicyArgs, SandboxArgs, UpdateArgs, ViewArgs};
-use super::selection::{CourseArgs, NameArgs, SelectionArgs};
+use super::selection::{CourseArgs, NameArgs, SelectionArgs, ToolArgs};
 use clap::Args;
 
 /// All flags, in the order of the help page. A run takes all of them; flags that a subcommand does not take are absent.
@@ -20,6 +20,8 @@ pub(crate) struct Flags {
     pub(crate) execution: ExecutionArgs,
     #[command(flatten)]
     pub(crate) course: CourseArgs,
+    #[command(flatten)]
+    pub(crate) tools: ToolArgs,
     #[command(flatten)]
     pub(crate) history: HistoryArgs,
     #[command(flatten)]

@@ -38,7 +38,9 @@ pub(crate) use ps::PsArgs;
 pub(crate) use report::{FileFormat, MessageFormat, ReportArgs, ReportFile};
 pub(crate) use root::{RootKind, RootPath, RootWord};
 pub(crate) use sandbox::{Network, PolicyArgs, SandboxArgs};
-pub(crate) use selection::{CourseArgs, NoTests, RunIgnored, Seed, SelectionArgs, Words};
+pub(crate) use selection::{
+    CommandWords, CourseArgs, NoTests, RunIgnored, Seed, SelectionArgs, ToolArgs, Words,
+};
 
 use crate::text::nearest::nearest;
 use clap::builder::{PossibleValuesParser, StyledStr};

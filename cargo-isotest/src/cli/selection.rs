@@ -119,6 +119,33 @@ pub(crate) struct CourseArgs {
     pub(crate) baseline: BaselineArgs,
 }
 
+/// Flags on tools that execute a test.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Execution")]
+pub(crate) struct ToolArgs {
+    /// Run the one selected test below a debugger in its sandbox, e.g. `rust-gdb --args`: with the terminal, without timeout
+    #[arg(long, value_name = "COMMAND", value_parser = command, conflicts_with_all = ["tracer", "no_run", "stress_count", "stress_duration"])]
+    pub(crate) debugger: Option<CommandWords>,
+    /// Run the one selected test below a tracer in its sandbox, e.g. `strace -f`: with the terminal, without timeout
+    #[arg(long, value_name = "COMMAND", value_parser = command, conflicts_with_all = ["no_run", "stress_count", "stress_duration"])]
+    pub(crate) tracer: Option<CommandWords>,
+}
+
+/// Words of a command, of which there is at least the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CommandWords {
+    /// The program.
+    pub(crate) program: String,
+    /// Its arguments.
+    pub(crate) arguments: Vec<String>,
+}
+
+fn command(text: &str) -> Result<CommandWords, String> {
+    let mut words = shlex::split(text).ok_or("a quote is not closed")?.into_iter();
+    let program = words.next().ok_or("a command, such as `rust-gdb --args`")?;
+    Ok(CommandWords { program, arguments: words.collect() })
+}
+
 impl CourseArgs {
     /// How often each test is executed, if that was said.
     pub(crate) fn stress(&self) -> Option<Stress> {

@@ -26,7 +26,9 @@ pub(crate) use account::Reading;
 pub(crate) use changes::Changes;
 pub(crate) use error::{ConversionError, OutputError};
 pub(crate) use format::{DocumentFormat, document};
-pub(crate) use human::{Words, after_command, before_command, before_shell, doctests_summary, gap, title};
+pub(crate) use human::{
+    Words, after_command, before_command, before_shell, before_tool, doctests_summary, gap, title,
+};
 pub(crate) use json::command as command_as_json;
 pub(crate) use target::{Target, is_one_file};
 
@@ -176,6 +178,14 @@ fn human(settings: &ReportSettings, target: &Target, writer: Box<dyn Write + Sen
     let screen = Screen::new(writer, target.is_colored(color), bar);
     let narrow = target.columns().is_some_and(|columns| columns < WIDE_COLUMNS);
     Human::new(screen, HumanSettings { verbose, no_capture, display, again, narrow, here })
+}
+
+/// Whether the report for people has a bar, unless tests write to the terminal.
+pub(crate) fn shows_bar(format: MessageFormat, progress: ShowProgress) -> bool {
+    let is_shown = |(format, target): &(MessageFormat, Target)| {
+        *format == MessageFormat::Human && target.terminal().is_some()
+    };
+    wants_bar(progress) && outlets(format).iter().any(is_shown)
 }
 
 fn wants_bar(progress: ShowProgress) -> bool {

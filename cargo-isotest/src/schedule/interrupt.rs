@@ -3,6 +3,7 @@
 
 use crate::error::{Error, HostError};
 use crate::registry::Registry;
+use crate::schedule::keyboard::Keyboard;
 use crate::schedule::slots::{News, Told};
 use crate::threads;
 use isotest_core::cgroup::Cgroups;
@@ -87,7 +88,7 @@ impl Interrupts {
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         cancel: &'scope Cancel,
-        (cgroups, registry): (&'scope Cgroups, &'scope Registry),
+        subject: Subject<'scope>,
         tell: Sender<Told>,
     ) -> Result<Watch<'scope>, Error> {
         let others = [SIGTSTP, SIGUSR1].into_iter().filter(|it| !is_ignored(*it)).collect::<Vec<_>>();
@@ -100,17 +101,18 @@ impl Interrupts {
             for signal in signals.forever() {
                 match signal {
                     SIGTSTP => {
-                        stop(cgroups, &tell);
+                        subject.stop(&tell);
                         continue;
                     }
                     SIGUSR1 => {
                         // As below.
-                        let _ = tell.send(News::Asked(registry.live()).into());
+                        let _ = tell.send(News::Asked(subject.registry.live()).into());
                         continue;
                     }
                     _ => {}
                 }
                 if cancel.is_thrown() {
+                    subject.give_back();
                     end(signal);
                 }
                 // First, so that why tests are killed is known before they are. A supervisor that no longer listens is
@@ -125,16 +127,41 @@ impl Interrupts {
     }
 }
 
-/// Stops the run with all its attempts and clocks, until somebody lets it go on.
-fn stop(cgroups: &Cgroups, tell: &Sender<Told>) {
-    let (told, heard, _go_on) = Told::stopping();
-    // Nobody listens any more, or it takes too long: then the screen stays as it is.
-    let _ = tell.send(told);
-    let _ = heard.recv_timeout(SCREEN_GRACE);
-    // Without a clock that can be stopped this process stops all the same.
-    let _standstill = Standstill::of(cgroups);
-    // It is refused for no reason that there could be here.
-    let _ = stop_this_process();
+/// What signals are about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'run> {
+    /// The attempts are in these.
+    pub(crate) cgroups: &'run Cgroups,
+    /// It knows them.
+    pub(crate) registry: &'run Registry,
+    /// It has the terminal, if there is one.
+    pub(crate) keyboard: Option<&'run Keyboard>,
+}
+
+impl Subject<'_> {
+    /// Gives the terminal back as it was.
+    fn give_back(self) {
+        if let Some(keyboard) = self.keyboard {
+            keyboard.give_back();
+        }
+    }
+
+    /// Stops the run with all its attempts and clocks, until somebody lets it go on.
+    fn stop(self, tell: &Sender<Told>) {
+        let (told, heard, _go_on) = Told::stopping();
+        // Nobody listens any more, or it takes too long: then the screen stays as it is.
+        let _ = tell.send(told);
+        let _ = heard.recv_timeout(SCREEN_GRACE);
+        self.give_back();
+        // Without a clock that can be stopped this process stops all the same.
+        let standstill = Standstill::of(self.cgroups);
+        // It is refused for no reason that there could be here.
+        let _ = stop_this_process();
+        drop(standstill);
+        if let Some(keyboard) = self.keyboard {
+            keyboard.let_go();
+        }
+    }
 }
 
 /// Whether whoever started us had this signal ignored, as nohup(1) does. Then it stays so.

@@ -5,6 +5,7 @@ pub(crate) mod error;
 pub(crate) mod events;
 mod groups;
 pub(crate) mod interrupt;
+pub(crate) mod keyboard;
 pub(crate) mod listing;
 pub(crate) mod needs;
 pub(crate) mod order;

@@ -36,7 +36,7 @@ pub(crate) use paths::{Bind, BindAccess};
 pub(crate) use said::Said;
 pub(crate) use sandbox::SandboxSettings;
 pub(crate) use setting::{Origin, Part, Place, Setting, Table};
-pub(crate) use task::{Command, Task};
+pub(crate) use task::{Command, Task, Tool};
 pub(crate) use test::TestSettings;
 pub(crate) use update::Update;
 

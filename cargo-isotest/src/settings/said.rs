@@ -8,7 +8,7 @@ use super::layer::Layer;
 use super::overrides::Overrides;
 use super::sandbox::SandboxSettings;
 use super::setting::{Origin, Setting};
-use super::task::Task;
+use super::task::{Task, Tool};
 use super::test::TestSettings;
 use super::update::Update;
 use super::{Settings, environment, typed};
@@ -47,6 +47,7 @@ impl Said {
     /// What this command line and this caller say.
     pub(crate) fn read(cli: Cli, invocation: &Invocation) -> Result<Self, SettingsError> {
         let (task, Words { filters, of_harness }) = Task::from_typed(cli.command, invocation);
+        let task = Tool::typed(cli.flags.tools.clone()).map_or(task, Task::Debug);
         let (cargo, course) = (cli.flags.cargo.clone(), cli.flags.course.clone());
         let again = cli.again;
         let typed = &cli.flags.config;
@@ -81,7 +82,7 @@ impl Said {
         let held = config.held(self.profile.as_ref(), self.config_file.as_ref());
         let mut lower = config.layer(self.profile.take())?;
         let is_attended = !self.task.is_of_tests() && !matches!(self.task, Task::Runner { .. });
-        if is_attended || matches!(self.task, Task::Shell { .. }) {
+        if is_attended || matches!(self.task, Task::Shell { .. } | Task::Debug(_)) {
             // Somebody attends to a command, and it is no test.
             lower.test.timeout = None;
             lower.overrides.iter_mut().for_each(|one| one.layer.timeout = None);

@@ -1,8 +1,9 @@
 //! What a command line asks for.
 
 use crate::cli::{
-    BudgetsAction, BudgetsArgs, ClosureArgs, Command as Typed, CompletionsArgs, ExecArgs, ExplainArgs,
-    HelpArgs, ManArgs, PsArgs, ReportArgs, RunnerArgs, ShellArgs, ShowConfigArgs, Words,
+    BudgetsAction, BudgetsArgs, ClosureArgs, Command as Typed, CommandWords, CompletionsArgs, ExecArgs,
+    ExplainArgs, HelpArgs, ManArgs, PsArgs, ReportArgs, RunnerArgs, ShellArgs, ShowConfigArgs, ToolArgs,
+    Words,
 };
 use crate::invocation::Invocation;
 use std::ffi::OsString;
@@ -61,6 +62,8 @@ pub(crate) enum Task {
         /// The command; the shell without one.
         command: Option<Command>,
     },
+    /// Execute the one selected test below a tool.
+    Debug(Tool),
     /// Explain how the one selected test is executed, or this command.
     Explain(Option<Command>),
     /// Show what holds, and from where.
@@ -83,6 +86,24 @@ pub(crate) struct Command {
     pub(crate) usage_json: Option<PathBuf>,
     /// Where it is executed; `None` for where we were called.
     pub(crate) directory: Option<PathBuf>,
+}
+
+/// A tool that executes a test, such as a debugger: the command line of the test follows its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tool {
+    /// A path, or a name that is looked for in `PATH`.
+    pub(crate) program: PathBuf,
+    /// Without its own name.
+    pub(crate) arguments: Vec<OsString>,
+}
+
+impl Tool {
+    /// Returns what the flags say.
+    pub(super) fn typed(ToolArgs { debugger, tracer }: ToolArgs) -> Option<Self> {
+        let CommandWords { program, arguments } = debugger.or(tracer)?;
+        let arguments = arguments.into_iter().map(OsString::from).collect();
+        Some(Self { program: program.into(), arguments })
+    }
 }
 
 impl Task {
@@ -153,6 +174,7 @@ impl Task {
                 | Self::List
                 | Self::Budgets(_)
                 | Self::Shell { of_test: true }
+                | Self::Debug(_)
                 | Self::Explain(None)
                 | Self::ShowConfig { .. }
         )

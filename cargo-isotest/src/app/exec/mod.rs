@@ -134,7 +134,7 @@ fn plan(workload: Workload, settings: &Settings, limits: Limits) -> SandboxPlan 
 }
 
 /// The command as a shell would show it, without quotes.
-fn line(workload: &Workload) -> String {
+pub(crate) fn line(workload: &Workload) -> String {
     let words = workload.arguments.iter().map(OsString::as_os_str);
     let words = std::iter::once(workload.program.as_os_str()).chain(words);
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")

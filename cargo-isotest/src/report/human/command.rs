@@ -25,6 +25,11 @@ pub(crate) fn shell(whose: &str, command: Option<&str>) -> String {
     headed(HEAD, "Shell", whose) + &command.unwrap_or_default() + &indented(written)
 }
 
+/// What is to be said of a test that a tool executes before it starts: the test, and the command.
+pub(crate) fn tool(test: &str, command: &str) -> String {
+    headed(HEAD, "Below a tool", test) + &indented(&word(command))
+}
+
 /// What is to be said of doctests when the last has ended: of each line, which is that of a [command](crate::report::json), its
 /// figures. Cargo has said how they ended.
 pub(crate) fn doctests(lines: &str) -> String {

@@ -17,6 +17,7 @@ mod whole_run;
 pub(crate) use autopsy::gap;
 pub(crate) use command::{
     after as after_command, before as before_command, doctests as doctests_summary, shell as before_shell,
+    tool as before_tool,
 };
 pub(crate) use line::title;
 pub(super) use progress::{Bar, Screen};
