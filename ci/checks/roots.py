@@ -93,7 +93,7 @@ def archives(trial, tree):
 def refusals(trial, tree):
     place = trial.place
     (place / "empty").mkdir()
-    trial.refuses("a root without a loader", "its loader `/lib64/ld-linux-x86-64.so.2` is not there",
+    trial.refuses("a root without a loader", "its dynamic loader `/lib64/ld-linux-x86-64.so.2` is missing",
                   "--root", f"dir:{place / 'empty'}")
     old = place / "old"
     (old / "lib64").mkdir(parents=True)

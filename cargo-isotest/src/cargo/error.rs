@@ -32,7 +32,7 @@ pub(crate) enum CargoError {
         said: String,
     },
     /// The output of a tool is invalid.
-    #[error("cannot read the answer of `{}`", .program.display())]
+    #[error("cannot parse the output of `{}`", .program.display())]
     Answer {
         /// Program.
         program: OsString,

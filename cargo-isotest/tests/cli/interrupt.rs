@@ -244,7 +244,7 @@ fn kill_zygote_above(running: &Running, words: &str) {
     kill(zygote.unwrap(), Signal::SIGKILL).unwrap();
 }
 
-const ZYGOTE_KILLED: &str = "the process that makes sandboxes has been killed";
+const ZYGOTE_KILLED: &str = "the process that makes sandboxes was killed";
 
 #[test]
 fn a_zygote_that_is_killed_costs_one_test_its_verdict() {

@@ -84,7 +84,7 @@ fn what_cannot_be_a_root_is_said_before_any_test() {
     let ended = call(format!("dir:{}", path("nowhere"))).with_code(2);
     assert!(ended.stderr.contains("does not exist"), "{}", ended.stderr);
     let ended = call(format!("dir:{}", path(""))).with_code(104);
-    assert!(ended.stderr.contains("`one`: its loader `/"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("`one`: its dynamic loader `/"), "{}", ended.stderr);
     fs::write(path("archive"), "no archive").unwrap();
     for (kind, expected) in [("tar", "the archive is truncated"), ("oci", "the archive is truncated")] {
         let ended = call(format!("{kind}:{}", path("archive"))).with_code(2);
@@ -111,7 +111,7 @@ fn a_root_without_a_place_is_no_mistake_of_the_command_line() {
     };
     // The archive has nothing that tests need.
     let control = call("size=4m").with_code(104);
-    assert!(control.stderr.contains("its loader"), "{}", control.stderr);
+    assert!(control.stderr.contains("its dynamic loader"), "{}", control.stderr);
     let full = call("size=64k").with_code(97);
     let said = format!(
         "cannot unpack `{}` below `{}`: cannot write `large`: No space left on device (os error 28)",

@@ -89,20 +89,20 @@ fn runs(native: Kind, other: Kind) -> bool {
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Loader { path } => write!(f, "its loader `{}` is not there", path.display()),
+            Self::Loader { path } => write!(f, "its dynamic loader `{}` is missing", path.display()),
             Self::Library { name, user } => {
-                write!(f, "`{}`, which `{}` needs, is not there", name.display(), user.display())
+                write!(f, "`{}`, which `{}` needs, is missing", name.display(), user.display())
             }
             Self::Version { version, library, user } => write!(
                 f,
-                "`{}` needs `{}`, which `{}` there is too old to have",
+                "`{}` needs `{}`, which `{}` does not define: it is too old",
                 user.display(),
                 version.display(),
                 library.display()
             ),
             Self::Processor { machine } => {
                 let name = elf::to_str::e_machine_to_human_str(*machine);
-                write!(f, "it is for another processor ({})", name.unwrap_or("unknown"))
+                write!(f, "it is built for another architecture ({})", name.unwrap_or("unknown"))
             }
         }
     }
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn without_a_loader_nothing_else_is_missed() {
         let program = object("/p", program(), &[("/lib/ld", None), ("libc", None)]);
-        assert_eq!(lacks(vec![program]), ["its loader `/lib/ld` is not there"]);
+        assert_eq!(lacks(vec![program]), ["its dynamic loader `/lib/ld` is missing"]);
     }
 
     #[test]
@@ -149,12 +149,12 @@ mod tests {
             let program = object("/p", program(), &[("/lib/ld", Some(1)), ("libc", Some(2)), ("libx", None)]);
             lacks(vec![program, loader, libc])
         };
-        let missing = "`libx`, which `/p` needs, is not there";
+        let missing = "`libx`, which `/p` needs, is missing";
         assert_eq!(with(libc(&["C_1", "C_2"])), [missing]);
         assert_eq!(with(libc(&[])), [missing], "a library without versions has them all");
         assert_eq!(
             with(libc(&["C_1"])),
-            [missing, "`/p` needs `C_2`, which `/lib/libc` there is too old to have"]
+            [missing, "`/p` needs `C_2`, which `/lib/libc` does not define: it is too old"]
         );
     }
 

@@ -209,3 +209,51 @@ fn attempt(lines: &mut Lines, explained: &Explained<'_>) {
     lines.run(&format!("{limited}{AGAIN} workload \"$name\""));
     lines.top("}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::sample;
+    use crate::limits::Limits;
+    use crate::plan::{self, CgroupFacts, Request, Root, SandboxPlan, Views, Workload};
+    use crate::policy::Policy;
+    use snapbox::{assert_data_eq, file};
+    use std::time::Duration;
+
+    /// The script for a test of root or of an ordinary user, on a host with nothing on it.
+    fn script(uid: u32, network: Network) -> String {
+        let request = Request {
+            policy: &Policy::default(),
+            root: &Root::Host,
+            views: &Views { copy_on_write: vec!["/w".into()], ..Views::default() },
+            network,
+            trace_missing: false,
+            jobs: 2,
+            cgroups: CgroupFacts::default(),
+        };
+        let template = plan::resolve(&request, &sample(uid)).template;
+        let plan = SandboxPlan {
+            workload: Workload {
+                program: "/w/target/debug/deps/tour".into(),
+                arguments: ["--exact", "it reads"].map(Into::into).to_vec(),
+                environment: vec![("CARGO_MANIFEST_DIR".into(), "/w".into())],
+                directory: "/w".into(),
+            },
+            timeout: Some(Timeout::new(Duration::from_mins(1))),
+            limits: Limits { memory: Some(64 << 20), ..Limits::default() },
+            measured: true,
+            inherit_stdio: false,
+            interactive: None,
+            output_bytes: 0,
+        };
+        let title = "the test `tour it reads`";
+        let (hierarchies, idle, environment) = (&[], &[], &[]);
+        explain(&Explained { title, template: &template, plan: &plan, hierarchies, idle, environment })
+    }
+
+    #[test]
+    fn a_test_of_root_and_one_of_a_user_are_explained() {
+        assert_data_eq!(script(0, Network::Loopback), file!["of-root.txt"].raw());
+        assert_data_eq!(script(1000, Network::Host), file!["of-a-user.txt"].raw());
+    }
+}

@@ -301,7 +301,7 @@ fn was_told(record: &Record) -> Kept {
         return Err(format!("{:?}", record.outcome).into());
     };
     let said = error.to_string();
-    assert!(said.contains("the process that makes sandboxes has been killed"), "{said}");
+    assert!(said.contains("the process that makes sandboxes was killed"), "{said}");
     assert!(!said.contains("os error"), "{said}");
     assert_eq!(record.remarks, [error.hint()]);
     assert!(error.hint().contains("`dmesg`"), "{}", error.hint());

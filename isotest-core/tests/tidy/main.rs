@@ -128,6 +128,23 @@ fn modules_name_only_lower_layers() {
 }
 
 #[test]
+fn contributors_are_sent_to_files_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace");
+    let text = fs::read_to_string(root.join(".github/CONTRIBUTING.md")).expect("the page is text");
+    let quoted = text.split('`').skip(1).step_by(2);
+    let is_source = |word: &str| Path::new(word).extension().is_some_and(|extension| extension == "rs");
+    let paths = quoted.filter(|word| word.contains('/') && (word.ends_with('/') || is_source(word)));
+    let sources: Vec<String> = sources().into_iter().map(|source| source.path).collect();
+    // Where its folder has been named before, a path begins below that.
+    let is_below = |path: &str| sources.iter().any(|source| source.contains(&format!("/{path}")));
+    let is_there = |path: &str| root.join(path).exists() || is_below(path);
+    let paths: Vec<&str> = paths.filter(|path| !path.starts_with(".ci")).collect();
+    assert!(paths.len() > 30, "only {} paths were found", paths.len());
+    let gone: Vec<&&str> = paths.iter().filter(|path| !is_there(path)).collect();
+    assert!(gone.is_empty(), ".github/CONTRIBUTING.md: {gone:?}");
+}
+
+#[test]
 fn names_say_something() {
     check(|source| {
         let vague = source.path.trim_end_matches(".rs").split('/').find(|part| VAGUE.contains(part));

@@ -176,3 +176,49 @@ pub(super) fn json(diagnosis: &Diagnosis, mut to: impl Write) -> io::Result<()> 
     serde_json::to_writer(&mut to, &line)?;
     writeln!(to)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use snapbox::{assert_data_eq, file};
+
+    fn diagnosis(met: bool) -> Diagnosis {
+        let condition = |capability: Capability| match capability {
+            Capability::Memory => Condition::Ok(Some("memory.peak")),
+            Capability::Pids => Condition::Degraded("sampled from `pids.current`, approximate".to_owned()),
+            Capability::Io => Condition::Missing("no io controller".to_owned()),
+            Capability::Pressure => Condition::Off,
+            Capability::User if !met => Condition::Missing("Operation not permitted (os error 1)".to_owned()),
+            _ => Condition::Ok(None),
+        };
+        let remedy = Remedy {
+            serves: vec![Capability::Io, Capability::Pids],
+            why: "the cgroup of this shell has no controllers: run the tests in a delegated one".to_owned(),
+            commands: vec!["systemd-run --user --scope -p Delegate=yes cargo isotest".to_owned()],
+        };
+        let surroundings = Surroundings {
+            kernel: "6.1.0".to_owned(),
+            uid: 1000,
+            gid: 1000,
+            container: Some("docker".to_owned()),
+            wsl: true,
+            seccomp: true,
+            can_administer: false,
+            no_new_privs: false,
+            masked_proc: vec!["/proc/kcore".into()],
+            settings: Vec::new(),
+            apparmor: None,
+            systemd: true,
+            user_manager: true,
+            program: "/usr/bin/cargo-isotest".into(),
+        };
+        let conditions = Capability::ALL.map(|capability| (capability, condition(capability))).to_vec();
+        Diagnosis { surroundings, cgroup_layout: Some("v2"), conditions, remedies: vec![remedy], met }
+    }
+
+    #[test]
+    fn each_condition_and_remedy_is_shown() {
+        let shown = [true, false].map(|met| human(&diagnosis(met)));
+        assert_data_eq!(anstream::adapter::strip_str(&shown.concat()).to_string(), file!["text.txt"].raw());
+    }
+}

@@ -130,9 +130,9 @@ impl Failure for FiltersetError {
             }
             Problem::NoName => "name what to match, as in `test(parser)`".into(),
             Problem::Comma => "type `\\,` for a comma, and `or` between two predicates".into(),
-            Problem::Argument => "leave it empty, as in `all()`".into(),
+            Problem::Argument => "leave the parentheses empty, as in `all()`".into(),
             Problem::Escape => {
-                "known are \\n, \\r, \\t, \\\\, \\/, \\), \\, and \\u{..}; type `\\\\` for a backslash".into()
+                "known sequences are \\n, \\r, \\t, \\\\, \\/, \\), \\, and \\u{..}; type `\\\\` for a backslash".into()
             }
             Problem::Regex(_) => {
                 "the syntax is that of the `regex` crate of Rust; `~` matches plain text".into()

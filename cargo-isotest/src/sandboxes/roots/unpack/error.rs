@@ -25,10 +25,10 @@ pub(crate) enum UnpackError {
         target: PathBuf,
     },
     /// The archive has too many entries.
-    #[error("more than {0} entries")]
+    #[error("the archive has more than {0} entries")]
     TooMany(u64),
     /// The archive is too large.
-    #[error("more than {0} bytes when unpacked")]
+    #[error("the archive has more than {0} bytes when unpacked")]
     TooLarge(u64),
     /// The name or attributes of an entry are longer than any file system supports.
     #[error("the name or the attributes of an entry are too long")]

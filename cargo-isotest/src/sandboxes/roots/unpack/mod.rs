@@ -539,20 +539,20 @@ mod tests {
     #[test]
     fn a_bomb_is_refused() {
         let many = (0..200).fold(Written::default(), |archive, n| archive.file(&format!("{n}"), ""));
-        assert_eq!(error(many.end()), "more than 100 entries");
+        assert_eq!(error(many.end()), "the archive has more than 100 entries");
         let deep = |n| format!("{n}/{}", "d/".repeat(15));
         let implying =
             (0..10).fold(Written::default(), |archive, n| archive.file(&format!("{}x", deep(n)), ""));
-        assert_eq!(error(implying.end()), "more than 100 entries");
+        assert_eq!(error(implying.end()), "the archive has more than 100 entries");
         let again = (0..10).fold(Written::default().symlink("way", "a"), |archive, _| {
             archive.directory("a").file(&format!("way/{}", deep(0)), "").file("a", "")
         });
-        assert_eq!(error(again.end()), "more than 100 entries");
+        assert_eq!(error(again.end()), "the archive has more than 100 entries");
         let large = Written::default().file("a", &"x".repeat(6000)).file("b", &"x".repeat(6000));
-        assert_eq!(error(large.end()), "more than 10000 bytes when unpacked");
+        assert_eq!(error(large.end()), "the archive has more than 10000 bytes when unpacked");
         // The claim is enough: nothing is read for it.
         let claimed = Written::default().sized(EntryType::Regular, ("a", ""), b"", 1 << 32);
-        assert_eq!(error(claimed.end()), "more than 10000 bytes when unpacked");
+        assert_eq!(error(claimed.end()), "the archive has more than 10000 bytes when unpacked");
         let long = Written::default().entry(EntryType::GNULongName, "l", "", &vec![b'x'; 4 << 20]);
         assert_eq!(error(long.file("a", "").end()), "the name or the attributes of an entry are too long");
         let deep = Written::default().file(&"d/".repeat(40), "");
