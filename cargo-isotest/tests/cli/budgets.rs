@@ -204,7 +204,7 @@ fn a_budget_below_the_grain_is_refused_with_the_number() {
     let ended = ended.with_code(2);
     assert!(
         ended.stderr.contains(
-            "the memory budget of 4 KiB at src/lib.rs:2 is too small to be judged: on a machine with "
+            "the memory budget of 4 KiB at src/lib.rs:2 is too small to be checked: on a machine with "
         ),
         "{ended:#?}"
     );
