@@ -9,5 +9,5 @@ NEEDS = Needs(debian=FOR_TESTS)
 
 def check(run):
     run.cargo("build", "--workspace", "--bins")
-    attempts = os.environ.get("ISOTEST_E2E_ATTEMPTS", "10000")
-    run.cargo("test", "--workspace", "--test", "e2e", env=os.environ | {"ISOTEST_E2E_ATTEMPTS": attempts})
+    attempts = os.environ.get("E2E_ATTEMPTS", "10000")
+    run.cargo("test", "--workspace", "--test", "e2e", env=os.environ | {"E2E_ATTEMPTS": attempts})

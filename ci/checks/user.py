@@ -32,7 +32,7 @@ def check(run):
             # The program's own part is the same as with cgroups but for the figures, of which the end-to-end tests know more.
             needed = needed[:1]
         # What is left over in great numbers is in cgroups.
-        attempts = {"ISOTEST_E2E_ATTEMPTS": "1000"} if cgroups and not options.whole else {}
+        attempts = {"E2E_ATTEMPTS": "1000"} if cgroups and not options.whole else {}
         for crate, binary, variables in needed:
             run.call([places.CHECK, "as-user", *cgroups, "env", "-C", crate, binary], env=os.environ | variables | attempts)
     for _ in range(50):

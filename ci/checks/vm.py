@@ -21,7 +21,7 @@ def check(run):
         run.say(f"in the guest, {' '.join(user) or 'as root'}")
         run.call([places.CHECK, "guest", *user, "--timeout", "900",
                   "--copy", binary, "--copy", places.RELEASE / "probe", "--copy", CORE / "Cargo.toml",
-                  "--env", "CI=true", "--env", "ISOTEST_E2E_ATTEMPTS=300", "--env", "TMPDIR=/mnt/disk",
+                  "--env", "CI=true", "--env", "E2E_ATTEMPTS=300", "--env", "TMPDIR=/mnt/disk",
                   "--env", f"CARGO_MANIFEST_DIR={CORE}",
                   "--", "sh", "-c", 'cd "$CARGO_MANIFEST_DIR" && exec "$0" "$@"', binary, *left_out])
 

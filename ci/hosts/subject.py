@@ -78,7 +78,7 @@ class Subject:
         skips = [word for group in without for word in ("--skip", f"{group}::")]
         # Not every `env` can change the directory.
         return ["sh", "-c", 'cd "$0" && exec "$@"', CORE, "env", "CI=true", f"CARGO_MANIFEST_DIR={CORE}",
-                f"ISOTEST_E2E_ATTEMPTS={attempts}", self._end_to_end, *words, *skips]
+                f"E2E_ATTEMPTS={attempts}", self._end_to_end, *words, *skips]
 
 
 def project(name):

@@ -18,7 +18,7 @@ use std::time::Duration;
 pub(crate) const PROMISES: &[Promise] = &[Promise::new("nothing_is_left", nothing_is_left).alone()];
 
 /// How many attempts there are, unless this variable of the environment says otherwise.
-const VARIABLE: &str = "ISOTEST_E2E_ATTEMPTS";
+const VARIABLE: &str = "E2E_ATTEMPTS";
 const ATTEMPTS: usize = 1000;
 
 /// How much may be left of a kind of thing that others on the machine make, too, or that the kernel frees in batches.
