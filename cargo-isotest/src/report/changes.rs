@@ -195,21 +195,22 @@ fn alike(base: &Account, new: &Account) -> Result<u64, String> {
     let differ = |what: &str, first: &str, second: &str| {
         (first != second).then(|| format!("the {what} are `{}` and `{}`", word(first), word(second)))
     };
-    let [kernel, later] =
-        [first, second].map(|machine| branch(machine.kernel.as_deref().unwrap_or("unknown")));
-    let cpus = [first, second].map(|machine| machine.cpus.to_string());
+    let [Some(kernel), Some(later)] = [first, second].map(|machine| machine.kernel.as_deref().map(branch))
+    else {
+        return Err("the kernel of a run is not known".to_owned());
+    };
+    let [Some(cpus), Some(others)] = [first, second].map(|machine| machine.cpus) else {
+        return Err("the number of processors of a run is not known".to_owned());
+    };
     let profiles = [base, new].map(profile);
     let why = differ("architectures", &first.architecture, &second.architecture)
         .or_else(|| differ("kernels", &kernel, &later))
-        .or_else(|| differ("numbers of processors", &cpus[0], &cpus[1]))
+        .or_else(|| differ("numbers of processors", &cpus.to_string(), &others.to_string()))
         .or_else(|| differ("build profiles", profiles[0], profiles[1]));
     if let Some(why) = why {
         return Err(why);
     }
-    match first.cpus {
-        0 => Err("the number of processors is not known".to_owned()),
-        cpus => u64::try_from(cpus).map_err(|error| error.to_string()),
-    }
+    u64::try_from(cpus.get()).map_err(|error| error.to_string())
 }
 
 /// The first two numbers of a kernel's release.
@@ -380,6 +381,14 @@ Changes since base.jsonl:
             (
                 json!({"host": "a", "kernel": "6.18.5", "architecture": "aarch64", "cpus": 2}),
                 "the architectures are `x86_64` and `aarch64`",
+            ),
+            (
+                json!({"host": "a", "kernel": null, "architecture": "x86_64", "cpus": 2}),
+                "the kernel of a run is not known",
+            ),
+            (
+                json!({"host": "a", "kernel": "6.18.5", "architecture": "x86_64", "cpus": 0}),
+                "the number of processors of a run is not known",
             ),
             (Value::Null, "a run does not tell on what machine it was"),
         ] {

@@ -20,7 +20,7 @@ const PROCESS: u32 = 1;
 pub(super) fn document(account: &Account) -> io::Result<String> {
     let mut events = names(account);
     let mut timed: Vec<Value> =
-        account.attempts().map(|(test, attempt)| slice(test, attempt, account)).collect();
+        account.attempts().map(|(test, attempt)| slice_or_mark(test, attempt, account)).collect();
     timed.extend(counters(account));
     timed.extend(arrows(account));
     timed.sort_by_key(|event| event["ts"].as_u64());
@@ -54,48 +54,59 @@ fn names(account: &Account) -> Vec<Value> {
     names
 }
 
-fn slice(test: &Test, attempt: &Attempt, account: &Account) -> Value {
+/// An attempt as a slice; as a mark at its start, if it is not known how long it took.
+fn slice_or_mark(test: &Test, attempt: &Attempt, account: &Account) -> Value {
     let facts = &attempt.facts;
-    json!({
-        "ph": "X",
+    let mut event = json!({
         "name": word(&test.title()),
         "cat": facts.outcome,
         "pid": PROCESS,
         "tid": track(attempt.slot),
         "ts": attempt.start_us,
-        "dur": facts.wall_us.unwrap_or(0),
         "args": {
             "attempt": attempt.number,
             "verdict": facts.headline(facts.place(account).as_ref()),
             "memory_peak_bytes": facts.figure("memory_peak_bytes"),
             "cpu_us": facts.cpu_us(),
         },
-    })
+    });
+    if let Some(wall) = facts.wall_us {
+        event["ph"] = "X".into();
+        event["dur"] = wall.into();
+    } else {
+        event["ph"] = "i".into();
+        event["s"] = "t".into();
+    }
+    event
 }
 
 /// The values that change when an attempt starts or ends.
 fn counters(account: &Account) -> Vec<Value> {
-    let mut changes: Vec<(u64, i64, i64)> = Vec::new();
+    let mut changes: Vec<(u64, i64, Option<i64>)> = Vec::new();
     for (_, attempt) in account.attempts() {
-        if attempt.facts.wall_us.is_none() {
-            continue;
-        }
+        let Some(end) = attempt.end_us() else { continue };
         let peak = attempt.facts.figure("memory_peak_bytes").and_then(|peak| i64::try_from(peak).ok());
-        changes.push((attempt.start_us, 1, peak.unwrap_or(0)));
-        changes.push((attempt.end_us(), -1, -peak.unwrap_or(0)));
+        changes.push((attempt.start_us, 1, peak));
+        changes.push((end, -1, peak.map(i64::saturating_neg)));
     }
     changes.sort_unstable();
+    let is_any = |is_wanted: fn(&Option<i64>) -> bool| changes.iter().any(|(.., peak)| is_wanted(peak));
+    let (has_known, has_unknown) = (is_any(Option::is_some), is_any(Option::is_none));
     let mut counters = Vec::new();
-    let (mut running, mut peaks) = (0, 0_i64);
+    let (mut running, mut peaks, mut unknown) = (0, 0_i64, 0);
     for together in changes.chunk_by(|(left, ..), (right, ..)| left == right) {
         for (_, test, peak) in together {
             running += test;
-            peaks = peaks.saturating_add(*peak);
+            match peak {
+                Some(peak) => peaks = peaks.saturating_add(*peak),
+                None => unknown += test,
+            }
         }
         let ts = together[0].0;
         let counter = |name: &str, unit: &str, value: i64| json!({"ph": "C", "name": name, "pid": PROCESS, "tid": 0, "ts": ts, "args": {unit: value}});
         counters.push(counter("running tests", "tests", running));
-        counters.push(counter("memory peaks of running tests", "bytes", peaks));
+        counters.extend(has_known.then(|| counter("memory peaks of running tests", "bytes", peaks)));
+        counters.extend(has_unknown.then(|| counter("running tests without a peak", "tests", unknown)));
     }
     counters
 }
@@ -109,7 +120,7 @@ fn arrows(account: &Account) -> Vec<Value> {
             let [from, to] = pair else { continue };
             let id = arrows.len() / 2 + 1;
             // An arrow begins in the slice that contains its moment, and no moment at the very end is in it.
-            let left = from.end_us().saturating_sub(1).max(from.start_us);
+            let left = from.end_us().map_or(0, |end| end.saturating_sub(1)).max(from.start_us);
             let end = |phase: &str, slot: usize, ts: u64| {
                 json!({
                     "ph": phase, "bp": "e", "name": "tried again", "cat": "retry", "id": id, "pid": PROCESS, "tid": track(slot), "ts": ts,
@@ -177,6 +188,24 @@ mod tests {
             counted("memory peaks of running tests", "bytes"),
             [(0, 100), (50, 200), (100, 100), (109, 0)]
         );
+    }
+
+    #[test]
+    fn what_was_not_measured_is_no_zero() {
+        let events = events(&[
+            attempt("tour", "a", "passes", &json!({"slot": 0, "start_us": 0, "wall_us": 100, "usage": {}})),
+            attempt("tour", "b", "fails", &json!({"slot": 1, "start_us": 50, "wall_us": null, "usage": {}})),
+        ]);
+        let of = |phase: &str| events.iter().filter(|event| event["ph"] == phase).collect::<Vec<_>>();
+        assert_eq!(of("X").len(), 1);
+        let mark = of("i")[0];
+        assert_eq!(json!([mark["name"], mark["ts"], mark["s"]]), json!(["tour b", 50, "t"]));
+        let counted: Vec<_> =
+            of("C").iter().map(|event| json!([event["name"], event["ts"], event["args"]["tests"]])).collect();
+        let expected = [(0, 1), (100, 0)].map(|(ts, count)| {
+            ["running tests", "running tests without a peak"].map(|name| json!([name, ts, count]))
+        });
+        assert_eq!(counted, expected.concat());
     }
 
     #[test]

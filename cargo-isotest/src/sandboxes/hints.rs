@@ -156,7 +156,7 @@ const ERRORS: [Explained; 8] = [
         may_be: |_| true,
         remark: |_| {
             "os error 30: outside workspace, target directory, home and temporary directories the host's files are \
-             read-only; `--bind PATH:rw` lets a test write to them"
+             read-only; `--bind PATH:rw` lets a test write to them, but to nothing below `/proc` and `/sys`, cgroups included"
                 .to_owned()
         },
     },

@@ -135,9 +135,9 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// When it ended, counted from the start of the run.
-    pub(super) fn end_us(&self) -> u64 {
-        self.start_us.saturating_add(self.facts.wall_us.unwrap_or(0))
+    /// When it ended, counted from the start of the run; `None` if it is not known how long it took.
+    pub(super) fn end_us(&self) -> Option<u64> {
+        Some(self.start_us.saturating_add(self.facts.wall_us?))
     }
 }
 

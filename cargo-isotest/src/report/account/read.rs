@@ -123,18 +123,21 @@ impl Account {
         // The parts of one project leave out the same tests.
         let known: HashSet<_> = own.ignored_tests.iter().cloned().collect();
         own.ignored_tests.extend(its.ignored_tests.iter().filter(|name| !known.contains(name)).cloned());
-        // The times of the other are counted from its own start.
-        let later = (its.at - own.at).num_microseconds().map_or(0, |later| later.max(0).unsigned_abs());
+        // The times of both are counted from the start of the earlier.
+        let apart = (its.at - own.at).num_microseconds().unwrap_or(0);
+        let (earlier, later) = ((-apart.min(0)).unsigned_abs(), apart.max(0).unsigned_abs());
+        own.at = own.at.min(its.at);
+        for test in &mut self.tests {
+            test.start_later(earlier);
+        }
         // Its slots are others.
         let slots = self.attempts().map(|(_, attempt)| attempt.slot.saturating_add(1)).max().unwrap_or(0);
         // Two of the same name in one run are different tests.
         let mut known = take(&mut self.by_name);
         for mut test in other.tests {
+            test.start_later(later);
             let attempts = test.earlier.iter_mut().chain([&mut test.last]);
-            for attempt in attempts {
-                attempt.start_us = attempt.start_us.saturating_add(later);
-                attempt.slot = attempt.slot.saturating_add(slots);
-            }
+            attempts.for_each(|attempt| attempt.slot = attempt.slot.saturating_add(slots));
             match known.remove(&test.key()) {
                 Some(index) => self.tests[index].join(test),
                 None => self.tests.push(test),
@@ -147,11 +150,19 @@ impl Account {
             self.interrupted.push(test);
         }
         self.processes.append(&mut other.processes);
-        self.finished = self.finished.take().zip(other.finished).map(|(own, its)| own.and(its, later));
+        self.finished =
+            self.finished.take().zip(other.finished).map(|(own, its)| own.and(its, [earlier, later]));
     }
 }
 
 impl Test {
+    /// Counts the times of its attempts from a moment that was so many microseconds earlier.
+    fn start_later(&mut self, microseconds: u64) {
+        for attempt in self.earlier.iter_mut().chain([&mut self.last]) {
+            attempt.start_us = attempt.start_us.saturating_add(microseconds);
+        }
+    }
+
     /// Takes the attempts of another run into account, after its own.
     fn join(&mut self, other: Self) {
         self.earlier.push(replace(&mut self.last, other.last));
@@ -162,15 +173,15 @@ impl Test {
 }
 
 impl Finished {
-    /// The end of both, the other of which began so many microseconds later.
-    fn and(mut self, other: Self, later: u64) -> Self {
+    /// The end of both, which began so many microseconds after the earlier of them.
+    fn and(mut self, other: Self, [own, its]: [u64; 2]) -> Self {
         for (kind, count) in other.counts {
             let sum = self.counts.entry(kind).or_default();
             *sum = sum.saturating_add(count);
         }
         self.interrupted.extend(other.interrupted);
         self.not_run = self.not_run.saturating_add(other.not_run);
-        self.wall_us = self.wall_us.max(other.wall_us.saturating_add(later));
+        self.wall_us = self.wall_us.saturating_add(own).max(other.wall_us.saturating_add(its));
         self.cpu_us = self.cpu_us.zip(other.cpu_us).map(|(own, its)| own.saturating_add(its));
         self.cancelled = self.cancelled.or(other.cancelled);
         self
@@ -265,6 +276,24 @@ mod tests {
         let passes = attempt("tour", "y", "passes", &json!({}));
         let account = read(&[("a", &run("1", "x")), ("b", &lines("2", &[fails, passes]))]).account;
         assert_eq!((account.tests.len(), account.failures().len()), (3, 1));
+    }
+
+    #[test]
+    fn runs_are_told_from_the_start_of_the_earlier_in_whatever_order_they_are_named() {
+        let at = |id: &str, test: &str, second: u32| {
+            run(id, test).replace(":05.000Z", &format!(":{second:02}.000Z"))
+        };
+        let [early, late] = [at("1", "x", 0), at("2", "y", 7)];
+        for files in [[("a", &*early), ("b", &*late)], [("b", &late), ("a", &early)]] {
+            let account = read(&files).account;
+            let mut starts: Vec<_> =
+                account.tests.iter().map(|test| (test.name.as_str(), test.last.start_us)).collect();
+            starts.sort_unstable();
+            assert_eq!(starts[1].1 - starts[0].1, 7_000_000, "{files:?}");
+            let started = account.started.as_ref().unwrap();
+            assert!(started.at.to_rfc3339().contains(":00+"), "{:?}", started.at);
+            assert_eq!(account.finished.as_ref().map(|finished| finished.wall_us), Some(8_200_000));
+        }
     }
 
     #[test]

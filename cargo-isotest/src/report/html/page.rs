@@ -375,7 +375,9 @@ fn thrown_away(facts: &Facts) -> Option<Lines> {
 /// The tests that ran at the same time.
 fn beside(own: &Attempt, account: &Account) -> String {
     let overlaps = |attempt: &Attempt| {
-        attempt.slot != own.slot && attempt.start_us < own.end_us() && own.start_us < attempt.end_us()
+        let ends = own.end_us().zip(attempt.end_us());
+        attempt.slot != own.slot
+            && ends.is_some_and(|(end, its)| attempt.start_us < end && own.start_us < its)
     };
     let neighbors: Vec<_> = account.attempts().filter(|(_, attempt)| overlaps(attempt)).collect();
     let shown = neighbors.iter().take(SHOWN_NEIGHBORS).map(|(test, _)| word(&test.title()));

@@ -48,16 +48,21 @@ const KINDS: [(&str, &str, usize, usize); 4] = [
 impl Timeline {
     /// The picture of these results; `None` if nothing ran.
     pub(super) fn of(account: &Account) -> Option<Self> {
-        let of_attempts = account.attempts().map(|(_, attempt)| attempt.end_us());
+        let of_attempts = account.attempts().map(|(_, attempt)| attempt.end_us().unwrap_or(attempt.start_us));
         let end = of_attempts.chain(account.finished.iter().map(|finished| finished.wall_us)).max()?.max(1);
         let count = account.attempts().map(|(_, attempt)| attempt.slot.saturating_add(1)).max()?;
         // A number of a slot that only a file changed by hand can have would make a picture without end.
         let count = count.min(4096);
         let mut bars = KINDS.map(|(kind, name, ..)| Bars { kind, name, count: 0, path: String::new() });
+        let mut endless = 0;
         for (test, attempt) in account.attempts().filter(|(_, attempt)| attempt.slot < count) {
+            let Some(to) = attempt.end_us() else {
+                endless += 1;
+                continue;
+            };
             let at = kind(test, attempt);
             bars[at].count += 1;
-            bar(&mut bars[at].path, attempt, end, (KINDS[at].2, KINDS[at].3));
+            bar(&mut bars[at].path, (attempt, to), end, (KINDS[at].2, KINDS[at].3));
         }
         let lines = (1..=count).fold(String::new(), |mut lines, row| {
             let _ = write!(lines, "M0 {}h{WIDTH}", row * ROW);
@@ -71,10 +76,11 @@ impl Timeline {
             slots: (0..count).collect(),
             lines,
             description: format!(
-                "{} in {} from the start to {}. The table of all tests has the start, the time and the slot of each.",
+                "{} in {} from the start to {}{}. The table of all tests has the start, the time and the slot of each.",
                 plural(attempts, "attempt"),
                 plural(count, "job slot"),
-                moment(end)
+                moment(end),
+                without_time(endless)
             ),
             bars: bars.into_iter().filter(|bars| 0 < bars.count).collect(),
             ticks: (0..=TICKS).map(|tick| moment(end / TICKS * tick)).collect(),
@@ -92,17 +98,22 @@ fn kind(test: &Test, attempt: &Attempt) -> usize {
 }
 
 /// Adds the bar of an attempt to a path. One that would be too thin to be seen is as wide as can be.
-fn bar(path: &mut String, attempt: &Attempt, end: u64, (top, height): (usize, usize)) {
+fn bar(path: &mut String, (attempt, to): (&Attempt, u64), end: u64, (top, height): (usize, usize)) {
     // Tenths of a unit.
     let place = |moment: u64| u128::from(moment) * u128::from(WIDTH) * 10 / u128::from(end);
     let from = place(attempt.start_us);
-    let to = place(attempt.end_us());
+    let to = place(to);
     let wide = to.saturating_sub(from);
     let wide = if wide > u128::from(GAP) * 20 { wide - u128::from(GAP) * 10 } else { wide.max(5) };
     let tenths = |value: u128| format!("{}.{}", value / 10, value % 10);
     let y = attempt.slot * ROW + top;
     // Writing to a string cannot fail.
     let _ = write!(path, "M{} {y}h{}v{height}H{}z", tenths(from), tenths(wide), tenths(from));
+}
+
+/// What is said of attempts that have no bar.
+fn without_time(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(", and {count} more whose time is not known") }
 }
 
 /// A moment of the run.

@@ -358,10 +358,12 @@ mod tests {
     use crate::schedule::summary::Selection;
     use crate::testing::builders;
     use serde_json::json;
+    use std::num::NonZeroUsize;
 
     fn line(event: &Event<'_>) -> String {
         let architecture = "x86_64".to_owned();
-        let machine = Machine { host: Some("a".to_owned()), kernel: None, architecture, cpus: 2 };
+        let machine =
+            Machine { host: Some("a".to_owned()), kernel: None, architecture, cpus: NonZeroUsize::new(2) };
         let again = Again { arguments: vec!["--release".to_owned()], ..Again::default() };
         let run = Run { at: SystemTime::UNIX_EPOCH, ..Run::started(again).on(machine) };
         super::line(event, &run).unwrap().unwrap()
