@@ -16,7 +16,7 @@
 //! 6 verdict
 //! 5 settings
 //! 4 select update
-//! 3 testcase cli invocation registry
+//! 3 testcase cli evidence invocation registry
 //! 2 baseline budget error history values
 //! 1 exit inherited_descriptors pages remedy text threads
 //! ```
@@ -46,6 +46,8 @@
 //! - `update` knows the tools by which tests update their sources, and how these are asked to.
 //! - `history` keeps what became of tests in earlier runs. It knows tests by their names only, and nobody who reads it; no
 //!   verdict depends on it.
+//! - `evidence` keeps what tests left by which tools tell of failures, and copies it into the workspace. It knows tests by
+//!   their names only, and not how files leave a sandbox.
 //! - `values` knows how what is said both on the command line and in files is written, and what it means by itself.
 //! - `pages` are the texts of the manual, and know nobody who shows them.
 //! - `remedy`, `testcase`, `invocation`, `inherited_descriptors` and `text` know nothing of each other but text.
@@ -59,6 +61,7 @@ mod budget;
 mod cargo;
 mod cli;
 mod error;
+mod evidence;
 mod exit;
 mod harness;
 mod history;
@@ -161,6 +164,7 @@ fn run(cli: Cli) -> Result<End, Error> {
         Task::ShowConfig { of_test } => show_config::execute(of_test, said, &invocation),
         Task::ShowSchema => show_config::schema(),
         Task::Closure(program) => closure::show(&program, said.settings()?.message_format.value, &invocation),
+        Task::Evidence(args) => app::evidence::execute(&args, said, &invocation),
         Task::Report(args) => convert::convert(&args, &invocation),
         Task::Ps(args) => ps::show(&args, said.settings()?.message_format.value),
         Task::Help(args) => help::show(&args),

@@ -14,6 +14,8 @@ pub(crate) struct Run {
     pub(crate) id: String,
     /// Directory of the workspace's manifest.
     pub(crate) workspace: PathBuf,
+    /// Target directory.
+    pub(crate) target: PathBuf,
 }
 
 /// Kind of the target that a test binary is built of.

@@ -49,6 +49,8 @@ pub struct Ending {
     pub left_running: Vec<LeftProcess>,
     /// What it wrote.
     pub changed: ChangedPaths,
+    /// How many files of evidence were not handed over: they were too many or too large, or could not be read.
+    pub evidence_left_out: u64,
     /// The first of the paths it looked for that were not there, in order, if that was wanted.
     #[serde(with = "crate::wire::paths")]
     pub missing_paths: Vec<PathBuf>,

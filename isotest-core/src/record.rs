@@ -4,6 +4,7 @@ use crate::outcome::{Ending, Outcome};
 use crate::snapshot::Snapshot;
 use crate::usage::Usage;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What a workload wrote to one stream. The middle of a long output is counted, not kept.
@@ -37,6 +38,17 @@ pub struct Autopsy {
     pub snapshot: Snapshot,
 }
 
+/// What an attempt left as evidence.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// The files that somebody has taken, as seen inside.
+    pub taken: Vec<PathBuf>,
+    /// How many there were besides.
+    pub left_out: u64,
+    /// Why some of those could not be taken.
+    pub error: Option<String>,
+}
+
 /// One attempt's report.
 #[derive(Debug, Clone)]
 pub struct Record {
@@ -52,6 +64,8 @@ pub struct Record {
     pub stderr: Captured,
     /// What was there when its time ran out or it left something running.
     pub autopsy: Option<Autopsy>,
+    /// What it left as evidence.
+    pub evidence: Evidence,
     /// Why figures and limits are not to be trusted, if they are not: it did not stay in its cgroup, or a limit did not
     /// stay as it was set.
     pub suspect: Option<String>,

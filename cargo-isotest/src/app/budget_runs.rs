@@ -157,6 +157,7 @@ impl Run<'_> {
             execution: &self.settings.execution,
             stress: None,
             sandboxes: self.sandboxes,
+            evidence: None,
         };
         let selection = Selection { selected: units.len(), ignored: 0, filtered_out: 0 };
         let mut notes = Notes::default();

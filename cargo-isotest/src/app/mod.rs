@@ -10,6 +10,7 @@ mod doctest_account;
 pub(crate) mod doctests;
 pub(crate) mod doctor;
 pub(crate) mod error_text;
+pub(crate) mod evidence;
 pub(crate) mod exec;
 pub(crate) mod explain;
 pub(crate) mod help;

@@ -10,7 +10,8 @@ use crate::app::warning::warn;
 use crate::cargo::build::Workspace;
 use crate::cargo::page_cache;
 use crate::cli::{BudgetsAction, BudgetsArgs, MessageFormat, NoTests, Seed, meant_subcommand};
-use crate::error::Error;
+use crate::error::{Error, chain};
+use crate::evidence::Store;
 use crate::exit::{End, Exit};
 use crate::harness::libtest::WholeBinary;
 use crate::harness::together::{self, Unit};
@@ -171,6 +172,16 @@ impl Run<'_> {
         }
     }
 
+    /// Where evidence is kept, if the sandboxes hand it over.
+    fn evidence(&self) -> Option<Arc<Store>> {
+        if self.settings.sandbox.evidence.is_empty() {
+            return None;
+        }
+        let directories = &self.session.build.directories;
+        let store = Store::open(&directories.workspace, &directories.target).map(Arc::new);
+        store.map_err(|error| warn(format_args!("what tests leave is thrown away: {}", chain(&error)))).ok()
+    }
+
     /// Goes on without a test, or not.
     fn without_tests(&self, why: SelectionError) -> Result<(), Error> {
         let passed = matches!(why, SelectionError::NoneFailed { passed: 1.., .. });
@@ -222,6 +233,7 @@ impl Run<'_> {
         let jobs = Setting { value: self.sandboxes.jobs, ..self.settings.execution.jobs };
         let execution = Execution { jobs, ..self.settings.execution.clone() };
         let needs = self.needs(&of_each).with_memory(&self.expected(&units, &of_each, &history.past));
+        let evidence = self.evidence();
         let schedule = Schedule {
             needs: &needs,
             units: &units,
@@ -231,14 +243,10 @@ impl Run<'_> {
             execution: &execution,
             stress: self.settings.course.stress(),
             sandboxes: self.sandboxes,
-        };
-        let selection = Selection {
-            selected: selected.tests.len(),
-            ignored: selected.ignored.len(),
-            filtered_out: selected.filtered,
+            evidence: evidence.as_ref(),
         };
         let mut recorder = Recorder::before(&mut reporters);
-        let finished = schedule.execute(self.workers, selection, &mut recorder);
+        let finished = schedule.execute(self.workers, counted(selected), &mut recorder);
         history.add(&recorder.results());
         end_of(finished, reporters.lost())
     }
@@ -335,6 +343,15 @@ impl Run<'_> {
                 here: self.invocation.directory.clone(),
             },
         )
+    }
+}
+
+/// How many tests are selected, and how many are not.
+fn counted(selected: &Selected) -> Selection {
+    Selection {
+        selected: selected.tests.len(),
+        ignored: selected.ignored.len(),
+        filtered_out: selected.filtered,
     }
 }
 

@@ -4,6 +4,7 @@ use crate::app::budgets::{self, Budgets};
 use crate::cargo::build::{Build, Directories, Workspace};
 use crate::cli::{Budgets as BudgetMode, BudgetsAction, BudgetsArgs};
 use crate::error::{Error, HostError};
+use crate::evidence;
 use crate::invocation::Invocation;
 use crate::registry::Registry;
 use crate::report;
@@ -16,6 +17,7 @@ use crate::settings::{Command, Process, Said, Settings, Task, TestSettings};
 use crate::testcase::TestCase;
 use isotest_core::limits::Control;
 use isotest_core::sandbox::Cancel;
+use std::fs;
 use std::iter;
 use std::path::Path;
 use std::sync::Arc;
@@ -69,6 +71,11 @@ impl Session {
             _ => (Budgets::default(), Vec::new()),
         };
         settings.sandbox.controls.extend(controls);
+        if settings.task == Task::Execute
+            && let Ok(workspace) = fs::canonicalize(&directories.workspace)
+        {
+            settings.sandbox.evidence = evidence::marks(&workspace);
+        }
         let roots = roots::of_tests(&settings, &build, invocation)?;
         Ok(Self { build, settings, budgets, interrupts, roots })
     }

@@ -193,6 +193,19 @@ pub(crate) struct ConvertFlags {
     color: ColorArgs,
 }
 
+/// Flags of `evidence`, which needs only the directories of a project.
+#[derive(Debug, Args)]
+pub(crate) struct EvidenceFlags {
+    #[command(flatten)]
+    format: FormatArgs,
+    #[command(flatten)]
+    color: ColorArgs,
+    #[command(flatten)]
+    manifest: ManifestArgs,
+    #[command(flatten, next_help_heading = "Manifest")]
+    place: PlaceArgs,
+}
+
 /// Flags of `ps` and `closure`, which make no sandbox.
 #[derive(Debug, Args)]
 pub(crate) struct ReportFlags {
@@ -293,6 +306,15 @@ impl From<ConvertFlags> for Flags {
     fn from(ConvertFlags { color }: ConvertFlags) -> Self {
         let output = OutputArgs { color, ..OutputArgs::default() };
         Self { cargo: CargoArgs { output, ..CargoArgs::default() }, ..Self::default() }
+    }
+}
+
+impl From<EvidenceFlags> for Flags {
+    fn from(EvidenceFlags { format, color, manifest, place }: EvidenceFlags) -> Self {
+        let output = OutputArgs { color, ..OutputArgs::default() };
+        let mut cargo = CargoArgs { output, manifest, ..CargoArgs::default() };
+        cargo.compilation.place = place;
+        Self { format, cargo, ..Self::default() }
     }
 }
 

@@ -7,6 +7,7 @@ mod cargo;
 mod config;
 mod display;
 mod elsewhere;
+mod evidence;
 mod exec;
 mod execution;
 mod flags;
@@ -27,6 +28,7 @@ pub(crate) use budgets::{BudgetsAction, BudgetsArgs};
 pub(crate) use cargo::CargoArgs;
 pub(crate) use config::ConfigArgs;
 pub(crate) use display::{DisplayArgs, FinalStatusLevel, OutputTime, ShowProgress, StatusLevel};
+pub(crate) use evidence::{EvidenceAction, EvidenceArgs};
 pub(crate) use exec::{ClosureArgs, ExecArgs, ExplainArgs, RunnerArgs, ShellArgs, ShowConfigArgs};
 pub(crate) use execution::{Budgets, CutArgs, ExecutionArgs};
 pub(crate) use flags::Flags;
@@ -48,8 +50,8 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use flags::{
-    ConvertFlags, DoctestFlags, DoctorFlags, ExecFlags, ExplainFlags, ListFlags, ReportFlags, ShellFlags,
-    ShowConfigFlags,
+    ConvertFlags, DoctestFlags, DoctorFlags, EvidenceFlags, ExecFlags, ExplainFlags, ListFlags, ReportFlags,
+    ShellFlags, ShowConfigFlags,
 };
 use selection::DoctestWords;
 use std::ffi::OsString;
@@ -93,6 +95,7 @@ const DOCTEST_EXIT_CODES: &str = "Exit codes:
        \
                       cargo isotest ps [--full] [--watch] [ATTEMPT]\n       \
                       cargo isotest report [OPTIONS] FILE...\n       \
+                      cargo isotest evidence [ACTION] [FILTER]...\n       \
                       cargo isotest closure [OPTIONS] BINARY\n       \
                       cargo isotest doctor [OPTIONS]\n       \
                       cargo isotest help [TOPIC]",
@@ -132,6 +135,8 @@ enum Verb {
     Budgets(Box<With<BudgetsArgs, ListFlags>>),
     /// Make reports from the JSON lines of runs that have ended
     Report(With<ReportArgs, ConvertFlags>),
+    /// List what failing tests left, such as pending snapshots, or copy it into the workspace
+    Evidence(With<EvidenceArgs, EvidenceFlags>),
     /// Show the runs in progress on this machine, their tests and processes
     Ps(With<PsArgs, ReportFlags>),
     /// Check what this host supports and how to enable the rest; needs no project
@@ -194,6 +199,8 @@ pub(crate) enum Command {
     Budgets(BudgetsArgs),
     /// Make documents of what runs have said.
     Report(ReportArgs),
+    /// List or copy what tests left.
+    Evidence(EvidenceArgs),
     /// Show the runs in progress.
     Ps(PsArgs),
     /// Check the host.
@@ -262,6 +269,7 @@ impl From<Typed> for Cli {
             Some(Verb::ShowConfig(typed)) => (Command::ShowConfig(typed.own), typed.flags.into()),
             Some(Verb::Budgets(typed)) => (Command::Budgets(typed.own), typed.flags.into()),
             Some(Verb::Report(typed)) => (Command::Report(typed.own), typed.flags.into()),
+            Some(Verb::Evidence(typed)) => (Command::Evidence(typed.own), typed.flags.into()),
             Some(Verb::Ps(typed)) => (Command::Ps(typed.own), typed.flags.into()),
             Some(Verb::Doctor(flags)) => (Command::Doctor, flags.into()),
             Some(Verb::Help(args)) => (Command::Help(args), Flags::default()),

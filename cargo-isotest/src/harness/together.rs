@@ -9,7 +9,7 @@ use crate::testcase::{TestBinary, TestCase};
 use crate::text::units::plural;
 use isotest_core::join_list::and_more;
 use isotest_core::outcome::Outcome;
-use isotest_core::record::{Captured, PartialRecord, Record};
+use isotest_core::record::{Captured, Evidence, PartialRecord, Record};
 use isotest_core::usage::Usage;
 use signal_hook::consts::SIGKILL;
 use std::borrow::Cow;
@@ -124,6 +124,7 @@ pub(crate) fn ended(tests: &[TestCase], killed: Option<&PartialRecord>) -> Vec<O
         stdout: killed.map(|killed| killed.stdout.clone()).unwrap_or_default(),
         stderr: Captured::default(),
         autopsy: None,
+        evidence: Evidence::default(),
         suspect: None,
         remarks: Vec::new(),
     };
@@ -212,6 +213,7 @@ impl<'a> Said<'a> {
             }),
             stderr: Captured::default(),
             autopsy: None,
+            evidence: Evidence::default(),
             suspect: None,
             remarks: if is_unsaid { vec![remark.to_owned()] } else { Vec::new() },
         }

@@ -506,6 +506,7 @@ fn views(sandbox: &SandboxSettings, test: &TestSettings, rooted: &Rooted, invoca
         kept,
         devices,
         copied_within: real(sandbox.copied_within.iter().map(PathBuf::as_path)),
+        evidence: sandbox.evidence.clone(),
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn list(
             // A binary that takes the question for an order to run writes no sources.
             Process::Binary { .. } => environment.retain(|(name, _)| !update::is_wish(name)),
         }
-        Job { template: Arc::clone(sandboxes.template_for(binary)), plan, is_test: false }
+        Job { template: Arc::clone(sandboxes.template_for(binary)), plan, is_test: false, evidence: None }
     };
     let queue = Queue::new(records.iter().map(|_| 1));
     let (jobs, needs) = (workers.jobs(), Needs::default());

@@ -20,6 +20,7 @@ pub(crate) mod wait;
 
 pub(crate) use plan::plan;
 
+use crate::evidence::{Keeper, Store};
 use crate::harness::together::Unit;
 use crate::sandboxes::Sandboxes;
 use crate::schedule::admission::{Admission, Threads};
@@ -58,6 +59,8 @@ pub(crate) struct Schedule<'run> {
     pub(crate) stress: Option<Stress>,
     /// In what.
     pub(crate) sandboxes: &'run Sandboxes,
+    /// Where evidence is kept; `None` if it is thrown away.
+    pub(crate) evidence: Option<&'run Arc<Store>>,
 }
 
 /// How a run went.
@@ -83,7 +86,10 @@ impl Schedule<'_> {
             // Memory that is moved to swap is no page cache.
             plan.limits.swap = None;
         }
-        Job { template, plan, is_test: self.execution.process == Process::Test }
+        let title = unit.title();
+        let keeper = |store: &Arc<Store>| Keeper::new(store, &title.binary.id, &title.name);
+        let is_test = self.execution.process == Process::Test;
+        Job { template, plan, is_test, evidence: self.evidence.map(keeper) }
     }
 
     /// Executes the tests until the last, the first failure if that is to end it, or a signal.

@@ -1,6 +1,7 @@
 //! One thread for each job slot. They take attempts from one queue and tell what becomes of them.
 
 use crate::error::{Error, HostError};
+use crate::evidence::Keeper;
 use crate::registry::{Live, Registry, Started};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots;
@@ -38,6 +39,8 @@ pub(crate) struct Job {
     pub(crate) plan: SandboxPlan,
     /// Whether it is one test, and nothing else.
     pub(crate) is_test: bool,
+    /// Where its evidence is kept; `None` if it is thrown away.
+    pub(crate) evidence: Option<Keeper>,
 }
 
 /// What the supervisor is told.
@@ -348,7 +351,7 @@ impl<'run> Worker<'run> {
 
     /// Starts an attempt, unless none may start any more.
     fn launch(&self, slot: &mut Slot<'run>, order: Order) -> Option<(Launch, sandbox::Attempt)> {
-        let Order { attempt, job: Job { template, mut plan, is_test } } = order;
+        let Order { attempt, job: Job { template, mut plan, is_test, evidence } } = order;
         if self.stopped.load(Ordering::SeqCst) || self.cancel.is_thrown() {
             self.tell(News::NotStarted);
             return None;
@@ -361,17 +364,17 @@ impl<'run> Worker<'run> {
             slot_environment::of_slot(launch.slot, is_test, &self.sandboxes.counted()),
         );
         roots::complete(&mut plan.workload.environment, &self.sandboxes.image);
-        let running = match slot.enter(&template) {
+        let mut running = match slot.enter(&template) {
             Ok(()) => slot.launch(&plan),
             Err(error) => sandbox::Attempt::without_sandbox(error),
         };
         let Attempt { id, unit, nth, purpose } = attempt;
-        let started = Started {
-            id,
-            test: unit,
-            is_first: nth.is_first_of_all() && !purpose.is_second(),
-            zygote: slot.zygote(),
-        };
+        let is_first = nth.is_first_of_all() && !purpose.is_second();
+        if let Some(keeper) = evidence {
+            let mut taker = keeper.taker(is_first);
+            running.hand_over(move |path, file| taker.take(path, file));
+        }
+        let started = Started { id, test: unit, is_first, zygote: slot.zygote() };
         self.registry.started(launch.slot, started);
         Some((launch, running))
     }
@@ -468,6 +471,7 @@ mod tests {
             template: Arc::new(builders::template()),
             plan: schedule::plan(&test, Nth::ONLY, &execution, &TestSettings::default()),
             is_test: true,
+            evidence: None,
         }
     }
 

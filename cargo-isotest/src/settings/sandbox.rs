@@ -6,6 +6,7 @@ use super::setting::Setting;
 use super::update::Update;
 use crate::cli::RootWord;
 use isotest_core::limits::Control;
+use isotest_core::plan::Mark;
 use isotest_core::policy::{Capability, Level};
 use std::path::PathBuf;
 
@@ -26,6 +27,8 @@ pub(crate) struct SandboxSettings {
     pub(crate) update: Option<Update>,
     /// Controllers of limits that only some tests have. A host may be without them until such a test is to be executed.
     pub(crate) controls: Vec<Control>,
+    /// What tells files of evidence from others.
+    pub(crate) evidence: Vec<Mark>,
 }
 
 impl SandboxSettings {
@@ -45,6 +48,7 @@ impl SandboxSettings {
             copied_within: Vec::new(),
             update: None,
             controls: Vec::new(),
+            evidence: Vec::new(),
         })
     }
 }

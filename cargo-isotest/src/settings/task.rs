@@ -1,9 +1,9 @@
 //! What a command line asks for.
 
 use crate::cli::{
-    BudgetsAction, BudgetsArgs, ClosureArgs, Command as Typed, CommandWords, CompletionsArgs, ExecArgs,
-    ExplainArgs, HelpArgs, ManArgs, PsArgs, ReportArgs, RunnerArgs, ShellArgs, ShowConfigArgs, ToolArgs,
-    Words,
+    BudgetsAction, BudgetsArgs, ClosureArgs, Command as Typed, CommandWords, CompletionsArgs, EvidenceArgs,
+    ExecArgs, ExplainArgs, HelpArgs, ManArgs, PsArgs, ReportArgs, RunnerArgs, ShellArgs, ShowConfigArgs,
+    ToolArgs, Words,
 };
 use crate::invocation::Invocation;
 use std::ffi::OsString;
@@ -26,6 +26,8 @@ pub(crate) enum Task {
     Report(ReportArgs),
     /// Nothing with tests: show what is running.
     Ps(PsArgs),
+    /// Nothing with tests: list or copy what they left.
+    Evidence(EvidenceArgs),
     /// Nothing with tests: print a page of the manual.
     Help(HelpArgs),
     /// Nothing with tests: print a man page.
@@ -149,6 +151,7 @@ impl Task {
                 (Self::Budgets(args), Words { filters, ..Words::default() })
             }
             Typed::Report(args) => (Self::Report(args), Words::default()),
+            Typed::Evidence(args) => (Self::Evidence(args), Words::default()),
             Typed::Ps(args) => (Self::Ps(args), Words::default()),
             Typed::Doctor => (Self::Doctor, Words::default()),
             Typed::Help(args) => (Self::Help(args), Words::default()),

@@ -185,6 +185,7 @@ fn what_nobody_speaks_of_has_its_default() {
         copied_within: Vec::new(),
         update: None,
         controls: Vec::new(),
+        evidence: Vec::new(),
     };
     assert_eq!(settings.sandbox, sandbox);
     let test = TestSettings {

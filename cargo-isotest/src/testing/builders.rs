@@ -8,7 +8,7 @@ use isotest_core::host::probe;
 use isotest_core::outcome::{ChangedPaths, Ending, Exit, LeftProcess, NetworkFailures, Outcome};
 use isotest_core::plan::{self, CgroupFacts, Network, Request, Root, Template, Views};
 use isotest_core::policy::{Capability, Isolation, Policy, State};
-use isotest_core::record::{Captured, Record};
+use isotest_core::record::{Captured, Evidence, Record};
 use isotest_core::snapshot::{
     Descriptor, Details, Peer, Process, Snapshot, SystemCall, Target, Thread, Unseen, Wait, WaitsFor,
 };
@@ -105,6 +105,7 @@ fn ending(outcome: &Outcome) -> Ending {
         left_running: if *outcome == Outcome::Leaked { vec![leaked] } else { Vec::new() },
         missing_paths: Vec::new(),
         changed: ChangedPaths { count: 2, paths: vec!["/t/a".into(), "/t/b".into()] },
+        evidence_left_out: 0,
         network: NetworkFailures::default(),
         children: Children::default(),
     }
@@ -147,6 +148,7 @@ pub(crate) fn record(outcome: Outcome) -> Record {
         stdout: Captured::default(),
         stderr: Captured { head: b"panicked at 'no'\n".to_vec(), ..Captured::default() },
         autopsy: None,
+        evidence: Evidence::default(),
         suspect: None,
         remarks: Vec::new(),
         outcome,

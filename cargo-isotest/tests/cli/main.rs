@@ -21,6 +21,7 @@ mod confined;
 mod debug;
 mod doctor;
 mod errors;
+mod evidence;
 mod exec;
 mod exec_terminal;
 mod exit_codes;

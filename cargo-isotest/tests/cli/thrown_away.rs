@@ -15,7 +15,7 @@ use std::fs;
 #[test]
 fn differs() {
     fs::create_dir_all("tests/snapshots").unwrap();
-    fs::write("tests/snapshots/differs.snap.new", "new").unwrap();
+    fs::write("tests/snapshots/differs.actual", "new").unwrap();
     fs::write("target/below", "").unwrap();
     fs::write("/tmp/elsewhere", "").unwrap();
     panic!("stored a new snapshot");
@@ -24,7 +24,7 @@ fn differs() {
 #[test]
 fn measures() {
     fs::create_dir_all("cov").unwrap();
-    fs::write("cov/1.profraw", "counted").unwrap();
+    fs::write("cov/1.counts", "counted").unwrap();
 }
 
 #[test]
@@ -50,9 +50,9 @@ fn a_failed_test_names_its_files_and_the_flag_that_keeps_them_does() {
     let here = project.directory.join("src");
     let run = || isotest(&project).arguments(["differs"]).within(&here);
     let ended = run().run().with_code(100);
-    let said = "1 file in the workspace changed and thrown away: ../tests/snapshots/differs.snap.new; ";
+    let said = "1 file in the workspace changed and thrown away: ../tests/snapshots/differs.actual; ";
     assert!(ended.stdout.contains(said), "{}", ended.stdout);
-    let left = project.directory.join("tests/snapshots/differs.snap.new");
+    let left = project.directory.join("tests/snapshots/differs.actual");
     assert!(!left.exists());
     let kept = flags(&ended, said);
     assert_eq!(kept, ["--keep", "../tests"]);

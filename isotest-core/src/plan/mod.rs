@@ -16,7 +16,8 @@ use crate::step::{PlanEntry, Step, StepError};
 use crate::usage::Source;
 use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -286,6 +287,36 @@ pub struct Layer {
     pub content: Content,
 }
 
+/// What tells files of evidence from others: those by which tools tell of failures, and which the supervisor is handed before
+/// they are thrown away.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The directory in which they are, at whatever depth.
+    #[serde(with = "crate::wire::path")]
+    pub below: PathBuf,
+    /// The name of a directory between that and the file; empty if it does not matter.
+    pub within: String,
+    /// How their names begin.
+    pub begins: String,
+    /// How their names end.
+    pub ends: String,
+    /// Whether those of workloads that pass are evidence, too.
+    pub even_passed: bool,
+}
+
+impl Mark {
+    /// Whether a file, by its path as seen inside, is evidence of a workload that did or did not pass.
+    pub fn is_of(&self, path: &Path, passed: bool) -> bool {
+        let Ok(way) = path.strip_prefix(&self.below) else { return false };
+        let Some(name) = way.file_name().map(OsStr::as_bytes) else { return false };
+        let is_within = || way.parent().is_some_and(|way| way.iter().any(|part| part == &*self.within));
+        (self.even_passed || !passed)
+            && name.starts_with(self.begins.as_bytes())
+            && name.ends_with(self.ends.as_bytes())
+            && (self.within.is_empty() || is_within())
+    }
+}
+
 /// What init mounts for one attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Private {
@@ -306,6 +337,12 @@ pub struct Private {
     pub guarded_proc: Vec<String>,
     /// The most changed paths that are listed by name.
     pub changed_paths_most: usize,
+    /// Which of the changed files are handed to the supervisor.
+    pub evidence: Vec<Mark>,
+    /// The most of them.
+    pub evidence_most: usize,
+    /// The most that they hold together, in bytes.
+    pub evidence_bytes_most: u64,
 }
 
 /// The workload is a command somebody attends to: it takes signals, and that it stops is told instead of being its end.
@@ -360,4 +397,36 @@ pub struct SandboxPlan {
     pub interactive: Option<Interactive>,
     /// How many bytes of each stream's beginning and of its end are kept.
     pub output_bytes: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_known_by_its_name_and_its_directories() {
+        let mark = |within: &str, begins: &str, ends: &str| Mark {
+            below: "/w".into(),
+            within: within.to_owned(),
+            begins: begins.to_owned(),
+            ends: ends.to_owned(),
+            even_passed: false,
+        };
+        for (mark, path, is_of) in [
+            (mark("", "", ".snap.new"), "/w/tests/snapshots/a.snap.new", true),
+            (mark("", "", ".snap.new"), "/w/a.snap", false),
+            (mark("", "", ".snap.new"), "/elsewhere/a.snap.new", false),
+            (mark("", ".", ".pending-snap"), "/w/.a.rs.pending-snap", true),
+            (mark("", ".", ".pending-snap"), "/w/a.rs.pending-snap", false),
+            (mark("wip", "", ".stderr"), "/w/b/wip/a.stderr", true),
+            (mark("wip", "", ".stderr"), "/w/b/a.stderr", false),
+            (mark("wip", "", ".stderr"), "/w/wip", false),
+            (mark("", "", ""), "/w", false),
+        ] {
+            assert_eq!(mark.is_of(Path::new(path), false), is_of, "{mark:?} {path}");
+            assert!(!mark.is_of(Path::new(path), true), "one that passed has none");
+            let always = Mark { even_passed: true, ..mark };
+            assert_eq!(always.is_of(Path::new(path), true), is_of);
+        }
+    }
 }

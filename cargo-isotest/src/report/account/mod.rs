@@ -186,6 +186,9 @@ pub(super) struct Facts {
     /// How many there were.
     #[serde(default)]
     pub(super) changed_paths_count: Option<u64>,
+    /// The files that it left as evidence.
+    #[serde(default)]
+    pub(super) evidence: Vec<String>,
     /// What it wrote, if it did not pass.
     #[serde(default)]
     pub(super) stdout: String,
@@ -295,6 +298,7 @@ impl Account {
         if line.attempt.facts.outcome == "passed" {
             // Nobody asks, and of all tests of a large run they are many.
             line.attempt.facts.changed_paths = None;
+            line.attempt.facts.evidence = Vec::new();
         }
         let key = (line.binary_id.clone(), line.name.clone(), line.attempt.iteration);
         // One that is built for several targets has the same name for each.

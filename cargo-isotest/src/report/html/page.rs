@@ -59,6 +59,7 @@ struct Card {
     is_open: bool,
     tree: Vec<Leaf>,
     thrown_away: Option<Lines>,
+    evidence: Option<Lines>,
     beside: String,
     earlier: Vec<String>,
 }
@@ -211,6 +212,7 @@ impl Card {
             is_open,
             tree: facts.autopsy.as_ref().map(tree).unwrap_or_default(),
             thrown_away: thrown_away(facts),
+            evidence: evidence(facts),
             beside: beside(&test.last, account),
             earlier: test.earlier.iter().map(|attempt| earlier(attempt, account)).collect(),
         }
@@ -220,8 +222,8 @@ impl Card {
     fn size(&self) -> usize {
         let texts =
             [&self.title, &self.title, &self.why, &self.command, &self.output, &self.beside].into_iter();
-        let thrown_away = self.thrown_away.iter().flat_map(|lines| &lines.lines);
-        let texts = texts.chain(&self.notes).chain(&self.earlier).chain(thrown_away);
+        let files = self.thrown_away.iter().chain(&self.evidence).flat_map(|lines| &lines.lines);
+        let texts = texts.chain(&self.notes).chain(&self.earlier).chain(files);
         let leaves: usize = self.tree.iter().map(Leaf::size).sum();
         SMALLEST_CARD + 400 * self.budget.len() + leaves + texts.map(|text| escaped(text) + 20).sum::<usize>()
     }
@@ -357,11 +359,28 @@ fn earlier(attempt: &Attempt, account: &Account) -> String {
     format!("attempt {}: {}", attempt.number, attempt.facts.headline(attempt.facts.place(account).as_ref()))
 }
 
+/// The files that were changed and are not kept.
 fn thrown_away(facts: &Facts) -> Option<Lines> {
     let paths = facts.changed_paths.as_deref().unwrap_or_default();
     let count =
         facts.changed_paths_count.and_then(|count| usize::try_from(count).ok()).unwrap_or(paths.len());
-    let mut lines: Vec<_> = paths.iter().take(SHOWN_FILES).map(|path| word(path)).collect();
+    let count = count.saturating_sub(facts.evidence.len());
+    let lost = paths.iter().filter(|path| !facts.evidence.contains(path));
+    let lines = files(lost, count);
+    (0 < count).then(|| Lines { head: format!("{} thrown away", plural(count, "changed file")), lines })
+}
+
+/// The files that are kept.
+fn evidence(facts: &Facts) -> Option<Lines> {
+    let count = facts.evidence.len();
+    let lines = files(facts.evidence.iter(), count);
+    let head = format!("{} kept as evidence: cargo isotest evidence apply", plural(count, "file"));
+    (0 < count).then_some(Lines { head, lines })
+}
+
+/// The first of so many files.
+fn files<'a>(paths: impl Iterator<Item = &'a String>, count: usize) -> Vec<String> {
+    let mut lines: Vec<_> = paths.take(SHOWN_FILES).map(|path| word(path)).collect();
     if lines.len() < count {
         lines.push(format!(
             "{}{}",
@@ -369,7 +388,7 @@ fn thrown_away(facts: &Facts) -> Option<Lines> {
             plural(count - lines.len(), "more file")
         ));
     }
-    (0 < count).then(|| Lines { head: format!("{} thrown away", plural(count, "changed file")), lines })
+    lines
 }
 
 /// The tests that ran at the same time.

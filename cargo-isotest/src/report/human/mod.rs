@@ -147,7 +147,7 @@ impl Human {
             Event::RunFinished { summary } => {
                 let lists =
                     self.lists.take() + &take(&mut self.top).lines() + &take(&mut self.stressed).lines();
-                lists + &self.thrown_away.line(&self.settings.here) + &closing::lines(summary)
+                lists + &self.thrown_away.lines(&self.settings.here) + &closing::lines(summary)
             }
         }
     }
@@ -178,12 +178,13 @@ impl Human {
         let mut details = attempt.details(self.settings.verbose);
         if let Some(ending) = attempt.record.ending.as_ref() {
             if attempt.is_last {
-                self.thrown_away.add(attempt.test, ending);
+                self.thrown_away.add(attempt.test, ending, &attempt.record.evidence);
                 self.top.add(attempt.test, attempt.record);
             }
             if is_bad {
-                let lost = thrown_away::beside(attempt.test, ending, &self.settings.here);
-                details.extend(lost.map(|line| line::indented(&line)));
+                let evidence = &attempt.record.evidence;
+                let said = thrown_away::beside(attempt.test, ending, evidence, &self.settings.here);
+                details.extend(said.iter().map(|line| line::indented(line)));
             }
         }
         let DisplaySettings { success_output, failure_output, .. } = self.settings.display;

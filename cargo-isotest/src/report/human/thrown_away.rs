@@ -1,4 +1,5 @@
-//! Files that tests changed in the workspace and that are thrown away, with the flags that would have kept them.
+//! Files that tests changed in the workspace: what is kept as evidence, and what is thrown away, with the flags that would have
+//! kept it.
 //!
 //! What is below the target directory is not named: it is made anew by the next run, and a test that builds something there
 //! would hide everything else. `-v` names it.
@@ -9,6 +10,7 @@ use crate::text::style::{NOTE, headed};
 use crate::text::units::plural;
 use isotest_core::join_list::and_more;
 use isotest_core::outcome::Ending;
+use isotest_core::record::Evidence;
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
@@ -24,12 +26,23 @@ pub(super) struct ThrownAway {
     tests: usize,
     directories: BTreeSet<PathBuf>,
     is_cut: bool,
+    kept: Kept,
+}
+
+/// What is kept as evidence.
+#[derive(Debug, Default)]
+struct Kept {
+    tests: usize,
+    files: usize,
+    left_out: u64,
+    error: Option<String>,
 }
 
 impl ThrownAway {
     /// Takes into account what a test changed in its last attempt.
-    pub(super) fn add(&mut self, test: &TestCase, ending: &Ending) {
-        let changed = in_workspace(test, ending);
+    pub(super) fn add(&mut self, test: &TestCase, ending: &Ending, evidence: &Evidence) {
+        self.kept.add(evidence);
+        let changed = in_workspace(test, ending, evidence);
         self.tests += usize::from(!changed.is_empty());
         for directory in directories(&changed) {
             if self.directories.len() < MOST_DIRECTORIES {
@@ -41,7 +54,11 @@ impl ThrownAway {
     }
 
     /// What is said before the summary to who stands in this directory; nothing if no test changed anything.
-    pub(super) fn line(&self, here: &Path) -> String {
+    pub(super) fn lines(&self, here: &Path) -> String {
+        self.kept.line() + &self.line(here)
+    }
+
+    fn line(&self, here: &Path) -> String {
         if self.tests == 0 {
             return String::new();
         }
@@ -55,36 +72,86 @@ impl ThrownAway {
     }
 }
 
-/// What is said beside a test that did not pass to who stands in this directory.
-pub(super) fn beside(test: &TestCase, ending: &Ending, here: &Path) -> Option<String> {
-    let changed = in_workspace(test, ending);
-    let names = changed.iter().take(SHOWN_PATHS).map(|path| word(&relative(path, here).to_string_lossy()));
-    let names = names.collect::<Vec<_>>().join(", ") + &and_more(changed.len().saturating_sub(SHOWN_PATHS));
-    let files = plural(changed.len(), "file");
-    let them = if changed.len() == 1 { "it" } else { "them" };
-    let keep = flags(&directories(&changed), here);
-    (!changed.is_empty())
-        .then(|| format!("{files} in the workspace changed and thrown away: {names}; {keep} keeps {them}"))
+impl Kept {
+    fn add(&mut self, evidence: &Evidence) {
+        self.tests += usize::from(!evidence.taken.is_empty());
+        self.files += evidence.taken.len();
+        self.left_out = self.left_out.saturating_add(evidence.left_out);
+        self.error = self.error.take().or_else(|| evidence.error.clone());
+    }
+
+    fn line(&self) -> String {
+        let left_out = left_out(self.left_out, self.error.as_deref());
+        if self.files == 0 {
+            return left_out.map_or_else(String::new, |text| headed(NOTE, "Evidence", &text));
+        }
+        let (files, tests) = (plural(self.files, "file"), plural(self.tests, "test"));
+        let them = if self.files == 1 { "it" } else { "them" };
+        let left_out = left_out.map_or_else(String::new, |text| format!("; {text}"));
+        let rest = format!(
+            "{files} of {tests} kept: `cargo isotest evidence` lists {them}, `cargo isotest evidence apply` copies {them} \
+             into the workspace{left_out}"
+        );
+        headed(NOTE, "Evidence", &rest)
+    }
 }
 
-/// What a test changed in its workspace but not in the target directory.
-fn in_workspace<'a>(test: &TestCase, ending: &'a Ending) -> Vec<&'a Path> {
-    let workspace = &test.binary.run.workspace;
-    let target = target(&test.binary.path);
+/// What is said of evidence that is thrown away; nothing if none is.
+fn left_out(count: u64, error: Option<&str>) -> Option<String> {
+    let files = plural(usize::try_from(count).unwrap_or(usize::MAX), "file");
+    let why = error.map_or("too many, too large or not readable", |error| error);
+    (count > 0).then(|| format!("{files} of evidence thrown away: {}", word(why)))
+}
+
+/// What is said beside a test that did not pass to who stands in this directory, a line each.
+pub(super) fn beside(test: &TestCase, ending: &Ending, evidence: &Evidence, here: &Path) -> Vec<String> {
+    let kept: Vec<_> = evidence.taken.iter().map(PathBuf::as_path).collect();
+    let them = if kept.len() == 1 { "it" } else { "them" };
+    let kept = (!kept.is_empty()).then(|| {
+        format!(
+            "{} kept as evidence: {}; `cargo isotest evidence apply` copies {them} into the workspace",
+            plural(kept.len(), "file"),
+            named(&kept, here)
+        )
+    });
+    let left_out = left_out(evidence.left_out, evidence.error.as_deref());
+    kept.into_iter().chain(left_out).chain(lost(test, ending, evidence, here)).collect()
+}
+
+/// What is thrown away, if something is.
+fn lost(test: &TestCase, ending: &Ending, evidence: &Evidence, here: &Path) -> Option<String> {
+    let changed = in_workspace(test, ending, evidence);
+    let named_ones = ending.changed.paths.len();
+    let is_cut = u64::try_from(named_ones).is_ok_and(|named| named < ending.changed.count);
+    if changed.is_empty() {
+        let count = ending.changed.count;
+        return is_cut.then(|| {
+            format!("{count} files changed and thrown away: those named, {named_ones}, are not of the workspace's sources")
+        });
+    }
+    let (least, files) = (if is_cut { "at least " } else { "" }, plural(changed.len(), "file"));
+    let (names, keep) = (named(&changed, here), flags(&directories(&changed), here));
+    let them = if changed.len() == 1 { "it" } else { "them" };
+    Some(format!("{least}{files} in the workspace changed and thrown away: {names}; {keep} keeps {them}"))
+}
+
+/// The first of these paths, as they are said by who stands in this directory.
+fn named(paths: &[&Path], here: &Path) -> String {
+    let names = paths.iter().take(SHOWN_PATHS).map(|path| word(&relative(path, here).to_string_lossy()));
+    names.collect::<Vec<_>>().join(", ") + &and_more(paths.len().saturating_sub(SHOWN_PATHS))
+}
+
+/// What a test changed in its workspace but not in the target directory, without what is kept.
+fn in_workspace<'a>(test: &TestCase, ending: &'a Ending, evidence: &Evidence) -> Vec<&'a Path> {
+    let (workspace, target) = (&test.binary.run.workspace, &test.binary.run.target);
     let paths = ending.changed.paths.iter().map(PathBuf::as_path);
     let is_told = |path: &&Path| {
         workspace.is_absolute()
             && path.starts_with(workspace)
-            && target.is_none_or(|target| !path.starts_with(target))
+            && !(target.is_absolute() && path.starts_with(target))
+            && !evidence.taken.iter().any(|taken| taken == path)
     };
     paths.filter(is_told).collect()
-}
-
-/// The target directory of a test binary, which is in `deps` of a profile, which may be in that of a target triple.
-fn target(binary: &Path) -> Option<&Path> {
-    let above = binary.parent()?.parent()?.parent()?;
-    let is_triple = above.file_name().is_some_and(|name| 2 <= name.to_string_lossy().matches('-').count());
-    if is_triple { above.parent() } else { Some(above) }
 }
 
 /// The nearest directories of paths that are there without the tests, those in others left out.
@@ -134,10 +201,10 @@ mod tests {
     use std::fs;
     use std::sync::Arc;
 
-    fn test(workspace: &Path, binary: &str) -> TestCase {
-        let run = Arc::new(Run { workspace: workspace.to_owned(), ..Run::default() });
-        let binary =
-            TestBinary { id: "tour".to_owned(), path: workspace.join(binary), run, ..TestBinary::default() };
+    fn test(workspace: &Path, target: &str) -> TestCase {
+        let target = workspace.join(target);
+        let run = Arc::new(Run { workspace: workspace.to_owned(), target, ..Run::default() });
+        let binary = TestBinary { id: "tour".to_owned(), run, ..TestBinary::default() };
         TestCase::named(&Arc::new(binary), "t".as_ref())
     }
 
@@ -152,7 +219,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let place = place.path();
         fs::create_dir_all(place.join("crates/a b/tests")).unwrap();
-        let test = test(place, "target/debug/deps/t-1");
+        let test = test(place, "target");
         let changed = ending(
             place,
             &[
@@ -174,9 +241,48 @@ mod tests {
             ),
         ] {
             let expected = format!("2 files in the workspace changed and thrown away: {said}");
-            assert_eq!(beside(&test, &changed, &place.join(here)).as_deref(), Some(&*expected), "{here}");
+            assert_eq!(
+                beside(&test, &changed, &Evidence::default(), &place.join(here)),
+                [expected],
+                "{here}"
+            );
         }
-        assert_eq!(beside(&test, &ending(place, &["target/debug/x", "/home/a/.cache/x"]), place), None);
+        let elsewhere = ending(place, &["target/debug/x", "/home/a/.cache/x"]);
+        assert_eq!(beside(&test, &elsewhere, &Evidence::default(), place), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_kept_as_evidence_is_not_thrown_away_and_what_is_not_known_by_name_is_not_counted() {
+        let place = tempfile::tempdir().unwrap();
+        let place = place.path();
+        let test = test(place, "my-own-target");
+        let mut changed = ending(place, &["a.snap.new", "b.txt", "my-own-target/c"]);
+        let mut evidence = Evidence { taken: vec![place.join("a.snap.new")], ..Evidence::default() };
+        assert_eq!(
+            beside(&test, &changed, &evidence, place),
+            [
+                "1 file kept as evidence: a.snap.new; `cargo isotest evidence apply` copies it into the workspace",
+                "1 file in the workspace changed and thrown away: b.txt; `--keep .` keeps it",
+            ]
+        );
+        evidence.left_out = 2;
+        changed.changed.count = 900;
+        let said = beside(&test, &changed, &evidence, place);
+        assert_eq!(said[1], "2 files of evidence thrown away: too many, too large or not readable");
+        assert!(said[2].starts_with("at least 1 file in the workspace"), "{said:?}");
+        changed.changed.paths.retain(|path| path.ends_with("c"));
+        let said = beside(&test, &changed, &Evidence::default(), place);
+        assert_eq!(
+            said,
+            ["900 files changed and thrown away: those named, 1, are not of the workspace's sources"]
+        );
+        let mut all = ThrownAway::default();
+        for _ in 0..2 {
+            all.add(&test, &changed, &evidence);
+        }
+        let line = all.lines(place);
+        assert!(line.contains("2 files of 2 tests kept: `cargo isotest evidence` lists them"), "{line}");
+        assert!(line.contains("into the workspace; 4 files of evidence thrown away: too many"), "{line}");
     }
 
     #[test]
@@ -186,9 +292,9 @@ mod tests {
         fs::create_dir_all(place.join("a/b")).unwrap();
         let mut all = ThrownAway::default();
         assert_eq!(all.line(place), "");
-        let test = test(place, "target/x86_64-unknown-linux-musl/debug/deps/t-1");
+        let test = test(place, "target");
         for changed in [&["a/b/x", "a/y"][..], &["a/b/z"], &["target/tmp/q"]] {
-            all.add(&test, &ending(place, changed));
+            all.add(&test, &ending(place, changed), &Evidence::default());
         }
         let line = all.line(place);
         assert!(
@@ -207,7 +313,7 @@ mod tests {
         for number in 0..100 {
             let path = format!("d{number}/x");
             fs::create_dir(place.join(format!("d{number}"))).unwrap();
-            all.add(&test(place, "target/debug/deps/t-1"), &ending(place, &[&path]));
+            all.add(&test(place, "target"), &ending(place, &[&path]), &Evidence::default());
         }
         let line = all.line(place);
         assert!(line.contains(" and 61 more keeps them, among others"), "{line}");

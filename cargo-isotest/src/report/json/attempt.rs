@@ -15,6 +15,7 @@ use isotest_core::record::{Autopsy, Captured, PartialRecord, Record};
 use isotest_core::usage::{Source, Usage};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 
 #[derive(Serialize)]
 pub(super) struct AttemptFinished<'a> {
@@ -141,6 +142,10 @@ pub(super) struct Facts<'a> {
     changed_paths: Option<Vec<String>>,
     changed_paths_count: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    evidence: Vec<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "is_zero")]
+    evidence_left_out: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     missing_paths: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<SandboxError>,
@@ -186,12 +191,19 @@ impl<'a> Facts<'a> {
             autopsy: record.autopsy.as_ref(),
             changed_paths: ending.map(changed_paths),
             changed_paths_count: ending.map(|ending| ending.changed.count),
+            evidence: record.evidence.taken.iter().map(|path| path.to_string_lossy()).collect(),
+            evidence_left_out: record.evidence.left_out,
             missing_paths: ending.map(missing_paths).unwrap_or_default(),
             error: SandboxError::from_verdict(verdict),
             suspect: record.suspect.as_deref(),
             remarks: &record.remarks,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 const fn exit_code(exit: Exit) -> Option<i32> {

@@ -4,7 +4,7 @@ use super::mount_walk::{MountWalk, walk_mounts};
 use super::slash_run;
 use crate::host::{CgroupMount, Host};
 use crate::join_list;
-use crate::plan::{Access, Content, Entry, Layer, Link, NAMES_BYTES, Private, View};
+use crate::plan::{Access, Content, Entry, Layer, Link, Mark, NAMES_BYTES, Private, View};
 use std::path::{Path, PathBuf};
 
 /// The directories of a run. All paths are absolute and free of symbolic links; a link's own path ends in one.
@@ -28,6 +28,8 @@ pub struct Views {
     pub missing_home: Option<PathBuf>,
     /// Symbolic links by which tests may call any of these.
     pub links: Vec<Link>,
+    /// Which of the changed files are handed over before they are thrown away.
+    pub evidence: Vec<Mark>,
 }
 
 /// What stands for the directory, beside the tree, in which the template keeps what attempts mount elsewhere.
@@ -261,6 +263,9 @@ impl Layers {
             cgroups: cgroups.iter().enumerate().map(|(n, view)| cgroup_view(n, view)).collect(),
             guarded_proc: guarded_proc.iter().copied().map(String::from).collect(),
             changed_paths_most: 200,
+            evidence: views.evidence.clone(),
+            evidence_most: 256,
+            evidence_bytes_most: 64 << 20,
         };
         let mut not_copied = not_copied.into_iter();
         let first = not_copied.next();

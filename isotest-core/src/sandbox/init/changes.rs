@@ -1,4 +1,4 @@
-//! What a workload changed below the copy-on-write directories, read from the upper layers.
+//! What a workload changed below the copy-on-write directories, and which of that is evidence, read from the upper layers.
 
 use super::layers::Upper;
 use crate::outcome::ChangedPaths;
@@ -9,36 +9,52 @@ use nix::sys::stat::Mode;
 use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The longest list in bytes: it travels in one message.
 const MAX_BYTES: usize = 48 << 10;
 
+/// Files of evidence that are remembered, handed over or not, and the longest path of one.
+const MAX_EVIDENCE: usize = 10_000;
+const MAX_PATH_BYTES: usize = 4096;
+
 /// Below this depth a directory is one change, whatever is in it: each level costs descriptors and stack.
 const MAX_DEPTH: usize = 100;
 
-/// Counts every file written and every path deleted, and lists the first of them.
-pub(super) fn list(uppers: &[Upper], private: &Private) -> ChangedPaths {
-    let mut changes = Changes { found: ChangedPaths::default(), bytes: 0, private };
-    for upper in uppers {
+/// What was changed.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// Every file written and every path deleted, counted, and the first of them.
+    pub(super) changed: ChangedPaths,
+    /// What is evidence of that, each with the number of its layer.
+    pub(super) evidence: Vec<(usize, PathBuf)>,
+}
+
+/// Finds what a workload changed that did or did not pass.
+pub(super) fn list(uppers: &[Upper], private: &Private, passed: bool) -> Changes {
+    let mut walk = Walk { found: Changes::default(), bytes: 0, private, passed, layer: 0 };
+    for (layer, upper) in uppers.iter().enumerate() {
+        walk.layer = layer;
         if let Ok(directory) = openat(&upper.directory, ".", FLAGS, Mode::empty()) {
-            changes.below(directory.as_fd(), &upper.path, MAX_DEPTH);
+            walk.below(directory.as_fd(), &upper.path, MAX_DEPTH);
         }
     }
-    changes.found.paths.sort();
-    changes.found
+    walk.found.changed.paths.sort();
+    walk.found
 }
 
 const FLAGS: OFlag =
     OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC).union(OFlag::O_NOFOLLOW);
 
-struct Changes<'a> {
-    found: ChangedPaths,
+struct Walk<'a> {
+    found: Changes,
     bytes: usize,
     private: &'a Private,
+    passed: bool,
+    layer: usize,
 }
 
-impl Changes<'_> {
+impl Walk<'_> {
     fn below(&mut self, directory: impl AsFd, path: &Path, depth: usize) {
         let Ok(mut listing) = Dir::openat(&directory, ".", FLAGS, Mode::empty()) else { return };
         for entry in listing.iter().flatten() {
@@ -50,17 +66,18 @@ impl Changes<'_> {
             if entry.file_type() != Some(Type::Directory) {
                 if !self.is_mount_point(&path) {
                     self.add(&path);
+                    self.add_evidence(&path, entry.file_type());
                 }
                 continue;
             }
             // A directory is in the upper layer when it is new, or when something below it changed; only an empty
             // one has nothing below to speak for it.
-            let before = self.found.count;
+            let before = self.found.changed.count;
             let inside = openat(&directory, name, FLAGS, Mode::empty());
             if let (Ok(inside), Some(depth)) = (inside, depth.checked_sub(1)) {
                 self.below(inside, &path, depth);
             }
-            if self.found.count == before && !self.is_mount_point(&path) {
+            if self.found.changed.count == before && !self.is_mount_point(&path) {
                 self.add(&path);
             }
         }
@@ -72,11 +89,21 @@ impl Changes<'_> {
     }
 
     fn add(&mut self, path: &Path) {
-        self.found.count += 1;
+        let changed = &mut self.found.changed;
+        changed.count += 1;
         let length = path.as_os_str().len();
-        if self.found.paths.len() < self.private.changed_paths_most && self.bytes + length <= MAX_BYTES {
+        if changed.paths.len() < self.private.changed_paths_most && self.bytes + length <= MAX_BYTES {
             self.bytes += length;
-            self.found.paths.push(path.to_path_buf());
+            changed.paths.push(path.to_path_buf());
+        }
+    }
+
+    fn add_evidence(&mut self, path: &Path, kind: Option<Type>) {
+        let is_marked = || self.private.evidence.iter().any(|mark| mark.is_of(path, self.passed));
+        // A path that is longer travels in no message.
+        let is_short = path.as_os_str().len() <= MAX_PATH_BYTES;
+        if kind == Some(Type::File) && is_short && self.found.evidence.len() < MAX_EVIDENCE && is_marked() {
+            self.found.evidence.push((self.layer, path.to_path_buf()));
         }
     }
 }

@@ -140,7 +140,17 @@ impl ExecIn<'_> {
         let changed = ChangedPaths::default();
         let (left_running, missing_paths) = (Vec::new(), Vec::new());
         let network = NetworkFailures::default();
-        Ok(Ending { exit, wall, timed_out: false, left_running, changed, missing_paths, network, children })
+        Ok(Ending {
+            exit,
+            wall,
+            timed_out: false,
+            left_running,
+            changed,
+            evidence_left_out: 0,
+            missing_paths,
+            network,
+            children,
+        })
     }
 
     /// Those of its namespaces that are among these.

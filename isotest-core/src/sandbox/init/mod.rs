@@ -2,6 +2,7 @@
 //! the kernel end the rest.
 
 mod changes;
+mod evidence;
 pub(crate) mod exec_in;
 mod keyring;
 mod layers;
@@ -12,7 +13,7 @@ mod parent;
 mod sampler;
 mod watch;
 
-use crate::outcome::{Ending, Exit, NetworkFailures};
+use crate::outcome::{Ending, Exit, LeftProcess, NetworkFailures};
 use crate::plan::{Network, Template, Timeout};
 use crate::policy::Capability;
 use crate::sandbox::protocol::channel::{self, Command, Packed, Report, Start};
@@ -26,6 +27,7 @@ use crate::sys::clone3::{SingleThreaded, exit_now};
 use crate::sys::mount::attr;
 use crate::sys::wait::Used;
 use crate::usage::{Children, Cpu, Io};
+use changes::Changes;
 use layers::Upper;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::{set_dumpable, set_name, set_pdeathsig};
@@ -132,14 +134,47 @@ fn attempt(
     if let Some(error) = workload::error(&errors) {
         return Err(error);
     }
-    let changed = changes::list(&uppers, &template.private);
+    let left = Left { running: left_running, uppers: &uppers, trace, counts_io };
+    account(args, watch, left, control)
+}
+
+/// What a workload that has ended leaves.
+struct Left<'attempt> {
+    running: Vec<LeftProcess>,
+    uppers: &'attempt [Upper],
+    trace: Option<Trace>,
+    counts_io: bool,
+}
+
+/// Gives account of a workload that has ended, and hands its evidence over.
+fn account(
+    args: InitArgs<'_>,
+    watch: Watch,
+    left: Left<'_>,
+    control: &mut UnixStream,
+) -> Result<Ending, StepError> {
+    let InitArgs { template, .. } = args;
+    let Left { running: left_running, uppers, trace, counts_io } = left;
     let exit = watch.exit.unwrap_or(Exit::Code(0));
+    let passed = exit == Exit::Code(0) && !watch.timed_out && left_running.is_empty();
+    let Changes { changed, evidence } = changes::list(uppers, &template.private, passed);
+    let evidence_left_out = evidence::hand_over(&evidence, uppers, &template.private, control)?;
     let counted = Counted { unmeasured: &template.unmeasured, counts_io, sampler: watch.sampler.as_ref() };
     let children = Step::Supervise.run(|| children(counted, watch.parents))?;
     let missing_paths = trace.map(|trace| trace.paths()).unwrap_or_default();
     let Watch { wall, timed_out, proc, .. } = watch;
     let network = failures_in_network(args, exit, &proc);
-    Ok(Ending { exit, wall, timed_out, left_running, changed, missing_paths, network, children })
+    Ok(Ending {
+        exit,
+        wall,
+        timed_out,
+        left_running,
+        changed,
+        evidence_left_out,
+        missing_paths,
+        network,
+        children,
+    })
 }
 
 /// What led nowhere in a network of the attempt's own, if it did not pass.

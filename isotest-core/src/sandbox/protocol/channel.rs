@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 pub(crate) use crate::messages::{receive, send};
 
@@ -54,6 +55,12 @@ pub(crate) enum Report {
     Stopped(i32),
     /// A guest's workload was not in the cgroup of the attempt, for this reason. It is said just before its end.
     Uncounted(StepError),
+    /// The workload left a file as evidence, which was seen at this path; its descriptor comes along.
+    Evidence {
+        /// That path.
+        #[serde(with = "crate::wire::path")]
+        path: PathBuf,
+    },
     /// What runs is about to be killed. Init waits for [`Command::GoOn`], so that it can be looked at.
     About(Moment),
 }

@@ -6,7 +6,7 @@ use super::prepared::Sandbox;
 use crate::limits::Limits;
 use crate::outcome::{Ending, Exit, Outcome};
 use crate::plan::{SandboxPlan, Timeout};
-use crate::record::{Autopsy, Captured, Moment, PartialRecord, Record};
+use crate::record::{Autopsy, Captured, Evidence, Moment, PartialRecord, Record};
 use crate::sandbox::init::leftovers;
 use crate::sandbox::protocol::channel::{self, Command, Report};
 use crate::snapshot::{self, Extent, ProcessTable};
@@ -15,8 +15,11 @@ use crate::suspect;
 use crate::sys::clock::Instant;
 use crate::sys::{is_ready, readable, wait_for};
 use crate::usage::Usage;
+use std::fmt;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Init watches the time of its workload. This long after that time it should have reported the end, even on a
@@ -47,6 +50,8 @@ pub struct Attempt {
     /// The outer side of its terminal, if it has one.
     terminal: Option<OwnedFd>,
     autopsy: Option<Result<Autopsy, String>>,
+    evidence: Evidence,
+    taker: Taker,
     /// Why a guest is not counted.
     uncounted: Option<StepError>,
     end: Option<Result<Ending, StepError>>,
@@ -105,6 +110,8 @@ impl Attempt {
             next,
             terminal,
             autopsy: None,
+            evidence: Evidence::default(),
+            taker: Taker::default(),
             uncounted: None,
             end,
         }
@@ -123,9 +130,17 @@ impl Attempt {
             next: None,
             terminal: None,
             autopsy: None,
+            evidence: Evidence::default(),
+            taker: Taker::default(),
             uncounted: None,
             end: Some(Err(error)),
         }
+    }
+
+    /// Has each file of evidence taken that it leaves, by the path at which the workload saw it. Without anybody who takes them
+    /// they are thrown away.
+    pub fn hand_over(&mut self, take: impl FnMut(&Path, File) -> io::Result<()> + Send + 'static) {
+        self.taker = Taker(Some(Box::new(take)));
     }
 
     /// Whether there never was a sandbox for it.
@@ -180,7 +195,12 @@ impl Attempt {
     fn take_report(&mut self) -> io::Result<Option<i32>> {
         let Some(sandbox) = &mut self.sandbox else { return Ok(None) };
         let report = channel::receive::<Report>(&mut sandbox.control)?;
-        match report.ok_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))?.0 {
+        let (report, descriptors) = report.ok_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))?;
+        match report {
+            Report::Evidence { path } => {
+                let file = descriptors.into_iter().next().map(File::from);
+                self.taker.take(path, file, &mut self.evidence);
+            }
             Report::Failed(error) => self.end = Some(Err(error)),
             Report::Ended(mut ending) => {
                 // A workload with all capabilities may have left init no `/proc` to find them in.
@@ -234,7 +254,7 @@ impl Attempt {
 
     /// Reads the figures and lets the sandbox go. Call it when the attempt has been waited for.
     pub fn finish(self) -> Record {
-        let Self { sandbox, limits, autopsy, uncounted, end, .. } = self;
+        let Self { sandbox, limits, autopsy, mut evidence, uncounted, end, .. } = self;
         let lost = || Err(Step::Supervise.failed(None, &io::Error::from_raw_os_error(libc::ECANCELED)));
         let (mut read, mut changed_limit, mut remarks) = (Ok(Usage::default()), None, Vec::new());
         let (mut stdout, mut stderr) = (Captured::default(), Captured::default());
@@ -273,7 +293,8 @@ impl Attempt {
                 (Outcome::NotIsolated(error), None, Usage::default(), None)
             }
         };
-        Record { outcome, ending, usage, stdout, stderr, autopsy, suspect, remarks }
+        evidence.left_out += ending.as_ref().map_or(0, |ending| ending.evidence_left_out);
+        Record { outcome, ending, usage, stdout, stderr, autopsy, evidence, suspect, remarks }
     }
 
     /// Reads what is known of an attempt that was killed with its run, and removes its cgroup. Call it when
@@ -323,6 +344,33 @@ impl Attempt {
         if let Some(sandbox) = &mut self.sandbox {
             // An init that has just gone is noticed by whoever hears of it.
             let _ = channel::send(&mut sandbox.control, &Command::Signal { signal, group }, &[]);
+        }
+    }
+}
+
+type Take = dyn FnMut(&Path, File) -> io::Result<()> + Send;
+
+/// Who takes evidence.
+#[derive(Default)]
+struct Taker(Option<Box<Take>>);
+
+impl fmt::Debug for Taker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Taker").field(&self.0.is_some()).finish()
+    }
+}
+
+impl Taker {
+    /// Has a file taken and notes what came of it. Its descriptor is missing if this process may have no more.
+    fn take(&mut self, path: PathBuf, file: Option<File>, evidence: &mut Evidence) {
+        let Some(take) = &mut self.0 else { return };
+        let file = file.ok_or_else(|| io::Error::from_raw_os_error(libc::EMFILE));
+        match file.and_then(|file| take(&path, file)) {
+            Ok(()) => evidence.taken.push(path),
+            Err(error) => {
+                evidence.left_out += 1;
+                evidence.error.get_or_insert_with(|| error.to_string());
+            }
         }
     }
 }

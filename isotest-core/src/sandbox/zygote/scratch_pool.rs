@@ -308,6 +308,9 @@ mod tests {
                 cgroups: Vec::new(),
                 guarded_proc: Vec::new(),
                 changed_paths_most: 0,
+                evidence: Vec::new(),
+                evidence_most: 0,
+                evidence_bytes_most: 0,
             };
             let made = Scratch::make(&private, place.path(), OverlayNotes::Redirects);
             let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();

@@ -1,0 +1,46 @@
+//! Errors of evidence.
+
+use crate::error::Failure;
+use crate::exit::{End, Exit};
+use std::io;
+use std::path::PathBuf;
+
+/// Why evidence cannot be kept, listed or copied.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EvidenceError {
+    /// The directory of the evidence cannot be made or read.
+    #[error("cannot use `{path}` for the evidence of tests")]
+    Directory {
+        /// Path of the directory.
+        path: PathBuf,
+        /// Cause.
+        #[source]
+        source: io::Error,
+    },
+    /// Some files were not copied into the workspace, each with the reason.
+    #[error("not copied into the workspace: {}", .0.join("; "))]
+    Refused(Vec<String>),
+    /// No evidence is of that name.
+    #[error("no evidence is of a test or a file with `{}` in its name", .0.join("` or `"))]
+    NoneNamed(Vec<String>),
+}
+
+impl Failure for EvidenceError {
+    fn end(&self) -> End {
+        match self {
+            Self::Directory { .. } | Self::Refused(_) => Exit::Bug.into(),
+            Self::NoneNamed(_) => Exit::NoTests.into(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Directory { .. } => None,
+            Self::Refused(_) => Some(
+                "execute the tests again, or copy the files by hand from where `cargo isotest evidence` says"
+                    .to_owned(),
+            ),
+            Self::NoneNamed(_) => Some("`cargo isotest evidence` lists all".to_owned()),
+        }
+    }
+}
