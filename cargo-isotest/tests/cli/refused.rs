@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-const ADVICE: &str = "raise the limit that is reached (`ulimit -u`";
+const ADVICE: &str = "a limit on processes and threads is reached: raise it (`ulimit -u`";
 
 /// Where the processes and threads of one call, and of nothing else, are counted.
 struct Counted {
