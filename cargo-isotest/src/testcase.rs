@@ -139,6 +139,8 @@ pub(crate) struct TestCase {
     pub(crate) budget: TestBudget,
     /// Test group that the test is in, if it is in one.
     pub(crate) group: Option<Arc<str>>,
+    /// Whether the test runs if nobody says otherwise.
+    pub(crate) is_default: bool,
 }
 
 impl TestCase {
@@ -152,6 +154,7 @@ impl TestCase {
             whole: false,
             budget: TestBudget::default(),
             group: None,
+            is_default: true,
         }
     }
 

@@ -5,6 +5,7 @@ use crate::app::runner;
 use crate::app::runner_script::{Place, Script};
 use crate::app::warning::warn;
 use crate::cargo::build::Workspace;
+use crate::cargo::platform;
 use crate::error::{Error, HostError};
 use crate::exit::{End, Exit};
 use crate::invocation::Invocation;
@@ -36,7 +37,7 @@ pub(crate) fn execute(words: &Words, said: Said, invocation: &Invocation) -> Res
     let workspace = Workspace::read(&said.cargo, invocation)?;
     let (typed, color) = (said.cargo.clone(), said.color.value);
     // The runners read it again, but nobody would see what they say of it.
-    said.settings_in(Some(workspace.root()), invocation)?;
+    said.settings_in(Some(workspace.root()), invocation, |cargo| platform::machine(cargo, invocation))?;
     let place = Place::new().map_err(HostError::System)?;
     let account = place.path().join("account");
     let of_runner = words.of_runner.iter().map(OsString::as_os_str);

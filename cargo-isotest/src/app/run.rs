@@ -31,8 +31,10 @@ use crate::schedule::{Finished, Schedule};
 use crate::select::{Selected, SelectionError};
 use crate::settings::{self, Execution, Process, Said, Setting, Settings, Task, TestSettings};
 use crate::testcase::{TestBinary, TestCase};
+use crate::text::units::plural;
 use fastrand::Rng;
 use isotest_core::policy::Isolation;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -102,6 +104,7 @@ impl Run<'_> {
         self.workers.ready()?;
         let Listed { mut tests, whole } =
             listing::list(self.workers, self.sandboxes, &build.binaries, &self.settings.execution)?;
+        self.settings.assign(&mut tests)?;
         let mut remarks = budgets.unused(&tests);
         if self.settings.task == Task::Execute && build.is_whole {
             remarks.extend(self.settings.unused_overrides(&tests));
@@ -111,11 +114,11 @@ impl Run<'_> {
             remarks.extend(self.assign_budgets(&mut tests)?);
             all.clone_from(&tests);
         }
-        self.settings.assign_groups(&mut tests)?;
         let mut selected = self.settings.selection.choose(tests);
         if selected.tests.is_empty() {
             self.without_tests(SelectionError::NoTests {
                 filtered: selected.filtered,
+                not_default: selected.not_default,
                 ignored: selected.ignored.len(),
                 doctests: build.untested_documentation.clone(),
                 meant: selected.unmatched.first().and_then(|filter| meant_subcommand(filter)),
@@ -279,11 +282,20 @@ impl Run<'_> {
         let mut isolation = self.sandboxes.isolation.clone();
         isolation.remarks.extend(Listener::remark(self.listener));
         isolation.remarks.extend(remarks);
+        isolation.remarks.extend(self.not_default(selected));
         let unmatched = selected.unmatched.iter();
         isolation
             .remarks
             .extend(unmatched.map(|filter| format!("the filter `{filter}` is in no test's name")));
         isolation
+    }
+
+    /// Returns how many tests do not run by default, if some do not.
+    fn not_default(&self, selected: &Selected) -> Option<String> {
+        let origin = self.settings.default_filter.as_ref()?.origin;
+        let number = Some(selected.not_default).filter(|number| *number > 0)?;
+        let tests = plural(number, "test");
+        Some(format!("{tests} left out by {origin}; `--ignore-default-filter` runs them, too"))
     }
 
     /// Returns what each needs of the run but for memory.
@@ -330,6 +342,10 @@ impl Run<'_> {
 
     fn reporters(&self) -> Result<Reporters, OutputError> {
         let cargo = &self.settings.cargo.output;
+        for file in self.settings.reports.iter().filter(|file| file.origin.is_of_file()) {
+            // Nobody makes the directories of cargo-nextest but itself. If they cannot be made, the file tells why.
+            let _ = file.value.path.parent().map(fs::create_dir_all);
+        }
         let files = self.settings.reports.iter().map(|file| &file.value);
         Reporters::open(
             files,

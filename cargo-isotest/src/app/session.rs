@@ -1,7 +1,9 @@
 //! The set-up that subcommands share: what is built, the roots for it, the sandboxes, and the slots of a run.
 
 use crate::app::budgets::{self, Budgets};
+use crate::app::warning::warn;
 use crate::cargo::build::{Build, Directories, Workspace};
+use crate::cargo::platform;
 use crate::cli::{Budgets as BudgetMode, BudgetsAction, BudgetsArgs};
 use crate::error::{Error, HostError};
 use crate::evidence;
@@ -46,7 +48,8 @@ impl Session {
         let workspace = Workspace::read(&said.cargo, invocation);
         let root = workspace.as_ref().ok().map(Workspace::root);
         // What was typed may be wrong in any project.
-        let settings = said.settings_in(root, invocation)?;
+        let settings = said.settings_in(root, invocation, |cargo| platform::machine(cargo, invocation))?;
+        warn_of(&settings);
         let workspace = workspace?;
         let build = workspace.build(&settings.cargo, |known| settings.check_filtersets(known))?;
         let directories = &build.directories;
@@ -138,6 +141,17 @@ impl Session {
     }
 }
 
+/// Lists what of the configuration of cargo-nextest has no meaning here.
+fn warn_of(settings: &Settings) {
+    if !settings.left_out.is_empty() {
+        let lines: Vec<_> = settings.left_out.iter().map(ToString::to_string).collect();
+        warn(format_args!(
+            "not taken over from the configuration of cargo-nextest:\n  {}",
+            lines.join("\n  ")
+        ));
+    }
+}
+
 /// Where a command that is no test is executed: in a project, or without one in the working directory. Its directories are
 /// the copy-on-write ones.
 #[derive(Debug)]
@@ -155,7 +169,8 @@ impl CommandSession {
     pub(crate) fn open(said: Said, invocation: &Invocation) -> Result<Self, Error> {
         let workspace = Workspace::around(&said.cargo, invocation);
         let root = workspace.as_ref().ok().and_then(Option::as_ref).map(Workspace::root);
-        let settings = said.settings_in(root, invocation)?;
+        let settings = said.settings_in(root, invocation, |cargo| platform::machine(cargo, invocation))?;
+        warn_of(&settings);
         let directories = Directories::of_command(workspace?.as_ref(), invocation);
         Ok(Self { settings, directories })
     }

@@ -3,6 +3,7 @@
 use crate::app::session::Session;
 use crate::app::single;
 use crate::cargo::build::Workspace;
+use crate::cargo::platform;
 use crate::cli::MessageFormat;
 use crate::error::Error;
 use crate::exit::{End, Exit};
@@ -36,7 +37,7 @@ pub(crate) fn execute(of_test: bool, said: Said, invocation: &Invocation) -> Res
     } else {
         let workspace = Workspace::around(&said.cargo, invocation);
         let root = workspace.as_ref().ok().and_then(Option::as_ref).map(Workspace::root);
-        let settings = said.settings_in(root, invocation)?;
+        let settings = said.settings_in(root, invocation, |cargo| platform::machine(cargo, invocation))?;
         workspace?;
         write(&settings, None).map_err(OutputError::Stream)?;
     }

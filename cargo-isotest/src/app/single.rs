@@ -27,9 +27,10 @@ pub(crate) fn test(session: &Session, sandboxes: &Sandboxes) -> Result<TestCase,
         workers.ready()?;
         listing::list(workers, sandboxes, &build.binaries, &settings.execution)
     })?;
-    settings.assign_groups(&mut tests)?;
-    // A test that is named is meant, ignored or not.
-    let selection = Selection { ignored: RunIgnored::All, ..settings.selection.clone() };
+    settings.assign(&mut tests)?;
+    // A test that is named is meant, whether it usually runs or not.
+    let selection =
+        Selection { ignored: RunIgnored::All, ignores_default: true, ..settings.selection.clone() };
     let selected = selection.choose(tests);
     Ok(choose(selected.tests, &selection.filters, selected.filtered)?)
 }
@@ -67,7 +68,13 @@ fn choose(mut tests: Vec<TestCase>, filters: &[String], filtered: usize) -> Resu
     }
     match (tests.pop(), tests.is_empty()) {
         (Some(test), true) => Ok(test),
-        (None, _) => Err(SelectionError::NoTests { filtered, ignored: 0, doctests: Vec::new(), meant: None }),
+        (None, _) => Err(SelectionError::NoTests {
+            filtered,
+            not_default: 0,
+            ignored: 0,
+            doctests: Vec::new(),
+            meant: None,
+        }),
         (Some(last), false) => {
             tests.push(last);
             let names = tests.iter().map(report::title).collect();

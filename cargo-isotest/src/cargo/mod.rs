@@ -8,5 +8,6 @@ mod manifest;
 mod metadata;
 mod output_directories;
 pub(crate) mod page_cache;
+pub(crate) mod platform;
 mod sample;
 pub(crate) mod test_environment;

@@ -51,6 +51,9 @@ pub(crate) struct SelectionArgs {
     pub(crate) names: NameArgs,
     #[command(flatten)]
     pub(crate) filtersets: FiltersetArgs,
+    /// Run tests that `default-filter` of the configuration leaves out, too
+    #[arg(long, hide_short_help = true)]
+    pub(crate) ignore_default_filter: bool,
     /// Run tests marked `#[ignore]`
     #[arg(long, value_name = "WHICH", value_enum)]
     pub(crate) run_ignored: Option<RunIgnored>,

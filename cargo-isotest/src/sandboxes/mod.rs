@@ -373,6 +373,7 @@ impl Decided {
         let Some((first, others)) = shown.split_first() else {
             return Err(SelectionError::NoTests {
                 filtered: 0,
+                not_default: 0,
                 ignored: 0,
                 doctests: Vec::new(),
                 meant: None,

@@ -12,6 +12,8 @@ pub(crate) enum SelectionError {
     NoTests {
         /// Number of tests excluded by name, expression or partition.
         filtered: usize,
+        /// Number of these that do not run by default.
+        not_default: usize,
         /// Number of tests excluded as ignored.
         ignored: usize,
         /// Packages whose doctests are not run.
@@ -49,6 +51,9 @@ impl Failure for SelectionError {
         let hint = match self {
             Self::NoTests { meant: Some(subcommand), .. } => {
                 return Some(format!("did you mean `cargo isotest {subcommand}`?"));
+            }
+            Self::NoTests { not_default: 1.., .. } => {
+                "`--ignore-default-filter` runs tests, too, that `default-filter` of the configuration leaves out"
             }
             Self::NoTests { ignored: 1.., .. } => "`--run-ignored all` runs ignored tests too",
             Self::NoTests { filtered: 1.., .. } => {
@@ -105,7 +110,7 @@ mod tests {
     fn an_empty_run_says_where_the_tests_went() {
         let error = |filtered, ignored, doctests: &[&str]| {
             let doctests = doctests.iter().map(|&name| name.to_owned()).collect();
-            SelectionError::NoTests { filtered, ignored, doctests, meant: None }
+            SelectionError::NoTests { filtered, not_default: 0, ignored, doctests, meant: None }
         };
         let text = |filtered, ignored| error(filtered, ignored, &[]).to_string();
         assert_eq!(text(0, 0), "no tests to run: the selected targets have none");
@@ -120,6 +125,7 @@ mod tests {
     fn each_variant_says_what_is_wrong_and_what_to_do() {
         let none = |filtered, ignored, doctests: &[&str], meant: Option<&str>| SelectionError::NoTests {
             filtered,
+            not_default: 0,
             ignored,
             doctests: doctests.iter().map(|&name| name.to_owned()).collect(),
             meant: meant.map(str::to_owned),
@@ -132,6 +138,13 @@ mod tests {
                 none(3, 2, &[], None),
                 none(0, 0, &["tour"], None),
                 none(3, 0, &[], Some("shell")),
+                SelectionError::NoTests {
+                    filtered: 3,
+                    not_default: 2,
+                    ignored: 0,
+                    doctests: Vec::new(),
+                    meant: None,
+                },
             ],
             SelectionError::NoneFailed { .. } => [
                 SelectionError::NoneFailed { passed: 0, unknown: 3 },

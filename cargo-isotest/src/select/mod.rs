@@ -22,6 +22,8 @@ pub(crate) struct Selection {
     pub(crate) skips: Vec<String>,
     /// Expressions, one of which must be true if there are any.
     pub(crate) filtersets: Vec<Filterset>,
+    /// Whether tests that do not run by default are taken, too.
+    pub(crate) ignores_default: bool,
     /// Whether filters and skips match whole names rather than parts of names.
     pub(crate) exact: bool,
     /// Selection of ignored tests.
@@ -37,6 +39,8 @@ pub(crate) struct Selected {
     pub(crate) tests: Vec<TestCase>,
     /// Number of tests excluded by name, expression or partition, or as not ignored with `--run-ignored only`.
     pub(crate) filtered: usize,
+    /// Number of these that do not run by default.
+    pub(crate) not_default: usize,
     /// Tests excluded as ignored, whose names match.
     pub(crate) ignored: Vec<TestCase>,
     /// Filters that no test fits.
@@ -48,6 +52,7 @@ pub(crate) struct Selected {
 enum Choice {
     Taken,
     Filtered,
+    NotDefault,
     Ignored,
 }
 
@@ -90,6 +95,7 @@ impl Selection {
         let is_name = |word: &Word<'_>| matches!(word, Word::Name(_));
         let is_of_harness = self.filtersets.is_empty()
             && self.partition.is_none()
+            && tests.iter().all(|test| test.is_default)
             && filters.iter().chain(&skips).all(is_name);
         let choices: Vec<_> = tests.iter().map(|test| self.choice(test, &filters, &skips)).collect();
         let is_unmatched = |word: &Word<'_>| !tests.iter().any(|test| self.fits(*word, test));
@@ -103,6 +109,10 @@ impl Selection {
                     selected.tests.push(test);
                 }
                 Choice::Taken | Choice::Filtered => selected.filtered += 1,
+                Choice::NotDefault => {
+                    selected.filtered += 1;
+                    selected.not_default += 1;
+                }
                 Choice::Ignored => selected.ignored.push(test),
             }
         }
@@ -142,9 +152,10 @@ impl Selection {
             return Choice::Filtered;
         }
         match (self.ignored, test.ignored) {
+            (RunIgnored::Only, false) => Choice::Filtered,
+            _ if !(test.is_default || self.ignores_default) => Choice::NotDefault,
             (RunIgnored::All, _) | (RunIgnored::Default, false) | (RunIgnored::Only, true) => Choice::Taken,
             (RunIgnored::Default, true) => Choice::Ignored,
-            (RunIgnored::Only, false) => Choice::Filtered,
         }
     }
 }

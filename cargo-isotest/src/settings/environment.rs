@@ -23,13 +23,16 @@ const COLOR: &str = "CARGO_TERM_COLOR";
 const CHOSEN_PROFILE: &str = "ISOTEST_PROFILE";
 /// The variable that names the configuration file.
 const CONFIG_FILE: &str = "ISOTEST_CONFIG_FILE";
+/// The variable that names the configuration of cargo-nextest that is taken over.
+const NEXTEST_CONFIG: &str = "ISOTEST_NEXTEST_CONFIG";
 /// The variable that says where instrumented programs write their profiles.
 const PROFILE: &str = "LLVM_PROFILE_FILE";
 
 /// What all our variables begin with.
 const PREFIX: &str = "ISOTEST_";
 /// Variables that are no settings: what tests are told, which a run in a test inherits, and what the template for GitLab takes.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
+    NEXTEST_CONFIG,
     CHOSEN_PROFILE,
     CONFIG_FILE,
     METRICS,
@@ -56,7 +59,8 @@ fn meant(name: &str) -> String {
     let variables = || keys().filter_map(|key| Some((key.name, key.variable?)));
     let elsewhere = elsewhere(&key);
     let elsewhere = variables().find(|(key, _)| Some(*key) == elsewhere).map(|(_, variable)| variable);
-    let known = variables().map(|(_, variable)| variable).chain([CHOSEN_PROFILE, CONFIG_FILE]);
+    let known =
+        variables().map(|(_, variable)| variable).chain([CHOSEN_PROFILE, CONFIG_FILE, NEXTEST_CONFIG]);
     match elsewhere.or_else(|| nearest(name, known)) {
         Some(variable) => format!("did you mean `{variable}`?"),
         None => "no setting has this name; `cargo isotest show-config` shows all".to_owned(),
@@ -110,10 +114,10 @@ const OF_THE_RUN: [&str; 9] = [
     "ISOTEST_TOP",
 ];
 
-/// The variables that hold settings of one test, with their values. `chosen` are the origins of profile and configuration file.
+/// The variables that hold settings of one test, with their values. `chosen` are the origins of profile and configuration files.
 pub(super) fn of_one_test(
     invocation: &Invocation,
-    chosen: [Option<Origin>; 2],
+    chosen: [Option<Origin>; 3],
 ) -> Vec<(&'static str, OsString)> {
     let of_keys = keys().filter_map(|key| key.variable).filter(|name| !OF_THE_RUN.contains(name));
     let chosen = chosen.into_iter().flatten().filter_map(|origin| match origin {
@@ -132,8 +136,17 @@ pub(super) fn profile(invocation: &Invocation) -> Option<Setting<String>> {
 
 /// The configuration file.
 pub(super) fn config_file(invocation: &Invocation) -> Option<Setting<PathBuf>> {
-    let value = invocation.absolute(Path::new(invocation.variable(CONFIG_FILE)?));
-    Some(Setting { value, origin: Origin::Environment(CONFIG_FILE) })
+    file(invocation, CONFIG_FILE)
+}
+
+/// The configuration of cargo-nextest that is taken over.
+pub(super) fn nextest_config(invocation: &Invocation) -> Option<Setting<Option<PathBuf>>> {
+    file(invocation, NEXTEST_CONFIG).map(|named| named.map(Some))
+}
+
+fn file(invocation: &Invocation, name: &'static str) -> Option<Setting<PathBuf>> {
+    let value = invocation.absolute(Path::new(invocation.variable(name)?));
+    Some(Setting { value, origin: Origin::Environment(name) })
 }
 
 fn jobs(invocation: &Invocation) -> Option<Result<Setting<Jobs>, SettingsError>> {

@@ -8,7 +8,7 @@ use super::setting::Setting;
 use super::test::TestLayer;
 use crate::cli::{Budgets, MessageFormat, ReportFile, RootWord, RunIgnored};
 use crate::select::filterset::Filterset;
-use crate::values::{Jobs, MaxFail, Partition};
+use crate::values::{Jobs, Machine, MaxFail, Partition};
 use anstream::ColorChoice;
 use isotest_core::policy::{Capability, Level};
 use std::time::Duration;
@@ -19,6 +19,8 @@ pub(super) struct Layer {
     pub(super) filters: Vec<String>,
     pub(super) skips: Vec<String>,
     pub(super) filtersets: Vec<Filterset>,
+    pub(super) default_filter: Option<Setting<Filterset>>,
+    pub(super) ignore_default_filter: Option<Setting<bool>>,
     pub(super) exact: Option<Setting<bool>>,
     pub(super) ignored: Option<Setting<RunIgnored>>,
     pub(super) partition: Option<Setting<Partition>>,
@@ -55,14 +57,30 @@ impl Layer {
         layers.into_iter().fold(Self::default(), Self::or)
     }
 
+    /// Leaves out overrides for other platforms.
+    pub(super) fn keep_those_of(&mut self, machine: &Machine) {
+        self.overrides.retain(|one| one.platforms.are_of(machine));
+    }
+
+    /// Has the first override hold that says which tests run if nobody says otherwise.
+    pub(super) fn choose_default_filter(&mut self) {
+        let first = self.overrides.iter_mut().find_map(|one| one.default_filter.take());
+        self.default_filter = first.or(self.default_filter.take());
+    }
+
     pub(super) fn or(self, lower: Self) -> Self {
         let is_silent =
             |level: &Setting<(Capability, Level)>| self.levels.iter().all(|own| own.value.0 != level.value.0);
+        let is_other =
+            |file: &Setting<ReportFile>| self.reports.iter().all(|own| own.value.path != file.value.path);
+        let others: Vec<_> = lower.reports.into_iter().filter(is_other).collect();
         let levels: Vec<_> = lower.levels.into_iter().filter(is_silent).collect();
         Self {
             filters: [self.filters, lower.filters].concat(),
             skips: [self.skips, lower.skips].concat(),
             filtersets: [self.filtersets, lower.filtersets].concat(),
+            default_filter: self.default_filter.or(lower.default_filter),
+            ignore_default_filter: self.ignore_default_filter.or(lower.ignore_default_filter),
             exact: self.exact.or(lower.exact),
             ignored: self.ignored.or(lower.ignored),
             partition: self.partition.or(lower.partition),
@@ -85,7 +103,7 @@ impl Layer {
             levels: [self.levels, levels].concat(),
             display: self.display.or(lower.display),
             message_format: self.message_format.or(lower.message_format),
-            reports: [self.reports, lower.reports].concat(),
+            reports: [self.reports, others].concat(),
             color: self.color.or(lower.color),
         }
     }

@@ -27,6 +27,7 @@ mod tests;
 mod typed;
 mod update;
 
+pub(crate) use config::LeftOut;
 pub(crate) use display::DisplaySettings;
 pub(crate) use error::SettingsError;
 pub(crate) use execution::{Execution, Process, cpus};
@@ -42,9 +43,10 @@ pub(crate) use update::Update;
 
 use crate::cli::{Budgets, CargoArgs, CourseArgs, MessageFormat, ReportFile};
 use crate::select::Selection;
-use crate::select::filterset::{Filterset, Known};
+use crate::select::filterset::{Filterset, Known, TestQuery};
 use crate::testcase::TestCase;
 use anstream::ColorChoice;
+use error::{ConfigError, Fault};
 use layer::Layer;
 use overrides::{Override, Overrides};
 use std::ffi::OsString;
@@ -70,6 +72,10 @@ pub(crate) struct Settings {
     pub(crate) history: Setting<bool>,
     held: Vec<Held>,
     overrides: Overrides,
+    /// Which tests run if nobody says otherwise; all without it.
+    pub(crate) default_filter: Option<Setting<Filterset>>,
+    /// What of the configuration of cargo-nextest has no meaning here.
+    pub(crate) left_out: Vec<LeftOut>,
     /// How many tests of each test group run at once.
     pub(crate) groups: TestGroups,
     /// Whether tests wait until there is memory for what they are expected to use.
@@ -103,7 +109,13 @@ impl Settings {
         let typed = &self.selection.filtersets;
         typed.iter().try_for_each(|filterset| filterset.check(known))?;
         let needs_dependencies = self.overrides.check(known)?;
-        Ok(needs_dependencies || typed.iter().any(Filterset::needs_dependencies))
+        let default = self.default_filter.as_ref();
+        if let Some(Setting { value: filter, origin: Origin::File(key, place) }) = default {
+            let wrong = |error| ConfigError { place: *place, fault: Fault::Filter { key, error } };
+            filter.check(known).map_err(wrong)?;
+        }
+        let default = default.map(|filter| &filter.value);
+        Ok(needs_dependencies || typed.iter().chain(default).any(Filterset::needs_dependencies))
     }
 
     /// Returns what holds of each key of the whole run, and from where.
@@ -153,11 +165,16 @@ impl Settings {
         self.overrides.for_tests(&self.test, tests)
     }
 
-    /// Notes of each test which group it is in.
+    /// Notes of each test which group it is in, and whether it runs if nobody says otherwise.
     ///
     /// # Errors
     /// When what is said of one test makes no sense together.
-    pub(crate) fn assign_groups(&self, tests: &mut [TestCase]) -> Result<(), SettingsError> {
+    pub(crate) fn assign(&self, tests: &mut [TestCase]) -> Result<(), SettingsError> {
+        if let Some(filter) = &self.default_filter {
+            for test in tests.iter_mut() {
+                test.is_default = filter.value.matches(&TestQuery::from(&*test));
+            }
+        }
         if self.groups.is_empty() {
             return Ok(());
         }

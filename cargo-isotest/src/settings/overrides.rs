@@ -5,6 +5,7 @@ use super::setting::{Place, Setting};
 use super::test::{TestLayer, TestSettings};
 use crate::select::filterset::{Filterset, Known, TestQuery};
 use crate::testcase::{TestBinary, TestCase};
+use crate::values::Platforms;
 use isotest_core::limits::Control;
 use isotest_core::policy::{Capability, Level};
 use std::collections::{BTreeMap, HashMap};
@@ -18,6 +19,10 @@ pub(super) struct Override {
     pub(super) filter: Option<Filterset>,
     /// Where it is written.
     pub(super) place: Place,
+    /// On which platforms.
+    pub(super) platforms: Platforms,
+    /// Which tests run there if nobody says otherwise.
+    pub(super) default_filter: Option<Setting<Filterset>>,
     /// What is said of them.
     pub(super) layer: TestLayer,
 }
@@ -84,7 +89,7 @@ impl Overrides {
     pub(super) fn check(&self, known: &Known) -> Result<bool, SettingsError> {
         let mut needs_dependencies = false;
         for (filter, place) in self.each.iter().filter_map(|one| Some((one.filter.as_ref()?, one.place))) {
-            let wrong = |error| ConfigError { place, fault: Fault::Filter(error) };
+            let wrong = |error| ConfigError { place, fault: Fault::Filter { key: "filter", error } };
             filter.check(known).map_err(wrong)?;
             needs_dependencies |= filter.needs_dependencies();
         }

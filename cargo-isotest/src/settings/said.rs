@@ -1,6 +1,6 @@
 //! What was typed and what the environment says, before it is known what holds in the project.
 
-use super::config::{self, Config};
+use super::config::{self, Config, Files};
 use super::display::DisplaySettings;
 use super::error::SettingsError;
 use super::execution::Execution;
@@ -13,12 +13,14 @@ use super::test::TestSettings;
 use super::update::Update;
 use super::{Settings, environment, typed};
 use crate::cli::{Budgets, CargoArgs, Cli, CourseArgs, LibtestWords, MessageFormat, RunIgnored, Words};
+use crate::error::Error;
 use crate::invocation::Invocation;
 use crate::select::Selection;
+use crate::values::Machine;
 use anstream::ColorChoice;
 use std::ffi::OsString;
 use std::mem::take;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// What was typed and what the environment says, before it is known what holds in the project.
@@ -33,7 +35,7 @@ pub(crate) struct Said {
     /// What is said of environment variables that have no effect.
     pub(crate) warnings: Vec<String>,
     profile: Option<Setting<String>>,
-    config_file: Option<Setting<PathBuf>>,
+    files: Files,
     course: CourseArgs,
     /// The arguments that do not select tests, as typed.
     pub(crate) again: Vec<OsString>,
@@ -51,13 +53,18 @@ impl Said {
         let (cargo, course) = (cli.flags.cargo.clone(), cli.flags.course.clone());
         let again = cli.again;
         let typed = &cli.flags.config;
-        let (profile, config_file) = (typed::profile(typed), typed::config_file(typed, invocation));
-        let profile = profile.or_else(|| environment::profile(invocation));
-        let config_file = config_file.or_else(|| environment::config_file(invocation));
-        let variables = environment::of_one_test(
-            invocation,
-            [profile.as_ref().map(|profile| profile.origin), config_file.as_ref().map(|file| file.origin)],
-        );
+        let profile = typed::profile(typed).or_else(|| environment::profile(invocation));
+        let files = Files {
+            own: typed::config_file(typed, invocation).or_else(|| environment::config_file(invocation)),
+            nextest: typed::nextest_config(typed, invocation)
+                .or_else(|| environment::nextest_config(invocation)),
+        };
+        let chosen = [
+            profile.as_ref().map(|profile| profile.origin),
+            files.own.as_ref().map(|file| file.origin),
+            files.nextest.as_ref().map(|file| file.origin),
+        ];
+        let variables = environment::of_one_test(invocation, chosen);
         let words = LibtestWords::read(&of_harness)?;
         let harness = typed::harness(words)?;
         let flags = typed::flags(cli.flags, filters, invocation)?;
@@ -66,21 +73,31 @@ impl Said {
         let user = config::user(invocation)?;
         let color = Setting::or(layer.color.or(user.color), ColorChoice::Auto);
         let warnings = environment::unknown(invocation);
-        Ok(Self { task, cargo, color, warnings, profile, config_file, course, again, variables, layer, user })
+        Ok(Self { task, cargo, color, warnings, profile, files, course, again, variables, layer, user })
     }
 
-    /// What holds in a project, or outside of one: what is said here, and below it what the configuration file says.
+    /// What holds in a project, or outside of one: what is said here, and below it what the configuration files say. `machine` is
+    /// asked if it matters for which platform tests are built.
     ///
     /// # Errors
-    /// When the file is invalid, or what both say together makes no sense.
-    pub(crate) fn settings_in(
+    /// When a file is invalid, or what all say together makes no sense, and those of `machine`.
+    pub(crate) fn settings_in<E>(
         mut self,
         workspace: Option<&Path>,
         invocation: &Invocation,
-    ) -> Result<Settings, SettingsError> {
-        let config = Config::open(self.config_file.as_ref(), workspace, &invocation.directory)?;
-        let held = config.held(self.profile.as_ref(), self.config_file.as_ref());
+        machine: impl FnOnce(&CargoArgs) -> Result<Machine, E>,
+    ) -> Result<Settings, Error>
+    where
+        Error: From<E>,
+    {
+        let mut config = Config::open(&self.files, workspace, &invocation.directory)?;
+        let held = config.held(self.profile.as_ref(), self.files.own.as_ref());
+        let left_out = config.take_left_out();
         let mut lower = config.layer(self.profile.take())?;
+        if lower.overrides.iter().any(|one| !one.platforms.are_any()) {
+            lower.keep_those_of(&machine(&self.cargo)?);
+        }
+        lower.choose_default_filter();
         let is_attended = !self.task.is_of_tests() && !matches!(self.task, Task::Runner { .. });
         if is_attended || matches!(self.task, Task::Shell { .. } | Task::Debug(_)) {
             // Somebody attends to a command, and it is no test.
@@ -94,7 +111,7 @@ impl Said {
             lower.jobs = None;
         }
         let settings = self.over(lower)?;
-        Ok(Settings { held: [Vec::from(held), settings.held].concat(), ..settings })
+        Ok(Settings { held: [Vec::from(held), settings.held].concat(), left_out, ..settings })
     }
 
     /// What holds where no project counts.
@@ -121,6 +138,7 @@ impl Said {
             filters: take(&mut layer.filters),
             skips: take(&mut layer.skips),
             filtersets: take(&mut layer.filtersets),
+            ignores_default: Setting::or(layer.ignore_default_filter, false).value,
             exact: Setting::or(layer.exact, false).value,
             ignored: Setting::or(layer.ignored, RunIgnored::default()).value,
             partition: layer.partition.map(|partition| partition.value),
@@ -139,6 +157,8 @@ impl Said {
             history: Setting::or(layer.history, true),
             held,
             overrides,
+            default_filter: layer.default_filter,
+            left_out: Vec::new(),
             groups: layer.groups,
             memory_aware: Setting::or(layer.memory_aware, true),
             budgets: Setting::or(layer.budgets, Budgets::default()),

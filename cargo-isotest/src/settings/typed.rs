@@ -39,7 +39,7 @@ pub(super) fn flags(
         cargo,
         ..
     } = flags;
-    let SelectionArgs { names, filtersets, run_ignored, partition } = selection;
+    let SelectionArgs { names, filtersets, ignore_default_filter, run_ignored, partition } = selection;
     let filtersets = filtersets.expressions.iter().map(|text| Filterset::parse(text));
     let color = cargo.output.color.color.map(|color| match color {
         clap::ColorChoice::Auto => ColorChoice::Auto,
@@ -50,6 +50,7 @@ pub(super) fn flags(
         filters,
         skips: names.skip,
         filtersets: filtersets.collect::<Result<_, _>>()?,
+        ignore_default_filter: given("--ignore-default-filter", ignore_default_filter),
         exact: given("--exact", names.exact),
         partition: partition.map(|partition| Setting::flag("--partition", partition)),
         ignored: run_ignored.map(|which| Setting::flag("--run-ignored", which)),
@@ -145,6 +146,15 @@ pub(super) fn profile(typed: &ConfigArgs) -> Option<Setting<String>> {
 /// The configuration file that was named.
 pub(super) fn config_file(typed: &ConfigArgs, invocation: &Invocation) -> Option<Setting<PathBuf>> {
     typed.config_file.as_ref().map(|path| Setting::flag("--config-file", invocation.absolute(path)))
+}
+
+/// The configuration of cargo-nextest that is taken over: the file that was named, or nothing for that of the workspace.
+pub(super) fn nextest_config(
+    typed: &ConfigArgs,
+    invocation: &Invocation,
+) -> Option<Setting<Option<PathBuf>>> {
+    let named = typed.nextest().map(|path| invocation.absolute(path));
+    typed.takes_over().then_some(Setting::flag("--nextest-config", named))
 }
 
 /// What the words for the test harness say.

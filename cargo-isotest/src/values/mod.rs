@@ -3,6 +3,7 @@
 mod jobs;
 mod max_fail;
 mod partition;
+mod platforms;
 mod priority;
 mod retries;
 mod slow_timeout;
@@ -13,6 +14,7 @@ mod time;
 pub(crate) use jobs::Jobs;
 pub(crate) use max_fail::MaxFail;
 pub(crate) use partition::{Partition, PartitionBy};
+pub(crate) use platforms::{Features, Machine, Platforms};
 pub(crate) use priority::Priority;
 pub(crate) use retries::{Backoff, FlakyResult, Retries};
 pub(crate) use slow_timeout::{OnTimeout, SlowTimeout};

@@ -40,6 +40,7 @@ mod json;
 mod keys;
 mod killed_with_the_run;
 mod limits;
+mod nextest_config;
 mod no_capture;
 mod outcomes;
 mod overrides;

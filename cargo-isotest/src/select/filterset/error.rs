@@ -62,6 +62,8 @@ pub(super) enum Problem {
     Glob(String),
     /// Neither `host` nor `target`.
     Platform,
+    /// `default()` where it is said what that is.
+    Itself,
     /// `group()` where it is decided which group a test is in.
     Group,
     /// Too many levels.
@@ -140,6 +142,7 @@ impl Failure for FiltersetError {
             Problem::Glob(_) => {
                 "`[*]` matches a star, and `=` or `~` before a name matches plain text".into()
             }
+            Problem::Itself => "name the tests by what they are, as in `not test(/^slow_/)`".into(),
             Problem::Group => {
                 "name the tests by what they are, as in `test(/^db::/)`; `-E` selects tests by their groups".into()
             }
@@ -171,6 +174,7 @@ impl fmt::Display for Problem {
             Self::Regex(why) => write!(f, "invalid regular expression ({why})"),
             Self::Glob(why) => write!(f, "invalid glob ({why})"),
             Self::Platform => f.write_str("unknown platform"),
+            Self::Itself => f.write_str("`default()` would stand for itself here"),
             Self::Group => {
                 f.write_str("`group()` is for `-E` only: overrides decide which group a test is in")
             }
@@ -203,6 +207,7 @@ mod tests {
             Problem::Regex(_) => [Problem::Regex("unclosed group".to_owned())],
             Problem::Glob(_) => [Problem::Glob("unclosed character class".to_owned())],
             Problem::Platform => [Problem::Platform],
+            Problem::Itself => [Problem::Itself],
             Problem::Group => [Problem::Group],
             Problem::Depth => [Problem::Depth],
             Problem::NamesNothing(_) => [Problem::NamesNothing("package"), Problem::NamesNothing("test group")],

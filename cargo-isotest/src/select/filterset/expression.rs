@@ -60,7 +60,12 @@ pub(crate) struct TestQuery<'a> {
 
 impl<'a> From<&'a TestCase> for TestQuery<'a> {
     fn from(test: &'a TestCase) -> Self {
-        Self { binary: &test.binary, name: &test.name, group: test.group.as_deref(), default: true }
+        Self {
+            binary: &test.binary,
+            name: &test.name,
+            group: test.group.as_deref(),
+            default: test.is_default,
+        }
     }
 }
 

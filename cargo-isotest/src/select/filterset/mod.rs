@@ -58,6 +58,15 @@ impl Filterset {
         self.without(|predicate| matches!(predicate, Predicate::Group(_)), Problem::Group)
     }
 
+    /// Returns this, unless it asks for test groups or for itself.
+    ///
+    /// # Errors
+    /// When it does.
+    pub(crate) fn for_default(self) -> Result<Self, FiltersetError> {
+        let own = self.without_groups()?;
+        own.without(|predicate| matches!(predicate, Predicate::Default), Problem::Itself)
+    }
+
     fn without(self, is_it: impl Fn(&Predicate) -> bool, problem: Problem) -> Result<Self, FiltersetError> {
         let found = self.expression.leaves().into_iter().find(|leaf| is_it(&leaf.predicate));
         let Some(at) = found.map(|leaf| leaf.at.clone()) else { return Ok(self) };

@@ -4,6 +4,7 @@ mod form;
 mod groups;
 mod key;
 mod keys;
+mod nextest;
 mod overrides;
 mod profile;
 mod reading;
@@ -15,6 +16,7 @@ mod value;
 mod written;
 
 pub(super) use keys::all as keys;
+pub(crate) use nextest::LeftOut;
 pub(super) use schema::schema;
 pub(super) use suggestion::elsewhere;
 pub(super) use user::layer as user;
@@ -25,6 +27,7 @@ use super::groups::TestGroups;
 use super::held::Held;
 use super::layer::Layer;
 use super::setting::{Origin, Setting};
+use crate::cli::{FileFormat, ReportFile};
 use crate::values::Jobs;
 use key::Key;
 use profile::{DEFAULT, Profile, Tables};
@@ -50,25 +53,41 @@ pub(super) struct Config {
     file: Option<PathBuf>,
     profiles: BTreeMap<String, Vec<Profile>>,
     groups: TestGroups,
+    /// Where the directories of profiles are, in which reports are written.
+    store: PathBuf,
+    left_out: Vec<LeftOut>,
+}
+
+/// The files that were named.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    /// That of this program.
+    pub(super) own: Option<Setting<PathBuf>>,
+    /// That of cargo-nextest, if it is to be taken over; nothing in it for that of the workspace.
+    pub(super) nextest: Option<Setting<Option<PathBuf>>>,
 }
 
 impl Config {
-    /// Reads the file that was named, or else that of the workspace if it has one, and the built-in profiles. Paths in it
-    /// start at the workspace; users are told of the file as seen from `here`.
+    /// Reads the file that was named, or else that of the workspace if it has one, that of cargo-nextest if it is to be taken over,
+    /// and the built-in profiles. Paths start at the workspace; users are told of files as seen from `here`.
     ///
     /// # Errors
-    /// When the file cannot be read or is invalid.
-    pub(super) fn open(
-        named: Option<&Setting<PathBuf>>,
-        workspace: Option<&Path>,
-        here: &Path,
-    ) -> Result<Self, SettingsError> {
+    /// When a file cannot be read or is invalid.
+    pub(super) fn open(files: &Files, workspace: Option<&Path>, here: &Path) -> Result<Self, SettingsError> {
         let mut config = Self::default();
         let directory = workspace.unwrap_or(here);
+        let named = files.own.as_ref().map(|file| file.value.as_path());
         if let Some((path, text)) = text(named, workspace)? {
             let shown = path.strip_prefix(here).unwrap_or(&path);
             config.add(shown, &text, directory)?;
             config.file = Some(shown.to_owned());
+        }
+        if let Some(file) = &files.nextest {
+            let of_workspace = directory.join(nextest::FILE);
+            let path = file.value.as_deref().unwrap_or(&of_workspace);
+            let text = fs::read_to_string(path)
+                .map_err(|source| SettingsError::UnreadableConfig { path: path.to_owned(), source })?;
+            config.take_over(path.strip_prefix(here).unwrap_or(path), &text, directory)?;
         }
         config.add(Path::new(BUILT_IN), include_str!("built_in.toml"), directory)?;
         config.check_parents()?;
@@ -81,11 +100,32 @@ impl Config {
         let document = source.parse()?;
         let reading = Reading { source: &source, directory, at: source.table() };
         let Tables { profiles, groups } = reading.file(document.get_ref())?;
+        self.put(profiles, groups);
+        Ok(())
+    }
+
+    /// Takes over the configuration of cargo-nextest.
+    fn take_over(&mut self, shown: &Path, text: &str, directory: &Path) -> Result<(), SettingsError> {
+        let source = Source::new(shown, text);
+        let document = source.parse()?;
+        let reading = Reading { source: &source, directory, at: source.table() };
+        let read = nextest::read(reading, document.get_ref())?;
+        self.store = directory.join(read.store);
+        self.left_out = read.left_out;
+        self.put(read.profiles, read.groups);
+        Ok(())
+    }
+
+    fn put(&mut self, profiles: Vec<(String, Profile)>, groups: TestGroups) {
         for (name, profile) in profiles {
             self.profiles.entry(name).or_default().push(profile);
         }
         self.groups = take(&mut self.groups).or(groups);
-        Ok(())
+    }
+
+    /// Returns what of the configuration of cargo-nextest has no meaning here, once.
+    pub(super) fn take_left_out(&mut self) -> Vec<LeftOut> {
+        take(&mut self.left_out)
     }
 
     /// Checks that each profile inherits one that exists, and none itself.
@@ -172,13 +212,19 @@ impl Config {
             let Setting { value, origin } = chosen;
             return Err(SettingsError::NoSuchProfile { origin, name: value, suggestion });
         }
-        let mut layers = Vec::new();
+        let (mut layers, mut junit) = (Vec::new(), None);
+        let reports = self.store.join(&chosen.value);
         let mut next = Some(chosen.value);
         while let Some(name) = next {
             let parent = self.parent(&name).map(|parent| parent.value.clone());
             next = parent.or_else(|| (name != DEFAULT).then(|| DEFAULT.to_owned()));
-            layers.extend(self.profiles.remove(&name).into_iter().flatten().map(|profile| profile.layer));
+            for profile in self.profiles.remove(&name).into_iter().flatten() {
+                junit = junit.or(profile.junit);
+                layers.push(profile.layer);
+            }
         }
+        let report = |path: String| ReportFile { format: FileFormat::Junit, path: reports.join(path) };
+        layers.extend(junit.map(|path| Layer { reports: vec![path.map(report)], ..Layer::default() }));
         Ok(Layer { groups: self.groups, ..Layer::merged(layers) })
     }
 }
@@ -225,12 +271,9 @@ fn default(key: &Key) -> Held {
 }
 
 /// The path and the text of the file that was named, or else of that of the workspace.
-fn text(
-    named: Option<&Setting<PathBuf>>,
-    workspace: Option<&Path>,
-) -> Result<Option<(PathBuf, String)>, SettingsError> {
+fn text(named: Option<&Path>, workspace: Option<&Path>) -> Result<Option<(PathBuf, String)>, SettingsError> {
     let (path, is_named) = match (named, workspace) {
-        (Some(named), _) => (named.value.clone(), true),
+        (Some(named), _) => (named.to_owned(), true),
         (None, Some(workspace)) => (workspace.join(FILE), false),
         (None, None) => return Ok(None),
     };

@@ -9,24 +9,30 @@ use crate::settings::error::{ConfigError, Fault, SettingsError};
 use crate::settings::layer::Layer;
 use crate::settings::overrides::Override;
 use crate::settings::setting::Place;
+use crate::values::Platforms;
 
 /// Key by which an override says for which tests it holds.
-const FILTER: &str = "filter";
+pub(super) const FILTER: &str = "filter";
 
 /// Reads the overrides of a profile.
 ///
 /// # Errors
 /// What is wrong with them first.
-pub(super) fn read<'d>(
+pub(super) fn read<'d>(reading: Reading<'d>, entry: Entry<'d>) -> Result<Vec<Override>, SettingsError> {
+    tables(reading, entry)?.into_iter().map(|entry| one(reading, entry)).collect()
+}
+
+/// Returns the tables of overrides.
+pub(super) fn tables<'d>(
     reading: Reading<'d>,
     (name, value): Entry<'d>,
-) -> Result<Vec<Override>, SettingsError> {
+) -> Result<Vec<Entry<'d>>, SettingsError> {
     let tables = value.get_ref().as_array().ok_or_else(|| {
         let value = reading.source.shown(&value.span());
         let expected = "tables, each headed `[[profile.NAME.overrides]]`".to_owned();
         reading.error(name, Fault::Value { key: "overrides".to_owned(), value, expected })
     })?;
-    tables.iter().map(|table| one(reading, (name, table))).collect()
+    Ok(tables.iter().map(|table| (name, table)).collect())
 }
 
 fn one<'d>(reading: Reading<'d>, entry: Entry<'d>) -> Result<Override, SettingsError> {
@@ -50,11 +56,13 @@ fn one<'d>(reading: Reading<'d>, entry: Entry<'d>) -> Result<Override, SettingsE
         }
     }
     layer.test.limits.leaves_room()?;
-    Ok(Override { filter, place, layer: layer.test })
+    let (platforms, default_filter) = (Platforms::default(), None);
+    Ok(Override { filter, place, platforms, default_filter, layer: layer.test })
 }
 
-fn filterset(value: Value<'_>, place: Place) -> Result<Filterset, SettingsError> {
+/// Reads which tests an override is for.
+pub(super) fn filterset(value: Value<'_>, place: Place) -> Result<Filterset, SettingsError> {
     let text = value.text().ok_or_else(|| value.unexpected("a filterset, such as 'test(/^big_/)'"))?;
-    let wrong = |error| ConfigError { place, fault: Fault::Filter(error) };
+    let wrong = |error| ConfigError { place, fault: Fault::Filter { key: FILTER, error } };
     Ok(Filterset::parse(text).and_then(Filterset::without_groups).map_err(wrong)?)
 }

@@ -16,10 +16,10 @@ use toml::de::DeTable;
 pub(crate) const DEFAULT: &str = "default";
 
 /// Key by which a profile names the one that it inherits.
-const INHERITS: &str = "inherits";
+pub(super) const INHERITS: &str = "inherits";
 
 /// Key of what holds for some tests only.
-const OVERRIDES: &str = "overrides";
+pub(super) const OVERRIDES: &str = "overrides";
 
 /// Settings under a name.
 #[derive(Debug, Default)]
@@ -28,6 +28,8 @@ pub(crate) struct Profile {
     pub(crate) inherits: Option<Setting<String>>,
     /// The settings.
     pub(crate) layer: Layer,
+    /// A file for the results as JUnit XML, from the directory of the profile that is chosen.
+    pub(crate) junit: Option<Setting<String>>,
 }
 
 /// What a file says.

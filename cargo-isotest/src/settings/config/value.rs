@@ -1,10 +1,11 @@
 //! Value of a setting as it is written in a configuration file or an environment variable; pure.
 
-use super::reading::Reading;
+use super::reading::{Reading, in_order};
 use super::suggestion::suggestion;
 use crate::settings::error::SettingsError;
 use crate::settings::error::{ConfigError, Fault};
 use crate::settings::setting::{Origin, Setting};
+use std::borrow::Cow;
 use std::path::Path;
 use std::str::FromStr;
 use toml::Spanned;
@@ -57,13 +58,29 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// Returns what would be typed on the command line: a string, or a number or an inline table as it is written.
-    pub(crate) fn as_typed(self) -> Option<&'d str> {
-        match self.written {
-            Written::Toml { value, reading, .. } => {
-                value.get_ref().as_str().or_else(|| reading.source.part(&value.span()))
+    /// Returns what would be typed on the command line: a string, or a number as it is written, or a table in one line.
+    pub(crate) fn as_typed(self) -> Option<Cow<'d, str>> {
+        let Written::Toml { key, value, reading } = self.written else {
+            return self.text().map(Cow::Borrowed);
+        };
+        let part = |value: &Spanned<DeValue<'d>>| reading.source.part(&value.span());
+        match value.get_ref() {
+            DeValue::String(text) => Some(Cow::Borrowed(text)),
+            DeValue::Table(table) => {
+                if let Some(inline) = part(value).filter(|part| part.starts_with('{')) {
+                    return Some(Cow::Borrowed(inline));
+                }
+                let entry = |(name, value): (&'d Spanned<Cow<'d, str>>, &'d Spanned<DeValue<'d>>)| {
+                    let value = match value.get_ref() {
+                        DeValue::Table(_) => Self::of_key(key, value, reading).as_typed()?,
+                        _ => Cow::Borrowed(part(value)?),
+                    };
+                    Some(format!("{} = {value}", name.get_ref()))
+                };
+                let entries: Option<Vec<_>> = in_order(table).into_iter().map(entry).collect();
+                Some(Cow::Owned(format!("{{ {} }}", entries?.join(", "))))
             }
-            Written::Variable { text, .. } => Some(text),
+            _ => part(value).map(Cow::Borrowed),
         }
     }
 
@@ -153,7 +170,10 @@ impl<'d> Value<'d> {
         match self.written {
             Written::Toml { key, value, reading } => {
                 let (span, key, expected) = (value.span(), key.to_owned(), expected.to_owned());
-                let fault = Fault::Value { key, value: reading.source.shown(&span), expected };
+                // Of a table that has a heading, or dots in its keys, its place is but that of its name.
+                let table = self.as_typed().filter(|_| value.get_ref().is_table());
+                let shown = table.map_or_else(|| reading.source.shown(&span), Cow::into_owned);
+                let fault = Fault::Value { key, value: shown, expected };
                 ConfigError { place: reading.place(&span), fault }.into()
             }
             Written::Variable { name, text } => {

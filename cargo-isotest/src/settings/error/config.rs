@@ -18,7 +18,7 @@ impl ConfigError {
     /// Returns what helps.
     pub(crate) fn hint(&self) -> Option<String> {
         match &self.fault {
-            Fault::Filter(error) => error.hint(),
+            Fault::Filter { error, .. } => error.hint(),
             _ => None,
         }
     }
@@ -97,8 +97,13 @@ pub(crate) enum Fault {
     #[error("`{0}` changes more than what is shown; set it in the project's `.config/isotest.toml`")]
     OfProject(String),
     /// A filter that is no filterset, or none of this project.
-    #[error("`filter`: {0}")]
-    Filter(FiltersetError),
+    #[error("`{key}`: {error}")]
+    Filter {
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it.
+        error: FiltersetError,
+    },
     /// `inherits` of the profile that all others inherit.
     #[error("the profile `default` cannot inherit another one: all others inherit it")]
     DefaultInherits,
@@ -137,7 +142,7 @@ mod tests {
                 Fault::OfRun { key: "jobs".to_owned(), here: None },
                 Fault::OfRun { key: "jobs".to_owned(), here: Some("test-threads") },
             ],
-            Fault::Filter(_) => [Fault::Filter(Filterset::parse("tset(a)").unwrap_err())],
+            Fault::Filter { .. } => [Fault::Filter { key: "filter", error: Filterset::parse("tset(a)").unwrap_err() }],
             Fault::UnknownGroup { .. } =>
                 [Fault::UnknownGroup { name: "dtabase".to_owned(), suggestion: "did you mean `database`?".to_owned() }],
             Fault::GroupName(_) => [Fault::GroupName("@mine".to_owned())],

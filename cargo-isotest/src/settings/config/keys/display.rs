@@ -11,7 +11,7 @@ use crate::settings::error::SettingsError;
 use crate::settings::setting::Setting;
 use clap::ValueEnum;
 
-pub(super) const STATUS_LEVEL: Key = Key {
+pub(crate) const STATUS_LEVEL: Key = Key {
     name: "status-level",
     variable: Some("ISOTEST_STATUS_LEVEL"),
     about: "From which level on the results of tests are shown while the run goes on",
@@ -29,7 +29,7 @@ pub(super) const STATUS_LEVEL: Key = Key {
     },
 };
 
-pub(super) const FINAL_STATUS_LEVEL: Key = Key {
+pub(crate) const FINAL_STATUS_LEVEL: Key = Key {
     name: "final-status-level",
     variable: Some("ISOTEST_FINAL_STATUS_LEVEL"),
     about: "From which level on the results of tests are listed once more when the run has ended",
@@ -47,7 +47,7 @@ pub(super) const FINAL_STATUS_LEVEL: Key = Key {
     },
 };
 
-pub(super) const SUCCESS_OUTPUT: Key = Key {
+pub(crate) const SUCCESS_OUTPUT: Key = Key {
     name: "success-output",
     variable: Some("ISOTEST_SUCCESS_OUTPUT"),
     about: "When the output of tests that pass is shown",
@@ -61,7 +61,7 @@ pub(super) const SUCCESS_OUTPUT: Key = Key {
     said: |layer| written::one(layer.display.success_output.as_ref(), |time| written::word(&time)),
 };
 
-pub(super) const FAILURE_OUTPUT: Key = Key {
+pub(crate) const FAILURE_OUTPUT: Key = Key {
     name: "failure-output",
     variable: Some("ISOTEST_FAILURE_OUTPUT"),
     about: "When the output of tests that do not pass is shown",

@@ -5,7 +5,7 @@ use crate::settings::config::form;
 use crate::settings::config::key::Key;
 use crate::settings::config::written;
 
-pub(super) const GLOBAL_TIMEOUT: Key = Key {
+pub(crate) const GLOBAL_TIMEOUT: Key = Key {
     name: "global-timeout",
     variable: Some("ISOTEST_GLOBAL_TIMEOUT"),
     about: "After how long the run is ended",

@@ -10,7 +10,7 @@ use crate::values::Jobs;
 use serde_json::json;
 use std::num::NonZeroUsize;
 
-pub(super) const JOBS: Key = Key {
+pub(crate) const JOBS: Key = Key {
     name: "jobs",
     variable: Some("ISOTEST_JOBS"),
     about: "How many tests run simultaneously: a number, a negative one (so many fewer than CPUs), or `num-cpus`",

@@ -13,7 +13,7 @@ pub(super) const MAX_FAIL: Key = Key {
     example: "3",
     default: Some("\"all\""),
     read: |value, layer| {
-        let most = value.as_typed().and_then(|text| MaxFail::read(text).ok());
+        let most = value.as_typed().and_then(|text| MaxFail::read(&text).ok());
         let expected = "a number above 0, \"all\", or a number with a mode such as \"3:immediate\"";
         layer.max_fail = Some(value.expect(most, expected)?);
         Ok(())

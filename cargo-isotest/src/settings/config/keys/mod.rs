@@ -6,6 +6,7 @@ mod color;
 mod cpu_limit;
 mod cpu_weight;
 mod cpus;
+mod default_filter;
 mod display;
 mod fail_fast;
 mod fail_on_leak;
@@ -37,26 +38,28 @@ mod truth;
 
 use super::key::Key;
 
-pub(crate) use jobs::{form_of_jobs, number_of_jobs, written_jobs};
-pub(crate) use test_group::{NAME as GROUP_NAME, is_name as is_group_name};
+pub(crate) use default_filter::DEFAULT_FILTER;
+pub(crate) use display::{FAILURE_OUTPUT, FINAL_STATUS_LEVEL, STATUS_LEVEL, SUCCESS_OUTPUT};
+pub(crate) use global_timeout::GLOBAL_TIMEOUT;
+pub(crate) use jobs::{JOBS, form_of_jobs, number_of_jobs, written_jobs};
+pub(crate) use priority::PRIORITY;
+pub(crate) use retries::{FLAKY_RESULT, RETRIES};
+pub(crate) use slow_timeout::SLOW_TIMEOUT;
+pub(crate) use test_group::{NAME as GROUP_NAME, TEST_GROUP, is_name as is_group_name};
+pub(crate) use threads_required::THREADS_REQUIRED;
 
 /// Settings of what is shown of the run.
-pub(crate) const OF_DISPLAY: [Key; 6] = [
-    display::STATUS_LEVEL,
-    display::FINAL_STATUS_LEVEL,
-    display::SUCCESS_OUTPUT,
-    display::FAILURE_OUTPUT,
-    display::SHOW_PROGRESS,
-    display::TOP,
-];
+pub(crate) const OF_DISPLAY: [Key; 6] =
+    [STATUS_LEVEL, FINAL_STATUS_LEVEL, SUCCESS_OUTPUT, FAILURE_OUTPUT, display::SHOW_PROGRESS, display::TOP];
 
 /// Settings of how the run goes.
-pub(crate) const OF_RUN: [Key; 13] = [
-    jobs::JOBS,
+pub(crate) const OF_RUN: [Key; 14] = [
+    JOBS,
     fail_fast::FAIL_FAST,
     max_fail::MAX_FAIL,
-    global_timeout::GLOBAL_TIMEOUT,
+    GLOBAL_TIMEOUT,
     list_timeout::LIST_TIMEOUT,
+    DEFAULT_FILTER,
     history::HISTORY,
     memory_aware::MEMORY_AWARE,
     root::ROOT,
@@ -70,12 +73,12 @@ pub(crate) const OF_RUN: [Key; 13] = [
 /// Settings that can differ from test to test.
 pub(crate) const OF_TEST: [Key; 20] = [
     timeout::TIMEOUT,
-    slow_timeout::SLOW_TIMEOUT,
-    retries::RETRIES,
-    retries::FLAKY_RESULT,
-    threads_required::THREADS_REQUIRED,
-    test_group::TEST_GROUP,
-    priority::PRIORITY,
+    SLOW_TIMEOUT,
+    RETRIES,
+    FLAKY_RESULT,
+    THREADS_REQUIRED,
+    TEST_GROUP,
+    PRIORITY,
     fail_on_leak::FAIL_ON_LEAK,
     memory_limit::MEMORY_LIMIT,
     swap_limit::SWAP_LIMIT,

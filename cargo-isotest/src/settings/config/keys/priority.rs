@@ -5,7 +5,7 @@ use crate::settings::config::key::Key;
 use crate::settings::config::written;
 use crate::values::Priority;
 
-pub(super) const PRIORITY: Key = Key {
+pub(crate) const PRIORITY: Key = Key {
     name: "priority",
     variable: None,
     about: "Which tests a test starts before: of those that can start, the one with the highest priority does",

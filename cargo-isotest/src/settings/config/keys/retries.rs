@@ -7,7 +7,7 @@ use crate::values::{Backoff, FlakyResult, Retries};
 use clap::ValueEnum;
 use serde_json::json;
 
-pub(super) const RETRIES: Key = Key {
+pub(crate) const RETRIES: Key = Key {
     name: "retries",
     variable: Some("ISOTEST_RETRIES"),
     about: "How often a failed test is attempted again; as a table, also after which wait",
@@ -15,7 +15,7 @@ pub(super) const RETRIES: Key = Key {
     example: "{ backoff = \"exponential\", count = 3, delay = \"1s\" }",
     default: Some("0"),
     read: |value, layer| {
-        let retries = value.as_typed().and_then(|text| Retries::read(text).ok());
+        let retries = value.as_typed().and_then(|text| Retries::read(&text).ok());
         let expected =
             "a number, or a table such as { backoff = \"exponential\", count = 3, delay = \"1s\" }";
         layer.test.retries = Some(value.expect(retries, expected)?);
@@ -24,7 +24,7 @@ pub(super) const RETRIES: Key = Key {
     said: |layer| written::one(layer.test.retries.as_ref(), written),
 };
 
-pub(super) const FLAKY_RESULT: Key = Key {
+pub(crate) const FLAKY_RESULT: Key = Key {
     name: "flaky-result",
     variable: Some("ISOTEST_FLAKY_RESULT"),
     about: "The result of a test that passes only in a further attempt",

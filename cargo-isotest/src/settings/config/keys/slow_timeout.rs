@@ -7,7 +7,7 @@ use crate::values::OnTimeout;
 use crate::values::SlowTimeout;
 use serde_json::json;
 
-pub(super) const SLOW_TIMEOUT: Key = Key {
+pub(crate) const SLOW_TIMEOUT: Key = Key {
     name: "slow-timeout",
     variable: Some("ISOTEST_SLOW_TIMEOUT"),
     about: "After which time a test is slow; as a table, also when it is ended",
@@ -15,7 +15,7 @@ pub(super) const SLOW_TIMEOUT: Key = Key {
     example: "\"90s\"",
     default: Some("\"1m\""),
     read: |value, layer| {
-        let slow = value.as_typed().and_then(|text| SlowTimeout::read(text).ok());
+        let slow = value.as_typed().and_then(|text| SlowTimeout::read(&text).ok());
         let slow = slow.filter(|slow| !slow.period.is_zero());
         let expected =
             "a time above 0 with its unit, or a table such as { period = \"60s\", terminate-after = 2 }";

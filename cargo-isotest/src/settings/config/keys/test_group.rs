@@ -11,7 +11,7 @@ const GLOBAL: &str = "@global";
 /// What fits a name: neither punctuation other than `-` and `_` nor white space is in it.
 pub(crate) const NAME: &str = "^[^!-,./:-@\\[-^`{-~\\s]+$";
 
-pub(super) const TEST_GROUP: Key = Key {
+pub(crate) const TEST_GROUP: Key = Key {
     name: "test-group",
     variable: None,
     about: "The test group that a test is in: the name of a table below `[test-groups]`, or `@global` for none",

@@ -5,7 +5,7 @@ use crate::settings::config::key::Key;
 use crate::settings::config::written;
 use crate::values::ThreadsRequired;
 
-pub(super) const THREADS_REQUIRED: Key = Key {
+pub(crate) const THREADS_REQUIRED: Key = Key {
     name: "threads-required",
     variable: None,
     about: "How many of the threads of a run a test takes: a number, `num-cpus` or `num-test-threads`",
@@ -13,7 +13,7 @@ pub(super) const THREADS_REQUIRED: Key = Key {
     example: "2",
     default: Some("1"),
     read: |value, layer| {
-        let threads = value.as_typed().and_then(ThreadsRequired::read);
+        let threads = value.as_typed().and_then(|text| ThreadsRequired::read(&text));
         layer.test.threads_required = Some(value.expect(threads, ThreadsRequired::EXPECTED)?);
         Ok(())
     },

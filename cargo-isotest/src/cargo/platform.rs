@@ -1,0 +1,31 @@
+//! Platforms of a build, as rustc knows them.
+
+use crate::cargo::command_output;
+use crate::cargo::error::{CargoError, Stage};
+use crate::cli::CargoArgs;
+use crate::invocation::Invocation;
+use crate::values::{Features, Machine};
+use std::ffi::{OsStr, OsString};
+
+/// Asks rustc for the platform that builds and for the one that tests are built for: the first that was typed, or that of the
+/// environment.
+///
+/// # Errors
+/// When rustc does not answer.
+pub(crate) fn machine(arguments: &CargoArgs, invocation: &Invocation) -> Result<Machine, CargoError> {
+    let rustc = invocation.variable("RUSTC").unwrap_or(OsStr::new("rustc"));
+    let answer = |words: &[&str], task| {
+        command_output::answer(invocation.question(rustc).args(words), task, Stage::Metadata)
+    };
+    let version = answer(&["-vV"], "rustc -vV")?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default();
+    let features = |triple: &str| {
+        answer(&["--print", "cfg", "--target", triple], "rustc --print cfg")
+            .map(|said| Features::new(triple, &said))
+    };
+    let typed = arguments.compilation.target.first().map(OsString::as_os_str);
+    let target = typed.or_else(|| invocation.variable("CARGO_BUILD_TARGET")).map(OsStr::to_string_lossy);
+    let host = features(host)?;
+    let target = target.map_or_else(|| Ok(host.clone()), |target| features(&target))?;
+    Ok(Machine { host, target })
+}

@@ -1,0 +1,64 @@
+//! What has no meaning here, with its place; pure.
+
+use crate::settings::config::reading::Reading;
+use crate::settings::setting::Place;
+use std::borrow::Cow;
+use std::fmt;
+use toml::Spanned;
+
+/// A key that is not taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    place: Place,
+    /// The key with the tables it stands in.
+    key: String,
+    why: Why,
+}
+
+/// Why a key is not taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Nobody knows it.
+    Unknown,
+    /// What it is for does not exist here.
+    NoMeaning(&'static str),
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.why {
+            Why::Unknown => "unknown key",
+            Why::NoMeaning(why) => why,
+        };
+        write!(f, "{}: `{}`: {why}", self.place, self.key)
+    }
+}
+
+/// What was left out up to now.
+#[derive(Debug, Default)]
+pub(super) struct Rest(Vec<LeftOut>);
+
+impl Rest {
+    /// Notes that a key is left out of a table, whose path ends with a dot.
+    pub(super) fn leave_out<'d>(
+        &mut self,
+        reading: Reading<'d>,
+        table: &str,
+        name: &Spanned<Cow<'d, str>>,
+        why: Why,
+    ) {
+        let place = reading.place(&name.span());
+        self.0.push(LeftOut { place, key: format!("{table}{}", name.get_ref()), why });
+    }
+
+    /// Returns all of it in the order of the file, in which tables of one profile may stand apart.
+    pub(super) fn in_order(mut self) -> Vec<LeftOut> {
+        self.0.sort_by_key(|left_out| left_out.place.line);
+        self.0
+    }
+}
+
+/// Returns why a key is left out that is one of these, or that nobody knows.
+pub(super) fn why(name: &str, known: &[(&str, &'static str)]) -> Why {
+    known.iter().find(|(key, _)| *key == name).map_or(Why::Unknown, |(_, why)| Why::NoMeaning(why))
+}
