@@ -33,6 +33,8 @@ pub(crate) enum Exit {
     Metadata = 102,
     /// A binary could not be asked for its tests.
     Listing = 104,
+    /// A setup script failed, and no test was executed.
+    SetupFailed = 105,
     /// A command's time ran out; as timeout(1) says it.
     TimedOut = 124,
     /// A command cannot be executed; as a shell says it.

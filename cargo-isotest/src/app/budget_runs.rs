@@ -5,6 +5,7 @@ use crate::app::budgets::record::Which;
 use crate::app::budgets::{self, BudgetError};
 use crate::app::history::History;
 use crate::app::run::{Run, end_of};
+use crate::app::setups;
 use crate::budget::grain;
 use crate::cli::{BudgetsAction, BudgetsArgs};
 use crate::error::Error;
@@ -13,9 +14,10 @@ use crate::harness::libtest::WholeBinary;
 use crate::harness::together;
 use crate::report::OutputError;
 use crate::sandboxes::ForTests;
-use crate::schedule::Schedule;
 use crate::schedule::needs::Needs;
-use crate::schedule::summary::Selection;
+use crate::schedule::setup;
+use crate::schedule::summary::{Selection, Summary};
+use crate::schedule::{Finished, Schedule};
 use crate::select::Selected;
 use crate::settings::{Setting, TestSettings};
 use crate::testcase::TestCase;
@@ -83,7 +85,7 @@ impl Run<'_> {
         let runs = args.runs.map_or(RUNS, NonZeroUsize::get);
         for _ in 0..runs {
             let end = self.execute_tests(selected, whole, Vec::new(), &History::default())?;
-            if matches!(end, End::Interrupted(_)) {
+            if matches!(end, End::Interrupted(_) | End::Exit(Exit::SetupFailed)) {
                 return Ok(end);
             }
         }
@@ -145,11 +147,22 @@ impl Run<'_> {
             Arc::new(test)
         };
         let of_each: Vec<_> = self.of_each(&units)?.into_iter().map(limited).collect();
+        let scripts = self.setups().scripts(&of_each)?;
+        let of_each = setups::shown(&of_each, &scripts);
         let tests = units.iter().map(|unit| &unit.tests()[0]).zip(&of_each);
         let ForTests { templates, .. } = self.session.for_tests(self.sandboxes, self.invocation, tests)?;
+        let mut notes = Notes::default();
+        let selection = Selection { selected: units.len(), ignored: 0, filtered_out: 0 };
+        let set_up = setup::execute(&scripts, self.workers, &mut notes);
+        if let Some(cancelled) = set_up.cancelled {
+            let summary = Summary { cancelled: Some(cancelled), ..Summary::new(selection) };
+            return end_of(Finished { summary, unwritten: None }, None).map(Tried::Interrupted);
+        }
+        let variables = setups::variables(&of_each, &scripts, &set_up);
         let needs = Needs::default();
         let schedule = Schedule {
             needs: &needs,
+            variables: &variables,
             units: &units,
             of_each: &of_each,
             templates: &templates,
@@ -159,8 +172,6 @@ impl Run<'_> {
             sandboxes: self.sandboxes,
             evidence: None,
         };
-        let selection = Selection { selected: units.len(), ignored: 0, filtered_out: 0 };
-        let mut notes = Notes::default();
         let finished = schedule.execute(self.workers, selection, &mut notes);
         if let end @ End::Interrupted(_) = end_of(finished, None)? {
             return Ok(Tried::Interrupted(end));

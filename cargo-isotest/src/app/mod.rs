@@ -22,6 +22,7 @@ pub(crate) mod run;
 pub(crate) mod runner;
 mod runner_script;
 mod session;
+mod setups;
 pub(crate) mod shell;
 pub(crate) mod show_config;
 mod single;

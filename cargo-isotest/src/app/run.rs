@@ -6,6 +6,7 @@ use crate::app::budgets::peaks::Notes;
 use crate::app::history::{History, Recorder};
 use crate::app::list;
 use crate::app::session::Session;
+use crate::app::setups::{self, Setups};
 use crate::app::warning::warn;
 use crate::cargo::build::Workspace;
 use crate::cargo::page_cache;
@@ -25,8 +26,9 @@ use crate::schedule::events::{Event, Reporter};
 use crate::schedule::listing::{self, Listed};
 use crate::schedule::needs::Needs;
 use crate::schedule::order::order;
+use crate::schedule::setup::{self, SetUp};
 use crate::schedule::slots::Workers;
-use crate::schedule::summary::{Cancellation, Selection};
+use crate::schedule::summary::{Cancellation, Selection, Summary};
 use crate::schedule::{Finished, Schedule};
 use crate::select::{Selected, SelectionError};
 use crate::settings::{self, Execution, Process, Said, Setting, Settings, Task, TestSettings};
@@ -210,17 +212,11 @@ impl Run<'_> {
         let mut units = together::units(&selected.tests, self.settings.execution.process);
         let shuffle_seed = self.put_in_order(&mut units, &history.past)?;
         let of_each = self.of_each(&units)?;
+        let scripts = self.setups().scripts(&of_each)?;
+        let of_each = setups::shown(&of_each, &scripts);
         let ForTests { templates, remarks: of_templates } = self.for_tests(&units, &of_each)?;
         // What is wrong ends the run before what an earlier one reported is lost.
         let mut reporters = self.reporters()?;
-        if matches!(self.settings.task, Task::Budgets(_)) {
-            reporters.also(self.notes.clone());
-        }
-        if self.settings.course.baseline.save_baseline.is_some() {
-            reporters.also(self.peaks.clone());
-        }
-        let titles: Vec<_> = units.iter().map(Unit::title).collect();
-        self.registry.expect(titles.iter().map(|test| (test.binary.id.as_str(), test.name.as_str())));
         let isolation = self.isolation(selected, [of_templates, remarks].concat());
         let started = reporters.event(&Event::RunStarted {
             isolation: &isolation,
@@ -235,10 +231,17 @@ impl Run<'_> {
         started.map_err(OutputError::Stream)?;
         let jobs = Setting { value: self.sandboxes.jobs, ..self.settings.execution.jobs };
         let execution = Execution { jobs, ..self.settings.execution.clone() };
+        let set_up = setup::execute(&scripts, self.workers, &mut reporters);
+        if set_up.has_ended_the_run() {
+            return end_of(without_tests(set_up, counted(selected), &mut reporters), reporters.lost());
+        }
+        self.expect(&units);
+        let variables = setups::variables(&of_each, &scripts, &set_up);
         let needs = self.needs(&of_each).with_memory(&self.expected(&units, &of_each, &history.past));
         let evidence = self.evidence();
         let schedule = Schedule {
             needs: &needs,
+            variables: &variables,
             units: &units,
             of_each: &of_each,
             templates: &templates,
@@ -252,6 +255,16 @@ impl Run<'_> {
         let finished = schedule.execute(self.workers, counted(selected), &mut recorder);
         history.add(&recorder.results());
         end_of(finished, reporters.lost())
+    }
+
+    /// Tells others which tests are executed from here on.
+    fn expect(&self, units: &[Unit<'_>]) {
+        let titles: Vec<_> = units.iter().map(Unit::title).collect();
+        self.registry.expect(titles.iter().map(|test| (test.binary.id.as_str(), test.name.as_str())));
+    }
+
+    pub(super) fn setups(&self) -> Setups<'_> {
+        Setups { session: self.session, invocation: self.invocation, sandboxes: self.sandboxes }
     }
 
     /// Returns what holds for each. Tests that share a process share what the run says.
@@ -347,7 +360,7 @@ impl Run<'_> {
             let _ = file.value.path.parent().map(fs::create_dir_all);
         }
         let files = self.settings.reports.iter().map(|file| &file.value);
-        Reporters::open(
+        let mut reporters = Reporters::open(
             files,
             &ReportSettings {
                 format: self.settings.message_format.value,
@@ -358,7 +371,14 @@ impl Run<'_> {
                 again: self.again(),
                 here: self.invocation.directory.clone(),
             },
-        )
+        )?;
+        if matches!(self.settings.task, Task::Budgets(_)) {
+            reporters.also(self.notes.clone());
+        }
+        if self.settings.course.baseline.save_baseline.is_some() {
+            reporters.also(self.peaks.clone());
+        }
+        Ok(reporters)
     }
 }
 
@@ -382,6 +402,19 @@ fn binaries_of(selected: &Selected) -> Vec<Arc<TestBinary>> {
     binaries
 }
 
+/// Finishes a run whose setup scripts have ended it.
+fn without_tests(
+    SetUp { cancelled, mut unwritten, .. }: SetUp,
+    selection: Selection,
+    reporters: &mut Reporters,
+) -> Finished {
+    let summary = Summary { cancelled, ..Summary::new(selection) };
+    if unwritten.is_none() {
+        unwritten = reporters.event(&Event::RunFinished { summary: &summary }).err();
+    }
+    Finished { summary, unwritten }
+}
+
 /// How we end after a run; `lost` is a report that could not be written to its end, while others tell of the run.
 pub(super) fn end_of(
     Finished { summary, unwritten }: Finished,
@@ -392,6 +425,9 @@ pub(super) fn end_of(
     }
     if let Some(error) = unwritten.map(OutputError::Stream).or(lost) {
         return Err(error.into());
+    }
+    if summary.cancelled == Some(Cancellation::SetupFailed { undecided: false }) {
+        return Ok(End::Exit(Exit::SetupFailed));
     }
     if summary.is_over_budget_only() {
         return Ok(End::Exit(Exit::OverBudget));

@@ -11,6 +11,7 @@ use crate::invocation::Invocation;
 use crate::registry::Registry;
 use crate::report;
 use crate::sandboxes::roots::{self, Roots};
+use crate::sandboxes::setup_place::SetupPlace;
 use crate::sandboxes::{ForRun, ForTests, Sandboxes};
 use crate::schedule::interrupt::{Interrupts, Subject};
 use crate::schedule::keyboard::Keyboard;
@@ -20,9 +21,10 @@ use crate::testcase::TestCase;
 use isotest_core::limits::Control;
 use isotest_core::sandbox::Cancel;
 use std::fs;
+use std::io;
 use std::iter;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 /// The tests of a project, built, with the roots in which they can be executed.
@@ -36,6 +38,7 @@ pub(crate) struct Session {
     pub(crate) budgets: Budgets,
     interrupts: Interrupts,
     roots: Roots,
+    setup_place: OnceLock<SetupPlace>,
 }
 
 impl Session {
@@ -80,7 +83,7 @@ impl Session {
             settings.sandbox.evidence = evidence::marks(&workspace);
         }
         let roots = roots::of_tests(&settings, &build, invocation)?;
-        Ok(Self { build, settings, budgets, interrupts, roots })
+        Ok(Self { build, settings, budgets, interrupts, roots, setup_place: OnceLock::new() })
     }
 
     /// Prepares the sandboxes, works in them, and leaves the host as it was.
@@ -93,6 +96,21 @@ impl Session {
         work: impl Fn(&Sandboxes) -> Result<T, Error>,
     ) -> Result<T, Error> {
         Sandboxes::with(&self.settings, &self.roots, invocation, work)
+    }
+
+    /// Returns the place for what setup scripts leave, which is made when it is first needed.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn setup_place(&self, invocation: &Invocation) -> Result<&SetupPlace, Error> {
+        if self.setup_place.get().is_none() {
+            let parent = invocation.variable("TMPDIR").map(Path::new).filter(|path| path.is_absolute());
+            let place = SetupPlace::create(parent.unwrap_or(Path::new("/tmp")));
+            // Nobody else asks.
+            let _ = self.setup_place.set(place.map_err(|source| HostError::SetupPlace { source })?);
+        }
+        let gone = || HostError::SetupPlace { source: io::ErrorKind::NotFound.into() };
+        Ok(self.setup_place.get().ok_or_else(gone)?)
     }
 
     /// Finds the template for each of these tests.

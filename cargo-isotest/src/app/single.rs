@@ -1,6 +1,7 @@
 //! The one test that was named: found among all, and how it would be executed.
 
 use crate::app::session::Session;
+use crate::app::warning::warn;
 use crate::cli::RunIgnored;
 use crate::error::Error;
 use crate::invocation::Invocation;
@@ -49,6 +50,13 @@ pub(crate) fn plan(
     let mut settings = session.settings.clone();
     if let Some(own) = of_each.first() {
         settings.test = TestSettings::clone(own);
+    }
+    if !settings.test.setups.is_empty() {
+        let names: Vec<_> = settings.test.setups.iter().map(|setup| setup.value.name.as_str()).collect();
+        warn(format_args!(
+            "only runs execute setup scripts, and what `{}` leaves is not here",
+            names.join("`, `")
+        ));
     }
     let tests = std::iter::once(test).zip(&of_each);
     let ForTests { templates, .. } = session.for_tests(sandboxes, invocation, tests)?;

@@ -73,7 +73,8 @@ const EXIT_CODES: &str = "Exit codes:
   100 tests failed
   101 the build failed
   102 cargo metadata failed
-  104 a test binary could not list its tests";
+  104 a test binary could not list its tests
+  105 a setup script failed; no test was executed";
 
 const DOCTEST_EXIT_CODES: &str = "Exit codes:
     0 all doctests passed

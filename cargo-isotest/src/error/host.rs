@@ -11,6 +11,12 @@ pub(crate) enum HostError {
     /// A system call failed.
     #[error("cannot prepare sandboxes on this host")]
     System(#[source] io::Error),
+    /// There is no place for what setup scripts leave.
+    #[error("cannot make a directory for what setup scripts leave")]
+    SetupPlace {
+        /// Error of the system.
+        source: io::Error,
+    },
     /// A thread was refused.
     #[error("this host cannot isolate tests: cannot start a thread {task}")]
     Thread {
@@ -27,7 +33,9 @@ impl Failure for HostError {
     }
 
     fn hint(&self) -> Option<String> {
-        let (Self::System(error) | Self::Thread { source: error, .. }) = self;
+        let (Self::System(error) | Self::Thread { source: error, .. }) = self else {
+            return Some("set `TMPDIR` to a directory for temporary files that can be written".into());
+        };
         let known = error.raw_os_error().and_then(shortage);
         let hint = known
             .unwrap_or("check that /proc and /sys are mounted and readable: they tell what this host allows");
@@ -53,6 +61,7 @@ mod tests {
         let errno = io::Error::from_raw_os_error;
         let text = each_variant!(HostError {
             HostError::System(_) => [HostError::System(errno(libc::EACCES)), HostError::System(errno(libc::ENOMEM))],
+            HostError::SetupPlace { .. } => [HostError::SetupPlace { source: errno(libc::EROFS) }],
             HostError::Thread { .. } =>
                 [HostError::Thread { task: "for a job slot", source: errno(libc::EAGAIN) }],
         });

@@ -41,7 +41,7 @@ pub(super) fn document(account: &Account) -> io::Result<String> {
     Ok(text.replace(TAB, "&#9;"))
 }
 
-/// A suite for each binary, in the order in which their first tests ended, and one for what is missing of the run.
+/// A suite for each binary, in the order in which their first tests ended, one for each setup script, and one for what is missing of the run.
 fn suites(account: &Account, begun: Option<DateTime<FixedOffset>>) -> Vec<TestSuite> {
     let mut ids: Vec<String> = Vec::new();
     let of_tests = account.tests.iter().chain(&account.interrupted).map(suite);
@@ -68,6 +68,14 @@ fn suites(account: &Account, begun: Option<DateTime<FixedOffset>>) -> Vec<TestSu
         let mut case = TestCase::new(attribute(&test.name), TestCaseStatus::skipped());
         case.set_classname(attribute(&test.binary_id)).status.set_message("#[ignore]");
         add(&test.binary_id, case);
+    }
+    for script in &account.scripts {
+        let name = format!("@setup-script:{}", attribute(&script.name));
+        let mut case = TestCase::new(attribute(&script.name), status(&script.facts, None));
+        measured(&mut case, &name, &script.facts);
+        let mut suite = TestSuite::new(name);
+        suite.add_test_case(case);
+        suites.push(suite);
     }
     for suite in &mut suites {
         suite.set_time(suite.test_cases.iter().filter_map(|case| case.time).sum());

@@ -45,6 +45,7 @@ fn within(account: &Account, since: Option<&Changes>, largest: usize) -> String 
         failed(&failures, account),
         output(&failures, account),
         unexplained(account),
+        scripts(account),
         since.map_or_else(Section::default, changed),
         flaky(account),
         highest(account),
@@ -53,7 +54,7 @@ fn within(account: &Account, since: Option<&Changes>, largest: usize) -> String 
     // What is lost last is given room first; the output of tests is lost first.
     let mut room = largest.saturating_sub(RESERVE + text.len());
     let mut lost = Vec::new();
-    for place in [0, 2, 3, 4, 5, 6, 1] {
+    for place in [0, 2, 3, 4, 5, 6, 7, 1] {
         let Section { head, items, name } = &mut sections[place];
         room = room.saturating_sub(head.len());
         let fitting = items.iter().take_while(|item| {
@@ -137,6 +138,22 @@ fn unexplained(account: &Account) -> Section {
         head: "### Failed although none of their tests did\n\n".to_owned(),
         items: account.unexplained().map(line).collect(),
         name: "processes",
+    }
+}
+
+fn scripts(account: &Account) -> Section {
+    let failed = account.scripts.iter().filter(|script| script.facts.effect != Effect::Passes);
+    let line = |script: &crate::report::account::Script| {
+        let said = said(&script.facts).map_or_else(String::new, |said| {
+            let fence = "`".repeat(3.max(longest_run(&said) + 1));
+            format!("\n\n{fence}text\n{said}\n{fence}")
+        });
+        format!("- {} {}{said}\n", code(&script.name), code(&script.facts.headline(None)))
+    };
+    Section {
+        head: "### Setup scripts that failed\n\n".to_owned(),
+        items: failed.map(line).collect(),
+        name: "setup scripts",
     }
 }
 

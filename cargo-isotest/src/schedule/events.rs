@@ -34,6 +34,22 @@ pub(crate) enum Event<'a> {
         /// The binaries that do not speak the harness protocol and run whole.
         whole_binaries: &'a [WholeBinary],
     },
+    /// A setup script has started.
+    SetupStarted {
+        /// The script.
+        script: &'a TestCase,
+    },
+    /// A setup script has ended.
+    SetupFinished {
+        /// The script.
+        script: &'a TestCase,
+        /// In which slot, and when it started.
+        launch: Launch,
+        /// What its end means.
+        verdict: &'a Verdict,
+        /// Its report.
+        record: &'a Record,
+    },
     /// An attempt has started.
     AttemptStarted {
         /// Of this test.
@@ -48,7 +64,7 @@ pub(crate) enum Event<'a> {
     },
     /// An attempt is running for longer than usual.
     AttemptSlow {
-        /// Of this test, or of several in one process.
+        /// Of this test, of several in one process, or of this setup script.
         test: &'a TestCase,
         /// Which, in which slot, and when it started.
         launch: Launch,

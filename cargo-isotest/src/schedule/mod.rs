@@ -12,13 +12,14 @@ pub(crate) mod order;
 mod plan;
 pub(crate) mod queue;
 mod run;
+pub(crate) mod setup;
 pub(crate) mod slot_environment;
 pub(crate) mod slots;
 pub(crate) mod summary;
 mod testimony;
 pub(crate) mod wait;
 
-pub(crate) use plan::plan;
+pub(crate) use plan::{OUTPUT_BYTES, plan};
 
 use crate::evidence::{Keeper, Store};
 use crate::harness::together::Unit;
@@ -30,6 +31,7 @@ use crate::schedule::needs::Needs;
 use crate::schedule::plan::plan_of;
 use crate::schedule::queue::{Attempt, Iteration, Purpose, Queue};
 use crate::schedule::run::{Run, Subject};
+use crate::schedule::setup::Variables;
 use crate::schedule::slots::{Job, Workers};
 use crate::schedule::summary::{Selection, Summary};
 use crate::select;
@@ -51,6 +53,8 @@ pub(crate) struct Schedule<'run> {
     pub(crate) templates: &'run [Arc<Template>],
     /// What each of them needs of the run.
     pub(crate) needs: &'run Needs,
+    /// The variables that each of them is told by its setup scripts.
+    pub(crate) variables: &'run [Variables],
     /// By what they were selected, if the harness can be told so.
     pub(crate) wish: Option<&'run select::Selection>,
     /// How.
@@ -79,6 +83,9 @@ impl Schedule<'_> {
         let mut plan = plan_of(unit, attempt.nth, self.execution, &self.of_each[attempt.unit], self.wish);
         if let (true, Some(place)) = (unit.is_one_test(), place) {
             slot_environment::tell(&mut plan.workload.environment, slot_environment::of_place(place.slot));
+        }
+        for (name, value) in self.variables.get(attempt.unit).into_iter().flatten() {
+            setup::set(&mut plan.workload.environment, name, value);
         }
         if attempt.purpose == Purpose::Confirmation {
             let budget = unit.tests()[0].budget.memory();

@@ -9,9 +9,11 @@ use crate::settings::{Execution, Process, TestSettings};
 use crate::testcase::TestCase;
 use isotest_core::limits::Limits;
 use isotest_core::plan::{SandboxPlan, Workload};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 /// What is kept of the beginning, and as much of the end, of each stream of a test.
-const OUTPUT_BYTES: usize = 512 << 10;
+pub(crate) const OUTPUT_BYTES: usize = 512 << 10;
 
 /// How a test is executed by itself in its nth attempt.
 pub(crate) fn plan(test: &TestCase, nth: Nth, execution: &Execution, settings: &TestSettings) -> SandboxPlan {
@@ -23,13 +25,9 @@ pub(crate) fn plan(test: &TestCase, nth: Nth, execution: &Execution, settings: &
         );
     }
     let (program, arguments) = libtest::command(&test.binary, libtest::arguments(test));
+    let (program, arguments) = wrapped(settings, &test.binary.run.workspace, program, arguments);
     SandboxPlan {
-        workload: Workload {
-            program: program.to_owned(),
-            arguments,
-            environment,
-            directory: test.binary.directory.clone(),
-        },
+        workload: Workload { program, arguments, environment, directory: test.binary.directory.clone() },
         timeout: settings.end(),
         limits: limits(test, settings),
         measured: true,
@@ -37,6 +35,19 @@ pub(crate) fn plan(test: &TestCase, nth: Nth, execution: &Execution, settings: &
         interactive: None,
         output_bytes: OUTPUT_BYTES,
     }
+}
+
+/// Puts the command of a test behind that of its wrapper, if it has one.
+fn wrapped(
+    settings: &TestSettings,
+    workspace: &Path,
+    program: &Path,
+    arguments: Vec<OsString>,
+) -> (PathBuf, Vec<OsString>) {
+    let Some(wrapper) = &settings.wrapper else { return (program.to_owned(), arguments) };
+    let command = &wrapper.value.command;
+    let words = command.arguments().chain([program.into()]).chain(arguments);
+    (command.program(workspace), words.collect())
 }
 
 /// What limits a test: what the settings say, and memory as its budget says if that is stricter.

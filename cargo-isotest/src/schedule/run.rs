@@ -254,7 +254,7 @@ impl<'run> Run<'run> {
         queue: &mut Queue,
     ) -> io::Result<bool> {
         let test = &self.unit(launch).tests()[0];
-        let testimony = testimony(test, self.subject.execution.capture.value, &mut record);
+        let testimony = self.testimony(launch, &mut record);
         missing_paths::remark(&mut record);
         let rules = self.rules(launch);
         let verdict = judge(&record.outcome, testimony, rules);
@@ -278,11 +278,18 @@ impl<'run> Run<'run> {
         self.settle(Doubtful { launch, earlier, record }, verdict, queue)
     }
 
+    /// What the harness said of the test of an attempt.
+    fn testimony(&self, launch: Launch, record: &mut Record) -> Testimony {
+        let test = &self.unit(launch).tests()[0];
+        let is_wrapped = self.subject.of_each[launch.attempt.unit].wrapper.is_some();
+        testimony(test, self.subject.execution.capture.value, is_wrapped, record)
+    }
+
     /// Takes what a test did with the kernel's limit at its memory budget. Returns whether the test has failed, for good.
     fn confirmed(&mut self, launch: Launch, mut second: Record, queue: &mut Queue) -> io::Result<bool> {
         let Some((mut first, ..)) = self.doubtful.remove(&launch.attempt.place()) else { return Ok(false) };
         let test = &self.unit(launch).tests()[0];
-        let testimony = testimony(test, self.subject.execution.capture.value, &mut second);
+        let testimony = self.testimony(launch, &mut second);
         missing_paths::remark(&mut second);
         let verdict = judge(&second.outcome, testimony, self.rules(launch));
         if matches!(verdict, Verdict::NotIsolated(_)) {
@@ -347,7 +354,7 @@ impl<'run> Run<'run> {
             return Ok(false);
         };
         let test = &self.unit(launch).tests()[0];
-        let testimony = testimony(test, self.subject.execution.capture.value, &mut next);
+        let testimony = self.testimony(launch, &mut next);
         let again = judge(&next.outcome, testimony, self.rules(launch));
         let again = again.held_to(&test.budget, &test.budget.checks(&next));
         let peak = |record: &Record| record.usage.memory_peak.map_or(u64::MAX, |peak| peak.value);
@@ -532,7 +539,9 @@ impl<'run> Run<'run> {
         self.reporters.event(&Event::Cancelled { by })?;
         Ok(match by {
             // The signal has ended what was running already.
-            Cancellation::Signal(_) | Cancellation::FailFast { immediate: false } => Flow::NoMore,
+            Cancellation::Signal(_)
+            | Cancellation::SetupFailed { .. }
+            | Cancellation::FailFast { immediate: false } => Flow::NoMore,
             Cancellation::FailFast { immediate: true } | Cancellation::GlobalTimeout => Flow::End,
         })
     }

@@ -40,6 +40,11 @@ pub(crate) enum Cancellation {
         /// Whether the tests were killed that were running.
         immediate: bool,
     },
+    /// A setup script failed.
+    SetupFailed {
+        /// Whether nothing is known of it, since its sandbox could not be set up or was lost.
+        undecided: bool,
+    },
     /// The time of the run ran out.
     GlobalTimeout,
 }
@@ -131,8 +136,11 @@ impl Summary {
     pub(crate) fn effect(&self) -> Effect {
         let of_processes = if self.failed_processes == 0 { Effect::Passes } else { Effect::Fails };
         // What was not executed has not passed.
-        let of_time =
-            if self.cancelled == Some(Cancellation::GlobalTimeout) { Effect::Fails } else { Effect::Passes };
+        let of_time = match self.cancelled {
+            Some(Cancellation::SetupFailed { undecided: true }) => Effect::Undecided,
+            Some(Cancellation::GlobalTimeout | Cancellation::SetupFailed { .. }) => Effect::Fails,
+            Some(Cancellation::Signal(_) | Cancellation::FailFast { .. }) | None => Effect::Passes,
+        };
         self.counts.effect().max(of_processes).max(of_time)
     }
 

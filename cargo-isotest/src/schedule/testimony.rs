@@ -8,7 +8,7 @@ use isotest_core::outcome::Outcome;
 use isotest_core::record::Record;
 
 /// What the harness said of its only test, with a remark on the record where that is not what its exit says.
-pub(super) fn testimony(test: &TestCase, captured: bool, record: &mut Record) -> Testimony {
+pub(super) fn testimony(test: &TestCase, captured: bool, is_wrapped: bool, record: &mut Record) -> Testimony {
     let passed = matches!(record.outcome, Outcome::Passed | Outcome::Leaked);
     if !passed || !captured || test.whole {
         return Testimony::Agrees;
@@ -19,6 +19,11 @@ pub(super) fn testimony(test: &TestCase, captured: bool, record: &mut Record) ->
         (_, LastWords::Failed) => {
             (Testimony::Failed, "the harness exited with 0 but said that the test failed")
         }
+        // It cannot be known of the wrapper that it executed anything.
+        (Announced::Unsaid, _) if test.binary.harness && is_wrapped => (
+            Testimony::NoTest,
+            "its `run-wrapper` exited with 0, but no harness said that it executed a test",
+        ),
         // Cargo would let both pass, too; but the standard harness always says it.
         (Announced::Unsaid, _) if test.binary.harness => {
             (Testimony::Agrees, "the harness exited with 0 but did not say that it executed a test")

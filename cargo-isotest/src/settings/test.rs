@@ -4,6 +4,7 @@ use super::error::SettingsError;
 use super::limits::LimitSettings;
 use super::paths::Bind;
 use super::policy::policy;
+use super::scripts::{SetupScript, Wrapper};
 use super::setting::{Origin, Setting};
 use crate::budget::{self, Written};
 use crate::cli::Network;
@@ -44,6 +45,10 @@ pub(crate) struct TestSettings {
     pub(crate) keeps: Vec<Setting<PathBuf>>,
     /// Limits that the test is held to, besides those that stand beside it. Each of them holds.
     pub(crate) budgets: Vec<Written>,
+    /// What is executed before the test and others, in the order in which that happens.
+    pub(crate) setups: Vec<Setting<Arc<SetupScript>>>,
+    /// By what the test is executed.
+    pub(crate) wrapper: Option<Setting<Arc<Wrapper>>>,
     /// How much each capability is wanted.
     pub(crate) policy: Policy,
 }
@@ -64,6 +69,8 @@ pub(super) struct TestLayer {
     pub(super) binds: Vec<Setting<Bind>>,
     pub(super) keeps: Vec<Setting<PathBuf>>,
     pub(super) budgets: Vec<Setting<Budget>>,
+    pub(super) setups: Vec<Setting<Arc<SetupScript>>>,
+    pub(super) wrapper: Option<Setting<Arc<Wrapper>>>,
 }
 
 impl TestLayer {
@@ -83,6 +90,8 @@ impl TestLayer {
             binds: [self.binds, lower.binds].concat(),
             keeps: [self.keeps, lower.keeps].concat(),
             budgets: [self.budgets, lower.budgets].concat(),
+            setups: [self.setups, lower.setups].concat(),
+            wrapper: self.wrapper.or(lower.wrapper),
         }
     }
 }
@@ -103,6 +112,8 @@ impl Default for TestSettings {
             binds: Vec::new(),
             keeps: Vec::new(),
             budgets: Vec::new(),
+            setups: Vec::new(),
+            wrapper: None,
             policy: Policy::default(),
         }
     }
@@ -148,6 +159,8 @@ impl TestSettings {
             binds: layer.binds,
             keeps: layer.keeps,
             budgets: layer.budgets.into_iter().map(written).collect(),
+            setups: in_order(layer.setups),
+            wrapper: layer.wrapper,
             policy,
         })
     }
@@ -162,4 +175,11 @@ fn written(said: Setting<Budget>) -> Written {
         _ => budget::Origin::default(),
     };
     Written { budget: said.value, origin }
+}
+
+/// Each script once, in the order of the file.
+fn in_order(mut setups: Vec<Setting<Arc<SetupScript>>>) -> Vec<Setting<Arc<SetupScript>>> {
+    setups.sort_by_key(|setup| setup.value.number);
+    setups.dedup_by_key(|setup| setup.value.number);
+    setups
 }

@@ -202,6 +202,8 @@ fn what_nobody_speaks_of_has_its_default() {
         binds: Vec::new(),
         keeps: Vec::new(),
         budgets: Vec::new(),
+        setups: Vec::new(),
+        wrapper: None,
         policy: Policy::default(),
     };
     assert_eq!(settings.test, test);

@@ -52,6 +52,8 @@ pub(crate) struct Ended {
 pub(crate) struct Lines {
     /// The first object.
     pub(crate) started: Value,
+    /// One object for each setup script.
+    pub(crate) scripts: Vec<Value>,
     /// One object for each attempt.
     pub(crate) attempts: Vec<Value>,
     /// One object for each attempt that was killed with the run.
@@ -308,6 +310,7 @@ impl Lines {
         assert_eq!(finished["type"], "run-finished", "{ended:#?}");
         let known = [
             "attempt-slow",
+            "setup-finished",
             "retries-dropped",
             "attempt-finished",
             "attempt-interrupted",
@@ -318,9 +321,9 @@ impl Lines {
             "{ended:#?}"
         );
         let of = |kind: &str| objects.iter().filter(|object| object["type"] == kind).cloned().collect();
-        let [attempts, interrupted, processes] =
-            ["attempt-finished", "attempt-interrupted", "process-finished"].map(of);
-        Self { started, attempts, interrupted, processes, finished }
+        let [scripts, attempts, interrupted, processes] =
+            ["setup-finished", "attempt-finished", "attempt-interrupted", "process-finished"].map(of);
+        Self { started, scripts, attempts, interrupted, processes, finished }
     }
 
     /// The attempt at a test.

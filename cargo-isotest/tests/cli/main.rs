@@ -55,6 +55,7 @@ mod report_files;
 mod retries;
 mod roots;
 mod runner;
+mod scripts;
 mod selection;
 mod settings;
 mod shell;

@@ -32,6 +32,8 @@ pub(crate) struct Account {
     pub(super) tests: Vec<Test>,
     /// The tests that were killed with the run, and so have no verdict.
     pub(super) interrupted: Vec<Test>,
+    /// The setup scripts that have ended.
+    pub(super) scripts: Vec<Script>,
     /// The processes that executed several tests.
     pub(super) processes: Vec<Process>,
     /// How it ended.
@@ -50,6 +52,7 @@ type Key = (String, String, Option<u32>);
 #[serde(tag = "type", rename_all = "kebab-case")]
 enum Line {
     RunStarted(Box<Started>),
+    SetupFinished(Box<Script>),
     AttemptFinished(Box<AttemptLine>),
     AttemptInterrupted(Box<AttemptLine>),
     RetriesDropped(Dropped),
@@ -139,6 +142,17 @@ impl Attempt {
     pub(super) fn end_us(&self) -> Option<u64> {
         Some(self.start_us.saturating_add(self.facts.wall_us?))
     }
+}
+
+/// A setup script.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Script {
+    /// Its name.
+    #[serde(rename = "script")]
+    pub(super) name: String,
+    /// What came of it.
+    #[serde(flatten)]
+    pub(super) facts: Facts,
 }
 
 /// A process that executed several tests.
@@ -252,6 +266,8 @@ pub(super) enum Cancelled {
     FailFast,
     /// Its time ran out.
     GlobalTimeout,
+    /// A setup script failed.
+    SetupFailed,
 }
 
 /// Whether a name can be that of a variable of ours.
@@ -287,6 +303,7 @@ impl Account {
                     test.last.is_last = true;
                 }
             }
+            Line::SetupFinished(script) => self.scripts.push(*script),
             Line::ProcessFinished(process) => self.processes.push(*process),
             Line::RunFinished(finished) => self.finish(*finished),
             Line::Unknown => {}
@@ -439,6 +456,7 @@ impl Account {
         let by = match &finished.cancelled {
             Some(Cancelled::Signal { signal }) => format!("{signal} ended the run"),
             Some(Cancelled::FailFast) => "the run ended after a failure".to_owned(),
+            Some(Cancelled::SetupFailed) => "a setup script failed".to_owned(),
             Some(Cancelled::GlobalTimeout) => "the run ended when its time was over".to_owned(),
             None if missing > 0 => "the run ended early".to_owned(),
             None => return None,

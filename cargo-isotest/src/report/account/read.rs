@@ -149,6 +149,7 @@ impl Account {
             test.last.slot = test.last.slot.saturating_add(slots);
             self.interrupted.push(test);
         }
+        self.scripts.append(&mut other.scripts);
         self.processes.append(&mut other.processes);
         self.finished =
             self.finished.take().zip(other.finished).map(|(own, its)| own.and(its, [earlier, later]));

@@ -17,6 +17,7 @@ pub(super) fn cancelling(by: Cancellation) -> String {
         Cancellation::FailFast { immediate: true } => {
             "after a failure: no further test starts, running ones are killed".to_owned()
         }
+        Cancellation::SetupFailed { .. } => "after a setup script failed: no test starts".to_owned(),
         Cancellation::GlobalTimeout => {
             "at the end of `--global-timeout`: no further test starts, running ones are killed".to_owned()
         }
@@ -54,6 +55,7 @@ fn cancelled(by: Cancellation, summary: &Summary) -> String {
             let hint = if summary.not_run() == 0 { "" } else { "; `--no-fail-fast` runs them all" };
             format!("after a failure, {killed}{left} not run{hint}")
         }
+        Cancellation::SetupFailed { .. } => format!("after a setup script failed, {left} not run"),
         Cancellation::GlobalTimeout => {
             format!("at the end of `--global-timeout`, {killed} interrupted, {left} not run")
         }

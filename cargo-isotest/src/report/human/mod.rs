@@ -109,10 +109,13 @@ impl Human {
                 self.id_width = id_width(binaries);
                 self.running.expect(*tests, now);
                 for test in *ignored {
-                    let line = line::indented(&title(test));
-                    self.lists.add(FinalStatusLevel::Skip, title(test), line, false);
+                    self.lists.add(FinalStatusLevel::Skip, title(test), line::indented(&title(test)), false);
                 }
                 opening::lines(event)
+            }
+            Event::SetupStarted { script } => self.heading(script, Nth::ONLY),
+            Event::SetupFinished { script: test, verdict, record, .. } => {
+                self.setup_finished(&Attempt { test, nth: Nth::ONLY, verdict, record, is_last: true })
             }
             Event::AttemptStarted { test, launch } => self.started(test, launch.attempt.nth),
             Event::Waiting { wait } => {
@@ -129,10 +132,9 @@ impl Human {
             Event::AttemptFinished { test, launch, is_last, verdict, record } => {
                 self.finished(&Attempt { test, nth: launch.attempt.nth, verdict, record, is_last: *is_last })
             }
-            Event::ProcessFinished { process, launch, verdict, record, shows_output, .. } => {
+            Event::ProcessFinished { process: test, launch, verdict, record, shows_output, .. } => {
                 let nth = launch.attempt.nth;
-                let attempt = Attempt { test: process, nth, verdict, record, is_last: true };
-                self.process_finished(&attempt, *shows_output)
+                self.process_finished(&Attempt { test, nth, verdict, record, is_last: true }, *shows_output)
             }
             Event::AttemptInterrupted { test, launch, record } => {
                 self.running.finish(test, true, false);
@@ -158,6 +160,10 @@ impl Human {
         if let Some(Iteration { number, total }) = nth.iteration {
             self.running.iterate(usize::try_from(total.unwrap_or(number)).unwrap_or(usize::MAX));
         }
+        self.heading(test, nth)
+    }
+
+    fn heading(&self, test: &TestCase, nth: Nth) -> String {
         let again = if nth.is_first() { String::new() } else { line::attempt(nth) };
         if self.settings.no_capture {
             headed(NOTE, "Start", &(execution(test, nth) + &again))
@@ -252,6 +258,15 @@ impl Human {
         command.map(|command| headed(NOTE, "Repeat", &word(&command))).unwrap_or_default()
     }
 
+    fn setup_finished(&self, attempt: &Attempt<'_>) -> String {
+        let text = attempt.line(self.layout(), "") + &attempt.details(self.settings.verbose);
+        match attempt.verdict.passes() {
+            true if !self.shows(level(attempt)) => String::new(),
+            true => text,
+            false => text + &attempt.output(),
+        }
+    }
+
     fn process_finished(&self, attempt: &Attempt<'_>, shows_output: bool) -> String {
         let HumanSettings { verbose, no_capture, .. } = self.settings;
         let text = attempt.line(self.layout(), "") + &attempt.details(verbose);
@@ -267,6 +282,8 @@ impl Reporter for Human {
         match event {
             Event::RunFinished { .. } => self.screen.close(),
             Event::RunStarted { .. }
+            | Event::SetupStarted { .. }
+            | Event::SetupFinished { .. }
             | Event::AttemptStarted { .. }
             | Event::Waiting { .. }
             | Event::AttemptSlow { .. }

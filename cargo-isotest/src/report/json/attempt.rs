@@ -1,4 +1,4 @@
-//! The `attempt-finished` and `process-finished` objects.
+//! The `attempt-finished`, `process-finished` and `setup-finished` objects.
 
 use super::schema::microseconds;
 use crate::budget::{Check, Growth, Limit, Unit};
@@ -122,6 +122,28 @@ impl<'a> AttemptInterrupted<'a> {
             suspect: record.suspect.as_deref(),
             remarks: &record.remarks,
             output: Output::new(&record.stdout, &record.stderr),
+        }
+    }
+}
+
+/// A setup script that has ended.
+#[derive(Serialize)]
+pub(super) struct SetupFinished<'a> {
+    script: &'a str,
+    start_us: u64,
+    #[serde(flatten)]
+    facts: Facts<'a>,
+    #[serde(flatten)]
+    output: Option<Output>,
+}
+
+impl<'a> SetupFinished<'a> {
+    pub(super) fn new(script: &'a TestCase, start_us: u64, verdict: &Verdict, record: &'a Record) -> Self {
+        Self {
+            script: &script.name,
+            start_us,
+            facts: Facts::new(verdict, record),
+            output: (verdict.kind() != Kind::Passed).then(|| Output::new(&record.stdout, &record.stderr)),
         }
     }
 }

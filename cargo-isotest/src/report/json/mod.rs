@@ -14,7 +14,7 @@ use crate::schedule::summary::{Cancellation, Summary};
 use crate::testcase::TestCase;
 use crate::text::units::signal;
 use crate::verdict::{Counts, Kind};
-use attempt::{AttemptFinished, AttemptInterrupted, Launched, ProcessFinished};
+use attempt::{AttemptFinished, AttemptInterrupted, Launched, ProcessFinished, SetupFinished};
 use isotest_core::policy::{Capability, State};
 use isotest_core::sys::clock::Instant;
 use schema::{SCHEMA, microseconds};
@@ -84,6 +84,7 @@ pub(super) fn line(event: &Event<'_>, run: &Run) -> serde_json::Result<Option<St
 #[serde(tag = "type", rename_all = "kebab-case")]
 enum Line<'a> {
     RunStarted(RunStarted<'a>),
+    SetupFinished(Box<SetupFinished<'a>>),
     AttemptSlow(AttemptSlow<'a>),
     AttemptFinished(Box<AttemptFinished<'a>>),
     AttemptInterrupted(Box<AttemptInterrupted<'a>>),
@@ -103,6 +104,10 @@ impl<'a> Line<'a> {
                 let launched = Launched::new(launch, run.microseconds_to(launch.at), is_last);
                 Some(Self::AttemptFinished(Box::new(AttemptFinished::new(test, launched, verdict, record))))
             }
+            Event::SetupFinished { script, launch, verdict, record } => {
+                let start_us = run.microseconds_to(launch.at);
+                Some(Self::SetupFinished(Box::new(SetupFinished::new(script, start_us, verdict, record))))
+            }
             Event::ProcessFinished { process, tests, verdict, record, .. } => {
                 Some(Self::ProcessFinished(Box::new(ProcessFinished::new(process, tests, verdict, record))))
             }
@@ -112,7 +117,8 @@ impl<'a> Line<'a> {
             }
             Event::RetriesDropped { test, nth } => Some(Self::RetriesDropped(RetriesDropped::new(test, nth))),
             Event::RunFinished { summary } => Some(Self::RunFinished(RunFinished::new(summary))),
-            Event::AttemptStarted { .. }
+            Event::SetupStarted { .. }
+            | Event::AttemptStarted { .. }
             | Event::Waiting { .. }
             | Event::AttemptNotBegun { .. }
             | Event::Cancelled { .. } => None,
@@ -339,6 +345,7 @@ enum CancelledFields {
     Signal { signal: String },
     FailFast,
     GlobalTimeout,
+    SetupFailed,
 }
 
 impl CancelledFields {
@@ -347,6 +354,7 @@ impl CancelledFields {
             Cancellation::Signal(number) => Self::Signal { signal: signal(number) },
             Cancellation::FailFast { .. } => Self::FailFast,
             Cancellation::GlobalTimeout => Self::GlobalTimeout,
+            Cancellation::SetupFailed { .. } => Self::SetupFailed,
         }
     }
 }

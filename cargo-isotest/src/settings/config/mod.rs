@@ -9,6 +9,7 @@ mod overrides;
 mod profile;
 mod reading;
 mod schema;
+mod scripts;
 mod source;
 mod suggestion;
 mod user;
@@ -32,6 +33,7 @@ use crate::values::Jobs;
 use key::Key;
 use profile::{DEFAULT, Profile, Tables};
 use reading::Reading;
+use scripts::Scripts;
 use serde::Deserialize;
 use source::Source;
 use std::collections::BTreeMap;
@@ -99,7 +101,8 @@ impl Config {
         let source = Source::new(shown, text);
         let document = source.parse()?;
         let reading = Reading { source: &source, directory, at: source.table() };
-        let Tables { profiles, groups } = reading.file(document.get_ref())?;
+        let scripts = Scripts::read(reading, document.get_ref())?;
+        let Tables { profiles, groups } = reading.file(document.get_ref(), &scripts)?;
         self.put(profiles, groups);
         Ok(())
     }
@@ -242,12 +245,12 @@ pub(super) fn held_of_run(layer: &Layer) -> Vec<Held> {
 
 /// What a layer says of tests, or else the defaults.
 pub(super) fn held_of_test(layer: &Layer) -> Vec<Held> {
-    held(&keys::OF_TEST, layer)
+    held(&keys::OF_TEST, layer).into_iter().chain(scripts::said(layer)).collect()
 }
 
 /// What a layer says of tests.
 pub(super) fn said_of_test(layer: &Layer) -> Vec<Held> {
-    keys::OF_TEST.iter().flat_map(|key| said(key, layer)).collect()
+    keys::OF_TEST.iter().flat_map(|key| said(key, layer)).chain(scripts::said(layer)).collect()
 }
 
 fn held<'a>(keys: impl IntoIterator<Item = &'a Key>, layer: &Layer) -> Vec<Held> {

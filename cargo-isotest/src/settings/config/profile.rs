@@ -4,6 +4,7 @@ use super::groups::{self, GROUPS};
 use super::keys;
 use super::overrides;
 use super::reading::{Entry, Reading, in_order};
+use super::scripts::{SCRIPTS, Scripts};
 use super::value::Value;
 use crate::settings::error::Fault;
 use crate::settings::error::SettingsError;
@@ -42,25 +43,26 @@ pub(crate) struct Tables {
 }
 
 impl<'d> Reading<'d> {
-    /// Reads the tables of a file.
-    pub(crate) fn file(self, file: &'d DeTable<'d>) -> Result<Tables, SettingsError> {
+    /// Reads the tables of a file that has these scripts.
+    pub(crate) fn file(self, file: &'d DeTable<'d>, scripts: &Scripts) -> Result<Tables, SettingsError> {
         let mut tables = Tables::default();
         for (name, value) in in_order(file) {
             match name.get_ref().as_ref() {
                 "profile" => {
                     for (name, value) in in_order(self.table((name, value))?) {
-                        let profile = self.profile((name, value))?;
+                        let profile = self.profile((name, value), scripts)?;
                         tables.profiles.push((name.get_ref().clone().into_owned(), profile));
                     }
                 }
                 GROUPS => tables.groups = groups::read(self, (name, value))?,
-                _ => return Err(self.unknown(name, "this file", ["profile", GROUPS])),
+                SCRIPTS => {}
+                _ => return Err(self.unknown(name, "this file", ["profile", GROUPS, SCRIPTS])),
             }
         }
         Ok(tables)
     }
 
-    fn profile(self, entry: Entry<'d>) -> Result<Profile, SettingsError> {
+    fn profile(self, entry: Entry<'d>, scripts: &Scripts) -> Result<Profile, SettingsError> {
         let profile = entry.0.get_ref();
         let reading = self.within(Part::Profile(profile.to_string()));
         let mut read = Profile::default();
@@ -73,10 +75,13 @@ impl<'d> Reading<'d> {
                 }
                 read.inherits = Some(parent);
             } else if name.get_ref() == OVERRIDES {
-                read.layer.overrides =
-                    overrides::read(self.within(Part::Override(profile.to_string())), (name, value))?;
+                let reading = self.within(Part::Override(profile.to_string()));
+                read.layer.overrides.extend(overrides::read(reading, (name, value))?);
+            } else if name.get_ref() == SCRIPTS {
+                let reading = self.within(Part::Override(profile.to_string()));
+                read.layer.overrides.extend(scripts.rules(reading, (name, value))?);
             } else {
-                let known = [INHERITS, OVERRIDES].into_iter().chain(keys::all().map(|key| key.name));
+                let known = [INHERITS, OVERRIDES, SCRIPTS].into_iter().chain(keys::all().map(|key| key.name));
                 let key = keys::all().find(|key| key.name == name.get_ref());
                 if keys::OF_PERSON.iter().any(|key| key.name == name.get_ref()) {
                     return Err(self.error(name, Fault::OfPerson(name.get_ref().clone().into_owned())));

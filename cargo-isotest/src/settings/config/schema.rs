@@ -4,6 +4,7 @@ use super::form;
 use super::groups;
 use super::key::Key;
 use super::keys;
+use super::scripts;
 use serde_json::{Map, Value, json};
 
 /// Returns the schema. What depends on other values, on the machine or on the project is not in it.
@@ -18,7 +19,9 @@ pub(crate) fn schema() -> Value {
     });
     let filter = json!({ "type": "string", "description": "The tests of an override, as a filterset; all tests without it" });
     let profile =
-        [("inherits", inherits), ("overrides", overrides)].into_iter().chain(keys::all().map(entry));
+        [("inherits", inherits), ("overrides", overrides), (scripts::SCRIPTS, scripts::form_of_rules())]
+            .into_iter()
+            .chain(keys::all().map(entry));
     let one_override = [("filter", filter)].into_iter().chain(keys::OF_TEST.iter().map(entry));
     definitions.insert("profile".to_owned(), form::table(profile, &[]));
     definitions.insert("override".to_owned(), form::table(one_override, &[]));
@@ -35,6 +38,7 @@ pub(crate) fn schema() -> Value {
                 "additionalProperties": reference("profile"),
             },
             groups::GROUPS: groups::form(),
+            scripts::SCRIPTS: scripts::form(),
         },
         "additionalProperties": false,
         "definitions": definitions,

@@ -165,6 +165,16 @@ impl<'d> Value<'d> {
         read.map(|value| self.setting(value)).ok_or_else(|| self.unexpected(expected))
     }
 
+    /// Creates the error of what is wrong with the value of a key.
+    pub(crate) fn fault(self, fault: Fault) -> SettingsError {
+        match self.written {
+            Written::Toml { value, reading, .. } => {
+                ConfigError { place: reading.place(&value.span()), fault }.into()
+            }
+            Written::Variable { .. } => self.unexpected(&fault.to_string()),
+        }
+    }
+
     /// Creates the error of a value that is not what is expected.
     pub(crate) fn unexpected(self, expected: &str) -> SettingsError {
         match self.written {

@@ -104,6 +104,22 @@ pub(crate) enum Fault {
         /// What is wrong with it.
         error: FiltersetError,
     },
+    /// A script by a name that none has.
+    #[error("unknown script `{script}`; {suggestion}")]
+    UnknownScript {
+        /// The name.
+        script: String,
+        /// What could have been meant.
+        suggestion: String,
+    },
+    /// A name that no script can have.
+    #[error(
+        "`{0}` is not a name for a script: use only letters, digits, `-`, `_` and `.`, and begin with a letter or digit"
+    )]
+    ScriptName(String),
+    /// A script without its command.
+    #[error("the script `{0}` has no `command`")]
+    NoCommand(String),
     /// `inherits` of the profile that all others inherit.
     #[error("the profile `default` cannot inherit another one: all others inherit it")]
     DefaultInherits,
@@ -149,6 +165,12 @@ mod tests {
             Fault::GroupSize(_) => [Fault::GroupSize("database".to_owned())],
             Fault::OfPerson(_) => [Fault::OfPerson("color".to_owned())],
             Fault::OfProject(_) => [Fault::OfProject("timeout".to_owned())],
+            Fault::UnknownScript { .. } => [Fault::UnknownScript {
+                script: "dta".to_owned(),
+                suggestion: "did you mean `data`?".to_owned()
+            }],
+            Fault::ScriptName(_) => [Fault::ScriptName("a/b".to_owned())],
+            Fault::NoCommand(_) => [Fault::NoCommand("data".to_owned())],
             Fault::DefaultInherits => [Fault::DefaultInherits],
         });
         let told = |fault| told(SettingsError::from(ConfigError { place, fault }));

@@ -1,0 +1,147 @@
+//! Setup scripts of a run: the sandboxes they are executed in, and what the tests after them see.
+
+use crate::app::session::Session;
+use crate::error::{Error, HostError};
+use crate::invocation::Invocation;
+use crate::sandboxes::setup_place::OfScript;
+use crate::sandboxes::{ForTests, Sandboxes};
+use crate::schedule::OUTPUT_BYTES;
+use crate::schedule::setup::{self, DIRECTORY, Script, SetUp, VARIABLES, Variables};
+use crate::schedule::slot_environment;
+use crate::settings::{Bind, Setting, SetupScript, TestSettings};
+use crate::testcase::{TestBinary, TestCase};
+use isotest_core::plan::{SandboxPlan, Workload};
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The id under which scripts are reported, where tests have that of their binary.
+const ID: &str = "@setup-script";
+
+/// Whose scripts they are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setups<'run> {
+    /// The project.
+    pub(super) session: &'run Session,
+    /// Who has called us.
+    pub(super) invocation: &'run Invocation,
+    /// The sandboxes of the run.
+    pub(super) sandboxes: &'run Sandboxes,
+}
+
+impl Setups<'_> {
+    /// Prepares the scripts that some tests need, in the order in which they are executed.
+    ///
+    /// # Errors
+    /// When there is no place for what they leave, or no sandbox.
+    pub(super) fn scripts(self, of_each: &[Arc<TestSettings>]) -> Result<Vec<Script>, Error> {
+        let mut needed: Vec<&Setting<Arc<SetupScript>>> = Vec::new();
+        for setup in of_each.iter().flat_map(|own| &own.setups) {
+            if needed.iter().all(|other| other.value.number != setup.value.number) {
+                needed.push(setup);
+            }
+        }
+        needed.sort_by_key(|setup| setup.value.number);
+        needed.into_iter().map(|setup| self.script(setup)).collect()
+    }
+
+    fn script(self, Setting { value: script, origin }: &Setting<Arc<SetupScript>>) -> Result<Script, Error> {
+        let unmade = |source| HostError::SetupPlace { source };
+        let place = self.session.setup_place(self.invocation)?.of_script(&script.name).map_err(unmade)?;
+        let run = self.session.build.binaries.first().map(|binary| Arc::clone(&binary.run));
+        let binary = TestBinary { id: ID.to_owned(), run: run.unwrap_or_default(), ..TestBinary::default() };
+        let title = TestCase::named(&Arc::new(binary), script.name.as_ref());
+        let kept = [&place.directory, &place.variables];
+        let kept = kept.map(|path| Setting { value: path.clone(), origin: *origin });
+        let settings = Arc::new(self.settings(script, kept));
+        let ForTests { templates, .. } =
+            self.session.for_tests(self.sandboxes, self.invocation, [(&title, &settings)])?;
+        let template = templates.first().map_or_else(|| Arc::clone(self.sandboxes.first()), Arc::clone);
+        let plan = SandboxPlan {
+            workload: self.workload(script, &place, &title),
+            timeout: settings.end(),
+            limits: settings.limits.limits(),
+            measured: true,
+            inherit_stdio: !self.session.settings.execution.capture.value,
+            interactive: None,
+            output_bytes: OUTPUT_BYTES,
+        };
+        Ok(Script { title, settings, template, plan, place })
+    }
+
+    /// Returns what holds for a script: of what holds for tests, what they see and what is isolated, but no limit.
+    fn settings(self, script: &SetupScript, kept: [Setting<PathBuf>; 2]) -> TestSettings {
+        let base = &self.session.settings.test;
+        let usual = TestSettings::default();
+        TestSettings {
+            timeout: script.timeout.map_or(usual.timeout, |timeout| timeout.map(Some)),
+            slow_timeout: script.slow_timeout.unwrap_or(usual.slow_timeout),
+            network: base.network,
+            binds: base.binds.clone(),
+            keeps: base.keeps.iter().cloned().chain(kept).collect(),
+            policy: base.policy.clone(),
+            ..usual
+        }
+    }
+
+    /// Returns the command, in the directory of the workspace.
+    fn workload(self, script: &SetupScript, place: &OfScript, title: &TestCase) -> Workload {
+        let workspace = &self.session.build.directories.workspace;
+        let mut environment = self.invocation.sandboxed_environment();
+        let told: [(&str, OsString); 4] = [
+            (VARIABLES, place.variables.clone().into()),
+            (DIRECTORY, place.directory.clone().into()),
+            ("NEXTEST_RUN_ID", title.binary.run.id.clone().into()),
+            ("NEXTEST_WORKSPACE_ROOT", workspace.clone().into()),
+        ];
+        slot_environment::tell(&mut environment, told.map(|(name, value)| (name.into(), value)).into());
+        Workload {
+            program: script.command.program(workspace),
+            arguments: script.command.arguments().collect(),
+            environment,
+            directory: workspace.clone(),
+        }
+    }
+}
+
+/// Shows tests what their scripts leave. Those that shared their settings still do.
+pub(super) fn shown(of_each: &[Arc<TestSettings>], scripts: &[Script]) -> Vec<Arc<TestSettings>> {
+    let mut known: HashMap<*const TestSettings, Arc<TestSettings>> = HashMap::new();
+    let seen = |own: &Arc<TestSettings>| {
+        if own.setups.is_empty() {
+            return Arc::clone(own);
+        }
+        let seeing = known.entry(Arc::as_ptr(own)).or_insert_with(|| {
+            let binds = own.setups.iter().filter_map(|Setting { value: setup, origin }| {
+                let path = script(scripts, &setup.name)?.place.directory.clone();
+                Some(Setting { value: Bind { path, access: setup.access }, origin: *origin })
+            });
+            Arc::new(TestSettings {
+                binds: own.binds.iter().cloned().chain(binds).collect(),
+                ..TestSettings::clone(own)
+            })
+        });
+        Arc::clone(seeing)
+    };
+    of_each.iter().map(seen).collect()
+}
+
+/// Returns the variables that each test is told by its scripts; by a later one in place of an earlier.
+pub(super) fn variables(of_each: &[Arc<TestSettings>], scripts: &[Script], set_up: &SetUp) -> Vec<Variables> {
+    let of_test = |own: &Arc<TestSettings>| {
+        let mut variables = Variables::new();
+        for script in own.setups.iter().filter_map(|setup| script(scripts, &setup.value.name)) {
+            setup::set(&mut variables, OsStr::new(DIRECTORY), script.place.directory.as_os_str());
+            for (name, value) in set_up.variables.get(&script.title.name).into_iter().flatten() {
+                setup::set(&mut variables, name, value);
+            }
+        }
+        variables
+    };
+    of_each.iter().map(of_test).collect()
+}
+
+fn script<'a>(scripts: &'a [Script], name: &str) -> Option<&'a Script> {
+    scripts.iter().find(|script| script.title.name == name)
+}
