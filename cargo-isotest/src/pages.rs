@@ -34,6 +34,7 @@ pub(crate) const PAGES: &[Page] = pages! {
     "scheduling"
     "limits"
     "configuration"
+    "scripts"
     "keeping-writes"
     "budgets"
     "doctests"
