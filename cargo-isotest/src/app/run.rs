@@ -19,7 +19,7 @@ use crate::harness::together::{self, Unit};
 use crate::history::Past;
 use crate::invocation::Invocation;
 use crate::registry::{Listener, Registry};
-use crate::report::{Again, OutputError, ReportSettings, Reporters};
+use crate::report::{Again, OutputError, Redaction, ReportSettings, Reporters};
 use crate::sandboxes::{ForTests, Sandboxes};
 use crate::schedule::admission;
 use crate::schedule::events::{Event, Reporter};
@@ -296,6 +296,9 @@ impl Run<'_> {
         isolation.remarks.extend(Listener::remark(self.listener));
         isolation.remarks.extend(remarks);
         isolation.remarks.extend(self.not_default(selected));
+        isolation.remarks.extend(self.redaction().1.iter().map(|name| {
+            format!("`redact` leaves the value of `{name}` in reports: it has fewer than 4 characters")
+        }));
         let unmatched = selected.unmatched.iter();
         isolation
             .remarks
@@ -353,6 +356,15 @@ impl Run<'_> {
         }
     }
 
+    /// Returns the values that stand in no report, and the variables whose values stand there all the same, being too short.
+    fn redaction(&self) -> (Redaction, Vec<String>) {
+        let value = |name: &String| {
+            let value = self.invocation.variable(name)?;
+            Some((name.clone(), value.to_string_lossy().into_owned()))
+        };
+        Redaction::new(self.settings.redact.iter().filter_map(value))
+    }
+
     fn reporters(&self) -> Result<Reporters, OutputError> {
         let cargo = &self.settings.cargo.output;
         for file in self.settings.reports.iter().filter(|file| file.origin.is_of_file()) {
@@ -370,6 +382,7 @@ impl Run<'_> {
                 display: self.settings.display,
                 again: self.again(),
                 here: self.invocation.directory.clone(),
+                redaction: self.redaction().0,
             },
         )?;
         if matches!(self.settings.task, Task::Budgets(_)) {

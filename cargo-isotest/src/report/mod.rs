@@ -18,6 +18,7 @@ mod junit;
 mod machine;
 mod markdown;
 mod openmetrics;
+mod redaction;
 mod repeat;
 mod target;
 mod trace;
@@ -40,6 +41,7 @@ use document::Document;
 use human::{Bar, Human, HumanSettings, Screen};
 use json::{Json, Run};
 use machine::Machine;
+pub(crate) use redaction::Redaction;
 pub(crate) use repeat::Again;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -77,7 +79,8 @@ impl Reporters {
         settings: &ReportSettings,
     ) -> Result<Self, OutputError> {
         let mut reporters = Self::default();
-        let run = Run::started(settings.again.clone()).on(Machine::here());
+        let run =
+            Run::started(settings.again.clone()).on(Machine::here()).without(settings.redaction.clone());
         for ReportFile { format, path } in files {
             if reporters.outlets.iter().any(|Outlet { target, .. }| target.is_one_file_with(path)) {
                 return Err(OutputError::Twice(path.clone()));
@@ -159,6 +162,8 @@ pub(crate) struct ReportSettings {
     pub(crate) again: Again,
     /// Where the user stands.
     pub(crate) here: PathBuf,
+    /// What stands in no file.
+    pub(crate) redaction: Redaction,
 }
 
 /// What is reported, and where, if standard output is to carry this format. People always have their report.

@@ -101,8 +101,8 @@ fn own(invocation: &Invocation) -> Result<Layer, SettingsError> {
     Ok(layer)
 }
 
-/// Variables of settings that have no meaning for one test: when a run ends, what is remembered of it, and what of it is shown.
-const OF_THE_RUN: [&str; 9] = [
+/// Variables of settings that have no meaning for one test: when a run ends, what is remembered of it, and what of it is shown and told.
+const OF_THE_RUN: [&str; 10] = [
     "ISOTEST_FAIL_FAST",
     "ISOTEST_MAX_FAIL",
     "ISOTEST_HISTORY",
@@ -112,6 +112,7 @@ const OF_THE_RUN: [&str; 9] = [
     "ISOTEST_FAILURE_OUTPUT",
     "ISOTEST_SHOW_PROGRESS",
     "ISOTEST_TOP",
+    "ISOTEST_REDACT",
 ];
 
 /// The variables that hold settings of one test, with their values. `chosen` are the origins of profile and configuration files.

@@ -35,6 +35,7 @@ pub(super) struct Layer {
     pub(super) root: Option<Setting<RootWord>>,
     pub(super) hide_package: Option<Setting<bool>>,
     pub(super) trace_missing: Option<Setting<bool>>,
+    pub(super) redact: Vec<Setting<String>>,
     /// The variable by which tests are asked to update their sources.
     pub(super) update: Option<&'static str>,
     pub(super) discard_updates: Option<Setting<bool>>,
@@ -94,6 +95,7 @@ impl Layer {
             root: self.root.or(lower.root),
             hide_package: self.hide_package.or(lower.hide_package),
             trace_missing: self.trace_missing.or(lower.trace_missing),
+            redact: [self.redact, lower.redact].concat(),
             update: self.update.or(lower.update),
             discard_updates: self.discard_updates.or(lower.discard_updates),
             budgets: self.budgets.or(lower.budgets),

@@ -92,6 +92,8 @@ pub(crate) struct Settings {
     pub(crate) message_format: Setting<MessageFormat>,
     /// The files that results are written to besides.
     pub(crate) reports: Vec<Setting<ReportFile>>,
+    /// The environment variables whose values stand in no report.
+    pub(crate) redact: Vec<String>,
     /// Whether to use colour; undecided, the streams are asked.
     pub(crate) color: Setting<ColorChoice>,
     /// The arguments that do not select tests, as typed.

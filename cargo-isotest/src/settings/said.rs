@@ -168,6 +168,7 @@ impl Said {
             variables: self.variables,
             message_format: Setting::or(layer.message_format, MessageFormat::default()),
             reports: layer.reports,
+            redact: layer.redact.into_iter().map(|name| name.value).collect(),
             color: Setting::or(layer.color, ColorChoice::Auto),
         })
     }

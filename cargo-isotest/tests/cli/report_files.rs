@@ -246,3 +246,28 @@ fn what_changed_since_a_base_is_printed_or_stands_in_the_summary() {
     let written = fs::read_to_string(&summary).unwrap();
     assert!(written.contains("nothing that could be seen") && !written.contains("New&#58;"), "{written}");
 }
+
+#[test]
+fn no_report_has_the_value_of_a_variable_that_is_redacted() {
+    let place = tempfile::tempdir().unwrap();
+    let source =
+        "#[test]\nfn tells() {\n    panic!(\"token {}\", std::env::var(\"API_TOKEN\").unwrap());\n}\n";
+    let manifest = "[package]\nname = \"secretive\"\nversion = \"0.0.0\"\nedition = \"2024\"\n";
+    let project = Project::written(place.path(), &[("Cargo.toml", manifest), ("src/lib.rs", source)]);
+    let formats = ["junit", "ctrf", "json", "markdown", "openmetrics", "html", "trace"];
+    let told = |redact: &str| {
+        let file = |format: &str| place.path().join(format).display().to_string();
+        let reports = formats.map(|format| format!("{format}={}", file(format)));
+        let reports = reports.iter().flat_map(|report| ["--report", report]);
+        let call =
+            isotest(&project).variable("API_TOKEN", "hunter2 & <hunter3>").variable("ISOTEST_REDACT", redact);
+        call.arguments(reports).run().with_code(100);
+        formats.map(|format| fs::read_to_string(file(format)).unwrap().matches("hunter").count())
+    };
+    assert_eq!(told("API_TOKEN,ABSENT"), [0; 7]);
+    let [junit, ctrf, json, markdown, _, html, _] = told("ABSENT");
+    assert!([junit, ctrf, json, markdown, html].iter().all(|count| *count > 0), "the control tells it");
+    let short = isotest(&project).variable("API_TOKEN", "abc").variable("ISOTEST_REDACT", "API_TOKEN");
+    let ended = short.run().with_code(100);
+    assert!(ended.stdout.contains("`redact` leaves the value of `API_TOKEN` in reports"), "{ended:?}");
+}

@@ -7,6 +7,7 @@ mod schema;
 pub(crate) use command::command;
 
 use crate::report::machine::Machine;
+use crate::report::redaction::Redaction;
 use crate::report::repeat::Again;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::queue::Nth;
@@ -54,17 +55,29 @@ pub(super) struct Run {
     from: Instant,
     again: Again,
     machine: Option<Machine>,
+    redaction: Redaction,
 }
 
 impl Run {
     /// Starts now.
     pub(super) fn started(again: Again) -> Self {
-        Self { at: SystemTime::now(), from: Instant::now(), again, machine: None }
+        Self {
+            at: SystemTime::now(),
+            from: Instant::now(),
+            again,
+            machine: None,
+            redaction: Redaction::default(),
+        }
     }
 
     /// The same on this machine.
     pub(super) fn on(self, machine: Machine) -> Self {
         Self { machine: Some(machine), ..self }
+    }
+
+    /// The same without these secrets.
+    pub(super) fn without(self, redaction: Redaction) -> Self {
+        Self { redaction, ..self }
     }
 
     fn microseconds_to(&self, moment: Instant) -> u64 {
@@ -77,7 +90,8 @@ impl Run {
 /// # Errors
 /// None that could be provoked; serde has its own opinion of that.
 pub(super) fn line(event: &Event<'_>, run: &Run) -> serde_json::Result<Option<String>> {
-    Line::from_event(event, run).map(|line| serde_json::to_string(&line)).transpose()
+    let Some(line) = Line::from_event(event, run) else { return Ok(None) };
+    run.redaction.line(serde_json::to_string(&line)?).map(Some)
 }
 
 #[derive(Serialize)]

@@ -23,6 +23,7 @@ mod network;
 mod pids_limit;
 mod policy;
 mod priority;
+mod redact;
 mod retries;
 mod rlimit;
 mod root;
@@ -53,7 +54,7 @@ pub(crate) const OF_DISPLAY: [Key; 6] =
     [STATUS_LEVEL, FINAL_STATUS_LEVEL, SUCCESS_OUTPUT, FAILURE_OUTPUT, display::SHOW_PROGRESS, display::TOP];
 
 /// Settings of how the run goes.
-pub(crate) const OF_RUN: [Key; 14] = [
+pub(crate) const OF_RUN: [Key; 15] = [
     JOBS,
     fail_fast::FAIL_FAST,
     max_fail::MAX_FAIL,
@@ -65,6 +66,7 @@ pub(crate) const OF_RUN: [Key; 14] = [
     root::ROOT,
     root::HIDE_PACKAGE,
     trace_missing::TRACE_MISSING,
+    redact::REDACT,
     policy::REQUIRE,
     policy::PREFER,
     policy::OFF,
