@@ -171,7 +171,8 @@ impl<'a> Said<'a> {
         };
         let is_standard = tests.iter().any(|test| test.binary.harness);
         let is_silent = !is_standard && verdicts.is_empty() && list.is_none();
-        let begun = if is_standard && !ended_well(process) && process.stdout.dropped == 0 {
+        let is_isolated = !matches!(process.outcome, Outcome::NotIsolated(_));
+        let begun = if is_standard && is_isolated && !ended_well(process) && process.stdout.dropped == 0 {
             let begun: HashSet<&str> = lines.iter().filter_map(|line| begun(line, &names)).collect();
             // Tests at once are named when they end. So the harness names them before, if one has no verdict.
             let names_first = is_serial || begun.iter().any(|name| !verdicts.contains_key(name));
@@ -341,6 +342,12 @@ mod tests {
         assert_eq!(words(&tests(true), &left), ["passed", "failed", "failed"]);
         let late = process(Outcome::TimedOut, &("test a ... ok\n".to_owned() + &result("ok", 3, 0)));
         assert_eq!(words(&tests(true), &late), ["passed", "timed-out", "timed-out"]);
+    }
+
+    #[test]
+    fn tests_of_a_process_that_could_not_be_isolated_are_undecided_and_not_left_out() {
+        let process = process(builders::not_isolated(), "");
+        assert_eq!(words_on(&tests(true), &process, Some(1)), ["not-isolated"; 3]);
     }
 
     #[test]

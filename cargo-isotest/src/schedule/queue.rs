@@ -166,6 +166,11 @@ impl Queue {
         queue
     }
 
+    /// Returns a queue that is closed.
+    pub(crate) fn closed() -> Self {
+        Self { is_closed: true, ..Self::default() }
+    }
+
     /// Queues the first attempts of another iteration. Returns whether there will be one: not once the queue is closed.
     pub(crate) fn iterate(&mut self, iteration: Iteration) -> bool {
         if !self.is_closed {
@@ -324,6 +329,7 @@ mod tests {
         queue.close();
         assert!(!queue.again(first, now) && queue.is_empty());
         assert_eq!(queue.pop(now, starts), None);
+        assert!(!Queue::closed().again(first, now));
     }
 
     #[test]

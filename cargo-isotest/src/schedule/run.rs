@@ -50,6 +50,13 @@ struct Doubtful {
     record: Record,
 }
 
+impl Doubtful {
+    /// Returns the attempt with the slot, the time and the figures of another, which is reported in its place.
+    fn replaced_by(self, launch: Launch, record: Record) -> Self {
+        Self { launch: Launch { attempt: self.launch.attempt, ..launch }, record, ..self }
+    }
+}
+
 /// A run that goes on: what is known of its attempts, and what was told of them.
 pub(super) struct Run<'run> {
     subject: Subject<'run>,
@@ -133,9 +140,10 @@ impl<'run> Run<'run> {
         flow
     }
 
-    /// Has all tests executed once more, if they are to be and none waits any more.
+    /// Has all tests executed once more, if they are to be, none waits any more, and none is to be executed alone.
     fn iterate(&mut self, queue: &mut Queue) {
-        let Some(stress) = self.subject.stress.filter(|_| queue.is_empty()) else { return };
+        let is_done = queue.is_empty() && self.doubtful.is_empty();
+        let Some(stress) = self.subject.stress.filter(|_| is_done) else { return };
         let elapsed = Instant::now().saturating_duration_since(self.began);
         if stress.goes_on(self.iterations, elapsed) {
             let (number, total) = (self.iterations.saturating_add(1), stress.iterations());
@@ -297,6 +305,7 @@ impl<'run> Run<'run> {
                 .record
                 .remarks
                 .push("page cache may explain it, but the second try could not be isolated".to_owned());
+            self.summary.add_superseded(&second);
             return self.settle(first, Verdict::OverBudget, queue);
         }
         if !verdict.passes() && !matches!(verdict, Verdict::Leaked { .. }) {
@@ -305,13 +314,15 @@ impl<'run> Run<'run> {
                  not pass"
                     .to_owned(),
             );
+            self.summary.add_superseded(&second);
             return self.settle(first, Verdict::OverBudget, queue);
         }
+        self.summary.add_superseded(&first.record);
         let peak = first.record.usage.memory_peak.map_or(0, |peak| peak.value);
         let dropped = peak.saturating_sub(test.budget.memory().unwrap_or(peak));
         let verdict = verdict.held_to(&test.budget, &test.budget.checks(&second));
         if verdict.kind() == Kind::OverBudget {
-            return self.settle(Doubtful { record: second, ..first }, verdict, queue);
+            return self.settle(first.replaced_by(launch, second), verdict, queue);
         }
         second.remarks.push(format!(
             "fits, {} of page cache dropped: its peak was {}, and it passed again, alone and with its limit at the memory \
@@ -319,7 +330,7 @@ impl<'run> Run<'run> {
             memory(dropped),
             memory(peak)
         ));
-        self.settle(Doubtful { record: second, ..first }, verdict, queue)
+        self.settle(first.replaced_by(launch, second), verdict, queue)
     }
 
     /// Takes what a test did alone whose attempt was killed because the machine ran short of memory. Returns whether the test
@@ -332,12 +343,14 @@ impl<'run> Run<'run> {
         if matches!(second.outcome, Outcome::NotIsolated(_)) {
             let remark = "the machine was short of memory, but the second try could not be isolated";
             first.record.remarks.push(remark.to_owned());
+            self.summary.add_superseded(&second);
             return self.settle(first, verdict, queue);
         }
         second.remarks.push(format!(
             "executed again, alone: the machine ran short of memory, and the kernel had killed {} of its processes",
             kills(&first.record)
         ));
+        self.summary.add_superseded(&first.record);
         self.test_finished(launch, first.earlier, second, queue)
     }
 
@@ -350,7 +363,7 @@ impl<'run> Run<'run> {
         mut next: Record,
         queue: &mut Queue,
     ) -> io::Result<bool> {
-        let Some((mut known, verdict, purpose)) = self.doubtful.remove(&launch.attempt.place()) else {
+        let Some((mut known, mut verdict, purpose)) = self.doubtful.remove(&launch.attempt.place()) else {
             return Ok(false);
         };
         let test = &self.unit(launch).tests()[0];
@@ -361,19 +374,24 @@ impl<'run> Run<'run> {
         if !again.passes() {
             let remark = "it seems to need more memory than in earlier runs, but when it was executed again, alone, it did not pass";
             known.record.remarks.push(remark.to_owned());
+            self.summary.add_superseded(&next);
             return self.settle(known, verdict, queue);
         }
         if peak(&next) < peak(&known.record) {
             let first = peak(&known.record);
             missing_paths::remark(&mut next);
-            known.record = next;
+            self.summary.add_superseded(&known.record);
+            known = known.replaced_by(launch, next);
+            verdict = again;
             if test.budget.growth(&known.record).is_none_or(|growth| !growth.is_grown()) {
                 known.record.remarks.push(format!(
                     "executed again, alone, since its memory peak was {}: it needs no more than in earlier runs",
                     memory(first)
                 ));
-                return self.settle(known, again, queue);
+                return self.settle(known, verdict, queue);
             }
+        } else {
+            self.summary.add_superseded(&next);
         }
         let more = Purpose::Comparison { left: left.saturating_sub(1) };
         if left > 0 && queue.second(launch.attempt, more) {
@@ -404,7 +422,7 @@ impl<'run> Run<'run> {
                 }
             };
             doubtful.record.remarks.push(remark.to_owned());
-            if let Err(error) = self.settle(doubtful, verdict, &mut Queue::default()) {
+            if let Err(error) = self.settle(doubtful, verdict, &mut Queue::closed()) {
                 self.unwritten.get_or_insert(error);
             }
         }

@@ -211,7 +211,7 @@ impl<'run> Workers<'run> {
                 return;
             }
             let has_room = admission.has_room(open) && !admission.is_waited_for();
-            let next = queue.next().filter(|_| has_room);
+            let next = if has_room { queue.next() } else { None };
             let now = Instant::now();
             let wake = next.map_or(tick, |next| next.min(tick));
             // However much is heard, the time is looked at.

@@ -98,6 +98,14 @@ impl Summary {
         }
     }
 
+    /// Takes an attempt into account in whose place another is reported: only what it used of the machine.
+    pub(crate) fn add_superseded(&mut self, record: &Record) {
+        self.suspect += usize::from(record.suspect.is_some());
+        if record.ending.is_some() {
+            self.add_cpu(record);
+        }
+    }
+
     /// Takes the process into account that executed several tests, and failed although none of them did if `failed`.
     pub(crate) fn add_process(&mut self, process: &TestCase, record: &Record, failed: bool) {
         self.failed_processes += usize::from(failed);
@@ -222,6 +230,20 @@ mod tests {
         let expected =
             HighestPeak { bytes: 9, approximate: false, binary_id: "bin".into(), name: "high".into() };
         assert_eq!(summary.peak, Some(expected));
+    }
+
+    #[test]
+    fn an_attempt_in_whose_place_another_is_told_counts_by_its_processor_time_only() {
+        let used = |seconds| {
+            let mut record = builders::record(Outcome::Passed);
+            let cpu = Cpu { user: Duration::from_secs(seconds), ..Cpu::default() };
+            record.usage.cpu = Some(Reading { value: cpu, source: Source::CpuStat });
+            record
+        };
+        let mut summary = Summary::default();
+        summary.add_superseded(&used(2));
+        added(&mut summary, "t", &used(3));
+        assert_eq!((summary.cpu, summary.counts.total()), (Some(Duration::from_secs(5)), 1));
     }
 
     #[test]
