@@ -128,8 +128,14 @@ impl Evidence {
     }
 
     /// Writes it.
+    ///
+    /// # Errors
+    /// When it cannot be written, or would be too long to be read.
     pub(super) fn write(&self, all: &Beneath) -> io::Result<()> {
         let text = serde_json::to_vec_pretty(self)?;
+        if u64::try_from(text.len()).is_ok_and(|length| length > LARGEST) {
+            return Err(io::Error::other("the list of what the test left is longer than 4 MiB"));
+        }
         all.put(Path::new(&format!("{}.json", self.directory())), &*text)
     }
 

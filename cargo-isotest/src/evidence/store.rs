@@ -3,13 +3,13 @@
 use super::beneath::Beneath;
 use super::error::EvidenceError;
 use super::manifest::{Before, Evidence, Kept};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// Where it is in the target directory.
@@ -28,6 +28,16 @@ pub(crate) struct Store {
     /// What was there when it was opened.
     earlier: HashSet<OsString>,
     room: AtomicU64,
+    /// What each test has left in this run, by its directory.
+    left: Mutex<HashMap<String, Arc<Mutex<Left>>>>,
+}
+
+/// What the attempts of a run at one test have left so far. Several may be running at once.
+#[derive(Debug)]
+struct Left {
+    /// Whether nothing is there any more that an earlier run left.
+    is_of_this_run: bool,
+    known: Evidence,
 }
 
 impl Store {
@@ -49,7 +59,15 @@ impl Store {
             _ => target.directory(Path::new(PLACE)).and_then(|all| all.names()).map_err(failed(&path))?,
         };
         let earlier = names.into_iter().collect();
-        Ok(Self { path, workspace, tree, target, earlier, room: AtomicU64::new(LARGEST_RUN) })
+        Ok(Self {
+            path,
+            workspace,
+            tree,
+            target,
+            earlier,
+            room: AtomicU64::new(LARGEST_RUN),
+            left: Mutex::default(),
+        })
     }
 
     /// Returns the evidence of all tests, in the order of their names.
@@ -81,6 +99,13 @@ impl Store {
         self.target.directory(Path::new(PLACE))
     }
 
+    /// Returns what a test has left in this run.
+    fn left(&self, known: Evidence) -> Arc<Mutex<Left>> {
+        let mut all = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = all.entry(known.directory());
+        Arc::clone(left.or_insert_with(|| Arc::new(Mutex::new(Left { is_of_this_run: false, known }))))
+    }
+
     /// Takes so many bytes from what is left for the run.
     fn reserve(&self, bytes: u64) -> io::Result<()> {
         let left = |room: u64| room.checked_sub(bytes);
@@ -104,10 +129,11 @@ impl Keeper {
         Self { store: Arc::clone(store), known: Evidence::new(binary_id, name) }
     }
 
-    /// Returns who takes the evidence of an attempt that starts now. With the first attempt of a run, what earlier runs left ends.
-    pub(crate) fn taker(self, is_first: bool) -> Taker {
+    /// Returns who takes the evidence of an attempt that starts now. With the first attempt of a run that ends or leaves
+    /// something, what earlier runs left ends.
+    pub(crate) fn taker(self) -> Taker {
         let Self { store, known } = self;
-        Taker { store, directory: known.directory(), is_first, since: SystemTime::now(), known, taken: false }
+        Taker { directory: known.directory(), left: store.left(known), store, since: SystemTime::now() }
     }
 }
 
@@ -116,43 +142,30 @@ impl Keeper {
 pub(crate) struct Taker {
     store: Arc<Store>,
     directory: String,
-    is_first: bool,
+    left: Arc<Mutex<Left>>,
     /// When the attempt started.
     since: SystemTime,
-    known: Evidence,
-    taken: bool,
 }
 
 impl Taker {
-    /// Copies a file that the test saw at this path.
+    /// Copies a file that the test saw at this path, and notes it.
     ///
     /// # Errors
-    /// When it cannot be copied.
+    /// When it cannot be copied or noted: what is not noted is never offered.
     pub(crate) fn take(&mut self, path: &Path, file: File) -> io::Result<()> {
         let below = path.strip_prefix(&self.store.workspace).map_err(io::Error::other)?;
         let name = below.to_str().ok_or_else(|| io::Error::other("its name is no text"))?;
         let bytes = file.metadata()?.len();
         self.store.reserve(bytes)?;
         let all = self.store.directory()?;
-        if !self.taken {
-            self.begin(&all)?;
+        let left = &mut *self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if !left.is_of_this_run {
+            Evidence::remove(&all, &self.directory)?;
+            left.is_of_this_run = true;
         }
-        let to = Path::new(&self.directory).join(below);
-        all.put(&to, file.take(bytes))?;
-        self.taken = true;
-        self.known.add(Kept { path: name.to_owned(), bytes, before: self.before(below) });
-        Ok(())
-    }
-
-    /// Removes what an earlier run left, or goes on with what an earlier attempt did.
-    fn begin(&mut self, all: &Beneath) -> io::Result<()> {
-        if self.is_first {
-            return Evidence::remove(all, &self.directory);
-        }
-        if let Some(earlier) = Evidence::read(all, &self.directory) {
-            self.known = earlier;
-        }
-        Ok(())
+        all.put(&Path::new(&self.directory).join(below), file.take(bytes))?;
+        left.known.add(Kept { path: name.to_owned(), bytes, before: self.before(below) });
+        left.known.write(&all)
     }
 
     fn before(&self, path: &Path) -> Before {
@@ -163,22 +176,20 @@ impl Taker {
         }
     }
 
+    /// Removes what an earlier run left, if no attempt of this one has done so.
     fn end(&self) -> io::Result<()> {
-        if self.taken {
-            return self.known.write(&self.store.directory()?);
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if !left.is_of_this_run && self.store.earlier.contains(&OsString::from(&self.directory)) {
+            Evidence::remove(&self.store.directory()?, &self.directory)?;
         }
-        let has_earlier = self.store.earlier.contains(&OsString::from(&self.directory));
-        if self.is_first && has_earlier {
-            Evidence::remove(&self.store.directory()?, &self.directory)
-        } else {
-            Ok(())
-        }
+        left.is_of_this_run = true;
+        Ok(())
     }
 }
 
 impl Drop for Taker {
     fn drop(&mut self) {
-        // What has no manifest is not offered, and replaced by the next run.
+        // What cannot be removed is offered as that of an earlier run, until one removes it.
         let _ = self.end();
     }
 }
@@ -194,15 +205,23 @@ mod tests {
         fs::write(path, text).unwrap();
     }
 
-    /// Lets an attempt leave a file; `None` for one that leaves nothing.
-    fn attempt(place: &Path, is_first: bool, file: Option<(&str, &str)>) {
-        let store = Arc::new(Store::open(place, &place.join("target")).unwrap());
-        let mut taker = Keeper::new(&store, "tour", "t").taker(is_first);
+    fn store(place: &Path) -> Arc<Store> {
+        Arc::new(Store::open(place, &place.join("target")).unwrap())
+    }
+
+    /// Takes a file that an attempt leaves.
+    fn take(taker: &mut Taker, path: &str, text: &str) -> io::Result<()> {
+        let left = tempfile::NamedTempFile::new().unwrap();
+        fs::write(left.path(), text).unwrap();
+        let path = taker.store.workspace.join(path);
+        taker.take(&path, File::open(left.path()).unwrap())
+    }
+
+    /// Lets an attempt of a run leave a file; `None` for one that leaves nothing.
+    fn attempt(store: &Arc<Store>, file: Option<(&str, &str)>) {
+        let mut taker = Keeper::new(store, "tour", "t").taker();
         if let Some((path, text)) = file {
-            let left = tempfile::NamedTempFile::new().unwrap();
-            fs::write(left.path(), text).unwrap();
-            let path = store.workspace.join(path);
-            taker.take(&path, File::open(left.path()).unwrap()).unwrap();
+            take(&mut taker, path, text).unwrap();
         }
     }
 
@@ -220,19 +239,49 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let place = place.path();
         fs::create_dir(place.join("target")).unwrap();
-        attempt(place, true, Some(("tests/a.snap.new", "one")));
+        attempt(&store(place), Some(("tests/a.snap.new", "zero")));
+        let run = store(place);
+        attempt(&run, Some(("tests/a.snap.new", "one")));
         assert_eq!(kept(place), ["tests/a.snap.new one"]);
-        attempt(place, false, Some(("tests/b.snap.new", "two")));
-        attempt(place, false, Some(("tests/b.snap.new", "three")));
-        attempt(place, false, None);
+        attempt(&run, Some(("tests/b.snap.new", "two")));
+        attempt(&run, Some(("tests/b.snap.new", "three")));
+        attempt(&run, None);
         assert_eq!(kept(place), ["tests/a.snap.new one", "tests/b.snap.new three"]);
-        attempt(place, true, Some(("tests/c.snap.new", "four")));
+        attempt(&store(place), Some(("tests/c.snap.new", "four")));
         assert_eq!(kept(place), ["tests/c.snap.new four"]);
-        attempt(place, true, None);
+        attempt(&store(place), None);
         assert_eq!(
             (kept(place).len(), fs::read_dir(place.join("target").join(PLACE)).unwrap().count()),
             (0, 0)
         );
+    }
+
+    #[test]
+    fn attempts_at_once_share_a_directory_and_none_takes_from_another() {
+        let place = tempfile::tempdir().unwrap();
+        let place = place.path();
+        fs::create_dir(place.join("target")).unwrap();
+        attempt(&store(place), Some(("0.snap.new", "of an earlier run")));
+        let run = store(place);
+        let mut takers: Vec<_> = (0..3).map(|_| Keeper::new(&run, "tour", "t").taker()).collect();
+        for (number, taker) in takers.iter_mut().enumerate().rev() {
+            take(taker, &format!("{}.snap.new", number + 1), "left").unwrap();
+        }
+        drop(takers);
+        assert_eq!(kept(place), ["1.snap.new left", "2.snap.new left", "3.snap.new left"]);
+    }
+
+    #[test]
+    fn what_cannot_be_noted_is_not_taken() {
+        let place = tempfile::tempdir().unwrap();
+        let place = place.path();
+        fs::create_dir(place.join("target")).unwrap();
+        let mut taker = Keeper::new(&store(place), "tour", "t").taker();
+        take(&mut taker, "a.snap.new", "one").unwrap();
+        let manifest = place.join("target").join(PLACE).join(format!("{}.json", taker.directory));
+        fs::remove_file(&manifest).unwrap();
+        fs::create_dir(&manifest).unwrap();
+        assert!(take(&mut taker, "b.snap.new", "two").is_err());
     }
 
     #[test]
@@ -243,7 +292,7 @@ mod tests {
         write(&place.join("a.snap.new"), "old");
         sleep(Duration::from_millis(20));
         let store = Arc::new(Store::open(place, &place.join("target")).unwrap());
-        let taker = Keeper::new(&store, "tour", "t").taker(true);
+        let taker = Keeper::new(&store, "tour", "t").taker();
         assert!(matches!(taker.before(Path::new("a.snap.new")), Before::File(_)));
         assert_eq!(taker.before(Path::new("b.snap.new")), Before::Nothing);
         sleep(Duration::from_millis(20));
@@ -260,10 +309,10 @@ mod tests {
         assert!(Store::open(place, &place.join("target")).is_err());
         fs::remove_file(place.join("target").join(PLACE)).unwrap();
         let store = Arc::new(Store::open(place, &place.join("target")).unwrap());
-        let mut taker = Keeper::new(&store, "tour", "t").taker(true);
+        let mut taker = Keeper::new(&store, "tour", "t").taker();
         fs::create_dir(place.join("target").join(PLACE)).unwrap();
         let link = place.join("target").join(PLACE).join(&taker.directory);
-        taker.taken = true;
+        taker.left.lock().unwrap().is_of_this_run = true;
         std::os::unix::fs::symlink(outside.path(), link).unwrap();
         let path = store.workspace.join("a.snap.new");
         assert!(taker.take(&path, File::open("/proc/self/exe").unwrap()).is_err());

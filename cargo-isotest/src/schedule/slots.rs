@@ -371,7 +371,7 @@ impl<'run> Worker<'run> {
         let Attempt { id, unit, nth, purpose } = attempt;
         let is_first = nth.is_first_of_all() && !purpose.is_second();
         if let Some(keeper) = evidence {
-            let mut taker = keeper.taker(is_first);
+            let mut taker = keeper.taker();
             running.hand_over(move |path, file| taker.take(path, file));
         }
         let started = Started { id, test: unit, is_first, zygote: slot.zygote() };

@@ -244,3 +244,15 @@ fn profiles_of_instrumented_tests_are_kept_wherever_in_the_workspace_they_are_wr
         }
     }
 }
+
+#[test]
+fn what_iterations_leave_at_once_is_all_kept() {
+    let place = tempfile::tempdir().unwrap();
+    let test = "#[test]\nfn fails() {\n    let current = std::env::var(\"NEXTEST_STRESS_CURRENT\").unwrap();\n    \
+        std::fs::write(format!(\"{current}.snap.new\"), &current).unwrap();\n    panic!(\"leaves that\");\n}\n";
+    let project = project(place.path(), test);
+    let ended = run(&project, &["--stress-count", "6", "-j", "4", "--no-fail-fast"]).run().with_code(100);
+    assert!(ended.stdout.contains("Evidence 6 files of "), "{}", ended.stdout);
+    let expected: Vec<_> = (0..6).map(|current| format!("fails insta {current}.snap.new new")).collect();
+    assert_eq!(states(&project), expected);
+}
