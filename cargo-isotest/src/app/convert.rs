@@ -42,6 +42,10 @@ pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End,
         }
         taken.push(path);
     }
+    if reading.is_empty() && !args.github {
+        // A report of nothing would replace one of something.
+        return Err(ConversionError::Nothing(reading.lacks).into());
+    }
     for (format, path) in &named {
         write(&Target::File(invocation.absolute(path)), &reading, since.as_ref(), *format)?;
     }

@@ -1,5 +1,6 @@
 //! Flags on what the report for humans shows of tests.
 
+use super::numbers::count_or_none;
 use clap::{Args, ValueEnum};
 
 /// Flags on the report for humans.
@@ -25,7 +26,7 @@ pub(crate) struct DisplayArgs {
     #[arg(long, hide_short_help = true, conflicts_with = "show_progress")]
     pub(crate) hide_progress_bar: bool,
     /// List the N tests with the highest memory peaks and the N slowest when the run has ended [default: 0]
-    #[arg(long, value_name = "N", hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = count_or_none, hide_short_help = true)]
     pub(crate) top: Option<usize>,
 }
 

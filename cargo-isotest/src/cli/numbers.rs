@@ -18,6 +18,12 @@ pub(super) fn count(text: &str) -> Result<NonZeroUsize, String> {
     parsed.map_err(|_| "must be a whole number of at least 1".to_owned())
 }
 
+/// Parses a number of things, of which there may be none.
+pub(super) fn count_or_none(text: &str) -> Result<usize, String> {
+    let parsed = text.parse();
+    parsed.map_err(|_| "must be a whole number of at least 0".to_owned())
+}
+
 /// Parses a number of processes, of which there must be one.
 pub(super) fn processes(text: &str) -> Result<u64, String> {
     number(text, 1, u64::MAX)

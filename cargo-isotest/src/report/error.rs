@@ -46,6 +46,9 @@ pub(crate) enum ConversionError {
     /// Runs are not whole; what there is of them has been reported.
     #[error("not everything could be reported: {}", .0.join("; "))]
     Lacking(Vec<String>),
+    /// Nothing of any run was understood, and no report is written over another.
+    #[error("there is no run to report: {}", .0.join("; "))]
+    Nothing(Vec<String>),
     /// Files are of different runs, although nobody said so.
     #[error("`{first}` and `{second}` are of different runs")]
     TwoRuns {
@@ -63,7 +66,7 @@ impl Failure for ConversionError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Lacking(_) => None,
+            Self::Lacking(_) | Self::Nothing(_) => None,
             Self::TwoRuns { .. } => Some("to report on them as one run, add `--merge`".into()),
         }
     }
@@ -94,6 +97,8 @@ mod tests {
             + &each_variant!(ConversionError {
                 ConversionError::Lacking(_) =>
                     [ConversionError::Lacking(vec!["`run.jsonl` ends before the run does".to_owned()])],
+                ConversionError::Nothing(_) =>
+                    [ConversionError::Nothing(vec!["`run.jsonl` cannot be read: No such file or directory".to_owned()])],
                 ConversionError::TwoRuns { .. } =>
                     [ConversionError::TwoRuns { first: "a.jsonl".to_owned(), second: "b.jsonl".to_owned() }],
             });

@@ -92,7 +92,7 @@ fn go_on_without(obstacles: &[Obstacle]) -> String {
     }
     // A limit requires its figure, which can then not be only preferred.
     let without: Vec<_> = obstacles.iter().map(|obstacle| obstacle.capability.as_str()).collect();
-    format!("`--prefer {}` runs tests without, if no limit is set on it", without.join(","))
+    format!("`--prefer {}` runs tests without, once limits that need it are left out", without.join(","))
 }
 
 /// Returns the hint for a limit of open files that is too low.
@@ -136,7 +136,7 @@ mod tests {
         );
         assert!(error.hint().unwrap().contains("cargo isotest doctor"));
         let hint = lacking(&[(Capability::Memory, "no cgroup"), (Capability::Io, "none")]).hint().unwrap();
-        assert_eq!(hint, "`--prefer memory,io` runs tests without, if no limit is set on it");
+        assert_eq!(hint, "`--prefer memory,io` runs tests without, once limits that need it are left out");
     }
 
     #[test]

@@ -29,7 +29,8 @@ impl FromStr for Partition {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let usage = "it is `slice:M/N` or `hash:M/N`, with a part M from 1 to N, as in `slice:1/3`";
+        let usage =
+            "it is `slice:M/N`, `count:M/N` or `hash:M/N`, with a part M from 1 to N, as in `slice:1/3`";
         let read = || {
             let (word, numbers) = text.split_once(':')?;
             let by = match word {

@@ -271,3 +271,13 @@ fn no_report_has_the_value_of_a_variable_that_is_redacted() {
     let ended = short.run().with_code(100);
     assert!(ended.stdout.contains("`redact` leaves the value of `API_TOKEN` in reports"), "{ended:?}");
 }
+
+#[test]
+fn a_report_of_nothing_replaces_none() {
+    let place = tempfile::tempdir().unwrap();
+    let [html, absent] = ["html", "absent"].map(|name| place.path().join(name).display().to_string());
+    fs::write(&html, "a good one").unwrap();
+    let ended = bare().arguments(["report", "--html", &html, &absent]).run().with_code(2);
+    assert!(ended.stderr.starts_with("error: there is no run to report: `"), "{ended:?}");
+    assert_eq!(fs::read_to_string(&html).unwrap(), "a good one");
+}

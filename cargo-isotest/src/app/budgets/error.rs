@@ -117,7 +117,7 @@ impl Failure for BudgetError {
                 "name the test as the report does: `cargo isotest budgets need 'BINARY NAME'`".into()
             }
             Self::Unmeasured { .. } => {
-                "`--budgets report` runs the tests and shows their usage, without checking budgets".into()
+                "`cargo isotest --budgets report` runs the tests and shows their usage, without checking budgets".into()
             }
             Self::SwitchedOff { off } => {
                 format!("drop {}, or run with `--budgets report`", off.origin.written(off.value))

@@ -30,6 +30,11 @@ struct Head {
 }
 
 impl Reading {
+    /// Returns whether no run was understood.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
     /// Takes into account that a file of this name cannot be read.
     pub(crate) fn unreadable(&mut self, name: &str, error: &io::Error) {
         self.lose(format!("`{name}` cannot be read: {error}"));
