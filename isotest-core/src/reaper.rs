@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -78,6 +78,23 @@ impl Reaped {
             Some((News::Ended(status), _)) => Ok(ExitStatus::from_raw(status)),
             Some((News::Started(_), _)) | None => Ok(reaper),
         }
+    }
+
+    /// Kills the command and all that it started, and waits for their end.
+    ///
+    /// # Errors
+    /// Those of waiting for the reaper.
+    pub fn kill(mut self) -> io::Result<()> {
+        // The reaper takes the end of the socket for ours.
+        drop(self.news);
+        self.reaper.wait().map(drop)
+    }
+}
+
+/// Can be read once the command has ended.
+impl AsFd for Reaped {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.news.as_fd()
     }
 }
 

@@ -1,8 +1,13 @@
 //! The commit since which a test needs more memory is found.
 
 use crate::call::isotest;
+use crate::host;
 use crate::project::Project;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 const MANIFEST: &str = "[package]\nname = \"small\"\nedition = \"2024\"\n[workspace]\n";
@@ -15,27 +20,42 @@ fn library(mebibytes: usize) -> String {
     )
 }
 
+fn git(project: &Project, arguments: &[&str]) -> String {
+    let identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"];
+    let run = Command::new("git").args(identity).args(arguments).current_dir(&project.directory).output();
+    let run = run.unwrap();
+    assert!(run.status.success(), "{arguments:?}: {run:?}");
+    String::from_utf8(run.stdout).unwrap()
+}
+
+/// A repository with a commit for each of these libraries.
+fn repository(place: &Path, libraries: &[String]) -> Project {
+    let project =
+        Project::written(place, &[("Cargo.toml", MANIFEST), (".gitignore", "target\nCargo.lock\n")]);
+    git(&project, &["init", "--quiet"]);
+    fs::create_dir(project.directory.join("src")).unwrap();
+    for (number, text) in libraries.iter().enumerate() {
+        fs::write(project.directory.join("src/lib.rs"), text).unwrap();
+        git(&project, &["add", "src", "Cargo.toml"]);
+        git(&project, &["commit", "--quiet", "--message", &format!("commit {number}")]);
+    }
+    project
+}
+
+/// Whether nothing of the search is left in the target directory.
+fn is_removed(project: &Project) -> bool {
+    let left = fs::read_dir(&project.target).into_iter().flatten().flatten();
+    left.into_iter().all(|entry| !entry.file_name().to_string_lossy().contains("blame"))
+}
+
 #[test]
 fn the_commit_is_found_and_nothing_is_left() {
     let place = tempfile::tempdir().unwrap();
-    let project = Project::written(place.path(), &[("Cargo.toml", MANIFEST), ("src/lib.rs", &library(2))]);
-    let git = |arguments: &[&str]| {
-        let identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"];
-        let run = Command::new("git").args(identity).args(arguments).current_dir(&project.directory).output();
-        let run = run.unwrap();
-        assert!(run.status.success(), "{arguments:?}: {run:?}");
-        String::from_utf8(run.stdout).unwrap()
-    };
-    if !isotest(&project).lines().1.holds("memory") {
-        return;
-    }
-    git(&["init", "--quiet"]);
     let commits =
         [library(2), library(2) + "// more", "no rust".to_owned(), library(12), library(12) + "// more"];
-    for (number, text) in commits.iter().enumerate() {
-        fs::write(project.directory.join("src/lib.rs"), text).unwrap();
-        git(&["add", "src", "Cargo.toml"]);
-        git(&["commit", "--quiet", "--message", &format!("commit {number}")]);
+    let project = repository(place.path(), &commits);
+    if !isotest(&project).lines().1.holds("memory") {
+        return;
     }
     // What is not committed is not what is tried, and stays.
     fs::write(project.directory.join("src/lib.rs"), "mine").unwrap();
@@ -49,9 +69,8 @@ fn the_commit_is_found_and_nothing_is_left() {
     assert!(last.starts_with("since ") && (is_found || last.contains("a: commit 3 (")), "{found:#?}");
     assert!(found.stdout.contains(" cannot be tried: "), "{found:#?}");
     assert_eq!(fs::read_to_string(project.directory.join("src/lib.rs")).unwrap(), "mine");
-    assert_eq!(git(&["worktree", "list"]).lines().count(), 1, "its work tree is removed");
-    let left = fs::read_dir(&project.target).into_iter().flatten().flatten();
-    assert!(left.into_iter().all(|entry| !entry.file_name().to_string_lossy().contains("blame")));
+    assert_eq!(git(&project, &["worktree", "list"]).lines().count(), 1, "its work tree is removed");
+    assert!(is_removed(&project));
 
     let unnamed = blame(&["HEAD~2..HEAD~1"]).with_code(2);
     assert!(unnamed.stderr.contains("cannot be tried"), "its beginning does not compile: {unnamed:#?}");
@@ -64,5 +83,59 @@ fn the_commit_is_found_and_nothing_is_left() {
     ] {
         let refused = blame(words).with_code(2);
         assert!(refused.stderr.contains(said), "{refused:#?}");
+    }
+}
+
+#[test]
+fn a_hook_of_git_may_search_and_the_repository_stays_as_it_is() {
+    let place = tempfile::tempdir().unwrap();
+    let project = repository(&place.path().join("project"), &[library(2), library(12)]);
+    let elsewhere = place.path().join("elsewhere");
+    git(&project, &["worktree", "add", "--quiet", "--detach", elsewhere.to_str().unwrap()]);
+    fs::rename(&elsewhere, place.path().join("away")).unwrap();
+    let directory = project.directory.join(".git");
+    let (hook, hooked) = (directory.join("hooks/post-checkout"), place.path().join("hooked"));
+    fs::create_dir_all(directory.join("hooks")).unwrap();
+    fs::write(&hook, format!("#!/bin/sh\necho x >> '{}'\n", hooked.display())).unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    git(&project, &["checkout", "--quiet", "HEAD"]);
+    assert_eq!(fs::read_to_string(&hooked).unwrap(), "x\n", "control: git executes it");
+    fs::write(project.directory.join("src/lib.rs"), "mine").unwrap();
+    let state = || {
+        let read = |path| fs::read(project.directory.join(path)).unwrap();
+        ([".git/HEAD", ".git/index", "src/lib.rs"].map(read), git(&project, &["worktree", "list"]))
+    };
+    let before = state();
+
+    let call = isotest(&project).arguments(["budgets", "blame", "HEAD~1..HEAD", "small grows"]);
+    let call = call.variable("GIT_DIR", &directory).variable("GIT_INDEX_FILE", directory.join("index"));
+    // Without exact peaks it cannot be found, but is searched for.
+    let ended = call.variable("GIT_WORK_TREE", &project.directory).variable("GIT_PREFIX", "").run();
+    assert_eq!(state(), before, "{ended:#?}");
+    assert_eq!(fs::read_to_string(&hooked).unwrap(), "x\n", "{ended:#?}");
+    assert!(is_removed(&project));
+    if ended.status.code() != Some(0) {
+        assert!(ended.stderr.contains("no peak was measured"), "{ended:#?}");
+    }
+}
+
+#[test]
+fn a_signal_ends_the_search_at_once() {
+    let hangs = "#[test] fn hangs() { std::thread::sleep(std::time::Duration::from_secs(3600)); }\n";
+    let place = tempfile::tempdir().unwrap();
+    let project = repository(place.path(), &[hangs.to_owned(), format!("{hangs}// more")]);
+    for signal in [Signal::SIGTERM, Signal::SIGHUP] {
+        let running =
+            isotest(&project).arguments(["budgets", "blame", "HEAD~1..HEAD", "small hangs"]).start();
+        let mark = running.mark.clone();
+        host::wait_until("the test", || {
+            host::processes_marked(&mark).iter().any(|line| line.contains(" --exact hangs "))
+        });
+        kill(Pid::from_raw(running.child.id().try_into().unwrap()), signal).unwrap();
+        let ended = running.end();
+        assert_eq!(ended.status.code(), Some(128 + signal as i32), "{ended:#?}");
+        assert_eq!(host::processes_marked(&mark), [""; 0]);
+        assert_eq!(git(&project, &["worktree", "list"]).lines().count(), 1);
+        assert!(is_removed(&project));
     }
 }

@@ -12,14 +12,17 @@ use crate::schedule::error::Interrupted;
 use crate::text::units::memory;
 use isotest_core::cgroup;
 use isotest_core::reaper::Reaped;
+use isotest_core::sys::{is_ready, readable, wait_for};
 use serde_json::Value;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::low_level::pipe;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{env, fs};
@@ -47,20 +50,27 @@ struct Tree<'a> {
 type Peaks = BTreeMap<TestName, u64>;
 
 /// Signals that end the search, after which the work tree is removed.
-struct Signals(Vec<(i32, Arc<AtomicBool>)>);
+struct Signals {
+    heard: Vec<(i32, Arc<AtomicBool>)>,
+    /// Can be read once one is heard.
+    bell: UnixStream,
+}
 
 impl Signals {
-    fn take() -> Result<Self, Error> {
+    fn take() -> io::Result<Self> {
+        let (bell, rung) = UnixStream::pair()?;
         let taken = [SIGINT, SIGTERM, SIGHUP].into_iter().map(|signal| {
             let heard = Arc::new(AtomicBool::new(false));
-            signal_hook::flag::register(signal, Arc::clone(&heard)).map_err(HostError::System)?;
+            // First, since actions come in the order in which they are registered.
+            signal_hook::flag::register(signal, Arc::clone(&heard))?;
+            pipe::register(signal, rung.try_clone()?)?;
             Ok((signal, heard))
         });
-        Ok(Self(taken.collect::<Result<_, Error>>()?))
+        Ok(Self { heard: taken.collect::<io::Result<_>>()?, bell })
     }
 
     fn heard(&self) -> Result<(), Error> {
-        let heard = self.0.iter().find(|(_, heard)| heard.load(Ordering::Relaxed));
+        let heard = self.heard.iter().find(|(_, heard)| heard.load(Ordering::Relaxed));
         heard.map_or(Ok(()), |(signal, _)| Err(Interrupted(*signal).into()))
     }
 }
@@ -68,10 +78,9 @@ impl Signals {
 impl Drop for Tree<'_> {
     fn drop(&mut self) {
         let tree = self.tree().to_string_lossy().into_owned();
-        // What cannot be removed now git forgets when it is gone.
+        // Records of other work trees stay, whose directories may be on a disk that is not there just now.
         let _ = git::ask(self.repository, "", &["worktree", "remove", "--force", "--force", &tree]);
         let _ = fs::remove_dir_all(self.place.path());
-        let _ = git::ask(self.repository, "", &["worktree", "prune"]);
     }
 }
 
@@ -88,8 +97,8 @@ impl<'a> Tree<'a> {
         let place = tempfile::Builder::new().prefix("isotest-blame-").tempdir_in(target).map_err(failed)?;
         let prefix = git::answer(workspace, "HEAD", &["rev-parse", "--show-prefix"])?;
         let manifest = place.path().join("tree").join(prefix.trim_end()).join("Cargo.toml");
-        let tree =
-            Self { repository: workspace, place, manifest, words, invocation, signals: Signals::take()? };
+        let signals = Signals::take().map_err(HostError::System)?;
+        let tree = Self { repository: workspace, place, manifest, words, invocation, signals };
         let path = tree.tree().to_string_lossy().into_owned();
         git::answer(
             workspace,
@@ -116,7 +125,6 @@ impl<'a> Tree<'a> {
             command.arg("--target-dir").arg(self.place.path().join("target")).args(self.words);
             command.args(name.is_some().then_some("--exact")).args(name);
             let (stdout, said) = self.outputs(command, &program)?;
-            self.signals.heard()?;
             let peaks = of_lines(&stdout);
             if peaks.is_empty() {
                 let line =
@@ -130,19 +138,26 @@ impl<'a> Tree<'a> {
         Ok(Ok(least))
     }
 
-    /// Executes a command, of which nothing outlives this process, and returns what it wrote to both streams.
-    fn outputs(&self, mut command: Command, program: &Path) -> Result<(String, String), BudgetError> {
-        let said = self.place.path().join("said");
+    /// Executes a command, of which nothing outlives this process or a signal, and returns what it wrote to both streams.
+    fn outputs(&self, mut command: Command, program: &Path) -> Result<(String, String), Error> {
+        let [told, said] = ["told", "said"].map(|name| self.place.path().join(name));
+        git::forget_repository(&mut command);
         let run = || -> io::Result<(String, String)> {
-            command.current_dir(self.tree()).stdout(Stdio::piped()).stderr(File::create(&said)?);
-            let mut running = Reaped::start(command)?;
-            let mut stdout = Vec::new();
-            running.stdout().map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut stdout))?;
-            running.wait()?;
-            let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-            Ok((text(stdout), text(fs::read(&said)?)))
+            command.current_dir(self.tree()).stdout(File::create(&told)?).stderr(File::create(&said)?);
+            let running = Reaped::start(command)?;
+            let mut sources = [readable(&running), readable(&self.signals.bell)];
+            wait_for(&mut sources, None)?;
+            if is_ready(&sources[1]) {
+                running.kill()?;
+            } else {
+                running.wait()?;
+            }
+            let text = |path| Ok::<_, io::Error>(String::from_utf8_lossy(&fs::read(path)?).into_owned());
+            Ok((text(&told)?, text(&said)?))
         };
-        run().map_err(|source| BudgetError::File { path: program.to_owned(), source })
+        let outputs = run().map_err(|source| BudgetError::File { path: program.to_owned(), source })?;
+        self.signals.heard()?;
+        Ok(outputs)
     }
 }
 

@@ -4,13 +4,43 @@ use crate::app::budgets::error::BudgetError;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Asks git in a directory, and returns what it did.
+/// Variables that name another repository, work tree or index than those of the directory, as git sets them for its hooks:
+/// `git rev-parse --local-env-vars` lists them, but for the namespace. Those that hold configuration name no repository, and stay.
+const OF_A_REPOSITORY: [&str; 14] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
+/// Has a command find the repository by its working directory alone.
+pub(super) fn forget_repository(command: &mut Command) {
+    for name in OF_A_REPOSITORY {
+        command.env_remove(name);
+    }
+}
+
+/// Asks git in a directory, and returns what it did. No hook of the repository is executed.
 ///
 /// # Errors
 /// When it cannot be started.
 pub(super) fn ask(directory: &Path, revision: &str, arguments: &[&str]) -> Result<Output, BudgetError> {
-    let output = Command::new("git").args(arguments).current_dir(directory).output();
-    output.map_err(|error| BudgetError::Revision { revision: revision.to_owned(), why: error.to_string() })
+    let mut command = Command::new("git");
+    command.args(["-c", "core.hooksPath=/dev/null"]).args(arguments).current_dir(directory);
+    forget_repository(&mut command);
+    command
+        .output()
+        .map_err(|error| BudgetError::Revision { revision: revision.to_owned(), why: error.to_string() })
 }
 
 /// Asks git in a directory for text.
