@@ -21,6 +21,9 @@ pub(super) fn document(account: &Account) -> io::Result<String> {
         let name = format!("{} tests in one process", process.tests);
         with_facts(json!({"name": name, "suite": [process.binary_id]}), &process.facts, account)
     }));
+    tests.extend(account.failed_scripts().map(|script| {
+        with_facts(json!({"name": script.name, "suite": ["@setup-script"]}), &script.facts, account)
+    }));
     tests.extend(account.skipped().map(|test| {
         json!({"name": test.name, "suite": [test.binary_id], "status": "skipped", "rawStatus": "ignored", "duration": 0})
     }));
@@ -129,7 +132,7 @@ fn milliseconds(microseconds: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::account::testing::{account, attempt, unfinished};
+    use crate::report::account::testing::{account, attempt, script, unfinished};
 
     fn written(account: &Account) -> Value {
         serde_json::from_str(&document(account).unwrap()).unwrap()
@@ -169,5 +172,18 @@ mod tests {
         assert_eq!((&tests[0]["flaky"], &tests[0]["retries"]), (&true.into(), &1.into()));
         assert_eq!(tests[0]["retryAttempts"][0]["status"], "failed");
         assert_eq!((tests.len(), &tests[1]["status"]), (2, &"other".into()));
+    }
+    #[test]
+    fn a_setup_script_that_failed_stands_beside_the_tests() {
+        let facts = json!({"stderr": "no room\n"});
+        let report =
+            written(&account(&[script("passes", "passes", &json!({})), script("db", "fails", &facts)]));
+        let tests = report["results"]["tests"].as_array().unwrap();
+        assert_eq!(tests.len(), 1, "{tests:?}");
+        assert_eq!(
+            [&tests[0]["name"], &tests[0]["suite"][0], &tests[0]["status"]],
+            ["db", "@setup-script", "failed"]
+        );
+        assert_eq!(tests[0]["trace"], "no room");
     }
 }

@@ -1,6 +1,6 @@
 //! The results of a run as GitHub's runner reads them: annotations, and outputs of a step; pure.
 
-use crate::report::account::{Account, Facts, Test};
+use crate::report::account::{Account, Facts, Script, Test};
 use crate::text::sanitize::word;
 use crate::verdict::Effect;
 use std::fmt::Write as _;
@@ -20,7 +20,8 @@ pub(crate) fn annotations(account: &Account, repository: Option<&Path>) -> Strin
             format!("title={}", property(&format!("{} {}", process.facts.status(), process.binary_id)));
         command(&title, &process.facts.headline(None))
     });
-    let all: Vec<_> = gap.into_iter().chain(tests).chain(processes).collect();
+    let scripts = account.failed_scripts().map(of_script);
+    let all: Vec<_> = gap.into_iter().chain(scripts).chain(tests).chain(processes).collect();
     let mut lines: String = all.iter().take(SHOWN).map(String::as_str).collect();
     if all.len() > SHOWN {
         let more = format!("{} more did not pass: see the summary of this job", all.len() - SHOWN);
@@ -49,7 +50,15 @@ fn of_test(test: &Test, account: &Account, repository: Option<&Path>) -> String 
     command(&properties, &lines.join("\n"))
 }
 
-/// What the test said first, if it panicked from there on.
+fn of_script(script: &Script) -> String {
+    let facts = &script.facts;
+    let title = property(&format!("{} setup script {}", facts.status(), script.name));
+    let mut lines = vec![facts.headline(None), first_words(facts)];
+    lines.retain(|line| !line.is_empty());
+    command(&format!("title={title}"), &lines.join("\n"))
+}
+
+/// What the test or the script said first, if it panicked from there on.
 fn first_words(facts: &Facts) -> String {
     let output = facts.output();
     let panicked = output.lines().position(|line| line.contains(" panicked at ")).unwrap_or(0);
@@ -83,7 +92,7 @@ fn property(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::account::testing::{account, attempt, unfinished};
+    use crate::report::account::testing::{account, attempt, script, unfinished};
     use serde_json::json;
 
     #[test]
@@ -138,5 +147,13 @@ mod tests {
             annotations(&unfinished(&lines), None)
                 .starts_with("::error title=INCOMPLETE::the end of the run")
         );
+    }
+    #[test]
+    fn a_setup_script_that_failed_comes_before_the_tests() {
+        let failed = script("db", "fails", &json!({"stderr": "no room\n"}));
+        let text = annotations(&account(&[script("a", "passes", &json!({})), failed]), None);
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.starts_with("::error title=FAIL setup script db::FAIL · "), "{text}");
+        assert!(text.ends_with("%0Ano room\n"), "{text}");
     }
 }

@@ -142,7 +142,6 @@ fn unexplained(account: &Account) -> Section {
 }
 
 fn scripts(account: &Account) -> Section {
-    let failed = account.scripts.iter().filter(|script| script.facts.effect != Effect::Passes);
     let line = |script: &crate::report::account::Script| {
         let said = said(&script.facts).map_or_else(String::new, |said| {
             let fence = "`".repeat(3.max(longest_run(&said) + 1));
@@ -152,7 +151,7 @@ fn scripts(account: &Account) -> Section {
     };
     Section {
         head: "### Setup scripts that failed\n\n".to_owned(),
-        items: failed.map(line).collect(),
+        items: account.failed_scripts().map(line).collect(),
         name: "setup scripts",
     }
 }

@@ -352,7 +352,7 @@ impl Account {
                 killed.is(&test.binary_id, &test.name) && killed.last.iteration == test.last.iteration
             });
             let Some(killed) = killed.filter(|_| !test.last.is_last) else { return true };
-            killed.earlier = test.earlier.iter().chain([&test.last]).cloned().collect();
+            killed.earlier = test.attempts().cloned().collect();
             false
         });
         self.index();
@@ -388,7 +388,7 @@ impl Account {
         self.tests
             .iter()
             .chain(&self.interrupted)
-            .flat_map(|test| test.earlier.iter().chain([&test.last]).map(move |attempt| (test, attempt)))
+            .flat_map(|test| test.attempts().map(move |attempt| (test, attempt)))
     }
 
     /// How many tests passed, but not at once.
@@ -440,6 +440,11 @@ impl Account {
             .filter(move |process| process.facts.effect != Effect::Passes && !is_explained(process))
     }
 
+    /// The setup scripts that failed.
+    pub(super) fn failed_scripts(&self) -> impl Iterator<Item = &Script> {
+        self.scripts.iter().filter(|script| script.facts.effect != Effect::Passes)
+    }
+
     /// What is missing of the run, if something is.
     pub(super) fn gap(&self) -> Option<String> {
         if !self.lost.is_empty() {
@@ -481,6 +486,11 @@ impl Attempt {
 }
 
 impl Test {
+    /// Its attempts, in the order in which they ended.
+    pub(super) fn attempts(&self) -> impl Iterator<Item = &Attempt> {
+        self.earlier.iter().chain([&self.last])
+    }
+
     fn is(&self, binary_id: &str, name: &str) -> bool {
         self.binary_id == binary_id && self.name == name
     }
@@ -593,6 +603,14 @@ pub(super) mod testing {
         for (key, value) in facts.as_object().unwrap() {
             line[key] = value.clone();
         }
+        line
+    }
+
+    /// The line of a setup script.
+    pub(crate) fn script(name: &str, effect: &str, facts: &Value) -> Value {
+        let mut line = attempt("", "", effect, facts);
+        line["type"] = "setup-finished".into();
+        line["script"] = name.into();
         line
     }
 

@@ -1,6 +1,6 @@
 //! Accounts of runs from files that were written earlier, however much of them is left; pure.
 
-use super::{Account, Finished, Test};
+use super::{Account, Attempt, Finished, Key, Test};
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::io;
@@ -132,41 +132,68 @@ impl Account {
         let apart = (its.at - own.at).num_microseconds().unwrap_or(0);
         let (earlier, later) = ((-apart.min(0)).unsigned_abs(), apart.max(0).unsigned_abs());
         own.at = own.at.min(its.at);
-        for test in &mut self.tests {
+        for test in self.tests.iter_mut().chain(&mut self.interrupted) {
             test.start_later(earlier);
         }
         // Its slots are others.
         let slots = self.attempts().map(|(_, attempt)| attempt.slot.saturating_add(1)).max().unwrap_or(0);
+        for test in other.tests.iter_mut().chain(&mut other.interrupted) {
+            test.start_later(later);
+            test.attempts_mut().for_each(|attempt| attempt.slot = attempt.slot.saturating_add(slots));
+        }
+        let results: HashSet<_> = other.tests.iter().map(Test::key).collect();
         // Two of the same name in one run are different tests.
         let mut known = take(&mut self.by_name);
-        for mut test in other.tests {
-            test.start_later(later);
-            let attempts = test.earlier.iter_mut().chain([&mut test.last]);
-            attempts.for_each(|attempt| attempt.slot = attempt.slot.saturating_add(slots));
+        for test in other.tests {
             match known.remove(&test.key()) {
                 Some(index) => self.tests[index].join(test),
                 None => self.tests.push(test),
             }
         }
         self.index();
-        for mut test in other.interrupted {
-            test.last.start_us = test.last.start_us.saturating_add(later);
-            test.last.slot = test.last.slot.saturating_add(slots);
-            self.interrupted.push(test);
-        }
+        self.settle(&results);
+        self.interrupted.append(&mut other.interrupted);
         self.scripts.append(&mut other.scripts);
         self.processes.append(&mut other.processes);
         self.finished =
             self.finished.take().zip(other.finished).map(|(own, its)| own.and(its, [earlier, later]));
+    }
+
+    /// Gives the tests that were killed with an earlier run the verdict of the later one, if they are among its `results`.
+    fn settle(&mut self, results: &HashSet<Key>) {
+        for killed in take(&mut self.interrupted) {
+            let key = killed.key();
+            match self.by_name.get(&key).filter(|_| results.contains(&key)) {
+                Some(index) => self.tests[*index].follow(killed),
+                None => self.interrupted.push(killed),
+            }
+        }
+        let killed = &self.interrupted;
+        if let Some(finished) = &mut self.finished {
+            finished
+                .interrupted
+                .retain(|name| killed.iter().any(|test| test.is(&name.binary_id, &name.name)));
+        }
     }
 }
 
 impl Test {
     /// Counts the times of its attempts from a moment that was so many microseconds earlier.
     fn start_later(&mut self, microseconds: u64) {
-        for attempt in self.earlier.iter_mut().chain([&mut self.last]) {
+        for attempt in self.attempts_mut() {
             attempt.start_us = attempt.start_us.saturating_add(microseconds);
         }
+    }
+
+    /// Iterates over its attempts, the last one included.
+    fn attempts_mut(&mut self) -> impl Iterator<Item = &mut Attempt> {
+        self.earlier.iter_mut().chain([&mut self.last])
+    }
+
+    /// Takes the attempts of an earlier run into account, before its own.
+    fn follow(&mut self, before: Self) {
+        let own = take(&mut self.earlier);
+        self.earlier = before.earlier.into_iter().chain([before.last]).chain(own).collect();
     }
 
     /// Takes the attempts of another run into account, after its own.
@@ -317,5 +344,39 @@ mod tests {
             (account.tests.len(), account.failures().len(), account.tests[0].earlier.len()),
             (1, 1, 1)
         );
+    }
+    /// A run from this second on, whose end says that test `x` was killed with it in its second attempt.
+    fn killed(id: &str, second: u32) -> String {
+        let first = attempt("tour", "x", "fails", &json!({"is_last": false}));
+        let facts = json!({
+            "type": "attempt-interrupted", "attempt": 2, "outcome": "interrupted", "slot": 1, "start_us": 9000
+        });
+        let text = lines(id, &[first, attempt("tour", "x", "undecided", &facts)]);
+        let name = json!([{"binary_id": "tour", "name": "x"}]);
+        let text = text.replace("\"interrupted\":[]", &format!("\"interrupted\":{name}"));
+        text.replace(":05.000Z", &format!(":{second:02}.000Z"))
+    }
+
+    #[test]
+    fn all_attempts_at_a_test_that_was_killed_have_their_times_and_slots() {
+        let other = run("2", "y");
+        let of = |account: &Account| -> Vec<_> {
+            account.interrupted[0].attempts().map(|attempt| (attempt.start_us, attempt.slot)).collect()
+        };
+        let account = read(&[("a", &killed("1", 8)), ("b", &other)]).account;
+        assert_eq!(of(&account), [(3_001_500, 0), (3_009_000, 1)]);
+        let account = read(&[("b", &other), ("a", &killed("1", 8))]).account;
+        assert_eq!(of(&account), [(3_001_500, 1), (3_009_000, 2)]);
+    }
+
+    #[test]
+    fn a_test_that_was_killed_has_the_verdict_of_a_later_run() {
+        let account = read(&[("a", &killed("1", 5)), ("b", &run("2", "x"))]).account;
+        assert_eq!((account.tests.len(), account.interrupted.len(), account.gap()), (1, 0, None));
+        let outcomes: Vec<_> =
+            account.tests[0].attempts().map(|attempt| attempt.facts.outcome.as_str()).collect();
+        assert_eq!(outcomes, ["failed", "interrupted", "passed"]);
+        let account = read(&[("b", &run("2", "x")), ("a", &killed("1", 5))]).account;
+        assert_eq!((account.interrupted.len(), account.gap().is_some()), (1, true));
     }
 }

@@ -54,7 +54,7 @@ fn hash(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::account::testing::{account, attempt, unfinished};
+    use crate::report::account::testing::{account, attempt, script, unfinished};
     use serde_json::{Value as Json, json};
 
     fn written(lines: &[Json]) -> String {
@@ -92,6 +92,14 @@ mod tests {
         }
         assert_eq!(table.matches("<th scope=\"row\">").count(), 2, "{table}");
         assert!(table.contains(">memory -397 %<"), "{table}");
+    }
+
+    #[test]
+    fn a_setup_script_that_failed_has_a_card() {
+        let failed = script("db", "fails", &json!({"stderr": "no <room>\n"}));
+        let text = written(&[script("other", "passes", &json!({})), failed]);
+        assert_eq!(text.matches("<article ").count(), 1, "{text}");
+        assert!(text.contains("Setup script db<") && text.contains("no &lt;room&gt;</pre>"), "{text}");
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub(super) struct Page {
     totals: String,
     gap: Option<String>,
     facts: Vec<(&'static str, String)>,
+    /// The setup scripts that failed.
+    scripts: Vec<Lines>,
     cards: Vec<Card>,
     /// How many tests that did not pass have no card.
     more: Option<String>,
@@ -131,6 +133,10 @@ impl Page {
                 output(&process.facts),
             ],
         });
+        let scripts = account.failed_scripts().map(|script| Lines {
+            head: word(&script.name),
+            lines: vec![script.facts.headline(None), output(&script.facts)],
+        });
         Self {
             title: format!(
                 "{} · cargo isotest",
@@ -140,6 +146,7 @@ impl Page {
             totals: account.totals(),
             gap: gap.as_deref().map(word),
             facts: facts(account),
+            scripts: scripts.collect(),
             cards,
             more,
             processes: processes.collect(),
