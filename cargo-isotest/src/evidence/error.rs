@@ -28,7 +28,8 @@ pub(crate) enum EvidenceError {
 impl Failure for EvidenceError {
     fn end(&self) -> End {
         match self {
-            Self::Directory { .. } | Self::Refused(_) => Exit::Bug.into(),
+            Self::Directory { .. } => Exit::Bug.into(),
+            Self::Refused(_) => Exit::Usage.into(),
             Self::NoneNamed(_) => Exit::NoTests.into(),
         }
     }

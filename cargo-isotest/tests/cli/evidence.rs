@@ -133,7 +133,7 @@ fn a_file_of_the_workspace_that_has_changed_since_is_left_as_it_is() {
     let listed = evidence(&project, &["list", "ui.stderr"]).run().with_code(0).stdout;
     assert!(listed.contains("wip/ui.stderr  (replaces that of the workspace)"), "{listed}");
     fs::write(&wip, "changed by hand\n").unwrap();
-    let refused = evidence(&project, &["apply", "ui.stderr"]).run().with_code(70);
+    let refused = evidence(&project, &["apply", "ui.stderr"]).run().with_code(2);
     assert!(refused.stderr.contains("the file in the workspace has changed since"), "{}", refused.stderr);
     assert_eq!(text(&project, "wip/ui.stderr").as_deref(), Some("changed by hand\n"));
     fs::write(&wip, "of an earlier run\n").unwrap();
@@ -214,7 +214,7 @@ fn what_a_hostile_test_leaves_leads_nowhere_and_has_an_end() {
     assert!(listed.contains("small.snap.new") && !listed.contains("large.snap.new"), "{listed}");
     // A link in the workspace is the user's, and not followed all the same.
     symlink(outside.path(), project.directory.join("snapshots")).unwrap();
-    let refused = evidence(&project, &["apply", "secret"]).run().with_code(70);
+    let refused = evidence(&project, &["apply", "secret"]).run().with_code(2);
     assert!(refused.stderr.contains("it is a link, or behind one"), "{}", refused.stderr);
     let secret = fs::read_to_string(outside.path().join("secret.snap.new"));
     assert_eq!((secret.unwrap().as_str(), fs::read_dir(outside.path()).unwrap().count()), ("secret", 1));
