@@ -35,7 +35,7 @@ struct Executions {
 }
 
 impl Stressed {
-    /// Takes the last attempt of an execution into account.
+    /// Takes the last attempt of an execution into account: its verdict, and its figures if they are to be trusted.
     pub(super) fn add(&mut self, test: &TestCase, verdict: &Verdict, record: &Record) {
         let title = title(test);
         let place = *self.places.entry(title.clone()).or_insert_with(|| {
@@ -47,6 +47,9 @@ impl Stressed {
             executions.passed += 1;
         } else {
             executions.failed += 1;
+        }
+        if record.suspect.is_some() {
+            return;
         }
         if let Some(ending) = &record.ending {
             executions.walls.push(u64::try_from(ending.wall.as_micros()).unwrap_or(u64::MAX));
@@ -92,8 +95,9 @@ impl Executions {
         let number = plural(passed + failed, "execution");
         let mut text = headed(style, "Stress", &format!("{title}: {number}, {passed} passed{failures}"));
         let seconds = |wall: u64| format!("{:.3}s", Duration::from_micros(wall).as_secs_f64());
-        text += &figure("time", walls, TIME_GRAIN, seconds);
-        text + &figure("peak", peaks, MEMORY_GRAIN, |peak| marked(memory(peak), *approximate))
+        let all = passed + failed;
+        text += &figure("time", (walls, all), TIME_GRAIN, seconds);
+        text + &figure("peak", (peaks, all), MEMORY_GRAIN, |peak| marked(memory(peak), *approximate))
     }
 }
 
@@ -105,13 +109,15 @@ fn modes(all: &Distribution, grain: u64) -> Option<[Mode; 2]> {
     all.modes().filter(|[low, high]| grain <= high.median - low.median)
 }
 
-/// The lines of a figure; none if it was not measured.
-fn figure(name: &str, values: &[u64], grain: u64, text: impl Fn(u64) -> String) -> String {
-    let Some(all) = Distribution::of(values.to_vec()) else { return String::new() };
-    let [min, median, max] = [all.min(), all.median(), all.max()].map(&text);
-    let picture = all.picture(COLUMNS);
-    let line = format!("{INDENT}{name} {min:>9} ▕{picture}▏ {max:>9}, median {median}\n");
-    let Some([low, high]) = modes(&all, grain) else { return line };
+/// The lines of a figure of so many executions; none if it was measured in none.
+fn figure(name: &str, (values, all): (&[u64], usize), grain: u64, text: impl Fn(u64) -> String) -> String {
+    let unmeasured = all.saturating_sub(values.len());
+    let lack = if unmeasured == 0 { String::new() } else { format!(", {unmeasured} not measured") };
+    let Some(spread) = Distribution::of(values.to_vec()) else { return String::new() };
+    let [min, median, max] = [spread.min(), spread.median(), spread.max()].map(&text);
+    let picture = spread.picture(COLUMNS);
+    let line = format!("{INDENT}{name} {min:>9} ▕{picture}▏ {max:>9}, median {median}{lack}\n");
+    let Some([low, high]) = modes(&spread, grain) else { return line };
     let mode = |Mode { median, count }: Mode| format!("{} in {count}", text(median));
     line + &format!("{INDENT}     two modes: about {}, about {}\n", mode(low), mode(high))
 }
@@ -185,5 +191,17 @@ mod tests {
         all.add(&builders::test("tour", "t"), &builders::verdict(&record), &record);
         let text = all.lines();
         assert!(text.contains("time") && !text.contains("peak"), "{text}");
+    }
+    #[test]
+    fn figures_that_are_not_to_be_trusted_are_left_out_and_counted() {
+        let mut all = stressed(&["steady"]);
+        let mut record = builders::record(Outcome::Passed);
+        record.suspect = Some("it left its cgroup".to_owned());
+        record.usage.memory_peak = Some(Reading { value: 900 << 20, source: Source::MemoryPeak });
+        all.add(&builders::test("tour", "steady"), &builders::verdict(&record), &record);
+        let text = anstream::adapter::strip_str(&all.lines()).to_string();
+        assert!(text.contains("41 executions, 41 passed"), "{text}");
+        assert!(text.contains("  1.0 MiB, median 1.0 MiB, 1 not measured\n"), "{text}");
+        assert!(text.contains("median 0.004s, 1 not measured\n"), "{text}");
     }
 }

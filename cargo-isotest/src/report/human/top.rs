@@ -25,9 +25,9 @@ impl Top {
         Self { number, ..Self::default() }
     }
 
-    /// Takes the last attempt at a test into account. What was not measured is in no list.
+    /// Takes the last attempt at a test into account. What was not measured, or is not to be trusted, is in no list.
     pub(super) fn add(&mut self, test: &TestCase, record: &Record) {
-        if self.number == 0 {
+        if self.number == 0 || record.suspect.is_some() {
             return;
         }
         let title = title(test);
@@ -91,6 +91,10 @@ mod tests {
         unmeasured.usage.memory_peak = None;
         unmeasured.ending = None;
         top.add(&builders::test("tour", "unmeasured"), &unmeasured);
+        let mut suspect = builders::record(Outcome::Passed);
+        suspect.usage.memory_peak = Some(Reading { value: 9 << 30, source: Source::MemoryPeak });
+        suspect.suspect = Some("it left its cgroup".to_owned());
+        top.add(&builders::test("tour", "suspect"), &suspect);
         top
     }
 
@@ -108,7 +112,8 @@ mod tests {
 
 "#]]
         );
-        assert!(!filled(9).lines().contains("unmeasured"));
+        let all = filled(9).lines();
+        assert!(!all.contains("unmeasured") && !all.contains("suspect"), "{all}");
         assert_eq!(filled(0).lines(), "");
     }
 }
