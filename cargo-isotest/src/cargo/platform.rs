@@ -1,18 +1,20 @@
 //! Platforms of a build, as rustc knows them.
 
+use crate::cargo::build::Workspace;
 use crate::cargo::command_output;
-use crate::cargo::error::{CargoError, Stage};
+use crate::cargo::error::Stage;
 use crate::cli::CargoArgs;
+use crate::error::Error;
 use crate::invocation::Invocation;
 use crate::values::{Features, Machine};
 use std::ffi::{OsStr, OsString};
 
 /// Asks rustc for the platform that builds and for the one that tests are built for: the first that was typed, or that of the
-/// environment.
+/// environment, or that of cargo's configuration.
 ///
 /// # Errors
-/// When rustc does not answer.
-pub(crate) fn machine(arguments: &CargoArgs, invocation: &Invocation) -> Result<Machine, CargoError> {
+/// When rustc or cargo does not answer.
+pub(crate) fn machine(arguments: &CargoArgs, invocation: &Invocation) -> Result<Machine, Error> {
     let rustc = invocation.variable("RUSTC").unwrap_or(OsStr::new("rustc"));
     let answer = |words: &[&str], task| {
         command_output::answer(invocation.question(rustc).args(words), task, Stage::Metadata)
@@ -24,8 +26,18 @@ pub(crate) fn machine(arguments: &CargoArgs, invocation: &Invocation) -> Result<
             .map(|said| Features::new(triple, &said))
     };
     let typed = arguments.compilation.target.first().map(OsString::as_os_str);
-    let target = typed.or_else(|| invocation.variable("CARGO_BUILD_TARGET")).map(OsStr::to_string_lossy);
+    let said = typed.or_else(|| invocation.variable("CARGO_BUILD_TARGET")).map(OsStr::to_string_lossy);
+    let target = match said {
+        Some(target) => Some(target.into_owned()),
+        None => configured(arguments, invocation)?.into_iter().find(|target| target != host),
+    };
     let host = features(host)?;
     let target = target.map_or_else(|| Ok(host.clone()), |target| features(&target))?;
     Ok(Machine { host, target })
+}
+
+/// Asks cargo for the target triples of its configuration; none where there is no project.
+fn configured(arguments: &CargoArgs, invocation: &Invocation) -> Result<Vec<String>, Error> {
+    let Some(workspace) = Workspace::around(arguments, invocation)? else { return Ok(Vec::new()) };
+    Ok(workspace.configured(arguments)?.targets().collect())
 }
