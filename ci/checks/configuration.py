@@ -75,7 +75,7 @@ def documented():
     pages = [places.ROOT / "README.md", *sorted((places.ROOT / "cargo-isotest/docs").glob("*.md"))]
     for page in pages:
         for text in re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
-            if re.match(r"\[+profile\.", text):
+            if re.match(r"\[+(profile\.|test-groups|scripts)", text):
                 yield text
 
 

@@ -21,6 +21,11 @@ pub(super) fn text() -> Value {
     json!({ "type": "string" })
 }
 
+/// Makes the schema of a text that is not empty.
+pub(super) fn text_of_some() -> Value {
+    json!({ "type": "string", "minLength": 1 })
+}
+
 /// Makes the schema of a text that a pattern fits.
 pub(super) fn pattern(pattern: &str) -> Value {
     json!({ "type": "string", "pattern": pattern })
@@ -72,6 +77,11 @@ pub(super) fn words<T: ValueEnum>() -> Value {
 /// Makes the schema of a list.
 pub(super) fn list(item: &Value) -> Value {
     json!({ "type": "array", "items": item })
+}
+
+/// Makes the schema of a list that is not empty.
+pub(super) fn list_of_some(item: &Value) -> Value {
+    json!({ "type": "array", "items": item, "minItems": 1 })
 }
 
 /// Makes the schema of a table that has these entries and no others.

@@ -46,7 +46,7 @@ const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]*$";
 
 /// Makes the schema of scripts.
 pub(super) fn form() -> serde_json::Value {
-    let command = || form::either([form::text(), form::list(&form::text())]);
+    let command = || form::either([form::text_of_some(), form::list_of_some(&form::text())]);
     let directory = json!({ "enum": ["copy-on-write", "read-only"] });
     let of_tests = OF_TEST.map(|key| (key, json!({ "$ref": format!("#/definitions/{key}") })));
     let setup = [(COMMAND, command()), (DIRECTORY, directory)].into_iter().chain(of_tests);
