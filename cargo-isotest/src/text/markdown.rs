@@ -152,11 +152,13 @@ impl Sheet {
     }
 }
 
-/// Returns what is added to the words of a link: another page is named, an address is written out.
+/// Returns what is added to the words of a link: another page is named, an address or another file is written out.
 fn target(link: &str) -> String {
     match link.split_once(".md") {
         Some((page, _)) if !page.contains('/') => format!(" (help {page})"),
         _ if link.contains("://") => format!(" ({link})"),
+        // Pages are two directories below the top, from which paths are named.
+        _ if link.contains('/') => format!(" ({})", link.trim_start_matches("../")),
         _ => String::new(),
     }
 }
@@ -220,6 +222,12 @@ mod tests {
         let page = "# Title\n\nOne two three [four](five.md#six) and\n`seven`.\n\n```sh\na  long line of code  # here\n```\n\n- an item\n  of a list\n\n  and more\n- another\n";
         let expected = "Title\n\nOne two three four\n(help five) and\n`seven`.\n\n    a  long line of code  # here\n\n- an item of a list\n\n  and more\n\n- another\n";
         assert_eq!(plain(page, 20), expected);
+    }
+
+    #[test]
+    fn a_link_says_where_it_leads() {
+        let page = "[a](../../ci/b.md#c), [d](https://e.example/f), [g](#h)\n";
+        assert_eq!(plain(page, 80), "a (ci/b.md#c), d (https://e.example/f), g\n");
     }
 
     #[test]
