@@ -85,7 +85,8 @@ def parse(arguments):
     parser.add_argument("--times", type=int, help="executions of each (5)")
     parser.add_argument("--mebibytes", type=numbers, metavar="N,..", help="amounts of memory (1,30)")
     parser.add_argument("--milliseconds", type=numbers, metavar="N,..", help="amounts of processor time (20,200)")
-    parser.add_argument("--only", action="append", default=[], metavar="KIND", help="only this kind of amount (repeatable)")
+    parser.add_argument("--only", action="append", default=[], metavar="KIND", choices=[*MEMORY, *PROCESSOR],
+                        help="only this kind of amount (repeatable)")
     options = parser.parse_args(arguments)
     for name, value in (FULL if options.full else QUICK).items():
         if getattr(options, name) is None:
