@@ -10,7 +10,7 @@ use std::thread::available_parallelism;
 use tempfile::TempDir;
 
 /// Contents of configuration files that are wrong, each in one way.
-const WRONG: [&str; 79] = [
+const WRONG: [&str; 81] = [
     "[profile.default",
     "[profile.default]\njobs = 1\njobs = 2",
     "jobs = 3",
@@ -44,6 +44,8 @@ const WRONG: [&str; 79] = [
     "[profile.default]\ncpu-limit = 0",
     "[profile.default]\ncpu-weight = 0",
     "[profile.default]\ncpus = \"2-1\"",
+    "[scripts.setup.data]\ncommand = \"\"",
+    "[scripts.wrapper.server]\ncommand = []",
     "[profile.default]\nio-limit = []",
     "[profile.default]\nrlimit = 3",
     "[profile.default]\nrlimit = { nofile = \"9:3\" }",
