@@ -35,6 +35,9 @@ pub(crate) enum CompareError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] BaselineError),
+    /// What was measured cannot be added to a file.
+    #[error("the memory peaks of this run are not saved")]
+    Unsaved(#[source] BaselineError),
     /// There is nothing to compare with.
     #[error("there is no baseline `{name}`")]
     None {
@@ -58,6 +61,7 @@ impl Failure for CompareError {
     fn end(&self) -> End {
         match self {
             Self::File(_) => Exit::Configuration.into(),
+            Self::Unsaved(_) => Exit::Bug.into(),
             Self::None { .. } | Self::NoPlace { .. } | Self::Shared => Exit::Usage.into(),
         }
     }
@@ -69,8 +73,10 @@ impl Failure for CompareError {
             }
             Self::NoPlace { .. } => Some("name a file, such as `./main.json`".to_owned()),
             Self::Shared => Some("`--discard-updates` runs each test in a process of its own".to_owned()),
-            Self::File(BaselineError::File { .. }) => None,
-            Self::File(_) => Some("remove it, and save it again with `--save-baseline`".to_owned()),
+            Self::File(BaselineError::File { .. }) | Self::Unsaved(BaselineError::File { .. }) => None,
+            Self::File(_) | Self::Unsaved(_) => {
+                Some("remove it, and save it again with `--save-baseline`".to_owned())
+            }
         }
     }
 }
@@ -169,8 +175,14 @@ impl Baselines {
     /// When it cannot be read or written.
     pub(super) fn save(&self, peaks: &Peaks) -> Result<Vec<String>, CompareError> {
         let Some((name, path)) = &self.saved else { return Ok(Vec::new()) };
+        let noted = peaks.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.is_empty() {
+            return Ok(vec![format!(
+                "no memory peak was measured; nothing is added to the baseline `{name}`"
+            )]);
+        }
         let mut told = Vec::new();
-        let known = Baseline::read(path)?.filter(|known| {
+        let known = Baseline::read(path).map_err(CompareError::Unsaved)?.filter(|known| {
             let differences = self.key.differences(&known.key);
             if !differences.is_empty() {
                 told.push(format!(
@@ -181,7 +193,6 @@ impl Baselines {
             differences.is_empty()
         });
         let mut baseline = known.unwrap_or_else(|| Baseline::new(self.key.clone()));
-        let noted = peaks.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut modes = Vec::new();
         for (test, peak) in noted.iter() {
             baseline.add(&test.binary.id, &test.name, *peak);
@@ -189,7 +200,7 @@ impl Baselines {
             let before = Before::new(Arc::from(""), values, (PERCENT, false), grain(cgroup::processors()));
             modes.extend(before.and_then(|before| before.modes()).map(|modes| (title(test), modes)));
         }
-        baseline.write(path)?;
+        baseline.write(path).map_err(CompareError::Unsaved)?;
         told.push(format!(
             "memory peaks of {} added to the baseline `{name}`, of each the latest {MAX_VALUES} are kept: `{}`",
             plural(noted.len(), "test"),
@@ -279,6 +290,10 @@ mod tests {
                 BaselineError::File { path: "main.json".into(), source: io::Error::from_raw_os_error(nix::libc::EACCES) }.into(),
                 BaselineError::Content { path: "main.json".into(), source: damaged() }.into(),
                 BaselineError::Later { path: "main.json".into() }.into(),
+            ],
+            CompareError::Unsaved(_) => [
+                CompareError::Unsaved(BaselineError::File { path: "main.json".into(), source: io::Error::from_raw_os_error(nix::libc::ENOSPC) }),
+                CompareError::Unsaved(BaselineError::Content { path: "main.json".into(), source: damaged() }),
             ],
             CompareError::None { .. } => [CompareError::None { name: "main".to_owned() }],
             CompareError::NoPlace { .. } => [CompareError::NoPlace { name: "main".to_owned() }],

@@ -1,7 +1,9 @@
 //! Arguments of `budgets`.
 
 use super::numbers;
-use clap::{Args, ValueEnum};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command, ValueEnum};
 use std::num::NonZeroUsize;
 
 /// Arguments of `budgets`.
@@ -39,4 +41,28 @@ pub(crate) enum BudgetsAction {
     Diff,
     /// Find the commit in `A..B` since which a test needs more memory, or that test which grew most
     Blame,
+}
+
+/// Ids of flags that other actions take and that mean nothing to `blame`, which executes one test, or all, at each commit.
+const NOT_OF_BLAME: [&str; 8] =
+    ["runs", "headroom", "exact", "skip", "expressions", "run_ignored", "partition", "message_format"];
+
+/// Returns the error about what is typed and `blame` cannot use.
+pub(super) fn refusal(definition: &Command, typed: &ArgMatches) -> Option<clap::Error> {
+    let typed = typed.subcommand_matches("budgets")?;
+    typed.get_one::<BudgetsAction>("action").filter(|action| **action == BudgetsAction::Blame)?;
+    let mut definition = definition.clone();
+    definition.build();
+    let budgets = definition.find_subcommand_mut("budgets")?;
+    let is_typed = |id: &str| typed.value_source(id) == Some(ValueSource::CommandLine);
+    let unused = budgets
+        .get_arguments()
+        .find(|flag| NOT_OF_BLAME.iter().any(|id| flag.get_id() == id) && is_typed(flag.get_id().as_str()));
+    let unused = unused.and_then(|flag| flag.get_long()).map(|long| format!("--{long}"));
+    let mut words = typed.get_many::<String>("words").into_iter().flatten();
+    let unused = unused.or_else(|| words.find(|word| word.starts_with('-')).cloned())?;
+    let why = format!(
+        "`budgets blame` does not support `{unused}`; it takes commits and at most one test, as in `v1.0..HEAD 'BINARY NAME'`"
+    );
+    Some(budgets.error(ErrorKind::UnknownArgument, why))
 }

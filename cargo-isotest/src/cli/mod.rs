@@ -234,7 +234,10 @@ impl Cli {
         let matches = definition.clone().try_get_matches_from(&arguments);
         let again = again::without_selection(&definition, &arguments);
         let of_runner = of_runner(&definition, &arguments);
-        let typed = matches.map_err(|error| place::refusal(definition, &arguments, error))?;
+        let typed = matches.map_err(|error| place::refusal(definition.clone(), &arguments, error))?;
+        if let Some(error) = budgets::refusal(&definition, &typed) {
+            return Err(error);
+        }
         let mut cli = Self { again, ..Self::from(Typed::from_arg_matches(&typed)?) };
         match &mut cli.command {
             Command::Runner(runner) => {

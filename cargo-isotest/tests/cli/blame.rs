@@ -139,3 +139,26 @@ fn a_signal_ends_the_search_at_once() {
         assert!(is_removed(&project));
     }
 }
+
+#[test]
+fn what_a_search_cannot_use_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let project = repository(place.path(), &[library(2), library(12)]);
+    for (typed, unused) in [
+        (&["-E", "all()"][..], "--filterset"),
+        (&["--skip", "stays"], "--skip"),
+        (&["--exact"], "--exact"),
+        (&["--runs", "5"], "--runs"),
+        (&["--headroom=5"], "--headroom"),
+        (&["--partition", "slice:1/2"], "--partition"),
+        (&["--run-ignored", "all"], "--run-ignored"),
+        (&["--message-format", "json"], "--message-format"),
+        (&["--", "--nocapture"], "--nocapture"),
+    ] {
+        let call = isotest(&project).arguments(["budgets", "blame", "HEAD..HEAD"]).arguments(typed);
+        let refused = call.run().with_code(2);
+        let said =
+            format!("`budgets blame` does not support `{unused}`; it takes commits and at most one test");
+        assert!(refused.stderr.contains(&said), "{refused:#?}");
+    }
+}
