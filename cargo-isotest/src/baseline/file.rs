@@ -2,15 +2,21 @@
 
 use super::error::BaselineError;
 use super::key::Key;
+use nix::libc;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::{fs, io};
 
 /// Number of the format that is written.
 const SCHEMA: u32 = 1;
 /// Number of peaks that are kept of a test, the latest.
 pub(crate) const MAX_VALUES: usize = 10;
+
+/// Size of a file that is read at most, in bytes: that of more than a million tests.
+const MAX_BYTES: u64 = 256 << 20;
 
 /// Memory peaks of tests, and the conditions under which they were measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +39,7 @@ impl Baseline {
     /// # Errors
     /// When it cannot be read, or is no baseline.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, BaselineError> {
-        let text = match fs::read(path) {
+        let text = match contents(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read.map_err(|source| BaselineError::File { path: path.to_owned(), source })?,
         };
@@ -80,6 +86,20 @@ impl Baseline {
     }
 }
 
+/// Reads a regular file of a size that a baseline can have. Neither a FIFO nor a device holds anybody up.
+fn contents(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut text = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(io::Error::other("it is larger than 256 MiB"));
+    }
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,5 +136,15 @@ mod tests {
             assert!(error.contains(expected), "{text}: {error}");
         }
         assert!(Baseline::read(directory.path()).is_err());
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read() {
+        let place = tempfile::tempdir().unwrap();
+        let fifo = place.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for path in [fifo.as_path(), Path::new("/dev/zero"), place.path()] {
+            assert!(matches!(Baseline::read(path), Err(BaselineError::File { .. })), "{}", path.display());
+        }
     }
 }

@@ -127,10 +127,10 @@ pub(crate) struct CourseArgs {
 #[command(next_help_heading = "Execution")]
 pub(crate) struct ToolArgs {
     /// Run the one selected test below a debugger in its sandbox, e.g. `rust-gdb --args`: with the terminal, without timeout
-    #[arg(long, value_name = "COMMAND", value_parser = command, conflicts_with_all = ["tracer", "no_run", "stress_count", "stress_duration"])]
+    #[arg(long, value_name = "COMMAND", value_parser = command, conflicts_with_all = ["tracer", "no_run", "stress_count", "stress_duration", "report", "message_format", "save_baseline", "baseline", "retries"])]
     pub(crate) debugger: Option<CommandWords>,
     /// Run the one selected test below a tracer in its sandbox, e.g. `strace -f`: with the terminal, without timeout
-    #[arg(long, value_name = "COMMAND", value_parser = command, conflicts_with_all = ["no_run", "stress_count", "stress_duration"])]
+    #[arg(long, value_name = "COMMAND", value_parser = command, conflicts_with_all = ["no_run", "stress_count", "stress_duration", "report", "message_format", "save_baseline", "baseline", "retries"])]
     pub(crate) tracer: Option<CommandWords>,
 }
 

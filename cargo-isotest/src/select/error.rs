@@ -30,9 +30,9 @@ pub(crate) enum SelectionError {
         unknown: usize,
     },
     /// Several tests match the name of the one test.
-    #[error("`{filter}` matches {} tests: {}", .names.len(), some(.names))]
+    #[error("{} matches {} tests: {}", asked(.filter), .names.len(), some(.names))]
     SeveralTests {
-        /// Name that was asked for.
+        /// Name that was asked for; empty if tests were selected otherwise.
         filter: String,
         /// Names of the tests.
         names: Vec<String>,
@@ -71,6 +71,10 @@ impl Failure for SelectionError {
         };
         Some(hint.into())
     }
+}
+
+fn asked(filter: &str) -> String {
+    if filter.is_empty() { "the selection".to_owned() } else { format!("`{filter}`") }
 }
 
 fn left_out(filtered: usize, ignored: usize, doctests: &[String]) -> String {
