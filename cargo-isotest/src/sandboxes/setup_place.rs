@@ -3,7 +3,7 @@
 
 use crate::text::style;
 use nix::unistd::Uid;
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -38,9 +38,14 @@ impl SetupPlace {
         loop {
             let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?.keep();
             let lock = File::open(&directory)?;
-            // Whoever sweeps may have come before the lock, and then removes it.
-            if lock.try_lock().is_ok() && is_at(&lock, &directory) {
-                return Ok(Self { directory, _lock: lock });
+            match lock.try_lock() {
+                Ok(()) if is_at(&lock, &directory) => return Ok(Self { directory, _lock: lock }),
+                // Whoever sweeps has come before the lock, and removes it.
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => {
+                    let _ = remove(&directory);
+                    return Err(error);
+                }
             }
         }
     }
