@@ -4,10 +4,10 @@ use super::layers::Upper;
 use crate::outcome::ChangedPaths;
 use crate::plan::Private;
 use nix::dir::{Dir, Type};
-use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::Mode;
+use nix::fcntl::{AtFlags, OFlag, openat};
+use nix::sys::stat::{Mode, SFlag, fstatat};
 use std::ffi::OsStr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +28,8 @@ pub(super) struct Changes {
     pub(super) changed: ChangedPaths,
     /// What is evidence of that, each with the number of its layer.
     pub(super) evidence: Vec<(usize, PathBuf)>,
+    /// How many more are evidence, but are too many or have too long a path to be handed over.
+    pub(super) evidence_left_out: u64,
 }
 
 /// Finds what a workload changed that did or did not pass.
@@ -63,10 +65,11 @@ impl Walk<'_> {
                 continue;
             }
             let path = path.join(name);
-            if entry.file_type() != Some(Type::Directory) {
+            let kind = entry.file_type().or_else(|| kind(directory.as_fd(), name));
+            if kind != Some(Type::Directory) {
                 if !self.is_mount_point(&path) {
                     self.add(&path);
-                    self.add_evidence(&path, entry.file_type());
+                    self.add_evidence(&path, kind);
                 }
                 continue;
             }
@@ -99,11 +102,26 @@ impl Walk<'_> {
     }
 
     fn add_evidence(&mut self, path: &Path, kind: Option<Type>) {
-        let is_marked = || self.private.evidence.iter().any(|mark| mark.is_of(path, self.passed));
+        if kind != Some(Type::File) || !self.private.evidence.iter().any(|mark| mark.is_of(path, self.passed))
+        {
+            return;
+        }
         // A path that is longer travels in no message.
         let is_short = path.as_os_str().len() <= MAX_PATH_BYTES;
-        if kind == Some(Type::File) && is_short && self.found.evidence.len() < MAX_EVIDENCE && is_marked() {
+        if is_short && self.found.evidence.len() < MAX_EVIDENCE {
             self.found.evidence.push((self.layer, path.to_path_buf()));
+        } else {
+            self.found.evidence_left_out += 1;
         }
+    }
+}
+
+/// Asks for the type of an entry, which not every file system says in its listings.
+fn kind(directory: BorrowedFd<'_>, name: &OsStr) -> Option<Type> {
+    let mode = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?.st_mode;
+    match SFlag::from_bits_truncate(mode) & SFlag::S_IFMT {
+        SFlag::S_IFDIR => Some(Type::Directory),
+        SFlag::S_IFREG => Some(Type::File),
+        _ => None,
     }
 }

@@ -157,8 +157,9 @@ fn account(
     let Left { running: left_running, uppers, trace, counts_io } = left;
     let exit = watch.exit.unwrap_or(Exit::Code(0));
     let passed = exit == Exit::Code(0) && !watch.timed_out && left_running.is_empty();
-    let Changes { changed, evidence } = changes::list(uppers, &template.private, passed);
-    let evidence_left_out = evidence::hand_over(&evidence, uppers, &template.private, control)?;
+    let Changes { changed, evidence, evidence_left_out } = changes::list(uppers, &template.private, passed);
+    let evidence_left_out =
+        evidence_left_out + evidence::hand_over(&evidence, uppers, &template.private, control)?;
     let counted = Counted { unmeasured: &template.unmeasured, counts_io, sampler: watch.sampler.as_ref() };
     let children = Step::Supervise.run(|| children(counted, watch.parents))?;
     let missing_paths = trace.map(|trace| trace.paths()).unwrap_or_default();
