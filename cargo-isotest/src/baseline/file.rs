@@ -6,7 +6,7 @@ use nix::libc;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -28,6 +28,12 @@ pub(crate) struct Baseline {
     tests: BTreeMap<String, BTreeMap<String, Vec<u64>>>,
 }
 
+/// Format of a file, whatever else is in it.
+#[derive(Deserialize)]
+struct Format {
+    schema: u32,
+}
+
 impl Baseline {
     /// Creates one without peaks.
     pub(crate) const fn new(key: Key) -> Self {
@@ -43,12 +49,13 @@ impl Baseline {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read.map_err(|source| BaselineError::File { path: path.to_owned(), source })?,
         };
-        let read: Self = serde_json::from_slice(&text)
-            .map_err(|source| BaselineError::Content { path: path.to_owned(), source })?;
-        if read.schema > SCHEMA {
+        let content = |source| BaselineError::Content { path: path.to_owned(), source };
+        // A later format need have nothing else in common with this one.
+        let Format { schema } = serde_json::from_slice(&text).map_err(content)?;
+        if schema > SCHEMA {
             return Err(BaselineError::Later { path: path.to_owned() });
         }
-        Ok(Some(read))
+        serde_json::from_slice(&text).map(Some).map_err(content)
     }
 
     /// Writes a file, or replaces it whole.
@@ -60,12 +67,13 @@ impl Baseline {
             let directory = path.parent().filter(|parent| *parent != Path::new(""));
             let directory = directory.unwrap_or_else(|| Path::new("."));
             fs::create_dir_all(directory)?;
-            let new = tempfile::Builder::new()
+            let mut new = tempfile::Builder::new()
                 .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
                 .tempfile_in(directory)?;
             let mut text = serde_json::to_vec_pretty(self)?;
             text.push(b'\n');
-            fs::write(new.path(), text)?;
+            // By name it could be somebody else's file by now.
+            new.write_all(&text)?;
             new.persist(path).map(drop).map_err(|error| error.error)
         };
         written().map_err(|source| BaselineError::File { path: path.to_owned(), source })
@@ -130,6 +138,7 @@ mod tests {
             ("{", "is no baseline"),
             ("{\"schema\":1}", "is no baseline"),
             ("{\"schema\":2,\"key\":{},\"tests\":{}}", "later version"),
+            ("{\"schema\":2,\"peaks\":[]}", "later version"),
         ] {
             fs::write(&path, text).unwrap();
             let error = Baseline::read(&path).unwrap_err().to_string();
