@@ -162,6 +162,10 @@ impl Hearing<'_> {
         if verdict.passes() {
             return Ok(());
         }
+        // After a signal the run has been told to end.
+        if self.set_up.cancelled.is_some() {
+            return Ok(());
+        }
         self.cancel(Cancellation::SetupFailed { undecided: is_undecided(verdict) })
     }
 
