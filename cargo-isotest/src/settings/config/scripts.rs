@@ -147,13 +147,13 @@ impl Scripts {
                     let listed = listing.text().map(|name| vec![(name, listing)]).or_else(|| listing.list());
                     let expected = || listing.unexpected("the name of a script, or a list of names");
                     let named_here = listed.ok_or_else(expected)?.into_iter();
-                    let scripts = named_here.map(|(name, item)| script(&self.setups, name, item));
+                    let scripts = named_here.map(|(name, item)| script(SETUP, &self.setups, name, item));
                     layer.setups = scripts.collect::<Result<_, _>>()?;
                 }
                 RUN_WRAPPER => {
                     let item = Value::of_key(RUN_WRAPPER, value, reading);
                     let name = item.text().ok_or_else(|| item.unexpected("the name of a script"))?;
-                    layer.wrapper = Some(script(&self.wrappers, name, item)?);
+                    layer.wrapper = Some(script(WRAPPER, &self.wrappers, name, item)?);
                 }
                 _ => return Err(reading.unknown(name, "a rule for scripts", [FILTER, SETUP, RUN_WRAPPER])),
             }
@@ -163,15 +163,19 @@ impl Scripts {
     }
 }
 
-/// Finds the script that is named here.
+/// Finds the script of a kind that is named here.
 fn script<T>(
+    kind: &str,
     scripts: &BTreeMap<String, Arc<T>>,
     name: &str,
     item: Value<'_>,
 ) -> Result<Setting<Arc<T>>, SettingsError> {
     scripts.get(name).map(|script| item.setting(Arc::clone(script))).ok_or_else(|| {
-        let known = scripts.keys().cloned().chain(scripts.is_empty().then(|| "none".into()));
-        let suggestion = suggestion(name, known);
+        let suggestion = if scripts.is_empty() {
+            format!("no `[scripts.{kind}.NAME]` is declared")
+        } else {
+            suggestion(name, scripts.keys())
+        };
         item.fault(Fault::UnknownScript { script: name.to_owned(), suggestion })
     })
 }
