@@ -101,10 +101,12 @@ fn own(invocation: &Invocation) -> Result<Layer, SettingsError> {
     Ok(layer)
 }
 
-/// Variables of settings that have no meaning for one test: when a run ends, what is remembered of it, and what of it is shown and told.
-const OF_THE_RUN: [&str; 10] = [
+/// Variables of settings that have no meaning for one test: when a run ends, when its tests start, what is remembered of it, and what of it is shown and told.
+const OF_THE_RUN: [&str; 12] = [
     "ISOTEST_FAIL_FAST",
     "ISOTEST_MAX_FAIL",
+    "ISOTEST_GLOBAL_TIMEOUT",
+    "ISOTEST_MEMORY_AWARE",
     "ISOTEST_HISTORY",
     "ISOTEST_STATUS_LEVEL",
     "ISOTEST_FINAL_STATUS_LEVEL",
