@@ -87,7 +87,7 @@ impl Drop for Guard {
     }
 }
 
-/// Is the process that waits.
+/// Runs as the guard: waits for the end of the process that started it, then gives the terminal its settings back.
 pub(crate) fn run(mut line: UnixStream) -> ! {
     exit_now(i32::from(guard(&mut line).is_err()))
 }

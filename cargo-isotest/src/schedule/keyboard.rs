@@ -28,7 +28,7 @@ pub(crate) struct Keyboard {
     mode: Mutex<Mode>,
 }
 
-/// Whose the terminal's settings are.
+/// Mode of a keyboard: whose settings its terminal has.
 #[derive(Debug)]
 enum Mode {
     /// The caller's, until we are in the foreground.

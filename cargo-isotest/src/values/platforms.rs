@@ -41,7 +41,7 @@ impl Features {
 }
 
 impl Platforms {
-    /// Whether each is written, and it matters which platforms there are.
+    /// Whether they are any platforms: neither of the two is written.
     pub(crate) const fn are_any(&self) -> bool {
         self.host.is_none() && self.target.is_none()
     }
