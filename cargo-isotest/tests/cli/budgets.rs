@@ -173,7 +173,7 @@ fn a_stricter_limit_of_another_kind_stays_what_it_is() {
 fn what_cannot_be_judged_stops_the_run_before_the_first_test() {
     let memory = || budgets().arguments(["takes_256_mib", "--off", "memory"]);
     let ended = memory().run().with_code(2);
-    let said = "error: cannot hold tests to their budgets: `memory` is off (`--off`)\n hint: drop `--off memory`, or go on with \
+    let said = "error: cannot hold tests to their budgets: `memory` is off (`--off`)\n hint: drop `--off memory`, or run with \
                 `--budgets report`\n";
     assert!(ended.stderr.ends_with(said), "nothing of the host: {ended:#?}");
     let ended = budgets().variable("ISOTEST_OFF", "memory").arguments(["takes_256_mib"]).run().with_code(2);

@@ -15,6 +15,11 @@ use std::path::{Path, PathBuf};
 /// The file below the directory of a person's configuration.
 const FILE: &str = "isotest/config.toml";
 
+/// Errors of a person without such a file. With the environment of somebody else, as `sudo` and CI services leave it, the file may
+/// be that of somebody else, and not to be read.
+const ABSENT: [io::ErrorKind; 3] =
+    [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory, io::ErrorKind::PermissionDenied];
+
 /// Reads the file of whoever calls; without one, nothing is said.
 ///
 /// # Errors
@@ -25,9 +30,7 @@ pub(crate) fn layer(invocation: &Invocation) -> Result<Layer, SettingsError> {
     let Some(path) = place(config_home, home) else { return Ok(Layer::default()) };
     match fs::read_to_string(&path) {
         Ok(text) => read(&shown(&path, home), &text, &invocation.directory),
-        Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => {
-            Ok(Layer::default())
-        }
+        Err(error) if ABSENT.contains(&error.kind()) => Ok(Layer::default()),
         Err(source) => Err(SettingsError::UnreadableConfig { path, source }),
     }
 }
