@@ -76,9 +76,13 @@ fn each_execution_has_a_verdict_and_a_number_and_two_modes_are_named() {
     let (_, cold) = text.split_once("      Stress again cold: 16 executions, 12 passed, 4 failed\n").unwrap();
     let cold: Vec<_> = cold.lines().take(4).collect();
     assert!(cold[0].contains("             time ") && cold[0].contains("▕"), "{text}");
-    assert!(cold[1].ends_with(" in 4") && cold[1].contains("two modes: about "), "{text}");
+    // How long an execution takes a busy machine decides, too, but not how much it needs.
+    let modes = cold.iter().skip_while(|line| !line.contains("             peak ")).nth(1);
     let holds = lines[0]["isolation"]["memory"]["state"] == "in-force";
-    assert!(!holds || (cold[2].contains("             peak ") && cold[3].contains("two modes: ")), "{text}");
+    assert!(
+        !holds || modes.is_some_and(|line| line.contains("two modes: about ") && line.ends_with(" in 4")),
+        "{text}"
+    );
     let junit = fs::read_to_string(junit).unwrap();
     assert_eq!(junit.matches("<testsuite name=\"again@iteration-").count(), 16, "{junit}");
 }
