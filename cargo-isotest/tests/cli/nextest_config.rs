@@ -3,6 +3,7 @@
 use crate::call::{Call, Lines, bare, isotest};
 use crate::help::is_as_kept;
 use crate::project::Project;
+use nix::unistd::Uid;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
@@ -12,8 +13,9 @@ use std::process::Command;
 /// A project with these configuration files.
 fn project(place: &Path, files: &[(&str, &str)]) -> Project {
     let project = Project::copied("moments", place);
-    // Copies share what is built of them.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("projects-nextest-config");
+    // Copies of one user share what is built of them.
+    let target = format!("projects-nextest-config-{}", Uid::effective());
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(target);
     for (path, text) in files {
         let path = project.directory.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
