@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, Present, SCHEMA};
 use std::process;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Id of an attempt in its run, which no other attempt has, also none at the same test.
@@ -43,14 +43,15 @@ pub(crate) struct Registry {
     /// Binary and name of each.
     tests: OnceLock<Vec<(String, String)>>,
     slots: Vec<Mutex<Option<Started>>>,
-    ended: AtomicUsize,
+    /// Number of tests that have ended, less those that are executed again; below zero where they had not ended before.
+    ended: AtomicIsize,
 }
 
 impl Registry {
     /// Of a run with so many slots.
     pub(crate) fn new(jobs: usize) -> Self {
         let slots = (0..jobs).map(|_| Mutex::new(None)).collect();
-        Self { tests: OnceLock::new(), slots, ended: AtomicUsize::new(0) }
+        Self { tests: OnceLock::new(), slots, ended: AtomicIsize::new(0) }
     }
 
     /// How many slots there are.
@@ -70,7 +71,7 @@ impl Registry {
     /// A slot executes an attempt. A test that is attempted again has not ended after all.
     pub(crate) fn started(&self, slot: usize, attempt: Started) {
         self.note(slot, Some(attempt));
-        self.ended.fetch_sub(usize::from(!attempt.is_first), Ordering::Relaxed);
+        self.ended.fetch_sub(isize::from(!attempt.is_first), Ordering::Relaxed);
     }
 
     /// Nothing of the slot's attempt is running any more.
@@ -94,6 +95,11 @@ impl Registry {
         running.collect()
     }
 
+    /// Returns how many of so many tests have ended.
+    fn ended_of(&self, tests: usize) -> usize {
+        usize::try_from(self.ended.load(Ordering::Relaxed)).unwrap_or(0).min(tests)
+    }
+
     /// What is told to whoever asks now.
     pub(super) fn answer(&self) -> Answer {
         let tests = self.tests.get();
@@ -108,7 +114,7 @@ impl Registry {
             pid: process::id().cast_signed(),
             jobs: self.slots.len(),
             tests: tests.map_or(0, Vec::len),
-            ended: tests.map_or(0, |_| self.ended.load(Ordering::Relaxed)),
+            ended: tests.map_or(0, |tests| self.ended_of(tests.len())),
             attempts: attempts.collect(),
             more: 0,
         }
@@ -118,6 +124,19 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_test_that_is_executed_again_before_it_has_ended_counts_once() {
+        let registry = Registry::new(2);
+        registry.expect([("tour", "reads")].into_iter());
+        let first = Started { id: AttemptId::FIRST, test: 0, is_first: true, zygote: 7 };
+        registry.started(0, first);
+        registry.started(1, Started { is_first: false, ..first });
+        assert_eq!(registry.answer().ended, 0);
+        registry.ended(0);
+        registry.ended(1);
+        assert_eq!(registry.answer().ended, 1);
+    }
 
     #[test]
     fn only_attempts_of_tests_are_told_and_only_while_they_run() {
