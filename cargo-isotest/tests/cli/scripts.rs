@@ -245,13 +245,16 @@ fn what_is_wrong_with_scripts_is_told_with_its_line() {
     for (text, why) in [
         (
             "[[profile.default.scripts]]\nrun-wrapper = 'made'\n[scripts.setup.made]\ncommand = 'a'\n",
-            ":2: unknown script `made`; known: none\n",
+            ":2: unknown script `made`; no `[scripts.wrapper.NAME]` is declared\n",
         ),
         (
             "[scripts.wrapper.a]\ncommand = 'a'\ntimeout = '1s'\n",
             ":3: unknown key `timeout` in `[scripts.wrapper.a]`",
         ),
-        ("[[profile.default.scripts]]\nsetup = 'made'\n", ":2: unknown script `made`; known: none\n"),
+        (
+            "[[profile.default.scripts]]\nsetup = 'made'\n",
+            ":2: unknown script `made`; no `[scripts.setup.NAME]` is declared\n",
+        ),
         (
             "[[profile.default.scripts]]\nsetup = ['mad']\n[scripts.setup.made]\ncommand = 'a'\n",
             ":2: unknown script `mad`; did you mean `made`?\n",
