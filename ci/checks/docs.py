@@ -15,7 +15,8 @@ NEEDS = Needs(debian=(*FOR_TESTS, "jq"))
 PAGES = places.ROOT / "cargo-isotest/docs"
 TROUBLE = PAGES / "troubleshooting.md"
 # What is known of messages: the texts that tests keep, and the sources of those that depend on the host.
-MESSAGES = ["src/testing/errors/*.txt", "tests/cli/help/*.txt", "src/report/human/whole_run/*.txt", "src/remedy.rs", "src/report/human/closing.rs"]
+MESSAGES = ["src/testing/errors/*.txt", "tests/cli/help/*.txt", "src/report/human/whole_run/*.txt", "src/remedy.rs",
+            "src/report/human/closing.rs"]
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)

@@ -71,7 +71,8 @@ def check(run):
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="ci/check growth --", description="try comparing with a baseline on a busy machine")
     parser.add_argument("--saved", type=int, default=3, help="runs that make the baseline (3)")
-    parser.add_argument("--unchanged", type=int, default=20, help="runs that need as much (20); the rarer a false alarm, the more runs it takes to see one")
+    parser.add_argument("--unchanged", type=int, default=20,
+                        help="runs that need as much (20); the rarer a false alarm, the more runs it takes to see one")
     parser.add_argument("--grown", type=int, default=2, help="runs that need more (2)")
     return parser.parse_args(arguments)
 
