@@ -1,5 +1,6 @@
 """What checks need of the machine, and the one place where it is installed."""
 
+import concurrent.futures
 import dataclasses
 import hashlib
 import importlib.util
@@ -25,19 +26,48 @@ FOR_GUESTS = ("busybox-static", "e2fsprogs", "qemu-system-x86")
 
 @dataclasses.dataclass(frozen=True)
 class Needs:
-    """Packages of Debian, components and targets of the Rust toolchain, whether packages are downloaded by apt later."""
+    """Packages of Debian, components and targets of the Rust toolchain, whether apt downloads packages later, and pinned linters."""
 
     debian: tuple = ()
     components: tuple = ()
     targets: tuple = ()
     apt: bool = False
+    linters: bool = False
 
 
-def install(needs):
-    """Installs what is missing of it. Root calls it."""
-    install_packages(sorted({*TO_BUILD, *(package for need in needs for package in need.debian)}), any(need.apt for need in needs))
-    install_rust("component", sorted({component for need in needs for component in need.components}))
-    install_rust("target", sorted({target for need in needs for target in need.targets}))
+class Preparation:
+    """What checks need, being installed and fetched while the first of them run: each waits for its own. Root makes it."""
+
+    def __init__(self, modules):
+        """Of the checks with these names and modules. What all of them need is there at once."""
+        needs = [module.NEEDS for module in modules.values()]
+        install_packages(TO_BUILD, False)
+        install_rust("component", sorted({component for need in needs for component in need.components}))
+        # One thing after the other: apt is alone, and the network is one.
+        self._worker = concurrent.futures.ThreadPoolExecutor(1)
+        debian = sorted({package for need in needs for package in need.debian})
+        packages = self._worker.submit(install_packages, debian, any(need.apt for need in needs))
+        self._ready = {name: [packages, self._worker.submit(prepare, module)] for name, module in modules.items()
+                       if needs_more(module)}
+
+    def wait_for(self, name):
+        """Waits until a check has what it needs."""
+        for part in self._ready.get(name, ()):
+            part.result()
+
+
+def needs_more(module):
+    """Whether a check needs more than what builds."""
+    return bool(module.NEEDS.debian or module.NEEDS.targets or module.NEEDS.linters) or hasattr(module, "fetch_ahead")
+
+
+def prepare(module):
+    """Installs and fetches what one check needs beside packages."""
+    install_rust("target", module.NEEDS.targets)
+    if module.NEEDS.linters:
+        tool("python")
+    if hasattr(module, "fetch_ahead"):
+        module.fetch_ahead()
 
 
 def install_packages(packages, lists_needed):
@@ -54,7 +84,7 @@ def install_rust(kind, names):
         return
     for name in names:
         if not is_installed(kind, name):
-            subprocess.run(["rustup", kind, "add", name], check=False)
+            succeeds("rustup", kind, "add", name)
 
 
 def is_installed(kind, name):
@@ -82,7 +112,7 @@ def tool(name):
             execute(sys.executable, "-m", "venv", directory)
             execute(directory / "bin/pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes",
                     "--requirement", PINNED)
-        except subprocess.CalledProcessError as error:
+        except CheckError as error:
             raise CheckError(f"the linters of {PINNED.relative_to(places.ROOT)} could not be installed from PyPI: {error}") from error
         (directory / "complete").touch()
     return directory / "bin" / name
@@ -102,7 +132,7 @@ def node():
             shutil.copy(file, directory)
         try:
             execute("npm", "ci", "--prefix", directory, "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
-        except (subprocess.CalledProcessError, FileNotFoundError) as error:
+        except (CheckError, FileNotFoundError) as error:
             raise CheckError(f"the programs of {NPM.relative_to(places.ROOT)} could not be installed: {error}") from error
         (directory / "complete").touch()
     return directory / "node_modules"
@@ -114,6 +144,10 @@ def succeeds(*words):
 
 
 def execute(*words, **variables):
-    """Executes a command that must end well."""
-    sys.stdout.flush()
-    subprocess.run([str(word) for word in words], env=os.environ | variables, stdin=subprocess.DEVNULL, check=True)
+    """Executes a command that must end well; what it prints is told if it does not."""
+    words = [str(word) for word in words]
+    done = subprocess.run(words, env=os.environ | variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False)
+    if done.returncode != 0:
+        printed = done.stdout.decode(errors="replace")
+        raise CheckError(f"`{' '.join(words[:6])}` ended with {done.returncode}:\n{printed[-4000:]}")

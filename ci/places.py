@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import re
+import subprocess
 
 CI = pathlib.Path(__file__).resolve().parent
 ROOT = CI.parent
@@ -24,6 +26,12 @@ def cache(name):
     if not top:
         top = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache") / "isotest-ci"
     return pathlib.Path(top).resolve() / name
+
+
+def triple():
+    """The platform that is built on, as Rust names it."""
+    shown = subprocess.run(["rustc", "-vV"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    return re.search(r"^host: (.*)$", shown.stdout, re.MULTILINE)[1]
 
 
 def cargo_home():

@@ -72,9 +72,18 @@ class Run:
             raise CheckError(f"`{' '.join(words[:6])}` ended with {done.returncode}")
         return done.stdout.decode(errors="replace")
 
+    def build(self, *flags):
+        """Builds the programs, with these flags of cargo.
+
+        Unless they are optimized, tests are built, too: these have other features of dependencies, for which `cargo test` would
+        build the programs again.
+        """
+        tests = () if "--release" in flags else ("--tests",)
+        self.cargo("build", *flags, "--workspace", "--bins", *tests)
+
     def test_binary(self, name, *flags):
         """Builds a test and the programs that it executes, with these flags of cargo, and gives the test binary's path."""
-        self.cargo("build", *flags, "--workspace", "--bins")
+        self.build(*flags)
         built = self.read(["cargo", "test", *flags, "--workspace", "--test", name, "--no-run", "--message-format=json"])
         messages = [json.loads(line) for line in built.splitlines()]
         binaries = [message["executable"] for message in messages if message.get("profile", {}).get("test") and message["executable"]]

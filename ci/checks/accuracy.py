@@ -16,7 +16,7 @@ import needs
 import places
 from running import CheckError
 
-NEEDS = needs.Needs(debian=("gcc", "libc6-dev", "time"))
+NEEDS = needs.Needs(debian=("gcc", "libc6-dev", "time"), linters=True)
 DIRECTORY = places.TARGET / "accuracy"
 PROGRAM = DIRECTORY / "amounts"
 MIB = 1 << 20
@@ -48,7 +48,7 @@ FULL = {"mebibytes": [1, 10, 100, 1000], "milliseconds": [10, 100, 1000], "times
 
 def check(run):
     options = parse(run.options)
-    run.cargo("build", "--quiet", "--workspace", "--bins")
+    run.build()
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     run.call(["gcc", "-O1", "-Wall", "-Werror", "-static", "-pthread", "-o", PROGRAM, places.CI / "accuracy/amounts.c"])
     try:

@@ -22,14 +22,16 @@ from bench import trivial
 from needs import FOR_TESTS, Needs
 from running import CheckError
 
-NEEDS = Needs(debian=(*FOR_TESTS, "mmdebstrap"))
-# Ratios settle with few tests; they are for a quiet machine to judge.
-OF_THE_GATE = ["--tests", "200", "--rounds", "1", "--jobs", "2", "--sizes", "10000", "--enforce", "memory"]
+NEEDS = Needs(debian=FOR_TESTS)
+# Ratios settle with few tests; they are for a quiet machine to judge. A tree is executed in by tests of both crates.
+OF_THE_GATE = ["--tests", "200", "--rounds", "1", "--jobs", "2", "--sizes", "10000", "--enforce", "memory",
+               *(word for row in ("floor", "isotest root", "isotest user", "isotest minimal") for word in ("--only", row))]
 AS_USER = [places.CHECK, "as-user"]
 UID = int(os.environ.get("ISOTEST_CI_UID", "61234"))
 DIRECTORY = places.TARGET / "bench"
 # The most a row may cost, as a share of another row of the same round.
 ALLOWED = {("isotest user", "nextest"): 0.8, ("isotest root", "nextest"): 1.0,
+           ("isotest root", "nextest single"): 1.6, ("isotest user", "nextest single"): 1.6,
            ("isotest user", "nextest+bwrap"): 0.35, ("isotest root", "nextest+bwrap"): 0.35,
            ("isotest tree", "isotest root"): 1.5, ("isotest minimal", "isotest root"): 1.5}
 ALLOWED_PEAK_KIB = 64 * 1024
@@ -63,7 +65,7 @@ def check(run):
 
 def build(run):
     """All that is executed."""
-    run.cargo("build", "--release", "--quiet", "--workspace", "--bins")
+    run.build("--release")
     (DIRECTORY / "bin").mkdir(parents=True, exist_ok=True)
     shutil.copy2(places.RELEASE / "cargo-isotest", DIRECTORY / "bin")
     for program in "floor", "stopwatch":
@@ -94,7 +96,7 @@ class Bench:
         self.options = options
         self.directory = DIRECTORY
         self.bin = self.directory / "bin"
-        self.triple = re.search(r"^host: (.*)$", output(["rustc", "-vV"]), re.MULTILINE)[1]
+        self.triple = places.triple()
         self.project = self.prepared("root", options.tests)
         self.test_list = trivial.list_tests(self.project, options.tests)
         self.rows = self.available_rows()
@@ -112,18 +114,22 @@ class Bench:
         rows = {"floor": self.floor}
         if shutil.which("cargo-nextest"):
             rows["nextest"] = self.nextest
+            # Without executing itself before each test.
+            rows["nextest single"] = lambda jobs: ["env", "NEXTEST_DOUBLE_SPAWN=0", *self.nextest(jobs)]
             if shutil.which("bwrap"):
                 rows["nextest+bwrap"] = self.nextest_bwrap
         self.user_project = self.prepared("user", self.options.tests)
         rows |= {"isotest root": self.isotest_root, "isotest user": self.isotest_user,
                  "isotest minimal": lambda jobs: [*self.isotest_root(jobs), "--root", "minimal"]}
         if shutil.which("mmdebstrap"):
-            tree = debian.root()
-            rows["isotest tree"] = lambda jobs: [*self.isotest_root(jobs), "--root", f"dir:{tree}"]
-        for name in "nextest", "nextest+bwrap":
-            if name not in rows:
-                self.run.say(f"warning: no row `{name}`: {name.split('+')[-1]} is missing")
-        return {name: command for name, command in rows.items() if not self.options.only or name in self.options.only}
+            rows["isotest tree"] = lambda jobs: [*self.isotest_root(jobs), "--root", f"dir:{debian.root()}"]
+        missing = {"nextest": "cargo-nextest", "nextest single": "cargo-nextest", "nextest+bwrap": "cargo-nextest or bubblewrap",
+                   "isotest tree": "mmdebstrap"}
+        wanted = self.options.only or [*rows, *missing]
+        for name, program in missing.items():
+            if name in wanted and name not in rows:
+                self.run.say(f"warning: no row `{name}`: {program} is missing")
+        return {name: command for name, command in rows.items() if name in wanted}
 
     def floor(self, jobs):
         return [self.bin / "floor", str(jobs), self.test_list]

@@ -21,7 +21,7 @@ SOURCES = {
 
 def check(run):
     run.cargo("test", "--workspace", "--test", "closure")
-    run.cargo("build", "--workspace", "--bins")
+    run.build()
     loaders = sorted(pathlib.Path("/lib").glob("ld-musl-*.so.1"))
     if not loaders:
         raise CheckError("there is no loader of musl: install musl-tools")

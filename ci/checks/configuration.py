@@ -9,7 +9,7 @@ import needs
 import places
 from running import CheckError
 
-NEEDS = needs.Needs()
+NEEDS = needs.Needs(linters=True)
 
 # Texts that are wrong, each with what the program says of it.
 WRONG = places.ROOT / "cargo-isotest/tests/cli/help/config.txt"
@@ -34,7 +34,7 @@ for text, is_right in json.load(open(sys.argv[2])):
 
 
 def check(run):
-    run.cargo("build", "--workspace", "--bins")
+    run.build()
     shown = run.read([places.DEBUG / "cargo-isotest", "isotest", "show-config", "--schema"])
     if shown != PUBLISHED.read_text():
         raise CheckError(f"{PUBLISHED.relative_to(places.ROOT)} is not what `show-config --schema` prints")

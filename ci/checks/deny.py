@@ -6,7 +6,7 @@ Advisories are in a Git repository of their own, which is asked where it can be 
 import needs
 import places
 
-NEEDS = needs.Needs()
+NEEDS = needs.Needs(linters=True)
 
 
 def check(run):

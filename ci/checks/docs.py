@@ -38,7 +38,7 @@ def check(run):
     unsaid = [text for text in promised() if not said(text)]
     if unsaid:
         raise CheckError(f"{TROUBLE.name} explains what the program does not say: {'; '.join(unsaid)}")
-    run.cargo("build", "--workspace", "--bins")
+    run.build()
     for page in pages:
         blocks = [block for _, kind, block in FENCE.findall(page.read_text()) if kind == "console"]
         if blocks:

@@ -8,6 +8,6 @@ NEEDS = Needs(debian=FOR_TESTS)
 
 
 def check(run):
-    run.cargo("build", "--workspace", "--bins")
+    run.build()
     attempts = os.environ.get("E2E_ATTEMPTS", "10000")
     run.cargo("test", "--workspace", "--test", "e2e", env=os.environ | {"E2E_ATTEMPTS": attempts})

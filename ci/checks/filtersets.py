@@ -187,7 +187,7 @@ def check(run):
     if not shutil.which("cargo-nextest"):
         run.skip("filtersets", "cargo-nextest is not installed")
         return
-    run.cargo("build", "--workspace", "--bins")
+    run.build()
     with tempfile.TemporaryDirectory() as target:
         compare(run, target)
 

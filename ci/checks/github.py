@@ -15,7 +15,7 @@ import needs
 import places
 from running import CheckError
 
-NEEDS = needs.Needs(debian=("curl",))
+NEEDS = needs.Needs(debian=("curl",), linters=True)
 ACTION = places.CI / "action.yml"
 # What a summary may have at most; one that is larger is thrown away.
 LARGEST_SUMMARY = 1 << 20
@@ -70,7 +70,7 @@ print({sample.labels["verdict"]: sample.value for family in families if family.n
 
 
 def check(run):
-    run.cargo("build", "--workspace", "--bins")
+    run.build()
     with tempfile.TemporaryDirectory(prefix="isotest-github.") as name:
         place = pathlib.Path(name)
         repository = project(place / "repository")

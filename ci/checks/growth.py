@@ -41,7 +41,7 @@ KINDS = ("take", "in_threads", "in_file", "in_pieces")
 
 def check(run):
     options = parse(run.options)
-    run.cargo("build", "--quiet", "--workspace", "--bins")
+    run.build()
     (DIRECTORY / "src").mkdir(parents=True, exist_ok=True)
     tests = [f"#[test] fn {KINDS[n % 4]}_{n}() {{ {KINDS[n % 4]}(more({1 + n % 24})); }}\n" for n in range(TESTS)]
     (DIRECTORY / "Cargo.toml").write_text(MANIFEST)

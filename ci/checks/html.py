@@ -19,7 +19,7 @@ HOSTILE = "</script><script>document.title='forged'</script><img src=x onerror=\
 
 
 def check(run):
-    run.cargo("build", "--workspace", "--bins")
+    run.build()
     kept = places.TARGET / "ci/html"
     kept.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="isotest-html.") as name, browser.opened() as window:

@@ -22,7 +22,7 @@ TESTS = 20
 def check(run):
     if os.geteuid() != 0:
         raise CheckError("only root can become the user that the servers are executed by: run it with sudo")
-    run.cargo("build", "--workspace", "--bins")
+    run.build()
     user = pwd.getpwnam("postgres").pw_uid
     for who, before in (("root", []), ("an ordinary user", [places.CHECK, "as-user"])):
         with tempfile.TemporaryDirectory() as made:

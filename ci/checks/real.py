@@ -33,16 +33,15 @@ OUTCOMES = {"passed": "passed", "leaked": "passed", "skipped": "ignored",
 
 
 def check(run):
-    run.cargo("build", "--release", "--workspace", "--bins")
+    run.build("--release")
     options = parse(run.options)
-    entries = tomllib.loads((places.CI / "real.toml").read_text())["project"]
-    projects = [Project(entry, options.jobs) for entry in entries]
-    unknown = set(options.only) - {project.name for project in projects}
+    known = projects(options.jobs)
+    unknown = set(options.only) - {project.name for project in known}
     if unknown:
         raise CheckError(f"not in real.toml: {', '.join(sorted(unknown))}")
     isotest = None if options.cargo_test_only else places.RELEASE / "cargo-isotest"
     reports = []
-    for project in projects:
+    for project in known:
         if not options.only or project.name in options.only:
             reports.append(compare(project, isotest))
             run.say(row(reports[-1]))
@@ -56,6 +55,20 @@ def parse(arguments):
     parser.add_argument("--cargo-test-only", action="store_true", help="run the `cargo test` half alone")
     parser.add_argument("--list-failures", action="store_true", help="name the tests that fail under `cargo test`")
     return parser.parse_args(arguments)
+
+
+def projects(jobs):
+    entries = tomllib.loads((places.CI / "real.toml").read_text())["project"]
+    return [Project(entry, jobs) for entry in entries]
+
+
+def fetch_ahead():
+    """Packages and what they depend on. What cannot be fetched is told where it is needed."""
+    for project in projects(1):
+        with contextlib.suppress(CheckError):
+            fetch(project)
+            update(project)
+            project.run(["cargo", "fetch", "--quiet", "--target", places.triple()])
 
 
 class Project:

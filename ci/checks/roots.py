@@ -24,7 +24,7 @@ OF_GLIBC = pathlib.Path("lib/x86_64-linux-gnu")
 
 
 def check(run):
-    run.cargo("build", "--workspace", "--bins")
+    run.build()
     tree = debian.root()
     with tempfile.TemporaryDirectory() as place:
         trial = Trial(run, pathlib.Path(place))

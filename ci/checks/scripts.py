@@ -7,7 +7,7 @@ import needs
 import places
 from running import CheckError
 
-NEEDS = needs.Needs(debian=("shellcheck",))
+NEEDS = needs.Needs(debian=("shellcheck",), linters=True)
 
 
 def check(run):

@@ -23,7 +23,7 @@ FIELDS = {
 
 
 def check(run):
-    run.cargo("build", "--workspace", "--bins")
+    run.build()
     kept = places.TARGET / "ci/trace"
     kept.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="isotest-trace.") as name:

@@ -3,7 +3,7 @@
 import needs
 import places
 
-NEEDS = needs.Needs()
+NEEDS = needs.Needs(linters=True)
 
 
 def check(run):

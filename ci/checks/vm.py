@@ -3,6 +3,7 @@
 import argparse
 
 import places
+from guest import kernel
 from needs import FOR_GUESTS, FOR_TESTS, Needs
 
 NEEDS = Needs(debian=(*FOR_TESTS, *FOR_GUESTS), apt=True)
@@ -10,6 +11,11 @@ CORE = places.ROOT / "isotest-core"
 # What the version of cgroups is nothing to. Of these the gate leaves it at root on this machine and the user in the guest.
 BESIDE_CGROUPS = ("namespaces", "network", "ipc", "rootfs", "roots", "services", "submounts", "writes", "foreign", "surroundings",
                   "endings", "deadlines", "snapshots")
+
+
+def fetch_ahead():
+    """The kernel of the guest."""
+    kernel.debian()
 
 
 def check(run):
