@@ -87,7 +87,8 @@ mod verdict;
 use app::error_text::error_text;
 use app::warning::warn;
 use app::{
-    closure, convert, debug, doctests, doctor, exec, explain, help, join, ps, run, runner, shell, show_config,
+    closure, convert, debug, doctests, doctor, exec, explain, fit, help, join, ps, run, runner, shell,
+    show_config,
 };
 use cli::Cli;
 use error::Error;
@@ -166,6 +167,7 @@ fn run(cli: Cli) -> Result<End, Error> {
         Task::Closure(program) => closure::show(&program, said.settings()?.message_format.value, &invocation),
         Task::Evidence(args) => app::evidence::execute(&args, said, &invocation),
         Task::Report(args) => convert::convert(&args, &invocation),
+        Task::Fit(args) => fit::show(&args, said.settings()?.message_format.value, &invocation),
         Task::Ps(args) => ps::show(&args, said.settings()?.message_format.value),
         Task::Help(args) => help::show(&args),
         Task::Man(args) => help::man(args.subcommand),

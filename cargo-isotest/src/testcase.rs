@@ -2,6 +2,7 @@
 
 use crate::budget::TestBudget;
 use crate::text::sanitize::word;
+use crate::values::{Priority, ThreadsRequired};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -139,6 +140,10 @@ pub(crate) struct TestCase {
     pub(crate) budget: TestBudget,
     /// Test group that the test is in, if it is in one.
     pub(crate) group: Option<Arc<str>>,
+    /// How many threads of the run the test takes.
+    pub(crate) threads_required: ThreadsRequired,
+    /// Rank of the test among those that could start.
+    pub(crate) priority: Priority,
     /// Whether the test runs if nobody says otherwise.
     pub(crate) is_default: bool,
 }
@@ -154,6 +159,8 @@ impl TestCase {
             whole: false,
             budget: TestBudget::default(),
             group: None,
+            threads_required: ThreadsRequired::default(),
+            priority: Priority::default(),
             is_default: true,
         }
     }

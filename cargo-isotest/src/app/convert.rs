@@ -67,7 +67,7 @@ pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End,
 }
 
 /// What can be understood of these files.
-fn read<'a>(paths: impl IntoIterator<Item = &'a PathBuf>, invocation: &Invocation) -> Reading {
+pub(super) fn read<'a>(paths: impl IntoIterator<Item = &'a PathBuf>, invocation: &Invocation) -> Reading {
     let mut reading = Reading::default();
     for path in paths {
         let path = invocation.absolute(path);

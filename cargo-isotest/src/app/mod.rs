@@ -13,6 +13,7 @@ pub(crate) mod error_text;
 pub(crate) mod evidence;
 pub(crate) mod exec;
 pub(crate) mod explain;
+pub(crate) mod fit;
 pub(crate) mod help;
 mod history;
 pub(crate) mod join;

@@ -113,7 +113,7 @@ impl Run<'_> {
         }
         let mut all = Vec::new();
         if matches!(self.settings.task, Task::Budgets(_)) {
-            remarks.extend(self.assign_budgets(&mut tests)?);
+            remarks.extend(self.assign(&mut tests)?);
             all.clone_from(&tests);
         }
         let mut selected = self.settings.selection.choose(tests);
@@ -141,7 +141,7 @@ impl Run<'_> {
                 self.without_tests(SelectionError::NoneFailed { passed, unknown })?;
             }
         }
-        remarks.extend(self.assign_budgets(&mut selected.tests)?);
+        remarks.extend(self.assign(&mut selected.tests)?);
         let baselines = self.baselines(&mut selected.tests, &mut remarks)?;
         budgets::check(&selected.tests, self.sandboxes, &self.settings.sandbox)?;
         let end = self.execute_tests(&selected, &whole, remarks, &history)?;
@@ -151,8 +151,12 @@ impl Run<'_> {
         Ok(end)
     }
 
-    fn assign_budgets(&self, tests: &mut [TestCase]) -> Result<Vec<String>, Error> {
+    /// Gives each test its budget, and what it needs of the run. Returns remarks on budgets.
+    fn assign(&self, tests: &mut [TestCase]) -> Result<Vec<String>, Error> {
         let of_each = self.settings.for_tests(tests.iter())?;
+        for (test, own) in tests.iter_mut().zip(&of_each) {
+            (test.threads_required, test.priority) = (own.threads_required.value, own.priority.value);
+        }
         Ok(self.session.budgets.assign(tests, &of_each))
     }
 
@@ -225,6 +229,7 @@ impl Run<'_> {
             ignored: &selected.ignored,
             jobs: self.sandboxes.jobs.get(),
             shuffle_seed,
+            groups: &self.settings.groups,
             doctests_not_run: &self.session.build.untested_documentation,
             whole_binaries: &whole,
         });
@@ -336,7 +341,7 @@ impl Run<'_> {
             None if self.settings.execution.process == Process::Test => {
                 let of_tests = self.settings.for_tests(units.iter().map(|unit| &unit.tests()[0]))?;
                 let priorities = of_tests.iter().map(|own| own.priority.value);
-                order(units, priorities, past, self.sandboxes.jobs.get());
+                order(units, priorities, past, self.sandboxes.jobs);
             }
             None => {}
         }

@@ -10,6 +10,7 @@ mod elsewhere;
 mod evidence;
 mod exec;
 mod execution;
+mod fit;
 mod flags;
 mod help;
 mod history;
@@ -31,6 +32,7 @@ pub(crate) use display::{DisplayArgs, FinalStatusLevel, OutputTime, ShowProgress
 pub(crate) use evidence::{EvidenceAction, EvidenceArgs};
 pub(crate) use exec::{ClosureArgs, ExecArgs, ExplainArgs, RunnerArgs, ShellArgs, ShowConfigArgs};
 pub(crate) use execution::{Budgets, CutArgs, ExecutionArgs};
+pub(crate) use fit::{FitArgs, FitMachine};
 pub(crate) use flags::Flags;
 pub(crate) use help::{CompletionsArgs, HelpArgs, ManArgs};
 pub(crate) use libtest::{LibtestWords, UnknownWord};
@@ -92,10 +94,10 @@ const DOCTEST_EXIT_CODES: &str = "Exit codes:
                       cargo isotest shell [OPTIONS] [TEST]\n       \
                       cargo isotest explain [OPTIONS] TEST | -- COMMAND...\n       \
                       cargo isotest show-config [OPTIONS] [TEST]\n       \
-                      cargo isotest budgets [OPTIONS] ACTION [FILTER]...
-       \
+                      cargo isotest budgets [OPTIONS] ACTION [FILTER]...\n       \
                       cargo isotest ps [--full] [--watch] [ATTEMPT]\n       \
                       cargo isotest report [OPTIONS] FILE...\n       \
+                      cargo isotest fit [OPTIONS] FILE...\n       \
                       cargo isotest evidence [ACTION] [FILTER]...\n       \
                       cargo isotest closure [OPTIONS] BINARY\n       \
                       cargo isotest doctor [OPTIONS]\n       \
@@ -136,6 +138,8 @@ enum Verb {
     Budgets(Box<With<BudgetsArgs, ListFlags>>),
     /// Make reports from the JSON lines of runs that have ended
     Report(With<ReportArgs, ConvertFlags>),
+    /// Estimate how long a run would take on other machines, and how much memory it would need
+    Fit(With<FitArgs, ReportFlags>),
     /// List what failing tests left, such as pending snapshots, or copy it into the workspace
     Evidence(With<EvidenceArgs, EvidenceFlags>),
     /// Show the runs in progress on this machine, their tests and processes
@@ -200,6 +204,8 @@ pub(crate) enum Command {
     Budgets(BudgetsArgs),
     /// Make documents of what runs have said.
     Report(ReportArgs),
+    /// Fit a run to other machines.
+    Fit(FitArgs),
     /// List or copy what tests left.
     Evidence(EvidenceArgs),
     /// Show the runs in progress.
@@ -273,6 +279,7 @@ impl From<Typed> for Cli {
             Some(Verb::ShowConfig(typed)) => (Command::ShowConfig(typed.own), typed.flags.into()),
             Some(Verb::Budgets(typed)) => (Command::Budgets(typed.own), typed.flags.into()),
             Some(Verb::Report(typed)) => (Command::Report(typed.own), typed.flags.into()),
+            Some(Verb::Fit(typed)) => (Command::Fit(typed.own), typed.flags.into()),
             Some(Verb::Evidence(typed)) => (Command::Evidence(typed.own), typed.flags.into()),
             Some(Verb::Ps(typed)) => (Command::Ps(typed.own), typed.flags.into()),
             Some(Verb::Doctor(flags)) => (Command::Doctor, flags.into()),

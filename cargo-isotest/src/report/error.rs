@@ -49,6 +49,9 @@ pub(crate) enum ConversionError {
     /// Nothing of any run was understood, and no report is written over another.
     #[error("there is no run to report: {}", .0.join("; "))]
     Nothing(Vec<String>),
+    /// No test of any run has a time, and what is missing of the runs.
+    #[error("{}", [&["no test has a time".to_owned()], .0.as_slice()].concat().join(": "))]
+    NoTimes(Vec<String>),
     /// Files are of different runs, although nobody said so.
     #[error("`{first}` and `{second}` are of different runs")]
     TwoRuns {
@@ -67,6 +70,10 @@ impl Failure for ConversionError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Lacking(_) | Self::Nothing(_) => None,
+            Self::NoTimes(_) => Some(
+                "name a file that `cargo isotest --report json=FILE` wrote, of a run that has executed tests"
+                    .into(),
+            ),
             Self::TwoRuns { .. } => Some("to report on them as one run, add `--merge`".into()),
         }
     }
@@ -99,6 +106,10 @@ mod tests {
                     [ConversionError::Lacking(vec!["`run.jsonl` ends before the run does".to_owned()])],
                 ConversionError::Nothing(_) =>
                     [ConversionError::Nothing(vec!["`run.jsonl` cannot be read: No such file or directory".to_owned()])],
+                ConversionError::NoTimes(_) => [
+                    ConversionError::NoTimes(Vec::new()),
+                    ConversionError::NoTimes(vec!["`run.jsonl` is empty: the run ended before its first test".to_owned()]),
+                ],
                 ConversionError::TwoRuns { .. } =>
                     [ConversionError::TwoRuns { first: "a.jsonl".to_owned(), second: "b.jsonl".to_owned() }],
             });

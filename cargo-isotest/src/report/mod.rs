@@ -9,6 +9,7 @@ mod ctrf;
 mod distribution;
 mod document;
 mod error;
+mod fit;
 mod format;
 pub(crate) mod github;
 mod html;
@@ -26,6 +27,7 @@ mod trace;
 pub(crate) use account::Reading;
 pub(crate) use changes::Changes;
 pub(crate) use error::{ConversionError, OutputError};
+pub(crate) use fit::Fit;
 pub(crate) use format::{DocumentFormat, document};
 pub(crate) use human::{
     Words, after_command, before_command, before_shell, before_tool, doctests_summary, gap, title,

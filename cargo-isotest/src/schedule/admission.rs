@@ -6,7 +6,7 @@ use crate::history::Past;
 use crate::registry::AttemptId;
 use crate::schedule::groups::{Place, Places};
 use crate::schedule::needs::{Need, Needs};
-use crate::schedule::queue::{Answer, Attempt};
+use crate::schedule::queue::{Answer, Attempt, Queue};
 use crate::schedule::wait::{Wait, Waited};
 use crate::settings::TestSettings;
 use isotest_core::sys::clock::Instant;
@@ -77,6 +77,11 @@ impl<'run> Admission<'run> {
     pub(super) fn has_room(&self, open: usize) -> bool {
         let Threads { jobs, ahead } = self.available;
         if self.heavy > 0 { self.threads < jobs } else { open < jobs + ahead }
+    }
+
+    /// Takes the first attempt of a queue that may start now, while so many are `open`.
+    pub(super) fn next(&mut self, queue: &mut Queue, open: usize, now: Instant) -> Option<Attempt> {
+        if self.has_room(open) { queue.pop(now, |attempt| self.answer(attempt)) } else { None }
     }
 
     /// Forgets what was refused, before all that wait are asked for again.

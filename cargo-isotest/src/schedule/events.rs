@@ -5,6 +5,7 @@ use crate::registry::Live;
 use crate::schedule::queue::{Launch, Nth};
 use crate::schedule::summary::{Cancellation, Summary};
 use crate::schedule::wait::Wait;
+use crate::settings::TestGroups;
 use crate::testcase::{TestBinary, TestCase};
 use crate::verdict::Verdict;
 use isotest_core::policy::Isolation;
@@ -29,6 +30,8 @@ pub(crate) enum Event<'a> {
         jobs: usize,
         /// The number that gave the tests their random order, if they have one.
         shuffle_seed: Option<u64>,
+        /// The test groups, and how many threads the tests of each may take.
+        groups: &'a TestGroups,
         /// The packages whose doctests are not run.
         doctests_not_run: &'a [String],
         /// The binaries that do not speak the harness protocol and run whole.

@@ -11,6 +11,7 @@ pub(crate) mod needs;
 pub(crate) mod order;
 mod plan;
 pub(crate) mod queue;
+pub(crate) mod replay;
 mod run;
 pub(crate) mod setup;
 pub(crate) mod slot_environment;

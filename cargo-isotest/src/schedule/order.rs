@@ -4,31 +4,47 @@ use crate::harness::together::Unit;
 use crate::history::Past;
 use crate::values::Priority;
 use std::cmp::Reverse;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// Times that differ by less are the same, so that tests keep the order of the listing although times vary.
 const GRAIN: Duration = Duration::from_millis(50);
 
-/// Sorts by priority first, of the same priority what failed in its last run, then what has never run, then the longest if several run at once, so that
-/// no long one begins when all others have ended.
+/// Rank of a test among those that are to start; the least starts first: those of a higher priority, of the same priority what
+/// failed in its last run, then what has never run, then the longest if several run at once, so that no long one begins when
+/// all others have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank(Reverse<Priority>, u8, Reverse<u128>);
+
+impl Rank {
+    /// Ranks a test of this priority by whether it passed in its last run, if there was one, and how long it is expected to take,
+    /// in a run with so many jobs.
+    pub(crate) fn new(
+        priority: Priority,
+        passed: Option<bool>,
+        wall: Option<Duration>,
+        jobs: NonZeroUsize,
+    ) -> Self {
+        let of_result = passed.map_or(1, |passed| if passed { 2 } else { 0 });
+        let wall = wall.filter(|_| jobs.get() > 1).unwrap_or_default();
+        Self(Reverse(priority), of_result, Reverse(wall.as_millis() / GRAIN.as_millis()))
+    }
+}
+
+/// Sorts units by their ranks. Of the same rank, they stay in the order of the listing.
 pub(crate) fn order<'run>(
     units: &mut [Unit<'run>],
     priorities: impl IntoIterator<Item = Priority>,
     past: &Past,
-    jobs: usize,
+    jobs: NonZeroUsize,
 ) {
-    let key = |unit: &Unit<'run>| {
+    let rank = |(unit, priority): (&Unit<'run>, Priority)| {
         let test = unit.title();
         let (binary_id, name) = (test.binary.id.as_str(), test.name.as_str());
-        let rank = past.last(binary_id, name).map_or(1, |last| if last.passes { 2 } else { 0 });
-        let wall = past.expected_wall(binary_id, name).filter(|_| jobs > 1).unwrap_or_default();
-        (rank, Reverse(wall.as_millis() / GRAIN.as_millis()))
+        let passed = past.last(binary_id, name).map(|last| last.passes);
+        (Rank::new(priority, passed, past.expected_wall(binary_id, name), jobs), *unit)
     };
-    let mut ranked: Vec<_> = units
-        .iter()
-        .zip(priorities)
-        .map(|(unit, priority)| ((Reverse(priority), key(unit)), *unit))
-        .collect();
+    let mut ranked: Vec<_> = units.iter().zip(priorities).map(rank).collect();
     ranked.sort_by_key(|(rank, _)| *rank);
     for (place, (_, unit)) in units.iter_mut().zip(ranked) {
         *place = unit;
@@ -65,7 +81,7 @@ mod tests {
         let ordered_by = |priorities: [i64; 6], past, jobs| {
             let mut units = units(&tests, Process::Test);
             let priorities = priorities.map(|priority| Priority::from_number(priority).unwrap());
-            order(&mut units, priorities, past, jobs);
+            order(&mut units, priorities, past, NonZeroUsize::new(jobs).unwrap());
             units.iter().map(|unit| unit.title().name.clone()).collect::<Vec<_>>()
         };
         let ordered = |past, jobs| ordered_by([0; 6], past, jobs);

@@ -267,9 +267,7 @@ impl<'run> Workers<'run> {
             let _ = self.orders.send(Order { attempt, job: job(attempt, place) });
         };
         admission.look_anew();
-        while admission.has_room(now_open)
-            && let Some(attempt) = queue.pop(Instant::now(), |attempt| admission.answer(attempt))
-        {
+        while let Some(attempt) = admission.next(queue, now_open, Instant::now()) {
             send(admission, attempt);
             now_open += 1;
             admission.look_anew();

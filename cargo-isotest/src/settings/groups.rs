@@ -29,12 +29,12 @@ impl TestGroups {
     }
 
     /// Returns the names with how many threads the tests of each may take.
-    pub(super) fn each(&self) -> impl Iterator<Item = (&str, &Setting<Jobs>)> {
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&str, &Setting<Jobs>)> {
         self.0.iter().map(|(name, max_threads)| (name.as_str(), max_threads))
     }
 
     /// Returns whether there is none.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 

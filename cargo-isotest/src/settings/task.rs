@@ -2,8 +2,8 @@
 
 use crate::cli::{
     BudgetsAction, BudgetsArgs, ClosureArgs, Command as Typed, CommandWords, CompletionsArgs, EvidenceArgs,
-    ExecArgs, ExplainArgs, HelpArgs, ManArgs, PsArgs, ReportArgs, RunnerArgs, ShellArgs, ShowConfigArgs,
-    ToolArgs, Words,
+    ExecArgs, ExplainArgs, FitArgs, HelpArgs, ManArgs, PsArgs, ReportArgs, RunnerArgs, ShellArgs,
+    ShowConfigArgs, ToolArgs, Words,
 };
 use crate::invocation::Invocation;
 use std::ffi::OsString;
@@ -24,6 +24,8 @@ pub(crate) enum Task {
     Closure(PathBuf),
     /// Nothing with tests: make documents of what runs have said.
     Report(ReportArgs),
+    /// Nothing with tests: fit a run to other machines.
+    Fit(FitArgs),
     /// Nothing with tests: show what is running.
     Ps(PsArgs),
     /// Nothing with tests: list or copy what they left.
@@ -151,6 +153,7 @@ impl Task {
                 (Self::Budgets(args), Words { filters, ..Words::default() })
             }
             Typed::Report(args) => (Self::Report(args), Words::default()),
+            Typed::Fit(args) => (Self::Fit(args), Words::default()),
             Typed::Evidence(args) => (Self::Evidence(args), Words::default()),
             Typed::Ps(args) => (Self::Ps(args), Words::default()),
             Typed::Doctor => (Self::Doctor, Words::default()),

@@ -1,5 +1,7 @@
 //! How many tests run simultaneously.
 
+use super::number_or_word::NumberOrWord;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::num::NonZeroUsize;
 
 /// A number of tests to run simultaneously.
@@ -43,6 +45,25 @@ impl Jobs {
                 NonZeroUsize::new(cpus.get().saturating_sub(fewer)).unwrap_or(NonZeroUsize::MIN)
             }
         }
+    }
+}
+
+impl Serialize for Jobs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Number(number) => number.serialize(serializer),
+            Self::CpusBut(0) => Self::CPUS.serialize(serializer),
+            Self::CpusBut(fewer) => {
+                isize::try_from(*fewer).map_or(isize::MIN, |fewer| -fewer).serialize(serializer)
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Jobs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = Self::read(&NumberOrWord::deserialize(deserializer)?.to_string());
+        read.map_err(serde::de::Error::custom)
     }
 }
 

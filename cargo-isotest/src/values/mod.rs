@@ -2,6 +2,7 @@
 
 mod jobs;
 mod max_fail;
+mod number_or_word;
 mod partition;
 mod platforms;
 mod priority;

@@ -1,7 +1,9 @@
 //! Which tests start before others.
 
+use serde::{Deserialize, Serialize};
+
 /// Rank of a test among those that could start; the highest starts first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Priority(i8);
 
 impl Priority {

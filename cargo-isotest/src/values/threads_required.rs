@@ -1,5 +1,7 @@
 //! How many of the threads of a run a test takes.
 
+use super::number_or_word::NumberOrWord;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::num::NonZeroUsize;
 
 /// Number of threads of a run that a test takes.
@@ -22,12 +24,16 @@ impl Default for ThreadsRequired {
 impl ThreadsRequired {
     /// The words for what is accepted, as they stand in error messages.
     pub(crate) const EXPECTED: &str = "a number above 0, \"num-cpus\" or \"num-test-threads\"";
+    /// The word that stands for the number of CPUs.
+    const CPUS: &str = "num-cpus";
+    /// The word that stands for all threads of the run.
+    const TEST_THREADS: &str = "num-test-threads";
 
     /// Reads a number or the name of one.
     pub(crate) fn read(text: &str) -> Option<Self> {
         match text {
-            "num-cpus" => Some(Self::Cpus),
-            "num-test-threads" => Some(Self::TestThreads),
+            Self::CPUS => Some(Self::Cpus),
+            Self::TEST_THREADS => Some(Self::TestThreads),
             number => number.parse().ok().map(Self::Number),
         }
     }
@@ -42,9 +48,35 @@ impl ThreadsRequired {
     }
 }
 
+impl Serialize for ThreadsRequired {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Number(number) => number.serialize(serializer),
+            Self::Cpus => Self::CPUS.serialize(serializer),
+            Self::TestThreads => Self::TEST_THREADS.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ThreadsRequired {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = Self::read(&NumberOrWord::deserialize(deserializer)?.to_string());
+        read.ok_or_else(|| serde::de::Error::custom(Self::EXPECTED))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_written_is_read() {
+        for text in ["1", "7", "\"num-cpus\"", "\"num-test-threads\""] {
+            let read: ThreadsRequired = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), text);
+        }
+        assert!(serde_json::from_str::<ThreadsRequired>("0").is_err());
+    }
 
     #[test]
     fn a_test_takes_a_number_of_threads_but_no_more_than_there_are() {

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-const SUBCOMMANDS: [&str; 16] = [
+const SUBCOMMANDS: [&str; 17] = [
     "list",
     "closure",
     "exec",
@@ -17,6 +17,7 @@ const SUBCOMMANDS: [&str; 16] = [
     "show-config",
     "budgets",
     "report",
+    "fit",
     "evidence",
     "ps",
     "doctor",

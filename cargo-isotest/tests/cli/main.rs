@@ -27,6 +27,7 @@ mod exec_terminal;
 mod exit_codes;
 mod explain;
 mod file_systems;
+mod fit;
 mod groups;
 mod harness;
 mod help;

@@ -1,6 +1,7 @@
 //! Tests that together need more memory than there is for them.
 
 use crate::call::{Call, Lines, isotest};
+use crate::fit::{comes_true, fit};
 use crate::host::{own_cgroup, wait_until};
 use crate::project::Project;
 use std::fs;
@@ -79,6 +80,22 @@ fn tests_wait_for_memory_that_they_are_known_to_need() {
 
     let ended = short.call(&["-j", "8", "--no-memory-aware"]).within_cgroup(&short.cgroup).run();
     assert!(short.hits() > 0, "control: they do not fit all at once: {ended:#?}");
+}
+
+#[test]
+fn how_long_a_run_takes_with_little_memory_is_foretold() {
+    let Some(short) = Short::new("cli-foretold") else { return skip("a fit to little memory") };
+    let lines = short.state.path().join("run.jsonl");
+    let report = format!("json={}", lines.display());
+    // With as many at once as may be, since only one of the machines is short.
+    short.call(&["-j", "2", "--report", &report]).run().with_code(0);
+    let machines = ["--machine", &format!("8:{}MiB", 3 * TEST_MIB + 100), "--machine", "8"];
+    let foretold = fit(&lines, &machines);
+    let waited = |line: &serde_json::Value| line["waited_for_memory"].as_u64().unwrap();
+    assert_eq!((waited(&foretold[0]), waited(&foretold[1])), (5, 0), "{foretold:?}");
+    let most = foretold[0]["memory_peak_bytes"].as_u64().unwrap() >> 20;
+    assert!((3 * TEST_MIB..3 * TEST_MIB + 100).contains(&most), "{foretold:?}");
+    comes_true(&foretold[0], || short.call(&["-j", "8"]).within_cgroup(&short.cgroup));
 }
 
 #[test]

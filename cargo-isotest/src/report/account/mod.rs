@@ -15,6 +15,7 @@ pub(crate) use read::Reading;
 use crate::report::cause::{INTERRUPTED, KILLED};
 use crate::report::machine::Machine;
 use crate::report::repeat::Again;
+use crate::values::{Jobs, Priority, ThreadsRequired};
 use crate::verdict::{Counts, Effect, Kind};
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
@@ -83,6 +84,12 @@ pub(super) struct Started {
     /// The environment variables that held settings.
     #[serde(default)]
     environment: BTreeMap<String, String>,
+    /// How many tests run at a time.
+    #[serde(default)]
+    pub(super) jobs: usize,
+    /// The test groups, and how many threads the tests of each may take.
+    #[serde(default)]
+    pub(super) test_groups: BTreeMap<String, Jobs>,
     /// What figures depend on.
     #[serde(default)]
     pub(super) machine: Option<Machine>,
@@ -132,6 +139,15 @@ pub(super) struct Attempt {
     /// The iteration of which it is, if all tests were executed several times.
     #[serde(default)]
     pub(super) iteration: Option<u32>,
+    /// The test group of its test.
+    #[serde(default)]
+    pub(super) test_group: Option<String>,
+    /// How many threads of the run it takes.
+    #[serde(default)]
+    pub(super) threads_required: ThreadsRequired,
+    /// The rank of its test.
+    #[serde(default)]
+    pub(super) priority: Priority,
     /// What came of it.
     #[serde(flatten)]
     pub(super) facts: Facts,
@@ -481,7 +497,17 @@ impl Attempt {
             cause: Some(KILLED.to_owned()),
             ..Facts::default()
         };
-        Self { number: 1, is_last: true, slot: 0, start_us: 0, iteration: None, facts }
+        Self {
+            number: 1,
+            is_last: true,
+            slot: 0,
+            start_us: 0,
+            iteration: None,
+            test_group: None,
+            threads_required: ThreadsRequired::default(),
+            priority: Priority::default(),
+            facts,
+        }
     }
 }
 

@@ -346,6 +346,7 @@ fn id_width(binaries: &[Arc<TestBinary>]) -> usize {
 mod tests {
     use super::*;
     use crate::schedule::summary::{Selection, Summary};
+    use crate::settings::TestGroups;
     use crate::testing::builders;
     use crate::verdict::{Rules, Testimony, judge};
     use isotest_core::outcome::Outcome;
@@ -370,6 +371,7 @@ mod tests {
             ignored: &[],
             jobs: 2,
             shuffle_seed: None,
+            groups: &TestGroups::default(),
             doctests_not_run: &[],
             whole_binaries: &[],
         });

@@ -95,6 +95,7 @@ fn switched_off(isolation: &Isolation) -> String {
 mod tests {
     use super::*;
     use crate::harness::libtest::{WholeBinary, WholeReason};
+    use crate::settings::TestGroups;
     use crate::testing::builders;
     use snapbox::{assert_data_eq, str};
 
@@ -112,6 +113,7 @@ mod tests {
             ignored: &[],
             jobs,
             shuffle_seed,
+            groups: &TestGroups::default(),
             doctests_not_run,
             whole_binaries,
         };

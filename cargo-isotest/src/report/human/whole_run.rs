@@ -7,6 +7,7 @@ use crate::schedule::events::{Event, Reporter};
 use crate::schedule::queue::Nth;
 use crate::schedule::summary::{Cancellation, Selection, Summary};
 use crate::settings::Setting;
+use crate::settings::TestGroups;
 use crate::testcase::{Run, TestBinary, TestCase};
 use crate::testing::builders;
 use crate::testing::errors::each_of;
@@ -91,6 +92,7 @@ fn whole_run(settings: HumanSettings) -> String {
         ignored: std::slice::from_ref(&ignored),
         jobs: 2,
         shuffle_seed: Some(7),
+        groups: &TestGroups::default(),
         doctests_not_run: &["tour".to_owned()],
         whole_binaries: &[],
     });

@@ -8,6 +8,7 @@ use crate::schedule::queue::{Launch, Nth};
 use crate::testcase::TestCase;
 use crate::text::captured::captured;
 use crate::text::units::signal;
+use crate::values::{Priority, ThreadsRequired};
 use crate::verdict::{Effect, Kind, Verdict};
 use isotest_core::metric::METRICS;
 use isotest_core::outcome::{Ending, Exit, LeftProcess};
@@ -24,6 +25,10 @@ pub(super) struct AttemptFinished<'a> {
     ignored: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     test_group: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_default")]
+    threads_required: ThreadsRequired,
+    #[serde(skip_serializing_if = "is_default")]
+    priority: Priority,
     #[serde(flatten)]
     launched: Launched,
     #[serde(flatten)]
@@ -188,6 +193,8 @@ impl<'a> AttemptFinished<'a> {
             name: &test.name,
             ignored: test.ignored,
             test_group: test.group.as_deref(),
+            threads_required: test.threads_required,
+            priority: test.priority,
             launched,
             facts,
             budget: checks.into_iter().map(BudgetFields::new).collect(),
@@ -221,6 +228,10 @@ impl<'a> Facts<'a> {
             remarks: &record.remarks,
         }
     }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

@@ -12,6 +12,7 @@ use crate::report::repeat::Again;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::queue::Nth;
 use crate::schedule::summary::{Cancellation, Summary};
+use crate::settings::TestGroups;
 use crate::testcase::TestCase;
 use crate::text::units::signal;
 use crate::verdict::{Counts, Kind};
@@ -158,6 +159,8 @@ struct RunStarted<'a> {
     ignored_tests: Vec<NameFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shuffle_seed: Option<u64>,
+    #[serde(skip_serializing_if = "Groups::is_empty")]
+    test_groups: Groups<'a>,
     doctests_not_run: &'a [String],
     whole_binaries: Vec<&'a str>,
     remarks: &'a [String],
@@ -172,6 +175,7 @@ impl<'a> RunStarted<'a> {
             ignored,
             jobs,
             shuffle_seed,
+            groups,
             doctests_not_run,
             whole_binaries,
         } = *event
@@ -194,6 +198,7 @@ impl<'a> RunStarted<'a> {
             tests,
             ignored_tests: ignored.iter().map(NameFields::new).collect(),
             shuffle_seed,
+            test_groups: Groups(groups),
             doctests_not_run,
             whole_binaries: whole_binaries.iter().map(|binary| binary.id.as_str()).collect(),
             remarks: &isolation.remarks,
@@ -239,6 +244,21 @@ struct Members<'a>(&'a [(String, String)]);
 impl Serialize for Members<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+/// An object with a member for each test group: how many threads its tests may take.
+struct Groups<'a>(&'a TestGroups);
+
+impl Groups<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Groups<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.each().map(|(name, max_threads)| (name, max_threads.value)))
     }
 }
 
@@ -401,6 +421,7 @@ mod tests {
             ignored: &[builders::test("tour", "novel")],
             jobs: 2,
             shuffle_seed: Some(7),
+            groups: &TestGroups::default(),
             doctests_not_run: &["tour".to_owned()],
             whole_binaries: &[WholeBinary { id: "tour::custom".to_owned(), reason: WholeReason::Silent }],
         });

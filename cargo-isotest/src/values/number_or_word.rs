@@ -1,0 +1,23 @@
+//! A number, or a word that stands for one, as JSON has it; pure.
+
+use serde::Deserialize;
+use std::fmt;
+
+/// A number, or a word that stands for one.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum NumberOrWord {
+    /// A number.
+    Number(i64),
+    /// A word.
+    Word(String),
+}
+
+impl fmt::Display for NumberOrWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Word(word) => word.fmt(f),
+        }
+    }
+}
