@@ -16,6 +16,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("a_directory_removed_and_made_again_is_empty", made_again),
     Promise::new("files_keep_the_inode_numbers_of_the_host", inode_numbers_are_kept),
     Promise::new("root_renames_directories_and_links_are_one_file", renamed_and_linked).needs(&[Need::Root]),
+    Promise::new("a_directory_that_is_as_it_was_is_no_change", as_it_was),
     Promise::new("a_long_list_of_changes_is_counted", long_lists_are_counted),
     Promise::new("nothing_is_listed_where_nothing_changed", nothing_is_listed),
     Promise::new("names_with_spaces_newlines_and_backslashes", odd_names),
@@ -90,6 +91,34 @@ fn made_again(suite: &Suite) -> Kept {
     assert_eq!(String::from_utf8_lossy(&inside.stdout), "");
     let listing = suite.outside(&["list_directory", text(&directory)?])?;
     assert_eq!(listing.fact("entry")?, "file", "control");
+    Ok(())
+}
+
+fn as_it_was(suite: &Suite) -> Kept {
+    let scratch = suite.scratch()?;
+    let directory = scratch.path().join("directory");
+    fs::create_dir_all(directory.join("inner"))?;
+    fs::write(directory.join("file"), "there")?;
+    let wish = Wish { directory: scratch.path().into(), ..copying(suite, scratch.path()) }.program("/bin/sh");
+    let (whole, inner) = (directory.clone(), directory.join("inner"));
+    // The kernel keeps a copy of each directory in which something was made.
+    let scripts: [(&str, &[&Path]); 5] = [
+        ("touch directory/new directory/inner/new && rm directory/new directory/inner/new", &[]),
+        ("mkdir directory/new && rmdir directory/new", &[]),
+        ("chmod 700 directory/inner", &[&inner]),
+        (
+            "mkdir directory/new && touch directory/new/file && rm directory/new/file",
+            &[&directory.join("new")],
+        ),
+        ("rm -r directory && mkdir directory", &[&whole]),
+    ];
+    let (_, as_before) = scripts.split_last().ok_or("none")?;
+    let removes = suite.resolved(&wish).isolation.remarks.iter().all(|said| !said.contains("os error 5)"));
+    for (script, expected) in if removes { &scripts[..] } else { as_before } {
+        let inside = suite.inside_with(&wish, &["-c", script])?;
+        inside.did()?;
+        assert_eq!(inside.ending()?.changed.paths, *expected, "{script}");
+    }
     Ok(())
 }
 

@@ -1,12 +1,13 @@
 //! What a workload changed below the copy-on-write directories, and which of that is evidence, read from the upper layers.
 
-use super::layers::Upper;
+use super::layers::{Upper, Views};
 use crate::outcome::ChangedPaths;
 use crate::plan::Private;
 use nix::dir::{Dir, Type};
-use nix::fcntl::{AtFlags, OFlag, openat};
-use nix::sys::stat::{Mode, SFlag, fstatat};
-use std::ffi::OsStr;
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
+use std::ffi::{CString, OsStr};
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -33,16 +34,17 @@ pub(super) struct Changes {
 }
 
 /// Finds what a workload changed that did or did not pass.
-pub(super) fn list(uppers: &[Upper], private: &Private, passed: bool) -> Changes {
-    let mut walk = Walk { found: Changes::default(), bytes: 0, private, passed, layer: 0 };
+pub(super) fn list(Views { hidden, uppers }: &Views, private: &Private, passed: bool) -> Changes {
+    let (mut found, mut bytes) = (Changes::default(), 0);
     for (layer, upper) in uppers.iter().enumerate() {
-        walk.layer = layer;
-        if let Ok(directory) = openat(&upper.directory, ".", FLAGS, Mode::empty()) {
+        let mut walk = Walk { found, bytes, private, passed, layer, hidden, upper };
+        if let Ok(directory) = openat(hidden, &upper.directory, FLAGS, Mode::empty()) {
             walk.below(directory.as_fd(), &upper.path, MAX_DEPTH);
         }
+        (found, bytes) = (walk.found, walk.bytes);
     }
-    walk.found.changed.paths.sort();
-    walk.found
+    found.changed.paths.sort();
+    found
 }
 
 const FLAGS: OFlag =
@@ -54,6 +56,8 @@ struct Walk<'a> {
     private: &'a Private,
     passed: bool,
     layer: usize,
+    hidden: &'a File,
+    upper: &'a Upper,
 }
 
 impl Walk<'_> {
@@ -73,17 +77,32 @@ impl Walk<'_> {
                 }
                 continue;
             }
-            // A directory is in the upper layer when it is new, or when something below it changed; only an empty
-            // one has nothing below to speak for it.
+            // A directory is in the upper layer when it is new, or when something below it changed or was there for a while;
+            // only an empty one has nothing below to speak for it.
             let before = self.found.changed.count;
             let inside = openat(&directory, name, FLAGS, Mode::empty());
-            if let (Ok(inside), Some(depth)) = (inside, depth.checked_sub(1)) {
+            if let (Ok(inside), Some(depth)) = (&inside, depth.checked_sub(1)) {
                 self.below(inside, &path, depth);
             }
-            if self.found.changed.count == before && !self.is_mount_point(&path) {
+            let has_nothing_to_say = self.found.changed.count == before && !self.is_mount_point(&path);
+            if has_nothing_to_say && !inside.is_ok_and(|inside| self.is_as_below(inside, &path)) {
                 self.add(&path);
             }
         }
+    }
+
+    /// Whether a directory of the upper layer, with nothing in it that was changed, is seen as the one of the lower layer.
+    fn is_as_below(&self, directory: impl AsFd, path: &Path) -> bool {
+        let Ok(below) = path.strip_prefix(&self.upper.path) else { return false };
+        let open = |layer: &Path| {
+            let layer = openat(self.hidden, layer, FLAGS, Mode::empty())?;
+            let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
+            openat2(layer, below, OpenHow::new().flags(FLAGS).resolve(resolve))
+        };
+        let (Ok(lower), Ok(view)) = (open(&self.upper.lower), open(&self.upper.view)) else { return false };
+        let (Ok(was), Ok(is)) = (fstat(&lower), fstat(&directory)) else { return false };
+        (was.st_mode, was.st_uid, was.st_gid) == (is.st_mode, is.st_uid, is.st_gid)
+            && names(lower) == names(view)
     }
 
     /// Whether it is there only for something to be mounted at it or below.
@@ -114,6 +133,14 @@ impl Walk<'_> {
             self.found.evidence_left_out += 1;
         }
     }
+}
+
+/// The names in a directory in their order, if it can be read.
+fn names(directory: impl AsFd) -> Option<Vec<CString>> {
+    let mut listing = Dir::openat(directory, ".", FLAGS, Mode::empty()).ok()?;
+    let mut names: Vec<_> = listing.iter().flatten().map(|entry| entry.file_name().to_owned()).collect();
+    names.sort();
+    Some(names)
 }
 
 /// Asks for the type of an entry, which not every file system says in its listings.

@@ -3,11 +3,12 @@
 //! Whoever wrote the files may be hostile. They are opened below their layer over no link, and only regular files are, so that
 //! nothing of the host can be meant; the supervisor decides where they go, and what they are called there is its business.
 
-use super::layers::Upper;
+use super::layers::{Upper, Views};
 use crate::plan::Private;
 use crate::sandbox::protocol::channel::{self, Report};
 use crate::step::{Step, StepError};
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::sys::stat::Mode;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
@@ -20,7 +21,7 @@ use std::path::{Path, PathBuf};
 /// When the supervisor does not take them any more.
 pub(super) fn hand_over(
     files: &[(usize, PathBuf)],
-    uppers: &[Upper],
+    Views { hidden, uppers }: &Views,
     private: &Private,
     control: &mut UnixStream,
 ) -> Result<u64, StepError> {
@@ -29,7 +30,7 @@ pub(super) fn hand_over(
         if handed == private.evidence_most {
             break;
         }
-        let opened = uppers.get(*layer).and_then(|upper| regular_file(upper, path));
+        let opened = uppers.get(*layer).and_then(|upper| regular_file(hidden, upper, path));
         let Some((file, rest)) = opened.and_then(|(file, size)| Some((file, room.checked_sub(size)?))) else {
             continue;
         };
@@ -42,13 +43,14 @@ pub(super) fn hand_over(
 }
 
 /// Opens a file by the path at which the workload saw it, and gives its size.
-fn regular_file(upper: &Upper, path: &Path) -> Option<(File, u64)> {
+fn regular_file(hidden: &File, upper: &Upper, path: &Path) -> Option<(File, u64)> {
     let below = path.strip_prefix(&upper.path).ok()?;
     // A named pipe is not waited for.
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let resolve =
         ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-    let file = openat2(&upper.directory, below, OpenHow::new().flags(flags).resolve(resolve)).ok()?;
+    let directory = openat(hidden, &upper.directory, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
+    let file = openat2(directory, below, OpenHow::new().flags(flags).resolve(resolve)).ok()?;
     let file = File::from(file);
     let meta = file.metadata().ok()?;
     // A file of which only owner or times were changed may have its contents in the lower layer only.
@@ -59,7 +61,6 @@ fn regular_file(upper: &Upper, path: &Path) -> Option<(File, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nix::sys::stat::Mode;
     use std::fs;
     use std::os::unix::fs::symlink;
 
@@ -76,8 +77,9 @@ mod tests {
         symlink("inside", at("own-link")).unwrap();
         nix::unistd::mkfifo(&at("pipe"), Mode::S_IRWXU).unwrap();
         File::create(at("hollow")).unwrap().set_len(1 << 20).unwrap();
-        let upper = Upper { directory: File::open(place.path()).unwrap(), path: "/seen".into() };
-        let size = |path: &str| regular_file(&upper, Path::new(path)).map(|(_, size)| size);
+        let hidden = File::open(place.path()).unwrap();
+        let upper = Upper { directory: ".".into(), path: "/seen".into(), ..Upper::default() };
+        let size = |path: &str| regular_file(&hidden, &upper, Path::new(path)).map(|(_, size)| size);
         assert_eq!((size("/seen/inside/file"), size("/seen/inside/empty")), (Some(4), Some(0)));
         for refused in [
             "/seen/file-link",

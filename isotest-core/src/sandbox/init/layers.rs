@@ -10,12 +10,25 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-/// The upper layer of one copy-on-write view: what was written is found in it.
+/// What is left of the copy-on-write views to see what was written in them.
 #[derive(Debug)]
+pub(super) struct Views {
+    /// The hidden directory, which nothing but this descriptor reaches any more.
+    pub(super) hidden: File,
+    /// The upper layer of each view.
+    pub(super) uppers: Vec<Upper>,
+}
+
+/// The upper layer of one copy-on-write view: what was written is found in it.
+#[derive(Debug, Default)]
 pub(super) struct Upper {
-    /// The directory, which nothing but this descriptor reaches any more.
-    pub(super) directory: File,
-    /// Where it is seen.
+    /// Where in the hidden directory it is.
+    pub(super) directory: PathBuf,
+    /// Where in the hidden directory its lower layer is.
+    pub(super) lower: PathBuf,
+    /// Where in the hidden directory both are seen as one.
+    pub(super) view: PathBuf,
+    /// Where the workload sees it.
     pub(super) path: PathBuf,
 }
 
@@ -24,11 +37,8 @@ pub(super) struct Upper {
 ///
 /// # Errors
 /// The step that failed.
-pub(super) fn mount(
-    private: &Private,
-    scratch: &Path,
-    cgroup: Option<&str>,
-) -> Result<Vec<Upper>, StepError> {
+pub(super) fn mount(private: &Private, scratch: &Path, cgroup: Option<&str>) -> Result<Views, StepError> {
+    let hidden = Step::MakeLayers.run(|| File::open("."))?;
     let mut uppers = Vec::new();
     let mut taken = Vec::new();
     // All are taken before the first is attached: what they cover may be what the next one is made of.
@@ -49,7 +59,7 @@ pub(super) fn mount(
     for (mount, path) in taken {
         Step::AttachLayers.on(path.display(), || mounts::attach(&mount, path))?;
     }
-    Ok(uppers)
+    Ok(Views { hidden, uppers })
 }
 
 fn take(n: usize, layer: &Layer, scratch: &Path, uppers: &mut Vec<Upper>) -> io::Result<OwnedFd> {
@@ -57,10 +67,11 @@ fn take(n: usize, layer: &Layer, scratch: &Path, uppers: &mut Vec<Upper>) -> io:
         Content::Private { .. } => {
             mounts::detached_copy(&scratch_paths::private_directory(scratch, n), false)
         }
-        Content::CopyOnWrite { .. } => {
-            let directory = File::open(scratch_paths::upper(scratch, n))?;
-            uppers.push(Upper { directory, path: layer.path.clone() });
-            mounts::detached_copy(&scratch_paths::view(scratch, n), false)
+        Content::CopyOnWrite { from } => {
+            let (directory, view) = (scratch_paths::upper(scratch, n), scratch_paths::view(scratch, n));
+            let copy = mounts::detached_copy(&view, false)?;
+            uppers.push(Upper { directory, lower: from.clone(), view, path: layer.path.clone() });
+            Ok(copy)
         }
         Content::Again { from } => mounts::detached_copy(from, true),
     }

@@ -28,7 +28,7 @@ use crate::sys::mount::attr;
 use crate::sys::wait::Used;
 use crate::usage::{Children, Cpu, Io};
 use changes::Changes;
-use layers::Upper;
+use layers::Views;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::{set_dumpable, set_name, set_pdeathsig};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -96,7 +96,7 @@ fn attempt(
     let settings = enter(args, word)?;
     Step::DieWithParent.run(|| die_with_parent(hold))?;
     let files = Files::held_in(scratch).ok().filter(|_| start.measured);
-    let uppers = set_up(template, start, scratch, settings)?;
+    let views = set_up(template, start, scratch, settings)?;
     Step::NewSession.run(setsid)?;
     if let Some(interactive) = start.interactive {
         let open = || terminal::open_for(interactive, &descriptors.stdio, control);
@@ -134,14 +134,14 @@ fn attempt(
     if let Some(error) = workload::error(&errors) {
         return Err(error);
     }
-    let left = Left { running: left_running, uppers: &uppers, trace, counts_io };
+    let left = Left { running: left_running, views: &views, trace, counts_io };
     account(args, watch, left, control)
 }
 
 /// What a workload that has ended leaves.
 struct Left<'attempt> {
     running: Vec<LeftProcess>,
-    uppers: &'attempt [Upper],
+    views: &'attempt Views,
     trace: Option<Trace>,
     counts_io: bool,
 }
@@ -154,12 +154,12 @@ fn account(
     control: &mut UnixStream,
 ) -> Result<Ending, StepError> {
     let InitArgs { template, .. } = args;
-    let Left { running: left_running, uppers, trace, counts_io } = left;
+    let Left { running: left_running, views, trace, counts_io } = left;
     let exit = watch.exit.unwrap_or(Exit::Code(0));
     let passed = exit == Exit::Code(0) && !watch.timed_out && left_running.is_empty();
-    let Changes { changed, evidence, evidence_left_out } = changes::list(uppers, &template.private, passed);
+    let Changes { changed, evidence, evidence_left_out } = changes::list(views, &template.private, passed);
     let evidence_left_out =
-        evidence_left_out + evidence::hand_over(&evidence, uppers, &template.private, control)?;
+        evidence_left_out + evidence::hand_over(&evidence, views, &template.private, control)?;
     let counted = Counted { unmeasured: &template.unmeasured, counts_io, sampler: watch.sampler.as_ref() };
     let children = Step::Supervise.run(|| children(counted, watch.parents))?;
     let missing_paths = trace.map(|trace| trace.paths()).unwrap_or_default();
@@ -265,8 +265,8 @@ fn set_up(
     start: &Start,
     scratch: &Path,
     settings: Option<File>,
-) -> Result<Vec<Upper>, StepError> {
-    let uppers = layers::mount(&template.private, scratch, start.cgroup.as_deref())?;
+) -> Result<Views, StepError> {
+    let views = layers::mount(&template.private, scratch, start.cgroup.as_deref())?;
     if let Some(settings) = settings {
         let directory = format!("/proc/self/fd/{}", settings.as_raw_fd());
         network::write_settings(&template.net_settings, Path::new(&directory))?;
@@ -279,7 +279,7 @@ fn set_up(
         let devpts = mounts::new_file_system(c"devpts", &options, attr::NOSUID | attr::NOEXEC)?;
         mounts::attach(&devpts, Path::new("/dev/pts"))
     })?;
-    Ok(uppers)
+    Ok(views)
 }
 
 /// Waits for the workload; `None` if the sandbox is not needed.
