@@ -76,8 +76,8 @@ pub struct Record {
 /// Report of an attempt that was killed with its run, and so has no verdict.
 #[derive(Debug, Clone, Default)]
 pub struct PartialRecord {
-    /// Time for which it had been running.
-    pub wall: Duration,
+    /// Time for which it had been running, if that is known.
+    pub wall: Option<Duration>,
     /// Figures that its cgroup had counted until then.
     pub usage: Usage,
     /// Standard output.

@@ -115,13 +115,24 @@ pub(crate) fn not_begun(names: &[&str]) -> String {
     format!("{} had not begun when the process ended: {shown}", plural(names.len(), "test"))
 }
 
-/// Records of those tests of a killed process that had ended before.
-pub(crate) fn ended(tests: &[TestCase], killed: Option<&PartialRecord>) -> Vec<Option<Record>> {
+/// What a test was about when the process was killed that it shares with others.
+#[derive(Debug)]
+pub(crate) enum Cut {
+    /// It had ended.
+    Ended(Box<Record>),
+    /// It had begun, as far as is known.
+    Begun,
+    /// It is known not to have begun.
+    NotBegun,
+}
+
+/// What each of these tests was about when their process was killed.
+pub(crate) fn cut(tests: &[TestCase], killed: &PartialRecord, threads: Option<NonZeroUsize>) -> Vec<Cut> {
     let process = Record {
         outcome: Outcome::Signaled { signal: SIGKILL },
         ending: None,
         usage: Usage::default(),
-        stdout: killed.map(|killed| killed.stdout.clone()).unwrap_or_default(),
+        stdout: killed.stdout.clone(),
         stderr: Captured::default(),
         autopsy: None,
         evidence: Evidence::default(),
@@ -136,8 +147,12 @@ pub(crate) fn ended(tests: &[TestCase], killed: Option<&PartialRecord>) -> Vec<O
         record.remarks.extend(is_silent.then(|| lost.to_owned()));
         record
     };
-    let records = records(tests, &process, None).into_iter();
-    records.map(|record| record.filter(has_ended).map(said)).collect()
+    let cut = |record| match record {
+        None => Cut::NotBegun,
+        Some(record) if has_ended(&record) => Cut::Ended(Box::new(said(record))),
+        Some(_) => Cut::Begun,
+    };
+    records(tests, &process, threads).into_iter().map(cut).collect()
 }
 
 /// What a harness said of its tests.
@@ -367,6 +382,26 @@ mod tests {
         assert_eq!(not_begun(&["a"]), "1 test had not begun when the process ended: a");
         let many = not_begun(&["a", "b", "c", "d", "e", "f"]);
         assert_eq!(many, "6 tests had not begun when the process ended: a, b, c, d, e and 1 more");
+    }
+
+    #[test]
+    fn a_process_that_was_killed_tells_which_test_it_was_about() {
+        let killed = PartialRecord {
+            stdout: Captured {
+                head: b"running 3 tests\ntest a ... FAILED\ntest c ... ".to_vec(),
+                ..Captured::default()
+            },
+            ..PartialRecord::default()
+        };
+        let [Cut::Ended(record), Cut::NotBegun, Cut::Begun] =
+            &cut(&tests(true), &killed, NonZeroUsize::new(1))[..]
+        else {
+            panic!("{:?}", cut(&tests(true), &killed, NonZeroUsize::new(1)));
+        };
+        assert_eq!(record.outcome, Outcome::Failed { code: 101 });
+        assert!(record.remarks[0].starts_with("what it wrote is lost"), "{record:?}");
+        let silent = cut(&tests(true), &PartialRecord::default(), NonZeroUsize::new(2));
+        assert!(silent.iter().all(|cut| matches!(cut, Cut::Begun)), "all may have begun: {silent:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Hears what becomes of the attempts of a run, judges it, and tells the reporters.
 
-use crate::harness::together::{self, Unit};
+use crate::harness::together::{self, Cut, Unit};
 use crate::registry::Live;
 use crate::sandboxes::hints::{self, Ground};
 use crate::sandboxes::missing_paths;
@@ -22,6 +22,8 @@ use isotest_core::sys::clock::Instant;
 use isotest_core::usage::Usage;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::mem;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -409,7 +411,7 @@ impl<'run> Run<'run> {
 
     /// Settles what will not be executed again, since the run has ended early.
     pub(super) fn give_up_doubt(&mut self) {
-        for (_, (mut doubtful, verdict, purpose)) in std::mem::take(&mut self.doubtful) {
+        for (_, (mut doubtful, verdict, purpose)) in mem::take(&mut self.doubtful) {
             let remark = match purpose {
                 Purpose::Replacement => {
                     "the machine was short of memory, and the run ended before the test was executed again"
@@ -475,12 +477,8 @@ impl<'run> Run<'run> {
         let fails = |verdict: &Verdict| verdict.effect() == Effect::Fails;
         missing_paths::remark(&mut record);
         let verdict = judged(&record);
-        let threads = match self.subject.execution.process {
-            Process::Binary { threads } => threads,
-            Process::Test => None,
-        };
         let (mut failed, mut not_begun) = (0, Vec::new());
-        for (test, of_test) in tests.iter().zip(together::records(tests, &record, threads)) {
+        for (test, of_test) in tests.iter().zip(together::records(tests, &record, self.threads())) {
             let Some(mut record) = of_test else {
                 not_begun.push(test.name.as_str());
                 self.reporters.event(&Event::AttemptNotBegun { test })?;
@@ -519,19 +517,35 @@ impl<'run> Run<'run> {
             return self.interrupted(test, launch, &record);
         }
         let rules = self.rules(launch);
-        let mut process = Some(record);
-        for (test, ended) in tests.iter().zip(together::ended(tests, process.as_ref())) {
-            let Some(record) = ended else {
-                let record = process.take().unwrap_or_default();
-                self.interrupted(test, launch, &PartialRecord { usage: Usage::default(), ..record })?;
-                continue;
+        let cuts = together::cut(tests, &record, self.threads());
+        // Time and figures are the process's; its output is shown once.
+        let mut shown = PartialRecord { wall: None, usage: Usage::default(), ..record };
+        for (test, cut) in tests.iter().zip(cuts) {
+            let record = match cut {
+                Cut::Ended(record) => record,
+                Cut::Begun => {
+                    self.interrupted(test, launch, &mem::take(&mut shown))?;
+                    continue;
+                }
+                Cut::NotBegun => {
+                    self.reporters.event(&Event::AttemptNotBegun { test })?;
+                    continue;
+                }
             };
             let verdict = judge(&record.outcome, Testimony::Agrees, rules);
             self.summary.add(test, &verdict, &record);
-            let (verdict, record) = (&verdict, &record);
+            let (verdict, record) = (&verdict, &*record);
             self.reporters.event(&Event::AttemptFinished { test, launch, is_last: true, verdict, record })?;
         }
         Ok(Flow::On)
+    }
+
+    /// How many threads a process has in which tests are executed together, if that is said.
+    fn threads(&self) -> Option<NonZeroUsize> {
+        match self.subject.execution.process {
+            Process::Binary { threads } => threads,
+            Process::Test => None,
+        }
     }
 
     fn interrupted(&mut self, test: &TestCase, launch: Launch, record: &PartialRecord) -> io::Result<Flow> {
@@ -578,7 +592,6 @@ mod tests {
     use crate::settings::Setting;
     use crate::testing::builders;
     use crate::values::FlakyResult;
-    use std::num::NonZeroUsize;
     use std::time::Duration;
 
     /// Notes what it is told of attempts, in words.

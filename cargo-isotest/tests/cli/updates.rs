@@ -235,5 +235,17 @@ fn only_tests_that_began_run_out_of_time() {
     assert!(ended.stderr.contains("Tests are not retried"), "{}", ended.stderr);
 
     let (_, lines) = hung("3");
-    assert_eq!(outcomes(&lines), [(a, passed.clone()), (b, timed_out), (c, passed)], "a control");
+    assert_eq!(
+        outcomes(&lines),
+        [(a.clone(), passed.clone()), (b, timed_out), (c, passed.clone())],
+        "a control"
+    );
+
+    // Nor is one interrupted that had not begun when the run ended.
+    let (ended, lines) = called(&project, ("BLESS", "1"), &["--global-timeout", "2s", "-j", "1"]).lines();
+    assert_eq!(ended.status.code(), Some(100), "{ended:#?}");
+    assert_eq!(outcomes(&lines), [(a, passed)]);
+    let interrupted = lines.finished["interrupted"].as_array().unwrap();
+    assert_eq!(interrupted.len(), 1, "{interrupted:?}");
+    assert_eq!((&interrupted[0]["name"], &lines.finished["not_run"]), (&"b_hangs".into(), &1.into()));
 }

@@ -124,7 +124,7 @@ impl Interrupted<'_> {
         let PartialRecord { wall, usage, .. } = self.record;
         let again = if self.nth.is_first() { String::new() } else { attempt(self.nth) };
         let again = iteration(self.nth) + &again;
-        headed(WARN, "INTERRUPTED", &(columns(Some(*wall), usage, self.test, layout, counter) + &again))
+        headed(WARN, "INTERRUPTED", &(columns(*wall, usage, self.test, layout, counter) + &again))
     }
 
     /// What else is to be said, one indented line each; empty as a rule.

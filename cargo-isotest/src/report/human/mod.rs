@@ -536,7 +536,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
         human.event(&Event::AttemptStarted { test: &test, launch }).unwrap();
         let whole = builders::record(Outcome::Passed);
         let record = PartialRecord {
-            wall: Duration::from_millis(3_200),
+            wall: Some(Duration::from_millis(3_200)),
             usage: whole.usage,
             stderr: whole.stderr,
             ..PartialRecord::default()

@@ -146,7 +146,7 @@ fn of_a_signal(tell: &mut impl FnMut(Event<'_>), summary: &mut Summary) {
     summary.cancelled = Some(Cancellation::Signal(2));
     tell(Event::Cancelled { by: Cancellation::Signal(2) });
     let record = PartialRecord {
-        wall: Duration::from_millis(2_345),
+        wall: Some(Duration::from_millis(2_345)),
         usage: builders::usage(),
         stdout: Captured { head: b"running 1 test\nwaits for a lock\n".to_vec(), ..Captured::default() },
         ..PartialRecord::default()

@@ -300,7 +300,7 @@ impl Attempt {
     /// Reads what is known of an attempt that was killed with its run, and removes its cgroup. Call it when
     /// [`Slot::wait`](super::slot::Slot::wait) has said so.
     pub fn finish_killed(self) -> PartialRecord {
-        let mut record = PartialRecord { wall: self.killed_after.unwrap_or_default(), ..Default::default() };
+        let mut record = PartialRecord { wall: self.killed_after, ..Default::default() };
         let Some(mut sandbox) = self.sandbox else { return record };
         match sandbox.usage() {
             Ok(usage) => record.usage = usage,
