@@ -88,14 +88,14 @@
 //! 4 plan snapshot
 //! 3 host metric outcome reaper suspect terminal_guard
 //! 2 inside messages namespace step usage
-//! 1 budget closure descriptors join_list limits policy role root_limits sys wire
+//! 1 budget closure descriptors join_list limits niceness policy role root_limits sys wire
 //! ```
 //!
 //! What each does not know:
 //!
 //! - **1, vocabulary**: [`mod@budget`] knows what is written beside tests, and neither who reads nor who judges it; alone it is
 //!   there without the feature `sandbox`. [`policy`] and [`limits`] say what may be wanted, not whether a machine has it. [`closure`] knows
-//!   programs and libraries, and nothing of sandboxes. `role`, [`descriptors`], [`root_limits`], [`join_list`] and [`wire`] know nobody who uses
+//!   programs and libraries, and nothing of sandboxes. `role`, [`descriptors`], `niceness`, [`root_limits`], [`join_list`] and [`wire`] know nobody who uses
 //!   them. [`sys`] knows system calls, and not what for.
 //! - **2**: [`inside`] is what tests themselves call; it knows where an attempt's figures are seen, and nothing of how it was made.
 //!   [`namespace`] knows the kernel's names for namespaces, and makes none. [`step`] knows that a step failed and why, not how it is taken.
@@ -153,6 +153,8 @@ mod messages;
 pub mod metric;
 #[cfg(feature = "sandbox")]
 pub mod namespace;
+#[cfg(feature = "sandbox")]
+mod niceness;
 #[cfg(feature = "sandbox")]
 pub mod outcome;
 #[cfg(feature = "sandbox")]

@@ -1,7 +1,7 @@
 //! Limits: the controllers they need, found and enabled, and whether the kernel takes them here.
 
 use super::attempt_cgroup::{make_directory, remove_if_there, set};
-use super::run_cgroup::Cgroups;
+use super::run_cgroup::{Cgroups, weigh};
 use super::version::Version;
 use super::{Hierarchy, v2};
 use crate::host::Host;
@@ -78,6 +78,7 @@ impl Cgroups {
             none => none.insert(v2::move_supervisor(&mount.own, base, &hierarchy.run)?),
         };
         moved.enable(name, &hierarchy.run)?;
+        weigh(&hierarchy.run);
         hierarchy.controls.push(control);
         Ok(true)
     }

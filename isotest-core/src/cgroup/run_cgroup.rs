@@ -8,6 +8,7 @@ use super::version::Version;
 use super::{Hierarchy, Place, processors, sweep, v1, v2};
 use crate::host::{CgroupMount, Host};
 use crate::limits::Limits;
+use crate::niceness;
 use crate::plan::{CgroupFacts, View};
 use crate::policy::Capability;
 use crate::usage::Source;
@@ -220,6 +221,7 @@ impl Cgroups {
             .map_err(|error| refused("write", &base.join("cgroup.procs"), &error))?;
         let (run, handle) = sweep::make_run(base, &mount.mount_point)
             .map_err(|error| refused("create a cgroup in", base, &error))?;
+        weigh(&run);
         let controllers = v2::controllers(base, wanted);
         let mut serves = vec![Capability::Cpu];
         if run.join("memory.pressure").exists() {
@@ -286,6 +288,7 @@ impl Cgroups {
         let handed_over = || v1::handed_over(&mount.own, uid).find_map(|base| run_in(&base).ok());
         let made = run_in(&mount.own).or_else(|error| handed_over().ok_or(error));
         let (run, handle) = made.map_err(|error| refused("create a cgroup in", &mount.own, &error))?;
+        weigh(&run);
         self.hierarchies.push(Hierarchy::new(Version::V1, run, handle, mount_point, Vec::new()));
         Ok(self.hierarchies.last_mut().ok_or("no hierarchy")?)
     }
@@ -309,15 +312,17 @@ impl Cgroups {
     }
 }
 
-/// Where processors are shared among cgroups, the run's would have no more of them than one process beside it, for all its
-/// tests.
-fn weigh(run: &Path) {
-    const OF_ONE: u64 = 1024;
+/// Where processors are shared among cgroups, the run's would have as many as one process beside it, for all its tests, and
+/// however nice its caller is. In version 2 weights are for others to choose, and no run's is more than that.
+pub(super) fn weigh(run: &Path) {
     const MOST: u64 = 1 << 18;
-    let shares = run.join("cpu.shares");
+    let nice = niceness::of_caller();
+    let (shares, weight) = (run.join("cpu.shares"), run.join("cpu.weight.nice"));
+    // Refused, it costs time on a busy machine, and nothing else.
     if shares.exists() {
-        // Refused, it costs time on a busy machine, and nothing else.
-        let _ = fs::write(shares, (OF_ONE * processors()).min(MOST).to_string());
+        let _ = fs::write(shares, (niceness::weight(nice) * processors()).min(MOST).to_string());
+    } else if nice > 0 && weight.exists() {
+        let _ = fs::write(weight, nice.to_string());
     }
 }
 

@@ -26,6 +26,7 @@ type Part = (&'static str, fn(&[OsString]) -> Result<(), Failed>);
 const PARTS: &[Part] = &[
     ("unshared", unshared),
     ("inside", surroundings::inside),
+    ("in_shell", surroundings::in_shell),
     ("on_a_terminal", surroundings::on_a_terminal),
     ("with_submount", rootfs::with_submount),
     ("sharing_mounts", rootfs::sharing_mounts),

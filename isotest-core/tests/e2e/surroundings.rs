@@ -8,15 +8,17 @@ use isotest_core::outcome::Exit;
 use libtest_mimic::Failed;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::openpty;
-use nix::sched::CloneFlags;
+use nix::sched::{CloneFlags, CpuSet, sched_getaffinity};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, getpgrp, getsid, setsid, ttyname};
 use procfs::FromRead;
 use procfs::process::Stat;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
+use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("no_descriptor_but_the_standard_ones", descriptors),
@@ -25,6 +27,8 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("no_signal_is_ignored", signals_are_not_ignored),
     Promise::new("there_is_no_controlling_terminal", no_terminal),
     Promise::new("its_session_is_the_attempts_own", own_session),
+    Promise::new("its_session_is_as_nice_as_the_caller", niceness).alone(),
+    Promise::new("it_yields_as_its_caller_would", yields).alone(),
     Promise::new("it_leads_neither_session_nor_process_group", no_leader),
     Promise::new("its_relations_are_those_of_any_test", relations).alone(),
     Promise::new("it_may_do_to_its_parent_what_it_likes", to_its_parent),
@@ -129,6 +133,84 @@ fn own_session(suite: &Suite) -> Kept {
     let callers = [getpgrp(), getsid(None)?].map(Pid::as_raw);
     assert_eq!(group_and_session(&outside)?, callers, "control: outside they are the caller's");
     Ok(())
+}
+
+/// The kernel shares processors out between sessions first, and lets a user say only ten times a second how nice one is.
+fn niceness(_: &Suite) -> Kept {
+    let nice = |program: &OsStr, arguments: &[&str]| -> Result<String, Failed> {
+        let seen = Seen::run(Command::new("nice").args(["-n", "5"]).arg(program).args(arguments))?;
+        Ok(String::from_utf8_lossy(&seen.did()?.stdout).into_owned())
+    };
+    if !Path::new("/proc/self/autogroup").exists() {
+        return Ok(());
+    }
+    let own = std::env::current_exe()?;
+    let inside = nice(own.as_os_str(), &["--as-supervisor", "in_shell", UNTIL_NICE])?;
+    assert!(inside.ends_with(" nice 5\n"), "{inside}");
+    let outside = nice("setsid".as_ref(), &["--wait", "cat", "/proc/self/autogroup"])?;
+    assert!(outside.ends_with(" nice 0\n"), "control: a session elsewhere is as nice as any: {outside}");
+    Ok(())
+}
+
+/// Beside a program in a session of its own that wants the same processor.
+fn yields(_: &Suite) -> Kept {
+    const BUSY: &str = "while :; do :; done";
+    const SECONDS: f64 = 1.5;
+    let set = sched_getaffinity(Pid::from_raw(0))?;
+    let is_ours = |processor: &usize| set.is_set(*processor).unwrap_or_default();
+    let processor = (0..CpuSet::count()).find(is_ours).ok_or("no processor")?.to_string();
+    // What `times` says of children stands in the second line: `0m1.20s 0m0.01s`.
+    let script = format!("timeout {SECONDS} taskset -c {processor} sh -c '{BUSY}'; times");
+    let of_inside = |said: &str| -> Result<f64, Failed> {
+        let time = said.lines().nth(1).and_then(|line| line.split('s').next()?.split_once('m'));
+        let (minutes, seconds) = time.ok_or("no times")?;
+        Ok((minutes.parse::<f64>()? * 60.0 + seconds.parse::<f64>()?) / SECONDS)
+    };
+    let shares = |nice: &str| -> Result<[f64; 2], Failed> {
+        let began = Instant::now();
+        let mut beside =
+            Command::new("setsid").args(["taskset", "-c", &processor, "sh", "-c", BUSY]).spawn()?;
+        let mut caller = Command::new("nice");
+        caller.args(["-n", nice]).arg(std::env::current_exe()?).args([
+            "--as-supervisor",
+            "in_shell",
+            &script,
+        ]);
+        let seen = Seen::run(&mut caller);
+        let stat = Stat::from_file(format!("/proc/{}/stat", beside.id()));
+        let time = began.elapsed().as_secs_f64();
+        beside.kill()?;
+        beside.wait()?;
+        let ticks = u32::try_from(stat?.utime)?;
+        let inside = of_inside(&String::from_utf8_lossy(&seen?.did()?.stdout))?;
+        Ok([inside, f64::from(ticks) / TICKS_PER_SECOND / time])
+    };
+    let [nice, beside_nice] = shares("19")?;
+    let [usual, beside_usual] = shares("0")?;
+    assert!(4.0 * nice < beside_nice, "{nice} of a processor, and what is beside it {beside_nice}");
+    assert!(
+        4.0 * usual > beside_usual,
+        "control: {usual} of a processor, and what is beside it {beside_usual}"
+    );
+    Ok(())
+}
+
+/// The unit of times in `/proc/PID/stat` (`USER_HZ`).
+const TICKS_PER_SECOND: f64 = 100.0;
+
+const UNTIL_NICE: &str = "for time in $(seq 100); do grep -q ' nice 5$' /proc/self/autogroup && break; sleep 0.05; done; \
+                          cat /proc/self/autogroup";
+
+/// A supervisor that has a shell execute a script inside, and says what that said.
+#[expect(clippy::print_stdout, reason = "the suite reads there what the shell said")]
+pub(crate) fn in_shell(arguments: &[OsString]) -> Kept {
+    let [script] = arguments else { return Err("a script is needed".into()) };
+    let suite = Suite::of_a_supervisor()?;
+    let shell = suite.wish().program("/bin/sh");
+    let inside = suite.inside_with(&shell, &["-c", script.to_str().ok_or("a script is UTF-8")?])?;
+    print!("{}", String::from_utf8_lossy(&inside.did()?.stdout));
+    drop(inside);
+    Ok(suite.close()?)
 }
 
 /// Below cargo, too, a test is one of many in a session and a process group.

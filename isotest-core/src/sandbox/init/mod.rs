@@ -97,7 +97,6 @@ fn attempt(
     Step::DieWithParent.run(|| die_with_parent(hold))?;
     let files = Files::held_in(scratch).ok().filter(|_| start.measured);
     let views = set_up(template, start, scratch, settings)?;
-    Step::NewSession.run(setsid)?;
     if let Some(interactive) = start.interactive {
         let open = || terminal::open_for(interactive, &descriptors.stdio, control);
         descriptors.terminal = Step::OpenTerminal.run(open)?;
@@ -196,7 +195,7 @@ fn clone_workload(
     Parent::start(proof, memory, cgroup, run)
 }
 
-/// Enters the attempt's namespaces, and gives the directory of the network's settings if any are to be written. Its `/proc` is
+/// Enters the attempt's namespaces and session, and gives the directory of the network's settings if any are to be written. Its `/proc` is
 /// mounted before, within the zygote's: what comes from another user namespace the kernel locks, with all that covers it, so
 /// that nobody in the attempt takes it off or changes it.
 fn enter(
@@ -218,6 +217,7 @@ fn enter(
         guard_proc(template)?;
     }
     Step::UnshareInit.run(|| unshare(namespaces))?;
+    Step::NewSession.run(setsid)?;
     Step::UnshareInit.run(|| write(word, number.as_os_str().as_bytes()))?;
     Ok(settings)
 }

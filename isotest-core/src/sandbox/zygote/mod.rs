@@ -3,6 +3,7 @@
 
 mod namespaces;
 mod network;
+mod niceness;
 mod part;
 mod scratch_pool;
 mod tree;
@@ -18,6 +19,7 @@ use crate::sys::signal;
 use crate::sys::wait::{Wait, any_child};
 use namespaces::{fork_into, map_ids};
 use network::Pool;
+use niceness::Niceness;
 use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, umount2};
 use nix::sched::CloneFlags;
@@ -39,8 +41,12 @@ use std::os::unix::net::UnixStream;
 /// When the orders themselves cannot be read or answered.
 pub(crate) fn serve(mut orders: UnixStream) -> io::Result<()> {
     set_pdeathsig(Signal::SIGKILL)?;
+    let mut niceness = Niceness::of_caller();
     // A session of its own: what the terminal sends to the supervisor's group is the supervisor's business.
     setsid()?;
+    if let Some(niceness) = &mut niceness {
+        niceness.keep_in(&File::open("/proc")?, "self");
+    }
     // What the supervisor was told to ignore is not for its tests to inherit.
     signal::reset_all()?;
     signal::ignore_pipe()?;
@@ -69,16 +75,19 @@ pub(crate) fn serve(mut orders: UnixStream) -> io::Result<()> {
         }
         Err(error) => return channel::send(&mut orders, &Prepared::Err(error), &[]),
     }
-    let mut zygote = match Zygote::prepare(proof, *template) {
+    let mut zygote = match Zygote::prepare(proof, *template, niceness) {
         Ok(zygote) => zygote,
         Err(error) => return channel::send(&mut orders, &Prepared::Err(error), &[]),
     };
     channel::send(&mut orders, &Prepared::Ok(()), &[])?;
-    while let Some((order, descriptors)) = channel::receive(&mut orders)? {
+    loop {
+        if let Some(niceness) = &mut zygote.niceness {
+            niceness.wait_with(&orders)?;
+        }
+        let Some((order, descriptors)) = channel::receive(&mut orders)? else { return Ok(()) };
         let Order::Start(start) = order else { return Err(io::Error::other("a zygote prepares only once")) };
         zygote.start(&start, descriptors)?;
     }
-    Ok(())
 }
 
 /// Enters the zygote's own namespaces. The child is the first process of a pid namespace, so that its death is the
@@ -102,12 +111,18 @@ struct Zygote {
     /// For [`Network::Loopback`].
     networks: Option<Pool>,
     scratch_pool: ScratchPool,
+    /// Where sessions of attempts are to have any.
+    niceness: Option<Niceness>,
     /// Inits that have not been reaped.
     running: HashSet<Pid>,
 }
 
 impl Zygote {
-    fn prepare(proof: SingleThreaded, mut template: Template) -> Result<Self, StepError> {
+    fn prepare(
+        proof: SingleThreaded,
+        mut template: Template,
+        niceness: Option<Niceness>,
+    ) -> Result<Self, StepError> {
         Step::DieWithParent.run(|| set_pdeathsig(Signal::SIGKILL))?;
         tree::enter(&template)?;
         let proc = Step::MountTemplateProc.run(|| File::open("/proc"))?;
@@ -127,7 +142,7 @@ impl Zygote {
         let mut scratch_pool = ScratchPool::new(&template.private, template.overlay);
         // The first one is made now, so that what the kernel refuses is known before there is any attempt.
         scratch_pool.unused(&template.private, |_| true)?;
-        Ok(Self { proof, template, proc, networks, scratch_pool, running: HashSet::new() })
+        Ok(Self { proof, template, proc, networks, scratch_pool, niceness, running: HashSet::new() })
     }
 
     /// Starts one attempt, or tells the supervisor why it could not.
@@ -175,6 +190,9 @@ impl Zygote {
                 drop((descriptors, word));
                 let mut number = String::new();
                 let told = Step::MapIds.run(|| File::from(told).read_to_string(&mut number));
+                if let Some(niceness) = self.niceness.as_mut().filter(|_| !number.is_empty()) {
+                    niceness.keep_in(&self.proc, &number);
+                }
                 // An init that does not say who it is says why, or is dead.
                 let mapped = told.and_then(|told| match told {
                     0 => Ok(()),
