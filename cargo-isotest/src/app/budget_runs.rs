@@ -4,7 +4,7 @@ use crate::app::budgets::peaks::{Last, Notes};
 use crate::app::budgets::record::Which;
 use crate::app::budgets::{self, BudgetError};
 use crate::app::history::History;
-use crate::app::run::{Run, end_of};
+use crate::app::run::{Chosen, Run, end_of};
 use crate::app::setups;
 use crate::budget::grain;
 use crate::cli::{BudgetsAction, BudgetsArgs};
@@ -84,7 +84,8 @@ impl Run<'_> {
         budgets::file::read(workspace)?;
         let runs = args.runs.map_or(RUNS, NonZeroUsize::get);
         for _ in 0..runs {
-            let end = self.execute_tests(selected, whole, Vec::new(), &History::default())?;
+            let chosen = Chosen { selected, whole, shard: None };
+            let end = self.execute_tests(chosen, Vec::new(), &History::default())?;
             if matches!(end, End::Interrupted(_) | End::Exit(Exit::SetupFailed)) {
                 return Ok(end);
             }

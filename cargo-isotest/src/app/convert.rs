@@ -1,8 +1,10 @@
 //! `cargo isotest report`: documents from the JSON lines of runs that have ended.
 
+use crate::app::history::History;
 use crate::cli::ReportArgs;
 use crate::error::Error;
 use crate::exit::{End, Exit};
+use crate::history::TestResult;
 use crate::invocation::Invocation;
 use crate::report::{
     Changes, ConversionError, DocumentFormat, OutputError, Reading, Target, document, github, is_one_file,
@@ -16,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// When a file cannot be read or written, or something of the runs is missing; what is there is written all the same.
 pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End, Error> {
-    let mut reading = read(args.files.iter(), invocation);
+    let mut reading = read_runs(args, invocation);
     let base = args.diff.as_ref().map(|path| (path, read([path], invocation)));
     let since = base
         .as_ref()
@@ -59,11 +61,32 @@ pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End,
         io::stdout().write_all(since.human().as_bytes()).map_err(OutputError::Stream)?;
     }
     reading.lacks.extend(base.into_iter().flat_map(|(_, base)| base.lacks));
-    if reading.lacks.is_empty() {
-        Ok(End::Exit(Exit::Ok))
-    } else {
-        Err(ConversionError::Lacking(reading.lacks).into())
+    if !reading.lacks.is_empty() {
+        return Err(ConversionError::Lacking(reading.lacks).into());
     }
+    if args.merge {
+        remember(&reading, invocation);
+    }
+    Ok(End::Exit(Exit::Ok))
+}
+
+/// What can be understood of the runs that are reported.
+fn read_runs(args: &ReportArgs, invocation: &Invocation) -> Reading {
+    let mut reading = read(args.files.iter(), invocation);
+    if args.merge {
+        reading.check_shards();
+    }
+    reading
+}
+
+/// Adds what came of shards to the history of their workspace, once, which is what later shards are cut by.
+fn remember(reading: &Reading, invocation: &Invocation) {
+    let Some((workspace, results)) = reading.results() else { return };
+    let history = History::open(&workspace, invocation);
+    let is_new = |(binary_id, name, result): &(String, String, TestResult)| {
+        history.past.results(binary_id, name).iter().all(|known| known.at != result.at)
+    };
+    history.add(&results.into_iter().filter(is_new).collect::<Vec<_>>());
 }
 
 /// What can be understood of these files.

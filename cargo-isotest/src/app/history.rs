@@ -49,6 +49,11 @@ impl History {
         }
     }
 
+    /// The same, to which nothing is added.
+    pub(super) fn unchanged(self) -> Self {
+        Self { store: None, ..self }
+    }
+
     /// Adds what has become of tests.
     pub(super) fn add(&self, results: &[(String, String, TestResult)]) {
         let Some(store) = self.store.as_ref().filter(|_| !results.is_empty()) else { return };

@@ -30,13 +30,14 @@ use crate::schedule::setup::{self, SetUp};
 use crate::schedule::slots::Workers;
 use crate::schedule::summary::{Cancellation, Selection, Summary};
 use crate::schedule::{Finished, Schedule};
-use crate::select::{Selected, SelectionError};
+use crate::select::{Selected, SelectionError, Shard};
 use crate::settings::{self, Execution, Process, Said, Setting, Settings, Task, TestSettings};
 use crate::testcase::{TestBinary, TestCase};
 use crate::text::units::plural;
+use crate::values::{Partition, PartitionBy};
 use fastrand::Rng;
 use isotest_core::policy::Isolation;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -116,16 +117,8 @@ impl Run<'_> {
             remarks.extend(self.assign(&mut tests)?);
             all.clone_from(&tests);
         }
-        let mut selected = self.settings.selection.choose(tests);
-        if selected.tests.is_empty() {
-            self.without_tests(SelectionError::NoTests {
-                filtered: selected.filtered,
-                not_default: selected.not_default,
-                ignored: selected.ignored.len(),
-                doctests: build.untested_documentation.clone(),
-                meant: selected.unmatched.first().and_then(|filter| meant_subcommand(filter)),
-            })?;
-        }
+        let history = self.history();
+        let (mut selected, shard) = self.select(tests, &history.past)?;
         if self.settings.task == Task::List {
             let format = self.settings.message_format.value;
             list::write(&selected.tests, format, io::stdout().lock()).map_err(OutputError::Stream)?;
@@ -134,7 +127,6 @@ impl Run<'_> {
         if let Task::Budgets(args) = &self.settings.task {
             return self.work_on_budgets(args, &all, &selected, &whole);
         }
-        let history = self.history();
         if self.settings.course.rerun_failed && !selected.tests.is_empty() {
             let (passed, unknown) = selected.keep_failed(&history.past);
             if selected.tests.is_empty() {
@@ -144,11 +136,36 @@ impl Run<'_> {
         remarks.extend(self.assign(&mut selected.tests)?);
         let baselines = self.baselines(&mut selected.tests, &mut remarks)?;
         budgets::check(&selected.tests, self.sandboxes, &self.settings.sandbox)?;
-        let end = self.execute_tests(&selected, &whole, remarks, &history)?;
+        let chosen = Chosen { selected: &selected, whole: &whole, shard: shard.as_ref() };
+        let end = self.execute_tests(chosen, remarks, &history)?;
         if !matches!(end, End::Interrupted(_)) {
             budgets::tell(&baselines.save(&self.peaks)?, self.settings.message_format.value)?;
         }
         Ok(end)
+    }
+
+    /// Selects tests, and of these the ones of this shard. A shard of which no test is left has nothing to do; whether there
+    /// are tests at all, the other shards know, too.
+    fn select(&self, tests: Vec<TestCase>, past: &Past) -> Result<(Selected, Option<Shard>), Error> {
+        let selection = &self.settings.selection;
+        let mut selected = selection.choose(tests);
+        let mut is_empty = selected.tests.is_empty();
+        let shard = selection.partition.map(|partition| selected.cut(partition, past));
+        if is_auto(selection.partition) {
+            tell_bazel(self.invocation);
+        } else {
+            is_empty = selected.tests.is_empty();
+        }
+        if is_empty {
+            self.without_tests(SelectionError::NoTests {
+                filtered: selected.filtered,
+                not_default: selected.not_default,
+                ignored: selected.ignored.len(),
+                doctests: self.session.build.untested_documentation.clone(),
+                meant: selected.unmatched.first().and_then(|filter| meant_subcommand(filter)),
+            })?;
+        }
+        Ok((selected, shard))
     }
 
     /// Gives each test its budget, and what it needs of the run. Returns remarks on budgets.
@@ -173,12 +190,14 @@ impl Run<'_> {
         Ok(baselines)
     }
 
+    /// What is known of earlier runs. Shards all know the same; what comes of them is added when their reports are merged.
     fn history(&self) -> History {
-        if self.settings.history.value {
-            History::open(&self.session.build.directories.workspace, self.invocation)
-        } else {
-            History::default()
+        let is_auto = is_auto(self.settings.selection.partition);
+        if !self.settings.history.value || !(is_auto || self.settings.task == Task::Execute) {
+            return History::default();
         }
+        let history = History::open(&self.session.build.directories.workspace, self.invocation);
+        if is_auto { history.unchanged() } else { history }
     }
 
     /// Where evidence is kept, if the sandboxes hand it over.
@@ -205,8 +224,7 @@ impl Run<'_> {
 
     pub(super) fn execute_tests(
         &self,
-        selected: &Selected,
-        whole: &[WholeBinary],
+        Chosen { selected, whole, shard }: Chosen<'_>,
         remarks: Vec<String>,
         history: &History,
     ) -> Result<End, Error> {
@@ -232,6 +250,7 @@ impl Run<'_> {
             groups: &self.settings.groups,
             doctests_not_run: &self.session.build.untested_documentation,
             whole_binaries: &whole,
+            shard,
         });
         started.map_err(OutputError::Stream)?;
         let jobs = Setting { value: self.sandboxes.jobs, ..self.settings.execution.jobs };
@@ -398,6 +417,29 @@ impl Run<'_> {
         }
         Ok(reporters)
     }
+}
+
+/// Tests that are executed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chosen<'run> {
+    /// Which they are.
+    pub(super) selected: &'run Selected,
+    /// Binaries that run whole.
+    pub(super) whole: &'run [WholeBinary],
+    /// Which part of all tests they are, if they are one.
+    pub(super) shard: Option<&'run Shard>,
+}
+
+/// Tells Bazel that tests are dealt out to its shards: it fails a test of several that does not touch this file.
+fn tell_bazel(invocation: &Invocation) {
+    let file = invocation.variable("TEST_SHARD_STATUS_FILE").filter(|file| !file.is_empty());
+    if let Some(Err(error)) = file.map(|file| File::options().append(true).create(true).open(file)) {
+        warn(format_args!("Bazel is not told that tests are dealt out to its shards: {error}"));
+    }
+}
+
+fn is_auto(partition: Option<Partition>) -> bool {
+    partition.is_some_and(|partition| partition.by == PartitionBy::Auto)
 }
 
 /// How many tests are selected, and how many are not.

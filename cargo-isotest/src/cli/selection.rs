@@ -2,7 +2,7 @@
 
 use super::baseline::BaselineArgs;
 use super::numbers::time;
-use crate::values::{Partition, Stress};
+use crate::values::{PartitionWord, Stress};
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::str::FromStr;
@@ -57,9 +57,10 @@ pub(crate) struct SelectionArgs {
     /// Run tests marked `#[ignore]`
     #[arg(long, value_name = "WHICH", value_enum)]
     pub(crate) run_ignored: Option<RunIgnored>,
-    /// Run one part of the selected tests: `slice:M/N` deals them out in turn, `hash:M/N` by their names
+    /// Run one part of the selected tests: `slice:M/N` deals them out in turn, `hash:M/N` by their names, `auto` by recorded
+    /// time and memory, and takes the part that the CI service or the engine of a cluster has put into the environment
     #[arg(long, value_name = "PART")]
-    pub(crate) partition: Option<Partition>,
+    pub(crate) partition: Option<PartitionWord>,
 }
 
 /// Flags that select tests by name.

@@ -68,7 +68,11 @@ fn of_test(test: &Test, account: &Account, begun: i64) -> Value {
         case["flaky"] = test.is_flaky().into();
         case["retryAttempts"] = test.earlier.iter().map(|attempt| earlier(attempt, account)).collect();
     }
-    with_facts(case, facts, account)
+    let mut case = with_facts(case, facts, account);
+    if let Some(machine) = &test.last.ran_on {
+        case["extra"]["machine"] = machine.json();
+    }
+    case
 }
 
 fn with_facts(mut case: Value, facts: &Facts, account: &Account) -> Value {
@@ -96,7 +100,7 @@ fn earlier(attempt: &Attempt, account: &Account) -> Value {
         "duration": facts.wall_us.map_or(0, milliseconds),
         "message": facts.headline(facts.place(account).as_ref()),
         "trace": facts.output(),
-        "extra": {"usage": measured(facts)},
+        "extra": {"usage": measured(facts), "machine": attempt.ran_on.as_ref().map(|machine| machine.json())},
     })
 }
 

@@ -130,6 +130,9 @@ fn of_test(test: &Test, account: &Account, begun: Option<DateTime<FixedOffset>>)
         case.set_timestamp(at);
     }
     measured(&mut case, &test.binary_id, facts);
+    for (name, value) in test.last.ran_on.iter().flat_map(|machine| machine.said()) {
+        case.add_property(Property::new(name, attribute(value)));
+    }
     case
 }
 

@@ -40,6 +40,16 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// Returns what holds for both of two machines; `None` if their figures cannot be compared.
+    pub(crate) fn and(self, other: &Self) -> Option<Self> {
+        let host = self.host.clone().filter(|host| Some(host) == other.host.as_ref());
+        let alike =
+            (&self.kernel, &self.architecture, self.cpus) == (&other.kernel, &other.architecture, other.cpus);
+        alike.then_some(Self { host, ..self })
+    }
+}
+
 /// Reads a number of processors; 0 stands for one that is not known, too.
 fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroUsize>, D::Error> {
     Ok(Option::<usize>::deserialize(deserializer)?.and_then(NonZeroUsize::new))

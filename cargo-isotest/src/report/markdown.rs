@@ -41,6 +41,9 @@ fn within(account: &Account, since: Option<&Changes>, largest: usize) -> String 
     if let Some(gap) = account.gap() {
         let _ = write!(text, "\n**Incomplete:** {}\n", encoded(&gap));
     }
+    if let Some(machines) = account.told_machines() {
+        let _ = write!(text, "\nMachines: {}\n", encoded(&machines));
+    }
     let mut sections = [
         failed(&failures, account),
         output(&failures, account),

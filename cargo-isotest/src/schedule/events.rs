@@ -5,6 +5,7 @@ use crate::registry::Live;
 use crate::schedule::queue::{Launch, Nth};
 use crate::schedule::summary::{Cancellation, Summary};
 use crate::schedule::wait::Wait;
+use crate::select::Shard;
 use crate::settings::TestGroups;
 use crate::testcase::{TestBinary, TestCase};
 use crate::verdict::Verdict;
@@ -36,6 +37,8 @@ pub(crate) enum Event<'a> {
         doctests_not_run: &'a [String],
         /// The binaries that do not speak the harness protocol and run whole.
         whole_binaries: &'a [WholeBinary],
+        /// Which part of all tests they are, if they are one.
+        shard: Option<&'a Shard>,
     },
     /// A setup script has started.
     SetupStarted {

@@ -3,15 +3,16 @@
 pub(crate) mod filterset;
 
 mod error;
+mod shard;
 
 pub(crate) use error::SelectionError;
+pub(crate) use shard::Shard;
 
 use crate::cli::RunIgnored;
 use crate::history::Past;
 use crate::testcase::TestCase;
-use crate::values::{Partition, PartitionBy};
+use crate::values::Partition;
 use filterset::{Filterset, TestQuery};
-use twox_hash::XxHash64;
 
 /// Selection criteria.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub(crate) struct Selection {
     pub(crate) exact: bool,
     /// Selection of ignored tests.
     pub(crate) ignored: RunIgnored,
-    /// Part of the tests that all other criteria select; all without one.
+    /// Part of the tests that all other criteria select, to which they are then [cut](Selected::cut); all without one.
     pub(crate) partition: Option<Partition>,
 }
 
@@ -88,7 +89,7 @@ impl Selected {
 }
 
 impl Selection {
-    /// Splits tests into selected, filtered out and ignored.
+    /// Splits tests into selected, filtered out and ignored. Those of other parts are not cut off yet.
     pub(crate) fn choose(&self, tests: impl IntoIterator<Item = TestCase>) -> Selected {
         let tests: Vec<_> = tests.into_iter().collect();
         let (filters, skips) = (self.meant(&self.filters, &tests), self.meant(&self.skips, &tests));
@@ -102,13 +103,10 @@ impl Selection {
         let unmatched = self.filters.iter().zip(&filters).filter(|(_, word)| is_unmatched(word));
         let unmatched = unmatched.map(|(filter, _)| filter.clone()).collect();
         let mut selected = Selected { unmatched, is_of_harness, ..Selected::default() };
-        let mut deal = self.partition.map(Deal::new);
         for (test, choice) in tests.into_iter().zip(choices) {
             match choice {
-                Choice::Taken if deal.as_mut().is_none_or(|deal| deal.takes(&test)) => {
-                    selected.tests.push(test);
-                }
-                Choice::Taken | Choice::Filtered => selected.filtered += 1,
+                Choice::Taken => selected.tests.push(test),
+                Choice::Filtered => selected.filtered += 1,
                 Choice::NotDefault => {
                     selected.filtered += 1;
                     selected.not_default += 1;
@@ -160,37 +158,6 @@ impl Selection {
     }
 }
 
-/// Tests dealt out to the parts. Ignored tests are dealt out on their own, so that others are in the same part with them and
-/// without.
-struct Deal {
-    partition: Partition,
-    /// How many tests were dealt out by turns, ignored ones second, and of which binary the last one was.
-    turns: [(u64, Option<String>); 2],
-}
-
-impl Deal {
-    const fn new(partition: Partition) -> Self {
-        Self { partition, turns: [(0, None), (0, None)] }
-    }
-
-    fn takes(&mut self, test: &TestCase) -> bool {
-        let Partition { by, part, parts } = self.partition;
-        let number = match by {
-            PartitionBy::Hash => XxHash64::oneshot(0, test.name.as_bytes()),
-            PartitionBy::Slice | PartitionBy::Count => {
-                let (turn, last) = &mut self.turns[usize::from(test.ignored)];
-                if by == PartitionBy::Count && last.as_ref() != Some(&test.binary.id) {
-                    *turn = 0;
-                    *last = Some(test.binary.id.clone());
-                }
-                *turn += 1;
-                *turn - 1
-            }
-        };
-        number % parts == part - 1
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,7 +169,8 @@ mod tests {
         let listed = [("m::b", false), ("m::a", false), ("m::ab", true), ("n", true)];
         let tests =
             listed.map(|(name, ignored)| TestCase { ignored, ..TestCase::named(&binary, name.as_ref()) });
-        let selected = selection.choose(tests);
+        let mut selected = selection.choose(tests);
+        let _ = selection.partition.map(|partition| selected.cut(partition, &Past::default()));
         let names: Vec<_> = selected.tests.iter().map(|test| test.name.as_str()).collect();
         assert_eq!(
             (names.as_slice(), selected.filtered, selected.ignored.len()),
@@ -266,7 +234,9 @@ mod tests {
     }
 
     fn titles(selection: &Selection) -> Vec<String> {
-        selection.choose(of_two_binaries()).tests.iter().map(TestCase::title).collect()
+        let mut selected = selection.choose(of_two_binaries());
+        let _ = selection.partition.map(|partition| selected.cut(partition, &Past::default()));
+        selected.tests.iter().map(TestCase::title).collect()
     }
 
     fn by_words(filters: &[&str], skips: &[&str]) -> Vec<String> {

@@ -4,6 +4,7 @@ use super::config::{Value, elsewhere, keys};
 use super::error::SettingsError;
 use super::layer::Layer;
 use super::setting::{Origin, Setting};
+use super::shard::{SHARD, SHARDS};
 use super::test::TestLayer;
 use crate::invocation::Invocation;
 use crate::text::nearest::nearest;
@@ -31,7 +32,7 @@ const PROFILE: &str = "LLVM_PROFILE_FILE";
 /// What all our variables begin with.
 const PREFIX: &str = "ISOTEST_";
 /// Variables that are no settings: what tests are told, which a run in a test inherits, and what the template for GitLab takes.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 11] = [
     NEXTEST_CONFIG,
     CHOSEN_PROFILE,
     CONFIG_FILE,
@@ -41,6 +42,8 @@ const OTHERS: [&str; 9] = [
     "ISOTEST_ATTEMPT",
     "ISOTEST_ARGUMENTS",
     "ISOTEST_DIRECTORY",
+    SHARD,
+    SHARDS,
 ];
 
 /// Says of each variable with our prefix that means nothing to us so, and what may have been meant.

@@ -21,6 +21,7 @@ mod said;
 mod sandbox;
 mod scripts;
 mod setting;
+mod shard;
 mod task;
 mod test;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::layer::Layer;
 use super::limits::LimitSettings;
 use super::paths;
 use super::setting::{Origin, Setting};
+use super::shard;
 use super::test::TestLayer;
 use crate::cli::{
     ConfigArgs, CutArgs, ExecutionArgs, Flags, LibtestWords, PolicyArgs, ReportFile, RunIgnored, SandboxArgs,
@@ -52,7 +53,7 @@ pub(super) fn flags(
         filtersets: filtersets.collect::<Result<_, _>>()?,
         ignore_default_filter: given("--ignore-default-filter", ignore_default_filter),
         exact: given("--exact", names.exact),
-        partition: partition.map(|partition| Setting::flag("--partition", partition)),
+        partition: partition.map(|word| shard::partition(word, invocation)).transpose()?,
         ignored: run_ignored.map(|which| Setting::flag("--run-ignored", which)),
         history: given("--no-history", history.no_history).map(negated),
         memory_aware: given("--no-memory-aware", history.no_memory_aware).map(negated),

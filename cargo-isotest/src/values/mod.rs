@@ -14,7 +14,7 @@ mod time;
 
 pub(crate) use jobs::Jobs;
 pub(crate) use max_fail::MaxFail;
-pub(crate) use partition::{Partition, PartitionBy};
+pub(crate) use partition::{Partition, PartitionBy, PartitionWord};
 pub(crate) use platforms::{Features, Machine, Platforms};
 pub(crate) use priority::Priority;
 pub(crate) use retries::{Backoff, FlakyResult, Retries};

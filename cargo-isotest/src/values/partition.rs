@@ -23,14 +23,44 @@ pub(crate) enum PartitionBy {
     Count,
     /// By a hash of the name, so that other tests do not move a test to another part.
     Hash,
+    /// By the time and memory that earlier runs took; in turn if nothing of them is known.
+    Auto,
+}
+
+impl PartitionBy {
+    /// Returns the word on the command line.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Slice => "slice",
+            Self::Count => "count",
+            Self::Hash => "hash",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+/// Value of `--partition`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PartitionWord {
+    /// This part.
+    Part(Partition),
+    /// The part that the environment names.
+    Auto,
+}
+
+impl FromStr for PartitionWord {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == PartitionBy::Auto.as_str() { Ok(Self::Auto) } else { text.parse().map(Self::Part) }
+    }
 }
 
 impl FromStr for Partition {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let usage =
-            "it is `slice:M/N`, `count:M/N` or `hash:M/N`, with a part M from 1 to N, as in `slice:1/3`";
+        let usage = "it is `auto`, `slice:M/N`, `count:M/N` or `hash:M/N`, with a part M from 1 to N, as in `slice:1/3`";
         let read = || {
             let (word, numbers) = text.split_once(':')?;
             let by = match word {
@@ -50,12 +80,7 @@ impl FromStr for Partition {
 
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let by = match self.by {
-            PartitionBy::Slice => "slice",
-            PartitionBy::Count => "count",
-            PartitionBy::Hash => "hash",
-        };
-        write!(f, "{by}:{}/{}", self.part, self.parts)
+        write!(f, "{}:{}/{}", self.by.as_str(), self.part, self.parts)
     }
 }
 
@@ -79,8 +104,12 @@ mod tests {
             "hash:a/b",
             "part:1/2",
             "1/2",
+            "auto:1/2",
+            "auto",
         ] {
             assert!(text.parse::<Partition>().unwrap_err().contains("`slice:M/N`"), "{text}");
         }
+        assert_eq!("auto".parse(), Ok(PartitionWord::Auto));
+        assert_eq!("hash:1/2".parse().ok(), "hash:1/2".parse().ok().map(PartitionWord::Part));
     }
 }

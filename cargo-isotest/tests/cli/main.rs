@@ -59,6 +59,7 @@ mod runner;
 mod scripts;
 mod selection;
 mod settings;
+mod shards;
 mod shell;
 mod short_memory;
 mod show_config;

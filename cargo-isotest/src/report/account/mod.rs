@@ -3,14 +3,20 @@
 
 mod autopsy;
 mod budget;
+mod machines;
 mod place;
+mod ran_on;
 mod read;
+mod results;
+mod shards;
 mod words;
 
 pub(super) use autopsy::{Autopsy, Branch};
 pub(super) use budget::Budgeted;
 pub(super) use place::Place;
+use ran_on::RanOn;
 pub(crate) use read::Reading;
+use shards::Shard;
 
 use crate::report::cause::{INTERRUPTED, KILLED};
 use crate::report::machine::Machine;
@@ -43,6 +49,8 @@ pub(crate) struct Account {
     lost: Vec<String>,
     /// The arguments with which one of its tests is executed again, beside its name.
     again: Arc<Again>,
+    /// The machine of the attempts that are added.
+    ran_on: Option<Arc<RanOn>>,
     by_name: HashMap<Key, usize>,
 }
 
@@ -93,6 +101,12 @@ pub(super) struct Started {
     /// What figures depend on.
     #[serde(default)]
     pub(super) machine: Option<Machine>,
+    /// The versions of cgroups.
+    #[serde(default)]
+    cgroup_layout: Option<String>,
+    /// Which part of all tests it is, if it is one.
+    #[serde(default)]
+    shard: Option<Shard>,
     /// The arguments with which one of its tests is executed again, beside its name.
     #[serde(default)]
     pub(super) arguments: Vec<String>,
@@ -148,6 +162,9 @@ pub(super) struct Attempt {
     /// The rank of its test.
     #[serde(default)]
     pub(super) priority: Priority,
+    /// The machine that executed it; `None` if its run says nothing of it.
+    #[serde(skip)]
+    pub(super) ran_on: Option<Arc<RanOn>>,
     /// What came of it.
     #[serde(flatten)]
     pub(super) facts: Facts,
@@ -306,6 +323,8 @@ impl Account {
                     variables: variables.filter(|(name, _)| is_own_variable(name)).collect(),
                     arguments: started.arguments.clone(),
                 });
+                self.ran_on =
+                    RanOn::of(started.machine.as_ref(), started.cgroup_layout.as_deref()).map(Arc::new);
                 self.started = Some(*started);
             }
             Line::AttemptFinished(line) => self.attempt(*line),
@@ -337,7 +356,8 @@ impl Account {
         // One that is built for several targets has the same name for each.
         let known = self.by_name.get(&key).map(|index| &mut self.tests[*index]);
         if let Some(test) = known.filter(|test| !test.last.is_last) {
-            test.earlier.push(replace(&mut test.last, line.attempt));
+            let attempt = Attempt { ran_on: self.ran_on.clone(), ..line.attempt };
+            test.earlier.push(replace(&mut test.last, attempt));
         } else {
             self.by_name.insert(key, self.tests.len());
             let test = self.test(line);
@@ -348,6 +368,7 @@ impl Account {
     /// A test of which this attempt is the first.
     fn test(&self, AttemptLine { binary_id, name, ignored, attempt }: AttemptLine) -> Test {
         let again = Arc::clone(&self.again);
+        let attempt = Attempt { ran_on: self.ran_on.clone(), ..attempt };
         Test { binary_id, name, earlier: Vec::new(), last: attempt, is_ignored: ignored, again }
     }
 
@@ -503,6 +524,7 @@ impl Attempt {
             slot: 0,
             start_us: 0,
             iteration: None,
+            ran_on: None,
             test_group: None,
             threads_required: ThreadsRequired::default(),
             priority: Priority::default(),

@@ -1,5 +1,6 @@
 //! Accounts of runs from files that were written earlier, however much of them is left; pure.
 
+use super::shards::{self, Faults, RunFile};
 use super::{Account, Attempt, Finished, Key, Test};
 use serde::Deserialize;
 use std::collections::HashSet;
@@ -16,7 +17,7 @@ pub(crate) struct Reading {
     pub(crate) account: Account,
     /// A sentence for each thing that is not reported.
     pub(crate) lacks: Vec<String>,
-    runs: Vec<(String, String)>,
+    files: Vec<RunFile>,
 }
 
 /// What says whether the other lines can be understood.
@@ -32,7 +33,7 @@ struct Head {
 impl Reading {
     /// Returns whether no run was understood.
     pub(crate) fn is_empty(&self) -> bool {
-        self.runs.is_empty()
+        self.files.is_empty()
     }
 
     /// Takes into account that a file of this name cannot be read.
@@ -44,12 +45,11 @@ impl Reading {
     pub(crate) fn add(&mut self, name: &str, text: &str) {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let Some(head) = self.head(name, text) else { return };
-        if let Some((earlier, _)) = self.runs.iter().find(|(_, id)| Some(id) == head.run_id.as_ref()) {
-            let lack = format!("`{name}` is of the same run as `{earlier}`, which is counted once");
+        if let Some(earlier) = self.files.iter().find(|file| file.id.is_some() && file.id == head.run_id) {
+            let lack = format!("`{name}` is of the same run as `{}`, which is counted once", earlier.name);
             self.lacks.push(lack);
             return;
         }
-        self.runs.push((name.to_owned(), head.run_id.unwrap_or_default()));
         let mut account = Account::default();
         let last = text.lines().count();
         let mut damaged = Vec::new();
@@ -79,13 +79,39 @@ impl Reading {
         {
             self.lacks.push(format!("`{name}` {}", account.gap().unwrap_or_default()));
         }
+        let started = account.started.as_ref();
+        self.files.push(RunFile {
+            name: name.to_owned(),
+            id: head.run_id,
+            shard: started.and_then(|started| started.shard.clone()),
+            tests: started.map_or(0, |started| started.tests),
+            is_whole: account.finished.is_some(),
+        });
         self.account.join(account);
+    }
+
+    /// Returns whether the files are shards that were cut by what earlier runs took.
+    pub(crate) fn is_of_auto(&self) -> bool {
+        shards::are_auto(&self.files)
+    }
+
+    /// Checks that the files are all shards of one cut, each once. What is missing is a gap of the report.
+    pub(crate) fn check_shards(&mut self) {
+        let Some(Faults { gaps, twice }) = shards::faults(&self.files) else { return };
+        if gaps.is_empty() && self.lacks.is_empty() {
+            // What a whole file says of its end, it says of the tests that were never executed.
+            self.lacks.extend(self.account.gap());
+        }
+        self.lacks.extend(twice);
+        for gap in gaps {
+            self.lose(gap);
+        }
     }
 
     /// The files of different runs, if they are.
     pub(crate) fn different(&self) -> Option<[&str; 2]> {
-        let [(first, _), (second, _), ..] = &*self.runs else { return None };
-        Some([first, second])
+        let [first, second, ..] = &*self.files else { return None };
+        Some([&first.name, &second.name])
     }
 
     fn head(&mut self, name: &str, text: &str) -> Option<Head> {
@@ -132,6 +158,7 @@ impl Account {
         let apart = (its.at - own.at).num_microseconds().unwrap_or(0);
         let (earlier, later) = ((-apart.min(0)).unsigned_abs(), apart.max(0).unsigned_abs());
         own.at = own.at.min(its.at);
+        own.machine = own.machine.take().zip(its.machine.clone()).and_then(|(own, its)| own.and(&its));
         for test in self.tests.iter_mut().chain(&mut self.interrupted) {
             test.start_later(earlier);
         }

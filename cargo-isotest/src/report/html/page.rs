@@ -171,6 +171,7 @@ fn facts(account: &Account) -> Vec<(&'static str, String)> {
         ("Workspace", started.and_then(|started| started.workspace.clone())),
         ("Version", started.and_then(|started| started.version.clone())),
         ("Run", started.and_then(|started| started.run_id.clone())),
+        ("Machines", account.told_machines()),
     ];
     said.into_iter().filter_map(|(name, value)| Some((name, word(&value?)))).collect()
 }

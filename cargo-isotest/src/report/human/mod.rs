@@ -374,6 +374,7 @@ mod tests {
             groups: &TestGroups::default(),
             doctests_not_run: &[],
             whole_binaries: &[],
+            shard: None,
         });
         for (index, outcome) in outcomes.into_iter().enumerate() {
             let (test, record) =

@@ -1,20 +1,35 @@
 //! What a run says before its first test: the isolation in force, and whatever is missing.
 
 use crate::schedule::events::Event;
+use crate::select::Shard;
 use crate::text::sanitize::word;
 use crate::text::style::{HEAD, NOTE, WARN, headed};
 use crate::text::units::plural;
+use crate::values::{Partition, PartitionBy};
 use isotest_core::namespace::NAMESPACES;
 use isotest_core::policy::{Capability, Isolation, State};
+use std::time::Duration;
 
 /// The lines for [`Event::RunStarted`]; nothing for other events.
 pub(super) fn lines(event: &Event<'_>) -> String {
-    let Event::RunStarted { isolation, jobs, shuffle_seed, doctests_not_run, whole_binaries, .. } = event
+    let Event::RunStarted {
+        isolation,
+        tests,
+        jobs,
+        shuffle_seed,
+        doctests_not_run,
+        whole_binaries,
+        shard,
+        ..
+    } = event
     else {
         return String::new();
     };
     let mut text = headed(HEAD, "Isolation", &in_force(isolation, *jobs));
     text += &shortcomings(isolation);
+    if let Some(shard) = shard {
+        text += &headed(NOTE, "Shard", &of_shard(shard, *tests, *jobs));
+    }
     if let Some(seed) = shuffle_seed {
         text += &headed(NOTE, "Note", &format!("tests start in random order; `--shuffle={seed}` repeats it"));
     }
@@ -34,6 +49,29 @@ pub(super) fn lines(event: &Event<'_>) -> String {
         text += &headed(NOTE, "Note", &note);
     }
     text
+}
+
+/// Which part of all tests is executed, and how long that should take.
+fn of_shard(shard: &Shard, tests: usize, jobs: usize) -> String {
+    let Partition { by, part, parts } = shard.partition;
+    let count = format!("{part} of {parts}: {tests} of {}", plural(shard.tests, "test"));
+    let on_jobs = |time: Duration| {
+        let time = time / u32::try_from(jobs).unwrap_or(u32::MAX).max(1);
+        format!("{:.1} s", time.as_secs_f64())
+    };
+    match (shard.expected().zip(shard.longest()), by) {
+        (Some((own, longest)), _) => {
+            let jobs = plural(jobs, "job");
+            let longest = if own == longest {
+                "no shard longer".to_owned()
+            } else {
+                format!("the longest shard {}", on_jobs(longest))
+            };
+            format!("{count}, which should take {} on {jobs}, and {longest}", on_jobs(own))
+        }
+        (None, PartitionBy::Auto) => format!("{count}, dealt out in turn: no time of any is recorded"),
+        (None, _) => count,
+    }
 }
 
 /// What is missing or switched off, and what else a reader must know.
@@ -116,6 +154,7 @@ mod tests {
             groups: &TestGroups::default(),
             doctests_not_run,
             whole_binaries,
+            shard: None,
         };
         anstream::adapter::strip_str(&lines(&event)).to_string()
     }

@@ -12,9 +12,11 @@ use crate::report::repeat::Again;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::queue::Nth;
 use crate::schedule::summary::{Cancellation, Summary};
+use crate::select::Shard;
 use crate::settings::TestGroups;
 use crate::testcase::TestCase;
 use crate::text::units::signal;
+use crate::values::Partition;
 use crate::verdict::{Counts, Kind};
 use attempt::{AttemptFinished, AttemptInterrupted, Launched, ProcessFinished, SetupFinished};
 use isotest_core::policy::{Capability, State};
@@ -163,6 +165,8 @@ struct RunStarted<'a> {
     test_groups: Groups<'a>,
     doctests_not_run: &'a [String],
     whole_binaries: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<ShardFields<'a>>,
     remarks: &'a [String],
 }
 
@@ -178,6 +182,7 @@ impl<'a> RunStarted<'a> {
             groups,
             doctests_not_run,
             whole_binaries,
+            shard,
         } = *event
         else {
             return None;
@@ -201,8 +206,29 @@ impl<'a> RunStarted<'a> {
             test_groups: Groups(groups),
             doctests_not_run,
             whole_binaries: whole_binaries.iter().map(|binary| binary.id.as_str()).collect(),
+            shard: shard.map(ShardFields::new),
             remarks: &isolation.remarks,
         })
+    }
+}
+
+/// Which part of all tests a run executes, and what the other parts must agree with.
+#[derive(Serialize)]
+struct ShardFields<'a> {
+    partition: &'static str,
+    part: u64,
+    parts: u64,
+    tests: usize,
+    expected_us: Option<u64>,
+    fingerprint: &'a str,
+}
+
+impl<'a> ShardFields<'a> {
+    fn new(shard: &'a Shard) -> Self {
+        let Partition { by, part, parts } = shard.partition;
+        let (tests, fingerprint) = (shard.tests, shard.fingerprint.as_str());
+        let expected_us = shard.expected().map(microseconds);
+        Self { partition: by.as_str(), part, parts, tests, expected_us, fingerprint }
     }
 }
 
@@ -424,6 +450,7 @@ mod tests {
             groups: &TestGroups::default(),
             doctests_not_run: &["tour".to_owned()],
             whole_binaries: &[WholeBinary { id: "tour::custom".to_owned(), reason: WholeReason::Silent }],
+            shard: None,
         });
         let version = env!("CARGO_PKG_VERSION");
         let run = r#""run_id":"","workspace":"","arguments":["--release"],"environment":{},"started_at":"1970-01-01T00:00:00.000Z","isolation":{"user":{"state":"in-force"},"pid":{"#;

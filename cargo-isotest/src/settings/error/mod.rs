@@ -10,6 +10,7 @@ use crate::error::Failure;
 use crate::exit::{End, Exit};
 use crate::select::filterset::FiltersetError;
 use crate::text::units;
+use crate::values::Partition;
 use isotest_core::policy::{Capability, Level, PolicyError};
 use std::ffi::OsString;
 use std::io;
@@ -147,6 +148,23 @@ pub(crate) enum SettingsError {
         /// What the system said.
         source: io::Error,
     },
+    /// The environment names no shard.
+    #[error("`--partition auto` takes the shard of this machine from the environment, which names no shard")]
+    NoShard,
+    /// The environment names a shard, but not what it is counted by.
+    #[error("`{index}` names a shard, but `{missing}` is not set")]
+    HalfAShard {
+        /// Variable of the shard.
+        index: &'static str,
+        /// Variable that is missing.
+        missing: &'static str,
+    },
+    /// The environment names two shards.
+    #[error(
+        "`--partition auto` finds two shards in the environment: {} and {}",
+        shard(&.0[0]), shard(&.0[1])
+    )]
+    TwoShards(Box<[Setting<Partition>; 2]>),
     /// The configuration file is invalid.
     #[error(transparent)]
     Config(Box<ConfigError>),
@@ -185,6 +203,13 @@ impl Failure for SettingsError {
             Self::NoSuchProfile { .. } => {
                 "add `[profile.NAME]` to `.config/isotest.toml`; `--cargo-profile` chooses cargo's build profile"
             }
+            Self::NoShard | Self::TwoShards(_) => {
+                "say which of how many it is, `ISOTEST_SHARD=2/8`, or name a part, `--partition slice:2/8`"
+            }
+            Self::HalfAShard { missing: "ISOTEST_SHARDS", .. } => {
+                "set it to the number of shards: Kubernetes does not tell the completions of a job"
+            }
+            Self::HalfAShard { .. } => "say which of how many it is: `ISOTEST_SHARD=2/8`",
             Self::UnreadableConfig { .. } => "`--config-file` and `ISOTEST_CONFIG_FILE` name another file",
             Self::Config(error) => return error.hint(),
             error if error.is_of_configuration() => return None,
@@ -219,9 +244,16 @@ impl SettingsError {
             | Self::Filterset(_)
             | Self::Policy(_)
             | Self::Contradiction { .. }
+            | Self::NoShard
+            | Self::HalfAShard { .. }
+            | Self::TwoShards(_)
             | Self::Variable { .. } => false,
         }
     }
+}
+
+fn shard(Setting { value, origin }: &Setting<Partition>) -> String {
+    format!("{} of {} ({origin})", value.part, value.parts)
 }
 
 /// How a limit is typed.
@@ -277,6 +309,7 @@ mod tests {
     use crate::select::filterset::Filterset;
     use crate::settings::setting::{Part, Place, Table};
     use crate::testing::errors::{each_variant, is_as_kept};
+    use crate::values::PartitionBy;
     use isotest_core::policy::Policy;
     use nix::libc;
     use std::path::Path;
@@ -342,6 +375,21 @@ mod tests {
                 value: "x".into(),
                 expected: "a number above 0".to_owned(),
             }],
+            SettingsError::NoShard => [SettingsError::NoShard],
+            SettingsError::HalfAShard { .. } => [
+                SettingsError::HalfAShard { index: "JOB_COMPLETION_INDEX", missing: "ISOTEST_SHARDS" },
+                SettingsError::HalfAShard { index: "CI_NODE_INDEX", missing: "CI_NODE_TOTAL" },
+            ],
+            SettingsError::TwoShards(_) => [SettingsError::TwoShards(Box::new([
+                Setting {
+                    value: Partition { by: PartitionBy::Auto, part: 1, parts: 3 },
+                    origin: variable("CI_NODE_INDEX"),
+                },
+                Setting {
+                    value: Partition { by: PartitionBy::Auto, part: 4, parts: 8 },
+                    origin: variable("SLURM_ARRAY_TASK_ID"),
+                },
+            ]))],
             SettingsError::UnreadableConfig { .. } =>
                 [SettingsError::UnreadableConfig { path: "a.toml".into(), source: errno(libc::ENOENT) }],
             SettingsError::Config(_) => [ConfigError { place, fault: Fault::DefaultInherits }.into()],
