@@ -147,9 +147,21 @@ impl Base {
         Ok(command)
     }
 
+    /// Whether no run has left a directory there.
+    pub(crate) fn is_empty(&self) -> io::Result<bool> {
+        for base in &self.0 {
+            for entry in fs::read_dir(base)? {
+                if entry?.file_type()?.is_dir() {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
     /// Makes the base habitable after its supervisor was killed, as whoever starts a supervisor there must: a
     /// cgroup that hands controllers on takes no process.
-    fn release_controllers(&self) {
+    pub(crate) fn release_controllers(&self) {
         let bases = self.0.iter().flat_map(|base| {
             let runs = fs::read_dir(base).into_iter().flatten().flatten().map(|entry| entry.path());
             runs.chain([base.clone()])

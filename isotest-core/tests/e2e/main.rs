@@ -15,6 +15,7 @@ mod bad_days;
 mod deadlines;
 mod disk;
 mod endings;
+mod faults;
 mod foreign;
 mod ipc;
 mod killed_supervisors;
@@ -74,6 +75,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("snapshots", snapshots::PROMISES),
         ("bad_days", bad_days::PROMISES),
         ("steps", steps::PROMISES),
+        ("faults", faults::PROMISES),
         ("peaks", peaks::PROMISES),
         ("disk", disk::PROMISES),
         ("limits", limits::PROMISES),

@@ -4,7 +4,7 @@
 use crate::observed::Seen;
 use crate::sandboxed::Suite;
 use crate::{
-    adversary, endings, foreign, killed_supervisors, leftovers, rootfs, services, steps, submounts,
+    adversary, endings, faults, foreign, killed_supervisors, leftovers, rootfs, services, steps, submounts,
     surroundings,
 };
 use libtest_mimic::Failed;
@@ -42,6 +42,7 @@ const PARTS: &[Part] = &[
     ("files_of_others", foreign::files_of_others),
     ("user_with_files_of_others", foreign::user_with_files_of_others),
     ("long_attempt", killed_supervisors::long_attempt),
+    ("few_attempts", faults::few_attempts),
     ("establish", killed_supervisors::establish),
     ("many_attempts", leftovers::many_attempts),
     ("without_descriptors", steps::without_descriptors),

@@ -158,7 +158,7 @@ impl Sandbox {
     /// Starts the workload.
     ///
     /// # Errors
-    /// When it cannot be executed by anybody.
+    /// When it cannot be executed by anybody, or init cannot be told of it.
     pub(super) fn go(&mut self, workload: &Workload, timeout: Option<Timeout>) -> Result<(), StepError> {
         let mut limits = self.kind.limits.process.clone();
         if let Some((soft, hard)) = descriptors::callers()
@@ -167,9 +167,11 @@ impl Sandbox {
             limits.rlimits.push((Rlimit::Nofile, soft, hard));
         }
         let packed = Step::Exec.on(workload.program.display(), || Packed::new(workload, limits))?;
-        // An init that has failed has said so before it went.
-        let _ = channel::send(&mut self.control, &Command::Go(packed, timeout), &[]);
-        Ok(())
+        match channel::send(&mut self.control, &Command::Go(packed, timeout), &[]) {
+            // An init that has failed has said so before it went.
+            Err(error) if !is_of_the_gone(&error) => Err(Step::Supervise.failed(None, &error)),
+            _ => Ok(()),
+        }
     }
 
     /// Waits until the terminal is open, if it is to have one.
@@ -236,6 +238,11 @@ impl Sandbox {
         remove(cgroup.as_ref());
         streams.map(|stream| stream.capture)
     }
+}
+
+/// Whether nobody is left to be told.
+fn is_of_the_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 /// A cgroup that cannot be removed now is removed with the run's directory, or swept by the next run.
