@@ -13,6 +13,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
+use std::process::Command;
 
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("a_call_that_fails_makes_no_verdict_and_leaves_nothing", each).alone(),
@@ -76,31 +77,32 @@ fn chosen(words: &[String], part: usize) -> Result<Vec<&String>, Failed> {
 }
 
 /// Supervisors of which calls fail.
-struct Trials<'suite> {
+pub(crate) struct Trials<'suite> {
     suite: &'suite Suite,
     base: Base,
     temporary: tempfile::TempDir,
 }
 
 impl<'suite> Trials<'suite> {
-    fn new(suite: &'suite Suite) -> Result<Self, Failed> {
+    pub(crate) fn new(suite: &'suite Suite) -> Result<Self, Failed> {
         Ok(Self { suite, base: Base::beside(suite, "e2e-faults")?, temporary: tempfile::tempdir()? })
     }
 
-    fn close(self) -> Kept {
+    pub(crate) fn close(self) -> Kept {
         self.base.remove()
     }
 
-    fn run(&self, faults: &str) -> Result<Seen, Failed> {
+    /// A supervisor below a probe that does it harm.
+    pub(crate) fn run(&self, harm: &[&str]) -> Result<Seen, Failed> {
         let supervisor = self.base.command("few_attempts")?;
-        let mut command = std::process::Command::new(&self.suite.probe);
-        command.args(["fail_calls", faults]).arg(supervisor.get_program()).args(supervisor.get_args());
+        let mut command = Command::new(&self.suite.probe);
+        command.args(harm).arg(supervisor.get_program()).args(supervisor.get_args());
         Seen::run(command.env("TMPDIR", self.temporary.path()))
     }
 
     /// The calls of a run of which none fails.
     fn sites(&self) -> Result<Vec<Site>, Failed> {
-        let seen = self.run("none")?;
+        let seen = self.run(&["fail_calls", "none"])?;
         self.judge(&seen)?;
         let expected = CODES.map(|code| format!("exit {code}"));
         assert_eq!(seen.facts("attempt"), expected, "control: {}", seen.stderr());
@@ -123,7 +125,7 @@ impl<'suite> Trials<'suite> {
         let mut broken = Vec::new();
         let mut failed = 0;
         for fault in faults {
-            let seen = self.run(fault)?;
+            let seen = self.run(&["fail_calls", fault])?;
             failed += usize::from(seen.stderr().contains("failed "));
             if let Err(error) = self.judge(&seen) {
                 broken.push(format!("{fault}: {}", error.message().unwrap_or_default()));
@@ -135,31 +137,51 @@ impl<'suite> Trials<'suite> {
         Ok(())
     }
 
-    fn judge(&self, seen: &Seen) -> Kept {
-        let left = seen.facts("left");
+    /// Each verdict is right or none, what is not told is said, and nothing is left.
+    pub(crate) fn judge(&self, seen: &Seen) -> Kept {
         let attempts = seen.facts("attempt");
-        let end = seen.fact("end")?;
-        let swept = self.sweep()?;
         let is_right = |(attempt, code): (&String, i32)| {
             *attempt == format!("exit {code}") || attempt.starts_with("not isolated")
         };
-        let right = attempts.iter().zip(CODES).all(is_right);
-        let is_told = match end.as_str() {
+        let is_told = match seen.fact("end")?.as_str() {
             "exit 0" => attempts.len() == CODES.len(),
             "exit 1" | "exit 127" => seen.stderr().lines().count() > 1,
             // The calls of its own output fail, too.
             "exit 101" => seen.stderr().contains("failed printing to std"),
             _ => false,
         };
+        self.harmless(seen, is_told && attempts.iter().zip(CODES).all(is_right))
+    }
+
+    /// The same of a run of which a process of this role was killed: that ends a supervisor, is the verdict of a workload, and costs
+    /// another process one verdict at most.
+    pub(crate) fn judge_killed(&self, seen: &Seen, role: &str) -> Kept {
+        let (attempts, end) = (seen.facts("attempt"), seen.fact("end")?);
+        let is_killed = |attempt: &str| match role {
+            "workload" => attempt == "Signaled { signal: 9 }",
+            _ => attempt.starts_with("not isolated"),
+        };
+        let others = attempts.iter().zip(CODES).filter(|(attempt, code)| **attempt != format!("exit {code}"));
+        let others: Vec<_> = others.map(|(attempt, _)| attempt.as_str()).collect();
+        let right = others.len() <= 1 && others.iter().all(|attempt| is_killed(attempt));
+        let is_told = match end.as_str() {
+            "exit 0" => attempts.len() == CODES.len(),
+            "exit 1" => !seen.stderr().is_empty() && role == "zygote",
+            _ => role == "supervisor" && end == "SIGKILL",
+        };
+        self.harmless(seen, right && is_told)
+    }
+
+    fn harmless(&self, seen: &Seen, is_right: bool) -> Kept {
+        let (left, end) = (seen.facts("left"), seen.fact("end")?);
+        let swept = self.sweep()?;
         let is_empty = fs::read_dir(self.temporary.path())?.next().is_none();
-        if left.is_empty() && right && is_told && swept && is_empty && seen.exit == Some(Exit::Code(0)) {
+        if left.is_empty() && is_right && swept && is_empty && seen.exit == Some(Exit::Code(0)) {
             return Ok(());
         }
-        Err(format!(
-            "end {end}, left {left:?}, swept {swept}, no file {is_empty}, {attempts:?}\n{}",
-            seen.stderr()
-        )
-        .into())
+        let attempts = seen.facts("attempt");
+        let told = format!("end {end}, left {left:?}, swept {swept}, no file {is_empty}, {attempts:?}");
+        Err(format!("{told}\n{}", seen.stderr()).into())
     }
 
     /// Whether the next run finds nothing, or removes it.

@@ -19,6 +19,7 @@ mod faults;
 mod foreign;
 mod ipc;
 mod killed_supervisors;
+mod kills;
 mod leftovers;
 mod limits;
 mod namespaces;
@@ -81,6 +82,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("limits", limits::PROMISES),
         ("suspects", suspects::PROMISES),
         ("killed_supervisors", killed_supervisors::PROMISES),
+        ("kills", kills::PROMISES),
         ("leftovers", leftovers::PROMISES),
     ];
     let trial = |(group, promises): (&'static str, &'static [promise::Promise])| {
