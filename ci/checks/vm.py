@@ -25,9 +25,10 @@ def check(run):
     for user in [], ["--as-user"]:
         left_out = [] if user or options.whole or not run.gate else [word for group in BESIDE_CGROUPS for word in ("--skip", f"{group}::")]
         run.say(f"in the guest, {' '.join(user) or 'as root'}")
-        run.call([places.CHECK, "guest", *user, "--timeout", "900",
+        run.call([places.CHECK, "guest", *user, "--timeout", "1200",
                   "--copy", binary, "--copy", places.RELEASE / "probe", "--copy", CORE / "Cargo.toml",
                   "--env", "CI=true", "--env", "E2E_ATTEMPTS=300", "--env", "TMPDIR=/mnt/disk",
+                  "--env", "E2E_FAULTS=12", "--env", "E2E_KILLS=10",
                   "--env", f"CARGO_MANIFEST_DIR={CORE}",
                   "--", "sh", "-c", 'cd "$CARGO_MANIFEST_DIR" && exec "$0" "$@"', binary, *left_out])
 

@@ -156,4 +156,18 @@ mod tests {
             assert!(matches!(Baseline::read(path), Err(BaselineError::File { .. })), "{}", path.display());
         }
     }
+
+    #[test]
+    fn mutated_baselines_are_read_or_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("main.json");
+        let mut baseline = Baseline::new([("kernel", "6.1".to_owned())].into_iter().collect());
+        baseline.add("tour::it", "a", 1 << 20);
+        baseline.write(&path).unwrap();
+        let seed = fs::read(&path).unwrap();
+        mutations::try_all("baseline", &[seed], |bytes| {
+            fs::write(&path, bytes).unwrap();
+            let _ = Baseline::read(&path).map_err(|error| error.to_string());
+        });
+    }
 }

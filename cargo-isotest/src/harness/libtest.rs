@@ -367,4 +367,18 @@ mod tests {
         assert_eq!(says(&left_out.replace("1 filtered", "0 filtered")), Announced::Tests);
         assert_eq!(says("that is all"), Announced::Tests);
     }
+
+    #[test]
+    fn mutated_listings_are_read_or_refused() {
+        let seed = b"a: test\nb::z: benchmark\n\xff: test\r\n\n2 tests, 1 benchmark\n";
+        mutations::try_all("listing", &[seed], |bytes| {
+            let (all, ignored) = bytes.split_at(bytes.len() / 2);
+            for harness in [true, false] {
+                let _ = listing(&binary(harness), [answer(all), answer(ignored)]);
+                let refused = Answer { stdout: all, stderr: ignored, code: 1 };
+                let _ = listing(&binary(harness), [refused, answer(all)]).map_err(|error| error.to_string());
+            }
+            let _ = announced(&binary(true), bytes);
+        });
+    }
 }

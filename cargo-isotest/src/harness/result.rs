@@ -57,7 +57,7 @@ impl End {
             counts.find(|(_, of)| *of == what).and_then(|(number, _)| number.parse().ok())
         };
         // What is measured is a benchmark.
-        let passed = count("passed")? + count("measured").unwrap_or(0);
+        let passed = count("passed")?.checked_add(count("measured").unwrap_or(0))?;
         let list = lines[..line].iter().rposition(|line| *line == "failures:").unwrap_or(line);
         Some(Self { line, list, is_ok: word == "ok", passed, failed: count("failed")? })
     }
@@ -78,7 +78,7 @@ impl End {
 
     /// Whether it counts all of so many tests, and names those that failed.
     pub(super) const fn counts(&self, tests: usize, named: usize) -> bool {
-        self.passed + self.failed == tests && self.failed == named
+        self.failed == named && self.failed <= tests && self.passed == tests - self.failed
     }
 }
 
@@ -115,5 +115,12 @@ mod tests {
         assert_eq!(heard(cut, 0), LastWords::None);
         assert_eq!(heard(cut, 1), LastWords::Others);
         assert_eq!(heard("", 0), LastWords::None);
+    }
+
+    #[test]
+    fn mutated_last_words_are_read_or_not_believed() {
+        mutations::try_all("words", &[FAILED, PASSED], |bytes| {
+            let _ = heard(&String::from_utf8_lossy(bytes), 0);
+        });
     }
 }

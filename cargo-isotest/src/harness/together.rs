@@ -476,4 +476,19 @@ mod tests {
         assert_eq!(units[0].title().name, "3 tests in one process");
         assert_eq!(units[1].title().name, "a");
     }
+
+    #[test]
+    fn mutated_output_of_several_tests_is_read_or_not_believed() {
+        let seeds = [
+            "running 3 tests\ntest a ... ok\ntest m::b ... FAILED\ntest c ... ignored\n\nfailures:\n\n---- m::b stdout ----\nno\n\n\
+             failures:\n    m::b\n\ntest result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out\n",
+            "running 3 tests\ntest a ... test m::b ... ok\nok\ntest result: ok. 3 passed; 0 failed;\n",
+        ];
+        mutations::try_all("together", &seeds, |bytes| {
+            for outcome in [Outcome::Passed, Outcome::Failed { code: 101 }] {
+                let process = process(outcome, &String::from_utf8_lossy(bytes));
+                let _ = (words(&tests(true), &process), words_on(&tests(false), &process, Some(1)));
+            }
+        });
+    }
 }

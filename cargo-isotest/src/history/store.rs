@@ -420,4 +420,20 @@ mod tests {
         }
         assert!(refused > 10, "control: some damage counts: {refused}");
     }
+
+    #[test]
+    fn a_mutated_history_is_read_or_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path());
+        for name in ["a", "b"] {
+            add(&store, name, result(1, 2));
+        }
+        let whole = fs::read(&store.file).unwrap();
+        // Where the pages are that say something; the rest is kept.
+        mutations::try_all("history", &[&whole[..whole.len().min(1 << 15)]], |bytes| {
+            let bytes = [bytes, &whole[bytes.len().min(whole.len())..]].concat();
+            fs::write(&store.file, bytes).unwrap();
+            let _ = store.read().map_err(|error| error.to_string());
+        });
+    }
 }

@@ -103,4 +103,14 @@ mod tests {
         let said = r#"{"schema":1,"pid":1,"jobs":1,"tests":0,"ended":0,"attempts":[]}"#;
         assert!(Answer::of_bytes(said.as_bytes()).is_ok(), "control");
     }
+
+    #[test]
+    fn mutated_answers_are_read_or_refused() {
+        let present = Present { number: 1, zygote: 2, binary_id: "b".to_owned(), name: "n".to_owned() };
+        let answer =
+            Answer { schema: SCHEMA, pid: 1, jobs: 1, tests: 1, ended: 0, attempts: vec![present], more: 0 };
+        mutations::try_all("answer", &[answer.in_bytes().unwrap()], |bytes| {
+            let _ = Answer::of_bytes(bytes);
+        });
+    }
 }

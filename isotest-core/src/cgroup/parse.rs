@@ -36,7 +36,7 @@ pub(super) fn cpu_v2(text: &str) -> Option<Cpu> {
 pub(super) fn io_v2(text: &str) -> Io {
     let sum = |key: &str| {
         let fields = text.split_whitespace().filter_map(|field| field.strip_prefix(key)?.strip_prefix('='));
-        fields.filter_map(|value| value.parse::<u64>().ok()).sum()
+        fields.filter_map(|value| value.parse::<u64>().ok()).fold(0, u64::saturating_add)
     };
     Io { read: sum("rbytes"), write: sum("wbytes") }
 }
@@ -87,5 +87,23 @@ mod tests {
         let cpu = cpu_v2("usage_usec 30\nuser_usec 10\nsystem_usec 20\n");
         assert_eq!(cpu, Some(Cpu { user: Duration::from_micros(10), system: Duration::from_micros(20) }));
         assert_eq!(cpu_v2("usage_usec 30\n"), None);
+    }
+
+    #[test]
+    fn mutated_files_are_read_or_refused() -> std::io::Result<()> {
+        let mut files = Vec::new();
+        let kernels = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/kernel");
+        for kernel in std::fs::read_dir(kernels)?.flatten() {
+            for version in ["v1", "v2"] {
+                let entries = std::fs::read_dir(kernel.path().join(version)).into_iter().flatten().flatten();
+                files.extend(entries.filter_map(|entry| std::fs::read(entry.path()).ok()));
+            }
+        }
+        mutations::try_all("cgroup", &files, |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            let _ = (keyed(&text, "oom_kill"), memory_split_v2(&text), memory_split_v1(&text, None));
+            let _ = (cpu_v2(&text), io_v2(&text), pressure(&text));
+        });
+        Ok(())
     }
 }

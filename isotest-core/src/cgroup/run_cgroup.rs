@@ -206,7 +206,7 @@ impl Cgroups {
         }
         let idle = self.idle.iter().map(|(_, site)| &site.run);
         for run in self.hierarchies.iter().map(|hierarchy| &hierarchy.run).chain(idle) {
-            let removed = unless(io::ErrorKind::NotFound, sweep::remove_tree(run));
+            let removed = unless(io::ErrorKind::NotFound, sweep::remove_tree_soon(run));
             result = result.and(removed.map_err(|error| refused("remove", run, &error)));
         }
         result

@@ -8,6 +8,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// What the names of a run's directories begin with.
 const PREFIX: &str = "isotest-";
@@ -20,6 +22,10 @@ const MAX_COST: usize = 500;
 
 /// To read a directory costs so much more, with all its files.
 const COST_OF_READING: usize = 10;
+
+/// How long those who have been killed may be there on a busy machine, and how often it is looked whether they are.
+const PATIENCE: Duration = Duration::from_secs(2);
+const INTERVAL: Duration = Duration::from_millis(2);
 
 /// The name of this process's run directories.
 ///
@@ -127,6 +133,23 @@ pub(super) fn remove_tree(directory: &Path) -> io::Result<()> {
         }
     }
     fs::remove_dir(directory)
+}
+
+/// The same of a directory in which those may still be who have just been killed: of a zygote that somebody else has killed, what
+/// it had started ends after it.
+///
+/// # Errors
+/// The first directory that could not be removed.
+pub(super) fn remove_tree_soon(directory: &Path) -> io::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match remove_tree(directory) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < deadline => {
+                sleep(INTERVAL);
+            }
+            removed => return removed,
+        }
+    }
 }
 
 /// Thaws what is frozen in a directory and below it. Killed while it is frozen, a process does not die.

@@ -127,4 +127,12 @@ mod tests {
         }
         assert_eq!(entries(b"something else"), []);
     }
+
+    #[test]
+    fn mutated_caches_are_read_or_refused() {
+        let seed = cache(&[("libc.so.6", "/lib/libc.so.6", 0), ("libm.so.6", "/lib/libm.so.6", 1)]);
+        mutations::try_all("cache", &[seed], |bytes| {
+            let _ = entries(bytes);
+        });
+    }
 }

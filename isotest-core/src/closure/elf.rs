@@ -158,3 +158,21 @@ impl<'file> Parts<'file> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::io::Write;
+
+    #[test]
+    fn mutated_programs_are_read_or_refused() -> io::Result<()> {
+        let seeds = [fs::read("/bin/true")?, b"#!/bin/sh -e\n".to_vec()];
+        mutations::try_all("elf", &seeds, |bytes| {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(bytes).unwrap();
+            let _ = facts(&file).map_err(|error| error.to_string());
+        });
+        Ok(())
+    }
+}

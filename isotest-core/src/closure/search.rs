@@ -210,4 +210,12 @@ mod tests {
         assert_eq!(directories("\0/lib64/\0/usr/lib64/\0"), ["/lib64", "/usr/lib64"].map(PathBuf::from));
         assert_eq!(directories("/lib\0/lib/\0x\0/a/\0/b/\0"), [""; 0].map(PathBuf::from));
     }
+
+    #[test]
+    fn mutated_loaders_are_read_or_refused() {
+        let seed = b"\x7fELF\0/lib/x86_64-linux-gnu/\0/usr/lib/x86_64-linux-gnu/\0/lib/\0/usr/lib/\0end";
+        mutations::try_all("loader", &[seed], |bytes| {
+            let _ = built_in(bytes);
+        });
+    }
 }

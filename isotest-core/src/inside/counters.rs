@@ -120,7 +120,7 @@ fn keyed(text: &str, key: &str) -> Option<u64> {
 /// The sum over all devices of what follows a key.
 fn devices(stat: &str, key: &str) -> u64 {
     let values = stat.split_whitespace().filter_map(|field| field.strip_prefix(key)?.strip_prefix('='));
-    values.filter_map(|value| value.parse::<u64>().ok()).sum()
+    values.filter_map(|value| value.parse::<u64>().ok()).fold(0, u64::saturating_add)
 }
 
 /// Where a hierarchy is mounted first: what is seen there is the attempt's own directory.

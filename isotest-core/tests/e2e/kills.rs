@@ -21,7 +21,7 @@ const VARIABLE: &str = "E2E_KILLS";
 const KILLS: usize = 20;
 
 /// Within so much time after the end of a supervisor everybody is gone, however busy the machine.
-const SOON: u64 = 2000;
+const SOON: u64 = 3000;
 
 /// How long others on the machine, and the kernel, may take to be done with what they share with us.
 const PATIENCE: Duration = Duration::from_secs(20);

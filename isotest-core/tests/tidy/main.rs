@@ -256,7 +256,7 @@ fn sources() -> Vec<Source> {
     let root =
         Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace").to_owned();
     let mut files = Vec::new();
-    for directory in ["cargo-isotest", "isotest-core", "fixtures/probes", "ci"] {
+    for directory in ["cargo-isotest", "isotest-core", "fixtures/mutations", "fixtures/probes", "ci"] {
         collect(&root.join(directory), &mut files);
     }
     files.sort();

@@ -406,4 +406,14 @@ mod tests {
         let account = read(&[("b", &run("2", "x")), ("a", &killed("1", 5))]).account;
         assert_eq!((account.interrupted.len(), account.gap().is_some()), (1, true));
     }
+
+    #[test]
+    fn mutated_lines_are_read_or_counted_as_lost() {
+        let seeds = [run("1", "a"), run("2", "b")];
+        mutations::try_all("lines", &seeds, |bytes| {
+            let mut reading = Reading::default();
+            reading.add("a", &String::from_utf8_lossy(bytes));
+            let _ = (reading.is_empty(), reading.different());
+        });
+    }
 }

@@ -508,4 +508,20 @@ mod tests {
         let message = chain(&place.unpack().unwrap_err());
         assert_eq!(message, "several images, expected one: a:1, a:2");
     }
+
+    #[test]
+    fn mutated_images_are_unpacked_or_refused() {
+        let seeds: Vec<Vec<u8>> = {
+            let place = Place::new();
+            place.layout(std::env::consts::ARCH);
+            let read = |name: &str| fs::read(place.path(name)).unwrap();
+            vec![read("index.json")]
+        };
+        let place = Place::new();
+        place.layout(std::env::consts::ARCH);
+        mutations::try_all("image", &seeds, |bytes| {
+            fs::write(place.path("index.json"), bytes).unwrap();
+            let _ = Opened::open(place.0.path()).map_err(|error| error.to_string());
+        });
+    }
 }

@@ -315,4 +315,24 @@ mod tests {
         assert!(Filterset::parse("all() - (none() | rdeps(a))").unwrap().needs_dependencies());
         assert!(!Filterset::parse("test(deps)").unwrap().needs_dependencies());
     }
+
+    #[test]
+    fn mutated_filtersets_are_read_or_refused() {
+        let seeds = [
+            "test(=a::b) and not (package(app) or deps(base)) & kind(lib)",
+            "binary_id(/x::.*y/) | rdeps(#a*) - test(~c) and default() or all()",
+            "group(slow) + platform(host), none()",
+        ];
+        let binary = binary("app", BinaryKind::Test, "it");
+        mutations::try_all("filterset", &seeds, |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            match Filterset::parse(&text) {
+                Ok(set) => {
+                    let query = TestQuery { binary: &binary, name: "a::b", group: None, default: true };
+                    let _ = (set.matches(&query), set.of_binary(&binary), set.needs_dependencies());
+                }
+                Err(error) => drop(error.to_string()),
+            }
+        });
+    }
 }

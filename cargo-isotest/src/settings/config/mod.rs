@@ -381,4 +381,27 @@ mod tests {
         };
         assert_eq!(shown(layer(&said)), shown(Layer::default()));
     }
+
+    #[test]
+    fn mutated_files_are_read_or_refused() {
+        let of_key = |key: &Key| format!("[profile.{}]\n{} = {}\n", key.name, key.name, key.example);
+        let of_all = keys().map(of_key).collect::<Vec<_>>().concat();
+        let overrides = "[[profile.default.overrides]]\nfilter = 'test(a)'\nplatform = 'cfg(unix)'\nretries = 3\n\
+                         [test-groups.g]\nmax-threads = 2\n[scripts.setup.s]\ncommand = ['a', '$B']\n\
+                         [[profile.default.scripts]]\nfilter = 'all()'\nsetup = 's'\n";
+        let seeds = [of_all, overrides.to_owned(), include_str!("built_in.toml").to_owned()];
+        mutations::try_all("configuration", &seeds, |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            for is_other in [false, true] {
+                let mut config = Config::default();
+                let read = if is_other {
+                    config.take_over(Path::new("a.toml"), &text, Path::new("/"))
+                } else {
+                    config.add(Path::new("a.toml"), &text, Path::new("/"))
+                };
+                let layer = read.and_then(|()| config.check_parents()).and_then(|()| config.layer(None));
+                let _ = layer.map_err(|error| error.to_string());
+            }
+        });
+    }
 }

@@ -49,4 +49,14 @@ mod tests {
         let v6 = "Ip6InReceives                   \t7\nIp6OutNoRoutes\t12\n";
         assert_eq!(["Ip6OutNoRoutes", "Ip6In", "Udp6NoPorts"].map(|name| of_v6(v6, name)), [12, 0, 0]);
     }
+
+    #[test]
+    fn mutated_figures_are_read_or_passed_over() {
+        let v4 = "Ip: Forwarding OutNoRoutes\nIp: 2 3\nTcp: MaxConn AttemptFails\nTcp: 1 -1\n";
+        let v6 = "Ip6InReceives                   \t7\nIp6OutNoRoutes\t12\n";
+        mutations::try_all("snmp", &[v4, v6], |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            let _ = (unreachable(&text, &text), of_v4(&text, "Tcp:", "AttemptFails"));
+        });
+    }
 }

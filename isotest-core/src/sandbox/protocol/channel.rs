@@ -180,4 +180,42 @@ mod tests {
         assert_eq!(error.map_err(|error| error.raw_os_error()), Err(Some(libc::EINVAL)));
         Ok(())
     }
+
+    /// As they are received, without the length before them.
+    #[test]
+    fn mutated_messages_are_read_or_refused() {
+        let start = Start {
+            cgroup: Some("7".to_owned()),
+            born_in_cgroup: true,
+            measured: true,
+            interactive: Some(Interactive { terminal: [true; 3] }),
+        };
+        let workload = Workload {
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".into(), "exit 3".into()],
+            environment: vec![("PATH".into(), "/bin".into())],
+            directory: "/".into(),
+        };
+        let packed = Packed::new(&workload, ProcessLimits::default()).unwrap();
+        let go = Command::Go(packed, Some(Timeout::new(std::time::Duration::from_secs(3))));
+        let reports = [
+            Report::Stopped(19),
+            Report::About(Moment::TimeOut),
+            Report::Evidence { path: "/a/b".into() },
+            Report::Failed(StepError::zygote_killed()),
+        ];
+        let mut seeds = vec![
+            postcard::to_stdvec(&Order::Start(start)).unwrap(),
+            postcard::to_stdvec(&go).unwrap(),
+            postcard::to_stdvec(&Command::Signal { signal: 15, group: true }).unwrap(),
+        ];
+        seeds.extend(reports.iter().map(|report| postcard::to_stdvec(report).unwrap()));
+        mutations::try_all("messages", &seeds, |bytes| {
+            let _ = postcard::from_bytes::<Order>(bytes).map(|order| format!("{order:?}"));
+            let _ = postcard::from_bytes::<Report>(bytes).map(|report| format!("{report:?}"));
+            if let Ok(Command::Go(packed, _)) = postcard::from_bytes::<Command>(bytes) {
+                let _ = (packed.program(), packed.arguments().count(), packed.environment().count());
+            }
+        });
+    }
 }

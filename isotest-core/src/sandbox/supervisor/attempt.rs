@@ -229,6 +229,11 @@ impl Attempt {
         self.end.is_some()
     }
 
+    /// Why it has no verdict, if it has ended without one.
+    pub(super) fn failure(&self) -> Option<&StepError> {
+        self.end.as_ref()?.as_ref().err()
+    }
+
     /// It is lost for this reason.
     fn lose(&mut self, error: &io::Error) {
         self.end = Some(Err(Step::Supervise.failed(None, error)));

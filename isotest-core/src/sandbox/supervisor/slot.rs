@@ -115,7 +115,7 @@ impl<'run> Slot<'run> {
         }
         match self.ready.pop_front().map_or_else(|| self.order(&kind), Ok) {
             Ok(sandbox) => Attempt::start(sandbox, self.zygote(), plan),
-            Err(_) if self.zygote.is_gone() => {
+            Err(_) if self.zygote.is_gone(LOSS_GRACE) => {
                 self.renew();
                 Attempt::without_sandbox(StepError::zygote_killed())
             }
@@ -126,9 +126,12 @@ impl<'run> Slot<'run> {
     /// Waits for the attempt's end; false if `cancel` was thrown first, and then the slot has ended, too.
     pub fn wait(&mut self, attempt: &mut Attempt, cancel: &Cancel) -> bool {
         match attempt.wait(cancel) {
-            Waited::Ended => true,
+            Waited::Ended => {
+                self.renew_if_lost(attempt);
+                true
+            }
             Waited::Lost => {
-                if self.zygote.is_gone() {
+                if self.zygote.is_gone(LOSS_GRACE) {
                     attempt.lose_zygote();
                 }
                 // What cannot be told to end ends with its zygote.
@@ -145,6 +148,19 @@ impl<'run> Slot<'run> {
     /// The process that was started as the zygote. It changes with the template, and when a zygote is lost.
     pub fn zygote(&self) -> i32 {
         self.zygote.process.id().cast_signed()
+    }
+
+    /// Of a zygote that was killed, those that it was setting up may be the first to say that something failed.
+    fn renew_if_lost(&mut self, attempt: &mut Attempt) {
+        let grace = match attempt.failure() {
+            None => return,
+            Some(error) if error.errno == libc::EPIPE => LOSS_GRACE,
+            Some(_) => Duration::ZERO,
+        };
+        if self.zygote.is_gone(grace) {
+            attempt.lose_zygote();
+            self.renew();
+        }
     }
 
     fn order(&mut self, kind: &Kind) -> Result<Sandbox, StepError> {
@@ -236,11 +252,11 @@ impl Zygote {
         }
     }
 
-    /// Whether it has ended, which by itself it does not. Its socket is closed about when all below it are killed, of which
-    /// one that is on its way may still have it.
-    fn is_gone(&self) -> bool {
+    /// Whether it has ended, which by itself it does not, or does within `grace`. Its socket is closed about when all below it are
+    /// killed, of which one that is on its way may still have it.
+    fn is_gone(&self, grace: Duration) -> bool {
         let mut orders = [PollFd::new(self.orders.as_fd(), PollFlags::POLLHUP)];
-        matches!(wait_for(&mut orders, Some(Instant::now() + LOSS_GRACE)), Ok(1..))
+        matches!(wait_for(&mut orders, Some(Instant::now() + grace)), Ok(1..))
     }
 
     /// Ends it and waits until nothing of its attempts is left. It may be dead already.

@@ -646,4 +646,28 @@ mod tests {
             assert_eq!(error.refusal().and_then(io::Error::raw_os_error), Some(errno as i32));
         }
     }
+
+    #[test]
+    fn mutated_archives_are_unpacked_or_refused_and_stay_inside() {
+        let seeds = [
+            Written::default()
+                .directory("a/b")
+                .file("a/b/c", "text")
+                .symlink("a/l", "../../outside")
+                .hard_link("h", "a/b/c")
+                .end(),
+            Written::default()
+                .file(&"long/".repeat(19), "x")
+                .file("a/.wh.b", "")
+                .file(".wh..wh..opq", "")
+                .end(),
+        ];
+        mutations::try_all("archive", &seeds, |bytes| {
+            for whiteouts in [Whiteouts::None, Whiteouts::Honoured] {
+                let place = Place::new();
+                let _ = place.unpack(&[bytes.to_vec(), bytes.to_vec()], whiteouts);
+                place.outside_is_untouched();
+            }
+        });
+    }
 }
