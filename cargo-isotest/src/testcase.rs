@@ -17,6 +17,8 @@ pub(crate) struct Run {
     pub(crate) workspace: PathBuf,
     /// Target directory.
     pub(crate) target: PathBuf,
+    /// Build directory for intermediate files; usually the target directory.
+    pub(crate) build: PathBuf,
 }
 
 /// Kind of the target that a test binary is built of.

@@ -16,14 +16,14 @@ use crate::sandboxes::{ForRun, ForTests, Sandboxes};
 use crate::schedule::interrupt::{Interrupts, Subject};
 use crate::schedule::keyboard::Keyboard;
 use crate::schedule::slots::Workers;
-use crate::settings::{Command, Process, Said, Settings, Task, TestSettings};
+use crate::settings::{Command, Process, Said, Settings, SettingsError, Task, TestSettings};
 use crate::testcase::TestCase;
 use isotest_core::limits::Control;
 use isotest_core::sandbox::Cancel;
 use std::fs;
 use std::io;
 use std::iter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
@@ -54,7 +54,9 @@ impl Session {
         let settings = said.settings_in(root, invocation, |cargo| platform::machine(cargo, invocation))?;
         warn_of(&settings);
         let workspace = workspace?;
+        let kept = kept_directories(&settings, &workspace.directories())?;
         let build = workspace.build(&settings.cargo, |known| settings.check_filtersets(known))?;
+        make(&kept)?;
         let directories = &build.directories;
         let sources = iter::once(&directories.workspace).chain(&directories.packages);
         let mut settings = settings.for_project(sources, [&directories.target, &directories.build]);
@@ -159,6 +161,17 @@ impl Session {
     }
 }
 
+/// What is missing of the directories that tests are to write themselves.
+fn kept_directories(settings: &Settings, directories: &Directories) -> Result<Vec<PathBuf>, SettingsError> {
+    settings.kept_directories(&[&directories.target, &directories.build])
+}
+
+fn make(directories: &[PathBuf]) -> Result<(), HostError> {
+    directories.iter().try_for_each(|path| {
+        fs::create_dir_all(path).map_err(|source| HostError::KeptDirectory { path: path.clone(), source })
+    })
+}
+
 /// Lists what of the configuration of cargo-nextest has no meaning here.
 fn warn_of(settings: &Settings) {
     if !settings.left_out.is_empty() {
@@ -189,7 +202,12 @@ impl CommandSession {
         let root = workspace.as_ref().ok().and_then(Option::as_ref).map(Workspace::root);
         let settings = said.settings_in(root, invocation, |cargo| platform::machine(cargo, invocation))?;
         warn_of(&settings);
-        let directories = Directories::of_command(workspace?.as_ref(), invocation);
+        let workspace = workspace?;
+        let directories = Directories::of_command(workspace.as_ref(), invocation);
+        make(&match workspace {
+            Some(_) => kept_directories(&settings, &directories)?,
+            None => settings.kept_directories(&[])?,
+        })?;
         Ok(Self { settings, directories })
     }
 

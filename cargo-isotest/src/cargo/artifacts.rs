@@ -125,7 +125,12 @@ pub(crate) fn test_binaries(
 /// Creates a run of the project's tests with a random UUID from the kernel.
 fn run(project: &Project) -> io::Result<Run> {
     let id = fs::read_to_string("/proc/sys/kernel/random/uuid")?.trim_end().to_owned();
-    Ok(Run { id, workspace: project.workspace.clone(), target: project.target.clone().into() })
+    Ok(Run {
+        id,
+        workspace: project.workspace.clone(),
+        target: project.target.clone().into(),
+        build: project.build.clone().into(),
+    })
 }
 
 type Test<'a> = (&'a Package, &'a Artifact, &'a Utf8Path);

@@ -4,6 +4,7 @@ use super::Failure;
 use crate::exit::{End, Exit};
 use isotest_core::step::shortage;
 use std::io;
+use std::path::PathBuf;
 
 /// Error of the host.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,14 @@ pub(crate) enum HostError {
     /// There is no place for what setup scripts leave.
     #[error("cannot make a directory for what setup scripts leave")]
     SetupPlace {
+        /// Error of the system.
+        source: io::Error,
+    },
+    /// A directory below the target directory, which tests are to write themselves, cannot be made.
+    #[error("cannot make the directory `{}`, which tests are to write themselves", path.display())]
+    KeptDirectory {
+        /// The directory.
+        path: PathBuf,
         /// Error of the system.
         source: io::Error,
     },
@@ -33,8 +42,12 @@ impl Failure for HostError {
     }
 
     fn hint(&self) -> Option<String> {
-        let (Self::System(error) | Self::Thread { source: error, .. }) = self else {
-            return Some("set `TMPDIR` to a directory for temporary files that can be written".into());
+        let error = match self {
+            Self::System(error) | Self::Thread { source: error, .. } => error,
+            Self::SetupPlace { .. } => {
+                return Some("set `TMPDIR` to a directory for temporary files that can be written".into());
+            }
+            Self::KeptDirectory { .. } => return Some("make it yourself, or leave its `--keep` out".into()),
         };
         let known = error.raw_os_error().and_then(shortage);
         let hint = known
@@ -62,6 +75,10 @@ mod tests {
         let text = each_variant!(HostError {
             HostError::System(_) => [HostError::System(errno(libc::EACCES)), HostError::System(errno(libc::ENOMEM))],
             HostError::SetupPlace { .. } => [HostError::SetupPlace { source: errno(libc::EROFS) }],
+            HostError::KeptDirectory { .. } => [HostError::KeptDirectory {
+                path: "/w/target/tmp".into(),
+                source: errno(libc::ENOTDIR),
+            }],
             HostError::Thread { .. } =>
                 [HostError::Thread { task: "for a job slot", source: errno(libc::EAGAIN) }],
         });

@@ -53,7 +53,7 @@ use error::{ConfigError, Fault};
 use layer::Layer;
 use overrides::{Override, Overrides};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Everything a run needs to know.
@@ -151,7 +151,27 @@ impl Settings {
 
     /// Whether some tests write a path through to the host.
     pub(crate) fn keep_some(&self) -> bool {
-        !self.test.keeps.is_empty() || self.overrides.keep_some()
+        self.keeps().next().is_some()
+    }
+
+    /// The paths that some tests write through to the host.
+    fn keeps(&self) -> impl Iterator<Item = &Setting<PathBuf>> {
+        self.test.keeps.iter().chain(self.overrides.keeps())
+    }
+
+    /// Returns the directories that are to be made before tests write them through to the host: those below `built`, the
+    /// directories into which cargo builds.
+    ///
+    /// # Errors
+    /// When another path that tests are to write does not exist.
+    pub(crate) fn kept_directories(&self, built: &[&Path]) -> Result<Vec<PathBuf>, SettingsError> {
+        let missing = self.keeps().filter(|keep| keep.value.symlink_metadata().is_err());
+        let made = missing.map(|Setting { value, origin }| {
+            let is_built = built.iter().any(|built| value.starts_with(built));
+            let wrong = || SettingsError::NoSuchPath { origin: *origin, path: value.clone() };
+            is_built.then(|| value.clone()).ok_or_else(wrong)
+        });
+        made.collect()
     }
 
     /// Whether some tests are retried.

@@ -66,9 +66,9 @@ impl Overrides {
         controls
     }
 
-    /// Whether an override lets its tests write a path through to the host.
-    pub(super) fn keep_some(&self) -> bool {
-        self.each.iter().any(|one| !one.layer.keeps.is_empty())
+    /// The paths that overrides let their tests write through to the host.
+    pub(super) fn keeps(&self) -> impl Iterator<Item = &Setting<PathBuf>> {
+        self.each.iter().flat_map(|one| &one.layer.keeps)
     }
 
     /// Whether an override retries its tests.

@@ -74,6 +74,14 @@ pub(super) fn shown(origin: Origin, path: &Path, here: &Path) -> Result<Setting<
     }
 }
 
+/// A path that tests are to write themselves, absolute. If there is nothing, the project decides whether that is wrong.
+pub(super) fn kept(origin: Origin, path: &Path, here: &Path) -> Result<Setting<PathBuf>, SettingsError> {
+    match shown(origin, path, here) {
+        Err(SettingsError::NoSuchPath { origin, path }) => Ok(Setting { value: path, origin }),
+        result => result,
+    }
+}
+
 /// A path that must exist, absolute. A relative one starts here.
 pub(super) fn existing(origin: Origin, path: &Path, here: &Path) -> Result<Setting<PathBuf>, SettingsError> {
     let path: PathBuf = here.join(path).components().collect();

@@ -344,7 +344,18 @@ fn a_path_may_hold_colons() {
 #[test]
 fn a_path_must_exist() {
     assert_eq!(refusal(&["--bind", "nowhere:rw"]), "`--bind /usr/nowhere` does not exist");
-    assert_eq!(refusal(&["--keep", "nowhere"]), "`--keep /usr/nowhere` does not exist");
+}
+
+#[test]
+fn a_path_that_is_kept_exists_or_is_below_what_cargo_builds() {
+    let directories = |path: &str| {
+        let settings = settings(&["--keep", "bin", "--keep", path]).unwrap();
+        settings.kept_directories(&["/usr/target", "/build"].map(Path::new))
+    };
+    assert_eq!(directories("nowhere").unwrap_err().to_string(), "`--keep /usr/nowhere` does not exist");
+    assert_eq!(directories("lib").unwrap(), Vec::<PathBuf>::new());
+    assert_eq!(directories("target/tests").unwrap(), [PathBuf::from("/usr/target/tests")]);
+    assert_eq!(directories("/build/a/b").unwrap(), [PathBuf::from("/build/a/b")]);
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn sandboxed(typed: SandboxArgs, said: Layer, invocation: &Invocation) -> Result
     let here = &invocation.directory;
     let chosen = root.root.map(|root| paths::root(Setting::flag("--root", root), here));
     let binds = views.bind.iter().map(|text| paths::bind(Origin::Flag("--bind"), text, here));
-    let keeps = views.keep.iter().map(|path| paths::shown(Origin::Flag("--keep"), path, here));
+    let keeps = views.keep.iter().map(|path| paths::kept(Origin::Flag("--keep"), path, here));
     Ok(Layer {
         root: chosen.transpose()?,
         hide_package: given("--hide-package", root.hide_package),

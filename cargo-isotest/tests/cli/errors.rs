@@ -5,7 +5,7 @@ use crate::help::is_as_kept;
 use std::fmt::Write;
 use std::path::Path;
 
-const LINES: [&str; 67] = [
+const LINES: [&str; 66] = [
     "--timeout 0s",
     "--timeout soon",
     "--list-timeout 0s",
@@ -47,7 +47,6 @@ const LINES: [&str; 67] = [
     "--bind /usr:rx",
     "--bind /dev:rw",
     "--keep /",
-    "--keep /nowhere",
     "--network wifi",
     "-q -v",
     "--partition 1/2",

@@ -75,3 +75,46 @@ fn what_passing_tests_leave_is_said_once_before_the_summary() {
     let quiet = run().arguments(["writes_nothing"]).run().with_code(0);
     assert!(!quiet.stdout.contains("thrown away"), "{}", quiet.stdout);
 }
+
+/// Two tests that both need what takes long to make, and count how often it was made.
+const HELPED: &str = r#"
+use std::fs;
+use std::path::Path;
+
+fn helper() {
+    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("helpers");
+    fs::create_dir_all(&built).unwrap();
+    if !built.join("helper").exists() {
+        fs::write(built.join("helper"), "made").unwrap();
+    }
+}
+
+#[test]
+fn one() {
+    helper();
+}
+
+#[test]
+fn other() {
+    helper();
+}
+"#;
+
+#[test]
+fn what_several_tests_build_anew_below_the_target_directory_can_be_shared() {
+    let place = tempfile::tempdir().unwrap();
+    let files = [("Cargo.toml", MANIFEST), ("src/lib.rs", ""), ("tests/it.rs", HELPED)];
+    let project = Project::written(place.path(), &files);
+    let run = || isotest(&project).within(&project.directory);
+    let said = "2 tests wrote the same files in the target directory, each anew: with ";
+    let ended = run().run().with_code(0);
+    let kept = flags(&ended, said);
+    let made = project.directory.join(kept[1]);
+    assert!(kept[1].ends_with("/helpers") && !made.exists(), "{kept:?}");
+    // It is made before the first test, since there was nothing yet.
+    let ended = run().arguments(kept).run().with_code(0);
+    assert!(!ended.stdout.contains(said), "{}", ended.stdout);
+    assert_eq!(fs::read_to_string(made.join("helper")).unwrap(), "made");
+    let ended = run().arguments(["--keep", "helpers"]).run().with_code(2);
+    assert!(ended.stderr.contains("/helpers` does not exist"), "{}", ended.stderr);
+}

@@ -2,16 +2,16 @@
 //! kept it.
 //!
 //! What is below the target directory is not named: it is made anew by the next run, and a test that builds something there
-//! would hide everything else. `-v` names it.
+//! would hide everything else. `-v` names it. Only what several tests write there, each anew, is told.
 
-use crate::testcase::TestCase;
+use crate::testcase::{Run, TestCase};
 use crate::text::sanitize::word;
 use crate::text::style::{NOTE, headed};
 use crate::text::units::plural;
 use isotest_core::join_list::and_more;
 use isotest_core::outcome::Ending;
 use isotest_core::record::Evidence;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Component, Path, PathBuf};
 
 const SHOWN_PATHS: usize = 3;
@@ -19,6 +19,8 @@ const SHOWN_PATHS: usize = 3;
 const SHOWN_DIRECTORIES: usize = 3;
 /// Tests that change as many directories as this are told apart no more.
 const MOST_DIRECTORIES: usize = 64;
+/// What is written below a directory as often as this is told apart no more.
+const MOST_PATHS: usize = 1000;
 
 /// What the tests of a run changed so far.
 #[derive(Debug, Default)]
@@ -27,6 +29,18 @@ pub(super) struct ThrownAway {
     directories: BTreeSet<PathBuf>,
     is_cut: bool,
     kept: Kept,
+    /// What was written below each directory in the target directory.
+    built: BTreeMap<PathBuf, Built>,
+}
+
+/// What tests wrote below a directory in the target directory.
+#[derive(Debug, Default)]
+struct Built {
+    /// Binary and name of each test that did.
+    tests: HashSet<(String, String)>,
+    paths: HashSet<PathBuf>,
+    /// Some of it was written more than once.
+    is_written_again: bool,
 }
 
 /// What is kept as evidence.
@@ -42,6 +56,7 @@ impl ThrownAway {
     /// Takes into account what a test changed in its last attempt.
     pub(super) fn add(&mut self, test: &TestCase, ending: &Ending, evidence: &Evidence) {
         self.kept.add(evidence);
+        self.add_built(test, &ending.changed.paths);
         let changed = in_workspace(test, ending, evidence);
         self.tests += usize::from(!changed.is_empty());
         for directory in directories(&changed) {
@@ -53,9 +68,47 @@ impl ThrownAway {
         }
     }
 
+    fn add_built(&mut self, test: &TestCase, paths: &[PathBuf]) {
+        let target = &test.binary.run.target;
+        for path in paths {
+            let Ok(below) = path.strip_prefix(target) else { continue };
+            let mut parts = below.components();
+            let (Some(first), Some(_)) = (parts.next(), parts.next()) else { continue };
+            let directory = target.join(first);
+            // What cargo built itself is nothing to be shared.
+            if test.binary.path.starts_with(&directory) {
+                continue;
+            }
+            if self.built.len() == MOST_DIRECTORIES && !self.built.contains_key(&directory) {
+                continue;
+            }
+            let built = self.built.entry(directory).or_default();
+            built.tests.insert((test.binary.id.clone(), test.name.clone()));
+            if built.paths.contains(path) {
+                built.is_written_again = true;
+            } else if built.paths.len() < MOST_PATHS {
+                built.paths.insert(path.clone());
+            }
+        }
+    }
+
     /// What is said before the summary to who stands in this directory; nothing if no test changed anything.
     pub(super) fn lines(&self, here: &Path) -> String {
-        self.kept.line() + &self.line(here)
+        self.kept.line() + &self.line(here) + &self.built_again(here)
+    }
+
+    fn built_again(&self, here: &Path) -> String {
+        let is_told = |built: &&Built| built.is_written_again && 1 < built.tests.len();
+        let Some(tests) = self.built.values().filter(is_told).map(|built| built.tests.len()).max() else {
+            return String::new();
+        };
+        let told = self.built.iter().filter(|(_, built)| is_told(built));
+        let directories = told.map(|(directory, _)| directory.clone()).collect();
+        let rest = format!(
+            "{tests} tests wrote the same files in the target directory, each anew: with {} they share them",
+            flags(&directories, here)
+        );
+        headed(NOTE, "Note", &rest)
     }
 
     fn line(&self, here: &Path) -> String {
@@ -143,12 +196,12 @@ fn named(paths: &[&Path], here: &Path) -> String {
 
 /// What a test changed in its workspace but not in the target directory, without what is kept.
 fn in_workspace<'a>(test: &TestCase, ending: &'a Ending, evidence: &Evidence) -> Vec<&'a Path> {
-    let (workspace, target) = (&test.binary.run.workspace, &test.binary.run.target);
+    let Run { workspace, target, build, .. } = &*test.binary.run;
     let paths = ending.changed.paths.iter().map(PathBuf::as_path);
     let is_told = |path: &&Path| {
         workspace.is_absolute()
             && path.starts_with(workspace)
-            && !(target.is_absolute() && path.starts_with(target))
+            && ![target, build].iter().any(|built| built.is_absolute() && path.starts_with(built))
             && !evidence.taken.iter().any(|taken| taken == path)
     };
     paths.filter(is_told).collect()
@@ -195,7 +248,7 @@ fn relative(path: &Path, here: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testcase::{Run, TestBinary};
+    use crate::testcase::TestBinary;
     use crate::testing::builders;
     use isotest_core::outcome::{ChangedPaths, Outcome};
     use std::fs;
@@ -300,6 +353,29 @@ mod tests {
         assert!(
             line.ends_with(
                 "files that 2 tests changed in the workspace are thrown away: `--keep a` keeps them\n"
+            ),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn what_several_tests_build_each_anew_is_told() {
+        let place = tempfile::tempdir().unwrap();
+        let place = place.path();
+        let mut all = ThrownAway::default();
+        let one = test(place, "target");
+        let other = TestCase::named(&one.binary, "u".as_ref());
+        let mut add = |test: &TestCase, changed: &[&str]| {
+            all.add(test, &ending(place, changed), &Evidence::default());
+            all.lines(place)
+        };
+        assert_eq!(add(&one, &["target/tests/a/x", "target/tmp/one", "target/file"]), "");
+        assert_eq!(add(&one, &["target/tests/a/x"]), "", "it is one test");
+        assert_eq!(add(&other, &["target/tmp/other", "target/file"]), "", "they wrote different files");
+        let line = add(&other, &["target/tests/b", "target/tests/a/x"]);
+        assert!(
+            line.ends_with(
+                "2 tests wrote the same files in the target directory, each anew: with `--keep target/tests` they share them\n"
             ),
             "{line}"
         );

@@ -14,7 +14,7 @@ pub(super) const KEEP: Key = Key {
     default: None,
     read: |value, layer| {
         for (path, item) in value.list().ok_or_else(|| value.unexpected("a list of paths"))? {
-            layer.test.keeps.push(paths::shown(item.origin(), path.as_ref(), item.directory)?);
+            layer.test.keeps.push(paths::kept(item.origin(), path.as_ref(), item.directory)?);
         }
         Ok(())
     },
