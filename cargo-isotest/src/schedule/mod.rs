@@ -1,8 +1,10 @@
 //! Executes the selected tests and tells the reporters.
 
 pub(crate) mod admission;
+mod doubt;
 pub(crate) mod error;
 pub(crate) mod events;
+mod executing;
 mod groups;
 pub(crate) mod interrupt;
 pub(crate) mod keyboard;

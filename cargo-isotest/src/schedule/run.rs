@@ -4,18 +4,17 @@ use crate::harness::together::{self, Cut, Unit};
 use crate::registry::Live;
 use crate::sandboxes::hints::{self, Ground};
 use crate::sandboxes::missing_paths;
+use crate::schedule::doubt::{Answer, Doubt, Ended};
 use crate::schedule::events::{Between, Event, Reporter, RunningAttempt};
+use crate::schedule::executing::Executing;
 use crate::schedule::queue::{Attempt, Iteration, Launch, Nth, Purpose, Queue};
 use crate::schedule::slots::{Flow, News};
 use crate::schedule::summary::{Cancellation, Summary};
 use crate::schedule::testimony::testimony;
 use crate::settings::{Execution, Process, TestSettings};
 use crate::testcase::TestCase;
-use crate::text::units::memory;
 use crate::values::{MaxFail, Stress};
-use crate::verdict::{Effect, Kind, Rules, Testimony, Verdict, judge};
-use isotest_core::cgroup;
-use isotest_core::outcome::Outcome;
+use crate::verdict::{Effect, Rules, Testimony, Verdict, judge};
 use isotest_core::plan::Template;
 use isotest_core::record::{PartialRecord, Record};
 use isotest_core::sys::clock::Instant;
@@ -26,9 +25,6 @@ use std::mem;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How often a test is executed again, alone, before it is said to need more memory than in earlier runs.
-const COMPARISONS: u32 = 4;
 
 /// Longer than any run.
 const FOR_EVER: Duration = Duration::from_hours(24 * 365);
@@ -44,21 +40,6 @@ pub(super) struct Subject<'run> {
     pub(super) ground: &'run Ground,
 }
 
-/// An attempt that has ended, and whose report waits.
-struct Doubtful {
-    launch: Launch,
-    /// The verdict on the attempt before it.
-    earlier: Option<Verdict>,
-    record: Record,
-}
-
-impl Doubtful {
-    /// Returns the attempt with the slot, the time and the figures of another, which is reported in its place.
-    fn replaced_by(self, launch: Launch, record: Record) -> Self {
-        Self { launch: Launch { attempt: self.launch.attempt, ..launch }, record, ..self }
-    }
-}
-
 /// A run that goes on: what is known of its attempts, and what was told of them.
 pub(super) struct Run<'run> {
     subject: Subject<'run>,
@@ -66,26 +47,17 @@ pub(super) struct Run<'run> {
     pub(super) summary: Summary,
     /// The verdicts that hold until a further attempt at the same unit has ended, and on which attempts they are.
     standing: HashMap<(usize, u32), (Nth, Verdict)>,
-    /// The attempts of units whose second attempts say what they are worth, what they are worth without, and what for the
-    /// second is.
-    doubtful: BTreeMap<(usize, u32), (Doubtful, Verdict, Purpose)>,
+    /// The attempts of units whose second attempts say what they are worth.
+    doubts: BTreeMap<(usize, u32), Doubt>,
     /// The first failure to write a report.
     pub(super) unwritten: Option<io::Error>,
     /// When the run began.
     began: Instant,
-    running: Vec<Running>,
+    executing: Executing,
     /// How many iterations have begun.
     iterations: u32,
     /// How many tests have failed for good.
     failures: usize,
-}
-
-/// An attempt that is running.
-#[derive(Debug, Clone, Copy)]
-struct Running {
-    launch: Launch,
-    /// After which time of it it is said that it is slow.
-    next: Duration,
 }
 
 impl<'run> Run<'run> {
@@ -95,10 +67,10 @@ impl<'run> Run<'run> {
             reporters,
             summary,
             standing: HashMap::new(),
-            doubtful: BTreeMap::new(),
+            doubts: BTreeMap::new(),
             unwritten: None,
             began: Instant::now(),
-            running: Vec::new(),
+            executing: Executing::default(),
             iterations: 1,
             failures: 0,
         }
@@ -120,7 +92,7 @@ impl<'run> Run<'run> {
             Some(News::Finished(launch, record)) => self.finished(launch, *record, queue),
             // What is known of the test is told at the end.
             Some(News::Killed(launch, _)) if launch.attempt.purpose.is_second() => {
-                self.running.retain(|other| other.launch.attempt != launch.attempt);
+                self.executing.end(launch.attempt);
                 Ok(Flow::On)
             }
             Some(News::Killed(launch, record)) => self.killed(launch, *record),
@@ -144,7 +116,7 @@ impl<'run> Run<'run> {
 
     /// Has all tests executed once more, if they are to be, none waits any more, and none is to be executed alone.
     fn iterate(&mut self, queue: &mut Queue) {
-        let is_done = queue.is_empty() && self.doubtful.is_empty();
+        let is_done = queue.is_empty() && self.doubts.is_empty();
         let Some(stress) = self.subject.stress.filter(|_| is_done) else { return };
         let elapsed = Instant::now().saturating_duration_since(self.began);
         if stress.goes_on(self.iterations, elapsed) {
@@ -159,15 +131,15 @@ impl<'run> Run<'run> {
     }
 
     fn note(&mut self, launch: Launch) {
-        let next = self.subject.of_each[launch.attempt.unit].slow_timeout.value.period;
-        self.running.push(Running { launch, next });
+        let period = self.subject.of_each[launch.attempt.unit].slow_timeout.value.period;
+        self.executing.begin(launch, period);
     }
 
     /// Tells how the run stands.
     fn status(&mut self, live: &[Live]) -> io::Result<()> {
         let now = Instant::now();
         let titles: Vec<_> =
-            self.running.iter().map(|running| (running.launch, self.unit(running.launch).title())).collect();
+            self.executing.launches().map(|launch| (launch, self.unit(launch).title())).collect();
         let attempts: Vec<_> = titles
             .iter()
             .map(|(launch, test)| RunningAttempt {
@@ -183,14 +155,9 @@ impl<'run> Run<'run> {
     fn tick(&mut self) -> io::Result<Flow> {
         self.reporters.between(Between::Tick)?;
         let now = Instant::now();
-        for at in 0..self.running.len() {
-            let Running { launch, next } = self.running[at];
-            let period = self.subject.of_each[launch.attempt.unit].slow_timeout.value.period;
-            if next <= now.saturating_duration_since(launch.at) {
-                self.running[at].next = next.saturating_add(period);
-                let test = &self.unit(launch).title();
-                self.reporters.event(&Event::AttemptSlow { test, launch, time: next })?;
-            }
+        for (launch, time) in self.executing.slow(now) {
+            let test = &self.unit(launch).title();
+            self.reporters.event(&Event::AttemptSlow { test, launch, time })?;
         }
         let is_over = |limit: Duration| limit <= now.saturating_duration_since(self.began);
         let may_end =
@@ -235,14 +202,12 @@ impl<'run> Run<'run> {
     }
 
     fn finished(&mut self, launch: Launch, record: Record, queue: &mut Queue) -> io::Result<Flow> {
-        self.running.retain(|other| other.launch.attempt != launch.attempt);
+        self.executing.end(launch.attempt);
         let earlier = self.forget(launch.attempt);
         let failed = match self.unit(launch).tests() {
             [_] => usize::from(match launch.attempt.purpose {
                 Purpose::Verdict => self.test_finished(launch, earlier, record, queue)?,
-                Purpose::Confirmation => self.confirmed(launch, record, queue)?,
-                Purpose::Replacement => self.replaced(launch, record, queue)?,
-                Purpose::Comparison { left } => self.compared(launch, left, record, queue)?,
+                _ => self.second_finished(launch, record, queue)?,
             }),
             tests => self.process_finished(tests, launch, record)?,
         };
@@ -269,23 +234,13 @@ impl<'run> Run<'run> {
         let rules = self.rules(launch);
         let verdict = judge(&record.outcome, testimony, rules);
         let verdict = verdict.held_to(&test.budget, &test.budget.checks(&record));
-        let has_grown = test.budget.growth(&record).is_some_and(|growth| growth.is_grown());
-        let second = if launch.attempt.purpose == Purpose::Verdict && !verdict.passes() && kills(&record) > 0
-        {
-            Some(Purpose::Replacement)
-        } else if verdict.kind() == Kind::OverBudget && test.budget.may_fit(&record, cgroup::processors()) {
-            Some(Purpose::Confirmation)
-        } else if has_grown && verdict.passes() {
-            Some(Purpose::Comparison { left: COMPARISONS - 1 })
-        } else {
-            None
-        };
-        if let Some(purpose) = second.filter(|purpose| queue.second(launch.attempt, *purpose)) {
-            let doubtful = Doubtful { launch, earlier, record };
-            self.doubtful.insert(launch.attempt.place(), (doubtful, verdict, purpose));
+        let ended = Ended { launch, earlier, record, verdict };
+        let purpose = ended.doubt(&test.budget);
+        if let Some(purpose) = purpose.filter(|purpose| queue.second(launch.attempt, *purpose)) {
+            self.doubts.insert(launch.attempt.place(), Doubt::new(ended, purpose));
             return Ok(false);
         }
-        self.settle(Doubtful { launch, earlier, record }, verdict, queue)
+        self.settle(ended, queue)
     }
 
     /// What the harness said of the test of an attempt.
@@ -295,136 +250,35 @@ impl<'run> Run<'run> {
         testimony(test, self.subject.execution.capture.value, is_wrapped, record)
     }
 
-    /// Takes what a test did with the kernel's limit at its memory budget. Returns whether the test has failed, for good.
-    fn confirmed(&mut self, launch: Launch, mut second: Record, queue: &mut Queue) -> io::Result<bool> {
-        let Some((mut first, ..)) = self.doubtful.remove(&launch.attempt.place()) else { return Ok(false) };
-        let test = &self.unit(launch).tests()[0];
-        let testimony = self.testimony(launch, &mut second);
-        missing_paths::remark(&mut second);
-        let verdict = judge(&second.outcome, testimony, self.rules(launch));
-        if matches!(verdict, Verdict::NotIsolated(_)) {
-            first
-                .record
-                .remarks
-                .push("page cache may explain it, but the second try could not be isolated".to_owned());
-            self.summary.add_superseded(&second);
-            return self.settle(first, Verdict::OverBudget, queue);
-        }
-        if !verdict.passes() && !matches!(verdict, Verdict::Leaked { .. }) {
-            first.record.remarks.push(
-                "page cache does not explain it: executed again, alone and with its limit at the memory budget, the test did \
-                 not pass"
-                    .to_owned(),
-            );
-            self.summary.add_superseded(&second);
-            return self.settle(first, Verdict::OverBudget, queue);
-        }
-        self.summary.add_superseded(&first.record);
-        let peak = first.record.usage.memory_peak.map_or(0, |peak| peak.value);
-        let dropped = peak.saturating_sub(test.budget.memory().unwrap_or(peak));
-        let verdict = verdict.held_to(&test.budget, &test.budget.checks(&second));
-        if verdict.kind() == Kind::OverBudget {
-            return self.settle(first.replaced_by(launch, second), verdict, queue);
-        }
-        second.remarks.push(format!(
-            "fits, {} of page cache dropped: its peak was {}, and it passed again, alone and with its limit at the memory \
-             budget",
-            memory(dropped),
-            memory(peak)
-        ));
-        self.settle(first.replaced_by(launch, second), verdict, queue)
-    }
-
-    /// Takes what a test did alone whose attempt was killed because the machine ran short of memory. Returns whether the test
-    /// has failed, for good.
-    fn replaced(&mut self, launch: Launch, mut second: Record, queue: &mut Queue) -> io::Result<bool> {
-        let Some((mut first, verdict, _)) = self.doubtful.remove(&launch.attempt.place()) else {
-            return Ok(false);
-        };
-        self.summary.replaced += 1;
-        if matches!(second.outcome, Outcome::NotIsolated(_)) {
-            let remark = "the machine was short of memory, but the second try could not be isolated";
-            first.record.remarks.push(remark.to_owned());
-            self.summary.add_superseded(&second);
-            return self.settle(first, verdict, queue);
-        }
-        second.remarks.push(format!(
-            "executed again, alone: the machine ran short of memory, and the kernel had killed {} of its processes",
-            kills(&first.record)
-        ));
-        self.summary.add_superseded(&first.record);
-        self.test_finished(launch, first.earlier, second, queue)
-    }
-
-    /// Takes what a test used alone that seemed to need more memory than in earlier runs: of all its attempts, the one with the
-    /// least peak counts. Returns whether the test has failed, for good.
-    fn compared(
-        &mut self,
-        launch: Launch,
-        left: u32,
-        mut next: Record,
-        queue: &mut Queue,
-    ) -> io::Result<bool> {
-        let Some((mut known, mut verdict, purpose)) = self.doubtful.remove(&launch.attempt.place()) else {
-            return Ok(false);
-        };
-        let test = &self.unit(launch).tests()[0];
-        let testimony = self.testimony(launch, &mut next);
-        let again = judge(&next.outcome, testimony, self.rules(launch));
-        let again = again.held_to(&test.budget, &test.budget.checks(&next));
-        let peak = |record: &Record| record.usage.memory_peak.map_or(u64::MAX, |peak| peak.value);
-        if !again.passes() {
-            let remark = "it seems to need more memory than in earlier runs, but when it was executed again, alone, it did not pass";
-            known.record.remarks.push(remark.to_owned());
-            self.summary.add_superseded(&next);
-            return self.settle(known, verdict, queue);
-        }
-        if peak(&next) < peak(&known.record) {
-            let first = peak(&known.record);
-            missing_paths::remark(&mut next);
-            self.summary.add_superseded(&known.record);
-            known = known.replaced_by(launch, next);
-            verdict = again;
-            if test.budget.growth(&known.record).is_none_or(|growth| !growth.is_grown()) {
-                known.record.remarks.push(format!(
-                    "executed again, alone, since its memory peak was {}: it needs no more than in earlier runs",
-                    memory(first)
-                ));
-                return self.settle(known, verdict, queue);
-            }
+    /// Takes what becomes of a test by a second attempt at it. Returns whether it has failed, for good.
+    fn second_finished(&mut self, launch: Launch, mut record: Record, queue: &mut Queue) -> io::Result<bool> {
+        let Some(doubt) = self.doubts.remove(&launch.attempt.place()) else { return Ok(false) };
+        let budget = &self.unit(launch).tests()[0].budget;
+        let (answer, superseded) = if launch.attempt.purpose == Purpose::Replacement {
+            self.summary.replaced += 1;
+            doubt.replaced(record)
         } else {
-            self.summary.add_superseded(&next);
+            let testimony = self.testimony(launch, &mut record);
+            missing_paths::remark(&mut record);
+            let verdict = judge(&record.outcome, testimony, self.rules(launch));
+            doubt.answered(Ended { launch, earlier: None, record, verdict }, budget)
+        };
+        self.summary.add_superseded(&superseded);
+        match answer {
+            Answer::Settled(ended) => self.settle(ended, queue),
+            Answer::Replaced { earlier, record } => self.test_finished(launch, earlier, record, queue),
+            Answer::Open(doubt) if queue.second(launch.attempt, doubt.purpose()) => {
+                self.doubts.insert(launch.attempt.place(), doubt);
+                Ok(false)
+            }
+            Answer::Open(doubt) => self.settle(doubt.compared_enough(budget), queue),
         }
-        let more = Purpose::Comparison { left: left.saturating_sub(1) };
-        if left > 0 && queue.second(launch.attempt, more) {
-            self.doubtful.insert(launch.attempt.place(), (known, verdict, purpose));
-            return Ok(false);
-        }
-        let attempts = COMPARISONS - left + 1;
-        known
-            .record
-            .remarks
-            .push(format!("the least of {attempts} attempts, of which all but the first were alone"));
-        let verdict = verdict.beside_earlier(test.budget.growth(&known.record).as_ref());
-        self.settle(known, verdict, queue)
     }
 
     /// Settles what will not be executed again, since the run has ended early.
     pub(super) fn give_up_doubt(&mut self) {
-        for (_, (mut doubtful, verdict, purpose)) in mem::take(&mut self.doubtful) {
-            let remark = match purpose {
-                Purpose::Replacement => {
-                    "the machine was short of memory, and the run ended before the test was executed again"
-                }
-                Purpose::Comparison { .. } => {
-                    "it seems to need more memory than in earlier runs, but the run ended before it was executed again, alone"
-                }
-                Purpose::Verdict | Purpose::Confirmation => {
-                    "page cache may explain it, but the run ended before that was tried"
-                }
-            };
-            doubtful.record.remarks.push(remark.to_owned());
-            if let Err(error) = self.settle(doubtful, verdict, &mut Queue::closed()) {
+        for (_, doubt) in mem::take(&mut self.doubts) {
+            if let Err(error) = self.settle(doubt.given_up(), &mut Queue::closed()) {
                 self.unwritten.get_or_insert(error);
             }
         }
@@ -433,8 +287,7 @@ impl<'run> Run<'run> {
     /// Counts and reports what an attempt came to. Returns whether the test has failed, for good.
     fn settle(
         &mut self,
-        Doubtful { launch, earlier, mut record }: Doubtful,
-        mut verdict: Verdict,
+        Ended { launch, earlier, mut record, mut verdict }: Ended,
         queue: &mut Queue,
     ) -> io::Result<bool> {
         let (test, rules) = (&self.unit(launch).tests()[0], self.rules(launch));
@@ -510,7 +363,7 @@ impl<'run> Run<'run> {
 
     /// Takes what is known of an attempt that was killed with the run. Of several tests in one process some may have ended.
     fn killed(&mut self, launch: Launch, record: PartialRecord) -> io::Result<Flow> {
-        self.running.retain(|other| other.launch.attempt != launch.attempt);
+        self.executing.end(launch.attempt);
         self.forget(launch.attempt);
         let tests = self.unit(launch).tests();
         if let [test] = tests {
@@ -579,11 +432,6 @@ impl<'run> Run<'run> {
     }
 }
 
-/// How many processes of an attempt the kernel killed for want of memory although the attempt had not reached its limit.
-fn kills(record: &Record) -> u64 {
-    record.usage.oom.filter(|oom| !oom.value.own_limit).map_or(0, |oom| oom.value.kills)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -592,6 +440,8 @@ mod tests {
     use crate::settings::Setting;
     use crate::testing::builders;
     use crate::values::FlakyResult;
+    use crate::verdict::Kind;
+    use isotest_core::outcome::Outcome;
     use std::time::Duration;
 
     /// Notes what it is told of attempts, in words.

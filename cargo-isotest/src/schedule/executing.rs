@@ -1,0 +1,66 @@
+//! Attempts that are being executed, and since when they are slow.
+
+use crate::schedule::queue::{Attempt, Launch};
+use isotest_core::sys::clock::Instant;
+use std::time::Duration;
+
+/// The attempts that are being executed.
+#[derive(Debug, Default)]
+pub(super) struct Executing(Vec<Running>);
+
+#[derive(Debug)]
+struct Running {
+    launch: Launch,
+    /// How long it takes until it is said again that it is slow.
+    period: Duration,
+    /// After which time of it that is said next.
+    next: Duration,
+}
+
+impl Executing {
+    pub(super) fn begin(&mut self, launch: Launch, period: Duration) {
+        self.0.push(Running { launch, period, next: period });
+    }
+
+    pub(super) fn end(&mut self, attempt: Attempt) {
+        self.0.retain(|running| running.launch.attempt != attempt);
+    }
+
+    /// Returns each, in the order in which they began.
+    pub(super) fn launches(&self) -> impl Iterator<Item = Launch> {
+        self.0.iter().map(|running| running.launch)
+    }
+
+    /// Returns those of which it is to be said now that they are slow, and after which time. It is said once for each period.
+    pub(super) fn slow(&mut self, now: Instant) -> Vec<(Launch, Duration)> {
+        let is_due =
+            |running: &&mut Running| running.next <= now.saturating_duration_since(running.launch.at);
+        let due = self.0.iter_mut().filter(is_due).map(|running| {
+            let time = running.next;
+            running.next = time.saturating_add(running.period);
+            (running.launch, time)
+        });
+        due.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::queue::{Answer, Queue};
+
+    #[test]
+    fn an_attempt_is_slow_once_in_each_period() {
+        let attempt = Queue::new([1]).pop(Instant::now(), |_| Answer::Starts).unwrap();
+        let at = Instant::now();
+        let mut executing = Executing::default();
+        executing.begin(Launch { attempt, slot: 0, at }, Duration::from_secs(10));
+        let mut times = |seconds| -> Vec<_> {
+            let slow = executing.slow(at + Duration::from_secs(seconds));
+            slow.into_iter().map(|(_, time)| time.as_secs()).collect()
+        };
+        assert_eq!([9, 10, 11, 25, 26].map(&mut times), [vec![], vec![10], vec![], vec![20], vec![]]);
+        executing.end(attempt);
+        assert!(executing.slow(at + Duration::from_secs(90)).is_empty());
+    }
+}
