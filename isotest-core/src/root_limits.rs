@@ -13,6 +13,12 @@ const LIFTED: [(Resource, u64); 3] = [
     (Resource::RLIMIT_RTPRIO, 99),
 ];
 
+/// Returns how many bytes a workload of root may lock, if root itself may lock more: its limit was not [lifted](lift).
+pub fn locked_memory() -> Option<u64> {
+    let (soft, _) = getrlimit(Resource::RLIMIT_MEMLOCK).ok()?;
+    (geteuid().is_root() && soft != RLIM_INFINITY).then_some(soft)
+}
+
 /// Lifts the limits of this process, if it is root's, that do not limit root. Workloads that are started afterwards have them so.
 ///
 /// # Errors

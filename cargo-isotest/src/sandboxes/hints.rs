@@ -1,11 +1,12 @@
 //! Remarks on failures that the sandbox explains: what the kernel counted, what the host has and the sandbox hides, and error
 //! numbers of which the sandbox is a cause on this host and for this user.
 
-use crate::text::units::plural;
+use crate::text::units::{memory, plural};
 use isotest_core::host::{Host, cow_sources};
 use isotest_core::outcome::NetworkFailures;
 use isotest_core::plan::{Entry, Network, Template};
 use isotest_core::record::{Captured, Record};
+use isotest_core::root_limits;
 use memchr::memmem;
 use std::ffi::OsStr;
 use std::fs;
@@ -32,8 +33,10 @@ pub(crate) struct Ground {
     user: User,
     /// Whether every owner has an id inside.
     maps_everybody: bool,
-    /// Whether the kernel refuses to remove directories that are not new.
-    keeps_directories: bool,
+    /// Whether directories that are held in memory lack attributes of users, and what else the kernel has since then.
+    lacks_attributes: bool,
+    /// Bytes that a test may lock, if the one who executes it may lock more.
+    locked_memory: Option<u64>,
     /// Whether tests have no network but a loopback interface.
     loopback_only: bool,
     /// Bytes that the temporary and the copy-on-write directories of a test hold at most.
@@ -49,7 +52,8 @@ impl Ground {
         Self {
             user: if host.ids.uid == 0 { User::Root } else { User::Ordinary },
             maps_everybody: host.ids.maps_everybody(),
-            keeps_directories: cow_sources::keeps_directories(host),
+            lacks_attributes: !cow_sources::tmpfs_keeps_attributes(),
+            locked_memory: root_limits::locked_memory(),
             loopback_only: template.network != Network::Host,
             tmpfs_bytes: template.private.tmpfs_bytes,
             jobs: jobs.get(),
@@ -66,6 +70,11 @@ impl Ground {
         let of_run = bound.chain(template.private.layers.iter().map(|layer| &layer.path));
         let shown = of_run.filter(|path| path.starts_with("/run")).cloned().collect();
         Self { loopback_only: template.network != Network::Host, shown, ..self.clone() }
+    }
+
+    /// Whether the kernel refuses to remove directories that are not new.
+    fn keeps_directories(&self) -> bool {
+        self.user == User::Ordinary && self.lacks_attributes
     }
 }
 
@@ -117,7 +126,7 @@ struct Explained {
     remark: fn(&Ground) -> String,
 }
 
-const ERRORS: [Explained; 8] = [
+const ERRORS: [Explained; 11] = [
     Explained {
         words: &["os error 75)", "os error 75:", "Os { code: 75,", "Value too large for defined data type"],
         may_be: |ground| !ground.maps_everybody,
@@ -129,10 +138,45 @@ const ERRORS: [Explained; 8] = [
     },
     Explained {
         words: &["os error 5)", "Os { code: 5,"],
-        may_be: |ground| ground.keeps_directories,
+        may_be: Ground::keeps_directories,
         remark: |_| {
-            "os error 5: before Linux 6.6 only root can remove a directory in a copy-on-write directory that is not new; \
-             `--keep PATH` lets the test change the directory itself"
+            "os error 5: before Linux 6.6 only root can remove a directory in a copy-on-write directory that is not new, or \
+             make one where something else was; `--keep PATH` lets the test change the directory itself"
+                .to_owned()
+        },
+    },
+    Explained {
+        words: &["os error 12)", "Os { code: 12,", "Cannot allocate memory"],
+        may_be: |ground| ground.locked_memory.is_some(),
+        remark: |ground| {
+            format!(
+                "os error 12: a test may lock {} of memory, registered buffers of io_uring included, where root of the machine \
+                 may lock more; `ulimit -l unlimited` before the run lifts that",
+                memory(ground.locked_memory.unwrap_or_default())
+            )
+        },
+    },
+    Explained {
+        words: &["os error 95)", "Os { code: 95,", "Operation not supported"],
+        may_be: |_| true,
+        remark: |ground| {
+            let attributes = if ground.lacks_attributes {
+                ", and before Linux 6.6 neither these nor those in temporary directories have `user.*` attributes"
+            } else {
+                ""
+            };
+            format!(
+                "os error 95: files in a copy-on-write directory have no handles (`name_to_handle_at`){attributes}; \
+                 `--keep PATH` lets the test use the directory itself"
+            )
+        },
+    },
+    Explained {
+        words: &["os error 22)", "Os { code: 22,"],
+        may_be: |ground| ground.lacks_attributes,
+        remark: |_| {
+            "os error 22: before Linux 6.6 files in temporary and copy-on-write directories cannot be opened with `O_DIRECT`; \
+             `--keep PATH` lets the test use the directory itself"
                 .to_owned()
         },
     },
@@ -140,10 +184,14 @@ const ERRORS: [Explained; 8] = [
         words: &["os error 18)", "Os { code: 18,", "Invalid cross-device link"],
         may_be: |_| true,
         remark: |ground| {
-            let directories = if ground.user == User::Root {
-                ""
-            } else {
-                "; nor can a user rename a directory in them that exists outside, but with `--keep` for the one above it"
+            let directories = match (ground.user, ground.keeps_directories()) {
+                (User::Root, _) => "",
+                (User::Ordinary, false) => {
+                    "; nor can a user rename a directory in them that exists outside, but with `--keep` for the one above it"
+                }
+                (User::Ordinary, true) => {
+                    "; nor can a user rename a directory in them before Linux 6.6, but with `--keep` for the one above it"
+                }
             };
             format!(
                 "os error 18: the temporary directories and each copy-on-write directory are file systems of their own, \
@@ -263,8 +311,13 @@ mod tests {
     #[test]
     fn an_error_that_the_sandbox_cannot_have_caused_is_not_explained_by_it() {
         let (root, user) = (
-            Ground { user: User::Root, maps_everybody: true, ..Ground::default() },
-            Ground { keeps_directories: true, ..Ground::default() },
+            Ground {
+                user: User::Root,
+                maps_everybody: true,
+                locked_memory: Some(8 << 20),
+                ..Ground::default()
+            },
+            Ground { lacks_attributes: true, ..Ground::default() },
         );
         for (said, by_root, by_user) in [
             ("Os { code: 5, kind: Uncategorized }", 0, 1),
@@ -276,6 +329,9 @@ mod tests {
             ("No space left on device (os error 28)", 1, 1),
             ("No such device (os error 19)", 0, 0),
             ("Permission denied (os error 13)", 0, 0),
+            ("Cannot allocate memory (os error 12)", 1, 0),
+            ("Operation not supported (os error 95)", 1, 1),
+            ("Os { code: 22, kind: InvalidInput", 0, 1),
         ] {
             let counts = [&root, &user].map(|ground| remarks(said, NetworkFailures::default(), ground).len());
             assert_eq!(counts, [by_root, by_user], "{said}");

@@ -38,9 +38,9 @@ pub fn keeps_directories(host: &Host) -> bool {
     host.ids.uid != 0 && !tmpfs_keeps_attributes()
 }
 
-/// An overlay hides a directory that was removed behind an attribute; those of an ordinary user are on a tmpfs, which
-/// keeps attributes of users in recent kernels.
-fn tmpfs_keeps_attributes() -> bool {
+/// Whether a tmpfs keeps attributes of users, as it does since Linux 6.6, which is tried. An overlay hides a directory that was
+/// removed behind an attribute; those of an ordinary user are on a tmpfs.
+pub fn tmpfs_keeps_attributes() -> bool {
     let file = memfd_create(c"isotest", MFdFlags::MFD_CLOEXEC);
     file.is_ok_and(|file| set_attribute(file.as_fd(), c"user.isotest").is_ok())
 }
