@@ -66,6 +66,10 @@
 //! - **Handed on if untouched**, because making and destroying an overlay or a network namespace costs as much as
 //!   a small test. Only a scratch directory that looks as it was made, and a network namespace in which no packet and no socket is
 //!   left, serves again; anything else is thrown away.
+//! - **In common if that is wanted**: by a template [in common](plan::Template::in_common) a zygote makes one user, network, IPC and
+//!   UTS namespace and one place to write, and its inits enter them, one after another. Each still has its own pid namespace, so
+//!   that nobody outlives an attempt and what it leaves running is found, its own mount namespace, which shows its own `/proc` and
+//!   cgroup, and its own cgroup. What an attempt changed is what changed since it began. The zygote's end throws all of it away.
 //! - **Set-up is not measured**: it happens in zygote and init, outside the attempt's cgroup.
 //! - **Looked at from outside**: init's `/proc` is the workload's, too, which may have covered it; the supervisor sees the ids
 //!   of the machine and, as root, kernel stacks. An ordinary user has all capabilities over the user namespaces it made, so

@@ -25,7 +25,7 @@ use crate::schedule::admission;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::listing::{self, Listed};
 use crate::schedule::needs::Needs;
-use crate::schedule::order::order;
+use crate::schedule::order::{bring_together, order};
 use crate::schedule::setup::{self, SetUp};
 use crate::schedule::slots::Workers;
 use crate::schedule::summary::{Cancellation, Selection, Summary};
@@ -229,14 +229,13 @@ impl Run<'_> {
         history: &History,
     ) -> Result<End, Error> {
         let binaries = binaries_of(selected);
-        let is_selected = |whole: &&WholeBinary| binaries.iter().any(|binary| binary.id == whole.id);
-        let whole: Vec<WholeBinary> = whole.iter().filter(is_selected).cloned().collect();
+        let whole = those_of(&binaries, whole);
         let mut units = together::units(&selected.tests, self.settings.execution.process);
         let shuffle_seed = self.put_in_order(&mut units, &history.past)?;
         let of_each = self.of_each(&units)?;
         let scripts = self.setups().scripts(&of_each)?;
         let of_each = setups::shown(&of_each, &scripts);
-        let ForTests { templates, remarks: of_templates } = self.for_tests(&units, &of_each)?;
+        let ForTests { templates, remarks: of_templates, sharing } = self.for_tests(&units, &of_each)?;
         // What is wrong ends the run before what an earlier one reported is lost.
         let mut reporters = self.reporters()?;
         let isolation = self.isolation(selected, [of_templates, remarks].concat());
@@ -251,17 +250,18 @@ impl Run<'_> {
             doctests_not_run: &self.session.build.untested_documentation,
             whole_binaries: &whole,
             shard,
+            sharing: &sharing,
         });
         started.map_err(OutputError::Stream)?;
-        let jobs = Setting { value: self.sandboxes.jobs, ..self.settings.execution.jobs };
-        let execution = Execution { jobs, ..self.settings.execution.clone() };
+        let execution = self.execution();
         let set_up = setup::execute(&scripts, self.workers, &mut reporters);
         if set_up.has_ended_the_run() {
             return end_of(without_tests(set_up, counted(selected), &mut reporters), reporters.lost());
         }
         self.expect(&units);
         let variables = setups::variables(&of_each, &scripts, &set_up);
-        let needs = self.needs(&of_each).with_memory(&self.expected(&units, &of_each, &history.past));
+        let expected = self.expected(&units, &of_each, &history.past);
+        let needs = self.needs(&of_each).in_sandboxes(&templates).with_memory(&expected);
         let evidence = self.evidence();
         let schedule = Schedule {
             needs: &needs,
@@ -279,6 +279,12 @@ impl Run<'_> {
         let finished = schedule.execute(self.workers, counted(selected), &mut recorder);
         history.add(&recorder.results());
         end_of(finished, reporters.lost())
+    }
+
+    /// Returns how tests are executed, in as many slots as there are.
+    fn execution(&self) -> Execution {
+        let jobs = Setting { value: self.sandboxes.jobs, ..self.settings.execution.jobs };
+        Execution { jobs, ..self.settings.execution.clone() }
     }
 
     /// Tells others which tests are executed from here on.
@@ -364,6 +370,8 @@ impl Run<'_> {
             }
             None => {}
         }
+        let of_tests = self.settings.for_tests(units.iter().map(|unit| &unit.tests()[0]))?;
+        bring_together(units, of_tests.iter().map(|own| own.per_binary.value));
         Ok(seed)
     }
 
@@ -460,6 +468,12 @@ fn binaries_of(selected: &Selected) -> Vec<Arc<TestBinary>> {
         }
     }
     binaries
+}
+
+/// Those of the binaries that run whole.
+fn those_of(binaries: &[Arc<TestBinary>], whole: &[WholeBinary]) -> Vec<WholeBinary> {
+    let is_one = |whole: &&WholeBinary| binaries.iter().any(|binary| binary.id == whole.id);
+    whole.iter().filter(is_one).cloned().collect()
 }
 
 /// Finishes a run whose setup scripts have ended it.

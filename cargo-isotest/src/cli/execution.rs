@@ -26,6 +26,8 @@ pub(crate) struct ExecutionArgs {
     pub(crate) listing: ListingArgs,
     #[command(flatten)]
     pub(crate) leaks: LeakArgs,
+    #[command(flatten)]
+    pub(crate) sharing: SharingArgs,
     /// Fail tests that exceed their budgets, only report it, or ignore budgets [default: enforce]
     #[arg(long, value_name = "MODE", value_enum)]
     pub(crate) budgets: Option<Budgets>,
@@ -117,4 +119,13 @@ pub(crate) struct LeakArgs {
     /// Fail a test or command that leaves processes running
     #[arg(long)]
     pub(crate) fail_on_leak: bool,
+}
+
+/// The `--per-binary` flag.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Execution")]
+pub(crate) struct SharingArgs {
+    /// Let the tests of a binary share network and files, one after another; each keeps its own process and figures
+    #[arg(long)]
+    pub(crate) per_binary: bool,
 }

@@ -9,7 +9,7 @@ mod room;
 pub(crate) mod roots;
 pub(crate) mod setup_place;
 
-pub(crate) use per_test::{ForRun, ForTests};
+pub(crate) use per_test::{ForRun, ForTests, Sharing};
 
 use crate::cli;
 use crate::error::{Error, HostError};
@@ -112,14 +112,16 @@ impl Sandboxes {
             close(cgroups);
             return Err(unmet(resolved.unmet.into_iter().map(Obstacle::from).collect(), &host).into());
         }
-        let room =
-            match Room::within(max_descriptors, Slot::descriptors(&cgroups), settings.execution.jobs.value) {
-                Ok(room) => room,
-                Err(error) => {
-                    close(cgroups);
-                    return Err(error);
-                }
-            };
+        // A thread may have one that tests share beside its own.
+        let slots = 1 + usize::from(settings.share_some());
+        let each = slots * Slot::descriptors(&cgroups);
+        let room = match Room::within(max_descriptors, each, settings.execution.jobs.value) {
+            Ok(room) => room,
+            Err(error) => {
+                close(cgroups);
+                return Err(error);
+            }
+        };
         let limits = settings.test.limits.limits();
         if let Some(error) = unlimited(&mut cgroups, &limits, &host) {
             close(cgroups);

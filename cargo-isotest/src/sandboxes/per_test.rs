@@ -7,7 +7,8 @@ use crate::remedy::Obstacle;
 use crate::sandboxes::error::SandboxError;
 use crate::sandboxes::roots::Roots;
 use crate::settings::{Origin, Settings, TestSettings};
-use crate::testcase::TestCase;
+use crate::testcase::{TestBinary, TestCase};
+use crate::text::units::plural;
 use isotest_core::host::bounds;
 use isotest_core::plan::{Resolved, Template};
 use isotest_core::policy::{Capability, Isolation, State};
@@ -33,17 +34,71 @@ pub(crate) struct ForTests {
     pub(crate) templates: Vec<Arc<Template>>,
     /// What holds for some tests and not for others.
     pub(crate) remarks: Vec<String>,
+    /// Which tests have namespaces and files in common.
+    pub(crate) sharing: Vec<Sharing>,
+}
+
+/// Tests of a binary that have namespaces and files in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sharing {
+    /// The id of the binary.
+    pub(crate) binary_id: String,
+    /// How many tests.
+    pub(crate) tests: usize,
 }
 
 /// Template of tests that see the same.
 struct Variant<'a> {
     /// Place of their root among those of the run.
     root: usize,
+    /// Binary of the tests, if they have namespaces and files in common.
+    sharing: Option<&'a Arc<TestBinary>>,
     settings: &'a Arc<TestSettings>,
     template: Arc<Template>,
     /// What holds in it; nothing if it is one of the run's own templates.
     isolation: Option<Isolation>,
+    /// Whether no sandbox was made by it nor by one like it.
+    is_untried: bool,
     tests: usize,
+}
+
+impl<'a> Variant<'a> {
+    /// The same for tests of a binary that have namespaces and files in common, if they have.
+    fn shared_in(self, sharing: Option<&'a Arc<TestBinary>>) -> Self {
+        if sharing.is_none() {
+            return self;
+        }
+        Self { sharing, template: Arc::new(self.template.in_common()), is_untried: true, ..self }
+    }
+
+    /// The same for those of another binary.
+    fn of_another(&self, sharing: Option<&'a Arc<TestBinary>>) -> Self {
+        let template = Arc::new(Template::clone(&self.template));
+        Self { sharing, template, isolation: None, is_untried: false, tests: 0, ..*self }
+    }
+
+    fn sharing(&self) -> Option<Sharing> {
+        let binary_id = self.sharing?.id.clone();
+        Some(Sharing { binary_id, tests: self.tests })
+    }
+}
+
+/// What a reader must know of tests that have something in common.
+fn remark_on(sharing: &[Sharing]) -> Option<String> {
+    let tests: usize = sharing.iter().map(|sharing| sharing.tests).sum();
+    Some(match sharing {
+        [] => return None,
+        [one] => format!(
+            "`per-binary`: the {} of {} share network and files, and run one after another",
+            plural(tests, "test"),
+            one.binary_id
+        ),
+        _ => format!(
+            "`per-binary`: {tests} tests of {} binaries share network and files with the others of their binary, and run one \
+             after another there",
+            sharing.len()
+        ),
+    })
 }
 
 impl Sandboxes {
@@ -58,20 +113,28 @@ impl Sandboxes {
         tests: impl IntoIterator<Item = (&'a TestCase, &'a Arc<TestSettings>)>,
     ) -> Result<ForTests, Error> {
         let mut variants: Vec<Variant<'_>> = Vec::new();
-        let mut numbers: HashMap<(usize, *const TestSettings), usize> = HashMap::new();
+        let mut numbers: HashMap<(usize, *const TestSettings, Option<*const TestBinary>), usize> =
+            HashMap::new();
         let mut limited: Vec<&Arc<TestSettings>> = Vec::new();
         let mut templates = Vec::new();
         for (test, own) in tests {
             let root = self.root_for(&test.binary);
-            let number = match numbers.entry((root, Arc::as_ptr(own))) {
+            let sharing = own.per_binary.value.then_some(&test.binary);
+            let number = match numbers.entry((root, Arc::as_ptr(own), sharing.map(Arc::as_ptr))) {
                 Entry::Occupied(known) => *known.get(),
                 Entry::Vacant(new) => {
                     limited.push(own);
+                    let of_binary = sharing.map(Arc::as_ptr);
                     let is_alike =
                         |other: &Variant<'_>| other.root == root && sees_the_same(own, other.settings);
-                    let known = variants.iter().position(is_alike);
+                    let is_own = |other: &Variant<'_>| other.sharing.map(Arc::as_ptr) == of_binary;
+                    let known = variants.iter().position(|other| is_alike(other) && is_own(other));
                     if known.is_none() {
-                        variants.push(self.variant(run, root, own)?);
+                        let alike = variants.iter().find(|other| is_alike(other) && other.sharing.is_some());
+                        variants.push(match (sharing, alike) {
+                            (Some(_), Some(alike)) => alike.of_another(sharing),
+                            _ => self.variant(run, root, own)?.shared_in(sharing),
+                        });
                     }
                     *new.insert(known.unwrap_or(variants.len() - 1))
                 }
@@ -82,14 +145,17 @@ impl Sandboxes {
         }
         self.check_limits(&run.settings.test, &limited)?;
         let further = variants.iter().filter(|variant| variant.isolation.is_some());
-        further.clone().try_for_each(|variant| self.slot(&variant.template).map(drop))?;
+        let untried = variants.iter().filter(|variant| variant.is_untried);
+        untried.clone().try_for_each(|variant| self.slot(&variant.template).map(drop))?;
         let mut remarks: Vec<String> = Vec::new();
         for remark in further.flat_map(|variant| self.remarks(variant)) {
             if !remarks.contains(&remark) {
                 remarks.push(remark);
             }
         }
-        Ok(ForTests { templates, remarks })
+        let sharing: Vec<_> = variants.iter().filter_map(Variant::sharing).collect();
+        remarks.extend(remark_on(&sharing));
+        Ok(ForTests { templates, remarks, sharing })
     }
 
     fn variant<'a>(
@@ -100,7 +166,15 @@ impl Sandboxes {
     ) -> Result<Variant<'a>, Error> {
         if sees_the_same(own, &settings.test) {
             let template = Arc::clone(&self.templates[root]);
-            return Ok(Variant { root, settings: own, template, isolation: None, tests: 0 });
+            return Ok(Variant {
+                root,
+                sharing: None,
+                settings: own,
+                template,
+                isolation: None,
+                is_untried: false,
+                tests: 0,
+            });
         }
         let facts = Facts {
             host: &self.host,
@@ -116,9 +190,11 @@ impl Sandboxes {
         }
         Ok(Variant {
             root,
+            sharing: None,
             settings: own,
             template: Arc::new(template),
             isolation: Some(isolation),
+            is_untried: true,
             tests: 0,
         })
     }

@@ -1,5 +1,5 @@
 //! Admission of attempts: none starts before there is room for it among those that run: threads of the run, those of its test
-//! group, and memory.
+//! group, its sandbox if that is others', too, and memory.
 
 use crate::harness::together::Unit;
 use crate::history::Past;
@@ -40,6 +40,8 @@ pub(crate) struct Admission<'run> {
     /// How many of these attempts take more than one.
     heavy: usize,
     places: Places,
+    /// Sandboxes that several attempts have in common and one of them is in.
+    taken: HashSet<usize>,
     /// Attempts that had to wait, and for what.
     refused: HashSet<(AttemptId, Discriminant<Wait>)>,
     /// How many of them nobody was told of.
@@ -64,6 +66,7 @@ impl<'run> Admission<'run> {
             threads: 0,
             heavy: 0,
             places: Places::new(&needs.groups),
+            taken: HashSet::new(),
             refused: HashSet::new(),
             untold: Waited::default(),
             wait: None,
@@ -92,7 +95,12 @@ impl<'run> Admission<'run> {
     /// Returns whether an attempt may start. One may that is alone; nothing is expected of what is unknown. A refusal is told
     /// only if there is a thread for it.
     pub(super) fn answer(&mut self, attempt: Attempt) -> Answer {
-        let wait = self.wait_of(self.needs.of(attempt.unit));
+        let need = self.needs.of(attempt.unit);
+        if need.sharing.is_some_and(|sharing| self.taken.contains(&sharing)) {
+            self.is_waited_for = true;
+            return Answer::GroupWaits;
+        }
+        let wait = self.wait_of(need);
         self.is_waited_for = wait.is_some();
         let Some(wait) = wait else { return Answer::Starts };
         let answer = if matches!(wait, Wait::Group(_)) { Answer::GroupWaits } else { Answer::Waits };
@@ -128,6 +136,7 @@ impl<'run> Admission<'run> {
         let place = need.group.map(|group| self.places.take(group, need.threads));
         self.threads += need.threads;
         self.heavy += usize::from(need.threads > 1);
+        self.taken.extend(need.sharing);
         self.running.insert(attempt.id, (need, place));
         place
     }
@@ -137,6 +146,9 @@ impl<'run> Admission<'run> {
         let Some((need, place)) = self.running.remove(&attempt.id) else { return };
         self.threads -= need.threads;
         self.heavy -= usize::from(need.threads > 1);
+        if let Some(sharing) = need.sharing {
+            self.taken.remove(&sharing);
+        }
         if let Some(place) = place {
             self.places.give_back(place);
         }
@@ -250,7 +262,7 @@ mod tests {
 
     #[test]
     fn no_more_of_a_group_run_than_it_has_threads() {
-        let in_group = |group, threads| Need { group: Some(group), threads, memory: 0 };
+        let in_group = |group, threads| Need { group: Some(group), threads, ..Need::default() };
         let of_each = [in_group(0, 1), in_group(0, 1), in_group(0, 1), Need::default(), in_group(1, 3)];
         let needs = needs(&of_each, &[("db", 2), ("one", 1)]);
         let mut admission = Admission::new(Threads { jobs: 8, ahead: 8 }, &needs, &|| None);
@@ -271,6 +283,21 @@ mod tests {
         admission.end(attempts[0]);
         assert_eq!(admission.answer(attempts[2]), Answer::Starts);
         assert_eq!(admission.start(attempts[2]).unwrap().slot, 0);
+    }
+
+    #[test]
+    fn those_in_one_sandbox_start_one_after_another() {
+        let shares = |sharing| Need { sharing, ..Need::default() };
+        let needs = needs(&[shares(Some(0)), shares(Some(0)), shares(Some(1)), shares(None)], &[]);
+        let mut admission = Admission::new(FOUR, &needs, &|| None);
+        let attempts = attempts(4);
+        admission.start(attempts[0]);
+        let answers = [1, 2, 3].map(|at| admission.answer(attempts[at]));
+        assert_eq!(answers, [Answer::GroupWaits, Answer::Starts, Answer::Starts]);
+        assert_eq!(admission.take_untold(), None, "it is how they are executed");
+        admission.end(attempts[0]);
+        assert_eq!(admission.answer(attempts[1]), Answer::Starts);
+        assert_eq!([0, 1, 2, 3].map(|at| needs.lane(at)), [Some(0), Some(0), Some(1), None]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::harness::libtest::WholeBinary;
 use crate::registry::Live;
+use crate::sandboxes::Sharing;
 use crate::schedule::queue::{Launch, Nth};
 use crate::schedule::summary::{Cancellation, Summary};
 use crate::schedule::wait::Wait;
@@ -39,6 +40,8 @@ pub(crate) enum Event<'a> {
         whole_binaries: &'a [WholeBinary],
         /// Which part of all tests they are, if they are one.
         shard: Option<&'a Shard>,
+        /// Which tests have namespaces and files in common.
+        sharing: &'a [Sharing],
     },
     /// A setup script has started.
     SetupStarted {

@@ -1,6 +1,7 @@
 //! Executes the selected tests and tells the reporters.
 
 pub(crate) mod admission;
+mod common_slots;
 mod doubt;
 pub(crate) mod error;
 pub(crate) mod events;
@@ -129,7 +130,7 @@ impl Schedule<'_> {
         // Of tests that share a process, those that passed would be attempted again, too.
         let attempts = |(place, (unit, settings)): (usize, (&Unit<'_>, &Arc<TestSettings>))| {
             let retries = if unit.is_one_test() { settings.retries.value.count } else { 0 };
-            (retries.saturating_add(1), self.needs.of(place).group)
+            (retries.saturating_add(1), self.needs.lane(place))
         };
         let first = self.stress.map(|stress| Iteration { number: 1, total: stress.iterations() });
         let units = self.units.iter().zip(self.of_each).enumerate().map(attempts);

@@ -1,6 +1,7 @@
 //! What attempts need of a run before they start: threads, a place in their test group, memory; pure.
 
 use crate::settings::{TestGroups, TestSettings};
+use isotest_core::plan::Template;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub(super) struct Need {
     pub(super) threads: usize,
     /// The number of its test group, if it is in one.
     pub(super) group: Option<usize>,
+    /// The number of the sandbox that it shares with others, if it does.
+    pub(super) sharing: Option<usize>,
     /// Expected peak of memory in bytes; 0 if nothing is known of it.
     pub(super) memory: u64,
 }
@@ -36,7 +39,7 @@ pub(super) struct Group {
 
 impl Default for Need {
     fn default() -> Self {
-        Self { threads: 1, group: None, memory: 0 }
+        Self { threads: 1, group: None, sharing: None, memory: 0 }
     }
 }
 
@@ -56,6 +59,7 @@ impl Needs {
         let need = |own: &Arc<TestSettings>| Need {
             threads: own.threads_required.value.of(threads, cpus).get(),
             group: own.test_group.value.as_ref().and_then(|name| numbers.get(&**name).copied()),
+            sharing: None,
             memory: 0,
         };
         Self { of_each: of_each.iter().map(need).collect(), groups }
@@ -67,6 +71,22 @@ impl Needs {
             need.memory = *memory;
         }
         self
+    }
+
+    /// The same with the templates of the sandboxes, one for each unit: those that have one in common start one after another.
+    pub(crate) fn in_sandboxes(mut self, templates: &[Arc<Template>]) -> Self {
+        let mut numbers = HashMap::new();
+        for (need, template) in self.of_each.iter_mut().zip(templates).filter(|(_, one)| one.common) {
+            let next = numbers.len();
+            need.sharing = Some(*numbers.entry(Arc::as_ptr(template)).or_insert(next));
+        }
+        self
+    }
+
+    /// Returns the lane in which a unit waits, if it waits for others than those that need nothing in particular.
+    pub(super) fn lane(&self, unit: usize) -> Option<usize> {
+        let Need { group, sharing, .. } = self.of(unit);
+        sharing.map(|number| self.groups.len() + number).or(group)
     }
 
     /// Returns what a unit needs; a thread, if nothing was said of it.

@@ -4,6 +4,7 @@ use crate::harness::together::Unit;
 use crate::history::Past;
 use crate::values::Priority;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -51,6 +52,24 @@ pub(crate) fn order<'run>(
     }
 }
 
+/// Brings those together that have a sandbox in common, to where the first of them is: it is there for no longer than it must.
+pub(crate) fn bring_together(units: &mut [Unit<'_>], in_common: impl IntoIterator<Item = bool>) {
+    let mut first = HashMap::new();
+    let mut placed: Vec<_> = units
+        .iter()
+        .zip(in_common)
+        .enumerate()
+        .map(|(place, (unit, in_common))| {
+            let binary = unit.title().binary.id.clone();
+            (if in_common { *first.entry(binary).or_insert(place) } else { place }, *unit)
+        })
+        .collect();
+    placed.sort_by_key(|(place, _)| *place);
+    for (place, (_, unit)) in units.iter_mut().zip(placed) {
+        *place = unit;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +113,22 @@ mod tests {
         assert_eq!(ordered_by([0, 0, -100, 0, 0, 100], &past, 2), by_priority);
         let listed_by_priority = ["like_quick", "quick", "long", "new", "longer", "fails"];
         assert_eq!(ordered_by([0, 0, -100, 0, 0, 100], &none, 2), listed_by_priority);
+    }
+
+    #[test]
+    fn what_shares_a_sandbox_is_brought_to_the_first_of_it() {
+        let of = |binary, name| builders::test(binary, name);
+        let tests = [of("a", "1"), of("b", "1"), of("a", "2"), of("c", "1"), of("b", "2"), of("a", "3")];
+        let ordered = |shares: fn(&str) -> bool| {
+            let mut units = units(&tests, Process::Test);
+            let shares: Vec<_> = units.iter().map(|unit| shares(&unit.title().binary.id)).collect();
+            bring_together(&mut units, shares);
+            units
+                .iter()
+                .map(|unit| format!("{} {}", unit.title().binary.id, unit.title().name))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(ordered(|_| false), ["a 1", "b 1", "a 2", "c 1", "b 2", "a 3"]);
+        assert_eq!(ordered(|id| id == "b"), ["a 1", "b 1", "b 2", "a 2", "c 1", "a 3"]);
     }
 }

@@ -131,7 +131,7 @@ pub(super) enum Answer {
 /// Attempts that wait for a job slot. The queue may grow while earlier attempts run, until it is closed.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    /// Attempts at units that are in no test group, then those of each group, the earliest first.
+    /// Attempts at units that wait for nobody in particular, then those of each test group or shared sandbox, the earliest first.
     lanes: Vec<VecDeque<Waiting>>,
     /// Lane of each unit.
     lane_of: Vec<usize>,
@@ -211,6 +211,12 @@ impl Queue {
     /// Takes the first attempt that is to be executed alone.
     pub(super) fn pop_alone(&mut self) -> Option<Attempt> {
         self.alone.pop_front()
+    }
+
+    /// Whether an attempt waits that has its lane in common with this one.
+    pub(super) fn has_more_like(&self, attempt: Attempt) -> bool {
+        let lane = self.lane_of[attempt.unit];
+        !self.lanes[lane].is_empty() || self.alone.iter().any(|other| self.lane_of[other.unit] == lane)
     }
 
     fn push(&mut self, unit: usize, nth: Nth, from: Option<Instant>) {

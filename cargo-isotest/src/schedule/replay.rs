@@ -151,6 +151,7 @@ impl Recording {
         let need = |recorded: &&Recorded| Need {
             threads: recorded.threads.of(machine.jobs, machine.cpus).get(),
             group: recorded.group,
+            sharing: None,
             memory: recorded.attempts.iter().map(|took| took.memory).max().unwrap_or_default(),
         };
         let group = |(name, max_threads): &(Arc<str>, Jobs)| Group {

@@ -6,6 +6,7 @@ use crate::registry::{Live, Registry, Started};
 use crate::sandboxes::Sandboxes;
 use crate::sandboxes::roots;
 use crate::schedule::admission::Admission;
+use crate::schedule::common_slots::{CommonSlots, Ending, InCommon};
 use crate::schedule::error::Interrupted;
 use crate::schedule::groups::Place;
 use crate::schedule::queue::{Attempt, Launch, Queue};
@@ -15,6 +16,7 @@ use crate::threads;
 use isotest_core::plan::{SandboxPlan, Template};
 use isotest_core::record::{PartialRecord, Record};
 use isotest_core::sandbox::{self, Cancel, Slot};
+use isotest_core::step::StepError;
 use isotest_core::sys::clock::Instant;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,6 +80,13 @@ pub(crate) struct Told {
     hold: Option<Receiver<()>>,
 }
 
+/// The same, or that time has passed.
+struct Heard {
+    news: Option<News>,
+    waiting: Option<Sender<()>>,
+    hold: Option<Receiver<()>>,
+}
+
 impl Told {
     /// That the run is to be stopped: by the first of what comes with it is known that this has been heard, and until the second
     /// is dropped, whoever hears it stands still.
@@ -116,6 +125,7 @@ pub(crate) struct Workers<'run> {
     jobs: usize,
     /// Orders that are still in the queue are answered, and not executed.
     stopped: Arc<AtomicBool>,
+    common: Arc<dyn Ending + 'run>,
 }
 
 impl<'run> Workers<'run> {
@@ -134,6 +144,7 @@ impl<'run> Workers<'run> {
         let (tell, news) = channel();
         let taken = Arc::new(Mutex::new(taken));
         let stopped = Arc::new(AtomicBool::new(false));
+        let common = Arc::new(CommonSlots::default());
         for number in 0..jobs {
             let worker = Worker {
                 number,
@@ -142,6 +153,7 @@ impl<'run> Workers<'run> {
                 registry,
                 orders: Arc::clone(&taken),
                 stopped: Arc::clone(&stopped),
+                common: Arc::clone(&common),
                 tell: tell.clone(),
             };
             let alarm = Alarm { cancel, tell: tell.clone() };
@@ -152,7 +164,7 @@ impl<'run> Workers<'run> {
             let started = threads::builder().spawn_scoped(scope, work);
             started.map_err(|source| HostError::Thread { task: "for a job slot", source })?;
         }
-        Ok((Self { cancel, orders, news, jobs, stopped }, tell))
+        Ok((Self { cancel, orders, news, jobs, stopped, common: common as Arc<dyn Ending + 'run> }, tell))
     }
 
     /// Waits until every slot is ready.
@@ -204,40 +216,35 @@ impl<'run> Workers<'run> {
         self.stopped.store(false, Ordering::SeqCst);
         // How many were ordered of which it is not known what became of them.
         let mut open = 0;
+        let mut in_common = InCommon::in_slots(&*self.common);
         let mut tick = Instant::now() + TICK;
         loop {
-            open += self.order(&mut queue, &mut admission, open, &job);
+            open += self.order(&mut queue, &mut admission, open, |attempt, place| {
+                let job = job(attempt, place);
+                in_common.start(attempt.unit, &job.template);
+                job
+            });
             if open == 0 && queue.is_empty() {
                 return;
             }
             let has_room = admission.has_room(open) && !admission.is_waited_for();
             let next = if has_room { queue.next() } else { None };
-            let now = Instant::now();
-            let wake = next.map_or(tick, |next| next.min(tick));
-            // However much is heard, the time is looked at.
-            let heard = if let Some((wait, waited)) = admission.take_untold() {
-                Ok(News::Waiting(wait, waited).into())
-            } else if tick <= now {
-                Err(RecvTimeoutError::Timeout)
-            } else {
-                self.news.recv_timeout(wake.saturating_duration_since(now))
+            let Some(Heard { news, waiting, hold }) = self.next_news(&mut admission, next, &mut tick) else {
+                return;
             };
-            let (news, waiting, hold) = match heard {
-                Ok(Told { news: News::Panicked, .. }) => go_down(),
-                Ok(Told { news, waiting, hold }) => (Some(news), waiting, hold),
-                Err(RecvTimeoutError::Timeout) => {
-                    tick = Instant::now() + TICK;
-                    (None, None, None)
-                }
-                Err(RecvTimeoutError::Disconnected) => return,
+            let ended = match &news {
+                Some(News::Finished(launch, _) | News::Killed(launch, _)) => Some(launch.attempt),
+                _ => None,
             };
-            if let Some(News::Finished(launch, _) | News::Killed(launch, _)) = &news {
-                admission.end(launch.attempt);
+            open -= usize::from(ended.is_some() || matches!(news, Some(News::NotStarted)));
+            if let Some(attempt) = ended {
+                admission.end(attempt);
             }
-            open -=
-                usize::from(matches!(news, Some(News::Finished(..) | News::Killed(..) | News::NotStarted)));
             let flow = hear(news, &mut queue);
             drop(waiting);
+            if let Some(attempt) = ended {
+                in_common.end(attempt.unit, !queue.has_more_like(attempt));
+            }
             if let Some(hold) = hold {
                 // Nothing is ever sent: the other end is dropped.
                 let _ = hold.recv();
@@ -251,6 +258,35 @@ impl<'run> Workers<'run> {
         }
     }
 
+    /// Waits for news, until the next attempt may start or `tick` has come, which is then another; `None` if there are none
+    /// any more.
+    fn next_news(
+        &self,
+        admission: &mut Admission<'_>,
+        next: Option<Instant>,
+        tick: &mut Instant,
+    ) -> Option<Heard> {
+        let now = Instant::now();
+        let wake = next.map_or(*tick, |next| next.min(*tick));
+        // However much is heard, the time is looked at.
+        let told = if let Some((wait, waited)) = admission.take_untold() {
+            Ok(News::Waiting(wait, waited).into())
+        } else if *tick <= now {
+            Err(RecvTimeoutError::Timeout)
+        } else {
+            self.news.recv_timeout(wake.saturating_duration_since(now))
+        };
+        match told {
+            Ok(Told { news: News::Panicked, .. }) => go_down(),
+            Ok(Told { news, waiting, hold }) => Some(Heard { news: Some(news), waiting, hold }),
+            Err(RecvTimeoutError::Timeout) => {
+                *tick = Instant::now() + TICK;
+                Some(Heard { news: None, waiting: None, hold: None })
+            }
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
     /// Orders what may start, or else, if nothing is left beside it, one that is to be alone. Returns how many, while so many
     /// are `open`.
     fn order(
@@ -258,10 +294,10 @@ impl<'run> Workers<'run> {
         queue: &mut Queue,
         admission: &mut Admission<'_>,
         open: usize,
-        job: &impl Fn(Attempt, Option<Place>) -> Job,
+        mut job: impl FnMut(Attempt, Option<Place>) -> Job,
     ) -> usize {
         let mut now_open = open;
-        let send = |admission: &mut Admission<'_>, attempt| {
+        let mut send = |admission: &mut Admission<'_>, attempt| {
             let place = admission.start(attempt);
             // Slots that are gone have said why.
             let _ = self.orders.send(Order { attempt, job: job(attempt, place) });
@@ -311,6 +347,7 @@ struct Worker<'run> {
     registry: &'run Registry,
     orders: Arc<Mutex<Receiver<Order>>>,
     stopped: Arc<AtomicBool>,
+    common: Arc<CommonSlots<'run>>,
     tell: Sender<Told>,
 }
 
@@ -327,8 +364,14 @@ impl<'run> Worker<'run> {
         loop {
             let Some((launch, mut attempt)) = launched.take() else {
                 let Some(order) = taken.take().or_else(|| self.next()) else { return };
+                if order.job.template.common {
+                    if self.execute_in_common(order) {
+                        continue;
+                    }
+                    return self.cancelled();
+                }
                 (template, shares_output) = (Arc::clone(&order.job.template), order.job.plan.inherit_stdio);
-                launched = self.launch(&mut slot, order);
+                launched = self.launch(Ok(&mut slot), order);
                 continue;
             };
             if !slot.wait(&mut attempt, self.cancel) {
@@ -341,14 +384,40 @@ impl<'run> Worker<'run> {
             if attempt.has_exited_well() && !shares_output {
                 taken = self.try_next();
                 let next = taken.take_if(|order| Arc::ptr_eq(&order.job.template, &template));
-                launched = next.and_then(|order| self.launch(&mut slot, order));
+                launched = next.and_then(|order| self.launch(Ok(&mut slot), order));
             }
             self.tell_and_wait(News::Finished(launch, Box::new(attempt.finish())), shares_output);
         }
     }
 
+    /// Executes an attempt in the slot of its template, unless none may start any more. Returns whether the run goes on.
+    fn execute_in_common(&self, order: Order) -> bool {
+        let (template, shares_output) = (Arc::clone(&order.job.template), order.job.plan.inherit_stdio);
+        let kept = self.common.take(&template);
+        let mut slot = kept.map_or_else(|| Slot::start(&template, &self.sandboxes.cgroups), Ok);
+        let Some((launch, mut attempt)) = self.launch(slot.as_mut().map_err(|error| error.clone()), order)
+        else {
+            self.common.keep(&template, slot);
+            return true;
+        };
+        if slot.as_mut().is_ok_and(|slot| !slot.wait(&mut attempt, self.cancel)) {
+            self.tell(News::Killed(launch, Box::new(attempt.finish_killed())));
+            return false;
+        }
+        self.registry.ended(self.number);
+        let record = Box::new(attempt.finish());
+        // Before whoever hears of it has the next one started there.
+        self.common.keep(&template, slot);
+        self.tell_and_wait(News::Finished(launch, record), shares_output);
+        true
+    }
+
     /// Starts an attempt, unless none may start any more.
-    fn launch(&self, slot: &mut Slot<'run>, order: Order) -> Option<(Launch, sandbox::Attempt)> {
+    fn launch(
+        &self,
+        slot: Result<&mut Slot<'run>, StepError>,
+        order: Order,
+    ) -> Option<(Launch, sandbox::Attempt)> {
         let Order { attempt, job: Job { template, mut plan, is_test, evidence } } = order;
         if self.stopped.load(Ordering::SeqCst) || self.cancel.is_thrown() {
             self.tell(News::NotStarted);
@@ -362,9 +431,9 @@ impl<'run> Worker<'run> {
             slot_environment::of_slot(launch.slot, is_test, &self.sandboxes.counted()),
         );
         roots::complete(&mut plan.workload.environment, &self.sandboxes.image);
-        let mut running = match slot.enter(&template) {
-            Ok(()) => slot.launch(&plan),
-            Err(error) => sandbox::Attempt::without_sandbox(error),
+        let (mut running, zygote) = match slot.and_then(|slot| slot.enter(&template).map(|()| slot)) {
+            Ok(slot) => (slot.launch(&plan), slot.zygote()),
+            Err(error) => (sandbox::Attempt::without_sandbox(error), 0),
         };
         let Attempt { id, unit, nth, purpose } = attempt;
         let is_first = nth.is_first_of_all() && !purpose.is_second();
@@ -372,7 +441,7 @@ impl<'run> Worker<'run> {
             let mut taker = keeper.taker();
             running.hand_over(move |path, file| taker.take(path, file));
         }
-        let started = Started { id, test: unit, is_first, zygote: slot.zygote() };
+        let started = Started { id, test: unit, is_first, zygote };
         self.registry.started(launch.slot, started);
         Some((launch, running))
     }
@@ -432,8 +501,14 @@ mod tests {
         let cancel = Cancel::new().unwrap();
         let (orders, taken) = sync_channel(1);
         let (tell, news) = channel();
-        let workers =
-            Workers { cancel: &cancel, orders, news, jobs: 1, stopped: Arc::new(AtomicBool::new(false)) };
+        let workers = Workers {
+            cancel: &cancel,
+            orders,
+            news,
+            jobs: 1,
+            stopped: Arc::default(),
+            common: Arc::new(CommonSlots::default()),
+        };
         let waited = thread::scope(|scope| {
             let alarm = Alarm { cancel: &cancel, tell: tell.clone() };
             let slot = scope.spawn(move || {
@@ -493,7 +568,14 @@ mod tests {
         let (orders, taken) = sync_channel::<Order>(jobs);
         let (tell, news) = channel();
         let stopped = Arc::new(AtomicBool::new(false));
-        let workers = Workers { cancel: &cancel, orders, news, jobs, stopped: Arc::clone(&stopped) };
+        let workers = Workers {
+            cancel: &cancel,
+            orders,
+            news,
+            jobs,
+            stopped: Arc::clone(&stopped),
+            common: Arc::new(CommonSlots::default()),
+        };
         let (mut seen, mut answers) = (Vec::new(), 0);
         thread::scope(|scope| {
             let cancel = &cancel;

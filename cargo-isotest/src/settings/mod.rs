@@ -179,6 +179,11 @@ impl Settings {
         0 < self.test.retries.value.count || self.overrides.retry_some()
     }
 
+    /// Whether some tests share a sandbox.
+    pub(crate) fn share_some(&self) -> bool {
+        self.test.per_binary.value || self.overrides.share_some()
+    }
+
     /// Returns what holds for each of these tests.
     ///
     /// # Errors

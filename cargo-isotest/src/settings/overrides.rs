@@ -76,6 +76,11 @@ impl Overrides {
         self.each.iter().any(|one| one.layer.retries.as_ref().is_some_and(|retries| 0 < retries.value.count))
     }
 
+    /// Whether an override lets its tests share a sandbox.
+    pub(super) fn share_some(&self) -> bool {
+        self.each.iter().any(|one| one.layer.per_binary.is_some_and(|shares| shares.value))
+    }
+
     /// Lets all tests write further paths through to the host.
     pub(super) fn keep(&mut self, paths: &[Setting<PathBuf>]) {
         self.lower.keeps.extend_from_slice(paths);

@@ -39,6 +39,8 @@ pub(crate) struct TestSettings {
     pub(crate) limits: LimitSettings,
     /// The network.
     pub(crate) network: Setting<Network>,
+    /// Whether the tests of a binary for which it holds have namespaces and files in common.
+    pub(crate) per_binary: Setting<bool>,
     /// What is shown of the host besides the default.
     pub(crate) binds: Vec<Setting<Bind>>,
     /// What is written through to the host.
@@ -66,6 +68,7 @@ pub(super) struct TestLayer {
     pub(super) priority: Option<Setting<Priority>>,
     pub(super) limits: LimitSettings,
     pub(super) network: Option<Setting<Network>>,
+    pub(super) per_binary: Option<Setting<bool>>,
     pub(super) binds: Vec<Setting<Bind>>,
     pub(super) keeps: Vec<Setting<PathBuf>>,
     pub(super) budgets: Vec<Setting<Budget>>,
@@ -87,6 +90,7 @@ impl TestLayer {
             priority: self.priority.or(lower.priority),
             limits: self.limits.or(lower.limits),
             network: self.network.or(lower.network),
+            per_binary: self.per_binary.or(lower.per_binary),
             binds: [self.binds, lower.binds].concat(),
             keeps: [self.keeps, lower.keeps].concat(),
             budgets: [self.budgets, lower.budgets].concat(),
@@ -109,6 +113,7 @@ impl Default for TestSettings {
             priority: Setting::default(Priority::default()),
             limits: LimitSettings::default(),
             network: Setting::default(Network::default()),
+            per_binary: Setting::default(false),
             binds: Vec::new(),
             keeps: Vec::new(),
             budgets: Vec::new(),
@@ -156,6 +161,7 @@ impl TestSettings {
             priority: layer.priority.unwrap_or(defaults.priority),
             limits,
             network: if is_off { network.map(|_| Network::Host) } else { network },
+            per_binary: layer.per_binary.unwrap_or(defaults.per_binary),
             binds: layer.binds,
             keeps: layer.keeps,
             budgets: layer.budgets.into_iter().map(written).collect(),

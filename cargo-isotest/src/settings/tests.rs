@@ -191,6 +191,7 @@ fn what_nobody_speaks_of_has_its_default() {
     let test = TestSettings {
         timeout: Setting::default(None),
         fail_on_leak: Setting::default(false),
+        per_binary: Setting::default(false),
         slow_timeout: Setting::default(SlowTimeout::new(Duration::from_mins(1))),
         retries: Setting::default(Retries::without_delay(0)),
         flaky_result: Setting::default(FlakyResult::Pass),

@@ -74,7 +74,18 @@ fn report(ReportFile { format, path }: ReportFile, invocation: &Invocation) -> S
 }
 
 fn executed(typed: &ExecutionArgs, said: Layer) -> Layer {
-    let ExecutionArgs { jobs, cut, retries, capture, timeout, slow_timeout, listing, leaks, budgets } = typed;
+    let ExecutionArgs {
+        jobs,
+        cut,
+        retries,
+        capture,
+        timeout,
+        slow_timeout,
+        listing,
+        leaks,
+        sharing,
+        budgets,
+    } = typed;
     let CutArgs { no_fail_fast, fail_fast, max_fail, global_timeout } = cut;
     let fail_fast = given("--fail-fast", *fail_fast);
     let no_fail_fast = given("--no-fail-fast", *no_fail_fast).map(negated);
@@ -90,6 +101,7 @@ fn executed(typed: &ExecutionArgs, said: Layer) -> Layer {
             timeout: timeout.timeout.map(|time| Setting::flag("--timeout", Duration::from(time))),
             slow_timeout: slow_timeout.map(|time| Setting::flag("--slow-timeout", time)),
             fail_on_leak: given("--fail-on-leak", leaks.fail_on_leak),
+            per_binary: given("--per-binary", sharing.per_binary),
             retries: retries.retries.map(|retries| Setting::flag("--retries", retries)),
             flaky_result: retries.flaky_result.map(|result| Setting::flag("--flaky-result", result)),
             ..said.test

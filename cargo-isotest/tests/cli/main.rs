@@ -45,6 +45,7 @@ mod nextest_config;
 mod no_capture;
 mod outcomes;
 mod overrides;
+mod per_binary;
 mod progress;
 mod project;
 mod projects;

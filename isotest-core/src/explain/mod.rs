@@ -136,6 +136,10 @@ fn enclose(lines: &mut Lines, template: &Template) {
         lines.run("done");
     }
     lines.blank();
+    if template.common {
+        lines.say("Tests of this binary share the namespaces that follow, but for that of mounts, and all that they write.");
+        lines.say("Here one of them has its own.");
+    }
     lines.say("Into namespaces that are this test's alone. A shell that sees its ids change while it starts would drop its");
     lines.say("rights, but with -p, if it knows that.");
     lines.run("shell=\"sh -p\"; $shell -c : 2> /dev/null || shell=sh");

@@ -208,11 +208,20 @@ pub struct Template {
     pub private: Private,
     /// Whether the paths are noted that processes look for and that are not there.
     pub trace_missing: bool,
+    /// Whether all attempts of a zygote have namespaces and a place to write in common. Processes, mounts and cgroups are each
+    /// attempt's own all the same.
+    pub common: bool,
     /// A step that reports a failure instead of being taken, so that tests see what each failure leads to.
     pub failing: Option<Step>,
 }
 
 impl Template {
+    /// The same for attempts that have namespaces and a place to write in common.
+    #[must_use]
+    pub fn in_common(&self) -> Self {
+        Self { common: true, ..self.clone() }
+    }
+
     /// Whether the init of every attempt enters a new namespace of this kind.
     pub(crate) fn is_entered_by_init(&self, namespace: &Namespace) -> bool {
         match namespace.origin {

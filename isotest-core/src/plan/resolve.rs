@@ -73,12 +73,7 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
         State::Missing(_) | State::InForce | State::Off => None,
     });
     let unmet = unmet.collect();
-    let states = states.into_iter().map(|(capability, state)| match state {
-        State::Missing(reason) if capability == Capability::Memory => {
-            (capability, State::Missing(format!("{reason}; its peaks are sampled instead, and approximate")))
-        }
-        other => (capability, other),
-    });
+    let states = states.into_iter().map(|(capability, state)| (capability, described(capability, state)));
     let states = states.collect();
     // Which network is shared is said by the network.
     let may_share = |one: &&Namespace| one.is_optional() && one.origin != Origin::Network;
@@ -102,6 +97,7 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
         tree: rootfs.tree,
         private: rootfs.private,
         trace_missing: request.trace_missing,
+        common: false,
         failing: None,
     };
     let mut remarks = rootfs.remarks;
@@ -113,6 +109,16 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
     }));
     let isolation = Isolation { states, cgroup_layout: request.cgroups.layout, remarks };
     Resolved { template, isolation, unmet }
+}
+
+/// Says what stands for a figure that is missing.
+fn described(capability: Capability, state: State) -> State {
+    match state {
+        State::Missing(reason) if capability == Capability::Memory => {
+            State::Missing(format!("{reason}; its peaks are sampled instead, and approximate"))
+        }
+        other => other,
+    }
 }
 
 /// The root and what is seen in it; `read_only`, with nothing copy-on-write.

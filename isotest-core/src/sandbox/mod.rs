@@ -11,11 +11,12 @@
 //! 4 workload
 //! 3 protocol
 //! 2 network
-//! 1 mounts netlink scratch_paths
+//! 1 in_common mounts netlink scratch_paths
 //! ```
 //!
 //! The supervisor meets zygote and init over sockets only; it starts a guest, which is a copy of itself.
 
+mod in_common;
 mod init;
 mod mounts;
 mod netlink;

@@ -17,6 +17,7 @@ mod disk;
 mod endings;
 mod faults;
 mod foreign;
+mod in_common;
 mod ipc;
 mod killed_supervisors;
 mod kills;
@@ -67,6 +68,7 @@ fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("services", services::PROMISES),
         ("submounts", submounts::PROMISES),
         ("writes", writes::PROMISES),
+        ("in_common", in_common::PROMISES),
         ("foreign", foreign::PROMISES),
         ("surroundings", surroundings::PROMISES),
         ("rights", rights::PROMISES),

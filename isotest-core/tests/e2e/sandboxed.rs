@@ -41,6 +41,7 @@ pub(crate) struct Wish {
     pub(crate) views: Views,
     pub(crate) network: Network,
     pub(crate) trace_missing: bool,
+    pub(crate) common: bool,
     pub(crate) limits: Limits,
     pub(crate) timeout: Option<Duration>,
     pub(crate) environment: Vec<(OsString, OsString)>,
@@ -124,6 +125,7 @@ impl Suite {
             views: Views::default(),
             network: Network::Loopback,
             trace_missing: false,
+            common: false,
             limits: Limits::default(),
             timeout: None,
             environment: vec![("ISOTEST".into(), "1".into()), ("PATH".into(), "/usr/bin:/bin".into())],
@@ -134,7 +136,8 @@ impl Suite {
 
     /// What a zygote prepares for this wish.
     pub(crate) fn template(&self, wish: &Wish) -> Template {
-        self.resolved(wish).template
+        let template = self.resolved(wish).template;
+        if wish.common { template.in_common() } else { template }
     }
 
     /// What is decided for this wish.

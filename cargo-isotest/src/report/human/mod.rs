@@ -375,6 +375,7 @@ mod tests {
             doctests_not_run: &[],
             whole_binaries: &[],
             shard: None,
+            sharing: &[],
         });
         for (index, outcome) in outcomes.into_iter().enumerate() {
             let (test, record) =

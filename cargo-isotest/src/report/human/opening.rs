@@ -155,6 +155,7 @@ mod tests {
             doctests_not_run,
             whole_binaries,
             shard: None,
+            sharing: &[],
         };
         anstream::adapter::strip_str(&lines(&event)).to_string()
     }

@@ -96,6 +96,7 @@ fn whole_run(settings: HumanSettings) -> String {
         doctests_not_run: &["tour".to_owned()],
         whole_binaries: &[],
         shard: None,
+        sharing: &[],
     });
     for (number, (verdict, outcome)) in verdicts().into_iter().enumerate() {
         let test = &test(&format!("{}_{number}", verdict.kind().as_str()), workspace.clone(), &verdict);

@@ -9,6 +9,7 @@ pub(crate) use command::command;
 use crate::report::machine::Machine;
 use crate::report::redaction::Redaction;
 use crate::report::repeat::Again;
+use crate::sandboxes::Sharing;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::queue::Nth;
 use crate::schedule::summary::{Cancellation, Summary};
@@ -167,6 +168,8 @@ struct RunStarted<'a> {
     whole_binaries: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<ShardFields<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    shared_sandboxes: Vec<SharedSandbox<'a>>,
     remarks: &'a [String],
 }
 
@@ -183,6 +186,7 @@ impl<'a> RunStarted<'a> {
             doctests_not_run,
             whole_binaries,
             shard,
+            sharing,
         } = *event
         else {
             return None;
@@ -207,6 +211,7 @@ impl<'a> RunStarted<'a> {
             doctests_not_run,
             whole_binaries: whole_binaries.iter().map(|binary| binary.id.as_str()).collect(),
             shard: shard.map(ShardFields::new),
+            shared_sandboxes: sharing.iter().map(SharedSandbox::new).collect(),
             remarks: &isolation.remarks,
         })
     }
@@ -229,6 +234,18 @@ impl<'a> ShardFields<'a> {
         let (tests, fingerprint) = (shard.tests, shard.fingerprint.as_str());
         let expected_us = shard.expected().map(microseconds);
         Self { partition: by.as_str(), part, parts, tests, expected_us, fingerprint }
+    }
+}
+
+#[derive(Serialize)]
+struct SharedSandbox<'a> {
+    binary_id: &'a str,
+    tests: usize,
+}
+
+impl<'a> SharedSandbox<'a> {
+    fn new(sharing: &'a Sharing) -> Self {
+        Self { binary_id: &sharing.binary_id, tests: sharing.tests }
     }
 }
 
@@ -451,6 +468,7 @@ mod tests {
             doctests_not_run: &["tour".to_owned()],
             whole_binaries: &[WholeBinary { id: "tour::custom".to_owned(), reason: WholeReason::Silent }],
             shard: None,
+            sharing: &[],
         });
         let version = env!("CARGO_PKG_VERSION");
         let run = r#""run_id":"","workspace":"","arguments":["--release"],"environment":{},"started_at":"1970-01-01T00:00:00.000Z","isolation":{"user":{"state":"in-force"},"pid":{"#;

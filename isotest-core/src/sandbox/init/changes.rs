@@ -6,11 +6,15 @@ use crate::plan::Private;
 use nix::dir::{Dir, Type};
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
+use nix::time::{ClockId, clock_gettime};
+use std::collections::HashMap;
 use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 /// The longest list in bytes: it travels in one message.
 const MAX_BYTES: usize = 48 << 10;
@@ -18,6 +22,10 @@ const MAX_BYTES: usize = 48 << 10;
 /// Files of evidence that are remembered, handed over or not, and the longest path of one.
 const MAX_EVIDENCE: usize = 10_000;
 const MAX_PATH_BYTES: usize = 4096;
+
+/// As long as the clock by which the kernel says when a file was changed stands still, at most, and how often it is looked at.
+const TICK: Duration = Duration::from_millis(1);
+const MAX_TICKS: usize = 20;
 
 /// Below this depth a directory is one change, whatever is in it: each level costs descriptors and stack.
 const MAX_DEPTH: usize = 100;
@@ -33,11 +41,71 @@ pub(super) struct Changes {
     pub(super) evidence_left_out: u64,
 }
 
-/// Finds what a workload changed that did or did not pass.
-pub(super) fn list(Views { hidden, uppers }: &Views, private: &Private, passed: bool) -> Changes {
+/// When each path in the upper layers was changed last.
+#[derive(Debug, Default)]
+pub(super) struct Written(HashMap<PathBuf, Changed>);
+
+/// Seconds and nanoseconds.
+type Changed = (i64, i64);
+
+/// Finds what was changed in the upper layers up to now, and returns when a later change has a later time.
+pub(super) fn written(Views { hidden, uppers }: &Views) -> Written {
+    let mut written = HashMap::new();
+    for upper in uppers {
+        if let Ok(directory) = openat(hidden, &upper.directory, FLAGS, Mode::empty()) {
+            note_below(directory.as_fd(), &upper.path, MAX_DEPTH, &mut written);
+        }
+    }
+    let latest = written.values().copied().max();
+    let is_past = || {
+        let now = clock_gettime(ClockId::CLOCK_REALTIME_COARSE);
+        now.is_ok_and(|now| latest < Some((now.tv_sec(), now.tv_nsec())))
+    };
+    // A clock that was set back is not waited for.
+    let mut looks = 0;
+    while !written.is_empty() && looks < MAX_TICKS && !is_past() {
+        sleep(TICK);
+        looks += 1;
+    }
+    Written(written)
+}
+
+fn note_below(directory: impl AsFd, path: &Path, depth: usize, written: &mut HashMap<PathBuf, Changed>) {
+    let Ok(mut listing) = Dir::openat(&directory, ".", FLAGS, Mode::empty()) else { return };
+    for entry in listing.iter().flatten() {
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if name == "." || name == ".." {
+            continue;
+        }
+        let path = path.join(name);
+        if let Some(changed) = changed(directory.as_fd(), name) {
+            written.insert(path.clone(), changed);
+        }
+        let inside = openat(&directory, name, FLAGS, Mode::empty());
+        if let (Ok(inside), Some(depth)) = (inside, depth.checked_sub(1)) {
+            note_below(inside, &path, depth, written);
+        }
+    }
+}
+
+/// When an entry was changed last. Those that hide a file of the lower layer may be one inode, which is changed with each further
+/// one: they are never changed.
+fn changed(directory: BorrowedFd<'_>, name: &OsStr) -> Option<Changed> {
+    let stat = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
+    let hides = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFCHR;
+    Some(if hides { (0, 0) } else { (stat.st_ctime, stat.st_ctime_nsec) })
+}
+
+/// Finds what a workload changed that did or did not pass, and that was not `written` so before.
+pub(super) fn list(
+    Views { hidden, uppers }: &Views,
+    private: &Private,
+    passed: bool,
+    written: &Written,
+) -> Changes {
     let (mut found, mut bytes) = (Changes::default(), 0);
     for (layer, upper) in uppers.iter().enumerate() {
-        let mut walk = Walk { found, bytes, private, passed, layer, hidden, upper };
+        let mut walk = Walk { found, bytes, private, passed, written, layer, hidden, upper };
         if let Ok(directory) = openat(hidden, &upper.directory, FLAGS, Mode::empty()) {
             walk.below(directory.as_fd(), &upper.path, MAX_DEPTH);
         }
@@ -55,6 +123,7 @@ struct Walk<'a> {
     bytes: usize,
     private: &'a Private,
     passed: bool,
+    written: &'a Written,
     layer: usize,
     hidden: &'a File,
     upper: &'a Upper,
@@ -71,7 +140,8 @@ impl Walk<'_> {
             let path = path.join(name);
             let kind = entry.file_type().or_else(|| kind(directory.as_fd(), name));
             if kind != Some(Type::Directory) {
-                if !self.is_mount_point(&path) {
+                let is_old = self.is_as_before(directory.as_fd(), name, &path);
+                if !is_old && !self.is_mount_point(&path) {
                     self.add(&path);
                     self.add_evidence(&path, kind);
                 }
@@ -84,7 +154,9 @@ impl Walk<'_> {
             if let (Ok(inside), Some(depth)) = (&inside, depth.checked_sub(1)) {
                 self.below(inside, &path, depth);
             }
-            let has_nothing_to_say = self.found.changed.count == before && !self.is_mount_point(&path);
+            let is_old = self.written.0.contains_key(&path);
+            let has_nothing_to_say =
+                self.found.changed.count == before && !is_old && !self.is_mount_point(&path);
             if has_nothing_to_say && !inside.is_ok_and(|inside| self.is_as_below(inside, &path)) {
                 self.add(&path);
             }
@@ -103,6 +175,11 @@ impl Walk<'_> {
         let (Ok(was), Ok(is)) = (fstat(&lower), fstat(&directory)) else { return false };
         (was.st_mode, was.st_uid, was.st_gid) == (is.st_mode, is.st_uid, is.st_gid)
             && names(lower) == names(view)
+    }
+
+    fn is_as_before(&self, directory: BorrowedFd<'_>, name: &OsStr, path: &Path) -> bool {
+        let before = self.written.0.get(path);
+        before.is_some_and(|before| changed(directory, name) == Some(*before))
     }
 
     /// Whether it is there only for something to be mounted at it or below.

@@ -1,6 +1,7 @@
 //! PID 1 of one attempt: sets the sandbox up, starts the workload, sees what it leaves behind, and by exiting makes
 //! the kernel end the rest.
 
+mod before;
 mod changes;
 mod evidence;
 pub(crate) mod exec_in;
@@ -16,6 +17,7 @@ mod watch;
 use crate::outcome::{Ending, Exit, LeftProcess, NetworkFailures};
 use crate::plan::{Network, Template, Timeout};
 use crate::policy::Capability;
+use crate::sandbox::in_common::Common;
 use crate::sandbox::protocol::channel::{self, Command, Packed, Report, Start};
 use crate::sandbox::workload::descriptors::Descriptors;
 use crate::sandbox::workload::trace::Trace;
@@ -27,6 +29,7 @@ use crate::sys::clone3::{SingleThreaded, exit_now};
 use crate::sys::mount::attr;
 use crate::sys::wait::Used;
 use crate::usage::{Children, Cpu, Io};
+use before::Before;
 use changes::Changes;
 use layers::Views;
 use nix::sched::{CloneFlags, unshare};
@@ -63,6 +66,8 @@ pub(crate) struct InitArgs<'zygote> {
     pub(crate) unreachable_before: u64,
     /// The namespaces that init enters itself.
     pub(crate) namespaces: CloneFlags,
+    /// Those of them that are there already.
+    pub(crate) common: Option<&'zygote Common>,
     /// Readable once the id maps are written.
     pub(crate) hold: &'zygote OwnedFd,
 }
@@ -98,7 +103,7 @@ fn attempt(
     let InitArgs { template, start, scratch, hold, .. } = args;
     let settings = enter(args, word)?;
     Step::DieWithParent.run(|| die_with_parent(hold))?;
-    let files = Files::held_in(scratch).ok().filter(|_| start.measured);
+    let mut files = Files::held_in(scratch).ok().filter(|_| start.measured);
     let views = set_up(template, start, scratch, settings)?;
     if let Some(interactive) = start.interactive {
         let open = || terminal::open_for(interactive, &descriptors.stdio, control);
@@ -115,6 +120,7 @@ fn attempt(
     });
     let (errors, error_end) = Step::CloneWorkload.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
     let (proc, counts_io) = (Step::CloneWorkload.run(OwnProc::open)?, counts_io());
+    let before = Before::look(template, args.unreachable_before, &views, &mut files, &proc);
     let ready = Ready::new(&workload);
     let born = Instant::now();
     let cgroup = descriptors.cgroup.as_ref().map(AsFd::as_fd);
@@ -136,7 +142,7 @@ fn attempt(
     if let Some(error) = workload::error(&errors) {
         return Err(error);
     }
-    let left = Left { running: left_running, views: &views, trace, counts_io };
+    let left = Left { running: left_running, views: &views, before, trace, counts_io };
     account(args, watch, left, control)
 }
 
@@ -144,6 +150,7 @@ fn attempt(
 struct Left<'attempt> {
     running: Vec<LeftProcess>,
     views: &'attempt Views,
+    before: Before,
     trace: Option<Trace>,
     counts_io: bool,
 }
@@ -156,17 +163,18 @@ fn account(
     control: &mut UnixStream,
 ) -> Result<Ending, StepError> {
     let InitArgs { template, .. } = args;
-    let Left { running: left_running, views, trace, counts_io } = left;
+    let Left { running: left_running, views, before, trace, counts_io } = left;
     let exit = watch.exit.unwrap_or(Exit::Code(0));
     let passed = exit == Exit::Code(0) && !watch.timed_out && left_running.is_empty();
-    let Changes { changed, evidence, evidence_left_out } = changes::list(views, &template.private, passed);
+    let Changes { changed, evidence, evidence_left_out } =
+        changes::list(views, &template.private, passed, &before.written);
     let evidence_left_out =
         evidence_left_out + evidence::hand_over(&evidence, views, &template.private, control)?;
     let counted = Counted { unmeasured: &template.unmeasured, counts_io, sampler: watch.sampler.as_ref() };
     let children = Step::Supervise.run(|| children(counted, watch.parents))?;
     let missing_paths = trace.map(|trace| trace.paths()).unwrap_or_default();
     let Watch { wall, timed_out, proc, .. } = watch;
-    let network = failures_in_network(args, exit, &proc);
+    let network = failures_in_network(args, exit, &before, &proc);
     Ok(Ending {
         exit,
         wall,
@@ -181,11 +189,11 @@ fn account(
 }
 
 /// What led nowhere in a network of the attempt's own, if it did not pass.
-fn failures_in_network(args: InitArgs<'_>, exit: Exit, proc: &OwnProc) -> NetworkFailures {
+fn failures_in_network(args: InitArgs<'_>, exit: Exit, before: &Before, proc: &OwnProc) -> NetworkFailures {
     if exit == Exit::Code(0) || args.template.network == Network::Host {
         return NetworkFailures::default();
     }
-    network_failures::read(proc, args.unreachable_before)
+    network_failures::since(before.network, network_failures::read(proc))
 }
 
 /// The execve of a workload that is traced waits for an answer, and who gives it must not wait for that.
@@ -202,11 +210,12 @@ fn clone_workload(
 /// mounted before, within the zygote's: what comes from another user namespace the kernel locks, with all that covers it, so
 /// that nobody in the attempt takes it off or changes it.
 fn enter(
-    InitArgs { template, namespaces, .. }: InitArgs<'_>,
+    InitArgs { template, namespaces, common, .. }: InitArgs<'_>,
     word: OwnedFd,
 ) -> Result<Option<File>, StepError> {
-    let has_settings =
-        matches!(template.network, Network::Own | Network::Down) && !template.net_settings.is_empty();
+    let has_settings = common.is_none()
+        && matches!(template.network, Network::Own | Network::Down)
+        && !template.net_settings.is_empty();
     let settings = has_settings.then(|| Step::CopyNetSettings.run(|| File::open(network::SETTINGS)));
     let settings = settings.transpose()?;
     // As the zygote's `/proc` shows it.
@@ -219,7 +228,14 @@ fn enter(
     if !is_read_only && !template.private.guarded_proc.is_empty() {
         guard_proc(template)?;
     }
-    Step::UnshareInit.run(|| unshare(namespaces))?;
+    let new = match common {
+        None => namespaces,
+        Some(common) => {
+            common.enter()?;
+            CloneFlags::CLONE_NEWNS
+        }
+    };
+    Step::UnshareInit.run(|| unshare(new))?;
     Step::NewSession.run(setsid)?;
     Step::UnshareInit.run(|| write(word, number.as_os_str().as_bytes()))?;
     Ok(settings)
@@ -274,7 +290,7 @@ fn set_up(
         let directory = format!("/proc/self/fd/{}", settings.as_raw_fd());
         network::write_settings(&template.net_settings, Path::new(&directory))?;
     }
-    if template.network == Network::Own {
+    if template.network == Network::Own && !template.common {
         Step::RaiseLoopback.run(|| network::raise_loopback(&template.net_addresses))?;
     }
     Step::MountDevpts.run(|| {

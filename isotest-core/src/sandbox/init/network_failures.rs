@@ -4,15 +4,23 @@
 use super::own_proc::OwnProc;
 use crate::outcome::NetworkFailures;
 
-/// Reads what led nowhere. A namespace that is handed on from attempts that had sent nothing may have counted their vain looks for a way
-/// out, which were so many `before`.
-pub(super) fn read(proc: &OwnProc, before: u64) -> NetworkFailures {
+/// Reads what led nowhere, of whomever it was.
+pub(super) fn read(proc: &OwnProc) -> NetworkFailures {
     let text = |file| proc.network(file).unwrap_or_default();
     let (v4, v6) = (text("snmp"), text("snmp6"));
     NetworkFailures {
-        unreachable: unreachable(&v4, &v6).saturating_sub(before),
+        unreachable: unreachable(&v4, &v6),
         connections: of_v4(&v4, "Tcp:", "AttemptFails"),
         datagrams: of_v4(&v4, "Udp:", "NoPorts").saturating_add(of_v6(&v6, "Udp6NoPorts")),
+    }
+}
+
+/// What of it came after `before`.
+pub(super) fn since(before: NetworkFailures, now: NetworkFailures) -> NetworkFailures {
+    NetworkFailures {
+        unreachable: now.unreachable.saturating_sub(before.unreachable),
+        connections: now.connections.saturating_sub(before.connections),
+        datagrams: now.datagrams.saturating_sub(before.datagrams),
     }
 }
 

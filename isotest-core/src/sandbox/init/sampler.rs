@@ -59,6 +59,15 @@ impl Files {
         Ok(Self { root, before, peak: Disk::default() })
     }
 
+    /// The same, as of now.
+    ///
+    /// # Errors
+    /// When the kernel does not say what it holds.
+    pub(super) fn restarted(self) -> io::Result<Self> {
+        let before = held(&self.root)?;
+        Ok(Self { before, ..self })
+    }
+
     /// What has come to those that were there before.
     fn added(&self) -> Option<Disk> {
         let now = held(&self.root).ok()?;

@@ -54,6 +54,8 @@ pub struct Attempt {
     taker: Taker,
     /// Why a guest is not counted.
     uncounted: Option<StepError>,
+    /// What is to be said of it besides.
+    remark: Option<&'static str>,
     end: Option<Result<Ending, StepError>>,
 }
 
@@ -113,6 +115,7 @@ impl Attempt {
             evidence: Evidence::default(),
             taker: Taker::default(),
             uncounted: None,
+            remark: None,
             end,
         }
     }
@@ -133,6 +136,7 @@ impl Attempt {
             evidence: Evidence::default(),
             taker: Taker::default(),
             uncounted: None,
+            remark: None,
             end: Some(Err(error)),
         }
     }
@@ -141,6 +145,11 @@ impl Attempt {
     /// they are thrown away.
     pub fn hand_over(&mut self, take: impl FnMut(&Path, File) -> io::Result<()> + Send + 'static) {
         self.taker = Taker(Some(Box::new(take)));
+    }
+
+    /// Has something said of it.
+    pub(super) const fn remark(&mut self, remark: &'static str) {
+        self.remark = Some(remark);
     }
 
     /// Whether there never was a sandbox for it.
@@ -259,9 +268,10 @@ impl Attempt {
 
     /// Reads the figures and lets the sandbox go. Call it when the attempt has been waited for.
     pub fn finish(self) -> Record {
-        let Self { sandbox, limits, autopsy, mut evidence, uncounted, end, .. } = self;
+        let Self { sandbox, limits, autopsy, mut evidence, uncounted, remark, end, .. } = self;
         let lost = || Err(Step::Supervise.failed(None, &io::Error::from_raw_os_error(libc::ECANCELED)));
-        let (mut read, mut changed_limit, mut remarks) = (Ok(Usage::default()), None, Vec::new());
+        let (mut read, mut changed_limit) = (Ok(Usage::default()), None);
+        let mut remarks: Vec<_> = remark.map(str::to_owned).into_iter().collect();
         let (mut stdout, mut stderr) = (Captured::default(), Captured::default());
         if let Some(mut sandbox) = sandbox {
             read = sandbox.usage();

@@ -14,6 +14,7 @@ use crate::sys::wait_for;
 use nix::poll::{PollFd, PollFlags};
 use std::collections::VecDeque;
 use std::io;
+use std::mem::take;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -30,6 +31,10 @@ const END_INTERVAL: Duration = Duration::from_micros(500);
 /// After a lost sandbox, the loss of its zygote may be seen so much later.
 const LOSS_GRACE: Duration = Duration::from_millis(500);
 
+/// What is said of the first attempt that does not find what those before it had in common.
+const LOST_IN_COMMON: &str = "an earlier test has broken what the tests of its sandbox have in common: this one and those after it \
+                              have it anew";
+
 /// How many sandboxes wait for their workloads: with one, a slot would stand still whenever making the next took longer
 /// than the present test.
 const AHEAD: usize = 2;
@@ -44,6 +49,8 @@ pub struct Slot<'run> {
     cell: Option<Arc<Cell>>,
     zygote: Zygote,
     ready: VecDeque<Sandbox>,
+    /// Whether the zygote has taken the place of another since the last attempt began.
+    is_renewed: bool,
 }
 
 impl<'run> Slot<'run> {
@@ -65,7 +72,14 @@ impl<'run> Slot<'run> {
     pub fn start(template: &Arc<Template>, cgroups: &'run Cgroups) -> Result<Self, StepError> {
         let cell = cell(cgroups)?;
         let zygote = prepared(template, cell.as_deref())?;
-        Ok(Self { template: Arc::clone(template), cgroups, cell, zygote, ready: VecDeque::new() })
+        Ok(Self {
+            template: Arc::clone(template),
+            cgroups,
+            cell,
+            zygote,
+            ready: VecDeque::new(),
+            is_renewed: false,
+        })
     }
 
     /// From here on attempts have this template. That costs a new zygote if it is another than before.
@@ -114,7 +128,13 @@ impl<'run> Slot<'run> {
             self.discard_ready();
         }
         match self.ready.pop_front().map_or_else(|| self.order(&kind), Ok) {
-            Ok(sandbox) => Attempt::start(sandbox, self.zygote(), plan),
+            Ok(sandbox) => {
+                let mut attempt = Attempt::start(sandbox, self.zygote(), plan);
+                if take(&mut self.is_renewed) && self.template.common {
+                    attempt.remark(LOST_IN_COMMON);
+                }
+                attempt
+            }
             Err(_) if self.zygote.is_gone(LOSS_GRACE) => {
                 self.renew();
                 Attempt::without_sandbox(StepError::zygote_killed())
@@ -177,6 +197,7 @@ impl<'run> Slot<'run> {
         {
             self.zygote = zygote;
             self.cell = cell;
+            self.is_renewed = true;
         }
     }
 

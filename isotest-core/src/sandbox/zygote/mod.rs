@@ -1,6 +1,7 @@
 //! The process that starts sandboxes: single-threaded and small, so that its copies are cheap and may run ordinary
 //! Rust, and so that what it carries over to a workload (`ru_maxrss`) is next to nothing.
 
+mod in_common;
 mod namespaces;
 mod network;
 mod niceness;
@@ -10,6 +11,7 @@ mod tree;
 
 use crate::namespace::NAMESPACES;
 use crate::plan::{Network, Template};
+use crate::sandbox::in_common::Common;
 use crate::sandbox::init::{self, InitArgs};
 use crate::sandbox::protocol::channel::{self, Order, Prepared, Report, Start};
 use crate::step::{self, Step, StepError};
@@ -113,6 +115,8 @@ struct Zygote {
     scratch_pool: ScratchPool,
     /// Where sessions of attempts are to have any.
     niceness: Option<Niceness>,
+    /// For a template whose attempts have them in common.
+    common: Option<Common>,
     /// Inits that have not been reaped.
     running: HashSet<Pid>,
 }
@@ -142,7 +146,23 @@ impl Zygote {
         let mut scratch_pool = ScratchPool::new(&template.private, template.overlay);
         // The first one is made now, so that what the kernel refuses is known before there is any attempt.
         scratch_pool.unused(&template.private, |_| true)?;
-        Ok(Self { proof, template, proc, networks, scratch_pool, niceness, running: HashSet::new() })
+        let mut zygote = Self {
+            proof,
+            template,
+            proc,
+            networks,
+            scratch_pool,
+            niceness,
+            common: None,
+            running: HashSet::new(),
+        };
+        if zygote.template.common {
+            // Each mount namespace shows a `/proc` and a cgroup of its own.
+            let namespaces = zygote.namespaces() - CloneFlags::CLONE_NEWNS;
+            let made = in_common::make(&zygote.proof, &zygote.template, namespaces, &zygote.proc);
+            zygote.common = Some(made?);
+        }
+        Ok(zygote)
     }
 
     /// Starts one attempt, or tells the supervisor why it could not.
@@ -168,7 +188,9 @@ impl Zygote {
     fn clone_init(&mut self, start: &Start, descriptors: Vec<OwnedFd>) -> Result<(), StepError> {
         let place = self.unused_scratch()?;
         let gone = |init| !self.running.contains(&init);
-        let network = self.networks.as_mut().map(|pool| pool.enter_unused(gone)).transpose()?;
+        // One that all have in common is the zygote's own.
+        let pool = self.networks.as_mut().filter(|_| self.common.is_none());
+        let network = pool.map(|pool| pool.enter_unused(gone)).transpose()?;
         let (hold, release) = Step::CloneInit.run(|| pipe2(OFlag::O_CLOEXEC))?;
         let (told, word) = Step::CloneInit.run(|| pipe2(OFlag::O_CLOEXEC))?;
         match Step::CloneInit.run(|| clone3(&self.proof, CloneFlags::CLONE_NEWPID.bits()))? {
@@ -176,9 +198,18 @@ impl Zygote {
                 drop((release, told));
                 let (proof, template, hold) = (&self.proof, &self.template, &hold);
                 let Some(scratch) = template.private.scratch.get(place) else { exit_now(1) };
-                let namespaces = self.namespaces();
+                let (namespaces, common) = (self.namespaces(), self.common.as_ref());
                 let unreachable_before = network.map(|(_, before)| before).unwrap_or_default();
-                let args = InitArgs { proof, template, start, scratch, unreachable_before, namespaces, hold };
+                let args = InitArgs {
+                    proof,
+                    template,
+                    start,
+                    scratch,
+                    unreachable_before,
+                    namespaces,
+                    common,
+                    hold,
+                };
                 init::run(args, word, descriptors)
             }
             Side::Parent(init) => {
@@ -196,12 +227,18 @@ impl Zygote {
                 // An init that does not say who it is says why, or is dead.
                 let mapped = told.and_then(|told| match told {
                     0 => Ok(()),
-                    _ => map_ids(&self.template, &self.proc, &number)
+                    _ => self
+                        .map_ids(&number)
                         .and_then(|()| Step::MapIds.run(|| write(&release, b"g").map(drop))),
                 });
                 mapped.and(Step::MountProc.run(|| self.uncover_proc()))
             }
         }
+    }
+
+    /// Those of a user namespace that others have been in are mapped already.
+    fn map_ids(&self, number: &str) -> Result<(), StepError> {
+        if self.common.is_some() { Ok(()) } else { map_ids(&self.template, &self.proc, number) }
     }
 
     /// Takes off what init has mounted over this process's `/proc`; it has its copy.
@@ -214,6 +251,10 @@ impl Zygote {
 
     /// Those in use are, but for two, of inits on their way out: it is worth waiting for one.
     fn unused_scratch(&mut self) -> Result<usize, StepError> {
+        if self.common.is_some() {
+            // All have the first in common.
+            return Ok(0);
+        }
         loop {
             let gone = |init| !self.running.contains(&init);
             if let Some(place) = self.scratch_pool.unused(&self.template.private, gone)? {

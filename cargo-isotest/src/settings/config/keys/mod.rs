@@ -20,6 +20,7 @@ mod max_fail;
 mod memory_aware;
 mod memory_limit;
 mod network;
+mod per_binary;
 mod pids_limit;
 mod policy;
 mod priority;
@@ -73,7 +74,7 @@ pub(crate) const OF_RUN: [Key; 15] = [
 ];
 
 /// Settings that can differ from test to test.
-pub(crate) const OF_TEST: [Key; 20] = [
+pub(crate) const OF_TEST: [Key; 21] = [
     timeout::TIMEOUT,
     SLOW_TIMEOUT,
     RETRIES,
@@ -91,6 +92,7 @@ pub(crate) const OF_TEST: [Key; 20] = [
     io_limit::IO_LIMIT,
     rlimit::RLIMIT,
     network::NETWORK,
+    per_binary::PER_BINARY,
     budget::BUDGET,
     bind::BIND,
     keep::KEEP,
