@@ -1,6 +1,6 @@
 //! The commit since which a test needs more memory is found.
 
-use crate::call::isotest;
+use crate::call::{Running, isotest};
 use crate::host;
 use crate::project::Project;
 use nix::sys::signal::{Signal, kill};
@@ -138,6 +138,37 @@ fn a_signal_ends_the_search_at_once() {
         assert_eq!(git(&project, &["worktree", "list"]).lines().count(), 1);
         assert!(is_removed(&project));
     }
+}
+
+#[test]
+fn what_a_killed_search_leaves_the_next_one_removes() {
+    let hangs = "#[test] fn hangs() { std::thread::sleep(std::time::Duration::from_secs(3600)); }\n";
+    let place = tempfile::tempdir().unwrap();
+    let project = repository(place.path(), &[hangs.to_owned(), format!("{hangs}// more")]);
+    let search = || {
+        let running =
+            isotest(&project).arguments(["budgets", "blame", "HEAD~1..HEAD", "small hangs"]).start();
+        host::wait_until("the test", || {
+            host::processes_marked(&running.mark).iter().any(|line| line.contains(" --exact hangs "))
+        });
+        running
+    };
+    let trees = || git(&project, &["worktree", "list"]).lines().count() - 1;
+    let signal = |running: &Running, signal| {
+        kill(Pid::from_raw(running.child.id().try_into().unwrap()), signal).unwrap();
+    };
+    let (living, killed) = (search(), search());
+    signal(&killed, Signal::SIGKILL);
+    killed.end();
+    assert_eq!(trees(), 2, "control: it is left");
+    let next = search();
+    assert_eq!(trees(), 2, "that of a search that goes on stays, and that of the killed one is gone");
+    for running in [next, living] {
+        signal(&running, Signal::SIGTERM);
+        running.end();
+    }
+    assert_eq!(trees(), 0);
+    assert!(is_removed(&project));
 }
 
 #[test]

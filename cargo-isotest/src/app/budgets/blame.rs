@@ -1,7 +1,7 @@
 //! `cargo isotest budgets blame`: the commit since which a test needs more memory.
 //!
 //! Commits are built and executed by this program itself in a work tree of their own below the target directory, which is removed
-//! at the end; that of the caller is only read.
+//! at the end, or if the search was killed at the beginning of the next; that of the caller is only read.
 
 use crate::app::budgets::error::BudgetError;
 use crate::app::budgets::git;
@@ -33,11 +33,19 @@ const PERCENT: u32 = 10;
 /// How often a test is executed at each commit; the least peak counts.
 const RUNS: usize = 3;
 
+/// What the names of the directories of searches begin with.
+const PREFIX: &str = "isotest-blame-";
+
+/// Name of the file in such a directory that is locked for as long as its search lasts.
+const LOCK: &str = "lock";
+
 /// A work tree of the repository, which is removed when it is dropped.
 struct Tree<'a> {
     /// A directory of the repository.
     repository: &'a Path,
     place: tempfile::TempDir,
+    /// That nobody else takes it for left over.
+    _lock: File,
     /// The workspace's manifest in it.
     manifest: PathBuf,
     /// Words of the command line that hold for a run of each commit.
@@ -77,10 +85,33 @@ impl Signals {
 
 impl Drop for Tree<'_> {
     fn drop(&mut self) {
-        let tree = self.tree().to_string_lossy().into_owned();
-        // Records of other work trees stay, whose directories may be on a disk that is not there just now.
-        let _ = git::ask(self.repository, "", &["worktree", "remove", "--force", "--force", &tree]);
-        let _ = fs::remove_dir_all(self.place.path());
+        // What cannot be removed now is at the next search.
+        let _ = remove(self.repository, self.place.path());
+    }
+}
+
+/// Removes the directory of a search and git's record of the work tree in it. Records of other work trees stay, whose directories may
+/// be on a disk that is not there just now.
+fn remove(repository: &Path, place: &Path) -> Result<(), BudgetError> {
+    let tree = place.join("tree");
+    if tree.join(".git").exists() {
+        let words = ["worktree", "remove", "--force", "--force", &tree.to_string_lossy()];
+        git::answer(repository, "", &words)?;
+    }
+    fs::remove_dir_all(place).map_err(|source| BudgetError::File { path: place.to_owned(), source })
+}
+
+/// Removes what searches that were killed have left in the target directory: nobody has it locked.
+fn sweep(repository: &Path, target: &Path) {
+    for entry in fs::read_dir(target).into_iter().flatten().flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            continue;
+        }
+        let lock = File::open(entry.path().join(LOCK));
+        if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
+            // It may be of another repository.
+            let _ = remove(repository, &entry.path());
+        }
     }
 }
 
@@ -94,11 +125,13 @@ impl<'a> Tree<'a> {
     ) -> Result<Self, Error> {
         let failed = |source| BudgetError::File { path: target.to_owned(), source };
         fs::create_dir_all(target).map_err(failed)?;
-        let place = tempfile::Builder::new().prefix("isotest-blame-").tempdir_in(target).map_err(failed)?;
+        sweep(workspace, target);
+        let place = tempfile::Builder::new().prefix(PREFIX).tempdir_in(target).map_err(failed)?;
+        let lock = locked(&place.path().join(LOCK)).map_err(failed)?;
         let prefix = git::answer(workspace, "HEAD", &["rev-parse", "--show-prefix"])?;
         let manifest = place.path().join("tree").join(prefix.trim_end()).join("Cargo.toml");
         let signals = Signals::take().map_err(HostError::System)?;
-        let tree = Self { repository: workspace, place, manifest, words, invocation, signals };
+        let tree = Self { repository: workspace, place, _lock: lock, manifest, words, invocation, signals };
         let path = tree.tree().to_string_lossy().into_owned();
         git::answer(
             workspace,
@@ -159,6 +192,13 @@ impl<'a> Tree<'a> {
         self.signals.heard()?;
         Ok(outputs)
     }
+}
+
+/// Creates a file and locks it for as long as it is open here.
+fn locked(path: &Path) -> io::Result<File> {
+    let file = File::create_new(path)?;
+    file.try_lock()?;
+    Ok(file)
 }
 
 /// Returns the exact memory peaks in the JSON lines of a run, of tests that passed.
