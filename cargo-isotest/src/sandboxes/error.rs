@@ -37,6 +37,8 @@ pub(crate) enum SandboxError {
         needed: usize,
         /// Hard limit.
         allowed: usize,
+        /// Number of private parts of the root, if these need too many.
+        parts: usize,
     },
     /// A step of making a sandbox failed.
     #[error("this host cannot isolate tests")]
@@ -50,6 +52,9 @@ pub(crate) enum SandboxError {
     #[error("{0}")]
     Execute(StepError),
 }
+
+/// With more private parts than this, a root is another one than machines have.
+const MANY_PARTS: usize = 100;
 
 impl Failure for SandboxError {
     fn end(&self) -> End {
@@ -66,6 +71,10 @@ impl Failure for SandboxError {
         Some(match self {
             Self::CannotIsolate { obstacles, .. } => go_on_without(obstacles),
             Self::CannotLimit { .. } => "leave that limit out, or choose another value".into(),
+            Self::TooFewFiles { needed, parts, .. } if *parts > MANY_PARTS => format!(
+                "have fewer directories at the top of the root, where {parts} are, each with files open; or {}",
+                raise_files(*needed)
+            ),
             Self::TooFewFiles { needed, .. } => raise_files(*needed),
             Self::Setup { source: error, .. } | Self::Execute(error) => error.hint().into(),
         })
@@ -160,7 +169,7 @@ mod tests {
                 unmet: vec![("io".to_owned(), "no io controller".to_owned())],
                 remedies: Vec::new(),
             }],
-            SandboxError::TooFewFiles { .. } => [SandboxError::TooFewFiles { needed: 120, allowed: 64 }],
+            SandboxError::TooFewFiles { .. } => [SandboxError::TooFewFiles { needed: 120, allowed: 64, parts: 0 }],
             SandboxError::Setup { .. } => [SandboxError::Setup { template: None, source: failed(Step::MountProc, libc::EPERM) }],
             SandboxError::Execute(_) => [
                 SandboxError::Execute(failed(Step::Exec, libc::ENOENT)),

@@ -33,7 +33,7 @@ use isotest_core::sandbox::Slot;
 use isotest_core::step::StepError;
 use isotest_core::trial;
 use isotest_core::{descriptors, root_limits};
-use room::Room;
+use room::{Inside, Room};
 use std::fs;
 use std::io::{self, Write};
 use std::iter;
@@ -115,7 +115,8 @@ impl Sandboxes {
         // A thread may have one that tests share beside its own.
         let slots = 1 + usize::from(settings.share_some());
         let each = slots * Slot::descriptors(&cgroups);
-        let room = match Room::within(max_descriptors, each, settings.execution.jobs.value) {
+        let inside = Inside::of(others.iter().chain([&resolved.template]));
+        let room = match Room::within(max_descriptors, each, inside, settings.execution.jobs.value) {
             Ok(room) => room,
             Err(error) => {
                 close(cgroups);

@@ -3,14 +3,34 @@
 use super::error::SandboxError;
 use crate::error::{Error, HostError};
 use isotest_core::descriptors;
+use isotest_core::plan::Template;
 use std::num::NonZeroUsize;
 
 /// What is open at times besides the slots' and what is open already: signals, the files of a report, whoever asks what is
 /// running.
 const OTHERS: usize = 16;
 
-/// What those have open who make a sandbox, each for itself: a mount of every part of the root, among others.
+/// What those have open who make a sandbox, each for itself, if the root has no more parts than usual.
 const INSIDE: usize = 128;
+
+/// What takes room where sandboxes are made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Inside {
+    descriptors: usize,
+    /// The private parts of the root.
+    parts: usize,
+}
+
+impl Inside {
+    /// Of the template that needs most.
+    pub(super) fn of<'a>(templates: impl Iterator<Item = &'a Template>) -> Self {
+        let inside = |template: &Template| Self {
+            descriptors: template.descriptors(),
+            parts: template.private.layers.len(),
+        };
+        templates.map(inside).max().unwrap_or_default()
+    }
+}
 
 /// The slots there is room for.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,11 +45,18 @@ impl Room {
     ///
     /// # Errors
     /// When there is no room for one.
-    pub(super) fn within(allowed: u64, each: usize, jobs: NonZeroUsize) -> Result<Self, Error> {
+    pub(super) fn within(
+        allowed: u64,
+        each: usize,
+        inside: Inside,
+        jobs: NonZeroUsize,
+    ) -> Result<Self, Error> {
         let open = descriptors::open().map_err(HostError::System)? + OTHERS;
         let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
-        if allowed < INSIDE {
-            return Err(SandboxError::TooFewFiles { needed: INSIDE.max(open + each), allowed }.into());
+        let Inside { descriptors, parts } = inside;
+        let inside = INSIDE.max(descriptors);
+        if allowed < inside {
+            return Err(SandboxError::TooFewFiles { needed: inside.max(open + each), allowed, parts }.into());
         }
         Ok(Self::beside(open, allowed, each, jobs)?)
     }
@@ -37,7 +64,7 @@ impl Room {
     fn beside(open: usize, allowed: usize, each: usize, jobs: NonZeroUsize) -> Result<Self, SandboxError> {
         let most = allowed.saturating_sub(open) / each;
         let Some(most) = NonZeroUsize::new(most) else {
-            return Err(SandboxError::TooFewFiles { needed: open + each, allowed });
+            return Err(SandboxError::TooFewFiles { needed: open + each, allowed, parts: 0 });
         };
         let needed = each.saturating_mul(jobs.get()).saturating_add(open);
         let remark = (most < jobs).then(|| {

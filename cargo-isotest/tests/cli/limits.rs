@@ -4,6 +4,7 @@ use crate::call::{Call, bare, isotest};
 use crate::project::Project;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::Uid;
+use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -104,6 +105,30 @@ fn looks(place: &Path) -> Project {
     );
     source.extend((0..200).map(|number| format!("#[test] fn t{number:03}() {{ look() }}\n")));
     Project::written(place, &[("Cargo.toml", MANIFEST), ("src/lib.rs", &source)])
+}
+
+#[test]
+fn a_root_with_more_directories_than_files_may_be_open_is_refused() {
+    let place = place();
+    let root = place.path().join("root");
+    let project = looks(place.path());
+    for number in 0..200 {
+        fs::create_dir_all(root.join(format!("d{number}/x"))).unwrap();
+    }
+    let call = |hard: u64| {
+        let option = format!("dir:{}", root.display());
+        let call = isotest(&project).arguments(["exec", "--root", &option, "--", "/nothing"]);
+        call.with_open_files(64, hard).run()
+    };
+    let refused = call(1024).with_code(97);
+    assert!(
+        refused.stderr.contains("one sandbox needs 1") && refused.stderr.contains("limit is 1024"),
+        "{refused:#?}"
+    );
+    assert!(refused.stderr.contains("fewer directories at the top of the root, where 2"), "{refused:#?}");
+    // Control: the program is looked for, and is not there.
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    assert!(call(hard).stderr.contains("`/nothing`"));
 }
 
 #[test]

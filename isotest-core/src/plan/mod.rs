@@ -222,6 +222,12 @@ impl Template {
         Self { common: true, ..self.clone() }
     }
 
+    /// How many descriptors those who make sandboxes have open at most for the private parts of the root: one for each part in each
+    /// place to write, and one for its mount.
+    pub const fn descriptors(&self) -> usize {
+        (self.private.scratch.len() + 1) * self.private.layers.len()
+    }
+
     /// Whether the init of every attempt enters a new namespace of this kind.
     pub(crate) fn is_entered_by_init(&self, namespace: &Namespace) -> bool {
         match namespace.origin {
