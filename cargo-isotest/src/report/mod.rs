@@ -48,9 +48,6 @@ pub(crate) use repeat::Again;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-/// Columns from which on a terminal has room for the name of a test beside all figures, which take 58.
-const WIDE_COLUMNS: u16 = 100;
-
 /// A reporter and where its text goes.
 struct Outlet {
     reporter: Box<dyn Reporter>,
@@ -183,8 +180,8 @@ fn human(settings: &ReportSettings, target: &Target, writer: Box<dyn Write + Sen
     let bar =
         target.terminal().filter(|_| !no_capture && wants_bar(display.show_progress.value)).map(Bar::on);
     let screen = Screen::new(writer, target.is_colored(color), bar);
-    let narrow = target.columns().is_some_and(|columns| columns < WIDE_COLUMNS);
-    Human::new(screen, HumanSettings { verbose, no_capture, display, again, narrow, here })
+    let columns = target.columns().map(usize::from);
+    Human::new(screen, HumanSettings { verbose, no_capture, display, again, columns, here })
 }
 
 /// Whether the report for people has a bar, unless tests write to the terminal.

@@ -115,7 +115,7 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
 fn described(capability: Capability, state: State) -> State {
     match state {
         State::Missing(reason) if capability == Capability::Memory => {
-            State::Missing(format!("{reason}; its peaks are sampled instead, and approximate"))
+            State::Missing(format!("{reason}; memory peaks are sampled instead, and approximate"))
         }
         other => other,
     }

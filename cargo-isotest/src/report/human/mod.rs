@@ -44,11 +44,15 @@ use std::mem::take;
 use std::path::PathBuf;
 use std::sync::Arc;
 use stress::Stressed;
+use textwrap::{Options, WordSplitter, fill};
 use thrown_away::ThrownAway;
 use top::Top;
 
 /// Longer binary ids do not widen the column for all others.
 const WIDEST_ID: usize = 40;
+
+/// Columns from which on a terminal has room for the name of a test beside all figures, which take 58.
+const WIDE_COLUMNS: usize = 100;
 
 /// How much to say.
 #[derive(Debug, Clone, Default)]
@@ -61,8 +65,8 @@ pub(super) struct HumanSettings {
     pub(super) display: DisplaySettings,
     /// The arguments with which a failed test is executed again, beside its name.
     pub(super) again: Again,
-    /// The lines of attempts are for a terminal with few columns.
-    pub(super) narrow: bool,
+    /// The columns of the terminal, if there is one.
+    pub(super) columns: Option<usize>,
     /// Where the reader stands.
     pub(super) here: PathBuf,
 }
@@ -99,7 +103,19 @@ impl Human {
     }
 
     fn layout(&self) -> Layout {
-        if self.settings.narrow { Layout::Narrow } else { Layout::Wide { id_width: self.id_width } }
+        match self.settings.columns {
+            Some(..WIDE_COLUMNS) => Layout::Narrow,
+            Some(_) | None => Layout::Wide { id_width: self.id_width },
+        }
+    }
+
+    /// Breaks what is said in words between them, where a terminal would break it anywhere. What somebody may copy, commands and
+    /// output, stays as it is.
+    fn fitted(&self, text: String) -> String {
+        match self.settings.columns {
+            Some(columns) => text.lines().map(|line| fit(line, columns)).collect(),
+            None => text,
+        }
     }
 
     /// What is to be written about an event.
@@ -111,7 +127,7 @@ impl Human {
                 for test in *ignored {
                     self.lists.add(FinalStatusLevel::Skip, title(test), line::indented(&title(test)), false);
                 }
-                opening::lines(event)
+                self.fitted(opening::lines(event))
             }
             Event::SetupStarted { script } => self.heading(script, Nth::ONLY),
             Event::SetupFinished { script: test, verdict, record, .. } => {
@@ -145,11 +161,12 @@ impl Human {
                 self.running.finish(test, true, false);
                 String::new()
             }
-            Event::Cancelled { by } => closing::cancelling(*by),
+            Event::Cancelled { by } => self.fitted(closing::cancelling(*by)),
             Event::RunFinished { summary } => {
                 let lists =
                     self.lists.take() + &take(&mut self.top).lines() + &take(&mut self.stressed).lines();
-                lists + &self.thrown_away.lines(&self.settings.here) + &closing::lines(summary)
+                let thrown_away = self.thrown_away.lines(&self.settings.here);
+                lists + &self.fitted(thrown_away) + &self.fitted(closing::lines(summary))
             }
         }
     }
@@ -204,7 +221,7 @@ impl Human {
             return immediate;
         }
         let again = if is_bad && attempt.is_last { self.again(attempt.test) } else { String::new() };
-        attempt.line(self.layout(), &self.counter()) + &details + &immediate + &again
+        attempt.line(self.layout(), &self.counter()) + &self.fitted(details) + &immediate + &again
     }
 
     /// What is to be said of a test that was killed with the run. What it wrote may tell why it had not ended.
@@ -215,7 +232,7 @@ impl Human {
             self.lists.add_interrupted(line.clone() + &attempt.output());
         }
         let immediate = if time.is_immediate() { attempt.output() } else { String::new() };
-        line + &attempt.details() + &immediate
+        line + &self.fitted(attempt.details()) + &immediate
     }
 
     /// What is to be said of a test that has failed and will not be attempted again.
@@ -259,7 +276,8 @@ impl Human {
     }
 
     fn setup_finished(&self, attempt: &Attempt<'_>) -> String {
-        let text = attempt.line(self.layout(), "") + &attempt.details(self.settings.verbose);
+        let details = self.fitted(attempt.details(self.settings.verbose));
+        let text = attempt.line(self.layout(), "") + &details;
         match attempt.verdict.passes() {
             true if !self.shows(level(attempt)) => String::new(),
             true => text,
@@ -269,7 +287,7 @@ impl Human {
 
     fn process_finished(&self, attempt: &Attempt<'_>, shows_output: bool) -> String {
         let HumanSettings { verbose, no_capture, .. } = self.settings;
-        let text = attempt.line(self.layout(), "") + &attempt.details(verbose);
+        let text = attempt.line(self.layout(), "") + &self.fitted(attempt.details(verbose));
         let shows_output = shows_output && (no_capture || !attempt.verdict.passes());
         if shows_output { text + &attempt.output() } else { text }
     }
@@ -309,6 +327,14 @@ impl Reporter for Human {
         }
         Ok(())
     }
+}
+
+/// Breaks a line between words, and begins further lines below the first one's text.
+fn fit(line: &str, columns: usize) -> String {
+    let indent = line.len() - line.trim_start().len();
+    let below = " ".repeat(indent.max(line::INDENT.len()));
+    let options = Options::new(columns).subsequent_indent(&below).break_words(false);
+    fill(line, options.word_splitter(WordSplitter::NoHyphenation)) + "\n"
 }
 
 /// How an execution of a test is named.
@@ -421,6 +447,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
   Not passed 2 tests:
         FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour          test_1
 NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
+        Note 3 tests wrote the same files in the target directory, each anew: with `--keep /` they share them
      Summary [  1.2s] 4 run: 2 passed (1 leaked), 1 failed, 1 not isolated · peak 0.7 MiB (tour test_0) · cpu 7 ms
 
 "#]]
@@ -434,7 +461,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
             verbose: true,
             no_capture: true,
             display: DisplaySettings::default(),
-            narrow: false,
+            columns: None,
             again: Again { arguments: vec!["--release".to_owned()], ..Again::default() },
         };
         assert_data_eq!(
@@ -473,6 +500,7 @@ NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
         FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour          test_1
    LEAK-FAIL [  0.004s]    0.7 MiB    2 ms cpu   1 task   tour          test_2
 NOT-ISOLATED [       -]          -       - cpu   - task   tour          test_3
+        Note 3 tests wrote the same files in the target directory, each anew: with `--keep /` they share them
      Summary [  1.2s] 4 run: 1 passed, 2 failed (1 leaked), 1 not isolated · peak 0.7 MiB (tour test_0) · cpu 7 ms
 
 "#]]

@@ -77,10 +77,8 @@ fn of_shard(shard: &Shard, tests: usize, jobs: usize) -> String {
 /// What is missing or switched off, and what else a reader must know.
 pub(super) fn shortcomings(isolation: &Isolation) -> String {
     let mut text = String::new();
-    for (capability, state) in &isolation.states {
-        if let State::Missing(reason) = state {
-            text += &headed(WARN, "Missing", &format!("{capability}: {}", word(reason)));
-        }
+    for (names, reason) in missing(isolation) {
+        text += &headed(WARN, "Missing", &format!("{names}: {}", word(reason)));
     }
     let off = switched_off(isolation);
     if !off.is_empty() {
@@ -90,6 +88,33 @@ pub(super) fn shortcomings(isolation: &Isolation) -> String {
         text += &headed(NOTE, "Note", &word(remark));
     }
     text
+}
+
+/// Returns what is missing, and why. Figures that are missing for the same cause are named together, with the reason of the
+/// first; `doctor` says that of each.
+fn missing(isolation: &Isolation) -> Vec<(String, &str)> {
+    let mut lines: Vec<(String, &str)> = Vec::new();
+    let mut figures: Vec<(&str, usize)> = Vec::new();
+    for (capability, state) in &isolation.states {
+        let State::Missing(reason) = state else { continue };
+        let cause = cause(reason).filter(|_| capability.is_metric());
+        match cause.and_then(|cause| figures.iter().find(|(other, _)| *other == cause)) {
+            Some((_, line)) => lines[*line].0 += &format!(", {capability}"),
+            None => {
+                figures.extend(cause.map(|cause| (cause, lines.len())));
+                lines.push((capability.to_string(), reason));
+            }
+        }
+    }
+    lines
+}
+
+/// Returns what the kernel said, if a reason says that.
+fn cause(reason: &str) -> Option<&str> {
+    let (before, after) = reason.split_once(" (os error ")?;
+    let (number, _) = after.split_once(')')?;
+    let begin = before.rfind(": ").map_or(0, |at| at + 2);
+    reason.get(begin..before.len() + " (os error ".len() + number.len())
 }
 
 fn in_force(isolation: &Isolation, jobs: usize) -> String {
@@ -190,6 +215,32 @@ mod tests {
         Note `/home/a/nfs` is read-only
         Note doctests are run by `--doc`, not here: tour, tour-macros
         Note tour::custom does not speak the test harness protocol and runs whole, as one test: asked for its tests it wrote `all is well`
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn figures_that_are_missing_for_the_same_cause_are_named_together() {
+        let missing = |capability, reason: &str| (capability, State::Missing(reason.to_owned()));
+        let states = vec![
+            missing(Capability::Net, "could not enter `net`: Permission denied (os error 13)"),
+            missing(
+                Capability::Memory,
+                "could not create a cgroup in `/a`: Permission denied (os error 13); and more",
+            ),
+            missing(Capability::Io, "no io controller"),
+            missing(Capability::Pids, "could not create a cgroup in `/b`: Permission denied (os error 13)"),
+            missing(Capability::Pressure, "could not write `/c`: Read-only file system (os error 30)"),
+        ];
+        let isolation = Isolation { states, ..Isolation::default() };
+        assert_data_eq!(
+            anstream::adapter::strip_str(&shortcomings(&isolation)).to_string(),
+            str![[r#"
+     Missing net: could not enter `net`: Permission denied (os error 13)
+     Missing memory, pids: could not create a cgroup in `/a`: Permission denied (os error 13); and more
+     Missing io: no io controller
+     Missing pressure: could not write `/c`: Read-only file system (os error 30)
 
 "#]]
         );

@@ -54,7 +54,7 @@ fn verdicts() -> Vec<(Verdict, Outcome)> {
 
 /// Returns a test of a workspace in this directory, with a budget if its verdict is about one.
 fn test(name: &str, workspace: PathBuf, verdict: &Verdict) -> TestCase {
-    let run = Arc::new(Run { workspace, ..Run::default() });
+    let run = Arc::new(Run { target: workspace.join("target"), workspace, ..Run::default() });
     let binary = TestBinary { id: "tour::parser".to_owned(), run, ..TestBinary::default() };
     let mut test = TestCase::named(&Arc::new(binary), name.as_ref());
     if *verdict == Verdict::OverBudget {
@@ -159,8 +159,8 @@ fn of_a_signal(tell: &mut impl FnMut(Event<'_>), summary: &mut Summary) {
     summary.interrupted.push(test.clone());
 }
 
-fn settings(here: &Path, narrow: bool) -> HumanSettings {
-    HumanSettings { here: here.to_owned(), narrow, ..HumanSettings::default() }
+fn settings(here: &Path, columns: usize) -> HumanSettings {
+    HumanSettings { here: here.to_owned(), columns: Some(columns), ..HumanSettings::default() }
 }
 
 #[test]
@@ -168,14 +168,14 @@ fn everything_that_happens_is_told_in_80_columns_and_in_120() {
     let workspace = tempfile::tempdir().unwrap();
     let workspace = workspace.path();
     std::fs::create_dir_all(workspace.join("tests/snapshots")).unwrap();
-    let narrow = whole_run(settings(workspace, true));
+    let narrow = whole_run(settings(workspace, 80));
     let attempts = narrow.lines().filter(|line| line.contains("s]    0.7 MiB"));
     assert!(
         attempts.clone().count() > 12 && attempts.clone().all(|line| line.chars().count() <= 80),
         "{narrow}"
     );
     assert_data_eq!(narrow, file!["whole_run/80-columns.txt"].raw());
-    assert_data_eq!(whole_run(settings(workspace, false)), file!["whole_run/120-columns.txt"].raw());
-    let verbose = HumanSettings { verbose: true, no_capture: true, ..settings(workspace, false) };
+    assert_data_eq!(whole_run(settings(workspace, 120)), file!["whole_run/120-columns.txt"].raw());
+    let verbose = HumanSettings { verbose: true, no_capture: true, ..settings(workspace, 120) };
     assert_data_eq!(whole_run(verbose), file!["whole_run/120-columns-verbose.txt"].raw());
 }
