@@ -17,7 +17,8 @@ fn a_sampled_peak_is_marked_in_the_text() {
     let ended = without_cgroups(INDEX).with_code(0);
     let says = |text: &str| assert!(ended.stdout.contains(text), "{text}: {}", ended.stdout);
     says(" · no cgroup cpu io disk · ");
-    says("     Missing memory, pids: could not create a cgroup in ");
+    says("     Missing memory, pids");
+    says(": could not create a cgroup in ");
     says("; memory peaks are sampled instead, and approximate\n");
     says(" · peak ~20");
     let line = ended.stdout.lines().find(|line| line.ends_with("builds_big_index")).unwrap();
