@@ -69,6 +69,7 @@ mod slots;
 mod stops;
 mod stress;
 mod terminal;
+mod texts;
 mod thrown_away;
 mod time_limits;
 mod uncounted;

@@ -93,20 +93,20 @@ pub(super) fn shortcomings(isolation: &Isolation) -> String {
 /// Returns what is missing, and why. Figures that are missing for the same cause are named together, with the reason of the
 /// first; `doctor` says that of each.
 fn missing(isolation: &Isolation) -> Vec<(String, &str)> {
-    let mut lines: Vec<(String, &str)> = Vec::new();
+    let mut lines: Vec<(Vec<&str>, &str)> = Vec::new();
     let mut figures: Vec<(&str, usize)> = Vec::new();
     for (capability, state) in &isolation.states {
         let State::Missing(reason) = state else { continue };
         let cause = cause(reason).filter(|_| capability.is_metric());
-        match cause.and_then(|cause| figures.iter().find(|(other, _)| *other == cause)) {
-            Some((_, line)) => lines[*line].0 += &format!(", {capability}"),
-            None => {
-                figures.extend(cause.map(|cause| (cause, lines.len())));
-                lines.push((capability.to_string(), reason));
-            }
+        let known = cause.and_then(|cause| figures.iter().find(|(other, _)| *other == cause));
+        if let Some((_, line)) = known {
+            lines[*line].0.push(capability.as_str());
+        } else {
+            figures.extend(cause.map(|cause| (cause, lines.len())));
+            lines.push((vec![capability.as_str()], reason));
         }
     }
-    lines
+    lines.into_iter().map(|(names, reason)| (names.join(", "), reason)).collect()
 }
 
 /// Returns what the kernel said, if a reason says that.
