@@ -21,7 +21,7 @@ use std::env::consts;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Growth by less is none, in percent, where nothing is said.
 const PERCENT: u32 = 10;
@@ -68,6 +68,9 @@ impl Failure for CompareError {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Unsaved(BaselineError::Locked { .. }) => {
+                Some("wait until the other run has ended, and run this one again".to_owned())
+            }
             Self::None { name } => {
                 Some(format!("`--save-baseline {name}` makes it, from the tests as they are"))
             }
@@ -138,8 +141,9 @@ impl Baselines {
         let differences = self.compared.as_ref().map(|(_, known)| self.key.differences(&known.key));
         if let Some(differences) = differences.filter(|differences| !differences.is_empty()) {
             let name = self.compared.take().map(|(name, _)| name).unwrap_or_default();
+            let for_growth = if self.percent.is_some() { "; so no test fails for growth" } else { "" };
             self.remarks.push(format!(
-                "nothing is compared with the baseline `{name}`, which is of other conditions: {}",
+                "nothing is compared with the baseline `{name}`, which is of other conditions: {}{for_growth}",
                 differences.join("; ")
             ));
         }
@@ -175,32 +179,30 @@ impl Baselines {
     /// When it cannot be read or written.
     pub(super) fn save(&self, peaks: &Peaks) -> Result<Vec<String>, CompareError> {
         let Some((name, path)) = &self.saved else { return Ok(Vec::new()) };
-        let noted = peaks.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Noted { peaks: noted, sampled } = &*peaks.noted();
         if noted.is_empty() {
-            return Ok(vec![format!(
-                "no memory peak was measured; nothing is added to the baseline `{name}`"
-            )]);
+            let why = match sampled {
+                0 => "no memory peak was measured of a test that passed",
+                _ => {
+                    "memory peaks are only sampled here, and may be too low (`cargo isotest doctor` says why)"
+                }
+            };
+            return Ok(vec![format!("nothing is added to the baseline `{name}`: {why}")]);
         }
         let mut told = Vec::new();
-        let known = Baseline::read(path).map_err(CompareError::Unsaved)?.filter(|known| {
-            let differences = self.key.differences(&known.key);
-            if !differences.is_empty() {
-                told.push(format!(
-                    "the baseline `{name}` was of other conditions, and begins anew: {}",
-                    differences.join("; ")
-                ));
-            }
-            differences.is_empty()
-        });
-        let mut baseline = known.unwrap_or_else(|| Baseline::new(self.key.clone()));
         let mut modes = Vec::new();
-        for (test, peak) in noted.iter() {
-            baseline.add(&test.binary.id, &test.name, *peak);
-            let values = baseline.values(&test.binary.id, &test.name);
-            let before = Before::new(Arc::from(""), values, (PERCENT, false), grain(cgroup::processors()));
-            modes.extend(before.and_then(|before| before.modes()).map(|modes| (title(test), modes)));
-        }
-        baseline.write(path).map_err(CompareError::Unsaved)?;
+        let changed = Baseline::update(path, |known| {
+            let mut baseline = self.continued(known, name, &mut told);
+            for (test, peak) in noted {
+                baseline.add(&test.binary.id, &test.name, *peak);
+                let values = baseline.values(&test.binary.id, &test.name);
+                let before =
+                    Before::new(Arc::from(""), values, (PERCENT, false), grain(cgroup::processors()));
+                modes.extend(before.and_then(|before| before.modes()).map(|modes| (title(test), modes)));
+            }
+            baseline
+        });
+        changed.map_err(CompareError::Unsaved)?;
         told.push(format!(
             "memory peaks of {} added to the baseline `{name}`, of each the latest {MAX_VALUES} are kept: `{}`",
             plural(noted.len(), "test"),
@@ -219,6 +221,22 @@ impl Baselines {
             told.push(format!("{} more have two modes", modes.len() - SHOWN));
         }
         Ok(told)
+    }
+}
+
+impl Baselines {
+    /// A known baseline, or a new one if that is of other conditions.
+    fn continued(&self, known: Option<Baseline>, name: &str, told: &mut Vec<String>) -> Baseline {
+        let Some(known) = known else { return Baseline::new(self.key.clone()) };
+        let differences = self.key.differences(&known.key);
+        if differences.is_empty() {
+            return known;
+        }
+        told.push(format!(
+            "the baseline `{name}` was of other conditions, and begins anew: {}",
+            differences.join("; ")
+        ));
+        Baseline::new(self.key.clone())
     }
 }
 
@@ -260,18 +278,41 @@ fn key(settings: &Settings, isolation: &Isolation) -> Key {
 
 /// A reporter that notes the memory peaks of tests that passed.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Peaks(Arc<Mutex<Vec<(TestCase, u64)>>>);
+pub(super) struct Peaks(Arc<Mutex<Noted>>);
+
+/// What was noted of tests that passed.
+#[derive(Debug, Default)]
+struct Noted {
+    peaks: Vec<(TestCase, u64)>,
+    /// How many have a peak that is only about right.
+    sampled: usize,
+}
+
+impl Peaks {
+    /// Returns whether there is nothing to save, nor to say of it.
+    pub(super) fn are_none(&self) -> bool {
+        let Noted { peaks, sampled } = &*self.noted();
+        peaks.is_empty() && *sampled == 0
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Reporter for Peaks {
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
         let Event::AttemptFinished { test, record, is_last: true, verdict, .. } = event else {
             return Ok(());
         };
-        let peak = record.usage.memory_peak.filter(|peak| !peak.source.is_approximate());
         let is_told = verdict.passes() && record.outcome == Outcome::Passed && record.suspect.is_none();
-        if let Some(peak) = peak.filter(|_| is_told) {
-            let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            noted.push(((*test).clone(), peak.value));
+        if let Some(peak) = record.usage.memory_peak.filter(|_| is_told) {
+            let mut noted = self.noted();
+            if peak.source.is_approximate() {
+                noted.sampled += 1;
+            } else {
+                noted.peaks.push(((*test).clone(), peak.value));
+            }
         }
         Ok(())
     }
@@ -293,6 +334,7 @@ mod tests {
             ],
             CompareError::Unsaved(_) => [
                 CompareError::Unsaved(BaselineError::File { path: "main.json".into(), source: io::Error::from_raw_os_error(nix::libc::ENOSPC) }),
+                CompareError::Unsaved(BaselineError::Locked { path: "main.json".into() }),
                 CompareError::Unsaved(BaselineError::Content { path: "main.json".into(), source: damaged() }),
             ],
             CompareError::None { .. } => [CompareError::None { name: "main".to_owned() }],

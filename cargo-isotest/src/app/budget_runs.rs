@@ -1,13 +1,13 @@
 //! `cargo isotest budgets`: runs of tests for the sake of their budgets.
 
 use crate::app::budgets::peaks::{Last, Notes};
-use crate::app::budgets::record::Which;
+use crate::app::budgets::record::{Wanted, Which};
 use crate::app::budgets::{self, BudgetError};
 use crate::app::history::History;
 use crate::app::run::{Chosen, Run, end_of};
 use crate::app::setups;
-use crate::budget::grain;
-use crate::cli::{BudgetsAction, BudgetsArgs};
+use crate::budget::{Metric, grain};
+use crate::cli::{BudgetsAction, BudgetsArgs, BudgetsMetric};
 use crate::error::Error;
 use crate::exit::{End, Exit};
 use crate::harness::libtest::WholeBinary;
@@ -40,6 +40,17 @@ enum Tried {
     Passed(Option<u64>),
     Failed,
     Interrupted(End),
+}
+
+const fn metric_of(typed: BudgetsMetric) -> Metric {
+    match typed {
+        BudgetsMetric::Memory => Metric::Memory,
+        BudgetsMetric::Cpu => Metric::Cpu,
+        BudgetsMetric::Procs => Metric::Procs,
+        BudgetsMetric::Wall => Metric::Wall,
+        BudgetsMetric::Disk => Metric::Disk,
+        BudgetsMetric::IoWrite => Metric::IoWrite,
+    }
 }
 
 /// The memory of the machine in bytes.
@@ -79,7 +90,17 @@ impl Run<'_> {
             BudgetsAction::Accept => Which::Raised,
             BudgetsAction::Init | BudgetsAction::Diff | BudgetsAction::Blame => Which::New,
         };
-        budgets::measurable(self.sandboxes)?;
+        let metrics: Vec<_> = args.metric.iter().map(|metric| metric_of(*metric)).collect();
+        let metrics = match which {
+            Which::New if metrics.is_empty() => vec![Metric::Memory],
+            Which::Raised if metrics.is_empty() => Metric::ALL.to_vec(),
+            Which::New | Which::Raised => metrics,
+        };
+        if which == Which::New || !args.metric.is_empty() {
+            budgets::measurable_metrics(self.sandboxes, &metrics)?;
+        } else {
+            budgets::measurable(self.sandboxes)?;
+        }
         // What cannot be read now cannot be written later.
         budgets::file::read(workspace)?;
         let runs = args.runs.map_or(RUNS, NonZeroUsize::get);
@@ -90,7 +111,12 @@ impl Run<'_> {
                 return Ok(end);
             }
         }
-        let told = budgets::record::record(workspace, &self.notes.peaks(), runs, (which, args.headroom))?;
+        let told = budgets::record::record(
+            workspace,
+            &self.notes.peaks(),
+            runs,
+            &Wanted { which, headroom: args.headroom, metrics },
+        )?;
         budgets::tell(&told, format)?;
         Ok(End::Exit(Exit::Ok))
     }
@@ -180,7 +206,7 @@ impl Run<'_> {
         let seen = notes.peaks().pop_first();
         let test = seen.as_ref().map(|((_, test), _)| test.clone()).unwrap_or_default();
         let undecided = |why| Err(BudgetError::NeverPasses { test, why }.into());
-        match seen.map(|(_, peak)| (peak.last, peak.highest)).unwrap_or_default() {
+        match seen.map(|(_, peak)| (peak.last.clone(), peak.memory())).unwrap_or_default() {
             (Last::Passed, peak) => Ok(Tried::Passed(peak)),
             (Last::Failed, _) => Ok(Tried::Failed),
             (Last::Undecided(why), _) => undecided(why),

@@ -14,6 +14,12 @@ pub(crate) enum BaselineError {
         /// Cause.
         source: io::Error,
     },
+    /// Another process has the file for longer than is waited for.
+    #[error("another process keeps the baseline `{}` locked", .path.display())]
+    Locked {
+        /// Path of the file.
+        path: PathBuf,
+    },
     /// The file is no baseline.
     #[error("`{}` is no baseline", .path.display())]
     Content {

@@ -5,10 +5,12 @@ use super::key::Key;
 use nix::libc;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// Number of the format that is written.
 const SCHEMA: u32 = 1;
@@ -17,6 +19,10 @@ pub(crate) const MAX_VALUES: usize = 10;
 
 /// Size of a file that is read at most, in bytes: that of more than a million tests.
 const MAX_BYTES: u64 = 256 << 20;
+/// Number of symbolic links that are followed, as by the kernel.
+const MAX_LINKS: usize = 40;
+/// Time that is waited for another process.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Memory peaks of tests, and the conditions under which they were measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,15 +64,34 @@ impl Baseline {
         serde_json::from_slice(&text).map(Some).map_err(content)
     }
 
-    /// Writes a file, or replaces it whole.
+    /// Replaces what is in a file, if there is one, by what `change` makes of it. Meanwhile no other process does, so that none
+    /// loses what another has added. A symbolic link stays, and the file to which it leads is replaced.
     ///
     /// # Errors
-    /// When it cannot be written; what was there stays then.
-    pub(crate) fn write(&self, path: &Path) -> Result<(), BaselineError> {
+    /// When the file cannot be read or written, or is no baseline; what was there stays then.
+    pub(crate) fn update(
+        path: &Path,
+        change: impl FnOnce(Option<Self>) -> Self,
+    ) -> Result<(), BaselineError> {
+        let failed = |source| BaselineError::File { path: path.to_owned(), source };
+        let target = led_to(path).map_err(failed)?;
+        let directory = directory_of(&target);
+        fs::create_dir_all(directory).map_err(failed)?;
+        let lock = File::open(directory).map_err(failed)?;
+        let until = Instant::now() + PATIENCE;
+        while let Err(error) = lock.try_lock() {
+            match error {
+                TryLockError::WouldBlock if Instant::now() < until => sleep(Duration::from_millis(10)),
+                TryLockError::WouldBlock => return Err(BaselineError::Locked { path: path.to_owned() }),
+                TryLockError::Error(source) => return Err(failed(source)),
+            }
+        }
+        change(Self::read(path)?).write(path, &target)
+    }
+
+    fn write(&self, path: &Path, target: &Path) -> Result<(), BaselineError> {
         let written = || -> io::Result<()> {
-            let directory = path.parent().filter(|parent| *parent != Path::new(""));
-            let directory = directory.unwrap_or_else(|| Path::new("."));
-            fs::create_dir_all(directory)?;
+            let directory = directory_of(target);
             let mut new = tempfile::Builder::new()
                 .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
                 .tempfile_in(directory)?;
@@ -74,7 +99,7 @@ impl Baseline {
             text.push(b'\n');
             // By name it could be somebody else's file by now.
             new.write_all(&text)?;
-            new.persist(path).map(drop).map_err(|error| error.error)
+            new.persist(target).map(drop).map_err(|error| error.error)
         };
         written().map_err(|source| BaselineError::File { path: path.to_owned(), source })
     }
@@ -92,6 +117,24 @@ impl Baseline {
         let values = self.tests.get(binary_id).and_then(|tests| tests.get(name));
         values.map_or(&[], Vec::as_slice)
     }
+}
+
+/// The file to which a path leads over any number of symbolic links, whether it is there or not.
+fn led_to(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match fs::read_link(&path) {
+            Ok(target) => path = directory_of(&path).join(target),
+            // It is no link, or nothing is there.
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::from_raw_os_error(libc::ELOOP))
+}
+
+/// The directory of a file.
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| *parent != Path::new("")).unwrap_or_else(|| Path::new("."))
 }
 
 /// Reads a regular file of a size that a baseline can have. Neither a FIFO nor a device holds anybody up.
@@ -118,16 +161,58 @@ mod tests {
         let path = directory.path().join("deep/main.json");
         assert_eq!(Baseline::read(&path).unwrap(), None);
         let key: Key = [("kernel", "6.1".to_owned())].into_iter().collect();
-        let mut baseline = Baseline::new(key.clone());
-        for peak in 0..12 {
-            baseline.add("tour::it", "a", peak);
-        }
-        baseline.write(&path).unwrap();
+        Baseline::update(&path, |known| {
+            assert_eq!(known, None);
+            let mut baseline = Baseline::new(key.clone());
+            (0..12).for_each(|peak| baseline.add("tour::it", "a", peak));
+            baseline
+        })
+        .unwrap();
         let read = Baseline::read(&path).unwrap().unwrap();
         assert_eq!((read.values("tour::it", "a"), &read.key), (&[2, 3, 4, 5, 6, 7, 8, 9, 10, 11][..], &key));
         assert!(read.values("tour::it", "b").is_empty() && read.values("tour", "a").is_empty());
-        read.write(&path).unwrap();
+        Baseline::update(&path, |known| known.unwrap()).unwrap();
         assert_eq!(Baseline::read(&path).unwrap(), Some(read));
+    }
+
+    fn add(path: &Path, test: &str) {
+        let changed = Baseline::update(path, |known| {
+            let mut baseline = known.unwrap_or_else(|| Baseline::new(Key::default()));
+            baseline.add("tour", test, 1);
+            baseline
+        });
+        changed.unwrap();
+    }
+
+    #[test]
+    fn threads_that_add_at_the_same_time_lose_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("main.json");
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let path = &path;
+                scope.spawn(move || (0..10).for_each(|number| add(path, &format!("{thread} {number}"))));
+            }
+        });
+        let baseline = Baseline::read(&path).unwrap().unwrap();
+        assert_eq!(baseline.tests["tour"].len(), 40);
+    }
+
+    #[test]
+    fn a_symbolic_link_stays_and_its_file_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let [file, link, far] = ["there/main.json", "link", "far"].map(|name| directory.path().join(name));
+        std::os::unix::fs::symlink("there/main.json", &link).unwrap();
+        std::os::unix::fs::symlink("link", &far).unwrap();
+        for (path, test) in [(&far, "a"), (&link, "b")] {
+            add(path, test);
+            assert!(fs::symlink_metadata(path).unwrap().is_symlink());
+        }
+        assert_eq!(Baseline::read(&file).unwrap().unwrap().tests["tour"].len(), 2);
+        fs::remove_file(&far).unwrap();
+        std::os::unix::fs::symlink("far", &far).unwrap();
+        let error = Baseline::update(&far, Option::unwrap).unwrap_err();
+        assert!(matches!(error, BaselineError::File { .. }), "{error}");
     }
 
     #[test]

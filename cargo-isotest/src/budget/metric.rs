@@ -39,6 +39,11 @@ impl Metric {
     pub(crate) const ALL: [Self; 6] =
         [Self::Memory, Self::Cpu, Self::Procs, Self::Wall, Self::Disk, Self::IoWrite];
 
+    /// Returns its place in [`Self::ALL`].
+    pub(crate) const fn place(self) -> usize {
+        self as usize
+    }
+
     /// Returns its key in the attribute, by which reports name it, too.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -73,7 +78,7 @@ impl Metric {
     }
 
     /// Returns the limit that a budget states.
-    pub(super) const fn limit(self, budget: &Budget) -> Option<u64> {
+    pub(crate) const fn limit(self, budget: &Budget) -> Option<u64> {
         match self {
             Self::Memory => budget.memory,
             Self::Cpu => budget.cpu_us,
@@ -85,7 +90,7 @@ impl Metric {
     }
 
     /// Returns what was used, and whether that is only about right.
-    pub(super) fn used(self, usage: &Usage, wall: Duration) -> Option<(u64, bool)> {
+    pub(crate) fn used(self, usage: &Usage, wall: Duration) -> Option<(u64, bool)> {
         match self {
             Self::Memory => usage.memory_peak.map(|peak| figure(peak, |bytes| bytes)),
             Self::Cpu => usage.cpu.map(|cpu| figure(cpu, |cpu| microseconds(cpu.user + cpu.system))),

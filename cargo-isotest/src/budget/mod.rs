@@ -10,7 +10,9 @@ mod section;
 
 pub(crate) use growth::{Before, Growth};
 pub(crate) use metric::{Metric, Unit};
-pub(crate) use recorded::{RECORDED, Recorded, RecordedError, TestName, readable, with_memory};
+pub(crate) use recorded::{
+    Limits, RECORDED, Recorded, RecordedError, TestName, amount, readable, with_limits,
+};
 pub(crate) use section::{Declared, Entries};
 
 use isotest_core::budget::{Budget, Entry};

@@ -1,9 +1,12 @@
 //! The file of recorded budgets: a table for each test binary, a line for each test. Pure.
 
+use super::metric::{Metric, Unit};
+use crate::text::units::limit;
 use bytesize::ByteSize;
 use isotest_core::budget::{Budget, Entry};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::Duration;
 use toml_edit::{Document, DocumentMut, InlineTable, Item, Table, TableLike, TomlError, Value};
 
 /// Its path below the workspace.
@@ -137,27 +140,33 @@ fn line_of(text: &str, span: Option<Range<usize>>) -> usize {
     before.matches('\n').count() + 1
 }
 
-/// Returns the text of the file with these memory budgets; what else is said stays as it is, with its comments, ends of lines and
+/// Limits of tests, of one metric or several.
+pub(crate) type Limits = BTreeMap<TestName, Vec<(Metric, u64)>>;
+
+/// Returns the text of the file with these limits; what else is said stays as it is, with its comments, ends of lines and
 /// mark of byte order. Tables and lines are in the order of their names, so that a new test is a line more.
 ///
 /// # Errors
 /// When the text is no TOML.
-pub(crate) fn with_memory(text: &str, limits: &BTreeMap<TestName, u64>) -> Result<String, RecordedError> {
+pub(crate) fn with_limits(text: &str, limits: &Limits) -> Result<String, RecordedError> {
     let (mark, text) = text.strip_prefix(MARK).map_or(("", text), |rest| (&text[..MARK.len_utf8()], rest));
     let is_dos = text.contains("\r\n");
-    let written = with_memory_of_unix(&text.replace("\r\n", "\n"), limits)?;
+    let written = with_limits_of_unix(&text.replace("\r\n", "\n"), limits)?;
     Ok(format!("{mark}{}", if is_dos { written.replace('\n', "\r\n") } else { written }))
 }
 
-fn with_memory_of_unix(text: &str, limits: &BTreeMap<TestName, u64>) -> Result<String, RecordedError> {
+fn with_limits_of_unix(text: &str, limits: &Limits) -> Result<String, RecordedError> {
     let (head, body) = if text.trim().is_empty() { (HEAD, "") } else { split_head(text) };
     let mut document: DocumentMut = body.parse().map_err(|error| of_toml(&error, text))?;
-    for ((binary, test), bytes) in limits {
+    for ((binary, test), limits) in limits {
         let table = document.entry(binary).or_insert_with(|| Item::Table(Table::new()));
         let Some(table) = table.as_table_mut() else { continue };
         let item = table.entry(test).or_insert_with(|| Item::Value(Value::InlineTable(InlineTable::new())));
         let Some(budget) = item.as_table_like_mut() else { continue };
-        let is_new = budget.insert("memory", toml_edit::value(written(*bytes))).is_none();
+        let mut is_new = false;
+        for (metric, limit) in limits {
+            is_new |= budget.insert(metric.as_str(), written(*metric, *limit)).is_none();
+        }
         if let Some(budget) = item.as_inline_table_mut().filter(|_| is_new) {
             budget.fmt();
         }
@@ -185,26 +194,46 @@ fn split_head(text: &str) -> (&str, &str) {
 }
 
 /// A limit that [`readable`] has rounded, as it is written.
-fn written(bytes: u64) -> String {
-    match bytes >> 20 {
-        gibibytes if gibibytes.is_multiple_of(1024) && gibibytes > 0 => format!("{} GiB", gibibytes / 1024),
-        mebibytes => format!("{mebibytes} MiB"),
+fn written(metric: Metric, limit: u64) -> Item {
+    match metric.unit() {
+        Unit::Count => toml_edit::value(i64::try_from(limit).unwrap_or(i64::MAX)),
+        Unit::Bytes | Unit::Microseconds => toml_edit::value(amount(metric, limit)),
     }
 }
 
-/// Returns a limit for a peak: so many percent above it, but by twice the grain at least, rounded up to what can be read.
-pub(crate) fn readable(peak: u64, headroom_percent: u32, grain: u64) -> u64 {
+/// A figure of a metric, in a unit that is read in a budget.
+pub(crate) fn amount(metric: Metric, value: u64) -> String {
+    match (metric.unit(), value >> 20) {
+        (Unit::Count, _) => value.to_string(),
+        (Unit::Bytes, _) => limit(value),
+        (Unit::Microseconds, _) => humantime::format_duration(Duration::from_micros(value)).to_string(),
+    }
+}
+
+/// Returns a limit for what was used of a metric: so many percent above it, but of memory by twice the grain at least, rounded up to
+/// what can be read.
+pub(crate) fn readable(metric: Metric, used: u64, headroom_percent: u32, grain: u64) -> u64 {
     const MIB: u64 = 1 << 20;
-    let share = u128::from(peak) * u128::from(headroom_percent) / 100;
-    let above = u64::try_from(share).unwrap_or(u64::MAX).max(grain.saturating_mul(2));
-    let least = peak.saturating_add(above);
-    let step = match least / MIB {
-        0..32 => MIB,
-        32..256 => 8 * MIB,
-        256..2048 => 64 * MIB,
-        _ => 256 * MIB,
+    let share = (u128::from(used) * u128::from(headroom_percent)).div_ceil(100);
+    let share = u64::try_from(share).unwrap_or(u64::MAX);
+    let above = if metric == Metric::Memory { share.max(grain.saturating_mul(2)) } else { share };
+    let least = used.saturating_add(above).max(1);
+    let step = match metric.unit() {
+        Unit::Count => 1,
+        Unit::Microseconds => two_digits(least).max(10_000),
+        Unit::Bytes => match least / MIB {
+            0..32 => MIB,
+            32..256 => 8 * MIB,
+            256..2048 => 64 * MIB,
+            _ => 256 * MIB,
+        },
     };
     least.div_ceil(step).saturating_mul(step)
+}
+
+/// The power of ten of which a number has at most two digits.
+fn two_digits(number: u64) -> u64 {
+    10_u64.pow(number.max(1).ilog10().saturating_sub(1))
 }
 
 #[cfg(test)]
@@ -268,16 +297,19 @@ c = { memory = \"1.5 GiB\" }
     fn limits_are_added_in_order_and_all_else_stays() {
         let name = |binary: &str, test: &str| (binary.to_owned(), test.to_owned());
         let limits = BTreeMap::from([
-            (name("tour", "aa"), 8 << 20),
-            (name("other", "z"), 2 << 30),
-            (name("tour", "mod::b"), 96 << 20),
+            (name("tour", "aa"), vec![(Metric::Memory, 8 << 20)]),
+            (
+                name("other", "z"),
+                vec![(Metric::Memory, 2 << 30), (Metric::Procs, 3), (Metric::Cpu, 1_500_000)],
+            ),
+            (name("tour", "mod::b"), vec![(Metric::Memory, 96 << 20)]),
         ]);
-        let written = with_memory(TEXT, &limits).unwrap();
+        let written = with_limits(TEXT, &limits).unwrap();
         let expected = "\
 # Ours.
 
 [other]
-z = { memory = \"2 GiB\" }
+z = { memory = \"2 GiB\", procs = 3, cpu = \"1s 500ms\" }
 
 [tour]
 a = { memory = \"64 MiB\" } # large
@@ -290,19 +322,20 @@ aa = { memory = \"8 MiB\" }
 c = { memory = \"1.5 GiB\" }
 ";
         assert_eq!(written, expected);
-        assert_eq!(with_memory(&written, &BTreeMap::new()).unwrap(), written, "in order it stays as it is");
-        let new = with_memory("", &limits).unwrap();
+        assert_eq!(with_limits(&written, &BTreeMap::new()).unwrap(), written, "in order it stays as it is");
+        let new = with_limits("", &limits).unwrap();
         assert!(new.starts_with("# Most that each test may use"), "{new}");
-        assert_eq!(with_memory(&new, &limits).unwrap(), new, "control");
+        assert_eq!(with_limits(&new, &limits).unwrap(), new, "control");
         assert_eq!(Recorded::parse(&new).unwrap().of_binary("tour").len(), 2);
     }
 
     #[test]
     fn ends_of_lines_and_the_mark_of_byte_order_stay() {
-        let limits = BTreeMap::from([(("tour".to_owned(), "aa".to_owned()), 8 << 20)]);
-        let plain = with_memory(TEXT, &limits).unwrap();
+        let limits =
+            BTreeMap::from([(("tour".to_owned(), "aa".to_owned()), vec![(Metric::Memory, 8 << 20)])]);
+        let plain = with_limits(TEXT, &limits).unwrap();
         let dos = format!("\u{feff}{}", TEXT.replace('\n', "\r\n"));
-        assert_eq!(with_memory(&dos, &limits).unwrap(), format!("\u{feff}{}", plain.replace('\n', "\r\n")));
+        assert_eq!(with_limits(&dos, &limits).unwrap(), format!("\u{feff}{}", plain.replace('\n', "\r\n")));
         assert_eq!(Recorded::parse(&dos).unwrap(), Recorded::parse(TEXT).unwrap());
     }
 
@@ -316,20 +349,39 @@ c = { memory = \"1.5 GiB\" }
             (300 << 20, 10, 384 << 20),
             (8 << 30, 10, 9 << 30),
         ] {
-            assert_eq!(readable(peak, headroom, GRAIN), limit, "{peak}");
+            assert_eq!(readable(Metric::Memory, peak, headroom, GRAIN), limit, "{peak}");
+        }
+        for (metric, used, headroom, written) in [
+            (Metric::Procs, 1, 25, "2"),
+            (Metric::Procs, 8, 25, "10"),
+            (Metric::Cpu, 0, 100, "10ms"),
+            (Metric::Cpu, 84_321, 100, "170ms"),
+            (Metric::Wall, 61_234_567, 100, "2m 10s"),
+            (Metric::Disk, 0, 25, "1 MiB"),
+            (Metric::IoWrite, 40 << 20, 25, "56 MiB"),
+        ] {
+            let limit = readable(metric, used, headroom, GRAIN);
+            assert_eq!(amount(metric, limit), written, "{metric:?} {used}");
+            let text = format!("[tour]\na = {{ {} = {} }}", metric.as_str(), written_as(metric, limit));
+            let recorded = Recorded::parse(&text).unwrap();
+            assert_eq!(metric.limit(&recorded.of_binary("tour")[0].budget), Some(limit), "{text}");
         }
     }
 
     #[test]
     fn mutated_budgets_are_read_or_refused() {
         let seed = "# mine\n[\"tour::it\"]\n\"a::b\" = { memory = \"64 MiB\", cpu = \"5ms\", procs = 3 } # c\nb = { wall = \"1m\" }\n";
-        let limits = BTreeMap::from([(("tour::it".to_owned(), "a::b".to_owned()), 1 << 20)]);
+        let limits = BTreeMap::from([(("tour::it".to_owned(), "a::b".to_owned()), vec![(Metric::Memory, 1 << 20)])]);
         mutations::try_all("budgets", &[seed], |bytes| {
             let text = String::from_utf8_lossy(bytes);
             let is_read = Recorded::parse(&text).map_err(|error| error.to_string()).is_ok();
-            if let (true, Ok(written)) = (is_read, with_memory(&text, &limits)) {
+            if let (true, Ok(written)) = (is_read, with_limits(&text, &limits)) {
                 assert!(Recorded::parse(&written).is_ok(), "what is written is read: {written}");
             }
         });
+    }
+
+    fn written_as(metric: Metric, limit: u64) -> String {
+        written(metric, limit).to_string()
     }
 }

@@ -19,17 +19,20 @@ pub(crate) struct BudgetsArgs {
     /// How often `init` and `accept` run each test [default: 3]
     #[arg(long, value_name = "NUMBER", value_parser = numbers::count)]
     pub(crate) runs: Option<NonZeroUsize>,
-    /// By how much of the highest peak a budget is above it, in percent [default: 25]
+    /// By how much of the highest figure a budget is above it, in percent [default: 25, of times 100]
     #[arg(long, value_name = "PERCENT")]
     pub(crate) headroom: Option<u32>,
+    /// What `init` records, and `accept` raises [default: memory; for `accept`, whatever is recorded]
+    #[arg(long, value_name = "METRIC,...", value_enum, value_delimiter = ',')]
+    pub(crate) metric: Vec<BudgetsMetric>,
 }
 
 /// What is done with budgets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BudgetsAction {
-    /// Record a memory budget for each test that has none, from its highest peak in several runs
+    /// Record a budget for each test that has none, from the most that it used in several runs
     Init,
-    /// Raise recorded budgets below the peaks of several runs
+    /// Raise recorded budgets below what tests used in several runs
     Accept,
     /// Report recorded budgets of tests that are gone, and tests without one
     Check,
@@ -43,9 +46,36 @@ pub(crate) enum BudgetsAction {
     Blame,
 }
 
+/// What can be budgeted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BudgetsMetric {
+    /// Peak of memory
+    Memory,
+    /// Processor time
+    Cpu,
+    /// Processes and threads at once
+    Procs,
+    /// Time from start to end
+    Wall,
+    /// Files in directories that are thrown away
+    Disk,
+    /// Bytes written to block devices
+    #[value(name = "io_write")]
+    IoWrite,
+}
+
 /// Ids of flags that other actions take and that mean nothing to `blame`, which executes one test, or all, at each commit.
-const NOT_OF_BLAME: [&str; 8] =
-    ["runs", "headroom", "exact", "skip", "expressions", "run_ignored", "partition", "message_format"];
+const NOT_OF_BLAME: [&str; 9] = [
+    "runs",
+    "headroom",
+    "metric",
+    "exact",
+    "skip",
+    "expressions",
+    "run_ignored",
+    "partition",
+    "message_format",
+];
 
 /// Returns the error about what is typed and `blame` cannot use.
 pub(super) fn refusal(definition: &Command, typed: &ArgMatches) -> Option<clap::Error> {

@@ -25,7 +25,7 @@ mod sandbox;
 mod selection;
 
 pub(crate) use baseline::{BaselineArgs, Name as BaselineName};
-pub(crate) use budgets::{BudgetsAction, BudgetsArgs};
+pub(crate) use budgets::{BudgetsAction, BudgetsArgs, BudgetsMetric};
 pub(crate) use cargo::CargoArgs;
 pub(crate) use config::ConfigArgs;
 pub(crate) use display::{DisplayArgs, FinalStatusLevel, OutputTime, ShowProgress, StatusLevel};

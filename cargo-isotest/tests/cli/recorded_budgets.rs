@@ -57,7 +57,10 @@ fn budgets_are_recorded_held_and_raised() {
         return;
     }
     let ended = ended.with_code(0);
-    assert!(ended.stdout.contains("fails_at_times: no budget, since not every attempt"), "{ended:#?}");
+    assert!(
+        ended.stdout.contains("fails_at_times: no budget of memory, since not every attempt"),
+        "{ended:#?}"
+    );
     let recorded = text(&project);
     let lines: Vec<_> = recorded.lines().skip_while(|line| *line != "[small]").collect();
     assert!(

@@ -134,7 +134,16 @@ pub(crate) fn tell(lines: &[String], format: MessageFormat) -> Result<(), Output
 /// # Errors
 /// When they are not.
 pub(crate) fn measurable(sandboxes: &Sandboxes) -> Result<(), Error> {
-    let obstacles = sandboxes.unbudgetable(&[Capability::Memory]);
+    measurable_metrics(sandboxes, &[Metric::Memory])
+}
+
+/// Makes sure that these metrics are measured here.
+///
+/// # Errors
+/// When one is not.
+pub(crate) fn measurable_metrics(sandboxes: &Sandboxes, metrics: &[Metric]) -> Result<(), Error> {
+    let capabilities: Vec<_> = metrics.iter().filter_map(|metric| metric.capability()).collect();
+    let obstacles = sandboxes.unbudgetable(&capabilities);
     if obstacles.is_empty() {
         return Ok(());
     }

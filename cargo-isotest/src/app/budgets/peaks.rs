@@ -1,8 +1,9 @@
-//! Memory peaks of tests over several runs.
+//! The most that tests used over several runs.
 
-use crate::budget::TestName;
+use crate::budget::{Metric, TestName};
 use crate::schedule::events::{Event, Reporter};
 use isotest_core::outcome::Outcome;
+use isotest_core::record::Record;
 use isotest_core::step::Step;
 use std::collections::BTreeMap;
 use std::io;
@@ -11,12 +12,38 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// What was seen of one test.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Peak {
-    /// The highest memory peak in bytes of the attempts that passed; `None` if none did.
-    pub(crate) highest: Option<u64>,
-    /// How many attempts passed with a peak that was measured.
-    pub(crate) known: usize,
+    /// The most of each metric, by its place, that attempts used which passed; `None` if it was not measured of any.
+    highest: [Option<u64>; Metric::ALL.len()],
+    /// How many attempts passed with that figure.
+    known: [usize; Metric::ALL.len()],
     /// How the last attempt ended.
     pub(crate) last: Last,
+}
+
+impl Peak {
+    /// Returns the highest memory peak of the attempts that passed.
+    pub(crate) const fn memory(&self) -> Option<u64> {
+        self.highest[Metric::Memory.place()]
+    }
+
+    /// Returns the most of a metric, if at least so many attempts passed with that figure.
+    pub(crate) fn highest(&self, metric: Metric, runs: usize) -> Option<u64> {
+        self.highest[metric.place()].filter(|_| self.known[metric.place()] >= runs)
+    }
+
+    fn add(&mut self, record: &Record) {
+        let wall = record.ending.as_ref().map(|ending| ending.wall).unwrap_or_default();
+        for metric in Metric::ALL {
+            let used = metric.used(&record.usage, wall);
+            // Files of a test mostly stay until its end, when they are looked at, too.
+            let used = used.filter(|(_, is_approximate)| !is_approximate || metric == Metric::Disk);
+            let used = used.map(|(value, _)| value).filter(|_| record.outcome == Outcome::Passed);
+            let place = metric.place();
+            self.highest[place] = self.highest[place].max(used);
+            self.known[place] += usize::from(used.is_some());
+        }
+        self.last = Last::from(&record.outcome);
+    }
 }
 
 /// How an attempt ended.
@@ -64,14 +91,8 @@ impl Notes {
 impl Reporter for Notes {
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
         let Event::AttemptFinished { test, record, is_last: true, .. } = event else { return Ok(()) };
-        let reading = record.usage.memory_peak.filter(|reading| !reading.source.is_approximate());
-        let peak = reading.map(|reading| reading.value).filter(|_| record.outcome == Outcome::Passed);
         let name = (test.binary.id.clone(), test.name.clone());
-        let mut peaks = self.peaks();
-        let noted = peaks.entry(name).or_default();
-        noted.highest = noted.highest.max(peak);
-        noted.known += usize::from(peak.is_some());
-        noted.last = Last::from(&record.outcome);
+        self.peaks().entry(name).or_default().add(record);
         Ok(())
     }
 }
