@@ -49,6 +49,15 @@ pub struct Evidence {
     pub error: Option<String>,
 }
 
+/// Memory at moments of an attempt, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Samples {
+    /// The time from one to the next, and from the start to the first.
+    pub interval: Duration,
+    /// The highest that was seen until each moment and after the one before; `None` if nobody looked.
+    pub bytes: Vec<Option<u64>>,
+}
+
 /// One attempt's report.
 #[derive(Debug, Clone)]
 pub struct Record {
@@ -58,6 +67,8 @@ pub struct Record {
     pub ending: Option<Ending>,
     /// The figures.
     pub usage: Usage,
+    /// Memory over time; `None` of one that was short or had no cgroup.
+    pub memory_samples: Option<Samples>,
     /// Standard output.
     pub stdout: Captured,
     /// Standard error.
@@ -80,6 +91,8 @@ pub struct PartialRecord {
     pub wall: Option<Duration>,
     /// Figures that its cgroup had counted until then.
     pub usage: Usage,
+    /// Memory over time; `None` of one that was short or had no cgroup.
+    pub memory_samples: Option<Samples>,
     /// Standard output.
     pub stdout: Captured,
     /// Standard error.

@@ -24,7 +24,10 @@ const MEMORY_OF_EACH: u64 = 2 << 30;
 /// # Errors
 /// When nothing can be read, or not all of it; what is there is fitted all the same.
 pub(crate) fn show(args: &FitArgs, format: MessageFormat, invocation: &Invocation) -> Result<End, Error> {
-    let reading = read(args.files.iter(), invocation);
+    let mut reading = read(args.files.iter(), invocation);
+    if args.files.len() > 1 {
+        reading.check_shards();
+    }
     let Some(fit) = Fit::of(&reading.account) else {
         return Err(ConversionError::NoTimes(reading.lacks).into());
     };

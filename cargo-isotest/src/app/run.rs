@@ -137,11 +137,29 @@ impl Run<'_> {
         let baselines = self.baselines(&mut selected.tests, &mut remarks)?;
         budgets::check(&selected.tests, self.sandboxes, &self.settings.sandbox)?;
         let chosen = Chosen { selected: &selected, whole: &whole, shard: shard.as_ref() };
-        let end = self.execute_tests(chosen, remarks, &history)?;
-        if !matches!(end, End::Interrupted(_)) {
-            budgets::tell(&baselines.save(&self.peaks)?, self.settings.message_format.value)?;
+        let end = self.execute_tests(chosen, remarks, &history);
+        self.save(&baselines, end)
+    }
+
+    /// Adds peaks to the baseline that is saved, whatever else of the run was lost.
+    fn save(&self, baselines: &Baselines, end: Result<End, Error>) -> Result<End, Error> {
+        match &end {
+            Ok(End::Interrupted(_)) => return end,
+            // What stopped it came before the tests.
+            Err(_) if self.peaks.are_none() => return end,
+            Ok(_) | Err(_) => {}
         }
-        Ok(end)
+        match (baselines.save(&self.peaks), end) {
+            (Ok(told), end) => {
+                budgets::tell(&told, self.settings.message_format.value)?;
+                end
+            }
+            (Err(unsaved), Ok(_)) => Err(unsaved.into()),
+            (Err(unsaved), Err(error)) => {
+                warn(chain(&unsaved));
+                Err(error)
+            }
+        }
     }
 
     /// Selects tests, and of these the ones of this shard. A shard of which no test is left has nothing to do; whether there

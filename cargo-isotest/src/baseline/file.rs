@@ -248,7 +248,7 @@ mod tests {
         let path = directory.path().join("main.json");
         let mut baseline = Baseline::new([("kernel", "6.1".to_owned())].into_iter().collect());
         baseline.add("tour::it", "a", 1 << 20);
-        baseline.write(&path).unwrap();
+        baseline.write(&path, &path).unwrap();
         let seed = fs::read(&path).unwrap();
         mutations::try_all("baseline", &[seed], |bytes| {
             fs::write(&path, bytes).unwrap();

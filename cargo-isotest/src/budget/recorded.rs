@@ -371,7 +371,8 @@ c = { memory = \"1.5 GiB\" }
     #[test]
     fn mutated_budgets_are_read_or_refused() {
         let seed = "# mine\n[\"tour::it\"]\n\"a::b\" = { memory = \"64 MiB\", cpu = \"5ms\", procs = 3 } # c\nb = { wall = \"1m\" }\n";
-        let limits = BTreeMap::from([(("tour::it".to_owned(), "a::b".to_owned()), vec![(Metric::Memory, 1 << 20)])]);
+        let limits =
+            BTreeMap::from([(("tour::it".to_owned(), "a::b".to_owned()), vec![(Metric::Memory, 1 << 20)])]);
         mutations::try_all("budgets", &[seed], |bytes| {
             let text = String::from_utf8_lossy(bytes);
             let is_read = Recorded::parse(&text).map_err(|error| error.to_string()).is_ok();

@@ -132,6 +132,7 @@ pub(crate) fn cut(tests: &[TestCase], killed: &PartialRecord, threads: Option<No
         outcome: Outcome::Signaled { signal: SIGKILL },
         ending: None,
         usage: Usage::default(),
+        memory_samples: None,
         stdout: killed.stdout.clone(),
         stderr: Captured::default(),
         autopsy: None,
@@ -223,6 +224,7 @@ impl<'a> Said<'a> {
             outcome,
             ending: None,
             usage: Usage::default(),
+            memory_samples: None,
             stdout: stdout.map_or_else(Captured::default, |text| Captured {
                 head: text.clone().into_bytes(),
                 ..Captured::default()

@@ -244,9 +244,12 @@ fn has_release(flags: &str) -> bool {
 
 /// Whether both were read from the same file of the kernel, and neither is only about right.
 fn measured_alike(was: &Facts, is: &Facts) -> bool {
-    let source = |facts: &Facts| facts.usage.get("memory_source").cloned();
     let exact = |facts: &Facts| !facts.is_approximate();
-    source(was) == source(is) && exact(was) && exact(is) && was.suspect.is_none() && is.suspect.is_none()
+    was.usage.word("memory_source") == is.usage.word("memory_source")
+        && exact(was)
+        && exact(is)
+        && was.suspect.is_none()
+        && is.suspect.is_none()
 }
 
 fn time(attempt: &Attempt) -> Option<u64> {

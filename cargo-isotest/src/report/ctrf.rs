@@ -1,6 +1,7 @@
 //! The results of a run in the Common Test Report Format; pure.
 
 use crate::report::account::{Account, Attempt, Facts, Test};
+use crate::report::executions::{Executions, Stressed};
 use crate::verdict::Effect;
 use serde_json::{Map, Value, json};
 use std::io;
@@ -47,12 +48,18 @@ pub(super) fn document(account: &Account) -> io::Result<String> {
                 "start": begun,
                 "stop": begun + wall,
                 "duration": wall,
-                "extra": {"ignored": account.ignored()},
+                "extra": {"ignored": account.ignored(), "stress": stressed(account)},
             },
             "tests": tests,
         },
     });
     Ok(serde_json::to_string(&document)? + "\n")
+}
+
+/// How the figures of tests are spread that were executed several times; `None` if none was.
+fn stressed(account: &Account) -> Option<Vec<Value>> {
+    let all: Vec<_> = Stressed::of(account).ranked(usize::MAX).iter().map(Executions::json).collect();
+    (!all.is_empty()).then_some(all)
 }
 
 fn of_test(test: &Test, account: &Account, begun: i64) -> Value {
@@ -121,12 +128,7 @@ const fn status(facts: &Facts) -> &'static str {
 
 /// Figures and sources, without what was not measured.
 fn measured(facts: &Facts) -> Map<String, Value> {
-    facts
-        .usage
-        .iter()
-        .filter(|(_, value)| !value.is_null())
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
+    facts.usage.iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn milliseconds(microseconds: u64) -> i64 {

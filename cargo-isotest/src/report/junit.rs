@@ -4,6 +4,7 @@
 //! those that keep them.
 
 use crate::report::account::{Account, Attempt, Facts, Place, Process, Test};
+use crate::report::executions::{Spread, Stressed};
 use crate::text::sanitize::word;
 use crate::verdict::Effect;
 use chrono::{DateTime, FixedOffset, TimeDelta};
@@ -11,7 +12,8 @@ use isotest_core::metric::METRICS;
 use quick_junit::{
     FlakyOrRerun, NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite,
 };
-use std::io;
+use std::fmt::Write as _;
+use std::io::{self, Write};
 use std::time::Duration;
 
 /// A tab until the document is text: the library leaves tabs out, although XML allows them. No text of ours has this one.
@@ -37,8 +39,28 @@ pub(super) fn document(account: &Account) -> io::Result<String> {
     for suite in suites(account, begun) {
         report.add_test_suite(suite);
     }
-    let text = report.to_string().map_err(io::Error::other)?;
-    Ok(text.replace(TAB, "&#9;"))
+    let mut text = WithTabs(Vec::new());
+    report.serialize(&mut text).map_err(io::Error::other)?;
+    String::from_utf8(text.0).map_err(io::Error::other)
+}
+
+/// A document in which what stands for a tab is made one. It may be large, so there is no second one.
+struct WithTabs(Vec<u8>);
+
+impl Write for WithTabs {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // The library writes whole texts.
+        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+        for (number, part) in text.split(TAB).enumerate() {
+            self.0.extend((number > 0).then_some(b"&#9;").into_iter().flatten());
+            self.0.extend(part.as_bytes());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A suite for each binary, in the order in which their first tests ended, one for each setup script, and one for what is missing of the run.
@@ -80,12 +102,30 @@ fn suites(account: &Account, begun: Option<DateTime<FixedOffset>>) -> Vec<TestSu
     for suite in &mut suites {
         suite.set_time(suite.test_cases.iter().filter_map(|case| case.time).sum());
     }
+    let spreads = stressed(account);
+    if let Some(suite) = suites.first_mut().filter(|_| !spreads.is_empty()) {
+        suite.set_system_out(spreads);
+    }
     if let Some(gap) = account.gap() {
         let mut suite = TestSuite::new("cargo isotest");
         suite.add_test_case(incomplete(&gap));
         suites.push(suite);
     }
     suites
+}
+
+/// How the figures of tests are spread that were executed several times, a line each.
+fn stressed(account: &Account) -> String {
+    let mut text = String::new();
+    for executions in Stressed::of(account).ranked(0) {
+        let _ = write!(text, "{}: {}", executions.title, executions.counts());
+        for Spread { name, min, median, max, modes, .. } in executions.spreads() {
+            let modes = modes.map_or_else(String::new, |modes| format!(", two modes: {modes}"));
+            let _ = write!(text, "; {name} {min} to {max}, median {median}{modes}");
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// The suite of a test: that of its binary, in each iteration another.

@@ -2,6 +2,7 @@
 
 use crate::report::account::{Account, Facts, Test};
 use crate::report::changes::Changes;
+use crate::report::executions::{Executions, Stressed};
 use crate::verdict::Effect;
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -53,11 +54,12 @@ fn within(account: &Account, since: Option<&Changes>, largest: usize) -> String 
         flaky(account),
         highest(account),
         slowest(account),
+        stressed(account),
     ];
     // What is lost last is given room first; the output of tests is lost first.
     let mut room = largest.saturating_sub(RESERVE + text.len());
     let mut lost = Vec::new();
-    for place in [0, 2, 3, 4, 5, 6, 7, 1] {
+    for place in [0, 2, 3, 4, 5, 6, 7, 8, 1] {
         let Section { head, items, name } = &mut sections[place];
         room = room.saturating_sub(head.len());
         let fitting = items.iter().take_while(|item| {
@@ -209,6 +211,28 @@ fn slowest(account: &Account) -> Section {
         account.tests.iter().filter(|test| test.last.facts.wall_us.is_some()).collect();
     measured.sort_by_key(|test| Reverse(test.last.facts.wall_us));
     table("### Slowest", "slowest tests", &measured)
+}
+
+fn stressed(account: &Account) -> Section {
+    let row = |executions: &Executions| {
+        let spread = |name: &str| {
+            let spreads = executions.spreads();
+            let Some(spread) = spreads.iter().find(|spread| spread.name == name) else {
+                return "-".to_owned();
+            };
+            let modes =
+                spread.modes.as_ref().map_or_else(String::new, |modes| format!("; two modes: {modes}"));
+            encoded(&format!("{} to {}, median {}{modes}", spread.min, spread.max, spread.median))
+        };
+        let counts = encoded(&executions.counts());
+        format!("| {} | {counts} | {} | {} |\n", code(&executions.title), spread("time"), spread("peak"))
+    };
+    Section {
+        head: "### Executed several times\n\n| test | executions | time | peak |\n|---|---|---|---|\n"
+            .to_owned(),
+        items: Stressed::of(account).ranked(0).iter().map(row).collect(),
+        name: "tests that were executed several times",
+    }
 }
 
 fn table(title: &str, name: &'static str, tests: &[&Test]) -> Section {

@@ -3,12 +3,14 @@
 mod account;
 mod budget;
 mod cause;
+mod changed;
 mod changes;
 mod counts;
 mod ctrf;
 mod distribution;
 mod document;
 mod error;
+mod executions;
 mod fit;
 mod format;
 pub(crate) mod github;
@@ -39,7 +41,7 @@ use crate::cli::{MessageFormat, ReportFile, ShowProgress};
 use crate::schedule::events::{Between, Event, Reporter};
 use crate::settings::DisplaySettings;
 use anstream::ColorChoice;
-use document::Document;
+use document::Documents;
 use human::{Bar, Human, HumanSettings, Screen};
 use json::{Json, Run};
 use machine::Machine;
@@ -58,6 +60,7 @@ struct Outlet {
 #[derive(Default)]
 pub(crate) struct Reporters {
     outlets: Vec<Outlet>,
+    documents: Option<Documents>,
     /// The first failure to write a file.
     lost: Option<OutputError>,
 }
@@ -80,18 +83,23 @@ impl Reporters {
         let mut reporters = Self::default();
         let run =
             Run::started(settings.again.clone()).on(Machine::here()).without(settings.redaction.clone());
+        let mut documents = Documents::new(run.clone());
         for ReportFile { format, path } in files {
-            if reporters.outlets.iter().any(|Outlet { target, .. }| target.is_one_file_with(path)) {
+            let is_taken =
+                reporters.outlets.iter().any(|Outlet { target, .. }| target.is_one_file_with(path));
+            if is_taken || documents.has(path) {
                 return Err(OutputError::Twice(path.clone()));
             }
             let target = Target::File(path.clone());
             let writer = target.open()?;
-            let reporter: Box<dyn Reporter> = match DocumentFormat::of_file(*format) {
-                Some(format) => Box::new(Document::new(writer, format, run.clone())),
-                None => Box::new(Json::new(writer, run.clone())),
-            };
-            reporters.outlets.push(Outlet { reporter, target });
+            if let Some(format) = DocumentFormat::of_file(*format) {
+                documents.add(target, format, writer);
+            } else {
+                let reporter = Box::new(Json::new(writer, run.clone()));
+                reporters.outlets.push(Outlet { reporter, target });
+            }
         }
+        reporters.documents = Some(documents);
         for (format, target) in outlets(settings.format) {
             let writer = target.open()?;
             let reporter: Box<dyn Reporter> = match format {
@@ -136,7 +144,12 @@ impl Reporters {
 
 impl Reporter for Reporters {
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
-        self.each(|reporter| reporter.event(event))
+        let documented = self.documents.as_mut().map_or(Ok(None), |documents| documents.event(event));
+        let told = self.each(|reporter| reporter.event(event));
+        if let Some(lost) = documented? {
+            self.lost.get_or_insert(lost);
+        }
+        told
     }
 
     fn between(&mut self, what: Between<'_>) -> io::Result<()> {
@@ -225,7 +238,7 @@ mod tests {
     fn a_stream_that_fails_is_an_error_and_the_other_reporters_still_hear() {
         let written = builders::Written::default();
         let outlets = vec![outlet(Target::Stderr, full()), outlet(Target::Stdout, Box::new(written.clone()))];
-        let mut reporters = Reporters { outlets, lost: None };
+        let mut reporters = Reporters { outlets, ..Reporters::default() };
         let error = reporters.event(&EVENT).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         assert!(written.text().contains("Cancelling"), "{}", written.text());
@@ -237,7 +250,7 @@ mod tests {
         let written = builders::Written::default();
         let file = Target::File("report.txt".into());
         let outlets = vec![outlet(file, full()), outlet(Target::Stdout, Box::new(written.clone()))];
-        let mut reporters = Reporters { outlets, lost: None };
+        let mut reporters = Reporters { outlets, ..Reporters::default() };
         for _ in 0..2 {
             reporters.event(&EVENT).unwrap();
         }

@@ -21,8 +21,7 @@ pub(super) fn document(account: &Account) -> String {
     let counts = [("passed", Effect::Passes), ("failed", Effect::Fails), ("undecided", Effect::Undecided)];
     let counts = counts.map(|(verdict, effect)| (format!("{{verdict=\"{verdict}\"}}"), count(effect)));
     family(&mut text, "isotest_tests", "Tests by what came of them.", Unit::Count, &counts.into());
-    let peaks =
-        account.tests.iter().filter_map(|test| test.last.facts.usage.get("memory_peak_bytes")?.as_u64());
+    let peaks = account.tests.iter().filter_map(|test| test.last.facts.figure("memory_peak_bytes"));
     if let Some(highest) = peaks.max() {
         let samples = [(String::new(), highest)].into();
         let help = "The highest memory peak of a test, rounded.";

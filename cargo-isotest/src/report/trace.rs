@@ -5,13 +5,15 @@
 //! An attempt is one slice, from when its slot took it for as long as its test ran: a run's lines do not tell how long its
 //! sandbox took to be made and to be taken down.
 
-use crate::report::account::{Account, Attempt, Test};
+use crate::report::account::{Account, Attempt, Test, Wait};
 use crate::text::sanitize::word;
 use serde_json::{Value, json};
 use std::io;
 
 /// Where everything stands.
 const PROCESS: u32 = 1;
+/// The track of what tests wait for.
+const WAITING: usize = 0;
 
 /// The whole document.
 ///
@@ -21,6 +23,7 @@ pub(super) fn document(account: &Account) -> io::Result<String> {
     let mut events = names(account);
     let mut timed: Vec<Value> =
         account.attempts().map(|(test, attempt)| slice_or_mark(test, attempt, account)).collect();
+    timed.extend(account.waited().iter().map(waiting));
     timed.extend(counters(account));
     timed.extend(arrows(account));
     timed.sort_by_key(|event| event["ts"].as_u64());
@@ -45,6 +48,9 @@ fn names(account: &Account) -> Vec<Value> {
     slots.sort_unstable();
     slots.dedup();
     let mut names = vec![name("process_name", 0, "cargo isotest".to_owned())];
+    if !account.waited().is_empty() {
+        names.push(name("thread_name", WAITING, "tests that could start".to_owned()));
+    }
     for slot in slots {
         names.push(name("thread_name", track(slot), format!("slot {slot}")));
         names.push(json!({
@@ -78,6 +84,14 @@ fn slice_or_mark(test: &Test, attempt: &Attempt, account: &Account) -> Value {
         event["s"] = "t".into();
     }
     event
+}
+
+/// What the first of those that could start waited for.
+fn waiting(wait: &Wait) -> Value {
+    json!({
+        "ph": "X", "name": format!("waiting for {}", wait.on), "cat": "waiting", "pid": PROCESS, "tid": WAITING,
+        "ts": wait.from_us, "dur": wait.to_us - wait.from_us, "args": {},
+    })
 }
 
 /// The values that change when an attempt starts or ends.
@@ -167,6 +181,30 @@ mod tests {
         let names =
             events.iter().filter(|event| event["name"] == "thread_name").map(|event| &event["args"]["name"]);
         assert_eq!(names.collect::<Vec<_>>(), ["slot 0", "slot 2"]);
+    }
+
+    #[test]
+    fn what_was_waited_for_although_a_thread_was_free_is_a_slice_of_its_own_track() {
+        let wait = |at_us: u64, on: Option<&str>, group: Option<&str>| json!({"type": "waiting", "at_us": at_us, "on": on, "test_group": group});
+        let events = events(&[
+            wait(10, Some("memory"), None),
+            wait(40, Some("group"), Some("db")),
+            wait(70, None, None),
+            attempt("tour", "a", "passes", &at(0, 0, 600)),
+            wait(500, Some("threads"), None),
+        ]);
+        let waits: Vec<_> = events
+            .iter()
+            .filter(|event| event["cat"] == "waiting")
+            .map(|slice| json!([slice["name"], slice["tid"], slice["ts"], slice["dur"]]))
+            .collect();
+        let expected = [
+            json!(["waiting for memory", 0, 10, 30]),
+            json!(["waiting for test group db", 0, 40, 30]),
+            json!(["waiting for threads", 0, 500, 100]),
+        ];
+        assert_eq!(waits, expected);
+        assert!(events.iter().any(|event| event["name"] == "thread_name" && event["tid"] == 0));
     }
 
     #[test]

@@ -145,6 +145,7 @@ pub(crate) fn record(outcome: Outcome) -> Record {
     Record {
         ending: ran.then(|| ending(&outcome)),
         usage,
+        memory_samples: None,
         stdout: Captured::default(),
         stderr: Captured { head: b"panicked at 'no'\n".to_vec(), ..Captured::default() },
         autopsy: None,

@@ -309,6 +309,7 @@ impl Lines {
         assert_eq!(started["type"], "run-started");
         assert_eq!(finished["type"], "run-finished", "{ended:#?}");
         let known = [
+            "waiting",
             "attempt-slow",
             "setup-finished",
             "retries-dropped",

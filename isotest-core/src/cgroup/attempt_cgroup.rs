@@ -130,6 +130,12 @@ impl AttemptCgroup {
         Ok(usage)
     }
 
+    /// Memory that is occupied now; `None` if nothing counts it.
+    pub(crate) fn memory_now(&self) -> Option<u64> {
+        let place = self.places.iter().find(|place| place.serves.contains(&Capability::Memory))?;
+        place.files().value(place.version.interface().memory_now())
+    }
+
     /// Which limit is not what it was when it was set, if one is not. Call it when the attempt's last process has ended.
     pub fn changed_limit(&self) -> Option<String> {
         let mut set = self.places.iter().flat_map(|place| place.set.iter().map(move |set| (place, set)));

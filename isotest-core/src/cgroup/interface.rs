@@ -26,6 +26,9 @@ pub(super) trait Interface {
     /// Reads the figures of a metric that is served here.
     fn read(&self, metric: Capability, files: AttemptFiles<'_>, limits: &Limits, usage: &mut Usage);
 
+    /// The file that says how much memory is occupied now.
+    fn memory_now(&self) -> &'static str;
+
     /// A file that is there, whatever the kernel, if what serves this metric is.
     fn witness(&self, metric: Capability) -> &'static str;
 }

@@ -70,6 +70,10 @@ impl Interface for Files {
         }
     }
 
+    fn memory_now(&self) -> &'static str {
+        "memory.usage_in_bytes"
+    }
+
     fn witness(&self, metric: Capability) -> &'static str {
         match metric {
             Capability::Memory => "memory.stat",

@@ -80,6 +80,10 @@ impl Interface for Files {
         }
     }
 
+    fn memory_now(&self) -> &'static str {
+        Source::MemoryCurrent.as_str()
+    }
+
     fn witness(&self, metric: Capability) -> &'static str {
         match metric {
             Capability::Memory => "memory.stat",

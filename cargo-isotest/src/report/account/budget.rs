@@ -43,6 +43,15 @@ impl Budgeted {
         i64::try_from((limit - used).saturating_mul(100) / limit).ok()
     }
 
+    /// How much of the limit was left, or by how much it was broken; a dash if that was not measured.
+    pub(crate) fn margin(&self) -> String {
+        match self.headroom() {
+            None => "-".to_owned(),
+            Some(left) if self.used <= Some(self.limit) => format!("{left} % left"),
+            Some(left) => format!("over by {} %", left.unsigned_abs().max(1)),
+        }
+    }
+
     /// Where the limit stands.
     pub(crate) fn origin(&self) -> String {
         format!("{}:{}", self.file, self.line)
@@ -82,6 +91,10 @@ mod tests {
         ] {
             assert_eq!(limit("count", most, used).headroom(), headroom, "{most} {used:?}");
         }
+        let margins = [38, 100, 101, 1000, 397].map(|used| limit("count", 100, Some(used)).margin());
+        assert_eq!(margins, ["62 % left", "0 % left", "over by 1 %", "over by 900 %", "over by 297 %"]);
+        assert_eq!(limit("count", 1000, Some(1001)).margin(), "over by 1 %", "never by nothing");
+        assert_eq!(limit("count", 1000, None).margin(), "-");
         let [bytes, time, count] = ["bytes", "us", "count"].map(|unit| limit(unit, 2 << 20, Some(2000)));
         assert_eq!([bytes.allowed(), bytes.spent()], ["2.0 MiB", "2 KiB"]);
         assert_eq!([time.allowed(), time.spent()], ["2097 ms", "2 ms"]);

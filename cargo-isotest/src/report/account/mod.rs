@@ -3,6 +3,7 @@
 
 mod autopsy;
 mod budget;
+mod figures;
 mod machines;
 mod place;
 mod ran_on;
@@ -21,11 +22,12 @@ use shards::Shard;
 use crate::report::cause::{INTERRUPTED, KILLED};
 use crate::report::machine::Machine;
 use crate::report::repeat::Again;
+use crate::text::sanitize::word;
 use crate::values::{Jobs, Priority, ThreadsRequired};
 use crate::verdict::{Counts, Effect, Kind};
 use chrono::{DateTime, FixedOffset};
+use figures::Figures;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem::replace;
 use std::sync::Arc;
@@ -43,6 +45,8 @@ pub(crate) struct Account {
     pub(super) scripts: Vec<Script>,
     /// The processes that executed several tests.
     pub(super) processes: Vec<Process>,
+    /// What tests waited for although a thread was free, and from when on.
+    pub(super) waits: Vec<Waiting>,
     /// How it ended.
     pub(super) finished: Option<Finished>,
     /// A sentence for each part of which nothing is known.
@@ -62,6 +66,7 @@ type Key = (String, String, Option<u32>);
 enum Line {
     RunStarted(Box<Started>),
     SetupFinished(Box<Script>),
+    Waiting(Waiting),
     AttemptFinished(Box<AttemptLine>),
     AttemptInterrupted(Box<AttemptLine>),
     RetriesDropped(Dropped),
@@ -177,6 +182,28 @@ impl Attempt {
     }
 }
 
+/// What the first waits for of those tests that could start.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Waiting {
+    at_us: u64,
+    /// `memory`, `group` or `threads`; `None` from when on none waits.
+    on: Option<String>,
+    /// The test group, if it is that.
+    #[serde(default)]
+    test_group: Option<String>,
+}
+
+/// Time in which tests waited although a thread was free.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wait {
+    /// For what.
+    pub(super) on: String,
+    /// From when on, counted from the start of the run.
+    pub(super) from_us: u64,
+    /// Until when.
+    pub(super) to_us: u64,
+}
+
 /// A setup script.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Script {
@@ -214,7 +241,10 @@ pub(super) struct Facts {
     /// How long it took.
     pub(super) wall_us: Option<u64>,
     /// Each figure and its source by the names of the format.
-    pub(super) usage: Map<String, Value>,
+    pub(super) usage: Figures,
+    /// Memory over time, of one that was long.
+    #[serde(default)]
+    pub(super) memory_samples: Option<Samples>,
     /// The limits of its budget, and what was used.
     #[serde(default)]
     pub(super) budget: Vec<Budgeted>,
@@ -233,6 +263,9 @@ pub(super) struct Facts {
     /// How many there were.
     #[serde(default)]
     pub(super) changed_paths_count: Option<u64>,
+    /// The directories that would have to be written through to keep those of the workspace.
+    #[serde(default)]
+    pub(super) keep: Vec<String>,
     /// The files that it left as evidence.
     #[serde(default)]
     pub(super) evidence: Vec<String>,
@@ -242,6 +275,15 @@ pub(super) struct Facts {
     /// What it wrote there, if it did not pass.
     #[serde(default)]
     pub(super) stderr: String,
+}
+
+/// Memory over time.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Samples {
+    /// From one figure to the next, and from the start to the first.
+    pub(super) interval_us: u64,
+    /// The highest that was seen in each interval; `None` if nobody looked.
+    pub(super) bytes: Vec<Option<u64>>,
 }
 
 /// A process that was left running.
@@ -338,6 +380,7 @@ impl Account {
                     test.last.is_last = true;
                 }
             }
+            Line::Waiting(waiting) => self.waits.push(waiting),
             Line::SetupFinished(script) => self.scripts.push(*script),
             Line::ProcessFinished(process) => self.processes.push(*process),
             Line::RunFinished(finished) => self.finish(*finished),
@@ -426,6 +469,20 @@ impl Account {
             .iter()
             .chain(&self.interrupted)
             .flat_map(|test| test.attempts().map(move |attempt| (test, attempt)))
+    }
+
+    /// What tests waited for although a thread was free, in words, and when. A wait without an end lasted to that of the last attempt.
+    pub(super) fn waited(&self) -> Vec<Wait> {
+        let end = self.attempts().filter_map(|(_, attempt)| attempt.end_us()).max().unwrap_or_default();
+        let ends = self.waits.iter().skip(1).map(|next| next.at_us).chain([end]);
+        let waits = self.waits.iter().zip(ends).filter_map(|(wait, to_us)| {
+            let on = match (wait.on.as_deref()?, &wait.test_group) {
+                ("group", Some(name)) => format!("test group {}", word(name)),
+                (on, _) => word(on),
+            };
+            Some(Wait { on, from_us: wait.at_us, to_us: to_us.max(wait.at_us) })
+        });
+        waits.collect()
     }
 
     /// How many tests passed, but not at once.
@@ -568,7 +625,7 @@ impl Test {
 impl Facts {
     /// A figure by its name in the format; `None` if it was not measured.
     pub(super) fn figure(&self, key: &str) -> Option<u64> {
-        self.usage.get(key).and_then(Value::as_u64)
+        self.usage.number(key)
     }
 
     /// The processor time in microseconds.
@@ -577,7 +634,7 @@ impl Facts {
     }
 
     fn is(&self, key: &str) -> bool {
-        self.usage.get(key).and_then(Value::as_bool).unwrap_or(false)
+        self.usage.is(key)
     }
 }
 

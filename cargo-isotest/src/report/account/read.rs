@@ -1,7 +1,7 @@
 //! Accounts of runs from files that were written earlier, however much of them is left; pure.
 
 use super::shards::{self, Faults, RunFile};
-use super::{Account, Attempt, Finished, Key, Test};
+use super::{Account, Attempt, Finished, Key, Test, Waiting};
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::io;
@@ -162,6 +162,10 @@ impl Account {
         for test in self.tests.iter_mut().chain(&mut self.interrupted) {
             test.start_later(earlier);
         }
+        self.waits.iter_mut().for_each(|wait| wait.start_later(earlier));
+        other.waits.iter_mut().for_each(|wait| wait.start_later(later));
+        self.waits.append(&mut other.waits);
+        self.waits.sort_by_key(|wait| wait.at_us);
         // Its slots are others.
         let slots = self.attempts().map(|(_, attempt)| attempt.slot.saturating_add(1)).max().unwrap_or(0);
         for test in other.tests.iter_mut().chain(&mut other.interrupted) {
@@ -229,6 +233,12 @@ impl Test {
         self.earlier.extend(other.earlier);
         self.is_ignored = other.is_ignored;
         self.again = other.again;
+    }
+}
+
+impl Waiting {
+    fn start_later(&mut self, microseconds: u64) {
+        self.at_us = self.at_us.saturating_add(microseconds);
     }
 }
 

@@ -1,12 +1,17 @@
 //! What the page says, in words; pure.
 
+use super::memory::{self, MemoryLine};
 use super::timeline::Timeline;
-use crate::report::account::{Account, Attempt, Autopsy, Branch, Budgeted, Facts, Test};
+use crate::report::account::{Account, Attempt, Autopsy, Branch, Budgeted, Facts, Name, Test};
+use crate::report::changed::flags;
+use crate::report::executions::{Executions, Spread, Stressed};
 use crate::text::sanitize::word;
-use crate::text::units::{memory, plural};
+use crate::text::units::{memory as amount, plural};
 use crate::verdict::Effect;
 use isotest_core::join_list::and_more;
 use serde::Serialize;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// Of the output of one test, its end.
 const LARGEST_OUTPUT: usize = 16 << 10;
@@ -25,6 +30,8 @@ const SHOWN_UNEXPLAINED: usize = 20;
 /// The outputs that are unfolded from the start.
 const UNFOLDED: usize = 10;
 const SHOWN_NEIGHBORS: usize = 8;
+/// Tests of which it is shown how their figures are spread.
+const SHOWN_STRESSED: usize = 100;
 
 /// The page.
 #[derive(Serialize)]
@@ -43,6 +50,12 @@ pub(super) struct Page {
     flaky: Vec<Lines>,
     timeline: Option<Timeline>,
     has_budgets: bool,
+    /// How figures are spread of tests that were executed several times.
+    stressed: Vec<Repeated>,
+    /// How many of them are not shown.
+    more_stressed: Option<String>,
+    /// Memory over time of long tests.
+    lines: Vec<MemoryLine>,
     rows: Vec<Row>,
 }
 
@@ -60,6 +73,7 @@ struct Card {
     output: String,
     is_open: bool,
     tree: Vec<Leaf>,
+    line: Option<MemoryLine>,
     thrown_away: Option<Lines>,
     evidence: Option<Lines>,
     beside: String,
@@ -78,9 +92,28 @@ struct BudgetRow {
     metric: String,
     used: String,
     limit: String,
-    headroom: String,
+    margin: String,
     origin: String,
     over: bool,
+}
+
+/// A test that was executed several times.
+#[derive(Serialize)]
+struct Repeated {
+    title: String,
+    counts: String,
+    has_failed: bool,
+    spreads: Vec<SpreadRow>,
+}
+
+#[derive(Serialize)]
+struct SpreadRow {
+    name: &'static str,
+    min: String,
+    median: String,
+    max: String,
+    picture: String,
+    modes: String,
 }
 
 /// A process in a tree.
@@ -103,7 +136,7 @@ struct Row {
     processes: Figure,
     budget: Figure,
     start: Figure,
-    slot: usize,
+    slot: String,
 }
 
 #[derive(Serialize)]
@@ -133,6 +166,9 @@ impl Page {
                 output(&process.facts),
             ],
         });
+        let all_stressed = Stressed::of(account).ranked(SHOWN_STRESSED);
+        let more_stressed = all_stressed.len().saturating_sub(SHOWN_STRESSED);
+        let executed = account.tests.iter().chain(&account.interrupted);
         let scripts = account.failed_scripts().map(|script| Lines {
             head: word(&script.name),
             lines: vec![script.facts.headline(None), output(&script.facts)],
@@ -158,7 +194,10 @@ impl Page {
                 .collect(),
             timeline: Timeline::of(account),
             has_budgets: account.tests.iter().any(|test| !test.last.facts.budget.is_empty()),
-            rows: account.tests.iter().chain(&account.interrupted).map(Row::of).collect(),
+            stressed: all_stressed.iter().take(SHOWN_STRESSED).map(Repeated::of).collect(),
+            more_stressed: (0 < more_stressed).then(|| format!("and {}", plural(more_stressed, "more test"))),
+            lines: memory::of_longest(account),
+            rows: executed.map(Row::of).chain(account.skipped().map(Row::ignored)).collect(),
         }
     }
 }
@@ -219,7 +258,8 @@ impl Card {
             output: output(facts),
             is_open,
             tree: facts.autopsy.as_ref().map(tree).unwrap_or_default(),
-            thrown_away: thrown_away(facts),
+            line: MemoryLine::of(&test.title(), facts),
+            thrown_away: thrown_away(facts, account),
             evidence: evidence(facts),
             beside: beside(&test.last, account),
             earlier: test.earlier.iter().map(|attempt| earlier(attempt, account)).collect(),
@@ -233,7 +273,12 @@ impl Card {
         let files = self.thrown_away.iter().chain(&self.evidence).flat_map(|lines| &lines.lines);
         let texts = texts.chain(&self.notes).chain(&self.earlier).chain(files);
         let leaves: usize = self.tree.iter().map(Leaf::size).sum();
-        SMALLEST_CARD + 400 * self.budget.len() + leaves + texts.map(|text| escaped(text) + 20).sum::<usize>()
+        let line = self.line.as_ref().map_or(0, MemoryLine::size);
+        SMALLEST_CARD
+            + line
+            + 400 * self.budget.len()
+            + leaves
+            + texts.map(|text| escaped(text) + 20).sum::<usize>()
     }
 }
 
@@ -253,12 +298,11 @@ fn escaped(text: &str) -> usize {
 
 impl BudgetRow {
     fn of(limit: &Budgeted) -> Self {
-        let headroom = limit.headroom().map_or_else(|| "-".to_owned(), |percent| format!("{percent} %"));
         Self {
             metric: word(&limit.metric),
             used: limit.spent(),
             limit: limit.allowed(),
-            headroom,
+            margin: limit.margin(),
             origin: word(&limit.origin()),
             over: limit.over,
         }
@@ -293,7 +337,7 @@ impl Leaf {
     }
 
     fn of(branch: Branch, room: &mut usize) -> Self {
-        let occupied = branch.memory.map_or_else(String::new, |bytes| format!(" · {}", memory(bytes)));
+        let occupied = branch.memory.map_or_else(String::new, |bytes| format!(" · {}", amount(bytes)));
         let waits = |(name, wait): &(String, Option<String>)| match wait {
             Some(wait) => shortened(&format!("thread {name} in {wait}")),
             None => shortened(&format!("thread {name}")),
@@ -314,6 +358,25 @@ impl Leaf {
     }
 }
 
+impl Repeated {
+    fn of(executions: &Executions) -> Self {
+        let row = |spread: Spread| SpreadRow {
+            name: spread.name,
+            min: spread.min,
+            median: spread.median,
+            max: spread.max,
+            picture: spread.picture,
+            modes: spread.modes.unwrap_or_default(),
+        };
+        Self {
+            title: executions.title.clone(),
+            counts: executions.counts(),
+            has_failed: executions.failed > 0,
+            spreads: executions.spreads().into_iter().map(row).collect(),
+        }
+    }
+}
+
 impl Row {
     fn of(test: &Test) -> Self {
         let Attempt { facts, start_us, slot, .. } = &test.last;
@@ -324,7 +387,8 @@ impl Row {
             .iter()
             .filter_map(|limit| Some((limit.headroom()?, limit)))
             .min_by_key(|(left, _)| *left);
-        let tightest = tightest.map(|(left, limit)| (left, format!("{} {left} %", word(&limit.metric))));
+        let tightest =
+            tightest.map(|(left, limit)| (left, format!("{} {}", word(&limit.metric), limit.margin())));
         Self {
             kind: kind(test),
             status: facts.status(),
@@ -341,7 +405,24 @@ impl Row {
                 text: tightest.map_or_else(|| "-".to_owned(), |(_, text)| text),
             },
             start: Figure::new(Some(*start_us), super::timeline::moment(*start_us)),
-            slot: *slot,
+            slot: slot.to_string(),
+        }
+    }
+
+    /// A test that was left out.
+    fn ignored(test: &Name) -> Self {
+        let dash = || Figure::new(None, "-".to_owned());
+        Self {
+            kind: "ignored",
+            status: "IGNORED".to_owned(),
+            title: word(&format!("{} {}", test.binary_id, test.name)),
+            wall: dash(),
+            peak: dash(),
+            cpu: dash(),
+            processes: dash(),
+            budget: dash(),
+            start: dash(),
+            slot: "-".to_owned(),
         }
     }
 }
@@ -368,14 +449,22 @@ fn earlier(attempt: &Attempt, account: &Account) -> String {
 }
 
 /// The files that were changed and are not kept.
-fn thrown_away(facts: &Facts) -> Option<Lines> {
+fn thrown_away(facts: &Facts, account: &Account) -> Option<Lines> {
     let paths = facts.changed_paths.as_deref().unwrap_or_default();
     let count =
         facts.changed_paths_count.and_then(|count| usize::try_from(count).ok()).unwrap_or(paths.len());
     let count = count.saturating_sub(facts.evidence.len());
     let lost = paths.iter().filter(|path| !facts.evidence.contains(path));
     let lines = files(lost, count);
-    (0 < count).then(|| Lines { head: format!("{} thrown away", plural(count, "changed file")), lines })
+    let workspace = account.started.as_ref().and_then(|started| started.workspace.as_deref());
+    let directories = facts.keep.iter().map(PathBuf::from).collect::<BTreeSet<_>>();
+    let keep = workspace.filter(|_| !directories.is_empty()).map(|workspace| {
+        let them = if count == 1 { "it" } else { "them" };
+        let these = if count == lines.len() { them } else { "those in the workspace" };
+        format!(": {} keeps {these}", flags(&directories, Path::new(workspace)))
+    });
+    let head = format!("{} thrown away{}", plural(count, "changed file"), keep.unwrap_or_default());
+    (0 < count).then_some(Lines { head, lines })
 }
 
 /// The files that are kept.

@@ -12,7 +12,7 @@
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
     rows.forEach((row, index) => {
-      const fits = (!only.checked || row.className !== "") && words.every((word) => texts[index].includes(word));
+      const fits = (!only.checked || (row.className !== "" && row.className !== "ignored")) && words.every((word) => texts[index].includes(word));
       row.hidden = !fits;
       count += fits ? 1 : 0;
     });

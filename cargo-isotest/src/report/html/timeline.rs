@@ -24,6 +24,9 @@ pub(super) struct Timeline {
     lines: String,
     /// The bars of each kind, as one path.
     bars: Vec<Bars>,
+    /// When tests waited although a thread was free, as one path, and what for.
+    waits: Option<String>,
+    waited_for: String,
     ticks: Vec<String>,
     description: String,
 }
@@ -68,10 +71,21 @@ impl Timeline {
             let _ = write!(lines, "M0 {}h{WIDTH}", row * ROW);
             lines
         });
+        let waited = account.waited();
+        let mut waited_for: Vec<_> = waited.iter().map(|wait| wait.on.as_str()).collect();
+        waited_for.sort_unstable();
+        waited_for.dedup();
+        let waits = waited.iter().fold(String::new(), |mut path, wait| {
+            rectangle(&mut path, (wait.from_us, wait.to_us, end), (count * ROW + 6, 8));
+            path
+        });
+        let rows = count + usize::from(!waits.is_empty());
         let attempts = bars.iter().map(|bars| bars.count).sum();
         Some(Self {
             width: WIDTH,
-            height: count * ROW,
+            height: rows * ROW,
+            waited_for: waited_for.join(", "),
+            waits: Some(waits).filter(|path| !path.is_empty()),
             row: ROW,
             slots: (0..count).collect(),
             lines,
@@ -99,14 +113,18 @@ fn kind(test: &Test, attempt: &Attempt) -> usize {
 
 /// Adds the bar of an attempt to a path. One that would be too thin to be seen is as wide as can be.
 fn bar(path: &mut String, (attempt, to): (&Attempt, u64), end: u64, (top, height): (usize, usize)) {
+    rectangle(path, (attempt.start_us, to, end), (attempt.slot * ROW + top, height));
+}
+
+/// Adds a rectangle from one moment to another, of those until `end`.
+fn rectangle(path: &mut String, (from, to, end): (u64, u64, u64), (y, height): (usize, usize)) {
     // Tenths of a unit.
     let place = |moment: u64| u128::from(moment) * u128::from(WIDTH) * 10 / u128::from(end);
-    let from = place(attempt.start_us);
+    let from = place(from);
     let to = place(to);
     let wide = to.saturating_sub(from);
     let wide = if wide > u128::from(GAP) * 20 { wide - u128::from(GAP) * 10 } else { wide.max(5) };
     let tenths = |value: u128| format!("{}.{}", value / 10, value % 10);
-    let y = attempt.slot * ROW + top;
     // Writing to a string cannot fail.
     let _ = write!(path, "M{} {y}h{}v{height}H{}z", tenths(from), tenths(wide), tenths(from));
 }

@@ -24,6 +24,7 @@ pub(super) use progress::{Bar, Screen};
 pub(crate) use waits::Words;
 
 use crate::cli::{FinalStatusLevel, ShowProgress, StatusLevel};
+use crate::report::executions::Stressed;
 use crate::report::repeat::Again;
 use crate::schedule::events::{Between, Event, Reporter, RunningAttempt};
 use crate::schedule::queue::{Iteration, Nth};
@@ -43,7 +44,6 @@ use std::io;
 use std::mem::take;
 use std::path::PathBuf;
 use std::sync::Arc;
-use stress::Stressed;
 use textwrap::{Options, WordSplitter, fill};
 use thrown_away::ThrownAway;
 use top::Top;
@@ -163,8 +163,9 @@ impl Human {
             }
             Event::Cancelled { by } => self.fitted(closing::cancelling(*by)),
             Event::RunFinished { summary } => {
-                let lists =
-                    self.lists.take() + &take(&mut self.top).lines() + &take(&mut self.stressed).lines();
+                let lists = self.lists.take()
+                    + &take(&mut self.top).lines()
+                    + &stress::lines(take(&mut self.stressed));
                 let thrown_away = self.thrown_away.lines(&self.settings.here);
                 lists + &self.fitted(thrown_away) + &self.fitted(closing::lines(summary))
             }
@@ -196,7 +197,7 @@ impl Human {
             self.lists.remove(&execution(attempt.test, attempt.nth));
         }
         if attempt.is_last && attempt.nth.iteration.is_some() {
-            self.stressed.add(attempt.test, attempt.verdict, attempt.record);
+            stress::add(&mut self.stressed, attempt.test, attempt.verdict, attempt.record);
         }
         let mut details = attempt.details(self.settings.verbose);
         if let Some(ending) = attempt.record.ending.as_ref() {

@@ -1,125 +1,54 @@
-//! What the tests of a stress run used, one execution beside the other; pure.
+//! What the tests of a stress run used, one execution beside the other, for people; pure.
 
 use super::line::{INDENT, title};
-use crate::report::distribution::{Distribution, Mode};
+use crate::report::executions::{Execution, Executions, Spread, Stressed};
 use crate::testcase::TestCase;
 use crate::text::style::{BAD, GOOD, headed};
-use crate::text::units::{marked, memory, plural};
+use crate::text::units::plural;
 use crate::verdict::Verdict;
 use isotest_core::record::Record;
-use std::collections::HashMap;
-use std::time::Duration;
 
-/// Columns of a picture.
-const COLUMNS: usize = 20;
 /// Number of tests that are told of; of more than these only those that stand out.
 const SHOWN: usize = 20;
 
-/// The executions of all tests.
-#[derive(Debug, Default)]
-pub(super) struct Stressed {
-    tests: Vec<Executions>,
-    places: HashMap<String, usize>,
+/// Takes the last attempt of an execution into account.
+pub(super) fn add(stressed: &mut Stressed, test: &TestCase, verdict: &Verdict, record: &Record) {
+    let trusted = record.suspect.is_none();
+    let wall =
+        record.ending.as_ref().map(|ending| u64::try_from(ending.wall.as_micros()).unwrap_or(u64::MAX));
+    let peak = record.usage.memory_peak.map(|peak| (peak.value, peak.source.is_approximate()));
+    stressed.add(
+        title(test),
+        Execution {
+            passes: verdict.passes(),
+            wall: wall.filter(|_| trusted),
+            peak: peak.filter(|_| trusted),
+        },
+    );
 }
 
-/// The executions of a test.
-#[derive(Debug, Default)]
-struct Executions {
-    title: String,
-    passed: usize,
-    failed: usize,
-    walls: Vec<u64>,
-    peaks: Vec<u64>,
-    /// Whether a peak is only about right.
-    approximate: bool,
+/// The distributions of all tests, or, of many, of those that stand out.
+pub(super) fn lines(stressed: Stressed) -> String {
+    let tests = stressed.ranked(SHOWN);
+    let more = tests.len().saturating_sub(SHOWN);
+    let shown: String = tests.iter().take(SHOWN).map(of_test).collect();
+    let rest =
+        format!("{INDENT}and {}; `--report json=FILE` has every execution\n", plural(more, "more test"));
+    if more == 0 { shown } else { shown + &rest }
 }
 
-impl Stressed {
-    /// Takes the last attempt of an execution into account: its verdict, and its figures if they are to be trusted.
-    pub(super) fn add(&mut self, test: &TestCase, verdict: &Verdict, record: &Record) {
-        let title = title(test);
-        let place = *self.places.entry(title.clone()).or_insert_with(|| {
-            self.tests.push(Executions { title, ..Executions::default() });
-            self.tests.len() - 1
-        });
-        let Some(executions) = self.tests.get_mut(place) else { return };
-        if verdict.passes() {
-            executions.passed += 1;
-        } else {
-            executions.failed += 1;
-        }
-        if record.suspect.is_some() {
-            return;
-        }
-        if let Some(ending) = &record.ending {
-            executions.walls.push(u64::try_from(ending.wall.as_micros()).unwrap_or(u64::MAX));
-        }
-        if let Some(peak) = record.usage.memory_peak {
-            executions.peaks.push(peak.value);
-            executions.approximate |= peak.source.is_approximate();
-        }
-    }
-
-    /// The distributions of all tests, or, of many, of those that stand out.
-    pub(super) fn lines(mut self) -> String {
-        let all = self.tests.len();
-        if all > SHOWN {
-            self.tests.sort_by_cached_key(Executions::rank);
-        }
-        let shown: String = self.tests.iter().take(SHOWN).map(Executions::lines).collect();
-        let more = all.saturating_sub(SHOWN);
-        let rest =
-            format!("{INDENT}and {}; `--report json=FILE` has every execution\n", plural(more, "more test"));
-        if more == 0 { shown } else { shown + &rest }
-    }
+fn of_test(executions: &Executions) -> String {
+    let style = if executions.failed == 0 { GOOD } else { BAD };
+    let head = headed(style, "Stress", &format!("{}: {}", executions.title, executions.counts()));
+    head + &executions.spreads().iter().map(of_figure).collect::<String>()
 }
 
-impl Executions {
-    /// The lower, the more it stands out: what failed at times, what always failed, what has two modes.
-    fn rank(&self) -> u8 {
-        let has_modes = |values: &Vec<u64>, grain| {
-            Distribution::of(values.clone()).is_some_and(|all| modes(&all, grain).is_some())
-        };
-        match (self.passed, self.failed) {
-            (1.., 1..) => 0,
-            (0, _) => 1,
-            _ if has_modes(&self.walls, TIME_GRAIN) || has_modes(&self.peaks, MEMORY_GRAIN) => 2,
-            _ => 3,
-        }
-    }
-
-    fn lines(&self) -> String {
-        let Self { title, passed, failed, walls, peaks, approximate } = self;
-        let style = if *failed == 0 { GOOD } else { BAD };
-        let failures = if *failed == 0 { String::new() } else { format!(", {failed} failed") };
-        let number = plural(passed + failed, "execution");
-        let mut text = headed(style, "Stress", &format!("{title}: {number}, {passed} passed{failures}"));
-        let seconds = |wall: u64| format!("{:.3}s", Duration::from_micros(wall).as_secs_f64());
-        let all = passed + failed;
-        text += &figure("time", (walls, all), TIME_GRAIN, seconds);
-        text + &figure("peak", (peaks, all), MEMORY_GRAIN, |peak| marked(memory(peak), *approximate))
-    }
-}
-
-/// Differences below these are of no interest: two milliseconds, and what the kernel counts in advance on a few processors.
-const TIME_GRAIN: u64 = 2_000;
-const MEMORY_GRAIN: u64 = 1 << 20;
-
-fn modes(all: &Distribution, grain: u64) -> Option<[Mode; 2]> {
-    all.modes().filter(|[low, high]| grain <= high.median - low.median)
-}
-
-/// The lines of a figure of so many executions; none if it was measured in none.
-fn figure(name: &str, (values, all): (&[u64], usize), grain: u64, text: impl Fn(u64) -> String) -> String {
-    let unmeasured = all.saturating_sub(values.len());
-    let lack = if unmeasured == 0 { String::new() } else { format!(", {unmeasured} not measured") };
-    let Some(spread) = Distribution::of(values.to_vec()) else { return String::new() };
-    let [min, median, max] = [spread.min(), spread.median(), spread.max()].map(&text);
-    let picture = spread.picture(COLUMNS);
+fn of_figure(spread: &Spread) -> String {
+    let Spread { name, min, median, max, picture, modes, unmeasured } = spread;
+    let lack = if *unmeasured == 0 { String::new() } else { format!(", {unmeasured} not measured") };
     let line = format!("{INDENT}{name} {min:>9} ▕{picture}▏ {max:>9}, median {median}{lack}\n");
-    let Some([low, high]) = modes(&spread, grain) else { return line };
-    let mode = |Mode { median, count }: Mode| format!("{} in {count}", text(median));
-    line + &format!("{INDENT}     two modes: about {}, about {}\n", mode(low), mode(high))
+    let Some(modes) = modes else { return line };
+    line + &format!("{INDENT}     two modes: {modes}\n")
 }
 
 #[cfg(test)]
@@ -130,6 +59,7 @@ mod tests {
     use isotest_core::outcome::Outcome;
     use isotest_core::usage::{Reading, Source};
     use snapbox::{assert_data_eq, str};
+    use std::time::Duration;
 
     /// Executions of a test, of every fourth of which the time and the peak are many times as large, and which then fails.
     fn stressed(names: &[&str]) -> Stressed {
@@ -144,14 +74,14 @@ mod tests {
                 }
                 let value = if is_odd { 30 << 20 } else { 1 << 20 };
                 record.usage.memory_peak = Some(Reading { value, source: Source::MemoryPeak });
-                all.add(&builders::test("tour", name), &builders::verdict(&record), &record);
+                add(&mut all, &builders::test("tour", name), &builders::verdict(&record), &record);
             }
         }
         all
     }
 
     fn lines(names: &[&str]) -> String {
-        anstream::adapter::strip_str(&stressed(names).lines()).to_string()
+        anstream::adapter::strip_str(&super::lines(stressed(names))).to_string()
     }
 
     #[test]
@@ -188,8 +118,8 @@ mod tests {
         let mut record = builders::record(Outcome::Passed);
         record.usage.memory_peak = None;
         let mut all = Stressed::default();
-        all.add(&builders::test("tour", "t"), &builders::verdict(&record), &record);
-        let text = all.lines();
+        add(&mut all, &builders::test("tour", "t"), &builders::verdict(&record), &record);
+        let text = super::lines(all);
         assert!(text.contains("time") && !text.contains("peak"), "{text}");
     }
     #[test]
@@ -198,8 +128,8 @@ mod tests {
         let mut record = builders::record(Outcome::Passed);
         record.suspect = Some("it left its cgroup".to_owned());
         record.usage.memory_peak = Some(Reading { value: 900 << 20, source: Source::MemoryPeak });
-        all.add(&builders::test("tour", "steady"), &builders::verdict(&record), &record);
-        let text = anstream::adapter::strip_str(&all.lines()).to_string();
+        add(&mut all, &builders::test("tour", "steady"), &builders::verdict(&record), &record);
+        let text = anstream::adapter::strip_str(&super::lines(all)).to_string();
         assert!(text.contains("41 executions, 41 passed"), "{text}");
         assert!(text.contains("  1.0 MiB, median 1.0 MiB, 1 not measured\n"), "{text}");
         assert!(text.contains("median 0.004s, 1 not measured\n"), "{text}");

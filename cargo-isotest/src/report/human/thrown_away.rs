@@ -4,7 +4,8 @@
 //! What is below the target directory is not named: it is made anew by the next run, and a test that builds something there
 //! would hide everything else. `-v` names it. Only what several tests write there, each anew, is told.
 
-use crate::testcase::{Run, TestCase};
+use crate::report::changed::{directories, flags, in_workspace, outermost, relative};
+use crate::testcase::TestCase;
 use crate::text::sanitize::word;
 use crate::text::style::{NOTE, headed};
 use crate::text::units::plural;
@@ -12,11 +13,9 @@ use isotest_core::join_list::and_more;
 use isotest_core::outcome::Ending;
 use isotest_core::record::Evidence;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 const SHOWN_PATHS: usize = 3;
-/// Of directories in one command.
-const SHOWN_DIRECTORIES: usize = 3;
 /// Tests that change as many directories as this are told apart no more.
 const MOST_DIRECTORIES: usize = 64;
 /// What is written below a directory as often as this is told apart no more.
@@ -25,7 +24,8 @@ const MOST_PATHS: usize = 1000;
 /// What the tests of a run changed so far.
 #[derive(Debug, Default)]
 pub(super) struct ThrownAway {
-    tests: usize,
+    /// The tests, each once however often it was executed.
+    tests: HashSet<String>,
     directories: BTreeSet<PathBuf>,
     is_cut: bool,
     kept: Kept,
@@ -46,7 +46,8 @@ struct Built {
 /// What is kept as evidence.
 #[derive(Debug, Default)]
 struct Kept {
-    tests: usize,
+    /// The tests, each once however often it was executed.
+    tests: HashSet<String>,
     files: usize,
     left_out: u64,
     error: Option<String>,
@@ -55,10 +56,10 @@ struct Kept {
 impl ThrownAway {
     /// Takes into account what a test changed in its last attempt.
     pub(super) fn add(&mut self, test: &TestCase, ending: &Ending, evidence: &Evidence) {
-        self.kept.add(evidence);
+        self.kept.add(test, evidence);
         self.add_built(test, &ending.changed.paths);
         let changed = in_workspace(test, ending, evidence);
-        self.tests += usize::from(!changed.is_empty());
+        self.tests.extend((!changed.is_empty()).then(|| test.title()));
         for directory in directories(&changed) {
             if self.directories.len() < MOST_DIRECTORIES {
                 self.directories.insert(directory);
@@ -112,10 +113,10 @@ impl ThrownAway {
     }
 
     fn line(&self, here: &Path) -> String {
-        if self.tests == 0 {
+        if self.tests.is_empty() {
             return String::new();
         }
-        let tests = plural(self.tests, "test");
+        let tests = plural(self.tests.len(), "test");
         let also = if self.is_cut { ", among others" } else { "" };
         let rest = format!(
             "files that {tests} changed in the workspace are thrown away: {} keeps them{also}",
@@ -126,8 +127,8 @@ impl ThrownAway {
 }
 
 impl Kept {
-    fn add(&mut self, evidence: &Evidence) {
-        self.tests += usize::from(!evidence.taken.is_empty());
+    fn add(&mut self, test: &TestCase, evidence: &Evidence) {
+        self.tests.extend((!evidence.taken.is_empty()).then(|| test.title()));
         self.files += evidence.taken.len();
         self.left_out = self.left_out.saturating_add(evidence.left_out);
         self.error = self.error.take().or_else(|| evidence.error.clone());
@@ -138,7 +139,7 @@ impl Kept {
         if self.files == 0 {
             return left_out.map_or_else(String::new, |text| headed(NOTE, "Evidence", &text));
         }
-        let (files, tests) = (plural(self.files, "file"), plural(self.tests, "test"));
+        let (files, tests) = (plural(self.files, "file"), plural(self.tests.len(), "test"));
         let them = if self.files == 1 { "it" } else { "them" };
         let left_out = left_out.map_or_else(String::new, |text| format!("; {text}"));
         let rest = format!(
@@ -194,60 +195,10 @@ fn named(paths: &[&Path], here: &Path) -> String {
     names.collect::<Vec<_>>().join(", ") + &and_more(paths.len().saturating_sub(SHOWN_PATHS))
 }
 
-/// What a test changed in its workspace but not in the target directory, without what is kept.
-fn in_workspace<'a>(test: &TestCase, ending: &'a Ending, evidence: &Evidence) -> Vec<&'a Path> {
-    let Run { workspace, target, build, .. } = &*test.binary.run;
-    let paths = ending.changed.paths.iter().map(PathBuf::as_path);
-    let is_told = |path: &&Path| {
-        workspace.is_absolute()
-            && path.starts_with(workspace)
-            && ![target, build].iter().any(|built| built.is_absolute() && path.starts_with(built))
-            && !evidence.taken.iter().any(|taken| taken == path)
-    };
-    paths.filter(is_told).collect()
-}
-
-/// The nearest directories of paths that are there without the tests, those in others left out.
-fn directories(paths: &[&Path]) -> BTreeSet<PathBuf> {
-    let nearest = |path: &&Path| path.ancestors().skip(1).find(|above| above.is_dir()).map(Path::to_owned);
-    outermost(&paths.iter().filter_map(nearest).collect())
-}
-
-/// Those that are in none of the others.
-fn outermost(directories: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
-    let mut outermost = BTreeSet::<PathBuf>::new();
-    // A directory stands before those in it.
-    for directory in directories {
-        if !outermost.iter().any(|above| directory.starts_with(above)) {
-            outermost.insert(directory.clone());
-        }
-    }
-    outermost
-}
-
-/// The flags that keep what is changed in these directories.
-fn flags(directories: &BTreeSet<PathBuf>, here: &Path) -> String {
-    let flag = |directory: &PathBuf| {
-        let relative = relative(directory, here);
-        let text = word(&relative.to_string_lossy());
-        shlex::try_quote(&text).map_or_else(|_| text.clone(), |quoted| format!("--keep {quoted}"))
-    };
-    let shown: Vec<_> = directories.iter().take(SHOWN_DIRECTORIES).map(flag).collect();
-    let more = directories.len().saturating_sub(SHOWN_DIRECTORIES);
-    format!("`{}`{}", shown.join(" "), and_more(more))
-}
-
-/// A path as it is said by who stands in this directory.
-fn relative(path: &Path, here: &Path) -> PathBuf {
-    let common = path.components().zip(here.components()).take_while(|(one, other)| one == other).count();
-    let up = here.components().skip(common).map(|_| Component::ParentDir);
-    let relative: PathBuf = up.chain(path.components().skip(common)).collect();
-    if relative.as_os_str().is_empty() { PathBuf::from(".") } else { relative }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testcase::Run;
     use crate::testcase::TestBinary;
     use crate::testing::builders;
     use isotest_core::outcome::{ChangedPaths, Outcome};
@@ -334,7 +285,7 @@ mod tests {
             all.add(&test, &changed, &evidence);
         }
         let line = all.lines(place);
-        assert!(line.contains("2 files of 2 tests kept: `cargo isotest evidence` lists them"), "{line}");
+        assert!(line.contains("2 files of 1 test kept: `cargo isotest evidence` lists them"), "{line}");
         assert!(line.contains("into the workspace; 4 files of evidence thrown away: too many"), "{line}");
     }
 
@@ -345,9 +296,11 @@ mod tests {
         fs::create_dir_all(place.join("a/b")).unwrap();
         let mut all = ThrownAway::default();
         assert_eq!(all.line(place), "");
-        let test = test(place, "target");
-        for changed in [&["a/b/x", "a/y"][..], &["a/b/z"], &["target/tmp/q"]] {
-            all.add(&test, &ending(place, changed), &Evidence::default());
+        let of_name = |name: &str| TestCase { name: name.to_owned(), ..test(place, "target") };
+        for (name, changed) in
+            [("a", &["a/b/x", "a/y"][..]), ("b", &["a/b/z"]), ("b", &["a/b/z"]), ("c", &["target/tmp/q"])]
+        {
+            all.add(&of_name(name), &ending(place, changed), &Evidence::default());
         }
         let line = all.line(place);
         assert!(

@@ -4,6 +4,7 @@ use super::schema::microseconds;
 use crate::budget::{Check, Growth, Limit, Unit};
 use crate::report::budget;
 use crate::report::cause::{INTERRUPTED, KILLED, cause};
+use crate::report::changed::{directories, in_workspace};
 use crate::schedule::queue::{Launch, Nth};
 use crate::testcase::TestCase;
 use crate::text::captured::captured;
@@ -12,7 +13,7 @@ use crate::values::{Priority, ThreadsRequired};
 use crate::verdict::{Effect, Kind, Verdict};
 use isotest_core::metric::METRICS;
 use isotest_core::outcome::{Ending, Exit, LeftProcess};
-use isotest_core::record::{Autopsy, Captured, PartialRecord, Record};
+use isotest_core::record::{Autopsy, Captured, PartialRecord, Record, Samples};
 use isotest_core::usage::{Source, Usage};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -106,6 +107,8 @@ pub(super) struct AttemptInterrupted<'a> {
     cause: &'static str,
     wall_us: Option<u64>,
     usage: UsageFields<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_samples: Option<SampleFields<'a>>,
     suspect: Option<&'a str>,
     remarks: &'a [String],
     #[serde(flatten)]
@@ -124,6 +127,7 @@ impl<'a> AttemptInterrupted<'a> {
             cause: KILLED,
             wall_us: record.wall.map(microseconds),
             usage: UsageFields(&record.usage),
+            memory_samples: record.memory_samples.as_ref().map(SampleFields::new),
             suspect: record.suspect.as_deref(),
             remarks: &record.remarks,
             output: Output::new(&record.stdout, &record.stderr),
@@ -163,11 +167,15 @@ pub(super) struct Facts<'a> {
     cause: Option<String>,
     wall_us: Option<u64>,
     usage: UsageFields<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_samples: Option<SampleFields<'a>>,
     leaked: Option<Vec<Leaked<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     autopsy: Option<&'a Autopsy>,
     changed_paths: Option<Vec<String>>,
     changed_paths_count: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keep: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     evidence: Vec<Cow<'a, str>>,
     #[serde(skip_serializing_if = "is_zero")]
@@ -187,6 +195,10 @@ impl<'a> AttemptFinished<'a> {
         let mut facts = Facts::new(verdict, record);
         if verdict.kind() == Kind::OverBudget {
             facts.cause = budget::cause(&checks, growth.as_ref());
+        }
+        if let (false, Some(ending)) = (verdict.kind() == Kind::Passed, &record.ending) {
+            let kept = directories(&in_workspace(test, ending, &record.evidence));
+            facts.keep = kept.iter().map(|directory| directory.to_string_lossy().into_owned()).collect();
         }
         Self {
             binary_id: &test.binary.id,
@@ -216,10 +228,12 @@ impl<'a> Facts<'a> {
             cause: cause(verdict, record),
             wall_us: ending.map(|ending| microseconds(ending.wall)),
             usage: UsageFields(&record.usage),
+            memory_samples: record.memory_samples.as_ref().map(SampleFields::new),
             leaked: ending.map(|ending| ending.left_running.iter().map(Leaked::new).collect()),
             autopsy: record.autopsy.as_ref(),
             changed_paths: ending.map(changed_paths),
             changed_paths_count: ending.map(|ending| ending.changed.count),
+            keep: Vec::new(),
             evidence: record.evidence.taken.iter().map(|path| path.to_string_lossy()).collect(),
             evidence_left_out: record.evidence.left_out,
             missing_paths: ending.map(missing_paths).unwrap_or_default(),
@@ -279,6 +293,19 @@ impl Serialize for UsageFields<'_> {
             }
         }
         fields.end()
+    }
+}
+
+/// Memory over time.
+#[derive(Serialize)]
+struct SampleFields<'a> {
+    interval_us: u64,
+    bytes: &'a [Option<u64>],
+}
+
+impl<'a> SampleFields<'a> {
+    fn new(samples: &'a Samples) -> Self {
+        Self { interval_us: microseconds(samples.interval), bytes: &samples.bytes }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::sandboxes::Sharing;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::queue::Nth;
 use crate::schedule::summary::{Cancellation, Summary};
+use crate::schedule::wait::Wait;
 use crate::select::Shard;
 use crate::settings::TestGroups;
 use crate::testcase::TestCase;
@@ -103,6 +104,7 @@ pub(super) fn line(event: &Event<'_>, run: &Run) -> serde_json::Result<Option<St
 enum Line<'a> {
     RunStarted(RunStarted<'a>),
     SetupFinished(Box<SetupFinished<'a>>),
+    Waiting(Waiting<'a>),
     AttemptSlow(AttemptSlow<'a>),
     AttemptFinished(Box<AttemptFinished<'a>>),
     AttemptInterrupted(Box<AttemptInterrupted<'a>>),
@@ -115,6 +117,9 @@ impl<'a> Line<'a> {
     fn from_event(event: &Event<'a>, run: &'a Run) -> Option<Self> {
         match *event {
             Event::RunStarted { .. } => RunStarted::from_event(event, run).map(Self::RunStarted),
+            Event::Waiting { wait } => {
+                Some(Self::Waiting(Waiting::new(wait, run.microseconds_to(Instant::now()))))
+            }
             Event::AttemptSlow { test, launch, time } => {
                 Some(Self::AttemptSlow(AttemptSlow::new(test, launch.attempt.nth.number, time)))
             }
@@ -137,7 +142,6 @@ impl<'a> Line<'a> {
             Event::RunFinished { summary } => Some(Self::RunFinished(RunFinished::new(summary))),
             Event::SetupStarted { .. }
             | Event::AttemptStarted { .. }
-            | Event::Waiting { .. }
             | Event::AttemptNotBegun { .. }
             | Event::Cancelled { .. } => None,
         }
@@ -246,6 +250,30 @@ struct SharedSandbox<'a> {
 impl<'a> SharedSandbox<'a> {
     fn new(sharing: &'a Sharing) -> Self {
         Self { binary_id: &sharing.binary_id, tests: sharing.tests }
+    }
+}
+
+/// What the first waits for of those tests that could start, since a thread is free; nothing if none could.
+#[derive(Serialize)]
+struct Waiting<'a> {
+    at_us: u64,
+    on: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_group: Option<&'a str>,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(wait: Option<&'a Wait>, at_us: u64) -> Self {
+        let on = wait.map(|wait| match wait {
+            Wait::Threads => "threads",
+            Wait::Group(_) => "group",
+            Wait::Memory => "memory",
+        });
+        let test_group = match wait {
+            Some(Wait::Group(name)) => Some(&**name),
+            _ => None,
+        };
+        Self { at_us, on, test_group }
     }
 }
 

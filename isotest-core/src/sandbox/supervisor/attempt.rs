@@ -2,6 +2,7 @@
 //! for news together with other things, send signals, and use its terminal.
 
 use super::cancel::Cancel;
+use super::memory_watch::MemoryWatch;
 use super::prepared::Sandbox;
 use crate::limits::Limits;
 use crate::outcome::{Ending, Exit, Outcome};
@@ -45,6 +46,7 @@ pub struct Attempt {
     killed_after: Option<Duration>,
     /// Until when its output is not looked at.
     quiet_until: Instant,
+    memory: MemoryWatch,
     /// When the next thing happens to it, and what.
     next: Option<(Instant, Escalation)>,
     /// The outer side of its terminal, if it has one.
@@ -109,6 +111,7 @@ impl Attempt {
             started: now,
             killed_after: None,
             quiet_until: now + QUIET,
+            memory: MemoryWatch::from(now),
             next,
             terminal,
             autopsy: None,
@@ -130,6 +133,7 @@ impl Attempt {
             started: now,
             killed_after: None,
             quiet_until: now,
+            memory: MemoryWatch::from(now),
             next: None,
             terminal: None,
             autopsy: None,
@@ -187,8 +191,12 @@ impl Attempt {
         if let Some((_, escalation)) = next.filter(|(at, _)| *at <= now) {
             return self.escalation(escalation);
         }
+        if self.memory.next <= now {
+            self.memory.saw(now, sandbox.memory_now());
+        }
         let quiet_until = Some(self.quiet_until).filter(|until| *until > now);
-        let until = next.map(|(at, _)| at).into_iter().chain(quiet_until).min();
+        let look = (!sandbox.lacks_cgroup()).then_some(self.memory.next);
+        let until = next.map(|(at, _)| at).into_iter().chain(quiet_until).chain(look).min();
         let Woken { reported, cancelled, has_output } = sleep(sandbox, cancel, until, quiet_until.is_some())?;
         if has_output {
             sandbox.take_output()?;
@@ -268,7 +276,7 @@ impl Attempt {
 
     /// Reads the figures and lets the sandbox go. Call it when the attempt has been waited for.
     pub fn finish(self) -> Record {
-        let Self { sandbox, limits, autopsy, mut evidence, uncounted, remark, end, .. } = self;
+        let Self { sandbox, limits, memory, autopsy, mut evidence, uncounted, remark, end, .. } = self;
         let lost = || Err(Step::Supervise.failed(None, &io::Error::from_raw_os_error(libc::ECANCELED)));
         let (mut read, mut changed_limit) = (Ok(Usage::default()), None);
         let mut remarks: Vec<_> = remark.map(str::to_owned).into_iter().collect();
@@ -309,7 +317,8 @@ impl Attempt {
             }
         };
         evidence.left_out += ending.as_ref().map_or(0, |ending| ending.evidence_left_out);
-        Record { outcome, ending, usage, stdout, stderr, autopsy, evidence, suspect, remarks }
+        let memory_samples = memory.samples().filter(|_| ending.is_some());
+        Record { outcome, ending, usage, memory_samples, stdout, stderr, autopsy, evidence, suspect, remarks }
     }
 
     /// Reads what is known of an attempt that was killed with its run, and removes its cgroup. Call it when
@@ -321,6 +330,7 @@ impl Attempt {
             Ok(usage) => record.usage = usage,
             Err(error) => record.remarks.push(format!("its figures could not be read: {error}")),
         }
+        record.memory_samples = self.memory.samples();
         record.suspect = sandbox.changed_limit();
         if let Err(error) = sandbox.take_rest_of_output() {
             record.remarks.push(format!("the end of its output could not be read: {error}"));

@@ -4,6 +4,7 @@ mod attempt;
 mod cancel;
 mod capture;
 mod join;
+mod memory_watch;
 mod prepared;
 mod slot;
 mod standstill;

@@ -206,6 +206,11 @@ impl Sandbox {
         Ok(())
     }
 
+    /// Memory that is occupied now, if it has a cgroup that counts it.
+    pub(super) fn memory_now(&self) -> Option<u64> {
+        self.cgroup.as_ref()?.memory_now()
+    }
+
     /// Whether it was to have a cgroup of its own and has none.
     pub(super) const fn lacks_cgroup(&self) -> bool {
         self.cgroup.is_none()

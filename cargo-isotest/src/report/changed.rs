@@ -1,0 +1,63 @@
+//! Files that tests changed in the workspace, and the flags that would have kept them.
+
+use crate::testcase::{Run, TestCase};
+use crate::text::sanitize::word;
+use isotest_core::join_list::and_more;
+use isotest_core::outcome::Ending;
+use isotest_core::record::Evidence;
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+
+/// Of directories in one command.
+const SHOWN_DIRECTORIES: usize = 3;
+
+/// What a test changed in its workspace but not in the target directory, without what is kept.
+pub(super) fn in_workspace<'a>(test: &TestCase, ending: &'a Ending, evidence: &Evidence) -> Vec<&'a Path> {
+    let Run { workspace, target, build, .. } = &*test.binary.run;
+    let paths = ending.changed.paths.iter().map(PathBuf::as_path);
+    let is_told = |path: &&Path| {
+        workspace.is_absolute()
+            && path.starts_with(workspace)
+            && ![target, build].iter().any(|built| built.is_absolute() && path.starts_with(built))
+            && !evidence.taken.iter().any(|taken| taken == path)
+    };
+    paths.filter(is_told).collect()
+}
+
+/// The nearest directories of paths that are there without the tests, those in others left out.
+pub(super) fn directories(paths: &[&Path]) -> BTreeSet<PathBuf> {
+    let nearest = |path: &&Path| path.ancestors().skip(1).find(|above| above.is_dir()).map(Path::to_owned);
+    outermost(&paths.iter().filter_map(nearest).collect())
+}
+
+/// Those that are in none of the others.
+pub(super) fn outermost(directories: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+    let mut outermost = BTreeSet::<PathBuf>::new();
+    // A directory stands before those in it.
+    for directory in directories {
+        if !outermost.iter().any(|above| directory.starts_with(above)) {
+            outermost.insert(directory.clone());
+        }
+    }
+    outermost
+}
+
+/// The flags that keep what is changed in these directories.
+pub(super) fn flags(directories: &BTreeSet<PathBuf>, here: &Path) -> String {
+    let flag = |directory: &PathBuf| {
+        let relative = relative(directory, here);
+        let text = word(&relative.to_string_lossy());
+        shlex::try_quote(&text).map_or_else(|_| text.clone(), |quoted| format!("--keep {quoted}"))
+    };
+    let shown: Vec<_> = directories.iter().take(SHOWN_DIRECTORIES).map(flag).collect();
+    let more = directories.len().saturating_sub(SHOWN_DIRECTORIES);
+    format!("`{}`{}", shown.join(" "), and_more(more))
+}
+
+/// A path as it is said by who stands in this directory.
+pub(super) fn relative(path: &Path, here: &Path) -> PathBuf {
+    let common = path.components().zip(here.components()).take_while(|(one, other)| one == other).count();
+    let up = here.components().skip(common).map(|_| Component::ParentDir);
+    let relative: PathBuf = up.chain(path.components().skip(common)).collect();
+    if relative.as_os_str().is_empty() { PathBuf::from(".") } else { relative }
+}
