@@ -24,6 +24,21 @@ def renew(source, target):
         shutil.copy(source, target)
 
 
+def wide(directory, binaries, tests):
+    """A project of so many test binaries, with so many tests in all."""
+    (directory / "src").mkdir(parents=True, exist_ok=True)
+    (directory / "tests").mkdir(exist_ok=True)
+    files = {"Cargo.toml": '[package]\nname = "wide"\nversion = "0.0.0"\nedition = "2024"\n[lib]\ntest = false\ndoctest = false\n'
+                           "[profile.test]\ndebug = false\n[workspace]\n",
+             "src/lib.rs": ""}
+    text = "".join(f"#[test]\nfn t{number:04}() {{}}\n" for number in range(tests // binaries))
+    files |= {f"tests/b{number:02}.rs": text for number in range(binaries)}
+    for name, content in files.items():
+        if not (directory / name).exists():
+            (directory / name).write_text(content)
+    return directory
+
+
 def environment(size):
     """The project's build script generates this many tests. Every command on it must say so, or cargo builds it again."""
     inherited = {name: value for name, value in os.environ.items() if name != "CARGO_TARGET_DIR"}

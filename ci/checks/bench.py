@@ -25,7 +25,7 @@ from running import CheckError
 NEEDS = Needs(debian=FOR_TESTS)
 # Ratios settle with few tests; they are for a quiet machine to judge. A tree is executed in by tests of both crates.
 OF_THE_GATE = ["--tests", "200", "--rounds", "1", "--jobs", "2", "--sizes", "10000", "--enforce", "memory",
-               *(word for row in ("floor", "isotest root", "isotest user", "isotest minimal") for word in ("--only", row))]
+               "--suites", "", *(word for row in ("floor", "isotest root", "isotest user", "isotest minimal") for word in ("--only", row))]
 AS_USER = [places.CHECK, "as-user"]
 UID = int(os.environ.get("ISOTEST_CI_UID", "61234"))
 DIRECTORY = places.TARGET / "bench"
@@ -52,6 +52,8 @@ def check(run):
     if options.sizes:
         result["scaling"] = [bench.scale(size) for size in options.sizes]
         tell_scaling(run, result["scaling"])
+    result["suites"] = [bench.suite(*suite) for suite in options.suites]
+    tell_suites(run, result["suites"])
     report = bench.directory / "bench.json"
     report.write_text(json.dumps(result, indent=1) + "\n")
     run.say(f"\nwritten to {report}")
@@ -76,12 +78,17 @@ def parse(arguments):
     def numbers(text):
         return [int(number) for number in text.split(",") if number]
 
+    def suites(text):
+        return [tuple(int(number) for number in suite.split("x")) for suite in text.split(",") if suite]
+
     parser = argparse.ArgumentParser(prog="ci/check bench --", description="measure cargo isotest against what people use today")
     parser.add_argument("--tests", type=int, default=1000, help="trivial tests in four binaries (1000)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of all rows (5)")
     parser.add_argument("--jobs", type=numbers, default=[1, 2], metavar="N,..", help="tests at once (1,2)")
     parser.add_argument("--sizes", type=numbers, default=[100, 1000, 10000], metavar="N,..",
                         help="numbers of tests of the scaling section; empty for none (100,1000,10000)")
+    parser.add_argument("--suites", type=suites, default=[(4, 40), (60, 300)], metavar="BINARIESxTESTS,..",
+                        help="suites that are called through cargo, nothing to build; empty for none (4x40,60x300)")
     parser.add_argument("--only", action="append", default=[], metavar="ROW", help="only this row (repeatable)")
     parser.add_argument("--enforce", action="append", default=[], choices=list(JUDGES),
                         help="fail if this is over its limit, or could not be measured (repeatable)")
@@ -175,6 +182,26 @@ class Bench:
             raise CheckError(f"row `{name}` ended with {status} and did not pass {size} tests; the end of its output:\n{text[-2000:]}")
         return wall / 1e6, peak
 
+    def suite(self, binaries, tests):
+        """Wall times in seconds of whole commands, one a round: what cargo takes to find that all is built, and the runners."""
+        project = trivial.wide(self.directory / "root" / f"suite-{binaries}x{tests}", binaries, tests)
+        manifest = ["--manifest-path", project / "Cargo.toml"]
+        commands = {"cargo test --no-run": ["cargo", "test", "--no-run", *manifest],
+                    "cargo isotest": ["env", f"PATH={self.bin}:{os.environ['PATH']}", "cargo", "isotest", *manifest]}
+        if shutil.which("cargo-nextest"):
+            commands["cargo nextest run"] = ["cargo", "nextest", "run", *manifest]
+        walls = {name: [] for name in commands}
+        # One round before is not counted: it builds.
+        for round_number in range(self.options.rounds + 1):
+            for name, command in commands.items():
+                line = output([self.bin / "stopwatch", "time", self.directory / "output", *command], 0, self.directory)
+                wall, _, status = map(int, line.split())
+                if status != 0:
+                    raise CheckError(f"`{name}` of {tests} tests in {binaries} binaries ended with {status}")
+                if round_number > 0:
+                    walls[name].append(wall / 1e6)
+        return {"binaries": binaries, "tests": tests, "wall_s": walls}
+
     def scale(self, size):
         """The smaller of two walls: what disturbs the machine only adds to them. Without another size to compare them with, one."""
         project = self.prepared("root", size)
@@ -220,6 +247,15 @@ def tell_scaling(run, scaling):
     for entry in scaling:
         peak = entry["peak_kib"] / 1024
         run.say(f"{entry['tests']:6} tests  {entry['wall_ms_per_test']:8.3f} ms a test  supervisor's peak {peak:6.1f} MiB")
+
+
+def tell_suites(run, suites):
+    for suite in suites:
+        run.say(f"\n{suite['tests']} tests in {suite['binaries']} binaries, called through cargo, nothing to build: median ms")
+        built = suite["wall_s"]["cargo test --no-run"]
+        for name, walls in suite["wall_s"].items():
+            more = statistics.median(wall - least for wall, least in zip(walls, built, strict=True))
+            run.say(f"{name:20} {statistics.median(walls) * 1000:8.0f}  over cargo alone {more * 1000:8.0f}")
 
 
 def missed_ratios(result):
