@@ -10,7 +10,7 @@
 //! layers, each naming only those below it
 //! 11 app
 //! 10 report
-//! 9 schedule
+//! 9 archive schedule
 //! 8 sandboxes harness
 //! 7 cargo
 //! 6 verdict
@@ -25,6 +25,8 @@
 //!   knows cargo, sandboxes, schedule and reports at once.
 //! - `report` turns events into text and JSON. It knows neither how attempts are executed nor in what order, only the
 //!   [events](schedule::events) of a run.
+//! - `archive` puts what was built into a file, and what was in it back to its paths. It knows nothing of schedules, and does not
+//!   execute what it unpacks.
 //! - `schedule` executes attempts in the slots of a run and tells a reporter. It knows no output format, no subcommand
 //!   and nothing of cargo.
 //! - `sandboxes` makes the core's templates out of settings and project. It knows nothing of test harnesses, slots or
@@ -56,6 +58,7 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod archive;
 mod baseline;
 mod budget;
 mod cargo;
@@ -148,7 +151,7 @@ fn run(cli: Cli) -> Result<End, Error> {
         said.warnings.iter().for_each(warn);
     }
     match said.task.clone() {
-        Task::Execute | Task::List | Task::Budgets(_) => run::execute(said, &invocation),
+        Task::Execute | Task::List | Task::Archive(_) | Task::Budgets(_) => run::execute(said, &invocation),
         Task::Exec(command) => exec::execute(&command, said, &invocation),
         Task::Doctests { filters, of_harness, of_runner } => {
             let words = doctests::Words { filters, of_harness, of_runner };

@@ -3,6 +3,7 @@
 use crate::budget::TestBudget;
 use crate::text::sanitize::word;
 use crate::values::{Priority, ThreadsRequired};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -22,7 +23,8 @@ pub(crate) struct Run {
 }
 
 /// Kind of the target that a test binary is built of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum BinaryKind {
     /// Library.
     #[default]

@@ -49,6 +49,11 @@ impl History {
         }
     }
 
+    /// What is known of earlier runs, to which nothing is added.
+    pub(super) fn known(past: Past) -> Self {
+        Self { past, store: None }
+    }
+
     /// The same, to which nothing is added.
     pub(super) fn unchanged(self) -> Self {
         Self { store: None, ..self }

@@ -1,5 +1,6 @@
 //! What each subcommand does: one module each, and what several of them share.
 
+mod archives;
 mod baseline;
 mod budget_runs;
 mod budgets;

@@ -1,5 +1,6 @@
 //! One run from what was built to how the process ends.
 
+use crate::app::archives;
 use crate::app::baseline::{Baselines, Peaks};
 use crate::app::budgets;
 use crate::app::budgets::peaks::Notes;
@@ -28,9 +29,9 @@ use crate::schedule::needs::Needs;
 use crate::schedule::order::{bring_together, order};
 use crate::schedule::setup::{self, SetUp};
 use crate::schedule::slots::Workers;
-use crate::schedule::summary::{Cancellation, Selection, Summary};
+use crate::schedule::summary::{Cancellation, Selection as Counted, Summary};
 use crate::schedule::{Finished, Schedule};
-use crate::select::{Selected, SelectionError, Shard};
+use crate::select::{Selected, Selection, SelectionError, Shard};
 use crate::settings::{self, Execution, Process, Said, Setting, Settings, Task, TestSettings};
 use crate::testcase::{TestBinary, TestCase};
 use crate::text::units::plural;
@@ -66,6 +67,12 @@ pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error>
     let settings = &session.settings;
     if settings.course.no_run {
         return Ok(End::Exit(Exit::Ok));
+    }
+    if let Task::Archive(path) = &settings.task
+        && settings.selection == Selection::default()
+    {
+        // Nobody needs to be asked.
+        return archives::write(path, &session.build, &session.build.binaries, invocation);
     }
     session.with(invocation, |sandboxes| {
         session.in_slots(sandboxes, |workers, registry| {
@@ -119,6 +126,9 @@ impl Run<'_> {
         }
         let history = self.history();
         let (mut selected, shard) = self.select(tests, &history.past)?;
+        if let Task::Archive(path) = &self.settings.task {
+            return archives::write(path, build, &binaries_of(&selected), self.invocation);
+        }
         if self.settings.task == Task::List {
             let format = self.settings.message_format.value;
             list::write(&selected.tests, format, io::stdout().lock()).map_err(OutputError::Stream)?;
@@ -213,6 +223,9 @@ impl Run<'_> {
         let is_auto = is_auto(self.settings.selection.partition);
         if !self.settings.history.value || !(is_auto || self.settings.task == Task::Execute) {
             return History::default();
+        }
+        if is_auto && let Some(past) = self.session.past_of_archive() {
+            return History::known(past.clone());
         }
         let history = History::open(&self.session.build.directories.workspace, self.invocation);
         if is_auto { history.unchanged() } else { history }
@@ -469,8 +482,8 @@ fn is_auto(partition: Option<Partition>) -> bool {
 }
 
 /// How many tests are selected, and how many are not.
-fn counted(selected: &Selected) -> Selection {
-    Selection {
+fn counted(selected: &Selected) -> Counted {
+    Counted {
         selected: selected.tests.len(),
         ignored: selected.ignored.len(),
         filtered_out: selected.filtered,
@@ -497,7 +510,7 @@ fn those_of(binaries: &[Arc<TestBinary>], whole: &[WholeBinary]) -> Vec<WholeBin
 /// Finishes a run whose setup scripts have ended it.
 fn without_tests(
     SetUp { cancelled, mut unwritten, .. }: SetUp,
-    selection: Selection,
+    selection: Counted,
     reporters: &mut Reporters,
 ) -> Finished {
     let summary = Summary { cancelled, ..Summary::new(selection) };

@@ -2,11 +2,13 @@
 
 use crate::app::budgets::{self, Budgets};
 use crate::app::warning::warn;
+use crate::archive::{self, Opened};
 use crate::cargo::build::{Build, Directories, Workspace};
 use crate::cargo::platform;
 use crate::cli::{Budgets as BudgetMode, BudgetsAction, BudgetsArgs};
 use crate::error::{Error, HostError};
 use crate::evidence;
+use crate::history::Past;
 use crate::invocation::Invocation;
 use crate::registry::Registry;
 use crate::report;
@@ -26,6 +28,7 @@ use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
+use tempfile::TempDir;
 
 /// The tests of a project, built, with the roots in which they can be executed.
 #[derive(Debug)]
@@ -38,6 +41,8 @@ pub(crate) struct Session {
     pub(crate) budgets: Budgets,
     interrupts: Interrupts,
     roots: Roots,
+    /// What is known of the tests of an archive, and where its files are.
+    archive: Option<(Past, TempDir)>,
     setup_place: OnceLock<SetupPlace>,
 }
 
@@ -48,6 +53,9 @@ impl Session {
     /// When they cannot be built, or a root for them is unavailable.
     pub(crate) fn of_tests(said: Said, invocation: &Invocation) -> Result<Self, Error> {
         let interrupts = Interrupts::take().map_err(HostError::System)?;
+        if let Some(path) = said.archive.clone() {
+            return Self::of_archive(said, &path, interrupts, invocation);
+        }
         let workspace = Workspace::read(&said.cargo, invocation);
         let root = workspace.as_ref().ok().map(Workspace::root);
         // What was typed may be wrong in any project.
@@ -57,6 +65,34 @@ impl Session {
         let kept = kept_directories(&settings, &workspace.directories())?;
         let build = workspace.build(&settings.cargo, |known| settings.check_filtersets(known))?;
         make(&kept)?;
+        Self::of_build(build, settings, interrupts, invocation)
+    }
+
+    /// Takes the tests from an archive.
+    fn of_archive(
+        said: Said,
+        path: &Path,
+        interrupts: Interrupts,
+        invocation: &Invocation,
+    ) -> Result<Self, Error> {
+        archive::refuse_cargo(path, &said.cargo)?;
+        let Opened { build, past, files } = archive::open(path, said.workspace_remap.as_deref(), invocation)?;
+        let root = build.directories.workspace.clone();
+        let settings =
+            said.settings_in(Some(&root), invocation, |cargo| platform::machine(cargo, invocation))?;
+        warn_of(&settings);
+        settings.check_filtersets(&build.known)?;
+        make(&kept_directories(&settings, &build.directories)?)?;
+        let session = Self::of_build(build, settings, interrupts, invocation)?;
+        Ok(Self { archive: Some((past, files)), ..session })
+    }
+
+    fn of_build(
+        build: Build,
+        settings: Settings,
+        interrupts: Interrupts,
+        invocation: &Invocation,
+    ) -> Result<Self, Error> {
         let directories = &build.directories;
         let sources = iter::once(&directories.workspace).chain(&directories.packages);
         let mut settings = settings.for_project(sources, [&directories.target, &directories.build]);
@@ -85,7 +121,12 @@ impl Session {
             settings.sandbox.evidence = evidence::marks(&workspace);
         }
         let roots = roots::of_tests(&settings, &build, invocation)?;
-        Ok(Self { build, settings, budgets, interrupts, roots, setup_place: OnceLock::new() })
+        Ok(Self { build, settings, budgets, interrupts, roots, archive: None, setup_place: OnceLock::new() })
+    }
+
+    /// Returns what an archive knows of its tests, if they are of one.
+    pub(crate) fn past_of_archive(&self) -> Option<&Past> {
+        self.archive.as_ref().map(|(past, _)| past)
     }
 
     /// Prepares the sandboxes, works in them, and leaves the host as it was.

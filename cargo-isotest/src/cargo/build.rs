@@ -36,6 +36,8 @@ pub(crate) struct Build {
     pub(crate) is_whole: bool,
     /// Packages with doctests, which isotest does not run.
     pub(crate) untested_documentation: Vec<String>,
+    /// Names that filtersets can refer to.
+    pub(crate) known: Known,
 }
 
 /// Directories of the project, absolute.
@@ -131,7 +133,8 @@ impl Workspace {
     ) -> Result<Build, Error> {
         let Self { invocation, mut project } = self;
         let (cargo, invocation) = (cargo(&invocation), &invocation);
-        let needs_dependencies = check(&project.known())?;
+        let known = project.known();
+        let needs_dependencies = check(&known)?;
         let sample = |kind| Sample::new(cargo, arguments, invocation, kind, &project.target);
         let (built, configured) = thread::scope(|scope| {
             // Without a thread to spare cargo is asked afterwards.
@@ -160,6 +163,7 @@ impl Workspace {
             untested_documentation: built.untested_documentation(&project, arguments),
             programs: built.programs,
             binaries,
+            known,
         })
     }
 }

@@ -120,14 +120,25 @@ impl CargoArgs {
     pub(crate) fn arguments(&self) -> Vec<OsString> {
         let mut line = Line::default();
         self.append_output(&mut line);
-        self.append_packages(&mut line);
-        self.targets.append(&mut line);
+        self.append_build(&mut line);
+        line.words
+    }
+
+    /// Builds those of the arguments of `cargo test` that say what is built, and how.
+    pub(crate) fn of_build(&self) -> Vec<OsString> {
+        let mut line = Line::default();
+        self.append_build(&mut line);
+        line.words
+    }
+
+    fn append_build(&self, line: &mut Line) {
+        self.append_packages(line);
+        self.targets.append(line);
         line.values("--features", &self.features.features);
         line.flag("--all-features", self.features.all_features);
         line.flag("--no-default-features", self.features.no_default_features);
-        self.compilation.append(&mut line);
-        self.manifest.append(&mut line);
-        line.words
+        self.compilation.append(line);
+        self.manifest.append(line);
     }
 
     /// Returns what of the build figures of tests depend on, each by a name.

@@ -1,5 +1,6 @@
 //! Flags of each subcommand: a selection of the flags of a run.
 
+use super::archive::ArchiveFileArgs;
 use super::cargo::{CargoArgs, ManifestArgs, PlaceArgs};
 use super::config::ConfigArgs;
 use super::display::DisplayArgs;
@@ -8,7 +9,7 @@ use super::history::HistoryArgs;
 use super::limits::LimitArgs;
 use super::report::{ColorArgs, FileArgs, FormatArgs, OutputArgs, QuietArgs};
 use super::sandbox::{PolicyArgs, SandboxArgs, UpdateArgs, ViewArgs};
-use super::selection::{CourseArgs, NameArgs, SelectionArgs, ToolArgs};
+use super::selection::{CourseArgs, FiltersetArgs, NameArgs, SelectionArgs, ToolArgs};
 use clap::Args;
 
 /// All flags, in the order of the help page. A run takes all of them; flags that a subcommand does not take are absent.
@@ -16,6 +17,8 @@ use clap::Args;
 pub(crate) struct Flags {
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(crate) archive: ArchiveFileArgs,
     #[command(flatten)]
     pub(crate) execution: ExecutionArgs,
     #[command(flatten)]
@@ -50,6 +53,8 @@ pub(crate) struct ListFlags {
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
+    archive: ArchiveFileArgs,
+    #[command(flatten)]
     jobs: JobArgs,
     #[command(flatten)]
     listing: ListingArgs,
@@ -59,6 +64,27 @@ pub(crate) struct ListFlags {
     policy: PolicyArgs,
     #[command(flatten)]
     format: FormatArgs,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    cargo: CargoArgs,
+}
+
+/// Flags of `archive`, which builds, and asks each test binary in a sandbox if tests are to be selected.
+#[derive(Debug, Args)]
+pub(crate) struct ArchiveFlags {
+    #[command(flatten)]
+    names: NameArgs,
+    #[command(flatten)]
+    filtersets: FiltersetArgs,
+    #[command(flatten)]
+    jobs: JobArgs,
+    #[command(flatten)]
+    listing: ListingArgs,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
@@ -217,9 +243,18 @@ pub(crate) struct ReportFlags {
 
 impl From<ListFlags> for Flags {
     fn from(flags: ListFlags) -> Self {
-        let ListFlags { selection, jobs, listing, sandbox, policy, format, config, cargo } = flags;
+        let ListFlags { selection, archive, jobs, listing, sandbox, policy, format, config, cargo } = flags;
         let execution = ExecutionArgs { jobs, listing, ..ExecutionArgs::default() };
-        Self { selection, execution, sandbox, policy, format, config, cargo, ..Self::default() }
+        Self { selection, archive, execution, sandbox, policy, format, config, cargo, ..Self::default() }
+    }
+}
+
+impl From<ArchiveFlags> for Flags {
+    fn from(flags: ArchiveFlags) -> Self {
+        let ArchiveFlags { names, filtersets, jobs, listing, sandbox, policy, config, cargo } = flags;
+        let execution = ExecutionArgs { jobs, listing, ..ExecutionArgs::default() };
+        let selection = SelectionArgs { names, filtersets, ..SelectionArgs::default() };
+        Self { selection, execution, sandbox, policy, config, cargo, ..Self::default() }
     }
 }
 

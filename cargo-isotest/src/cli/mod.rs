@@ -1,6 +1,7 @@
 //! The command line as typed. [`crate::settings`] derives what holds.
 
 mod again;
+mod archive;
 mod baseline;
 mod budgets;
 mod cargo;
@@ -24,6 +25,7 @@ mod root;
 mod sandbox;
 mod selection;
 
+pub(crate) use archive::ArchiveArgs;
 pub(crate) use baseline::{BaselineArgs, Name as BaselineName};
 pub(crate) use budgets::{BudgetsAction, BudgetsArgs, BudgetsMetric};
 pub(crate) use cargo::CargoArgs;
@@ -52,8 +54,8 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use flags::{
-    ConvertFlags, DoctestFlags, DoctorFlags, EvidenceFlags, ExecFlags, ExplainFlags, ListFlags, ReportFlags,
-    ShellFlags, ShowConfigFlags,
+    ArchiveFlags, ConvertFlags, DoctestFlags, DoctorFlags, EvidenceFlags, ExecFlags, ExplainFlags, ListFlags,
+    ReportFlags, ShellFlags, ShowConfigFlags,
 };
 use selection::DoctestWords;
 use std::ffi::OsString;
@@ -89,6 +91,7 @@ const DOCTEST_EXIT_CODES: &str = "Exit codes:
 #[command(name = PROGRAM, bin_name = "cargo isotest", version, after_help = EXIT_CODES)]
 #[command(
     override_usage = "cargo isotest [run | list] [OPTIONS] [FILTER]... [-- ARGS...]\n       \
+                      cargo isotest archive --archive-file FILE [OPTIONS] [FILTER]...\n       \
                       cargo isotest exec [OPTIONS] -- COMMAND...\n       \
                       cargo isotest runner [OPTIONS] PROGRAM [ARGS]...\n       \
                       cargo isotest shell [OPTIONS] [TEST]\n       \
@@ -119,6 +122,9 @@ enum Verb {
     Run(Box<With<Words, Flags>>),
     /// List the tests that would run; to filter tests by the text `list`, use `-- list`
     List(With<Words, ListFlags>),
+    /// Build tests, and put all that they need to run on other machines into one file
+    #[command(after_help = EXIT_CODES)]
+    Archive(Box<With<ArchiveArgs, ArchiveFlags>>),
     /// Show the loader and the shared libraries that an executable needs, without running it
     Closure(With<ClosureArgs, ReportFlags>),
     /// Run a command in a sandbox like that of a test
@@ -181,6 +187,8 @@ pub(crate) enum Command {
     Run(Words),
     /// List tests.
     List(Words),
+    /// Write an archive of tests.
+    Archive(ArchiveArgs),
     /// Show the shared libraries of an executable.
     Closure(ClosureArgs),
     /// Run a command.
@@ -263,6 +271,7 @@ impl From<Typed> for Cli {
             None => (Command::Run(run.own), run.flags),
             Some(Verb::Run(typed)) => (Command::Run(typed.own), typed.flags),
             Some(Verb::List(typed)) => (Command::List(typed.own), typed.flags.into()),
+            Some(Verb::Archive(typed)) => (Command::Archive(typed.own), typed.flags.into()),
             Some(Verb::Closure(typed)) => (Command::Closure(typed.own), typed.flags.into()),
             Some(Verb::Exec(typed)) => (Command::Exec(typed.own), typed.flags.into()),
             Some(Verb::Doctests(typed)) => {

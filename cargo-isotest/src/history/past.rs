@@ -25,7 +25,7 @@ pub(crate) struct TestResult {
 }
 
 /// Results of earlier runs, those of each test with the oldest first.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Past {
     /// Results by binary and name.
     tests: BTreeMap<String, BTreeMap<String, Vec<TestResult>>>,
@@ -43,6 +43,17 @@ impl Past {
         let mut past = Self::default();
         results.into_iter().for_each(|(binary_id, name, result)| past.insert(binary_id, name, vec![result]));
         past
+    }
+
+    /// Returns the latest results of tests of these binaries.
+    pub(crate) fn of_binaries(&self, is_one: impl Fn(&str) -> bool) -> Self {
+        let latest = |results: &Vec<TestResult>| results[results.len().saturating_sub(RECENT)..].to_vec();
+        let of_binary = |tests: &BTreeMap<String, Vec<TestResult>>| {
+            tests.iter().map(|(name, results)| (name.clone(), latest(results))).collect()
+        };
+        let tests =
+            self.tests.iter().filter(|(id, _)| is_one(id)).map(|(id, tests)| (id.clone(), of_binary(tests)));
+        Self { tests: tests.collect() }
     }
 
     /// Returns the results of a test, with the oldest first.

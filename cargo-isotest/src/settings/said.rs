@@ -20,7 +20,7 @@ use crate::values::Machine;
 use anstream::ColorChoice;
 use std::ffi::OsString;
 use std::mem::take;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What was typed and what the environment says, before it is known what holds in the project.
@@ -34,6 +34,10 @@ pub(crate) struct Said {
     pub(crate) color: Setting<ColorChoice>,
     /// What is said of environment variables that have no effect.
     pub(crate) warnings: Vec<String>,
+    /// The archive from which built tests are taken.
+    pub(crate) archive: Option<PathBuf>,
+    /// Where the workspace of an archive is shown, if not at its own path.
+    pub(crate) workspace_remap: Option<PathBuf>,
     profile: Option<Setting<String>>,
     files: Files,
     course: CourseArgs,
@@ -51,6 +55,9 @@ impl Said {
         let (task, Words { filters, of_harness }) = Task::from_typed(cli.command, invocation);
         let task = Tool::typed(cli.flags.tools.clone()).map_or(task, Task::Debug);
         let (cargo, course) = (cli.flags.cargo.clone(), cli.flags.course.clone());
+        let archive = cli.flags.archive.archive_file.as_ref().map(|path| invocation.absolute(path));
+        let workspace_remap =
+            cli.flags.archive.workspace_remap.as_ref().map(|path| invocation.absolute(path));
         let again = cli.again;
         let typed = &cli.flags.config;
         let profile = typed::profile(typed).or_else(|| environment::profile(invocation));
@@ -73,7 +80,21 @@ impl Said {
         let user = config::user(invocation)?;
         let color = Setting::or(layer.color.or(user.color), ColorChoice::Auto);
         let warnings = environment::unknown(invocation);
-        Ok(Self { task, cargo, color, warnings, profile, files, course, again, variables, layer, user })
+        Ok(Self {
+            task,
+            cargo,
+            color,
+            warnings,
+            archive,
+            workspace_remap,
+            profile,
+            files,
+            course,
+            again,
+            variables,
+            layer,
+            user,
+        })
     }
 
     /// What holds in a project, or outside of one: what is said here, and below it what the configuration files say. `machine` is

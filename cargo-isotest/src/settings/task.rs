@@ -1,9 +1,9 @@
 //! What a command line asks for.
 
 use crate::cli::{
-    BudgetsAction, BudgetsArgs, ClosureArgs, Command as Typed, CommandWords, CompletionsArgs, EvidenceArgs,
-    ExecArgs, ExplainArgs, FitArgs, HelpArgs, ManArgs, PsArgs, ReportArgs, RunnerArgs, ShellArgs,
-    ShowConfigArgs, ToolArgs, Words,
+    ArchiveArgs, BudgetsAction, BudgetsArgs, ClosureArgs, Command as Typed, CommandWords, CompletionsArgs,
+    EvidenceArgs, ExecArgs, ExplainArgs, FitArgs, HelpArgs, ManArgs, PsArgs, ReportArgs, RunnerArgs,
+    ShellArgs, ShowConfigArgs, ToolArgs, Words,
 };
 use crate::invocation::Invocation;
 use std::ffi::OsString;
@@ -16,6 +16,8 @@ pub(crate) enum Task {
     Execute,
     /// Only name them.
     List,
+    /// Put them into an archive at this path.
+    Archive(PathBuf),
     /// Work on their budgets.
     Budgets(BudgetsArgs),
     /// Only find out what this host allows; nothing is built.
@@ -116,6 +118,9 @@ impl Task {
         match typed {
             Typed::Run(words) => (Self::Execute, words),
             Typed::List(words) => (Self::List, words),
+            Typed::Archive(ArchiveArgs { filters, archive_file }) => {
+                (Self::Archive(invocation.absolute(&archive_file)), Words { filters, ..Words::default() })
+            }
             Typed::Closure(ClosureArgs { binary }) => {
                 (Self::Closure(invocation.absolute(&binary)), Words::default())
             }
@@ -123,12 +128,7 @@ impl Task {
             Typed::Doctests { words: Words { filters, of_harness }, of_runner } => {
                 (Self::Doctests { filters, of_harness, of_runner }, Words::default())
             }
-            Typed::Runner(RunnerArgs { usage_json, directory, command, before }) => {
-                let command = ExecArgs { usage_json, join: None, command };
-                let directory = directory.map(|directory| invocation.absolute(&directory));
-                let command = Command { directory, ..Command::from_args(command, invocation) };
-                (Self::Runner { command, before }, Words::default())
-            }
+            Typed::Runner(typed) => (Self::runner(typed, invocation), Words::default()),
             Typed::Shell(ShellArgs { join: Some(attempt), .. }) => {
                 (Self::Join { attempt, command: None }, Words::default())
             }
@@ -172,12 +172,20 @@ impl Task {
         }
     }
 
+    fn runner(typed: RunnerArgs, invocation: &Invocation) -> Self {
+        let RunnerArgs { usage_json, directory, command, before } = typed;
+        let command = ExecArgs { usage_json, join: None, command };
+        let directory = directory.map(|directory| invocation.absolute(&directory));
+        Self::Runner { command: Command { directory, ..Command::from_args(command, invocation) }, before }
+    }
+
     /// Whether test binaries are executed. A command has no neighbour.
     pub(super) const fn is_of_tests(&self) -> bool {
         matches!(
             self,
             Self::Execute
                 | Self::List
+                | Self::Archive(_)
                 | Self::Budgets(_)
                 | Self::Shell { of_test: true }
                 | Self::Debug(_)

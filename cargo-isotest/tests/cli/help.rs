@@ -6,8 +6,9 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-const SUBCOMMANDS: [&str; 17] = [
+const SUBCOMMANDS: [&str; 18] = [
     "list",
+    "archive",
     "closure",
     "exec",
     "doctests",

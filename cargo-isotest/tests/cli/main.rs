@@ -7,6 +7,7 @@
 )]
 
 mod adversaries;
+mod archives;
 mod autopsy;
 mod bad_days;
 mod baselines;

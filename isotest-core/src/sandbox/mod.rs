@@ -10,7 +10,7 @@
 //! 5 init
 //! 4 workload
 //! 3 protocol
-//! 2 network
+//! 2 network show_at
 //! 1 in_common mounts netlink scratch_paths
 //! ```
 //!
@@ -23,10 +23,12 @@ mod netlink;
 mod network;
 pub(crate) mod protocol;
 mod scratch_paths;
+mod show_at;
 mod supervisor;
 mod workload;
 pub(crate) mod zygote;
 
+pub use show_at::{ShowError, ShownAt, show_at};
 pub(crate) use supervisor::Zygote;
 pub use supervisor::{Attempt, Cancel, Heard, Running, Slot, Standstill, stop_this_process};
 pub use workload::terminal::resize_like;

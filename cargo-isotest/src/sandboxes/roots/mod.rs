@@ -20,13 +20,14 @@ use isotest_core::closure::{Closure, Files, Kind, Lack};
 use isotest_core::host::probe;
 use isotest_core::plan::{Minimal, Root, Tree};
 use kept::{Kept, Notes};
+pub(crate) use packed::{content, digest};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use unpack::{Limits, Unpacking, Whiteouts};
+pub(crate) use unpack::{Limits, UnpackError, Unpacking, Whiteouts};
 
 /// Root with the copy-on-write directories of the host in it.
 #[derive(Debug)]
@@ -137,7 +138,7 @@ fn store(directories: &Directories, invocation: &Invocation) -> PathBuf {
 
 /// Returns the directory of the root, unpacked if necessary.
 fn unpacked(RootPath { kind, path }: &RootPath, target: &Path) -> Result<Kept, SourceError> {
-    let digest = || -> io::Result<String> { packed::digest(File::open(path)?) };
+    let digest = || -> io::Result<String> { digest(File::open(path)?) };
     match kind {
         RootKind::Directory => Ok(Kept { path: path.clone(), notes: Notes::default() }),
         RootKind::Tar => kept::root(target, &format!("tar-{}", digest()?), |root, _| {
@@ -163,7 +164,7 @@ fn unpacked(RootPath { kind, path }: &RootPath, target: &Path) -> Result<Kept, S
 /// Unpacks one archive, and returns the number of skipped device nodes.
 fn unpack(archive: &Path, into: &Path) -> Result<u64, SourceError> {
     let mut unpacking = Unpacking::new(into, Limits::default())?;
-    unpacking.archive(packed::content(File::open(archive)?)?, Whiteouts::None)?;
+    unpacking.archive(content(File::open(archive)?)?, Whiteouts::None)?;
     Ok(unpacking.finish()?)
 }
 

@@ -20,7 +20,7 @@ const MAX_WINDOW_BYTES: u64 = 128 << 20;
 ///
 /// # Errors
 /// When the compression is unsupported, or the file cannot be read.
-pub(super) fn content<'a>(from: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+pub(crate) fn content<'a>(from: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut from = BufReader::with_capacity(256 << 10, from);
     let head = from.fill_buf()?;
     if head.starts_with(GZIP) {
@@ -110,7 +110,7 @@ impl<R: Read> Read for Digesting<R> {
 ///
 /// # Errors
 /// When the reader fails.
-pub(super) fn digest(from: impl Read) -> io::Result<String> {
+pub(crate) fn digest(from: impl Read) -> io::Result<String> {
     let (mut from, digest) = Digesting::new(from);
     let mut buffer = vec![0; 256 << 10];
     while from.read(&mut buffer)? > 0 {}

@@ -23,12 +23,13 @@ use tar::{Archive, Entry, EntryType, Header};
 
 /// Limits of one root.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// Number of entries, and of directories that their names imply.
-    pub(super) entries: u64,
-    pub(super) bytes: u64,
+    pub(crate) entries: u64,
+    /// Bytes of all files.
+    pub(crate) bytes: u64,
     /// Maximum number of components of a path.
-    pub(super) depth: usize,
+    pub(crate) depth: usize,
 }
 
 impl Default for Limits {
@@ -42,7 +43,7 @@ const MAX_HEADERS_BYTES: u64 = 1 << 20;
 
 /// Treatment of names that begin with `.wh.`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Whiteouts {
+pub(crate) enum Whiteouts {
     /// Ordinary names.
     None,
     /// Whiteouts, which delete entries of earlier layers.
@@ -51,7 +52,7 @@ pub(super) enum Whiteouts {
 
 /// Root that is being unpacked.
 #[derive(Debug)]
-pub(super) struct Unpacking {
+pub(crate) struct Unpacking {
     root: File,
     limits: Limits,
     left: Limits,
@@ -64,7 +65,7 @@ pub(super) struct Unpacking {
 
 impl Unpacking {
     /// Creates an unpacking into a directory.
-    pub(super) fn new(directory: &Path, limits: Limits) -> Result<Self, UnpackError> {
+    pub(crate) fn new(directory: &Path, limits: Limits) -> Result<Self, UnpackError> {
         let failed = |source| UnpackError::Write { path: directory.to_owned(), source };
         Ok(Self {
             root: File::open(directory).map_err(failed)?,
@@ -77,7 +78,7 @@ impl Unpacking {
     }
 
     /// Unpacks one archive over the earlier ones.
-    pub(super) fn archive(&mut self, from: impl Read, whiteouts: Whiteouts) -> Result<(), UnpackError> {
+    pub(crate) fn archive(&mut self, from: impl Read, whiteouts: Whiteouts) -> Result<(), UnpackError> {
         let (from, meter) = Metered::new(from);
         let mut archive = Archive::new(from);
         self.names.next_layer();
@@ -99,7 +100,7 @@ impl Unpacking {
     }
 
     /// Applies the permissions of directories. Returns the number of skipped device nodes.
-    pub(super) fn finish(self) -> Result<u64, UnpackError> {
+    pub(crate) fn finish(self) -> Result<u64, UnpackError> {
         if self.left.entries == self.limits.entries {
             return Err(UnpackError::Empty);
         }
