@@ -22,7 +22,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
-/// From the reaper to whoever started it.
+/// Message from the reaper to the process that started it.
 #[derive(Debug, Serialize, Deserialize)]
 enum News {
     /// The command runs, or could not be started for this error number. It is said once, and first.
@@ -62,7 +62,7 @@ impl Reaped {
         }
     }
 
-    /// What the command writes, if its output was to be a pipe.
+    /// Returns the output of the command, if it was to be a pipe.
     pub fn stdout(&mut self) -> Option<ChildStdout> {
         self.reaper.stdout.take()
     }
@@ -70,7 +70,7 @@ impl Reaped {
     /// Waits for the end of the command. What it left running goes on, as it does without a reaper.
     ///
     /// # Errors
-    /// Those of the socket by which it is told.
+    /// When the socket by which it is told fails.
     pub fn wait(mut self) -> io::Result<ExitStatus> {
         let news = messages::receive(&mut self.news)?;
         let reaper = self.reaper.wait()?;
@@ -83,7 +83,7 @@ impl Reaped {
     /// Kills the command and all that it started, and waits for their end.
     ///
     /// # Errors
-    /// Those of waiting for the reaper.
+    /// When the reaper cannot be waited for.
     pub fn kill(mut self) -> io::Result<()> {
         // The reaper takes the end of the socket for ours.
         drop(self.news);

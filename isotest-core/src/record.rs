@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What a workload wrote to one stream. The middle of a long output is counted, not kept.
+/// Output of a workload to one stream. The middle of a long output is counted, not kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Captured {
     /// The first bytes.
@@ -28,17 +28,17 @@ pub enum Moment {
     LeftRunning,
 }
 
-/// What an attempt looked like just before it was killed.
+/// State of an attempt just before it was killed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Autopsy {
     /// When.
     pub moment: Moment,
-    /// What was there.
+    /// Processes that were there.
     #[serde(flatten)]
     pub snapshot: Snapshot,
 }
 
-/// What an attempt left as evidence.
+/// Evidence that an attempt left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Evidence {
     /// The files that somebody has taken, as seen inside.
@@ -58,7 +58,7 @@ pub struct Samples {
     pub bytes: Vec<Option<u64>>,
 }
 
-/// One attempt's report.
+/// Report of an attempt.
 #[derive(Debug, Clone)]
 pub struct Record {
     /// The verdict.
@@ -73,14 +73,14 @@ pub struct Record {
     pub stdout: Captured,
     /// Standard error.
     pub stderr: Captured,
-    /// What was there when its time ran out or it left something running.
+    /// State of its processes when its time ran out or it left some running.
     pub autopsy: Option<Autopsy>,
-    /// What it left as evidence.
+    /// Evidence that it left.
     pub evidence: Evidence,
     /// Why figures and limits are not to be trusted, if they are not: it did not stay in its cgroup, or a limit did not
     /// stay as it was set.
     pub suspect: Option<String>,
-    /// What one should know before trusting verdict or figures, in the user's terms; empty as a rule.
+    /// Remarks to know before verdict or figures are trusted, in the user's terms; empty as a rule.
     pub remarks: Vec<String>,
 }
 

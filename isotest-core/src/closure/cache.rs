@@ -15,7 +15,7 @@ const OLD_ENTRY_BYTES: usize = 12;
 /// shows, too. What else may stand there is of processors that glibc no longer distinguishes.
 const SUBDIRECTORY: u64 = 1 << 62;
 
-/// One library of the index.
+/// Library in the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     /// The name by which it is needed.

@@ -29,16 +29,16 @@ const MAX_VERSIONS_BYTES: u64 = 256 << 10;
 /// Why a file has no [`Facts`].
 #[derive(Debug, thiserror::Error)]
 pub enum ElfError {
-    /// It cannot be read.
+    /// File that cannot be read.
     #[error(transparent)]
     Read(#[from] io::Error),
-    /// It is something else.
+    /// File that is neither an ELF file nor a script.
     #[error("it is not an ELF file")]
     NotElf,
-    /// It begins with `#!`.
+    /// Script: it begins with `#!`.
     #[error("it is a script, executed by `{}`", .0.display())]
     Script(OsString),
-    /// It claims to be one.
+    /// File that claims to be an ELF file and is damaged.
     #[error("it is a broken ELF file: {0}")]
     Broken(#[from] ParseError),
 }

@@ -23,7 +23,7 @@ const MAX_LOADER_BYTES: u64 = 4 << 20;
 
 /// Files by the paths at which a program sees them.
 ///
-/// What was read of a file once is not read again.
+/// Each is read once.
 #[derive(Debug, Default)]
 pub struct Files {
     /// The tree that is `/`, open; `None` is the host's.
@@ -34,7 +34,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// Those of the host.
+    /// Returns the files of the host.
     pub fn of_host() -> Self {
         Self::default()
     }
@@ -123,7 +123,7 @@ impl Files {
         }
     }
 
-    /// What glibc was built for shows in where its loader really is: `/usr/lib/x86_64-linux-gnu` on Debian,
+    /// Finds out by the place of its loader what glibc was built for: `/usr/lib/x86_64-linux-gnu` on Debian,
     /// `/usr/lib64` on most others. One that has been copied to `/lib64` may have been built for either, and says so itself.
     fn glibc_directories(&self, facts: &Facts) -> (String, Vec<PathBuf>) {
         let real = facts.interpreter.as_deref().and_then(|path| self.open(path).ok()).map(|(_, real)| real);
@@ -176,7 +176,7 @@ impl Files {
 }
 
 impl Kind {
-    /// That of this program, and so of the machine it is executed on.
+    /// Returns the machine of this program, and so the one that it is executed on.
     pub fn native() -> Self {
         use ::elf::abi::{EM_386, EM_AARCH64, EM_ARM, EM_PPC64, EM_RISCV, EM_S390, EM_X86_64};
         let machine = match std::env::consts::ARCH {

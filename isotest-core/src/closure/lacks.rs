@@ -17,7 +17,7 @@ pub enum Lack {
     Library {
         /// Its name.
         name: OsString,
-        /// Who needs it.
+        /// Object that needs it.
         user: PathBuf,
     },
     /// A version of a library's symbols: the library is older than the one the program was linked with.
@@ -26,7 +26,7 @@ pub enum Lack {
         version: OsString,
         /// The library that is there and does not define it.
         library: PathBuf,
-        /// Who needs it.
+        /// Object that needs it.
         user: PathBuf,
     },
     /// A processor of this kind.

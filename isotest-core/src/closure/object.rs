@@ -14,7 +14,7 @@ pub struct Kind {
     pub machine: u16,
 }
 
-/// What an ELF file says of itself to a dynamic linker.
+/// Facts that an ELF file states for a dynamic linker.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Facts {
     /// Its machine code.
@@ -40,7 +40,7 @@ pub struct Facts {
 /// A library that is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
-    /// By this name.
+    /// Name by which it is needed.
     pub name: OsString,
     /// Which of the closure's objects it is; `None` if it is missing.
     pub found: Option<usize>,
@@ -55,7 +55,7 @@ pub struct Object {
     pub real: PathBuf,
     /// Whether only the index led to it, and not its directory.
     pub by_index: bool,
-    /// What it says of itself.
+    /// Facts that its file states.
     pub facts: Facts,
     /// The loader, if it is a program, and then its libraries.
     pub needs: Vec<Need>,
@@ -77,7 +77,7 @@ impl Closure {
         self.objects.iter().map(|object| object.path.as_path()).chain(configuration)
     }
 
-    /// What was not found, with the object that needs it.
+    /// Libraries that were not found, each with the object that needs it.
     pub fn missing(&self) -> impl Iterator<Item = (&Object, &OsStr)> {
         self.objects.iter().flat_map(|object| {
             let missing = object.needs.iter().filter(|need| need.found.is_none());

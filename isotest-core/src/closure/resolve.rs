@@ -5,7 +5,7 @@ use super::search::{Candidate, Linker, Seeker};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// What the resolver asks of the files.
+/// Files in which libraries are looked for.
 pub(super) trait Library {
     /// Where the file at this path really is and what it says of itself; `None` if no ELF file is there.
     fn at(&self, path: &Path) -> Option<(PathBuf, Facts)>;
@@ -53,7 +53,7 @@ struct Loaded {
 struct Loading<'a, L> {
     linker: &'a Linker,
     library: &'a L,
-    /// That of the program.
+    /// Kind of the program's file.
     kind: Kind,
     /// Which of those found is the loader.
     loader: Option<usize>,
@@ -83,7 +83,7 @@ impl<L: Library> Loading<'_, L> {
         }
     }
 
-    /// One that is there already by this name.
+    /// Finds a library that is loaded already by its name.
     fn loaded(&self, name: &OsStr) -> Option<usize> {
         if self.linker.is_own_name(name) {
             return self.loader;

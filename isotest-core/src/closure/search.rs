@@ -12,9 +12,9 @@ const IN_MUSL: [&str; 7] = ["c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet
 /// Which loader it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flavour {
-    /// That of the GNU C library.
+    /// Dynamic linker of the GNU C library.
     Glibc,
-    /// That of musl.
+    /// Dynamic linker of musl.
     Musl,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Linker {
     pub(super) defaults: Vec<PathBuf>,
     /// Subdirectories of `glibc-hwcaps` for this processor, best first.
     pub(super) levels: &'static [&'static str],
-    /// What `$LIB` and `$PLATFORM` stand for.
+    /// Values of `$LIB` and `$PLATFORM`.
     pub(super) lib: String,
     pub(super) platform: &'static str,
 }
@@ -163,7 +163,7 @@ impl Linker {
     }
 }
 
-/// What comes after the variable `name` or `{name}`, if that is next.
+/// Returns the text after the variable `name` or `{name}`, if it begins with that.
 fn variable<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     if let Some(inside) = text.strip_prefix(b"{") {
         return inside.strip_prefix(name)?.strip_prefix(b"}");

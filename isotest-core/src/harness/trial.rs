@@ -5,7 +5,7 @@ use crate::inside::{self, Held};
 use libtest_mimic::Failed;
 use std::fmt;
 
-/// What a trial executes.
+/// Function that a trial executes.
 type Runner = Box<dyn FnOnce() -> Result<(), Failed> + Send>;
 
 /// A test.
@@ -34,13 +34,13 @@ impl Trial {
         Self { name: name.into(), is_ignored: false, budget: Budget::default(), runner: Box::new(runner) }
     }
 
-    /// The same, which also fails if it uses more than this: of memory, processor time, processes or written bytes.
+    /// Returns the trial with a budget: it also fails if it uses more memory, processor time, processes or written bytes.
     #[must_use]
     pub fn with_budget(self, budget: Budget) -> Self {
         Self { budget, ..self }
     }
 
-    /// The same, which is executed only on request if `is_ignored`.
+    /// Returns the trial, which is executed only on request if `is_ignored`.
     #[must_use]
     pub fn with_ignored_flag(self, is_ignored: bool) -> Self {
         Self { is_ignored, ..self }

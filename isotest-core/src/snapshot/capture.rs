@@ -27,7 +27,7 @@ const MAX_THREADS: usize = 2000;
 const MAX_BYTES: usize = 4 << 20;
 /// So much of its arguments is looked at then.
 const ARGUMENTS_IN_SHORT: usize = 1 << 10;
-/// What has not been looked at after so much time is left out.
+/// Time for all of a snapshot; processes that were not looked at by then are left out.
 const MAX_TIME: Duration = Duration::from_secs(2);
 
 /// Takes a snapshot of all descendants of `init`, which is not in it.

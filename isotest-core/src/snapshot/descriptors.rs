@@ -23,7 +23,7 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    /// Those in the network namespace of a process.
+    /// Sockets in the network namespace of a process.
     pub(super) fn seen_by(process: &process::Process, omissions: &mut Omissions) -> Self {
         let mut sockets = Self::default();
         let inet = [("tcp", process.tcp()), ("tcp6", if_known(process.tcp6()))];

@@ -17,7 +17,7 @@ const MAX_POLLED: usize = 32;
 /// So much is read of the mounts of one namespace.
 const MAX_MOUNTS: usize = 256 << 10;
 
-/// What processes share, and is looked at once.
+/// Facts that processes share, which are looked at once.
 #[derive(Debug, Default)]
 pub(super) struct Surroundings {
     sockets: BTreeMap<u64, Sockets>,

@@ -27,7 +27,7 @@ pub struct Snapshot {
     pub processes: Vec<Process>,
     /// The mounts that each mount namespace of theirs shows; only in a full snapshot.
     pub mount_namespaces: Vec<MountNamespace>,
-    /// What could not be seen.
+    /// Thing that could not be seen.
     pub unseen: Vec<Unseen>,
 }
 
@@ -36,13 +36,13 @@ pub struct Snapshot {
 pub struct Unseen {
     /// A file of `/proc/PID`, or `process` or `thread`.
     pub what: String,
-    /// What the system said.
+    /// Reason that the system gave.
     pub why: String,
-    /// Of how many processes or threads.
+    /// Number of processes or threads of which it could not be seen.
     pub count: u64,
 }
 
-/// One process.
+/// Process in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Process {
     /// Its id.
@@ -69,7 +69,7 @@ pub struct Process {
     pub details: Option<Details>,
 }
 
-/// One thread.
+/// Thread in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Thread {
     /// Its id.
@@ -95,7 +95,7 @@ pub struct Wait {
     pub channel: Option<String>,
     /// The system call it is in.
     pub system_call: Option<SystemCall>,
-    /// What follows from the system call.
+    /// Thing that it waits for, which follows from the system call.
     pub waits_for: Option<WaitsFor>,
     /// The kernel's functions it is in, innermost first. Only root of the whole machine may read them.
     pub stack: Option<Vec<String>>,
@@ -113,7 +113,7 @@ pub struct SystemCall {
     pub arguments: [u64; 6],
 }
 
-/// What a thread waits for.
+/// Thing that a thread waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "on", rename_all = "kebab-case")]
 pub enum WaitsFor {
@@ -141,7 +141,7 @@ pub enum WaitsFor {
     Signal,
 }
 
-/// What there is to say of a process besides.
+/// Further facts on a process.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Details {
     /// The file it executes.
@@ -172,15 +172,15 @@ pub struct Limit {
 /// Capability sets as hexadecimal masks, as proc_pid_status(5) has them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Capabilities {
-    /// Those in force.
+    /// Capabilities in force.
     pub effective: String,
-    /// Those it may put in force.
+    /// Capabilities that the process may put in force.
     pub permitted: String,
-    /// Those it may hand on.
+    /// Capabilities that the process may hand on.
     pub inheritable: String,
-    /// Those that anything it executes can have.
+    /// Capabilities that programs it executes can have at most.
     pub bounding: Option<String>,
-    /// Those it hands on to unprivileged programs.
+    /// Capabilities that it hands on to unprivileged programs.
     pub ambient: Option<String>,
 }
 
@@ -193,12 +193,12 @@ pub struct Descriptor {
     pub reads: bool,
     /// Whether it can be written to.
     pub writes: bool,
-    /// What it is.
+    /// Kind of file that it leads to.
     #[serde(flatten)]
     pub target: Target,
 }
 
-/// What a descriptor is.
+/// File that a descriptor leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Target {
@@ -207,7 +207,7 @@ pub enum Target {
         /// Its path.
         path: PathBuf,
     },
-    /// One end of a pipe.
+    /// End of a pipe.
     Pipe {
         /// Its number.
         inode: u64,
@@ -264,11 +264,11 @@ pub struct Socket {
 pub struct MountNamespace {
     /// Its number, as in [`Details::namespaces`].
     pub namespace: u64,
-    /// What is mounted.
+    /// Mounted part of the file system.
     pub mounts: Vec<Mount>,
 }
 
-/// One mount.
+/// Mount in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mount {
     /// Where.
@@ -277,11 +277,11 @@ pub struct Mount {
     pub root: String,
     /// The type of file system.
     pub file_system: String,
-    /// What it is made of.
+    /// Source of the mount.
     pub source: Option<String>,
     /// Its options, sorted.
     pub options: Vec<String>,
-    /// Those of its file system, which all its mounts have in common.
+    /// Options of its file system, which all its mounts have in common.
     pub file_system_options: Vec<String>,
 }
 

@@ -4,7 +4,7 @@ use super::Unseen;
 use procfs::{ProcError, ProcResult};
 use std::collections::BTreeMap;
 
-/// What could not be seen so far: the same thing for the same reason is counted.
+/// Things that could not be seen so far, counted by thing and reason.
 #[derive(Debug, Default)]
 pub(super) struct Omissions(BTreeMap<(&'static str, String), u64>);
 
@@ -19,7 +19,7 @@ impl Omissions {
         *self.0.entry((what, why.into())).or_default() += 1;
     }
 
-    /// All of it.
+    /// Returns all of them.
     pub(super) fn list(self) -> Vec<Unseen> {
         let omissions = self.0.into_iter();
         omissions.map(|((what, why), count)| Unseen { what: what.to_owned(), why, count }).collect()

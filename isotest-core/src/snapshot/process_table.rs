@@ -4,7 +4,7 @@ use procfs::ProcResult;
 use procfs::process::{Process, Stat, all_processes};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// All processes there are.
+/// Table of all processes that can be seen.
 #[derive(Debug)]
 pub struct ProcessTable {
     /// Children by parents.
@@ -114,7 +114,7 @@ fn children(pid: i32) -> ProcResult<Vec<i32>> {
     Ok(text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect())
 }
 
-/// All descendants of a process, parents first, each with its parent.
+/// Returns all descendants of a process, parents first, each with its parent.
 ///
 /// # Errors
 /// When `/proc` cannot be read.

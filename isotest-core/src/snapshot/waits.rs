@@ -49,7 +49,7 @@ const NAMES: &[(libc::c_long, &str)] = &[
     (libc::SYS_restart_syscall, "restart_syscall"),
 ];
 
-/// Those that only the older architectures have.
+/// Returns the names of system calls that only older architectures have.
 #[cfg(target_arch = "x86_64")]
 const OLD_NAMES: &[(libc::c_long, &str)] = &[
     (libc::SYS_poll, "poll"),
@@ -75,7 +75,7 @@ pub(super) fn system_call(seen: Syscall) -> Option<SystemCall> {
     }
 }
 
-/// What the call waits for; `None` where that does not follow from it.
+/// Returns the thing that a call waits for; `None` where that does not follow from it.
 pub(super) fn waits_for(call: &SystemCall) -> Option<WaitsFor> {
     let [first, ..] = call.arguments;
     Some(match call.name? {

@@ -18,18 +18,18 @@ const MAX_COPIED_BYTES: u64 = 16 << 20;
 /// The largest page of any machine: a copy takes whole ones.
 const MAX_PAGE_BYTES: u64 = 64 << 10;
 
-/// What stands for one directory.
+/// Entries that stand for one directory.
 #[derive(Debug, Default)]
 pub(super) struct MountWalk {
-    /// What the lower layer consists of.
+    /// Parts of the lower layer.
     pub(super) lower: Vec<Entry>,
     /// The room that the copies in it take, in bytes.
     pub(super) room: u64,
     /// The directories that are views of their own.
     pub(super) views: Vec<PathBuf>,
-    /// What is mounted.
+    /// Mounts on the host.
     pub(super) mounts: Vec<PathBuf>,
-    /// What else is read-only.
+    /// Further directories that are read-only.
     pub(super) read_only: Vec<PathBuf>,
     /// How many of those are read-only only because they are too many or too large.
     pub(super) excess: usize,

@@ -6,10 +6,10 @@ use crate::host::{Host, HostEntry, Kind};
 use crate::plan::{Access, Content, Entry, Layer, View};
 use std::path::{Path, PathBuf};
 
-/// What becomes `/` of an attempt.
+/// Root that becomes `/` of an attempt.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Root {
-    /// What the host has.
+    /// Root of the host.
     #[default]
     Host,
     /// Nothing of the host but the views and this.
@@ -18,7 +18,7 @@ pub enum Root {
     Tree(Tree),
 }
 
-/// What a root has that has nothing else.
+/// Directories of a root that has nothing else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Minimal {
     /// Files of the host: where they really are, and where they are seen. Read-only.
@@ -32,7 +32,7 @@ pub struct Minimal {
 pub struct Tree {
     /// The directory, absolute and free of symbolic links.
     pub path: PathBuf,
-    /// What stands in it, by its path inside.
+    /// Entries in it, by their paths inside.
     pub entries: Vec<HostEntry>,
     /// Whether writes succeed and are thrown away; otherwise it is read-only.
     pub copy_on_write: bool,

@@ -15,7 +15,7 @@ const ACCOUNTS: [&str; 3] = ["nslcd", "samba/winbindd", "systemd/userdb"];
 /// Every attempt has its own copy of each mount.
 const MAX_MOUNTS: usize = 256;
 
-/// What is seen of it, and what a reader of the report should know about that.
+/// Parts of `/run` that are seen, and remarks on that for readers of the report.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) tree: Vec<Entry>,
@@ -75,7 +75,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// What stands in a directory that is not bound.
+    /// Returns the content of a directory that is not bound.
     fn opened(&self, entry: &HostEntry) -> Option<&'a WithSockets> {
         self.run.with_sockets.get(&entry.path).filter(|_| !is_among(&ACCOUNTS, &entry.path))
     }

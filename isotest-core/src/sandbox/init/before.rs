@@ -8,12 +8,12 @@ use super::sampler::Files;
 use crate::outcome::NetworkFailures;
 use crate::plan::{Network, Template};
 
-/// What was there before the workload.
+/// State of the sandbox before the workload.
 #[derive(Debug)]
 pub(super) struct Before {
     /// Paths in the upper layers.
     pub(super) written: Written,
-    /// What others tried in vain in the network.
+    /// Failures in the network that were others'.
     pub(super) network: NetworkFailures,
 }
 

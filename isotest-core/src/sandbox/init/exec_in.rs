@@ -35,14 +35,14 @@ use std::time::Duration;
 /// How often the monitor looks whether all are dead that it has killed.
 const KILL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// What it is told by the process it is a copy of.
+/// Facts that it is told by the process it is a copy of.
 #[derive(Debug)]
 pub(crate) struct ExecIn<'caller> {
     pub(crate) proof: SingleThreaded,
     /// A process inside.
     pub(crate) process: &'caller OwnedFd,
     pub(crate) namespaces: CloneFlags,
-    /// By these files its cgroups are entered.
+    /// Files by which its cgroups are entered.
     pub(crate) cgroups: &'caller [PathBuf],
     pub(crate) interactive: Interactive,
 }
@@ -153,7 +153,7 @@ impl ExecIn<'_> {
         })
     }
 
-    /// Those of its namespaces that are among these.
+    /// Returns the namespaces of the process that are among these.
     fn enter_namespaces(&self, these: CloneFlags) -> Result<(), StepError> {
         let namespaces = self.namespaces & these;
         if namespaces.is_empty() { Ok(()) } else { Step::Join.run(|| setns(self.process, namespaces)) }

@@ -23,7 +23,7 @@ pub(super) enum Liveliness {
     Moves,
     /// Others, or nobody knows.
     OthersMove,
-    /// All have stopped or ended.
+    /// Nobody does: all have stopped or ended.
     NobodyMoves,
 }
 
@@ -85,7 +85,7 @@ fn is_guest(pid: i32, parents: &HashMap<i32, i32>) -> bool {
     false
 }
 
-/// The same from outside, where nobody can have covered `/proc`.
+/// Names processes left running, from outside, where nobody can have covered `/proc`.
 pub(crate) fn seen_in(snapshot: &Snapshot) -> Vec<LeftProcess> {
     let alive =
         snapshot.processes.iter().filter(|process| !matches!(process.state.as_str(), "zombie" | "dead"));

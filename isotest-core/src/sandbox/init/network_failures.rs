@@ -15,7 +15,7 @@ pub(super) fn read(proc: &OwnProc) -> NetworkFailures {
     }
 }
 
-/// What of it came after `before`.
+/// Returns the failures that came after `before`.
 pub(super) fn since(before: NetworkFailures, now: NetworkFailures) -> NetworkFailures {
     NetworkFailures {
         unreachable: now.unreachable.saturating_sub(before.unreachable),

@@ -20,9 +20,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// How its memory comes to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Memory {
-    /// It is the caller's, who stands still until the workload has been executed.
+    /// Memory of the caller, who stands still until the workload has been executed.
     Shared,
-    /// It is a copy, and the workload may wait for the caller.
+    /// Copy of the caller's memory: the workload may wait for the caller.
     Copied,
 }
 
@@ -30,7 +30,7 @@ pub(super) enum Memory {
 #[derive(Debug)]
 pub(super) struct Parent {
     pid: Pid,
-    /// By which signals the workload was stopped.
+    /// Pipe of the signals by which the workload was stopped.
     stops: OwnedFd,
     /// The other end, which is the parent's own where descriptors are shared.
     _told: OwnedFd,

@@ -42,14 +42,14 @@ pub(super) struct Sampler {
 pub(super) struct Files {
     /// Its root: as long as it is open, whatever the workload unmounts, the file system is there.
     root: File,
-    /// What was in it before the attempt.
+    /// Bytes and files that were in it before the attempt.
     before: Disk,
     /// The most of either since.
     peak: Disk,
 }
 
 impl Files {
-    /// Those in `scratch`, which nobody has written to yet.
+    /// Opens the file system that holds `scratch`, which nobody has written to yet.
     ///
     /// # Errors
     /// When the kernel does not say what it holds.
@@ -59,7 +59,7 @@ impl Files {
         Ok(Self { root, before, peak: Disk::default() })
     }
 
-    /// The same, as of now.
+    /// Counts from now on.
     ///
     /// # Errors
     /// When the kernel does not say what it holds.
@@ -68,7 +68,7 @@ impl Files {
         Ok(Self { before, ..self })
     }
 
-    /// What has come to those that were there before.
+    /// Returns the bytes and files that have come since the beginning.
     fn added(&self) -> Option<Disk> {
         let now = held(&self.root).ok()?;
         let Disk { bytes, files } = self.before;
@@ -82,7 +82,7 @@ impl Files {
     }
 }
 
-/// What a file system holds. One that has no bounds counts nothing.
+/// Returns the bytes and files that a file system holds. A file system without bounds counts nothing.
 fn held(root: &File) -> io::Result<Disk> {
     let stat = fstatfs(root)?;
     if stat.blocks() == 0 || stat.files() == 0 {
@@ -155,7 +155,7 @@ impl Sampler {
         self.peak(Source::PidsCurrent)
     }
 
-    /// What the directories hold now that are thrown away.
+    /// Returns the bytes and files in the directories that are thrown away.
     pub(super) fn disk(&self) -> Option<Reading<Disk>> {
         let value = self.watched_files()?.added()?;
         Some(Reading { value, source: Source::Statfs })
@@ -180,7 +180,7 @@ impl Sampler {
     }
 }
 
-/// What all processes of the sandbox but init and `parent` have in memory, each page that several share counted in parts.
+/// Sums up the memory of all processes of the sandbox but init and `parent`. A page that several share is counted in parts.
 fn memory_of_processes(proc: &OwnProc, parent: Pid) -> Option<u64> {
     // One that has just ended has no memory any more; where none could be looked at, nothing is known.
     let others = proc.processes().into_iter().filter(|&pid| pid != parent.as_raw());

@@ -26,7 +26,7 @@ const LOOK_GRACE: Duration = Duration::from_secs(10);
 /// How long what the workload has left behind may take to end by itself before it counts as left running.
 const LEFTOVER_GRACE: Duration = Duration::from_millis(100);
 
-/// From here on the ends of children wait in a descriptor.
+/// Blocks the signal of children that end, and returns a descriptor in which it waits.
 pub(super) fn children() -> io::Result<SignalFd> {
     let mut children = SigSet::empty();
     children.add(Signal::SIGCHLD);
@@ -37,7 +37,7 @@ pub(super) fn children() -> io::Result<SignalFd> {
 /// How often it is looked whether a workload that has stopped can still go on.
 const STOP_INTERVAL: Duration = Duration::from_millis(200);
 
-/// That the workload has stopped.
+/// Report that the workload has stopped.
 #[derive(Debug, Clone, Copy)]
 struct Stop {
     signal: i32,
@@ -49,15 +49,15 @@ struct Stop {
 #[derive(Debug)]
 pub(super) struct Watch {
     pid: Pid,
-    /// Who started it.
+    /// Process that started it.
     parent: Parent,
-    /// What that has used, once it has ended.
+    /// Processor time of that process, once it has ended.
     pub(super) parents: Used,
     born: Instant,
     /// When it is told to end, and if it has been told, when it is killed.
     deadline: Option<Instant>,
     pub(super) exit: Option<Exit>,
-    /// From its birth to its end.
+    /// Time from its birth to its end.
     pub(super) wall: Duration,
     /// How long it may put its things in order then.
     grace: Duration,
@@ -74,7 +74,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Of the workload `pid`, which `parent` started at `born` and which has so much time.
+    /// Begins to watch the workload `pid`, which `parent` started at `born` and which has so much time.
     pub(super) fn new(
         (parent, pid): (Parent, Pid),
         born: Instant,

@@ -3,7 +3,7 @@
 use crate::record::Captured;
 use std::collections::VecDeque;
 
-/// One stream while it is being read.
+/// Stream that is being read.
 #[derive(Debug)]
 pub(super) struct Capture {
     head: Vec<u8>,

@@ -18,7 +18,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-/// What must be known of an attempt before its sandbox is made.
+/// Facts on an attempt that must be known before its sandbox is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kind {
     limits: Limits,
@@ -35,7 +35,7 @@ impl From<&SandboxPlan> for Kind {
     }
 }
 
-/// One sandbox, seen from outside.
+/// Sandbox, seen from outside.
 #[derive(Debug)]
 pub(super) struct Sandbox {
     pub(super) kind: Kind,
@@ -120,7 +120,7 @@ impl Sandbox {
         }
     }
 
-    /// One that was not made here: what a guest of it has to say comes over `control`.
+    /// Returns a sandbox that was not made here: reports of a guest in it come over `control`.
     pub(super) fn of_guest(plan: &SandboxPlan, control: UnixStream) -> Self {
         let stream = || Stream { pipe: None, capture: Capture::new(0) };
         Self { kind: Kind::from(plan), cgroup: None, cell: None, control, streams: [stream(), stream()] }

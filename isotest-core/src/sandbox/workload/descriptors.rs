@@ -5,7 +5,7 @@ use crate::sandbox::protocol::channel::Start;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
-/// What comes with a [`Start`].
+/// Descriptors that come with a [`Start`].
 #[derive(Debug)]
 pub(crate) struct Descriptors {
     pub(crate) control: Option<OwnedFd>,
@@ -17,7 +17,7 @@ pub(crate) struct Descriptors {
     pub(crate) tasks: Vec<OwnedFd>,
     /// Its terminal.
     pub(crate) terminal: Option<Terminal>,
-    /// Who is asked about the paths it looks for.
+    /// Socket of who is asked about the paths that it looks for.
     pub(crate) follower: Option<UnixStream>,
 }
 
@@ -34,7 +34,7 @@ impl Descriptors {
         }
     }
 
-    /// Those of a guest.
+    /// Returns the descriptors of a guest.
     pub(crate) const fn of_guest(stdio: Vec<OwnedFd>, terminal: Option<Terminal>) -> Self {
         Self { control: None, stdio, cgroup: None, tasks: Vec::new(), terminal, follower: None }
     }

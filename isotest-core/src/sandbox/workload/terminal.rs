@@ -62,7 +62,7 @@ pub fn resize_like(terminal: impl AsFd, model: impl AsFd) -> io::Result<()> {
 }
 
 impl Terminal {
-    /// What a standard descriptor is to be replaced by.
+    /// Returns the descriptor that takes the place of a standard one.
     pub(crate) fn instead_of(&self, number: usize) -> Option<BorrowedFd<'_>> {
         self.instead_of.get(number).filter(|replaced| **replaced).map(|_| self.side.as_fd())
     }

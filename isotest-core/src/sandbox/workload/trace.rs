@@ -56,7 +56,7 @@ const OLD_CALLS: &[Call] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_CALLS: &[Call] = &[];
 
-/// What has been looked for so far.
+/// Paths that were looked for so far.
 #[derive(Debug, Default)]
 struct Missing {
     paths: BTreeSet<PathBuf>,
@@ -90,7 +90,7 @@ impl Trace {
         Ok(Self(missing))
     }
 
-    /// What was looked for and not there, in order.
+    /// Returns the paths that were looked for and not there, in order.
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).paths.iter().cloned().collect()
     }
