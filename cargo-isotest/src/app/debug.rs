@@ -13,7 +13,7 @@ use isotest_core::plan::{SandboxPlan, Workload};
 /// Executes the selected test below the tool.
 ///
 /// # Errors
-/// What keeps it from being executed.
+/// When it cannot be executed.
 pub(crate) fn execute(tool: &Tool, said: Said, invocation: &Invocation) -> Result<End, Error> {
     let session = Session::of_tests(said, invocation)?;
     let settings = &session.settings;

@@ -16,7 +16,7 @@ use std::io::{self, Write};
 /// Writes the script for a command, or for the one selected test.
 ///
 /// # Errors
-/// What keeps it from being planned, or from being written.
+/// When it cannot be planned or written.
 pub(crate) fn execute(command: Option<&Command>, said: Said, invocation: &Invocation) -> Result<End, Error> {
     let script = match command {
         Some(command) => of_command(command, said, invocation),

@@ -14,7 +14,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// What is known of earlier runs, and where this one is added.
+/// Record of earlier runs, and the place where this one is added.
 #[derive(Debug, Default)]
 pub(super) struct History {
     /// Results of earlier runs.
@@ -112,7 +112,7 @@ impl<'run> Recorder<'run> {
     }
 }
 
-/// What became of an attempt.
+/// Returns the result of an attempt, as it is recorded.
 fn result(verdict: &Verdict, record: &Record) -> TestResult {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let (usage, is_trusted) = (&record.usage, record.suspect.is_none());

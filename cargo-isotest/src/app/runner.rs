@@ -34,7 +34,7 @@ const NUMBER_OF_ONE: &str = "RUSTDOC_DOCTEST_RUN_NB_TEST";
 /// Executes it in a sandbox. Merged doctests are executed one by one, by a harness outside that executes nothing else.
 ///
 /// # Errors
-/// What keeps it from being executed.
+/// When it cannot be executed.
 pub(crate) fn execute(
     command: &Command,
     before: &[OsString],

@@ -33,11 +33,11 @@ use tempfile::TempDir;
 /// The tests of a project, built, with the roots in which they can be executed.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// What was built.
+    /// Result of the build.
     pub(crate) build: Build,
-    /// What holds for the project.
+    /// Settings of the project.
     pub(crate) settings: Settings,
-    /// What its test binaries say of budgets.
+    /// Budgets that its test binaries state.
     pub(crate) budgets: Budgets,
     interrupts: Interrupts,
     roots: Roots,
@@ -228,7 +228,7 @@ fn warn_of(settings: &Settings) {
 /// the copy-on-write ones.
 #[derive(Debug)]
 pub(crate) struct CommandSession {
-    /// What holds there.
+    /// Settings that hold there.
     pub(crate) settings: Settings,
     directories: Directories,
 }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// Opens it in the sandbox of the selected test, or in one as `exec` makes it.
 ///
 /// # Errors
-/// What keeps it from being executed.
+/// When it cannot be executed.
 pub(crate) fn execute(of_test: bool, said: Said, invocation: &Invocation) -> Result<End, Error> {
     if of_test {
         let session = Session::of_tests(said, invocation)?;

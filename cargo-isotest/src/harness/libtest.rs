@@ -12,10 +12,10 @@ use std::sync::Arc;
 pub(crate) const LIST_ARGUMENTS: [&[&str]; 2] =
     [&["--list", "--format", "terse"], &["--list", "--format", "terse", "--ignored"]];
 
-/// What a binary answered to one of them.
+/// Answer of a binary to one of them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answer<'a> {
-    /// All of its standard output.
+    /// Its whole standard output.
     pub(crate) stdout: &'a [u8],
     /// The end of its standard error.
     pub(crate) stderr: &'a [u8],
@@ -26,22 +26,22 @@ pub(crate) struct Answer<'a> {
 /// The tests of a binary.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Listing {
-    /// It speaks the protocol; its tests in the order in which it named them.
+    /// Binary that speaks the protocol: its tests in the order in which it named them.
     Tests(Vec<TestCase>),
-    /// It does not, and is executed as one test.
+    /// Binary that does not, and is executed as one test.
     Whole(TestCase, WholeReason),
 }
 
 /// Why a binary is executed as one test.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WholeReason {
-    /// It has a harness of its own, which exited with an error.
+    /// Harness of its own, which exited with an error.
     #[error("asked for its tests {0}")]
     Refused(#[from] Refusal),
-    /// It wrote something else.
+    /// Output that is no list.
     #[error("asked for its tests it wrote `{0}`")]
     OtherOutput(String),
-    /// It has a harness of its own, which wrote nothing.
+    /// Harness of its own, which wrote nothing.
     #[error("it has no standard harness and named no test when asked for them")]
     Silent,
 }
@@ -69,7 +69,7 @@ pub(crate) struct WholeBinary {
     pub(crate) reason: WholeReason,
 }
 
-/// What the two answers, in the order of [`LIST_ARGUMENTS`], say.
+/// Reads the tests out of both answers, in the order of [`LIST_ARGUMENTS`].
 ///
 /// # Errors
 /// When the standard harness ended with an error: it knows the question.

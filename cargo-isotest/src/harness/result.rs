@@ -4,10 +4,10 @@ use crate::testcase::TestCase;
 use isotest_core::outcome::Exit;
 use isotest_core::record::{Captured, Record};
 
-/// What the last words of a harness say of the only test it was asked for.
+/// Last words of a harness on the only test that it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LastWords {
-    /// That the test failed.
+    /// Word that the test failed.
     Failed,
     /// Something else, or they were not kept.
     Others,
@@ -27,7 +27,7 @@ pub(crate) fn last_words(test: &TestCase, stdout: &Captured) -> LastWords {
     }
 }
 
-/// What a stream holds, without what was not kept of it.
+/// Returns the text of a stream, without what was not kept of it.
 pub(super) fn text(stream: &Captured) -> String {
     let head = String::from_utf8_lossy(&stream.head);
     let tail = String::from_utf8_lossy(&stream.tail);

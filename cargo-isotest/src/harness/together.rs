@@ -53,7 +53,7 @@ impl<'run> Unit<'run> {
     }
 }
 
-/// What the processes of a run execute. Tests of one binary stand together.
+/// Returns what each process of a run executes. Tests of one binary stand together.
 pub(crate) fn units(tests: &[TestCase], process: Process) -> Vec<Unit<'_>> {
     match process {
         Process::Test => tests.chunks(1).map(Unit).collect(),
@@ -115,18 +115,18 @@ pub(crate) fn not_begun(names: &[&str]) -> String {
     format!("{} had not begun when the process ended: {shown}", plural(names.len(), "test"))
 }
 
-/// What a test was about when the process was killed that it shares with others.
+/// State of a test when the process was killed that it shares with others.
 #[derive(Debug)]
 pub(crate) enum Cut {
-    /// It had ended.
+    /// Test that had ended.
     Ended(Box<Record>),
-    /// It had begun, as far as is known.
+    /// Test that had begun, as far as is known.
     Begun,
-    /// It is known not to have begun.
+    /// Test that is known not to have begun.
     NotBegun,
 }
 
-/// What each of these tests was about when their process was killed.
+/// Returns the state of each of these tests when their process was killed.
 pub(crate) fn cut(tests: &[TestCase], killed: &PartialRecord, threads: Option<NonZeroUsize>) -> Vec<Cut> {
     let process = Record {
         outcome: Outcome::Signaled { signal: SIGKILL },
@@ -156,11 +156,11 @@ pub(crate) fn cut(tests: &[TestCase], killed: &PartialRecord, threads: Option<No
     records(tests, &process, threads).into_iter().map(cut).collect()
 }
 
-/// What a harness said of its tests.
+/// Results of tests, as their harness wrote them.
 struct Said<'a> {
     /// Whether a test passed.
     verdicts: HashMap<&'a str, bool>,
-    /// What tests wrote that failed.
+    /// Output of tests that failed.
     outputs: HashMap<&'a str, String>,
     /// Whether the tests of which it said nothing are those of which it never does.
     is_silent: bool,

@@ -72,7 +72,7 @@ impl Store {
         }
     }
 
-    /// What is in the file. A pipe in its place would keep us waiting.
+    /// Reads the file. A pipe in its place would keep us waiting.
     fn bytes(&self) -> io::Result<Vec<u8>> {
         if fs::metadata(&self.file)?.is_file() {
             fs::read(&self.file)

@@ -28,12 +28,12 @@ impl Index<Effect> for Count {
 }
 
 impl Count {
-    /// All tests of the kind.
+    /// Number of all tests of the kind.
     pub(crate) fn total(self) -> usize {
         self.0.iter().sum()
     }
 
-    /// Those that do not let the run pass.
+    /// Number of those that do not let the run pass.
     pub(crate) fn bad(self) -> usize {
         self.total() - self[Effect::Passes]
     }
@@ -50,7 +50,7 @@ impl Counts {
         self.0[kind as usize].0[effect as usize] += 1;
     }
 
-    /// All tests whose verdict has this effect.
+    /// Counts all tests whose verdict has this effect.
     pub(crate) fn of_effect(&self, effect: Effect) -> usize {
         self.0.iter().map(|count| count[effect]).sum()
     }
@@ -60,7 +60,7 @@ impl Counts {
         self.0[verdict.kind() as usize].0[verdict.effect() as usize] -= 1;
     }
 
-    /// All tests that have a verdict.
+    /// Counts all tests that have a verdict.
     pub(crate) fn total(&self) -> usize {
         self.0.iter().copied().map(Count::total).sum()
     }

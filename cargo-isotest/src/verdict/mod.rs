@@ -57,7 +57,7 @@ pub(crate) enum Verdict {
     NotIsolated(StepError),
 }
 
-/// What is chosen by the user about judging.
+/// Choices of the user about judging.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
     /// Whether a test that leaves processes running has failed.
@@ -88,15 +88,15 @@ impl From<&TestSettings> for Rules {
     }
 }
 
-/// What a harness said of its test, where the end of its process says something else.
+/// Word of a harness on its test, where the end of its process says something else.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Testimony {
     /// Nothing that is against the end of its process.
     #[default]
     Agrees,
-    /// That it executed no test.
+    /// Word that it executed no test.
     NoTest,
-    /// That the test failed.
+    /// Word that the test failed.
     Failed,
 }
 

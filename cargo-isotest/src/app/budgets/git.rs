@@ -66,7 +66,7 @@ pub(super) fn commit(directory: &Path, revision: &str) -> Result<Option<String>,
     Ok(known.status.success().then(|| String::from_utf8_lossy(&known.stdout).trim().to_owned()))
 }
 
-/// What git says last: what went wrong stands there.
+/// Returns the last words of git: what went wrong stands there.
 fn last_line(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("git does not say why");

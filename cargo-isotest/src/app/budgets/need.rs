@@ -10,7 +10,7 @@ const PRECISION: u64 = 64;
 /// breaks if the search is to end. `None` if it does not pass with `most` either.
 ///
 /// # Errors
-/// What broke it.
+/// What `passes` broke the search with.
 pub(crate) fn bisect<B>(
     peak: u64,
     (least, most): (u64, u64),

@@ -31,7 +31,7 @@ struct Watch<'a> {
     screen: Option<Screen>,
 }
 
-/// What woke us.
+/// Source of what woke this process.
 struct Woken {
     heard: bool,
     signaled: bool,

@@ -35,7 +35,7 @@ use std::thread;
 /// Executes it in a sandbox whose copy-on-write directories are those of the project, or the one we are called in.
 ///
 /// # Errors
-/// What keeps it from being executed.
+/// When it cannot be executed.
 pub(crate) fn execute(command: &Command, said: Said, invocation: &Invocation) -> Result<End, Error> {
     let usage = command.usage_json.as_deref().map(UsageFile::create).transpose()?;
     in_session(&CommandSession::open(said, invocation)?, command, usage, invocation)
@@ -44,7 +44,7 @@ pub(crate) fn execute(command: &Command, said: Said, invocation: &Invocation) ->
 /// Executes it in the sandbox of this session.
 ///
 /// # Errors
-/// What keeps it from being executed.
+/// When it cannot be executed.
 pub(crate) fn in_session(
     session: &CommandSession,
     command: &Command,
@@ -85,7 +85,7 @@ pub(crate) fn not_interactive(
 /// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
 ///
 /// # Errors
-/// What keeps it from being executed.
+/// When it cannot be executed.
 pub(crate) fn interactive(
     workload: Workload,
     template: &Arc<Template>,
@@ -114,7 +114,7 @@ pub(crate) fn interactive(
 /// Executes a workload to which the caller attends in a sandbox that is running already.
 ///
 /// # Errors
-/// What keeps it from being executed.
+/// When it cannot be executed.
 pub(crate) fn exec_in(workload: Workload, settings: &Settings, running: &Running) -> Result<Record, Error> {
     let attended = Attended::new(workload, Limits::default(), settings)?;
     let attempt = running.enter(&attended.plan);

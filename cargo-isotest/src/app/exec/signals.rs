@@ -14,11 +14,11 @@ const FAULTS: [Signal; 5] =
 /// `si_code` of what the kernel sends by itself, such as a terminal's signals (sigaction(2)).
 const SI_KERNEL: i32 = 0x80;
 
-/// All signals of this process but those somebody had us ignore.
+/// Signals of this process but those that somebody had it ignore.
 #[derive(Debug)]
 pub(super) struct Signals(SignalFd);
 
-/// One signal.
+/// Signal that came.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Received {
     /// Its number.

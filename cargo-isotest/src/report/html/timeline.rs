@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 const WIDTH: u64 = 2000;
 /// Units of the height of a slot's row.
 const ROW: usize = 20;
-/// What is between bars.
+/// Distance between bars.
 const GAP: u64 = 1;
 const TICKS: u64 = 4;
 
@@ -34,7 +34,7 @@ pub(super) struct Timeline {
 #[derive(Serialize)]
 struct Bars {
     kind: &'static str,
-    /// What the colour and the shape mean.
+    /// Meaning of colour and shape.
     name: &'static str,
     count: usize,
     path: String,
@@ -129,7 +129,7 @@ fn rectangle(path: &mut String, (from, to, end): (u64, u64, u64), (y, height): (
     let _ = write!(path, "M{} {y}h{}v{height}H{}z", tenths(from), tenths(wide), tenths(from));
 }
 
-/// What is said of attempts that have no bar.
+/// Text on attempts that have no bar.
 fn without_time(count: usize) -> String {
     if count == 0 { String::new() } else { format!(", and {count} more whose time is not known") }
 }

@@ -15,7 +15,7 @@ struct CommandFinished<'a> {
     facts: Facts<'a>,
 }
 
-/// What came of a command, as one line.
+/// Result of a command, as one line.
 ///
 /// # Errors
 /// None that could be provoked; serde has its own opinion of that.
