@@ -49,6 +49,10 @@ class Preparation:
         packages = self._worker.submit(install_packages, debian, any(need.apt for need in needs))
         self._ready = {name: [packages, self._worker.submit(prepare, module)] for name, module in modules.items()
                        if needs_more(module)}
+        # Last, since what uses processors is in no hurry.
+        for name, module in modules.items():
+            if hasattr(module, "build_ahead"):
+                self._ready.setdefault(name, []).append(self._worker.submit(module.build_ahead))
 
     def wait_for(self, name):
         """Waits until a check has what it needs."""
@@ -59,6 +63,14 @@ class Preparation:
 def needs_more(module):
     """Whether a check needs more than what builds."""
     return bool(module.NEEDS.debian or module.NEEDS.targets or module.NEEDS.linters) or hasattr(module, "fetch_ahead")
+
+
+def build(*words, **variables):
+    """Has cargo build with what others leave of the processors. What it cannot build the check tells that needs it."""
+    # The session counts first, and then the process.
+    yielding = 'echo 19 >/proc/self/autogroup; exec nice -n 19 "$@"'
+    subprocess.run(["setsid", "--wait", "sh", "-c", yielding, "sh", "cargo", *words], check=False, cwd=places.ROOT,
+                   env=os.environ | variables, stdin=subprocess.DEVNULL, capture_output=True)
 
 
 def prepare(module):

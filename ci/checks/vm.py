@@ -2,11 +2,11 @@
 
 import argparse
 
+import needs
 import places
 from guest import kernel
-from needs import FOR_GUESTS, FOR_TESTS, Needs
 
-NEEDS = Needs(debian=(*FOR_TESTS, *FOR_GUESTS), apt=True)
+NEEDS = needs.Needs(debian=(*needs.FOR_TESTS, *needs.FOR_GUESTS), apt=True)
 CORE = places.ROOT / "isotest-core"
 # What the version of cgroups is nothing to. Of these the gate leaves it at root on this machine and the user in the guest.
 BESIDE_CGROUPS = ("namespaces", "network", "ipc", "rootfs", "roots", "services", "submounts", "writes", "foreign", "surroundings",
@@ -16,6 +16,12 @@ BESIDE_CGROUPS = ("namespaces", "network", "ipc", "rootfs", "roots", "services",
 def fetch_ahead():
     """The kernel of the guest."""
     kernel.debian()
+
+
+def build_ahead():
+    """The optimized programs."""
+    needs.build("build", "--release", "--workspace", "--bins")
+    needs.build("test", "--release", "--workspace", "--test", "e2e", "--no-run")
 
 
 def check(run):
