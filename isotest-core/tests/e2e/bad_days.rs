@@ -3,7 +3,7 @@
 
 use crate::endings::{ends_soon, unique_pause};
 use crate::namespaces::unique;
-use crate::observed::{Attempt, Seen, text};
+use crate::observed::{Attempt, Seen, eventually, text};
 use crate::promise::{Kept, Need, Promise};
 use crate::sandboxed::{Suite, Wish};
 use crate::supervisors;
@@ -15,6 +15,7 @@ use nix::sched::CloneFlags;
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Duration;
 
 pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("what_kills_its_parent_kills_nobody", kills_parent),
@@ -26,6 +27,9 @@ pub(crate) const PROMISES: &[Promise] = &[
     Promise::new("a_limit_that_cannot_be_set_is_told", limit_is_told)
         .needs(&[Need::NotMeasured(Capability::Pids), Need::NotMeasured(Capability::Memory)]),
     Promise::new("what_ends_by_a_fault_harms_nobody", faults),
+    Promise::new("what_hoards_processes_and_threads_leaves_none", hoards_processes),
+    Promise::new("what_hoards_keys_leaves_none", hoards_keys),
+    Promise::new("what_hoards_mounts_and_cgroups_leaves_none", hoards_mounts).needs(&[Need::Root, Need::V1]),
 ];
 
 const SIGTERM: i32 = 15;
@@ -169,4 +173,63 @@ fn faults(suite: &Suite) -> Kept {
         beside_a_neighbour(suite, &suite.wish(), &[fault])?.outcome(&Outcome::Signaled { signal })?;
     }
     Ok(())
+}
+
+fn hoards_processes(suite: &Suite) -> Kept {
+    for hoard in [&["zombies", "500"][..], &["threads", "300"], &["spawn_many", "300", "10"]] {
+        suite.outside(hoard)?.did()?;
+        beside_a_neighbour(suite, &suite.wish(), hoard)?.did()?;
+    }
+    Ok(())
+}
+
+/// How many keys this user has, according to `/proc/key-users` (keyrings(7)).
+fn keys(text: &str) -> Result<u64, Failed> {
+    let uid = nix::unistd::geteuid().to_string();
+    let of_user =
+        |line: &&str| line.trim_start().strip_prefix(&uid).is_some_and(|rest| rest.starts_with(':'));
+    let Some(line) = text.lines().find(of_user) else { return Ok(0) };
+    let counts = line.split_whitespace().nth(2).and_then(|counts| counts.split('/').next());
+    Ok(counts.ok_or("no count of keys")?.parse()?)
+}
+
+fn hoards_keys(suite: &Suite) -> Kept {
+    const MANY: u64 = 60;
+    let script = "n=0; while [ $n -lt 60 ]; do \"$0\" keep_key isotest-$n >/dev/null || exit 1; n=$((n+1)); done; cat /proc/key-users";
+    let probe = text(&suite.probe)?;
+    let now = || keys(&fs::read_to_string("/proc/key-users")?);
+    let before = now()?;
+    let sees_all = |said: &[u8]| keys(&String::from_utf8_lossy(said)).map(|count| count >= MANY);
+    let outside = suite.outside(&["in_session", "/bin/sh", "-c", script, probe])?;
+    assert!(sees_all(&outside.did()?.stdout)?, "control: they are counted");
+    // The kernel collects them some time after the last process that had them.
+    let is_back =
+        || eventually(Duration::from_secs(20), || now().is_ok_and(|count| count < before + MANY / 2));
+    assert!(is_back(), "{before}, and now {}", now()?);
+    let inside = suite.inside_with(&suite.wish().program("/bin/sh"), &["-c", script, probe])?;
+    assert!(sees_all(&inside.did()?.stdout)?, "control: they are counted");
+    assert!(is_back(), "{before}, and now {}", now()?);
+    Ok(())
+}
+
+fn hoards_mounts(suite: &Suite) -> Kept {
+    let count = |text: &str| -> Option<u64> {
+        let line = text.lines().find(|line| line.starts_with("freezer"))?;
+        line.split_whitespace().nth(2)?.parse().ok()
+    };
+    let now = || fs::read_to_string("/proc/cgroups").ok().and_then(|text| count(&text));
+    let Some(before) = now() else { return Ok(()) };
+    let script = "mkdir /tmp/c && mount -t cgroup -o freezer none /tmp/c || exit 1; n=0
+        while [ $n -lt 200 ]; do mkdir /tmp/$n /tmp/c/$n && mount --bind /tmp /tmp/$n || exit 1; n=$((n+1)); done
+        cat /proc/cgroups; wc -l </proc/self/mountinfo";
+    let shell = suite.wish().program("/bin/sh");
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    let inside = suite.inside_with(&shell, &["-c", script])?;
+    let said = String::from_utf8_lossy(&inside.did()?.stdout).into_owned();
+    assert!(count(&said).is_some_and(|count| count >= 200), "control: {said}");
+    assert!(said.lines().last().and_then(|line| line.parse().ok()).is_some_and(|mounts: u64| mounts > 200));
+    let is_back = eventually(Duration::from_secs(20), || now().is_some_and(|now| now < before + 100));
+    assert!(is_back, "{before}, and now {:?}", now());
+    assert_eq!(fs::read_to_string("/proc/self/mountinfo")?, mounts);
+    suite.inside(&["exit", "0"])?.outcome(&Outcome::Passed)
 }

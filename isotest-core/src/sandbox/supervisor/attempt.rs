@@ -21,6 +21,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 /// Init watches the time of its workload. This long after that time it should have reported the end, even on a
@@ -32,6 +33,10 @@ const KILL_GRACE: Duration = Duration::from_secs(10);
 /// For so long after its start output may wait in the pipes: most tests are over by then, and a supervisor that wakes
 /// for each of their lines takes the processor from them.
 const QUIET: Duration = Duration::from_millis(10);
+
+/// Within so much time the kernel adds up what every processor has counted, and so often it is looked whether it has.
+const ADDED_UP: Duration = Duration::from_secs(3);
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// An attempt from its start to its record.
 #[derive(Debug)]
@@ -282,7 +287,7 @@ impl Attempt {
         let mut remarks: Vec<_> = remark.map(str::to_owned).into_iter().collect();
         let (mut stdout, mut stderr) = (Captured::default(), Captured::default());
         if let Some(mut sandbox) = sandbox {
-            read = sandbox.usage();
+            read = sandbox.usage().map(|usage| added_up(usage, &sandbox, end.as_ref()));
             changed_limit = sandbox.changed_limit();
             if let Err(error) = sandbox.take_rest_of_output() {
                 remarks.push(format!("the end of its output could not be read: {error}"));
@@ -398,6 +403,19 @@ impl Taker {
             }
         }
     }
+}
+
+/// The same figures, with the page faults that the kernel adds up late.
+fn added_up(mut usage: Usage, sandbox: &Sandbox, end: Option<&Result<Ending, StepError>>) -> Usage {
+    let Some(Ok(ending)) = end else { return usage };
+    let deadline = Instant::now() + ADDED_UP;
+    while suspect::may_be_behind(&usage, &ending.children) && Instant::now() < deadline {
+        thread::sleep(LOOK_INTERVAL);
+        if let Ok(again) = sandbox.usage() {
+            usage.faults_most = again.faults_most;
+        }
+    }
+    usage
 }
 
 /// What the kernel did to it that its figures do not say.
