@@ -17,7 +17,7 @@
 //! 5 settings
 //! 4 select update
 //! 3 testcase cli evidence invocation registry
-//! 2 baseline budget error history values
+//! 2 baseline budget error history known_crates values
 //! 1 exit inherited_descriptors pages remedy text threads
 //! ```
 //!
@@ -50,6 +50,7 @@
 //!   verdict depends on it.
 //! - `evidence` keeps what tests left by which tools tell of failures, and copies it into the workspace. It knows tests by
 //!   their names only, and not how files leave a sandbox.
+//! - `known_crates` knows crates that tests depend on by their names, and no project.
 //! - `values` knows how what is said both on the command line and in files is written, and what it means by itself.
 //! - `pages` are the texts of the manual, and know nobody who shows them.
 //! - `remedy`, `testcase`, `invocation`, `inherited_descriptors` and `text` know nothing of each other but text.
@@ -70,6 +71,7 @@ mod harness;
 mod history;
 mod inherited_descriptors;
 mod invocation;
+mod known_crates;
 mod pages;
 mod registry;
 mod remedy;
@@ -90,7 +92,7 @@ mod verdict;
 use app::error_text::error_text;
 use app::warning::warn;
 use app::{
-    closure, convert, debug, doctests, doctor, exec, explain, fit, help, join, ps, run, runner, shell,
+    closure, convert, debug, doctests, doctor, exec, explain, fit, help, init, join, ps, run, runner, shell,
     show_config,
 };
 use cli::Cli;
@@ -158,7 +160,7 @@ fn run(cli: Cli) -> Result<End, Error> {
             doctests::execute(&words, said, &invocation)
         }
         Task::Runner { command, before } => runner::execute(&command, &before, said, &invocation),
-        Task::Doctor => doctor::execute(&said.settings()?, &invocation),
+        Task::Doctor(args) => doctor::execute(&args, said, &invocation),
         Task::Debug(tool) => debug::execute(&tool, said, &invocation),
         Task::Shell { of_test } => shell::execute(of_test, said, &invocation),
         Task::Join { attempt, command } => {
@@ -168,6 +170,7 @@ fn run(cli: Cli) -> Result<End, Error> {
         Task::ShowConfig { of_test } => show_config::execute(of_test, said, &invocation),
         Task::ShowSchema => show_config::schema(),
         Task::Closure(program) => closure::show(&program, said.settings()?.message_format.value, &invocation),
+        Task::Init(args) => init::execute(&args, &said, &invocation),
         Task::Evidence(args) => app::evidence::execute(&args, said, &invocation),
         Task::Report(args) => convert::convert(&args, &invocation),
         Task::Fit(args) => fit::show(&args, said.settings()?.message_format.value, &invocation),

@@ -15,7 +15,7 @@ use crate::testcase::TestBinary;
 use crate::threads;
 use cargo_metadata::Message;
 use isotest_core::reaper::Reaped;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -82,6 +82,17 @@ impl Workspace {
     /// Returns the directory of the workspace's manifest.
     pub(crate) fn root(&self) -> &Path {
         &self.project.workspace
+    }
+
+    /// Returns each crate on which packages of the workspace depend, with the names of these packages.
+    pub(crate) fn dependencies(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut dependencies = BTreeMap::<_, BTreeSet<_>>::new();
+        for package in self.project.members() {
+            for dependency in &package.dependencies {
+                dependencies.entry(dependency.name.clone()).or_default().insert(package.name.to_string());
+            }
+        }
+        dependencies
     }
 
     /// Asks cargo what its configuration gives to the tests of the targets that are built for, and of the host, for which

@@ -232,6 +232,17 @@ pub(crate) struct EvidenceFlags {
     place: PlaceArgs,
 }
 
+/// Flags of `init`, which needs only the project.
+#[derive(Debug, Args)]
+pub(crate) struct InitFlags {
+    #[command(flatten)]
+    color: ColorArgs,
+    #[command(flatten)]
+    manifest: ManifestArgs,
+    #[command(flatten, next_help_heading = "Manifest")]
+    place: PlaceArgs,
+}
+
 /// Flags of `ps` and `closure`, which make no sandbox.
 #[derive(Debug, Args)]
 pub(crate) struct ReportFlags {
@@ -350,6 +361,12 @@ impl From<EvidenceFlags> for Flags {
         let mut cargo = CargoArgs { output, manifest, ..CargoArgs::default() };
         cargo.compilation.place = place;
         Self { format, cargo, ..Self::default() }
+    }
+}
+
+impl From<InitFlags> for Flags {
+    fn from(InitFlags { color, manifest, place }: InitFlags) -> Self {
+        EvidenceFlags { format: FormatArgs::default(), color, manifest, place }.into()
     }
 }
 

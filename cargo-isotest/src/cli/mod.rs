@@ -7,6 +7,7 @@ mod budgets;
 mod cargo;
 mod config;
 mod display;
+mod doctor;
 mod elsewhere;
 mod evidence;
 mod exec;
@@ -15,6 +16,7 @@ mod fit;
 mod flags;
 mod help;
 mod history;
+mod init;
 mod libtest;
 mod limits;
 mod numbers;
@@ -31,12 +33,14 @@ pub(crate) use budgets::{BudgetsAction, BudgetsArgs, BudgetsMetric};
 pub(crate) use cargo::CargoArgs;
 pub(crate) use config::ConfigArgs;
 pub(crate) use display::{DisplayArgs, FinalStatusLevel, OutputTime, ShowProgress, StatusLevel};
+pub(crate) use doctor::DoctorArgs;
 pub(crate) use evidence::{EvidenceAction, EvidenceArgs};
 pub(crate) use exec::{ClosureArgs, ExecArgs, ExplainArgs, RunnerArgs, ShellArgs, ShowConfigArgs};
 pub(crate) use execution::{Budgets, CutArgs, ExecutionArgs};
 pub(crate) use fit::{FitArgs, FitMachine};
 pub(crate) use flags::Flags;
 pub(crate) use help::{CompletionsArgs, HelpArgs, ManArgs};
+pub(crate) use init::InitArgs;
 pub(crate) use libtest::{LibtestWords, UnknownWord};
 pub(crate) use limits::{LimitArgs, Processors, RlimitWords, cpus, rlimit_values, thousandths};
 pub(crate) use numbers::{size, size_or_zero};
@@ -54,8 +58,8 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use flags::{
-    ArchiveFlags, ConvertFlags, DoctestFlags, DoctorFlags, EvidenceFlags, ExecFlags, ExplainFlags, ListFlags,
-    ReportFlags, ShellFlags, ShowConfigFlags,
+    ArchiveFlags, ConvertFlags, DoctestFlags, DoctorFlags, EvidenceFlags, ExecFlags, ExplainFlags, InitFlags,
+    ListFlags, ReportFlags, ShellFlags, ShowConfigFlags,
 };
 use selection::DoctestWords;
 use std::ffi::OsString;
@@ -97,6 +101,7 @@ const DOCTEST_EXIT_CODES: &str = "Exit codes:
                       cargo isotest shell [OPTIONS] [TEST]\n       \
                       cargo isotest explain [OPTIONS] TEST | -- COMMAND...\n       \
                       cargo isotest show-config [OPTIONS] [TEST]\n       \
+                      cargo isotest init [OPTIONS]\n       \
                       cargo isotest budgets [OPTIONS] ACTION [FILTER]...\n       \
                       cargo isotest ps [--full] [--watch] [ATTEMPT]\n       \
                       cargo isotest report [OPTIONS] FILE...\n       \
@@ -140,6 +145,8 @@ enum Verb {
     Explain(With<ExplainArgs, ExplainFlags>),
     /// Show which settings hold, for the run and for a test, and where each came from
     ShowConfig(Box<With<ShowConfigArgs, ShowConfigFlags>>),
+    /// Write a configuration file for this project, with what its dependencies are known to need
+    Init(With<InitArgs, InitFlags>),
     /// Record, compare and list the budgets of tests
     Budgets(Box<With<BudgetsArgs, ListFlags>>),
     /// Make reports from the JSON lines of runs that have ended
@@ -151,7 +158,7 @@ enum Verb {
     /// Show the runs in progress on this machine, their tests and processes
     Ps(With<PsArgs, ReportFlags>),
     /// Check what this host supports and how to enable the rest; needs no project
-    Doctor(DoctorFlags),
+    Doctor(With<DoctorArgs, DoctorFlags>),
     /// Print a page of the manual or the help of a subcommand, or list the pages
     Help(HelpArgs),
     /// Print a man page
@@ -208,6 +215,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Show the settings.
     ShowConfig(ShowConfigArgs),
+    /// Write a configuration file.
+    Init(InitArgs),
     /// Work on the budgets of tests.
     Budgets(BudgetsArgs),
     /// Make documents of what runs have said.
@@ -219,7 +228,7 @@ pub(crate) enum Command {
     /// Show the runs in progress.
     Ps(PsArgs),
     /// Check the host.
-    Doctor,
+    Doctor(DoctorArgs),
     /// Print a page of the manual.
     Help(HelpArgs),
     /// Print a man page.
@@ -286,12 +295,13 @@ impl From<Typed> for Cli {
             Some(Verb::Shell(typed)) => (Command::Shell(typed.own), typed.flags.into()),
             Some(Verb::Explain(typed)) => (Command::Explain(typed.own), typed.flags.into()),
             Some(Verb::ShowConfig(typed)) => (Command::ShowConfig(typed.own), typed.flags.into()),
+            Some(Verb::Init(typed)) => (Command::Init(typed.own), typed.flags.into()),
             Some(Verb::Budgets(typed)) => (Command::Budgets(typed.own), typed.flags.into()),
             Some(Verb::Report(typed)) => (Command::Report(typed.own), typed.flags.into()),
             Some(Verb::Fit(typed)) => (Command::Fit(typed.own), typed.flags.into()),
             Some(Verb::Evidence(typed)) => (Command::Evidence(typed.own), typed.flags.into()),
             Some(Verb::Ps(typed)) => (Command::Ps(typed.own), typed.flags.into()),
-            Some(Verb::Doctor(flags)) => (Command::Doctor, flags.into()),
+            Some(Verb::Doctor(typed)) => (Command::Doctor(typed.own), typed.flags.into()),
             Some(Verb::Help(args)) => (Command::Help(args), Flags::default()),
             Some(Verb::Man(args)) => (Command::Man(args), Flags::default()),
             Some(Verb::Completions(args)) => (Command::Completions(args), Flags::default()),

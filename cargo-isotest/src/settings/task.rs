@@ -2,8 +2,8 @@
 
 use crate::cli::{
     ArchiveArgs, BudgetsAction, BudgetsArgs, ClosureArgs, Command as Typed, CommandWords, CompletionsArgs,
-    EvidenceArgs, ExecArgs, ExplainArgs, FitArgs, HelpArgs, ManArgs, PsArgs, ReportArgs, RunnerArgs,
-    ShellArgs, ShowConfigArgs, ToolArgs, Words,
+    DoctorArgs, EvidenceArgs, ExecArgs, ExplainArgs, FitArgs, HelpArgs, InitArgs, ManArgs, PsArgs,
+    ReportArgs, RunnerArgs, ShellArgs, ShowConfigArgs, ToolArgs, Words,
 };
 use crate::invocation::Invocation;
 use std::ffi::OsString;
@@ -21,7 +21,7 @@ pub(crate) enum Task {
     /// Work on their budgets.
     Budgets(BudgetsArgs),
     /// Only find out what this host allows; nothing is built.
-    Doctor,
+    Doctor(DoctorArgs),
     /// Nothing with tests: show what this program needs.
     Closure(PathBuf),
     /// Nothing with tests: make documents of what runs have said.
@@ -30,6 +30,8 @@ pub(crate) enum Task {
     Fit(FitArgs),
     /// Nothing with tests: show what is running.
     Ps(PsArgs),
+    /// Nothing with tests: write a configuration file.
+    Init(InitArgs),
     /// Nothing with tests: list or copy what they left.
     Evidence(EvidenceArgs),
     /// Nothing with tests: print a page of the manual.
@@ -154,9 +156,10 @@ impl Task {
             }
             Typed::Report(args) => (Self::Report(args), Words::default()),
             Typed::Fit(args) => (Self::Fit(args), Words::default()),
+            Typed::Init(args) => (Self::Init(args), Words::default()),
             Typed::Evidence(args) => (Self::Evidence(args), Words::default()),
             Typed::Ps(args) => (Self::Ps(args), Words::default()),
-            Typed::Doctor => (Self::Doctor, Words::default()),
+            Typed::Doctor(args) => (Self::Doctor(args), Words::default()),
             Typed::Help(args) => (Self::Help(args), Words::default()),
             Typed::Man(args) => (Self::Man(args), Words::default()),
             Typed::Completions(args) => (Self::Completions(args), Words::default()),

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-const SUBCOMMANDS: [&str; 18] = [
+const SUBCOMMANDS: [&str; 19] = [
     "list",
     "archive",
     "closure",
@@ -16,6 +16,7 @@ const SUBCOMMANDS: [&str; 18] = [
     "shell",
     "explain",
     "show-config",
+    "init",
     "budgets",
     "report",
     "fit",

@@ -35,6 +35,7 @@ mod help;
 mod history;
 mod host;
 mod host_access;
+mod init;
 mod inside;
 mod interrupt;
 mod join;

@@ -1,5 +1,6 @@
 //! Diagnosis of a host by `doctor`.
 
+use crate::app::seen::Seen;
 use crate::remedy::Remedy;
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::policy::Capability;
@@ -26,4 +27,6 @@ pub(super) struct Diagnosis {
     pub(super) remedies: Vec<Remedy>,
     /// Whether all required capabilities are available.
     pub(super) met: bool,
+    /// What was seen of the project, if that was asked.
+    pub(super) project: Option<Seen>,
 }

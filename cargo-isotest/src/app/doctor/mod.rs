@@ -5,8 +5,9 @@ mod text;
 
 pub(crate) use text::remedies;
 
-use crate::cargo::build::Directories;
-use crate::cli::MessageFormat;
+use crate::app::seen::Seen;
+use crate::cargo::build::{Directories, Workspace};
+use crate::cli::{DoctorArgs, MessageFormat};
 use crate::error::{Error, HostError};
 use crate::exit::{End, Exit};
 use crate::invocation::Invocation;
@@ -14,7 +15,7 @@ use crate::remedy::{self, Obstacle, Place};
 use crate::report::OutputError;
 use crate::sandboxes::roots;
 use crate::sandboxes::{self, Decided, RefusedViews, Shown};
-use crate::settings::{Bind, BindAccess, Setting, Settings};
+use crate::settings::{Bind, BindAccess, Said, Setting, Settings};
 use diagnosis::{Condition, Diagnosis};
 use isotest_core::cgroup::Cgroups;
 use isotest_core::host::{Refusal, probe};
@@ -38,12 +39,15 @@ fn limits() -> Limits {
 /// Time limit of the trial.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Diagnoses this host and writes the diagnosis to standard output.
+/// Diagnoses this host, and looks at the project if that is asked, and writes the diagnosis to standard output.
 ///
 /// # Errors
-/// When this host cannot be read, or the diagnosis cannot be written.
-pub(crate) fn execute(settings: &Settings, invocation: &Invocation) -> Result<End, Error> {
-    let diagnosis = diagnose(settings, invocation)?;
+/// When host or project cannot be read, or the diagnosis cannot be written.
+pub(crate) fn execute(args: &DoctorArgs, said: Said, invocation: &Invocation) -> Result<End, Error> {
+    let project = args.project.then(|| Workspace::read(&said.cargo, invocation)).transpose()?;
+    let settings = &said.settings()?;
+    let mut diagnosis = diagnose(settings, invocation)?;
+    diagnosis.project = project.as_ref().map(Seen::of);
     match settings.message_format.value {
         MessageFormat::Human => write!(text::stdout(settings.color.value), "{}", text::human(&diagnosis)),
         MessageFormat::Json => text::json(&diagnosis, io::stdout()),
@@ -74,7 +78,7 @@ fn diagnose(settings: &Settings, invocation: &Invocation) -> Result<Diagnosis, E
     let met = conditions
         .iter()
         .all(|(capability, condition)| is_enough(&settings.test.policy, *capability, condition));
-    Ok(Diagnosis { surroundings, cgroup_layout: layout, conditions, remedies, met })
+    Ok(Diagnosis { surroundings, cgroup_layout: layout, conditions, remedies, met, project: None })
 }
 
 /// Plans the trial: this program, asked for its version.

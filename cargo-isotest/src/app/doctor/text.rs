@@ -1,6 +1,8 @@
 //! Text and JSON of a diagnosis.
 
 use super::diagnosis::{Condition, Diagnosis};
+use crate::app::seen::Seen;
+use crate::known_crates::Known;
 use crate::remedy::Remedy;
 use crate::text::sanitize::word;
 use crate::text::style::{BAD, GOOD, HEAD, NOTE, WARN, headed};
@@ -8,6 +10,7 @@ use anstream::{AutoStream, ColorChoice};
 use isotest_core::host::surroundings::Surroundings;
 use isotest_core::policy::Capability;
 use serde::{Serialize, Serializer};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -34,12 +37,24 @@ pub(super) fn human(diagnosis: &Diagnosis) -> String {
         };
     }
     text += &remedies(&diagnosis.remedies);
+    if let Some(seen) = &diagnosis.project {
+        text += &project(seen);
+    }
     let (style, verdict) = if diagnosis.met {
         (GOOD, "tests can run here")
     } else {
         (BAD, "tests cannot run here: a required capability is missing")
     };
     text + &headed(style, "Verdict", verdict)
+}
+
+/// Formats what is known of the tests of a project.
+fn project(seen: &Seen) -> String {
+    let known = seen.known();
+    if known.is_empty() {
+        return headed(NOTE, "Project", "nothing is known of its dependencies that differs here");
+    }
+    known.into_iter().map(|(known, names)| headed(NOTE, "Project", &seen.said(known, &names))).collect()
 }
 
 /// Formats remedies, each with its commands below it.
@@ -73,6 +88,8 @@ struct Line<'a> {
     host: HostFields<'a>,
     capabilities: Conditions<'a>,
     remedies: Vec<RemedyFields<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<Vec<KnownFields<'a>>>,
     can_execute: bool,
 }
 
@@ -133,6 +150,27 @@ impl<'a> ConditionFields<'a> {
     }
 }
 
+/// What is known of crates on which a project depends.
+#[derive(Serialize)]
+struct KnownFields<'a> {
+    crates: Vec<&'a str>,
+    packages: BTreeSet<&'a str>,
+    says: &'static str,
+    page: &'static str,
+}
+
+impl<'a> KnownFields<'a> {
+    fn of(seen: &'a Seen) -> Vec<Self> {
+        let fields = |(known, crates): (&Known, Vec<&'a str>)| Self {
+            packages: seen.packages(&crates),
+            crates,
+            says: known.says,
+            page: known.page,
+        };
+        seen.known().into_iter().map(fields).collect()
+    }
+}
+
 #[derive(Serialize)]
 struct RemedyFields<'a> {
     #[serde(rename = "for")]
@@ -171,6 +209,7 @@ pub(super) fn json(diagnosis: &Diagnosis, mut to: impl Write) -> io::Result<()> 
         },
         capabilities: Conditions(&diagnosis.conditions),
         remedies: diagnosis.remedies.iter().map(RemedyFields::new).collect(),
+        project: diagnosis.project.as_ref().map(KnownFields::of),
         can_execute: diagnosis.met,
     };
     serde_json::to_writer(&mut to, &line)?;
@@ -181,6 +220,11 @@ pub(super) fn json(diagnosis: &Diagnosis, mut to: impl Write) -> io::Result<()> 
 mod tests {
     use super::*;
     use snapbox::{assert_data_eq, file};
+
+    fn seen() -> Seen {
+        let of = |name: &str| (name.to_owned(), ["tour".to_owned()].into());
+        Seen { crates: [of("insta"), of("redis"), of("serde")].into(), has_nextest: false }
+    }
 
     fn diagnosis(met: bool) -> Diagnosis {
         let condition = |capability: Capability| match capability {
@@ -213,7 +257,14 @@ mod tests {
             program: "/usr/bin/cargo-isotest".into(),
         };
         let conditions = Capability::ALL.map(|capability| (capability, condition(capability))).to_vec();
-        Diagnosis { surroundings, cgroup_layout: Some("v2"), conditions, remedies: vec![remedy], met }
+        Diagnosis {
+            surroundings,
+            cgroup_layout: Some("v2"),
+            conditions,
+            remedies: vec![remedy],
+            met,
+            project: met.then(seen),
+        }
     }
 
     #[test]

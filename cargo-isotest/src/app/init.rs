@@ -1,0 +1,194 @@
+//! `cargo isotest init`: writes a configuration file for a project, with what its dependencies are known to need.
+
+use crate::app::seen::{NEXTEST, Seen};
+use crate::cargo::build::Workspace;
+use crate::cli::InitArgs;
+use crate::error::{Error, Failure};
+use crate::exit::{End, Exit};
+use crate::invocation::Invocation;
+use crate::known_crates::{Help, Known};
+use crate::report::OutputError;
+use crate::settings::Said;
+use crate::text::sanitize::word;
+use crate::text::style::{GOOD, NOTE, headed};
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Columns of a comment's text.
+const WIDTH: usize = 100;
+/// Where the file is in a workspace.
+const FILE: &str = ".config/isotest.toml";
+const DEFAULTS: &str = "\
+# How `cargo isotest` executes the tests of this workspace. `cargo isotest help configuration` explains the keys, and
+# `cargo isotest show-config` says what holds and from where. What is commented out is an example.
+
+[profile.default]
+# timeout = \"60s\"            # ends a test
+# memory-limit = \"2GiB\"      # of one test
+";
+const CI: &str = "
+# For CI: `cargo isotest -P ci`.
+[profile.ci]
+timeout = \"10m\"              # as without this file
+# retries = 2
+# fail-on-leak = true        # a test that leaves processes behind fails
+";
+
+/// Error of making the file.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InitError {
+    /// The file is there.
+    #[error("`{}` is there already, and stays as it is", .0.display())]
+    Exists(PathBuf),
+}
+
+impl Failure for InitError {
+    fn end(&self) -> End {
+        Exit::Usage.into()
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("`cargo isotest init --print` prints what a new file would hold".into())
+    }
+}
+
+/// Says what was seen, and writes the file, or its text.
+///
+/// # Errors
+/// When there is no project, the file is there already, or it cannot be written.
+pub(crate) fn execute(args: &InitArgs, said: &Said, invocation: &Invocation) -> Result<End, Error> {
+    let workspace = Workspace::read(&said.cargo, invocation)?;
+    let root = workspace.root();
+    let seen = Seen::of(&workspace);
+    let text = configuration(&seen);
+    if args.print {
+        io::stdout().write_all(text.as_bytes()).map_err(OutputError::Stream)?;
+        return Ok(End::Exit(Exit::Ok));
+    }
+    let path = root.join(FILE);
+    write(&path, &text)?;
+    let told = told(&seen, &path);
+    anstream::stdout().write_all(told.as_bytes()).map_err(OutputError::Stream)?;
+    Ok(End::Exit(Exit::Ok))
+}
+
+/// Makes the file; whoever makes it at the same time is not overwritten.
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    let failed = |source| OutputError::File { path: path.to_owned(), source };
+    fs::create_dir_all(path.parent().unwrap_or(path)).map_err(failed)?;
+    let mut file = match File::create_new(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(InitError::Exists(path.to_owned()).into());
+        }
+        Err(error) => return Err(failed(error).into()),
+    };
+    Ok(file.write_all(text.as_bytes()).map_err(failed)?)
+}
+
+/// Returns what was seen in lines, and what was done.
+fn told(seen: &Seen, path: &Path) -> String {
+    let mut told = String::new();
+    for (known, names) in seen.known() {
+        told += &headed(
+            NOTE,
+            "Saw",
+            &format!("{}: {}; see `cargo isotest help {}`", seen.who(&names), known.says, known.page),
+        );
+    }
+    if seen.has_nextest {
+        let says = format!(
+            "`{NEXTEST}`: `--nextest-config` lets it hold where `{FILE}` is silent; see `cargo isotest help from-nextest`"
+        );
+        told += &headed(NOTE, "Saw", &says);
+    }
+    told + &headed(GOOD, "Wrote", &word(&path.to_string_lossy()))
+}
+
+/// Returns the text of the file.
+fn configuration(seen: &Seen) -> String {
+    let known = seen.known();
+    let mut text = DEFAULTS.to_owned();
+    let kept: Vec<_> = known
+        .iter()
+        .filter_map(|(known, names)| match known.help {
+            Help::Keep(path) => Some((path, names)),
+            _ => None,
+        })
+        .collect();
+    if !kept.is_empty() {
+        text += "# Tests write these directories themselves; what they write elsewhere is thrown away.\n";
+        text += "keep = [\n";
+        for (path, names) in kept {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "    \"{path}\", # {}", seen.who(names));
+        }
+        text += "]\n";
+    }
+    text += CI;
+    for (known, names) in &known {
+        let Some(lines) = example(known, seen, names) else { continue };
+        text += "\n";
+        text +=
+            &textwrap::indent(&textwrap::fill(&format!("{}: {}.", seen.who(names), known.says), WIDTH), "# ");
+        text += "\n";
+        text.extend(lines.lines().map(|line| format!("# {line}").trim_end().to_owned() + "\n"));
+    }
+    text
+}
+
+/// Returns lines that help, of which only the project knows whether they are needed.
+fn example(known: &Known, seen: &Seen, names: &[&str]) -> Option<String> {
+    match known.help {
+        Help::None | Help::Keep(_) => None,
+        Help::Lines(lines) => Some(lines.to_owned()),
+        Help::Override(lines) => {
+            let filter: Vec<_> =
+                seen.packages(names).iter().map(|name| format!("package(={name})")).collect();
+            Some(format!("[[profile.default.overrides]]\nfilter = '{}'\n{lines}", filter.join(" + ")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use snapbox::{assert_data_eq, str};
+
+    fn seen(crates: &[(&str, &[&str])]) -> Seen {
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Seen {
+            crates: crates.iter().map(|(name, of)| ((*name).to_owned(), set(of))).collect(),
+            has_nextest: false,
+        }
+    }
+
+    #[test]
+    fn a_project_of_which_nothing_is_known_has_examples_only() {
+        assert_eq!(configuration(&seen(&[("serde", &["tour"])])), DEFAULTS.to_owned() + CI);
+    }
+
+    #[test]
+    fn what_is_known_to_help_is_in_force_and_what_only_the_project_knows_is_an_example() {
+        let text = configuration(&seen(&[("sqlx", &["store", "api"]), ("trybuild", &["macros"])]));
+        let ours = text.split_once("of one test\n").unwrap().1.replace(CI, "");
+        assert_data_eq!(
+            ours,
+            str![[r#"
+# Tests write these directories themselves; what they write elsewhere is thrown away.
+keep = [
+    "target/tests", # trybuild (of macros)
+]
+
+# sqlx (of api, store): a server on the host's `127.0.0.1` is not reached: give these tests the host's
+# network, or let a script start a server for each.
+# [[profile.default.overrides]]
+# filter = 'package(=api) + package(=store)'
+# network = "host"
+
+"#]]
+        );
+    }
+}
