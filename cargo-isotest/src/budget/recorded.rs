@@ -210,13 +210,19 @@ pub(crate) fn amount(metric: Metric, value: u64) -> String {
     }
 }
 
-/// Returns a limit for what was used of a metric: so many percent above it, but of memory by twice the grain at least, rounded up to
+/// Returns a limit for what was used of a metric: so many percent above it, but by as much at least as figures of the same test may differ, rounded up to
 /// what can be read.
 pub(crate) fn readable(metric: Metric, used: u64, headroom_percent: u32, grain: u64) -> u64 {
     const MIB: u64 = 1 << 20;
     let share = (u128::from(used) * u128::from(headroom_percent)).div_ceil(100);
     let share = u64::try_from(share).unwrap_or(u64::MAX);
-    let above = if metric == Metric::Memory { share.max(grain.saturating_mul(2)) } else { share };
+    let above = share.max(match metric {
+        Metric::Memory => grain.saturating_mul(2),
+        // A busy machine makes the same test longer by more than any part of a short time.
+        Metric::Wall => 1_000_000,
+        Metric::Cpu => 50_000,
+        Metric::Procs | Metric::Disk | Metric::IoWrite => 0,
+    });
     let least = used.saturating_add(above).max(1);
     let step = match metric.unit() {
         Unit::Count => 1,
@@ -354,7 +360,8 @@ c = { memory = \"1.5 GiB\" }
         for (metric, used, headroom, written) in [
             (Metric::Procs, 1, 25, "2"),
             (Metric::Procs, 8, 25, "10"),
-            (Metric::Cpu, 0, 100, "10ms"),
+            (Metric::Cpu, 0, 100, "50ms"),
+            (Metric::Wall, 20_000, 100, "1s 100ms"),
             (Metric::Cpu, 84_321, 100, "170ms"),
             (Metric::Wall, 61_234_567, 100, "2m 10s"),
             (Metric::Disk, 0, 25, "1 MiB"),

@@ -28,7 +28,7 @@ pub(crate) fn last_words(test: &TestCase, stdout: &Captured) -> LastWords {
 }
 
 /// Returns the text of a stream, without what was not kept of it.
-pub(super) fn text(stream: &Captured) -> String {
+pub(crate) fn text(stream: &Captured) -> String {
     let head = String::from_utf8_lossy(&stream.head);
     let tail = String::from_utf8_lossy(&stream.tail);
     // No line goes on after the gap.

@@ -23,6 +23,8 @@ pub(crate) struct Fit {
     recording: Recording,
     head: String,
     cpu: Duration,
+    /// The time of all tests, one after the other.
+    tests: Duration,
     /// The name of each test and its peak, the highest first.
     peaks: Vec<(u64, String)>,
     /// The name of the longest test and its time.
@@ -40,6 +42,7 @@ struct Line<'a> {
     memory_bytes: Option<u64>,
     jobs: NonZeroUsize,
     wall_us: u64,
+    tests_us: u64,
     memory_peak_bytes: u64,
     waited_for_memory: usize,
     too_large: Vec<&'a str>,
@@ -62,6 +65,7 @@ impl Fit {
         Some(Self {
             head: head(account, reader.tests, cpus),
             cpu: attempts().map(|took| took.cpu).sum(),
+            tests: attempts().map(|took| took.wall).sum(),
             peaks,
             longest: reader.longest.take(),
             remarks: reader.remarks(account),
@@ -90,7 +94,12 @@ impl Fit {
         if let Some((wall, title)) = &self.longest {
             let _ = writeln!(text, "No run is shorter than its longest test: {title}, {}", time(*wall));
         }
-        let _ = writeln!(text, "All tests together take {} of processor time", cpu(self.cpu));
+        let _ = writeln!(
+            text,
+            "All tests take {} one after the other, and {} of processor time",
+            time(self.tests),
+            cpu(self.cpu)
+        );
         for remark in &self.remarks {
             let _ = writeln!(text, "note: {remark}");
         }
@@ -130,7 +139,8 @@ impl Fit {
                 cpus: machine.cpus,
                 memory_bytes: machine.memory,
                 jobs: machine.jobs,
-                wall_us: u64::try_from(replayed.wall.as_micros()).unwrap_or(u64::MAX),
+                wall_us: microseconds(replayed.wall),
+                tests_us: microseconds(self.tests),
                 memory_peak_bytes: replayed.memory,
                 waited_for_memory: replayed.waited,
                 too_large: self.too_large(*machine),
@@ -159,6 +169,10 @@ fn head(account: &Account, tests: usize, cpus: Option<NonZeroUsize>) -> String {
         let _ = write!(text, " on {}", plural(cpus.get(), "CPU"));
     }
     text
+}
+
+fn microseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A time of a run: with milliseconds below ten seconds, and whole seconds from a minute on.
@@ -323,7 +337,7 @@ mod tests {
      2      any     2      0.400 s   at most 40.0 MiB
 
 No run is shorter than its longest test: tour b, 0.400 s
-All tests together take 300 ms of processor time
+All tests take 0.600 s one after the other, and 300 ms of processor time
 ";
         assert_eq!(text, expected);
     }

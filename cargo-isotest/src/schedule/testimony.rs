@@ -3,12 +3,18 @@
 use crate::harness::libtest::{self, Announced};
 use crate::harness::result::{self, LastWords};
 use crate::testcase::TestCase;
+use crate::text::sanitize::word;
 use crate::verdict::Testimony;
+use isotest_core::inside::{OVER_BUDGET, OVER_BUDGET_WORDS};
 use isotest_core::outcome::Outcome;
 use isotest_core::record::Record;
 
 /// What the harness said of its only test, with a remark on the record where that is not what its exit says.
 pub(super) fn testimony(test: &TestCase, captured: bool, is_wrapped: bool, record: &mut Record) -> Testimony {
+    if let Some(why) = over_budget(test, record).filter(|_| captured) {
+        record.remarks.push(why);
+        return Testimony::OverBudget;
+    }
     let passed = matches!(record.outcome, Outcome::Passed | Outcome::Leaked);
     if !passed || !captured || test.whole {
         return Testimony::Agrees;
@@ -37,4 +43,15 @@ pub(super) fn testimony(test: &TestCase, captured: bool, is_wrapped: bool, recor
     };
     record.remarks.push(remark.to_owned());
     testimony
+}
+
+/// What a harness of `isotest_core` says of a test that used more than its own budget.
+fn over_budget(test: &TestCase, record: &Record) -> Option<String> {
+    let is_said = matches!(record.outcome, Outcome::Failed { code } if code == i32::from(OVER_BUDGET));
+    if test.binary.harness || !is_said {
+        return None;
+    }
+    let said = result::text(&record.stdout);
+    let line = said.lines().map(str::trim).find(|line| line.starts_with(OVER_BUDGET_WORDS));
+    line.map(word)
 }

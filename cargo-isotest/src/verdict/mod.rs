@@ -98,6 +98,8 @@ pub(crate) enum Testimony {
     NoTest,
     /// Word that the test failed.
     Failed,
+    /// That the test used more than its own budget, and did not fail otherwise.
+    OverBudget,
 }
 
 /// Judges an attempt: the one place where the end of an attempt, the words of its harness and the user's rules meet.
@@ -106,8 +108,9 @@ pub(crate) fn judge(outcome: &Outcome, testimony: Testimony, rules: Rules) -> Ve
         (Outcome::Passed | Outcome::Leaked, Testimony::NoTest | Testimony::Failed) => {
             Verdict::Failed { code: 0 }
         }
-        (Outcome::Passed, Testimony::Agrees) => Verdict::Passed,
-        (Outcome::Leaked, Testimony::Agrees) => Verdict::Leaked { fails: rules.leaks_fail },
+        (Outcome::Failed { .. }, Testimony::OverBudget) => Verdict::OverBudget,
+        (Outcome::Passed, _) => Verdict::Passed,
+        (Outcome::Leaked, _) => Verdict::Leaked { fails: rules.leaks_fail },
         (Outcome::Failed { code }, _) => Verdict::Failed { code: *code },
         (Outcome::Signaled { signal }, _) => Verdict::Signaled { signal: *signal },
         (Outcome::TimedOut, _) => Verdict::TimedOut { fails: !rules.timeouts_pass, limit: rules.time_limit },

@@ -30,6 +30,10 @@ fn a_test_reads_its_own_figures_and_is_held_to_what_it_asserts() {
     assert_eq!(outcome("uses_more_than_it_asserts"), "failed", "{ended:#?}");
     assert!(over.contains("over budget: memory 9") && over.contains(" MiB of 32 MiB (+2"), "{over}");
     assert!(over.contains("src/lib.rs:"), "it says where: {over}");
+    let regions = &lines.attempt("inside", "tests::has_regions")["regions"];
+    let grow = regions.as_array().into_iter().flatten().find(|region| region["name"] == "grow");
+    let peak = grow.and_then(|region| region["memory_peak_bytes"].as_u64());
+    assert!(peak.is_some_and(|peak| peak >= 8 << 20), "{regions:?}");
     let regions = isotest(&Project::fixture("inside")).arguments(["has_regions", "--no-capture"]).run();
     assert!(
         regions.stdout.contains("region grow: ") || regions.stderr.contains("region grow: "),

@@ -37,6 +37,8 @@ use crate::{inside, stage};
 use libtest_mimic::Arguments;
 use std::env;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use libtest_mimic::Failed;
 pub use trial::Trial;
@@ -52,14 +54,22 @@ pub fn run(trials: impl FnOnce() -> Vec<Trial>) -> ExitCode {
     let trials = trials();
     let is_inside = [inside::METRICS, "ISOTEST"].iter().any(|name| env::var_os(name).is_some());
     if arguments.list || is_inside {
-        let ended = libtest_mimic::run(&arguments, trials.into_iter().map(Trial::inside).collect());
+        let over_budget = Arc::new(AtomicUsize::new(0));
+        let inside = trials.into_iter().map(|trial| trial.inside(&over_budget)).collect();
+        let ended = libtest_mimic::run(&arguments, inside);
         // Trials may be made of files that the sandbox does not show: one that is not there has not passed.
         if !arguments.list && arguments.exact && ended.num_passed + ended.num_failed + ended.num_ignored == 0
         {
             eprintln!("error: inside the sandbox there is no such test: make tests of files that it shows");
             return ExitCode::FAILURE;
         }
-        return ended.exit_code();
+        let is_all =
+            ended.num_failed == u64::try_from(over_budget.load(Ordering::SeqCst)).unwrap_or(u64::MAX);
+        return if ended.num_failed > 0 && is_all {
+            ExitCode::from(inside::OVER_BUDGET)
+        } else {
+            ended.exit_code()
+        };
     }
     supervisor::supervise(&arguments, trials).unwrap_or_else(|error| {
         eprintln!("error: this host cannot isolate tests: {error}");

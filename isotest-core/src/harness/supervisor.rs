@@ -200,6 +200,9 @@ fn judge(record: &Record, budget: &Budget) -> Result<(), Failed> {
 fn words(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Passed => "it passed".to_owned(),
+        Outcome::Failed { code } if *code == i32::from(inside::OVER_BUDGET) => {
+            "it used more than its budget".to_owned()
+        }
         Outcome::Failed { code } => format!("it exited with {code}"),
         Outcome::Signaled { signal } => format!("signal {signal} ended it"),
         Outcome::TimedOut => "its time ran out".to_owned(),

@@ -4,6 +4,8 @@ use crate::budget::Budget;
 use crate::inside::{self, Held};
 use libtest_mimic::Failed;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Function that a trial executes.
 type Runner = Box<dyn FnOnce() -> Result<(), Failed> + Send>;
@@ -46,14 +48,19 @@ impl Trial {
         Self { is_ignored, ..self }
     }
 
-    /// In this process, which is in a sandbox of its own.
-    pub(super) fn inside(self) -> libtest_mimic::Trial {
+    /// In this process, which is in a sandbox of its own. Counts the trials that use more than their budgets.
+    pub(super) fn inside(self, over_budget: &Arc<AtomicUsize>) -> libtest_mimic::Trial {
         let Self { name, is_ignored, budget, runner } = self;
+        let over_budget = Arc::clone(over_budget);
         let run = move || {
             runner()?;
             match inside::hold(&budget) {
                 Held::Kept | Held::Unknown { is_required: false, .. } => Ok(()),
-                Held::Broken(why) | Held::Unknown { why, .. } => Err(Failed::from(why)),
+                Held::Broken(why) => {
+                    over_budget.fetch_add(1, Ordering::SeqCst);
+                    Err(Failed::from(why))
+                }
+                Held::Unknown { why, .. } => Err(Failed::from(why)),
             }
         };
         libtest_mimic::Trial::test(name, run).with_ignored_flag(is_ignored)

@@ -1,6 +1,6 @@
 //! A budget that a test holds itself to, at some point of it.
 
-use super::{Usage, UsageError, size, usage};
+use super::{OVER_BUDGET_WORDS, Usage, UsageError, size, usage};
 use crate::budget::Budget;
 use std::env;
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub fn hold(budget: &Budget) -> Held {
     }
     match judge(budget, usage()) {
         Ok(()) => Held::Kept,
-        Err(Failure::Over(told)) => Held::Broken(format!("over budget: {}", told.join("; "))),
+        Err(Failure::Over(told)) => Held::Broken(format!("{OVER_BUDGET_WORDS}{}", told.join("; "))),
         Err(Failure::Unknown(why)) => {
             let why = format!("cannot hold this test to its budget: {why} ({POLICY}={policy})");
             Held::Unknown { why, is_required }

@@ -40,6 +40,13 @@ pub use assertion::{Held, POLICY, assert_budget, hold};
 pub use counters::{METRICS, Usage, UsageError, usage};
 pub use region::{Region, RegionUsage, region};
 
+/// Exit code of a program whose harness executed one test, which did what it is to do, and used more than a budget that only the
+/// harness knows. What was too much stands in its output, in a line that begins with [`OVER_BUDGET_WORDS`].
+pub const OVER_BUDGET: u8 = 99;
+
+/// The beginning of the line that says what was too much.
+pub const OVER_BUDGET_WORDS: &str = "over budget: ";
+
 /// Bytes, with a fraction where it says something.
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [(u32, &str); 3] = [(30, "GiB"), (20, "MiB"), (10, "KiB")];

@@ -1,5 +1,6 @@
 //! The `attempt-finished`, `process-finished` and `setup-finished` objects.
 
+use super::region::{Region, regions};
 use super::schema::microseconds;
 use crate::budget::{Check, Growth, Limit, Unit};
 use crate::report::budget;
@@ -38,6 +39,8 @@ pub(super) struct AttemptFinished<'a> {
     budget: Vec<BudgetFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     growth: Option<GrowthFields<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    regions: Vec<Region>,
     #[serde(flatten)]
     output: Option<Output>,
 }
@@ -194,7 +197,7 @@ impl<'a> AttemptFinished<'a> {
         let growth = test.budget.growth(record);
         let mut facts = Facts::new(verdict, record);
         if verdict.kind() == Kind::OverBudget {
-            facts.cause = budget::cause(&checks, growth.as_ref());
+            facts.cause = budget::cause(&checks, growth.as_ref()).or(facts.cause);
         }
         if let (false, Some(ending)) = (verdict.kind() == Kind::Passed, &record.ending) {
             let kept = directories(&in_workspace(test, ending, &record.evidence));
@@ -211,6 +214,10 @@ impl<'a> AttemptFinished<'a> {
             facts,
             budget: checks.into_iter().map(BudgetFields::new).collect(),
             growth: growth.as_ref().map(GrowthFields::new),
+            regions: [&record.stderr.head, &record.stderr.tail]
+                .into_iter()
+                .flat_map(|text| regions(text))
+                .collect(),
             output: (verdict.kind() != Kind::Passed).then(|| Output::new(&record.stdout, &record.stderr)),
         }
     }

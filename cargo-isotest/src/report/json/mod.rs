@@ -2,6 +2,7 @@
 
 mod attempt;
 mod command;
+mod region;
 mod schema;
 
 pub(crate) use command::command;
