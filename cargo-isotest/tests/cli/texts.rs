@@ -21,6 +21,12 @@ fn report(arguments: &[&str]) -> Ended {
         .run()
 }
 
+/// JSON in lines, of which those that change can be seen.
+fn in_lines(text: String) -> String {
+    let value = serde_json::from_str::<serde_json::Value>(&text);
+    value.map_or(text, |value| serde_json::to_string_pretty(&value).unwrap() + "\n")
+}
+
 #[test]
 fn a_report_of_each_form_is_as_kept() {
     let place = tempfile::tempdir().unwrap();
@@ -33,7 +39,7 @@ fn a_report_of_each_form_is_as_kept() {
     ] {
         let file: PathBuf = place.path().join(name);
         report(&[&format!("--{format}"), file.to_str().unwrap(), "run.jsonl"]).with_code(0);
-        is_as_kept(name, std::fs::read_to_string(file).unwrap());
+        is_as_kept(name, in_lines(std::fs::read_to_string(file).unwrap()));
     }
     let said = report(&["run.jsonl"]).with_code(0).stdout;
     is_as_kept("run.md", said);
