@@ -43,6 +43,7 @@ pub(crate) const PAGES: &[Page] = pages! {
     "isolation"
     "hosts"
     "ci"
+    "machines"
     "figures"
     "results"
     "reports"

@@ -13,6 +13,7 @@ use crate::invocation::Invocation;
 use crate::registry::Registry;
 use crate::report;
 use crate::sandboxes::roots::{self, Roots};
+use crate::sandboxes::run_directory::RunDirectory;
 use crate::sandboxes::setup_place::SetupPlace;
 use crate::sandboxes::{ForRun, ForTests, Sandboxes};
 use crate::schedule::interrupt::{Interrupts, Subject};
@@ -28,7 +29,6 @@ use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use tempfile::TempDir;
 
 /// The tests of a project, built, with the roots in which they can be executed.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(crate) struct Session {
     interrupts: Interrupts,
     roots: Roots,
     /// What is known of the tests of an archive, and where its files are.
-    archive: Option<(Past, TempDir)>,
+    archive: Option<(Past, RunDirectory)>,
     setup_place: OnceLock<SetupPlace>,
 }
 

@@ -8,15 +8,17 @@ use crate::cargo::build::Build;
 use crate::history::Past;
 use crate::invocation::Invocation;
 use crate::sandboxes::roots::{Limits, Unpacking, Whiteouts, content};
+use crate::sandboxes::run_directory::RunDirectory;
 use isotest_core::sandbox::{ShownAt, show_at};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use tar::Archive;
-use tempfile::TempDir;
 
 /// First bytes of what is compressed by zstd.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// How the directory of the files is called.
+const PREFIX: &str = "isotest-archive-";
 /// Largest manifest, in bytes.
 const LARGEST: u64 = 256 << 20;
 
@@ -28,7 +30,7 @@ pub(crate) struct Opened {
     /// What is known of its tests from earlier runs.
     pub(crate) past: Past,
     /// Where the files are. They are removed with it.
-    pub(crate) files: TempDir,
+    pub(crate) files: RunDirectory,
 }
 
 /// Unpacks an archive and shows its files at the paths that they had, or those of the workspace at `remap`, to this process and
@@ -46,8 +48,7 @@ fn opened(path: &Path, remap: Option<&Path>, invocation: &Invocation) -> Result<
     let temporary = invocation.variable("TMPDIR").map(PathBuf::from).filter(|path| path.is_absolute());
     let temporary = temporary.unwrap_or_else(|| "/tmp".into());
     let no_place = |source| ArchiveError::NoPlace { directory: temporary.clone(), source };
-    let files =
-        tempfile::Builder::new().prefix("isotest-archive-").tempdir_in(&temporary).map_err(no_place)?;
+    let files = RunDirectory::create(&temporary, PREFIX).map_err(no_place)?;
     let mut unpacking = Unpacking::new(files.path(), Limits::default())?;
     file.seek(SeekFrom::Start(0)).map_err(ArchiveError::Read)?;
     unpacking.archive(content(file.take(length)).map_err(ArchiveError::Read)?, Whiteouts::None)?;

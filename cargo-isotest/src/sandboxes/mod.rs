@@ -7,6 +7,7 @@ pub(crate) mod missing_paths;
 mod per_test;
 mod room;
 pub(crate) mod roots;
+pub(crate) mod run_directory;
 pub(crate) mod setup_place;
 
 pub(crate) use per_test::{ForRun, ForTests, Sharing};

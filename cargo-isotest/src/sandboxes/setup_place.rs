@@ -1,23 +1,17 @@
-//! Directories of the host in which setup scripts leave what the tests after them see. They lie in one directory of the run,
-//! which is locked while the run lives: what is left of a run that was killed the next one removes.
+//! Directories of the host in which setup scripts leave what the tests after them see. They lie in one directory of the run.
 
-use crate::text::style;
-use nix::unistd::Uid;
-use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use super::run_directory::{RunDirectory, remove};
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use walkdir::WalkDir;
 
 /// How the directory of a run is called.
 const PREFIX: &str = "isotest-setup-";
 
 /// Directory of the setup scripts of a run. It is removed when this is dropped.
 #[derive(Debug)]
-pub(crate) struct SetupPlace {
-    directory: PathBuf,
-    _lock: File,
-}
+pub(crate) struct SetupPlace(RunDirectory);
 
 /// Places of one setup script.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,20 +28,7 @@ impl SetupPlace {
     /// # Errors
     /// When it cannot be created.
     pub(crate) fn create(parent: &Path) -> io::Result<Self> {
-        sweep(parent);
-        loop {
-            let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?.keep();
-            let lock = File::open(&directory)?;
-            match lock.try_lock() {
-                Ok(()) if is_at(&lock, &directory) => return Ok(Self { directory, _lock: lock }),
-                // Whoever sweeps has come before the lock, and removes it.
-                Ok(()) | Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => {
-                    let _ = remove(&directory);
-                    return Err(error);
-                }
-            }
-        }
+        RunDirectory::create(parent, PREFIX).map(Self)
     }
 
     /// Creates the places of a script anew.
@@ -55,7 +36,7 @@ impl SetupPlace {
     /// # Errors
     /// When they cannot be.
     pub(crate) fn of_script(&self, name: &str) -> io::Result<OfScript> {
-        let place = self.directory.join(name);
+        let place = self.0.path().join(name);
         match remove(&place) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -67,57 +48,6 @@ impl SetupPlace {
         // A script may execute its work as another user.
         fs::set_permissions(&variables, Permissions::from_mode(0o666))?;
         Ok(OfScript { directory, variables })
-    }
-}
-
-impl Drop for SetupPlace {
-    fn drop(&mut self) {
-        if let Err(error) = remove(&self.directory) {
-            // A closed standard error is no reason to fail.
-            let _ = writeln!(
-                anstream::stderr(),
-                "{STYLE}warning{STYLE:#}: what setup scripts left in `{}` could not be removed: {error}; the next run removes it",
-                self.directory.display(),
-                STYLE = style::WARNING
-            );
-        }
-    }
-}
-
-/// Whether an open directory is the one at this path.
-fn is_at(open: &File, path: &Path) -> bool {
-    let same = |one: fs::Metadata, other: fs::Metadata| (one.dev(), one.ino()) == (other.dev(), other.ino());
-    open.metadata().is_ok_and(|one| fs::symlink_metadata(path).is_ok_and(|other| same(one, other)))
-}
-
-/// Removes what this user's runs have left that were killed. What cannot be removed stays for the next run.
-fn sweep(parent: &Path) {
-    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
-    let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
-    for path in named.map(|entry| entry.path()) {
-        let is_ours = fs::symlink_metadata(&path)
-            .is_ok_and(|meta| meta.is_dir() && meta.uid() == Uid::effective().as_raw());
-        if let (true, Ok(open)) = (is_ours, File::open(&path))
-            && open.try_lock().is_ok()
-        {
-            let _ = remove(&path);
-        }
-    }
-}
-
-/// Removes a directory, also if those in it may not be listed or changed by their owner.
-fn remove(directory: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            // From the top: below a directory that may not be listed nothing is found.
-            for entry in WalkDir::new(directory).into_iter().flatten() {
-                if entry.file_type().is_dir() {
-                    let _ = fs::set_permissions(entry.path(), Permissions::from_mode(0o700));
-                }
-            }
-            fs::remove_dir_all(directory)
-        }
-        done => done,
     }
 }
 

@@ -120,8 +120,11 @@ fn paths_that_were_compiled_in_hold_and_others_are_moved_on_request() {
     assert_eq!(lines.outcome("reads::reads", "finds_its_package_where_the_environment_says"), "passed");
     assert_eq!(lines.outcome("reads::reads", "reads_its_file"), "failed", "its path was compiled in");
     assert!(elsewhere.is_left_as_it_was());
+    // What a run has left that was killed, the next one removes.
+    fs::create_dir_all(elsewhere.place.path().join("here/isotest-archive-killed/files")).unwrap();
     let listed = elsewhere.call().arguments(["list"]).run().with_code(0);
     assert!(!listed.stdout.contains("other"), "it was not selected: {}", listed.stdout);
+    assert!(elsewhere.is_left_as_it_was());
 }
 
 #[test]
