@@ -54,6 +54,11 @@ impl History {
         Self { past, store: None }
     }
 
+    /// Whether nothing is known of the workspace yet, and something will be.
+    pub(super) fn is_new(&self) -> bool {
+        self.store.is_some() && self.past.is_empty()
+    }
+
     /// The same, to which nothing is added.
     pub(super) fn unchanged(self) -> Self {
         Self { store: None, ..self }

@@ -144,6 +144,7 @@ impl Run<'_> {
             }
         }
         remarks.extend(self.assign(&mut selected.tests)?);
+        remarks.extend(self.passed_over(&history));
         let baselines = self.baselines(&mut selected.tests, &mut remarks)?;
         budgets::check(&selected.tests, self.sandboxes, &self.settings.sandbox)?;
         let chosen = Chosen { selected: &selected, whole: &whole, shard: shard.as_ref() };
@@ -219,6 +220,12 @@ impl Run<'_> {
     }
 
     /// What is known of earlier runs. Shards all know the same; what comes of them is added when their reports are merged.
+    /// Says in the first run of a project that has a configuration of cargo-nextest alone how it is taken over.
+    fn passed_over(&self, history: &History) -> Option<String> {
+        let says = "`.config/nextest.toml` is not read; `--nextest-config` takes its settings over, and lists those that it cannot";
+        (self.settings.passes_over && history.is_new()).then(|| says.to_owned())
+    }
+
     fn history(&self) -> History {
         let is_auto = is_auto(self.settings.selection.partition);
         if !self.settings.history.value || !(is_auto || self.settings.task == Task::Execute) {

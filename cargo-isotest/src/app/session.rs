@@ -106,6 +106,10 @@ impl Session {
                 let recorded = budgets::file::read(&directories.workspace)?;
                 (Budgets::read(&build.binaries, &recorded, BudgetMode::Report)?, Vec::new())
             }
+            Task::ShowConfig { .. } => {
+                let recorded = budgets::file::read(&directories.workspace)?;
+                (Budgets::read(&build.binaries, &recorded, settings.budgets.value)?, Vec::new())
+            }
             _ if is_judged && settings.budgets.value != BudgetMode::Off => {
                 let recorded = budgets::file::read(&directories.workspace)?;
                 let budgets = Budgets::read(&build.binaries, &recorded, settings.budgets.value)?;

@@ -2,6 +2,7 @@
 
 use crate::app::session::Session;
 use crate::app::single;
+use crate::budget::Written;
 use crate::cargo::build::Workspace;
 use crate::cargo::platform;
 use crate::cli::MessageFormat;
@@ -32,14 +33,15 @@ pub(crate) fn execute(of_test: bool, said: Said, invocation: &Invocation) -> Res
         let session = Session::of_tests(said, invocation)?;
         session.with(invocation, |sandboxes| {
             let test = single::test(&session, sandboxes)?;
-            Ok(write(&session.settings, Some(&test)).map_err(OutputError::Stream)?)
+            let beside = session.budgets.beside(&test);
+            Ok(write(&session.settings, Some(&test), &beside).map_err(OutputError::Stream)?)
         })?;
     } else {
         let workspace = Workspace::around(&said.cargo, invocation);
         let root = workspace.as_ref().ok().and_then(Option::as_ref).map(Workspace::root);
         let settings = said.settings_in(root, invocation, |cargo| platform::machine(cargo, invocation))?;
         workspace?;
-        write(&settings, None).map_err(OutputError::Stream)?;
+        write(&settings, None, &[]).map_err(OutputError::Stream)?;
     }
     Ok(End::Exit(Exit::Ok))
 }
@@ -54,8 +56,8 @@ pub(crate) fn schema() -> Result<End, Error> {
     Ok(End::Exit(Exit::Ok))
 }
 
-fn write(settings: &Settings, test: Option<&TestCase>) -> io::Result<()> {
-    let of_test = settings.held_of_test(test);
+fn write(settings: &Settings, test: Option<&TestCase>, beside: &[Written]) -> io::Result<()> {
+    let of_test = settings.held_of_test(test, beside);
     let shown = Shown {
         of_run: settings.held_of_run(),
         of_test: &of_test,

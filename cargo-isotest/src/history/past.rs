@@ -56,6 +56,11 @@ impl Past {
         Self { tests: tests.collect() }
     }
 
+    /// Returns whether nothing is known of any test.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tests.is_empty()
+    }
+
     /// Returns the results of a test, with the oldest first.
     pub(crate) fn results(&self, binary_id: &str, name: &str) -> &[TestResult] {
         let results = self.tests.get(binary_id).and_then(|tests| tests.get(name));

@@ -59,6 +59,15 @@ pub(crate) enum Event<'a> {
         /// Its report.
         record: &'a Record,
     },
+    /// A setup script was killed because the run is to end.
+    SetupInterrupted {
+        /// The script.
+        script: &'a TestCase,
+        /// In which slot, and when it started.
+        launch: Launch,
+        /// What is known of it.
+        record: &'a PartialRecord,
+    },
     /// An attempt has started.
     AttemptStarted {
         /// Of this test.

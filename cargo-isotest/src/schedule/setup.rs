@@ -119,9 +119,11 @@ impl Hearing<'_> {
                 self.reporters.between(Between::Asked(attempt.as_slice()))
             }
             Some(News::Stopping) => self.reporters.between(Between::Stopping),
-            Some(
-                News::Killed(..) | News::Ready(_) | News::NotStarted | News::Waiting(..) | News::Panicked,
-            ) => Ok(()),
+            Some(News::Killed(launch, record)) => {
+                self.running = None;
+                self.reporters.event(&Event::SetupInterrupted { script, launch, record: &record })
+            }
+            Some(News::Ready(_) | News::NotStarted | News::Waiting(..) | News::Panicked) => Ok(()),
         };
         if let Err(error) = told {
             self.set_up.unwritten.get_or_insert(error);

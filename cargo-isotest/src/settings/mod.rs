@@ -24,6 +24,7 @@ mod setting;
 mod shard;
 mod task;
 mod test;
+
 #[cfg(test)]
 mod tests;
 mod typed;
@@ -44,12 +45,14 @@ pub(crate) use task::{Command, Task, Tool};
 pub(crate) use test::TestSettings;
 pub(crate) use update::Update;
 
+use crate::budget::{self, Written};
 use crate::cli::{Budgets, CargoArgs, CourseArgs, MessageFormat, ReportFile};
 use crate::select::Selection;
 use crate::select::filterset::{Filterset, Known, TestQuery};
 use crate::testcase::TestCase;
 use anstream::ColorChoice;
 use error::{ConfigError, Fault};
+use isotest_core::budget::Budget;
 use layer::Layer;
 use overrides::{Override, Overrides};
 use std::ffi::OsString;
@@ -79,6 +82,8 @@ pub(crate) struct Settings {
     pub(crate) default_filter: Option<Setting<Filterset>>,
     /// What of the configuration of cargo-nextest has no meaning here.
     pub(crate) left_out: Vec<LeftOut>,
+    /// Whether the project has no configuration but that of cargo-nextest, which is not taken over.
+    pub(crate) passes_over: bool,
     /// How many tests of each test group run at once.
     pub(crate) groups: TestGroups,
     /// Whether tests wait until there is memory for what they are expected to use.
@@ -128,10 +133,12 @@ impl Settings {
         &self.held
     }
 
-    /// Returns what holds of each key for a test, and from where; without a test, for those that no override speaks of.
-    pub(crate) fn held_of_test(&self, test: Option<&TestCase>) -> Vec<Held> {
+    /// Returns what holds of each key for a test, `beside` which budgets may stand, and from where; without a test, for those that
+    /// no override speaks of.
+    pub(crate) fn held_of_test(&self, test: Option<&TestCase>, beside: &[Written]) -> Vec<Held> {
         let matching = test.map(|test| self.overrides.of(Some(test))).unwrap_or_default();
-        let (test, levels) = (self.overrides.layer(matching), self.overrides.levels().to_vec());
+        let (mut test, levels) = (self.overrides.layer(matching), self.overrides.levels().to_vec());
+        test.budgets.extend(beside.iter().map(said_beside));
         config::held_of_test(&Layer { test, levels, ..Layer::default() })
     }
 
@@ -242,4 +249,12 @@ impl Settings {
 /// The JSON schema of the configuration file.
 pub(crate) fn schema() -> serde_json::Value {
     config::schema()
+}
+
+/// A budget as a file of the project says it, which is no configuration file.
+fn said_beside(Written { budget, origin: written }: &Written) -> Setting<Budget> {
+    let budget::Origin { file, line } = written;
+    let table = Table::kept(Path::new(file), Part::Whole);
+    let place = Place { table, line: usize::try_from(*line).unwrap_or(usize::MAX) };
+    Setting { value: *budget, origin: Origin::File("budget", place) }
 }

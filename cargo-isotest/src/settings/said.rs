@@ -113,7 +113,7 @@ impl Said {
     {
         let mut config = Config::open(&self.files, workspace, &invocation.directory)?;
         let held = config.held(self.profile.as_ref(), self.files.own.as_ref());
-        let left_out = config.take_left_out();
+        let (left_out, passes_over) = (config.take_left_out(), config.passes_over(&self.files, workspace));
         let mut lower = config.layer(self.profile.take())?;
         if lower.overrides.iter().any(|one| !one.platforms.are_any()) {
             lower.keep_those_of(&machine(&self.cargo)?);
@@ -132,7 +132,7 @@ impl Said {
             lower.jobs = None;
         }
         let settings = self.over(lower)?;
-        Ok(Settings { held: [Vec::from(held), settings.held].concat(), left_out, ..settings })
+        Ok(Settings { held: [Vec::from(held), settings.held].concat(), left_out, passes_over, ..settings })
     }
 
     /// What holds where no project counts.
@@ -180,6 +180,7 @@ impl Said {
             overrides,
             default_filter: layer.default_filter,
             left_out: Vec::new(),
+            passes_over: false,
             groups: layer.groups,
             memory_aware: Setting::or(layer.memory_aware, true),
             budgets: Setting::or(layer.budgets, Budgets::default()),

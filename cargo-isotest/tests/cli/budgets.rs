@@ -324,3 +324,20 @@ fn the_stricter_of_a_test_s_own_limit_and_its_budget_is_the_kernel_s() {
     assert_eq!(lines.outcome("budgets", name), "over-budget", "the limit leaves room for the budget's own");
     assert_eq!(check(&lines.attempts[0], "memory")["killed"], json!(false));
 }
+
+#[test]
+fn the_settings_of_a_test_hold_the_budget_that_stands_beside_it() {
+    let shown = |arguments: &[&str]| {
+        let call =
+            budgets().arguments(["show-config", "takes_256_mib_of_a_hard_budget"]).arguments(arguments);
+        let text = call.run().with_code(0).stdout;
+        let from = text.find("  budget ").unwrap();
+        text[from..].split_whitespace().take(11).collect::<Vec<_>>().join(" ")
+    };
+    assert!(
+        shown(&[]).starts_with("budget { hard = true, memory = \"64 MiB\" } src/lib.rs:37"),
+        "{}",
+        shown(&[])
+    );
+    assert!(shown(&["--budgets", "off"]).starts_with("budget - default"), "{}", shown(&["--budgets", "off"]));
+}

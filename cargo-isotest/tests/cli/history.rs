@@ -44,6 +44,26 @@ fn started(mut attempts: Vec<Value>) -> String {
 }
 
 #[test]
+fn a_configuration_of_nextest_is_told_of_once_if_there_is_no_other() {
+    let (state, place) = (State::new(), tempfile::tempdir().unwrap());
+    let project = Project::copied("remembered", place.path());
+    let file = |name: &str| project.directory.join(".config").join(name);
+    fs::create_dir_all(project.directory.join(".config")).unwrap();
+    let says = |arguments: &[&str]| {
+        let ended = state.of(isotest(&project).arguments(arguments)).run().with_code(0);
+        ended.stdout.matches("`--nextest-config` takes its settings over").count()
+    };
+    assert_eq!(says(&["--no-history"]), 0, "there is none");
+    fs::write(file("nextest.toml"), "[profile.default]\nretries = 1\n").unwrap();
+    assert_eq!(says(&["--no-history"]), 0, "nothing would remember it");
+    assert_eq!(says(&["--nextest-config", "--no-history"]), 0);
+    assert_eq!([says(&[]), says(&[])], [1, 0]);
+    fs::remove_dir_all(state.path().join("isotest")).unwrap();
+    fs::write(file("isotest.toml"), "").unwrap();
+    assert_eq!(says(&[]), 0, "there is another");
+}
+
+#[test]
 fn what_failed_starts_first_and_then_the_longest() {
     let state = State::new();
     let times = "a=0,b=0,c=300,d=0,e=0,f=0,g=600,h=0";

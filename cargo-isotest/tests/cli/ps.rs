@@ -155,6 +155,33 @@ fn one_attempt_is_seen_in_full() {
 }
 
 #[test]
+fn an_attempt_is_found_as_by_a_filter_if_no_other_is() {
+    let place = tempfile::tempdir().unwrap();
+    let manifest = "[package]\nname = \"zebras\"\nedition = \"2024\"\n[lib]\ndoctest = false\n[workspace]\n";
+    let test = |name: &str| {
+        format!("#[test] fn {name}() {{ std::thread::sleep(std::time::Duration::from_secs(600)) }}\n")
+    };
+    let tests = test("zebra_grazes") + &test("zebra_sleeps");
+    let project = Project::written(place.path(), &[("Cargo.toml", manifest), ("src/lib.rs", &tests)]);
+    let running = isotest(&project).arguments(["-j", "2"]).start();
+    let present = || seen(&running, &[]).filter(|run| list(run, "attempts").len() == 2);
+    host::wait_until("two tests that sleep", || present().is_some());
+    let run = present().unwrap();
+    let id = attempt(&run, "zebra_grazes")["id"].as_str().unwrap();
+    let found = |wanted: &str| {
+        let run = seen(&running, &[wanted]).unwrap();
+        list(&run, "attempts").iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for wanted in [id, "zebra_grazes", "zebras zebra_grazes", "bra_gra", "zebras gra"] {
+        assert_eq!(found(wanted), ["zebra_grazes"], "{wanted}");
+    }
+    let refused = |wanted: &str, code| ps(&[wanted]).run().with_code(code).stderr;
+    assert!(refused("zebra_", 2).contains("several attempts at `zebra_` are running"));
+    assert!(refused("zebras", 2).contains("several attempts"));
+    assert!(refused("zebra_graze_", 4).contains("no attempt `zebra_graze_`"));
+}
+
+#[test]
 fn what_is_watched_is_shown_until_it_ends() {
     let running = hanging();
     let run = wait_for(&running);

@@ -221,8 +221,10 @@ fn a_script_writes_to_the_terminal_where_tests_do() {
 
 #[test]
 fn a_run_that_is_interrupted_in_a_script_leaves_nothing() {
-    let (place, call) = with(&script("command = ['sh', '-c', 'sh setup.sh; exec sleep 300']"));
-    let running = call.arguments(["uses"]).start();
+    let (place, call) =
+        with(&script("command = ['sh', '-c', 'sh setup.sh; echo waits for it; exec sleep 300']"));
+    let report = place.path().join("report.json");
+    let running = call.arguments(["uses", "--report", &format!("json={}", report.display())]).start();
     let is_there = |running: &Running| {
         host::processes_marked(&running.mark).iter().any(|line| line.contains("sleep 300"))
     };
@@ -237,6 +239,13 @@ fn a_run_that_is_interrupted_in_a_script_leaves_nothing() {
         ended.stdout
     );
     assert!(host::processes_marked(&mark).is_empty());
+    assert_eq!(ended.word("made"), "INTERRUPTED");
+    assert!(ended.stdout.contains("    waits for it\n"), "{}", ended.stdout);
+    let lines = fs::read_to_string(&report).unwrap();
+    let line = lines.lines().find(|line| line.contains("setup-interrupted")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!((line["name"].as_str(), line["stdout"].as_str()), (Some("made"), Some("waits for it\n")));
+    fs::remove_file(report).unwrap();
     nothing_is_left(place.path());
 }
 

@@ -14,7 +14,7 @@ pub(crate) mod record;
 
 pub(crate) use error::BudgetError;
 
-use crate::budget::{Declared, Metric, Recorded, TestBudget, beside, grain};
+use crate::budget::{Declared, Metric, Recorded, TestBudget, Written, beside, grain};
 use crate::cli::{Budgets as Mode, MessageFormat};
 use crate::error::Error;
 use crate::report::OutputError;
@@ -90,6 +90,12 @@ impl Budgets {
             }
         }
         remarks
+    }
+
+    /// Returns what stands beside a test, and in the file of recorded budgets for it.
+    pub(crate) fn beside(&self, test: &TestCase) -> Vec<Written> {
+        let own = self.of_binaries.iter().filter(|(binary, _)| Arc::ptr_eq(&test.binary, binary));
+        own.flat_map(|(_, declared)| beside(&test.name, &declared.entries)).collect()
     }
 
     /// Returns remarks on budgets that stand beside none of these tests, which are all that there are.

@@ -107,9 +107,15 @@ pub(crate) fn runs(extent: Extent, wanted: Option<&str>) -> Result<Seen, Error> 
 
 fn keep_wanted(asked: &mut Vec<Asked>, wanted: &str) {
     let me = geteuid().as_raw();
+    let any = |named: fn(&str, &Present, i32) -> bool| {
+        let mut present =
+            asked.iter().flat_map(|asked| asked.answer.iter().map(move |answer| (asked.pid, answer)));
+        present.any(|(pid, answer)| answer.attempts.iter().any(|present| named(wanted, present, pid)))
+    };
+    let named = if any(is) { is } else { is_filtered };
     for Asked { pid, answer, .. } in asked.iter_mut() {
         if let Ok(answer) = answer {
-            answer.attempts.retain(|present| is(wanted, present, *pid));
+            answer.attempts.retain(|present| named(wanted, present, *pid));
         }
     }
     let has = |asked: &Asked| asked.answer.as_ref().is_ok_and(|answer| !answer.attempts.is_empty());
@@ -117,10 +123,17 @@ fn keep_wanted(asked: &mut Vec<Asked>, wanted: &str) {
     asked.retain(|asked| has(asked) && (asked.uid == me || !is_ours));
 }
 
-/// Returns whether `wanted` names the attempt: its id, or its test's name with or without the binary's id before it.
+/// Returns whether `wanted` names the attempt: its id, or its test's whole name with or without the binary's id before it.
 fn is(wanted: &str, present: &Present, pid: i32) -> bool {
     let Present { binary_id, name, .. } = present;
     wanted == id(pid, present) || wanted == name || wanted == format!("{binary_id} {name}")
+}
+
+/// Returns whether `wanted` selects the attempt's test as a filter: a part of its name, the id of its binary, or both.
+fn is_filtered(wanted: &str, present: &Present, _: i32) -> bool {
+    let Present { binary_id, name, .. } = present;
+    let of_binary = wanted.strip_prefix(binary_id.as_str()).and_then(|rest| rest.strip_prefix(' '));
+    wanted == binary_id || name.contains(of_binary.unwrap_or(wanted))
 }
 
 fn id(pid: i32, present: &Present) -> String {

@@ -31,7 +31,7 @@ use crate::schedule::queue::{Iteration, Nth};
 use crate::settings::DisplaySettings;
 use crate::testcase::{TestBinary, TestCase};
 use crate::text::sanitize::word;
-use crate::text::style::{NOTE, WARN, headed};
+use crate::text::style::{HINT, NOTE, WARN, headed};
 use crate::text::units::{memory, plural};
 use crate::verdict::Kind;
 use console::measure_text_width;
@@ -41,9 +41,10 @@ use lists::Lists;
 use progress::Running;
 use std::collections::HashSet;
 use std::io;
-use std::mem::take;
+use std::mem::{replace, take};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use textwrap::{Options, WordSplitter, fill};
 use thrown_away::ThrownAway;
 use top::Top;
@@ -79,6 +80,8 @@ pub(super) struct Human {
     id_width: usize,
     /// The titles of the tests that run for long.
     slow: HashSet<String>,
+    /// Whether it was said how to look at one that is slow.
+    has_told_of_slow: bool,
     /// What is repeated at the end.
     lists: Lists,
     top: Top,
@@ -95,6 +98,7 @@ impl Human {
             running: Running::new(Instant::now()),
             id_width: 0,
             slow: HashSet::new(),
+            has_told_of_slow: false,
             lists: Lists::of(final_status_level.value),
             top: Top::of(top.value),
             stressed: Stressed::default(),
@@ -133,18 +137,15 @@ impl Human {
             Event::SetupFinished { script: test, verdict, record, .. } => {
                 self.setup_finished(&Attempt { test, nth: Nth::ONLY, verdict, record, is_last: true })
             }
+            Event::SetupInterrupted { script: test, record, .. } => {
+                self.interrupted(Interrupted { test, nth: Nth::ONLY, record })
+            }
             Event::AttemptStarted { test, launch } => self.started(test, launch.attempt.nth),
             Event::Waiting { wait } => {
                 self.running.wait(*wait);
                 String::new()
             }
-            Event::AttemptSlow { test, launch, time } => {
-                self.slow.insert(execution(test, launch.attempt.nth));
-                if !self.shows(StatusLevel::Slow) {
-                    return String::new();
-                }
-                headed(WARN, "Slow", &format!("[>{:>6.1}s] {}", time.as_secs_f64(), title(test)))
-            }
+            Event::AttemptSlow { test, launch, time } => self.slow(test, launch.attempt.nth, *time),
             Event::AttemptFinished { test, launch, is_last, verdict, record } => {
                 self.finished(&Attempt { test, nth: launch.attempt.nth, verdict, record, is_last: *is_last })
             }
@@ -170,6 +171,23 @@ impl Human {
                 lists + &self.fitted(thrown_away) + &self.fitted(closing::lines(summary))
             }
         }
+    }
+
+    /// What is said of a test that is running for long; of the first, how to look at it, too.
+    fn slow(&mut self, test: &TestCase, nth: Nth, time: Duration) -> String {
+        self.slow.insert(execution(test, nth));
+        if !self.shows(StatusLevel::Slow) {
+            return String::new();
+        }
+        let line = headed(WARN, "Slow", &format!("[>{:>6.1}s] {}", time.as_secs_f64(), title(test)));
+        if replace(&mut self.has_told_of_slow, true) {
+            return line;
+        }
+        line + &headed(
+            HINT,
+            "Hint",
+            "`cargo isotest ps --full` shows what it does; `terminate-after` of `--slow-timeout` ends it",
+        )
     }
 
     /// The heading of what a test will write.
@@ -303,6 +321,7 @@ impl Reporter for Human {
             Event::RunStarted { .. }
             | Event::SetupStarted { .. }
             | Event::SetupFinished { .. }
+            | Event::SetupInterrupted { .. }
             | Event::AttemptStarted { .. }
             | Event::Waiting { .. }
             | Event::AttemptSlow { .. }

@@ -106,6 +106,7 @@ enum Line<'a> {
     RunStarted(RunStarted<'a>),
     SetupFinished(Box<SetupFinished<'a>>),
     Waiting(Waiting<'a>),
+    SetupInterrupted(Box<AttemptInterrupted<'a>>),
     AttemptSlow(AttemptSlow<'a>),
     AttemptFinished(Box<AttemptFinished<'a>>),
     AttemptInterrupted(Box<AttemptInterrupted<'a>>),
@@ -134,6 +135,10 @@ impl<'a> Line<'a> {
             }
             Event::ProcessFinished { process, tests, verdict, record, .. } => {
                 Some(Self::ProcessFinished(Box::new(ProcessFinished::new(process, tests, verdict, record))))
+            }
+            Event::SetupInterrupted { script, launch, record } => {
+                let launched = Launched::new(launch, run.microseconds_to(launch.at), true);
+                Some(Self::SetupInterrupted(Box::new(AttemptInterrupted::new(script, launched, record))))
             }
             Event::AttemptInterrupted { test, launch, record } => {
                 let launched = Launched::new(launch, run.microseconds_to(launch.at), true);

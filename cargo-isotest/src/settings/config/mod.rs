@@ -126,6 +126,12 @@ impl Config {
         self.groups = take(&mut self.groups).or(groups);
     }
 
+    /// Whether there is a file of cargo-nextest that nobody has asked for or decided against, and none of our own.
+    pub(super) fn passes_over(&self, files: &Files, workspace: Option<&Path>) -> bool {
+        let has_none = self.file.is_none() && files.nextest.is_none();
+        has_none && workspace.is_some_and(|workspace| workspace.join(nextest::FILE).is_file())
+    }
+
     /// Returns what of the configuration of cargo-nextest has no meaning here, once.
     pub(super) fn take_left_out(&mut self) -> Vec<LeftOut> {
         take(&mut self.left_out)
