@@ -121,8 +121,12 @@ fn main() -> ExitCode {
         }),
         Err(error) => {
             // Help and version are errors to clap, too; where they cannot be written there is nobody to tell.
+            if error.use_stderr() {
+                let _ = write!(anstream::stderr(), "{}", cli::told(&error));
+                return End::Exit(Exit::Usage);
+            }
             let _ = error.print();
-            End::Exit(if error.use_stderr() { Exit::Usage } else { Exit::Ok })
+            End::Exit(Exit::Ok)
         }
     }))
 }

@@ -42,6 +42,10 @@ pub(crate) enum BinaryKind {
 }
 
 impl BinaryKind {
+    /// All kinds.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Lib, Self::ProcMacro, Self::Bin, Self::Test, Self::Bench, Self::Example];
+
     /// Returns the kind in cargo's words.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

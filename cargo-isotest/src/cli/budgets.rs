@@ -19,7 +19,7 @@ pub(crate) struct BudgetsArgs {
     /// How often `init` and `accept` run each test [default: 3]
     #[arg(long, value_name = "NUMBER", value_parser = numbers::count)]
     pub(crate) runs: Option<NonZeroUsize>,
-    /// By how much of the highest figure a budget is above it, in percent [default: 25, of times 100]
+    /// Room that a recorded budget leaves above the highest figure, in percent of the figure [default: 25, of times 100]
     #[arg(long, value_name = "PERCENT")]
     pub(crate) headroom: Option<u32>,
     /// What `init` records, and `accept` raises [default: memory; for `accept`, whatever is recorded]

@@ -6,7 +6,7 @@ use clap::Args;
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Execution")]
 pub(crate) struct HistoryArgs {
-    /// Neither use nor keep what becomes of tests, by which they are ordered
+    /// Neither use nor record test results, which decide the order of tests
     #[arg(long)]
     pub(crate) no_history: bool,
     /// Do not wait until there is memory for what tests are expected to use

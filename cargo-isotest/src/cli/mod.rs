@@ -137,7 +137,8 @@ enum Verb {
     /// Run doctests, each in a sandbox of its own
     #[command(long_flag = "doc", after_help = DOCTEST_EXIT_CODES)]
     Doctests(Box<With<DoctestWords, DoctestFlags>>),
-    /// Run what cargo hands over in a sandbox, as `CARGO_TARGET_<TRIPLE>_RUNNER` of `cargo test` and its doctests
+    /// Run a program in a sandbox for cargo: set `CARGO_TARGET_<TRIPLE>_RUNNER="cargo-isotest runner"` for `cargo test`, its
+    /// doctests, `cargo run` and `cargo bench`
     Runner(Box<With<RunnerArgs, ExecFlags>>),
     /// Open a shell in the sandbox of a test
     Shell(Box<With<ShellArgs, ShellFlags>>),
@@ -163,7 +164,7 @@ enum Verb {
     Help(HelpArgs),
     /// Print a man page
     Man(ManArgs),
-    /// Print a script by which a shell completes the command line
+    /// Print a script for a shell that lets the Tab key complete subcommands and flags
     Completions(CompletionsArgs),
 }
 
@@ -308,6 +309,13 @@ impl From<Typed> for Cli {
         };
         Self { command, flags, again: Vec::new() }
     }
+}
+
+/// Returns the text of an error, with its colours, but without the lines on how everything is called, in which it would drown.
+pub(crate) fn told(error: &clap::Error) -> String {
+    let text = error.render().ansi().to_string();
+    let is_usage = |part: &&str| anstream::adapter::strip_str(part).to_string().starts_with("Usage:");
+    text.split("\n\n").filter(|part| !is_usage(part)).collect::<Vec<_>>().join("\n\n")
 }
 
 /// Returns the subcommand that may have been meant by a word that is none.

@@ -81,8 +81,18 @@ pub(super) fn refusal(mut definition: Command, arguments: &[OsString], error: cl
     let named = name.and_then(|name| definition.find_subcommand(name)).cloned();
     let mut refusing = named.unwrap_or(definition);
     let instead = if takers.is_empty() { instead(&refusing, flag) } else { list(&takers) };
-    let why = format!("`{}` does not support `{flag}`; {instead}", called(&refusing));
+    let why = match behind(arguments, flag).filter(|_| refusing.get_name() == "exec") {
+        Some(command) => format!("the command stands behind `--`: `{} -- {command}`", called(&refusing)),
+        None => format!("`{}` does not support `{flag}`; {instead}", called(&refusing)),
+    };
     refusing.error(ErrorKind::UnknownArgument, why)
+}
+
+/// Returns a word that is no flag, and all that follows it, as typed.
+fn behind(arguments: &[OsString], word: &str) -> Option<String> {
+    let at = arguments.iter().position(|argument| argument == word).filter(|_| !word.starts_with('-'))?;
+    let words: Vec<_> = arguments[at..].iter().map(|word| word.to_string_lossy()).collect();
+    shlex::try_join(words.iter().map(|word| &**word)).ok()
 }
 
 /// Returns what to type instead of a flag that no subcommand takes.

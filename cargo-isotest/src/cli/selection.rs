@@ -10,7 +10,8 @@ use std::str::FromStr;
 /// Positional arguments: name filters, and arguments of the test harness.
 #[derive(Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct Words {
-    /// Run only tests whose names contain one of these texts, or those of a binary, or one, named as in the report
+    /// Which tests to run, as the report prints them: a part of a test's name (`parser`), a test binary (`tour::parser`), or one test
+    /// (`'tour::parser rejects_nul'`); several add up
     #[arg(value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
     /// Arguments of the test harness: name filters, --skip, --exact, --ignored, --include-ignored, --nocapture,
@@ -51,7 +52,7 @@ pub(crate) struct SelectionArgs {
     pub(crate) names: NameArgs,
     #[command(flatten)]
     pub(crate) filtersets: FiltersetArgs,
-    /// Run tests that `default-filter` of the configuration leaves out, too
+    /// Also run tests that the configuration's `default-filter` leaves out
     #[arg(long, hide_short_help = true)]
     pub(crate) ignore_default_filter: bool,
     /// Run tests marked `#[ignore]`
@@ -79,7 +80,8 @@ pub(crate) struct NameArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Tests")]
 pub(crate) struct FiltersetArgs {
-    /// Run only tests for which this expression is true, as in `package(parser) - test(slow)`, or another one of this flag
+    /// Run only tests that this expression selects, as in `package(parser) - test(slow)`; given several times, a test runs that any
+    /// of them selects; see `cargo isotest help filtersets`
     #[arg(short = 'E', long = "filterset", alias = "filter-expr", value_name = "EXPR")]
     pub(crate) expressions: Vec<String>,
 }

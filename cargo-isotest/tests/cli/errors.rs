@@ -5,7 +5,7 @@ use crate::help::is_as_kept;
 use std::fmt::Write;
 use std::path::Path;
 
-const LINES: [&str; 66] = [
+const LINES: [&str; 68] = [
     "--timeout 0s",
     "--timeout soon",
     "--list-timeout 0s",
@@ -72,6 +72,8 @@ const LINES: [&str; 66] = [
     "closure /nowhere",
     "closure /etc/passwd",
     "exec",
+    "exec ls -l 'a b'",
+    "explain --memory 3",
 ];
 
 const FILTERSETS: [&str; 12] = [

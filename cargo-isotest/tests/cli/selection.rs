@@ -40,6 +40,7 @@ fn expressions_choose_by_everything_that_is_known_of_a_test() {
 #[test]
 fn names_in_expressions_are_those_of_the_project() {
     for (expression, says) in [
+        ("kind(foo)", "no kind of test binary matches\n    kind(foo)\n    ^^^^^^^^^"),
         ("package(tuor)", "no package of the project matches\n    package(tuor)\n    ^^^^^^^^^^^^^"),
         ("all() - binary(tour::parser)", "no test binary of the project"),
         ("binary_id(parser)", "no binary id of the project"),

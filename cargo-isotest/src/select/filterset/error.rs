@@ -2,6 +2,7 @@
 
 use crate::error::Failure;
 use crate::exit::{End, Exit};
+use crate::testcase::BinaryKind;
 use crate::text::sanitize;
 use console::measure_text_width;
 use std::fmt;
@@ -22,6 +23,9 @@ pub(super) const PREDICATES: [&str; 12] = [
     "rdeps",
     "test",
 ];
+
+/// What `kind()` names.
+pub(super) const KIND: &str = "kind";
 
 /// Error of a filterset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +154,10 @@ impl Failure for FiltersetError {
             Problem::NamesNothing("test group") => {
                 "groups are declared below `[test-groups]` of the configuration file; tests in none are in `@global`".into()
             }
+            Problem::NamesNothing(KIND) => {
+                let kinds = BinaryKind::ALL.map(|kind| format!("`{}`", kind.as_str()));
+                format!("the kinds are {}", kinds.join(", "))
+            }
             Problem::NamesNothing(what) => {
                 format!("`cargo isotest list` shows each {what}; `none()` matches no test")
             }
@@ -179,6 +187,7 @@ impl fmt::Display for Problem {
                 f.write_str("`group()` is for `-E` only: overrides decide which group a test is in")
             }
             Self::Depth => f.write_str("too many levels of parentheses or `not`"),
+            Self::NamesNothing(KIND) => f.write_str("no kind of test binary matches"),
             Self::NamesNothing(what) => write!(f, "no {what} of the project matches"),
         }
     }
@@ -210,7 +219,11 @@ mod tests {
             Problem::Itself => [Problem::Itself],
             Problem::Group => [Problem::Group],
             Problem::Depth => [Problem::Depth],
-            Problem::NamesNothing(_) => [Problem::NamesNothing("package"), Problem::NamesNothing("test group")],
+            Problem::NamesNothing(_) => [
+                    Problem::NamesNothing("package"),
+                    Problem::NamesNothing("test group"),
+                    Problem::NamesNothing(KIND),
+                ],
         });
         let told = |problem| told(FiltersetError::new("all() - here", 8..12, problem));
         is_as_kept("filtersets", problems.into_iter().map(told).collect::<String>());

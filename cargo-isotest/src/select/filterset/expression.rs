@@ -1,7 +1,8 @@
 //! Expressions and what they are true of; pure.
 
+use super::error::KIND;
 use super::matching::Matcher;
-use crate::testcase::{Platform, TestBinary, TestCase};
+use crate::testcase::{BinaryKind, Platform, TestBinary, TestCase};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -155,7 +156,11 @@ impl Predicate {
             Self::BinaryId(matcher) => (matcher, &known.binary_ids, "binary id"),
             Self::Group(matcher) if matcher.fits(GLOBAL_GROUP) => return None,
             Self::Group(matcher) => (matcher, &known.groups, "test group"),
-            Self::All | Self::None | Self::Default | Self::Test(_) | Self::Kind(_) | Self::Platform(_) => {
+            Self::Kind(matcher) => {
+                let is_one = BinaryKind::ALL.iter().any(|kind| matcher.fits(kind.as_str()));
+                return (!is_one).then_some(KIND);
+            }
+            Self::All | Self::None | Self::Default | Self::Test(_) | Self::Platform(_) => {
                 return None;
             }
         };

@@ -11,7 +11,11 @@ pub(crate) fn elsewhere(name: &str) -> Option<&'static str> {
     ELSEWHERE.iter().find(|(other, _)| *other == spelled).map(|(_, here)| *here)
 }
 
-/// Suggests the nearest of the known names, or names all of them.
+/// The most names that are told if none is near; of more, so many of the nearest.
+const MOST: usize = 10;
+const FEW: usize = 3;
+
+/// Suggests the nearest of the known names, or names all of them, if they are few.
 pub(crate) fn suggestion(name: &str, known: impl IntoIterator<Item = impl Into<String>>) -> String {
     let known: Vec<String> = known.into_iter().map(Into::into).collect();
     let spelled = name.to_lowercase().replace('_', "-");
@@ -19,8 +23,18 @@ pub(crate) fn suggestion(name: &str, known: impl IntoIterator<Item = impl Into<S
     let nearest = nearest(&spelled, known.iter().map(String::as_str));
     match elsewhere.or(nearest) {
         Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => format!("known: {}", known.join(", ")),
+        None if known.len() <= MOST => format!("known: {}", known.join(", ")),
+        None => {
+            let mut known = known;
+            known.sort_by(|one, other| likeness(&spelled, other).total_cmp(&likeness(&spelled, one)));
+            let more = known.split_off(FEW).len();
+            format!("the nearest of those known are {}, and there are {more} more", known.join(", "))
+        }
     }
+}
+
+fn likeness(name: &str, known: &str) -> f64 {
+    strsim::jaro_winkler(name, known)
 }
 
 #[cfg(test)]
@@ -39,5 +53,8 @@ mod tests {
         ] {
             assert_eq!(suggestion(name, known), expected);
         }
+        let many = ('a'..='m').map(|letter| format!("{letter}-key"));
+        let told = "the nearest of those known are a-key, b-key, c-key, and there are 10 more";
+        assert_eq!(suggestion("a-lock", many), told);
     }
 }
