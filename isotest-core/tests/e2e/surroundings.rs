@@ -137,19 +137,26 @@ fn own_session(suite: &Suite) -> Kept {
 
 /// The kernel shares processors out between sessions first, and lets a user say only ten times a second how nice one is.
 fn niceness(_: &Suite) -> Kept {
-    let nice = |program: &OsStr, arguments: &[&str]| -> Result<String, Failed> {
-        let seen = Seen::run(Command::new("nice").args(["-n", "5"]).arg(program).args(arguments))?;
+    let said = |program: &OsStr, arguments: &[&str]| -> Result<String, Failed> {
+        let seen = Seen::run(with_niceness("5").arg(program).args(arguments))?;
         Ok(String::from_utf8_lossy(&seen.did()?.stdout).into_owned())
     };
     if !Path::new("/proc/self/autogroup").exists() {
         return Ok(());
     }
     let own = std::env::current_exe()?;
-    let inside = nice(own.as_os_str(), &["--as-supervisor", "in_shell", UNTIL_NICE])?;
+    let inside = said(own.as_os_str(), &["--as-supervisor", "in_shell", UNTIL_NICE])?;
     assert!(inside.ends_with(" nice 5\n"), "{inside}");
-    let outside = nice("setsid".as_ref(), &["--wait", "cat", "/proc/self/autogroup"])?;
+    let outside = said("setsid".as_ref(), &["cat", "/proc/self/autogroup"])?;
     assert!(outside.ends_with(" nice 0\n"), "control: a session elsewhere is as nice as any: {outside}");
     Ok(())
+}
+
+/// Executes the arguments that follow with this niceness. Not every machine has nice(1).
+fn with_niceness(nice: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("renice -n {nice} $$ >/dev/null && exec \"$@\""), "sh"]);
+    shell
 }
 
 /// Beside a program in a session of its own that wants the same processor.
@@ -170,12 +177,8 @@ fn yields(_: &Suite) -> Kept {
         let began = Instant::now();
         let mut beside =
             Command::new("setsid").args(["taskset", "-c", &processor, "sh", "-c", BUSY]).spawn()?;
-        let mut caller = Command::new("nice");
-        caller.args(["-n", nice]).arg(std::env::current_exe()?).args([
-            "--as-supervisor",
-            "in_shell",
-            &script,
-        ]);
+        let mut caller = with_niceness(nice);
+        caller.arg(std::env::current_exe()?).args(["--as-supervisor", "in_shell", &script]);
         let seen = Seen::run(&mut caller);
         let stat = Stat::from_file(format!("/proc/{}/stat", beside.id()));
         let time = began.elapsed().as_secs_f64();
