@@ -66,10 +66,14 @@ pub(crate) fn states_marked(mark: &str) -> Vec<(String, char)> {
     marked(mark).map(look).collect()
 }
 
+/// Their ids.
+pub(crate) fn pids_marked(mark: &str) -> Vec<i32> {
+    marked(mark).filter_map(|process| process.file_name()?.to_str()?.parse().ok()).collect()
+}
+
 /// Kills them.
 pub(crate) fn kill_marked(mark: &str) {
-    let pids = marked(mark).filter_map(|process| process.file_name()?.to_str()?.parse().ok());
-    for pid in pids {
+    for pid in pids_marked(mark) {
         // One may have ended meanwhile.
         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }

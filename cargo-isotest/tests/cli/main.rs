@@ -42,6 +42,7 @@ mod join;
 mod json;
 mod keys;
 mod killed_with_the_run;
+mod kills;
 mod limits;
 mod nextest_config;
 mod no_capture;
