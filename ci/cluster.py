@@ -47,15 +47,15 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
 
-def packages():
-    """The directory in which the packages are unpacked."""
-    tree = places.cache("slurm")
+def unpacked(name, packages):
+    """The directory in which packages of Debian and what they depend on are unpacked; nothing is installed."""
+    tree = places.cache(name)
     if (tree / "complete").exists():
         return tree
     downloads = tree / "downloads"
     (downloads / "partial").mkdir(parents=True, exist_ok=True)
     apt = ["apt-get", "install", "--download-only", "--yes", "--no-install-recommends"]
-    execute([*apt, "-o", f"Dir::Cache::archives={downloads}", *PACKAGES])
+    execute([*apt, "-o", f"Dir::Cache::archives={downloads}", *packages])
     for package in downloads.glob("*.deb"):
         execute(["dpkg-deb", "--extract", package, tree])
     (tree / "complete").touch()
@@ -87,7 +87,7 @@ class Cluster:
     def __init__(self, place):
         """Below a directory that is there."""
         self.place = pathlib.Path(place)
-        self.packages = packages()
+        self.packages = unpacked("slurm", PACKAGES)
         libraries = self.packages / "usr/lib/x86_64-linux-gnu"
         binaries = f"{self.packages}/usr/bin:{self.packages}/usr/sbin"
         self.environment = {"PATH": f"{binaries}:/usr/sbin:/usr/bin:/sbin:/bin", "SLURM_CONF": f"{self.place}/slurm.conf",
