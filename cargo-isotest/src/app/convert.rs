@@ -7,7 +7,8 @@ use crate::exit::{End, Exit};
 use crate::history::TestResult;
 use crate::invocation::Invocation;
 use crate::report::{
-    Changes, ConversionError, DocumentFormat, OutputError, Reading, Target, document, github, is_one_file,
+    self, Changes, ConversionError, DocumentFormat, OutputError, Reading, Target, document, github,
+    is_one_file,
 };
 use std::fs::File;
 use std::io::{self, Write};
@@ -109,9 +110,9 @@ fn write(
     since: Option<&Changes>,
     format: DocumentFormat,
 ) -> Result<(), Error> {
-    let text = document(format, &reading.account, since).map_err(|source| target.unwritten(source))?;
-    target.open()?.write_all(text.as_bytes()).map_err(|source| target.unwritten(source))?;
-    Ok(())
+    let mut to = target.open()?;
+    let written = report::write(format, &reading.account, since, &mut to).and_then(|()| to.flush());
+    written.map_err(|source| target.unwritten(source).into())
 }
 
 /// Writes annotations to standard output, and summary and outputs where GitHub's runner says.

@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::error::OutputError;
-use super::format::{DocumentFormat, document};
+use super::format::{DocumentFormat, write};
 use super::json::{Run, line};
 use super::target::Target;
 use crate::schedule::events::Event;
@@ -53,9 +53,7 @@ impl Documents {
         let mut lost = None;
         if matches!(event, Event::RunFinished { .. }) {
             for File { target, format, writer } in &mut self.files {
-                let written = document(*format, &self.account, None)
-                    .and_then(|text| writer.write_all(text.as_bytes()))
-                    .and_then(|()| writer.flush());
+                let written = write(*format, &self.account, None, writer).and_then(|()| writer.flush());
                 if let Err(error) = written {
                     lost.get_or_insert(target.unwritten(error));
                 }

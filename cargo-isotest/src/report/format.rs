@@ -4,7 +4,7 @@ use super::account::Account;
 use super::changes::Changes;
 use super::{ctrf, html, junit, markdown, openmetrics, trace};
 use crate::cli::FileFormat;
-use std::io;
+use std::io::{self, Write};
 
 /// The results of a run as a document of this format, and if it has room for that, what changed since another run.
 ///
@@ -22,6 +22,22 @@ pub(crate) fn document(
         DocumentFormat::Openmetrics => Ok(openmetrics::document(account)),
         DocumentFormat::Html => html::document(account),
         DocumentFormat::Trace => trace::document(account),
+    }
+}
+
+/// Writes the same.
+///
+/// # Errors
+/// When it cannot be written there.
+pub(crate) fn write(
+    format: DocumentFormat,
+    account: &Account,
+    since: Option<&Changes>,
+    to: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        DocumentFormat::Junit => junit::write(account, to),
+        other => to.write_all(document(other, account, since)?.as_bytes()),
     }
 }
 

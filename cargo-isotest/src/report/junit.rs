@@ -13,7 +13,7 @@ use quick_junit::{
     FlakyOrRerun, NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite,
 };
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::time::Duration;
 
 /// A tab until the document is text: the library leaves tabs out, although XML allows them. No text of ours has this one.
@@ -24,6 +24,16 @@ const TAB: char = '\u{fdd0}';
 /// # Errors
 /// When the library cannot write it, which could not be provoked.
 pub(super) fn document(account: &Account) -> io::Result<String> {
+    let mut text = Vec::new();
+    write(account, &mut text)?;
+    String::from_utf8(text).map_err(io::Error::other)
+}
+
+/// Writes the whole document, of which a large run's is too large to be kept.
+///
+/// # Errors
+/// When it cannot be written there.
+pub(super) fn write(account: &Account, to: &mut dyn Write) -> io::Result<()> {
     let mut report = Report::new("cargo isotest");
     let started = account.started.as_ref();
     if let Some(id) = started.and_then(|started| started.run_id.as_ref()?.parse().ok()) {
@@ -39,22 +49,39 @@ pub(super) fn document(account: &Account) -> io::Result<String> {
     for suite in suites(account, begun) {
         report.add_test_suite(suite);
     }
-    let mut text = WithTabs(Vec::new());
-    report.serialize(&mut text).map_err(io::Error::other)?;
-    String::from_utf8(text.0).map_err(io::Error::other)
+    let mut to = WithTabs { to: BufWriter::new(to), failed: None };
+    let written = report.serialize(&mut to);
+    written.map_err(|error| to.failed.take().unwrap_or_else(|| io::Error::other(error)))?;
+    to.to.flush()
 }
 
-/// A document in which what stands for a tab is made one. It may be large, so there is no second one.
-struct WithTabs(Vec<u8>);
+/// A document in which what stands for a tab is made one.
+struct WithTabs<'a> {
+    to: BufWriter<&'a mut dyn Write>,
+    /// Why it could not be written, of which the library keeps only words.
+    failed: Option<io::Error>,
+}
 
-impl Write for WithTabs {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+impl WithTabs<'_> {
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         // The library writes whole texts.
         let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
         for (number, part) in text.split(TAB).enumerate() {
-            self.0.extend((number > 0).then_some(b"&#9;").into_iter().flatten());
-            self.0.extend(part.as_bytes());
+            let tab = if number > 0 { "&#9;" } else { "" };
+            self.to.write_all(tab.as_bytes())?;
+            self.to.write_all(part.as_bytes())?;
         }
+        Ok(())
+    }
+}
+
+impl Write for WithTabs<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.put(bytes).map_err(|error| {
+            let told = io::Error::from(error.kind());
+            self.failed.get_or_insert(error);
+            told
+        })?;
         Ok(bytes.len())
     }
 
