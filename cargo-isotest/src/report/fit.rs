@@ -212,7 +212,16 @@ impl Reader {
         let mut tests: Vec<_> =
             account.tests.iter().filter(|test| !shared.contains(test.binary_id.as_str())).collect();
         tests.sort_by_key(|test| test.attempts().next().map(|first| first.start_us));
-        let mut each: Vec<_> = tests.iter().map(|test| self.recorded(test, &numbers)).collect();
+        let sandboxes = account.started.iter().flat_map(|started| &started.shared_sandboxes);
+        let sandboxes: BTreeMap<_, _> =
+            sandboxes.zip(0..).map(|(sandbox, number)| (sandbox.binary_id.as_str(), number)).collect();
+        let mut each: Vec<_> = tests
+            .iter()
+            .map(|test| Recorded {
+                sharing: sandboxes.get(test.binary_id.as_str()).copied(),
+                ..self.recorded(test, &numbers)
+            })
+            .collect();
         self.tests = account.tests.len();
         each.extend(account.processes.iter().map(|process| Recorded {
             attempts: self.took(&process.facts).into_iter().collect(),
@@ -240,6 +249,7 @@ impl Reader {
             priority: last.priority,
             threads: last.threads_required,
             group: last.test_group.as_deref().and_then(|name| groups.get(name).copied()),
+            sharing: None,
         }
     }
 

@@ -85,8 +85,9 @@ impl<'a> Variant<'a> {
 
 /// What a reader must know of tests that have something in common.
 fn remark_on(sharing: &[Sharing]) -> Option<String> {
+    let sharing: Vec<_> = sharing.iter().filter(|sharing| sharing.tests > 1).collect();
     let tests: usize = sharing.iter().map(|sharing| sharing.tests).sum();
-    Some(match sharing {
+    Some(match &*sharing {
         [] => return None,
         [one] => format!(
             "`per-binary`: the {} of {} share network and files, and run one after another",

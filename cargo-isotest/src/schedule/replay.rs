@@ -43,6 +43,8 @@ pub(crate) struct Recorded {
     pub(crate) threads: ThreadsRequired,
     /// The number of the test group, if it is in one.
     pub(crate) group: Option<usize>,
+    /// The number of the sandbox that it shares with others, if it does.
+    pub(crate) sharing: Option<usize>,
 }
 
 /// What an attempt took.
@@ -101,10 +103,10 @@ impl Recording {
         let free = || machine.memory;
         let jobs = machine.jobs.get();
         let mut admission = Admission::new(Threads { jobs, ahead: jobs }, &needs, &free);
-        let attempts = |recorded: &&Recorded| {
-            (u32::try_from(recorded.attempts.len()).unwrap_or(u32::MAX), recorded.group)
+        let attempts = |(unit, recorded): (usize, &&Recorded)| {
+            (u32::try_from(recorded.attempts.len()).unwrap_or(u32::MAX), needs.lane(unit))
         };
-        let mut queue = Queue::with_groups(ranked.iter().map(attempts), None);
+        let mut queue = Queue::with_groups(ranked.iter().enumerate().map(attempts), None);
         let (began, mut elapsed) = (Instant::now(), 0.0);
         let mut ordered = VecDeque::new();
         let mut running: Vec<Running> = Vec::new();
@@ -151,7 +153,7 @@ impl Recording {
         let need = |recorded: &&Recorded| Need {
             threads: recorded.threads.of(machine.jobs, machine.cpus).get(),
             group: recorded.group,
-            sharing: None,
+            sharing: recorded.sharing,
             memory: recorded.attempts.iter().map(|took| took.memory).max().unwrap_or_default(),
         };
         let group = |(name, max_threads): &(Arc<str>, Jobs)| Group {
@@ -268,6 +270,9 @@ mod tests {
         let in_group = |recorded: &Recorded| Recorded { group: Some(0), ..recorded.clone() };
         let grouped = Recording { each: each.iter().map(in_group).collect(), groups, ..Recording::default() };
         assert_eq!(on(&grouped, 3, None), (300, 60, 0));
+        let in_sandbox = |recorded: &Recorded| Recorded { sharing: Some(0), ..recorded.clone() };
+        let sharing = Recording { each: each.iter().map(in_sandbox).collect(), ..Recording::default() };
+        assert_eq!(on(&sharing, 3, None).0, 300, "one after another");
         let alone =
             |recorded: &Recorded| Recorded { threads: ThreadsRequired::TestThreads, ..recorded.clone() };
         let alone = Recording { each: each.iter().map(alone).collect(), ..Recording::default() };

@@ -103,6 +103,9 @@ pub(super) struct Started {
     /// The test groups, and how many threads the tests of each may take.
     #[serde(default)]
     pub(super) test_groups: BTreeMap<String, Jobs>,
+    /// Which tests had a sandbox in common.
+    #[serde(default)]
+    pub(super) shared_sandboxes: Vec<SharedSandbox>,
     /// What figures depend on.
     #[serde(default)]
     pub(super) machine: Option<Machine>,
@@ -115,6 +118,13 @@ pub(super) struct Started {
     /// The arguments with which one of its tests is executed again, beside its name.
     #[serde(default)]
     pub(super) arguments: Vec<String>,
+}
+
+/// Tests of a binary that had a sandbox in common, and ran one after another.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct SharedSandbox {
+    /// The id of the binary.
+    pub(super) binary_id: String,
 }
 
 #[derive(Debug, Deserialize)]
