@@ -51,6 +51,7 @@ class Project:
         self.place = cluster.place / name
         self.reports = self.place / "reports"
         self.archive = self.place / "tests.tar.zst"
+        self.again = False
         sources = self.place / "sources"
         shutil.copytree(places.FIXTURES / "projects" / name, sources, ignore=shutil.ignore_patterns("target"))
         self.reports.mkdir()
@@ -87,6 +88,7 @@ class Project:
         # Slurm waits for two minutes, in case the job was to blame.
         self.cluster.call("scontrol", "update", f"jobid={job}_1", "StartTime=now")
         self.cluster.start_node(node)
+        self.again = True
 
     def state(self, job):
         """What Slurm says of a job."""
@@ -118,6 +120,9 @@ class Project:
         heads = [json.loads(path.read_text().splitlines()[0]) for path in self.parts()]
         if {head["shard"]["part"] for head in heads} != set(range(1, len(NODES) + 1)) or heads[0]["shard"]["expected_us"] is None:
             raise CheckError(f"the parts were not cut by recorded times: {[head['shard'] for head in heads]}")
+        told = [any("Slurm has started this shard before" in remark for remark in head["remarks"]) for head in heads]
+        if told != [False, self.again, False]:
+            raise CheckError(f"what was executed again is not told: {told}")
         for head in heads:
             run.say(f"{self.place.name}: part {head['shard']['part']} of {head['shard']['parts']}: {head['tests']} tests")
         run.say(f"{self.place.name}: {len(merged)} tests have the verdicts of the single run")

@@ -364,6 +364,7 @@ impl Run<'_> {
         isolation.remarks.extend(Listener::remark(self.listener));
         isolation.remarks.extend(remarks);
         isolation.remarks.extend(self.not_default(selected));
+        isolation.remarks.extend(self.requeued());
         isolation.remarks.extend(self.redaction().1.iter().map(|name| {
             format!("`redact` leaves the value of `{name}` in reports: it has fewer than 4 characters")
         }));
@@ -372,6 +373,17 @@ impl Run<'_> {
             .remarks
             .extend(unmatched.map(|filter| format!("the filter `{filter}` is in no test's name")));
         isolation
+    }
+
+    /// Says so if Slurm has executed this shard before, on a node that was lost.
+    fn requeued(&self) -> Option<String> {
+        let count = self.invocation.variable("SLURM_RESTART_COUNT")?.to_str()?.parse::<u32>().ok()?;
+        let is_again = is_auto(self.settings.selection.partition) && count > 0;
+        is_again.then(|| {
+            format!(
+                "Slurm has started this shard before ({count} times): some of its tests are executed again"
+            )
+        })
     }
 
     /// Returns how many tests do not run by default, if some do not.
