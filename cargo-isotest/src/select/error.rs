@@ -1,4 +1,4 @@
-//! Errors of a selection: no test, or more than the one that was asked for.
+//! Errors of a selection: no test is selected, or several are where one test is asked for.
 
 use crate::error::Failure;
 use crate::exit::{End, Exit};
@@ -12,11 +12,11 @@ pub(crate) enum SelectionError {
     NoTests {
         /// Number of tests excluded by name, expression or partition.
         filtered: usize,
-        /// Number of these that do not run by default.
+        /// Number of the excluded tests that do not run by default.
         not_default: usize,
         /// Number of tests excluded as ignored.
         ignored: usize,
-        /// Packages whose doctests are not run.
+        /// Names of packages whose doctests are not run.
         doctests: Vec<String>,
         /// Subcommand that may have been meant by the first filter.
         meant: Option<String>,
@@ -32,7 +32,7 @@ pub(crate) enum SelectionError {
     /// Several tests match the name of the one test.
     #[error("{} matches {} tests: {}", asked(.filter), .names.len(), some(.names))]
     SeveralTests {
-        /// Name that was asked for; empty if tests were selected otherwise.
+        /// Name that was asked for; empty if the tests were selected in another way.
         filter: String,
         /// Names of the tests.
         names: Vec<String>,

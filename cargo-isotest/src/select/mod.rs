@@ -1,4 +1,4 @@
-//! Selection of tests by name, by expression, by `#[ignore]`, and of a part of them.
+//! Selects tests by name, by expression, by `#[ignore]`, and by partition.
 
 pub(crate) mod filterset;
 
@@ -29,7 +29,8 @@ pub(crate) struct Selection {
     pub(crate) exact: bool,
     /// Selection of ignored tests.
     pub(crate) ignored: RunIgnored,
-    /// Part of the tests that all other criteria select, to which they are then [cut](Selected::cut); all without one.
+    /// Part of the tests selected by all other criteria, to which they are [cut](Selected::cut) later; `None` for all
+    /// tests.
     pub(crate) partition: Option<Partition>,
 }
 
@@ -40,11 +41,11 @@ pub(crate) struct Selected {
     pub(crate) tests: Vec<TestCase>,
     /// Number of tests excluded by name, expression or partition, or as not ignored with `--run-ignored only`.
     pub(crate) filtered: usize,
-    /// Number of these that do not run by default.
+    /// Number of the excluded tests that do not run by default.
     pub(crate) not_default: usize,
-    /// Tests excluded as ignored, whose names match.
+    /// Tests whose names match, but that are excluded as ignored.
     pub(crate) ignored: Vec<TestCase>,
-    /// Filters that no test fits.
+    /// Filters that match no test.
     pub(crate) unmatched: Vec<String>,
     /// Whether the standard test harness would select the same tests by the same criteria.
     pub(crate) is_of_harness: bool,
@@ -57,8 +58,8 @@ enum Choice {
     Ignored,
 }
 
-/// Filter or skip, and what it is compared with: a text that no test has in its name may be that of a binary or of one test,
-/// as reports print them.
+/// Filter or skip, with the name that it is compared with: a text that is part of no test name may be the id of a
+/// binary, or the title of one test, as reports print them.
 #[derive(Debug, Clone, Copy)]
 enum Word<'a> {
     Name(&'a str),
@@ -67,8 +68,8 @@ enum Word<'a> {
 }
 
 impl Selected {
-    /// Keeps only tests that failed when they last ran. Returns how many others there are: those that passed, and those that
-    /// have not run.
+    /// Keeps only tests that failed when they last ran. Returns the number of tests that passed, and the number of
+    /// tests that have not run.
     pub(crate) fn keep_failed(&mut self, past: &Past) -> (usize, usize) {
         let (mut passed, mut unknown) = (0, 0);
         self.tests.retain(|test| match past.last(&test.binary.id, &test.name) {
@@ -89,7 +90,7 @@ impl Selected {
 }
 
 impl Selection {
-    /// Splits tests into selected, filtered out and ignored. Those of other parts are not cut off yet.
+    /// Splits tests into selected, filtered out and ignored ones. The result is not yet cut to a partition.
     pub(crate) fn choose(&self, tests: impl IntoIterator<Item = TestCase>) -> Selected {
         let tests: Vec<_> = tests.into_iter().collect();
         let (filters, skips) = (self.meant(&self.filters, &tests), self.meant(&self.skips, &tests));

@@ -1,4 +1,4 @@
-//! The shard of a machine: one part of the selected tests, cut so that all machines are done at the same time; pure.
+//! Cuts the selected tests into shards, one for each machine, so that all machines finish at the same time; pure.
 
 use super::Selected;
 use crate::history::Past;
@@ -10,23 +10,23 @@ use twox_hash::XxHash64;
 
 /// Number of hexadecimal digits of a fingerprint: enough that no two cuts have the same by accident.
 const DIGITS: usize = 32;
-/// Peak of a test of which none is known. It counts as little as possible.
+/// Peak of a test whose peak is unknown: the least that counts.
 const LEAST_PEAK: u64 = 1 << 20;
 
-/// Part of the selected tests, and what other machines must agree with.
+/// Shard of the selected tests, with the facts that other machines must agree with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shard {
-    /// How tests were dealt out, which, and of how many.
+    /// Method of the partition, the number of this part, and the number of parts.
     pub(crate) partition: Partition,
     /// Number of tests of all shards.
     pub(crate) tests: usize,
-    /// What the tests of each shard should take, one after the other; `None` if nothing is known of any.
+    /// Expected time of each shard if its tests run one after the other; `None` if it is unknown.
     expected: Option<Vec<Duration>>,
-    /// Digest of the names and weights of the tests of all shards, and of how they were dealt out.
+    /// Digest of the names and weights of the tests of all shards, and of the method of the partition.
     pub(crate) fingerprint: String,
 }
 
-/// What a test should take.
+/// Expected time and memory of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Weight {
     /// Time in microseconds.
@@ -36,20 +36,21 @@ struct Weight {
 }
 
 impl Shard {
-    /// Returns what the tests of this shard should take, one after the other.
+    /// Returns the expected time of this shard if its tests run one after the other.
     pub(crate) fn expected(&self) -> Option<Duration> {
         let place = usize::try_from(self.partition.part).ok()?.checked_sub(1)?;
         self.expected.as_ref()?.get(place).copied()
     }
 
-    /// Returns what the tests of the shard should take that takes longest, one after the other.
+    /// Returns the expected time of the longest shard if its tests run one after the other.
     pub(crate) fn longest(&self) -> Option<Duration> {
         self.expected.as_ref()?.iter().max().copied()
     }
 }
 
 impl Selected {
-    /// Keeps only the tests of one part, by what is known of earlier runs. Tests that are cut off count as filtered out.
+    /// Keeps only the tests of one part, which is chosen by the results of earlier runs. Other tests count as
+    /// filtered out.
     pub(crate) fn cut(&mut self, partition: Partition, past: &Past) -> Shard {
         let weights = Some(partition.by).filter(|by| *by == PartitionBy::Auto);
         let weights = weights.and_then(|_| weights_of(&self.tests, past));
@@ -70,8 +71,8 @@ impl Selected {
     }
 }
 
-/// Deals tests out one after the other, or by their names. Returns the part of each, from 0. Ignored tests are dealt out on
-/// their own, so that others are in the same part with them and without.
+/// Assigns tests to parts in turn, or by their names. Returns the part of each test, from 0. Ignored tests are
+/// assigned separately, so that other tests are in the same part with and without them.
 fn dealt(tests: &[TestCase], Partition { by, parts, .. }: Partition) -> Vec<u64> {
     // How many were dealt out by turns, ignored ones second, and of which binary the last one was.
     let mut turns: [(u64, Option<String>); 2] = [(0, None), (0, None)];
@@ -89,7 +90,7 @@ fn dealt(tests: &[TestCase], Partition { by, parts, .. }: Partition) -> Vec<u64>
     tests.iter().map(part).collect()
 }
 
-/// Returns what each test should take; `None` if nothing is known of any. A test that has never run takes what is usual.
+/// Returns the weight of each test; `None` if no test has a known time. A test that has never run gets the median.
 fn weights_of(tests: &[TestCase], past: &Past) -> Option<Vec<Weight>> {
     let known = |test: &TestCase| {
         let (binary_id, name) = (test.binary.id.as_str(), test.name.as_str());
@@ -108,14 +109,13 @@ fn weights_of(tests: &[TestCase], past: &Past) -> Option<Vec<Weight>> {
     Some(known.into_iter().map(weight).collect())
 }
 
-/// The lower one of two in the middle.
+/// Returns the median, or the lower one of the two values in the middle.
 fn median(mut values: Vec<u64>) -> Option<u64> {
     values.sort_unstable();
     values.get(values.len().saturating_sub(1) / 2).copied()
 }
 
-/// What is taken of a machine: its time, and its memory for as long as it is taken. Both are shares of what all tests take
-/// together.
+/// Load of a machine: time, and memory multiplied by time. Both are shares of the sums over all tests.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Load {
     time: f64,
@@ -127,14 +127,14 @@ impl Load {
         Self { time: self.time + other.time, memory: self.memory + other.memory }
     }
 
-    /// Returns the larger share: the machine is busy for as long as either is.
+    /// Returns the larger share: the machine is busy for as long as either resource is.
     const fn cost(self) -> f64 {
         self.time.max(self.memory)
     }
 }
 
-/// Gives the longest test to the machine with the least load, then the next. Returns the part of each, from 0. All machines
-/// come to the same result, since they do the same sums in the same order.
+/// Assigns tests to machines, the costliest first, each to the machine that has the least load with it. Returns the part of
+/// each test, from 0. All machines get the same result, since they do the same sums in the same order.
 fn balanced(tests: &[TestCase], weights: &[Weight], parts: u64) -> Vec<u64> {
     let (time, memory) =
         (|weight: &Weight| float(weight.time), |weight: &Weight| float(weight.time) * float(weight.peak));
@@ -169,7 +169,7 @@ fn key(test: &TestCase) -> (&str, &str) {
     (&test.binary.id, &test.name)
 }
 
-/// Returns what the tests of each part should take.
+/// Returns the expected time of each part if its tests run one after the other.
 fn expected(part_of: &[u64], weights: &[Weight], parts: u64) -> Option<Vec<Duration>> {
     // What nobody can show is not worked out.
     const MOST: usize = 100_000;
@@ -181,7 +181,7 @@ fn expected(part_of: &[u64], weights: &[Weight], parts: u64) -> Option<Vec<Durat
     Some(times)
 }
 
-/// Returns the digest of what decides which test is in which part, except for the part itself.
+/// Returns the digest of all inputs of a partition, except for the number of the part.
 fn fingerprint(
     tests: &[TestCase],
     weights: Option<&[Weight]>,
@@ -213,7 +213,7 @@ mod tests {
         names.iter().map(|name| TestCase::named(&binary, name.as_ref())).collect()
     }
 
-    /// The past of tests that took so many milliseconds and mebibytes.
+    /// Returns the past of tests that took the given milliseconds and mebibytes.
     fn past(results: &[(&'static str, u64, u64)]) -> Past {
         let result = |(name, time, memory): &(&'static str, u64, u64)| {
             let result = TestResult {

@@ -1,4 +1,4 @@
-//! What is wrong with a filterset, with its place; pure.
+//! Errors of filtersets, with their places in the text; pure.
 
 use crate::error::Failure;
 use crate::exit::{End, Exit};
@@ -8,7 +8,7 @@ use console::measure_text_width;
 use std::fmt;
 use std::ops::Range;
 
-/// The predicates, as written.
+/// Names of the predicates, as written.
 pub(super) const PREDICATES: [&str; 12] = [
     "all",
     "binary",
@@ -24,7 +24,7 @@ pub(super) const PREDICATES: [&str; 12] = [
     "test",
 ];
 
-/// What `kind()` names.
+/// Word for the kinds of test binaries, which `kind()` matches.
 pub(super) const KIND: &str = "kind";
 
 /// Error of a filterset.
@@ -35,44 +35,44 @@ pub(crate) struct FiltersetError {
     problem: Problem,
 }
 
-/// What is wrong.
+/// Reason why a filterset is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Problem {
-    /// No predicate, `not` or parenthesis where one must be.
+    /// Missing predicate, `not` or parenthesis.
     NoOperand,
-    /// A word that is no predicate.
+    /// Word that is not the name of a predicate.
     NoPredicate(String),
-    /// A sign of another language, and what it is here.
+    /// Operator of another language, and the operator of filtersets in its place.
     NoOperator(&'static str, &'static str),
-    /// Neither an operator nor the end.
+    /// Text that is neither an operator nor the end of the expression.
     NotTheEnd,
-    /// No `(`.
+    /// Missing `(`.
     NotOpened,
-    /// No `)`.
+    /// Missing `)`.
     NotClosed,
-    /// No `/` at the end of a regular expression.
+    /// Missing `/` at the end of a regular expression.
     RegexNotClosed,
-    /// Nothing to match.
+    /// Missing text to match.
     NoName,
-    /// A comma that is not escaped.
+    /// Comma that is not escaped.
     Comma,
-    /// Something in the parentheses of `all()`, `none()` or `default()`.
+    /// Argument in the parentheses of `all()`, `none()` or `default()`.
     Argument,
-    /// An unknown escape sequence.
+    /// Unknown escape sequence.
     Escape,
-    /// A regular expression that is none.
+    /// Invalid regular expression, with the reason.
     Regex(String),
-    /// A glob that is none.
+    /// Invalid glob, with the reason.
     Glob(String),
-    /// Neither `host` nor `target`.
+    /// Platform that is neither `host` nor `target`.
     Platform,
-    /// `default()` where it is said what that is.
+    /// Use of `default()` in the expression that defines it.
     Itself,
-    /// `group()` where it is decided which group a test is in.
+    /// Use of `group()` in the filter of an override, which decides the group of a test.
     Group,
-    /// Too many levels.
+    /// Nesting that exceeds the limit of levels.
     Depth,
-    /// A name that nothing in the project has.
+    /// Name that matches nothing in the project, with the kind of thing it should match.
     NamesNothing(&'static str),
 }
 
@@ -81,7 +81,7 @@ impl FiltersetError {
         Self { text: text.to_owned(), at, problem }
     }
 
-    /// Returns the line with the place, and a line with signs under it.
+    /// Returns the line of the text that contains the place, and a line that marks the place below it.
     fn excerpt(&self) -> (String, String) {
         let before = self.text.get(..self.at.start).unwrap_or(&self.text);
         let begin = before.rfind('\n').map_or(0, |line_end| line_end + 1);

@@ -1,4 +1,4 @@
-//! Expressions and what they are true of; pure.
+//! Expressions over tests, and their evaluation; pure.
 
 use super::error::KIND;
 use super::matching::Matcher;
@@ -12,13 +12,13 @@ const GLOBAL_GROUP: &str = "@global";
 /// Expression over tests.
 #[derive(Debug, Clone)]
 pub(super) enum Expression {
-    /// Each of these is true.
+    /// Conjunction: true if each of the expressions is true.
     All(Vec<Self>),
-    /// At least one of these is true.
+    /// Disjunction: true if at least one of the expressions is true.
     Any(Vec<Self>),
-    /// This is false.
+    /// Negation: true if the expression is false.
     Not(Box<Self>),
-    /// A predicate is true.
+    /// Predicate: true if the test has the property.
     Leaf(Leaf),
 }
 
@@ -46,16 +46,16 @@ pub(super) enum Predicate {
     Platform(Platform),
 }
 
-/// A test that a filterset may be true of.
+/// Test for which a filterset is evaluated.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TestQuery<'a> {
-    /// Its binary.
+    /// Binary of the test.
     pub(crate) binary: &'a TestBinary,
-    /// Its name.
+    /// Name of the test.
     pub(crate) name: &'a str,
-    /// Its test group, if it is in one.
+    /// Test group of the test, if it is in one.
     pub(crate) group: Option<&'a str>,
-    /// Whether it is one of those that `default()` stands for.
+    /// Whether the test is one of those that `default()` selects.
     pub(crate) default: bool,
 }
 
@@ -73,18 +73,18 @@ impl<'a> From<&'a TestCase> for TestQuery<'a> {
 /// Names in the project that an expression can refer to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Known {
-    /// Packages of the workspace.
+    /// Names of the packages of the workspace.
     pub(crate) packages: BTreeSet<String>,
-    /// Ids of the binaries that its targets could be built into.
+    /// Ids of the binaries that the targets of the packages could be built into.
     pub(crate) binary_ids: BTreeSet<String>,
-    /// Names of these targets.
+    /// Names of the targets of the packages.
     pub(crate) binaries: BTreeSet<String>,
-    /// Test groups.
+    /// Names of the test groups.
     pub(crate) groups: BTreeSet<String>,
 }
 
 impl Expression {
-    /// Decides the expression from what is known of each predicate.
+    /// Evaluates the expression with the known values of predicates; `None` if these do not decide it.
     pub(super) fn decide(&self, known: &impl Fn(&Predicate) -> Option<bool>) -> Option<bool> {
         // The first that is `decisive` decides; without one, the result is unknown if that of any is.
         let first = |of: &[Self], decisive: bool| {
@@ -127,7 +127,8 @@ impl Predicate {
         }
     }
 
-    /// Returns whether all tests of a binary have the property, or none; nothing if that depends on the test.
+    /// Returns whether all tests of a binary have the property (`true`) or none (`false`); `None` if it depends on
+    /// the test.
     pub(super) fn holds_of_binary(&self, binary: &TestBinary) -> Option<bool> {
         let any_fits = |matcher: &Matcher, related: &BTreeSet<String>| {
             matcher.fits(&binary.package) || related.iter().any(|name| matcher.fits(name))
@@ -146,7 +147,7 @@ impl Predicate {
         })
     }
 
-    /// Returns what the predicate names that the project has none of.
+    /// Returns the kind of thing that the predicate names, if nothing of the project matches the name.
     pub(super) fn names_nothing(&self, known: &Known) -> Option<&'static str> {
         let (matcher, names, what) = match self {
             Self::Package(matcher) | Self::Deps(matcher) | Self::Rdeps(matcher) => {

@@ -1,4 +1,4 @@
-//! The grammar of filtersets; pure.
+//! Grammar of filtersets; pure.
 //!
 //! ```text
 //! any       = all (("or" | "|" | "+") all)*
@@ -22,13 +22,13 @@ use winnow::error::{ErrMode, ModalResult, ParserError};
 use winnow::stream::{LocatingSlice, Location, Stream};
 use winnow::token::{any, literal, one_of, take_till, take_while};
 
-/// More levels of parentheses and `not` than anybody writes, and fewer than the stack has room for.
+/// Limit of the levels of parentheses and `not`: more than anybody writes, and fewer than fit on the stack.
 const MAX_LEVELS: usize = 100;
 
 type Input<'a> = LocatingSlice<&'a str>;
 type Parsed<T> = ModalResult<T, Refusal>;
 
-/// What is wrong, and where.
+/// Problem of the text, and its place.
 #[derive(Debug)]
 struct Refusal {
     at: Range<usize>,
@@ -51,7 +51,7 @@ impl<'a> ParserError<Input<'a>> for Refusal {
 /// Parses an expression.
 ///
 /// # Errors
-/// What is wrong with it first.
+/// The first problem of the text.
 pub(super) fn parse(text: &str) -> Result<Expression, FiltersetError> {
     let mut input = LocatingSlice::new(text);
     whole(&mut input).map_err(|error| {
@@ -125,7 +125,7 @@ fn operand(input: &mut Input<'_>, level: usize) -> Parsed<Expression> {
     }
 }
 
-/// Refuses what would be an operator in another language.
+/// Refuses an operator of another language.
 fn refuse_foreign_operator(input: &mut Input<'_>) -> Parsed<()> {
     let foreign = alt((
         "&&".value(("&&", "&")),
@@ -179,7 +179,7 @@ fn platform(input: &mut Input<'_>) -> Parsed<Platform> {
     }
 }
 
-/// Parses a matcher; without a sign before it, it is of the predicate's `usual` kind.
+/// Parses a matcher; without a sign before it, the matcher has the `usual` kind of the predicate.
 fn matcher(input: &mut Input<'_>, usual: fn(&mut Input<'_>) -> Parsed<Matcher>) -> Parsed<Matcher> {
     blank(input)?;
     match opt(one_of(['=', '~', '#', '/'])).parse_next(input)? {
@@ -207,7 +207,7 @@ fn glob(input: &mut Input<'_>) -> Parsed<Matcher> {
     })
 }
 
-/// Parses a regular expression. `\/` means the same to the `regex` crate.
+/// Parses a regular expression, in which `\/` stands for `/`, as in the `regex` crate.
 fn regex(input: &mut Input<'_>) -> Parsed<Matcher> {
     let escape = ('\\', any).void();
     let (pattern, at) = repeat::<_, _, (), _, _>(0.., alt((escape, take_till(1.., ['\\', '/']).void())))
@@ -249,7 +249,7 @@ fn text(input: &mut Input<'_>) -> Parsed<String> {
     if text.is_empty() { refuse(end..end, Problem::NoName) } else { Ok(text) }
 }
 
-/// Parses what follows the backslash of an escape sequence.
+/// Parses the part of an escape sequence after the backslash.
 fn escaped(input: &mut Input<'_>) -> Parsed<char> {
     let hexadecimal = take_while(1..=6, |c: char| c.is_ascii_hexdigit());
     let code = delimited("u{", hexadecimal, '}');
@@ -285,7 +285,7 @@ fn expect(input: &mut Input<'_>, sign: char, otherwise: Problem) -> Parsed<()> {
     refuse(at..at, otherwise)
 }
 
-/// Creates a parser of a word that no other word begins with.
+/// Creates a parser of a word, which does not accept a prefix of a longer word.
 fn word<'a>(name: &'static str) -> impl Parser<Input<'a>, (), ErrMode<Refusal>> {
     terminated(literal(name), peek(not(one_of(|c: char| c.is_ascii_alphanumeric() || c == '_')))).void()
 }
@@ -294,7 +294,7 @@ fn blank(input: &mut Input<'_>) -> Parsed<()> {
     repeat(0.., alt((' '.void(), line_ending.void()))).parse_next(input)
 }
 
-/// Refuses the text: no other reading of it is tried.
+/// Refuses the text with a problem, and tries no other way to parse it.
 fn refuse<T>(at: Range<usize>, problem: Problem) -> Parsed<T> {
     Err(ErrMode::Cut(Refusal { at, problem }))
 }

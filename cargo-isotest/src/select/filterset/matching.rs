@@ -7,24 +7,24 @@ use std::sync::OnceLock;
 /// Matcher of names.
 #[derive(Debug, Clone)]
 pub(super) enum Matcher {
-    /// The whole name.
+    /// Text that equals the whole name.
     Equal(String),
-    /// A part of the name.
+    /// Text that the name contains.
     Contains(String),
-    /// A regular expression that some part of the name fits.
+    /// Regular expression that a part of the name matches.
     Regex(Compiled),
-    /// A glob that the whole name fits.
+    /// Glob that the whole name matches.
     Glob(Box<LateGlob>),
 }
 
-/// Regular expression that is compiled when it is first asked, since a run may ask few of those in a configuration.
+/// Regular expression that is compiled at its first use, since a run may use few of those in a configuration.
 #[derive(Debug, Clone)]
 pub(super) struct Compiled {
     pattern: String,
     regex: OnceLock<Option<Regex>>,
 }
 
-/// Glob that is compiled when it is first asked.
+/// Glob that is compiled at its first use.
 #[derive(Debug, Clone)]
 pub(super) struct LateGlob {
     glob: Glob,
@@ -32,13 +32,13 @@ pub(super) struct LateGlob {
 }
 
 impl Compiled {
-    /// The longest pattern, in bytes, that is never too large to be compiled if nothing in it is repeated a number of times.
+    /// Length in bytes up to which a pattern without repetition counts is never too large to be compiled.
     const MAX_SMALL: usize = 128;
 
-    /// Takes a pattern with valid syntax.
+    /// Creates a regular expression of a pattern with valid syntax, and compiles a long one at once.
     ///
     /// # Errors
-    /// When it is too large.
+    /// When the pattern is too large.
     pub(super) fn new(pattern: &str) -> Result<Self, regex::Error> {
         let regex = OnceLock::new();
         if written_out(pattern) > Self::MAX_SMALL {
@@ -53,7 +53,7 @@ impl Compiled {
     }
 }
 
-/// Returns how long a pattern can be at most if each repetition is written as often as it says.
+/// Returns an upper bound of the length of a pattern in which each repetition is written out.
 fn written_out(pattern: &str) -> usize {
     let counts = pattern.split('{').skip(1).map(|rest| {
         let count = rest.split_once('}').map_or("", |(count, _)| count);
@@ -64,10 +64,10 @@ fn written_out(pattern: &str) -> usize {
 }
 
 impl Matcher {
-    /// Reads a glob, in which only brackets escape.
+    /// Parses a glob, in which only brackets escape.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
+    /// Message of the parser.
     pub(super) fn glob(text: &str) -> Result<Self, String> {
         if !text.contains(['*', '?', '[', ']', '{', '}', ',', '\\']) {
             return Ok(Self::Equal(text.to_owned()));
@@ -77,7 +77,7 @@ impl Matcher {
         Ok(Self::Glob(Box::new(LateGlob { glob, matcher: OnceLock::new() })))
     }
 
-    /// Returns whether a name fits.
+    /// Returns whether a name matches.
     pub(super) fn fits(&self, name: &str) -> bool {
         match self {
             Self::Equal(text) => name == text,

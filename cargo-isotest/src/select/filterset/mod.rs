@@ -20,7 +20,7 @@ use error::Problem;
 use expression::{Expression, Leaf, Predicate};
 use std::fmt;
 
-/// An expression that is true of some tests.
+/// Expression that selects tests, with its text.
 #[derive(Debug, Clone)]
 pub(crate) struct Filterset {
     text: String,
@@ -45,23 +45,23 @@ impl Filterset {
     /// Parses an expression.
     ///
     /// # Errors
-    /// What is wrong with it first.
+    /// The first problem of the text.
     pub(crate) fn parse(text: &str) -> Result<Self, FiltersetError> {
         Ok(Self { expression: grammar::parse(text)?, text: text.to_owned() })
     }
 
-    /// Returns this, unless it asks for test groups.
+    /// Returns the filterset, unless it contains `group()`.
     ///
     /// # Errors
-    /// When it does, since it decides itself which group a test is in.
+    /// When the filterset contains `group()`, since it decides itself which group a test is in.
     pub(crate) fn without_groups(self) -> Result<Self, FiltersetError> {
         self.without(|predicate| matches!(predicate, Predicate::Group(_)), Problem::Group)
     }
 
-    /// Returns this, unless it asks for test groups or for itself.
+    /// Returns the filterset, unless it contains `group()` or `default()`.
     ///
     /// # Errors
-    /// When it does.
+    /// When the filterset contains one of them.
     pub(crate) fn for_default(self) -> Result<Self, FiltersetError> {
         let own = self.without_groups()?;
         own.without(|predicate| matches!(predicate, Predicate::Default), Problem::Itself)
@@ -79,12 +79,12 @@ impl Filterset {
         self.expression.decide(&decide) == Some(true)
     }
 
-    /// Returns whether the expression is true of all tests of a binary, or of none; nothing if that depends on the test.
+    /// Returns whether the expression is true of all tests of a binary, or of none; `None` if it depends on the test.
     pub(crate) fn of_binary(&self, binary: &TestBinary) -> Option<bool> {
         self.expression.decide(&|predicate: &Predicate| predicate.holds_of_binary(binary))
     }
 
-    /// Returns whether the expression asks which packages depend on each other.
+    /// Returns whether the expression contains a predicate about dependencies between packages.
     pub(crate) fn needs_dependencies(&self) -> bool {
         self.expression
             .leaves()
@@ -92,10 +92,10 @@ impl Filterset {
             .any(|leaf| matches!(leaf.predicate, Predicate::Deps(_) | Predicate::Rdeps(_)))
     }
 
-    /// Checks that each name in the expression is that of something in the project.
+    /// Checks that each name in the expression matches something in the project.
     ///
     /// # Errors
-    /// When one is not.
+    /// When a name matches nothing.
     pub(crate) fn check(&self, known: &Known) -> Result<(), FiltersetError> {
         let unknown = |leaf: &&&Leaf| leaf.predicate.names_nothing(known).is_some();
         let Some(leaf) = self.expression.leaves().iter().find(unknown).copied() else { return Ok(()) };
@@ -236,7 +236,7 @@ mod tests {
         }
     }
 
-    /// Each error marks its place.
+    /// Checks that each error marks its place.
     #[test]
     fn a_wrong_expression_is_shown_with_its_place() {
         let deep = "(".repeat(200);
