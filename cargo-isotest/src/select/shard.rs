@@ -133,8 +133,8 @@ impl Load {
     }
 }
 
-/// Assigns tests to machines, the costliest first, each to the machine that has the least load with it. Returns the part of
-/// each test, from 0. All machines get the same result, since they do the same sums in the same order.
+/// Assigns tests to machines, the costliest first, each to the machine that has the least load with it. Returns the
+/// part of each test, from 0. All machines get the same result, since they do the same sums in the same order.
 fn balanced(tests: &[TestCase], weights: &[Weight], parts: u64) -> Vec<u64> {
     let (time, memory) =
         (|weight: &Weight| float(weight.time), |weight: &Weight| float(weight.time) * float(weight.peak));

@@ -1,22 +1,23 @@
-//! What the report for humans shows of tests; pure.
+//! Settings of the report for humans; pure.
 
 use super::setting::{Origin, Setting};
 use crate::cli::{DisplayArgs, FinalStatusLevel, OutputTime, ShowProgress, StatusLevel};
 
-/// What the report for humans shows of tests.
+/// Settings of the report for humans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DisplaySettings {
-    /// From which level on results are shown while the run goes on.
+    /// Level from which results are shown during the run.
     pub(crate) status_level: Setting<StatusLevel>,
-    /// From which level on they are listed when it has ended.
+    /// Level from which results are listed at the end of the run.
     pub(crate) final_status_level: Setting<FinalStatusLevel>,
-    /// When the output of tests is shown that pass.
+    /// Time at which the output of passing tests is shown.
     pub(crate) success_output: Setting<OutputTime>,
-    /// When the output of tests is shown that do not pass.
+    /// Time at which the output of other tests is shown.
     pub(crate) failure_output: Setting<OutputTime>,
-    /// How the progress of the run is shown.
+    /// Form in which the progress of the run is shown.
     pub(crate) show_progress: Setting<ShowProgress>,
-    /// Number of tests with the highest peaks, and of the slowest, that are listed when the run has ended.
+    /// Number of tests with the highest peaks, and number of the slowest tests, that are listed at the end of the
+    /// run.
     pub(crate) top: Setting<usize>,
 }
 
@@ -27,7 +28,7 @@ impl Default for DisplaySettings {
 }
 
 impl DisplaySettings {
-    /// Returns what a layer says, and what holds besides.
+    /// Returns the settings of a layer, or else the defaults.
     pub(super) fn from_layer(layer: &DisplayLayer) -> Self {
         let show_progress = layer.show_progress.unwrap_or(Setting::default(ShowProgress::default()));
         let (status, last) = match show_progress.value {
@@ -45,7 +46,7 @@ impl DisplaySettings {
     }
 }
 
-/// What one source says of what is shown of tests.
+/// Settings of the report for humans from one source.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct DisplayLayer {
     pub(super) status_level: Option<Setting<StatusLevel>>,
@@ -57,7 +58,7 @@ pub(super) struct DisplayLayer {
 }
 
 impl DisplayLayer {
-    /// Returns what the flags say: to whoever wants quiet, tests that pass are no news.
+    /// Returns the settings of the flags. `--quiet` hides results of passing tests.
     pub(super) fn typed(typed: &DisplayArgs, quiet: bool) -> Self {
         let DisplayArgs {
             status_level,
@@ -80,7 +81,7 @@ impl DisplayLayer {
         }
     }
 
-    /// Returns what the words for the test harness say.
+    /// Returns the settings of the arguments for the test harness.
     pub(super) fn of_harness(show_output: bool) -> Self {
         let origin = Origin::HarnessArgument("--show-output");
         let shown = show_output.then_some(Setting { value: OutputTime::Immediate, origin });

@@ -1,4 +1,4 @@
-//! What the environment says, as a layer.
+//! Reads settings from the environment, as a layer.
 
 use super::config::{Value, elsewhere, keys};
 use super::error::SettingsError;
@@ -16,22 +16,23 @@ use isotest_core::inside::{METRICS, POLICY as ASSERT};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// The variable by which the standard harness is told how many tests it executes at once.
+/// Variable by which the standard harness is told the number of tests that it executes at once.
 const THREADS: &str = "RUST_TEST_THREADS";
-/// The variable of cargo's `--color`.
+/// Variable of cargo's `--color`.
 const COLOR: &str = "CARGO_TERM_COLOR";
-/// The variable that chooses a profile of the configuration file.
+/// Variable that chooses a profile of the configuration file.
 const CHOSEN_PROFILE: &str = "ISOTEST_PROFILE";
-/// The variable that names the configuration file.
+/// Variable that names the configuration file.
 const CONFIG_FILE: &str = "ISOTEST_CONFIG_FILE";
-/// The variable that names the configuration of cargo-nextest that is taken over.
+/// Variable that names the configuration of cargo-nextest that is taken over.
 const NEXTEST_CONFIG: &str = "ISOTEST_NEXTEST_CONFIG";
-/// The variable that says where instrumented programs write their profiles.
+/// Variable with the path at which instrumented programs write their profiles.
 const PROFILE: &str = "LLVM_PROFILE_FILE";
 
-/// What all our variables begin with.
+/// Prefix of all variables of this program.
 const PREFIX: &str = "ISOTEST_";
-/// Variables that are no settings: what tests are told, which a run in a test inherits, and what the template for GitLab takes.
+/// Variables that are no settings: those that tests are given, which a run in a test inherits, and those of the
+/// template for GitLab.
 const OTHERS: [&str; 11] = [
     NEXTEST_CONFIG,
     CHOSEN_PROFILE,
@@ -46,7 +47,7 @@ const OTHERS: [&str; 11] = [
     SHARDS,
 ];
 
-/// Says of each variable with our prefix that means nothing to us so, and what may have been meant.
+/// Returns a warning for each unknown variable with the prefix of this program, with a suggestion.
 pub(super) fn unknown(invocation: &Invocation) -> Vec<String> {
     let names = invocation.environment.iter().filter_map(|(name, _)| name.to_str());
     let ours = names.filter(|name| name.starts_with(PREFIX) && !OTHERS.contains(name));
@@ -70,7 +71,7 @@ fn meant(name: &str) -> String {
     }
 }
 
-/// What the variables say.
+/// Reads the settings of all variables.
 pub(super) fn layer(invocation: &Invocation) -> Result<Layer, SettingsError> {
     let others = Layer {
         jobs: jobs(invocation),
@@ -88,7 +89,7 @@ pub(super) fn layer(invocation: &Invocation) -> Result<Layer, SettingsError> {
     Ok(own(invocation)?.or(others))
 }
 
-/// What the variables say that are named after keys of the configuration file.
+/// Reads the variables that are named after keys of the configuration file.
 fn own(invocation: &Invocation) -> Result<Layer, SettingsError> {
     let mut layer = Layer::default();
     for key in keys() {
@@ -104,7 +105,8 @@ fn own(invocation: &Invocation) -> Result<Layer, SettingsError> {
     Ok(layer)
 }
 
-/// Variables of settings that have no meaning for one test: when a run ends, when its tests start, what is remembered of it, and what of it is shown and told.
+/// Variables of settings that have no meaning for one test: the end of a run, the start of its tests, its history,
+/// and its display.
 const OF_THE_RUN: [&str; 12] = [
     "ISOTEST_FAIL_FAST",
     "ISOTEST_MAX_FAIL",
@@ -120,7 +122,8 @@ const OF_THE_RUN: [&str; 12] = [
     "ISOTEST_REDACT",
 ];
 
-/// The variables that hold settings of one test, with their values. `chosen` are the origins of profile and configuration files.
+/// Returns the variables that hold settings of one test, with their values. `chosen` are the origins of profile and
+/// configuration files.
 pub(super) fn of_one_test(
     invocation: &Invocation,
     chosen: [Option<Origin>; 3],
@@ -134,18 +137,18 @@ pub(super) fn of_one_test(
     named.filter_map(|name| Some((name, invocation.variable(name)?.to_owned()))).collect()
 }
 
-/// The profile that is chosen.
+/// Returns the profile that is chosen by a variable.
 pub(super) fn profile(invocation: &Invocation) -> Option<Setting<String>> {
     let value = invocation.variable(CHOSEN_PROFILE)?.to_string_lossy().into_owned();
     Some(Setting { value, origin: Origin::Environment(CHOSEN_PROFILE) })
 }
 
-/// The configuration file.
+/// Returns the configuration file that is named by a variable.
 pub(super) fn config_file(invocation: &Invocation) -> Option<Setting<PathBuf>> {
     file(invocation, CONFIG_FILE)
 }
 
-/// The configuration of cargo-nextest that is taken over.
+/// Returns the configuration of cargo-nextest that is named by a variable, to be taken over.
 pub(super) fn nextest_config(invocation: &Invocation) -> Option<Setting<Option<PathBuf>>> {
     file(invocation, NEXTEST_CONFIG).map(|named| named.map(Some))
 }
@@ -167,7 +170,7 @@ fn jobs(invocation: &Invocation) -> Option<Result<Setting<Jobs>, SettingsError>>
     }))
 }
 
-/// Of a word that cargo does not know, cargo complains.
+/// Returns the colour choice of cargo's variable; `None` for an unknown word, of which cargo complains.
 fn color(invocation: &Invocation) -> Option<ColorChoice> {
     match invocation.variable(COLOR).and_then(OsStr::to_str)? {
         "always" => Some(ColorChoice::Always),
@@ -177,7 +180,8 @@ fn color(invocation: &Invocation) -> Option<ColorChoice> {
     }
 }
 
-/// Where instrumented tests write their profiles when they end; thrown away, they would be missed.
+/// Returns the directory into which instrumented tests write their profiles as they end, which must not be thrown
+/// away.
 fn coverage_directory(invocation: &Invocation) -> Option<PathBuf> {
     let directory = Path::new(invocation.variable(PROFILE)?).parent()?;
     (directory.is_absolute() && directory.is_dir()).then(|| directory.to_owned())

@@ -1,4 +1,4 @@
-//! How tests are executed.
+//! Settings of the execution of tests.
 
 use super::error::SettingsError;
 use super::layer::Layer;
@@ -10,34 +10,34 @@ use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-/// How long a binary may take to list its tests if nobody says so.
+/// Default of the time limit of a binary that lists its tests.
 const LIST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How tests are executed.
+/// Settings of the execution of tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Execution {
-    /// How many at once.
+    /// Number of tests that are executed at once.
     pub(crate) jobs: Setting<NonZeroUsize>,
-    /// After how many failures no further test starts.
+    /// Number of failures after which no further test starts.
     pub(crate) max_fail: Setting<MaxFail>,
-    /// After how long the whole run is ended.
+    /// Time limit of the whole run.
     pub(crate) global_timeout: Setting<Option<Duration>>,
-    /// Whether output is captured; otherwise tests have our standard streams.
+    /// Whether the output of tests is captured; otherwise, tests have the standard streams of this process.
     pub(crate) capture: Setting<bool>,
-    /// After how long a binary is killed that is asked for its tests.
+    /// Time limit of a binary that lists its tests.
     pub(crate) list_timeout: Setting<Duration>,
-    /// What one process executes.
+    /// Contents of one process: a test, or the tests of a binary.
     pub(crate) process: Process,
 }
 
-/// What one process executes.
+/// Contents of one process: a test, or the tests of a binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Process {
     /// One test.
     Test,
-    /// The selected tests of one binary, as `cargo test` executes them.
+    /// Selected tests of one binary, as `cargo test` executes them.
     Binary {
-        /// How many at once, if that was said.
+        /// Number of tests that the process executes at once, if it was set.
         threads: Option<NonZeroUsize>,
     },
 }
@@ -67,8 +67,8 @@ impl Execution {
         }
     }
 
-    /// Tools that update files count on `cargo test`, which executes one binary after the other, each in one process. Of
-    /// the environment and of what holds by default that process knows itself.
+    /// Returns the settings for an update of sources. Tools that update files rely on `cargo test`, which executes
+    /// one binary after the other, each in one process. That process reads the environment and the defaults itself.
     pub(super) fn for_update(self, update: Option<Update>) -> Self {
         let Some(Update::Written(variable)) = update else { return self };
         let threads = match self.jobs.origin {
@@ -82,7 +82,7 @@ impl Execution {
         Self { jobs, process: Process::Binary { threads }, ..self }
     }
 
-    /// This, unless no time is left.
+    /// Returns the settings, unless a time limit is zero.
     pub(super) fn checked(self) -> Result<Self, SettingsError> {
         let Setting { value, origin } = self.list_timeout;
         if value.is_zero() {
@@ -96,7 +96,7 @@ impl Execution {
     }
 }
 
-/// The number of CPUs that there are for this process, or 1 if that is not known.
+/// Returns the number of CPUs available to this process, or 1 if it is unknown.
 pub(crate) fn cpus() -> NonZeroUsize {
     available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }

@@ -1,4 +1,4 @@
-//! What holds of each key of the configuration, and from where; pure.
+//! Values that hold for the keys of the configuration, with their origins; pure.
 
 use super::setting::{Origin, Place};
 use crate::select::filterset::Filterset;
@@ -6,21 +6,21 @@ use crate::select::filterset::Filterset;
 /// Value of one key.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Held {
-    /// The key.
+    /// Name of the key.
     pub(crate) key: &'static str,
-    /// As a configuration file would hold it; none for what is off or absent.
+    /// Value as a configuration file would hold it; `None` if the setting is off or absent.
     pub(crate) value: Option<toml::Value>,
-    /// Where it came from.
+    /// Origin of the value.
     pub(crate) origin: Origin,
 }
 
-/// What an override says.
+/// Settings of an override.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct HeldOverride {
-    /// Of which tests; of all without it.
+    /// Filterset of the tests for which the override holds; `None` for all tests.
     pub(crate) filter: Option<Filterset>,
-    /// Where it is written.
+    /// Place of the override.
     pub(crate) place: Place,
-    /// Its values.
+    /// Values of the override.
     pub(crate) said: Vec<Held>,
 }

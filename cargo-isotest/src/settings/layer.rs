@@ -1,4 +1,4 @@
-//! What one source says of the settings, and what several say together; pure.
+//! Settings of one source, and their merge with those of other sources; pure.
 
 use super::display::DisplayLayer;
 use super::error::SettingsError;
@@ -13,7 +13,7 @@ use anstream::ColorChoice;
 use isotest_core::policy::{Capability, Level};
 use std::time::Duration;
 
-/// What one source says of the settings. What is absent or empty it does not speak of.
+/// Settings of one source. Settings that the source does not contain are absent or empty.
 #[derive(Debug, Default)]
 pub(super) struct Layer {
     pub(super) filters: Vec<String>,
@@ -24,7 +24,7 @@ pub(super) struct Layer {
     pub(super) exact: Option<Setting<bool>>,
     pub(super) ignored: Option<Setting<RunIgnored>>,
     pub(super) partition: Option<Setting<Partition>>,
-    /// A number that is none is an error only if no higher layer has one.
+    /// Number of jobs. An invalid number is an error only if no higher layer has one.
     pub(super) jobs: Option<Result<Setting<Jobs>, SettingsError>>,
     pub(super) max_fail: Option<Setting<MaxFail>>,
     pub(super) global_timeout: Option<Setting<Duration>>,
@@ -36,11 +36,11 @@ pub(super) struct Layer {
     pub(super) hide_package: Option<Setting<bool>>,
     pub(super) trace_missing: Option<Setting<bool>>,
     pub(super) redact: Vec<Setting<String>>,
-    /// The variable by which tests are asked to update their sources.
+    /// Variable by which tests are asked to update their sources.
     pub(super) update: Option<&'static str>,
     pub(super) discard_updates: Option<Setting<bool>>,
     pub(super) test: TestLayer,
-    /// What is said of some tests only.
+    /// Settings of some tests only.
     pub(super) overrides: Vec<Override>,
     pub(super) groups: TestGroups,
     pub(super) budgets: Option<Setting<Budgets>>,
@@ -52,18 +52,18 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// What all layers say together, the highest first: of each value what the highest says that speaks of it, and of
-    /// lists everything.
+    /// Merges all layers, the highest first: each value is that of the highest layer that has it, and lists are
+    /// joined.
     pub(super) fn merged(layers: impl IntoIterator<Item = Self>) -> Self {
         layers.into_iter().fold(Self::default(), Self::or)
     }
 
-    /// Leaves out overrides for other platforms.
+    /// Removes overrides for other platforms.
     pub(super) fn keep_those_of(&mut self, machine: &Machine) {
         self.overrides.retain(|one| one.platforms.are_of(machine));
     }
 
-    /// Has the first override hold that says which tests run if nobody says otherwise.
+    /// Makes the first override that has a default filter decide which tests run by default.
     pub(super) fn choose_default_filter(&mut self) {
         let first = self.overrides.iter_mut().find_map(|one| one.default_filter.take());
         self.default_filter = first.or(self.default_filter.take());

@@ -1,14 +1,15 @@
-//! How much a test may use, and who says so; pure.
+//! Limits of a test, with their origins; pure.
 
 use super::error::SettingsError;
 use super::setting::{Origin, Setting};
 use crate::cli::{LimitArgs, Processors, RlimitWords};
 use isotest_core::limits::{Limits, ProcessLimits, Rlimit};
 
-/// With less memory the kernel makes no cgroup, or the loader of a program gives up without a word of memory.
+/// Least memory limit: with less, the kernel makes no cgroup, or the loader of a program fails without a clear
+/// message.
 const LEAST_MEMORY: u64 = 512 << 10;
 
-/// How much a test may use. What is absent is not limited.
+/// Limits of a test. Resources whose limits are absent are not limited.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct LimitSettings {
     pub(crate) memory: Option<Setting<u64>>,
@@ -22,7 +23,7 @@ pub(crate) struct LimitSettings {
 }
 
 impl LimitSettings {
-    /// The limits that were typed.
+    /// Returns the limits of the flags.
     pub(super) fn typed(typed: LimitArgs) -> Result<Self, SettingsError> {
         let LimitArgs {
             memory_limit,
@@ -50,7 +51,7 @@ impl LimitSettings {
         })
     }
 
-    /// These, and where they are silent those of a lower layer.
+    /// Returns these limits, and those of a lower layer where these are absent.
     pub(super) fn or(self, lower: Self) -> Self {
         let is_silent =
             |limit: &Setting<(Rlimit, u64, u64)>| self.rlimits.iter().all(|own| own.value.0 != limit.value.0);
@@ -67,7 +68,7 @@ impl LimitSettings {
         }
     }
 
-    /// Checks that a test can start within these.
+    /// Checks that a test can start within the limits.
     pub(super) fn leaves_room(&self) -> Result<(), SettingsError> {
         match &self.memory {
             Some(Setting { value, origin }) if *value < LEAST_MEMORY => {
@@ -77,7 +78,7 @@ impl LimitSettings {
         }
     }
 
-    /// These, unless they make no sense together.
+    /// Returns the limits, unless they contradict each other.
     pub(super) fn checked(self) -> Result<Self, SettingsError> {
         self.leaves_room()?;
         match (&self.memory, &self.swap) {
@@ -88,7 +89,7 @@ impl LimitSettings {
         }
     }
 
-    /// The values alone.
+    /// Returns the values of the limits, without their origins.
     pub(crate) fn limits(&self) -> Limits {
         let value = |limit: &Option<Setting<u64>>| limit.as_ref().map(|limit| limit.value);
         Limits {
@@ -106,7 +107,7 @@ impl LimitSettings {
     }
 }
 
-/// The limit of a name.
+/// Returns the limit of the resource of a name.
 pub(super) fn rlimit(
     origin: Origin,
     typed: RlimitWords,

@@ -1,9 +1,10 @@
-//! What holds in this run, and from where each value came: the one place where what was typed, what the environment says
-//! and what holds by default meet.
+//! Settings of a run, with the origin of each value: the one place where the command line, the environment and the
+//! defaults meet.
 //!
-//! Each source is a [layer](layer::Layer) of values that it may be silent about. The layers are merged in one order, the
-//! highest first: flags, words for the test harness, the environment, the configuration file. What none of them speaks of has its default here.
-//! What the configuration file says of some tests only comes before all else that it says.
+//! Each source is a [layer](layer::Layer) of values, any of which may be absent. The layers are merged in one order,
+//! the highest first: flags, arguments for the test harness, the environment, the configuration file. Values that are
+//! absent from all layers have their defaults here. Settings of some tests in the configuration file take precedence
+//! over all of its other settings.
 
 mod config;
 mod display;
@@ -59,61 +60,61 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Everything a run needs to know.
+/// Settings of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// What is to be done.
+    /// Task of the command.
     pub(crate) task: Task,
-    /// What cargo is told.
+    /// Flags that are passed on to cargo.
     pub(crate) cargo: CargoArgs,
-    /// Which tests.
+    /// Criteria by which tests are selected.
     pub(crate) selection: Selection,
-    /// How they are executed.
+    /// Settings of the execution of tests.
     pub(crate) execution: Execution,
-    /// In what.
+    /// Settings of the sandboxes.
     pub(crate) sandbox: SandboxSettings,
-    /// What holds for each test of which no override speaks, and where no test counts.
+    /// Settings of tests that no override matches, and of commands that are no tests.
     pub(crate) test: TestSettings,
-    /// Whether what becomes of tests is kept, and used in later runs.
+    /// Whether results of tests are kept, and used in later runs.
     pub(crate) history: Setting<bool>,
     held: Vec<Held>,
     overrides: Overrides,
-    /// Which tests run if nobody says otherwise; all without it.
+    /// Filterset of the tests that run by default; `None` for all tests.
     pub(crate) default_filter: Option<Setting<Filterset>>,
-    /// What of the configuration of cargo-nextest has no meaning here.
+    /// Keys of cargo-nextest's configuration that have no meaning here.
     pub(crate) left_out: Vec<LeftOut>,
-    /// Whether the project has no configuration but that of cargo-nextest, which is not taken over.
+    /// Whether the project has only a configuration of cargo-nextest, which is not taken over.
     pub(crate) passes_over: bool,
-    /// How many tests of each test group run at once.
+    /// Limits of threads of test groups.
     pub(crate) groups: TestGroups,
-    /// Whether tests wait until there is memory for what they are expected to use.
+    /// Whether tests wait until there is memory for their expected peaks.
     pub(crate) memory_aware: Setting<bool>,
-    /// What budgets of tests do.
+    /// Mode in which budgets of tests are handled.
     pub(crate) budgets: Setting<Budgets>,
-    /// How the run goes as a whole.
+    /// Flags about the run as a whole.
     pub(crate) course: CourseArgs,
-    /// What the report for humans shows of tests.
+    /// Settings of the report for humans.
     pub(crate) display: DisplaySettings,
-    /// The format of standard output.
+    /// Format of standard output.
     pub(crate) message_format: Setting<MessageFormat>,
-    /// The files that results are written to besides.
+    /// Files to which results are written in addition to standard output.
     pub(crate) reports: Vec<Setting<ReportFile>>,
-    /// The environment variables whose values stand in no report.
+    /// Names of the environment variables whose values stand in no report.
     pub(crate) redact: Vec<String>,
-    /// Whether to use colour; undecided, the streams are asked.
+    /// Choice of colour; automatic choice depends on the streams.
     pub(crate) color: Setting<ColorChoice>,
-    /// The arguments that do not select tests, as typed.
+    /// Arguments that do not select tests, as typed.
     pub(crate) again: Vec<OsString>,
-    /// The environment variables that hold settings of one test.
+    /// Environment variables that hold settings of one test, with their values.
     pub(crate) variables: Vec<(&'static str, OsString)>,
 }
 
 impl Settings {
-    /// Checks that each name in a filterset is that of something in the project. Returns whether a filterset asks which
-    /// packages depend on each other.
+    /// Checks that each name in a filterset matches something in the project. Returns whether a filterset contains a
+    /// predicate about dependencies between packages.
     ///
     /// # Errors
-    /// When a name is of nothing.
+    /// When a name matches nothing.
     pub(crate) fn check_filtersets(&self, known: &Known) -> Result<bool, SettingsError> {
         let known = &Known { groups: self.groups.names().map(str::to_owned).collect(), ..known.clone() };
         let typed = &self.selection.filtersets;
@@ -128,13 +129,13 @@ impl Settings {
         Ok(needs_dependencies || typed.iter().chain(default).any(Filterset::needs_dependencies))
     }
 
-    /// Returns what holds of each key of the whole run, and from where.
+    /// Returns the value of each key of the whole run, with its origin.
     pub(crate) fn held_of_run(&self) -> &[Held] {
         &self.held
     }
 
-    /// Returns what holds of each key for a test, `beside` which budgets may stand, and from where; without a test, for those that
-    /// no override speaks of.
+    /// Returns the value of each key for a test, with its origin; without a test, the values for tests that no
+    /// override matches. `beside` are the budgets that stand beside the test.
     pub(crate) fn held_of_test(&self, test: Option<&TestCase>, beside: &[Written]) -> Vec<Held> {
         let matching = test.map(|test| self.overrides.of(Some(test))).unwrap_or_default();
         let (mut test, levels) = (self.overrides.layer(matching), self.overrides.levels().to_vec());
@@ -142,7 +143,7 @@ impl Settings {
         config::held_of_test(&Layer { test, levels, ..Layer::default() })
     }
 
-    /// Returns what each override says that holds for a test, or else each of them.
+    /// Returns the settings of each override that holds for a test, or of all overrides without a test.
     pub(crate) fn held_overrides(&self, test: Option<&TestCase>) -> Vec<HeldOverride> {
         let held = |one: &Override| {
             let layer = Layer { test: one.layer.clone(), ..Layer::default() };
@@ -151,23 +152,23 @@ impl Settings {
         self.overrides.of(test).into_iter().map(held).collect()
     }
 
-    /// Returns the overrides that hold for none of these tests.
+    /// Returns warnings about the overrides that hold for none of the tests.
     pub(crate) fn unused_overrides(&self, tests: &[TestCase]) -> Vec<String> {
         self.overrides.unused(tests)
     }
 
-    /// Whether some tests write a path through to the host.
+    /// Returns whether some tests write a path through to the host.
     pub(crate) fn keep_some(&self) -> bool {
         self.keeps().next().is_some()
     }
 
-    /// The paths that some tests write through to the host.
+    /// Returns the paths that some tests write through to the host.
     fn keeps(&self) -> impl Iterator<Item = &Setting<PathBuf>> {
         self.test.keeps.iter().chain(self.overrides.keeps())
     }
 
-    /// Returns the directories that are to be made before tests write them through to the host: those below `built`, the
-    /// directories into which cargo builds.
+    /// Returns the directories that are to be made before tests write them through to the host: those below `built`,
+    /// the directories into which cargo builds.
     ///
     /// # Errors
     /// When another path that tests are to write does not exist.
@@ -181,20 +182,20 @@ impl Settings {
         made.collect()
     }
 
-    /// Whether some tests are retried.
+    /// Returns whether some tests are retried.
     pub(crate) fn retry_some(&self) -> bool {
         0 < self.test.retries.value.count || self.overrides.retry_some()
     }
 
-    /// Whether some tests share a sandbox.
+    /// Returns whether some tests share a sandbox.
     pub(crate) fn share_some(&self) -> bool {
         self.test.per_binary.value || self.overrides.share_some()
     }
 
-    /// Returns what holds for each of these tests.
+    /// Returns the settings of each test.
     ///
     /// # Errors
-    /// When what is said of one test makes no sense together.
+    /// When settings of a test contradict each other.
     pub(crate) fn for_tests<'a>(
         &self,
         tests: impl IntoIterator<Item = &'a TestCase>,
@@ -202,10 +203,10 @@ impl Settings {
         self.overrides.for_tests(&self.test, tests)
     }
 
-    /// Notes of each test which group it is in, and whether it runs if nobody says otherwise.
+    /// Writes into each test its test group, and whether it runs by default.
     ///
     /// # Errors
-    /// When what is said of one test makes no sense together.
+    /// When settings of a test contradict each other.
     pub(crate) fn assign(&self, tests: &mut [TestCase]) -> Result<(), SettingsError> {
         if let Some(filter) = &self.default_filter {
             for test in tests.iter_mut() {
@@ -222,8 +223,8 @@ impl Settings {
         Ok(())
     }
 
-    /// What holds of directories known only once the tests are built: where tests update their sources, these are written
-    /// through, but nothing that is built there.
+    /// Adds settings of directories that are known only once the tests are built: if tests update their sources,
+    /// these are written through, except for directories into which cargo builds.
     pub(crate) fn for_project<'a>(
         mut self,
         sources: impl Iterator<Item = &'a PathBuf>,
@@ -246,12 +247,12 @@ impl Settings {
     }
 }
 
-/// The JSON schema of the configuration file.
+/// Returns the JSON schema of the configuration file.
 pub(crate) fn schema() -> serde_json::Value {
     config::schema()
 }
 
-/// A budget as a file of the project says it, which is no configuration file.
+/// Converts a budget that a file other than the configuration file holds into a setting.
 fn said_beside(Written { budget, origin: written }: &Written) -> Setting<Budget> {
     let budget::Origin { file, line } = written;
     let table = Table::kept(Path::new(file), Part::Whole);

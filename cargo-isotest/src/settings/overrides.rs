@@ -1,4 +1,4 @@
-//! What holds for some tests only, and what follows for each test; pure.
+//! Settings of some tests only, and the resulting settings of each test; pure.
 
 use super::error::{ConfigError, Fault, SettingsError};
 use super::setting::{Place, Setting};
@@ -12,18 +12,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Settings of the tests that a filterset is true of.
+/// Settings of the tests that a filterset matches.
 #[derive(Debug, Clone)]
 pub(super) struct Override {
-    /// Which tests; all tests without it.
+    /// Filterset of the tests; `None` for all tests.
     pub(super) filter: Option<Filterset>,
-    /// Where it is written.
+    /// Place of the override.
     pub(super) place: Place,
-    /// On which platforms.
+    /// Platforms on which the override holds.
     pub(super) platforms: Platforms,
-    /// Which tests run there if nobody says otherwise.
+    /// Filterset of the tests that run by default on these platforms.
     pub(super) default_filter: Option<Setting<Filterset>>,
-    /// What is said of them.
+    /// Settings of the tests.
     pub(super) layer: TestLayer,
 }
 
@@ -33,18 +33,18 @@ impl Override {
     }
 }
 
-/// What is said of tests: above all overrides, in each of them, and below.
+/// Settings of tests: those above all overrides, those of each override, and those below.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Overrides {
     upper: TestLayer,
-    /// The first that speaks of a value has it.
+    /// Overrides, of which the first that has a value decides.
     each: Vec<Override>,
     lower: TestLayer,
     levels: Vec<Setting<(Capability, Level)>>,
 }
 
 impl Overrides {
-    /// Takes what is said of tests above all overrides, in each of them, and below, and how much capabilities are wanted.
+    /// Creates overrides between settings of tests above and below them, with levels of capabilities.
     pub(super) const fn new(
         upper: TestLayer,
         each: Vec<Override>,
@@ -54,7 +54,7 @@ impl Overrides {
         Self { upper, each, lower, levels }
     }
 
-    /// Returns the controllers of limits that some override sets, and of those of budgets.
+    /// Returns the controllers of limits that some override sets, and those of budgets.
     pub(super) fn controls(&self) -> Vec<Control> {
         let layers = self.each.iter().map(|one| &one.layer);
         let has_memory = |layer: &TestLayer| layer.budgets.iter().any(|budget| budget.value.memory.is_some());
@@ -66,17 +66,17 @@ impl Overrides {
         controls
     }
 
-    /// The paths that overrides let their tests write through to the host.
+    /// Returns the paths that overrides let their tests write through to the host.
     pub(super) fn keeps(&self) -> impl Iterator<Item = &Setting<PathBuf>> {
         self.each.iter().flat_map(|one| &one.layer.keeps)
     }
 
-    /// Whether an override retries its tests.
+    /// Returns whether an override retries its tests.
     pub(super) fn retry_some(&self) -> bool {
         self.each.iter().any(|one| one.layer.retries.as_ref().is_some_and(|retries| 0 < retries.value.count))
     }
 
-    /// Whether an override lets its tests share a sandbox.
+    /// Returns whether an override lets its tests share a sandbox.
     pub(super) fn share_some(&self) -> bool {
         self.each.iter().any(|one| one.layer.per_binary.is_some_and(|shares| shares.value))
     }
@@ -86,11 +86,11 @@ impl Overrides {
         self.lower.keeps.extend_from_slice(paths);
     }
 
-    /// Checks that each name in a filter is that of something in the project. Returns whether a filter asks which packages
-    /// depend on each other.
+    /// Checks that each name in a filter matches something in the project. Returns whether a filter contains a
+    /// predicate about dependencies between packages.
     ///
     /// # Errors
-    /// When a name is of nothing.
+    /// When a name matches nothing.
     pub(super) fn check(&self, known: &Known) -> Result<bool, SettingsError> {
         let mut needs_dependencies = false;
         for (filter, place) in self.each.iter().filter_map(|one| Some((one.filter.as_ref()?, one.place))) {
@@ -101,11 +101,11 @@ impl Overrides {
         Ok(needs_dependencies)
     }
 
-    /// Returns what holds for each of these tests; `base` for tests that no
-    /// override speaks of. What is the same for several tests is shared.
+    /// Returns the settings of each test; `base` for tests that no override matches. Tests that the same overrides
+    /// match share their settings.
     ///
     /// # Errors
-    /// When what is said of one test makes no sense together.
+    /// When settings of a test contradict each other.
     pub(super) fn for_tests<'a>(
         &self,
         base: &TestSettings,
@@ -130,7 +130,8 @@ impl Overrides {
         tests.into_iter().map(of_test).collect()
     }
 
-    /// Returns the overrides that can hold for a test of a binary, and whether they do for all of its tests.
+    /// Returns the numbers of the overrides that can hold for a test of a binary, and whether they hold for all of
+    /// its tests.
     fn candidates(&self, binary: &TestBinary) -> Vec<(usize, bool)> {
         let decided = self.each.iter().map(|one| match &one.filter {
             Some(filter) => filter.of_binary(binary),
@@ -145,13 +146,13 @@ impl Overrides {
         TestSettings::from_layer(layer, &self.levels)
     }
 
-    /// Returns what is said of the tests that these overrides are true of, and no others.
+    /// Merges the settings of the matching overrides with those above and below them.
     pub(super) fn layer<'a>(&self, matching: impl IntoIterator<Item = &'a Override>) -> TestLayer {
         let overrides = matching.into_iter().map(|one| one.layer.clone());
         overrides.fold(self.upper.clone(), TestLayer::or).or(self.lower.clone())
     }
 
-    /// Says of each override that holds for none of these tests so.
+    /// Returns a warning for each override that holds for none of the tests.
     pub(super) fn unused(&self, tests: &[TestCase]) -> Vec<String> {
         let is_unused = |one: &&Override| !tests.iter().any(|test| one.holds_for(&TestQuery::from(test)));
         let say = |one: &Override| {
@@ -162,12 +163,12 @@ impl Overrides {
         self.each.iter().filter(is_unused).map(say).collect()
     }
 
-    /// Returns how much capabilities are wanted.
+    /// Returns the levels of capabilities.
     pub(super) fn levels(&self) -> &[Setting<(Capability, Level)>] {
         &self.levels
     }
 
-    /// Returns the overrides that hold for a test, or else all of them.
+    /// Returns the overrides that hold for a test, or all overrides without a test.
     pub(super) fn of(&self, test: Option<&TestCase>) -> Vec<&Override> {
         let query = test.map(TestQuery::from);
         self.each.iter().filter(|one| query.as_ref().is_none_or(|query| one.holds_for(query))).collect()

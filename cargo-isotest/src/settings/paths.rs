@@ -1,4 +1,4 @@
-//! The files of the host that were named.
+//! Paths of the host that settings name.
 
 use super::error::SettingsError;
 use super::setting::{Origin, Setting};
@@ -8,23 +8,23 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// A file or directory of the host that tests see.
+/// File or directory of the host that tests see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Bind {
-    /// Absolute.
+    /// Absolute path.
     pub(crate) path: PathBuf,
-    /// What becomes of changes.
+    /// Treatment of changes that tests make to the path.
     pub(crate) access: BindAccess,
 }
 
-/// What becomes of a test's changes.
+/// Treatment of changes that tests make to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BindAccess {
-    /// They are refused.
+    /// Changes are refused.
     ReadOnly,
-    /// They succeed and are thrown away.
+    /// Changes succeed and are thrown away.
     CopyOnWrite,
-    /// They reach the host.
+    /// Changes reach the host.
     ReadWrite,
 }
 
@@ -39,7 +39,7 @@ impl fmt::Display for Bind {
     }
 }
 
-/// What becomes `/`, where that exists.
+/// Returns the root of tests, with an absolute path that exists.
 pub(super) fn root(said: Setting<RootWord>, here: &Path) -> Result<Setting<RootWord>, SettingsError> {
     let Setting { value, origin } = said;
     let value = match value {
@@ -52,7 +52,7 @@ pub(super) fn root(said: Setting<RootWord>, here: &Path) -> Result<Setting<RootW
     Ok(Setting { value, origin })
 }
 
-/// The value of `--bind`. Only a last `:ro`, `:cow` or `:rw` is ours; a path may hold colons.
+/// Parses a value of `--bind`. Only a last `:ro`, `:cow` or `:rw` is no part of the path, which may contain colons.
 pub(super) fn bind(origin: Origin, text: &OsStr, here: &Path) -> Result<Setting<Bind>, SettingsError> {
     let bytes = text.as_bytes();
     let words: [(&[u8], _); 3] =
@@ -63,7 +63,8 @@ pub(super) fn bind(origin: Origin, text: &OsStr, here: &Path) -> Result<Setting<
     Ok(path.map(|path| Bind { path, access }))
 }
 
-/// A path that tests are to see, which must exist, absolute. `/` and `/dev` hold what each test has of its own.
+/// Returns the absolute path that tests are to see, which must exist. `/` and `/dev` are refused, since each test has
+/// its own.
 pub(super) fn shown(origin: Origin, path: &Path, here: &Path) -> Result<Setting<PathBuf>, SettingsError> {
     let path = existing(origin, path, here)?;
     match path.value.canonicalize() {
@@ -74,7 +75,8 @@ pub(super) fn shown(origin: Origin, path: &Path, here: &Path) -> Result<Setting<
     }
 }
 
-/// A path that tests are to write themselves, absolute. If there is nothing, the project decides whether that is wrong.
+/// Returns the absolute path that tests are to write through to the host. A missing path is accepted, and checked
+/// once the project is known.
 pub(super) fn kept(origin: Origin, path: &Path, here: &Path) -> Result<Setting<PathBuf>, SettingsError> {
     match shown(origin, path, here) {
         Err(SettingsError::NoSuchPath { origin, path }) => Ok(Setting { value: path, origin }),
@@ -82,7 +84,7 @@ pub(super) fn kept(origin: Origin, path: &Path, here: &Path) -> Result<Setting<P
     }
 }
 
-/// A path that must exist, absolute. A relative one starts here.
+/// Returns the absolute path, which must exist. A relative path starts at `here`.
 pub(super) fn existing(origin: Origin, path: &Path, here: &Path) -> Result<Setting<PathBuf>, SettingsError> {
     let path: PathBuf = here.join(path).components().collect();
     if path.symlink_metadata().is_ok() {

@@ -1,4 +1,4 @@
-//! How much each capability is wanted; pure.
+//! Policy of capabilities that settings imply; pure.
 
 use super::error::SettingsError;
 use super::limits::LimitSettings;
@@ -6,7 +6,8 @@ use super::setting::Setting;
 use crate::cli::Network;
 use isotest_core::policy::{Capability, Level, Policy};
 
-/// How much each capability is wanted: a limit requires what it measures, and the host's network is no network namespace.
+/// Returns the levels of capabilities: a limit requires the metric that it limits, and the host's network switches
+/// off the network namespace.
 pub(super) fn policy(
     said: &[Setting<(Capability, Level)>],
     limits: &LimitSettings,
@@ -22,7 +23,7 @@ pub(super) fn policy(
     Policy::new(&values).map_err(|error| contradiction(&wishes).unwrap_or(error.into()))
 }
 
-/// The first two wishes for one capability that differ.
+/// Returns the error of the first two levels of one capability that differ.
 fn contradiction(wishes: &[Setting<(Capability, Level)>]) -> Option<SettingsError> {
     wishes.iter().enumerate().find_map(|(index, second)| {
         let (capability, level) = second.value;

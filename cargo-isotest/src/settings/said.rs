@@ -1,4 +1,4 @@
-//! What was typed and what the environment says, before it is known what holds in the project.
+//! Settings of the command line and the environment, before the project is known.
 
 use super::config::{self, Config, Files};
 use super::display::DisplaySettings;
@@ -23,34 +23,34 @@ use std::mem::take;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What was typed and what the environment says, before it is known what holds in the project.
+/// Settings of the command line and the environment, before the project is known.
 #[derive(Debug)]
 pub(crate) struct Said {
-    /// What is to be done.
+    /// Task of the command.
     pub(crate) task: Task,
-    /// What cargo is told.
+    /// Flags that are passed on to cargo.
     pub(crate) cargo: CargoArgs,
-    /// Whether to use colour; undecided, the streams are asked.
+    /// Choice of colour; automatic choice depends on the streams.
     pub(crate) color: Setting<ColorChoice>,
-    /// What is said of environment variables that have no effect.
+    /// Warnings about environment variables that have no effect.
     pub(crate) warnings: Vec<String>,
-    /// The archive from which built tests are taken.
+    /// Path of the archive from which built tests are taken.
     pub(crate) archive: Option<PathBuf>,
-    /// Where the workspace of an archive is shown, if not at its own path.
+    /// Path at which the workspace of an archive is shown, if not at its own path.
     pub(crate) workspace_remap: Option<PathBuf>,
     profile: Option<Setting<String>>,
     files: Files,
     course: CourseArgs,
-    /// The arguments that do not select tests, as typed.
+    /// Arguments that do not select tests, as typed.
     pub(crate) again: Vec<OsString>,
     variables: Vec<(&'static str, OsString)>,
     layer: Layer,
-    /// What the file of whoever calls says.
+    /// Settings of the configuration file of the calling user.
     user: Layer,
 }
 
 impl Said {
-    /// What this command line and this caller say.
+    /// Reads the settings of a command line, of the environment, and of the configuration file of the calling user.
     pub(crate) fn read(cli: Cli, invocation: &Invocation) -> Result<Self, SettingsError> {
         let (task, Words { filters, of_harness }) = Task::from_typed(cli.command, invocation);
         let task = Tool::typed(cli.flags.tools.clone()).map_or(task, Task::Debug);
@@ -97,11 +97,11 @@ impl Said {
         })
     }
 
-    /// What holds in a project, or outside of one: what is said here, and below it what the configuration files say. `machine` is
-    /// asked if it matters for which platform tests are built.
+    /// Returns the settings of a run in a project, or outside of one: these, and below them those of the
+    /// configuration files. `machine` is called if the platform for which tests are built matters.
     ///
     /// # Errors
-    /// When a file is invalid, or what all say together makes no sense, and those of `machine`.
+    /// Errors of invalid files, of settings that contradict each other, and of `machine`.
     pub(crate) fn settings_in<E>(
         mut self,
         workspace: Option<&Path>,
@@ -135,16 +135,16 @@ impl Said {
         Ok(Settings { held: [Vec::from(held), settings.held].concat(), left_out, passes_over, ..settings })
     }
 
-    /// What holds where no project counts.
+    /// Returns the settings of a run in which no project counts.
     ///
     /// # Errors
-    /// When that makes no sense.
+    /// When the settings contradict each other.
     pub(crate) fn settings(self) -> Result<Settings, SettingsError> {
         self.over(Layer::default())
     }
 
-    /// What is said here and, where that is silent, in a layer below; and what holds besides. The overrides of the lower
-    /// layer are between the two.
+    /// Merges these settings with a lower layer, and adds the defaults. The overrides of the lower layer are between
+    /// the two.
     pub(super) fn over(self, mut lower: Layer) -> Result<Settings, SettingsError> {
         let Self { task, layer: upper, user, .. } = self;
         let each = take(&mut lower.overrides);

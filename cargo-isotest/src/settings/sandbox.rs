@@ -1,4 +1,4 @@
-//! What tests see and may use.
+//! Settings of sandboxes.
 
 use super::error::SettingsError;
 use super::layer::Layer;
@@ -10,24 +10,24 @@ use isotest_core::plan::Mark;
 use isotest_core::policy::{Capability, Level};
 use std::path::PathBuf;
 
-/// What tests see and may use.
+/// Settings of sandboxes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SandboxSettings {
-    /// Capabilities that are switched off by that name.
+    /// Capabilities that are switched off by name.
     pub(crate) off: Vec<Setting<Capability>>,
-    /// What becomes `/`.
+    /// Root file system of tests.
     pub(crate) root: Setting<RootWord>,
-    /// Whether not even the package is seen in a minimal root.
+    /// Whether the directory of the package is hidden in a minimal root.
     pub(crate) hide_package: Setting<bool>,
-    /// Whether the paths are told that tests look for and that are not there.
+    /// Whether paths are reported that tests look for and that do not exist.
     pub(crate) trace_missing: Setting<bool>,
-    /// What is not written through to the host, although it lies within what is.
+    /// Paths that are not written through to the host, although they lie within paths that are.
     pub(crate) copied_within: Vec<PathBuf>,
-    /// What becomes of the caller's wish that tests update their sources.
+    /// Treatment of the request that tests update their sources.
     pub(crate) update: Option<Update>,
-    /// Controllers of limits that only some tests have. A host may be without them until such a test is to be executed.
+    /// Controllers of limits that only some tests have. A host may lack them until such a test is to be executed.
     pub(crate) controls: Vec<Control>,
-    /// What tells files of evidence from others.
+    /// Marks that distinguish files of evidence from others.
     pub(crate) evidence: Vec<Mark>,
 }
 

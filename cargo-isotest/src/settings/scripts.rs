@@ -11,26 +11,26 @@ use std::time::Duration;
 /// Command that is executed once before the tests that it prepares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SetupScript {
-    /// The name, which is that of a directory, too.
+    /// Name of the script, and of its directory.
     pub(crate) name: String,
-    /// The place among all scripts of the file, which are executed in that order.
+    /// Index of the script in the file, in the order of which scripts are executed.
     pub(crate) number: usize,
-    /// What is executed.
+    /// Command of the script.
     pub(crate) command: ScriptCommand,
-    /// After how long the script is killed.
+    /// Time limit of the script.
     pub(crate) timeout: Option<Setting<Duration>>,
-    /// After how long the script is slow, and after how many times as long it is killed.
+    /// Time after which the script is slow, and number of such times after which it is ended.
     pub(crate) slow_timeout: Option<Setting<SlowTimeout>>,
-    /// What becomes of changes that tests make to the directory of the script.
+    /// Treatment of changes that tests make to the directory of the script.
     pub(crate) access: BindAccess,
 }
 
-/// Command by which a test is executed: the command of the test follows its own arguments.
+/// Command by which a test is executed. The command of the test follows the arguments of the wrapper.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wrapper {
-    /// The name.
+    /// Name of the wrapper.
     pub(crate) name: String,
-    /// What is executed.
+    /// Command of the wrapper.
     pub(crate) command: ScriptCommand,
 }
 

@@ -1,60 +1,60 @@
-//! A value that holds, and where it came from; pure.
+//! Values of settings, with their origins; pure.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A value, and where it came from.
+/// Value of a setting, with its origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Setting<T> {
-    /// The value.
+    /// Value of the setting.
     pub(crate) value: T,
-    /// Where it came from.
+    /// Origin of the value.
     pub(crate) origin: Origin,
 }
 
-/// Where a value came from.
+/// Origin of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// A flag of ours, as in `--jobs`.
+    /// Flag of this program, as in `--jobs`.
     Flag(&'static str),
-    /// A word after `--`, as in `--test-threads`.
+    /// Argument after `--`, as in `--test-threads`.
     HarnessArgument(&'static str),
-    /// An environment variable.
+    /// Environment variable.
     Environment(&'static str),
-    /// A key of a configuration file, as in `jobs`.
+    /// Key of a configuration file, as in `jobs`, with its place.
     File(&'static str, Place),
-    /// Nobody said anything.
+    /// Default, since the setting is not set.
     Default,
 }
 
-/// A line of a configuration file.
+/// Line of a configuration file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The table that it stands in.
+    /// Table that contains the line.
     pub(crate) table: &'static Table,
-    /// The line's number, from 1.
+    /// Number of the line, from 1.
     pub(crate) line: usize,
 }
 
-/// A table of a configuration file.
+/// Table of a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Table {
-    /// The file, as users are told of it.
+    /// Path of the file, as users are told of it.
     pub(crate) file: PathBuf,
-    /// Which one.
+    /// Part of the file that the table is.
     pub(crate) part: Part,
 }
 
-/// Which table of a configuration file it is.
+/// Part of a configuration file that a table is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// The file itself.
+    /// Whole file.
     Whole,
-    /// The file of one person.
+    /// Whole file of one person.
     User,
-    /// The profile of this name.
+    /// Profile of a name.
     Profile(String),
-    /// An override in the profile of this name.
+    /// Override in the profile of a name.
     Override(String),
 }
 
@@ -72,34 +72,34 @@ impl fmt::Display for Place {
 }
 
 impl<T> Setting<T> {
-    /// A value that was given by a flag.
+    /// Creates a value that was given by a flag.
     pub(crate) const fn flag(name: &'static str, value: T) -> Self {
         Self { value, origin: Origin::Flag(name) }
     }
 
-    /// What holds if nobody says anything.
+    /// Creates a value that holds by default.
     pub(crate) const fn default(value: T) -> Self {
         Self { value, origin: Origin::Default }
     }
 
-    /// What was said, or else the default.
+    /// Returns the value that was set, or else the default.
     pub(super) fn or(said: Option<Self>, default: T) -> Self {
         said.unwrap_or(Self::default(default))
     }
 
-    /// Another value of the same origin.
+    /// Converts the value, and keeps its origin.
     pub(crate) fn map<U>(self, value: impl FnOnce(T) -> U) -> Setting<U> {
         Setting { value: value(self.value), origin: self.origin }
     }
 }
 
 impl Origin {
-    /// Whether it is the configuration file that is to be changed.
+    /// Returns whether the value is to be changed in a configuration file.
     pub(crate) const fn is_of_file(&self) -> bool {
         matches!(self, Self::File(..))
     }
 
-    /// How the value was written there.
+    /// Returns the value in the form in which it was written at the origin.
     pub(crate) const fn written<T: fmt::Display>(self, value: T) -> Written<T> {
         Written { origin: self, value }
     }
@@ -116,7 +116,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A value as it was written.
+/// Value in the form in which it was written.
 #[derive(Debug)]
 pub(crate) struct Written<T> {
     origin: Origin,

@@ -1,16 +1,16 @@
-//! Which of several machines this one is, as engines that spread work say it in the environment; pure.
+//! Finds the shard of this machine in the environment, as engines that distribute work describe it; pure.
 
 use super::error::SettingsError;
 use super::setting::{Origin, Setting};
 use crate::invocation::Invocation;
 use crate::values::{Partition, PartitionBy, PartitionWord};
 
-/// Variable by which users say it where no engine does, as `M/N`. It wins over those of engines.
+/// Variable by which users set the shard, as `M/N`, where no engine does. It takes precedence over those of engines.
 pub(super) const SHARD: &str = "ISOTEST_SHARD";
 /// Variable with the number of shards, for engines that do not tell it.
 pub(super) const SHARDS: &str = "ISOTEST_SHARDS";
 
-/// Variables of one engine. A number is that of a variable, or this one.
+/// Variables by which an engine describes the shard.
 struct Engine {
     index: &'static str,
     first: Number,
@@ -36,7 +36,7 @@ const fn counted(index: &'static str, first: u64, count: &'static str) -> Engine
     Engine { index, first: Number::Is(first), step: Number::Is(1), count: Count::In(count) }
 }
 
-/// GitLab, CircleCI, Buildkite, Kubernetes, Slurm, Grid Engine and Bazel.
+/// Variables of GitLab, CircleCI, Buildkite, Kubernetes, Slurm, Grid Engine and Bazel.
 const ENGINES: [Engine; 7] = [
     counted("CI_NODE_INDEX", 1, "CI_NODE_TOTAL"),
     counted("CIRCLE_NODE_INDEX", 0, "CIRCLE_NODE_TOTAL"),
@@ -57,13 +57,13 @@ const ENGINES: [Engine; 7] = [
     counted("TEST_SHARD_INDEX", 0, "TEST_TOTAL_SHARDS"),
 ];
 
-/// Value of Grid Engine's index in a job that is no array.
+/// Value of Grid Engine's index in a job that is not an array.
 const UNDEFINED: &str = "undefined";
 
-/// Returns the part that a word on the command line stands for.
+/// Returns the partition for a value of `--partition`.
 ///
 /// # Errors
-/// When the environment names no shard, one that cannot be, or two.
+/// When the environment names no shard, an invalid one, or two.
 pub(super) fn partition(
     word: PartitionWord,
     invocation: &Invocation,
@@ -101,7 +101,8 @@ fn of_environment(invocation: &Invocation) -> Result<Setting<Partition>, Setting
 }
 
 impl Engine {
-    /// Returns which shard of how many it says, counted from 1; `None` if it says nothing.
+    /// Returns the index of the shard, from 1, and the number of shards; `None` if the engine does not set its
+    /// variables.
     fn shard(&self, invocation: &Invocation) -> Result<Option<(u64, u64)>, SettingsError> {
         let is_said =
             invocation.variable(self.index).is_some_and(|value| !value.is_empty() && value != UNDEFINED);

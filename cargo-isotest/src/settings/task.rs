@@ -1,4 +1,4 @@
-//! What a command line asks for.
+//! Tasks of command lines.
 
 use crate::cli::{
     ArchiveArgs, BudgetsAction, BudgetsArgs, ClosureArgs, Command as Typed, CommandWords, CompletionsArgs,
@@ -9,104 +9,104 @@ use crate::invocation::Invocation;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What is to be done.
+/// Task of a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Task {
-    /// Execute the selected tests.
+    /// Execution of the selected tests.
     Execute,
-    /// Only name them.
+    /// Listing of the selected tests.
     List,
-    /// Put them into an archive at this path.
+    /// Archive of the selected tests at a path.
     Archive(PathBuf),
-    /// Work on their budgets.
+    /// Work on budgets of tests.
     Budgets(BudgetsArgs),
-    /// Only find out what this host allows; nothing is built.
+    /// Report of the capabilities of this host, without a build.
     Doctor(DoctorArgs),
-    /// Nothing with tests: show what this program needs.
+    /// Listing of the files that a program needs, without tests.
     Closure(PathBuf),
-    /// Nothing with tests: make documents of what runs have said.
+    /// Conversion of results of runs into documents, without tests.
     Report(ReportArgs),
-    /// Nothing with tests: fit a run to other machines.
+    /// Fitting of a run to other machines, without tests.
     Fit(FitArgs),
-    /// Nothing with tests: show what is running.
+    /// Listing of the runs in progress, without tests.
     Ps(PsArgs),
-    /// Nothing with tests: write a configuration file.
+    /// Creation of a configuration file, without tests.
     Init(InitArgs),
-    /// Nothing with tests: list or copy what they left.
+    /// Listing or copy of the evidence of tests, without tests.
     Evidence(EvidenceArgs),
-    /// Nothing with tests: print a page of the manual.
+    /// Page of the manual, without tests.
     Help(HelpArgs),
-    /// Nothing with tests: print a man page.
+    /// Man page, without tests.
     Man(ManArgs),
-    /// Nothing with tests: print a script that completes the command line.
+    /// Script that completes command lines, without tests.
     Completions(CompletionsArgs),
-    /// Execute a command.
+    /// Execution of a command.
     Exec(Command),
-    /// Execute doctests.
+    /// Execution of doctests.
     Doctests {
-        /// What their names contain.
+        /// Filters of names of doctests.
         filters: Vec<String>,
-        /// Arguments of the harness.
+        /// Arguments of the test harness.
         of_harness: Vec<OsString>,
-        /// The flags for the runner.
+        /// Flags for the runner.
         of_runner: Vec<OsString>,
     },
-    /// Execute a program for cargo.
+    /// Execution of a program on behalf of cargo.
     Runner {
-        /// The program.
+        /// Command line of the program.
         command: Command,
-        /// The arguments of this process before it.
+        /// Arguments of this process before the command.
         before: Vec<OsString>,
     },
-    /// Open a shell in the sandbox of the one selected test, or in one of the project.
+    /// Shell in the sandbox of the one selected test, or in a sandbox of the project.
     Shell {
         /// Whether a test was named.
         of_test: bool,
     },
-    /// Execute a command, or open a shell, in the sandbox of an attempt that is running.
+    /// Command or shell in the sandbox of an attempt that is running.
     Join {
-        /// What the attempt was called.
+        /// Name of the attempt.
         attempt: String,
-        /// The command; the shell without one.
+        /// Command to be executed; `None` for a shell.
         command: Option<Command>,
     },
-    /// Execute the one selected test below a tool.
+    /// Execution of the one selected test by a tool.
     Debug(Tool),
-    /// Explain how the one selected test is executed, or this command.
+    /// Explanation how the one selected test is executed, or a command.
     Explain(Option<Command>),
-    /// Show what holds, and from where.
+    /// Listing of the settings, with their origins.
     ShowConfig {
         /// Whether a test was named.
         of_test: bool,
     },
-    /// Nothing with tests: show the JSON schema of the configuration file.
+    /// JSON schema of the configuration file, without tests.
     ShowSchema,
 }
 
-/// A command that is no test.
+/// Command that is not a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Command {
-    /// A path, or a name that is looked for in `PATH`.
+    /// Path of the program, or a name that is looked for in `PATH`.
     pub(crate) program: PathBuf,
-    /// Without its own name.
+    /// Arguments of the program, without its own name.
     pub(crate) arguments: Vec<OsString>,
-    /// Where its figures go.
+    /// Path of the file to which the resource usage of the command is written.
     pub(crate) usage_json: Option<PathBuf>,
-    /// Where it is executed; `None` for where we were called.
+    /// Working directory of the command; `None` for that of this process.
     pub(crate) directory: Option<PathBuf>,
 }
 
-/// A tool that executes a test, such as a debugger: the command line of the test follows its own.
+/// Tool that executes a test, such as a debugger. The command line of the test follows the arguments of the tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tool {
-    /// A path, or a name that is looked for in `PATH`.
+    /// Path of the program, or a name that is looked for in `PATH`.
     pub(crate) program: PathBuf,
-    /// Without its own name.
+    /// Arguments of the program, without its own name.
     pub(crate) arguments: Vec<OsString>,
 }
 
 impl Tool {
-    /// Returns what the flags say.
+    /// Returns the tool of the flags, if there is one.
     pub(super) fn typed(ToolArgs { debugger, tracer }: ToolArgs) -> Option<Self> {
         let CommandWords { program, arguments } = debugger.or(tracer)?;
         let arguments = arguments.into_iter().map(OsString::from).collect();
@@ -115,7 +115,7 @@ impl Tool {
 }
 
 impl Task {
-    /// What is to be done, and the words that choose tests for it.
+    /// Converts a command line into a task, and the words that select tests for it.
     pub(super) fn from_typed(typed: Typed, invocation: &Invocation) -> (Self, Words) {
         match typed {
             Typed::Run(words) => (Self::Execute, words),
@@ -182,7 +182,7 @@ impl Task {
         Self::Runner { command: Command { directory, ..Command::from_args(command, invocation) }, before }
     }
 
-    /// Whether test binaries are executed. A command has no neighbour.
+    /// Returns whether test binaries are executed, rather than a single command.
     pub(super) const fn is_of_tests(&self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! What holds for a test and can differ from test to test; pure.
+//! Settings that can differ from test to test; pure.
 
 use super::error::SettingsError;
 use super::limits::LimitSettings;
@@ -19,43 +19,43 @@ use std::time::Duration;
 /// Settings of one test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TestSettings {
-    /// After how long the test is killed.
+    /// Time limit of an attempt.
     pub(crate) timeout: Setting<Option<Duration>>,
-    /// After how long the test is slow, and after how many times as long it is killed.
+    /// Time after which an attempt is slow, and number of such times after which it is ended.
     pub(crate) slow_timeout: Setting<SlowTimeout>,
-    /// Whether the test has failed if it leaves a process running.
+    /// Whether the test fails if it leaves a process running.
     pub(crate) fail_on_leak: Setting<bool>,
-    /// How often the test is attempted again once it has failed.
+    /// Number of further attempts of a failed test.
     pub(crate) retries: Setting<Retries>,
-    /// What the test is worth if it passes then.
+    /// Result of a test that passes in a further attempt.
     pub(crate) flaky_result: Setting<FlakyResult>,
-    /// How many threads of the run the test takes.
+    /// Number of threads of the run that the test takes.
     pub(crate) threads_required: Setting<ThreadsRequired>,
-    /// The test group that the test is in, if it is in one.
+    /// Test group of the test, if it is in one.
     pub(crate) test_group: Setting<Option<Arc<str>>>,
-    /// Which tests the test starts before.
+    /// Priority of the test in the order in which tests start.
     pub(crate) priority: Setting<Priority>,
-    /// How much the test may use.
+    /// Limits of the resources of the test.
     pub(crate) limits: LimitSettings,
-    /// The network.
+    /// Network of the test.
     pub(crate) network: Setting<Network>,
-    /// Whether the tests of a binary for which it holds have namespaces and files in common.
+    /// Whether the tests of a binary share namespaces and files.
     pub(crate) per_binary: Setting<bool>,
-    /// What is shown of the host besides the default.
+    /// Paths of the host that the test sees in addition to the default.
     pub(crate) binds: Vec<Setting<Bind>>,
-    /// What is written through to the host.
+    /// Paths of the host that the test writes through to.
     pub(crate) keeps: Vec<Setting<PathBuf>>,
-    /// Limits that the test is held to, besides those that stand beside it. Each of them holds.
+    /// Budgets of the test from the configuration, in addition to those that stand beside it. Each of them holds.
     pub(crate) budgets: Vec<Written>,
-    /// What is executed before the test and others, in the order in which that happens.
+    /// Scripts that are executed before the test and others, in the order of their execution.
     pub(crate) setups: Vec<Setting<Arc<SetupScript>>>,
-    /// By what the test is executed.
+    /// Command by which the test is executed, if there is one.
     pub(crate) wrapper: Option<Setting<Arc<Wrapper>>>,
-    /// How much each capability is wanted.
+    /// Levels of capabilities.
     pub(crate) policy: Policy,
 }
 
-/// What one source says of the settings of a test. What is absent or empty it does not speak of.
+/// Settings of a test from one source. Settings that the source does not contain are absent or empty.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TestLayer {
     pub(super) timeout: Option<Setting<Duration>>,
@@ -77,7 +77,7 @@ pub(super) struct TestLayer {
 }
 
 impl TestLayer {
-    /// What this layer says, and where it is silent what a lower one says; of lists both.
+    /// Merges this layer with a lower one, whose values hold where this layer has none. Lists are joined.
     pub(super) fn or(self, lower: Self) -> Self {
         Self {
             timeout: self.timeout.or(lower.timeout),
@@ -125,14 +125,14 @@ impl Default for TestSettings {
 }
 
 impl TestSettings {
-    /// When the test is told to end: at the earlier of the two times.
+    /// Returns the time after which the test is told to end, which is the earlier of its two limits.
     pub(crate) fn end(&self) -> Option<Timeout> {
         let slow = self.slow_timeout.value;
         let after = self.timeout.value.into_iter().chain(slow.end()).min()?;
         Some(Timeout { after, grace: slow.grace_period })
     }
 
-    /// What a layer says, with these levels of capabilities, and the defaults.
+    /// Returns the settings of a layer, with levels of capabilities, and with defaults for absent settings.
     pub(super) fn from_layer(
         layer: TestLayer,
         levels: &[Setting<(Capability, Level)>],
@@ -183,7 +183,7 @@ fn written(said: Setting<Budget>) -> Written {
     Written { budget: said.value, origin }
 }
 
-/// Each script once, in the order of the file.
+/// Removes duplicates of scripts, and returns them in the order of the file.
 fn in_order(mut setups: Vec<Setting<Arc<SetupScript>>>) -> Vec<Setting<Arc<SetupScript>>> {
     setups.sort_by_key(|setup| setup.value.number);
     setups.dedup_by_key(|setup| setup.value.number);

@@ -1,4 +1,4 @@
-//! That each source of a setting is heard, and in which order.
+//! Tests that each source of a setting is read, and of their precedence.
 
 use super::layer::Layer;
 use super::limits::LimitSettings;
@@ -48,7 +48,7 @@ fn ignored_tests_are_wanted_in_one_way_only() {
     assert_eq!(text, "`-- --ignored` and `-- --include-ignored` contradict each other");
 }
 
-/// A source below the environment and above the defaults.
+/// Returns the settings of a command line, with a lower layer between the environment and the defaults.
 fn with_lower(arguments: &[&str], lower: Layer) -> Result<Settings, SettingsError> {
     let words = std::iter::once("cargo-isotest").chain(arguments.iter().copied()).map(OsString::from);
     let cli = Cli::read(words, &Capability::ALL.map(Capability::as_str)).unwrap();

@@ -1,4 +1,4 @@
-//! What was typed, as layers: the flags, and the words for the test harness.
+//! Converts the command line into layers: that of the flags, and that of the arguments for the test harness.
 
 use super::display::DisplayLayer;
 use super::error::SettingsError;
@@ -20,7 +20,7 @@ use isotest_core::policy::{Capability, Level};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What the flags say.
+/// Returns the layer of the flags.
 pub(super) fn flags(
     flags: Flags,
     filters: Vec<String>,
@@ -151,17 +151,18 @@ pub(super) fn capability(name: &str, origin: Origin) -> Result<Capability, Setti
     })
 }
 
-/// The profile that was chosen.
+/// Returns the profile that is chosen by a flag.
 pub(super) fn profile(typed: &ConfigArgs) -> Option<Setting<String>> {
     typed.profile.clone().map(|name| Setting::flag("--profile", name))
 }
 
-/// The configuration file that was named.
+/// Returns the configuration file that is named by a flag.
 pub(super) fn config_file(typed: &ConfigArgs, invocation: &Invocation) -> Option<Setting<PathBuf>> {
     typed.config_file.as_ref().map(|path| Setting::flag("--config-file", invocation.absolute(path)))
 }
 
-/// The configuration of cargo-nextest that is taken over: the file that was named, or nothing for that of the workspace.
+/// Returns the configuration of cargo-nextest that is taken over: the file that was named, or `None` for the file of
+/// the workspace.
 pub(super) fn nextest_config(
     typed: &ConfigArgs,
     invocation: &Invocation,
@@ -170,7 +171,7 @@ pub(super) fn nextest_config(
     typed.takes_over().then_some(Setting::flag("--nextest-config", named))
 }
 
-/// What the words for the test harness say.
+/// Returns the layer of the arguments for the test harness.
 pub(super) fn harness(words: LibtestWords) -> Result<Layer, SettingsError> {
     let said = |name, value| Setting { value, origin: Origin::HarnessArgument(name) };
     let only = words.ignored.ignored.then(|| said("--ignored", ()).map(|()| RunIgnored::Only));
@@ -189,7 +190,7 @@ pub(super) fn harness(words: LibtestWords) -> Result<Layer, SettingsError> {
     })
 }
 
-/// Ignored tests are wanted in one way: what was typed in two places is the same.
+/// Checks that two layers do not contradict each other in the treatment of ignored tests.
 pub(super) fn without_contradiction(first: &Layer, second: &Layer) -> Result<(), SettingsError> {
     match (first.ignored, second.ignored) {
         (Some(first), Some(second)) if first.value != second.value => {
@@ -209,7 +210,7 @@ fn ignoring(said: Setting<RunIgnored>) -> &'static str {
     }
 }
 
-/// That a flag without a value was given.
+/// Returns the setting of a flag without a value, if it was given.
 fn given(name: &'static str, is_given: bool) -> Option<Setting<bool>> {
     is_given.then_some(Setting::flag(name, true))
 }

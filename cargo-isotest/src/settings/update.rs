@@ -1,15 +1,15 @@
-//! What becomes of the wish that tests update their sources.
+//! Treatment of the request that tests update their sources.
 
 use super::layer::Layer;
 use super::setting::Setting;
 use super::task::Task;
 
-/// What becomes of the wish that tests update their sources.
+/// Treatment of the request that tests update their sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Update {
-    /// It is done, asked for by this variable.
+    /// Updates are written to the sources. The value is the variable that asks for them.
     Written(&'static str),
-    /// It is thrown away.
+    /// Updates are thrown away. The value is the variable that asks for them.
     Discarded(&'static str),
 }
 

@@ -24,7 +24,7 @@ pub(super) const PREDICATES: [&str; 12] = [
     "test",
 ];
 
-/// Word for the kinds of test binaries, which `kind()` matches.
+/// Kind of thing in [`Problem::NamesNothing`] for the names of `kind()`.
 pub(super) const KIND: &str = "kind";
 
 /// Error of a filterset.

@@ -1,14 +1,15 @@
-//! JSON schemas of values; pure. A schema allows each way in which a value is documented, and refuses as many others as it can.
+//! Makes JSON schemas of values; pure. A schema allows each documented form of a value, and refuses as many others as
+//! it can.
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-/// Numbers with the units that are read as lengths of time.
+/// Pattern of numbers with the units that are read as lengths of time.
 const TIME: &str = "^(0|\\s*([0-9]+(\\.[0-9]+)?\\s*(nanos|nsec|ns|usec|us|µs|millis|msec|ms|seconds|second|secs|sec|s|minutes|minute|mins\
                     |min|m|hours|hour|hrs|hr|h|days|day|d|weeks|week|wks|wk|w|months|month|M|years|year|yrs|yr|y)\\s*)+)$";
-/// A number with a unit of bytes.
+/// Pattern of a number with a unit of bytes.
 const SIZE: &str = "^[0-9.]+\\s*([kKmMgGtTpPeE][iI]?)?[bB]$";
-/// What is not zero.
+/// Pattern of a text that contains a digit other than zero.
 const ABOVE_ZERO: &str = "[1-9]";
 
 /// Makes the schema of `true` and `false`.
@@ -26,7 +27,7 @@ pub(super) fn text_of_some() -> Value {
     json!({ "type": "string", "minLength": 1 })
 }
 
-/// Makes the schema of a text that a pattern fits.
+/// Makes the schema of a text that matches a pattern.
 pub(super) fn pattern(pattern: &str) -> Value {
     json!({ "type": "string", "pattern": pattern })
 }
@@ -51,12 +52,12 @@ pub(super) fn size_or_zero() -> Value {
     either([pattern(SIZE), json!({ "const": "0" })])
 }
 
-/// Makes the schema of a whole number of at least this.
+/// Makes the schema of a whole number that is not below a bound.
 pub(super) fn from(least: i64) -> Value {
     json!({ "type": "integer", "minimum": least })
 }
 
-/// Makes the schema of a whole number of at most this.
+/// Makes the schema of a whole number that is not above a bound.
 pub(super) fn up_to(most: i64) -> Value {
     json!({ "type": "integer", "maximum": most })
 }
@@ -66,7 +67,7 @@ pub(super) fn between(least: i64, most: i64) -> Value {
     json!({ "type": "integer", "minimum": least, "maximum": most })
 }
 
-/// Makes the schema of the words of a type.
+/// Makes the schema of the words that are the values of a type.
 pub(super) fn words<T: ValueEnum>() -> Value {
     let words = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
     let words: Vec<_> =
@@ -91,7 +92,7 @@ pub(super) fn table(entries: impl IntoIterator<Item = (&'static str, Value)>, re
     json!({ "type": "object", "properties": entries, "required": required, "additionalProperties": false })
 }
 
-/// Makes the schema of a value that is of one form or another.
+/// Makes the schema of a value that has one of several forms.
 pub(super) fn either(forms: impl IntoIterator<Item = Value>) -> Value {
     json!({ "anyOf": forms.into_iter().collect::<Vec<_>>() })
 }
@@ -102,7 +103,7 @@ mod tests {
     use crate::cli;
     use regex::Regex;
 
-    /// What is written for lengths of time and numbers of bytes, and what is mistaken for them.
+    /// Texts that are written for lengths of time and numbers of bytes, and texts that are mistaken for them.
     const TEXTS: [&str; 30] = [
         "90s",
         "2m 30s",

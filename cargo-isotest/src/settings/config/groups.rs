@@ -1,4 +1,4 @@
-//! `[test-groups]`: how many tests of each test group run at once; pure.
+//! Reads `[test-groups]`, the limits of threads of test groups; pure.
 
 use super::form;
 use super::keys;
@@ -36,7 +36,7 @@ pub(super) fn written(name: &str, max_threads: Jobs) -> toml::Value {
 /// Reads the test groups of a file.
 ///
 /// # Errors
-/// What is wrong with them first.
+/// The first error in the tables.
 pub(super) fn read<'d>(reading: Reading<'d>, entry: Entry<'d>) -> Result<TestGroups, SettingsError> {
     let mut groups = TestGroups::default();
     for (name, value) in in_order(reading.table(entry)?) {

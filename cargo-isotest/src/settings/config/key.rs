@@ -5,23 +5,24 @@ use crate::settings::error::SettingsError;
 use crate::settings::layer::Layer;
 use crate::settings::setting::Setting;
 
-/// A setting that a configuration file can hold.
+/// Setting that a configuration file can hold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Key {
-    /// Its name, which is that of the flag, too, if there is one.
+    /// Name of the key, and of its flag, if it has one.
     pub(crate) name: &'static str,
-    /// The environment variable that sets it for the whole run, if there is one.
+    /// Environment variable that sets the value for the whole run, if there is one.
     pub(crate) variable: Option<&'static str>,
-    /// What it is, for readers of the schema.
+    /// Description of the setting in the schema.
     pub(crate) about: &'static str,
-    /// JSON schema of its values.
+    /// Function that makes the JSON schema of the values.
     pub(crate) form: fn() -> serde_json::Value,
-    /// A value, as written.
+    /// Example of a value, as written.
     pub(crate) example: &'static str,
-    /// The value that holds where nobody says anything, as written; none for what is off or absent then.
+    /// Value that holds by default, as written; `None` if the setting is off or absent by default.
     pub(crate) default: Option<&'static str>,
-    /// Notes the value.
+    /// Function that writes a value into a layer.
     pub(crate) read: fn(Value<'_>, &mut Layer) -> Result<(), SettingsError>,
-    /// Returns the value that a layer has, as a file would hold it; several of a list, and none if the layer is silent.
+    /// Function that returns the value that a layer has, as a configuration file would hold it; several for a list,
+    /// and none if the layer does not set it.
     pub(crate) said: fn(&Layer) -> Vec<Setting<toml::Value>>,
 }

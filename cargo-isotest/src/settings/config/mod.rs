@@ -1,4 +1,4 @@
-//! The configuration file: settings of a project, in profiles.
+//! Configuration file: settings of a project, in profiles.
 
 mod form;
 mod groups;
@@ -43,35 +43,36 @@ use std::mem::take;
 use std::path::{Path, PathBuf};
 use suggestion::suggestion;
 
-/// Where a project has its file, from the workspace's directory.
+/// Path of a project's configuration file, relative to the directory of the workspace.
 const FILE: &str = ".config/isotest.toml";
-/// The file of the profiles that every project has, as users are told of it.
+/// Name of the file of the built-in profiles, as users are told of it.
 const BUILT_IN: &str = "built-in isotest.toml";
 
-/// Profiles of the files that count, by their names. Of one name the first holds before the others.
+/// Profiles of all configuration files, by their names. The first profile of a name takes precedence over the others.
 #[derive(Debug, Default)]
 pub(super) struct Config {
-    /// The project's own file, as users are told of it.
+    /// Path of the project's own file, as users are told of it.
     file: Option<PathBuf>,
     profiles: BTreeMap<String, Vec<Profile>>,
     groups: TestGroups,
-    /// Where the directories of profiles are, in which reports are written.
+    /// Directory that contains a directory for the reports of each profile.
     store: PathBuf,
     left_out: Vec<LeftOut>,
 }
 
-/// The files that were named.
+/// Configuration files that were named.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    /// That of this program.
+    /// Configuration file of this program.
     pub(super) own: Option<Setting<PathBuf>>,
-    /// That of cargo-nextest, if it is to be taken over; nothing in it for that of the workspace.
+    /// Configuration file of cargo-nextest, if it is to be taken over; `None` in it for the file of the workspace.
     pub(super) nextest: Option<Setting<Option<PathBuf>>>,
 }
 
 impl Config {
-    /// Reads the file that was named, or else that of the workspace if it has one, that of cargo-nextest if it is to be taken over,
-    /// and the built-in profiles. Paths start at the workspace; users are told of files as seen from `here`.
+    /// Reads the file that was named, or else the file of the workspace if it has one, the file of cargo-nextest if
+    /// it is to be taken over, and the built-in profiles. Relative paths start at the workspace; users are told of
+    /// files as seen from `here`.
     ///
     /// # Errors
     /// When a file cannot be read or is invalid.
@@ -126,18 +127,19 @@ impl Config {
         self.groups = take(&mut self.groups).or(groups);
     }
 
-    /// Whether there is a file of cargo-nextest that nobody has asked for or decided against, and none of our own.
+    /// Returns whether there is a file of cargo-nextest that nobody has asked for or decided against, and no file of
+    /// this program.
     pub(super) fn passes_over(&self, files: &Files, workspace: Option<&Path>) -> bool {
         let has_none = self.file.is_none() && files.nextest.is_none();
         has_none && workspace.is_some_and(|workspace| workspace.join(nextest::FILE).is_file())
     }
 
-    /// Returns what of the configuration of cargo-nextest has no meaning here, once.
+    /// Takes the list of keys of cargo-nextest's configuration that have no meaning here.
     pub(super) fn take_left_out(&mut self) -> Vec<LeftOut> {
         take(&mut self.left_out)
     }
 
-    /// Checks that each profile inherits one that exists, and none itself.
+    /// Checks that each profile inherits a profile that exists, and that none inherits itself.
     fn check_parents(&self) -> Result<(), SettingsError> {
         for name in self.profiles.keys() {
             let mut passed = vec![name.as_str()];
@@ -159,7 +161,7 @@ impl Config {
         Ok(())
     }
 
-    /// Checks that each test group exists that tests are in.
+    /// Checks that each test group that a setting names exists.
     fn check_groups(&self) -> Result<(), SettingsError> {
         let profiles = self.profiles.values().flatten();
         let layers = profiles.flat_map(|profile| {
@@ -188,7 +190,7 @@ impl Config {
         self.profiles.get(name)?.iter().find_map(|profile| profile.inherits.as_ref())
     }
 
-    /// The profile and the file that hold, which are no keys of the file.
+    /// Returns the chosen profile and configuration file, which are no keys of the file.
     pub(super) fn held(
         &self,
         profile: Option<&Setting<String>>,
@@ -210,7 +212,7 @@ impl Config {
         ]
     }
 
-    /// What a profile and those that it inherits say together.
+    /// Merges the settings of a profile and of the profiles that it inherits.
     ///
     /// # Errors
     /// When there is no profile of that name.
@@ -238,7 +240,7 @@ impl Config {
     }
 }
 
-/// What a layer says of the whole run, or else the defaults.
+/// Returns the values that a layer has for the keys of the whole run, or else their defaults.
 pub(super) fn held_of_run(layer: &Layer) -> Vec<Held> {
     let of_group = |(name, max_threads): (&str, &Setting<Jobs>)| Held {
         key: groups::GROUPS,
@@ -249,12 +251,12 @@ pub(super) fn held_of_run(layer: &Layer) -> Vec<Held> {
     held(keys, layer).into_iter().chain(layer.groups.each().map(of_group)).collect()
 }
 
-/// What a layer says of tests, or else the defaults.
+/// Returns the values that a layer has for the keys of tests, or else their defaults.
 pub(super) fn held_of_test(layer: &Layer) -> Vec<Held> {
     held(&keys::OF_TEST, layer).into_iter().chain(scripts::said(layer)).collect()
 }
 
-/// What a layer says of tests.
+/// Returns the values that a layer has for the keys of tests.
 pub(super) fn said_of_test(layer: &Layer) -> Vec<Held> {
     keys::OF_TEST.iter().flat_map(|key| said(key, layer)).chain(scripts::said(layer)).collect()
 }
@@ -279,7 +281,7 @@ fn default(key: &Key) -> Held {
     Held { key: key.name, value, origin: Origin::Default }
 }
 
-/// The path and the text of the file that was named, or else of that of the workspace.
+/// Returns the path and the text of the file that was named, or else of the file of the workspace.
 fn text(named: Option<&Path>, workspace: Option<&Path>) -> Result<Option<(PathBuf, String)>, SettingsError> {
     let (path, is_named) = match (named, workspace) {
         (Some(named), _) => (named.to_owned(), true),
@@ -335,7 +337,7 @@ mod tests {
         ("priority", "-100"),
     ];
 
-    /// What a file says in its profile `default`, in a directory in which the paths of the examples are.
+    /// Reads settings of the profile `default`, in a directory that contains the paths of the examples.
     fn layer(text: &str) -> Layer {
         let place = tempfile::tempdir().unwrap();
         for name in ["data", "shared", "snapshots"] {

@@ -1,4 +1,4 @@
-//! `[[profile.NAME.overrides]]`: what holds for some tests only; pure but for the paths that are looked for.
+//! Reads `[[profile.NAME.overrides]]`, settings of some tests only; pure but for the paths that are looked for.
 
 use super::keys;
 use super::reading::{Entry, Reading, in_order};
@@ -11,13 +11,13 @@ use crate::settings::overrides::Override;
 use crate::settings::setting::Place;
 use crate::values::Platforms;
 
-/// Key by which an override says for which tests it holds.
+/// Key of the filterset of the tests for which an override holds.
 pub(super) const FILTER: &str = "filter";
 
 /// Reads the overrides of a profile.
 ///
 /// # Errors
-/// What is wrong with them first.
+/// The first error in the overrides.
 pub(super) fn read<'d>(reading: Reading<'d>, entry: Entry<'d>) -> Result<Vec<Override>, SettingsError> {
     tables(reading, entry)?.into_iter().map(|entry| one(reading, entry)).collect()
 }
@@ -60,7 +60,7 @@ fn one<'d>(reading: Reading<'d>, entry: Entry<'d>) -> Result<Override, SettingsE
     Ok(Override { filter, place, platforms, default_filter, layer: layer.test })
 }
 
-/// Reads which tests an override is for.
+/// Reads the filterset of an override.
 pub(super) fn filterset(value: Value<'_>, place: Place) -> Result<Filterset, SettingsError> {
     let text = value.text().ok_or_else(|| value.unexpected("a filterset, such as 'test(/^big_/)'"))?;
     let wrong = |error| ConfigError { place, fault: Fault::Filter { key: FILTER, error } };

@@ -1,4 +1,4 @@
-//! `[profile.NAME]`: settings under a name; pure but for the paths that are looked for.
+//! Reads `[profile.NAME]`, settings with a name; pure but for the paths that are looked for.
 
 use super::groups::{self, GROUPS};
 use super::keys;
@@ -13,27 +13,27 @@ use crate::settings::layer::Layer;
 use crate::settings::setting::{Part, Setting};
 use toml::de::DeTable;
 
-/// Name of the profile that all others inherit, and that holds where none is chosen.
+/// Name of the profile that all others inherit, and that is the default.
 pub(crate) const DEFAULT: &str = "default";
 
-/// Key by which a profile names the one that it inherits.
+/// Key of the name of the profile that a profile inherits.
 pub(super) const INHERITS: &str = "inherits";
 
-/// Key of what holds for some tests only.
+/// Key of the settings of some tests only.
 pub(super) const OVERRIDES: &str = "overrides";
 
-/// Settings under a name.
+/// Settings with a name.
 #[derive(Debug, Default)]
 pub(crate) struct Profile {
-    /// The profile whose settings hold where this one is silent.
+    /// Name of the inherited profile, whose settings hold where this profile sets none.
     pub(crate) inherits: Option<Setting<String>>,
-    /// The settings.
+    /// Settings of the profile.
     pub(crate) layer: Layer,
-    /// A file for the results as JUnit XML, from the directory of the profile that is chosen.
+    /// Path of the results as JUnit XML, relative to the directory of the chosen profile.
     pub(crate) junit: Option<Setting<String>>,
 }
 
-/// What a file says.
+/// Contents of a configuration file.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
     /// Profiles with their names.
@@ -43,7 +43,7 @@ pub(crate) struct Tables {
 }
 
 impl<'d> Reading<'d> {
-    /// Reads the tables of a file that has these scripts.
+    /// Reads the tables of a file, whose scripts are already read.
     pub(crate) fn file(self, file: &'d DeTable<'d>, scripts: &Scripts) -> Result<Tables, SettingsError> {
         let mut tables = Tables::default();
         for (name, value) in in_order(file) {

@@ -1,4 +1,4 @@
-//! Tables of a configuration file, and what is said of a wrong one; pure.
+//! Tables of a configuration file, and errors in them; pure.
 
 use super::source::Source;
 use super::suggestion::suggestion;
@@ -11,21 +11,21 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Where a table of a configuration file is read.
+/// Context in which a table of a configuration file is read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reading<'d> {
-    /// The file.
+    /// Configuration file with its text.
     pub(crate) source: &'d Source<'d>,
-    /// The directory that relative paths start at.
+    /// Directory at which relative paths start.
     pub(crate) directory: &'d Path,
-    /// The table.
+    /// Table that is read.
     pub(crate) at: &'static Table,
 }
 
 pub(super) type Entry<'d> = (&'d Spanned<Cow<'d, str>>, &'d Spanned<DeValue<'d>>);
 
 impl<'d> Reading<'d> {
-    /// Reads what stands in another table.
+    /// Returns the context of another table of the file.
     pub(super) fn within(self, part: Part) -> Self {
         Self { at: Table::kept(&self.at.file, part), ..self }
     }
@@ -58,7 +58,7 @@ impl<'d> Reading<'d> {
     }
 }
 
-/// The entries of a table in the order of the file.
+/// Returns the entries of a table in the order of the file.
 pub(super) fn in_order<'d>(table: &'d DeTable<'d>) -> Vec<Entry<'d>> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(name, _)| name.span().start);

@@ -7,7 +7,7 @@ use super::keys;
 use super::scripts;
 use serde_json::{Map, Value, json};
 
-/// Returns the schema. What depends on other values, on the machine or on the project is not in it.
+/// Returns the schema, without constraints that depend on other values, on the machine or on the project.
 pub(crate) fn schema() -> Value {
     let mut definitions: Map<_, _> = keys::all().map(|key| (key.name.to_owned(), definition(key))).collect();
     let inherits =
@@ -63,7 +63,7 @@ fn definition(key: &Key) -> Value {
     form
 }
 
-/// Turns a value as written into one of JSON.
+/// Converts a value as written into JSON.
 fn value(written: &str) -> Option<Value> {
     let document: toml::Table = format!("it = {written}").parse().ok()?;
     serde_json::to_value(document.get("it")?).ok()

@@ -1,4 +1,4 @@
-//! `[scripts]` and `[[profile.NAME.scripts]]`: commands that are executed before tests, and before which; pure.
+//! Reads `[scripts]` and `[[profile.NAME.scripts]]`, commands that are executed before or around tests; pure.
 
 use super::form;
 use super::keys;
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use toml::de::DeTable;
 
-/// Table of scripts, and key of a profile by which it says before which tests they are executed.
+/// Name of the table of scripts, and of the key of a profile that assigns scripts to tests.
 pub(super) const SCRIPTS: &str = "scripts";
 
 /// Kind of script that is executed once before tests, and key that names such scripts.
@@ -35,13 +35,13 @@ const RUN_WRAPPER: &str = "run-wrapper";
 /// Key of the program and its arguments.
 const COMMAND: &str = "command";
 
-/// Key of what becomes of changes to the directory that a script leaves.
+/// Key of the access to the directory that a script leaves.
 const DIRECTORY: &str = "directory";
 
 /// Keys of tests that scripts have, too.
 const OF_TEST: [&str; 2] = ["timeout", "slow-timeout"];
 
-/// What the name of a script is.
+/// Pattern of names of scripts.
 const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]*$";
 
 /// Makes the schema of scripts.
@@ -71,7 +71,7 @@ pub(super) fn form_of_rules() -> serde_json::Value {
     rules
 }
 
-/// Returns which scripts a layer names.
+/// Returns the scripts that a layer names.
 pub(super) fn said(layer: &Layer) -> impl Iterator<Item = Held> {
     let held = |key, name: &str, origin| {
         let value = Some(toml::Value::String(name.to_owned()));
@@ -93,7 +93,7 @@ impl Scripts {
     /// Reads the scripts of a file.
     ///
     /// # Errors
-    /// What is wrong with them first.
+    /// The first error in the scripts.
     pub(super) fn read<'d>(reading: Reading<'d>, file: &'d DeTable<'d>) -> Result<Self, SettingsError> {
         let mut scripts = Self::default();
         let Some(table) = in_order(file).into_iter().find(|(name, _)| name.get_ref() == SCRIPTS) else {
@@ -117,10 +117,10 @@ impl Scripts {
         Ok(scripts)
     }
 
-    /// Reads which tests a profile has prepared by which of the scripts.
+    /// Reads the rules of a profile that assign scripts to tests.
     ///
     /// # Errors
-    /// What is wrong with it first.
+    /// The first error in the rules.
     pub(super) fn rules<'d>(
         &self,
         reading: Reading<'d>,
@@ -163,7 +163,7 @@ impl Scripts {
     }
 }
 
-/// Finds the script of a kind that is named here.
+/// Finds the script of a kind by its name.
 fn script<T>(
     kind: &str,
     scripts: &BTreeMap<String, Arc<T>>,
@@ -231,7 +231,7 @@ fn wrapper<'d>(reading: Reading<'d>, entry: Entry<'d>, script: &str) -> Result<W
     Ok(Wrapper { name: script.to_owned(), command })
 }
 
-/// Reads a command: words as a shell would take them apart, or a list of them.
+/// Reads a command: a text that is split into words as by a shell, or a list of words.
 fn words(value: Value<'_>) -> Result<ScriptCommand, SettingsError> {
     let words = match value.text() {
         Some(text) => shlex::split(text),

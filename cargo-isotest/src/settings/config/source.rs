@@ -1,4 +1,4 @@
-//! Text of a configuration file, and the lines of what stands in it; pure.
+//! Text of a configuration file, and line numbers of parts of it; pure.
 
 use crate::settings::error::{ConfigError, Fault};
 use crate::settings::setting::{Part, Place, Table};
@@ -12,12 +12,12 @@ use toml::de::DeTable;
 pub(crate) struct Source<'t> {
     table: &'static Table,
     text: &'t str,
-    /// Where each line begins.
+    /// Offsets at which the lines begin.
     lines: Vec<usize>,
 }
 
 impl<'t> Source<'t> {
-    /// Notes where the lines of a file begin.
+    /// Creates a source, and notes the offsets of the lines.
     pub(crate) fn new(file: &Path, text: &'t str) -> Self {
         let lines = text.match_indices('\n').map(|(at, _)| at + 1);
         let table = Table::kept(file, Part::Whole);
@@ -37,7 +37,7 @@ impl<'t> Source<'t> {
         self.table
     }
 
-    /// Returns the line of a part of the text.
+    /// Returns the place of a part of the text.
     pub(crate) fn place(&self, span: &Range<usize>) -> Place {
         Place { table: self.table, line: self.lines.partition_point(|begin| *begin <= span.start) }
     }
@@ -47,7 +47,7 @@ impl<'t> Source<'t> {
         self.text.get(span.clone())
     }
 
-    /// Returns a part of the text in one line.
+    /// Returns a part of the text, shortened to one line.
     pub(crate) fn shown(&self, span: &Range<usize>) -> String {
         self.text.get(span.clone()).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
     }

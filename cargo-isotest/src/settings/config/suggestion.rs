@@ -1,21 +1,21 @@
-//! What could have been meant by an unknown name; pure.
+//! Suggests known names for an unknown name; pure.
 
 use crate::text::nearest::nearest;
 
-/// Names of cargo-nextest's configuration for what has another name here.
+/// Names of settings in cargo-nextest's configuration that have another name here, with that name.
 const ELSEWHERE: [(&str, &str); 2] = [("test-threads", "jobs"), ("leak-timeout", "fail-on-leak")];
 
-/// Returns the name here of what has this one in cargo-nextest's configuration.
+/// Returns the name of the setting here that has the given name in cargo-nextest's configuration.
 pub(crate) fn elsewhere(name: &str) -> Option<&'static str> {
     let spelled = name.to_lowercase().replace('_', "-");
     ELSEWHERE.iter().find(|(other, _)| *other == spelled).map(|(_, here)| *here)
 }
 
-/// The most names that are told if none is near; of more, so many of the nearest.
+/// Number of known names up to which all are listed if none is near; of more names, only the nearest are listed.
 const MOST: usize = 10;
 const FEW: usize = 3;
 
-/// Suggests the nearest of the known names, or names all of them, if they are few.
+/// Suggests the nearest of the known names, or lists names if none is near.
 pub(crate) fn suggestion(name: &str, known: impl IntoIterator<Item = impl Into<String>>) -> String {
     let known: Vec<String> = known.into_iter().map(Into::into).collect();
     let spelled = name.to_lowercase().replace('_', "-");

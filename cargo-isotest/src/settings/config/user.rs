@@ -1,4 +1,4 @@
-//! The file of one person: what of runs is shown, in all projects.
+//! Reads the configuration file of a person: settings of the display, for all projects.
 
 use super::keys;
 use super::reading::{Reading, in_order};
@@ -12,15 +12,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The file below the directory of a person's configuration.
+/// Path of the file below the directory of a person's configuration.
 const FILE: &str = "isotest/config.toml";
 
-/// Errors of a person without such a file. With the environment of somebody else, as `sudo` and CI services leave it, the file may
-/// be that of somebody else, and not to be read.
+/// Errors of reading that mean that a person has no file. With the environment of another user, as `sudo` and CI
+/// services leave it, the path may be in a directory that is not readable.
 const ABSENT: [io::ErrorKind; 3] =
     [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory, io::ErrorKind::PermissionDenied];
 
-/// Reads the file of whoever calls; without one, nothing is said.
+/// Reads the file of the calling user; without one, returns an empty layer.
 ///
 /// # Errors
 /// When the file cannot be read or is invalid.
@@ -35,7 +35,7 @@ pub(crate) fn layer(invocation: &Invocation) -> Result<Layer, SettingsError> {
     }
 }
 
-/// Returns the path: below `$XDG_CONFIG_HOME`, or `~/.config` where that is not an absolute path.
+/// Returns the path of the file: below `$XDG_CONFIG_HOME`, or below `~/.config` if that is not an absolute path.
 fn place(config_home: Option<&Path>, home: Option<&Path>) -> Option<PathBuf> {
     let config_home = config_home.filter(|path| path.is_absolute()).map(Path::to_owned);
     let home = home.filter(|path| path.is_absolute()).map(|home| home.join(".config"));

@@ -15,7 +15,7 @@ use toml::de::DeValue;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Value<'d> {
     written: Written<'d>,
-    /// The directory that relative paths start at.
+    /// Directory at which relative paths start.
     pub(crate) directory: &'d Path,
 }
 
@@ -42,7 +42,7 @@ impl<'d> Value<'d> {
         Self { written: Written::Variable { name, text }, directory }
     }
 
-    /// Returns where the value is written.
+    /// Returns the origin of the value.
     pub(crate) fn origin(self) -> Origin {
         match self.written {
             Written::Toml { key, value, reading } => Origin::File(key, reading.place(&value.span())),
@@ -58,7 +58,8 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// Returns what would be typed on the command line: a string, or a number as it is written, or a table in one line.
+    /// Returns the value as it would be typed on the command line: a string, or a number as it is written, or a table
+    /// in one line.
     pub(crate) fn as_typed(self) -> Option<Cow<'d, str>> {
         let Written::Toml { key, value, reading } = self.written else {
             return self.text().map(Cow::Borrowed);
@@ -106,7 +107,7 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// Reads a list of strings, which a variable separates with commas; each with its place.
+    /// Reads a list of strings, each with its place. In a variable, they are separated by commas.
     pub(crate) fn list(self) -> Option<Vec<(&'d str, Self)>> {
         match self.written {
             Written::Toml { key, value, reading } => {
@@ -120,7 +121,7 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// Reads a table with keys that are free.
+    /// Reads a table with arbitrary keys.
     pub(crate) fn table(self) -> Option<Vec<(&'d str, Self)>> {
         let Written::Toml { key, value, reading } = self.written else { return None };
         let entries = value.get_ref().as_table()?.iter();
@@ -131,7 +132,7 @@ impl<'d> Value<'d> {
         )
     }
 
-    /// Returns the value as that of another key.
+    /// Returns the value under another key.
     pub(crate) const fn named(self, key: &'static str) -> Self {
         let written = match self.written {
             Written::Toml { value, reading, .. } => Written::Toml { key, value, reading },
@@ -140,7 +141,7 @@ impl<'d> Value<'d> {
         Self { written, ..self }
     }
 
-    /// Creates the error of an entry of a table by a name that nobody knows.
+    /// Creates the error of an unknown name in a table.
     pub(crate) fn unknown(self, name: &str, known: impl IntoIterator<Item = &'static str>) -> SettingsError {
         match self.written {
             Written::Toml { key, value, reading } => {
@@ -152,20 +153,20 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// Gives what was read the origin of the value.
+    /// Combines a value that was read with its origin.
     pub(crate) fn setting<T>(self, value: T) -> Setting<T> {
         Setting { value, origin: self.origin() }
     }
 
-    /// Gives what was read the origin of the value.
+    /// Combines a value that was read with its origin.
     ///
     /// # Errors
-    /// When nothing was read, since the value is not what is expected.
+    /// When no value was read, since the text is not as expected.
     pub(crate) fn expect<T>(self, read: Option<T>, expected: &str) -> Result<Setting<T>, SettingsError> {
         read.map(|value| self.setting(value)).ok_or_else(|| self.unexpected(expected))
     }
 
-    /// Creates the error of what is wrong with the value of a key.
+    /// Creates the error of a fault in the value of a key.
     pub(crate) fn fault(self, fault: Fault) -> SettingsError {
         match self.written {
             Written::Toml { value, reading, .. } => {
@@ -175,7 +176,7 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// Creates the error of a value that is not what is expected.
+    /// Creates the error of a value that is not as expected.
     pub(crate) fn unexpected(self, expected: &str) -> SettingsError {
         match self.written {
             Written::Toml { key, value, reading } => {

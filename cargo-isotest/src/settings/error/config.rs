@@ -8,14 +8,14 @@ use crate::settings::setting::Place;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {fault}")]
 pub(crate) struct ConfigError {
-    /// Where it is.
+    /// Line of the error.
     pub(crate) place: Place,
-    /// What it is.
+    /// Kind of the error.
     pub(crate) fault: Fault,
 }
 
 impl ConfigError {
-    /// Returns what helps.
+    /// Returns a hint how to correct the error, if there is one.
     pub(crate) fn hint(&self) -> Option<String> {
         match &self.fault {
             Fault::Filter { error, .. } => error.hint(),
@@ -24,103 +24,103 @@ impl ConfigError {
     }
 }
 
-/// What is wrong with a line of a configuration file.
+/// Fault in a line of a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
-    /// It is not TOML; in the parser's words.
+    /// Syntax error of TOML, in the parser's words.
     #[error("not valid TOML: {0}")]
     Syntax(String),
-    /// A key that nobody knows.
+    /// Key that is unknown.
     #[error("unknown key `{key}` in {table}; {suggestion}")]
     UnknownKey {
-        /// The key.
+        /// Name of the key.
         key: String,
-        /// The table that it stands in.
+        /// Table that contains the key.
         table: String,
-        /// What could have been meant.
+        /// Suggestion of a known key.
         suggestion: String,
     },
-    /// A value that is none of its key.
+    /// Value that its key does not allow.
     #[error("`{key} = {value}`: expected {expected}")]
     Value {
-        /// The key.
+        /// Name of the key.
         key: String,
-        /// The value, as written.
+        /// Value, as written.
         value: String,
-        /// What the key expects.
+        /// Description of the values that the key allows.
         expected: String,
     },
-    /// A profile that inherits one that does not exist.
+    /// Profile that inherits a profile that does not exist.
     #[error("profile `{child}` inherits the unknown profile `{parent}`; {suggestion}")]
     UnknownParent {
-        /// The profile.
+        /// Name of the inheriting profile.
         child: String,
-        /// What it inherits.
+        /// Name of the inherited profile.
         parent: String,
-        /// What could have been meant.
+        /// Suggestion of a known profile.
         suggestion: String,
     },
-    /// A profile that inherits itself.
+    /// Profile that inherits itself.
     #[error("profile `{child}` inherits `{parent}`, which inherits `{child}` already")]
     Circle {
-        /// The profile.
+        /// Name of the inheriting profile.
         child: String,
-        /// What it inherits.
+        /// Name of the inherited profile.
         parent: String,
     },
-    /// A test group that does not exist.
+    /// Test group that does not exist.
     #[error("`test-group = \"{name}\"`: unknown test group; {suggestion}")]
     UnknownGroup {
-        /// Its name.
+        /// Name of the test group.
         name: String,
-        /// What could have been meant.
+        /// Suggestion of a known test group, or of a declaration.
         suggestion: String,
     },
-    /// A name that no test group can have.
+    /// Name that a test group cannot have.
     #[error("`{0}` is not a name for a test group: use only letters, digits, `-` and `_`")]
     GroupName(String),
-    /// A test group that says nothing.
+    /// Test group without a number of threads.
     #[error("the test group `{0}` has no `max-threads`, such as `{0} = {{ max-threads = 1 }}`")]
     GroupSize(String),
-    /// A key of the whole run among those of some tests.
+    /// Key of the whole run in an override.
     #[error("`{key}`{} holds for the whole run and cannot differ from test to test; set it in `[profile.NAME]`", called(*.here))]
     OfRun {
-        /// The key.
+        /// Name of the key, as written.
         key: String,
-        /// Its name here, if it is written by another one.
+        /// Name of the setting here, if it differs from the key.
         here: Option<&'static str>,
     },
-    /// A key that is for the file of a person.
+    /// Key that only the file of a person can hold.
     #[error("`{0}` is for each person to choose; set it in `~/.config/isotest/config.toml`")]
     OfPerson(String),
-    /// A key that is for the file of a project.
+    /// Key that only the file of a project can hold.
     #[error("`{0}` changes more than what is shown; set it in the project's `.config/isotest.toml`")]
     OfProject(String),
-    /// A filter that is no filterset, or none of this project.
+    /// Filter that cannot be parsed, or that does not fit the project.
     #[error("`{key}`: {error}")]
     Filter {
-        /// The key.
+        /// Name of the key.
         key: &'static str,
-        /// What is wrong with it.
+        /// Error of the filterset.
         error: FiltersetError,
     },
-    /// A script by a name that none has.
+    /// Name of a script that does not exist.
     #[error("unknown script `{script}`; {suggestion}")]
     UnknownScript {
-        /// The name.
+        /// Name of the script.
         script: String,
-        /// What could have been meant.
+        /// Suggestion of a known script.
         suggestion: String,
     },
-    /// A name that no script can have.
+    /// Name that a script cannot have.
     #[error(
         "`{0}` is not a name for a script: use only letters, digits, `-`, `_` and `.`, and begin with a letter or digit"
     )]
     ScriptName(String),
-    /// A script without its command.
+    /// Script without a command.
     #[error("the script `{0}` has no `command`")]
     NoCommand(String),
-    /// `inherits` of the profile that all others inherit.
+    /// Key `inherits` in the profile that all others inherit.
     #[error("the profile `default` cannot inherit another one: all others inherit it")]
     DefaultInherits,
 }

@@ -34,31 +34,31 @@ pub(crate) enum SettingsError {
         first.value, first.origin, second.value, second.origin
     )]
     TwoLevels {
-        /// The capability.
+        /// Capability that has two levels.
         capability: Capability,
-        /// What was said first.
+        /// Level that was set first.
         first: Setting<Level>,
-        /// What was said then.
+        /// Level that was set second.
         second: Setting<Level>,
     },
     /// A duration of zero.
     #[error("{}: the time limit of a {whose} must be greater than 0", origin.written("0s"))]
     NoTime {
-        /// Where it was said.
+        /// Origin of the duration.
         origin: Origin,
-        /// Who would have to be done in it.
+        /// Name of the thing whose time limit it is.
         whose: &'static str,
     },
     /// The package is to be hidden without a minimal root.
     #[error("{}", hides_package(origin))]
     HidesPackage {
-        /// Where it was said.
+        /// Origin of the setting.
         origin: Origin,
     },
     /// A period of zero.
     #[error("{origin}: the period must be greater than 0")]
     NoPeriod {
-        /// Where it was said.
+        /// Origin of the period.
         origin: Origin,
     },
     /// A swap limit is given without a memory limit.
@@ -68,9 +68,9 @@ pub(crate) enum SettingsError {
         beside(origin, "--memory-limit", "memory-limit")
     )]
     SwapAlone {
-        /// Where it was said.
+        /// Origin of the swap limit.
         origin: Origin,
-        /// The limit.
+        /// Swap limit in bytes.
         bytes: u64,
     },
     /// A memory limit is less than a test needs to start.
@@ -79,87 +79,87 @@ pub(crate) enum SettingsError {
         origin.written(written(*.bytes)), units::limit(*.least)
     )]
     SmallLimit {
-        /// Where it was said.
+        /// Origin of the memory limit.
         origin: Origin,
-        /// The limit.
+        /// Memory limit in bytes.
         bytes: u64,
-        /// The least limit.
+        /// Least memory limit in bytes.
         least: u64,
     },
     /// The resource of an rlimit is unknown.
     #[error("{}: unknown resource `{name}`; known: {}", origin.written(name), known.join(", "))]
     NoSuchRlimit {
-        /// Where it was said.
+        /// Origin of the rlimit.
         origin: Origin,
-        /// The name.
+        /// Name of the resource.
         name: String,
-        /// All names.
+        /// Names of all resources.
         known: Vec<&'static str>,
     },
     /// A capability is unknown.
     #[error("{}: unknown capability; known: {}", origin.written(name), known.join(", "))]
     NoSuchCapability {
-        /// Where it was said.
+        /// Origin of the level.
         origin: Origin,
-        /// The name.
+        /// Name of the capability.
         name: String,
-        /// All names.
+        /// Names of all capabilities.
         known: Vec<&'static str>,
     },
-    /// `--ignored` with `--include-ignored`, or either with another `--run-ignored`.
+    /// Two flags about ignored tests contradict each other, such as `--ignored` and `--include-ignored`.
     #[error("`{first}` and `{second}` contradict each other")]
     Contradiction {
-        /// What was said first.
+        /// First of the flags.
         first: &'static str,
-        /// What was said then.
+        /// Second of the flags.
         second: &'static str,
     },
-    /// A path that is to be shown or kept, in which tests have places of their own.
+    /// A path that is to be shown or kept is `/` or `/dev`, which each test has of its own.
     #[error("{}: each test has a `/dev` of its own, with `/dev/pts` and `/dev/shm`", origin.written(path.display()))]
     OwnPlace {
-        /// Where it was said.
+        /// Origin of the path.
         origin: Origin,
-        /// The path, absolute.
+        /// Absolute path.
         path: PathBuf,
     },
-    /// A path that is to be shown, kept or made `/`.
+    /// A path that is to be shown, kept or made `/` does not exist.
     #[error("{} does not exist", origin.written(path.display()))]
     NoSuchPath {
-        /// Where it was said.
+        /// Origin of the path.
         origin: Origin,
-        /// The path, absolute.
+        /// Absolute path.
         path: PathBuf,
     },
-    /// The value of an environment variable.
+    /// The value of an environment variable is invalid.
     #[error("the environment variable `{name}` is `{}`, which is not {expected}", value.display())]
     Variable {
-        /// The variable.
+        /// Name of the variable.
         name: &'static str,
-        /// Its value.
+        /// Value of the variable.
         value: OsString,
-        /// What it should be.
+        /// Description of the values that the variable allows.
         expected: String,
     },
     /// The configuration file is unreadable.
     #[error("cannot read the configuration file `{}`", path.display())]
     UnreadableConfig {
-        /// The file.
+        /// Path of the configuration file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: io::Error,
     },
     /// The environment names no shard.
     #[error("`--partition auto` takes the shard of this machine from the environment, which names no shard")]
     NoShard,
-    /// The environment names a shard, but not what it is counted by.
+    /// The environment names a shard, but not the number of shards or another variable that belongs to it.
     #[error("`{index}` names a shard, but `{missing}` is not set")]
     HalfAShard {
-        /// Variable of the shard.
+        /// Name of the variable with the index of the shard.
         index: &'static str,
-        /// Variable that is missing.
+        /// Name of the variable that is missing.
         missing: &'static str,
     },
-    /// The environment names two shards.
+    /// The environment names two different shards.
     #[error(
         "`--partition auto` finds two shards in the environment: {} and {}",
         shard(&.0[0]), shard(&.0[1])
@@ -171,11 +171,11 @@ pub(crate) enum SettingsError {
     /// The profile is unknown.
     #[error("{}: unknown profile; {suggestion}", origin.written(name))]
     NoSuchProfile {
-        /// Where it was said.
+        /// Origin of the name.
         origin: Origin,
-        /// The name.
+        /// Name of the profile.
         name: String,
-        /// What could have been meant.
+        /// Suggestion of a known profile.
         suggestion: String,
     },
 }
@@ -226,7 +226,7 @@ impl From<ConfigError> for SettingsError {
 }
 
 impl SettingsError {
-    /// Whether it is the project's configuration that is to be changed, or the profile chosen of it.
+    /// Returns whether the error is to be corrected in the project's configuration, or by the choice of its profile.
     pub(crate) fn is_of_configuration(&self) -> bool {
         match self {
             Self::UnreadableConfig { .. } | Self::Config(_) | Self::NoSuchProfile { .. } => true,
@@ -256,12 +256,12 @@ fn shard(Setting { value, origin }: &Setting<Partition>) -> String {
     format!("{} of {} ({origin})", value.part, value.parts)
 }
 
-/// How a limit is typed.
+/// Formats a limit as it is typed.
 fn written(bytes: u64) -> String {
     units::limit(bytes).replace(' ', "")
 }
 
-/// How one of two levels of a capability is dropped.
+/// Suggests to drop one of the two levels of a capability.
 fn drop_one(capability: Capability, first: &Setting<Level>, second: &Setting<Level>) -> String {
     const LIMITS: [&str; 6] = [
         "--memory-limit",
@@ -291,7 +291,7 @@ fn drop_one(capability: Capability, first: &Setting<Level>, second: &Setting<Lev
     format!("drop {} or {}{why}", said(first), said(second))
 }
 
-/// How a setting beside one of this origin is written.
+/// Returns the key for an origin in a file, or else the flag.
 fn beside(origin: &Origin, flag: &'static str, key: &'static str) -> &'static str {
     if origin.is_of_file() { key } else { flag }
 }

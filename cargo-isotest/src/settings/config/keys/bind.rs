@@ -1,4 +1,4 @@
-//! `bind`: paths of the host that a test sees besides the default.
+//! Key `bind`: paths of the host that a test sees in addition to the default.
 
 use crate::settings::config::form;
 use crate::settings::config::key::Key;

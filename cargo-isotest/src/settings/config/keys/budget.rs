@@ -1,4 +1,4 @@
-//! `budget`: what a test is held to, by the keys of the attribute that stands beside tests.
+//! Key `budget`: limits that a test is held to, by the keys of the attribute that stands beside tests.
 
 use super::size::size;
 use super::time::time;
@@ -29,7 +29,7 @@ pub(super) const BUDGET: Key = Key {
     said: |layer| written::each(&layer.test.budgets, written),
 };
 
-/// Reads a budget, each limit with its line.
+/// Reads a budget as a list of limits, each with its line.
 fn read(value: Value<'_>) -> Result<Vec<Setting<Budget>>, SettingsError> {
     let expected = "a table, such as { memory = \"256 MiB\", cpu = \"2 s\" }";
     let (mut parts, mut hard) = (Vec::new(), None);

@@ -1,4 +1,4 @@
-//! `color`: when to use colours, which each person knows for the own terminal.
+//! Key `color`: when to use colours, which each person decides for the own terminal.
 
 use crate::settings::config::key::Key;
 use crate::settings::config::written;

@@ -1,4 +1,4 @@
-//! `cpu-limit`: the time of how many CPUs a test may use.
+//! Key `cpu-limit`: number of CPUs whose time a test may use.
 
 use crate::cli;
 use crate::settings::config::key::Key;

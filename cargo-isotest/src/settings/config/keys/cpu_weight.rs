@@ -1,4 +1,4 @@
-//! `cpu-weight`: the share of a test of CPUs that are busy.
+//! Key `cpu-weight`: share of a test of busy CPUs.
 
 use crate::settings::config::form;
 use crate::settings::config::key::Key;

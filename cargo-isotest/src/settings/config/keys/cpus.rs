@@ -1,4 +1,4 @@
-//! `cpus`: the CPUs that a test is executed on.
+//! Key `cpus`: CPUs on which a test is executed.
 
 use crate::cli::{self, Processors};
 use crate::settings::config::form;
@@ -21,7 +21,7 @@ pub(super) const CPUS: Key = Key {
     said: |layer| written::one(layer.test.limits.cpus.as_ref(), |cpus| toml::Value::String(ranges(&cpus))),
 };
 
-/// Joins sorted numbers, those that follow each other as ranges.
+/// Formats sorted numbers, with consecutive numbers as ranges.
 fn ranges(numbers: &[usize]) -> String {
     let parts = numbers.chunk_by(|one, next| one + 1 == *next).filter_map(|range| {
         let (first, last) = (range.first()?, range.last()?);

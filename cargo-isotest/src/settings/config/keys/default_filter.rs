@@ -1,4 +1,4 @@
-//! `default-filter`: which tests run if nobody says otherwise.
+//! Key `default-filter`: tests that run by default.
 
 use crate::select::filterset::Filterset;
 use crate::settings::config::form;

@@ -1,5 +1,5 @@
-//! `status-level`, `final-status-level`, `success-output`, `failure-output`, `show-progress` and `top`: what the report for
-//! humans shows of tests.
+//! Keys `status-level`, `final-status-level`, `success-output`, `failure-output`, `show-progress` and `top`: contents
+//! of the report for humans.
 
 use crate::cli::{FinalStatusLevel, OutputTime, ShowProgress, StatusLevel};
 use crate::settings::config::form;
@@ -103,12 +103,12 @@ pub(super) const TOP: Key = Key {
     said: |layer| written::one(layer.display.top.as_ref(), |number| written::number(number as u64)),
 };
 
-/// What holds of a level where nobody speaks of it and the bar alone is wanted.
+/// Returns the level that `show-progress = "only"` implies, if that is set.
 fn only<T>(how: Option<Setting<ShowProgress>>, level: T) -> Option<Setting<T>> {
     how.filter(|how| how.value == ShowProgress::Only).map(|how| how.map(|_| level))
 }
 
-/// Reads one of the words that a flag takes, too.
+/// Reads a word that the flag of the same type takes, too.
 fn word<T: ValueEnum>(value: Value<'_>) -> Result<Setting<T>, SettingsError> {
     let words = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
     let words: Vec<_> = words.map(|word| format!("\"{}\"", word.get_name())).collect();

@@ -1,4 +1,4 @@
-//! `fail-fast`: whether no further test starts once one has failed.
+//! Key `fail-fast`: whether no further test starts once one has failed.
 
 use super::truth::truth;
 use crate::settings::config::form;

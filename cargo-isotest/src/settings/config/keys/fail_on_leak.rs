@@ -1,4 +1,4 @@
-//! `fail-on-leak`: whether a test has failed that leaves a process running.
+//! Key `fail-on-leak`: whether a test fails if it leaves a process running.
 
 use super::truth::truth;
 use crate::settings::config::form;

@@ -1,4 +1,4 @@
-//! `global-timeout`: after how long the run is ended.
+//! Key `global-timeout`: time limit of the run.
 
 use super::time::time;
 use crate::settings::config::form;

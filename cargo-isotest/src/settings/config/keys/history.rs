@@ -1,4 +1,4 @@
-//! `history`: whether what becomes of tests is kept, and used in later runs.
+//! Key `history`: whether results of tests are kept, and used in later runs.
 
 use super::truth::truth;
 use crate::settings::config::form;

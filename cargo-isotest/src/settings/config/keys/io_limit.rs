@@ -1,4 +1,4 @@
-//! `io-limit`: how much a test may read, and how much it may write, per second and block device.
+//! Key `io-limit`: limit of the bytes that a test reads, and of those that it writes, per second and block device.
 
 use super::size::size;
 use crate::settings::config::form;

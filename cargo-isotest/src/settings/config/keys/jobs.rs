@@ -1,4 +1,4 @@
-//! `jobs`: how many tests are executed at once.
+//! Key `jobs`: number of tests that are executed at once.
 
 use crate::settings::config::form;
 use crate::settings::config::key::Key;
@@ -24,7 +24,7 @@ pub(crate) const JOBS: Key = Key {
     said,
 };
 
-/// Reads a number of tests that run at once.
+/// Reads a number of tests that are executed at once.
 pub(crate) fn number_of_jobs(value: Value<'_>) -> Option<Jobs> {
     match value.text() {
         Some(Jobs::CPUS) => Some(Jobs::CpusBut(0)),
@@ -32,7 +32,8 @@ pub(crate) fn number_of_jobs(value: Value<'_>) -> Option<Jobs> {
     }
 }
 
-/// Several tests at one terminal could not be told apart.
+/// Returns the number of jobs: 1 by default if output is not captured, since several tests at one terminal could not
+/// be told apart.
 fn said(layer: &Layer) -> Vec<Setting<toml::Value>> {
     let jobs = layer.jobs.as_ref().and_then(|jobs| jobs.as_ref().ok()).copied();
     let of_terminal = || {
@@ -44,12 +45,12 @@ fn said(layer: &Layer) -> Vec<Setting<toml::Value>> {
     written::one(jobs.or_else(of_terminal).as_ref(), written_jobs)
 }
 
-/// Makes the schema of a number of tests that run at once.
+/// Makes the schema of a number of tests that are executed at once.
 pub(crate) fn form_of_jobs() -> serde_json::Value {
     form::either([form::from(1), form::up_to(-1), json!({ "const": Jobs::CPUS })])
 }
 
-/// Writes a number of tests that run at once.
+/// Writes a number of tests that are executed at once.
 pub(crate) fn written_jobs(jobs: Jobs) -> toml::Value {
     match jobs {
         Jobs::Number(number) => written::number(number.get() as u64),

@@ -1,4 +1,4 @@
-//! `keep`: paths of the host that a test writes to itself.
+//! Key `keep`: paths of the host to which changes by a test are written through.
 
 use crate::settings::config::form;
 use crate::settings::config::key::Key;

@@ -1,4 +1,4 @@
-//! `list-timeout`: after how long a binary is killed that is asked for its tests.
+//! Key `list-timeout`: time limit of a binary that lists its tests.
 
 use super::time::time;
 use crate::settings::config::form;

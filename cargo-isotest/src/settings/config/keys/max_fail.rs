@@ -1,4 +1,4 @@
-//! `max-fail`: after how many failures no further test starts.
+//! Key `max-fail`: number of failures after which no further test starts.
 
 use crate::settings::config::form;
 use crate::settings::config::key::Key;

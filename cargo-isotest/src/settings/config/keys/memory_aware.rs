@@ -1,4 +1,4 @@
-//! `memory-aware`: whether tests wait until there is memory for what they are expected to use.
+//! Key `memory-aware`: whether tests wait until there is memory for their expected peaks.
 
 use super::truth::truth;
 use crate::settings::config::form;

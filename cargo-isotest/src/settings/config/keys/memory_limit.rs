@@ -1,4 +1,4 @@
-//! `memory-limit`: how much memory a test may use.
+//! Key `memory-limit`: limit of the memory of a test.
 
 use super::size::size;
 use crate::settings::config::form;

@@ -1,4 +1,4 @@
-//! The settings that a configuration file can hold, each in a file of its own.
+//! Settings that a configuration file can hold, each in a file of its own.
 
 mod bind;
 mod budget;
@@ -50,11 +50,11 @@ pub(crate) use slow_timeout::SLOW_TIMEOUT;
 pub(crate) use test_group::{NAME as GROUP_NAME, TEST_GROUP, is_name as is_group_name};
 pub(crate) use threads_required::THREADS_REQUIRED;
 
-/// Settings of what is shown of the run.
+/// Settings of the report for humans.
 pub(crate) const OF_DISPLAY: [Key; 6] =
     [STATUS_LEVEL, FINAL_STATUS_LEVEL, SUCCESS_OUTPUT, FAILURE_OUTPUT, display::SHOW_PROGRESS, display::TOP];
 
-/// Settings of how the run goes.
+/// Settings of the whole run.
 pub(crate) const OF_RUN: [Key; 15] = [
     JOBS,
     fail_fast::FAIL_FAST,
@@ -98,15 +98,15 @@ pub(crate) const OF_TEST: [Key; 21] = [
     keep::KEEP,
 ];
 
-/// Settings of the whole run that are each person's own, and stand in no project's file.
+/// Settings of the whole run that each person chooses, and that no file of a project can hold.
 pub(crate) const OF_PERSON: [Key; 1] = [color::COLOR];
 
-/// What the file of a person can hold: what is shown.
+/// Returns the settings that the file of a person can hold: those of the display.
 pub(crate) fn of_user() -> impl Iterator<Item = &'static Key> {
     OF_DISPLAY.iter().chain(&OF_PERSON)
 }
 
-/// All that a project's file can hold.
+/// Returns the settings that the file of a project can hold.
 pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
     OF_RUN.iter().chain(&OF_DISPLAY).chain(&OF_TEST)
 }

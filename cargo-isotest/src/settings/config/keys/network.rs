@@ -1,4 +1,4 @@
-//! `network`: the network of a test.
+//! Key `network`: network of a test.
 
 use crate::cli::Network;
 use crate::settings::config::form;

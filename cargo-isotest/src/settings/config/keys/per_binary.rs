@@ -1,4 +1,4 @@
-//! `per-binary`: whether the tests of a binary have namespaces and files in common.
+//! Key `per-binary`: whether the tests of a binary share namespaces and files.
 
 use super::truth::truth;
 use crate::settings::config::form;

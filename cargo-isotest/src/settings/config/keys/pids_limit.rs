@@ -1,4 +1,4 @@
-//! `pids-limit`: how many processes and threads a test may have.
+//! Key `pids-limit`: limit of the processes and threads of a test.
 
 use crate::settings::config::form;
 use crate::settings::config::key::Key;

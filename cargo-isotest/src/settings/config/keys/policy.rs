@@ -1,4 +1,4 @@
-//! `require`, `prefer` and `off`: how much each capability is wanted.
+//! Keys `require`, `prefer` and `off`: levels of capabilities.
 
 use crate::settings::config::form;
 use crate::settings::config::key::Key;

@@ -1,4 +1,4 @@
-//! `priority`: which tests a test starts before.
+//! Key `priority`: rank of a test in the order in which tests start.
 
 use crate::settings::config::form;
 use crate::settings::config::key::Key;

@@ -1,4 +1,4 @@
-//! `redact`: the environment variables whose values stand in no report.
+//! Key `redact`: environment variables whose values stand in no report.
 
 use crate::settings::config::form;
 use crate::settings::config::key::Key;

@@ -1,4 +1,5 @@
-//! `retries` and `flaky-result`: how often a failed test is attempted again, and what it is worth if it passes then.
+//! Keys `retries` and `flaky-result`: number of further attempts of a failed test, and its result if one of them
+//! passes.
 
 use crate::settings::config::form;
 use crate::settings::config::key::Key;

@@ -1,4 +1,4 @@
-//! `rlimit`: limits of each process of a test, by the names of setrlimit(2).
+//! Key `rlimit`: limits of each process of a test, by the names of setrlimit(2).
 
 use crate::cli;
 use crate::settings::config::form;

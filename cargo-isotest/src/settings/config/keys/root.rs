@@ -1,4 +1,4 @@
-//! `root` and `hide-package`: the root file system of a test.
+//! Keys `root` and `hide-package`: root file system of a test.
 
 use super::truth::truth;
 use crate::cli::RootWord;

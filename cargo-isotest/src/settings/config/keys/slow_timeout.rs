@@ -1,4 +1,4 @@
-//! `slow-timeout`: after which time a test is slow, and after which it is ended.
+//! Key `slow-timeout`: time after which a test is slow, and time after which it is ended.
 
 use crate::settings::config::form;
 use crate::settings::config::key::Key;

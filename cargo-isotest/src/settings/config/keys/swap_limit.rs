@@ -1,4 +1,4 @@
-//! `swap-limit`: how much swap a test may use on top of its memory.
+//! Key `swap-limit`: limit of the swap that a test uses in addition to its memory.
 
 use super::size::size_or_zero;
 use crate::settings::config::form;

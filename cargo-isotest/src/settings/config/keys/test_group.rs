@@ -1,14 +1,14 @@
-//! `test-group`: the test group that a test is in.
+//! Key `test-group`: test group of a test.
 
 use crate::settings::config::form;
 use crate::settings::config::key::Key;
 use crate::settings::config::written;
 use serde_json::json;
 
-/// Name of the test group of tests that are in no other.
+/// Name of the group of tests that are in no other test group.
 const GLOBAL: &str = "@global";
 
-/// What fits a name: neither punctuation other than `-` and `_` nor white space is in it.
+/// Pattern of names of test groups: without white space, and without punctuation other than `-` and `_`.
 pub(crate) const NAME: &str = "^[^!-,./:-@\\[-^`{-~\\s]+$";
 
 pub(crate) const TEST_GROUP: Key = Key {

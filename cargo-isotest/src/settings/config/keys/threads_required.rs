@@ -1,4 +1,4 @@
-//! `threads-required`: how many of the threads of a run a test takes.
+//! Key `threads-required`: number of threads of the run that a test takes.
 
 use crate::settings::config::form;
 use crate::settings::config::key::Key;

@@ -1,4 +1,4 @@
-//! `timeout`: after how long a test is killed.
+//! Key `timeout`: time limit of a test.
 
 use super::time::time;
 use crate::settings::config::form;

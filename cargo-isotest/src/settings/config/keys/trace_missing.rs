@@ -1,4 +1,4 @@
-//! `trace-missing`: whether the paths are told that tests look for and that are not there.
+//! Key `trace-missing`: whether paths are reported that tests look for and that do not exist.
 
 use super::truth::truth;
 use crate::settings::config::form;

@@ -1,4 +1,4 @@
-//! Yes or no.
+//! Values `true` and `false`.
 
 use crate::settings::config::value::Value;
 use crate::settings::error::SettingsError;

@@ -1,4 +1,4 @@
-//! `junit`: where the results are written as JUnit XML; pure.
+//! Reads `junit` of cargo-nextest, the settings of JUnit XML reports; pure.
 
 use super::left_out::{Rest, why};
 use crate::settings::config::reading::{Entry, Reading, in_order};
@@ -6,7 +6,7 @@ use crate::settings::config::value::Value;
 use crate::settings::error::SettingsError;
 use crate::settings::setting::Setting;
 
-/// Keys that have no meaning here.
+/// Keys that have no meaning here, with the reasons.
 const KEYS: [(&str, &str); 5] = [
     ("report-name", ONE_FORM),
     ("report-skipped", ONE_FORM),
@@ -17,7 +17,7 @@ const KEYS: [(&str, &str); 5] = [
 
 const ONE_FORM: &str = "JUnit reports have one form here";
 
-/// Reads where the report of a profile is written, if it is.
+/// Reads the path of the report of a profile, if it has one.
 pub(super) fn read<'d>(
     rest: &mut Rest,
     reading: Reading<'d>,
@@ -37,7 +37,7 @@ pub(super) fn read<'d>(
     Ok(path)
 }
 
-/// Leaves out how the results of some tests are written.
+/// Leaves out the keys about the form of the results of some tests.
 pub(super) fn leave_out<'d>(
     rest: &mut Rest,
     reading: Reading<'d>,

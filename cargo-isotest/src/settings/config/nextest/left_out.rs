@@ -1,4 +1,4 @@
-//! What has no meaning here, with its place; pure.
+//! Keys that have no meaning here, with their places; pure.
 
 use crate::settings::config::reading::Reading;
 use crate::settings::setting::Place;
@@ -6,21 +6,21 @@ use std::borrow::Cow;
 use std::fmt;
 use toml::Spanned;
 
-/// A key that is not taken over.
+/// Key that is not taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LeftOut {
     place: Place,
-    /// The key with the tables it stands in.
+    /// Key with the tables that it stands in.
     key: String,
     why: Why,
 }
 
-/// Why a key is not taken over.
+/// Reason why a key is not taken over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Why {
-    /// Nobody knows it.
+    /// Key that is unknown.
     Unknown,
-    /// What it is for does not exist here.
+    /// Key whose purpose does not exist here, with an explanation.
     NoMeaning(&'static str),
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for LeftOut {
     }
 }
 
-/// What was left out up to now.
+/// Keys that were left out up to now.
 #[derive(Debug, Default)]
 pub(super) struct Rest(Vec<LeftOut>);
 
@@ -51,14 +51,14 @@ impl Rest {
         self.0.push(LeftOut { place, key: format!("{table}{}", name.get_ref()), why });
     }
 
-    /// Returns all of it in the order of the file, in which tables of one profile may stand apart.
+    /// Returns the keys in the order of the file, in which tables of one profile may stand apart.
     pub(super) fn in_order(mut self) -> Vec<LeftOut> {
         self.0.sort_by_key(|left_out| left_out.place.line);
         self.0
     }
 }
 
-/// Returns why a key is left out that is one of these, or that nobody knows.
+/// Returns the reason why a key is left out: the reason among the known keys, or that it is unknown.
 pub(super) fn why(name: &str, known: &[(&str, &'static str)]) -> Why {
     known.iter().find(|(key, _)| *key == name).map_or(Why::Unknown, |(_, why)| Why::NoMeaning(why))
 }

@@ -1,4 +1,4 @@
-//! The configuration of cargo-nextest, read for what it and ours have in common. What has no meaning here is listed.
+//! Reads the configuration of cargo-nextest for the settings that this program has, too. Other keys are listed.
 
 mod junit;
 mod left_out;
@@ -20,26 +20,27 @@ use std::mem::take;
 use std::path::PathBuf;
 use toml::de::DeTable;
 
-/// Where a project has its file, from the workspace's directory.
+/// Path of cargo-nextest's configuration file, relative to the directory of the workspace.
 pub(crate) const FILE: &str = ".config/nextest.toml";
 
-/// Where cargo-nextest writes what it makes, from the workspace's directory, if its configuration does not say.
+/// Default of the directory into which cargo-nextest writes, relative to the directory of the workspace.
 const STORE: &str = "target/nextest";
 
-/// What the file says.
+/// Contents of the configuration file of cargo-nextest.
 #[derive(Debug)]
 pub(crate) struct Nextest {
     /// Profiles with their names.
     pub(crate) profiles: Vec<(String, Profile)>,
     /// Test groups.
     pub(crate) groups: TestGroups,
-    /// Below which directory of the workspace the directories of profiles are, in which reports are written.
+    /// Directory that contains a directory for the reports of each profile, relative to the directory of the
+    /// workspace.
     pub(crate) store: PathBuf,
-    /// What has no meaning here, in the order of the file.
+    /// Keys that have no meaning here, in the order of the file.
     pub(crate) left_out: Vec<LeftOut>,
 }
 
-/// Tables of cargo-nextest that have no meaning here.
+/// Tables of cargo-nextest that have no meaning here, with the reasons.
 const TABLES: [(&str, &str); 4] = [
     ("nextest-version", "no cargo-nextest is at work"),
     ("experimental", "it is for features of cargo-nextest"),
@@ -49,7 +50,7 @@ const TABLES: [(&str, &str); 4] = [
 
 const SCRIPTS: &str = "its scripts are not executed";
 
-/// Keys of its profiles that have no meaning here.
+/// Keys of profiles of cargo-nextest that have no meaning here, with the reasons.
 const KEYS: [(&str, &str); 4] = [
     ("run-extra-args", "tests get no further arguments"),
     ("archive", "tests are executed where they are built"),
@@ -57,10 +58,10 @@ const KEYS: [(&str, &str); 4] = [
     ("bench", "benchmarks are executed as tests only"),
 ];
 
-/// Reads the file.
+/// Reads the configuration file of cargo-nextest.
 ///
 /// # Errors
-/// What is wrong with it first.
+/// The first error in the file.
 pub(crate) fn read<'d>(reading: Reading<'d>, file: &'d DeTable<'d>) -> Result<Nextest, SettingsError> {
     let (mut profiles, mut groups, mut store) = (Vec::new(), TestGroups::default(), PathBuf::from(STORE));
     let rest = &mut Rest::default();

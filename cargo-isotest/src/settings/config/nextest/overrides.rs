@@ -1,4 +1,4 @@
-//! `[[profile.NAME.overrides]]` of cargo-nextest: what holds for some tests or some platforms only; pure.
+//! Reads `[[profile.NAME.overrides]]` of cargo-nextest, settings of some tests or some platforms only; pure.
 
 use super::junit;
 use super::left_out::{Rest, why};
@@ -11,12 +11,12 @@ use crate::settings::layer::Layer;
 use crate::settings::overrides::Override;
 use crate::values::Platforms;
 
-/// Key of what runs if nobody chooses.
+/// Key of the filterset of the tests that run by default.
 const DEFAULT_FILTER: &str = "default-filter";
 
 const EXPECTED: &str = "a target triple or `cfg(...)`, or a table of them with the keys `host` and `target`";
 
-/// Keys that hold for all tests here, or have no meaning.
+/// Keys that are the same for all tests here, or that have no meaning, with the reasons.
 const KEYS: [(&str, &str); 3] = [
     ("success-output", OF_RUN),
     ("failure-output", OF_RUN),

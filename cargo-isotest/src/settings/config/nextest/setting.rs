@@ -1,4 +1,4 @@
-//! Settings that cargo-nextest and we have in common, under its names and with its values; pure.
+//! Reads settings that cargo-nextest has, too, by its names and with its values; pure.
 
 use super::left_out::{Rest, Why};
 use crate::cli::StatusLevel;
@@ -10,19 +10,19 @@ use crate::settings::layer::Layer;
 use crate::values::{MaxFail, SlowTimeout};
 use std::time::Duration;
 
-/// Where a setting is written.
+/// Kind of table in which a setting is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// In a profile.
+    /// Table of a profile.
     Profile,
-    /// In an override.
+    /// Table of an override.
     Override,
 }
 
-/// How a setting is read.
+/// Function that reads a setting into a layer.
 type Read = fn(Value<'_>, &mut Layer) -> Result<(), SettingsError>;
 
-/// Settings that can be written in both places.
+/// Settings that can be written both in profiles and in overrides.
 const OF_BOTH: [(&str, Read); 4] = [
     ("retries", keys::RETRIES.read),
     ("flaky-result", keys::FLAKY_RESULT.read),
@@ -44,7 +44,7 @@ const OF_PROFILES: [(&str, Read); 8] = [
     ("failure-output", keys::FAILURE_OUTPUT.read),
 ];
 
-/// Reads a setting into a layer. Returns whether it is one.
+/// Reads a setting into a layer. Returns whether the key is that of a setting.
 pub(super) fn read<'d>(
     rest: &mut Rest,
     reading: Reading<'d>,
@@ -78,7 +78,7 @@ pub(super) fn read<'d>(
 const LEAK_TIMEOUT: &str = "leak-timeout";
 const SKIP: &str = "skip";
 
-/// The time that cargo-nextest gives a test between the order to end and the end.
+/// Default of the time that cargo-nextest gives a test between the order to end and the end.
 const GRACE: Duration = Duration::from_secs(10);
 
 fn slow_timeout(value: Value<'_>, layer: &mut Layer) -> Result<(), SettingsError> {
@@ -134,7 +134,7 @@ pub(super) fn default_filter(value: Value<'_>, layer: &mut Layer) -> Result<(), 
     (keys::DEFAULT_FILTER.read)(value, layer)
 }
 
-/// There is no level of tests that are left out here.
+/// Reads the status level. `skip` becomes `pass`, since there is no level of excluded tests here.
 fn status_level(value: Value<'_>, layer: &mut Layer) -> Result<(), SettingsError> {
     if value.text() == Some(SKIP) {
         layer.display.status_level = Some(value.setting(StatusLevel::Pass));
