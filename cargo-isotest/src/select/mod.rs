@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(by_words(&["tour a", "d"], &[]), ["tour a", "tour::parser d"]);
         assert_eq!(by_words(&["tour"], &["tour b"]), ["tour a", "tour parser::c"]);
         assert_eq!(by_words(&[], &["tour::parser"]), ["tour a", "tour b", "tour parser::c"]);
-        // As with any other test runner.
+        // A filter that is part of a test name matches by name, as with any other test runner.
         assert_eq!(by_words(&["parser"], &[]), ["tour parser::c"]);
         assert!(by_words(&["tour::pars"], &[]).is_empty());
         let exact = Selection { filters: words(&["tour::parser a"]), exact: true, ..Selection::default() };

@@ -171,7 +171,7 @@ fn key(test: &TestCase) -> (&str, &str) {
 
 /// Returns the expected time of each part if its tests run one after the other.
 fn expected(part_of: &[u64], weights: &[Weight], parts: u64) -> Option<Vec<Duration>> {
-    // What nobody can show is not worked out.
+    // Times of so many parts cannot be shown, and are not computed.
     const MOST: usize = 100_000;
     let parts = usize::try_from(parts).ok().filter(|parts| *parts <= MOST)?;
     let mut times = vec![Duration::ZERO; parts];

@@ -78,7 +78,7 @@ impl LimitSettings {
         }
     }
 
-    /// Returns the limits, unless they contradict each other.
+    /// Returns the limits, unless a test cannot start within them, or swap is limited without memory.
     pub(super) fn checked(self) -> Result<Self, SettingsError> {
         self.leaves_room()?;
         match (&self.memory, &self.swap) {

@@ -195,7 +195,7 @@ impl Settings {
     /// Returns the settings of each test.
     ///
     /// # Errors
-    /// When settings of a test contradict each other.
+    /// When a setting of a test is invalid, or its settings contradict each other.
     pub(crate) fn for_tests<'a>(
         &self,
         tests: impl IntoIterator<Item = &'a TestCase>,
@@ -206,7 +206,7 @@ impl Settings {
     /// Writes into each test its test group, and whether it runs by default.
     ///
     /// # Errors
-    /// When settings of a test contradict each other.
+    /// When a setting of a test is invalid, or its settings contradict each other.
     pub(crate) fn assign(&self, tests: &mut [TestCase]) -> Result<(), SettingsError> {
         if let Some(filter) = &self.default_filter {
             for test in tests.iter_mut() {

@@ -105,7 +105,7 @@ impl Overrides {
     /// match share their settings.
     ///
     /// # Errors
-    /// When settings of a test contradict each other.
+    /// When a setting of a test is invalid, or its settings contradict each other.
     pub(super) fn for_tests<'a>(
         &self,
         base: &TestSettings,

@@ -101,7 +101,7 @@ impl Said {
     /// configuration files. `machine` is called if the platform for which tests are built matters.
     ///
     /// # Errors
-    /// Errors of invalid files, of settings that contradict each other, and of `machine`.
+    /// Errors of invalid files, of settings that are invalid or contradict each other, and of `machine`.
     pub(crate) fn settings_in<E>(
         mut self,
         workspace: Option<&Path>,
@@ -138,7 +138,7 @@ impl Said {
     /// Returns the settings of a run in which no project counts.
     ///
     /// # Errors
-    /// When the settings contradict each other.
+    /// When a setting is invalid, or settings contradict each other.
     pub(crate) fn settings(self) -> Result<Settings, SettingsError> {
         self.over(Layer::default())
     }

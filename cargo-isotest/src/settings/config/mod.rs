@@ -365,7 +365,7 @@ mod tests {
             for value in shown {
                 let place = value.to_string();
                 let is_path = ["bind", "keep"].contains(&name) || place.starts_with("\"dir:");
-                // The directory is gone with the call.
+                // Paths of the examples no longer exist: their directory is removed when `layer` returns.
                 if !is_path {
                     assert_eq!(values(key, &layer(&format!("{name} = {value}"))), [value]);
                 }
@@ -376,7 +376,7 @@ mod tests {
     #[test]
     fn a_default_is_what_holds_where_nobody_says_it() {
         let defaults = keys().filter_map(|key| Some(format!("{} = {}\n", key.name, key.default?)));
-        // Its value is that of the other one.
+        // The value of `fail-fast` is that of `max-fail`.
         let said: String = defaults.filter(|line| !line.starts_with("fail-fast")).collect();
         let shown = |layer| {
             let invocation = Invocation { environment: Vec::new(), directory: "/".into() };

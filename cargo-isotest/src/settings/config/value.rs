@@ -181,7 +181,7 @@ impl<'d> Value<'d> {
         match self.written {
             Written::Toml { key, value, reading } => {
                 let (span, key, expected) = (value.span(), key.to_owned(), expected.to_owned());
-                // Of a table that has a heading, or dots in its keys, its place is but that of its name.
+                // The span of a table that has a heading, or dotted keys, is only that of its name.
                 let table = self.as_typed().filter(|_| value.get_ref().is_table());
                 let shown = table.map_or_else(|| reading.source.shown(&span), Cow::into_owned);
                 let fault = Fault::Value { key, value: shown, expected };

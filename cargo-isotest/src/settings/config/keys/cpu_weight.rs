@@ -1,4 +1,4 @@
-//! Key `cpu-weight`: share of a test of busy CPUs.
+//! Key `cpu-weight`: share of CPU time of a test when CPUs are busy.
 
 use crate::settings::config::form;
 use crate::settings::config::key::Key;
