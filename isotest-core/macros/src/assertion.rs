@@ -1,4 +1,4 @@
-//! The words between the parentheses of `assert_budget!`.
+//! Parser of the arguments of `assert_budget!`.
 
 use crate::budget::KEYS;
 use crate::item::flat;

@@ -1,4 +1,4 @@
-//! The words between the parentheses of an attribute.
+//! Parser of the arguments of the attribute `budget`.
 
 use crate::item::flat;
 use crate::quantity::{self, Quantity};
@@ -7,12 +7,12 @@ use std::fmt;
 
 /// A key of the attribute.
 pub(crate) struct Key {
-    /// Its name in the attribute.
+    /// Name of the key in the attribute.
     pub(crate) name: &'static str,
-    /// Its name in the record, and in the crate's `Budget`.
+    /// Name of the key in the record, and in the crate's `Budget`.
     pub(crate) recorded: &'static str,
     pub(crate) quantity: Quantity,
-    /// Whether a test can read what it has used of it.
+    /// Whether a test can read how much of the quantity it has used.
     pub(crate) is_readable: bool,
 }
 
@@ -33,7 +33,7 @@ pub(crate) const KEYS: [Key; 6] = [
 /// The key that takes `true` or `false`.
 const HARD: &str = "hard";
 
-/// What an attribute says.
+/// Keys and values that an attribute states.
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
     values: [Option<u64>; KEYS.len()],

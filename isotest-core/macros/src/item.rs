@@ -1,4 +1,4 @@
-//! The function that an attribute stands on.
+//! Parser of the function that an attribute stands on.
 
 use crate::{Complaint, Span, TokenStream, TokenTree};
 use proc_macro::Delimiter;
@@ -60,7 +60,7 @@ pub(crate) fn flat(tokens: TokenStream) -> Vec<TokenTree> {
     flattened
 }
 
-/// Whether an attribute is another budget, by whatever path.
+/// Returns whether an attribute is another budget, by whatever path.
 fn is_budget(attribute: TokenStream) -> bool {
     let mut last = None;
     for token in flat(attribute) {

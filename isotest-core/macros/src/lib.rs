@@ -1,5 +1,6 @@
-//! The attribute `budget` and the macro `assert_budget!`, which `isotest_core` hands on and documents. The attribute writes a record
-//! into a section of the test binary, whose format the module `isotest_core::budget` states; the macro calls that crate.
+//! Defines the attribute `budget` and the macro `assert_budget!`, which `isotest_core` re-exports and documents. The
+//! attribute writes a record into a section of the test binary, whose format the module `isotest_core::budget`
+//! states; the macro calls that crate.
 //!
 //! The tokens of the record have the place of the call as their span, never that of the user's item: only so does a crate
 //! that forbids unsafe code take the attribute that names the section.
@@ -11,7 +12,7 @@ mod quantity;
 
 use proc_macro::{Delimiter, Group, Literal, Span, TokenStream, TokenTree};
 
-/// States what a test may use at most; see `isotest_core::budget`.
+/// Declares the most that a test may use; see `isotest_core::budget`.
 #[proc_macro_attribute]
 pub fn budget(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let record =
@@ -26,7 +27,7 @@ pub fn assert_budget(arguments: TokenStream) -> TokenStream {
     assertion::read(arguments).unwrap_or_else(Complaint::into_tokens)
 }
 
-/// What is wrong, and where.
+/// Compile error: its text and the place where it is shown.
 #[derive(Debug)]
 struct Complaint {
     what: String,
@@ -52,7 +53,7 @@ impl Complaint {
     }
 }
 
-/// The record of a function as a constant without name.
+/// Returns the record of a function, as a constant without name.
 fn record(budget: &budget::Budget, function: &str) -> TokenStream {
     let text = format!(
         concat!(

@@ -11,7 +11,7 @@ pub(crate) enum Quantity {
     Number,
 }
 
-/// A unit and what of the smallest it stands for.
+/// Name of a unit, and its value in the smallest unit.
 type Unit = (&'static str, u64);
 
 const SIZES: [Unit; 9] = [

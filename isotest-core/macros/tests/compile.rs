@@ -1,4 +1,4 @@
-//! What is wrong with a budget does not compile, and is told at its place.
+//! Tests that a wrong budget does not compile, and that the error is shown at its place.
 
 #[test]
 fn wrong_budgets_do_not_compile() {

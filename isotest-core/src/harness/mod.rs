@@ -43,11 +43,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub use libtest_mimic::Failed;
 pub use trial::Trial;
 
-/// Executes the trials that the arguments of this process choose, and returns how it should end. It is the first thing that
-/// `main` does: the program is executed again for each sandbox, and then `trials` may not be called.
+/// Executes the trials that the arguments of this process choose, and returns the exit code of the process. It must
+/// be the first call in `main`: the program is executed again for each sandbox, and then `trials` may not be called.
 #[expect(clippy::print_stderr, reason = "a harness says why it does nothing")]
 pub fn run(trials: impl FnOnce() -> Vec<Trial>) -> ExitCode {
-    /// What `cargo isotest` ends with where the host lacks something.
+    /// Exit code of `cargo isotest` where the host lacks something.
     const CANNOT_ISOLATE: u8 = 97;
     stage::enter();
     let arguments = Arguments::from_args();

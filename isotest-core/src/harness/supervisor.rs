@@ -1,4 +1,4 @@
-//! The harness below plain `cargo test`: each trial is an attempt in a sandbox.
+//! Supervisor of the harness below plain `cargo test`: each trial is an attempt in a sandbox.
 
 use super::trial::Trial;
 use crate::budget::Budget;
@@ -22,7 +22,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{env, fs, thread};
 
-/// An attempt that is to be executed, and who waits for its report.
+/// Plan of an attempt that is to be executed, and the channel that takes its report.
 type Order = (SandboxPlan, Sender<Result<Record, String>>);
 
 /// Memory peaks in bytes by the names of trials.
@@ -80,7 +80,7 @@ fn with_cgroups(
     Ok(conclusion.exit_code())
 }
 
-/// What each attempt is made of: the package's directory and the home directory are copy-on-write.
+/// Makes the template of all attempts: the package's directory and the home directory are copy-on-write.
 fn template(
     host: &Host,
     cgroups: &Cgroups,
@@ -113,7 +113,7 @@ fn template(
     }
 }
 
-/// Executes what is ordered, in a slot that lives as long as this thread.
+/// Executes the attempts that are ordered, in a slot that lives as long as this thread.
 fn work(template: &Arc<Template>, cgroups: &Cgroups, orders: &Mutex<Receiver<Order>>) {
     let mut slot = None;
     loop {
@@ -139,7 +139,7 @@ fn execute<'run>(
     slot.execute(plan, &cancel).ok_or_else(|| "it was cancelled".to_owned())
 }
 
-/// A trial that orders an attempt and judges its report.
+/// Makes a trial that orders an attempt and judges its report.
 fn sandboxed(
     Trial { name, is_ignored, budget, .. }: Trial,
     base: &Workload,
@@ -212,7 +212,7 @@ fn words(outcome: &Outcome) -> String {
     }
 }
 
-/// Writes the peaks of memory.
+/// Prints the memory peak of each trial.
 fn tell(peaks: &Peaks) {
     let mut stdout = io::stdout().lock();
     for (name, peak) in peaks.lock().unwrap_or_else(PoisonError::into_inner).iter() {

@@ -28,7 +28,7 @@ impl fmt::Debug for Trial {
 }
 
 impl Trial {
-    /// A test that fails if `runner` returns an error or panics.
+    /// Makes a test that fails if `runner` returns an error or panics.
     pub fn test(
         name: impl Into<String>,
         runner: impl FnOnce() -> Result<(), Failed> + Send + 'static,
@@ -48,7 +48,8 @@ impl Trial {
         Self { is_ignored, ..self }
     }
 
-    /// In this process, which is in a sandbox of its own. Counts the trials that use more than their budgets.
+    /// Makes a trial that is executed in this process, which is in a sandbox of its own. Counts the trials that use
+    /// more than their budgets.
     pub(super) fn inside(self, over_budget: &Arc<AtomicUsize>) -> libtest_mimic::Trial {
         let Self { name, is_ignored, budget, runner } = self;
         let over_budget = Arc::clone(over_budget);

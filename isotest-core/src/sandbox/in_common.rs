@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 pub(super) struct Common(pub(super) Vec<(CloneFlags, OwnedFd)>);
 
 impl Common {
-    /// Enters all of them.
+    /// Enters all these namespaces.
     ///
     /// # Errors
     /// The step that failed.

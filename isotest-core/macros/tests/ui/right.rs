@@ -1,4 +1,4 @@
-//! Budgets that compile, where no unsafe code may be.
+//! Budgets that compile, in a crate that forbids unsafe code.
 #![forbid(unsafe_code)]
 #![deny(warnings)]
 

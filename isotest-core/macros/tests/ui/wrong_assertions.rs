@@ -1,4 +1,4 @@
-//! Assertions of what cannot be read inside, and with wrong values.
+//! Assertions of quantities that cannot be read inside a test, and with wrong values.
 
 use isotest_macros::assert_budget;
 

@@ -1,4 +1,5 @@
-//! What a workload finds of others in what attempts have in common. It is no doing of its own.
+//! Traces of other attempts that a workload finds in the namespaces and directories in common. They are not its own
+//! doing.
 
 use super::changes::{self, Written};
 use super::layers::Views;
@@ -13,13 +14,13 @@ use crate::plan::{Network, Template};
 pub(super) struct Before {
     /// Paths in the upper layers.
     pub(super) written: Written,
-    /// Failures in the network that were others'.
+    /// Failures in the network that were those of other attempts.
     pub(super) network: NetworkFailures,
 }
 
 impl Before {
-    /// Looks, and has `files` count from here on. Where nothing is in common there is nothing but the vain looks for a way out that
-    /// a network has counted which is handed on from attempts that had sent nothing.
+    /// Reads the state before the workload, and has `files` count from here on. Where nothing is in common, the only
+    /// traces are the packets without a route that earlier users of the same network namespace have sent.
     pub(super) fn look(
         template: &Template,
         unreachable_before: u64,

@@ -1,4 +1,5 @@
-//! What a workload changed below the copy-on-write directories, and which of that is evidence, read from the upper layers.
+//! Finds the files that a workload changed below the copy-on-write directories, and those of them that are evidence,
+//! in the upper layers.
 
 use super::layers::{Upper, Views};
 use crate::outcome::ChangedPaths;
@@ -16,39 +17,41 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-/// The longest list in bytes: it travels in one message.
+/// Maximal length of a list of paths in bytes: it travels in one message.
 const MAX_BYTES: usize = 48 << 10;
 
-/// Files of evidence that are remembered, handed over or not, and the longest path of one.
+/// Maximal number of files of evidence that are remembered, handed over or not, and maximal length of the path of
+/// one.
 const MAX_EVIDENCE: usize = 10_000;
 const MAX_PATH_BYTES: usize = 4096;
 
-/// As long as the clock by which the kernel says when a file was changed stands still, at most, and how often it is looked at.
+/// Time between two looks at the kernel's clock of file changes, and the maximal number of looks until it has moved
+/// on.
 const TICK: Duration = Duration::from_millis(1);
 const MAX_TICKS: usize = 20;
 
-/// Below this depth a directory is one change, whatever is in it: each level costs descriptors and stack.
+/// Depth below which a directory is one change, whatever is in it: each level costs descriptors and stack.
 const MAX_DEPTH: usize = 100;
 
-/// What was changed.
+/// Paths that a workload changed, and the evidence among them.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    /// Every file written and every path deleted, counted, and the first of them.
+    /// Number of all files written and paths deleted, and the first of these paths.
     pub(super) changed: ChangedPaths,
-    /// What is evidence of that, each with the number of its layer.
+    /// Changed files that are evidence, each with the number of its layer.
     pub(super) evidence: Vec<(usize, PathBuf)>,
-    /// How many more are evidence, but are too many or have too long a path to be handed over.
+    /// Number of further files of evidence: too many, or of too long a path, to be handed over.
     pub(super) evidence_left_out: u64,
 }
 
-/// When each path in the upper layers was changed last.
+/// Time of the last change of each path in the upper layers.
 #[derive(Debug, Default)]
 pub(super) struct Written(HashMap<PathBuf, Changed>);
 
-/// Seconds and nanoseconds.
+/// Time of a change in seconds and nanoseconds.
 type Changed = (i64, i64);
 
-/// Finds what was changed in the upper layers up to now, and returns when a later change has a later time.
+/// Finds all changes in the upper layers up to now, and returns once a later change would have a later time.
 pub(super) fn written(Views { hidden, uppers }: &Views) -> Written {
     let mut written = HashMap::new();
     for upper in uppers {
@@ -88,15 +91,15 @@ fn note_below(directory: impl AsFd, path: &Path, depth: usize, written: &mut Has
     }
 }
 
-/// When an entry was changed last. Those that hide a file of the lower layer may be one inode, which is changed with each further
-/// one: they are never changed.
+/// Returns when an entry was changed last. Entries that hide a file of the lower layer may be one inode, which is
+/// changed with each further one: they have the time zero.
 fn changed(directory: BorrowedFd<'_>, name: &OsStr) -> Option<Changed> {
     let stat = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
     let hides = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFCHR;
     Some(if hides { (0, 0) } else { (stat.st_ctime, stat.st_ctime_nsec) })
 }
 
-/// Finds what a workload changed that did or did not pass, and that was not `written` so before.
+/// Finds the changes of a workload that did or did not pass, without those in `written`, which are older.
 pub(super) fn list(
     Views { hidden, uppers }: &Views,
     private: &Private,
@@ -163,7 +166,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether a directory of the upper layer, with nothing in it that was changed, is seen as the one of the lower layer.
+    /// Returns whether a directory of the upper layer without changed entries looks the same as the one in the lower
+    /// layer.
     fn is_as_below(&self, directory: impl AsFd, path: &Path) -> bool {
         let Ok(below) = path.strip_prefix(&self.upper.path) else { return false };
         let open = |layer: &Path| {
@@ -182,7 +186,7 @@ impl Walk<'_> {
         before.is_some_and(|before| changed(directory, name) == Some(*before))
     }
 
-    /// Whether it is there only for something to be mounted at it or below.
+    /// Returns whether a path is there only for something to be mounted at it or below.
     fn is_mount_point(&self, path: &Path) -> bool {
         self.private.layers.iter().any(|layer| layer.path.starts_with(path))
     }
@@ -212,7 +216,7 @@ impl Walk<'_> {
     }
 }
 
-/// The names in a directory in their order, if it can be read.
+/// Returns the names in a directory in their order, if it can be read.
 fn names(directory: impl AsFd) -> Option<Vec<CString>> {
     let mut listing = Dir::openat(directory, ".", FLAGS, Mode::empty()).ok()?;
     let mut names: Vec<_> = listing.iter().flatten().map(|entry| entry.file_name().to_owned()).collect();
@@ -220,7 +224,7 @@ fn names(directory: impl AsFd) -> Option<Vec<CString>> {
     Some(names)
 }
 
-/// Asks for the type of an entry, which not every file system says in its listings.
+/// Returns the type of an entry, for file systems that do not tell it in their listings.
 fn kind(directory: BorrowedFd<'_>, name: &OsStr) -> Option<Type> {
     let mode = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?.st_mode;
     match SFlag::from_bits_truncate(mode) & SFlag::S_IFMT {

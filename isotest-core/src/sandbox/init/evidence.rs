@@ -1,7 +1,9 @@
-//! Files of evidence on their way to the supervisor: it gets a descriptor of each, by which it can read that file and nothing else.
+//! Hands files of evidence to the supervisor: it gets a descriptor of each, by which it can read that file and
+//! nothing else.
 //!
-//! Whoever wrote the files may be hostile. They are opened below their layer over no link, and only regular files are, so that
-//! nothing of the host can be meant; the supervisor decides where they go, and what they are called there is its business.
+//! The files may be written by an attacker. They are opened below their layer over no link, and only regular files
+//! are, so that nothing of the host can be meant; the supervisor decides where they go and what they are called
+//! there.
 
 use super::layers::{Upper, Views};
 use crate::plan::Private;
@@ -15,7 +17,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-/// Hands over as many of these files, each in its layer, as may be. Returns how many are left out.
+/// Hands over as many of these files, each in its layer, as the limits allow. Returns the number of those left out.
 ///
 /// # Errors
 /// When the supervisor does not take them any more.
@@ -42,7 +44,7 @@ pub(super) fn hand_over(
     Ok(u64::try_from(files.len() - handed).unwrap_or(u64::MAX))
 }
 
-/// Opens a file by the path at which the workload saw it, and gives its size.
+/// Opens a file by the path at which the workload saw it, and returns it with its size.
 fn regular_file(hidden: &File, upper: &Upper, path: &Path) -> Option<(File, u64)> {
     let below = path.strip_prefix(&upper.path).ok()?;
     // A named pipe is not waited for.

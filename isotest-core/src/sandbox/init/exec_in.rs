@@ -1,6 +1,6 @@
-//! The processes that enter a sandbox from outside. What init is to the workload the guest is to its own, and to what that
-//! starts, but it rules over nothing else. Its monitor stays outside the pid namespace, and kills what the guest has to leave:
-//! there it is seen whatever was done to the `/proc` inside.
+//! Processes that enter a sandbox from outside. The guest does for its own workload and the descendants of that what
+//! init does for the sandbox's, but it rules over nothing else. Its monitor stays outside the pid namespace, and
+//! kills the descendants that the guest has to leave: there it sees them whatever was done to the `/proc` inside.
 
 use super::parent::{Memory, Parent};
 use super::{Counted, children, counts_io, keyring, watch, workload_from};
@@ -32,22 +32,22 @@ use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
-/// How often the monitor looks whether all are dead that it has killed.
+/// Interval at which the monitor looks whether all processes that it has killed are dead.
 const KILL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Facts that it is told by the process it is a copy of.
+/// Facts that a guest is told by the process it is a copy of.
 #[derive(Debug)]
 pub(crate) struct ExecIn<'caller> {
     pub(crate) proof: SingleThreaded,
-    /// A process inside.
+    /// Handle of a process inside the sandbox.
     pub(crate) process: &'caller OwnedFd,
     pub(crate) namespaces: CloneFlags,
-    /// Files by which its cgroups are entered.
+    /// Files by which the cgroups of the sandbox are entered.
     pub(crate) cgroups: &'caller [PathBuf],
     pub(crate) interactive: Interactive,
 }
 
-/// Everything, from the first instruction of the monitor to the last.
+/// Executes monitor and guest, from the first instruction to the last.
 pub(crate) fn run(guest: &ExecIn<'_>, mut control: UnixStream) -> ! {
     let ended = guest.enter(&mut control).or_else(|error| {
         let report = Report::Failed(error);
@@ -84,7 +84,7 @@ impl ExecIn<'_> {
         }
     }
 
-    /// Everything of the guest itself.
+    /// Executes the guest: reports its end, and exits.
     fn be(&self, entered: Result<(Option<StepError>, OwnedFd), StepError>, control: &mut UnixStream) -> ! {
         let report = match entered.and_then(|(uncounted, held)| self.stay(uncounted, held, control)) {
             Ok(ending) => Report::Ended(Box::new(ending)),
@@ -153,13 +153,14 @@ impl ExecIn<'_> {
         })
     }
 
-    /// Returns the namespaces of the process that are among these.
+    /// Enters those of `these` namespaces that the process in the sandbox does not share with the caller.
     fn enter_namespaces(&self, these: CloneFlags) -> Result<(), StepError> {
         let namespaces = self.namespaces & these;
         if namespaces.is_empty() { Ok(()) } else { Step::Join.run(|| setns(self.process, namespaces)) }
     }
 
-    /// Opened outside: with what it is allowed there, and from the cgroup it comes from, it may enter.
+    /// Opens the files by which the cgroups are entered. The right to enter is that of the opener: outside it is
+    /// larger.
     fn open_cgroups(&self) -> Result<Vec<File>, StepError> {
         let open = |file: &PathBuf| OpenOptions::new().write(true).open(file);
         let doors = self.cgroups.iter().map(|file| Step::JoinCgroup.on(file.display(), || open(file)));
@@ -172,7 +173,7 @@ impl ExecIn<'_> {
     }
 }
 
-/// Waits until the guest asks for the end of all it has started, or is dead, and kills them until it has ended.
+/// Waits until the guest asks for the end of its descendants, or is dead, and kills them until it has ended.
 fn monitor(guest: Pid, alarm: &OwnedFd) -> io::Result<()> {
     // There is nothing to be read but its end.
     let _ = read(alarm, &mut [0]);
@@ -191,14 +192,15 @@ fn monitor(guest: Pid, alarm: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Has the monitor kill all that is left, and waits for their ends.
+/// Has the monitor kill all descendants that are left, and waits for their ends.
 fn end_all(held: OwnedFd) -> io::Result<()> {
     drop(held);
     while any_child(0)? != Wait::NoChildren {}
     Ok(())
 }
 
-/// Waits for the workload's end, obeying meanwhile. Nobody else in the sandbox is ours to signal.
+/// Waits for the workload's end and obeys the supervisor's commands meanwhile. Signals no other process of the
+/// sandbox.
 fn until_end(pid: Pid, parent: &Parent, control: &mut UnixStream, signals: &SignalFd) -> io::Result<Exit> {
     loop {
         let stops = parent.stops();

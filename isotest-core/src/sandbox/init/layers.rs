@@ -1,4 +1,4 @@
-//! What one attempt mounts over the template: its private directories, its copy-on-write views, its cgroup.
+//! Mounts of one attempt over the template: its private directories, its copy-on-write views, its cgroup.
 
 use crate::plan::{Content, Layer, Private};
 use crate::sandbox::mounts;
@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-/// What is left of the copy-on-write views to see what was written in them.
+/// Descriptors and paths by which the files written in the copy-on-write views are found.
 #[derive(Debug)]
 pub(super) struct Views {
     /// The hidden directory, which nothing but this descriptor reaches any more.
@@ -19,21 +19,21 @@ pub(super) struct Views {
     pub(super) uppers: Vec<Upper>,
 }
 
-/// The upper layer of one copy-on-write view: what was written is found in it.
+/// Upper layer of one copy-on-write view: it holds the files that were written.
 #[derive(Debug, Default)]
 pub(super) struct Upper {
-    /// Where in the hidden directory it is.
+    /// Path of the upper layer in the hidden directory.
     pub(super) directory: PathBuf,
-    /// Where in the hidden directory its lower layer is.
+    /// Path of its lower layer in the hidden directory.
     pub(super) lower: PathBuf,
-    /// Where in the hidden directory both are seen as one.
+    /// Path in the hidden directory at which both layers are seen as one.
     pub(super) view: PathBuf,
-    /// Where the workload sees it.
+    /// Path at which the workload sees the view.
     pub(super) path: PathBuf,
 }
 
-/// Mounts everything; `cgroup` is the attempt's directory below each of the run's cgroup directories, and `scratch` its
-/// place to write.
+/// Mounts all layers of an attempt; `cgroup` is the attempt's directory below each of the run's cgroup directories,
+/// and `scratch` its place to write.
 ///
 /// # Errors
 /// The step that failed.

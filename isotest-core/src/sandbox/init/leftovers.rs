@@ -1,4 +1,4 @@
-//! Who is still there: the processes of the sandbox besides init.
+//! Finds the processes that are left in the sandbox besides init.
 
 use super::own_proc::OwnProc;
 use crate::outcome::LeftProcess;
@@ -7,27 +7,27 @@ use nix::unistd::Pid;
 use procfs::process::Stat;
 use std::collections::HashMap;
 
-/// The most processes that are named; a fork bomb leaves thousands.
+/// Maximal number of processes that are named; a fork bomb leaves thousands.
 const MOST: usize = 50;
-/// The longest command line that is shown.
+/// Maximal length of a command line that is shown.
 const COMMAND_LENGTH: usize = 200;
 
 fn others(proc: &OwnProc) -> impl Iterator<Item = Stat> {
     proc.processes().into_iter().filter_map(|pid| proc.stat(pid))
 }
 
-/// Whether there is still somebody who can do something.
+/// Processes that can still act, so that a stopped workload may be continued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Liveliness {
-    /// The process itself, or it has ended.
+    /// The process in question itself, or it has ended.
     Moves,
-    /// Others, or nobody knows.
+    /// Other processes, or it is not known which.
     OthersMove,
-    /// Nobody does: all have stopped or ended.
+    /// No process: all have stopped or ended.
     NobodyMoves,
 }
 
-/// Of `pid` and all others but init and the workload's parent.
+/// Returns which processes can still act: `pid`, or all others but init and the workload's parent.
 pub(super) fn liveliness(proc: &OwnProc, pid: Pid, parent: Pid) -> Liveliness {
     // They are looked at one after the other: one that is seen to have stopped may be continued by one that has ended when
     // its turn comes. The second look sees what came of that.
@@ -58,7 +58,8 @@ fn liveliness_of(pid: i32, states: &[(i32, char)]) -> Liveliness {
     }
 }
 
-/// Names those that are alive, but for guests, whose first process has no parent in here, and what they started.
+/// Names the processes that are alive, but for guests, whose first process has no parent in here, and their
+/// descendants.
 pub(super) fn list(proc: &OwnProc) -> Vec<LeftProcess> {
     let seen: Vec<_> = others(proc).collect();
     let parents = seen.iter().map(|stat| (stat.pid, stat.ppid)).collect();
@@ -73,7 +74,7 @@ pub(super) fn list(proc: &OwnProc) -> Vec<LeftProcess> {
     left.take(MOST).collect()
 }
 
-/// Whether the line of ancestors does not lead to init.
+/// Returns whether the line of ancestors of a process does not lead to init.
 fn is_guest(pid: i32, parents: &HashMap<i32, i32>) -> bool {
     let mut pid = pid;
     while let Some(&parent) = parents.get(&pid) {

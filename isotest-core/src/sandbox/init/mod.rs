@@ -51,28 +51,29 @@ use std::path::Path;
 use std::time::Duration;
 use watch::Watch;
 
-/// The unit of `ru_inblock` and `ru_oublock`.
+/// Unit of `ru_inblock` and `ru_oublock` in bytes.
 const BLOCK_BYTES: u64 = 512;
 
-/// What init is told by the zygote it is a copy of.
+/// Facts that init is told by the zygote it is a copy of.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InitArgs<'zygote> {
     pub(crate) proof: &'zygote SingleThreaded,
     pub(crate) template: &'zygote Template,
     pub(crate) start: &'zygote Start,
-    /// The attempt's place to write.
+    /// Directory for everything that the attempt writes.
     pub(crate) scratch: &'zygote Path,
-    /// How many packets of attempts before had nowhere to go in the network.
+    /// Number of packets without a route that earlier attempts have sent in the network namespace.
     pub(crate) unreachable_before: u64,
-    /// The namespaces that init enters itself.
+    /// Namespaces that init enters itself.
     pub(crate) namespaces: CloneFlags,
-    /// Those of them that are there already.
+    /// Namespaces that exist already and are entered instead of made.
     pub(crate) common: Option<&'zygote Common>,
-    /// Readable once the id maps are written.
+    /// Pipe that is readable once the id maps are written.
     pub(crate) hold: &'zygote OwnedFd,
 }
 
-/// Everything, from the first instruction to the last. By `word` the zygote is told when there are ids to be mapped.
+/// Executes init, from its first instruction to its last. Over `word` it tells the zygote when there are ids to be
+/// mapped.
 pub(crate) fn run(args: InitArgs<'_>, word: OwnedFd, descriptors: Vec<OwnedFd>) -> ! {
     let mut descriptors = Descriptors::new(descriptors, args.start);
     let Some(mut control) = descriptors.control.take().map(UnixStream::from) else { exit_now(1) };
@@ -146,7 +147,7 @@ fn attempt(
     account(args, watch, left, control)
 }
 
-/// What a workload that has ended leaves.
+/// State that a workload leaves when it has ended.
 struct Left<'attempt> {
     running: Vec<LeftProcess>,
     views: &'attempt Views,
@@ -155,7 +156,7 @@ struct Left<'attempt> {
     counts_io: bool,
 }
 
-/// Gives account of a workload that has ended, and hands its evidence over.
+/// Makes the report on a workload that has ended, and hands its evidence over.
 fn account(
     args: InitArgs<'_>,
     watch: Watch,
@@ -188,7 +189,7 @@ fn account(
     })
 }
 
-/// What led nowhere in a network of the attempt's own, if it did not pass.
+/// Returns the failures in a network of the attempt's own, if the workload did not pass.
 fn failures_in_network(args: InitArgs<'_>, exit: Exit, before: &Before, proc: &OwnProc) -> NetworkFailures {
     if exit == Exit::Code(0) || args.template.network == Network::Host {
         return NetworkFailures::default();
@@ -196,7 +197,8 @@ fn failures_in_network(args: InitArgs<'_>, exit: Exit, before: &Before, proc: &O
     network_failures::since(before.network, network_failures::read(proc))
 }
 
-/// The execve of a workload that is traced waits for an answer, and who gives it must not wait for that.
+/// Starts the workload's process. One that is traced gets a copy of the memory: its execve waits for an answer, and
+/// init, which gives it, must not wait for that execve.
 fn clone_workload(
     InitArgs { proof, template, .. }: InitArgs<'_>,
     cgroup: Option<BorrowedFd<'_>>,
@@ -206,9 +208,9 @@ fn clone_workload(
     Parent::start(proof, memory, cgroup, run)
 }
 
-/// Enters the attempt's namespaces and session, and gives the directory of the network's settings if any are to be written. Its `/proc` is
-/// mounted before, within the zygote's: what comes from another user namespace the kernel locks, with all that covers it, so
-/// that nobody in the attempt takes it off or changes it.
+/// Enters the attempt's namespaces and session, and returns the directory of the network's settings if any are to be
+/// written. Its `/proc` is mounted before, within the zygote's namespaces: mounts from another user namespace are
+/// locked by the kernel, with all that covers them, so that no process of the attempt takes them off or changes them.
 fn enter(
     InitArgs { template, namespaces, common, .. }: InitArgs<'_>,
     word: OwnedFd,
@@ -241,7 +243,7 @@ fn enter(
     Ok(settings)
 }
 
-/// The settings of a network that is the attempt's own are its own.
+/// Makes parts of `/proc` read-only, without the settings of a network that is the attempt's own.
 fn guard_proc(template: &Template) -> Result<(), StepError> {
     let part = |path: &Path| match mounts::detached_copy(path, false) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -278,7 +280,7 @@ fn die_with_parent(hold: &OwnedFd) -> io::Result<()> {
     Ok(set_name(c"isotest-init")?)
 }
 
-/// The sandbox, step by step.
+/// Sets the sandbox up, step by step.
 fn set_up(
     template: &Template,
     start: &Start,
@@ -301,7 +303,7 @@ fn set_up(
     Ok(views)
 }
 
-/// Waits for the workload; `None` if the sandbox is not needed.
+/// Waits for the workload; returns `None` if the sandbox is not needed.
 fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<Timeout>)>> {
     match channel::receive::<Command>(control)? {
         None => Ok(None),
@@ -312,7 +314,7 @@ fn workload_from(control: &mut UnixStream) -> io::Result<Option<(Packed, Option<
     }
 }
 
-/// Which of the accounts of the dead are wanted and kept.
+/// Selection of the figures on dead processes that are wanted and kept.
 #[derive(Debug, Clone, Copy)]
 struct Counted<'attempt> {
     unmeasured: &'attempt [Capability],
@@ -325,7 +327,7 @@ fn counts_io() -> bool {
     Path::new("/proc/self/io").exists()
 }
 
-/// The accounts of the dead but the workload's parent.
+/// Returns the figures on all dead processes but the workload's parent.
 fn children(Counted { unmeasured, counts_io, sampler }: Counted<'_>, parents: Used) -> io::Result<Children> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let cpu = Cpu {

@@ -1,10 +1,10 @@
-//! What the kernel has counted in the network of an attempt that led nowhere. It takes longer to read than anything else that is
-//! read at an attempt's end, and is of interest only after failures.
+//! Reads the kernel's counters of failures in the network of an attempt. They take longer to read than anything else
+//! that is read at an attempt's end, and are of interest only after failures.
 
 use super::own_proc::OwnProc;
 use crate::outcome::NetworkFailures;
 
-/// Reads what led nowhere, of whomever it was.
+/// Reads the failures of all processes in the network namespace.
 pub(super) fn read(proc: &OwnProc) -> NetworkFailures {
     let text = |file| proc.network(file).unwrap_or_default();
     let (v4, v6) = (text("snmp"), text("snmp6"));
@@ -24,12 +24,12 @@ pub(super) fn since(before: NetworkFailures, now: NetworkFailures) -> NetworkFai
     }
 }
 
-/// How many packets had nowhere to go, according to the texts of `/proc/net/snmp` and `/proc/net/snmp6`.
+/// Returns the number of packets without a route, according to the texts of `/proc/net/snmp` and `/proc/net/snmp6`.
 pub(crate) fn unreachable(v4: &str, v6: &str) -> u64 {
     of_v4(v4, "Ip:", "OutNoRoutes").saturating_add(of_v6(v6, "Ip6OutNoRoutes"))
 }
 
-/// A figure of `/proc/net/snmp`, where a line of names stands above one of numbers.
+/// Returns a figure of `/proc/net/snmp`, where a line of names stands above one of numbers.
 fn of_v4(text: &str, group: &str, name: &str) -> u64 {
     let mut lines = text.lines().filter_map(|line| line.strip_prefix(group)).map(str::split_whitespace);
     let (Some(mut names), Some(mut numbers)) = (lines.next(), lines.next()) else { return 0 };
@@ -37,7 +37,7 @@ fn of_v4(text: &str, group: &str, name: &str) -> u64 {
     at.and_then(|at| numbers.nth(at)?.parse().ok()).unwrap_or(0)
 }
 
-/// A figure of `/proc/net/snmp6`.
+/// Returns a figure of `/proc/net/snmp6`.
 fn of_v6(text: &str, name: &str) -> u64 {
     let mut lines = text.lines().filter_map(|line| line.split_once(char::is_whitespace));
     let number = lines.find(|(other, _)| *other == name).map(|(_, number)| number.trim());

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 
-/// The most bytes that are read of a file.
+/// Maximal number of bytes that are read of a file.
 const LIMIT: u64 = 64 * 1024;
 /// The process id of init inside the sandbox.
 const INIT: i32 = 1;
@@ -68,7 +68,7 @@ impl OwnProc {
         Ok(text)
     }
 
-    /// The kernel's own file and no other.
+    /// Opens a file of the kernel's own `/proc`, and none that is mounted over it.
     fn open_in(&self, path: &str, flags: OFlag) -> io::Result<OwnedFd> {
         let flags = flags | OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let resolve = ResolveFlag::RESOLVE_NO_XDEV | ResolveFlag::RESOLVE_NO_SYMLINKS;
