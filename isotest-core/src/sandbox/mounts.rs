@@ -9,12 +9,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
-/// A path for the kernel.
+/// Returns a path as a C string for the kernel.
 pub(super) fn c_path(path: &Path) -> io::Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
 }
 
-/// A detached copy of the mount at `path`.
+/// Makes a detached copy of the mount at `path`.
 pub(super) fn detached_copy(path: &Path, recursive: bool) -> io::Result<OwnedFd> {
     mount::open_tree_clone(&c_path(path)?, recursive)
 }
@@ -29,7 +29,7 @@ pub(super) fn attach(mount: &OwnedFd, path: &Path) -> io::Result<()> {
     mount::move_mount(mount.as_fd(), &c_path(path)?)
 }
 
-/// A detached mount of a new file system. An option without a value is a flag.
+/// Makes a detached mount of a new file system. An option without a value is a flag.
 pub(super) fn new_file_system(
     kind: &CStr,
     options: &[(&CStr, Option<&CStr>)],
@@ -43,8 +43,8 @@ pub(super) fn new_file_system(
     mount::fsmount(context.as_fd(), attributes)
 }
 
-/// A proc of this process's pid namespace, detached, and whether it is read-only: within the sandbox of a run of root the
-/// kernel gives no other.
+/// Makes a detached proc of this process's pid namespace, and returns whether it is read-only: within the sandbox of
+/// a run of root the kernel gives no other.
 pub(super) fn proc() -> io::Result<(OwnedFd, bool)> {
     match new_proc(0) {
         Err(refused) if refused.raw_os_error() == Some(libc::EPERM) => {
@@ -54,19 +54,19 @@ pub(super) fn proc() -> io::Result<(OwnedFd, bool)> {
     }
 }
 
-/// A proc of this process's pid namespace with these attributes besides its own, detached.
+/// Makes a detached proc of this process's pid namespace with these attributes besides its own.
 pub(super) fn new_proc(attributes: u64) -> io::Result<OwnedFd> {
     new_file_system(c"proc", &[], attributes | attr::NOSUID | attr::NODEV | attr::NOEXEC)
 }
 
-/// A tmpfs that can hold so much, detached.
+/// Makes a detached tmpfs that can hold this number of bytes.
 pub(super) fn tmpfs(bytes: u64) -> io::Result<OwnedFd> {
     let size = CString::new(bytes.to_string())?;
     let options = [(c"size", Some(size.as_c_str())), (c"mode", Some(c"0755"))];
     new_file_system(c"tmpfs", &options, attr::NOSUID | attr::NODEV)
 }
 
-/// A directory with exactly these permissions, whatever the umask.
+/// Makes a directory with exactly these permissions, whatever the umask.
 pub(super) fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
     match fs::DirBuilder::new().mode(mode).create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -75,7 +75,7 @@ pub(super) fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
-/// Makes sure that something like `source` can be mounted at `path`.
+/// Makes a mount point at `path`, a directory or a file, if there is nothing yet.
 pub(super) fn make_mount_point(path: &Path, is_directory: bool) -> io::Result<()> {
     if fs::symlink_metadata(path).is_ok() {
         return Ok(());

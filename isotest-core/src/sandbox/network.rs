@@ -1,4 +1,4 @@
-//! The network namespace this process is in: its loopback interface and its settings.
+//! Configures the network namespace this process is in: its loopback interface and its settings.
 
 use super::netlink;
 use crate::step::{Step, StepError};
@@ -14,13 +14,13 @@ use std::path::Path;
 /// Index of `lo` in each network namespace: the kernel makes it first.
 const LOOPBACK: u32 = 1;
 
-/// Where the settings of the current network namespace are.
+/// Directory of the settings of the current network namespace.
 pub(super) const SETTINGS: &str = "/proc/sys/net";
 
 /// Raises `lo`, to which the kernel then gives 127.0.0.1 and ::1, and adds addresses to it.
 ///
 /// # Errors
-/// The kernel's refusal. An address of a family that the namespace lacks is left out.
+/// Error of the kernel. An address of a family that the namespace lacks is left out.
 pub(super) fn raise_loopback(addresses: &[IpAddr]) -> io::Result<()> {
     let no_flags = MsgFlags::empty();
     let socket =
@@ -49,7 +49,7 @@ pub(super) fn raise_loopback(addresses: &[IpAddr]) -> io::Result<()> {
     Ok(())
 }
 
-/// The settings that differ from what a new network namespace has. Must be called inside a new one.
+/// Returns the settings that differ from those of a new network namespace. Must be called inside a new one.
 pub(super) fn differing(settings: &[(String, String)]) -> Vec<(String, String)> {
     let differs = |(name, value): &&(String, String)| {
         fs::read_to_string(Path::new(SETTINGS).join(name)).is_ok_and(|new| new.trim() != value.as_str())

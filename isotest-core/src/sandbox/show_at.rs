@@ -1,4 +1,4 @@
-//! Directories that are shown at other paths, to this process and all that it starts from then on.
+//! Shows directories at other paths, to this process and all that it starts from then on.
 
 use super::mounts;
 use crate::sys::clone3::SingleThreaded;
@@ -15,17 +15,17 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-/// Entries that a directory may have to be shown with a further one. Each is a mount.
+/// Maximal number of entries of a directory that can be shown with a further one. Each is a mount.
 const MOST_ENTRIES: usize = 400;
-/// Room for the names of directories, in bytes.
+/// Size of a file system that holds only the names of directories, in bytes.
 const NAMES_BYTES: u64 = 1 << 20;
 
 /// Directory that is shown at another path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShownAt {
-    /// Where it is.
+    /// Path of the directory.
     pub from: PathBuf,
-    /// Where it is shown; absolute.
+    /// Absolute path at which the directory is shown.
     pub to: PathBuf,
 }
 
@@ -33,9 +33,9 @@ pub struct ShownAt {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot show a directory at `{}`", path.display())]
 pub struct ShowError {
-    /// The path.
+    /// Path concerned: one at which a directory was to be shown, or the current directory.
     pub path: PathBuf,
-    /// Error of the system.
+    /// Error of the system at that path.
     pub source: io::Error,
 }
 
@@ -44,7 +44,7 @@ pub struct ShowError {
 /// which this process is going to write, one of `written`, is not: in it the path is made, and stays.
 ///
 /// # Errors
-/// When the process has threads and no capabilities, and those of the system calls.
+/// Errors of the system calls; also when the process has threads and no capabilities.
 pub fn show_at(directories: &[ShownAt], written: &[PathBuf]) -> Result<(), ShowError> {
     let at = |path: &Path| {
         let path = path.to_owned();
@@ -69,7 +69,7 @@ pub fn show_at(directories: &[ShownAt], written: &[PathBuf]) -> Result<(), ShowE
     chdir(&here).map_err(|errno| at(&here)(errno.into()))
 }
 
-/// Enters a mount namespace of its own, and for that, without capabilities, a user namespace in which it is the same user.
+/// Enters a new mount namespace, and for that, without capabilities, a user namespace in which it is the same user.
 fn enter() -> io::Result<()> {
     match unshare(CloneFlags::CLONE_NEWNS) {
         Err(Errno::EPERM) => enter_user()?,
@@ -87,12 +87,12 @@ fn enter_user() -> io::Result<()> {
     fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"))
 }
 
-/// Paths that are made.
+/// Mount points that are made.
 struct Places<'a> {
     written: &'a [PathBuf],
     /// File systems that cover directories.
     covered: Vec<OwnedFd>,
-    /// Directories in these.
+    /// Directories that were made in these file systems.
     made: BTreeSet<PathBuf>,
 }
 

@@ -1,4 +1,4 @@
-//! What to do about a step that failed, in words for the user; pure.
+//! Hints on a step that failed, in words for the user; pure.
 
 const PROCESSES: &str = "a limit on processes and threads is reached: raise it (`ulimit -u`, `pids.max` of the cgroup, \
     `sysctl kernel.pid_max kernel.threads-max`), or run fewer tests at once (`-j 1`)";
@@ -49,7 +49,8 @@ pub(super) const LIMITS: &str = "leave out `--rlimit` and `--cpus`, whichever wa
 pub(super) const BY_HAND: &str =
     "`cargo isotest shell` opens a shell in such a sandbox, to try the command by hand";
 
-/// What to do where a process cannot be started for want of something; `None` if this error is about something else.
+/// Returns the hint where a process cannot be started for want of something; `None` if the error is about something
+/// else.
 pub const fn shortage(errno: i32) -> Option<&'static str> {
     match errno {
         libc::EAGAIN => Some(PROCESSES),
@@ -60,7 +61,7 @@ pub const fn shortage(errno: i32) -> Option<&'static str> {
     }
 }
 
-/// What went wrong with a new cgroup.
+/// Returns the hint on an error with a new cgroup.
 pub(super) const fn of_new_cgroup(errno: i32) -> Option<&'static str> {
     match errno {
         libc::EAGAIN | libc::ENOSPC => Some(CGROUPS),
@@ -71,7 +72,7 @@ pub(super) const fn of_new_cgroup(errno: i32) -> Option<&'static str> {
     }
 }
 
-/// What went wrong with a cgroup that is there already.
+/// Returns the hint on an error with a cgroup that is there already.
 pub(super) const fn of_cgroup(errno: i32) -> Option<&'static str> {
     match errno {
         libc::EACCES | libc::EPERM | libc::ENOENT | libc::ENODEV | libc::EOPNOTSUPP | libc::EBUSY => {

@@ -1,4 +1,4 @@
-//! The set-up actions of a sandbox in the order in which they happen, and how one of them failed.
+//! Set-up actions of a sandbox in the order in which they happen, and the error of one that failed.
 
 mod hint;
 mod table;
@@ -16,7 +16,7 @@ impl Step {
     /// Takes the step.
     ///
     /// # Errors
-    /// What `action` returned, with the step's name on it.
+    /// Error of `action`, with the step's name on it.
     pub(crate) fn run<T, E: Into<io::Error>>(
         self,
         action: impl FnOnce() -> Result<T, E>,
@@ -30,7 +30,7 @@ impl Step {
     /// Takes the step, or a part of it, which concerns `subject`.
     ///
     /// # Errors
-    /// What `action` returned, with the step's name and the subject on it.
+    /// Error of `action`, with the step's name and the subject on it.
     pub(crate) fn on<T, E: Into<io::Error>>(
         self,
         subject: impl fmt::Display,
@@ -42,7 +42,7 @@ impl Step {
     /// Takes the step for one entry of the plan, which is called `subject`.
     ///
     /// # Errors
-    /// What `action` returned, with the step's name, the entry and the subject on it.
+    /// Error of `action`, with the step's name, the entry and the subject on it.
     pub(crate) fn at<T, E: Into<io::Error>>(
         self,
         entry: PlanEntry,
@@ -52,29 +52,29 @@ impl Step {
         self.on(subject, action).map_err(|error| StepError { entry: Some(entry), ..error })
     }
 
-    /// The error that says this step failed.
+    /// Returns the error that says this step failed.
     pub(crate) fn failed(self, subject: Option<String>, error: &io::Error) -> StepError {
         // An error without a number is one of our own making about what the kernel gave us.
         StepError { step: self, errno: error.raw_os_error().unwrap_or(libc::EPROTO), subject, entry: None }
     }
 
-    /// What is unavailable where the host refuses the step; `None` if the step is about something else.
+    /// Returns the capability that is missing where the host refuses the step; `None` if it is about something else.
     pub const fn capability(self) -> Option<Capability> {
         self.facts().capability
     }
 
-    /// Whether the step makes namespaces, of which each user may have only so many.
+    /// Returns whether the step makes namespaces, of which each user may have only so many.
     pub fn makes_namespaces(self) -> bool {
         self.facts().counted.contains(&Counted::Namespaces)
     }
 
-    /// What was attempted, as the object of "could not".
+    /// Returns the attempted action, as the object of "could not".
     pub const fn action(self) -> &'static str {
         self.facts().action
     }
 }
 
-/// The step that is to fail in this process and in those it starts.
+/// Step that is to fail in this process and in those it starts.
 static FAILING: OnceLock<Step> = OnceLock::new();
 
 /// Makes `step` fail from now on.
@@ -88,37 +88,37 @@ pub(crate) fn let_fail(step: Option<Step>) {
 /// An entry of a plan's template, by its index there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PlanEntry {
-    /// One of the tree that becomes `/`.
+    /// Entry of the tree that becomes `/`.
     Tree(usize),
-    /// One of the layers that each attempt adds.
+    /// Layer that each attempt adds.
     Layer(usize),
 }
 
-/// A step failed, and what the kernel said.
+/// Failure of a step, with the error of the kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepError {
-    /// The step.
+    /// Step that failed.
     pub step: Step,
-    /// The error number.
+    /// Error number of the kernel.
     pub errno: i32,
-    /// The file or directory concerned, if any.
+    /// File or directory concerned, if any.
     pub subject: Option<String>,
-    /// The entry of the plan concerned, if any.
+    /// Entry of the plan concerned, if any.
     pub entry: Option<PlanEntry>,
 }
 
 impl StepError {
-    /// That the zygote was lost, and with it every sandbox below it.
+    /// Returns the error of an attempt whose zygote was lost, and with it every sandbox below it.
     pub(super) const fn zygote_killed() -> Self {
         Self { step: Step::Supervise, errno: libc::EOWNERDEAD, subject: None, entry: None }
     }
 
-    /// What the user can do about it.
+    /// Returns the hint for the user.
     pub fn hint(&self) -> &'static str {
         self.known_hint().unwrap_or(self.step.facts().usual)
     }
 
-    /// What the user can do about this error number in this step; `None` if nothing is known but where to look.
+    /// Returns the hint on this error number in this step; `None` if nothing is known but where to look.
     pub fn known_hint(&self) -> Option<&'static str> {
         let facts = self.step.facts();
         (facts.known)(self.errno).or_else(|| match self.errno {
@@ -129,7 +129,7 @@ impl StepError {
         })
     }
 
-    /// Which process is gone, where the error number only says that nobody is at the other end.
+    /// Returns the process that is gone, where the error number only says that nobody is at the other end.
     const fn loss(&self) -> Option<&'static str> {
         match (self.step, self.errno) {
             (Step::Supervise, libc::EOWNERDEAD) => {
@@ -170,7 +170,7 @@ mod tests {
         StepError { step, errno, subject: None, entry: None }.hint()
     }
 
-    /// What fits the step, and what would be wrong there.
+    /// Checks that each hint fits its step, and not another step with the same error.
     #[test]
     fn the_same_error_has_another_cause_in_another_step() {
         for (step, errno, says) in [

@@ -1,10 +1,10 @@
-//! The one table of all steps: what each does, and what is to be said where it fails.
+//! Table of all steps: the action of each, and the hint where it fails.
 
 use super::hint;
 use crate::policy::Capability;
 use serde::{Deserialize, Serialize};
 
-/// What the kernel counts, and of which a step needs one more.
+/// Kinds of objects that the kernel limits in number, and of which a step makes one more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Counted {
     Namespaces,
@@ -12,18 +12,18 @@ pub(super) enum Counted {
     Processes,
 }
 
-/// Everything that is known of a step before it is taken.
+/// Facts on a step that are known before it is taken.
 #[derive(Debug)]
 pub(super) struct Facts {
-    /// What is attempted, as the object of "could not".
+    /// Attempted action, as the object of "could not".
     pub(super) action: &'static str,
-    /// What is unavailable where the host refuses the step.
+    /// Capability that is missing where the host refuses the step.
     pub(super) capability: Option<Capability>,
-    /// Of what the step needs one more.
+    /// Kinds of objects of which the step makes one more.
     pub(super) counted: &'static [Counted],
-    /// What an error number says in this step that it does not say in others.
+    /// Hint on error numbers that mean something else in this step than in others.
     pub(super) known: fn(i32) -> Option<&'static str>,
-    /// How to find out more, or to do without, where nothing is known about the error number.
+    /// Hint how to find out more, or to do without, where nothing is known about the error number.
     pub(super) usual: &'static str,
 }
 
@@ -58,7 +58,7 @@ macro_rules! steps {
             /// Every step, in order.
             pub const ALL: [Self; [$(stringify!($step)),+].len()] = [$(Self::$step),+];
 
-            /// The row of the table.
+            /// Returns the row of the table.
             pub(super) const fn facts(self) -> &'static Facts {
                 match self {
                     $(Self::$step => const { &$facts },)+
@@ -113,7 +113,7 @@ steps! {
     MountTmpfs: Facts::new("mount the test's own tmpfs", hint::HOST)
         .lacking(Capability::Rootfs)
         .counted(&[Counted::Mounts]),
-    /// Zygote: make the layers that cover the template. Init: take them.
+    /// Zygote: make the layers that cover the template. Init: take these layers.
     MakeLayers: Facts::new("make a private or copy-on-write directory", hint::VIEWS)
         .lacking(Capability::CopyOnWrite)
         .counted(&[Counted::Mounts]),
@@ -125,7 +125,7 @@ steps! {
     MountProc: Facts::new("mount the test's own /proc", hint::HOST)
         .lacking(Capability::Rootfs)
         .counted(&[Counted::Mounts]),
-    /// Init: make parts of it read-only.
+    /// Init: make parts of the attempt's `/proc` read-only.
     GuardProc: Facts::new("make a part of /proc read-only", hint::HOST)
         .lacking(Capability::Rootfs)
         .counted(&[Counted::Mounts]),
@@ -143,7 +143,7 @@ steps! {
         .lacking(Capability::Rootfs)
         .counted(&[Counted::Mounts])
         .known(hint::of_cgroup),
-    /// Init: attach them.
+    /// Init: attach the layers.
     AttachLayers: Facts::new("mount a private or copy-on-write directory", hint::HOST)
         .lacking(Capability::Rootfs)
         .counted(&[Counted::Mounts]),

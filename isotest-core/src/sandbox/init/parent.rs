@@ -17,7 +17,7 @@ use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// How its memory comes to be.
+/// Origin of the memory of a workload's parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Memory {
     /// Memory of the caller, who stands still until the workload has been executed.
@@ -30,14 +30,15 @@ pub(super) enum Memory {
 #[derive(Debug)]
 pub(super) struct Parent {
     pid: Pid,
-    /// Pipe of the signals by which the workload was stopped.
+    /// Pipe that carries the signals by which the workload was stopped.
     stops: OwnedFd,
-    /// The other end, which is the parent's own where descriptors are shared.
+    /// Writing end of that pipe, which is the parent's own where descriptors are shared.
     _told: OwnedFd,
 }
 
 impl Parent {
-    /// Starts it, and has it start the workload, in a version 2 cgroup if one is given. The caller leads its session.
+    /// Starts a parent, and has it start the workload, in a version 2 cgroup if one is given. The caller leads its
+    /// session.
     pub(super) fn start(
         proof: &SingleThreaded,
         memory: Memory,
@@ -64,24 +65,24 @@ impl Parent {
         Ok((Self { pid, stops, _told: told }, workload))
     }
 
-    /// Its id, and that of the workload's group.
+    /// Returns the parent's process id, which is that of the workload's group, too.
     pub(super) const fn pid(&self) -> Pid {
         self.pid
     }
 
-    /// Readable when the workload was stopped.
+    /// Returns the descriptor that is readable when the workload was stopped.
     pub(super) fn stops(&self) -> BorrowedFd<'_> {
         self.stops.as_fd()
     }
 
-    /// The next signal that stopped the workload.
+    /// Reads the next signal that stopped the workload.
     pub(super) fn next_stop(&self) -> io::Result<i32> {
         let mut signal = [0; 4];
         read(&self.stops, &mut signal)?;
         Ok(i32::from_ne_bytes(signal))
     }
 
-    /// Lets it go on, in case the workload has stopped it: nobody else would hear of the workload's end.
+    /// Lets the parent go on, in case the workload has stopped it: nobody else would hear of the workload's end.
     pub(super) fn go_on(&self) {
         // One that has ended takes no signal any more.
         let _ = kill(self.pid, Signal::SIGCONT);
@@ -103,8 +104,8 @@ impl Parent {
         }
     }
 
-    /// Ends it, if it has not ended, after which the workload is the caller's child; what it has used, which is no part
-    /// of what the workload has.
+    /// Ends the parent, if it has not ended, after which the workload is the caller's child. Returns the resources
+    /// that the parent has used, which are no part of the workload's.
     pub(super) fn end(&self) -> io::Result<Used> {
         kill(self.pid, Signal::SIGKILL)?;
         reap_minder(self.pid)

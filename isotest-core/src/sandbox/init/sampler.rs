@@ -1,5 +1,5 @@
-//! Peaks of which the kernel keeps no account, looked at now and then while the workload runs. What comes and goes between
-//! two looks is missed, so that such a figure is marked wherever it is told.
+//! Samples peaks of which the kernel keeps no account, while the workload runs. What comes and goes between two looks
+//! is missed, so that such a figure is marked wherever it is told.
 
 use super::own_proc::OwnProc;
 use crate::sys::clock::Instant;
@@ -15,17 +15,17 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
-/// How often.
+/// Interval between two looks, at least.
 const INTERVAL: Duration = Duration::from_millis(10);
-/// Where only files are looked at, of which most stay: after each such part of the time that the attempt has lasted, as long
-/// as that is between [`INTERVAL`] and [`MAX_INTERVAL`]. Every look wakes a processor.
+/// Divisor that makes the interval out of the age of an attempt where only files are looked at, of which most stay:
+/// the interval is between [`INTERVAL`] and [`MAX_INTERVAL`]. Every look wakes a processor.
 const FILES_SHARE: u32 = 100;
 const MAX_INTERVAL: Duration = Duration::from_millis(100);
-/// Looking may take this part of the time, and is done less often where it takes longer: the kernel walks through all
+/// Factor between the time that a look takes and the shortest time until the next: the kernel walks through all
 /// memory of a process.
 const SHARE: u32 = 20;
 
-/// The highest values seen so far.
+/// Highest values seen so far.
 #[derive(Debug)]
 pub(super) struct Sampler {
     peaks: Vec<(Source, Option<u64>)>,
@@ -40,11 +40,12 @@ pub(super) struct Sampler {
 /// The file system of the attempt's place to write.
 #[derive(Debug)]
 pub(super) struct Files {
-    /// Its root: as long as it is open, whatever the workload unmounts, the file system is there.
+    /// Root directory of the file system: as long as it is open, whatever the workload unmounts, the file system is
+    /// there.
     root: File,
     /// Bytes and files that were in it before the attempt.
     before: Disk,
-    /// The most of either since.
+    /// Highest numbers of bytes and files that have been added since.
     peak: Disk,
 }
 
@@ -94,7 +95,8 @@ fn held(root: &File) -> io::Result<Disk> {
 }
 
 impl Sampler {
-    /// Of these sources, some of which are in a version 2 directory or are files; `None` if there is nothing to be looked at.
+    /// Makes a sampler of these sources, some of which are in a version 2 directory or are files; `None` if there are
+    /// none.
     pub(super) fn new(
         sources: &[Source],
         cgroup: Option<&OwnedFd>,
@@ -107,12 +109,12 @@ impl Sampler {
         (!peaks.is_empty()).then(|| Self { peaks, cgroup, parent, files, born, next: born + INTERVAL })
     }
 
-    /// When it is to look again.
+    /// Returns the time of the next look.
     pub(super) const fn next(&self) -> Instant {
         self.next
     }
 
-    /// Looks, if it is time, at processes in `proc`.
+    /// Looks at all sources if it is time, at processes in `proc`.
     pub(super) fn look(&mut self, proc: &OwnProc) {
         let began = Instant::now();
         if began < self.next {
@@ -138,8 +140,8 @@ impl Sampler {
         share.clamp(INTERVAL, MAX_INTERVAL)
     }
 
-    /// The peak of memory. The kernel does keep the most that any single process has ever had: a short one, or one that
-    /// grew between two looks, is known by that.
+    /// Returns the peak of memory. The kernel does keep the most that any single process has ever had: a short one,
+    /// or one that grew between two looks, is known by that.
     pub(super) fn memory(&self, dead: &ResourceUsage) -> Option<Reading<u64>> {
         if let Some(seen) = self.peak(Source::MemoryCurrent) {
             return Some(seen);
@@ -150,7 +152,7 @@ impl Sampler {
         alone.into_iter().chain(self.peak(Source::SmapsRollup)).max_by_key(|reading| reading.value)
     }
 
-    /// The peak of processes and threads.
+    /// Returns the peak of processes and threads.
     pub(super) fn pids(&self) -> Option<Reading<u64>> {
         self.peak(Source::PidsCurrent)
     }
@@ -161,7 +163,7 @@ impl Sampler {
         Some(Reading { value, source: Source::Statfs })
     }
 
-    /// The most of either that they held: at one of the looks, or now.
+    /// Returns the peaks of bytes and of files in the directories that are thrown away, at one of the looks or now.
     pub(super) fn disk_peak(&self) -> Option<Reading<Disk>> {
         let (now, Disk { bytes, files }) = (self.disk()?.value, self.watched_files()?.peak);
         let value = Disk { bytes: now.bytes.max(bytes), files: now.files.max(files) };
@@ -173,7 +175,7 @@ impl Sampler {
         self.files.as_ref().filter(|_| is_watched)
     }
 
-    /// The highest value of a source, if there was one.
+    /// Returns the highest value of a source, if there was one.
     fn peak(&self, source: Source) -> Option<Reading<u64>> {
         let (_, value) = self.peaks.iter().find(|(other, _)| *other == source)?;
         value.map(|value| Reading { value, source })

@@ -1,4 +1,4 @@
-//! The wait for a workload's end, and what is done about those it leaves behind.
+//! Waits for a workload's end, and ends the processes that it leaves behind.
 
 use super::leftovers::{self, Liveliness};
 use super::own_proc::OwnProc;
@@ -20,10 +20,10 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// How long the supervisor may look at what is about to be killed.
+/// Time limit of the supervisor's look at processes that are about to be killed.
 const LOOK_GRACE: Duration = Duration::from_secs(10);
 
-/// How long what the workload has left behind may take to end by itself before it counts as left running.
+/// Time limit within which the processes that the workload has left may end before they count as left running.
 const LEFTOVER_GRACE: Duration = Duration::from_millis(100);
 
 /// Blocks the signal of children that end, and returns a descriptor in which it waits.
@@ -34,14 +34,14 @@ pub(super) fn children() -> io::Result<SignalFd> {
     Ok(SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?)
 }
 
-/// How often it is looked whether a workload that has stopped can still go on.
+/// Interval at which a workload that has stopped is checked for processes that could continue it.
 const STOP_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Report that the workload has stopped.
 #[derive(Debug, Clone, Copy)]
 struct Stop {
     signal: i32,
-    /// When it is looked whether somebody could continue it.
+    /// Time of the next check whether a process could continue the workload.
     look_again: Instant,
 }
 
@@ -49,32 +49,32 @@ struct Stop {
 #[derive(Debug)]
 pub(super) struct Watch {
     pid: Pid,
-    /// Process that started it.
+    /// Process that started the workload.
     parent: Parent,
-    /// Processor time of that process, once it has ended.
+    /// Resources that the parent has used, once it has ended.
     pub(super) parents: Used,
     born: Instant,
-    /// When it is told to end, and if it has been told, when it is killed.
+    /// Time at which the workload is told to end, or, once it has been told, at which it is killed.
     deadline: Option<Instant>,
     pub(super) exit: Option<Exit>,
-    /// Time from its birth to its end.
+    /// Time from the workload's birth to its end.
     pub(super) wall: Duration,
-    /// How long it may put its things in order then.
+    /// Time between the request to end and the kill.
     grace: Duration,
-    /// Whether its time ran out first.
+    /// Whether the workload's time ran out before it ended.
     pub(super) timed_out: bool,
-    /// Whether somebody attends to it, who is told that it has stopped and may let it go on.
+    /// Whether somebody attends to the workload, who is told that it has stopped and may let it go on.
     interactive: bool,
-    /// That it has stopped, if nobody attends to it.
+    /// Stop of the workload, if nobody attends to it.
     stopped: Option<Stop>,
-    /// Where peaks have to be sampled.
+    /// Sampler of peaks, where any have to be sampled.
     pub(super) sampler: Option<Sampler>,
-    /// Where processes are looked at.
+    /// Directory `/proc` in which processes are looked at.
     pub(super) proc: OwnProc,
 }
 
 impl Watch {
-    /// Begins to watch the workload `pid`, which `parent` started at `born` and which has so much time.
+    /// Begins to watch the workload `pid`, which `parent` started at `born` and which has the time limit `timeout`.
     pub(super) fn new(
         (parent, pid): (Parent, Pid),
         born: Instant,
@@ -129,7 +129,7 @@ impl Watch {
         Ok(())
     }
 
-    /// First a chance to end in order, then none.
+    /// Tells the workload to end when its time is over, and kills it when the time after that is over, too.
     fn mind_the_time(&mut self, control: &mut UnixStream) -> io::Result<()> {
         if self.exit.is_some() || self.deadline.is_none_or(|deadline| Instant::now() < deadline) {
             return Ok(());
@@ -168,8 +168,8 @@ impl Watch {
         Ok(())
     }
 
-    /// A workload that has stopped, with nothing left that could continue it, would wait for ever. Whoever could may end without
-    /// a word to init.
+    /// Takes a stop for the workload's end if no process is left that could continue it: it would wait for ever. Such
+    /// a process may end without a word to init, so it is checked again and again.
     fn mind_a_stop(&mut self) -> io::Result<()> {
         // While the run is stopped, all of it is.
         let is_due = |stop: &Stop| stop.look_again <= Instant::now() && !clock::stands();
@@ -207,7 +207,7 @@ impl Watch {
         }
     }
 
-    /// Gives what is left a moment, notes what is still there then, and kills it.
+    /// Gives the processes that are left a moment, lists those that are still there then, and kills them.
     pub(super) fn clear(&self, control: &mut UnixStream, signals: &SignalFd) -> io::Result<Vec<LeftProcess>> {
         let deadline = Instant::now() + LEFTOVER_GRACE;
         while anybody() && Instant::now() < deadline {
@@ -228,8 +228,8 @@ impl Watch {
         Ok(left)
     }
 
-    /// Lets the supervisor look at what is about to be killed: it sees more of it than init, whose `/proc` is the workload's,
-    /// too, and it knows the processes by the ids they have outside.
+    /// Lets the supervisor look at the processes that are about to be killed: it sees more than init, whose `/proc`
+    /// is the workload's, too, and it knows the processes by the ids they have outside.
     fn let_look(&self, control: &mut UnixStream, moment: Moment) -> io::Result<()> {
         channel::send(control, &Report::About(moment), &[])?;
         match wait_for(&mut [readable(control)], Some(Instant::now() + LOOK_GRACE))? {
@@ -247,7 +247,7 @@ fn everybody(signal: Signal) -> io::Result<()> {
     }
 }
 
-/// Whether init is not alone in the sandbox.
+/// Returns whether init is not alone in the sandbox.
 fn anybody() -> bool {
     kill(Pid::from_raw(-1), None).is_ok()
 }

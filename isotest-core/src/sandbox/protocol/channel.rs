@@ -1,4 +1,4 @@
-//! What supervisor, zygote and init say to each other.
+//! Messages between supervisor, zygote and init.
 
 use super::part::Part;
 use crate::limits::ProcessLimits;
@@ -14,77 +14,80 @@ use std::path::PathBuf;
 
 pub(crate) use crate::messages::{receive, send};
 
-/// From the supervisor to a zygote. With the first travels, before all else, the clock that it is to follow.
+/// Order of the supervisor to a zygote. The descriptor of the clock that it is to follow comes before all else in the
+/// first.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
-    /// Build this template, in the cgroups of which the `tasks` files come along. The answer is a [`Prepared`].
+    /// Order to build this template, in the cgroups of which the `tasks` files come along. The answer is a
+    /// [`Prepared`].
     Prepare(Box<Template>),
-    /// Try this part of it instead, and end. The answer is a [`Prepared`].
+    /// Order to try this part of a sandbox instead, and end. The answer is a [`Prepared`].
     Try(Part, Box<Template>),
-    /// Start an init. The descriptors of its attempt come along, see [`Start`].
+    /// Order to start an init. The descriptors of its attempt come along, see [`Start`].
     Start(Start),
 }
 
-/// The zygote's answer to [`Order::Prepare`] and [`Order::Try`].
+/// Answer of the zygote to [`Order::Prepare`] and [`Order::Try`].
 pub(crate) type Prepared = Result<(), StepError>;
 
-/// One sandbox. With it travel, in this order: the control socket, standard input, output and error, the
-/// version 2 cgroup directory if `born_in_cgroup`, and one `tasks` file for each version 1 hierarchy.
+/// Facts on one sandbox. These descriptors come along, in this order: the control socket, standard input, output and
+/// error, the version 2 cgroup directory if `born_in_cgroup`, and one `tasks` file for each version 1 hierarchy.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Start {
-    /// The attempt's directory below each of the run's cgroup directories; without one it is not measured.
+    /// Name of the attempt's directory below each of the run's cgroup directories; without one it is not measured.
     pub(crate) cgroup: Option<String>,
     /// Whether a version 2 cgroup directory comes along.
     pub(crate) born_in_cgroup: bool,
-    /// Whether what it uses is of interest.
+    /// Whether the resources that the attempt uses are of interest.
     pub(crate) measured: bool,
-    /// For a command somebody attends to.
+    /// Standard descriptors that are a terminal, for a command somebody attends to.
     pub(crate) interactive: Option<Interactive>,
 }
 
-/// From init, or for want of one from its zygote, to the supervisor, over the attempt's control socket.
+/// Report of init, or for want of one of its zygote, to the supervisor, over the attempt's control socket.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Report {
-    /// The workload was never executed.
+    /// Failure of a step: the workload was never executed.
     Failed(StepError),
-    /// The workload has ended and nothing is left of it.
+    /// End of the workload, of which nothing is left.
     Ended(Box<Ending>),
-    /// The terminal of a workload somebody attends to is open; its other side comes along. It is said once, and first.
+    /// Terminal of a workload somebody attends to; its other side comes along. This report is sent once, and first.
     Terminal,
-    /// A workload somebody attends to was stopped by this signal.
+    /// Signal by which a workload somebody attends to was stopped.
     Stopped(i32),
-    /// A guest's workload was not in the cgroup of the attempt, for this reason. It is said just before its end.
+    /// Reason why a guest's workload was not in the cgroup of the attempt. This report is sent just before the end.
     Uncounted(StepError),
-    /// The workload left a file as evidence, which was seen at this path; its descriptor comes along.
+    /// File that the workload left as evidence; its descriptor comes along.
     Evidence {
-        /// That path.
+        /// Path at which the workload saw the file.
         #[serde(with = "crate::wire::path")]
         path: PathBuf,
     },
-    /// What runs is about to be killed. Init waits for [`Command::GoOn`], so that it can be looked at.
+    /// Announcement that processes are about to be killed. Init waits for [`Command::GoOn`], so that they can be
+    /// looked at.
     About(Moment),
 }
 
-/// From the supervisor to init.
+/// Command of the supervisor to init.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Command {
-    /// Execute this, and end it by SIGTERM when this time is over. It is said once, and first.
+    /// Command to execute this workload, and to end it by SIGTERM when this time is over. It is sent once, and first.
     Go(Packed, Option<Timeout>),
-    /// Kill everything in the sandbox.
+    /// Command to kill everything in the sandbox.
     Kill,
-    /// Send this signal to the workload's process, or to its whole process group.
+    /// Command to send this signal to the workload's process, or to its whole process group.
     Signal {
-        /// Its number.
+        /// Number of the signal.
         signal: i32,
-        /// Whether to all of the group.
+        /// Whether the signal is sent to the whole group.
         group: bool,
     },
-    /// What [`Report::About`] spoke of has been looked at.
+    /// Command to go on: the processes that [`Report::About`] announced have been looked at.
     GoOn,
 }
 
-/// A workload as execve(2) wants it: strings one behind the other, each with its NUL. Nothing has to be taken apart
-/// and put together again for each of a hundred variables.
+/// Workload in the form that execve(2) takes: strings one behind the other, each with its NUL. Nothing has to be
+/// taken apart and put together again for each of a hundred variables.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Packed {
     #[serde(with = "serde_bytes")]
@@ -95,12 +98,12 @@ pub(crate) struct Packed {
     environment: Vec<u8>,
     #[serde(with = "serde_bytes")]
     directory: Vec<u8>,
-    /// What its process may use at most.
+    /// Limits of the workload's process.
     pub(crate) limits: ProcessLimits,
 }
 
 impl Packed {
-    /// The workload and the limits of its process, packed.
+    /// Packs the workload and the limits of its process.
     ///
     /// # Errors
     /// `EINVAL` if a string holds a NUL.
@@ -115,22 +118,22 @@ impl Packed {
         Ok(Self { program, arguments, environment, directory, limits })
     }
 
-    /// The file to execute.
+    /// Returns the file to execute.
     pub(crate) fn program(&self) -> &CStr {
         first(&self.program)
     }
 
-    /// Its working directory.
+    /// Returns the working directory of the workload.
     pub(crate) fn directory(&self) -> &CStr {
         first(&self.directory)
     }
 
-    /// Its arguments, its name first.
+    /// Returns the arguments of the workload, its name first.
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &CStr> {
         strings(&self.arguments)
     }
 
-    /// Its environment.
+    /// Returns the environment of the workload.
     pub(crate) fn environment(&self) -> impl Iterator<Item = &CStr> {
         strings(&self.environment)
     }
@@ -181,7 +184,7 @@ mod tests {
         Ok(())
     }
 
-    /// As they are received, without the length before them.
+    /// Tests messages in the form in which they are received, without the length before them.
     #[test]
     fn mutated_messages_are_read_or_refused() {
         let start = Start {

@@ -1,4 +1,4 @@
-//! What the processes of a sandbox say to each other.
+//! Messages between the processes of a sandbox.
 
 pub(crate) mod channel;
 pub(crate) mod part;

@@ -5,10 +5,10 @@ use crate::policy::Capability;
 use nix::sched::CloneFlags;
 use serde::{Deserialize, Serialize};
 
-/// Something that can be tried by itself.
+/// Part of a sandbox that can be tried by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Part {
-    /// A namespace, and what makes it usable.
+    /// Namespace, and the set-up that makes it usable.
     Namespace(Capability),
     /// A `/proc` of a pid namespace.
     Proc,
@@ -19,7 +19,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    /// The namespaces without which it cannot be tried.
+    /// Returns the namespaces without which the part cannot be tried.
     pub(crate) fn namespaces(self) -> CloneFlags {
         match self {
             // The user namespace is tried by a process that is born in it.
@@ -33,7 +33,8 @@ impl Part {
         }
     }
 
-    /// The capabilities without which it cannot be tried; a user namespace, where it is needed, is needed by all.
+    /// Returns the capabilities without which the part cannot be tried. A user namespace, where needed, is needed by
+    /// all parts.
     pub(crate) const fn stands_on(self) -> &'static [Capability] {
         match self {
             Self::Namespace(_) => &[],
