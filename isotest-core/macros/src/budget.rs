@@ -5,7 +5,7 @@ use crate::quantity::{self, Quantity};
 use crate::{Complaint, Span, TokenStream, TokenTree};
 use std::fmt;
 
-/// A key of the attribute.
+/// Key of the attribute.
 pub(crate) struct Key {
     /// Name of the key in the attribute.
     pub(crate) name: &'static str,
@@ -30,7 +30,7 @@ pub(crate) const KEYS: [Key; 6] = [
     key("io_write", "io_write", Quantity::Size, true),
 ];
 
-/// The key that takes `true` or `false`.
+/// Key that takes `true` or `false`.
 const HARD: &str = "hard";
 
 /// Keys and values that an attribute states.

@@ -1,13 +1,13 @@
-//! Quantities as they are written in sources: numbers with units. Pure.
+//! Parser of quantities as they are written in sources: numbers with units. Pure.
 
-/// A kind of quantity.
+/// Kind of quantity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quantity {
     /// Bytes, written as text with a unit.
     Size,
     /// Microseconds, written as text with a unit.
     Time,
-    /// A number without a unit.
+    /// Number without a unit.
     Number,
 }
 

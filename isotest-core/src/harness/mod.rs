@@ -1,4 +1,4 @@
-//! A test harness that gives each test a sandbox of its own: trials as those of `libtest_mimic`, with budgets.
+//! Test harness that gives each test a sandbox of its own: trials as those of `libtest_mimic`, with budgets.
 //!
 //! ```toml
 //! [dev-dependencies]

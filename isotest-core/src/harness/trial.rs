@@ -1,4 +1,4 @@
-//! A test of a harness.
+//! Test of a harness, executed as a trial of `libtest_mimic`.
 
 use crate::budget::Budget;
 use crate::inside::{self, Held};
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Function that a trial executes.
 type Runner = Box<dyn FnOnce() -> Result<(), Failed> + Send>;
 
-/// A test.
+/// Test of a harness.
 pub struct Trial {
     pub(super) name: String,
     pub(super) is_ignored: bool,

@@ -1,4 +1,4 @@
-//! One attempt in one sandbox, from a plan to a record. Obeys; every decision was made in [`crate::plan`].
+//! Executes one attempt in one sandbox, from a plan to a record. Obeys; every decision was made in [`crate::plan`].
 //!
 //! Each process has a folder. One that starts another by copying itself names what the copy does, and none names a
 //! process that starts it:

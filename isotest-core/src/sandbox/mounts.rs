@@ -1,4 +1,4 @@
-//! Mounting by descriptor: make a detached mount, restrict it, attach it.
+//! Mounts by descriptor: makes a detached mount, restricts it, attaches it.
 
 use crate::sys::mount::{self, attr};
 use std::ffi::{CStr, CString};

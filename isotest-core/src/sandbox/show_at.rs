@@ -53,7 +53,7 @@ pub fn show_at(directories: &[ShownAt], written: &[PathBuf]) -> Result<(), ShowE
     let Some(first) = directories.first() else { return Ok(()) };
     let here = std::env::current_dir().map_err(at(&first.to))?;
     enter().map_err(at(&first.to))?;
-    // Before something covers one of them.
+    // Copies are taken before something covers one of the directories.
     let take = |directory: &ShownAt| mounts::detached_copy(&directory.from, true).map_err(at(&directory.to));
     let taken: Vec<OwnedFd> = directories.iter().map(take).collect::<Result<_, _>>()?;
     let mut places = Places { written, covered: Vec::new(), made: BTreeSet::new() };

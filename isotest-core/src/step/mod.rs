@@ -85,7 +85,7 @@ pub(crate) fn let_fail(step: Option<Step>) {
     }
 }
 
-/// An entry of a plan's template, by its index there.
+/// Entry of a plan's template, by its index there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PlanEntry {
     /// Entry of the tree that becomes `/`.

@@ -20,7 +20,7 @@ pub(super) struct Before {
 
 impl Before {
     /// Reads the state before the workload, and has `files` count from here on. Where nothing is in common, the only
-    /// traces are the packets without a route that earlier users of the same network namespace have sent.
+    /// traces are the packets without a route that earlier users of the same network namespace tried to send.
     pub(super) fn look(
         template: &Template,
         unreachable_before: u64,

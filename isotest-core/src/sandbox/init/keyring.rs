@@ -1,4 +1,4 @@
-//! The session keyring, which no namespace isolates.
+//! Replaces the session keyring, which no namespace isolates.
 
 use crate::sys::keyring;
 use std::io;

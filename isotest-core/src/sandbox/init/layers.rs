@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 /// Descriptors and paths by which the files written in the copy-on-write views are found.
 #[derive(Debug)]
 pub(super) struct Views {
-    /// The hidden directory, which nothing but this descriptor reaches any more.
+    /// Hidden directory, which nothing but this descriptor reaches any more.
     pub(super) hidden: File,
-    /// The upper layer of each view.
+    /// Upper layer of each view.
     pub(super) uppers: Vec<Upper>,
 }
 

@@ -19,15 +19,15 @@ fn others(proc: &OwnProc) -> impl Iterator<Item = Stat> {
 /// Processes that can still act, so that a stopped workload may be continued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Liveliness {
-    /// The process in question itself, or it has ended.
+    /// Process in question, or it has ended.
     Moves,
     /// Other processes, or it is not known which.
     OthersMove,
-    /// No process: all have stopped or ended.
+    /// No process at all: all have stopped or ended.
     NobodyMoves,
 }
 
-/// Returns which processes can still act: `pid`, or all others but init and the workload's parent.
+/// Returns whether `pid`, or another process than init and the workload's parent, can still act.
 pub(super) fn liveliness(proc: &OwnProc, pid: Pid, parent: Pid) -> Liveliness {
     // They are looked at one after the other: one that is seen to have stopped may be continued by one that has ended when
     // its turn comes. The second look sees what came of that.

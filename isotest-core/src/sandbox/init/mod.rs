@@ -62,7 +62,7 @@ pub(crate) struct InitArgs<'zygote> {
     pub(crate) start: &'zygote Start,
     /// Directory for everything that the attempt writes.
     pub(crate) scratch: &'zygote Path,
-    /// Number of packets without a route that earlier attempts have sent in the network namespace.
+    /// Number of packets without a route that earlier attempts tried to send in the network namespace.
     pub(crate) unreachable_before: u64,
     /// Namespaces that init enters itself.
     pub(crate) namespaces: CloneFlags,

@@ -1,5 +1,5 @@
-//! The `/proc` of the sandbox as the kernel made it. Root inside may mount something over it or parts of it that never ends or
-//! never answers, and a reader that opens files there by their paths would hang.
+//! Reads the sandbox's own `/proc`, as the kernel made it. Root inside may mount something over it or parts of it that
+//! never ends or never answers, and a reader that opens files there by their paths would hang.
 
 use nix::dir::Dir;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
@@ -11,10 +11,10 @@ use std::os::fd::OwnedFd;
 
 /// Maximal number of bytes that are read of a file.
 const LIMIT: u64 = 64 * 1024;
-/// The process id of init inside the sandbox.
+/// Process id of init inside the sandbox.
 const INIT: i32 = 1;
 
-/// The directory `/proc`, opened before there is a workload that could cover it.
+/// Directory `/proc`, opened before there is a workload that could cover it.
 #[derive(Debug)]
 pub(super) struct OwnProc(File);
 

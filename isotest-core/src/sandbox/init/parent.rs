@@ -1,4 +1,4 @@
-//! The workload's parent. Below `cargo test` a test is one of many in a session, a member of a process group that
+//! Parent of the workload. Below `cargo test` a test is one of many in a session, a member of a process group that
 //! somebody else leads, and its parent is an ordinary process. Init can be none of that to it: it is process 1, which a
 //! test that asks for its parent takes for the end of that, and its group is one to which a signal cannot be sent. So
 //! between the two there is a process that does nothing. Its memory is init's, it is outside the attempt's cgroup, and
@@ -26,7 +26,7 @@ pub(super) enum Memory {
     Copied,
 }
 
-/// A workload's parent.
+/// Parent of a workload.
 #[derive(Debug)]
 pub(super) struct Parent {
     pid: Pid,

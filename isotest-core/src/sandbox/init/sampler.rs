@@ -30,14 +30,14 @@ const SHARE: u32 = 20;
 pub(super) struct Sampler {
     peaks: Vec<(Source, Option<u64>)>,
     cgroup: Option<OwnedFd>,
-    /// The workload's parent, which is no part of it.
+    /// Parent of the workload, which is no part of it.
     parent: Pid,
     files: Option<Files>,
     born: Instant,
     next: Instant,
 }
 
-/// The file system of the attempt's place to write.
+/// File system of the attempt's place to write.
 #[derive(Debug)]
 pub(super) struct Files {
     /// Root directory of the file system: as long as it is open, whatever the workload unmounts, the file system is

@@ -45,7 +45,7 @@ struct Stop {
     look_again: Instant,
 }
 
-/// The wait for the workload's end.
+/// Wait for the workload's end.
 #[derive(Debug)]
 pub(super) struct Watch {
     pid: Pid,
@@ -129,7 +129,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Tells the workload to end when its time is over, and kills it when the time after that is over, too.
+    /// Tells the workload to end when its time is over, and kills the sandbox's processes a grace period later.
     fn mind_the_time(&mut self, control: &mut UnixStream) -> io::Result<()> {
         if self.exit.is_some() || self.deadline.is_none_or(|deadline| Instant::now() < deadline) {
             return Ok(());
@@ -152,7 +152,7 @@ impl Watch {
             match change {
                 Change::Exited(code) => self.ended(pid, Exit::Code(code))?,
                 Change::Signaled(signal) => self.ended(pid, Exit::Signal(signal))?,
-                // Only if it has lost its parent.
+                // Init is told of this stop only if the workload has lost its parent.
                 Change::Stopped(signal) if pid == self.pid => self.stopped(signal, control)?,
                 Change::Stopped(_) => {}
             }

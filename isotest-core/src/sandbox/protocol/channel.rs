@@ -14,8 +14,8 @@ use std::path::PathBuf;
 
 pub(crate) use crate::messages::{receive, send};
 
-/// Order of the supervisor to a zygote. The descriptor of the clock that it is to follow comes before all else in the
-/// first.
+/// Order of the supervisor to a zygote. The first one comes with the descriptor of the clock that the zygote is to
+/// follow, before all others.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
     /// Order to build this template, in the cgroups of which the `tasks` files come along. The answer is a

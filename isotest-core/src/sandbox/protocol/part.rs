@@ -1,4 +1,4 @@
-//! One part of a sandbox that can be tried without the others.
+//! Part of a sandbox that can be tried without the others.
 
 use crate::namespace::Namespace;
 use crate::policy::Capability;
@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Part {
     /// Namespace, and the set-up that makes it usable.
     Namespace(Capability),
-    /// A `/proc` of a pid namespace.
+    /// Directory `/proc` of a pid namespace.
     Proc,
-    /// The whole tree that becomes the root.
+    /// Whole tree that becomes the root.
     Tree,
-    /// A copy-on-write view of a directory.
+    /// Copy-on-write view of a directory.
     Overlay,
 }
 

@@ -1,4 +1,4 @@
-//! One attempt, watched from outside: its output, its time, its end, its figures. Somebody who attends to it may wait
+//! Attempt, watched from outside: its output, its time, its end, its figures. Somebody who attends to it may wait
 //! for news together with other things, send signals, and use its terminal.
 
 use super::cancel::Cancel;
@@ -24,44 +24,44 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-/// Init watches the time of its workload. This long after that time it should have reported the end, even on a
-/// machine that is very busy.
+/// Time after the time limit of a workload within which init, which watches that limit, should have reported the end,
+/// even on a machine that is very busy.
 const REPORT_GRACE: Duration = Duration::from_mins(1);
-/// If init has not reported the end this long after it was told to kill everything, the sandbox counts as lost.
+/// Time after the command to kill everything within which init must report the end; later the sandbox counts as lost.
 const KILL_GRACE: Duration = Duration::from_secs(10);
 
-/// For so long after its start output may wait in the pipes: most tests are over by then, and a supervisor that wakes
-/// for each of their lines takes the processor from them.
+/// Time after the start of an attempt in which output may wait in the pipes: most tests are over by then, and a
+/// supervisor that wakes for each of their lines takes the processor from them.
 const QUIET: Duration = Duration::from_millis(10);
 
-/// Within so much time the kernel adds up what every processor has counted, and so often it is looked whether it has.
+/// Time within which the kernel adds up the counters of all processors, and the interval of looks whether it has.
 const ADDED_UP: Duration = Duration::from_secs(3);
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// An attempt from its start to its record.
+/// Attempt from its start to its record.
 #[derive(Debug)]
 pub struct Attempt {
-    /// `None` if there never was one.
+    /// Sandbox of the attempt; `None` if there never was one.
     sandbox: Option<Sandbox>,
-    /// The process that was started as its zygote.
+    /// Process that was started as the attempt's zygote.
     zygote: i32,
     limits: Limits,
     started: Instant,
-    /// For how long it had been running when it was killed with the run.
+    /// Time for which the attempt had been running when it was killed with the run.
     killed_after: Option<Duration>,
-    /// Until when its output is not looked at.
+    /// Time until which output is not looked at.
     quiet_until: Instant,
     memory: MemoryWatch,
-    /// When the next thing happens to it, and what.
+    /// Time and kind of the next escalation.
     next: Option<(Instant, Escalation)>,
-    /// The outer side of its terminal, if it has one.
+    /// Outer side of the attempt's terminal, if it has one.
     terminal: Option<OwnedFd>,
     autopsy: Option<Result<Autopsy, String>>,
     evidence: Evidence,
     taker: Taker,
-    /// Why a guest is not counted.
+    /// Reason why a guest is not counted.
     uncounted: Option<StepError>,
-    /// What is to be said of it besides.
+    /// Further remark in the attempt's record.
     remark: Option<&'static str>,
     end: Option<Result<Ending, StepError>>,
 }
@@ -72,25 +72,25 @@ enum Escalation {
     GiveUp,
 }
 
-/// What became of an attempt that was waited for.
+/// Result of the wait for an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Waited {
-    /// It has ended, or was never there.
+    /// End of the attempt, or there was no sandbox for it.
     Ended,
-    /// Its sandbox does not answer.
+    /// Loss of the sandbox: it does not answer.
     Lost,
-    /// The whole run is to end.
+    /// Request to end the whole run.
     Cancelled,
 }
 
 /// News of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
-    /// It has ended.
+    /// End of the attempt.
     Ended,
-    /// Its sandbox does not answer. What is left of it ends with its slot.
+    /// Loss of the sandbox: it does not answer. What is left of it ends with its slot.
     Lost,
-    /// This signal stopped it; it goes on after SIGCONT.
+    /// Stop of the attempt by this signal; it goes on after SIGCONT.
     Stopped(i32),
 }
 
@@ -128,7 +128,7 @@ impl Attempt {
         }
     }
 
-    /// An attempt for which there was no sandbox.
+    /// Makes an attempt for which there was no sandbox.
     pub fn without_sandbox(error: StepError) -> Self {
         let now = Instant::now();
         Self {
@@ -150,28 +150,28 @@ impl Attempt {
         }
     }
 
-    /// Has each file of evidence taken that it leaves, by the path at which the workload saw it. Without anybody who takes them
-    /// they are thrown away.
+    /// Has `take` called for each file of evidence that the attempt leaves, with the path at which the workload saw
+    /// it. Without such a call files of evidence are thrown away.
     pub fn hand_over(&mut self, take: impl FnMut(&Path, File) -> io::Result<()> + Send + 'static) {
         self.taker = Taker(Some(Box::new(take)));
     }
 
-    /// Has something said of it.
+    /// Adds a remark to the attempt's record.
     pub(super) const fn remark(&mut self, remark: &'static str) {
         self.remark = Some(remark);
     }
 
-    /// Whether there never was a sandbox for it.
+    /// Returns whether there never was a sandbox for the attempt.
     pub(super) const fn is_without_sandbox(&self) -> bool {
         self.sandbox.is_none()
     }
 
-    /// Whether it has ended as a test that passes does.
+    /// Returns whether the attempt has ended as a test that passes does.
     pub fn has_exited_well(&self) -> bool {
         matches!(&self.end, Some(Ok(ending)) if ending.exit == Exit::Code(0) && !ending.timed_out)
     }
 
-    /// Watches it to its end.
+    /// Watches the attempt to its end.
     pub(super) fn wait(&mut self, cancel: &Cancel) -> Waited {
         while self.end.is_none() {
             match self.step(cancel) {
@@ -189,7 +189,7 @@ impl Attempt {
         Waited::Ended
     }
 
-    /// Waits for one thing to happen and does what follows from it.
+    /// Waits for one event and does what follows from it.
     fn step(&mut self, cancel: &Cancel) -> io::Result<Waited> {
         let (next, Some(sandbox)) = (self.next, &mut self.sandbox) else { return Ok(Waited::Ended) };
         let now = Instant::now();
@@ -213,7 +213,7 @@ impl Attempt {
         Ok(if cancelled && self.end.is_none() { Waited::Cancelled } else { Waited::Ended })
     }
 
-    /// Reads what init reports; the signal, if it is that the workload was stopped.
+    /// Reads a report of init; returns the signal if the report is that the workload was stopped.
     fn take_report(&mut self) -> io::Result<Option<i32>> {
         let Some(sandbox) = &mut self.sandbox else { return Ok(None) };
         let report = channel::receive::<Report>(&mut sandbox.control)?;
@@ -246,22 +246,22 @@ impl Attempt {
         Ok(None)
     }
 
-    /// Whether it has ended.
+    /// Returns whether the attempt has ended.
     pub fn has_ended(&self) -> bool {
         self.end.is_some()
     }
 
-    /// Why it has no verdict, if it has ended without one.
+    /// Returns the reason why the attempt has no verdict, if it has ended without one.
     pub(super) fn failure(&self) -> Option<&StepError> {
         self.end.as_ref()?.as_ref().err()
     }
 
-    /// It is lost for this reason.
+    /// Ends the attempt as lost, for this reason.
     fn lose(&mut self, error: &io::Error) {
         self.end = Some(Err(Step::Supervise.failed(None, error)));
     }
 
-    /// It is lost with its zygote.
+    /// Ends the attempt as lost with its zygote.
     pub(super) fn lose_zygote(&mut self) {
         self.end = Some(Err(StepError::zygote_killed()));
     }
@@ -279,7 +279,7 @@ impl Attempt {
         Ok(Waited::Ended)
     }
 
-    /// Reads the figures and lets the sandbox go. Call it when the attempt has been waited for.
+    /// Reads the figures and lets the sandbox go. Must be called when the attempt has been waited for.
     pub fn finish(self) -> Record {
         let Self { sandbox, limits, memory, autopsy, mut evidence, uncounted, remark, end, .. } = self;
         let lost = || Err(Step::Supervise.failed(None, &io::Error::from_raw_os_error(libc::ECANCELED)));
@@ -326,8 +326,8 @@ impl Attempt {
         Record { outcome, ending, usage, memory_samples, stdout, stderr, autopsy, evidence, suspect, remarks }
     }
 
-    /// Reads what is known of an attempt that was killed with its run, and removes its cgroup. Call it when
-    /// [`Slot::wait`](super::slot::Slot::wait) has said so.
+    /// Reads the figures of an attempt that was killed with its run, and removes its cgroup. Must be called when
+    /// [`Slot::wait`](super::slot::Slot::wait) has returned false.
     pub fn finish_killed(self) -> PartialRecord {
         let mut record = PartialRecord { wall: self.killed_after, ..Default::default() };
         let Some(mut sandbox) = self.sandbox else { return record };
@@ -344,12 +344,12 @@ impl Attempt {
         record
     }
 
-    /// Readable when [`Attempt::hear`] has something to say; `None` if there never was a sandbox.
+    /// Returns the descriptor that is readable when [`Attempt::hear`] has news; `None` if there never was a sandbox.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.sandbox.as_ref().map(|sandbox| sandbox.control.as_fd())
     }
 
-    /// Waits for news.
+    /// Waits for news of the attempt.
     pub fn hear(&mut self) -> Heard {
         while !self.has_ended() {
             match self.take_report() {
@@ -364,7 +364,7 @@ impl Attempt {
         Heard::Ended
     }
 
-    /// The outer side of its terminal, if it has one.
+    /// Returns the outer side of the attempt's terminal, if it has one.
     pub fn terminal(&self) -> Option<BorrowedFd<'_>> {
         self.terminal.as_ref().map(AsFd::as_fd)
     }
@@ -380,7 +380,7 @@ impl Attempt {
 
 type Take = dyn FnMut(&Path, File) -> io::Result<()> + Send;
 
-/// Who takes evidence.
+/// Function that takes files of evidence.
 #[derive(Default)]
 struct Taker(Option<Box<Take>>);
 
@@ -391,7 +391,7 @@ impl fmt::Debug for Taker {
 }
 
 impl Taker {
-    /// Has a file taken and notes what came of it. Its descriptor is missing if this process may have no more.
+    /// Has a file taken and notes the result. The descriptor is missing if this process may have no more.
     fn take(&mut self, path: PathBuf, file: Option<File>, evidence: &mut Evidence) {
         let Some(take) = &mut self.0 else { return };
         let file = file.ok_or_else(|| io::Error::from_raw_os_error(libc::EMFILE));
@@ -405,7 +405,7 @@ impl Taker {
     }
 }
 
-/// The same figures, with the page faults that the kernel adds up late.
+/// Returns the same figures, with the page faults that the kernel adds up late.
 fn added_up(mut usage: Usage, sandbox: &Sandbox, end: Option<&Result<Ending, StepError>>) -> Usage {
     let Some(Ok(ending)) = end else { return usage };
     let deadline = Instant::now() + ADDED_UP;
@@ -418,7 +418,7 @@ fn added_up(mut usage: Usage, sandbox: &Sandbox, end: Option<&Result<Ending, Ste
     usage
 }
 
-/// What the kernel did to it that its figures do not say.
+/// Returns remarks on acts of the kernel that the figures do not tell.
 fn of_kernel(usage: &Usage) -> Vec<String> {
     let mut remarks = Vec::new();
     if let Some(kills) = usage.oom.filter(|oom| oom.value.kills > 0 && !oom.value.own_limit) {
@@ -433,7 +433,7 @@ fn of_kernel(usage: &Usage) -> Vec<String> {
     remarks
 }
 
-/// Takes the snapshot of what is about to be killed.
+/// Takes the snapshot of processes that are about to be killed.
 fn look(zygote: i32, moment: Moment) -> Result<Autopsy, String> {
     let taken = ProcessTable::read().map(|process_table| process_table.init_below(zygote)).and_then(|init| {
         let init = init.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
@@ -442,14 +442,14 @@ fn look(zygote: i32, moment: Moment) -> Result<Autopsy, String> {
     taken.map(|snapshot| Autopsy { moment, snapshot }).map_err(|error| error.to_string())
 }
 
-/// What woke the supervisor.
+/// Events that woke the supervisor.
 struct Woken {
     reported: bool,
     cancelled: bool,
     has_output: bool,
 }
 
-/// Waits until something happens or `until`; while it is `quiet`, output is nothing that happens.
+/// Waits until an event or `until`; while it is `quiet`, output is no event.
 fn sleep(sandbox: &Sandbox, cancel: &Cancel, until: Option<Instant>, quiet: bool) -> io::Result<Woken> {
     let cancelled = cancel.descriptor();
     let mut sources = vec![readable(&sandbox.control), readable(&cancelled)];

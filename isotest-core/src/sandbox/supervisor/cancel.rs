@@ -1,4 +1,4 @@
-//! Ending everything at once, from any thread.
+//! Ends everything at once, from any thread.
 
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A switch that every waiting slot sees. It is thrown once.
+/// Switch that every waiting slot sees. It is thrown once.
 #[derive(Debug)]
 pub struct Cancel {
     thrown: AtomicBool,
@@ -16,7 +16,7 @@ pub struct Cancel {
 }
 
 impl Cancel {
-    /// A switch that is not thrown.
+    /// Makes a switch that is not thrown.
     ///
     /// # Errors
     /// When no descriptors are left.
@@ -25,7 +25,7 @@ impl Cancel {
         Ok(Self { thrown: AtomicBool::new(false), watched, held: Mutex::new(Some(held)) })
     }
 
-    /// Throws it: every attempt that is running is killed, and none is started any more.
+    /// Throws the switch: every attempt that is running is killed, and none is started any more.
     pub fn throw(&self) {
         self.thrown.store(true, Ordering::SeqCst);
         // Closing the one end wakes everybody who waits for the other.
@@ -35,7 +35,7 @@ impl Cancel {
         }
     }
 
-    /// Whether it has been thrown.
+    /// Returns whether the switch has been thrown.
     pub fn is_thrown(&self) -> bool {
         self.thrown.load(Ordering::SeqCst)
     }

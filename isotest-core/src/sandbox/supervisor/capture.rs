@@ -1,4 +1,4 @@
-//! What a workload writes, kept within bounds: the beginning, the end, and a count of what was between.
+//! Keeps the output of a workload within bounds: the beginning, the end, and a count of the bytes between.
 
 use crate::record::Captured;
 use std::collections::VecDeque;
@@ -13,12 +13,12 @@ pub(super) struct Capture {
 }
 
 impl Capture {
-    /// Keeps at most `most` bytes of the beginning and as many of the end.
+    /// Makes a capture that keeps at most `most` bytes of the beginning and as many of the end.
     pub(super) fn new(most: usize) -> Self {
         Self { head: Vec::new(), tail: VecDeque::new(), dropped: 0, most }
     }
 
-    /// Takes what was read.
+    /// Appends bytes that were read.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         let (head, rest) = bytes.split_at(bytes.len().min(self.most - self.head.len()));
         self.head.extend_from_slice(head);
@@ -28,13 +28,13 @@ impl Capture {
         self.dropped += u64::try_from(excess).unwrap_or(u64::MAX);
     }
 
-    /// How much of it is kept.
+    /// Returns the number of bytes that are kept.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.head.len() + self.tail.len()
     }
 
-    /// Everything that was kept.
+    /// Returns everything that was kept.
     pub(super) fn finish(self) -> Captured {
         Captured { head: self.head, dropped: self.dropped, tail: self.tail.into() }
     }

@@ -1,5 +1,6 @@
-//! Entering a sandbox that is running: a copy of this process goes in, and starts a workload there. It is nobody's child
-//! inside, so it is no part of what the attempt leaves behind; but what it uses is counted with the attempt.
+//! Enters a sandbox that is running: a copy of this process goes in, and starts a workload there. It is nobody's
+//! child inside, so it is no part of what the attempt leaves behind; but the resources that it uses are counted with
+//! the attempt.
 
 use super::attempt::Attempt;
 use super::prepared::Sandbox;
@@ -24,24 +25,24 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-/// A sandbox that is running.
+/// Sandbox that is running.
 #[derive(Debug)]
 pub struct Running {
-    /// A process of its workload: init itself lets nobody look into it.
+    /// Handle of a process of the sandbox's workload: init itself lets nobody look into it.
     process: OwnedFd,
-    /// Those that are not the caller's.
+    /// Namespaces of that process that are not the caller's.
     namespaces: CloneFlags,
-    /// By these files its cgroups are entered.
+    /// Files by which the cgroups of the sandbox are entered.
     cgroups: Vec<PathBuf>,
     environment: Vec<(OsString, OsString)>,
     directory: PathBuf,
 }
 
 impl Running {
-    /// The one in which `init`, an id as seen from here, is PID 1.
+    /// Opens the sandbox in which `init`, an id as seen from here, is PID 1.
     ///
     /// # Errors
-    /// `ESRCH` if it has ended; others, with the file, if it may not be looked into.
+    /// `ESRCH` if init has ended; others, with the file, if it may not be looked into.
     pub fn open(init: i32) -> Result<Self, StepError> {
         let first =
             look(&format!("/proc/{init}/task/{init}/children"), || of_proc(snapshot::first_of(init)))?;
@@ -72,23 +73,23 @@ impl Running {
         })
     }
 
-    /// The environment its workload was started with.
+    /// Returns the environment that the sandbox's workload was started with.
     pub fn environment(&self) -> &[(OsString, OsString)] {
         &self.environment
     }
 
-    /// The directory its workload is in.
+    /// Returns the current directory of the sandbox's workload.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Whether its workload has ended meanwhile, and with it everything in the sandbox.
+    /// Returns whether the sandbox's workload has ended meanwhile, and with it everything in the sandbox.
     pub fn has_ended(&self) -> bool {
         matches!(wait_for(&mut [readable(&self.process)], Some(Instant::now())), Ok(1..))
     }
 
-    /// Executes a workload in it, to which somebody attends. The caller must have one thread. The attempt that is given
-    /// back is measured only so far as a parent is told of its children; limits are those of the sandbox.
+    /// Executes a workload in the sandbox, to which somebody attends. The caller must have one thread. The attempt
+    /// that is returned is measured only so far as a parent is told of its children; limits are those of the sandbox.
     pub fn enter(&self, plan: &SandboxPlan) -> Attempt {
         match self.send_guest(plan) {
             Ok(sandbox) => Attempt::start(sandbox, 0, plan),
@@ -114,12 +115,12 @@ impl Running {
     }
 }
 
-/// That it is not there any more.
+/// Returns the error that says the sandbox is not there any more.
 fn ended(init: i32) -> StepError {
     Step::Join.failed(Some(format!("process {init}")), &Errno::ESRCH.into())
 }
 
-/// Looks at something of a process. What is gone is so because the process is.
+/// Reads a fact on a process. An absent file becomes the error that the process is gone.
 fn look<T>(what: &str, seen: impl FnOnce() -> io::Result<T>) -> Result<T, StepError> {
     Step::Join.on(what, || {
         seen().map_err(|error| match error.kind() {
@@ -129,7 +130,7 @@ fn look<T>(what: &str, seen: impl FnOnce() -> io::Result<T>) -> Result<T, StepEr
     })
 }
 
-/// What the system said.
+/// Converts an error of procfs into that of the system.
 fn of_proc<T>(seen: ProcResult<T>) -> io::Result<T> {
     seen.map_err(|error| match error {
         ProcError::PermissionDenied(_) => Errno::EACCES.into(),
@@ -150,7 +151,8 @@ fn namespaces(pid: i32) -> io::Result<CloneFlags> {
     Ok(others)
 }
 
-/// Those hierarchies in which it is where we are need no entering.
+/// Returns the files by which a process's cgroups are entered, without those of hierarchies in which this process is
+/// in the same cgroup.
 fn cgroups(pid: i32) -> io::Result<Vec<PathBuf>> {
     let (own, theirs) = (host::probe::cgroups_of(None)?, host::probe::cgroups_of(Some(pid))?);
     let others = theirs.into_iter().filter(|theirs| !own.iter().any(|own| own.own == theirs.own));

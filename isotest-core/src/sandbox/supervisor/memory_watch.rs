@@ -1,33 +1,33 @@
-//! How much memory an attempt has while it lasts, looked at now and then.
+//! Samples the memory of an attempt while it lasts.
 
 use crate::record::Samples;
 use crate::sys::clock::Instant;
 use std::time::Duration;
 
-/// How often at first.
+/// Interval between two looks, at first.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// So many looks are kept; where there are more, the interval is doubled.
+/// Maximal number of samples that are kept; where there are more, the interval is doubled.
 const MOST: usize = 100;
-/// Of an attempt that was shorter nothing is kept.
+/// Duration below which nothing of an attempt is kept.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// Watches the memory of an attempt.
+/// Samples of the memory of an attempt.
 #[derive(Debug)]
 pub(super) struct MemoryWatch {
     started: Instant,
     interval: Duration,
-    /// When it is to look again.
+    /// Time of the next look.
     pub(super) next: Instant,
     seen: Vec<Option<u64>>,
 }
 
 impl MemoryWatch {
-    /// Watches from its start.
+    /// Makes a watch of an attempt that starts at this time.
     pub(super) fn from(started: Instant) -> Self {
         Self { started, interval: INTERVAL, next: started + INTERVAL, seen: Vec::new() }
     }
 
-    /// Takes note of what is occupied `now`, if it is known. Intervals in which nobody looked have no figure.
+    /// Notes the memory that is occupied `now`, if it is known. Intervals in which nobody looked have no figure.
     pub(super) fn saw(&mut self, now: Instant, bytes: Option<u64>) {
         let elapsed = now.saturating_duration_since(self.started);
         while self.interval.saturating_mul(u32::try_from(MOST).unwrap_or(u32::MAX)) < elapsed {
@@ -45,7 +45,7 @@ impl MemoryWatch {
         self.next = self.started + self.interval.saturating_mul(u32::try_from(ended + 1).unwrap_or(u32::MAX));
     }
 
-    /// What was seen, if the attempt was long enough for that.
+    /// Returns the samples, if the attempt was long enough for that.
     pub(super) fn samples(self) -> Option<Samples> {
         let lasted = self.interval.saturating_mul(u32::try_from(self.seen.len()).unwrap_or(u32::MAX));
         let is_worth = lasted >= SHORTEST && self.seen.iter().any(Option::is_some);

@@ -1,4 +1,4 @@
-//! The calling program: it orders sandboxes, watches what runs in them, and ends them.
+//! Supervisor, which is the calling program: it orders sandboxes, watches what runs in them, and ends them.
 
 mod attempt;
 mod cancel;

@@ -1,4 +1,4 @@
-//! A sandbox that is set up, or being set up, and waits for its workload: the next ones are made while the present
+//! Sandbox that is set up, or being set up, and waits for its workload: the next ones are made while the present
 //! workload runs.
 
 use super::capture::Capture;
@@ -40,26 +40,26 @@ impl From<&SandboxPlan> for Kind {
 pub(super) struct Sandbox {
     pub(super) kind: Kind,
     cgroup: Option<AttemptCgroup>,
-    /// Where it is in the hierarchies in which it has no cgroup.
+    /// Cell in which the attempt is in the hierarchies in which it has no cgroup.
     cell: Option<Arc<Cell>>,
     pub(super) control: UnixStream,
     pub(super) streams: [Stream; 2],
 }
 
-/// So much of a stream is read at once: whoever writes without end shares the reader with the other stream, the clock, and
-/// signals. It is as much as a pipe holds by default.
+/// Maximal number of bytes of a stream that are read at once: a workload that writes without end shares the reader
+/// with the other stream, the clock, and signals. It is as much as a pipe holds by default.
 const TURN_BYTES: usize = 64 << 10;
 
 /// Standard output or error of the workload.
 #[derive(Debug)]
 pub(super) struct Stream {
-    /// `None` once it has ended, or if the workload has the supervisor's own.
+    /// Pipe of the stream; `None` once it has ended, or if the workload has the supervisor's own stream.
     pub(super) pipe: Option<OwnedFd>,
     pub(super) capture: Capture,
 }
 
 impl Stream {
-    /// Reads what is there, a turn at most; at its end it is closed. Says how much that was.
+    /// Reads the bytes that are there, a turn at most, and returns their number. At the end of the pipe it is closed.
     fn take(&mut self) -> io::Result<usize> {
         let mut buffer = [0; 16 << 10];
         let mut taken = 0;
@@ -82,7 +82,7 @@ impl Stream {
         Ok(taken)
     }
 
-    /// How much it holds at most.
+    /// Returns the maximal number of bytes that the pipe holds.
     fn capacity(&self) -> io::Result<usize> {
         let Some(pipe) = &self.pipe else { return Ok(0) };
         Ok(usize::try_from(fcntl(pipe, FcntlArg::F_GETPIPE_SZ)?).unwrap_or_default())
@@ -90,10 +90,10 @@ impl Stream {
 }
 
 impl Sandbox {
-    /// How many descriptors it has open here besides its cgroup's: its socket and the ends of two pipes.
+    /// Number of descriptors open here for a sandbox besides its cgroup's: its socket and the ends of two pipes.
     pub(super) const DESCRIPTORS: usize = 3;
 
-    /// Makes the cgroup and orders a zygote to do the rest. What goes wrong there is reported over `control`.
+    /// Makes the cgroup and orders a zygote to do the rest. Failures of the zygote are reported over `control`.
     ///
     /// # Errors
     /// The step that failed here.
@@ -158,7 +158,7 @@ impl Sandbox {
     /// Starts the workload.
     ///
     /// # Errors
-    /// When it cannot be executed by anybody, or init cannot be told of it.
+    /// Error of a workload that cannot be executed by anybody, or of the message to init.
     pub(super) fn go(&mut self, workload: &Workload, timeout: Option<Timeout>) -> Result<(), StepError> {
         let mut limits = self.kind.limits.process.clone();
         if let Some((soft, hard)) = descriptors::callers()
@@ -174,7 +174,7 @@ impl Sandbox {
         }
     }
 
-    /// Waits until the terminal is open, if it is to have one.
+    /// Waits until the sandbox's terminal is open, if it is to have one.
     pub(super) fn terminal(&mut self) -> Result<Option<OwnedFd>, StepError> {
         if !self.kind.interactive.is_some_and(Interactive::has_terminal) {
             return Ok(None);
@@ -187,12 +187,13 @@ impl Sandbox {
         }
     }
 
-    /// Reads a turn of what is there of its output, without waiting.
+    /// Reads a turn of the output that is there, without waiting.
     pub(super) fn take_output(&mut self) -> io::Result<()> {
         self.streams.iter_mut().try_for_each(|stream| stream.take().map(drop))
     }
 
-    /// Reads all that is left of it. Whoever outside has got hold of a stream does not keep this from ending.
+    /// Reads all the output that is left. A process outside that has got hold of a stream does not keep this from
+    /// ending.
     pub(super) fn take_rest_of_output(&mut self) -> io::Result<()> {
         for stream in &mut self.streams {
             let mut left = stream.capacity()?;
@@ -206,32 +207,32 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Memory that is occupied now, if it has a cgroup that counts it.
+    /// Returns the memory that is occupied now, if the sandbox has a cgroup that counts it.
     pub(super) fn memory_now(&self) -> Option<u64> {
         self.cgroup.as_ref()?.memory_now()
     }
 
-    /// Whether it was to have a cgroup of its own and has none.
+    /// Returns whether the sandbox has no cgroup of its own.
     pub(super) const fn lacks_cgroup(&self) -> bool {
         self.cgroup.is_none()
     }
 
-    /// The figures. Every process of the workload must be gone.
+    /// Reads the figures from the cgroup. Every process of the workload must be gone.
     ///
     /// # Errors
-    /// When they are gone, too.
+    /// Error of a cgroup that is gone, too.
     pub(super) fn usage(&self) -> Result<Usage, StepError> {
         self.cgroup.as_ref().map_or_else(|| Ok(Usage::default()), AttemptCgroup::usage)
     }
 
-    /// Lets those die that have been frozen.
+    /// Lets frozen processes die.
     pub(super) fn thaw(&self) {
         if let Some(cell) = &self.cell {
             cell.thaw();
         }
     }
 
-    /// Which limit somebody has changed.
+    /// Returns the limit that somebody has changed, if any.
     pub(super) fn changed_limit(&self) -> Option<String> {
         self.cgroup.as_ref().and_then(AttemptCgroup::changed_limit)
     }
@@ -245,19 +246,19 @@ impl Sandbox {
     }
 }
 
-/// Whether nobody is left to be told.
+/// Returns whether the error says that nobody is left to be told.
 fn is_of_the_gone(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
-/// A cgroup that cannot be removed now is removed with the run's directory, or swept by the next run.
+/// Removes a cgroup. One that cannot be removed now is removed with the run's directory, or swept by the next run.
 fn remove(cgroup: Option<&AttemptCgroup>) {
     if let Some(cgroup) = cgroup {
         let _ = cgroup.remove();
     }
 }
 
-/// The standard descriptors: what the workload gets, and the ends that stay here.
+/// Standard descriptors: those that the workload gets, and the ends that stay here.
 struct Wiring {
     outside: [Option<OwnedFd>; 2],
     inside: Vec<OwnedFd>,

@@ -1,4 +1,4 @@
-//! A job slot: one zygote and, one after the other, the attempts it starts.
+//! Job slot: one zygote and, one after the other, the attempts it starts.
 
 use super::attempt::{Attempt, Waited};
 use super::cancel::Cancel;
@@ -24,28 +24,28 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
-/// A zygote that has not ended this long after it was told to is killed.
+/// Time limit within which a zygote that was told to end must have ended; it is killed then.
 const END_GRACE: Duration = Duration::from_secs(10);
-/// How often it is looked at until then.
+/// Interval of looks whether the zygote has ended.
 const END_INTERVAL: Duration = Duration::from_micros(500);
-/// After a lost sandbox, the loss of its zygote may be seen so much later.
+/// Time after the loss of a sandbox within which the loss of its zygote may be seen.
 const LOSS_GRACE: Duration = Duration::from_millis(500);
 
-/// What is said of the first attempt that does not find what those before it had in common.
+/// Remark on the first attempt that does not find what those before it had in common.
 const LOST_IN_COMMON: &str = "an earlier test has broken what the tests of its sandbox have in common: this one and those after it \
                               have it anew";
 
-/// How many sandboxes wait for their workloads: with one, a slot would stand still whenever making the next took longer
-/// than the present test.
+/// Number of sandboxes that wait for their workloads: with one, a slot would stand still whenever making the next
+/// took longer than the present test.
 const AHEAD: usize = 2;
 
-/// A zygote that is ready to start attempts, and the sandboxes for the next of them. It dies with the thread that
-/// started it.
+/// Slot with a zygote that is ready to start attempts, and the sandboxes for the next of them. It dies with the
+/// thread that started it.
 #[derive(Debug)]
 pub struct Slot<'run> {
     template: Arc<Template>,
     cgroups: &'run Cgroups,
-    /// Where the zygote is in the hierarchies in which attempts have no cgroup.
+    /// Cell in which the zygote is in the hierarchies in which attempts have no cgroup.
     cell: Option<Arc<Cell>>,
     zygote: Zygote,
     ready: VecDeque<Sandbox>,
@@ -54,11 +54,12 @@ pub struct Slot<'run> {
 }
 
 impl<'run> Slot<'run> {
-    /// How many descriptors this process has open for one slot, at most.
+    /// Returns the maximal number of descriptors that this process has open for one slot.
     pub fn descriptors(cgroups: &Cgroups) -> usize {
-        /// The zygote's socket.
+        /// Number of lasting descriptors: the zygote's socket.
         const LASTING: usize = 1;
-        /// What is handed to a zygote or a sandbox and then closed, and what is read at the end of an attempt.
+        /// Maximal number of descriptors that are handed to a zygote or a sandbox and then closed, or open at an
+        /// attempt's end.
         const PASSING: usize = 12;
         let (cgroup, cell) = (cgroups.descriptors_of_attempt(), cgroups.descriptors_of_cell());
         let sandboxes = (AHEAD + 1) * (Sandbox::DESCRIPTORS + cgroup);
@@ -82,7 +83,7 @@ impl<'run> Slot<'run> {
         })
     }
 
-    /// From here on attempts have this template. That costs a new zygote if it is another than before.
+    /// Has further attempts use this template. That costs a new zygote if it is another than before.
     ///
     /// # Errors
     /// The step that failed; attempts then have the template they had.
@@ -96,8 +97,8 @@ impl<'run> Slot<'run> {
         Ok(())
     }
 
-    /// Executes one attempt; `None` if `cancel` was thrown first. Whatever the attempt does to its sandbox, the next
-    /// one has another.
+    /// Executes one attempt; returns `None` if `cancel` was thrown first. Whatever the attempt does to its sandbox,
+    /// the next one has another.
     pub fn execute(&mut self, plan: &SandboxPlan, cancel: &Cancel) -> Option<Record> {
         let mut attempt = self.launch(plan);
         if self.wait(&mut attempt, cancel) { Some(attempt.finish()) } else { None }
@@ -118,7 +119,7 @@ impl<'run> Slot<'run> {
         attempt
     }
 
-    /// Starts an attempt after which no other like it is expected.
+    /// Starts an attempt after which no other one like it is expected.
     pub fn launch_last(&mut self, plan: &SandboxPlan) -> Attempt {
         let kind = Kind::from(plan);
         if self.cell.as_ref().is_some_and(|cell| !cell.is_untouched()) {
@@ -143,7 +144,7 @@ impl<'run> Slot<'run> {
         }
     }
 
-    /// Waits for the attempt's end; false if `cancel` was thrown first, and then the slot has ended, too.
+    /// Waits for the attempt's end; returns false if `cancel` was thrown first, and then the slot has ended, too.
     pub fn wait(&mut self, attempt: &mut Attempt, cancel: &Cancel) -> bool {
         match attempt.wait(cancel) {
             Waited::Ended => {
@@ -165,12 +166,13 @@ impl<'run> Slot<'run> {
         }
     }
 
-    /// The process that was started as the zygote. It changes with the template, and when a zygote is lost.
+    /// Returns the process that was started as the zygote. It changes with the template, and when a zygote is lost.
     pub fn zygote(&self) -> i32 {
         self.zygote.process.id().cast_signed()
     }
 
-    /// Of a zygote that was killed, those that it was setting up may be the first to say that something failed.
+    /// Renews a zygote that was killed: the attempts that it was setting up may be the first to say that something
+    /// failed.
     fn renew_if_lost(&mut self, attempt: &mut Attempt) {
         let grace = match attempt.failure() {
             None => return,
@@ -187,7 +189,7 @@ impl<'run> Slot<'run> {
         Sandbox::order(kind, self.cgroups, self.cell.as_ref(), &mut self.zygote.orders)
     }
 
-    /// Another zygote for what follows, in another cell. Without one the next attempt says why.
+    /// Makes another zygote for the next attempts, in another cell. Without one the next attempt says why.
     fn renew(&mut self) {
         self.end();
         self.cell = None;
@@ -239,10 +241,10 @@ pub(crate) struct Zygote {
 }
 
 impl Zygote {
-    /// Starts one and waits until it has carried out its first order, which comes with descriptors.
+    /// Starts a zygote and waits until it has carried out its first order, which comes with descriptors.
     ///
     /// # Errors
-    /// What it answered, or why it could not be asked.
+    /// Answer of the zygote, or the reason why it could not be asked.
     pub(crate) fn start(first: &Order, descriptors: &[BorrowedFd<'_>]) -> Result<Self, StepError> {
         let (mut orders, theirs) = Step::StartZygote.run(UnixStream::pair)?;
         let process = Step::StartZygote.on("/proc/self/exe", || {
@@ -273,14 +275,14 @@ impl Zygote {
         }
     }
 
-    /// Whether it has ended, which by itself it does not, or does within `grace`. Its socket is closed about when all below it are
-    /// killed, of which one that is on its way may still have it.
+    /// Returns whether the zygote has ended, which by itself it does not, or does within `grace`. Its socket is
+    /// closed about when all below it are killed, of which one that is on its way may still have it.
     fn is_gone(&self, grace: Duration) -> bool {
         let mut orders = [PollFd::new(self.orders.as_fd(), PollFlags::POLLHUP)];
         matches!(wait_for(&mut orders, Some(Instant::now() + grace)), Ok(1..))
     }
 
-    /// Ends it and waits until nothing of its attempts is left. It may be dead already.
+    /// Ends the zygote and waits until nothing of its attempts is left. It may be dead already.
     fn kill(&mut self) {
         // Without anybody to take orders from it goes, and the process that waits for it goes only after it, when the
         // kernel has ended everything in its pid namespace. Killed at once, that process could not wait.

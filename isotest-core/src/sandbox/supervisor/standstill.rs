@@ -1,4 +1,4 @@
-//! A whole run that stands still: its attempts, and its clock.
+//! Stops a whole run: its attempts, and its clock.
 
 use crate::cgroup::{Cgroups, Frozen};
 use crate::role;
@@ -9,11 +9,12 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-/// So often it is looked for processes that have been started meanwhile: each is stopped before its parent starts many.
+/// Maximal number of searches for processes that were started meanwhile: each is stopped before its parent starts
+/// many.
 const PASSES: usize = 20;
 
-/// Attempts of this process that stand still, and so does the clock of the run, until this is dropped: by the cgroup freezer
-/// of version 2, and where a process is in no cgroup that can be frozen, by SIGSTOP.
+/// Standstill of the attempts of this process and of the run's clock, until this is dropped: by the cgroup freezer of
+/// version 2, and where a process is in no cgroup that can be frozen, by SIGSTOP.
 #[derive(Debug)]
 pub struct Standstill {
     frozen: Frozen,
@@ -21,10 +22,10 @@ pub struct Standstill {
 }
 
 impl Standstill {
-    /// Stops them all.
+    /// Stops all attempts of this process and the clock.
     ///
     /// # Errors
-    /// When the clock cannot be stopped, and then nothing is.
+    /// Error of a clock that cannot be stopped, and then nothing is.
     pub fn of(cgroups: &Cgroups) -> io::Result<Self> {
         clock::stop()?;
         let mut standstill = Self { frozen: cgroups.freeze(), stopped: Vec::new() };
@@ -80,7 +81,7 @@ fn is_zygote(pid: i32) -> bool {
     words.is_ok_and(|words| words.first().is_some_and(|name| name == role::ZYGOTE))
 }
 
-/// Whether somebody else has stopped it, whose business it is to let it go on.
+/// Returns whether a process is stopped already; whoever stopped it is to let it go on.
 fn is_stopped(pid: i32) -> bool {
     let stat = Process::new(pid).and_then(|process| process.stat());
     stat.is_ok_and(|stat| matches!(stat.state, 'T' | 't'))

@@ -1,4 +1,4 @@
-//! The descriptors a workload is started with.
+//! Descriptors that a workload is started with.
 
 use super::terminal::Terminal;
 use crate::sandbox::protocol::channel::Start;
@@ -11,13 +11,13 @@ pub(crate) struct Descriptors {
     pub(crate) control: Option<OwnedFd>,
     /// Standard input, output and error.
     pub(crate) stdio: Vec<OwnedFd>,
-    /// The version 2 cgroup directory.
+    /// Directory of the version 2 cgroup.
     pub(crate) cgroup: Option<OwnedFd>,
-    /// The `tasks` file of each version 1 hierarchy.
+    /// File `tasks` of each version 1 hierarchy.
     pub(crate) tasks: Vec<OwnedFd>,
-    /// Its terminal.
+    /// Terminal of the workload.
     pub(crate) terminal: Option<Terminal>,
-    /// Socket of who is asked about the paths that it looks for.
+    /// Socket of the process that is asked about the paths that the workload looks for.
     pub(crate) follower: Option<UnixStream>,
 }
 

@@ -1,5 +1,5 @@
-//! The workload's process from its birth inside the attempt's cgroup to execve. What happens here is measured, so
-//! there is as little of it as possible.
+//! Executes the workload's process, from its birth inside the attempt's cgroup to execve. These steps are measured
+//! with the workload, so there are as few of them as possible.
 
 pub(crate) mod descriptors;
 pub(crate) mod terminal;
@@ -21,8 +21,8 @@ use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-/// A workload of which nothing is left to be made. Its process shares init's memory until execve: a page it needed there
-/// would be charged to init's cgroup, but counted among the faults of the workload.
+/// Workload for whose execve all memory is allocated. Its process shares init's memory until then: a page it needed
+/// there would be charged to init's cgroup, but counted among the faults of the workload.
 #[derive(Debug)]
 pub(crate) struct Ready<'packed> {
     packed: &'packed Packed,
@@ -37,7 +37,7 @@ impl<'packed> Ready<'packed> {
     }
 }
 
-/// Executes the workload, with `own_cgroup` in a new cgroup namespace, or says over `errors` why not.
+/// Executes the workload, with `own_cgroup` in a new cgroup namespace, or writes the error to `errors`.
 pub(crate) fn run(own_cgroup: bool, workload: &Ready<'_>, descriptors: &Descriptors, errors: &OwnedFd) -> ! {
     let Err(error) = execute(own_cgroup, workload, descriptors);
     if let Ok(message) = postcard::to_stdvec(&error) {
@@ -47,7 +47,7 @@ pub(crate) fn run(own_cgroup: bool, workload: &Ready<'_>, descriptors: &Descript
     exit_now(127)
 }
 
-/// What [`run`] said, once the workload's process has ended. Its end of the pipe closes when it executes.
+/// Reads the error that [`run`] wrote, once the workload's process has ended. Its end of the pipe closes at execve.
 pub(crate) fn error(errors: &OwnedFd) -> Option<StepError> {
     let mut message = [0; 8192];
     let length = read(errors, &mut message).ok().filter(|length| *length > 0)?;
@@ -88,7 +88,7 @@ fn execute(
     Step::Exec.on(program.to_string_lossy(), || Err(exec(program, arguments, environment)))
 }
 
-/// Last of all, so that no limit is in the way of what comes before.
+/// Limits this process. It is the last step before execve, so that no limit is in the way of the others.
 fn limit(limits: &ProcessLimits) -> io::Result<()> {
     if !limits.cpus.is_empty() {
         let mut set = CpuSet::new();

@@ -1,4 +1,4 @@
-//! The terminal of a command somebody attends to: a pseudo terminal of the sandbox's own devpts.
+//! Opens the terminal of a command somebody attends to: a pseudo terminal of the sandbox's own devpts.
 
 use crate::plan::Interactive;
 use crate::sandbox::protocol::channel::{self, Report};
@@ -13,15 +13,15 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-/// The side of it that a program uses.
+/// Side of a pseudo terminal that a program uses.
 #[derive(Debug)]
 pub(crate) struct Terminal {
     side: OwnedFd,
     instead_of: [bool; 3],
 }
 
-/// If there is to be a terminal, opens it and sends its outer side to the supervisor. This process must lead a session; a
-/// command is then a job of it, as it is of a shell's.
+/// Opens a terminal, if there is to be one, and sends its outer side to the supervisor. This process must lead a
+/// session; a command is then a job of it, as it is of a shell's.
 pub(crate) fn open_for(
     interactive: Interactive,
     stdio: &[OwnedFd],
@@ -43,7 +43,7 @@ pub(crate) fn open_for(
     Ok(Some(Terminal { side, instead_of: interactive.terminal }))
 }
 
-/// What is no terminal has none.
+/// Copies the settings and the window size of a terminal; does nothing if `from` is none.
 fn copy_settings(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> io::Result<()> {
     if let Ok(settings) = tcgetattr(from) {
         tcsetattr(to, SetArg::TCSANOW, &settings)?;
@@ -56,7 +56,7 @@ fn copy_settings(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> io::Result<()> {
 /// changes it.
 ///
 /// # Errors
-/// When one of them is no terminal.
+/// Error of a descriptor that is no terminal.
 pub fn resize_like(terminal: impl AsFd, model: impl AsFd) -> io::Result<()> {
     sys::terminal::set_window_size(terminal.as_fd(), sys::terminal::window_size(model.as_fd())?)
 }

@@ -1,5 +1,5 @@
-//! Which paths the processes of an attempt look for and do not find. The kernel asks a thread of init about each call
-//! that names a path; whatever the answer is, the call goes on as if nobody had asked.
+//! Traces the paths that the processes of an attempt look for and do not find. The kernel asks a thread of init about
+//! each call that names a path; whatever the answer is, the call goes on as if nobody had asked.
 
 use crate::sandbox::protocol::channel;
 use crate::sys::seccomp;
@@ -16,22 +16,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// Whatever `RUST_MIN_STACK` asks for, which is meant for the workload.
+/// Size of a stack, whatever `RUST_MIN_STACK` is, which is meant for the workload.
 const STACK: usize = 256 << 10;
 
-/// The longest list in bytes: it travels in one message.
+/// Maximal length of a list of paths in bytes: it travels in one message.
 const MAX_BYTES: usize = 48 << 10;
-/// The longest path (path_resolution(7)).
+/// Maximal length of a path (path_resolution(7)).
 const MAX_PATH_BYTES: usize = 4096;
 
-/// A call, and which of its arguments is the path. Where that is the second, the first is the directory it starts from.
+/// Number of a call, and index of the argument that is the path. If that is 1, the argument 0 is the directory it
+/// starts from.
 type Call = (c_long, usize);
 
 #[cfg(target_arch = "x86_64")]
 const ARCHITECTURE: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
 const ARCHITECTURE: u32 = 0xc000_00b7;
-/// Elsewhere no call is known, and none is asked about.
+/// Number of no architecture: on others no call is known, and none is asked about.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const ARCHITECTURE: u32 = 0;
 
@@ -56,25 +57,25 @@ const OLD_CALLS: &[Call] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_CALLS: &[Call] = &[];
 
-/// Paths that were looked for so far.
+/// Paths that were looked for and not there so far.
 #[derive(Debug, Default)]
 struct Missing {
     paths: BTreeSet<PathBuf>,
     bytes: usize,
 }
 
-/// A trace that is being followed.
+/// Trace that is being followed.
 #[derive(Debug)]
 pub(crate) struct Trace(Arc<Mutex<Missing>>);
 
-/// From here on this process and all it starts are traced by whoever is at the other end.
+/// Has this process and all it starts traced from here on by the process at the other end of `follower`.
 pub(crate) fn begin(follower: &UnixStream) -> io::Result<()> {
     let listener = seccomp::listen(&filter())?;
     channel::send(&mut follower.try_clone()?, &(), &[listener.as_fd()])
 }
 
 impl Trace {
-    /// Follows whoever [`begin`]s at the other end.
+    /// Follows the process that [`begin`]s at the other end.
     pub(crate) fn follow(mut begins: UnixStream) -> io::Result<Self> {
         let missing = Arc::new(Mutex::new(Missing::default()));
         let noted = Arc::clone(&missing);
@@ -96,7 +97,7 @@ impl Trace {
     }
 }
 
-/// Answers until nobody is left to be asked about.
+/// Answers questions of the kernel until no traced process is left.
 fn answer(listener: &OwnedFd, missing: &Mutex<Missing>) {
     loop {
         let call = match seccomp::receive(listener.as_fd()) {
@@ -108,7 +109,7 @@ fn answer(listener: &OwnedFd, missing: &Mutex<Missing>) {
         if let Some(path) = path_of(&call).filter(|path| is_missing(path)) {
             missing.lock().unwrap_or_else(PoisonError::into_inner).note(path);
         }
-        // The same.
+        // Whoever made the call may have been killed meanwhile.
         let _ = seccomp::go_on(listener.as_fd(), call.id);
     }
 }
@@ -122,7 +123,7 @@ impl Missing {
     }
 }
 
-/// The path a call names, absolute.
+/// Returns the absolute path that a call names.
 fn path_of(call: &libc::seccomp_notif) -> Option<PathBuf> {
     let calls = CALLS.iter().chain(OLD_CALLS);
     let (number, argument) = *calls.into_iter().find(|(number, _)| *number == c_long::from(call.data.nr))?;
@@ -147,18 +148,19 @@ fn path_of(call: &libc::seccomp_notif) -> Option<PathBuf> {
     Some(base.join(path).components().collect())
 }
 
-/// As init sees it, which has the same mounts. What each process has of its own there cannot be told from here.
+/// Returns whether init, which has the same mounts, finds no file at a path. In `/proc`, which each process sees
+/// differently, that cannot be told.
 fn is_missing(path: &Path) -> bool {
     let missing = |error: io::Error| matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR));
     !path.starts_with("/proc") && fs::metadata(path).is_err_and(missing)
 }
 
-/// Asks about [`CALLS`] and lets everything else pass.
+/// Makes the filter that asks about [`CALLS`] and lets everything else pass.
 fn filter() -> Vec<sock_filter> {
     const LOAD: u16 = 0x20;
     const JUMP_IF_EQUAL: u16 = 0x15;
     const RETURN: u16 = 0x06;
-    /// Where `struct seccomp_data` has them.
+    /// Offsets of the fields in `struct seccomp_data`.
     const NUMBER_AT: u32 = 0;
     const ARCHITECTURE_AT: u32 = 4;
     let instruction = |code, jt, jf, k| sock_filter { code, jt, jf, k };

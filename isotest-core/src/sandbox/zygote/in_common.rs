@@ -1,4 +1,5 @@
-//! Makes the namespaces that all attempts of a zygote have in common, where its template says so. They last as long as the zygote.
+//! Makes the namespaces that all attempts of a zygote have in common, if its template says so. They last as long as
+//! the zygote.
 
 use super::namespaces::map_ids;
 use crate::namespace::NAMESPACES;
@@ -46,13 +47,14 @@ pub(super) fn make(
     }
 }
 
-/// Makes them, and says under which name the zygote's `/proc` shows this process, once it may be looked at.
+/// Makes the namespaces, and sends the name under which the zygote's `/proc` shows this process, once it may be
+/// looked at.
 fn furnish(template: &Template, namespaces: CloneFlags, zygote: &mut UnixStream) -> Prepared {
     let number = Step::UnshareInit.run(|| fs::read_link("/proc/self"))?;
     Step::UnshareInit.run(|| unshare(namespaces))?;
     let named = Ok::<_, StepError>(number.to_string_lossy().into_owned());
     Step::UnshareInit.run(|| channel::send(zygote, &named, &[]))?;
-    // Until the ids are mapped.
+    // Waits until the zygote has mapped the ids.
     if Step::MapIds.run(|| channel::receive::<()>(zygote))?.is_none() {
         exit_now(1);
     }

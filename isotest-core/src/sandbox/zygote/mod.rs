@@ -1,5 +1,5 @@
-//! The process that starts sandboxes: single-threaded and small, so that its copies are cheap and may run ordinary
-//! Rust, and so that what it carries over to a workload (`ru_maxrss`) is next to nothing.
+//! Zygote, the process that starts sandboxes: single-threaded and small, so that its copies are cheap and may run
+//! ordinary Rust, and so that the figures a workload inherits from it (`ru_maxrss`) are next to nothing.
 
 mod in_common;
 mod namespaces;
@@ -102,20 +102,20 @@ fn fork_into_namespaces(proof: &SingleThreaded, template: &Template) -> Result<S
     fork_into(proof, "mount pid net", flags, template.outer_user)
 }
 
-/// A zygote with its template in place.
+/// Zygote with its template in place.
 #[derive(Debug)]
 struct Zygote {
     proof: SingleThreaded,
-    /// From here on its hidden directory is relative to where this process is.
+    /// Template of the attempts, with a hidden directory relative to where this process is.
     template: Template,
-    /// The root of its `/proc`, which those of attempts cover for a moment.
+    /// Root directory of the zygote's `/proc`, which those of attempts cover for a moment.
     proc: File,
-    /// For [`Network::Loopback`].
+    /// Network namespaces to hand on, for [`Network::Loopback`].
     networks: Option<Pool>,
     scratch_pool: ScratchPool,
-    /// Where sessions of attempts are to have any.
+    /// Niceness of the attempts' sessions, where they are to have any.
     niceness: Option<Niceness>,
-    /// For a template whose attempts have them in common.
+    /// Namespaces that the attempts have in common, if the template says so.
     common: Option<Common>,
     /// Inits that have not been reaped.
     running: HashSet<Pid>,
@@ -236,12 +236,12 @@ impl Zygote {
         }
     }
 
-    /// Those of a user namespace that others have been in are mapped already.
+    /// Maps the ids into an attempt's user namespace, unless it is one in common, where they are mapped already.
     fn map_ids(&self, number: &str) -> Result<(), StepError> {
         if self.common.is_some() { Ok(()) } else { map_ids(&self.template, &self.proc, number) }
     }
 
-    /// Takes off what init has mounted over this process's `/proc`; it has its copy.
+    /// Takes off the `/proc` that init has mounted over this process's; init has its copy.
     fn uncover_proc(&self) -> io::Result<()> {
         if fs::metadata("/proc")?.dev() != self.proc.metadata()?.dev() {
             umount2("/proc", MntFlags::MNT_DETACH)?;
@@ -249,7 +249,8 @@ impl Zygote {
         Ok(())
     }
 
-    /// Those in use are, but for two, of inits on their way out: it is worth waiting for one.
+    /// Returns the place of an unused scratch. Those in use are, but for two, of inits on their way out: it is worth
+    /// waiting for one.
     fn unused_scratch(&mut self) -> Result<usize, StepError> {
         if self.common.is_some() {
             // All have the first in common.
@@ -266,15 +267,15 @@ impl Zygote {
         }
     }
 
-    /// Those of an attempt, but for the pid namespace: that one is not owned by its user namespace, since only in it can be
-    /// mounted what this one owns.
+    /// Returns the new namespaces of an attempt, but for the pid namespace: that one is not owned by the attempt's
+    /// user namespace, since only in it can be mounted what this one owns.
     fn namespaces(&self) -> CloneFlags {
         let new = NAMESPACES.iter().filter(|namespace| self.template.is_entered_by_init(namespace));
         new.map(|namespace| CloneFlags::from_bits_retain(namespace.flag)).collect()
     }
 }
 
-/// Adds whatever else at the top of `/proc` may be written.
+/// Adds all other entries at the top of `/proc` that may be written.
 fn guard_all(guarded: &mut Vec<String>) -> io::Result<()> {
     for entry in fs::read_dir("/proc")? {
         let entry = entry?;
@@ -287,10 +288,11 @@ fn guard_all(guarded: &mut Vec<String>) -> io::Result<()> {
     Ok(())
 }
 
-/// What is written to it ends with the descriptor.
+/// Name of the directory in `/proc` that may stay writable: what is written there ends with the descriptor.
 const PRESSURE: &str = "pressure";
 
-/// Whether it is a file that somebody may write, or holds one. What cannot be looked at nobody inside can.
+/// Returns whether an entry is a file that somebody may write, or holds one. What cannot be looked at nobody inside
+/// can.
 fn may_be_written(entry: &DirEntry) -> bool {
     const WRITABLE: u32 = 0o222;
     match entry.file_type() {

@@ -1,4 +1,4 @@
-//! Entering new namespaces, and mapping ids into them.
+//! Enters new namespaces, and maps ids into them.
 
 use crate::plan::Template;
 use crate::step::{Step, StepError};
@@ -34,8 +34,8 @@ pub(super) fn fork_into(
     Step::ForkZygote.run(|| clone3(proof, 0))
 }
 
-/// Only a process of the parent user namespace may map more than one id, so it is done from here. The process is named as
-/// `proc` shows it.
+/// Maps ids into the user namespace of a process, which is named as `proc` shows it. Only a process of the parent
+/// user namespace may map more than one id, so it is done from here.
 pub(super) fn map_ids(template: &Template, proc: &File, process: &str) -> Result<(), StepError> {
     for (file, map) in [("uid_map", &template.uid_map), ("gid_map", &template.gid_map)] {
         Step::MapIds.on(file, || -> io::Result<()> {

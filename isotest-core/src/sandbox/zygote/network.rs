@@ -1,4 +1,4 @@
-//! Network namespaces for attempts: those that nobody has used are handed on.
+//! Pool of network namespaces for attempts: those that nobody has used are handed on.
 
 use crate::sandbox::init::network_failures;
 use crate::sandbox::network::{SETTINGS, raise_loopback, write_settings};
@@ -11,18 +11,18 @@ use std::net::IpAddr;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// A namespace that may be handed on.
+/// Namespace that may be handed on.
 #[derive(Debug)]
 struct Namespace {
     handle: File,
     traces: Traces,
-    /// Packets `lo` had carried when it was made: the kernel itself may send some while it comes up.
+    /// Number of packets that `lo` had carried at the start: the kernel itself may send some while it comes up.
     packets: u64,
-    /// The init of the attempt that has it, or had it last.
+    /// Init of the attempt that has the namespace, or had it last.
     user: Option<Pid>,
 }
 
-/// The network namespaces of one zygote, of which at most one is current.
+/// Network namespaces of one zygote, of which at most one is current.
 #[derive(Debug)]
 pub(super) struct Pool {
     settings: Vec<(String, String)>,
@@ -30,21 +30,21 @@ pub(super) struct Pool {
     namespaces: Vec<Namespace>,
 }
 
-/// What the kernel shows of a namespace's use.
+/// Trace of the use of a namespace, as the kernel shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trace {
     None,
-    /// Only sockets: those of the dead linger for a moment.
+    /// Sockets only: those of the dead linger for a moment.
     Sockets,
-    /// Something that stays.
+    /// Traces that stay.
     Lasting,
 }
 
 impl Pool {
-    /// A pool with the current namespace, which must be new, as its first.
+    /// Makes a pool with the current namespace, which must be new, as its first.
     ///
     /// # Errors
-    /// When its loopback interface cannot be raised or a setting is refused.
+    /// Error of a loopback interface that cannot be raised, or of a setting that is refused.
     pub(super) fn with_current(
         settings: Vec<(String, String)>,
         addresses: Vec<IpAddr>,
@@ -66,9 +66,8 @@ impl Pool {
         })
     }
 
-    /// Enters a namespace that nobody has used, and gives its place in the pool, and how many packets
-    /// of others had nowhere to go in it. `gone` tells whether an init has
-    /// been reaped.
+    /// Enters a namespace that nobody has used, and returns its place in the pool, and the number of packets without
+    /// a route that earlier attempts tried to send in it. `gone` tells whether an init has been reaped.
     ///
     /// # Errors
     /// When a new one is needed and cannot be made.
@@ -98,7 +97,7 @@ impl Pool {
         Ok((self.namespaces.len() - 1, 0))
     }
 
-    /// Notes who has the namespace at `place`.
+    /// Notes the init of the attempt that has the namespace at `place`.
     pub(super) fn lend(&mut self, place: usize, init: Pid) {
         if let Some(namespace) = self.namespaces.get_mut(place) {
             namespace.user = Some(init);
@@ -106,15 +105,15 @@ impl Pool {
     }
 }
 
-/// The files of `/proc/net` that show a namespace's use. What is opened in a namespace keeps telling of it.
+/// Files of `/proc/net` that show a namespace's use. A file that is opened in a namespace keeps telling of it.
 #[derive(Debug)]
 struct Traces {
     interfaces: File,
     sockets: File,
     figures: File,
-    /// Absent without IPv6.
+    /// Counters of IPv6; absent without it.
     v6_figures: Option<File>,
-    /// So is this.
+    /// Flow labels of IPv6; absent without it.
     flow_labels: Option<File>,
 }
 
@@ -139,13 +138,13 @@ impl Traces {
         Ok(if unused { Trace::None } else { Trace::Sockets })
     }
 
-    /// How many packets had nowhere to go.
+    /// Returns the number of packets that had no route.
     fn unreachable(&self) -> io::Result<u64> {
         let v6 = self.v6_figures.as_ref().map(text).transpose()?.unwrap_or_default();
         Ok(network_failures::unreachable(&text(&self.figures)?, &v6))
     }
 
-    /// The packets `lo` has received (proc_pid_net(5), `dev`).
+    /// Returns the number of packets that `lo` has received (proc_pid_net(5), `dev`).
     fn loopback_packets(&self) -> io::Result<u64> {
         let interfaces = text(&self.interfaces)?;
         let lo = interfaces.lines().find_map(|line| line.trim_start().strip_prefix("lo:"));
@@ -154,7 +153,7 @@ impl Traces {
     }
 }
 
-/// The file from its beginning. More than fits stands there only once something was used.
+/// Reads a file from its beginning. More than the buffer holds is there only once something was used.
 fn text(file: &File) -> io::Result<String> {
     let mut text = vec![0; 4096];
     let length = file.read_at(&mut text, 0)?;

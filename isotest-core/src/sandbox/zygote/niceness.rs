@@ -1,4 +1,4 @@
-//! The caller's niceness in the sessions of attempts.
+//! Gives the sessions of attempts the caller's niceness.
 
 use crate::niceness::{SESSION, of_caller};
 use crate::sys::clock::Instant;
@@ -10,10 +10,10 @@ use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// So long the kernel refuses any user a second change.
+/// Time for which the kernel refuses any user a second change.
 const PAUSE: Duration = Duration::from_millis(110);
 
-/// The niceness that sessions are to have, and those that do not have it yet.
+/// Niceness that sessions are to have, and those that do not have it yet.
 #[derive(Debug)]
 pub(super) struct Niceness {
     value: i64,
@@ -27,8 +27,8 @@ impl Niceness {
         (value != 0).then(|| Self { value, waiting: Vec::new() })
     }
 
-    /// Makes the session as nice that a process leads, by its number in `proc`. That of a user who may not yet waits, see
-    /// [`Self::wait_with`].
+    /// Gives the session that a process leads, by its number in `proc`, this niceness. The session of a user who
+    /// may not change it yet waits, see [`Self::wait_with`].
     pub(super) fn keep_in(&mut self, proc: &File, process: &str) {
         let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
         // Some kernels know nothing of it.
@@ -38,7 +38,7 @@ impl Niceness {
         self.tell();
     }
 
-    /// Waits for orders, or for their end, and makes sessions as nice meanwhile.
+    /// Waits for orders, or for their end, and sets the niceness of sessions meanwhile.
     pub(super) fn wait_with(&mut self, orders: &UnixStream) -> io::Result<()> {
         while !self.waiting.is_empty()
             && wait_for(&mut [readable(orders)], Some(Instant::now() + PAUSE))? == 0

@@ -1,5 +1,5 @@
-//! One part of a sandbox tried without the others, in a process that is thrown away: a host that refuses several parts
-//! is then known by all of them, and not by the first alone.
+//! Tries one part of a sandbox without the others, in a process that is thrown away: a host that refuses several
+//! parts is then known by all of them, and not by the first alone.
 
 use super::{namespaces, scratch_pool, tree};
 use crate::plan::{NAMES_BYTES, Template};
@@ -56,7 +56,7 @@ fn attempt(part: Part, proof: &SingleThreaded, template: &Template) -> Result<()
     }
 }
 
-/// A process in a user namespace as that of every attempt, with its ids mapped.
+/// Starts a process in a user namespace as that of every attempt, and maps its ids.
 fn map_ids(proof: &SingleThreaded, template: &Template) -> Result<(), StepError> {
     let (hold, release) = Step::CloneInit.run(|| pipe2(nix::fcntl::OFlag::O_CLOEXEC))?;
     match Step::CloneInit.run(|| clone3(proof, CloneFlags::CLONE_NEWUSER.bits()))? {

@@ -1,6 +1,6 @@
-//! Where attempts write: a tmpfs each, with their private directories and the upper layers of their copy-on-write
-//! views. A scratch that nobody has written to is handed on, since mounting and unmounting one costs as much as
-//! executing a small test.
+//! Pool of scratch directories, in which attempts write: a tmpfs each, with their private directories and the upper
+//! layers of their copy-on-write views. A scratch that nobody has written to is handed on, since mounting and
+//! unmounting one costs as much as executing a small test.
 
 use crate::plan::{Content, Layer, Link, OverlayNotes, Private};
 use crate::sandbox::mounts;
@@ -17,7 +17,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// The scratch directories of one zygote.
+/// Scratch directories of one zygote.
 #[derive(Debug)]
 pub(super) struct ScratchPool {
     notes: OverlayNotes,
@@ -26,14 +26,14 @@ pub(super) struct ScratchPool {
 
 #[derive(Debug)]
 struct Scratch {
-    /// The directories attempts see, and how they looked when nobody had seen them.
+    /// Directories that attempts see, and their look when nobody had seen them.
     directories: Vec<(File, Look)>,
-    /// The init of the attempt that has it, or had it last.
+    /// Init of the attempt that has the scratch, or had it last.
     user: Option<Pid>,
 }
 
-/// What shows whether a directory was touched. An entry anywhere below an upper layer has its parents copied up to
-/// the layer's own directory, so that one tells for all.
+/// Metadata that show whether a directory was touched. An entry anywhere below an upper layer has its parents copied
+/// up to the layer's own directory, so that one tells for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Look {
     mode: u32,
@@ -45,16 +45,16 @@ struct Look {
 }
 
 impl ScratchPool {
-    /// No scratch yet, and room for as many as the template has directories for.
+    /// Makes a pool without any scratch, and with room for as many as the template has directories for.
     pub(super) fn new(private: &Private, notes: OverlayNotes) -> Self {
         Self { notes, pool: private.scratch.iter().map(|_| None).collect() }
     }
 
-    /// The place of a scratch that nobody has written to; `None` if all are in use. `gone` tells whether an init has
-    /// been reaped.
+    /// Returns the place of a scratch that nobody has written to; `None` if all are in use. `gone` tells whether an
+    /// init has been reaped.
     ///
     /// # Errors
-    /// When a new one is needed and cannot be made.
+    /// Error of a new scratch that cannot be made.
     pub(super) fn unused(
         &mut self,
         private: &Private,
@@ -81,7 +81,7 @@ impl ScratchPool {
         Ok(Some(place))
     }
 
-    /// Notes who has the scratch at `place`.
+    /// Notes the init of the attempt that has the scratch at `place`.
     pub(super) fn lend(&mut self, place: usize, init: Pid) {
         if let Some(Some(scratch)) = self.pool.get_mut(place) {
             scratch.user = Some(init);
@@ -136,18 +136,18 @@ impl Look {
     }
 }
 
-/// The layer number `n` on its way into a scratch.
+/// Layer number `n` on its way into a scratch.
 #[derive(Clone, Copy)]
 struct Making<'a> {
     scratch: &'a Path,
     n: usize,
-    /// The layers whose mount points are to be made in it, those further out first.
+    /// Layers whose mount points are to be made in this one, those further out first.
     inner: &'a [&'a Layer],
     notes: OverlayNotes,
 }
 
 impl Making<'_> {
-    /// Makes what the layer needs in the scratch, and gives the directories in which writes would show.
+    /// Makes the layer's directories in the scratch, and returns those in which writes would show.
     fn make(self, layer: &Layer) -> io::Result<Vec<PathBuf>> {
         let Self { scratch, n, .. } = self;
         match &layer.content {
@@ -176,8 +176,8 @@ impl Making<'_> {
         }
     }
 
-    /// Makes mount points for the layers that lie in this one, as far as the lower layer has none. Gives `directory`
-    /// and all that were made in it.
+    /// Makes mount points for the layers that lie in this one, as far as the lower layer has none. Returns
+    /// `directory` and all directories that were made in it.
     fn with_room(self, layer: &Layer, directory: PathBuf, lower: Option<&Path>) -> io::Result<Vec<PathBuf>> {
         let mut made = Vec::new();
         for inner in self.inner {
@@ -205,8 +205,8 @@ impl Making<'_> {
     }
 }
 
-/// Returns for each layer those whose mount points are made in it, since it is the innermost around them. Layers further out
-/// come first.
+/// Returns for each layer those whose mount points are made in it, since it is the innermost around them. Layers
+/// further out come first.
 fn inner_layers(layers: &[Layer]) -> Vec<Vec<&Layer>> {
     let places: HashMap<&Path, usize> =
         layers.iter().enumerate().map(|(n, layer)| (layer.path.as_path(), n)).collect();
@@ -220,7 +220,7 @@ fn inner_layers(layers: &[Layer]) -> Vec<Vec<&Layer>> {
     inner
 }
 
-/// Makes a link in the directory that is seen at `seen`, and gives the directories on the way to it.
+/// Makes a link in the directory that is seen at `seen`, and returns the directories on the way to it.
 fn make_link(directory: &Path, seen: &Path, link: &Link) -> io::Result<Vec<PathBuf>> {
     let Ok(below) = link.path.strip_prefix(seen) else { return Ok(Vec::new()) };
     let path = directory.join(below);
@@ -231,7 +231,7 @@ fn make_link(directory: &Path, seen: &Path, link: &Link) -> io::Result<Vec<PathB
     Ok(way)
 }
 
-/// The root of an overlay has the permissions and owner of its upper layer.
+/// Makes an upper layer with the permissions and owner of the lower one, which the root of an overlay takes from it.
 fn make_like(upper: &Path, lower: &Path) -> io::Result<()> {
     let lower = fs::metadata(lower)?;
     mounts::make_directory(upper, lower.permissions().mode() & 0o7777)?;

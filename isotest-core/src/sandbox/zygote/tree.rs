@@ -1,4 +1,4 @@
-//! The template: the tree that becomes `/` of every attempt, assembled once by each zygote.
+//! Assembles the template: the tree that becomes `/` of every attempt, made once by each zygote.
 
 use crate::plan::{Access, Content, Entry, NAMES_BYTES, Private, Template};
 use crate::sandbox::mounts;
@@ -12,12 +12,13 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-/// Where the host's tree is, and where the new one grows, while both exist.
+/// Paths of the host's tree, and of the new one that grows, while both exist.
 const HOST: &str = "/host";
 const ROOT: &str = "/root";
 
-/// Assembles the tree and makes it this process's root; nothing of the host's tree is left but what it shows. The hidden
-/// directory is beside that root: there this process is, and there is no path to it, so that no list of mounts names what is in it.
+/// Assembles the tree and makes it this process's root; nothing of the host's tree is left but what it shows. The
+/// hidden directory is beside that root: there this process is, and there is no path to it, so that no list of mounts
+/// names what is in it.
 ///
 /// # Errors
 /// The step that failed.
@@ -40,7 +41,7 @@ pub(super) fn enter(template: &Template) -> Result<(), StepError> {
     Step::PivotRoot.run(|| change_root(site.hidden_dir))
 }
 
-/// By a read-only proc no ids can be mapped: then the one that is there is shown again.
+/// Mounts a `/proc`. By a read-only one no ids can be mapped: then the one that is there is shown again.
 fn mount_proc(path: &Path) -> io::Result<()> {
     mounts::make_directory(path, 0o555)?;
     let proc = match mounts::proc()? {
@@ -68,8 +69,7 @@ pub(super) fn relative_to_hidden(private: &mut Private) {
     }
 }
 
-/// Keeps what is mounted from here on from the host. Root's new namespaces share their mounts with it, where systemd
-/// made it so.
+/// Keeps later mounts from the host. Root's new namespaces share their mounts with it, where systemd made it so.
 ///
 /// # Errors
 /// The step that failed.
@@ -94,8 +94,8 @@ fn step_back(Template { staging_dir, private, .. }: &Template) -> io::Result<()>
     mounts::attach(&mounts::tmpfs(NAMES_BYTES)?, Path::new(ROOT))
 }
 
-/// The root of an initramfs cannot be pivoted away (pivot_root(2), "NOTES"): it is shown as a copy below the new
-/// root, which then covers it.
+/// Covers the root of an initramfs, which cannot be pivoted away (pivot_root(2), "NOTES"): it is shown as a copy
+/// below the new root, which then covers it.
 fn cover_root(staging_dir: &Path, host: &Path) -> io::Result<()> {
     mounts::attach(&mounts::detached_copy(Path::new("/"), true)?, host)?;
     // In the copy the staging_dir, too, is a copy, over what the host has there.
@@ -105,9 +105,9 @@ fn cover_root(staging_dir: &Path, host: &Path) -> io::Result<()> {
     Ok(chroot(".")?)
 }
 
-/// Lets go of the host's tree, and covers the root with the new tree, which is then this process's root, as it would be
-/// after a pivot. What the kernel takes for a root is what lies uppermost, in every copy of this mount namespace too: nobody
-/// in it is in a changed root.
+/// Lets go of the host's tree, and covers the root with the new tree, which is then this process's root, as it would
+/// be after a pivot. The kernel takes the uppermost mount for the root, in every copy of this mount namespace too:
+/// nobody in it is in a changed root.
 fn change_root(hidden_dir: &Path) -> io::Result<()> {
     umount2(HOST, MntFlags::MNT_DETACH)?;
     let hidden = fs::File::open(hidden_dir)?;
@@ -126,14 +126,14 @@ fn below(top: impl AsRef<Path>, path: &Path) -> PathBuf {
     top.as_ref().join(path.strip_prefix("/").unwrap_or(path))
 }
 
-/// Where the tree is assembled.
+/// Site at which the tree is assembled.
 #[derive(Debug, Clone, Copy)]
 struct Site<'template> {
     hidden_dir: &'template Path,
 }
 
 impl Site<'_> {
-    /// Where something is now that will be at `path`.
+    /// Returns the present path of a file that will be at `path`.
     fn at(self, path: &Path) -> PathBuf {
         if path.starts_with(self.hidden_dir) { path.to_owned() } else { below(ROOT, path) }
     }
@@ -156,10 +156,10 @@ impl Site<'_> {
     }
 }
 
-/// With its permissions and its time.
+/// Copies a file with its permissions and its time.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     match fs::copy(from, to) {
-        // As below.
+        // A file that has vanished since the host was read has nothing to show.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         copied => copied?,
     };
@@ -169,7 +169,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::File::open(to)?.set_times(times)
 }
 
-/// What the host has at `from`.
+/// Mounts the file or directory that the host has at `from`.
 fn bind(from: &Path, to: &Path, access: Access, recursive: bool) -> io::Result<()> {
     let from = below(HOST, from);
     let is_directory = match fs::metadata(&from) {
@@ -190,8 +190,8 @@ fn bind(from: &Path, to: &Path, access: Access, recursive: bool) -> io::Result<(
     mounts::attach(&mount, to)
 }
 
-/// A sysfs of the zygote's own network namespace shows only its interfaces; the kernel refuses it to those who do
-/// not own that namespace.
+/// Mounts a sysfs of the zygote's own network namespace, which shows only its interfaces; where the kernel refuses
+/// it, as to those who do not own that namespace, shows the host's.
 fn sysfs(path: &Path, to: &Path) -> io::Result<()> {
     let attributes = attr::RDONLY | attr::NOSUID | attr::NODEV | attr::NOEXEC;
     match mounts::new_file_system(c"sysfs", &[], attributes) {
