@@ -1,5 +1,5 @@
-//! Reads the sandbox's own `/proc`, as the kernel made it. Root inside may mount something over it or parts of it that
-//! never ends or never answers, and a reader that opens files there by their paths would hang.
+//! Reads the sandbox's own `/proc`, as the kernel made it. Root inside may mount something over it or parts of it
+//! that never ends or never answers, and a reader that opens files there by their paths would hang.
 
 use nix::dir::Dir;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
