@@ -1,5 +1,5 @@
-//! The index of libraries that ldconfig(8) writes: `/etc/ld.so.cache` in its new format, alone or behind the old one.
-//! Pure.
+//! Reads the index of libraries that ldconfig(8) writes: `/etc/ld.so.cache` in its new format, alone or behind the
+//! old one. Pure.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,25 +11,26 @@ const NEW_HEADER_BYTES: usize = 48;
 const NEW_ENTRY_BYTES: usize = 24;
 const OLD_HEADER_BYTES: usize = 16;
 const OLD_ENTRY_BYTES: usize = 12;
-/// Set in an entry's `hwcap` if the rest of it is the number of a subdirectory of `glibc-hwcaps`, which the path
-/// shows, too. What else may stand there is of processors that glibc no longer distinguishes.
+/// Bit of an entry's `hwcap` that is set if the rest is the number of a subdirectory of `glibc-hwcaps`, which the
+/// path
+/// shows, too. Any other value is about processors that glibc no longer distinguishes.
 const SUBDIRECTORY: u64 = 1 << 62;
 
 /// Library in the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// The name by which it is needed.
+    /// Name by which the library is needed.
     pub(super) name: Vec<u8>,
-    /// Where it is.
+    /// Path of the library.
     pub(super) path: PathBuf,
 }
 
-/// The libraries of an index, in its order; none if it is not in the format.
+/// Returns the libraries of an index, in its order; none if the file is not in the format.
 pub(super) fn entries(file: &[u8]) -> Vec<Entry> {
     new_format(file).and_then(in_new_format).unwrap_or_default()
 }
 
-/// The part of the file that is in the new format; the offsets in it count from there.
+/// Returns the part of the file that is in the new format; the offsets in it count from there.
 fn new_format(file: &[u8]) -> Option<&[u8]> {
     if file.starts_with(NEW_MAGIC) {
         return Some(file);
@@ -55,7 +56,7 @@ fn in_new_format(file: &[u8]) -> Option<Vec<Entry>> {
     Some(entries.collect())
 }
 
-/// A number is in the machine's own byte order.
+/// Reads the number of four bytes at an offset, in the machine's own byte order.
 fn number(bytes: &[u8], at: usize) -> Option<usize> {
     let bytes = bytes.get(at..at.checked_add(4)?)?;
     usize::try_from(u32::from_ne_bytes(bytes.try_into().ok()?)).ok()
@@ -73,7 +74,7 @@ mod tests {
         Entry { name: name.into(), path: path.into() }
     }
 
-    /// A cache with these entries: name, path, hwcap.
+    /// Makes a cache with these entries: name, path, hwcap.
     fn cache(entries: &[(&str, &str, u64)]) -> Vec<u8> {
         let mut strings = Vec::new();
         let mut table = Vec::new();

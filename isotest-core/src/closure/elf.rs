@@ -1,4 +1,4 @@
-//! Reads from an ELF file what a dynamic linker would, by its program headers (elf(5)), and no more of it than that.
+//! Reads from an ELF file what a dynamic linker would, by its program headers (elf(5)), and no more than that.
 
 use super::object::{Facts, Kind};
 use elf::abi::{
@@ -19,14 +19,14 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 
-/// The size of the larger ELF header.
+/// Size of the larger ELF header.
 const HEADER_BYTES: usize = 64;
-/// No dynamic section and no table of names is larger; a file that claims so is broken.
+/// Limit on the size of a dynamic section or a table of names: none is larger; a file that claims so is broken.
 const MAX_PART_BYTES: u64 = 64 << 20;
-/// A table of versions does not say how long it is; this is longer than any.
+/// Limit on the bytes read of a table of versions, which does not state its length; none is longer.
 const MAX_VERSIONS_BYTES: u64 = 256 << 10;
 
-/// Why a file has no [`Facts`].
+/// Reason why a file has no [`Facts`].
 #[derive(Debug, thiserror::Error)]
 pub enum ElfError {
     /// File that cannot be read.
@@ -46,7 +46,7 @@ pub enum ElfError {
 /// Reads the facts of an open file.
 ///
 /// # Errors
-/// When it is not an ELF file, or broken.
+/// When the file is not an ELF file, or broken.
 pub(super) fn facts(file: &File) -> Result<Facts, ElfError> {
     let mut head = vec![0; HEADER_BYTES];
     let length = file.read_at(&mut head, 0)?;
@@ -83,7 +83,7 @@ pub(super) fn facts(file: &File) -> Result<Facts, ElfError> {
     Ok(facts)
 }
 
-/// The file and where its segments are.
+/// ELF file with its header and the places of its segments.
 struct Parts<'file> {
     file: &'file File,
     header: &'file FileHeader<AnyEndian>,
@@ -107,7 +107,7 @@ impl<'file> Parts<'file> {
         Ok(bytes)
     }
 
-    /// What of the file is loaded from this address on, up to the end of its segment or `most` bytes.
+    /// Reads the bytes of the file that are loaded from `address` on, up to the end of their segment or `most` bytes.
     fn loaded(&self, address: u64, most: u64) -> Result<Vec<u8>, ElfError> {
         let holds = |segment: &&ProgramHeader| {
             let end = segment.p_vaddr.saturating_add(segment.p_filesz);

@@ -1,4 +1,4 @@
-//! The files a loader would see: those of the host, or of a tree that becomes the root of a program.
+//! Finds the files a loader would see: those of the host, or of a tree that becomes the root of a program.
 
 use super::cache;
 use super::elf::{self, ElfError};
@@ -16,17 +16,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 const INDEX: &str = "/etc/ld.so.cache";
-/// Where musl looks unless a file says otherwise.
+/// Directories in which musl looks unless a file says otherwise.
 const MUSL_DEFAULTS: &str = "/lib:/usr/local/lib:/usr/lib";
-/// No loader of glibc is as large.
+/// Limit on the bytes read of a loader of glibc; none is as large.
 const MAX_LOADER_BYTES: u64 = 4 << 20;
 
 /// Files by the paths at which a program sees them.
 ///
-/// Each is read once.
+/// Every file is read once.
 #[derive(Debug, Default)]
 pub struct Files {
-    /// The tree that is `/`, open; `None` is the host's.
+    /// Tree that is `/`, with its open directory; `None` for the host's.
     root: Option<(PathBuf, File)>,
     /// Directories and files of the host that the program sees at their own paths all the same.
     shared: Vec<PathBuf>,
@@ -39,7 +39,8 @@ impl Files {
         Self::default()
     }
 
-    /// Those below `root`, except that what is below `shared` is the host's. Links are followed as if `root` were `/`.
+    /// Returns the files below `root`, but those below `shared` from the host. Links are followed as if `root` were
+    /// `/`.
     ///
     /// # Errors
     /// When `root` cannot be opened.
@@ -49,18 +50,19 @@ impl Files {
         Ok(Self { root: Some((root, opened)), shared, ..Self::default() })
     }
 
-    /// What `program`, an absolute path, needs where only these files are there and the environment has this
+    /// Finds what `program`, an absolute path, needs where only these files are there and the environment has this
     /// `LD_LIBRARY_PATH`. Empty entries of that would be the working directory and are passed over.
     ///
     /// # Errors
-    /// When the program is not there or not an ELF file. What is missing of the rest is no error: [`Closure::missing`].
+    /// When the program is not there or not an ELF file. Anything else that is missing is no error:
+    /// [`Closure::missing`].
     pub fn closure(&self, program: &Path, library_path: Option<&OsStr>) -> Result<Closure, ElfError> {
         let (real, facts) = self.read(program)?;
         let linker = self.linker(&facts, library_path);
         Ok(resolve::closure(program, real, facts, &linker, self))
     }
 
-    /// Opens a file and says where it really is.
+    /// Opens a file and returns its real path, too.
     fn open(&self, path: &Path) -> io::Result<(File, PathBuf)> {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
         let tree = self.root.as_ref().filter(|_| !self.shared.iter().any(|shared| path.starts_with(shared)));
@@ -83,13 +85,13 @@ impl Files {
         Ok((file, real))
     }
 
-    /// Where a file really is, and what it says of itself.
+    /// Returns the real path of a file and the facts that it states.
     fn read(&self, path: &Path) -> Result<(PathBuf, Facts), ElfError> {
         let (file, real) = self.open(path)?;
         Ok((real, elf::facts(&file)?))
     }
 
-    /// The loader of a program with these facts.
+    /// Returns the loader of a program with these facts.
     fn linker(&self, facts: &Facts, library_path: Option<&OsStr>) -> Linker {
         let library_path = library_path.into_iter().flat_map(|path| {
             path.as_bytes()
@@ -123,8 +125,10 @@ impl Files {
         }
     }
 
-    /// Finds out by the place of its loader what glibc was built for: `/usr/lib/x86_64-linux-gnu` on Debian,
-    /// `/usr/lib64` on most others. One that has been copied to `/lib64` may have been built for either, and says so itself.
+    /// Finds the value of `$LIB` and the default directories that glibc was built for by the place of its loader:
+    /// `/usr/lib/x86_64-linux-gnu` on Debian, `/usr/lib64` on most others. A loader that has been copied to `/lib64`
+    /// may have
+    /// been built for either, and states it itself.
     fn glibc_directories(&self, facts: &Facts) -> (String, Vec<PathBuf>) {
         let real = facts.interpreter.as_deref().and_then(|path| self.open(path).ok()).map(|(_, real)| real);
         let directory = real.as_deref().and_then(Path::parent).map(Path::to_path_buf);
@@ -148,7 +152,7 @@ impl Files {
         (below.display().to_string(), defaults)
     }
 
-    /// The default directories that a loader of glibc has built in.
+    /// Reads the default directories that a loader of glibc has built in.
     fn built_in(&self, facts: &Facts) -> Option<Vec<PathBuf>> {
         let (file, _) = self.open(facts.interpreter.as_deref()?).ok()?;
         let mut text = Vec::new();
@@ -205,7 +209,7 @@ impl Library for Files {
     }
 }
 
-/// The subdirectories of `glibc-hwcaps` for this processor, best first.
+/// Returns the subdirectories of `glibc-hwcaps` for this processor, best first.
 #[cfg(target_arch = "x86_64")]
 fn levels() -> &'static [&'static str] {
     use std::arch::is_x86_feature_detected as has;
@@ -223,7 +227,7 @@ fn levels() -> &'static [&'static str] {
     }
 }
 
-/// The subdirectories of `glibc-hwcaps` for this processor: none are known.
+/// Returns the subdirectories of `glibc-hwcaps` for this processor: none are known.
 #[cfg(not(target_arch = "x86_64"))]
 fn levels() -> &'static [&'static str] {
     &[]

@@ -1,44 +1,45 @@
-//! Why a program cannot be executed where its closure was looked for. Pure.
+//! Finds reasons why a program cannot be executed where its closure was looked for. Pure.
 
 use super::object::{Closure, Kind};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-/// Something without which a program does not start.
+/// Thing without which a program does not start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lack {
-    /// The loader.
+    /// Loader that is missing.
     Loader {
-        /// Its path.
+        /// Path of the loader.
         path: PathBuf,
     },
-    /// A library.
+    /// Library that is missing.
     Library {
-        /// Its name.
+        /// Name of the library.
         name: OsString,
-        /// Object that needs it.
+        /// Object that needs the library.
         user: PathBuf,
     },
-    /// A version of a library's symbols: the library is older than the one the program was linked with.
+    /// Version of a library's symbols: the library is older than the one the program was linked with.
     Version {
-        /// The version, such as `GLIBC_2.34`.
+        /// Name of the version, such as `GLIBC_2.34`.
         version: OsString,
-        /// The library that is there and does not define it.
+        /// Library that is there and does not define the version.
         library: PathBuf,
-        /// Object that needs it.
+        /// Object that needs the version.
         user: PathBuf,
     },
-    /// A processor of this kind.
+    /// Processor of the kind that the program was built for.
     Processor {
-        /// `EM_*` of elf(5).
+        /// Number of the machine, `EM_*` of elf(5).
         machine: u16,
     },
 }
 
 impl Closure {
-    /// Everything the program lacks on a machine that executes code of the kind `native`. On most that is 64-bit, and
-    /// 32-bit programs of the same family run, too: only the byte order and a foreign family are refused.
+    /// Lists everything the program lacks on a machine that executes code of the kind `native`. On most machines that
+    /// is
+    /// 64-bit, and 32-bit programs of the same family run, too: only the byte order and a foreign family are refused.
     pub fn lacks(&self, native: Kind) -> Vec<Lack> {
         let Some(program) = self.objects.first() else { return Vec::new() };
         if !runs(native, program.facts.kind) {
@@ -76,7 +77,7 @@ impl Closure {
     }
 }
 
-/// Whether a machine executes code of another kind: its own, or the 32-bit one of its family.
+/// Returns whether a machine executes code of another kind: its own, or the 32-bit one of its family.
 fn runs(native: Kind, other: Kind) -> bool {
     use elf::abi::{EM_386, EM_AARCH64, EM_ARM, EM_X86_64};
     let older = [(EM_X86_64, EM_386), (EM_AARCH64, EM_ARM)];

@@ -1,4 +1,4 @@
-//! The closure of a program, over facts that somebody else reads. Pure.
+//! Finds the closure of a program, over facts that somebody else reads. Pure.
 
 use super::object::{Closure, Facts, Kind, Need, Object};
 use super::search::{Candidate, Linker, Seeker};
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 /// Files in which libraries are looked for.
 pub(super) trait Library {
-    /// Where the file at this path really is and what it says of itself; `None` if no ELF file is there.
+    /// Returns the real path of the file at `path` and the facts that it states; `None` if no ELF file is there.
     fn at(&self, path: &Path) -> Option<(PathBuf, Facts)>;
 }
 
-/// Finds everything, the nearest first, as loaders do.
+/// Finds the closure of a program, the nearest libraries first, as loaders do.
 pub(super) fn closure(
     program: &Path,
     real: PathBuf,
@@ -44,9 +44,9 @@ pub(super) fn closure(
 
 struct Loaded {
     object: Object,
-    /// The names by which it was found.
+    /// Names by which the object was found.
     names: Vec<OsString>,
-    /// The object that needed it first.
+    /// Index of the object that needed this one first.
     needed_by: Option<usize>,
 }
 
@@ -55,7 +55,7 @@ struct Loading<'a, L> {
     library: &'a L,
     /// Kind of the program's file.
     kind: Kind,
-    /// Which of those found is the loader.
+    /// Index of the loader among the objects found.
     loader: Option<usize>,
     found: Vec<Loaded>,
 }
@@ -113,7 +113,7 @@ impl<L: Library> Loading<'_, L> {
         candidates.iter().find_map(|candidate| self.load(candidate, name, user))
     }
 
-    /// The object at this path, if there is one of the right kind; the same file is loaded once.
+    /// Loads the object at the candidate's path, if there is one of the right kind; the same file is loaded once.
     fn load(&mut self, candidate: &Candidate, name: &OsStr, user: usize) -> Option<usize> {
         let (real, facts) = self.library.at(&candidate.path)?;
         if facts.kind != self.kind {

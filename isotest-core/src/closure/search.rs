@@ -1,4 +1,4 @@
-//! Where a loader looks for a library, in order. Pure.
+//! Lists the places at which a loader looks for a library, in order. Pure.
 
 use super::cache::Entry;
 use super::object::Facts;
@@ -6,10 +6,10 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
-/// The names musl has built in, behind `lib`: whoever needs one of these gets the loader itself.
+/// Names that musl has built in, behind `lib`: an object that needs one of these gets the loader itself.
 const IN_MUSL: [&str; 7] = ["c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet."];
 
-/// Which loader it is.
+/// Flavour of a loader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flavour {
     /// Dynamic linker of the GNU C library.
@@ -18,17 +18,17 @@ pub(super) enum Flavour {
     Musl,
 }
 
-/// A loader and what it is told by everything but the objects themselves.
+/// Loader with everything that directs its search but the objects themselves.
 #[derive(Debug)]
 pub(super) struct Linker {
     pub(super) flavour: Flavour,
-    /// `LD_LIBRARY_PATH`.
+    /// Directories of `LD_LIBRARY_PATH`.
     pub(super) library_path: Vec<PathBuf>,
-    /// The index, of glibc only.
+    /// Entries of the index, of glibc only.
     pub(super) index: Vec<Entry>,
-    /// The file that gave the index or, with musl, the default directories.
+    /// File that gave the index or, with musl, the default directories.
     pub(super) configuration: Option<PathBuf>,
-    /// The default directories.
+    /// Default directories.
     pub(super) defaults: Vec<PathBuf>,
     /// Subdirectories of `glibc-hwcaps` for this processor, best first.
     pub(super) levels: &'static [&'static str],
@@ -37,32 +37,33 @@ pub(super) struct Linker {
     pub(super) platform: &'static str,
 }
 
-/// An object as far as the search for what it needs is concerned.
+/// Object as far as the search for its needs is concerned.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seeker<'a> {
     pub(super) facts: &'a Facts,
-    /// `$ORIGIN`.
+    /// Value of `$ORIGIN`: the directory of the object.
     pub(super) origin: &'a Path,
 }
 
-/// A path at which a library may be.
+/// Path at which a library may be.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub(super) path: PathBuf,
-    /// Whether it came from the index.
+    /// Whether the path came from the index.
     pub(super) by_index: bool,
 }
 
 impl Linker {
-    /// Whether the name means the loader itself.
+    /// Returns whether the name means the loader itself.
     pub(super) fn is_own_name(&self, name: &OsStr) -> bool {
         let name = name.as_bytes().strip_prefix(b"lib");
         self.flavour == Flavour::Musl
             && name.is_some_and(|name| IN_MUSL.iter().any(|own| name.starts_with(own.as_bytes())))
     }
 
-    /// Every place where the library `name` is looked for. `chain` is the object that needs it, the one that needed
-    /// that, and so on up to the program.
+    /// Returns every place at which the library `name` is looked for. `chain` is the object that needs it, the one
+    /// that
+    /// needed that, and so on up to the program.
     pub(super) fn candidates(&self, name: &OsStr, chain: &[Seeker<'_>]) -> Vec<Candidate> {
         if name.as_bytes().contains(&b'/') {
             return vec![Candidate { path: name.into(), by_index: false }];
@@ -122,7 +123,8 @@ impl Linker {
         self.levels.iter().map(level).chain([plain(directory, name)])
     }
 
-    /// The better the processor must be, the lower; `None` if it must be better than it is.
+    /// Ranks a path of the index: the better the processor must be, the lower; `None` if it must be better than it
+    /// is.
     fn rank(&self, path: &Path) -> Option<usize> {
         let mut parts = path.components().map(Component::as_os_str);
         if !parts.any(|part| part == "glibc-hwcaps") {
@@ -132,7 +134,8 @@ impl Linker {
         self.levels.iter().position(|known| level == *known)
     }
 
-    /// The directories of a run path with its variables replaced. One that cannot be told is left out.
+    /// Returns the absolute directories of a run path with its variables replaced; one with an unknown variable is
+    /// left out.
     fn expanded(&self, path: Option<&OsStr>, origin: &Path) -> Vec<PathBuf> {
         let parts = path.into_iter().flat_map(|path| path.as_bytes().split(|byte| *byte == b':'));
         let parts = parts.filter_map(|part| self.replaced(part, origin)).map(PathBuf::from);
@@ -177,8 +180,9 @@ fn plain(directory: &Path, name: &OsStr) -> Candidate {
     Candidate { path: directory.join(name), by_index: false }
 }
 
-/// The default directories that stand in the file of a loader of glibc: strings one behind the other, each with a slash at both
-/// ends.
+/// Finds the default directories that stand in the file of a loader of glibc: strings one behind the other, each with
+/// a
+/// slash at both ends.
 pub(super) fn built_in(loader: &[u8]) -> Option<Vec<PathBuf>> {
     let is_directory = |text: &&[u8]| text.starts_with(b"/") && text.ends_with(b"/");
     let mut strings = loader.split(|byte| *byte == 0).peekable();

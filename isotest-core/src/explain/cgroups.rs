@@ -1,4 +1,4 @@
-//! The cgroup of an attempt: directories, files that limit, and doors that stay open.
+//! Writes the commands for the cgroup of an attempt: directories, files that limit, and doors that stay open.
 
 use super::words::{Lines, list, quoted};
 use crate::cgroup::{INNER, Place, Setting};
@@ -6,16 +6,17 @@ use crate::limits::Control;
 use crate::plan::SandboxPlan;
 use std::path::{Path, PathBuf};
 
-/// Of these a shell has few: those with one digit, without the standard ones and the script.
+/// Descriptor number of the first door. A shell has few: those with one digit, without the standard ones and the
+/// script.
 const FIRST_DOOR: usize = 3;
 
-/// The cgroup of an attempt in one hierarchy.
+/// Cgroup of an attempt in one hierarchy.
 #[derive(Debug)]
 pub(super) struct Cgroup<'a> {
     hierarchy: &'a Place,
     settings: Vec<Setting>,
     is_limited: bool,
-    /// The descriptor by which it is entered.
+    /// Descriptor by which the cgroup is entered.
     pub(super) door: usize,
 }
 
@@ -35,22 +36,22 @@ impl<'a> Cgroup<'a> {
         measured.map(cgroup).collect()
     }
 
-    /// What the script calls the run's directory in this hierarchy.
+    /// Returns the script's name for the run's directory in this hierarchy.
     fn run(&self) -> &'static str {
         self.hierarchy.name()
     }
 
-    /// Whether the run's directory hands controllers on, and then may hold no processes.
+    /// Returns whether the run's directory hands controllers on, and then may hold no processes.
     fn hands_on(&self) -> bool {
         !self.controllers().is_empty()
     }
 
-    /// Where limits are set.
+    /// Returns the directory in which limits are set.
     fn outer(&self) -> String {
         if self.hands_on() { format!("${}/0", self.run()) } else { format!("${}", self.run()) }
     }
 
-    /// Where the workload lives.
+    /// Returns the directory of the workload's cgroup.
     pub(super) fn attempt(&self) -> String {
         if self.is_limited { format!("{}/{INNER}", self.outer()) } else { self.outer() }
     }
@@ -59,13 +60,13 @@ impl<'a> Cgroup<'a> {
         self.hierarchy.handed_on()
     }
 
-    /// Whether the run's directory of this hierarchy is this one.
+    /// Returns whether the run's directory of this hierarchy is `run`.
     pub(super) fn has_run_in(&self, run: &Path) -> bool {
         run.parent() == Some(&self.hierarchy.base)
     }
 }
 
-/// Gives the directories short names.
+/// Gives the runs' directories short names.
 pub(super) fn name(lines: &mut Lines, cgroups: &[Cgroup<'_>]) {
     for cgroup in cgroups {
         lines.top(&format!("{}={}/$name", cgroup.run(), quoted(&cgroup.hierarchy.base)));
@@ -76,7 +77,7 @@ fn each(paths: impl Iterator<Item = String>) -> String {
     paths.map(|path| format!("\"{path}\"")).collect::<Vec<_>>().join(" ")
 }
 
-/// Makes them, sets their limits and opens the doors.
+/// Makes the cgroups, sets their limits and opens their doors.
 pub(super) fn make(lines: &mut Lines, cgroups: &[Cgroup<'_>]) {
     if cgroups.is_empty() {
         return;
@@ -119,8 +120,9 @@ pub(super) fn make(lines: &mut Lines, cgroups: &[Cgroup<'_>]) {
     }
 }
 
-/// Leaves the caller's cgroups, with all that is started from here on. `cleans_up` says whether [`clean_up`] will already be
-/// called.
+/// Leaves the caller's cgroups, with all that is started from here on. `cleans_up` says whether [`clean_up`] will
+/// already
+/// be called.
 pub(super) fn leave(lines: &mut Lines, idle: &[PathBuf], cleans_up: bool) {
     let Some(places) = list(idle.iter().map(quoted)) else { return };
     lines.blank();
@@ -151,7 +153,7 @@ fn hand_on(lines: &mut Lines, cgroup: &Cgroup<'_>) {
     }
 }
 
-/// The function that removes them, innermost first.
+/// Writes the function that removes the cgroups, innermost first.
 pub(super) fn clean_up(lines: &mut Lines, cgroups: &[Cgroup<'_>], idle: &[PathBuf]) {
     if cgroups.is_empty() && idle.is_empty() {
         return;

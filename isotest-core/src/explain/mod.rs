@@ -1,7 +1,9 @@
-//! A plan as the shell commands a person would type: a script that works, with a comment for each step. Pure.
+//! Writes a plan as the shell commands a person would type: a script that works, with a comment for each step. Pure.
 //!
-//! It is made from the same [`Template`] and [`SandboxPlan`](crate::plan::SandboxPlan) that are executed, and leads to the same namespaces,
-//! mounts and limits, though not by the same system calls: a shell has neither clone3 nor detached mounts.
+//! The script is made from the same [`Template`] and [`SandboxPlan`](crate::plan::SandboxPlan) that are executed, and
+//! leads to the same namespaces, mounts and limits, though not by the same system calls: a shell has neither clone3
+//! nor
+//! detached mounts.
 
 mod cgroups;
 mod rootfs;
@@ -17,7 +19,7 @@ use words::{Lines, WITH_SBIN};
 pub use subject::Explained;
 pub use words::quoted;
 
-/// The script.
+/// Writes the script.
 pub fn explain(explained: &Explained<'_>) -> String {
     let cgroups = Cgroup::of_all(explained.hierarchies, explained.plan);
     let mut lines = Lines::default();
@@ -33,10 +35,10 @@ pub fn explain(explained: &Explained<'_>) -> String {
     lines.text()
 }
 
-/// How the script is executed again inside: its path is out of sight there, but not its descriptor.
+/// Command that executes the script again inside: its path is out of sight there, but not its descriptor.
 const AGAIN: &str = "sh /proc/self/fd/9";
 
-/// The same for a shell that may begin before ids are mapped, in whose startup they may be.
+/// Command like [`AGAIN`] for a shell that may begin before ids are mapped, in whose startup they may be.
 const AGAIN_UNMAPPED: &str = "$shell /proc/self/fd/9";
 
 fn head(lines: &mut Lines, title: &str, cgroups: &[Cgroup<'_>]) {
@@ -111,7 +113,7 @@ fn prepare(lines: &mut Lines, explained: &Explained<'_>, cgroups: &[Cgroup<'_>])
     lines.top("}");
 }
 
-/// What is mounted here is locked in the next step, of which the user namespace is another.
+/// Writes the third step. Mounts made here are locked in the next step, which is in another user namespace.
 fn enclose(lines: &mut Lines, template: &Template) {
     lines.blank();
     lines.top("# 3. Process 1 of the sandbox, as yet in the user namespace of 2. What it mounts nobody inside can take off.");
@@ -148,13 +150,13 @@ fn enclose(lines: &mut Lines, template: &Template) {
     lines.top("}");
 }
 
-/// A pattern of the shell.
+/// Returns a pattern of the shell for the guarded parts of `/proc`.
 fn guarded(template: &Template) -> Option<String> {
     let names: Vec<_> = template.private.guarded_proc.iter().map(quoted).collect();
     if names.is_empty() { None } else { Some(names.join(" | ")) }
 }
 
-/// To mount(8) an ordinary user must be root, which it is in 2.; there, its own id is 0.
+/// Returns an id map as step 2 sees it: an ordinary user must be root there for mount(8), so its own id is 0.
 fn seen_from_prepare(map: &str, outer_user: bool) -> String {
     let line = |line: &str| match line.split_whitespace().collect::<Vec<_>>().as_slice() {
         [inside, _, length] if outer_user => format!("{inside} 0 {length}"),
@@ -224,7 +226,7 @@ mod tests {
     use snapbox::{assert_data_eq, file};
     use std::time::Duration;
 
-    /// The script for a test of root or of an ordinary user, on a host with nothing on it.
+    /// Writes the script for a test of root or of an ordinary user, on a host with nothing on it.
     fn script(uid: u32, network: Network) -> String {
         let request = Request {
             policy: &Policy::default(),

@@ -1,4 +1,4 @@
-//! The tree that becomes `/`, built from outside.
+//! Writes the commands that build, from outside, the tree that becomes `/`.
 
 use super::cgroups::Cgroup;
 use super::words::{Lines, WITH_SBIN, list, quoted};
@@ -6,10 +6,10 @@ use crate::plan::{Access, Content, Entry, Layer, Network, OverlayNotes, Template
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Where the attempt's own directory covers what nobody is to see.
+/// Directory at which the attempt's own directory covers what nobody is to see.
 const COVERED: &str = "/dev/shm";
 
-/// Builds it, and makes it the root.
+/// Builds the tree, and makes it the root.
 pub(super) fn build(lines: &mut Lines, template: &Template, cgroups: &[Cgroup<'_>]) {
     let site = Site::new(template);
     site.open(lines, template);
@@ -26,18 +26,18 @@ pub(super) fn build(lines: &mut Lines, template: &Template, cgroups: &[Cgroup<'_
     site.enter(lines);
 }
 
-/// Where it is built.
+/// Directories in which the tree is built.
 struct Site<'a> {
     template: &'a Template,
-    /// Where the host's tree is seen whole.
+    /// Directory at which the host's tree is seen whole.
     host: String,
-    /// Where the new one grows.
+    /// Directory at which the new tree grows.
     new: String,
-    /// The attempt's place to write.
+    /// Directory to which the attempt writes.
     own: String,
 }
 
-/// What a line of the script does that places entries.
+/// Kind of an entry of the tree, by what the script does to place it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Directory(u32),
@@ -91,7 +91,7 @@ impl<'a> Site<'a> {
         joined(&self.host, path)
     }
 
-    /// Those for the attempt's layers are placed with them.
+    /// Places the entries of the tree, but those for the attempt's layers, which are placed with them.
     fn entries(&self, lines: &mut Lines) {
         let hidden_dir = &self.template.private.hidden_dir;
         let is_shown =
@@ -146,7 +146,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// What is no mount; `at` says by which word each is placed.
+    /// Places entries that are no mounts; `at` returns the word that says where.
     fn plain(&self, lines: &mut Lines, kind: Kind, group: &[&Entry], at: impl Fn(&Path) -> String) {
         let places = || list(group.iter().map(|entry| at(entry.path()))).unwrap_or_default();
         match kind {
@@ -238,8 +238,9 @@ impl<'a> Site<'a> {
         lines.run(&format!("    -o lowerdir={lower},upperdir={upper},workdir={work} overlay {place}"));
     }
 
-    /// The lower layer: the host's directory without what is mounted below it, or what stands for one where an
-    /// ordinary user may not have that.
+    /// Makes the lower layer: the host's directory without the mounts below it, or a substitute where an ordinary
+    /// user
+    /// may not have that.
     fn lower(&self, lines: &mut Lines, from: &Path, lower: &str) {
         if let Some((from, _)) = self.shown(from) {
             lines.run(&format!("mount --bind {} {lower}", self.host_path(&from)));
@@ -258,7 +259,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// What of the host an entry of the hidden directory shows.
+    /// Returns the path on the host that an entry of the hidden directory shows, and its access.
     fn shown(&self, hidden: &Path) -> Option<(PathBuf, Access)> {
         self.template.tree.iter().find_map(|entry| match entry {
             Entry::Bind { from, to, access, .. } if to == hidden => Some((from.clone(), *access)),
@@ -289,7 +290,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// Read-only first: afterwards `/etc/fstab` would have a word in it.
+    /// Makes the tree read-only, and then the root: afterwards `/etc/fstab` would have a word in it.
     fn enter(&self, lines: &mut Lines) {
         let Self { new, .. } = self;
         let hidden_dir = &self.template.private.hidden_dir;
@@ -308,7 +309,7 @@ impl<'a> Site<'a> {
     }
 }
 
-/// Entries of one kind together, so far as none comes before one that it is placed in.
+/// Groups entries of one kind, so far as none comes before one that it is placed in.
 fn grouped<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<(Kind, Vec<&'a Entry>)> {
     let mut groups: Vec<(Kind, Vec<&Entry>)> = Vec::new();
     for entry in entries {
@@ -325,7 +326,7 @@ fn grouped<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<(Kind, Vec<&'a E
     groups
 }
 
-/// A bind mount with its place, as commands.
+/// Returns the commands for a bind mount and its mount point.
 fn bound(access: Access, recursive: bool, from: &str, to: &str) -> Vec<String> {
     let options = match access {
         Access::ReadOnly => "ro,nosuid,nodev",

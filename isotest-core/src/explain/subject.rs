@@ -1,23 +1,23 @@
-//! What is explained; pure.
+//! Describes a plan to be explained; pure.
 
 use crate::cgroup::Place;
 use crate::plan::{SandboxPlan, Template};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What is explained.
+/// Plan to be explained.
 #[derive(Debug, Clone, Copy)]
 pub struct Explained<'a> {
-    /// What a person would call it.
+    /// Name that a person would use for the test.
     pub title: &'a str,
-    /// What a zygote prepares.
+    /// Template that a zygote prepares.
     pub template: &'a Template,
-    /// The attempt.
+    /// Plan of the attempt.
     pub plan: &'a SandboxPlan,
-    /// Where it has its cgroups.
+    /// Places of the attempt's cgroups.
     pub hierarchies: &'a [Place],
-    /// The cgroups that what runs in a test is to leave: it could write to them, and nothing of them is needed.
+    /// Cgroups that the processes of a test are to leave: they could write to them, and nothing of them is needed.
     pub idle: &'a [PathBuf],
-    /// The environment in which the script will be executed: what the workload finds in it is not said again.
+    /// Environment in which the script will be executed: the script does not set again what the workload finds in it.
     pub environment: &'a [(OsString, OsString)],
 }

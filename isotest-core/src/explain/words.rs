@@ -1,6 +1,6 @@
-//! Words and lines of a shell script.
+//! Writes words and lines of a shell script.
 
-/// For two commands that the `PATH` of a user does not reach everywhere.
+/// Prefix for two commands that the `PATH` of a user does not reach everywhere.
 pub(super) const WITH_SBIN: &str = "PATH=$PATH:/usr/sbin:/sbin";
 
 use std::borrow::Cow;
@@ -8,39 +8,39 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 
-/// The script as far as it is written.
+/// Script as far as it is written.
 #[derive(Debug, Default)]
 pub(super) struct Lines(String);
 
 impl Lines {
-    /// A line that belongs to no step.
+    /// Writes a line that belongs to no step.
     pub(super) fn top(&mut self, line: &str) {
         self.0 += line;
         self.0.push('\n');
     }
 
-    /// An empty line.
+    /// Writes an empty line.
     pub(super) fn blank(&mut self) {
         self.0.push('\n');
     }
 
-    /// A comment on what follows.
+    /// Writes a comment on what follows.
     pub(super) fn say(&mut self, comment: &str) {
         self.run(&format!("# {comment}"));
     }
 
-    /// A command.
+    /// Writes a command.
     pub(super) fn run(&mut self, command: &str) {
         self.top(&format!("    {command}"));
     }
 
-    /// All of it.
+    /// Returns the whole text.
     pub(super) fn text(self) -> String {
         self.0
     }
 }
 
-/// One word of a shell's command line, whatever is in it.
+/// Quotes a text as one word of a shell's command line, whatever is in it.
 pub fn quoted(word: impl AsRef<OsStr>) -> String {
     let word = word.as_ref();
     let quoted = word.to_str().and_then(|text| shlex::try_quote(text).ok());
@@ -61,7 +61,7 @@ fn escaped(bytes: &[u8]) -> String {
     escaped
 }
 
-/// Several words, quoted already, on as many lines as they need; `None` for none.
+/// Joins several words, quoted already, on as many lines as they need; `None` for none.
 pub(super) fn list(words: impl Iterator<Item = String>) -> Option<String> {
     const COLUMNS: usize = 90;
     let mut list = String::new();

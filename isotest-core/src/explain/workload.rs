@@ -1,4 +1,4 @@
-//! The last stretch: into the cgroup, and execve.
+//! Writes the last step: into the cgroup, and execve.
 
 use super::cgroups::Cgroup;
 use super::subject::Explained;
@@ -50,7 +50,7 @@ pub(super) fn workload(lines: &mut Lines, explained: &Explained<'_>, cgroups: &[
     lines.top("}");
 }
 
-/// The programs that set them for what follows, if there is any.
+/// Returns the programs that set the limits for what follows, if there are any limits.
 fn process_limits(limits: &ProcessLimits) -> Vec<String> {
     let mut commands = Vec::new();
     if !limits.cpus.is_empty() {
@@ -76,7 +76,7 @@ fn has(variables: &[(OsString, OsString)], name: &OsStr) -> bool {
     variables.iter().any(|(other, _)| other == name)
 }
 
-/// `env` with what makes the workload's environment of the one given.
+/// Returns the `env` command that turns the environment given into the workload's.
 fn with_environment(plan: &SandboxPlan, given: &[(OsString, OsString)]) -> String {
     let own = &plan.workload.environment;
     // The shell has these from changing its directory.

@@ -1,11 +1,12 @@
-//! What limits of processes this process itself is bound by. Changes nothing.
+//! Compares limits of processes with those that this process itself is bound by. Changes nothing.
 
 use crate::limits::{ProcessLimits, Rlimit};
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::unistd::Pid;
 
-/// Which of these limits cannot be set here, by the word for it, and why: nobody may be given more than we have.
+/// Returns those of the limits that cannot be set here, with their names and why: nobody may be given more than we
+/// have.
 pub fn unmet(limits: &ProcessLimits) -> Vec<(String, String)> {
     let mut unmet = Vec::new();
     if let Ok(ours) = sched_getaffinity(Pid::from_raw(0)) {
@@ -29,7 +30,7 @@ pub fn unmet(limits: &ProcessLimits) -> Vec<(String, String)> {
     unmet
 }
 
-/// The same limit as the kernel's number for it.
+/// Returns the kernel's number for a limit.
 pub(crate) const fn resource(limit: Rlimit) -> Resource {
     match limit {
         Rlimit::As => Resource::RLIMIT_AS,

@@ -11,13 +11,13 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// A directory with more entries is not worth descending into.
+/// Number of entries above which a directory is not worth descending into.
 const MAX_ENTRIES: usize = 2000;
 
-/// So many entries of each directory are looked at for their owners: where one is another's, others are as a rule.
+/// Number of entries below a root that are looked at for their owners: where one is another's, others are as a rule.
 const MAX_OWNERS: usize = 256;
 
-/// Looks at `roots`.
+/// Looks at the directories `roots`.
 pub fn read(roots: &[PathBuf], host: &Host) -> CowSources {
     let ways = ways_to_mounts(roots, host);
     let looked_at = if host.ids.maps_everybody() { &[] } else { roots };
@@ -33,20 +33,20 @@ pub fn read(roots: &[PathBuf], host: &Host) -> CowSources {
     }
 }
 
-/// Whether directories that are not new cannot be removed in a copy-on-write directory, which is tried.
+/// Returns whether directories that are not new cannot be removed in a copy-on-write directory, which is tried.
 pub fn keeps_directories(host: &Host) -> bool {
     host.ids.uid != 0 && !tmpfs_keeps_attributes()
 }
 
-/// Whether a tmpfs keeps attributes of users, as it does since Linux 6.6, which is tried. An overlay hides a directory that was
-/// removed behind an attribute; those of an ordinary user are on a tmpfs.
+/// Returns whether a tmpfs keeps attributes of users, as it does since Linux 6.6, which is tried. An overlay hides a
+/// directory that was removed behind an attribute; those of an ordinary user are on a tmpfs.
 pub fn tmpfs_keeps_attributes() -> bool {
     let file = memfd_create(c"isotest", MFdFlags::MFD_CLOEXEC);
     file.is_ok_and(|file| set_attribute(file.as_fd(), c"user.isotest").is_ok())
 }
 
-/// What cannot be copied on the way from the outermost root to `root` and, as far as the caller may change it, in it.
-/// Roots themselves are never copied.
+/// Finds files and directories that cannot be copied on the way from the outermost root to `root` and, as far as the
+/// caller may change it, in it. Roots themselves are never copied.
 fn foreign(root: &Path, roots: &[PathBuf], host: &Host) -> Option<Foreign> {
     let is_foreign = |meta: &Metadata| !host.ids.maps(meta.uid(), meta.gid());
     let outermost =
@@ -80,7 +80,7 @@ fn foreign(root: &Path, roots: &[PathBuf], host: &Host) -> Option<Foreign> {
     found.into_iter().min().map(|path| Foreign { path, more })
 }
 
-/// The directories from each root down to what is mounted below it. Root needs to know nothing of them: it may leave
+/// Lists the directories from each root down to the mounts below it. Root needs to know nothing of them: it may leave
 /// mounts out of a view.
 fn ways_to_mounts(roots: &[PathBuf], host: &Host) -> Vec<PathBuf> {
     let mut ways: Vec<PathBuf> = Vec::new();

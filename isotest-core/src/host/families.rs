@@ -10,9 +10,9 @@ const NOWHERE_V6: Ipv6Addr = Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1);
 /// Address families in which a host has an address that is not a loopback address.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Families {
-    /// IPv4.
+    /// Whether the host has an IPv4 address.
     pub v4: bool,
-    /// IPv6.
+    /// Whether the host has an IPv6 address.
     pub v6: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What this machine is and allows, as data. [`probe`] reads it.
+//! Describes this machine and what it allows, as data. [`probe`] reads it.
 
 pub mod bounds;
 pub mod cow_sources;
@@ -13,75 +13,75 @@ use families::Families;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What the names of the directories in `/run` and `/tmp` begin with in which runs on this machine are found; the number of
+/// Prefix of the names of the directories in `/run` and `/tmp` in which runs on this machine are found; the number of
 /// their user follows.
 pub const REGISTRY: &str = "isotest-";
 
-/// What an entry of a directory is, as far as building a root of it goes.
+/// Kind of an entry of a directory, as far as building a root of it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// A directory with something in it, or one we may not look into or even at.
+    /// Directory with something in it, or one we may not look into or even at.
     Directory,
-    /// A directory with nothing in it.
+    /// Directory with nothing in it.
     EmptyDirectory {
-        /// Its permissions.
+        /// Permissions of the directory.
         mode: u32,
     },
-    /// A symbolic link.
+    /// Symbolic link.
     Symlink {
-        /// What it says.
+        /// Target of the link.
         target: PathBuf,
     },
-    /// A socket.
+    /// Socket.
     Socket,
-    /// Anything else.
+    /// Entry of any other kind.
     File,
 }
 
-/// One entry of a directory of the host.
+/// Entry of a directory of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostEntry {
-    /// Absolute.
+    /// Absolute path of the entry.
     pub path: PathBuf,
-    /// What it is.
+    /// Kind of the entry.
     pub kind: Kind,
 }
 
-/// The host's `/run`.
+/// Contents of the host's `/run`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Run {
-    /// What stands in it.
+    /// Entries of `/run`.
     pub entries: Vec<HostEntry>,
-    /// The directories in it and below it that hold a socket somewhere, or may.
+    /// Directories in `/run` and below it that hold a socket somewhere, or may.
     pub with_sockets: BTreeMap<PathBuf, WithSockets>,
 }
 
-/// A directory that holds a socket somewhere, or may.
+/// Directory that holds a socket somewhere, or may.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WithSockets {
-    /// Its permissions.
+    /// Permissions of the directory.
     pub mode: u32,
-    /// What stands in it; nothing where we may enter it, but not look into it.
+    /// Entries of the directory; none where we may enter it, but not look into it.
     pub entries: Vec<HostEntry>,
 }
 
-/// Who we are.
+/// Ids of this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ids {
     /// Effective user id.
     pub uid: u32,
     /// Effective group id.
     pub gid: u32,
-    /// The extents of `/proc/self/uid_map`: first id inside, length.
+    /// Extents of `/proc/self/uid_map`: first id inside, length.
     pub uid_extents: Vec<(u32, u32)>,
-    /// The extents of `/proc/self/gid_map`.
+    /// Extents of `/proc/self/gid_map`.
     pub gid_extents: Vec<(u32, u32)>,
     /// Whether the user namespace is the machine's first, whose root alone may have some features of overlayfs.
     pub in_first_user_namespace: bool,
 }
 
 impl Ids {
-    /// Whether an owner and a group have ids in a sandbox: an ordinary user's own, and all that root has.
+    /// Returns whether an owner and a group have ids in a sandbox: an ordinary user's own, and all that root has.
     pub fn maps(&self, uid: u32, gid: u32) -> bool {
         let among = |id: u32, extents: &[(u32, u32)]| {
             extents
@@ -94,40 +94,40 @@ impl Ids {
         among(uid, &self.uid_extents) && among(gid, &self.gid_extents)
     }
 
-    /// Whether every owner and group has.
+    /// Returns whether every owner and group has an id in a sandbox.
     pub fn maps_everybody(&self) -> bool {
         let everybody = [(0, u32::MAX)];
         self.uid == 0 && self.uid_extents == everybody && self.gid_extents == everybody
     }
 }
 
-/// A cgroup hierarchy as this process sees it.
+/// Cgroup hierarchy as this process sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CgroupMount {
-    /// Where it is mounted.
+    /// Path at which the hierarchy is mounted.
     pub mount_point: PathBuf,
-    /// The directory of this process's own cgroup.
+    /// Directory of this process's own cgroup.
     pub own: PathBuf,
-    /// Whether it is the version 2 hierarchy.
+    /// Whether the hierarchy is that of version 2.
     pub unified: bool,
-    /// The version 1 controllers it carries; empty for version 2, whose controllers are in `cgroup.controllers`.
+    /// Version 1 controllers of the hierarchy; empty for version 2, whose controllers are in `cgroup.controllers`.
     pub controllers: Vec<String>,
 }
 
-/// What this machine is.
+/// Facts about this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
-    /// Who we are.
+    /// Ids of this process.
     pub ids: Ids,
-    /// What stands in `/`.
+    /// Entries of `/`.
     pub root_entries: Vec<HostEntry>,
-    /// What stands in `/run`, or why that is not known.
+    /// Contents of `/run`, or the reason why they are not known.
     pub run: Result<Run, String>,
     /// Whether `/var/tmp` is a directory (a link to another temporary directory needs nothing).
     pub has_var_tmp: bool,
-    /// Every mount point.
+    /// Paths of all mount points.
     pub mount_points: Vec<PathBuf>,
-    /// Bytes of memory.
+    /// Bytes of memory of the machine.
     pub memory_total: u64,
     /// Settings of the network namespace that tests notice: path below `/proc/sys/net`, value.
     pub net_settings: Vec<(String, String)>,
@@ -135,14 +135,14 @@ pub struct Host {
     pub families: Families,
     /// Whether the kernel accounts for the I/O of processes.
     pub accounts_for_io: bool,
-    /// The cgroup hierarchies.
+    /// Cgroup hierarchies.
     pub cgroups: Vec<CgroupMount>,
-    /// What the directories that are to be copy-on-write look like, as [`cow_sources::read`] finds them.
+    /// Facts about the directories that are to be copy-on-write, as [`cow_sources::read`] finds them.
     pub cow_sources: CowSources,
 }
 
 impl Host {
-    /// What is mounted below a directory, without what is mounted below that again.
+    /// Returns the mount points below a directory, without those below another one of them.
     pub fn mounts_below<'host>(&'host self, directory: &'host Path) -> impl Iterator<Item = &'host Path> {
         let below = move |path: &Path| path.starts_with(directory) && path != directory;
         let covered =
@@ -156,88 +156,89 @@ impl Host {
     }
 }
 
-/// What directories that are to be copy-on-write look like, as far as a plan depends on it.
+/// Facts about directories that are to be copy-on-write, as far as a plan depends on them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CowSources {
-    /// Those on the way from one of them to something that is mounted below it. What cannot be read is not here.
+    /// Directories on the way from one of them to a mount point below it. A directory that cannot be read is not
+    /// here.
     pub listings: Vec<Listing>,
-    /// Those of which the kernel has refused a copy-on-write view, and what it said.
+    /// Directories of which the kernel has refused a copy-on-write view, with its error.
     pub refused: Vec<(PathBuf, String)>,
-    /// What the caller may change on the host, but not through a copy-on-write view.
+    /// Files and directories that the caller may change on the host, but not through a copy-on-write view.
     pub foreign: Vec<Foreign>,
     /// Whether a directory that is not new cannot be removed from the caller's views.
     pub keeps_directories: bool,
 }
 
 impl CowSources {
-    /// What the kernel said when it refused a view of this directory.
+    /// Returns the kernel's error when it refused a view of this directory.
     pub(crate) fn refusal(&self, directory: &Path) -> Option<&str> {
         let refused = self.refused.iter().find(|(path, _)| path == directory);
         refused.map(|(_, error)| error.as_str())
     }
 }
 
-/// What belongs to a user or group that has no id inside: the kernel copies it for nobody.
+/// Files and directories that belong to a user or group without an id inside: the kernel copies them for nobody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Foreign {
-    /// The first path found.
+    /// First of their paths in order.
     pub path: PathBuf,
-    /// How many more there are among those that were looked at.
+    /// Number of further paths among those that were looked at.
     pub more: usize,
 }
 
-/// A directory and what stands in it.
+/// Directory with its entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// Absolute.
+    /// Absolute path of the directory.
     pub directory: PathBuf,
-    /// Its permissions.
+    /// Permissions of the directory.
     pub mode: u32,
-    /// Absolute paths, in order.
+    /// Absolute paths of the entries, in order, with their kinds.
     pub entries: Vec<(PathBuf, ListedKind)>,
 }
 
-/// What an entry of a [`Listing`] is.
+/// Kind of an entry of a [`Listing`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListedKind {
-    /// A directory with something in it or on it, or one we may not look into.
+    /// Directory with something in it or on it, or one we may not look into.
     Directory,
-    /// A directory with nothing in it.
+    /// Directory with nothing in it.
     EmptyDirectory {
-        /// Its permissions.
+        /// Permissions of the directory.
         mode: u32,
     },
-    /// A symbolic link.
+    /// Symbolic link.
     Symlink {
-        /// What it says.
+        /// Target of the link.
         target: PathBuf,
     },
-    /// A regular file we may read.
+    /// Regular file that we may read.
     File {
-        /// How long it is.
+        /// Length of the file in bytes.
         bytes: u64,
     },
-    /// Anything else.
+    /// Entry of any other kind.
     Other,
 }
 
-/// Something the host refuses.
+/// Step that the host refuses, and the capability that needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// What cannot be had without it.
+    /// Capability that cannot be had without the step.
     pub capability: Capability,
-    /// What was tried, and what the kernel said.
+    /// Error of the kernel, and the step that was tried.
     pub error: StepError,
 }
 
 impl Refusal {
-    /// Whether it is about a namespace, without which whatever stands on it is refused as well.
+    /// Returns whether the capability is a namespace, without which whatever stands on it is refused as well.
     pub fn is_namespace(&self) -> bool {
         Namespace::for_capability(self.capability).is_some()
     }
 }
 
-/// A host with nothing on it, for tests of plans.
+/// Makes a host with nothing on it, for tests of plans.
 #[cfg(test)]
 pub(crate) fn sample(uid: u32) -> Host {
     Host {

@@ -1,10 +1,10 @@
-//! Where this process runs, as far as it helps to say what could be done about a refusal. Nothing here decides what can
-//! be had: that is tried. [`super::probe::surroundings`] reads it.
+//! Describes the surroundings of this process, as far as they help to say what could be done about a refusal. Nothing
+//! here decides what can be had: that is tried. [`super::probe::surroundings`] reads them.
 
 use crate::namespace::NAMESPACES;
 use std::path::PathBuf;
 
-/// Settings of the kernel by which namespaces are refused, as they are named for sysctl(8).
+/// Names the settings of the kernel by which namespaces are refused, as for sysctl(8).
 pub fn settings() -> impl Iterator<Item = &'static str> {
     let permissions = ["kernel.unprivileged_userns_clone", "kernel.apparmor_restrict_unprivileged_userns"];
     permissions.into_iter().chain(NAMESPACES.iter().map(|namespace| namespace.limit))
@@ -14,15 +14,15 @@ pub fn settings() -> impl Iterator<Item = &'static str> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact")]
 pub struct Surroundings {
-    /// The kernel's release, to be shown.
+    /// Release of the kernel, to be shown.
     pub kernel: String,
     /// Effective user id.
     pub uid: u32,
     /// Effective group id.
     pub gid: u32,
-    /// What seems to run the container we are in: `docker`, `podman`, `kubernetes` or another word.
+    /// Name of what seems to run the container we are in: `docker`, `podman`, `kubernetes` or another word.
     pub container: Option<String>,
-    /// Whether it is the Windows subsystem for Linux.
+    /// Whether the machine is the Windows subsystem for Linux.
     pub wsl: bool,
     /// Whether a seccomp filter is in force, which may answer in the kernel's place.
     pub seccomp: bool,
@@ -30,22 +30,22 @@ pub struct Surroundings {
     pub can_administer: bool,
     /// Whether no program can give this process more rights, so that sudo(8) is refused (`PR_SET_NO_NEW_PRIVS`).
     pub no_new_privs: bool,
-    /// What is mounted over parts of `/proc`.
+    /// Mount points that cover parts of `/proc`.
     pub masked_proc: Vec<PathBuf>,
-    /// Those of [`settings`] that exist, and their values.
+    /// Settings among [`settings`] that exist, and their values.
     pub settings: Vec<(&'static str, String)>,
-    /// Under which AppArmor profile this process runs; `None` without AppArmor.
+    /// Name of the AppArmor profile under which this process runs; `None` without AppArmor.
     pub apparmor: Option<String>,
     /// Whether systemd manages this machine.
     pub systemd: bool,
     /// Whether a systemd manager of this user's own can be reached.
     pub user_manager: bool,
-    /// This program.
+    /// Path of this program.
     pub program: PathBuf,
 }
 
 impl Surroundings {
-    /// The value of a setting, if it exists.
+    /// Returns the value of a setting, if it exists.
     pub fn setting(&self, name: &str) -> Option<&str> {
         self.settings.iter().find(|(other, _)| *other == name).map(|(_, value)| value.as_str())
     }

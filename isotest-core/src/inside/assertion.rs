@@ -1,4 +1,4 @@
-//! A budget that a test holds itself to, at some point of it.
+//! Asserts a budget that a test holds itself to, at some point of it.
 
 use super::{OVER_BUDGET_WORDS, Usage, UsageError, size, usage};
 use crate::budget::Budget;
@@ -8,8 +8,9 @@ use std::time::Duration;
 /// Name of the variable that says what becomes of an assertion about figures that are not there: `skip` or `require`.
 pub const POLICY: &str = "ISOTEST_ASSERT";
 
-/// Panics if the attempt has used more than `budget` up to now, and where that is not measured if [`POLICY`] requires it. Call it by
-/// [`assert_budget!`](crate::assert_budget), which has limits that are right.
+/// Panics if the attempt has used more than `budget` up to now, and where that is not measured if [`POLICY`] requires
+/// it.
+/// Call it by [`assert_budget!`](crate::assert_budget), which has limits that are right.
 ///
 /// # Panics
 /// If the attempt has used more, or cannot be judged and is to be.
@@ -22,23 +23,23 @@ pub fn assert_budget(budget: &Budget) {
     }
 }
 
-/// What became of a budget.
+/// Outcome of holding a budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Held {
-    /// The attempt has used no more up to now.
+    /// Budget that is kept: the attempt has used no more up to now.
     Kept,
-    /// It has used more, and by how much.
+    /// Budget that is exceeded, and by how much.
     Broken(String),
-    /// It cannot be judged.
+    /// Budget that cannot be judged.
     Unknown {
-        /// Why not.
+        /// Reason why the budget cannot be judged.
         why: String,
-        /// Whether [`POLICY`] requires that it can.
+        /// Whether [`POLICY`] requires that the budget can be judged.
         is_required: bool,
     },
 }
 
-/// Holds what the attempt has used up to now against a budget. A [`POLICY`] that is none requires, too.
+/// Holds what the attempt has used up to now against a budget. A value of [`POLICY`] that is unknown requires, too.
 pub fn hold(budget: &Budget) -> Held {
     let policy = env::var(POLICY).unwrap_or_default();
     let is_required = !["", "skip"].contains(&policy.as_str());
@@ -58,21 +59,21 @@ pub fn hold(budget: &Budget) -> Held {
     }
 }
 
-/// Why a budget was not found to be kept.
+/// Reason why a budget was not found to be kept.
 #[derive(Debug, PartialEq, Eq)]
 enum Failure {
-    /// These metrics are above their limits.
+    /// Metrics above their limits.
     Over(Vec<String>),
-    /// Something that is limited is not measured.
+    /// Reason why something that is limited is not measured.
     Unknown(String),
 }
 
-/// What one metric is held to.
+/// Metric with its limit.
 struct Metric {
     name: &'static str,
     limit: u64,
     used: Option<u64>,
-    /// How its values are written.
+    /// Function that writes values of the metric.
     text: fn(u64) -> String,
 }
 

@@ -1,26 +1,30 @@
-//! The counters of the attempt's cgroup, found where they are shown and read.
+//! Reads the counters of the attempt's cgroup, at the paths at which they are shown.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fs};
 
-/// Name of the variable by which a test is told which metrics its own cgroup counts, separated by blanks: `memory`, `cpu`, `pids`, `io`.
+/// Name of the variable that tells a test which metrics its own cgroup counts, separated by blanks: `memory`, `cpu`,
+/// `pids`,
+/// `io`.
 pub const METRICS: &str = "ISOTEST_METRICS";
 
-/// What the attempt has used up to now: all its processes, those included that have ended. What is not counted here is `None`.
+/// Usage of the attempt up to now: of all its processes, those included that have ended. A figure that is not counted
+/// here
+/// is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Usage {
     /// Memory in bytes that is charged now.
     pub memory: Option<u64>,
-    /// The most memory in bytes that was charged at once.
+    /// Maximum of memory in bytes that was charged at once.
     pub memory_peak: Option<u64>,
     /// Processor time, of user and system together.
     pub cpu: Option<Duration>,
-    /// Processes and threads that there are now.
+    /// Number of processes and threads that there are now.
     pub procs: Option<u64>,
-    /// The most processes and threads that there were at once.
+    /// Maximum number of processes and threads that there were at once.
     pub procs_peak: Option<u64>,
     /// Bytes read from block devices.
     pub io_read: Option<u64>,
@@ -28,13 +32,13 @@ pub struct Usage {
     pub io_write: Option<u64>,
 }
 
-/// Why there are no figures.
+/// Reason why there are no figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UsageError {
-    /// The process is not in an attempt of `cargo isotest`.
+    /// Process that is not in an attempt of `cargo isotest`.
     NotIsolated,
-    /// It is, and its attempt has no cgroup that counts anything.
+    /// Attempt that has no cgroup that counts anything.
     NotMeasured,
 }
 
@@ -62,17 +66,18 @@ pub fn usage() -> Result<Usage, UsageError> {
     if usage == Usage::default() { Err(UsageError::NotMeasured) } else { Ok(usage) }
 }
 
-/// A hierarchy by what it is mounted for.
+/// Hierarchy by what it is mounted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hierarchy {
-    /// That of version 2.
+    /// Hierarchy of version 2.
     Unified,
-    /// That of version 1 with this controller.
+    /// Hierarchy of version 1 with this controller.
     Of(&'static str),
 }
 
-/// Reads the figures of those metrics; `directory` says where the cgroup of a hierarchy is. Which version serves a metric is decided by
-/// which files there are.
+/// Reads the figures of those metrics; `directory` says where the cgroup of a hierarchy is. The files that exist
+/// decide
+/// which version serves a metric.
 fn read(metrics: &str, directory: impl Fn(Hierarchy) -> Option<PathBuf>) -> Usage {
     let unified = directory(Hierarchy::Unified);
     let text = |place: Option<&PathBuf>, file: &str| fs::read_to_string(place?.join(file)).ok();
@@ -112,18 +117,18 @@ fn read(metrics: &str, directory: impl Fn(Hierarchy) -> Option<PathBuf>) -> Usag
     usage
 }
 
-/// The value in the line that begins with a key.
+/// Returns the value in the line that begins with a key.
 fn keyed(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
 }
 
-/// The sum over all devices of what follows a key.
+/// Sums up over all devices what follows a key.
 fn devices(stat: &str, key: &str) -> u64 {
     let values = stat.split_whitespace().filter_map(|field| field.strip_prefix(key)?.strip_prefix('='));
     values.filter_map(|value| value.parse::<u64>().ok()).fold(0, u64::saturating_add)
 }
 
-/// Where a hierarchy is mounted first: what is seen there is the attempt's own directory.
+/// Finds the first mount point of a hierarchy: what is seen there is the attempt's own directory.
 fn directory(mounts: &str, hierarchy: Hierarchy) -> Option<PathBuf> {
     mounts.lines().find_map(|line| {
         // proc_pid_mountinfo(5): the mount point is the fifth field; after a dash come type, source and options.

@@ -1,4 +1,4 @@
-//! What a test reads of its own attempt while it runs, what it asserts of it, and what a part of it used.
+//! Reads, while a test runs, the figures of its own attempt and of parts of it, and asserts budgets.
 //!
 //! ```ignore
 //! #[test]
@@ -40,14 +40,15 @@ pub use assertion::{Held, POLICY, assert_budget, hold};
 pub use counters::{METRICS, Usage, UsageError, usage};
 pub use region::{Region, RegionUsage, region};
 
-/// Exit code of a program whose harness executed one test, which did what it is to do, and used more than a budget that only the
-/// harness knows. What was too much stands in its output, in a line that begins with [`OVER_BUDGET_WORDS`].
+/// Exit code of a program whose harness executed one test, which did what it is to do, and used more than a budget
+/// that
+/// only the harness knows. Its output tells what was too much, in a line that begins with [`OVER_BUDGET_WORDS`].
 pub const OVER_BUDGET: u8 = 99;
 
-/// The beginning of the line that says what was too much.
+/// Beginning of the line that says what was too much.
 pub const OVER_BUDGET_WORDS: &str = "over budget: ";
 
-/// Bytes, with a fraction where it says something.
+/// Writes a number of bytes, with a fraction where it says something.
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [(u32, &str); 3] = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
     let unit = UNITS.into_iter().find(|(shift, _)| bytes >> shift > 0);

@@ -1,14 +1,15 @@
-//! What a part of a test used.
+//! Measures a part of a test.
 
 use super::{Usage, UsageError, size, usage};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-/// What the attempt used while a region lasted. Other threads and processes of the test are in it. What is not counted is `None`.
+/// Usage of the attempt while a region lasted, other threads and processes of the test included. A figure that is not
+/// counted is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct RegionUsage {
-    /// The time from its start to its end, that for which the run was stopped included.
+    /// Time from the start of the region to its end, stops of the run included.
     pub wall: Duration,
     /// Processor time.
     pub cpu: Option<Duration>,
@@ -16,11 +17,11 @@ pub struct RegionUsage {
     pub io_read: Option<u64>,
     /// Bytes written to block devices.
     pub io_write: Option<u64>,
-    /// The most memory in bytes that was charged at once, if it was more than ever before.
+    /// Maximum of memory in bytes that was charged at once, if it was more than ever before.
     pub memory_peak: Option<u64>,
 }
 
-/// A part of a test. When it is dropped, what was used in it is written to standard error, in a line such as
+/// Part of a test. When it is dropped, what was used in it is written to standard error, in a line such as
 /// `region parse: 84 ms, 83 ms cpu, peak 318.4 MiB`; in a process that is no attempt's, nothing is.
 #[derive(Debug)]
 #[must_use = "a region ends when it is dropped"]
@@ -36,7 +37,7 @@ pub fn region(name: impl Into<String>) -> Region {
 }
 
 impl Region {
-    /// Reads what was used in it up to now.
+    /// Reads what was used in the region up to now.
     ///
     /// # Errors
     /// When the process is in no attempt, or nothing is counted.

@@ -1,4 +1,4 @@
-//! What stands in a directory.
+//! Lists the entries of a directory.
 
 use crate::host::{HostEntry, Kind};
 use std::fs;
@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// What stands in a directory, by its whole path and in order.
+/// Lists the entries of a directory, by their whole paths and in order.
 pub(super) fn entries(directory: &Path) -> io::Result<Vec<HostEntry>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(directory)? {
@@ -16,7 +16,7 @@ pub(super) fn entries(directory: &Path) -> io::Result<Vec<HostEntry>> {
     Ok(paths.into_iter().filter_map(entry).collect())
 }
 
-/// `None` where it has vanished since its directory was read.
+/// Makes the entry of a path; `None` if it has vanished since its directory was read.
 fn entry(path: PathBuf) -> Option<HostEntry> {
     let kind = match kind(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,

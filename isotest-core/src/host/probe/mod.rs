@@ -33,7 +33,7 @@ const NET_SETTINGS: [&str; 6] = [
     "core/somaxconn",
 ];
 
-/// Reads everything.
+/// Reads all facts about this machine.
 ///
 /// # Errors
 /// When `/proc` or `/` cannot be read.
@@ -66,7 +66,7 @@ fn io_error(error: ProcError) -> io::Error {
     }
 }
 
-/// The inode number of the machine's first user namespace (`USER_NS_INIT_INO` of linux/nsfs.h, the same since Linux 3.8).
+/// Inode number of the machine's first user namespace (`USER_NS_INIT_INO` of linux/nsfs.h, the same since Linux 3.8).
 const USER_NS_INIT_INO: u64 = 0xEFFF_FFFD;
 
 fn ids() -> io::Result<Ids> {
@@ -79,7 +79,7 @@ fn ids() -> io::Result<Ids> {
     })
 }
 
-/// First inside id and length of each line of a `uid_map` (user_namespaces(7)).
+/// Returns the first inside id and the length of each line of a `uid_map` (user_namespaces(7)).
 fn extents(map: &str) -> Vec<(u32, u32)> {
     map.lines()
         .filter_map(|line| {
@@ -90,10 +90,10 @@ fn extents(map: &str) -> Vec<(u32, u32)> {
         .collect()
 }
 
-/// What stands in a directory of the host that becomes `/`, by its path inside.
+/// Lists the entries of a directory of the host that becomes `/`, by their paths inside.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When the directory cannot be read.
 pub fn tree(directory: &Path) -> io::Result<Vec<HostEntry>> {
     let mut entries = entries(directory)?;
     for entry in &mut entries {
@@ -139,7 +139,7 @@ fn contains_group(range: &str, gid: u32) -> bool {
     matches!((bounds.next(), bounds.next()), (Some(low), Some(high)) if (low..=high).contains(&gid))
 }
 
-/// The cgroups of a process, or of this one, and where they are seen here.
+/// Finds the cgroups of a process, or of this one, and the directories at which they are seen here.
 ///
 /// # Errors
 /// When `/proc` cannot be read.
@@ -173,7 +173,8 @@ fn cgroups(memberships: &[ProcessCGroup], mounts: &[MountInfo]) -> Vec<CgroupMou
     found
 }
 
-/// Whether a mount of version 1 is of the hierarchy of a controller, or of one that only has a name: `name=NAME`.
+/// Returns whether a mount of version 1 is of the hierarchy of a controller, or of one that only has a name:
+/// `name=NAME`.
 fn carries(mount: &MountInfo, controller: &str) -> bool {
     match controller.split_once('=') {
         Some((key, name)) => mount.super_options.get(key).is_some_and(|given| given.as_deref() == Some(name)),
@@ -181,7 +182,8 @@ fn carries(mount: &MountInfo, controller: &str) -> bool {
     }
 }
 
-/// Where the cgroup `path` is seen below a mount of the part `root` of its hierarchy; `None` when it lies outside.
+/// Returns the directory of the cgroup `path` below a mount of the part `root` of its hierarchy; `None` if it lies
+/// outside.
 fn directory_of(path: &str, root: &str, mount_point: &Path) -> Option<PathBuf> {
     let below = Path::new(path).strip_prefix(root).ok()?;
     let outside = below.components().any(|part| part == std::path::Component::ParentDir);

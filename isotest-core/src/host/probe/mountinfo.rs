@@ -1,10 +1,10 @@
-//! Words of `/proc/PID/mountinfo`; pure.
+//! Decodes words of `/proc/PID/mountinfo`; pure.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-/// A path or word of mountinfo, in which space, tab, newline and backslash are octal (proc_pid_mountinfo(5)).
+/// Decodes a path or word of mountinfo, in which space, tab, newline and backslash are octal (proc_pid_mountinfo(5)).
 pub(crate) fn unescaped(path: &Path) -> PathBuf {
     let bytes = path.as_os_str().as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());

@@ -1,4 +1,4 @@
-//! What is found out about a host, over what kernels wrote into `/proc` (`fixtures/kernel`).
+//! Tests facts about a host that are found in what kernels wrote into `/proc` (`fixtures/kernel`).
 
 use super::{cgroups, extents};
 use procfs::process::{MountInfos, SmapsRollup};
@@ -6,7 +6,7 @@ use procfs::{FromRead, Meminfo, ProcessCGroups};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The directories of all recordings, with the layouts they are named for.
+/// Returns the directories of all recordings, with the layouts they are named for.
 fn recordings() -> Vec<(String, PathBuf)> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/kernel");
     let names = fs::read_dir(&top).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());

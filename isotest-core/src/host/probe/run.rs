@@ -11,7 +11,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// What stands in `/run`, and which of its directories hold sockets.
+/// Lists the entries of `/run`, and finds the directories in it that hold sockets.
 pub(super) fn read(mounts: &[MountInfo]) -> io::Result<Run> {
     let entries = entries(Path::new("/run"))?;
     // Of several at the same place the last one is seen.
@@ -24,13 +24,13 @@ pub(super) fn read(mounts: &[MountInfo]) -> io::Result<Run> {
 }
 
 struct Search<'a> {
-    /// The file system that is mounted at a place.
+    /// Type of the file system that is mounted at a path.
     types: HashMap<PathBuf, &'a str>,
     found: BTreeMap<PathBuf, WithSockets>,
 }
 
 impl Search<'_> {
-    /// Whether it is a socket, or a directory that holds one or may.
+    /// Returns whether an entry is a socket, or a directory that holds one or may.
     fn look_through(&mut self, entry: &HostEntry) -> bool {
         let HostEntry { path, kind } = entry;
         if *kind != Kind::Directory || self.is_elsewhere(path) {
@@ -56,7 +56,9 @@ impl Search<'_> {
         holds
     }
 
-    /// Services have their sockets on a tmpfs. Another file system may be large, slow, or wait for somebody.
+    /// Returns whether a file system other than a tmpfs is mounted at `path`. Services have their sockets on a tmpfs;
+    /// another
+    /// file system may be large, slow, or wait for somebody.
     fn is_elsewhere(&self, path: &Path) -> bool {
         self.types.get(path).is_some_and(|kind| *kind != "tmpfs")
     }

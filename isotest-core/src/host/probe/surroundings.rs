@@ -7,10 +7,10 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// The bit of CAP_SYS_ADMIN (capabilities(7)).
+/// Bit of CAP_SYS_ADMIN (capabilities(7)).
 const SYS_ADMIN: u64 = 1 << 21;
 
-/// Whatever can be read; what cannot is left out.
+/// Reads the surroundings as far as they can be read, and leaves out the rest.
 pub fn surroundings(host: &Host) -> Surroundings {
     let kernel = line("/proc/sys/kernel/osrelease").unwrap_or_default();
     let status = Process::myself().and_then(|process| process.status()).ok();
@@ -40,7 +40,7 @@ fn setting(name: &str) -> Option<String> {
     line(Path::new("/proc/sys").join(name.replacen('.', "/", 1)))
 }
 
-/// The marks that container engines leave.
+/// Finds the name of the container engine by the marks that it leaves.
 fn container() -> Option<String> {
     if env::var_os("KUBERNETES_SERVICE_HOST").is_some() {
         return Some("kubernetes".to_owned());
@@ -54,7 +54,7 @@ fn container() -> Option<String> {
     named.filter(|name| !name.is_empty())
 }
 
-/// A mount on a directory that never has anything in it hides nothing.
+/// Returns the mounts that hide parts of `/proc`. A mount on a directory that never has anything in it hides nothing.
 fn masked_proc(mount_points: &[PathBuf]) -> Vec<PathBuf> {
     let proc = Path::new("/proc");
     let hides = |path: &&PathBuf| {
@@ -69,7 +69,7 @@ fn apparmor() -> Option<String> {
     if enabled { profile() } else { None }
 }
 
-/// The private socket of the user's own service manager.
+/// Returns the path of the private socket of the user's own service manager.
 fn user_manager() -> Option<PathBuf> {
     Some(Path::new(&env::var_os("XDG_RUNTIME_DIR")?).join("systemd/private"))
 }
