@@ -12,8 +12,7 @@ const NEW_ENTRY_BYTES: usize = 24;
 const OLD_HEADER_BYTES: usize = 16;
 const OLD_ENTRY_BYTES: usize = 12;
 /// Bit of an entry's `hwcap` that is set if the rest is the number of a subdirectory of `glibc-hwcaps`, which the
-/// path
-/// shows, too. Any other value is about processors that glibc no longer distinguishes.
+/// path shows, too. Any other value is about processors that glibc no longer distinguishes.
 const SUBDIRECTORY: u64 = 1 << 62;
 
 /// Library in the index.

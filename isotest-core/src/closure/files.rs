@@ -39,8 +39,7 @@ impl Files {
         Self::default()
     }
 
-    /// Returns the files below `root`, but those below `shared` from the host. Links are followed as if `root` were
-    /// `/`.
+    /// Returns the files below `root`, and the host's below `shared`. Links are followed as if `root` were `/`.
     ///
     /// # Errors
     /// When `root` cannot be opened.
@@ -54,8 +53,7 @@ impl Files {
     /// `LD_LIBRARY_PATH`. Empty entries of that would be the working directory and are passed over.
     ///
     /// # Errors
-    /// When the program is not there or not an ELF file. Anything else that is missing is no error:
-    /// [`Closure::missing`].
+    /// When the program is not there or not an ELF file. A missing library is no error: [`Closure::missing`].
     pub fn closure(&self, program: &Path, library_path: Option<&OsStr>) -> Result<Closure, ElfError> {
         let (real, facts) = self.read(program)?;
         let linker = self.linker(&facts, library_path);
@@ -127,8 +125,7 @@ impl Files {
 
     /// Finds the value of `$LIB` and the default directories that glibc was built for by the place of its loader:
     /// `/usr/lib/x86_64-linux-gnu` on Debian, `/usr/lib64` on most others. A loader that has been copied to `/lib64`
-    /// may have
-    /// been built for either, and states it itself.
+    /// may have been built for either, and states it itself.
     fn glibc_directories(&self, facts: &Facts) -> (String, Vec<PathBuf>) {
         let real = facts.interpreter.as_deref().and_then(|path| self.open(path).ok()).map(|(_, real)| real);
         let directory = real.as_deref().and_then(Path::parent).map(Path::to_path_buf);

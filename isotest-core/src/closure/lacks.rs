@@ -38,8 +38,8 @@ pub enum Lack {
 
 impl Closure {
     /// Lists everything the program lacks on a machine that executes code of the kind `native`. On most machines that
-    /// is
-    /// 64-bit, and 32-bit programs of the same family run, too: only the byte order and a foreign family are refused.
+    /// is 64-bit, and 32-bit programs of the same family run, too: only the byte order and a foreign family are
+    /// refused.
     pub fn lacks(&self, native: Kind) -> Vec<Lack> {
         let Some(program) = self.objects.first() else { return Vec::new() };
         if !runs(native, program.facts.kind) {

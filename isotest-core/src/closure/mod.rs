@@ -1,6 +1,5 @@
 //! Finds the parts of a dynamically linked program: its loader and libraries, as the loader would find them, and
-//! nothing
-//! is executed. ld.so(8) says where glibc looks; musl looks where its `ldso/dynlink.c` does.
+//! nothing is executed. ld.so(8) says where glibc looks; musl looks where its `ldso/dynlink.c` does.
 
 mod cache;
 mod elf;

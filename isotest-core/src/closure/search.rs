@@ -62,8 +62,7 @@ impl Linker {
     }
 
     /// Returns every place at which the library `name` is looked for. `chain` is the object that needs it, the one
-    /// that
-    /// needed that, and so on up to the program.
+    /// that needed that, and so on up to the program.
     pub(super) fn candidates(&self, name: &OsStr, chain: &[Seeker<'_>]) -> Vec<Candidate> {
         if name.as_bytes().contains(&b'/') {
             return vec![Candidate { path: name.into(), by_index: false }];
@@ -123,8 +122,7 @@ impl Linker {
         self.levels.iter().map(level).chain([plain(directory, name)])
     }
 
-    /// Ranks a path of the index: the better the processor must be, the lower; `None` if it must be better than it
-    /// is.
+    /// Ranks a path of the index: lower for better processors; `None` if it needs a better one than this.
     fn rank(&self, path: &Path) -> Option<usize> {
         let mut parts = path.components().map(Component::as_os_str);
         if !parts.any(|part| part == "glibc-hwcaps") {
@@ -134,8 +132,7 @@ impl Linker {
         self.levels.iter().position(|known| level == *known)
     }
 
-    /// Returns the absolute directories of a run path with its variables replaced; one with an unknown variable is
-    /// left out.
+    /// Returns the absolute directories of a run path with variables replaced; unknown ones are left out.
     fn expanded(&self, path: Option<&OsStr>, origin: &Path) -> Vec<PathBuf> {
         let parts = path.into_iter().flat_map(|path| path.as_bytes().split(|byte| *byte == b':'));
         let parts = parts.filter_map(|part| self.replaced(part, origin)).map(PathBuf::from);
@@ -181,8 +178,7 @@ fn plain(directory: &Path, name: &OsStr) -> Candidate {
 }
 
 /// Finds the default directories that stand in the file of a loader of glibc: strings one behind the other, each with
-/// a
-/// slash at both ends.
+/// a slash at both ends.
 pub(super) fn built_in(loader: &[u8]) -> Option<Vec<PathBuf>> {
     let is_directory = |text: &&[u8]| text.starts_with(b"/") && text.ends_with(b"/");
     let mut strings = loader.split(|byte| *byte == 0).peekable();

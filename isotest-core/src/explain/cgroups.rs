@@ -6,8 +6,7 @@ use crate::limits::Control;
 use crate::plan::SandboxPlan;
 use std::path::{Path, PathBuf};
 
-/// Descriptor number of the first door. A shell has few: those with one digit, without the standard ones and the
-/// script.
+/// Descriptor number of the first door. A shell has few: one digit, without the standard ones and the script.
 const FIRST_DOOR: usize = 3;
 
 /// Cgroup of an attempt in one hierarchy.
@@ -121,8 +120,7 @@ pub(super) fn make(lines: &mut Lines, cgroups: &[Cgroup<'_>]) {
 }
 
 /// Leaves the caller's cgroups, with all that is started from here on. `cleans_up` says whether [`clean_up`] will
-/// already
-/// be called.
+/// already be called.
 pub(super) fn leave(lines: &mut Lines, idle: &[PathBuf], cleans_up: bool) {
     let Some(places) = list(idle.iter().map(quoted)) else { return };
     lines.blank();

@@ -2,8 +2,7 @@
 //!
 //! The script is made from the same [`Template`] and [`SandboxPlan`](crate::plan::SandboxPlan) that are executed, and
 //! leads to the same namespaces, mounts and limits, though not by the same system calls: a shell has neither clone3
-//! nor
-//! detached mounts.
+//! nor detached mounts.
 
 mod cgroups;
 mod rootfs;

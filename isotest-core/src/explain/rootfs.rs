@@ -239,8 +239,7 @@ impl<'a> Site<'a> {
     }
 
     /// Makes the lower layer: the host's directory without the mounts below it, or a substitute where an ordinary
-    /// user
-    /// may not have that.
+    /// user may not have that.
     fn lower(&self, lines: &mut Lines, from: &Path, lower: &str) {
         if let Some((from, _)) = self.shown(from) {
             lines.run(&format!("mount --bind {} {lower}", self.host_path(&from)));

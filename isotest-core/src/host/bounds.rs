@@ -5,8 +5,7 @@ use nix::sched::{CpuSet, sched_getaffinity};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::unistd::Pid;
 
-/// Returns those of the limits that cannot be set here, with their names and why: nobody may be given more than we
-/// have.
+/// Returns the limits that cannot be set here, by name, and why: nobody may be given more than we have.
 pub fn unmet(limits: &ProcessLimits) -> Vec<(String, String)> {
     let mut unmet = Vec::new();
     if let Ok(ours) = sched_getaffinity(Pid::from_raw(0)) {

@@ -159,8 +159,7 @@ impl Host {
 /// Facts about directories that are to be copy-on-write, as far as a plan depends on them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CowSources {
-    /// Directories on the way from one of them to a mount point below it. A directory that cannot be read is not
-    /// here.
+    /// Directories on the way from one of them to a mount point below it, without any that cannot be read.
     pub listings: Vec<Listing>,
     /// Directories of which the kernel has refused a copy-on-write view, with its error.
     pub refused: Vec<(PathBuf, String)>,

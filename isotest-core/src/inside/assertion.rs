@@ -9,8 +9,7 @@ use std::time::Duration;
 pub const POLICY: &str = "ISOTEST_ASSERT";
 
 /// Panics if the attempt has used more than `budget` up to now, and where that is not measured if [`POLICY`] requires
-/// it.
-/// Call it by [`assert_budget!`](crate::assert_budget), which has limits that are right.
+/// it. Call it by [`assert_budget!`](crate::assert_budget), which has limits that are right.
 ///
 /// # Panics
 /// If the attempt has used more, or cannot be judged and is to be.

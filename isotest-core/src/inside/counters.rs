@@ -5,14 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fs};
 
-/// Name of the variable that tells a test which metrics its own cgroup counts, separated by blanks: `memory`, `cpu`,
-/// `pids`,
-/// `io`.
+/// Name of the variable with the metrics that a test's own cgroup counts, by blanks: `memory`, `cpu`, `pids`, `io`.
 pub const METRICS: &str = "ISOTEST_METRICS";
 
 /// Usage of the attempt up to now: of all its processes, those included that have ended. A figure that is not counted
-/// here
-/// is `None`.
+/// here is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Usage {
@@ -76,8 +73,7 @@ enum Hierarchy {
 }
 
 /// Reads the figures of those metrics; `directory` says where the cgroup of a hierarchy is. The files that exist
-/// decide
-/// which version serves a metric.
+/// decide which version serves a metric.
 fn read(metrics: &str, directory: impl Fn(Hierarchy) -> Option<PathBuf>) -> Usage {
     let unified = directory(Hierarchy::Unified);
     let text = |place: Option<&PathBuf>, file: &str| fs::read_to_string(place?.join(file)).ok();

@@ -41,8 +41,7 @@ pub use counters::{METRICS, Usage, UsageError, usage};
 pub use region::{Region, RegionUsage, region};
 
 /// Exit code of a program whose harness executed one test, which did what it is to do, and used more than a budget
-/// that
-/// only the harness knows. Its output tells what was too much, in a line that begins with [`OVER_BUDGET_WORDS`].
+/// that only the harness knows. Its output tells what was too much, in a line that begins with [`OVER_BUDGET_WORDS`].
 pub const OVER_BUDGET: u8 = 99;
 
 /// Beginning of the line that says what was too much.

@@ -4,8 +4,7 @@ use super::{Usage, UsageError, size, usage};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-/// Usage of the attempt while a region lasted, other threads and processes of the test included. A figure that is not
-/// counted is `None`.
+/// Usage of the attempt while a region lasted, by all threads and processes of the test; `None` is not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct RegionUsage {
@@ -21,8 +20,8 @@ pub struct RegionUsage {
     pub memory_peak: Option<u64>,
 }
 
-/// Part of a test. When it is dropped, what was used in it is written to standard error, in a line such as
-/// `region parse: 84 ms, 83 ms cpu, peak 318.4 MiB`; in a process that is no attempt's, nothing is.
+/// Part of a test. When it is dropped, what was used in it is written to standard error, in a line such as `region
+/// parse: 84 ms, 83 ms cpu, peak 318.4 MiB`; in a process that is no attempt's, nothing is.
 #[derive(Debug)]
 #[must_use = "a region ends when it is dropped"]
 pub struct Region {

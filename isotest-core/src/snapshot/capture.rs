@@ -1,4 +1,4 @@
-//! Taking a snapshot: the tree of processes and threads.
+//! Takes a snapshot: the tree of processes and threads.
 
 use super::files::{Bytes, MAX_STRINGS, beginning, read};
 use super::full::{self, Surroundings};
@@ -10,22 +10,22 @@ use procfs::{Current, ProcError, ProcResult, Uptime};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How much is looked at.
+/// Extent of a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// Processes and threads.
+    /// Processes and threads alone.
     Tree,
-    /// And everything else `/proc` says of each.
+    /// Processes and threads, and everything else `/proc` says of each.
     Full,
 }
 
-/// The most processes in a snapshot.
+/// Maximum number of processes in a snapshot.
 const MAX_PROCESSES: usize = 500;
-/// The most threads in a snapshot.
+/// Maximum number of threads in a snapshot.
 const MAX_THREADS: usize = 2000;
-/// So much is kept of the processes of a snapshot before all that follow are looked at in short.
+/// Number of bytes that are kept of the processes of a snapshot before all that follow are looked at in short.
 const MAX_BYTES: usize = 4 << 20;
-/// So much of its arguments is looked at then.
+/// Number of bytes that are looked at of the arguments of a process that is looked at in short.
 const ARGUMENTS_IN_SHORT: usize = 1 << 10;
 /// Time for all of a snapshot; processes that were not looked at by then are left out.
 const MAX_TIME: Duration = Duration::from_secs(2);
@@ -72,14 +72,14 @@ fn capture_within(init: i32, extent: Extent, bytes: usize) -> ProcResult<Snapsho
 
 struct Scan {
     extent: Extent,
-    /// Which of the ids in `NSpid` is the one inside.
+    /// Index of the id inside among the ids in `NSpid`.
     level: usize,
-    /// Since the machine was started.
+    /// Time since the machine was started.
     now: Duration,
     until: Instant,
-    /// How many are in the snapshot.
+    /// Number of threads in the snapshot.
     threads: usize,
-    /// How much may still be kept, and how much it was at first.
+    /// Number of bytes that may still be kept, and how many they were at first.
     bytes: usize,
     bytes_most: usize,
     omissions: Omissions,
@@ -179,12 +179,12 @@ fn cpu_us(stat: &Stat) -> u64 {
     ticks_us(stat.utime + stat.stime)
 }
 
-/// Ticks of the clock, in which `/proc/PID/stat` counts, in microseconds.
+/// Converts ticks of the clock, in which `/proc/PID/stat` counts, to microseconds.
 pub fn ticks_us(count: u64) -> u64 {
     count.saturating_mul(1_000_000 / procfs::ticks_per_second())
 }
 
-/// `S (sleeping)` in words.
+/// Returns the state of a process in words: `sleeping` for `S (sleeping)`.
 fn state(status: &Status) -> String {
     let words = status.state.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
     words.unwrap_or(&status.state).to_owned()

@@ -1,4 +1,4 @@
-//! Open descriptors: what each one is, and who has the other end.
+//! Lists open descriptors: the kind of each one, and the processes that have the other end.
 
 use super::files::read;
 use super::omissions::Omissions;
@@ -9,21 +9,21 @@ use procfs::process::{self, FDInfo, FDPermissions, FDTarget};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-/// The most descriptors of one process.
+/// Maximum number of descriptors that are listed of one process.
 const MOST: usize = 1000;
-/// The most descriptors that are named at the other end of one.
+/// Maximum number of descriptors that are named at the other end of one.
 const MAX_PEERS: usize = 16;
 
-/// The sockets of one network namespace, by their numbers.
+/// Sockets of one network namespace, by their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
     entries: BTreeMap<u64, Socket>,
-    /// The number of the socket with this protocol and these two addresses.
+    /// Number of the socket with this protocol and these two addresses, local and remote.
     connected: BTreeMap<(&'static str, SocketAddr, SocketAddr), u64>,
 }
 
 impl Sockets {
-    /// Sockets in the network namespace of a process.
+    /// Reads the sockets in the network namespace of a process.
     pub(super) fn seen_by(process: &process::Process, omissions: &mut Omissions) -> Self {
         let mut sockets = Self::default();
         let inet = [("tcp", process.tcp()), ("tcp6", if_known(process.tcp6()))];
@@ -65,14 +65,14 @@ impl Sockets {
         self.entries.insert(inode, Socket { protocol, local: Some(local), remote, path: None, state });
     }
 
-    /// The number of the socket at the other end.
+    /// Returns the number of the socket at the other end.
     fn other_end(&self, inode: u64) -> Option<u64> {
         let Socket { protocol, local, remote, .. } = self.entries.get(&inode)?;
         self.connected.get(&(*protocol, (*remote)?, (*local)?)).copied()
     }
 }
 
-/// A kernel without IPv6 has no tables for it.
+/// Turns a missing table into an empty one: a kernel without IPv6 has no tables for it.
 fn if_known<T>(entries: ProcResult<Vec<T>>) -> ProcResult<Vec<T>> {
     match entries {
         Err(procfs::ProcError::NotFound(_)) => Ok(Vec::new()),
@@ -80,7 +80,7 @@ fn if_known<T>(entries: ProcResult<Vec<T>>) -> ProcResult<Vec<T>> {
     }
 }
 
-/// `FinWait1` as `fin-wait1`.
+/// Converts the name of a state: `FinWait1` to `fin-wait1`.
 fn word(name: &str) -> String {
     let mut word = String::new();
     for (index, letter) in name.chars().enumerate() {
@@ -92,7 +92,7 @@ fn word(name: &str) -> String {
     word
 }
 
-/// The descriptors of a process, without their peers.
+/// Lists the descriptors of a process, without their peers.
 pub(super) fn list(
     process: &process::Process,
     sockets: Option<&Sockets>,
@@ -110,7 +110,7 @@ pub(super) fn list(
     Some(descriptors)
 }
 
-/// How many bytes of text a descriptor is, or so, without its peers.
+/// Estimates the number of bytes of a descriptor as text, without its peers.
 pub(super) fn bytes(descriptor: &Descriptor) -> usize {
     const FRAME: usize = 100;
     let text = match &descriptor.target {
@@ -148,7 +148,7 @@ fn descriptor(info: FDInfo, sockets: Option<&Sockets>) -> Descriptor {
     }
 }
 
-/// Says of each pipe and each connection who has the other end.
+/// Finds for each pipe and each connection the processes that have the other end.
 pub(super) fn find_peers(processes: &mut [Process], tables: &[Sockets]) {
     let mut readers: BTreeMap<u64, Vec<Peer>> = BTreeMap::new();
     let mut writers: BTreeMap<u64, Vec<Peer>> = BTreeMap::new();

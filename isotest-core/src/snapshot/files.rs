@@ -1,19 +1,20 @@
-//! Reading the files of `/proc/PID`.
+//! Reads the files of `/proc/PID`.
 
 use super::omissions::Omissions;
 use procfs::process;
 use procfs::{FromRead, ProcResult};
 use std::io::Read;
 
-/// So much of what a process was started with is looked at: it may be megabytes of each.
+/// Number of bytes that are looked at of the arguments and of the environment of a process: either may be megabytes.
 pub(super) const MAX_STRINGS: usize = 64 << 10;
 
-/// A file of `/proc/PID`, where names and paths need not be UTF-8.
+/// Reads a file of `/proc/PID`, where names and paths need not be UTF-8.
 pub(super) fn read<T: FromRead>(process: &process::Process, file: &str) -> ProcResult<T> {
     process.read::<_, Bytes>(file)?.parsed()
 }
 
-/// A file of `/proc/PID`, without what comes after the last `end` if it has more than `most` bytes, which is noted.
+/// Reads a file of `/proc/PID`, without what comes after the last `end` if it has more than `most` bytes, which is
+/// noted.
 pub(super) fn beginning(
     process: &process::Process,
     file: &'static str,
@@ -35,7 +36,7 @@ pub(super) fn beginning(
     Some(Bytes(bytes))
 }
 
-/// A file as it is.
+/// Bytes of a file as they are.
 #[derive(Debug)]
 pub(super) struct Bytes(Vec<u8>);
 
@@ -44,7 +45,7 @@ impl Bytes {
         self.0.len()
     }
 
-    /// As strings that each end in a NUL.
+    /// Returns the bytes as strings that each end in a NUL.
     pub(super) fn strings(&self) -> Vec<String> {
         let bytes = self.0.strip_suffix(&[0]).unwrap_or(&self.0);
         let strings = bytes.split(|byte| *byte == 0);
@@ -54,12 +55,12 @@ impl Bytes {
         strings.map(|string| String::from_utf8_lossy(string).into_owned()).collect()
     }
 
-    /// As what they say.
+    /// Parses the bytes.
     pub(super) fn parsed<T: FromRead>(&self) -> ProcResult<T> {
         T::from_read(String::from_utf8_lossy(&self.0).as_bytes())
     }
 
-    /// As lines without what is around them.
+    /// Returns the bytes as lines, without the blanks around each.
     pub(super) fn lines(&self) -> Vec<String> {
         String::from_utf8_lossy(&self.0).lines().map(|line| line.trim().to_owned()).collect()
     }

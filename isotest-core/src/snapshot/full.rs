@@ -1,4 +1,4 @@
-//! What a full snapshot has besides the tree.
+//! Reads what a full snapshot has besides the tree.
 
 use super::descriptors::{self, Sockets};
 use super::files::{Bytes, MAX_STRINGS, beginning};
@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// The most descriptors of one poll(2) that are told.
+/// Maximum number of descriptors of one poll(2) that are told.
 const MAX_POLLED: usize = 32;
 
-/// So much is read of the mounts of one namespace.
+/// Number of bytes that are read of the mounts of one namespace.
 const MAX_MOUNTS: usize = 256 << 10;
 
 /// Facts that processes share, which are looked at once.
@@ -25,7 +25,7 @@ pub(super) struct Surroundings {
 }
 
 impl Surroundings {
-    /// Adds what can be said only when all processes have been seen.
+    /// Adds facts that are known only when all processes have been seen, and returns the mounts.
     pub(super) fn finish(self, processes: &mut [Process]) -> Vec<MountNamespace> {
         let tables: Vec<_> = self.sockets.into_values().collect();
         descriptors::find_peers(processes, &tables);
@@ -34,7 +34,7 @@ impl Surroundings {
     }
 }
 
-/// Everything but its threads, and how many bytes of text or so that is.
+/// Reads everything of a process but its threads, and estimates the number of bytes of that as text.
 pub(super) fn details(
     seen: &process::Process,
     status: &Status,
@@ -148,7 +148,7 @@ fn capabilities(status: &Status) -> Capabilities {
     }
 }
 
-/// Where a thread is.
+/// Reads where in the kernel a thread is.
 pub(super) fn wait(seen: &process::Process, omissions: &mut Omissions) -> Wait {
     let channel = omissions.seen("wchan", seen.wchan());
     let call = omissions.seen("syscall", seen.syscall()).and_then(waits::system_call);

@@ -1,4 +1,4 @@
-//! The processes of one attempt, as `/proc` shows them: data, and [`capture()`], which makes it.
+//! Describes the processes of one attempt, as `/proc` shows them: data, and [`capture()`], which makes it.
 //!
 //! Process ids are those of whoever takes the snapshot, unless they are said to be inside. Processes come and go
 //! while they are looked at, and not everything may be read: what is missing is counted in [`Snapshot::unseen`].
@@ -20,95 +20,95 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// The processes of one attempt.
+/// Processes of one attempt.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Snapshot {
-    /// Parents before their children, brothers in the order of their ids.
+    /// Processes: parents before their children, brothers in the order of their ids.
     pub processes: Vec<Process>,
-    /// The mounts that each mount namespace of theirs shows; only in a full snapshot.
+    /// Mounts that each mount namespace of the processes shows; only in a full snapshot.
     pub mount_namespaces: Vec<MountNamespace>,
-    /// Thing that could not be seen.
+    /// Things that could not be seen.
     pub unseen: Vec<Unseen>,
 }
 
-/// Something that could not be seen, and why.
+/// Thing that could not be seen, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unseen {
-    /// A file of `/proc/PID`, or `process` or `thread`.
+    /// Name of the thing: a file of `/proc/PID`, or `process` or `thread`.
     pub what: String,
     /// Reason that the system gave.
     pub why: String,
-    /// Number of processes or threads of which it could not be seen.
+    /// Number of processes or threads of which the thing could not be seen.
     pub count: u64,
 }
 
 /// Process in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Process {
-    /// Its id.
+    /// Process id.
     pub pid: i32,
-    /// Its id inside.
+    /// Process id inside.
     pub inside: Option<i32>,
-    /// Its parent's id.
+    /// Process id of the parent.
     pub parent: i32,
-    /// Its name, which it can change.
+    /// Name of the process, which it can change.
     pub name: String,
-    /// Its state in the words of the kernel (proc_pid_status(5)), such as `running`, `sleeping` or `zombie`.
+    /// State in the words of the kernel (proc_pid_status(5)), such as `running`, `sleeping` or `zombie`.
     pub state: String,
-    /// Its arguments, its own name first; none for a zombie.
+    /// Arguments of the process, its own name first; none for a zombie.
     pub command: Vec<String>,
     /// Processor time in microseconds, counted in ticks of the clock.
     pub cpu_us: u64,
     /// Resident memory; a zombie has none.
     pub memory_bytes: Option<u64>,
-    /// Since its start, in microseconds.
+    /// Time since the start of the process, in microseconds.
     pub age_us: u64,
-    /// Its threads, the first of which has the id of the process.
+    /// Threads of the process, the first of which has the id of the process.
     pub threads: Vec<Thread>,
-    /// The rest, in a full snapshot. A zombie has none, nor have processes after very much has been said of others.
+    /// Further facts, in a full snapshot. A zombie has none, nor have processes after very much was said of others.
     pub details: Option<Details>,
 }
 
 /// Thread in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Thread {
-    /// Its id.
+    /// Thread id.
     pub tid: i32,
-    /// Its id inside.
+    /// Thread id inside.
     pub inside: Option<i32>,
-    /// Its name.
+    /// Name of the thread.
     pub name: String,
-    /// Its state, as that of a process.
+    /// State of the thread, in the words of a process's state.
     pub state: String,
     /// Processor time in microseconds.
     pub cpu_us: u64,
-    /// Since its start, in microseconds.
+    /// Time since the start of the thread, in microseconds.
     pub age_us: u64,
-    /// Where it is in the kernel; only in a full snapshot.
+    /// Place in the kernel at which the thread is; only in a full snapshot.
     pub wait: Option<Wait>,
 }
 
-/// Where a thread is in the kernel. What it is not in, or what may not be read, is `None`.
+/// Place in the kernel at which a thread is. A part that does not apply, or may not be read, is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Wait {
-    /// The kernel's function in which it sleeps.
+    /// Name of the kernel's function in which the thread sleeps.
     pub channel: Option<String>,
-    /// The system call it is in.
+    /// System call in which the thread is.
     pub system_call: Option<SystemCall>,
-    /// Thing that it waits for, which follows from the system call.
+    /// Thing that the thread waits for, which follows from the system call.
     pub waits_for: Option<WaitsFor>,
-    /// The kernel's functions it is in, innermost first. Only root of the whole machine may read them.
+    /// Functions of the kernel in which the thread is, innermost first. Only root of the whole machine may read them.
     pub stack: Option<Vec<String>>,
 }
 
-/// A system call.
+/// System call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SystemCall {
-    /// Its number on this architecture.
+    /// Number of the call on this architecture.
     pub number: i64,
-    /// The name of a call that can wait; `None` for others.
+    /// Name of a call that can wait; `None` for others.
     pub name: Option<&'static str>,
-    /// Its arguments.
+    /// Arguments of the call.
     #[serde(serialize_with = "in_hexadecimal")]
     pub arguments: [u64; 6],
 }
@@ -117,55 +117,55 @@ pub struct SystemCall {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "on", rename_all = "kebab-case")]
 pub enum WaitsFor {
-    /// Something to happen on one of its descriptors.
+    /// Event on one of the thread's descriptors.
     Descriptors {
-        /// Their numbers; empty if they could not be read.
+        /// Numbers of the descriptors; empty if they could not be read.
         descriptors: Vec<i32>,
     },
-    /// A lock, a condition or the end of a thread.
+    /// Lock, condition or end of a thread.
     Futex {
-        /// Where it lies in the memory of the process.
+        /// Address of the futex in the memory of the process.
         #[serde(serialize_with = "one_in_hexadecimal")]
         address: u64,
-        /// The thread, by its id inside, whose end is waited for: the C library waits so for the end of a thread.
+        /// Id inside of the thread whose end is waited for: the C library waits so for the end of a thread.
         ends: Option<i32>,
     },
-    /// The end of a child process.
+    /// End of a child process.
     Child {
-        /// Its id in the pid namespace of the one who waits; `None` for any child.
+        /// Process id of the child in the pid namespace of the one who waits; `None` for any child.
         pid: Option<i32>,
     },
     /// Time to pass.
     Time,
-    /// A signal.
+    /// Signal to arrive.
     Signal,
 }
 
 /// Further facts on a process.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Details {
-    /// The file it executes.
+    /// Path of the file that the process executes.
     pub exe: Option<PathBuf>,
-    /// Its working directory.
+    /// Working directory of the process.
     pub cwd: Option<PathBuf>,
-    /// The environment it was started with.
+    /// Environment with which the process was started.
     pub environ: Option<BTreeMap<String, String>>,
-    /// Its open descriptors.
+    /// Open descriptors of the process.
     pub descriptors: Option<Vec<Descriptor>>,
-    /// Its resource limits, by the kernel's names for them.
+    /// Resource limits of the process, by the kernel's names for them.
     pub limits: Option<BTreeMap<&'static str, Limit>>,
-    /// The number of each of its namespaces.
+    /// Number of each namespace of the process.
     pub namespaces: Option<BTreeMap<String, u64>>,
-    /// Its capabilities, which count in its user namespace.
+    /// Capabilities of the process, which count in its user namespace.
     pub capabilities: Option<Capabilities>,
 }
 
-/// A resource limit; `None` is no limit.
+/// Resource limit; `None` is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Limit {
-    /// The one in force.
+    /// Limit in force.
     pub soft: Option<u64>,
-    /// How far that may be raised.
+    /// Value up to which the limit in force may be raised.
     pub hard: Option<u64>,
 }
 
@@ -180,20 +180,20 @@ pub struct Capabilities {
     pub inheritable: String,
     /// Capabilities that programs it executes can have at most.
     pub bounding: Option<String>,
-    /// Capabilities that it hands on to unprivileged programs.
+    /// Capabilities that the process hands on to unprivileged programs.
     pub ambient: Option<String>,
 }
 
-/// An open descriptor.
+/// Open descriptor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Descriptor {
-    /// Its number.
+    /// Number of the descriptor.
     pub fd: i32,
-    /// Whether it can be read from.
+    /// Whether the descriptor can be read from.
     pub reads: bool,
-    /// Whether it can be written to.
+    /// Whether the descriptor can be written to.
     pub writes: bool,
-    /// Kind of file that it leads to.
+    /// File that the descriptor leads to.
     #[serde(flatten)]
     pub target: Target,
 }
@@ -202,108 +202,108 @@ pub struct Descriptor {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Target {
-    /// A file, directory or device.
+    /// File, directory or device.
     File {
-        /// Its path.
+        /// Path of the file.
         path: PathBuf,
     },
     /// End of a pipe.
     Pipe {
-        /// Its number.
+        /// Number of the pipe.
         inode: u64,
-        /// Who of the attempt has the other end; nobody, if that is outside or closed.
+        /// Descriptors of the attempt's processes that have the other end; none, if that is outside or closed.
         peers: Vec<Peer>,
-        /// How many have it besides.
+        /// Number of further descriptors that have the other end.
         peers_more: usize,
     },
-    /// A socket.
+    /// Socket.
     Socket {
-        /// Its number.
+        /// Number of the socket.
         inode: u64,
-        /// What the tables of its network namespace say; `None` for one that stands in none of those that are read.
+        /// Entry in the tables of its network namespace; `None` for a socket that is in none of those read.
         #[serde(flatten)]
         entry: Option<Socket>,
-        /// Who of the attempt has the other end of its connection, as far as that is told: not for Unix sockets.
+        /// Descriptors of the attempt's processes at the other end, as far as known: not for Unix sockets.
         peers: Vec<Peer>,
-        /// How many have it besides.
+        /// Number of further descriptors that have the other end.
         peers_more: usize,
     },
-    /// Anything else, such as an epoll or an event.
+    /// File of any other kind, such as an epoll or an event.
     Other {
-        /// As the kernel names it.
+        /// Name that the kernel gives the file.
         name: String,
     },
 }
 
-/// A descriptor of a process of the attempt.
+/// Descriptor of a process of the attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Peer {
-    /// The process.
+    /// Id of the process.
     pub pid: i32,
-    /// The descriptor.
+    /// Number of the descriptor.
     pub fd: i32,
 }
 
-/// A socket in a table of its network namespace.
+/// Socket in a table of its network namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Socket {
-    /// `tcp`, `tcp6`, `udp`, `udp6` or `unix`.
+    /// Name of the protocol: `tcp`, `tcp6`, `udp`, `udp6` or `unix`.
     pub protocol: &'static str,
-    /// Its own address.
+    /// Local address of the socket.
     pub local: Option<SocketAddr>,
-    /// The address it is connected to.
+    /// Address that the socket is connected to.
     pub remote: Option<SocketAddr>,
-    /// The path of a Unix socket; in the abstract namespace it begins with `@`.
+    /// Path of a Unix socket; in the abstract namespace it begins with `@`.
     pub path: Option<PathBuf>,
-    /// Its state, such as `listen` or `established`.
+    /// State of the socket, such as `listen` or `established`.
     pub state: String,
 }
 
-/// The mounts of one mount namespace.
+/// Mounts of one mount namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MountNamespace {
-    /// Its number, as in [`Details::namespaces`].
+    /// Number of the namespace, as in [`Details::namespaces`].
     pub namespace: u64,
-    /// Mounted part of the file system.
+    /// Mounts that the namespace shows.
     pub mounts: Vec<Mount>,
 }
 
 /// Mount in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mount {
-    /// Where.
+    /// Path of the mount point.
     pub path: PathBuf,
-    /// Which directory of the file system is seen there.
+    /// Directory of the file system that is seen at the mount point.
     pub root: String,
-    /// The type of file system.
+    /// Type of the file system.
     pub file_system: String,
     /// Source of the mount.
     pub source: Option<String>,
-    /// Its options, sorted.
+    /// Options of the mount, sorted.
     pub options: Vec<String>,
-    /// Options of its file system, which all its mounts have in common.
+    /// Options of the file system, which all its mounts have in common.
     pub file_system_options: Vec<String>,
 }
 
 impl Snapshot {
-    /// The process with this id.
+    /// Returns the process with this id.
     pub fn process(&self, pid: i32) -> Option<&Process> {
         self.processes.iter().find(|process| process.pid == pid)
     }
 
-    /// How many of its ancestors are in the snapshot.
+    /// Counts the ancestors of a process that are in the snapshot.
     pub fn depth(&self, process: &Process) -> usize {
         std::iter::successors(self.process(process.parent), |parent| self.process(parent.parent)).count()
     }
 }
 
 impl Process {
-    /// Its command line; its name in brackets if it has none.
+    /// Returns the command line of the process; its name in brackets if it has none.
     pub fn line(&self) -> String {
         if self.command.is_empty() { format!("[{}]", self.name) } else { self.command.join(" ") }
     }
 
-    /// Its open descriptor of this number.
+    /// Returns the open descriptor of this number.
     pub fn descriptor(&self, fd: i32) -> Option<&Descriptor> {
         self.details.as_ref()?.descriptors.as_ref()?.iter().find(|descriptor| descriptor.fd == fd)
     }

@@ -1,4 +1,4 @@
-//! Who is there and whose child: how an attempt's init and its descendants are found.
+//! Finds an attempt's init and its descendants in a table of processes.
 
 use procfs::ProcResult;
 use procfs::process::{Process, Stat, all_processes};
@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct ProcessTable {
     /// Children by parents.
     children: BTreeMap<i32, Vec<i32>>,
-    /// Those that end without a signal to their parent.
+    /// Ids of processes that end without a signal to their parent.
     silent: BTreeSet<i32>,
 }
 
 impl ProcessTable {
-    /// Counts them. Those that end meanwhile are not in it.
+    /// Reads the table. Processes that end meanwhile are not in it.
     ///
     /// # Errors
     /// When `/proc` cannot be read.
@@ -33,31 +33,31 @@ impl ProcessTable {
         Ok(Self { children, silent })
     }
 
-    /// The init whose attempt is running now, of those below the process `zygote`, which is the one a
+    /// Finds the init whose attempt is running now below the process `zygote`, which is the one a
     /// [`Slot`](crate::sandbox::Slot) names. The sandboxes that wait for their workload have no process but init yet.
     pub fn init_below(&self, zygote: i32) -> Option<i32> {
         let inits = self.children(zygote).iter().flat_map(|served| self.children(*served));
         inits.copied().find(|init| !self.children(*init).is_empty())
     }
 
-    /// The children of the process that asks.
+    /// Returns the children of the process that asks.
     pub(crate) fn children_of_this_process(&self) -> Vec<i32> {
         i32::try_from(std::process::id()).map_or_else(|_| Vec::new(), |pid| self.children(pid).to_vec())
     }
 
-    /// The processes of all attempts of a zygote, without what stands between them and it.
+    /// Lists the processes of all attempts of a zygote, without what stands between them and it.
     pub(crate) fn attempts_below(&self, zygote: i32) -> Vec<i32> {
         let inits = self.children(zygote).iter().flat_map(|served| self.children(*served));
         inits.flat_map(|init| self.attempt(*init)).map(|(pid, _)| pid).collect()
     }
 
-    /// The children of a process.
+    /// Returns the children of a process.
     pub(super) fn children(&self, pid: i32) -> &[i32] {
         self.children.get(&pid).map_or(&[], Vec::as_slice)
     }
 
-    /// Children, grandchildren and so on, parents first, each with its parent. Nobody is in it twice, even if ids were
-    /// given anew while they were counted.
+    /// Lists children, grandchildren and so on, parents first, each with its parent. No process is in the list twice,
+    /// even if ids were given anew while they were counted.
     pub fn descendants(&self, pid: i32) -> Vec<(i32, i32)> {
         let (mut found, mut seen) = (Vec::new(), BTreeSet::from([pid]));
         let mut waiting: Vec<_> = self.children(pid).iter().rev().map(|child| (*child, pid)).collect();
@@ -70,8 +70,8 @@ impl ProcessTable {
         found
     }
 
-    /// Those below an attempt's init but the one that stands between it and its workload, whose children are taken for
-    /// init's.
+    /// Lists the processes below an attempt's init but the one that stands between it and its workload, whose
+    /// children are taken for init's.
     pub(super) fn attempt(&self, init: i32) -> Vec<(i32, i32)> {
         let mut processes = self.descendants(init);
         let between = processes.iter().find(|(pid, parent)| *parent == init && self.silent.contains(pid));
@@ -85,14 +85,14 @@ impl ProcessTable {
     }
 }
 
-/// Whether a process ends without a signal to its parent. Of the children of an attempt's init only the workload's
-/// parent does: whoever else becomes a child of init has lost its parent, and after that the kernel lets nobody end in
-/// silence.
+/// Returns whether a process ends without a signal to its parent. Of the children of an attempt's init only the
+/// workload's parent does: whoever else becomes a child of init has lost its parent, and after that the kernel lets
+/// nobody end in silence.
 fn is_silent(stat: &Stat) -> bool {
     stat.exit_signal == Some(0)
 }
 
-/// The workload of the attempt whose PID 1 is `init`, or what it has left behind, and the parent of that.
+/// Returns the workload of the attempt whose PID 1 is `init`, or what it has left behind, and the parent of that.
 ///
 /// # Errors
 /// When the processes cannot be looked at.
@@ -108,7 +108,7 @@ pub(crate) fn first_of(init: i32) -> ProcResult<Option<(i32, i32)>> {
     Ok(None)
 }
 
-/// The children of a process, in the order of their birth.
+/// Reads the children of a process, in the order of their birth.
 fn children(pid: i32) -> ProcResult<Vec<i32>> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
     Ok(text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect())

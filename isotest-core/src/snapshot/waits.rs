@@ -1,14 +1,14 @@
-//! What a thread waits for, as far as its system call tells; pure.
+//! Derives what a thread waits for from its system call, as far as that tells; pure.
 
 use super::{SystemCall, WaitsFor};
 use procfs::process::Syscall;
 
-/// The argument of a system call that holds the kind of a futex(2) operation.
+/// Index of the argument of futex(2) that holds the kind of the operation.
 const FUTEX_OPERATION: usize = 1;
-/// Bits of that argument that say how, not what.
+/// Bit of a futex(2) operation on a futex that is private to a process.
 const FUTEX_PRIVATE: u64 = 128;
 
-/// The names of the calls that can wait for long.
+/// Names of the calls that can wait for long.
 const NAMES: &[(libc::c_long, &str)] = &[
     (libc::SYS_read, "read"),
     (libc::SYS_readv, "readv"),
@@ -49,7 +49,7 @@ const NAMES: &[(libc::c_long, &str)] = &[
     (libc::SYS_restart_syscall, "restart_syscall"),
 ];
 
-/// Returns the names of system calls that only older architectures have.
+/// Names of the calls that can wait for long and that only older architectures have.
 #[cfg(target_arch = "x86_64")]
 const OLD_NAMES: &[(libc::c_long, &str)] = &[
     (libc::SYS_poll, "poll"),
@@ -61,7 +61,7 @@ const OLD_NAMES: &[(libc::c_long, &str)] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_NAMES: &[(libc::c_long, &str)] = &[];
 
-/// The call in which a thread is; `None` for one that computes.
+/// Returns the call in which a thread is; `None` for one that computes.
 pub(super) fn system_call(seen: Syscall) -> Option<SystemCall> {
     match seen {
         Syscall::Blocked { syscall_number, argument_registers, .. } if syscall_number >= 0 => {
@@ -97,28 +97,28 @@ pub(super) fn waits_for(call: &SystemCall) -> Option<WaitsFor> {
     })
 }
 
-/// Where poll(2) and ppoll(2) are told their descriptors: address and number.
+/// Returns the address and length of the array of descriptors that poll(2) and ppoll(2) are given.
 pub(super) fn polled(call: &SystemCall) -> Option<(u64, usize)> {
     let [address, count, ..] = call.arguments;
     matches!(call.name, Some("poll" | "ppoll"))
         .then(|| (address, usize::try_from(count).unwrap_or(usize::MAX)))
 }
 
-/// The descriptors in an array of `struct pollfd` (poll(2)). Negative ones are left out, as the kernel does.
+/// Returns the descriptors in an array of `struct pollfd` (poll(2)), but negative ones, which the kernel ignores.
 pub(super) fn descriptors_in(array: &[u8]) -> Vec<i32> {
     let (all, _) = array.as_chunks::<8>();
     all.iter().map(|[a, b, c, d, ..]| i32::from_ne_bytes([*a, *b, *c, *d])).filter(|fd| *fd >= 0).collect()
 }
 
-/// The kernel itself wakes who waits, at a futex that is not private, for a thread to end, and the word there holds
-/// the thread's id (set_tid_address(2)).
+/// Returns the id of the thread whose end a futex call waits for. The kernel itself wakes who waits for that, at a
+/// futex that is not private, and the word there holds the thread's id (set_tid_address(2)).
 fn thread_awaited(arguments: [u64; 6]) -> Option<i32> {
     let [_, _, value, ..] = arguments;
     let is_private = arguments[FUTEX_OPERATION] & FUTEX_PRIVATE != 0;
     Some(as_int(value)).filter(|tid| !is_private && *tid > 0)
 }
 
-/// The lower half of a register, as the kernel takes an `int`.
+/// Returns the lower half of a register, as the kernel takes an `int`.
 #[expect(clippy::cast_possible_truncation, reason = "that is what the kernel does with it")]
 const fn as_int(register: u64) -> i32 {
     (register as u32).cast_signed()

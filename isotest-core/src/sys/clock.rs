@@ -1,5 +1,5 @@
-//! The clock of a run. It stands still while the run is stopped, for the supervisor and for every process that follows it:
-//! a deadline of whatever process of the run is as far away after the stop as before.
+//! Keeps the clock of a run. It stands still while the run is stopped, for the supervisor and for every process that
+//! follows it: a deadline of whatever process of the run is as far away after the stop as before.
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::time::{ClockId, clock_gettime};
@@ -14,17 +14,17 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The bit of the shared word that says that the clock stands.
+/// Bit of the shared word that is set while the clock stands.
 const STANDS: u64 = 1 << 63;
 
-/// What all processes of a run have in common: nanoseconds for which the run has been stopped, or if [`STANDS`] is set the
-/// nanoseconds at which the clock stands.
+/// Word that all processes of a run share: nanoseconds for which the run has been stopped, or if [`STANDS`] is set
+/// the nanoseconds at which the clock stands.
 static WORD: OnceLock<&'static AtomicU64> = OnceLock::new();
 
-/// By what others follow it.
+/// Descriptor of the memory by which other processes follow the clock.
 static DESCRIPTOR: OnceLock<OwnedFd> = OnceLock::new();
 
-/// A moment on the clock of the run.
+/// Moment on the clock of the run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(Duration);
 
@@ -35,7 +35,7 @@ impl fmt::Debug for Instant {
 }
 
 impl Instant {
-    /// The present moment.
+    /// Returns the present moment.
     pub fn now() -> Self {
         let Some(word) = WORD.get() else { return Self(monotonic()) };
         loop {
@@ -48,17 +48,17 @@ impl Instant {
         }
     }
 
-    /// How long ago it was.
+    /// Returns the time since this moment.
     pub fn elapsed(self) -> Duration {
         Self::now().saturating_duration_since(self)
     }
 
-    /// The time from `earlier` to it; nothing if that is later.
+    /// Returns the time from `earlier` to this moment; nothing if that is later.
     pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// The moment after such a time; `None` if nobody can count so far.
+    /// Returns the moment that is later by `time`; `None` if nobody can count so far.
     pub fn checked_add(self, time: Duration) -> Option<Self> {
         self.0.checked_add(time).map(Self)
     }
@@ -72,13 +72,13 @@ impl Add<Duration> for Instant {
     }
 }
 
-/// What the clock shows, given the shared word and the time that no stop holds up.
+/// Returns what the clock shows, given the shared word and the time that no stop holds up.
 fn shown(word: u64, real: Duration) -> Duration {
     let nanoseconds = Duration::from_nanos(word & !STANDS);
     if word & STANDS == 0 { real.saturating_sub(nanoseconds) } else { nanoseconds }
 }
 
-/// Time that goes on whatever happens to the run.
+/// Returns a time that goes on whatever happens to the run.
 fn monotonic() -> Duration {
     clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from)
 }
@@ -87,7 +87,7 @@ fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX) & !STANDS
 }
 
-/// What another process has to be given to [`follow`] the clock.
+/// Returns the descriptor that another process has to be given to [`follow`] the clock.
 ///
 /// # Errors
 /// When there is no descriptor or no memory for it.
@@ -104,10 +104,10 @@ pub(crate) fn descriptor() -> io::Result<BorrowedFd<'static>> {
     Ok(shared)
 }
 
-/// From here on this process goes by the clock of another.
+/// Makes this process go by the clock of another from here on.
 ///
 /// # Errors
-/// Those of mmap(2).
+/// Errors of mmap(2).
 pub(crate) fn follow(descriptor: BorrowedFd<'_>) -> io::Result<()> {
     let word = map(descriptor)?;
     WORD.get_or_init(|| word);
@@ -117,7 +117,7 @@ pub(crate) fn follow(descriptor: BorrowedFd<'_>) -> io::Result<()> {
 /// Stops the clock, for everybody who follows it.
 ///
 /// # Errors
-/// When it is nobody else's yet, and cannot be shared.
+/// When the clock is nobody else's yet, and cannot be shared.
 pub fn stop() -> io::Result<()> {
     descriptor()?;
     if let Some(word) = WORD.get() {
@@ -129,7 +129,7 @@ pub fn stop() -> io::Result<()> {
     Ok(())
 }
 
-/// Lets it go on where it stands.
+/// Lets the clock go on where it stands.
 pub fn go_on() {
     if let Some(word) = WORD.get().filter(|_| stands()) {
         let shown = Duration::from_nanos(word.load(Ordering::SeqCst) & !STANDS);
@@ -137,12 +137,12 @@ pub fn go_on() {
     }
 }
 
-/// Whether it stands.
+/// Returns whether the clock stands.
 pub fn stands() -> bool {
     WORD.get().is_some_and(|word| word.load(Ordering::SeqCst) & STANDS != 0)
 }
 
-/// The shared word, in memory that is never given back.
+/// Maps the shared word, into memory that is never given back.
 fn map(descriptor: BorrowedFd<'_>) -> io::Result<&'static AtomicU64> {
     let length = NonZero::new(size_of::<AtomicU64>()).ok_or(io::ErrorKind::InvalidInput)?;
     let address: NonNull<AtomicU64> = super::memory::map_shared(descriptor, length)?.cast();

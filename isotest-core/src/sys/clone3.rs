@@ -1,4 +1,4 @@
-//! `clone3(2)`, used as a fork into new namespaces.
+//! Forks into new namespaces with `clone3(2)`.
 
 use nix::unistd::Pid;
 use std::io;
@@ -11,29 +11,29 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 pub(crate) struct SingleThreaded(PhantomData<*const ()>);
 
 impl SingleThreaded {
-    /// Looks into `/proc/self/task`.
+    /// Verifies by `/proc/self/task` that this process has one thread.
     ///
     /// # Errors
-    /// `EBUSY` if there is a second thread.
+    /// `EBUSY` if the process has a second thread.
     pub(crate) fn verify() -> io::Result<Self> {
         let threads = std::fs::read_dir("/proc/self/task")?.count();
         if threads == 1 { Ok(Self(PhantomData)) } else { Err(io::Error::from_raw_os_error(libc::EBUSY)) }
     }
 }
 
-/// Which of the two returns this is.
+/// Side of a fork on which a call has returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// The caller, with the new process's id.
+    /// Calling process, with the new process's id.
     Parent(Pid),
-    /// The new process.
+    /// New process.
     Child,
 }
 
 /// Forks with clone3(2): the namespaces in `flags` are new.
 ///
 /// # Errors
-/// Those of clone3(2).
+/// Errors of clone3(2).
 pub(crate) fn clone3(proof: &SingleThreaded, flags: i32) -> io::Result<Side> {
     fork(proof, &arguments(flags, None))
 }
@@ -51,7 +51,7 @@ pub(super) fn fork(_proof: &SingleThreaded, arguments: &libc::clone_args) -> io:
     }
 }
 
-/// With `cgroup` (an open cgroup v2 directory) the child is born inside it.
+/// Makes the arguments of clone3(2). With `cgroup` (an open cgroup v2 directory) the child is born inside it.
 pub(super) fn arguments(flags: i32, cgroup: Option<BorrowedFd<'_>>) -> libc::clone_args {
     let into_cgroup = if cgroup.is_some() { CLONE_INTO_CGROUP } else { 0 };
     libc::clone_args {
@@ -69,10 +69,11 @@ pub(super) fn arguments(flags: i32, cgroup: Option<BorrowedFd<'_>>) -> libc::clo
     }
 }
 
-/// `CLONE_INTO_CGROUP`: with glibc, that of `libc` is a `c_int`, which it does not fit, and therefore 0; with musl it has none.
+/// Flag `CLONE_INTO_CGROUP`: with glibc, that of `libc` is a `c_int`, which it does not fit, and therefore 0; with
+/// musl it has none.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
-/// `_exit(2)`: ends this process at once, without the exit handlers that belong to the process it was copied from.
+/// Ends this process at once, with `_exit(2)`: without the exit handlers of the process it was copied from.
 pub(crate) fn exit_now(code: i32) -> ! {
     // SAFETY: _exit demands nothing of its caller.
     unsafe { libc::_exit(code) }

@@ -1,4 +1,4 @@
-//! `execve(2)`, with its lists made ready before: where memory is shared, who calls it must not need any.
+//! Executes programs with `execve(2)`, with lists made before: where memory is shared, the caller must not need any.
 
 use nix::errno::Errno;
 use std::ffi::CStr;
@@ -16,8 +16,8 @@ impl<'text> FromIterator<&'text CStr> for Strings<'text> {
     }
 }
 
-/// Executes another program in this process; a program named without a directory is looked for in `PATH` (execvpe(3)).
-/// It returns only to say why not: the errors of execve(2).
+/// Executes another program in this process; a program named without a directory is looked for in `PATH`
+/// (execvpe(3)). Returns only to say why not: the errors of execve(2).
 pub(crate) fn exec(program: &CStr, arguments: &Strings<'_>, environment: &Strings<'_>) -> io::Error {
     let is_bare_name = !program.to_bytes().contains(&b'/');
     let call = if is_bare_name { libc::execvpe } else { libc::execve };

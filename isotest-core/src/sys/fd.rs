@@ -1,4 +1,4 @@
-//! Descriptors: `close_range(2)`, `recvmsg(2)`, `fsetxattr(2)`, and taking over the one that was inherited.
+//! Handles descriptors: `close_range(2)`, `recvmsg(2)`, `fsetxattr(2)`, and taking over the one that was inherited.
 
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Marks every descriptor from `first` on close-on-exec (close_range(2) with `CLOSE_RANGE_CLOEXEC`).
 ///
 /// # Errors
-/// Those of close_range(2).
+/// Errors of close_range(2).
 pub(crate) fn close_on_exec_from(first: u32) -> io::Result<()> {
     // SAFETY: CLOSE_RANGE_CLOEXEC only sets a flag; no descriptor that somebody owns is closed.
     let returned =
@@ -21,7 +21,7 @@ pub(crate) fn close_on_exec_from(first: u32) -> io::Result<()> {
 /// Takes ownership of the standard input this process was started with.
 ///
 /// # Errors
-/// `EBADF` if it is not open, or was taken before.
+/// `EBADF` if the standard input is not open, or was taken before.
 pub(crate) fn standard_input() -> io::Result<OwnedFd> {
     static IS_TAKEN: AtomicBool = AtomicBool::new(false);
     if IS_TAKEN.swap(true, Ordering::Relaxed) {
@@ -34,13 +34,13 @@ pub(crate) fn standard_input() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(libc::STDIN_FILENO) })
 }
 
-/// More than the longest list of descriptors that is sent.
+/// Limit on the number of descriptors received, above the longest list that is sent.
 const MAX_DESCRIPTORS: usize = 16;
 
-/// recvmsg(2): how many bytes have come, and the descriptors that came with them, which are closed on exec.
+/// Receives with recvmsg(2): returns the number of bytes and the descriptors with them, which are closed on exec.
 ///
 /// # Errors
-/// Those of recvmsg(2); `ENOBUFS` if there were more than 16 descriptors.
+/// Errors of recvmsg(2); `ENOBUFS` if there were more than 16 descriptors.
 pub(crate) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut space = cmsg_space!([RawFd; MAX_DESCRIPTORS]);
     let mut parts = [IoSliceMut::new(bytes)];
@@ -55,10 +55,10 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<(u
     Ok((message.bytes, owned))
 }
 
-/// fsetxattr(2): gives a file an attribute without a value.
+/// Gives a file an attribute without a value, with fsetxattr(2).
 ///
 /// # Errors
-/// Those of fsetxattr(2); `EOPNOTSUPP` if the file system keeps no such attributes.
+/// Errors of fsetxattr(2); `EOPNOTSUPP` if the file system keeps no such attributes.
 pub(crate) fn set_attribute(file: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     // SAFETY: `name` is a NUL-terminated string that outlives the call; of a value without length nothing is read.
     let returned = unsafe { libc::fsetxattr(file.as_raw_fd(), name.as_ptr(), std::ptr::null(), 0, 0) };

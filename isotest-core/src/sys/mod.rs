@@ -1,5 +1,5 @@
-//! The fence: the only `unsafe` of the workspace, one function per system call that `nix` lacks or marks
-//! unsafe, the clock that several processes share, and the one wait for descriptors.
+//! Fences off the only `unsafe` of the workspace: one function per system call that `nix` lacks or marks unsafe, the
+//! clock that several processes share, and the one wait for descriptors.
 #![expect(unsafe_code, reason = "raw system calls live here and nowhere else")]
 
 pub mod clock;
@@ -30,7 +30,7 @@ fn checked(returned: libc::c_long) -> io::Result<libc::c_long> {
 /// Turns the return value of a raw system call that makes a descriptor into a result.
 ///
 /// # Safety
-/// The call has just made it for the caller, so that nobody else owns it.
+/// The call has just made the descriptor for the caller, so that nobody else owns it.
 unsafe fn owned(returned: libc::c_long) -> io::Result<OwnedFd> {
     let fd = checked(returned)?;
     let fd = i32::try_from(fd).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;

@@ -1,12 +1,12 @@
-//! The mount calls on descriptors: `open_tree(2)`, `move_mount(2)`, `mount_setattr(2)`, `fsopen(2)`, `fsconfig(2)`,
-//! `fsmount(2)`.
+//! Calls the mount calls on descriptors: `open_tree(2)`, `move_mount(2)`, `mount_setattr(2)`, `fsopen(2)`,
+//! `fsconfig(2)`, `fsmount(2)`.
 
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
 
-/// `MOUNT_ATTR_*` bits.
+/// Bits `MOUNT_ATTR_*`.
 pub(crate) mod attr {
     pub(crate) use libc::MOUNT_ATTR_NODEV as NODEV;
     pub(crate) use libc::MOUNT_ATTR_NOEXEC as NOEXEC;
@@ -14,10 +14,10 @@ pub(crate) mod attr {
     pub(crate) use libc::MOUNT_ATTR_RDONLY as RDONLY;
 }
 
-/// open_tree(2) with `OPEN_TREE_CLONE`: a detached copy of the mount at `path`, with all below it if `recursive`.
+/// Copies the mount at `path`, detached, with all below it if `recursive`: open_tree(2) with `OPEN_TREE_CLONE`.
 ///
 /// # Errors
-/// Those of open_tree(2); `EINVAL` for a non-recursive copy with locked mounts below.
+/// Errors of open_tree(2); `EINVAL` for a non-recursive copy with locked mounts below.
 pub(crate) fn open_tree_clone(path: &CStr, recursive: bool) -> io::Result<OwnedFd> {
     let mut flags = libc::OPEN_TREE_CLONE | libc::O_CLOEXEC.cast_unsigned();
     if recursive {
@@ -29,10 +29,10 @@ pub(crate) fn open_tree_clone(path: &CStr, recursive: bool) -> io::Result<OwnedF
     unsafe { super::owned(returned) }
 }
 
-/// move_mount(2): attaches the detached mount `mount` at `path`.
+/// Attaches the detached mount `mount` at `path`, with move_mount(2).
 ///
 /// # Errors
-/// Those of move_mount(2).
+/// Errors of move_mount(2).
 pub(crate) fn move_mount(mount: BorrowedFd<'_>, path: &CStr) -> io::Result<()> {
     // SAFETY: both path arguments are NUL-terminated strings that outlive the call.
     let returned = unsafe {
@@ -48,10 +48,10 @@ pub(crate) fn move_mount(mount: BorrowedFd<'_>, path: &CStr) -> io::Result<()> {
     super::checked(returned).map(drop)
 }
 
-/// mount_setattr(2): adds the attributes `set` to `mount`, and to all below it if `recursive`.
+/// Adds the attributes `set` to `mount`, and to all below it if `recursive`, with mount_setattr(2).
 ///
 /// # Errors
-/// Those of mount_setattr(2).
+/// Errors of mount_setattr(2).
 pub(crate) fn mount_setattr(mount: BorrowedFd<'_>, set: u64, recursive: bool) -> io::Result<()> {
     let attributes = libc::mount_attr { attr_set: set, attr_clr: 0, propagation: 0, userns_fd: 0 };
     let mut flags = libc::AT_EMPTY_PATH;
@@ -73,10 +73,10 @@ pub(crate) fn mount_setattr(mount: BorrowedFd<'_>, set: u64, recursive: bool) ->
     super::checked(returned).map(drop)
 }
 
-/// fsopen(2): a new file system of the type `kind`, to be configured.
+/// Opens a new file system of the type `kind`, to be configured, with fsopen(2).
 ///
 /// # Errors
-/// Those of fsopen(2).
+/// Errors of fsopen(2).
 pub(crate) fn fsopen(kind: &CStr) -> io::Result<OwnedFd> {
     // SAFETY: `kind` is a NUL-terminated string that outlives the call.
     let returned = unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), libc::FSOPEN_CLOEXEC) };
@@ -84,10 +84,10 @@ pub(crate) fn fsopen(kind: &CStr) -> io::Result<OwnedFd> {
     unsafe { super::owned(returned) }
 }
 
-/// fsconfig(2) with `FSCONFIG_SET_STRING`, or `FSCONFIG_SET_FLAG` without a value.
+/// Sets a parameter of a file system: fsconfig(2) with `FSCONFIG_SET_STRING`, or `FSCONFIG_SET_FLAG` without a value.
 ///
 /// # Errors
-/// Those of fsconfig(2).
+/// Errors of fsconfig(2).
 pub(crate) fn fsconfig(context: BorrowedFd<'_>, key: &CStr, value: Option<&CStr>) -> io::Result<()> {
     let command = if value.is_some() { libc::FSCONFIG_SET_STRING } else { libc::FSCONFIG_SET_FLAG };
     let value = value.map_or(ptr::null(), CStr::as_ptr);
@@ -97,10 +97,10 @@ pub(crate) fn fsconfig(context: BorrowedFd<'_>, key: &CStr, value: Option<&CStr>
     super::checked(returned).map(drop)
 }
 
-/// fsconfig(2) with `FSCONFIG_CMD_CREATE`: makes the configured file system.
+/// Makes the configured file system: fsconfig(2) with `FSCONFIG_CMD_CREATE`.
 ///
 /// # Errors
-/// Those of fsconfig(2).
+/// Errors of fsconfig(2).
 pub(crate) fn fsconfig_create(context: BorrowedFd<'_>) -> io::Result<()> {
     let none: *const libc::c_char = ptr::null();
     // SAFETY: the command takes neither key nor value.
@@ -110,10 +110,10 @@ pub(crate) fn fsconfig_create(context: BorrowedFd<'_>) -> io::Result<()> {
     super::checked(returned).map(drop)
 }
 
-/// fsmount(2): a detached mount, with the attributes given, of the file system made.
+/// Makes a detached mount, with the attributes given, of the file system made, with fsmount(2).
 ///
 /// # Errors
-/// Those of fsmount(2).
+/// Errors of fsmount(2).
 pub(crate) fn fsmount(context: BorrowedFd<'_>, attributes: u64) -> io::Result<OwnedFd> {
     // SAFETY: all arguments are plain numbers.
     let returned =

@@ -1,12 +1,12 @@
-//! `pidfd_open(2)`: a process that cannot be taken for another one.
+//! Opens descriptors of processes, which cannot be taken for other processes: `pidfd_open(2)`.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
-/// The process with this id.
+/// Opens the process with this id, with pidfd_open(2).
 ///
 /// # Errors
-/// Those of pidfd_open(2); `ESRCH` if there is none.
+/// Errors of pidfd_open(2); `ESRCH` if there is no such process.
 pub(crate) fn open(pid: libc::pid_t) -> io::Result<OwnedFd> {
     // SAFETY: pidfd_open takes two plain numbers.
     let returned = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
@@ -14,10 +14,10 @@ pub(crate) fn open(pid: libc::pid_t) -> io::Result<OwnedFd> {
     unsafe { super::owned(returned) }
 }
 
-/// pidfd_send_signal(2).
+/// Sends a signal to a process, with pidfd_send_signal(2).
 ///
 /// # Errors
-/// Those of pidfd_send_signal(2); `ESRCH` if it has ended.
+/// Errors of pidfd_send_signal(2); `ESRCH` if the process has ended.
 pub(crate) fn send(process: BorrowedFd<'_>, signal: libc::c_int) -> io::Result<()> {
     let none = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: without a siginfo the kernel makes one; the others are plain numbers.

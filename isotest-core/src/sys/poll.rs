@@ -1,4 +1,4 @@
-//! `poll(2)` until a point in time.
+//! Waits for descriptors until a point in time: `poll(2)`.
 
 use super::clock::{self, Instant};
 use nix::errno::Errno;
@@ -7,25 +7,26 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// Something to [`wait_for`]: that `descriptor` can be read, or is at its end.
+/// Makes a source for [`wait_for`]: that `descriptor` can be read, or is at its end.
 pub fn readable(descriptor: &impl AsFd) -> PollFd<'_> {
     PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)
 }
 
-/// Whether the last [`wait_for`] ended because of this source, among others.
+/// Returns whether the last [`wait_for`] ended because of this source, among others.
 pub fn is_ready(source: &PollFd<'_>) -> bool {
     // Nothing is known of events that have no name here, but that there are some.
     source.any().is_none_or(|any| any)
 }
 
-/// After how long it is looked again whether a clock that stands goes on.
+/// Time in milliseconds after which a wait looks again whether a clock that stands goes on.
 const STANDING_MILLISECONDS: u8 = 100;
 
-/// Waits until some of `sources` are ready, and gives their number, or until `deadline`, and gives 0. Its time does not pass while the clock stands. Without a deadline
-/// the wait has no end of its own. It goes on where a signal interrupts it.
+/// Waits until some of `sources` are ready, and returns their number, or until `deadline`, and returns 0. The time
+/// does not pass while the clock stands. Without a deadline the wait has no end of its own. It goes on where a signal
+/// interrupts it.
 ///
 /// # Errors
-/// Those of poll(2) but `EINTR`.
+/// Errors of poll(2) but `EINTR`.
 pub fn wait_for(sources: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<usize> {
     loop {
         let mut timeout = timeout(deadline, Instant::now());
@@ -42,8 +43,8 @@ pub fn wait_for(sources: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Re
     }
 }
 
-/// How long one call may wait for `deadline`, which may be never. Rounded up, so that the call does not return a moment
-/// too early again and again.
+/// Returns how long one call may wait for `deadline`, which may be never. The time is rounded up, so that the call
+/// does not return a moment too early again and again.
 fn timeout(deadline: Option<Instant>, now: Instant) -> PollTimeout {
     let Some(deadline) = deadline else { return PollTimeout::NONE };
     let left = deadline.saturating_duration_since(now);
@@ -86,7 +87,7 @@ mod tests {
 
     extern "C" fn nothing(_: libc::c_int) {}
 
-    /// Whether `wait`, of a thread that gets a signal while it waits, lasted until its deadline.
+    /// Returns whether `wait`, of a thread that gets a signal while it waits, lasted until its deadline.
     fn lasts(wait: fn(Instant)) -> bool {
         let time = Duration::from_millis(300);
         let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());

@@ -1,12 +1,12 @@
-//! seccomp(2) with a listener, and what the listener answers (seccomp_unotify(2)).
+//! Installs filters with a listener, with seccomp(2), and answers as the listener (seccomp_unotify(2)).
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
-/// seccomp(2): gives this process and all it starts a filter, and returns the listener of those calls it asks about.
+/// Gives this process and all it starts a filter, with seccomp(2), and returns the listener of calls it asks about.
 ///
 /// # Errors
-/// Those of seccomp(2); `EBUSY` if there is a listener already.
+/// Errors of seccomp(2); `EBUSY` if there is a listener already.
 pub(crate) fn listen(filter: &[libc::sock_filter]) -> io::Result<OwnedFd> {
     let length = u16::try_from(filter.len()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
     let program = libc::sock_fprog { len: length, filter: filter.as_ptr().cast_mut() };
@@ -17,10 +17,10 @@ pub(crate) fn listen(filter: &[libc::sock_filter]) -> io::Result<OwnedFd> {
     unsafe { super::owned(returned) }
 }
 
-/// ioctl(2) with `SECCOMP_IOCTL_NOTIF_RECV`: waits for a call that is asked about.
+/// Waits for a call that is asked about: ioctl(2) with `SECCOMP_IOCTL_NOTIF_RECV`.
 ///
 /// # Errors
-/// `ENOENT` if who made it is gone; others when nobody is left to be heard of.
+/// `ENOENT` if the process that made the call is gone; others when nobody is left to be heard of.
 pub(crate) fn receive(listener: BorrowedFd<'_>) -> io::Result<libc::seccomp_notif> {
     let data = libc::seccomp_data { nr: 0, arch: 0, instruction_pointer: 0, args: [0; 6] };
     let mut call = libc::seccomp_notif { id: 0, pid: 0, flags: 0, data };
@@ -30,10 +30,10 @@ pub(crate) fn receive(listener: BorrowedFd<'_>) -> io::Result<libc::seccomp_noti
     super::checked(returned.into()).map(|_| call)
 }
 
-/// ioctl(2) with `SECCOMP_IOCTL_NOTIF_SEND`: lets the call go on as if nobody had asked.
+/// Lets the call go on as if nobody had asked: ioctl(2) with `SECCOMP_IOCTL_NOTIF_SEND`.
 ///
 /// # Errors
-/// `ENOENT` if who made it is gone.
+/// `ENOENT` if the process that made the call is gone.
 pub(crate) fn go_on(listener: BorrowedFd<'_>, id: u64) -> io::Result<()> {
     let flags = u32::try_from(libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE).unwrap_or(1);
     let answer = libc::seccomp_notif_resp { id, val: 0, error: 0, flags };

@@ -1,20 +1,20 @@
-//! Signal dispositions back to their defaults, as a program expects them at its start; and sending signals.
+//! Sets signal dispositions back to their defaults, as a program expects them at its start, and sends signals.
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use std::io;
 
-/// `signal(2)` with `SIG_DFL` for every signal whose disposition can be changed.
+/// Sets every signal whose disposition can be changed to its default: `signal(2)` with `SIG_DFL`.
 ///
 /// # Errors
-/// Those of signal(2) but `EINVAL`, which says that a signal cannot be changed.
+/// Errors of signal(2) but `EINVAL`, which says that a signal cannot be changed.
 pub(crate) fn reset_all() -> io::Result<()> {
     (1..=libc::SIGRTMAX()).try_for_each(reset)
 }
 
-/// The same for one signal.
+/// Sets one signal to its default, if its disposition can be changed.
 ///
 /// # Errors
-/// Those of signal(2) but `EINVAL`.
+/// Errors of signal(2) but `EINVAL`.
 pub(crate) fn reset(signal: libc::c_int) -> io::Result<()> {
     // SAFETY: SIG_DFL installs no code that would have to be fit for a signal handler.
     let previous = unsafe { libc::signal(signal, libc::SIG_DFL) };
@@ -27,26 +27,26 @@ pub(crate) fn reset(signal: libc::c_int) -> io::Result<()> {
     }
 }
 
-/// kill(2) with any signal number: the `nix` crate's knows no real-time signals.
+/// Sends any signal number, with kill(2): the `nix` crate's knows no real-time signals.
 ///
 /// # Errors
-/// Those of kill(2).
+/// Errors of kill(2).
 pub(crate) fn send(pid: libc::pid_t, signal: libc::c_int) -> io::Result<()> {
     // SAFETY: kill demands nothing of its caller.
     super::checked(unsafe { libc::kill(pid, signal) }.into()).map(drop)
 }
 
-/// `SIGPIPE` is ignored, as every Rust program has it.
+/// Ignores `SIGPIPE`, as every Rust program does.
 ///
 /// # Errors
-/// Those of signal(2).
+/// Errors of signal(2).
 pub(crate) fn ignore_pipe() -> io::Result<()> {
     // SAFETY: SIG_IGN installs no code.
     let previous = unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     if previous == libc::SIG_ERR { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// A signal that does what it does by default, until it is restored.
+/// Signal that does what it does by default, until it is restored.
 #[derive(Debug)]
 pub struct ByDefault {
     signal: Signal,
@@ -54,10 +54,10 @@ pub struct ByDefault {
 }
 
 impl ByDefault {
-    /// Has the signal do so.
+    /// Makes the signal do what it does by default.
     ///
     /// # Errors
-    /// Those of sigaction(2).
+    /// Errors of sigaction(2).
     pub fn new(signal: libc::c_int) -> io::Result<Self> {
         let signal = Signal::try_from(signal)?;
         let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
@@ -66,10 +66,10 @@ impl ByDefault {
         Ok(Self { signal, before })
     }
 
-    /// Has it do what it did before.
+    /// Makes the signal do what it did before.
     ///
     /// # Errors
-    /// Those of sigaction(2).
+    /// Errors of sigaction(2).
     pub fn restore(self) -> io::Result<()> {
         // SAFETY: whatever was installed was fit for it then.
         unsafe { sigaction(self.signal, &self.before) }?;
@@ -77,10 +77,10 @@ impl ByDefault {
     }
 }
 
-/// raise(3): for the calling thread, which has it when this returns.
+/// Sends a signal to the calling thread, which has it when this returns, with raise(3).
 ///
 /// # Errors
-/// Those of raise(3).
+/// Errors of raise(3).
 pub(crate) fn raise(signal: libc::c_int) -> io::Result<()> {
     Ok(nix::sys::signal::raise(Signal::try_from(signal)?)?)
 }

@@ -1,4 +1,4 @@
-//! `clone3(2)`, used to start another program in a cgroup, below a process that minds it.
+//! Starts another program in a cgroup with `clone3(2)`, below a process that minds it.
 
 use super::clone3::{Side, SingleThreaded, arguments, exit_now, fork};
 use nix::fcntl::OFlag;
@@ -45,7 +45,7 @@ fn vfork<Work: FnOnce() -> Infallible>(arguments: &libc::clone_args, work: Work)
     started(returned)
 }
 
-/// What the kernel itself returns from a clone3(2).
+/// Interprets what the kernel itself returns from a clone3(2).
 #[cfg(target_arch = "x86_64")]
 fn started(returned: i64) -> io::Result<Pid> {
     match i32::try_from(returned) {
@@ -63,28 +63,28 @@ extern "C" fn enter<Work: FnOnce() -> Infallible>(work: &mut Option<Work>) -> ! 
     exit_now(1)
 }
 
-/// What a minder and its caller both look at. It is leaked, since the kernel writes to it until the minder ends.
+/// Memory that a minder and its caller share. It is leaked, since the kernel writes to it until the minder ends.
 #[cfg(target_arch = "x86_64")]
 #[derive(Debug)]
 #[repr(C)]
 struct Minded {
-    /// `siginfo_t`, of which `si_status` is at 24.
+    /// Room for a `siginfo_t`, of which `si_status` is at 24.
     info: UnsafeCell<[u64; 16]>,
-    /// Zero once the minder is done with the caller's memory, or has ended.
+    /// Word that is zero once the minder is done with the caller's memory, or has ended.
     minder_in_memory: AtomicI32,
-    /// The child, once it has been started.
+    /// Process id of the child, once it has been started.
     child: AtomicI32,
-    /// Zero once the child has executed another program, or has ended.
+    /// Word that is zero once the child has executed another program, or has ended.
     child_in_memory: AtomicI32,
-    /// Why there is no child.
+    /// Number of the error for which there is no child.
     error: AtomicI32,
-    /// Where the stops are told.
+    /// Descriptor to which the child's stops are written.
     news: i32,
-    /// How long the caller waits before it lets the minder go on, which the child or somebody else may have stopped.
+    /// Time that the caller waits before it lets the minder go on, which the child or somebody else may have stopped.
     patience: libc::timespec,
 }
 
-/// The same in milliseconds.
+/// Time that the caller waits before it lets the minder go on, in milliseconds.
 const PATIENCE_MS: u8 = 10;
 
 /// Starts a minder: a process that starts a child that does `work` until it executes another program, with `cgroup` (an
@@ -95,7 +95,7 @@ const PATIENCE_MS: u8 = 10;
 /// so that none stays open that it has closed. Returns the minder and its child.
 ///
 /// # Errors
-/// Those of clone3(2) and of `before`.
+/// Errors of clone3(2) and of `before`.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn spawn_minder<Work: FnOnce() -> Infallible>(
     _proof: &SingleThreaded,
@@ -134,7 +134,7 @@ pub(crate) fn spawn_minder<Work: FnOnce() -> Infallible>(
     }
 }
 
-/// clone3(2) for a minder, and futex(2) to wait until it and its child are done with this memory.
+/// Starts a minder with clone3(2), and waits with futex(2) until it and its child are done with this memory.
 #[cfg(target_arch = "x86_64")]
 #[expect(clippy::too_many_lines, reason = "a block of assembly cannot be divided")]
 fn run_minder<Body: FnOnce() -> &'static Minded>(
@@ -267,7 +267,7 @@ extern "C" fn mind_after<Body: FnOnce() -> &'static Minded>(body: &mut Option<Bo
     }
 }
 
-/// [`vfork`], where `told` tells of the child. CLONE_VFORK holds the minder, unless it is ended meanwhile.
+/// Calls [`vfork`] so that `told` tells of the child. CLONE_VFORK holds the minder, unless it is ended meanwhile.
 #[cfg(target_arch = "x86_64")]
 fn spawn_told<Work: FnOnce() -> Infallible>(
     cgroup: Option<BorrowedFd<'_>>,
@@ -283,10 +283,10 @@ fn spawn_told<Work: FnOnce() -> Infallible>(
     vfork(&arguments, work).map(drop)
 }
 
-/// The same with copied memory, for processors whose calling conventions are not written down here.
+/// Starts a minder with copied memory, for processors whose calling conventions are not written down here.
 ///
 /// # Errors
-/// Those of clone3(2) and of `before`.
+/// Errors of clone3(2) and of `before`.
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) fn spawn_minder<Work: FnOnce() -> Infallible>(
     proof: &SingleThreaded,
@@ -298,10 +298,10 @@ pub(crate) fn spawn_minder<Work: FnOnce() -> Infallible>(
     spawn_minder_apart(proof, cgroup, news, (before, after), work)
 }
 
-/// The same with copied memory, for a caller who has to do something for the child to go on.
+/// Starts a minder with copied memory, for a caller who has to do something for the child to go on.
 ///
 /// # Errors
-/// Those of clone3(2) and of `before`; `ECHILD` if the minder was ended at once.
+/// Errors of clone3(2) and of `before`; `ECHILD` if the minder was ended at once.
 #[expect(unreachable_code, reason = "a match without arms is how the child's branch gets its type")]
 pub(crate) fn spawn_minder_apart<Work: FnOnce() -> Infallible>(
     proof: &SingleThreaded,

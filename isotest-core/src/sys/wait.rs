@@ -1,36 +1,36 @@
-//! `waitpid(2)` with any signal number: the `nix` crate's knows no real-time signals.
+//! Waits for children with `waitpid(2)` and any signal number: the `nix` crate's knows no real-time signals.
 
 use nix::unistd::Pid;
 use std::io;
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
-/// What became of a child.
+/// Change of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// It exited with this status.
+    /// Exit of the child with this status.
     Exited(i32),
-    /// This signal ended it.
+    /// End of the child by this signal.
     Signaled(i32),
-    /// This signal stopped it.
+    /// Stop of the child by this signal.
     Stopped(i32),
 }
 
-/// The answer of waitpid(2).
+/// Answer of waitpid(2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
-    /// A child changed.
+    /// Change of a child.
     Changed(Pid, Change),
-    /// There are children, and none has changed.
+    /// Answer that there are children, and none has changed.
     Nothing,
-    /// There are no children.
+    /// Answer that there are no children.
     NoChildren,
 }
 
-/// waitpid(2) for any child; interrupted calls are repeated.
+/// Waits for any child with waitpid(2); interrupted calls are repeated.
 ///
 /// # Errors
-/// Those of waitpid(2) but `ECHILD` and `EINTR`.
+/// Errors of waitpid(2) but `ECHILD` and `EINTR`.
 pub(crate) fn any_child(flags: libc::c_int) -> io::Result<Wait> {
     loop {
         let mut status = 0;
@@ -59,7 +59,8 @@ pub(crate) fn any_child(flags: libc::c_int) -> io::Result<Wait> {
     }
 }
 
-/// waitid(2) for the next stop of this child: the signal; `None` when it has ended, or is none. Its end is not reaped.
+/// Returns the signal of the next stop of a child, with waitid(2); `None` when it has ended, or is none. Does not
+/// reap it.
 pub(crate) fn stop_of_child(child: i32) -> Option<i32> {
     let child = u32::try_from(child).ok()?;
     loop {
@@ -78,7 +79,7 @@ pub(crate) fn stop_of_child(child: i32) -> Option<i32> {
     }
 }
 
-/// What a process has used itself.
+/// Resources that a process has used itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Used {
     /// Processor time outside the kernel.
@@ -89,10 +90,10 @@ pub(crate) struct Used {
     pub(crate) faults: u64,
 }
 
-/// wait4(2) for a child that was started without an exit signal, as a minder is: what it has used.
+/// Reaps with wait4(2) a child that was started without an exit signal, as a minder is, and returns what it has used.
 ///
 /// # Errors
-/// Those of wait4(2) but `EINTR`.
+/// Errors of wait4(2) but `EINTR`.
 pub(crate) fn reap_minder(minder: Pid) -> io::Result<Used> {
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
     loop {

@@ -173,8 +173,7 @@ fn cgroups(memberships: &[ProcessCGroup], mounts: &[MountInfo]) -> Vec<CgroupMou
     found
 }
 
-/// Returns whether a mount of version 1 is of the hierarchy of a controller, or of one that only has a name:
-/// `name=NAME`.
+/// Returns whether a version 1 mount is of the hierarchy of a controller, or of one with only a name: `name=NAME`.
 fn carries(mount: &MountInfo, controller: &str) -> bool {
     match controller.split_once('=') {
         Some((key, name)) => mount.super_options.get(key).is_some_and(|given| given.as_deref() == Some(name)),
@@ -182,8 +181,7 @@ fn carries(mount: &MountInfo, controller: &str) -> bool {
     }
 }
 
-/// Returns the directory of the cgroup `path` below a mount of the part `root` of its hierarchy; `None` if it lies
-/// outside.
+/// Returns the directory of the cgroup `path` below a mount of `root` of its hierarchy; `None` if it lies outside.
 fn directory_of(path: &str, root: &str, mount_point: &Path) -> Option<PathBuf> {
     let below = Path::new(path).strip_prefix(root).ok()?;
     let outside = below.components().any(|part| part == std::path::Component::ParentDir);

@@ -57,8 +57,7 @@ impl Search<'_> {
     }
 
     /// Returns whether a file system other than a tmpfs is mounted at `path`. Services have their sockets on a tmpfs;
-    /// another
-    /// file system may be large, slow, or wait for somebody.
+    /// another file system may be large, slow, or wait for somebody.
     fn is_elsewhere(&self, path: &Path) -> bool {
         self.types.get(path).is_some_and(|kind| *kind != "tmpfs")
     }
