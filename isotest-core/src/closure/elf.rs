@@ -142,7 +142,7 @@ impl<'file> Parts<'file> {
         if let (Some(address), Some(count)) = (value(DT_VERNEED), value(DT_VERNEEDNUM)) {
             let table = self.loaded(address, MAX_VERSIONS_BYTES)?;
             for (need, versions) in VerNeedIterator::new(endian, class, count, 0, &table) {
-                // What is weak is missed with a warning.
+                // A weak version that is missing is only warned of.
                 let versions = versions.filter(|version| version.vna_flags & VER_FLG_WEAK == 0);
                 let versions = versions.map(|version| name(version.vna_name.into()));
                 facts.versions_needed.push((name(need.vn_file.into())?, versions.collect::<Result<_, _>>()?));

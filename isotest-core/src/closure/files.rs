@@ -108,7 +108,7 @@ impl Files {
         let (lib, defaults) = self.glibc_directories(facts);
         let mut index = Vec::new();
         if let Ok((mut file, _)) = self.open(Path::new(INDEX)) {
-            // What cannot be read is an index of nothing.
+            // An index that cannot be read has no entries.
             let _ = file.read_to_end(&mut index);
         }
         Linker {

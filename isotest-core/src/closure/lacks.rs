@@ -47,7 +47,7 @@ impl Closure {
         }
         let loader = program.facts.interpreter.as_deref();
         if let Some(path) = loader.filter(|path| self.missing().any(|(_, name)| path.as_os_str() == name)) {
-            // Whatever else is missing would have been found by it.
+            // The loader would have found whatever else is missing.
             return vec![Lack::Loader { path: path.to_owned() }];
         }
         let missing = self.missing();
@@ -81,7 +81,7 @@ impl Closure {
 fn runs(native: Kind, other: Kind) -> bool {
     use elf::abi::{EM_386, EM_AARCH64, EM_ARM, EM_X86_64};
     let older = [(EM_X86_64, EM_386), (EM_AARCH64, EM_ARM)];
-    // Of a machine that is not in the list nothing is known.
+    // Nothing is known of a machine that is not in the list.
     native.machine == 0
         || native.is_little_endian == other.is_little_endian
             && (native.machine == other.machine || older.contains(&(native.machine, other.machine)))

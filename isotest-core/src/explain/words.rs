@@ -44,7 +44,7 @@ impl Lines {
 pub fn quoted(word: impl AsRef<OsStr>) -> String {
     let word = word.as_ref();
     let quoted = word.to_str().and_then(|text| shlex::try_quote(text).ok());
-    // A script is text, and a word that is none is made when it is executed.
+    // A script is text; a word that is not text is made when the script is executed.
     quoted.map_or_else(|| format!("\"$(printf '%b' '{}')\"", escaped(word.as_bytes())), Cow::into_owned)
 }
 

@@ -79,7 +79,7 @@ fn has(variables: &[(OsString, OsString)], name: &OsStr) -> bool {
 /// Returns the `env` command that turns the environment given into the workload's.
 fn with_environment(plan: &SandboxPlan, given: &[(OsString, OsString)]) -> String {
     let own = &plan.workload.environment;
-    // The shell has these from changing its directory.
+    // The shell sets these variables when it changes its directory.
     let shells = [("PWD", plan.workload.directory.as_os_str()), ("OLDPWD", OsStr::new("/"))];
     let has_already =
         |(name, value): &&(OsString, OsString)| match shells.iter().find(|(shells, _)| name == shells) {

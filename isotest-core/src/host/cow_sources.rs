@@ -1,4 +1,5 @@
-//! Looks at the directories that are to be copy-on-write, as far as a plan depends on what is in them. Changes nothing.
+//! Looks at the directories that are to be copy-on-write, as far as a plan depends on what is in them. Changes
+//! nothing.
 
 use super::{CowSources, Foreign, Host, ListedKind, Listing};
 use crate::sys::fd::set_attribute;
@@ -22,7 +23,7 @@ pub fn read(roots: &[PathBuf], host: &Host) -> CowSources {
     let ways = ways_to_mounts(roots, host);
     let looked_at = if host.ids.maps_everybody() { &[] } else { roots };
     let mut foreign: Vec<_> = looked_at.iter().filter_map(|root| foreign(root, roots, host)).collect();
-    // What lies on the way to several roots is found for each.
+    // A path on the way to several roots is found for each.
     foreign.sort_by(|a, b| a.path.cmp(&b.path));
     foreign.dedup_by(|a, b| a.path == b.path);
     CowSources {
@@ -112,7 +113,7 @@ fn listing(directory: &Path, host: &Host) -> io::Result<Listing> {
 fn original(entry: &DirEntry, host: &Host) -> io::Result<ListedKind> {
     let (path, kind) = (entry.path(), entry.file_type()?);
     if kind.is_dir() {
-        // What is mounted may be slow to answer, or may never answer.
+        // A mounted file system may be slow to answer, or may never answer.
         let is_empty = || fs::read_dir(&path).is_ok_and(|mut inside| inside.next().is_none());
         if host.mounts(&path) || !is_empty() {
             return Ok(ListedKind::Directory);

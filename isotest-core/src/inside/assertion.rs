@@ -12,7 +12,7 @@ pub const POLICY: &str = "ISOTEST_ASSERT";
 /// it. Call it by [`assert_budget!`](crate::assert_budget), which has limits that are right.
 ///
 /// # Panics
-/// If the attempt has used more, or cannot be judged and is to be.
+/// When the attempt has used more, or cannot be judged and is to be.
 #[track_caller]
 #[expect(clippy::panic, reason = "it is an assertion of tests")]
 pub fn assert_budget(budget: &Budget) {

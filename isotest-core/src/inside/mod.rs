@@ -10,27 +10,30 @@
 //! }
 //! ```
 //!
-//! The figures are those of the cgroup that `cargo isotest` has made for this attempt: of all processes of the test, up to now. They
-//! are read from files, in some ten microseconds each. All of it is there without the feature `sandbox`.
+//! The figures are those of the cgroup that `cargo isotest` has made for this attempt: of all processes of the test,
+//! up to now. They are read from files, in some ten microseconds each. All of it is there without the feature
+//! `sandbox`.
 //!
 //! # Where nothing is measured
 //!
-//! Below plain `cargo test` a process shares its cgroup with other tests, with cargo and with whatever else; their figures would say
-//! nothing. There [`usage()`] is an error, [`UsageError::NotIsolated`], a [`Region`] says nothing, and
-//! [`assert_budget!`](crate::assert_budget) does what [`POLICY`] says:
+//! Below plain `cargo test` a process shares its cgroup with other tests, with cargo and with whatever else; their
+//! figures would say nothing. There [`usage()`] is an error, [`UsageError::NotIsolated`], a [`Region`] says nothing,
+//! and [`assert_budget!`](crate::assert_budget) does what [`POLICY`] says:
 //!
 //! | `ISOTEST_ASSERT` | what is not measured |
 //! |---|---|
 //! | `skip`, or not set | holds |
 //! | `require` | fails the test |
 //!
-//! So the same test passes under `cargo test`, and a job that is to judge sets `ISOTEST_ASSERT=require` and cannot pass by accident.
+//! So the same test passes under `cargo test`, and a job that is to judge sets `ISOTEST_ASSERT=require` and cannot
+//! pass by accident.
 //!
 //! # The peak of a region
 //!
-//! Where the peak of the attempt rose while a region lasted, the region's own peak is the one at its end. Where it did not, the
-//! kernel does not tell: there `memory_peak` is `None`. (Since Linux 6.12 whoever may write to `memory.peak` can reset it for himself; a
-//! test may not write to its cgroup. Version 1's maximum could be reset for all, and so would be that of the run.)
+//! Where the peak of the attempt rose while a region lasted, the region's own peak is the one at its end. Where it
+//! did not, the kernel does not tell: there `memory_peak` is `None`. (Since Linux 6.12 whoever may write to
+//! `memory.peak` can reset it for himself; a test may not write to its cgroup. Version 1's maximum could be reset for
+//! all, and so would be that of the run.)
 
 mod assertion;
 mod counters;

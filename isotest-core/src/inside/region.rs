@@ -48,7 +48,7 @@ impl Region {
 impl Drop for Region {
     fn drop(&mut self) {
         if let Ok(used) = self.usage() {
-            // What cannot be written must not end a test, least of all one that panics.
+            // A line that cannot be written must not end a test, least of all one that panics.
             let _ = writeln!(io::stderr(), "{}", line(&self.name, &used));
         }
     }

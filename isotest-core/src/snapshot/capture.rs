@@ -150,7 +150,7 @@ impl Scan {
     }
 
     fn thread(&mut self, directory: &Path, tid: i32, is_alive: bool) -> ProcResult<Thread> {
-        // What `/proc` has of a thread has the same names as what it has of a process.
+        // Files of a thread in `/proc` have the same names as those of a process.
         let seen = process::Process::new_with_root(directory.join(tid.to_string()))?;
         let stat = seen.stat()?;
         let status = read::<Status>(&seen, "status")?;

@@ -159,7 +159,7 @@ pub(super) fn wait(seen: &process::Process, omissions: &mut Omissions) -> Wait {
         *descriptors = omissions.seen("mem", polled(seen, address, count)).unwrap_or_default();
     }
     Wait {
-        // Of who computes, and to who may not know, the kernel says 0.
+        // The kernel shows 0 for a thread that computes, and to readers without permission.
         channel: channel.filter(|name| name != "0"),
         system_call: call,
         waits_for,

@@ -41,7 +41,7 @@ impl Instant {
         loop {
             let before = word.load(Ordering::SeqCst);
             let real = monotonic();
-            // Whoever was stopped in between would be far ahead of the others.
+            // A process that was stopped in between would be far ahead of the others.
             if before == word.load(Ordering::SeqCst) {
                 return Self(shown(before, real));
             }

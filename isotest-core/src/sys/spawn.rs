@@ -87,12 +87,12 @@ struct Minded {
 /// Time that the caller waits before it lets the minder go on, in milliseconds.
 const PATIENCE_MS: u8 = 10;
 
-/// Starts a minder: a process that starts a child that does `work` until it executes another program, with `cgroup` (an
-/// open version 2 directory) born inside it, does something itself `before` and `after` that, and then waits for the
-/// child's end, after which it ends without having reaped it. To `news` it writes by which signals the child was
+/// Starts a minder: a process that starts a child that does `work` until it executes another program, with `cgroup`
+/// (an open version 2 directory) born inside it, does something itself `before` and `after` that, and then waits for
+/// the child's end, after which it ends without having reaped it. To `news` it writes by which signals the child was
 /// stopped. Its own end is no SIGCHLD, and only [`reap_minder`](super::wait::reap_minder) sees it. The caller stands
-/// still until minder and child are done with its memory, which they share; it also shares descriptors with the minder,
-/// so that none stays open that it has closed. Returns the minder and its child.
+/// still until minder and child are done with its memory, which they share; it also shares descriptors with the
+/// minder, so that none stays open that it has closed. Returns the minder and its child.
 ///
 /// # Errors
 /// Errors of clone3(2) and of `before`.

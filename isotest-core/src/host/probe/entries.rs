@@ -20,7 +20,7 @@ pub(super) fn entries(directory: &Path) -> io::Result<Vec<HostEntry>> {
 fn entry(path: PathBuf) -> Option<HostEntry> {
     let kind = match kind(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        // As a rule a file system that somebody else has mounted for themselves.
+        // As a rule the entry is a file system that somebody else has mounted for themselves.
         Err(_) => Kind::Directory,
         Ok(kind) => kind,
     };
@@ -38,7 +38,7 @@ fn kind(path: &Path) -> io::Result<Kind> {
     if !meta.is_dir() {
         return Ok(Kind::File);
     }
-    // What we may not look into is not known to be empty.
+    // A directory we may not look into is not known to be empty.
     let empty = fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_none());
     let mode = meta.permissions().mode() & 0o7777;
     Ok(if empty { Kind::EmptyDirectory { mode } } else { Kind::Directory })

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Lists the entries of `/run`, and finds the directories in it that hold sockets.
 pub(super) fn read(mounts: &[MountInfo]) -> io::Result<Run> {
     let entries = entries(Path::new("/run"))?;
-    // Of several at the same place the last one is seen.
+    // Of several mounts at the same path the last one is seen.
     let types = mounts.iter().map(|mount| (unescaped(&mount.mount_point), mount.fs_type.as_str())).collect();
     let mut search = Search { types, found: BTreeMap::new() };
     for entry in &entries {
@@ -36,12 +36,12 @@ impl Search<'_> {
         if *kind != Kind::Directory || self.is_elsewhere(path) {
             return *kind == Kind::Socket;
         }
-        // Where we may not go, no test of ours may.
+        // A directory that we may not enter, no test of ours may enter.
         if eaccess(path, AccessFlags::X_OK).is_err() {
             return false;
         }
         let Ok(meta) = fs::metadata(path) else { return false };
-        // Where we may go without looking, one who knows the name of a socket may connect to it.
+        // In a directory that we may enter but not list, one who knows the name of a socket may connect to it.
         let inside = entries(path);
         let mut holds = inside.is_err();
         let entries = inside.unwrap_or_default();
