@@ -1,12 +1,12 @@
-//! The processes of a test just before it was killed, as a tree; pure.
+//! Processes of a test just before it was killed, as a tree; pure.
 
 use serde::Deserialize;
 use std::collections::VecDeque;
 
-/// No tree is shown deeper than this; what is further down stands at this depth.
+/// Greatest depth at which a tree is shown; processes further down stand at this depth.
 const DEEPEST: usize = 12;
 
-/// What an attempt looked like just before it was killed.
+/// Processes of an attempt just before it was killed.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Autopsy {
     #[serde(default)]
@@ -43,23 +43,23 @@ struct SystemCall {
     name: Option<String>,
 }
 
-/// A process and those that it started.
+/// Process and the processes that it started.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Branch {
-    /// Its id inside the sandbox, or outside where that is not known.
+    /// Process id inside the sandbox, or outside where the id inside is not known.
     pub(crate) pid: i32,
-    /// Its command.
+    /// Command line of the process.
     pub(crate) command: String,
-    /// The memory that it occupied, in bytes.
+    /// Memory that the process occupied, in bytes.
     pub(crate) memory: Option<u64>,
-    /// Each thread and the system call or the function of the kernel in which it waited.
+    /// Name of each thread, and the system call or the function of the kernel in which the thread waited.
     pub(crate) threads: Vec<(String, Option<String>)>,
-    /// Those whose parent it is.
+    /// Child processes.
     pub(crate) children: Vec<Self>,
 }
 
 impl Autopsy {
-    /// The processes below those whose parents are not among them, each once.
+    /// Returns trees of the processes below the processes whose parents are not in the list, each process once.
     pub(crate) fn tree(&self) -> Vec<Branch> {
         let is_root = |process: &Process| !self.processes.iter().any(|other| other.pid == process.parent);
         let mut tree = Vec::new();
@@ -72,7 +72,7 @@ impl Autopsy {
     }
 }
 
-/// Adds a process and those below it, of all that have no place yet.
+/// Adds a process and its descendants, taken from `left`.
 fn grow(process: &Process, left: &mut Vec<&Process>, depth: usize, into: &mut Vec<Branch>) {
     let children: Vec<_> = left.extract_if(.., |other| other.parent == process.pid).collect();
     let mut branch = Branch::of(process);

@@ -4,20 +4,20 @@ use crate::text::units::{cpu, marked, memory};
 use serde::Deserialize;
 use std::time::Duration;
 
-/// A limit of a test's budget, and what was used.
+/// Limit of a test's budget, and the value that was used.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Budgeted {
-    /// What is limited.
+    /// Name of the limited metric.
     pub(crate) metric: String,
-    /// `bytes`, `us` or `count`.
+    /// Unit of the limit: `bytes`, `us` or `count`.
     pub(crate) unit: String,
-    /// The limit.
+    /// Limit, in the unit.
     pub(crate) limit: u64,
-    /// What was used; `None` if it was not measured.
+    /// Value that was used; `None` if it was not measured.
     pub(crate) used: Option<u64>,
     #[serde(default)]
     approximate: bool,
-    /// Whether the test is over it.
+    /// Whether the test exceeded the limit.
     #[serde(default)]
     pub(crate) over: bool,
     #[serde(default)]
@@ -27,23 +27,23 @@ pub(crate) struct Budgeted {
 }
 
 impl Budgeted {
-    /// What may be used.
+    /// Returns the limit as text.
     pub(crate) fn allowed(&self) -> String {
         self.amount(self.limit)
     }
 
-    /// What was used; a dash if that was not measured.
+    /// Returns the used value as text; a dash if it was not measured.
     pub(crate) fn spent(&self) -> String {
         self.used.map_or_else(|| "-".to_owned(), |used| marked(self.amount(used), self.approximate))
     }
 
-    /// How many hundredths of the limit were left, negative if it was broken; `None` if that was not measured.
+    /// Returns how many hundredths of the limit were left, negative if it was exceeded; `None` if not measured.
     pub(crate) fn headroom(&self) -> Option<i64> {
         let (limit, used) = (i128::from(self.limit.max(1)), i128::from(self.used?));
         i64::try_from((limit - used).saturating_mul(100) / limit).ok()
     }
 
-    /// How much of the limit was left, or by how much it was broken; a dash if that was not measured.
+    /// Returns in words how much of the limit was left, or by how much it was exceeded; a dash if not measured.
     pub(crate) fn margin(&self) -> String {
         match self.headroom() {
             None => "-".to_owned(),
@@ -52,7 +52,7 @@ impl Budgeted {
         }
     }
 
-    /// Where the limit stands.
+    /// Returns the file and the line in which the limit is set.
     pub(crate) fn origin(&self) -> String {
         format!("{}:{}", self.file, self.line)
     }

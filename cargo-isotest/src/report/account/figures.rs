@@ -7,22 +7,22 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 
-/// What was measured, and where it was read.
+/// Measured figures of an attempt, and their sources.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Figures(Box<[(Cow<'static, str>, Figure)]>);
 
-/// A figure, or what is to be known of one.
+/// Value of a figure, of its source, or of a statement on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Figure {
     Number(u64),
     Is(bool),
     Word(Box<str>),
-    /// What only a later version knows.
+    /// Value of a kind that only a later version knows.
     Other(Box<Value>),
 }
 
 impl Figures {
-    /// A number by its name; `None` if it was not measured.
+    /// Returns a number by its name; `None` if it was not measured.
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
         match self.of(name)? {
             Figure::Number(number) => Some(*number),
@@ -30,12 +30,12 @@ impl Figures {
         }
     }
 
-    /// Whether a statement of this name is there and true.
+    /// Returns whether a statement of this name is present and true.
     pub(crate) fn is(&self, name: &str) -> bool {
         self.of(name) == Some(&Figure::Is(true))
     }
 
-    /// A word by its name.
+    /// Returns a word by its name.
     pub(crate) fn word(&self, name: &str) -> Option<&str> {
         match self.of(name)? {
             Figure::Word(word) => Some(word),
@@ -43,7 +43,7 @@ impl Figures {
         }
     }
 
-    /// All of them, in the order of their names.
+    /// Iterates over all figures, in the order of their names.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Value)> {
         self.0.iter().map(|(name, figure)| (&**name, figure.value()))
     }
@@ -104,7 +104,7 @@ impl<'de> Deserialize<'de> for Figures {
     }
 }
 
-/// A name, without memory of its own if it is one of ours.
+/// Makes a key of a name, without memory of its own if it is a name of the known metrics.
 fn known(name: String) -> Cow<'static, str> {
     let names = METRICS.iter().flat_map(|metric| {
         let figures = metric.figures.iter().map(|figure| figure.key);

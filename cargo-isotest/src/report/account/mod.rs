@@ -1,5 +1,5 @@
-//! What the JSON lines of a run say, kept to its end. Files of results are made from it, so that they are the same whether
-//! they are written by the run or made from its lines later. Pure.
+//! Keeps the content of a run's JSON lines to its end. Files of results are made from it, so that they are the same
+//! whether they are written by the run or made from its lines later. Pure.
 
 mod autopsy;
 mod budget;
@@ -32,28 +32,28 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem::replace;
 use std::sync::Arc;
 
-/// What a run's lines have said so far.
+/// Content of a run's lines so far.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
-    /// How it started.
+    /// Start of the run.
     pub(super) started: Option<Started>,
-    /// The tests of which an attempt has ended, in the order in which the first did.
+    /// Tests of which an attempt has ended, in the order in which their first attempts did.
     pub(super) tests: Vec<Test>,
-    /// The tests that were killed with the run, and so have no verdict.
+    /// Tests that were killed with the run, and so have no verdict.
     pub(super) interrupted: Vec<Test>,
-    /// The setup scripts that have ended.
+    /// Setup scripts that have ended.
     pub(super) scripts: Vec<Script>,
-    /// The processes that executed several tests.
+    /// Processes that executed several tests.
     pub(super) processes: Vec<Process>,
-    /// What tests waited for although a thread was free, and from when on.
+    /// Reasons for which tests waited although a thread was free, and the time from which on each holds.
     pub(super) waits: Vec<Waiting>,
-    /// How it ended.
+    /// End of the run.
     pub(super) finished: Option<Finished>,
-    /// A sentence for each part of which nothing is known.
+    /// Sentences on the parts of the run of which nothing is known, one for each.
     lost: Vec<String>,
-    /// The arguments with which one of its tests is executed again, beside its name.
+    /// Arguments with which a test of the run is executed again, beside its name.
     again: Arc<Again>,
-    /// The machine of the attempts that are added.
+    /// Machine of the attempts that are added.
     ran_on: Option<Arc<RanOn>>,
     by_name: HashMap<Key, usize>,
 }
@@ -72,50 +72,50 @@ enum Line {
     RetriesDropped(Dropped),
     ProcessFinished(Box<Process>),
     RunFinished(Box<Finished>),
-    /// Later versions may tell of more.
+    /// Line of a type that only later versions know.
     #[serde(other)]
     Unknown,
 }
 
-/// The start of a run.
+/// Start of a run.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Started {
-    /// The version of the program.
+    /// Version of the program.
     pub(super) version: Option<String>,
-    /// The UUID of the run.
+    /// UUID of the run.
     pub(super) run_id: Option<String>,
-    /// The directory of the workspace.
+    /// Directory of the workspace.
     pub(super) workspace: Option<String>,
-    /// When.
+    /// Time of the start.
     #[serde(rename = "started_at")]
     pub(super) at: DateTime<FixedOffset>,
-    /// How many tests were to be executed.
+    /// Number of tests that were to be executed.
     pub(super) tests: usize,
-    /// The tests that are left out because they are ignored.
+    /// Names of the tests that are left out because they are ignored.
     #[serde(default)]
     ignored_tests: Vec<Name>,
-    /// The environment variables that held settings.
+    /// Environment variables that held settings.
     #[serde(default)]
     environment: BTreeMap<String, String>,
-    /// How many tests run at a time.
+    /// Number of tests that run at a time.
     #[serde(default)]
     pub(super) jobs: usize,
-    /// The test groups, and how many threads the tests of each may take.
+    /// Test groups, and the number of threads that the tests of each may take.
     #[serde(default)]
     pub(super) test_groups: BTreeMap<String, Jobs>,
-    /// Which tests had a sandbox in common.
+    /// Binaries whose tests had a sandbox in common.
     #[serde(default)]
     pub(super) shared_sandboxes: Vec<SharedSandbox>,
-    /// What figures depend on.
+    /// Machine on which figures depend.
     #[serde(default)]
     pub(super) machine: Option<Machine>,
-    /// The versions of cgroups.
+    /// Versions of cgroups.
     #[serde(default)]
     cgroup_layout: Option<String>,
-    /// Which part of all tests it is, if it is one.
+    /// Part of all tests that the run executes, if it is a shard.
     #[serde(default)]
     shard: Option<Shard>,
-    /// The arguments with which one of its tests is executed again, beside its name.
+    /// Arguments with which a test of the run is executed again, beside its name.
     #[serde(default)]
     pub(super) arguments: Vec<String>,
 }
@@ -123,7 +123,7 @@ pub(super) struct Started {
 /// Tests of a binary that had a sandbox in common, and ran one after another.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct SharedSandbox {
-    /// The id of the binary.
+    /// Id of the binary.
     pub(super) binary_id: String,
 }
 
@@ -137,68 +137,68 @@ struct AttemptLine {
     attempt: Attempt,
 }
 
-/// A test, and the attempts at it in the order in which they ended.
+/// Test, and the attempts at it in the order in which they ended.
 #[derive(Debug)]
 pub(super) struct Test {
-    /// Its binary.
+    /// Id of the test's binary.
     pub(super) binary_id: String,
-    /// Its name.
+    /// Name of the test in its binary.
     pub(super) name: String,
-    /// The attempts before the last.
+    /// Attempts before the last.
     pub(super) earlier: Vec<Attempt>,
-    /// The one whose verdict is the test's.
+    /// Attempt whose verdict is the test's.
     pub(super) last: Attempt,
     is_ignored: bool,
     again: Arc<Again>,
 }
 
-/// An attempt at a test.
+/// Attempt at a test.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Attempt {
-    /// Which it was, counted from 1.
+    /// Number of the attempt, counted from 1.
     #[serde(rename = "attempt")]
     pub(super) number: u32,
-    /// Whether no other attempt at its test comes after it.
+    /// Whether no other attempt at the test follows.
     pub(super) is_last: bool,
-    /// The job slot that executed it, counted from 0.
+    /// Job slot that executed the attempt, counted from 0.
     #[serde(default)]
     pub(super) slot: usize,
-    /// When it started, counted from the start of the run.
+    /// Start of the attempt in microseconds from the start of the run.
     pub(super) start_us: u64,
-    /// The iteration of which it is, if all tests were executed several times.
+    /// Iteration of the execution, if all tests were executed several times.
     #[serde(default)]
     pub(super) iteration: Option<u32>,
-    /// The test group of its test.
+    /// Test group of the test.
     #[serde(default)]
     pub(super) test_group: Option<String>,
-    /// How many threads of the run it takes.
+    /// Number of threads of the run that the test takes.
     #[serde(default)]
     pub(super) threads_required: ThreadsRequired,
-    /// The rank of its test.
+    /// Priority of the test.
     #[serde(default)]
     pub(super) priority: Priority,
-    /// The machine that executed it; `None` if its run says nothing of it.
+    /// Machine that executed the attempt; `None` if its run says nothing of it.
     #[serde(skip)]
     pub(super) ran_on: Option<Arc<RanOn>>,
-    /// What came of it.
+    /// Result of the attempt.
     #[serde(flatten)]
     pub(super) facts: Facts,
 }
 
 impl Attempt {
-    /// When it ended, counted from the start of the run; `None` if it is not known how long it took.
+    /// Returns the end in microseconds from the start of the run; `None` if the attempt has no known duration.
     pub(super) fn end_us(&self) -> Option<u64> {
         Some(self.start_us.saturating_add(self.facts.wall_us?))
     }
 }
 
-/// What the first waits for of those tests that could start.
+/// Reason for which the first of the tests that could start waits.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Waiting {
     at_us: u64,
-    /// `memory`, `group` or `threads`; `None` from when on none waits.
+    /// Subject of the wait: `memory`, `group` or `threads`; `None` from when on no test waits.
     on: Option<String>,
-    /// The test group, if it is that.
+    /// Name of the test group, if the first test waits for one.
     #[serde(default)]
     test_group: Option<String>,
 }
@@ -206,83 +206,83 @@ pub(super) struct Waiting {
 /// Time in which tests waited although a thread was free.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wait {
-    /// For what.
+    /// Subject of the wait, in words.
     pub(super) on: String,
-    /// From when on, counted from the start of the run.
+    /// Start of the wait in microseconds from the start of the run.
     pub(super) from_us: u64,
-    /// Until when.
+    /// End of the wait in microseconds from the start of the run.
     pub(super) to_us: u64,
 }
 
-/// A setup script.
+/// Setup script.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Script {
-    /// Its name.
+    /// Name of the script.
     #[serde(rename = "script")]
     pub(super) name: String,
-    /// What came of it.
+    /// Result of the script.
     #[serde(flatten)]
     pub(super) facts: Facts,
 }
 
-/// A process that executed several tests.
+/// Process that executed several tests.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Process {
-    /// Its binary.
+    /// Id of the process's binary.
     pub(super) binary_id: String,
-    /// How many.
+    /// Number of tests that the process executed.
     pub(super) tests: usize,
-    /// What came of it.
+    /// Result of the process.
     #[serde(flatten)]
     pub(super) facts: Facts,
 }
 
-/// What came of an attempt or a process.
+/// Result of an attempt, a setup script or a process.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct Facts {
-    /// The kind of the verdict.
+    /// Kind of the verdict.
     pub(super) outcome: String,
-    /// Its effect on the run.
+    /// Effect of the verdict on the run.
     pub(super) effect: Effect,
-    /// The signal that ended it.
+    /// Name of the signal that ended the process.
     pub(super) signal: Option<String>,
-    /// Why the verdict is what it is.
+    /// Reason why the verdict is what it is.
     pub(super) cause: Option<String>,
-    /// How long it took.
+    /// Duration in microseconds.
     pub(super) wall_us: Option<u64>,
-    /// Each figure and its source by the names of the format.
+    /// Figures and their sources, by the names of the format.
     pub(super) usage: Figures,
-    /// Memory over time, of one that was long.
+    /// Memory over time, if the attempt was long.
     #[serde(default)]
     pub(super) memory_samples: Option<Samples>,
-    /// The limits of its budget, and what was used.
+    /// Limits of the test's budget, and the values that were used.
     #[serde(default)]
     pub(super) budget: Vec<Budgeted>,
-    /// The processes that it left running.
+    /// Processes that the attempt left running.
     pub(super) leaked: Option<Vec<Leaked>>,
-    /// Why its figures are not to be trusted.
+    /// Reason why the figures are not to be trusted.
     pub(super) suspect: Option<String>,
-    /// What else is to be said.
+    /// Further remarks.
     #[serde(default)]
     pub(super) remarks: Vec<String>,
-    /// What was there when its time ran out or it left something running.
+    /// Processes that existed when the time ran out or when the attempt left something running.
     pub(super) autopsy: Option<Autopsy>,
-    /// The first of the files that it changed and that were thrown away, if it did not pass.
+    /// Paths of the first files that the attempt changed and that were thrown away, if it did not pass.
     #[serde(default)]
     pub(super) changed_paths: Option<Vec<String>>,
-    /// How many there were.
+    /// Number of the changed files that were thrown away.
     #[serde(default)]
     pub(super) changed_paths_count: Option<u64>,
-    /// The directories that would have to be written through to keep those of the workspace.
+    /// Directories that would have to be written through to keep the changed files of the workspace.
     #[serde(default)]
     pub(super) keep: Vec<String>,
-    /// The files that it left as evidence.
+    /// Paths of the files that the attempt left as evidence.
     #[serde(default)]
     pub(super) evidence: Vec<String>,
-    /// What it wrote, if it did not pass.
+    /// Standard output, if the attempt did not pass.
     #[serde(default)]
     pub(super) stdout: String,
-    /// What it wrote there, if it did not pass.
+    /// Standard error, if the attempt did not pass.
     #[serde(default)]
     pub(super) stderr: String,
 }
@@ -290,46 +290,46 @@ pub(super) struct Facts {
 /// Memory over time.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Samples {
-    /// From one figure to the next, and from the start to the first.
+    /// Time from one sample to the next, and from the start to the first, in microseconds.
     pub(super) interval_us: u64,
-    /// The highest that was seen in each interval; `None` if nobody looked.
+    /// Highest use of memory seen in each interval, in bytes; `None` for an interval in which nobody looked.
     pub(super) bytes: Vec<Option<u64>>,
 }
 
-/// A process that was left running.
+/// Process that was left running.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Leaked {
-    /// Its command.
+    /// Command of the process.
     pub(super) command: String,
 }
 
-/// The end of a run.
+/// End of a run.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Finished {
-    /// How many tests were left out because they are ignored, and how many came to each verdict.
+    /// Number of tests left out because they are ignored, and number of tests of each verdict, by word.
     pub(super) counts: BTreeMap<String, u64>,
-    /// The names of the tests that were killed with the run.
+    /// Names of the tests that were killed with the run.
     interrupted: Vec<Name>,
-    /// How many tests were never started.
+    /// Number of tests that were never started.
     pub(super) not_run: usize,
-    /// How long it took.
+    /// Duration of the run in microseconds.
     pub(super) wall_us: u64,
-    /// The processor time of all attempts.
+    /// Processor time of all attempts in microseconds.
     pub(super) cpu_us: Option<u64>,
-    /// Why it ended early, if it did.
+    /// Reason why the run ended early, if it did.
     pub(super) cancelled: Option<Cancelled>,
 }
 
-/// The name of a test.
+/// Name of a test.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 pub(super) struct Name {
-    /// Its binary.
+    /// Id of the test's binary.
     pub(super) binary_id: String,
-    /// Its own name.
+    /// Name of the test in its binary.
     pub(super) name: String,
 }
 
-/// An execution of a test to which no attempt followed that was to.
+/// Execution of a test that was to be attempted again, but was not.
 #[derive(Debug, Deserialize)]
 struct Dropped {
     #[serde(flatten)]
@@ -338,24 +338,24 @@ struct Dropped {
     iteration: Option<u32>,
 }
 
-/// Why a run ended early.
+/// Reason why a run ended early.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "by", rename_all = "kebab-case")]
 pub(super) enum Cancelled {
-    /// It was sent this signal.
+    /// Signal that the run was sent.
     Signal {
-        /// Its name.
+        /// Name of the signal.
         signal: String,
     },
-    /// As many tests failed as may.
+    /// Limit on the number of failed tests was reached.
     FailFast,
-    /// Its time ran out.
+    /// Time limit of the run was reached.
     GlobalTimeout,
-    /// A setup script failed.
+    /// Setup script failed.
     SetupFailed,
 }
 
-/// Whether a name can be that of a variable of ours.
+/// Returns whether a name can be that of a variable of `cargo isotest`.
 fn is_own_variable(name: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     name.starts_with("ISOTEST_") && name.bytes().all(is_part)
@@ -365,7 +365,7 @@ impl Account {
     /// Takes a line into account.
     ///
     /// # Errors
-    /// When it is no line of the format.
+    /// When the line is not of the format.
     pub(super) fn add(&mut self, line: &str) -> serde_json::Result<()> {
         match serde_json::from_str(line)? {
             Line::RunStarted(started) => {
@@ -418,14 +418,15 @@ impl Account {
         }
     }
 
-    /// A test of which this attempt is the first.
+    /// Makes a test from its first attempt.
     fn test(&self, AttemptLine { binary_id, name, ignored, attempt }: AttemptLine) -> Test {
         let again = Arc::clone(&self.again);
         let attempt = Attempt { ran_on: self.ran_on.clone(), ..attempt };
         Test { binary_id, name, earlier: Vec::new(), last: attempt, is_ignored: ignored, again }
     }
 
-    /// Takes the end into account. A test that was killed with the run has no verdict, whatever an earlier attempt came to.
+    /// Takes the end into account. A test that was killed with the run has no verdict, whatever an earlier attempt
+    /// came to.
     fn finish(&mut self, finished: Finished) {
         for Name { binary_id, name } in &finished.interrupted {
             // Earlier versions tell no more than the name.
@@ -449,17 +450,17 @@ impl Account {
         self.finished = Some(finished);
     }
 
-    /// Finds out anew which of the tests has which name.
+    /// Indexes the tests by their names anew.
     fn index(&mut self) {
         self.by_name = self.tests.iter().map(Test::key).zip(0..).collect();
     }
 
-    /// The tests whose verdict has this effect.
+    /// Iterates over the tests whose verdict has this effect.
     pub(super) fn with(&self, effect: Effect) -> impl Iterator<Item = &Test> {
         self.tests.iter().filter(move |test| test.last.facts.effect == effect)
     }
 
-    /// The tests that did not pass, what must be looked at first before the rest; those that were killed with the run last.
+    /// Returns the tests that did not pass, the gravest first; tests that were killed with the run come last.
     pub(super) fn failures(&self) -> Vec<&Test> {
         let tests = self.tests.iter().filter(|test| test.last.facts.effect != Effect::Passes);
         let mut failures: Vec<_> = tests.chain(&self.interrupted).collect();
@@ -473,7 +474,7 @@ impl Account {
         failures
     }
 
-    /// All attempts, those at the same test one after the other.
+    /// Iterates over all attempts, the attempts at the same test one after the other.
     pub(super) fn attempts(&self) -> impl Iterator<Item = (&Test, &Attempt)> {
         self.tests
             .iter()
@@ -481,7 +482,8 @@ impl Account {
             .flat_map(|test| test.attempts().map(move |attempt| (test, attempt)))
     }
 
-    /// What tests waited for although a thread was free, in words, and when. A wait without an end lasted to that of the last attempt.
+    /// Returns the times in which tests waited although a thread was free. A wait without an end lasts to that of the
+    /// last attempt.
     pub(super) fn waited(&self) -> Vec<Wait> {
         let end = self.attempts().filter_map(|(_, attempt)| attempt.end_us()).max().unwrap_or_default();
         let ends = self.waits.iter().skip(1).map(|next| next.at_us).chain([end]);
@@ -495,12 +497,12 @@ impl Account {
         waits.collect()
     }
 
-    /// How many tests passed, but not at once.
+    /// Counts the tests that passed, but not at once.
     pub(super) fn flaky(&self) -> usize {
         self.tests.iter().filter(|test| test.is_flaky()).count()
     }
 
-    /// How many tests came to each verdict.
+    /// Counts the tests of each verdict.
     pub(super) fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for Facts { outcome, effect, .. } in self.tests.iter().map(|test| &test.last.facts) {
@@ -516,7 +518,7 @@ impl Account {
         counts
     }
 
-    /// How many tests were left out because they are ignored; `None` if nothing says it.
+    /// Returns the number of tests left out because they are ignored; `None` if it is not known.
     pub(super) fn ignored(&self) -> Option<usize> {
         let named = self.skipped().count();
         if named > 0 {
@@ -526,14 +528,14 @@ impl Account {
         usize::try_from(count).ok()
     }
 
-    /// The tests that were left out because they are ignored, as far as they are named: those that no other run executed.
+    /// Iterates over the named tests that were left out because they are ignored, and that no other run executed.
     pub(super) fn skipped(&self) -> impl Iterator<Item = &Name> {
         let names = self.started.iter().flat_map(|started| &started.ignored_tests);
         let executed: HashSet<_> = self.tests.iter().map(|test| (&*test.binary_id, &*test.name)).collect();
         names.filter(move |name| !executed.contains(&(&*name.binary_id, &*name.name)))
     }
 
-    /// The processes that failed although none of their tests did.
+    /// Iterates over the processes that failed although none of their tests did.
     pub(super) fn unexplained(&self) -> impl Iterator<Item = &Process> {
         let is_explained = |process: &Process| {
             let of_it = |test: &&Test| test.binary_id == process.binary_id;
@@ -544,12 +546,12 @@ impl Account {
             .filter(move |process| process.facts.effect != Effect::Passes && !is_explained(process))
     }
 
-    /// The setup scripts that failed.
+    /// Iterates over the setup scripts that failed.
     pub(super) fn failed_scripts(&self) -> impl Iterator<Item = &Script> {
         self.scripts.iter().filter(|script| script.facts.effect != Effect::Passes)
     }
 
-    /// What is missing of the run, if something is.
+    /// Says which results of the run are missing; `None` if none are.
     pub(super) fn gap(&self) -> Option<String> {
         if !self.lost.is_empty() {
             return Some(self.lost.join("; "));
@@ -577,7 +579,7 @@ impl Account {
 }
 
 impl Attempt {
-    /// One that was killed with its run, and of which no more is known.
+    /// Makes an attempt that was killed with its run, and of which no more is known.
     fn killed() -> Self {
         let facts = Facts {
             outcome: INTERRUPTED.to_owned(),
@@ -601,7 +603,7 @@ impl Attempt {
 }
 
 impl Test {
-    /// Its attempts, in the order in which they ended.
+    /// Iterates over the attempts, in the order in which they ended.
     pub(super) fn attempts(&self) -> impl Iterator<Item = &Attempt> {
         self.earlier.iter().chain([&self.last])
     }
@@ -610,19 +612,19 @@ impl Test {
         self.binary_id == binary_id && self.name == name
     }
 
-    /// Whether it passed, but not at once.
+    /// Returns whether the test passed, but not at once.
     pub(super) fn is_flaky(&self) -> bool {
         self.last.facts.outcome == "flaky"
     }
 
-    /// The test as it is named in text, and the iteration of which this execution is.
+    /// Returns the name of the test in text, with the iteration of this execution.
     pub(super) fn title(&self) -> String {
         let iteration = self.last.iteration;
         let iteration = iteration.map_or_else(String::new, |number| format!(" (iteration {number})"));
         self.plain_title() + &iteration
     }
 
-    /// The test as it is named in text.
+    /// Returns the name of the test in text.
     fn plain_title(&self) -> String {
         format!("{} {}", self.binary_id, self.name)
     }
@@ -633,12 +635,12 @@ impl Test {
 }
 
 impl Facts {
-    /// A figure by its name in the format; `None` if it was not measured.
+    /// Returns a figure by its name in the format; `None` if it was not measured.
     pub(super) fn figure(&self, key: &str) -> Option<u64> {
         self.usage.number(key)
     }
 
-    /// The processor time in microseconds.
+    /// Returns the processor time in microseconds.
     pub(super) fn cpu_us(&self) -> Option<u64> {
         Some(self.figure("cpu_user_us")?.saturating_add(self.figure("cpu_system_us")?))
     }
@@ -703,7 +705,7 @@ pub(super) mod testing {
     use super::Account;
     use serde_json::{Value, json};
 
-    /// The line of an attempt that was measured, but for what `facts` say.
+    /// Makes the line of an attempt that was measured, changed by `facts`.
     pub(crate) fn attempt(binary_id: &str, name: &str, effect: &str, facts: &Value) -> Value {
         let outcome = match effect {
             "passes" => "passed",
@@ -721,7 +723,7 @@ pub(super) mod testing {
         line
     }
 
-    /// The line of a setup script.
+    /// Makes the line of a setup script.
     pub(crate) fn script(name: &str, effect: &str, facts: &Value) -> Value {
         let mut line = attempt("", "", effect, facts);
         line["type"] = "setup-finished".into();
@@ -736,7 +738,7 @@ pub(super) mod testing {
         })
     }
 
-    /// The end of a whole run.
+    /// Makes the line of the end of a whole run.
     pub(super) fn finished() -> Value {
         json!({
             "type": "run-finished", "counts": {"skipped": 2}, "interrupted": [], "not_run": 0, "wall_us": 1_200_000,
@@ -744,14 +746,14 @@ pub(super) mod testing {
         })
     }
 
-    /// The text of a whole run.
+    /// Makes the text of a whole run.
     pub(crate) fn lines(run_id: &str, lines: &[Value]) -> String {
         let (first, last) = (started(run_id), finished());
         let lines = [&first].into_iter().chain(lines).chain([&last]);
         lines.map(ToString::to_string).collect::<Vec<_>>().join("\n") + "\n"
     }
 
-    /// The account of a run of three tests that ends before these lines do.
+    /// Makes the account of a run of three tests that ends before these lines do.
     pub(crate) fn unfinished(lines: &[Value]) -> Account {
         let started = started("5f2b1cf0-0000-4000-8000-000000000001");
         let mut account = Account::default();
@@ -761,7 +763,7 @@ pub(super) mod testing {
         account
     }
 
-    /// The account of a whole run.
+    /// Makes the account of a whole run.
     pub(crate) fn account(lines: &[Value]) -> Account {
         let mut account = unfinished(lines);
         account.add(&finished().to_string()).unwrap();

@@ -1,18 +1,18 @@
-//! The place in the sources that a panic names; pure.
+//! Place in the sources that a panic names; pure.
 
-/// A place in the sources.
+/// Place in the sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The file, from the directory of the workspace.
+    /// Path of the file, relative to the directory of the workspace.
     pub(crate) file: String,
-    /// The line, counted from 1.
+    /// Line number, counted from 1.
     pub(crate) line: u32,
-    /// The column, counted from 1.
+    /// Column number, counted from 1.
     pub(crate) column: u32,
 }
 
 impl Place {
-    /// The first place below the workspace at which a test says that it panicked.
+    /// Finds the first place below the workspace at which a test says that it panicked.
     pub(super) fn said(text: &str, workspace: Option<&str>) -> Option<Self> {
         text.split(" panicked at ").skip(1).find_map(|rest| {
             // Up to Rust 1.72 the message came first.

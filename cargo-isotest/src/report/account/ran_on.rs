@@ -1,4 +1,4 @@
-//! Machine on which an attempt was executed, and what its figures depend on there; pure.
+//! Machine on which an attempt was executed, and on which its figures depend; pure.
 
 use crate::report::machine::Machine;
 use serde_json::{Map, Value, json};
@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 pub(in crate::report) struct RanOn {
     /// Name of the host.
     pub(super) host: Option<String>,
-    /// Release of its kernel.
+    /// Release of the host's kernel.
     pub(super) kernel: Option<String>,
-    /// Versions of cgroups from which figures are.
+    /// Versions of the cgroups from which figures are read.
     pub(super) cgroups: Option<String>,
 }
 
@@ -25,13 +25,13 @@ impl RanOn {
         (ran_on != Self::default()).then_some(ran_on)
     }
 
-    /// Returns what is known of it, by name.
+    /// Returns what is known of the machine, by name.
     pub(in crate::report) fn said(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let said = [("host", &self.host), ("kernel", &self.kernel), ("cgroups", &self.cgroups)];
         said.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)))
     }
 
-    /// Returns it as an object.
+    /// Returns the machine as an object.
     pub(in crate::report) fn json(&self) -> Value {
         let members: Map<_, _> = self.said().map(|(name, value)| (name.to_owned(), json!(value))).collect();
         members.into()

@@ -1,4 +1,4 @@
-//! Accounts of runs from files that were written earlier, however much of them is left; pure.
+//! Makes accounts of runs from files that were written earlier, however much of them is left; pure.
 
 use super::shards::{self, Faults, RunFile};
 use super::{Account, Attempt, Finished, Key, Test, Waiting};
@@ -7,20 +7,20 @@ use std::collections::HashSet;
 use std::io;
 use std::mem::{replace, take};
 
-/// The version of the lines' format that is understood.
+/// Version of the lines' format that is understood.
 const UNDERSTOOD: u32 = 1;
 
-/// What can be reported, and what cannot.
+/// Runs that were read from files, and sentences on what is missing.
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
-    /// What was understood, all runs as one.
+    /// Account of everything that was understood, all runs as one.
     pub(crate) account: Account,
-    /// A sentence for each thing that is not reported.
+    /// Sentences on what is not reported, one for each thing.
     pub(crate) lacks: Vec<String>,
     files: Vec<RunFile>,
 }
 
-/// What says whether the other lines can be understood.
+/// First line of a file, which says whether the other lines can be understood.
 #[derive(Deserialize)]
 struct Head {
     #[serde(rename = "type")]
@@ -95,7 +95,7 @@ impl Reading {
         shards::are_auto(&self.files)
     }
 
-    /// Checks that the files are all shards of one cut, each once. What is missing is a gap of the report.
+    /// Checks that the files are all shards of one cut, each once. Missing shards become a gap of the report.
     pub(crate) fn check_shards(&mut self) {
         let Some(Faults { gaps, twice }) = shards::faults(&self.files) else { return };
         if gaps.is_empty() && self.lacks.is_empty() {
@@ -108,7 +108,7 @@ impl Reading {
         }
     }
 
-    /// The files of different runs, if they are.
+    /// Returns the names of two files of different runs, if there are two.
     pub(crate) fn different(&self) -> Option<[&str; 2]> {
         let [first, second, ..] = &*self.files else { return None };
         Some([&first.name, &second.name])
@@ -209,25 +209,25 @@ impl Account {
 }
 
 impl Test {
-    /// Counts the times of its attempts from a moment that was so many microseconds earlier.
+    /// Moves the start of each attempt later by this number of microseconds.
     fn start_later(&mut self, microseconds: u64) {
         for attempt in self.attempts_mut() {
             attempt.start_us = attempt.start_us.saturating_add(microseconds);
         }
     }
 
-    /// Iterates over its attempts, the last one included.
+    /// Iterates over the test's attempts, the last one included.
     fn attempts_mut(&mut self) -> impl Iterator<Item = &mut Attempt> {
         self.earlier.iter_mut().chain([&mut self.last])
     }
 
-    /// Takes the attempts of an earlier run into account, before its own.
+    /// Takes the attempts of an earlier run into account, before the attempts of this one.
     fn follow(&mut self, before: Self) {
         let own = take(&mut self.earlier);
         self.earlier = before.earlier.into_iter().chain([before.last]).chain(own).collect();
     }
 
-    /// Takes the attempts of another run into account, after its own.
+    /// Takes the attempts of another run into account, after the attempts of this one.
     fn join(&mut self, other: Self) {
         self.earlier.push(replace(&mut self.last, other.last));
         self.earlier.extend(other.earlier);
@@ -243,7 +243,7 @@ impl Waiting {
 }
 
 impl Finished {
-    /// The end of both, which began so many microseconds after the earlier of them.
+    /// Joins the ends of two runs, which began so many microseconds after the earlier of them.
     fn and(mut self, other: Self, [own, its]: [u64; 2]) -> Self {
         for (kind, count) in other.counts {
             let sum = self.counts.entry(kind).or_default();
@@ -382,7 +382,7 @@ mod tests {
             (1, 1, 1)
         );
     }
-    /// A run from this second on, whose end says that test `x` was killed with it in its second attempt.
+    /// Makes a run from this second on, whose end says that test `x` was killed with it in its second attempt.
     fn killed(id: &str, second: u32) -> String {
         let first = attempt("tour", "x", "fails", &json!({"is_last": false}));
         let facts = json!({

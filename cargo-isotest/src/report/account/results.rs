@@ -6,12 +6,12 @@ use crate::verdict::Effect;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Results of tests by binary and name, and the workspace that they are of.
+/// Workspace, and the results of its tests by binary and name.
 pub(crate) type Results = (PathBuf, Vec<(String, String, TestResult)>);
 
 impl Reading {
-    /// Returns the results of shards for the history, which shards leave to the merge; `None` if the files are something
-    /// else, or something of them is missing.
+    /// Returns the results of shards for the history, which shards leave to the merge; `None` if the files are not
+    /// shards, or if a part of them is missing.
     pub(crate) fn results(&self) -> Option<Results> {
         if !self.is_of_auto() || !self.lacks.is_empty() {
             return None;

@@ -1,18 +1,18 @@
-//! Shards of a run among the files of a merged report: which is missing, there twice, or cut otherwise; pure.
+//! Shards of a run among the files of a merged report: missing, duplicate and differently cut ones; pure.
 
 use crate::text::units::plural;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// More shards than this are not looked for one by one: no file that was written by a run has them.
+/// Highest number of shards that are looked for one by one: no file that was written by a run has more.
 const MOST: u64 = 100_000;
 
 /// Part of all tests that a run executed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Shard {
-    /// How tests were dealt out.
+    /// Way in which tests were dealt out.
     pub(super) partition: String,
-    /// Which part, counted from 1.
+    /// Number of this part, counted from 1.
     part: u64,
     /// Number of parts.
     parts: u64,
@@ -45,9 +45,9 @@ impl Shard {
 /// Sentences on files that are not all shards of one cut, each once.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
-    /// What leaves it open whether each test was executed.
+    /// Sentences on faults that leave open whether each test was executed.
     pub(super) gaps: Vec<String>,
-    /// What was executed twice.
+    /// Sentences on what was executed twice.
     pub(super) twice: Vec<String>,
 }
 
@@ -130,7 +130,7 @@ mod tests {
     use crate::report::account::testing::{attempt, lines};
     use serde_json::json;
 
-    /// A run of a shard of 3 with 9 tests.
+    /// Makes a run of a shard of 3 with 9 tests.
     fn run(part: u64, fingerprint: &str) -> String {
         let text = lines(
             &format!("{part}{fingerprint}"),

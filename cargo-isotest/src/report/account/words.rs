@@ -1,4 +1,4 @@
-//! An attempt in words for people, as files of results carry them; pure.
+//! Describes an attempt in words for people, as files of results carry them; pure.
 
 use super::place::Place;
 use super::{Account, Facts, Test};
@@ -9,7 +9,7 @@ use crate::verdict::Effect;
 use std::time::Duration;
 
 impl Facts {
-    /// The word for the verdict, as it stands at the head of a line.
+    /// Returns the word for the verdict, as it stands at the head of a line.
     pub(crate) fn status(&self) -> String {
         match (self.outcome.as_str(), self.effect) {
             ("passed", _) => "PASS".to_owned(),
@@ -24,34 +24,34 @@ impl Facts {
         }
     }
 
-    /// How long it took; a dash if it never ran.
+    /// Returns the duration as text; a dash if the test never ran.
     pub(crate) fn duration(&self) -> String {
         self.wall_us.map_or_else(|| "-".to_owned(), |wall| format!("{:.3} s", seconds(wall)))
     }
 
-    /// The highest use of memory; a dash if it was not measured.
+    /// Returns the highest use of memory as text; a dash if it was not measured.
     pub(crate) fn peak(&self) -> String {
         let peak = self.figure("memory_peak_bytes");
         peak.map_or_else(|| "-".to_owned(), |peak| marked(memory(peak), self.is("memory_approximate")))
     }
 
-    /// Whether its highest use of memory is only about right.
+    /// Returns whether the highest use of memory is only approximate.
     pub(crate) fn is_approximate(&self) -> bool {
         self.is("memory_approximate")
     }
 
-    /// The processor time; a dash if it was not measured.
+    /// Returns the processor time as text; a dash if it was not measured.
     pub(crate) fn cpu(&self) -> String {
         self.cpu_us().map_or_else(|| "-".to_owned(), |time| cpu(Duration::from_micros(time)))
     }
 
-    /// The verdict and what was measured, in one line.
+    /// Returns the verdict and the measured figures, in one line.
     pub(crate) fn figures(&self) -> String {
         let parts = [self.status(), self.measured()];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
     }
 
-    /// What was measured, in one line.
+    /// Returns the measured figures, in one line.
     pub(crate) fn measured(&self) -> String {
         let mut parts: Vec<_> = self.wall_us.map(|_| self.duration()).into_iter().collect();
         parts.extend(self.figure("memory_peak_bytes").map(|_| format!("peak {}", self.peak())));
@@ -64,14 +64,14 @@ impl Facts {
         parts.join(" · ")
     }
 
-    /// The verdict, what was measured, and why, in one line.
+    /// Returns the verdict, the measured figures and the cause, in one line.
     pub(crate) fn headline(&self, place: Option<&Place>) -> String {
         let place = place.map(|Place { file, line, column }| format!("panicked at {file}:{line}:{column}"));
         let parts = [Some(self.figures()), self.cause.as_deref().map(word), place];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
     }
 
-    /// What is to be known besides, a line each.
+    /// Returns further notes, a line each.
     pub(crate) fn notes(&self) -> Vec<String> {
         let distrust = |why: &String| format!("suspect: {}; do not trust its figures", word(why));
         let mut notes: Vec<_> = self.suspect.iter().map(distrust).collect();
@@ -84,7 +84,7 @@ impl Facts {
         notes
     }
 
-    /// What it wrote, without anything but text and line ends.
+    /// Returns the output of the attempt, without anything but text and line ends.
     pub(crate) fn output(&self) -> String {
         let streams = [&self.stdout, &self.stderr].map(|stream| plain(stream));
         let said: Vec<_> =
@@ -92,7 +92,7 @@ impl Facts {
         said.join("\n")
     }
 
-    /// Where it says that it panicked.
+    /// Finds the place at which the attempt says that it panicked.
     pub(crate) fn place(&self, account: &Account) -> Option<Place> {
         let workspace = account.started.as_ref().and_then(|started| started.workspace.as_deref());
         [&self.stderr, &self.stdout].into_iter().find_map(|text| Place::said(text, workspace))
@@ -100,7 +100,7 @@ impl Facts {
 }
 
 impl Account {
-    /// Totals in one line.
+    /// Returns the totals in one line.
     pub(crate) fn totals(&self) -> String {
         let mut parts = told(&self.counts());
         parts.extend(not_zero([
@@ -117,7 +117,7 @@ impl Account {
 }
 
 impl Test {
-    /// The command that executes just this test.
+    /// Returns the command that executes just this test.
     pub(crate) fn command(&self) -> String {
         // Without one a file has been changed by hand.
         self.again.command(&word(&self.plain_title()), self.is_ignored).unwrap_or_default()
@@ -129,7 +129,7 @@ fn seconds(microseconds: u64) -> f64 {
     microseconds as f64 / 1e6
 }
 
-/// Text without colours, and without anything that a terminal would obey.
+/// Removes colours from text, and anything else that a terminal would obey.
 fn plain(text: &str) -> String {
     anstream::adapter::strip_str(&block(text)).to_string()
 }
