@@ -1,11 +1,11 @@
-//! What a test used of its budget as text; pure.
+//! Describes what a test used of its budget as text; pure.
 
 use crate::budget::{Check, Growth, Unit};
 use crate::text::sanitize::word;
 use crate::text::units::{cpu, marked, memory};
 use std::time::Duration;
 
-/// Lines about broken limits, and if `verbose` one about the others.
+/// Makes lines about exceeded limits, and if `verbose` one about the others.
 pub(super) fn lines(checks: &[Check<'_>], verbose: bool) -> Vec<String> {
     let over = checks.iter().filter(|check| check.is_over());
     let mut lines: Vec<_> = over.map(broken).collect();
@@ -14,14 +14,14 @@ pub(super) fn lines(checks: &[Check<'_>], verbose: bool) -> Vec<String> {
     lines
 }
 
-/// Why a test is over its budget, or needs more memory than in earlier runs; `None` if neither is so.
+/// Says why a test is over its budget, or needs more memory than in earlier runs; `None` if neither is so.
 pub(super) fn cause(checks: &[Check<'_>], growth: Option<&Growth<'_>>) -> Option<String> {
     let mut broken = lines(checks, false);
     broken.extend(growth.and_then(|growth| beside_earlier(growth, false)));
     (!broken.is_empty()).then(|| broken.join("; "))
 }
 
-/// What memory a test needs beside earlier runs: if it has grown, and if `verbose` anyway.
+/// Describes the memory that a test needs beside earlier runs: if it has grown, and if `verbose` anyway.
 pub(super) fn beside_earlier(growth: &Growth<'_>, verbose: bool) -> Option<String> {
     let before = growth.before;
     let baseline = word(&before.baseline);
@@ -44,7 +44,7 @@ pub(super) fn beside_earlier(growth: &Growth<'_>, verbose: bool) -> Option<Strin
     }
 }
 
-/// By how much a limit was broken, and where it stands.
+/// Says by how much a limit was exceeded, and where it is set.
 fn broken(check: &Check<'_>) -> String {
     let limit = check.limit;
     let name = limit.metric.as_str();
@@ -60,7 +60,7 @@ fn broken(check: &Check<'_>) -> String {
     format!("{name} budget {}, {used}{share}{killed}: {origin}", amount(check, limit.value))
 }
 
-/// How much of a limit was used.
+/// Says how much of a limit was used.
 fn kept(check: &Check<'_>) -> String {
     let name = check.limit.metric.as_str();
     let limit = amount(check, check.limit.value);
@@ -69,7 +69,7 @@ fn kept(check: &Check<'_>) -> String {
     format!("{name} {} of {limit} ({percent} %)", figure(check, used))
 }
 
-/// What the figure of a metric is.
+/// Returns the word before the figure of a metric.
 const fn verb(check: &Check<'_>) -> &'static str {
     use crate::budget::Metric;
     match check.limit.metric {
@@ -84,7 +84,7 @@ fn figure(check: &Check<'_>, used: u64) -> String {
     marked(amount(check, used), check.is_approximate)
 }
 
-/// A value in the unit of the check's metric. Whole numbers have no decimal.
+/// Returns a value in the unit of the check's metric, as text. Whole numbers have no decimal.
 fn amount(check: &Check<'_>, value: u64) -> String {
     match check.limit.metric.unit() {
         Unit::Bytes if value < 1 << 20 => format!("{} KiB", value.div_ceil(1024)),

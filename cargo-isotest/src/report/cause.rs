@@ -1,4 +1,4 @@
-//! Why a verdict is what it is, in words; pure.
+//! Reasons for verdicts, in words; pure.
 
 use crate::settings::Setting;
 use crate::text::sanitize::word;
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 /// Word of machine formats for an attempt that was killed with its run.
 pub(super) const INTERRUPTED: &str = "interrupted";
-/// Why it has no verdict.
+/// Reason why an attempt that was killed with its run has no verdict.
 pub(super) const KILLED: &str = "killed with the run";
 
-/// What the word for a verdict does not say of it.
+/// Says of a verdict what its word does not say.
 pub(super) fn cause(verdict: &Verdict, record: &Record) -> Option<String> {
     match (verdict, record.ending.as_ref().map(|ending| ending.exit)) {
         (Verdict::NotIsolated(error), _) => Some(format!("no verdict: {}", word(&error.to_string()))),
@@ -37,20 +37,20 @@ pub(super) fn cause(verdict: &Verdict, record: &Record) -> Option<String> {
     }
 }
 
-/// That the time ran out, and who limited it.
+/// Says that the time ran out, and who limited it.
 fn out_of_time(limit: Option<Setting<Duration>>) -> String {
     let by = by(limit, |time| humantime::format_duration(time).to_string());
     format!("its time ran out{by}, and it was killed")
 }
 
-/// That a limit on memory was reached, and who set it.
+/// Says that a limit on memory was reached, and who set it.
 fn out_of_memory(limit: Option<Setting<u64>>, usage: &Usage) -> String {
     let kills = usage.oom.map_or(0, |oom| usize::try_from(oom.value.kills).unwrap_or(usize::MAX));
     let killed = if kills == 1 { "1 process".to_owned() } else { format!("{kills} processes") };
     format!("it reached its memory limit{}, and the kernel killed {killed}", by(limit, units::limit))
 }
 
-/// A limit and its origin in parentheses.
+/// Makes text of a limit and its origin, in parentheses.
 fn by<T>(limit: Option<Setting<T>>, show: impl Fn(T) -> String) -> String {
     let shown = |Setting { value, origin }| format!(" ({}, {})", show(value), word(&origin.to_string()));
     limit.map_or_else(String::new, shown)

@@ -8,10 +8,10 @@ use isotest_core::record::Evidence;
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
-/// Of directories in one command.
+/// Highest number of directories in one command.
 const SHOWN_DIRECTORIES: usize = 3;
 
-/// What a test changed in its workspace but not in the target directory, without what is kept.
+/// Returns the paths that a test changed in its workspace but not in the target directory, without kept evidence.
 pub(super) fn in_workspace<'a>(test: &TestCase, ending: &'a Ending, evidence: &Evidence) -> Vec<&'a Path> {
     let Run { workspace, target, build, .. } = &*test.binary.run;
     let paths = ending.changed.paths.iter().map(PathBuf::as_path);
@@ -24,13 +24,13 @@ pub(super) fn in_workspace<'a>(test: &TestCase, ending: &'a Ending, evidence: &E
     paths.filter(is_told).collect()
 }
 
-/// The nearest directories of paths that are there without the tests, those in others left out.
+/// Finds the nearest existing directory of each path, without directories that are in others.
 pub(super) fn directories(paths: &[&Path]) -> BTreeSet<PathBuf> {
     let nearest = |path: &&Path| path.ancestors().skip(1).find(|above| above.is_dir()).map(Path::to_owned);
     outermost(&paths.iter().filter_map(nearest).collect())
 }
 
-/// Those that are in none of the others.
+/// Returns the directories that are in none of the others.
 pub(super) fn outermost(directories: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let mut outermost = BTreeSet::<PathBuf>::new();
     // A directory stands before those in it.
@@ -42,7 +42,7 @@ pub(super) fn outermost(directories: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     outermost
 }
 
-/// The flags that keep what is changed in these directories.
+/// Returns the flags that keep what is changed in these directories.
 pub(super) fn flags(directories: &BTreeSet<PathBuf>, here: &Path) -> String {
     let flag = |directory: &PathBuf| {
         let relative = relative(directory, here);
@@ -54,7 +54,7 @@ pub(super) fn flags(directories: &BTreeSet<PathBuf>, here: &Path) -> String {
     format!("`{}`{}", shown.join(" "), and_more(more))
 }
 
-/// A path as it is said by who stands in this directory.
+/// Makes a path relative to the directory `here`.
 pub(super) fn relative(path: &Path, here: &Path) -> PathBuf {
     let common = path.components().zip(here.components()).take_while(|(one, other)| one == other).count();
     let up = here.components().skip(common).map(|_| Component::ParentDir);

@@ -1,4 +1,4 @@
-//! What is different in a run from one before it; pure.
+//! Compares a run with one before it; pure.
 //!
 //! Peaks of memory are compared where the same kernel measured them in the same way: a figure that was measured otherwise says
 //! nothing of the test. The kernel counts memory in portions of 64 pages for each processor, and what is within that and a
@@ -13,33 +13,33 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-/// What one processor may have counted ahead.
+/// Memory that the kernel may have counted ahead for one processor, in bytes.
 const PORTION: u64 = 256 << 10;
-/// A shorter time is what a machine makes of the same test from one run to the next.
+/// Difference in time, in microseconds, up to which a test is not regarded as slower.
 const SHORTEST: u64 = 100_000;
 
-/// The changes, the gravest first in each list.
+/// Changes between two runs, the gravest first in each list.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    /// The name of the run that came before.
+    /// Name of the run that came before.
     pub(super) base: String,
-    /// Those of the tests' verdicts, a heading and lines of name and what is to be said.
+    /// Lists of tests that changed, one for each kind of change.
     pub(super) lists: Vec<List>,
-    /// What was not compared, and why.
+    /// Sentences on what was not compared, and why.
     pub(super) limits: Vec<String>,
 }
 
 /// Tests that changed in one way.
 #[derive(Debug)]
 pub(super) struct List {
-    /// In which.
+    /// Heading that names the kind of change.
     pub(super) head: String,
-    /// Each test and what is to be said of it.
+    /// Title of each test, and what is to be said of it.
     pub(super) tests: Vec<(String, String)>,
 }
 
 impl Changes {
-    /// What is different in a run from that of this name.
+    /// Compares a run with an earlier one, `base`, which has this name.
     pub(crate) fn between(name: &str, base: &Account, new: &Account) -> Self {
         if base.started.is_none() || new.started.is_none() {
             let limits = [base, new].into_iter().filter_map(Account::gap).map(|gap| word(&gap)).collect();
@@ -142,7 +142,7 @@ impl Changes {
         self.lists.push(List { head: "Slower by more than 0.1 s and 10 %".to_owned(), tests: sorted(grown) });
     }
 
-    /// The changes as text for a terminal.
+    /// Returns the changes as text for a terminal.
     pub(crate) fn human(&self) -> String {
         let mut text = format!("Changes since {}:\n", self.base);
         if self.lists.is_empty() {
@@ -162,12 +162,13 @@ impl Changes {
     }
 }
 
-/// What is to be said of a test is how it was in the base.
+/// Replaces what is said of a test by how the test was in the base.
 fn before_now((name, said): (String, String)) -> (String, String) {
     (name, format!("was {said}"))
 }
 
-/// A test's name, and which of those of the same name it is: one that is built for several targets has it for each.
+/// Binary and name of a test, and its number among the tests of that name: a test that is built for several targets
+/// has one for each.
 type Key<'a> = (&'a str, &'a str, usize);
 
 fn new_in_order(account: &Account) -> impl Iterator<Item = (Key<'_>, &Test)> {
@@ -187,7 +188,7 @@ fn machine(account: &Account) -> Option<&Machine> {
     account.started.as_ref()?.machine.as_ref()
 }
 
-/// How many processors both runs had, if their figures can be compared, or why they cannot.
+/// Returns the number of processors of both runs, if their figures can be compared, or why they cannot.
 fn alike(base: &Account, new: &Account) -> Result<u64, String> {
     let (Some(first), Some(second)) = (machine(base), machine(new)) else {
         return Err("a run does not tell on what machine it was".to_owned());
@@ -213,12 +214,12 @@ fn alike(base: &Account, new: &Account) -> Result<u64, String> {
     u64::try_from(cpus.get()).map_err(|error| error.to_string())
 }
 
-/// The first two numbers of a kernel's release.
+/// Returns the first two numbers of a kernel's release.
 fn branch(release: &str) -> String {
     release.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
 }
 
-/// With which profile of cargo the tests of a run were built.
+/// Returns the profile of cargo with which the tests of a run were built.
 fn profile(account: &Account) -> &str {
     let arguments = account.started.as_ref().map_or(&[][..], |started| &started.arguments);
     let mut profile = "dev";
@@ -237,12 +238,12 @@ fn is_short(argument: &str) -> bool {
     argument.starts_with('-') && !argument.starts_with("--")
 }
 
-/// Whether `-r` is among flags of one letter that stand together, before one that takes the rest as its value.
+/// Returns whether `-r` is among combined flags of one letter, before one that takes the rest as its value.
 fn has_release(flags: &str) -> bool {
     flags.chars().skip(1).take_while(|flag| !"jpFPZEm".contains(*flag)).any(|flag| flag == 'r')
 }
 
-/// Whether both were read from the same file of the kernel, and neither is only about right.
+/// Returns whether both were read from the same file of the kernel, and both are exact and not suspect.
 fn measured_alike(was: &Facts, is: &Facts) -> bool {
     let exact = |facts: &Facts| !facts.is_approximate();
     was.usage.word("memory_source") == is.usage.word("memory_source")
@@ -264,7 +265,7 @@ fn percent(low: u64, high: u64) -> u128 {
     u128::from(high.saturating_sub(low)) * 100 / u128::from(low.max(1))
 }
 
-/// What grew most stands first.
+/// Sorts the tests so that the one that grew most comes first.
 fn sorted(mut grown: Vec<(u64, &&Test, String)>) -> Vec<(String, String)> {
     grown.sort_by_key(|(by, ..)| Reverse(*by));
     grown.into_iter().map(|(_, test, said)| (word(&test.title()), said)).collect()

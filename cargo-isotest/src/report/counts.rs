@@ -2,8 +2,9 @@
 
 use crate::verdict::{Counts, Effect, Kind};
 
-/// The counts of tests that passed, that failed and that were not isolated. What passed or failed in another way than by its own
-/// word is named in parentheses, and counted among the rest.
+/// Returns the counts of tests that passed, that failed and that were not isolated. Tests that passed or failed in
+/// another way than by
+/// its own word are named in parentheses, and counted among the rest.
 pub(super) fn told(counts: &Counts) -> Vec<String> {
     let passed = with(counts, Effect::Passes, Kind::Passed);
     let others = [(Effect::Fails, Kind::Failed), (Effect::Undecided, Kind::NotIsolated)];
@@ -11,7 +12,7 @@ pub(super) fn told(counts: &Counts) -> Vec<String> {
     [passed].into_iter().chain(others.map(|(effect, plain)| with(counts, effect, plain))).collect()
 }
 
-/// The count of an effect under the word of a kind, and the counts of other kinds with that effect.
+/// Returns the count of an effect under the word of a kind, and the counts of other kinds with that effect.
 fn with(counts: &Counts, effect: Effect, plain: Kind) -> String {
     let others = Kind::ALL.into_iter().filter(|kind| *kind != plain);
     let among = others.map(|kind| (counts[kind][effect], kind.counted()));
@@ -20,7 +21,7 @@ fn with(counts: &Counts, effect: Effect, plain: Kind) -> String {
     format!("{} {}{among}", counts.of_effect(effect), plain.counted())
 }
 
-/// The counts that are not zero, each with its words.
+/// Returns the counts that are not zero, each with its words.
 pub(super) fn not_zero(counts: impl IntoIterator<Item = (usize, &'static str)>) -> Vec<String> {
     let counts = counts.into_iter().filter(|(count, _)| 0 < *count);
     counts.map(|(count, what)| format!("{count} {what}")).collect()

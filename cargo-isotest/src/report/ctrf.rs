@@ -1,4 +1,4 @@
-//! The results of a run in the Common Test Report Format; pure.
+//! Results of a run in the Common Test Report Format; pure.
 
 use crate::report::account::{Account, Attempt, Facts, Test};
 use crate::report::executions::{Executions, Stressed};
@@ -8,10 +8,10 @@ use std::io;
 
 const SPECIFICATION: &str = "0.0.0";
 
-/// The whole document.
+/// Makes the whole document.
 ///
 /// # Errors
-/// None that could be provoked; serde has its own opinion of that.
+/// When serde cannot write the document, which could not be provoked.
 pub(super) fn document(account: &Account) -> io::Result<String> {
     let started = account.started.as_ref();
     // Where the start of the run is missing, there is a place in the format that must be filled all the same.
@@ -56,7 +56,7 @@ pub(super) fn document(account: &Account) -> io::Result<String> {
     Ok(serde_json::to_string(&document)? + "\n")
 }
 
-/// How the figures of tests are spread that were executed several times; `None` if none was.
+/// Describes the distributions of the figures of tests that were executed several times; `None` if there are none.
 fn stressed(account: &Account) -> Option<Vec<Value>> {
     let all: Vec<_> = Stressed::of(account).ranked(usize::MAX).iter().map(Executions::json).collect();
     (!all.is_empty()).then_some(all)
@@ -126,7 +126,7 @@ const fn status(facts: &Facts) -> &'static str {
     }
 }
 
-/// Figures and sources, without what was not measured.
+/// Returns figures and sources, without those that were not measured.
 fn measured(facts: &Facts) -> Map<String, Value> {
     facts.usage.iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

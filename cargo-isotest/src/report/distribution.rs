@@ -4,51 +4,52 @@
 const ENOUGH: usize = 12;
 /// Number of values that show a valley between two modes better.
 const MANY: usize = 40;
-/// A mode has at least this part of all values.
+/// Least share of all values that a mode has, as a divisor.
 const LEAST_PART: usize = 20;
-/// Two modes differ by at least this part of the lower one.
+/// Least distance between two modes, as a divisor of the lower one.
 const LEAST_DISTANCE: u64 = 10;
-/// Of the values of the smaller mode, no more than this part is as many as may lie in the valley.
+/// Largest number of values in the valley, as a divisor of the number of values in the smaller mode.
 const VALLEY_PART: usize = 8;
 
 const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// The values, in order; at least one.
+/// Values in ascending order; at least one.
 #[derive(Debug, Clone)]
 pub(super) struct Distribution(Vec<u64>);
 
-/// A value around which values gather.
+/// Value around which values gather.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mode {
-    /// The median of those that do.
+    /// Median of the values that gather.
     pub(super) median: u64,
-    /// How many they are.
+    /// Number of the values that gather.
     pub(super) count: usize,
 }
 
 impl Distribution {
-    /// Creates a distribution; `None` of no values.
+    /// Creates a distribution; `None` if there are no values.
     pub(super) fn of(mut values: Vec<u64>) -> Option<Self> {
         values.sort_unstable();
         (!values.is_empty()).then_some(Self(values))
     }
 
-    /// The lowest value.
+    /// Returns the lowest value.
     pub(super) fn min(&self) -> u64 {
         self.0.first().copied().unwrap_or_default()
     }
 
-    /// The value in the middle.
+    /// Returns the median.
     pub(super) fn median(&self) -> u64 {
         median(&self.0)
     }
 
-    /// The highest value.
+    /// Returns the highest value.
     pub(super) fn max(&self) -> u64 {
         self.0.last().copied().unwrap_or_default()
     }
 
-    /// A picture of so many columns from the lowest value to the highest: the higher a column, the more values are there.
+    /// Draws a picture of so many columns from the lowest value to the highest: the higher a column, the more values
+    /// are there.
     pub(super) fn picture(&self, columns: usize) -> String {
         let mut counts = vec![0_usize; columns.max(1)];
         let (min, width) = (self.min(), u128::from(self.max() - self.min()) + 1);
@@ -66,7 +67,8 @@ impl Distribution {
         counts.iter().map(column).collect()
     }
 
-    /// The two values around which the values gather, with a valley between them; `None` if that cannot be said.
+    /// Finds the two values around which the values gather, with a valley between them; `None` if that cannot be
+    /// said.
     ///
     /// The values are split where the halves differ most beside what differs within them, on a scale of ratios. That there
     /// are two modes is said only if each half has enough of them and hardly any lies between.
@@ -90,7 +92,9 @@ impl Distribution {
     }
 }
 
-/// Where values are split so that the variance between the halves is greatest, each of which has at least so many.
+/// Finds the index at which values are split so that the variance between the halves is greatest, each of which has
+/// at
+/// least so many values.
 fn split(logs: &[f64], least: usize) -> Option<usize> {
     let sum: f64 = logs.iter().sum();
     let mut below = 0.0;
@@ -149,7 +153,7 @@ mod tests {
         assert_eq!(of([0, u64::MAX]).picture(3), "█ █", "the whole range has room");
     }
 
-    /// About a normal distribution around 0, with a deviation of 1.
+    /// Draws a number from about a normal distribution around 0, with a deviation of 1.
     fn normal(random: &mut Rng) -> f64 {
         (0..12).map(|_| random.f64()).sum::<f64>() - 6.0
     }

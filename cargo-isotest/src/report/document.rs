@@ -1,4 +1,4 @@
-//! Files of results: what the run says is kept once for all of them until it has ended, and then written.
+//! Writes files of results: the content of the run is kept once for all of them until it has ended, and then written.
 
 use super::account::Account;
 use super::error::OutputError;
@@ -9,14 +9,14 @@ use crate::schedule::events::Event;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes documents when the run has ended.
+/// Documents that are written when the run has ended.
 pub(super) struct Documents {
     files: Vec<File>,
     run: Run,
     account: Account,
 }
 
-/// A file that is open.
+/// Open file of a document.
 struct File {
     target: Target,
     format: DocumentFormat,
@@ -24,25 +24,26 @@ struct File {
 }
 
 impl Documents {
-    /// Keeps nothing yet.
+    /// Creates documents without files.
     pub(super) fn new(run: Run) -> Self {
         Self { files: Vec::new(), run, account: Account::default() }
     }
 
-    /// Writes a document there, too.
+    /// Adds a document that is written to `writer`.
     pub(super) fn add(&mut self, target: Target, format: DocumentFormat, writer: Box<dyn Write + Send>) {
         self.files.push(File { target, format, writer });
     }
 
-    /// Whether one of the files is that to which the path leads.
+    /// Returns whether the path leads to one of the files.
     pub(super) fn has(&self, path: &Path) -> bool {
         self.files.iter().any(|file| file.target.is_one_file_with(path))
     }
 
-    /// Takes an event into account, and after the last writes all files. Returns the first failure to write one.
+    /// Takes an event into account, and after the last event writes all files. Returns the first failure to write
+    /// one.
     ///
     /// # Errors
-    /// None that could be provoked: when an event cannot be told in a line.
+    /// When an event cannot be told in a line, which could not be provoked.
     pub(super) fn event(&mut self, event: &Event<'_>) -> io::Result<Option<OutputError>> {
         if self.files.is_empty() {
             return Ok(None);

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Error of writing output.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OutputError {
-    /// A file cannot be written.
+    /// File that cannot be written.
     #[error("cannot write `{}`", .path.display())]
     File {
         /// Path of the file.
@@ -17,10 +17,10 @@ pub(crate) enum OutputError {
         /// Error of the system.
         source: io::Error,
     },
-    /// A file would be written over another report, or over what it is made from.
+    /// File that would be written over another report, or over what it is made from.
     #[error("`{}` is named twice: one report would overwrite another, or its own input", .0.display())]
     Twice(PathBuf),
-    /// Standard output or standard error cannot be written.
+    /// Standard output or standard error that cannot be written.
     #[error("cannot write the output")]
     Stream(#[source] io::Error),
 }
@@ -43,13 +43,13 @@ impl Failure for OutputError {
 /// Error of making reports of runs that have ended.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConversionError {
-    /// Runs are not whole; what there is of them has been reported.
+    /// Incomplete runs; what there is of them has been reported.
     #[error("not everything could be reported: {}", .0.join("; "))]
     Lacking(Vec<String>),
-    /// Nothing of any run was understood, and no report is written over another.
+    /// No run that was understood; no report is written over another.
     #[error("there is no run to report: {}", .0.join("; "))]
     Nothing(Vec<String>),
-    /// No test of any run has a time, and what is missing of the runs.
+    /// No test with a time in any run, and what is missing of the runs.
     #[error("{}", [&["no test has a time".to_owned()], .0.as_slice()].concat().join(": "))]
     NoTimes(Vec<String>),
     /// Files are of different runs, although nobody said so.

@@ -1,4 +1,4 @@
-//! What the tests of a stress run used, one execution beside the other; pure.
+//! Figures of the tests of a stress run, one execution beside the other; pure.
 
 use super::account::Account;
 use super::distribution::{Distribution, Mode};
@@ -9,65 +9,65 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Columns of a picture.
+/// Number of columns of a picture.
 const COLUMNS: usize = 20;
-/// Differences below these are of no interest: two milliseconds, and what the kernel counts in advance on a few processors.
+/// Least differences of interest: two milliseconds, and the memory that the kernel counts in advance on a few processors.
 const TIME_GRAIN: u64 = 2_000;
 const MEMORY_GRAIN: u64 = 1 << 20;
 
-/// The executions of all tests.
+/// Executions of all tests.
 #[derive(Debug, Default)]
 pub(super) struct Stressed {
     tests: Vec<Executions>,
     places: HashMap<String, usize>,
 }
 
-/// The executions of a test.
+/// Executions of a test.
 #[derive(Debug, Default)]
 pub(super) struct Executions {
-    /// The test as it is named in text.
+    /// Name of the test in text.
     pub(super) title: String,
-    /// How many failed.
+    /// Number of executions that failed.
     pub(super) failed: usize,
     passed: usize,
     walls: Vec<u64>,
     peaks: Vec<u64>,
-    /// Whether a peak is only about right.
+    /// Whether a peak is only approximate.
     approximate: bool,
 }
 
-/// One execution: whether it passed, and its figures if they are to be trusted.
+/// Execution of a test: whether it passed, and its figures if they are to be trusted.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Execution {
-    /// Whether it passed.
+    /// Whether the execution passed.
     pub(super) passes: bool,
-    /// Its time in microseconds.
+    /// Duration in microseconds.
     pub(super) wall: Option<u64>,
-    /// Its memory peak in bytes, and whether that is only about right.
+    /// Memory peak in bytes, and whether it is only approximate.
     pub(super) peak: Option<(u64, bool)>,
 }
 
-/// How a figure is spread, in words.
+/// Distribution of a figure, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Spread {
-    /// What was measured.
+    /// Name of the figure.
     pub(super) name: &'static str,
-    /// The lowest.
+    /// Lowest value.
     pub(super) min: String,
-    /// The one in the middle.
+    /// Median.
     pub(super) median: String,
-    /// The highest.
+    /// Highest value.
     pub(super) max: String,
-    /// A picture from the lowest to the highest.
+    /// Picture from the lowest value to the highest.
     pub(super) picture: String,
-    /// The two values around which the figures gather, if they do.
+    /// Description of the two values around which the figures gather, if they do.
     pub(super) modes: Option<String>,
-    /// How many executions have none.
+    /// Number of executions without the figure.
     pub(super) unmeasured: usize,
 }
 
 impl Stressed {
-    /// The executions of a run in which each test was executed several times; none of another.
+    /// Collects the executions of a run in which each test was executed several times; none of another run.
     pub(super) fn of(account: &Account) -> Self {
         let mut stressed = Self::default();
         for test in account.tests.iter().filter(|test| test.last.iteration.is_some()) {
@@ -105,7 +105,7 @@ impl Stressed {
         }
     }
 
-    /// The executions of each test, and if there are more than so many tests, those that stand out first.
+    /// Returns the executions of each test; if there are more than `most` tests, the most conspicuous first.
     pub(super) fn ranked(mut self, most: usize) -> Vec<Executions> {
         if self.tests.len() > most {
             self.tests.sort_by_cached_key(Executions::rank);
@@ -115,7 +115,8 @@ impl Stressed {
 }
 
 impl Executions {
-    /// The lower, the more it stands out: what failed at times, what always failed, what has two modes.
+    /// Returns the rank of a test, the most conspicuous lowest: failed at times, always failed, has two modes,
+    /// others.
     fn rank(&self) -> u8 {
         let has_modes = |values: &Vec<u64>, grain| {
             Distribution::of(values.clone()).is_some_and(|all| modes(&all, grain).is_some())
@@ -128,14 +129,14 @@ impl Executions {
         }
     }
 
-    /// How often the test was executed, and what came of it.
+    /// Says how often the test was executed, and what came of it.
     pub(super) fn counts(&self) -> String {
         let Self { passed, failed, .. } = self;
         let failures = if *failed == 0 { String::new() } else { format!(", {failed} failed") };
         format!("{}, {passed} passed{failures}", plural(passed + failed, "execution"))
     }
 
-    /// How its figures are spread; nothing of what was measured in no execution.
+    /// Describes the distributions of the figures, without those that were measured in no execution.
     pub(super) fn spreads(&self) -> Vec<Spread> {
         let seconds = |wall: u64| format!("{:.3}s", Duration::from_micros(wall).as_secs_f64());
         let peak = |peak: u64| marked(memory(peak), self.approximate);
@@ -159,7 +160,7 @@ impl Executions {
         Some(Spread { name, min, median, max, picture, modes, unmeasured })
     }
 
-    /// The same as an object of JSON.
+    /// Returns the executions and their distributions as an object of JSON.
     pub(super) fn json(&self) -> Value {
         let spread = |values: &[u64], grain| {
             let all = Distribution::of(values.to_vec())?;

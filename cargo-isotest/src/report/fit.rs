@@ -1,4 +1,4 @@
-//! What the tests of a run need: how long it would take on other machines, and how much memory; pure.
+//! Estimates how long the tests of a run would take on other machines, and how much memory they would need; pure.
 
 use super::account::{Account, Attempt, Facts, Test};
 use crate::schedule::replay::{Machine, Recorded, Recording, Replayed, Took};
@@ -12,24 +12,24 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Version of the format of its JSON.
+/// Version of the format of the JSON lines.
 const SCHEMA: u32 = 1;
-/// Tests that are named on one line.
+/// Number of tests that are named on one line.
 const NAMED: usize = 3;
 
-/// What the tests of a run need.
+/// Needs of the tests of a run.
 #[derive(Debug)]
 pub(crate) struct Fit {
     recording: Recording,
     head: String,
     cpu: Duration,
-    /// The time of all tests, one after the other.
+    /// Duration of all tests, one after the other.
     tests: Duration,
-    /// The name of each test and its peak, the highest first.
+    /// Memory peak in bytes and name of each test, the highest first.
     peaks: Vec<(u64, String)>,
-    /// The name of the longest test and its time.
+    /// Duration and name of the longest test.
     longest: Option<(Duration, String)>,
-    /// What is to be known of the figures.
+    /// Remarks on the figures.
     remarks: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ struct Line<'a> {
 }
 
 impl Fit {
-    /// Finds out what these tests took. `None` if no test has a time.
+    /// Finds out what the tests of an account took. `None` if no test has a time.
     pub(crate) fn of(account: &Account) -> Option<Self> {
         let cpus = account.started.as_ref().and_then(|started| started.machine.as_ref()?.cpus);
         let mut reader = Reader { cpus, ..Reader::default() };
@@ -73,7 +73,7 @@ impl Fit {
         })
     }
 
-    /// What a run would need on each of these machines, for people.
+    /// Returns what a run would need on each of these machines, for people.
     pub(crate) fn human(&self, machines: &[Machine]) -> String {
         let mut text = format!("{}\n\n", self.head);
         text += "  CPUs   memory  jobs         time   memory of tests\n";
@@ -125,10 +125,10 @@ impl Fit {
         }
     }
 
-    /// The same as JSON, a line for each machine.
+    /// Returns what a run would need on each of these machines as JSON, a line for each.
     ///
     /// # Errors
-    /// None that could be provoked.
+    /// When serde cannot write a line, which could not be provoked.
     pub(crate) fn json(&self, machines: &[Machine]) -> serde_json::Result<String> {
         let mut text = String::new();
         for machine in machines {
@@ -151,7 +151,7 @@ impl Fit {
         Ok(text)
     }
 
-    /// The tests that need more memory than a machine has.
+    /// Returns the tests that need more memory than a machine has.
     fn too_large(&self, machine: Machine) -> Vec<&str> {
         let most = machine.memory.unwrap_or(u64::MAX);
         self.peaks.iter().take_while(|(peak, _)| *peak > most).map(|(_, title)| title.as_str()).collect()
@@ -175,7 +175,7 @@ fn microseconds(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// A time of a run: with milliseconds below ten seconds, and whole seconds from a minute on.
+/// Formats a time of a run: with milliseconds below ten seconds, and whole seconds from a minute on.
 fn time(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     match time.as_secs() {
@@ -186,7 +186,7 @@ fn time(time: Duration) -> String {
     }
 }
 
-/// What an account is read with, and what is known of it then.
+/// Reader of an account, and counts of what its attempts lack.
 #[derive(Debug, Default)]
 struct Reader {
     cpus: Option<NonZeroUsize>,
@@ -253,7 +253,9 @@ impl Reader {
         }
     }
 
-    /// What an attempt took; `None` if its time is not known. Of one whose processor time is not known a processor is always busy.
+    /// Returns what an attempt took; `None` if its time is not known. An attempt whose processor time is not known
+    /// counts as
+    /// one processor that is always busy.
     fn took(&mut self, facts: &Facts) -> Option<Took> {
         let Some(wall) = facts.wall_us else {
             self.without_time += 1;
@@ -293,7 +295,7 @@ impl Reader {
     }
 }
 
-/// The time that usually lies between the end of an attempt and the start of the next in its slot.
+/// Returns the time that usually lies between the end of an attempt and the start of the next in its slot.
 fn between(tests: &[&Test]) -> Duration {
     let mut attempts: Vec<&Attempt> = tests.iter().flat_map(|test| test.attempts()).collect();
     attempts.sort_by_key(|attempt| (attempt.slot, attempt.start_us));
@@ -306,7 +308,7 @@ fn between(tests: &[&Test]) -> Duration {
     Duration::from_micros(gaps.get(gaps.len() / 2).copied().unwrap_or_default())
 }
 
-/// The time of the run before the first attempt and after the last.
+/// Returns the time of the run before the first attempt and after the last.
 fn around(account: &Account) -> Duration {
     let Some(finished) = &account.finished else { return Duration::ZERO };
     let first = account.attempts().map(|(_, attempt)| attempt.start_us).min().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The formats of documents; pure.
+//! Formats of documents; pure.
 
 use super::account::Account;
 use super::changes::Changes;
@@ -6,10 +6,12 @@ use super::{ctrf, html, junit, markdown, openmetrics, trace};
 use crate::cli::FileFormat;
 use std::io::{self, Write};
 
-/// The results of a run as a document of this format, and if it has room for that, what changed since another run.
+/// Makes a document of this format from the results of a run, with the changes since another run if the format has
+/// room for
+/// them.
 ///
 /// # Errors
-/// When a library cannot write it, which could not be provoked.
+/// When a library cannot write the document, which could not be provoked.
 pub(crate) fn document(
     format: DocumentFormat,
     account: &Account,
@@ -25,10 +27,10 @@ pub(crate) fn document(
     }
 }
 
-/// Writes the same.
+/// Writes the results of a run as a document of this format.
 ///
 /// # Errors
-/// When it cannot be written there.
+/// When the document cannot be written to `to`.
 pub(crate) fn write(
     format: DocumentFormat,
     account: &Account,
@@ -52,14 +54,15 @@ pub(crate) enum DocumentFormat {
     Markdown,
     /// OpenMetrics text.
     Openmetrics,
-    /// A page in HTML.
+    /// HTML page.
     Html,
     /// Trace events.
     Trace,
 }
 
 impl DocumentFormat {
-    /// The format of a file that is written when the run has ended; `None` for one that grows with the run.
+    /// Returns the format of a file that is written when the run has ended; `None` for a file that grows with the
+    /// run.
     pub(super) const fn of_file(format: FileFormat) -> Option<Self> {
         match format {
             FileFormat::Junit => Some(Self::Junit),

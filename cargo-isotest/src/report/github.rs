@@ -1,4 +1,4 @@
-//! The results of a run as GitHub's runner reads them: annotations, and outputs of a step; pure.
+//! Formats the results of a run as GitHub's runner reads them: annotations, and outputs of a step; pure.
 
 use crate::report::account::{Account, Facts, Script, Test};
 use crate::text::sanitize::word;
@@ -6,11 +6,13 @@ use crate::verdict::Effect;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// The runner shows ten of a step, and drops the others without a word.
+/// Number of failures that are shown: the runner shows ten annotations of a step, and drops the others without a
+/// word.
 const SHOWN: usize = 9;
 
-/// One line for each of the gravest failures, and one for all the others. Places are told from `repository`, where the
-/// runner looks for them.
+/// Makes one line for each of the gravest failures, and one for all the others. Places are told from `repository`,
+/// where
+/// the runner looks for them.
 pub(crate) fn annotations(account: &Account, repository: Option<&Path>) -> String {
     let failures = account.failures();
     let gap = account.gap().map(|gap| command("title=INCOMPLETE", &word(&gap)));
@@ -58,7 +60,7 @@ fn of_script(script: &Script) -> String {
     command(&format!("title={title}"), &lines.join("\n"))
 }
 
-/// What the test or the script said first, if it panicked from there on.
+/// Returns the first lines of the output, from the panic on if there is one.
 fn first_words(facts: &Facts) -> String {
     let output = facts.output();
     let panicked = output.lines().position(|line| line.contains(" panicked at ")).unwrap_or(0);
@@ -66,7 +68,7 @@ fn first_words(facts: &Facts) -> String {
     lines.take(12).collect::<Vec<_>>().join("\n")
 }
 
-/// Counts as `name=value`, a line each.
+/// Returns counts as `name=value`, a line each.
 pub(crate) fn outputs(account: &Account) -> String {
     let count = |effect| account.with(effect).count();
     let over = account.tests.iter().filter(|test| test.last.facts.outcome == "over-budget").count();

@@ -1,4 +1,4 @@
-//! Pictures of the memory of long tests over time; pure.
+//! Draws the memory of long tests over time; pure.
 
 use super::timeline::moment;
 use crate::report::account::{Account, Facts, Samples};
@@ -11,29 +11,29 @@ use std::fmt::Write as _;
 /// Units of a picture's width and height, however large it is shown.
 const WIDTH: u64 = 1000;
 const HEIGHT: u64 = 100;
-/// Tests that have a picture beside those that did not pass.
+/// Number of tests that have a picture beside those that did not pass.
 const SHOWN: usize = 12;
-/// A budget stands in the picture up to so many times what was used.
+/// Highest ratio of a budget to the used value at which the budget is shown in the picture.
 const FAR: u64 = 4;
 
-/// The memory of a test over time.
+/// Picture of the memory of a test over time.
 #[derive(Debug, Serialize)]
 pub(super) struct MemoryLine {
     title: String,
     width: u64,
     height: u64,
     path: String,
-    /// How far from the top the budget stands.
+    /// Distance of the budget from the top.
     budget: Option<u64>,
-    /// What the top of the picture stands for.
+    /// Memory at the top of the picture, in words.
     top: String,
-    /// What its right end stands for.
+    /// Time at the right end of the picture, in words.
     end: String,
     description: String,
 }
 
 impl MemoryLine {
-    /// The picture of a test; `None` if its memory was not looked at.
+    /// Draws the picture of a test; `None` if its memory was not sampled.
     pub(super) fn of(title: &str, facts: &Facts) -> Option<Self> {
         let Samples { interval_us, bytes } = facts.memory_samples.as_ref()?;
         let count = u64::try_from(bytes.len()).ok().filter(|count| *count > 0)?;
@@ -66,13 +66,13 @@ impl MemoryLine {
         })
     }
 
-    /// How many bytes it takes in the page, at most.
+    /// Returns an upper limit on the bytes that the picture takes in the page.
     pub(super) fn size(&self) -> usize {
         1000 + self.path.len() + 6 * (self.title.len() + self.description.len())
     }
 }
 
-/// The pictures of the tests that took the longest.
+/// Draws the pictures of the tests that took the longest.
 pub(super) fn of_longest(account: &Account) -> Vec<MemoryLine> {
     let mut tests: Vec<_> =
         account.tests.iter().filter(|test| test.last.facts.memory_samples.is_some()).collect();
@@ -80,7 +80,7 @@ pub(super) fn of_longest(account: &Account) -> Vec<MemoryLine> {
     tests.iter().filter_map(|test| MemoryLine::of(&test.title(), &test.last.facts)).take(SHOWN).collect()
 }
 
-/// What part of `most` a value is, in so many units.
+/// Scales a value from `most` to so many units.
 fn scaled(value: u64, most: u64, units: u64) -> u64 {
     let part = u128::from(value.min(most)) * u128::from(units) / u128::from(most.max(1));
     u64::try_from(part).unwrap_or(units)

@@ -1,4 +1,4 @@
-//! The results of a run as a page for a browser; pure.
+//! Makes a page for a browser of the results of a run; pure.
 //!
 //! The page is one file that asks for nothing else: its policy allows its own style and script by their hashes and no
 //! connection. All that tests say is escaped by the template. Every row stands in the page, so that the script only
@@ -23,10 +23,10 @@ const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
-/// The whole document.
+/// Makes the whole document.
 ///
 /// # Errors
-/// When the library cannot write it, which could not be provoked.
+/// When the library cannot write the document, which could not be provoked.
 pub(super) fn document(account: &Account) -> io::Result<String> {
     let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
@@ -47,7 +47,7 @@ pub(super) fn document(account: &Account) -> io::Result<String> {
     environment.render_str(TEMPLATE, values).map_err(io::Error::other)
 }
 
-/// How a policy names a text that it allows.
+/// Returns the hash by which a policy names a text that it allows.
 fn hash(text: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
 }

@@ -1,4 +1,4 @@
-//! What the page says, in words; pure.
+//! Content of the page, in words; pure.
 
 use super::memory::{self, MemoryLine};
 use super::timeline::Timeline;
@@ -13,27 +13,27 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Of the output of one test, its end.
+/// Largest part of the output of one test that is shown, in bytes; its end is.
 const LARGEST_OUTPUT: usize = 16 << 10;
-/// What all tests that did not pass may say together, as it stands in the page.
+/// Largest size of the cards of all tests that did not pass, as they stand in the page, in bytes.
 const LARGEST_CARDS: usize = 1 << 20;
-/// What a card takes that says nothing.
+/// Size of a card without texts, in bytes.
 const SMALLEST_CARD: usize = 1000;
-/// Processes that are shown of one test, threads of one process, and characters of one command.
+/// Numbers of shown processes of one test, threads of one process, and characters of one command.
 const SHOWN_PROCESSES: usize = 50;
 const SHOWN_THREADS: usize = 20;
 const SHOWN_COMMAND: usize = 300;
-/// Files that are named of those that one test changed.
+/// Number of files that are named of those that one test changed.
 const SHOWN_FILES: usize = 50;
-/// Processes that failed although none of their tests did.
+/// Number of shown processes that failed although none of their tests did.
 const SHOWN_UNEXPLAINED: usize = 20;
-/// The outputs that are unfolded from the start.
+/// Number of outputs that are unfolded from the start.
 const UNFOLDED: usize = 10;
 const SHOWN_NEIGHBORS: usize = 8;
-/// Tests of which it is shown how their figures are spread.
+/// Number of tests whose distributions of figures are shown.
 const SHOWN_STRESSED: usize = 100;
 
-/// The page.
+/// Content of the page.
 #[derive(Serialize)]
 pub(super) struct Page {
     title: String,
@@ -41,30 +41,30 @@ pub(super) struct Page {
     totals: String,
     gap: Option<String>,
     facts: Vec<(&'static str, String)>,
-    /// The setup scripts that failed.
+    /// Setup scripts that failed.
     scripts: Vec<Lines>,
     cards: Vec<Card>,
-    /// How many tests that did not pass have no card.
+    /// Sentence on the number of tests that did not pass and have no card.
     more: Option<String>,
     processes: Vec<Lines>,
     flaky: Vec<Lines>,
     timeline: Option<Timeline>,
     has_budgets: bool,
-    /// How figures are spread of tests that were executed several times.
+    /// Distributions of the figures of tests that were executed several times.
     stressed: Vec<Repeated>,
-    /// How many of them are not shown.
+    /// Text on the number of tests whose distributions are not shown.
     more_stressed: Option<String>,
-    /// Memory over time of long tests.
+    /// Pictures of the memory of long tests over time.
     lines: Vec<MemoryLine>,
     rows: Vec<Row>,
 }
 
-/// A test that did not pass.
+/// Test that did not pass.
 #[derive(Serialize)]
 struct Card {
     title: String,
     status: String,
-    /// Why, and where.
+    /// Cause of the verdict, and the place of the panic.
     why: String,
     figures: String,
     command: String,
@@ -80,7 +80,7 @@ struct Card {
     earlier: Vec<String>,
 }
 
-/// A heading and the lines below it.
+/// Heading and the lines below it.
 #[derive(Serialize)]
 struct Lines {
     head: String,
@@ -97,7 +97,7 @@ struct BudgetRow {
     over: bool,
 }
 
-/// A test that was executed several times.
+/// Test that was executed several times.
 #[derive(Serialize)]
 struct Repeated {
     title: String,
@@ -116,7 +116,7 @@ struct SpreadRow {
     modes: String,
 }
 
-/// A process in a tree.
+/// Process in a tree.
 #[derive(Serialize)]
 struct Leaf {
     text: String,
@@ -124,7 +124,7 @@ struct Leaf {
     children: Vec<Leaf>,
 }
 
-/// A test in the table of all. Each figure is what it is sorted by, and its text.
+/// Row of a test in the table of all. Each figure has a number by which it is sorted, and a text.
 #[derive(Serialize)]
 struct Row {
     kind: &'static str,
@@ -152,7 +152,7 @@ impl Figure {
 }
 
 impl Page {
-    /// The page of these results.
+    /// Makes the page of these results.
     pub(super) fn of(account: &Account) -> Self {
         let failures = account.failures();
         let gap = account.gap();
@@ -202,7 +202,7 @@ impl Page {
     }
 }
 
-/// What holds for the whole run.
+/// Returns facts about the whole run.
 fn facts(account: &Account) -> Vec<(&'static str, String)> {
     let started = account.started.as_ref();
     let said = [
@@ -215,7 +215,7 @@ fn facts(account: &Account) -> Vec<(&'static str, String)> {
     said.into_iter().filter_map(|(name, value)| Some((name, word(&value?)))).collect()
 }
 
-/// A card for each test that did not pass, as long as there is room, and how many have none.
+/// Makes a card for each test that did not pass, as long as there is room, and says how many have none.
 fn cards(account: &Account, failures: &[&Test]) -> (Vec<Card>, Option<String>) {
     let mut room = LARGEST_CARDS;
     let mut cards = Vec::new();
@@ -266,7 +266,7 @@ impl Card {
         }
     }
 
-    /// How many bytes it takes in the page, at most.
+    /// Returns an upper limit on the bytes that the card takes in the page.
     fn size(&self) -> usize {
         let texts =
             [&self.title, &self.title, &self.why, &self.command, &self.output, &self.beside].into_iter();
@@ -282,7 +282,7 @@ impl Card {
     }
 }
 
-/// The first characters of a command.
+/// Returns the first characters of a command.
 fn shortened(text: &str) -> String {
     let mut short: String = word(text).chars().take(SHOWN_COMMAND).collect();
     if short.chars().count() == SHOWN_COMMAND {
@@ -291,7 +291,7 @@ fn shortened(text: &str) -> String {
     short
 }
 
-/// How long a text is that has been escaped, at most.
+/// Returns an upper limit on the length of a text that has been escaped.
 fn escaped(text: &str) -> usize {
     text.len() + 5 * text.bytes().filter(|byte| b"<>&\"'/".contains(byte)).count()
 }
@@ -309,7 +309,7 @@ impl BudgetRow {
     }
 }
 
-/// The processes of a tree, as many as are shown.
+/// Makes leaves of the processes of a tree, as many as are shown.
 fn tree(autopsy: &Autopsy) -> Vec<Leaf> {
     let branches = autopsy.tree();
     let more = branches.iter().map(count).sum::<usize>().saturating_sub(SHOWN_PROCESSES);
@@ -325,7 +325,7 @@ fn count(branch: &Branch) -> usize {
 }
 
 impl Leaf {
-    /// As many as there is room for.
+    /// Makes leaves of as many branches as there is room for.
     fn within(branches: Vec<Branch>, room: &mut usize) -> Vec<Self> {
         let mut leaves = Vec::new();
         for branch in branches {
@@ -409,7 +409,7 @@ impl Row {
         }
     }
 
-    /// A test that was left out.
+    /// Makes the row of a test that was left out.
     fn ignored(test: &Name) -> Self {
         let dash = || Figure::new(None, "-".to_owned());
         Self {
@@ -427,7 +427,7 @@ impl Row {
     }
 }
 
-/// What the style and the search know a test by.
+/// Returns the word by which the style and the search know a test.
 fn kind(test: &Test) -> &'static str {
     match test.last.facts.effect {
         Effect::Fails => "fails",
@@ -448,7 +448,7 @@ fn earlier(attempt: &Attempt, account: &Account) -> String {
     format!("attempt {}: {}", attempt.number, attempt.facts.headline(attempt.facts.place(account).as_ref()))
 }
 
-/// The files that were changed and are not kept.
+/// Returns the changed files that are not kept.
 fn thrown_away(facts: &Facts, account: &Account) -> Option<Lines> {
     let paths = facts.changed_paths.as_deref().unwrap_or_default();
     let count =
@@ -467,7 +467,7 @@ fn thrown_away(facts: &Facts, account: &Account) -> Option<Lines> {
     (0 < count).then_some(Lines { head, lines })
 }
 
-/// The files that are kept.
+/// Returns the files that are kept.
 fn evidence(facts: &Facts) -> Option<Lines> {
     let count = facts.evidence.len();
     let lines = files(facts.evidence.iter(), count);
@@ -475,7 +475,7 @@ fn evidence(facts: &Facts) -> Option<Lines> {
     (0 < count).then_some(Lines { head, lines })
 }
 
-/// The first of so many files.
+/// Returns the first of so many files.
 fn files<'a>(paths: impl Iterator<Item = &'a String>, count: usize) -> Vec<String> {
     let mut lines: Vec<_> = paths.take(SHOWN_FILES).map(|path| word(path)).collect();
     if lines.len() < count {
@@ -488,7 +488,7 @@ fn files<'a>(paths: impl Iterator<Item = &'a String>, count: usize) -> Vec<Strin
     lines
 }
 
-/// The tests that ran at the same time.
+/// Names the tests that ran at the same time.
 fn beside(own: &Attempt, account: &Account) -> String {
     let overlaps = |attempt: &Attempt| {
         let ends = own.end_us().zip(attempt.end_us());
@@ -501,7 +501,7 @@ fn beside(own: &Attempt, account: &Account) -> String {
     shown + &and_more(neighbors.len().saturating_sub(SHOWN_NEIGHBORS))
 }
 
-/// The end of what a test wrote.
+/// Returns the end of a test's output.
 fn output(facts: &Facts) -> String {
     let mut output = facts.output();
     let cut = output.len().saturating_sub(LARGEST_OUTPUT);

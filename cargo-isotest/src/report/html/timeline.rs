@@ -1,4 +1,4 @@
-//! The picture of who ran beside whom: a row for each job slot, a bar for each attempt; pure.
+//! Draws which tests ran at the same time: a row for each job slot, a bar for each attempt; pure.
 
 use crate::report::account::{Account, Attempt, Test};
 use crate::text::units::plural;
@@ -14,7 +14,7 @@ const ROW: usize = 20;
 const GAP: u64 = 1;
 const TICKS: u64 = 4;
 
-/// The picture.
+/// Picture of the attempts over time.
 #[derive(Serialize)]
 pub(super) struct Timeline {
     width: u64,
@@ -22,9 +22,9 @@ pub(super) struct Timeline {
     row: usize,
     slots: Vec<usize>,
     lines: String,
-    /// The bars of each kind, as one path.
+    /// Bars of each kind, as one path.
     bars: Vec<Bars>,
-    /// When tests waited although a thread was free, as one path, and what for.
+    /// Times in which tests waited although a thread was free, as one path.
     waits: Option<String>,
     waited_for: String,
     ticks: Vec<String>,
@@ -40,7 +40,7 @@ struct Bars {
     path: String,
 }
 
-/// Kinds of bars: the name in the style, that in the legend, and where in the row a bar begins and how high it is.
+/// Kinds of bars: name in the style, name in the legend, and start and height of a bar in its row.
 const KINDS: [(&str, &str, usize, usize); 4] = [
     ("passes", "passed, low bars", 9, 8),
     ("flaky", "tried again, middle bars", 6, 11),
@@ -49,7 +49,7 @@ const KINDS: [(&str, &str, usize, usize); 4] = [
 ];
 
 impl Timeline {
-    /// The picture of these results; `None` if nothing ran.
+    /// Draws the picture of these results; `None` if nothing ran.
     pub(super) fn of(account: &Account) -> Option<Self> {
         let of_attempts = account.attempts().map(|(_, attempt)| attempt.end_us().unwrap_or(attempt.start_us));
         let end = of_attempts.chain(account.finished.iter().map(|finished| finished.wall_us)).max()?.max(1);
@@ -111,12 +111,12 @@ fn kind(test: &Test, attempt: &Attempt) -> usize {
     }
 }
 
-/// Adds the bar of an attempt to a path. One that would be too thin to be seen is as wide as can be.
+/// Adds the bar of an attempt to a path. A bar that would be too thin to be seen has the least visible width.
 fn bar(path: &mut String, (attempt, to): (&Attempt, u64), end: u64, (top, height): (usize, usize)) {
     rectangle(path, (attempt.start_us, to, end), (attempt.slot * ROW + top, height));
 }
 
-/// Adds a rectangle from one moment to another, of those until `end`.
+/// Adds a rectangle from one moment to another to a path that ends at the moment `end`.
 fn rectangle(path: &mut String, (from, to, end): (u64, u64, u64), (y, height): (usize, usize)) {
     // Tenths of a unit.
     let place = |moment: u64| u128::from(moment) * u128::from(WIDTH) * 10 / u128::from(end);
@@ -129,12 +129,12 @@ fn rectangle(path: &mut String, (from, to, end): (u64, u64, u64), (y, height): (
     let _ = write!(path, "M{} {y}h{}v{height}H{}z", tenths(from), tenths(wide), tenths(from));
 }
 
-/// Text on attempts that have no bar.
+/// Describes attempts that have no bar.
 fn without_time(count: usize) -> String {
     if count == 0 { String::new() } else { format!(", and {count} more whose time is not known") }
 }
 
-/// A moment of the run.
+/// Formats a moment of the run.
 pub(super) fn moment(microseconds: u64) -> String {
     format!("{}.{:03} s", microseconds / 1_000_000, microseconds / 1000 % 1000)
 }

@@ -1,4 +1,4 @@
-//! Who waited for what when a test was killed, in few lines; pure.
+//! Describes which thread waited for what when a test was killed, in few lines; pure.
 
 use super::waits::Words;
 use crate::text::sanitize::word;
@@ -8,16 +8,16 @@ use isotest_core::record::{Autopsy, Moment};
 use isotest_core::snapshot::{Process, Snapshot, Thread, Unseen};
 
 const SHOWN_PROCESSES: usize = 8;
-/// Of those that wait for different things.
+/// Number of shown groups of threads that wait for different things.
 const SHOWN_GROUPS: usize = 6;
-/// Of those that wait for the same thing.
+/// Number of shown threads that wait for the same thing.
 const SHOWN_THREADS: usize = 3;
 const COMMAND_LENGTH: usize = 100;
 
-/// What the lines below would have shown.
+/// Kinds of data that the lines show, and that are named if they could not be seen.
 const SHOWN: [&str; 9] = ["process", "details", "thread", "task", "cmdline", "fd", "mem", "syscall", "wchan"];
 
-/// The lines.
+/// Returns the lines.
 pub(super) fn lines(autopsy: &Autopsy) -> Vec<String> {
     let Autopsy { moment, snapshot } = autopsy;
     let heading = match moment {
@@ -51,7 +51,7 @@ fn command(process: &Process) -> String {
     short
 }
 
-/// Threads that wait for the same thing share a line.
+/// Describes what the threads of a process wait for; threads that wait for the same thing share a line.
 fn waits(words: Words<'_>, process: &Process) -> Vec<String> {
     let mut groups: Vec<(String, Vec<&Thread>)> = Vec::new();
     for thread in &process.threads {
@@ -83,14 +83,14 @@ fn names(words: Words<'_>, threads: &[&Thread]) -> String {
     format!("{noun} {}{}", shown.join(", "), and_more(more))
 }
 
-/// What is missing above.
+/// Says what is missing in the lines above.
 fn unseen(snapshot: &Snapshot) -> Option<String> {
     let gaps = snapshot.unseen.iter().filter(|gap| SHOWN.contains(&gap.what.as_str()));
     let gaps: Vec<_> = gaps.map(gap).collect();
     (!gaps.is_empty()).then(|| format!("not seen: {}", gaps.join("; ")))
 }
 
-/// One thing that could not be seen.
+/// Describes one thing that could not be seen.
 pub(crate) fn gap(Unseen { what, why, count }: &Unseen) -> String {
     format!("{what} ({}): {}", plural(usize::try_from(*count).unwrap_or(usize::MAX), "time"), word(why))
 }

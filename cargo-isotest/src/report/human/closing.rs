@@ -1,4 +1,4 @@
-//! What a run says after its last test; pure.
+//! Text of a run after its last test; pure.
 
 use crate::report::counts::{not_zero, told};
 use crate::schedule::summary::{Cancellation, Summary};
@@ -7,7 +7,7 @@ use crate::text::style::{BAD, GOOD, WARN, headed};
 use crate::text::units::{marked, plural, round_memory, signal, total_cpu};
 use crate::verdict::Effect;
 
-/// Said when the run is cancelled, before the tests that still run have ended.
+/// Returns the text for a cancelled run, before the tests that still run have ended.
 pub(super) fn cancelling(by: Cancellation) -> String {
     let rest = match by {
         Cancellation::Signal(number) => {
@@ -25,7 +25,7 @@ pub(super) fn cancelling(by: Cancellation) -> String {
     headed(WARN, "Cancelling", &rest)
 }
 
-/// The last lines of a run.
+/// Returns the last lines of a run.
 pub(super) fn lines(summary: &Summary) -> String {
     let mut text = String::new();
     if let Some(by) = summary.cancelled {
@@ -80,7 +80,7 @@ fn counts(summary: &Summary) -> String {
     format!("{} run: {}", counts.total(), parts.join(", "))
 }
 
-/// Where some attempts were not measured, what is known is a lower bound and says so.
+/// Returns the words that mark a total as a lower bound, where some attempts were not measured.
 fn bound(unmeasured: usize) -> &'static str {
     if unmeasured == 0 { "" } else { "at least " }
 }
@@ -117,7 +117,7 @@ mod tests {
         anstream::adapter::strip_str(text).to_string()
     }
 
-    /// So many tests of each kind.
+    /// Counts so many tests of each kind.
     fn counts(numbers: [usize; 8], rules: Rules) -> Counts {
         let mut counts = Counts::default();
         let of_outcomes = builders::outcomes().into_iter();

@@ -1,4 +1,4 @@
-//! A command that is no test as text: what its sandbox lacks before it, its end and its figures after it; pure.
+//! Describes a command that is no test: what its sandbox lacks before it, its end and its figures after it; pure.
 
 use super::line::{consequences, duration, figures, indented};
 use super::opening::shortcomings;
@@ -12,25 +12,25 @@ use isotest_core::policy::Isolation;
 use isotest_core::record::Record;
 use serde_json::Value;
 
-/// What is to be said before it starts; nothing if all that is wanted is in force.
+/// Returns the text before a command starts; nothing if all that is wanted is in force.
 pub(crate) fn before(isolation: &Isolation) -> String {
     shortcomings(isolation)
 }
 
-/// What is to be said of a shell before it starts: whose sandbox it is in, the command that would be executed there, and what becomes
-/// of what is written.
+/// Returns the text before a shell starts: whose sandbox it is in, the command that would be executed there, and what
+/// becomes of written files.
 pub(crate) fn shell(whose: &str, command: Option<&str>) -> String {
     let command = command.map(|command| indented(&word(command)));
     let written = "what is written here is thrown away with the sandbox, but for what `--keep` names";
     headed(HEAD, "Shell", whose) + &command.unwrap_or_default() + &indented(written)
 }
 
-/// What is to be said of a test that a tool executes before it starts: the test, and the command.
+/// Returns the text before a tool executes a test: the test, and the command.
 pub(crate) fn tool(test: &str, command: &str) -> String {
     headed(HEAD, "Below a tool", test) + &indented(&word(command))
 }
 
-/// What is to be said of doctests when the last has ended: of each line, which is that of a [command](crate::report::json), its
+/// Returns the text after the last doctest: of each line, which is that of a [command](crate::report::json), the
 /// figures. Cargo has said how they ended.
 pub(crate) fn doctests(lines: &str) -> String {
     let lines: Vec<Value> = lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
@@ -40,7 +40,7 @@ pub(crate) fn doctests(lines: &str) -> String {
     headed(HEAD, "Doctests", &text)
 }
 
-/// What is to be said when it has ended. Why it was not executed is an error and said elsewhere.
+/// Returns the text after a command has ended. The reason why it was not executed is an error and said elsewhere.
 pub(crate) fn after(verdict: &Verdict, record: &Record) -> String {
     let Some(ending) = &record.ending else { return String::new() };
     let (style, head) = match (verdict, ending.exit) {

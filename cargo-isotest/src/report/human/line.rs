@@ -1,4 +1,4 @@
-//! One attempt as text: its line, what else is to be said about it, and what it printed; pure.
+//! Describes an attempt: its line, what else is to be said about it, and its output; pure.
 
 use super::autopsy;
 use crate::report::budget;
@@ -19,12 +19,12 @@ use isotest_core::usage::{Source, Usage};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Below the text of a line, right of its status word.
+/// Indent of lines below the text of a line, right of its status word.
 pub(super) const INDENT: &str = "             ";
 const SHOWN_PATHS: usize = 5;
 const SHOWN_PROCESSES: usize = 5;
 
-/// One attempt that has ended.
+/// Attempt that has ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) test: &'a TestCase,
@@ -35,25 +35,25 @@ pub(super) struct Attempt<'a> {
     pub(super) is_last: bool,
 }
 
-/// What stands in the line of an attempt, and where.
+/// Columns in the line of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
     /// All figures, and binary ids padded to a width.
     Wide {
-        /// The width.
+        /// Width of the binary ids.
         id_width: usize,
     },
     /// Time and memory alone, for narrow terminals.
     Narrow,
 }
 
-/// A test's binary and name.
+/// Returns a test's binary and name.
 pub(crate) fn title(test: &TestCase) -> String {
     test.title()
 }
 
 impl Attempt<'_> {
-    /// The attempt's line, with a counter before the name.
+    /// Returns the attempt's line, with a counter before the name.
     pub(super) fn line(&self, layout: Layout, counter: &str) -> String {
         let Record { ending, usage, .. } = self.record;
         let again = if self.nth.is_first() && self.is_last { String::new() } else { attempt(self.nth) };
@@ -63,7 +63,7 @@ impl Attempt<'_> {
         headed(style(self.verdict), &status(self.verdict), &rest)
     }
 
-    /// What else is to be said, one indented line each; empty as a rule.
+    /// Returns further details, one indented line each; empty as a rule.
     pub(super) fn details(&self, verbose: bool) -> String {
         let cause = cause(self.verdict, self.record).into_iter();
         let budget = budget::lines(&self.test.budget.checks(self.record), verbose);
@@ -73,7 +73,7 @@ impl Attempt<'_> {
         lines + &consequences(self.record, verbose)
     }
 
-    /// What it printed, each stream below a heading of its own.
+    /// Returns the output of the attempt, each stream below a heading of its own.
     pub(super) fn output(&self) -> String {
         let stream = |name, output| stream(name, output, self.test);
         let stdout = &self.record.stdout;
@@ -83,7 +83,7 @@ impl Attempt<'_> {
     }
 }
 
-/// Whether there are only the words that the standard harness has around one test that failed.
+/// Returns whether the output has only the words that the standard harness puts around one test that failed.
 fn is_frame(stdout: &Captured, name: &str) -> bool {
     let (ran, named) = (format!("test {name} "), format!("    {name}"));
     let is_of_frame = |line: &str| {
@@ -96,7 +96,7 @@ fn is_frame(stdout: &Captured, name: &str) -> bool {
     stdout.dropped == 0 && stdout.tail.is_empty() && text.is_some_and(|text| text.lines().all(is_of_frame))
 }
 
-/// Which execution of a test it was, behind a name; nothing of the only one.
+/// Returns the number of a test's execution, behind a name; nothing for the only execution.
 pub(super) fn iteration(nth: Nth) -> String {
     match nth.iteration {
         None => String::new(),
@@ -105,12 +105,12 @@ pub(super) fn iteration(nth: Nth) -> String {
     }
 }
 
-/// Which of how many attempts it was, behind a name.
+/// Returns the number of an attempt and of all attempts, behind a name.
 pub(super) fn attempt(Nth { number, total, .. }: Nth) -> String {
     format!(" (attempt {number} of {total})")
 }
 
-/// An attempt that was killed with its run.
+/// Attempt that was killed with its run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Interrupted<'a> {
     pub(super) test: &'a TestCase,
@@ -119,7 +119,7 @@ pub(super) struct Interrupted<'a> {
 }
 
 impl Interrupted<'_> {
-    /// The attempt's line, with a counter before the name.
+    /// Returns the attempt's line, with a counter before the name.
     pub(super) fn line(&self, layout: Layout, counter: &str) -> String {
         let PartialRecord { wall, usage, .. } = self.record;
         let again = if self.nth.is_first() { String::new() } else { attempt(self.nth) };
@@ -127,21 +127,21 @@ impl Interrupted<'_> {
         headed(WARN, "INTERRUPTED", &(columns(*wall, usage, self.test, layout, counter) + &again))
     }
 
-    /// What else is to be said, one indented line each; empty as a rule.
+    /// Returns further details, one indented line each; empty as a rule.
     pub(super) fn details(&self) -> String {
         let PartialRecord { suspect, remarks, .. } = self.record;
         let lines = suspect.iter().map(|why| distrust(why)).chain(remarks.iter().map(|remark| note(remark)));
         lines.map(|line| indented(&line)).collect()
     }
 
-    /// What it printed.
+    /// Returns the output of the attempt.
     pub(super) fn output(&self) -> String {
         let PartialRecord { stdout, stderr, .. } = self.record;
         stream("stdout", stdout, self.test) + &stream("stderr", stderr, self.test)
     }
 }
 
-/// The word at the head of an attempt's line.
+/// Returns the word at the head of an attempt's line.
 fn status(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Passed => "PASS".to_owned(),
@@ -173,7 +173,8 @@ fn columns(wall: Option<Duration>, usage: &Usage, test: &TestCase, layout: Layou
     }
 }
 
-/// Why not to trust its figures, what it left behind, if `verbose` also in files, what was seen of it before it was killed, and the remarks on it.
+/// Returns lines on why not to trust the figures, on processes left running, on the autopsy, if `verbose` on further
+/// figures and changed files, and the remarks.
 pub(super) fn consequences(record: &Record, verbose: bool) -> String {
     let mut lines: Vec<String> = record.suspect.iter().map(|why| distrust(why)).collect();
     if let Some(ending) = &record.ending {
@@ -218,7 +219,8 @@ pub(super) fn duration(wall: Option<Duration>) -> String {
     format!("[{seconds:>7.decimals$}s]")
 }
 
-/// Memory, processor time and tasks, which are processes and threads, in fixed columns; what was not measured is a dash.
+/// Returns memory, processor time and tasks, which are processes and threads, in fixed columns; a dash for a figure
+/// that was not measured.
 pub(super) fn figures(usage: &Usage) -> String {
     let unknown = || "-".to_owned();
     let peak = peak(usage);
@@ -230,13 +232,13 @@ pub(super) fn figures(usage: &Usage) -> String {
     format!(" {peak:>10} {time:>7} cpu {count:>3} {noun:<5}")
 }
 
-/// The peak of memory, or a dash.
+/// Returns the memory peak, or a dash.
 fn peak(usage: &Usage) -> String {
     let Some(peak) = usage.memory_peak else { return "-".to_owned() };
     if peak.source.is_approximate() { format!("~{}", round_memory(peak.value)) } else { memory(peak.value) }
 }
 
-/// The figures that no column holds, a line for each capability; none for what was not used.
+/// Returns the figures that no column holds, a line for each capability; none for resources that were not used.
 fn details(usage: &Usage) -> Vec<String> {
     let detail = |metric: &Metric| {
         let Text::Detail(words) = metric.text else { return None };

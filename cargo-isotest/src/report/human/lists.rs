@@ -5,11 +5,11 @@ use crate::text::style::{WARN, headed};
 use crate::text::units::plural;
 use std::mem::take;
 
-/// Lines of tests, by what is to be said of them.
+/// Lines of tests, by level.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
     level: FinalStatusLevel,
-    /// Each with the title of its test.
+    /// Level, title of the test, and text of each line.
     lines: Vec<(FinalStatusLevel, String, String)>,
     interrupted: Vec<String>,
 }
@@ -25,12 +25,12 @@ const LISTS: [(FinalStatusLevel, &str); 6] = [
 ];
 
 impl Lists {
-    /// Creates lists of what is of this level.
+    /// Creates lists of results up to this level.
     pub(super) fn of(level: FinalStatusLevel) -> Self {
         Self { level, ..Self::default() }
     }
 
-    /// Adds the line of a test of a level. One that has output of the test is shown whatever level is wanted.
+    /// Adds the line of a test of a level. A line with output of the test is shown whatever level is wanted.
     pub(super) fn add(&mut self, level: FinalStatusLevel, title: String, line: String, has_output: bool) {
         if level <= self.level || has_output {
             self.lines.push((level, title, line));
@@ -42,12 +42,12 @@ impl Lists {
         self.interrupted.push(line);
     }
 
-    /// Removes what was said of an earlier attempt at a test.
+    /// Removes the lines of an earlier attempt at a test.
     pub(super) fn remove(&mut self, title: &str) {
         self.lines.retain(|(_, of, _)| of != title);
     }
 
-    /// Returns the lists, each below its heading; what must be looked at first comes last, where a reader is.
+    /// Returns the lists, each below its heading; the gravest results come last, where a reader is.
     pub(super) fn take(&mut self) -> String {
         let lines = take(&mut self.lines);
         let of = |wanted: FinalStatusLevel| {
@@ -64,7 +64,7 @@ impl Lists {
     }
 }
 
-/// Lines of tests below a heading; nothing for none.
+/// Returns the lines of tests below a heading; nothing if there are none.
 fn list(heading: &str, lines: &[String]) -> String {
     if lines.is_empty() {
         return String::new();
@@ -76,7 +76,7 @@ fn list(heading: &str, lines: &[String]) -> String {
 mod tests {
     use super::*;
 
-    /// The words at the heads of the lists at a level.
+    /// Returns the words at the heads of the lists at a level.
     fn headings(level: FinalStatusLevel, has_output: bool) -> Vec<String> {
         let mut lists = Lists::of(level);
         for (level, heading) in LISTS {

@@ -49,40 +49,40 @@ use textwrap::{Options, WordSplitter, fill};
 use thrown_away::ThrownAway;
 use top::Top;
 
-/// Longer binary ids do not widen the column for all others.
+/// Width of the column of binary ids at most; longer ids do not widen it.
 const WIDEST_ID: usize = 40;
 
 /// Columns from which on a terminal has room for the name of a test beside all figures, which take 58.
 const WIDE_COLUMNS: usize = 100;
 
-/// How much to say.
+/// Settings of the text for people.
 #[derive(Debug, Clone, Default)]
 pub(super) struct HumanSettings {
-    /// Say which changed files were thrown away.
+    /// Whether to say which changed files were thrown away.
     pub(super) verbose: bool,
-    /// Tests write straight to the terminal: announce each, so that its output has a heading.
+    /// Whether tests write straight to the terminal: each is announced then, so that its output has a heading.
     pub(super) no_capture: bool,
-    /// What is shown of tests.
+    /// Settings on which results and outputs are shown.
     pub(super) display: DisplaySettings,
-    /// The arguments with which a failed test is executed again, beside its name.
+    /// Arguments with which a failed test is executed again, beside its name.
     pub(super) again: Again,
-    /// The columns of the terminal, if there is one.
+    /// Number of columns of the terminal, if there is one.
     pub(super) columns: Option<usize>,
-    /// Where the reader stands.
+    /// Working directory of the reader.
     pub(super) here: PathBuf,
 }
 
-/// Writes one line for each attempt, and more for those that did not pass.
+/// Reporter that writes one line for each attempt, and more for those that did not pass.
 pub(super) struct Human {
     screen: Screen,
     settings: HumanSettings,
     running: Running,
     id_width: usize,
-    /// The titles of the tests that run for long.
+    /// Titles of the tests that run for long.
     slow: HashSet<String>,
-    /// Whether it was said how to look at one that is slow.
+    /// Whether it was said how to look at a slow test.
     has_told_of_slow: bool,
-    /// What is repeated at the end.
+    /// Results that are repeated at the end.
     lists: Lists,
     top: Top,
     stressed: Stressed,
@@ -113,8 +113,8 @@ impl Human {
         }
     }
 
-    /// Breaks what is said in words between them, where a terminal would break it anywhere. What somebody may copy, commands and
-    /// output, stays as it is.
+    /// Breaks sentences between words, where a terminal would break them anywhere. Commands and output, which
+    /// somebody may copy, stay as they are.
     fn fitted(&self, text: String) -> String {
         match self.settings.columns {
             Some(columns) => text.lines().map(|line| fit(line, columns)).collect(),
@@ -122,7 +122,7 @@ impl Human {
         }
     }
 
-    /// What is to be written about an event.
+    /// Returns the text that is written about an event.
     fn text(&mut self, event: &Event<'_>, now: Instant) -> String {
         match event {
             Event::RunStarted { binaries, tests, ignored, .. } => {
@@ -173,7 +173,7 @@ impl Human {
         }
     }
 
-    /// What is said of a test that is running for long; of the first, how to look at it, too.
+    /// Describes a test that is running for long; for the first, also how to look at it.
     fn slow(&mut self, test: &TestCase, nth: Nth, time: Duration) -> String {
         self.slow.insert(execution(test, nth));
         if !self.shows(StatusLevel::Slow) {
@@ -190,7 +190,7 @@ impl Human {
         )
     }
 
-    /// The heading of what a test will write.
+    /// Returns the heading of the output of a test that starts.
     fn started(&mut self, test: &TestCase, nth: Nth) -> String {
         self.running.start(test);
         if let Some(Iteration { number, total }) = nth.iteration {
@@ -243,7 +243,7 @@ impl Human {
         attempt.line(self.layout(), &self.counter()) + &self.fitted(details) + &immediate + &again
     }
 
-    /// What is to be said of a test that was killed with the run. What it wrote may tell why it had not ended.
+    /// Describes a test that was killed with the run. Its output may tell why it had not ended.
     fn interrupted(&mut self, attempt: Interrupted<'_>) -> String {
         let line = attempt.line(self.layout(), "");
         let time = self.settings.display.failure_output.value;
@@ -254,7 +254,7 @@ impl Human {
         line + &self.fitted(attempt.details()) + &immediate
     }
 
-    /// What is to be said of a test that has failed and will not be attempted again.
+    /// Describes a test that has failed and will not be attempted again.
     fn retries_dropped(&mut self, test: &TestCase, nth: Nth) -> String {
         self.running.settle();
         if !self.shows(StatusLevel::Fail) {
@@ -265,18 +265,18 @@ impl Human {
         headed(WARN, "Not retried", &said) + &self.again(test)
     }
 
-    /// Whether results of this level are shown while the run goes on.
+    /// Returns whether results of this level are shown while the run goes on.
     fn shows(&self, level: StatusLevel) -> bool {
         level <= self.settings.display.status_level.value
     }
 
-    /// The count before a name, if it is wanted.
+    /// Returns the count before a name, if it is wanted.
     fn counter(&self) -> String {
         let is_wanted = self.settings.display.show_progress.value == ShowProgress::Counter;
         if is_wanted { self.running.counter() } else { String::new() }
     }
 
-    /// The level from which on the result of an attempt is repeated at the end.
+    /// Returns the level from which on the result of an attempt is repeated at the end.
     fn final_level(&self, attempt: &Attempt<'_>) -> FinalStatusLevel {
         match (attempt.verdict.passes(), attempt.verdict.kind()) {
             (false, _) => FinalStatusLevel::Fail,
@@ -357,12 +357,12 @@ fn fit(line: &str, columns: usize) -> String {
     fill(line, options.word_splitter(WordSplitter::NoHyphenation)) + "\n"
 }
 
-/// How an execution of a test is named.
+/// Returns the name of an execution of a test.
 fn execution(test: &TestCase, nth: Nth) -> String {
     title(test) + &line::iteration(nth)
 }
 
-/// The line of an attempt that is running.
+/// Returns the line of an attempt that is running.
 fn running(RunningAttempt { test, time, live }: &RunningAttempt<'_>) -> String {
     let memory = live.and_then(|live| live.memory_bytes).map_or_else(|| "-".to_owned(), memory);
     let tasks =
@@ -371,7 +371,7 @@ fn running(RunningAttempt { test, time, live }: &RunningAttempt<'_>) -> String {
     headed(NOTE, "Running", &figures)
 }
 
-/// The level from which on the result of an attempt is shown.
+/// Returns the level from which on the result of an attempt is shown.
 fn level(attempt: &Attempt<'_>) -> StatusLevel {
     match (attempt.verdict.passes(), attempt.verdict.kind()) {
         (false, _) if attempt.is_last => StatusLevel::Fail,

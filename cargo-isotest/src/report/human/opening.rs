@@ -1,4 +1,4 @@
-//! What a run says before its first test: the isolation in force, and whatever is missing.
+//! Text of a run before its first test: the isolation in force, and whatever is missing.
 
 use crate::schedule::events::Event;
 use crate::select::Shard;
@@ -10,7 +10,7 @@ use isotest_core::namespace::NAMESPACES;
 use isotest_core::policy::{Capability, Isolation, State};
 use std::time::Duration;
 
-/// The lines for [`Event::RunStarted`]; nothing for other events.
+/// Returns the lines for [`Event::RunStarted`]; nothing for other events.
 pub(super) fn lines(event: &Event<'_>) -> String {
     let Event::RunStarted {
         isolation,
@@ -51,7 +51,7 @@ pub(super) fn lines(event: &Event<'_>) -> String {
     text
 }
 
-/// Which part of all tests is executed, and how long that should take.
+/// Says which part of all tests is executed, and how long that should take.
 fn of_shard(shard: &Shard, tests: usize, jobs: usize) -> String {
     let Partition { by, part, parts } = shard.partition;
     let count = format!("{part} of {parts}: {tests} of {}", plural(shard.tests, "test"));
@@ -74,7 +74,7 @@ fn of_shard(shard: &Shard, tests: usize, jobs: usize) -> String {
     }
 }
 
-/// What is missing or switched off, and what else a reader must know.
+/// Returns lines on what is missing or switched off, and on what else a reader must know.
 pub(super) fn shortcomings(isolation: &Isolation) -> String {
     let mut text = String::new();
     for (names, reason) in missing(isolation) {
@@ -90,8 +90,8 @@ pub(super) fn shortcomings(isolation: &Isolation) -> String {
     text
 }
 
-/// Returns what is missing, and why. Figures that are missing for the same cause are named together, with the reason of the
-/// first; `doctor` says that of each.
+/// Returns what is missing, and why. Figures that are missing for the same cause are named together, with the reason
+/// of the first; `doctor` says that of each.
 fn missing(isolation: &Isolation) -> Vec<(String, &str)> {
     let mut lines: Vec<(Vec<&str>, &str)> = Vec::new();
     let mut figures: Vec<(&str, usize)> = Vec::new();
@@ -109,7 +109,7 @@ fn missing(isolation: &Isolation) -> Vec<(String, &str)> {
     lines.into_iter().map(|(names, reason)| (names.join(", "), reason)).collect()
 }
 
-/// Returns what the kernel said, if a reason says that.
+/// Returns the error of the kernel that a reason contains, if there is one.
 fn cause(reason: &str) -> Option<&str> {
     let (before, after) = reason.split_once(" (os error ")?;
     let (number, _) = after.split_once(')')?;

@@ -1,4 +1,4 @@
-//! What is running: the bar below the lines of a terminal, and the notice when a test takes long.
+//! Shows what is running: the bar below the lines of a terminal, and the notice when a test takes long.
 
 use super::line::title;
 use crate::schedule::wait::Wait;
@@ -11,26 +11,27 @@ use isotest_core::sys::clock::Instant;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// More often than this nobody can read a bar.
+/// Shortest time between two drawings of the bar: more often nobody can read it.
 const REFRESH: Duration = Duration::from_millis(40);
 
-/// Terminals that know synchronized output show what stands between these at once; others ignore them.
+/// Sequences for synchronized output: terminals that know them show what stands between them at once; others ignore
+/// them.
 const BEGIN_UPDATE: &[u8] = b"\x1b[?2026h";
 const END_UPDATE: &[u8] = b"\x1b[?2026l";
 
 const INDENT: usize = 13;
 
-/// The tests that run now, and how the run stands.
+/// Tests that run now, and progress of the run.
 #[derive(Debug)]
 pub(crate) struct Running {
     began: Instant,
     tests: Vec<RunningTest>,
     total: usize,
-    /// How often each test is executed, as far as is known.
+    /// Number of executions of each test, as far as is known.
     iterations: usize,
     done: usize,
     failures: usize,
-    /// What the next one waits for although a thread is free.
+    /// Reason why the next test waits although a thread is free.
     wait: Option<Wait>,
 }
 
@@ -44,22 +45,22 @@ impl Running {
         Self { began: now, tests: Vec::new(), total: 0, iterations: 1, done: 0, failures: 0, wait: None }
     }
 
-    /// So many tests are to be executed from now on.
+    /// Sets the number of tests that are to be executed from now on.
     pub(crate) fn expect(&mut self, total: usize, now: Instant) {
         (self.total, self.began) = (total, now);
     }
 
-    /// The tests are executed so often at least.
+    /// Sets the least number of executions of each test.
     pub(crate) fn iterate(&mut self, iterations: usize) {
         self.iterations = self.iterations.max(iterations);
     }
 
-    /// How many executions there are.
+    /// Returns the number of executions.
     const fn total(&self) -> usize {
         self.total.saturating_mul(self.iterations)
     }
 
-    /// The next one would have a thread, but waits for this; or does not wait any more.
+    /// Sets the reason why the next test waits although a thread is free; `None` if it does not wait any more.
     pub(crate) fn wait(&mut self, wait: Option<&Wait>) {
         self.wait = wait.cloned();
     }
@@ -77,7 +78,7 @@ impl Running {
         self.tests.push(RunningTest { title: title(test) });
     }
 
-    /// An attempt at the test has ended; the test is done with its last.
+    /// Takes the end of an attempt into account; the test is done with its last attempt.
     pub(crate) fn finish(&mut self, test: &TestCase, is_last: bool, failed: bool) {
         let title = title(test);
         if let Some(index) = self.tests.iter().position(|running| running.title == title) {
@@ -87,19 +88,19 @@ impl Running {
         self.failures += usize::from(is_last && failed);
     }
 
-    /// A test is done that was to be attempted again.
+    /// Takes into account that a test is done that was to be attempted again.
     pub(crate) const fn settle(&mut self) {
         self.done += 1;
         self.failures += 1;
     }
 
-    /// How many tests are done of how many, before the name of one that is.
+    /// Returns the number of tests that are done and of all tests, before the name of a test.
     pub(crate) fn counter(&self) -> String {
         let total = self.total().to_string();
         format!("({:>width$}/{total}) ", self.done, width = total.len())
     }
 
-    /// How the run stands, in words.
+    /// Returns the progress of the run, in words.
     pub(crate) fn status(&self, now: Instant) -> String {
         let seconds = now.saturating_duration_since(self.began).as_secs_f64();
         let (Self { done, failures, .. }, total) = (self, self.total());
@@ -114,7 +115,7 @@ impl Running {
         format!("{:>12} [{elapsed:>5.1}s] {}/{}{failures}{waiting}", "Running", self.done, self.total())
     }
 
-    /// As many titles as fit on one line, and how many more there are.
+    /// Returns as many titles as fit on one line, and how many more there are.
     fn titles(&self, width: usize) -> String {
         // No title with its separator is shorter than this, so more cannot fit.
         let most = self.tests.len().min(width / 5).max(1);
@@ -132,8 +133,8 @@ impl Running {
     }
 }
 
-/// A terminal of which the bar leaves the last columns free: a key such as Ctrl-Z is shown behind the bar as two characters,
-/// after which the cursor must still be in its line.
+/// Terminal of which the bar leaves the last columns free: a key such as Ctrl-Z is shown behind the bar as two
+/// characters, after which the cursor must still be in its line.
 #[derive(Debug)]
 struct WithRoomForKey(Term);
 
@@ -179,7 +180,7 @@ impl TermLike for WithRoomForKey {
     }
 }
 
-/// The bar: how the run stands, and below it what is running.
+/// Bar on the progress of the run, and below it the tests that are running.
 pub(crate) struct Bar {
     lines: ProgressBar,
     width: Box<dyn Fn() -> usize + Send>,
@@ -188,7 +189,7 @@ pub(crate) struct Bar {
 }
 
 impl Bar {
-    /// A bar on this terminal.
+    /// Creates a bar on this terminal.
     pub(crate) fn on(term: Term) -> Self {
         let size = WithRoomForKey(term.clone());
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(WithRoomForKey(term)), 20);
@@ -228,7 +229,7 @@ impl Bar {
     }
 }
 
-/// Where the human text goes, with or without a bar below it.
+/// Destination of the text for people, with or without a bar below it.
 pub(crate) struct Screen {
     writer: Box<dyn Write + Send>,
     colored: bool,
@@ -296,7 +297,7 @@ mod tests {
     use indicatif::InMemoryTerm;
     use snapbox::{assert_data_eq, str};
 
-    /// A terminal that also takes text, as the kernel's line discipline would pass it on.
+    /// Terminal that also takes text, as the kernel's line discipline would pass it on.
     #[derive(Clone)]
     struct Terminal(InMemoryTerm);
 

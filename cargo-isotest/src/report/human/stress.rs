@@ -1,4 +1,4 @@
-//! What the tests of a stress run used, one execution beside the other, for people; pure.
+//! Describes what the tests of a stress run used, one execution beside the other, for people; pure.
 
 use super::line::{INDENT, title};
 use crate::report::executions::{Execution, Executions, Spread, Stressed};
@@ -8,7 +8,7 @@ use crate::text::units::plural;
 use crate::verdict::Verdict;
 use isotest_core::record::Record;
 
-/// Number of tests that are told of; of more than these only those that stand out.
+/// Number of tests that are described; of more than these only the most conspicuous.
 const SHOWN: usize = 20;
 
 /// Takes the last attempt of an execution into account.
@@ -27,7 +27,7 @@ pub(super) fn add(stressed: &mut Stressed, test: &TestCase, verdict: &Verdict, r
     );
 }
 
-/// The distributions of all tests, or, of many, of those that stand out.
+/// Returns the distributions of all tests, or, of many, of the most conspicuous.
 pub(super) fn lines(stressed: Stressed) -> String {
     let tests = stressed.ranked(SHOWN);
     let more = tests.len().saturating_sub(SHOWN);
@@ -61,7 +61,8 @@ mod tests {
     use snapbox::{assert_data_eq, str};
     use std::time::Duration;
 
-    /// Executions of a test, of every fourth of which the time and the peak are many times as large, and which then fails.
+    /// Makes executions of a test, of every fourth of which the time and the peak are many times as large, and which
+    /// then fails.
     fn stressed(names: &[&str]) -> Stressed {
         let mut all = Stressed::default();
         for number in 0..40 {
