@@ -3,8 +3,7 @@
 use crate::verdict::{Counts, Effect, Kind};
 
 /// Returns the counts of tests that passed, that failed and that were not isolated. Tests that passed or failed in
-/// another way than by
-/// its own word are named in parentheses, and counted among the rest.
+/// another way than by its own word are named in parentheses, and counted among the rest.
 pub(super) fn told(counts: &Counts) -> Vec<String> {
     let passed = with(counts, Effect::Passes, Kind::Passed);
     let others = [(Effect::Fails, Kind::Failed), (Effect::Undecided, Kind::NotIsolated)];

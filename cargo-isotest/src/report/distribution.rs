@@ -93,8 +93,7 @@ impl Distribution {
 }
 
 /// Finds the index at which values are split so that the variance between the halves is greatest, each of which has
-/// at
-/// least so many values.
+/// at least so many values.
 fn split(logs: &[f64], least: usize) -> Option<usize> {
     let sum: f64 = logs.iter().sum();
     let mut below = 0.0;

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 /// Number of columns of a picture.
 const COLUMNS: usize = 20;
-/// Least differences of interest: two milliseconds, and the memory that the kernel counts in advance on a few processors.
+/// Least differences of interest: two milliseconds, and the memory that the kernel counts in advance on a few
+/// processors.
 const TIME_GRAIN: u64 = 2_000;
 const MEMORY_GRAIN: u64 = 1 << 20;
 

@@ -254,8 +254,7 @@ impl Reader {
     }
 
     /// Returns what an attempt took; `None` if its time is not known. An attempt whose processor time is not known
-    /// counts as
-    /// one processor that is always busy.
+    /// counts as one processor that is always busy.
     fn took(&mut self, facts: &Facts) -> Option<Took> {
         let Some(wall) = facts.wall_us else {
             self.without_time += 1;

@@ -7,8 +7,7 @@ use crate::cli::FileFormat;
 use std::io::{self, Write};
 
 /// Makes a document of this format from the results of a run, with the changes since another run if the format has
-/// room for
-/// them.
+/// room for them.
 ///
 /// # Errors
 /// When a library cannot write the document, which could not be provoked.

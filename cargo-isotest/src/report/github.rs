@@ -11,8 +11,7 @@ use std::path::Path;
 const SHOWN: usize = 9;
 
 /// Makes one line for each of the gravest failures, and one for all the others. Places are told from `repository`,
-/// where
-/// the runner looks for them.
+/// where the runner looks for them.
 pub(crate) fn annotations(account: &Account, repository: Option<&Path>) -> String {
     let failures = account.failures();
     let gap = account.gap().map(|gap| command("title=INCOMPLETE", &word(&gap)));

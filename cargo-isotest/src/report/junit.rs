@@ -1,4 +1,4 @@
-//! The results of a run as JUnit XML; pure.
+//! Makes JUnit XML of the results of a run; pure.
 //!
 //! Most readers drop properties, and show `message` and the text: verdict and figures stand there, and in properties for
 //! those that keep them.
@@ -16,23 +16,24 @@ use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 use std::time::Duration;
 
-/// A tab until the document is text: the library leaves tabs out, although XML allows them. No text of ours has this one.
+/// Placeholder of a tab until the document is text: the library leaves tabs out, although XML allows them. No other
+/// text has it.
 const TAB: char = '\u{fdd0}';
 
-/// The whole document.
+/// Makes the whole document.
 ///
 /// # Errors
-/// When the library cannot write it, which could not be provoked.
+/// When the library cannot write the document, which could not be provoked.
 pub(super) fn document(account: &Account) -> io::Result<String> {
     let mut text = Vec::new();
     write(account, &mut text)?;
     String::from_utf8(text).map_err(io::Error::other)
 }
 
-/// Writes the whole document, of which a large run's is too large to be kept.
+/// Writes the whole document. A large run's document is too large to be kept in memory.
 ///
 /// # Errors
-/// When it cannot be written there.
+/// When the document cannot be written to `to`.
 pub(super) fn write(account: &Account, to: &mut dyn Write) -> io::Result<()> {
     let mut report = Report::new("cargo isotest");
     let started = account.started.as_ref();
@@ -55,10 +56,10 @@ pub(super) fn write(account: &Account, to: &mut dyn Write) -> io::Result<()> {
     to.to.flush()
 }
 
-/// A document in which what stands for a tab is made one.
+/// Writer that replaces the placeholder of a tab by a tab.
 struct WithTabs<'a> {
     to: BufWriter<&'a mut dyn Write>,
-    /// Why it could not be written, of which the library keeps only words.
+    /// Error of the writer, of which the library keeps only words.
     failed: Option<io::Error>,
 }
 
@@ -90,7 +91,8 @@ impl Write for WithTabs<'_> {
     }
 }
 
-/// A suite for each binary, in the order in which their first tests ended, one for each setup script, and one for what is missing of the run.
+/// Makes a suite for each binary, in the order in which their first tests ended, one for each setup script, and one
+/// for missing results of the run.
 fn suites(account: &Account, begun: Option<DateTime<FixedOffset>>) -> Vec<TestSuite> {
     let mut ids: Vec<String> = Vec::new();
     let of_tests = account.tests.iter().chain(&account.interrupted).map(suite);
@@ -141,7 +143,7 @@ fn suites(account: &Account, begun: Option<DateTime<FixedOffset>>) -> Vec<TestSu
     suites
 }
 
-/// How the figures of tests are spread that were executed several times, a line each.
+/// Describes the distributions of the figures of tests that were executed several times, a line each.
 fn stressed(account: &Account) -> String {
     let mut text = String::new();
     for executions in Stressed::of(account).ranked(0) {
@@ -155,7 +157,7 @@ fn stressed(account: &Account) -> String {
     text
 }
 
-/// The suite of a test: that of its binary, in each iteration another.
+/// Returns the name of a test's suite: its binary's, and another one in each iteration.
 fn suite(test: &Test) -> String {
     match test.last.iteration {
         Some(number) => format!("{}@iteration-{number}", test.binary_id),
@@ -163,7 +165,7 @@ fn suite(test: &Test) -> String {
     }
 }
 
-/// The run of which something is missing.
+/// Makes the test case of a run of which results are missing.
 fn incomplete(why: &str) -> TestCase {
     const KIND: &str = "INCOMPLETE";
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
@@ -252,7 +254,7 @@ fn rerun(facts: &Facts, account: &Account) -> TestRerun {
     rerun
 }
 
-/// The headline, what is to be known besides, and what the test wrote.
+/// Returns the headline, further notes, and the output of the test.
 fn description(facts: &Facts, place: Option<&Place>) -> String {
     let mut lines = vec![facts.headline(place)];
     lines.extend(facts.notes());
@@ -261,12 +263,12 @@ fn description(facts: &Facts, place: Option<&Place>) -> String {
     text(&lines.join("\n"))
 }
 
-/// Text of one line.
+/// Makes text of one line.
 fn attribute(said: &str) -> String {
     text(&word(said))
 }
 
-/// Text without what XML does not allow, and with tabs that the library keeps.
+/// Replaces characters that XML does not allow, and tabs by their placeholder.
 fn text(said: &str) -> String {
     let allowed = |character| match character {
         '\t' => TAB,

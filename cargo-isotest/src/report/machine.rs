@@ -1,4 +1,4 @@
-//! What figures depend on besides the tests themselves.
+//! Machine of a run, on which figures depend besides the tests themselves.
 
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
@@ -6,22 +6,22 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::fs;
 use std::num::NonZeroUsize;
 
-/// The machine of a run.
+/// Machine of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Machine {
-    /// The name of the host.
+    /// Name of the host.
     pub(crate) host: Option<String>,
-    /// The release of its kernel.
+    /// Release of the host's kernel.
     pub(crate) kernel: Option<String>,
-    /// The architecture.
+    /// Architecture of the processors.
     pub(crate) architecture: String,
-    /// How many processors tests may run on.
+    /// Number of processors that tests may run on.
     #[serde(default, deserialize_with = "known")]
     pub(crate) cpus: Option<NonZeroUsize>,
 }
 
 impl Machine {
-    /// The one that this process is executed on.
+    /// Describes the machine that executes this process.
     pub(crate) fn here() -> Self {
         let line = |name: &str| {
             let text = fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok()?;
@@ -41,7 +41,7 @@ impl Machine {
 }
 
 impl Machine {
-    /// Returns what holds for both of two machines; `None` if their figures cannot be compared.
+    /// Returns the properties that hold for both of two machines; `None` if their figures cannot be compared.
     pub(crate) fn and(self, other: &Self) -> Option<Self> {
         let host = self.host.clone().filter(|host| Some(host) == other.host.as_ref());
         let alike =
@@ -50,7 +50,7 @@ impl Machine {
     }
 }
 
-/// Reads a number of processors; 0 stands for one that is not known, too.
+/// Reads a number of processors; 0 stands for an unknown number, too.
 fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroUsize>, D::Error> {
     Ok(Option::<usize>::deserialize(deserializer)?.and_then(NonZeroUsize::new))
 }

@@ -1,4 +1,4 @@
-//! The results of a run as a summary in Markdown, as GitHub reads it; pure.
+//! Makes a summary in Markdown of the results of a run, as GitHub reads it; pure.
 
 use crate::report::account::{Account, Facts, Test};
 use crate::report::changes::Changes;
@@ -7,25 +7,26 @@ use crate::verdict::Effect;
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
-/// GitHub throws away a summary of more than 1 MiB. Part of it is for whoever wrote before us.
+/// Largest size of the document in bytes: GitHub throws away a summary of more than 1 MiB, and part of it is for
+/// earlier writers.
 const LARGEST: usize = 900 << 10;
-/// What is left for headings and for saying what was left out.
+/// Size reserved for headings and for saying what was left out, in bytes.
 const RESERVE: usize = 8 << 10;
-/// Of the output of one test, its end.
+/// Largest part of the output of one test that is shown, in bytes; its end is.
 const LARGEST_OUTPUT: usize = 16 << 10;
 const SHOWN: usize = 10;
 
-/// A part of the document, whose items stand alone.
+/// Part of the document, whose items stand alone.
 #[derive(Default)]
 struct Section {
-    /// What is above the items.
+    /// Text above the items.
     head: String,
     items: Vec<String>,
-    /// What the items are.
+    /// Name of the items.
     name: &'static str,
 }
 
-/// The whole document.
+/// Makes the whole document.
 pub(super) fn document(account: &Account, since: Option<&Changes>) -> String {
     within(account, since, LARGEST)
 }
@@ -115,7 +116,7 @@ fn output(failures: &[&Test], account: &Account) -> Section {
     Section { head: String::new(), items: outputs.collect(), name: "outputs of tests" }
 }
 
-/// The end of what a test wrote.
+/// Returns the notes on a test and the end of its output.
 fn said(facts: &Facts) -> Option<String> {
     let output = [facts.notes(), vec![facts.output()]].concat();
     let output: Vec<_> = output.into_iter().filter(|line| !line.is_empty()).collect();
@@ -247,12 +248,12 @@ fn table(title: &str, name: &'static str, tests: &[&Test]) -> Section {
     }
 }
 
-/// Text as code, in which GitHub finds no names of users and no other links.
+/// Formats text as code, in which GitHub finds no names of users and no other links.
 fn code(text: &str) -> String {
     format!("<code>{}</code>", encoded(text))
 }
 
-/// Text in which nothing is markup, neither of Markdown nor of HTML, and which stays on its line.
+/// Encodes text so that nothing in it is markup, neither of Markdown nor of HTML, and that it stays on its line.
 fn encoded(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in crate::text::sanitize::word(text).chars() {

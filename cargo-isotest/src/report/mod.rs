@@ -1,4 +1,4 @@
-//! Events become text: one file per format, and the choice of where each format goes.
+//! Makes text of events: one file per format, and the choice of a target for each format.
 
 mod account;
 mod budget;
@@ -50,18 +50,18 @@ pub(crate) use repeat::Again;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-/// A reporter and where its text goes.
+/// Reporter and its target.
 struct Outlet {
     reporter: Box<dyn Reporter>,
     target: Target,
 }
 
-/// Hands every event to every reporter.
+/// Reporters that are handed every event.
 #[derive(Default)]
 pub(crate) struct Reporters {
     outlets: Vec<Outlet>,
     documents: Option<Documents>,
-    /// The first failure to write a file.
+    /// First failure to write a file.
     lost: Option<OutputError>,
 }
 
@@ -72,10 +72,10 @@ impl std::fmt::Debug for Reporters {
 }
 
 impl Reporters {
-    /// The reporters for these settings, each with its target opened.
+    /// Makes the reporters for these settings, each with its target opened.
     ///
     /// # Errors
-    /// When a target cannot be.
+    /// When a target cannot be opened.
     pub(crate) fn open<'a>(
         files: impl IntoIterator<Item = &'a ReportFile>,
         settings: &ReportSettings,
@@ -111,13 +111,13 @@ impl Reporters {
         Ok(reporters)
     }
 
-    /// Hands every event to this one, too, which writes nothing.
+    /// Adds a reporter that is handed every event, too, and writes nothing.
     pub(crate) fn also(&mut self, reporter: impl Reporter + 'static) {
         self.outlets.push(Outlet { reporter: Box::new(reporter), target: Target::Stderr });
     }
 
-    /// The file that could not be written to its end, if there is one. The run went on without it, and all the other
-    /// reporters tell how it went.
+    /// Takes the error of the first file that could not be written to its end, if there is one. The run went on
+    /// without the file, and all the other reporters tell how it went.
     pub(crate) fn lost(&mut self) -> Option<OutputError> {
         self.lost.take()
     }
@@ -157,28 +157,29 @@ impl Reporter for Reporters {
     }
 }
 
-/// What the user wants of the reports.
+/// Settings of the reports.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ReportSettings {
-    /// What standard output carries.
+    /// Format of standard output.
     pub(crate) format: MessageFormat,
-    /// `--color`; `Auto` asks the environment and the terminal.
+    /// Value of `--color`; `Auto` asks the environment and the terminal.
     pub(crate) color: ColorChoice,
-    /// Say more, such as which changed files were thrown away.
+    /// Whether to say more, such as which changed files were thrown away.
     pub(crate) verbose: bool,
-    /// Tests write straight to the terminal.
+    /// Whether tests write straight to the terminal.
     pub(crate) no_capture: bool,
-    /// What is shown of tests.
+    /// Settings on which results and outputs are shown.
     pub(crate) display: DisplaySettings,
-    /// The arguments with which a failed test is executed again, beside its name.
+    /// Arguments with which a failed test is executed again, beside its name.
     pub(crate) again: Again,
-    /// Where the user stands.
+    /// Working directory of the user.
     pub(crate) here: PathBuf,
-    /// What stands in no file.
+    /// Secrets that no file of a report contains.
     pub(crate) redaction: Redaction,
 }
 
-/// What is reported, and where, if standard output is to carry this format. People always have their report.
+/// Returns the formats that are reported and their targets, if standard output is to carry this format. People always
+/// have their report.
 const fn outlets(on_stdout: MessageFormat) -> &'static [(MessageFormat, Target)] {
     match on_stdout {
         MessageFormat::Human => &[(MessageFormat::Human, Target::Stdout)],
@@ -197,7 +198,7 @@ fn human(settings: &ReportSettings, target: &Target, writer: Box<dyn Write + Sen
     Human::new(screen, HumanSettings { verbose, no_capture, display, again, columns, here })
 }
 
-/// Whether the report for people has a bar, unless tests write to the terminal.
+/// Returns whether the report for people has a bar, unless tests write to the terminal.
 pub(crate) fn shows_bar(format: MessageFormat, progress: ShowProgress) -> bool {
     let is_shown = |(format, target): &(MessageFormat, Target)| {
         *format == MessageFormat::Human && target.terminal().is_some()
@@ -224,12 +225,12 @@ mod tests {
 
     const EVENT: Event<'_> = Event::Cancelled { by: Cancellation::FailFast { immediate: false } };
 
-    /// A reporter for people that writes to this.
+    /// Makes a reporter for people that writes to `writer`.
     fn outlet(target: Target, writer: Box<dyn Write + Send>) -> Outlet {
         Outlet { reporter: Box::new(human(&ReportSettings::default(), &target, writer)), target }
     }
 
-    /// A device that is always full.
+    /// Opens a device that is always full.
     fn full() -> Box<dyn Write + Send> {
         Box::new(File::options().write(true).open("/dev/full").unwrap())
     }

@@ -1,4 +1,4 @@
-//! The figures of a run that a change of the project can be judged by, in the OpenMetrics text format as GitLab's metrics
+//! Makes OpenMetrics text of the figures of a run by which a change of the project can be judged, as GitLab's metrics
 //! reports read it; pure.
 //!
 //! There, a figure is compared as text with that of the target branch. So they are rounded, and of single tests only those
@@ -14,7 +14,7 @@ const MIB: u64 = 1 << 20;
 /// Samples of one name: labels as they are written, value.
 type Samples = BTreeMap<String, u64>;
 
-/// The whole document.
+/// Makes the whole document.
 pub(super) fn document(account: &Account) -> String {
     let mut text = String::new();
     let count = |effect| account.with(effect).count() as u64;
@@ -79,23 +79,23 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-/// Unit of a family, and how its values are rounded.
+/// Unit of a family, and rounding of its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Unit {
-    /// As they are.
+    /// Count, not rounded.
     Count,
-    /// To whole MiB, and two digits of them.
+    /// Bytes, rounded up to whole MiB and to two digits of them.
     Bytes,
-    /// As they are.
+    /// Bytes, not rounded.
     ExactBytes,
-    /// From microseconds to tenths of a second, and two digits of them.
+    /// Seconds of a value in microseconds, rounded up to tenths and to two digits of them.
     Seconds,
-    /// From microseconds.
+    /// Seconds of a value in microseconds, not rounded.
     ExactSeconds,
 }
 
 impl Unit {
-    /// The unit of what was budgeted; `None` for one of later versions.
+    /// Returns the unit of a budgeted metric; `None` for a unit of later versions.
     fn of(budgeted: &Budgeted) -> Option<Self> {
         match budgeted.unit.as_str() {
             "bytes" => Some(Self::Bytes),
@@ -134,7 +134,7 @@ impl Unit {
     }
 }
 
-/// The number rounded up to two digits.
+/// Rounds a number up to two digits.
 fn two_digits(number: u64) -> u64 {
     let mut grain = 1;
     while number / grain >= 100 {

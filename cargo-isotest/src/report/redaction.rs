@@ -2,28 +2,30 @@
 
 use serde_json::Value;
 
-/// What stands in the place of a secret.
+/// Text that replaces a secret.
 const INSTEAD: &str = "***";
-/// A shorter value is part of too much else.
+/// Least length of a secret in bytes: a shorter value is part of too much else.
 const SHORTEST: usize = 4;
-/// Lines of a value of several lines that are as long are secrets by themselves: output may be cut between them.
+/// Least length in bytes of a line of a value of several lines that is a secret by itself: output may be cut between
+/// lines.
 const SHORTEST_LINE: usize = 8;
 
 /// Members whose values are words of the format.
 const OF_FORMAT: [&str; 9] =
     ["type", "outcome", "effect", "state", "started_at", "run_id", "metric", "unit", "moment"];
 
-/// The secrets of a run.
+/// Secrets of a run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Redaction {
-    /// The longest first: one may be part of another.
+    /// Secrets, the longest first: one may be part of another.
     secrets: Vec<String>,
-    /// How each stands in JSON.
+    /// Secrets as they are written in JSON.
     escaped: Vec<String>,
 }
 
 impl Redaction {
-    /// Takes the values of variables for secrets. Returns the names of those whose values are too short to be one, too.
+    /// Takes the values of variables for secrets. Returns the names of the variables whose values are too short for
+    /// that, too.
     pub(crate) fn new(variables: impl IntoIterator<Item = (String, String)>) -> (Self, Vec<String>) {
         let (mut secrets, mut short) = (Vec::new(), Vec::new());
         for (name, value) in variables {
@@ -47,7 +49,7 @@ impl Redaction {
     /// Returns a line of JSON without the secrets.
     ///
     /// # Errors
-    /// When it is no JSON.
+    /// When the line is no JSON.
     pub(super) fn line(&self, line: String) -> serde_json::Result<String> {
         if !self.escaped.iter().any(|secret| line.contains(secret)) {
             return Ok(line);

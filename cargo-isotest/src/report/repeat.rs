@@ -1,6 +1,6 @@
-//! The command that executes one test of a run again; pure.
+//! Makes the command that executes one test of a run again; pure.
 
-/// What of a run is typed again with the name of one of its tests.
+/// Parts of a run's command that are typed again with the name of one of its tests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Again {
     /// Environment variables that hold settings.
@@ -10,8 +10,8 @@ pub(crate) struct Again {
 }
 
 impl Again {
-    /// Returns the command that executes just the test of a title. `None` if a part of it has a null character, which no argument
-    /// of a process can have.
+    /// Returns the command that executes just the test of a title. `None` if a part of it has a null character, which
+    /// no argument of a process can have.
     pub(super) fn command(&self, title: &str, is_ignored: bool) -> Option<String> {
         let variables = self.variables.iter();
         let variables =

@@ -1,4 +1,4 @@
-//! Where a report goes, and what can be shown there.
+//! Targets of reports, and what can be shown there.
 
 use super::error::OutputError;
 use anstream::{AutoStream, ColorChoice};
@@ -10,18 +10,18 @@ use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Where a report goes.
+/// Target of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// This process's standard output.
+    /// Standard output of this process.
     Stdout,
-    /// This process's standard error.
+    /// Standard error of this process.
     Stderr,
-    /// A file, which is created or emptied.
+    /// File, which is created or emptied.
     File(PathBuf),
 }
 
-/// Creates or empties a file. A pipe that nobody reads is none, instead of waiting for whoever will.
+/// Creates or empties a file. Fails for a pipe that nobody reads, instead of waiting for a reader.
 fn create(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     let file = options.write(true).create(true).truncate(true).custom_flags(libc::O_NONBLOCK).open(path)?;
@@ -30,7 +30,7 @@ fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether two paths lead to one regular file, which can hold but one report.
+/// Returns whether two paths lead to one regular file, which can hold but one report.
 pub(crate) fn is_one_file(one: &Path, other: &Path) -> bool {
     match (fs::metadata(one), fs::metadata(other)) {
         (Ok(one), Ok(other)) => one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino()),
@@ -43,7 +43,7 @@ impl Target {
     /// Opens the target.
     ///
     /// # Errors
-    /// When a file cannot be created, before anything is executed of which it would tell.
+    /// When a file cannot be created. No test has been executed then.
     pub(crate) fn open(&self) -> Result<Box<dyn Write + Send>, OutputError> {
         Ok(match self {
             Self::Stdout => Box::new(io::stdout()),
@@ -52,12 +52,12 @@ impl Target {
         })
     }
 
-    /// Whether the path leads to the file that the target is.
+    /// Returns whether the path leads to the file that the target is.
     pub(super) fn is_one_file_with(&self, path: &Path) -> bool {
         matches!(self, Self::File(own) if is_one_file(own, path))
     }
 
-    /// What stops us when the target cannot be written to.
+    /// Makes the error of a target that cannot be written to.
     pub(crate) fn unwritten(&self, source: io::Error) -> OutputError {
         match self {
             Self::Stdout | Self::Stderr => OutputError::Stream(source),
@@ -65,12 +65,13 @@ impl Target {
         }
     }
 
-    /// Whether nobody waits for what is written here, so that a run goes on without.
+    /// Returns whether the target is a file: nobody waits for what is written there, so that a run goes on without
+    /// it.
     pub(super) const fn is_file(&self) -> bool {
         matches!(self, Self::File(_))
     }
 
-    /// The terminal that the target is, if it is one.
+    /// Returns the terminal that the target is, if it is one.
     pub(super) fn terminal(&self) -> Option<Term> {
         match self {
             Self::Stdout => io::stdout().is_terminal().then(Term::buffered_stdout),
@@ -79,12 +80,13 @@ impl Target {
         }
     }
 
-    /// The number of columns, if the target is a terminal that says it.
+    /// Returns the number of columns, if the target is a terminal that says it.
     pub(super) fn columns(&self) -> Option<u16> {
         self.terminal()?.size_checked().map(|(_, columns)| columns)
     }
 
-    /// Whether text for people has colours here. `Auto` asks the environment and the stream; files have none then.
+    /// Returns whether text for people has colours here. `Auto` asks the environment and the stream; files have none
+    /// then.
     pub(super) fn is_colored(&self, wish: ColorChoice) -> bool {
         let choice = match (wish, self) {
             (ColorChoice::Auto, Self::Stdout) => AutoStream::choice(&io::stdout()),

@@ -1,6 +1,6 @@
-//! The results of a run as trace events, as Perfetto, Chrome and speedscope read them: a track for each job slot, how many
-//! attempts ran at once and what their peaks of memory come to together, and an arrow from an attempt to that which tries
-//! its test again; pure.
+//! Makes trace events of the results of a run, as Perfetto, Chrome and speedscope read them: a track for each job
+//! slot, how many attempts ran at once and what their peaks of memory come to together, and an arrow from an attempt
+//! to the next attempt at its test; pure.
 //!
 //! An attempt is one slice, from when its slot took it for as long as its test ran: a run's lines do not tell how long its
 //! sandbox took to be made and to be taken down.
@@ -10,15 +10,15 @@ use crate::text::sanitize::word;
 use serde_json::{Value, json};
 use std::io;
 
-/// Where everything stands.
+/// Process id of all events.
 const PROCESS: u32 = 1;
-/// The track of what tests wait for.
+/// Track of the waits of tests.
 const WAITING: usize = 0;
 
-/// The whole document.
+/// Makes the whole document.
 ///
 /// # Errors
-/// None that could be provoked; serde has its own opinion of that.
+/// When serde cannot write the document, which could not be provoked.
 pub(super) fn document(account: &Account) -> io::Result<String> {
     let mut events = names(account);
     let mut timed: Vec<Value> =
@@ -41,7 +41,7 @@ pub(super) fn document(account: &Account) -> io::Result<String> {
     Ok(serde_json::to_string(&document)? + "\n")
 }
 
-/// The names of the tracks.
+/// Makes the events that name the tracks.
 fn names(account: &Account) -> Vec<Value> {
     let name = |what: &str, thread: usize, name: String| json!({"ph": "M", "name": what, "pid": PROCESS, "tid": thread, "args": {"name": name}});
     let mut slots: Vec<_> = account.attempts().map(|(_, attempt)| attempt.slot).collect();
@@ -60,7 +60,7 @@ fn names(account: &Account) -> Vec<Value> {
     names
 }
 
-/// An attempt as a slice; as a mark at its start, if it is not known how long it took.
+/// Makes a slice of an attempt; a mark at its start, if it is not known how long the attempt took.
 fn slice_or_mark(test: &Test, attempt: &Attempt, account: &Account) -> Value {
     let facts = &attempt.facts;
     let mut event = json!({
@@ -86,7 +86,7 @@ fn slice_or_mark(test: &Test, attempt: &Attempt, account: &Account) -> Value {
     event
 }
 
-/// What the first of those that could start waited for.
+/// Makes a slice of a time in which the first of the tests that could start waited.
 fn waiting(wait: &Wait) -> Value {
     json!({
         "ph": "X", "name": format!("waiting for {}", wait.on), "cat": "waiting", "pid": PROCESS, "tid": WAITING,
@@ -94,7 +94,7 @@ fn waiting(wait: &Wait) -> Value {
     })
 }
 
-/// The values that change when an attempt starts or ends.
+/// Makes the counters of running tests and of their memory peaks, which change when an attempt starts or ends.
 fn counters(account: &Account) -> Vec<Value> {
     let mut changes: Vec<(u64, i64, Option<i64>)> = Vec::new();
     for (_, attempt) in account.attempts() {
@@ -125,7 +125,7 @@ fn counters(account: &Account) -> Vec<Value> {
     counters
 }
 
-/// From the end of each attempt to the start of the next at its test.
+/// Makes arrows from the end of each attempt to the start of the next at its test.
 fn arrows(account: &Account) -> Vec<Value> {
     let mut arrows = Vec::new();
     for test in &account.tests {

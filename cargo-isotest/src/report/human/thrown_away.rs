@@ -1,5 +1,5 @@
-//! Files that tests changed in the workspace: what is kept as evidence, and what is thrown away, with the flags that would have
-//! kept it.
+//! Describes files that tests changed in the workspace: files that are kept as evidence, and files that are thrown
+//! away, with the flags that would have kept them.
 //!
 //! What is below the target directory is not named: it is made anew by the next run, and a test that builds something there
 //! would hide everything else. `-v` names it. Only what several tests write there, each anew, is told.
@@ -16,37 +16,37 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 const SHOWN_PATHS: usize = 3;
-/// Tests that change as many directories as this are told apart no more.
+/// Number of changed directories beyond which further ones are not told apart.
 const MOST_DIRECTORIES: usize = 64;
-/// What is written below a directory as often as this is told apart no more.
+/// Number of paths written below a directory beyond which further ones are not told apart.
 const MOST_PATHS: usize = 1000;
 
-/// What the tests of a run changed so far.
+/// Changes by the tests of a run so far.
 #[derive(Debug, Default)]
 pub(super) struct ThrownAway {
-    /// The tests, each once however often it was executed.
+    /// Titles of the tests, each once however often it was executed.
     tests: HashSet<String>,
     directories: BTreeSet<PathBuf>,
     is_cut: bool,
     kept: Kept,
-    /// What was written below each directory in the target directory.
+    /// Files written below each directory in the target directory.
     built: BTreeMap<PathBuf, Built>,
 }
 
-/// What tests wrote below a directory in the target directory.
+/// Files that tests wrote below a directory in the target directory.
 #[derive(Debug, Default)]
 struct Built {
-    /// Binary and name of each test that did.
+    /// Binary and name of each test that wrote files.
     tests: HashSet<(String, String)>,
     paths: HashSet<PathBuf>,
-    /// Some of it was written more than once.
+    /// Whether a file was written more than once.
     is_written_again: bool,
 }
 
-/// What is kept as evidence.
+/// Files that are kept as evidence.
 #[derive(Debug, Default)]
 struct Kept {
-    /// The tests, each once however often it was executed.
+    /// Titles of the tests, each once however often it was executed.
     tests: HashSet<String>,
     files: usize,
     left_out: u64,
@@ -93,7 +93,7 @@ impl ThrownAway {
         }
     }
 
-    /// What is said before the summary to who stands in this directory; nothing if no test changed anything.
+    /// Returns the lines before the summary, with paths relative to `here`; nothing if no test changed anything.
     pub(super) fn lines(&self, here: &Path) -> String {
         self.kept.line() + &self.line(here) + &self.built_again(here)
     }
@@ -150,14 +150,14 @@ impl Kept {
     }
 }
 
-/// What is said of evidence that is thrown away; nothing if none is.
+/// Describes evidence that is thrown away; `None` if none is.
 fn left_out(count: u64, error: Option<&str>) -> Option<String> {
     let files = plural(usize::try_from(count).unwrap_or(usize::MAX), "file");
     let why = error.map_or("too many, too large or not readable", |error| error);
     (count > 0).then(|| format!("{files} of evidence thrown away: {}", word(why)))
 }
 
-/// What is said beside a test that did not pass to who stands in this directory, a line each.
+/// Returns lines beside a test that did not pass, with paths relative to `here`.
 pub(super) fn beside(test: &TestCase, ending: &Ending, evidence: &Evidence, here: &Path) -> Vec<String> {
     let kept: Vec<_> = evidence.taken.iter().map(PathBuf::as_path).collect();
     let them = if kept.len() == 1 { "it" } else { "them" };
@@ -172,7 +172,7 @@ pub(super) fn beside(test: &TestCase, ending: &Ending, evidence: &Evidence, here
     kept.into_iter().chain(left_out).chain(lost(test, ending, evidence, here)).collect()
 }
 
-/// What is thrown away, if something is.
+/// Describes changed files that are thrown away; `None` if none are.
 fn lost(test: &TestCase, ending: &Ending, evidence: &Evidence, here: &Path) -> Option<String> {
     let changed = in_workspace(test, ending, evidence);
     let named_ones = ending.changed.paths.len();
@@ -189,7 +189,7 @@ fn lost(test: &TestCase, ending: &Ending, evidence: &Evidence, here: &Path) -> O
     Some(format!("{least}{files} in the workspace changed and thrown away: {names}; {keep} keeps {them}"))
 }
 
-/// The first of these paths, as they are said by who stands in this directory.
+/// Names the first of these paths, relative to `here`.
 fn named(paths: &[&Path], here: &Path) -> String {
     let names = paths.iter().take(SHOWN_PATHS).map(|path| word(&relative(path, here).to_string_lossy()));
     names.collect::<Vec<_>>().join(", ") + &and_more(paths.len().saturating_sub(SHOWN_PATHS))

@@ -1,4 +1,4 @@
-//! The tests with the highest peaks of memory, and the slowest; pure.
+//! Tests with the highest peaks of memory, and the slowest; pure.
 
 use super::line::{INDENT, title};
 use crate::testcase::TestCase;
@@ -9,12 +9,12 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// What the tests of a run used, of which the most are listed.
+/// Figures of the tests of a run, of which the highest are listed.
 #[derive(Debug, Default)]
 pub(super) struct Top {
     /// Number of tests in each list.
     number: usize,
-    /// Peak in bytes, whether it is only about right, and title of each test.
+    /// Peak in bytes, whether it is only approximate, and title of each test.
     peaks: Vec<(u64, bool, String)>,
     walls: Vec<(Duration, String)>,
 }
@@ -25,7 +25,8 @@ impl Top {
         Self { number, ..Self::default() }
     }
 
-    /// Takes the last attempt at a test into account. What was not measured, or is not to be trusted, is in no list.
+    /// Takes the last attempt at a test into account. Figures that were not measured, or are not to be trusted, are
+    /// in no list.
     pub(super) fn add(&mut self, test: &TestCase, record: &Record) {
         if self.number == 0 || record.suspect.is_some() {
             return;
@@ -39,7 +40,7 @@ impl Top {
         }
     }
 
-    /// The lists, the highest and the slowest first.
+    /// Returns the lists, the highest and the slowest first.
     pub(super) fn lines(mut self) -> String {
         self.peaks.sort_by_key(|(bytes, ..)| Reverse(*bytes));
         self.walls.sort_by_key(|(wall, _)| Reverse(*wall));

@@ -1,4 +1,4 @@
-//! What a thread waits for and what a descriptor is, in words; pure.
+//! Describes what a thread waits for and what a descriptor is; pure.
 
 use crate::text::sanitize::word;
 use isotest_core::join_list::and_more;
@@ -7,24 +7,25 @@ use isotest_core::snapshot::{Descriptor, Peer, Process, Snapshot, Socket, Target
 /// Words about a snapshot, in which processes have the ids they have inside or outside.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Words<'a> {
-    /// Of this snapshot.
+    /// Snapshot that is described.
     pub(crate) snapshot: &'a Snapshot,
-    /// With ids inside.
+    /// Whether processes have the ids inside.
     pub(crate) inside: bool,
 }
 
 impl Words<'_> {
-    /// The id of a process.
+    /// Returns the id of a process.
     pub(crate) fn pid(self, process: &Process) -> i32 {
         process.inside.filter(|_| self.inside).unwrap_or(process.pid)
     }
 
-    /// The id of a thread.
+    /// Returns the id of a thread.
     pub(crate) fn tid(self, thread: &Thread) -> i32 {
         thread.inside.filter(|_| self.inside).unwrap_or(thread.tid)
     }
 
-    /// The system call a thread is in and what it waits for there: `read(3): a pipe, other end pid 4 [pipe_read]`.
+    /// Describes the system call a thread is in and what it waits for there: `read(3): a pipe, other end pid 4
+    /// [pipe_read]`.
     pub(crate) fn wait(self, process: &Process, thread: &Thread) -> String {
         let Some(wait) = &thread.wait else { return thread.state.clone() };
         let call = wait
@@ -69,7 +70,7 @@ impl Words<'_> {
         }
     }
 
-    /// What a descriptor is: `tcp 127.0.0.1:8080, listen`.
+    /// Describes a descriptor: `tcp 127.0.0.1:8080, listen`.
     pub(crate) fn descriptor(self, process: &Process, descriptor: &Descriptor) -> String {
         match &descriptor.target {
             Target::File { path } => word(&path.to_string_lossy()),
@@ -94,7 +95,7 @@ impl Words<'_> {
         }
     }
 
-    /// Processes by their ids, each once. Those who are not named may be the same again.
+    /// Names processes by their ids, each once. Processes that are not named may be the same again.
     fn holders(self, peers: &[Peer], unnamed: usize) -> String {
         let mut pids: Vec<i32> = Vec::new();
         for peer in peers {

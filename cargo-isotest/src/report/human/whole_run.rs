@@ -1,4 +1,4 @@
-//! A run in which everything happens that a report for people tells of, at 80 and 120 columns.
+//! Simulates a run with everything that a report for people tells of, at 80 and 120 columns.
 
 use super::{Human, HumanSettings, Screen};
 use crate::budget::{Origin, TestBudget, Written};

@@ -1,4 +1,4 @@
-//! The `attempt-finished`, `process-finished` and `setup-finished` objects.
+//! Objects of attempts, processes and setup scripts: `attempt-finished`, `process-finished` and `setup-finished`.
 
 use super::region::{Region, regions};
 use super::schema::microseconds;
@@ -45,7 +45,7 @@ pub(super) struct AttemptFinished<'a> {
     output: Option<Output>,
 }
 
-/// Which attempt at its test it was, where and when.
+/// Number of an attempt, its slot and its start.
 #[derive(Serialize)]
 pub(super) struct Launched {
     attempt: u32,
@@ -60,7 +60,7 @@ pub(super) struct Launched {
 }
 
 impl Launched {
-    /// Of an attempt that started so many microseconds after the run.
+    /// Creates the fields of an attempt that started so many microseconds after the run.
     pub(super) fn new(launch: Launch, start_us: u64, is_last: bool) -> Self {
         let Nth { number, total, iteration } = launch.attempt.nth;
         Self {
@@ -75,7 +75,7 @@ impl Launched {
     }
 }
 
-/// The process in which several tests of a binary were executed.
+/// Process in which several tests of a binary were executed.
 #[derive(Serialize)]
 pub(super) struct ProcessFinished<'a> {
     binary_id: &'a str,
@@ -97,7 +97,7 @@ impl<'a> ProcessFinished<'a> {
     }
 }
 
-/// An attempt that was killed with its run.
+/// Attempt that was killed with its run.
 #[derive(Serialize)]
 pub(super) struct AttemptInterrupted<'a> {
     binary_id: &'a str,
@@ -138,7 +138,7 @@ impl<'a> AttemptInterrupted<'a> {
     }
 }
 
-/// A setup script that has ended.
+/// Setup script that has ended.
 #[derive(Serialize)]
 pub(super) struct SetupFinished<'a> {
     script: &'a str,
@@ -160,7 +160,7 @@ impl<'a> SetupFinished<'a> {
     }
 }
 
-/// What tests and commands have in common.
+/// Fields that tests and commands have in common.
 #[derive(Serialize)]
 pub(super) struct Facts<'a> {
     outcome: &'static str,
@@ -282,7 +282,7 @@ fn changed_paths(ending: &Ending) -> Vec<String> {
     ending.changed.paths.iter().map(|path| path.to_string_lossy().into_owned()).collect()
 }
 
-/// The figures of every metric, with their sources. What was not measured is `null`.
+/// Figures of every metric, with their sources. A figure that was not measured is `null`.
 struct UsageFields<'a>(&'a Usage);
 
 impl Serialize for UsageFields<'_> {
@@ -316,7 +316,7 @@ impl<'a> SampleFields<'a> {
     }
 }
 
-/// A limit of a test's budget beside what was used.
+/// Limit of a test's budget, and the value that was used.
 #[derive(Serialize)]
 struct BudgetFields<'a> {
     metric: &'static str,
@@ -352,17 +352,17 @@ impl<'a> BudgetFields<'a> {
     }
 }
 
-/// A memory peak beside those of earlier runs.
+/// Memory peak beside the peaks of earlier runs.
 #[derive(Serialize)]
 struct GrowthFields<'a> {
     baseline: &'a str,
     /// Peaks of earlier runs in bytes, the least first.
     values: &'a [u64],
-    /// The peak from which on the test has grown.
+    /// Peak in bytes from which on the test has grown.
     limit: u64,
     used: u64,
     grown: bool,
-    /// Where its peaks have two modes: the highest of each, and how many are of it.
+    /// Modes of the peaks of earlier runs, if there are two: the highest peak of each, and the number of its peaks.
     #[serde(skip_serializing_if = "Option::is_none")]
     modes: Option<[(u64, usize); 2]>,
 }

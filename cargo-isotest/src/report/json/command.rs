@@ -1,4 +1,4 @@
-//! The object of a command that is no test.
+//! Object of a command that is no test.
 
 use super::attempt::Facts;
 use super::schema::SCHEMA;
@@ -15,10 +15,10 @@ struct CommandFinished<'a> {
     facts: Facts<'a>,
 }
 
-/// Result of a command, as one line.
+/// Makes the result of a command, as one line.
 ///
 /// # Errors
-/// None that could be provoked; serde has its own opinion of that.
+/// When serde cannot write the object, which could not be provoked.
 pub(crate) fn command(verdict: &Verdict, record: &Record) -> serde_json::Result<String> {
     let facts = Facts::new(verdict, record);
     let object = CommandFinished { kind: "command-finished", schema: SCHEMA, facts };

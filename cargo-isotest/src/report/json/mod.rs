@@ -30,7 +30,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
-/// Writes JSON lines.
+/// Reporter that writes JSON lines.
 pub(super) struct Json {
     writer: Box<dyn Write + Send>,
     run: Run,
@@ -53,7 +53,7 @@ impl Reporter for Json {
     }
 }
 
-/// What holds for all events of a run: when it began, by the clock on the wall and by one that is never set, and the
+/// Facts that hold for all events of a run: its start, by the clock on the wall and by one that is never set, and the
 /// arguments with which one of its tests is executed again, beside its name.
 #[derive(Debug, Clone)]
 pub(super) struct Run {
@@ -65,7 +65,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Starts now.
+    /// Starts a run now.
     pub(super) fn started(again: Again) -> Self {
         Self {
             at: SystemTime::now(),
@@ -76,12 +76,12 @@ impl Run {
         }
     }
 
-    /// The same on this machine.
+    /// Sets the machine of the run.
     pub(super) fn on(self, machine: Machine) -> Self {
         Self { machine: Some(machine), ..self }
     }
 
-    /// The same without these secrets.
+    /// Sets the secrets that are left out of the lines.
     pub(super) fn without(self, redaction: Redaction) -> Self {
         Self { redaction, ..self }
     }
@@ -91,10 +91,10 @@ impl Run {
     }
 }
 
-/// The line of an event without its end; `None` for events that have none.
+/// Makes the line of an event, without its line end; `None` for events that have no line.
 ///
 /// # Errors
-/// None that could be provoked; serde has its own opinion of that.
+/// When serde cannot write the line, which could not be provoked.
 pub(super) fn line(event: &Event<'_>, run: &Run) -> serde_json::Result<Option<String>> {
     let Some(line) = Line::from_event(event, run) else { return Ok(None) };
     run.redaction.line(serde_json::to_string(&line)?).map(Some)
@@ -227,7 +227,7 @@ impl<'a> RunStarted<'a> {
     }
 }
 
-/// Which part of all tests a run executes, and what the other parts must agree with.
+/// Part of all tests that a run executes, and properties in which the other parts must agree.
 #[derive(Serialize)]
 struct ShardFields<'a> {
     partition: &'static str,
@@ -259,7 +259,7 @@ impl<'a> SharedSandbox<'a> {
     }
 }
 
-/// What the first waits for of those tests that could start, since a thread is free; nothing if none could.
+/// Reason why the first of the tests that could start waits, since a thread is free; nothing if no test could start.
 #[derive(Serialize)]
 struct Waiting<'a> {
     at_us: u64,
@@ -315,7 +315,7 @@ impl<'a> RetriesDropped<'a> {
     }
 }
 
-/// An object with a member for each variable.
+/// Object with a member for each variable.
 struct Members<'a>(&'a [(String, String)]);
 
 impl Serialize for Members<'_> {
@@ -324,7 +324,7 @@ impl Serialize for Members<'_> {
     }
 }
 
-/// An object with a member for each test group: how many threads its tests may take.
+/// Object with a member for each test group: the number of threads that its tests may take.
 struct Groups<'a>(&'a TestGroups);
 
 impl Groups<'_> {
@@ -339,7 +339,7 @@ impl Serialize for Groups<'_> {
     }
 }
 
-/// An object with one member for each capability, in the order in which they are reported.
+/// Object with one member for each capability, in the order in which they are reported.
 struct States<'a>(&'a [(Capability, State)]);
 
 impl Serialize for States<'_> {

@@ -1,12 +1,12 @@
-//! What regions of a test used, read from the lines in which they say it; pure.
+//! Parses the figures of a test's regions from the lines in which the test says them; pure.
 
 use bytesize::ByteSize;
 use serde::Serialize;
 
-/// Regions that are told of one test.
+/// Highest number of regions that are reported of one test.
 const MOST: usize = 100;
 
-/// What a region used, rounded as in its line.
+/// Figures of a region, rounded as in its line.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 pub(super) struct Region {
     name: String,
@@ -19,7 +19,7 @@ pub(super) struct Region {
     io_write_bytes: Option<u64>,
 }
 
-/// Reads the regions of a test that wrote this to standard error.
+/// Parses the regions of a test that wrote this to standard error.
 pub(super) fn regions(stderr: &[u8]) -> Vec<Region> {
     const BEGINNING: &[u8] = b"region ";
     let lines = stderr.split(|byte| *byte == b'\n').filter(|line| line.starts_with(BEGINNING));
@@ -27,7 +27,7 @@ pub(super) fn regions(stderr: &[u8]) -> Vec<Region> {
     lines.filter_map(region).take(MOST).collect()
 }
 
-/// Reads a line after its first word. Of a name with a colon it is the last that ends it.
+/// Parses a line after its first word. The last colon of the line ends the name.
 fn region(line: &str) -> Option<Region> {
     let (name, figures) = line.rsplit_once(": ")?;
     let mut figures = figures.split(", ");

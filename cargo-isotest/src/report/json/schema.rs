@@ -1,6 +1,6 @@
-//! What holds for every object of the format.
+//! Version of the format, which holds for every object.
 
 pub(super) use isotest_core::metric::microseconds;
 
-/// The version of the format. Fields may be added without changing it.
+/// Version of the format. Fields may be added without changing it.
 pub(super) const SCHEMA: u32 = 1;
