@@ -1,8 +1,8 @@
 //! Compares a run with one before it; pure.
 //!
-//! Peaks of memory are compared where the same kernel measured them in the same way: a figure that was measured otherwise says
-//! nothing of the test. The kernel counts memory in portions of 64 pages for each processor, and what is within that and a
-//! tenth is no growth. Times are compared on one host only.
+//! Peaks of memory are compared where the same kernel measured them in the same way: a figure that was measured
+//! otherwise says nothing of the test. The kernel counts memory in portions of 64 pages for each processor, and what
+//! is within that and a tenth is no growth. Times are compared on one host only.
 
 use crate::report::account::{Account, Attempt, Facts, Test};
 use crate::report::machine::Machine;
@@ -34,7 +34,7 @@ pub(crate) struct Changes {
 pub(super) struct List {
     /// Heading that names the kind of change.
     pub(super) head: String,
-    /// Title of each test, and what is to be said of it.
+    /// Title of each test, and description of its change.
     pub(super) tests: Vec<(String, String)>,
 }
 

@@ -70,8 +70,8 @@ impl Distribution {
     /// Finds the two values around which the values gather, with a valley between them; `None` if that cannot be
     /// said.
     ///
-    /// The values are split where the halves differ most beside what differs within them, on a scale of ratios. That there
-    /// are two modes is said only if each half has enough of them and hardly any lies between.
+    /// The values are split where the halves differ most beside what differs within them, on a scale of ratios. That
+    /// there are two modes is said only if each half has enough of them and hardly any lies between.
     pub(super) fn modes(&self) -> Option<[Mode; 2]> {
         let Self(values) = self;
         let least = 3.max(values.len() / LEAST_PART);

@@ -17,7 +17,7 @@ pub(crate) enum OutputError {
         /// Error of the system.
         source: io::Error,
     },
-    /// File that would be written over another report, or over what it is made from.
+    /// File that would be written over another report, or over its own input.
     #[error("`{}` is named twice: one report would overwrite another, or its own input", .0.display())]
     Twice(PathBuf),
     /// Standard output or standard error that cannot be written.
@@ -43,13 +43,13 @@ impl Failure for OutputError {
 /// Error of making reports of runs that have ended.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConversionError {
-    /// Incomplete runs; what there is of them has been reported.
+    /// Incomplete runs; the results that exist have been reported.
     #[error("not everything could be reported: {}", .0.join("; "))]
     Lacking(Vec<String>),
-    /// No run that was understood; no report is written over another.
+    /// Runs of which nothing was understood; no report is written over another.
     #[error("there is no run to report: {}", .0.join("; "))]
     Nothing(Vec<String>),
-    /// No test with a time in any run, and what is missing of the runs.
+    /// Runs of which no test has a time, with sentences on what is missing of the runs.
     #[error("{}", [&["no test has a time".to_owned()], .0.as_slice()].concat().join(": "))]
     NoTimes(Vec<String>),
     /// Files are of different runs, although nobody said so.

@@ -186,7 +186,7 @@ fn time(time: Duration) -> String {
     }
 }
 
-/// Reader of an account, and counts of what its attempts lack.
+/// Reader of an account, which counts the attempts that lack figures.
 #[derive(Debug, Default)]
 struct Reader {
     cpus: Option<NonZeroUsize>,

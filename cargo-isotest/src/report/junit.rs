@@ -1,7 +1,7 @@
 //! Makes JUnit XML of the results of a run; pure.
 //!
-//! Most readers drop properties, and show `message` and the text: verdict and figures stand there, and in properties for
-//! those that keep them.
+//! Most readers drop properties, and show `message` and the text: verdict and figures stand there, and in properties
+//! for those that keep them.
 
 use crate::report::account::{Account, Attempt, Facts, Place, Process, Test};
 use crate::report::executions::{Spread, Stressed};

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 const LARGEST: usize = 900 << 10;
 /// Size reserved for headings and for saying what was left out, in bytes.
 const RESERVE: usize = 8 << 10;
-/// Largest part of the output of one test that is shown, in bytes; its end is.
+/// Highest number of bytes that are shown of the output of one test, from its end.
 const LARGEST_OUTPUT: usize = 16 << 10;
 const SHOWN: usize = 10;
 

@@ -125,7 +125,7 @@ impl Reporters {
     fn each(&mut self, mut tell: impl FnMut(&mut dyn Reporter) -> io::Result<()>) -> io::Result<()> {
         let mut result = Ok(());
         let lost = &mut self.lost;
-        // One that fails must not keep the others from their event; the first failure is told.
+        // A reporter that fails must not keep the others from their event; the first failure is told.
         self.outlets.retain_mut(|Outlet { reporter, target }| match tell(reporter.as_mut()) {
             Err(error) if target.is_file() => {
                 lost.get_or_insert(target.unwritten(error));

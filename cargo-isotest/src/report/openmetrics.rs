@@ -1,8 +1,8 @@
 //! Makes OpenMetrics text of the figures of a run by which a change of the project can be judged, as GitLab's metrics
 //! reports read it; pure.
 //!
-//! There, a figure is compared as text with that of the target branch. So they are rounded, and of single tests only those
-//! with a budget are shown, in what the budget is about.
+//! There, a figure is compared as text with that of the target branch. So they are rounded, and of single tests only
+//! those with a budget are shown, in what the budget is about.
 
 use crate::report::account::{Account, Budgeted, Test};
 use crate::verdict::Effect;

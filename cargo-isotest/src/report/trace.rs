@@ -2,8 +2,8 @@
 //! slot, how many attempts ran at once and what their peaks of memory come to together, and an arrow from an attempt
 //! to the next attempt at its test; pure.
 //!
-//! An attempt is one slice, from when its slot took it for as long as its test ran: a run's lines do not tell how long its
-//! sandbox took to be made and to be taken down.
+//! An attempt is one slice, from when its slot took it for as long as its test ran: a run's lines do not tell how
+//! long its sandbox took to be made and to be taken down.
 
 use crate::report::account::{Account, Attempt, Test, Wait};
 use crate::text::sanitize::word;
@@ -147,7 +147,7 @@ fn arrows(account: &Account) -> Vec<Value> {
     arrows
 }
 
-/// The id of a slot's track; 0 is that of what is counted.
+/// Returns the id of a slot's track; 0 is the id of the track of waits and counters.
 const fn track(slot: usize) -> usize {
     slot.saturating_add(1)
 }

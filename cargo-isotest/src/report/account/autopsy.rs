@@ -59,7 +59,7 @@ pub(crate) struct Branch {
 }
 
 impl Autopsy {
-    /// Returns trees of the processes below the processes whose parents are not in the list, each process once.
+    /// Makes trees whose roots are the processes without a parent in the list; each process occurs at most once.
     pub(crate) fn tree(&self) -> Vec<Branch> {
         let is_root = |process: &Process| !self.processes.iter().any(|other| other.pid == process.parent);
         let mut tree = Vec::new();

@@ -1,4 +1,4 @@
-//! Limits of a test's budget beside what was used of them, in words; pure.
+//! Limits of a test's budget beside the used values, in words; pure.
 
 use crate::text::units::{cpu, marked, memory};
 use serde::Deserialize;

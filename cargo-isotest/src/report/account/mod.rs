@@ -401,12 +401,12 @@ impl Account {
 
     fn attempt(&mut self, mut line: AttemptLine) {
         if line.attempt.facts.outcome == "passed" {
-            // Nobody asks, and of all tests of a large run they are many.
+            // No report names the files of tests that passed, and a large run has many.
             line.attempt.facts.changed_paths = None;
             line.attempt.facts.evidence = Vec::new();
         }
         let key = (line.binary_id.clone(), line.name.clone(), line.attempt.iteration);
-        // One that is built for several targets has the same name for each.
+        // A test that is built for several targets has the same name for each.
         let known = self.by_name.get(&key).map(|index| &mut self.tests[*index]);
         if let Some(test) = known.filter(|test| !test.last.is_last) {
             let attempt = Attempt { ran_on: self.ran_on.clone(), ..line.attempt };
@@ -507,7 +507,7 @@ impl Account {
         let mut counts = Counts::default();
         for Facts { outcome, effect, .. } in self.tests.iter().map(|test| &test.last.facts) {
             let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == outcome);
-            // Of a word that only a later version knows, the effect is known.
+            // A verdict whose word only a later version knows has a known effect.
             let plain = || match effect {
                 Effect::Passes => Kind::Passed,
                 Effect::Fails => Kind::Failed,

@@ -99,7 +99,7 @@ impl Reading {
     pub(crate) fn check_shards(&mut self) {
         let Some(Faults { gaps, twice }) = shards::faults(&self.files) else { return };
         if gaps.is_empty() && self.lacks.is_empty() {
-            // What a whole file says of its end, it says of the tests that were never executed.
+            // The gap of whole files is about the tests that were never executed.
             self.lacks.extend(self.account.gap());
         }
         self.lacks.extend(twice);
@@ -166,14 +166,14 @@ impl Account {
         other.waits.iter_mut().for_each(|wait| wait.start_later(later));
         self.waits.append(&mut other.waits);
         self.waits.sort_by_key(|wait| wait.at_us);
-        // Its slots are others.
+        // The other run has slots of its own.
         let slots = self.attempts().map(|(_, attempt)| attempt.slot.saturating_add(1)).max().unwrap_or(0);
         for test in other.tests.iter_mut().chain(&mut other.interrupted) {
             test.start_later(later);
             test.attempts_mut().for_each(|attempt| attempt.slot = attempt.slot.saturating_add(slots));
         }
         let results: HashSet<_> = other.tests.iter().map(Test::key).collect();
-        // Two of the same name in one run are different tests.
+        // Two tests of the same name in one run are different tests.
         let mut known = take(&mut self.by_name);
         for test in other.tests {
             match known.remove(&test.key()) {
@@ -190,7 +190,8 @@ impl Account {
             self.finished.take().zip(other.finished).map(|(own, its)| own.and(its, [earlier, later]));
     }
 
-    /// Gives the tests that were killed with an earlier run the verdict of the later one, if they are among its `results`.
+    /// Gives the tests that were killed with an earlier run the verdict of the later one, if they are among its
+    /// `results`.
     fn settle(&mut self, results: &HashSet<Key>) {
         for killed in take(&mut self.interrupted) {
             let key = killed.key();

@@ -22,7 +22,7 @@ impl Reading {
         let mut results: BTreeMap<(&str, &str), TestResult> = BTreeMap::new();
         for test in &self.account.tests {
             let (key, result) = ((test.binary_id.as_str(), test.name.as_str()), result(test, at));
-            // Of a test that is executed several times a failure counts, or else the latest.
+            // A test that is executed several times counts with its failure, or else with its latest result.
             if results.get(&key).is_none_or(|known| known.passes) {
                 results.insert(key, result);
             }

@@ -2,8 +2,8 @@
 //!
 //! The page is one file that asks for nothing else: its policy allows its own style and script by their hashes and no
 //! connection. All that tests say is escaped by the template. Every row stands in the page, so that the script only
-//! searches and sorts. What tests that passed wrote is not in it, and there is an end to what others wrote, so that a run of
-//! ten thousand tests makes a page of less than 5 MB.
+//! searches and sorts. What tests that passed wrote is not in it, and there is an end to what others wrote, so that a
+//! run of ten thousand tests makes a page of less than 5 MB.
 
 mod memory;
 mod page;

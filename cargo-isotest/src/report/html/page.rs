@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Largest part of the output of one test that is shown, in bytes; its end is.
+/// Highest number of bytes that are shown of the output of one test, from its end.
 const LARGEST_OUTPUT: usize = 16 << 10;
 /// Largest size of the cards of all tests that did not pass, as they stand in the page, in bytes.
 const LARGEST_CARDS: usize = 1 << 20;
@@ -224,7 +224,7 @@ fn cards(account: &Account, failures: &[&Test]) -> (Vec<Card>, Option<String>) {
             break;
         }
         let card = Card::of(test, account, cards.len() < UNFOLDED);
-        // A smaller one may still have room.
+        // A smaller card may still have room.
         let Some(rest) = room.checked_sub(card.size()) else { continue };
         room = rest;
         cards.push(card);

@@ -51,7 +51,7 @@ fn cancelled(by: Cancellation, summary: &Summary) -> String {
         }
         Cancellation::FailFast { immediate } => {
             let killed = if immediate { format!("{killed} interrupted, ") } else { String::new() };
-            // What was not run besides are further attempts.
+            // If all tests were run, only further attempts are left.
             let hint = if summary.not_run() == 0 { "" } else { "; `--no-fail-fast` runs them all" };
             format!("after a failure, {killed}{left} not run{hint}")
         }

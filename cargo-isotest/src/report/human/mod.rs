@@ -49,7 +49,7 @@ use textwrap::{Options, WordSplitter, fill};
 use thrown_away::ThrownAway;
 use top::Top;
 
-/// Width of the column of binary ids at most; longer ids do not widen it.
+/// Greatest width of the column of binary ids; longer ids do not widen it.
 const WIDEST_ID: usize = 40;
 
 /// Columns from which on a terminal has room for the name of a test beside all figures, which take 58.

@@ -1,8 +1,8 @@
 //! Describes files that tests changed in the workspace: files that are kept as evidence, and files that are thrown
 //! away, with the flags that would have kept them.
 //!
-//! What is below the target directory is not named: it is made anew by the next run, and a test that builds something there
-//! would hide everything else. `-v` names it. Only what several tests write there, each anew, is told.
+//! What is below the target directory is not named: it is made anew by the next run, and a test that builds something
+//! there would hide everything else. `-v` names it. Only what several tests write there, each anew, is told.
 
 use crate::report::changed::{directories, flags, in_workspace, outermost, relative};
 use crate::testcase::TestCase;
@@ -76,7 +76,7 @@ impl ThrownAway {
             let mut parts = below.components();
             let (Some(first), Some(_)) = (parts.next(), parts.next()) else { continue };
             let directory = target.join(first);
-            // What cargo built itself is nothing to be shared.
+            // Files that cargo built itself are not to be shared.
             if test.binary.path.starts_with(&directory) {
                 continue;
             }

@@ -44,7 +44,7 @@ impl Top {
     pub(super) fn lines(mut self) -> String {
         self.peaks.sort_by_key(|(bytes, ..)| Reverse(*bytes));
         self.walls.sort_by_key(|(wall, _)| Reverse(*wall));
-        // Of one that is executed several times, the most counts.
+        // A test that is executed several times counts with its highest figure.
         let (mut of_peaks, mut of_walls) = (HashSet::new(), HashSet::new());
         self.peaks.retain(|(.., title)| of_peaks.insert(title.clone()));
         self.walls.retain(|(_, title)| of_walls.insert(title.clone()));
