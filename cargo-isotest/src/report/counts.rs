@@ -2,8 +2,8 @@
 
 use crate::verdict::{Counts, Effect, Kind};
 
-/// Returns the counts of tests that passed, that failed and that were not isolated. Tests that passed or failed in
-/// another way than by its own word are named in parentheses, and counted among the rest.
+/// Returns the counts of tests that passed, that failed and that were not isolated. Other kinds of verdicts with the
+/// same effect are named in parentheses, and included in these counts.
 pub(super) fn told(counts: &Counts) -> Vec<String> {
     let passed = with(counts, Effect::Passes, Kind::Passed);
     let others = [(Effect::Fails, Kind::Failed), (Effect::Undecided, Kind::NotIsolated)];

@@ -401,7 +401,7 @@ impl Account {
 
     fn attempt(&mut self, mut line: AttemptLine) {
         if line.attempt.facts.outcome == "passed" {
-            // No report names the files of tests that passed, and a large run has many.
+            // No file of results names the files of tests that passed, and a large run has many.
             line.attempt.facts.changed_paths = None;
             line.attempt.facts.evidence = Vec::new();
         }

@@ -119,7 +119,7 @@ impl Account {
 impl Test {
     /// Returns the command that executes just this test.
     pub(crate) fn command(&self) -> String {
-        // A title has no command only if a file has been changed by hand.
+        // The command is missing only if a file has been changed by hand.
         self.again.command(&word(&self.plain_title()), self.is_ignored).unwrap_or_default()
     }
 }

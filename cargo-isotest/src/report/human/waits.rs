@@ -24,8 +24,7 @@ impl Words<'_> {
         thread.inside.filter(|_| self.inside).unwrap_or(thread.tid)
     }
 
-    /// Describes the system call a thread is in and what it waits for there: `read(3): a pipe, other end pid 4
-    /// [pipe_read]`.
+    /// Describes the system call of a thread and what it waits for: `read(3): a pipe, other end pid 4 [pipe_read]`.
     pub(crate) fn wait(self, process: &Process, thread: &Thread) -> String {
         let Some(wait) = &thread.wait else { return thread.state.clone() };
         let call = wait
