@@ -52,7 +52,11 @@ impl Place {
     /// Runs the tests after `script`, for which `$W` is the package and `$P` the directory, and sees that plain cargo
     /// has failures then.
     fn run(&self, script: &str) -> (Ended, Lines) {
-        self.run_with(script, "! cargo test -q --target-dir \"$P/target\" >\"$P/plain\" 2>&1 || exit 99", &[])
+        self.run_with(
+            script,
+            "! cargo test -q --target-dir \"$P/target\" -- --test-threads=1 >\"$P/plain\" 2>&1 || exit 99",
+            &[],
+        )
     }
 
     fn run_with(&self, script: &str, then: &str, flags: &[&str]) -> (Ended, Lines) {
