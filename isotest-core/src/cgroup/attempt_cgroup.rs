@@ -1,4 +1,4 @@
-//! The cgroup of one attempt: made, entered by descriptors, read, removed.
+//! Cgroup of one attempt: made, entered by descriptors, read, removed.
 
 use super::attempt_files::{AttemptFiles, text_of};
 use super::setting::{Setting, required};
@@ -19,33 +19,34 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The directory, below the one that carries the limit, in which the workload lives and which is the root of its
-/// cgroup namespace: a workload with all capabilities may change what it sees, so it sees its limit there once more.
+/// Name of the directory, below the one that carries the limit, in which the workload lives and which is the root of
+/// its cgroup namespace: a workload with all capabilities may change what it sees, so it sees its limit there once
+/// more.
 pub(crate) const INNER: &str = "test";
 
-/// One attempt's directory in one hierarchy. Everything is reached through descriptors: the way down from the root is
-/// longer than what is done at its end.
+/// Directory of one attempt in one hierarchy. Everything is reached through descriptors: the way down from the root
+/// is longer than what is done at its end.
 #[derive(Debug)]
 struct Place {
-    /// The run's directory.
+    /// Directory of the run.
     run: Arc<File>,
-    /// The name, in the run's directory, of the one where limits are set and figures are read.
+    /// Name of the outer directory in the run's directory.
     id: String,
-    /// Where that is.
+    /// Path of the outer directory.
     path: PathBuf,
-    /// That directory.
+    /// Outer directory of the attempt, where limits are set and figures are read.
     outer: File,
-    /// Where the workload lives, if that is another one.
+    /// Inner directory, where the workload lives; `None` if that is the outer one.
     inner: Option<File>,
     version: Version,
     serves: Vec<Capability>,
-    /// The limits, with their values as the kernel repeated them.
+    /// Limits that were set, with their values as the kernel repeated them.
     set: Vec<Setting>,
-    /// How many processors the machine has.
+    /// Number of processors that the machine has.
     processors: u64,
 }
 
-/// The cgroup of one attempt.
+/// Cgroup of one attempt.
 #[derive(Debug)]
 pub struct AttemptCgroup {
     name: String,
@@ -54,10 +55,10 @@ pub struct AttemptCgroup {
 }
 
 impl AttemptCgroup {
-    /// How many descriptors it has open in one hierarchy, at most.
+    /// Greatest number of descriptors that an attempt's cgroup has open in one hierarchy.
     pub(super) const DESCRIPTORS: usize = 2;
 
-    /// Makes the directories and sets the limits.
+    /// Makes the directories of an attempt and sets its limits.
     ///
     /// # Errors
     /// When a directory cannot be made or a limit is refused; nothing is left behind then.
@@ -82,12 +83,13 @@ impl AttemptCgroup {
         Ok(cgroup)
     }
 
-    /// Its directory relative to each of the run's directories.
+    /// Returns the attempt's directory relative to each of the run's directories.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What a process needs to be born in it (a version 2 directory) and to enter it (version 1 `tasks` files).
+    /// Returns what a process needs to be born in the cgroup (a version 2 directory) and to enter it (version 1 `tasks`
+    /// files).
     ///
     /// # Errors
     /// When a file cannot be opened.
@@ -110,7 +112,7 @@ impl AttemptCgroup {
         Ok((directory, tasks))
     }
 
-    /// Reads every figure. Call it when the attempt's last process has ended.
+    /// Reads every figure of the attempt. Call it when the attempt's last process has ended.
     ///
     /// # Errors
     /// When a file is gone from which one was to be read.
@@ -130,13 +132,14 @@ impl AttemptCgroup {
         Ok(usage)
     }
 
-    /// Memory that is occupied now; `None` if nothing counts it.
+    /// Reads the memory that the attempt occupies now; `None` if nothing counts it.
     pub(crate) fn memory_now(&self) -> Option<u64> {
         let place = self.places.iter().find(|place| place.serves.contains(&Capability::Memory))?;
         place.files().value(place.version.interface().memory_now())
     }
 
-    /// Which limit is not what it was when it was set, if one is not. Call it when the attempt's last process has ended.
+    /// Describes a limit that is not what it was when it was set, if one is not. Call it when the attempt's last
+    /// process has ended.
     pub fn changed_limit(&self) -> Option<String> {
         let mut set = self.places.iter().flat_map(|place| place.set.iter().map(move |set| (place, set)));
         set.find_map(|(place, set)| {
@@ -146,10 +149,10 @@ impl AttemptCgroup {
         })
     }
 
-    /// Removes the directories. Call it when the attempt's last process has ended.
+    /// Removes the directories of the attempt. Call it when the attempt's last process has ended.
     ///
     /// # Errors
-    /// The first that could not be removed; the others are.
+    /// Error of the first directory that could not be removed; the others are removed.
     pub fn remove(&self) -> io::Result<()> {
         let mut result = Ok(());
         for place in &self.places {
@@ -160,7 +163,8 @@ impl AttemptCgroup {
 }
 
 impl Place {
-    /// Makes the directory and sets the limits; nothing is left behind if one is refused.
+    /// Makes the directory of an attempt in one hierarchy and sets the limits; nothing is left behind if one is
+    /// refused.
     fn create(hierarchy: &Hierarchy, id: &str, limits: &Limits, devices: &[String]) -> io::Result<Self> {
         let run = Arc::clone(&hierarchy.handle);
         let outer = make_directory(&run, id)?;
@@ -182,7 +186,8 @@ impl Place {
         }
     }
 
-    /// Sets limits; with `handed_on` there is a directory for the workload, which has these controllers.
+    /// Sets limits in the directory; with `handed_on` there is an inner one for the workload, which has these
+    /// controllers.
     fn limit(
         &mut self,
         settings: impl Iterator<Item = Setting>,
@@ -236,7 +241,7 @@ impl Place {
     }
 }
 
-/// Writes a limit; false if the kernel has no such file and need not have it.
+/// Writes a limit; returns false if the kernel has no such file and need not have it.
 pub(super) fn set(directory: &File, setting: &Setting) -> io::Result<bool> {
     match openat(directory, setting.file, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty()) {
         Err(Errno::ENOENT) if setting.optional => Ok(false),
@@ -265,7 +270,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    /// What stands for an attempt's cgroup: files keep what is written to them, as those of the kernel do.
+    /// Makes a place of a directory that stands for a cgroup: files keep what is written to them, as the kernel's do.
     fn place(directory: &Path, version: Version) -> io::Result<Place> {
         let outer = File::open(directory)?;
         Ok(Place {

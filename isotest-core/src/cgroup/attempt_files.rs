@@ -1,4 +1,4 @@
-//! The files of one attempt's directory, as the kernel writes them.
+//! Files of one attempt's directory, as the kernel writes them.
 
 use super::parse;
 use crate::usage::{Reading, Source};
@@ -7,17 +7,18 @@ use nix::sys::stat::Mode;
 use std::fs::File;
 use std::io::Read;
 
-/// The kernel gives these files whole in one read of so much. Only those with a line for each device may be longer.
+/// Number of bytes in which the kernel gives these files whole in one read. Only those with a line for each device
+/// may be longer.
 const FILE_BYTES: usize = 16 << 10;
 
-/// The directories of one attempt in one hierarchy.
+/// Directories of one attempt in one hierarchy.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AttemptFiles<'a> {
-    /// Where limits are set and figures are read.
+    /// Outer directory, where limits are set and figures are read.
     pub(super) outer: &'a File,
-    /// Where the workload lives, if that is another one.
+    /// Inner directory, where the workload lives; `None` if that is the outer one.
     pub(super) inner: Option<&'a File>,
-    /// How many processors the machine has.
+    /// Number of processors that the machine has.
     pub(super) processors: u64,
 }
 
@@ -26,7 +27,7 @@ impl AttemptFiles<'_> {
         text_of(self.outer, file)
     }
 
-    /// The text of a file that tells only of the processes of the very directory.
+    /// Reads the text of a file that tells only of the processes of the very directory.
     pub(super) fn innermost_text(self, file: &str) -> Option<String> {
         text_of(self.inner.unwrap_or(self.outer), file)
     }
@@ -35,21 +36,21 @@ impl AttemptFiles<'_> {
         self.text(file)?.trim().parse().ok()
     }
 
-    /// The number in a file that is named for its source.
+    /// Reads the number in a file that is named for its source.
     pub(super) fn number(self, source: Source) -> Option<Reading<u64>> {
         Some(Reading { value: self.value(source.as_str())?, source })
     }
 
-    /// So many page faults at most, of which `stat` counts those under `key`. Every processor tells of 64 changes at a time,
-    /// and the kernel adds up what they counted when it was told of more than 64 for each of them (`memcg_rstat_updated` in
-    /// mm/memcontrol.c).
+    /// Computes the greatest number of page faults, of which `stat` counts those under `key`. Every processor tells
+    /// of 64 changes at a time, and the kernel adds up what they counted when it was told of more than 64 for each of
+    /// them (`memcg_rstat_updated` in mm/memcontrol.c).
     pub(super) fn faults_most(self, stat: &str, key: &str) -> Option<u64> {
         const BEHIND: u64 = 64 + 64;
         Some(parse::keyed(stat, key)? + BEHIND * self.processors)
     }
 }
 
-/// A file, with as few system calls as it takes: this is done ten times an attempt.
+/// Reads a file with as few system calls as it takes: this is done ten times an attempt.
 pub(super) fn text_of(directory: &File, file: &str) -> Option<String> {
     let file = openat(directory, file, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
     let mut file = File::from(file);

@@ -15,7 +15,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-/// What a workload may change of its cgroup that those after it would feel.
+/// Files of a cgroup that a workload may change and that those after it would feel.
 const STATE: [&str; 23] = [
     "blkio.throttle.read_bps_device",
     "blkio.throttle.read_iops_device",
@@ -42,10 +42,10 @@ const STATE: [&str; 23] = [
     "pids.max",
 ];
 
-/// What a new directory of version 1 does not have from its parent, and without which no process may enter it.
+/// Files that a new directory of version 1 does not have from its parent, and without which no process may enter it.
 const INHERITED: [&str; 2] = ["cpuset.cpus", "cpuset.mems"];
 
-/// The run's directory in one hierarchy.
+/// Directory of the run in one hierarchy.
 #[derive(Debug, Clone)]
 pub(super) struct Site {
     pub(super) run: PathBuf,
@@ -53,15 +53,15 @@ pub(super) struct Site {
     pub(super) version: Version,
 }
 
-/// A directory in each of several hierarchies for one zygote and what it starts. It is removed when this is dropped.
+/// Directory in each of several hierarchies for one zygote and what it starts. It is removed when this is dropped.
 #[derive(Debug)]
 pub struct Cell {
     name: String,
-    /// The hierarchies of which nothing is needed.
+    /// Directories of the cell in the hierarchies of which nothing is needed.
     idle: Vec<Directory>,
-    /// The others, for attempts without a cgroup.
+    /// Directories of the run in the other hierarchies, for attempts without a cgroup.
     measured: Vec<Site>,
-    /// The directories in those, once there is such an attempt.
+    /// Directories of the cell in the other hierarchies, once there is an attempt without a cgroup.
     unmeasured: OnceLock<Vec<Directory>>,
 }
 
@@ -70,25 +70,26 @@ struct Directory {
     path: PathBuf,
     handle: File,
     version: Version,
-    /// To move there.
+    /// Descriptor of the `tasks` file, by which a process moves into the directory; `None` in version 2.
     tasks: Option<OwnedFd>,
-    /// Whether what is in it may be frozen.
+    /// Whether processes in the directory may be frozen by the freezer of version 1.
     freezes: bool,
-    /// The files that are looked at, and what they said first.
+    /// Files of [`STATE`] that the directory has, and their first content.
     state: Vec<(File, Vec<u8>)>,
 }
 
-/// What a workload needs to be born in cgroups of version 2, and to enter those of version 1.
+/// Descriptors that a workload needs to be born in cgroups of version 2, and to enter those of version 1.
 pub(crate) type Entrances = (Option<OwnedFd>, Vec<OwnedFd>);
 
 impl Cell {
-    /// How many descriptors one in so many hierarchies has open, at most. A file of [`STATE`] is in no more than one.
+    /// Computes the greatest number of descriptors that a cell in so many hierarchies has open. A file of [`STATE`]
+    /// is in no more than one.
     pub(super) const fn descriptors(hierarchies: usize) -> usize {
         const DIRECTORY_AND_TASKS: usize = 2;
         hierarchies * DIRECTORY_AND_TASKS + STATE.len()
     }
 
-    /// Makes the directories in the hierarchies of which nothing is needed.
+    /// Makes the directories of a cell in the hierarchies of which nothing is needed.
     ///
     /// # Errors
     /// When one cannot be made; nothing is left behind then.
@@ -97,7 +98,7 @@ impl Cell {
         Ok(Self { name, idle, measured, unmeasured: OnceLock::new() })
     }
 
-    /// What the zygote writes `0` to, to move there with all that it will start.
+    /// Returns descriptors to which the zygote writes `0`, to move into the cell with all that it will start.
     ///
     /// # Errors
     /// When a descriptor cannot be had.
@@ -105,7 +106,7 @@ impl Cell {
         tasks_of(self.idle.iter().filter(|directory| !directory.freezes))
     }
 
-    /// What a workload needs besides, which has a cgroup or not.
+    /// Returns what a workload needs besides its own cgroup; `has_leaf` says whether it has one.
     ///
     /// # Errors
     /// When a directory cannot be made or a descriptor cannot be had.
@@ -126,12 +127,12 @@ impl Cell {
         Ok((born.map(OwnedFd::from), tasks))
     }
 
-    /// Whether everything looks as it was made.
+    /// Returns whether every directory of the cell looks as it was made.
     pub(crate) fn is_untouched(&self) -> bool {
         self.directories().all(Directory::is_untouched)
     }
 
-    /// Lets those die that have been frozen.
+    /// Thaws the cell, so that frozen processes can die.
     pub(crate) fn thaw(&self) {
         self.directories()
             .filter(|directory| directory.freezes)
@@ -181,7 +182,7 @@ impl Directory {
             && self.state.iter().all(|(file, text)| text_of(file).as_ref() == Some(text))
     }
 
-    /// What cannot be removed now is removed with the run's directory, or swept by the next run.
+    /// Removes the directory. If that fails now, it is removed with the run's directory, or swept by the next run.
     fn remove(&self) {
         let _ = sweep::remove_tree(&self.path);
     }
@@ -208,7 +209,7 @@ fn tasks_of<'a>(directories: impl Iterator<Item = &'a Directory>) -> io::Result<
 /// Gives a new directory what it needs of its parent to hold processes.
 ///
 /// # Errors
-/// When it cannot be read or written.
+/// When a file cannot be read or written.
 pub(super) fn inherit(parent: &Path, directory: &Path) -> io::Result<()> {
     for file in INHERITED {
         if let Ok(text) = fs::read(parent.join(file)) {
@@ -222,7 +223,7 @@ fn open(directory: &File, file: &str, flags: OFlag) -> io::Result<OwnedFd> {
     Ok(openat(directory, file, flags | OFlag::O_CLOEXEC, Mode::empty())?)
 }
 
-/// The beginning of a file, which is all of it as it is made.
+/// Reads the beginning of a file, which is all of it as it is made.
 fn text_of(file: &File) -> Option<Vec<u8>> {
     let mut text = vec![0; 512];
     let length = file.read_at(&mut text, 0).ok()?;

@@ -9,22 +9,22 @@ use crate::limits::{Control, Limits};
 use std::fs;
 use std::io;
 
-/// The name of the directory in which limits are tried.
+/// Name of the directory in which limits are tried.
 const TRIAL: &str = "trial";
 
 impl Cgroups {
-    /// Makes sure that these limits can be set, by setting them once; gives those that cannot, and why.
+    /// Makes sure that these limits can be set, by setting them once; returns those that cannot, and why.
     pub fn prepare_limits(&mut self, limits: &Limits, host: &Host) -> Vec<(Control, String)> {
         let unmet = self.control(&limits.controls(), host);
         if unmet.is_empty() { self.try_limits(limits) } else { unmet }
     }
 
-    /// Sets limits once, with the controllers that are in use; gives those that the kernel does not take, and why.
+    /// Sets limits once, with the controllers that are in use; returns those that the kernel does not take, and why.
     pub fn try_limits(&self, limits: &Limits) -> Vec<(Control, String)> {
         self.hierarchies.iter().filter_map(|hierarchy| self.try_in(hierarchy, limits).err()).collect()
     }
 
-    /// Takes further controllers into use; gives those that cannot be had, and why.
+    /// Takes further controllers into use; returns those that cannot be had, and why.
     pub fn control(&mut self, controls: &[Control], host: &Host) -> Vec<(Control, String)> {
         let mut unmet = Vec::new();
         for control in controls {
@@ -35,7 +35,7 @@ impl Cgroups {
         unmet
     }
 
-    /// Whether limits of this kind can be set.
+    /// Returns whether limits of this kind can be set.
     pub fn can(&self, control: Control) -> bool {
         self.hierarchies.iter().any(|hierarchy| hierarchy.controls.contains(&control))
     }
@@ -62,7 +62,7 @@ impl Cgroups {
         }
     }
 
-    /// False if version 2 does not have the controller here.
+    /// Takes a controller of version 2 into use; returns false if version 2 does not have it here.
     fn take_unified(&mut self, control: Control, host: &Host) -> Result<bool, String> {
         let name = Version::V2.controller(control);
         let mount = host.cgroups.iter().find(|mount| mount.unified);
@@ -107,7 +107,7 @@ impl Cgroups {
     }
 }
 
-/// The numbers of all devices with something on them.
+/// Reads the device numbers of all block devices with something on them.
 fn block_devices() -> io::Result<Vec<String>> {
     let mut devices = Vec::new();
     for entry in fs::read_dir("/sys/block")?.flatten() {

@@ -8,16 +8,16 @@ use procfs::{Current, Meminfo};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Limits above this are none: version 1 says so by the largest number of pages.
+/// Number from which a limit counts as none: version 1 says so by the largest number of pages.
 const NO_LIMIT: u64 = 1 << 62;
 
-/// Where free memory is read.
+/// Cgroups from which free memory is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FreeMemory {
     version: Version,
-    /// The run's directory, if the kernel counts its memory there.
+    /// Directory of the run, if the kernel counts its memory there.
     run: Option<PathBuf>,
-    /// Every directory around it.
+    /// Directories around the run's.
     around: Vec<PathBuf>,
 }
 
@@ -48,7 +48,7 @@ impl FreeMemory {
         Some(free.saturating_add(own))
     }
 
-    /// What a cgroup leaves free; `None` without a limit.
+    /// Reads what a cgroup leaves free; `None` without a limit.
     fn free_in(&self, directory: &Path) -> Option<u64> {
         let limit = number(directory, self.version.memory_files().limit)?;
         if limit >= NO_LIMIT {
@@ -66,7 +66,7 @@ impl FreeMemory {
     }
 }
 
-/// What a version calls the files of memory, and the page cache in `memory.stat`, with all below.
+/// Names by which a version calls the files of memory, and the page cache in `memory.stat`, with all below.
 #[derive(Debug, Clone, Copy)]
 struct MemoryFiles {
     limit: &'static str,
@@ -94,12 +94,12 @@ impl Version {
     }
 }
 
-/// The number in a file; `None` if it is none, such as `max`.
+/// Reads the number in a file; `None` if it is none, such as `max`.
 fn number(directory: &Path, file: &str) -> Option<u64> {
     fs::read_to_string(directory.join(file)).ok()?.trim().parse().ok()
 }
 
-/// A directory and all above it as far as the mount point.
+/// Returns a directory and all above it as far as the mount point.
 fn up(directory: &Path, mount_point: &Path) -> Vec<PathBuf> {
     let within = |path: &&Path| path.starts_with(mount_point);
     directory.ancestors().take_while(within).map(Path::to_path_buf).collect()

@@ -1,5 +1,6 @@
-//! Freezing what is in the run's cgroups of version 2: it stands still, and neither it nor its parent is told. What the freezer of
-//! version 1 holds does not die of SIGKILL, and would be there for good if this process was killed: it is left alone.
+//! Freezes what is in the run's cgroups of version 2: it stands still, and neither it nor its parent is told. What
+//! the freezer of version 1 holds does not die of SIGKILL, and would be there for good if this process was killed: it
+//! is left alone.
 
 use super::run_cgroup::Cgroups;
 use super::v2::SUPERVISOR;
@@ -20,7 +21,7 @@ struct FrozenCgroup {
 }
 
 impl Frozen {
-    /// Whether the process is in one of them. One that has ended is in none.
+    /// Returns whether the process is in one of the frozen cgroups. One that has ended is in none.
     pub(crate) fn holds(&self, pid: i32) -> bool {
         let Ok(entries) = Process::new(pid).and_then(|process| process.cgroups()) else { return false };
         let is_below = |cgroup: &FrozenCgroup, pathname: &str| {
@@ -35,7 +36,7 @@ impl Frozen {
 }
 
 impl FrozenCgroup {
-    /// The run's directory and its own, which are nobody else's.
+    /// Returns the names of the run's directory and the cgroup's own, which are nobody else's.
     fn end(&self) -> Option<PathBuf> {
         Some(Path::new(self.path.parent()?.file_name()?).join(self.path.file_name()?))
     }
@@ -48,14 +49,14 @@ impl FrozenCgroup {
 impl Drop for Frozen {
     fn drop(&mut self) {
         for cgroup in &self.cgroups {
-            // One that is gone holds nobody.
+            // A cgroup that is gone holds nobody.
             let _ = cgroup.set(false);
         }
     }
 }
 
 impl Cgroups {
-    /// Freezes those of version 2 of all attempts. What cannot be frozen is not among them.
+    /// Freezes the cgroups of version 2 of all attempts. What cannot be frozen is not among them.
     pub(crate) fn freeze(&self) -> Frozen {
         let directories = self.run_directories().filter(|(_, version)| *version == Version::V2);
         let entries = directories.flat_map(|(run, _)| {

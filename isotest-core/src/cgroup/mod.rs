@@ -37,25 +37,25 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A hierarchy in which an attempt has a cgroup, as a person would use it.
+/// Hierarchy in which an attempt has a cgroup, as a person would use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The directory in which a run makes its own.
+    /// Directory in which a run makes its own.
     pub base: PathBuf,
-    /// The version of the hierarchy.
+    /// Version of the hierarchy.
     pub version: Version,
-    /// What is measured here.
+    /// Metrics that are measured in the hierarchy.
     pub serves: Vec<Capability>,
-    /// What is limited here.
+    /// Controllers whose limits are set in the hierarchy.
     pub controls: Vec<Control>,
-    /// The numbers of the block devices.
+    /// Numbers of the block devices.
     pub devices: Vec<String>,
-    /// The controllers of version 2 that `base` must hand on and does not by itself.
+    /// Controllers of version 2 that `base` must hand on and does not by itself.
     pub enabled: Vec<&'static str>,
 }
 
 impl Place {
-    /// What a person calls the run's directory in it.
+    /// Returns the name by which a person calls the run's directory in the hierarchy.
     pub(crate) fn name(&self) -> &'static str {
         match (self.version, self.serves.first(), self.controls.first()) {
             (Version::V1, Some(capability), _) => capability.as_str(),
@@ -64,7 +64,7 @@ impl Place {
         }
     }
 
-    /// The controllers that the run's directory hands on to the attempts'. With any, it may hold no process.
+    /// Returns the controllers that the run's directory hands on to the attempts'. With any, it may hold no process.
     pub(crate) fn handed_on(&self) -> Vec<&'static str> {
         let is_handed_on = |control: &Control| {
             let measures_io = *control == Control::Io && self.serves.contains(&Capability::Io);
@@ -75,22 +75,22 @@ impl Place {
     }
 }
 
-/// One hierarchy in which the run has a directory.
+/// Hierarchy in which the run has a directory.
 #[derive(Debug)]
 pub(crate) struct Hierarchy {
-    /// Its version.
+    /// Version of the hierarchy.
     pub(crate) version: Version,
-    /// The run's directory in it.
+    /// Path of the run's directory in the hierarchy.
     pub(crate) run: PathBuf,
-    /// The same, opened.
+    /// Descriptor of the run's directory.
     pub(crate) handle: Arc<File>,
-    /// Where it is mounted, which is also where tests look for it.
+    /// Mount point of the hierarchy, which is also where tests look for it.
     pub(crate) mount_point: PathBuf,
-    /// What is measured here.
+    /// Metrics that are measured in the hierarchy.
     pub(crate) serves: Vec<Capability>,
-    /// What is limited here.
+    /// Controllers whose limits can be set in the hierarchy.
     pub(crate) controls: Vec<Control>,
-    /// How many processors the machine has.
+    /// Number of processors that the machine has.
     pub(crate) processors: u64,
 }
 
@@ -111,7 +111,8 @@ impl Hierarchy {
         new
     }
 
-    /// The controllers that an attempt's directory hands on to the workload's: of what is measured and of these limits.
+    /// Returns the controllers that an attempt's directory hands on to the workload's: of what is measured and of
+    /// these limits.
     pub(crate) fn handed_on(&self, limits: &Limits) -> Vec<&'static str> {
         let serves = |control| match control {
             Control::Memory => self.serves.contains(&Capability::Memory),
@@ -127,7 +128,8 @@ impl Hierarchy {
         all.filter(is_handed_on).map(|control| self.version.controller(control)).collect()
     }
 
-    /// From now on this metric is served here, and what goes with it can be limited.
+    /// Adds a metric to those that are measured in the hierarchy, and its controller to those whose limits can be
+    /// set.
     fn serve(&mut self, capability: Capability) {
         self.serves.push(capability);
         match capability {
@@ -138,7 +140,7 @@ impl Hierarchy {
     }
 }
 
-/// Those that may be online at some time; where nobody knows, more than there are.
+/// Returns the number of processors that may be online at some time; where nobody knows, more than there are.
 pub fn processors() -> u64 {
     let number = sysconf(SysconfVar::_NPROCESSORS_CONF).ok().flatten();
     number.and_then(|number| u64::try_from(number).ok()).unwrap_or(1024)

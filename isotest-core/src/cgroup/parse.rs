@@ -1,14 +1,14 @@
-//! The kernel's cgroup files, parsed. Pure.
+//! Parsers of the kernel's cgroup files. Pure.
 
 use crate::usage::{Cpu, Io, MemorySplit};
 use std::time::Duration;
 
-/// The value of `key` in a flat keyed file: one `key value` pair a line.
+/// Returns the value of `key` in a flat keyed file: one `key value` pair a line.
 pub(super) fn keyed(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
 }
 
-/// `memory.stat` of version 2.
+/// Parses `memory.stat` of version 2.
 pub(super) fn memory_split_v2(text: &str) -> Option<MemorySplit> {
     let (file, shmem) = (keyed(text, "file")?, keyed(text, "shmem")?);
     Some(MemorySplit {
@@ -20,19 +20,19 @@ pub(super) fn memory_split_v2(text: &str) -> Option<MemorySplit> {
     })
 }
 
-/// `memory.stat` of version 1, with all below it.
+/// Parses `memory.stat` of version 1, with all below it.
 pub(super) fn memory_split_v1(text: &str, kernel: Option<u64>) -> Option<MemorySplit> {
     let (file, shmem) = (keyed(text, "total_cache")?, keyed(text, "total_shmem")?);
     Some(MemorySplit { anon: keyed(text, "total_rss")?, file: file.saturating_sub(shmem), shmem, kernel })
 }
 
-/// `cpu.stat` of version 2.
+/// Parses `cpu.stat` of version 2.
 pub(super) fn cpu_v2(text: &str) -> Option<Cpu> {
     let time = |key| keyed(text, key).map(Duration::from_micros);
     Some(Cpu { user: time("user_usec")?, system: time("system_usec")? })
 }
 
-/// `io.stat` of version 2: the sum over all devices. An empty file says that there was no block I/O.
+/// Parses `io.stat` of version 2: the sum over all devices. An empty file says that there was no block I/O.
 pub(super) fn io_v2(text: &str) -> Io {
     let sum = |key: &str| {
         let fields = text.split_whitespace().filter_map(|field| field.strip_prefix(key)?.strip_prefix('='));
@@ -41,7 +41,7 @@ pub(super) fn io_v2(text: &str) -> Io {
     Io { read: sum("rbytes"), write: sum("wbytes") }
 }
 
-/// The total of the `some` line of a pressure file.
+/// Returns the total of the `some` line of a pressure file.
 pub(super) fn pressure(text: &str) -> Option<Duration> {
     let some = text.lines().find(|line| line.starts_with("some "))?;
     let total = some.split_whitespace().find_map(|field| field.strip_prefix("total="))?;

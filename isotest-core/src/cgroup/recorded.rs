@@ -1,5 +1,5 @@
-//! The parsers of cgroup files, over what kernels wrote into them (`fixtures/kernel`). In each recording 1 MiB was written
-//! to a tmpfs and 4 MiB to a disk, and more memory was asked for than the limit of 32 MiB allowed.
+//! Tests the parsers of cgroup files over what kernels wrote into them (`fixtures/kernel`). In each recording 1 MiB
+//! was written to a tmpfs and 4 MiB to a disk, and more memory was asked for than the limit of 32 MiB allowed.
 
 use super::attempt_files::AttemptFiles;
 use super::parse::{cpu_v2, io_v2, keyed, memory_split_v1, memory_split_v2, pressure};
@@ -16,7 +16,7 @@ const LIMIT: u64 = 32 << 20;
 const ON_TMPFS: u64 = 1 << 20;
 const ON_DISK: u64 = 4 << 20;
 
-/// The files of one version in a recording, and the kernel's version.
+/// Files of one version in a recording, and the kernel's version.
 struct Recording {
     directory: PathBuf,
     kernel: (u32, u32),
@@ -35,13 +35,13 @@ impl Recording {
         self.text(file)?.trim().parse().ok()
     }
 
-    /// Whether memory was accounted for in this version.
+    /// Returns whether memory was accounted for in this version.
     fn has_memory(&self) -> bool {
         self.directory.join("memory.stat").exists()
     }
 }
 
-/// The recordings that have files of a version: at least as many as were made.
+/// Finds the recordings that have files of a version: at least as many as were made.
 fn recordings(version: &str, at_least: usize) -> Vec<Recording> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/kernel");
     let all = fs::read_dir(&top).unwrap().map(|entry| entry.unwrap().path());
@@ -59,7 +59,7 @@ fn kernel(recording: &Path) -> (u32, u32) {
     (major.parse().unwrap(), minor.parse().unwrap())
 }
 
-/// Each part is there, and together they are no more than was allowed.
+/// Asserts that each part of the memory is there, and that together they are no more than was allowed.
 fn assert_parts(split: MemorySplit, place: &Path) {
     let sum = split.anon + split.file + split.shmem + split.kernel.unwrap_or_default();
     assert!(sum <= LIMIT, "{}: {split:?}", place.display());
@@ -144,7 +144,7 @@ fn pressure_is_told_wherever_version_2_is_mounted() {
     }
 }
 
-/// Where the table says that a kernel keeps a reading among its cgroup files.
+/// Finds where the table says that a kernel keeps a reading among its cgroup files.
 fn kept(metric: &Metric, version: Version, kernel: (u32, u32)) -> Option<Source> {
     let origins = match version {
         Version::V1 => metric.v1,

@@ -1,4 +1,5 @@
-//! The run's own cgroup directories: found by trying, prepared, and removed with everything as it was.
+//! Directories of the run in the cgroup hierarchies: found by trying, prepared, and removed with everything as it
+//! was.
 
 use super::attempt_cgroup::AttemptCgroup;
 use super::cell::{Cell, Site, inherit};
@@ -18,32 +19,32 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The cgroup directories of a run.
+/// Cgroup directories of a run.
 #[derive(Debug, Default)]
 pub struct Cgroups {
     pub(super) hierarchies: Vec<Hierarchy>,
-    /// What [`Cgroups::close`] has to undo in the version 2 hierarchy.
+    /// Changes in the version 2 hierarchy that [`Cgroups::close`] has to undo.
     pub(super) moved: Option<Moved>,
-    /// The numbers of the block devices, where their traffic is limited.
+    /// Numbers of the block devices, where their traffic is limited.
     pub(super) devices: Vec<String>,
     next: AtomicU64,
-    /// The version 1 hierarchies of which nothing is needed, by their mount points, if root inside could write to them.
+    /// Version 1 hierarchies of which nothing is needed, by their mount points, if root inside could write to them.
     idle: Vec<(PathBuf, Site)>,
-    /// Whether what runs inside may write to them.
+    /// Whether the run is root's, so that what runs inside may write to the hierarchies of version 1.
     is_of_root: bool,
     next_cell: AtomicU64,
-    /// The controllers that are there and were refused, and what the kernel said.
+    /// Controllers that are there and were refused, and what the kernel said.
     refused: Vec<(&'static str, String)>,
-    /// What stands for peaks of which this kernel keeps no account.
+    /// Sources that stand for peaks of which this kernel keeps no account.
     sampled: Vec<Source>,
 }
 
-/// The cgroups of a run, and why a metric cannot be had.
+/// Cgroups of a run, and why a metric cannot be had.
 #[derive(Debug)]
 pub struct Established {
-    /// The directories; empty where none could be made.
+    /// Directories of the run; empty where none could be made.
     pub cgroups: Cgroups,
-    /// The metrics that are wanted and not served.
+    /// Metrics that are wanted and not served, and why.
     pub missing: Vec<(Capability, String)>,
 }
 
@@ -93,17 +94,17 @@ impl Cgroups {
         Established { cgroups, missing }
     }
 
-    /// Whether a metric is measured.
+    /// Returns whether a metric is measured in one of the hierarchies.
     pub fn serves(&self, capability: Capability) -> bool {
         self.hierarchies.iter().any(|hierarchy| hierarchy.serves.contains(&capability))
     }
 
-    /// What [`crate::plan::resolve`] must know; `views` are those of [`Cgroups::views`].
+    /// Returns the facts that [`crate::plan::resolve`] must know; `views` are those of [`Cgroups::views`].
     pub fn figures<'a>(&'a self, views: &'a [View], missing: &'a [(Capability, String)]) -> CgroupFacts<'a> {
         CgroupFacts { layout: self.layout(), views, missing, sampled: &self.sampled }
     }
 
-    /// `v1`, `v2` or `hybrid`; `None` without any.
+    /// Returns the layout of the hierarchies, `v1`, `v2` or `hybrid`; `None` without any.
     pub fn layout(&self) -> Option<&'static str> {
         let has = |version| self.hierarchies.iter().any(|hierarchy| hierarchy.version == version);
         match (has(Version::V1), has(Version::V2)) {
@@ -114,20 +115,20 @@ impl Cgroups {
         }
     }
 
-    /// The run's directories, and where tests look for them.
+    /// Returns the run's directories, and where tests look for them.
     pub fn views(&self) -> Vec<View> {
         let view =
             |hierarchy: &Hierarchy| View { from: hierarchy.run.clone(), path: hierarchy.mount_point.clone() };
         self.hierarchies.iter().map(view).collect()
     }
 
-    /// The run's directories, those of which nothing is needed included.
+    /// Returns the run's directories, those of which nothing is needed included.
     pub(super) fn run_directories(&self) -> impl Iterator<Item = (&Path, Version)> {
         let needed = self.hierarchies.iter().map(|hierarchy| (hierarchy.run.as_path(), hierarchy.version));
         needed.chain(self.idle.iter().map(|(_, site)| (site.run.as_path(), site.version)))
     }
 
-    /// Where a person would make an attempt's cgroups.
+    /// Returns the hierarchies in which a person would make an attempt's cgroups.
     pub fn places(&self) -> Vec<Place> {
         let moved = self.moved.as_ref();
         let place = |hierarchy: &Hierarchy| Place {
@@ -143,7 +144,7 @@ impl Cgroups {
         self.hierarchies.iter().map(place).collect()
     }
 
-    /// Where a person would make cgroups for what is to leave the caller's.
+    /// Returns the directories in which a person would make cgroups for what is to leave the caller's.
     pub fn idle_places(&self) -> Vec<PathBuf> {
         self.idle.iter().filter_map(|(_, site)| site.run.parent()).map(Path::to_path_buf).collect()
     }
@@ -160,17 +161,17 @@ impl Cgroups {
         AttemptCgroup::create(&self.hierarchies, &id, limits, &self.devices).map(Some)
     }
 
-    /// How many descriptors an attempt's cgroup has open, at most.
+    /// Returns the greatest number of descriptors that an attempt's cgroup has open.
     pub(crate) const fn descriptors_of_attempt(&self) -> usize {
         self.hierarchies.len() * AttemptCgroup::DESCRIPTORS
     }
 
-    /// How many descriptors a zygote's cell has open, at most.
+    /// Returns the greatest number of descriptors that a zygote's cell has open.
     pub(crate) const fn descriptors_of_cell(&self) -> usize {
         if self.is_of_root { Cell::descriptors(self.idle.len() + self.hierarchies.len()) } else { 0 }
     }
 
-    /// How many descriptors are handed to whoever enters all of them, at most.
+    /// Returns the greatest number of descriptors that are handed to whoever enters all cgroups.
     pub(crate) const fn entrances(&self) -> usize {
         self.idle.len() + self.hierarchies.len()
     }
@@ -197,7 +198,7 @@ impl Cgroups {
     /// Leaves the host's cgroups as they were. Call it when every zygote is gone.
     ///
     /// # Errors
-    /// The first thing that could not be undone, in words; the others are undone.
+    /// Message about the first thing that could not be undone; the others are undone.
     pub fn close(self) -> Result<(), String> {
         let mut result = Ok(());
         let unified = self.hierarchies.iter().find(|hierarchy| hierarchy.version == Version::V2);
@@ -272,7 +273,7 @@ impl Cgroups {
         }
     }
 
-    /// The hierarchy of a version 1 mount, with a directory of the run in it.
+    /// Returns the hierarchy of a version 1 mount, with a directory of the run in it, which is made if there is none.
     pub(super) fn v1(&mut self, mount: &CgroupMount, uid: u32) -> Result<&mut Hierarchy, String> {
         let known = self.hierarchies.iter().position(|hierarchy| hierarchy.mount_point == mount.mount_point);
         if let Some(known) = known {
@@ -293,7 +294,7 @@ impl Cgroups {
         Ok(self.hierarchies.last_mut().ok_or("no hierarchy")?)
     }
 
-    /// Why a controller without a version 1 hierarchy is not served by version 2.
+    /// Explains why a controller without a version 1 hierarchy is not served by version 2.
     fn why_not_unified(
         &self,
         mount: Option<&CgroupMount>,
@@ -312,13 +313,14 @@ impl Cgroups {
     }
 }
 
-/// Where processors are shared among cgroups, the run's would have as many as one process beside it, for all its tests, and
-/// however nice its caller is. In version 2 weights are for others to choose, and no run's is more than that.
+/// Sets the weight of the run's cgroup by the niceness of the caller: where processors are shared among cgroups, it
+/// would have as many as one process beside it, for all its tests, and however nice its caller is. In version 2
+/// weights are for others to choose, and no run's is more than that.
 pub(super) fn weigh(run: &Path) {
     const MOST: u64 = 1 << 18;
     let nice = niceness::of_caller();
     let (shares, weight) = (run.join("cpu.shares"), run.join("cpu.weight.nice"));
-    // Refused, it costs time on a busy machine, and nothing else.
+    // A refusal costs time on a busy machine, and nothing else.
     if shares.exists() {
         let _ = fs::write(shares, (niceness::weight(nice) * processors()).min(MOST).to_string());
     } else if nice > 0 && weight.exists() {
@@ -332,7 +334,7 @@ mod tests {
     use std::fs;
     use std::path::PathBuf;
 
-    /// A directory so deep that the kernel takes the path of the run's directory in it, and not that of the
+    /// Makes a directory so deep that the kernel takes the path of the run's directory in it, and not that of the
     /// supervisor's below that, which would have more than 4095 bytes.
     fn deep(directory: &Path) -> io::Result<PathBuf> {
         const RUN_BYTES: usize = 4086;

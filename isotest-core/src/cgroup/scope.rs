@@ -1,6 +1,6 @@
-//! A cgroup of our own from systemd, where it gives one to whoever asks. This very process is moved into it, so that
-//! nothing is executed again: standard streams, terminal, signals, environment and exit status stay as they are, and if it
-//! is refused, nothing has happened. It is asked for by `busctl`, which comes with systemd.
+//! Moves this process into a cgroup of its own from systemd, where it gives one to whoever asks. This very process is
+//! moved, so that nothing is executed again: standard streams, terminal, signals, environment and exit status stay as
+//! they are, and if it is refused, nothing has happened. It is asked for by `busctl`, which comes with systemd.
 
 use crate::host::Host;
 use crate::policy::Capability;
@@ -12,11 +12,12 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-/// The manager's answer, and then the move itself, take no longer, even on a machine that is very busy.
+/// Time limit of the manager's answer and then of the move itself, enough even on a machine that is very busy.
 const PATIENCE: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_millis(2);
 
-/// Whether a scope of our own may bring what is missing: systemd is there, manages cgroups that count it, and we have none.
+/// Returns whether a scope of our own may bring what is missing: systemd is there, manages cgroups that count it, and
+/// we have none.
 pub fn may_help(host: &Host, missing: &[(Capability, String)]) -> bool {
     let counted = |capability| missing.iter().any(|(other, _)| *other == capability);
     let Some(unified) = host.cgroups.iter().find(|mount| mount.unified) else { return false };
@@ -36,7 +37,7 @@ fn name() -> String {
 /// established before must have been closed.
 ///
 /// # Errors
-/// Why not, in which case nothing has happened.
+/// Reason why the process was not moved, in which case nothing has happened.
 pub fn enter(uid: u32) -> Result<(), String> {
     let name = &name();
     if uid != 0 {
@@ -61,7 +62,7 @@ pub fn enter(uid: u32) -> Result<(), String> {
     Ok(())
 }
 
-/// The flag by which `busctl` finds the manager's bus, and a socket on which the manager itself listens.
+/// Returns the flag by which `busctl` finds the manager's bus, and a socket on which the manager itself listens.
 fn manager(uid: u32) -> Result<(&'static str, PathBuf), String> {
     if uid == 0 {
         return Ok(("--system", "/run/systemd/private".into()));
@@ -70,11 +71,11 @@ fn manager(uid: u32) -> Result<(&'static str, PathBuf), String> {
     Ok(("--user", Path::new(&runtime).join("systemd/private")))
 }
 
-/// Whether the user's manager lives as long as a process in this cgroup: one in a login of the user's or below the manager
-/// itself, or of a user who lingers.
+/// Checks that the user's manager lives as long as a process in this cgroup: one in a login of the user's or below
+/// the manager itself, or of a user who lingers.
 ///
 /// # Errors
-/// Why not, in words.
+/// Reason why the manager may end earlier, in words.
 fn outlives(cgroup: &str, uid: u32, lingers: impl FnOnce() -> Result<bool, String>) -> Result<(), String> {
     let below = cgroup.strip_prefix(&format!("/user.slice/user-{uid}.slice/")).unwrap_or_default();
     let unit = below.split('/').next().unwrap_or_default();
@@ -90,14 +91,14 @@ fn outlives(cgroup: &str, uid: u32, lingers: impl FnOnce() -> Result<bool, Strin
     }
 }
 
-/// Whether the manager of this user goes on without any login (org.freedesktop.login1(5)).
+/// Returns whether the manager of this user goes on without any login (org.freedesktop.login1(5)).
 fn lingers(uid: u32) -> Result<bool, String> {
     let user = format!("/org/freedesktop/login1/user/_{uid}");
     let property = ["get-property", "org.freedesktop.login1", &user, "org.freedesktop.login1.User", "Linger"];
     is_true(&busctl("--system", &property)?)
 }
 
-/// A boolean as `busctl` writes it.
+/// Parses a boolean as `busctl` writes it.
 fn is_true(said: &str) -> Result<bool, String> {
     match said.trim() {
         "b true" => Ok(true),
@@ -106,8 +107,8 @@ fn is_true(said: &str) -> Result<bool, String> {
     }
 }
 
-/// StartTransientUnit (org.freedesktop.systemd1(5)). A delegated scope goes on after an out-of-memory kill in it by
-/// default (systemd.scope(5), "OOMPolicy=").
+/// Calls StartTransientUnit (org.freedesktop.systemd1(5)). A delegated scope goes on after an out-of-memory kill in
+/// it by default (systemd.scope(5), "OOMPolicy=").
 fn start(bus: &str, name: &str) -> Result<(), String> {
     let pid = std::process::id().to_string();
     let call = ["call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1"];
@@ -116,7 +117,7 @@ fn start(bus: &str, name: &str) -> Result<(), String> {
     busctl(bus, &[&call[..], &method, &properties, &["inactive-or-failed", "0"]].concat()).map(drop)
 }
 
-/// What `busctl` writes to standard output.
+/// Executes `busctl` and returns its standard output.
 fn busctl(bus: &str, arguments: &[&str]) -> Result<String, String> {
     let mut command = Command::new("busctl");
     command.args([bus, "--timeout=5"]).args(arguments).stdin(Stdio::null());
@@ -128,12 +129,12 @@ fn busctl(bus: &str, arguments: &[&str]) -> Result<String, String> {
     Err(format!("`busctl`: {}", said.trim()))
 }
 
-/// Whether this process is in the cgroup of this name.
+/// Returns whether this process is in the cgroup of this name.
 fn is_in(name: &str) -> bool {
     own_cgroup().ends_with(name)
 }
 
-/// The cgroup of this process in version 2, as it is called in this namespace.
+/// Returns the path of this process's cgroup in version 2, as it is called in this namespace.
 fn own_cgroup() -> String {
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default().to_owned()
@@ -143,7 +144,7 @@ fn own_cgroup() -> String {
 mod tests {
     use super::*;
 
-    /// What `busctl` writes.
+    /// Output of `busctl` for a user who lingers.
     const LINGERS: &str = "b true\n";
     const DOES_NOT: &str = "b false\n";
     const NO_SUCH_USER: &str = "`busctl`: Failed to get property Linger on interface org.freedesktop.login1.User: \

@@ -1,4 +1,4 @@
-//! Making a run's directory, and removing what runs that were killed have left: it names the process it belongs to.
+//! Makes a run's directory, and removes what runs that were killed have left: it names the process it belongs to.
 
 use nix::unistd::{AccessFlags, access};
 use procfs::process::Process;
@@ -11,23 +11,23 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// What the names of a run's directories begin with.
+/// Prefix of the names of a run's directories.
 const PREFIX: &str = "isotest-";
 
 pub(super) const FREEZER: &str = "freezer.state";
 
-/// What the search for directories of dead runs may cost in one hierarchy, since there may be thousands of cgroups and every
-/// run begins with it. The unit is a look at a directory, about a microsecond.
+/// Greatest cost of the search for directories of dead runs in one hierarchy, since there may be thousands of cgroups
+/// and every run begins with it. The unit is a look at a directory, about a microsecond.
 const MAX_COST: usize = 500;
 
-/// To read a directory costs so much more, with all its files.
+/// Cost of reading a directory, with all its files.
 const COST_OF_READING: usize = 10;
 
-/// How long those who have been killed may be there on a busy machine, and how often it is looked whether they are.
+/// Time for which killed processes may still be there on a busy machine; [`INTERVAL`] is the time between two looks.
 const PATIENCE: Duration = Duration::from_secs(2);
 const INTERVAL: Duration = Duration::from_millis(2);
 
-/// The name of this process's run directories.
+/// Returns the name of this process's run directories.
 ///
 /// # Errors
 /// When `/proc` cannot be read.
@@ -36,11 +36,11 @@ pub(super) fn name_of_run() -> io::Result<String> {
     Ok(format!("{PREFIX}{}-{}", myself.pid, myself.starttime))
 }
 
-/// Makes this run's directory below `base`, and removes what dead runs have left in that hierarchy. It is kept from other
-/// runs for as long as it is open.
+/// Makes this run's directory below `base`, and removes what dead runs have left in that hierarchy. The directory is
+/// kept from other runs for as long as it is open.
 ///
 /// # Errors
-/// When it cannot be made or opened, or another run removes it at once; nothing is left behind then.
+/// When the directory cannot be made or opened, or another run removes it at once; nothing is left behind then.
 pub(super) fn make_run(base: &Path, mount_point: &Path) -> io::Result<(PathBuf, Arc<File>)> {
     sweep(base, mount_point, MAX_COST);
     let run = base.join(name_of_run()?);
@@ -55,7 +55,7 @@ pub(super) fn make_run(base: &Path, mount_point: &Path) -> io::Result<(PathBuf, 
     }
 }
 
-/// A directory, opened and locked (flock(2)): its run may live in another pid namespace, where its name says nothing.
+/// Opens and locks a directory (flock(2)): its run may live in another pid namespace, where its name says nothing.
 ///
 /// # Errors
 /// When somebody else has locked it, or removed it.
@@ -67,7 +67,7 @@ fn locked(directory: &Path) -> io::Result<File> {
     if is_there { Ok(handle) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
-/// Whether the process that made the directory of this name is gone; `None` if no run made it.
+/// Returns whether the process that made the directory of this name is gone; `None` if no run made it.
 fn is_stale(name: &str) -> Option<bool> {
     let (pid, start) = name.strip_prefix(PREFIX)?.split_once('-')?;
     let (pid, start): (i32, u64) = (pid.parse().ok()?, start.parse().ok()?);
@@ -116,7 +116,8 @@ fn remove_unless_locked(run: &Path) {
     }
 }
 
-/// Most cgroups have none below them, which is told by their links, and sooner than by their dozens of files.
+/// Returns whether a cgroup has others below it. Most have none, which is told by their links, and sooner than by
+/// their dozens of files.
 fn has_directories(entry: &DirEntry) -> bool {
     entry.metadata().is_ok_and(|meta| meta.nlink() != 2)
 }
@@ -124,7 +125,7 @@ fn has_directories(entry: &DirEntry) -> bool {
 /// Removes a directory and those below it, innermost first.
 ///
 /// # Errors
-/// The first directory that could not be removed.
+/// Error of the first directory that could not be removed.
 pub(super) fn remove_tree(directory: &Path) -> io::Result<()> {
     thaw_tree(directory);
     for entry in fs::read_dir(directory)?.flatten() {
@@ -135,11 +136,11 @@ pub(super) fn remove_tree(directory: &Path) -> io::Result<()> {
     fs::remove_dir(directory)
 }
 
-/// The same of a directory in which those may still be who have just been killed: of a zygote that somebody else has killed, what
-/// it had started ends after it.
+/// Removes a directory as [`remove_tree`] does, with patience for processes that have just been killed: of a zygote
+/// that somebody else has killed, what it had started ends after it.
 ///
 /// # Errors
-/// The first directory that could not be removed.
+/// Error of the first directory that could not be removed.
 pub(super) fn remove_tree_soon(directory: &Path) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -12,17 +12,17 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What each metric needs. `blkio` does not count what is written back later, which is nearly all that is written, and on
-/// recent kernels nothing at all unless something is throttled; init's accounts do.
+/// Controllers that each metric needs. `blkio` does not count what is written back later, which is nearly all that is
+/// written, and on recent kernels nothing at all unless something is throttled; init's accounts do.
 pub(super) const CONTROLLERS: [(Capability, &str); 3] =
     [(Capability::Memory, "memory"), (Capability::Pids, "pids"), (Capability::Cpu, "cpuacct")];
 
-/// Memory and swap together may be this much more than memory alone. That sum is charged first, and its refusals are
-/// not counted by every kernel: with room for the largest allocation that may end in a kill, it is the limit of memory
-/// that refuses.
+/// Number of bytes by which the limit of memory and swap together may exceed that of memory alone. That sum is
+/// charged first, and its refusals are not counted by every kernel: with room for the largest allocation that may end
+/// in a kill, it is the limit of memory that refuses.
 const SWAP_BYTES: u64 = 64 << 10;
 
-/// The files of version 1.
+/// Files of version 1.
 #[derive(Debug)]
 pub(super) struct Files;
 
@@ -83,14 +83,14 @@ impl Interface for Files {
     }
 }
 
-/// The cgroups directly below the own one that somebody has given to this user.
+/// Returns the cgroups directly below the own one that somebody has given to this user.
 pub(super) fn handed_over(own: &Path, uid: u32) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(own).into_iter().flatten().flatten();
     let is_given = move |meta: fs::Metadata| uid != 0 && meta.is_dir() && meta.uid() == uid;
     entries.filter(move |entry| entry.metadata().is_ok_and(is_given)).map(|entry| entry.path())
 }
 
-/// The files of swap are absent where the kernel does not account for it.
+/// Returns the settings of memory. The files of swap are absent where the kernel does not account for it.
 fn memory(limits: &Limits) -> Vec<Setting> {
     let Some(bytes) = limits.memory else { return Vec::new() };
     // Memory and swap together; may not be below the former.
@@ -99,7 +99,7 @@ fn memory(limits: &Limits) -> Vec<Setting> {
     vec![required("memory.limit_in_bytes", bytes), swap]
 }
 
-/// A weight of 100 is 1024 shares (`sched_weight_from_cgroup` of the kernel).
+/// Returns the settings of processor time. A weight of 100 is 1024 shares (`sched_weight_from_cgroup` of the kernel).
 fn cpu(limits: &Limits) -> Vec<Setting> {
     let quota = limits.cpu.map(|thousandths| u64::from(thousandths) * PERIOD_US / 1000);
     let shares = limits.cpu_weight.map(|weight| (u64::from(weight) * 1024 + 50) / 100);
@@ -134,7 +134,7 @@ fn read_memory(files: AttemptFiles<'_>, limits: &Limits, usage: &mut Usage) {
     });
 }
 
-/// A count of events, each of which is counted only in the directory of the process that it happened to.
+/// Reads a count of events, each of which is counted only in the directory of the process that it happened to.
 fn events(files: AttemptFiles<'_>, file: &str, key: &str) -> Option<u64> {
     let outer = parse::keyed(&files.text(file)?, key)?;
     match files.inner {

@@ -16,14 +16,14 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Where the supervisor itself moves.
+/// Name of the directory into which the supervisor itself moves.
 pub(super) const SUPERVISOR: &str = "supervisor";
 
-/// What needs a controller.
+/// Metrics that need a controller, and the controllers.
 const CONTROLLERS: [(Capability, &str); 3] =
     [(Capability::Memory, "memory"), (Capability::Pids, "pids"), (Capability::Io, "io")];
 
-/// The files of version 2.
+/// Files of version 2.
 #[derive(Debug)]
 pub(super) struct Files;
 
@@ -95,7 +95,7 @@ impl Interface for Files {
     }
 }
 
-/// The files of swap are absent where the kernel does not account for it.
+/// Returns the settings of memory. The files of swap are absent where the kernel does not account for it.
 fn memory(limits: &Limits) -> Vec<Setting> {
     let Some(bytes) = limits.memory else { return Vec::new() };
     // With swap the limit would be no limit.
@@ -149,10 +149,10 @@ fn read_pressure(files: AttemptFiles<'_>) -> Pressure {
     }
 }
 
-/// The supervisor left its cgroup, and these controllers were enabled in `base` for its children.
+/// Record that the supervisor left its cgroup, and that controllers were enabled in `base` for its children.
 #[derive(Debug)]
 pub(super) struct Moved {
-    /// Where it was.
+    /// Cgroup that the supervisor left.
     home: PathBuf,
     base: PathBuf,
     pub(super) enabled: Vec<&'static str>,
@@ -174,7 +174,7 @@ impl Moved {
         write(run)
     }
 
-    /// Moves the supervisor back. A controller that another run has come to need stays enabled.
+    /// Moves the supervisor back and disables its controllers. One that another run has come to need stays enabled.
     pub(super) fn undo(&self, run: &Path) -> Result<(), String> {
         let disable = |directory: &Path, controller: &str| {
             let written = fs::write(directory.join("cgroup.subtree_control"), format!("-{controller}"));
@@ -194,7 +194,8 @@ impl Moved {
     }
 }
 
-/// What stands for a peak that the kernel does not keep in a directory beside those of the attempts.
+/// Returns the source that stands for a peak which the kernel does not keep in a directory beside those of the
+/// attempts.
 pub(super) fn instead_of_peak(capability: Capability, run: &Path) -> Option<Source> {
     let mut readings =
         Metric::for_capability(capability).map(|metric| metric.v2.iter().map(|origin| origin.source));
@@ -210,14 +211,14 @@ pub(super) fn move_supervisor(home: &Path, base: &Path, run: &Path) -> Result<Mo
     Ok(Moved { home: home.to_path_buf(), base: base.to_path_buf(), enabled: Vec::new() })
 }
 
-/// The controllers of a cgroup that are wanted.
+/// Returns the controllers of a cgroup that are wanted.
 pub(super) fn controllers(base: &Path, wanted: &[Capability]) -> Vec<(Capability, &'static str)> {
     let there = fs::read_to_string(base.join("cgroup.controllers")).unwrap_or_default();
     let wanted = CONTROLLERS.into_iter().filter(|(capability, _)| wanted.contains(capability));
     wanted.filter(|(_, controller)| there.split_whitespace().any(|name| name == *controller)).collect()
 }
 
-/// The own cgroup, or the nearest around it that divides more: a cgroup in which other processes stay hands no
+/// Finds the own cgroup, or the nearest around it that divides more: a cgroup in which other processes stay hands no
 /// controllers on, and whoever was handed a subtree over may be in a part of it. What systemd manages is left to it.
 pub(super) fn base(mount: &CgroupMount, wanted: &[Capability], (uid, managed): (u32, bool)) -> PathBuf {
     let own = &mount.own;
@@ -234,8 +235,9 @@ pub(super) fn base(mount: &CgroupMount, wanted: &[Capability], (uid, managed): (
     found.unwrap_or(own).to_owned()
 }
 
-/// Whether a cgroup is in a subtree that was given to this user, and is no service manager's: that has its own processes in
-/// `init.scope`, wherever it is, and nobody else makes cgroups where it does (systemd's CGROUP_DELEGATION).
+/// Returns whether a cgroup is in a subtree that was given to this user, and is no service manager's: that has its
+/// own processes in `init.scope`, wherever it is, and nobody else makes cgroups where it does (systemd's
+/// CGROUP_DELEGATION).
 fn is_delegated(place: &Path, mount_point: &Path, uid: u32) -> bool {
     let is_given = |place: &Path| fs::metadata(place).is_ok_and(|meta| meta.uid() == uid);
     let given = place.ancestors().take_while(|place| place.starts_with(mount_point) && is_given(place));
@@ -248,10 +250,10 @@ fn is_delegated(place: &Path, mount_point: &Path, uid: u32) -> bool {
 mod tests {
     use super::*;
 
-    /// Somebody who is neither root nor the caller.
+    /// User id of somebody who is neither root nor the caller.
     const STRANGER: u32 = 61_247;
 
-    /// A cgroup with these processes and controllers, in a hierarchy that is files.
+    /// Makes a cgroup with these processes and controllers, in a hierarchy that is files.
     fn cgroup(directory: &Path, processes: &str, controllers: &str) -> io::Result<()> {
         fs::create_dir_all(directory)?;
         fs::write(directory.join("cgroup.procs"), processes)?;

@@ -1,4 +1,4 @@
-//! The versions of cgroups, behind one interface.
+//! Versions of cgroups, behind one interface.
 
 use super::interface::Interface;
 use super::setting::Setting;
@@ -6,17 +6,17 @@ use super::{v1, v2};
 use crate::host::CgroupMount;
 use crate::limits::{Control, Limits};
 
-/// A version of cgroups.
+/// Version of cgroups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
-    /// A hierarchy for each controller.
+    /// Version 1: a hierarchy for each controller.
     V1,
-    /// One hierarchy for all controllers.
+    /// Version 2: one hierarchy for all controllers.
     V2,
 }
 
 impl Version {
-    /// The version of what is mounted.
+    /// Returns the version of what is mounted.
     pub const fn from_mount(mount: &CgroupMount) -> Self {
         if mount.unified { Self::V2 } else { Self::V1 }
     }
@@ -28,23 +28,23 @@ impl Version {
         }
     }
 
-    /// The file by which a process enters a directory.
+    /// Returns the name of the file by which a process enters a directory.
     pub(crate) fn entrance(self) -> &'static str {
         self.interface().entrance()
     }
 
-    /// The kernel's name of a controller.
+    /// Returns the kernel's name of a controller.
     pub(crate) fn controller(self, control: Control) -> &'static str {
         self.interface().controller(control)
     }
 
-    /// Whether a directory hands controllers on to those in it, and may then hold no process.
+    /// Returns whether a directory hands controllers on to those in it, and may then hold no process.
     pub(crate) fn hands_on(self) -> bool {
         self.interface().hands_on()
     }
 
-    /// What to write, in order, into a directory of a hierarchy that has `control`. `devices` are the numbers of the block
-    /// devices.
+    /// Returns the settings to write, in order, into a directory of a hierarchy that has `control`. `devices` are the
+    /// numbers of the block devices.
     pub(crate) fn settings(self, limits: &Limits, control: Control, devices: &[String]) -> Vec<Setting> {
         self.interface().settings(limits, control, devices)
     }
