@@ -1,11 +1,11 @@
-//! What copy-on-write views cannot do although the host could, said before a test meets it. Pure.
+//! Remarks on what copy-on-write views cannot do although the host could, made before a test meets it. Pure.
 
 use super::Views;
 use crate::host::{CowSources, Foreign};
 use crate::join_list::and_more;
 use std::path::PathBuf;
 
-/// One remark for each thing that cannot be done; writes to kept directories reach the host and can.
+/// Makes one remark for each thing that cannot be done; writes to kept directories reach the host and can.
 pub(super) fn remarks(cow_sources: &CowSources, views: &Views) -> Vec<String> {
     let is_within =
         |paths: &[PathBuf], foreign: &Foreign| paths.iter().any(|path| foreign.path.starts_with(path));

@@ -1,4 +1,4 @@
-//! What is wanted and what the host allows, resolved into one [`Template`] for the run. Pure.
+//! Resolves what is wanted and what the host allows into one [`Template`] for the run. Pure.
 
 use super::cow_exclusions;
 use super::tree::{self, Root, Rootfs, Tree, Views};
@@ -11,22 +11,22 @@ use crate::usage::Source;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// What is wanted of every sandbox of a run.
+/// Request for the sandboxes of a run.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
-    /// How much each capability is wanted.
+    /// Level at which each capability is wanted.
     pub policy: &'a Policy,
-    /// What becomes `/`.
+    /// Root that becomes `/`.
     pub root: &'a Root,
-    /// The directories that matter.
+    /// Directories that matter.
     pub views: &'a Views,
-    /// The network.
+    /// Network of the attempts.
     pub network: Network,
     /// Whether the paths are noted that processes look for and that are not there.
     pub trace_missing: bool,
-    /// How many attempts at once.
+    /// Number of attempts at once.
     pub jobs: usize,
-    /// What cgroups there are.
+    /// Facts about the run's cgroups.
     pub cgroups: CgroupFacts<'a>,
 }
 
@@ -36,27 +36,27 @@ impl Request<'_> {
     }
 }
 
-/// What the run's cgroups give.
+/// Facts about the run's cgroups that the plan depends on.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CgroupFacts<'a> {
-    /// `v1`, `v2`, `hybrid` or none.
+    /// Layout of the hierarchies: `v1`, `v2`, `hybrid` or none.
     pub layout: Option<&'static str>,
-    /// The run's own directory of each hierarchy, and where tests look for it.
+    /// Directory of the run in each hierarchy, and where tests look for it.
     pub views: &'a [View],
-    /// What of the kernel's current figures stands for a peak of which it keeps no account.
+    /// Sources, among the kernel's current figures, that stand for a peak of which it keeps no account.
     pub sampled: &'a [Source],
-    /// What is wanted and cannot be had, and why: metrics, and namespaces that were tried.
+    /// Capabilities that are wanted and cannot be had, and why: metrics, and namespaces that were tried.
     pub missing: &'a [(Capability, String)],
 }
 
-/// The decisions of a run.
+/// Decisions of a run.
 #[derive(Debug)]
 pub struct Resolved {
-    /// What zygotes prepare.
+    /// Template that zygotes prepare.
     pub template: Template,
-    /// What holds.
+    /// Isolation in force.
     pub isolation: Isolation,
-    /// What is required and cannot be had, and why. With anything in it the run must not start.
+    /// Capabilities that are required and cannot be had, and why. With anything in it the run must not start.
     pub unmet: Vec<(Capability, String)>,
 }
 
@@ -121,7 +121,7 @@ fn described(capability: Capability, state: State) -> State {
     }
 }
 
-/// The root and what is seen in it; `read_only`, with nothing copy-on-write.
+/// Returns the root and what is seen in it; with `read_only`, nothing is copy-on-write.
 fn seen(request: &Request<'_>, read_only: bool) -> (Root, Views) {
     let (mut root, mut views) = (request.root.clone(), request.views.clone());
     if read_only {
@@ -134,7 +134,8 @@ fn seen(request: &Request<'_>, read_only: bool) -> (Root, Views) {
     (root, views)
 }
 
-/// What is looked at: where the kernel keeps no account of a peak, and what stands for it without a cgroup.
+/// Returns the sources that are sampled: where the kernel keeps no account of a peak, and what stands for it without
+/// a cgroup.
 fn sampled(request: &Request<'_>) -> Vec<Source> {
     let is_for_init = |metric: &&Metric| {
         let is_wanted = request.policy.level(metric.capability) != Level::Off;
@@ -145,7 +146,8 @@ fn sampled(request: &Request<'_>) -> Vec<Source> {
     request.cgroups.sampled.iter().copied().chain(by_init).collect()
 }
 
-/// What a user with all capabilities does to a namespace leaves no trace in counters, so root's is never shared.
+/// Decides the network of the attempts. What a user with all capabilities does to a namespace leaves no trace in
+/// counters, so root's is never shared.
 fn network(request: &Request<'_>, host: &Host) -> Network {
     if request.policy.level(Capability::Net) == Level::Off || request.lacks(Capability::Net) {
         return Network::Host;
@@ -154,7 +156,8 @@ fn network(request: &Request<'_>, host: &Host) -> Network {
     if root && request.network == Network::Loopback { Network::Own } else { request.network }
 }
 
-/// Namespaces and root that were not found missing either are had or stop the run when the first sandbox is made.
+/// Decides the state of each capability. Namespaces and root that were not found missing either are had or stop the
+/// run when the first sandbox is made.
 fn states(request: &Request<'_>, rootfs: &Rootfs) -> Vec<(Capability, State)> {
     let state = |capability| {
         if request.policy.level(capability) == Level::Off {
@@ -173,7 +176,7 @@ fn states(request: &Request<'_>, rootfs: &Rootfs) -> Vec<(Capability, State)> {
     Capability::ALL.into_iter().map(|capability| (capability, state(capability))).collect()
 }
 
-/// Everybody is mapped to itself: an ordinary user alone, root with every id it has.
+/// Writes an id map in which everybody is mapped to itself: an ordinary user alone, root with every id it has.
 fn id_map(own: u32, extents: &[(u32, u32)], ids: &Ids) -> String {
     if ids.uid != 0 {
         return format!("{own} {own} 1\n");
@@ -186,7 +189,7 @@ fn id_map(own: u32, extents: &[(u32, u32)], ids: &Ids) -> String {
     map
 }
 
-/// Any directory of the host that can be covered for a moment.
+/// Finds a directory of the host that can be covered for a moment.
 fn staging_dir(host: &Host) -> PathBuf {
     const CANDIDATES: [&str; 4] = ["/tmp", "/mnt", "/run", "/var"];
     let is_directory = |path: &str| {

@@ -1,4 +1,4 @@
-//! The tree that becomes `/`: which of the host's entries are seen, where writes go, and what is covered. Pure.
+//! Tree of the host's entries that becomes `/`: which are seen, where writes go, and what is covered. Pure.
 
 use super::mount_walk::{MountWalk, walk_mounts};
 use super::slash_run;
@@ -7,7 +7,7 @@ use crate::join_list;
 use crate::plan::{Access, Content, Entry, Layer, Link, Mark, NAMES_BYTES, Private, View};
 use std::path::{Path, PathBuf};
 
-/// The directories of a run. All paths are absolute and free of symbolic links; a link's own path ends in one.
+/// Directories of a run. All paths are absolute and free of symbolic links; a link's own path ends in one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Views {
     /// Directories whose writes succeed and are thrown away.
@@ -24,40 +24,41 @@ pub struct Views {
     pub devices: Vec<PathBuf>,
     /// Directories within kept ones whose writes are thrown away all the same.
     pub copied_within: Vec<PathBuf>,
-    /// A home directory that is not there: attempts have an empty one, if it can be made in `/`.
+    /// Home directory that is not there: attempts have an empty one, if it can be made in `/`.
     pub missing_home: Option<PathBuf>,
     /// Symbolic links by which tests may call any of these.
     pub links: Vec<Link>,
-    /// Which of the changed files are handed over before they are thrown away.
+    /// Marks of the changed files that are handed over before they are thrown away.
     pub evidence: Vec<Mark>,
 }
 
-/// What stands for the directory, beside the tree, in which the template keeps what attempts mount elsewhere.
+/// Path that stands for the directory, beside the tree, in which the template keeps what attempts mount elsewhere.
 const HIDDEN_DIR: &str = "/isotest-hidden";
 
-/// A zygote has an attempt that runs, one that is being prepared, and some whose last process is on its way out.
+/// Number of places to write in a zygote: it has an attempt that runs, one that is being prepared, and some whose
+/// last process is on its way out.
 const SCRATCHES: usize = 8;
 
-/// What stands in `/dev`, and nothing else.
+/// Names of the devices in `/dev`; no others stand there.
 const NODES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
-/// The top-level directories that are never the host's.
+/// Names of the top-level directories that are never the host's.
 pub(super) const OURS: [&str; 5] = ["proc", "sys", "dev", "run", "tmp"];
 
 /// Parts of `/proc` that a process with user id 0 may write whatever its capabilities.
 const GUARDED_PROC: [&str; 5] = ["sys", "irq", "bus", "fs", "sysrq-trigger"];
 
-/// The tree, what each attempt adds, and what a reader of the report should know about it.
+/// Root file system: the tree, what each attempt adds, and what a reader of the report should know about it.
 #[derive(Debug)]
 pub(in crate::plan) struct Rootfs {
     pub(in crate::plan) tree: Vec<Entry>,
     pub(in crate::plan) private: Private,
     pub(in crate::plan) remarks: Vec<String>,
-    /// Why a directory that should be copy-on-write is read-only, if one is.
+    /// Reason why a directory that should be copy-on-write is read-only, if one is.
     pub(in crate::plan) not_copied: Option<String>,
 }
 
-/// Decides the whole tree.
+/// Decides the whole tree of a root that shows the host.
 pub(super) fn rootfs(views: &Views, host: &Host, cgroups: &[View], jobs: usize) -> Rootfs {
     let mut tree = Vec::new();
     own_directories(&mut tree);
@@ -77,7 +78,7 @@ fn scratch() -> impl Iterator<Item = PathBuf> {
     (0..SCRATCHES).map(|n| Path::new(HIDDEN_DIR).join(format!("scratch-{n}")))
 }
 
-/// What is read-only because it is mounted within a copy-on-write directory.
+/// Describes what is read-only because it is mounted within a copy-on-write directory.
 fn mounted(mounts: &[PathBuf]) -> Option<String> {
     const NAMED: usize = 3;
     let names = join_list::paths(mounts, NAMED);
@@ -86,7 +87,8 @@ fn mounted(mounts: &[PathBuf]) -> Option<String> {
         .then(|| format!("{names} {are} read-only: {each} mounted below a copy-on-write directory"))
 }
 
-/// What the host has as a link below a directory that is now private is no longer there; elsewhere it is.
+/// Adds links to the private directories that cover them: what the host has as a link below such a directory is no
+/// longer there; elsewhere it is.
 fn add_links(layers: &mut [Layer], links: &[Link]) {
     for link in links {
         let innermost = layers.iter_mut().rfind(|layer| link.path.starts_with(&layer.path));
@@ -96,14 +98,14 @@ fn add_links(layers: &mut [Layer], links: &[Link]) {
     }
 }
 
-/// Half the machine's memory, shared among the jobs: a test that fills its `/tmp` finds it full before its
-/// neighbours find the machine out of memory.
+/// Computes the size of an attempt's tmpfs, half the machine's memory, shared among the jobs: a test that fills its
+/// `/tmp` finds it full before its neighbours find the machine out of memory.
 fn tmpfs_bytes(memory_total: u64, jobs: usize) -> u64 {
     let jobs = u64::try_from(jobs.max(1)).unwrap_or(u64::MAX);
     (memory_total / 2 / jobs).max(64 << 20)
 }
 
-/// The host's top-level entries: links as they are, empty directories as empty directories (a mount less), the
+/// Adds the host's top-level entries: links as they are, empty directories as empty directories (a mount less), the
 /// rest bound.
 fn host_entries(tree: &mut Vec<Entry>, host: &Host) {
     for entry in &host.root_entries {
@@ -114,7 +116,7 @@ fn host_entries(tree: &mut Vec<Entry>, host: &Host) {
     }
 }
 
-/// The directories for [`OURS`]; that of `/proc` is there already.
+/// Adds the directories for [`OURS`]; that of `/proc` is there already.
 pub(super) fn own_directories(tree: &mut Vec<Entry>) {
     for name in OURS.into_iter().filter(|name| *name != "proc") {
         let mode = if name == "tmp" { 0o1777 } else { 0o755 };
@@ -144,7 +146,7 @@ pub(super) fn devices(tree: &mut Vec<Entry>) {
     tree.extend(scratch().map(|path| Entry::Directory { path, mode: 0o755 }));
 }
 
-/// `/sys`, with a mount point for each cgroup hierarchy.
+/// Adds `/sys`, with a mount point for each cgroup hierarchy.
 pub(super) fn system(tree: &mut Vec<Entry>, cgroups: &[View], host: &Host) {
     let top = Path::new("/sys/fs/cgroup");
     let share = processor_share(cgroups, host).filter(|mount| mount.mount_point.parent() == Some(top));
@@ -166,9 +168,9 @@ pub(super) fn system(tree: &mut Vec<Entry>, cgroups: &[View], host: &Host) {
     }
 }
 
-/// The version 1 hierarchy that divides processor time, where attempts have no cgroup of their own. They find the
-/// caller's, as they do outside: every harness asks it for its number of threads, and one that does not find it where
-/// it is looked for first searches all mounts.
+/// Finds the version 1 hierarchy that divides processor time, where attempts have no cgroup of their own. They find
+/// the caller's, as they do outside: every harness asks it for its number of threads, and one that does not find it
+/// where it is looked for first searches all mounts.
 fn processor_share<'host>(cgroups: &[View], host: &'host Host) -> Option<&'host CgroupMount> {
     let carries_cpu = |mount: &&CgroupMount| mount.controllers.iter().any(|controller| controller == "cpu");
     let mount = host.cgroups.iter().find(carries_cpu)?;
@@ -179,7 +181,7 @@ fn cgroup_view(n: usize, view: &View) -> View {
     View { from: Path::new(HIDDEN_DIR).join(format!("cgroup-{n}")), path: view.path.clone() }
 }
 
-/// `/tmp`, `/var/tmp`, `/dev/shm` and what else the environment names.
+/// Makes layers for `/tmp`, `/var/tmp`, `/dev/shm` and what else the environment names.
 pub(super) fn private_directories(views: &Views, host: &Host) -> Vec<Layer> {
     let mut paths: Vec<PathBuf> = vec!["/tmp".into(), "/dev/shm".into()];
     if host.has_var_tmp {
@@ -196,20 +198,21 @@ pub(super) fn private_directories(views: &Views, host: &Host) -> Vec<Layer> {
     temporary.chain(own).collect()
 }
 
-/// Elsewhere there is no place for it: what the host shows is read-only.
+/// Returns the missing home directory if it is in `/`. Elsewhere there is no place for it: what the host shows is
+/// read-only.
 fn missing_home(views: &Views) -> impl Iterator<Item = &PathBuf> {
     views.missing_home.iter().filter(|home| home.parent() == Some(Path::new("/")))
 }
 
-/// Whether hiding the host's content of a directory leaves a system that works: never `/`, and never an ancestor of
-/// the system's own directories.
+/// Returns whether hiding the host's content of a directory leaves a system that works: never `/`, and never an
+/// ancestor of the system's own directories.
 fn is_safe_to_cover(path: &Path) -> bool {
     const SYSTEM: [&str; 10] =
         ["/usr", "/etc", "/proc", "/sys", "/dev", "/bin", "/lib", "/lib64", "/sbin", "/run"];
     !SYSTEM.iter().any(|system| Path::new(system).starts_with(path))
 }
 
-/// The directories that are not below another of them.
+/// Returns the directories that are not below another of them.
 pub(super) fn outermost(paths: &[PathBuf]) -> Vec<&Path> {
     let mut kept: Vec<&Path> = Vec::new();
     let mut sorted: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
@@ -226,8 +229,8 @@ fn within(outer: &Path, paths: &[PathBuf]) -> Vec<PathBuf> {
     paths.iter().filter(|path| path.starts_with(outer)).cloned().collect()
 }
 
-/// The tree and the layers over it while they are decided: what a layer shows waits in the hidden directory, since the layer's
-/// parent may cover the original.
+/// Tree and the layers over it while they are decided: what a layer shows waits in the hidden directory, since the
+/// layer's parent may cover the original.
 #[derive(Default)]
 pub(super) struct Layers {
     pub(super) tree: Vec<Entry>,
@@ -239,7 +242,7 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// Adds the views, a place for each layer, and all is decided.
+    /// Adds the views and a place for each layer, and returns the root file system, in which all is decided.
     pub(super) fn finish(mut self, views: &Views, host: &Host, cgroups: &[View], jobs: usize) -> Rootfs {
         self.copy_on_write(&views.copy_on_write, host);
         views.read_only.iter().for_each(|path| self.again(path, Access::ReadOnly));
@@ -273,7 +276,8 @@ impl Layers {
         Rootfs { tree, private, not_copied: first, remarks }
     }
 
-    /// The outermost of the copy-on-write directories. One that cannot be had does not cost those within it.
+    /// Makes views of the outermost of the copy-on-write directories. One that cannot be had does not cost those
+    /// within it.
     fn copy_on_write(&mut self, roots: &[PathBuf], host: &Host) {
         for root in outermost(roots) {
             let inner = within(root, roots);
@@ -315,7 +319,7 @@ impl Layers {
         self.covering.push(Layer { path: root.to_path_buf(), content: Content::CopyOnWrite { from } });
     }
 
-    /// Something mounted below a copy-on-write directory; some of `roots` may lie in it.
+    /// Shows something mounted below a copy-on-write directory; some of `roots` may lie in it.
     fn mounted(&mut self, mount: &Path, roots: &[PathBuf], host: &Host) {
         let inner = within(mount, roots);
         if !inner.iter().any(|path| path == mount) {
@@ -325,7 +329,7 @@ impl Layers {
         self.copy_on_write(&inner, host);
     }
 
-    /// An ordinary user's directory with something mounted below it; `roots` are that and those within it.
+    /// Adds an ordinary user's directory with something mounted below it; `roots` are that and those within it.
     fn walk_mounts(&mut self, root: &Path, walk: MountWalk, roots: &[PathBuf], host: &Host) {
         let content = Content::CopyOnWrite { from: self.next_hidden_path() };
         self.tree.extend(walk.lower);
@@ -364,12 +368,12 @@ impl Layers {
         self.again(root, Access::ReadOnly);
     }
 
-    /// The host's own file or directory, with what is mounted below.
+    /// Shows the host's own file or directory at its own path, with what is mounted below.
     fn again(&mut self, path: &Path, access: Access) {
         self.show(path, path, access, true);
     }
 
-    /// What the host has at `from`, at `to`. Where nothing private covers that, the template shows it.
+    /// Shows what the host has at `from` at the path `to`. Where nothing private covers that, the template shows it.
     pub(super) fn show(&mut self, from: &Path, to: &Path, access: Access, recursive: bool) {
         if self.covering.iter().any(|layer| to.starts_with(&layer.path)) {
             let from = self.hide(from, access, recursive);

@@ -1,4 +1,4 @@
-//! The tree that becomes `/` of an attempt: of the host's entries, or of another root's. Pure.
+//! Tree that becomes `/` of an attempt: of the host's entries, or of another root's. Pure.
 
 mod host_root;
 mod mount_walk;

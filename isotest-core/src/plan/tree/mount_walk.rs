@@ -1,4 +1,4 @@
-//! A copy-on-write directory of an ordinary user with something mounted below it. Pure.
+//! Views of a copy-on-write directory of an ordinary user with something mounted below it. Pure.
 //!
 //! The kernel refuses such a directory as the lower layer of an overlay to all but root, since what the mount covers
 //! would be seen. So another lower layer is assembled: the directories on the way to the mount, with copies of the
@@ -9,13 +9,14 @@ use crate::host::{Host, ListedKind, Listing};
 use crate::plan::Entry;
 use std::path::{Path, PathBuf};
 
-/// The most views that one directory is taken apart into: each is an overlay for every attempt that has written.
+/// Greatest number of views that one directory is taken apart into: each is an overlay for every attempt that has
+/// written.
 const MAX_VIEWS: usize = 32;
-/// The most mounts, read-only ones included.
+/// Greatest number of mounts, read-only ones included.
 const MAX_MOUNTS: usize = 128;
-/// The most that is copied of files, which every zygote keeps in memory.
+/// Greatest number of bytes of files that are copied, which every zygote keeps in memory.
 const MAX_COPIED_BYTES: u64 = 16 << 20;
-/// The largest page of any machine: a copy takes whole ones.
+/// Size of the largest page of any machine: a copy takes whole ones.
 const MAX_PAGE_BYTES: u64 = 64 << 10;
 
 /// Entries that stand for one directory.
@@ -23,15 +24,15 @@ const MAX_PAGE_BYTES: u64 = 64 << 10;
 pub(super) struct MountWalk {
     /// Parts of the lower layer.
     pub(super) lower: Vec<Entry>,
-    /// The room that the copies in it take, in bytes.
+    /// Size of the copies in the lower layer, in bytes.
     pub(super) room: u64,
-    /// The directories that are views of their own.
+    /// Directories that are views of their own.
     pub(super) views: Vec<PathBuf>,
     /// Mounts on the host.
     pub(super) mounts: Vec<PathBuf>,
     /// Further directories that are read-only.
     pub(super) read_only: Vec<PathBuf>,
-    /// How many of those are read-only only because they are too many or too large.
+    /// Number of entries in `read_only` that are there only because they are too many or too large.
     pub(super) excess: usize,
 }
 
@@ -39,7 +40,7 @@ pub(super) struct MountWalk {
 /// one of `wanted` become views first.
 ///
 /// # Errors
-/// Why it cannot be done, as the end of a sentence.
+/// Reason why it cannot be done, as the end of a sentence.
 pub(super) fn walk_mounts(
     root: &Path,
     lower: &Path,
@@ -57,7 +58,7 @@ pub(super) fn walk_mounts(
     Ok(walk)
 }
 
-/// The way from a directory down to what is mounted below it.
+/// Way from a directory down to what is mounted below it.
 struct Way<'host> {
     root: &'host Path,
     lower: &'host Path,
@@ -65,7 +66,7 @@ struct Way<'host> {
     mounts: Vec<&'host Path>,
 }
 
-/// What stands on that way and beside it, before it is decided what becomes of it.
+/// Parts on that way and beside it, before it is decided what becomes of them.
 #[derive(Default)]
 struct Parts<'host> {
     walk: MountWalk,
@@ -78,7 +79,7 @@ impl<'host> Way<'host> {
         self.host.cow_sources.listings.iter().find(|listing| listing.directory == directory)
     }
 
-    /// Where `path` stands in the lower layer.
+    /// Returns the place of `path` in the lower layer.
     fn at(&self, path: &Path) -> PathBuf {
         self.lower.join(path.strip_prefix(self.root).unwrap_or(path))
     }

@@ -12,9 +12,9 @@ pub enum Root {
     /// Root of the host.
     #[default]
     Host,
-    /// Nothing of the host but the views and this.
+    /// Root with nothing of the host but the views and these files.
     Minimal(Minimal),
-    /// A root file system in a directory of the host, which is not changed.
+    /// Root file system in a directory of the host, which is not changed.
     Tree(Tree),
 }
 
@@ -27,10 +27,10 @@ pub struct Minimal {
     pub directories: Vec<PathBuf>,
 }
 
-/// A root file system in a directory.
+/// Root file system in a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree {
-    /// The directory, absolute and free of symbolic links.
+    /// Path of the directory, absolute and free of symbolic links.
     pub path: PathBuf,
     /// Entries in it, by their paths inside.
     pub entries: Vec<HostEntry>,
@@ -53,7 +53,8 @@ pub(super) fn rootfs(root: &Root, views: &Views, host: &Host, cgroups: &[View], 
     layers.finish(views, host, cgroups, jobs)
 }
 
-/// The private directories. Here `/run` is one of them, since nothing of the host's is seen in it.
+/// Makes the layers of the private directories. Here `/run` is one of them, since nothing of the host's is seen in
+/// it.
 fn own(views: &Views, host: &Host) -> Vec<Layer> {
     let mut layers = host_root::private_directories(views, host);
     let homes = views.missing_home.iter().map(|path| (path.clone(), 0o700));
@@ -79,7 +80,8 @@ impl Layers {
         }
     }
 
-    /// Each top-level directory is a view of its own: `/` itself holds the mount points and is sealed.
+    /// Adds the entries of a tree. Each top-level directory is a view of its own: `/` itself holds the mount points
+    /// and is sealed.
     fn tree(&mut self, tree: &Tree, host: &Host) {
         for HostEntry { path, kind } in &tree.entries {
             if OURS.iter().any(|ours| *path == Path::new("/").join(ours)) {
@@ -115,7 +117,7 @@ impl Layers {
         }
     }
 
-    /// A place for each layer that is not below another; those are made with the other.
+    /// Makes a place for each layer that is not below another; those are made with the other.
     pub(super) fn make_room(&mut self) {
         let paths: Vec<PathBuf> = self.covering.iter().map(|layer| layer.path.clone()).collect();
         for path in paths {

@@ -1,18 +1,19 @@
-//! What is seen of the host's `/run`. Pure.
+//! Parts of the host's `/run` that are seen. Pure.
 
 use crate::host::{Host, HostEntry, Kind, REGISTRY, Run, WithSockets};
 use crate::join_list;
 use crate::plan::Entry;
 use std::path::{Path, PathBuf};
 
-/// Entries of services, whether or not they have a socket there now.
+/// Names of entries of services, whether or not they have a socket there now.
 const HIDDEN: [&str; 8] = ["user", "dbus", "docker", "containerd", "podman", "crio", "libpod", "buildkit"];
 
-/// Where the C library asks who has a user id, if not in `/etc/passwd` (nslcd(8), winbindd(8), nss-systemd(8)). What
-/// answers host names as well, such as nscd(8), is not among them: there is no network.
+/// Names of the entries at which the C library asks who has a user id, if not in `/etc/passwd` (nslcd(8),
+/// winbindd(8), nss-systemd(8)). What answers host names as well, such as nscd(8), is not among them: there is no
+/// network.
 const ACCOUNTS: [&str; 3] = ["nslcd", "samba/winbindd", "systemd/userdb"];
 
-/// Every attempt has its own copy of each mount.
+/// Greatest number of mounts for `/run`, of each of which every attempt has its own copy.
 const MAX_MOUNTS: usize = 256;
 
 /// Parts of `/run` that are seen, and remarks on that for readers of the report.
@@ -22,7 +23,7 @@ pub(super) struct Seen {
     pub(super) remark: Option<String>,
 }
 
-/// `/run` without sockets: that it is read-only keeps nobody from connecting to one.
+/// Decides what is seen of `/run`, without sockets: that it is read-only keeps nobody from connecting to one.
 pub(super) fn seen(host: &Host) -> Seen {
     let run = match &host.run {
         Ok(run) => run,
@@ -42,7 +43,7 @@ fn is_among(names: &[&str], path: &Path) -> bool {
     names.iter().any(|name| path == Path::new("/run").join(name))
 }
 
-/// Whether runs are found in it, which come and go: it may have gone before it is bound.
+/// Returns whether a path is one at which runs are found, which come and go: it may have gone before it is bound.
 fn is_registry(path: &Path) -> bool {
     let number =
         path.strip_prefix("/run").ok().and_then(Path::to_str).and_then(|name| name.strip_prefix(REGISTRY));
@@ -57,7 +58,7 @@ fn emptied(directories: &[PathBuf]) -> Option<String> {
         .then(|| format!("{names} {are} empty: {each} sockets of the host, and too much besides"))
 }
 
-/// The tree while it is decided.
+/// Tree of `/run` while it is decided.
 struct Tree<'a> {
     run: &'a Run,
     entries: Vec<Entry>,
@@ -80,7 +81,8 @@ impl<'a> Tree<'a> {
         self.run.with_sockets.get(&entry.path).filter(|_| !is_among(&ACCOUNTS, &entry.path))
     }
 
-    /// In its place stands another with all but the sockets, in which none that is made later is seen either.
+    /// Puts another directory in the place of one with sockets, with all but these, in which none that is made later
+    /// is seen either.
     fn open(&mut self, path: &Path, opened: &WithSockets) {
         self.entries.push(Entry::Directory { path: path.to_owned(), mode: opened.mode });
         let is_bound = |entry: &&HostEntry| {
