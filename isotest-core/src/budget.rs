@@ -11,7 +11,7 @@
 //! `cargo isotest` fails the test if it used more; `cargo test` executes it as if the attribute were not there. A test
 //! binary with budgets behaves like one without: a budget is a few bytes in a section that the program never reads.
 //!
-//! # To have it
+//! # Dependency
 //!
 //! ```toml
 //! [dev-dependencies]
@@ -36,12 +36,13 @@
 //! Sizes have one of the units `B`, `KiB`, `MiB`, `GiB`, `TiB`, `kB`, `MB`, `GB`, `TB`, times one of `us`, `ms`, `s`, `min`, `h`;
 //! fractions are allowed. A wrong unit, an unknown key, a limit of zero and a second budget on one function do not compile.
 //!
-//! # Where it stands
+//! # Placement
 //!
-//! In a library, outside of a module with `#[cfg(test)]`, it stands below `#[test]`: what stands above is looked for, too, when the
-//! library is built without its dev-dependencies. Elsewhere it stands above or below `#[test]`, `#[tokio::test]`, `#[rstest]` and `#[test_case]`, and inside `macro_rules!` and `proptest!`. It holds for
-//! the test of its function's name and for every test below that name: on a function of which a macro makes several
-//! tests, for each of them. If several budgets hold for a test, the least limit of each key does.
+//! In a library, outside of a module with `#[cfg(test)]`, the attribute stands below `#[test]`: what stands above is
+//! looked for, too, when the library is built without its dev-dependencies. Elsewhere it stands above or below
+//! `#[test]`, `#[tokio::test]`, `#[rstest]` and `#[test_case]`, and inside `macro_rules!` and `proptest!`. The budget
+//! holds for the test of its function's name and for every test below that name: on a function of which a macro makes
+//! several tests, for each of them. If several budgets hold for a test, the least limit of each key does.
 //!
 //! # Format of the section
 //!
@@ -102,16 +103,16 @@ pub struct Entry {
     pub file: String,
     /// Line of the attribute.
     pub line: u32,
-    /// What the attribute says.
+    /// Limits that the attribute states.
     pub budget: Budget,
 }
 
 /// Record that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unreadable {
-    /// It has another version, or none.
+    /// Record of another version, or of none.
     Version(String),
-    /// It does not have the form of its version.
+    /// Record that does not have the form of its version.
     Form(String),
 }
 
@@ -129,7 +130,7 @@ impl fmt::Display for Unreadable {
 impl std::error::Error for Unreadable {}
 
 impl Entry {
-    /// Whether the entry holds for the test of that name.
+    /// Returns whether the entry holds for the test of that name.
     pub fn covers(&self, test: &str) -> bool {
         test.strip_prefix(&self.name).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     }

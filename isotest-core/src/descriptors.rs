@@ -1,19 +1,19 @@
-//! How many descriptors may be open. A process that executes sandboxes, and those that make them, need more than many a caller
-//! allows itself; a workload is to have what the caller has.
+//! Number of descriptors that may be open. A process that executes sandboxes, and those that make them, need more
+//! than many a caller allows itself; a workload is to have what the caller has.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::fs;
 use std::io;
 use std::sync::OnceLock;
 
-/// The limits before they were raised, the soft one and the hard one.
+/// Limits before they were raised, the soft one and the hard one.
 static CALLERS: OnceLock<(u64, u64)> = OnceLock::new();
 
-/// Raises the soft limit of this process to the hard one. Workloads that are started afterwards have the one it had. Returns how many
-/// descriptors may be open now.
+/// Raises the soft limit of this process to the hard one, and returns how many descriptors may be open now. Workloads
+/// that are started afterwards have the limit that the process had.
 ///
 /// # Errors
-/// Those of getrlimit(2) and setrlimit(2).
+/// Errors of getrlimit(2) and setrlimit(2).
 pub fn raise() -> io::Result<u64> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     if soft < hard {
@@ -23,16 +23,16 @@ pub fn raise() -> io::Result<u64> {
     Ok(hard)
 }
 
-/// How many are open in this process.
+/// Counts the descriptors that are open in this process.
 ///
 /// # Errors
 /// When `/proc` cannot be read.
 pub fn open() -> io::Result<usize> {
-    // One of them is that of this directory.
+    // One of the entries is the descriptor of this directory.
     Ok(fs::read_dir("/proc/self/fd")?.count().saturating_sub(1))
 }
 
-/// What a workload is to have, if this process has something else.
+/// Returns the limits that a workload is to have, the soft one and the hard one, if this process has others.
 pub(crate) fn callers() -> Option<(u64, u64)> {
     CALLERS.get().copied()
 }

@@ -1,13 +1,13 @@
-//! The first of many, in a sentence. Pure.
+//! Lists the first of many, in a sentence. Pure.
 
 use std::path::PathBuf;
 
-/// ` and 2 more`, and nothing for none.
+/// Returns ` and 2 more`, and nothing for none.
 pub fn and_more(more: usize) -> String {
     if more == 0 { String::new() } else { format!(" and {more} more") }
 }
 
-/// `` `/a`, `/b` and 2 more ``, with at most so many paths named.
+/// Lists paths, as `` `/a`, `/b` and 2 more ``, with at most so many of them named.
 pub fn paths(paths: &[PathBuf], most: usize) -> String {
     let names: Vec<_> = paths.iter().take(most).map(|path| format!("`{}`", path.display())).collect();
     names.join(", ") + &and_more(paths.len() - names.len())

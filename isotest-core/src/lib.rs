@@ -1,4 +1,4 @@
-//! One attempt of one test in one throwaway sandbox: namespaces, a cgroup of its own, a root made of tmpfs, and what
+//! Attempt of one test in one throwaway sandbox: namespaces, a cgroup of its own, a root made of tmpfs, and what
 //! it used.
 //!
 //! This crate knows nothing of cargo or test harnesses. It never prints, but for what a [region](inside::Region) of a test used, and
@@ -47,7 +47,7 @@
 //! 8. [`Standstill`](sandbox::Standstill) stops every attempt and the [clock](sys::clock) of the run, which is a word of memory that
 //!    supervisor, zygotes and inits share: every deadline is on that clock, in whatever process it is watched.
 //!
-//! Why it is so:
+//! Reasons for this design:
 //!
 //! - **A zygote**, because a process with threads cannot enter a user namespace, and after a fork in one nothing that
 //!   allocates may run. A small process is also cheap to copy, and `ru_maxrss` of what it starts is not its own.
@@ -95,7 +95,7 @@
 //! 1 budget closure descriptors join_list limits niceness policy role root_limits sys wire
 //! ```
 //!
-//! What each does not know:
+//! Limits of what each layer knows:
 //!
 //! - **1, vocabulary**: [`mod@budget`] knows what is written beside tests, and neither who reads nor who judges it; alone it is
 //!   there without the feature `sandbox`. [`policy`] and [`limits`] say what may be wanted, not whether a machine has it. [`closure`] knows
@@ -118,7 +118,7 @@
 //! - **8**: `harness` puts the others together for programs that are test harnesses themselves; it is there with the feature of that
 //!   name.
 //!
-//! What stands inside a module is told at its head.
+//! The head of a module tells what stands inside.
 //!
 //! # Invariants
 //!

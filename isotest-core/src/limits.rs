@@ -1,44 +1,44 @@
-//! What an attempt may use at most. Pure.
+//! Limits of what an attempt may use. Pure.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The limits of one attempt. A limit is enforced by the kernel.
+/// Limits of one attempt. A limit is enforced by the kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Limits {
-    /// Bytes of memory.
+    /// Number of bytes of memory.
     pub memory: Option<u64>,
-    /// Bytes of swap besides, if memory is limited; without it, none are allowed then.
+    /// Number of bytes of swap besides, if memory is limited; without it, none are allowed then.
     pub swap: Option<u64>,
-    /// Processes and threads at once.
+    /// Number of processes and threads at once.
     pub pids: Option<u64>,
     /// Processor time in thousandths of one processor.
     pub cpu: Option<u32>,
-    /// The share of processor time where there is not enough, from 1 to 10,000; 100 is usual.
+    /// Weight of the attempt where there is not enough processor time, from 1 to 10,000; 100 is usual.
     pub cpu_weight: Option<u32>,
-    /// Bytes a second that may be read from each block device, and as many that may be written.
+    /// Number of bytes a second that may be read from each block device, and as many that may be written.
     pub io: Option<u64>,
-    /// What holds for each process by itself.
+    /// Limits that hold for each process by itself.
     pub process: ProcessLimits,
 }
 
 /// Limits that a process has and hands on, without a cgroup. A workload may narrow them further, and extend `cpus`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ProcessLimits {
-    /// The numbers of the processors it runs on; none for all.
+    /// Numbers of the processors on which the process runs; none for all.
     pub cpus: Vec<usize>,
     /// Resource limits: which, the soft one, the hard one.
     pub rlimits: Vec<(Rlimit, u64, u64)>,
 }
 
 impl ProcessLimits {
-    /// Whether there is any.
+    /// Returns whether there is any limit.
     pub fn any(&self) -> bool {
         !(self.cpus.is_empty() && self.rlimits.is_empty())
     }
 }
 
-/// A controller that limits, whatever the version of cgroups.
+/// Controller that limits, whatever the version of cgroups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
     /// Memory and swap.
@@ -52,10 +52,10 @@ pub enum Control {
 }
 
 impl Control {
-    /// All of them.
+    /// List of all controllers.
     pub const ALL: [Self; 4] = [Self::Memory, Self::Pids, Self::Cpu, Self::Io];
 
-    /// Its word in reports, by which the kernel knows it in version 2.
+    /// Returns the controller's word in reports, by which the kernel knows it in version 2.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Memory => "memory",
@@ -67,12 +67,12 @@ impl Control {
 }
 
 impl Limits {
-    /// Whether there is any that a cgroup enforces.
+    /// Returns whether there is any limit that a cgroup enforces.
     pub fn any(&self) -> bool {
         !self.controls().is_empty()
     }
 
-    /// The controllers that enforce them.
+    /// Returns the controllers that enforce the limits.
     pub fn controls(&self) -> Vec<Control> {
         Control::ALL.into_iter().filter(|control| self.needs(*control)).collect()
     }
@@ -87,7 +87,7 @@ impl Limits {
     }
 }
 
-/// A resource limit of setrlimit(2).
+/// Resource limit of setrlimit(2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rlimit {
     /// `RLIMIT_AS`, bytes of address space.
@@ -121,7 +121,7 @@ pub enum Rlimit {
 }
 
 impl Rlimit {
-    /// All of them.
+    /// List of all resource limits.
     pub const ALL: [Self; 14] = [
         Self::As,
         Self::Core,
@@ -139,7 +139,7 @@ impl Rlimit {
         Self::Stack,
     ];
 
-    /// Its name, as in limits.conf(5) and prlimit(1).
+    /// Returns the limit's name, as in limits.conf(5) and prlimit(1).
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::As => "as",

@@ -1,4 +1,4 @@
-//! How messages, and descriptors with them, travel between the processes of this program.
+//! Sends messages, and descriptors with them, between the processes of this program.
 
 use crate::sys;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};

@@ -1,73 +1,73 @@
-//! What is measured of an attempt, a row for each reading: where it comes from, and under which names it is reported. Pure.
+//! Metrics of an attempt, a row for each reading: where it comes from, and under which names it is reported. Pure.
 
 use crate::policy::Capability;
 use crate::usage::{Source, Usage};
 use std::time::Duration;
 
-/// One reading: figures that come from the same source.
+/// Reading of an attempt: figures that come from the same source.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
-    /// The name in the documents.
+    /// Name of the reading in the documents.
     pub name: &'static str,
-    /// The capability by which it is asked for.
+    /// Capability by which the reading is asked for.
     pub capability: Capability,
-    /// Where it is read with cgroups of version 1; the first that is there.
+    /// Sources of the reading with cgroups of version 1; the first that is there is read.
     pub v1: &'static [Origin],
-    /// Where it is read with cgroups of version 2; the first that is there.
+    /// Sources of the reading with cgroups of version 2; the first that is there is read.
     pub v2: &'static [Origin],
-    /// Where it is read without cgroups; empty if it is not measured then.
+    /// Sources of the reading without cgroups; empty if it is not measured then.
     pub without: &'static [Origin],
-    /// The figures, in the order in which they are reported.
+    /// Figures of the reading, in the order in which they are reported.
     pub figures: &'static [Figure],
-    /// The key of the source in JSON.
+    /// Key of the source in JSON.
     pub source_key: &'static str,
-    /// The key in JSON that says whether the figures are approximate, if any source of it gives such.
+    /// Key in JSON that says whether the figures are approximate, if any source of the reading gives such.
     pub approximate_key: Option<&'static str>,
-    /// Where it stands in text.
+    /// Place of the reading in text.
     pub text: Text,
-    /// Where it was read; `None` if it was not.
+    /// Function that returns the source from which the reading came; `None` if it was not read.
     pub source: fn(&Usage) -> Option<Source>,
 }
 
-/// A source, and the kernels that have it.
+/// Source, and the kernels that have it.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin {
-    /// The source.
+    /// Source of the reading.
     pub source: Source,
-    /// The first kernel that has it; `None` for every kernel on which there can be a sandbox.
+    /// Version of the first kernel that has the source; `None` for every kernel on which there can be a sandbox.
     pub since: Option<(u8, u8)>,
 }
 
-/// One figure of a reading.
+/// Figure of a reading.
 #[derive(Debug, Clone, Copy)]
 pub struct Figure {
-    /// The key in JSON.
+    /// Key of the figure in JSON.
     pub key: &'static str,
-    /// The unit in JSON.
+    /// Unit of the figure in JSON.
     pub unit: Unit,
-    /// The value in that unit; `None` if it was not measured.
+    /// Function that returns the figure in that unit; `None` if it was not measured.
     pub value: fn(&Usage) -> Option<u64>,
 }
 
-/// The unit of a figure.
+/// Unit of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Bytes.
     Bytes,
     /// Millionths of a second.
     Microseconds,
-    /// How many there are of what the word, which takes an s, names.
+    /// Number of what the word, which takes an s, names.
     Count(&'static str),
 }
 
-/// Where a reading stands in text for humans.
+/// Place of a reading in text for humans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Text {
-    /// In a column of every attempt's line.
+    /// Column of every attempt's line.
     Column,
-    /// Below the line where much is told, with these words behind the figures.
+    /// Detail below the line where much is told, with these words behind the figures.
     Detail(&'static str),
-    /// Nowhere: it is told in JSON only.
+    /// Absence from text: the reading is told in JSON only.
     Nowhere,
 }
 
@@ -83,7 +83,7 @@ const fn figure(key: &'static str, unit: Unit, value: fn(&Usage) -> Option<u64>)
     Figure { key, unit, value }
 }
 
-/// Every reading, in the order in which they are reported.
+/// Rows of all readings, in the order in which they are reported.
 pub const METRICS: &[Metric] = &[
     Metric {
         name: "memory peak",
@@ -263,12 +263,12 @@ pub const METRICS: &[Metric] = &[
 ];
 
 impl Metric {
-    /// The readings that a capability asks for.
+    /// Returns the readings that a capability asks for.
     pub fn for_capability(capability: Capability) -> impl Iterator<Item = &'static Self> {
         METRICS.iter().filter(move |metric| metric.capability == capability)
     }
 
-    /// Whether init measures it all by itself, whatever cgroups there are.
+    /// Returns whether init measures the reading all by itself, whatever cgroups there are.
     pub(crate) fn is_without_cgroup(&self) -> bool {
         [self.v1, self.v2].iter().all(|origins| {
             let sources = |origins: &[Origin]| origins.iter().map(|origin| origin.source).collect::<Vec<_>>();
@@ -277,12 +277,12 @@ impl Metric {
     }
 }
 
-/// Where a figure of a capability was read, if one was.
+/// Returns the source from which a figure of a capability was read, if one was.
 pub fn source(usage: &Usage, capability: Capability) -> Option<Source> {
     Metric::for_capability(capability).find_map(|metric| (metric.source)(usage))
 }
 
-/// A duration in JSON; the most that fits if it is longer.
+/// Returns a duration in JSON; the greatest that fits if it is longer.
 pub fn microseconds(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

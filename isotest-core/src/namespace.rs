@@ -1,38 +1,38 @@
-//! The kinds of namespaces a sandbox is made of, a row each. Pure.
+//! Kinds of namespaces a sandbox is made of, a row each. Pure.
 
 use crate::policy::Capability;
 
-/// A kind of namespace.
+/// Kind of namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Namespace {
-    /// The capability that it is.
+    /// Capability that the namespace is.
     pub capability: Capability,
-    /// Its flag of clone(2), unshare(2) and setns(2).
+    /// Flag of the namespace in clone(2), unshare(2) and setns(2).
     pub flag: libc::c_int,
-    /// Its file below `/proc/PID/ns`.
+    /// Name of the namespace's file below `/proc/PID/ns`.
     pub file: &'static str,
-    /// Its option of unshare(1).
+    /// Option of unshare(1) for the namespace.
     pub option: &'static str,
-    /// The sysctl(8) setting that says how many of them each user may have.
+    /// Name of the sysctl(8) setting that says how many of these namespaces each user may have.
     pub limit: &'static str,
-    /// How an attempt comes by it.
+    /// Origin of an attempt's own namespace of this kind.
     pub origin: Origin,
 }
 
-/// How an attempt comes by a namespace of its own.
+/// Origin of an attempt's own namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// Init is born in a new one, which its user namespace does not own.
+    /// Birth of init in a new namespace, which its user namespace does not own.
     WithInit,
-    /// Init enters a new one once it has mounted what nobody inside may take off.
+    /// Entry of init into a new namespace once it has mounted what nobody inside may take off.
     ByInit,
-    /// The network decides whether init enters a new one, or one that the zygote has, or none.
+    /// Decision of the network whether init enters a new namespace, or one that the zygote has, or none.
     Network,
-    /// The workload enters a new one before it executes its program.
+    /// Entry of the workload into a new namespace before it executes its program.
     WithWorkload,
 }
 
-/// Every kind, in the order in which they are reported.
+/// Rows of all kinds, in the order in which they are reported.
 pub const NAMESPACES: [Namespace; 7] = [
     Namespace {
         capability: Capability::User,
@@ -93,12 +93,12 @@ pub const NAMESPACES: [Namespace; 7] = [
 ];
 
 impl Namespace {
-    /// The kind that `capability` is; `None` if it is no namespace.
+    /// Returns the kind that `capability` is; `None` if it is no namespace.
     pub fn for_capability(capability: Capability) -> Option<&'static Self> {
         NAMESPACES.iter().find(|namespace| namespace.capability == capability)
     }
 
-    /// Whether attempts may do without one of their own.
+    /// Returns whether attempts may do without a namespace of this kind of their own.
     pub const fn is_optional(&self) -> bool {
         !self.capability.is_foundation()
     }

@@ -1,11 +1,11 @@
-//! How nice the caller is to others on the machine. Where the kernel shares processors out among sessions or cgroups, the
-//! niceness of a process counts only beside those in the same one, and a new one starts with niceness 0.
+//! Niceness of the caller to others on the machine. Where the kernel shares processors out among sessions or cgroups,
+//! the niceness of a process counts only beside those in the same one, and a new one starts with niceness 0.
 
 use procfs::FromRead;
 use procfs::process::Stat;
 use std::fs;
 
-/// The file of a process that says how nice its session is (sched(7), "The autogroup feature").
+/// Name of the file of a process that says how nice its session is (sched(7), "The autogroup feature").
 pub(crate) const SESSION: &str = "autogroup";
 
 /// Reads the niceness of this process and its session, as one.

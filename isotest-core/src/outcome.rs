@@ -1,4 +1,4 @@
-//! How an attempt ended ([`Ending`], facts) and what that means ([`Outcome`], the verdict).
+//! End of an attempt ([`Ending`], facts) and what that means ([`Outcome`], the verdict).
 
 use crate::step::StepError;
 use crate::usage::{Children, Usage};
@@ -6,98 +6,98 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How the workload's own process ended.
+/// End of the workload's own process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
-    /// It exited with this status.
+    /// Exit with this status.
     Code(i32),
-    /// This signal ended it.
+    /// End by this signal.
     Signal(i32),
-    /// This signal stopped it while nothing was left in its sandbox that could have continued it.
+    /// Stop by this signal while nothing was left in the sandbox that could have continued the process.
     Stopped(i32),
 }
 
-/// A process that was still there when the workload had ended.
+/// Process that was still there when the workload had ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftProcess {
     /// Process id inside the sandbox.
     pub pid: i32,
-    /// Its command line, arguments joined by spaces; its short name in brackets if it has none.
+    /// Command line of the process, arguments joined by spaces; its short name in brackets if it has none.
     pub command: String,
 }
 
 /// Files the workload changed below the copy-on-write directories, and which were thrown away.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangedPaths {
-    /// How many paths were created, changed or deleted.
+    /// Number of paths that were created, changed or deleted.
     pub count: u64,
-    /// The first of them, as absolute paths.
+    /// First of the changed paths, absolute.
     #[serde(with = "crate::wire::paths")]
     pub paths: Vec<PathBuf>,
 }
 
-/// The facts of an attempt's end.
+/// Facts of an attempt's end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ending {
-    /// How the workload ended.
+    /// End of the workload's own process.
     pub exit: Exit,
-    /// From just before the workload's birth to its end.
+    /// Time from just before the workload's birth to its end.
     pub wall: Duration,
-    /// Whether its time ran out before it ended.
+    /// Whether the workload's time ran out before it ended.
     pub timed_out: bool,
-    /// What it left running. All of it was killed.
+    /// Processes that the workload left running. All of them were killed.
     pub left_running: Vec<LeftProcess>,
-    /// What it wrote.
+    /// Paths that the workload changed.
     pub changed: ChangedPaths,
-    /// How many files of evidence were not handed over: they were too many or too large, or could not be read.
+    /// Number of files of evidence that were not handed over: they were too many or too large, or could not be read.
     pub evidence_left_out: u64,
-    /// The first of the paths it looked for that were not there, in order, if that was wanted.
+    /// First of the paths that the workload looked for and that were not there, in order, if that was wanted.
     #[serde(with = "crate::wire::paths")]
     pub missing_paths: Vec<PathBuf>,
-    /// What it tried in vain in a network of its own, if it failed.
+    /// Failures of what the workload tried in a network of its own, if it failed.
     pub network: NetworkFailures,
-    /// What every process in the sandbox but init used, as far as its parent is told.
+    /// Figures of every process in the sandbox but init, as far as its parent is told.
     pub children: Children,
 }
 
-/// What somebody tried in vain in a network, as the kernel has counted it.
+/// Failures of what somebody tried in a network, as the kernel has counted them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct NetworkFailures {
-    /// Packets that no interface leads to the destination of.
+    /// Number of packets to whose destination no interface leads.
     pub unreachable: u64,
-    /// Connections that were refused before they stood.
+    /// Number of connections that were refused before they stood.
     pub connections: u64,
-    /// Datagrams to ports at which nobody listened.
+    /// Number of datagrams to ports at which nobody listened.
     pub datagrams: u64,
 }
 
-/// The verdict on one attempt.
+/// Verdict on one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It exited with 0 and left nothing running.
+    /// Exit with status 0, with nothing left running.
     Passed,
-    /// It exited with another status.
+    /// Exit with another status.
     Failed {
-        /// That status.
+        /// Status of the exit.
         code: i32,
     },
-    /// A signal ended it.
+    /// End by a signal.
     Signaled {
-        /// The signal's number.
+        /// Number of the signal.
         signal: i32,
     },
-    /// Its time ran out.
+    /// End by the time limit.
     TimedOut,
-    /// The kernel killed some of it because its own memory limit was hit.
+    /// Kill of some of the attempt's processes by the kernel, because its own memory limit was hit.
     OomKilled,
-    /// It passed, but left processes running.
+    /// Pass that left processes running.
     Leaked,
-    /// It had no verdict: the sandbox could not be set up or was lost.
+    /// Absence of a verdict: the sandbox could not be set up or was lost.
     NotIsolated(StepError),
 }
 
 impl Outcome {
-    /// The verdict that follows from the facts.
+    /// Returns the verdict that follows from the facts.
     pub fn new(ending: &Ending, usage: &Usage) -> Self {
         if ending.timed_out {
             return Self::TimedOut;
@@ -113,7 +113,7 @@ impl Outcome {
         }
     }
 
-    /// The word used in machine formats.
+    /// Returns the verdict's word in machine formats.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Passed => "passed",

@@ -1,28 +1,28 @@
-//! What the user wants of every sandbox: for each capability `require`, `prefer` or `off`.
+//! Policy of a run, what the user wants of every sandbox: for each capability `require`, `prefer` or `off`.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Something a sandbox can give.
+/// Capability that a sandbox can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Capability {
-    /// A user namespace.
+    /// User namespace.
     User,
-    /// A process id namespace.
+    /// Process id namespace.
     Pid,
-    /// A mount namespace.
+    /// Mount namespace.
     Mount,
-    /// A network namespace.
+    /// Network namespace.
     Net,
-    /// A System V and POSIX IPC namespace.
+    /// Namespace of System V and POSIX IPC.
     Ipc,
-    /// A host name of its own.
+    /// Host name of the sandbox's own.
     Uts,
-    /// A cgroup namespace.
+    /// Cgroup namespace.
     Cgroup,
-    /// The tmpfs-backed root.
+    /// Root file system backed by tmpfs.
     Rootfs,
-    /// Copy-on-write views of workspace, target directory and home.
+    /// Views of workspace, target directory and home, copy-on-write.
     CopyOnWrite,
     /// Memory peaks.
     Memory,
@@ -34,12 +34,12 @@ pub enum Capability {
     Io,
     /// Stall times.
     Pressure,
-    /// What the directories hold that are thrown away.
+    /// Content of the directories that are thrown away.
     Disk,
 }
 
 impl Capability {
-    /// All of them, in the order in which they are reported.
+    /// List of all capabilities, in the order in which they are reported.
     pub const ALL: [Self; 15] = [
         Self::User,
         Self::Pid,
@@ -58,7 +58,7 @@ impl Capability {
         Self::Disk,
     ];
 
-    /// Its word on the command line and in reports, and what kind it is of.
+    /// Returns the capability's word on the command line and in reports, and its kind.
     const fn row(self) -> (&'static str, Kind) {
         match self {
             Self::User => ("user", Kind::Foundation),
@@ -79,17 +79,17 @@ impl Capability {
         }
     }
 
-    /// Its word on the command line and in reports.
+    /// Returns the capability's word on the command line and in reports.
     pub const fn as_str(self) -> &'static str {
         self.row().0
     }
 
-    /// Whether it is a figure rather than a wall.
+    /// Returns whether the capability is a figure rather than a wall.
     pub const fn is_metric(self) -> bool {
         matches!(self.row().1, Kind::Metric)
     }
 
-    /// Whether the other capabilities are built on it.
+    /// Returns whether the other capabilities are built on this one.
     pub const fn is_foundation(self) -> bool {
         matches!(self.row().1, Kind::Foundation)
     }
@@ -102,15 +102,15 @@ impl Capability {
     }
 }
 
-/// What kind a capability is of.
+/// Kind of a capability.
 enum Kind {
-    /// The rest of the sandbox is built on it.
+    /// Capability on which the rest of the sandbox is built.
     Foundation,
-    /// It keeps tests apart.
+    /// Capability that keeps tests apart.
     Wall,
-    /// It lets a test write where others see nothing of it.
+    /// Capability that lets a test write where others see nothing of it.
     Views,
-    /// It is a figure.
+    /// Capability that is a figure.
     Metric,
 }
 
@@ -120,55 +120,55 @@ impl fmt::Display for Capability {
     }
 }
 
-/// How much a capability is wanted.
+/// Level at which a capability is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Level {
-    /// Without it the run does not start.
+    /// Capability without which the run does not start.
     Require,
-    /// Without it the run goes on and says so.
+    /// Capability without which the run goes on and says so.
     Prefer,
-    /// It is not wanted.
+    /// Capability that is not wanted.
     Off,
 }
 
-/// What holds of a capability in this run.
+/// State of a capability in this run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// Every attempt has it.
+    /// Capability that every attempt has.
     InForce,
-    /// It was preferred and could not be had, for this reason.
+    /// Capability that was wanted and could not be had, for this reason.
     Missing(String),
-    /// It was switched off.
+    /// Capability that was switched off.
     Off,
 }
 
-/// The isolation line as data: what is in force for each capability, in the order of [`Capability::ALL`].
+/// Isolation line as data: what is in force for each capability, in the order of [`Capability::ALL`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Isolation {
-    /// One state for each capability.
+    /// State of each capability.
     pub states: Vec<(Capability, State)>,
-    /// The cgroup layout in use: `v1`, `v2` or `hybrid`; `None` without cgroups.
+    /// Cgroup layout in use: `v1`, `v2` or `hybrid`; `None` without cgroups.
     pub cgroup_layout: Option<&'static str>,
-    /// Anything else a reader of the report must know, such as directories that are read-only.
+    /// Remarks on anything else a reader of the report must know, such as directories that are read-only.
     pub remarks: Vec<String>,
 }
 
-/// A level for each capability.
+/// Level for each capability.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
-    /// In the order of [`Capability::ALL`].
+    /// Levels in the order of [`Capability::ALL`].
     levels: [Level; Capability::ALL.len()],
 }
 
 impl Default for Policy {
-    /// Walls are required, figures and the copy-on-write views preferred.
+    /// Returns the policy in which walls are required, figures and the copy-on-write views preferred.
     fn default() -> Self {
         Self { levels: Capability::ALL.map(Capability::default_level) }
     }
 }
 
 impl Policy {
-    /// The default policy with what was asked for laid over it.
+    /// Returns the default policy with what was asked for laid over it.
     ///
     /// # Errors
     /// When one capability is asked for at two levels, or one that everything else is built on is not required.
@@ -187,14 +187,14 @@ impl Policy {
         Ok(policy)
     }
 
-    /// How much it is wanted.
+    /// Returns the level at which a capability is wanted.
     pub const fn level(&self, capability: Capability) -> Level {
         self.levels[capability as usize]
     }
 }
 
 impl Level {
-    /// Its word on the command line and in reports.
+    /// Returns the level's word on the command line and in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Require => "require",
@@ -210,25 +210,25 @@ impl fmt::Display for Level {
     }
 }
 
-/// The wishes contradict each other.
+/// Contradiction among the wishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
-    /// One capability at two levels.
+    /// Capability that is wanted at two levels.
     #[error("`{capability}` cannot be both `{first}` and `{second}`")]
     TwoLevels {
-        /// The capability.
+        /// Capability in question.
         capability: Capability,
-        /// What was said first.
+        /// Level that was asked for first.
         first: Level,
-        /// What was said then.
+        /// Level that was asked for then.
         second: Level,
     },
-    /// What the rest is built on cannot be done without.
+    /// Capability that is not required although the rest is built on it.
     #[error("`{capability}` cannot be `{level}`: the rest of the sandbox is built on it")]
     Foundation {
-        /// The capability.
+        /// Capability in question.
         capability: Capability,
-        /// What was said.
+        /// Level that was asked for.
         level: Level,
     },
 }

@@ -1,5 +1,5 @@
-//! A command of which nothing outlives this process, however that ends: what the command starts becomes, when it is
-//! orphaned, a child of a small process that kills it all once we are gone.
+//! Executes a command of which nothing outlives this process, however that ends: what the command starts becomes,
+//! when it is orphaned, a child of a small process that kills it all once we are gone.
 //!
 //! The process is no leader of a group: keys of the terminal reach the command as if we had started it ourselves.
 
@@ -25,20 +25,22 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 /// Message from the reaper to the process that started it.
 #[derive(Debug, Serialize, Deserialize)]
 enum News {
-    /// The command runs, or could not be started for this error number. It is said once, and first.
+    /// Start of the command, or the number of the error for which it could not be started. It is said once, and
+    /// first.
     Started(Result<(), i32>),
-    /// The command has ended, with this status as wait(2) gives it.
+    /// End of the command, with its status as wait(2) gives it.
     Ended(i32),
 }
 
-/// A running command, and its reaper.
+/// Running command, and its reaper.
 #[derive(Debug)]
 pub struct Reaped {
     reaper: Child,
     news: UnixStream,
 }
 
-/// A command to be given arguments, environment, directory and outputs, and then to [`Reaped::start`]. It has no input.
+/// Makes a command to be given arguments, environment, directory and outputs, and then to [`Reaped::start`]. It has
+/// no input.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.arg0(role::REAPER).arg(program);
@@ -49,11 +51,11 @@ impl Reaped {
     /// Starts a command made by [`command`].
     ///
     /// # Errors
-    /// Why the command, or its reaper, could not be started.
+    /// Reason why the command, or its reaper, could not be started.
     pub fn start(mut command: Command) -> io::Result<Self> {
         let (mut news, theirs) = UnixStream::pair()?;
         let reaper = command.stdin(OwnedFd::from(theirs)).spawn()?;
-        // It holds their end, and the reaper's is to be the only one.
+        // The command holds the reaper's end of the socket, which the reaper alone is to have.
         drop(command);
         match messages::receive(&mut news)? {
             Some((News::Started(Ok(())), _)) => Ok(Self { reaper, news }),
@@ -91,14 +93,14 @@ impl Reaped {
     }
 }
 
-/// Can be read once the command has ended.
+/// Descriptor that can be read once the command has ended.
 impl AsFd for Reaped {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.news.as_fd()
     }
 }
 
-/// Is the reaper: what it is to execute stands in its own arguments.
+/// Runs as the reaper: what it is to execute stands in its own arguments.
 pub(crate) fn run(mut news: UnixStream) -> ! {
     let reaped = reap(&mut news, env::args_os().skip(1));
     exit_now(i32::from(reaped.is_err()))
@@ -114,13 +116,14 @@ fn reap(news: &mut UnixStream, mut words: impl Iterator<Item = OsString>) -> io:
             return messages::send(news, &News::Started(Err(errno)), &[]);
         }
     };
-    // Only now, since they are inherited. What ends or stops the others by a key must leave this process to kill them.
+    // Blocked only now, since a mask is inherited. What ends or stops the others by a key must leave this process to
+    // kill them.
     SigSet::all().thread_block()?;
     let children = SignalFd::with_flags(
         &SigSet::from_iter([Signal::SIGCHLD]),
         SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK,
     )?;
-    // Who is not there to hear it is seen to be gone below.
+    // A starter that is not there to hear it is seen to be gone below.
     let _ = messages::send(news, &News::Started(Ok(())), &[]);
     loop {
         // The first time without being told: of a child that ends before its signal is blocked nobody is.

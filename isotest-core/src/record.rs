@@ -1,4 +1,4 @@
-//! The report of one attempt: verdict, facts, figures and output.
+//! Report of one attempt: verdict, facts, figures and output.
 
 use crate::outcome::{Ending, Outcome};
 use crate::snapshot::Snapshot;
@@ -10,28 +10,28 @@ use std::time::Duration;
 /// Output of a workload to one stream. The middle of a long output is counted, not kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Captured {
-    /// The first bytes.
+    /// First bytes of the output.
     pub head: Vec<u8>,
-    /// How many bytes after the head were dropped.
+    /// Number of bytes after the head that were dropped.
     pub dropped: u64,
-    /// The last bytes, after the dropped ones.
+    /// Last bytes of the output, after the dropped ones.
     pub tail: Vec<u8>,
 }
 
-/// When an attempt is looked at because something is wrong.
+/// Moment at which an attempt is looked at because something is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
-    /// Its time had run out, and nothing had been told to end.
+    /// End of the attempt's time, before anything had been told to end.
     TimeOut,
-    /// The workload had ended, and something was still running.
+    /// End of the workload, when something was still running.
     LeftRunning,
 }
 
 /// State of an attempt just before it was killed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Autopsy {
-    /// When.
+    /// Moment at which the attempt was looked at.
     pub moment: Moment,
     /// Processes that were there.
     #[serde(flatten)]
@@ -41,31 +41,31 @@ pub struct Autopsy {
 /// Evidence that an attempt left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Evidence {
-    /// The files that somebody has taken, as seen inside.
+    /// Paths of the files that somebody has taken, as seen inside.
     pub taken: Vec<PathBuf>,
-    /// How many there were besides.
+    /// Number of files of evidence that nobody has taken.
     pub left_out: u64,
-    /// Why some of those could not be taken.
+    /// Reason why some files of evidence could not be taken.
     pub error: Option<String>,
 }
 
 /// Memory at moments of an attempt, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Samples {
-    /// The time from one to the next, and from the start to the first.
+    /// Time from one moment to the next, and from the start to the first.
     pub interval: Duration,
-    /// The highest that was seen until each moment and after the one before; `None` if nobody looked.
+    /// Peaks of memory, each seen until its moment and after the one before; `None` if nobody looked.
     pub bytes: Vec<Option<u64>>,
 }
 
 /// Report of an attempt.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// The verdict.
+    /// Verdict on the attempt.
     pub outcome: Outcome,
-    /// The facts; `None` if the workload never ran or its end was lost.
+    /// Facts of the attempt's end; `None` if the workload never ran or its end was lost.
     pub ending: Option<Ending>,
-    /// The figures.
+    /// Figures of the attempt.
     pub usage: Usage,
     /// Memory over time; `None` of one that was short or had no cgroup.
     pub memory_samples: Option<Samples>,
@@ -77,8 +77,8 @@ pub struct Record {
     pub autopsy: Option<Autopsy>,
     /// Evidence that it left.
     pub evidence: Evidence,
-    /// Why figures and limits are not to be trusted, if they are not: it did not stay in its cgroup, or a limit did not
-    /// stay as it was set.
+    /// Reason why figures and limits are not to be trusted, if they are not: the attempt did not stay in its cgroup,
+    /// or a limit did not stay as it was set.
     pub suspect: Option<String>,
     /// Remarks to know before verdict or figures are trusted, in the user's terms; empty as a rule.
     pub remarks: Vec<String>,

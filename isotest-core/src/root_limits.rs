@@ -4,8 +4,8 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::unistd::geteuid;
 use std::io;
 
-/// Each limit, and the value at which it limits nothing: locked memory (`CAP_IPC_LOCK`), the nice value and the real-time
-/// priority (`CAP_SYS_NICE`).
+/// Limits that root's capabilities lift, and for each the value at which it limits nothing: locked memory
+/// (`CAP_IPC_LOCK`), the nice value and the real-time priority (`CAP_SYS_NICE`).
 const LIFTED: [(Resource, u64); 3] = [
     (Resource::RLIMIT_MEMLOCK, RLIM_INFINITY),
     // 20 minus the lowest nice value.
@@ -22,7 +22,7 @@ pub fn locked_memory() -> Option<u64> {
 /// Lifts the limits of this process, if it is root's, that do not limit root. Workloads that are started afterwards have them so.
 ///
 /// # Errors
-/// Those of getrlimit(2) and setrlimit(2). That root may not raise its limits is none: then they hold for root, too.
+/// Errors of getrlimit(2) and setrlimit(2). That root may not raise its limits is no error: then they hold for root, too.
 pub fn lift() -> io::Result<()> {
     if !geteuid().is_root() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Re-execution: the same program becomes a zygote, a reaper, or the guard of a terminal, when it is started as one.
+//! Makes a process a zygote, a reaper, or the guard of a terminal, when the program is started again as one.
 
 use crate::role::{REAPER, TERMINAL_GUARD, ZYGOTE};
 use crate::sandbox::zygote;

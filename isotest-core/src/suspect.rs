@@ -1,4 +1,4 @@
-//! Whether an attempt was in its cgroup until its end. Pure.
+//! Judges whether an attempt was in its cgroup until its end. Pure.
 //!
 //! Runners of continuous integration, and others who think that a process is theirs, move processes to cgroups of their
 //! own. A look at the end costs every attempt, and in version 1 comes too late: the dead belong to no cgroup. But the
@@ -9,15 +9,15 @@
 use crate::usage::{Children, Cpu, Source, Usage};
 use std::time::Duration;
 
-/// How far apart the accounts of one attempt are, besides a hundredth: what the workload does before it has entered a
-/// version 1 cgroup.
+/// Difference that two accounts of one attempt may have, besides a hundredth: what the workload does before it has
+/// entered a version 1 cgroup.
 const CPU_APART: Duration = Duration::from_millis(1);
 const FAULTS_APART: u64 = 16;
 
-/// Why the attempt cannot have been in its cgroup all the time; `None` if it can.
+/// Returns the reason why the attempt cannot have been in its cgroup all the time; `None` if it can.
 pub(crate) fn moved(usage: &Usage, children: &Children) -> Option<String> {
     let time = |cpu: Cpu| cpu.user + cpu.system;
-    // Those of version 1 are counted in ticks.
+    // Times of version 1 are counted in ticks.
     let cpu =
         usage.cpu.filter(|reading| reading.source == Source::CpuStat).map(|reading| time(reading.value));
     if let (Some(inside), Some(all)) = (cpu, children.cpu.map(time))
@@ -37,9 +37,10 @@ const fn is_short(inside: u64, all: u64) -> bool {
     inside + inside / 100 + FAULTS_APART < all
 }
 
-/// Whether page faults are missing which the kernel may have counted and not added up yet. When it adds up those of every processor,
-/// as it does every two seconds, it forgets how many came to the first ones meanwhile, and later readers get the sum without them
-/// (`mem_cgroup_css_rstat_flush` in mm/memcontrol.c). Whoever was moved at the beginning has most of them elsewhere.
+/// Returns whether page faults are missing which the kernel may have counted and not added up yet. When it adds up
+/// those of every processor, as it does every two seconds, it forgets how many came to the first ones meanwhile, and
+/// later readers get the sum without them (`mem_cgroup_css_rstat_flush` in mm/memcontrol.c). Whoever was moved at the
+/// beginning has most of them elsewhere.
 pub(crate) fn may_be_behind(usage: &Usage, children: &Children) -> bool {
     usage.faults_most.is_some_and(|inside| is_short(inside, children.faults) && inside > children.faults / 2)
 }

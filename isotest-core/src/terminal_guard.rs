@@ -1,4 +1,5 @@
-//! A terminal whose settings are put back when the process that changed them is killed: a small process waits for its end.
+//! Puts the settings of a terminal back when the process that changed them is killed: a small process waits for its
+//! end.
 
 use crate::messages;
 use crate::role;
@@ -15,7 +16,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-/// The settings of a terminal that programs change.
+/// Settings of a terminal that programs change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Settings {
     input: libc::tcflag_t,
@@ -47,14 +48,15 @@ impl Settings {
     }
 }
 
-/// What is to be put back, and in place of what.
+/// Order to the guard: the settings to be put back, and those that they replace.
 #[derive(Debug, Serialize, Deserialize)]
 struct Order {
     before: Settings,
     ours: Settings,
 }
 
-/// Puts a terminal's settings back if this process ends without having done so. One that is dropped does nothing more.
+/// Guard that puts a terminal's settings back if this process ends without having done so. One that is dropped does
+/// nothing more.
 #[derive(Debug)]
 pub struct Guard {
     process: Child,
@@ -65,13 +67,13 @@ impl Guard {
     /// Guards a terminal that has the settings `ours` from now on in place of those `before`.
     ///
     /// # Errors
-    /// Why the process that waits could not be started.
+    /// Reason why the process that waits could not be started.
     pub fn start(terminal: BorrowedFd<'_>, before: &Termios, ours: &Termios) -> io::Result<Self> {
         let (mut line, theirs) = UnixStream::pair()?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0(role::TERMINAL_GUARD).stdin(OwnedFd::from(theirs));
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        // It holds their end, and the guard's is to be the only one.
+        // The command holds the guard's end of the socket, which the guard alone is to have.
         drop(command);
         let order = Order { before: Settings::of(before), ours: Settings::of(ours) };
         messages::send(&mut line, &order, &[terminal])?;
@@ -81,7 +83,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // It ends by itself, too, but is not to be seen after us.
+        // The guard ends by itself, too, but is not to be seen after us.
         let _ = self.line.shutdown(Shutdown::Both);
         let _ = self.process.wait();
     }

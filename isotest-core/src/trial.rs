@@ -15,7 +15,7 @@ use crate::step::StepError;
 use std::io;
 use std::sync::Arc;
 
-/// What can be tried alone once there is a user namespace, and the capability it is needed for.
+/// Lists what can be tried alone once there is a user namespace, and the capability it is needed for.
 fn parts() -> impl Iterator<Item = (Capability, Part)> {
     let others =
         NAMESPACES.iter().map(|namespace| namespace.capability).filter(|one| *one != Capability::User);
@@ -30,7 +30,7 @@ fn parts() -> impl Iterator<Item = (Capability, Part)> {
 /// Executes a plan as a run would.
 ///
 /// # Errors
-/// The step that failed, outside of the sandbox or inside.
+/// Step that failed, outside of the sandbox or inside.
 pub fn attempt(
     template: &Template,
     cgroups: &Cgroups,
@@ -48,8 +48,9 @@ pub fn attempt(
     })
 }
 
-/// Everything that is refused, after a sandbox has failed with `first`. Without a user namespace where one is needed,
-/// and without what a part stands on, there is no more to learn. Empty if the failure is not about what the host allows.
+/// Finds everything that is refused, after a sandbox has failed with `first`. Without a user namespace where one is
+/// needed, and without what a part stands on, there is no more to learn. Empty if the failure is not about what the
+/// host allows.
 pub fn refusals(template: &Template, first: &StepError) -> Vec<Refusal> {
     let Some(capability) = first.step.capability() else { return Vec::new() };
     let mut found = Vec::new();
@@ -73,8 +74,8 @@ pub fn refusals(template: &Template, first: &StepError) -> Vec<Refusal> {
     found
 }
 
-/// Which of these namespaces are refused. What the rest of the sandbox is built on is not among those that can be asked
-/// for.
+/// Finds those of the namespaces asked for that are refused. What the rest of the sandbox is built on is not among
+/// those that can be asked for.
 pub fn refused_namespaces(template: &Template, asked: &[Capability]) -> Vec<Refusal> {
     let optional = NAMESPACES.iter().filter(|namespace| namespace.is_optional());
     let asked = optional.map(|namespace| namespace.capability).filter(|one| asked.contains(one));
@@ -92,10 +93,10 @@ fn wants(template: &Template, capability: Capability) -> bool {
     }
 }
 
-/// Has a part tried by a process of its own.
+/// Tries a part by a process of its own.
 ///
 /// # Errors
-/// The step that failed.
+/// Step that failed.
 fn try_alone(part: Part, template: &Template) -> Result<(), StepError> {
     Zygote::start(&Order::Try(part, Box::new(template.clone())), &[]).map(drop)
 }

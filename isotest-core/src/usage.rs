@@ -1,56 +1,58 @@
-//! What an attempt used: each figure with the file or call it came from, or `None` where it could not be had.
+//! Use of resources by an attempt: each figure with the file or call it came from, or `None` where it could not be
+//! had.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
-/// The kernel file or system call a figure was read from.
+/// Kernel file or system call from which a figure was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
-    /// cgroup v2 `memory.peak`.
+    /// File `memory.peak` of cgroup v2.
     MemoryPeak,
-    /// cgroup v1 `memory.max_usage_in_bytes`.
+    /// File `memory.max_usage_in_bytes` of cgroup v1.
     MemoryMaxUsage,
-    /// `memory.stat` of either version.
+    /// File `memory.stat` of either version.
     MemoryStat,
-    /// cgroup v2 `cpu.stat`.
+    /// File `cpu.stat` of cgroup v2.
     CpuStat,
-    /// cgroup v1 `cpuacct.usage_user` and `cpuacct.usage_sys`.
+    /// Files `cpuacct.usage_user` and `cpuacct.usage_sys` of cgroup v1.
     CpuAcct,
-    /// `pids.peak` of either version.
+    /// File `pids.peak` of either version.
     PidsPeak,
-    /// cgroup v2 `io.stat`.
+    /// File `io.stat` of cgroup v2.
     IoStat,
-    /// cgroup v2 `cpu.pressure`.
+    /// File `cpu.pressure` of cgroup v2.
     CpuPressure,
-    /// cgroup v2 `memory.pressure`.
+    /// File `memory.pressure` of cgroup v2.
     MemoryPressure,
-    /// cgroup v2 `io.pressure`.
+    /// File `io.pressure` of cgroup v2.
     IoPressure,
-    /// cgroup v2 `memory.events`.
+    /// File `memory.events` of cgroup v2.
     MemoryEvents,
-    /// cgroup v1 `memory.oom_control`.
+    /// File `memory.oom_control` of cgroup v1.
     MemoryOomControl,
-    /// cgroup v2 `memory.current`, looked at now and then.
+    /// File `memory.current` of cgroup v2, looked at now and then.
     MemoryCurrent,
-    /// cgroup v2 `pids.current`, looked at now and then.
+    /// File `pids.current` of cgroup v2, looked at now and then.
     PidsCurrent,
-    /// The proportional set sizes in `/proc/PID/smaps_rollup` of all processes together, looked at now and then.
+    /// Proportional set sizes in `/proc/PID/smaps_rollup` of all processes together, looked at now and then.
     SmapsRollup,
-    /// The resident set of the largest single process, of which the kernel keeps the peak (`ru_maxrss` of getrusage(2)).
+    /// Resident set of the largest single process, of which the kernel keeps the peak (`ru_maxrss` of getrusage(2)).
     MaxRss,
-    /// `getrusage(2)` of init's children, after the last of them was reaped: processor time, and the blocks that
-    /// processes asked to be read or written, in units of 512 bytes. The children of a process that ignores `SIGCHLD`
-    /// are not in it.
+    /// Result of getrusage(2) for init's children, after the last of them was reaped: processor time, and the blocks
+    /// that processes asked to be read or written, in units of 512 bytes. The children of a process that ignores
+    /// `SIGCHLD` are not in it.
     Rusage,
-    /// `statfs(2)` of the tmpfs that the attempt's private directories and upper layers are on, at its end.
+    /// Result of statfs(2), at the attempt's end, for the tmpfs of its private directories and upper layers.
     Statfs,
-    /// The same, looked at now and then.
+    /// Result of statfs(2), looked at now and then, for the tmpfs of the attempt's private directories and upper
+    /// layers.
     StatfsSampled,
 }
 
 impl Source {
-    /// The name under which the kernel knows it.
+    /// Returns the name under which the kernel knows the source.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::MemoryPeak => "memory.peak",
@@ -74,13 +76,13 @@ impl Source {
         }
     }
 
-    /// Whether it is looked at now and then while the attempt lasts.
+    /// Returns whether the source is looked at now and then while the attempt lasts.
     pub const fn is_sampled(self) -> bool {
         matches!(self, Self::MemoryCurrent | Self::PidsCurrent | Self::SmapsRollup | Self::StatfsSampled)
     }
 
-    /// Whether a figure from here is only about right: what came and went between two looks is not in it, nor, without a
-    /// cgroup, what is not in any process's memory.
+    /// Returns whether a figure from this source is only about right: what came and went between two looks is not in
+    /// it, nor, without a cgroup, what is not in any process's memory.
     pub const fn is_approximate(self) -> bool {
         self.is_sampled() || matches!(self, Self::MaxRss)
     }
@@ -92,16 +94,16 @@ impl fmt::Display for Source {
     }
 }
 
-/// A measurement and where it came from.
+/// Measurement, and where it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading<T> {
-    /// The figure as the kernel gave it.
+    /// Figure as the kernel gave it.
     pub value: T,
-    /// Where it was read.
+    /// Source from which the figure was read.
     pub source: Source,
 }
 
-/// What the memory consisted of when the attempt ended, in bytes.
+/// Parts of the memory when the attempt ended, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MemorySplit {
     /// Private memory of processes.
@@ -126,75 +128,76 @@ pub struct Cpu {
 /// Block device traffic in bytes. What the page cache or tmpfs served is not in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Io {
-    /// Bytes read.
+    /// Number of bytes that were read.
     pub read: u64,
-    /// Bytes written.
+    /// Number of bytes that were written.
     pub write: u64,
 }
 
-/// What the attempt's private directories and the upper layers of its copy-on-write views hold together.
+/// Content of the attempt's private directories and the upper layers of its copy-on-write views together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Disk {
-    /// Bytes of content, in whole pages; holes in files have none.
+    /// Number of bytes of content, in whole pages; holes in files have none.
     pub bytes: u64,
-    /// Files, directories and links, and what overlayfs keeps beside them. Since Linux 6.6 extended attributes are counted
-    /// along, one for each begun KiB of all together.
+    /// Number of files, directories and links, and of what overlayfs keeps beside them. Since Linux 6.6 extended
+    /// attributes are counted along, one for each begun KiB of all together.
     pub files: u64,
 }
 
-/// What init knows of every other process of its sandbox.
+/// Figures that init knows of every other process of its sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Children {
     /// Processor time; `None` where it was switched off.
     pub cpu: Option<Cpu>,
     /// Block I/O; `None` where it was switched off or the kernel does not account for it.
     pub io: Option<Io>,
-    /// The peak of memory, where it had to be sampled.
+    /// Peak of memory, where it had to be sampled.
     pub memory: Option<Reading<u64>>,
-    /// The peak of processes and threads, where it had to be sampled.
+    /// Peak of processes and threads, where it had to be sampled.
     pub pids: Option<Reading<u64>>,
-    /// What the directories hold now that are thrown away.
+    /// Content now of the directories that are thrown away.
     pub disk: Option<Reading<Disk>>,
-    /// The most that they held.
+    /// Peak of the content of the directories that are thrown away.
     pub disk_peak: Option<Reading<Disk>>,
-    /// Page faults, with and without I/O.
+    /// Number of page faults, with and without I/O.
     pub faults: u64,
 }
 
-/// How long some task of the attempt had to wait for a resource (the `some total` of the pressure files).
+/// Time for which some task of the attempt had to wait for a resource (the `some total` of the pressure files).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pressure {
-    /// A processor.
+    /// Time of waiting for a processor.
     pub cpu: Option<Reading<Duration>>,
-    /// Memory.
+    /// Time of waiting for memory.
     pub memory: Option<Reading<Duration>>,
-    /// Block I/O.
+    /// Time of waiting for block I/O.
     pub io: Option<Reading<Duration>>,
 }
 
 /// Out-of-memory events of an attempt's own cgroup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Oom {
-    /// Processes the kernel killed for want of memory.
+    /// Number of processes that the kernel killed for want of memory.
     pub kills: u64,
     /// Whether the attempt's own limit was the one that was hit.
     pub own_limit: bool,
 }
 
-/// Everything measured of one attempt.
+/// Figures measured of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
     /// High-water mark of the memory charged to the attempt, in bytes.
     pub memory_peak: Option<Reading<u64>>,
-    /// What was charged at the end.
+    /// Parts of the memory charged to the attempt at its end.
     pub memory_split: Option<Reading<MemorySplit>>,
-    /// So many page faults at most were counted in the cgroup: those of `memory.stat`, and what it may be behind by.
+    /// Greatest number of page faults that were counted in the cgroup: those of `memory.stat`, and what it may be
+    /// behind by.
     pub faults_most: Option<u64>,
     /// Processor time of all processes, daemons included.
     pub cpu: Option<Reading<Cpu>>,
-    /// Most processes and threads at once.
+    /// Greatest number of processes and threads at once.
     pub pids_peak: Option<Reading<u64>>,
-    /// How often a further process or thread was refused, if their number was limited (`pids.events`).
+    /// Number of times a further process or thread was refused, if their number was limited (`pids.events`).
     pub pids_refused: Option<u64>,
     /// Block I/O.
     pub io: Option<Reading<Io>>,
@@ -202,9 +205,10 @@ pub struct Usage {
     pub oom: Option<Reading<Oom>>,
     /// Stall times.
     pub pressure: Pressure,
-    /// What the directories that are thrown away held at the end.
+    /// Content at the end of the directories that are thrown away.
     pub disk: Option<Reading<Disk>>,
-    /// The most bytes and the most files that they held, not necessarily both at once.
+    /// Greatest number of bytes and greatest number of files in the directories that are thrown away, not necessarily
+    /// both at once.
     pub disk_peak: Option<Reading<Disk>>,
 }
 

@@ -1,6 +1,6 @@
 //! Paths on the wire between the supervisor and its zygotes: bytes, since a path need not be UTF-8.
 
-/// For `#[serde(with = "crate::wire::path")]`.
+/// Form of one path on the wire, for `#[serde(with = "crate::wire::path")]`.
 pub mod path {
     use serde::{Deserialize, Deserializer, Serializer};
     use serde_bytes::ByteBuf;
@@ -19,7 +19,7 @@ pub mod path {
     }
 }
 
-/// For `#[serde(with = "crate::wire::paths")]`.
+/// Form of several paths on the wire, for `#[serde(with = "crate::wire::paths")]`.
 pub mod paths {
     use serde::{Deserialize, Deserializer, Serializer};
     use serde_bytes::{ByteBuf, Bytes};

@@ -197,7 +197,7 @@ pub struct Template {
     pub unmeasured: Vec<Capability>,
     /// Peaks that are looked at now and then, since the kernel keeps no account of them.
     pub sampled: Vec<Source>,
-    /// `net.*` settings of the host that new network namespaces take over: path below `/proc/sys/net`, value.
+    /// Settings `net.*` of the host that new network namespaces take over: path below `/proc/sys/net`, value.
     pub net_settings: Vec<(String, String)>,
     /// Addresses of new loopback interfaces besides 127.0.0.1 and ::1. They lead nowhere; resolvers that ask for addresses of
     /// configured families only (`AI_ADDRCONFIG` of getaddrinfo(3)) take an interface without them for unconfigured.
@@ -360,7 +360,7 @@ pub struct Private {
     pub evidence: Vec<Mark>,
     /// Greatest number of files that are handed to the supervisor.
     pub evidence_most: usize,
-    /// Greatest size of these files together, in bytes.
+    /// Greatest size of all files together that are handed to the supervisor, in bytes.
     pub evidence_bytes_most: u64,
 }
 

@@ -14,7 +14,7 @@ pub struct Views {
     pub copy_on_write: Vec<PathBuf>,
     /// Further directories for temporary files, such as `$TMPDIR`.
     pub temporary: Vec<PathBuf>,
-    /// `$XDG_RUNTIME_DIR`.
+    /// Directory that `$XDG_RUNTIME_DIR` names.
     pub runtime: Option<PathBuf>,
     /// Paths of the host seen read-only even where something private would cover them.
     pub read_only: Vec<PathBuf>,
