@@ -31,7 +31,7 @@ pub struct LeftProcess {
 pub struct ChangedPaths {
     /// Number of paths that were created, changed or deleted.
     pub count: u64,
-    /// First of the changed paths, absolute.
+    /// First changed paths, absolute.
     #[serde(with = "crate::wire::paths")]
     pub paths: Vec<PathBuf>,
 }
@@ -51,7 +51,7 @@ pub struct Ending {
     pub changed: ChangedPaths,
     /// Number of files of evidence that were not handed over: they were too many or too large, or could not be read.
     pub evidence_left_out: u64,
-    /// First of the paths that the workload looked for and that were not there, in order, if that was wanted.
+    /// First paths that the workload looked for and that were not there, in order, if that was wanted.
     #[serde(with = "crate::wire::paths")]
     pub missing_paths: Vec<PathBuf>,
     /// Failures of what the workload tried in a network of its own, if it failed.

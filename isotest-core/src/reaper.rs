@@ -72,7 +72,7 @@ impl Reaped {
     /// Waits for the end of the command. What it left running goes on, as it does without a reaper.
     ///
     /// # Errors
-    /// When the socket by which it is told fails.
+    /// When the socket by which the end is told fails.
     pub fn wait(mut self) -> io::Result<ExitStatus> {
         let news = messages::receive(&mut self.news)?;
         let reaper = self.reaper.wait()?;
@@ -116,8 +116,8 @@ fn reap(news: &mut UnixStream, mut words: impl Iterator<Item = OsString>) -> io:
             return messages::send(news, &News::Started(Err(errno)), &[]);
         }
     };
-    // Blocked only now, since a mask is inherited. What ends or stops the others by a key must leave this process to
-    // kill them.
+    // Blocked only now, since a mask is inherited: keys that end or stop the others must spare this process, which is
+    // to kill them.
     SigSet::all().thread_block()?;
     let children = SignalFd::with_flags(
         &SigSet::from_iter([Signal::SIGCHLD]),
@@ -146,7 +146,7 @@ fn is_gone(news: &UnixStream, children: &SignalFd) -> io::Result<bool> {
     Ok(is_ready(&sources[0]))
 }
 
-/// Kills the children until there are none: with each that ends, those it had become ours.
+/// Kills the children until there are none: when one ends, the children that it had become ours.
 fn kill_all() -> io::Result<()> {
     let own = i32::try_from(std::process::id()).map_err(io::Error::other)?;
     loop {

@@ -67,15 +67,15 @@ pub struct Record {
     pub ending: Option<Ending>,
     /// Figures of the attempt.
     pub usage: Usage,
-    /// Memory over time; `None` of one that was short or had no cgroup.
+    /// Memory over time; `None` if the attempt was short or had no cgroup.
     pub memory_samples: Option<Samples>,
     /// Standard output.
     pub stdout: Captured,
     /// Standard error.
     pub stderr: Captured,
-    /// State of its processes when its time ran out or it left some running.
+    /// State of the attempt's processes when its time ran out or it left some running.
     pub autopsy: Option<Autopsy>,
-    /// Evidence that it left.
+    /// Evidence that the attempt left.
     pub evidence: Evidence,
     /// Reason why figures and limits are not to be trusted, if they are not: the attempt did not stay in its cgroup,
     /// or a limit did not stay as it was set.
@@ -87,11 +87,11 @@ pub struct Record {
 /// Report of an attempt that was killed with its run, and so has no verdict.
 #[derive(Debug, Clone, Default)]
 pub struct PartialRecord {
-    /// Time for which it had been running, if that is known.
+    /// Time for which the attempt had been running, if that is known.
     pub wall: Option<Duration>,
-    /// Figures that its cgroup had counted until then.
+    /// Figures that the attempt's cgroup had counted until then.
     pub usage: Usage,
-    /// Memory over time; `None` of one that was short or had no cgroup.
+    /// Memory over time; `None` if the attempt was short or had no cgroup.
     pub memory_samples: Option<Samples>,
     /// Standard output.
     pub stdout: Captured,

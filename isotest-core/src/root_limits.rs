@@ -22,7 +22,7 @@ pub fn locked_memory() -> Option<u64> {
 /// Lifts the limits of this process, if it is root's, that do not limit root. Workloads that are started afterwards have them so.
 ///
 /// # Errors
-/// Errors of getrlimit(2) and setrlimit(2). That root may not raise its limits is no error: then they hold for root, too.
+/// Errors of getrlimit(2) and setrlimit(2). Root that may not raise them is no error: they hold for it, too.
 pub fn lift() -> io::Result<()> {
     if !geteuid().is_root() {
         return Ok(());

@@ -95,7 +95,7 @@ pub(crate) fn run(mut line: UnixStream) -> ! {
 }
 
 fn guard(line: &mut UnixStream) -> io::Result<()> {
-    // What ends the others by a key must leave this process, and it may change the terminal from the background.
+    // Keys that end the others must spare this process, and it may change the terminal from the background.
     SigSet::all().thread_block()?;
     let Some((Order { before, ours }, descriptors)) = messages::receive(line)? else { return Ok(()) };
     let terminal = descriptors.first().ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))?;

@@ -155,7 +155,7 @@ pub struct Children {
     pub memory: Option<Reading<u64>>,
     /// Peak of processes and threads, where it had to be sampled.
     pub pids: Option<Reading<u64>>,
-    /// Content now of the directories that are thrown away.
+    /// Present content of the directories that are thrown away.
     pub disk: Option<Reading<Disk>>,
     /// Peak of the content of the directories that are thrown away.
     pub disk_peak: Option<Reading<Disk>>,
@@ -205,7 +205,7 @@ pub struct Usage {
     pub oom: Option<Reading<Oom>>,
     /// Stall times.
     pub pressure: Pressure,
-    /// Content at the end of the directories that are thrown away.
+    /// Content of the directories that are thrown away, at the attempt's end.
     pub disk: Option<Reading<Disk>>,
     /// Greatest number of bytes and greatest number of files in the directories that are thrown away, not necessarily
     /// both at once.
@@ -213,7 +213,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Fills what no cgroup gave from what init's accounts say.
+    /// Fills in the figures that no cgroup gave from what init's accounts say.
     pub(crate) fn complete_from(&mut self, children: Children) {
         let source = Source::Rusage;
         self.memory_peak = self.memory_peak.or(children.memory);

@@ -88,8 +88,8 @@ impl AttemptCgroup {
         &self.name
     }
 
-    /// Returns what a process needs to be born in the cgroup (a version 2 directory) and to enter it (version 1 `tasks`
-    /// files).
+    /// Returns what a process needs to be born in the cgroup (a version 2 directory) and to enter it (version 1
+    /// `tasks` files).
     ///
     /// # Errors
     /// When a file cannot be opened.
@@ -179,7 +179,7 @@ impl Place {
         match place.limit(settings, handed_on) {
             Ok(()) => Ok(place),
             Err(error) => {
-                // As above: the failure to tell is the first.
+                // The failure to tell is the first, as above.
                 let _ = place.remove();
                 Err(error)
             }

@@ -7,7 +7,7 @@ use nix::sys::stat::Mode;
 use std::fs::File;
 use std::io::Read;
 
-/// Number of bytes in which the kernel gives a file whole in one read. Only those with a line for each device
+/// Number of bytes in which the kernel gives a file whole in one read. Only files with a line for each device
 /// may be longer.
 const FILE_BYTES: usize = 16 << 10;
 

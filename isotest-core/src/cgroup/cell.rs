@@ -92,7 +92,7 @@ impl Cell {
     /// Makes the directories of a cell in the hierarchies of which nothing is needed.
     ///
     /// # Errors
-    /// When one cannot be made; nothing is left behind then.
+    /// When a directory cannot be made; nothing is left behind then.
     pub(super) fn make(name: String, idle: &[Site], measured: Vec<Site>) -> io::Result<Self> {
         let idle = make_all(&name, idle)?;
         Ok(Self { name, idle, measured, unmeasured: OnceLock::new() })

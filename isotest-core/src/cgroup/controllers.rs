@@ -1,4 +1,4 @@
-//! Limits: the controllers they need, found and enabled, and whether the kernel takes them here.
+//! Controllers that limits need: found and enabled; and whether the kernel takes the limits here.
 
 use super::attempt_cgroup::{make_directory, remove_if_there, set};
 use super::run_cgroup::{Cgroups, weigh};

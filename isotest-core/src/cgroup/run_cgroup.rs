@@ -255,8 +255,8 @@ impl Cgroups {
         Ok(())
     }
 
-    /// Makes the run's directory in every version 1 hierarchy that has none. One that allows of none to be made is not
-    /// writable to root inside either.
+    /// Makes the run's directory in every version 1 hierarchy that has none. A hierarchy in which none can be made is
+    /// not writable to root inside either.
     fn add_idle(&mut self, host: &Host) {
         self.is_of_root = true;
         for mount in host.cgroups.iter().filter(|mount| !mount.unified) {

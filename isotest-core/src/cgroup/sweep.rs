@@ -58,7 +58,7 @@ pub(super) fn make_run(base: &Path, mount_point: &Path) -> io::Result<(PathBuf, 
 /// Opens and locks a directory (flock(2)): its run may live in another pid namespace, where its name says nothing.
 ///
 /// # Errors
-/// When somebody else has locked it, or removed it.
+/// When somebody else has locked the directory, or removed it.
 fn locked(directory: &Path) -> io::Result<File> {
     let handle = File::open(directory)?;
     handle.try_lock()?;
@@ -93,7 +93,7 @@ fn sweep(base: &Path, mount_point: &Path, most: usize) {
                 let path = entry.path();
                 match entry.file_name().to_str().and_then(is_stale) {
                     Some(true) => remove_unless_locked(&path),
-                    // What is in there is its own.
+                    // Everything below the directory of a live run is its own.
                     Some(false) => {}
                     None if done == Some(path.as_path()) || left == 0 => {}
                     None => {

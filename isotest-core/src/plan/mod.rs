@@ -108,7 +108,7 @@ pub enum Entry {
         to: PathBuf,
         /// Operations that the mount allows.
         access: Access,
-        /// Whether the mounts below come along.
+        /// Whether the mounts below it come along.
         recursive: bool,
     },
     /// Mount of sysfs of the zygote's own network namespace; the host's where that is refused. Read-only.

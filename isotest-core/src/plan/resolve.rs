@@ -128,7 +128,7 @@ fn seen(request: &Request<'_>, read_only: bool) -> (Root, Views) {
         if let Root::Tree(Tree { copy_on_write, .. }) = &mut root {
             *copy_on_write = false;
         }
-        // They are still seen, even where something private covers their place.
+        // The directories are still seen, even where something private covers their place.
         views.read_only.append(&mut views.copy_on_write);
     }
     (root, views)

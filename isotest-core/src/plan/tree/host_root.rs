@@ -26,7 +26,7 @@ pub struct Views {
     pub copied_within: Vec<PathBuf>,
     /// Home directory that is not there: attempts have an empty one, if it can be made in `/`.
     pub missing_home: Option<PathBuf>,
-    /// Symbolic links by which tests may call any of these.
+    /// Symbolic links by which tests may call any of the paths of a run.
     pub links: Vec<Link>,
     /// Marks of the changed files that are handed over before they are thrown away.
     pub evidence: Vec<Mark>,

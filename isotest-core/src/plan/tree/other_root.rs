@@ -32,9 +32,9 @@ pub struct Minimal {
 pub struct Tree {
     /// Path of the directory, absolute and free of symbolic links.
     pub path: PathBuf,
-    /// Entries in it, by their paths inside.
+    /// Entries in the directory, by their paths inside.
     pub entries: Vec<HostEntry>,
-    /// Whether writes succeed and are thrown away; otherwise it is read-only.
+    /// Whether writes succeed and are thrown away; otherwise the root is read-only.
     pub copy_on_write: bool,
 }
 
