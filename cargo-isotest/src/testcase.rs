@@ -42,7 +42,7 @@ pub(crate) enum BinaryKind {
 }
 
 impl BinaryKind {
-    /// All kinds.
+    /// List of all kinds.
     pub(crate) const ALL: [Self; 6] =
         [Self::Lib, Self::ProcMacro, Self::Bin, Self::Test, Self::Bench, Self::Example];
 
@@ -67,7 +67,7 @@ impl BinaryKind {
         }
     }
 
-    /// Returns what a binary of this kind is built for.
+    /// Returns the platform that a binary of this kind is built for.
     pub(crate) const fn platform(self) -> Platform {
         match self {
             Self::ProcMacro => Platform::Host,
@@ -76,12 +76,12 @@ impl BinaryKind {
     }
 }
 
-/// What a binary is built for.
+/// Platform that a binary is built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Platform {
-    /// The machine that builds.
+    /// Machine that builds.
     Host,
-    /// The target triple, often that of the same machine.
+    /// Machine of the target triple, often the one that builds.
     Target,
 }
 
@@ -89,16 +89,16 @@ pub(crate) enum Platform {
 /// nothing asks for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Related {
-    /// Those that the package depends on.
+    /// Packages that the package depends on.
     pub(crate) dependencies: BTreeSet<String>,
-    /// Those that depend on it.
+    /// Packages that depend on the package.
     pub(crate) dependents: BTreeSet<String>,
 }
 
 /// Built artifact with tests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TestBinary {
-    /// `pkg` for the unit tests of a library, `pkg::name` for an integration test, `pkg::bin/name`,
+    /// Id of the binary: `pkg` for the unit tests of a library, `pkg::name` for an integration test, `pkg::bin/name`,
     /// `pkg::example/name` and `pkg::bench/name` for the rest.
     pub(crate) id: String,
     /// Name of the package.
@@ -107,9 +107,9 @@ pub(crate) struct TestBinary {
     pub(crate) name: String,
     /// Kind of the target.
     pub(crate) kind: BinaryKind,
-    /// Packages around its own.
+    /// Packages that the binary's package depends on, and packages that depend on it.
     pub(crate) related: Arc<Related>,
-    /// Whether cargo gave it the standard test harness.
+    /// Whether cargo gave the binary the standard test harness.
     pub(crate) harness: bool,
     /// Absolute path of the executable.
     pub(crate) path: PathBuf,
@@ -117,7 +117,7 @@ pub(crate) struct TestBinary {
     pub(crate) directory: PathBuf,
     /// Complete environment under `cargo test`.
     pub(crate) environment: Vec<(OsString, OsString)>,
-    /// `target.runner` of cargo's configuration, program first; empty without a runner.
+    /// Runner of the binary, program first: `target.runner` of cargo's configuration; empty without a runner.
     pub(crate) runner: Vec<OsString>,
     /// Run that the binary is part of.
     pub(crate) run: Arc<Run>,
@@ -144,11 +144,11 @@ pub(crate) struct TestCase {
     pub(crate) ignored: bool,
     /// Whether the whole binary is one test, since it has no known harness.
     pub(crate) whole: bool,
-    /// What the test may use.
+    /// Budget of the test.
     pub(crate) budget: TestBudget,
     /// Test group that the test is in, if it is in one.
     pub(crate) group: Option<Arc<str>>,
-    /// How many threads of the run the test takes.
+    /// Number of threads of the run that the test takes.
     pub(crate) threads_required: ThreadsRequired,
     /// Rank of the test among those that could start.
     pub(crate) priority: Priority,

@@ -2,7 +2,8 @@
 //!
 //! Snapshot tools rely on `cargo test`: on the source tree itself, and on one process for all tests of a binary. Some
 //! tools replace text at compiled-in line numbers and remember in memory by how much earlier replacements moved the
-//! lines; other tools collect all snapshots of one file. With one process per test, snapshots would end up in wrong places.
+//! lines; other tools collect all snapshots of one file. With one process per test, snapshots would end up in wrong
+//! places.
 
 use crate::invocation::Invocation;
 use std::ffi::OsStr;
@@ -10,13 +11,13 @@ use std::ffi::OsStr;
 /// Condition on the value of a variable under which a tool updates files.
 #[derive(Debug, Clone, Copy)]
 enum Asked {
-    /// Any value, even an empty one.
+    /// Value of any kind, even an empty one.
     Set,
-    /// Any value except an empty one, `0`, `false` and `no`.
+    /// Value other than an empty one, `0`, `false` and `no`.
     Switched,
-    /// One of the listed values.
+    /// Value among the listed ones.
     By(&'static [&'static str]),
-    /// One of the listed values, or `auto` outside of continuous integration.
+    /// Value among the listed ones, or `auto` outside of continuous integration.
     Insta(&'static [&'static str]),
 }
 
@@ -71,12 +72,12 @@ fn is_continuous_integration(invocation: &Invocation) -> bool {
     }
 }
 
-/// What a run was asked for that tests in one process cannot have.
+/// Requests to a run that tests in one process cannot have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Lost {
-    /// Further attempts at a test that failed.
+    /// Whether further attempts at a test that failed were asked for.
     pub(crate) retries: bool,
-    /// An end after some failures.
+    /// Whether an end after some failures was asked for.
     pub(crate) max_fail: bool,
 }
 

@@ -1,4 +1,4 @@
-//! How a test binary is asked for its tests, inside a sandbox and with a time limit, and what its answers mean.
+//! Asks a test binary for its tests, inside a sandbox and with a time limit, and interprets its answers.
 
 use crate::harness::error::ListingError;
 use crate::harness::libtest::{self, Answer, Listing};
@@ -12,10 +12,10 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The longest list, of some 100,000 tests; a binary that prints without end must not cost more.
+/// Limit of a list in bytes, enough for some 100,000 tests; a binary that prints without end must not cost more.
 const OUTPUT_BYTES: usize = 8 << 20;
 
-/// The attempt in which `binary` is asked with these arguments.
+/// Returns the plan by which `binary` is asked with these arguments.
 pub(crate) fn question(binary: &TestBinary, arguments: &[&str], time_limit: Duration) -> SandboxPlan {
     let (program, arguments) = libtest::command(binary, arguments.iter().map(OsString::from));
     SandboxPlan {
@@ -27,7 +27,7 @@ pub(crate) fn question(binary: &TestBinary, arguments: &[&str], time_limit: Dura
         },
         timeout: Some(Timeout::new(time_limit)),
         limits: Limits::default(),
-        // What it reads of binary and libraries is then charged to nobody's test.
+        // Files that the process reads, such as the binary and libraries, are then charged to no test.
         measured: false,
         inherit_stdio: false,
         interactive: None,
@@ -38,9 +38,9 @@ pub(crate) fn question(binary: &TestBinary, arguments: &[&str], time_limit: Dura
 /// Reason why a binary gave no list.
 #[derive(Debug)]
 pub(crate) enum Unanswered {
-    /// The binary cannot be executed, or its answer is none.
+    /// Failure of the binary: it cannot be executed, or gives no list.
     Binary(ListingError),
-    /// The binary was not executed, or its sandbox was lost.
+    /// Failure of the sandbox: the binary was not executed, or its sandbox was lost.
     NotIsolated(StepError),
 }
 
@@ -50,7 +50,7 @@ impl From<ListingError> for Unanswered {
     }
 }
 
-/// The tests of `binary`, from the records of its questions.
+/// Returns the tests of `binary`, from the records of its questions.
 ///
 /// # Errors
 /// When a question was not answered, or by an error of the standard harness.

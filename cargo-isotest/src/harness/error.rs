@@ -9,9 +9,9 @@ use crate::exit::{End, Exit};
 pub(crate) struct ListingError {
     /// Id of the binary.
     pub(crate) binary_id: String,
-    /// Reason, such as an exceeded time limit.
+    /// Reason why the tests cannot be listed, such as an exceeded time limit.
     pub(crate) why: String,
-    /// Hint for just this reason.
+    /// Hint that fits the reason, if there is one.
     pub(crate) hint: Option<&'static str>,
 }
 

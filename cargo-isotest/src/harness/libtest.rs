@@ -1,4 +1,4 @@
-//! The protocol of test harnesses: how they are asked for their tests, and how for one of them.
+//! Protocol of test harnesses: arguments that list tests or execute one of them, and parsers of the answers.
 
 use crate::testcase::{TestBinary, TestCase};
 use memchr::memmem;
@@ -8,51 +8,51 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The two questions: all tests, and the ignored ones among them.
+/// Arguments of the two questions to a binary: for all its tests, and for the ignored ones among them.
 pub(crate) const LIST_ARGUMENTS: [&[&str]; 2] =
     [&["--list", "--format", "terse"], &["--list", "--format", "terse", "--ignored"]];
 
-/// Answer of a binary to one of them.
+/// Answer of a binary to one of the two questions of [`LIST_ARGUMENTS`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answer<'a> {
-    /// Its whole standard output.
+    /// Whole standard output of the binary.
     pub(crate) stdout: &'a [u8],
-    /// The end of its standard error.
+    /// End of the binary's standard error.
     pub(crate) stderr: &'a [u8],
-    /// The status it exited with.
+    /// Exit code of the binary.
     pub(crate) code: i32,
 }
 
-/// The tests of a binary.
+/// Tests of a binary by its answers.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Listing {
-    /// Binary that speaks the protocol: its tests in the order in which it named them.
+    /// Tests of a binary that speaks the protocol, in the order in which it named them.
     Tests(Vec<TestCase>),
-    /// Binary that does not, and is executed as one test.
+    /// Test that stands for a binary that does not speak the protocol, and the reason.
     Whole(TestCase, WholeReason),
 }
 
-/// Why a binary is executed as one test.
+/// Reason why a binary is executed as one test.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WholeReason {
-    /// Harness of its own, which exited with an error.
+    /// Error of a harness other than the standard one, asked for its tests.
     #[error("asked for its tests {0}")]
     Refused(#[from] Refusal),
-    /// Output that is no list.
+    /// Output that is no list of tests.
     #[error("asked for its tests it wrote `{0}`")]
     OtherOutput(String),
-    /// Harness of its own, which wrote nothing.
+    /// Silence of a harness other than the standard one, asked for its tests.
     #[error("it has no standard harness and named no test when asked for them")]
     Silent,
 }
 
-/// An answer that is an error.
+/// Answer of a binary that exited with an error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it exited with status {code}{}", last_words(.said.as_ref()))]
 pub(crate) struct Refusal {
-    /// The status.
+    /// Exit code of the binary.
     code: i32,
-    /// The last line of its standard error.
+    /// Last line of the binary's standard error, if there is one.
     said: Option<String>,
 }
 
@@ -60,12 +60,12 @@ fn last_words(said: Option<&String>) -> String {
     said.map_or_else(String::new, |said| format!(", its last words being `{said}`"))
 }
 
-/// A binary that is executed as one test.
+/// Binary that is executed as one test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WholeBinary {
-    /// Its id.
+    /// Id of the binary.
     pub(crate) id: String,
-    /// Why.
+    /// Reason why the binary is executed as one test.
     pub(crate) reason: WholeReason,
 }
 
@@ -97,8 +97,8 @@ fn refusal(answer: &Answer<'_>) -> Option<Refusal> {
     (answer.code != 0).then_some(Refusal { code: answer.code, said })
 }
 
-/// The tests of both answers. Some harnesses leave ignored tests out of the first. A name selects every test that bears it,
-/// so it is kept once.
+/// Merges the tests of both answers. Some harnesses leave ignored tests out of the first. A name selects every test
+/// that bears it, so it is kept once.
 fn merge(binary: &Arc<TestBinary>, all: &[&OsStr], ignored: &[&OsStr]) -> Vec<TestCase> {
     let is_ignored: HashSet<_> = ignored.iter().collect();
     let mut seen = HashSet::new();
@@ -108,7 +108,7 @@ fn merge(binary: &Arc<TestBinary>, all: &[&OsStr], ignored: &[&OsStr]) -> Vec<Te
         .collect()
 }
 
-/// The lines of an answer: the names in it, and the first line that names no test.
+/// Lines of an answer: the names of tests, and the first line that names no test.
 #[derive(Debug, Default)]
 struct Lines<'a> {
     names: Vec<&'a OsStr>,
@@ -144,7 +144,7 @@ fn excerpt(line: &[u8]) -> String {
     shown
 }
 
-/// Program and arguments that execute the binary with these arguments, by its runner if it has one.
+/// Returns the program and the arguments that execute the binary with these arguments, by its runner if it has one.
 pub(crate) fn command(
     binary: &TestBinary,
     arguments: impl IntoIterator<Item = OsString>,
@@ -159,7 +159,7 @@ pub(crate) fn command(
     }
 }
 
-/// The arguments that make the harness execute this test and no other.
+/// Returns the arguments that make the harness execute this test and no other.
 pub(crate) fn arguments(test: &TestCase) -> Vec<OsString> {
     if test.whole {
         return Vec::new();
@@ -178,21 +178,22 @@ pub(crate) fn arguments(test: &TestCase) -> Vec<OsString> {
     arguments
 }
 
-/// How many tests a harness said that it executes, as far as that is known.
+/// Number of tests that a harness said it executes, as far as that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Announced {
-    /// None at all.
+    /// Announcement of no test at all.
     Nothing,
-    /// The one it was asked for, as a rule.
+    /// Announcement of tests: of the one that was asked for, as a rule.
     Tests,
-    /// It said nothing of it.
+    /// Lack of an announcement.
     Unsaid,
 }
 
-/// What the beginning of its standard output says.
+/// Reads the number of tests that a harness announced from the beginning of its standard output.
 ///
-/// The first line that tells a number decides: what a test writes comes after it. A harness of another kind need not write
-/// such a line, and then it may be that of a harness its test has started; but that one was not asked to leave anything out.
+/// The first line that tells a number decides: what a test writes comes after it. A harness of another kind need not
+/// write such a line, and then it may be that of a harness its test has started; but that one was not asked to leave
+/// anything out.
 pub(crate) fn announced(binary: &TestBinary, stdout_head: &[u8]) -> Announced {
     let lines = stdout_head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     let mut lines = lines.filter(|line| !line.is_empty());

@@ -1,4 +1,4 @@
-//! Test harnesses: how they are asked for their tests, and how for one of them.
+//! Test harnesses: questions for their tests, arguments that execute tests, and the results that they print.
 
 pub(crate) mod ask;
 mod error;

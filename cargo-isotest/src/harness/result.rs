@@ -1,4 +1,4 @@
-//! The last words of a test harness: how many tests it says have passed and failed, and which failed. Pure.
+//! Parser of the last words of a test harness: how many tests it says have passed and failed, and which failed. Pure.
 
 use crate::testcase::TestCase;
 use isotest_core::outcome::Exit;
@@ -9,14 +9,14 @@ use isotest_core::record::{Captured, Record};
 pub(crate) enum LastWords {
     /// Word that the test failed.
     Failed,
-    /// Something else, or they were not kept.
+    /// Other last words, or last words that were not kept.
     Others,
-    /// Nothing: the process ended before them.
+    /// Lack of last words: the process ended before them.
     None,
 }
 
-/// Reads the last words of a harness on its test. They are believed only if they name the test: a test may have started
-/// another harness.
+/// Reads the last words of a harness on its test. They are believed only if they name the test: a test may have
+/// started another harness.
 pub(crate) fn last_words(test: &TestCase, stdout: &Captured) -> LastWords {
     let said = text(stdout);
     let lines: Vec<&str> = said.lines().collect();
@@ -36,12 +36,12 @@ pub(crate) fn text(stream: &Captured) -> String {
     format!("{head}{gap}{tail}")
 }
 
-/// The last words of a harness that came to its end: which tests failed, and how many there were.
+/// Last words of a harness that came to its end: which tests failed, and how many there were.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct End {
-    /// The line of the result.
+    /// Index of the line of the result.
     line: usize,
-    /// The line above the names of those that failed; that of the result if none did.
+    /// Index of the line above the names of the tests that failed, or of the line of the result if none did.
     pub(super) list: usize,
     is_ok: bool,
     passed: usize,
@@ -62,7 +62,7 @@ impl End {
         Some(Self { line, list, is_ok: word == "ok", passed, failed: count("failed")? })
     }
 
-    /// Whether the process ended as it would after these words.
+    /// Returns whether the process ended as it would after these words.
     pub(super) fn fits(&self, process: &Record) -> bool {
         let exit = process.ending.as_ref().map(|ending| ending.exit);
         match exit {
@@ -71,12 +71,12 @@ impl End {
         }
     }
 
-    /// The names of the tests that failed.
+    /// Returns the names of the tests that failed.
     pub(super) fn failed<'l>(&self, lines: &[&'l str]) -> Vec<&'l str> {
         lines[self.list..self.line].iter().filter_map(|line| line.strip_prefix("    ")).collect()
     }
 
-    /// Whether it counts all of so many tests, and names those that failed.
+    /// Returns whether the result counts `tests` tests in all, and as many failures as there are `named`.
     pub(super) const fn counts(&self, tests: usize, named: usize) -> bool {
         self.failed == named && self.failed <= tests && self.passed == tests - self.failed
     }

@@ -1,5 +1,6 @@
-//! The tests of a binary in one process, as `cargo test` executes them: how the harness is asked for them, and what it says
-//! became of each. What was measured is the process's; of a test there is its verdict and what it wrote. Pure.
+//! Execution of the tests of a binary in one process, as by `cargo test`: the arguments of the harness, and what it
+//! says became of each test. What was measured is the process's; of a test there is its verdict and what it wrote.
+//! Pure.
 
 use crate::cli::RunIgnored;
 use crate::harness::result::{End, text};
@@ -18,10 +19,10 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-/// What is kept of the beginning, and as much of the end, of each stream: the lines of some 100,000 tests.
+/// Number of bytes kept of the beginning, and as many of the end, of each stream: the lines of some 100,000 tests.
 pub(crate) const OUTPUT_BYTES: usize = 8 << 20;
 
-/// How many tests a remark names.
+/// Number of tests that a remark names.
 const SHOWN_NAMES: usize = 5;
 
 /// Tests of one binary that are executed by one process; at least one.
@@ -29,22 +30,22 @@ const SHOWN_NAMES: usize = 5;
 pub(crate) struct Unit<'run>(&'run [TestCase]);
 
 impl<'run> Unit<'run> {
-    /// The tests.
+    /// Returns the tests of the unit.
     pub(crate) const fn tests(self) -> &'run [TestCase] {
         self.0
     }
 
-    /// Whether there is no other test beside the first.
+    /// Returns whether the unit has no test but the first.
     pub(crate) const fn is_one_test(self) -> bool {
         self.0.len() == 1
     }
 
-    /// Their binary.
+    /// Returns the binary of the tests.
     pub(crate) fn binary(self) -> &'run Arc<TestBinary> {
         &self.0[0].binary
     }
 
-    /// The one test, or all of them as if they were one.
+    /// Returns the one test, or a stand-in for several tests.
     pub(crate) fn title(&self) -> Cow<'run, TestCase> {
         match self.0 {
             [test] => Cow::Borrowed(test),
@@ -53,7 +54,7 @@ impl<'run> Unit<'run> {
     }
 }
 
-/// Returns what each process of a run executes. Tests of one binary stand together.
+/// Returns the units that the processes of a run execute. Tests of one binary stand together.
 pub(crate) fn units(tests: &[TestCase], process: Process) -> Vec<Unit<'_>> {
     match process {
         Process::Test => tests.chunks(1).map(Unit).collect(),
@@ -63,8 +64,8 @@ pub(crate) fn units(tests: &[TestCase], process: Process) -> Vec<Unit<'_>> {
     }
 }
 
-/// The arguments that make the harness execute what was selected: the words of the selection if they are the harness's own,
-/// for names could be too many, and otherwise the names.
+/// Returns the arguments that make the harness execute what was selected: the words of the selection if they are the
+/// harness's own, for names could be too many, and otherwise the names.
 pub(crate) fn arguments(
     unit: Unit<'_>,
     wish: Option<&Selection>,
@@ -96,8 +97,8 @@ pub(crate) fn arguments(
     arguments.into_iter().map(OsString::from).collect()
 }
 
-/// What became of the tests that a process was to execute: a record for each, but none for a test that is known not to have
-/// begun when the process ended.
+/// Returns what became of the tests that a process was to execute: a record for each, but none for a test that is
+/// known not to have begun when the process ended.
 pub(crate) fn records(
     tests: &[TestCase],
     process: &Record,
@@ -108,14 +109,14 @@ pub(crate) fn records(
     tests.iter().map(|test| said.has_begun(test).then(|| said.record(test, process))).collect()
 }
 
-/// The remark on a process that ended before some of its tests had begun.
+/// Returns the remark on a process that ended before some of its tests had begun.
 pub(crate) fn not_begun(names: &[&str]) -> String {
     let shown = &names[..names.len().min(SHOWN_NAMES)];
     let shown = shown.join(", ") + &and_more(names.len() - shown.len());
     format!("{} had not begun when the process ended: {shown}", plural(names.len(), "test"))
 }
 
-/// State of a test when the process was killed that it shares with others.
+/// State of a test when the process that it shares with others was killed.
 #[derive(Debug)]
 pub(crate) enum Cut {
     /// Test that had ended.
@@ -158,13 +159,13 @@ pub(crate) fn cut(tests: &[TestCase], killed: &PartialRecord, threads: Option<No
 
 /// Results of tests, as their harness wrote them.
 struct Said<'a> {
-    /// Whether a test passed.
+    /// Verdicts by the name of the test: whether it passed.
     verdicts: HashMap<&'a str, bool>,
-    /// Output of tests that failed.
+    /// Output of tests that failed, by their names.
     outputs: HashMap<&'a str, String>,
-    /// Whether the tests of which it said nothing are those of which it never does.
+    /// Whether the harness is not the standard one and says nothing of any test.
     is_silent: bool,
-    /// Where the harness executes one test after the other, and names each before it begins: those that it named.
+    /// Names of the tests that began, if they are known: where the harness names each test before it begins.
     begun: Option<HashSet<&'a str>>,
 }
 
@@ -242,13 +243,13 @@ fn ended_well(process: &Record) -> bool {
     matches!(process.outcome, Outcome::Passed | Outcome::Leaked)
 }
 
-/// The one of these tests that a line says has begun.
+/// Returns the one of these tests that a line says has begun.
 fn begun<'a>(line: &str, names: &HashSet<&'a str>) -> Option<&'a str> {
     let rest = line.strip_prefix("test ")?;
     rest.match_indices(" ... ").find_map(|(at, _)| known(&rest[..at], names))
 }
 
-/// What a line says of one of these tests.
+/// Returns the one of these tests whose verdict a line says, and whether it passed.
 fn verdict<'a>(line: &str, names: &HashSet<&'a str>) -> Option<(&'a str, bool)> {
     let rest = line.strip_prefix("test ")?;
     let splits = rest.match_indices(" ... ").map(|(at, between)| (&rest[..at], &rest[at + between.len()..]));
@@ -258,14 +259,15 @@ fn verdict<'a>(line: &str, names: &HashSet<&'a str>) -> Option<(&'a str, bool)> 
     })
 }
 
-/// The test that a line names; the standard harness says it of those that should panic.
+/// Returns the one of these tests that a line names, with or without the suffix of tests that should panic.
 fn known<'a>(name: &str, names: &HashSet<&'a str>) -> Option<&'a str> {
     let name = name.trim_end();
     let plain = name.strip_suffix(" - should panic").unwrap_or(name);
     names.get(name).or_else(|| names.get(plain)).copied()
 }
 
-/// What tests that failed wrote, each below its name. The list of their names, if there is one, ends it.
+/// Returns the output of tests that failed, each below the test's name. The list of their names, if there is one,
+/// ends it.
 fn outputs<'a>(lines: &[&str], list: Option<usize>, names: &HashSet<&'a str>) -> HashMap<&'a str, String> {
     let mut outputs: HashMap<&str, String> = HashMap::new();
     let mut current = None;

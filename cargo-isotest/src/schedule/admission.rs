@@ -1,5 +1,5 @@
-//! Admission of attempts: none starts before there is room for it among those that run: threads of the run, those of its test
-//! group, its sandbox if that is others', too, and memory.
+//! Admission of attempts: an attempt starts only when there is room for it: threads of the run, threads of its test
+//! group, its sandbox if it shares one, and memory.
 
 use crate::harness::together::Unit;
 use crate::history::Past;
@@ -18,37 +18,38 @@ use std::time::Duration;
 /// Time for which a reading of free memory holds.
 const FRESH: Duration = Duration::from_millis(100);
 
-/// Threads that attempts can have.
+/// Numbers of threads that attempts can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Threads {
-    /// Those of the run.
+    /// Number of threads of the run.
     pub(crate) jobs: usize,
-    /// How many attempts are ordered beyond those that can be running: they start whatever is still to be heard of earlier ones.
+    /// Number of attempts that are ordered beyond those that can be running: they start whatever is still to be heard
+    /// of earlier ones.
     pub(crate) ahead: usize,
 }
 
-/// What attempts that run take, held against what there is.
+/// State of the admission: what running attempts take, held against what there is.
 pub(crate) struct Admission<'run> {
     available: Threads,
     needs: &'run Needs,
-    /// Reads how much memory all attempts can have together.
+    /// Function that reads how much memory all attempts can have together.
     free: &'run dyn Fn() -> Option<u64>,
     reading: Option<(Instant, Option<u64>)>,
     running: HashMap<AttemptId, (Need, Option<Place>)>,
-    /// Threads that running attempts take.
+    /// Number of threads that running attempts take.
     threads: usize,
-    /// How many of these attempts take more than one.
+    /// Number of running attempts that take more than one thread.
     heavy: usize,
     places: Places,
-    /// Sandboxes that several attempts have in common and one of them is in.
+    /// Numbers of the shared sandboxes in which an attempt is running.
     taken: HashSet<usize>,
-    /// Attempts that had to wait, and for what.
+    /// Attempts that had to wait, and the kind of their wait.
     refused: HashSet<(AttemptId, Discriminant<Wait>)>,
-    /// How many of them nobody was told of.
+    /// Numbers of attempts that had to wait and that nobody was told of.
     untold: Waited,
-    /// What the first waits for that was refused of late although a thread is free.
+    /// Wait of the first attempt that was refused of late although a thread is free.
     wait: Option<Wait>,
-    /// What was told of that last.
+    /// Wait that was told last.
     told: Option<Wait>,
     /// Whether the latest answer was a refusal.
     is_waited_for: bool,
@@ -75,8 +76,8 @@ impl<'run> Admission<'run> {
         }
     }
 
-    /// Returns whether another attempt may start while so many are `open`. None is ordered ahead of one that takes several
-    /// threads, nor beside it: it would start at once where a slot has none to execute.
+    /// Returns whether another attempt may start while so many are `open`. None is ordered ahead of one that takes
+    /// several threads, nor beside it: it would start at once where a slot has none to execute.
     pub(super) fn has_room(&self, open: usize) -> bool {
         let Threads { jobs, ahead } = self.available;
         if self.heavy > 0 { self.threads < jobs } else { open < jobs + ahead }
@@ -87,13 +88,13 @@ impl<'run> Admission<'run> {
         if self.has_room(open) { queue.pop(now, |attempt| self.answer(attempt)) } else { None }
     }
 
-    /// Forgets what was refused, before all that wait are asked for again.
+    /// Forgets refusals, before all attempts that wait are asked for again.
     pub(super) fn look_anew(&mut self) {
         (self.wait, self.is_waited_for) = (None, false);
     }
 
-    /// Returns whether an attempt may start. One may that is alone; nothing is expected of what is unknown. A refusal is told
-    /// only if there is a thread for it.
+    /// Returns whether an attempt may start. An attempt may that is alone; nothing is expected of what is unknown. A
+    /// refusal is told only if there is a thread for it.
     pub(super) fn answer(&mut self, attempt: Attempt) -> Answer {
         let need = self.needs.of(attempt.unit);
         if need.sharing.is_some_and(|sharing| self.taken.contains(&sharing)) {
@@ -154,14 +155,14 @@ impl<'run> Admission<'run> {
         }
     }
 
-    /// Returns what is waited for now, and how many more attempts have had to wait, if nobody was told.
+    /// Returns the wait to be told now, and how many more attempts have had to wait, if nobody was told.
     pub(super) fn take_untold(&mut self) -> Option<(Option<Wait>, Waited)> {
         let is_told = self.untold == Waited::default() && self.told == self.wait;
         self.told.clone_from(&self.wait);
         (!is_told).then(|| (self.wait.clone(), take(&mut self.untold)))
     }
 
-    /// Returns whether an attempt waits that was asked for last.
+    /// Returns whether the latest answer was a refusal.
     pub(super) const fn is_waited_for(&self) -> bool {
         self.is_waited_for
     }
@@ -179,8 +180,8 @@ impl<'run> Admission<'run> {
     }
 }
 
-/// Returns the peak that is expected of each unit: the highest of its latest runs, else its budget, else the median of its
-/// binary, and no more than its limit; 0 for several tests in one process.
+/// Returns the peak that is expected of each unit: the highest of its latest runs, else its budget, else the median
+/// of its binary, and no more than its limit; 0 for several tests in one process.
 pub(crate) fn expected<'a>(units: &[Unit<'a>], of_each: &[Arc<TestSettings>], past: &Past) -> Vec<u64> {
     let mut medians = HashMap::new();
     let of_unit = |(unit, settings): (&Unit<'a>, &Arc<TestSettings>)| {
@@ -212,7 +213,7 @@ mod tests {
         Needs { of_each: of_each.to_vec(), groups: groups.collect() }
     }
 
-    /// The first attempts at so many units.
+    /// Returns the first attempts at so many units.
     fn attempts(units: usize) -> Vec<Attempt> {
         let mut queue = Queue::new(vec![1; units]);
         std::iter::from_fn(|| queue.pop(Instant::now(), |_| Answer::Starts)).collect()

@@ -1,5 +1,5 @@
-//! Slots whose attempts have namespaces and files in common: one for each template of that kind, kept from one of its attempts to
-//! the next.
+//! Slots whose attempts have namespaces and files in common: one for each template of that kind, kept from one of its
+//! attempts to the next.
 
 use isotest_core::plan::Template;
 use isotest_core::sandbox::Slot;
@@ -8,22 +8,22 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Whoever can be told that no attempt of a template follows.
+/// Receiver of the news that no attempt of a template follows.
 pub(super) trait Ending: fmt::Debug {
     /// Throws away what the attempts of a template had in common.
     fn end(&self, template: &Arc<Template>);
 }
 
-/// What units that were ordered have in common with others.
+/// Account of the templates that ordered units have in common with others.
 #[derive(Debug)]
 pub(super) struct InCommon<'workers> {
     slots: &'workers dyn Ending,
-    /// Templates of the units.
+    /// Common templates of the units that were ordered and have not ended, by the index of the unit.
     templates: HashMap<usize, Arc<Template>>,
 }
 
 impl<'workers> InCommon<'workers> {
-    /// Nothing yet.
+    /// Creates an account in which no unit is ordered yet.
     pub(super) fn in_slots(slots: &'workers dyn Ending) -> Self {
         Self { slots, templates: HashMap::new() }
     }
@@ -35,7 +35,8 @@ impl<'workers> InCommon<'workers> {
         }
     }
 
-    /// Takes note of an attempt at a unit that has ended; `is_last` if none follows that has anything in common with it.
+    /// Takes note of an attempt at a unit that has ended; `is_last` if none follows that has anything in common with
+    /// it.
     pub(super) fn end(&mut self, unit: usize, is_last: bool) {
         if let Some(template) = self.templates.remove(&unit).filter(|_| is_last) {
             self.slots.end(&template);
@@ -43,7 +44,7 @@ impl<'workers> InCommon<'workers> {
     }
 }
 
-/// The slots of which no attempt is running.
+/// Slots of common templates in which no attempt is running.
 #[derive(Debug, Default)]
 pub(super) struct CommonSlots<'run>(Mutex<Vec<(Arc<Template>, Slot<'run>)>>);
 

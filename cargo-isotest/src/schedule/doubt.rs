@@ -1,4 +1,4 @@
-//! What an attempt that leaves a doubt comes to by a second one at the same test, which is executed alone.
+//! Doubts that an attempt leaves, and their settlement by a second attempt at the same test, which is executed alone.
 
 use crate::budget::TestBudget;
 use crate::schedule::queue::{Launch, Purpose};
@@ -8,40 +8,40 @@ use isotest_core::cgroup;
 use isotest_core::outcome::Outcome;
 use isotest_core::record::Record;
 
-/// How often a test is executed again, alone, before it is said to need more memory than in earlier runs.
+/// Number of times that a test is executed again, alone, before it is said to need more memory than in earlier runs.
 const COMPARISONS: u32 = 4;
 
-/// An attempt that has ended and was judged, and is not reported yet.
+/// Attempt that has ended and was judged, and is not reported yet.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) launch: Launch,
-    /// The verdict on the attempt before it.
+    /// Verdict on the attempt before this one.
     pub(super) earlier: Option<Verdict>,
     pub(super) record: Record,
     pub(super) verdict: Verdict,
 }
 
-/// An attempt whose report waits for a second one.
+/// Attempt whose report waits for a second attempt.
 #[derive(Debug)]
 pub(super) struct Doubt {
     ended: Ended,
-    /// What the second one is for.
+    /// Purpose of the second attempt.
     purpose: Purpose,
 }
 
-/// What a second attempt makes of the first.
+/// State of a doubt after a second attempt.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// The test has come to this.
+    /// Doubt that is settled, with the attempt to be reported.
     Settled(Ended),
-    /// One more attempt is needed.
+    /// Doubt that needs one more attempt.
     Open(Doubt),
-    /// The second attempt is judged as if there had been no other.
+    /// Doubt that is void: the second attempt is judged as if there had been no other.
     Replaced { earlier: Option<Verdict>, record: Record },
 }
 
 impl Ended {
-    /// Returns what a second attempt is to tell, if one is needed.
+    /// Returns the purpose of a second attempt, if one is needed.
     pub(super) fn doubt(&self, budget: &TestBudget) -> Option<Purpose> {
         let Self { launch, record, verdict, .. } = self;
         if launch.attempt.purpose == Purpose::Verdict && !verdict.passes() && kills(record) > 0 {
@@ -55,8 +55,8 @@ impl Ended {
         }
     }
 
-    /// Returns the attempt with the slot, the time and the figures of another, which is reported in its place, and the
-    /// figures that it had.
+    /// Returns the attempt with the slot, the time and the figures of another, which is reported in its place, and
+    /// the figures that it had.
     fn replaced_by(self, other: Self) -> (Self, Record) {
         let launch = Launch { attempt: self.launch.attempt, ..other.launch };
         (Self { launch, earlier: self.earlier, ..other }, self.record)
@@ -80,8 +80,8 @@ impl Doubt {
         Self { ended, purpose }
     }
 
-    /// Returns what the test comes to by a second attempt, which is judged but not held to its budget, and the record of the
-    /// attempt that is not reported.
+    /// Returns what the test comes to by a second attempt, which is judged but not held to its budget, and the record
+    /// of the attempt that is not reported.
     pub(super) fn answered(self, second: Ended, budget: &TestBudget) -> (Answer, Record) {
         match second.launch.attempt.purpose {
             Purpose::Comparison { left } => self.compared(second, left, budget),
@@ -89,7 +89,8 @@ impl Doubt {
         }
     }
 
-    /// Returns the same where the first was killed because the machine ran short of memory.
+    /// Returns what the test comes to by a second attempt where the first was killed because the machine ran short of
+    /// memory, and the record of the attempt that is not reported.
     pub(super) fn replaced(self, mut second: Record) -> (Answer, Record) {
         let first = self.ended;
         if matches!(second.outcome, Outcome::NotIsolated(_)) {
@@ -103,7 +104,7 @@ impl Doubt {
         (Answer::Replaced { earlier: first.earlier, record: second }, first.record)
     }
 
-    /// The second had the kernel's limit at the memory budget of the test.
+    /// Settles the doubt by a second attempt, which had the kernel's limit at the memory budget of the test.
     fn confirmed(self, mut second: Ended, budget: &TestBudget) -> (Answer, Record) {
         let first = Ended { verdict: Verdict::OverBudget, ..self.ended };
         let explains_nothing = if matches!(second.verdict, Verdict::NotIsolated(_)) {
@@ -134,7 +135,8 @@ impl Doubt {
         (Answer::Settled(ended), superseded)
     }
 
-    /// The first seemed to need more memory than in earlier runs. Of all attempts, the one with the least peak counts.
+    /// Compares attempts at a test that seemed to need more memory than in earlier runs. Of all attempts, the one
+    /// with the least peak counts.
     fn compared(self, mut next: Ended, left: u32, budget: &TestBudget) -> (Answer, Record) {
         let known = self.ended;
         let peak = |ended: &Ended| ended.record.usage.memory_peak.map_or(u64::MAX, |peak| peak.value);
@@ -168,12 +170,12 @@ impl Doubt {
         }
     }
 
-    /// Returns what the next attempt is for.
+    /// Returns the purpose of the next attempt.
     pub(super) const fn purpose(&self) -> Purpose {
         self.purpose
     }
 
-    /// Settles what will not be executed again, since the run has ended early.
+    /// Settles the doubt about a test that will not be executed again, since the run has ended early.
     pub(super) fn given_up(self) -> Ended {
         let remark = match self.purpose {
             Purpose::Replacement => {
@@ -190,7 +192,8 @@ impl Doubt {
     }
 }
 
-/// How many processes of an attempt the kernel killed for want of memory although the attempt had not reached its limit.
+/// Returns how many processes of an attempt the kernel killed for want of memory although the attempt had not reached
+/// its limit.
 fn kills(record: &Record) -> u64 {
     record.usage.oom.filter(|oom| !oom.value.own_limit).map_or(0, |oom| oom.value.kills)
 }

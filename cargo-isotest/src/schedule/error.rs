@@ -4,7 +4,7 @@ use crate::error::Failure;
 use crate::exit::End;
 use crate::text::units;
 
-/// A signal came before the first test.
+/// Signal that came before the first test.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted by {}", units::signal(*.0))]
 pub(crate) struct Interrupted(pub(crate) i32);

@@ -1,4 +1,4 @@
-//! What happens in a run, in the order in which it happens. Reporters turn events into text.
+//! Events of a run, in the order in which they happen. Reporters turn events into text.
 
 use crate::harness::libtest::WholeBinary;
 use crate::registry::Live;
@@ -15,169 +15,170 @@ use isotest_core::record::{PartialRecord, Record};
 use std::io;
 use std::time::Duration;
 
-/// One happening.
+/// Event of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Event<'a> {
-    /// The first attempt is about to start.
+    /// Start of the run: the first attempt is about to start.
     RunStarted {
-        /// What is in force.
+        /// Isolation that is in force.
         isolation: &'a Isolation,
-        /// The binaries with at least one selected test.
+        /// Binaries with at least one selected test.
         binaries: &'a [std::sync::Arc<TestBinary>],
-        /// How many tests will be executed.
+        /// Number of tests that will be executed.
         tests: usize,
-        /// The tests that are left out because they are ignored.
+        /// Tests that are left out because they are ignored.
         ignored: &'a [TestCase],
-        /// How many at once.
+        /// Number of tests that are executed at once.
         jobs: usize,
-        /// The number that gave the tests their random order, if they have one.
+        /// Number that gave the tests their random order, if they have one.
         shuffle_seed: Option<u64>,
-        /// The test groups, and how many threads the tests of each may take.
+        /// Test groups, and how many threads the tests of each may take.
         groups: &'a TestGroups,
-        /// The packages whose doctests are not run.
+        /// Packages whose doctests are not run.
         doctests_not_run: &'a [String],
-        /// The binaries that do not speak the harness protocol and run whole.
+        /// Binaries that do not speak the harness protocol and run whole.
         whole_binaries: &'a [WholeBinary],
-        /// Which part of all tests they are, if they are one.
+        /// Part of all tests that the run executes, if it does not execute all.
         shard: Option<&'a Shard>,
-        /// Which tests have namespaces and files in common.
+        /// Groups of tests that have namespaces and files in common.
         sharing: &'a [Sharing],
     },
-    /// A setup script has started.
+    /// Start of a setup script.
     SetupStarted {
-        /// The script.
+        /// Setup script.
         script: &'a TestCase,
     },
-    /// A setup script has ended.
+    /// End of a setup script.
     SetupFinished {
-        /// The script.
+        /// Setup script.
         script: &'a TestCase,
-        /// In which slot, and when it started.
+        /// Launch of the script: its slot, and when it started.
         launch: Launch,
-        /// What its end means.
+        /// Verdict on the script.
         verdict: &'a Verdict,
-        /// Its report.
+        /// Record of the script.
         record: &'a Record,
     },
-    /// A setup script was killed because the run is to end.
+    /// End of a setup script that was killed because the run is to end.
     SetupInterrupted {
-        /// The script.
+        /// Setup script.
         script: &'a TestCase,
-        /// In which slot, and when it started.
+        /// Launch of the script: its slot, and when it started.
         launch: Launch,
-        /// What is known of it.
+        /// Record of the script, as far as it is known.
         record: &'a PartialRecord,
     },
-    /// An attempt has started.
+    /// Start of an attempt.
     AttemptStarted {
-        /// Of this test.
+        /// Test that is attempted.
         test: &'a TestCase,
-        /// Which, in which slot, and when.
+        /// Launch of the attempt: its number, its slot, and when it started.
         launch: Launch,
     },
-    /// Something else is waited for, or nothing any more.
+    /// Change of what is waited for; it may be nothing any more.
     Waiting {
-        /// What the first of those waits for that could start, since a thread is free; nothing if none could.
+        /// Wait of the first attempt that could start, since a thread is free; `None` if none could.
         wait: Option<&'a Wait>,
     },
-    /// An attempt is running for longer than usual.
+    /// Attempt that is running for longer than usual.
     AttemptSlow {
-        /// Of this test, of several in one process, or of this setup script.
+        /// Test, tests of one process as one, or setup script that is slow.
         test: &'a TestCase,
-        /// Which, in which slot, and when it started.
+        /// Launch of the attempt: its number, its slot, and when it started.
         launch: Launch,
-        /// For how long it has been running at least.
+        /// Time for which the attempt has been running at least.
         time: Duration,
     },
-    /// An attempt has ended.
+    /// End of an attempt.
     AttemptFinished {
-        /// Of this test.
+        /// Test that was attempted.
         test: &'a TestCase,
-        /// Which, in which slot, and when it started.
+        /// Launch of the attempt: its number, its slot, and when it started.
         launch: Launch,
-        /// Whether there will be no other at the test.
+        /// Whether there will be no other attempt at the test.
         is_last: bool,
-        /// What its end means.
+        /// Verdict on the attempt.
         verdict: &'a Verdict,
-        /// Its report.
+        /// Record of the attempt.
         record: &'a Record,
     },
-    /// A process has ended in which several tests of a binary were executed.
+    /// End of a process in which several tests of a binary were executed.
     ProcessFinished {
-        /// Its tests as one, named by their number.
+        /// Tests of the process as one, named by their number.
         process: &'a TestCase,
-        /// How many there were.
+        /// Number of tests of the process.
         tests: usize,
-        /// Which attempt at them it was, in which slot, and when it started.
+        /// Launch of the attempt at the tests: its number, its slot, and when it started.
         launch: Launch,
-        /// What its end means.
+        /// Verdict on the process.
         verdict: &'a Verdict,
-        /// Its report. The figures are its own, and those of no test.
+        /// Record of the process. The figures are its own, and those of no test.
         record: &'a Record,
-        /// Whether what it wrote is to be shown, since no test's report tells of it.
+        /// Whether the output of the process is to be shown, since no test's report tells of it.
         shows_output: bool,
     },
-    /// An attempt was killed with the run, and has no verdict.
+    /// End of an attempt that was killed with the run, and has no verdict.
     AttemptInterrupted {
-        /// Of this test.
+        /// Test that was attempted.
         test: &'a TestCase,
-        /// Which, in which slot, and when it started.
+        /// Launch of the attempt: its number, its slot, and when it started.
         launch: Launch,
-        /// What is known of it.
+        /// Record of the attempt, as far as it is known.
         record: &'a PartialRecord,
     },
-    /// No further attempt will be made at a test that has failed, although there could be one: the run has ended early.
+    /// Lack of further attempts at a test that has failed, although there could be one: the run has ended early.
     RetriesDropped {
-        /// The test.
+        /// Test that has failed.
         test: &'a TestCase,
-        /// Its last attempt.
+        /// Place of the last attempt at the test.
         nth: Nth,
     },
-    /// The process that was to execute a test, beside others of its binary, ended before the test began.
+    /// Test that never began: the process that was to execute it, beside others of its binary, ended before.
     AttemptNotBegun {
-        /// The test.
+        /// Test that did not begin.
         test: &'a TestCase,
     },
-    /// No further attempt will start, and those that run are killed or, after a failure, awaited.
+    /// Cancellation of the run: no further attempt will start, and those that run are killed or, after a failure,
+    /// awaited.
     Cancelled {
-        /// Why.
+        /// Reason for the cancellation.
         by: Cancellation,
     },
-    /// Nothing more will happen.
+    /// End of the run: nothing more will happen.
     RunFinished {
-        /// The counts and peaks.
+        /// Counts and peaks of the run.
         summary: &'a Summary,
     },
 }
 
-/// What happens between events.
+/// Occasion for output between events.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Between<'a> {
-    /// Nothing; heard several times a second.
+    /// Tick, several times a second.
     Tick,
-    /// Somebody asks how the run stands: these attempts are running.
+    /// Question of somebody how the run stands, with the attempts that are running.
     Asked(&'a [RunningAttempt<'a>]),
-    /// The run is about to be stopped for a while, and the screen is to be ready for others.
+    /// Warning that the run is about to be stopped for a while, and the screen is to be ready for others.
     Stopping,
 }
 
-/// An attempt that is running when somebody asks.
+/// Attempt that is running when somebody asks how the run stands.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RunningAttempt<'a> {
-    /// At this test, or at several in one process.
+    /// Test that is attempted, or several tests of one process as one.
     pub(crate) test: &'a TestCase,
-    /// For how long.
+    /// Time for which the attempt has been running.
     pub(crate) time: Duration,
-    /// What it has at this moment; `None` if it has just started.
+    /// Figures of the attempt at this moment; `None` if it has just started.
     pub(crate) live: Option<Live>,
 }
 
-/// Writes events in one format.
+/// Writer of events in one format.
 pub(crate) trait Reporter: Send {
     /// Writes what is to be said about an event.
     fn event(&mut self, event: &Event<'_>) -> io::Result<()>;
 
-    /// Does what is to be done between events, where people watch.
+    /// Writes what is to be shown between events, where people watch.
     fn between(&mut self, _: Between<'_>) -> io::Result<()> {
         Ok(())
     }

@@ -4,16 +4,16 @@ use crate::schedule::queue::{Attempt, Launch};
 use isotest_core::sys::clock::Instant;
 use std::time::Duration;
 
-/// The attempts that are being executed.
+/// Attempts that are being executed.
 #[derive(Debug, Default)]
 pub(super) struct Executing(Vec<Running>);
 
 #[derive(Debug)]
 struct Running {
     launch: Launch,
-    /// How long it takes until it is said again that it is slow.
+    /// Time until it is said again that the attempt is slow.
     period: Duration,
-    /// After which time of it that is said next.
+    /// Running time of the attempt after which it is next said to be slow.
     next: Duration,
 }
 
@@ -26,12 +26,13 @@ impl Executing {
         self.0.retain(|running| running.launch.attempt != attempt);
     }
 
-    /// Returns each, in the order in which they began.
+    /// Returns the launch of each attempt, in the order in which they began.
     pub(super) fn launches(&self) -> impl Iterator<Item = Launch> {
         self.0.iter().map(|running| running.launch)
     }
 
-    /// Returns those of which it is to be said now that they are slow, and after which time. It is said once for each period.
+    /// Returns the attempts that are to be called slow now, and their running times. An attempt is called slow once
+    /// in each period.
     pub(super) fn slow(&mut self, now: Instant) -> Vec<(Launch, Duration)> {
         let is_due =
             |running: &&mut Running| running.next <= now.saturating_duration_since(running.launch.at);

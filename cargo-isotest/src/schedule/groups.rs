@@ -1,4 +1,4 @@
-//! Places in test groups: what the tests of each that run take of its threads, and their slots in it; pure.
+//! Places in test groups: the threads of each group that its running tests take, and their slots in it; pure.
 
 use super::needs::Group;
 
@@ -12,21 +12,21 @@ pub(super) struct Places {
 struct PlacesOfGroup {
     max_threads: usize,
     threads: usize,
-    /// Whether each slot is taken.
+    /// Flags of the slots: whether each is taken.
     slots: Vec<bool>,
 }
 
-/// A place that is taken.
+/// Place in a test group that is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
     group: usize,
     threads: usize,
-    /// The slot in the group, from 0, which no other test of the group has meanwhile.
+    /// Slot in the group, from 0, which no other test of the group has meanwhile.
     pub(crate) slot: usize,
 }
 
 impl Places {
-    /// Creates places that are free.
+    /// Creates the places of these groups, all of them free.
     pub(super) fn new(groups: &[Group]) -> Self {
         let groups = groups.iter();
         let groups = groups
@@ -41,7 +41,7 @@ impl Places {
         group.threads + threads.min(group.max_threads) <= group.max_threads
     }
 
-    /// Takes the lowest slot.
+    /// Takes threads of a group, and its lowest free slot.
     pub(super) fn take(&mut self, group: usize, threads: usize) -> Place {
         let of_group = &mut self.groups[group];
         let threads = threads.min(of_group.max_threads);

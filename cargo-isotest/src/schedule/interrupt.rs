@@ -1,5 +1,5 @@
-//! Signals that end the run: the first ends it in order, the second at once. And the key that stops it for a while, and the signal
-//! by which somebody asks how it stands.
+//! Signals that end the run: the first ends it in order, the second at once. And the key that stops the run for a
+//! while, and the signal by which somebody asks how it stands.
 
 use crate::error::{Error, HostError};
 use crate::registry::Registry;
@@ -22,21 +22,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Scope;
 use std::time::Duration;
 
-/// So long the screen may take to be made ready for others. Whoever writes to a reader that has stopped waits for ever.
+/// Time that the screen may take to be made ready for others. Whoever writes to a reader that has stopped waits for
+/// ever.
 const SCREEN_GRACE: Duration = Duration::from_secs(2);
 
-/// What signals do to this process. Once one of them has been watched for, it would be swallowed whenever nobody does: its
-/// default does not come back by itself.
+/// Effects of signals on this process. Once a signal has been watched for, it would be swallowed whenever nobody
+/// watches: its default does not come back by itself.
 #[derive(Debug)]
 pub(crate) struct Interrupts {
     signals: Vec<i32>,
-    /// Whether they end the process at once.
+    /// Whether signals end the process at once.
     at_once: Arc<AtomicBool>,
-    /// The key that stops the run, while nobody watches for it any more.
+    /// Default effect of the key that stops the run, while nobody watches for it any more.
     key: Mutex<Option<ByDefault>>,
 }
 
-/// Signals are watched for until this is dropped, however that comes about: a thread waits for them.
+/// Watch for signals until this is dropped, however that comes about: a thread waits for them.
 #[derive(Debug)]
 pub(crate) struct Watch<'a> {
     handle: Handle,
@@ -49,7 +50,7 @@ impl Drop for Watch<'_> {
         // First, so that no signal comes in between.
         self.interrupts.at_once.store(true, Ordering::SeqCst);
         if self.has_key {
-            // It is refused for no reason that there could be here.
+            // No reason for an error can exist here.
             *self.interrupts.key() = ByDefault::new(SIGTSTP).ok();
         }
         self.handle.close();
@@ -57,7 +58,7 @@ impl Drop for Watch<'_> {
 }
 
 impl Interrupts {
-    /// Before anything that takes long. Signals end the process at once, until they are watched for.
+    /// Takes signals over, before anything that takes long. They end the process at once, until they are watched for.
     pub(crate) fn take() -> io::Result<Self> {
         let signals: Vec<_> =
             [SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter().filter(|it| !is_ignored(*it)).collect();
@@ -80,7 +81,7 @@ impl Interrupts {
         self.key.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Watches for them.
+    /// Watches for signals: they end the run in order, stop it for a while, or ask how it stands.
     ///
     /// # Errors
     /// When there is no descriptor or no thread for it. Signals then end the process at once, as before.
@@ -105,7 +106,7 @@ impl Interrupts {
                         continue;
                     }
                     SIGUSR1 => {
-                        // As below.
+                        // A supervisor that no longer listens is about to end the run.
                         let _ = tell.send(News::Asked(subject.registry.live()).into());
                         continue;
                     }
@@ -115,8 +116,8 @@ impl Interrupts {
                     subject.give_back();
                     end(signal);
                 }
-                // First, so that why tests are killed is known before they are. A supervisor that no longer listens is
-                // about to end the run anyway.
+                // First, so that why tests are killed is known before they are. A supervisor that no longer listens
+                // is about to end the run anyway.
                 let _ = tell.send(News::Interrupted(signal).into());
                 cancel.throw();
             }
@@ -127,14 +128,14 @@ impl Interrupts {
     }
 }
 
-/// What signals are about.
+/// Parts of a run that signals are about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'run> {
-    /// The attempts are in these.
+    /// Cgroups of the attempts.
     pub(crate) cgroups: &'run Cgroups,
-    /// It knows them.
+    /// Registry of the attempts.
     pub(crate) registry: &'run Registry,
-    /// It has the terminal, if there is one.
+    /// Keyboard that has the terminal, if there is one.
     pub(crate) keyboard: Option<&'run Keyboard>,
 }
 
@@ -155,7 +156,7 @@ impl Subject<'_> {
         self.give_back();
         // Without a clock that can be stopped this process stops all the same.
         let standstill = Standstill::of(self.cgroups);
-        // It is refused for no reason that there could be here.
+        // No reason for an error can exist here.
         let _ = stop_this_process();
         drop(standstill);
         if let Some(keyboard) = self.keyboard {
@@ -164,7 +165,7 @@ impl Subject<'_> {
     }
 }
 
-/// Whether whoever started us had this signal ignored, as nohup(1) does. Then it stays so.
+/// Returns whether whoever started us had this signal ignored, as nohup(1) does. Then it stays so.
 pub(crate) fn is_ignored(signal: i32) -> bool {
     let status = Process::myself().and_then(|process| process.status());
     status.is_ok_and(|status| status.sigign >> (signal - 1) & 1 == 1)
@@ -184,16 +185,16 @@ pub(crate) fn end(signal: i32) {
     }
 }
 
-/// The exit status by which a run ends that was ended by this signal, as a shell would say it; `None` if it ends by the
-/// signal itself. A service manager takes the end by one of these signals for success (systemd.service(5),
-/// "SuccessExitStatus="), which a run that was not finished is not. A shell, however, must see that it was a key, or it
-/// goes on with its next command.
+/// Returns the exit status by which a run ends that was ended by this signal, as a shell would say it; `None` if it
+/// ends by the signal itself. A service manager takes the end by one of these signals for success
+/// (systemd.service(5), "SuccessExitStatus="), which a run that was not finished is not. A shell, however, must see
+/// that it was a key, or it goes on with its next command.
 pub(crate) fn status(signal: i32) -> Option<u8> {
     let is_key = signal == SIGINT && !is_service();
     if is_key { None } else { u8::try_from(signal).ok().and_then(|number| number.checked_add(128)) }
 }
 
-/// Whether a service manager waits for this process.
+/// Returns whether a service manager waits for this process.
 fn is_service() -> bool {
     let parent = Process::new(getppid().as_raw()).and_then(|process| process.stat());
     parent.is_ok_and(|stat| stat.comm == "systemd")

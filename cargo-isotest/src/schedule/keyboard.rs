@@ -1,5 +1,5 @@
-//! Keys that are typed while tests run: `t` asks how the run stands. They arrive one by one and are not shown; whatever ends or
-//! stops the run, the terminal is as it was.
+//! Keys that are typed while tests run: `t` asks how the run stands. They arrive one by one and are not shown;
+//! whatever ends or stops the run, the terminal is as it was.
 
 use crate::error::HostError;
 use crate::registry::Registry;
@@ -18,10 +18,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::Scope;
 use std::time::Duration;
 
-/// How often it is looked whether the terminal is ours, of which nothing tells.
+/// Interval at which it is checked whether the terminal is ours, of which nothing tells.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The terminal that is our standard input.
+/// Terminal that is our standard input.
 #[derive(Debug)]
 pub(crate) struct Keyboard {
     terminal: OwnedFd,
@@ -31,19 +31,19 @@ pub(crate) struct Keyboard {
 /// Mode of a keyboard: whose settings its terminal has.
 #[derive(Debug)]
 enum Mode {
-    /// The caller's, until we are in the foreground.
+    /// Settings of the caller, until we are in the foreground.
     Free,
-    /// Ours. What they were is restored by us, or, if we are killed, by a guard.
+    /// Settings of ours. The caller's are restored by us, or, if we are killed, by a guard.
     Taken(Termios, Option<Guard>),
-    /// The caller's, until we say so.
+    /// Settings of the caller, until the terminal is let go.
     Held,
 }
 
-/// Keys are listened to until this is dropped.
+/// Listener to keys, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Listening<'a> {
     keyboard: &'a Keyboard,
-    /// Its other end wakes the thread that listens when it is dropped.
+    /// Pipe whose other end wakes the thread that listens when this one is dropped.
     _wake: PipeWriter,
 }
 
@@ -54,7 +54,7 @@ impl Drop for Listening<'_> {
 }
 
 impl Keyboard {
-    /// Opens the terminal; `None` if standard input is none.
+    /// Opens the terminal of standard input; `None` if standard input is none.
     pub(crate) fn open() -> Option<Self> {
         let stdin = io::stdin();
         let terminal = stdin.is_terminal().then(|| stdin.as_fd().try_clone_to_owned().ok())??;
@@ -86,7 +86,7 @@ impl Keyboard {
     }
 
     fn follow(&self, woken: &PipeReader, ask: impl Fn()) -> io::Result<()> {
-        // Who reads in the background, or changes the terminal from there, is not to be stopped.
+        // A process that reads in the background, or changes the terminal from there, is not to be stopped.
         SigSet::from_iter([Signal::SIGTTIN, Signal::SIGTTOU]).thread_block()?;
         loop {
             let is_ours = self.take()?;
@@ -154,7 +154,8 @@ impl Keyboard {
     }
 }
 
-/// The settings of a terminal by which each key arrives at once and is not shown. Those that send a signal still do.
+/// Returns the settings of a terminal by which each key arrives at once and is not shown. Keys that send a signal
+/// still do.
 fn by_key(before: &Termios) -> Termios {
     let mut settings = before.clone();
     settings.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO);

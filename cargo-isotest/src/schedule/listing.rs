@@ -19,19 +19,19 @@ use isotest_core::record::Record;
 use isotest_core::step::Step;
 use std::sync::Arc;
 
-/// The tests of all binaries, and which binaries have no list.
+/// Tests of all binaries, and the binaries that gave no list.
 #[derive(Debug, Default)]
 pub(crate) struct Listed {
-    /// The tests, in the order of the binaries.
+    /// Tests in the order of the binaries.
     pub(crate) tests: Vec<TestCase>,
-    /// The binaries that run whole.
+    /// Binaries that run whole.
     pub(crate) whole: Vec<WholeBinary>,
 }
 
-/// Asks all of them, each twice. An answer may take as long as the time limit.
+/// Asks all binaries for their tests, each twice. An answer may take as long as the time limit.
 ///
 /// # Errors
-/// The first binary that could not be asked, or what stopped the asking.
+/// Error of the first binary that could not be asked, or of what stopped the asking.
 pub(crate) fn list(
     workers: &Workers<'_>,
     sandboxes: &Sandboxes,
@@ -69,7 +69,7 @@ pub(crate) fn list(
                 interrupted = Some(signal);
                 Flow::NoMore
             }
-            // Whatever else is news, it is none of a list.
+            // Other news tell nothing of a list.
             Some(_) | None => Flow::On,
         },
     );
@@ -94,7 +94,7 @@ pub(crate) fn list(
 fn error(why: Unanswered, template: &Arc<Template>) -> Error {
     match why {
         Unanswered::Binary(error) => error.into(),
-        // The host could, until something was killed.
+        // The host can set sandboxes up: something was killed later.
         Unanswered::NotIsolated(error) if error.step == Step::Supervise => {
             SandboxError::Execute(error).into()
         }

@@ -46,37 +46,37 @@ use isotest_core::sys::clock::Instant;
 use std::io;
 use std::sync::Arc;
 
-/// The tests of a run and how they are executed.
+/// Tests of a run and how they are executed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Schedule<'run> {
-    /// The tests, in order, as they are executed.
+    /// Units of tests, in the order in which they are executed.
     pub(crate) units: &'run [Unit<'run>],
-    /// What holds for each of them in particular.
+    /// Settings of each unit.
     pub(crate) of_each: &'run [Arc<TestSettings>],
-    /// The template of the sandbox of each.
+    /// Template of the sandbox of each unit.
     pub(crate) templates: &'run [Arc<Template>],
-    /// What each of them needs of the run.
+    /// Needs of the units before they start.
     pub(crate) needs: &'run Needs,
-    /// The variables that each of them is told by its setup scripts.
+    /// Variables that setup scripts tell each unit.
     pub(crate) variables: &'run [Variables],
-    /// By what they were selected, if the harness can be told so.
+    /// Selection of the tests, if the harness can be told of it.
     pub(crate) wish: Option<&'run select::Selection>,
-    /// How.
+    /// Settings of the execution.
     pub(crate) execution: &'run Execution,
-    /// How often, if more than once.
+    /// Repetition of the tests, if they are executed more than once.
     pub(crate) stress: Option<Stress>,
-    /// In what.
+    /// Sandboxes in which the tests are executed.
     pub(crate) sandboxes: &'run Sandboxes,
-    /// Where evidence is kept; `None` if it is thrown away.
+    /// Store of evidence; `None` if evidence is thrown away.
     pub(crate) evidence: Option<&'run Arc<Store>>,
 }
 
-/// How a run went.
+/// Result of a run.
 #[derive(Debug)]
 pub(crate) struct Finished {
-    /// The counts.
+    /// Counts and peaks of the run.
     pub(crate) summary: Summary,
-    /// The first failure to write a report; nothing was executed after it.
+    /// First failure to write a report; nothing was executed after it.
     pub(crate) unwritten: Option<io::Error>,
 }
 

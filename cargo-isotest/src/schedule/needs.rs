@@ -1,4 +1,4 @@
-//! What attempts need of a run before they start: threads, a place in their test group, memory; pure.
+//! Needs of attempts before they start in a run: threads, a place in their test group, memory; pure.
 
 use crate::settings::{TestGroups, TestSettings};
 use isotest_core::plan::Template;
@@ -6,34 +6,34 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-/// What each unit needs, and the test groups in which that counts.
+/// Needs of each unit, and the test groups in which they count.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Needs {
-    /// What each unit needs.
+    /// Needs of each unit.
     pub(super) of_each: Vec<Need>,
-    /// The test groups.
+    /// Test groups, by their numbers.
     pub(super) groups: Vec<Group>,
 }
 
-/// What a unit needs.
+/// Needs of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Need {
-    /// Threads of the run.
+    /// Number of threads of the run.
     pub(super) threads: usize,
-    /// The number of its test group, if it is in one.
+    /// Number of the unit's test group, if it is in one.
     pub(super) group: Option<usize>,
-    /// The number of the sandbox that it shares with others, if it does.
+    /// Number of the sandbox that the unit shares with others, if it does.
     pub(super) sharing: Option<usize>,
     /// Expected peak of memory in bytes; 0 if nothing is known of it.
     pub(super) memory: u64,
 }
 
-/// A test group.
+/// Test group and the limit of its threads.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
-    /// Its name.
+    /// Name of the group.
     pub(super) name: Arc<str>,
-    /// The threads that its tests may take together.
+    /// Number of threads that the tests of the group may take together.
     pub(super) max_threads: usize,
 }
 
@@ -44,7 +44,7 @@ impl Default for Need {
 }
 
 impl Needs {
-    /// What units need by their settings in a run with so many threads, on a host with so many CPUs.
+    /// Creates the needs of units by their settings, in a run with so many threads, on a host with so many CPUs.
     pub(crate) fn new(
         of_each: &[Arc<TestSettings>],
         groups: &TestGroups,
@@ -65,7 +65,7 @@ impl Needs {
         Self { of_each: of_each.iter().map(need).collect(), groups }
     }
 
-    /// The same with these peaks of memory, one for each unit.
+    /// Returns the needs with these peaks of memory, one for each unit.
     pub(crate) fn with_memory(mut self, expected: &[u64]) -> Self {
         for (need, memory) in self.of_each.iter_mut().zip(expected) {
             need.memory = *memory;
@@ -73,7 +73,8 @@ impl Needs {
         self
     }
 
-    /// The same with the templates of the sandboxes, one for each unit: those that have one in common start one after another.
+    /// Returns the needs with the templates of the sandboxes, one for each unit: units that have one in common start
+    /// one after another.
     pub(crate) fn in_sandboxes(mut self, templates: &[Arc<Template>]) -> Self {
         let mut numbers = HashMap::new();
         for (need, template) in self.of_each.iter_mut().zip(templates).filter(|(_, one)| one.common) {

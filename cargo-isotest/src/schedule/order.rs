@@ -8,18 +8,19 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// Times that differ by less are the same, so that tests keep the order of the listing although times vary.
+/// Grain of times: those that differ by less are the same, so that tests keep the order of the listing although times
+/// vary.
 const GRAIN: Duration = Duration::from_millis(50);
 
-/// Rank of a test among those that are to start; the least starts first: those of a higher priority, of the same priority what
-/// failed in its last run, then what has never run, then the longest if several run at once, so that no long one begins when
-/// all others have ended.
+/// Rank of a test among those that are to start; the least starts first: those of a higher priority, of the same
+/// priority what failed in its last run, then what has never run, then the longest if several run at once, so that no
+/// long one begins when all others have ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank(Reverse<Priority>, u8, Reverse<u128>);
 
 impl Rank {
-    /// Ranks a test of this priority by whether it passed in its last run, if there was one, and how long it is expected to take,
-    /// in a run with so many jobs.
+    /// Ranks a test of this priority by whether it passed in its last run, if there was one, and how long it is
+    /// expected to take, in a run with so many jobs.
     pub(crate) fn new(
         priority: Priority,
         passed: Option<bool>,
@@ -52,7 +53,8 @@ pub(crate) fn order<'run>(
     }
 }
 
-/// Brings those together that have a sandbox in common, to where the first of them is: it is there for no longer than it must.
+/// Moves units that have a sandbox in common to the place of the first of them: it is there for no longer than it
+/// must.
 pub(crate) fn bring_together(units: &mut [Unit<'_>], in_common: impl IntoIterator<Item = bool>) {
     let mut first = HashMap::new();
     let mut placed: Vec<_> = units

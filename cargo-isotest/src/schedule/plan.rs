@@ -1,4 +1,4 @@
-//! How tests are executed, each in a process of its own or those of a binary in one; pure.
+//! Plans by which tests are executed, each in a process of its own or those of a binary in one; pure.
 
 use crate::harness::libtest;
 use crate::harness::together::{self, Unit};
@@ -12,10 +12,10 @@ use isotest_core::plan::{SandboxPlan, Workload};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// What is kept of the beginning, and as much of the end, of each stream of a test.
+/// Number of bytes kept of the beginning, and as many of the end, of each stream of a test.
 pub(crate) const OUTPUT_BYTES: usize = 512 << 10;
 
-/// How a test is executed by itself in its nth attempt.
+/// Returns the plan by which a test is executed by itself in its nth attempt.
 pub(crate) fn plan(test: &TestCase, nth: Nth, execution: &Execution, settings: &TestSettings) -> SandboxPlan {
     let mut environment = test.binary.environment.clone();
     if execution.process == Process::Test {
@@ -50,7 +50,7 @@ fn wrapped(
     (command.program(workspace), words.collect())
 }
 
-/// What limits a test: what the settings say, and memory as its budget says if that is stricter.
+/// Returns the limits of a test: those of its settings, and memory as its budget says if that is stricter.
 fn limits(test: &TestCase, settings: &TestSettings) -> Limits {
     let limits = settings.limits.limits();
     match test.budget.kernel_memory() {
@@ -61,7 +61,8 @@ fn limits(test: &TestCase, settings: &TestSettings) -> Limits {
     }
 }
 
-/// How the tests of a unit are executed. What those write that share a process is always read, for it tells of each.
+/// Returns the plan by which the tests of a unit are executed. Output of tests that share a process is always read,
+/// for it tells of each.
 pub(super) fn plan_of(
     unit: Unit<'_>,
     nth: Nth,

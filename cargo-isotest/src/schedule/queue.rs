@@ -1,4 +1,4 @@
-//! The attempts that are still to be executed, in order; pure.
+//! Queue of the attempts that are still to be executed, in order; pure.
 
 use crate::registry::AttemptId;
 use isotest_core::sys::clock::Instant;
@@ -7,38 +7,38 @@ use std::collections::VecDeque;
 /// Place of an attempt among those at the same test: attempt `number` of at most `total`, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Nth {
-    /// The attempt's own number.
+    /// Number of the attempt.
     pub(crate) number: u32,
-    /// How many attempts there are at most.
+    /// Number of attempts that there are at most.
     pub(crate) total: u32,
-    /// The iteration of which it is, if all tests are executed several times.
+    /// Iteration of the attempt, if all tests are executed several times.
     pub(crate) iteration: Option<Iteration>,
 }
 
 /// Place of an execution of all tests among several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Iteration {
-    /// Its number, counted from 1.
+    /// Number of the iteration, counted from 1.
     pub(crate) number: u32,
-    /// How many there will be, if that is known.
+    /// Number of iterations that there will be, if it is known.
     pub(crate) total: Option<u32>,
 }
 
 impl Nth {
-    /// The only attempt.
+    /// Place of an only attempt.
     pub(crate) const ONLY: Self = Self::first_of(1);
 
-    /// The first of so many attempts.
+    /// Returns the place of the first of so many attempts.
     pub(crate) const fn first_of(total: u32) -> Self {
         Self { number: 1, total, iteration: None }
     }
 
-    /// Whether the test was not executed before, in no iteration.
+    /// Returns whether the test was not executed before, not even in another iteration.
     pub(crate) fn is_first_of_all(self) -> bool {
         self.is_first() && self.iteration.is_none_or(|iteration| iteration.number == 1)
     }
 
-    /// Whether no attempt came before.
+    /// Returns whether no attempt came before in the same iteration.
     pub(crate) const fn is_first(self) -> bool {
         self.number == 1
     }
@@ -48,94 +48,95 @@ impl Nth {
     }
 }
 
-/// What an attempt is for.
+/// Purpose of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To tell whether the test passes.
+    /// Verdict: whether the test passes.
     Verdict,
-    /// To tell whether the attempt before it fits the memory budget of the test.
+    /// Confirmation: whether the attempt before it fits the memory budget of the test.
     Confirmation,
-    /// To take the place of the attempt before it, which was killed because the machine ran short of memory.
+    /// Replacement of the attempt before it, which was killed because the machine ran short of memory.
     Replacement,
-    /// To tell whether the test needs more memory than in earlier runs, as the attempt before it did.
+    /// Comparison: whether the test needs more memory than in earlier runs, as the attempt before it did.
     Comparison {
-        /// How many more follow, if this one does, too.
+        /// Number of attempts that follow, if this one needs more memory, too.
         left: u32,
     },
 }
 
 impl Purpose {
-    /// Whether reports know the attempt as the one before it.
+    /// Returns whether reports know the attempt as the one before it.
     pub(crate) const fn is_second(self) -> bool {
         !matches!(self, Self::Verdict)
     }
 }
 
-/// An attempt at what one process executes.
+/// Attempt at what one process executes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Attempt {
-    /// The id that no other attempt of the run has.
+    /// Id that no other attempt of the run has.
     pub(crate) id: AttemptId,
-    /// The place of what is executed among all that is.
+    /// Index of the unit that is executed.
     pub(crate) unit: usize,
-    /// Which attempt at it this is.
+    /// Place among the attempts at the unit.
     pub(crate) nth: Nth,
-    /// What it is for.
+    /// Purpose of the attempt.
     pub(crate) purpose: Purpose,
 }
 
 impl Attempt {
-    /// The unit and the number of the iteration, which all attempts at one execution of a test have.
+    /// Returns the unit and the number of the iteration, which all attempts at one execution of a test have.
     pub(crate) fn place(self) -> (usize, u32) {
         (self.unit, self.nth.iteration.map_or(0, |iteration| iteration.number))
     }
 }
 
-/// An attempt that has started.
+/// Attempt that has started.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Launch {
-    /// The attempt.
+    /// Attempt that was launched.
     pub(crate) attempt: Attempt,
-    /// The job slot that executes it, counted from 0.
+    /// Job slot that executes the attempt, counted from 0.
     pub(crate) slot: usize,
-    /// When it started.
+    /// Time at which the attempt started.
     pub(crate) at: Instant,
 }
 
-/// An attempt that waits for a job slot.
+/// Attempt that waits for a job slot.
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
     attempt: Attempt,
-    /// When it may start; at once without it.
+    /// Earliest time at which the attempt may start; at once without it.
     from: Option<Instant>,
-    /// How many have started before it that came later.
+    /// Number of attempts that came later and have started before it.
     passed: usize,
 }
 
 /// Number of attempts that may start before one that is not admitted yet.
 const MAX_PASSING: usize = 16;
-/// Number of attempts that are asked for at once whether they are admitted.
+/// Number of refused attempts at which the search for one that is admitted ends.
 const MAX_REFUSED: usize = 64;
 
-/// Whether an attempt starts.
+/// Answer to whether an attempt may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// It does.
+    /// Admission of the attempt.
     Starts,
-    /// It does not, and others may.
+    /// Refusal that lets others start before the attempt.
     Waits,
-    /// It does not, and no other of its test group does before it.
+    /// Refusal that lets no other of the attempt's test group or shared sandbox start before it.
     GroupWaits,
 }
 
 /// Attempts that wait for a job slot. The queue may grow while earlier attempts run, until it is closed.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    /// Attempts at units that wait for nobody in particular, then those of each test group or shared sandbox, the earliest first.
+    /// Attempts at units that wait for nobody in particular, then those of each test group or shared sandbox, the
+    /// earliest first.
     lanes: Vec<VecDeque<Waiting>>,
     /// Lane of each unit.
     lane_of: Vec<usize>,
-    /// How often each unit may be attempted.
+    /// Number of attempts that each unit may have.
     totals: Vec<u32>,
     /// Attempts that start when no other runs or waits.
     alone: VecDeque<Attempt>,
@@ -144,13 +145,13 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// The first attempts at units of which each may be attempted so often.
+    /// Creates a queue of the first attempts at units of which each may be attempted so often.
     pub(crate) fn new(attempts: impl IntoIterator<Item = u32>) -> Self {
         Self::with_groups(attempts.into_iter().map(|total| (total, None)), None)
     }
 
-    /// The first attempts at units of which each may be attempted so often, and is in the test group of this number if it is in one,
-    /// in the first iteration if there are several.
+    /// Creates a queue of the first attempts at units of which each may be attempted so often, and is in the test
+    /// group of this number if it is in one, in the first iteration if there are several.
     pub(crate) fn with_groups(
         units: impl IntoIterator<Item = (u32, Option<usize>)>,
         iteration: Option<Iteration>,
@@ -171,7 +172,8 @@ impl Queue {
         Self { is_closed: true, ..Self::default() }
     }
 
-    /// Queues the first attempts of another iteration. Returns whether there will be one: not once the queue is closed.
+    /// Queues the first attempts of another iteration. Returns whether there will be one: not once the queue is
+    /// closed.
     pub(crate) fn iterate(&mut self, iteration: Iteration) -> bool {
         if !self.is_closed {
             self.push_all(Some(iteration));
@@ -185,8 +187,8 @@ impl Queue {
         }
     }
 
-    /// Queues another attempt at the same unit, behind all that wait, to start at `from` at the earliest. Returns whether
-    /// there will be one: not after the last, and not once the queue is closed.
+    /// Queues another attempt at the same unit, behind all that wait, to start at `from` at the earliest. Returns
+    /// whether there will be one: not after the last, and not once the queue is closed.
     pub(crate) fn again(&mut self, attempt: Attempt, from: Instant) -> bool {
         match attempt.nth.next() {
             Some(nth) if !self.is_closed => {
@@ -197,8 +199,8 @@ impl Queue {
         }
     }
 
-    /// Queues a second attempt at the same place, to be executed when no other is. Returns whether there will be one: not once
-    /// the queue is closed.
+    /// Queues a second attempt at the same place, to be executed when no other is. Returns whether there will be one:
+    /// not once the queue is closed.
     pub(crate) fn second(&mut self, attempt: Attempt, purpose: Purpose) -> bool {
         if !self.is_closed {
             let id = AttemptId::nth(self.ids);
@@ -213,7 +215,7 @@ impl Queue {
         self.alone.pop_front()
     }
 
-    /// Whether an attempt waits that has its lane in common with this one.
+    /// Returns whether an attempt waits that has its lane in common with this one.
     pub(super) fn has_more_like(&self, attempt: Attempt) -> bool {
         let lane = self.lane_of[attempt.unit];
         !self.lanes[lane].is_empty() || self.alone.iter().any(|other| self.lane_of[other.unit] == lane)
@@ -225,8 +227,8 @@ impl Queue {
         self.ids += 1;
     }
 
-    /// Takes the first attempt that may start now and for which there is room. For what is refused some others pass it, but not for
-    /// ever; those that wait only for their test group are passed by all but their group.
+    /// Takes the first attempt that may start now and for which there is room. Some others pass an attempt that is
+    /// refused, but not for ever; attempts that wait only for their test group are passed by all but their group.
     pub(super) fn pop(&mut self, now: Instant, mut ask: impl FnMut(Attempt) -> Answer) -> Option<Attempt> {
         let mut refused = Vec::new();
         let mut next = vec![0; self.lanes.len()];
@@ -266,17 +268,17 @@ impl Queue {
         self.lanes.iter().flatten()
     }
 
-    /// When one may start, if all that wait may not start before.
+    /// Returns when an attempt may start, if all that wait may not start before.
     pub(super) fn next(&self) -> Option<Instant> {
         self.waiting().map(|waiting| waiting.from).min().flatten()
     }
 
-    /// Whether none waits.
+    /// Returns whether no attempt waits, but for those that are to be executed alone.
     pub(super) fn is_empty(&self) -> bool {
         self.lanes.iter().all(VecDeque::is_empty)
     }
 
-    /// Gives up what waits, and whatever would come.
+    /// Closes the queue: gives up attempts that wait, and whatever would come.
     pub(super) fn close(&mut self) {
         self.is_closed = true;
         self.lanes.iter_mut().for_each(VecDeque::clear);

@@ -1,7 +1,7 @@
 //! Replay of a run on another machine: what its processes took, in the order and with the admission of a run there.
 //!
-//! A process that never waits for a processor takes its own time. While those that run together want more processors than
-//! there are, each has an equal share and is held up by what it lacks; none is faster than it was recorded.
+//! A process that never waits for a processor takes its own time. While those that run together want more processors
+//! than there are, each has an equal share and is held up by what it lacks; none is faster than it was recorded.
 
 use super::admission::{Admission, Threads};
 use super::needs::{Group, Need, Needs};
@@ -20,7 +20,7 @@ const NOTHING: f64 = 1e-9;
 /// Machine on which a run is replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Machine {
-    /// Number of its processors.
+    /// Number of processors.
     pub(crate) cpus: NonZeroUsize,
     /// Memory that all tests can have together, if that is bounded.
     pub(crate) memory: Option<u64>,
@@ -28,29 +28,29 @@ pub(crate) struct Machine {
     pub(crate) jobs: NonZeroUsize,
 }
 
-/// What attempts at a test took, or at several in one process, and what they need of a run.
+/// Record of the attempts at a test, or at several in one process, and what they need of a run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Recorded {
-    /// Each attempt.
+    /// Attempts in their order.
     pub(crate) attempts: Vec<Took>,
-    /// The iteration of which they are.
+    /// Iteration of the attempts.
     pub(crate) iteration: u32,
-    /// Whether the last one passed.
+    /// Whether the last attempt passed.
     pub(crate) passed: bool,
-    /// Rank beside the others.
+    /// Rank of the test among those that could start.
     pub(crate) priority: Priority,
-    /// Threads of the run.
+    /// Number of threads of the run that an attempt takes.
     pub(crate) threads: ThreadsRequired,
-    /// The number of the test group, if it is in one.
+    /// Number of the test group, if the test is in one.
     pub(crate) group: Option<usize>,
-    /// The number of the sandbox that it shares with others, if it does.
+    /// Number of the sandbox that the test shares with others, if it does.
     pub(crate) sharing: Option<usize>,
 }
 
-/// What an attempt took.
+/// Time and resources that an attempt took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Took {
-    /// Time from start to end without what was waited for a processor.
+    /// Time from start to end less the time of waits for a processor.
     pub(crate) wall: Duration,
     /// Processor time.
     pub(crate) cpu: Duration,
@@ -58,10 +58,10 @@ pub(crate) struct Took {
     pub(crate) memory: u64,
 }
 
-/// Run that is replayed.
+/// Record of a run that is replayed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Recording {
-    /// What was executed, in the order of the listing.
+    /// Tests that were executed, in the order of the listing.
     pub(crate) each: Vec<Recorded>,
     /// Test groups by their names, and how many threads the tests of each may take.
     pub(crate) groups: Vec<(Arc<str>, Jobs)>,
@@ -71,26 +71,26 @@ pub(crate) struct Recording {
     pub(crate) around: Duration,
 }
 
-/// What came of a replay.
+/// Result of a replay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Replayed {
     /// Time of the run.
     pub(crate) wall: Duration,
-    /// The highest sum of the peaks of attempts that ran at the same time.
+    /// Highest sum of the peaks of attempts that ran at the same time.
     pub(crate) memory: u64,
-    /// How many attempts waited for memory.
+    /// Number of attempts that waited for memory.
     pub(crate) waited: usize,
 }
 
-/// An attempt that is replayed.
+/// Attempt that is replayed.
 #[derive(Debug, Clone, Copy)]
 struct Running {
     attempt: Attempt,
-    /// Seconds before its workload starts.
+    /// Seconds before the workload of the attempt starts.
     lead: f64,
-    /// Seconds that are left of its own time.
+    /// Seconds that are left of the workload's own time.
     left: f64,
-    /// Processors that it wants.
+    /// Number of processors that the workload wants.
     wants: f64,
     memory: u64,
 }
@@ -139,7 +139,7 @@ impl Recording {
         replayed
     }
 
-    /// What is executed, in the order in which a run starts it that knows the results of this one.
+    /// Returns what is executed, in the order in which a run starts it that knows the results of this one.
     fn ranked(&self, jobs: NonZeroUsize) -> Vec<&Recorded> {
         let mut ranked: Vec<_> = self.each.iter().filter(|recorded| !recorded.attempts.is_empty()).collect();
         ranked.sort_by_key(|recorded| {
@@ -172,7 +172,7 @@ impl Recording {
     }
 }
 
-/// Goes on until the next start or end of a workload. Returns how many seconds that took.
+/// Advances workloads to the next start or end of one. Returns how many seconds that took.
 fn go_on(running: &mut [Running], cpus: NonZeroUsize) -> f64 {
     let wants: Vec<f64> =
         running.iter().map(|running| if running.lead > 0.0 { 0.0 } else { running.wants }).collect();
@@ -194,8 +194,8 @@ fn go_on(running: &mut [Running], cpus: NonZeroUsize) -> f64 {
     time
 }
 
-/// How fast each goes on that wants so many processors: no faster than by itself, and where there are not enough, those that
-/// want the least have what they want and the others an equal share of the rest.
+/// Returns how fast each workload goes on that wants so many processors: no faster than by itself, and where there
+/// are not enough, those that want the least have what they want and the others an equal share of the rest.
 fn speeds(wants: &[f64], cpus: NonZeroUsize) -> Vec<f64> {
     let mut order: Vec<usize> = (0..wants.len()).collect();
     order.sort_by(|one, other| wants[*one].total_cmp(&wants[*other]));

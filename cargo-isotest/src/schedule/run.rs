@@ -26,10 +26,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longer than any run.
+/// Time that is longer than any run.
 const FOR_EVER: Duration = Duration::from_hours(24 * 365);
 
-/// What a run is about.
+/// Subject of a run: its tests and how they are executed.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'run> {
     pub(super) units: &'run [Unit<'run>],
@@ -40,23 +40,23 @@ pub(super) struct Subject<'run> {
     pub(super) ground: &'run Ground,
 }
 
-/// A run that goes on: what is known of its attempts, and what was told of them.
+/// State of a run: what is known of its attempts, and what was told of them.
 pub(super) struct Run<'run> {
     subject: Subject<'run>,
     pub(super) reporters: &'run mut dyn Reporter,
     pub(super) summary: Summary,
-    /// The verdicts that hold until a further attempt at the same unit has ended, and on which attempts they are.
+    /// Verdicts that hold until a further attempt at the same unit has ended, and on which attempts they are.
     standing: HashMap<(usize, u32), (Nth, Verdict)>,
-    /// The attempts of units whose second attempts say what they are worth.
+    /// Attempts that are in doubt until second attempts say what they are worth.
     doubts: BTreeMap<(usize, u32), Doubt>,
-    /// The first failure to write a report.
+    /// First failure to write a report.
     pub(super) unwritten: Option<io::Error>,
-    /// When the run began.
+    /// Time at which the run began.
     began: Instant,
     executing: Executing,
-    /// How many iterations have begun.
+    /// Number of iterations that have begun.
     iterations: u32,
-    /// How many tests have failed for good.
+    /// Number of tests that have failed for good.
     failures: usize,
 }
 
@@ -114,7 +114,8 @@ impl<'run> Run<'run> {
         flow
     }
 
-    /// Has all tests executed once more, if they are to be, none waits any more, and none is to be executed alone.
+    /// Has all tests executed once more, if they are to be, no attempt waits any more, and none is to be executed
+    /// alone.
     fn iterate(&mut self, queue: &mut Queue) {
         let is_done = queue.is_empty() && self.doubts.is_empty();
         let Some(stress) = self.subject.stress.filter(|_| is_done) else { return };
@@ -125,7 +126,7 @@ impl<'run> Run<'run> {
         }
     }
 
-    /// How often each test was to be executed, or as often as it has been if nothing said it; `None` for once.
+    /// Returns how often each test was to be executed, or how often it has been if nothing said it; `None` for once.
     pub(super) fn iterations(&self) -> Option<u32> {
         self.subject.stress.map(|stress| stress.iterations().unwrap_or(self.iterations))
     }
@@ -151,7 +152,7 @@ impl<'run> Run<'run> {
         self.reporters.between(Between::Asked(&attempts))
     }
 
-    /// Looks at the time.
+    /// Tells which attempts are slow, and ends the run when its time is over.
     fn tick(&mut self) -> io::Result<Flow> {
         self.reporters.between(Between::Tick)?;
         let now = Instant::now();
@@ -192,12 +193,12 @@ impl<'run> Run<'run> {
         Rules::from(&*self.subject.of_each[launch.attempt.unit])
     }
 
-    /// When another attempt may start.
+    /// Returns when another attempt may start.
     fn next_attempt(&self, launch: Launch) -> Instant {
         let retries = self.subject.of_each[launch.attempt.unit].retries.value;
         let now = Instant::now();
         let delay = retries.delay_after(launch.attempt.nth.number, fastrand::f64());
-        // As far ahead as there is time.
+        // A time that is too far ahead is as good as for ever.
         now.checked_add(delay).unwrap_or_else(|| now + FOR_EVER)
     }
 
@@ -220,7 +221,8 @@ impl<'run> Run<'run> {
         Ok(Flow::On)
     }
 
-    /// Whether the test has failed, for good.
+    /// Judges an attempt at a test, and settles it unless it is in doubt. Returns whether the test has failed, for
+    /// good.
     fn test_finished(
         &mut self,
         launch: Launch,
@@ -243,7 +245,7 @@ impl<'run> Run<'run> {
         self.settle(ended, queue)
     }
 
-    /// What the harness said of the test of an attempt.
+    /// Returns what the harness said of the test of an attempt.
     fn testimony(&self, launch: Launch, record: &mut Record) -> Testimony {
         let test = &self.unit(launch).tests()[0];
         let is_wrapped = self.subject.of_each[launch.attempt.unit].wrapper.is_some();
@@ -275,7 +277,7 @@ impl<'run> Run<'run> {
         }
     }
 
-    /// Settles what will not be executed again, since the run has ended early.
+    /// Settles doubts about tests that will not be executed again, since the run has ended early.
     pub(super) fn give_up_doubt(&mut self) {
         for (_, doubt) in mem::take(&mut self.doubts) {
             if let Err(error) = self.settle(doubt.given_up(), &mut Queue::closed()) {
@@ -317,7 +319,8 @@ impl<'run> Run<'run> {
         }
     }
 
-    /// How many of the tests have failed; one if only the process has that they share.
+    /// Judges a process of several tests, and each test. Returns how many tests have failed; one if only the process
+    /// has.
     fn process_finished(
         &mut self,
         tests: &'run [TestCase],
@@ -361,7 +364,8 @@ impl<'run> Run<'run> {
         Ok(failed.max(usize::from(fails(&verdict))))
     }
 
-    /// Takes what is known of an attempt that was killed with the run. Of several tests in one process some may have ended.
+    /// Takes what is known of an attempt that was killed with the run. Of several tests in one process some may have
+    /// ended.
     fn killed(&mut self, launch: Launch, record: PartialRecord) -> io::Result<Flow> {
         self.executing.end(launch.attempt);
         self.forget(launch.attempt);
@@ -393,7 +397,7 @@ impl<'run> Run<'run> {
         Ok(Flow::On)
     }
 
-    /// How many threads a process has in which tests are executed together, if that is said.
+    /// Returns how many threads a process has in which tests are executed together, if that is said.
     fn threads(&self) -> Option<NonZeroUsize> {
         match self.subject.execution.process {
             Process::Binary { threads } => threads,
@@ -444,7 +448,7 @@ mod tests {
     use isotest_core::outcome::Outcome;
     use std::time::Duration;
 
-    /// Notes what it is told of attempts, in words.
+    /// Reporter that notes what it is told of attempts, in words.
     #[derive(Default)]
     struct Notes(Vec<String>);
 
@@ -482,8 +486,8 @@ mod tests {
         }
     }
 
-    /// Has two tests, each with three attempts, end as `end` says of name and number, one after the other. Without a record
-    /// an attempt was killed by a signal.
+    /// Has two tests, each with three attempts, end as `end` says of name and number, one after the other. Without a
+    /// record an attempt was killed by a signal.
     fn run(fail_fast: bool, end: impl Fn(&str, u32) -> Option<Outcome>) -> (Vec<String>, Summary) {
         run_with(fail_fast, &TestSettings::default(), end)
     }

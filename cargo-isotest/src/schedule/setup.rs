@@ -1,5 +1,5 @@
-//! Setup scripts: executed one after the other, in sandboxes of their own, before the first test. A script that fails ends the
-//! run: what its tests need is missing, and nobody wants to wait for the others to hear of it.
+//! Setup scripts: executed one after the other, in sandboxes of their own, before the first test. A script that fails
+//! ends the run: what its tests need is missing, and nobody wants to wait for the others to hear of it.
 
 use crate::sandboxes::setup_place::OfScript;
 use crate::schedule::admission::{Admission, Threads};
@@ -24,45 +24,45 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The variable by which a script, and tests after it, are told of the directory that it leaves.
+/// Variable by which a script, and tests after it, are told of the directory that the script leaves.
 pub(crate) const DIRECTORY: &str = "ISOTEST_SETUP_DIR";
-/// The variable by which a script is told in which file to write variables for tests; cargo-nextest's.
+/// Variable by which a script is told in which file to write variables for tests; cargo-nextest's.
 pub(crate) const VARIABLES: &str = "NEXTEST_ENV";
 
 /// Variables and their values.
 pub(crate) type Variables = Vec<(OsString, OsString)>;
 
-/// The most bytes of variables that a script may write. The kernel takes no more of a whole environment.
+/// Limit of the bytes of variables that a script may write. The kernel takes no more of a whole environment.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// A setup script of which nothing is left to be decided.
+/// Setup script of which nothing is left to be decided.
 #[derive(Debug)]
 pub(crate) struct Script {
-    /// The script as reports name it.
+    /// Script as reports name it.
     pub(crate) title: TestCase,
-    /// What holds for it.
+    /// Settings of the script.
     pub(crate) settings: Arc<TestSettings>,
-    /// The template of its sandbox.
+    /// Template of the script's sandbox.
     pub(crate) template: Arc<Template>,
-    /// What to do.
+    /// Plan by which the script is executed.
     pub(crate) plan: SandboxPlan,
-    /// What it leaves.
+    /// Places of the script's directory and variables.
     pub(crate) place: OfScript,
 }
 
-/// What setup scripts came to.
+/// Result of setup scripts.
 #[derive(Debug, Default)]
 pub(crate) struct SetUp {
     /// Variables for tests, by the name of the script that wrote them.
     pub(crate) variables: HashMap<String, Variables>,
-    /// Why no test is to be executed, if so.
+    /// Reason why no test is to be executed, if so.
     pub(crate) cancelled: Option<Cancellation>,
-    /// The first failure to write a report.
+    /// First failure to write a report.
     pub(crate) unwritten: Option<io::Error>,
 }
 
 impl SetUp {
-    /// Whether no test is to be executed.
+    /// Returns whether no test is to be executed.
     pub(crate) const fn has_ended_the_run(&self) -> bool {
         self.cancelled.is_some() || self.unwritten.is_some()
     }
@@ -89,10 +89,10 @@ pub(crate) fn execute(scripts: &[Script], workers: &Workers<'_>, reporters: &mut
     set_up
 }
 
-/// What is heard of a script.
+/// Listener to the news of a script.
 struct Hearing<'run> {
     script: &'run Script,
-    /// Since when it is running, and after which time of it it is said that it is slow.
+    /// Launch of the script while it is running, and the running time after which it is next said to be slow.
     running: Option<(Launch, Duration)>,
     set_up: &'run mut SetUp,
     reporters: &'run mut dyn Reporter,
@@ -177,7 +177,7 @@ impl Hearing<'_> {
     }
 }
 
-/// Whether nothing is known of the script. One that there is no such program for has failed.
+/// Returns whether nothing is known of the script. A script whose program does not exist has failed.
 fn is_undecided(verdict: &Verdict) -> bool {
     match verdict {
         Verdict::NotIsolated(error) => error.step != Step::Exec,

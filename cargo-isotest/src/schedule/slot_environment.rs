@@ -1,8 +1,8 @@
-//! What a test is told of its run by the variables of cargo-nextest, for tools that look for them.
+//! Variables of cargo-nextest that tell a test of its run, for tools that look for them.
 //!
-//! All are set that say something true of a run of ours: each test has a process of its own, and no two that run at once
-//! have the same slot. `NEXTEST` is not: some tests do something else where it is, and what passes under `cargo test` is to
-//! pass here. Nor are those that name a version or a profile of cargo-nextest, since none is at work.
+//! All are set that say something true of a run of ours: each test has a process of its own, and no two that run at
+//! once have the same slot. `NEXTEST` is not: some tests do something else where it is, and what passes under `cargo
+//! test` is to pass here. Nor are those that name a version or a profile of cargo-nextest, since none is at work.
 
 use crate::schedule::queue::{Iteration, Nth};
 use crate::testcase::{TestBinary, TestCase};
@@ -14,21 +14,22 @@ use std::os::unix::ffi::OsStrExt;
 /// Variables and their values.
 type Told = Vec<(OsString, OsString)>;
 
-/// Test group of a test that is in no other.
+/// Name of the test group of a test that is in no other.
 const GLOBAL_GROUP: &str = "@global";
 
-/// The variable that holds the slot in the test group.
+/// Variable that holds the slot in the test group.
 const GROUP_SLOT: &str = "NEXTEST_TEST_GROUP_SLOT";
 
-/// What a binary is told that is asked for its tests.
+/// Returns the variables of a binary that is asked for its tests.
 pub(crate) fn of_listing(binary: &TestBinary) -> Told {
     told(binary, "list").collect()
 }
 
-/// What a test is told in its nth attempt, by a variable of ours, too, of which so many tests are executed at once, but for its slot.
+/// Returns the variables of a test in its nth attempt, one of them ours, but for its slot; `jobs` tests are executed
+/// at once.
 pub(crate) fn of_test(test: &TestCase, nth: Nth, jobs: usize) -> Told {
     let binary = &test.binary;
-    // The numbers of iterations begin with 0 there.
+    // Numbers of iterations begin with 0 in cargo-nextest's variables.
     let stress = nth.iteration.map(|Iteration { number, total }| {
         let total = total.map_or_else(|| "infinite".to_owned(), |total| total.to_string());
         ((number - 1).to_string(), total)
@@ -58,7 +59,7 @@ pub(crate) fn of_test(test: &TestCase, nth: Nth, jobs: usize) -> Told {
     told(binary, "run").chain(of_test.map(|(name, value)| (name.into(), value))).collect()
 }
 
-/// What a test is told of its place in its test group, in place of the first.
+/// Returns the variable of a test's slot in its test group, in place of the first slot.
 pub(crate) fn of_place(slot: usize) -> Told {
     vec![(GROUP_SLOT.into(), slot.to_string().into())]
 }
@@ -82,13 +83,14 @@ pub(crate) fn tell(environment: &mut Told, told: Told) {
         let may_be = [&b"NEXTEST_"[..], b"ISOTEST"].iter().any(|first| name.as_bytes().starts_with(first));
         may_be && told.iter().any(|(other, _)| other == name)
     };
-    // Of what encloses us nothing is to be read as one's own.
+    // Variables of a run that encloses ours are not to be read as one's own.
     environment.retain(|(name, _)| !is_told(name) && name != inside::METRICS);
     environment.extend(told);
 }
 
-/// What is said of the job slot in which a command is executed. Slots are counted from 0. A test that has a process to itself is told
-/// by cargo-nextest's variable, too, and what its cgroup counts: of several together the figures would be nobody's own.
+/// Returns the variables of the job slot in which a command is executed. Slots are counted from 0. A test that has a
+/// process to itself is told by cargo-nextest's variable, too, and what its cgroup counts: of several together the
+/// figures would be nobody's own.
 pub(crate) fn of_slot(slot: usize, is_test: bool, counted: &[Capability]) -> Told {
     let slot = OsString::from(slot.to_string());
     let counted: Vec<_> = counted.iter().map(|metric| metric.as_str()).collect();

@@ -1,4 +1,4 @@
-//! One thread for each job slot. They take attempts from one queue and tell what becomes of them.
+//! Threads of the job slots, one for each. They take attempts from one queue and tell what becomes of them.
 
 use crate::error::{Error, HostError};
 use crate::evidence::Keeper;
@@ -25,48 +25,49 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Scope};
 use std::time::Duration;
 
-/// An attempt to be executed, and how.
+/// Order to execute an attempt, and how.
 #[derive(Debug)]
 struct Order {
     attempt: Attempt,
     job: Job,
 }
 
-/// How an attempt is executed, and the template in which it is.
+/// Plan of an attempt, and the template in which it is executed.
 #[derive(Debug)]
 pub(crate) struct Job {
-    /// The template of its sandbox.
+    /// Template of the attempt's sandbox.
     pub(crate) template: Arc<Template>,
-    /// What to do.
+    /// Plan by which the attempt is executed.
     pub(crate) plan: SandboxPlan,
-    /// Whether it is one test, and nothing else.
+    /// Whether the attempt is at a test, in a run with a process for each test.
     pub(crate) is_test: bool,
-    /// Where its evidence is kept; `None` if it is thrown away.
+    /// Keeper of the attempt's evidence; `None` if it is thrown away.
     pub(crate) evidence: Option<Keeper>,
 }
 
-/// What the supervisor is told.
+/// News for the supervisor.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// A slot is ready, or could not be made.
+    /// Slot that is ready, or could not be made.
     Ready(Result<(), Error>),
-    /// A slot has taken an attempt from the queue.
+    /// Attempt that a slot has taken from the queue.
     Started(Launch),
-    /// An attempt has ended.
+    /// Attempt that has ended.
     Finished(Launch, Box<Record>),
-    /// An attempt was killed because the run is to end.
+    /// Attempt that was killed because the run is to end.
     Killed(Launch, Box<PartialRecord>),
-    /// An attempt was taken from the queue when none was to start any more.
+    /// Attempt that was taken from the queue when none was to start any more.
     NotStarted,
-    /// What the first of those attempts waits for that could start since a thread is free, and how many more have had to wait.
+    /// Wait of the first attempt that could start, since a thread is free, and how many more attempts have had to
+    /// wait.
     Waiting(Option<Wait>, Waited),
-    /// A signal has come.
+    /// Signal that has come.
     Interrupted(i32),
-    /// Somebody wants to know how the run stands, which is so.
+    /// Question of somebody how the run stands, with the running attempts.
     Asked(Vec<Live>),
-    /// The run is about to be stopped for a while.
+    /// Warning that the run is about to be stopped for a while.
     Stopping,
-    /// A bug of ours has ended a slot's thread, whose orders nobody answers any more.
+    /// Panic of a slot's thread by a bug of ours; nobody answers its orders any more.
     Panicked,
 }
 
@@ -74,13 +75,13 @@ pub(crate) enum News {
 #[derive(Debug)]
 pub(crate) struct Told {
     news: News,
-    /// Dropped when the news have been heard.
+    /// Sender that is dropped when the news have been heard.
     waiting: Option<Sender<()>>,
-    /// Until its other end is dropped nothing else is to be done.
+    /// Receiver whose other end is dropped when the listener may go on.
     hold: Option<Receiver<()>>,
 }
 
-/// The same, or that time has passed.
+/// News that have been received, or that time has passed.
 struct Heard {
     news: Option<News>,
     waiting: Option<Sender<()>>,
@@ -88,8 +89,8 @@ struct Heard {
 }
 
 impl Told {
-    /// That the run is to be stopped: by the first of what comes with it is known that this has been heard, and until the second
-    /// is dropped, whoever hears it stands still.
+    /// Creates the news that the run is to be stopped: the receiver tells that they have been heard, and until the
+    /// sender is dropped, whoever hears them stands still.
     pub(crate) fn stopping() -> (Self, Receiver<()>, Sender<()>) {
         let ((waiting, heard), (go_on, hold)) = (channel(), channel());
         (Self { news: News::Stopping, waiting: Some(waiting), hold: Some(hold) }, heard, go_on)
@@ -102,34 +103,35 @@ impl From<News> for Told {
     }
 }
 
-/// How to go on after some news.
+/// Way to go on after some news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flow {
-    /// As before.
+    /// Continuation as before.
     On,
-    /// What has not started does not start any more.
+    /// Stop of further starts: what has not started does not start any more.
     NoMore,
-    /// Nor does anybody want to hear of what is running: it is killed.
+    /// End of all attempts: those that are running are killed, too.
     End,
 }
 
-/// How often the listener hears from [`Workers::execute_all`] while nothing happens.
+/// Interval at which the listener hears from [`Workers::execute_all`] while nothing happens.
 const TICK: Duration = Duration::from_millis(100);
 
-/// The slots of a run. They end when this is dropped and the queue is empty.
+/// Slots of a run. They end when this is dropped and the queue is empty.
 #[derive(Debug)]
 pub(crate) struct Workers<'run> {
     cancel: &'run Cancel,
     orders: SyncSender<Order>,
     news: Receiver<Told>,
     jobs: usize,
-    /// Orders that are still in the queue are answered, and not executed.
+    /// Whether orders that are still in the queue are answered, and not executed.
     stopped: Arc<AtomicBool>,
     common: Arc<dyn Ending + 'run>,
 }
 
 impl<'run> Workers<'run> {
-    /// Starts a thread for each slot of the registry, which makes it. What is sent by the sender returned arrives with the news.
+    /// Starts a thread for each slot of the registry, which makes it. What is sent by the sender returned arrives
+    /// with the news.
     ///
     /// # Errors
     /// When a thread is refused. Those that were started before it end by themselves.
@@ -170,7 +172,7 @@ impl<'run> Workers<'run> {
     /// Waits until every slot is ready.
     ///
     /// # Errors
-    /// The step in which the first one failed; a signal that came first.
+    /// Error of the first slot that failed; a signal that came first.
     ///
     /// # Panics
     /// When a slot's thread has.
@@ -196,12 +198,13 @@ impl<'run> Workers<'run> {
         Ok(())
     }
 
-    /// How many slots there are.
+    /// Returns the number of slots.
     pub(crate) const fn jobs(&self) -> usize {
         self.jobs
     }
 
-    /// Executes the attempts of a queue, each by its job, and passes on what is heard of them, and `None` now and then. Whoever hears it may queue further attempts. Returns when none waits or is running.
+    /// Executes the attempts of a queue, each by its job, and passes on what is heard of them, and `None` now and
+    /// then. Whoever hears it may queue further attempts. Returns when none waits or is running.
     ///
     /// # Panics
     /// When a slot's thread has.
@@ -214,7 +217,7 @@ impl<'run> Workers<'run> {
     ) {
         // A failure before this has ended what was before.
         self.stopped.store(false, Ordering::SeqCst);
-        // How many were ordered of which it is not known what became of them.
+        // Number of ordered attempts of which it is not known what became of them.
         let mut open = 0;
         let mut in_common = InCommon::in_slots(&*self.common);
         let mut tick = Instant::now() + TICK;
@@ -258,8 +261,8 @@ impl<'run> Workers<'run> {
         }
     }
 
-    /// Waits for news, until the next attempt may start or `tick` has come, which is then another; `None` if there are none
-    /// any more.
+    /// Waits for news, until the next attempt may start or `tick` has come, which is then another; `None` if there
+    /// are none any more.
     fn next_news(
         &self,
         admission: &mut Admission<'_>,
@@ -268,7 +271,7 @@ impl<'run> Workers<'run> {
     ) -> Option<Heard> {
         let now = Instant::now();
         let wake = next.map_or(*tick, |next| next.min(*tick));
-        // However much is heard, the time is looked at.
+        // Ticks come on time, however much is heard.
         let told = if let Some((wait, waited)) = admission.take_untold() {
             Ok(News::Waiting(wait, waited).into())
         } else if *tick <= now {
@@ -287,8 +290,8 @@ impl<'run> Workers<'run> {
         }
     }
 
-    /// Orders what may start, or else, if nothing is left beside it, one that is to be alone. Returns how many, while so many
-    /// are `open`.
+    /// Orders attempts that may start, or else, if nothing is left beside it, one that is to be alone. Returns how
+    /// many, while so many are `open`.
     fn order(
         &self,
         queue: &mut Queue,
@@ -319,12 +322,12 @@ impl<'run> Workers<'run> {
     }
 }
 
-/// Goes the way of the thread that has panicked, and said why: without its answers the run has no true end.
+/// Panics because a slot's thread has, which said why: without its answers the run has no true end.
 fn go_down() -> ! {
     resume_unwind(Box::new("the thread of a job slot panicked"))
 }
 
-/// Tells of a panic of the thread that has it, and ends what the others are doing.
+/// Guard of a thread that tells of its panic, and ends what the others are doing.
 struct Alarm<'run> {
     cancel: &'run Cancel,
     tell: Sender<Told>,
@@ -380,7 +383,8 @@ impl<'run> Worker<'run> {
             }
             self.registry.ended(self.number);
             // The next one runs while the figures of this one are read; after a failure there may be no next one. In
-            // another template it would cost this one its init. What it writes where this one is told of comes after that.
+            // another template it would cost this one its init. What it writes where this one is told of comes after
+            // that.
             if attempt.has_exited_well() && !shares_output {
                 taken = self.try_next();
                 let next = taken.take_if(|order| Arc::ptr_eq(&order.job.template, &template));
@@ -390,7 +394,8 @@ impl<'run> Worker<'run> {
         }
     }
 
-    /// Executes an attempt in the slot of its template, unless none may start any more. Returns whether the run goes on.
+    /// Executes an attempt in the slot of its template, unless none may start any more. Returns whether the run goes
+    /// on.
     fn execute_in_common(&self, order: Order) -> bool {
         let (template, shares_output) = (Arc::clone(&order.job.template), order.job.plan.inherit_stdio);
         let kept = self.common.take(&template);
@@ -406,7 +411,7 @@ impl<'run> Worker<'run> {
         }
         self.registry.ended(self.number);
         let record = Box::new(attempt.finish());
-        // Before whoever hears of it has the next one started there.
+        // The slot is kept before whoever hears of the attempt has the next one started there.
         self.common.keep(&template, slot);
         self.tell_and_wait(News::Finished(launch, record), shares_output);
         true
@@ -424,7 +429,7 @@ impl<'run> Worker<'run> {
             return None;
         }
         let launch = Launch { attempt, slot: self.number, at: Instant::now() };
-        // Before it has any output of its own, which may go to the same terminal.
+        // The start is told before the attempt has any output of its own, which may go to the same terminal.
         self.tell_and_wait(News::Started(launch), plan.inherit_stdio);
         slot_environment::tell(
             &mut plan.workload.environment,
@@ -446,7 +451,7 @@ impl<'run> Worker<'run> {
         Some((launch, running))
     }
 
-    /// What has been ordered will not be executed.
+    /// Answers orders that will not be executed.
     fn cancelled(&self) {
         while self.next().is_some() {
             self.tell(News::NotStarted);
@@ -457,7 +462,7 @@ impl<'run> Worker<'run> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
     }
 
-    /// An order that is there already; none while another slot is at the queue.
+    /// Takes an order that is there already; `None` while another slot is at the queue.
     fn try_next(&self) -> Option<Order> {
         self.orders.try_lock().ok()?.try_recv().ok()
     }
@@ -467,7 +472,7 @@ impl<'run> Worker<'run> {
         let _ = self.tell.send(news.into());
     }
 
-    /// The same, and with `waits` returns only when the news have been heard.
+    /// Tells news, and with `waits` returns only when they have been heard.
     fn tell_and_wait(&self, news: News, waits: bool) {
         if !waits {
             return self.tell(news);
@@ -496,7 +501,7 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::LazyLock;
 
-    /// Waits for what a slot does whose thread panics. A second sender is held, as it is while signals are watched for.
+    /// Waits for a slot whose thread panics. A second sender is held, as it is while signals are watched for.
     fn with_a_panic<T>(wait: impl FnOnce(&Workers<'_>) -> T) -> (thread::Result<T>, bool) {
         let cancel = Cancel::new().unwrap();
         let (orders, taken) = sync_channel(1);
@@ -513,7 +518,7 @@ mod tests {
             let alarm = Alarm { cancel: &cancel, tell: tell.clone() };
             let slot = scope.spawn(move || {
                 let _alarm = alarm;
-                // With it the orders are lost that it has not answered.
+                // Orders that the thread has not answered are lost with it.
                 let _taken = taken;
                 resume_unwind(Box::new("a bug"))
             });

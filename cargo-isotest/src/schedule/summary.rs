@@ -1,4 +1,4 @@
-//! The counts and peaks of a run, accumulated attempt by attempt.
+//! Counts and peaks of a run, accumulated attempt by attempt.
 
 use crate::schedule::wait::Waited;
 use crate::testcase::TestCase;
@@ -6,89 +6,90 @@ use crate::verdict::{Counts, Effect, Kind, Verdict};
 use isotest_core::record::Record;
 use std::time::Duration;
 
-/// What was chosen before the first attempt started.
+/// Numbers of tests that were chosen or left out before the first attempt started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Selection {
-    /// Tests to execute.
+    /// Number of tests to execute.
     pub(crate) selected: usize,
-    /// Tests the harness ignores and nobody asked for.
+    /// Number of tests that the harness ignores and nobody asked for.
     pub(crate) ignored: usize,
-    /// Tests the filters left out.
+    /// Number of tests that the filters left out.
     pub(crate) filtered_out: usize,
 }
 
-/// The highest memory peak and whose it was.
+/// Highest memory peak and the test that had it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HighestPeak {
-    /// The peak.
+    /// Peak in bytes.
     pub(crate) bytes: u64,
-    /// Whether it is only about right.
+    /// Whether the peak is only about right.
     pub(crate) approximate: bool,
-    /// The test's binary.
+    /// Id of the test's binary.
     pub(crate) binary_id: String,
-    /// The test's name.
+    /// Name of the test.
     pub(crate) name: String,
 }
 
-/// Why a run ended before all its tests had been executed.
+/// Reason why a run ended before all its tests had been executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cancellation {
-    /// The run was sent this signal.
+    /// Signal that was sent to the run.
     Signal(i32),
-    /// As many tests failed as may.
+    /// Failure of as many tests as may fail.
     FailFast {
-        /// Whether the tests were killed that were running.
+        /// Whether the tests that were running were killed.
         immediate: bool,
     },
-    /// A setup script failed.
+    /// Failure of a setup script.
     SetupFailed {
-        /// Whether nothing is known of it, since its sandbox could not be set up or was lost.
+        /// Whether nothing is known of the script, since its sandbox could not be set up or was lost.
         undecided: bool,
     },
-    /// The time of the run ran out.
+    /// End of the run's time.
     GlobalTimeout,
 }
 
-/// The whole run in figures.
+/// Figures of the whole run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
-    /// What was to be executed.
+    /// Numbers of tests to be executed and left out.
     pub(crate) selection: Selection,
-    /// What became of it.
+    /// Numbers of tests by their verdicts.
     pub(crate) counts: Counts,
-    /// How often each test was to be executed, or as often as it has been if nothing said it; `None` for once.
+    /// Number of times that each test was to be executed, or has been if nothing said it; `None` for once.
     pub(crate) iterations: Option<u32>,
-    /// How many processes that executed several tests have failed although none of the tests has.
+    /// Number of processes that executed several tests and have failed although none of the tests has.
     pub(crate) failed_processes: usize,
-    /// The tests that were being executed when the run was cancelled, and were killed.
+    /// Tests that were being executed when the run was cancelled, and were killed.
     pub(crate) interrupted: Vec<TestCase>,
-    /// How many attempts have figures that are not to be trusted.
+    /// Number of attempts that have figures that are not to be trusted.
     pub(crate) suspect: usize,
-    /// The highest memory peak; `None` if none was measured.
+    /// Highest memory peak; `None` if none was measured.
     pub(crate) peak: Option<HighestPeak>,
-    /// How many attempts were executed without a memory peak being measured.
+    /// Number of attempts that were executed without a memory peak being measured.
     pub(crate) peak_unmeasured: usize,
-    /// How many attempts waited although a thread was free.
+    /// Numbers of attempts that waited although a thread was free.
     pub(crate) waited: Waited,
-    /// How many attempts were killed because the machine ran short of memory, and executed again.
+    /// Number of attempts that were killed because the machine ran short of memory, and executed again.
     pub(crate) replaced: usize,
     /// Processor time of all attempts; `None` if none was measured.
     pub(crate) cpu: Option<Duration>,
-    /// How many attempts were executed without their processor time being measured.
+    /// Number of attempts that were executed without their processor time being measured.
     pub(crate) cpu_unmeasured: usize,
-    /// From the start of the first attempt to the end of the last.
+    /// Time from the start of the first attempt to the end of the last.
     pub(crate) wall: Duration,
-    /// Why the run ended early, if it did.
+    /// Reason why the run ended early, if it did.
     pub(crate) cancelled: Option<Cancellation>,
 }
 
 impl Summary {
-    /// The summary of a run in which nothing has happened yet.
+    /// Creates the summary of a run in which nothing has happened yet.
     pub(crate) fn new(selection: Selection) -> Self {
         Self { selection, ..Self::default() }
     }
 
-    /// Takes an attempt into account. Each test is counted once: by [`Counts::retract`] an earlier verdict on it goes.
+    /// Takes an attempt into account. Each test is counted once: by [`Counts::retract`] an earlier verdict on it
+    /// goes.
     pub(crate) fn add(&mut self, test: &TestCase, verdict: &Verdict, record: &Record) {
         self.counts.add(verdict);
         self.suspect += usize::from(record.suspect.is_some());
@@ -140,7 +141,7 @@ impl Summary {
         }
     }
 
-    /// The gravest effect of a verdict, or of the end of the run's time, on which the exit code depends.
+    /// Returns the gravest effect of a verdict, or of the end of the run's time, on which the exit code depends.
     pub(crate) fn effect(&self) -> Effect {
         let of_processes = if self.failed_processes == 0 { Effect::Passes } else { Effect::Fails };
         // What was not executed has not passed.
@@ -152,14 +153,14 @@ impl Summary {
         self.counts.effect().max(of_processes).max(of_time)
     }
 
-    /// Whether budgets are all that failed.
+    /// Returns whether budgets are all that failed.
     pub(crate) fn is_over_budget_only(&self) -> bool {
         self.failed_processes == 0
             && self.cancelled != Some(Cancellation::GlobalTimeout)
             && self.counts.bad_is_only(Kind::OverBudget)
     }
 
-    /// How many executions of selected tests never started.
+    /// Returns how many executions of selected tests never started.
     pub(crate) fn not_run(&self) -> usize {
         let times = self.iterations.and_then(|iterations| usize::try_from(iterations).ok()).unwrap_or(1);
         let expected = self.selection.selected.saturating_mul(times);

@@ -1,4 +1,4 @@
-//! What the harness says of its only test, beside its exit; pure.
+//! Testimony of the harness on its only test, beside its exit; pure.
 
 use crate::harness::libtest::{self, Announced};
 use crate::harness::result::{self, LastWords};
@@ -9,7 +9,7 @@ use isotest_core::inside::{OVER_BUDGET, OVER_BUDGET_WORDS};
 use isotest_core::outcome::Outcome;
 use isotest_core::record::Record;
 
-/// What the harness said of its only test, with a remark on the record where that is not what its exit says.
+/// Returns what the harness said of its only test, and remarks on the record where that is not what its exit says.
 pub(super) fn testimony(test: &TestCase, captured: bool, is_wrapped: bool, record: &mut Record) -> Testimony {
     if let Some(why) = over_budget(test, record).filter(|_| captured) {
         record.remarks.push(why);
@@ -25,7 +25,7 @@ pub(super) fn testimony(test: &TestCase, captured: bool, is_wrapped: bool, recor
         (_, LastWords::Failed) => {
             (Testimony::Failed, "the harness exited with 0 but said that the test failed")
         }
-        // It cannot be known of the wrapper that it executed anything.
+        // A wrapper may have executed nothing.
         (Announced::Unsaid, _) if test.binary.harness && is_wrapped => (
             Testimony::NoTest,
             "its `run-wrapper` exited with 0, but no harness said that it executed a test",
@@ -45,7 +45,7 @@ pub(super) fn testimony(test: &TestCase, captured: bool, is_wrapped: bool, recor
     testimony
 }
 
-/// What a harness of `isotest_core` says of a test that used more than its own budget.
+/// Returns what a harness of `isotest_core` says of a test that used more than its own budget.
 fn over_budget(test: &TestCase, record: &Record) -> Option<String> {
     let is_said = matches!(record.outcome, Outcome::Failed { code } if code == i32::from(OVER_BUDGET));
     if test.binary.harness || !is_said {

@@ -1,32 +1,32 @@
-//! What attempts wait for although a thread of the run is free; pure.
+//! Waits of attempts although a thread of the run is free; pure.
 
 use std::ops::AddAssign;
 use std::sync::Arc;
 
-/// What an attempt waits for.
+/// Resource that an attempt waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wait {
-    /// As many threads as it takes.
+    /// Threads, as many as the attempt takes.
     Threads,
     /// Room in the test group of this name.
     Group(Arc<str>),
-    /// Memory that it is expected to use.
+    /// Memory that the attempt is expected to use.
     Memory,
 }
 
-/// How many attempts have waited for what.
+/// Numbers of attempts that have waited, by what they waited for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Waited {
-    /// For as many threads as they take.
+    /// Number of attempts that waited for as many threads as they take.
     pub(crate) threads: usize,
-    /// For room in their test groups.
+    /// Number of attempts that waited for room in their test groups.
     pub(crate) group: usize,
-    /// For memory that they are expected to use.
+    /// Number of attempts that waited for memory that they are expected to use.
     pub(crate) memory: usize,
 }
 
 impl Waited {
-    /// One attempt.
+    /// Counts one attempt with this wait.
     pub(super) fn one(wait: &Wait) -> Self {
         let mut waited = Self::default();
         match wait {

@@ -421,7 +421,7 @@ fn the_directories_of_a_project_are_known() {
     assert_eq!(directories.build, directories.target);
 }
 
-/// Returns the tests of each binary, with their `#[ignore]` flags.
+/// Names of the tests of each binary, with their `#[ignore]` flags.
 type Names = BTreeMap<String, BTreeMap<String, bool>>;
 
 fn names(binary: &Arc<TestBinary>) -> BTreeMap<String, bool> {

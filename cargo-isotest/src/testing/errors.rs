@@ -23,7 +23,8 @@ pub(crate) fn is_as_kept(name: &str, text: String) {
     Assert::new().action_env(DEFAULT_ACTION_ENV).eq(text, Data::read_from(&kept, None).raw());
 }
 
-/// Returns examples of an enum. A variant without a row does not compile, and an example that is of another row panics.
+/// Returns examples of an enum. A variant without a row does not compile, and an example that is of another row
+/// panics.
 macro_rules! each_of {
     ($kind:ty { $($variant:pat => [$($example:expr),+ $(,)?]),+ $(,)? }) => {{
         let _all_have_a_row = |example: &$kind| match example {

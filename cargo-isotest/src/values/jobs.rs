@@ -1,23 +1,23 @@
-//! How many tests run simultaneously.
+//! Number of tests that run simultaneously.
 
 use super::number_or_word::NumberOrWord;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::num::NonZeroUsize;
 
-/// A number of tests to run simultaneously.
+/// Number of tests to run simultaneously.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Jobs {
-    /// An absolute number.
+    /// Absolute number.
     Number(NonZeroUsize),
-    /// The number of CPUs less this one.
+    /// Number of CPUs less this one.
     CpusBut(usize),
 }
 
 impl Jobs {
-    /// The words for what is accepted, as they stand in error messages.
+    /// Words for what is accepted, as they stand in error messages.
     pub(crate) const EXPECTED: &str =
         "a number above 0, a negative number (so many fewer than CPUs) or `num-cpus`";
-    /// The word that stands for the number of CPUs.
+    /// Word that stands for the number of CPUs.
     pub(crate) const CPUS: &str = "num-cpus";
 
     /// Creates a number of jobs from an integer; a negative one is relative to the number of CPUs, 0 is none.

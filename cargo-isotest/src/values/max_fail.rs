@@ -1,18 +1,18 @@
-//! After how many failures no further test starts.
+//! Number of failures after which no further test starts.
 
 use std::num::NonZeroUsize;
 
-/// After how many failures a run is cut short, and how.
+/// Number of failures after which a run is cut short, and how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct MaxFail {
-    /// The failures after which no further test starts; without a number all tests are executed.
+    /// Number of failures after which no further test starts; without a number all tests are executed.
     pub(crate) failures: Option<NonZeroUsize>,
     /// Whether tests that are running then are killed.
     pub(crate) immediate: bool,
 }
 
 impl MaxFail {
-    /// After the first failure, or never.
+    /// Returns the value for an end after the first failure, or never.
     pub(crate) const fn fail_fast(first: bool) -> Self {
         let failures = if first { Some(NonZeroUsize::MIN) } else { None };
         Self { failures, immediate: false }

@@ -1,15 +1,15 @@
-//! A number, or a word that stands for one, as JSON has it; pure.
+//! Number, or a word that stands for one, as JSON has it; pure.
 
 use serde::Deserialize;
 use std::fmt;
 
-/// A number, or a word that stands for one.
+/// Number, or a word that stands for one.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum NumberOrWord {
-    /// A number.
+    /// Number as it is written.
     Number(i64),
-    /// A word.
+    /// Word that stands for a number.
     Word(String),
 }
 

@@ -1,29 +1,29 @@
-//! One of several parts of all tests.
+//! Partition of all tests into several parts.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// One of several parts of the selected tests.
+/// Part of the selected tests, one of several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Partition {
-    /// How tests are dealt out.
+    /// Method by which tests are dealt out.
     pub(crate) by: PartitionBy,
-    /// Which part, counted from 1.
+    /// Number of this part, counted from 1.
     pub(crate) part: u64,
     /// Number of parts.
     pub(crate) parts: u64,
 }
 
-/// How tests are dealt out.
+/// Method by which tests are dealt out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PartitionBy {
-    /// In turn, over all binaries.
+    /// Dealing in turn, over all binaries.
     Slice,
-    /// In turn, in each binary anew.
+    /// Dealing in turn, in each binary anew.
     Count,
-    /// By a hash of the name, so that other tests do not move a test to another part.
+    /// Dealing by a hash of the name, so that other tests do not move a test to another part.
     Hash,
-    /// By the time and memory that earlier runs took; in turn if nothing of them is known.
+    /// Dealing by the time and memory that earlier runs took; in turn if nothing of them is known.
     Auto,
 }
 
@@ -42,9 +42,9 @@ impl PartitionBy {
 /// Value of `--partition`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PartitionWord {
-    /// This part.
+    /// Part that is written.
     Part(Partition),
-    /// The part that the environment names.
+    /// Part that the environment names.
     Auto,
 }
 

@@ -5,27 +5,27 @@ use cargo_platform::{Cfg, Platform};
 /// Platforms that a setting holds for; any without them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Platforms {
-    /// The platform that builds.
+    /// Platform that builds.
     pub(crate) host: Option<Platform>,
-    /// The platform that tests are built for.
+    /// Platform that tests are built for.
     pub(crate) target: Option<Platform>,
 }
 
-/// The platforms of a build.
+/// Platforms of a build.
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
-    /// The platform that builds.
+    /// Features of the platform that builds.
     pub(crate) host: Features,
-    /// The platform that tests are built for.
+    /// Features of the platform that tests are built for.
     pub(crate) target: Features,
 }
 
-/// What rustc knows a platform by.
+/// Features by which rustc knows a platform.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Features {
-    /// The target triple.
+    /// Target triple.
     pub(crate) triple: String,
-    /// What `cfg(...)` can ask for.
+    /// Options that `cfg(...)` can ask for.
     pub(crate) cfg: Vec<Cfg>,
 }
 
@@ -41,12 +41,12 @@ impl Features {
 }
 
 impl Platforms {
-    /// Whether they are any platforms: neither of the two is written.
+    /// Returns whether they are any platforms: neither of the two is written.
     pub(crate) const fn are_any(&self) -> bool {
         self.host.is_none() && self.target.is_none()
     }
 
-    /// Whether these are the platforms of a build.
+    /// Returns whether these are the platforms of a build.
     pub(crate) fn are_of(&self, machine: &Machine) -> bool {
         machine.host.have(self.host.as_ref()) && machine.target.have(self.target.as_ref())
     }

@@ -1,4 +1,4 @@
-//! Which tests start before others.
+//! Priority of tests: which of them start before others.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Priority(i8);
 
 impl Priority {
-    /// The words for what is accepted, as they stand in error messages.
+    /// Words for what is accepted, as they stand in error messages.
     pub(crate) const EXPECTED: &str = "a whole number from -100 to 100";
 
     /// Creates a priority from a number in its range.

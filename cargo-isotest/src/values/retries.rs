@@ -1,30 +1,30 @@
-//! How often a failed test is attempted again, and when.
+//! Number of further attempts at a failed test, and the time between them.
 
 use super::time::Time;
 use clap::ValueEnum;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// How often a failed test is attempted again, and how long is waited before.
+/// Number of further attempts at a failed test, and the wait before each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Retries {
-    /// The further attempts, at most.
+    /// Number of further attempts, at most.
     pub(crate) count: u32,
-    /// The wait before each of them; none without it.
+    /// Wait before each further attempt; none without it.
     pub(crate) backoff: Option<Backoff>,
 }
 
-/// The wait before a further attempt.
+/// Wait before a further attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Backoff {
-    /// The wait before the first of them.
+    /// Wait before the first further attempt.
     pub(crate) delay: Duration,
     /// Whether each wait is twice the one before.
     pub(crate) exponential: bool,
-    /// Whether a random part of each wait, up to half of it, is left out, so that tests that failed together are not attempted
-    /// together again.
+    /// Whether a random part of each wait, up to half of it, is left out, so that tests that failed together are not
+    /// attempted together again.
     pub(crate) jitter: bool,
-    /// No wait is longer.
+    /// Limit of each wait.
     pub(crate) max_delay: Option<Duration>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) enum FlakyResult {
 }
 
 impl Retries {
-    /// So many further attempts without a wait.
+    /// Creates a number of further attempts without a wait.
     pub(crate) const fn without_delay(count: u32) -> Self {
         Self { count, backoff: None }
     }
@@ -56,7 +56,8 @@ impl Retries {
         table.map_err(|error| error.message().to_owned())?.retries().map_err(str::to_owned)
     }
 
-    /// How long is waited after the attempt with this number, counted from 1. `luck` is from 0 to 1, and chosen by chance.
+    /// Returns how long is waited after the attempt with this number, counted from 1. `luck` is from 0 to 1, and
+    /// chosen by chance.
     pub(crate) fn delay_after(self, number: u32, luck: f64) -> Duration {
         let Some(Backoff { delay, exponential, jitter, max_delay }) = self.backoff else {
             return Duration::ZERO;
@@ -71,7 +72,7 @@ impl Retries {
 
 const EXAMPLE: &str = "{ backoff = \"exponential\", count = 3, delay = \"1s\" }";
 
-/// The table that says more than a number.
+/// Table that says more than a number.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Table {

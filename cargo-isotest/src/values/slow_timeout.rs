@@ -1,31 +1,31 @@
-//! After which time a test is slow, and after which it is ended.
+//! Time after which a test is slow, and time after which it is ended.
 
 use super::time::Time;
 use serde::Deserialize;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// After which time a test is said to be slow, and after which it is ended.
+/// Time after which a test is said to be slow, and time after which it is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SlowTimeout {
-    /// The time after which it is said that the test is slow, again and again.
+    /// Time after which it is said that the test is slow, again and again.
     pub(crate) period: Duration,
-    /// After so many periods the test is ended; never without it.
+    /// Number of periods after which the test is ended; never without it.
     pub(crate) terminate_after: Option<NonZeroU32>,
-    /// The time between the order to end and the end.
+    /// Time between the order to end and the end.
     pub(crate) grace_period: Duration,
-    /// What the test is worth then.
+    /// Result of a test that was ended.
     pub(crate) on_timeout: OnTimeout,
 }
 
-/// What a test is worth whose time has run out.
+/// Result of a test whose time has run out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum OnTimeout {
-    /// It has failed.
+    /// Failure of the test.
     #[default]
     Fail,
-    /// It has passed: it was to work until somebody ends it.
+    /// Success of the test: it was to work until somebody ends it.
     Pass,
 }
 
@@ -36,7 +36,7 @@ impl Default for SlowTimeout {
 }
 
 impl SlowTimeout {
-    /// Slow after this time, and never ended.
+    /// Creates a timeout after which a test is slow, but never ended.
     pub(crate) const fn new(period: Duration) -> Self {
         let grace_period = Duration::from_secs(2);
         Self { period, terminate_after: None, grace_period, on_timeout: OnTimeout::Fail }
@@ -54,7 +54,7 @@ impl SlowTimeout {
         Ok(table.map_err(|error| error.message().to_owned())?.slow_timeout())
     }
 
-    /// The time after which the test is ended.
+    /// Returns the time after which the test is ended.
     pub(crate) fn end(self) -> Option<Duration> {
         self.terminate_after.map(|periods| self.period.saturating_mul(periods.get()))
     }
@@ -62,7 +62,7 @@ impl SlowTimeout {
 
 const EXAMPLE: &str = "{ period = \"60s\", terminate-after = 2 }";
 
-/// The table that says more than a time.
+/// Table that says more than a time.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Table {

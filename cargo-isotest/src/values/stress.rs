@@ -1,22 +1,22 @@
-//! How often the tests of a run are executed.
+//! Number of times that the tests of a run are executed.
 
 use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How often each test is executed.
+/// Number of times that each test is executed, or time for which it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stress {
-    /// So often.
+    /// Number of iterations.
     Count(NonZeroU32),
-    /// Until so much time is over, and then for the rest of the iteration.
+    /// Time until which iterations begin; the last goes on to its end.
     Duration(Duration),
-    /// Until somebody ends the run.
+    /// Lack of an end, until somebody ends the run.
     Infinite,
 }
 
 impl Stress {
-    /// The value of `--stress-count` without an end.
+    /// Value of `--stress-count` without an end.
     const INFINITE: &str = "infinite";
 
     /// Reads the value of `--stress-count`.
@@ -31,7 +31,7 @@ impl Stress {
         count.map_err(|_| format!("a number above 0, or `{}`", Self::INFINITE))
     }
 
-    /// How many iterations there will be, if that is known.
+    /// Returns how many iterations there will be, if that is known.
     pub(crate) const fn iterations(self) -> Option<u32> {
         match self {
             Self::Count(count) => Some(count.get()),
@@ -39,7 +39,7 @@ impl Stress {
         }
     }
 
-    /// Whether another iteration follows after so many, when so much time is over.
+    /// Returns whether another iteration follows after so many, when so much time is over.
     pub(crate) fn goes_on(self, after: u32, elapsed: Duration) -> bool {
         match self {
             Self::Count(count) => after < count.get(),

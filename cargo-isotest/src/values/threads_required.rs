@@ -1,4 +1,4 @@
-//! How many of the threads of a run a test takes.
+//! Number of threads of a run that a test takes.
 
 use super::number_or_word::NumberOrWord;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -7,11 +7,11 @@ use std::num::NonZeroUsize;
 /// Number of threads of a run that a test takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ThreadsRequired {
-    /// An absolute number.
+    /// Absolute number.
     Number(NonZeroUsize),
-    /// As many as there are CPUs.
+    /// Number of CPUs.
     Cpus,
-    /// All that the run has.
+    /// Number of all threads of the run.
     TestThreads,
 }
 
@@ -22,11 +22,11 @@ impl Default for ThreadsRequired {
 }
 
 impl ThreadsRequired {
-    /// The words for what is accepted, as they stand in error messages.
+    /// Words for what is accepted, as they stand in error messages.
     pub(crate) const EXPECTED: &str = "a number above 0, \"num-cpus\" or \"num-test-threads\"";
-    /// The word that stands for the number of CPUs.
+    /// Word that stands for the number of CPUs.
     const CPUS: &str = "num-cpus";
-    /// The word that stands for all threads of the run.
+    /// Word that stands for all threads of the run.
     const TEST_THREADS: &str = "num-test-threads";
 
     /// Reads a number or the name of one.

@@ -1,10 +1,10 @@
-//! A span of time, written as in `90s` or `2m 30s`.
+//! Span of time, written as in `90s` or `2m 30s`.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use std::time::Duration;
 
-/// A span of time as it is written in a file.
+/// Span of time as it is written in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Time(pub(super) Duration);
 
