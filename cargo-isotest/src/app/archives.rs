@@ -14,10 +14,10 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Writes the archive of these binaries, with what is known of their tests, and says what is in it.
+/// Writes the archive of these binaries, with the results of their earlier runs, and reports its contents.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When the archive cannot be written.
 pub(super) fn write(
     path: &Path,
     build: &Build,

@@ -1,4 +1,4 @@
-//! Baselines of a run: what its memory peaks are compared with, and where they are added.
+//! Baselines of a run: recorded memory peaks with which its tests are compared, and to which their peaks are added.
 
 use crate::app::budgets::BudgetError;
 use crate::baseline::{Baseline, BaselineError, Key, MAX_VALUES};
@@ -23,34 +23,34 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Growth by less is none, in percent, where nothing is said.
+/// Default limit of growth, in percent; smaller growth is ignored.
 const PERCENT: u32 = 10;
 
-/// Number of tests of which it is said that their peaks have two modes.
+/// Maximum number of tests listed whose peaks have two modes.
 const SHOWN: usize = 5;
 
 /// Error of a run with baselines.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CompareError {
-    /// A file cannot be read or written.
+    /// The file of a baseline cannot be read or written.
     #[error(transparent)]
     File(#[from] BaselineError),
-    /// What was measured cannot be added to a file.
+    /// The measured peaks cannot be added to the file of a baseline.
     #[error("the memory peaks of this run are not saved")]
     Unsaved(#[source] BaselineError),
-    /// There is nothing to compare with.
+    /// The baseline to compare with does not exist.
     #[error("there is no baseline `{name}`")]
     None {
-        /// Its name.
+        /// Name of the missing baseline.
         name: String,
     },
-    /// There is no place for named ones.
+    /// The host has no directory for named baselines.
     #[error("there is no place for the baseline `{name}`: neither `XDG_STATE_HOME` nor `HOME` is a path")]
     NoPlace {
-        /// Its name.
+        /// Name of the baseline.
         name: String,
     },
-    /// Tests have no figures.
+    /// Tests have no memory peaks of their own.
     #[error(
         "tests that share a process, as those do that update their sources, have no memory peaks to compare or keep"
     )]
@@ -84,22 +84,22 @@ impl Failure for CompareError {
     }
 }
 
-/// A baseline that is compared with, and one that peaks are added to.
+/// Baselines of a run: the one that is compared with, and the one that peaks are added to.
 #[derive(Debug)]
 pub(super) struct Baselines {
     compared: Option<(Arc<str>, Baseline)>,
     saved: Option<(String, PathBuf)>,
     key: Key,
     percent: Option<u32>,
-    /// What is to be said of them.
+    /// Remarks on the baselines, for the report.
     pub(super) remarks: Vec<String>,
 }
 
 impl Baselines {
-    /// Reads what is asked for.
+    /// Reads the baselines of the command line.
     ///
     /// # Errors
-    /// When it is not there or cannot be used.
+    /// When a baseline does not exist or cannot be used.
     pub(super) fn open(
         settings: &Settings,
         isolation: &Isolation,
@@ -130,7 +130,7 @@ impl Baselines {
         Ok(baselines)
     }
 
-    /// Makes sure that there are figures.
+    /// Checks that tests have memory peaks of their own, and drops a compared baseline of other conditions.
     fn check(&mut self, settings: &Settings) -> Result<(), Error> {
         if settings.execution.process != Process::Test {
             return Err(CompareError::Shared.into());
@@ -150,12 +150,12 @@ impl Baselines {
         Ok(())
     }
 
-    /// Whether a test can fail because of them.
+    /// Returns whether a test can fail because of a baseline.
     pub(super) const fn is_enforced(&self) -> bool {
         self.compared.is_some() && self.percent.is_some()
     }
 
-    /// Gives each test the peaks of earlier runs.
+    /// Gives each test its peaks of earlier runs.
     pub(super) fn assign(&mut self, tests: &mut [TestCase]) {
         let Some((name, baseline)) = &self.compared else { return };
         let grain = grain(cgroup::processors());
@@ -173,10 +173,10 @@ impl Baselines {
         }
     }
 
-    /// Adds peaks to the one that is saved, and returns what to tell.
+    /// Adds peaks to the saved baseline, and returns the messages about it.
     ///
     /// # Errors
-    /// When it cannot be read or written.
+    /// When the baseline cannot be read or written.
     pub(super) fn save(&self, peaks: &Peaks) -> Result<Vec<String>, CompareError> {
         let Some((name, path)) = &self.saved else { return Ok(Vec::new()) };
         let Noted { peaks: noted, sampled } = &*peaks.noted();
@@ -225,7 +225,7 @@ impl Baselines {
 }
 
 impl Baselines {
-    /// A known baseline, or a new one if that is of other conditions.
+    /// Returns the known baseline, or a new one if its conditions differ.
     fn continued(&self, known: Option<Baseline>, name: &str, told: &mut Vec<String>) -> Baseline {
         let Some(known) = known else { return Baseline::new(self.key.clone()) };
         let differences = self.key.differences(&known.key);
@@ -240,7 +240,7 @@ impl Baselines {
     }
 }
 
-/// The file of a baseline.
+/// Returns the path of a baseline's file.
 fn path(name: &BaselineName, workspace: &Path, invocation: &Invocation) -> Result<PathBuf, CompareError> {
     match name {
         BaselineName::File(path) => Ok(invocation.absolute(path)),
@@ -254,7 +254,7 @@ fn path(name: &BaselineName, workspace: &Path, invocation: &Invocation) -> Resul
     }
 }
 
-/// The conditions of this run.
+/// Returns the conditions of this run.
 fn key(settings: &Settings, isolation: &Isolation) -> Key {
     let line = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
     let kernel = line("/proc/sys/kernel/osrelease");
@@ -276,20 +276,20 @@ fn key(settings: &Settings, isolation: &Isolation) -> Key {
     settings.cargo.conditions().into_iter().chain(conditions).collect()
 }
 
-/// A reporter that notes the memory peaks of tests that passed.
+/// Reporter that notes the memory peaks of tests that passed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Peaks(Arc<Mutex<Noted>>);
 
-/// What was noted of tests that passed.
+/// Figures of the tests that passed.
 #[derive(Debug, Default)]
 struct Noted {
     peaks: Vec<(TestCase, u64)>,
-    /// How many have a peak that is only about right.
+    /// Number of tests whose peak is approximate.
     sampled: usize,
 }
 
 impl Peaks {
-    /// Returns whether there is nothing to save, nor to say of it.
+    /// Returns whether there are neither peaks to save nor approximate ones to report.
     pub(super) fn are_none(&self) -> bool {
         let Noted { peaks, sampled } = &*self.noted();
         peaks.is_empty() && *sampled == 0

@@ -30,13 +30,13 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// How often tests are executed for their budgets, where nothing is said.
+/// Default number of executions of each test whose budget is measured.
 const RUNS: usize = 3;
 
-/// What became of an attempt that was made to see whether it passes.
+/// Result of an attempt that tries a memory limit.
 #[derive(Debug)]
 enum Tried {
-    /// With its peak, if that was measured.
+    /// Test passed, with its peak if that was measured.
     Passed(Option<u64>),
     Failed,
     Interrupted(End),
@@ -53,7 +53,7 @@ const fn metric_of(typed: BudgetsMetric) -> Metric {
     }
 }
 
-/// The memory of the machine in bytes.
+/// Returns the memory of the machine in bytes.
 fn memory_total() -> u64 {
     let value = |name| sysconf(name).ok().flatten().and_then(|value| u64::try_from(value).ok());
     let pages = value(SysconfVar::_PHYS_PAGES).zip(value(SysconfVar::PAGE_SIZE));
@@ -61,10 +61,10 @@ fn memory_total() -> u64 {
 }
 
 impl Run<'_> {
-    /// Does what is asked with the budgets of tests, of which these are all and these are selected.
+    /// Executes a subcommand of `budgets` with all tests and the selected ones.
     ///
     /// # Errors
-    /// What stops it.
+    /// Errors that stop the subcommand.
     pub(super) fn work_on_budgets(
         &self,
         args: &BudgetsArgs,
@@ -164,7 +164,7 @@ impl Run<'_> {
         }
     }
 
-    /// Executes the selected tests with this limit of memory, and nobody hears of it.
+    /// Executes the selected tests with this memory limit, without reporting them.
     fn peak_within(&self, selected: &Selected, memory: Option<u64>) -> Result<Tried, Error> {
         let units = together::units(&selected.tests, self.settings.execution.process);
         let limited = |own: Arc<TestSettings>| {

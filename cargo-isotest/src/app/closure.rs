@@ -1,4 +1,4 @@
-//! `cargo isotest closure`: the shared libraries of an executable as a tree or as JSON.
+//! `cargo isotest closure`: shows the shared libraries of an executable as a tree or as JSON.
 
 use crate::cli::MessageFormat;
 use crate::error::Error;
@@ -15,7 +15,7 @@ use std::path::Path;
 /// Writes the closure of `program` to standard output.
 ///
 /// # Errors
-/// When `program` is no ELF file, or standard output cannot be written.
+/// When `program` is not an ELF file, or standard output cannot be written.
 pub(crate) fn show(program: &Path, format: MessageFormat, invocation: &Invocation) -> Result<End, Error> {
     let closure = Files::of_host().closure(program, invocation.variable("LD_LIBRARY_PATH"));
     let closure = closure.map_err(|source| RootError::Closure { program: program.to_owned(), source })?;
@@ -28,7 +28,7 @@ pub(crate) fn show(program: &Path, format: MessageFormat, invocation: &Invocatio
     Ok(End::Exit(Exit::Ok))
 }
 
-/// Writes each object below the first that needs it. The needs of an object are written once.
+/// Writes each object below the first one that needs it. The dependencies of an object are written once.
 fn tree(closure: &Closure, to: &mut impl Write) -> io::Result<()> {
     let Some(program) = closure.objects.first() else { return Ok(()) };
     writeln!(to, "{}", program.path.display())?;

@@ -1,4 +1,4 @@
-//! `cargo isotest report`: documents from the JSON lines of runs that have ended.
+//! `cargo isotest report`: makes documents from the JSON lines of ended runs.
 
 use crate::app::history::History;
 use crate::cli::ReportArgs;
@@ -14,10 +14,10 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Reads the files and writes what is asked for, a summary to standard output if nothing is.
+/// Reads the files and writes the requested documents, or a summary to standard output if none is requested.
 ///
 /// # Errors
-/// When a file cannot be read or written, or something of the runs is missing; what is there is written all the same.
+/// When a file cannot be read or written, or parts of the runs are missing; the rest is written all the same.
 pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End, Error> {
     let mut reading = read_runs(args, invocation);
     let base = args.diff.as_ref().map(|path| (path, read([path], invocation)));
@@ -71,7 +71,7 @@ pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End,
     Ok(End::Exit(Exit::Ok))
 }
 
-/// What can be understood of the runs that are reported.
+/// Reads the runs of the command line, as far as they can be parsed.
 fn read_runs(args: &ReportArgs, invocation: &Invocation) -> Reading {
     let mut reading = read(args.files.iter(), invocation);
     if args.merge {
@@ -80,7 +80,7 @@ fn read_runs(args: &ReportArgs, invocation: &Invocation) -> Reading {
     reading
 }
 
-/// Adds what came of shards to the history of their workspace, once, which is what later shards are cut by.
+/// Adds the results of shards to the history of their workspace, once. Later shards are cut by the history.
 fn remember(reading: &Reading, invocation: &Invocation) {
     let Some((workspace, results)) = reading.results() else { return };
     let history = History::open(&workspace, invocation);
@@ -90,7 +90,7 @@ fn remember(reading: &Reading, invocation: &Invocation) {
     history.add(&results.into_iter().filter(is_new).collect::<Vec<_>>());
 }
 
-/// What can be understood of these files.
+/// Reads the runs of these files, as far as they can be parsed.
 pub(super) fn read<'a>(paths: impl IntoIterator<Item = &'a PathBuf>, invocation: &Invocation) -> Reading {
     let mut reading = Reading::default();
     for path in paths {
@@ -115,7 +115,7 @@ fn write(
     written.map_err(|source| target.unwritten(source).into())
 }
 
-/// Writes annotations to standard output, and summary and outputs where GitHub's runner says.
+/// Writes annotations to standard output, and summary and outputs to the files that GitHub's runner names.
 fn for_runner(reading: &Reading, since: Option<&Changes>, invocation: &Invocation) -> Result<(), Error> {
     let repository = invocation.variable("GITHUB_WORKSPACE").map(Path::new);
     let annotations = github::annotations(&reading.account, repository);

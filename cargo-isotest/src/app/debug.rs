@@ -1,4 +1,4 @@
-//! A test below a debugger or a tracer, in the sandbox of the test, attended to by whoever called.
+//! Executes a test below a debugger or a tracer, in the sandbox of the test and attended by the caller.
 
 use crate::app::exec;
 use crate::app::session::Session;
@@ -13,7 +13,7 @@ use isotest_core::plan::{SandboxPlan, Workload};
 /// Executes the selected test below the tool.
 ///
 /// # Errors
-/// When it cannot be executed.
+/// When the test cannot be executed.
 pub(crate) fn execute(tool: &Tool, said: Said, invocation: &Invocation) -> Result<End, Error> {
     let session = Session::of_tests(said, invocation)?;
     let settings = &session.settings;
@@ -29,7 +29,7 @@ pub(crate) fn execute(tool: &Tool, said: Said, invocation: &Invocation) -> Resul
     exec::end(&record, settings)
 }
 
-/// Has the tool start the workload.
+/// Makes the tool start the workload.
 fn below(Tool { program, arguments }: &Tool, workload: Workload) -> Workload {
     let mut arguments = arguments.clone();
     arguments.push(workload.program.into());

@@ -1,5 +1,5 @@
-//! What the runners of doctests note for whoever called them: a line for each that was executed, with its figures, and one for
-//! each that could not be.
+//! File in which the runners of doctests report to their caller: a line with figures for each executed doctest, and a
+//! line for each that could not be executed.
 
 use crate::error::{Error, Failure};
 use crate::exit::{End, Exit};
@@ -8,11 +8,11 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// A doctest that could not be executed.
+/// Doctest that could not be executed.
 #[derive(Debug, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub(super) struct NotExecuted {
-    /// Why, as the runner said it.
+    /// Reason, as the runner told it.
     #[serde(rename = "not_executed")]
     message: String,
     hint: Option<String>,
@@ -29,7 +29,7 @@ impl Failure for NotExecuted {
     }
 }
 
-/// Notes why a doctest was not executed.
+/// Adds the reason why a doctest was not executed.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -43,7 +43,7 @@ pub(super) fn note(path: &Path, error: &Error) -> io::Result<()> {
     File::options().append(true).create(true).open(path)?.write_all(format!("{line}\n").as_bytes())
 }
 
-/// The first that was not executed.
+/// Returns the first doctest that was not executed.
 pub(super) fn not_executed(account: &str) -> Option<NotExecuted> {
     account.lines().find_map(|line| serde_json::from_str(line).ok())
 }

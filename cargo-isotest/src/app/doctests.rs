@@ -1,4 +1,4 @@
-//! `--doc`: doctests, which cargo builds and hands over to our runner.
+//! `--doc`: makes cargo build doctests and execute them with our runner.
 
 use crate::app::doctest_account;
 use crate::app::runner;
@@ -18,18 +18,18 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// What was typed for doctests.
+/// Arguments of the command line for doctests.
 #[derive(Debug)]
 pub(crate) struct Words {
-    /// What their names contain.
+    /// Filters, parts of the doctests' names.
     pub(crate) filters: Vec<String>,
     /// Arguments of the harness.
     pub(crate) of_harness: Vec<OsString>,
-    /// The flags for the runner.
+    /// Flags for the runner.
     pub(crate) of_runner: Vec<OsString>,
 }
 
-/// Has cargo execute doctests by our runner, with what was typed.
+/// Makes cargo execute doctests with our runner and the arguments.
 ///
 /// # Errors
 /// When there is no project, its configuration is invalid, cargo cannot be started, or a doctest could not be executed.
@@ -81,7 +81,7 @@ fn is_ours(runner: &OsStr) -> bool {
     Path::new(runner).file_name() == Some(OsStr::new("cargo-isotest"))
 }
 
-/// Returns the environment variable by which cargo is given the runner of a target.
+/// Returns the name of the environment variable that tells cargo the runner of a target.
 fn variable_of_runner(target: &str) -> String {
     format!("CARGO_TARGET_{}_RUNNER", target.to_uppercase().replace(['-', '.'], "_"))
 }

@@ -1,4 +1,4 @@
-//! `cargo isotest evidence`: what tests left, listed or copied into the workspace.
+//! `cargo isotest evidence`: lists the files that tests left, or copies them into the workspace.
 
 use crate::cargo::build::Workspace;
 use crate::cli::{EvidenceAction, EvidenceArgs, MessageFormat};
@@ -36,10 +36,10 @@ struct Line<'a> {
     reason: Option<&'a str>,
 }
 
-/// Does what is asked with the evidence of a project's tests.
+/// Lists or copies the evidence of a project's tests.
 ///
 /// # Errors
-/// When there is no project, nothing is of that name, a file is not copied, or standard output cannot be written.
+/// When there is no project, there is no evidence of that name, a file is not copied, or standard output cannot be written.
 pub(crate) fn execute(args: &EvidenceArgs, said: Said, invocation: &Invocation) -> Result<End, Error> {
     let directories = Workspace::read(&said.cargo, invocation)?.directories();
     let format = said.settings()?.message_format.value;
@@ -143,7 +143,7 @@ fn state(fate: &Fate) -> String {
     }
 }
 
-/// Copies files into the workspace and says of each what became of it.
+/// Copies files into the workspace and reports the fate of each.
 fn apply(store: &Store, chosen: &[(&Evidence, &Kept)]) -> Result<End, Error> {
     let mut refused = Vec::new();
     let mut stdout = anstream::stdout();

@@ -1,4 +1,4 @@
-//! `explain`: how a test or a command is executed, as a shell script.
+//! `explain`: formats the execution of a test or a command as a shell script.
 
 use crate::app::exec;
 use crate::app::session::{CommandSession, Session};
@@ -16,7 +16,7 @@ use std::io::{self, Write};
 /// Writes the script for a command, or for the one selected test.
 ///
 /// # Errors
-/// When it cannot be planned or written.
+/// When the execution cannot be planned, or the script not be written.
 pub(crate) fn execute(command: Option<&Command>, said: Said, invocation: &Invocation) -> Result<End, Error> {
     let script = match command {
         Some(command) => of_command(command, said, invocation),

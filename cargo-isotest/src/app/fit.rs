@@ -1,4 +1,4 @@
-//! `cargo isotest fit`: what the tests of a run would need on other machines.
+//! `cargo isotest fit`: estimates what the tests of a run would need on other machines.
 
 use super::convert::read;
 use crate::cli::{FitArgs, FitMachine, MessageFormat};
@@ -10,7 +10,7 @@ use crate::schedule::replay::Machine;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 
-/// Processors of the machines that are shown if none is named, each with as many times [`MEMORY_OF_EACH`].
+/// Numbers of processors of the machines that are shown if none is named, each with as many times [`MEMORY_OF_EACH`].
 const CPUS: [NonZeroUsize; 4] = [
     NonZeroUsize::MIN,
     NonZeroUsize::MIN.saturating_add(1),
@@ -19,10 +19,10 @@ const CPUS: [NonZeroUsize; 4] = [
 ];
 const MEMORY_OF_EACH: u64 = 2 << 30;
 
-/// Reads the files and writes what a run of the same tests would need.
+/// Reads the files and writes the estimate for a run of the same tests.
 ///
 /// # Errors
-/// When nothing can be read, or not all of it; what is there is fitted all the same.
+/// When a file cannot be read, or not be parsed as a whole; the rest is used all the same.
 pub(crate) fn show(args: &FitArgs, format: MessageFormat, invocation: &Invocation) -> Result<End, Error> {
     let mut reading = read(args.files.iter(), invocation);
     if args.files.len() > 1 {

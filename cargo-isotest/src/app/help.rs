@@ -1,4 +1,5 @@
-//! `cargo isotest help`, `man` and `completions`: the pages of the manual, and what the command line takes in several forms.
+//! `cargo isotest help`, `man` and `completions`: shows the pages of the manual, and the command line in several
+//! forms.
 
 use crate::cli::{self, HelpArgs, help_of_subcommand, subcommands};
 use crate::error::{Error, Failure};
@@ -12,12 +13,12 @@ use clap_complete::Shell;
 use isotest_core::policy::Capability;
 use std::io::{self, Write};
 
-/// Most columns of a page.
+/// Maximum number of columns of a page.
 const MOST_COLUMNS: u16 = 100;
-/// Columns without a terminal.
+/// Number of columns without a terminal.
 const USUAL_COLUMNS: u16 = 80;
 
-/// Error of a topic.
+/// Error of an unknown topic.
 #[derive(Debug, thiserror::Error)]
 #[error("`{topic}` is neither a page nor a subcommand{}", meant.as_ref().map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default())]
 struct NoSuchTopic {
@@ -26,7 +27,7 @@ struct NoSuchTopic {
 }
 
 impl NoSuchTopic {
-    /// Returns the error for a topic that is none of the pages and subcommands.
+    /// Returns the error for a topic that is neither a page nor a subcommand.
     fn among(topic: &str, pages: &[Page]) -> Self {
         let subcommands = subcommands();
         let names = pages.iter().map(|page| page.topic).chain(subcommands.iter().map(String::as_str));
@@ -44,10 +45,10 @@ impl Failure for NoSuchTopic {
     }
 }
 
-/// Writes a page to standard output, or the help of the subcommand of that name; without a topic, the list of pages.
+/// Writes a page, or the help of the subcommand of that name, to standard output; without a topic, the list of pages.
 ///
 /// # Errors
-/// When there is nothing of that name, or standard output cannot be written.
+/// When there is neither a page nor a subcommand of that name, or standard output cannot be written.
 pub(crate) fn show(args: &HelpArgs) -> Result<End, Error> {
     let text = match &args.topic {
         None => contents(),
@@ -86,7 +87,7 @@ fn capabilities() -> [&'static str; Capability::ALL.len()] {
     Capability::ALL.map(Capability::as_str)
 }
 
-/// Returns the page about `topic`, or else the help of that subcommand.
+/// Returns the page about `topic`, or the help of the subcommand of that name.
 fn of(topic: &str) -> Result<String, NoSuchTopic> {
     if let Some(page) = Page::about(topic) {
         return Ok(rendered(page.text, columns()));
@@ -95,7 +96,8 @@ fn of(topic: &str) -> Result<String, NoSuchTopic> {
     help.map(|help| help.ansi().to_string()).ok_or_else(|| NoSuchTopic::among(topic, PAGES))
 }
 
-/// Returns how wide a page is: as wide as the terminal, but no wider than is read easily; 80 columns without one.
+/// Returns the width of a page in columns: that of the terminal up to [`MOST_COLUMNS`]; [`USUAL_COLUMNS`] without a
+/// terminal.
 fn columns() -> usize {
     let (_, columns) = console::Term::stdout().size_checked().unwrap_or((0, USUAL_COLUMNS));
     usize::from(columns.min(MOST_COLUMNS))

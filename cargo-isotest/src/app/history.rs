@@ -1,4 +1,4 @@
-//! The history of a run's tests: read before the run and continued after it. Whatever fails here is a warning.
+//! History of a run's tests: read before the run and continued after it. Failures are warnings.
 
 use crate::app::warning::warn;
 use crate::error::chain;
@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 pub(super) struct History {
     /// Results of earlier runs.
     pub(super) past: Past,
-    /// `None` if nothing is to be added, or can be.
+    /// Database to add results to; `None` if none are added.
     store: Option<Store>,
 }
 
@@ -49,22 +49,22 @@ impl History {
         }
     }
 
-    /// What is known of earlier runs, to which nothing is added.
+    /// Creates a history of known results, to which none are added.
     pub(super) fn known(past: Past) -> Self {
         Self { past, store: None }
     }
 
-    /// Whether nothing is known of the workspace yet, and something will be.
+    /// Returns whether the history is empty and results can be added.
     pub(super) fn is_new(&self) -> bool {
         self.store.is_some() && self.past.is_empty()
     }
 
-    /// The same, to which nothing is added.
+    /// Turns the history into one to which no results are added.
     pub(super) fn unchanged(self) -> Self {
         Self { store: None, ..self }
     }
 
-    /// Adds what has become of tests.
+    /// Adds the results of tests.
     pub(super) fn add(&self, results: &[(String, String, TestResult)]) {
         let Some(store) = self.store.as_ref().filter(|_| !results.is_empty()) else { return };
         if let Err(error) = store.add(results) {
@@ -74,23 +74,23 @@ impl History {
     }
 }
 
-/// Notes what becomes of tests, and tells another reporter.
+/// Reporter that notes the results of tests, and passes events on to another reporter.
 pub(super) struct Recorder<'run> {
     reporter: &'run mut dyn Reporter,
     results: Vec<(String, String, TestResult)>,
-    /// Results, by binary and name, of attempts that others are to follow.
+    /// Results, by binary and name, of attempts after which another attempt was announced.
     standing: HashMap<(String, String), TestResult>,
     /// Results, by binary and name, of tests that are executed several times: that of a failure, or else the latest.
     iterated: HashMap<(String, String), TestResult>,
 }
 
 impl<'run> Recorder<'run> {
-    /// Creates a recorder before another reporter.
+    /// Creates a recorder that passes events on to `reporter`.
     pub(super) fn before(reporter: &'run mut dyn Reporter) -> Self {
         Self { reporter, results: Vec::new(), standing: HashMap::new(), iterated: HashMap::new() }
     }
 
-    /// Returns what became of tests.
+    /// Returns the results of tests.
     pub(super) fn results(self) -> Vec<(String, String, TestResult)> {
         let Self { mut results, iterated, .. } = self;
         results.extend(iterated.into_iter().map(|((binary_id, name), result)| (binary_id, name, result)));
@@ -108,7 +108,7 @@ impl<'run> Recorder<'run> {
         }
     }
 
-    /// Takes the attempt for the last that was not to be.
+    /// Makes the noted attempt the last one, as the announced attempt is not made.
     fn settle(&mut self, test: &TestCase, nth: Nth) {
         let key = (test.binary.id.clone(), test.name.clone());
         if let Some(result) = self.standing.remove(&key) {
@@ -117,7 +117,7 @@ impl<'run> Recorder<'run> {
     }
 }
 
-/// Returns the result of an attempt, as it is recorded.
+/// Returns the result of an attempt for the history.
 fn result(verdict: &Verdict, record: &Record) -> TestResult {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let (usage, is_trusted) = (&record.usage, record.suspect.is_none());

@@ -1,4 +1,5 @@
-//! `cargo isotest init`: writes a configuration file for a project, with what its dependencies are known to need.
+//! `cargo isotest init`: writes a configuration file for a project, with the settings that its dependencies are known
+//! to need.
 
 use crate::app::seen::{NEXTEST, Seen};
 use crate::cargo::build::Workspace;
@@ -16,9 +17,9 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Columns of a comment's text.
+/// Width of a comment's text, in columns.
 const WIDTH: usize = 100;
-/// Where the file is in a workspace.
+/// Path of the file in a workspace.
 const FILE: &str = ".config/isotest.toml";
 const DEFAULTS: &str = "\
 # How `cargo isotest` executes the tests of this workspace. `cargo isotest help configuration` explains the keys, and
@@ -36,10 +37,10 @@ timeout = \"10m\"              # as without this file
 # fail-on-leak = true        # a test that leaves processes behind fails
 ";
 
-/// Error of making the file.
+/// Error of creating the file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InitError {
-    /// The file is there.
+    /// The file exists already.
     #[error("`{}` is there already, and stays as it is", .0.display())]
     Exists(PathBuf),
 }
@@ -54,10 +55,10 @@ impl Failure for InitError {
     }
 }
 
-/// Says what was seen, and writes the file, or its text.
+/// Writes the file and reports the facts of the project, or prints the text of the file.
 ///
 /// # Errors
-/// When there is no project, the file is there already, or it cannot be written.
+/// When there is no project, the file exists already, or it cannot be written.
 pub(crate) fn execute(args: &InitArgs, said: &Said, invocation: &Invocation) -> Result<End, Error> {
     let workspace = Workspace::read(&said.cargo, invocation)?;
     let root = workspace.root();
@@ -74,7 +75,7 @@ pub(crate) fn execute(args: &InitArgs, said: &Said, invocation: &Invocation) -> 
     Ok(End::Exit(Exit::Ok))
 }
 
-/// Makes the file; whoever makes it at the same time is not overwritten.
+/// Creates the file, and never overwrites one that was created at the same time.
 fn write(path: &Path, text: &str) -> Result<(), Error> {
     let failed = |source| OutputError::File { path: path.to_owned(), source };
     fs::create_dir_all(path.parent().unwrap_or(path)).map_err(failed)?;
@@ -88,7 +89,7 @@ fn write(path: &Path, text: &str) -> Result<(), Error> {
     Ok(file.write_all(text.as_bytes()).map_err(failed)?)
 }
 
-/// Returns what was seen in lines, and what was done.
+/// Formats the facts of the project and the outcome in lines.
 fn told(seen: &Seen, path: &Path) -> String {
     let mut told = String::new();
     for (known, names) in seen.known() {
@@ -107,7 +108,7 @@ fn told(seen: &Seen, path: &Path) -> String {
     told + &headed(GOOD, "Wrote", &word(&path.to_string_lossy()))
 }
 
-/// Returns the text of the file.
+/// Returns the text of the configuration file.
 fn configuration(seen: &Seen) -> String {
     let known = seen.known();
     let mut text = DEFAULTS.to_owned();
@@ -139,7 +140,7 @@ fn configuration(seen: &Seen) -> String {
     text
 }
 
-/// Returns lines that help, of which only the project knows whether they are needed.
+/// Returns example lines for the file, of which only the project knows whether they are needed.
 fn example(known: &Known, seen: &Seen, names: &[&str]) -> Option<String> {
     match known.help {
         Help::None | Help::Keep(_) => None,

@@ -1,4 +1,4 @@
-//! `--join`: a command or a shell in the sandbox of an attempt that is running.
+//! `--join`: executes a command or a shell in the sandbox of a running attempt.
 
 use crate::app::exec;
 use crate::app::ps::{self, AttemptError};
@@ -15,10 +15,10 @@ use isotest_core::sandbox::Running;
 use isotest_core::step::StepError;
 use nix::libc;
 
-/// Executes the command, or the shell, with the environment and in the directory of the attempt's own process.
+/// Executes the command, or the shell, in the environment and the directory of the attempt's own process.
 ///
 /// # Errors
-/// When there is no such attempt, or it may not be entered, or it ends first.
+/// When there is no such attempt, or its sandbox may not be entered, or it ends first.
 pub(crate) fn execute(
     attempt: &str,
     command: Option<&Command>,

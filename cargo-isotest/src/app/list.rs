@@ -1,4 +1,4 @@
-//! `cargo isotest list`: the selected tests as text or as JSON lines.
+//! `cargo isotest list`: lists the selected tests as text or as JSON lines.
 
 use crate::cli::MessageFormat;
 use crate::report;

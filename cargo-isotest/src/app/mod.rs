@@ -1,4 +1,4 @@
-//! What each subcommand does: one module each, and what several of them share.
+//! Modules of the subcommands, one for each, and what several of them share.
 
 mod archives;
 mod baseline;

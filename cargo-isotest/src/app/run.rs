@@ -1,4 +1,4 @@
-//! One run from what was built to how the process ends.
+//! Run of tests, from the build to the end of the process.
 
 use crate::app::archives;
 use crate::app::baseline::{Baselines, Peaks};
@@ -44,10 +44,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-/// Builds, prepares the sandboxes, does what is asked in them, and leaves the host as it was.
+/// Builds the tests, prepares the sandboxes, executes the task in them, and restores the host.
 ///
 /// # Errors
-/// What stops the run.
+/// Errors that stop the run.
 pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error> {
     if let Task::Budgets(BudgetsArgs { action: BudgetsAction::Diff, words, .. }) = &said.task {
         let workspace = Workspace::read(&said.cargo, invocation)?;
@@ -88,10 +88,10 @@ pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error>
     })
 }
 
-/// Seeds that are drawn stay short enough to be typed.
+/// Largest random seed, short enough to be typed.
 const MAX_DRAWN_SEED: u64 = 999_999;
 
-/// A run of the tests that were built.
+/// Run of the tests that were built.
 #[derive(Debug)]
 pub(super) struct Run<'run> {
     pub(super) session: &'run Session,
@@ -101,9 +101,9 @@ pub(super) struct Run<'run> {
     pub(super) workers: &'run Workers<'run>,
     registry: &'run Registry,
     listener: &'run io::Result<Listener>,
-    /// Peaks of all its tests.
+    /// Peaks of all tests of the run.
     pub(super) notes: Notes,
-    /// Peaks of those that passed, for a baseline.
+    /// Memory peaks of the tests that passed, for a baseline.
     peaks: Peaks,
 }
 
@@ -152,7 +152,7 @@ impl Run<'_> {
         self.save(&baselines, end)
     }
 
-    /// Adds peaks to the baseline that is saved, whatever else of the run was lost.
+    /// Adds peaks to the saved baseline, whatever else of the run was lost.
     fn save(&self, baselines: &Baselines, end: Result<End, Error>) -> Result<End, Error> {
         match &end {
             Ok(End::Interrupted(_)) => return end,
@@ -173,7 +173,7 @@ impl Run<'_> {
         }
     }
 
-    /// Selects tests, and of these the ones of this shard. A shard of which no test is left has nothing to do; whether there
+    /// Selects tests, and of these the ones of this shard. A shard without a test has nothing to do; whether there
     /// are tests at all, the other shards know, too.
     fn select(&self, tests: Vec<TestCase>, past: &Past) -> Result<(Selected, Option<Shard>), Error> {
         let selection = &self.settings.selection;
@@ -197,7 +197,7 @@ impl Run<'_> {
         Ok((selected, shard))
     }
 
-    /// Gives each test its budget, and what it needs of the run. Returns remarks on budgets.
+    /// Gives each test its budget, its number of slots and its priority. Returns remarks on budgets.
     fn assign(&self, tests: &mut [TestCase]) -> Result<Vec<String>, Error> {
         let of_each = self.settings.for_tests(tests.iter())?;
         for (test, own) in tests.iter_mut().zip(&of_each) {
@@ -206,7 +206,7 @@ impl Run<'_> {
         Ok(self.session.budgets.assign(tests, &of_each))
     }
 
-    /// Reads the baselines that are asked for, and gives each test its peaks of earlier runs.
+    /// Reads the baselines of the command line, and gives each test its peaks of earlier runs.
     fn baselines(&self, tests: &mut [TestCase], remarks: &mut Vec<String>) -> Result<Baselines, Error> {
         let workspace = &self.session.build.directories.workspace;
         let isolation = &self.sandboxes.isolation;
@@ -219,13 +219,15 @@ impl Run<'_> {
         Ok(baselines)
     }
 
-    /// What is known of earlier runs. Shards all know the same; what comes of them is added when their reports are merged.
-    /// Says in the first run of a project that has a configuration of cargo-nextest alone how it is taken over.
+    /// Returns the remark on a configuration of cargo-nextest that is not read, in the first run of a project that
+    /// has no other.
     fn passed_over(&self, history: &History) -> Option<String> {
         let says = "`.config/nextest.toml` is not read; `--nextest-config` takes its settings over, and lists those that it cannot";
         (self.settings.passes_over && history.is_new()).then(|| says.to_owned())
     }
 
+    /// Opens the history of earlier runs. Shards all read the same; their results are added when their reports are
+    /// merged.
     fn history(&self) -> History {
         let is_auto = is_auto(self.settings.selection.partition);
         if !self.settings.history.value || !(is_auto || self.settings.task == Task::Execute) {
@@ -238,7 +240,7 @@ impl Run<'_> {
         if is_auto { history.unchanged() } else { history }
     }
 
-    /// Where evidence is kept, if the sandboxes hand it over.
+    /// Opens the place where evidence is kept, if the sandboxes hand it over.
     fn evidence(&self) -> Option<Arc<Store>> {
         if self.settings.sandbox.evidence.is_empty() {
             return None;
@@ -248,7 +250,7 @@ impl Run<'_> {
         store.map_err(|error| warn(format_args!("what tests leave is thrown away: {}", chain(&error)))).ok()
     }
 
-    /// Goes on without a test, or not.
+    /// Continues a run without tests, or fails, as the settings say.
     fn without_tests(&self, why: SelectionError) -> Result<(), Error> {
         let passed = matches!(why, SelectionError::NoneFailed { passed: 1.., .. });
         match self.settings.course.no_tests.unwrap_or_default() {
@@ -325,7 +327,7 @@ impl Run<'_> {
         Execution { jobs, ..self.settings.execution.clone() }
     }
 
-    /// Tells others which tests are executed from here on.
+    /// Tells the registry which tests are executed from now on.
     fn expect(&self, units: &[Unit<'_>]) {
         let titles: Vec<_> = units.iter().map(Unit::title).collect();
         self.registry.expect(titles.iter().map(|test| (test.binary.id.as_str(), test.name.as_str())));
@@ -335,7 +337,7 @@ impl Run<'_> {
         Setups { session: self.session, invocation: self.invocation, sandboxes: self.sandboxes }
     }
 
-    /// Returns what holds for each. Tests that share a process share what the run says.
+    /// Returns the settings of each unit. Tests that share a process have the settings of the run.
     pub(super) fn of_each(&self, units: &[Unit<'_>]) -> Result<Vec<Arc<TestSettings>>, Error> {
         let of_tests = self.settings.for_tests(units.iter().map(|unit| &unit.tests()[0]))?;
         let base = Arc::new(self.settings.test.clone());
@@ -343,7 +345,7 @@ impl Run<'_> {
         Ok(units.iter().zip(of_tests).map(own).collect())
     }
 
-    /// Finds the template for each. Says so if overrides do not hold where they would: of tests that share a process.
+    /// Finds the template for each unit. Adds a remark if overrides do not hold for tests that share a process.
     fn for_tests(&self, units: &[Unit<'_>], of_each: &[Arc<TestSettings>]) -> Result<ForTests, Error> {
         let tests = units.iter().map(|unit| &unit.tests()[0]).zip(of_each);
         let mut found = self.session.for_tests(self.sandboxes, self.invocation, tests)?;
@@ -358,7 +360,7 @@ impl Run<'_> {
         Ok(found)
     }
 
-    /// Returns what is in force, with remarks on the run.
+    /// Returns the capabilities in force, with remarks on the run.
     fn isolation(&self, selected: &Selected, remarks: Vec<String>) -> Isolation {
         let mut isolation = self.sandboxes.isolation.clone();
         isolation.remarks.extend(Listener::remark(self.listener));
@@ -375,7 +377,7 @@ impl Run<'_> {
         isolation
     }
 
-    /// Says so if Slurm has executed this shard before, on a node that was lost.
+    /// Returns the remark that Slurm has executed this shard before, on a node that was lost.
     fn requeued(&self) -> Option<String> {
         let count = self.invocation.variable("SLURM_RESTART_COUNT")?.to_str()?.parse::<u32>().ok()?;
         let is_again = is_auto(self.settings.selection.partition) && count > 0;
@@ -386,7 +388,7 @@ impl Run<'_> {
         })
     }
 
-    /// Returns how many tests do not run by default, if some do not.
+    /// Returns the remark on the number of tests that the default filter leaves out, if it does.
     fn not_default(&self, selected: &Selected) -> Option<String> {
         let origin = self.settings.default_filter.as_ref()?.origin;
         let number = Some(selected.not_default).filter(|number| *number > 0)?;
@@ -394,17 +396,17 @@ impl Run<'_> {
         Some(format!("{tests} left out by {origin}; `--ignore-default-filter` runs them, too"))
     }
 
-    /// Returns what each needs of the run but for memory.
+    /// Returns the needs of each unit, except memory.
     fn needs(&self, of_each: &[Arc<TestSettings>]) -> Needs {
         Needs::new(of_each, &self.settings.groups, [self.sandboxes.jobs, settings::cpus()])
     }
 
-    /// Returns the peak of memory that is expected of each, none if nothing is to wait for memory.
+    /// Returns the expected memory peak of each unit; empty if nothing waits for memory.
     fn expected(&self, units: &[Unit<'_>], of_each: &[Arc<TestSettings>], past: &Past) -> Vec<u64> {
         if self.settings.memory_aware.value { admission::expected(units, of_each, past) } else { Vec::new() }
     }
 
-    /// Puts in order what is to be executed. Returns the seed of a random order.
+    /// Orders the units. Returns the seed of a random order.
     fn put_in_order(&self, units: &mut [Unit<'_>], past: &Past) -> Result<Option<u64>, Error> {
         let seed = self.settings.course.shuffle.map(|seed| match seed {
             Seed::Number(seed) => seed,
@@ -425,7 +427,7 @@ impl Run<'_> {
         Ok(seed)
     }
 
-    /// What repeats a test is a run, whatever it was executed for.
+    /// Returns how to repeat a test: by a run, whatever task the test was executed for.
     fn again(&self) -> Again {
         let is_run = !matches!(self.settings.task, Task::Budgets(_));
         let words = self.settings.again.iter().filter(|_| is_run);
@@ -438,7 +440,8 @@ impl Run<'_> {
         }
     }
 
-    /// Returns the values that stand in no report, and the variables whose values stand there all the same, being too short.
+    /// Returns the values that are removed from reports, and the variables whose values stay there because they are
+    /// too short.
     fn redaction(&self) -> (Redaction, Vec<String>) {
         let value = |name: &String| {
             let value = self.invocation.variable(name)?;
@@ -480,15 +483,16 @@ impl Run<'_> {
 /// Tests that are executed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Chosen<'run> {
-    /// Which they are.
+    /// Selected tests.
     pub(super) selected: &'run Selected,
     /// Binaries that run whole.
     pub(super) whole: &'run [WholeBinary],
-    /// Which part of all tests they are, if they are one.
+    /// Shard of the tests, if the run has one.
     pub(super) shard: Option<&'run Shard>,
 }
 
-/// Tells Bazel that tests are dealt out to its shards: it fails a test of several that does not touch this file.
+/// Tells Bazel that the tests are divided into its shards: it fails a test of several shards that does not touch this
+/// file.
 fn tell_bazel(invocation: &Invocation) {
     let file = invocation.variable("TEST_SHARD_STATUS_FILE").filter(|file| !file.is_empty());
     if let Some(Err(error)) = file.map(|file| File::options().append(true).create(true).open(file)) {
@@ -500,7 +504,7 @@ fn is_auto(partition: Option<Partition>) -> bool {
     partition.is_some_and(|partition| partition.by == PartitionBy::Auto)
 }
 
-/// How many tests are selected, and how many are not.
+/// Counts the tests that are selected, and those that are not.
 fn counted(selected: &Selected) -> Counted {
     Counted {
         selected: selected.tests.len(),
@@ -520,13 +524,13 @@ fn binaries_of(selected: &Selected) -> Vec<Arc<TestBinary>> {
     binaries
 }
 
-/// Those of the binaries that run whole.
+/// Returns the whole binaries that are among `binaries`.
 fn those_of(binaries: &[Arc<TestBinary>], whole: &[WholeBinary]) -> Vec<WholeBinary> {
     let is_one = |whole: &&WholeBinary| binaries.iter().any(|binary| binary.id == whole.id);
     whole.iter().filter(is_one).cloned().collect()
 }
 
-/// Finishes a run whose setup scripts have ended it.
+/// Ends a run whose setup scripts have cancelled it.
 fn without_tests(
     SetUp { cancelled, mut unwritten, .. }: SetUp,
     selection: Counted,
@@ -539,7 +543,8 @@ fn without_tests(
     Finished { summary, unwritten }
 }
 
-/// How we end after a run; `lost` is a report that could not be written to its end, while others tell of the run.
+/// Returns how the process ends after a run; `lost` is a report that could not be written to its end, while others
+/// tell of the run.
 pub(super) fn end_of(
     Finished { summary, unwritten }: Finished,
     lost: Option<OutputError>,

@@ -1,4 +1,4 @@
-//! `runner`: a program that cargo hands over, in a sandbox. Doctests get a sandbox each.
+//! `runner`: executes a program that cargo hands over, in a sandbox. Doctests get a sandbox each.
 //!
 //! Where rustdoc puts doctests into one program (edition 2024), its harness executes that program once more for each of them.
 //! The harness is executed outside, and has each executed by another call of this runner. What of the program runs outside are
@@ -21,20 +21,21 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
 
-/// The file in which rustdoc puts a doctest, or all of a crate that it could merge (edition 2024).
+/// Name of the file in which rustdoc puts a doctest, or all of a crate that it could merge (edition 2024).
 const DOCTESTS: &str = "rust_out";
-/// How the name of the source of merged doctests begins.
+/// Prefix of the name of the source of merged doctests.
 const SOURCE: &str = "doctest_bundle_";
-/// Which program merged doctests execute for each of them. Rustdoc sets it only where there is no runner; without it all
-/// are executed in one process, and one that ends it hides what the others would have said.
+/// Variable with the program that merged doctests execute for each of them. Rustdoc sets it only where there is no
+/// runner; without it all are executed in one process, and one that ends the process hides the results of the others.
 const PROGRAM_OF_ONE: &str = "RUSTDOC_DOCTEST_BIN_PATH";
-/// Which of them that program is to execute.
+/// Variable with the number of the doctest that the program is to execute.
 const NUMBER_OF_ONE: &str = "RUSTDOC_DOCTEST_RUN_NB_TEST";
 
-/// Executes it in a sandbox. Merged doctests are executed one by one, by a harness outside that executes nothing else.
+/// Executes the program in a sandbox. Merged doctests are executed one by one, by a harness outside that executes
+/// nothing else.
 ///
 /// # Errors
-/// When it cannot be executed.
+/// When the program cannot be executed.
 pub(crate) fn execute(
     command: &Command,
     before: &[OsString],
@@ -68,7 +69,8 @@ fn in_sandbox(command: &Command, said: Said, invocation: &Invocation) -> Result<
     Ok(end)
 }
 
-/// Whether rustdoc made the program of several doctests: beside it lies their source, and it knows the variable.
+/// Returns whether rustdoc made the program of several doctests: their source lies beside it, and it knows the
+/// variable.
 fn are_merged_doctests(program: &Path) -> bool {
     if program.file_name() != Some(OsStr::new(DOCTESTS)) {
         return false;
@@ -93,7 +95,7 @@ fn one_by_one(command: &Command, before: &[OsString], invocation: &Invocation) -
     Reaped::start(harness)?.wait().map(end)
 }
 
-/// How we end when a process did not fail in our hands.
+/// Turns the exit status of a process into the end of this one.
 pub(super) fn end(status: ExitStatus) -> End {
     match status.code() {
         Some(code) => End::Command(u8::try_from(code).unwrap_or(u8::MAX)),

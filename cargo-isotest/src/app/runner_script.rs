@@ -1,4 +1,4 @@
-//! A script that stands for a call of `runner` with arguments, where others take only a program; and the directory for it.
+//! Script that stands for a call of `runner` with arguments, where only a program can be named; and its directory.
 
 use crate::schedule::interrupt;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -13,15 +13,15 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use tempfile::TempDir;
 
-/// A temporary directory that is gone when we end, by a signal too.
+/// Temporary directory that is removed when this process ends, by a signal too.
 #[derive(Debug)]
 pub(super) struct Place(TempDir);
 
 impl Place {
-    /// Makes one. Its path has no blanks, at which cargo takes the command line of a runner apart.
+    /// Creates the directory. Its path has no blanks, at which cargo would split the command line of a runner.
     ///
     /// # Errors
-    /// When it cannot be made, or nobody can be had who waits for signals.
+    /// When the directory cannot be created, or no thread can be started that waits for signals.
     pub(super) fn new() -> io::Result<Self> {
         let usual = env::temp_dir();
         let has_blanks = usual.as_os_str().as_bytes().iter().any(u8::is_ascii_whitespace);
@@ -40,26 +40,27 @@ impl Place {
         Ok(Self(place))
     }
 
-    /// Its path.
+    /// Returns the path of the directory.
     pub(super) fn path(&self) -> &Path {
         self.0.path()
     }
 }
 
-/// A call of `runner`.
+/// Call of `runner`.
 #[derive(Debug)]
 pub(super) struct Script<'a> {
-    /// Directory in which the words were typed. The one that the script is called in becomes that of the program.
+    /// Directory in which the words were typed. The directory in which the script is called becomes that of the
+    /// program.
     pub(super) directory: &'a Path,
     /// Arguments of `runner`, before those that the script is given.
     pub(super) words: Vec<&'a OsStr>,
 }
 
 impl Script<'_> {
-    /// Writes it into a directory of our own, and gives its path.
+    /// Writes the script into a directory of our own, and returns its path.
     ///
     /// # Errors
-    /// When it cannot be written, or a word holds a NUL.
+    /// When the script cannot be written, or a word holds a NUL.
     pub(super) fn write_into(&self, place: &Path) -> io::Result<PathBuf> {
         let path = place.join("run");
         fs::write(&path, self.text(env::current_exe()?.as_os_str())?)?;

@@ -1,4 +1,4 @@
-//! The set-up that subcommands share: what is built, the roots for it, the sandboxes, and the slots of a run.
+//! Set-up that subcommands share: the build, the roots, the sandboxes, and the slots of a run.
 
 use crate::app::budgets::{self, Budgets};
 use crate::app::warning::warn;
@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-/// The tests of a project, built, with the roots in which they can be executed.
+/// Built tests of a project, with the roots in which they can be executed.
 #[derive(Debug)]
 pub(crate) struct Session {
     /// Result of the build.
@@ -41,7 +41,7 @@ pub(crate) struct Session {
     pub(crate) budgets: Budgets,
     interrupts: Interrupts,
     roots: Roots,
-    /// What is known of the tests of an archive, and where its files are.
+    /// Results of earlier runs from an archive of tests, and the directory of its files.
     archive: Option<(Past, RunDirectory)>,
     setup_place: OnceLock<SetupPlace>,
 }
@@ -50,7 +50,7 @@ impl Session {
     /// Builds the tests.
     ///
     /// # Errors
-    /// When they cannot be built, or a root for them is unavailable.
+    /// When the tests cannot be built, or a root for them is unavailable.
     pub(crate) fn of_tests(said: Said, invocation: &Invocation) -> Result<Self, Error> {
         let interrupts = Interrupts::take().map_err(HostError::System)?;
         if let Some(path) = said.archive.clone() {
@@ -68,7 +68,7 @@ impl Session {
         Self::of_build(build, settings, interrupts, invocation)
     }
 
-    /// Takes the tests from an archive.
+    /// Opens the tests of an archive.
     fn of_archive(
         said: Said,
         path: &Path,
@@ -128,15 +128,15 @@ impl Session {
         Ok(Self { build, settings, budgets, interrupts, roots, archive: None, setup_place: OnceLock::new() })
     }
 
-    /// Returns what an archive knows of its tests, if they are of one.
+    /// Returns the results of earlier runs from the archive of the tests, if they are from one.
     pub(crate) fn past_of_archive(&self) -> Option<&Past> {
         self.archive.as_ref().map(|(past, _)| past)
     }
 
-    /// Prepares the sandboxes, works in them, and leaves the host as it was.
+    /// Prepares the sandboxes, calls `work` with them, and restores the host.
     ///
     /// # Errors
-    /// Those of [`Sandboxes::with`].
+    /// Errors of [`Sandboxes::with`].
     pub(crate) fn with<T>(
         &self,
         invocation: &Invocation,
@@ -145,10 +145,10 @@ impl Session {
         Sandboxes::with(&self.settings, &self.roots, invocation, work)
     }
 
-    /// Returns the place for what setup scripts leave, which is made when it is first needed.
+    /// Returns the directory for the output of setup scripts, created at the first call.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When the directory cannot be created.
     pub(crate) fn setup_place(&self, invocation: &Invocation) -> Result<&SetupPlace, Error> {
         if self.setup_place.get().is_none() {
             let parent = invocation.variable("TMPDIR").map(Path::new).filter(|path| path.is_absolute());
@@ -163,7 +163,7 @@ impl Session {
     /// Finds the template for each of these tests.
     ///
     /// # Errors
-    /// Those of [`Sandboxes::for_tests`].
+    /// Errors of [`Sandboxes::for_tests`].
     pub(crate) fn for_tests<'a>(
         &self,
         sandboxes: &Sandboxes,
@@ -173,7 +173,7 @@ impl Session {
         sandboxes.for_tests(ForRun { settings: &self.settings, roots: &self.roots, invocation }, tests)
     }
 
-    /// Whether keys are listened to: where a run has a bar, and no test reads what is typed.
+    /// Returns whether keys are read: where a run has a bar, and no test reads standard input.
     fn has_keys(&self) -> bool {
         let Settings { task, execution, display, message_format, .. } = &self.settings;
         *task == Task::Execute
@@ -181,11 +181,11 @@ impl Session {
             && report::shows_bar(message_format.value, display.show_progress.value)
     }
 
-    /// Starts the slots of a run, which may not be [ready](Workers::ready) yet, and works in them. The first signal meanwhile is
-    /// news from the slots, the second ends the process.
+    /// Starts the slots of a run, which may not be [ready](Workers::ready) yet, and calls `work` with them. The first
+    /// signal meanwhile is an event of the slots, the second ends the process.
     ///
     /// # Errors
-    /// When a thread is refused, and those of `work`.
+    /// When a thread is refused, and errors of `work`.
     pub(crate) fn in_slots<T>(
         &self,
         sandboxes: &Sandboxes,
@@ -206,7 +206,7 @@ impl Session {
     }
 }
 
-/// What is missing of the directories that tests are to write themselves.
+/// Returns the missing ones of the directories that tests are to write themselves.
 fn kept_directories(settings: &Settings, directories: &Directories) -> Result<Vec<PathBuf>, SettingsError> {
     settings.kept_directories(&[&directories.target, &directories.build])
 }
@@ -217,7 +217,7 @@ fn make(directories: &[PathBuf]) -> Result<(), HostError> {
     })
 }
 
-/// Lists what of the configuration of cargo-nextest has no meaning here.
+/// Warns of settings of cargo-nextest that have no meaning here.
 fn warn_of(settings: &Settings) {
     if !settings.left_out.is_empty() {
         let lines: Vec<_> = settings.left_out.iter().map(ToString::to_string).collect();
@@ -228,17 +228,17 @@ fn warn_of(settings: &Settings) {
     }
 }
 
-/// Where a command that is no test is executed: in a project, or without one in the working directory. Its directories are
-/// the copy-on-write ones.
+/// Session of a command that is no test: in a project, or without one in the working directory. The copy-on-write
+/// directories are those of the project or the working directory.
 #[derive(Debug)]
 pub(crate) struct CommandSession {
-    /// Settings that hold there.
+    /// Settings of the command.
     pub(crate) settings: Settings,
     directories: Directories,
 }
 
 impl CommandSession {
-    /// Looks for a project.
+    /// Finds the project around the working directory, and reads its settings.
     ///
     /// # Errors
     /// When the project cannot be read.
@@ -256,15 +256,15 @@ impl CommandSession {
         Ok(Self { settings, directories })
     }
 
-    /// Shows this directory, too.
+    /// Adds a directory that the sandbox shows, too.
     pub(crate) fn show(&mut self, directory: &Path) {
         self.directories.dependencies.push(directory.to_owned());
     }
 
-    /// Prepares the sandbox of a command, works in it, and leaves the host as it was.
+    /// Prepares the sandbox of a command, calls `work` with it, and restores the host.
     ///
     /// # Errors
-    /// Those of [`Sandboxes::with`].
+    /// Errors of [`Sandboxes::with`].
     pub(crate) fn with<T>(
         &self,
         command: &Command,

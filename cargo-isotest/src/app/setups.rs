@@ -1,4 +1,4 @@
-//! Setup scripts of a run: the sandboxes they are executed in, and what the tests after them see.
+//! Setup scripts of a run: the sandboxes in which they are executed, and their effects on later tests.
 
 use crate::app::session::Session;
 use crate::error::{Error, HostError};
@@ -16,17 +16,17 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The id under which scripts are reported, where tests have that of their binary.
+/// Binary id under which scripts are reported.
 const ID: &str = "@setup-script";
 
-/// Whose scripts they are.
+/// Context of the setup scripts of a run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Setups<'run> {
-    /// The project.
+    /// Session of the project.
     pub(super) session: &'run Session,
-    /// Who has called us.
+    /// Environment and working directory of the caller.
     pub(super) invocation: &'run Invocation,
-    /// The sandboxes of the run.
+    /// Sandboxes of the run.
     pub(super) sandboxes: &'run Sandboxes,
 }
 
@@ -34,7 +34,7 @@ impl Setups<'_> {
     /// Prepares the scripts that some tests need, in the order in which they are executed.
     ///
     /// # Errors
-    /// When there is no place for what they leave, or no sandbox.
+    /// When there is no directory for the scripts' output, or no sandbox.
     pub(super) fn scripts(self, of_each: &[Arc<TestSettings>]) -> Result<Vec<Script>, Error> {
         let mut needed: Vec<&Setting<Arc<SetupScript>>> = Vec::new();
         for setup in of_each.iter().flat_map(|own| &own.setups) {
@@ -70,7 +70,7 @@ impl Setups<'_> {
         Ok(Script { title, settings, template, plan, place })
     }
 
-    /// Returns what holds for a script: of what holds for tests, what they see and what is isolated, but no limit.
+    /// Returns the settings of a script: views and isolation as for tests, without their limits.
     fn settings(self, script: &SetupScript, kept: [Setting<PathBuf>; 2]) -> TestSettings {
         let base = &self.session.settings.test;
         let usual = TestSettings::default();
@@ -85,7 +85,7 @@ impl Setups<'_> {
         }
     }
 
-    /// Returns the command, in the directory of the workspace.
+    /// Returns the workload of a script, in the directory of the workspace.
     fn workload(self, script: &SetupScript, place: &OfScript, title: &TestCase) -> Workload {
         let workspace = &self.session.build.directories.workspace;
         let mut environment = self.invocation.sandboxed_environment();
@@ -105,7 +105,7 @@ impl Setups<'_> {
     }
 }
 
-/// Shows tests what their scripts leave. Those that shared their settings still do.
+/// Shows tests the output of their scripts. Tests that shared their settings still do.
 pub(super) fn shown(of_each: &[Arc<TestSettings>], scripts: &[Script]) -> Vec<Arc<TestSettings>> {
     let mut known: HashMap<*const TestSettings, Arc<TestSettings>> = HashMap::new();
     let seen = |own: &Arc<TestSettings>| {
@@ -127,7 +127,7 @@ pub(super) fn shown(of_each: &[Arc<TestSettings>], scripts: &[Script]) -> Vec<Ar
     of_each.iter().map(seen).collect()
 }
 
-/// Returns the variables that each test is told by its scripts; by a later one in place of an earlier.
+/// Returns the variables that the scripts of each test set; later scripts take precedence.
 pub(super) fn variables(of_each: &[Arc<TestSettings>], scripts: &[Script], set_up: &SetUp) -> Vec<Variables> {
     let of_test = |own: &Arc<TestSettings>| {
         let mut variables = Variables::new();

@@ -1,4 +1,4 @@
-//! `shell`: an interactive shell where a test would be executed.
+//! `shell`: opens an interactive shell in the sandbox of a test or a command.
 
 use crate::app::exec;
 use crate::app::session::{CommandSession, Session};
@@ -13,10 +13,10 @@ use isotest_core::plan::{SandboxPlan, Workload};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// Opens it in the sandbox of the selected test, or in one as `exec` makes it.
+/// Opens a shell in the sandbox of the selected test, or in one like that of `exec`.
 ///
 /// # Errors
-/// When it cannot be executed.
+/// When the shell cannot be executed.
 pub(crate) fn execute(of_test: bool, said: Said, invocation: &Invocation) -> Result<End, Error> {
     if of_test {
         let session = Session::of_tests(said, invocation)?;
@@ -46,20 +46,20 @@ pub(crate) fn execute(of_test: bool, said: Said, invocation: &Invocation) -> Res
     }
 }
 
-/// The caller's shell.
+/// Returns the caller's shell.
 pub(crate) fn shell(invocation: &Invocation) -> &OsStr {
     invocation.variable("SHELL").filter(|shell| !shell.is_empty()).unwrap_or(OsStr::new("/bin/sh"))
 }
 
-/// The workload as it would be typed.
+/// Formats the workload as a command line for a shell.
 fn line(workload: &Workload) -> OsString {
     let words = std::iter::once(workload.program.as_os_str());
     let words = words.chain(workload.arguments.iter().map(OsString::as_os_str)).map(quoted);
     words.collect::<Vec<_>>().join(" ").into()
 }
 
-/// The shell in place of the workload. The command goes to the end of the shell's history, in the sandbox: one key brings
-/// it up.
+/// Replaces the program of the workload by the shell. The command is appended to the shell's history in the sandbox,
+/// where one key recalls it.
 fn with_history(workload: Workload, invocation: &Invocation, command: &OsStr) -> Workload {
     // Whether it could be written or not, the shell is what was asked for.
     const START: &str = "printf '%s\\n' \"$1\" 2> /dev/null >> \"$2\"; exec \"$3\"";
@@ -72,7 +72,7 @@ fn with_history(workload: Workload, invocation: &Invocation, command: &OsStr) ->
     Workload { program: "/bin/sh".into(), arguments: arguments.map(OsStr::to_owned).to_vec(), ..workload }
 }
 
-/// The file in which a shell keeps what was typed; `None` for one that keeps nothing, or in a form of its own.
+/// Returns the file in which a shell keeps its history; `None` for a shell without one, or with a format of its own.
 fn history(shell: &Path, invocation: &Invocation) -> Option<PathBuf> {
     let usual = match shell.file_name()?.to_str()? {
         "bash" => ".bash_history",

@@ -1,4 +1,4 @@
-//! `cargo isotest show-config`: which settings hold, and where each came from, as text or as JSON lines.
+//! `cargo isotest show-config`: shows the settings in force and the origin of each, as text or as JSON lines.
 
 use crate::app::session::Session;
 use crate::app::single;
@@ -17,11 +17,11 @@ use crate::text::style::{DIM, HEAD};
 use serde::Serialize;
 use std::io::{self, Write};
 
-/// Columns of the longest key.
+/// Width of the longest key, in columns.
 const KEY: usize = 18;
-/// Columns of most values.
+/// Width of most values, in columns.
 const VALUE: usize = 16;
-/// Columns of a line, beyond which what follows a value has a line of its own.
+/// Width of a line, in columns; the text after a longer value gets a line of its own.
 const LINE: usize = 80;
 
 /// Writes the settings of the run, and those of the one selected test or of all tests.
@@ -70,13 +70,13 @@ fn write(settings: &Settings, test: Option<&TestCase>, beside: &[Written]) -> io
     }
 }
 
-/// What is shown.
+/// Settings that are shown.
 #[derive(Debug)]
 struct Shown<'a> {
     of_run: &'a [Held],
     of_test: &'a [Held],
     overrides: &'a [HeldOverride],
-    /// The test that was named.
+    /// Test that was named.
     test: Option<&'a TestCase>,
 }
 
@@ -118,7 +118,7 @@ fn of_override(HeldOverride { filter, place, said }: &HeldOverride) -> String {
     format!("  {filter}\n  {DIM}{}{DIM:#}\n{}", place_of(*place), rows(said))
 }
 
-/// Writes a line for each value. A key stands once beside all its values.
+/// Formats a line for each value. A key stands once beside all its values.
 fn rows(held: &[Held]) -> String {
     let mut last = None;
     let row = |held: &Held| {

@@ -1,4 +1,4 @@
-//! The one test that was named: found among all, and how it would be executed.
+//! Single test that was named: finds it among all tests, and plans its execution.
 
 use crate::app::session::Session;
 use crate::app::warning::warn;
@@ -18,7 +18,7 @@ use crate::testcase::TestCase;
 use isotest_core::plan::{SandboxPlan, Template};
 use std::sync::Arc;
 
-/// Asks the test binaries for their tests and chooses the one whose name was given, whole or in part.
+/// Asks the test binaries for their tests and returns the one whose name was given, whole or in part.
 ///
 /// # Errors
 /// When there is none or more than one, or a binary cannot be asked.
@@ -36,10 +36,10 @@ pub(crate) fn test(session: &Session, sandboxes: &Sandboxes) -> Result<TestCase,
     Ok(choose(selected.tests, &selection.filters, selected.filtered)?)
 }
 
-/// How it would be executed in the first job slot, by which template, and what holds for it.
+/// Plans the execution of a test in the first job slot; returns the plan, its template and its settings.
 ///
 /// # Errors
-/// When what is said of it makes no sense together, or the host lacks what it requires.
+/// When the test's settings contradict each other, or the host lacks what they require.
 pub(crate) fn plan(
     test: &TestCase,
     session: &Session,

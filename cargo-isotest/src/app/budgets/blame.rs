@@ -1,4 +1,4 @@
-//! `cargo isotest budgets blame`: the commit since which a test needs more memory.
+//! `cargo isotest budgets blame`: finds the commit since which a test needs more memory.
 //!
 //! Commits are built and executed by this program itself in a work tree of their own below the target directory, which is removed
 //! at the end, or if the search was killed at the beginning of the next; that of the caller is only read.
@@ -27,26 +27,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{env, fs};
 
-/// Growth by less is none, in percent.
+/// Limit of growth, in percent; smaller growth is ignored.
 const PERCENT: u32 = 10;
 
-/// How often a test is executed at each commit; the least peak counts.
+/// Number of executions of a test at each commit, of which the least peak counts.
 const RUNS: usize = 3;
 
-/// What the names of the directories of searches begin with.
+/// Prefix of the names of searches' directories.
 const PREFIX: &str = "isotest-blame-";
 
-/// Name of the file in such a directory that is locked for as long as its search lasts.
+/// Name of the file in a search's directory that is locked for as long as the search lasts.
 const LOCK: &str = "lock";
 
-/// A work tree of the repository, which is removed when it is dropped.
+/// Work tree of a commit, which is removed when it is dropped.
 struct Tree<'a> {
-    /// A directory of the repository.
+    /// Directory of the repository.
     repository: &'a Path,
     place: tempfile::TempDir,
-    /// That nobody else takes it for left over.
+    /// Locked file, by which other searches know that the work tree is in use.
     _lock: File,
-    /// The workspace's manifest in it.
+    /// Path of the workspace's manifest in the work tree.
     manifest: PathBuf,
     /// Words of the command line that hold for a run of each commit.
     words: &'a [OsString],
@@ -60,7 +60,7 @@ type Peaks = BTreeMap<TestName, u64>;
 /// Signals that end the search, after which the work tree is removed.
 struct Signals {
     heard: Vec<(i32, Arc<AtomicBool>)>,
-    /// Can be read once one is heard.
+    /// Socket that becomes readable when a signal arrives.
     bell: UnixStream,
 }
 
@@ -90,8 +90,8 @@ impl Drop for Tree<'_> {
     }
 }
 
-/// Removes the directory of a search and git's record of the work tree in it. Records of other work trees stay, whose directories may
-/// be on a disk that is not there just now.
+/// Removes the directory of a search and git's record of the work tree in it. Records of other work trees stay, as
+/// their directories may be on a disk that is not mounted now.
 fn remove(repository: &Path, place: &Path) -> Result<(), BudgetError> {
     let tree = place.join("tree");
     if tree.join(".git").exists() {
@@ -101,7 +101,7 @@ fn remove(repository: &Path, place: &Path) -> Result<(), BudgetError> {
     fs::remove_dir_all(place).map_err(|source| BudgetError::File { path: place.to_owned(), source })
 }
 
-/// Removes what searches that were killed have left in the target directory: nobody has it locked.
+/// Removes the directories that killed searches left in the target directory: nobody has them locked.
 fn sweep(repository: &Path, target: &Path) {
     for entry in fs::read_dir(target).into_iter().flatten().flatten() {
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
@@ -116,7 +116,7 @@ fn sweep(repository: &Path, target: &Path) {
 }
 
 impl<'a> Tree<'a> {
-    /// Creates it without a change of what the repository's own work tree is.
+    /// Creates the work tree, and leaves the repository's own work tree as it is.
     fn create(
         workspace: &'a Path,
         target: &Path,
@@ -145,7 +145,8 @@ impl<'a> Tree<'a> {
         self.place.path().join("tree")
     }
 
-    /// Returns the least memory peaks of tests at a commit, of all or of those with a name; `Err` with the reason if there are none.
+    /// Returns the least memory peaks of tests at a commit, of all tests or of those with the name; `Err` with the
+    /// reason if there are none.
     fn peaks(&self, commit: &str, name: Option<&str>) -> Result<Result<Peaks, String>, Error> {
         git::answer(&self.tree(), commit, &["checkout", "--quiet", "--force", "--detach", commit])?;
         let mut least = Peaks::new();
@@ -171,7 +172,8 @@ impl<'a> Tree<'a> {
         Ok(Ok(least))
     }
 
-    /// Executes a command, of which nothing outlives this process or a signal, and returns what it wrote to both streams.
+    /// Executes a command, which ends with this process or at a signal together with its descendants, and returns its
+    /// outputs.
     fn outputs(&self, mut command: Command, program: &Path) -> Result<(String, String), Error> {
         let [told, said] = ["told", "said"].map(|name| self.place.path().join(name));
         git::forget_repository(&mut command);
@@ -194,7 +196,7 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// Creates a file and locks it for as long as it is open here.
+/// Creates a file and locks it until the returned descriptor is closed.
 fn locked(path: &Path) -> io::Result<File> {
     let file = File::create_new(path)?;
     file.try_lock()?;
@@ -213,11 +215,11 @@ fn of_lines(text: &str) -> Peaks {
     named.collect()
 }
 
-/// Returns the commit in `good..bad` since which a test needs more memory, in lines; of the tests with this name, or if nothing is
-/// said of the one that grew most.
+/// Returns lines about the commit in `good..bad` since which a test needs more memory: the test with this name, or
+/// without a name the one that grew most.
 ///
 /// # Errors
-/// When the commits are none, or no test grew.
+/// When there are no commits, or no test grew.
 pub(crate) fn lines(
     (workspace, target): (&Path, &Path),
     words: &[String],
@@ -254,7 +256,7 @@ pub(crate) fn lines(
     Ok(lines)
 }
 
-/// Bisects the commits, of which the last has grown, and tells of each that was tried.
+/// Bisects the commits, the last of which needs more memory, and prints each commit that it tries.
 fn search(
     tree: &Tree<'_>,
     commits: &[&str],
@@ -306,13 +308,14 @@ fn search(
     Ok(())
 }
 
-/// Returns the commit to be tried next: the one nearest to the middle of those from `low` up to `high`, which is known.
+/// Returns the commit to try next: the one nearest to the middle of those from `low` up to `high`, whose result is
+/// known.
 fn next(low: usize, high: usize, skipped: &[usize]) -> Option<usize> {
     let middle = usize::midpoint(low, high);
     (low..high).filter(|at| !skipped.contains(at)).min_by_key(|at| at.abs_diff(middle))
 }
 
-/// Returns the test that grew most in relation to its peak, of those with a name if one is said.
+/// Returns the test that grew most in relation to its peak, among those with the name if there is one.
 fn grown(before: &Peaks, after: &Peaks, name: Option<&str>) -> Option<(TestName, u64, u64)> {
     let grain = grain(cgroup::processors());
     let is_named = |(binary, test): &TestName| {
@@ -328,7 +331,7 @@ fn grown(before: &Peaks, after: &Peaks, name: Option<&str>) -> Option<(TestName,
     grown.max_by_key(|(percent, _)| *percent).map(|(_, found)| found)
 }
 
-/// Returns a name that is typed as one word or as two.
+/// Returns the name of a test that is typed as one word or as two.
 fn one_name(words: &[String]) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
@@ -341,8 +344,8 @@ fn unclear(why: String) -> BudgetError {
     BudgetError::Blame { why }
 }
 
-/// Returns the words of a command line without those that say where the project and its target directory are, which a work tree has of
-/// its own, and what its output is.
+/// Returns the command line without the words about the project's place, its target directory and the output: each
+/// work tree has its own.
 pub(crate) fn of_each_commit(typed: &[OsString]) -> Vec<OsString> {
     const WITH_VALUE: [&str; 4] = ["--manifest-path", "-m", "--target-dir", "--message-format"];
     let mut kept = Vec::new();

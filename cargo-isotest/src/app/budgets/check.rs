@@ -1,4 +1,4 @@
-//! `cargo isotest budgets check`: recorded budgets beside the tests that there are.
+//! `cargo isotest budgets check`: compares recorded budgets with the existing tests.
 
 use crate::budget::{RECORDED, Recorded, grain};
 use crate::cli::MessageFormat;
@@ -10,13 +10,13 @@ use isotest_core::cgroup;
 use serde::Serialize;
 use std::io::{self, Write};
 
-/// Something about recorded budgets that a person should know.
+/// Problem of a recorded budget.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Finding<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     schema: u32,
-    /// `stale`, `small` or `none`.
+    /// Kind of the problem: `stale`, `small` or `none`.
     problem: &'static str,
     binary_id: &'a str,
     name: &'a str,
@@ -24,8 +24,8 @@ struct Finding<'a> {
     line: Option<u32>,
 }
 
-/// Writes what was found about the selected ones of all tests, and returns how the process ends: entries that are wrong are errors of a
-/// file, tests without one are none.
+/// Writes the findings about the selected tests, and returns how the process ends: wrong entries are errors of the
+/// file, tests without an entry are not.
 ///
 /// # Errors
 /// When `to` cannot be written.

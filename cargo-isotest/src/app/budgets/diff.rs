@@ -1,4 +1,4 @@
-//! `cargo isotest budgets diff`: recorded budgets beside those of another time.
+//! `cargo isotest budgets diff`: compares recorded budgets with those of an earlier revision or another file.
 
 use crate::app::budgets::error::BudgetError;
 use crate::app::budgets::file;
@@ -9,13 +9,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// What is compared with, where nothing is said.
+/// Default revision to compare with.
 const LAST: &str = "HEAD";
 
 /// Returns a line for each difference of memory budgets from `base`, a file or a revision of git.
 ///
 /// # Errors
-/// When one of both cannot be read.
+/// When either of them cannot be read.
 pub(crate) fn lines(workspace: &Path, base: Option<&Path>) -> Result<Vec<String>, BudgetError> {
     let now = file::read(workspace)?;
     let base = match base {
@@ -29,7 +29,7 @@ pub(crate) fn lines(workspace: &Path, base: Option<&Path>) -> Result<Vec<String>
     Ok(differences(&Recorded::parse(&base)?, &now))
 }
 
-/// The text of the file in a revision; without one there, none.
+/// Returns the text of the file in a revision; empty if the revision has no such file.
 fn committed(workspace: &Path, revision: &str) -> Result<String, BudgetError> {
     let failed =
         |why: &str| Err(BudgetError::Revision { revision: revision.to_owned(), why: why.to_owned() });

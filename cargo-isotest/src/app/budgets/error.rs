@@ -1,4 +1,4 @@
-//! Error of the budgets of a run.
+//! Error type of the budgets of a run.
 
 use crate::budget::{Origin, RecordedError};
 use crate::error::Failure;
@@ -10,7 +10,7 @@ use isotest_core::policy::Capability;
 use std::io;
 use std::path::PathBuf;
 
-/// Error of budgets: they cannot be read, or not be judged here.
+/// Error of budgets that cannot be read, or not be judged on this host.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BudgetError {
     /// A metric is not measured, or a limit not enforced.
@@ -24,10 +24,10 @@ pub(crate) enum BudgetError {
     /// A metric was switched off by the user.
     #[error("cannot hold tests to their budgets: `{}` is off ({})", .off.value, .off.origin)]
     SwitchedOff {
-        /// Metric, and where it was said.
+        /// Metric, and the place where it was switched off.
         off: Setting<Capability>,
     },
-    /// A memory budget is smaller than what a peak can be too high by.
+    /// A memory budget is smaller than the measurement error of a peak.
     #[error(
         "the memory budget of {} at {origin} is too small to be checked: on a machine with {}, a peak is measured with an error of up to {}",
         units::limit(*.limit), plural(usize::try_from(*.processors).unwrap_or(usize::MAX), "CPU"), units::limit(*.grain)
@@ -35,11 +35,11 @@ pub(crate) enum BudgetError {
     Small {
         /// Budget in bytes.
         limit: u64,
-        /// Place where it is written.
+        /// Place where the budget is written.
         origin: Origin,
-        /// Number of processors that the kernel counts for.
+        /// Number of processors for which the kernel counts memory.
         processors: u64,
-        /// What a peak can be too high by, in bytes.
+        /// Measurement error of a peak, in bytes.
         grain: u64,
     },
     /// The file of recorded budgets cannot be read or written.
@@ -47,30 +47,30 @@ pub(crate) enum BudgetError {
     File {
         /// Path of the file.
         path: PathBuf,
-        /// Reason.
+        /// Error of the system.
         source: io::Error,
     },
-    /// Something else than budgets is in the file.
+    /// The file of recorded budgets contains something else than budgets.
     #[error("recorded budgets cannot be read")]
     Recorded(#[from] RecordedError),
-    /// There is nothing to compare with.
+    /// The file or revision to compare with cannot be read.
     #[error("cannot compare with `{revision}`: {why}")]
     Revision {
-        /// What was typed.
+        /// Path or revision, as it was typed.
         revision: String,
-        /// Reason.
+        /// Reason why it cannot be read.
         why: String,
     },
     /// The commit since which a test needs more memory cannot be found.
     #[error("cannot find the commit since which a test needs more memory: {why}")]
     Blame {
-        /// Reason.
+        /// Reason why the commit cannot be found.
         why: String,
     },
-    /// A question about one test was asked about another number of them.
+    /// The selection has another number of tests than the one that the subcommand needs.
     #[error("`budgets need` takes one test, and {selected} are selected")]
     NotOne {
-        /// How many are selected.
+        /// Number of selected tests.
         selected: usize,
     },
     /// A test fails for other reasons than memory.
@@ -78,7 +78,7 @@ pub(crate) enum BudgetError {
     NeverPasses {
         /// Name of the test.
         test: String,
-        /// Reason.
+        /// Reason why the test fails.
         why: String,
     },
     /// The budgets in a test binary cannot be read.
@@ -86,7 +86,7 @@ pub(crate) enum BudgetError {
     Unreadable {
         /// Id of the binary.
         binary_id: String,
-        /// Reason.
+        /// Error of the section in the binary.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
@@ -142,7 +142,7 @@ impl Failure for BudgetError {
     }
 }
 
-/// Returns each metric with its reason.
+/// Formats each metric with its reason.
 fn listed(obstacles: &[Obstacle]) -> String {
     let named =
         obstacles.iter().map(|obstacle| format!("no `{}` ({})", obstacle.capability, obstacle.reason));

@@ -1,22 +1,22 @@
-//! The file of recorded budgets of a workspace.
+//! File of the recorded budgets of a workspace.
 
 use crate::app::budgets::error::BudgetError;
 use crate::budget::{RECORDED, Recorded};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// Number of links that the kernel follows.
+/// Maximum number of symbolic links that the kernel follows.
 const MAX_LINKS: usize = 40;
 
-/// The file below the root of a workspace.
+/// Returns the path of the file of recorded budgets of a workspace.
 pub(crate) fn path(workspace: &Path) -> PathBuf {
     workspace.join(RECORDED)
 }
 
-/// Returns its text; none is none.
+/// Returns the text of the file of recorded budgets; empty if there is no file.
 ///
 /// # Errors
-/// When it is there and cannot be read.
+/// When the file exists and cannot be read.
 pub(crate) fn text(workspace: &Path) -> Result<String, BudgetError> {
     let path = path(workspace);
     match fs::read_to_string(&path) {
@@ -25,15 +25,15 @@ pub(crate) fn text(workspace: &Path) -> Result<String, BudgetError> {
     }
 }
 
-/// Returns what it says.
+/// Returns the recorded budgets of a workspace.
 ///
 /// # Errors
-/// When it cannot be read, or something else than budgets is in it.
+/// When the file cannot be read, or contains something else than budgets.
 pub(crate) fn read(workspace: &Path) -> Result<Recorded, BudgetError> {
     Ok(Recorded::parse(&text(workspace)?)?)
 }
 
-/// The file that a link leads to, whether it is there or not.
+/// Returns the path to which symbolic links lead, whether a file exists there or not.
 fn behind_links(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -45,10 +45,10 @@ fn behind_links(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::from_raw_os_error(nix::libc::ELOOP))
 }
 
-/// Replaces it whole, behind whatever link it is.
+/// Replaces the whole file of recorded budgets, behind any symbolic links.
 ///
 /// # Errors
-/// When it cannot be written; what was there stays then.
+/// When the file cannot be written; the old content stays then.
 pub(crate) fn write(workspace: &Path, text: &str) -> Result<(), BudgetError> {
     let path = path(workspace);
     let written = || -> io::Result<()> {

@@ -1,11 +1,12 @@
-//! Questions to git about the repository of a workspace.
+//! Queries git about the repository of a workspace.
 
 use crate::app::budgets::error::BudgetError;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Variables that name another repository, work tree or index than those of the directory, as git sets them for its hooks:
-/// `git rev-parse --local-env-vars` lists them, but for the namespace. Those that hold configuration name no repository, and stay.
+/// Variables that name another repository, work tree or index than those of the directory, as git sets them for its
+/// hooks: the list of `git rev-parse --local-env-vars` without the namespace. Variables that hold configuration name
+/// no repository, and stay.
 const OF_A_REPOSITORY: [&str; 14] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -23,17 +24,17 @@ const OF_A_REPOSITORY: [&str; 14] = [
     "GIT_WORK_TREE",
 ];
 
-/// Has a command find the repository by its working directory alone.
+/// Makes a command find the repository by its working directory alone.
 pub(super) fn forget_repository(command: &mut Command) {
     for name in OF_A_REPOSITORY {
         command.env_remove(name);
     }
 }
 
-/// Asks git in a directory, and returns what it did. No hook of the repository is executed.
+/// Runs git in a directory, and returns its output and exit status. No hook of the repository is executed.
 ///
 /// # Errors
-/// When it cannot be started.
+/// When git cannot be started.
 pub(super) fn ask(directory: &Path, revision: &str, arguments: &[&str]) -> Result<Output, BudgetError> {
     let mut command = Command::new("git");
     command.args(["-c", "core.hooksPath=/dev/null"]).args(arguments).current_dir(directory);
@@ -43,10 +44,10 @@ pub(super) fn ask(directory: &Path, revision: &str, arguments: &[&str]) -> Resul
         .map_err(|error| BudgetError::Revision { revision: revision.to_owned(), why: error.to_string() })
 }
 
-/// Asks git in a directory for text.
+/// Runs git in a directory, and returns its standard output as text.
 ///
 /// # Errors
-/// When it cannot be started, or says that it failed.
+/// When git cannot be started, or fails.
 pub(super) fn answer(directory: &Path, revision: &str, arguments: &[&str]) -> Result<String, BudgetError> {
     let output = ask(directory, revision, arguments)?;
     if output.status.success() {
@@ -56,7 +57,7 @@ pub(super) fn answer(directory: &Path, revision: &str, arguments: &[&str]) -> Re
     }
 }
 
-/// Returns the commit of a revision; `None` if git knows none.
+/// Returns the commit of a revision; `None` if git knows no such revision.
 ///
 /// # Errors
 /// When git cannot be started.
@@ -66,7 +67,7 @@ pub(super) fn commit(directory: &Path, revision: &str) -> Result<Option<String>,
     Ok(known.status.success().then(|| String::from_utf8_lossy(&known.stdout).trim().to_owned()))
 }
 
-/// Returns the last words of git: what went wrong stands there.
+/// Returns the last line of git's standard error, which tells why it failed.
 fn last_line(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("git does not say why");

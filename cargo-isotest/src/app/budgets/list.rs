@@ -1,4 +1,4 @@
-//! `cargo isotest budgets list`: what each test is held to, and where that stands.
+//! `cargo isotest budgets list`: lists the limits of each test, and where each is written.
 
 use crate::budget::{Limit, Unit};
 use crate::cli::MessageFormat;

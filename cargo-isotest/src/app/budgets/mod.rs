@@ -1,5 +1,5 @@
-//! Budgets of a run: read from its test binaries and from a file before anything is executed, and given to its tests. And what is done
-//! with budgets by themselves: one file for each of these.
+//! Reads the budgets of a run from its test binaries and from a file before anything is executed, and gives them to
+//! its tests. Each subcommand of `budgets` has a file of its own.
 
 pub(crate) mod blame;
 pub(crate) mod check;
@@ -29,16 +29,16 @@ use std::io::{self, BufReader, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What the test binaries of a run and the file say of budgets.
+/// Budgets of the test binaries of a run, and of the file.
 #[derive(Debug, Default)]
 pub(crate) struct Budgets {
-    /// All binaries, unless budgets are off.
+    /// Budgets of each binary; empty if budgets are off.
     of_binaries: Vec<(Arc<TestBinary>, Declared)>,
     is_enforced: bool,
 }
 
 impl Budgets {
-    /// Reads the budgets of test binaries, to which those of the file are added.
+    /// Reads the budgets of test binaries, and adds those of the file.
     ///
     /// # Errors
     /// When a binary cannot be read.
@@ -69,8 +69,8 @@ impl Budgets {
         needs_memory.then_some(Control::Memory).into_iter().collect()
     }
 
-    /// Gives each of the selected tests its budget: of what stands beside it and what holds for it, the strictest. Returns
-    /// remarks on budgets that fail no test.
+    /// Gives each of the selected tests its budget: the strictest limits of its own attribute, the file and its
+    /// settings. Returns remarks on budgets that fail no test.
     pub(crate) fn assign(&self, tests: &mut [TestCase], of_each: &[Arc<TestSettings>]) -> Vec<String> {
         let mut remarks = Vec::new();
         for (binary, declared) in &self.of_binaries {
@@ -92,13 +92,13 @@ impl Budgets {
         remarks
     }
 
-    /// Returns what stands beside a test, and in the file of recorded budgets for it.
+    /// Returns the budgets that stand beside a test and in the file of recorded budgets.
     pub(crate) fn beside(&self, test: &TestCase) -> Vec<Written> {
         let own = self.of_binaries.iter().filter(|(binary, _)| Arc::ptr_eq(&test.binary, binary));
         own.flat_map(|(_, declared)| beside(&test.name, &declared.entries)).collect()
     }
 
-    /// Returns remarks on budgets that stand beside none of these tests, which are all that there are.
+    /// Returns remarks on budgets that belong to none of `tests`, which are all that exist.
     pub(crate) fn unused(&self, tests: &[TestCase]) -> Vec<String> {
         let unused = self.of_binaries.iter().flat_map(|(binary, declared)| {
             let own = tests.iter().filter(|test| Arc::ptr_eq(&test.binary, binary));
@@ -114,7 +114,7 @@ impl Budgets {
     }
 }
 
-/// Returns why the figures of a binary are not those of its tests.
+/// Returns the reason why the figures of a binary are not those of its tests.
 fn why_not(binary: &TestBinary, declared: &Declared) -> Option<String> {
     let runner = binary.runner.first().and_then(|program| Path::new(program).file_name());
     let is_valgrind = runner.is_some_and(|name| name.to_string_lossy().contains("valgrind"));
@@ -125,7 +125,7 @@ fn why_not(binary: &TestBinary, declared: &Declared) -> Option<String> {
 /// Writes lines for people.
 ///
 /// # Errors
-/// When they cannot be written.
+/// When the lines cannot be written.
 pub(crate) fn tell(lines: &[String], format: MessageFormat) -> Result<(), OutputError> {
     let mut to: Box<dyn Write> = match format {
         MessageFormat::Human => Box::new(io::stdout()),
@@ -135,18 +135,18 @@ pub(crate) fn tell(lines: &[String], format: MessageFormat) -> Result<(), Output
     written.and_then(|()| to.flush()).map_err(OutputError::Stream)
 }
 
-/// Makes sure that memory peaks are exact here, and can be limited.
+/// Checks that memory peaks are measured exactly on this host, and that memory can be limited.
 ///
 /// # Errors
-/// When they are not.
+/// When memory peaks are not exact, or memory cannot be limited.
 pub(crate) fn measurable(sandboxes: &Sandboxes) -> Result<(), Error> {
     measurable_metrics(sandboxes, &[Metric::Memory])
 }
 
-/// Makes sure that these metrics are measured here.
+/// Checks that these metrics are measured on this host.
 ///
 /// # Errors
-/// When one is not.
+/// When a metric is not measured.
 pub(crate) fn measurable_metrics(sandboxes: &Sandboxes, metrics: &[Metric]) -> Result<(), Error> {
     let capabilities: Vec<_> = metrics.iter().filter_map(|metric| metric.capability()).collect();
     let obstacles = sandboxes.unbudgetable(&capabilities);
@@ -157,7 +157,7 @@ pub(crate) fn measurable_metrics(sandboxes: &Sandboxes, metrics: &[Metric]) -> R
     Err(BudgetError::Unmeasured { obstacles, remedies }.into())
 }
 
-/// Makes sure that the budgets of these tests can be judged here.
+/// Checks that the budgets of these tests can be judged on this host.
 ///
 /// # Errors
 /// When a metric is off or not measured, or a budget is smaller than what is measured.

@@ -1,16 +1,16 @@
-//! `cargo isotest budgets need`: the least memory with which a test passes.
+//! `cargo isotest budgets need`: finds the least memory with which a test passes.
 
 use std::ops::ControlFlow;
 
-/// So close to each other are the limits in the end at which a test passes and does not, if no grain is coarser, as a part of
-/// the one at which it does.
+/// Precision of the search, as a divisor: it ends when the least limit that is enough exceeds the greatest that is
+/// too low by at most this part, or by the coarser grain.
 const PRECISION: u64 = 64;
 
-/// Bisects the limit of memory, from `peak`, what was used without one, down to `least`. `passes` executes the test with a limit; it
-/// breaks if the search is to end. `None` if it does not pass with `most` either.
+/// Bisects the memory limit, from `peak`, the use without a limit, down to `least`. `passes` executes the test with a
+/// limit, and breaks to end the search. Returns `None` if the test does not pass with `most` either.
 ///
 /// # Errors
-/// What `passes` broke the search with.
+/// Value with which `passes` broke the search.
 pub(crate) fn bisect<B>(
     peak: u64,
     (least, most): (u64, u64),
@@ -42,7 +42,7 @@ pub(crate) fn bisect<B>(
     Ok(Some(enough))
 }
 
-/// In pages of 64 KiB, which every kernel can set.
+/// Rounds bytes to pages of 64 KiB, which every kernel can set as a limit.
 const fn whole(bytes: u64) -> u64 {
     bytes.next_multiple_of(64 << 10)
 }

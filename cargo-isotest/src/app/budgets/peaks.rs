@@ -1,4 +1,4 @@
-//! The most that tests used over several runs.
+//! Maximum use of tests over several runs.
 
 use crate::budget::{Metric, TestName};
 use crate::schedule::events::{Event, Reporter};
@@ -9,14 +9,15 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What was seen of one test.
+/// Maximum use of one test over its attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Peak {
-    /// The most of each metric, by its place, that attempts used which passed; `None` if it was not measured of any.
+    /// Maximum of each metric over the attempts that passed, by the metric's place; `None` if it was not measured in
+    /// any.
     highest: [Option<u64>; Metric::ALL.len()],
-    /// How many attempts passed with that figure.
+    /// Number of attempts that passed with a measured figure, for each metric.
     known: [usize; Metric::ALL.len()],
-    /// How the last attempt ended.
+    /// Outcome of the last attempt.
     pub(crate) last: Last,
 }
 
@@ -26,7 +27,7 @@ impl Peak {
         self.highest[Metric::Memory.place()]
     }
 
-    /// Returns the most of a metric, if at least so many attempts passed with that figure.
+    /// Returns the maximum of a metric, if at least `runs` attempts passed with a measured figure.
     pub(crate) fn highest(&self, metric: Metric, runs: usize) -> Option<u64> {
         self.highest[metric.place()].filter(|_| self.known[metric.place()] >= runs)
     }
@@ -46,16 +47,16 @@ impl Peak {
     }
 }
 
-/// How an attempt ended.
+/// Outcome of the last attempt at a test.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum Last {
-    /// There was none.
+    /// No attempt was made.
     #[default]
     None,
     Passed,
-    /// It failed, or had too little memory to begin.
+    /// Attempt failed, or had too little memory to begin.
     Failed,
-    /// It says nothing of memory.
+    /// Attempt whose outcome says nothing about memory, with the reason.
     Undecided(String),
 }
 
@@ -77,12 +78,12 @@ impl From<&Outcome> for Last {
 /// Peaks by the names of tests.
 pub(crate) type Peaks = BTreeMap<TestName, Peak>;
 
-/// A reporter that notes peaks.
+/// Reporter that notes peaks.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Notes(Arc<Mutex<Peaks>>);
 
 impl Notes {
-    /// Returns what was noted.
+    /// Returns the peaks noted so far.
     pub(crate) fn peaks(&self) -> MutexGuard<'_, Peaks> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

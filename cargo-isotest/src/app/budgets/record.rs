@@ -1,4 +1,4 @@
-//! `cargo isotest budgets init` and `accept`: budgets from what tests use.
+//! `cargo isotest budgets init` and `accept`: derives budgets from what tests use.
 
 use crate::app::budgets::error::BudgetError;
 use crate::app::budgets::file;
@@ -8,31 +8,32 @@ use crate::text::units::{memory, plural};
 use isotest_core::cgroup;
 use std::path::Path;
 
-/// By how much of what was used a budget is above it, in percent, where nothing is said: times are as the machine is busy.
+/// Default headroom of a budget above the use, in percent; times have another, as they depend on how busy the machine
+/// is.
 const HEADROOM_PERCENT: u32 = 25;
 const HEADROOM_OF_TIMES_PERCENT: u32 = 100;
 
-/// Which budgets are written.
+/// Selection of the budgets that are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Which {
-    /// Those of tests without an entry.
+    /// Budgets of tests without an entry.
     New,
-    /// Those that are below what was used.
+    /// Budgets that are below the use.
     Raised,
 }
 
-/// What is to be recorded.
+/// Budgets that are to be recorded.
 #[derive(Debug)]
 pub(crate) struct Wanted {
-    /// Which budgets.
+    /// Selection of the budgets.
     pub(crate) which: Which,
-    /// By how much they are above what was used, in percent.
+    /// Headroom above the use, in percent.
     pub(crate) headroom: Option<u32>,
-    /// Of what.
+    /// Metrics that get budgets.
     pub(crate) metrics: Vec<Metric>,
 }
 
-/// Writes budgets for what was used in so many runs, and returns what to tell.
+/// Writes budgets derived from `runs` runs, and returns messages about them.
 ///
 /// # Errors
 /// When the file cannot be read or written.
@@ -79,10 +80,10 @@ pub(crate) fn record(
 }
 
 impl Wanted {
-    /// A new limit of a metric and what to tell of it; `None` if it stays as it is.
+    /// Returns a new limit of a metric and the message about it; `None` if the limit stays as it is.
     ///
     /// # Errors
-    /// Why nothing is known of it.
+    /// Reason why the use of the metric is unknown.
     fn of(
         &self,
         metric: Metric,

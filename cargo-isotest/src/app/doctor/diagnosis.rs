@@ -27,6 +27,6 @@ pub(super) struct Diagnosis {
     pub(super) remedies: Vec<Remedy>,
     /// Whether all required capabilities are available.
     pub(super) met: bool,
-    /// What was seen of the project, if that was asked.
+    /// Facts of the project, if they were requested.
     pub(super) project: Option<Seen>,
 }

@@ -39,7 +39,7 @@ fn limits() -> Limits {
 /// Time limit of the trial.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Diagnoses this host, and looks at the project if that is asked, and writes the diagnosis to standard output.
+/// Diagnoses this host, and the project on request, and writes the diagnosis to standard output.
 ///
 /// # Errors
 /// When host or project cannot be read, or the diagnosis cannot be written.
@@ -81,7 +81,7 @@ fn diagnose(settings: &Settings, invocation: &Invocation) -> Result<Diagnosis, E
     Ok(Diagnosis { surroundings, cgroup_layout: layout, conditions, remedies, met, project: None })
 }
 
-/// Plans the trial: this program, asked for its version.
+/// Plans the trial: an execution of this program with `--version`.
 fn plan(program: PathBuf, invocation: &Invocation) -> SandboxPlan {
     SandboxPlan {
         workload: Workload {
@@ -99,7 +99,7 @@ fn plan(program: PathBuf, invocation: &Invocation) -> SandboxPlan {
     }
 }
 
-/// Executes the plan.
+/// Executes the plan of the trial.
 ///
 /// # Errors
 /// When the host cannot be read, or the kernel refuses a copy-on-write view, which the next attempt does without.
@@ -119,7 +119,7 @@ fn attempt(
     Ok((decided, attempted))
 }
 
-/// Returns what the kernel refused; if nothing, the failure itself as a refusal of the root.
+/// Returns the refusals of the kernel; if there are none, the failure itself as a refusal of the root.
 fn refusals(template: &Template, first: StepError) -> Vec<Refusal> {
     let refusals = trial::refusals(template, &first);
     if refusals.is_empty() {
@@ -176,7 +176,7 @@ fn conditions(
     states.iter().map(|(capability, state)| (*capability, condition(*capability, state))).collect()
 }
 
-/// Returns the refused capability that `capability` depends on, which therefore was not tried.
+/// Returns the refused capability on which `capability` depends, and without which it was not tried.
 fn needed(capability: Capability, refusals: &[Refusal]) -> Option<Capability> {
     let stands_on: &[Capability] = match capability {
         Capability::User => &[],

@@ -48,7 +48,7 @@ pub(super) fn human(diagnosis: &Diagnosis) -> String {
     text + &headed(style, "Verdict", verdict)
 }
 
-/// Formats what is known of the tests of a project.
+/// Formats the known facts about the tests of a project.
 fn project(seen: &Seen) -> String {
     let known = seen.known();
     if known.is_empty() {
@@ -150,7 +150,7 @@ impl<'a> ConditionFields<'a> {
     }
 }
 
-/// What is known of crates on which a project depends.
+/// JSON of the known facts about crates of one kind on which a project depends.
 #[derive(Serialize)]
 struct KnownFields<'a> {
     crates: Vec<&'a str>,

@@ -1,4 +1,4 @@
-//! Attends to a command until its end: passes on signals, keys and the window's size, and stops with it.
+//! Attends to a command until its end: passes on signals, keys and the window's size, and stops together with it.
 
 use super::screen::Screen;
 use super::signals::{self, Received, Signals};
@@ -11,11 +11,11 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// How often we look whether we have come to the foreground: a shell does not tell a job that it continued in the
-/// background before.
+/// Interval at which we look whether we have come to the foreground: a shell does not tell a job that it was
+/// continued in the background before.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Returns when it has ended and everything it wrote to its terminal was shown.
+/// Waits until the command has ended and all its terminal output was shown.
 pub(super) fn until_end(attempt: &mut Attempt, signals: &Signals, is_timed: bool) -> Result<(), Error> {
     let screen = attempt.terminal().map(|inner| Screen::open(io::stdin().as_fd(), inner)).transpose()?;
     let mut watch = Watch { attempt, signals, is_timed, screen };
@@ -26,12 +26,12 @@ pub(super) fn until_end(attempt: &mut Attempt, signals: &Signals, is_timed: bool
 struct Watch<'a> {
     attempt: &'a mut Attempt,
     signals: &'a Signals,
-    /// Whether the command is killed after some time.
+    /// Whether the command has a time limit.
     is_timed: bool,
     screen: Option<Screen>,
 }
 
-/// Source of what woke this process.
+/// Sources of the event that woke this process.
 struct Woken {
     heard: bool,
     signaled: bool,
@@ -39,7 +39,7 @@ struct Woken {
 }
 
 impl Watch<'_> {
-    /// Waits for one thing and does what follows from it; false at the end.
+    /// Waits for one event and handles it; returns false at the end.
     fn step(&mut self) -> io::Result<bool> {
         let Woken { heard, signaled, keys } = self.wait()?;
         if let Some(screen) = self.screen.as_mut().filter(|_| keys) {
@@ -96,8 +96,9 @@ impl Watch<'_> {
         }
     }
 
-    /// The command has stopped: so do we, and whoever is in the terminal's foreground with us, until somebody lets us
-    /// go on. Where nobody could, a key's signal does not stop us, and the command goes on, as it would there.
+    /// Stops this process together with the stopped command, and all processes in the terminal's foreground, until it
+    /// is continued. If nobody could continue it, a key's signal does not stop this process, and the command goes on,
+    /// as it would without a sandbox.
     fn stop(&mut self, signal: i32) -> io::Result<()> {
         if let Some(screen) = &mut self.screen {
             screen.give_back();

@@ -1,4 +1,4 @@
-//! `exec`: a command that is no test, in a sandbox like a test's, attended to by whoever called.
+//! `exec`: executes a command that is no test, in a sandbox like a test's and attended by the caller.
 
 mod interact;
 mod screen;
@@ -32,19 +32,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-/// Executes it in a sandbox whose copy-on-write directories are those of the project, or the one we are called in.
+/// Executes the command in a sandbox whose copy-on-write directories are those of the project, or without a project
+/// the working directory.
 ///
 /// # Errors
-/// When it cannot be executed.
+/// When the command cannot be executed.
 pub(crate) fn execute(command: &Command, said: Said, invocation: &Invocation) -> Result<End, Error> {
     let usage = command.usage_json.as_deref().map(UsageFile::create).transpose()?;
     in_session(&CommandSession::open(said, invocation)?, command, usage, invocation)
 }
 
-/// Executes it in the sandbox of this session.
+/// Executes the command in the sandbox of a session.
 ///
 /// # Errors
-/// When it cannot be executed.
+/// When the command cannot be executed.
 pub(crate) fn in_session(
     session: &CommandSession,
     command: &Command,
@@ -59,7 +60,8 @@ pub(crate) fn in_session(
     end(&record, settings)
 }
 
-/// The caller's environment and directory, and what tests are told, too.
+/// Returns the workload of a command, with the caller's directory and environment and the variables that tests get,
+/// too.
 pub(crate) fn workload(command: &Command, invocation: &Invocation, sandboxes: &Sandboxes) -> Workload {
     let mut environment = invocation.sandboxed_environment();
     slot_environment::tell(&mut environment, slot_environment::of_slot(0, false, &sandboxes.counted()));
@@ -72,7 +74,7 @@ pub(crate) fn workload(command: &Command, invocation: &Invocation, sandboxes: &S
     }
 }
 
-/// How a command is executed, but for what follows from somebody's attending to it.
+/// Plans the execution of a command to which nobody attends.
 pub(crate) fn not_interactive(
     command: &Command,
     settings: &Settings,
@@ -82,10 +84,10 @@ pub(crate) fn not_interactive(
     plan(workload(command, invocation, sandboxes), settings, settings.test.limits.limits())
 }
 
-/// Executes a workload to which the caller attends, and says on standard error what is to be said of it.
+/// Executes a workload to which the caller attends, and writes its report to standard error.
 ///
 /// # Errors
-/// When it cannot be executed.
+/// When the workload cannot be executed.
 pub(crate) fn interactive(
     workload: Workload,
     template: &Arc<Template>,
@@ -114,7 +116,7 @@ pub(crate) fn interactive(
 /// Executes a workload to which the caller attends in a sandbox that is running already.
 ///
 /// # Errors
-/// When it cannot be executed.
+/// When the workload cannot be executed.
 pub(crate) fn exec_in(workload: Workload, settings: &Settings, running: &Running) -> Result<Record, Error> {
     let attended = Attended::new(workload, Limits::default(), settings)?;
     let attempt = running.enter(&attended.plan);
@@ -133,14 +135,14 @@ fn plan(workload: Workload, settings: &Settings, limits: Limits) -> SandboxPlan 
     }
 }
 
-/// The command as a shell would show it, without quotes.
+/// Formats the command line without quotes.
 pub(crate) fn line(workload: &Workload) -> String {
     let words = workload.arguments.iter().map(OsString::as_os_str);
     let words = std::iter::once(workload.program.as_os_str()).chain(words);
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
-/// A workload to which the caller attends: signals and keys are passed on to it.
+/// Workload to which the caller attends: signals and keys are passed on to it.
 struct Attended<'a> {
     plan: SandboxPlan,
     settings: &'a Settings,
@@ -156,7 +158,7 @@ impl<'a> Attended<'a> {
         Ok(Self { plan, settings, signals })
     }
 
-    /// Attends to the workload until its end, and says what it used.
+    /// Attends to the workload until its end, and reports its resource usage.
     fn finish(&self, mut attempt: Attempt, template: Option<&Arc<Template>>) -> Result<Record, Error> {
         interact::until_end(&mut attempt, &self.signals, self.plan.timeout.is_some())?;
         let mut record = attempt.finish();
@@ -175,8 +177,9 @@ impl<'a> Attended<'a> {
     }
 }
 
-/// A terminal of its own stands for the caller's where the command both reads and writes that. In a pipeline the
-/// caller's is shared with others and stays what it is.
+/// Returns which standard streams of the command are a terminal of the sandbox, in place of the caller's: none unless
+/// the command both reads from and writes to the caller's terminal. In a pipeline the caller's terminal is shared
+/// with others and stays as it is.
 fn terminal() -> [bool; 3] {
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         [true, true, io::stderr().is_terminal()]
@@ -192,12 +195,12 @@ pub(crate) fn say(settings: &Settings, text: &str) {
     }
 }
 
-/// The verdict on a command, which no harness speaks for.
+/// Returns the verdict on a command, which has no harness.
 fn verdict(record: &Record, settings: &Settings) -> Verdict {
     judge(&record.outcome, Testimony::Agrees, Rules::from(&settings.test))
 }
 
-/// How we end when the command has.
+/// Returns how this process ends after the command.
 pub(crate) fn end(record: &Record, settings: &Settings) -> Result<End, Error> {
     match (verdict(record, settings), record.ending.as_ref().map(|ending| ending.exit)) {
         (Verdict::NotIsolated(error), _) => Err(SandboxError::Execute(error).into()),
@@ -213,23 +216,23 @@ pub(crate) fn end(record: &Record, settings: &Settings) -> Result<End, Error> {
     }
 }
 
-/// The file for what a command used.
+/// File for the resource usage of a command.
 pub(crate) struct UsageFile {
     target: Target,
     writer: Box<dyn Write + Send>,
 }
 
 impl UsageFile {
-    /// Before the command is executed: what cannot be written is better known then.
+    /// Creates the file before the command is executed, so that an error is reported early.
     fn create(path: &Path) -> Result<Self, OutputError> {
         let target = Target::File(path.to_owned());
         Ok(Self { writer: target.open()?, target })
     }
 
-    /// The same behind what is in it, for several commands at once.
+    /// Opens the file to append to it, for several commands at once.
     ///
     /// # Errors
-    /// When it cannot be opened.
+    /// When the file cannot be opened.
     pub(crate) fn append(path: &Path) -> Result<Self, OutputError> {
         let target = Target::File(path.to_owned());
         let file = File::options().append(true).create(true).open(path);

@@ -1,5 +1,5 @@
-//! The caller's terminal while a command uses one of a sandbox in its place: keys go in as they are, the window's size
-//! follows, and whatever happens, the terminal is in the end as it was.
+//! Terminal of the caller while a command uses a terminal of a sandbox in its place: passes keys in as they are, lets
+//! the window's size follow, and restores the terminal at the end in any case.
 
 use crate::error::{Error, HostError};
 use crate::threads;
@@ -14,18 +14,19 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread::JoinHandle;
 
-/// Both terminals.
+/// Terminals of the caller and of the sandbox.
 #[derive(Debug)]
 pub(super) struct Screen {
-    /// The caller's.
+    /// Terminal of the caller.
     keys: OwnedFd,
-    /// The outer side of the sandbox's.
+    /// Outer side of the sandbox's terminal.
     inner: OwnedFd,
-    /// How the caller's was, while it is not; it is ours only while we are in the foreground.
+    /// Original attributes of the caller's terminal while they are changed, which they are only while we are in the
+    /// foreground.
     before: Option<Termios>,
-    /// Whether the caller's still gives input.
+    /// Whether the caller's terminal can still be read.
     open: bool,
-    /// Input that the sandbox's has not taken yet.
+    /// Input that the sandbox's terminal has not taken yet.
     pending: Vec<u8>,
     output: Option<JoinHandle<()>>,
 }
@@ -50,7 +51,7 @@ impl Screen {
         Ok(screen)
     }
 
-    /// Takes the caller's terminal over again, if we are in its foreground.
+    /// Takes over the caller's terminal again, if we are in its foreground.
     pub(super) fn take(&mut self) -> io::Result<()> {
         if self.before.is_none() && is_foreground(&self.keys) {
             let before = tcgetattr(&self.keys)?;
@@ -63,7 +64,7 @@ impl Screen {
         Ok(())
     }
 
-    /// Gives it back as it was.
+    /// Restores the caller's terminal.
     pub(super) fn give_back(&mut self) {
         if let Some(before) = self.before.take() {
             // A terminal that is gone needs nothing.
@@ -71,18 +72,18 @@ impl Screen {
         }
     }
 
-    /// Lets the sandbox's window be as large as the caller's.
+    /// Gives the sandbox's terminal the window size of the caller's.
     pub(super) fn resize(&self) {
         // As above.
         let _ = resize_like(&self.inner, &self.keys);
     }
 
-    /// Whether it waits for being in the foreground, of which nothing tells.
+    /// Returns whether the terminal waits to come to the foreground, which no event tells.
     pub(super) fn is_waiting(&self) -> bool {
         self.before.is_none() && self.open
     }
 
-    /// What to wait for: input, or room for it.
+    /// Returns the event to wait for: input, or room for input.
     pub(super) fn source(&self) -> Option<PollFd<'_>> {
         if !self.pending.is_empty() {
             return Some(PollFd::new(self.inner.as_fd(), PollFlags::POLLOUT));
@@ -90,7 +91,7 @@ impl Screen {
         (self.open && self.before.is_some()).then(|| readable(&self.keys))
     }
 
-    /// Passes input on.
+    /// Passes input on to the sandbox's terminal.
     pub(super) fn pass_on(&mut self) {
         if self.pending.is_empty() {
             let mut keys = [0; 4096];
@@ -111,7 +112,7 @@ impl Screen {
         }
     }
 
-    /// Waits until everything was shown. All processes of the sandbox must be gone.
+    /// Waits until all output was shown. All processes of the sandbox must have ended.
     pub(super) fn close(mut self) {
         if let Some(output) = self.output.take() {
             // It does not panic, and if it did, nothing could be shown any more.
@@ -126,12 +127,13 @@ impl Drop for Screen {
     }
 }
 
-/// Whether the terminal is ours to change and to read. One that controls nobody is.
+/// Returns whether this process may change and read the terminal: it is in the foreground, or the terminal controls
+/// nobody.
 fn is_foreground(terminal: &OwnedFd) -> bool {
     tcgetpgrp(terminal).map_or(true, |group| group == getpgrp())
 }
 
-/// Shows what comes out of the sandbox's terminal until nobody has it any more.
+/// Shows the output of the sandbox's terminal until no process has it open any more.
 fn show(inner: &OwnedFd) {
     let mut stdout = io::stdout();
     let mut buffer = [0; 16 << 10];

@@ -1,4 +1,5 @@
-//! Signals to us while we attend to a command: they wait in a descriptor, and most are for the command.
+//! Signals to this process while it attends to a command: they are queued in a descriptor, and most are passed on to
+//! the command.
 
 use crate::schedule::interrupt;
 use nix::sys::signal::{SigSet, Signal, kill, raise};
@@ -7,28 +8,29 @@ use nix::unistd::Pid;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// These say that this very program is broken, and nobody sends them.
+/// Signals that report a fault of this program itself, and that nobody sends.
 const FAULTS: [Signal; 5] =
     [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGILL, Signal::SIGFPE, Signal::SIGTRAP];
 
-/// `si_code` of what the kernel sends by itself, such as a terminal's signals (sigaction(2)).
+/// Value of `si_code` for signals that the kernel sends by itself, such as those of a terminal (sigaction(2)).
 const SI_KERNEL: i32 = 0x80;
 
-/// Signals of this process but those that somebody had it ignore.
+/// Descriptor of the signals of this process, without those that it inherited as ignored.
 #[derive(Debug)]
 pub(super) struct Signals(SignalFd);
 
-/// Signal that came.
+/// Received signal.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Received {
-    /// Its number.
+    /// Number of the signal.
     pub(super) number: i32,
     /// Whether the kernel sent it to a whole process group, as it does for a key.
     pub(super) to_group: bool,
 }
 
 impl Signals {
-    /// Takes them. Call it while there is one thread; the threads to come are then left alone by signals.
+    /// Blocks the signals and opens the descriptor. Call it while there is one thread; later threads inherit the
+    /// mask.
     pub(super) fn take() -> io::Result<Self> {
         let mut taken = SigSet::all();
         for signal in Signal::iterator() {
@@ -40,12 +42,12 @@ impl Signals {
         Ok(Self(SignalFd::with_flags(&taken, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
     }
 
-    /// Readable when there is one.
+    /// Returns the descriptor, which is readable when a signal is queued.
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 
-    /// The next one, if there is one.
+    /// Returns the next queued signal, if there is one.
     pub(super) fn next(&self) -> io::Result<Option<Received>> {
         let info = self.0.read_signal()?;
         Ok(info.map(|info| Received {
@@ -55,7 +57,7 @@ impl Signals {
     }
 }
 
-/// Stops this process, or its whole group, by this signal, and returns when it goes on.
+/// Stops this process, or its whole group, with this signal, and returns when it is continued.
 pub(super) fn stop(signal: i32, group: bool) -> io::Result<()> {
     let signal = Signal::try_from(signal)?;
     let send = || if group { kill(Pid::from_raw(0), signal) } else { raise(signal) };

@@ -1,4 +1,4 @@
-//! `cargo isotest ps`: the runs in progress, seen from another terminal.
+//! `cargo isotest ps`: shows the runs in progress from another terminal.
 
 mod details;
 mod error;
@@ -53,7 +53,7 @@ pub(crate) fn init_of(wanted: &str) -> Result<i32, Error> {
 /// Shows the runs in progress, once or repeatedly.
 ///
 /// # Errors
-/// When the attempt asked for is not running, or standard output cannot be written.
+/// When the requested attempt is not running, or standard output cannot be written.
 pub(crate) fn show(args: &PsArgs, format: MessageFormat) -> Result<End, Error> {
     let extent = if args.full { Extent::Full } else { Extent::Tree };
     let mut seen = false;
