@@ -1,50 +1,50 @@
-//! How the process ends.
+//! Exit codes and ends of the process.
 
 use isotest_core::step::{Step, StepError};
 use nix::libc;
 
-/// The exit codes. What has no code of its own ends by the signal that caused it.
+/// Exit code of the process. Ends without a code of their own are by the signal that caused them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
-    /// Every test that was executed passed.
+    /// Every executed test passed.
     Ok = 0,
-    /// The command line makes no sense, or the root it names is none.
+    /// Command line is contradictory, or the root that it names is unusable.
     Usage = 2,
-    /// There was no test to execute, or no such attempt.
+    /// No test was selected, or the named attempt is not running.
     NoTests = 4,
-    /// A bug of ours, or what was to be written could not be.
+    /// Internal error, or output that could not be written.
     Bug = 70,
-    /// A filterset cannot be parsed, or names what is not in the project.
+    /// Filterset cannot be parsed, or names something that is not in the project.
     Filterset = 94,
-    /// The configuration file cannot be read or is invalid, or the profile chosen of it is unknown.
+    /// Configuration file cannot be read or is invalid, or its chosen profile is unknown.
     Configuration = 96,
-    /// This host cannot give what is required.
+    /// Host lacks a required capability.
     CannotIsolate = 97,
-    /// An attempt has no verdict, because its sandbox could not be set up or was lost.
+    /// Attempt has no verdict, because its sandbox could not be set up or was lost.
     NotIsolated = 98,
     /// Tests broke their budgets, and no test failed otherwise.
     OverBudget = 99,
-    /// A test failed.
+    /// Test failed.
     TestsFailed = 100,
-    /// The build failed.
+    /// Build failed.
     BuildFailed = 101,
-    /// Cargo's metadata or configuration could not be had.
+    /// Metadata or configuration of cargo could not be read.
     Metadata = 102,
-    /// A binary could not be asked for its tests.
+    /// Test binary could not be asked for its tests.
     Listing = 104,
-    /// A setup script failed, and no test was executed.
+    /// Setup script failed, and no test was executed.
     SetupFailed = 105,
-    /// A command's time ran out; as timeout(1) says it.
+    /// Command exceeded its time limit; same code as of timeout(1).
     TimedOut = 124,
-    /// A command cannot be executed; as a shell says it.
+    /// Command cannot be executed; same code as of a shell.
     NotExecutable = 126,
-    /// There is no such command; as a shell says it.
+    /// Command does not exist; same code as of a shell.
     NotFound = 127,
 }
 
 impl Exit {
-    /// Of a command that was not executed.
+    /// Returns the exit code for a command that was not executed.
     pub(crate) const fn of_command(error: &StepError) -> Self {
         match (error.step, error.errno) {
             (Step::Exec, libc::ENOENT) => Self::NotFound,
@@ -54,16 +54,16 @@ impl Exit {
     }
 }
 
-/// The end of the process: an exit code, or the signal that ended the run.
+/// End of the process: an exit code, or the signal that ended the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// An exit code.
+    /// Exit code of this program.
     Exit(Exit),
-    /// The exit status of a command.
+    /// Exit status of a command.
     Command(u8),
-    /// A signal, passed on to whoever waits for this process.
+    /// Signal, passed on to the parent process.
     Signal(i32),
-    /// A signal that ended the run before it was finished.
+    /// Signal that ended the run before it was finished.
     Interrupted(i32),
 }
 

@@ -1,14 +1,15 @@
-//! Environment variables that speak of descriptors which a process in a sandbox does not inherit; pure.
+//! Removes environment variables about descriptors that a process in a sandbox does not inherit; pure.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// Variables in which make(1) and cargo name their jobserver.
 const MAKE_FLAGS: [&str; 3] = ["MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS"];
-/// Variables that are nothing but numbers of descriptors or go with them: sockets of sd_listen_fds(3), a trace of bash(1).
+/// Variables that contain numbers of descriptors or belong to these: sockets of sd_listen_fds(3), a trace of bash(1).
 const NUMBERS: [&str; 4] = ["LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "BASH_XTRACEFD"];
 
-/// Removes what speaks of descriptors from an environment: a program that is told of one and does not find it warns or fails.
+/// Removes the mentions of descriptors from an environment: a program that is told of a missing descriptor warns or
+/// fails.
 pub(crate) fn forget(environment: &mut Vec<(OsString, OsString)>) {
     environment.retain(|(name, _)| !NUMBERS.iter().any(|number| name == number));
     for (name, value) in environment {
@@ -18,8 +19,8 @@ pub(crate) fn forget(environment: &mut Vec<(OsString, OsString)>) {
     }
 }
 
-/// Returns the flags of make(1) without a jobserver, and without the number of jobs that stands for one. What follows ` -- ` are
-/// variables of the user's.
+/// Returns the flags of make(1) without a jobserver, and without the number of jobs that stands for one. Variables of
+/// the user follow ` -- ` and stay.
 fn without_jobserver(flags: &OsStr) -> OsString {
     let is_of_jobserver = |word: &[u8]| {
         ["--jobserver-", "-j", "--jobs"].iter().any(|of_jobserver| word.starts_with(of_jobserver.as_bytes()))

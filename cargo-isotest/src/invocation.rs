@@ -1,4 +1,4 @@
-//! Environment and working directory of this invocation, which cargo is started with in turn.
+//! Environment and working directory of this invocation, with which cargo is started too.
 
 use crate::error::Failure;
 use crate::exit::{End, Exit};
@@ -18,7 +18,7 @@ pub(crate) struct Invocation {
     pub(crate) directory: PathBuf,
 }
 
-/// The working directory is gone.
+/// Error of a working directory that no longer exists.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot tell the current directory")]
 pub(crate) struct NoDirectory(#[source] io::Error);
@@ -34,7 +34,7 @@ impl Failure for NoDirectory {
 }
 
 impl Invocation {
-    /// Reads environment and working directory of this process.
+    /// Reads the environment and the working directory of this process.
     pub(crate) fn of_this_process() -> Result<Self, NoDirectory> {
         let directory = env::current_dir().map_err(NoDirectory)?;
         Ok(Self { environment: env::vars_os().collect(), directory })
@@ -45,7 +45,8 @@ impl Invocation {
         self.environment.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_os_str())
     }
 
-    /// Returns the environment for a process in a sandbox, without what speaks of descriptors that the process does not inherit.
+    /// Returns the environment for a process in a sandbox, without mentions of descriptors that the process does not
+    /// inherit.
     pub(crate) fn sandboxed_environment(&self) -> Vec<(OsString, OsString)> {
         let mut environment = self.environment.clone();
         inherited_descriptors::forget(&mut environment);

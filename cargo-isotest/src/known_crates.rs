@@ -1,32 +1,33 @@
-//! What is known of crates that tests depend on: how their tests fare in a sandbox, and what helps; pure.
+//! Known facts about crates on which tests depend: the behaviour of their tests in a sandbox, and settings that help;
+//! pure.
 
-/// What is known of crates of one kind.
+/// Known facts about crates of one kind.
 #[derive(Debug)]
 pub(crate) struct Known {
     /// Names of the crates.
     pub(crate) names: &'static [&'static str],
-    /// What is different from `cargo test`, and what to do about it.
+    /// Difference from `cargo test`, and advice about it.
     pub(crate) says: &'static str,
-    /// Page of the manual with the rest.
+    /// Page of the manual with the details.
     pub(crate) page: &'static str,
-    /// What helps in the configuration file.
+    /// Settings that help.
     pub(crate) help: Help,
 }
 
-/// What helps in the configuration file.
+/// Settings of the configuration file that help the tests of a crate.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Help {
-    /// Nothing.
+    /// No settings.
     None,
-    /// A path below the target directory that tests write themselves.
+    /// Path below the target directory that tests write themselves.
     Keep(&'static str),
-    /// An override of the tests that need it, which only the project can name: its lines below the filter.
+    /// Lines of an override below its filter, which only the project can name.
     Override(&'static str),
     /// Lines of which only the project knows whether they are needed.
     Lines(&'static str),
 }
 
-/// All of them.
+/// Known facts about crates, by their kinds.
 pub(crate) const ALL: &[Known] = &[
     Known {
         names: &["trybuild", "macrotest"],
@@ -123,7 +124,7 @@ pub(crate) const ALL: &[Known] = &[
     },
 ];
 
-/// What is known of these crates, each kind with the names that are among them.
+/// Returns the known facts about these crates, each kind with the names that belong to it.
 pub(crate) fn of<'a>(crates: &[&'a str]) -> Vec<(&'static Known, Vec<&'a str>)> {
     let named = |known: &Known| crates.iter().copied().filter(|name| known.names.contains(name)).collect();
     let found = ALL.iter().map(|known| (known, named(known)));

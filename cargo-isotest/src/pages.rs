@@ -1,34 +1,34 @@
-//! The pages of the manual, as they stand in the folder `docs` beside the sources; pure.
+//! Pages of the manual, as they stand in the folder `docs` beside the sources; pure.
 
 /// Page of the manual.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// Name by which it is asked for.
+    /// Name of the page on the command line.
     pub(crate) topic: &'static str,
-    /// Markdown, title first.
+    /// Text in Markdown, title first.
     pub(crate) text: &'static str,
 }
 
 impl Page {
-    /// Returns the page about `topic`.
+    /// Returns the page named `topic`.
     pub(crate) fn about(topic: &str) -> Option<&'static Self> {
         PAGES.iter().find(|page| page.topic == topic)
     }
 
-    /// Returns the title.
+    /// Returns the title of the page.
     pub(crate) fn title(&self) -> &'static str {
         self.text.lines().next().and_then(|line| line.strip_prefix("# ")).unwrap_or(self.topic)
     }
 }
 
-/// Makes a list of the pages of these names.
+/// Creates a list of the pages of these names.
 macro_rules! pages {
     ($($topic:literal)*) => {
         &[$(Page { topic: $topic, text: include_str!(concat!("../docs/", $topic, ".md")) }),*]
     };
 }
 
-/// All pages, in the order in which they are listed: to use, to look up, to understand.
+/// Pages in the order of the list: to use, to look up, to understand.
 pub(crate) const PAGES: &[Page] = pages! {
     "filtersets"
     "scheduling"

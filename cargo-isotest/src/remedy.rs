@@ -8,7 +8,7 @@ use isotest_core::step::{Step, StepError};
 use nix::libc;
 use std::path::Path;
 
-/// Capability that is unavailable, and why.
+/// Unavailable capability, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Obstacle {
     /// Unavailable capability.

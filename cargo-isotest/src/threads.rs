@@ -1,11 +1,11 @@
-//! Threads of our own: their stacks are not of the size that `RUST_MIN_STACK` asks for, which is meant for the tests.
+//! Threads of this program: their stacks do not have the size of `RUST_MIN_STACK`, which is meant for the tests.
 
 use std::thread::Builder;
 
-/// As much as a thread has without that variable.
+/// Size of a thread's stack in bytes, the default without that variable.
 const STACK: usize = 2 << 20;
 
-/// Makes a thread.
+/// Returns a builder of a thread.
 pub(crate) fn builder() -> Builder {
     Builder::new().stack_size(STACK)
 }

@@ -1,4 +1,4 @@
-//! Files that belong into an archive: what was built of the tests, and the files of their packages.
+//! Finds the files that belong into an archive: build outputs of the tests, and the files of their packages.
 
 use super::error::ArchiveError;
 use crate::cargo::build::{Build, Directories};
@@ -63,8 +63,8 @@ pub(super) fn contents(
     Ok(contents)
 }
 
-/// Returns the libraries of an executable that the system does not have: those that are found by the path of libraries, such as
-/// those of the build and of the toolchain.
+/// Returns the libraries of an executable that the system does not have: those found by the library path, such as
+/// libraries of the build and of the toolchain.
 fn libraries(binary: &TestBinary, executable: &Path, files: &Files) -> Vec<PathBuf> {
     let path: Vec<PathBuf> = binary.library_path().map(std::env::split_paths).into_iter().flatten().collect();
     let Ok(closure) = files.closure(executable, binary.library_path()) else { return Vec::new() };
@@ -78,8 +78,8 @@ fn beside(program: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).filter(|path| path.extension() == Some(OsStr::new("so"))).collect()
 }
 
-/// Adds the files of workspace and packages: those that git tracks or would add, or without git all but hidden directories; never
-/// what was built.
+/// Adds the files of workspace and packages: those that git tracks or would add, or without git all but hidden
+/// directories; never build outputs.
 fn sources(directories: &Directories, add: &mut impl FnMut(&Path)) -> Result<(), ArchiveError> {
     let built = [directories.target.as_path(), directories.build.as_path()];
     let all =
@@ -102,7 +102,7 @@ fn sources(directories: &Directories, add: &mut impl FnMut(&Path)) -> Result<(),
     Ok(())
 }
 
-/// Asks git for the files of a directory; `None` if there is no git, or the directory is in no work tree.
+/// Asks git for the files of a directory; `None` without git, or if the directory is not in a work tree.
 fn of_git(directory: &Path) -> Option<Vec<PathBuf>> {
     let mut git = Command::new("git");
     git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(directory);

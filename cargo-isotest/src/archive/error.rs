@@ -1,4 +1,4 @@
-//! Errors of archives.
+//! Error types of archives.
 
 use crate::error::Failure;
 use crate::exit::{End, Exit};
@@ -14,12 +14,12 @@ use std::path::PathBuf;
 pub(crate) struct AtArchive {
     /// Path of the archive.
     pub(super) path: PathBuf,
-    /// What is wrong with it.
+    /// Cause of the error.
     #[source]
     pub(super) why: ArchiveError,
 }
 
-/// What is wrong with an archive of tests.
+/// Cause of an error of an archive of tests.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ArchiveError {
     /// The file cannot be opened or read.
@@ -36,36 +36,36 @@ pub(crate) enum ArchiveError {
         /// Error of the system.
         source: io::Error,
     },
-    /// A path or a variable is no text.
+    /// A path or a variable is not UTF-8.
     #[error("`{}` is not UTF-8, and cannot be put into an archive", text.display())]
     NoText {
-        /// The bytes.
+        /// Path or variable.
         text: OsString,
     },
-    /// The archive ends early.
+    /// The archive ends before its digest.
     #[error("the archive is truncated: its end, which has its digest, is missing")]
     Truncated,
-    /// The archive is not what was written.
+    /// The digest of the archive does not match its content.
     #[error("the archive is damaged: its digest is {found}, not {expected}")]
     Damaged {
-        /// Digest of what is there.
+        /// Digest of the content.
         found: String,
-        /// Digest of what was written.
+        /// Digest at the end of the archive.
         expected: String,
     },
-    /// The file is something else.
+    /// The file is not an archive of `cargo isotest archive`.
     #[error("this is no archive of `cargo isotest archive`")]
     Other,
     /// The manifest cannot be parsed.
     #[error("the archive does not say what is in it")]
     Manifest(#[source] serde_json::Error),
-    /// A later version wrote it.
+    /// A later version of the program wrote the archive.
     #[error("the archive was written by cargo-isotest {version}, which this version does not understand")]
     Later {
-        /// Version of the program that wrote it.
+        /// Version of the program that wrote the archive.
         version: String,
     },
-    /// The tests are for other processors.
+    /// The tests are for another architecture.
     #[error("the tests of the archive are built for {architecture}, and this machine is {here}")]
     Foreign {
         /// Architecture of the tests.
@@ -76,7 +76,7 @@ pub(crate) enum ArchiveError {
     /// The archive cannot be unpacked.
     #[error("the archive cannot be unpacked")]
     Unpack(#[from] UnpackError),
-    /// The host has no place for it.
+    /// The host cannot store the unpacked archive.
     #[error("the archive cannot be unpacked into `{}`", directory.display())]
     NoPlace {
         /// Directory for temporary files.
@@ -87,16 +87,16 @@ pub(crate) enum ArchiveError {
     /// The directories cannot be shown at their paths.
     #[error(transparent)]
     Show(#[from] ShowError),
-    /// What was typed is for cargo, which builds nothing.
+    /// The command line has arguments for cargo, which does not build the tests of an archive.
     #[error("the tests are built already: `{words}` has no effect on them")]
     Built {
-        /// What was typed.
+        /// Arguments as they were typed.
         words: String,
     },
 }
 
 impl ArchiveError {
-    /// Says in which archive.
+    /// Adds the path of the archive to the error.
     pub(super) fn at(self, path: impl Into<PathBuf>) -> AtArchive {
         AtArchive { path: path.into(), why: self }
     }

@@ -1,4 +1,4 @@
-//! What an archive says of its tests.
+//! Manifest of an archive, which describes its build and its tests.
 
 use super::error::ArchiveError;
 use crate::cargo::build::{Build, Directories};
@@ -16,18 +16,18 @@ const FORMAT: u32 = 1;
 /// Variables that belong to the machine and not to the build.
 const OF_MACHINE: [&str; 3] = ["PATH", "RUST_RECURSION_COUNT", "HOME"];
 
-/// What is read of the manifest of any version.
+/// Fields that the manifests of all versions have.
 #[derive(Debug, Deserialize)]
 struct Head {
     format: u32,
     version: String,
 }
 
-/// What an archive says of its tests.
+/// Manifest of an archive.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Manifest {
     format: u32,
-    /// Version of the program that wrote it.
+    /// Version of the program that wrote the archive.
     version: String,
     architecture: String,
     pub(super) workspace: PathBuf,
@@ -63,7 +63,7 @@ struct Binary {
 }
 
 impl Manifest {
-    /// Describes a build. `caller` is the environment in which cargo was called, which is none of the archive's business.
+    /// Describes a build. `caller` is the environment in which cargo was called, and stays out of the archive.
     ///
     /// # Errors
     /// When a path or a variable is not UTF-8.
@@ -97,10 +97,11 @@ impl Manifest {
         })
     }
 
-    /// Reads a manifest, and checks that this program understands it and this machine executes what it speaks of.
+    /// Reads a manifest, and checks that this program supports its version and this machine the architecture of its
+    /// tests.
     ///
     /// # Errors
-    /// When it is of a later version, or of another architecture, or is none.
+    /// When the text is not a manifest, or of a later version or another architecture.
     pub(super) fn read(text: &[u8]) -> Result<Self, ArchiveError> {
         let head: Head = serde_json::from_slice(text).map_err(ArchiveError::Manifest)?;
         if head.format > FORMAT {
@@ -115,7 +116,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Returns the directories that tests find at their old paths, none within another.
+    /// Returns the directories that tests find at their original paths, none within another.
     pub(super) fn directories(&self) -> Vec<&Path> {
         let all = [&self.workspace, &self.target, &self.build].into_iter();
         let mut all: Vec<&Path> =
@@ -130,7 +131,7 @@ impl Manifest {
         outermost
     }
 
-    /// Returns where a path is if the workspace is moved.
+    /// Returns the new path of a file if the workspace is moved.
     pub(super) fn moved(&self, path: &Path, workspace: Option<&Path>) -> PathBuf {
         let below =
             workspace.and_then(|workspace| Some((workspace, path.strip_prefix(&self.workspace).ok()?)));
@@ -140,7 +141,7 @@ impl Manifest {
         )
     }
 
-    /// Moves the workspace, and all paths below it.
+    /// Moves the workspace and all paths below it.
     fn remap(&mut self, workspace: &Path) {
         let old = self.workspace.clone();
         let moved = |path: &mut PathBuf| {
@@ -169,7 +170,8 @@ impl Manifest {
         }
     }
 
-    /// Returns the build, as if cargo had just done it, for a caller with this environment; and what is known of its tests.
+    /// Returns the build for a caller with this environment, as if cargo had just done it, and the results of earlier
+    /// runs.
     pub(super) fn into_build(
         mut self,
         remap: Option<&Path>,

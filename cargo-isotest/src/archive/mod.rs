@@ -1,5 +1,5 @@
-//! Built tests with all that they need to be executed on another machine, in one file: a tar archive, compressed by zstd, that
-//! ends with its digest.
+//! Archives of built tests: one file with everything that their execution on another machine needs. The file is a tar
+//! archive, compressed by zstd, that ends with its digest.
 
 mod contents;
 mod error;
@@ -15,10 +15,10 @@ pub(crate) use pack::{Packed, pack};
 use crate::cli::CargoArgs;
 use std::path::Path;
 
-/// Refuses what was typed for cargo, which does not build what is in an archive.
+/// Refuses arguments for cargo, which does not build the tests of an archive.
 ///
 /// # Errors
-/// When something was.
+/// When there are such arguments.
 pub(crate) fn refuse_cargo(path: &Path, cargo: &CargoArgs) -> Result<(), AtArchive> {
     let words = cargo.of_build();
     if words.is_empty() {

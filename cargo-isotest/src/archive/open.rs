@@ -1,4 +1,4 @@
-//! Opens archives: the files are unpacked for as long as the run lasts, and shown at the paths that they had.
+//! Opens archives: unpacks the files for as long as the run lasts, and shows them at their original paths.
 
 use super::error::{ArchiveError, AtArchive};
 use super::manifest::Manifest;
@@ -15,29 +15,29 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use tar::Archive;
 
-/// First bytes of what is compressed by zstd.
+/// First bytes of a zstd stream.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-/// How the directory of the files is called.
+/// Prefix of the name of the directory of unpacked files.
 const PREFIX: &str = "isotest-archive-";
-/// Largest manifest, in bytes.
+/// Maximum length of the manifest, in bytes.
 const LARGEST: u64 = 256 << 20;
 
-/// Archive whose files are at their paths.
+/// Archive whose files are unpacked and shown at their original paths.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    /// What was built.
+    /// Build of the archive.
     pub(crate) build: Build,
-    /// What is known of its tests from earlier runs.
+    /// Results of earlier runs of the tests.
     pub(crate) past: Past,
-    /// Where the files are. They are removed with it.
+    /// Directory of the unpacked files, which are removed with it.
     pub(crate) files: RunDirectory,
 }
 
-/// Unpacks an archive and shows its files at the paths that they had, or those of the workspace at `remap`, to this process and
-/// its tests.
+/// Unpacks an archive and shows its files to this process and its tests, at their original paths or with the
+/// workspace at `remap`.
 ///
 /// # Errors
-/// When the archive is none, or damaged, or cannot be executed here, or there is no place for it.
+/// When the file is not an archive or damaged, its tests cannot be executed here, or there is no place for it.
 pub(crate) fn open(path: &Path, remap: Option<&Path>, invocation: &Invocation) -> Result<Opened, AtArchive> {
     opened(path, remap, invocation).map_err(|error| error.at(path))
 }
@@ -67,7 +67,7 @@ fn opened(path: &Path, remap: Option<&Path>, invocation: &Invocation) -> Result<
     Ok(Opened { build, past, files })
 }
 
-/// Reads the manifest, and checks that the whole archive is what was written. Returns how many bytes are before its digest.
+/// Reads the manifest, and checks the digest of the whole archive. Returns the number of bytes before the digest.
 fn manifest(file: &mut File) -> Result<(Manifest, u64), ArchiveError> {
     let sealed = seal::verified(file)?;
     file.seek(SeekFrom::Start(0)).map_err(ArchiveError::Read)?;
@@ -86,7 +86,7 @@ fn is_compressed(file: &mut File) -> io::Result<bool> {
     Ok(file.read_exact(&mut head).is_ok() && head == ZSTD)
 }
 
-/// Returns the first entry; `None` if that is not a manifest.
+/// Returns the content of the first entry; `None` if that entry is not a manifest.
 fn first(file: &File) -> io::Result<Option<Vec<u8>>> {
     let mut archive = Archive::new(content(file)?);
     let Some(entry) = archive.entries()?.next() else { return Ok(None) };
@@ -99,7 +99,7 @@ fn first(file: &File) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(text))
 }
 
-/// Directories in which this program writes, or others do for it.
+/// Returns the directories in which this program, or another one for it, writes.
 fn written(temporary: PathBuf, invocation: &Invocation) -> Vec<PathBuf> {
     let named = ["HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CACHE_HOME"];
     let named = named.into_iter().filter_map(|name| invocation.variable(name)).map(PathBuf::from);

@@ -1,4 +1,5 @@
-//! Writes archives. The tar stream is cut into pieces, which are compressed at the same time, each into a frame of its own.
+//! Writes archives. The tar stream is cut into pieces, which are compressed concurrently, each into a frame of its
+//! own.
 
 use super::contents::contents;
 use super::error::{ArchiveError, AtArchive};
@@ -20,27 +21,27 @@ use std::sync::Arc;
 use std::thread::{JoinHandle, available_parallelism};
 use tar::{Builder, EntryType, Header};
 
-/// Name of the first entry.
+/// Name of the first entry, the manifest.
 pub(super) const MANIFEST: &str = "isotest-archive.json";
-/// Directory of all files, which are below it as they are below `/`.
+/// Directory in the archive that contains all files, as they are below `/`.
 pub(super) const FILES: &str = "files";
-/// Bytes of the stream that are compressed together.
+/// Length of a piece of the stream that is compressed as a whole, in bytes.
 const PIECE: usize = 4 << 20;
 
-/// What was written.
+/// Figures of a written archive.
 #[derive(Debug)]
 pub(crate) struct Packed {
     /// Number of files.
     pub(crate) files: usize,
-    /// Bytes of the files.
+    /// Size of the files in bytes.
     pub(crate) bytes: u64,
-    /// Bytes of the archive.
+    /// Size of the archive in bytes.
     pub(crate) size: u64,
     /// Digest of the archive.
     pub(crate) digest: String,
 }
 
-/// Writes the archive of these binaries of a build. Nothing is left at `path` unless it is whole.
+/// Writes the archive of these binaries of a build. An incomplete archive is never left at `path`.
 ///
 /// # Errors
 /// When a file cannot be read, or the archive cannot be written.
@@ -100,7 +101,8 @@ fn plain(kind: EntryType, mode: u32) -> Header {
     header
 }
 
-/// Appends a file, and returns its size. Sockets and the like are left out, as they are nothing without their process.
+/// Appends a file, and returns its size. Sockets and other special files are left out, as they are useless without
+/// their process.
 fn append<W: Write>(archive: &mut Builder<W>, path: &Path) -> Result<u64, ArchiveError> {
     let unreadable = |source| ArchiveError::Content { path: path.to_owned(), source };
     let meta = fs::symlink_metadata(path).map_err(unreadable)?;
@@ -136,7 +138,7 @@ fn append<W: Write>(archive: &mut Builder<W>, path: &Path) -> Result<u64, Archiv
     }
 }
 
-/// Reader of just so many bytes: a file may grow while it is read.
+/// Reader of an exact number of bytes: a file may grow while it is read.
 struct Exact {
     from: File,
     left: u64,
@@ -151,7 +153,7 @@ impl io::Read for Exact {
     }
 }
 
-/// Compresses a stream in pieces, as many at once as there are processors.
+/// Writer that compresses a stream in pieces, as many concurrently as there are processors.
 struct Frames<W: Write> {
     to: W,
     piece: Vec<u8>,
@@ -167,7 +169,7 @@ impl<W: Write> Frames<W> {
         Self { to, piece: Vec::with_capacity(PIECE), running: VecDeque::new(), most }
     }
 
-    /// Compresses the piece that is full, beside others.
+    /// Compresses the full piece in a thread of its own.
     fn compress(&mut self) -> io::Result<()> {
         if self.running.len() >= self.most {
             self.write_first()?;

@@ -1,4 +1,4 @@
-//! End of an archive: a frame that decompressors skip, with the digest of all that is before it.
+//! End of an archive: a frame that decompressors skip, with the digest of all bytes before it.
 
 use super::error::ArchiveError;
 use crate::sandboxes::roots::digest;
@@ -8,10 +8,10 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 /// First bytes of a skippable frame (RFC 8878, 3.1.2) of this length.
 const HEAD: [u8; 8] = [0x5d, 0x2a, 0x4d, 0x18, 32, 0, 0, 0];
-/// Bytes of the frame.
+/// Length of the frame in bytes.
 const LENGTH: u64 = 40;
 
-/// Writer that computes the digest of what is written.
+/// Writer that computes the digest of the bytes written.
 pub(super) struct Sealing<W> {
     to: W,
     digest: Sha256,
@@ -22,7 +22,7 @@ impl<W: Write> Sealing<W> {
         Self { to, digest: Sha256::new() }
     }
 
-    /// Writes the end. Returns the digest.
+    /// Writes the frame with the digest. Returns the writer and the digest.
     pub(super) fn finish(mut self) -> io::Result<(W, String)> {
         let digest = self.digest.finalize();
         self.to.write_all(&HEAD)?;
@@ -43,10 +43,10 @@ impl<W: Write> Write for Sealing<W> {
     }
 }
 
-/// Checks the digest of an archive. Returns how many bytes are before it; `None` if the archive has no digest.
+/// Checks the digest of an archive. Returns the number of bytes before it; `None` if the archive has no digest.
 ///
 /// # Errors
-/// When the archive cannot be read, or its digest is another.
+/// When the archive cannot be read, or its digest does not match.
 pub(super) fn verified(file: &mut File) -> Result<Option<u64>, ArchiveError> {
     let length = file.metadata().map_err(ArchiveError::Read)?.len();
     let Some(content) = length.checked_sub(LENGTH) else { return Ok(None) };

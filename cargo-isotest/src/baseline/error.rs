@@ -1,9 +1,9 @@
-//! Errors of baselines.
+//! Error type of baselines.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why a baseline cannot be read or written.
+/// Reason why a baseline cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BaselineError {
     /// The file cannot be read or written.
@@ -14,13 +14,13 @@ pub(crate) enum BaselineError {
         /// Cause.
         source: io::Error,
     },
-    /// Another process has the file for longer than is waited for.
+    /// Another process holds the lock of the file for longer than the time limit.
     #[error("another process keeps the baseline `{}` locked", .path.display())]
     Locked {
         /// Path of the file.
         path: PathBuf,
     },
-    /// The file is no baseline.
+    /// The file is not a baseline.
     #[error("`{}` is no baseline", .path.display())]
     Content {
         /// Path of the file.

@@ -14,42 +14,42 @@ use std::time::{Duration, Instant};
 
 /// Number of the format that is written.
 const SCHEMA: u32 = 1;
-/// Number of peaks that are kept of a test, the latest.
+/// Maximum number of peaks kept of a test, the latest ones.
 pub(crate) const MAX_VALUES: usize = 10;
 
-/// Size of a file that is read at most, in bytes: that of more than a million tests.
+/// Maximum size of a file that is read, in bytes: that of more than a million tests.
 const MAX_BYTES: u64 = 256 << 20;
-/// Number of symbolic links that are followed, as by the kernel.
+/// Maximum number of symbolic links that are followed, as by the kernel.
 const MAX_LINKS: usize = 40;
-/// Time that is waited for another process.
+/// Time limit for another process's lock.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Memory peaks of tests, and the conditions under which they were measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Baseline {
     schema: u32,
-    /// The conditions.
+    /// Conditions of the measurement.
     pub(crate) key: Key,
     /// Peaks in bytes, the latest last, by the id of the test binary and the name of the test.
     tests: BTreeMap<String, BTreeMap<String, Vec<u64>>>,
 }
 
-/// Format of a file, whatever else is in it.
+/// Number of the format of a file, read without the rest.
 #[derive(Deserialize)]
 struct Format {
     schema: u32,
 }
 
 impl Baseline {
-    /// Creates one without peaks.
+    /// Creates a baseline without peaks.
     pub(crate) const fn new(key: Key) -> Self {
         Self { schema: SCHEMA, key, tests: BTreeMap::new() }
     }
 
-    /// Reads a file. `None` if there is none.
+    /// Reads a baseline; `None` if there is no file.
     ///
     /// # Errors
-    /// When it cannot be read, or is no baseline.
+    /// When the file cannot be read, or is not a baseline.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, BaselineError> {
         let text = match contents(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -64,11 +64,11 @@ impl Baseline {
         serde_json::from_slice(&text).map(Some).map_err(content)
     }
 
-    /// Replaces what is in a file, if there is one, by what `change` makes of it. Meanwhile no other process does, so that none
-    /// loses what another has added. A symbolic link stays, and the file to which it leads is replaced.
+    /// Replaces the content of a file, if there is one, by the result of `change`. A lock excludes other processes
+    /// meanwhile, so that no addition is lost. A symbolic link stays, and the file to which it leads is replaced.
     ///
     /// # Errors
-    /// When the file cannot be read or written, or is no baseline; what was there stays then.
+    /// When the file cannot be read or written, or is not a baseline; the old content stays then.
     pub(crate) fn update(
         path: &Path,
         change: impl FnOnce(Option<Self>) -> Self,
@@ -104,7 +104,7 @@ impl Baseline {
         written().map_err(|source| BaselineError::File { path: path.to_owned(), source })
     }
 
-    /// Adds a peak of a test, and drops the oldest of too many.
+    /// Adds a peak of a test, and drops the oldest ones above the maximum.
     pub(crate) fn add(&mut self, binary_id: &str, name: &str, peak: u64) {
         let tests = self.tests.entry(binary_id.to_owned()).or_default();
         let values = tests.entry(name.to_owned()).or_default();
@@ -119,7 +119,7 @@ impl Baseline {
     }
 }
 
-/// The file to which a path leads over any number of symbolic links, whether it is there or not.
+/// Returns the path to which symbolic links lead, whether a file exists there or not.
 fn led_to(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -132,12 +132,12 @@ fn led_to(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::from_raw_os_error(libc::ELOOP))
 }
 
-/// The directory of a file.
+/// Returns the directory of a file.
 fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| *parent != Path::new("")).unwrap_or_else(|| Path::new("."))
 }
 
-/// Reads a regular file of a size that a baseline can have. Neither a FIFO nor a device holds anybody up.
+/// Reads a regular file of at most [`MAX_BYTES`], without blocking at a FIFO or a device.
 fn contents(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     if !file.metadata()?.is_file() {

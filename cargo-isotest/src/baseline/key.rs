@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Conditions, each by its name. Peaks that were measured under others are not compared.
+/// Conditions by name. Peaks that were measured under different conditions are not compared.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Key(BTreeMap<String, String>);
@@ -15,7 +15,7 @@ impl<'a> FromIterator<(&'a str, String)> for Key {
 }
 
 impl Key {
-    /// Returns a line for each condition that is another one in `then`, such as `kernel 6.18, then 6.1`.
+    /// Returns a line for each condition that differs in `then`, such as `kernel 6.18, then 6.1`.
     pub(crate) fn differences(&self, then: &Self) -> Vec<String> {
         let names: BTreeSet<_> = self.0.keys().chain(then.0.keys()).collect();
         let of = |key: &Self, name: &String| match key.0.get(name) {

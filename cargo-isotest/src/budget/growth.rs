@@ -1,37 +1,37 @@
-//! Memory peaks beside those of earlier runs; pure.
+//! Compares memory peaks with those of earlier runs; pure.
 //!
 //! A peak may be too high by the [grain](super::grain), never too low. So the least of several peaks is the best estimate of what a
 //! test needs, and one above the highest peak of unchanged runs by no more than the grain says nothing.
 
 use std::sync::Arc;
 
-/// A growth by less is none, whatever share it is of the peak.
+/// Minimum of a growth in bytes, whatever share of the peak it is.
 const LEAST_BYTES: u64 = 1 << 20;
 
-/// Memory peaks of a test in earlier runs, and which growth counts.
+/// Memory peaks of a test in earlier runs, and the rule for growth.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Before {
     /// Name of the baseline.
     pub(crate) baseline: Arc<str>,
-    /// The peaks in bytes, the least first.
+    /// Peaks in bytes, in ascending order.
     values: Vec<u64>,
     percent: u32,
     grain: u64,
-    /// Whether a test that has grown has failed.
+    /// Whether growth fails the test.
     pub(crate) is_enforced: bool,
 }
 
-/// One of two values around which all peaks of a test are, and how many are.
+/// Mode of the peaks of a test: one of two values around which they all lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mode {
-    /// The highest of them.
+    /// Highest peak of the mode.
     pub(crate) highest: u64,
-    /// How many.
+    /// Number of peaks of the mode.
     pub(crate) count: usize,
 }
 
 impl Before {
-    /// Creates it from peaks in any order; `None` without any.
+    /// Creates the comparison from peaks in any order; `None` without any.
     pub(crate) fn new(
         baseline: Arc<str>,
         values: &[u64],
@@ -48,13 +48,13 @@ impl Before {
         self.values.last().copied().unwrap_or_default()
     }
 
-    /// Returns the peaks, the least first.
+    /// Returns the peaks in ascending order.
     pub(crate) fn values(&self) -> &[u64] {
         &self.values
     }
 
-    /// Returns the peak from which on the test has grown: above the highest by more than the grain, and above what was needed at least
-    /// for that one by the percentage and by a MiB.
+    /// Returns the least peak that counts as growth: above the highest peak by more than the grain, and above the
+    /// least that this peak may really have been by the percentage and by a MiB.
     pub(crate) fn limit(&self) -> u64 {
         let highest = self.highest();
         let needed = highest.saturating_sub(self.grain);
@@ -63,8 +63,8 @@ impl Before {
         enough.max(highest.saturating_add(self.grain).saturating_add(1))
     }
 
-    /// Returns the two modes of the peaks, if they have two: all are within the grain or 5 % of one of two values, each is there more
-    /// than once, and nothing is between.
+    /// Returns the two modes of the peaks, if they have two: all are within the grain or 5 % of one of two values,
+    /// each value occurs more than once, and no peak is between.
     pub(crate) fn modes(&self) -> Option<[Mode; 2]> {
         let (gap, at) =
             self.values.windows(2).enumerate().map(|(at, pair)| (pair[1] - pair[0], at + 1)).max()?;
@@ -78,22 +78,22 @@ impl Before {
     }
 }
 
-/// Memory peak of an attempt beside those of earlier runs.
+/// Memory peak of an attempt, compared with those of earlier runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Growth<'a> {
-    /// The earlier peaks.
+    /// Peaks of earlier runs.
     pub(crate) before: &'a Before,
-    /// The peak.
+    /// Peak of the attempt in bytes.
     pub(crate) used: u64,
 }
 
 impl Growth<'_> {
-    /// Whether the test has grown by as much as counts.
+    /// Returns whether the test has grown by as much as counts.
     pub(crate) fn is_grown(&self) -> bool {
         self.used >= self.before.limit()
     }
 
-    /// By how much it is above the highest peak, in percent, rounded down.
+    /// Returns the growth above the highest peak, in percent, rounded down.
     pub(crate) fn percent(&self) -> i128 {
         let (used, highest) = (i128::from(self.used), i128::from(self.before.highest().max(1)));
         (used - highest) * 100 / highest
@@ -115,7 +115,7 @@ mod tests {
         Growth { before: &before(values, percent), used }.is_grown()
     }
 
-    /// Whatever the peaks are too high by.
+    /// Checks the limit with peaks that are too high by different amounts.
     #[test]
     fn true_growth_by_a_tenth_and_a_mebibyte_is_found_and_grain_is_not() {
         for need in [MIB, 3 * MIB, 10 * MIB, 64 * MIB, 1000 * MIB] {

@@ -1,4 +1,4 @@
-//! What can be budgeted, a metric for each key of the attribute.
+//! Metrics that can be budgeted, one for each key of the attribute.
 
 use isotest_core::budget::Budget;
 use isotest_core::metric::microseconds;
@@ -6,18 +6,18 @@ use isotest_core::policy::Capability;
 use isotest_core::usage::{Reading, Usage};
 use std::time::Duration;
 
-/// What can be budgeted.
+/// Metric that can be budgeted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Metric {
     /// Peak of memory.
     Memory,
     /// Processor time.
     Cpu,
-    /// Processes and threads at once.
+    /// Maximum number of simultaneous processes and threads.
     Procs,
-    /// Time from start to end.
+    /// Wall time from start to end.
     Wall,
-    /// Peak of the directories that are thrown away.
+    /// Peak size of the directories that are thrown away.
     Disk,
     /// Bytes written to block devices.
     IoWrite,
@@ -28,23 +28,23 @@ pub(crate) enum Metric {
 pub(crate) enum Unit {
     /// Bytes.
     Bytes,
-    /// Millionths of a second.
+    /// Microseconds.
     Microseconds,
     /// Number without a unit.
     Count,
 }
 
 impl Metric {
-    /// Each metric once, in the order of reports.
+    /// Metrics, in the order of reports.
     pub(crate) const ALL: [Self; 6] =
         [Self::Memory, Self::Cpu, Self::Procs, Self::Wall, Self::Disk, Self::IoWrite];
 
-    /// Returns its place in [`Self::ALL`].
+    /// Returns the metric's index in [`Self::ALL`].
     pub(crate) const fn place(self) -> usize {
         self as usize
     }
 
-    /// Returns its key in the attribute, by which reports name it, too.
+    /// Returns the key in the attribute, which is also the name in reports.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Memory => "memory",
@@ -56,7 +56,7 @@ impl Metric {
         }
     }
 
-    /// Returns the unit of its limits and figures.
+    /// Returns the unit of the metric's limits and figures.
     pub(crate) const fn unit(self) -> Unit {
         match self {
             Self::Memory | Self::Disk | Self::IoWrite => Unit::Bytes,
@@ -65,7 +65,7 @@ impl Metric {
         }
     }
 
-    /// Returns the capability by which it is measured; the clock is everywhere.
+    /// Returns the capability that measures the metric; `None` for the clock, which every host has.
     pub(crate) const fn capability(self) -> Option<Capability> {
         match self {
             Self::Memory => Some(Capability::Memory),
@@ -77,7 +77,7 @@ impl Metric {
         }
     }
 
-    /// Returns the limit that a budget states.
+    /// Returns the limit of the metric in a budget.
     pub(crate) const fn limit(self, budget: &Budget) -> Option<u64> {
         match self {
             Self::Memory => budget.memory,
@@ -89,7 +89,7 @@ impl Metric {
         }
     }
 
-    /// Returns what was used, and whether that is only about right.
+    /// Returns the use of the metric, and whether the figure is approximate.
     pub(crate) fn used(self, usage: &Usage, wall: Duration) -> Option<(u64, bool)> {
         match self {
             Self::Memory => usage.memory_peak.map(|peak| figure(peak, |bytes| bytes)),
@@ -102,7 +102,7 @@ impl Metric {
     }
 }
 
-/// Value of a reading, and whether it is only about right.
+/// Returns the value of a reading, and whether it is approximate.
 fn figure<T>(reading: Reading<T>, value: impl Fn(T) -> u64) -> (u64, bool) {
     (value(reading.value), reading.source.is_approximate())
 }

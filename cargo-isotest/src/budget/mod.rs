@@ -1,4 +1,4 @@
-//! Budgets: which limits hold for a test, where each stands, and what a test used beside them. Pure.
+//! Budgets: the limits of each test, the place where each is written, and their comparison with the use. Pure.
 //!
 //! Where several budgets hold for a test, the least limit of each metric does. This room knows neither what a broken budget
 //! means for a test ([`crate::verdict`]) nor how it is shown.
@@ -22,14 +22,15 @@ use isotest_core::usage::Usage;
 use std::fmt;
 use std::sync::Arc;
 
-/// Above a memory budget the kernel's limit lies by this much at least, so that it can be told by how much the budget was
-/// broken.
+/// Minimum headroom of the kernel's limit above a memory budget, so that a broken budget can be reported with the
+/// excess.
 const HEADROOM_BYTES: u64 = 512 << 20;
 
-/// The kernel's limit is at least this many times the budget, for the same reason.
+/// Minimum ratio of the kernel's limit to the budget, for a measurable excess as well.
 const HEADROOM_TIMES: u64 = 8;
 
-/// The kernel charges memory in batches of 64 pages for each processor: so much less may have been used than a peak says.
+/// Unit of 64 pages in which the kernel charges memory to each processor: a peak may be too high by so much per
+/// processor.
 const GRAIN_BYTES: u64 = 256 << 10;
 
 /// Place where a budget is written.
@@ -47,23 +48,23 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Limit of one metric.
+/// Limit of one metric of a budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Limit {
-    /// What is limited.
+    /// Metric that is limited.
     pub(crate) metric: Metric,
-    /// The limit, in the metric's unit.
+    /// Value in the metric's unit.
     pub(crate) value: u64,
-    /// Where it is written.
+    /// Place where the limit is written.
     pub(crate) origin: Origin,
 }
 
-/// Limits of one source, and where they are written.
+/// Limits of one source, and the place where they are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Written {
-    /// The limits.
+    /// Limits of the source.
     pub(crate) budget: Budget,
-    /// Where they are written.
+    /// Place where the limits are written.
     pub(crate) origin: Origin,
 }
 
@@ -73,44 +74,44 @@ impl From<&Entry> for Written {
     }
 }
 
-/// Returns what stands beside the test of that name.
+/// Returns the budgets that stand beside the test of that name.
 pub(crate) fn beside(name: &str, entries: &Entries) -> Vec<Written> {
     entries.covering(name).map(Written::from).collect()
 }
 
-/// Limits that a test is held to. The default has none.
+/// Limits of a test. The default has none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct TestBudget {
-    /// The strictest limit of each metric that has one, in the order of [`Metric::ALL`].
+    /// Strictest limit of each metric that has one, in the order of [`Metric::ALL`].
     limits: Arc<[Limit]>,
-    /// Limit of memory that the kernel enforces because of the budget.
+    /// Memory limit that the kernel enforces because of the budget.
     kernel_memory: Option<u64>,
-    /// Whether a test that breaks the budget has failed.
+    /// Whether a broken budget fails the test.
     is_enforced: bool,
-    /// Memory peaks of earlier runs that it is compared with.
+    /// Memory peaks of earlier runs to compare with.
     before: Option<Arc<Before>>,
 }
 
-/// Limit beside what a test used.
+/// Comparison of a limit with the use of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Check<'a> {
-    /// The limit.
+    /// Limit that is checked.
     pub(crate) limit: &'a Limit,
-    /// What was used, in the metric's unit; `None` if it was not measured.
+    /// Use in the metric's unit; `None` if it was not measured.
     pub(crate) used: Option<u64>,
-    /// Whether the figure is only about right.
+    /// Whether the use is approximate.
     pub(crate) is_approximate: bool,
-    /// Whether the kernel ended the test at the limit that it enforces because of the budget.
+    /// Whether the kernel killed the test at the limit that it enforces because of the budget.
     pub(crate) is_killed: bool,
 }
 
 impl Check<'_> {
-    /// Whether the test broke the limit.
+    /// Returns whether the test broke the limit.
     pub(crate) fn is_over(&self) -> bool {
         self.is_killed || self.used.is_some_and(|used| used > self.limit.value)
     }
 
-    /// By how much of the limit the use differs from it, in percent, rounded down.
+    /// Returns the difference of the use from the limit, in percent of the limit, rounded down.
     pub(crate) fn percent_above(&self) -> Option<i128> {
         let (used, limit) = (i128::from(self.used?), i128::from(self.limit.value));
         Some((used - limit) * 100 / limit)
@@ -118,8 +119,8 @@ impl Check<'_> {
 }
 
 impl TestBudget {
-    /// Returns what holds for a test of which all of this is written, none of it in place of another. `memory_limit` is what
-    /// its memory is limited to anyway.
+    /// Returns the budget of a test from all its sources, of which none replaces another. `memory_limit` is the
+    /// memory limit of the test without budgets.
     pub(crate) fn new(written: &[Written], memory_limit: Option<u64>, is_enforced: bool) -> Self {
         let strictest = |metric: Metric| {
             let limits = written.iter().filter_map(|Written { budget, origin }| {
@@ -140,34 +141,35 @@ impl TestBudget {
         }
     }
 
-    /// Compares the test with earlier runs, too.
+    /// Adds the peaks of earlier runs to compare with.
     pub(crate) fn compare_with(&mut self, before: Before) {
         self.before = Some(Arc::new(before));
     }
 
-    /// Returns the memory peak of an attempt beside those of earlier runs; `None` if there are none, or it was not measured exactly.
+    /// Returns the comparison of an attempt's memory peak with earlier runs; `None` if there are none, or the peak is
+    /// not exact.
     pub(crate) fn growth(&self, record: &Record) -> Option<Growth<'_>> {
         let before = self.before.as_deref()?;
         let peak = record.usage.memory_peak.filter(|peak| !peak.source.is_approximate())?;
         record.ending.as_ref().map(|_| Growth { before, used: peak.value })
     }
 
-    /// Limits, at most one of each metric.
+    /// Returns the limits, at most one of each metric.
     pub(crate) fn limits(&self) -> &[Limit] {
         &self.limits
     }
 
-    /// Limit of memory that the kernel enforces because of the budget, if no other is stricter.
+    /// Returns the memory limit that the kernel enforces because of the budget; `None` if another limit is stricter.
     pub(crate) const fn kernel_memory(&self) -> Option<u64> {
         self.kernel_memory
     }
 
-    /// Whether a test that breaks the budget has failed.
+    /// Returns whether a broken budget fails the test.
     pub(crate) const fn is_enforced(&self) -> bool {
         self.is_enforced
     }
 
-    /// Holds an attempt against each limit; of an attempt that was not executed there is nothing to say.
+    /// Compares an attempt with each limit; returns nothing for an attempt that was not executed.
     pub(crate) fn checks(&self, record: &Record) -> Vec<Check<'_>> {
         let Some(ending) = &record.ending else { return Vec::new() };
         let is_killed = self.kernel_memory.is_some() && record.outcome == Outcome::OomKilled;
@@ -185,14 +187,15 @@ impl TestBudget {
 }
 
 impl TestBudget {
-    /// Limit of memory.
+    /// Returns the memory limit.
     pub(crate) fn memory(&self) -> Option<u64> {
         self.limits.iter().find(|limit| limit.metric == Metric::Memory).map(|limit| limit.value)
     }
 
-    /// Whether the test may fit its memory budget although its peak is above: no more is above than page cache, which the
-    /// kernel drops where memory is short, and what it charges ahead of use can explain. What was read from and written to
-    /// devices may have been page cache that is gone at the end. What was not measured explains everything.
+    /// Returns whether the test may fit its memory budget although its peak is higher: the excess can be explained by
+    /// page cache, which the kernel drops where memory is short, and by memory that it charges ahead of use. Data
+    /// read from and written to devices may have been page cache that is gone at the end. Figures that were not
+    /// measured explain any excess.
     pub(crate) fn may_fit(&self, record: &Record, processors: u64) -> bool {
         let checks = self.checks(record);
         // Another budget that is broken is broken whatever becomes of memory.
@@ -215,7 +218,7 @@ const fn with_headroom(bytes: u64) -> u64 {
     if times > plus { times } else { plus }
 }
 
-/// Returns what a memory peak can be too high by on a machine with so many processors.
+/// Returns the measurement error of a memory peak on a machine with so many processors, in bytes.
 pub(crate) const fn grain(processors: u64) -> u64 {
     processors.saturating_mul(GRAIN_BYTES)
 }

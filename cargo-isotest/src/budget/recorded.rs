@@ -1,4 +1,4 @@
-//! The file of recorded budgets: a table for each test binary, a line for each test. Pure.
+//! Reads and writes the file of recorded budgets: a table for each test binary, a line for each test. Pure.
 
 use super::metric::{Metric, Unit};
 use crate::text::units::limit;
@@ -9,30 +9,30 @@ use std::ops::Range;
 use std::time::Duration;
 use toml_edit::{Document, DocumentMut, InlineTable, Item, Table, TableLike, TomlError, Value};
 
-/// Its path below the workspace.
+/// Path of the file below the workspace.
 pub(crate) const RECORDED: &str = ".config/isotest-budgets.toml";
 
-/// What a new one begins with.
+/// First lines of a new file.
 const HEAD: &str = "\
 # Most that each test may use, beside the budgets in its source: the stricter holds. `cargo isotest budgets init` adds
 # the tests that are new, `cargo isotest budgets accept` raises what was measured to be more.
 ";
 
-/// Mark of byte order, with which some editors begin files.
+/// Byte order mark, with which some editors begin files.
 const MARK: char = '\u{feff}';
 
-/// Name of a test: the id of its binary, and its own.
+/// Name of a test: the id of its binary, and its own name.
 pub(crate) type TestName = (String, String);
 
-/// Budgets of the file, by the id of the test binary.
+/// Recorded budgets, by the id of the test binary.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Recorded(BTreeMap<String, Vec<Entry>>);
 
-/// Error of a file of budgets.
+/// Error in a file of recorded budgets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{RECORDED}:{line}: {what}")]
 pub(crate) struct RecordedError {
-    /// Line, from 1.
+    /// Number of the line, from 1.
     line: usize,
     what: String,
 }
@@ -41,7 +41,7 @@ impl Recorded {
     /// Reads the text of the file.
     ///
     /// # Errors
-    /// When it is no TOML, or something else than budgets is in it.
+    /// When the text is not TOML, or contains something else than budgets.
     pub(crate) fn parse(text: &str) -> Result<Self, RecordedError> {
         let document = Document::parse(text).map_err(|error| of_toml(&error, text))?;
         let at = |span: Option<Range<usize>>| line_of(text, span);
@@ -85,7 +85,7 @@ impl Recorded {
     }
 }
 
-/// Reads what stands in one line.
+/// Reads the budget of one line.
 fn read(table: &dyn TableLike) -> Result<Budget, String> {
     let mut budget = Budget::default();
     for (key, item) in table.iter() {
@@ -134,7 +134,7 @@ fn of_toml(error: &TomlError, text: &str) -> RecordedError {
     RecordedError { line: line_of(text, error.span()), what: error.message().to_owned() }
 }
 
-/// The line in which something begins.
+/// Returns the number of the line in which a span begins, from 1.
 fn line_of(text: &str, span: Option<Range<usize>>) -> usize {
     let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
     before.matches('\n').count() + 1
@@ -143,11 +143,11 @@ fn line_of(text: &str, span: Option<Range<usize>>) -> usize {
 /// Limits of tests, of one metric or several.
 pub(crate) type Limits = BTreeMap<TestName, Vec<(Metric, u64)>>;
 
-/// Returns the text of the file with these limits; what else is said stays as it is, with its comments, ends of lines and
-/// mark of byte order. Tables and lines are in the order of their names, so that a new test is a line more.
+/// Returns the text of the file with these limits. The rest stays as it is, with comments, line ends and byte order
+/// mark. Tables and lines are in the order of their names, so that a new test adds one line.
 ///
 /// # Errors
-/// When the text is no TOML.
+/// When the text is not TOML.
 pub(crate) fn with_limits(text: &str, limits: &Limits) -> Result<String, RecordedError> {
     let (mark, text) = text.strip_prefix(MARK).map_or(("", text), |rest| (&text[..MARK.len_utf8()], rest));
     let is_dos = text.contains("\r\n");
@@ -184,7 +184,8 @@ fn with_limits_of_unix(text: &str, limits: &Limits) -> Result<String, RecordedEr
     Ok(if head.is_empty() { body.to_owned() } else { format!("{head}\n{body}") })
 }
 
-/// Splits off the comment at the beginning that is followed by an empty line: it is of no table. The empty line is of neither.
+/// Splits off a comment at the beginning that is followed by an empty line, and so belongs to no table. The second
+/// part begins with the empty line.
 fn split_head(text: &str) -> (&str, &str) {
     let is_comment = |head: &str| head.lines().all(|line| line.starts_with('#'));
     match text.split_once("\n\n") {
@@ -193,7 +194,7 @@ fn split_head(text: &str) -> (&str, &str) {
     }
 }
 
-/// A limit that [`readable`] has rounded, as it is written.
+/// Formats a limit that [`readable`] has rounded as a TOML value.
 fn written(metric: Metric, limit: u64) -> Item {
     match metric.unit() {
         Unit::Count => toml_edit::value(i64::try_from(limit).unwrap_or(i64::MAX)),
@@ -201,7 +202,7 @@ fn written(metric: Metric, limit: u64) -> Item {
     }
 }
 
-/// A figure of a metric, in a unit that is read in a budget.
+/// Formats a figure of a metric with a unit that budgets can be written in.
 pub(crate) fn amount(metric: Metric, value: u64) -> String {
     match (metric.unit(), value >> 20) {
         (Unit::Count, _) => value.to_string(),
@@ -210,8 +211,8 @@ pub(crate) fn amount(metric: Metric, value: u64) -> String {
     }
 }
 
-/// Returns a limit for what was used of a metric: so many percent above it, but by as much at least as figures of the same test may differ, rounded up to
-/// what can be read.
+/// Returns a limit for the use of a metric: the headroom above the use, but at least the variation between figures of
+/// the same test, rounded up to a readable number.
 pub(crate) fn readable(metric: Metric, used: u64, headroom_percent: u32, grain: u64) -> u64 {
     const MIB: u64 = 1 << 20;
     let share = (u128::from(used) * u128::from(headroom_percent)).div_ceil(100);
@@ -237,7 +238,7 @@ pub(crate) fn readable(metric: Metric, used: u64, headroom_percent: u32, grain: 
     least.div_ceil(step).saturating_mul(step)
 }
 
-/// The power of ten of which a number has at most two digits.
+/// Returns the power of ten of which a number has at most two digits.
 fn two_digits(number: u64) -> u64 {
     10_u64.pow(number.max(1).ilog10().saturating_sub(1))
 }

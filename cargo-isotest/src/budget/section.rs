@@ -1,4 +1,4 @@
-//! The budgets in a test binary, read without executing it.
+//! Reads the budgets in a test binary without executing it.
 
 use elf::endian::AnyEndian;
 use elf::{ElfStream, ParseError};
@@ -6,23 +6,23 @@ use isotest_core::budget::{self, Entry, SECTION, Unreadable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek};
 
-/// Sections of instrumented binaries, and what these are built for.
+/// Sections of instrumented binaries, with the purposes of the instrumentation.
 const INSTRUMENTED: [(&str, &str); 3] = [
     ("__llvm_prf_cnts", "coverage or profiling"),
     ("__llvm_covmap", "coverage"),
     ("asan_globals", "AddressSanitizer"),
 ];
 
-/// What a test binary says of budgets.
+/// Budgets that a test binary declares.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Declared {
-    /// Its entries.
+    /// Entries of the binary's section.
     pub(crate) entries: Entries,
-    /// What it is instrumented for: its figures are not those of its tests.
+    /// Purpose of the instrumentation, which changes the figures of the tests.
     pub(crate) instrumented: Option<&'static str>,
 }
 
-/// Entries of a test binary by the names that they are of.
+/// Entries of a test binary, by the names of tests and modules.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Entries(BTreeMap<String, Vec<Entry>>);
 
@@ -43,38 +43,39 @@ impl Extend<Entry> for Entries {
 }
 
 impl Entries {
-    /// Returns those that hold for the test of that name.
+    /// Returns the entries that hold for the test of that name.
     pub(crate) fn covering<'a>(&'a self, test: &'a str) -> impl Iterator<Item = &'a Entry> {
         let above = test.match_indices("::").map(|(at, _)| &test[..at]);
         above.chain([test]).filter_map(|name| self.0.get(name)).flatten()
     }
 
-    /// Returns those that hold for none of these tests.
+    /// Returns the entries that hold for none of these tests.
     pub(crate) fn unused<'a>(&'a self, tests: &[&str]) -> Vec<&'a Entry> {
         let used: BTreeSet<_> =
             tests.iter().flat_map(|test| self.covering(test)).map(|entry| entry.name.as_str()).collect();
         self.0.values().flatten().filter(|entry| !used.contains(entry.name.as_str())).collect()
     }
 
-    /// Returns all of them, in the order of their names.
+    /// Returns all entries, in the order of their names.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.0.values().flatten()
     }
 }
 
-/// Budgets that cannot be read.
+/// Error of unreadable budgets in a test binary.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SectionError {
     /// The file is damaged.
     #[error(transparent)]
     File(#[from] ParseError),
-    /// A record is none that this version knows.
+    /// A record has a format that this version does not know.
     #[error(transparent)]
     Record(#[from] Unreadable),
 }
 
 impl Declared {
-    /// Reads a test binary. What is no ELF file, or only the beginning of one, has no budgets: it cannot be executed either.
+    /// Reads a test binary. Files that are not ELF, or only the beginning of one, have no budgets: they cannot be
+    /// executed either.
     ///
     /// # Errors
     /// When the file or a record cannot be read.

@@ -24,7 +24,7 @@ pub(crate) struct Built {
     pub(crate) programs: Vec<PathBuf>,
     /// Outputs of build scripts.
     pub(crate) scripts: Vec<BuildScript>,
-    /// Directories of the local packages that were built, such as path dependencies beside the workspace.
+    /// Directories of local packages that were built, such as path dependencies beside the workspace.
     pub(crate) local: BTreeSet<PathBuf>,
 }
 

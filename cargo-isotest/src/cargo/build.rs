@@ -32,7 +32,7 @@ pub(crate) struct Build {
     pub(crate) programs: Vec<PathBuf>,
     /// Directories of the project.
     pub(crate) directories: Directories,
-    /// Whether all was built whose tests run as a rule.
+    /// Whether the build has all tests that `cargo test` executes by default.
     pub(crate) is_whole: bool,
     /// Packages with doctests, which isotest does not run.
     pub(crate) untested_documentation: Vec<String>,
@@ -58,7 +58,7 @@ pub(crate) struct Directories {
 /// Project whose tests are not built yet.
 #[derive(Debug)]
 pub(crate) struct Workspace {
-    /// With `CARGO` in its environment.
+    /// Environment and directory of the caller, with `CARGO`.
     invocation: Invocation,
     project: Project,
 }
@@ -71,7 +71,7 @@ impl Workspace {
         Ok(Self { invocation, project })
     }
 
-    /// Asks cargo for the project around the working directory, or the one that was named; `None` where there is none.
+    /// Asks cargo for the project around the working directory, or the one that was named; `None` without a project.
     pub(crate) fn around(arguments: &CargoArgs, invocation: &Invocation) -> Result<Option<Self>, Error> {
         let in_project =
             invocation.directory.ancestors().any(|directory| directory.join("Cargo.toml").is_file());
@@ -95,11 +95,11 @@ impl Workspace {
         dependencies
     }
 
-    /// Asks cargo what its configuration gives to the tests of the targets that are built for, and of the host, for which
-    /// procedural macros are built.
+    /// Asks cargo for the settings of the tests in its configuration: for the targets of the build, and for the host,
+    /// for which procedural macros are built.
     ///
     /// # Errors
-    /// When cargo fails or says something that is not understood.
+    /// When cargo fails or its answer cannot be parsed.
     pub(crate) fn configured(&self, arguments: &CargoArgs) -> Result<Configured, CargoError> {
         let Self { invocation, project } = self;
         let ask = |kind| Sample::new(cargo(invocation), arguments, invocation, kind, &project.target).ask();
@@ -122,8 +122,8 @@ impl Workspace {
         }
     }
 
-    /// Builds the tests. `check` holds what was said of the project against the names in it, and returns whether it matters
-    /// which packages depend on each other.
+    /// Builds the tests. `check` compares the names in the settings with those of the project, and returns whether
+    /// the dependencies between packages are needed.
     ///
     /// # Errors
     /// When cargo cannot build them, or a filterset names what is not in the project.

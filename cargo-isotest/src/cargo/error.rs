@@ -1,4 +1,4 @@
-//! Errors of cargo and rustc: the project cannot be read or built.
+//! Error type of cargo and rustc: the project cannot be read or built.
 
 use crate::error::Failure;
 use crate::exit::{End, Exit};
@@ -28,7 +28,7 @@ pub(crate) enum CargoError {
         task: &'static str,
         /// Exit status.
         status: ExitStatus,
-        /// Standard error.
+        /// Text on standard error.
         said: String,
     },
     /// The output of a tool is invalid.
@@ -103,7 +103,7 @@ impl Failure for CargoError {
     }
 }
 
-/// Returns what a tool said, without the word that begins our own messages too.
+/// Returns the message of a tool without the prefix `error`, which our own messages have too.
 fn cause(said: &str) -> &str {
     let said = said.trim();
     said.strip_prefix("error: ").unwrap_or(said)

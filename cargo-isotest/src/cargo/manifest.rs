@@ -1,4 +1,4 @@
-//! `harness` of the targets in a manifest, which `cargo metadata` does not tell.
+//! Reads the `harness` settings of targets from a manifest, as `cargo metadata` does not tell them.
 
 use crate::cargo::error::CargoError;
 use cargo_metadata::{Target, TargetKind};

@@ -123,7 +123,8 @@ impl Project {
         self.members.iter().filter_map(|id| self.package(id))
     }
 
-    /// Returns which members of the workspace are around a package; none of them unless that was asked.
+    /// Returns the members of the workspace on which a package depends or that depend on it; empty unless these were
+    /// requested.
     pub(crate) fn related(&self, id: &PackageId) -> Arc<Related> {
         self.related.get(id).map(Arc::clone).unwrap_or_default()
     }
@@ -160,7 +161,7 @@ pub(crate) fn kind(target: &Target) -> BinaryKind {
     }
 }
 
-/// Returns for each member of the workspace those that it depends on and those that depend on it.
+/// Returns the dependencies and the dependents of each member of the workspace, within the workspace.
 fn related(
     resolve: &Resolve,
     names: &HashMap<PackageId, String>,
@@ -185,7 +186,7 @@ fn related(
     members.iter().enumerate().map(of).collect()
 }
 
-/// Returns everything that is reached from a package, also in a circle.
+/// Returns all packages on which a package depends, directly or not; dependencies may be circular.
 fn reached<'a>(
     from: &'a PackageId,
     next: &HashMap<&'a PackageId, Vec<&'a PackageId>>,

@@ -1,4 +1,4 @@
-//! Platforms of a build, as rustc knows them.
+//! Platforms of a build: the host's and the target's.
 
 use crate::cargo::build::Workspace;
 use crate::cargo::command_output;
@@ -9,8 +9,8 @@ use crate::invocation::Invocation;
 use crate::values::{Features, Machine};
 use std::ffi::{OsStr, OsString};
 
-/// Asks rustc for the platform that builds and for the one that tests are built for: the first that was typed, or that of the
-/// environment, or that of cargo's configuration.
+/// Asks rustc for the platform of the host and that of the tests: the first typed target, or the one of the
+/// environment, or the one of cargo's configuration.
 ///
 /// # Errors
 /// When rustc or cargo does not answer.
@@ -36,7 +36,7 @@ pub(crate) fn machine(arguments: &CargoArgs, invocation: &Invocation) -> Result<
     Ok(Machine { host, target })
 }
 
-/// Asks cargo for the target triples of its configuration; none where there is no project.
+/// Asks cargo for the target triples of its configuration; empty without a project.
 fn configured(arguments: &CargoArgs, invocation: &Invocation) -> Result<Vec<String>, Error> {
     let Some(workspace) = Workspace::around(arguments, invocation)? else { return Ok(Vec::new()) };
     Ok(workspace.configured(arguments)?.targets().collect())

@@ -40,7 +40,7 @@ impl<'a> Surroundings<'a> {
         Place::new(executable, self.project)
     }
 
-    /// Returns what cargo's configuration gives to tests with these output directories.
+    /// Returns the settings of tests with these output directories in cargo's configuration.
     pub(crate) fn given(&self, place: &Place) -> Result<&'a Given, CargoError> {
         self.configured.get(place.triple.as_ref()).ok_or_else(|| CargoError::Answer {
             program: "cargo".into(),

@@ -1,4 +1,4 @@
-//! Errors of the host: it cannot be read, or has run out of something.
+//! Error type of the host: it cannot be read, or has run out of a resource.
 
 use super::Failure;
 use crate::exit::{End, Exit};
@@ -12,21 +12,21 @@ pub(crate) enum HostError {
     /// A system call failed.
     #[error("cannot prepare sandboxes on this host")]
     System(#[source] io::Error),
-    /// There is no place for what setup scripts leave.
+    /// The directory for the output of setup scripts cannot be created.
     #[error("cannot make a directory for what setup scripts leave")]
     SetupPlace {
         /// Error of the system.
         source: io::Error,
     },
-    /// A directory below the target directory, which tests are to write themselves, cannot be made.
+    /// A directory below the target directory that tests are to write themselves cannot be created.
     #[error("cannot make the directory `{}`, which tests are to write themselves", path.display())]
     KeptDirectory {
-        /// The directory.
+        /// Path of the directory.
         path: PathBuf,
         /// Error of the system.
         source: io::Error,
     },
-    /// A thread was refused.
+    /// The kernel refused a thread.
     #[error("this host cannot isolate tests: cannot start a thread {task}")]
     Thread {
         /// Purpose of the thread.

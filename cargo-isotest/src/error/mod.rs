@@ -1,4 +1,4 @@
-//! What stops a run, in the user's terms. A failed test is not among it: that is an outcome.
+//! Errors that stop a run, in the user's terms. A failed test is not among them: it is an outcome.
 //!
 //! Each area has its own error type, in its own module, with message, end of the process and hint beside each other. Here
 //! is what these types have in common, and the errors of the host, which every area meets.
@@ -16,10 +16,10 @@ pub(crate) trait Failure: std::error::Error + Send + Sync + 'static {
     /// Returns how the process ends because of the error.
     fn end(&self) -> End;
 
-    /// Returns what to do about the error, if the message does not say it.
+    /// Returns the hint about the error: what to do, if the message does not say it.
     fn hint(&self) -> Option<String>;
 
-    /// Returns what makes the host offer what it lacks.
+    /// Returns the remedies for a host that lacks something.
     fn remedies(&self) -> &[Remedy] {
         &[]
     }
@@ -39,17 +39,17 @@ impl Error {
         self.0.end()
     }
 
-    /// Returns what to do about the error, if the message does not say it.
+    /// Returns the hint about the error: what to do, if the message does not say it.
     pub(crate) fn hint(&self) -> Option<String> {
         self.0.hint()
     }
 
-    /// Returns what makes the host offer what it lacks.
+    /// Returns the remedies for a host that lacks something.
     pub(crate) fn remedies(&self) -> &[Remedy] {
         self.0.remedies()
     }
 
-    /// Returns the error of one area, if it is of that area.
+    /// Returns the error as one of the area `F`, if it is of that area.
     pub(crate) fn of_area<F: Failure>(&self) -> Option<&F> {
         let error: &(dyn std::error::Error + 'static) = &*self.0;
         error.downcast_ref()
@@ -74,7 +74,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// Returns an error and its causes in one line. No message contains that of its cause.
+/// Formats an error and its causes in one line. No message contains that of its cause.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -1,4 +1,4 @@
-//! Files beneath a directory, over no link and never above it.
+//! Opens and writes files beneath a directory, without following links and never above the directory.
 
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2, renameat};
 use nix::sys::stat::{Mode, mkdirat};
@@ -11,16 +11,16 @@ use std::path::{Component, Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How the name of a file begins while it is written.
+/// Prefix of the name of a file while it is written.
 const UNFINISHED: &str = ".isotest-unfinished";
 
-/// A name that nobody else has for a file while it is written.
+/// Returns a unique name for a file while it is written.
 fn unfinished() -> PathBuf {
     static FILES: AtomicU64 = AtomicU64::new(0);
     format!("{UNFINISHED}-{}-{}", process::id(), FILES.fetch_add(1, Ordering::Relaxed)).into()
 }
 
-/// A directory, itself named by any path.
+/// Open directory, whose own path may contain links.
 #[derive(Debug)]
 pub(super) struct Beneath(OwnedFd);
 
@@ -35,7 +35,7 @@ impl Beneath {
         }
     }
 
-    /// Opens a directory beneath this one, and makes it first if need be.
+    /// Opens a directory beneath this one, and creates it if it is missing.
     pub(super) fn directory(&self, path: &Path) -> io::Result<Self> {
         let mut directory = self.0.try_clone()?;
         for part in plain(path)? {
@@ -48,7 +48,7 @@ impl Beneath {
         Ok(Self(directory))
     }
 
-    /// Opens a regular file to be read; `None` if nothing is there.
+    /// Opens a regular file for reading; `None` if it does not exist.
     pub(super) fn file(&self, path: &Path) -> io::Result<Option<File>> {
         plain(path)?;
         // A named pipe is not waited for.
@@ -67,7 +67,7 @@ impl Beneath {
         }
     }
 
-    /// Writes a whole file in the place of what is there, with the directories on the way to it. It is there when it is whole.
+    /// Writes a whole file, with the directories on the way to it, and replaces an existing one atomically.
     pub(super) fn put(&self, path: &Path, mut content: impl Read) -> io::Result<()> {
         let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
         let parent = self.directory(path.parent().unwrap_or(Path::new("")))?.0;
@@ -83,7 +83,7 @@ impl Beneath {
         written
     }
 
-    /// Removes a file or directory directly in this one, if it is there.
+    /// Removes a file or directory directly in this one, if it exists.
     pub(super) fn remove(&self, name: &OsStr) -> io::Result<()> {
         let [Component::Normal(name)] = Path::new(name).components().collect::<Vec<_>>()[..] else {
             return Err(io::ErrorKind::InvalidInput.into());
@@ -96,7 +96,7 @@ impl Beneath {
         if is_directory { fs::remove_dir_all(path) } else { fs::remove_file(path) }
     }
 
-    /// Returns the names of what is directly in it.
+    /// Returns the names of the directory's entries.
     pub(super) fn names(&self) -> io::Result<Vec<OsString>> {
         fs::read_dir(self.seen())?.map(|entry| Ok(entry?.file_name())).collect()
     }
@@ -111,7 +111,7 @@ fn copy(from: &mut impl Read, to: &mut File) -> io::Result<()> {
     to.flush()
 }
 
-/// The parts of a path, which leads down only.
+/// Returns the components of a relative path without `..`.
 fn plain(path: &Path) -> io::Result<Vec<&OsStr>> {
     let parts = path.components().map(|part| match part {
         Component::Normal(part) => Ok(part),

@@ -1,14 +1,14 @@
-//! Errors of evidence.
+//! Error type of evidence.
 
 use crate::error::Failure;
 use crate::exit::{End, Exit};
 use std::io;
 use std::path::PathBuf;
 
-/// Why evidence cannot be kept, listed or copied.
+/// Reason why evidence cannot be kept, listed or copied.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EvidenceError {
-    /// The directory of the evidence cannot be made or read.
+    /// The directory of the evidence cannot be created or read.
     #[error("cannot use `{path}` for the evidence of tests")]
     Directory {
         /// Path of the directory.
@@ -20,7 +20,7 @@ pub(crate) enum EvidenceError {
     /// Some files were not copied into the workspace, each with the reason.
     #[error("not copied into the workspace: {}", .0.join("; "))]
     Refused(Vec<String>),
-    /// No evidence is of that name.
+    /// No evidence has one of these names.
     #[error("no evidence is of a test or a file with `{}` in its name", .0.join("` or `"))]
     NoneNamed(Vec<String>),
 }

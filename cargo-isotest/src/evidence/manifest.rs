@@ -1,4 +1,4 @@
-//! What is known of the evidence of a test, in a file beside it.
+//! Manifest of the evidence of a test, in a file beside the evidence.
 
 use super::beneath::Beneath;
 use serde::{Deserialize, Serialize};
@@ -8,14 +8,14 @@ use std::fmt::Write as _;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The version of the file's format.
+/// Version of the file's format.
 const SCHEMA: u32 = 1;
-/// A file of the workspace that is larger is not compared.
+/// Maximum size of a file of the workspace that is compared, in bytes.
 const LARGEST_COMPARED: u64 = 64 << 20;
-/// The longest manifest that is read.
+/// Maximum length of a manifest that is read, in bytes.
 const LARGEST: u64 = 4 << 20;
 
-/// The evidence of a test.
+/// Evidence of a test.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Evidence {
     schema: u32,
@@ -23,35 +23,35 @@ pub(crate) struct Evidence {
     pub(crate) binary_id: String,
     /// Name of the test.
     pub(crate) name: String,
-    /// Files, each once, in the order of their paths.
+    /// Files of the evidence without duplicates, in the order of their paths.
     pub(crate) files: Vec<Kept>,
 }
 
-/// A file of evidence.
+/// File of evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Kept {
     /// Path relative to the workspace.
     pub(crate) path: String,
     /// Size in bytes.
     pub(crate) bytes: u64,
-    /// What the workspace had there when the test ended.
+    /// Content of the workspace at the path when the test ended.
     pub(super) before: Before,
 }
 
-/// What a workspace has at a path.
+/// Content of a workspace at a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Before {
-    /// Nothing.
+    /// No file.
     Nothing,
-    /// A file with contents of this SHA-256.
+    /// File with contents of this SHA-256.
     File(String),
-    /// Something else, or a file that was changed while the test ran or is too large to be compared.
+    /// Other file type, or file that was changed while the test ran or is too large to be compared.
     Unknown,
 }
 
 impl Before {
-    /// Looks at what is there now.
+    /// Reads the present content of the workspace at a path.
     pub(super) fn look(workspace: &Beneath, path: &Path) -> Self {
         match workspace.file(path) {
             Ok(None) => Self::Nothing,
@@ -61,7 +61,7 @@ impl Before {
     }
 }
 
-/// The SHA-256 of a file's contents; `None` if it is too large or cannot be read.
+/// Returns the SHA-256 of a file's contents; `None` if the file is too large or cannot be read.
 pub(super) fn digest(file: std::fs::File) -> Option<String> {
     if file.metadata().ok()?.len() > LARGEST_COMPARED {
         return None;
@@ -87,7 +87,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Returns the name of the directory of a test: what can be read of its name, and a number that only this test has.
+/// Returns the name of the directory of a test: the readable part of its name, and a hash that is unique to the test.
 pub(super) fn directory_name(binary_id: &str, name: &str) -> String {
     const READABLE: usize = 100;
     let mut readable = String::new();
@@ -108,7 +108,7 @@ pub(super) fn directory_name(binary_id: &str, name: &str) -> String {
 }
 
 impl Evidence {
-    /// Creates that of a test without a file.
+    /// Creates the evidence of a test without files.
     pub(super) fn new(binary_id: &str, name: &str) -> Self {
         Self { schema: SCHEMA, binary_id: binary_id.to_owned(), name: name.to_owned(), files: Vec::new() }
     }
@@ -118,7 +118,7 @@ impl Evidence {
         directory_name(&self.binary_id, &self.name)
     }
 
-    /// Reads the manifest of a directory; `None` if there is none that makes sense.
+    /// Reads the manifest of a directory; `None` if there is no valid one.
     pub(super) fn read(all: &Beneath, directory: &str) -> Option<Self> {
         let file = all.file(Path::new(&format!("{directory}.json"))).ok()??;
         let mut text = String::new();
@@ -127,10 +127,10 @@ impl Evidence {
         (evidence.schema == SCHEMA && evidence.directory() == directory).then_some(evidence)
     }
 
-    /// Writes it.
+    /// Writes the manifest.
     ///
     /// # Errors
-    /// When it cannot be written, or would be too long to be read.
+    /// When the manifest cannot be written, or would be too long to be read.
     pub(super) fn write(&self, all: &Beneath) -> io::Result<()> {
         let text = serde_json::to_vec_pretty(self)?;
         if u64::try_from(text.len()).is_ok_and(|length| length > LARGEST) {
@@ -139,7 +139,7 @@ impl Evidence {
         all.put(Path::new(&format!("{}.json", self.directory())), &*text)
     }
 
-    /// Adds a file, in the place of one of the same path.
+    /// Adds a file, and replaces one of the same path.
     pub(super) fn add(&mut self, kept: Kept) {
         self.files.retain(|other| other.path != kept.path);
         self.files.push(kept);

@@ -1,5 +1,5 @@
-//! Evidence: files by which tools tell of failures, such as pending snapshots and the inputs that a property test failed
-//! with, and the profiles of instrumented programs.
+//! Evidence: files in which tools report failures, such as pending snapshots and the failing inputs of a property
+//! test, and the profiles of instrumented programs.
 //!
 //! Under `cargo test` they stand in the workspace. Here they are in the sandbox of their test, which is thrown away, and are
 //! copied from there to `isotest/evidence` in the target directory, below a directory for each test. Nothing comes into the

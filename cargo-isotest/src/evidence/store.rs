@@ -1,4 +1,4 @@
-//! The evidence of a run on its way into the target directory.
+//! Stores the evidence of a run in the target directory.
 
 use super::beneath::Beneath;
 use super::error::EvidenceError;
@@ -12,36 +12,36 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// Where it is in the target directory.
+/// Path of the evidence in the target directory.
 const PLACE: &str = "isotest/evidence";
-/// What all tests of a run may leave together, in bytes.
+/// Maximum size of the evidence of all tests of a run, in bytes.
 const LARGEST_RUN: u64 = 2 << 30;
 
-/// The evidence of all tests of a project.
+/// Evidence of all tests of a project.
 #[derive(Debug)]
 pub(crate) struct Store {
-    /// Path of the directory.
+    /// Path of the directory of the evidence.
     pub(crate) path: PathBuf,
     workspace: PathBuf,
     tree: Beneath,
     target: Beneath,
-    /// What was there when it was opened.
+    /// Names of the entries that existed when the store was opened.
     earlier: HashSet<OsString>,
     room: AtomicU64,
-    /// What each test has left in this run, by its directory.
+    /// Evidence of each test in this run, by the name of its directory.
     left: Mutex<HashMap<String, Arc<Mutex<Left>>>>,
 }
 
-/// What the attempts of a run at one test have left so far. Several may be running at once.
+/// Evidence of the attempts of a run at one test so far. Several attempts may be running at once.
 #[derive(Debug)]
 struct Left {
-    /// Whether nothing is there any more that an earlier run left.
+    /// Whether the evidence of earlier runs was removed.
     is_of_this_run: bool,
     known: Evidence,
 }
 
 impl Store {
-    /// Opens that of a project, which need not have a directory yet.
+    /// Opens the store of a project, which need not have a directory yet.
     ///
     /// # Errors
     /// When workspace or target directory cannot be opened.
@@ -79,18 +79,18 @@ impl Store {
         evidence
     }
 
-    /// Returns the path of a file of a test.
+    /// Returns the path of a file of a test's evidence.
     pub(crate) fn path_of(&self, evidence: &Evidence, kept: &Kept) -> PathBuf {
         self.path.join(evidence.directory()).join(&kept.path)
     }
 
-    /// Opens a file of a test.
+    /// Opens a file of a test's evidence.
     pub(super) fn file(&self, evidence: &Evidence, kept: &Kept) -> io::Result<File> {
         let path = Path::new(&evidence.directory()).join(&kept.path);
         self.directory()?.file(&path)?.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Returns the workspace.
+    /// Returns the directory of the workspace.
     pub(super) const fn tree(&self) -> &Beneath {
         &self.tree
     }
@@ -99,14 +99,14 @@ impl Store {
         self.target.directory(Path::new(PLACE))
     }
 
-    /// Returns what a test has left in this run.
+    /// Returns the evidence of a test in this run.
     fn left(&self, known: Evidence) -> Arc<Mutex<Left>> {
         let mut all = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let left = all.entry(known.directory());
         Arc::clone(left.or_insert_with(|| Arc::new(Mutex::new(Left { is_of_this_run: false, known }))))
     }
 
-    /// Takes so many bytes from what is left for the run.
+    /// Takes the bytes from the remaining space of the run.
     fn reserve(&self, bytes: u64) -> io::Result<()> {
         let left = |room: u64| room.checked_sub(bytes);
         match self.room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left) {
@@ -116,7 +116,7 @@ impl Store {
     }
 }
 
-/// Keeps the evidence of one test.
+/// Keeper of the evidence of one test.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     store: Arc<Store>,
@@ -124,34 +124,34 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Creates that of a test.
+    /// Creates a keeper for a test.
     pub(crate) fn new(store: &Arc<Store>, binary_id: &str, name: &str) -> Self {
         Self { store: Arc::clone(store), known: Evidence::new(binary_id, name) }
     }
 
-    /// Returns who takes the evidence of an attempt that starts now. With the first attempt of a run that ends or leaves
-    /// something, what earlier runs left ends.
+    /// Returns the taker of the evidence of an attempt that starts now. The first attempt of a run that ends or
+    /// leaves something removes the evidence of earlier runs.
     pub(crate) fn taker(self) -> Taker {
         let Self { store, known } = self;
         Taker { directory: known.directory(), left: store.left(known), store, since: SystemTime::now() }
     }
 }
 
-/// Takes the evidence of one attempt.
+/// Taker of the evidence of one attempt.
 #[derive(Debug)]
 pub(crate) struct Taker {
     store: Arc<Store>,
     directory: String,
     left: Arc<Mutex<Left>>,
-    /// When the attempt started.
+    /// Time when the attempt started.
     since: SystemTime,
 }
 
 impl Taker {
-    /// Copies a file that the test saw at this path, and notes it.
+    /// Copies a file that the test saw at this path into the store, and adds it to the manifest.
     ///
     /// # Errors
-    /// When it cannot be copied or noted: what is not noted is never offered.
+    /// When the file cannot be copied or added: files outside the manifest are never offered.
     pub(crate) fn take(&mut self, path: &Path, file: File) -> io::Result<()> {
         let below = path.strip_prefix(&self.store.workspace).map_err(io::Error::other)?;
         let name = below.to_str().ok_or_else(|| io::Error::other("its name is no text"))?;
@@ -176,7 +176,7 @@ impl Taker {
         }
     }
 
-    /// Removes what an earlier run left, if no attempt of this one has done so.
+    /// Removes the evidence of an earlier run, if no attempt of this one has done so.
     fn end(&self) -> io::Result<()> {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         if !left.is_of_this_run && self.store.earlier.contains(&OsString::from(&self.directory)) {

@@ -3,18 +3,18 @@
 use isotest_core::plan::Mark;
 use std::path::Path;
 
-/// How the files of several tests become one in the workspace, where each test would have written to the same.
+/// Method of joining the files of several tests in the workspace, where each test would have written the same file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Joining {
-    /// Each is the whole file: it takes the place of what the test found.
+    /// Replacing the file that the test found: each file of evidence is complete.
     Whole,
-    /// The tool adds lines: those of all tests belong into the file.
+    /// Adding the lines of all tests to the file, as the tool adds lines.
     Lines,
-    /// The tool reads all files of a directory: a name that is taken is changed.
+    /// Choosing another name if the file exists, as the tool reads all files of a directory.
     Apart,
 }
 
-/// A kind of file that a tool writes.
+/// Kind of file that a tool writes.
 #[derive(Debug, Clone, Copy)]
 struct Tool {
     name: &'static str,
@@ -30,7 +30,7 @@ const fn tool(name: &'static str, joining: Joining, even_passed: bool, parts: [&
     Tool { name, within, begins, ends, even_passed, joining }
 }
 
-/// All kinds. Snapshots are pending after tests that pass, too, where insta is told to let them.
+/// Kinds of files that are evidence. Snapshots may be pending after tests that pass, too, if insta is configured so.
 const TOOLS: [Tool; 12] = [
     tool("insta", Joining::Whole, true, ["", "", ".snap.new"]),
     tool("insta", Joining::Lines, true, ["", ".", ".pending-snap"]),
@@ -58,12 +58,12 @@ impl Tool {
     }
 }
 
-/// Returns what tells the evidence of tests in a workspace.
+/// Returns the marks by which the evidence of tests in a workspace is recognized.
 pub(crate) fn marks(workspace: &Path) -> Vec<Mark> {
     TOOLS.iter().map(|tool| tool.mark(workspace)).collect()
 }
 
-/// Returns the tool of a file and how its files become one, if the file is evidence.
+/// Returns the tool of a file and the method of joining its files, if the file is evidence.
 pub(super) fn tool_of(path: &Path) -> Option<(&'static str, Joining)> {
     let root = Path::new("/");
     let absolute = root.join(path);

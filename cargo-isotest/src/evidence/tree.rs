@@ -1,4 +1,4 @@
-//! Evidence on its way into the workspace.
+//! Copies evidence into the workspace.
 
 use super::manifest::{Before, Evidence, Kept, digest};
 use super::store::Store;
@@ -7,37 +7,37 @@ use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// Names that are tried for a file whose own is taken.
+/// Maximum number of names tried for a file whose own name is taken.
 const MOST_NAMES: usize = 1000;
-/// The largest file to which lines are added.
+/// Maximum size of a file to which lines are added, in bytes.
 const LARGEST_JOINED: u64 = 64 << 20;
 
-/// What becomes of a file when it is copied into the workspace.
+/// Fate of a file that is copied into the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It is new there.
+    /// File is new in the workspace.
     New,
-    /// It takes the place of what the test found.
+    /// File replaces the one that the test found.
     Replaces,
-    /// Its lines are added to those that are there.
+    /// Lines of the file are added to those of the workspace.
     Adds,
-    /// It is there already.
+    /// File exists already with the same content.
     Same,
-    /// It is not copied, for this reason.
+    /// File is not copied, for this reason.
     Refused(String),
 }
 
-/// A workspace that evidence can be copied into.
+/// Workspace into which evidence can be copied.
 #[derive(Debug)]
 pub(crate) struct Tree<'a>(pub(crate) &'a Store);
 
 impl Tree<'_> {
-    /// Returns the name of the tool whose file it is; `None` if it is no evidence.
+    /// Returns the name of the tool that wrote a file; `None` if the file is no evidence.
     pub(crate) fn tool(kept: &Kept) -> Option<&'static str> {
         tool_of(Path::new(&kept.path)).map(|(name, _)| name)
     }
 
-    /// Returns what would become of a file, and where it would be.
+    /// Returns the fate that a file would have, and its path in the workspace.
     pub(crate) fn fate(&self, evidence: &Evidence, kept: &Kept) -> (Fate, PathBuf) {
         let path = PathBuf::from(&kept.path);
         let Some((_, joining)) = tool_of(&path) else {
@@ -56,7 +56,7 @@ impl Tree<'_> {
         (fate.unwrap_or_else(|error| Fate::Refused(error.to_string())), path)
     }
 
-    /// Copies a file into the workspace, unless it is there or that is refused. Returns what became of it, and where it is.
+    /// Copies a file into the workspace, unless it exists there or is refused. Returns its fate, and its path.
     pub(crate) fn apply(&self, evidence: &Evidence, kept: &Kept) -> (Fate, PathBuf) {
         let (fate, path) = self.fate(evidence, kept);
         let done = match fate {
@@ -83,7 +83,7 @@ impl Tree<'_> {
         })
     }
 
-    /// What becomes of lines, and all lines together.
+    /// Returns the fate of a file whose lines are added, and the whole text with them.
     fn lines(&self, evidence: &Evidence, kept: &Kept) -> io::Result<(Fate, Vec<u8>)> {
         let own = self.0.file(evidence, kept)?;
         let Some(there) = self.0.tree().file(Path::new(&kept.path))? else {
@@ -113,7 +113,7 @@ impl Tree<'_> {
         Ok((Fate::Adds, text))
     }
 
-    /// What becomes of one whose name may be taken.
+    /// Returns the fate of a file whose name may be taken, and its path.
     fn apart(&self, evidence: &Evidence, kept: &Kept) -> io::Result<(Fate, PathBuf)> {
         let own = digest(self.0.file(evidence, kept)?);
         for path in names(evidence, Path::new(&kept.path)).take(MOST_NAMES) {
@@ -126,7 +126,7 @@ impl Tree<'_> {
     }
 }
 
-/// The names of a file: its own, and those that it has if that is taken.
+/// Returns the names to try for a file: its own, and others if that one is taken.
 fn names(evidence: &Evidence, path: &Path) -> impl Iterator<Item = PathBuf> {
     let directory = evidence.directory();
     let mark = directory.rsplit('-').next().unwrap_or_default().to_owned();

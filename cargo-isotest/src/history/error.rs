@@ -1,9 +1,9 @@
-//! Errors of the history. None of them ends a run.
+//! Error type of the history. No error of it ends a run.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why the history cannot be read or written.
+/// Reason why the history cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HistoryError {
     /// A file or directory cannot be opened, read, written or moved.
@@ -15,7 +15,7 @@ pub(crate) enum HistoryError {
         #[source]
         source: io::Error,
     },
-    /// The file is no database that can be read or written.
+    /// The file is not a database that can be read or written.
     #[error("`{path}`")]
     Database {
         /// Path of the file.
@@ -30,7 +30,7 @@ pub(crate) enum HistoryError {
         /// Path of the file.
         path: PathBuf,
     },
-    /// Another process has the history for longer than is waited for.
+    /// Another process holds the lock of the history for longer than the time limit.
     #[error("another process keeps `{path}` locked")]
     Locked {
         /// Path of the directory.

@@ -1,16 +1,16 @@
-//! What is known of tests from earlier runs, and what it lets one expect; pure.
+//! Results of tests in earlier runs, and the expectations that follow; pure.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Number of the latest results that say what is to be expected.
+/// Number of the latest results on which expectations are based.
 const RECENT: usize = 5;
 
 /// Result of a test in one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TestResult {
-    /// When the run ended, in seconds since 1970.
+    /// Time when the run ended, in seconds since 1970.
     pub(crate) at: u64,
     /// Word for the verdict, as in machine formats.
     pub(crate) verdict: String,
@@ -37,7 +37,7 @@ impl Past {
         self.tests.entry(binary_id.to_owned()).or_default().insert(name.to_owned(), results);
     }
 
-    /// Creates the past of tests that ran once.
+    /// Creates the past of tests with one result each.
     #[cfg(test)]
     pub(crate) fn of<'a>(results: impl IntoIterator<Item = (&'a str, &'a str, TestResult)>) -> Self {
         let mut past = Self::default();
@@ -56,7 +56,7 @@ impl Past {
         Self { tests: tests.collect() }
     }
 
-    /// Returns whether nothing is known of any test.
+    /// Returns whether there is no result of any test.
     pub(crate) fn is_empty(&self) -> bool {
         self.tests.is_empty()
     }
@@ -83,7 +83,7 @@ impl Past {
         recent(self.results(binary_id, name)).filter_map(|result| result.memory_peak).max()
     }
 
-    /// Returns the median of what the tests of a binary are expected to use at most.
+    /// Returns the median of the memory that the tests of a binary are expected to use at most.
     pub(crate) fn median_peak(&self, binary_id: &str) -> Option<u64> {
         let tests = self.tests.get(binary_id)?;
         median(tests.keys().filter_map(|name| self.expected_peak(binary_id, name)).collect())
@@ -94,7 +94,7 @@ fn recent(results: &[TestResult]) -> impl Iterator<Item = &TestResult> {
     results.iter().rev().take(RECENT)
 }
 
-/// The lower one of two in the middle.
+/// Returns the median; the lower one of two in the middle.
 fn median(mut values: Vec<u64>) -> Option<u64> {
     values.sort_unstable();
     values.get(values.len().saturating_sub(1) / 2).copied()

@@ -26,7 +26,7 @@ impl Place {
         Some(Self { directory })
     }
 
-    /// Returns the directory of what else is kept of the workspace under a name.
+    /// Returns the directory of the workspace's named baselines.
     pub(crate) fn baselines(&self) -> PathBuf {
         self.directory.join("baselines")
     }

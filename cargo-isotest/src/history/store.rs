@@ -21,15 +21,15 @@ const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
 const FORMAT_KEY: &str = "format";
 /// Number of the format that is written.
 const FORMAT: u64 = 1;
-/// Number of results that are kept of a test.
+/// Maximum number of results kept of a test.
 const MAX_RESULTS: usize = 20;
-/// Number of tests that are kept.
+/// Maximum number of tests kept.
 const MAX_TESTS: usize = 50_000;
-/// Age of the last result of a test that is no longer kept, in seconds.
+/// Maximum age of the last result of a test that is kept, in seconds.
 const MAX_AGE: u64 = 90 * 24 * 60 * 60;
-/// Time that is waited for another process.
+/// Time limit for another process's lock.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Memory that the database may use for pages that it has read.
+/// Memory limit of the database's page cache, in bytes.
 const CACHE_BYTES: usize = 16 << 20;
 
 /// History of one workspace.
@@ -39,7 +39,7 @@ pub(crate) struct Store {
     file: PathBuf,
 }
 
-/// Access to the history.
+/// Mode of the lock on the history.
 #[derive(Clone, Copy)]
 enum Lock {
     Shared,
@@ -47,7 +47,7 @@ enum Lock {
 }
 
 impl Store {
-    /// Creates the store at a place, and touches nothing there.
+    /// Creates the store at a place, without accessing the file system.
     pub(crate) fn new(place: Place) -> Self {
         let file = place.directory.join("history.redb");
         Self { directory: place.directory, file }
@@ -56,7 +56,7 @@ impl Store {
     /// Reads all results.
     ///
     /// # Errors
-    /// When they cannot be read. What is there is still there then.
+    /// When the results cannot be read. The database stays as it is then.
     pub(crate) fn read(&self) -> Result<Past, HistoryError> {
         let _lock = match self.lock(Lock::Shared) {
             Err(HistoryError::Files { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
@@ -72,7 +72,7 @@ impl Store {
         }
     }
 
-    /// Reads the file. A pipe in its place would keep us waiting.
+    /// Reads the file, but not a pipe in its place, which would block.
     fn bytes(&self) -> io::Result<Vec<u8>> {
         if fs::metadata(&self.file)?.is_file() {
             fs::read(&self.file)
@@ -81,10 +81,10 @@ impl Store {
         }
     }
 
-    /// Adds a result of each of these tests, and drops what is too much or too old.
+    /// Adds a result of each of these tests, and drops results that are too many or too old.
     ///
     /// # Errors
-    /// When they cannot be added. What is there is still there then.
+    /// When the results cannot be added. The database stays as it is then.
     pub(crate) fn add(&self, results: &[(String, String, TestResult)]) -> Result<(), HistoryError> {
         fs::create_dir_all(&self.directory).map_err(|source| self.files(source))?;
         let _lock = self.lock(Lock::Exclusive)?;
@@ -102,10 +102,10 @@ impl Store {
         replaced.map_err(|source| self.files(source))
     }
 
-    /// Moves a database that is of no use out of the way, and returns where it is now. One that was moved before is lost.
+    /// Moves an unusable database out of the way, and returns its new path. A database that was moved before is lost.
     ///
     /// # Errors
-    /// When it cannot be moved.
+    /// When the database cannot be moved.
     pub(crate) fn set_aside(&self) -> Result<PathBuf, HistoryError> {
         let _lock = self.lock(Lock::Exclusive)?;
         let aside = self.directory.join("history.redb.set-aside");
@@ -115,7 +115,7 @@ impl Store {
         Ok(aside)
     }
 
-    /// Waits for a moment in which no other process is in its way. The lock ends when it is dropped.
+    /// Waits for the lock on the history's directory. The lock is released when the returned file is dropped.
     fn lock(&self, lock: Lock) -> Result<File, HistoryError> {
         let directory = File::open(&self.directory).map_err(|source| self.files(source))?;
         let until = Instant::now() + PATIENCE;
@@ -135,7 +135,7 @@ impl Store {
         }
     }
 
-    /// Reads a copy, so that neither reading nor the check that it takes changes the file.
+    /// Reads the results from a copy of the database, so that neither reading nor redb's check changes the file.
     fn past(&self, bytes: &[u8]) -> Result<Past, HistoryError> {
         let database =
             Bytes::new(bytes).and_then(|bytes| bytes.open()).map_err(|error| self.database(error))?;
@@ -154,14 +154,14 @@ impl Store {
     }
 }
 
-/// Opens databases only if all of their pages are what was written: of others redb may panic.
+/// Returns a builder that opens a database only if its pages are undamaged: with others redb may panic.
 fn checked() -> Builder {
     let mut builder = Builder::new();
     builder.set_check_integrity_on_open(true).set_cache_size(CACHE_BYTES);
     builder
 }
 
-/// Bytes of a database, which outlive it.
+/// Bytes of a database, which outlive the database object.
 #[derive(Debug, Clone)]
 struct Bytes(Arc<InMemoryBackend>);
 
@@ -207,7 +207,7 @@ impl StorageBackend for Bytes {
     }
 }
 
-/// The database with further results.
+/// Returns the database with further results.
 fn changed(bytes: &[u8], results: &[(String, String, TestResult)]) -> Result<Vec<u8>, redb::Error> {
     let bytes = Bytes::new(bytes)?;
     let database = bytes.open()?;
@@ -257,7 +257,7 @@ fn write(database: &Database, results: &[(String, String, TestResult)]) -> Resul
     Ok(transaction.commit()?)
 }
 
-/// The tests of which nothing was heard for long, and the oldest of too many.
+/// Returns the tests without a recent result, and the oldest ones above the maximum.
 fn outdated(
     tests: &impl ReadableTable<(&'static str, &'static str), &'static [u8]>,
     now: u64,
@@ -392,7 +392,7 @@ mod tests {
         add(&store, "a", result(0, 1));
     }
 
-    /// Whatever became of the file, it is read as it was or refused.
+    /// Damages the database at many places: the file is read as it was or refused.
     #[test]
     fn a_damaged_database_is_refused_or_read_as_it_was() {
         let directory = tempfile::tempdir().unwrap();

@@ -1,21 +1,21 @@
-//! What is running at this moment, looked at by the run itself.
+//! Inspects the running attempts of this run itself.
 
 use super::running::{Registry, Started};
 use isotest_core::snapshot::{self, Extent, ProcessTable, Snapshot};
 
-/// A running attempt.
+/// Running attempt with its present use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Live {
-    /// The job slot that executes it.
+    /// Job slot that executes the attempt.
     pub(crate) slot: usize,
-    /// Bytes that its processes have in memory; `None` if they cannot be looked at.
+    /// Resident memory of the attempt's processes in bytes; `None` if they cannot be inspected.
     pub(crate) memory_bytes: Option<u64>,
-    /// How many processes and threads it has.
+    /// Number of processes and threads of the attempt.
     pub(crate) tasks: Option<usize>,
 }
 
 impl Registry {
-    /// Looks at the attempts that are running.
+    /// Inspects the running attempts.
     pub(crate) fn live(&self) -> Vec<Live> {
         let table = ProcessTable::read().ok();
         let look = |(slot, Started { zygote, .. })| {

@@ -5,42 +5,42 @@ use std::process;
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// Id of an attempt in its run, which no other attempt has, also none at the same test.
+/// Id of an attempt, unique among all attempts of its run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct AttemptId(usize);
 
 impl AttemptId {
-    /// The id of a run's first attempt.
+    /// Id of a run's first attempt.
     pub(crate) const FIRST: Self = Self::nth(0);
 
-    /// The id of an attempt before which there were so many.
+    /// Returns the id of the attempt that follows `before` others.
     pub(crate) const fn nth(before: usize) -> Self {
         Self(before)
     }
 
-    /// The number by which people know the attempt, counted from 1.
+    /// Returns the number of the attempt for people, counted from 1.
     const fn number(self) -> usize {
         self.0 + 1
     }
 }
 
-/// An attempt as the registry knows it.
+/// Started attempt.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Started {
-    /// Its id.
+    /// Id of the attempt.
     pub(crate) id: AttemptId,
-    /// The place of its test among those expected.
+    /// Index of the test among the expected ones.
     pub(crate) test: usize,
-    /// Whether it is the first at the test.
+    /// Whether the attempt is the first at its test.
     pub(crate) is_first: bool,
-    /// The zygote below which it is found.
+    /// Process id of the zygote, the ancestor of the attempt's processes.
     pub(crate) zygote: i32,
 }
 
-/// The attempts of a run. An attempt costs two locks that nobody else holds, unless somebody asks.
+/// Attempts of a run. An attempt takes two locks, which are uncontended unless a request is answered.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    /// Binary and name of each.
+    /// Binary id and name of each test.
     tests: OnceLock<Vec<(String, String)>>,
     slots: Vec<Mutex<Option<Started>>>,
     /// Number of tests that have ended, less those that are executed again; below zero where they had not ended before.
@@ -48,18 +48,18 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// Of a run with so many slots.
+    /// Creates the registry of a run with `jobs` slots.
     pub(crate) fn new(jobs: usize) -> Self {
         let slots = (0..jobs).map(|_| Mutex::new(None)).collect();
         Self { tests: OnceLock::new(), slots, ended: AtomicIsize::new(0) }
     }
 
-    /// How many slots there are.
+    /// Returns the number of slots.
     pub(crate) const fn jobs(&self) -> usize {
         self.slots.len()
     }
 
-    /// From now on attempts are those of these tests, by their places: binaries and names. What ran before only prepared
+    /// Sets the tests, by binaries and names, to whose indexes later attempts refer. Earlier attempts only prepared
     /// the run.
     pub(crate) fn expect<'a>(&self, tests: impl Iterator<Item = (&'a str, &'a str)>) {
         let tests = tests.map(|(binary_id, name)| (binary_id.to_owned(), name.to_owned()));
@@ -68,13 +68,13 @@ impl Registry {
         self.ended.store(0, Ordering::Relaxed);
     }
 
-    /// A slot executes an attempt. A test that is attempted again has not ended after all.
+    /// Notes that a slot executes an attempt. A test that is attempted again counts as not ended.
     pub(crate) fn started(&self, slot: usize, attempt: Started) {
         self.note(slot, Some(attempt));
         self.ended.fetch_sub(isize::from(!attempt.is_first), Ordering::Relaxed);
     }
 
-    /// Nothing of the slot's attempt is running any more.
+    /// Notes that the slot's attempt has ended.
     pub(crate) fn ended(&self, slot: usize) {
         self.note(slot, None);
         self.ended.fetch_add(1, Ordering::Relaxed);
@@ -86,7 +86,7 @@ impl Registry {
         }
     }
 
-    /// The attempts that are running, each with its slot.
+    /// Returns the running attempts, each with its slot.
     pub(super) fn running(&self) -> Vec<(usize, Started)> {
         let slots = self.slots.iter().enumerate();
         let running = slots.filter_map(|(slot, started)| {
@@ -95,12 +95,12 @@ impl Registry {
         running.collect()
     }
 
-    /// Returns how many of so many tests have ended.
+    /// Returns the number of ended tests, at most `tests`.
     fn ended_of(&self, tests: usize) -> usize {
         usize::try_from(self.ended.load(Ordering::Relaxed)).unwrap_or(0).min(tests)
     }
 
-    /// What is told to whoever asks now.
+    /// Returns the answer to a request at this moment.
     pub(super) fn answer(&self) -> Answer {
         let tests = self.tests.get();
         let started =

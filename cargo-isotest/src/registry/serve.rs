@@ -18,7 +18,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Pause after a failure to accept a connection, such as for lack of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Number of attempts to bind the socket: another run that ends may remove the directory meanwhile.
+/// Maximum number of attempts to bind the socket: another run that ends may remove the directory meanwhile.
 const TRIES: usize = 10;
 
 /// Listening socket of a run. Dropping it ends the thread and removes the socket.

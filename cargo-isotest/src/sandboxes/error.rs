@@ -1,4 +1,4 @@
-//! Errors of sandboxes: the host lacks what is required, or a step of making or using one failed.
+//! Error type of sandboxes: the host lacks a requirement, or a step of making or using a sandbox failed.
 
 use crate::error::Failure;
 use crate::exit::{End, Exit};
@@ -53,7 +53,7 @@ pub(crate) enum SandboxError {
     Execute(StepError),
 }
 
-/// With more private parts than this, a root is another one than machines have.
+/// Number of private parts above which a root is no usual one of a machine.
 const MANY_PARTS: usize = 100;
 
 impl Failure for SandboxError {
@@ -93,7 +93,7 @@ fn unlimited(unmet: &[(String, String)]) -> String {
     unmet.iter().map(|(limit, reason)| format!("no `{limit}` ({reason})")).collect::<Vec<_>>().join("; ")
 }
 
-/// Returns the hint for obstacles. Only metrics and copy-on-write views can be done without.
+/// Returns the hint for obstacles. Only metrics and copy-on-write views are optional.
 fn go_on_without(obstacles: &[Obstacle]) -> String {
     let optional = |capability: Capability| capability.is_metric() || capability == Capability::CopyOnWrite;
     if !obstacles.iter().all(|obstacle| optional(obstacle.capability)) {

@@ -1,5 +1,5 @@
-//! Remarks on failures that the sandbox explains: what the kernel counted, what the host has and the sandbox hides, and error
-//! numbers of which the sandbox is a cause on this host and for this user.
+//! Remarks on failures that the sandbox explains: failures that the kernel counted, paths of the host that the
+//! sandbox hides, and error numbers that the sandbox can cause on this host and for this user.
 
 use crate::text::units::{memory, plural};
 use isotest_core::host::{Host, cow_sources};
@@ -15,11 +15,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Component, Path, PathBuf};
 
-/// So many paths of an output are looked for on the host.
+/// Maximum number of paths of an output that are looked up on the host.
 const MOST_PATHS: usize = 1000;
 const LONGEST_PATH: usize = 4096;
 
-/// Who executes tests.
+/// Kind of the user who executes tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum User {
     Root,
@@ -31,23 +31,23 @@ enum User {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ground {
     user: User,
-    /// Whether every owner has an id inside.
+    /// Whether every owner and group of a file has an id in the sandbox.
     maps_everybody: bool,
-    /// Whether directories that are held in memory lack attributes of users, and what else the kernel has since then.
+    /// Whether a tmpfs lacks user attributes on this kernel, as well as other features that are as recent.
     lacks_attributes: bool,
-    /// Bytes that a test may lock, if the one who executes it may lock more.
+    /// Number of bytes that a test may lock, if the user who executes it may lock more.
     locked_memory: Option<u64>,
     /// Whether tests have no network but a loopback interface.
     loopback_only: bool,
-    /// Bytes that the temporary and the copy-on-write directories of a test hold at most.
+    /// Maximum size of the temporary and the copy-on-write directories of a test, in bytes.
     tmpfs_bytes: u64,
     jobs: usize,
-    /// What of `/run` tests see all the same.
+    /// Paths of `/run` that tests see.
     shown: Vec<PathBuf>,
 }
 
 impl Ground {
-    /// Returns the facts of tests that have this template, so many at once.
+    /// Returns the facts of tests with this template, of which `jobs` are executed at once.
     pub(crate) fn new(host: &Host, template: &Template, jobs: NonZeroUsize) -> Self {
         Self {
             user: if host.ids.uid == 0 { User::Root } else { User::Ordinary },
@@ -72,13 +72,13 @@ impl Ground {
         Self { loopback_only: template.network != Network::Host, shown, ..self.clone() }
     }
 
-    /// Whether the kernel refuses to remove directories that are not new.
+    /// Returns whether the kernel refuses to remove directories that are not new.
     fn keeps_directories(&self) -> bool {
         self.user == User::Ordinary && self.lacks_attributes
     }
 }
 
-/// Adds to the record of a failed test what may explain the failure.
+/// Adds remarks that may explain the failure to the record of a failed test.
 pub(crate) fn remark(record: &mut Record, ground: &Ground) {
     let failures = record.ending.as_ref().map(|ending| ending.network).unwrap_or_default();
     let outputs = [&record.stdout, &record.stderr];
@@ -101,7 +101,7 @@ pub(crate) fn remark(record: &mut Record, ground: &Ground) {
     record.remarks.extend(remarks);
 }
 
-/// What came to no listener, in words; `None` if all did.
+/// Formats the connections and datagrams that found no listener; `None` if there are none.
 fn refused(failures: NetworkFailures) -> Option<String> {
     let kinds = [(failures.connections, "connection"), (failures.datagrams, "datagram")];
     let said = kinds.into_iter().filter(|(number, _)| *number > 0);
@@ -109,7 +109,8 @@ fn refused(failures: NetworkFailures) -> Option<String> {
     Some(said.collect::<Vec<_>>().join(" and ")).filter(|said| !said.is_empty())
 }
 
-/// What programs say that found no way out of a network, or asked a name server in vain. The last is what the C library says.
+/// Messages of programs that found no route out of a network, or asked a name server in vain. The last one is of the
+/// C library.
 const NO_WAY: [&str; 5] = [
     "os error 101",
     "Os { code: 101,",
@@ -118,10 +119,10 @@ const NO_WAY: [&str; 5] = [
     "Temporary failure in name resolution",
 ];
 
-/// An error number, or what the C library calls it.
+/// Explanation of an error number, or of the C library's name for it.
 struct Explained {
     words: &'static [&'static str],
-    /// Whether the sandbox can be its cause.
+    /// Function that returns whether the sandbox can cause the error.
     may_be: fn(&Ground) -> bool,
     remark: fn(&Ground) -> String,
 }
@@ -255,7 +256,8 @@ const ERRORS: [Explained; 11] = [
     },
 ];
 
-/// Returns a remark on the first socket below `/run` that the output names, that the host has and that is not shown.
+/// Returns a remark on the first socket below `/run` that the output names, that the host has and that the sandbox
+/// hides.
 fn hidden_socket(outputs: [&Captured; 2], shown: &[PathBuf]) -> Option<String> {
     let texts = outputs.into_iter().flat_map(|output| [&output.head, &output.tail]);
     let is_hidden = |path: &&Path| {
@@ -271,7 +273,7 @@ fn hidden_socket(outputs: [&Captured; 2], shown: &[PathBuf]) -> Option<String> {
     Some(format!("the host's socket `{path}` is not there for tests; `--bind {path}` shows it"))
 }
 
-/// Returns what looks like paths below `/run`.
+/// Returns words that look like paths below `/run`.
 fn paths_below_run(text: &[u8]) -> impl Iterator<Item = &Path> {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-@+".contains(byte);
     let words = text.split(move |byte| !is_part(byte)).filter(|word| word.len() < LONGEST_PATH);

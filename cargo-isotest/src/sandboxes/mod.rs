@@ -58,15 +58,15 @@ pub(crate) struct Sandboxes {
     pub(crate) free_memory: FreeMemory,
     /// Capabilities in force.
     pub(crate) isolation: Isolation,
-    /// What failures of tests may come of.
+    /// Facts on which remarks about failed tests depend.
     pub(crate) ground: Ground,
-    /// Controllers that only some tests need and cannot be had, with the reasons.
+    /// Controllers that only some tests need and that are unavailable, with the reasons.
     refused_controls: Vec<(Control, String)>,
     host: Host,
-    /// What is wanted and cannot be had.
+    /// Capabilities that are wanted and unavailable, with the reasons.
     missing: Vec<(Capability, String)>,
     refused_views: RefusedViews,
-    /// For how many at once there is room, if that is less than was asked for.
+    /// Number of job slots, reduced if there is no room for as many as requested.
     pub(crate) jobs: NonZeroUsize,
 }
 
@@ -162,18 +162,18 @@ impl Sandboxes {
     /// Starts a slot that makes sandboxes from a template.
     ///
     /// # Errors
-    /// The step that failed.
+    /// Step that failed.
     pub(crate) fn slot(&self, template: &Arc<Template>) -> Result<Slot<'_>, SandboxError> {
         let slot = Slot::start(template, &self.cgroups);
         slot.map_err(|source| SandboxError::Setup { template: Some(Arc::clone(template)), source })
     }
 
-    /// Returns the template for the tests of `binary` of which no override speaks.
+    /// Returns the template for the tests of `binary` that have no override.
     pub(crate) fn template_for(&self, binary: &Arc<TestBinary>) -> &Arc<Template> {
         &self.templates[self.root_for(binary)]
     }
 
-    /// Returns the place of the root for the tests of `binary` among those of the run.
+    /// Returns the index of the root for the tests of `binary` among those of the run.
     fn root_for(&self, binary: &Arc<TestBinary>) -> usize {
         if self.templates.len() == 1 {
             return 0;
@@ -186,8 +186,8 @@ impl Sandboxes {
         Capability::ALL.into_iter().filter(|metric| self.cgroups.serves(*metric)).collect()
     }
 
-    /// Returns why this host cannot hold tests to budgets of these metrics: a metric that is not measured, or a limit that is
-    /// not enforced. Empty if all is well; what was switched off is no matter of the host.
+    /// Returns the reasons why this host cannot enforce budgets of these metrics: a metric that is not measured, or a
+    /// limit that is not enforced. Empty if there are none; metrics that were switched off are not the host's matter.
     pub(crate) fn unbudgetable(&self, metrics: &[Capability]) -> Vec<Obstacle> {
         let states = self.isolation.states.iter().filter(|(capability, _)| metrics.contains(capability));
         let unmeasured = states.filter_map(|(capability, state)| match state {
@@ -235,8 +235,8 @@ impl RefusedViews {
         (!self.0.contains(&view)).then_some(view)
     }
 
-    /// Returns the failure of a sandbox as an error if it is about a refused view that is not known yet, and may be tried
-    /// without.
+    /// Returns the failure of a sandbox as an error if it is about a refused view that is not known yet, so that
+    /// another attempt can be made without the view.
     pub(crate) fn news(&self, template: &Template, source: &StepError) -> Option<Error> {
         let template = Some(Arc::new(template.clone()));
         let error = SandboxError::Setup { template, source: source.clone() }.into();
@@ -244,11 +244,11 @@ impl RefusedViews {
     }
 }
 
-/// Calls `attempt` until the kernel refuses no copy-on-write view that it is not told of: the next attempt does without the
-/// view.
+/// Calls `attempt` with the refused copy-on-write views until the kernel refuses no further one: the next attempt
+/// does without the view.
 ///
 /// # Errors
-/// Those of `attempt` that are about something else.
+/// Errors of `attempt` about anything else.
 pub(crate) fn without_refused_views<T>(
     attempt: impl Fn(&RefusedViews) -> Result<T, Error>,
 ) -> Result<T, Error> {
@@ -262,7 +262,7 @@ pub(crate) fn without_refused_views<T>(
     }
 }
 
-/// Returns what helps against obstacles on this host.
+/// Returns the remedies for obstacles on this host.
 ///
 /// # Errors
 /// When the host cannot be read.
@@ -318,7 +318,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// What templates are resolved for.
+/// Facts for which templates are resolved.
 struct Facts<'a> {
     host: &'a Host,
     cgroups: &'a Cgroups,
@@ -349,13 +349,13 @@ impl Facts<'_> {
 /// Host, cgroups and templates resolved for them.
 #[derive(Debug)]
 pub(crate) struct Decided {
-    /// How many files this process may open.
+    /// Maximum number of open files of this process.
     max_descriptors: u64,
-    /// The host.
+    /// Host on which the templates are resolved.
     pub(crate) host: Host,
-    /// Cgroups of the run. The owner must close them.
+    /// Cgroups of the run, which the owner must close.
     pub(crate) cgroups: Cgroups,
-    /// What is wanted and cannot be had, with the reasons: metrics, and namespaces that were tried.
+    /// Capabilities that are wanted and unavailable, with the reasons: metrics, and namespaces that were tried.
     missing: Vec<(Capability, String)>,
     /// Resolution for the first root.
     pub(crate) resolved: Resolved,
@@ -364,8 +364,8 @@ pub(crate) struct Decided {
 }
 
 impl Decided {
-    /// Lifts the limits of this process as far as it may, reads the host, creates cgroups and resolves the templates. Every
-    /// sandbox that this program makes begins here.
+    /// Lifts the limits of this process as far as allowed, reads the host, creates cgroups and resolves the
+    /// templates. Every sandbox of this program begins here.
     ///
     /// # Errors
     /// When the host cannot be read.
@@ -416,13 +416,13 @@ impl Decided {
     }
 }
 
-/// Returns the error for limits that cannot be set; `None` if all can.
+/// Returns the error for limits that cannot be set; `None` if all limits can be set.
 fn unlimited(cgroups: &mut Cgroups, limits: &Limits, host: &Host) -> Option<SandboxError> {
     let of_cgroups = cgroups.prepare_limits(limits, host);
     cannot_limit(cgroups, of_cgroups, bounds::unmet(&limits.process), host)
 }
 
-/// Returns the error for limits that cannot be set: of cgroups, and of processes; `None` without any.
+/// Returns the error for limits of cgroups and of processes that cannot be set; `None` without any.
 fn cannot_limit(
     cgroups: &Cgroups,
     of_cgroups: Vec<(Control, String)>,
@@ -516,7 +516,7 @@ fn views(sandbox: &SandboxSettings, test: &TestSettings, rooted: &Rooted, invoca
     }
 }
 
-/// Returns whether a path is a device, or a directory of devices. Those below `/dev/shm` are files.
+/// Returns whether a path is a device, or a directory of devices, which those below `/dev/shm` are not.
 fn is_of_devices(path: &Path) -> bool {
     let kind = fs::metadata(path).map(|meta| meta.file_type());
     kind.is_ok_and(|kind| {

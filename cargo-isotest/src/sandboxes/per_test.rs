@@ -1,4 +1,4 @@
-//! Sandboxes of tests of which overrides speak: their templates, and whether this host can make them.
+//! Sandboxes of tests with overrides: their templates, and the check that this host supports them.
 
 use super::{Facts, Sandboxes, Shown, cannot_limit, unmet};
 use crate::error::Error;
@@ -16,54 +16,54 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-/// What the sandboxes of a run are prepared for.
+/// Context for which the sandboxes of a run are prepared.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ForRun<'a> {
-    /// What holds.
+    /// Settings of the run.
     pub(crate) settings: &'a Settings,
-    /// The roots.
+    /// Roots of the run.
     pub(crate) roots: &'a Roots,
-    /// Who has called us.
+    /// Environment and working directory of the caller.
     pub(crate) invocation: &'a Invocation,
 }
 
-/// Templates of tests, and what a reader of the report must know of them.
+/// Templates of tests, and remarks on them for the report.
 #[derive(Debug, Default)]
 pub(crate) struct ForTests {
-    /// The template of each test.
+    /// Template of each test.
     pub(crate) templates: Vec<Arc<Template>>,
-    /// What holds for some tests and not for others.
+    /// Remarks on isolation that holds for some tests only.
     pub(crate) remarks: Vec<String>,
-    /// Which tests have namespaces and files in common.
+    /// Groups of tests that share namespaces and files.
     pub(crate) sharing: Vec<Sharing>,
 }
 
-/// Tests of a binary that have namespaces and files in common.
+/// Tests of a binary that share namespaces and files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sharing {
-    /// The id of the binary.
+    /// Id of the binary.
     pub(crate) binary_id: String,
-    /// How many tests.
+    /// Number of the tests.
     pub(crate) tests: usize,
 }
 
-/// Template of tests that see the same.
+/// Template of tests with the same view of the host.
 struct Variant<'a> {
-    /// Place of their root among those of the run.
+    /// Index of the tests' root among those of the run.
     root: usize,
-    /// Binary of the tests, if they have namespaces and files in common.
+    /// Binary of the tests, if they share namespaces and files.
     sharing: Option<&'a Arc<TestBinary>>,
     settings: &'a Arc<TestSettings>,
     template: Arc<Template>,
-    /// What holds in it; nothing if it is one of the run's own templates.
+    /// Isolation by the template; `None` for one of the run's own templates.
     isolation: Option<Isolation>,
-    /// Whether no sandbox was made by it nor by one like it.
+    /// Whether no sandbox was made yet by the template or by one like it.
     is_untried: bool,
     tests: usize,
 }
 
 impl<'a> Variant<'a> {
-    /// The same for tests of a binary that have namespaces and files in common, if they have.
+    /// Turns the variant into one of tests that share namespaces and files, if `sharing` names their binary.
     fn shared_in(self, sharing: Option<&'a Arc<TestBinary>>) -> Self {
         if sharing.is_none() {
             return self;
@@ -71,7 +71,7 @@ impl<'a> Variant<'a> {
         Self { sharing, template: Arc::new(self.template.in_common()), is_untried: true, ..self }
     }
 
-    /// The same for those of another binary.
+    /// Returns a variant like this one for the tests of another binary.
     fn of_another(&self, sharing: Option<&'a Arc<TestBinary>>) -> Self {
         let template = Arc::new(Template::clone(&self.template));
         Self { sharing, template, isolation: None, is_untried: false, tests: 0, ..*self }
@@ -83,7 +83,7 @@ impl<'a> Variant<'a> {
     }
 }
 
-/// What a reader must know of tests that have something in common.
+/// Returns the remark on tests that share namespaces and files.
 fn remark_on(sharing: &[Sharing]) -> Option<String> {
     let sharing: Vec<_> = sharing.iter().filter(|sharing| sharing.tests > 1).collect();
     let tests: usize = sharing.iter().map(|sharing| sharing.tests).sum();
@@ -103,11 +103,11 @@ fn remark_on(sharing: &[Sharing]) -> Option<String> {
 }
 
 impl Sandboxes {
-    /// Finds the template for each of these tests, or resolves it and tries it once, and makes sure that their limits can be
-    /// set.
+    /// Finds the template for each of these tests, or resolves it and tries it once, and checks that their limits can
+    /// be set.
     ///
     /// # Errors
-    /// When the host lacks what one of them requires.
+    /// When the host lacks a requirement of a test.
     pub(crate) fn for_tests<'a>(
         &self,
         run: ForRun<'_>,
@@ -200,7 +200,8 @@ impl Sandboxes {
         })
     }
 
-    /// Checks that each limit can be set, and what it limits is measured; that is known of `base`.
+    /// Checks that each limit can be set, and that its metric is measured, except for the limits of `base`, which
+    /// were checked before.
     fn check_limits(&self, base: &TestSettings, all: &[&Arc<TestSettings>]) -> Result<(), SandboxError> {
         for own in all.iter().filter(|own| own.limits != base.limits) {
             let limits = own.limits.limits();
@@ -232,7 +233,7 @@ impl Sandboxes {
         Ok(())
     }
 
-    /// Says what holds for these tests and not for the others.
+    /// Returns the remarks on isolation that holds for the tests of the variant only.
     fn remarks(&self, variant: &Variant<'_>) -> Vec<String> {
         let Some(isolation) = &variant.isolation else { return Vec::new() };
         let tests = if variant.tests == 1 { "1 test".to_owned() } else { format!("{} tests", variant.tests) };
@@ -254,7 +255,7 @@ impl Sandboxes {
     }
 }
 
-/// Whether tests with these settings can share a template.
+/// Returns whether tests with these settings can share a template.
 fn sees_the_same<'a>(one: &'a TestSettings, other: &'a TestSettings) -> bool {
     let binds = |settings: &'a TestSettings| settings.binds.iter().map(|bind| &bind.value);
     let keeps = |settings: &'a TestSettings| settings.keeps.iter().map(|keep| &keep.value);

@@ -1,4 +1,4 @@
-//! How many job slots the limit of open files leaves room for.
+//! Number of job slots that the limit of open files allows.
 
 use super::error::SandboxError;
 use crate::error::{Error, HostError};
@@ -6,23 +6,23 @@ use isotest_core::descriptors;
 use isotest_core::plan::Template;
 use std::num::NonZeroUsize;
 
-/// What is open at times besides the slots' and what is open already: signals, the files of a report, whoever asks what is
-/// running.
+/// Number of descriptors beside those of the slots and the present ones: signals, the files of a report, requests
+/// about the running attempts.
 const OTHERS: usize = 16;
 
-/// What those have open who make a sandbox, each for itself, if the root has no more parts than usual.
+/// Number of descriptors that a process needs to make a sandbox, if the root has no more parts than usual.
 const INSIDE: usize = 128;
 
-/// What takes room where sandboxes are made.
+/// Descriptors needed by a process that makes a sandbox.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Inside {
     descriptors: usize,
-    /// The private parts of the root.
+    /// Number of private parts of the root.
     parts: usize,
 }
 
 impl Inside {
-    /// Of the template that needs most.
+    /// Returns the need of the template that needs most.
     pub(super) fn of<'a>(templates: impl Iterator<Item = &'a Template>) -> Self {
         let inside = |template: &Template| Self {
             descriptors: template.descriptors(),
@@ -32,19 +32,19 @@ impl Inside {
     }
 }
 
-/// The slots there is room for.
+/// Number of job slots for which there are descriptors.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Room {
     pub(super) jobs: NonZeroUsize,
-    /// What is said if these are fewer than were asked for.
+    /// Remark on the number, if it is lower than requested.
     pub(super) remark: Option<String>,
 }
 
 impl Room {
-    /// As many slots of `each` descriptors as were asked for, or as many as there may be if `allowed` may be open.
+    /// Returns as many slots of `each` descriptors as requested, or as many as fit into `allowed` open files.
     ///
     /// # Errors
-    /// When there is no room for one.
+    /// When not even one slot fits.
     pub(super) fn within(
         allowed: u64,
         each: usize,

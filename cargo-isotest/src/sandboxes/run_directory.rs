@@ -1,4 +1,4 @@
-//! Directory that a run has for itself and locks while it lives: what is left of a run that was killed the next one removes.
+//! Directory of a run, which holds a lock on it while it lives: the next run removes the directories of killed runs.
 
 use crate::text::style;
 use nix::unistd::Uid;
@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
-/// Directory of a run. It is removed when this is dropped.
+/// Directory of a run, which is removed when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct RunDirectory {
     directory: PathBuf,
@@ -16,10 +16,10 @@ pub(crate) struct RunDirectory {
 }
 
 impl RunDirectory {
-    /// Creates a directory whose name begins with `prefix`, and removes those of runs that were killed.
+    /// Creates a directory whose name begins with `prefix`, and removes the directories of killed runs.
     ///
     /// # Errors
-    /// When it cannot be created.
+    /// When the directory cannot be created.
     pub(crate) fn create(parent: &Path, prefix: &str) -> io::Result<Self> {
         sweep(parent, prefix);
         loop {
@@ -37,7 +37,7 @@ impl RunDirectory {
         }
     }
 
-    /// Returns where it is.
+    /// Returns the path of the directory.
     pub(crate) fn path(&self) -> &Path {
         &self.directory
     }
@@ -57,13 +57,13 @@ impl Drop for RunDirectory {
     }
 }
 
-/// Whether an open directory is the one at this path.
+/// Returns whether an open directory is the one at this path.
 fn is_at(open: &File, path: &Path) -> bool {
     let same = |one: fs::Metadata, other: fs::Metadata| (one.dev(), one.ino()) == (other.dev(), other.ino());
     open.metadata().is_ok_and(|one| fs::symlink_metadata(path).is_ok_and(|other| same(one, other)))
 }
 
-/// Removes what this user's runs have left that were killed. What cannot be removed stays for the next run.
+/// Removes the directories of this user's killed runs. Failures are left to the next run.
 fn sweep(parent: &Path, prefix: &str) {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
     let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
@@ -78,7 +78,7 @@ fn sweep(parent: &Path, prefix: &str) {
     }
 }
 
-/// Removes a directory, also if those in it may not be listed or changed by their owner.
+/// Removes a directory, even if its subdirectories may not be listed or changed by their owner.
 pub(super) fn remove(directory: &Path) -> io::Result<()> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {

@@ -1,4 +1,5 @@
-//! Directories of the host in which setup scripts leave what the tests after them see. They lie in one directory of the run.
+//! Directories of the host for the output of setup scripts, which later tests see. They lie in one directory of the
+//! run.
 
 use super::run_directory::{RunDirectory, remove};
 use std::fs::{self, DirBuilder, File, Permissions};
@@ -6,35 +7,36 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// How the directory of a run is called.
+/// Prefix of the name of the directory of a run.
 const PREFIX: &str = "isotest-setup-";
 
-/// Directory of the setup scripts of a run. It is removed when this is dropped.
+/// Directory of the setup scripts of a run, which is removed when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct SetupPlace(RunDirectory);
 
-/// Places of one setup script.
+/// Paths for the output of one setup script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OfScript {
-    /// The directory that the script leaves.
+    /// Directory that the script fills.
     pub(crate) directory: PathBuf,
-    /// The file in which the script writes environment variables.
+    /// File in which the script writes environment variables.
     pub(crate) variables: PathBuf,
 }
 
 impl SetupPlace {
-    /// Creates the directory of a run below a directory for temporary files, and removes those of runs that were killed.
+    /// Creates the directory of a run below a directory for temporary files, and removes the directories of killed
+    /// runs.
     ///
     /// # Errors
-    /// When it cannot be created.
+    /// When the directory cannot be created.
     pub(crate) fn create(parent: &Path) -> io::Result<Self> {
         RunDirectory::create(parent, PREFIX).map(Self)
     }
 
-    /// Creates the places of a script anew.
+    /// Creates the directory and the file of a script anew.
     ///
     /// # Errors
-    /// When they cannot be.
+    /// When they cannot be created.
     pub(crate) fn of_script(&self, name: &str) -> io::Result<OfScript> {
         let place = self.0.path().join(name);
         match remove(&place) {

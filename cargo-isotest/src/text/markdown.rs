@@ -1,4 +1,4 @@
-//! Markdown as text of a terminal: wrapped, with tables that fit; pure.
+//! Formats Markdown as text for a terminal: wrapped, with tables that fit; pure.
 
 use super::style;
 use console::measure_text_width;
@@ -6,14 +6,14 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use std::mem::take;
 use textwrap::{WordSplitter, fill};
 
-/// Indent of code.
+/// Indent of code blocks.
 const OF_CODE: &str = "    ";
-/// Columns between two cells of a row.
+/// Number of columns between two cells of a row.
 const GAP: usize = 2;
-/// Least width of the last column of a table. A narrower one is written as a list.
+/// Minimum width of the last column of a table. A table with a narrower one is written as a list.
 const LEAST_LAST: usize = 36;
 
-/// Returns Markdown as text of so many columns. Code is not wrapped.
+/// Formats Markdown as text of `width` columns. Code is not wrapped.
 pub(crate) fn rendered(markdown: &str, width: usize) -> String {
     let mut sheet = Sheet { width, ..Sheet::default() };
     for event in Parser::new_ext(markdown, Options::ENABLE_TABLES) {
@@ -22,7 +22,7 @@ pub(crate) fn rendered(markdown: &str, width: usize) -> String {
     sheet.text.trim_end().to_owned() + "\n"
 }
 
-/// Text that has been written, and what is open.
+/// Written text, and the state of open elements.
 #[derive(Default)]
 struct Sheet {
     width: usize,
@@ -129,7 +129,7 @@ impl Sheet {
         self.text += &wrapped(&words, self.width, &first, &" ".repeat(indent));
     }
 
-    /// Leaves an empty line.
+    /// Ends the text with an empty line.
     fn gap(&mut self) {
         if !self.text.ends_with("\n\n") {
             self.text.push('\n');
@@ -146,13 +146,14 @@ impl Sheet {
         }
     }
 
-    /// Width of the markers of the open lists.
+    /// Returns the width of the markers of the open lists.
     fn indent(&self) -> usize {
         self.lists.iter().map(|list| if list.is_some() { 3 } else { 2 }).sum()
     }
 }
 
-/// Returns what is added to the words of a link: another page is named, an address or another file is written out.
+/// Returns the text that follows the words of a link: the name of another page, or the address, or the path of
+/// another file.
 fn target(link: &str) -> String {
     match link.split_once(".md") {
         Some((page, _)) if !page.contains('/') => format!(" (help {page})"),
@@ -172,7 +173,7 @@ fn wrapped(text: &str, width: usize, first: &str, others: &str) -> String {
     fill(text, options) + "\n"
 }
 
-/// Returns rows, of which the first is the head: side by side if the last column has room, else as a list.
+/// Formats rows, of which the first is the head: as columns if the last one has room, else as a list.
 fn table(rows: &[Vec<String>], width: usize) -> String {
     let Some((head, body)) = rows.split_first() else { return String::new() };
     let count = head.len();

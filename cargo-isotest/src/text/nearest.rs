@@ -1,6 +1,6 @@
-//! The known name that is most like an unknown one; pure.
+//! Finds the known name that is most like an unknown one; pure.
 
-/// Returns the known name that differs least from `name`, if it differs by so little that it may have been meant.
+/// Returns the known name that differs least from `name`, if the difference is small enough for a typing error.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
     let distance = |known: &str| strsim::osa_distance(&name, &known.to_lowercase());

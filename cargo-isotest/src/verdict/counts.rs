@@ -1,4 +1,4 @@
-//! How many tests had each verdict; pure.
+//! Numbers of tests by verdict; pure.
 
 use super::{Effect, Kind, Verdict};
 use std::ops::Index;
@@ -28,12 +28,12 @@ impl Index<Effect> for Count {
 }
 
 impl Count {
-    /// Number of all tests of the kind.
+    /// Returns the number of all tests of the kind.
     pub(crate) fn total(self) -> usize {
         self.0.iter().sum()
     }
 
-    /// Number of those that do not let the run pass.
+    /// Returns the number of tests that do not let the run pass.
     pub(crate) fn bad(self) -> usize {
         self.total() - self[Effect::Passes]
     }
@@ -45,7 +45,7 @@ impl Counts {
         self.count(verdict.kind(), verdict.effect());
     }
 
-    /// Counts a verdict of which no more is known.
+    /// Counts a verdict of which only kind and effect are known.
     pub(crate) fn count(&mut self, kind: Kind, effect: Effect) {
         self.0[kind as usize].0[effect as usize] += 1;
     }
@@ -55,7 +55,7 @@ impl Counts {
         self.0.iter().map(|count| count[effect]).sum()
     }
 
-    /// Takes a verdict back in whose place another comes, or none.
+    /// Takes back a verdict, which another may replace.
     pub(crate) fn retract(&mut self, verdict: &Verdict) {
         self.0[verdict.kind() as usize].0[verdict.effect() as usize] -= 1;
     }
@@ -65,13 +65,13 @@ impl Counts {
         self.0.iter().copied().map(Count::total).sum()
     }
 
-    /// The gravest effect of any verdict.
+    /// Returns the gravest effect of any verdict.
     pub(crate) fn effect(&self) -> Effect {
         let has = |effect: &Effect| self.0.iter().any(|count| count[*effect] > 0);
         Effect::ALL.into_iter().rev().find(has).unwrap_or_default()
     }
 
-    /// Whether tests are bad, and each of them is of this kind.
+    /// Returns whether there are bad tests, all of this kind.
     pub(crate) fn bad_is_only(&self, kind: Kind) -> bool {
         let bad: usize = self.0.iter().copied().map(Count::bad).sum();
         bad > 0 && bad == self[kind].bad()

@@ -1,5 +1,5 @@
-//! What the end of an attempt means for a run. The core says how an attempt ended; only [`judge`] says what that is worth,
-//! and summary, reports and exit code follow from its verdicts. Pure.
+//! Verdicts: the meaning of an attempt's end for a run. The core reports how an attempt ended; only [`judge`] says
+//! what that is worth, and summary, reports and exit code follow from its verdicts. Pure.
 
 mod counts;
 
@@ -14,61 +14,62 @@ use isotest_core::step::StepError;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The verdict on one attempt.
+/// Verdict on one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The test passed and left nothing running.
     Passed,
     /// The test failed.
     Failed {
-        /// The status that its process exited with.
+        /// Exit code of the test's process.
         code: i32,
     },
     /// A signal ended the test.
     Signaled {
-        /// The signal's number.
+        /// Number of the signal.
         signal: i32,
     },
-    /// The test's time ran out.
+    /// The test exceeded its time limit.
     TimedOut {
-        /// Whether that is a failure.
+        /// Whether the timeout is a failure.
         fails: bool,
-        /// The time, if it is known.
+        /// Time limit, if it is known.
         limit: Option<Setting<Duration>>,
     },
     /// The kernel killed processes of the test because the test's own memory limit was hit.
     OomKilled {
-        /// The limit in bytes, if it is a setting.
+        /// Memory limit in bytes, if it is a setting.
         limit: Option<Setting<u64>>,
     },
-    /// The test broke its budget: it passed and used more, or was ended for it. Or it used more than in earlier runs.
+    /// The test broke its budget: it passed with a higher use, or was killed for it. Or it used more than in earlier
+    /// runs.
     OverBudget,
     /// The test passed, but left processes running.
     Leaked {
-        /// Whether that is a failure.
+        /// Whether the leak is a failure.
         fails: bool,
     },
     /// The test passed after it had failed in an earlier attempt.
     Flaky {
-        /// Whether that is a failure.
+        /// Whether flakiness is a failure.
         fails: bool,
     },
-    /// Nothing is known of the test: its sandbox could not be set up or was lost.
+    /// The test has no result: its sandbox could not be set up or was lost.
     NotIsolated(StepError),
 }
 
-/// Choices of the user about judging.
+/// Rules of the user for verdicts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
     /// Whether a test that leaves processes running has failed.
     pub(crate) leaks_fail: bool,
-    /// Whether a test has failed that passes only in a further attempt.
+    /// Whether a test that passes only in a further attempt has failed.
     pub(crate) flaky_fails: bool,
-    /// Whether a test passes whose time runs out.
+    /// Whether a test passes that exceeds its time limit.
     pub(crate) timeouts_pass: bool,
-    /// The time after which a test is ended.
+    /// Time limit of a test.
     pub(crate) time_limit: Option<Setting<Duration>>,
-    /// How much memory a test may use, in bytes.
+    /// Memory limit of a test, in bytes.
     pub(crate) memory_limit: Option<Setting<u64>>,
 }
 
@@ -88,21 +89,21 @@ impl From<&TestSettings> for Rules {
     }
 }
 
-/// Word of a harness on its test, where the end of its process says something else.
+/// Testimony of a harness about its test, where it says more than the end of the process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Testimony {
-    /// Nothing that is against the end of its process.
+    /// Agreement with the end of the process.
     #[default]
     Agrees,
-    /// Word that it executed no test.
+    /// Statement that no test was executed.
     NoTest,
-    /// Word that the test failed.
+    /// Statement that the test failed.
     Failed,
-    /// That the test used more than its own budget, and did not fail otherwise.
+    /// Statement that the test exceeded its own budget, and did not fail otherwise.
     OverBudget,
 }
 
-/// Judges an attempt: the one place where the end of an attempt, the words of its harness and the user's rules meet.
+/// Judges an attempt by its outcome, the testimony of its harness and the user's rules, which meet only here.
 pub(crate) fn judge(outcome: &Outcome, testimony: Testimony, rules: Rules) -> Verdict {
     match (outcome, testimony) {
         (Outcome::Passed | Outcome::Leaked, Testimony::NoTest | Testimony::Failed) => {
@@ -120,18 +121,19 @@ pub(crate) fn judge(outcome: &Outcome, testimony: Testimony, rules: Rules) -> Ve
 }
 
 impl Verdict {
-    /// The verdict on a test that has failed before the attempt on which this is the verdict.
+    /// Returns the verdict on a test that has failed before this attempt.
     pub(crate) fn after_a_failure(self, rules: Rules) -> Self {
         if self.passes() { Self::Flaky { fails: rules.flaky_fails } } else { self }
     }
 
-    /// Whether another attempt may tell more: the test has failed. Of one that was not isolated nothing is known, and the
-    /// next would not be either; and what broke its budget has not failed by chance.
+    /// Returns whether another attempt may tell more, because the test has failed. Retries are useless for a test
+    /// that was not isolated, as the next attempt would not be either, and for a broken budget, which is no matter of
+    /// chance.
     pub(crate) fn may_be_retried(&self) -> bool {
         self.effect() == Effect::Fails && ![Kind::Flaky, Kind::OverBudget].contains(&self.kind())
     }
 
-    /// Holds the verdict to the budget of the test, of which the checks are. Whoever failed otherwise has failed so.
+    /// Applies the budget of the test with its checks to the verdict. Other failures stay as they are.
     pub(crate) fn held_to(self, budget: &TestBudget, checks: &[Check<'_>]) -> Self {
         let is_kept = !budget.is_enforced() || !checks.iter().any(Check::is_over);
         match self {
@@ -144,13 +146,13 @@ impl Verdict {
         }
     }
 
-    /// Holds the verdict to what the test used in earlier runs. Whoever failed otherwise has failed so.
+    /// Applies the use in earlier runs to the verdict. Other failures stay as they are.
     pub(crate) fn beside_earlier(self, growth: Option<&Growth<'_>>) -> Self {
         let has_failed = growth.is_some_and(|growth| growth.before.is_enforced && growth.is_grown());
         if has_failed && self.passes() { Self::OverBudget } else { self }
     }
 
-    /// The kind by which the verdict is counted and named.
+    /// Returns the kind by which the verdict is counted and named.
     pub(crate) const fn kind(&self) -> Kind {
         match self {
             Self::Passed => Kind::Passed,
@@ -165,7 +167,7 @@ impl Verdict {
         }
     }
 
-    /// The verdict's effect on the run.
+    /// Returns the effect of the verdict on the run.
     pub(crate) const fn effect(&self) -> Effect {
         match self {
             Self::Passed
@@ -183,13 +185,13 @@ impl Verdict {
         }
     }
 
-    /// Whether the user need not look at the test.
+    /// Returns whether the verdict lets the run pass.
     pub(crate) fn passes(&self) -> bool {
         self.effect() == Effect::Passes
     }
 }
 
-/// A kind of verdict.
+/// Kind of a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// [`Verdict::Passed`].
@@ -213,7 +215,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Each kind once, in the order in which reports name them.
+    /// Kinds in the order in which reports name them.
     pub(crate) const ALL: [Self; 9] = [
         Self::Passed,
         Self::Failed,
@@ -226,7 +228,7 @@ impl Kind {
         Self::NotIsolated,
     ];
 
-    /// The word in machine formats.
+    /// Returns the word in machine formats.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -241,7 +243,7 @@ impl Kind {
         }
     }
 
-    /// The words for people that stand after a number of tests.
+    /// Returns the words that follow a number of tests in reports for people.
     pub(crate) const fn counted(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -271,7 +273,7 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
-    /// Each effect once.
+    /// Effects in ascending order of gravity.
     pub(crate) const ALL: [Self; 3] = [Self::Passes, Self::Fails, Self::Undecided];
 }
 
@@ -304,7 +306,7 @@ mod tests {
     const BOTH: [Rules; 2] =
         [LENIENT, Rules { leaks_fail: true, flaky_fails: true, timeouts_pass: true, ..LENIENT }];
 
-    /// The kinds of verdict that an outcome alone can lead to.
+    /// Returns the kinds of verdict that an outcome alone can lead to.
     fn kinds() -> Vec<Kind> {
         Kind::ALL.into_iter().filter(|kind| ![Kind::Flaky, Kind::OverBudget].contains(kind)).collect()
     }

@@ -1,4 +1,5 @@
-//! Sample package, of which cargo is asked what it would give to tests: nothing else reads cargo's configuration as cargo does.
+//! Sample package for queries about the environment and the runner of tests: only cargo itself reads its
+//! configuration as cargo does.
 //!
 //! The package is never compiled. A script in place of rustc writes down the environment that cargo gave it, in which `[env]`
 //! is what it is for tests, and cargo then says by which runner it would execute the result.
@@ -22,16 +23,17 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// What cargo's configuration gives to tests, by target triple; `None` for the host, whose output has no subdirectory.
+/// Settings of tests in cargo's configuration, by target triple; `None` for the host, whose output has no
+/// subdirectory.
 #[derive(Debug, Default)]
 pub(crate) struct Configured(HashMap<Option<String>, Given>);
 
-/// What cargo's configuration gives to the tests of one target triple.
+/// Settings of the tests of one target triple in cargo's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Given {
     /// Runner, program first; empty without one.
     pub(crate) runner: Vec<OsString>,
-    /// Environment without what belongs to a package.
+    /// Environment without the variables of a package.
     pub(crate) environment: Variables,
     /// Directory of the standard library.
     pub(crate) library: PathBuf,
@@ -53,7 +55,7 @@ pub(crate) struct Sample<'a> {
     arguments: &'a CargoArgs,
     invocation: &'a Invocation,
     kind: Kind,
-    /// The project's target directory.
+    /// Target directory of the project.
     target_directory: &'a Utf8PathBuf,
     directory: Utf8PathBuf,
 }
@@ -70,29 +72,29 @@ const OF_RUSTC: [&str; 8] = [
     "LD_LIBRARY_PATH",
 ];
 
-/// Beginnings of the names of variables that depend on the package.
+/// Prefixes of the names of variables that depend on the package.
 const OF_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
 
 const RECORD: &str = "ISOTEST_SAMPLE_RECORD";
 const WRAPPER: &str = "ISOTEST_SAMPLE_WRAPPER";
 
 impl Configured {
-    /// Returns what is given for a target triple.
+    /// Returns the settings for a target triple.
     pub(crate) fn get(&self, triple: Option<&String>) -> Option<&Given> {
         self.0.get(&triple.cloned())
     }
 
-    /// Returns the platforms that are built for: those that were typed, or else those of cargo's configuration.
+    /// Returns the platforms of the build: the typed ones, or else those of cargo's configuration.
     pub(crate) fn platforms(&self, typed: &[OsString]) -> Vec<OsString> {
         if typed.is_empty() { self.targets().map(OsString::from).collect() } else { typed.to_vec() }
     }
 
-    /// Returns the target triples, the host's among them if it is built for.
+    /// Returns the target triples, including the host's if the build is for it.
     pub(crate) fn targets(&self) -> impl Iterator<Item = String> {
         self.runners().map(|(triple, _)| triple)
     }
 
-    /// Returns the runner of each target triple, empty without one.
+    /// Returns the runner of each target triple; empty for a triple without one.
     pub(crate) fn runners(&self) -> impl Iterator<Item = (String, &[OsString])> {
         // A standard library is at `lib/rustlib/TRIPLE/lib`.
         let of_library = |given: &Given| Some(given.library.parent()?.file_name()?.to_str()?.to_owned());
@@ -101,7 +103,7 @@ impl Configured {
         self.0.iter().filter_map(move |each| Some((triple(each)?, each.1.runner.as_slice())))
     }
 
-    /// Adds what is given for further target triples.
+    /// Adds the settings for further target triples.
     pub(crate) fn add(&mut self, other: Self) {
         for (triple, given) in other.0 {
             self.0.entry(triple).or_insert(given);
@@ -125,11 +127,11 @@ impl<'a> Sample<'a> {
         Self { cargo, arguments, invocation, kind, target_directory: target, directory: target.join(name) }
     }
 
-    /// Asks cargo what it would give to tests. The sample is kept in the target directory, and among temporary files where that
-    /// one cannot be written to, or has a name of which cargo's answer would not be one line.
+    /// Asks cargo for the settings of tests. The sample is kept in the target directory, or among temporary files if
+    /// that one cannot be written to, or if its name would split cargo's answer into several lines.
     ///
     /// # Errors
-    /// When the sample cannot be written, or cargo fails or says something that is not understood.
+    /// When the sample cannot be written, or cargo fails or its answer cannot be parsed.
     pub(crate) fn ask(&self) -> Result<Configured, CargoError> {
         if !self.directory.as_str().contains('\n') && self.write().is_ok() {
             return self.answer();
@@ -238,7 +240,7 @@ impl<'a> Sample<'a> {
         Ok(configured)
     }
 
-    /// Turns the environment of the script into that of tests.
+    /// Converts the environment of the script to that of tests.
     fn of_tests(&self, mut environment: Variables) -> Variables {
         environment.remove(OsStr::new(RECORD));
         environment.remove(OsStr::new(WRAPPER));
@@ -255,7 +257,7 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// Writes a file unless it says `text` already. A process that executes the file keeps the old one.
+/// Writes a file unless its content is `text` already. A process that executes the file keeps the old one.
 fn renew(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     if fs::read(path).is_ok_and(|present| present == text.as_bytes()) {
         return Ok(());

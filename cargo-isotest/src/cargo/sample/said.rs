@@ -1,4 +1,4 @@
-//! Reader of what cargo says of a sample package, and of what it gave to the compiler.
+//! Parses cargo's messages about a sample package, and the records of the script in place of rustc.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -11,7 +11,7 @@ pub(super) const NAME: &str = "isotest_sample";
 /// Environment variables by name.
 pub(crate) type Variables = BTreeMap<OsString, OsString>;
 
-/// What the script in place of rustc wrote down.
+/// Record of the script in place of rustc.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Record {
     /// Directory of the executable.
@@ -46,7 +46,7 @@ pub(super) fn records(bytes: &[u8]) -> Option<Vec<Record>> {
     Some(records)
 }
 
-/// Finds the executables of the sample below `target` in what cargo says, each with its runner, program first.
+/// Finds the executables of the sample below `target` in cargo's messages, each with its runner, program first.
 ///
 /// Cargo quotes arguments for a shell, but not the program, which may have spaces: it is then what `is_file` finds.
 pub(super) fn executables<'a>(

@@ -1,4 +1,4 @@
-//! Errors of root file systems.
+//! Error types of root file systems.
 
 use super::image::ImageError;
 use super::kept::KeepError;
@@ -32,7 +32,7 @@ pub(crate) enum RootError {
         /// File and error of the system.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A file is no program whose libraries are known.
+    /// A file is not a program whose libraries can be found.
     #[error("cannot find the shared libraries of `{}`", .program.display())]
     Closure {
         /// File.
@@ -40,7 +40,7 @@ pub(crate) enum RootError {
         /// Reason.
         source: ElfError,
     },
-    /// The root lacks what test binaries need.
+    /// The root lacks files that test binaries need.
     #[error("this root lacks what test binaries need: {}", CannotRun(.0))]
     CannotRun(Vec<(String, Vec<Lack>)>),
 }

@@ -28,7 +28,7 @@ pub(crate) struct Image {
 /// Error about a container image.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImageError {
-    /// A file of the image cannot be read.
+    /// A file of a container image cannot be read.
     #[error("cannot read the file `{name}` of the image")]
     File {
         /// Path of the file in the image.
@@ -36,13 +36,13 @@ pub(crate) enum ImageError {
         /// Error of the read.
         source: io::Error,
     },
-    /// The directory or archive is no image.
+    /// The directory or archive is not an image.
     #[error("not a container image: neither `index.json` nor `manifest.json` found")]
     NotAnImage,
-    /// There is no image, or none for this architecture.
+    /// The directory or archive has no image, or none for this architecture.
     #[error("no image for {0}")]
     NoneFor(String),
-    /// There are several images.
+    /// The directory or archive has several images.
     #[error("several images, expected one: {0}")]
     Several(String),
     /// A digest is invalid, or not SHA-256.

@@ -36,7 +36,7 @@ pub(crate) struct Rooted {
     pub(crate) root: Root,
     /// Copy-on-write directories.
     pub(crate) directories: Vec<PathBuf>,
-    /// Directories of what was built, which nothing may cover.
+    /// Directories of the build, which nothing may cover.
     pub(crate) built: Vec<PathBuf>,
     /// Home directory, if it does not exist.
     pub(crate) missing_home: Option<PathBuf>,

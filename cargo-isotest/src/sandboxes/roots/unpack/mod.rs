@@ -205,7 +205,7 @@ impl Unpacking {
         Place::within(directory, path).map_err(failed(path))
     }
 
-    /// Returns the place of an entry, and removes what is there.
+    /// Returns the place of an entry, and removes an existing file there.
     fn free_place(&mut self, path: &Path) -> Result<Place, UnpackError> {
         let place = self.place(path)?;
         self.remove(path, &place)?;
@@ -360,7 +360,7 @@ impl Place {
     }
 }
 
-/// Returns what makes an error of the system one of an entry.
+/// Returns a function that converts an error of the system to one of an entry.
 fn failed(path: &Path) -> impl Fn(io::Error) -> UnpackError {
     move |source| UnpackError::Write { path: path.to_owned(), source }
 }

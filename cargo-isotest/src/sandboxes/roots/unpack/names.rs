@@ -1,10 +1,10 @@
-//! Names of what was unpacked. Pure.
+//! Names of unpacked entries. Pure.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// Tree of the names of all entries, in which a directory's name is held once for all that is in it.
+/// Tree of the names of all entries, in which a directory's name is held once for all its entries.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     root: Name,
@@ -16,7 +16,7 @@ pub(super) struct Names {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Look {
     pub(super) mode: u32,
-    /// In seconds since 1970.
+    /// Modification time in seconds since 1970.
     pub(super) modified: u64,
 }
 
@@ -25,7 +25,7 @@ struct Name {
     inner: BTreeMap<OsString, Name>,
     /// Number of the last layer with an entry of this name, or of one below it.
     layer: usize,
-    /// Number of the last layer that has removed what earlier ones have below it.
+    /// Number of the last layer that has removed the entries of earlier layers below this name.
     cleared: usize,
     look: Option<Look>,
 }
@@ -36,7 +36,7 @@ impl Names {
         self.layer += 1;
     }
 
-    /// Adds the name of an entry of the present layer. Returns how many names its path implied that were unknown.
+    /// Adds the name of an entry of the present layer. Returns the number of unknown names that its path implied.
     pub(super) fn add(&mut self, path: &Path) -> u64 {
         let (mut name, mut implied) = (&mut self.root, 0);
         let mut parts = path.iter().peekable();
@@ -51,14 +51,14 @@ impl Names {
         implied
     }
 
-    /// Keeps the permissions and the time of a directory that was added.
+    /// Keeps the permissions and the time of a directory entry.
     pub(super) fn keep(&mut self, path: &Path, look: Look) {
         if let Some(name) = self.find(path) {
             name.look = Some(look);
         }
     }
 
-    /// Removes all names below a path, which is no directory any more.
+    /// Removes all names below a path that is no longer a directory.
     pub(super) fn forget_below(&mut self, path: &Path) {
         if let Some(name) = self.find(path) {
             name.inner.clear();
@@ -72,7 +72,7 @@ impl Names {
         name.is_some_and(|name| name.layer == self.layer)
     }
 
-    /// Returns whether nothing of earlier layers is left below a path.
+    /// Returns whether no entries of earlier layers are left below a path.
     pub(super) fn is_cleared(&self, path: &Path) -> bool {
         let mut parts = path.iter();
         let mut name = Some(&self.root);
@@ -85,7 +85,7 @@ impl Names {
         false
     }
 
-    /// Notes that nothing of earlier layers is left below a path.
+    /// Notes that no entries of earlier layers are left below a path.
     pub(super) fn clear(&mut self, path: &Path) {
         let layer = self.layer;
         if let Some(name) = self.find(path) {
@@ -93,7 +93,7 @@ impl Names {
         }
     }
 
-    /// Calls a function with each directory that has an entry of its own, those further in first, until one fails.
+    /// Calls a function with each directory that has an entry of its own, inner ones first, until a call fails.
     pub(super) fn for_each_directory<E>(
         &self,
         mut apply: impl FnMut(&Path, Look) -> Result<(), E>,
