@@ -3,43 +3,43 @@
 use isotest_core::step::{Step, StepError};
 use nix::libc;
 
-/// Exit code of the process. Ends without a code of their own are by the signal that caused them.
+/// Exit code of the process. An end without an exit code is by the signal that caused it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
     /// Every executed test passed.
     Ok = 0,
-    /// Command line is contradictory, or the root that it names is unusable.
+    /// The command line is invalid, or the root that it names is unusable.
     Usage = 2,
     /// No test was selected, or the named attempt is not running.
     NoTests = 4,
-    /// Internal error, or output that could not be written.
+    /// An internal error occurred, or output could not be written.
     Bug = 70,
-    /// Filterset cannot be parsed, or names something that is not in the project.
+    /// A filterset cannot be parsed, or names something that is not in the project.
     Filterset = 94,
-    /// Configuration file cannot be read or is invalid, or its chosen profile is unknown.
+    /// The configuration file cannot be read or is invalid, or its chosen profile is unknown.
     Configuration = 96,
-    /// Host lacks a required capability.
+    /// The host lacks a required capability.
     CannotIsolate = 97,
-    /// Attempt has no verdict, because its sandbox could not be set up or was lost.
+    /// An attempt has no verdict, because its sandbox could not be set up or was lost.
     NotIsolated = 98,
     /// Tests broke their budgets, and no test failed otherwise.
     OverBudget = 99,
-    /// Test failed.
+    /// A test failed.
     TestsFailed = 100,
-    /// Build failed.
+    /// The build failed.
     BuildFailed = 101,
-    /// Metadata or configuration of cargo could not be read.
+    /// The metadata or configuration of cargo could not be read.
     Metadata = 102,
-    /// Test binary could not be asked for its tests.
+    /// A test binary could not be asked for its tests.
     Listing = 104,
-    /// Setup script failed, and no test was executed.
+    /// A setup script failed, and no test was executed.
     SetupFailed = 105,
-    /// Command exceeded its time limit; same code as of timeout(1).
+    /// A command exceeded its time limit; same code as of timeout(1).
     TimedOut = 124,
-    /// Command cannot be executed; same code as of a shell.
+    /// A command cannot be executed; same code as of a shell.
     NotExecutable = 126,
-    /// Command does not exist; same code as of a shell.
+    /// A command does not exist; same code as of a shell.
     NotFound = 127,
 }
 

@@ -153,7 +153,7 @@ impl io::Read for Exact {
     }
 }
 
-/// Writer that compresses a stream in pieces, as many concurrently as there are processors.
+/// Writer that compresses a stream in pieces, as many concurrently as there are processors, but at most `MOST`.
 struct Frames<W: Write> {
     to: W,
     piece: Vec<u8>,

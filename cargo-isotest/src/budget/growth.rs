@@ -31,7 +31,7 @@ pub(crate) struct Mode {
 }
 
 impl Before {
-    /// Creates the comparison from peaks in any order; `None` without any.
+    /// Creates the record from peaks of earlier runs in any order; `None` without any.
     pub(crate) fn new(
         baseline: Arc<str>,
         values: &[u64],

@@ -17,7 +17,7 @@ pub(crate) enum EvidenceError {
         #[source]
         source: io::Error,
     },
-    /// Some files were not copied into the workspace, each with the reason.
+    /// Files were not copied into the workspace, each with the reason.
     #[error("not copied into the workspace: {}", .0.join("; "))]
     Refused(Vec<String>),
     /// No evidence has one of these names.

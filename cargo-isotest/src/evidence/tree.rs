@@ -15,15 +15,15 @@ const LARGEST_JOINED: u64 = 64 << 20;
 /// Fate of a file that is copied into the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// File is new in the workspace.
+    /// File that is new in the workspace.
     New,
-    /// File replaces the one that the test found.
+    /// File that replaces the one that the test found.
     Replaces,
-    /// Lines of the file are added to those of the workspace.
+    /// Lines that are added to the file of the workspace.
     Adds,
-    /// File exists already with the same content.
+    /// Content that the workspace has already.
     Same,
-    /// File is not copied, for this reason.
+    /// File that is not copied, for this reason.
     Refused(String),
 }
 

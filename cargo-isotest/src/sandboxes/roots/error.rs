@@ -20,7 +20,7 @@ pub(crate) enum RootError {
         /// Reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// There is no place to unpack the root.
+    /// The directory of unpacked roots cannot be written.
     #[error("cannot unpack `{}` below `{}`", .path.display(), .into.display())]
     NoPlace {
         /// Path of the archive or image.
