@@ -113,7 +113,7 @@ fn main() -> ExitCode {
     take(or_bug(|| match Cli::read(std::env::args_os(), &Capability::ALL.map(Capability::as_str)) {
         Ok(cli) => run(cli).unwrap_or_else(|error| {
             let end = error.end();
-            // Whoever has gone away from our output does not want to hear of it.
+            // A reader that has closed our output needs no error message about it.
             if end != End::Signal(SIGPIPE) {
                 tell(&error);
             }
@@ -152,7 +152,7 @@ fn run(cli: Cli) -> Result<End, Error> {
     let invocation = Invocation::of_this_process()?;
     let said = Said::read(cli, &invocation)?;
     said.color.value.write_global();
-    // What cargo calls once for each program says nothing beside it.
+    // The runner prints no warnings, as cargo calls it once for each program.
     if !matches!(said.task, Task::Runner { .. }) {
         said.warnings.iter().for_each(warn);
     }

@@ -119,7 +119,7 @@ impl Baselines {
             None => None,
         };
         if let Some((_, path)) = &saved {
-            // What cannot be read is not replaced after a long run.
+            // An unreadable file is reported now, and not after a long run.
             Baseline::read(path).map_err(CompareError::from)?;
         }
         let key = key(settings, isolation);

@@ -101,7 +101,7 @@ impl Run<'_> {
         } else {
             budgets::measurable(self.sandboxes)?;
         }
-        // What cannot be read now cannot be written later.
+        // An unreadable file is reported now, as it could not be written after the runs.
         budgets::file::read(workspace)?;
         let runs = args.runs.map_or(RUNS, NonZeroUsize::get);
         for _ in 0..runs {

@@ -46,7 +46,7 @@ pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End,
         taken.push(path);
     }
     if reading.is_empty() && !args.github {
-        // A report of nothing would replace one of something.
+        // An empty report would replace one with content.
         return Err(ConversionError::Nothing(reading.lacks).into());
     }
     for (format, path) in &named {

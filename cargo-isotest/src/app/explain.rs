@@ -30,7 +30,7 @@ fn of_command(command: &Command, said: Said, invocation: &Invocation) -> Result<
     let session = CommandSession::open(said, invocation)?;
     let title = format!("`{}`", command.program.display());
     session.with(command, invocation, |sandboxes| {
-        // What the kernel refuses is no plan.
+        // A slot is started so that an execution that the kernel refuses is not explained.
         drop(sandboxes.slot(sandboxes.first())?);
         let plan = exec::not_interactive(command, &session.settings, sandboxes, invocation);
         Ok(script(&title, &plan, sandboxes.first(), sandboxes, invocation))

@@ -32,7 +32,7 @@ impl History {
         let store = Store::new(place);
         match store.read() {
             Ok(past) => Self { past, store: Some(store) },
-            // Whoever keeps it locked now may be gone at the end.
+            // The process that holds the lock now may have released it at the end of the run.
             Err(error @ HistoryError::Locked { .. }) => {
                 warn(format_args!("nothing is known of earlier runs: {}", chain(&error)));
                 Self { past: Past::default(), store: Some(store) }

@@ -156,7 +156,7 @@ impl Run<'_> {
     fn save(&self, baselines: &Baselines, end: Result<End, Error>) -> Result<End, Error> {
         match &end {
             Ok(End::Interrupted(_)) => return end,
-            // What stopped it came before the tests.
+            // The error came before the first test.
             Err(_) if self.peaks.are_none() => return end,
             Ok(_) | Err(_) => {}
         }
@@ -276,7 +276,7 @@ impl Run<'_> {
         let scripts = self.setups().scripts(&of_each)?;
         let of_each = setups::shown(&of_each, &scripts);
         let ForTests { templates, remarks: of_templates, sharing } = self.for_tests(&units, &of_each)?;
-        // What is wrong ends the run before what an earlier one reported is lost.
+        // Reports are opened only after all checks, so that an error does not overwrite the report of an earlier run.
         let mut reporters = self.reporters()?;
         let isolation = self.isolation(selected, [of_templates, remarks].concat());
         let started = reporters.event(&Event::RunStarted {
@@ -414,7 +414,7 @@ impl Run<'_> {
         });
         match seed {
             Some(seed) => Rng::with_seed(seed).shuffle(units),
-            // Of tests that share a process only the whole has a length.
+            // Tests that share a process have no durations of their own, by which they could be ordered.
             None if self.settings.execution.process == Process::Test => {
                 let of_tests = self.settings.for_tests(units.iter().map(|unit| &unit.tests()[0]))?;
                 let priorities = of_tests.iter().map(|own| own.priority.value);

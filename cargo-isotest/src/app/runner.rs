@@ -48,7 +48,7 @@ pub(crate) fn execute(
         in_sandbox(command, said, invocation)
     };
     if let (Err(error), Some(account)) = (&done, &command.usage_json) {
-        // What cannot be noted is told all the same, by whoever called us.
+        // The caller reports the error even if it cannot be noted.
         let _ = doctest_account::note(account, error);
     }
     done
@@ -63,7 +63,7 @@ fn in_sandbox(command: &Command, said: Said, invocation: &Invocation) -> Result<
     let usage = command.usage_json.as_deref().map(UsageFile::append).transpose()?;
     let end = exec::in_session(&session, command, usage, invocation)?;
     if end == End::Exit(Exit::TimedOut) {
-        // Where standard error is closed there is nobody to tell.
+        // A closed standard error is no reason to fail.
         let _ = writeln!(anstream::stderr(), "the time of the program is over: it was killed");
     }
     Ok(end)

@@ -32,7 +32,7 @@ impl Place {
         let path = place.path().to_owned();
         thread::Builder::new().spawn(move || {
             if let Some(signal) = signals.forever().next() {
-                // What is left of it harms nobody.
+                // A directory that cannot be removed does no harm.
                 let _ = fs::remove_dir_all(path);
                 interrupt::end(signal);
             }

@@ -58,7 +58,7 @@ impl Session {
         }
         let workspace = Workspace::read(&said.cargo, invocation);
         let root = workspace.as_ref().ok().map(Workspace::root);
-        // What was typed may be wrong in any project.
+        // Errors of the command line are reported even if the project cannot be read.
         let settings = said.settings_in(root, invocation, |cargo| platform::machine(cargo, invocation))?;
         warn_of(&settings);
         let workspace = workspace?;

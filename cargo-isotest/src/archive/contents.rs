@@ -109,7 +109,7 @@ fn of_git(directory: &Path) -> Option<Vec<PathBuf>> {
     let asked = git.stdin(Stdio::null()).output().ok().filter(|asked| asked.status.success())?;
     let names = asked.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
     let files: Vec<_> = names.map(|name| directory.join(OsStr::from_bytes(name))).collect();
-    // In a work tree that ignores it, it has no files.
+    // A directory that the work tree ignores has no files for git.
     (!files.is_empty()).then_some(files)
 }
 

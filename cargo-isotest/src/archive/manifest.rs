@@ -155,7 +155,7 @@ impl Manifest {
             moved(&mut binary.path);
             moved(&mut binary.directory);
             for (_, value) in &mut binary.environment {
-                // Some are lists of paths.
+                // The value may be a list of paths.
                 let parts = value.split(':').map(|part| {
                     let mut path = PathBuf::from(part);
                     moved(&mut path);

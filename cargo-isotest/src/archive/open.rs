@@ -55,7 +55,7 @@ fn opened(path: &Path, remap: Option<&Path>, invocation: &Invocation) -> Result<
     unpacking.finish()?;
     let shown = manifest.directories().into_iter().map(|path| {
         let from = files.path().join(FILES).join(path.strip_prefix("/").unwrap_or(path));
-        // Of a directory without files there is nothing in the archive.
+        // The archive does not contain directories without files.
         fs::create_dir_all(&from).map_err(no_place)?;
         Ok(ShownAt { from, to: manifest.moved(path, remap) })
     });
@@ -74,7 +74,7 @@ fn manifest(file: &mut File) -> Result<(Manifest, u64), ArchiveError> {
     match (first(file), sealed) {
         (Ok(Some(text)), Some(length)) => Ok((Manifest::read(&text)?, length)),
         (Ok(Some(_)), None) => Err(ArchiveError::Truncated),
-        // What does not even begin as it should may have been cut there.
+        // A compressed file whose first entry cannot be read may have been truncated there.
         (Err(_), None) if is_compressed(file).map_err(ArchiveError::Read)? => Err(ArchiveError::Truncated),
         (Ok(None) | Err(_), _) => Err(ArchiveError::Other),
     }

@@ -163,7 +163,7 @@ struct Frames<W: Write> {
 
 impl<W: Write> Frames<W> {
     fn new(to: W) -> Self {
-        // More than these take memory and little time.
+        // More threads would take memory and save little time.
         const MOST: usize = 8;
         let most = available_parallelism().map_or(1, usize::from).min(MOST);
         Self { to, piece: Vec::with_capacity(PIECE), running: VecDeque::new(), most }

@@ -97,7 +97,7 @@ impl Baseline {
                 .tempfile_in(directory)?;
             let mut text = serde_json::to_vec_pretty(self)?;
             text.push(b'\n');
-            // By name it could be somebody else's file by now.
+            // The open file is written, as its name could already belong to another process's file.
             new.write_all(&text)?;
             new.persist(target).map(drop).map_err(|error| error.error)
         };
@@ -125,7 +125,7 @@ fn led_to(path: &Path) -> io::Result<PathBuf> {
     for _ in 0..MAX_LINKS {
         match fs::read_link(&path) {
             Ok(target) => path = directory_of(&path).join(target),
-            // It is no link, or nothing is there.
+            // The path is not a link, or does not exist.
             Err(_) => return Ok(path),
         }
     }

@@ -118,7 +118,7 @@ fn read(table: &dyn TableLike) -> Result<Budget, String> {
 }
 
 fn size(key: &str, text: &str) -> Result<u64, String> {
-    // As in the attribute, `64` and `64 M` say too little.
+    // A size needs a unit that ends with `B`, as in the attribute: `64` and `64 M` are ambiguous.
     let parsed = text.parse::<ByteSize>().ok().filter(|_| text.trim_end().ends_with('B'));
     let bytes = parsed.map(|size| size.as_u64()).filter(|bytes| *bytes > 0);
     bytes.ok_or_else(|| format!("`{key}`: `{text}` is no size that can be a limit, such as `64 MiB`"))

@@ -154,7 +154,7 @@ impl Workspace {
             (built, asked.ok().and_then(|asked| asked.join().ok()).flatten())
         });
         let built = built?;
-        // What only the build has fetched may have been missing.
+        // The query may have failed because a dependency was missing that the build has fetched.
         let mut configured = configured.map_or_else(|| sample(Kind::Program).ask(), Ok)?;
         if built.is_for_host(&project)? && configured.get(None).is_none() {
             configured.add(sample(Kind::Macro).ask()?);

@@ -86,7 +86,7 @@ impl<'a> Surroundings<'a> {
             .collect()
     }
 
-    // What cargo found of the caller's path comes last, unless ours is its beginning already.
+    // The caller's library path comes last, unless it begins with ours already.
     fn library_path(&self, place: &Place, library: &Path) -> Result<OsString, CargoError> {
         let mut path: Vec<PathBuf> = self.linked_directories(place).into_iter().map(PathBuf::from).collect();
         path.push(place.output.clone().into());

@@ -77,7 +77,7 @@ impl Beneath {
         let written =
             copy(&mut content, &mut file).and_then(|()| Ok(renameat(&parent, unfinished, &parent, name)?));
         if written.is_err() {
-            // Why it could not be written is worth more than what is left of it.
+            // The error of the write matters more than one of the removal.
             let _ = unlinkat(&parent, unfinished, UnlinkatFlags::NoRemoveDir);
         }
         written

@@ -189,7 +189,7 @@ impl Taker {
 
 impl Drop for Taker {
     fn drop(&mut self) {
-        // What cannot be removed is offered as that of an earlier run, until one removes it.
+        // Evidence that cannot be removed is offered as that of an earlier run, until a run removes it.
         let _ = self.end();
     }
 }

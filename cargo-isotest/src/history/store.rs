@@ -93,7 +93,7 @@ impl Store {
             read => read.map_err(|source| self.files(source))?,
         };
         let bytes = changed(&bytes, results).map_err(|error| self.database(error))?;
-        // Not waited for until it is on the disk: what a power failure takes is one run.
+        // The write is not synced to the disk: a power failure loses no more than one run.
         let new = self.directory.join("history.redb.new");
         let replaced = fs::write(&new, bytes).and_then(|()| fs::rename(&new, &self.file));
         if replaced.is_err() {
@@ -109,7 +109,7 @@ impl Store {
     pub(crate) fn set_aside(&self) -> Result<PathBuf, HistoryError> {
         let _lock = self.lock(Lock::Exclusive)?;
         let aside = self.directory.join("history.redb.set-aside");
-        // Whatever it was, the other may be of another kind.
+        // A file of another type that was set aside before would not be replaced by the rename.
         let _ = fs::remove_file(&aside);
         fs::rename(&self.file, &aside).map_err(|source| self.files(source))?;
         Ok(aside)
@@ -429,7 +429,7 @@ mod tests {
             add(&store, name, result(1, 2));
         }
         let whole = fs::read(&store.file).unwrap();
-        // Where the pages are that say something; the rest is kept.
+        // Damages the pages in use; the rest stays as it is.
         mutations::try_all("history", &[&whole[..whole.len().min(1 << 15)]], |bytes| {
             let bytes = [bytes, &whole[bytes.len().min(whole.len())..]].concat();
             fs::write(&store.file, bytes).unwrap();

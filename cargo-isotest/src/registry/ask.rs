@@ -79,7 +79,7 @@ impl Found {
         let mut waiting: Vec<_> = users.iter().map(|(user, _)| *user).collect();
         for (user, places) in users {
             let (tell, bounds) = (tell.clone(), Arc::clone(&bounds));
-            // Who has given up does not listen any more.
+            // Sending fails if the receiver has given up.
             let look = move || drop(tell.send((user, of_user(user, &places, &bounds))));
             if let Err(error) = Builder::new().spawn(look) {
                 self.remarks.push(format!("runs of user {user} are not shown: {error}"));
@@ -246,7 +246,7 @@ fn wait(calls: &mut [Call], until: Instant) {
         if open.is_empty() || Instant::now() >= until {
             return;
         }
-        // Where waiting fails, those that have not answered are told of as such.
+        // If waiting fails, the runs without an answer are reported as such.
         if !matches!(wait_for(&mut sources, Some(until)), Ok(1..)) {
             return;
         }

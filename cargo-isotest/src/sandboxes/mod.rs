@@ -385,7 +385,7 @@ impl Decided {
             }
             .into());
         };
-        // Not before: what cargo executes has the limits that we were called with.
+        // The limits are lifted only now: programs that cargo executes keep the limits of our caller.
         let max_descriptors = descriptors::raise().map_err(HostError::System)?;
         root_limits::lift().map_err(HostError::System)?;
         let Settings { sandbox, test, .. } = settings;
@@ -394,7 +394,7 @@ impl Decided {
             .filter(|capability| capability.is_metric() && test.policy.level(*capability) != Level::Off)
             .collect();
         let (host, Established { mut cgroups, mut missing }) = established(&wanted)?;
-        // Taken before it is decided where tests look for them. Whoever sets the limits says what is refused.
+        // Controllers are enabled before the cgroup views are decided. Refusals are reported when limits are set.
         for controls in [&test.limits.limits().controls(), &sandbox.controls] {
             cgroups.control(controls, &host);
         }
@@ -402,7 +402,7 @@ impl Decided {
             Facts { host: &host, cgroups: &cgroups, missing, refused, jobs }.resolve(sandbox, test, shown)
         };
         let mut resolved = resolve(first, &missing);
-        // Those that are required are tried by the first sandbox.
+        // Required capabilities are tried by the first sandbox.
         let preferred = Capability::ALL.map(|capability| (capability, test.policy.level(capability)));
         let preferred = preferred.into_iter().filter(|(_, level)| *level == Level::Prefer);
         let preferred: Vec<_> = preferred.map(|(capability, _)| capability).collect();
@@ -429,7 +429,7 @@ fn cannot_limit(
     of_processes: Vec<(String, String)>,
     host: &Host,
 ) -> Option<SandboxError> {
-    // Where the controller can be had, it is the value that the kernel does not take.
+    // A limit whose controller is available has a value that the kernel refuses.
     let lacking = of_cgroups.iter().filter(|(control, _)| !cgroups.can(*control));
     let lacking: Vec<_> = lacking.map(|(control, why)| (figure(*control), why.clone()).into()).collect();
     // A user's own manager has handed on all that it has.

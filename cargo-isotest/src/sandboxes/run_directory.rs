@@ -27,7 +27,7 @@ impl RunDirectory {
             let lock = File::open(&directory)?;
             match lock.try_lock() {
                 Ok(()) if is_at(&lock, &directory) => return Ok(Self { directory, _lock: lock }),
-                // Whoever sweeps has come before the lock, and removes it.
+                // Another run swept the directory before it was locked, and removes it.
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => {
                     let _ = remove(&directory);

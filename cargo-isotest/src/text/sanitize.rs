@@ -64,7 +64,7 @@ impl Perform for Cleaner {
     fn execute(&mut self, byte: u8) {
         let sign = match byte {
             b'\t' if self.keeps_layout => '\t',
-            // What would overwrite the line stands below it instead.
+            // A carriage return would let text overwrite the line: a new line begins instead.
             b'\r' if self.keeps_layout => '\n',
             0..=0x1f => char::from_u32(0x2400 + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER),
             0x7f => '\u{2421}',

@@ -329,7 +329,7 @@ mod tests {
         for (place, effect) in Effect::ALL.into_iter().enumerate() {
             assert_eq!(effect as usize, place, "counts are found by it");
         }
-        // The core's word for it, by which the machine formats have known it from the first.
+        // The core's word for the kind, which the machine formats have used from the first version on.
         let words: Vec<_> = builders::outcomes().iter().map(Outcome::as_str).collect();
         assert_eq!(words, kinds().into_iter().map(Kind::as_str).collect::<Vec<_>>());
     }

@@ -85,7 +85,7 @@ impl Signals {
 
 impl Drop for Tree<'_> {
     fn drop(&mut self) {
-        // What cannot be removed now is at the next search.
+        // The next search removes a tree that cannot be removed now.
         let _ = remove(self.repository, self.place.path());
     }
 }
@@ -109,7 +109,7 @@ fn sweep(repository: &Path, target: &Path) {
         }
         let lock = File::open(entry.path().join(LOCK));
         if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
-            // It may be of another repository.
+            // The removal may fail, as the tree may belong to another repository.
             let _ = remove(repository, &entry.path());
         }
     }
@@ -265,7 +265,7 @@ fn search(
     lines: &mut Vec<String>,
 ) -> Result<(), Error> {
     let name = format!("{} {}", test.0, test.1);
-    // Of several steps of growth the one that crosses the middle is found.
+    // The search finds the step of growth that crosses the middle, if there are several.
     let middle = before + (after - before) / 2;
     let (mut low, mut high, mut peak_low, mut peak_high) = (0, commits.len() - 1, before, after);
     // Commits before `low` have not grown, `high` has; what lies between and cannot be tried is passed over.

@@ -70,7 +70,7 @@ fn find<'a>(
     for binary in recorded.binaries() {
         let own: Vec<_> = all.iter().filter(|test| test.binary.id == binary).collect();
         for entry in recorded.of_binary(binary) {
-            // Of a binary that was not built nobody knows the tests.
+            // The tests of a binary that was not built are unknown.
             if !own.is_empty() && !own.iter().any(|test| entry.covers(&test.name)) {
                 found.push(of_entry("stale", binary, entry));
             } else if entry.budget.memory.is_some_and(|memory| memory < grain) {

@@ -36,7 +36,7 @@ fn committed(workspace: &Path, revision: &str) -> Result<String, BudgetError> {
     let Some(commit) = git::commit(workspace, revision)? else {
         return failed("neither a file nor a commit that git knows here");
     };
-    // Of a file that cannot be shown nobody knows that it is not there.
+    // An error of `git show` does not tell whether the file is missing.
     let listed = git::answer(workspace, revision, &["ls-tree", "--name-only", &commit, RECORDED])?;
     if listed.is_empty() {
         return Ok(String::new());

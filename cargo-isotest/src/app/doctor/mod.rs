@@ -133,7 +133,7 @@ fn refusals(template: &Template, first: StepError) -> Vec<Refusal> {
 fn figures_alone(cgroups: &Cgroups) -> Usage {
     let Ok(Some(leaf)) = cgroups.create_attempt(&limits()) else { return Usage::default() };
     let usage = leaf.usage().unwrap_or_default();
-    // What cannot be removed now is removed with the run's directory.
+    // The cgroup is removed with the run's directory if it cannot be removed now.
     let _ = leaf.remove();
     usage
 }

@@ -55,7 +55,7 @@ impl Watch<'_> {
         }
         if heard {
             match self.attempt.hear() {
-                // No key does this. Whoever stops with the command cannot kill it when its time is over.
+                // No key sends SIGSTOP. If this process stopped with the command, it could not enforce the time limit.
                 Heard::Stopped(SIGSTOP) if self.is_timed => {}
                 Heard::Stopped(signal) => self.stop(signal)?,
                 Heard::Lost => return Ok(false),
@@ -81,14 +81,14 @@ impl Watch<'_> {
         wait_for(&mut sources, is_waiting.then(|| Instant::now() + LOOK_INTERVAL))?;
         let mut woken = sources.iter().map(is_ready);
         let mut next = || woken.next() == Some(true);
-        // What was reported before this call is read at once, and no longer seen by waiting.
+        // An end that was reported before this call has been read already, and waiting does not see it.
         Ok(Woken { heard: next() || self.attempt.has_ended(), signaled: next(), keys: next() })
     }
 
     fn pass_on(&mut self, signal: Received) {
         match signal.number {
             SIGCHLD | SIGURG => {}
-            // Of our own doings with the terminal.
+            // The terminal driver sends these when this process uses the terminal in the background.
             SIGTTIN | SIGTTOU if signal.to_group => {}
             SIGWINCH => self.screen.as_ref().map_or((), Screen::resize),
             SIGCONT => self.attempt.signal(SIGCONT, true),
@@ -103,7 +103,7 @@ impl Watch<'_> {
         if let Some(screen) = &mut self.screen {
             screen.give_back();
         }
-        // Its command stands still, too.
+        // The clock stops while the command is stopped.
         clock::stop()?;
         let stopped = signals::stop(signal, self.screen.is_some());
         clock::go_on();

@@ -190,7 +190,7 @@ fn terminal() -> [bool; 3] {
 
 pub(crate) fn say(settings: &Settings, text: &str) {
     if !settings.cargo.output.quiet.quiet {
-        // Where standard error is closed there is nobody to tell.
+        // A closed standard error is no reason to fail.
         let _ = AutoStream::new(io::stderr(), settings.color.value).write_all(text.as_bytes());
     }
 }
@@ -207,7 +207,7 @@ pub(crate) fn end(record: &Record, settings: &Settings) -> Result<End, Error> {
         (Verdict::TimedOut { .. }, _) => Ok(End::Exit(Exit::TimedOut)),
         (Verdict::Leaked { fails: true }, _) => Ok(End::Exit(Exit::TestsFailed)),
         (_, Some(outcome::Exit::Signal(signal) | outcome::Exit::Stopped(signal))) => {
-            // Of the command's end there is no core file of ours to be kept; a limit that cannot be lowered stays.
+            // This process dumps no core when it ends by the signal; a limit that cannot be lowered stays.
             let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
             Ok(End::Signal(signal))
         }

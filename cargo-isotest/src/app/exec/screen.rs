@@ -74,7 +74,7 @@ impl Screen {
 
     /// Gives the sandbox's terminal the window size of the caller's.
     pub(super) fn resize(&self) {
-        // As above.
+        // A terminal that is gone needs no size.
         let _ = resize_like(&self.inner, &self.keys);
     }
 
@@ -97,10 +97,10 @@ impl Screen {
             let mut keys = [0; 4096];
             match read(&self.keys, &mut keys) {
                 Ok(length @ 1..) => self.pending.extend_from_slice(keys.get(..length).unwrap_or_default()),
-                // In the background all of a sudden.
+                // This process was moved to the background.
                 Err(Errno::EIO) if !is_foreground(&self.keys) => self.before = None,
                 Err(Errno::EINTR | Errno::EAGAIN) => {}
-                // It was hung up; that is told by a signal.
+                // The terminal was hung up, which a signal reports.
                 Ok(_) | Err(_) => self.open = false,
             }
         }
@@ -115,7 +115,7 @@ impl Screen {
     /// Waits until all output was shown. All processes of the sandbox must have ended.
     pub(super) fn close(mut self) {
         if let Some(output) = self.output.take() {
-            // It does not panic, and if it did, nothing could be shown any more.
+            // The thread does not panic, and if it did, nothing more could be shown.
             let _ = output.join();
         }
     }
@@ -145,7 +145,7 @@ fn show(inner: &OwnedFd) {
                 let _ = stdout.write_all(text).and_then(|()| stdout.flush());
             }
             Err(Errno::EAGAIN) => {
-                // Where waiting fails, reading tells why.
+                // If waiting fails, the next read reports the reason.
                 let _ = wait_for(&mut [readable(inner)], None);
             }
             Err(Errno::EINTR) => {}

@@ -67,7 +67,7 @@ pub(super) fn stop(signal: i32, group: bool) -> io::Result<()> {
     let mut only = SigSet::empty();
     only.add(signal);
     send()?;
-    // It has waited until now.
+    // The blocked signal is delivered here, and stops this process.
     only.thread_unblock()?;
     only.thread_block()?;
     Ok(())

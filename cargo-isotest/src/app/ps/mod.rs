@@ -60,7 +60,7 @@ pub(crate) fn show(args: &PsArgs, format: MessageFormat) -> Result<End, Error> {
     let mut said = Vec::new();
     loop {
         let look::Seen { runs, remarks } = match look::runs(extent, args.attempt.as_deref()) {
-            // What was watched has ended.
+            // The watched attempt has ended.
             Err(error) if seen && is_of_ended(&error) => return Ok(End::Exit(Exit::Ok)),
             runs => runs?,
         };
@@ -85,7 +85,7 @@ fn is_of_ended(error: &Error) -> bool {
 fn say(remarks: &[String]) {
     let style = style::WARNING;
     for remark in remarks {
-        // Where standard error is closed there is nobody to tell.
+        // A closed standard error is no reason to fail.
         let _ = writeln!(anstream::stderr(), "{style}warning{style:#}: {}", word(remark));
     }
 }

@@ -151,7 +151,7 @@ impl<'a> Sample<'a> {
     fn answer(&self) -> Result<Configured, CargoError> {
         let record = self.directory.join(format!("record.{}", getpid()));
         let (said, recorded) = (self.said(&record), fs::read(&record));
-        // What cargo did not even start has written nothing.
+        // The file is missing if cargo did not start the script.
         let _ = fs::remove_file(&record);
         let said = said?;
         let configured = recorded.map_err(Into::into).and_then(|recorded| self.configured(&said, &recorded));

@@ -110,7 +110,7 @@ fn make<E: From<KeepError>>(
         Ok(finish().map_err(failed())?)
     });
     if made.is_err() {
-        // What is wrong with the archive is worth more than what is left of it.
+        // The error of the archive matters more than one of the removal.
         let _ = remove(partial);
     }
     made
