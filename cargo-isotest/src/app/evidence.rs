@@ -39,7 +39,7 @@ struct Line<'a> {
 /// Lists or copies the evidence of a project's tests.
 ///
 /// # Errors
-/// When there is no project, there is no evidence of that name, a file is not copied, or standard output cannot be written.
+/// When there is no project or no evidence of that name, a file is not copied, or standard output cannot be written.
 pub(crate) fn execute(args: &EvidenceArgs, said: Said, invocation: &Invocation) -> Result<End, Error> {
     let directories = Workspace::read(&said.cargo, invocation)?.directories();
     let format = said.settings()?.message_format.value;

@@ -55,7 +55,7 @@ impl Watch<'_> {
         }
         if heard {
             match self.attempt.hear() {
-                // No key sends SIGSTOP. If this process stopped with the command, it could not enforce the time limit.
+                // No key sends SIGSTOP. A process that stopped with the command could not enforce the time limit.
                 Heard::Stopped(SIGSTOP) if self.is_timed => {}
                 Heard::Stopped(signal) => self.stop(signal)?,
                 Heard::Lost => return Ok(false),
