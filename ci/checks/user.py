@@ -14,6 +14,8 @@ from running import CheckError
 NEEDS = Needs(debian=FOR_TESTS)
 # What of the machine's own may come in the meantime.
 SPARE_NETWORKS = 100
+# Projects that take long to build.
+HANDED_ON = ("attributes", "harness")
 
 
 def check(run):
@@ -46,13 +48,15 @@ def check(run):
 
 
 def hand_on(shared):
-    """Gives the user a copy of the projects that root has built, as if the user had: built again, they would be the same."""
+    """Gives the user a copy of what root has built of projects in which no path of the build is compiled in, as if the user had."""
     uid = os.environ.get("ISOTEST_CI_UID", "61234")
-    built, copy = shared / f"projects-{os.geteuid()}", shared / f"projects-{uid}"
-    if built.is_dir() and not copy.exists():
-        # Hard links and times are kept, by which cargo knows what it built.
-        subprocess.run(["cp", "--archive", built, copy], check=True)
-        subprocess.run(["chown", "--recursive", "--no-dereference", f"{uid}:{uid}", copy], check=True)
+    of_root, of_user = shared / f"projects-{os.geteuid()}", shared / f"projects-{uid}"
+    for project in HANDED_ON:
+        if (of_root / project).is_dir() and not (of_user / project).exists():
+            of_user.mkdir(exist_ok=True)
+            # Hard links and times are kept, by which cargo knows what it built.
+            subprocess.run(["cp", "--archive", of_root / project, of_user], check=True)
+            subprocess.run(["chown", "--recursive", "--no-dereference", f"{uid}:{uid}", of_user], check=True)
 
 
 def parse(arguments):
