@@ -34,6 +34,15 @@ const PURE: &[&str] = &[
     "cargo-isotest/src/testcase.rs",
 ];
 
+/// Words with which a comment begins that does not name its subject.
+const NO_SUBJECT: [&str; 33] = [
+    "After", "As", "At", "Before", "By", "For", "From", "How", "If", "In", "It", "Its", "None", "Nothing",
+    "Of", "On", "Only", "So", "Some", "That", "Their", "They", "This", "Those", "To", "What", "When",
+    "Where", "Which", "Who", "Whoever", "Whose", "With",
+];
+/// Sources whose comments are help texts.
+const HELP_TEXTS: [&str; 2] = ["cargo-isotest/src/cli/", "cargo-isotest/src/values/"];
+
 /// Folders, and the crate that nothing below them names.
 const STRANGERS: [(&str, &str); 1] = [("cargo-isotest/src/cli/", "isotest_core")];
 
@@ -155,6 +164,22 @@ fn names_say_something() {
 }
 
 #[test]
+fn doc_comments_begin_with_a_noun_or_a_verb() {
+    check(|source| {
+        let is_of_product = source.path.contains("/src/") && !source.path.starts_with("fixtures/");
+        let is_help = HELP_TEXTS.iter().any(|folder| source.path.starts_with(folder));
+        if is_of_product && !is_help { without_subject(source.product()) } else { Vec::new() }
+    });
+}
+
+#[test]
+fn a_comment_without_a_subject_is_found_where_it_begins() {
+    let text = "//! Rooms.\n//! What is in them.\n\n/// What it is.\n/// Size.\nstruct A {\n    /// Those of it.\n    a: u8,\n}\n// What\n";
+    let found = without_subject(text);
+    assert_eq!(found, ["line 4: What it is.", "line 7: Those of it."]);
+}
+
+#[test]
 fn no_test_is_ignored() {
     check(|source| {
         // In fixtures, ignored tests are the subject.
@@ -184,6 +209,28 @@ fn lines_with(source: &Source, is_wrong: impl Fn(&str) -> bool) -> Vec<String> {
     let code = source.code();
     let wrong = code.iter().enumerate().filter(|(_, line)| is_wrong(line));
     wrong.map(|(index, line)| format!("line {}: {}", index + 1, line.trim())).collect()
+}
+
+/// The first lines of comments that do not name their subject.
+fn without_subject(text: &str) -> Vec<String> {
+    let comment = |line: &str| {
+        let line = line.trim_start();
+        ["///", "//!"].iter().find_map(|mark| line.strip_prefix(mark)).map(|text| text.trim().to_owned())
+    };
+    let (mut found, mut continues) = (Vec::new(), false);
+    for (index, line) in text.lines().enumerate() {
+        let comment = comment(line);
+        if let Some(text) = comment.as_ref().filter(|_| !continues)
+            && text
+                .split(|c: char| !c.is_alphanumeric())
+                .next()
+                .is_some_and(|word| NO_SUBJECT.contains(&word))
+        {
+            found.push(format!("line {}: {text}", index + 1));
+        }
+        continues = comment.is_some();
+    }
+    found
 }
 
 /// The lines that name what is a stranger to the file.
