@@ -76,6 +76,7 @@ const EXAMPLE: &str = "{ backoff = \"exponential\", count = 3, delay = \"1s\" }"
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Table {
+    #[serde(default)]
     backoff: Kind,
     count: u32,
     delay: Option<Time>,
@@ -84,9 +85,10 @@ struct Table {
     max_delay: Option<Time>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Kind {
+    #[default]
     Fixed,
     Exponential,
 }
@@ -123,6 +125,7 @@ mod tests {
     fn retries_are_a_number_or_a_table() {
         assert_eq!(Retries::read("3"), Ok(Retries::without_delay(3)));
         assert_eq!(Retries::read("{ backoff = 'fixed', count = 2 }"), Ok(Retries::without_delay(2)));
+        assert_eq!(Retries::read("{ count = 2 }"), Ok(Retries::without_delay(2)));
         let text = "{ backoff = 'exponential', count = 4, delay = '1s', jitter = true, max-delay = '3s' }";
         let expected = Retries {
             count: 4,

@@ -48,7 +48,7 @@ fn form() -> serde_json::Value {
         ("jitter", form::truth()),
         ("max-delay", form::time()),
     ];
-    form::either([form::from(0), form::pattern("^[0-9]+$"), form::table(entries, &["backoff", "count"])])
+    form::either([form::from(0), form::pattern("^[0-9]+$"), form::table(entries, &["count"])])
 }
 
 fn written(Retries { count, backoff }: Retries) -> toml::Value {
