@@ -37,7 +37,7 @@ fn is_right(line: &Value, killed: &str) -> bool {
         Some("daemonises") => outcome == "leaked" || outcome == "passed" && killed.starts_with("daemonises"),
         _ => outcome == "passed",
     };
-    expected || outcome == "not-isolated" || outcome == "signaled" && line["signal"] == 9
+    expected || outcome == "not-isolated" || outcome == "signaled" && line["signal"] == "SIGKILL"
 }
 
 /// What stands in a line of a verdict.
