@@ -4,7 +4,7 @@
 use super::layers::{Upper, Views};
 use crate::outcome::ChangedPaths;
 use crate::plan::Private;
-use nix::dir::{Dir, Type};
+use nix::dir::{Dir, Entry, Type};
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
 use nix::time::{ClockId, clock_gettime};
@@ -75,11 +75,8 @@ pub(super) fn written(Views { hidden, uppers }: &Views) -> Written {
 
 fn note_below(directory: impl AsFd, path: &Path, depth: usize, written: &mut HashMap<PathBuf, Changed>) {
     let Ok(mut listing) = Dir::openat(&directory, ".", FLAGS, Mode::empty()) else { return };
-    for entry in listing.iter().flatten() {
+    for entry in entries(&mut listing) {
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        if name == "." || name == ".." {
-            continue;
-        }
         let path = path.join(name);
         if let Some(changed) = changed(directory.as_fd(), name) {
             written.insert(path.clone(), changed);
@@ -135,11 +132,8 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn below(&mut self, directory: impl AsFd, path: &Path, depth: usize) {
         let Ok(mut listing) = Dir::openat(&directory, ".", FLAGS, Mode::empty()) else { return };
-        for entry in listing.iter().flatten() {
+        for entry in entries(&mut listing) {
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            if name == "." || name == ".." {
-                continue;
-            }
             let path = path.join(name);
             let kind = entry.file_type().or_else(|| kind(directory.as_fd(), name));
             if kind != Some(Type::Directory) {
@@ -216,10 +210,16 @@ impl Walk<'_> {
     }
 }
 
+/// Returns the entries of a directory, but for the directory itself and the one above it.
+fn entries(listing: &mut Dir) -> impl Iterator<Item = Entry> {
+    let is_below = |entry: &Entry| ![&b"."[..], b".."].contains(&entry.file_name().to_bytes());
+    listing.iter().flatten().filter(is_below)
+}
+
 /// Returns the names in a directory in their order, if it can be read.
 fn names(directory: impl AsFd) -> Option<Vec<CString>> {
     let mut listing = Dir::openat(directory, ".", FLAGS, Mode::empty()).ok()?;
-    let mut names: Vec<_> = listing.iter().flatten().map(|entry| entry.file_name().to_owned()).collect();
+    let mut names: Vec<_> = entries(&mut listing).map(|entry| entry.file_name().to_owned()).collect();
     names.sort();
     Some(names)
 }
