@@ -97,18 +97,32 @@ impl Keyboard {
             if ready.next() == Some(true) {
                 return Ok(());
             }
-            if ready.next() != Some(true) || !self.is_foreground() {
+            if ready.next() != Some(true) {
                 continue;
             }
-            let mut keys = [0; 64];
-            let length = read(&self.terminal, &mut keys)?;
-            if length == 0 {
-                return Ok(());
-            }
-            if keys.iter().take(length).any(|key| *key == b't') {
+            let Some(keys) = self.typed()? else { return Ok(()) };
+            if keys.contains(&b't') {
                 ask();
             }
         }
+    }
+
+    /// Reads the keys that were typed, `None` at the end of the terminal. What is typed once the terminal was given
+    /// back belongs to whoever reads from it next.
+    fn typed(&self) -> io::Result<Option<Vec<u8>>> {
+        let mode = self.mode();
+        let mut source = [readable(&self.terminal)];
+        if !matches!(*mode, Mode::Taken(..)) || !self.is_foreground() {
+            return Ok(Some(Vec::new()));
+        }
+        // Another process of the foreground may have read them meanwhile.
+        wait_for(&mut source, Some(Instant::now()))?;
+        if !source.iter().any(is_ready) {
+            return Ok(Some(Vec::new()));
+        }
+        let mut keys = [0; 64];
+        let length = read(&self.terminal, &mut keys)?;
+        Ok((length > 0).then(|| keys.iter().take(length).copied().collect()))
     }
 
     fn mode(&self) -> MutexGuard<'_, Mode> {

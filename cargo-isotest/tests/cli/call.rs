@@ -14,9 +14,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Once};
 use std::thread;
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// Longer than any call takes that ends at all, with all that is to be built on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(15);
 
 /// A call that has not been made.
 #[derive(Debug)]
@@ -261,13 +266,27 @@ impl Drop for Running {
 }
 
 impl Running {
-    /// Reads everything and waits.
+    /// Reads everything and waits. What does not end is killed, so that it fails and holds up nothing else.
     pub(crate) fn end(mut self) -> Ended {
+        let (over, is_over) = channel::<()>();
+        let mark = self.mark.clone();
+        let watch = thread::spawn(move || {
+            let no_end = is_over.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+            let processes = if no_end { host::processes_marked(&mark) } else { Vec::new() };
+            if no_end {
+                host::kill_marked(&mark);
+            }
+            processes
+        });
         let mut stderr = self.child.stderr.take();
         let said = thread::spawn(move || text(stderr.as_mut()));
         let stdout = text(self.child.stdout.as_mut());
         let status = self.child.wait().unwrap();
-        Ended { status, stdout, stderr: said.join().unwrap() }
+        drop(over);
+        let ended = Ended { status, stdout, stderr: said.join().unwrap() };
+        let processes = watch.join().unwrap();
+        assert!(processes.is_empty(), "{processes:#?} did not end: {ended:#?}");
+        ended
     }
 }
 
