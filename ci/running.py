@@ -1,14 +1,20 @@
 """A check in progress: what it says and executes, and what came of it."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 
 import places
 
 # How Rust's test harness ends.
 SUMMARY = re.compile(rb"^test result: \S+ (\d+) passed; (\d+) failed;", re.MULTILINE)
+
+# How long a command of the gate may take, in seconds: several times as long as the longest does.
+GATE_LIMIT = 1800
 
 
 class CheckError(Exception):
@@ -42,12 +48,19 @@ class Run:
         """
         words = [str(word) for word in words]
         settings.setdefault("cwd", places.ROOT)
+        if self.gate:
+            settings["process_group"] = 0
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **settings)
+        # Nobody watches the gate: what hangs is to fail, with what it printed last, and the other checks are to go on.
+        limit = threading.Timer(GATE_LIMIT, os.killpg, (process.pid, signal.SIGKILL))
+        if self.gate:
+            limit.start()
         printed = bytearray()
         for line in process.stdout:
             self._tell(line)
             printed += line
         status = process.wait()
+        limit.cancel()
         for passed, failed in SUMMARY.findall(printed):
             self.passed += int(passed)
             self.failed += int(failed)
