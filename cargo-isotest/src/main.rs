@@ -92,10 +92,10 @@ mod verdict;
 use app::error_text::error_text;
 use app::warning::warn;
 use app::{
-    closure, convert, debug, doctests, doctor, exec, explain, fit, help, init, join, ps, run, runner, shell,
-    show_config,
+    closure, convert, debug, doctests, doctor, exec, explain, fit, help, init, join, json_schema, ps, run,
+    runner, shell, show_config,
 };
-use cli::Cli;
+use cli::{Cli, ReportArgs};
 use error::Error;
 use exit::{End, Exit};
 use invocation::Invocation;
@@ -176,6 +176,7 @@ fn run(cli: Cli) -> Result<End, Error> {
         Task::Closure(program) => closure::show(&program, said.settings()?.message_format.value, &invocation),
         Task::Init(args) => init::execute(&args, &said, &invocation),
         Task::Evidence(args) => app::evidence::execute(&args, said, &invocation),
+        Task::Report(ReportArgs { schema: true, .. }) => json_schema::show(),
         Task::Report(args) => convert::convert(&args, &invocation),
         Task::Fit(args) => fit::show(&args, said.settings()?.message_format.value, &invocation),
         Task::Ps(args) => ps::show(&args, said.settings()?.message_format.value),

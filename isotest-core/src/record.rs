@@ -20,6 +20,7 @@ pub struct Captured {
 
 /// Moment at which an attempt is looked at because something is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
     /// End of the attempt's time, before anything had been told to end.
@@ -30,6 +31,7 @@ pub enum Moment {
 
 /// State of an attempt just before it was killed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Autopsy {
     /// Moment at which the attempt was looked at.
     pub moment: Moment,

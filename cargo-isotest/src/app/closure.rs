@@ -70,15 +70,24 @@ fn branches(
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Closure"))]
 struct Line<'a> {
     #[serde(rename = "type")]
+    #[cfg_attr(test, schemars(extend("const" = "closure")))]
     kind: &'static str,
     schema: u32,
     objects: Vec<JsonObject<'a>>,
     missing: Vec<Missing<'a>>,
 }
 
+/// Makes the schema of the line of a program.
+#[cfg(test)]
+pub(crate) fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    generator.subschema_for::<Line<'static>>()
+}
+
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Object"))]
 struct JsonObject<'a> {
     path: String,
     real_path: String,
@@ -86,12 +95,14 @@ struct JsonObject<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Need"))]
 struct JsonNeed<'a> {
     name: std::borrow::Cow<'a, str>,
     path: Option<String>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Missing<'a> {
     name: std::borrow::Cow<'a, str>,
     needed_by: String,

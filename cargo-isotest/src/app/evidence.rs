@@ -22,8 +22,10 @@ const SCHEMA: u32 = 1;
 const NOTHING: &str = "No test has left evidence.\n";
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "KeptEvidence"))]
 struct Line<'a> {
     #[serde(rename = "type")]
+    #[cfg_attr(test, schemars(extend("const" = "evidence")))]
     kind: &'static str,
     schema: u32,
     binary_id: &'a str,
@@ -34,6 +36,12 @@ struct Line<'a> {
     bytes: u64,
     state: &'static str,
     reason: Option<&'a str>,
+}
+
+/// Makes the schema of the line of a file.
+#[cfg(test)]
+pub(crate) fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    generator.subschema_for::<Line<'static>>()
 }
 
 /// Lists or copies the evidence of a project's tests.

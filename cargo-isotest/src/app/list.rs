@@ -7,8 +7,10 @@ use serde::Serialize;
 use std::io::{self, Write};
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "ListedTest"))]
 struct Line<'a> {
     #[serde(rename = "type")]
+    #[cfg_attr(test, schemars(extend("const" = "test")))]
     kind: &'static str,
     schema: u32,
     binary_id: &'a str,
@@ -17,6 +19,12 @@ struct Line<'a> {
     whole_binary: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     test_group: Option<&'a str>,
+}
+
+/// Makes the schema of the line of a test.
+#[cfg(test)]
+pub(crate) fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    generator.subschema_for::<Line<'static>>()
 }
 
 /// Writes one line for each test: `BINARY-ID NAME`, or a JSON object.

@@ -19,6 +19,7 @@ pub(crate) mod help;
 mod history;
 pub(crate) mod init;
 pub(crate) mod join;
+pub(crate) mod json_schema;
 mod list;
 pub(crate) mod ps;
 pub(crate) mod run;

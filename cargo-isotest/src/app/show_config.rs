@@ -156,8 +156,10 @@ fn in_one_line(text: &str) -> String {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Setting"))]
 struct Line<'a> {
     #[serde(rename = "type")]
+    #[cfg_attr(test, schemars(extend("const" = "setting")))]
     kind: &'static str,
     schema: u32,
     scope: &'static str,
@@ -165,8 +167,15 @@ struct Line<'a> {
     name: Option<&'a str>,
     filter: Option<String>,
     key: &'static str,
+    #[cfg_attr(test, schemars(with = "Option<serde_json::Value>"))]
     value: Option<&'a toml::Value>,
     origin: LineOrigin,
+}
+
+/// Makes the schema of the line of a value.
+#[cfg(test)]
+pub(crate) fn schema_of_line(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    generator.subschema_for::<Line<'static>>()
 }
 
 impl<'a> Line<'a> {
@@ -188,6 +197,7 @@ impl<'a> Line<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Origin"))]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum LineOrigin {
     Flag { name: &'static str },

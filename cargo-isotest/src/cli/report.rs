@@ -20,7 +20,7 @@ pub(crate) struct FileArgs {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct ReportArgs {
     /// What `--report json=FILE` or `--message-format json` wrote
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required_unless_present = "schema", conflicts_with = "schema")]
     pub(crate) files: Vec<PathBuf>,
     /// Write JUnit XML to FILE
     #[arg(long, value_name = "FILE")]
@@ -46,6 +46,9 @@ pub(crate) struct ReportArgs {
     /// Report several runs as one, such as the parts of a run on several machines
     #[arg(long)]
     pub(crate) merge: bool,
+    /// Print the JSON schema of the lines, which needs no FILE
+    #[arg(long)]
+    pub(crate) schema: bool,
     /// Write annotations, and the summary and outputs of a GitHub step
     #[arg(long, hide = true)]
     pub(crate) github: bool,

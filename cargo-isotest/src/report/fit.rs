@@ -34,8 +34,10 @@ pub(crate) struct Fit {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "FittedMachine"))]
 struct Line<'a> {
     #[serde(rename = "type")]
+    #[cfg_attr(test, schemars(extend("const" = "fit")))]
     kind: &'static str,
     schema: u32,
     cpus: NonZeroUsize,
@@ -47,6 +49,12 @@ struct Line<'a> {
     waited_for_memory: usize,
     too_large: Vec<&'a str>,
     remarks: &'a [String],
+}
+
+/// Makes the schema of the line of a machine.
+#[cfg(test)]
+pub(crate) fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    generator.subschema_for::<Line<'static>>()
 }
 
 impl Fit {

@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 
 /// Machine of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Machine {
     /// Name of the host.
     pub(crate) host: Option<String>,

@@ -261,6 +261,7 @@ impl Kind {
 
 /// Effect of a verdict on the run, the gravest last.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Effect {
     /// The run can still pass.

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 
 /// Processes of one attempt.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Snapshot {
     /// Processes: parents before their children, brothers in the order of their ids.
     pub processes: Vec<Process>,
@@ -33,6 +34,7 @@ pub struct Snapshot {
 
 /// Thing that could not be seen, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Unseen {
     /// Name of the thing: a file of `/proc/PID`, or `process` or `thread`.
     pub what: String,
@@ -44,6 +46,7 @@ pub struct Unseen {
 
 /// Process in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Process {
     /// Process id.
     pub pid: i32,
@@ -71,6 +74,7 @@ pub struct Process {
 
 /// Thread in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Thread {
     /// Thread id.
     pub tid: i32,
@@ -90,6 +94,7 @@ pub struct Thread {
 
 /// Place in the kernel at which a thread is. A part that does not apply, or may not be read, is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Wait {
     /// Name of the kernel's function in which the thread sleeps.
     pub channel: Option<String>,
@@ -103,6 +108,7 @@ pub struct Wait {
 
 /// System call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SystemCall {
     /// Number of the call on this architecture.
     pub number: i64,
@@ -110,11 +116,13 @@ pub struct SystemCall {
     pub name: Option<&'static str>,
     /// Arguments of the call.
     #[serde(serialize_with = "in_hexadecimal")]
+    #[cfg_attr(feature = "schema", schemars(with = "[String; 6]"))]
     pub arguments: [u64; 6],
 }
 
 /// Thing that a thread waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "on", rename_all = "kebab-case")]
 pub enum WaitsFor {
     /// Event on one of the thread's descriptors.
@@ -126,6 +134,7 @@ pub enum WaitsFor {
     Futex {
         /// Address of the futex in the memory of the process.
         #[serde(serialize_with = "one_in_hexadecimal")]
+        #[cfg_attr(feature = "schema", schemars(with = "String"))]
         address: u64,
         /// Id inside of the thread whose end is waited for: the C library waits so for the end of a thread.
         ends: Option<i32>,
@@ -143,6 +152,7 @@ pub enum WaitsFor {
 
 /// Further facts on a process.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Details {
     /// Path of the file that the process executes.
     pub exe: Option<PathBuf>,
@@ -162,6 +172,7 @@ pub struct Details {
 
 /// Resource limit; `None` is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Limit {
     /// Limit in force.
     pub soft: Option<u64>,
@@ -171,6 +182,7 @@ pub struct Limit {
 
 /// Capability sets as hexadecimal masks, as proc_pid_status(5) has them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Capabilities {
     /// Capabilities in force.
     pub effective: String,
@@ -186,6 +198,7 @@ pub struct Capabilities {
 
 /// Open descriptor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Descriptor {
     /// Number of the descriptor.
     pub fd: i32,
@@ -200,6 +213,7 @@ pub struct Descriptor {
 
 /// File that a descriptor leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Target {
     /// File, directory or device.
@@ -237,6 +251,7 @@ pub enum Target {
 
 /// Descriptor of a process of the attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Peer {
     /// Id of the process.
     pub pid: i32,
@@ -246,12 +261,15 @@ pub struct Peer {
 
 /// Socket in a table of its network namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Socket {
     /// Name of the protocol: `tcp`, `tcp6`, `udp`, `udp6` or `unix`.
     pub protocol: &'static str,
     /// Local address of the socket.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub local: Option<SocketAddr>,
     /// Address that the socket is connected to.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub remote: Option<SocketAddr>,
     /// Path of a Unix socket; in the abstract namespace it begins with `@`.
     pub path: Option<PathBuf>,
@@ -261,6 +279,7 @@ pub struct Socket {
 
 /// Mounts of one mount namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MountNamespace {
     /// Number of the namespace, as in [`Details::namespaces`].
     pub namespace: u64,
@@ -270,6 +289,7 @@ pub struct MountNamespace {
 
 /// Mount in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Mount {
     /// Path of the mount point.
     pub path: PathBuf,

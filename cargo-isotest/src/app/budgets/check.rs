@@ -12,8 +12,10 @@ use std::io::{self, Write};
 
 /// Problem of a recorded budget.
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "BudgetProblem"))]
 struct Finding<'a> {
     #[serde(rename = "type")]
+    #[cfg_attr(test, schemars(extend("const" = "budget-problem")))]
     kind: &'static str,
     schema: u32,
     /// Kind of the problem: `stale`, `small` or `none`.
@@ -22,6 +24,12 @@ struct Finding<'a> {
     name: &'a str,
     file: Option<&'a str>,
     line: Option<u32>,
+}
+
+/// Makes the schema of the line of a problem.
+#[cfg(test)]
+pub(crate) fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    generator.subschema_for::<Finding<'static>>()
 }
 
 /// Writes the findings about the selected tests, and returns how the process ends: wrong entries are errors of the

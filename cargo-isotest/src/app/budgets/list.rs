@@ -10,8 +10,10 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "BudgetLimit"))]
 struct Row<'a> {
     #[serde(rename = "type")]
+    #[cfg_attr(test, schemars(extend("const" = "budget")))]
     kind: &'static str,
     schema: u32,
     binary_id: &'a str,
@@ -21,6 +23,12 @@ struct Row<'a> {
     limit: u64,
     file: &'a str,
     line: u32,
+}
+
+/// Makes the schema of the line of a limit.
+#[cfg(test)]
+pub(crate) fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    generator.subschema_for::<Row<'static>>()
 }
 
 /// Writes a line for each limit of each test.

@@ -1,7 +1,7 @@
 //! `cargo isotest doctor`: checks by trial what this host supports, and names remedies for the rest.
 
 mod diagnosis;
-mod text;
+pub(crate) mod text;
 
 pub(crate) use text::remedies;
 

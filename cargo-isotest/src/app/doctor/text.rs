@@ -81,11 +81,14 @@ fn host(diagnosis: &Diagnosis) -> String {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Diagnosis"))]
 struct Line<'a> {
     #[serde(rename = "type")]
+    #[cfg_attr(test, schemars(extend("const" = "doctor")))]
     kind: &'static str,
     schema: u32,
     host: HostFields<'a>,
+    #[cfg_attr(test, schemars(schema_with = "capabilities"))]
     capabilities: Conditions<'a>,
     remedies: Vec<RemedyFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,6 +97,7 @@ struct Line<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Host"))]
 struct HostFields<'a> {
     kernel: &'a str,
     uid: u32,
@@ -105,6 +109,7 @@ struct HostFields<'a> {
     apparmor: Option<&'a str>,
     systemd: bool,
     #[serde(serialize_with = "as_map")]
+    #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, String>"))]
     settings: &'a [(&'static str, String)],
 }
 
@@ -124,6 +129,7 @@ impl Serialize for Conditions<'_> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Condition"))]
 #[serde(tag = "state", rename_all = "kebab-case")]
 enum ConditionFields<'a> {
     Ok {
@@ -139,6 +145,21 @@ enum ConditionFields<'a> {
     Off,
 }
 
+/// Makes the schema of the line of a host.
+#[cfg(test)]
+pub(crate) fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    generator.subschema_for::<Line<'static>>()
+}
+
+/// Makes the schema of the condition of each capability.
+#[cfg(test)]
+fn capabilities(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let condition = generator.subschema_for::<ConditionFields<'static>>();
+    let names = Capability::ALL.map(Capability::as_str);
+    let members: std::collections::BTreeMap<_, _> = names.iter().map(|name| (name, &condition)).collect();
+    schemars::json_schema!({"type": "object", "required": names, "properties": members})
+}
+
 impl<'a> ConditionFields<'a> {
     fn new(condition: &'a Condition) -> Self {
         match condition {
@@ -152,6 +173,7 @@ impl<'a> ConditionFields<'a> {
 
 /// JSON of the known facts about crates of one kind on which a project depends.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "KnownCrates"))]
 struct KnownFields<'a> {
     crates: Vec<&'a str>,
     packages: BTreeSet<&'a str>,
@@ -172,6 +194,7 @@ impl<'a> KnownFields<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Remedy"))]
 struct RemedyFields<'a> {
     #[serde(rename = "for")]
     serves: Vec<&'static str>,

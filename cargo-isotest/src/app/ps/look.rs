@@ -25,6 +25,7 @@ const NAME_BYTES: usize = 1024;
 
 /// Run in progress.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "RunInProgress"))]
 pub(crate) struct Run {
     /// Process id of the supervisor.
     pub(crate) pid: i32,
@@ -50,6 +51,7 @@ pub(crate) struct Run {
 
 /// Running attempt.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "RunningAttempt"))]
 pub(crate) struct Attempt {
     /// Id on the command line: the supervisor's process id, a dot, and the attempt's number in the run.
     pub(crate) id: String,

@@ -28,11 +28,19 @@ const SCHEMA: u32 = 1;
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Runs"))]
 struct Line<'a> {
     #[serde(rename = "type")]
+    #[cfg_attr(test, schemars(extend("const" = "runs")))]
     kind: &'static str,
     schema: u32,
     runs: &'a [Run],
+}
+
+/// Makes the schema of the line of a look.
+#[cfg(test)]
+pub(crate) fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    generator.subschema_for::<Line<'static>>()
 }
 
 /// Returns the host process id of PID 1 of the running attempt `wanted`.

@@ -1,5 +1,7 @@
 //! Objects of attempts, processes and setup scripts: `attempt-finished`, `process-finished` and `setup-finished`.
 
+#[cfg(test)]
+use super::parts;
 use super::region::{Region, regions};
 use super::schema::microseconds;
 use crate::budget::{Check, Growth, Limit, Unit};
@@ -21,6 +23,7 @@ use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct AttemptFinished<'a> {
     binary_id: &'a str,
     name: &'a str,
@@ -28,8 +31,10 @@ pub(super) struct AttemptFinished<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     test_group: Option<&'a str>,
     #[serde(skip_serializing_if = "is_default")]
+    #[cfg_attr(test, schemars(with = "parts::NumberOrWord"))]
     threads_required: ThreadsRequired,
     #[serde(skip_serializing_if = "is_default")]
+    #[cfg_attr(test, schemars(with = "i64"))]
     priority: Priority,
     #[serde(flatten)]
     launched: Launched,
@@ -47,6 +52,7 @@ pub(super) struct AttemptFinished<'a> {
 
 /// Number of an attempt, its slot and its start.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Launched {
     attempt: u32,
     attempts: u32,
@@ -77,6 +83,7 @@ impl Launched {
 
 /// Process in which several tests of a binary were executed.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ProcessFinished<'a> {
     binary_id: &'a str,
     tests: usize,
@@ -99,16 +106,20 @@ impl<'a> ProcessFinished<'a> {
 
 /// Attempt that was killed with its run.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct AttemptInterrupted<'a> {
     binary_id: &'a str,
     name: &'a str,
     ignored: bool,
     #[serde(flatten)]
     launched: Launched,
+    #[cfg_attr(test, schemars(extend("const" = INTERRUPTED)))]
     outcome: &'static str,
     effect: Effect,
+    #[cfg_attr(test, schemars(extend("const" = KILLED)))]
     cause: &'static str,
     wall_us: Option<u64>,
+    #[cfg_attr(test, schemars(schema_with = "parts::usage"))]
     usage: UsageFields<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     memory_samples: Option<SampleFields<'a>>,
@@ -140,6 +151,7 @@ impl<'a> AttemptInterrupted<'a> {
 
 /// Setup script that has ended.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct SetupFinished<'a> {
     script: &'a str,
     start_us: u64,
@@ -162,13 +174,16 @@ impl<'a> SetupFinished<'a> {
 
 /// Fields that tests and commands have in common.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Facts<'a> {
+    #[cfg_attr(test, schemars(schema_with = "parts::outcome"))]
     outcome: &'static str,
     effect: Effect,
     exit_code: Option<i32>,
     signal: Option<String>,
     cause: Option<String>,
     wall_us: Option<u64>,
+    #[cfg_attr(test, schemars(schema_with = "parts::usage"))]
     usage: UsageFields<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     memory_samples: Option<SampleFields<'a>>,
@@ -305,6 +320,7 @@ impl Serialize for UsageFields<'_> {
 
 /// Memory over time.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Samples"))]
 struct SampleFields<'a> {
     interval_us: u64,
     bytes: &'a [Option<u64>],
@@ -318,8 +334,11 @@ impl<'a> SampleFields<'a> {
 
 /// Limit of a test's budget, and the value that was used.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Budget"))]
 struct BudgetFields<'a> {
+    #[cfg_attr(test, schemars(schema_with = "parts::metric"))]
     metric: &'static str,
+    #[cfg_attr(test, schemars(schema_with = "parts::unit"))]
     unit: &'static str,
     limit: u64,
     used: Option<u64>,
@@ -333,11 +352,7 @@ struct BudgetFields<'a> {
 impl<'a> BudgetFields<'a> {
     fn new(check: Check<'a>) -> Self {
         let Limit { metric, value, origin } = check.limit;
-        let unit = match metric.unit() {
-            Unit::Bytes => "bytes",
-            Unit::Microseconds => "us",
-            Unit::Count => "count",
-        };
+        let unit = unit(metric.unit());
         Self {
             metric: metric.as_str(),
             unit,
@@ -352,8 +367,18 @@ impl<'a> BudgetFields<'a> {
     }
 }
 
+/// Returns the word for a unit.
+pub(super) const fn unit(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Bytes => "bytes",
+        Unit::Microseconds => "us",
+        Unit::Count => "count",
+    }
+}
+
 /// Memory peak beside the peaks of earlier runs.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Growth"))]
 struct GrowthFields<'a> {
     baseline: &'a str,
     /// Peaks of earlier runs in bytes, the least first.
@@ -381,6 +406,7 @@ impl<'a> GrowthFields<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Leaked<'a> {
     pid: i32,
     command: &'a str,
@@ -393,6 +419,7 @@ impl<'a> Leaked<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SandboxError {
     step: String,
     errno: i32,
@@ -409,6 +436,7 @@ impl SandboxError {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Output {
     stdout: String,
     stdout_dropped_bytes: u64,

@@ -7,12 +7,20 @@ use isotest_core::record::Record;
 use serde::Serialize;
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CommandFinished<'a> {
     #[serde(rename = "type")]
+    #[cfg_attr(test, schemars(extend("const" = "command-finished")))]
     kind: &'static str,
     schema: u32,
     #[serde(flatten)]
     facts: Facts<'a>,
+}
+
+/// Makes the schema of the line of a command.
+#[cfg(test)]
+pub(crate) fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    generator.subschema_for::<CommandFinished<'static>>()
 }
 
 /// Makes the result of a command, as one line.

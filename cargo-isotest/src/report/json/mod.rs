@@ -2,10 +2,14 @@
 
 mod attempt;
 mod command;
+#[cfg(test)]
+mod parts;
 mod region;
 mod schema;
 
 pub(crate) use command::command;
+#[cfg(test)]
+pub(crate) use command::schema as schema_of_command;
 
 use crate::report::machine::Machine;
 use crate::report::redaction::Redaction;
@@ -27,6 +31,8 @@ use isotest_core::sys::clock::Instant;
 use schema::{SCHEMA, microseconds};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
+#[cfg(test)]
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
@@ -101,6 +107,7 @@ pub(super) fn line(event: &Event<'_>, run: &Run) -> serde_json::Result<Option<St
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "LineOfARun"))]
 #[serde(tag = "type", rename_all = "kebab-case")]
 enum Line<'a> {
     RunStarted(RunStarted<'a>),
@@ -113,6 +120,12 @@ enum Line<'a> {
     RetriesDropped(RetriesDropped<'a>),
     ProcessFinished(Box<ProcessFinished<'a>>),
     RunFinished(RunFinished<'a>),
+}
+
+/// Makes the schema of the lines of a run.
+#[cfg(test)]
+pub(crate) fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    generator.subschema_for::<Line<'static>>()
 }
 
 impl<'a> Line<'a> {
@@ -155,14 +168,17 @@ impl<'a> Line<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RunStarted<'a> {
     schema: u32,
     version: &'static str,
     run_id: Option<&'a str>,
     workspace: Option<Cow<'a, str>>,
     arguments: &'a [String],
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, String>"))]
     environment: Members<'a>,
     started_at: String,
+    #[cfg_attr(test, schemars(schema_with = "parts::states"))]
     isolation: States<'a>,
     cgroup_layout: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -173,6 +189,7 @@ struct RunStarted<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     shuffle_seed: Option<u64>,
     #[serde(skip_serializing_if = "Groups::is_empty")]
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, usize>"))]
     test_groups: Groups<'a>,
     doctests_not_run: &'a [String],
     whole_binaries: Vec<&'a str>,
@@ -229,6 +246,7 @@ impl<'a> RunStarted<'a> {
 
 /// Part of all tests that a run executes, and properties in which the other parts must agree.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Shard"))]
 struct ShardFields<'a> {
     partition: &'static str,
     part: u64,
@@ -248,6 +266,7 @@ impl<'a> ShardFields<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SharedSandbox<'a> {
     binary_id: &'a str,
     tests: usize,
@@ -261,6 +280,7 @@ impl<'a> SharedSandbox<'a> {
 
 /// Reason why the first of the tests that could start waits, since a thread is free; nothing if no test could start.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Waiting<'a> {
     at_us: u64,
     on: Option<&'static str>,
@@ -284,6 +304,7 @@ impl<'a> Waiting<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct AttemptSlow<'a> {
     binary_id: &'a str,
     name: &'a str,
@@ -299,6 +320,7 @@ impl<'a> AttemptSlow<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RetriesDropped<'a> {
     #[serde(flatten)]
     test: NameFields<'a>,
@@ -351,6 +373,7 @@ impl Serialize for States<'_> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "State"))]
 #[serde(tag = "state", rename_all = "kebab-case")]
 enum StateFields<'a> {
     InForce,
@@ -369,7 +392,9 @@ impl<'a> StateFields<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RunFinished<'a> {
+    #[cfg_attr(test, schemars(schema_with = "parts::counts"))]
     counts: CountFields<'a>,
     failed_processes: usize,
     suspect: usize,
@@ -418,6 +443,7 @@ impl<'a> RunFinished<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Name"))]
 struct NameFields<'a> {
     binary_id: &'a str,
     name: &'a str,
@@ -443,6 +469,7 @@ impl Serialize for CountFields<'_> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Peak"))]
 struct PeakFields<'a> {
     bytes: u64,
     approximate: bool,
@@ -451,6 +478,7 @@ struct PeakFields<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Cancelled"))]
 #[serde(tag = "by", rename_all = "kebab-case")]
 enum CancelledFields {
     Signal { signal: String },

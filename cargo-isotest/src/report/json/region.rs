@@ -8,6 +8,7 @@ const MOST: usize = 100;
 
 /// Figures of a region, rounded as in its line.
 #[derive(Debug, Serialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Region {
     name: String,
     wall_us: u64,
