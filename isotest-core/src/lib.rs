@@ -3,7 +3,8 @@
 //!
 //! This crate knows nothing of cargo or test harnesses. It never prints, but for what a [region](inside::Region) of a test used, and
 //! never ends the process of its caller.
-//! `examples/run_one.rs` is the whole of it in use.
+//! [`Sandbox`] has a default for each choice: a command in a sandbox takes five lines. `examples/` has one use a file; `parts.rs`
+//! does the same as `command.rs` with everything chosen.
 //!
 //! # Theory of operation
 //!
@@ -85,7 +86,8 @@
 //!
 //! ```text
 //! layers, the highest first
-//! 8 harness
+//! 9 harness
+//! 8 builder
 //! 7 stage trial
 //! 6 explain sandbox
 //! 5 cgroup record
@@ -115,7 +117,8 @@
 //! - **6**: [`sandbox`] obeys a plan, and does not know what was wanted or why. [`explain`] shows the same plan, and does
 //!   not know how it is carried out.
 //! - **7**: [`stage`] knows which process this is to be. [`trial`] knows a sandbox from outside only.
-//! - **8**: `harness` puts the others together for programs that are test harnesses themselves; it is there with the feature of that
+//! - **8**: [`builder`] chooses where its caller does not, and does nothing that its caller could not do.
+//! - **9**: `harness` puts the others together for programs that are test harnesses themselves; it is there with the feature of that
 //!   name.
 //!
 //! The head of a module tells what stands inside.
@@ -134,6 +137,8 @@
 //! - Who makes something on the host removes it; what a killed run leaves is named so that the next one can tell.
 
 pub mod budget;
+#[cfg(feature = "sandbox")]
+pub mod builder;
 #[cfg(feature = "sandbox")]
 pub mod cgroup;
 #[cfg(feature = "sandbox")]
@@ -194,6 +199,8 @@ pub mod usage;
 #[cfg(feature = "sandbox")]
 pub mod wire;
 
+#[cfg(feature = "sandbox")]
+pub use builder::{Sandbox, SandboxError};
 pub use inside::{region, usage};
 
 #[doc = "Asserts what a test has used up to now. See the [page on what is read inside](mod@inside)."]

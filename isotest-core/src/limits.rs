@@ -3,6 +3,58 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// Size in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bytes(u64);
+
+impl Bytes {
+    /// Makes a size of so many bytes.
+    pub const fn new(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
+    /// Makes a size of so many kibibytes, at most the largest that there is.
+    pub const fn kib(kibibytes: u64) -> Self {
+        Self(kibibytes.saturating_mul(1 << 10))
+    }
+
+    /// Makes a size of so many mebibytes, at most the largest that there is.
+    pub const fn mib(mebibytes: u64) -> Self {
+        Self(mebibytes.saturating_mul(1 << 20))
+    }
+
+    /// Makes a size of so many gibibytes, at most the largest that there is.
+    pub const fn gib(gibibytes: u64) -> Self {
+        Self(gibibytes.saturating_mul(1 << 30))
+    }
+
+    /// Returns the number of bytes.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// Processor time that is used at once, in thousandths of one processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MilliCpu(u32);
+
+impl MilliCpu {
+    /// Makes so many thousandths of one processor.
+    pub const fn new(thousandths: u32) -> Self {
+        Self(thousandths)
+    }
+
+    /// Makes so many whole processors, at most the largest number that there is.
+    pub const fn processors(processors: u32) -> Self {
+        Self(processors.saturating_mul(1000))
+    }
+
+    /// Returns the number of thousandths.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
 /// Limits of one attempt. A limit is enforced by the kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Limits {

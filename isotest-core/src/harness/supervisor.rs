@@ -2,13 +2,12 @@
 
 use super::trial::Trial;
 use crate::budget::Budget;
-use crate::cgroup::{Cgroups, Established};
-use crate::host::{self, Host, cow_sources};
+use crate::builder::{Prepared, Sandbox};
 use crate::inside::{self, METRICS};
 use crate::limits::{Control, Limits};
 use crate::outcome::Outcome;
-use crate::plan::{self, Network, Request, Root, SandboxPlan, Template, Views, Workload};
-use crate::policy::{Capability, Policy};
+use crate::plan::{SandboxPlan, Workload};
+use crate::policy::Capability;
 use crate::record::{Captured, Record};
 use crate::sandbox::{Cancel, Slot};
 use libtest_mimic::{Arguments, Failed};
@@ -20,7 +19,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::{env, fs, thread};
+use std::{env, thread};
 
 /// Plan of an attempt that is to be executed, and the channel that takes its report.
 type Order = (SandboxPlan, Sender<Result<Record, String>>);
@@ -28,47 +27,48 @@ type Order = (SandboxPlan, Sender<Result<Record, String>>);
 /// Memory peaks in bytes by the names of trials.
 type Peaks = Arc<Mutex<BTreeMap<String, u64>>>;
 
-/// Executes the trials that the arguments choose.
+/// Executes the trials that the arguments choose. The package's directory and the home directory are copy-on-write.
 ///
 /// # Errors
 /// When this host allows no sandbox.
 pub(super) fn supervise(arguments: &Arguments, trials: Vec<Trial>) -> Result<ExitCode, Box<dyn Error>> {
-    let host = host::probe::host()?;
-    let metrics: Vec<_> = Capability::ALL.into_iter().filter(|metric| metric.is_metric()).collect();
-    let Established { mut cgroups, missing } = Cgroups::establish(&host, &metrics);
+    let jobs =
+        arguments.test_threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let variables = ["CARGO_MANIFEST_DIR", "HOME"].into_iter().filter_map(env::var_os).map(PathBuf::from);
+    let directories =
+        [env::current_dir()?].into_iter().chain(variables).filter(|directory| directory.exists());
+    let mut sandbox = directories.fold(Sandbox::new(), Sandbox::copy_on_write).read_only(env::current_exe()?);
     if trials.iter().any(|trial| trial.budget.hard) {
-        cgroups.control(&[Control::Memory], &host);
+        sandbox = sandbox.controls(&[Control::Memory]);
     }
-    let concluded = with_cgroups(arguments, trials, &host, &cgroups, &missing);
-    cgroups.close()?;
+    let prepared = sandbox.prepare(jobs)?;
+    let concluded = in_slots(arguments, trials, &prepared, jobs);
+    prepared.close()?;
     concluded
 }
 
-fn with_cgroups(
+fn in_slots(
     arguments: &Arguments,
     trials: Vec<Trial>,
-    host: &Host,
-    cgroups: &Cgroups,
-    missing: &[(Capability, String)],
+    prepared: &Prepared,
+    jobs: usize,
 ) -> Result<ExitCode, Box<dyn Error>> {
-    let jobs =
-        arguments.test_threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let (template, program) = (template(host, cgroups, missing, jobs)?, env::current_exe()?);
     let counted: Vec<_> = Capability::ALL
         .iter()
-        .filter(|metric| cgroups.serves(**metric))
+        .filter(|metric| prepared.cgroups.serves(**metric))
         .map(|metric| metric.as_str())
         .collect();
     let told = [("ISOTEST", "1".to_owned()), (METRICS, counted.join(" "))];
     let told = told.map(|(name, value)| (OsString::from(name), OsString::from(value)));
     let environment: Vec<_> = env::vars_os().chain(told).collect();
+    let program = env::current_exe()?;
     let base = Workload { program, arguments: Vec::new(), environment, directory: env::current_dir()? };
     let peaks = Peaks::default();
     let (orders, received) = channel();
     let received = Mutex::new(received);
     let conclusion = thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
-            scope.spawn(|| work(&template, cgroups, &received));
+            scope.spawn(|| work(prepared, &received));
         }
         let sandboxed = |trial| sandboxed(trial, &base, &orders, &peaks);
         let trials = trials.into_iter().map(sandboxed).collect();
@@ -80,46 +80,13 @@ fn with_cgroups(
     Ok(conclusion.exit_code())
 }
 
-/// Makes the template of all attempts: the package's directory and the home directory are copy-on-write.
-fn template(
-    host: &Host,
-    cgroups: &Cgroups,
-    missing: &[(Capability, String)],
-    jobs: usize,
-) -> Result<Arc<Template>, Box<dyn Error>> {
-    let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    let home = env::var_os("HOME").map(PathBuf::from);
-    let directories = [Some(env::current_dir()?), package, home].into_iter().flatten();
-    let views = Views {
-        copy_on_write: directories.filter_map(|directory| fs::canonicalize(directory).ok()).collect(),
-        read_only: vec![env::current_exe()?],
-        ..Views::default()
-    };
-    let cgroup_views = cgroups.views();
-    let request = Request {
-        policy: &Policy::default(),
-        root: &Root::Host,
-        views: &views,
-        network: Network::Loopback,
-        trace_missing: false,
-        jobs,
-        cgroups: cgroups.figures(&cgroup_views, missing),
-    };
-    let cow_sources = cow_sources::read(&views.copy_on_write, host);
-    let resolved = plan::resolve(&request, &Host { cow_sources, ..host.clone() });
-    match resolved.unmet.first() {
-        None => Ok(Arc::new(resolved.template)),
-        Some((capability, why)) => Err(format!("no `{capability}` ({why})").into()),
-    }
-}
-
 /// Executes the attempts that are ordered, in a slot that lives as long as this thread.
-fn work(template: &Arc<Template>, cgroups: &Cgroups, orders: &Mutex<Receiver<Order>>) {
+fn work(prepared: &Prepared, orders: &Mutex<Receiver<Order>>) {
     let mut slot = None;
     loop {
         let next = orders.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((plan, answer)) = next else { return };
-        let record = execute(&mut slot, template, cgroups, &plan);
+        let record = execute(&mut slot, prepared, &plan);
         // A trial that does not wait any more wants no report.
         let _ = answer.send(record);
     }
@@ -127,14 +94,13 @@ fn work(template: &Arc<Template>, cgroups: &Cgroups, orders: &Mutex<Receiver<Ord
 
 fn execute<'run>(
     slot: &mut Option<Slot<'run>>,
-    template: &Arc<Template>,
-    cgroups: &'run Cgroups,
+    prepared: &'run Prepared,
     plan: &SandboxPlan,
 ) -> Result<Record, String> {
     let cancel = Cancel::new().map_err(|error| error.to_string())?;
     let slot = match slot {
         Some(slot) => slot,
-        none => none.insert(Slot::start(template, cgroups).map_err(|error| error.to_string())?),
+        none => none.insert(prepared.slot().map_err(|error| error.to_string())?),
     };
     slot.execute(plan, &cancel).ok_or_else(|| "it was cancelled".to_owned())
 }

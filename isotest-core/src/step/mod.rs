@@ -129,8 +129,8 @@ impl StepError {
         })
     }
 
-    /// Returns the process that is gone, where the error number only says that nobody is at the other end.
-    const fn loss(&self) -> Option<&'static str> {
+    /// Returns the cause, where the error number alone does not say it: a process that is gone, or was never started.
+    const fn cause(&self) -> Option<&'static str> {
         match (self.step, self.errno) {
             (Step::Supervise, libc::EOWNERDEAD) => {
                 Some("the process that makes sandboxes was killed, or failed")
@@ -140,6 +140,9 @@ impl StepError {
             }
             (Step::StartZygote, libc::ECHILD | libc::EPIPE | libc::ECONNRESET) => {
                 Some("the process ended unexpectedly")
+            }
+            (Step::StartZygote, libc::EOPNOTSUPP) => {
+                Some("`main` of this program does not begin with `isotest_core::stage::enter();`")
             }
             _ => None,
         }
@@ -152,8 +155,8 @@ impl fmt::Display for StepError {
         if let Some(subject) = &self.subject {
             write!(f, " (`{subject}`)")?;
         }
-        match self.loss() {
-            Some(loss) => write!(f, ": {loss} [step {:?}]", self.step),
+        match self.cause() {
+            Some(cause) => write!(f, ": {cause} [step {:?}]", self.step),
             None => write!(f, ": {} [step {:?}]", io::Error::from_raw_os_error(self.errno), self.step),
         }
     }

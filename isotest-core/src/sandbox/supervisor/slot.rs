@@ -246,6 +246,9 @@ impl Zygote {
     /// # Errors
     /// Answer of the zygote, or the reason why it could not be asked.
     pub(crate) fn start(first: &Order, descriptors: &[BorrowedFd<'_>]) -> Result<Self, StepError> {
+        if !role::is_entered() {
+            return Step::StartZygote.run(|| Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP)));
+        }
         let (mut orders, theirs) = Step::StartZygote.run(UnixStream::pair)?;
         let process = Step::StartZygote.on("/proc/self/exe", || {
             Command::new("/proc/self/exe")

@@ -14,7 +14,7 @@ use std::{env, io};
 fn main() -> Result<(), Box<dyn Error>> {
     stage::enter();
     let mut arguments = env::args_os().skip(1);
-    let program = arguments.next().ok_or("usage: run_one PROGRAM [ARGUMENT...]")?;
+    let program = arguments.next().ok_or("usage: parts PROGRAM [ARGUMENT...]")?;
     let host = host::probe::host()?;
     let metrics = Capability::ALL.into_iter().filter(|capability| capability.is_metric());
     let established = Cgroups::establish(&host, &metrics.collect::<Vec<_>>());

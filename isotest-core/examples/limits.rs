@@ -1,0 +1,20 @@
+//! Limits of memory and time: the kernel enforces the first, a process that waits the second.
+#![expect(clippy::print_stdout, reason = "an example shows what it did")]
+
+use isotest_core::limits::Bytes;
+use isotest_core::{Sandbox, SandboxError, stage};
+use std::time::Duration;
+
+fn main() -> Result<(), SandboxError> {
+    stage::enter();
+    let patient = Sandbox::new().timeout(Duration::from_millis(200)).command("sleep").arg("60").run()?;
+    println!("time: {:?}", patient.outcome);
+    let small = Sandbox::new().memory_limit(Bytes::mib(16));
+    // `tail` keeps a line until its end, which does not come.
+    match small.command("tail").arg("/dev/zero").run() {
+        Ok(record) => println!("memory: {:?}, peak {:?}", record.outcome, record.usage.memory_peak),
+        Err(error @ SandboxError::Limit { .. }) => println!("memory: {error}"),
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
