@@ -1,19 +1,24 @@
 """Executes a composite action of GitHub's as the runner does, as far as actions of shell steps need it.
 
-    composite.py ACTION RESULT [NAME=VALUE]..
+    composite.py [--cancel TEXT] ACTION RESULT [NAME=VALUE]..
 
 ACTION is the file of the action, RESULT is written as JSON when all is done: how each step ended, what the action has as
 outputs, which commands the runner would have obeyed, the summary, and all that was printed. NAME=VALUE is an input. What the
-runner has in its environment is taken from this process's. Needs a parser of YAML, which Python does not have.
+runner has in its environment is taken from this process's. With --cancel the job is cancelled as soon as a step prints a line
+that has the text in it. Needs a parser of YAML, which Python does not have.
 """
 
+import contextlib
 import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import uuid
 
 import yaml
 
@@ -21,11 +26,20 @@ EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 COMMAND = re.compile(r"^::([A-Za-z-]+)(?: ([^:]*(?:%3A[^:]*)*))?::(.*)$")
 OLD_COMMAND = re.compile(r"##\[([A-Za-z-]+)[^\]]*\](.*)$")
 FILES = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
+# What the first process of a step is sent when the job is cancelled, and after how many seconds; and when all are killed that
+# the step has left.
+CANCELLATION = (0, signal.SIGINT), (7.5, signal.SIGTERM)
+KILLED_AFTER = 10
+# By this in its environment the runner knows a process of the job.
+TRACKING = "RUNNER_TRACKING_ID"
 
 
 def main(arguments):
+    cancel = None
+    if arguments[:1] == ["--cancel"]:
+        cancel, arguments = arguments[1], arguments[2:]
     action, result, *inputs = arguments
-    job = Job(pathlib.Path(action).resolve(), dict(text.split("=", 1) for text in inputs))
+    job = Job(pathlib.Path(action).resolve(), dict(text.split("=", 1) for text in inputs), cancel)
     job.execute()
     pathlib.Path(result).write_text(json.dumps(job.result(), indent=1))
 
@@ -33,7 +47,7 @@ def main(arguments):
 class Job:
     """An action in progress."""
 
-    def __init__(self, path, inputs):
+    def __init__(self, path, inputs, cancel=None):
         self._path = path
         self._action = yaml.safe_load(path.read_text())
         known = self._action.get("inputs", {})
@@ -41,7 +55,7 @@ class Job:
         if unknown:
             raise SystemExit(f"error: the action has no input {sorted(unknown)}")
         self._inputs = {name: str(said.get("default", "")) for name, said in known.items()} | inputs
-        self._env = dict(os.environ)
+        self._env = os.environ | {TRACKING: f"github_{uuid.uuid4()}"}
         # Steps of a shell do not have it, although there are actions that do.
         self._repository = self._env.pop("GITHUB_ACTION_REPOSITORY", "")
         self._outputs = {}
@@ -50,6 +64,8 @@ class Job:
         self._summary = ""
         self._printed = ""
         self._stopped = None
+        self._cancel = cancel
+        self._cancelled = False
 
     def execute(self):
         for number, step in enumerate(self._action["runs"]["steps"]):
@@ -57,7 +73,7 @@ class Job:
             condition = step.get("if", "success()")
             if condition not in ("success()", "always()", "failure()"):
                 raise SystemExit(f"error: `{condition}` is a condition that this executor does not know")
-            if condition == "always()" or failed == (condition == "failure()"):
+            if condition == "always()" or (not self._cancelled and failed == (condition == "failure()")):
                 self._execute(step.get("id", f"step-{number}"), step)
 
     def _execute(self, name, step):
@@ -75,9 +91,18 @@ class Job:
             process = subprocess.Popen(["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)], env=env,
                                        cwd=self._env["GITHUB_WORKSPACE"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                        stderr=subprocess.STDOUT)
+            timers = []
             for line in process.stdout:
                 self._hear(name, line.decode(errors="replace").rstrip("\r\n"))
+                if self._cancel is not None and not self._cancelled and self._cancel in line.decode(errors="replace"):
+                    self._cancelled = True
+                    timers = [threading.Timer(seconds, process.send_signal, (number,)) for seconds, number in CANCELLATION]
+                    timers.append(threading.Timer(KILLED_AFTER, self._kill))
+                    for timer in timers:
+                        timer.start()
             self._steps.append({"id": name, "status": process.wait()})
+            for timer in timers:
+                timer.cancel()
             # A step that leaves commands stopped stops them for itself only.
             self._stopped = None
             self._outputs[name] = assignments(files["GITHUB_OUTPUT"].read_text())
@@ -85,6 +110,13 @@ class Job:
             for directory in files["GITHUB_PATH"].read_text().splitlines():
                 self._env["PATH"] = f"{directory}:{self._env['PATH']}"
             self._summary += files["GITHUB_STEP_SUMMARY"].read_text()
+
+    def _kill(self):
+        wanted = f"{TRACKING}={self._env[TRACKING]}".encode()
+        for environment in pathlib.Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                if wanted in environment.read_bytes().split(b"\0"):
+                    os.kill(int(environment.parent.name), signal.SIGKILL)
 
     def _hear(self, step, line):
         print(line, flush=True)

@@ -10,7 +10,7 @@ from running import CheckError
 
 # With systemd, for a guest; its user `user` (uid 1000) may use sudo without a password. A terminal on the console would take
 # it from the kernel. What is shown to a guest may lie in a root's home.
-SYSTEM = ("--include=apparmor,bubblewrap,dbus,dbus-user-session,kmod,libpam-systemd,procps,sudo,systemd,systemd-sysv",
+SYSTEM = ("--include=apparmor,bubblewrap,curl,dbus,dbus-user-session,kmod,libpam-systemd,procps,python3-yaml,sudo,systemd,systemd-sysv",
           "--skip=output/dev",
           '--customize-hook=chroot "$1" useradd --uid 1000 --create-home --shell /bin/bash user',
           '--customize-hook=echo "user ALL=(ALL) NOPASSWD: ALL" >"$1/etc/sudoers.d/user"',

@@ -10,6 +10,7 @@ import pathlib
 import tarfile
 import tempfile
 import threading
+import time
 
 import needs
 import places
@@ -49,11 +50,25 @@ fn fails_and_talks() {
 }
 
 #[test]
+#[ignore = "does not end"]
+fn waits() {
+    println!("waiting");
+    std::thread::sleep(std::time::Duration::from_secs(3600));
+}
+
+#[test]
 fn is_large() {
     let bytes = vec![1_u8; 32 << 20];
     assert_eq!(std::hint::black_box(&bytes).len(), 32 << 20);
 }
 """
+
+# Each beside what the ones before have done.
+SPOILED = {
+    "that was changed": lambda archive: archive.write_bytes(archive.read_bytes() + b"x"),
+    "without a checksum": lambda archive: archive.with_name(archive.name + ".sha256").unlink(),
+    "that is not there": lambda archive: archive.unlink(),
+}
 
 READ_BY_JUNITPARSER = """
 import sys, junitparser
@@ -74,7 +89,8 @@ def check(run):
     with tempfile.TemporaryDirectory(prefix="isotest-github.") as name:
         place = pathlib.Path(name)
         repository = project(place / "repository")
-        with releases(place / "releases") as (server, archive):
+        archive = release(place / "releases", places.DEBUG / "cargo-isotest")
+        with served(place / "releases") as server:
             result = step(run, place, repository, server, arguments="--no-fail-fast\n--jobs=1")
             judge(result, repository)
             readers(run, result["outputs"]["junit"], result["outputs"]["report"])
@@ -84,11 +100,13 @@ def check(run):
             injected = step(run, place, repository, server, arguments=f"passes_and_talks\n$(touch {place}/forged)\n`touch {place}/forged`")
             expect("no input is executed", (place / "forged").exists(), False)
             expect("all tests but those that are named are left out", injected["outputs"]["passed"], "1")
-            archive.write_bytes(archive.read_bytes() + b"x")
-            spoiled = step(run, place, repository, server, arguments="")
-            expect("what follows a release that was changed", spoiled["steps"],
-                   [{"id": "install", "status": 1}, {"id": "report", "status": 0}])
-            expect("nothing of the steps before is reported then", spoiled["outputs"]["report"], "")
+            cancelled(run, place, repository, server)
+            for what, spoil in SPOILED.items():
+                spoil(archive)
+                spoiled = step(run, place, repository, server, arguments="")
+                expect(f"what follows a release {what}", spoiled["steps"], [{"id": "install", "status": 1}, {"id": "report", "status": 0}])
+                expect("what is annotated then", [(said["step"], said["name"]) for said in spoiled["commands"]], [("install", "error")])
+                expect("nothing of the steps before is reported then", spoiled["outputs"]["report"], "")
 
 
 def project(place):
@@ -104,22 +122,27 @@ def project(place):
     return place
 
 
-@contextlib.contextmanager
-def releases(place):
-    """A server on loopback with the program that was built, as a release has it."""
+def release(place, program):
+    """Puts a program below a directory as a release has it, and gives the path of the archive."""
     machine = os.uname().machine
     version = next(line for line in (places.ROOT / "Cargo.toml").read_text().splitlines() if line.startswith("version = ")).split('"')[1]
     directory = place / f"owner/repo/releases/download/v{version}"
     directory.mkdir(parents=True)
     archive = directory / f"cargo-isotest-{version}-{machine}-unknown-linux-musl.tar.gz"
     with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
-        tar.add(places.DEBUG / "cargo-isotest", "cargo-isotest/cargo-isotest")
+        tar.add(program, "cargo-isotest/cargo-isotest")
     archive.with_name(archive.name + ".sha256").write_text(f"{hashlib.sha256(archive.read_bytes()).hexdigest()}  {archive.name}\n")
+    return archive
+
+
+@contextlib.contextmanager
+def served(place):
+    """A server on loopback with the files of a directory."""
     handler = functools.partial(Quiet, directory=str(place))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}", archive
+            yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
 
@@ -131,7 +154,18 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def step(run, place, repository, server, **inputs):
+def cancelled(run, place, repository, server):
+    """A job that is cancelled ends at once, and tells what there was; a run of which it was not told would go on for an hour."""
+    start = time.monotonic()
+    result = step(run, place, repository, server, cancel="waiting", arguments="--run-ignored=only\n--no-capture")
+    expect("how the steps of a cancelled job ended", [(done["id"], done["status"]) for done in result["steps"]][2:],
+           [("run", 130), ("report", 0)])
+    expect("what is annotated then", {(said["step"], said["name"]) for said in result["commands"]}, {("report", "error")})
+    if "INTERRUPTED" not in result["summary"] or time.monotonic() - start > 600:
+        raise CheckError(f"after {time.monotonic() - start:.0f} s the summary is:\n{result['summary']}")
+
+
+def step(run, place, repository, server, cancel=None, **inputs):
     """Executes the action, as often as it is used in one job, and gives what came of it."""
     temporary = place / "temporary"
     temporary.mkdir(exist_ok=True)
@@ -140,7 +174,7 @@ def step(run, place, repository, server, **inputs):
     env |= {"RUNNER_TEMP": str(temporary), "GITHUB_WORKSPACE": str(repository), "GITHUB_SERVER_URL": server,
             "GITHUB_REPOSITORY": "user/project", "GITHUB_ACTION_REPOSITORY": "owner/repo", "GITHUB_ACTIONS": "true", "CI": "true",
             "CARGO_TARGET_DIR": str(place / "target")}
-    words = [needs.tool("python"), places.CI / "composite.py", ACTION, place / "result.json",
+    words = [needs.tool("python"), places.CI / "composite.py", *(["--cancel", cancel] if cancel else []), ACTION, place / "result.json",
              *(f"{name}={value}" for name, value in inputs.items())]
     run.read(words, env=env)
     return json.loads((place / "result.json").read_text())
@@ -173,7 +207,7 @@ def judge(result, repository):
 def readers(run, junit, lines):
     """That programs from elsewhere read the results as they were written."""
     read = run.read([needs.tool("python"), "-c", READ_BY_JUNITPARSER, junit]).strip()
-    expect("what junitparser reads", read, "3 1 0 [('talks', 'fails_and_talks', 'FAIL')]")
+    expect("what junitparser reads", read, "4 1 0 [('talks', 'fails_and_talks', 'FAIL'), ('talks', 'waits', '#[ignore]')]")
     page = pathlib.Path(junit).with_suffix(".html")
     run.read([needs.tool("python"), "-m", "junit2htmlreport", junit, page])
     if "fails_and_talks" not in page.read_text():

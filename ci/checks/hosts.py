@@ -7,7 +7,7 @@ from needs import FOR_GUESTS, FOR_TESTS, Needs
 from running import CheckError
 
 NEEDS = Needs(debian=(*FOR_TESTS, *FOR_GUESTS, "mmdebstrap"), apt=True)
-HOSTS = ["handed_over", "systemd", "container", "privileged", "refused", "initramfs", "swap", "nested"]
+HOSTS = ["handed_over", "systemd", "container", "privileged", "refused", "initramfs", "swap", "nested", "step"]
 
 
 def check(run):

@@ -39,7 +39,12 @@ from_source() {
 case ${INSTALL} in
     none) ;;
     source) from_source ;;
-    release) from_release ;;
+    release)
+        if ! from_release; then
+            echo "::error title=cargo isotest::there is no such release for $(uname -m); \`install: source\` builds the program"
+            exit 1
+        fi
+        ;;
     auto) from_release || from_source ;;
     *)
         echo "::error title=cargo isotest::\`install\` is none of auto, release, source and none"

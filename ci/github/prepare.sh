@@ -10,11 +10,6 @@ can() {
     cargo isotest doctor "$@" >/dev/null 2>&1
 }
 
-in_scope() {
-    sudo -n -E systemd-run --quiet --scope -p Delegate=yes -p "User=$(id -u)" --uid="$(id -u)" --gid="$(id -g)" \
-        env "PATH=${PATH}" "$@"
-}
-
 restriction=/proc/sys/kernel/apparmor_restrict_unprivileged_userns
 if ! can && [[ -e ${restriction} && $(<"${restriction}") != 0 ]]; then
     program=$(command -v cargo-isotest)
@@ -33,7 +28,7 @@ if ! can; then
     exit 97
 fi
 cgroup=own
-if ! can --require memory,pids && in_scope true 2>/dev/null; then
+if ! can --require memory,pids && "${GITHUB_ACTION_PATH:?}/github/scope.sh" cargo isotest doctor --require memory,pids >/dev/null 2>&1; then
     cgroup=scope
 fi
 echo "cgroup=${cgroup}" >>"${GITHUB_OUTPUT}"

@@ -19,15 +19,27 @@ command=(env -u GITHUB_ENV -u GITHUB_OUTPUT -u GITHUB_PATH -u GITHUB_STATE -u GI
 command+=("ISOTEST_PROFILE=${ISOTEST_PROFILE:-ci}")
 command+=(cargo isotest "--report=json=${place}/results.jsonl" "--report=junit=${place}/junit.xml" "${words[@]}")
 if [[ ${CGROUP} == scope ]]; then
-    command=(sudo -n -E systemd-run --quiet --scope -p Delegate=yes -p "User=$(id -u)" --uid="$(id -u)" --gid="$(id -g)"
-        env "PATH=${PATH}" "${command[@]}")
+    command=("${GITHUB_ACTION_PATH:?}/github/scope.sh" "${command[@]}")
 fi
 
 # Nothing that is printed in between is a command, as long as nobody knows this word. It is in no environment and on no
 # command line.
 word=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
 echo "::stop-commands::${word}"
+# When a job is cancelled, only this process is told. In the background and without job control, the run would never be: it
+# would ignore the signal.
+set -m
+"${command[@]}" &
+running=$!
+set +m
+trap 'kill -s INT "${running}"' INT
+trap 'kill -s TERM "${running}"' TERM
 status=0
-"${command[@]}" || status=$?
+wait "${running}" || status=$?
+# A signal ends the wait, and not the run.
+while kill -s 0 "${running}" 2>/dev/null; do
+    status=0
+    wait "${running}" || status=$?
+done
 printf '\n::%s::\n' "${word}"
 exit "${status}"

@@ -54,7 +54,10 @@ class Subject:
     def files(self):
         """The same for all that can be run: projects need cargo."""
         libraries = [path for path in (self._toolchain / "lib").iterdir() if path.is_file()]
-        return [*self.programs(), self.tour, ISOTEST, self._toolchain / "bin/cargo", self._toolchain / "bin/rustc", *libraries]
+        # Of the directories above, too, by which cargo has built.
+        configurations = [path for directory in PROJECTS.parents for path in [directory / ".cargo/config.toml"] if path.exists()]
+        return [*self.programs(), self.tour, ISOTEST, self._toolchain / "bin/cargo", self._toolchain / "bin/rustc", *libraries,
+                *configurations]
 
     def directories(self):
         """The same for a host that shares directories with this one: those to read and those to write."""
@@ -85,11 +88,16 @@ def project(name):
     """Copies a project out of the repository and builds its tests in it, as the user's own."""
     directory = PROJECTS / name
     shutil.copytree(places.FIXTURES / "projects" / name, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target"))
+    build(directory, directory)
+    return directory
+
+
+def build(owned, directory):
+    """Builds the tests of a project, and gives the user the directory that it lies in."""
     cargo("test", "--quiet", "--no-run", "--offline", "--manifest-path", str(directory / "Cargo.toml"))
-    for place, _, names in os.walk(directory):
+    for place, _, names in os.walk(owned):
         for path in [place, *(os.path.join(place, name) for name in names)]:
             os.chown(path, UID, UID, follow_symlinks=False)
-    return directory
 
 
 def line(words):
