@@ -173,13 +173,15 @@ fn run(cli: Cli) -> Result<End, Error> {
         Task::Explain(command) => explain::execute(command.as_ref(), said, &invocation),
         Task::ShowConfig { of_test } => show_config::execute(of_test, said, &invocation),
         Task::ShowSchema => show_config::schema(),
-        Task::Closure(program) => closure::show(&program, said.settings()?.message_format.value, &invocation),
+        Task::Closure(program) => {
+            closure::show(&program, said.settings()?.message_format.value.into(), &invocation)
+        }
         Task::Init(args) => init::execute(&args, &said, &invocation),
         Task::Evidence(args) => app::evidence::execute(&args, said, &invocation),
         Task::Report(ReportArgs { schema: true, .. }) => json_schema::show(),
         Task::Report(args) => convert::convert(&args, &invocation),
-        Task::Fit(args) => fit::show(&args, said.settings()?.message_format.value, &invocation),
-        Task::Ps(args) => ps::show(&args, said.settings()?.message_format.value),
+        Task::Fit(args) => fit::show(&args, said.settings()?.message_format.value.into(), &invocation),
+        Task::Ps(args) => ps::show(&args, said.settings()?.message_format.value.into()),
         Task::Help(args) => help::show(&args),
         Task::Man(args) => help::man(args.subcommand),
         Task::Completions(args) => help::completions(args.shell),

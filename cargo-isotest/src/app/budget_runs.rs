@@ -73,7 +73,7 @@ impl Run<'_> {
         whole: &[WholeBinary],
     ) -> Result<End, Error> {
         let workspace = &self.session.build.directories.workspace;
-        let format = self.settings.message_format.value;
+        let format = self.settings.message_format.value.into();
         let which = match args.action {
             BudgetsAction::List => {
                 let listed = budgets::list::write(&selected.tests, format, io::stdout().lock());
@@ -157,7 +157,7 @@ impl Run<'_> {
                     units::memory(least),
                     units::memory(peak)
                 ));
-                budgets::tell(&told, self.settings.message_format.value)?;
+                budgets::tell(&told, self.settings.message_format.value.into())?;
                 Ok(End::Exit(Exit::Ok))
             }
             Err(end) => end,

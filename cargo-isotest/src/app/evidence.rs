@@ -50,7 +50,7 @@ pub(crate) fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Sch
 /// When there is no project or no evidence of that name, a file is not copied, or standard output cannot be written.
 pub(crate) fn execute(args: &EvidenceArgs, said: Said, invocation: &Invocation) -> Result<End, Error> {
     let directories = Workspace::read(&said.cargo, invocation)?.directories();
-    let format = said.settings()?.message_format.value;
+    let format: MessageFormat = said.settings()?.message_format.value.into();
     if !directories.target.exists() {
         return tell(NOTHING);
     }

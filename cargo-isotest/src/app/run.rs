@@ -130,7 +130,7 @@ impl Run<'_> {
             return archives::write(path, build, &binaries_of(&selected), self.invocation);
         }
         if self.settings.task == Task::List {
-            let format = self.settings.message_format.value;
+            let format = self.settings.message_format.value.into();
             list::write(&selected.tests, format, io::stdout().lock()).map_err(OutputError::Stream)?;
             return Ok(End::Exit(Exit::Ok));
         }
@@ -162,7 +162,7 @@ impl Run<'_> {
         }
         match (baselines.save(&self.peaks), end) {
             (Ok(told), end) => {
-                budgets::tell(&told, self.settings.message_format.value)?;
+                budgets::tell(&told, self.settings.message_format.value.into())?;
                 end
             }
             (Err(unsaved), Ok(_)) => Err(unsaved.into()),
@@ -282,8 +282,7 @@ impl Run<'_> {
         let started = reporters.event(&Event::RunStarted {
             isolation: &isolation,
             binaries: &binaries,
-            tests: selected.tests.len(),
-            ignored: &selected.ignored,
+            selected,
             jobs: self.sandboxes.jobs.get(),
             shuffle_seed,
             groups: &self.settings.groups,

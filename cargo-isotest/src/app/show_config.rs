@@ -64,7 +64,7 @@ fn write(settings: &Settings, test: Option<&TestCase>, beside: &[Written]) -> io
         overrides: &settings.held_overrides(test),
         test,
     };
-    match settings.message_format.value {
+    match settings.message_format.value.into() {
         MessageFormat::Human => anstream::stdout().lock().write_all(shown.text().as_bytes()),
         MessageFormat::Json => io::stdout().lock().write_all(shown.lines()?.as_bytes()),
     }

@@ -7,7 +7,7 @@ use super::display::DisplayArgs;
 use super::execution::{CaptureArgs, ExecutionArgs, JobArgs, LeakArgs, ListingArgs, TimeoutArgs};
 use super::history::HistoryArgs;
 use super::limits::LimitArgs;
-use super::report::{ColorArgs, FileArgs, FormatArgs, OutputArgs, QuietArgs};
+use super::report::{ColorArgs, FileArgs, FormatArgs, OutputArgs, QuietArgs, RunFormatArgs};
 use super::sandbox::{PolicyArgs, SandboxArgs, UpdateArgs, ViewArgs};
 use super::selection::{CourseArgs, FiltersetArgs, NameArgs, SelectionArgs, ToolArgs};
 use clap::Args;
@@ -36,7 +36,7 @@ pub(crate) struct Flags {
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
-    pub(crate) format: FormatArgs,
+    pub(crate) format: RunFormatArgs,
     #[command(flatten)]
     pub(crate) display: DisplayArgs,
     #[command(flatten)]
@@ -256,7 +256,17 @@ impl From<ListFlags> for Flags {
     fn from(flags: ListFlags) -> Self {
         let ListFlags { selection, archive, jobs, listing, sandbox, policy, format, config, cargo } = flags;
         let execution = ExecutionArgs { jobs, listing, ..ExecutionArgs::default() };
-        Self { selection, archive, execution, sandbox, policy, format, config, cargo, ..Self::default() }
+        Self {
+            selection,
+            archive,
+            execution,
+            sandbox,
+            policy,
+            format: format.into(),
+            config,
+            cargo,
+            ..Self::default()
+        }
     }
 }
 
@@ -332,7 +342,7 @@ impl From<ShowConfigFlags> for Flags {
             sandbox,
             limits,
             policy,
-            format,
+            format: format.into(),
             display,
             config,
             cargo,
@@ -360,7 +370,7 @@ impl From<EvidenceFlags> for Flags {
         let output = OutputArgs { color, ..OutputArgs::default() };
         let mut cargo = CargoArgs { output, manifest, ..CargoArgs::default() };
         cargo.compilation.place = place;
-        Self { format, cargo, ..Self::default() }
+        Self { format: format.into(), cargo, ..Self::default() }
     }
 }
 
@@ -373,6 +383,6 @@ impl From<InitFlags> for Flags {
 impl From<ReportFlags> for Flags {
     fn from(ReportFlags { format, color }: ReportFlags) -> Self {
         let output = OutputArgs { color, ..OutputArgs::default() };
-        Self { format, cargo: CargoArgs { output, ..CargoArgs::default() }, ..Self::default() }
+        Self { format: format.into(), cargo: CargoArgs { output, ..CargoArgs::default() }, ..Self::default() }
     }
 }

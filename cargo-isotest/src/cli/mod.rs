@@ -45,7 +45,7 @@ pub(crate) use libtest::{LibtestWords, UnknownWord};
 pub(crate) use limits::{LimitArgs, Processors, RlimitWords, cpus, rlimit_values, thousandths};
 pub(crate) use numbers::{size, size_or_zero};
 pub(crate) use ps::PsArgs;
-pub(crate) use report::{FileFormat, MessageFormat, ReportArgs, ReportFile};
+pub(crate) use report::{FileFormat, MessageFormat, ReportArgs, ReportFile, RunFormat};
 pub(crate) use root::{RootKind, RootPath, RootWord};
 pub(crate) use sandbox::{Network, PolicyArgs, SandboxArgs};
 pub(crate) use selection::{

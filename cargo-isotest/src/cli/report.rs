@@ -124,6 +124,54 @@ pub(crate) struct FormatArgs {
     pub(crate) message_format: Option<MessageFormat>,
 }
 
+/// The `--message-format` flag of a run.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Report")]
+pub(crate) struct RunFormatArgs {
+    /// Format of standard output; with any other than `human`, text for humans goes to standard error [default: human]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) message_format: Option<RunFormat>,
+}
+
+impl From<FormatArgs> for RunFormatArgs {
+    fn from(args: FormatArgs) -> Self {
+        Self { message_format: args.message_format.map(RunFormat::from) }
+    }
+}
+
+/// Format of standard output in a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RunFormat {
+    /// Text for humans
+    #[default]
+    Human,
+    /// One JSON object per line
+    Json,
+    /// The unstable format of Rust's test harness, which editors read
+    LibtestJson,
+    /// The same, and the package of each test binary
+    LibtestJsonPlus,
+}
+
+impl From<MessageFormat> for RunFormat {
+    fn from(format: MessageFormat) -> Self {
+        match format {
+            MessageFormat::Human => Self::Human,
+            MessageFormat::Json => Self::Json,
+        }
+    }
+}
+
+impl From<RunFormat> for MessageFormat {
+    /// Returns the format of what is no run.
+    fn from(format: RunFormat) -> Self {
+        match format {
+            RunFormat::Human => Self::Human,
+            RunFormat::Json | RunFormat::LibtestJson | RunFormat::LibtestJsonPlus => Self::Json,
+        }
+    }
+}
+
 /// Format of standard output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MessageFormat {

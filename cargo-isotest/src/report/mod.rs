@@ -18,6 +18,7 @@ mod html;
 pub(crate) mod human;
 pub(crate) mod json;
 mod junit;
+mod libtest;
 mod machine;
 mod markdown;
 mod openmetrics;
@@ -37,13 +38,14 @@ pub(crate) use human::{
 pub(crate) use json::command as command_as_json;
 pub(crate) use target::{Target, is_one_file};
 
-use crate::cli::{MessageFormat, ReportFile, ShowProgress};
+use crate::cli::{ReportFile, RunFormat, ShowProgress};
 use crate::schedule::events::{Between, Event, Reporter};
 use crate::settings::DisplaySettings;
 use anstream::ColorChoice;
 use document::Documents;
 use human::{Bar, Human, HumanSettings, Screen};
 use json::{Json, Run};
+use libtest::Libtest;
 use machine::Machine;
 pub(crate) use redaction::Redaction;
 pub(crate) use repeat::Again;
@@ -103,8 +105,12 @@ impl Reporters {
         for (format, target) in outlets(settings.format) {
             let writer = target.open()?;
             let reporter: Box<dyn Reporter> = match format {
-                MessageFormat::Human => Box::new(human(settings, target, writer)),
-                MessageFormat::Json => Box::new(Json::new(writer, run.clone())),
+                RunFormat::Human => Box::new(human(settings, target, writer)),
+                RunFormat::Json => Box::new(Json::new(writer, run.clone())),
+                RunFormat::LibtestJson | RunFormat::LibtestJsonPlus => {
+                    let plus = *format == RunFormat::LibtestJsonPlus;
+                    Box::new(Libtest::new(writer, settings.redaction.clone(), plus))
+                }
             };
             reporters.outlets.push(Outlet { reporter, target: target.clone() });
         }
@@ -161,7 +167,7 @@ impl Reporter for Reporters {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ReportSettings {
     /// Format of standard output.
-    pub(crate) format: MessageFormat,
+    pub(crate) format: RunFormat,
     /// Value of `--color`; `Auto` asks the environment and the terminal.
     pub(crate) color: ColorChoice,
     /// Whether to say more, such as which changed files were thrown away.
@@ -180,11 +186,15 @@ pub(crate) struct ReportSettings {
 
 /// Returns the formats that are reported and their targets, if standard output is to carry this format. People always
 /// have their report.
-const fn outlets(on_stdout: MessageFormat) -> &'static [(MessageFormat, Target)] {
+const fn outlets(on_stdout: RunFormat) -> &'static [(RunFormat, Target)] {
     match on_stdout {
-        MessageFormat::Human => &[(MessageFormat::Human, Target::Stdout)],
-        MessageFormat::Json => {
-            &[(MessageFormat::Human, Target::Stderr), (MessageFormat::Json, Target::Stdout)]
+        RunFormat::Human => &[(RunFormat::Human, Target::Stdout)],
+        RunFormat::Json => &[(RunFormat::Human, Target::Stderr), (RunFormat::Json, Target::Stdout)],
+        RunFormat::LibtestJson => {
+            &[(RunFormat::Human, Target::Stderr), (RunFormat::LibtestJson, Target::Stdout)]
+        }
+        RunFormat::LibtestJsonPlus => {
+            &[(RunFormat::Human, Target::Stderr), (RunFormat::LibtestJsonPlus, Target::Stdout)]
         }
     }
 }
@@ -199,10 +209,9 @@ fn human(settings: &ReportSettings, target: &Target, writer: Box<dyn Write + Sen
 }
 
 /// Returns whether the report for people has a bar, unless tests write to the terminal.
-pub(crate) fn shows_bar(format: MessageFormat, progress: ShowProgress) -> bool {
-    let is_shown = |(format, target): &(MessageFormat, Target)| {
-        *format == MessageFormat::Human && target.terminal().is_some()
-    };
+pub(crate) fn shows_bar(format: RunFormat, progress: ShowProgress) -> bool {
+    let is_shown =
+        |(format, target): &(RunFormat, Target)| *format == RunFormat::Human && target.terminal().is_some();
     wants_bar(progress) && outlets(format).iter().any(is_shown)
 }
 
@@ -263,10 +272,10 @@ mod tests {
 
     #[test]
     fn people_have_their_report_beside_that_for_machines() {
-        for format in [MessageFormat::Human, MessageFormat::Json] {
+        for format in [RunFormat::Human, RunFormat::Json] {
             let outlets = outlets(format);
             assert!(outlets.contains(&(format, Target::Stdout)), "{outlets:?}");
-            assert!(outlets.iter().any(|(format, _)| *format == MessageFormat::Human), "{outlets:?}");
+            assert!(outlets.iter().any(|(format, _)| *format == RunFormat::Human), "{outlets:?}");
         }
     }
 }

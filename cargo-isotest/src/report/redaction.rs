@@ -11,8 +11,8 @@ const SHORTEST: usize = 4;
 const SHORTEST_LINE: usize = 8;
 
 /// Members whose values are words of the format.
-const OF_FORMAT: [&str; 9] =
-    ["type", "outcome", "effect", "state", "started_at", "run_id", "metric", "unit", "moment"];
+const OF_FORMAT: [&str; 10] =
+    ["type", "event", "outcome", "effect", "state", "started_at", "run_id", "metric", "unit", "moment"];
 
 /// Secrets of a run.
 #[derive(Debug, Clone, Default)]

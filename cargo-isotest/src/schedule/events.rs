@@ -6,7 +6,7 @@ use crate::sandboxes::Sharing;
 use crate::schedule::queue::{Launch, Nth};
 use crate::schedule::summary::{Cancellation, Summary};
 use crate::schedule::wait::Wait;
-use crate::select::Shard;
+use crate::select::{Selected, Shard};
 use crate::settings::TestGroups;
 use crate::testcase::{TestBinary, TestCase};
 use crate::verdict::Verdict;
@@ -24,10 +24,8 @@ pub(crate) enum Event<'a> {
         isolation: &'a Isolation,
         /// Binaries with at least one selected test.
         binaries: &'a [std::sync::Arc<TestBinary>],
-        /// Number of tests that will be executed.
-        tests: usize,
-        /// Tests that are left out because they are ignored.
-        ignored: &'a [TestCase],
+        /// Tests that will be executed, and those that are left out because they are ignored.
+        selected: &'a Selected,
         /// Number of tests that are executed at once.
         jobs: usize,
         /// Number that gave the tests their random order, if they have one.

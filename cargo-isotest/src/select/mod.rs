@@ -13,6 +13,7 @@ use crate::history::Past;
 use crate::testcase::TestCase;
 use crate::values::Partition;
 use filterset::{Filterset, TestQuery};
+use std::collections::BTreeMap;
 
 /// Selection criteria.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub(crate) struct Selected {
     pub(crate) tests: Vec<TestCase>,
     /// Number of tests excluded by name, expression or partition, or as not ignored with `--run-ignored only`.
     pub(crate) filtered: usize,
+    /// Number of the excluded tests of each binary that has some, by its id.
+    pub(crate) filtered_of: BTreeMap<String, usize>,
     /// Number of the excluded tests that do not run by default.
     pub(crate) not_default: usize,
     /// Tests whose names match, but that are excluded as ignored.
@@ -68,11 +71,28 @@ enum Word<'a> {
 }
 
 impl Selected {
+    /// Keeps only tests for which a function returns `true`.
+    fn retain(&mut self, mut is_kept: impl FnMut(&TestCase) -> bool) {
+        for test in std::mem::take(&mut self.tests) {
+            if is_kept(&test) {
+                self.tests.push(test);
+            } else {
+                self.filter_out(&test);
+            }
+        }
+    }
+
+    /// Counts a test that is excluded.
+    fn filter_out(&mut self, test: &TestCase) {
+        self.filtered += 1;
+        *self.filtered_of.entry(test.binary.id.clone()).or_default() += 1;
+    }
+
     /// Keeps only tests that failed when they last ran. Returns the number of tests that passed, and the number of
     /// tests that have not run.
     pub(crate) fn keep_failed(&mut self, past: &Past) -> (usize, usize) {
         let (mut passed, mut unknown) = (0, 0);
-        self.tests.retain(|test| match past.last(&test.binary.id, &test.name) {
+        self.retain(|test| match past.last(&test.binary.id, &test.name) {
             Some(last) if !last.passes => true,
             Some(_) => {
                 passed += 1;
@@ -83,7 +103,6 @@ impl Selected {
                 false
             }
         });
-        self.filtered += passed + unknown;
         self.is_of_harness = false;
         (passed, unknown)
     }
@@ -107,9 +126,9 @@ impl Selection {
         for (test, choice) in tests.into_iter().zip(choices) {
             match choice {
                 Choice::Taken => selected.tests.push(test),
-                Choice::Filtered => selected.filtered += 1,
+                Choice::Filtered => selected.filter_out(&test),
                 Choice::NotDefault => {
-                    selected.filtered += 1;
+                    selected.filter_out(&test);
                     selected.not_default += 1;
                 }
                 Choice::Ignored => selected.ignored.push(test),

@@ -65,8 +65,7 @@ impl Selected {
             fingerprint: fingerprint(&self.tests, weights.as_deref(), partition),
         };
         let mut parts = parts.into_iter();
-        self.tests.retain(|_| parts.next() == Some(partition.part - 1));
-        self.filtered += shard.tests - self.tests.len();
+        self.retain(|_| parts.next() == Some(partition.part - 1));
         shard
     }
 }

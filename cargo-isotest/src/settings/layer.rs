@@ -6,7 +6,7 @@ use super::groups::TestGroups;
 use super::overrides::Override;
 use super::setting::Setting;
 use super::test::TestLayer;
-use crate::cli::{Budgets, MessageFormat, ReportFile, RootWord, RunIgnored};
+use crate::cli::{Budgets, ReportFile, RootWord, RunFormat, RunIgnored};
 use crate::select::filterset::Filterset;
 use crate::values::{Jobs, Machine, MaxFail, Partition};
 use anstream::ColorChoice;
@@ -46,7 +46,7 @@ pub(super) struct Layer {
     pub(super) budgets: Option<Setting<Budgets>>,
     pub(super) levels: Vec<Setting<(Capability, Level)>>,
     pub(super) display: DisplayLayer,
-    pub(super) message_format: Option<Setting<MessageFormat>>,
+    pub(super) message_format: Option<Setting<RunFormat>>,
     pub(super) reports: Vec<Setting<ReportFile>>,
     pub(super) color: Option<Setting<ColorChoice>>,
 }

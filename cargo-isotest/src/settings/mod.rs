@@ -47,7 +47,7 @@ pub(crate) use test::TestSettings;
 pub(crate) use update::Update;
 
 use crate::budget::{self, Written};
-use crate::cli::{Budgets, CargoArgs, CourseArgs, MessageFormat, ReportFile};
+use crate::cli::{Budgets, CargoArgs, CourseArgs, ReportFile, RunFormat};
 use crate::select::Selection;
 use crate::select::filterset::{Filterset, Known, TestQuery};
 use crate::testcase::TestCase;
@@ -96,7 +96,7 @@ pub(crate) struct Settings {
     /// Settings of the report for humans.
     pub(crate) display: DisplaySettings,
     /// Format of standard output.
-    pub(crate) message_format: Setting<MessageFormat>,
+    pub(crate) message_format: Setting<RunFormat>,
     /// Files to which results are written in addition to standard output.
     pub(crate) reports: Vec<Setting<ReportFile>>,
     /// Names of the environment variables whose values stand in no report.

@@ -12,7 +12,7 @@ use super::task::{Task, Tool};
 use super::test::TestSettings;
 use super::update::Update;
 use super::{Settings, environment, typed};
-use crate::cli::{Budgets, CargoArgs, Cli, CourseArgs, LibtestWords, MessageFormat, RunIgnored, Words};
+use crate::cli::{Budgets, CargoArgs, Cli, CourseArgs, LibtestWords, RunFormat, RunIgnored, Words};
 use crate::error::Error;
 use crate::invocation::Invocation;
 use crate::select::Selection;
@@ -188,7 +188,7 @@ impl Said {
             display,
             again: self.again,
             variables: self.variables,
-            message_format: Setting::or(layer.message_format, MessageFormat::default()),
+            message_format: Setting::or(layer.message_format, RunFormat::default()),
             reports: layer.reports,
             redact: layer.redact.into_iter().map(|name| name.value).collect(),
             color: Setting::or(layer.color, ColorChoice::Auto),

@@ -4,7 +4,7 @@ use super::layer::Layer;
 use super::limits::LimitSettings;
 use super::test::TestLayer;
 use super::*;
-use crate::cli::{Cli, Network, RootKind, RootPath, RootWord, RunIgnored};
+use crate::cli::{Cli, Network, RootKind, RootPath, RootWord, RunFormat, RunIgnored};
 use crate::invocation::Invocation;
 use crate::values::{FlakyResult, Jobs, MaxFail, Priority, Retries, SlowTimeout, ThreadsRequired};
 use isotest_core::limits::{Limits, ProcessLimits, Rlimit};
@@ -87,7 +87,7 @@ fn every_flag_of_execution_is_a_setting() {
     assert_eq!(settings.test.timeout, Setting::flag("--timeout", Some(Duration::from_secs(1))));
     assert_eq!(settings.test.fail_on_leak, Setting::flag("--fail-on-leak", true));
     assert_eq!(settings.color, Setting::flag("--color", ColorChoice::Always));
-    assert_eq!(settings.message_format, Setting::flag("--message-format", MessageFormat::Json));
+    assert_eq!(settings.message_format, Setting::flag("--message-format", RunFormat::Json));
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn what_nobody_speaks_of_has_its_default() {
     };
     assert_eq!(settings.test, test);
     assert_eq!(settings.budgets, Setting::default(Budgets::Enforce));
-    assert_eq!(settings.message_format, Setting::default(MessageFormat::Human));
+    assert_eq!(settings.message_format, Setting::default(RunFormat::Human));
     assert_eq!(settings.color, Setting::default(ColorChoice::Auto));
 }
 

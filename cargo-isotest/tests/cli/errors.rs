@@ -5,7 +5,7 @@ use crate::help::is_as_kept;
 use std::fmt::Write;
 use std::path::Path;
 
-const LINES: [&str; 70] = [
+const LINES: [&str; 72] = [
     "--timeout 0s",
     "--timeout soon",
     "--list-timeout 0s",
@@ -69,6 +69,8 @@ const LINES: [&str; 70] = [
     "--timeouts 3s",
     "-- --report-time",
     "-- --test-threads 0",
+    "--message-format xml",
+    "list --message-format libtest-json",
     "report",
     "report --schema run.jsonl",
     "closure /nowhere",

@@ -43,6 +43,7 @@ mod json;
 mod keys;
 mod killed_with_the_run;
 mod kills;
+mod libtest_json;
 mod limits;
 mod nextest_config;
 mod no_capture;

@@ -48,7 +48,7 @@ pub(crate) fn execute(args: &DoctorArgs, said: Said, invocation: &Invocation) ->
     let settings = &said.settings()?;
     let mut diagnosis = diagnose(settings, invocation)?;
     diagnosis.project = project.as_ref().map(Seen::of);
-    match settings.message_format.value {
+    match settings.message_format.value.into() {
         MessageFormat::Human => write!(text::stdout(settings.color.value), "{}", text::human(&diagnosis)),
         MessageFormat::Json => text::json(&diagnosis, io::stdout()),
     }

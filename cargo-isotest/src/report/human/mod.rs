@@ -125,10 +125,10 @@ impl Human {
     /// Returns the text that is written about an event.
     fn text(&mut self, event: &Event<'_>, now: Instant) -> String {
         match event {
-            Event::RunStarted { binaries, tests, ignored, .. } => {
+            Event::RunStarted { binaries, selected, .. } => {
                 self.id_width = id_width(binaries);
-                self.running.expect(*tests, now);
-                for test in *ignored {
+                self.running.expect(selected.tests.len(), now);
+                for test in &selected.ignored {
                     self.lists.add(FinalStatusLevel::Skip, title(test), line::indented(&title(test)), false);
                 }
                 self.fitted(opening::lines(event))
@@ -392,6 +392,7 @@ fn id_width(binaries: &[Arc<TestBinary>]) -> usize {
 mod tests {
     use super::*;
     use crate::schedule::summary::{Selection, Summary};
+    use crate::select::Selected;
     use crate::settings::TestGroups;
     use crate::testing::builders;
     use crate::verdict::{Rules, Testimony, judge};
@@ -413,8 +414,7 @@ mod tests {
         tell(Event::RunStarted {
             isolation: &isolation,
             binaries: &binaries,
-            tests: 4,
-            ignored: &[],
+            selected: &Selected { tests: vec![builders::test("tour", "t"); 4], ..Selected::default() },
             jobs: 2,
             shuffle_seed: None,
             groups: &TestGroups::default(),

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(super) fn lines(event: &Event<'_>) -> String {
     let Event::RunStarted {
         isolation,
-        tests,
+        selected,
         jobs,
         shuffle_seed,
         doctests_not_run,
@@ -28,7 +28,7 @@ pub(super) fn lines(event: &Event<'_>) -> String {
     let mut text = headed(HEAD, "Isolation", &in_force(isolation, *jobs));
     text += &shortcomings(isolation);
     if let Some(shard) = shard {
-        text += &headed(NOTE, "Shard", &of_shard(shard, *tests, *jobs));
+        text += &headed(NOTE, "Shard", &of_shard(shard, selected.tests.len(), *jobs));
     }
     if let Some(seed) = shuffle_seed {
         text += &headed(NOTE, "Note", &format!("tests start in random order; `--shuffle={seed}` repeats it"));
@@ -158,6 +158,7 @@ fn switched_off(isolation: &Isolation) -> String {
 mod tests {
     use super::*;
     use crate::harness::libtest::{WholeBinary, WholeReason};
+    use crate::select::Selected;
     use crate::settings::TestGroups;
     use crate::testing::builders;
     use snapbox::{assert_data_eq, str};
@@ -172,8 +173,7 @@ mod tests {
         let event = Event::RunStarted {
             isolation,
             binaries,
-            tests: 1,
-            ignored: &[],
+            selected: &Selected::default(),
             jobs,
             shuffle_seed,
             groups: &TestGroups::default(),

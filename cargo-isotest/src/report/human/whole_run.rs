@@ -6,6 +6,7 @@ use crate::harness::together;
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::queue::Nth;
 use crate::schedule::summary::{Cancellation, Selection, Summary};
+use crate::select::Selected;
 use crate::settings::Setting;
 use crate::settings::TestGroups;
 use crate::testcase::{Run, TestBinary, TestCase};
@@ -84,12 +85,14 @@ fn whole_run(settings: HumanSettings) -> String {
     let mut human = Human::new(Screen::new(Box::new(written.clone()), false, None), settings);
     let mut summary = Summary::new(Selection { selected: 20, ignored: 2, filtered_out: 3 });
     let mut tell = |event: Event<'_>| human.event(&event).unwrap();
-    let ignored = builders::test("tour::parser", "is_ignored");
     tell(Event::RunStarted {
         isolation: &builders::isolation(),
         binaries: &[builders::binary("tour::parser")],
-        tests: 20,
-        ignored: std::slice::from_ref(&ignored),
+        selected: &Selected {
+            tests: vec![builders::test("tour", "t"); 20],
+            ignored: vec![builders::test("tour::parser", "is_ignored")],
+            ..Selected::default()
+        },
         jobs: 2,
         shuffle_seed: Some(7),
         groups: &TestGroups::default(),

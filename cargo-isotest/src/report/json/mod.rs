@@ -205,8 +205,7 @@ impl<'a> RunStarted<'a> {
         let Event::RunStarted {
             isolation,
             binaries,
-            tests,
-            ignored,
+            selected,
             jobs,
             shuffle_seed,
             groups,
@@ -231,8 +230,8 @@ impl<'a> RunStarted<'a> {
             cgroup_layout: isolation.cgroup_layout,
             machine: run.machine.as_ref(),
             jobs,
-            tests,
-            ignored_tests: ignored.iter().map(NameFields::new).collect(),
+            tests: selected.tests.len(),
+            ignored_tests: selected.ignored.iter().map(NameFields::new).collect(),
             shuffle_seed,
             test_groups: Groups(groups),
             doctests_not_run,
@@ -503,6 +502,7 @@ mod tests {
     use super::*;
     use crate::harness::libtest::{WholeBinary, WholeReason};
     use crate::schedule::summary::Selection;
+    use crate::select::Selected;
     use crate::testing::builders;
     use serde_json::json;
     use std::num::NonZeroUsize;
@@ -522,8 +522,11 @@ mod tests {
         let text = line(&Event::RunStarted {
             isolation: &isolation,
             binaries: &[builders::binary("tour")],
-            tests: 41,
-            ignored: &[builders::test("tour", "novel")],
+            selected: &Selected {
+                tests: vec![builders::test("tour", "t"); 41],
+                ignored: vec![builders::test("tour", "novel")],
+                ..Selected::default()
+            },
             jobs: 2,
             shuffle_seed: Some(7),
             groups: &TestGroups::default(),
