@@ -308,7 +308,7 @@ def mistaken(lines):
     for line in lines:
         first.setdefault(line["type"], line)
     # What passes has no output.
-    optional = PARTS | {"machine", "suspect", "stdout", "stdout_dropped_bytes", "stderr", "stderr_dropped_bytes"}
+    optional = PARTS | {"machine", "suspect", "setup_us", "teardown_us", "stdout", "stdout_dropped_bytes", "stderr", "stderr_dropped_bytes"}
     for line in first.values():
         yield {**line, "type": "unheard-of"}
         for member in line:

@@ -1,6 +1,7 @@
 //! End of an attempt ([`Ending`], facts) and what that means ([`Outcome`], the verdict).
 
 use crate::step::StepError;
+use crate::sys::clock::Instant;
 use crate::usage::{Children, Usage};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -41,6 +42,8 @@ pub struct ChangedPaths {
 pub struct Ending {
     /// End of the workload's own process.
     pub exit: Exit,
+    /// Moment just before the workload's birth.
+    pub born: Instant,
     /// Time from just before the workload's birth to its end.
     pub wall: Duration,
     /// Whether the workload's time ran out before it ended.

@@ -7,8 +7,7 @@ use crate::exit::{End, Exit};
 use crate::history::TestResult;
 use crate::invocation::Invocation;
 use crate::report::{
-    self, Changes, ConversionError, DocumentFormat, OutputError, Reading, Target, document, github,
-    is_one_file,
+    self, Changes, ConversionError, DocumentFormat, OutputError, Reading, Target, github, is_one_file,
 };
 use std::fs::File;
 use std::io::{self, Write};
@@ -123,17 +122,19 @@ fn for_runner(reading: &Reading, since: Option<&Changes>, invocation: &Invocatio
     let path = |name| invocation.variable(name).filter(|path| !path.is_empty()).map(PathBuf::from);
     if let Some(path) = path("GITHUB_STEP_SUMMARY") {
         let target = Target::File(path.clone());
-        let text = document(DocumentFormat::Markdown, &reading.account, since);
-        append(&path, &text.map_err(|source| target.unwritten(source))?)?;
+        let mut text = Vec::new();
+        let written = report::write(DocumentFormat::Markdown, &reading.account, since, &mut text);
+        written.map_err(|source| target.unwritten(source))?;
+        append(&path, &text)?;
     }
     if let Some(path) = path("GITHUB_OUTPUT") {
-        append(&path, &github::outputs(&reading.account))?;
+        append(&path, github::outputs(&reading.account).as_bytes())?;
     }
     Ok(())
 }
 
-fn append(path: &Path, text: &str) -> Result<(), Error> {
+fn append(path: &Path, text: &[u8]) -> Result<(), Error> {
     let file = File::options().append(true).create(true).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes()))
+    file.and_then(|mut file| file.write_all(text))
         .map_err(|source| OutputError::File { path: path.to_owned(), source }.into())
 }

@@ -3,57 +3,118 @@
 use crate::report::account::{Account, Attempt, Facts, Test};
 use crate::report::executions::{Executions, Stressed};
 use crate::verdict::Effect;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
-use std::io;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
 
 const SPECIFICATION: &str = "0.0.0";
 
-/// Makes the whole document.
+/// Writes the whole document, test by test: those of a large run are not in memory together.
 ///
 /// # Errors
-/// When serde cannot write the document, which could not be provoked.
-pub(super) fn document(account: &Account) -> io::Result<String> {
-    let started = account.started.as_ref();
-    // Where the start of the run is missing, there is a place in the format that must be filled all the same.
-    let begun = started.map_or(0, |started| started.at.timestamp_millis());
-    let mut tests: Vec<Value> =
-        account.tests.iter().chain(&account.interrupted).map(|test| of_test(test, account, begun)).collect();
-    tests.extend(account.unexplained().map(|process| {
+/// When the document cannot be written to `to`.
+pub(super) fn write(account: &Account, to: &mut dyn Write) -> io::Result<()> {
+    let mut to = BufWriter::new(to);
+    serde_json::to_writer(&mut to, &json_document(account))?;
+    to.write_all(b"\n")?;
+    to.flush()
+}
+
+fn json_document(account: &Account) -> Document<'_> {
+    let results = Results { account, statuses: RefCell::default() };
+    Document { format: "CTRF", version: SPECIFICATION, generator: "cargo-isotest", results }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "reportFormat")]
+    format: &'static str,
+    #[serde(rename = "specVersion")]
+    version: &'static str,
+    #[serde(rename = "generatedBy")]
+    generator: &'static str,
+    results: Results<'a>,
+}
+
+/// Tests, and the summary behind them, which is known once they are written.
+struct Results<'a> {
+    account: &'a Account,
+    /// Number of tests of each status.
+    statuses: RefCell<BTreeMap<String, usize>>,
+}
+
+/// Tests as a sequence that is made while it is written.
+struct Tests<'a>(&'a Results<'a>);
+
+impl Serialize for Results<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let version = self.account.started.as_ref().and_then(|started| started.version.clone());
+        let mut results = serializer.serialize_map(Some(3))?;
+        let tool = json!({"name": "cargo-isotest", "version": version.unwrap_or_default()});
+        results.serialize_entry("tool", &tool)?;
+        results.serialize_entry("tests", &Tests(self))?;
+        results.serialize_entry("summary", &self.summary())?;
+        results.end()
+    }
+}
+
+impl Serialize for Tests<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(Results { account, statuses }) = self;
+        serializer.collect_seq(tests(account).inspect(|test| {
+            let status = test["status"].as_str().unwrap_or_default().to_owned();
+            *statuses.borrow_mut().entry(status).or_default() += 1;
+        }))
+    }
+}
+
+impl Results<'_> {
+    fn summary(&self) -> Value {
+        let Self { account, statuses } = self;
+        let statuses = statuses.borrow();
+        let count = |status: &str| statuses.get(status).copied().unwrap_or(0);
+        let begun = begun(account);
+        let wall = account.finished.as_ref().map_or(0, |finished| milliseconds(finished.wall_us));
+        json!({
+            "tests": statuses.values().sum::<usize>(),
+            "passed": count("passed"),
+            "failed": count("failed"),
+            "skipped": count("skipped"),
+            "pending": 0,
+            "other": count("other"),
+            "flaky": account.flaky(),
+            "start": begun,
+            "stop": begun.saturating_add(wall),
+            "duration": wall,
+            "extra": {"ignored": account.ignored(), "stress": stressed(account)},
+        })
+    }
+}
+
+/// Returns the start of the run in milliseconds. Where it is missing, there is a place in the format that must be
+/// filled all the same.
+fn begun(account: &Account) -> i64 {
+    account.started.as_ref().map_or(0, |started| started.at.timestamp_millis())
+}
+
+fn tests(account: &Account) -> impl Iterator<Item = Value> {
+    let begun = begun(account);
+    let executed = account.tests.iter().chain(&account.interrupted);
+    let processes = account.unexplained().map(|process| {
         let name = format!("{} tests in one process", process.tests);
         with_facts(json!({"name": name, "suite": [process.binary_id]}), &process.facts, account)
-    }));
-    tests.extend(account.failed_scripts().map(|script| {
-        with_facts(json!({"name": script.name, "suite": ["@setup-script"]}), &script.facts, account)
-    }));
-    tests.extend(account.skipped().map(|test| {
-        json!({"name": test.name, "suite": [test.binary_id], "status": "skipped", "rawStatus": "ignored", "duration": 0})
-    }));
-    tests.extend(account.gap().map(|gap| incomplete(&gap)));
-    let count = |status: &str| tests.iter().filter(|test| test["status"] == status).count();
-    let wall = account.finished.as_ref().map_or(0, |finished| milliseconds(finished.wall_us));
-    let document = json!({
-        "reportFormat": "CTRF",
-        "specVersion": SPECIFICATION,
-        "generatedBy": "cargo-isotest",
-        "results": {
-            "tool": {"name": "cargo-isotest", "version": started.and_then(|started| started.version.clone()).unwrap_or_default()},
-            "summary": {
-                "tests": tests.len(),
-                "passed": count("passed"),
-                "failed": count("failed"),
-                "skipped": count("skipped"),
-                "pending": 0,
-                "other": count("other"),
-                "flaky": account.flaky(),
-                "start": begun,
-                "stop": begun + wall,
-                "duration": wall,
-                "extra": {"ignored": account.ignored(), "stress": stressed(account)},
-            },
-            "tests": tests,
-        },
     });
-    Ok(serde_json::to_string(&document)? + "\n")
+    let scripts = account.failed_scripts().map(|script| {
+        with_facts(json!({"name": script.name, "suite": ["@setup-script"]}), &script.facts, account)
+    });
+    let skipped = account.skipped().map(|test| {
+        json!({"name": test.name, "suite": [test.binary_id], "status": "skipped", "rawStatus": "ignored", "duration": 0})
+    });
+    let executed = executed.map(move |test| of_test(test, account, begun));
+    executed.chain(processes).chain(scripts).chain(skipped).chain(account.gap().map(|gap| incomplete(&gap)))
 }
 
 /// Describes the distributions of the figures of tests that were executed several times; `None` if there are none.
@@ -141,7 +202,9 @@ mod tests {
     use crate::report::account::testing::{account, attempt, script, unfinished};
 
     fn written(account: &Account) -> Value {
-        serde_json::from_str(&document(account).unwrap()).unwrap()
+        let mut text = Vec::new();
+        write(account, &mut text).unwrap();
+        serde_json::from_slice(&text).unwrap()
     }
 
     #[test]

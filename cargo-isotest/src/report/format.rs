@@ -6,27 +6,8 @@ use super::{ctrf, html, junit, markdown, openmetrics, trace};
 use crate::cli::FileFormat;
 use std::io::{self, Write};
 
-/// Makes a document of this format from the results of a run, with the changes since another run if the format has
-/// room for them.
-///
-/// # Errors
-/// When a library cannot write the document, which could not be provoked.
-pub(crate) fn document(
-    format: DocumentFormat,
-    account: &Account,
-    since: Option<&Changes>,
-) -> io::Result<String> {
-    match format {
-        DocumentFormat::Junit => junit::document(account),
-        DocumentFormat::Ctrf => ctrf::document(account),
-        DocumentFormat::Markdown => Ok(markdown::document(account, since)),
-        DocumentFormat::Openmetrics => Ok(openmetrics::document(account)),
-        DocumentFormat::Html => html::document(account),
-        DocumentFormat::Trace => trace::document(account),
-    }
-}
-
-/// Writes the results of a run as a document of this format.
+/// Writes the results of a run as a document of this format, with the changes since another run if the format has room
+/// for them.
 ///
 /// # Errors
 /// When the document cannot be written to `to`.
@@ -36,10 +17,15 @@ pub(crate) fn write(
     since: Option<&Changes>,
     to: &mut dyn Write,
 ) -> io::Result<()> {
-    match format {
-        DocumentFormat::Junit => junit::write(account, to),
-        other => to.write_all(document(other, account, since)?.as_bytes()),
-    }
+    let text = match format {
+        DocumentFormat::Junit => return junit::write(account, to),
+        DocumentFormat::Ctrf => return ctrf::write(account, to),
+        DocumentFormat::Trace => return trace::write(account, to),
+        DocumentFormat::Markdown => markdown::document(account, since),
+        DocumentFormat::Openmetrics => openmetrics::document(account),
+        DocumentFormat::Html => html::document(account)?,
+    };
+    to.write_all(text.as_bytes())
 }
 
 /// Format of a document.
@@ -110,7 +96,9 @@ mod tests {
             DocumentFormat::Html,
             DocumentFormat::Trace,
         ] {
-            assert!(!document(format, account, Some(&since)).unwrap().is_empty(), "{format:?}");
+            let mut text = Vec::new();
+            write(format, account, Some(&since), &mut text).unwrap();
+            assert!(!text.is_empty(), "{format:?}");
         }
     }
 }

@@ -20,16 +20,6 @@ use std::time::Duration;
 /// text has it.
 const TAB: char = '\u{fdd0}';
 
-/// Makes the whole document.
-///
-/// # Errors
-/// When the library cannot write the document, which could not be provoked.
-pub(super) fn document(account: &Account) -> io::Result<String> {
-    let mut text = Vec::new();
-    write(account, &mut text)?;
-    String::from_utf8(text).map_err(io::Error::other)
-}
-
 /// Writes the whole document. A large run's document is too large to be kept in memory.
 ///
 /// # Errors
@@ -285,7 +275,9 @@ mod tests {
     use serde_json::json;
 
     fn written(account: &Account) -> String {
-        document(account).unwrap()
+        let mut text = Vec::new();
+        write(account, &mut text).unwrap();
+        String::from_utf8(text).unwrap()
     }
 
     #[test]

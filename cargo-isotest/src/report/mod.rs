@@ -31,7 +31,7 @@ pub(crate) use account::Reading;
 pub(crate) use changes::Changes;
 pub(crate) use error::{ConversionError, OutputError};
 pub(crate) use fit::Fit;
-pub(crate) use format::{DocumentFormat, document, write};
+pub(crate) use format::{DocumentFormat, write};
 pub(crate) use human::{
     Words, after_command, before_command, before_shell, before_tool, doctests_summary, gap, title,
 };

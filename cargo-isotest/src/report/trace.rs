@@ -2,43 +2,125 @@
 //! slot, how many attempts ran at once and what their peaks of memory come to together, and an arrow from an attempt
 //! to the next attempt at its test; pure.
 //!
-//! An attempt is one slice, from when its slot took it for as long as its test ran: a run's lines do not tell how
-//! long its sandbox took to be made and to be taken down.
+//! An attempt is a slice for as long as its test ran. Before and after it are slices of the set-up and the teardown of
+//! its sandbox; runs of earlier versions do not tell how long these took.
 
 use crate::report::account::{Account, Attempt, Test, Wait};
 use crate::text::sanitize::word;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
-use std::io;
+use std::io::{self, BufWriter, Write};
 
 /// Process id of all events.
 const PROCESS: u32 = 1;
 /// Track of the waits of tests.
 const WAITING: usize = 0;
 
-/// Makes the whole document.
+/// Writes the whole document, event by event: those of a large run are not in memory together.
 ///
 /// # Errors
-/// When serde cannot write the document, which could not be provoked.
-pub(super) fn document(account: &Account) -> io::Result<String> {
-    let mut events = names(account);
-    let mut timed: Vec<Value> =
-        account.attempts().map(|(test, attempt)| slice_or_mark(test, attempt, account)).collect();
-    timed.extend(account.waited().iter().map(waiting));
-    timed.extend(counters(account));
-    timed.extend(arrows(account));
-    timed.sort_by_key(|event| event["ts"].as_u64());
-    events.append(&mut timed);
+/// When the document cannot be written to `to`.
+pub(super) fn write(account: &Account, to: &mut dyn Write) -> io::Result<()> {
+    let mut to = BufWriter::new(to);
     let started = account.started.as_ref();
-    let document = json!({
-        "displayTimeUnit": "ms",
-        "otherData": {
+    let document = Document {
+        unit: "ms",
+        data: json!({
             "run_id": started.and_then(|started| started.run_id.as_deref()),
             "started_at": started.map(|started| started.at.to_rfc3339()),
             "incomplete": account.gap(),
-        },
-        "traceEvents": events,
-    });
-    Ok(serde_json::to_string(&document)? + "\n")
+        }),
+        events: Events(account),
+    };
+    serde_json::to_writer(&mut to, &document)?;
+    to.write_all(b"\n")?;
+    to.flush()
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "displayTimeUnit")]
+    unit: &'static str,
+    #[serde(rename = "otherData")]
+    data: Value,
+    #[serde(rename = "traceEvents")]
+    events: Events<'a>,
+}
+
+/// Events as a sequence that is made while it is written.
+struct Events<'a>(&'a Account);
+
+impl Serialize for Events<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(account) = self;
+        let waits = account.waited();
+        let timed = timed(account, &waits).into_iter().map(|event| event.json(account));
+        serializer.collect_seq(names(account).into_iter().chain(timed))
+    }
+}
+
+/// Event at a moment.
+#[derive(Debug, Clone, Copy)]
+enum Timed<'a> {
+    Attempt(&'a Test, &'a Attempt),
+    /// Work on the sandbox of an attempt, and how long it took.
+    Sandbox {
+        name: &'static str,
+        slot: usize,
+        ts: u64,
+        took: u64,
+    },
+    Wait(&'a Wait),
+    Counter {
+        name: &'static str,
+        unit: &'static str,
+        ts: u64,
+        value: i64,
+    },
+    /// End of an arrow.
+    Arrow {
+        phase: &'static str,
+        id: usize,
+        slot: usize,
+        ts: u64,
+    },
+}
+
+impl Timed<'_> {
+    fn ts(&self) -> u64 {
+        match self {
+            Self::Attempt(_, attempt) => born(attempt),
+            Self::Wait(wait) => wait.from_us,
+            Self::Sandbox { ts, .. } | Self::Counter { ts, .. } | Self::Arrow { ts, .. } => *ts,
+        }
+    }
+
+    fn json(&self, account: &Account) -> Value {
+        match *self {
+            Self::Attempt(test, attempt) => slice_or_mark(test, attempt, account),
+            Self::Sandbox { name, slot, ts, took } => json!({
+                "ph": "X", "name": name, "cat": "sandbox", "pid": PROCESS, "tid": track(slot), "ts": ts, "dur": took, "args": {},
+            }),
+            Self::Wait(wait) => waiting(wait),
+            Self::Counter { name, unit, ts, value } => {
+                json!({"ph": "C", "name": name, "pid": PROCESS, "tid": 0, "ts": ts, "args": {unit: value}})
+            }
+            Self::Arrow { phase, id, slot, ts } => json!({
+                "ph": phase, "bp": "e", "name": "tried again", "cat": "retry", "id": id, "pid": PROCESS, "tid": track(slot), "ts": ts,
+            }),
+        }
+    }
+}
+
+/// Returns the events in the order of their moments.
+fn timed<'a>(account: &'a Account, waits: &'a [Wait]) -> Vec<Timed<'a>> {
+    let mut timed: Vec<_> = account.attempts().map(|(test, attempt)| Timed::Attempt(test, attempt)).collect();
+    timed.extend(account.attempts().flat_map(|(_, attempt)| of_sandbox(attempt)));
+    timed.extend(waits.iter().map(Timed::Wait));
+    timed.extend(counters(account));
+    timed.extend(arrows(account));
+    timed.sort_by_key(Timed::ts);
+    timed
 }
 
 /// Makes the events that name the tracks.
@@ -68,7 +150,7 @@ fn slice_or_mark(test: &Test, attempt: &Attempt, account: &Account) -> Value {
         "cat": facts.outcome,
         "pid": PROCESS,
         "tid": track(attempt.slot),
-        "ts": attempt.start_us,
+        "ts": born(attempt),
         "args": {
             "attempt": attempt.number,
             "verdict": facts.headline(facts.place(account).as_ref()),
@@ -86,6 +168,24 @@ fn slice_or_mark(test: &Test, attempt: &Attempt, account: &Account) -> Value {
     event
 }
 
+/// Returns the slices before and after the test of an attempt.
+fn of_sandbox(attempt: &Attempt) -> impl Iterator<Item = Timed<'_>> {
+    let Attempt { slot, start_us, setup_us, teardown_us, .. } = *attempt;
+    let slice = |name, ts, took: Option<u64>| Some(Timed::Sandbox { name, slot, ts, took: took? });
+    let setup = slice("set-up", start_us, setup_us);
+    setup.into_iter().chain(ended(attempt).and_then(|end| slice("teardown", end, teardown_us)))
+}
+
+/// Returns when the test of an attempt began.
+fn born(attempt: &Attempt) -> u64 {
+    attempt.start_us.saturating_add(attempt.setup_us.unwrap_or(0))
+}
+
+/// Returns when the test of an attempt ended, if it is known.
+fn ended(attempt: &Attempt) -> Option<u64> {
+    Some(born(attempt).saturating_add(attempt.facts.wall_us?))
+}
+
 /// Makes a slice of a time in which the first of the tests that could start waited.
 fn waiting(wait: &Wait) -> Value {
     json!({
@@ -95,12 +195,12 @@ fn waiting(wait: &Wait) -> Value {
 }
 
 /// Makes the counters of running tests and of their memory peaks, which change when an attempt starts or ends.
-fn counters(account: &Account) -> Vec<Value> {
+fn counters(account: &Account) -> Vec<Timed<'static>> {
     let mut changes: Vec<(u64, i64, Option<i64>)> = Vec::new();
     for (_, attempt) in account.attempts() {
-        let Some(end) = attempt.end_us() else { continue };
+        let Some(end) = ended(attempt) else { continue };
         let peak = attempt.facts.figure("memory_peak_bytes").and_then(|peak| i64::try_from(peak).ok());
-        changes.push((attempt.start_us, 1, peak));
+        changes.push((born(attempt), 1, peak));
         changes.push((end, -1, peak.map(i64::saturating_neg)));
     }
     changes.sort_unstable();
@@ -117,7 +217,7 @@ fn counters(account: &Account) -> Vec<Value> {
             }
         }
         let ts = together[0].0;
-        let counter = |name: &str, unit: &str, value: i64| json!({"ph": "C", "name": name, "pid": PROCESS, "tid": 0, "ts": ts, "args": {unit: value}});
+        let counter = |name, unit, value| Timed::Counter { name, unit, ts, value };
         counters.push(counter("running tests", "tests", running));
         counters.extend(has_known.then(|| counter("memory peaks of running tests", "bytes", peaks)));
         counters.extend(has_unknown.then(|| counter("running tests without a peak", "tests", unknown)));
@@ -126,7 +226,7 @@ fn counters(account: &Account) -> Vec<Value> {
 }
 
 /// Makes arrows from the end of each attempt to the start of the next at its test.
-fn arrows(account: &Account) -> Vec<Value> {
+fn arrows(account: &Account) -> Vec<Timed<'static>> {
     let mut arrows = Vec::new();
     for test in &account.tests {
         let attempts: Vec<_> = test.earlier.iter().chain([&test.last]).collect();
@@ -134,14 +234,10 @@ fn arrows(account: &Account) -> Vec<Value> {
             let [from, to] = pair else { continue };
             let id = arrows.len() / 2 + 1;
             // An arrow begins in the slice that contains its moment, and no moment at the very end is in it.
-            let left = from.end_us().map_or(0, |end| end.saturating_sub(1)).max(from.start_us);
-            let end = |phase: &str, slot: usize, ts: u64| {
-                json!({
-                    "ph": phase, "bp": "e", "name": "tried again", "cat": "retry", "id": id, "pid": PROCESS, "tid": track(slot), "ts": ts,
-                })
-            };
+            let left = ended(from).map_or(0, |end| end.saturating_sub(1)).max(born(from));
+            let end = |phase, slot, ts| Timed::Arrow { phase, id, slot, ts };
             arrows.push(end("s", from.slot, left));
-            arrows.push(end("f", to.slot, to.start_us));
+            arrows.push(end("f", to.slot, born(to)));
         }
     }
     arrows
@@ -157,9 +253,14 @@ mod tests {
     use super::*;
     use crate::report::account::testing::{account, attempt, unfinished};
 
+    fn written(account: &Account) -> Value {
+        let mut text = Vec::new();
+        write(account, &mut text).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    }
+
     fn events(lines: &[Value]) -> Vec<Value> {
-        let text = document(&account(lines)).unwrap();
-        serde_json::from_str::<Value>(&text).unwrap()["traceEvents"].as_array().unwrap().clone()
+        written(&account(lines))["traceEvents"].as_array().unwrap().clone()
     }
 
     fn at(slot: usize, start_us: u64, wall_us: u64) -> Value {
@@ -181,6 +282,21 @@ mod tests {
         let names =
             events.iter().filter(|event| event["name"] == "thread_name").map(|event| &event["args"]["name"]);
         assert_eq!(names.collect::<Vec<_>>(), ["slot 0", "slot 2"]);
+    }
+
+    #[test]
+    fn a_test_stands_between_the_work_on_its_sandbox() {
+        let mut known = at(1, 100, 50);
+        known["setup_us"] = 7.into();
+        known["teardown_us"] = 3.into();
+        let events = events(&[attempt("tour", "a", "passes", &known)]);
+        let slices: Vec<_> = events
+            .iter()
+            .filter(|event| event["ph"] == "X")
+            .map(|slice| json!([slice["name"], slice["tid"], slice["ts"], slice["dur"]]))
+            .collect();
+        let expected = [("set-up", 100, 7), ("tour a", 107, 50), ("teardown", 157, 3)];
+        assert_eq!(slices, expected.map(|(name, ts, dur)| json!([name, 2, ts, dur])));
     }
 
     #[test]
@@ -262,8 +378,7 @@ mod tests {
 
     #[test]
     fn a_run_without_its_end_says_so() {
-        let text = document(&unfinished(&[attempt("tour", "t", "passes", &json!({}))])).unwrap();
-        let document: Value = serde_json::from_str(&text).unwrap();
+        let document = written(&unfinished(&[attempt("tour", "t", "passes", &json!({}))]));
         assert_eq!(
             document["otherData"]["incomplete"],
             "the end of the run is missing: 2 of 3 tests have no result"

@@ -100,6 +100,7 @@ fn ending(outcome: &Outcome) -> Ending {
     let leaked = LeftProcess { pid: 7, command: "sleep 30".to_owned() };
     Ending {
         exit: exit(outcome),
+        born: Instant::now(),
         wall: Duration::from_micros(4_321),
         timed_out: *outcome == Outcome::TimedOut,
         left_running: if *outcome == Outcome::Leaked { vec![leaked] } else { Vec::new() },

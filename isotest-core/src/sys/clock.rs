@@ -4,6 +4,7 @@
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::ftruncate;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
 use std::num::NonZero;
@@ -25,7 +26,7 @@ static WORD: OnceLock<&'static AtomicU64> = OnceLock::new();
 static DESCRIPTOR: OnceLock<OwnedFd> = OnceLock::new();
 
 /// Moment on the clock of the run.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Instant(Duration);
 
 impl fmt::Debug for Instant {

@@ -165,6 +165,12 @@ pub(super) struct Attempt {
     pub(super) slot: usize,
     /// Start of the attempt in microseconds from the start of the run.
     pub(super) start_us: u64,
+    /// Time from the start to the birth of the test's process, in microseconds.
+    #[serde(default)]
+    pub(super) setup_us: Option<u64>,
+    /// Time from the end of the test's process to that of the attempt, in microseconds.
+    #[serde(default)]
+    pub(super) teardown_us: Option<u64>,
     /// Iteration of the execution, if all tests were executed several times.
     #[serde(default)]
     pub(super) iteration: Option<u32>,
@@ -592,6 +598,8 @@ impl Attempt {
             is_last: true,
             slot: 0,
             start_us: 0,
+            setup_us: None,
+            teardown_us: None,
             iteration: None,
             ran_on: None,
             test_group: None,

@@ -17,6 +17,7 @@ use crate::verdict::{Effect, Kind, Verdict};
 use isotest_core::metric::METRICS;
 use isotest_core::outcome::{Ending, Exit, LeftProcess};
 use isotest_core::record::{Autopsy, Captured, PartialRecord, Record, Samples};
+use isotest_core::sys::clock::Instant;
 use isotest_core::usage::{Source, Usage};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -59,6 +60,12 @@ pub(super) struct Launched {
     is_last: bool,
     slot: usize,
     start_us: u64,
+    /// Time from the start to the birth of the test's process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    setup_us: Option<u64>,
+    /// Time from the end of the test's process until its slot was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    teardown_us: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     iteration: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,9 +82,21 @@ impl Launched {
             is_last,
             slot: launch.slot,
             start_us,
+            setup_us: None,
+            teardown_us: None,
             iteration: iteration.map(|iteration| iteration.number),
             iterations: iteration.and_then(|iteration| iteration.total),
         }
+    }
+}
+
+impl Launched {
+    /// Adds how long the sandbox took before and after the test's process, if there was one.
+    pub(super) fn around(self, ending: Option<&Ending>, launched: Instant, now: Instant) -> Self {
+        let Some(Ending { born, wall, .. }) = ending else { return self };
+        let setup_us = Some(microseconds(born.saturating_duration_since(launched)));
+        let teardown_us = Some(microseconds(now.saturating_duration_since(*born + *wall)));
+        Self { setup_us, teardown_us, ..self }
     }
 }
 

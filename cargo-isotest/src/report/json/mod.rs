@@ -140,6 +140,7 @@ impl<'a> Line<'a> {
             }
             Event::AttemptFinished { test, launch, is_last, verdict, record } => {
                 let launched = Launched::new(launch, run.microseconds_to(launch.at), is_last);
+                let launched = launched.around(record.ending.as_ref(), launch.at, Instant::now());
                 Some(Self::AttemptFinished(Box::new(AttemptFinished::new(test, launched, verdict, record))))
             }
             Event::SetupFinished { script, launch, verdict, record } => {

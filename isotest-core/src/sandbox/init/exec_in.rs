@@ -137,11 +137,11 @@ impl ExecIn<'_> {
         }
         let counted = Counted { unmeasured: &[], counts_io, sampler: None };
         let children = Step::Supervise.run(|| children(counted, parents))?;
-        let changed = ChangedPaths::default();
         let (left_running, missing_paths) = (Vec::new(), Vec::new());
-        let network = NetworkFailures::default();
+        let (changed, network) = (ChangedPaths::default(), NetworkFailures::default());
         Ok(Ending {
             exit,
+            born,
             wall,
             timed_out: false,
             left_running,

@@ -174,10 +174,11 @@ fn account(
     let counted = Counted { unmeasured: &template.unmeasured, counts_io, sampler: watch.sampler.as_ref() };
     let children = Step::Supervise.run(|| children(counted, watch.parents))?;
     let missing_paths = trace.map(|trace| trace.paths()).unwrap_or_default();
-    let Watch { wall, timed_out, proc, .. } = watch;
+    let Watch { born, wall, timed_out, proc, .. } = watch;
     let network = failures_in_network(args, exit, &before, &proc);
     Ok(Ending {
         exit,
+        born,
         wall,
         timed_out,
         left_running,

@@ -53,7 +53,8 @@ pub(super) struct Watch {
     parent: Parent,
     /// Resources that the parent has used, once it has ended.
     pub(super) parents: Used,
-    born: Instant,
+    /// Moment just before the workload's birth.
+    pub(super) born: Instant,
     /// Time at which the workload is told to end, or, once it has been told, at which it is killed.
     deadline: Option<Instant>,
     pub(super) exit: Option<Exit>,
