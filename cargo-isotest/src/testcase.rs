@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 /// Run that tests are part of.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -23,8 +24,11 @@ pub(crate) struct Run {
 }
 
 /// Kind of the target that a test binary is built of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum BinaryKind {
     /// Library.
     #[default]
@@ -43,19 +47,11 @@ pub(crate) enum BinaryKind {
 
 impl BinaryKind {
     /// List of all kinds.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Lib, Self::ProcMacro, Self::Bin, Self::Test, Self::Bench, Self::Example];
+    pub(crate) const ALL: [Self; Self::COUNT] = *Self::VARIANTS.as_array().unwrap();
 
     /// Returns the kind in cargo's words.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Lib => "lib",
-            Self::ProcMacro => "proc-macro",
-            Self::Bin => "bin",
-            Self::Test => "test",
-            Self::Bench => "bench",
-            Self::Example => "example",
-        }
+    pub(crate) fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Returns the id of a binary of this kind.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 /// Size in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,7 +92,8 @@ impl ProcessLimits {
 }
 
 /// Controller that limits, whatever the version of cgroups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum Control {
     /// Memory and swap.
     Memory,
@@ -105,16 +107,11 @@ pub enum Control {
 
 impl Control {
     /// List of all controllers.
-    pub const ALL: [Self; 4] = [Self::Memory, Self::Pids, Self::Cpu, Self::Io];
+    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.as_array().unwrap();
 
     /// Returns the controller's word in reports, by which the kernel knows it in version 2.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::Pids => "pids",
-            Self::Cpu => "cpu",
-            Self::Io => "io",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -140,7 +137,10 @@ impl Limits {
 }
 
 /// Resource limit of setrlimit(2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "lowercase")]
 pub enum Rlimit {
     /// `RLIMIT_AS`, bytes of address space.
     As,
@@ -174,41 +174,11 @@ pub enum Rlimit {
 
 impl Rlimit {
     /// List of all resource limits.
-    pub const ALL: [Self; 14] = [
-        Self::As,
-        Self::Core,
-        Self::Cpu,
-        Self::Data,
-        Self::Fsize,
-        Self::Memlock,
-        Self::Msgqueue,
-        Self::Nice,
-        Self::Nofile,
-        Self::Nproc,
-        Self::Rtprio,
-        Self::Rttime,
-        Self::Sigpending,
-        Self::Stack,
-    ];
+    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.as_array().unwrap();
 
     /// Returns the limit's name, as in limits.conf(5) and prlimit(1).
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::As => "as",
-            Self::Core => "core",
-            Self::Cpu => "cpu",
-            Self::Data => "data",
-            Self::Fsize => "fsize",
-            Self::Memlock => "memlock",
-            Self::Msgqueue => "msgqueue",
-            Self::Nice => "nice",
-            Self::Nofile => "nofile",
-            Self::Nproc => "nproc",
-            Self::Rtprio => "rtprio",
-            Self::Rttime => "rttime",
-            Self::Sigpending => "sigpending",
-            Self::Stack => "stack",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -6,6 +6,7 @@ use crate::usage::{Children, Usage};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
+use strum::IntoStaticStr;
 
 /// End of the workload's own process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +76,8 @@ pub struct NetworkFailures {
 }
 
 /// Verdict on one attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Outcome {
     /// Exit with status 0, with nothing left running.
     Passed,
@@ -117,15 +119,7 @@ impl Outcome {
     }
 
     /// Returns the verdict's word in machine formats.
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed { .. } => "failed",
-            Self::Signaled { .. } => "signaled",
-            Self::TimedOut => "timed-out",
-            Self::OomKilled => "oom-killed",
-            Self::Leaked => "leaked",
-            Self::NotIsolated(_) => "not-isolated",
-        }
+    pub fn as_str(&self) -> &'static str {
+        self.into()
     }
 }

@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 /// Capability that a sandbox can have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, EnumCount, VariantArray,
+)]
 pub enum Capability {
     /// User namespace.
     User,
@@ -40,23 +43,7 @@ pub enum Capability {
 
 impl Capability {
     /// List of all capabilities, in the order in which they are reported.
-    pub const ALL: [Self; 15] = [
-        Self::User,
-        Self::Pid,
-        Self::Mount,
-        Self::Net,
-        Self::Ipc,
-        Self::Uts,
-        Self::Cgroup,
-        Self::Rootfs,
-        Self::CopyOnWrite,
-        Self::Memory,
-        Self::Cpu,
-        Self::Pids,
-        Self::Io,
-        Self::Pressure,
-        Self::Disk,
-    ];
+    pub const ALL: [Self; Self::COUNT] = *Self::VARIANTS.as_array().unwrap();
 
     /// Returns the capability's word on the command line and in reports, and its kind.
     const fn row(self) -> (&'static str, Kind) {
@@ -121,7 +108,8 @@ impl fmt::Display for Capability {
 }
 
 /// Level at which a capability is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Level {
     /// Capability without which the run does not start.
     Require,
@@ -195,12 +183,8 @@ impl Policy {
 
 impl Level {
     /// Returns the level's word on the command line and in reports.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Require => "require",
-            Self::Prefer => "prefer",
-            Self::Off => "off",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -5,9 +5,11 @@ use isotest_core::metric::microseconds;
 use isotest_core::policy::Capability;
 use isotest_core::usage::{Reading, Usage};
 use std::time::Duration;
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 /// Metric that can be budgeted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum Metric {
     /// Peak of memory.
     Memory,
@@ -36,8 +38,7 @@ pub(crate) enum Unit {
 
 impl Metric {
     /// Metrics, in the order of reports.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Memory, Self::Cpu, Self::Procs, Self::Wall, Self::Disk, Self::IoWrite];
+    pub(crate) const ALL: [Self; Self::COUNT] = *Self::VARIANTS.as_array().unwrap();
 
     /// Returns the metric's index in [`Self::ALL`].
     pub(crate) const fn place(self) -> usize {
@@ -45,15 +46,8 @@ impl Metric {
     }
 
     /// Returns the key in the attribute, which is also the name in reports.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::Cpu => "cpu",
-            Self::Procs => "procs",
-            Self::Wall => "wall",
-            Self::Disk => "disk",
-            Self::IoWrite => "io_write",
-        }
+    pub(crate) fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Returns the unit of the metric's limits and figures.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use strum::{EnumString, IntoStaticStr};
 
 /// Part of the selected tests, one of several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +16,8 @@ pub(crate) struct Partition {
 }
 
 /// Method by which tests are dealt out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub(crate) enum PartitionBy {
     /// Dealing in turn, over all binaries.
     Slice,
@@ -29,13 +31,8 @@ pub(crate) enum PartitionBy {
 
 impl PartitionBy {
     /// Returns the word on the command line.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Slice => "slice",
-            Self::Count => "count",
-            Self::Hash => "hash",
-            Self::Auto => "auto",
-        }
+    pub(crate) fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -63,12 +60,7 @@ impl FromStr for Partition {
         let usage = "it is `auto`, `slice:M/N`, `count:M/N` or `hash:M/N`, with a part M from 1 to N, as in `slice:1/3`";
         let read = || {
             let (word, numbers) = text.split_once(':')?;
-            let by = match word {
-                "slice" => PartitionBy::Slice,
-                "count" => PartitionBy::Count,
-                "hash" => PartitionBy::Hash,
-                _ => return None,
-            };
+            let by = word.parse().ok().filter(|by| *by != PartitionBy::Auto)?;
             let (part, parts) = numbers.split_once('/')?;
             Some(Self { by, part: part.parse().ok()?, parts: parts.parse().ok()? })
         };

@@ -13,6 +13,7 @@ use isotest_core::outcome::Outcome;
 use isotest_core::step::StepError;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 /// Verdict on one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,7 +193,8 @@ impl Verdict {
 }
 
 /// Kind of a verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Kind {
     /// [`Verdict::Passed`].
     Passed,
@@ -216,31 +218,11 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Kinds in the order in which reports name them.
-    pub(crate) const ALL: [Self; 9] = [
-        Self::Passed,
-        Self::Failed,
-        Self::Signaled,
-        Self::TimedOut,
-        Self::OomKilled,
-        Self::OverBudget,
-        Self::Leaked,
-        Self::Flaky,
-        Self::NotIsolated,
-    ];
+    pub(crate) const ALL: [Self; Self::COUNT] = *Self::VARIANTS.as_array().unwrap();
 
     /// Returns the word in machine formats.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::Signaled => "signaled",
-            Self::TimedOut => "timed-out",
-            Self::OomKilled => "oom-killed",
-            Self::OverBudget => "over-budget",
-            Self::Leaked => "leaked",
-            Self::Flaky => "flaky",
-            Self::NotIsolated => "not-isolated",
-        }
+    pub(crate) fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Returns the words that follow a number of tests in reports for people.
