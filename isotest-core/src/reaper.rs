@@ -55,7 +55,7 @@ impl Reaped {
     pub fn start(mut command: Command) -> io::Result<Self> {
         let (mut news, theirs) = UnixStream::pair()?;
         let reaper = command.stdin(OwnedFd::from(theirs)).spawn()?;
-        // The command holds the reaper's end of the socket, which the reaper alone is to have.
+        // `command` holds a copy of the reaper's end of the socket, by whose closing the reaper's death is noticed.
         drop(command);
         match messages::receive(&mut news)? {
             Some((News::Started(Ok(())), _)) => Ok(Self { reaper, news }),
@@ -87,7 +87,7 @@ impl Reaped {
     /// # Errors
     /// When the reaper cannot be waited for.
     pub fn kill(mut self) -> io::Result<()> {
-        // The reaper takes the end of the socket for ours.
+        // The reaper takes the closing of this end for our death, and kills the command.
         drop(self.news);
         self.reaper.wait().map(drop)
     }
@@ -123,10 +123,10 @@ fn reap(news: &mut UnixStream, mut words: impl Iterator<Item = OsString>) -> io:
         &SigSet::from_iter([Signal::SIGCHLD]),
         SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK,
     )?;
-    // A starter that is not there to hear it is seen to be gone below.
+    // If the starter is gone, sending fails; the loop below notices its end.
     let _ = messages::send(news, &News::Started(Ok(())), &[]);
     loop {
-        // The first time without being told: of a child that ends before its signal is blocked nobody is.
+        // First look without a signal: a child may have ended before SIGCHLD was blocked, and then no signal comes.
         if let Some(status) = child.try_wait()? {
             return messages::send(news, &News::Ended(status.into_raw()), &[]);
         }
@@ -152,7 +152,8 @@ fn kill_all() -> io::Result<()> {
     loop {
         let processes = all_processes().map_err(io::Error::other)?.flatten();
         for child in processes.filter(|process| process.stat().is_ok_and(|stat| stat.ppid == own)) {
-            // One that has ended meanwhile is still ours to wait for, and so is its id; another user's is waited for.
+            // An ended child is not reaped yet, so that its id is still its own. A child of another user cannot be
+            // killed, and is waited for.
             let _ = signal::send(child.pid, libc::SIGKILL);
         }
         let mut flags = 0;

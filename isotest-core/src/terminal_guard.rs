@@ -73,7 +73,7 @@ impl Guard {
         let mut command = Command::new("/proc/self/exe");
         command.arg0(role::TERMINAL_GUARD).stdin(OwnedFd::from(theirs));
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        // The command holds the guard's end of the socket, which the guard alone is to have.
+        // `command` holds a copy of the guard's end of the socket, which only the guard may have.
         drop(command);
         let order = Order { before: Settings::of(before), ours: Settings::of(ours) };
         messages::send(&mut line, &order, &[terminal])?;
@@ -83,7 +83,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // The guard ends by itself, too, but is not to be seen after us.
+        // Ends the guard before this process does, so that nobody sees it in a list of processes.
         let _ = self.line.shutdown(Shutdown::Both);
         let _ = self.process.wait();
     }
@@ -95,14 +95,14 @@ pub(crate) fn run(mut line: UnixStream) -> ! {
 }
 
 fn guard(line: &mut UnixStream) -> io::Result<()> {
-    // Keys that end the others must spare this process, and it may change the terminal from the background.
+    // Keys that end other processes must spare the guard, and it may change the terminal from the background.
     SigSet::all().thread_block()?;
     let Some((Order { before, ours }, descriptors)) = messages::receive(line)? else { return Ok(()) };
     let terminal = descriptors.first().ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))?;
-    // Nothing is ever sent: the other end is closed.
+    // Blocks until the other end is closed: nothing is ever sent.
     let _ = line.read(&mut [0])?;
     let mut now = tcgetattr(terminal.as_fd())?;
-    // Whoever has changed it since knows better.
+    // Settings that another process has changed since are left alone.
     if Settings::of(&now) == ours {
         before.apply(&mut now);
         tcsetattr(terminal.as_fd(), SetArg::TCSANOW, &now)?;

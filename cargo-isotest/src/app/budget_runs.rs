@@ -101,7 +101,7 @@ impl Run<'_> {
         } else {
             budgets::measurable(self.sandboxes)?;
         }
-        // An unreadable file is reported now, as it could not be written after the runs.
+        // A file that cannot be read could not be updated after the runs either: the error is reported before them.
         budgets::file::read(workspace)?;
         let runs = args.runs.map_or(RUNS, NonZeroUsize::get);
         for _ in 0..runs {

@@ -45,7 +45,7 @@ pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End,
         taken.push(path);
     }
     if reading.is_empty() && !args.github {
-        // An empty report would replace one with content.
+        // The error keeps an empty report from replacing one with content.
         return Err(ConversionError::Nothing(reading.lacks).into());
     }
     for (format, path) in &named {
@@ -56,7 +56,7 @@ pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End,
     } else if named.is_empty() && since.is_none() {
         write(&Target::Stdout, &reading, None, DocumentFormat::Markdown)?;
     }
-    // A summary carries it.
+    // With `--github` or `--markdown`, the comparison is part of that document.
     if let Some(since) = since.as_ref().filter(|_| !args.github && args.markdown.is_none()) {
         io::stdout().write_all(since.human().as_bytes()).map_err(OutputError::Stream)?;
     }

@@ -71,13 +71,14 @@ pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error>
     if let Task::Archive(path) = &settings.task
         && settings.selection == Selection::default()
     {
-        // Nobody needs to be asked.
+        // Writing an archive needs no sandboxes: the binaries are not asked for their tests.
         return archives::write(path, &session.build, &session.build.binaries, invocation);
     }
     session.with(invocation, |sandboxes| {
         session.in_slots(sandboxes, |workers, registry| {
             thread::scope(|scope| {
-                // Last, so that its thread is none that the slots are then refused.
+                // Started last, so that the listener's thread does not count when slots check how many threads there
+                // may be.
                 let listener = &Listener::open(scope, registry);
                 let session = &session;
                 let (notes, peaks) = (Notes::default(), Peaks::default());
@@ -413,7 +414,7 @@ impl Run<'_> {
         });
         match seed {
             Some(seed) => Rng::with_seed(seed).shuffle(units),
-            // Tests that share a process have no durations of their own, by which they could be ordered.
+            // Tests that share a process have no times of their own to order them by.
             None if self.settings.execution.process == Process::Test => {
                 let of_tests = self.settings.for_tests(units.iter().map(|unit| &unit.tests()[0]))?;
                 let priorities = of_tests.iter().map(|own| own.priority.value);
@@ -452,7 +453,7 @@ impl Run<'_> {
     fn reporters(&self) -> Result<Reporters, OutputError> {
         let cargo = &self.settings.cargo.output;
         for file in self.settings.reports.iter().filter(|file| file.origin.is_of_file()) {
-            // Nobody makes the directories of cargo-nextest but itself. If they cannot be made, the file tells why.
+            // Only cargo-nextest itself creates this directory otherwise. If that fails, opening the file reports why.
             let _ = file.value.path.parent().map(fs::create_dir_all);
         }
         let files = self.settings.reports.iter().map(|file| &file.value);

@@ -153,7 +153,7 @@ impl Session {
         if self.setup_place.get().is_none() {
             let parent = invocation.variable("TMPDIR").map(Path::new).filter(|path| path.is_absolute());
             let place = SetupPlace::create(parent.unwrap_or(Path::new("/tmp")));
-            // Nobody else asks.
+            // The cell is empty: nothing else sets it.
             let _ = self.setup_place.set(place.map_err(|source| HostError::SetupPlace { source })?);
         }
         let gone = || HostError::SetupPlace { source: io::ErrorKind::NotFound.into() };

@@ -61,7 +61,7 @@ fn line(workload: &Workload) -> OsString {
 /// Replaces the program of the workload by the shell. The command is appended to the shell's history in the sandbox,
 /// where one key recalls it.
 fn with_history(workload: Workload, invocation: &Invocation, command: &OsStr) -> Workload {
-    // Whether it could be written or not, the shell is what was asked for.
+    // The shell starts whether or not the file could be written.
     const START: &str = "printf '%s\\n' \"$1\" 2> /dev/null >> \"$2\"; exec \"$3\"";
     let shell = shell(invocation);
     let Some(history) = history(Path::new(shell), invocation) else {

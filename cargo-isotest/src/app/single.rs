@@ -29,7 +29,7 @@ pub(crate) fn test(session: &Session, sandboxes: &Sandboxes) -> Result<TestCase,
         listing::list(workers, sandboxes, &build.binaries, &settings.execution)
     })?;
     settings.assign(&mut tests)?;
-    // A test that is named is meant, whether it usually runs or not.
+    // A test that is named is selected even if it is ignored.
     let selection =
         Selection { ignored: RunIgnored::All, ignores_default: true, ..settings.selection.clone() };
     let selected = selection.choose(tests);

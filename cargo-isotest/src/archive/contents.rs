@@ -57,7 +57,7 @@ pub(super) fn contents(
     for script in &scripts {
         walk(script, &[], &mut add)?;
     }
-    // `CARGO_TARGET_TMPDIR`; what tests have left in it is none of the build's.
+    // `CARGO_TARGET_TMPDIR`: the directory belongs to the build, files that tests have left in it do not.
     add(&build.directories.target.join("tmp"));
     sources(&build.directories, &mut add)?;
     Ok(contents)

@@ -56,7 +56,7 @@ impl Baseline {
             read => read.map_err(|source| BaselineError::File { path: path.to_owned(), source })?,
         };
         let content = |source| BaselineError::Content { path: path.to_owned(), source };
-        // A later format need have nothing else in common with this one.
+        // The version is read first: another version of the file may differ in everything else.
         let Format { schema } = serde_json::from_slice(&text).map_err(content)?;
         if schema > SCHEMA {
             return Err(BaselineError::Later { path: path.to_owned() });
@@ -97,7 +97,7 @@ impl Baseline {
                 .tempfile_in(directory)?;
             let mut text = serde_json::to_vec_pretty(self)?;
             text.push(b'\n');
-            // The open file is written, as its name could already belong to another process's file.
+            // Written through the open descriptor, as another process may have put a file of its own at the name.
             new.write_all(&text)?;
             new.persist(target).map(drop).map_err(|error| error.error)
         };

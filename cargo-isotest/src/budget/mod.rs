@@ -198,7 +198,7 @@ impl TestBudget {
     /// measured explain any excess.
     pub(crate) fn may_fit(&self, record: &Record, processors: u64) -> bool {
         let checks = self.checks(record);
-        // Another budget that is broken is broken whatever becomes of memory.
+        // If a budget other than memory is exceeded, more memory would not help.
         if checks.iter().any(|check| check.is_over() && check.limit.metric != Metric::Memory) {
             return false;
         }

@@ -219,7 +219,7 @@ pub(crate) fn readable(metric: Metric, used: u64, headroom_percent: u32, grain: 
     let share = u64::try_from(share).unwrap_or(u64::MAX);
     let above = share.max(match metric {
         Metric::Memory => grain.saturating_mul(2),
-        // A busy machine makes the same test longer by more than any part of a short time.
+        // On a busy machine, the wall time of a short test varies by more than any percentage of it.
         Metric::Wall => 1_000_000,
         Metric::Cpu => 50_000,
         Metric::Procs | Metric::Disk | Metric::IoWrite => 0,

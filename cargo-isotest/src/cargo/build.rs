@@ -148,7 +148,7 @@ impl Workspace {
         let needs_dependencies = check(&known)?;
         let sample = |kind| Sample::new(cargo, arguments, invocation, kind, &project.target);
         let (built, configured) = thread::scope(|scope| {
-            // Without a thread to spare cargo is asked afterwards.
+            // If no thread can be started, cargo is asked after the build.
             let asked = threads::builder().spawn_scoped(scope, || sample(Kind::Program).ask().ok());
             let built = compile(cargo, arguments, invocation).map(Built::from_messages);
             (built, asked.ok().and_then(|asked| asked.join().ok()).flatten())

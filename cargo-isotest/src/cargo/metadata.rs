@@ -81,7 +81,7 @@ impl Project {
     ) -> Result<Self, CargoError> {
         let mut command = invocation.question(cargo);
         command.args(["metadata", "--format-version", "1"]).args(more).args(arguments.metadata_arguments());
-        // `cargo metadata` has no flag for it.
+        // `cargo metadata` has no `--target-dir`.
         if let Some(directory) = &arguments.compilation.place.target_dir {
             command.env("CARGO_TARGET_DIR", invocation.absolute(directory));
         }

@@ -26,7 +26,7 @@ const PIECE: i64 = 128 << 10;
 pub(crate) fn page_cache(build: &Build) {
     let mut ahead = Ahead::default();
     let tests = build.binaries.iter().map(|binary| (&binary.path, binary.library_path()));
-    // Tests pass their environment on.
+    // Tests hand their environment on to the programs that they start.
     let inherited = build.binaries.first().and_then(|binary| binary.library_path());
     let programs = build.programs.iter().map(|program| (program, inherited));
     let programs: Vec<_> = tests.chain(programs).collect();

@@ -40,7 +40,7 @@ pub(super) fn taken_by(other: &Command, definition: &Command, arguments: &[OsStr
     let is_taken = |argument: &Arg| other.get_arguments().any(|known| known.get_id() == argument.get_id());
     kept(definition, arguments, |flag, argument| {
         let argument = argument.filter(|argument| is_taken(argument))?;
-        // Of several short ones in a word, the others are not its.
+        // Of a group of short flags such as `-vj4`, only the part from this flag on is kept.
         let from =
             argument.get_short().filter(|_| !flag.starts_with("--")).and_then(|short| flag.find(short));
         Some(from.map_or_else(|| flag.into(), |from| format!("-{}", &flag[from..]).into()))

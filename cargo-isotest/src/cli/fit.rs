@@ -36,7 +36,7 @@ fn machine(text: &str) -> Result<FitMachine, String> {
         Some((cpus, memory)) => (cpus, Some(memory)),
         None => (text, None),
     };
-    // More are in no machine, and each costs memory here.
+    // No machine has more processors, and the replay allocates memory for each.
     let cpus = numbers::count(cpus).ok().filter(|cpus| cpus.get() <= 4096);
     let cpus = cpus.ok_or("must begin with a number of CPUs from 1 to 4096, e.g. `4` or `4:8GiB`")?;
     let memory = memory.map(numbers::size).transpose();

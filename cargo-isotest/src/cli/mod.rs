@@ -289,7 +289,7 @@ impl From<Typed> for Cli {
             }
             Some(Verb::Runner(typed)) => {
                 let mut flags = Flags::from(typed.flags);
-                // Its output is that of the program.
+                // The runner's output is that of the program: nothing of cargo's is added.
                 flags.cargo.output.quiet.quiet = true;
                 (Command::Runner(typed.own), flags)
             }
@@ -323,7 +323,7 @@ pub(crate) fn meant_subcommand(word: &str) -> Option<String> {
     let definition = Typed::command();
     let names: Vec<_> =
         definition.get_subcommands().flat_map(clap::Command::get_name_and_visible_aliases).collect();
-    // A name itself stands behind `--`, and is meant as a filter.
+    // A word that is exactly a name was typed behind `--`, and is meant as a filter.
     nearest(word, names).filter(|name| *name != word).map(str::to_owned)
 }
 
@@ -343,7 +343,7 @@ pub(crate) fn man_page(name: Option<&str>, capabilities: &[&'static str]) -> io:
     definition.build();
     let named = name.map_or(Some(&definition), |name| definition.find_subcommand(name));
     let Some(command) = named.cloned() else { return Ok(None) };
-    // What a short page leaves out would stand in a man page without its text.
+    // A flag that is hidden from the short help would be in the man page without its text.
     let command = command.mut_args(|argument| argument.hide_short_help(false));
     let mut page = Vec::new();
     Man::new(command).render(&mut page)?;
@@ -353,7 +353,7 @@ pub(crate) fn man_page(name: Option<&str>, capabilities: &[&'static str]) -> io:
 /// Returns the script by which a shell completes the command line.
 pub(crate) fn completions(shell: Shell, capabilities: &[&'static str]) -> Vec<u8> {
     let mut script = Vec::new();
-    // With the name by which a shell knows it; another one that is set beforehand would stand in the script in part.
+    // Shells know the program by this name. If it were set earlier, the script would contain parts of the old one.
     let mut definition = definition(capabilities).bin_name(PROGRAM);
     clap_complete::generate(shell, &mut definition, PROGRAM, &mut script);
     script

@@ -44,7 +44,7 @@ pub(super) fn time(text: &str) -> Result<humantime::Duration, String> {
 
 /// Parses a number of bytes that may be 0.
 pub(crate) fn size_or_zero(text: &str) -> Result<u64, String> {
-    // `64` and `64M` are written for mebibytes and for other things: budgets take neither, too.
+    // `64` and `64M` are ambiguous, and budgets refuse them, too.
     let has_unit = text.trim_end().ends_with(['B', 'b']);
     let parsed = text.parse::<ByteSize>().ok().map(|size| size.as_u64());
     let parsed = parsed.filter(|bytes| *bytes == 0 || has_unit);

@@ -18,7 +18,7 @@ pub(super) fn subcommand_first(definition: &Command, mut arguments: Vec<OsString
     let doc =
         arguments.iter().take_while(|word| *word != "--").position(|word| word == DOC).filter(|at| *at > 0);
     match (subcommand(definition, &arguments), doc) {
-        // `cargo test --doc` with our name in it.
+        // `cargo test --doc` with `isotest` in place of `test`.
         (Some(at), Some(doc)) if RUN.iter().any(|name| arguments[at] == *name) => {
             arguments.remove(at);
             arguments[1..=doc - usize::from(at < doc)].rotate_right(1);
@@ -48,7 +48,7 @@ fn first_word(definition: &Command, arguments: &[OsString]) -> Option<usize> {
     let before = Command::new("before").args(flags(definition)).disable_help_flag(true);
     let before = before.allow_external_subcommands(true);
     let before = before.external_subcommand_value_parser(ValueParser::os_string());
-    // An error here is reported by the parse with the whole definition.
+    // This parse only looks for the subcommand: errors are reported by the parse with the whole definition.
     let matches = before.try_get_matches_from(arguments).ok()?;
     let (_, rest) = matches.subcommand()?;
     let rest = rest.get_many::<OsString>("").into_iter().flatten().count();
@@ -111,7 +111,7 @@ fn called(command: &Command) -> String {
 
 /// Returns the subcommands that take `flag`.
 fn takers(definition: &Command, flag: &str) -> Vec<String> {
-    // What a run takes has been said once it is said of the command itself.
+    // Flags of a run are listed once, with the command that has no subcommand.
     let others = definition.get_subcommands().filter(|command| command.get_name() != "run");
     let commands = [definition].into_iter().chain(others);
     let taking = commands.filter(|command| command.get_arguments().any(|argument| is_called(argument, flag)));

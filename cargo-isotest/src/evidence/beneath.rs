@@ -51,7 +51,7 @@ impl Beneath {
     /// Opens a regular file for reading; `None` if it does not exist.
     pub(super) fn file(&self, path: &Path) -> io::Result<Option<File>> {
         plain(path)?;
-        // A named pipe is not waited for.
+        // `O_NONBLOCK`: opening a named pipe must not block.
         let file = match open(&self.0, path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY) {
             Ok(file) => File::from(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

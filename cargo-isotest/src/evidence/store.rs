@@ -189,7 +189,7 @@ impl Taker {
 
 impl Drop for Taker {
     fn drop(&mut self) {
-        // Evidence that cannot be removed is offered as that of an earlier run, until a run removes it.
+        // If removal fails, the evidence stays listed as that of an earlier run, and the next run removes it.
         let _ = self.end();
     }
 }

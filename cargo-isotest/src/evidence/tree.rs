@@ -41,7 +41,7 @@ impl Tree<'_> {
     pub(crate) fn fate(&self, evidence: &Evidence, kept: &Kept) -> (Fate, PathBuf) {
         let path = PathBuf::from(&kept.path);
         let Some((_, joining)) = tool_of(&path) else {
-            // Somebody else has written the manifest.
+            // No such tool exists in this version: the manifest was edited, or written by another version.
             return (Fate::Refused("no tool is known that leaves such a file".to_owned()), path);
         };
         let fate = match joining {

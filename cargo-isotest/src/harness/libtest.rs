@@ -83,8 +83,8 @@ pub(crate) fn listing(binary: &Arc<TestBinary>, answers: [Answer<'_>; 2]) -> Res
     let [all, ignored] = answers.map(lines);
     let names_none = all.names.is_empty() && ignored.names.is_empty();
     match all.foreign.or(ignored.foreign) {
-        // Runners write lines of their own, and so does what is executed before the standard harness. Where there is
-        // nothing else, something else has taken its place.
+        // Runners and code before the standard harness may print lines of their own. If there are no other lines, the
+        // binary has a harness of another kind.
         Some(line) if names_none || !binary.harness => whole(WholeReason::OtherOutput(excerpt(line))),
         None if names_none && !binary.harness => whole(WholeReason::Silent),
         _ => Ok(Listing::Tests(merge(binary, &all.names, &ignored.names))),

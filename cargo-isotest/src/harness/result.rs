@@ -31,7 +31,7 @@ pub(crate) fn last_words(test: &TestCase, stdout: &Captured) -> LastWords {
 pub(crate) fn text(stream: &Captured) -> String {
     let head = String::from_utf8_lossy(&stream.head);
     let tail = String::from_utf8_lossy(&stream.tail);
-    // No line goes on after the gap.
+    // Where output was dropped between head and tail, the last line of the head is ended.
     let gap = if stream.dropped == 0 { "" } else { "\n" };
     format!("{head}{gap}{tail}")
 }
@@ -56,7 +56,7 @@ impl End {
             let mut counts = counts.split("; ").filter_map(|count| count.split_once(' '));
             counts.find(|(_, of)| *of == what).and_then(|(number, _)| number.parse().ok())
         };
-        // What is measured is a benchmark.
+        // Libtest counts benchmarks as `measured`.
         let passed = count("passed")?.checked_add(count("measured").unwrap_or(0))?;
         let list = lines[..line].iter().rposition(|line| *line == "failures:").unwrap_or(line);
         Some(Self { line, list, is_ok: word == "ok", passed, failed: count("failed")? })

@@ -191,7 +191,8 @@ impl<'a> Said<'a> {
         let is_isolated = !matches!(process.outcome, Outcome::NotIsolated(_));
         let begun = if is_standard && is_isolated && !ended_well(process) && process.stdout.dropped == 0 {
             let begun: HashSet<&str> = lines.iter().filter_map(|line| begun(line, &names)).collect();
-            // Tests at once are named when they end. So the harness names them before, if one has no verdict.
+            // Tests that run in parallel are named when they end. So if a begun test has no result, the harness names
+            // tests at their start.
             let names_first = is_serial || begun.iter().any(|name| !verdicts.contains_key(name));
             names_first.then_some(begun)
         } else {

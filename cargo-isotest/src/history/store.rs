@@ -109,7 +109,7 @@ impl Store {
     pub(crate) fn set_aside(&self) -> Result<PathBuf, HistoryError> {
         let _lock = self.lock(Lock::Exclusive)?;
         let aside = self.directory.join("history.redb.set-aside");
-        // A file of another type that was set aside before would not be replaced by the rename.
+        // The rename does not replace something of another type, such as a directory, that was set aside earlier.
         let _ = fs::remove_file(&aside);
         fs::rename(&self.file, &aside).map_err(|source| self.files(source))?;
         Ok(aside)

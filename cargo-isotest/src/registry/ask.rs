@@ -153,7 +153,7 @@ fn of_user(user: u32, places: &[Place], bounds: &Bounds) -> Found {
             "not all runs of user {user} are shown: too many sockets in the registry directory"
         ));
     }
-    // One sentence is enough, however many sockets there are of the kind.
+    // One sentence covers all further sockets that were refused for the same reason.
     let more = refused.len().saturating_sub(1);
     found.remarks.extend(refused.into_iter().next().map(|why| match more {
         0 => why,

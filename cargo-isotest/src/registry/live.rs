@@ -21,7 +21,7 @@ impl Registry {
         let look = |(slot, Started { zygote, .. })| {
             let init = table.as_ref().and_then(|table| table.init_below(zygote));
             let picture = init.and_then(|init| snapshot::capture(init, Extent::Tree).ok());
-            // Process 1 is no part of the test.
+            // Process 1 of the pid namespace is init, not the test's.
             let own = |picture: Snapshot| picture.processes.into_iter().filter(|one| one.inside != Some(1));
             let processes: Option<Vec<_>> = picture.map(|picture| own(picture).collect());
             let memory_bytes =

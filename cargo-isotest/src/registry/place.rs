@@ -128,7 +128,7 @@ impl Opened {
 
     /// Removes a socket.
     pub(super) fn remove(&self, name: &str) {
-        // A missing socket is fine.
+        // Fails if there is no socket, which is fine.
         let _ = unlinkat(&self.directory, name, UnlinkatFlags::NoRemoveDir);
     }
 

@@ -63,7 +63,7 @@ impl Registry {
     /// the run.
     pub(crate) fn expect<'a>(&self, tests: impl Iterator<Item = (&'a str, &'a str)>) {
         let tests = tests.map(|(binary_id, name)| (binary_id.to_owned(), name.to_owned()));
-        // There is one selection to a run.
+        // Fails if the cell is set already; a run selects its tests once.
         let _ = self.tests.set(tests.collect());
         self.ended.store(0, Ordering::Relaxed);
     }

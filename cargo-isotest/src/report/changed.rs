@@ -33,7 +33,7 @@ pub(super) fn directories(paths: &[&Path]) -> BTreeSet<PathBuf> {
 /// Returns the directories that are in none of the others.
 pub(super) fn outermost(directories: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let mut outermost = BTreeSet::<PathBuf>::new();
-    // A directory stands before those in it.
+    // Directories come before the files in them.
     for directory in directories {
         if !outermost.iter().any(|above| directory.starts_with(above)) {
             outermost.insert(directory.clone());

@@ -28,7 +28,7 @@ pub(crate) enum OutputError {
 impl Failure for OutputError {
     fn end(&self) -> End {
         match self {
-            // A reader that has gone away ends us as it ends any program.
+            // A closed pipe ends this program by SIGPIPE, as it ends other programs.
             Self::Stream(source) if source.kind() == io::ErrorKind::BrokenPipe => End::Signal(SIGPIPE),
             Self::Stream(_) | Self::File { .. } => Exit::Bug.into(),
             Self::Twice(_) => Exit::Usage.into(),

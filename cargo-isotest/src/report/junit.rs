@@ -174,7 +174,7 @@ fn of_test(test: &Test, account: &Account, begun: Option<DateTime<FixedOffset>>)
         status.set_rerun_kind(FlakyOrRerun::Flaky);
     }
     for earlier in &test.earlier {
-        // Passed and repeated: there is no element for that, and nothing to look at.
+        // A passed attempt that was repeated has no element in the format.
         if earlier.facts.effect != Effect::Passes {
             status.add_rerun(rerun(&earlier.facts, account));
         }

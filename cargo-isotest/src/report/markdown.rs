@@ -57,7 +57,7 @@ fn within(account: &Account, since: Option<&Changes>, largest: usize) -> String 
         slowest(account),
         stressed(account),
     ];
-    // What is lost last is given room first; the output of tests is lost first.
+    // Sections get room in the order of their importance, the output of tests last.
     let mut room = largest.saturating_sub(RESERVE + text.len());
     let mut lost = Vec::new();
     for place in [0, 2, 3, 4, 5, 6, 7, 8, 1] {

@@ -32,7 +32,7 @@ pub(super) fn document(account: &Account) -> String {
         for budgeted in &test.last.facts.budget {
             let is_name =
                 budgeted.metric.bytes().all(|byte| byte.is_ascii_lowercase() || b"-_".contains(&byte));
-            // A name that others made up would be a part of the format.
+            // A metric's name from the file becomes part of the text: only well-formed ones are taken.
             let Some(unit) = Unit::of(budgeted).filter(|_| is_name) else { continue };
             let [limits, used] = families.entry((&budgeted.metric, unit)).or_default();
             let labels = labels(test);

@@ -113,7 +113,7 @@ impl Sandboxes {
             close(cgroups);
             return Err(unmet(resolved.unmet.into_iter().map(Obstacle::from).collect(), &host).into());
         }
-        // A thread may have one that tests share beside its own.
+        // A thread may hold two slots: its own, and the common one of tests that share a sandbox.
         let slots = 1 + usize::from(settings.share_some());
         let each = slots * Slot::descriptors(&cgroups);
         let inside = Inside::of(others.iter().chain([&resolved.template]));
@@ -385,7 +385,7 @@ impl Decided {
             }
             .into());
         };
-        // The limits are lifted only now: programs that cargo executes keep the limits of our caller.
+        // The descriptor limit is raised only now: programs that cargo executes keep the limit of the caller.
         let max_descriptors = descriptors::raise().map_err(HostError::System)?;
         root_limits::lift().map_err(HostError::System)?;
         let Settings { sandbox, test, .. } = settings;
@@ -429,10 +429,10 @@ fn cannot_limit(
     of_processes: Vec<(String, String)>,
     host: &Host,
 ) -> Option<SandboxError> {
-    // A limit whose controller is available has a value that the kernel refuses.
+    // If the controller is available, the kernel refuses the value: a better host would not help.
     let lacking = of_cgroups.iter().filter(|(control, _)| !cgroups.can(*control));
     let lacking: Vec<_> = lacking.map(|(control, why)| (figure(*control), why.clone()).into()).collect();
-    // A user's own manager has handed on all that it has.
+    // The user's systemd manager has delegated all controllers that it has: asking it again would not help.
     let surroundings = Surroundings { user_manager: false, ..probe::surroundings(host) };
     let remedies = remedy::remedies(&lacking, Place { surroundings: &surroundings, cgroups: &host.cgroups });
     let of_cgroups = of_cgroups.into_iter().map(|(control, why)| (control.as_str().to_owned(), why));

@@ -82,7 +82,7 @@ fn sweep(parent: &Path, prefix: &str) {
 pub(super) fn remove(directory: &Path) -> io::Result<()> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            // From the top: below a directory that may not be listed nothing is found.
+            // From the top down: nothing is found below a directory that may not be listed.
             for entry in WalkDir::new(directory).into_iter().flatten() {
                 if entry.file_type().is_dir() {
                     let _ = fs::set_permissions(entry.path(), Permissions::from_mode(0o700));

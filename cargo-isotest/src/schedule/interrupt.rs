@@ -47,10 +47,10 @@ pub(crate) struct Watch<'a> {
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
-        // First, so that no signal comes in between.
+        // Set first, so that no signal arrives in between.
         self.interrupts.at_once.store(true, Ordering::SeqCst);
         if self.has_key {
-            // No reason for an error can exist here.
+            // Registering this signal cannot fail.
             *self.interrupts.key() = ByDefault::new(SIGTSTP).ok();
         }
         self.handle.close();
@@ -71,7 +71,7 @@ impl Interrupts {
             };
         }
         if !is_ignored(SIGUSR1) {
-            // There is nothing to be said before the first test, and nothing to be ended.
+            // Before the first test, SIGUSR1 has nothing to report, and must not end the process.
             flag::register(SIGUSR1, Arc::default())?;
         }
         Ok(Self { signals, at_once, key: Mutex::default() })
@@ -116,8 +116,8 @@ impl Interrupts {
                     subject.give_back();
                     end(signal);
                 }
-                // First, so that why tests are killed is known before they are. A supervisor that no longer listens
-                // is about to end the run anyway.
+                // Told before the tests are killed, so that the reason is known. A supervisor that no longer listens is
+                // about to end the run anyway.
                 let _ = tell.send(News::Interrupted(signal).into());
                 cancel.throw();
             }
@@ -150,13 +150,13 @@ impl Subject<'_> {
     /// Stops the run with all its attempts and clocks, until somebody lets it go on.
     fn stop(self, tell: &Sender<Told>) {
         let (told, heard, _go_on) = Told::stopping();
-        // Nobody listens any more, or it takes too long: then the screen stays as it is.
+        // If the supervisor does not answer in time, the progress bar stays on the screen.
         let _ = tell.send(told);
         let _ = heard.recv_timeout(SCREEN_GRACE);
         self.give_back();
-        // Without a clock that can be stopped this process stops all the same.
+        // If the run's clock cannot be stopped, this process stops all the same.
         let standstill = Standstill::of(self.cgroups);
-        // No reason for an error can exist here.
+        // Raising this signal cannot fail.
         let _ = stop_this_process();
         drop(standstill);
         if let Some(keyboard) = self.keyboard {

@@ -48,7 +48,7 @@ pub(crate) fn list(
         let environment = &mut plan.workload.environment;
         match execution.process {
             Process::Test => slot_environment::tell(environment, slot_environment::of_listing(binary)),
-            // A binary that takes the question for an order to run writes no sources.
+            // A binary that executes its tests when it is asked for their names must not update sources.
             Process::Binary { .. } => environment.retain(|(name, _)| !update::is_wish(name)),
         }
         Job { template: Arc::clone(sandboxes.template_for(binary)), plan, is_test: false, evidence: None }
@@ -69,7 +69,7 @@ pub(crate) fn list(
                 interrupted = Some(signal);
                 Flow::NoMore
             }
-            // Other news tell nothing of a list.
+            // Other messages do not concern a list.
             Some(_) | None => Flow::On,
         },
     );
@@ -94,7 +94,7 @@ pub(crate) fn list(
 fn error(why: Unanswered, template: &Arc<Template>) -> Error {
     match why {
         Unanswered::Binary(error) => error.into(),
-        // The host can set sandboxes up: something was killed later.
+        // Sandboxes can be set up on this host: a process of the sandbox was killed later.
         Unanswered::NotIsolated(error) if error.step == Step::Supervise => {
             SandboxError::Execute(error).into()
         }

@@ -94,7 +94,7 @@ impl Schedule<'_> {
         if attempt.purpose == Purpose::Confirmation {
             let budget = unit.tests()[0].budget.memory();
             plan.limits.memory = plan.limits.memory.into_iter().chain(budget).min();
-            // Memory that is moved to swap is no page cache.
+            // With swap, memory would move there instead of being taken from the page cache.
             plan.limits.swap = None;
         }
         let title = unit.title();
@@ -125,9 +125,10 @@ impl Schedule<'_> {
             summary,
             reporters,
         );
-        // An order for each slot, so that none waits for the next plan, but none that a failure would have prevented.
+        // One order ahead for each slot, so that none waits for its next plan; none with `--max-fail`, as a failure
+        // could cancel the order.
         let ahead = if self.execution.max_fail.value.failures.is_some() { 0 } else { workers.jobs() };
-        // Of tests that share a process, those that passed would be attempted again, too.
+        // Tests that share a process are not retried: those that passed would be executed again, too.
         let attempts = |(place, (unit, settings)): (usize, (&Unit<'_>, &Arc<TestSettings>))| {
             let retries = if unit.is_one_test() { settings.retries.value.count } else { 0 };
             (retries.saturating_add(1), self.needs.lane(place))

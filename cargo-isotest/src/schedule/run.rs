@@ -80,7 +80,7 @@ impl<'run> Run<'run> {
         let told = match news {
             None => self.tick(),
             Some(News::Ready(_) | News::NotStarted | News::Panicked) => Ok(Flow::On),
-            // Reports know it as the attempt that it is about.
+            // A second attempt for a diagnosis is reported with the attempt that it examines.
             Some(News::Started(launch)) if launch.attempt.purpose.is_second() => {
                 self.note(launch);
                 Ok(Flow::On)
@@ -90,7 +90,7 @@ impl<'run> Run<'run> {
                 self.tell_each(launch, |test| Event::AttemptStarted { test, launch })
             }
             Some(News::Finished(launch, record)) => self.finished(launch, *record, queue),
-            // What is known of the test is told at the end.
+            // The test itself is reported when the examination has ended.
             Some(News::Killed(launch, _)) if launch.attempt.purpose.is_second() => {
                 self.executing.end(launch.attempt);
                 Ok(Flow::On)
@@ -198,7 +198,7 @@ impl<'run> Run<'run> {
         let retries = self.subject.of_each[launch.attempt.unit].retries.value;
         let now = Instant::now();
         let delay = retries.delay_after(launch.attempt.nth.number, fastrand::f64());
-        // A time that is too far ahead is as good as for ever.
+        // A delay that overflows the clock is replaced by one that never ends.
         now.checked_add(delay).unwrap_or_else(|| now + FOR_EVER)
     }
 
@@ -327,7 +327,7 @@ impl<'run> Run<'run> {
         launch: Launch,
         mut record: Record,
     ) -> io::Result<usize> {
-        // Tests that share a process may not have been reached when its time ran out.
+        // With a common process, a timeout may have come before a test began: it never counts as a pass.
         let rules = Rules { timeouts_pass: false, ..self.rules(launch) };
         let judged = |record: &Record| judge(&record.outcome, Testimony::Agrees, rules);
         let fails = |verdict: &Verdict| verdict.effect() == Effect::Fails;
@@ -375,7 +375,7 @@ impl<'run> Run<'run> {
         }
         let rules = self.rules(launch);
         let cuts = together::cut(tests, &record, self.threads());
-        // Time and figures are the process's; its output is shown once.
+        // Wall time and usage belong to the whole process, whose output is shown once.
         let mut shown = PartialRecord { wall: None, usage: Usage::default(), ..record };
         for (test, cut) in tests.iter().zip(cuts) {
             let record = match cut {
@@ -427,7 +427,7 @@ impl<'run> Run<'run> {
         self.summary.cancelled = Some(by);
         self.reporters.event(&Event::Cancelled { by })?;
         Ok(match by {
-            // The signal has ended what was running already.
+            // Attempts in progress have been killed by the signal already.
             Cancellation::Signal(_)
             | Cancellation::SetupFailed { .. }
             | Cancellation::FailFast { immediate: false } => Flow::NoMore,

@@ -83,7 +83,7 @@ pub(crate) fn tell(environment: &mut Told, told: Told) {
         let may_be = [&b"NEXTEST_"[..], b"ISOTEST"].iter().any(|first| name.as_bytes().starts_with(first));
         may_be && told.iter().any(|(other, _)| other == name)
     };
-    // Variables of a run that encloses ours are not to be read as one's own.
+    // Variables that a surrounding run has set must not be taken for those of this run.
     environment.retain(|(name, _)| !is_told(name) && name != inside::METRICS);
     environment.extend(told);
 }

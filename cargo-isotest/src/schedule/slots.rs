@@ -215,9 +215,9 @@ impl<'run> Workers<'run> {
         job: impl Fn(Attempt, Option<Place>) -> Job,
         mut hear: impl FnMut(Option<News>, &mut Queue) -> Flow,
     ) {
-        // A failure before this has ended what was before.
+        // The flag may still be set by a failure in an earlier part of the run.
         self.stopped.store(false, Ordering::SeqCst);
-        // Number of ordered attempts of which it is not known what became of them.
+        // Number of ordered attempts that have not been reported as finished.
         let mut open = 0;
         let mut in_common = InCommon::in_slots(&*self.common);
         let mut tick = Instant::now() + TICK;
@@ -249,7 +249,7 @@ impl<'run> Workers<'run> {
                 in_common.end(attempt.unit, !queue.has_more_like(attempt));
             }
             if let Some(hold) = hold {
-                // Nothing is ever sent: the other end is dropped.
+                // Blocks until the sender is dropped: nothing is ever sent.
                 let _ = hold.recv();
             }
             match flow {
@@ -302,7 +302,7 @@ impl<'run> Workers<'run> {
         let mut now_open = open;
         let mut send = |admission: &mut Admission<'_>, attempt| {
             let place = admission.start(attempt);
-            // Slots that are gone have said why.
+            // A slot that has ended has reported its reason.
             let _ = self.orders.send(Order { attempt, job: job(attempt, place) });
         };
         admission.look_anew();
@@ -337,7 +337,7 @@ impl Drop for Alarm<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
             self.cancel.throw();
-            // A supervisor that no longer listens goes down with the threads it waits for.
+            // If the supervisor no longer listens, it is panicking, too, and waits for this thread.
             let _ = self.tell.send(News::Panicked.into());
         }
     }
@@ -382,9 +382,9 @@ impl<'run> Worker<'run> {
                 return self.cancelled();
             }
             self.registry.ended(self.number);
-            // The next one runs while the figures of this one are read; after a failure there may be no next one. In
-            // another template it would cost this one its init. What it writes where this one is told of comes after
-            // that.
+            // The next attempt starts while the figures of this one are read; not after a failure, which may end the
+            // run, nor in another template, which would end this attempt's init. Output of the next attempt comes after
+            // the report of this one.
             if attempt.has_exited_well() && !shares_output {
                 taken = self.try_next();
                 let next = taken.take_if(|order| Arc::ptr_eq(&order.job.template, &template));
@@ -411,7 +411,8 @@ impl<'run> Worker<'run> {
         }
         self.registry.ended(self.number);
         let record = Box::new(attempt.finish());
-        // The slot is kept before whoever hears of the attempt has the next one started there.
+        // The slot is put back before this attempt's end is reported, as the next test of the sandbox may then be
+        // started.
         self.common.keep(&template, slot);
         self.tell_and_wait(News::Finished(launch, record), shares_output);
         true
@@ -429,7 +430,7 @@ impl<'run> Worker<'run> {
             return None;
         }
         let launch = Launch { attempt, slot: self.number, at: Instant::now() };
-        // The start is told before the attempt has any output of its own, which may go to the same terminal.
+        // The start is reported before the attempt writes anything, as both may go to the same terminal.
         self.tell_and_wait(News::Started(launch), plan.inherit_stdio);
         slot_environment::tell(
             &mut plan.workload.environment,
@@ -479,7 +480,7 @@ impl<'run> Worker<'run> {
         }
         let (waiting, heard) = channel();
         let _ = self.tell.send(Told { news, waiting: Some(waiting), hold: None });
-        // Nothing is ever sent: the other end is dropped, with the news or after them.
+        // Blocks until the sender is dropped with the handled message: nothing is ever sent.
         let _ = heard.recv();
     }
 }

@@ -25,12 +25,12 @@ pub(super) fn testimony(test: &TestCase, captured: bool, is_wrapped: bool, recor
         (_, LastWords::Failed) => {
             (Testimony::Failed, "the harness exited with 0 but said that the test failed")
         }
-        // A wrapper may have executed nothing.
+        // A wrapper may not have executed the test at all.
         (Announced::Unsaid, _) if test.binary.harness && is_wrapped => (
             Testimony::NoTest,
             "its `run-wrapper` exited with 0, but no harness said that it executed a test",
         ),
-        // Cargo would let both pass, too; but the standard harness always says it.
+        // Cargo would let this pass, but the standard harness always prints a result.
         (Announced::Unsaid, _) if test.binary.harness => {
             (Testimony::Agrees, "the harness exited with 0 but did not say that it executed a test")
         }

@@ -73,7 +73,7 @@ impl Selected {
 /// Assigns tests to parts in turn, or by their names. Returns the part of each test, from 0. Ignored tests are
 /// assigned separately, so that other tests are in the same part with and without them.
 fn dealt(tests: &[TestCase], Partition { by, parts, .. }: Partition) -> Vec<u64> {
-    // How many were dealt out by turns, ignored ones second, and of which binary the last one was.
+    // For tests and ignored tests: how many were dealt out, and the binary of the last one.
     let mut turns: [(u64, Option<String>); 2] = [(0, None), (0, None)];
     let part = |test: &TestCase| match by {
         PartitionBy::Hash => XxHash64::oneshot(0, test.name.as_bytes()) % parts,
@@ -101,7 +101,7 @@ fn weights_of(tests: &[TestCase], past: &Past) -> Option<Vec<Weight>> {
     let usual_time = median(known.iter().filter_map(|(time, _)| *time).collect())?;
     let usual_peak = median(known.iter().filter_map(|(_, peak)| *peak).collect()).unwrap_or(LEAST_PEAK);
     let weight = |(time, peak): (Option<u64>, Option<u64>)| Weight {
-        // No test takes no time, or many of them would be one shard.
+        // Every test counts at least 1 µs, or all tests of unmeasurable time would go to one shard.
         time: time.unwrap_or(usual_time).max(1),
         peak: peak.unwrap_or(usual_peak).max(LEAST_PEAK),
     };
@@ -145,7 +145,7 @@ fn balanced(tests: &[TestCase], weights: &[Weight], parts: u64) -> Vec<u64> {
         let cost = |index: usize| load(&weights[index]).cost();
         cost(*other).total_cmp(&cost(*one)).then_with(|| key(&tests[*one]).cmp(&key(&tests[*other])))
     });
-    // More machines than tests have nothing to do.
+    // There is no use in more machines than tests.
     let machines = usize::try_from(parts).unwrap_or(usize::MAX).min(tests.len());
     let mut loads = vec![Load::default(); machines];
     let mut part_of = vec![0; tests.len()];
@@ -170,7 +170,7 @@ fn key(test: &TestCase) -> (&str, &str) {
 
 /// Returns the expected time of each part if its tests run one after the other.
 fn expected(part_of: &[u64], weights: &[Weight], parts: u64) -> Option<Vec<Duration>> {
-    // Times of so many parts cannot be shown, and are not computed.
+    // More parts are neither computed nor shown.
     const MOST: usize = 100_000;
     let parts = usize::try_from(parts).ok().filter(|parts| *parts <= MOST)?;
     let mut times = vec![Duration::ZERO; parts];

@@ -48,11 +48,11 @@ impl Execution {
         Self {
             jobs: match jobs {
                 Some(jobs) => jobs.map(|jobs| jobs.on(cpus())),
-                // Several at one terminal could not be told apart.
+                // With output that is not captured, the tests of several slots could not be told apart at one terminal.
                 None if capture.value && task.is_of_tests() => Setting::default(cpus()),
                 None => Setting::default(NonZeroUsize::MIN),
             },
-            // Budgets are those of all tests, whatever one of them does.
+            // Recording budgets needs the peaks of all tests: a failure does not end the run.
             max_fail: match task {
                 Task::Budgets(_) => Setting::default(MaxFail::default()),
                 _ => Setting::or(layer.max_fail, MaxFail::default()),

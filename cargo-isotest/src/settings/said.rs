@@ -121,14 +121,14 @@ impl Said {
         lower.choose_default_filter();
         let is_attended = !self.task.is_of_tests() && !matches!(self.task, Task::Runner { .. });
         if is_attended || matches!(self.task, Task::Shell { .. } | Task::Debug(_)) {
-            // Somebody attends to a command, and it is no test.
+            // A command that is no test is watched by the person who typed it: it has no time limit of tests.
             lower.test.timeout = None;
             lower.overrides.iter_mut().for_each(|one| one.layer.timeout = None);
             let is_of_tests = |time: &mut Setting<Duration>| matches!(time.origin, Origin::Environment(_));
             let _ = self.layer.test.timeout.take_if(is_of_tests);
         }
         if self.layer.capture.is_some_and(|capture| !capture.value) {
-            // Several at one terminal could not be told apart.
+            // With output that is not captured, the tests of several slots could not be told apart at one terminal.
             lower.jobs = None;
         }
         let settings = self.over(lower)?;

@@ -64,7 +64,7 @@ impl Retries {
         };
         let factor = if exponential { 2_u32.saturating_pow(number.saturating_sub(1)) } else { 1 };
         let delay = delay.saturating_mul(factor).min(max_delay.unwrap_or(Duration::MAX));
-        // What is too long for a number is as good as for ever.
+        // A delay that overflows is replaced by one that never ends.
         let part = if jitter { 1.0 - luck.clamp(0.0, 1.0) / 2.0 } else { 1.0 };
         Duration::try_from_secs_f64(delay.as_secs_f64() * part).unwrap_or(Duration::MAX)
     }

@@ -17,7 +17,7 @@ use proc_macro::{Delimiter, Group, Literal, Span, TokenStream, TokenTree};
 pub fn budget(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let record =
         item::function_of(item.clone()).and_then(|function| Ok(record(&budget::read(arguments)?, &function)));
-    // Whatever is wrong with the budget, the function is there, so that nothing else is complained of.
+    // The function is kept even if the budget is wrong, so that the compiler complains of the budget only.
     [item, record.unwrap_or_else(Complaint::into_tokens)].into_iter().collect()
 }
 
@@ -74,6 +74,6 @@ fn record(budget: &budget::Budget, function: &str) -> TokenStream {
         budget = budget,
         function = function,
     );
-    // It is Rust whatever the budget is: numbers and an identifier were put into it.
+    // Parsing cannot fail: only numbers and an identifier were put into the text.
     text.parse().unwrap_or_default()
 }

@@ -74,7 +74,7 @@ impl AttemptCgroup {
             match Place::create(hierarchy, id, limits, devices) {
                 Ok(place) => cgroup.places.push(place),
                 Err(error) => {
-                    // The first failure is the one worth telling; what cannot be removed now is swept by the next run.
+                    // The first error is returned; a directory that cannot be removed now is removed by the next run.
                     let _ = cgroup.remove();
                     return Err(error);
                 }
@@ -179,7 +179,7 @@ impl Place {
         match place.limit(settings, handed_on) {
             Ok(()) => Ok(place),
             Err(error) => {
-                // The failure to tell is the first, as above.
+                // The first error is returned; a directory that cannot be removed now is removed by the next run.
                 let _ = place.remove();
                 Err(error)
             }
@@ -211,7 +211,7 @@ impl Place {
                 written.push(setting);
             }
         }
-        // A file that names several devices is whole only now.
+        // Only now is the value for a file with several devices complete.
         for setting in &mut written {
             setting.value = text_of(self.directory(setting), setting.file).unwrap_or_default();
         }
@@ -226,7 +226,7 @@ impl Place {
     fn remove(&self) -> io::Result<()> {
         let inner = self.inner.as_ref().map_or(Ok(()), |_| remove_if_there(&self.outer, INNER));
         match inner.and_then(|()| remove_if_there(&self.run, &self.id)) {
-            // Root inside may have made others below.
+            // Root in the sandbox may have created cgroups below this one.
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy => sweep::remove_tree(&self.path),
             removed => removed,
         }

@@ -155,7 +155,7 @@ impl Directory {
         let handle = make_directory(&site.handle, name)?;
         let path = site.run.join(name);
         Self::open(site, &path, handle).inspect_err(|_| {
-            // The failure to tell is the first; what cannot be removed now is removed with the run's directory.
+            // The first error is returned; a directory that cannot be removed now is removed with that of the run.
             let _ = fs::remove_dir(&path);
         })
     }

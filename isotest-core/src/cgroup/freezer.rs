@@ -49,7 +49,7 @@ impl FrozenCgroup {
 impl Drop for Frozen {
     fn drop(&mut self) {
         for cgroup in &self.cgroups {
-            // A cgroup that is gone holds nobody.
+            // If the cgroup is gone, no process is left frozen.
             let _ = cgroup.set(false);
         }
     }

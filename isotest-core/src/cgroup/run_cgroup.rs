@@ -82,7 +82,7 @@ impl Cgroups {
             };
             missing.push((Capability::Pressure, why.into()));
         }
-        // Init accounts for its children.
+        // Processor time has another source: getrusage(2) in init.
         missing.retain(|(capability, _)| *capability != Capability::Cpu);
         if !host.accounts_for_io {
             missing.push((Capability::Io, "the kernel does not account for the I/O of processes".into()));
@@ -231,7 +231,7 @@ impl Cgroups {
         serves.retain(|capability| wanted.contains(capability));
         if !controllers.is_empty() {
             let moved = v2::move_supervisor(&mount.own, base, &run).inspect_err(|_| {
-                // The failure to tell is the first; what cannot be removed now is swept by the next run.
+                // The first error is returned; a directory that cannot be removed now is removed by the next run.
                 let _ = sweep::remove_tree(&run);
             })?;
             let moved = self.moved.insert(moved);
@@ -265,7 +265,8 @@ impl Cgroups {
                 continue;
             }
             if let Ok((run, handle)) = sweep::make_run(&mount.own, &mount.mount_point) {
-                // Without processors and memory nobody may enter it; this is found then.
+                // A cpuset without processors and memory nodes refuses processes; the error is reported when one
+                // enters.
                 let _ = inherit(&mount.own, &run);
                 weigh(&run);
                 self.idle.push((mount.mount_point.clone(), Site { run, handle, version: Version::V1 }));
@@ -320,7 +321,7 @@ pub(super) fn weigh(run: &Path) {
     const MOST: u64 = 1 << 18;
     let nice = niceness::of_caller();
     let (shares, weight) = (run.join("cpu.shares"), run.join("cpu.weight.nice"));
-    // A refusal costs time on a busy machine, and nothing else.
+    // If the weight cannot be set, the run is slower on a busy machine, and nothing else.
     if shares.exists() {
         let _ = fs::write(shares, (niceness::weight(nice) * processors()).min(MOST).to_string());
     } else if nice > 0 && weight.exists() {

@@ -44,7 +44,7 @@ pub fn enter(uid: u32) -> Result<(), String> {
         outlives(&own_cgroup(), uid, || lingers(uid))?;
     }
     let (bus, socket) = manager(uid)?;
-    // A manager that does not see this process by its number would move another one.
+    // A manager in another pid namespace would take this process's id for another process, and move that.
     let stream = UnixStream::connect(&socket).map_err(|error| format!("`{}`: {error}", socket.display()))?;
     let peer =
         getsockopt(&stream, PeerCredentials).map_err(|error| format!("`{}`: {error}", socket.display()))?;

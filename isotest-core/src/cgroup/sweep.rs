@@ -48,7 +48,7 @@ pub(super) fn make_run(base: &Path, mount_point: &Path) -> io::Result<(PathBuf, 
     match locked(&run) {
         Ok(handle) => Ok((run, Arc::new(handle))),
         Err(error) => {
-            // The failure to tell is the first; what cannot be removed now is swept by the next run.
+            // The first error is returned; a directory that cannot be removed now is removed by the next run.
             let _ = fs::remove_dir(&run);
             Err(error)
         }
@@ -62,7 +62,7 @@ pub(super) fn make_run(base: &Path, mount_point: &Path) -> io::Result<(PathBuf, 
 fn locked(directory: &Path) -> io::Result<File> {
     let handle = File::open(directory)?;
     handle.try_lock()?;
-    // Another run that had it locked in between has removed it.
+    // If the inode differs, another run has removed the directory while it held the lock.
     let is_there = fs::metadata(directory)?.ino() == handle.metadata()?.ino();
     if is_there { Ok(handle) } else { Err(io::ErrorKind::NotFound.into()) }
 }
@@ -72,7 +72,7 @@ fn is_stale(name: &str) -> Option<bool> {
     let (pid, start) = name.strip_prefix(PREFIX)?.split_once('-')?;
     let (pid, start): (i32, u64) = (pid.parse().ok()?, start.parse().ok()?);
     let alive = Process::new(pid).and_then(|process| process.stat());
-    // One that waits to be reaped runs no more, and in some containers nobody ever reaps it.
+    // A zombie no longer runs; in some containers nobody ever reaps it.
     Some(alive.map_or(true, |stat| stat.starttime != start || stat.state == 'Z'))
 }
 

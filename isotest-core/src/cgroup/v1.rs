@@ -65,7 +65,7 @@ impl Interface for Files {
                 usage.pids_peak = files.number(Source::PidsPeak);
                 usage.pids_refused = limits.pids.and_then(|_| events(files, "pids.events", "max"));
             }
-            // Nothing else is served here.
+            // No other capability is measured by this hierarchy.
             _ => {}
         }
     }
@@ -93,7 +93,7 @@ pub(super) fn handed_over(own: &Path, uid: u32) -> impl Iterator<Item = PathBuf>
 /// Returns the settings of memory. The files of swap are absent where the kernel does not account for it.
 fn memory(limits: &Limits) -> Vec<Setting> {
     let Some(bytes) = limits.memory else { return Vec::new() };
-    // Memory and swap together; may not be below the former.
+    // Memory plus swap; the kernel refuses a value below that of memory alone.
     let both = bytes.saturating_add(limits.swap.unwrap_or(0).max(SWAP_BYTES));
     let swap = Setting { optional: limits.swap.is_none(), ..required("memory.memsw.limit_in_bytes", both) };
     vec![required("memory.limit_in_bytes", bytes), swap]
@@ -106,7 +106,7 @@ fn cpu(limits: &Limits) -> Vec<Setting> {
     let settings = [
         quota.map(|_| required("cpu.cfs_period_us", PERIOD_US)),
         quota.map(|quota| required("cpu.cfs_quota_us", quota)),
-        // The kernel takes no fewer than two.
+        // The kernel's minimum is 2.
         shares.map(|shares| required("cpu.shares", shares.max(2))),
     ];
     settings.into_iter().flatten().collect()

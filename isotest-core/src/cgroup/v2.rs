@@ -65,7 +65,7 @@ impl Interface for Files {
             }
             Capability::Pids => {
                 usage.pids_peak = files.number(Source::PidsPeak);
-                // Not every kernel counts it in the directories around, too.
+                // Some kernels count refused forks in the cgroup itself only, and not in its ancestors.
                 let refused = |text: Option<String>| parse::keyed(&text?, "max");
                 let [outer, inner] = [files.text("pids.events"), files.innermost_text("pids.events")];
                 usage.pids_refused = limits.pids.and_then(|_| refused(outer).max(refused(inner)));
@@ -75,7 +75,7 @@ impl Interface for Files {
                 usage.io = io.map(|value| Reading { value, source: Source::IoStat });
             }
             Capability::Pressure => usage.pressure = read_pressure(files),
-            // Nothing else is served here.
+            // No other capability is measured by this hierarchy.
             _ => {}
         }
     }
@@ -98,7 +98,7 @@ impl Interface for Files {
 /// Returns the settings of memory. The files of swap are absent where the kernel does not account for it.
 fn memory(limits: &Limits) -> Vec<Setting> {
     let Some(bytes) = limits.memory else { return Vec::new() };
-    // With swap the limit would be no limit.
+    // Without a limit of swap, memory beyond the limit would go there.
     let swap = required("memory.swap.max", limits.swap.unwrap_or(0));
     let swap = Setting { optional: limits.swap.is_none(), ..swap };
     let group = Setting { optional: true, ..required("memory.oom.group", 1) };
@@ -227,7 +227,7 @@ pub(super) fn base(mount: &CgroupMount, wanted: &[Capability], (uid, managed): (
     let has = if alone { controllers(own, wanted).len() } else { 0 };
     let may_move = |place: &Path| OpenOptions::new().write(true).open(place.join("cgroup.procs")).is_ok();
     let is_ours = |place: &Path| !managed || is_delegated(place, &mount.mount_point, uid);
-    // Processes in the root are in nobody's way.
+    // Processes in the root of the hierarchy do not keep controllers from being enabled.
     let is_free = |place: &Path| place == mount.mount_point || processes(place).is_empty();
     let around = own.ancestors().skip(1).take_while(|place| place.starts_with(&mount.mount_point));
     let mut around = around.take_while(|place| may_move(place) && is_ours(place));
@@ -242,7 +242,7 @@ fn is_delegated(place: &Path, mount_point: &Path, uid: u32) -> bool {
     let is_given = |place: &Path| fs::metadata(place).is_ok_and(|meta| meta.uid() == uid);
     let given = place.ancestors().take_while(|place| place.starts_with(mount_point) && is_given(place));
     let given: Vec<_> = given.collect();
-    // All that root sees belongs to root, and says nothing.
+    // Root owns every cgroup that it sees, so that ownership does not show delegation.
     uid != 0 && !given.is_empty() && !given.iter().any(|place| place.join("init.scope").is_dir())
 }
 

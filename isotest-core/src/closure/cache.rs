@@ -34,7 +34,7 @@ fn new_format(file: &[u8]) -> Option<&[u8]> {
     if file.starts_with(NEW_MAGIC) {
         return Some(file);
     }
-    // Behind the magic there is a byte to align the number.
+    // A byte of padding after the magic aligns the number.
     let count = number(file.strip_prefix(OLD_MAGIC)?, 1)?;
     let end = OLD_HEADER_BYTES.checked_add(count.checked_mul(OLD_ENTRY_BYTES)?)?;
     file.get(end.checked_next_multiple_of(8)?..).filter(|rest| rest.starts_with(NEW_MAGIC))

@@ -151,7 +151,7 @@ impl<'file> Parts<'file> {
         if let (Some(address), Some(count)) = (value(DT_VERDEF), value(DT_VERDEFNUM)) {
             let table = self.loaded(address, MAX_VERSIONS_BYTES)?;
             for (_, mut names) in VerDefIterator::new(endian, class, count, 0, &table) {
-                // The first name is the version's own; the others are those it inherits from.
+                // The first name is the version itself; the others are its predecessors.
                 facts.versions_defined.extend(names.next().map(|own| name(own.vda_name.into())).transpose()?);
             }
         }

@@ -47,7 +47,7 @@ impl Closure {
         }
         let loader = program.facts.interpreter.as_deref();
         if let Some(path) = loader.filter(|path| self.missing().any(|(_, name)| path.as_os_str() == name)) {
-            // The loader would have found whatever else is missing.
+            // Without a loader, nothing is known of the libraries that it would find.
             return vec![Lack::Loader { path: path.to_owned() }];
         }
         let missing = self.missing();
@@ -64,7 +64,7 @@ impl Closure {
             });
             needed.flat_map(move |(library, versions)| {
                 let defined = &library.facts.versions_defined;
-                // A library without any versions satisfies everybody.
+                // A library without version definitions satisfies any version.
                 let lacking =
                     versions.iter().filter(move |version| !defined.is_empty() && !defined.contains(version));
                 lacking.map(|version| Lack::Version {
@@ -81,7 +81,7 @@ impl Closure {
 fn runs(native: Kind, other: Kind) -> bool {
     use elf::abi::{EM_386, EM_AARCH64, EM_ARM, EM_X86_64};
     let older = [(EM_X86_64, EM_386), (EM_AARCH64, EM_ARM)];
-    // Nothing is known of a machine that is not in the list.
+    // Machine 0 stands for a processor that is not in the table: no program is refused there.
     native.machine == 0
         || native.is_little_endian == other.is_little_endian
             && (native.machine == other.machine || older.contains(&(native.machine, other.machine)))

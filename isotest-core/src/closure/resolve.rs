@@ -88,7 +88,7 @@ impl<L: Library> Loading<'_, L> {
         if self.linker.is_own_name(name) {
             return self.loader;
         }
-        // A program is nobody's library, whatever its name.
+        // A program is never loaded as a library, whatever its name.
         let is_it = |loaded: &Loaded| {
             loaded.names.iter().any(|known| known == name)
                 || loaded.object.facts.name.as_deref() == Some(name)
@@ -102,7 +102,8 @@ impl<L: Library> Loading<'_, L> {
             let mut next = Some(user);
             while let Some(loaded) = next.and_then(|n| self.found.get(n)) {
                 let object = &loaded.object;
-                // The kernel tells a program where it really is; a library is where it was found.
+                // `$ORIGIN` of a program is its resolved path, which the kernel passes; that of a library is the path
+                // at which it was found.
                 let path = if loaded.needed_by.is_none() { &object.real } else { &object.path };
                 let origin = path.parent().unwrap_or(Path::new("/"));
                 chain.push(Seeker { facts: &object.facts, origin });

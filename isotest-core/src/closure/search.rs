@@ -88,7 +88,7 @@ impl Linker {
         let Some(seeker) = chain.first() else { return };
         let mut directories = Vec::new();
         if seeker.facts.runpath.is_none() {
-            // An object with the newer kind of run path has its older one ignored.
+            // `DT_RPATH` of an object is ignored if it has a `DT_RUNPATH`.
             for one in chain.iter().filter(|one| one.facts.runpath.is_none()) {
                 directories.extend(self.expanded(one.facts.rpath.as_deref(), one.origin));
             }

@@ -72,7 +72,7 @@ fn in_slots(
         }
         let sandboxed = |trial| sandboxed(trial, &base, &orders, &peaks);
         let trials = trials.into_iter().map(sandboxed).collect();
-        // The slots end when nobody can order any more.
+        // The slots end when the sender of orders is dropped.
         drop(orders);
         libtest_mimic::run(arguments, trials)
     });
@@ -87,7 +87,7 @@ fn work(prepared: &Prepared, orders: &Mutex<Receiver<Order>>) {
         let next = orders.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((plan, answer)) = next else { return };
         let record = execute(&mut slot, prepared, &plan);
-        // A trial that does not wait any more wants no report.
+        // Sending fails if the trial no longer waits, which is fine.
         let _ = answer.send(record);
     }
 }
@@ -182,7 +182,7 @@ fn words(outcome: &Outcome) -> String {
 fn tell(peaks: &Peaks) {
     let mut stdout = io::stdout().lock();
     for (name, peak) in peaks.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        // Who has closed standard output does not want to hear of it.
+        // A closed standard output is no reason to fail.
         let _ = writeln!(stdout, "{:>10}  {name}", inside::size(*peak));
     }
 }

@@ -23,7 +23,7 @@ pub fn read(roots: &[PathBuf], host: &Host) -> CowSources {
     let ways = ways_to_mounts(roots, host);
     let looked_at = if host.ids.maps_everybody() { &[] } else { roots };
     let mut foreign: Vec<_> = looked_at.iter().filter_map(|root| foreign(root, roots, host)).collect();
-    // A path on the way to several roots is found for each.
+    // A path may be an ancestor of several roots, and then be listed for each.
     foreign.sort_by(|a, b| a.path.cmp(&b.path));
     foreign.dedup_by(|a, b| a.path == b.path);
     CowSources {
@@ -73,7 +73,7 @@ fn foreign(root: &Path, roots: &[PathBuf], host: &Host) -> Option<Foreign> {
             }
         }
     }
-    // The way is copied with whatever is changed at its end.
+    // If the path can be changed, the directories that lead to it are copied with it.
     let way = root.ancestors().take_while(|path| changeable && path != outermost);
     let foreign_way = way.filter(|path| fs::symlink_metadata(path).is_ok_and(|meta| is_foreign(&meta)));
     found.extend(foreign_way.map(Path::to_path_buf));

@@ -75,7 +75,7 @@ pub fn resolve(request: &Request<'_>, host: &Host) -> Resolved {
     let unmet = unmet.collect();
     let states = states.into_iter().map(|(capability, state)| (capability, described(capability, state)));
     let states = states.collect();
-    // Which network is shared is said by the network.
+    // Whether the network namespace is shared follows from the template's network.
     let may_share = |one: &&Namespace| one.is_optional() && one.origin != Origin::Network;
     let shared = NAMESPACES.iter().filter(may_share).map(|namespace| namespace.capability);
     let template = Template {
@@ -128,7 +128,7 @@ fn seen(request: &Request<'_>, read_only: bool) -> (Root, Views) {
         if let Root::Tree(Tree { copy_on_write, .. }) = &mut root {
             *copy_on_write = false;
         }
-        // The directories are still seen, even where something private covers their place.
+        // Without copy-on-write the directories are shown read-only, even below a private directory.
         views.read_only.append(&mut views.copy_on_write);
     }
     (root, views)

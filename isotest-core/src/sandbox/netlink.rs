@@ -25,7 +25,7 @@ pub(super) fn add_address(interface: u32, address: IpAddr) -> Vec<u8> {
     };
     let byte = |number: i32| u8::try_from(number).unwrap_or(u8::MAX);
     let prefix = u8::try_from(bytes.len() * 8).unwrap_or(u8::MAX);
-    // `struct ifaddrmsg`. There is nobody to ask whether the address is taken.
+    // `struct ifaddrmsg`. Duplicate address detection is off: there is no other host on the loopback interface.
     let no_duplicates = u8::try_from(libc::IFA_F_NODAD).unwrap_or_default();
     let mut body = vec![byte(family), prefix, no_duplicates, libc::RT_SCOPE_UNIVERSE];
     body.extend(interface.to_ne_bytes());
@@ -47,7 +47,7 @@ fn request(kind: u16, flags: i32, body: &[u8]) -> Vec<u8> {
     let mut bytes = length.to_ne_bytes().to_vec();
     bytes.extend(kind.to_ne_bytes());
     bytes.extend(u16::try_from(flags).unwrap_or_default().to_ne_bytes());
-    // Sequence number and sender: the kernel answers in order, and knows who asked.
+    // Sequence number and port id stay 0: the kernel answers in order, and to the socket that asked.
     bytes.extend([0; 8]);
     bytes.extend(body);
     bytes

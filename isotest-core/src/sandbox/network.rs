@@ -37,7 +37,7 @@ pub(super) fn raise_loopback(addresses: &[IpAddr]) -> io::Result<()> {
         let length = recv(socket.as_raw_fd(), &mut text, no_flags)?;
         for errno in netlink::answers(text.get(..length).unwrap_or_default()) {
             match errno {
-                // IPv6 is switched off here.
+                // IPv6 is disabled on this host.
                 libc::EACCES | libc::EAFNOSUPPORT | libc::EOPNOTSUPP if is_raised => {}
                 0 => {}
                 errno => return Err(io::Error::from_raw_os_error(errno)),

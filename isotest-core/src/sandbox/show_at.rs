@@ -53,7 +53,7 @@ pub fn show_at(directories: &[ShownAt], written: &[PathBuf]) -> Result<(), ShowE
     let Some(first) = directories.first() else { return Ok(()) };
     let here = std::env::current_dir().map_err(at(&first.to))?;
     enter().map_err(at(&first.to))?;
-    // Copies are taken before something covers one of the directories.
+    // All mounts are copied before the first of them covers the source of another.
     let take = |directory: &ShownAt| mounts::detached_copy(&directory.from, true).map_err(at(&directory.to));
     let taken: Vec<OwnedFd> = directories.iter().map(take).collect::<Result<_, _>>()?;
     let mut places = Places { written, covered: Vec::new(), made: BTreeSet::new() };
@@ -65,7 +65,7 @@ pub fn show_at(directories: &[ShownAt], written: &[PathBuf]) -> Result<(), ShowE
         .iter()
         .try_for_each(|mount| mounts::restrict(mount, attr::RDONLY, false))
         .map_err(at(&first.to))?;
-    // What this process stood in may be covered.
+    // The working directory of this process may be covered: it is entered anew.
     chdir(&here).map_err(|errno| at(&here)(errno.into()))
 }
 
@@ -123,7 +123,7 @@ impl Places<'_> {
         let cover = mounts::tmpfs(NAMES_BYTES)?;
         mounts::attach(&cover, directory)?;
         if directory == Path::new("/") {
-            // What lies uppermost is the root, but not yet that of this process.
+            // The uppermost mount covers the root, but this process still has the old one.
             fchdir(&cover)?;
             chroot(".")?;
             chdir("/")?;
@@ -154,7 +154,7 @@ fn entries(directory: &Path) -> io::Result<Vec<(OsString, Entry)>> {
     for entry in fs::read_dir(directory)? {
         let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
         let kind = match fs::symlink_metadata(&path) {
-            // It has vanished since.
+            // The directory has been removed since.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             meta => meta?.file_type(),
         };

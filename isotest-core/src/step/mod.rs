@@ -54,7 +54,7 @@ impl Step {
 
     /// Returns the error that says this step failed.
     pub(crate) fn failed(self, subject: Option<String>, error: &io::Error) -> StepError {
-        // An error without a number is one of our own making about what the kernel gave us.
+        // An error without an errno was made by this program, about unexpected data from the kernel.
         StepError { step: self, errno: error.raw_os_error().unwrap_or(libc::EPROTO), subject, entry: None }
     }
 

@@ -42,7 +42,7 @@ impl Instant {
         loop {
             let before = word.load(Ordering::SeqCst);
             let real = monotonic();
-            // A process that was stopped in between would be far ahead of the others.
+            // If this process was stopped between the two reads, its time would be wrong: the read is repeated.
             if before == word.load(Ordering::SeqCst) {
                 return Self(shown(before, real));
             }
@@ -98,7 +98,7 @@ pub(crate) fn descriptor() -> io::Result<BorrowedFd<'static>> {
     }
     let made = memfd_create(c"isotest-clock", MFdFlags::MFD_CLOEXEC)?;
     ftruncate(&made, size_of::<AtomicU64>().try_into().map_err(io::Error::other)?)?;
-    // Of several threads that come here at once one is the first, and its clock is everybody's.
+    // If several threads come here at once, all use the clock of the first.
     let shared = DESCRIPTOR.get_or_init(|| made).as_fd();
     let word = map(shared)?;
     WORD.get_or_init(|| word);

@@ -14,7 +14,7 @@ pub fn readable(descriptor: &impl AsFd) -> PollFd<'_> {
 
 /// Returns whether the last [`wait_for`] ended because of this source, among others.
 pub fn is_ready(source: &PollFd<'_>) -> bool {
-    // Nothing is known of events that have no name here, but that there are some.
+    // Bits that this library does not name still mean that there is an event.
     source.any().is_none_or(|any| any)
 }
 
@@ -34,7 +34,7 @@ pub fn wait_for(sources: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Re
             timeout = timeout.max(PollTimeout::from(STANDING_MILLISECONDS));
         }
         match poll(sources, timeout) {
-            // The time was longer than one call may wait.
+            // The time until the deadline was longer than one call may wait.
             Ok(0) if deadline.is_none_or(|deadline| Instant::now() < deadline) => {}
             Ok(ready) => return usize::try_from(ready).map_err(io::Error::other),
             Err(Errno::EINTR) => {}

@@ -332,7 +332,7 @@ pub(crate) fn spawn_minder_apart<Work: FnOnce() -> Infallible>(
             drop(born);
             let mut number = [0; 4];
             let mut told = [PollFd::new(first.as_fd(), PollFlags::POLLIN)];
-            // The child, or somebody else, may have stopped it.
+            // The minder may have been stopped by the child, or by somebody else.
             while poll(&mut told, PATIENCE_MS)? == 0 {
                 kill(minder, Signal::SIGCONT)?;
             }

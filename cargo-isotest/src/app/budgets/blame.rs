@@ -69,7 +69,7 @@ impl Signals {
         let (bell, rung) = UnixStream::pair()?;
         let taken = [SIGINT, SIGTERM, SIGHUP].into_iter().map(|signal| {
             let heard = Arc::new(AtomicBool::new(false));
-            // First, since actions come in the order in which they are registered.
+            // Registered first, since the actions for a signal are executed in the order of their registration.
             signal_hook::flag::register(signal, Arc::clone(&heard))?;
             pipe::register(signal, rung.try_clone()?)?;
             Ok((signal, heard))

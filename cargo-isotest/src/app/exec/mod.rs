@@ -164,7 +164,8 @@ impl<'a> Attended<'a> {
         let mut record = attempt.finish();
         missing_paths::remark(&mut record);
         match record.outcome {
-            // Another plan may do without, or what the host refuses is told.
+            // The error is left to the caller, who tries a plan without this capability or reports what the host
+            // refuses.
             Outcome::NotIsolated(source) if source.step.capability().is_some() => {
                 Err(SandboxError::Setup { template: template.map(Arc::clone), source }.into())
             }

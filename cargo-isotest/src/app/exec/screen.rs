@@ -67,14 +67,14 @@ impl Screen {
     /// Restores the caller's terminal.
     pub(super) fn give_back(&mut self) {
         if let Some(before) = self.before.take() {
-            // A terminal that is gone needs nothing.
+            // If the terminal is gone, there is nothing to restore.
             let _ = tcsetattr(&self.keys, SetArg::TCSANOW, &before);
         }
     }
 
     /// Gives the sandbox's terminal the window size of the caller's.
     pub(super) fn resize(&self) {
-        // A terminal that is gone needs no size.
+        // If the terminal is gone, its size does not matter.
         let _ = resize_like(&self.inner, &self.keys);
     }
 
@@ -107,7 +107,7 @@ impl Screen {
         match write(&self.inner, &self.pending) {
             Ok(length) => drop(self.pending.drain(..length)),
             Err(Errno::EINTR | Errno::EAGAIN) => {}
-            // Nobody is left who could read it.
+            // The command has closed its side of the terminal: nobody reads this input any more.
             Err(_) => self.pending.clear(),
         }
     }
@@ -115,7 +115,7 @@ impl Screen {
     /// Waits until all output was shown. All processes of the sandbox must have ended.
     pub(super) fn close(mut self) {
         if let Some(output) = self.output.take() {
-            // The thread does not panic, and if it did, nothing more could be shown.
+            // The thread does not panic; if it did, the rest of the output would be lost anyway.
             let _ = output.join();
         }
     }
@@ -141,7 +141,7 @@ fn show(inner: &OwnedFd) {
         match read(inner, &mut buffer) {
             Ok(length @ 1..) => {
                 let text = buffer.get(..length).unwrap_or_default();
-                // A terminal that is gone shows nothing, and the command need not wait for it.
+                // If our terminal is gone, the output is dropped, and the command is not blocked by it.
                 let _ = stdout.write_all(text).and_then(|()| stdout.flush());
             }
             Err(Errno::EAGAIN) => {

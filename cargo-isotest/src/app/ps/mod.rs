@@ -50,7 +50,7 @@ pub(crate) fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Sch
 pub(crate) fn init_of(wanted: &str) -> Result<i32, Error> {
     let look::Seen { runs, remarks } = look::runs(Extent::Tree, Some(wanted))?;
     say(&remarks);
-    // A process there could make root, who enters the sandbox, do anything.
+    // The sandbox belongs to another user: its processes could make root, who enters it, do anything.
     if let Some(run) = runs.iter().find(|run| run.uid != geteuid().as_raw()) {
         return Err(AttemptError::NotOurs { wanted: wanted.to_owned(), uid: run.uid }.into());
     }

@@ -377,7 +377,8 @@ impl Account {
             Line::RunStarted(started) => {
                 let variables = started.environment.clone().into_iter();
                 self.again = Arc::new(Again {
-                    // Others may have written the file, and the command is for a shell.
+                    // The file may come from anybody, and the command is for a shell: only variables of this program
+                    // are taken.
                     variables: variables.filter(|(name, _)| is_own_variable(name)).collect(),
                     arguments: started.arguments.clone(),
                 });
@@ -407,7 +408,8 @@ impl Account {
 
     fn attempt(&mut self, mut line: AttemptLine) {
         if line.attempt.facts.outcome == "passed" {
-            // No file of results names the files of tests that passed, and a large run has many.
+            // No report lists the changed files of tests that passed, and a large run has many: they are dropped to
+            // save memory.
             line.attempt.facts.changed_paths = None;
             line.attempt.facts.evidence = Vec::new();
         }
@@ -435,7 +437,7 @@ impl Account {
     /// came to.
     fn finish(&mut self, finished: Finished) {
         for Name { binary_id, name } in &finished.interrupted {
-            // Earlier versions tell no more than the name.
+            // Earlier versions of the format have no more than the name.
             if !self.interrupted.iter().any(|test| test.is(binary_id, name)) {
                 let (binary_id, name) = (binary_id.clone(), name.clone());
                 let line = AttemptLine { binary_id, name, ignored: false, attempt: Attempt::killed() };
@@ -513,7 +515,7 @@ impl Account {
         let mut counts = Counts::default();
         for Facts { outcome, effect, .. } in self.tests.iter().map(|test| &test.last.facts) {
             let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == outcome);
-            // A verdict whose word only a later version knows has a known effect.
+            // A word that only a later version knows is replaced by the plain verdict of the same effect.
             let plain = || match effect {
                 Effect::Passes => Kind::Passed,
                 Effect::Fails => Kind::Failed,

@@ -99,7 +99,7 @@ impl Reading {
     pub(crate) fn check_shards(&mut self) {
         let Some(Faults { gaps, twice }) = shards::faults(&self.files) else { return };
         if gaps.is_empty() && self.lacks.is_empty() {
-            // The gap of whole files is about the tests that were never executed.
+            // If all files are complete, the gap is that of tests that were never executed.
             self.lacks.extend(self.account.gap());
         }
         self.lacks.extend(twice);

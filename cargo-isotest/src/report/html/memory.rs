@@ -47,7 +47,7 @@ impl MemoryLine {
         for (number, bytes) in (1..).zip(bytes) {
             if let Some(bytes) = bytes {
                 let command = if is_on { 'L' } else { 'M' };
-                // Writing to a string cannot fail. A moment of which the neighbours are not known is a dot.
+                // Writing to a string cannot fail. A sample without neighbours is drawn as a dot.
                 let _ = write!(path, "{command}{} {}h0", scaled(number, count, WIDTH), height(*bytes));
             }
             is_on = bytes.is_some();

@@ -54,7 +54,7 @@ impl Timeline {
         let of_attempts = account.attempts().map(|(_, attempt)| attempt.end_us().unwrap_or(attempt.start_us));
         let end = of_attempts.chain(account.finished.iter().map(|finished| finished.wall_us)).max()?.max(1);
         let count = account.attempts().map(|(_, attempt)| attempt.slot.saturating_add(1)).max()?;
-        // A slot number that only a file changed by hand can have would make an endless picture.
+        // A file that was edited by hand may have a huge slot number: the height of the picture is bounded.
         let count = count.min(4096);
         let mut bars = KINDS.map(|(kind, name, ..)| Bars { kind, name, count: 0, path: String::new() });
         let mut endless = 0;

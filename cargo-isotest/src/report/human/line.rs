@@ -77,7 +77,7 @@ impl Attempt<'_> {
     pub(super) fn output(&self) -> String {
         let stream = |name, output| stream(name, output, self.test);
         let stdout = &self.record.stdout;
-        // The frame says only what the line above says already.
+        // The harness's own lines around the output repeat what the line above says: they are left out.
         let stdout = if is_frame(stdout, &self.test.name) { String::new() } else { stream("stdout", stdout) };
         stdout + &stream("stderr", &self.record.stderr)
     }

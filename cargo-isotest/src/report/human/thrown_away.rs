@@ -76,7 +76,7 @@ impl ThrownAway {
             let mut parts = below.components();
             let (Some(first), Some(_)) = (parts.next(), parts.next()) else { continue };
             let directory = target.join(first);
-            // Files that cargo built itself are not to be shared.
+            // `--share` is not suggested for files that cargo has built.
             if test.binary.path.starts_with(&directory) {
                 continue;
             }

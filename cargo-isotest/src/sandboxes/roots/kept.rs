@@ -59,7 +59,7 @@ pub(super) fn root<E: From<KeepError>>(
     if !complete.is_dir() {
         let path = roots.join(format!("{name}.lock"));
         let lock = File::create(&path).map_err(KeepError::at(&path, "written"))?;
-        // Two runs that begin at once unpack it once.
+        // Of two runs that start at once, the second waits for the first to unpack the archive.
         let _lock = Flock::lock(lock, FlockArg::LockExclusive)
             .map_err(|(_, errno)| KeepError::at(&path, "locked")(errno.into()))?;
         if !complete.is_dir() {

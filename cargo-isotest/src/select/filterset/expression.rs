@@ -86,7 +86,7 @@ pub(crate) struct Known {
 impl Expression {
     /// Evaluates the expression with the known values of predicates; `None` if these do not decide it.
     pub(super) fn decide(&self, known: &impl Fn(&Predicate) -> Option<bool>) -> Option<bool> {
-        // The first that is `decisive` decides; without one, the result is unknown if that of any is.
+        // The first operand with the value `decisive` decides; without one, the result is unknown if any operand is.
         let first = |of: &[Self], decisive: bool| {
             let mut result = Some(!decisive);
             for expression in of {

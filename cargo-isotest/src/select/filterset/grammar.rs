@@ -57,7 +57,7 @@ pub(super) fn parse(text: &str) -> Result<Expression, FiltersetError> {
     whole(&mut input).map_err(|error| {
         let refusal = match error {
             ErrMode::Backtrack(refusal) | ErrMode::Cut(refusal) => refusal,
-            // All of the text is there.
+            // Cannot occur: the parser has the whole text.
             ErrMode::Incomplete(_) => Refusal::from_input(&input),
         };
         FiltersetError::new(text, refusal.at, refusal.problem)

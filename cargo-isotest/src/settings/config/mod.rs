@@ -289,9 +289,9 @@ fn text(named: Option<&Path>, workspace: Option<&Path>) -> Result<Option<(PathBu
         (None, None) => return Ok(None),
     };
     let read = match path.metadata() {
-        // What was named may be a pipe.
+        // A file named by `--config-file` may be a pipe; one that is found must be a regular file.
         Ok(meta) if !is_named && !meta.is_file() => Err(io::Error::other("it is no file")),
-        // A link that leads nowhere is no missing file: somebody wants it to hold.
+        // A dangling link is an error, not a missing file: somebody wants the file to be read.
         Err(error) if path.is_symlink() => Err(io::Error::other(error)),
         _ => fs::read_to_string(&path),
     };

@@ -20,7 +20,7 @@ pub(super) fn entries(directory: &Path) -> io::Result<Vec<HostEntry>> {
 fn entry(path: PathBuf) -> Option<HostEntry> {
     let kind = match kind(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        // As a rule the entry is a file system that somebody else has mounted for themselves.
+        // Usually a FUSE mount of another user, whose root cannot be inspected.
         Err(_) => Kind::Directory,
         Ok(kind) => kind,
     };

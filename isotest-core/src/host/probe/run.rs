@@ -36,7 +36,7 @@ impl Search<'_> {
         if *kind != Kind::Directory || self.is_elsewhere(path) {
             return *kind == Kind::Socket;
         }
-        // A directory that we may not enter, no test of ours may enter.
+        // Tests have no more permissions than this process, so that they cannot enter the directory either.
         if eaccess(path, AccessFlags::X_OK).is_err() {
             return false;
         }
@@ -49,7 +49,7 @@ impl Search<'_> {
             holds |= self.look_through(entry);
         }
         if holds {
-            // Nothing is made in it that would take over its group.
+            // The set-group-id bit is left out: no file is created here that would inherit the group.
             let mode = meta.permissions().mode() & 0o1777;
             self.found.insert(path.clone(), WithSockets { mode, entries });
         }

@@ -200,7 +200,7 @@ impl Walk<'_> {
         {
             return;
         }
-        // A path that is longer travels in no message.
+        // Longer paths do not fit into a message.
         let is_short = path.as_os_str().len() <= MAX_PATH_BYTES;
         if is_short && self.found.evidence.len() < MAX_EVIDENCE {
             self.found.evidence.push((self.layer, path.to_path_buf()));

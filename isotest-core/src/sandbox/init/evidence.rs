@@ -47,7 +47,7 @@ pub(super) fn hand_over(
 /// Opens a file by the path at which the workload saw it, and returns it with its size.
 fn regular_file(hidden: &File, upper: &Upper, path: &Path) -> Option<(File, u64)> {
     let below = path.strip_prefix(&upper.path).ok()?;
-    // A named pipe is not waited for.
+    // `O_NONBLOCK`: opening a named pipe must not block.
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let resolve =
         ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;

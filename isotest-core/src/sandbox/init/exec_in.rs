@@ -59,13 +59,14 @@ pub(crate) fn run(guest: &ExecIn<'_>, mut control: UnixStream) -> ! {
 impl ExecIn<'_> {
     /// Sends the guest in and waits for its end.
     fn enter(&self, control: &mut UnixStream) -> Result<(), StepError> {
-        // A copy of the caller, who is outside, is not for those inside to look into.
+        // Not dumpable: this copy of a process from outside must not be read by processes of the sandbox.
         Step::Join.run(|| set_dumpable(false))?;
         Step::ResetSignals.run(|| signal::reset_all().and_then(|()| signal::ignore_pipe()))?;
-        // What the terminal sends to the caller's group is the caller's business.
+        // A session of its own: signals of the terminal for the caller's process group do not concern it.
         Step::NewSession.run(setsid)?;
         let doors = self.open_cgroups();
-        // A network that may be handed on is not the sandbox's: whoever is in its user namespace already may not enter it.
+        // A network namespace that is reused belongs to another user namespace than the sandbox's: a process in the
+        // latter may not enter it.
         let outer = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNET;
         self.enter_namespaces(outer)?;
         let (alarm, held) = Step::Join.run(|| pipe2(OFlag::O_CLOEXEC))?;
@@ -99,10 +100,10 @@ impl ExecIn<'_> {
         held: OwnedFd,
         control: &mut UnixStream,
     ) -> Result<Ending, StepError> {
-        // Without its monitor it could not end those it is to end.
+        // If its monitor died, nobody would kill it at the sandbox's end.
         Step::DieWithParent.run(|| set_pdeathsig(Signal::SIGKILL))?;
         Step::DieWithParent.run(|| set_name(c"isotest-guest"))?;
-        // Those inside who lose their parents are init's, but for those it has started.
+        // Orphans of the started program become its children, and not init's, so that it can kill them.
         Step::Join.run(|| set_child_subreaper(true))?;
         let signals = Step::CloneWorkload.run(watch::children)?;
         let stdio = Step::Join.run(|| -> io::Result<Vec<OwnedFd>> {
@@ -175,15 +176,15 @@ impl ExecIn<'_> {
 
 /// Waits until the guest asks for the end of its descendants, or is dead, and kills them until it has ended.
 fn monitor(guest: Pid, alarm: &OwnedFd) -> io::Result<()> {
-    // There is nothing to be read but its end.
+    // Nothing is written to the pipe: reading returns when the other end is closed.
     let _ = read(alarm, &mut [0]);
     while waitpid(guest, Some(WaitPidFlag::WNOHANG))? == WaitStatus::StillAlive {
         for (pid, parent) in snapshot::below(guest.as_raw()).unwrap_or_default() {
             let handle = pidfd::open(pid);
-            // Its id may have been another's before it was opened.
+            // The id may have been reused before the pidfd was opened.
             let is_same = Process::new(pid).and_then(|process| process.stat());
             if let (Ok(handle), true) = (handle, is_same.is_ok_and(|stat| stat.ppid == parent)) {
-                // One that has just ended takes no signal.
+                // Fails if the process has just ended.
                 let _ = pidfd::send(handle.as_fd(), libc::SIGKILL);
             }
         }

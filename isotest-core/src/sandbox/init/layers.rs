@@ -41,7 +41,7 @@ pub(super) fn mount(private: &Private, scratch: &Path, cgroup: Option<&str>) -> 
     let hidden = Step::MakeLayers.run(|| File::open("."))?;
     let mut uppers = Vec::new();
     let mut taken = Vec::new();
-    // All are taken before the first is attached: what they cover may be what the next one is made of.
+    // All layers are opened before the first is attached, as a layer may cover the source of the next.
     for (n, layer) in private.layers.iter().enumerate() {
         let mount = Step::MakeLayers
             .at(PlanEntry::Layer(n), layer.path.display(), || take(n, layer, scratch, &mut uppers))?;
@@ -54,7 +54,7 @@ pub(super) fn mount(private: &Private, scratch: &Path, cgroup: Option<&str>) -> 
             taken.push((mount, view.path.as_path()));
         }
     }
-    // Out of the hidden directory, which nobody but the zygote sees.
+    // Leaves the hidden directory, which no process but the zygote sees.
     Step::AttachLayers.run(|| chdir("/"))?;
     for (mount, path) in taken {
         Step::AttachLayers.on(path.display(), || mounts::attach(&mount, path))?;

@@ -29,8 +29,8 @@ pub(super) enum Liveliness {
 
 /// Returns whether `pid`, or another process than init and the workload's parent, can still act.
 pub(super) fn liveliness(proc: &OwnProc, pid: Pid, parent: Pid) -> Liveliness {
-    // They are looked at one after the other: one that is seen to have stopped may be continued by one that has ended when
-    // its turn comes. The second look sees what came of that.
+    // The processes are looked at one after the other: a process seen as stopped may be continued by one that ends
+    // before its own turn. The second look notices that.
     match look(proc, pid, parent) {
         Liveliness::NobodyMoves => look(proc, pid, parent),
         seen => seen,
@@ -40,7 +40,7 @@ pub(super) fn liveliness(proc: &OwnProc, pid: Pid, parent: Pid) -> Liveliness {
 fn look(proc: &OwnProc, pid: Pid, parent: Pid) -> Liveliness {
     let others = others(proc).filter(|stat| stat.pid != parent.as_raw());
     let states = others.map(|stat| match stat.state {
-        // Only its first thread has ended.
+        // A zombie with several threads: only its first thread has ended.
         'Z' if stat.num_threads > 1 => (stat.pid, 'R'),
         state => (stat.pid, state),
     });
@@ -50,10 +50,10 @@ fn look(proc: &OwnProc, pid: Pid, parent: Pid) -> Liveliness {
 fn liveliness_of(pid: i32, states: &[(i32, char)]) -> Liveliness {
     let is_still = |state: char| matches!(state, 'T' | 'Z' | 'X');
     match states.iter().find(|(other, _)| *other == pid) {
-        // If it has ended, that is soon heard.
+        // A process that is not stopped runs on; if it has ended, SIGCHLD tells.
         Some((_, state)) if *state != 'T' => Liveliness::Moves,
         Some(_) if states.iter().all(|(_, state)| is_still(*state)) => Liveliness::NobodyMoves,
-        // A workload with all capabilities may have covered what tells of it.
+        // A workload with all capabilities may have covered the process's `/proc` entry.
         Some(_) | None => Liveliness::OthersMove,
     }
 }

@@ -77,7 +77,7 @@ pub(crate) struct InitArgs<'zygote> {
 pub(crate) fn run(args: InitArgs<'_>, word: OwnedFd, descriptors: Vec<OwnedFd>) -> ! {
     let mut descriptors = Descriptors::new(descriptors, args.start);
     let Some(mut control) = descriptors.control.take().map(UnixStream::from) else { exit_now(1) };
-    // It was the zygote's socket, of which nobody is to hold a copy: by its end the zygote's is known.
+    // Replaces the zygote's socket: while a copy of it is open, the zygote's end goes unnoticed.
     if dup2_stdin(&control).is_err() {
         exit_now(1);
     }
@@ -112,7 +112,7 @@ fn attempt(
     }
     let signals = Step::CloneWorkload.run(watch::children)?;
     let Some((workload, timeout)) = Step::Supervise.run(|| workload_from(control))? else { exit_now(0) };
-    // Not ahead: a user may have few of them.
+    // Not made ahead of time, as the kernel limits the number of keyrings of a user.
     Step::NewKeyring.run(keyring::leave)?;
     let traced = if template.trace_missing { Some(Step::TracePaths.run(UnixStream::pair)?) } else { None };
     let begins = traced.map(|(begins, follower)| {
@@ -128,12 +128,13 @@ fn attempt(
     let own_cgroup = !template.shared.contains(&Capability::Cgroup);
     let run = || workload::run(own_cgroup, &ready, &descriptors, &error_end);
     let (parent, pid) = Step::CloneWorkload.run(|| clone_workload(args, cgroup, run))?;
-    // Kept open, so that nobody on the other side takes a program that reopens it for one that has ended.
+    // One descriptor stays open, so that a program that closes and reopens the terminal is not taken for one that has
+    // ended.
     let terminal = descriptors.terminal.take();
     let sources = if start.measured { template.sampled.as_slice() } else { &[] };
     let sampler = Sampler::new(sources, descriptors.cgroup.as_ref(), files, parent.pid());
     drop((error_end, descriptors));
-    // From here on nothing is cloned, so that there may be a thread.
+    // From here on this process clones no other, and may have a thread.
     let trace = begins.map(|begins| Step::TracePaths.run(|| Trace::follow(begins))).transpose()?;
     let mut watch = Watch::new((parent, pid), born, timeout, start.interactive.is_some(), proc);
     watch.sampler = sampler;
@@ -221,7 +222,7 @@ fn enter(
         && !template.net_settings.is_empty();
     let settings = has_settings.then(|| Step::CopyNetSettings.run(|| File::open(network::SETTINGS)));
     let settings = settings.transpose()?;
-    // As the zygote's `/proc` shows it.
+    // Reads the process id that the zygote's `/proc` shows.
     let number = Step::MountProc.run(|| fs::read_link("/proc/self"))?;
     let is_read_only = Step::MountProc.run(|| -> io::Result<bool> {
         let (proc, is_read_only) = mounts::proc()?;
@@ -275,8 +276,8 @@ fn die_with_parent(hold: &OwnedFd) -> io::Result<()> {
     if read(hold, &mut [0])? == 0 {
         exit_now(1)
     }
-    // A process that is not dumpable cannot be looked into, not even by a workload with all capabilities; nor can
-    // its id maps be written, so it is done after that.
+    // A process that is not dumpable cannot be inspected, not even by a workload with all capabilities. Its id maps
+    // cannot be written either, so that this comes after them.
     set_dumpable(false)?;
     Ok(set_name(c"isotest-init")?)
 }

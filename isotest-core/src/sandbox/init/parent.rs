@@ -48,13 +48,13 @@ impl Parent {
         let (stops, told) = pipe2(OFlag::O_CLOEXEC)?;
         let (own, callers) = (Pid::from_raw(0), getpid());
         let before = || -> io::Result<()> {
-            // Whatever a workload sends to its parent but SIGKILL is lost on it.
+            // Signals of the workload to its parent, other than SIGKILL, have no effect.
             SigSet::all().thread_set_mask()?;
             set_name(c"isotest-parent")?;
             Ok(setpgid(own, own)?)
         };
         let after = || {
-            // There is no reason to refuse it; in the workload's group it would do no harm.
+            // Cannot fail; if it did, the process would harmlessly stay in the workload's group.
             let _ = setpgid(own, callers);
         };
         let (around, told_to) = ((before, after), told.as_fd());
@@ -84,13 +84,13 @@ impl Parent {
 
     /// Lets the parent go on, in case the workload has stopped it: nobody else would hear of the workload's end.
     pub(super) fn go_on(&self) {
-        // One that has ended takes no signal any more.
+        // Fails if the process has ended.
         let _ = kill(self.pid, Signal::SIGCONT);
     }
 
     /// Sends a signal to the workload, or to the group it was started in and the one it is in now.
     pub(super) fn signal(&self, workload: Pid, signal: i32, group: bool) {
-        // What has just ended takes no signal any more.
+        // Fails if the process has just ended.
         if !group {
             let _ = signal::send(workload.as_raw(), signal);
             return;

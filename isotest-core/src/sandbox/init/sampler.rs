@@ -184,7 +184,7 @@ impl Sampler {
 
 /// Sums up the memory of all processes of the sandbox but init and `parent`. A page that several share is counted in parts.
 fn memory_of_processes(proc: &OwnProc, parent: Pid) -> Option<u64> {
-    // One that has just ended has no memory any more; where none could be looked at, nothing is known.
+    // A process that has just ended has no memory. If no process could be read, the sum is unknown.
     let others = proc.processes().into_iter().filter(|&pid| pid != parent.as_raw());
     others.filter_map(|pid| proc.memory(pid)).reduce(|sum, memory| sum + memory)
 }

@@ -153,7 +153,7 @@ impl Watch {
             match change {
                 Change::Exited(code) => self.ended(pid, Exit::Code(code))?,
                 Change::Signaled(signal) => self.ended(pid, Exit::Signal(signal))?,
-                // Init is told of this stop only if the workload has lost its parent.
+                // Init gets this report only if the parent process is gone.
                 Change::Stopped(signal) if pid == self.pid => self.stopped(signal, control)?,
                 Change::Stopped(_) => {}
             }
@@ -172,7 +172,7 @@ impl Watch {
     /// Takes a stop for the workload's end if no process is left that could continue it: it would wait for ever. Such
     /// a process may end without a word to init, so it is checked again and again.
     fn mind_a_stop(&mut self) -> io::Result<()> {
-        // While the run is stopped, all of it is.
+        // While the run is stopped, processes are stopped by it, and not by themselves.
         let is_due = |stop: &Stop| stop.look_again <= Instant::now() && !clock::stands();
         let Some(stop) = self.stopped.filter(is_due) else { return Ok(()) };
         match leftovers::liveliness(&self.proc, self.pid, self.parent.pid()) {
@@ -202,7 +202,7 @@ impl Watch {
                 self.parent.signal(self.pid, signal, group);
                 Ok(())
             }
-            // It was looked at for too long, and has not been waited for.
+            // The snapshot took too long, and init has gone on without it.
             Some((Command::GoOn, _)) => Ok(()),
             Some((Command::Go(..), _)) => Err(io::Error::other("there is one workload to a sandbox")),
         }
@@ -219,7 +219,7 @@ impl Watch {
         let mut left = Vec::new();
         if anybody() {
             left = leftovers::list(&self.proc);
-            // After a timeout the snapshot that counts has been taken.
+            // After a timeout the snapshot of that moment is kept.
             if !self.timed_out {
                 self.let_look(control, Moment::LeftRunning)?;
             }

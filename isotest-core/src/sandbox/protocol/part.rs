@@ -22,7 +22,7 @@ impl Part {
     /// Returns the namespaces without which the part cannot be tried.
     pub(crate) fn namespaces(self) -> CloneFlags {
         match self {
-            // The user namespace is tried by a process that is born in it.
+            // The user namespace is tried when the process itself is cloned.
             Self::Namespace(Capability::User) => CloneFlags::empty(),
             Self::Namespace(capability) => {
                 let flag = Namespace::for_capability(capability).map_or(0, |namespace| namespace.flag);

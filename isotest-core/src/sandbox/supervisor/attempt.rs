@@ -209,7 +209,7 @@ impl Attempt {
         if reported {
             self.take_report()?;
         }
-        // What has ended just now has its result.
+        // An attempt that ended before it was cancelled keeps its result.
         Ok(if cancelled && self.end.is_none() { Waited::Cancelled } else { Waited::Ended })
     }
 
@@ -225,7 +225,8 @@ impl Attempt {
             }
             Report::Failed(error) => self.end = Some(Err(error)),
             Report::Ended(mut ending) => {
-                // A workload with all capabilities may have left init no `/proc` to find them in.
+                // If a workload with all capabilities has covered init's `/proc`, the snapshot names the processes that
+                // were left running.
                 if let (true, Some(Ok(autopsy))) = (ending.left_running.is_empty(), &self.autopsy)
                     && autopsy.moment == Moment::LeftRunning
                 {
@@ -235,7 +236,7 @@ impl Attempt {
             }
             Report::About(moment) => {
                 self.autopsy = Some(look(self.zygote, moment));
-                // An init that has just gone is noticed by the next wait.
+                // Fails if init has just ended, which the next wait notices.
                 let _ = channel::send(&mut sandbox.control, &Command::GoOn, &[]);
                 sandbox.thaw();
             }
@@ -272,7 +273,7 @@ impl Attempt {
             Escalation::GiveUp => return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),
         }
         if let Some(sandbox) = &mut self.sandbox {
-            // An init that has just gone is noticed by the next wait.
+            // Fails if init has just ended, which the next wait notices.
             let _ = channel::send(&mut sandbox.control, &Command::Kill, &[]);
             sandbox.thaw();
         }
@@ -308,7 +309,7 @@ impl Attempt {
             Ok((ending, mut usage)) => {
                 let suspect = changed_limit.or_else(|| suspect::moved(&usage, &ending.children));
                 if let (Some(oom), Some(_)) = (&mut usage.oom, &suspect) {
-                    // Whose limit it was that was hit cannot be said.
+                    // It is unknown whether the attempt's own limit was hit.
                     oom.value.own_limit = false;
                 }
                 remarks.extend(of_kernel(&usage));
@@ -316,7 +317,7 @@ impl Attempt {
                 (Outcome::new(&ending, &usage), Some(ending), usage, suspect)
             }
             Err(error) => {
-                // What was never executed has used nothing that could be measured.
+                // A workload that was never executed has no usage.
                 remarks.push(error.hint().to_owned());
                 (Outcome::NotIsolated(error), None, Usage::default(), None)
             }
@@ -372,7 +373,7 @@ impl Attempt {
     /// Sends a signal to the workload's process, or to all of its process group.
     pub fn signal(&mut self, signal: i32, group: bool) {
         if let Some(sandbox) = &mut self.sandbox {
-            // An init that has just gone is noticed by whoever hears of it.
+            // Fails if init has just ended, which the next wait notices.
             let _ = channel::send(&mut sandbox.control, &Command::Signal { signal, group }, &[]);
         }
     }

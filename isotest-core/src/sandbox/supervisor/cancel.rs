@@ -28,7 +28,7 @@ impl Cancel {
     /// Throws the switch: every attempt that is running is killed, and none is started any more.
     pub fn throw(&self) {
         self.thrown.store(true, Ordering::SeqCst);
-        // Closing the one end wakes everybody who waits for the other.
+        // Closing this end of the pipe wakes all threads that poll the other.
         match self.held.lock() {
             Ok(mut held) => drop(held.take()),
             Err(poisoned) => drop(poisoned.into_inner().take()),

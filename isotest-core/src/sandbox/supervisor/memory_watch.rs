@@ -41,7 +41,7 @@ impl MemoryWatch {
             let last = &mut self.seen[ended - 1];
             *last = (*last).max(bytes);
         }
-        // The next at the end of an interval, however late this one was.
+        // The next sample is due at a multiple of the interval, however late this one was.
         self.next = self.started + self.interval.saturating_mul(u32::try_from(ended + 1).unwrap_or(u32::MAX));
     }
 

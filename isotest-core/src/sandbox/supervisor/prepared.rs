@@ -69,7 +69,7 @@ impl Stream {
                 Ok(length) => {
                     self.capture.push(buffer.get(..length).unwrap_or_default());
                     taken += length;
-                    // There is hardly more.
+                    // A short read means that the pipe is empty now.
                     if length < buffer.len() {
                         break;
                     }
@@ -168,7 +168,7 @@ impl Sandbox {
         }
         let packed = Step::Exec.on(workload.program.display(), || Packed::new(workload, limits))?;
         match channel::send(&mut self.control, &Command::Go(packed, timeout), &[]) {
-            // An init that has failed has said so before it went.
+            // An init that has failed sent its error before it ended: it is read later.
             Err(error) if !is_of_the_gone(&error) => Err(Step::Supervise.failed(None, &error)),
             _ => Ok(()),
         }

@@ -112,7 +112,7 @@ impl<'run> Slot<'run> {
         }
         let kind = Kind::from(plan);
         while self.ready.len() < AHEAD {
-            // What fails now fails again, and is told, when it is needed.
+            // A failure here is not reported: the same order fails again when the sandbox is needed.
             let Ok(sandbox) = self.order(&kind) else { break };
             self.ready.push_back(sandbox);
         }
@@ -155,7 +155,7 @@ impl<'run> Slot<'run> {
                 if self.zygote.is_gone(LOSS_GRACE) {
                     attempt.lose_zygote();
                 }
-                // What cannot be told to end ends with its zygote.
+                // A sandbox that cannot be ordered to end is ended by a restart of its zygote.
                 self.renew();
                 true
             }
@@ -287,8 +287,8 @@ impl Zygote {
 
     /// Ends the zygote and waits until nothing of its attempts is left. It may be dead already.
     fn kill(&mut self) {
-        // Without anybody to take orders from it goes, and the process that waits for it goes only after it, when the
-        // kernel has ended everything in its pid namespace. Killed at once, that process could not wait.
+        // Closing the socket ends the zygote, and its parent ends after it, when the kernel has killed everything in
+        // the pid namespace. If it were killed at once, its parent could not wait for that.
         let _ = self.orders.shutdown(Shutdown::Both);
         let deadline = Instant::now() + END_GRACE;
         while matches!(self.process.try_wait(), Ok(None)) && Instant::now() < deadline {

@@ -45,7 +45,7 @@ impl Standstill {
             if found.is_empty() {
                 return;
             }
-            // One that has just ended takes no signal.
+            // A process that has just ended has no pidfd, and needs no signal.
             let handles = found.into_iter().filter_map(|pid| pidfd::open(pid).ok());
             self.stopped
                 .extend(handles.filter(|process| pidfd::send(process.as_fd(), libc::SIGSTOP).is_ok()));
@@ -59,7 +59,7 @@ impl Drop for Standstill {
             let _ = pidfd::send(process.as_fd(), libc::SIGCONT);
         }
         self.frozen = Frozen::default();
-        // Last, so that no deadline passes of those that still stand.
+        // The clock starts last, so that no deadline passes while processes are still stopped.
         clock::go_on();
     }
 }

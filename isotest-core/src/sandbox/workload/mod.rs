@@ -41,7 +41,7 @@ impl<'packed> Ready<'packed> {
 pub(crate) fn run(own_cgroup: bool, workload: &Ready<'_>, descriptors: &Descriptors, errors: &OwnedFd) -> ! {
     let Err(error) = execute(own_cgroup, workload, descriptors);
     if let Ok(message) = postcard::to_stdvec(&error) {
-        // Init takes an unreadable message for what it is: a failure that could not be told.
+        // If writing fails, init reads no message, and reports that the failure is unknown.
         let _ = write(errors, &message);
     }
     exit_now(127)

@@ -80,7 +80,7 @@ impl Trace {
         let missing = Arc::new(Mutex::new(Missing::default()));
         let noted = Arc::clone(&missing);
         let follow = move || {
-            // One that never began has failed and said so.
+            // A workload that never began has failed, and reported why.
             if let Ok(Some(((), listeners))) = channel::receive::<()>(&mut begins)
                 && let Some(listener) = listeners.into_iter().next()
             {
@@ -102,14 +102,14 @@ fn answer(listener: &OwnedFd, missing: &Mutex<Missing>) {
     loop {
         let call = match seccomp::receive(listener.as_fd()) {
             Ok(call) => call,
-            // Whoever made the call has been killed meanwhile, or a signal came.
+            // The calling thread has been killed meanwhile, or was interrupted by a signal.
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => continue,
             Err(_) => return,
         };
         if let Some(path) = path_of(&call).filter(|path| is_missing(path)) {
             missing.lock().unwrap_or_else(PoisonError::into_inner).note(path);
         }
-        // Whoever made the call may have been killed meanwhile.
+        // Fails if the calling thread has been killed meanwhile.
         let _ = seccomp::go_on(listener.as_fd(), call.id);
     }
 }
@@ -138,7 +138,7 @@ fn path_of(call: &libc::seccomp_notif) -> Option<PathBuf> {
         File::open(process.join("mem")).ok()?.read_at(&mut text, *call.data.args.get(argument)?).ok()?;
     let end = text.get(..length)?.iter().position(|byte| *byte == 0).filter(|end| *end > 0)?;
     let path = Path::new(OsStr::from_bytes(text.get(..end)?));
-    // Of a descriptor, the kernel looks at the lower half.
+    // The kernel looks at the lower 32 bits of a descriptor.
     let from = if argument == 1 { call.data.args.first()? & 0xffff_ffff } else { u64::MAX };
     let base = match i32::try_from(from) {
         _ if path.is_absolute() => PathBuf::from("/"),
@@ -165,7 +165,7 @@ fn filter() -> Vec<sock_filter> {
     const ARCHITECTURE_AT: u32 = 4;
     let instruction = |code, jt, jf, k| sock_filter { code, jt, jf, k };
     let calls: Vec<_> = CALLS.iter().chain(OLD_CALLS).map(|(number, _)| *number).collect();
-    // There are fewer of them than a jump reaches.
+    // There are fewer calls than a jump of the filter can skip.
     let length = u8::try_from(calls.len()).unwrap_or_default();
     let mut filter = vec![
         instruction(LOAD, 0, 0, ARCHITECTURE_AT),

@@ -44,12 +44,12 @@ use std::os::unix::net::UnixStream;
 pub(crate) fn serve(mut orders: UnixStream) -> io::Result<()> {
     set_pdeathsig(Signal::SIGKILL)?;
     let mut niceness = Niceness::of_caller();
-    // A session of its own: what the terminal sends to the supervisor's group is the supervisor's business.
+    // A session of its own: signals of the terminal for the supervisor's process group do not concern it.
     setsid()?;
     if let Some(niceness) = &mut niceness {
         niceness.keep_in(&File::open("/proc")?, "self");
     }
-    // What the supervisor was told to ignore is not for its tests to inherit.
+    // Signals that the supervisor ignores must not be ignored by its tests.
     signal::reset_all()?;
     signal::ignore_pipe()?;
     let proof = SingleThreaded::verify()?;
@@ -188,7 +188,7 @@ impl Zygote {
     fn clone_init(&mut self, start: &Start, descriptors: Vec<OwnedFd>) -> Result<(), StepError> {
         let place = self.unused_scratch()?;
         let gone = |init| !self.running.contains(&init);
-        // One that all have in common is the zygote's own.
+        // If attempts share a network namespace, it is the zygote's own, and there is no pool.
         let pool = self.networks.as_mut().filter(|_| self.common.is_none());
         let network = pool.map(|pool| pool.enter_unused(gone)).transpose()?;
         let (hold, release) = Step::CloneInit.run(|| pipe2(OFlag::O_CLOEXEC))?;
@@ -224,7 +224,7 @@ impl Zygote {
                 if let Some(niceness) = self.niceness.as_mut().filter(|_| !number.is_empty()) {
                     niceness.keep_in(&self.proc, &number);
                 }
-                // An init that does not say who it is says why, or is dead.
+                // An init that does not send its id sends an error, or is dead.
                 let mapped = told.and_then(|told| match told {
                     0 => Ok(()),
                     _ => self
@@ -253,7 +253,7 @@ impl Zygote {
     /// waiting for one.
     fn unused_scratch(&mut self) -> Result<usize, StepError> {
         if self.common.is_some() {
-            // All have the first in common.
+            // All attempts in common use the first scratch directory.
             return Ok(0);
         }
         loop {

@@ -26,7 +26,7 @@ pub(super) fn fork_into(
     Step::UnshareZygote.on(format_args!("{and_user}{subject}"), || unshare(flags))?;
     if outer_user {
         let write = |file: &str, text: &str| Step::MapZygote.on(file, || fs::write(file, text));
-        // Without it the kernel lets nobody map a group of its own (user_namespaces(7)).
+        // Otherwise the kernel refuses an ordinary user's group map (user_namespaces(7)).
         write("/proc/self/setgroups", "deny")?;
         write("/proc/self/uid_map", &format!("{uid} {uid} 1"))?;
         write("/proc/self/gid_map", &format!("{gid} {gid} 1"))?;

@@ -31,7 +31,7 @@ impl Niceness {
     /// may not change it yet waits, see [`Self::wait_with`].
     pub(super) fn keep_in(&mut self, proc: &File, process: &str) {
         let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
-        // Some kernels know nothing of it.
+        // The file exists only in kernels with `CONFIG_SCHED_AUTOGROUP`.
         if let Ok(file) = openat(proc, format!("{process}/{SESSION}").as_str(), flags, Mode::empty()) {
             self.waiting.push(file.into());
         }

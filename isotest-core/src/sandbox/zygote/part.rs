@@ -68,7 +68,7 @@ fn map_ids(proof: &SingleThreaded, template: &Template) -> Result<(), StepError>
         Side::Parent(child) => {
             let proc = Step::MapIds.run(|| File::open("/proc"));
             let mapped = proc.and_then(|proc| namespaces::map_ids(template, &proc, &child.to_string()));
-            // A child that is gone needs no word.
+            // Fails if the child has ended.
             let _ = write(&release, b"g");
             Step::CloneInit.run(|| waitpid(child, None))?;
             mapped

@@ -94,7 +94,7 @@ impl Scratch {
         let tmpfs = || mounts::attach(&mounts::tmpfs(private.tmpfs_bytes)?, path);
         Step::MountTmpfs.on(path.display(), tmpfs)?;
         Self::furnish(private, path, notes).inspect_err(|_| {
-            // Why it is not to be had is worth more than what is left of it.
+            // The reason for the failure is returned, rather than one of the cleaning up.
             let _ = umount2(path, MntFlags::MNT_DETACH);
         })
     }
@@ -240,7 +240,7 @@ fn make_like(upper: &Path, lower: &Path) -> io::Result<()> {
         return Ok(());
     }
     match std::os::unix::fs::chown(upper, Some(lower.uid()), Some(lower.gid())) {
-        // An owner without an id in this namespace cannot be had; the directory is then ours.
+        // An owner without an id in this namespace cannot be set: the directory then belongs to this process's user.
         Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EPERM | libc::EOVERFLOW)) => {
             Ok(())
         }

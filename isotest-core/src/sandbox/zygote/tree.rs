@@ -159,12 +159,12 @@ impl Site<'_> {
 /// Copies a file with its permissions and its time.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     match fs::copy(from, to) {
-        // A file that has vanished since the host was read has nothing to show.
+        // The file has been removed since the host was read.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         copied => copied?,
     };
     let modified = fs::metadata(from)?.modified()?;
-    // A file without the permission to write is one all the same.
+    // A file that may not be written to keeps its time of modification, too.
     let times = fs::FileTimes::new().set_modified(modified);
     fs::File::open(to)?.set_times(times)
 }
@@ -174,9 +174,9 @@ fn bind(from: &Path, to: &Path, access: Access, recursive: bool) -> io::Result<(
     let from = below(HOST, from);
     let is_directory = match fs::metadata(&from) {
         Ok(meta) => meta.is_dir(),
-        // What has vanished since the host was read has nothing to show.
+        // The entry has been removed since the host was read.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        // A file system that somebody else has mounted for themselves does not even tell what its root is.
+        // A FUSE mount of another user does not even tell the type of its root.
         Err(_) => true,
     };
     let mount = mounts::detached_copy(&from, recursive)?;

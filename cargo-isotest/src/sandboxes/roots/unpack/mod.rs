@@ -296,7 +296,7 @@ impl Unpacking {
         }
         let id = |id: io::Result<u64>| id.ok().and_then(|id| u32::try_from(id).ok());
         match lchown(path, id(header.uid()), id(header.gid())) {
-            // Without an id for it in a container, it is ours.
+            // An owner that has no id in this container is replaced by this process's user.
             Err(error)
                 if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied) =>
             {
@@ -315,7 +315,7 @@ impl Unpacking {
         if hidden == ".wh..opq" {
             return self.clear(parent);
         }
-        // Other names of this kind are notes of whoever made the layer.
+        // Other `.wh.` names are private marks of the program that made the layer.
         if hidden.as_bytes().starts_with(b".wh.") || hidden.is_empty() || hidden == "." || hidden == ".." {
             return Ok(());
         }
