@@ -52,12 +52,14 @@ impl End {
     pub(super) fn parse(lines: &[&str]) -> Option<Self> {
         let line = lines.iter().rposition(|line| line.starts_with("test result: "))?;
         let (word, counts) = lines[line].strip_prefix("test result: ")?.split_once(". ")?;
-        let count = |what: &str| -> Option<usize> {
+        let written = |what: &str| {
             let mut counts = counts.split("; ").filter_map(|count| count.split_once(' '));
-            counts.find(|(_, of)| *of == what).and_then(|(number, _)| number.parse().ok())
+            counts.find(|(_, of)| *of == what).map(|(number, _)| number)
         };
-        // Libtest counts benchmarks as `measured`.
-        let passed = count("passed")?.checked_add(count("measured").unwrap_or(0))?;
+        let count = |what: &str| -> Option<usize> { written(what)?.parse().ok() };
+        // Libtest counts benchmarks as `measured`, which other harnesses leave out. A number that cannot be read is not none.
+        let measured = if written("measured").is_some() { count("measured")? } else { 0 };
+        let passed = count("passed")?.checked_add(measured)?;
         let list = lines[..line].iter().rposition(|line| *line == "failures:").unwrap_or(line);
         Some(Self { line, list, is_ok: word == "ok", passed, failed: count("failed")? })
     }
@@ -107,6 +109,16 @@ mod tests {
             "another harness has failed before"
         );
         assert_eq!(heard(PASSED, 0), LastWords::Others);
+    }
+
+    #[test]
+    fn a_count_that_cannot_be_read_is_none_of_nothing() {
+        let counted = |text: &str| End::parse(&[text]).map(|end| end.passed);
+        assert_eq!(counted(PASSED.trim_end()), Some(1));
+        assert_eq!(counted(&PASSED.trim_end().replace("0 measured", "4 measured")), Some(5));
+        assert_eq!(counted("test result: ok. 1 passed; 0 failed"), Some(1), "a harness without benchmarks");
+        assert_eq!(counted(&PASSED.trim_end().replace("0 measured", "many measured")), None);
+        assert_eq!(counted(&PASSED.trim_end().replace("1 passed", "many passed")), None);
     }
 
     #[test]
