@@ -37,6 +37,7 @@ use crate::testcase::{TestBinary, TestCase};
 use crate::text::units::plural;
 use crate::values::{Partition, PartitionBy};
 use fastrand::Rng;
+use isotest_core::limits::Control;
 use isotest_core::policy::Isolation;
 use std::fs::{self, File};
 use std::io;
@@ -113,8 +114,11 @@ impl Run<'_> {
         let Session { build, budgets, .. } = self.session;
         page_cache::page_cache(build);
         self.workers.ready()?;
-        let Listed { mut tests, whole } =
-            listing::list(self.workers, self.sandboxes, &build.binaries, &self.settings.execution)?;
+        let Settings { execution, sandbox, .. } = self.settings;
+        // Budgets of memory are held against what a test takes that does nothing.
+        let is_limited = sandbox.controls.contains(&Control::Memory);
+        let Listed { mut tests, whole, memory_of_start } =
+            listing::list(self.workers, self.sandboxes, &build.binaries, execution, is_limited)?;
         self.settings.assign(&mut tests)?;
         let mut remarks = budgets.unused(&tests);
         if self.settings.task == Task::Execute && build.is_whole {
@@ -147,7 +151,7 @@ impl Run<'_> {
         remarks.extend(self.assign(&mut selected.tests)?);
         remarks.extend(self.passed_over(&history));
         let baselines = self.baselines(&mut selected.tests, &mut remarks)?;
-        budgets::check(&selected.tests, self.sandboxes, &self.settings.sandbox)?;
+        budgets::check(&selected.tests, self.sandboxes, sandbox, &memory_of_start)?;
         let chosen = Chosen { selected: &selected, whole: &whole, shard: shard.as_ref() };
         let end = self.execute_tests(chosen, remarks, &history);
         self.save(&baselines, end)

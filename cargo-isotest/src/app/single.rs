@@ -26,7 +26,7 @@ pub(crate) fn test(session: &Session, sandboxes: &Sandboxes) -> Result<TestCase,
     let Session { build, settings, .. } = session;
     let Listed { mut tests, .. } = session.in_slots(sandboxes, |workers, _| {
         workers.ready()?;
-        listing::list(workers, sandboxes, &build.binaries, &settings.execution)
+        listing::list(workers, sandboxes, &build.binaries, &settings.execution, false)
     })?;
     settings.assign(&mut tests)?;
     // A test that is named is selected even if it is ignored.

@@ -15,8 +15,14 @@ use std::time::Duration;
 /// Limit of a list in bytes, enough for some 100,000 tests; a binary that prints without end must not cost more.
 const OUTPUT_BYTES: usize = 8 << 20;
 
-/// Returns the plan by which `binary` is asked with these arguments.
-pub(crate) fn question(binary: &TestBinary, arguments: &[&str], time_limit: Duration) -> SandboxPlan {
+/// Returns the plan by which `binary` is asked with these arguments. What the answer takes is `measured` only on
+/// demand: files that the process reads, such as the binary and libraries, are otherwise charged to no attempt.
+pub(crate) fn question(
+    binary: &TestBinary,
+    arguments: &[&str],
+    time_limit: Duration,
+    measured: bool,
+) -> SandboxPlan {
     let (program, arguments) = libtest::command(binary, arguments.iter().map(OsString::from));
     SandboxPlan {
         workload: Workload {
@@ -27,8 +33,7 @@ pub(crate) fn question(binary: &TestBinary, arguments: &[&str], time_limit: Dura
         },
         timeout: Some(Timeout::new(time_limit)),
         limits: Limits::default(),
-        // Files that the process reads, such as the binary and libraries, are then charged to no test.
-        measured: false,
+        measured,
         inherit_stdio: false,
         interactive: None,
         output_bytes: OUTPUT_BYTES,
@@ -64,6 +69,18 @@ pub(crate) fn listing(
     };
     let answers = [answer(binary, all, time_limit)?, answer(binary, ignored, time_limit)?];
     libtest::listing(binary, answers).map_err(|refusal| failed(binary, refusal.to_string()).into())
+}
+
+/// Returns the memory peak of a binary that starts and does nothing but answer, without page cache: the least of its
+/// answers. `None` if a peak was not measured exactly.
+pub(crate) fn memory_of_start(records: &[Option<Record>]) -> Option<u64> {
+    let of_one = |record: &Option<Record>| {
+        let usage = &record.as_ref()?.usage;
+        let peak = usage.memory_peak.filter(|peak| !peak.source.is_approximate())?;
+        // Page cache that the binary was the first to need is charged to no later attempt.
+        Some(peak.value.saturating_sub(usage.memory_split?.value.file))
+    };
+    records.iter().map(of_one).collect::<Option<Vec<_>>>()?.into_iter().min()
 }
 
 fn answer<'record>(

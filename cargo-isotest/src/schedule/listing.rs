@@ -17,6 +17,7 @@ use crate::update;
 use isotest_core::plan::Template;
 use isotest_core::record::Record;
 use isotest_core::step::Step;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Tests of all binaries, and the binaries that gave no list.
@@ -26,9 +27,12 @@ pub(crate) struct Listed {
     pub(crate) tests: Vec<TestCase>,
     /// Binaries that run whole.
     pub(crate) whole: Vec<WholeBinary>,
+    /// Memory peak of each binary that starts and does nothing but answer, by id, where it was measured.
+    pub(crate) memory_of_start: HashMap<String, u64>,
 }
 
-/// Asks all binaries for their tests, each twice. An answer may take as long as the time limit.
+/// Asks all binaries for their tests, each twice, and measures what that takes if `measured`. An answer may take as long
+/// as the time limit.
 ///
 /// # Errors
 /// Error of the first binary that could not be asked, or of what stopped the asking.
@@ -37,6 +41,7 @@ pub(crate) fn list(
     sandboxes: &Sandboxes,
     binaries: &[Arc<TestBinary>],
     execution: &Execution,
+    measured: bool,
 ) -> Result<Listed, Error> {
     let time_limit = execution.list_timeout.value;
     let questions = LIST_ARGUMENTS.len();
@@ -44,7 +49,7 @@ pub(crate) fn list(
     let mut interrupted = None;
     let plan = |attempt: Attempt| {
         let binary = &binaries[attempt.unit / questions];
-        let mut plan = ask::question(binary, LIST_ARGUMENTS[attempt.unit % questions], time_limit);
+        let mut plan = ask::question(binary, LIST_ARGUMENTS[attempt.unit % questions], time_limit, measured);
         let environment = &mut plan.workload.environment;
         match execution.process {
             Process::Test => slot_environment::tell(environment, slot_environment::of_listing(binary)),
@@ -86,6 +91,7 @@ pub(crate) fn list(
                 listed.tests.push(test);
             }
         }
+        listed.memory_of_start.extend(ask::memory_of_start(records).map(|bytes| (binary.id.clone(), bytes)));
     }
     Ok(listed)
 }

@@ -223,6 +223,44 @@ fn a_budget_below_the_grain_is_refused_with_the_number() {
     isotest(&project).arguments(["--budgets", "report"]).run().with_code(0);
 }
 
+/// A package whose test binary takes 256 MiB before it does what it is told, with a test of this budget.
+fn with_a_costly_start(place: &std::path::Path, budget: &str) -> Project {
+    let manifest = "[package]\nname = \"small\"\nedition = \"2024\"\n[workspace]\n[[test]]\nname = \"costly\"\nharness = false\n";
+    let program = "fn main() {
+        let taken = std::hint::black_box(vec![1_u8; 256 << 20]);
+        let is_asked = |word: &str| std::env::args().any(|argument| argument == word);
+        if is_asked(\"--list\") && !is_asked(\"--ignored\") { println!(\"empty: test\"); }
+        drop(taken);
+    }";
+    let budgets = format!("[\"small::costly\"]\nempty = {{ memory = \"{budget}\" }}\n");
+    let files = [
+        ("Cargo.toml", manifest),
+        ("src/lib.rs", ""),
+        ("tests/costly.rs", program),
+        (".config/isotest-budgets.toml", &budgets),
+    ];
+    Project::written(place, &files)
+}
+
+#[test]
+fn a_budget_that_no_test_of_the_binary_can_keep_is_refused_with_the_number() {
+    let place = tempfile::tempdir().unwrap();
+    let project = with_a_costly_start(place.path(), "128 MiB");
+    let ended = isotest(&project).run();
+    if is_refused_without_cgroups(&ended, "memory") {
+        return;
+    }
+    let ended = ended.with_code(2);
+    let said = "isotest-budgets.toml:2 is too small for any test of `small::costly`: an empty one takes 25";
+    assert!(ended.stderr.contains(said) && ended.stderr.contains("raise the budget to 25"), "{ended:#?}");
+    assert!(!ended.stdout.contains("PASS"), "nothing was executed: {ended:#?}");
+    let (ended, lines) = isotest(&project).arguments(["--budgets", "report"]).lines();
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    assert_eq!(check(&lines.attempts[0], "memory")["over"], true, "control: {}", lines.attempts[0]);
+    let place = tempfile::tempdir().unwrap();
+    isotest(&with_a_costly_start(place.path(), "512 MiB")).run().with_code(0);
+}
+
 #[test]
 fn a_budget_of_no_test_is_told() {
     let place = tempfile::tempdir().unwrap();

@@ -42,6 +42,21 @@ pub(crate) enum BudgetError {
         /// Measurement error of a peak, in bytes.
         grain: u64,
     },
+    /// A memory budget is smaller than what a test of the binary takes that does nothing.
+    #[error(
+        "the memory budget of {} at {origin} is too small for any test of `{binary_id}`: an empty one takes {}",
+        units::limit(*.limit), units::memory(*.empty)
+    )]
+    BelowEmpty {
+        /// Budget in bytes.
+        limit: u64,
+        /// Place where the budget is written.
+        origin: Origin,
+        /// Id of the binary.
+        binary_id: String,
+        /// Memory peak of the binary when it executes no test, in bytes.
+        empty: u64,
+    },
     /// The file of recorded budgets cannot be read or written.
     #[error("cannot use `{}`", .path.display())]
     File {
@@ -100,6 +115,7 @@ impl Failure for BudgetError {
             Self::NeverPasses { .. } => Exit::TestsFailed.into(),
             Self::SwitchedOff { .. }
             | Self::Small { .. }
+            | Self::BelowEmpty { .. }
             | Self::Revision { .. }
             | Self::Blame { .. }
             | Self::NotOne { .. } => Exit::Usage.into(),
@@ -122,12 +138,8 @@ impl Failure for BudgetError {
             Self::SwitchedOff { off } => {
                 format!("drop {}, or run with `--budgets report`", off.origin.written(off.value))
             }
-            Self::Small { grain, .. } => {
-                format!(
-                    "raise the budget to {} or more, or run with `--budgets report`",
-                    units::limit(*grain)
-                )
-            }
+            Self::Small { grain, .. } => enough(*grain),
+            Self::BelowEmpty { empty, .. } => enough(empty.next_multiple_of(1 << 20)),
             Self::Unreadable { .. } => {
                 "use the same version of isotest-core and cargo-isotest, or run with `--budgets off`".into()
             }
@@ -140,6 +152,11 @@ impl Failure for BudgetError {
             _ => &[],
         }
     }
+}
+
+/// Returns the hint at the least budget that is not refused.
+fn enough(bytes: u64) -> String {
+    format!("raise the budget to {} or more, or run with `--budgets report`", units::limit(bytes))
 }
 
 /// Formats each metric with its reason.
@@ -181,6 +198,12 @@ mod tests {
                 origin: Origin { file: "tests/tour.rs".into(), line: 7 },
                 processors: 64,
                 grain: 16 << 20,
+            }],
+            BudgetError::BelowEmpty { .. } => [BudgetError::BelowEmpty {
+                limit: 1 << 20,
+                origin: Origin { file: "tests/tour.rs".into(), line: 7 },
+                binary_id: "tour".to_owned(),
+                empty: 3580 << 10,
             }],
             BudgetError::File { .. } => [BudgetError::File { path: "budgets.toml".into(), source: errno(libc::EACCES) }],
             BudgetError::Recorded(_) => [Recorded::parse("tour = 7").unwrap_err().into()],

@@ -24,6 +24,7 @@ use crate::testcase::{TestBinary, TestCase};
 use isotest_core::cgroup;
 use isotest_core::limits::Control;
 use isotest_core::policy::Capability;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::Path;
@@ -157,7 +158,8 @@ pub(crate) fn measurable_metrics(sandboxes: &Sandboxes, metrics: &[Metric]) -> R
     Err(BudgetError::Unmeasured { obstacles, remedies }.into())
 }
 
-/// Checks that the budgets of these tests can be judged on this host.
+/// Checks that the budgets of these tests can be judged on this host. `memory_of_start` is the memory peak of each binary
+/// that starts and executes no test, by id.
 ///
 /// # Errors
 /// When a metric is off or not measured, or a budget is smaller than what is measured.
@@ -165,6 +167,7 @@ pub(crate) fn check(
     tests: &[TestCase],
     sandboxes: &Sandboxes,
     settings: &SandboxSettings,
+    memory_of_start: &HashMap<String, u64>,
 ) -> Result<(), Error> {
     let enforced = tests.iter().map(|test| &test.budget).filter(|budget| budget.is_enforced());
     let limits: Vec<_> = enforced.flat_map(TestBudget::limits).collect();
@@ -179,13 +182,27 @@ pub(crate) fn check(
         let remedies = sandboxes::remedies(&obstacles)?;
         return Err(BudgetError::Unmeasured { obstacles, remedies }.into());
     }
-    let processors = cgroup::processors();
+    let mut judged = tests.iter().filter(|test| test.budget.is_enforced());
+    Ok(judged.try_for_each(|test| large_enough(test, memory_of_start))?)
+}
+
+/// Checks that the memory budget of a test is neither below the measurement error of a peak, nor below what an empty test of
+/// its binary needs.
+fn large_enough(test: &TestCase, memory_of_start: &HashMap<String, u64>) -> Result<(), BudgetError> {
+    let limits = test.budget.limits();
+    let Some(limit) = limits.iter().find(|limit| limit.metric == Metric::Memory) else { return Ok(()) };
+    let (processors, origin) = (cgroup::processors(), limit.origin.clone());
     let grain = grain(processors);
-    let small = limits.iter().find(|limit| limit.metric == Metric::Memory && limit.value < grain);
-    small.map_or(Ok(()), |limit| {
-        let origin = limit.origin.clone();
-        Err(BudgetError::Small { limit: limit.value, origin, processors, grain }.into())
-    })
+    if limit.value < grain {
+        return Err(BudgetError::Small { limit: limit.value, origin, processors, grain });
+    }
+    let empty = memory_of_start.get(&test.binary.id).copied().unwrap_or_default();
+    // A peak is too high by the grain at most: what is below the rest is broken by every test, whoever measures.
+    if limit.value < empty.saturating_sub(grain) {
+        let binary_id = test.binary.id.clone();
+        return Err(BudgetError::BelowEmpty { limit: limit.value, origin, binary_id, empty });
+    }
+    Ok(())
 }
 
 fn unreadable(
