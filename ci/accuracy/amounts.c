@@ -1,14 +1,17 @@
 /*
- * Uses a known amount of memory or of processor time: `amounts KIND NUMBER [FILE]`.
+ * Uses a known amount of memory or of processor time: `amounts KIND NUMBER [FILE [empty]]`.
  *
- * The number is in MiB, of processor time in ms. All of it is in use at once at some time. The processor time that it and its
- * children have used since main began is written to standard output, in microseconds. `ci/checks/accuracy.py` compares with what is measured from outside.
+ * The number is in MiB, of processor time in ms. All of it is in use at once at some time. With `empty` it is the control: the same
+ * processes, threads, mappings, files, pipes and sockets, in which nothing is. Written to standard output are the bytes that are in use,
+ * without those that the control uses, and the processor time in microseconds that it and its children have used since main began.
+ * `ci/checks/accuracy.py` compares with what is measured from outside.
  * Exit code 2: called wrongly; 1: refused, with the reason.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <linux/sock_diag.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,9 +32,12 @@ static void refused(const char *what) {
     exit(1);
 }
 
+/* Whether nothing is used of what is there. */
+static int is_empty;
+
 /* Writes to every page. */
 static void touch(volatile char *memory, size_t bytes) {
-    for (size_t at = 0; at < bytes; at += PAGE) memory[at] = 1;
+    for (size_t at = 0; at < bytes && !is_empty; at += PAGE) memory[at] = 1;
 }
 
 static char *mapped(size_t bytes, int flags, int file) {
@@ -82,7 +88,7 @@ static void of_own(char *memory, size_t bytes) {
 /* Children that read what their parent has written have it together. */
 static void of_all(char *memory, size_t bytes) {
     volatile char sum = 0;
-    for (size_t at = 0; at < bytes; at += PAGE) sum += memory[at];
+    for (size_t at = 0; at < bytes && !is_empty; at += PAGE) sum += memory[at];
 }
 
 static void fork_some(size_t bytes) {
@@ -116,7 +122,7 @@ static void threads(size_t bytes) {
 static char piece[MIB];
 
 static void write_whole(int file, size_t bytes) {
-    for (size_t done = 0; done < bytes; done += MIB) if (write(file, piece, MIB) != MIB) refused("write");
+    for (size_t done = 0; done < bytes && !is_empty; done += MIB) if (write(file, piece, MIB) != MIB) refused("write");
 }
 
 static void tmpfs(size_t bytes) {
@@ -131,7 +137,7 @@ static void read_file(size_t bytes, const char *path) {
     enum { EACH = 16 << 10 };
     int file = open(path, O_RDONLY);
     if (file < 0) refused(path);
-    for (size_t done = 0; done < bytes; done += EACH) if (read(file, piece, EACH) != EACH) refused("read");
+    for (size_t done = 0; done < bytes && !is_empty; done += EACH) if (read(file, piece, EACH) != EACH) refused("read");
 }
 
 static void many_files(void) {
@@ -141,15 +147,27 @@ static void many_files(void) {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Each pair holds as much as it takes at once. */
-static void sockets(size_t bytes) {
+/* Bytes that the kernel says it keeps for what was written and not read. */
+static size_t in_socket(int socket) {
+    uint32_t told[SK_MEMINFO_VARS];
+    socklen_t length = sizeof told;
+    if (getsockopt(socket, SOL_SOCKET, SO_MEMINFO, told, &length) != 0) refused("SO_MEMINFO");
+    return told[SK_MEMINFO_WMEM_ALLOC];
+}
+
+/* Each pair holds as much as it takes at once. Data take more than their bytes, which the kernel counts for the socket's own limit. */
+static size_t sockets(size_t bytes) {
     enum { EACH = 128 << 10 };
+    size_t kept = 0;
     many_files();
     for (size_t done = 0; done < bytes; done += EACH) {
         int pair[2];
         if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) refused("socketpair");
+        if (is_empty) continue;
         for (size_t written = 0; written < EACH; written += 32 << 10) if (write(pair[0], piece, 32 << 10) != 32 << 10) refused("write");
+        kept += in_socket(pair[0]);
     }
+    return kept;
 }
 
 static void pipes(size_t bytes) {
@@ -157,7 +175,7 @@ static void pipes(size_t bytes) {
     many_files();
     for (size_t done = 0; done < bytes; done += EACH) {
         int ends[2];
-        if (pipe(ends) != 0 || write(ends[1], piece, EACH) != EACH) refused("pipe");
+        if (pipe(ends) != 0 || (!is_empty && write(ends[1], piece, EACH) != EACH)) refused("pipe");
     }
 }
 
@@ -177,7 +195,7 @@ static void io_uring(size_t bytes) {
     uint32_t filled = *(uint32_t *)(queue + about.cq_off.ring_mask);
     struct io_uring_cqe *ended = (struct io_uring_cqe *)(queue + about.cq_off.cqes);
     int file = memory_file(bytes);
-    for (size_t done = 0; done < bytes; done += MIB) {
+    for (size_t done = 0; done < bytes && !is_empty; done += MIB) {
         uint32_t at = *tail & mask;
         entries[at] = (struct io_uring_sqe){ .opcode = IORING_OP_WRITE, .flags = IOSQE_ASYNC, .fd = file, .addr = (uintptr_t)piece, .len = MIB, .off = done };
         array[at] = at;
@@ -233,10 +251,11 @@ int main(int count, char **words) {
     if (count < 3) return 2;
     const char *kind = words[1];
     long number = atol(words[2]), others = 0;
-    size_t bytes = (size_t)number * MIB;
+    size_t bytes = (size_t)number * MIB, used = bytes;
+    is_empty = count > 4 && strcmp(words[4], "empty") == 0;
     const struct { const char *name; void (*use)(size_t); } of_memory[] = {
         { "allocate", allocate }, { "map", map }, { "share", share }, { "fork", fork_some }, { "threads", threads },
-        { "tmpfs", tmpfs }, { "sockets", sockets }, { "pipes", pipes }, { "io_uring", io_uring },
+        { "tmpfs", tmpfs }, { "pipes", pipes }, { "io_uring", io_uring },
     };
     int is_known = 0;
     for (size_t n = 0; n < sizeof of_memory / sizeof *of_memory; n++) if (strcmp(kind, of_memory[n].name) == 0) {
@@ -244,6 +263,7 @@ int main(int count, char **words) {
         is_known = 1;
     }
     if (strcmp(kind, "read") == 0 && count > 3) read_file(bytes, words[3]);
+    else if (strcmp(kind, "sockets") == 0) used = sockets(bytes);
     else if (strcmp(kind, "compute") == 0) compute((void *)(intptr_t)number);
     else if (strcmp(kind, "compute_in_threads") == 0) compute_in_threads(number);
     else if (strcmp(kind, "compute_in_daemon") == 0) others = compute_in_daemon(number);
@@ -251,6 +271,6 @@ int main(int count, char **words) {
     struct rusage children;
     getrusage(RUSAGE_CHILDREN, &children);
     others += (children.ru_utime.tv_sec + children.ru_stime.tv_sec) * 1000000L + children.ru_utime.tv_usec + children.ru_stime.tv_usec;
-    printf("%ld\n", microseconds(CLOCK_PROCESS_CPUTIME_ID) - before + others);
+    printf("memory %zu\nprocessor %ld\n", is_empty ? 0 : used, microseconds(CLOCK_PROCESS_CPUTIME_ID) - before + others);
     return 0;
 }

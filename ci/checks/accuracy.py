@@ -1,11 +1,14 @@
 """Peaks and processor times are what a program is known to use, and as close to it as those of BenchExec's runexec.
 
 A program that uses known amounts (`accuracy/amounts.c`) is executed by `cargo isotest exec`, by runexec and by GNU time, which take
-turns within the same run: alone, and with neighbours that keep every CPU busy and take and give back memory and page cache.
+turns within the same run: alone, and with neighbours that keep every CPU busy and take and give back memory and page cache. What the
+program needs beside the amount is no constant: a control, which is the same program with nothing in what it makes, is executed by the
+same tools in the same rounds, and the least of its figures is deducted. Page tables of the amount are added: 8 bytes for each page.
 """
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -26,21 +29,12 @@ BATCH = 256 << 10
 # Kinds of memory, and the most MiB of each that is tried: sockets and pipes have limits of their own.
 MEMORY = {"allocate": 1000, "map": 1000, "share": 1000, "fork": 1000, "threads": 1000, "tmpfs": 1000, "read": 1000,
           "sockets": 100, "pipes": 30, "io_uring": 1000}
-# What is in use beside the amount, in bytes for so many MiB: pages, page tables, stacks and structures of processes and threads, an
-# entry of 8 bytes in the page tables for each page of 4 KiB, and what the kernel keeps for a pipe and for a pair of sockets.
-PROCESS, THREAD, PIPE, PAIR = 128 * KIB, 32 * KIB, 2816, 8448
-BESIDE = {
-    "allocate": lambda amount: PROCESS + 2 * KIB * amount,
-    "map": lambda amount: PROCESS + 2 * KIB * amount,
-    "share": lambda amount: 5 * (PROCESS + 2 * KIB * amount),
-    "fork": lambda amount: 5 * PROCESS + 2 * KIB * amount,
-    "threads": lambda amount: PROCESS + 4 * THREAD + 2 * KIB * amount,
-    "tmpfs": lambda _: PROCESS,
-    "read": lambda _: PROCESS,
-    "sockets": lambda amount: PROCESS + 8 * PAIR * amount,
-    "pipes": lambda amount: PROCESS + 16 * PIPE * amount,
-    "io_uring": lambda _: PROCESS,
-}
+# Kinds of which the amount is mapped, and by how many processes.
+MAPPED = {"allocate": 1, "map": 1, "share": 5, "fork": 1, "threads": 1}
+TABLES_OF_A_MIB = 2 * KIB
+# Kinds whose control depends on the amount: there are more pipes and sockets.
+OF_MANY = ("sockets", "pipes")
+OF_CONTROLS = 1
 PROCESSOR = ("compute", "compute_in_threads", "compute_in_daemon")
 QUICK = {"mebibytes": [1, 30], "milliseconds": [20, 200], "times": 5}
 FULL = {"mebibytes": [1, 10, 100, 1000], "milliseconds": [10, 100, 1000], "times": 30}
@@ -52,8 +46,8 @@ def check(run):
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     run.call(["gcc", "-O1", "-Wall", "-Werror", "-static", "-pthread", "-o", PROGRAM, places.CI / "accuracy/amounts.c"])
     try:
-        # That of the neighbours has a MiB.
-        for name, mebibytes in [("neighbours", 1), *((amount, amount) for amount in options.mebibytes)]:
+        # That of the neighbours has a MiB, as has that of controls.
+        for name, mebibytes in [("neighbours", 1), (OF_CONTROLS, 1), *((amount, amount) for amount in options.mebibytes)]:
             with file_of(name).open("wb") as file:
                 for _ in range(mebibytes):
                     file.write(bytes(MIB))
@@ -81,7 +75,7 @@ def parse(arguments):
         return [int(number) for number in text.split(",")]
 
     parser = argparse.ArgumentParser(prog="ci/check accuracy --", description="compare what is measured with what is known to be used")
-    parser.add_argument("--full", action="store_true", help="30 executions of each, and larger amounts; takes an hour")
+    parser.add_argument("--full", action="store_true", help="30 executions of each, and larger amounts; takes hours")
     parser.add_argument("--times", type=int, help="executions of each (5)")
     parser.add_argument("--mebibytes", type=numbers, metavar="N,..", help="amounts of memory (1,30)")
     parser.add_argument("--milliseconds", type=numbers, metavar="N,..", help="amounts of processor time (20,200)")
@@ -101,8 +95,9 @@ def alone():
 
 @contextlib.contextmanager
 def busy():
-    """Two neighbours for each CPU, which end with this."""
-    loop = f"while :; do {PROGRAM} compute 20; {PROGRAM} allocate 32; {PROGRAM} read 1 {file_of('neighbours')}; {PROGRAM} fork 16; done"
+    """Two neighbours for each CPU, which end with this, however it ends."""
+    work = f"{PROGRAM} compute 20; {PROGRAM} allocate 32; {PROGRAM} read 1 {file_of('neighbours')}; {PROGRAM} fork 16"
+    loop = f"while kill -0 {os.getpid()} 2>/dev/null; do {work}; done"
     neighbours = [subprocess.Popen(["sh", "-c", loop], stdout=subprocess.DEVNULL, start_new_session=True)
                   for _ in range(2 * os.cpu_count())]
     try:
@@ -119,28 +114,44 @@ def measured(options, state, neighbours):
     amounts += [(kind, amount) for kind in PROCESSOR for amount in options.milliseconds]
     rows = [{"state": state, "kind": kind, "amount": amount, "off": {tool: [] for tool in TOOLS}}
             for kind, amount in amounts if not options.only or kind in options.only]
+    controls = {control_of(row): {tool: [] for tool in TOOLS} for row in rows if row["kind"] in MEMORY}
     with neighbours():
         for number in range(options.times):
-            for row in rows:
-                names = list(TOOLS)
-                for name in names[number % 3:] + names[:number % 3]:
-                    row["off"][name].append(difference(name, row["kind"], row["amount"]))
+            names = list(TOOLS)
+            names = names[number % 3:] + names[:number % 3]
+            for (kind, amount), name in itertools.product(controls, names):
+                controls[kind, amount][name].append(difference(name, kind, amount, "empty"))
+            for row, name in itertools.product(rows, names):
+                row["off"][name].append(difference(name, row["kind"], row["amount"]))
+    for row in rows:
+        if row["kind"] in MEMORY:
+            deduct(row, controls[control_of(row)])
     return rows
 
 
-def difference(tool, kind, amount):
-    """By how much a tool's figure is more than what is known: bytes, or microseconds."""
+def control_of(row):
+    """The kind and amount of what is deducted from the figures of a row."""
+    return row["kind"], row["amount"] if row["kind"] in OF_MANY else OF_CONTROLS
+
+
+def deduct(row, control):
+    """Deducts what is in use beside the amount. The noise of a control only adds to it."""
+    tables = MAPPED.get(row["kind"], 0) * TABLES_OF_A_MIB * row["amount"]
+    row["control"] = {tool: min(off) for tool, off in control.items()}
+    row["off"] = {tool: [value - row["control"][tool] - tables for value in off] for tool, off in row["off"].items()}
+
+
+def difference(tool, kind, amount, *empty):
+    """By how much a tool's figure is more than what the program says that it used: bytes, or microseconds."""
     if kind == "read":
         # What is cached has been charged to somebody else.
         with file_of(amount).open("rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    output, memory, processor = TOOLS[tool]([PROGRAM, kind, amount, file_of(amount)])
-    if kind in MEMORY:
-        return memory - amount * MIB - BESIDE[kind](amount)
-    known = re.search(r"^(\d+)$", output, re.MULTILINE)
-    if not known:
+    output, memory, processor = TOOLS[tool]([PROGRAM, kind, amount, file_of(amount), *empty])
+    known = dict(re.findall(r"^(memory|processor) (\d+)$", output, re.MULTILINE))
+    if len(known) < 2:
         raise CheckError(f"`{kind} {amount}` did not say what it used:\n{output}")
-    return processor - int(known[1])
+    return memory - int(known["memory"]) if kind in MEMORY else processor - int(known["processor"])
 
 
 def isotest(command):

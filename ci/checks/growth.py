@@ -1,7 +1,9 @@
 """No test is said to need more memory that does not, on a busy machine, and each is that does.
 
 200 tests of many kinds of memory are executed again and again with neighbours that keep every CPU busy, and with the page cache of their
-binary dropped between the runs; then by a tenth and a MiB more.
+binary dropped between the runs; then by a tenth and a MiB more. A thousand runs take hours. So the peaks of some further runs are
+recorded, and each of these is judged beside each three of them in a row, by the function that judges a run at its first look: that are
+more judgements than runs, which know no other noise than that of the runs that there were.
 """
 
 import argparse
@@ -18,6 +20,10 @@ from running import CheckError
 NEEDS = needs.Needs()
 DIRECTORY = places.TARGET / "growth"
 TESTS = 200
+# Runs in a row that are a baseline of recorded peaks.
+BESIDE = 3
+# What each CPU is charged for ahead.
+BATCH = 256 << 10
 GREW = 99
 
 MANIFEST = '[package]\nname = "growth"\nedition = "2024"\n[workspace]\n'
@@ -49,7 +55,11 @@ def check(run):
     baseline = DIRECTORY / "baseline.json"
     baseline.unlink(missing_ok=True)
     alarms, found, kept = [], [], []
+    recorded = {"unchanged": [], "grown": []}
     with busy():
+        for _ in range(options.recorded):
+            drop_page_cache()
+            recorded["unchanged"].append(peaks([], {}))
         for _ in range(options.saved):
             grown(["--save-baseline", baseline], {})
         compare = ["--baseline", baseline, "--fail-on-increase", "10%"]
@@ -62,6 +72,8 @@ def check(run):
             drop_page_cache()
             names, _ = grown(compare, {"GROWS": "1"})
             found.append(len(names))
+            recorded["grown"].append(peaks([], {"GROWS": "1"}))
+    judge(run, recorded)
     run.say(f"{options.unchanged} unchanged runs of {TESTS} tests: {len(alarms)} false alarms; repeated alone and cleared: {sum(kept)}")
     run.say(f"{options.grown} runs that need 10 % and a MiB more: found of {TESTS} each: {found}")
     if alarms or any(number < TESTS for number in found):
@@ -70,6 +82,7 @@ def check(run):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="ci/check growth --", description="try comparing with a baseline on a busy machine")
+    parser.add_argument("--recorded", type=int, default=36, help="runs that are each compared with the others (36)")
     parser.add_argument("--saved", type=int, default=3, help="runs that make the baseline (3)")
     parser.add_argument("--unchanged", type=int, default=20,
                         help="runs that need as much (20); the rarer a false alarm, the more runs it takes to see one")
@@ -77,8 +90,36 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
+def judge(run, recorded):
+    """Judges recorded peaks by what judges those of a run."""
+    if len(recorded["unchanged"]) <= BESIDE:
+        return
+    file = DIRECTORY / "peaks.json"
+    file.write_text(json.dumps({"grain": os.cpu_count() * BATCH, "beside": BESIDE, **recorded}) + "\n")
+    told = run.read(["cargo", "test", "--quiet", "--workspace", "--bins", "--", "--nocapture", "recorded_peaks"],
+                    env=os.environ | {"RECORDED_PEAKS": str(file)})
+    lines = [line for line in told.splitlines() if line.startswith("recorded peaks: ")]
+    if len(lines) != 1:
+        raise CheckError(f"the recorded peaks of {file} were not judged:\n{told}")
+    run.say(lines[0])
+
+
+def peaks(arguments, variables):
+    """The memory peak of each test of a run, in the order of their names."""
+    return [line["usage"]["memory_peak_bytes"] for line in sorted(ended(arguments, variables), key=lambda line: line["name"])]
+
+
 def grown(arguments, variables):
     """The tests that a run says need more memory, and how many were executed again and do not."""
+    lines = ended(arguments, variables)
+    if any("growth" not in line for line in lines if "--baseline" in arguments):
+        raise CheckError(f"not each of {TESTS} tests was compared")
+    cleared = [line for line in lines if any("needs no more than" in remark for remark in line["remarks"])]
+    return [line["name"] for line in lines if line["outcome"] == "over-budget"], len(cleared)
+
+
+def ended(arguments, variables):
+    """What a run says of its tests."""
     command = [places.DEBUG / "cargo-isotest", "isotest", "--no-history", "--no-memory-aware", "--message-format", "json",
                "--manifest-path", DIRECTORY / "Cargo.toml", *arguments]
     done = subprocess.run([str(word) for word in command], check=False, env=os.environ | variables, stdin=subprocess.DEVNULL,
@@ -86,11 +127,10 @@ def grown(arguments, variables):
     if done.returncode not in (0, GREW):
         raise CheckError(f"a run ended with {done.returncode}:\n{done.stderr[-2000:]}")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    ended = [line for line in lines if line["type"] == "attempt-finished"]
-    if len(ended) != TESTS or any("growth" not in line for line in ended if "--baseline" in arguments):
-        raise CheckError(f"{len(ended)} of {TESTS} tests were compared")
-    cleared = [line for line in ended if any("needs no more than" in remark for remark in line["remarks"])]
-    return [line["name"] for line in ended if line["outcome"] == "over-budget"], len(cleared)
+    lines = [line for line in lines if line["type"] == "attempt-finished"]
+    if len(lines) != TESTS:
+        raise CheckError(f"{len(lines)} of {TESTS} tests were executed")
+    return lines
 
 
 def drop_page_cache():
@@ -102,8 +142,8 @@ def drop_page_cache():
 
 @contextlib.contextmanager
 def busy():
-    """A neighbour for each CPU, which end with this."""
-    loop = "while :; do head -c 20000000 /dev/zero | sha256sum; done"
+    """A neighbour for each CPU, which end with this, however it ends."""
+    loop = f"while kill -0 {os.getpid()} 2>/dev/null; do head -c 20000000 /dev/zero | sha256sum; done"
     neighbours = [subprocess.Popen(["sh", "-c", loop], stdout=subprocess.DEVNULL, start_new_session=True)
                   for _ in range(os.cpu_count())]
     try:

@@ -138,6 +138,59 @@ mod tests {
         assert!(Before::new("main".into(), &[], (10, true), GRAIN).is_none());
     }
 
+    /// Peaks of the same tests in several runs.
+    #[derive(serde::Deserialize)]
+    struct Runs {
+        grain: u64,
+        /// Number of runs in a row that are a baseline.
+        beside: usize,
+        unchanged: Vec<Vec<u64>>,
+        grown: Vec<Vec<u64>>,
+    }
+
+    impl Runs {
+        /// Judges each run beside each baseline in which it is not. Returns the numbers of comparisons, and of tests that are said
+        /// to have grown, in runs that need as much and in those that need more.
+        fn judged(&self) -> [[usize; 2]; 2] {
+            let mut counts = [[0; 2]; 2];
+            for (at, beside) in self.unchanged.windows(self.beside).enumerate() {
+                let others = self.unchanged.iter().enumerate();
+                let others = others.filter(|(other, _)| !(at..at + self.beside).contains(other));
+                let unchanged = others.map(|(_, run)| (0, run));
+                for (kind, run) in unchanged.chain(self.grown.iter().map(|run| (1, run))) {
+                    for (test, used) in run.iter().enumerate() {
+                        let values: Vec<_> = beside.iter().map(|run| run[test]).collect();
+                        let before = Before::new("main".into(), &values, (10, true), self.grain).unwrap();
+                        counts[kind][0] += 1;
+                        counts[kind][1] += usize::from(Growth { before: &before, used: *used }.is_grown());
+                    }
+                }
+            }
+            counts
+        }
+    }
+
+    /// Judges peaks that `ci/check growth` has recorded on a busy machine, now if `RECORDED_PEAKS` names a file of others, as runs
+    /// do at their first look.
+    #[test]
+    #[expect(clippy::print_stdout, reason = "the check shows how much was compared")]
+    fn recorded_peaks_of_unchanged_runs_are_not_called_grown() {
+        let kept = include_str!("../../../fixtures/peaks/busy.json");
+        let text = std::env::var_os("RECORDED_PEAKS").map(|path| std::fs::read_to_string(path).unwrap());
+        let runs: Runs = serde_json::from_str(text.as_deref().unwrap_or(kept)).unwrap();
+        let [[unchanged, alarms], [grown, found]] = runs.judged();
+        let tests = runs.unchanged[0].len();
+        println!(
+            "recorded peaks: {} comparisons of an unchanged run of {tests} tests with {} others ({} real runs): {alarms} false \
+             alarms at the first look; {found} of {grown} true growths found",
+            unchanged / tests,
+            runs.beside,
+            runs.unchanged.len(),
+        );
+        assert!(unchanged > 0 && alarms == 0, "{alarms} of {unchanged}");
+        assert!(grown > 0 && found == grown, "{found} of {grown}");
+    }
+
     #[test]
     fn modes_are_two_values_with_nothing_between() {
         let of = |mebibytes: &[u64]| {
