@@ -1,12 +1,14 @@
 """The GitHub step, executed as the runner executes it, reports what failed, and no test speaks to the runner."""
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import http.server
 import json
 import os
 import pathlib
+import re
 import tarfile
 import tempfile
 import threading
@@ -14,9 +16,10 @@ import time
 
 import needs
 import places
+import running
 from running import CheckError
 
-NEEDS = needs.Needs(debian=("curl",), linters=True)
+NEEDS = needs.Needs(debian=("curl", "git"), linters=True)
 ACTION = places.CI / "action.yml"
 # What a summary may have at most; one that is larger is thrown away.
 LARGEST_SUMMARY = 1 << 20
@@ -63,6 +66,12 @@ fn is_large() {
 }
 """
 
+TOUCHED = """
+#[test]
+fn unlike_the_base() {
+    panic!("in a file of the pull request");
+}
+"""
 # Each beside what the ones before have done.
 SPOILED = {
     "that was changed": lambda archive: archive.write_bytes(archive.read_bytes() + b"x"),
@@ -84,6 +93,16 @@ print({sample.labels["verdict"]: sample.value for family in families if family.n
 """
 
 
+@dataclasses.dataclass
+class Job:
+    """What steps are executed in: a check, a directory for all of it, the repository in that, and the server of releases."""
+
+    run: running.Run
+    place: pathlib.Path
+    repository: pathlib.Path
+    server: str
+
+
 def check(run):
     run.build()
     with tempfile.TemporaryDirectory(prefix="isotest-github.") as name:
@@ -91,19 +110,21 @@ def check(run):
         repository = project(place / "repository")
         archive = release(place / "releases", places.DEBUG / "cargo-isotest")
         with served(place / "releases") as server:
-            result = step(run, place, repository, server, arguments="--no-fail-fast\n--jobs=1")
+            job = Job(run, place, repository, server)
+            result = step(job, arguments="--no-fail-fast\n--jobs=1")
             judge(result, repository)
             readers(run, result["outputs"]["junit"], result["outputs"]["report"])
-            passing = step(run, place, repository, server, arguments="passes_and_talks\n--exact")
+            pull_request(job, result)
+            passing = step(job, arguments="passes_and_talks\n--exact")
             expect("the step passes where the tests do", [done["status"] for done in passing["steps"]], [0, 0, 0, 0])
             expect("nothing is annotated then", passing["commands"], [])
-            injected = step(run, place, repository, server, arguments=f"passes_and_talks\n$(touch {place}/forged)\n`touch {place}/forged`")
+            injected = step(job, arguments=f"passes_and_talks\n$(touch {place}/forged)\n`touch {place}/forged`")
             expect("no input is executed", (place / "forged").exists(), False)
             expect("all tests but those that are named are left out", injected["outputs"]["passed"], "1")
-            cancelled(run, place, repository, server)
+            cancelled(job)
             for what, spoil in SPOILED.items():
                 spoil(archive)
-                spoiled = step(run, place, repository, server, arguments="")
+                spoiled = step(job, arguments="")
                 expect(f"what follows a release {what}", spoiled["steps"], [{"id": "install", "status": 1}, {"id": "report", "status": 0}])
                 expect("what is annotated then", [(said["step"], said["name"]) for said in spoiled["commands"]], [("install", "error")])
                 expect("nothing of the steps before is reported then", spoiled["outputs"]["report"], "")
@@ -154,10 +175,37 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def cancelled(run, place, repository, server):
+def pull_request(job, before):
+    """Failures in files of the pull request come first, and results of the base branch are compared with, if there are any."""
+    (job.repository / "crates/talks/src/lib.rs").write_text(f"{SOURCE}\n#[cfg(test)]\nmod touched;\n")
+    git(job, "init", "--quiet")
+    git(job, "add", ".")
+    git(job, "commit", "--quiet", "--message=base")
+    (job.repository / "crates/talks/src/touched.rs").write_text(TOUCHED)
+    git(job, "add", ".")
+    git(job, "commit", "--quiet", "--message=pull request")
+    base = job.place / "base.jsonl"
+    base.write_bytes(pathlib.Path(before["outputs"]["report"]).read_bytes())
+    environment = {"GITHUB_BASE_REF": "main"}
+    compared = step(job, environment, arguments="--no-fail-fast", base=base)
+    titles = [re.search("title=([^,]*)", said["properties"])[1] for said in compared["commands"]]
+    expect("the order of failures", titles, ["FAIL talks touched%3A%3Aunlike_the_base", "FAIL talks fails_and_talks"])
+    if "- New: 1\n  - <code>talks touched&#58;&#58;unlike" not in compared["summary"]:
+        raise CheckError(f"the summary does not say what has changed:\n{compared['summary'][-3000:]}")
+    alone = step(job, arguments="passes_and_talks", base=job.place / "nothing")
+    expect("what is annotated without a base", alone["commands"], [])
+    if "There are no results of the base branch" not in alone["summary"]:
+        raise CheckError(f"the summary does not say that there is no base:\n{alone['summary'][:3000]}")
+
+
+def git(job, *words):
+    job.run.read(["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-C", job.repository, *words])
+
+
+def cancelled(job):
     """A job that is cancelled ends at once, and tells what there was; a run of which it was not told would go on for an hour."""
     start = time.monotonic()
-    result = step(run, place, repository, server, cancel="waiting", arguments="--run-ignored=only\n--no-capture")
+    result = step(job, cancel="waiting", arguments="--run-ignored=only\n--no-capture")
     expect("how the steps of a cancelled job ended", [(done["id"], done["status"]) for done in result["steps"]][2:],
            [("run", 130), ("report", 0)])
     expect("what is annotated then", {(said["step"], said["name"]) for said in result["commands"]}, {("report", "error")})
@@ -165,19 +213,19 @@ def cancelled(run, place, repository, server):
         raise CheckError(f"after {time.monotonic() - start:.0f} s the summary is:\n{result['summary']}")
 
 
-def step(run, place, repository, server, cancel=None, **inputs):
+def step(job, environment=None, *, cancel=None, **inputs):
     """Executes the action, as often as it is used in one job, and gives what came of it."""
-    temporary = place / "temporary"
+    temporary = job.place / "temporary"
     temporary.mkdir(exist_ok=True)
     inputs = {"working-directory": "crates/talks", "install": "release"} | inputs
     env = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
-    env |= {"RUNNER_TEMP": str(temporary), "GITHUB_WORKSPACE": str(repository), "GITHUB_SERVER_URL": server,
+    env |= {"RUNNER_TEMP": str(temporary), "GITHUB_WORKSPACE": str(job.repository), "GITHUB_SERVER_URL": job.server,
             "GITHUB_REPOSITORY": "user/project", "GITHUB_ACTION_REPOSITORY": "owner/repo", "GITHUB_ACTIONS": "true", "CI": "true",
-            "CARGO_TARGET_DIR": str(place / "target")}
-    words = [needs.tool("python"), places.CI / "composite.py", *(["--cancel", cancel] if cancel else []), ACTION, place / "result.json",
+            "CARGO_TARGET_DIR": str(job.place / "target")} | (environment or {})
+    words = [needs.tool("python"), places.CI / "composite.py", *(["--cancel", cancel] if cancel else []), ACTION, job.place / "result.json",
              *(f"{name}={value}" for name, value in inputs.items())]
-    run.read(words, env=env)
-    return json.loads((place / "result.json").read_text())
+    job.run.read(words, env=env)
+    return json.loads((job.place / "result.json").read_text())
 
 
 def judge(result, repository):

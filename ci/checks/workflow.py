@@ -53,5 +53,5 @@ def as_in_the_manual(run):
             read = " ".join(f"${{{{ steps.all.outputs.{word} }}}}" for word in outputs)
             (repository / ".github/workflows/test.yml").write_text(example + USE.format(given=given, read=read))
             run.call([needs.tool("actionlint"), "-no-color"], accept=(status,), cwd=repository)
-    if len(inputs) != 4 or len(outputs) != 7:
+    if len(inputs) != 5 or len(outputs) != 7:
         raise CheckError(f"the manual says of the step: {inputs}, {outputs}")

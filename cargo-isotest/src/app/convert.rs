@@ -9,8 +9,11 @@ use crate::invocation::Invocation;
 use crate::report::{
     self, Changes, ConversionError, DocumentFormat, OutputError, Reading, Target, github, is_one_file,
 };
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// Reads the files and writes the requested documents, or a summary to standard output if none is requested.
@@ -52,7 +55,8 @@ pub(crate) fn convert(args: &ReportArgs, invocation: &Invocation) -> Result<End,
         write(&Target::File(invocation.absolute(path)), &reading, since.as_ref(), *format)?;
     }
     if args.github {
-        for_runner(&reading, since.as_ref(), invocation)?;
+        let touched = touched(args, invocation)?;
+        for_runner(&reading, since.as_ref(), &touched, invocation)?;
     } else if named.is_empty() && since.is_none() {
         write(&Target::Stdout, &reading, None, DocumentFormat::Markdown)?;
     }
@@ -114,10 +118,24 @@ fn write(
     written.map_err(|source| target.unwritten(source).into())
 }
 
+/// Reads which files failures are annotated first in.
+fn touched(args: &ReportArgs, invocation: &Invocation) -> Result<HashSet<PathBuf>, Error> {
+    let Some(path) = &args.touched else { return Ok(HashSet::new()) };
+    let path = invocation.absolute(path);
+    let names = std::fs::read(&path).map_err(|source| OutputError::File { path, source })?;
+    let names = names.split(|&byte| byte == 0).filter(|name| !name.is_empty());
+    Ok(names.map(|name| PathBuf::from(OsStr::from_bytes(name))).collect())
+}
+
 /// Writes annotations to standard output, and summary and outputs to the files that GitHub's runner names.
-fn for_runner(reading: &Reading, since: Option<&Changes>, invocation: &Invocation) -> Result<(), Error> {
+fn for_runner(
+    reading: &Reading,
+    since: Option<&Changes>,
+    touched: &HashSet<PathBuf>,
+    invocation: &Invocation,
+) -> Result<(), Error> {
     let repository = invocation.variable("GITHUB_WORKSPACE").map(Path::new);
-    let annotations = github::annotations(&reading.account, repository);
+    let annotations = github::annotations(&reading.account, repository, touched);
     io::stdout().write_all(annotations.as_bytes()).map_err(OutputError::Stream)?;
     let path = |name| invocation.variable(name).filter(|path| !path.is_empty()).map(PathBuf::from);
     if let Some(path) = path("GITHUB_STEP_SUMMARY") {

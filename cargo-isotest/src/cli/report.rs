@@ -52,6 +52,9 @@ pub(crate) struct ReportArgs {
     /// Write annotations, and the summary and outputs of a GitHub step
     #[arg(long, hide = true)]
     pub(crate) github: bool,
+    /// Annotate failures in these files of the repository first: paths in FILE, with a null character after each
+    #[arg(long, hide = true, value_name = "FILE", requires = "github")]
+    pub(crate) touched: Option<PathBuf>,
 }
 
 /// A file of results.

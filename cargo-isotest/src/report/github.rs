@@ -3,17 +3,26 @@
 use crate::report::account::{Account, Facts, Script, Test};
 use crate::text::sanitize::word;
 use crate::verdict::Effect;
+use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Number of failures that are shown: the runner shows ten annotations of a step, and drops the others without a
 /// word.
 const SHOWN: usize = 9;
 
 /// Makes one line for each of the gravest failures, and one for all the others. Places are told from `repository`,
-/// where the runner looks for them.
-pub(crate) fn annotations(account: &Account, repository: Option<&Path>) -> String {
-    let failures = account.failures();
+/// where the runner looks for them; failures in `touched` files come before the others.
+pub(crate) fn annotations(
+    account: &Account,
+    repository: Option<&Path>,
+    touched: &HashSet<PathBuf>,
+) -> String {
+    let mut failures = account.failures();
+    failures.sort_by_key(|test| {
+        let place = test.last.facts.place(account);
+        !place.is_some_and(|place| touched.contains(&from(repository, account, &place.file)))
+    });
     let gap = account.gap().map(|gap| command("title=INCOMPLETE", &word(&gap)));
     let tests = failures.iter().map(|test| of_test(test, account, repository));
     let processes = account.unexplained().map(|process| {
@@ -36,10 +45,7 @@ fn of_test(test: &Test, account: &Account, repository: Option<&Path>) -> String 
     let place = facts.place(account);
     let mut properties = String::new();
     if let Some(place) = &place {
-        let workspace = account.started.as_ref().and_then(|started| started.workspace.as_deref());
-        let above = repository.zip(workspace).and_then(|(top, own)| Path::new(own).strip_prefix(top).ok());
-        let file = above.unwrap_or(Path::new("")).join(&place.file);
-        let file = property(&file.to_string_lossy());
+        let file = property(&from(repository, account, &place.file).to_string_lossy());
         // Writing to a `String` cannot fail.
         let _ = write!(properties, "file={file},line={},col={},", place.line, place.column);
     }
@@ -49,6 +55,13 @@ fn of_test(test: &Test, account: &Account, repository: Option<&Path>) -> String 
     let mut lines = vec![facts.headline(place.as_ref()), first_words(facts), again];
     lines.retain(|line| !line.is_empty());
     command(&properties, &lines.join("\n"))
+}
+
+/// Returns the path of a file of the workspace from the repository.
+fn from(repository: Option<&Path>, account: &Account, file: &str) -> PathBuf {
+    let workspace = account.started.as_ref().and_then(|started| started.workspace.as_deref());
+    let above = repository.zip(workspace).and_then(|(top, own)| Path::new(own).strip_prefix(top).ok());
+    above.unwrap_or(Path::new("")).join(file)
 }
 
 fn of_script(script: &Script) -> String {
@@ -102,7 +115,7 @@ mod tests {
             (0..20).map(|n| attempt("tour", &format!("t{n}"), "fails", &json!({}))).collect();
         lines.push(attempt("tour", "big", "fails", &json!({"outcome": "oom-killed"})));
         lines.push(attempt("tour", "lost", "undecided", &json!({"outcome": "not-isolated"})));
-        let text = annotations(&account(&lines), None);
+        let text = annotations(&account(&lines), None, &HashSet::new());
         let titles: Vec<_> = text.lines().map(|line| line.split("::").nth(1).unwrap()).collect();
         assert_eq!(titles.len(), 10, "{text}");
         assert_eq!(
@@ -115,10 +128,35 @@ mod tests {
     }
 
     #[test]
+    fn failures_in_touched_files_come_first_and_among_them_the_gravest() {
+        let at = |file: &str, outcome: &str| json!({"outcome": outcome, "stderr": format!("x panicked at src/{file}:3:5:\nno")});
+        let lines = [
+            attempt("tour", "elsewhere", "fails", &at("b.rs", "oom-killed")),
+            attempt("tour", "touched", "fails", &at("a.rs", "failed")),
+            attempt("tour", "touched_large", "fails", &at("a.rs", "over-budget")),
+        ];
+        let account = account(&lines);
+        let titles = |touched: &[&str]| {
+            let touched = touched.iter().map(PathBuf::from).collect();
+            let text = annotations(&account, Some(Path::new("/home/a")), &touched);
+            let titles = text.lines().filter_map(|line| line.split("title=").nth(1)?.split("::").next());
+            titles.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            titles(&["src/a.rs"]),
+            ["OOM tour elsewhere", "OVER-BUDGET tour touched_large", "FAIL tour touched"]
+        );
+        assert_eq!(
+            titles(&["w/src/a.rs"]),
+            ["OVER-BUDGET tour touched_large", "FAIL tour touched", "OOM tour elsewhere"]
+        );
+    }
+
+    #[test]
     fn a_place_is_told_from_the_repository() {
         let facts = json!({"stderr": "x panicked at src/a,b.rs:3:5:\nno"});
-        let text =
-            annotations(&account(&[attempt("tour", "m::t", "fails", &facts)]), Some(Path::new("/home/a")));
+        let account = account(&[attempt("tour", "m::t", "fails", &facts)]);
+        let text = annotations(&account, Some(Path::new("/home/a")), &HashSet::new());
         assert!(
             text.starts_with("::error file=w/src/a%2Cb.rs,line=3,col=5,title=FAIL tour m%3A%3At::FAIL · "),
             "{text}"
@@ -129,8 +167,8 @@ mod tests {
     #[test]
     fn no_name_and_no_output_makes_another_command() {
         let hostile = "a\n::add-mask::x\r%0A::b,c=d::e\u{2028}";
-        let text =
-            annotations(&account(&[attempt(hostile, hostile, "fails", &json!({"stdout": hostile}))]), None);
+        let account = account(&[attempt(hostile, hostile, "fails", &json!({"stdout": hostile}))]);
+        let text = annotations(&account, None, &HashSet::new());
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(
             text.starts_with("::error title=FAIL a␊%3A%3Aadd-mask%3A%3Ax␍%250A%3A%3Ab%2Cc=d%3A%3Ae"),
@@ -145,14 +183,15 @@ mod tests {
         let text = outputs(&account(&lines));
         assert_eq!(text, "passed=1\nfailed=1\nflaky=1\nover-budget=0\npeak=900000\n");
         assert!(
-            annotations(&unfinished(&lines), None)
+            annotations(&unfinished(&lines), None, &HashSet::new())
                 .starts_with("::error title=INCOMPLETE::the end of the run")
         );
     }
     #[test]
     fn a_setup_script_that_failed_comes_before_the_tests() {
         let failed = script("db", "fails", &json!({"stderr": "no room\n"}));
-        let text = annotations(&account(&[script("a", "passes", &json!({})), failed]), None);
+        let account = account(&[script("a", "passes", &json!({})), failed]);
+        let text = annotations(&account, None, &HashSet::new());
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(text.starts_with("::error title=FAIL setup script db::FAIL · "), "{text}");
         assert!(text.ends_with("%0Ano room\n"), "{text}");

@@ -1,6 +1,6 @@
 //! Makes a summary in Markdown of the results of a run, as GitHub reads it; pure.
 
-use crate::report::account::{Account, Facts, Test};
+use crate::report::account::{Account, Budgeted, Facts, Test};
 use crate::report::changes::Changes;
 use crate::report::executions::{Executions, Stressed};
 use crate::verdict::Effect;
@@ -33,19 +33,7 @@ pub(super) fn document(account: &Account, since: Option<&Changes>) -> String {
 
 fn within(account: &Account, since: Option<&Changes>, largest: usize) -> String {
     let failures = account.failures();
-    let verdict = if failures.is_empty() && account.unexplained().next().is_none() && account.gap().is_none()
-    {
-        "passed"
-    } else {
-        "did not pass"
-    };
-    let mut text = format!("## Tests {verdict}\n\n{}\n", account.totals());
-    if let Some(gap) = account.gap() {
-        let _ = write!(text, "\n**Incomplete:** {}\n", encoded(&gap));
-    }
-    if let Some(machines) = account.told_machines() {
-        let _ = write!(text, "\nMachines: {}\n", encoded(&machines));
-    }
+    let mut text = top(account, &failures);
     let mut sections = [
         failed(&failures, account),
         output(&failures, account),
@@ -53,6 +41,7 @@ fn within(account: &Account, since: Option<&Changes>, largest: usize) -> String 
         scripts(account),
         since.map_or_else(Section::default, changed),
         flaky(account),
+        budgets(account),
         highest(account),
         slowest(account),
         stressed(account),
@@ -60,7 +49,7 @@ fn within(account: &Account, since: Option<&Changes>, largest: usize) -> String 
     // Sections get room in the order of their importance, the output of tests last.
     let mut room = largest.saturating_sub(RESERVE + text.len());
     let mut lost = Vec::new();
-    for place in [0, 2, 3, 4, 5, 6, 7, 8, 1] {
+    for place in [0, 2, 3, 4, 5, 6, 7, 8, 9, 1] {
         let Section { head, items, name } = &mut sections[place];
         room = room.saturating_sub(head.len());
         let fitting = items.iter().take_while(|item| {
@@ -81,6 +70,24 @@ fn within(account: &Account, since: Option<&Changes>, largest: usize) -> String 
     }
     if !lost.is_empty() {
         let _ = write!(text, "\nLeft out, since this page may not be larger: {}.\n", lost.join(", "));
+    }
+    text
+}
+
+/// Returns the verdict, the totals, and what stands in no section.
+fn top(account: &Account, failures: &[&Test]) -> String {
+    let verdict = if failures.is_empty() && account.unexplained().next().is_none() && account.gap().is_none()
+    {
+        "passed"
+    } else {
+        "did not pass"
+    };
+    let mut text = format!("## Tests {verdict}\n\n{}\n", account.totals());
+    if let Some(gap) = account.gap() {
+        let _ = write!(text, "\n**Incomplete:** {}\n", encoded(&gap));
+    }
+    if let Some(machines) = account.told_machines() {
+        let _ = write!(text, "\nMachines: {}\n", encoded(&machines));
     }
     text
 }
@@ -197,6 +204,25 @@ fn flaky(account: &Account) -> Section {
         head: "### Flaky\n\n".to_owned(),
         items: account.tests.iter().filter(|test| test.is_flaky()).map(line).collect(),
         name: "flaky tests",
+    }
+}
+
+fn budgets(account: &Account) -> Section {
+    let limits =
+        account.tests.iter().flat_map(|test| test.last.facts.budget.iter().map(move |limit| (test, limit)));
+    let mut limits: Vec<_> = limits.collect();
+    // What was not measured comes last.
+    limits.sort_by_key(|(_, limit)| limit.headroom().unwrap_or(i64::MAX));
+    let row = |(test, limit): &(&Test, &Budgeted)| {
+        let metric = encoded(&limit.metric);
+        let [allowed, spent, margin] =
+            [limit.allowed(), limit.spent(), limit.margin()].map(|text| encoded(&text));
+        format!("| {} | {metric} | {allowed} | {spent} | {margin} |\n", code(&test.title()))
+    };
+    Section {
+        head: "### Closest to their budgets\n\n| test | of | budget | used | margin |\n|---|---|---:|---:|---:|\n".to_owned(),
+        items: limits.iter().take(SHOWN).map(row).collect(),
+        name: "budgets",
     }
 }
 
@@ -323,6 +349,29 @@ no ``` fence
 | <code>tour fails</code> | 0.7 MiB | 0.004 s | 2 ms |
 | <code>tour&#58;&#58;parser oom&#124;</code> | 0.7 MiB | 0.004 s | 2 ms |
 
+"#]]
+        );
+    }
+
+    #[test]
+    fn budgets_stand_in_it_with_the_one_first_that_is_exceeded_most() {
+        let limit = |used: Option<u64>| json!({"budget": [{"metric": "memory", "unit": "bytes", "limit": 8 << 20, "used": used}]});
+        let account = account(&[
+            attempt("tour", "half", "passes", &limit(Some(4 << 20))),
+            attempt("tour", "unknown", "passes", &limit(None)),
+            attempt("tour", "over|", "fails", &limit(Some(16 << 20))),
+            attempt("tour", "free", "passes", &json!({})),
+        ]);
+        let text = document(&account, None);
+        let section = text.split_once("### Closest to their budgets\n\n").unwrap().1;
+        assert_data_eq!(
+            section.split_once("\n\n").unwrap().0,
+            str![[r#"
+| test | of | budget | used | margin |
+|---|---|---:|---:|---:|
+| <code>tour over&#124;</code> | memory | 8.0 MiB | 16.0 MiB | over by 100 &#37; |
+| <code>tour half</code> | memory | 8.0 MiB | 4.0 MiB | 50 &#37; left |
+| <code>tour unknown</code> | memory | 8.0 MiB | - | - |
 "#]]
         );
     }
