@@ -394,6 +394,9 @@ fn completed(command: clap::Command, capabilities: &[&'static str]) -> clap::Com
     let command = command.mut_args(|argument| {
         let is_hidden = is_cargo_s(&argument) || argument.is_hide_short_help_set();
         let argument = argument.hide_short_help(is_hidden);
+        // What is wrong with such a value its own parser says.
+        let takes_value = !argument.is_positional() && argument.get_action().takes_values();
+        let argument = if takes_value { argument.allow_negative_numbers(true) } else { argument };
         match argument.get_id().as_str() {
             "require" | "prefer" | "off" => {
                 argument.value_parser(PossibleValuesParser::new(capabilities.to_vec()))

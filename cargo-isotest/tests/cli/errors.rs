@@ -5,7 +5,7 @@ use crate::help::is_as_kept;
 use std::fmt::Write;
 use std::path::Path;
 
-const LINES: [&str; 72] = [
+const LINES: [&str; 91] = [
     "--timeout 0s",
     "--timeout soon",
     "--list-timeout 0s",
@@ -13,6 +13,25 @@ const LINES: [&str; 72] = [
     "--slow-timeout soon",
     "--global-timeout soon",
     "--retries often",
+    "--retries -1",
+    "--max-fail -1",
+    "--pids-limit -1",
+    "--top many",
+    "--stress-duration soon",
+    "--status-level loud",
+    "--show-progress fast",
+    "--color pink",
+    "--flaky-result maybe",
+    "--run-ignored some",
+    "--budgets maybe",
+    "--report junit",
+    "--report word=a.txt",
+    "--fail-on-increase 5",
+    "--baseline a --fail-on-increase many",
+    "--root image:x",
+    "--shuffle=",
+    "--memory-aware",
+    "-P",
     "--max-fail 0",
     "--max-fail 3:now",
     "--jobs 0",

@@ -88,8 +88,10 @@ impl Config {
         if let Some(file) = &files.nextest {
             let of_workspace = directory.join(nextest::FILE);
             let path = file.value.as_deref().unwrap_or(&of_workspace);
-            let text = fs::read_to_string(path)
-                .map_err(|source| SettingsError::UnreadableConfig { path: path.to_owned(), source })?;
+            let text = fs::read_to_string(path).map_err(|source| {
+                let hint = Some("`--nextest-config=PATH` and `ISOTEST_NEXTEST_CONFIG` name another file");
+                SettingsError::UnreadableConfig { path: path.to_owned(), hint, source }
+            })?;
             config.take_over(path.strip_prefix(here).unwrap_or(path), &text, directory)?;
         }
         config.add(Path::new(BUILT_IN), include_str!("built_in.toml"), directory)?;
@@ -298,7 +300,10 @@ fn text(named: Option<&Path>, workspace: Option<&Path>) -> Result<Option<(PathBu
     match read {
         Ok(text) => Ok(Some((path, text))),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named => Ok(None),
-        Err(source) => Err(SettingsError::UnreadableConfig { path, source }),
+        Err(source) => {
+            let hint = Some("`--config-file` and `ISOTEST_CONFIG_FILE` name another file");
+            Err(SettingsError::UnreadableConfig { path, hint, source })
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn layer(invocation: &Invocation) -> Result<Layer, SettingsError> {
     match fs::read_to_string(&path) {
         Ok(text) => read(&shown(&path, home), &text, &invocation.directory),
         Err(error) if ABSENT.contains(&error.kind()) => Ok(Layer::default()),
-        Err(source) => Err(SettingsError::UnreadableConfig { path, source }),
+        Err(source) => Err(SettingsError::UnreadableConfig { path, hint: None, source }),
     }
 }
 

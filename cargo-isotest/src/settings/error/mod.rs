@@ -145,6 +145,8 @@ pub(crate) enum SettingsError {
     UnreadableConfig {
         /// Path of the configuration file.
         path: PathBuf,
+        /// Way to do without the file, if there is one.
+        hint: Option<&'static str>,
         /// Error of the system.
         source: io::Error,
     },
@@ -210,7 +212,7 @@ impl Failure for SettingsError {
                 "set it to the number of shards: Kubernetes does not tell the completions of a job"
             }
             Self::HalfAShard { .. } => "say which of how many it is: `ISOTEST_SHARD=2/8`",
-            Self::UnreadableConfig { .. } => "`--config-file` and `ISOTEST_CONFIG_FILE` name another file",
+            Self::UnreadableConfig { hint, .. } => return hint.map(str::to_owned),
             Self::Config(error) => return error.hint(),
             error if error.is_of_configuration() => return None,
             _ => "`cargo isotest --help` names all flags",
@@ -391,7 +393,7 @@ mod tests {
                 },
             ]))],
             SettingsError::UnreadableConfig { .. } =>
-                [SettingsError::UnreadableConfig { path: "a.toml".into(), source: errno(libc::ENOENT) }],
+                [SettingsError::UnreadableConfig { path: "a.toml".into(), hint: Some("name another file"), source: errno(libc::ENOENT) }],
             SettingsError::Config(_) => [ConfigError { place, fault: Fault::DefaultInherits }.into()],
             SettingsError::NoSuchProfile { .. } => [SettingsError::NoSuchProfile {
                 origin: flag("--profile"),
