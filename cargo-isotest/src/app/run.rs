@@ -57,6 +57,17 @@ pub(crate) fn execute(said: Said, invocation: &Invocation) -> Result<End, Error>
         budgets::tell(&budgets::diff::lines(workspace.root(), base.as_deref())?, MessageFormat::Human)?;
         return Ok(End::Exit(Exit::Ok));
     }
+    if let Task::Budgets(BudgetsArgs { action: BudgetsAction::List, words, .. }) = &said.task
+        && let [word] = words.as_slice()
+        && let path = invocation.absolute(Path::new(word))
+        && path.is_file()
+    {
+        // Other tools ask for the budgets of a binary that they have built, wherever that is.
+        let declared = budgets::of_file(&path)?;
+        let listed = budgets::list::of_file(&declared, said.message_format(), io::stdout().lock());
+        listed.map_err(OutputError::Stream)?;
+        return Ok(End::Exit(Exit::Ok));
+    }
     if let Task::Budgets(BudgetsArgs { action: BudgetsAction::Blame, words, .. }) = &said.task {
         let directories = Workspace::read(&said.cargo, invocation)?.directories();
         let typed = budgets::blame::of_each_commit(&said.again);

@@ -12,8 +12,8 @@ pub(crate) struct BudgetsArgs {
     /// What to do
     #[arg(value_name = "ACTION", value_enum)]
     pub(crate) action: BudgetsAction,
-    /// Only tests whose names contain one of these texts, as for a run; for `diff`, a file or a revision of git; for `blame`,
-    /// commits and a test, as in `v1.0..HEAD 'BINARY NAME'`
+    /// Only tests whose names contain one of these texts, as for a run; for `list`, also the path of a
+    /// test binary; for `diff`, a file or a revision of git; for `blame`, commits and a test, as in `v1.0..HEAD 'BINARY NAME'`
     #[arg(value_name = "FILTER")]
     pub(crate) words: Vec<String>,
     /// How often `init` and `accept` run each test [default: 3]

@@ -12,7 +12,9 @@ use super::task::{Task, Tool};
 use super::test::TestSettings;
 use super::update::Update;
 use super::{Settings, environment, typed};
-use crate::cli::{Budgets, CargoArgs, Cli, CourseArgs, LibtestWords, RunFormat, RunIgnored, Words};
+use crate::cli::{
+    Budgets, CargoArgs, Cli, CourseArgs, LibtestWords, MessageFormat, RunFormat, RunIgnored, Words,
+};
 use crate::error::Error;
 use crate::invocation::Invocation;
 use crate::select::Selection;
@@ -50,6 +52,11 @@ pub(crate) struct Said {
 }
 
 impl Said {
+    /// Returns the format of messages as far as it is known without a project.
+    pub(crate) fn message_format(&self) -> MessageFormat {
+        self.layer.message_format.map(|format| format.value).unwrap_or_default().into()
+    }
+
     /// Reads the settings of a command line, of the environment, and of the configuration file of the calling user.
     pub(crate) fn read(cli: Cli, invocation: &Invocation) -> Result<Self, SettingsError> {
         let (task, Words { filters, of_harness }) = Task::from_typed(cli.command, invocation);

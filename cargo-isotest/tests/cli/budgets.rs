@@ -1,6 +1,6 @@
 //! What a test may use is written beside it, and judged.
 
-use crate::call::{Call, Ended, Lines, isotest};
+use crate::call::{Call, Ended, Lines, bare, isotest};
 use crate::host::is_refused_without_cgroups;
 use crate::project::Project;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
@@ -259,6 +259,32 @@ fn a_budget_that_no_test_of_the_binary_can_keep_is_refused_with_the_number() {
     assert_eq!(check(&lines.attempts[0], "memory")["over"], true, "control: {}", lines.attempts[0]);
     let place = tempfile::tempdir().unwrap();
     isotest(&with_a_costly_start(place.path(), "512 MiB")).run().with_code(0);
+}
+
+#[test]
+fn the_budgets_of_a_binary_are_listed_without_its_project() {
+    let place = tempfile::tempdir().unwrap();
+    let text = "#[test]\n#[isotest_core::budget(wall = \"9 h\", memory = \"1 GiB\")]\nfn used() {}\n";
+    let project = written(place.path(), text);
+    isotest(&project).arguments(["--budgets", "off"]).run().with_code(0);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let binary = project.binary("small");
+    let list = || {
+        let words = ["budgets".as_ref(), "list".as_ref(), binary.as_os_str()];
+        bare().arguments(words).within(elsewhere.path())
+    };
+    let ended = list().run().with_code(0);
+    assert_eq!(
+        ended.stdout,
+        "small used  memory 1 GiB  src/lib.rs:2\nsmall used  wall 32400s  src/lib.rs:2\n"
+    );
+    let ended = list().arguments(["--message-format", "json"]).run().with_code(0);
+    let row: Value = serde_json::from_str(ended.stdout.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&row["name"], &row["limit"], &row["line"]),
+        (&json!("used"), &json!(1 << 30), &json!(2)),
+        "{row}"
+    );
 }
 
 #[test]

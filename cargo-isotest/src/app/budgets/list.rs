@@ -1,11 +1,13 @@
 //! `cargo isotest budgets list`: lists the limits of each test, and where each is written.
 
-use crate::budget::{Limit, Unit};
+use crate::budget::{Declared, Limit, TestBudget, Unit, Written};
 use crate::cli::MessageFormat;
 use crate::report;
 use crate::testcase::TestCase;
+use crate::text::sanitize::word;
 use crate::text::units;
 use serde::Serialize;
+use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -36,35 +38,57 @@ pub(crate) fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Sch
 /// # Errors
 /// When `to` cannot be written.
 pub(crate) fn write(tests: &[TestCase], format: MessageFormat, mut to: impl Write) -> io::Result<()> {
-    let each = tests.iter().flat_map(|test| test.budget.limits().iter().map(move |limit| (test, limit)));
-    for (test, limit) in each {
-        match format {
-            MessageFormat::Human => {
-                let metric = limit.metric.as_str();
-                writeln!(to, "{}  {metric} {}  {}", report::title(test), value(limit), limit.origin)?;
-            }
-            MessageFormat::Json => {
-                let row = Row {
-                    kind: "budget",
-                    schema: 1,
-                    binary_id: &test.binary.id,
-                    name: &test.name,
-                    metric: limit.metric.as_str(),
-                    unit: match limit.metric.unit() {
-                        Unit::Bytes => "bytes",
-                        Unit::Microseconds => "us",
-                        Unit::Count => "count",
-                    },
-                    limit: limit.value,
-                    file: &limit.origin.file,
-                    line: limit.origin.line,
-                };
-                serde_json::to_writer(&mut to, &row)?;
-                writeln!(to)?;
-            }
+    for test in tests {
+        for limit in test.budget.limits() {
+            row((report::title(test), &test.binary.id, &test.name), limit, format, &mut to)?;
         }
     }
     to.flush()
+}
+
+/// Writes a line for each limit in a test binary whose tests are not known: each holds for the test of its name, and for all
+/// below. The id of the binary is the name of its crate.
+///
+/// # Errors
+/// When `to` cannot be written.
+pub(crate) fn of_file(declared: &Declared, format: MessageFormat, mut to: impl Write) -> io::Result<()> {
+    for entry in declared.entries.iter() {
+        let written = TestBudget::new(&[Written::from(entry)], None, false);
+        for limit in written.limits() {
+            let title = word(&format!("{} {}", entry.crate_name, entry.name));
+            row((title, &entry.crate_name, &entry.name), limit, format, &mut to)?;
+        }
+    }
+    to.flush()
+}
+
+/// Writes the line of a limit of a test, which has a title, the id of its binary and its own name.
+fn row(
+    (title, binary_id, name): (impl fmt::Display, &str, &str),
+    limit: &Limit,
+    format: MessageFormat,
+    mut to: impl Write,
+) -> io::Result<()> {
+    let metric = limit.metric.as_str();
+    match format {
+        MessageFormat::Human => {
+            writeln!(to, "{title}  {metric} {}  {}", value(limit), limit.origin)
+        }
+        MessageFormat::Json => {
+            let unit = match limit.metric.unit() {
+                Unit::Bytes => "bytes",
+                Unit::Microseconds => "us",
+                Unit::Count => "count",
+            };
+            let (file, line) = (limit.origin.file.as_str(), limit.origin.line);
+            let (kind, schema, limit) = ("budget", 1, limit.value);
+            serde_json::to_writer(
+                &mut to,
+                &Row { kind, schema, binary_id, name, metric, unit, limit, file, line },
+            )?;
+            writeln!(to)
+        }
+    }
 }
 
 fn value(limit: &Limit) -> String {

@@ -205,6 +205,16 @@ fn large_enough(test: &TestCase, memory_of_start: &HashMap<String, u64>) -> Resu
     Ok(())
 }
 
+/// Reads the budgets in a test binary, which need not be one of a project's.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) fn of_file(path: &Path) -> Result<Declared, BudgetError> {
+    let unreadable = |source| BudgetError::Unreadable { binary_id: path.display().to_string(), source };
+    let file = File::open(path).map_err(|error| unreadable(error.into()))?;
+    Declared::read(BufReader::new(file)).map_err(|error| unreadable(error.into()))
+}
+
 fn unreadable(
     binary: &TestBinary,
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
