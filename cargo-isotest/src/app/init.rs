@@ -154,6 +154,7 @@ fn example(known: &Known, seen: &Seen, names: &[&str]) -> Option<String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
     use snapbox::{assert_data_eq, str};
@@ -169,6 +170,22 @@ mod tests {
     #[test]
     fn a_project_of_which_nothing_is_known_has_examples_only() {
         assert_eq!(configuration(&seen(&[("serde", &["tour"])])), DEFAULTS.to_owned() + CI);
+    }
+
+    #[test]
+    fn what_was_seen_and_written_is_told() {
+        let seen = Seen { has_nextest: true, ..seen(&[("sqlx", &["store"]), ("trybuild", &["macros"])]) };
+        let text = told(&seen, Path::new("/code/.config/isotest.toml"));
+        assert_data_eq!(
+            anstream::adapter::strip_str(&text).to_string(),
+            str![[r#"
+         Saw trybuild (of macros): what it builds in `target/tests` would be built anew by each test: let tests write there themselves; see `cargo isotest help keeping-writes`
+         Saw sqlx (of store): a server on the host's `127.0.0.1` is not reached: give these tests the host's network, or let a script start a server for each; see `cargo isotest help scripts`
+         Saw `.config/nextest.toml`: `--nextest-config` lets it hold where `.config/isotest.toml` is silent; see `cargo isotest help from-nextest`
+       Wrote /code/.config/isotest.toml
+
+"#]]
+        );
     }
 
     #[test]

@@ -44,10 +44,11 @@ pub(crate) fn write(
     format: MessageFormat,
     mut to: impl Write,
 ) -> io::Result<Exit> {
-    let found = find(recorded, all, selected, grain(cgroup::processors()));
+    let grain = grain(cgroup::processors());
+    let found = find(recorded, all, selected, grain);
     for finding in &found {
         match format {
-            MessageFormat::Human => writeln!(to, "{}", line(finding))?,
+            MessageFormat::Human => writeln!(to, "{}", line(finding, grain))?,
             MessageFormat::Json => {
                 serde_json::to_writer(&mut to, finding)?;
                 writeln!(to)?;
@@ -102,12 +103,12 @@ fn find<'a>(
     found
 }
 
-fn line(Finding { problem, binary_id, name, line, .. }: &Finding<'_>) -> String {
+fn line(Finding { problem, binary_id, name, line, .. }: &Finding<'_>, grain: u64) -> String {
     let place = line.map_or_else(|| RECORDED.to_owned(), |line| format!("{RECORDED}:{line}"));
     match *problem {
         "stale" => format!("{place}: `{binary_id}` has no test `{name}`"),
         "small" => {
-            let grain = limit(grain(cgroup::processors()));
+            let grain = limit(grain);
             format!(
                 "{place}: the memory budget of `{name}` is less than {grain}, to which a peak is measured here"
             )
@@ -117,9 +118,11 @@ fn line(Finding { problem, binary_id, name, line, .. }: &Finding<'_>) -> String 
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
     use crate::testing::builders;
+    use snapbox::{assert_data_eq, str};
 
     #[test]
     fn entries_without_a_test_and_tests_without_an_entry_are_found() {
@@ -130,7 +133,16 @@ mod tests {
         let found = find(&recorded, &tests, &tests, 2 << 10);
         let told: Vec<_> = found.iter().map(|finding| (finding.problem, finding.name)).collect();
         assert_eq!(told, [("small", "b"), ("stale", "gone"), ("none", "c")]);
-        assert_eq!(line(&found[1]), ".config/isotest-budgets.toml:6: `tour` has no test `gone`");
+        let lines = found.iter().map(|finding| line(finding, 2 << 10) + "\n");
+        assert_data_eq!(
+            lines.collect::<String>(),
+            str![[r#"
+.config/isotest-budgets.toml:5: the memory budget of `b` is less than 2 KiB, to which a peak is measured here
+.config/isotest-budgets.toml:6: `tour` has no test `gone`
+tour c: no recorded budget
+
+"#]]
+        );
         let mut json = Vec::new();
         let exit = write(&recorded, &tests, &tests, MessageFormat::Json, &mut json).unwrap();
         assert_eq!(exit, Exit::Configuration);

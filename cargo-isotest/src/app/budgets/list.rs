@@ -98,3 +98,44 @@ fn value(limit: &Limit) -> String {
         Unit::Count => limit.value.to_string(),
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
+mod tests {
+    use super::*;
+    use crate::budget::{Origin, TestBudget, Written};
+    use crate::testing::builders;
+    use isotest_core::budget::Budget;
+    use snapbox::{assert_data_eq, str};
+
+    #[test]
+    fn each_limit_is_listed_with_its_place() {
+        let budget = Budget {
+            memory: Some(64 << 20),
+            cpu_us: Some(1_500_000),
+            procs: Some(3),
+            wall_us: Some(250_000),
+            disk: Some(1 << 20),
+            io_write: Some(4096),
+            ..Budget::default()
+        };
+        let origin = Origin { file: "tests/parser.rs".to_owned(), line: 7 };
+        let mut budgeted = builders::test("tour::parser", "reads");
+        budgeted.budget = TestBudget::new(&[Written { budget, origin }], None, true);
+        let mut text = Vec::new();
+        let tests = [budgeted, builders::test("tour::parser", "has_none")];
+        write(&tests, MessageFormat::Human, &mut text).unwrap();
+        assert_data_eq!(
+            String::from_utf8(text).unwrap(),
+            str![[r#"
+tour::parser reads  memory 64 MiB  tests/parser.rs:7
+tour::parser reads  cpu 1.5s  tests/parser.rs:7
+tour::parser reads  procs 3  tests/parser.rs:7
+tour::parser reads  wall 250ms  tests/parser.rs:7
+tour::parser reads  disk 1 MiB  tests/parser.rs:7
+tour::parser reads  io_write 4 KiB  tests/parser.rs:7
+
+"#]]
+        );
+    }
+}

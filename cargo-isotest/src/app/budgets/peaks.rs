@@ -32,7 +32,8 @@ impl Peak {
         self.highest[metric.place()].filter(|_| self.known[metric.place()] >= runs)
     }
 
-    fn add(&mut self, record: &Record) {
+    /// Takes an attempt into account.
+    pub(crate) fn add(&mut self, record: &Record) {
         let wall = record.ending.as_ref().map(|ending| ending.wall).unwrap_or_default();
         for metric in Metric::ALL {
             let used = metric.used(&record.usage, wall);

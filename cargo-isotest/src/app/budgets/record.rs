@@ -114,3 +114,59 @@ impl Wanted {
         })
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
+mod tests {
+    use super::*;
+    use crate::testing::builders;
+    use isotest_core::outcome::Outcome;
+    use snapbox::{assert_data_eq, str};
+    use std::fs;
+
+    #[test]
+    fn new_and_raised_budgets_are_told_with_what_was_used() {
+        let place = tempfile::tempdir().unwrap();
+        fs::create_dir_all(place.path().join(".config")).unwrap();
+        let path = place.path().join(crate::budget::RECORDED);
+        fs::write(&path, "[tour]\nhas_one = { io_write = \"4 KiB\", procs = 5 }\n").unwrap();
+        let outcomes =
+            [("has_one", Outcome::Passed), ("has_none", Outcome::Passed), ("leaks", Outcome::Leaked)];
+        let mut peaks = Peaks::new();
+        for (name, outcome) in outcomes {
+            peaks.entry(("tour".to_owned(), name.to_owned())).or_default().add(&builders::record(outcome));
+        }
+        let mut text = String::new();
+        for which in [Which::Raised, Which::Raised, Which::New, Which::New] {
+            let metrics = vec![Metric::Cpu, Metric::Procs, Metric::IoWrite];
+            let wanted = Wanted { which, headroom: None, metrics };
+            text += &record(place.path(), &peaks, 1, &wanted).unwrap().join("\n");
+            text += "\n\n";
+            if which == Which::New {
+                peaks.remove(&("tour".to_owned(), "leaks".to_owned()));
+            }
+        }
+        assert_data_eq!(
+            text.replace(&*place.path().to_string_lossy(), "[WORKSPACE]"),
+            str![[r#"
+tour has_one: io_write 4 KiB -> 1 MiB (used 0.0 MiB)
+wrote 1 budget to `[WORKSPACE]/.config/isotest-budgets.toml`
+
+no recorded budget is below what was measured
+
+tour has_none: cpu 60ms (used 2ms 200us)
+tour has_none: procs 2 (used 1)
+tour has_none: io_write 1 MiB (used 0.0 MiB)
+tour has_one: cpu 60ms (used 2ms 200us)
+tour leaks: no budget of cpu, since it leaves processes running, whose memory is in its peak
+tour leaks: no budget of procs, since it leaves processes running, whose memory is in its peak
+tour leaks: no budget of io_write, since it leaves processes running, whose memory is in its peak
+wrote 4 budgets to `[WORKSPACE]/.config/isotest-budgets.toml`
+
+every test that passes has a recorded budget
+
+
+"#]]
+        );
+    }
+}

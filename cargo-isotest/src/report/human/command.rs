@@ -64,6 +64,7 @@ pub(crate) fn after(verdict: &Verdict, record: &Record) -> String {
 mod tests {
     use super::*;
     use crate::testing::builders;
+    use serde_json::json;
     use snapbox::{assert_data_eq, str};
 
     #[test]
@@ -94,6 +95,33 @@ mod tests {
              left running, and killed: sleep 30 (pid 7)
              disk: 0.0 MiB, 2 files at the end; ~3.0 MiB, ~5 files at most
              2 changed files thrown away: /t/a, /t/b
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn what_is_started_is_named_before_it() {
+        let line = json!({ "usage": { "memory_peak_bytes": 3 << 20 } }).to_string();
+        let texts = [
+            shell("in the sandbox of `tour reads`", Some("/t/tour-0123 --exact reads")),
+            shell("in an empty sandbox", None),
+            tool("tour reads", "gdb --args /t/tour-0123 --exact reads"),
+            doctests(&format!("{line}\n{{}}\n")),
+            doctests(""),
+        ];
+        assert_data_eq!(
+            anstream::adapter::strip_str(&texts.concat()).to_string(),
+            str![[r#"
+       Shell in the sandbox of `tour reads`
+             /t/tour-0123 --exact reads
+             what is written here is thrown away with the sandbox, but for what `--keep` names
+       Shell in an empty sandbox
+             what is written here is thrown away with the sandbox, but for what `--keep` names
+Below a tool tour reads
+             gdb --args /t/tour-0123 --exact reads
+    Doctests 2 doctests executed, each in a sandbox of its own, highest memory peak 3.0 MiB
+    Doctests 0 doctests executed, each in a sandbox of its own
 
 "#]]
         );
