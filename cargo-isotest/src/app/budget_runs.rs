@@ -13,7 +13,6 @@ use crate::exit::{End, Exit};
 use crate::harness::libtest::WholeBinary;
 use crate::harness::together;
 use crate::report::OutputError;
-use crate::sandboxes::ForTests;
 use crate::schedule::needs::Needs;
 use crate::schedule::setup;
 use crate::schedule::summary::{Selection, Summary};
@@ -177,7 +176,7 @@ impl Run<'_> {
         let scripts = self.setups().scripts(&of_each)?;
         let of_each = setups::shown(&of_each, &scripts);
         let tests = units.iter().map(|unit| &unit.tests()[0]).zip(&of_each);
-        let ForTests { templates, .. } = self.session.for_tests(self.sandboxes, self.invocation, tests)?;
+        let shown = self.session.for_tests(self.sandboxes, self.invocation, tests)?;
         let mut notes = Notes::default();
         let selection = Selection { selected: units.len(), ignored: 0, filtered_out: 0 };
         let set_up = setup::execute(&scripts, self.workers, &mut notes);
@@ -192,7 +191,7 @@ impl Run<'_> {
             variables: &variables,
             units: &units,
             of_each: &of_each,
-            templates: &templates,
+            shown: &shown,
             wish: None,
             execution: &self.settings.execution,
             stress: None,

@@ -291,10 +291,10 @@ impl Run<'_> {
         let of_each = self.of_each(&units)?;
         let scripts = self.setups().scripts(&of_each)?;
         let of_each = setups::shown(&of_each, &scripts);
-        let ForTests { templates, remarks: of_templates, sharing } = self.for_tests(&units, &of_each)?;
+        let found = self.for_tests(&units, &of_each)?;
         // Reports are opened only after all checks, so that an error does not overwrite the report of an earlier run.
         let mut reporters = self.reporters()?;
-        let isolation = self.isolation(selected, [of_templates, remarks].concat());
+        let isolation = self.isolation(selected, [found.remarks.clone(), remarks].concat());
         let started = reporters.event(&Event::RunStarted {
             isolation: &isolation,
             binaries: &binaries,
@@ -305,7 +305,7 @@ impl Run<'_> {
             doctests_not_run: &self.session.build.untested_documentation,
             whole_binaries: &whole,
             shard,
-            sharing: &sharing,
+            sharing: &found.sharing,
         });
         started.map_err(OutputError::Stream)?;
         let execution = self.execution();
@@ -316,14 +316,14 @@ impl Run<'_> {
         self.expect(&units);
         let variables = setups::variables(&of_each, &scripts, &set_up);
         let expected = self.expected(&units, &of_each, &history.past);
-        let needs = self.needs(&of_each).in_sandboxes(&templates).with_memory(&expected);
+        let needs = self.needs(&of_each).in_sandboxes(&found.templates).with_memory(&expected);
         let evidence = self.evidence();
         let schedule = Schedule {
             needs: &needs,
             variables: &variables,
             units: &units,
             of_each: &of_each,
-            templates: &templates,
+            shown: &found,
             wish: selected.is_of_harness.then_some(&self.settings.selection),
             execution: &execution,
             stress: self.settings.course.stress(),

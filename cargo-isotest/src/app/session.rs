@@ -40,7 +40,7 @@ pub(crate) struct Session {
     /// Budgets that its test binaries state.
     pub(crate) budgets: Budgets,
     interrupts: Interrupts,
-    roots: Roots,
+    roots: Arc<Roots>,
     /// Results of earlier runs from an archive of tests, and the directory of its files.
     archive: Option<(Past, RunDirectory)>,
     setup_place: OnceLock<SetupPlace>,
@@ -124,7 +124,7 @@ impl Session {
         {
             settings.sandbox.evidence = evidence::marks(&workspace);
         }
-        let roots = roots::of_tests(&settings, &build, invocation)?;
+        let roots = Arc::new(roots::of_tests(&settings, &build, invocation)?);
         Ok(Self { build, settings, budgets, interrupts, roots, archive: None, setup_place: OnceLock::new() })
     }
 
@@ -170,7 +170,7 @@ impl Session {
         invocation: &Invocation,
         tests: impl IntoIterator<Item = (&'a TestCase, &'a Arc<TestSettings>)>,
     ) -> Result<ForTests, Error> {
-        sandboxes.for_tests(ForRun { settings: &self.settings, roots: &self.roots, invocation }, tests)
+        sandboxes.for_tests(ForRun { settings: &self.settings, invocation }, tests)
     }
 
     /// Returns whether keys are read: where a run has a bar, and no test reads standard input.
@@ -272,7 +272,7 @@ impl CommandSession {
         work: impl Fn(&Sandboxes) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let Self { settings, directories } = self;
-        let roots = roots::of_command(&settings.sandbox, directories, &command.program, invocation)?;
+        let roots = Arc::new(roots::of_command(settings, directories, &command.program, invocation)?);
         Sandboxes::with(settings, &roots, invocation, work)
     }
 }

@@ -55,7 +55,7 @@ impl Setups<'_> {
         let kept = [&place.directory, &place.variables];
         let kept = kept.map(|path| Setting { value: path.clone(), origin: *origin });
         let settings = Arc::new(self.settings(script, kept));
-        let ForTests { templates, .. } =
+        let ForTests { templates, images, .. } =
             self.session.for_tests(self.sandboxes, self.invocation, [(&title, &settings)])?;
         let template = templates.first().map_or_else(|| Arc::clone(self.sandboxes.first()), Arc::clone);
         let plan = SandboxPlan {
@@ -67,7 +67,8 @@ impl Setups<'_> {
             interactive: None,
             output_bytes: OUTPUT_BYTES,
         };
-        Ok(Script { title, settings, template, plan, place })
+        let image = images.first().map(Arc::clone).unwrap_or_default();
+        Ok(Script { title, settings, template, image, plan, place })
     }
 
     /// Returns the settings of a script: views and isolation as for tests, without their limits.
@@ -77,6 +78,7 @@ impl Setups<'_> {
         TestSettings {
             timeout: script.timeout.map_or(usual.timeout, |timeout| timeout.map(Some)),
             slow_timeout: script.slow_timeout.unwrap_or(usual.slow_timeout),
+            root: base.root.clone(),
             network: base.network,
             binds: base.binds.clone(),
             keeps: base.keeps.iter().cloned().chain(kept).collect(),

@@ -59,15 +59,16 @@ pub(crate) fn plan(
         ));
     }
     let tests = std::iter::once(test).zip(&of_each);
-    let ForTests { templates, .. } = session.for_tests(sandboxes, invocation, tests)?;
+    let ForTests { templates, images, .. } = session.for_tests(sandboxes, invocation, tests)?;
     let mut plan = schedule::plan(test, Nth::ONLY, &settings.execution, &settings.test);
     slot_environment::tell(
         &mut plan.workload.environment,
         slot_environment::of_slot(0, true, &sandboxes.counted()),
     );
-    roots::complete(&mut plan.workload.environment, &sandboxes.image);
-    let template = templates.first().unwrap_or_else(|| sandboxes.template_for(&test.binary));
-    Ok((plan, Arc::clone(template), settings))
+    let (asked_in, image) = sandboxes.to_ask(&test.binary);
+    roots::complete(&mut plan.workload.environment, images.first().unwrap_or(&image));
+    let template = templates.into_iter().next().unwrap_or(asked_in);
+    Ok((plan, template, settings))
 }
 
 fn choose(mut tests: Vec<TestCase>, filters: &[String], filtered: usize) -> Result<TestCase, SelectionError> {

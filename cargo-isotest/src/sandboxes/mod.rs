@@ -12,7 +12,7 @@ pub(crate) mod setup_place;
 
 pub(crate) use per_test::{ForRun, ForTests, Sharing};
 
-use crate::cli;
+use crate::cli::{self, RootWord};
 use crate::error::{Error, HostError};
 use crate::invocation::Invocation;
 use crate::remedy::{self, Obstacle, Place, Remedy};
@@ -47,11 +47,9 @@ use std::sync::Arc;
 /// Templates and cgroups that the attempts of a run share.
 #[derive(Debug)]
 pub(crate) struct Sandboxes {
-    /// Templates for zygotes: one for all binaries, or one for each. Never empty.
+    /// Templates for zygotes: one for each root of the run. Never empty.
     templates: Vec<Arc<Template>>,
-    /// Configuration of the container image of the root.
-    pub(crate) image: Image,
-    binaries: Vec<Arc<TestBinary>>,
+    roots: Arc<Roots>,
     /// Cgroups of the run.
     pub(crate) cgroups: Cgroups,
     /// Memory that is free for the run.
@@ -78,7 +76,7 @@ impl Sandboxes {
     /// When sandboxes cannot be prepared, or `work` fails. All slots must have ended when `work` returns.
     pub(crate) fn with<T>(
         settings: &Settings,
-        roots: &Roots,
+        roots: &Arc<Roots>,
         invocation: &Invocation,
         work: impl Fn(&Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
@@ -97,7 +95,7 @@ impl Sandboxes {
     /// Reads the host, creates the cgroups of the run and resolves the templates.
     fn prepare(
         settings: &Settings,
-        roots: &Roots,
+        roots: &Arc<Roots>,
         invocation: &Invocation,
         refused: &RefusedViews,
     ) -> Result<Self, Error> {
@@ -132,16 +130,14 @@ impl Sandboxes {
         let refused_controls = cgroups.control(&settings.sandbox.controls, &host);
         let mut isolation = resolved.isolation;
         isolation.remarks.extend(remark(settings));
-        isolation.remarks.extend(roots.remarks.iter().cloned());
+        isolation.remarks.extend(roots.each.iter().take(1).flat_map(|rooted| rooted.remarks.clone()));
         isolation.remarks.extend(room.remark);
         let ground = Ground::new(&host, &resolved.template, room.jobs);
         let templates = iter::once(resolved.template).chain(others).map(Arc::new).collect();
-        let (image, binaries) = (roots.image.clone(), roots.binaries.clone());
         let free_memory = FreeMemory::of_run(&cgroups, &host);
         Ok(Self {
             templates,
-            image,
-            binaries,
+            roots: Arc::clone(roots),
             cgroups,
             free_memory,
             isolation,
@@ -168,17 +164,28 @@ impl Sandboxes {
         slot.map_err(|source| SandboxError::Setup { template: Some(Arc::clone(template)), source })
     }
 
-    /// Returns the template for the tests of `binary` that have no override.
-    pub(crate) fn template_for(&self, binary: &Arc<TestBinary>) -> &Arc<Template> {
-        &self.templates[self.root_for(binary)]
+    /// Returns the configuration of the container image of the first root.
+    pub(crate) fn first_image(&self) -> &Image {
+        &self.roots.each[0].image
     }
 
-    /// Returns the index of the root for the tests of `binary` among those of the run.
-    fn root_for(&self, binary: &Arc<TestBinary>) -> usize {
-        if self.templates.len() == 1 {
-            return 0;
+    /// Returns the isolation of the run, with the remarks on the root of one test or command.
+    pub(crate) fn isolation_in(&self, root: &RootWord) -> Isolation {
+        let mut isolation = self.isolation.clone();
+        let of_run = &self.roots.each[0];
+        let own = self.roots.each.iter().find(|rooted| rooted.word.value == *root);
+        if let Some(own) = own.filter(|own| own.word.value != of_run.word.value) {
+            isolation.remarks.retain(|remark| !of_run.remarks.contains(remark));
+            isolation.remarks.extend(own.remarks.iter().cloned());
         }
-        self.binaries.iter().position(|other| Arc::ptr_eq(other, binary)).unwrap_or_default()
+        isolation
+    }
+
+    /// Returns the template in which `binary` is asked for its tests, and the configuration of the container image of
+    /// its root.
+    pub(crate) fn to_ask(&self, binary: &Arc<TestBinary>) -> (Arc<Template>, Arc<Image>) {
+        let root = self.roots.asked_in(binary);
+        (Arc::clone(&self.templates[root]), Arc::clone(&self.roots.each[root].image))
     }
 
     /// Returns the metrics that the cgroup of an attempt counts.

@@ -5,15 +5,15 @@ use crate::error::Error;
 use crate::invocation::Invocation;
 use crate::remedy::Obstacle;
 use crate::sandboxes::error::SandboxError;
-use crate::sandboxes::roots::Roots;
+use crate::sandboxes::roots::{Image, RootError, Roots};
 use crate::settings::{Origin, Settings, TestSettings};
 use crate::testcase::{TestBinary, TestCase};
 use crate::text::units::plural;
 use isotest_core::host::bounds;
 use isotest_core::plan::{Resolved, Template};
 use isotest_core::policy::{Capability, Isolation, State};
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Context for which the sandboxes of a run are prepared.
@@ -21,8 +21,6 @@ use std::sync::Arc;
 pub(crate) struct ForRun<'a> {
     /// Settings of the run.
     pub(crate) settings: &'a Settings,
-    /// Roots of the run.
-    pub(crate) roots: &'a Roots,
     /// Environment and working directory of the caller.
     pub(crate) invocation: &'a Invocation,
 }
@@ -32,6 +30,8 @@ pub(crate) struct ForRun<'a> {
 pub(crate) struct ForTests {
     /// Template of each test.
     pub(crate) templates: Vec<Arc<Template>>,
+    /// Configuration of the container image of each test's root.
+    pub(crate) images: Vec<Arc<Image>>,
     /// Remarks on isolation that holds for some tests only.
     pub(crate) remarks: Vec<String>,
     /// Groups of tests that share namespaces and files.
@@ -117,9 +117,12 @@ impl Sandboxes {
         let mut numbers: HashMap<(usize, *const TestSettings, Option<*const TestBinary>), usize> =
             HashMap::new();
         let mut limited: Vec<&Arc<TestSettings>> = Vec::new();
-        let mut templates = Vec::new();
+        let (mut templates, mut images, mut elsewhere) = (Vec::new(), Vec::new(), Elsewhere::default());
         for (test, own) in tests {
-            let root = self.root_for(&test.binary);
+            let root = self.roots.index(&own.root.value, &test.binary);
+            if root != self.roots.asked_in(&test.binary) {
+                elsewhere.add(&test.binary, own);
+            }
             let sharing = own.per_binary.value.then_some(&test.binary);
             let number = match numbers.entry((root, Arc::as_ptr(own), sharing.map(Arc::as_ptr))) {
                 Entry::Occupied(known) => *known.get(),
@@ -143,7 +146,9 @@ impl Sandboxes {
             let variant = &mut variants[number];
             variant.tests += 1;
             templates.push(Arc::clone(&variant.template));
+            images.push(Arc::clone(&self.roots.each[root].image));
         }
+        elsewhere.check(&self.roots)?;
         self.check_limits(&run.settings.test, &limited)?;
         let further = variants.iter().filter(|variant| variant.isolation.is_some());
         let untried = variants.iter().filter(|variant| variant.is_untried);
@@ -156,16 +161,16 @@ impl Sandboxes {
         }
         let sharing: Vec<_> = variants.iter().filter_map(Variant::sharing).collect();
         remarks.extend(remark_on(&sharing));
-        Ok(ForTests { templates, remarks, sharing })
+        Ok(ForTests { templates, images, remarks, sharing })
     }
 
     fn variant<'a>(
         &self,
-        ForRun { settings, roots, invocation }: ForRun<'_>,
+        ForRun { settings, invocation }: ForRun<'_>,
         root: usize,
         own: &'a Arc<TestSettings>,
     ) -> Result<Variant<'a>, Error> {
-        if sees_the_same(own, &settings.test) {
+        if own.root.value == settings.test.root.value && sees_the_same(own, &settings.test) {
             let template = Arc::clone(&self.templates[root]);
             return Ok(Variant {
                 root,
@@ -184,7 +189,7 @@ impl Sandboxes {
             refused: &self.refused_views,
             jobs: settings.execution.jobs.value.get(),
         };
-        let shown = Shown::new(&settings.sandbox, own, &roots.each[root], invocation);
+        let shown = Shown::new(&settings.sandbox, own, &self.roots.each[root], invocation);
         let Resolved { template, isolation, unmet: lacking } = facts.resolve(&settings.sandbox, own, &shown);
         if !lacking.is_empty() {
             return Err(unmet(lacking.into_iter().map(Obstacle::from).collect(), &self.host).into());
@@ -251,11 +256,52 @@ impl Sandboxes {
             }
         });
         let remarks = isolation.remarks.iter().filter(|remark| !self.isolation.remarks.contains(remark));
-        states.chain(remarks.map(|remark| format!("for {tests}: {remark}"))).collect()
+        let remarks = remarks.map(|remark| format!("for {tests}: {remark}"));
+        let origin = variant.settings.root.origin;
+        let on_root = self.remarks_on_root(variant);
+        let on_root = on_root.iter().map(|remark| format!("for {tests}, {origin}: {remark}"));
+        states.chain(on_root).chain(remarks).collect()
+    }
+
+    /// Returns the remarks on the root of the variant, if it is another one than that of the run.
+    fn remarks_on_root(&self, variant: &Variant<'_>) -> Vec<String> {
+        let own = &self.roots.each[variant.root];
+        if own.word.value == self.roots.each[0].word.value {
+            return Vec::new();
+        }
+        if own.remarks.is_empty() {
+            return vec!["the root file system is the host's".to_owned()];
+        }
+        own.remarks.clone()
     }
 }
 
-/// Returns whether tests with these settings can share a template.
+/// Binaries of tests that are executed in another root than their binary was asked for its tests in.
+#[derive(Default)]
+struct Elsewhere<'a> {
+    known: HashSet<(*const TestSettings, *const TestBinary)>,
+    /// Settings of tests, and the binaries of those tests.
+    each: Vec<(&'a Arc<TestSettings>, Vec<&'a Arc<TestBinary>>)>,
+}
+
+impl<'a> Elsewhere<'a> {
+    fn add(&mut self, binary: &'a Arc<TestBinary>, own: &'a Arc<TestSettings>) {
+        if !self.known.insert((Arc::as_ptr(own), Arc::as_ptr(binary))) {
+            return;
+        }
+        match self.each.iter_mut().find(|(other, _)| Arc::ptr_eq(other, own)) {
+            Some((_, binaries)) => binaries.push(binary),
+            None => self.each.push((own, vec![binary])),
+        }
+    }
+
+    /// Checks that the binaries can be executed in the roots of their tests.
+    fn check(self, roots: &Roots) -> Result<(), RootError> {
+        self.each.into_iter().try_for_each(|(own, binaries)| roots.check(&own.root, own, binaries))
+    }
+}
+
+/// Returns whether tests of one root with these settings can share a template.
 fn sees_the_same<'a>(one: &'a TestSettings, other: &'a TestSettings) -> bool {
     let binds = |settings: &'a TestSettings| settings.binds.iter().map(|bind| &bind.value);
     let keeps = |settings: &'a TestSettings| settings.keeps.iter().map(|keep| &keep.value);

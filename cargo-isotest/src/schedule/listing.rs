@@ -56,7 +56,8 @@ pub(crate) fn list(
             // A binary that executes its tests when it is asked for their names must not update sources.
             Process::Binary { .. } => environment.retain(|(name, _)| !update::is_wish(name)),
         }
-        Job { template: Arc::clone(sandboxes.template_for(binary)), plan, is_test: false, evidence: None }
+        let (template, image) = sandboxes.to_ask(binary);
+        Job { template, image, plan, is_test: false, evidence: None }
     };
     let queue = Queue::new(records.iter().map(|_| 1));
     let (jobs, needs) = (workers.jobs(), Needs::default());
@@ -84,7 +85,7 @@ pub(crate) fn list(
     let mut listed = Listed::default();
     for (binary, records) in binaries.iter().zip(records.chunks(questions)) {
         let listing = ask::listing(binary, records, time_limit);
-        match listing.map_err(|why| error(why, sandboxes.template_for(binary)))? {
+        match listing.map_err(|why| error(why, &sandboxes.to_ask(binary).0))? {
             Listing::Tests(tests) => listed.tests.extend(tests),
             Listing::Whole(test, reason) => {
                 listed.whole.push(WholeBinary { id: binary.id.clone(), reason });

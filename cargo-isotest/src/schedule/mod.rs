@@ -27,7 +27,7 @@ pub(crate) use plan::{OUTPUT_BYTES, plan};
 
 use crate::evidence::{Keeper, Store};
 use crate::harness::together::Unit;
-use crate::sandboxes::Sandboxes;
+use crate::sandboxes::{ForTests, Sandboxes};
 use crate::schedule::admission::{Admission, Threads};
 use crate::schedule::events::{Event, Reporter};
 use crate::schedule::groups::Place;
@@ -41,7 +41,6 @@ use crate::schedule::summary::{Selection, Summary};
 use crate::select;
 use crate::settings::{Execution, Process, TestSettings};
 use crate::values::Stress;
-use isotest_core::plan::Template;
 use isotest_core::sys::clock::Instant;
 use std::io;
 use std::sync::Arc;
@@ -53,8 +52,8 @@ pub(crate) struct Schedule<'run> {
     pub(crate) units: &'run [Unit<'run>],
     /// Settings of each unit.
     pub(crate) of_each: &'run [Arc<TestSettings>],
-    /// Template of the sandbox of each unit.
-    pub(crate) templates: &'run [Arc<Template>],
+    /// Template of the sandbox of each unit, and the configuration of the container image of its root.
+    pub(crate) shown: &'run ForTests,
     /// Needs of the units before they start.
     pub(crate) needs: &'run Needs,
     /// Variables that setup scripts tell each unit.
@@ -83,7 +82,8 @@ pub(crate) struct Finished {
 impl Schedule<'_> {
     fn job(&self, attempt: Attempt, place: Option<Place>) -> Job {
         let unit = self.units[attempt.unit];
-        let template = Arc::clone(&self.templates[attempt.unit]);
+        let (template, image) = (&self.shown.templates[attempt.unit], &self.shown.images[attempt.unit]);
+        let (template, image) = (Arc::clone(template), Arc::clone(image));
         let mut plan = plan_of(unit, attempt.nth, self.execution, &self.of_each[attempt.unit], self.wish);
         if let (true, Some(place)) = (unit.is_one_test(), place) {
             slot_environment::tell(&mut plan.workload.environment, slot_environment::of_place(place.slot));
@@ -100,7 +100,7 @@ impl Schedule<'_> {
         let title = unit.title();
         let keeper = |store: &Arc<Store>| Keeper::new(store, &title.binary.id, &title.name);
         let is_test = self.execution.process == Process::Test;
-        Job { template, plan, is_test, evidence: self.evidence.map(keeper) }
+        Job { template, image, plan, is_test, evidence: self.evidence.map(keeper) }
     }
 
     /// Executes the tests until the last, the first failure if that is to end it, or a signal.
@@ -117,7 +117,7 @@ impl Schedule<'_> {
             Subject {
                 units: self.units,
                 of_each: self.of_each,
-                templates: self.templates,
+                templates: &self.shown.templates,
                 execution: self.execution,
                 stress: self.stress,
                 ground,

@@ -1,6 +1,7 @@
 //! Setup scripts: executed one after the other, in sandboxes of their own, before the first test. A script that fails
 //! ends the run: what its tests need is missing, and nobody wants to wait for the others to hear of it.
 
+use crate::sandboxes::roots::Image;
 use crate::sandboxes::setup_place::OfScript;
 use crate::schedule::admission::{Admission, Threads};
 use crate::schedule::events::{Between, Event, Reporter, RunningAttempt};
@@ -44,6 +45,8 @@ pub(crate) struct Script {
     pub(crate) settings: Arc<TestSettings>,
     /// Template of the script's sandbox.
     pub(crate) template: Arc<Template>,
+    /// Configuration of the container image of the script's root.
+    pub(crate) image: Arc<Image>,
     /// Plan by which the script is executed.
     pub(crate) plan: SandboxPlan,
     /// Places of the script's directory and variables.
@@ -74,6 +77,7 @@ pub(crate) fn execute(scripts: &[Script], workers: &Workers<'_>, reporters: &mut
     for script in scripts {
         let job = |_, _| Job {
             template: Arc::clone(&script.template),
+            image: Arc::clone(&script.image),
             plan: script.plan.clone(),
             is_test: false,
             evidence: None,

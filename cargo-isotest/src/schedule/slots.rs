@@ -4,7 +4,7 @@ use crate::error::{Error, HostError};
 use crate::evidence::Keeper;
 use crate::registry::{Live, Registry, Started};
 use crate::sandboxes::Sandboxes;
-use crate::sandboxes::roots;
+use crate::sandboxes::roots::{self, Image};
 use crate::schedule::admission::Admission;
 use crate::schedule::common_slots::{CommonSlots, Ending, InCommon};
 use crate::schedule::error::Interrupted;
@@ -37,6 +37,8 @@ struct Order {
 pub(crate) struct Job {
     /// Template of the attempt's sandbox.
     pub(crate) template: Arc<Template>,
+    /// Configuration of the container image of the sandbox's root.
+    pub(crate) image: Arc<Image>,
     /// Plan by which the attempt is executed.
     pub(crate) plan: SandboxPlan,
     /// Whether the attempt is at a test, in a run with a process for each test.
@@ -424,7 +426,7 @@ impl<'run> Worker<'run> {
         slot: Result<&mut Slot<'run>, StepError>,
         order: Order,
     ) -> Option<(Launch, sandbox::Attempt)> {
-        let Order { attempt, job: Job { template, mut plan, is_test, evidence } } = order;
+        let Order { attempt, job: Job { template, image, mut plan, is_test, evidence } } = order;
         if self.stopped.load(Ordering::SeqCst) || self.cancel.is_thrown() {
             self.tell(News::NotStarted);
             return None;
@@ -436,7 +438,7 @@ impl<'run> Worker<'run> {
             &mut plan.workload.environment,
             slot_environment::of_slot(launch.slot, is_test, &self.sandboxes.counted()),
         );
-        roots::complete(&mut plan.workload.environment, &self.sandboxes.image);
+        roots::complete(&mut plan.workload.environment, &image);
         let (mut running, zygote) = match slot.and_then(|slot| slot.enter(&template).map(|()| slot)) {
             Ok(slot) => (slot.launch(&plan), slot.zygote()),
             Err(error) => (sandbox::Attempt::without_sandbox(error), 0),
@@ -548,6 +550,7 @@ mod tests {
         };
         Job {
             template: Arc::new(builders::template()),
+            image: Arc::default(),
             plan: schedule::plan(&test, Nth::ONLY, &execution, &TestSettings::default()),
             is_test: true,
             evidence: None,

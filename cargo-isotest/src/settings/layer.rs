@@ -6,7 +6,7 @@ use super::groups::TestGroups;
 use super::overrides::Override;
 use super::setting::Setting;
 use super::test::TestLayer;
-use crate::cli::{Budgets, ReportFile, RootWord, RunFormat, RunIgnored};
+use crate::cli::{Budgets, ReportFile, RunFormat, RunIgnored};
 use crate::select::filterset::Filterset;
 use crate::values::{Jobs, Machine, MaxFail, Partition};
 use anstream::ColorChoice;
@@ -32,7 +32,6 @@ pub(super) struct Layer {
     pub(super) list_timeout: Option<Setting<Duration>>,
     pub(super) history: Option<Setting<bool>>,
     pub(super) memory_aware: Option<Setting<bool>>,
-    pub(super) root: Option<Setting<RootWord>>,
     pub(super) hide_package: Option<Setting<bool>>,
     pub(super) trace_missing: Option<Setting<bool>>,
     pub(super) redact: Vec<Setting<String>>,
@@ -92,7 +91,6 @@ impl Layer {
             list_timeout: self.list_timeout.or(lower.list_timeout),
             history: self.history.or(lower.history),
             memory_aware: self.memory_aware.or(lower.memory_aware),
-            root: self.root.or(lower.root),
             hide_package: self.hide_package.or(lower.hide_package),
             trace_missing: self.trace_missing.or(lower.trace_missing),
             redact: [self.redact, lower.redact].concat(),

@@ -47,10 +47,10 @@ pub(crate) use test::TestSettings;
 pub(crate) use update::Update;
 
 use crate::budget::{self, Written};
-use crate::cli::{Budgets, CargoArgs, CourseArgs, ReportFile, RunFormat};
+use crate::cli::{Budgets, CargoArgs, CourseArgs, ReportFile, RootWord, RunFormat};
 use crate::select::Selection;
 use crate::select::filterset::{Filterset, Known, TestQuery};
-use crate::testcase::TestCase;
+use crate::testcase::{TestBinary, TestCase};
 use anstream::ColorChoice;
 use error::{ConfigError, Fault};
 use isotest_core::budget::Budget;
@@ -185,6 +185,12 @@ impl Settings {
     /// Returns whether some tests are retried.
     pub(crate) fn retry_some(&self) -> bool {
         0 < self.test.retries.value.count || self.overrides.retry_some()
+    }
+
+    /// Returns the roots that tests of a binary may have. The first is the one in which the binary is asked for its
+    /// tests: that of all tests for which no other is chosen by more than their binary.
+    pub(crate) fn roots_of(&self, binary: &TestBinary) -> Vec<&Setting<RootWord>> {
+        self.overrides.roots_of(&self.test.root, binary)
     }
 
     /// Returns whether some tests share a sandbox.

@@ -3,6 +3,7 @@
 use super::error::{ConfigError, Fault, SettingsError};
 use super::setting::{Place, Setting};
 use super::test::{TestLayer, TestSettings};
+use crate::cli::RootWord;
 use crate::select::filterset::{Filterset, Known, TestQuery};
 use crate::testcase::{TestBinary, TestCase};
 use crate::values::Platforms;
@@ -64,6 +65,34 @@ impl Overrides {
         controls.sort_by_key(|control| *control as u8);
         controls.dedup();
         controls
+    }
+
+    /// Returns the roots that overrides give their tests; none if a higher setting gives all tests theirs.
+    pub(super) fn roots(&self) -> impl Iterator<Item = &Setting<RootWord>> {
+        let each = if self.upper.root.is_none() { &*self.each } else { &[] };
+        each.iter().filter_map(|one| one.layer.root.as_ref())
+    }
+
+    /// Returns the roots that tests of a binary may have: first the one of all tests for which no other is chosen by
+    /// more than their binary, which is `base` if no override holds for all of them.
+    pub(super) fn roots_of<'a>(
+        &'a self,
+        base: &'a Setting<RootWord>,
+        binary: &TestBinary,
+    ) -> Vec<&'a Setting<RootWord>> {
+        let mut roots = vec![base];
+        let each = if self.upper.root.is_none() { &*self.each } else { &[] };
+        for (one, root) in each.iter().filter_map(|one| Some((one, one.layer.root.as_ref()?))) {
+            match one.filter.as_ref().map_or(Some(true), |filter| filter.of_binary(binary)) {
+                Some(true) => {
+                    roots[0] = root;
+                    break;
+                }
+                None => roots.push(root),
+                Some(false) => {}
+            }
+        }
+        roots
     }
 
     /// Returns the paths that overrides let their tests write through to the host.
@@ -172,5 +201,44 @@ impl Overrides {
     pub(super) fn of(&self, test: Option<&TestCase>) -> Vec<&Override> {
         let query = test.map(TestQuery::from);
         self.each.iter().filter(|one| query.as_ref().is_none_or(|query| one.holds_for(query))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::setting::{Part, Table};
+    use crate::testing::builders;
+    use std::path::Path;
+
+    fn said(root: &str) -> TestLayer {
+        let root = RootWord::read(root.as_ref()).unwrap();
+        TestLayer { root: Some(Setting::default(root)), ..TestLayer::default() }
+    }
+
+    fn roots(upper: TestLayer, each: &[(&str, &str)]) -> Vec<String> {
+        let place = Place { table: Table::kept(Path::new("isotest.toml"), Part::Whole), line: 1 };
+        let each = each.iter().map(|(filter, root)| Override {
+            filter: (!filter.is_empty()).then(|| Filterset::parse(filter).unwrap()),
+            place,
+            platforms: Platforms::default(),
+            default_filter: None,
+            layer: said(root),
+        });
+        let overrides = Overrides::new(upper, each.collect(), TestLayer::default(), Vec::new());
+        let base = Setting::default(RootWord::Host);
+        let found = overrides.roots_of(&base, &builders::test("tour", "reads").binary);
+        found.into_iter().map(|root| root.value.to_string()).collect()
+    }
+
+    #[test]
+    fn the_first_root_of_a_binary_is_that_of_all_its_tests() {
+        let usual = |each| roots(TestLayer::default(), each);
+        assert_eq!(usual(&[]), ["host"]);
+        assert_eq!(usual(&[("test(reads)", "minimal"), ("binary_id(other)", "dir:/a")]), ["host", "minimal"]);
+        let all = [("test(reads)", "minimal"), ("binary_id(tour)", "dir:/a"), ("", "dir:/b")];
+        assert_eq!(usual(&all), ["dir:/a", "minimal"]);
+        assert_eq!(usual(&all[2..]), ["dir:/b"]);
+        assert_eq!(roots(said("host"), &all), ["host"], "a higher setting");
     }
 }

@@ -21,6 +21,7 @@ use crate::select::Selection;
 use crate::values::Machine;
 use anstream::ColorChoice;
 use std::ffi::OsString;
+use std::iter;
 use std::mem::take;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -172,8 +173,9 @@ impl Said {
             partition: layer.partition.map(|partition| partition.value),
         };
         let test = TestSettings::from_layer(take(&mut layer.test), &layer.levels)?;
-        let sandbox = SandboxSettings::from_layer(&mut layer)?;
+        let sandbox = SandboxSettings::from_layer(&layer);
         let sandbox = SandboxSettings { update, controls: overrides.controls(), ..sandbox };
+        sandbox.checked(iter::once(&test.root).chain(overrides.roots()))?;
         let display = DisplaySettings::from_layer(&layer.display);
         Ok(Settings {
             task,

@@ -15,9 +15,7 @@ use std::path::PathBuf;
 pub(crate) struct SandboxSettings {
     /// Capabilities that are switched off by name.
     pub(crate) off: Vec<Setting<Capability>>,
-    /// Root file system of tests.
-    pub(crate) root: Setting<RootWord>,
-    /// Whether the directory of the package is hidden in a minimal root.
+    /// Whether the directory of the package is hidden in minimal roots.
     pub(crate) hide_package: Setting<bool>,
     /// Whether paths are reported that tests look for and that do not exist.
     pub(crate) trace_missing: Setting<bool>,
@@ -32,23 +30,32 @@ pub(crate) struct SandboxSettings {
 }
 
 impl SandboxSettings {
-    pub(super) fn from_layer(layer: &mut Layer) -> Result<Self, SettingsError> {
-        let root = Setting::or(layer.root.take(), RootWord::default());
-        let hide_package = Setting::or(layer.hide_package, false);
-        if hide_package.value && root.value != RootWord::Minimal {
-            return Err(SettingsError::HidesPackage { origin: hide_package.origin });
-        }
+    pub(super) fn from_layer(layer: &Layer) -> Self {
         let off = layer.levels.iter().filter(|level| level.value.1 == Level::Off);
         let off = off.map(|level| level.map(|(capability, _)| capability)).collect();
-        Ok(Self {
+        Self {
             off,
-            root,
-            hide_package,
+            hide_package: Setting::or(layer.hide_package, false),
             trace_missing: Setting::or(layer.trace_missing, false),
             copied_within: Vec::new(),
             update: None,
             controls: Vec::new(),
             evidence: Vec::new(),
-        })
+        }
+    }
+
+    /// Checks that one of the roots that tests may have is minimal, if the package is to be hidden in such.
+    ///
+    /// # Errors
+    /// When none is.
+    pub(super) fn checked<'a>(
+        &self,
+        mut roots: impl Iterator<Item = &'a Setting<RootWord>>,
+    ) -> Result<(), SettingsError> {
+        let Setting { value: hides, origin } = self.hide_package;
+        if hides && !roots.any(|root| root.value == RootWord::Minimal) {
+            return Err(SettingsError::HidesPackage { origin });
+        }
+        Ok(())
     }
 }

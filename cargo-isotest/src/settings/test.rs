@@ -7,7 +7,7 @@ use super::policy::policy;
 use super::scripts::{SetupScript, Wrapper};
 use super::setting::{Origin, Setting};
 use crate::budget::{self, Written};
-use crate::cli::Network;
+use crate::cli::{Network, RootWord};
 use crate::values::{FlakyResult, Priority, Retries, SlowTimeout, ThreadsRequired};
 use isotest_core::budget::Budget;
 use isotest_core::plan::Timeout;
@@ -37,6 +37,8 @@ pub(crate) struct TestSettings {
     pub(crate) priority: Setting<Priority>,
     /// Limits of the resources of the test.
     pub(crate) limits: LimitSettings,
+    /// Root file system of the test.
+    pub(crate) root: Setting<RootWord>,
     /// Network of the test.
     pub(crate) network: Setting<Network>,
     /// Whether the tests of a binary share namespaces and files.
@@ -67,6 +69,7 @@ pub(super) struct TestLayer {
     pub(super) test_group: Option<Setting<Option<Arc<str>>>>,
     pub(super) priority: Option<Setting<Priority>>,
     pub(super) limits: LimitSettings,
+    pub(super) root: Option<Setting<RootWord>>,
     pub(super) network: Option<Setting<Network>>,
     pub(super) per_binary: Option<Setting<bool>>,
     pub(super) binds: Vec<Setting<Bind>>,
@@ -89,6 +92,7 @@ impl TestLayer {
             test_group: self.test_group.or(lower.test_group),
             priority: self.priority.or(lower.priority),
             limits: self.limits.or(lower.limits),
+            root: self.root.or(lower.root),
             network: self.network.or(lower.network),
             per_binary: self.per_binary.or(lower.per_binary),
             binds: [self.binds, lower.binds].concat(),
@@ -112,6 +116,7 @@ impl Default for TestSettings {
             test_group: Setting::default(None),
             priority: Setting::default(Priority::default()),
             limits: LimitSettings::default(),
+            root: Setting::default(RootWord::default()),
             network: Setting::default(Network::default()),
             per_binary: Setting::default(false),
             binds: Vec::new(),
@@ -160,6 +165,7 @@ impl TestSettings {
             test_group: layer.test_group.unwrap_or(defaults.test_group),
             priority: layer.priority.unwrap_or(defaults.priority),
             limits,
+            root: layer.root.unwrap_or(defaults.root),
             network: if is_off { network.map(|_| Network::Host) } else { network },
             per_binary: layer.per_binary.unwrap_or(defaults.per_binary),
             binds: layer.binds,

@@ -101,8 +101,8 @@ fn every_flag_of_the_sandbox_is_a_setting() {
         "--network=own",
     ])
     .unwrap();
-    let SandboxSettings { root, hide_package, trace_missing, .. } = settings.sandbox;
-    let TestSettings { binds, keeps, network, .. } = settings.test;
+    let SandboxSettings { hide_package, trace_missing, .. } = settings.sandbox;
+    let TestSettings { root, binds, keeps, network, .. } = settings.test;
     assert_eq!(root, Setting::flag("--root", RootWord::Minimal));
     assert_eq!(hide_package, Setting::flag("--hide-package", true));
     assert_eq!(trace_missing, Setting::flag("--trace-missing", true));
@@ -179,7 +179,6 @@ fn what_nobody_speaks_of_has_its_default() {
     assert_eq!(settings.execution, expected);
     let sandbox = SandboxSettings {
         off: Vec::new(),
-        root: Setting::default(RootWord::Host),
         hide_package: Setting::default(false),
         trace_missing: Setting::default(false),
         copied_within: Vec::new(),
@@ -199,6 +198,7 @@ fn what_nobody_speaks_of_has_its_default() {
         test_group: Setting::default(None),
         priority: Setting::default(Priority::default()),
         limits: LimitSettings::default(),
+        root: Setting::default(RootWord::Host),
         network: Setting::default(Network::Loopback),
         binds: Vec::new(),
         keeps: Vec::new(),
@@ -361,8 +361,8 @@ fn a_path_that_is_kept_exists_or_is_below_what_cargo_builds() {
 
 #[test]
 fn a_root_is_told_by_its_first_word() {
-    let root = |text| settings(&["--root", text]).unwrap().sandbox.root.value;
-    assert_eq!(settings(&[]).unwrap().sandbox.root.value, RootWord::Host);
+    let root = |text| settings(&["--root", text]).unwrap().test.root.value;
+    assert_eq!(settings(&[]).unwrap().test.root.value, RootWord::Host);
     assert_eq!(root("minimal"), RootWord::Minimal);
     assert_eq!(
         root("dir:lib"),

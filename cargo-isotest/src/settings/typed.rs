@@ -117,12 +117,12 @@ fn sandboxed(typed: SandboxArgs, said: Layer, invocation: &Invocation) -> Result
     let binds = views.bind.iter().map(|text| paths::bind(Origin::Flag("--bind"), text, here));
     let keeps = views.keep.iter().map(|path| paths::kept(Origin::Flag("--keep"), path, here));
     Ok(Layer {
-        root: chosen.transpose()?,
         hide_package: given("--hide-package", root.hide_package),
         trace_missing: given("--trace-missing", views.trace_missing),
         test: TestLayer {
             binds: binds.collect::<Result<_, _>>()?,
             keeps: keeps.collect::<Result<_, _>>()?,
+            root: chosen.transpose()?,
             network: views.network.map(|network| Setting::flag("--network", network)),
             ..said.test
         },

@@ -65,7 +65,7 @@ pub(crate) fn in_session(
 pub(crate) fn workload(command: &Command, invocation: &Invocation, sandboxes: &Sandboxes) -> Workload {
     let mut environment = invocation.sandboxed_environment();
     slot_environment::tell(&mut environment, slot_environment::of_slot(0, false, &sandboxes.counted()));
-    roots::complete(&mut environment, &sandboxes.image);
+    roots::complete(&mut environment, sandboxes.first_image());
     Workload {
         program: command.program.clone(),
         arguments: command.arguments.clone(),
@@ -101,7 +101,7 @@ pub(crate) fn interactive(
     thread::scope(|scope| {
         let mut slot = sandboxes.slot(template)?;
         let listener = Listener::open(scope, &registry);
-        let mut isolation = sandboxes.isolation.clone();
+        let mut isolation = sandboxes.isolation_in(&settings.test.root.value);
         isolation.remarks.extend(Listener::remark(&listener));
         say(settings, &report::before_command(&isolation));
         let attempt = slot.launch_last(&attended.plan);

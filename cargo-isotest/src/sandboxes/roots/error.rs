@@ -5,6 +5,7 @@ use super::kept::KeepError;
 use super::unpack::UnpackError;
 use crate::error::Failure;
 use crate::exit::{End, Exit};
+use crate::settings::Origin;
 use isotest_core::closure::{ElfError, Lack};
 use std::path::PathBuf;
 use std::{fmt, io};
@@ -13,16 +14,20 @@ use std::{fmt, io};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RootError {
     /// The root is unusable.
-    #[error("cannot use `{}` as a root", .path.display())]
+    #[error("{}cannot use `{}` as a root", Place(*.origin), .path.display())]
     Unusable {
+        /// Origin of the setting that names the root.
+        origin: Origin,
         /// Path of the root.
         path: PathBuf,
         /// Reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The directory of unpacked roots cannot be written.
-    #[error("cannot unpack `{}` below `{}`", .path.display(), .into.display())]
+    #[error("{}cannot unpack `{}` below `{}`", Place(*.origin), .path.display(), .into.display())]
     NoPlace {
+        /// Origin of the setting that names the root.
+        origin: Origin,
         /// Path of the archive or image.
         path: PathBuf,
         /// Directory of unpacked roots.
@@ -41,23 +46,29 @@ pub(crate) enum RootError {
         source: ElfError,
     },
     /// The root lacks files that test binaries need.
-    #[error("this root lacks what test binaries need: {}", CannotRun(.0))]
-    CannotRun(Vec<(String, Vec<Lack>)>),
+    #[error("{}this root lacks what test binaries need: {}", Place(*.origin), CannotRun(.lacking))]
+    CannotRun {
+        /// Origin of the setting that names the root.
+        origin: Origin,
+        /// Binaries, each with what it lacks.
+        lacking: Vec<(String, Vec<Lack>)>,
+    },
 }
 
 impl Failure for RootError {
     fn end(&self) -> End {
         match self {
+            Self::Unusable { origin, .. } if origin.is_of_file() => Exit::Configuration.into(),
             Self::Unusable { .. } | Self::Closure { .. } => Exit::Usage.into(),
             Self::NoPlace { .. } => Exit::CannotIsolate.into(),
-            Self::CannotRun(_) => Exit::Listing.into(),
+            Self::CannotRun { .. } => Exit::Listing.into(),
         }
     }
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoPlace { why, .. } => return place(*why).map(str::to_owned),
-            Self::CannotRun(_) => {
+            Self::CannotRun { .. } => {
                 "install what is missing in the root, or link the tests statically, for example with `--target \
                  x86_64-unknown-linux-musl`"
             }
@@ -78,6 +89,18 @@ const fn place(why: io::ErrorKind) -> Option<&'static str> {
              may write to",
         ),
         _ => None,
+    }
+}
+
+/// Place of a setting in a file, before what is wrong with it.
+struct Place(Origin);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Origin::File(_, place) => write!(f, "{place}: "),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -128,6 +151,7 @@ impl SourceError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::{Part, Table};
     use crate::testing::errors::{each_of, each_variant, is_as_kept, told};
     use nix::libc;
 
@@ -143,18 +167,29 @@ mod tests {
                 user: "/t/tour".into(),
             },
         ];
+        let flag = Origin::Flag("--root");
+        let table = Table { file: ".config/isotest.toml".into(), part: Part::Whole };
+        let place = crate::settings::Place { table: Box::leak(Box::new(table)), line: 5 };
+        let key = Origin::File("root", place);
         let no_place = |number| RootError::NoPlace {
+            origin: flag,
             path: "/r.tar".into(),
             into: "/w/target/isotest".into(),
             why: errno(number).kind(),
             source: Box::new(errno(number)),
         };
+        let unusable = |origin| RootError::Unusable {
+            origin,
+            path: "/r.tar".into(),
+            source: Box::new(errno(libc::EACCES)),
+        };
+        let cannot_run =
+            |origin| RootError::CannotRun { origin, lacking: vec![("tour".to_owned(), lacks.clone())] };
         let text = each_variant!(RootError {
-            RootError::Unusable { .. } =>
-                [RootError::Unusable { path: "/r.tar".into(), source: Box::new(errno(libc::EACCES)) }],
+            RootError::Unusable { .. } => [unusable(flag), unusable(key)],
             RootError::NoPlace { .. } => [no_place(libc::ENOSPC), no_place(libc::EROFS), no_place(libc::EIO)],
             RootError::Closure { .. } => [RootError::Closure { program: "/etc/passwd".into(), source: ElfError::NotElf }],
-            RootError::CannotRun(_) => [RootError::CannotRun(vec![("tour".to_owned(), lacks)])],
+            RootError::CannotRun { .. } => [cannot_run(flag), cannot_run(key)],
         });
         is_as_kept("roots", text);
     }
@@ -189,7 +224,9 @@ mod tests {
             ImageError::Layer { .. } =>
                 [ImageError::Layer { name: "blobs/sha256/5f2b".to_owned(), source: UnpackError::Truncated }],
         });
-        let unusable = |source| told(RootError::Unusable { path: "/r.tar".into(), source });
+        let unusable = |source| {
+            told(RootError::Unusable { origin: Origin::Flag("--root"), path: "/r.tar".into(), source })
+        };
         let archives = archives.into_iter().map(|error| unusable(error.into()));
         let images = images.into_iter().map(|error| unusable(error.into()));
         is_as_kept("archives", archives.chain(images).collect::<String>());

@@ -12,7 +12,7 @@ pub(crate) use image::Image;
 use crate::cargo::build::{Build, Directories};
 use crate::cli::{RootKind, RootPath, RootWord};
 use crate::invocation::Invocation;
-use crate::settings::{SandboxSettings, Settings, TestSettings};
+use crate::settings::{Setting, Settings, TestSettings};
 use crate::testcase::TestBinary;
 use error::SourceError;
 use image::Opened;
@@ -24,6 +24,7 @@ pub(crate) use packed::{content, digest};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
+use std::iter;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +33,10 @@ pub(crate) use unpack::{Limits, UnpackError, Unpacking, Whiteouts};
 /// Root with the copy-on-write directories of the host in it.
 #[derive(Debug)]
 pub(crate) struct Rooted {
+    /// Setting that names the root.
+    pub(crate) word: Setting<RootWord>,
+    /// Binary whose root it is; `None` if it is a root for all binaries.
+    binary: Option<Arc<TestBinary>>,
     /// Root file system.
     pub(crate) root: Root,
     /// Copy-on-write directories.
@@ -40,38 +45,66 @@ pub(crate) struct Rooted {
     pub(crate) built: Vec<PathBuf>,
     /// Home directory, if it does not exist.
     pub(crate) missing_home: Option<PathBuf>,
+    /// Configuration of the container image of the root.
+    pub(crate) image: Arc<Image>,
+    /// Remarks for the report.
+    pub(crate) remarks: Vec<String>,
+    /// Files that the host lacks and the binary needs.
+    lacks: Vec<Lack>,
 }
 
 /// Roots of a run.
 #[derive(Debug)]
 pub(crate) struct Roots {
-    /// Roots: one for all binaries, or one for each binary.
+    /// Roots; those of tests that no override matches come first. Never empty if there are binaries.
     pub(crate) each: Vec<Rooted>,
-    /// Binaries, in the order of the roots.
-    pub(crate) binaries: Vec<Arc<TestBinary>>,
-    /// Configuration of the container image of the roots.
-    pub(crate) image: Image,
-    /// Remarks for the report.
-    pub(crate) remarks: Vec<String>,
+    /// Binaries, each with the index of the root in which it is asked for its tests.
+    asked: Vec<(Arc<TestBinary>, usize)>,
 }
 
-/// Returns the roots for tests.
+/// Returns the roots that tests of the binaries may have.
 ///
 /// # Errors
-/// When a root is unusable, or a binary cannot be executed in it.
+/// When a root is unusable, or a binary cannot be executed in the root in which it is asked for its tests.
 pub(crate) fn of_tests(
     settings: &Settings,
     build: &Build,
     invocation: &Invocation,
 ) -> Result<Roots, RootError> {
-    let sandbox = &settings.sandbox;
-    let roots = match &sandbox.root.value {
-        RootWord::Host => Roots::of_one(of_host(&build.directories, invocation)),
-        RootWord::Minimal => return minimal(sandbox, &build.binaries, invocation),
-        RootWord::At(at) => of_path(at, &build.directories, invocation)?,
-    };
-    roots.each.iter().try_for_each(|rooted| check(rooted, &settings.test, &build.binaries))?;
-    Ok(Roots { binaries: build.binaries.clone(), ..roots })
+    let directories = &build.directories;
+    let of_binaries: Vec<_> =
+        build.binaries.iter().map(|binary| (binary, settings.roots_of(binary))).collect();
+    let base = &settings.test.root;
+    let mut each: Vec<Rooted> = Vec::new();
+    for word in iter::once(base).chain(of_binaries.iter().flat_map(|(_, words)| words.iter().copied())) {
+        if each.iter().any(|rooted| rooted.word.value == word.value) {
+            continue;
+        }
+        match &word.value {
+            RootWord::Host => each.push(Rooted { word: word.clone(), ..of_host(directories, invocation) }),
+            RootWord::Minimal => {
+                let may_be_in = |words: &[&Setting<RootWord>]| {
+                    words.iter().chain([&base]).any(|root| root.value == RootWord::Minimal)
+                };
+                let shown = of_binaries.iter().filter(|(_, words)| may_be_in(words));
+                let shown = shown.map(|(binary, _)| *binary);
+                each.extend(minimal(word, settings.sandbox.hide_package.value, shown, invocation)?);
+            }
+            RootWord::At(at) => each.push(of_path(word, at, directories, invocation)?),
+        }
+    }
+    let mut roots = Roots { each, asked: Vec::new() };
+    let asked = of_binaries.iter().map(|(binary, words)| (*binary, words[0]));
+    let indices = asked.clone().map(|(binary, word)| (Arc::clone(binary), roots.index(&word.value, binary)));
+    roots.asked = indices.collect();
+    for (place, word) in of_binaries.iter().map(|(_, words)| words[0]).enumerate() {
+        let is_same = |other: &&Setting<RootWord>| other.value == word.value;
+        if !asked.clone().take(place).any(|(_, other)| is_same(&other)) {
+            let there = asked.clone().filter(|(_, other)| is_same(other)).map(|(binary, _)| binary);
+            roots.check(word, &settings.test, there)?;
+        }
+    }
+    Ok(roots)
 }
 
 /// Returns the root for a command.
@@ -79,15 +112,99 @@ pub(crate) fn of_tests(
 /// # Errors
 /// When the root is unusable.
 pub(crate) fn of_command(
-    sandbox: &SandboxSettings,
+    settings: &Settings,
     directories: &Directories,
     program: &Path,
     invocation: &Invocation,
 ) -> Result<Roots, RootError> {
-    match &sandbox.root.value {
-        RootWord::Host => Ok(Roots::of_one(of_host(directories, invocation))),
-        RootWord::Minimal => minimal(sandbox, &[Arc::new(command(program, invocation))], invocation),
-        RootWord::At(at) => of_path(at, directories, invocation),
+    let word = &settings.test.root;
+    let of_one = |rooted| Roots { each: vec![rooted], asked: Vec::new() };
+    match &word.value {
+        RootWord::Host => Ok(of_one(Rooted { word: word.clone(), ..of_host(directories, invocation) })),
+        RootWord::Minimal => {
+            let binary = &Arc::new(command(program, invocation));
+            let hides_package = settings.sandbox.hide_package.value;
+            let each = minimal(word, hides_package, [binary], invocation)?;
+            let roots = Roots { each, asked: Vec::new() };
+            roots.check(word, &settings.test, [binary])?;
+            Ok(roots)
+        }
+        RootWord::At(at) => Ok(of_one(of_path(word, at, directories, invocation)?)),
+    }
+}
+
+impl Roots {
+    /// Returns the index of the root that a setting names for the tests of `binary`.
+    pub(crate) fn index(&self, word: &RootWord, binary: &Arc<TestBinary>) -> usize {
+        let named = || self.each.iter().enumerate().filter(|(_, rooted)| rooted.word.value == *word);
+        let own = named().find(|(_, rooted)| rooted.is_for(binary)).or_else(|| named().next());
+        own.map(|(index, _)| index).unwrap_or_default()
+    }
+
+    /// Returns the index of the root in which `binary` is asked for its tests.
+    pub(crate) fn asked_in(&self, binary: &Arc<TestBinary>) -> usize {
+        if self.each.len() == 1 {
+            return 0;
+        }
+        let own = self.asked.iter().find(|(other, _)| Arc::ptr_eq(other, binary));
+        own.map(|(_, index)| *index).unwrap_or_default()
+    }
+
+    /// Checks that binaries can be executed in the root that a setting names for them, with what their tests see
+    /// besides. Binaries with a runner may be for another architecture.
+    ///
+    /// # Errors
+    /// When the root lacks files that they need.
+    pub(crate) fn check<'a>(
+        &self,
+        word: &Setting<RootWord>,
+        test: &TestSettings,
+        binaries: impl IntoIterator<Item = &'a Arc<TestBinary>, IntoIter: Clone>,
+    ) -> Result<(), RootError> {
+        let binaries = binaries.into_iter();
+        let mut lacking = Vec::new();
+        for rooted in self.each.iter().filter(|rooted| rooted.word.value == word.value) {
+            let own = binaries.clone().filter(|binary| rooted.is_for(binary));
+            lacking.extend(rooted.lacking(test, own)?);
+        }
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        Err(RootError::CannotRun { origin: word.origin, lacking })
+    }
+}
+
+impl Rooted {
+    fn is_for(&self, binary: &Arc<TestBinary>) -> bool {
+        self.binary.as_ref().is_none_or(|own| Arc::ptr_eq(own, binary))
+    }
+
+    /// Returns what each of the binaries needs and the root lacks, for those that lack something.
+    fn lacking<'a>(
+        &self,
+        test: &TestSettings,
+        binaries: impl Iterator<Item = &'a Arc<TestBinary>>,
+    ) -> Result<Vec<(String, Vec<Lack>)>, RootError> {
+        let Root::Tree(Tree { path: root, .. }) = &self.root else {
+            let lacks = (!self.lacks.is_empty()).then_some(&self.lacks);
+            return Ok(binaries.filter_map(|binary| Some((binary.id.clone(), lacks.cloned()?))).collect());
+        };
+        let binds = test.binds.iter().map(|bind| bind.value.path.clone());
+        let binds = binds.chain(test.keeps.iter().map(|keep| keep.value.clone()));
+        let shared = self.directories.iter().cloned().chain(binds).collect();
+        let files = Files::of_tree(root, shared).map_err(|error| RootError::Unusable {
+            origin: self.word.origin,
+            path: root.clone(),
+            source: error.into(),
+        })?;
+        let mut lacking = Vec::new();
+        for binary in binaries.filter(|binary| binary.runner.is_empty()) {
+            let lacks: Vec<Lack> = closure(binary, &files)?.lacks(Kind::native());
+            if !lacks.is_empty() {
+                lacking.push((binary.id.clone(), lacks));
+            }
+        }
+        Ok(lacking)
     }
 }
 
@@ -106,26 +223,26 @@ fn command(program: &Path, invocation: &Invocation) -> TestBinary {
     }
 }
 
-impl Roots {
-    /// Creates roots with one root for all binaries.
-    fn of_one(rooted: Rooted) -> Self {
-        Self { each: vec![rooted], binaries: Vec::new(), image: Image::default(), remarks: Vec::new() }
-    }
-}
-
 /// Opens or unpacks the root file system at a path.
-fn of_path(at: &RootPath, directories: &Directories, invocation: &Invocation) -> Result<Roots, RootError> {
-    let unusable = |error: SourceError| RootError::Unusable { path: at.path.clone(), source: error.into() };
+fn of_path(
+    word: &Setting<RootWord>,
+    at: &RootPath,
+    directories: &Directories,
+    invocation: &Invocation,
+) -> Result<Rooted, RootError> {
+    let origin = word.origin;
+    let unusable =
+        |error: SourceError| RootError::Unusable { origin, path: at.path.clone(), source: error.into() };
     let store = store(directories, invocation);
     let kept = unpacked(at, &store).map_err(|error| match error.refusal().map(io::Error::kind) {
         Some(why) => {
             let into = kept::directory(&store);
-            RootError::NoPlace { path: at.path.clone(), into, why, source: error.into() }
+            RootError::NoPlace { origin, path: at.path.clone(), into, why, source: error.into() }
         }
         None => unusable(error),
     })?;
-    let rooted = tree(&kept, directories, invocation).map_err(|error| unusable(error.into()))?;
-    Ok(Roots { image: kept.notes.image.clone(), remarks: remarks(&kept), ..Roots::of_one(rooted) })
+    let rooted = tree(kept, directories, invocation).map_err(|error| unusable(error.into()))?;
+    Ok(Rooted { word: word.clone(), ..rooted })
 }
 
 /// Returns the parent of the root store: the target directory, or without a project the user's cache directory.
@@ -172,14 +289,19 @@ fn unpack(archive: &Path, into: &Path) -> Result<u64, SourceError> {
 pub(crate) fn of_host(directories: &Directories, invocation: &Invocation) -> Rooted {
     let homes = ["HOME", "CARGO_HOME", "RUSTUP_HOME"].into_iter().filter_map(|name| path(invocation, name));
     Rooted {
+        word: Setting::default(RootWord::Host),
+        binary: None,
         root: Root::Host,
         directories: project(directories).chain(homes).collect(),
         built: built(directories),
         missing_home: path(invocation, "HOME").filter(|home| !home.exists()),
+        image: Arc::default(),
+        remarks: Vec::new(),
+        lacks: Vec::new(),
     }
 }
 
-fn tree(kept: &Kept, directories: &Directories, invocation: &Invocation) -> io::Result<Rooted> {
+fn tree(kept: Kept, directories: &Directories, invocation: &Invocation) -> io::Result<Rooted> {
     let directory = kept.path.canonicalize()?;
     let entries = probe::tree(&directory)?;
     let is_there = |home: &PathBuf| home.strip_prefix("/").is_ok_and(|home| directory.join(home).is_dir());
@@ -187,7 +309,9 @@ fn tree(kept: &Kept, directories: &Directories, invocation: &Invocation) -> io::
         missing_home: path(invocation, "HOME").filter(|home| !is_there(home)),
         root: Root::Tree(Tree { path: directory, entries, copy_on_write: true }),
         directories: project(directories).collect(),
-        built: built(directories),
+        remarks: remarks(&kept),
+        image: Arc::new(kept.notes.image),
+        ..of_host(directories, invocation)
     })
 }
 
@@ -223,23 +347,22 @@ pub(crate) fn complete(environment: &mut Vec<(OsString, OsString)>, image: &Imag
     }
 }
 
-fn minimal(
-    sandbox: &SandboxSettings,
-    binaries: &[Arc<TestBinary>],
+/// Returns a root for each binary with what it needs to be executed.
+fn minimal<'a>(
+    word: &Setting<RootWord>,
+    hides_package: bool,
+    binaries: impl IntoIterator<Item = &'a Arc<TestBinary>>,
     invocation: &Invocation,
-) -> Result<Roots, RootError> {
+) -> Result<Vec<Rooted>, RootError> {
     let files = Files::of_host();
-    let (mut roots, mut lacking) = (Vec::new(), Vec::new());
-    for binary in binaries {
+    let of_binary = |binary: &Arc<TestBinary>| {
         let closure = closure(binary, &files)?;
-        let lacks = closure.lacks(Kind::native());
-        if !lacks.is_empty() {
-            lacking.push((binary.id.clone(), lacks));
-        }
         let real = closure.objects.iter().map(|object| (object.real.clone(), object.path.clone()));
         let configuration = closure.configuration.iter().map(|path| (path.clone(), path.clone()));
-        let shown = if sandbox.hide_package.value { None } else { Some(binary.directory.clone()) };
-        roots.push(Rooted {
+        let shown = if hides_package { None } else { Some(binary.directory.clone()) };
+        Ok(Rooted {
+            word: word.clone(),
+            binary: Some(Arc::clone(binary)),
             root: Root::Minimal(Minimal {
                 files: real.chain(configuration).collect(),
                 directories: vec![binary.directory.clone()],
@@ -247,32 +370,12 @@ fn minimal(
             directories: shown.into_iter().collect(),
             built: Vec::new(),
             missing_home: path(invocation, "HOME"),
-        });
-    }
-    if !lacking.is_empty() {
-        return Err(RootError::CannotRun(lacking));
-    }
-    let remark = "of the host, only the program, its libraries and bound paths are visible";
-    let (binaries, image) = (binaries.to_vec(), Image::default());
-    Ok(Roots { each: roots, binaries, image, remarks: vec![remark.into()] })
-}
-
-/// Checks that all binaries can be executed in a root. Binaries with a runner may be for another architecture.
-fn check(rooted: &Rooted, test: &TestSettings, binaries: &[Arc<TestBinary>]) -> Result<(), RootError> {
-    let Root::Tree(Tree { path: root, .. }) = &rooted.root else { return Ok(()) };
-    let binds = test.binds.iter().map(|bind| bind.value.path.clone());
-    let binds = binds.chain(test.keeps.iter().map(|keep| keep.value.clone()));
-    let shared = rooted.directories.iter().cloned().chain(binds).collect();
-    let files = Files::of_tree(root, shared)
-        .map_err(|error| RootError::Unusable { path: root.clone(), source: error.into() })?;
-    let mut lacking = Vec::new();
-    for binary in binaries.iter().filter(|binary| binary.runner.is_empty()) {
-        let lacks: Vec<Lack> = closure(binary, &files)?.lacks(Kind::native());
-        if !lacks.is_empty() {
-            lacking.push((binary.id.clone(), lacks));
-        }
-    }
-    if lacking.is_empty() { Ok(()) } else { Err(RootError::CannotRun(lacking)) }
+            image: Arc::default(),
+            remarks: vec!["of the host, only the program, its libraries and bound paths are visible".into()],
+            lacks: closure.lacks(Kind::native()),
+        })
+    };
+    binaries.into_iter().map(of_binary).collect()
 }
 
 fn closure(binary: &TestBinary, files: &Files) -> Result<Closure, RootError> {

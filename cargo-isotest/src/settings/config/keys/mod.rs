@@ -55,7 +55,7 @@ pub(crate) const OF_DISPLAY: [Key; 6] =
     [STATUS_LEVEL, FINAL_STATUS_LEVEL, SUCCESS_OUTPUT, FAILURE_OUTPUT, display::SHOW_PROGRESS, display::TOP];
 
 /// Settings of the whole run.
-pub(crate) const OF_RUN: [Key; 15] = [
+pub(crate) const OF_RUN: [Key; 14] = [
     JOBS,
     fail_fast::FAIL_FAST,
     max_fail::MAX_FAIL,
@@ -64,7 +64,6 @@ pub(crate) const OF_RUN: [Key; 15] = [
     DEFAULT_FILTER,
     history::HISTORY,
     memory_aware::MEMORY_AWARE,
-    root::ROOT,
     root::HIDE_PACKAGE,
     trace_missing::TRACE_MISSING,
     redact::REDACT,
@@ -74,7 +73,7 @@ pub(crate) const OF_RUN: [Key; 15] = [
 ];
 
 /// Settings that can differ from test to test.
-pub(crate) const OF_TEST: [Key; 21] = [
+pub(crate) const OF_TEST: [Key; 22] = [
     timeout::TIMEOUT,
     SLOW_TIMEOUT,
     RETRIES,
@@ -91,6 +90,7 @@ pub(crate) const OF_TEST: [Key; 21] = [
     cpus::CPUS,
     io_limit::IO_LIMIT,
     rlimit::RLIMIT,
+    root::ROOT,
     network::NETWORK,
     per_binary::PER_BINARY,
     budget::BUDGET,

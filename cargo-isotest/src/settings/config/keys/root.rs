@@ -17,10 +17,10 @@ pub(super) const ROOT: Key = Key {
     read: |value, layer| {
         let root = value.text().and_then(|text| RootWord::read(text.as_ref()).ok());
         let expected = "\"host\", \"minimal\", \"dir:PATH\", \"tar:PATH\" or \"oci:PATH\"";
-        layer.root = Some(paths::root(value.expect(root, expected)?, value.directory)?);
+        layer.test.root = Some(paths::root(value.expect(root, expected)?, value.directory)?);
         Ok(())
     },
-    said: |layer| written::one(layer.root.as_ref(), |root| toml::Value::String(root.to_string())),
+    said: |layer| written::one(layer.test.root.as_ref(), |root| toml::Value::String(root.to_string())),
 };
 
 pub(super) const HIDE_PACKAGE: Key = Key {
