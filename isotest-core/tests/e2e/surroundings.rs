@@ -152,10 +152,11 @@ fn niceness(_: &Suite) -> Kept {
     Ok(())
 }
 
-/// Executes the arguments that follow with this niceness. Not every machine has nice(1).
+/// Executes the arguments that follow with this niceness, in a session that is as nice as any, whatever ours is. Not every
+/// machine has nice(1).
 fn with_niceness(nice: &str) -> Command {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("renice -n {nice} $$ >/dev/null && exec \"$@\""), "sh"]);
+    let mut shell = Command::new("setsid");
+    shell.args(["sh", "-c", &format!("renice -n {nice} $$ >/dev/null && exec \"$@\""), "sh"]);
     shell
 }
 
