@@ -32,6 +32,7 @@ use crate::usage::{Children, Cpu, Io};
 use before::Before;
 use changes::Changes;
 use layers::Views;
+use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::{set_dumpable, set_name, set_pdeathsig};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -241,7 +242,11 @@ fn enter(
     };
     Step::UnshareInit.run(|| unshare(new))?;
     Step::NewSession.run(setsid)?;
-    Step::UnshareInit.run(|| write(word, number.as_os_str().as_bytes()))?;
+    Step::UnshareInit.run(|| match write(word, number.as_os_str().as_bytes()) {
+        // The zygote has failed meanwhile, and reports why.
+        Err(Errno::EPIPE) => exit_now(1),
+        written => written,
+    })?;
     Ok(settings)
 }
 
