@@ -35,6 +35,8 @@ TRACKING = "RUNNER_TRACKING_ID"
 
 
 def main(arguments):
+    # Where this was started in the background, no step could be told by it otherwise.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     cancel = None
     if arguments[:1] == ["--cancel"]:
         cancel, arguments = arguments[1], arguments[2:]
