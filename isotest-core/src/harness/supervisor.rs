@@ -2,7 +2,7 @@
 
 use super::trial::Trial;
 use crate::budget::Budget;
-use crate::builder::{Prepared, Sandbox};
+use crate::builder::{Prepared, Sandbox, SandboxError};
 use crate::inside::{self, METRICS};
 use crate::limits::{Control, Limits};
 use crate::outcome::Outcome;
@@ -37,11 +37,13 @@ pub(super) fn supervise(arguments: &Arguments, trials: Vec<Trial>) -> Result<Exi
     let variables = ["CARGO_MANIFEST_DIR", "HOME"].into_iter().filter_map(env::var_os).map(PathBuf::from);
     let directories =
         [env::current_dir()?].into_iter().chain(variables).filter(|directory| directory.exists());
-    let mut sandbox = directories.fold(Sandbox::new(), Sandbox::copy_on_write).read_only(env::current_exe()?);
-    if trials.iter().any(|trial| trial.budget.hard) {
-        sandbox = sandbox.controls(&[Control::Memory]);
-    }
-    let prepared = sandbox.prepare(jobs)?;
+    let sandbox = directories.fold(Sandbox::new(), Sandbox::copy_on_write).read_only(env::current_exe()?);
+    let hard: &[_] = if trials.iter().any(|trial| trial.budget.hard) { &[Control::Memory] } else { &[] };
+    let prepared = match sandbox.clone().controls(hard).prepare(jobs) {
+        // A budget is then held against what was measured, if anything was.
+        Err(SandboxError::Limit { .. }) => sandbox.prepare(jobs)?,
+        prepared => prepared?,
+    };
     let concluded = in_slots(arguments, trials, &prepared, jobs);
     prepared.close()?;
     concluded
