@@ -8,8 +8,9 @@
 //! fn main() -> Result<(), SandboxError> {
 //!     stage::enter();
 //!     let sandbox = Sandbox::new().copy_on_write(".").memory_limit(Bytes::mib(64)).timeout(Duration::from_secs(10));
-//!     let record = sandbox.command("sort").arg("names.txt").run()?;
-//!     println!("{:?}, {:?}", record.outcome, record.usage.memory_peak);
+//!     let record = sandbox.command("ls").arg("-la").run()?;
+//!     print!("{}", String::from_utf8_lossy(&record.stdout.head));
+//!     println!("{:?}, memory peak in bytes: {:?}", record.outcome, record.usage.memory_peak);
 //!     Ok(())
 //! }
 //! ```
@@ -32,14 +33,14 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use std::{env, fs, io};
+use std::{env, fmt, fs, io};
 use thiserror::Error;
 
 /// Number of bytes of each stream's beginning and of its end that a record keeps.
 const OUTPUT_BYTES: usize = 1 << 20;
 
 /// Reason why a sandbox could not be made, or a command not be executed in it.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[non_exhaustive]
 pub enum SandboxError {
     /// Program whose `main` does not begin with [`stage::enter`](crate::stage::enter). It starts itself again as a part of each
@@ -89,6 +90,13 @@ pub enum SandboxError {
     /// Directories for cgroups that could not be removed.
     #[error("{0}")]
     Cgroups(String),
+}
+
+impl fmt::Debug for SandboxError {
+    /// Formats the error as it is displayed, since `main` shows errors that it returns like this.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// Root to be shown, by the path that the caller knows.
@@ -325,7 +333,8 @@ impl Command {
         self
     }
 
-    /// Sets the working directory, an absolute path as seen inside.
+    /// Sets the working directory, an absolute path as seen inside. By default it is that of this process, which must be
+    /// visible in the sandbox.
     pub fn current_dir(self, directory: impl Into<PathBuf>) -> Self {
         Self { directory: Some(directory.into()), ..self }
     }
@@ -363,7 +372,8 @@ impl Command {
     /// Executes the command in a sandbox of its own, waits for its end, and leaves the host as it was.
     ///
     /// # Errors
-    /// Reason why there is no such sandbox. How the command itself ended is in the record.
+    /// Reason why there is no such sandbox. How the command itself ended is in the record; one that could not be started has the
+    /// outcome [`NotIsolated`](crate::outcome::Outcome::NotIsolated).
     pub fn run(&self) -> Result<Record, SandboxError> {
         let plan = self.plan()?;
         let prepared = self.sandbox.prepare(1)?;

@@ -117,6 +117,7 @@ fn a_program_that_does_not_tell_its_parts_apart_makes_no_sandbox() {
     let error = Sandbox::new().command("true").run().unwrap_err();
     assert!(matches!(error, SandboxError::NotEntered), "{error}");
     assert!(error.to_string().contains("`isotest_core::stage::enter();`"), "{error}");
+    assert_eq!(format!("{error:?}"), error.to_string(), "`main` shows what it returns by `Debug`");
     let host = host::probe::host().unwrap();
     let request = Request {
         policy: &Policy::default(),
