@@ -51,7 +51,7 @@ fn head(lines: &mut Lines, title: &str, cgroups: &[Cgroup<'_>]) {
     cgroups::name(lines, cgroups);
     lines.blank();
     lines.top("# Makes a place at $2 that $1 can be mounted on.");
-    lines.top("place() { [ -e \"$2\" ] || if [ -d \"$1\" ]; then mkdir -p \"$2\"; else touch \"$2\"; fi; }");
+    lines.top("place() { [ -e \"$2\" ] || if [ -d \"$1\" ]; then mkdir -p \"$2\"; else mkdir -p \"${2%/*}\"; touch \"$2\"; fi; }");
 }
 
 fn outside(lines: &mut Lines, explained: &Explained<'_>, cgroups: &[Cgroup<'_>]) {
