@@ -12,10 +12,10 @@ import itertools
 import json
 import os
 import re
-import signal
 import subprocess
 
 import needs
+import neighbours
 import places
 from running import CheckError
 
@@ -52,7 +52,7 @@ def check(run):
                 for _ in range(mebibytes):
                     file.write(bytes(MIB))
                 os.fsync(file.fileno())
-        rows = [row for state, neighbours in (("alone", alone), ("busy", busy)) for row in measured(options, state, neighbours)]
+        rows = [row for state, around in (("alone", alone), ("busy", busy)) for row in measured(options, state, around)]
     finally:
         for file in DIRECTORY.glob("file-*"):
             file.unlink()
@@ -93,29 +93,20 @@ def alone():
     yield
 
 
-@contextlib.contextmanager
 def busy():
-    """Two neighbours for each CPU, which end with this, however it ends."""
+    """Neighbours that also take and give back memory and page cache."""
     work = f"{PROGRAM} compute 20; {PROGRAM} allocate 32; {PROGRAM} read 1 {file_of('neighbours')}; {PROGRAM} fork 16"
-    loop = f"while kill -0 {os.getpid()} 2>/dev/null; do {work}; done"
-    neighbours = [subprocess.Popen(["sh", "-c", loop], stdout=subprocess.DEVNULL, start_new_session=True)
-                  for _ in range(2 * os.cpu_count())]
-    try:
-        yield
-    finally:
-        for neighbour in neighbours:
-            os.killpg(neighbour.pid, signal.SIGKILL)
-            neighbour.wait()
+    return neighbours.busy(work, each=2)
 
 
-def measured(options, state, neighbours):
+def measured(options, state, around):
     """A row for each kind and amount, with the differences of each tool's figures from what is known, one for each execution."""
     amounts = [(kind, amount) for kind, most in MEMORY.items() for amount in options.mebibytes if amount <= most]
     amounts += [(kind, amount) for kind in PROCESSOR for amount in options.milliseconds]
     rows = [{"state": state, "kind": kind, "amount": amount, "off": {tool: [] for tool in TOOLS}}
             for kind, amount in amounts if not options.only or kind in options.only]
     controls = {control_of(row): {tool: [] for tool in TOOLS} for row in rows if row["kind"] in MEMORY}
-    with neighbours():
+    with around():
         for number in range(options.times):
             names = list(TOOLS)
             names = names[number % 3:] + names[:number % 3]

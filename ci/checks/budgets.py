@@ -6,16 +6,15 @@ version 2. Then 10,000 tests with a budget each are executed with it and without
 """
 
 import argparse
-import contextlib
 import os
 import re
 import shutil
-import signal
 import statistics
 import subprocess
 import tempfile
 import time
 
+import neighbours
 import places
 from needs import FOR_GUESTS, FOR_TESTS, Needs
 from running import CheckError
@@ -129,7 +128,7 @@ def judge(run, options, program):
                         if where != "no-cgroups" or kind.startswith(WITHOUT_CGROUPS)}
             filterset = f"test(/^tests::({'|'.join(WITHOUT_CGROUPS)})/)" if where == "no-cgroups" else "all()"
             words = ["sh", "-c", AGAIN, "sh", options.times, f"{place}/cargo-isotest", archive, filterset]
-            with busy():
+            with neighbours.busy():
                 said = run.read([*within(where, place, archive), *words])
             wrong += told(run, where, said, expected, options.times)
     return wrong
@@ -151,20 +150,6 @@ def told(run, where, said, expected, times):
     if len(verdicts) != times * len(expected) or ends != ["99"] * times:
         wrong.append(f"{where}: {len(verdicts)} verdicts, runs ended with {sorted(set(ends))}: {said[-600:]}")
     return wrong
-
-
-@contextlib.contextmanager
-def busy():
-    """A neighbour for each CPU, which end with this, however it ends."""
-    loop = f"while kill -0 {os.getpid()} 2>/dev/null; do head -c 20000000 /dev/zero | sha256sum; done"
-    neighbours = [subprocess.Popen(["sh", "-c", loop], stdout=subprocess.DEVNULL, start_new_session=True)
-                  for _ in range(os.cpu_count())]
-    try:
-        yield
-    finally:
-        for neighbour in neighbours:
-            os.killpg(neighbour.pid, signal.SIGKILL)
-            neighbour.wait()
 
 
 def cost(run, options, program):

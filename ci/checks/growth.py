@@ -7,13 +7,12 @@ more judgements than runs, which know no other noise than that of the runs that 
 """
 
 import argparse
-import contextlib
 import json
 import os
-import signal
 import subprocess
 
 import needs
+import neighbours
 import places
 from running import CheckError
 
@@ -56,7 +55,7 @@ def check(run):
     baseline.unlink(missing_ok=True)
     alarms, found, kept = [], [], []
     recorded = {"unchanged": [], "grown": []}
-    with busy():
+    with neighbours.busy():
         for _ in range(options.recorded):
             drop_page_cache()
             recorded["unchanged"].append(peaks([], {}))
@@ -138,17 +137,3 @@ def drop_page_cache():
     for file in (DIRECTORY / "target/debug/deps").glob("growth-*"):
         with file.open("rb") as opened:
             os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-@contextlib.contextmanager
-def busy():
-    """A neighbour for each CPU, which end with this, however it ends."""
-    loop = f"while kill -0 {os.getpid()} 2>/dev/null; do head -c 20000000 /dev/zero | sha256sum; done"
-    neighbours = [subprocess.Popen(["sh", "-c", loop], stdout=subprocess.DEVNULL, start_new_session=True)
-                  for _ in range(os.cpu_count())]
-    try:
-        yield
-    finally:
-        for neighbour in neighbours:
-            os.killpg(neighbour.pid, signal.SIGKILL)
-            neighbour.wait()
