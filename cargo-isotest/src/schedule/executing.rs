@@ -26,9 +26,12 @@ impl Executing {
         self.0.retain(|running| running.launch.attempt != attempt);
     }
 
-    /// Returns the launch of each attempt, in the order in which they began.
+    /// Returns the launch of each attempt that runs, in the order in which they began. One after which another began in
+    /// its slot has ended, though its figures are still being read.
     pub(super) fn launches(&self) -> impl Iterator<Item = Launch> {
-        self.0.iter().map(|running| running.launch)
+        let runs = |index: usize, slot| self.0[index + 1..].iter().all(|later| later.launch.slot != slot);
+        let launches = self.0.iter().map(|running| running.launch).enumerate();
+        launches.filter(move |(index, launch)| runs(*index, launch.slot)).map(|(_, launch)| launch)
     }
 
     /// Returns the attempts that are to be called slow now, and their running times. An attempt is called slow once
@@ -63,5 +66,18 @@ mod tests {
         assert_eq!([9, 10, 11, 25, 26].map(&mut times), [vec![], vec![10], vec![], vec![20], vec![]]);
         executing.end(attempt);
         assert!(executing.slow(at + Duration::from_secs(90)).is_empty());
+    }
+
+    #[test]
+    fn a_slot_has_one_attempt_that_runs() {
+        let mut queue = Queue::new([1, 1, 1]);
+        let mut attempt = || queue.pop(Instant::now(), |_| Answer::Starts).unwrap();
+        let [first, beside, next] = [attempt(), attempt(), attempt()];
+        let mut executing = Executing::default();
+        for (attempt, slot) in [(first, 0), (beside, 1), (next, 0)] {
+            executing.begin(Launch { attempt, slot, at: Instant::now() }, Duration::from_secs(10));
+        }
+        let running: Vec<_> = executing.launches().map(|launch| launch.attempt).collect();
+        assert_eq!(running, [beside, next]);
     }
 }

@@ -30,6 +30,48 @@ fn tell(place: &Path, test: &str) {
     fs::write(place.join("kept").join(test), "").unwrap();
 }
 
+/// Looks at the bar: how many tests it counts, and whom it names.
+fn bar(shown: &str) -> Option<(usize, Vec<String>)> {
+    let (_, bar) = shown.rsplit_once("Running [")?;
+    let (_, count) = bar.split_once("] ")?;
+    let (count, rest) = count.split_once("/20")?;
+    let words = rest.split_whitespace().map(|word| word.trim_end_matches(','));
+    let is_name = |word: &&str| word.len() == 3 && word.starts_with('t');
+    let mut named: Vec<_> = words.filter(is_name).map(str::to_owned).collect();
+    let more = rest.split_once(" more").and_then(|(before, _)| before.rsplit(' ').next()?.parse().ok());
+    named.resize(named.len() + more.unwrap_or(0), String::new());
+    Some((count.parse().ok()?, named))
+}
+
+#[test]
+fn a_bar_never_names_or_leaves_out_what_stands_above_it() {
+    let place = tempfile::tempdir().unwrap();
+    let test = |number| {
+        let time = 60 + 37 * number % 90;
+        format!(
+            "#[test] fn t{number:02}() {{ std::thread::sleep(std::time::Duration::from_millis({time})) }}\n"
+        )
+    };
+    let tests: String = (0..20).map(test).collect();
+    let project = Project::written(place.path(), &[("Cargo.toml", MANIFEST), ("src/lib.rs", &tests)]);
+    let mut terminal = Terminal::with_columns(120);
+    let call = isotest(&project).arguments(["-j", "2"]).variable("TERM", "xterm");
+    let running = call.on(&terminal, "\"$@\" 2>/dev/null; echo status $?").start();
+    let looks = std::cell::Cell::new(0);
+    terminal.wait_until_it_shows("end", |shown| {
+        if let Some((count, named)) = bar(shown) {
+            let ended: Vec<_> = shown.lines().filter(|line| line.contains(" PASS [")).collect();
+            let has_ended = |name: &String| ended.iter().any(|line| !name.is_empty() && line.ends_with(name));
+            assert!(named.len() <= 2 && !named.iter().any(has_ended), "{named:?}\n{shown}");
+            assert_eq!(ended.len(), count, "{shown}");
+            looks.set(looks.get() + 1);
+        }
+        shown.contains("status 0")
+    });
+    assert!(looks.get() > 20, "{}", looks.get());
+    running.end();
+}
+
 /// The lines without what differs from one run to the next: figures, and which test ended first.
 fn words(text: &str) -> Vec<String> {
     let is_word = |word: &&str| !word.chars().any(|letter| letter.is_ascii_digit()) && *word != "[";

@@ -27,7 +27,7 @@ use crate::cli::{FinalStatusLevel, ShowProgress, StatusLevel};
 use crate::report::executions::Stressed;
 use crate::report::repeat::Again;
 use crate::schedule::events::{Between, Event, Reporter, RunningAttempt};
-use crate::schedule::queue::{Iteration, Nth};
+use crate::schedule::queue::{Iteration, Launch, Nth};
 use crate::settings::DisplaySettings;
 use crate::testcase::{TestBinary, TestCase};
 use crate::text::sanitize::word;
@@ -140,26 +140,28 @@ impl Human {
             Event::SetupInterrupted { script: test, record, .. } => {
                 self.interrupted(Interrupted { test, nth: Nth::ONLY, record })
             }
-            Event::AttemptStarted { test, launch } => self.started(test, launch.attempt.nth),
+            Event::AttemptStarted { test, launch } => self.started(test, *launch),
             Event::Waiting { wait } => {
                 self.running.wait(*wait);
                 String::new()
             }
             Event::AttemptSlow { test, launch, time } => self.slow(test, launch.attempt.nth, *time),
             Event::AttemptFinished { test, launch, is_last, verdict, record } => {
-                self.finished(&Attempt { test, nth: launch.attempt.nth, verdict, record, is_last: *is_last })
+                let nth = launch.attempt.nth;
+                self.running.finish(test, Some(*launch), *is_last, !verdict.passes());
+                self.finished(&Attempt { test, nth, verdict, record, is_last: *is_last })
             }
             Event::ProcessFinished { process: test, launch, verdict, record, shows_output, .. } => {
                 let nth = launch.attempt.nth;
                 self.process_finished(&Attempt { test, nth, verdict, record, is_last: true }, *shows_output)
             }
             Event::AttemptInterrupted { test, launch, record } => {
-                self.running.finish(test, true, false);
+                self.running.finish(test, Some(*launch), true, false);
                 self.interrupted(Interrupted { test, nth: launch.attempt.nth, record })
             }
             Event::RetriesDropped { test, nth } => self.retries_dropped(test, *nth),
             Event::AttemptNotBegun { test } => {
-                self.running.finish(test, true, false);
+                self.running.finish(test, None, true, false);
                 String::new()
             }
             Event::Cancelled { by } => self.fitted(closing::cancelling(*by)),
@@ -191,8 +193,9 @@ impl Human {
     }
 
     /// Returns the heading of the output of a test that starts.
-    fn started(&mut self, test: &TestCase, nth: Nth) -> String {
-        self.running.start(test);
+    fn started(&mut self, test: &TestCase, launch: Launch) -> String {
+        self.running.start(test, launch);
+        let nth = launch.attempt.nth;
         if let Some(Iteration { number, total }) = nth.iteration {
             self.running.iterate(usize::try_from(total.unwrap_or(number)).unwrap_or(usize::MAX));
         }
@@ -210,7 +213,6 @@ impl Human {
 
     fn finished(&mut self, attempt: &Attempt<'_>) -> String {
         let is_bad = !attempt.verdict.passes();
-        self.running.finish(attempt.test, attempt.is_last, is_bad);
         if !attempt.nth.is_first() {
             self.lists.remove(&execution(attempt.test, attempt.nth));
         }
@@ -316,21 +318,12 @@ impl Reporter for Human {
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
         let now = Instant::now();
         let text = self.text(event, now);
-        match event {
-            Event::RunFinished { .. } => self.screen.close(),
-            Event::RunStarted { .. }
-            | Event::SetupStarted { .. }
-            | Event::SetupFinished { .. }
-            | Event::SetupInterrupted { .. }
-            | Event::AttemptStarted { .. }
-            | Event::Waiting { .. }
-            | Event::AttemptSlow { .. }
-            | Event::AttemptFinished { .. }
-            | Event::ProcessFinished { .. }
-            | Event::AttemptInterrupted { .. }
-            | Event::RetriesDropped { .. }
-            | Event::AttemptNotBegun { .. }
-            | Event::Cancelled { .. } => self.screen.show(&self.running, now),
+        if matches!(event, Event::RunFinished { .. }) {
+            self.screen.close();
+        } else if text.is_empty() {
+            self.screen.show(&self.running, now);
+        } else {
+            self.screen.update(&self.running, now);
         }
         self.screen.write(&text)
     }
@@ -342,6 +335,7 @@ impl Reporter for Human {
             Between::Stopping => self.screen.hide(),
             Between::Asked(attempts) => {
                 let lines: String = attempts.iter().map(running).collect();
+                self.screen.update(&self.running, now);
                 self.screen.write(&(headed(NOTE, "Status", &self.running.status(now)) + &lines))?;
             }
         }

@@ -1,14 +1,18 @@
 //! Shows what is running: the bar below the lines of a terminal, and the notice when a test takes long.
 
 use super::line::title;
+use crate::registry::AttemptId;
+use crate::schedule::queue::Launch;
 use crate::schedule::wait::Wait;
 use crate::testcase::TestCase;
 use crate::text::sanitize::word;
 use anstream::adapter::strip_str;
 use console::{Term, measure_text_width, truncate_str};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle, TermLike};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressState, ProgressStyle, TermLike};
 use isotest_core::sys::clock::Instant;
+use std::fmt;
 use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Shortest time between two drawings of the bar: more often nobody can read it.
@@ -38,6 +42,9 @@ pub(crate) struct Running {
 #[derive(Debug)]
 struct RunningTest {
     title: String,
+    /// Attempt at the test, and the job slot that executes it.
+    attempt: AttemptId,
+    slot: usize,
 }
 
 impl Running {
@@ -74,14 +81,22 @@ impl Running {
         }
     }
 
-    pub(crate) fn start(&mut self, test: &TestCase) {
-        self.tests.push(RunningTest { title: title(test) });
+    /// Takes a start into account. What its slot executed before has ended, though its figures are still being read.
+    pub(crate) fn start(&mut self, test: &TestCase, launch: Launch) {
+        let (attempt, slot) = (launch.attempt.id, launch.slot);
+        self.tests.retain(|running| running.slot != slot || running.attempt == attempt);
+        self.tests.push(RunningTest { title: title(test), attempt, slot });
     }
 
     /// Takes the end of an attempt into account; the test is done with its last attempt.
-    pub(crate) fn finish(&mut self, test: &TestCase, is_last: bool, failed: bool) {
+    /// Without a launch of it, it is any attempt at the test.
+    pub(crate) fn finish(&mut self, test: &TestCase, launch: Option<Launch>, is_last: bool, failed: bool) {
         let title = title(test);
-        if let Some(index) = self.tests.iter().position(|running| running.title == title) {
+        let attempt = launch.map(|launch| launch.attempt.id);
+        let of_test = self.tests.iter().enumerate().filter(|(_, running)| running.title == title);
+        // If an attempt is in doubt, what is told of it is the end of another one.
+        let ended = of_test.min_by_key(|(_, running)| Some(running.attempt) != attempt);
+        if let Some((index, _)) = ended {
             self.tests.remove(index);
         }
         self.done += usize::from(is_last);
@@ -113,6 +128,15 @@ impl Running {
         let elapsed = now.saturating_duration_since(self.began).as_secs_f64();
         let waiting = self.waiting();
         format!("{:>12} [{elapsed:>5.1}s] {}/{}{failures}{waiting}", "Running", self.done, self.total())
+    }
+
+    /// Returns the progress of the run, in words and as a bar.
+    fn bar(&self, width: usize, now: Instant) -> String {
+        let standing = truncate_str(&self.standing(now), width, "…").into_owned();
+        let room = width.saturating_sub(measure_text_width(&standing) + 1);
+        let full = self.done.saturating_mul(room).checked_div(self.total()).unwrap_or(0).min(room);
+        let head = if 0 < self.done && full < room { "╸" } else { "" };
+        format!("{standing} {}{head}", "━".repeat(full))
     }
 
     /// Returns as many titles as fit on one line, and how many more there are.
@@ -183,6 +207,8 @@ impl TermLike for WithRoomForKey {
 /// Bar on the progress of the run, and below it the tests that are running.
 pub(crate) struct Bar {
     lines: ProgressBar,
+    /// Text of both lines. It changes before it is drawn, or while lines are written above it.
+    text: Arc<Mutex<String>>,
     width: Box<dyn Fn() -> usize + Send>,
     shown: Option<Instant>,
     is_hidden: bool,
@@ -197,19 +223,31 @@ impl Bar {
     }
 
     fn drawn_by(target: ProgressDrawTarget, width: Box<dyn Fn() -> usize + Send>) -> Self {
-        let style = ProgressStyle::with_template("{prefix} {wide_bar}\n{msg}");
-        let style = style.map_or_else(|_| ProgressStyle::default_bar(), |style| style.progress_chars("━╸ "));
-        let lines = ProgressBar::with_draw_target(Some(0), target)
+        let text = Arc::new(Mutex::new(String::new()));
+        let drawn = Arc::clone(&text);
+        let write = move |_: &ProgressState, line: &mut dyn fmt::Write| {
+            // Whoever draws takes what there is.
+            let _ = line.write_str(&drawn.lock().unwrap_or_else(PoisonError::into_inner));
+        };
+        let style = ProgressStyle::with_template("{text}");
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("text", write);
+        let lines = ProgressBar::with_draw_target(None, target)
             .with_style(style)
             // A run that ends by an error drops the bar; its message then stands alone.
             .with_finish(ProgressFinish::AndClear);
-        Self { lines, width, shown: None, is_hidden: false }
+        Self { lines, text, width, shown: None, is_hidden: false }
     }
 
+    /// Draws the bar anew, unless that has just been done.
     fn show(&mut self, running: &Running, now: Instant) {
-        if self.shown.is_some_and(|shown| now.saturating_duration_since(shown) < REFRESH) {
-            return;
+        if self.shown.is_none_or(|shown| now.saturating_duration_since(shown) >= REFRESH) {
+            self.set(running, now);
+            self.lines.force_draw();
         }
+    }
+
+    /// Sets what the bar shows when it is next drawn.
+    fn set(&mut self, running: &Running, now: Instant) {
         if self.is_hidden {
             self.lines.reset();
             self.is_hidden = false;
@@ -217,10 +255,8 @@ impl Bar {
         self.shown = Some(now);
         // A line that exactly fills the terminal would leave the cursor in doubt.
         let width = (self.width)().saturating_sub(1);
-        self.lines.set_length(u64::try_from(running.total()).unwrap_or(u64::MAX));
-        self.lines.set_position(u64::try_from(running.done).unwrap_or(u64::MAX));
-        self.lines.set_prefix(truncate_str(&running.standing(now), width, "…").into_owned());
-        self.lines.set_message(running.titles(width));
+        let text = running.bar(width, now) + "\n" + &running.titles(width);
+        *self.text.lock().unwrap_or_else(PoisonError::into_inner) = text;
     }
 
     fn hide(&mut self) {
@@ -262,10 +298,17 @@ impl Screen {
         written.and(write_all(writer, &[END_UPDATE]))
     }
 
-    /// Draws the bar anew.
+    /// Draws the bar anew, unless that has just been done.
     pub(crate) fn show(&mut self, running: &Running, now: Instant) {
         if let Some(bar) = &mut self.bar {
             bar.show(running, now);
+        }
+    }
+
+    /// Has the bar drawn anew as soon as the next lines stand above it, so that it agrees with them.
+    pub(crate) fn update(&mut self, running: &Running, now: Instant) {
+        if let Some(bar) = &mut self.bar {
+            bar.set(running, now);
         }
     }
 
@@ -293,6 +336,7 @@ fn write_all(writer: &mut dyn Write, parts: &[&[u8]]) -> io::Result<()> {
 #[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
+    use crate::schedule::queue::Attempt;
     use crate::testing::builders;
     use indicatif::InMemoryTerm;
     use snapbox::{assert_data_eq, str};
@@ -319,11 +363,17 @@ mod tests {
         (term.clone(), Screen::new(Box::new(Terminal(term)), false, Some(bar)))
     }
 
+    /// Launch of an attempt in a slot of its own.
+    fn launch(number: usize) -> Launch {
+        let launch = builders::launch();
+        Launch { attempt: Attempt { id: AttemptId::nth(number), ..launch.attempt }, slot: number, ..launch }
+    }
+
     fn three_running(now: Instant) -> Running {
         let mut running = Running::new(now);
         running.expect(41, now);
         for name in ["accepts_empty_input", "rejects_nul", "n".repeat(100).as_str()] {
-            running.start(&builders::test("tour::parser", name));
+            running.start(&builders::test("tour::parser", name), launch(name.len()));
         }
         running
     }
@@ -335,7 +385,7 @@ mod tests {
         screen.show(&running, now);
         screen.write("first line\n").unwrap();
         let rejected = builders::test("tour::parser", "rejects_nul");
-        running.finish(&rejected, true, true);
+        running.finish(&rejected, Some(launch("rejects_nul".len())), true, true);
         screen.show(&running, now + Duration::from_secs(3));
         screen.write("second line\nthird line\n").unwrap();
         term.contents()
@@ -370,14 +420,58 @@ third line
     }
 
     #[test]
+    fn a_bar_agrees_with_the_lines_above_however_quickly_they_come() {
+        let now = Instant::now();
+        let term = InMemoryTerm::new(12, 80);
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(term.clone()), 20);
+        let bar = Bar::drawn_by(target, Box::new(|| 80));
+        let mut screen = Screen::new(Box::new(Terminal(term.clone())), false, Some(bar));
+        let mut running = Running::new(now);
+        running.expect(100, now);
+        for number in 0..100 {
+            let test = builders::test("tour", &format!("t{number}"));
+            running.start(&test, launch(number));
+            screen.show(&running, now);
+            running.finish(&test, Some(launch(number)), true, false);
+            screen.update(&running, now);
+            screen.write(&format!("end of t{number}\n")).unwrap();
+            let shown = term.contents();
+            assert!(shown.contains(&format!("] {}/100 ", number + 1)), "{number}: {shown}");
+            assert!(!shown.contains("tour t"), "{number}: {shown}");
+            // Without lines above it, too.
+            let next = builders::test("tour", "next");
+            running.start(&next, launch(number + 1000));
+            screen.show(&running, now + Duration::from_secs(1) * u32::try_from(number).unwrap_or_default());
+            running.finish(&next, Some(launch(number + 1000)), false, false);
+        }
+        assert!(term.contents().contains("tour next"), "{}", term.contents());
+    }
+
+    #[test]
+    fn a_slot_executes_one_test() {
+        let now = Instant::now();
+        let mut running = Running::new(now);
+        let [one, other] = ["one", "other"].map(|name| builders::test("tour", name));
+        running.start(&one, Launch { slot: 0, ..launch(1) });
+        // Its figures are still being read.
+        running.start(&other, Launch { slot: 0, ..launch(2) });
+        assert_eq!(running.titles(80).trim(), "tour other");
+        running.finish(&one, Some(launch(1)), true, false);
+        assert_eq!(running.titles(80).trim(), "tour other");
+        // Tests of one process are one attempt.
+        running.start(&one, Launch { slot: 0, ..launch(2) });
+        assert_eq!(running.titles(80).trim(), "tour other, tour one");
+    }
+
+    #[test]
     fn a_test_is_done_with_its_last_attempt() {
         let now = Instant::now();
         let mut running = three_running(now);
         let test = builders::test("tour::parser", "rejects_nul");
-        running.finish(&test, false, true);
+        running.finish(&test, None, false, true);
         assert!(running.standing(now).ends_with(" 0/41"), "{}", running.standing(now));
-        running.start(&test);
-        running.finish(&test, true, true);
+        running.start(&test, launch(1));
+        running.finish(&test, Some(launch(1)), true, true);
         assert!(running.standing(now).ends_with(" 1/41, 1 failed"), "{}", running.standing(now));
     }
 
