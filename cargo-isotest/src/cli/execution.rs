@@ -64,10 +64,10 @@ pub(crate) struct CutArgs {
     /// Start no new tests after the first failure
     #[arg(long, alias = "ff", overrides_with_all = ["no_fail_fast", "max_fail"])]
     pub(crate) fail_fast: bool,
-    /// Start no new tests after N failures; with `:immediate`, kill those that run
+    /// Start no new tests after N failures; with `:immediate`, end those that run
     #[arg(long, value_name = "N[:MODE]", value_parser = MaxFail::read, overrides_with_all = ["fail_fast", "no_fail_fast"])]
     pub(crate) max_fail: Option<MaxFail>,
-    /// End the run after TIME, and kill the tests that run then
+    /// End the run after TIME, and the tests that run then
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) global_timeout: Option<humantime::Duration>,
 }

@@ -136,7 +136,7 @@ pub(crate) enum Event<'a> {
         /// Test that did not begin.
         test: &'a TestCase,
     },
-    /// Cancellation of the run: no further attempt will start, and those that run are killed or, after a failure,
+    /// Cancellation of the run: no further attempt will start, and those that run are told to end or, after a failure,
     /// awaited.
     Cancelled {
         /// Reason for the cancellation.

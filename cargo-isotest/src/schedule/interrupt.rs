@@ -116,10 +116,10 @@ impl Interrupts {
                     subject.give_back();
                     end(signal);
                 }
-                // Told before the tests are killed, so that the reason is known. A supervisor that no longer listens is
+                // Told before the tests hear of it, so that the reason is known. A supervisor that no longer listens is
                 // about to end the run anyway.
                 let _ = tell.send(News::Interrupted(signal).into());
-                cancel.throw();
+                cancel.throw_by(signal);
             }
         };
         let started = threads::builder().spawn_scoped(scope, wait);

@@ -18,6 +18,7 @@ use isotest_core::record::{PartialRecord, Record};
 use isotest_core::sandbox::{self, Cancel, Slot};
 use isotest_core::step::StepError;
 use isotest_core::sys::clock::Instant;
+use signal_hook::consts::SIGTERM;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
@@ -112,7 +113,7 @@ pub(crate) enum Flow {
     On,
     /// Stop of further starts: what has not started does not start any more.
     NoMore,
-    /// End of all attempts: those that are running are killed, too.
+    /// End of all attempts: those that are running are told to end, too, and then killed.
     End,
 }
 
@@ -257,7 +258,8 @@ impl<'run> Workers<'run> {
             match flow {
                 Flow::On => continue,
                 Flow::NoMore => self.stopped.store(true, Ordering::SeqCst),
-                Flow::End => self.cancel.throw(),
+                // A signal to the run comes first, and the tests have heard of it then.
+                Flow::End => self.cancel.throw_by(SIGTERM),
             }
             queue.close();
         }

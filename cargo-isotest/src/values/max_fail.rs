@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 pub(crate) struct MaxFail {
     /// Number of failures after which no further test starts; without a number all tests are executed.
     pub(crate) failures: Option<NonZeroUsize>,
-    /// Whether tests that are running then are killed.
+    /// Whether tests that are running then are told to end.
     pub(crate) immediate: bool,
 }
 

@@ -34,6 +34,26 @@ fn fails() {
 }
 "#;
 
+/// A test that tidies up when it is told to end, and one that fails once that one runs.
+const TIDY: &str = r#"
+use std::{os::unix::process::CommandExt, path::Path, process::Command, thread::sleep, time::Duration};
+
+#[test]
+fn tidies_up() {
+    let script = "for signal in INT TERM HUP QUIT; do trap \"echo SIG$signal >kept/told; exit 0\" $signal; done
+        >kept/runs; while :; do sleep 0.05; done";
+    panic!("{}", Command::new("sh").args(["-c", script]).exec());
+}
+
+#[test]
+fn fails() {
+    while !Path::new("kept/runs").exists() {
+        sleep(Duration::from_millis(20));
+    }
+    panic!("no oracle");
+}
+"#;
+
 fn project(place: &Path) -> Project {
     fs::create_dir(place.join("kept")).unwrap();
     Project::written(place, &[("Cargo.toml", MANIFEST), ("src/lib.rs", TESTS)])
@@ -45,7 +65,37 @@ fn call(project: &Project) -> Call {
 }
 
 fn interrupt(pid: u32) {
-    kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGINT).unwrap();
+    send(pid, Signal::SIGINT);
+}
+
+fn send(pid: u32, signal: Signal) {
+    kill(Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
+}
+
+#[test]
+fn a_test_hears_why_the_run_ends_and_can_tidy_up() {
+    let only = ["tidies_up", "--exact"];
+    for (flags, sent, told) in [
+        (&only[..], Some(Signal::SIGINT), "SIGINT"),
+        (&only, Some(Signal::SIGTERM), "SIGTERM"),
+        (&only, Some(Signal::SIGHUP), "SIGHUP"),
+        (&only, Some(Signal::SIGQUIT), "SIGQUIT"),
+        (&["tidies_up", "--exact", "--global-timeout", "2s"], None, "SIGTERM"),
+        (&["--max-fail", "1:immediate"], None, "SIGTERM"),
+    ] {
+        let place = tempfile::tempdir().unwrap();
+        fs::create_dir(place.path().join("kept")).unwrap();
+        let project = Project::written(place.path(), &[("Cargo.toml", MANIFEST), ("src/lib.rs", TIDY)]);
+        let running = call(&project).arguments(flags).start();
+        if let Some(sent) = sent {
+            host::wait_until("the test", || place.path().join("kept/runs").exists());
+            send(running.child.id(), sent);
+        }
+        let ended = running.end();
+        let heard = fs::read_to_string(place.path().join("kept/told")).ok();
+        assert_eq!(heard.as_deref(), Some(&*format!("{told}\n")), "{flags:?}: {}", ended.stdout);
+        assert_eq!(ended.word("tidies_up"), "INTERRUPTED", "{}", ended.stdout);
+    }
 }
 
 /// Ends a run in which a test has written something and hangs, and returns the text and, by their formats, the files.

@@ -11,15 +11,16 @@ use crate::verdict::Effect;
 pub(super) fn cancelling(by: Cancellation) -> String {
     let rest = match by {
         Cancellation::Signal(number) => {
-            format!("on {}: no further test starts, running ones are killed", signal(number))
+            format!("on {}: no further test starts, running ones are told to end", signal(number))
         }
         Cancellation::FailFast { immediate: false } => "after a failure: no further test starts".to_owned(),
         Cancellation::FailFast { immediate: true } => {
-            "after a failure: no further test starts, running ones are killed".to_owned()
+            "after a failure: no further test starts, running ones are told to end".to_owned()
         }
         Cancellation::SetupFailed { .. } => "after a setup script failed: no test starts".to_owned(),
         Cancellation::GlobalTimeout => {
-            "at the end of `--global-timeout`: no further test starts, running ones are killed".to_owned()
+            "at the end of `--global-timeout`: no further test starts, running ones are told to end"
+                .to_owned()
         }
     };
     headed(WARN, "Cancelling", &rest)
@@ -202,7 +203,7 @@ mod tests {
         assert_data_eq!(
             plain(&both),
             str![[r#"
-  Cancelling on SIGTERM: no further test starts, running ones are killed
+  Cancelling on SIGTERM: no further test starts, running ones are told to end
   Cancelling after a failure: no further test starts
 
 "#]]

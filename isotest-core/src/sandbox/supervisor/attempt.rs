@@ -63,6 +63,10 @@ pub struct Attempt {
     uncounted: Option<StepError>,
     /// Further remark in the attempt's record.
     remark: Option<&'static str>,
+    /// Time between the request to end and the kill.
+    grace: Duration,
+    /// Time at which the attempt is killed, since it was told to end with the run.
+    told: Option<Instant>,
     end: Option<Result<Ending, StepError>>,
 }
 
@@ -124,6 +128,8 @@ impl Attempt {
             taker: Taker::default(),
             uncounted: None,
             remark: None,
+            grace: plan.timeout.map_or(Timeout::GRACE, |timeout| timeout.grace),
+            told: None,
             end,
         }
     }
@@ -146,6 +152,8 @@ impl Attempt {
             taker: Taker::default(),
             uncounted: None,
             remark: None,
+            grace: Timeout::GRACE,
+            told: None,
             end: Some(Err(error)),
         }
     }
@@ -173,20 +181,35 @@ impl Attempt {
 
     /// Watches the attempt to its end.
     pub(super) fn wait(&mut self, cancel: &Cancel) -> Waited {
-        while self.end.is_none() {
+        let waited = loop {
+            if self.end.is_some() {
+                break if self.told.is_some() { Waited::Cancelled } else { Waited::Ended };
+            }
             match self.step(cancel) {
                 Ok(Waited::Ended) => {}
-                Ok(other) => {
-                    self.killed_after = Some(Instant::now().saturating_duration_since(self.started));
-                    return other;
-                }
+                Ok(other) => break other,
                 Err(error) => {
                     self.lose(&error);
                     return Waited::Lost;
                 }
             }
+        };
+        if waited != Waited::Ended {
+            self.killed_after = Some(Instant::now().saturating_duration_since(self.started));
         }
-        Waited::Ended
+        waited
+    }
+
+    /// Tells the workload to end with the run. Returns whether it has time left for that.
+    fn tell_to_end(&mut self, signal: Option<i32>) -> bool {
+        let now = Instant::now();
+        if let (None, Some(signal)) = (self.told, signal) {
+            self.told = now.checked_add(self.grace);
+            for signal in [signal, libc::SIGCONT] {
+                self.signal(signal, true);
+            }
+        }
+        self.told.is_some_and(|told| now < told)
     }
 
     /// Waits for one event and does what follows from it.
@@ -201,8 +224,12 @@ impl Attempt {
         }
         let quiet_until = Some(self.quiet_until).filter(|until| *until > now);
         let look = (!sandbox.lacks_cgroup()).then_some(self.memory.next);
-        let until = next.map(|(at, _)| at).into_iter().chain(quiet_until).chain(look).min();
-        let Woken { reported, cancelled, has_output } = sleep(sandbox, cancel, until, quiet_until.is_some())?;
+        let until = next.map(|(at, _)| at).into_iter().chain(quiet_until).chain(look).chain(self.told).min();
+        // Whoever was told to end would be told for ever.
+        let cancelled = self.told.is_none().then(|| cancel.descriptor());
+        let mut woken = sleep(sandbox, cancelled, until, quiet_until.is_some())?;
+        woken.cancelled |= self.told.is_some_and(|told| told <= Instant::now());
+        let Woken { reported, cancelled, has_output } = woken;
         if has_output {
             sandbox.take_output()?;
         }
@@ -210,7 +237,8 @@ impl Attempt {
             self.take_report()?;
         }
         // An attempt that ended before it was cancelled keeps its result.
-        Ok(if cancelled && self.end.is_none() { Waited::Cancelled } else { Waited::Ended })
+        let ends = cancelled && self.end.is_none() && !self.tell_to_end(cancel.signal());
+        Ok(if ends { Waited::Cancelled } else { Waited::Ended })
     }
 
     /// Reads a report of init; returns the signal if the report is that the workload was stopped.
@@ -451,15 +479,22 @@ struct Woken {
 }
 
 /// Waits until an event or `until`; while it is `quiet`, output is no event.
-fn sleep(sandbox: &Sandbox, cancel: &Cancel, until: Option<Instant>, quiet: bool) -> io::Result<Woken> {
-    let cancelled = cancel.descriptor();
-    let mut sources = vec![readable(&sandbox.control), readable(&cancelled)];
+fn sleep(
+    sandbox: &Sandbox,
+    cancelled: Option<BorrowedFd<'_>>,
+    until: Option<Instant>,
+    quiet: bool,
+) -> io::Result<Woken> {
+    let mut sources = vec![readable(&sandbox.control)];
+    let is_watched = cancelled.is_some();
+    sources.extend(cancelled.as_ref().map(readable));
     if !quiet {
         let open = sandbox.streams.iter().filter_map(|stream| stream.pipe.as_ref());
         sources.extend(open.map(readable));
     }
     wait_for(&mut sources, until)?;
     let mut woken = sources.iter().map(is_ready);
-    let (reported, cancelled) = (woken.next() == Some(true), woken.next() == Some(true));
+    let reported = woken.next() == Some(true);
+    let cancelled = is_watched && woken.next() == Some(true);
     Ok(Woken { reported, cancelled, has_output: woken.any(|woken| woken) })
 }

@@ -8,7 +8,7 @@ use crate::values::MaxFail;
 pub(super) const MAX_FAIL: Key = Key {
     name: "max-fail",
     variable: Some("ISOTEST_MAX_FAIL"),
-    about: "After how many failures no further test starts; with `:immediate`, those that run are killed",
+    about: "After how many failures no further test starts; with `:immediate`, those that run are told to end",
     form: || form::either([form::from(1), form::pattern("^(all|0*[1-9][0-9]*(:(wait|immediate))?)$")]),
     example: "3",
     default: Some("\"all\""),
