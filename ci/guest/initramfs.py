@@ -1,5 +1,6 @@
 """An initramfs: busybox, kernel modules, the guest's init, a command, and files of this machine."""
 
+import lzma
 import os
 import pathlib
 import re
@@ -94,8 +95,8 @@ def write(path, kernel, command, paths=()):
             archive.content(f"etc/{name}", text.encode(), 0o600 if name == "shadow" else 0o644)
         modules = ordered_modules(kernel)
         for module in modules:
-            archive.content(f"modules/{module.name}", module.read_bytes())
-        archive.content("modules/order", "".join(f"{module.name}\n" for module in modules).encode())
+            archive.content(f"modules/{module_name(module)}.ko", module_content(module))
+        archive.content("modules/order", "".join(f"{module_name(module)}.ko\n" for module in modules).encode())
         archive.content("init", (HERE / "init.sh").read_bytes(), 0o755)
         archive.content("isotest-vm/run", (HERE / "command.sh").read_bytes(), 0o755)
         archive.content("isotest-vm/command", command.encode(), 0o755)
@@ -115,14 +116,15 @@ def add_busybox(archive):
 
 def ordered_modules(kernel):
     """Each module with what it depends on, dependencies first."""
-    files = {file.stem.replace("-", "_"): file for file in (kernel / "lib/modules").rglob("*.ko")}
+    # Newer packages have modules below usr/lib, and compressed ones.
+    files = {module_name(file): file for pattern in ("*.ko", "*.ko.xz") for file in kernel.rglob(f"lib/modules/**/{pattern}")}
     order = {}
 
     def add(name):
         # What is not there is built in.
         file = files.get(name.replace("-", "_"))
         if file and file not in order:
-            depends = re.search(rb"(?:^|\0)depends=([^\0]*)\0", file.read_bytes())
+            depends = re.search(rb"(?:^|\0)depends=([^\0]*)\0", module_content(file))
             for needed in depends[1].decode().split(",") if depends and depends[1] else []:
                 add(needed)
             order[file] = None
@@ -130,3 +132,11 @@ def ordered_modules(kernel):
     for name in MODULES:
         add(name)
     return list(order)
+
+
+def module_name(file):
+    return file.name.split(".")[0].replace("-", "_")
+
+
+def module_content(file):
+    return lzma.decompress(file.read_bytes()) if file.suffix == ".xz" else file.read_bytes()

@@ -17,6 +17,11 @@ UBUNTU_5_15 = {
     "linux-image-unsigned-5.15.0-91-generic_5.15.0-91.101_amd64.deb": "1a1d076a0736f6ffc2792cc83c40bd82001990a6a9c7af8f832bc0baca09e3be",
     "linux-modules-5.15.0-91-generic_5.15.0-91.101_amd64.deb": "bba5cbbbd1be846856bf3aa0214abd2d8bf171778c5d027c6e3d70ac346ce60b",
 }
+# A kernel of Debian's backports, and the sum of its package.
+DEBIAN = "http://deb.debian.org/debian/pool/main/l/linux-signed-amd64"
+DEBIAN_6_18 = {
+    "linux-image-6.18.15+deb13-cloud-amd64_6.18.15-1~bpo13+1_amd64.deb": "5a507681ea8c978d02265a7fec2f02c9588fb48b54b7f71edc1059e86007f3ec",
+}
 
 
 def debian():
@@ -34,13 +39,21 @@ def debian():
 
 def ubuntu_5_15():
     """The same of Ubuntu's kernel 5.15."""
-    def download(place):
-        for name, expected in UBUNTU_5_15.items():
-            content = urllib.request.urlopen(f"{UBUNTU}/{name}", timeout=120).read()
-            if hashlib.sha256(content).hexdigest() != expected:
-                raise CheckError(f"what came from {UBUNTU}/{name} is not what it was")
-            pathlib.Path(place, name).write_bytes(content)
-    return unpacked("kernel-ubuntu-5.15", download)
+    return unpacked("kernel-ubuntu-5.15", lambda place: download_pinned(UBUNTU, UBUNTU_5_15, place))
+
+
+def debian_6_18():
+    """The same of Debian's kernel 6.18 for virtual machines."""
+    return unpacked("kernel-debian-6.18", lambda place: download_pinned(DEBIAN, DEBIAN_6_18, place))
+
+
+def download_pinned(mirror, packages, place):
+    """Fetches packages of which the sums are known."""
+    for name, expected in packages.items():
+        content = urllib.request.urlopen(f"{mirror}/{name}", timeout=120).read()
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise CheckError(f"what came from {mirror}/{name} is not what it was")
+        pathlib.Path(place, name).write_bytes(content)
 
 
 def unpacked(name, download):
@@ -56,4 +69,4 @@ def unpacked(name, download):
     return directory
 
 
-KERNELS = {"debian": debian, "ubuntu-5.15": ubuntu_5_15}
+KERNELS = {"debian": debian, "ubuntu-5.15": ubuntu_5_15, "debian-6.18": debian_6_18}

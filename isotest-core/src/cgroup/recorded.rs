@@ -68,7 +68,7 @@ fn assert_parts(split: MemorySplit, place: &Path) {
 
 #[test]
 fn memory_of_version_2_is_split_in_its_parts() {
-    for recording in recordings("v2", 5).iter().filter(|recording| recording.has_memory()) {
+    for recording in recordings("v2", 6).iter().filter(|recording| recording.has_memory()) {
         let split = memory_split_v2(&recording.needed("memory.stat")).unwrap();
         assert_parts(split, &recording.directory);
         let tells = split.kernel.is_some();
@@ -87,7 +87,7 @@ fn memory_of_version_1_is_split_in_its_parts() {
 
 #[test]
 fn the_peak_of_memory_is_near_the_limit_where_the_kernel_keeps_it() {
-    for recording in recordings("v2", 5).iter().filter(|recording| recording.has_memory()) {
+    for recording in recordings("v2", 6).iter().filter(|recording| recording.has_memory()) {
         let peak = recording.number("memory.peak");
         assert_eq!(peak.is_some(), recording.kernel >= (5, 19), "{}", recording.directory.display());
         assert!(peak.is_none_or(|peak| (LIMIT / 2..=LIMIT).contains(&peak)), "{peak:?}");
@@ -101,7 +101,7 @@ fn the_peak_of_memory_is_near_the_limit_where_the_kernel_keeps_it() {
 
 #[test]
 fn the_process_that_was_killed_for_its_memory_is_counted() {
-    for recording in recordings("v2", 5).iter().filter(|recording| recording.has_memory()) {
+    for recording in recordings("v2", 6).iter().filter(|recording| recording.has_memory()) {
         assert_eq!(keyed(&recording.needed("memory.events"), "oom_kill"), Some(1));
         assert!(keyed(&recording.needed("memory.events.local"), "oom").is_some_and(|hits| hits > 0));
     }
@@ -112,7 +112,7 @@ fn the_process_that_was_killed_for_its_memory_is_counted() {
 
 #[test]
 fn processor_time_is_that_of_the_work() {
-    for recording in recordings("v2", 5).iter().filter(|recording| recording.has_memory()) {
+    for recording in recordings("v2", 6).iter().filter(|recording| recording.has_memory()) {
         let text = recording.needed("cpu.stat");
         let cpu = cpu_v2(&text).unwrap();
         let whole = Duration::from_micros(keyed(&text, "usage_usec").unwrap());
@@ -128,7 +128,7 @@ fn processor_time_is_that_of_the_work() {
 
 #[test]
 fn what_was_written_to_a_disk_is_counted_and_not_what_was_written_to_tmpfs() {
-    for recording in recordings("v2", 5).iter().filter(|recording| recording.has_memory()) {
+    for recording in recordings("v2", 6).iter().filter(|recording| recording.has_memory()) {
         let io = io_v2(&recording.needed("io.stat"));
         assert!((ON_DISK..=2 * ON_DISK).contains(&io.write), "{}: {io:?}", recording.directory.display());
     }
@@ -136,7 +136,7 @@ fn what_was_written_to_a_disk_is_counted_and_not_what_was_written_to_tmpfs() {
 
 #[test]
 fn pressure_is_told_wherever_version_2_is_mounted() {
-    for recording in recordings("v2", 5) {
+    for recording in recordings("v2", 6) {
         for file in ["cpu.pressure", "memory.pressure", "io.pressure"] {
             let total = pressure(&recording.needed(file));
             assert!(total.is_some(), "{}: {file}", recording.directory.display());
@@ -159,8 +159,8 @@ fn kept(metric: &Metric, version: Version, kernel: (u32, u32)) -> Option<Source>
 
 #[test]
 fn each_reading_is_where_the_table_says_and_since_the_kernel_that_it_says() {
-    for (directory, version) in [("v1", Version::V1), ("v2", Version::V2)] {
-        let recordings = recordings(directory, 5);
+    for (directory, at_least, version) in [("v1", 5, Version::V1), ("v2", 6, Version::V2)] {
+        let recordings = recordings(directory, at_least);
         let mut tried = 0;
         for recording in recordings.iter().filter(|recording| recording.has_memory()) {
             let outer = File::open(&recording.directory).unwrap();

@@ -13,7 +13,7 @@ fn recordings() -> Vec<(String, PathBuf)> {
     let found: Vec<_> = names
         .map(|name| (name.split('-').next().unwrap().to_owned(), top.join(&name).join("proc")))
         .collect();
-    assert!(found.len() >= 7, "{found:?}");
+    assert!(found.len() >= 8, "{found:?}");
     found
 }
 
