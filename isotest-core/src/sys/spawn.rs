@@ -1,13 +1,15 @@
 //! Starts another program in a cgroup with `clone3(2)`, below a process that minds it.
 
+use super::clock::Instant;
 use super::clone3::{Side, SingleThreaded, arguments, exit_now, fork};
+use super::poll::{readable, wait_for};
 use nix::fcntl::OFlag;
-use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, pipe2, read, write};
 use std::convert::Infallible;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
 #[cfg(target_arch = "x86_64")]
 use std::{
     cell::UnsafeCell,
@@ -84,8 +86,8 @@ struct Minded {
     patience: libc::timespec,
 }
 
-/// Time that the caller waits before it lets the minder go on, in milliseconds.
-const PATIENCE_MS: u8 = 10;
+/// Time that the caller waits before it lets the minder go on.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Starts a minder: a process that starts a child that does `work` until it executes another program, with `cgroup`
 /// (an open version 2 directory) born inside it, does something itself `before` and `after` that, and then waits for
@@ -111,7 +113,7 @@ pub(crate) fn spawn_minder<Work: FnOnce() -> Infallible>(
         child_in_memory: AtomicI32::new(1),
         error: AtomicI32::new(libc::ECHILD),
         news: news.as_raw_fd(),
-        patience: libc::timespec { tv_sec: 0, tv_nsec: i64::from(PATIENCE_MS) * 1_000_000 },
+        patience: libc::timespec { tv_sec: 0, tv_nsec: i64::from(PATIENCE.subsec_nanos()) },
     }));
     let shared = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_FS | libc::CLONE_SIGHAND;
     let arguments = libc::clone_args {
@@ -331,9 +333,9 @@ pub(crate) fn spawn_minder_apart<Work: FnOnce() -> Infallible>(
         Side::Parent(minder) => {
             drop(born);
             let mut number = [0; 4];
-            let mut told = [PollFd::new(first.as_fd(), PollFlags::POLLIN)];
+            let mut told = [readable(&first)];
             // The minder may have been stopped by the child, or by somebody else.
-            while poll(&mut told, PATIENCE_MS)? == 0 {
+            while wait_for(&mut told, Some(Instant::now() + PATIENCE))? == 0 {
                 kill(minder, Signal::SIGCONT)?;
             }
             match (read(&first, &mut number)?, i32::from_ne_bytes(number)) {
