@@ -55,13 +55,7 @@ pub(crate) struct ListFlags {
     #[command(flatten)]
     archive: ArchiveFileArgs,
     #[command(flatten)]
-    jobs: JobArgs,
-    #[command(flatten)]
-    listing: ListingArgs,
-    #[command(flatten)]
-    sandbox: SandboxArgs,
-    #[command(flatten)]
-    policy: PolicyArgs,
+    asking: AskingFlags,
     #[command(flatten)]
     format: FormatArgs,
     #[command(flatten)]
@@ -78,6 +72,17 @@ pub(crate) struct ArchiveFlags {
     #[command(flatten)]
     filtersets: FiltersetArgs,
     #[command(flatten)]
+    asking: AskingFlags,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    cargo: CargoArgs,
+}
+
+/// Flags on test binaries that are asked for their tests in sandboxes, and run none.
+#[derive(Debug, Args)]
+pub(crate) struct AskingFlags {
+    #[command(flatten)]
     jobs: JobArgs,
     #[command(flatten)]
     listing: ListingArgs,
@@ -85,10 +90,6 @@ pub(crate) struct ArchiveFlags {
     sandbox: SandboxArgs,
     #[command(flatten)]
     policy: PolicyArgs,
-    #[command(flatten)]
-    config: ConfigArgs,
-    #[command(flatten)]
-    cargo: CargoArgs,
 }
 
 /// Flags on a program that is executed alone in its sandbox: for how long, in what, and within which limits.
@@ -254,28 +255,23 @@ pub(crate) struct ReportFlags {
 
 impl From<ListFlags> for Flags {
     fn from(flags: ListFlags) -> Self {
-        let ListFlags { selection, archive, jobs, listing, sandbox, policy, format, config, cargo } = flags;
-        let execution = ExecutionArgs { jobs, listing, ..ExecutionArgs::default() };
-        Self {
-            selection,
-            archive,
-            execution,
-            sandbox,
-            policy,
-            format: format.into(),
-            config,
-            cargo,
-            ..Self::default()
-        }
+        let ListFlags { selection, archive, asking, format, config, cargo } = flags;
+        Self { selection, archive, format: format.into(), config, cargo, ..asking.into() }
     }
 }
 
 impl From<ArchiveFlags> for Flags {
     fn from(flags: ArchiveFlags) -> Self {
-        let ArchiveFlags { names, filtersets, jobs, listing, sandbox, policy, config, cargo } = flags;
-        let execution = ExecutionArgs { jobs, listing, ..ExecutionArgs::default() };
+        let ArchiveFlags { names, filtersets, asking, config, cargo } = flags;
         let selection = SelectionArgs { names, filtersets, ..SelectionArgs::default() };
-        Self { selection, execution, sandbox, policy, config, cargo, ..Self::default() }
+        Self { selection, config, cargo, ..asking.into() }
+    }
+}
+
+impl From<AskingFlags> for Flags {
+    fn from(AskingFlags { jobs, listing, sandbox, policy }: AskingFlags) -> Self {
+        let execution = ExecutionArgs { jobs, listing, ..ExecutionArgs::default() };
+        Self { execution, sandbox, policy, ..Self::default() }
     }
 }
 
