@@ -138,6 +138,12 @@ impl Baselines {
         if let Some(off) = settings.sandbox.off.iter().find(|off| off.value == Capability::Memory) {
             return Err(BudgetError::SwitchedOff { off: *off }.into());
         }
+        self.drop_incomparable();
+        Ok(())
+    }
+
+    /// Drops a compared baseline of other conditions.
+    fn drop_incomparable(&mut self) {
         let differences = self.compared.as_ref().map(|(_, known)| self.key.differences(&known.key));
         if let Some(differences) = differences.filter(|differences| !differences.is_empty()) {
             let name = self.compared.take().map(|(name, _)| name).unwrap_or_default();
@@ -147,7 +153,6 @@ impl Baselines {
                 differences.join("; ")
             ));
         }
-        Ok(())
     }
 
     /// Returns whether a test can fail because of a baseline.
@@ -319,9 +324,77 @@ impl Reporter for Peaks {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
+    use crate::testing::builders;
     use crate::testing::errors::{each_variant, is_as_kept};
+    use snapbox::{assert_data_eq, str};
+
+    const MIB: u64 = 1 << 20;
+
+    fn peaks(noted: &[(&str, u64)], sampled: usize) -> Peaks {
+        let peaks = noted.iter().map(|(name, mib)| (builders::test("tour", name), mib * MIB)).collect();
+        Peaks(Arc::new(Mutex::new(Noted { peaks, sampled })))
+    }
+
+    fn baselines(path: &Path, kernel: &str) -> Baselines {
+        let saved = Some(("main".to_owned(), path.to_owned()));
+        let key = std::iter::once(("kernel", kernel.to_owned())).collect();
+        Baselines { compared: None, saved, key, percent: None, remarks: Vec::new() }
+    }
+
+    #[test]
+    fn what_is_saved_is_told() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("main.json");
+        let now = baselines(&path, "6.18");
+        let mut told = now.save(&peaks(&[], 0)).unwrap();
+        told.extend(now.save(&peaks(&[], 2)).unwrap());
+        told.extend(now.save(&peaks(&[("reads", 20), ("writes", 20)], 0)).unwrap());
+        now.save(&peaks(&[("reads", 20)], 0)).unwrap();
+        now.save(&peaks(&[("reads", 400)], 0)).unwrap();
+        told.extend(now.save(&peaks(&[("reads", 400)], 0)).unwrap());
+        told.extend(baselines(&path, "6.1").save(&peaks(&[("reads", 400)], 0)).unwrap());
+        let text = told.join("\n").replace(place.path().to_str().unwrap(), "[STATE]");
+        assert_data_eq!(
+            text + "\n",
+            str![[r#"
+nothing is added to the baseline `main`: no memory peak was measured of a test that passed
+nothing is added to the baseline `main`: memory peaks are only sampled here, and may be too low (`cargo isotest doctor` says why)
+memory peaks of 2 tests added to the baseline `main`, of each the latest 10 are kept: `[STATE]/main.json`
+memory peaks of 1 test added to the baseline `main`, of each the latest 10 are kept: `[STATE]/main.json`
+tour reads: its peaks have two modes, 20.0 MiB in 2 runs and 400.0 MiB in 2 runs
+the baseline `main` was of other conditions, and begins anew: kernel 6.1, then 6.18
+memory peaks of 1 test added to the baseline `main`, of each the latest 10 are kept: `[STATE]/main.json`
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn what_is_not_compared_is_told() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("main.json");
+        let mut remarks = Vec::new();
+        baselines(&path, "6.18").save(&peaks(&[("reads", 20)], 0)).unwrap();
+        for (kernel, percent) in [("6.18", None), ("6.1", None), ("6.1", Some(10))] {
+            let compared = Some((Arc::from("main"), Baseline::read(&path).unwrap().unwrap()));
+            let mut now = Baselines { compared, percent, ..baselines(&path, kernel) };
+            now.drop_incomparable();
+            now.assign(&mut ["reads", "writes"].map(|name| builders::test("tour", name)));
+            remarks.extend(now.remarks);
+        }
+        assert_data_eq!(
+            remarks.join("\n") + "\n",
+            str![[r#"
+the baseline `main` knows nothing of 1 test
+nothing is compared with the baseline `main`, which is of other conditions: kernel 6.1, then 6.18
+nothing is compared with the baseline `main`, which is of other conditions: kernel 6.1, then 6.18; so no test fails for growth
+
+"#]]
+        );
+    }
 
     #[test]
     fn each_variant_says_what_is_wrong_and_what_to_do() {

@@ -20,7 +20,6 @@ use crate::schedule::{Finished, Schedule};
 use crate::select::Selected;
 use crate::settings::{Setting, TestSettings};
 use crate::testcase::TestCase;
-use crate::text::units;
 use crate::values::Retries;
 use isotest_core::cgroup;
 use nix::unistd::{SysconfVar, sysconf};
@@ -139,8 +138,7 @@ impl Run<'_> {
                 Ok(Tried::Interrupted(end)) => ControlFlow::Break(Ok(end)),
                 Ok(tried) => {
                     let passes = matches!(tried, Tried::Passed(_));
-                    let word = if passes { "passes" } else { "does not pass" };
-                    told.push(format!("with {} it {word}", units::memory(limit)));
+                    told.push(budgets::need::tried(limit, passes));
                     ControlFlow::Continue(passes)
                 }
                 Err(error) => ControlFlow::Break(Err(error)),
@@ -149,13 +147,7 @@ impl Run<'_> {
         match found {
             Ok(None) => Err(never("it does not pass with any limit".to_owned()).into()),
             Ok(Some(least)) => {
-                told.push(format!(
-                    "{} {} needs {}; its peak without a limit was {}",
-                    test.binary.id,
-                    test.name,
-                    units::memory(least),
-                    units::memory(peak)
-                ));
+                told.push(budgets::need::found(test, least, peak));
                 budgets::tell(&told, self.settings.message_format.value.into())?;
                 Ok(End::Exit(Exit::Ok))
             }

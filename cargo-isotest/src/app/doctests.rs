@@ -3,7 +3,7 @@
 use crate::app::doctest_account;
 use crate::app::runner;
 use crate::app::runner_script::{Place, Script};
-use crate::app::warning::warn;
+use crate::app::warning::{Warning, warn};
 use crate::cargo::build::Workspace;
 use crate::cargo::platform;
 use crate::error::{Error, HostError};
@@ -50,11 +50,8 @@ pub(crate) fn execute(words: &Words, said: Said, invocation: &Invocation) -> Res
     command.arg("--").args(&words.filters).args(&words.of_harness);
     for (target, runner) in workspace.configured(&typed)?.runners() {
         if let Some(runner) = runner.first().filter(|runner| !is_ours(runner)) {
-            let runner = runner.display();
-            warn(format_args!(
-                "doctests for {target} are executed without the runner `{runner}` of cargo's configuration, since cargo takes \
-                 only one, and the sandbox is made by ours"
-            ));
+            let runner = runner.display().to_string();
+            warn(Warning::OtherRunner { target: target.clone(), runner });
         }
         command.env(variable_of_runner(&target), &script);
     }

@@ -144,8 +144,8 @@ fn listed(store: &Store, chosen: &[(&Evidence, &Kept)]) -> String {
 fn state(fate: &Fate) -> String {
     match fate {
         Fate::New => "(new)".to_owned(),
-        Fate::Replaces => "(replaces that of the workspace)".to_owned(),
-        Fate::Adds => "(adds lines to that of the workspace)".to_owned(),
+        Fate::Replaces => "(replaces the file in the workspace)".to_owned(),
+        Fate::Adds => "(adds lines to the file in the workspace)".to_owned(),
         Fate::Same => "(in the workspace already)".to_owned(),
         Fate::Refused(why) => format!("(not copied: {})", word(why)),
     }
@@ -162,7 +162,7 @@ fn apply(store: &Store, chosen: &[(&Evidence, &Kept)]) -> Result<End, Error> {
             Fate::New => headed(GOOD, "Copied", &path),
             Fate::Replaces => headed(GOOD, "Replaced", &path),
             Fate::Adds => headed(GOOD, "Added to", &path),
-            Fate::Same => headed(NOTE, "There", &path),
+            Fate::Same => headed(NOTE, "Unchanged", &path),
             Fate::Refused(why) => {
                 refused.push(format!("`{path}` of `{}`: {why}", word(&title(evidence))));
                 headed(WARN, "Not copied", &format!("{path}: {}", word(why)))

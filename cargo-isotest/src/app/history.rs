@@ -1,7 +1,6 @@
 //! History of a run's tests: read before the run and continued after it. Failures are warnings.
 
-use crate::app::warning::warn;
-use crate::error::chain;
+use crate::app::warning::{Warning, warn};
 use crate::history::{HistoryError, Past, Place, Store, TestResult};
 use crate::invocation::Invocation;
 use crate::schedule::events::{Between, Event, Reporter};
@@ -34,17 +33,14 @@ impl History {
             Ok(past) => Self { past, store: Some(store) },
             // The process that holds the lock now may have released it at the end of the run.
             Err(error @ HistoryError::Locked { .. }) => {
-                warn(format_args!("nothing is known of earlier runs: {}", chain(&error)));
+                warn(Warning::HistoryLocked(error));
                 Self { past: Past::default(), store: Some(store) }
             }
             Err(error) => {
-                let aside = store.set_aside();
-                let how = aside.as_ref().map_or_else(
-                    |_| "this run is not added to it".to_owned(),
-                    |path| format!("it is now `{}`, and a new one begins", path.display()),
-                );
-                warn(format_args!("the history of earlier runs cannot be read; {how}: {}", chain(&error)));
-                Self { past: Past::default(), store: aside.is_ok().then_some(store) }
+                let aside = store.set_aside().ok();
+                let store = aside.is_some().then_some(store);
+                warn(Warning::HistoryUnread { aside, error });
+                Self { past: Past::default(), store }
             }
         }
     }
@@ -68,8 +64,7 @@ impl History {
     pub(super) fn add(&self, results: &[(String, String, TestResult)]) {
         let Some(store) = self.store.as_ref().filter(|_| !results.is_empty()) else { return };
         if let Err(error) = store.add(results) {
-            let what = "this run is not added to the history, which `--no-history` switches off";
-            warn(format_args!("{what}: {}", chain(&error)));
+            warn(Warning::HistoryUnwritten(error));
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::app::history::{History, Recorder};
 use crate::app::list;
 use crate::app::session::Session;
 use crate::app::setups::{self, Setups};
-use crate::app::warning::warn;
+use crate::app::warning::{Warning, warn};
 use crate::cargo::build::Workspace;
 use crate::cargo::page_cache;
 use crate::cli::{BudgetsAction, BudgetsArgs, MessageFormat, NoTests, Seed, meant_subcommand};
@@ -263,7 +263,7 @@ impl Run<'_> {
         }
         let directories = &self.session.build.directories;
         let store = Store::open(&directories.workspace, &directories.target).map(Arc::new);
-        store.map_err(|error| warn(format_args!("what tests leave is thrown away: {}", chain(&error)))).ok()
+        store.map_err(|error| warn(Warning::NoEvidence(error))).ok()
     }
 
     /// Continues a run without tests, or fails, as the settings say.
@@ -511,7 +511,7 @@ pub(super) struct Chosen<'run> {
 fn tell_bazel(invocation: &Invocation) {
     let file = invocation.variable("TEST_SHARD_STATUS_FILE").filter(|file| !file.is_empty());
     if let Some(Err(error)) = file.map(|file| File::options().append(true).create(true).open(file)) {
-        warn(format_args!("Bazel is not told that tests are dealt out to its shards: {error}"));
+        warn(Warning::NoShardStatus(error));
     }
 }
 

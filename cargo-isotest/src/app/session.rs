@@ -1,7 +1,7 @@
 //! Set-up that subcommands share: the build, the roots, the sandboxes, and the slots of a run.
 
 use crate::app::budgets::{self, Budgets};
-use crate::app::warning::warn;
+use crate::app::warning::{Warning, warn};
 use crate::archive::{self, Opened};
 use crate::cargo::build::{Build, Directories, Workspace};
 use crate::cargo::platform;
@@ -220,11 +220,7 @@ fn make(directories: &[PathBuf]) -> Result<(), HostError> {
 /// Warns of settings of cargo-nextest that have no meaning here.
 fn warn_of(settings: &Settings) {
     if !settings.left_out.is_empty() {
-        let lines: Vec<_> = settings.left_out.iter().map(ToString::to_string).collect();
-        warn(format_args!(
-            "not taken over from the configuration of cargo-nextest:\n  {}",
-            lines.join("\n  ")
-        ));
+        warn(Warning::NotTakenOver(settings.left_out.iter().map(ToString::to_string).collect()));
     }
 }
 

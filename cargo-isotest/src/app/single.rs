@@ -1,7 +1,7 @@
 //! Single test that was named: finds it among all tests, and plans its execution.
 
 use crate::app::session::Session;
-use crate::app::warning::warn;
+use crate::app::warning::{Warning, warn};
 use crate::cli::RunIgnored;
 use crate::error::Error;
 use crate::invocation::Invocation;
@@ -52,11 +52,8 @@ pub(crate) fn plan(
         settings.test = TestSettings::clone(own);
     }
     if !settings.test.setups.is_empty() {
-        let names: Vec<_> = settings.test.setups.iter().map(|setup| setup.value.name.as_str()).collect();
-        warn(format_args!(
-            "only runs execute setup scripts, and what `{}` leaves is not here",
-            names.join("`, `")
-        ));
+        let names = settings.test.setups.iter().map(|setup| setup.value.name.clone());
+        warn(Warning::NoSetup(names.collect()));
     }
     let tests = std::iter::once(test).zip(&of_each);
     let ForTests { templates, images, .. } = session.for_tests(sandboxes, invocation, tests)?;

@@ -1,7 +1,8 @@
 //! What tests leave by which tools tell of failures: it is kept outside the workspace, and comes into it when asked for.
 
-use crate::call::{Call, isotest};
+use crate::call::{Call, Ended, isotest};
 use crate::project::Project;
+use crate::texts::is_as_kept;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -58,6 +59,13 @@ fn evidence(project: &Project, arguments: &[&str]) -> Call {
     call.arguments(arguments)
 }
 
+/// The command line and all that is said, without the place of the project.
+fn shown(project: &Project, arguments: &[&str], code: i32) -> String {
+    let Ended { stdout, stderr, .. } = evidence(project, arguments).run().with_code(code);
+    let text = format!("$ cargo isotest evidence {}\n{stdout}{stderr}\n", arguments.join(" "));
+    text.replace(project.directory.to_str().unwrap(), "[PROJECT]")
+}
+
 /// Of each file that is listed, the test, the tool, the path, and what would become of it.
 fn states(project: &Project) -> Vec<String> {
     let listed = evidence(project, &["--message-format", "json"]).run().with_code(0).stdout;
@@ -106,20 +114,20 @@ fn what_failing_tests_leave_is_kept_and_copied_when_asked_for() {
         ]
     );
 
-    evidence(&project, &["apply", "nothing of that name"]).run().with_code(4);
-    let applied = evidence(&project, &["apply", "snapshots"]).run().with_code(0).stdout;
-    assert_eq!(applied.lines().count(), 2, "{applied}");
+    let mut said = shown(&project, &[], 0);
+    said += &shown(&project, &["--message-format", "json"], 0);
+    said += &shown(&project, &["apply", "nothing of that name"], 4);
+    said += &shown(&project, &["apply", "snapshots"], 0);
     assert_eq!(text(&project, "tests/snapshots/leaves__one.snap.new").as_deref(), Some("one\n"));
     assert_eq!(text(&project, "wip/ui.stderr"), None);
-    evidence(&project, &["apply"]).run().with_code(0);
+    said += &shown(&project, &["apply"], 0);
     // What several tests added to one file stands in it together.
     let lines = text(&project, "tests/.leaves.rs.pending-snap");
     assert_eq!(lines.as_deref(), Some("line of one\nline of two\n"));
     let seeds = text(&project, "tests/leaves.proptest-regressions");
     assert_eq!(seeds.as_deref(), Some("# seeds\ncc 0\ncc 1\ncc 2\n"));
     assert_eq!((text(&project, "notes.txt"), text(&project, "wip/passes.stderr")), (None, None));
-    let again = evidence(&project, &["apply"]).run().with_code(0).stdout;
-    assert!(again.lines().all(|line| line.trim_start().starts_with("There ")), "{again}");
+    is_as_kept("evidence.txt", said + &shown(&project, &["apply"], 0));
 }
 
 #[test]
@@ -130,14 +138,13 @@ fn a_file_of_the_workspace_that_has_changed_since_is_left_as_it_is() {
     let wip = project.directory.join("wip/ui.stderr");
     fs::write(&wip, "of an earlier run\n").unwrap();
     run(&project, &["one"]).run().with_code(100);
-    let listed = evidence(&project, &["list", "ui.stderr"]).run().with_code(0).stdout;
-    assert!(listed.contains("wip/ui.stderr  (replaces that of the workspace)"), "{listed}");
+    let mut said = shown(&project, &["list", "ui.stderr"], 0);
     fs::write(&wip, "changed by hand\n").unwrap();
-    let refused = evidence(&project, &["apply", "ui.stderr"]).run().with_code(2);
-    assert!(refused.stderr.contains("the file in the workspace has changed since"), "{}", refused.stderr);
+    said += &shown(&project, &["list", "ui.stderr"], 0);
+    said += &shown(&project, &["apply", "ui.stderr"], 2);
     assert_eq!(text(&project, "wip/ui.stderr").as_deref(), Some("changed by hand\n"));
     fs::write(&wip, "of an earlier run\n").unwrap();
-    evidence(&project, &["apply", "ui.stderr"]).run().with_code(0);
+    is_as_kept("evidence-changed.txt", said + &shown(&project, &["apply", "ui.stderr"], 0));
     assert_eq!(text(&project, "wip/ui.stderr").as_deref(), Some("of an earlier run\nerror\n"));
 }
 

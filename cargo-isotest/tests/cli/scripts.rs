@@ -330,7 +330,7 @@ fn what_only_runs_have_is_said_where_one_test_is_explained() {
     for (text, is_said) in [(script("command = 'false'"), true), (String::new(), false)] {
         let (_place, call) = with(&text);
         let ended = call.arguments(["explain", "uses_data_once"]).run().with_code(0);
-        let words = "warning: only runs execute setup scripts, and what `made` leaves is not here\n";
+        let words = "warning: setup scripts are executed in runs only: what `made` would have set up is missing here\n";
         assert_eq!(ended.stderr.contains(words), is_said, "{}", ended.stderr);
     }
 }

@@ -1,4 +1,5 @@
-//! The texts of `list` and of every form of `report`, of two recorded runs and the fixture of that project.
+//! The texts of `list` and of every form of `report`, of two recorded runs and the fixture of that project; and how texts are
+//! compared with those that are kept.
 
 use crate::call::{Ended, bare, isotest};
 use crate::project::Project;
@@ -7,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 const PLACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/texts");
 
-fn is_as_kept(name: &str, text: String) {
+/// Compares a text with the one that is kept in a file of this name.
+pub(crate) fn is_as_kept(name: &str, text: String) {
     let kept = Data::read_from(&Path::new(PLACE).join(name), None).raw();
     Assert::new().action_env(DEFAULT_ACTION_ENV).eq(text, kept);
 }

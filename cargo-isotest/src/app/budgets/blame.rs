@@ -243,7 +243,7 @@ pub(crate) fn lines(
         return Err(unclear(format!("no commit is in `{range}`")).into());
     }
     let tree = Tree::create(workspace, target, typed, invocation)?;
-    let told = |commit: &str, why: String| unclear(format!("{} cannot be tried: {why}", short(commit)));
+    let told = |commit: &str, why: String| unclear(tried(commit, &untried(&why)));
     let name = one_name(named);
     let before = tree.peaks(&good, name.as_deref())?.map_err(|why| told(&good, why))?;
     let after = tree.peaks(&bad, name.as_deref())?.map_err(|why| told(&bad, why))?;
@@ -251,7 +251,7 @@ pub(crate) fn lines(
         let what = name.as_ref().map_or_else(|| "no test".to_owned(), |name| format!("`{name}`"));
         unclear(format!("{what} needs more at the end of `{range}` than at its beginning"))
     })?;
-    let mut lines = vec![format!("{} {}: {} -> {}", test.0, test.1, memory(before), memory(after))];
+    let mut lines = vec![grew(&test, before, after)];
     search(&tree, &commits, &test, (before, after), &mut lines)?;
     Ok(lines)
 }
@@ -275,7 +275,7 @@ fn search(
         match tree.peaks(commit, Some(&name))? {
             Ok(peaks) if peaks.contains_key(test) => {
                 let peak = peaks[test];
-                lines.push(format!("{} {}", short(commit), memory(peak)));
+                lines.push(tried(commit, &format!("needs {}", memory(peak))));
                 if peak > middle {
                     (high, peak_high) = (at, peak);
                 } else {
@@ -283,11 +283,11 @@ fn search(
                 }
             }
             Ok(_) => {
-                lines.push(format!("{} has no such test", short(commit)));
+                lines.push(tried(commit, "has no such test"));
                 skipped.push(at);
             }
             Err(why) => {
-                lines.push(format!("{} cannot be tried: {why}", short(commit)));
+                lines.push(tried(commit, &untried(&why)));
                 skipped.push(at);
             }
         }
@@ -297,14 +297,7 @@ fn search(
         commits[high],
         &["show", "--no-patch", "--format=%h %an: %s", commits[high]],
     )?;
-    let step = format!("{} -> {}", memory(peak_low), memory(peak_high));
-    lines.push(match high - low {
-        0 => format!("since {} ({step})", subject.trim_end()),
-        more => format!(
-            "since {} or one of the {more} before it, which cannot be tried ({step})",
-            subject.trim_end()
-        ),
-    });
+    lines.push(since(subject.trim_end(), high - low, (peak_low, peak_high)));
     Ok(())
 }
 
@@ -336,6 +329,31 @@ fn one_name(words: &[String]) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
+/// Formats the growth of a test between the ends of the range.
+fn grew((binary_id, name): &TestName, before: u64, after: u64) -> String {
+    format!("{binary_id} {name} needs {} before these commits, {} after them", memory(before), memory(after))
+}
+
+/// Formats the result of a commit.
+fn tried(commit: &str, result: &str) -> String {
+    format!("{} {result}", short(commit))
+}
+
+fn untried(why: &str) -> String {
+    format!("cannot be tried: {why}")
+}
+
+/// Formats the commit that was found, and the growth from the commit before it. Of the commits between these two so many
+/// cannot be tried.
+fn since(subject: &str, skipped: usize, (before, after): (u64, u64)) -> String {
+    let or = match skipped {
+        0 => String::new(),
+        1 => ", or the one before it, which cannot be tried".to_owned(),
+        more => format!(", or one of the {more} before it, which cannot be tried"),
+    };
+    format!("from {} to {} since {subject}{or}", memory(before), memory(after))
+}
+
 fn short(commit: &str) -> &str {
     commit.get(..10).unwrap_or(commit)
 }
@@ -362,8 +380,10 @@ pub(crate) fn of_each_commit(typed: &[OsString]) -> Vec<OsString> {
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
+    use snapbox::{assert_data_eq, str};
 
     fn name(test: &str) -> TestName {
         ("tour".to_owned(), test.to_owned())
@@ -380,6 +400,33 @@ mod tests {
         assert_eq!(grown(&before, &after, Some("tour a")).unwrap().0, name("a"));
         assert_eq!(grown(&before, &before, None), None);
         assert_eq!(grown(&before, &after, Some("c")), None);
+    }
+
+    #[test]
+    fn each_commit_and_the_one_that_is_found_have_a_line() {
+        const MIB: u64 = 1 << 20;
+        let lines = [
+            grew(&name("reads"), 2 * MIB, 12 * MIB),
+            tried("0123456789abcdef", &format!("needs {}", memory(12 * MIB))),
+            tried("123456789abcdef0", "has no such test"),
+            tried("23456789abcdef01", &untried("could not compile `tour`")),
+            since("0123456 A: read all", 0, (2 * MIB, 12 * MIB)),
+            since("0123456 A: read all", 1, (2 * MIB, 12 * MIB)),
+            since("0123456 A: read all", 2, (2 * MIB, 12 * MIB)),
+        ];
+        assert_data_eq!(
+            lines.join("\n") + "\n",
+            str![[r#"
+tour reads needs 2.0 MiB before these commits, 12.0 MiB after them
+0123456789 needs 12.0 MiB
+123456789a has no such test
+23456789ab cannot be tried: could not compile `tour`
+from 2.0 MiB to 12.0 MiB since 0123456 A: read all
+from 2.0 MiB to 12.0 MiB since 0123456 A: read all, or the one before it, which cannot be tried
+from 2.0 MiB to 12.0 MiB since 0123456 A: read all, or one of the 2 before it, which cannot be tried
+
+"#]]
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `cargo isotest budgets need`: finds the least memory with which a test passes.
 
+use crate::testcase::TestCase;
+use crate::text::units::memory;
 use std::ops::ControlFlow;
 
 /// Precision of the search, as a divisor: it ends when the least limit that is enough exceeds the greatest that is
@@ -42,16 +44,46 @@ pub(crate) fn bisect<B>(
     Ok(Some(enough))
 }
 
+/// Formats whether the test passes with a limit.
+pub(crate) fn tried(limit: u64, passes: bool) -> String {
+    let word = if passes { "passes" } else { "does not pass" };
+    format!("with {} it {word}", memory(limit))
+}
+
+/// Formats the least limit with which the test passes, and its peak without one.
+pub(crate) fn found(test: &TestCase, least: u64, peak: u64) -> String {
+    let (least, peak) = (memory(least), memory(peak));
+    format!("{} {} needs {least}; its peak without a limit was {peak}", test.binary.id, test.name)
+}
+
 /// Rounds bytes to pages of 64 KiB, which every kernel can set as a limit.
 const fn whole(bytes: u64) -> u64 {
     bytes.next_multiple_of(64 << 10)
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "snapbox writes its snapshots with them")]
 mod tests {
     use super::*;
+    use crate::testing::builders;
+    use snapbox::{assert_data_eq, str};
 
     const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn each_limit_and_the_least_have_a_line() {
+        let test = builders::test("tour::parser", "reads");
+        let lines = [tried(8 * MIB, true), tried(4 * MIB, false), found(&test, 5 * MIB, 8 * MIB)];
+        assert_data_eq!(
+            lines.join("\n") + "\n",
+            str![[r#"
+with 8.0 MiB it passes
+with 4.0 MiB it does not pass
+tour::parser reads needs 5.0 MiB; its peak without a limit was 8.0 MiB
+
+"#]]
+        );
+    }
 
     #[test]
     fn the_least_limit_is_found_in_few_steps() {
